@@ -1,0 +1,1 @@
+//! What samples mean: delay, variation, loss, duplication and reordering

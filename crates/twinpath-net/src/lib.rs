@@ -1,0 +1,1 @@
+//! Sockets, clocks and time stamps: the only crate with unsafe code

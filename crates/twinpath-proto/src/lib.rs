@@ -1,0 +1,1 @@
+//! The engines: Session-Sender and Session-Reflector as pure logic

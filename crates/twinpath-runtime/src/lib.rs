@@ -1,0 +1,1 @@
+//! Threads and loops that join engines, numbers and sockets

@@ -1,0 +1,25 @@
+//! Octets, time stamps and code points of TWAMP-Test (RFC 5357 section 4) and STAMP (RFC 8762).
+//!
+//! Every message is a typed view over octets: no copy, no allocation, `no_std`. Views accept any
+//! octets that are long enough; what a field may hold is for the engines to judge.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod arrival;
+mod dscp;
+mod error_estimate;
+mod sample;
+mod test_packet;
+mod time;
+mod wire_time;
+
+pub use arrival::Arrival;
+pub use dscp::{Dscp, DscpError, Ecn, Tos};
+pub use error_estimate::ErrorEstimate;
+pub use sample::{Exclusion, Fate, Sample};
+pub use test_packet::{
+    LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, ReflectorOpen, Reply, ReplyHead, SenderOpen, Short,
+    StampReflector, StampSender, TWAMP_TEST_PORT,
+};
+pub use time::{Delta, Mono, Rung, Stamp, Wall};
+pub use wire_time::{Reading, TimeFormat, WireTime};

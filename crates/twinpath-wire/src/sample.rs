@@ -1,0 +1,88 @@
+//! The waist of the house: what became of one test packet.
+
+use crate::{Delta, Stamp, Tos, Wall};
+
+/// What became of a test packet (conformance rows M-1, M-6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// First valid reply, in time: T4 - T1 <= timeout.
+    Received,
+    /// No reply in time and none later.
+    Lost,
+    /// First reply came after the timeout: the packet is lost and counted as late too.
+    Late,
+    /// A further copy of a reply that was already seen; an event, not a packet's end.
+    Duplicate,
+}
+
+impl Fate {
+    /// The word that reports use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Lost => "lost",
+            Self::Late => "late",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
+/// Why a received packet's times are left out of the delays (never out of the loss).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Exclusion {
+    /// The local clock stepped while the packet was in flight.
+    ClockStep,
+    /// T3 before T2, or a residence longer than the whole way: the far clock cannot be believed.
+    Implausible,
+}
+
+/// One packet's end, or one further copy of a reply. No addresses; small; `Copy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// Session-Sender's Sequence Number, extended to 64 bits (it never wraps here).
+    pub seq: u64,
+    /// What became of it.
+    pub fate: Fate,
+    /// Departure from the sender, the best stamp there is, and how it was taken.
+    pub t1: Stamp,
+    /// Arrival at the reflector by its own clock; `None` without a reply.
+    pub t2: Option<Wall>,
+    /// Departure from the reflector by its own clock; `None` without a reply.
+    pub t3: Option<Wall>,
+    /// Arrival back at the sender, and how it was taken; `None` without a reply.
+    pub t4: Option<Stamp>,
+    /// The reflector's own Sequence Number as received; `None` without a reply.
+    pub reflector_seq: Option<u32>,
+    /// TTL or Hop Limit with which the packet reached the reflector; `None` if it did not say.
+    pub ttl_forward: Option<u8>,
+    /// TTL or Hop Limit with which the reply came back.
+    pub ttl_backward: Option<u8>,
+    /// ToS or Traffic Class octet of the reply as it came back.
+    pub tos_backward: Option<Tos>,
+    /// Actual departure minus schedule: what the sender itself added.
+    pub departure: Delta,
+    /// Why the times are left out of the delays, if they are.
+    pub excluded: Option<Exclusion>,
+}
+
+impl Sample {
+    /// (T4 - T1) - (T3 - T2), the path's own round trip (RFC 2681, RFC 5357 section 1; row M-8).
+    pub fn round_trip(&self) -> Option<Delta> {
+        Some((self.t4?.at - self.t1.at) - (self.t3? - self.t2?))
+    }
+
+    /// T2 - T1 across two clocks, signed (RFC 7679; row M-9).
+    pub fn forward(&self) -> Option<Delta> {
+        Some(self.t2? - self.t1.at)
+    }
+
+    /// T4 - T3 across two clocks, signed (RFC 7679; row M-9).
+    pub fn backward(&self) -> Option<Delta> {
+        Some(self.t4?.at - self.t3?)
+    }
+
+    /// T3 - T2, the reflector's own time (row M-10).
+    pub fn residence(&self) -> Option<Delta> {
+        Some(self.t3? - self.t2?)
+    }
+}

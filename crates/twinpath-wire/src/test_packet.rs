@@ -1,0 +1,167 @@
+//! TWAMP-Test and STAMP packets, unauthenticated, both directions.
+//!
+//! Octets beyond a header (padding, TLVs) are handed out beside the view. Any octets that are long
+//! enough are a view.
+
+use zerocopy::byteorder::big_endian::{U16, U32};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+
+use crate::{ErrorEstimate, WireTime};
+
+/// The well-known UDP port of TWAMP-Test and STAMP reflectors (RFC 8545, RFC 8762 section 4.1).
+pub const TWAMP_TEST_PORT: u16 = 862;
+/// The UDP port that TWAMP Light responders of this tool's ancestry listen on.
+pub const LIGHT_PORT: u16 = 20001;
+/// The largest UDP payload over IPv4, in octets.
+pub const MAX_PAYLOAD_V4: usize = 65_507;
+/// The largest UDP payload over IPv6 without jumbograms, in octets.
+pub const MAX_PAYLOAD_V6: usize = 65_527;
+
+/// A datagram is too short to be what it was taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{have} octets where {need} are needed")]
+pub struct Short {
+    /// Octets that the header needs.
+    pub need: usize,
+    /// Octets that there were.
+    pub have: usize,
+}
+
+/// Session-Sender packet, TWAMP unauthenticated: 14 octets, then Packet Padding
+/// (RFC 4656 section 4.1.2, RFC 5357 section 4.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct SenderOpen {
+    /// From 0, one more for each packet sent.
+    pub seq: U32,
+    /// T1.
+    pub t1: WireTime,
+    /// Error Estimate of T1.
+    pub error: ErrorEstimate,
+}
+
+/// Session-Reflector packet, TWAMP unauthenticated: 41 octets, then Packet Padding
+/// (RFC 5357 section 4.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct ReflectorOpen {
+    /// The octets that every reply has, up to the Sender Timestamp.
+    pub head: ReplyHead,
+    /// Copy of the request's Error Estimate.
+    pub sender_error: ErrorEstimate,
+    /// Must be zero.
+    pub mbz: U16,
+    /// TTL or Hop Limit with which the request arrived.
+    pub sender_ttl: u8,
+}
+
+/// The first 36 octets of any open reply, TWAMP's or STAMP's: all that a round trip needs. Some
+/// peers send little more (38 octets).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct ReplyHead {
+    /// The reflector's own number, or a copy of the sender's where it keeps no state.
+    pub seq: U32,
+    /// T3.
+    pub t3: WireTime,
+    /// Error Estimate of T3 and T2.
+    pub error: ErrorEstimate,
+    /// STAMP Session Identifier (RFC 8972 section 3); must be zero in TWAMP.
+    pub ssid: U16,
+    /// T2.
+    pub t2: WireTime,
+    /// Copy of the request's Sequence Number.
+    pub sender_seq: U32,
+    /// Copy of the request's Timestamp, T1.
+    pub sender_t1: WireTime,
+}
+
+/// Session-Sender packet, STAMP unauthenticated: 44 octets, then TLVs (RFC 8762 section 4.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct StampSender {
+    /// From 0, one more for each packet sent.
+    pub seq: U32,
+    /// T1.
+    pub t1: WireTime,
+    /// Error Estimate of T1.
+    pub error: ErrorEstimate,
+    /// STAMP Session Identifier (RFC 8972 section 3); 0 where there is none.
+    pub ssid: U16,
+    /// Must be zero.
+    pub mbz: [u8; 28],
+}
+
+/// Session-Reflector packet, STAMP unauthenticated: 44 octets, then TLVs (RFC 8762 section 4.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[repr(C)]
+pub struct StampReflector {
+    /// The octets that every reply has, up to the Session-Sender Timestamp.
+    pub head: ReplyHead,
+    /// Copy of the request's Error Estimate.
+    pub sender_error: ErrorEstimate,
+    /// Must be zero.
+    pub mbz: U16,
+    /// TTL or Hop Limit with which the request arrived.
+    pub sender_ttl: u8,
+    /// Must be zero.
+    pub mbz_end: [u8; 3],
+}
+
+const _: () = assert!(size_of::<SenderOpen>() == 14);
+const _: () = assert!(size_of::<ReplyHead>() == 36);
+const _: () = assert!(size_of::<ReflectorOpen>() == 41);
+const _: () = assert!(size_of::<StampSender>() == 44);
+const _: () = assert!(size_of::<StampReflector>() == 44);
+
+macro_rules! views {
+    ($($packet:ident)*) => {$(
+        impl $packet {
+            /// Length of this header in octets.
+            pub const OCTETS: usize = size_of::<Self>();
+
+            /// The header and what follows it, in place.
+            ///
+            /// # Errors
+            /// [`Short`] when there are too few octets.
+            pub fn view(datagram: &[u8]) -> Result<(&Self, &[u8]), Short> {
+                let have = datagram.len();
+                Self::ref_from_prefix(datagram).map_err(|_| Short { need: Self::OCTETS, have })
+            }
+
+            /// The header and what follows it, in place and open to change.
+            ///
+            /// # Errors
+            /// [`Short`] when there are too few octets.
+            pub fn view_mut(datagram: &mut [u8]) -> Result<(&mut Self, &mut [u8]), Short> {
+                let have = datagram.len();
+                Self::mut_from_prefix(datagram).map_err(|_| Short { need: Self::OCTETS, have })
+            }
+        }
+    )*};
+}
+
+views! { SenderOpen ReflectorOpen ReplyHead StampSender StampReflector }
+
+/// An open reply of any peer, as much of it as came: at least the 36 octets of [`ReplyHead`].
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'a> {
+    /// All that a round trip needs.
+    pub head: &'a ReplyHead,
+    /// Copy of the request's Error Estimate, where the reply is long enough.
+    pub sender_error: Option<ErrorEstimate>,
+    /// Sender TTL, where the reply is long enough.
+    pub sender_ttl: Option<u8>,
+}
+
+impl<'a> Reply<'a> {
+    /// Views any reply (row TT-60).
+    ///
+    /// # Errors
+    /// [`Short`] under 36 octets.
+    pub fn view(datagram: &'a [u8]) -> Result<Self, Short> {
+        let (head, rest) = ReplyHead::view(datagram)?;
+        let sender_error = ErrorEstimate::read_from_prefix(rest).ok().map(|(error, _)| error);
+        Ok(Self { head, sender_error, sender_ttl: rest.get(4).copied() })
+    }
+}

@@ -1,0 +1,2 @@
+//! twinpath: two-way network measurement.
+fn main() {}

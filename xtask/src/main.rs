@@ -1,0 +1,2 @@
+//! Benchmarks of twinpath in network namespaces.
+fn main() {}
