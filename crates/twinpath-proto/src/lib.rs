@@ -1,1 +1,12 @@
-//! The engines: Session-Sender and Session-Reflector as pure logic
+//! The engines: Session-Sender and Session-Reflector as pure logic.
+//!
+//! Octets and times in, octets, samples and counts out. No socket, no clock, no thread and no
+//! randomness of their own: a driver hands all of these in, so that a whole session can run in
+//! virtual time.
+#![forbid(unsafe_code)]
+
+mod clock;
+pub mod reflector;
+pub mod sender;
+
+pub use clock::ClockPair;

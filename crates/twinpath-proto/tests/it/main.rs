@@ -1,0 +1,4 @@
+//! Engines against captures, tables and each other.
+#![cfg(test)]
+mod reflector;
+mod sender;

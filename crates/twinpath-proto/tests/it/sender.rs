@@ -1,0 +1,1 @@
+//! The Session-Sender as its peers see it.
