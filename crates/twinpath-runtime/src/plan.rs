@@ -1,0 +1,122 @@
+//! What to run: arguments read, names resolved, sizes checked. A plan holds no socket yet.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use twinpath_proto::reflector::Speaks;
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
+use twinpath_wire::{Dscp, Tos};
+
+/// Which rungs of the ladder of time stamps may be used (`--timestamps`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StampChoice {
+    /// The best that delivers, hardware left out unless the interface already has it on.
+    #[default]
+    Auto,
+    /// Hardware where the interface delivers, else the kernel's.
+    Hardware,
+    /// The kernel's.
+    Kernel,
+    /// User space only.
+    User,
+}
+
+/// Which source port a Session-Sender binds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortChoice {
+    /// This one or fail (0: any free one).
+    Exact(u16),
+    /// This one if it is free, else any free one.
+    Prefer(u16),
+    /// The first free one of this range, both ends included.
+    Range(u16, u16),
+}
+
+/// All that a Session-Sender's run needs.
+#[derive(Clone, Debug)]
+pub struct SenderPlan {
+    /// The Session-Reflector.
+    pub far: SocketAddr,
+    /// The local address to send from; `None`: the system's choice for `far`.
+    pub near: Option<IpAddr>,
+    /// The local port.
+    pub port: PortChoice,
+    /// TWAMP Light or STAMP with its Session Identifier.
+    pub protocol: Protocol,
+    /// When to end.
+    pub limit: Limit,
+    /// Time between two departures.
+    pub interval: Duration,
+    /// A reply after it counts as lost (Tmax).
+    pub timeout: Duration,
+    /// Octets of UDP payload of each packet.
+    pub payload: PayloadSize,
+    /// `--padding` as given, for the report; -1 is IMIX.
+    pub padding: i64,
+    /// What padding is made of.
+    pub fill: Fill,
+    /// ToS or Traffic Class octet of the packets.
+    pub tos: Tos,
+    /// TTL or Hop Limit of the packets.
+    pub ttl: u8,
+    /// Set DF (IPv4), never fragment locally (IPv6).
+    pub dont_fragment: bool,
+    /// Device or VRF to bind to.
+    pub interface: Option<String>,
+    /// Wait before the first packet.
+    pub start_delay: Duration,
+    /// Rungs allowed.
+    pub stamps: StampChoice,
+    /// Spin before each departure.
+    pub spin: bool,
+    /// How many missed departures are caught up in a row (row M-67).
+    pub max_burst: u32,
+    /// Use plain sockets and user-space stamps, as on a system without better ones.
+    pub portable: bool,
+    /// Hand every sample to the caller's ring (`-v`, jsonl, csv).
+    pub records: bool,
+    /// Seed of padding and of the first departure's phase.
+    pub seed: u64,
+}
+
+/// All that a Session-Reflector's run needs.
+#[derive(Clone, Debug)]
+pub struct ResponderPlan {
+    /// Addresses to listen on. Port 0 takes a free one. The unspecified IPv6 address means IPv6 only.
+    pub near: Vec<SocketAddr>,
+    /// Addresses that may be left out when the host cannot bind their family (default: all).
+    pub tolerate_missing_family: bool,
+    /// Which protocol to answer.
+    pub speaks: Speaks,
+    /// Keep a sequence counter per session.
+    pub stateful: bool,
+    /// How many sessions to keep at most, over all threads.
+    pub max_sessions: usize,
+    /// A session is forgotten after this idle time.
+    pub idle: Duration,
+    /// `--padding` of the responder.
+    pub padding: Option<usize>,
+    /// Permit replies longer than their requests.
+    pub allow_larger_replies: bool,
+    /// Who may be answered; empty: everyone.
+    pub allow: Vec<IpNet>,
+    /// Packets per second answered per client address.
+    pub max_rate_pps: Option<u32>,
+    /// DSCP of the replies; `None`: the request's.
+    pub dscp: Option<Dscp>,
+    /// TTL or Hop Limit of the replies.
+    pub ttl: u8,
+    /// Set DF on replies.
+    pub dont_fragment: bool,
+    /// Device or VRF to bind to.
+    pub interface: Option<String>,
+    /// Threads, each with its own sockets (`SO_REUSEPORT`).
+    pub threads: usize,
+    /// Rungs allowed for T2.
+    pub stamps: StampChoice,
+    /// Do not advance T3 by the measured way to the wire.
+    pub raw_t3: bool,
+    /// Use plain sockets and user-space stamps.
+    pub portable: bool,
+}

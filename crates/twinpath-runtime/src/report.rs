@@ -1,0 +1,128 @@
+//! What a run found out, as plain data. Outputs turn it into text, JSON and lines.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use twinpath_metrics::Figures;
+use twinpath_proto::reflector::ReflectorTally;
+use twinpath_proto::sender::{Protocol, SenderTally};
+use twinpath_wire::{Rung, Tos, Wall};
+
+/// What a clock's discipline says of it (adjtimex).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockState {
+    /// Synchronised to an external source of UTC.
+    pub synchronized: bool,
+    /// The greatest error it claims, in nanoseconds; `None` where it claims nothing.
+    pub error_ns: Option<u64>,
+}
+
+/// Where the time stamps of a run came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StampReport {
+    /// The rung most T1 came from; `None` before any packet.
+    pub transmit: Option<Rung>,
+    /// The rung most T4 came from; `None` without a reply.
+    pub receive: Option<Rung>,
+    /// T1 that fell to a lower rung than `transmit`.
+    pub fallback_transmit: u64,
+    /// T4 that fell to a lower rung than `receive`.
+    pub fallback_receive: u64,
+    /// The local clock at the end of the run.
+    pub clock: ClockState,
+    /// What the replies' Error Estimates claim of the reflector's clock; `None` without a reply.
+    pub far_clock: Option<ClockState>,
+}
+
+/// How many ICMP errors of one kind came from one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IcmpCount {
+    /// In words: "port unreachable".
+    pub what: String,
+    /// Who sent the last of them; `None` where the system does not tell.
+    pub from: Option<IpAddr>,
+    /// How many.
+    pub count: u64,
+}
+
+/// A remark that belongs to the figures: one line, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Short fixed key for machines: `clocks-not-synchronized`, `nothing-came-back`, ...
+    pub key: &'static str,
+    /// One line, lower case start, no full stop, with figures.
+    pub line: String,
+    /// The figures cannot be believed without it: printed as a warning.
+    pub warning: bool,
+}
+
+/// One session's result.
+#[derive(Clone, Debug)]
+pub struct SessionReport {
+    /// TWAMP Light or STAMP.
+    pub protocol: Protocol,
+    /// The sender's address and port as the far end sees them without NAT.
+    pub sender: SocketAddr,
+    /// The reflector's address and port.
+    pub reflector: SocketAddr,
+    /// When the first packet was due, or the run began.
+    pub started: Wall,
+    /// From the first departure to the end of the run.
+    pub duration: Duration,
+    /// Time between departures, as asked.
+    pub interval: Duration,
+    /// Departures per second as achieved; `None` under two packets.
+    pub achieved_pps: Option<f64>,
+    /// ToS octet of the packets.
+    pub tos: Tos,
+    /// TTL of the packets.
+    pub ttl: u8,
+    /// `--padding` as given; -1 is IMIX.
+    pub padding: i64,
+    /// Where time stamps came from.
+    pub stamps: StampReport,
+    /// Counts of the Session-Sender, odd replies among them.
+    pub tally: SenderTally,
+    /// All that the samples say.
+    pub figures: Figures,
+    /// ICMP errors that came back.
+    pub icmp: Vec<IcmpCount>,
+    /// Per-packet records that the output was too slow to take.
+    pub records_dropped: u64,
+    /// Remarks, warnings first.
+    pub notes: Vec<Note>,
+}
+
+/// A glance at a run in progress, for a progress line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Packets to send; `None` for an open end.
+    pub asked: Option<u64>,
+    /// Sent so far.
+    pub sent: u64,
+    /// Answered in time so far.
+    pub received: u64,
+    /// Lost for certain so far.
+    pub lost: u64,
+    /// Last round trip in nanoseconds.
+    pub last_round_trip_ns: Option<i64>,
+}
+
+/// What a responder did.
+#[derive(Clone, Debug)]
+pub struct ResponderReport {
+    /// Where it listened.
+    pub listening: Vec<SocketAddr>,
+    /// For how long.
+    pub duration: Duration,
+    /// Counts, summed over threads.
+    pub tally: ReflectorTally,
+    /// Replies that the system refused to send.
+    pub send_errors: u64,
+    /// The rung most T2 came from; `None` without a packet.
+    pub receive_rung: Option<Rung>,
+    /// T2 that fell to a lower rung.
+    pub fallback_receive: u64,
+    /// By how many nanoseconds T3 was advanced last; `None`: it was not.
+    pub t3_advance_ns: Option<u64>,
+}
