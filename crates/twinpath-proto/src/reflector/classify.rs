@@ -1,0 +1,151 @@
+//! What a datagram is: TWAMP Light and STAMP on one port (`stamp.md` section 7, RFC 8762
+//! section 4.6). A pure function of one packet: no state, no memory of earlier ones.
+
+use twinpath_wire::{SenderOpen, StampSender, Wall};
+
+use super::{Ignored, Speaks, reply_guard};
+
+/// What a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// TWAMP unauthenticated: 14 octets and padding.
+    TwampLight,
+    /// STAMP unauthenticated.
+    Stamp {
+        /// Session Identifier (RFC 8972 section 3); 0 where there is none.
+        ssid: u16,
+        /// What stands behind the base packet.
+        tail: Tail,
+    },
+    /// STAMP authenticated by its looks (RFC 8762 section 4.2.2); its HMAC is not checked here.
+    StampAuthenticated,
+}
+
+/// What stands behind a STAMP base packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// Nothing.
+    None,
+    /// A whole chain of TLVs.
+    Tlvs,
+    /// Octets that are meant as TLVs, and no whole chain of them.
+    Malformed,
+}
+
+/// A STAMP authenticated base packet (RFC 8762 section 4.2.2).
+const AUTHENTICATED_OCTETS: usize = 112;
+
+/// Says what `payload` is, from `from_port`, to `to_port`, at `now` by the local clock.
+///
+/// # Errors
+/// [`Ignored::TooShort`] or [`Ignored::Reply`]: not a request at all.
+pub fn classify(
+    speaks: Speaks,
+    payload: &[u8],
+    from_port: u16,
+    to_port: u16,
+    now: Wall,
+) -> Result<Class, Ignored> {
+    // Step 1.
+    if payload.len() < SenderOpen::OCTETS {
+        return Err(Ignored::TooShort);
+    }
+    let ports = reply_guard::Ports {
+        from: from_port,
+        to: to_port,
+    };
+    if reply_guard::is_open_reply(payload, ports, now) {
+        return Err(Ignored::Reply);
+    }
+    if speaks == Speaks::TwampLight {
+        return Ok(Class::TwampLight);
+    }
+    // Steps 2 and 3. No open sender has time, Error Estimate and SSID of 0, all three.
+    if payload.len() >= AUTHENTICATED_OCTETS && all_zero(payload.get(4..16)) {
+        return if reply_guard::is_authenticated_reply(payload, ports, now) {
+            Err(Ignored::Reply)
+        } else {
+            Ok(Class::StampAuthenticated)
+        };
+    }
+    let Ok((base, rest)) = StampSender::view(payload) else {
+        // Step 4. Too short to hold an SSID that is one: in TWAMP those octets are padding.
+        return Ok(match speaks {
+            Speaks::Stamp => Class::Stamp {
+                ssid: 0,
+                tail: Tail::None,
+            },
+            Speaks::Auto | Speaks::TwampLight => Class::TwampLight,
+        });
+    };
+    let ssid = base.ssid.get();
+    if speaks == Speaks::Stamp {
+        let tail = if is_chain(rest) {
+            Tail::Tlvs
+        } else {
+            Tail::Malformed
+        };
+        let tail = if rest.is_empty() { Tail::None } else { tail };
+        return Ok(Class::Stamp { ssid, tail });
+    }
+    // Step 5.
+    if base.mbz != [0; 28] {
+        return Ok(Class::TwampLight);
+    }
+    // Step 6.
+    if rest.is_empty() {
+        return Ok(Class::Stamp {
+            ssid,
+            tail: Tail::None,
+        });
+    }
+    // Steps 7 to 10.
+    if begins_like_a_chain(rest) && is_chain(rest) {
+        Ok(Class::Stamp {
+            ssid,
+            tail: Tail::Tlvs,
+        })
+    } else if ssid != 0 || matches!(rest, [0x80, 1..=12, ..]) {
+        Ok(Class::Stamp {
+            ssid,
+            tail: Tail::Malformed,
+        })
+    } else {
+        Ok(Class::TwampLight)
+    }
+}
+
+/// The first TLV has a sender's flags, or (some senders forget them) a type with a valid Length.
+fn begins_like_a_chain(rest: &[u8]) -> bool {
+    let [flags, kind, high, low, ..] = *rest else {
+        return false;
+    };
+    let length = u16::from_be_bytes([high, low]);
+    flags == 0x80
+        || match kind {
+            1 => true,
+            2 | 3 | 10 => length >= 4,
+            4 | 6 | 11 => length == 4,
+            5 => length == 12,
+            7 | 8 => length == 16,
+            9 => length == 4 || length == 16,
+            12 => length >= 12,
+            _ => false,
+        }
+}
+
+/// Every header and every value fits, and the last one ends where the packet ends.
+fn is_chain(mut rest: &[u8]) -> bool {
+    while let [_flags, _kind, high, low, after @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let Some(next) = after.get(length..) else {
+            return false;
+        };
+        rest = next;
+    }
+    rest.is_empty()
+}
+
+fn all_zero(octets: Option<&[u8]>) -> bool {
+    octets.is_some_and(|octets| octets.iter().all(|octet| *octet == 0))
+}

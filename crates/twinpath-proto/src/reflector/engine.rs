@@ -1,0 +1,319 @@
+//! The Session-Reflector: from a request and the facts of its arrival to a reply, in place
+//! (RFC 5357 section 4.2, RFC 8762 section 4.3).
+
+use twinpath_wire::{
+    Arrival, ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, ReflectorOpen, ReplyHead,
+    SenderOpen, StampReflector, TimeFormat, Tos, Wall, WireTime,
+};
+
+use super::access::Access;
+use super::rate::RateLimit;
+use super::table::{SessionKey, Sessions};
+use super::{Class, Ignored, ReflectorConfig, ReflectorTally, Speaks, Tail, classify, guard};
+
+/// The Z bit of an Error Estimate (RFC 8186 section 2.3).
+const Z: u16 = 0x4000;
+/// S = 0 and the largest error that the field can hold: nothing is known of the clock.
+const UNKNOWN_ERROR: u16 = 0x3fff;
+
+/// A Session-Reflector for one port or several.
+pub struct SessionReflector {
+    config: ReflectorConfig,
+    format: TimeFormat,
+    access: Access,
+    sessions: Option<Sessions>,
+    rate: Option<RateLimit>,
+    tally: ReflectorTally,
+}
+
+/// A reply that stands ready but for T3 and its Error Estimate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reflection {
+    /// Its length: it stands in the first octets of the buffer.
+    pub octets: usize,
+    /// The ToS or Traffic Class octet to send it with.
+    pub tos: Tos,
+}
+
+impl SessionReflector {
+    /// A reflector that has seen nothing yet.
+    pub fn new(config: ReflectorConfig) -> Self {
+        Self {
+            format: match config.speaks {
+                Speaks::Stamp => config.format,
+                Speaks::Auto | Speaks::TwampLight => TimeFormat::Ntp,
+            },
+            access: Access::new(&config.allow),
+            sessions: config
+                .stateful
+                .then(|| Sessions::new(config.max_sessions, config.idle)),
+            rate: config.max_rate_pps.map(RateLimit::new),
+            tally: ReflectorTally::default(),
+            config,
+        }
+    }
+
+    /// Turns the request in `buffer[..received]` into its reply, in place.
+    ///
+    /// The buffer is at least max(`received`, 44) octets long; a reply that the configured padding
+    /// makes longer than that is cut to the buffer's end.
+    ///
+    /// # Errors
+    /// Why there is no reply; counted already. The buffer is then unchanged.
+    pub fn reflect(
+        &mut self,
+        now: Mono,
+        buffer: &mut [u8],
+        received: usize,
+        arrival: &Arrival,
+    ) -> Result<Reflection, Ignored> {
+        let result = self.answer(now, buffer, received, arrival);
+        match result {
+            Ok(_) => self.tally.reflected += 1,
+            Err(kind) => self.tally.ignore(kind),
+        }
+        result
+    }
+
+    /// Writes T3 and the Error Estimate that covers T3 and T2: last, just before the system call.
+    pub fn seal(&self, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
+        if let Ok((head, _)) = ReplyHead::view_mut(reply) {
+            head.t3 = WireTime::write(t3, self.format, self.config.tai_offset_s);
+            head.error = estimate_in(self.format, error);
+        }
+    }
+
+    /// Forgets sessions that were idle for too long: a bounded number of them in one call.
+    pub fn handle_timeout(&mut self, now: Mono) {
+        if let Some(sessions) = &mut self.sessions {
+            sessions.expire(now, &mut self.tally);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] has something to do next; `None`: nothing is remembered.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        self.sessions.as_ref().and_then(Sessions::next_expiry)
+    }
+
+    /// What it did so far.
+    pub fn tally(&self) -> &ReflectorTally {
+        &self.tally
+    }
+
+    fn answer(
+        &mut self,
+        now: Mono,
+        buffer: &mut [u8],
+        received: usize,
+        arrival: &Arrival,
+    ) -> Result<Reflection, Ignored> {
+        let request = buffer.get(..received).ok_or(Ignored::NoRoom)?;
+        if arrival.truncated {
+            return Err(Ignored::Truncated);
+        }
+        guard::addresses(arrival)?;
+        if !self.access.permits(arrival.from.ip()) {
+            return Err(Ignored::NotAllowed);
+        }
+        let (from_port, to_port) = (arrival.from.port(), arrival.to_port);
+        let class = classify(
+            self.config.speaks,
+            request,
+            from_port,
+            to_port,
+            arrival.at.at,
+        )?;
+        let (sender, _) = SenderOpen::view(request).map_err(|_| Ignored::TooShort)?;
+        let sender = *sender;
+        let form = Form::of(class)?;
+        let octets = self.reply_octets(form, received, buffer.len(), arrival)?;
+        let error_unknown = sender.error.multiplier() == 0;
+        if error_unknown && self.config.strict {
+            return Err(Ignored::ErrorMultiplierZero);
+        }
+        if self
+            .rate
+            .as_mut()
+            .is_some_and(|rate| !rate.admits(arrival.from.ip(), now))
+        {
+            return Err(Ignored::RateLimited);
+        }
+        self.tally.error_multiplier_zero += u64::from(error_unknown);
+        let number = self.number(now, arrival, form.ssid(), sender.seq.get());
+        let fields = Fields {
+            number,
+            t2: WireTime::write(arrival.at.at, self.format, self.config.tai_offset_s),
+            sender,
+            sender_ttl: arrival.ttl.unwrap_or(255),
+        };
+        match form {
+            Form::TwampLight => fields.write_twamp(buffer, received, octets),
+            Form::Stamp { ssid, .. } => fields.write_stamp(buffer, received, octets, ssid),
+        }
+        // The TLVs of a STAMP request stand in `buffer[44..octets]` now, as they came: a reflector
+        // without extensions copies them (RFC 8972 section 4; row ST-30). Extensions act here.
+        Ok(Reflection {
+            octets,
+            tos: self.reply_tos(arrival),
+        })
+    }
+
+    /// The reply's own Sequence Number: the session's, or a copy where there is no state.
+    fn number(&mut self, now: Mono, arrival: &Arrival, ssid: u16, seq: u32) -> u32 {
+        let Some(sessions) = &mut self.sessions else {
+            return seq;
+        };
+        let key = SessionKey::new(arrival, ssid);
+        sessions
+            .number(key, seq, now, &mut self.tally)
+            .unwrap_or_else(|| {
+                self.tally.answered_stateless += 1;
+                seq
+            })
+    }
+
+    /// As long as the request and no shorter than the header (rows TT-20, ST-6, ST-7), unless the
+    /// operator gave a size.
+    fn reply_octets(
+        &self,
+        form: Form,
+        received: usize,
+        room: usize,
+        arrival: &Arrival,
+    ) -> Result<usize, Ignored> {
+        let header = form.header_octets();
+        let natural = received.max(header);
+        if room < natural {
+            return Err(Ignored::NoRoom);
+        }
+        let Some(padding) = self.config.padding.filter(|_| form.may_be_resized()) else {
+            return Ok(natural);
+        };
+        let wanted = padding.saturating_add(SenderOpen::OCTETS).max(header);
+        let largest = if arrival.from.is_ipv4() {
+            MAX_PAYLOAD_V4
+        } else {
+            MAX_PAYLOAD_V6
+        };
+        let limit = if self.config.allow_larger_replies {
+            room.min(largest)
+        } else {
+            natural
+        };
+        Ok(wanted.min(limit))
+    }
+
+    /// The request's DSCP unless the operator gave one; ECN is Not-ECT (rows TT-18, TT-44).
+    fn reply_tos(&self, arrival: &Arrival) -> Tos {
+        let asked = || arrival.tos.map(Tos::dscp).unwrap_or_default();
+        self.config.dscp.unwrap_or_else(asked).tos()
+    }
+}
+
+/// The reply's layout.
+#[derive(Clone, Copy)]
+enum Form {
+    TwampLight,
+    Stamp { ssid: u16, tail: Tail },
+}
+
+impl Form {
+    fn of(class: Class) -> Result<Self, Ignored> {
+        match class {
+            Class::TwampLight => Ok(Self::TwampLight),
+            Class::Stamp { ssid, tail } => Ok(Self::Stamp { ssid, tail }),
+            Class::StampAuthenticated => Err(Ignored::NoKey),
+        }
+    }
+
+    fn header_octets(self) -> usize {
+        match self {
+            Self::TwampLight => ReflectorOpen::OCTETS,
+            Self::Stamp { .. } => StampReflector::OCTETS,
+        }
+    }
+
+    fn ssid(self) -> u16 {
+        match self {
+            Self::TwampLight => 0,
+            Self::Stamp { ssid, .. } => ssid,
+        }
+    }
+
+    /// A chain of TLVs comes back whole: cut or lengthened it would be malformed.
+    fn may_be_resized(self) -> bool {
+        match self {
+            Self::TwampLight => true,
+            Self::Stamp { tail, .. } => tail == Tail::None,
+        }
+    }
+}
+
+/// What a reply says, but for T3 and its Error Estimate.
+struct Fields {
+    number: u32,
+    t2: WireTime,
+    sender: SenderOpen,
+    sender_ttl: u8,
+}
+
+impl Fields {
+    /// The request's padding moves behind the longer header, from its first octet, cut at the end
+    /// (rows TT-19, TT-20). What it does not reach is zero, never what an earlier packet left.
+    fn write_twamp(&self, buffer: &mut [u8], received: usize, octets: usize) {
+        let kept = received
+            .saturating_sub(SenderOpen::OCTETS)
+            .min(octets.saturating_sub(ReflectorOpen::OCTETS));
+        buffer.copy_within(
+            SenderOpen::OCTETS..SenderOpen::OCTETS + kept,
+            ReflectorOpen::OCTETS,
+        );
+        if let Some(beyond) = buffer.get_mut(ReflectorOpen::OCTETS + kept..octets) {
+            beyond.fill(0);
+        }
+        if let Ok((reply, _)) = ReflectorOpen::view_mut(buffer) {
+            self.write_head(&mut reply.head, 0);
+            reply.sender_error = self.sender.error;
+            reply.mbz.set(0);
+            reply.sender_ttl = self.sender_ttl;
+        }
+    }
+
+    /// What lies beyond the base packet stays where it is.
+    fn write_stamp(&self, buffer: &mut [u8], received: usize, octets: usize, ssid: u16) {
+        if let Some(beyond) = buffer.get_mut(received.max(StampReflector::OCTETS)..octets) {
+            beyond.fill(0);
+        }
+        if let Ok((reply, _)) = StampReflector::view_mut(buffer) {
+            self.write_head(&mut reply.head, ssid);
+            reply.sender_error = self.sender.error;
+            reply.mbz.set(0);
+            reply.sender_ttl = self.sender_ttl;
+            reply.mbz_end = [0; 3];
+        }
+    }
+
+    fn write_head(&self, head: &mut ReplyHead, ssid: u16) {
+        head.seq.set(self.number);
+        head.t3 = WireTime::default();
+        head.error = ErrorEstimate::default();
+        head.ssid.set(ssid);
+        head.t2 = self.t2;
+        head.sender_seq = self.sender.seq;
+        head.sender_t1 = self.sender.t1;
+    }
+}
+
+/// `error` with the Z bit of the format that T2 and T3 are really in, and never with a Multiplier
+/// of 0 (rows TT-45, TT-51).
+fn estimate_in(format: TimeFormat, error: ErrorEstimate) -> ErrorEstimate {
+    let known = if error.multiplier() == 0 {
+        UNKNOWN_ERROR
+    } else {
+        error.bits()
+    };
+    ErrorEstimate::from_bits(match format {
+        TimeFormat::Ntp => known & !Z,
+        TimeFormat::Ptp => known | Z,
+    })
+}

@@ -1,0 +1,61 @@
+//! Addresses and ports that are never answered, whatever the octets say (row TT-58).
+
+use std::net::IpAddr;
+
+use twinpath_wire::Arrival;
+
+use super::Ignored;
+
+/// Judges where a datagram came from and where it was sent to.
+pub(super) fn addresses(arrival: &Arrival) -> Result<(), Ignored> {
+    if answers_anything(arrival.from.port()) {
+        return Err(Ignored::ServicePort);
+    }
+    let source = arrival.from.ip();
+    if source.is_unspecified() || is_many(source) {
+        return Err(Ignored::SourceAddress);
+    }
+    if let Some(to) = arrival.to {
+        if is_many(to) {
+            return Err(Ignored::Multicast);
+        }
+        if source == to && arrival.from.port() == arrival.to_port {
+            return Err(Ignored::OwnAddress);
+        }
+    }
+    Ok(())
+}
+
+/// Multicast, or the limited broadcast address. A subnet's broadcast address cannot be told here.
+fn is_many(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_multicast(),
+    }
+}
+
+/// Port 0, discard, and the services that may answer a datagram that is none of theirs: a reply to
+/// a spoofed request could go to and fro for ever.
+const fn answers_anything(port: u16) -> bool {
+    matches!(
+        port,
+        0 | 7 // echo
+        | 9 // discard
+        | 11 // systat
+        | 13 // daytime
+        | 17 // quote of the day
+        | 18 // message send
+        | 19 // character generator
+        | 37 // time
+        | 53 // DNS
+        | 69 // TFTP
+        | 111 // portmapper
+        | 123 // NTP
+        | 135 // DCE endpoint mapper
+        | 137 | 138 // NetBIOS
+        | 161 // SNMP
+        | 389 // CLDAP
+        | 500 // IKE
+        | 520 // RIP
+    )
+}

@@ -1,0 +1,219 @@
+//! A bounded table whose oldest idle entry can be found and taken out at once.
+//!
+//! Strangers choose the keys, so their hash is keyed (std's `SipHash`). The index holds nothing but
+//! hashes and slot numbers, to stay small in the caches; entries lie in a slab and are linked from
+//! the newest to the oldest.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::time::Duration;
+
+use twinpath_wire::Mono;
+
+/// No slot.
+const NONE: u32 = u32::MAX;
+
+/// An entry that was heard of again moves to the front only if it was put there this long ago: a
+/// busy session's packet touches no neighbour. The order is true to this much.
+const GRAIN: Duration = Duration::from_secs(1);
+
+/// A bounded table, in order of when its entries were last heard of (to within [`GRAIN`]).
+pub(super) struct Lru<K, V> {
+    slots: Vec<Slot<K, V>>,
+    index: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
+    hasher: RandomState,
+    capacity: usize,
+    newest: u32,
+    oldest: u32,
+    /// First of the empty slots, linked by `older`.
+    empty: u32,
+}
+
+/// What became of a look into the table.
+pub(super) enum Entry<'a, V> {
+    /// It was there, and heard of last this long ago.
+    Known(&'a mut V, Duration),
+    /// It is there now. `evicted`: how long the entry that made room for it had been idle.
+    Made {
+        value: &'a mut V,
+        evicted: Option<Duration>,
+    },
+    /// The table is full of entries that are not old enough to go.
+    Full,
+}
+
+struct Slot<K, V> {
+    key: K,
+    value: V,
+    heard: Mono,
+    /// When it was last put in front.
+    linked: Mono,
+    newer: u32,
+    older: u32,
+}
+
+impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
+    /// An empty table for `capacity` entries; memory comes with the entries.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            slots: Vec::new(),
+            index: HashMap::default(),
+            hasher: RandomState::new(),
+            capacity: capacity.min(NONE as usize),
+            newest: NONE,
+            oldest: NONE,
+            empty: NONE,
+        }
+    }
+
+    /// Entries in the table.
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// When the oldest entry was last heard of.
+    pub(super) fn oldest_heard(&self) -> Option<Mono> {
+        self.slot(self.oldest).map(|slot| slot.heard)
+    }
+
+    /// The entry of `key`, heard of `now`; made if it is not there. A full table gives up its
+    /// oldest entry for it if that was idle for `spare` or longer.
+    pub(super) fn entry(&mut self, key: K, now: Mono, spare: Duration) -> Entry<'_, V> {
+        let hash = self.hasher.hash_one(key);
+        if let Some(at) = self.index.get(&hash).copied() {
+            return self.hear(at, key, now);
+        }
+        let mut evicted = None;
+        if self.index.len() >= self.capacity {
+            let idle = self.oldest_heard().map(|heard| now.since(heard));
+            if idle.is_none_or(|idle| idle < spare) {
+                return Entry::Full;
+            }
+            evicted = idle;
+            self.remove_oldest();
+        }
+        let slot = Slot {
+            key,
+            value: V::default(),
+            heard: now,
+            linked: now,
+            newer: NONE,
+            older: NONE,
+        };
+        let Some(at) = self.place(slot) else {
+            return Entry::Full;
+        };
+        self.index.insert(hash, at);
+        self.link_newest(at);
+        match self.slot_mut(at) {
+            Some(slot) => Entry::Made {
+                value: &mut slot.value,
+                evicted,
+            },
+            None => Entry::Full,
+        }
+    }
+
+    /// Takes the oldest entry out.
+    pub(super) fn remove_oldest(&mut self) {
+        let at = self.oldest;
+        let Some(slot) = self.slot(at) else { return };
+        let hash = self.hasher.hash_one(slot.key);
+        self.index.remove(&hash);
+        self.unlink(at);
+        let empty = self.empty;
+        if let Some(slot) = self.slot_mut(at) {
+            slot.older = empty;
+            self.empty = at;
+        }
+    }
+
+    fn hear(&mut self, at: u32, key: K, now: Mono) -> Entry<'_, V> {
+        let Some(slot) = self.slot_mut(at) else {
+            return Entry::Full;
+        };
+        if slot.key != key {
+            // Two keys with one hash of 64 bits: the later one finds no room.
+            return Entry::Full;
+        }
+        let idle = now.since(slot.heard);
+        slot.heard = slot.heard.max(now);
+        if now.since(slot.linked) >= GRAIN {
+            slot.linked = now;
+            self.unlink(at);
+            self.link_newest(at);
+        }
+        match self.slot_mut(at) {
+            Some(slot) => Entry::Known(&mut slot.value, idle),
+            None => Entry::Full,
+        }
+    }
+
+    /// Puts it into an empty slot or a new one and says which.
+    fn place(&mut self, slot: Slot<K, V>) -> Option<u32> {
+        let at = self.empty;
+        if let Some(place) = self.slot_mut(at) {
+            let next = place.older;
+            *place = slot;
+            self.empty = next;
+            return Some(at);
+        }
+        let at = u32::try_from(self.slots.len()).ok()?;
+        self.slots.push(slot);
+        Some(at)
+    }
+
+    fn link_newest(&mut self, at: u32) {
+        let second = std::mem::replace(&mut self.newest, at);
+        match self.slot_mut(second) {
+            Some(second) => second.newer = at,
+            None => self.oldest = at,
+        }
+        if let Some(slot) = self.slot_mut(at) {
+            slot.older = second;
+            slot.newer = NONE;
+        }
+    }
+
+    fn unlink(&mut self, at: u32) {
+        let Some(slot) = self.slot(at) else { return };
+        let (newer, older) = (slot.newer, slot.older);
+        match self.slot_mut(newer) {
+            Some(slot) => slot.older = older,
+            None => self.newest = older,
+        }
+        match self.slot_mut(older) {
+            Some(slot) => slot.newer = newer,
+            None => self.oldest = newer,
+        }
+    }
+
+    fn slot(&self, at: u32) -> Option<&Slot<K, V>> {
+        self.slots.get(at as usize)
+    }
+
+    fn slot_mut(&mut self, at: u32) -> Option<&mut Slot<K, V>> {
+        self.slots.get_mut(at as usize)
+    }
+}
+
+/// The index's keys are keyed hashes already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, octets: &[u8]) {
+        // Never called: the keys are `u64`. Slow and right all the same.
+        for octet in octets {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*octet);
+        }
+    }
+}

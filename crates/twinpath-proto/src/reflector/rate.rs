@@ -1,0 +1,116 @@
+//! Replies per second and client, in a bounded table.
+//!
+//! A client's bucket is one moment: the one at which it would be full again. Full buckets say
+//! nothing, and every bucket is full after [`BURST`] without a packet, so an entry that is idle for
+//! that long is given up for a new client at no loss. When more clients than the table holds are
+//! active within that time (a flood of spoofed sources), those who find no room share one bucket;
+//! the clients in the table keep theirs.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use twinpath_wire::Mono;
+
+use super::lru::{Entry, Lru};
+
+/// A bucket holds this long a time's worth of replies.
+const BURST: Duration = Duration::from_secs(1);
+/// Clients with a bucket of their own.
+const CLIENTS: usize = 65_536;
+
+/// Replies per second and client.
+pub(super) struct RateLimit {
+    /// Time that one reply costs; `None`: nobody gets a reply.
+    cost: Option<Duration>,
+    clients: Lru<IpAddr, Bucket>,
+    strangers: Bucket,
+}
+
+#[derive(Default)]
+struct Bucket {
+    full_at: Mono,
+}
+
+impl RateLimit {
+    pub(super) fn new(rate_pps: u32) -> Self {
+        Self {
+            cost: BURST.checked_div(rate_pps),
+            clients: Lru::new(CLIENTS),
+            strangers: Bucket::default(),
+        }
+    }
+
+    /// Whether this client gets a reply now; if so it is paid for.
+    pub(super) fn admits(&mut self, client: IpAddr, now: Mono) -> bool {
+        let Some(cost) = self.cost else { return false };
+        let bucket = match self.clients.entry(client, now, BURST) {
+            Entry::Known(bucket, _) | Entry::Made { value: bucket, .. } => bucket,
+            Entry::Full => &mut self.strangers,
+        };
+        bucket.pay(cost, now)
+    }
+}
+
+impl Bucket {
+    fn pay(&mut self, cost: Duration, now: Mono) -> bool {
+        let full_at = self.full_at.max(now) + cost;
+        let affordable = full_at.since(now) <= BURST;
+        if affordable {
+            self.full_at = full_at;
+        }
+        affordable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at_ms(ms: u64) -> Mono {
+        Mono::from_ns(1_000_000_000_000 + ms * 1_000_000)
+    }
+
+    #[test]
+    fn a_client_at_the_rate_always_gets_its_reply_and_one_at_twice_the_rate_half_of_them() {
+        let client = "192.0.2.1".parse().unwrap();
+        let mut limit = RateLimit::new(100);
+        assert!((0..1_000).all(|packet| limit.admits(client, at_ms(packet * 10))));
+        let mut limit = RateLimit::new(100);
+        let admitted = (0..2_000)
+            .filter(|packet| limit.admits(client, at_ms(packet * 5)))
+            .count();
+        assert!((1_000..=1_101).contains(&admitted), "{admitted}"); // the first burst on top
+    }
+
+    #[test]
+    fn one_client_over_its_rate_takes_nothing_from_another() {
+        let mut limit = RateLimit::new(10);
+        let [greedy, modest] = ["192.0.2.1", "2001:db8::1"].map(|a| a.parse().unwrap());
+        assert_eq!(
+            (0..100).filter(|_| limit.admits(greedy, at_ms(0))).count(),
+            10
+        );
+        assert_eq!(
+            (0..10).filter(|_| limit.admits(modest, at_ms(0))).count(),
+            10
+        );
+    }
+
+    #[test]
+    fn a_rate_of_zero_admits_nobody() {
+        assert!(!RateLimit::new(0).admits("192.0.2.1".parse().unwrap(), at_ms(0)));
+    }
+
+    #[test]
+    fn a_flood_of_sources_shares_one_bucket_and_leaves_known_clients_theirs() {
+        let mut limit = RateLimit::new(10);
+        let known = "2001:db8::1".parse().unwrap();
+        assert!(limit.admits(known, at_ms(0)));
+        let strangers = (0..70_000_u32).map(|host| IpAddr::V4(host.into()));
+        let admitted = strangers
+            .filter(|host| limit.admits(*host, at_ms(100)))
+            .count();
+        assert_eq!(admitted, CLIENTS - 1 + 10);
+        assert!(limit.admits(known, at_ms(200)));
+    }
+}

@@ -1,0 +1,62 @@
+//! What a Session-Reflector did, as counts.
+
+use super::Ignored;
+
+/// What a Session-Reflector did so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReflectorTally {
+    /// Replies made.
+    pub reflected: u64,
+    /// Sessions remembered now.
+    pub sessions: u64,
+    /// Sessions made, those made anew after they were forgotten too.
+    pub sessions_made: u64,
+    /// Sessions forgotten because they were idle for the configured time.
+    pub sessions_expired: u64,
+    /// Sessions forgotten earlier than that, because a new one needed the room.
+    pub sessions_evicted: u64,
+    /// Sessions whose number restarted at 0 with the sender's (a new run from the same port).
+    pub sessions_restarted: u64,
+    /// Replies made without state because the table was full of sessions in use.
+    pub answered_stateless: u64,
+    /// Requests answered although their Error Estimate Multiplier was 0.
+    pub error_multiplier_zero: u64,
+    /// Datagrams without a reply, by [`Ignored::index`].
+    pub ignored: [u64; Ignored::COUNT],
+}
+
+impl ReflectorTally {
+    /// Datagrams without a reply: each kind's name and count.
+    pub fn ignored_by_kind(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Ignored::ALL
+            .iter()
+            .zip(self.ignored)
+            .map(|(kind, count)| (kind.name(), count))
+    }
+
+    /// Datagrams without a reply, one kind of them.
+    pub fn ignored_as(&self, kind: Ignored) -> u64 {
+        self.ignored.get(kind.index()).copied().unwrap_or(0)
+    }
+
+    /// Adds what another reflector did (one engine for each thread, one report for all).
+    pub fn merge(&mut self, other: &Self) {
+        self.reflected += other.reflected;
+        self.sessions += other.sessions;
+        self.sessions_made += other.sessions_made;
+        self.sessions_expired += other.sessions_expired;
+        self.sessions_evicted += other.sessions_evicted;
+        self.sessions_restarted += other.sessions_restarted;
+        self.answered_stateless += other.answered_stateless;
+        self.error_multiplier_zero += other.error_multiplier_zero;
+        for (mine, theirs) in self.ignored.iter_mut().zip(other.ignored) {
+            *mine += theirs;
+        }
+    }
+
+    pub(super) fn ignore(&mut self, kind: Ignored) {
+        if let Some(count) = self.ignored.get_mut(kind.index()) {
+            *count += 1;
+        }
+    }
+}
