@@ -1,1 +1,30 @@
-//! Sockets, clocks and time stamps: the only crate with unsafe code
+//! Sockets, clocks and time stamps: moves octets and says when and how they travelled.
+//!
+//! The only crate with `unsafe`: each block is one call into the system behind a safe face. It
+//! knows no protocol, no metric and no policy. [`TestSocket`] is the kernel-stamped socket of
+//! Linux or, where there is none or where it is asked for, a plain one with user-space stamps.
+#![cfg_attr(
+    unix,
+    expect(
+        unsafe_code,
+        reason = "system calls; one operation per block, each with its reason"
+    )
+)]
+
+#[cfg(all(feature = "bare", linux_sockets))]
+pub mod bare;
+mod batch;
+pub mod clock;
+mod error;
+pub mod host;
+mod os;
+mod socket;
+mod wait;
+
+pub use batch::RecvBatch;
+pub use error::{BindError, SendError};
+pub use socket::{
+    IcmpError, IcmpKind, Outbound, SocketOptions, StampMode, TestSocket, Told,
+    local_address_towards, path_mtu,
+};
+pub use wait::{Waiter, Waker};

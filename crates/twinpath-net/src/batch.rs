@@ -1,0 +1,66 @@
+//! A batch of received datagrams: room made once, used for every call.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use twinpath_wire::{Arrival, Rung, Stamp, Wall};
+
+#[cfg(linux_sockets)]
+use crate::os::linux::headers::Headers;
+
+/// Slots for a batch of datagrams and what is known of them. Octets are touched only where packets
+/// came, so large slots cost address space and not memory.
+#[derive(Debug)]
+pub struct RecvBatch {
+    pub(crate) data: Box<[u8]>,
+    pub(crate) slot_octets: usize,
+    pub(crate) received: Box<[usize]>,
+    pub(crate) arrivals: Box<[Arrival]>,
+    #[cfg(linux_sockets)]
+    pub(crate) headers: Headers,
+}
+
+/// Before anything was received.
+const NOTHING: Arrival = Arrival {
+    at: Stamp {
+        at: Wall::from_unix_ns(0),
+        rung: Rung::User,
+    },
+    from: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+    to: None,
+    to_port: 0,
+    ttl: None,
+    tos: None,
+    interface: 0,
+    truncated: false,
+};
+
+impl RecvBatch {
+    /// Room for `slots` datagrams of up to `slot_octets`.
+    pub fn new(slots: usize, slot_octets: usize) -> Self {
+        let slots = slots.clamp(1, 1024);
+        Self {
+            #[cfg(linux_sockets)]
+            headers: Headers::new(slots),
+            // Zeroed allocation: the system maps pages when they are first written.
+            data: vec![0; slots * slot_octets].into_boxed_slice(),
+            slot_octets,
+            received: vec![0; slots].into_boxed_slice(),
+            arrivals: vec![NOTHING; slots].into_boxed_slice(),
+        }
+    }
+
+    /// How many datagrams it can take at once.
+    pub fn slots(&self) -> usize {
+        self.received.len()
+    }
+
+    /// The `index`th datagram of the last call: its whole slot, to make a reply in place, how many
+    /// octets of it were received, and what is known of its way.
+    pub fn packet(&mut self, index: usize) -> Option<(&mut [u8], usize, &Arrival)> {
+        let received = *self.received.get(index)?;
+        let arrival = self.arrivals.get(index)?;
+        let start = index * self.slot_octets;
+        let slot = self.data.get_mut(start..start + self.slot_octets)?;
+        Some((slot, received.min(self.slot_octets), arrival))
+    }
+}

@@ -1,0 +1,172 @@
+//! Why a socket could not be had, or would not send: each with its remedy.
+
+use std::io;
+use std::net::SocketAddr;
+
+/// Why a socket could not be opened and bound.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// Another program has the port.
+    #[error("cannot use {addr}: another program has the port")]
+    InUse {
+        /// What was asked for.
+        addr: SocketAddr,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// The address is not one of this host's.
+    #[error("cannot use {addr}: this host does not have that address")]
+    NotLocal {
+        /// What was asked for.
+        addr: SocketAddr,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// A low port, and no privilege for it.
+    #[error("cannot use {addr}: ports below 1024 need a privilege")]
+    Privilege {
+        /// What was asked for.
+        addr: SocketAddr,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// The host has no such address family.
+    #[error("cannot use {addr}: this host does not speak {}", if addr.is_ipv4() { "IPv4" } else { "IPv6" })]
+    Family {
+        /// What was asked for.
+        addr: SocketAddr,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// No such interface, or it may not be bound to.
+    #[error("cannot bind to interface {name}: {source}")]
+    Interface {
+        /// The interface.
+        name: String,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// An option that the run depends on was refused.
+    #[error("cannot set {what} on {addr}: {source}")]
+    Option {
+        /// What was to be set.
+        what: &'static str,
+        /// The socket's address.
+        addr: SocketAddr,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// Anything else.
+    #[error("cannot open a socket for {addr}: {source}")]
+    Other {
+        /// What was asked for.
+        addr: SocketAddr,
+        /// The system's word.
+        source: io::Error,
+    },
+}
+
+impl BindError {
+    /// What the reader can do, in one clause.
+    pub fn remedy(&self) -> Option<&'static str> {
+        match self {
+            Self::InUse { .. } => {
+                Some("choose another port, 0 for any free one, or stop that program")
+            }
+            Self::NotLocal { .. } => Some("see `ip address` for this host's addresses"),
+            Self::Privilege { .. } => {
+                Some("use a port above 1023, run as root, or grant CAP_NET_BIND_SERVICE")
+            }
+            Self::Family { .. } => Some("give an address of the other family, or use -4 or -6"),
+            Self::Interface { .. } => Some("see `ip link` for the names of this host's interfaces"),
+            Self::Option { .. } | Self::Other { .. } => None,
+        }
+    }
+
+    /// The host lacks the whole address family (and not just this address).
+    pub fn is_family(&self) -> bool {
+        matches!(self, Self::Family { .. })
+    }
+
+    /// The port is taken.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Self::InUse { .. })
+    }
+
+    pub(crate) fn of_bind(addr: SocketAddr, source: io::Error) -> Self {
+        let kind = source.kind();
+        if kind == io::ErrorKind::AddrInUse {
+            Self::InUse { addr, source }
+        } else if kind == io::ErrorKind::AddrNotAvailable {
+            Self::NotLocal { addr, source }
+        } else if kind == io::ErrorKind::PermissionDenied {
+            Self::Privilege { addr, source }
+        } else {
+            Self::of_open(addr, source)
+        }
+    }
+
+    pub(crate) fn of_open(addr: SocketAddr, source: io::Error) -> Self {
+        #[cfg(unix)]
+        if source.raw_os_error() == Some(libc::EAFNOSUPPORT) {
+            return Self::Family { addr, source };
+        }
+        Self::Other { addr, source }
+    }
+}
+
+/// Why the system would not take a packet. Small and `Copy`: counted by kind on the packet path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The send buffer or the interface's queue is full.
+    #[error("no buffer space: the interface's queue is full")]
+    NoBuffers,
+    /// Larger than the MTU and DF is set, or larger than UDP can carry.
+    #[error("packet larger than the path allows")]
+    TooLarge,
+    /// No route, or the interface is down.
+    #[error("network unreachable")]
+    Unreachable,
+    /// A local packet filter refused it.
+    #[error("refused by a local packet filter")]
+    Filtered,
+    /// The source address is not (or no longer) one of this host's.
+    #[error("the source address is not this host's")]
+    BadSource,
+    /// Another reason, by its number.
+    #[error("error {0} from the system")]
+    Other(i32),
+}
+
+impl SendError {
+    #[cfg(unix)]
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match error.raw_os_error().unwrap_or(0) {
+            libc::ENOBUFS | libc::ENOMEM | libc::EAGAIN => Self::NoBuffers,
+            libc::EMSGSIZE => Self::TooLarge,
+            libc::ENETUNREACH
+            | libc::EHOSTUNREACH
+            | libc::ENETDOWN
+            | libc::ENODEV
+            | libc::ENXIO => Self::Unreachable,
+            libc::EPERM | libc::EACCES => Self::Filtered,
+            libc::EADDRNOTAVAIL | libc::EINVAL => Self::BadSource,
+            other => Self::Other(other),
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory => Self::NoBuffers,
+            io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkDown => Self::Unreachable,
+            io::ErrorKind::PermissionDenied => Self::Filtered,
+            io::ErrorKind::AddrNotAvailable => Self::BadSource,
+            _ => Self::Other(error.raw_os_error().unwrap_or(0)),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What this host has and what this process may do.
+
+use std::net::IpAddr;
+
+use crate::os;
+
+/// A privilege that makes a difference here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Privilege {
+    /// The system's name for it.
+    pub name: &'static str,
+    /// This process holds it.
+    pub held: bool,
+    /// What it buys.
+    pub buys: &'static str,
+}
+
+/// Privileges, by their number in Linux, and what each buys.
+const PRIVILEGES: [(u32, &str, &str); 4] = [
+    (10, "CAP_NET_BIND_SERVICE", "ports below 1024, such as 862"),
+    (
+        12,
+        "CAP_NET_ADMIN",
+        "hardware time stamps, receive buffers beyond the system's limit",
+    ),
+    (
+        13,
+        "CAP_NET_RAW",
+        "binding to an interface of another user's choosing (--interface)",
+    ),
+    (
+        23,
+        "CAP_SYS_NICE",
+        "a scheduling priority above other processes",
+    ),
+];
+
+/// The privileges that make a difference, and whether they are held; empty where the system has none
+/// such.
+pub fn privileges() -> Vec<Privilege> {
+    let Some(held) = os::host::capabilities() else {
+        return Vec::new();
+    };
+    PRIVILEGES
+        .iter()
+        .map(|&(bit, name, buys)| Privilege {
+            name,
+            held: held >> bit & 1 == 1,
+            buys,
+        })
+        .collect()
+}
+
+/// The kernel and its version; `None` where the system does not tell.
+pub fn kernel() -> Option<String> {
+    os::host::kernel()
+}
+
+/// The name of the interface that has `address`; `None` where none has or the system does not tell.
+pub fn interface_of(address: IpAddr) -> Option<String> {
+    os::host::interface_of(address)
+}

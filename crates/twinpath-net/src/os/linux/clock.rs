@@ -1,0 +1,38 @@
+//! The system clock, the monotonic clock and their discipline.
+
+use std::time::Duration;
+
+use twinpath_wire::{Mono, Wall};
+
+use super::system::clock_ns;
+use crate::clock::Discipline;
+
+/// TAI - UTC since 2017-01-01, where the kernel was not told.
+const TAI_OFFSET_S: i32 = 37;
+
+pub(crate) fn wall() -> Wall {
+    Wall::from_unix_ns(clock_ns(libc::CLOCK_REALTIME).unwrap_or(0))
+}
+
+pub(crate) fn mono() -> Mono {
+    Mono::from_ns(clock_ns(libc::CLOCK_MONOTONIC).unwrap_or(0).unsigned_abs())
+}
+
+pub(crate) fn discipline() -> Discipline {
+    // SAFETY: `timex` is plain numbers, for which zero is a value.
+    let mut state: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: `state` lives across the call; modes 0 only reads.
+    let status = unsafe { libc::adjtimex(&raw mut state) };
+    let known = status >= 0;
+    let synchronized = known && status != libc::TIME_ERROR && state.status & libc::STA_UNSYNC == 0;
+    let max_error = u64::try_from(state.maxerror)
+        .ok()
+        .filter(|_| known)
+        .map(Duration::from_micros);
+    let tai = state.tai;
+    Discipline {
+        synchronized,
+        max_error,
+        tai_offset_s: if known && tai != 0 { tai } else { TAI_OFFSET_S },
+    }
+}

@@ -1,0 +1,169 @@
+//! The error queue: transmit stamps and ICMP errors.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+
+use libc::c_int;
+use twinpath_wire::{Rung, Stamp, Wall};
+
+use super::control::{Message, messages};
+use super::headers::{Headers, Received};
+use super::names::address;
+use super::phc::Phc;
+use super::socket::Socket;
+use super::system;
+use crate::socket::{IcmpError, IcmpKind, Told};
+
+/// Messages taken at once; most hold a stamp and no octets.
+const SLOTS: usize = 32;
+/// Room for octets in a slot: none are of use.
+const SLOT_OCTETS: usize = 8;
+/// Calls in a row, so that a storm of errors cannot keep the thread from its packets.
+const ROUNDS: usize = 8;
+
+/// `ee_info` of a stamp: which point of the way it is from.
+const AT_DRIVER: u32 = 0;
+const AT_QUEUE: u32 = 1;
+
+thread_local! {
+    static ROOM: RefCell<(Headers, [u8; SLOTS * SLOT_OCTETS])> =
+        RefCell::new((Headers::new(SLOTS), [0; SLOTS * SLOT_OCTETS]));
+}
+
+/// Takes what is there, at most [`ROUNDS`] batches. How many messages.
+pub(super) fn drain(socket: &Socket, tell: &mut dyn FnMut(Told)) -> usize {
+    ROOM.with_borrow_mut(|(headers, octets)| {
+        let mut taken = 0;
+        for _ in 0..ROUNDS {
+            let room = headers.prepare(octets, SLOT_OCTETS);
+            // SAFETY: `prepare` has just pointed every header into `headers` and `octets`, which
+            // are borrowed for the whole call.
+            let result = unsafe { system::receive_messages(socket.fd(), room, libc::MSG_ERRQUEUE) };
+            let Ok(count) = result else { break };
+            for message in headers.received(count) {
+                if let Some(told) = read(&message, socket.phc.as_ref()) {
+                    tell(told);
+                }
+            }
+            taken += count;
+            if count < SLOTS {
+                break;
+            }
+        }
+        taken
+    })
+}
+
+/// `struct sock_extended_err`, as octets: errno 4, origin 1, type 1, code 1, pad 1, info 4, data 4,
+/// then the offender's socket address.
+struct Extended<'a>(&'a [u8]);
+
+impl Extended<'_> {
+    fn octet(&self, at: usize) -> u8 {
+        self.0.get(at).copied().unwrap_or(0)
+    }
+
+    fn word(&self, at: usize) -> u32 {
+        self.0
+            .get(at..)
+            .and_then(<[u8]>::first_chunk)
+            .map_or(0, |word| u32::from_ne_bytes(*word))
+    }
+
+    fn origin(&self) -> u8 {
+        self.octet(4)
+    }
+
+    fn offender(&self) -> Option<IpAddr> {
+        address(self.0.get(16..)?).map(|address| address.ip())
+    }
+}
+
+fn read(message: &Received<'_>, phc: Option<&Phc>) -> Option<Told> {
+    let mut stamps = (0, 0);
+    let mut extended = None;
+    for control in messages(message.control) {
+        match (control.level, control.kind) {
+            (libc::SOL_SOCKET, libc::SCM_TIMESTAMPING) => stamps = control.stamps_ns(),
+            (libc::SOL_IP, libc::IP_RECVERR) | (libc::SOL_IPV6, libc::IPV6_RECVERR) => {
+                let Message { data, .. } = control;
+                extended = Some(Extended(data));
+            }
+            _ => {}
+        }
+    }
+    let extended = extended?;
+    match c_int::from(extended.origin()) {
+        origin if origin == c_int::from(libc::SO_EE_ORIGIN_TIMESTAMPING) => {
+            let stamp = stamp(stamps, extended.word(8), phc)?;
+            Some(Told::Sent {
+                key: extended.word(12),
+                stamp,
+            })
+        }
+        origin if origin == c_int::from(libc::SO_EE_ORIGIN_ICMP) => {
+            let (kind, code) = (extended.octet(5), extended.octet(6));
+            Some(icmp(v4(kind, code, extended.word(8)), &extended, message))
+        }
+        origin if origin == c_int::from(libc::SO_EE_ORIGIN_ICMP6) => {
+            let (kind, code) = (extended.octet(5), extended.octet(6));
+            Some(icmp(v6(kind, code, extended.word(8)), &extended, message))
+        }
+        // Local errors (a packet over the known MTU) were told by the send call already.
+        _ => None,
+    }
+}
+
+fn stamp((software, hardware): (i64, i64), point: u32, phc: Option<&Phc>) -> Option<Stamp> {
+    if hardware != 0 {
+        // Without a way to the system clock a NIC's stamp is not used.
+        let at = phc?.to_wall(hardware)?;
+        return Some(Stamp {
+            at,
+            rung: Rung::Hardware,
+        });
+    }
+    let rung = match point {
+        AT_DRIVER => Rung::Kernel,
+        AT_QUEUE => Rung::Queue,
+        _ => return None,
+    };
+    (software != 0).then(|| Stamp {
+        at: Wall::from_unix_ns(software),
+        rung,
+    })
+}
+
+fn icmp(kind: IcmpKind, extended: &Extended<'_>, message: &Received<'_>) -> Told {
+    Told::Icmp(IcmpError {
+        kind,
+        from: extended.offender(),
+        to: message.name.address(),
+    })
+}
+
+/// RFC 792, RFC 1812 section 5.2.7.
+fn v4(kind: u8, code: u8, info: u32) -> IcmpKind {
+    match (kind, code) {
+        (3, 3) => IcmpKind::PortUnreachable,
+        (3, 9 | 10 | 13) => IcmpKind::Prohibited,
+        (3, 4) => IcmpKind::TooBig { mtu: info },
+        (3, 0 | 6 | 11) => IcmpKind::NetworkUnreachable,
+        (3, _) => IcmpKind::HostUnreachable,
+        (11, 0) => IcmpKind::TtlExceeded,
+        _ => IcmpKind::Other { kind, code },
+    }
+}
+
+/// RFC 4443 section 3.
+fn v6(kind: u8, code: u8, info: u32) -> IcmpKind {
+    match (kind, code) {
+        (1, 4) => IcmpKind::PortUnreachable,
+        (1, 1 | 5 | 6) => IcmpKind::Prohibited,
+        (1, 0) => IcmpKind::NetworkUnreachable,
+        (1, _) => IcmpKind::HostUnreachable,
+        (2, _) => IcmpKind::TooBig { mtu: info },
+        (3, 0) => IcmpKind::TtlExceeded,
+        _ => IcmpKind::Other { kind, code },
+    }
+}

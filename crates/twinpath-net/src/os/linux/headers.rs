@@ -1,0 +1,112 @@
+//! Message headers for a batch: what `recvmmsg` fills, and their reading.
+
+use libc::{iovec, mmsghdr, msghdr};
+
+use super::control::Control;
+use super::names::Name;
+
+/// Headers, names and control messages of a batch.
+pub(crate) struct Headers {
+    messages: Box<[mmsghdr]>,
+    vectors: Box<[iovec]>,
+    names: Box<[Name]>,
+    controls: Box<[Control]>,
+}
+
+// SAFETY: the pointers within point into the batch that owns these headers, or to nothing, and are
+// set anew by `prepare` before each use.
+unsafe impl Send for Headers {}
+// SAFETY: as above; nothing is reached through a shared reference.
+unsafe impl Sync for Headers {}
+
+impl std::fmt::Debug for Headers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Headers")
+            .field("slots", &self.messages.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A header that points to nothing.
+fn empty() -> mmsghdr {
+    // SAFETY: a header is pointers and lengths, for which zero is a value.
+    unsafe { std::mem::zeroed() }
+}
+
+impl Headers {
+    pub(crate) fn new(slots: usize) -> Self {
+        Self {
+            messages: (0..slots).map(|_| empty()).collect(),
+            vectors: (0..slots)
+                .map(|_| iovec {
+                    iov_base: std::ptr::null_mut(),
+                    iov_len: 0,
+                })
+                .collect(),
+            names: vec![Name::EMPTY; slots].into_boxed_slice(),
+            controls: vec![Control::EMPTY; slots].into_boxed_slice(),
+        }
+    }
+
+    /// Points every header at its slot of `data` (cut in pieces of `slot_octets`; 0: no room for
+    /// octets), its name and its control messages. The headers are good until one of these moves.
+    pub(crate) fn prepare(&mut self, data: &mut [u8], slot_octets: usize) -> &mut [mmsghdr] {
+        let mut slots = data.chunks_exact_mut(slot_octets.max(1));
+        let each = self
+            .messages
+            .iter_mut()
+            .zip(&mut self.vectors)
+            .zip(&mut self.names)
+            .zip(&mut self.controls);
+        for (((message, vector), name), control) in each {
+            if let Some(slot) = slots.next() {
+                vector.iov_base = slot.as_mut_ptr().cast();
+                vector.iov_len = slot.len();
+            }
+            let header: &mut msghdr = &mut message.msg_hdr;
+            header.msg_iov = vector;
+            header.msg_iovlen = 1;
+            header.msg_name = name.0.as_mut_ptr().cast();
+            header.msg_namelen = 32;
+            header.msg_control = control.0.as_mut_ptr().cast();
+            header.msg_controllen = Control::OCTETS as _;
+            header.msg_flags = 0;
+        }
+        &mut self.messages
+    }
+
+    /// What the kernel wrote for each of the first `count` messages.
+    pub(crate) fn received(&self, count: usize) -> impl Iterator<Item = Received<'_>> {
+        self.messages
+            .iter()
+            .zip(&self.names)
+            .zip(&self.controls)
+            .take(count)
+            .map(|((message, name), control)| Received {
+                octets: message.msg_len as usize,
+                truncated: message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
+                name,
+                control: control
+                    .0
+                    .get(..control_octets(&message.msg_hdr))
+                    .unwrap_or_default(),
+            })
+    }
+}
+
+/// The C libraries disagree on this length's type.
+#[allow(
+    clippy::unnecessary_cast,
+    reason = "another type with another C library"
+)]
+fn control_octets(header: &msghdr) -> usize {
+    header.msg_controllen as usize
+}
+
+/// One received message beside its octets.
+pub(crate) struct Received<'a> {
+    pub(crate) octets: usize,
+    pub(crate) truncated: bool,
+    pub(crate) name: &'a Name,
+    pub(crate) control: &'a [u8],
+}

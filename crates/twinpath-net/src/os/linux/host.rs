@@ -1,0 +1,74 @@
+//! What this host has: interfaces, routes, privileges.
+
+use std::ffi::CStr;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
+
+use super::{names, system};
+
+/// `IP_MTU` and `IPV6_MTU`.
+const IP_MTU: libc::c_int = 14;
+const IPV6_MTU: libc::c_int = 24;
+
+/// The MTU of the way to `far`, by the routing table and what was learned.
+pub(crate) fn path_mtu(far: SocketAddr, interface: Option<&str>) -> Option<u32> {
+    let socket = crate::os::portable::towards(far, interface).ok()?;
+    let (level, name) = if far.is_ipv4() {
+        (libc::SOL_IP, IP_MTU)
+    } else {
+        (libc::SOL_IPV6, IPV6_MTU)
+    };
+    system::int_option(socket.as_fd(), level, name)
+        .ok()
+        .and_then(|mtu| u32::try_from(mtu).ok())
+}
+
+/// Effective capabilities, a bit each.
+pub(crate) fn capabilities() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}
+
+pub(crate) fn kernel() -> Option<String> {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
+    Some(format!("Linux {}", release.trim()))
+}
+
+/// The name of the interface that has `address`.
+pub(crate) fn interface_of(address: IpAddr) -> Option<String> {
+    let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
+    // SAFETY: `list` lives across the call, which points it to a list of its own.
+    if unsafe { libc::getifaddrs(&raw mut list) } != 0 {
+        return None;
+    }
+    let mut found = None;
+    let mut next = list;
+    // SAFETY: the list is intact until it is freed below; its last `ifa_next` is null.
+    while let Some(entry) = unsafe { next.as_ref() } {
+        next = entry.ifa_next;
+        if entry.ifa_addr.is_null() || entry.ifa_name.is_null() {
+            continue;
+        }
+        // SAFETY: not null; every socket address begins with its family.
+        let family = libc::c_int::from(unsafe { (*entry.ifa_addr).sa_family });
+        let octets = match family {
+            libc::AF_INET => 16,
+            libc::AF_INET6 => 28,
+            _ => continue,
+        };
+        // SAFETY: an address of that family has that many octets.
+        let name = unsafe { std::slice::from_raw_parts(entry.ifa_addr.cast::<u8>(), octets) };
+        if names::address(name).is_some_and(|this| this.ip() == address) {
+            // SAFETY: not null; interface names end with a zero octet.
+            let name = unsafe { CStr::from_ptr(entry.ifa_name) };
+            found = Some(name.to_string_lossy().into_owned());
+            break;
+        }
+    }
+    // SAFETY: `list` came from `getifaddrs` and is not used after this.
+    unsafe { libc::freeifaddrs(list) };
+    found
+}

@@ -1,0 +1,12 @@
+//! Linux: SO_TIMESTAMPING, control messages, batches, error queue, absolute waits.
+
+pub(crate) mod clock;
+mod control;
+mod error_queue;
+pub(crate) mod headers;
+pub(crate) mod host;
+mod names;
+mod phc;
+pub(crate) mod socket;
+mod system;
+pub(crate) mod wait;

@@ -1,0 +1,131 @@
+//! A network interface's own clock (PHC) and its way to the system clock.
+//!
+//! A NIC's stamp is in the NIC's time. It is converted before it meets a system time, by an offset
+//! measured around a reading of both clocks; where that cannot be had, the stamp is not used.
+
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use twinpath_wire::{Delta, Mono, Wall};
+
+use super::{clock, system};
+
+/// How long an offset holds: a NIC's free crystal, 50 ppm off, moves 5 ns in it per 0.1 ms.
+const FRESH: Duration = Duration::from_millis(100);
+/// A reading of both clocks that took longer says too little.
+const WIDEST_NS: i64 = 100_000;
+const TRIES: usize = 5;
+
+/// Wants the interface's driver to stamp (`linux/net_tstamp.h`).
+#[repr(C)]
+struct StampConfig {
+    flags: i32,
+    transmit: i32,
+    receive: i32,
+}
+
+/// `struct ethtool_ts_info`: what an interface can stamp, and the index of its clock.
+#[repr(C)]
+struct StampInfo {
+    command: u32,
+    stamping: u32,
+    clock_index: i32,
+    rest: [u32; 8],
+}
+
+const GET_STAMP_INFO: u32 = 0x41;
+const TRANSMIT_ON: i32 = 1;
+const RECEIVE_ALL: i32 = 1;
+
+#[derive(Debug)]
+pub(crate) struct Phc {
+    device: File,
+    offset: Mutex<Option<(Mono, Delta)>>,
+}
+
+impl Phc {
+    /// The clock of an interface, its stamping switched on; `None` where it has none or this
+    /// process may not.
+    pub(crate) fn of_interface(name: &str) -> Option<Self> {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").ok()?;
+        let mut info = StampInfo {
+            command: GET_STAMP_INFO,
+            stamping: 0,
+            clock_index: -1,
+            rest: [0; 8],
+        };
+        interface_call(&socket, name, libc::SIOCETHTOOL, (&raw mut info).cast())?;
+        if info.stamping & libc::SOF_TIMESTAMPING_TX_HARDWARE == 0 {
+            return None;
+        }
+        let index = u32::try_from(info.clock_index).ok()?;
+        let mut config = StampConfig {
+            flags: 0,
+            transmit: TRANSMIT_ON,
+            receive: RECEIVE_ALL,
+        };
+        interface_call(&socket, name, libc::SIOCSHWTSTAMP, (&raw mut config).cast())?;
+        let device = File::open(format!("/dev/ptp{index}")).ok()?;
+        let phc = Self {
+            device,
+            offset: Mutex::new(None),
+        };
+        phc.to_wall(0).map(|_| phc)
+    }
+
+    /// A NIC's time as the system clock's; `None` where the two cannot be compared now.
+    pub(crate) fn to_wall(&self, phc_ns: i64) -> Option<Wall> {
+        let now = clock::mono();
+        let mut offset = self.offset.lock().ok()?;
+        let fresh = offset.filter(|(at, _)| now.since(*at) < FRESH);
+        let (_, delta) = if let Some(fresh) = fresh {
+            fresh
+        } else {
+            let measured = (now, self.measure()?);
+            *offset = Some(measured);
+            measured
+        };
+        Some(Wall::from_unix_ns(phc_ns) + delta)
+    }
+
+    /// System clock minus the NIC's, from the tightest of a few readings.
+    fn measure(&self) -> Option<Delta> {
+        // A descriptor as a clock: its complement, shifted, marked 3 (`FD_TO_CLOCKID`).
+        let id: libc::clockid_t = (!self.device.as_fd().as_raw_fd() << 3) | 3;
+        let mut best: Option<(i64, i64)> = None;
+        for _ in 0..TRIES {
+            let before = clock::wall().unix_ns();
+            let phc = system::clock_ns(id)?;
+            let width = clock::wall().unix_ns().saturating_sub(before);
+            let offset = before.saturating_add(width / 2).saturating_sub(phc);
+            if best.is_none_or(|(narrowest, _)| width < narrowest) {
+                best = Some((width, offset));
+            }
+        }
+        best.filter(|(width, _)| (0..=WIDEST_NS).contains(width))
+            .map(|(_, ns)| Delta::from_ns(ns))
+    }
+}
+
+/// An interface `ioctl` with a structure of its own.
+fn interface_call(
+    socket: &std::net::UdpSocket,
+    name: &str,
+    request: libc::Ioctl,
+    data: *mut libc::c_char,
+) -> Option<()> {
+    // SAFETY: the structure is octets and pointers, for which zero is a value.
+    let mut call: libc::ifreq = unsafe { std::mem::zeroed() };
+    if name.len() >= call.ifr_name.len() {
+        return None;
+    }
+    for (to, from) in call.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = libc::c_char::from_ne_bytes([from]);
+    }
+    call.ifr_ifru.ifru_data = data;
+    // SAFETY: `call` and what `data` points to live across the call; the request fits the structure.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &raw mut call) };
+    (result == 0).then_some(())
+}

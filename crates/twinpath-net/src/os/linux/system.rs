@@ -1,0 +1,115 @@
+//! System calls with a safe face: one function each, errors as [`io::Error`].
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use libc::{c_int, c_uint, c_void};
+
+/// Octets of an `int`, as socket options are told them.
+const INT_OCTETS: libc::socklen_t = 4;
+const _: () = assert!(size_of::<c_int>() == 4);
+
+/// `setsockopt` with an `int`.
+pub(crate) fn set_int(
+    fd: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+    value: c_int,
+) -> io::Result<()> {
+    // SAFETY: `value` lives across the call and its exact size is given.
+    let result = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            level,
+            name,
+            (&raw const value).cast::<c_void>(),
+            INT_OCTETS,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// `getsockopt` of an `int`.
+pub(crate) fn int_option(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<c_int> {
+    let mut value: c_int = 0;
+    let mut length = INT_OCTETS;
+    // SAFETY: `value` and `length` live across the call; `length` is the room in `value`.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            level,
+            name,
+            (&raw mut value).cast::<c_void>(),
+            &raw mut length,
+        )
+    };
+    if result == 0 {
+        Ok(value)
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// `recvmmsg` without waiting. How many messages were received.
+///
+/// # Safety
+/// Every header in `messages` must point to live memory of the lengths that it gives, which
+/// nothing else uses during the call.
+pub(crate) unsafe fn receive_messages(
+    fd: BorrowedFd<'_>,
+    messages: &mut [libc::mmsghdr],
+    flags: c_int,
+) -> io::Result<usize> {
+    let count = c_uint::try_from(messages.len()).unwrap_or(c_uint::MAX);
+    // The C libraries disagree on the type of the flags.
+    #[allow(
+        clippy::useless_conversion,
+        reason = "another type with another C library"
+    )]
+    let flags = (flags | libc::MSG_DONTWAIT)
+        .try_into()
+        .unwrap_or(libc::MSG_DONTWAIT as _);
+    // SAFETY: the caller vouches for the headers; their number is that of the slice.
+    let result = unsafe {
+        libc::recvmmsg(
+            fd.as_raw_fd(),
+            messages.as_mut_ptr(),
+            count,
+            flags,
+            std::ptr::null_mut(),
+        )
+    };
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// `sendmsg` without waiting.
+///
+/// # Safety
+/// `message` must point to live memory of the lengths that it gives.
+pub(crate) unsafe fn send_message(fd: BorrowedFd<'_>, message: &libc::msghdr) -> io::Result<()> {
+    // SAFETY: the caller vouches for what `message` points to; the kernel only reads it.
+    let result = unsafe { libc::sendmsg(fd.as_raw_fd(), message, libc::MSG_DONTWAIT) };
+    if result >= 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// `clock_gettime`, as seconds and nanoseconds.
+pub(crate) fn clock_ns(clock: libc::clockid_t) -> Option<i64> {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` lives across the call.
+    let result = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    // 32-bit systems have narrower fields.
+    #[allow(clippy::useless_conversion, reason = "another type on another system")]
+    let (seconds, ns) = (i64::from(time.tv_sec), i64::from(time.tv_nsec));
+    (result == 0).then(|| seconds * 1_000_000_000 + ns)
+}

@@ -1,0 +1,110 @@
+//! Waiting with `ppoll`, an event descriptor and absolute sleeps.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::Arc;
+
+use twinpath_wire::Mono;
+
+use super::clock;
+use crate::socket::{Inner, TestSocket};
+
+/// The event descriptor that both sides hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Waker(Arc<OwnedFd>);
+
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    event: Arc<OwnedFd>,
+    polled: Vec<libc::pollfd>,
+}
+
+pub(crate) fn new() -> io::Result<(Waiter, Waker)> {
+    // SAFETY: takes no pointers.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call has just made this descriptor and nobody else has it.
+    let event = Arc::new(unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok((
+        Waiter {
+            event: Arc::clone(&event),
+            polled: Vec::with_capacity(8),
+        },
+        Waker(event),
+    ))
+}
+
+impl Waker {
+    pub(crate) fn wake(&self) {
+        let one = 1_u64.to_ne_bytes();
+        // SAFETY: the eight octets live across the call. A full counter wakes as well.
+        unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
+    }
+}
+
+impl Waiter {
+    pub(crate) fn wait(&mut self, sockets: &[&TestSocket], until: Option<Mono>) {
+        let entry = |fd| libc::pollfd {
+            fd,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        self.polled.clear();
+        self.polled.push(entry(self.event.as_raw_fd()));
+        for socket in sockets {
+            let fd = match &socket.inner {
+                Inner::Stamped(socket) => socket.fd().as_raw_fd(),
+                Inner::Plain(socket) => socket.as_fd().as_raw_fd(),
+            };
+            self.polled.push(entry(fd));
+        }
+        let timeout = until.map(|until| {
+            let left = until.since(clock::mono());
+            libc::timespec {
+                tv_sec: libc::time_t::try_from(left.as_secs()).unwrap_or(libc::time_t::MAX),
+                tv_nsec: left.subsec_nanos().into(),
+            }
+        });
+        let timeout = timeout
+            .as_ref()
+            .map_or(std::ptr::null(), std::ptr::from_ref);
+        let count = self.polled.len() as libc::nfds_t;
+        // SAFETY: entries and timeout live across the call; their number is that of the vector.
+        unsafe { libc::ppoll(self.polled.as_mut_ptr(), count, timeout, std::ptr::null()) };
+        if self.polled.first().is_some_and(|event| event.revents != 0) {
+            let mut count = [0_u8; 8];
+            // SAFETY: room for the eight octets that the event descriptor gives.
+            unsafe {
+                libc::read(
+                    self.event.as_raw_fd(),
+                    count.as_mut_ptr().cast(),
+                    count.len(),
+                )
+            };
+        }
+    }
+}
+
+pub(crate) fn sleep_until(until: Mono) {
+    const NS_PER_S: u64 = 1_000_000_000;
+    let at = libc::timespec {
+        tv_sec: libc::time_t::try_from(until.ns() / NS_PER_S).unwrap_or(libc::time_t::MAX),
+        tv_nsec: libc::c_long::try_from(until.ns() % NS_PER_S).unwrap_or(0),
+    };
+    // SAFETY: `at` lives across the call. A signal may end it early: the caller looks at the clock.
+    unsafe {
+        libc::clock_nanosleep(
+            libc::CLOCK_MONOTONIC,
+            libc::TIMER_ABSTIME,
+            &raw const at,
+            std::ptr::null_mut(),
+        );
+    }
+}
+
+pub(crate) fn sharpen_timers() {
+    // SAFETY: takes numbers only; 1 ns is the least slack.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1_u64) };
+}

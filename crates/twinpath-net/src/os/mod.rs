@@ -1,0 +1,10 @@
+//! One file an operating system, all with the same face; `portable` is the one that any has.
+
+#[cfg(linux_sockets)]
+pub(crate) mod linux;
+pub(crate) mod portable;
+
+#[cfg(linux_sockets)]
+pub(crate) use linux::{clock, host, host::path_mtu, wait};
+#[cfg(not(linux_sockets))]
+pub(crate) use portable::{host, host::path_mtu, time as clock, wait};

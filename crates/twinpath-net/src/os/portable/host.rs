@@ -1,0 +1,20 @@
+//! What an unknown host can tell of itself: nothing.
+
+use std::net::{IpAddr, SocketAddr};
+
+pub(crate) fn path_mtu(_far: SocketAddr, _interface: Option<&str>) -> Option<u32> {
+    None
+}
+
+pub(crate) fn capabilities() -> Option<u64> {
+    None
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one face for all systems")]
+pub(crate) fn kernel() -> Option<String> {
+    Some(std::env::consts::OS.to_owned())
+}
+
+pub(crate) fn interface_of(_address: IpAddr) -> Option<String> {
+    None
+}

@@ -1,0 +1,206 @@
+//! Plain sockets and user-space stamps: what any system has.
+//!
+//! It cannot tell TTL, ToS, local address or interface of a packet, nor learn of ICMP errors; a
+//! reply leaves from the address that the system chooses. On Linux it serves `--portable`.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+use socket2::{Domain, Protocol, Type};
+use twinpath_wire::{Arrival, Rung, Stamp};
+
+use crate::batch::RecvBatch;
+use crate::clock;
+use crate::error::{BindError, SendError};
+use crate::socket::{Outbound, SocketOptions, Told};
+
+#[cfg(not(linux_sockets))]
+pub(crate) mod host;
+#[cfg(not(linux_sockets))]
+pub(crate) mod time;
+#[cfg(not(linux_sockets))]
+pub(crate) mod wait;
+
+#[derive(Debug)]
+pub(crate) struct Socket {
+    socket: UdpSocket,
+}
+
+impl Socket {
+    pub(crate) fn open(options: &SocketOptions) -> Result<Self, BindError> {
+        let addr = options.near;
+        let v6 = addr.is_ipv6();
+        let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
+        let socket = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
+            .map_err(|source| BindError::of_open(addr, source))?;
+        let option = |what| move |source| BindError::Option { what, addr, source };
+        socket
+            .set_nonblocking(true)
+            .map_err(option("non-blocking"))?;
+        if v6 {
+            socket.set_only_v6(true).map_err(option("IPV6_V6ONLY"))?;
+            socket
+                .set_unicast_hops_v6(options.ttl.into())
+                .map_err(option("the hop limit"))?;
+        } else {
+            socket
+                .set_ttl_v4(options.ttl.into())
+                .map_err(option("the TTL"))?;
+            if options.tos.0 != 0 {
+                socket
+                    .set_tos_v4(options.tos.0.into())
+                    .map_err(option("the ToS"))?;
+            }
+        }
+        if let Some(name) = &options.interface {
+            bind_device(&socket, name).map_err(|source| BindError::Interface {
+                name: name.clone(),
+                source,
+            })?;
+        }
+        // Not granted is not fatal: a report says what there is.
+        let _granted = socket.set_recv_buffer_size(options.receive_buffer_octets);
+        socket
+            .bind(&addr.into())
+            .map_err(|source| BindError::of_bind(addr, source))?;
+        Ok(Self {
+            socket: socket.into(),
+        })
+    }
+
+    pub(crate) fn local(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    pub(crate) fn receive(&self, batch: &mut RecvBatch, local: SocketAddr) -> io::Result<usize> {
+        let mut count = 0;
+        let RecvBatch {
+            data,
+            slot_octets,
+            received,
+            arrivals,
+            ..
+        } = batch;
+        let slots = data.chunks_exact_mut(*slot_octets);
+        for ((slot, octets), arrival) in slots.zip(received.iter_mut()).zip(arrivals.iter_mut()) {
+            let (length, from) = match self.socket.recv_from(slot) {
+                Ok(datagram) => datagram,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // An ICMP error, where the system reports it here: packets may stand behind it.
+                Err(error) if is_passing(&error) => break,
+                Err(error) => return Err(error),
+            };
+            *octets = length;
+            *arrival = Arrival {
+                at: Stamp {
+                    at: clock::wall(),
+                    rung: Rung::User,
+                },
+                from,
+                to: (!local.ip().is_unspecified()).then(|| local.ip()),
+                to_port: local.port(),
+                ttl: None,
+                tos: None,
+                interface: 0,
+                truncated: false,
+            };
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    pub(crate) fn send(&self, octets: &[u8], out: &Outbound) -> Result<Option<u32>, SendError> {
+        match self.socket.send_to(octets, out.to) {
+            Err(error) if is_passing(&error) => self.socket.send_to(octets, out.to),
+            result => result,
+        }
+        .map(|_| None)
+        .map_err(|error| SendError::of(&error))
+    }
+
+    #[expect(clippy::unused_self, reason = "one face for all systems")]
+    pub(crate) fn drain_errors(&self, _tell: &mut dyn FnMut(Told)) -> usize {
+        0
+    }
+
+    #[expect(clippy::unused_self, reason = "one face for all systems")]
+    pub(crate) fn restart_keys(&self, _tell: &mut dyn FnMut(Told)) {}
+
+    #[expect(clippy::unused_self, reason = "one face for all systems")]
+    pub(crate) fn settle_transmit_rung(&self) {}
+
+    pub(crate) fn receive_buffer_octets(&self) -> usize {
+        socket2::SockRef::from(&self.socket)
+            .recv_buffer_size()
+            .unwrap_or(0)
+    }
+
+    #[expect(clippy::unused_self, reason = "one face for all systems")]
+    pub(crate) fn receive_drops(&self) -> u32 {
+        0
+    }
+
+    #[cfg(linux_sockets)]
+    pub(crate) fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&self.socket)
+    }
+
+    #[cfg(not(linux_sockets))]
+    pub(crate) fn plain(&self) -> &UdpSocket {
+        &self.socket
+    }
+}
+
+/// An error that belongs to an earlier packet and not to the socket.
+fn is_passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::Interrupted
+    )
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn bind_device(socket: &socket2::Socket, name: &str) -> io::Result<()> {
+    socket.bind_device(Some(name.as_bytes()))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn bind_device(_socket: &socket2::Socket, _name: &str) -> io::Result<()> {
+    Err(io::Error::from(io::ErrorKind::Unsupported))
+}
+
+/// A socket connected to `far`: the system has chosen the way.
+pub(crate) fn towards(far: SocketAddr, interface: Option<&str>) -> io::Result<socket2::Socket> {
+    let domain = if far.is_ipv6() {
+        Domain::IPV6
+    } else {
+        Domain::IPV4
+    };
+    let socket = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    if let Some(name) = interface {
+        bind_device(&socket, name)?;
+    }
+    let any: IpAddr = if far.is_ipv6() {
+        Ipv6Addr::UNSPECIFIED.into()
+    } else {
+        Ipv4Addr::UNSPECIFIED.into()
+    };
+    socket.bind(&SocketAddr::new(any, 0).into())?;
+    socket.connect(&far.into())?;
+    Ok(socket)
+}
+
+/// The local address that the system would send from to reach `far`.
+pub(crate) fn local_address_towards(
+    far: SocketAddr,
+    interface: Option<&str>,
+) -> io::Result<IpAddr> {
+    let local = towards(far, interface)?.local_addr()?;
+    let local = local.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    Ok(local.ip())
+}

@@ -1,0 +1,36 @@
+//! The clocks as the standard library gives them.
+
+use std::sync::OnceLock;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use twinpath_wire::{Mono, Wall};
+
+use crate::clock::Discipline;
+
+pub(crate) fn wall() -> Wall {
+    let ns = match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => -i64::try_from(before.duration().as_nanos()).unwrap_or(i64::MAX),
+    };
+    Wall::from_unix_ns(ns)
+}
+
+pub(crate) fn mono() -> Mono {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let since = START.get_or_init(Instant::now).elapsed();
+    // One second ahead, so that moments shortly before the first reading exist.
+    Mono::from_ns(
+        u64::try_from(since.as_nanos())
+            .unwrap_or(u64::MAX)
+            .saturating_add(1_000_000_000),
+    )
+}
+
+/// Nothing is known of the discipline: not synchronised, TAI as since 2017.
+pub(crate) fn discipline() -> Discipline {
+    Discipline {
+        synchronized: false,
+        max_error: None,
+        tai_offset_s: 37,
+    }
+}

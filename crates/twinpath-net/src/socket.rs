@@ -1,0 +1,256 @@
+//! The test socket: UDP, stamped, with what IP knows beside the octets.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use twinpath_wire::{Stamp, Tos};
+
+use crate::batch::RecvBatch;
+use crate::error::{BindError, SendError};
+use crate::os;
+
+/// Which stamps to ask the system for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StampMode {
+    /// The kernel's.
+    #[default]
+    Kernel,
+    /// The interface's, where it gives them; else the kernel's.
+    Hardware {
+        /// The interface that the packets go through.
+        interface: String,
+    },
+    /// None: user space only.
+    User,
+}
+
+/// How to open a [`TestSocket`].
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of a socket, each its own"
+)]
+pub struct SocketOptions {
+    /// Address and port to bind; port 0 takes a free one. An IPv6 socket never takes IPv4.
+    pub near: SocketAddr,
+    /// ToS or Traffic Class octet of what is sent, unless a packet says otherwise.
+    pub tos: Tos,
+    /// TTL or Hop Limit of what is sent.
+    pub ttl: u8,
+    /// Set DF; never fragment.
+    pub dont_fragment: bool,
+    /// Device or VRF to bind to.
+    pub interface: Option<String>,
+    /// Let other sockets with the same option share the port, each with its share of the flows.
+    pub reuse_port: bool,
+    /// Receive buffer to ask for, in octets.
+    pub receive_buffer_octets: usize,
+    /// Stamps to ask for.
+    pub stamps: StampMode,
+    /// Stamp every packet sent, and not only those that ask for it.
+    pub stamp_every_departure: bool,
+    /// Use plain sockets, as on a system without better ones.
+    pub portable: bool,
+}
+
+impl SocketOptions {
+    /// Everything as a Session-Sender wants it, on `near`.
+    pub fn on(near: SocketAddr) -> Self {
+        Self {
+            near,
+            tos: Tos(0),
+            ttl: 255,
+            dont_fragment: false,
+            interface: None,
+            reuse_port: false,
+            receive_buffer_octets: 4 << 20,
+            stamps: StampMode::Kernel,
+            stamp_every_departure: false,
+            portable: false,
+        }
+    }
+}
+
+/// Where a packet goes and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Outbound {
+    /// Destination.
+    pub to: SocketAddr,
+    /// Source address; `None`: the system's choice.
+    pub from: Option<IpAddr>,
+    /// ToS or Traffic Class octet; `None`: the socket's.
+    pub tos: Option<Tos>,
+    /// Interface to leave by where `to` needs one (link-local); 0: the system's choice.
+    pub interface: u32,
+    /// Ask for a transmit stamp of this packet.
+    pub stamp: bool,
+}
+
+/// What the error queue tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A packet left. `key` counts the stamped packets of this socket as [`TestSocket::send`] gave it.
+    Sent {
+        /// Which packet.
+        key: u32,
+        /// When and how.
+        stamp: Stamp,
+    },
+    /// An ICMP error came back.
+    Icmp(IcmpError),
+}
+
+/// An ICMP error about a packet of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IcmpError {
+    /// What it says.
+    pub kind: IcmpKind,
+    /// Who says it; `None` where the system does not tell.
+    pub from: Option<IpAddr>,
+    /// Where the packet was going.
+    pub to: Option<SocketAddr>,
+}
+
+/// What an ICMP error says (RFC 792, RFC 4443).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum IcmpKind {
+    /// Nothing listens on that port.
+    PortUnreachable,
+    /// No way to the host.
+    HostUnreachable,
+    /// No way to the network.
+    NetworkUnreachable,
+    /// A firewall forbids it.
+    Prohibited,
+    /// Larger than the next link and DF is set; the link's MTU, 0 if not told.
+    TooBig {
+        /// Octets.
+        mtu: u32,
+    },
+    /// TTL or Hop Limit ran out on the way.
+    TtlExceeded,
+    /// Anything else, by its numbers.
+    Other {
+        /// ICMP type.
+        kind: u8,
+        /// ICMP code.
+        code: u8,
+    },
+}
+
+/// A UDP socket that says when its packets left and came. Never blocks: see [`crate::Waiter`].
+#[derive(Debug)]
+pub struct TestSocket {
+    pub(crate) inner: Inner,
+    local: SocketAddr,
+}
+
+#[derive(Debug)]
+pub(crate) enum Inner {
+    #[cfg(linux_sockets)]
+    Stamped(os::linux::socket::Socket),
+    Plain(os::portable::Socket),
+}
+
+macro_rules! each {
+    ($self:expr, $socket:ident => $call:expr) => {
+        match &$self.inner {
+            #[cfg(linux_sockets)]
+            Inner::Stamped($socket) => $call,
+            Inner::Plain($socket) => $call,
+        }
+    };
+}
+
+impl TestSocket {
+    /// Opens and binds.
+    ///
+    /// # Errors
+    /// [`BindError`]: what could not be had, and its remedy.
+    pub fn open(options: &SocketOptions) -> Result<Self, BindError> {
+        #[cfg(linux_sockets)]
+        if !options.portable {
+            let socket = os::linux::socket::Socket::open(options)?;
+            let local = socket.local().map_err(|source| BindError::Other {
+                addr: options.near,
+                source,
+            })?;
+            return Ok(Self {
+                inner: Inner::Stamped(socket),
+                local,
+            });
+        }
+        let socket = os::portable::Socket::open(options)?;
+        let local = socket.local().map_err(|source| BindError::Other {
+            addr: options.near,
+            source,
+        })?;
+        Ok(Self {
+            inner: Inner::Plain(socket),
+            local,
+        })
+    }
+
+    /// The address and port it is bound to.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Takes what has arrived, a batch at most: how many datagrams.
+    ///
+    /// # Errors
+    /// What the system says; nothing there is no error but 0.
+    pub fn receive(&self, batch: &mut RecvBatch) -> io::Result<usize> {
+        each!(self, socket => socket.receive(batch, self.local))
+    }
+
+    /// Sends one datagram. With a stamp asked for (here or for the whole socket): the key under
+    /// which [`TestSocket::drain_errors`] will tell of it.
+    ///
+    /// # Errors
+    /// [`SendError`]: the packet did not leave.
+    pub fn send(&self, octets: &[u8], out: &Outbound) -> Result<Option<u32>, SendError> {
+        each!(self, socket => socket.send(octets, out))
+    }
+
+    /// Takes what the error queue holds, a bounded number at a time: transmit stamps and ICMP
+    /// errors. How many there were.
+    pub fn drain_errors(&self, tell: &mut dyn FnMut(Told)) -> usize {
+        each!(self, socket => socket.drain_errors(tell))
+    }
+
+    /// Starts the count of stamped packets anew at 0, after a send failed and it is not known
+    /// whether the kernel counted it. What the error queue still held is handed to `tell` first.
+    pub fn restart_keys(&self, tell: &mut dyn FnMut(Told)) {
+        each!(self, socket => socket.restart_keys(tell));
+    }
+
+    /// Stops asking for the lower transmit rung (`queue`) once a better one has delivered.
+    pub fn settle_transmit_rung(&self) {
+        each!(self, socket => socket.settle_transmit_rung());
+    }
+
+    /// The receive buffer that the system granted, in octets.
+    pub fn receive_buffer_octets(&self) -> usize {
+        each!(self, socket => socket.receive_buffer_octets())
+    }
+
+    /// Datagrams that the system dropped because the receive buffer was full, as far as it told.
+    pub fn receive_drops(&self) -> u32 {
+        each!(self, socket => socket.receive_drops())
+    }
+}
+
+/// The local address that the system would send from to reach `far`.
+///
+/// # Errors
+/// What the system says where there is no way.
+pub fn local_address_towards(far: SocketAddr, interface: Option<&str>) -> io::Result<IpAddr> {
+    os::portable::local_address_towards(far, interface)
+}
+
+/// The MTU of the way to `far` as far as this host knows; `None` where the system does not tell.
+pub fn path_mtu(far: SocketAddr, interface: Option<&str>) -> Option<u32> {
+    os::path_mtu(far, interface)
+}

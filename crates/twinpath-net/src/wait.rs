@@ -1,0 +1,50 @@
+//! Waiting: for sockets, for a moment, for a word from another thread.
+
+use std::io;
+
+use twinpath_wire::Mono;
+
+use crate::os;
+use crate::socket::TestSocket;
+
+/// Wakes a [`Waiter`] on another thread. Clones wake the same one.
+#[derive(Clone, Debug)]
+pub struct Waker(pub(crate) os::wait::Waker);
+
+/// Waits for sockets, a moment and its [`Waker`].
+#[derive(Debug)]
+pub struct Waiter(os::wait::Waiter);
+
+impl Waiter {
+    /// A waiter and the waker that goes with it.
+    ///
+    /// # Errors
+    /// What the system says when it has no more descriptors.
+    pub fn new() -> io::Result<(Self, Waker)> {
+        let (waiter, waker) = os::wait::new()?;
+        Ok((Self(waiter), Waker(waker)))
+    }
+
+    /// Until a socket has something to read (packets or errors), `until` has come, or the waker
+    /// was called. The kernel may let it be late by a thousandth of the time waited.
+    pub fn wait(&mut self, sockets: &[&TestSocket], until: Option<Mono>) {
+        self.0.wait(sockets, until);
+    }
+
+    /// Until exactly `until` (absolute, as sharp as the kernel's timers), whatever arrives.
+    pub fn sleep_until(until: Mono) {
+        os::wait::sleep_until(until);
+    }
+
+    /// Lets this thread's timers fire on time, not rounded to save power.
+    pub fn sharpen_timers() {
+        os::wait::sharpen_timers();
+    }
+}
+
+impl Waker {
+    /// Ends the waiter's wait, now or as soon as it begins.
+    pub fn wake(&self) {
+        self.0.wake();
+    }
+}

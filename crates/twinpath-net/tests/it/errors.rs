@@ -1,0 +1,121 @@
+//! What goes wrong, in words and kinds.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use twinpath_net::{
+    BindError, IcmpKind, Outbound, RecvBatch, SendError, SocketOptions, TestSocket, Told, Waiter,
+    clock, local_address_towards, path_mtu,
+};
+
+use crate::{has_v6, open, receive};
+
+fn full() -> bool {
+    cfg!(target_os = "linux") && std::env::var_os("TWINPATH_PORTABLE").is_none()
+}
+
+#[test]
+fn bind_errors_name_the_thing_and_the_remedy() {
+    let taken = open("127.0.0.1", |_| {});
+    let error = TestSocket::open(&SocketOptions::on(taken.local())).unwrap_err();
+    assert!(matches!(error, BindError::InUse { .. }));
+    assert!(
+        error.to_string().contains(&taken.local().to_string()),
+        "{error}"
+    );
+    assert!(error.remedy().is_some());
+    let elsewhere: SocketAddr = "192.0.2.1:0".parse().unwrap();
+    let error = TestSocket::open(&SocketOptions::on(elsewhere)).unwrap_err();
+    assert!(matches!(error, BindError::NotLocal { .. }), "{error}");
+    let mut options = SocketOptions::on("127.0.0.1:0".parse().unwrap());
+    options.interface = Some("no-such-if".to_owned());
+    let error = TestSocket::open(&options).unwrap_err();
+    assert!(matches!(error, BindError::Interface { .. }), "{error}");
+}
+
+#[test]
+fn port_unreachable_is_told_and_the_next_packets_still_leave() {
+    if !full() {
+        return;
+    }
+    for ip in ["127.0.0.1", "::1"] {
+        if ip == "::1" && !has_v6() {
+            continue;
+        }
+        let near = open(ip, |_| {});
+        let gone = open(ip, |_| {});
+        let nowhere = gone.local();
+        drop(gone);
+        let far = open(ip, |_| {});
+        let out = |to| Outbound {
+            to,
+            from: None,
+            tos: None,
+            interface: 0,
+            stamp: false,
+        };
+        let mut kinds = Vec::new();
+        for _ in 0..3 {
+            near.send(b"into the void", &out(nowhere)).unwrap();
+        }
+        for _ in 0..100 {
+            near.drain_errors(&mut |told| match told {
+                Told::Icmp(error) => {
+                    assert_eq!(error.to, Some(nowhere));
+                    assert_eq!(error.from, Some(nowhere.ip()));
+                    kinds.push(error.kind);
+                }
+                Told::Sent { .. } => panic!("no stamp was asked for"),
+            });
+            if !kinds.is_empty() {
+                break;
+            }
+            Waiter::sleep_until(clock::mono() + Duration::from_millis(10));
+        }
+        assert!(!kinds.is_empty() && kinds.iter().all(|kind| *kind == IcmpKind::PortUnreachable));
+        near.send(b"into the void", &out(nowhere)).unwrap();
+        near.send(b"here", &out(far.local())).unwrap();
+        let mut batch = RecvBatch::new(4, 64);
+        assert_eq!(receive(&far, &mut batch), 1, "{ip}");
+        assert_eq!(near.receive(&mut batch).unwrap(), 0);
+    }
+}
+
+#[test]
+fn a_packet_over_the_mtu_with_df_is_refused() {
+    if !full() {
+        return;
+    }
+    let far = open("127.0.0.1", |_| {});
+    let mtu = path_mtu(far.local(), None).unwrap() as usize;
+    let near = open("127.0.0.1", |options| options.dont_fragment = true);
+    let out = Outbound {
+        to: far.local(),
+        from: None,
+        tos: None,
+        interface: 0,
+        stamp: false,
+    };
+    assert_eq!(near.send(&vec![0; 65_508], &out), Err(SendError::TooLarge));
+    if mtu < 65_535 {
+        assert_eq!(
+            near.send(&vec![0; mtu - 27], &out),
+            Err(SendError::TooLarge)
+        );
+    }
+    near.send(&vec![0; 1000], &out).unwrap();
+}
+
+#[test]
+fn the_way_to_loopback_is_loopback() {
+    let local = local_address_towards("127.0.0.5:9".parse().unwrap(), None).unwrap();
+    assert!(local.is_loopback());
+    if full() {
+        assert_eq!(
+            twinpath_net::host::interface_of("127.0.0.1".parse().unwrap()).unwrap(),
+            "lo"
+        );
+        assert!(twinpath_net::host::kernel().unwrap().starts_with("Linux "));
+        assert_eq!(twinpath_net::host::privileges().len(), 4);
+    }
+}

@@ -1,0 +1,39 @@
+//! Sockets over loopback: what they say of a packet's way is true.
+#![cfg(test)]
+mod errors;
+mod stamps;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use twinpath_net::{RecvBatch, SocketOptions, TestSocket, Waiter, clock};
+
+/// A socket on a free port of `ip`.
+fn open(ip: &str, change: impl FnOnce(&mut SocketOptions)) -> TestSocket {
+    let mut options = SocketOptions::on(SocketAddr::new(ip.parse().unwrap(), 0));
+    change(&mut options);
+    TestSocket::open(&options).unwrap()
+}
+
+/// Waits for packets, at most a few seconds.
+fn receive(socket: &TestSocket, batch: &mut RecvBatch) -> usize {
+    let (mut waiter, _waker) = Waiter::new().unwrap();
+    let until = clock::mono() + Duration::from_secs(5);
+    while clock::mono() < until {
+        let count = socket.receive(batch).unwrap();
+        if count > 0 {
+            return count;
+        }
+        waiter.wait(&[socket], Some(until));
+    }
+    0
+}
+
+/// Whether this host has an IPv6 loopback; says so where it has not.
+fn has_v6() -> bool {
+    let has = std::net::UdpSocket::bind("[::1]:0").is_ok();
+    if !has {
+        eprintln!("skipped: this host has no IPv6 loopback");
+    }
+    has
+}

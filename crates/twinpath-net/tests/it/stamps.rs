@@ -1,0 +1,214 @@
+//! What is known of a packet beside its octets.
+
+use std::time::Duration;
+
+use twinpath_net::{Outbound, RecvBatch, StampMode, Told, Waiter, clock};
+use twinpath_wire::{Rung, Tos};
+
+use crate::{has_v6, open, receive};
+
+fn to(to: std::net::SocketAddr) -> Outbound {
+    Outbound {
+        to,
+        from: None,
+        tos: None,
+        interface: 0,
+        stamp: false,
+    }
+}
+
+#[test]
+fn a_packet_says_when_and_how_it_came() {
+    for ip in ["127.0.0.1", "::1"] {
+        if ip == "::1" && !has_v6() {
+            continue;
+        }
+        let near = open(ip, |options| options.ttl = 77);
+        let far = open(ip, |_| {});
+        let mut batch = RecvBatch::new(4, 2048);
+        // The kernel begins to stamp a moment after the first socket asked for it.
+        let mut kernel_stamped = false;
+        for round in 0..50 {
+            let before = clock::wall();
+            let out = Outbound {
+                tos: Some(Tos(0xb8)),
+                ..to(far.local())
+            };
+            assert_eq!(near.send(b"hello", &out), Ok(None));
+            assert_eq!(receive(&far, &mut batch), 1, "{ip}");
+            let after = clock::wall();
+            let (slot, octets, arrival) = batch.packet(0).unwrap();
+            assert_eq!(&slot[..octets], b"hello");
+            assert_eq!(arrival.from, near.local());
+            assert_eq!(arrival.to_port, far.local().port());
+            #[cfg(target_os = "linux")]
+            if std::env::var_os("TWINPATH_PORTABLE").is_none() {
+                assert_eq!(arrival.to, Some(far.local().ip()));
+                assert_eq!(arrival.ttl, Some(77), "{ip}");
+                assert_eq!(arrival.tos, Some(Tos(0xb8)), "{ip}");
+                assert!(arrival.interface > 0);
+                kernel_stamped |= arrival.at.rung == Rung::Kernel;
+            }
+            assert!(
+                arrival.at.at >= before && arrival.at.at <= after,
+                "{ip} {round}"
+            );
+            if kernel_stamped {
+                break;
+            }
+            Waiter::sleep_until(clock::mono() + Duration::from_millis(2));
+        }
+        if cfg!(target_os = "linux") && std::env::var_os("TWINPATH_PORTABLE").is_none() {
+            assert!(kernel_stamped, "{ip}: no kernel receive stamp came");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn transmit_stamps_come_back_under_their_keys() {
+    if std::env::var_os("TWINPATH_PORTABLE").is_some() {
+        return;
+    }
+    for every in [true, false] {
+        let near = open("127.0.0.1", |options| options.stamp_every_departure = every);
+        let far = open("127.0.0.1", |_| {});
+        let mut told = Vec::new();
+        for expected in 0..40_u32 {
+            if expected == 20 {
+                near.settle_transmit_rung();
+            }
+            let before = clock::wall();
+            let out = Outbound {
+                stamp: true,
+                ..to(far.local())
+            };
+            assert_eq!(near.send(b"x", &out), Ok(Some(expected)));
+            if !every {
+                assert_eq!(near.send(b"unstamped", &to(far.local())), Ok(None));
+            }
+            let mut rungs = Vec::new();
+            near.drain_errors(&mut |item| match item {
+                Told::Sent { key, stamp } => {
+                    assert_eq!(key, expected);
+                    assert!(stamp.at >= before && stamp.at <= clock::wall());
+                    rungs.push(stamp.rung);
+                }
+                Told::Icmp(error) => panic!("{error:?}"),
+            });
+            told.push(rungs);
+        }
+        assert!(
+            told[..20]
+                .iter()
+                .all(|rungs| *rungs == [Rung::Queue, Rung::Kernel]),
+            "{told:?}"
+        );
+        assert!(
+            told[20..].iter().all(|rungs| *rungs == [Rung::Kernel]),
+            "{told:?}"
+        );
+        near.restart_keys(&mut |_| {});
+        let out = Outbound {
+            stamp: true,
+            ..to(far.local())
+        };
+        assert_eq!(near.send(b"x", &out), Ok(Some(0)));
+        let mut keys = Vec::new();
+        near.drain_errors(&mut |item| {
+            if let Told::Sent { key, .. } = item {
+                keys.push(key);
+            }
+        });
+        assert_eq!(keys, [0]);
+    }
+}
+
+#[test]
+fn a_reply_leaves_from_the_address_that_was_asked_for() {
+    if !cfg!(target_os = "linux") || std::env::var_os("TWINPATH_PORTABLE").is_some() {
+        return;
+    }
+    let wildcard = open("0.0.0.0", |_| {});
+    let far = open("127.0.0.1", |_| {});
+    let mut batch = RecvBatch::new(4, 2048);
+    let from = "127.0.0.9".parse().unwrap();
+    let out = Outbound {
+        from: Some(from),
+        ..to(far.local())
+    };
+    wildcard.send(b"x", &out).unwrap();
+    assert_eq!(receive(&far, &mut batch), 1);
+    let (_, _, arrival) = batch.packet(0).unwrap();
+    assert_eq!(arrival.from.ip(), from);
+}
+
+#[test]
+fn plain_sockets_work_too() {
+    let near = open("127.0.0.1", |options| {
+        options.portable = true;
+        options.tos = Tos(0x28);
+        options.ttl = 9;
+    });
+    let far = open("127.0.0.1", |_| {});
+    near.send(b"plain", &to(far.local())).unwrap();
+    let mut batch = RecvBatch::new(4, 2048);
+    assert_eq!(receive(&far, &mut batch), 1);
+    #[cfg(target_os = "linux")]
+    if std::env::var_os("TWINPATH_PORTABLE").is_none() {
+        let (_, _, arrival) = batch.packet(0).unwrap();
+        assert_eq!((arrival.ttl, arrival.tos), (Some(9), Some(Tos(0x28))));
+    }
+    far.send(b"back", &to(near.local())).unwrap();
+    assert_eq!(receive(&near, &mut batch), 1);
+    let (slot, octets, arrival) = batch.packet(0).unwrap();
+    assert_eq!(&slot[..octets], b"back");
+    assert_eq!(arrival.at.rung, Rung::User);
+    assert_eq!((arrival.ttl, arrival.tos), (None, None));
+}
+
+#[test]
+fn user_stamps_can_be_asked_for() {
+    let near = open("127.0.0.1", |options| {
+        options.stamps = StampMode::User;
+        options.stamp_every_departure = true;
+    });
+    let far = open("127.0.0.1", |options| options.stamps = StampMode::User);
+    let out = Outbound {
+        stamp: true,
+        ..to(far.local())
+    };
+    assert_eq!(near.send(b"x", &out), Ok(None));
+    let mut batch = RecvBatch::new(4, 2048);
+    assert_eq!(receive(&far, &mut batch), 1);
+    assert_eq!(batch.packet(0).unwrap().2.at.rung, Rung::User);
+}
+
+#[test]
+fn a_long_datagram_is_marked_truncated_and_a_full_batch_keeps_the_rest() {
+    let near = open("127.0.0.1", |_| {});
+    let far = open("127.0.0.1", |_| {});
+    let mut batch = RecvBatch::new(2, 64);
+    near.send(&[7; 100], &to(far.local())).unwrap();
+    near.send(&[8; 10], &to(far.local())).unwrap();
+    near.send(&[9; 20], &to(far.local())).unwrap();
+    assert_eq!(receive(&far, &mut batch), 2);
+    let (slot, octets, arrival) = batch.packet(0).unwrap();
+    assert_eq!((slot.len(), octets), (64, 64));
+    if cfg!(target_os = "linux") && std::env::var_os("TWINPATH_PORTABLE").is_none() {
+        assert!(arrival.truncated);
+    }
+    assert_eq!(batch.packet(1).unwrap().1, 10);
+    assert!(batch.packet(2).is_none());
+    assert_eq!(receive(&far, &mut batch), 1);
+    assert_eq!(batch.packet(0).unwrap().1, 20);
+}
+
+#[test]
+fn a_waker_ends_a_wait() {
+    let near = open("127.0.0.1", |_| {});
+    let (mut waiter, waker) = Waiter::new().unwrap();
+    let woken = std::thread::spawn(move || waker.wake());
+    waiter.wait(&[&near], None);
+    woken.join().unwrap();
+}
