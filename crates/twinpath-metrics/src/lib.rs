@@ -1,1 +1,31 @@
-//! What samples mean: delay, variation, loss, duplication and reordering
+//! What samples mean: delay, delay variation, loss, duplication and reordering, per direction.
+//!
+//! [`SessionMetrics`] takes the [`Sample`](twinpath_wire::Sample)s of one session and comes to
+//! [`Figures`], in constant memory and without an allocation per packet. The crate knows no
+//! protocol, no socket and no output format. Names and formulas are those of the IPPM RFCs; rows
+//! (M-1 and on) are those of `docs/conformance.md`.
+#![forbid(unsafe_code)]
+
+mod delay;
+mod delays;
+mod epoch;
+mod figures;
+mod histogram;
+mod ipdv;
+mod jitter;
+mod loss;
+mod marking;
+mod moments;
+mod page;
+mod reordering;
+mod round;
+mod rungs;
+mod seen;
+mod session;
+mod ttl;
+
+pub use figures::{DelayFigures, Figures};
+pub use histogram::Histogram;
+pub use loss::ReflectorKind;
+pub use rungs::RungCounts;
+pub use session::SessionMetrics;

@@ -1,0 +1,164 @@
+//! The five kinds of delay of a session, within one limit of memory.
+
+use twinpath_wire::{Exclusion, Fate, Sample, Wall};
+
+use crate::DelayFigures;
+use crate::delay::{Binning, Delay};
+use crate::ipdv::Neighbours;
+
+/// Heap memory that the five histograms may have together, in octets.
+const HISTOGRAM_OCTETS: usize = 160 * 1024;
+/// A silence after which neither jitter nor IPDV compares (row M-22).
+const LONG_SILENCE_NS: i64 = 60_000_000_000;
+
+/// Delays of a session. Nanoseconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Delays {
+    /// Round trip, forward, backward, residence.
+    paths: [Delay; 4],
+    departure: Delay,
+    path_neighbours: Neighbours<4>,
+    departure_neighbours: Neighbours<1>,
+    last_arrival: Option<Wall>,
+}
+
+/// The figures of [`Delays`].
+pub(crate) struct DelaysFigures {
+    pub(crate) round_trip: Option<DelayFigures>,
+    pub(crate) forward: Option<DelayFigures>,
+    pub(crate) backward: Option<DelayFigures>,
+    pub(crate) residence: Option<DelayFigures>,
+    pub(crate) departure: Option<DelayFigures>,
+}
+
+impl Delays {
+    pub(crate) fn new() -> Self {
+        Self {
+            paths: [
+                Delay::new(Binning::AsTheyAre),
+                Delay::new(Binning::FromTheFirst),
+                Delay::new(Binning::FromTheFirst),
+                Delay::new(Binning::AsTheyAre),
+            ],
+            departure: Delay::new(Binning::AsTheyAre),
+            path_neighbours: Neighbours::new(),
+            departure_neighbours: Neighbours::new(),
+            last_arrival: None,
+        }
+    }
+
+    /// One packet's end. Departures of all packets that were sent; the rest of those received in
+    /// time, first copies, not excluded (row M-11).
+    pub(crate) fn record(&mut self, sample: &Sample) {
+        if sample.fate == Fate::Duplicate {
+            return;
+        }
+        let mut grown = false;
+        if sample.excluded != Some(Exclusion::ClockStep) {
+            grown |= self.record_departure(sample);
+        }
+        if sample.fate == Fate::Received {
+            self.notice_silence(sample);
+            if sample.excluded.is_none() {
+                grown |= self.record_paths(sample);
+            }
+        }
+        if grown {
+            self.stay_within(HISTOGRAM_OCTETS);
+        }
+    }
+
+    /// A new epoch of the reflector, or a silence: what travelled starts anew (row M-22).
+    pub(crate) fn reset_paths(&mut self) {
+        self.paths.iter_mut().for_each(Delay::reset);
+        self.path_neighbours.reset();
+    }
+
+    /// The local clock stepped: departures start anew too.
+    pub(crate) fn reset(&mut self) {
+        self.reset_paths();
+        self.departure.reset();
+        self.departure_neighbours.reset();
+    }
+
+    pub(crate) fn figures(&self) -> DelaysFigures {
+        let [round_trip, forward, backward, residence] = &self.paths;
+        DelaysFigures {
+            round_trip: round_trip.figures(),
+            forward: forward.figures(),
+            backward: backward.figures(),
+            residence: residence.figures(),
+            departure: self.departure.figures(),
+        }
+    }
+
+    /// Heap memory in octets.
+    pub(crate) fn heap_octets(&self) -> usize {
+        self.histogram_octets() + self.path_neighbours.octets() + self.departure_neighbours.octets()
+    }
+
+    fn record_departure(&mut self, sample: &Sample) -> bool {
+        let value = sample.departure.ns();
+        let departure = &mut self.departure;
+        self.departure_neighbours
+            .record(sample.seq, [value], |[neighbour]| {
+                departure.record_pair(value, *neighbour);
+            });
+        departure.record(value)
+    }
+
+    fn record_paths(&mut self, sample: &Sample) -> bool {
+        let (Some(round_trip), Some(forward), Some(backward), Some(residence)) = (
+            sample.round_trip(),
+            sample.forward(),
+            sample.backward(),
+            sample.residence(),
+        ) else {
+            return false;
+        };
+        let values = [round_trip.ns(), forward.ns(), backward.ns(), residence.ns()];
+        let paths = &mut self.paths;
+        self.path_neighbours
+            .record(sample.seq, values, |neighbour| {
+                for ((path, value), other) in paths.iter_mut().zip(values).zip(neighbour) {
+                    path.record_pair(value, *other);
+                }
+            });
+        paths
+            .iter_mut()
+            .zip(values)
+            .fold(false, |grown, (path, value)| path.record(value) | grown)
+    }
+
+    fn notice_silence(&mut self, sample: &Sample) {
+        let Some(arrival) = sample.t4 else { return };
+        if self
+            .last_arrival
+            .is_some_and(|last| (arrival.at - last).ns() > LONG_SILENCE_NS)
+        {
+            self.reset_paths();
+        }
+        self.last_arrival = Some(arrival.at);
+    }
+
+    fn histogram_octets(&self) -> usize {
+        self.paths
+            .iter()
+            .chain([&self.departure])
+            .map(Delay::heap_octets)
+            .sum()
+    }
+
+    /// Halves the resolution of the largest histogram until all fit.
+    #[cold]
+    fn stay_within(&mut self, octets: usize) {
+        while self.histogram_octets() > octets {
+            let mut all: Vec<&mut Delay> =
+                self.paths.iter_mut().chain([&mut self.departure]).collect();
+            all.sort_by_key(|delay| std::cmp::Reverse(delay.heap_octets()));
+            if !all.into_iter().any(Delay::coarsen) {
+                break;
+            }
+        }
+    }
+}

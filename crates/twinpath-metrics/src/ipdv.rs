@@ -1,0 +1,135 @@
+//! Inter-packet delay variation (RFC 3393, RFC 5481 section 4.1; rows M-17, M-18): the difference
+//! of the delays of two packets with consecutive sequence numbers, whatever their order of arrival.
+
+/// Sequence numbers that a packet may come late and still meet its neighbours.
+const WINDOW: u16 = 1024;
+
+/// The mean of `|D(i) - D(i-1)|`. Nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ipdv {
+    sum: u128,
+    pairs: u64,
+}
+
+impl Ipdv {
+    /// The delays of two packets with consecutive numbers, in either order.
+    pub(crate) fn record(&mut self, one_ns: i64, other_ns: i64) {
+        self.sum += u128::from(one_ns.abs_diff(other_ns));
+        self.pairs += 1;
+    }
+
+    /// Mean absolute variation, rounded; `None` while there is no pair.
+    pub(crate) fn value(&self) -> Option<u64> {
+        let pairs = u128::from(self.pairs);
+        let mean = (self.sum + pairs / 2).checked_div(pairs)?;
+        Some(u64::try_from(mean).unwrap_or(u64::MAX))
+    }
+}
+
+/// The last [`WINDOW`] sequence numbers with N values each, so that the second of two neighbours
+/// finds the first. A number that is older than the window meets nobody.
+#[derive(Clone, Debug)]
+pub(crate) struct Neighbours<const N: usize> {
+    slots: Box<[Slot<N>]>,
+    empty: bool,
+}
+
+/// `number` is the sequence number plus one; 0 is an empty slot.
+#[derive(Clone, Copy, Debug)]
+struct Slot<const N: usize> {
+    number: u64,
+    values: [i64; N],
+}
+
+impl<const N: usize> Neighbours<N> {
+    const EMPTY: Slot<N> = Slot {
+        number: 0,
+        values: [0; N],
+    };
+
+    pub(crate) fn new() -> Self {
+        Self {
+            slots: vec![Self::EMPTY; usize::from(WINDOW)].into(),
+            empty: true,
+        }
+    }
+
+    /// Remembers `values` and hands those of `seq - 1` and `seq + 1` to `pair`, where known. A
+    /// number is recorded once: duplicates are for the caller to keep away.
+    pub(crate) fn record(&mut self, seq: u64, values: [i64; N], mut pair: impl FnMut(&[i64; N])) {
+        let number = seq.saturating_add(1);
+        for neighbour in [number - 1, number.saturating_add(1)] {
+            if let Some(slot) = self.slots.get(Self::place(neighbour))
+                && slot.number == neighbour
+                && neighbour != 0
+            {
+                pair(&slot.values);
+            }
+        }
+        if let Some(slot) = self.slots.get_mut(Self::place(number))
+            && slot.number < number
+        {
+            *slot = Slot { number, values };
+            self.empty = false;
+        }
+    }
+
+    /// Forgets all numbers: no pair reaches over this moment (row M-22).
+    pub(crate) fn reset(&mut self) {
+        if !self.empty {
+            self.slots.fill(Self::EMPTY);
+            self.empty = true;
+        }
+    }
+
+    /// Heap memory in octets; it never changes.
+    pub(crate) fn octets(&self) -> usize {
+        size_of_val(&*self.slots)
+    }
+
+    fn place(number: u64) -> usize {
+        usize::try_from(number % u64::from(WINDOW)).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partners(window: &mut Neighbours<1>, seq: u64, value: i64) -> Vec<i64> {
+        let mut found = Vec::new();
+        window.record(seq, [value], |values| found.push(values[0]));
+        found
+    }
+
+    #[test]
+    fn a_reordered_packet_still_meets_both_neighbours() {
+        let mut window = Neighbours::new();
+        assert_eq!(partners(&mut window, 0, 10), []);
+        assert_eq!(partners(&mut window, 2, 12), []);
+        assert_eq!(partners(&mut window, 1, 11), [10, 12]);
+        assert_eq!(partners(&mut window, 3, 13), [12]);
+    }
+
+    #[test]
+    fn a_packet_older_than_the_window_takes_nobody_s_place() {
+        let mut window = Neighbours::new();
+        assert_eq!(partners(&mut window, 1024, 1), []);
+        assert_eq!(partners(&mut window, 0, 2), []);
+        assert_eq!(partners(&mut window, 1025, 3), [1]);
+        assert_eq!(partners(&mut window, 1, 4), []);
+        window.reset();
+        assert_eq!(partners(&mut window, 1026, 5), []);
+    }
+
+    #[test]
+    fn the_mean_is_null_without_a_pair_and_rounds_half_up() {
+        let mut ipdv = Ipdv::default();
+        assert_eq!(ipdv.value(), None);
+        ipdv.record(0, 1);
+        ipdv.record(5, 3);
+        assert_eq!(ipdv.value(), Some(2));
+        ipdv.record(i64::MIN, i64::MAX);
+        assert!(ipdv.value().is_some());
+    }
+}

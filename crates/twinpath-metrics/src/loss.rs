@@ -1,0 +1,272 @@
+//! Loss by direction, from the reflector's own sequence numbers (rows M-24 to M-31; RFC 5357
+//! section 4.2.1, RFC 6673 section 7, RFC 8762 section 4).
+
+use twinpath_wire::{Fate, Sample, Wall};
+
+use crate::epoch::{Epoch, Placed, SMALL, Start, Verdict};
+use crate::seen::{Seen, SeenWindow};
+
+/// Whether the reflector keeps a counter of its own per session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReflectorKind {
+    /// Not known: it counts as soon as one of its numbers differs from the sender's (row M-30).
+    #[default]
+    Undeclared,
+    /// It does: TWAMP set up by TWAMP-Control guarantees it (RFC 5357 section 4.2.1).
+    Stateful,
+    /// It does not (RFC 8762 section 4): no loss has a direction.
+    Stateless,
+}
+
+/// Attributes losses to a direction. Constant memory.
+#[derive(Clone, Debug)]
+pub(crate) struct LossDirection {
+    kind: ReflectorKind,
+    lost: u64,
+    replies: u64,
+    equal: bool,
+    first: Option<(u64, Wall)>,
+    least: u64,
+    /// Numbers without a reply that had their fate before the first reply came.
+    early_lost: Placed,
+    early_not_sent: Placed,
+    seen: SeenWindow,
+    current: Option<Epoch>,
+    previous: Option<Epoch>,
+    /// Of the epochs before `previous`.
+    settled: Verdict,
+    restarts: u64,
+}
+
+/// Where a packet without a reply belongs.
+enum Home<'a> {
+    Epoch(&'a mut Epoch),
+    BeforeAnyReply,
+    /// Between two epochs, or in one that is settled.
+    Unknown,
+}
+
+/// What [`LossDirection`] comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Directions {
+    pub(crate) forward: Option<u64>,
+    pub(crate) backward: Option<u64>,
+    pub(crate) unattributed: u64,
+    pub(crate) uncertain: bool,
+    pub(crate) numbers_equal: bool,
+    pub(crate) restarts: u64,
+}
+
+impl LossDirection {
+    pub(crate) fn new(kind: ReflectorKind) -> Self {
+        Self {
+            kind,
+            lost: 0,
+            replies: 0,
+            equal: true,
+            first: None,
+            least: u64::MAX,
+            early_lost: Placed::default(),
+            early_not_sent: Placed::default(),
+            seen: SeenWindow::new(),
+            current: None,
+            previous: None,
+            settled: Verdict::default(),
+            restarts: 0,
+        }
+    }
+
+    /// One packet's end or a copy of a reply; true if the reflector's counter started anew.
+    pub(crate) fn record(&mut self, sample: &Sample) -> bool {
+        self.least = self.least.min(sample.seq);
+        let first = *self.first.get_or_insert((sample.seq, sample.t1.at));
+        match sample.fate {
+            Fate::Lost => {
+                self.lost += 1;
+                match self.home(sample.seq) {
+                    Home::Epoch(epoch) => epoch.lose(sample.seq),
+                    Home::BeforeAnyReply => self.early_lost.record_early(sample.seq),
+                    Home::Unknown => {}
+                }
+                false
+            }
+            Fate::Late => {
+                self.lost += 1;
+                self.answer(sample, first)
+            }
+            Fate::Received => self.answer(sample, first),
+            Fate::Duplicate => {
+                self.copy(sample);
+                false
+            }
+        }
+    }
+
+    /// A number that the network refused: neither sent nor lost (row M-4).
+    pub(crate) fn record_not_sent(&mut self, seq: u64) {
+        self.least = self.least.min(seq);
+        match self.home(seq) {
+            Home::Epoch(epoch) => epoch.skip(seq),
+            Home::BeforeAnyReply => self.early_not_sent.record_early(seq),
+            Home::Unknown => {}
+        }
+    }
+
+    pub(crate) fn value(&self) -> Directions {
+        let numbers_equal = self.replies > 0 && self.equal;
+        let known = match self.kind {
+            ReflectorKind::Undeclared => self.replies > 0 && (!self.equal || self.lost == 0),
+            ReflectorKind::Stateful => self.replies > 0,
+            ReflectorKind::Stateless => false,
+        };
+        let sum = [&self.previous, &self.current]
+            .into_iter()
+            .flatten()
+            .fold(self.settled, |sum, epoch| {
+                sum.plus(epoch.verdict(self.least))
+            });
+        Directions {
+            forward: known.then_some(sum.forward),
+            backward: known.then_some(sum.backward),
+            unattributed: if known {
+                self.lost.saturating_sub(sum.forward + sum.backward)
+            } else {
+                self.lost
+            },
+            uncertain: known && sum.uncertain,
+            numbers_equal,
+            restarts: self.restarts,
+        }
+    }
+
+    /// Heap memory in octets; it never changes.
+    pub(crate) fn heap_octets(&self) -> usize {
+        self.seen.octets()
+    }
+
+    fn answer(&mut self, sample: &Sample, first: (u64, Wall)) -> bool {
+        let (Some(number), Some(t3)) = (sample.reflector_seq, sample.t3) else {
+            return false;
+        };
+        let s = sample.seq;
+        self.compare(s, number);
+        if let Some(earlier) = self.earlier(t3, number) {
+            let r = earlier.extend(number);
+            earlier.answer(s, r, t3, false);
+            return false;
+        }
+        let mut restarted = false;
+        let r = match &self.current {
+            None => {
+                let r = i64::from(number);
+                let mut epoch = Epoch::new(Start::Original, s, r, t3);
+                epoch.inherit(self.early_lost, self.early_not_sent);
+                self.current = Some(epoch);
+                r
+            }
+            Some(current) => {
+                let r = current.extend(number);
+                restarted = sample.excluded.is_none()
+                    && current.restarted(s, r, t3, in_flight(sample, first));
+                if restarted {
+                    self.restart(s, number, t3)
+                } else {
+                    r
+                }
+            }
+        };
+        let again = self.seen.insert(r) == Seen::Again;
+        if let Some(current) = &mut self.current {
+            current.answer(s, r, t3, again);
+        }
+        restarted
+    }
+
+    fn copy(&mut self, sample: &Sample) {
+        let (Some(number), Some(t3)) = (sample.reflector_seq, sample.t3) else {
+            return;
+        };
+        self.compare(sample.seq, number);
+        if self.earlier(t3, number).is_some() {
+            return;
+        }
+        if let Some(current) = &mut self.current {
+            let r = current.extend(number);
+            if self.seen.insert(r) == Seen::First {
+                current.copy(sample.seq, r, t3);
+            }
+        }
+    }
+
+    fn compare(&mut self, s: u64, number: u32) {
+        self.replies += 1;
+        self.equal &= s & u64::from(u32::MAX) == u64::from(number);
+    }
+
+    /// The epoch before the current one, if a reply belongs there.
+    fn earlier(&mut self, t3: Wall, number: u32) -> Option<&mut Epoch> {
+        let previous = self.previous.as_mut()?;
+        self.current
+            .as_ref()?
+            .is_after(t3, number, previous)
+            .then_some(previous)
+    }
+
+    /// Opens a new epoch and says what its first number counts as. Losses between the last reply
+    /// of the old one and the counter's start have no direction.
+    fn restart(&mut self, s: u64, number: u32, t3: Wall) -> i64 {
+        self.restarts += 1;
+        let last = self.current.as_ref().map_or(0, Epoch::s_max);
+        let start = if u64::from(number) <= SMALL {
+            Start::AtZero(
+                s.saturating_sub(u64::from(number))
+                    .max(last.saturating_add(1)),
+            )
+        } else {
+            Start::Unknown
+        };
+        self.seen.reset();
+        let r = i64::from(number);
+        let old = self.current.replace(Epoch::new(start, s, r, t3));
+        if let Some(settled) = std::mem::replace(&mut self.previous, old) {
+            self.settled = self.settled.plus(settled.verdict(self.least));
+        }
+        r
+    }
+
+    /// The epoch in which a packet without a reply was sent.
+    fn home(&mut self, s: u64) -> Home<'_> {
+        match (&mut self.current, &mut self.previous) {
+            (None, _) => Home::BeforeAnyReply,
+            (Some(current), _) if current.covers(s) => Home::Epoch(current),
+            (_, Some(previous)) if previous.covers(s) && s <= previous.s_max() => {
+                Home::Epoch(previous)
+            }
+            _ => Home::Unknown,
+        }
+    }
+}
+
+impl Verdict {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            forward: self.forward + other.forward,
+            backward: self.backward + other.backward,
+            uncertain: self.uncertain || other.uncertain,
+        }
+    }
+}
+
+/// Packets in flight when this reply arrived: its time on the way over the mean interval since the
+/// session's first packet, rounded up.
+fn in_flight(sample: &Sample, first: (u64, Wall)) -> u64 {
+    let numbers = sample.seq.saturating_sub(first.0);
+    let elapsed = u64::try_from((sample.t1.at - first.1).ns()).unwrap_or(0);
+    let way = sample.t4.map_or(0, |t4| {
+        u64::try_from((t4.at - sample.t1.at).ns()).unwrap_or(0)
+    });
+    let packets = (u128::from(way) * u128::from(numbers)).checked_div(u128::from(elapsed));
+    packets.map_or(numbers, |packets| {
+        u64::try_from(packets).unwrap_or(u64::MAX).saturating_add(1)
+    })
+}

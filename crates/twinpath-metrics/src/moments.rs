@@ -1,0 +1,92 @@
+//! Count, least, greatest, mean and standard deviation: exact where integers can be (rows M-12,
+//! M-13), never taken from the histogram.
+
+use crate::round;
+
+/// Moments of signed nanoseconds. The squares are those of the distances from the first value
+/// (Welford), so that a clock offset of hours costs no precision.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Moments {
+    count: u64,
+    first: i64,
+    min: i64,
+    max: i64,
+    sum: i128,
+    mean: f64,
+    squares: f64,
+}
+
+impl Moments {
+    pub(crate) fn record(&mut self, value_ns: i64) {
+        if self.count == 0 {
+            (self.first, self.min, self.max) = (value_ns, value_ns, value_ns);
+        }
+        self.count += 1;
+        self.min = self.min.min(value_ns);
+        self.max = self.max.max(value_ns);
+        self.sum += i128::from(value_ns);
+        let distance = round::float(value_ns.saturating_sub(self.first));
+        let before = distance - self.mean;
+        self.mean += before / round::float_unsigned(self.count);
+        self.squares += before * (distance - self.mean);
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The first value, if there is one: the reference of the relative histograms (row M-16).
+    pub(crate) fn first(&self) -> Option<i64> {
+        (self.count > 0).then_some(self.first)
+    }
+
+    pub(crate) fn min(&self) -> i64 {
+        self.min
+    }
+
+    pub(crate) fn max(&self) -> i64 {
+        self.max
+    }
+
+    /// Arithmetic mean over a 128-bit sum, rounded half away from zero.
+    pub(crate) fn mean(&self) -> i64 {
+        round::mean(self.sum, self.count)
+    }
+
+    /// Population standard deviation (RFC 8912 section 7.4.2.5), rounded.
+    pub(crate) fn stddev(&self) -> u64 {
+        let variance = self.squares / round::float_unsigned(self.count.max(1));
+        round::whole(variance.max(0.0).sqrt())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offset_of_hours_leaves_the_deviation_alone() {
+        let hours = 7 * 3_600_000_000_000;
+        let mut plain = Moments::default();
+        let mut offset = Moments::default();
+        for value in (0..99_900).map(|i| (i * 7919) % 999) {
+            plain.record(value);
+            offset.record(value - hours);
+        }
+        assert_eq!(plain.stddev(), offset.stddev());
+        assert_eq!(plain.mean() - hours, offset.mean());
+        assert_eq!(offset.min(), plain.min() - hours);
+        assert_eq!(plain.stddev(), 288);
+    }
+
+    #[test]
+    fn one_value_deviates_by_nothing() {
+        let mut one = Moments::default();
+        assert_eq!(one.first(), None);
+        one.record(i64::MIN);
+        assert_eq!(
+            (one.mean(), one.stddev(), one.first()),
+            (i64::MIN, 0, Some(i64::MIN))
+        );
+    }
+}

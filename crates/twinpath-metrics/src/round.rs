@@ -1,0 +1,78 @@
+//! Every rounding of the crate, in one place: nanoseconds are integers outside and floats nowhere
+//! but in means of squares.
+
+/// `sum / count` rounded half away from zero (row M-12); 0 where there is nothing to divide by.
+pub(crate) fn mean(sum: i128, count: u64) -> i64 {
+    let count = i128::from(count.max(1));
+    let (quotient, rest) = (sum / count, sum % count);
+    let away = if rest.abs() * 2 >= count {
+        sum.signum()
+    } else {
+        0
+    };
+    saturated(quotient + away)
+}
+
+/// The nearest `i64`.
+pub(crate) fn saturated(value: i128) -> i64 {
+    i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// The nearest float: exact up to 2^53 ns, which is 104 days.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a delay of over 104 days loses its last bits"
+)]
+pub(crate) fn float(value: i64) -> f64 {
+    value as f64
+}
+
+/// The nearest float of an unsigned count or distance, as [`float`].
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "beyond 2^53 the last bits are not shown anyway"
+)]
+pub(crate) fn float_unsigned(value: u64) -> f64 {
+    value as f64
+}
+
+/// A float rounded half away from zero; what is negative or no number becomes 0, what is too
+/// large the maximum.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, as the doc says"
+)]
+pub(crate) fn whole(value: f64) -> u64 {
+    value.round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_go_away_from_zero() {
+        let table = [
+            (5, 2, 3),
+            (-5, 2, -3),
+            (4, 3, 1),
+            (-4, 3, -1),
+            (5, 3, 2),
+            (0, 7, 0),
+        ];
+        for (sum, count, expected) in table {
+            assert_eq!(mean(sum, count), expected, "{sum} / {count}");
+        }
+        assert_eq!(mean(i128::from(i64::MAX) * 9, 3), i64::MAX);
+        assert_eq!(mean(0, 0), 0);
+    }
+
+    #[test]
+    fn floats_saturate() {
+        assert_eq!(whole(2.5), 3);
+        assert_eq!(whole(-1.0), 0);
+        assert_eq!(whole(f64::NAN), 0);
+        assert_eq!(whole(1e30), u64::MAX);
+    }
+}

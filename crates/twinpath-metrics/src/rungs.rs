@@ -1,0 +1,70 @@
+//! Where the time stamps came from: packets by the rung of the ladder.
+
+use twinpath_wire::Rung;
+
+/// Packets by the rung on which a stamp of theirs was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RungCounts {
+    /// Taken by the network interface.
+    pub hardware: u64,
+    /// Taken by the kernel at the driver.
+    pub kernel: u64,
+    /// Taken by the kernel as the packet entered the queueing discipline.
+    pub queue: u64,
+    /// Read by the process around its system call.
+    pub user: u64,
+}
+
+impl RungCounts {
+    pub(crate) fn record(&mut self, rung: Rung) {
+        match rung {
+            Rung::Hardware => self.hardware += 1,
+            Rung::Kernel => self.kernel += 1,
+            Rung::Queue => self.queue += 1,
+            Rung::User => self.user += 1,
+        }
+    }
+
+    /// The count of one rung.
+    pub const fn of(&self, rung: Rung) -> u64 {
+        match rung {
+            Rung::Hardware => self.hardware,
+            Rung::Kernel => self.kernel,
+            Rung::Queue => self.queue,
+            Rung::User => self.user,
+        }
+    }
+
+    /// All packets.
+    pub const fn total(&self) -> u64 {
+        self.hardware + self.kernel + self.queue + self.user
+    }
+
+    /// The best rung that any stamp came from: the run's own. `None` without a packet.
+    pub fn best(&self) -> Option<Rung> {
+        [Rung::Hardware, Rung::Kernel, Rung::Queue, Rung::User]
+            .into_iter()
+            .find(|rung| self.of(*rung) > 0)
+    }
+
+    /// Packets whose stamp came from a lower rung than the run's best.
+    pub fn fell_back(&self) -> u64 {
+        self.total() - self.best().map_or(0, |rung| self.of(rung))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_rung_is_the_run_s_and_the_others_fell_back() {
+        let mut counts = RungCounts::default();
+        assert_eq!((counts.best(), counts.fell_back()), (None, 0));
+        for rung in [Rung::User, Rung::Kernel, Rung::Kernel, Rung::Queue] {
+            counts.record(rung);
+        }
+        assert_eq!(counts.best(), Some(Rung::Kernel));
+        assert_eq!((counts.total(), counts.fell_back()), (4, 2));
+    }
+}
