@@ -1,12 +1,109 @@
-//! The two clocks of the host, read together.
+//! The two clocks of the host, read together, and the watch on steps of the system clock.
 
 use twinpath_wire::{Mono, Wall};
 
 /// One reading of both clocks, taken together: what ties schedules to time stamps.
+///
+/// Nothing may come between the two readings: read monotonic, system, monotonic, and again if the
+/// two outer ones are more than some microseconds apart. A process that is held up in between
+/// would otherwise look like a stepped clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockPair {
     /// The monotonic clock.
     pub mono: Mono,
     /// The system clock.
     pub wall: Wall,
+}
+
+/// A jump beyond this is a step however long it took, the kernel's own slewing (at most 500 ppm)
+/// apart.
+const JUMP_NS: u64 = 1_000_000;
+/// What two good readings of the pair may differ by, in the test for speed.
+const NOISE_NS: u64 = 100_000;
+/// The reference is renewed when it is this old.
+const RENEWED_AFTER_NS: u64 = 1_000_000_000;
+
+/// Finds steps of the system clock: `wall - mono` jumped by more than 1 ms, or moved faster than
+/// 1000 ppm (row M-55).
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StepWatch {
+    reference: Option<ClockPair>,
+}
+
+impl StepWatch {
+    /// Whether the system clock stepped (or was slewed fast) since the reference reading.
+    pub(crate) fn stepped(&mut self, pair: ClockPair) -> bool {
+        let Some(reference) = self.reference else {
+            self.reference = Some(pair);
+            return false;
+        };
+        let elapsed = pair.mono.signed_since(reference.mono);
+        let moved = ((pair.wall - reference.wall) - elapsed).abs_ns();
+        let elapsed = elapsed.abs_ns();
+        let allowed = (JUMP_NS + elapsed / 2000).min(NOISE_NS + elapsed / 1000);
+        let stepped = moved > allowed;
+        if stepped || elapsed >= RENEWED_AFTER_NS {
+            self.reference = Some(pair);
+        }
+        stepped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(mono_ns: u64, offset_ns: i64) -> ClockPair {
+        let wall = Wall::from_unix_ns(mono_ns.cast_signed() + offset_ns);
+        ClockPair {
+            mono: Mono::from_ns(mono_ns),
+            wall,
+        }
+    }
+
+    #[test]
+    fn a_jump_of_a_millisecond_is_a_step_in_both_directions() {
+        for jump in [1_200_000_i64, -1_200_000, 3_600_000_000_000] {
+            let mut watch = StepWatch::default();
+            assert!(!watch.stepped(pair(0, 5)));
+            assert!(!watch.stepped(pair(100_000_000, 5)));
+            assert!(watch.stepped(pair(200_000_000, 5 + jump)), "{jump}");
+            assert!(!watch.stepped(pair(300_000_000, 5 + jump)), "{jump}");
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_slews_is_no_step_however_sparse_the_readings() {
+        for gap_ns in [10_000_u64, 1_000_000, 1_000_000_000, 60_000_000_000] {
+            let mut watch = StepWatch::default();
+            for k in 0..2_000_u64 {
+                let at = k * gap_ns;
+                assert!(
+                    !watch.stepped(pair(at, (at / 2_000).cast_signed())),
+                    "{gap_ns} {k}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_slew_of_some_percent_is_found_however_dense_the_readings() {
+        for gap_ns in [10_000_u64, 1_000_000, 100_000_000] {
+            let mut watch = StepWatch::default();
+            let found = (0..20_000_u64)
+                .map(|k| k * gap_ns)
+                .take_while(|at| *at < 1_000_000_000)
+                .any(|at| watch.stepped(pair(at, (at / 50).cast_signed())));
+            assert!(found, "{gap_ns}");
+        }
+    }
+
+    #[test]
+    fn noise_of_the_readings_is_no_step() {
+        let mut watch = StepWatch::default();
+        for k in 0..10_000_u64 {
+            let noise = if k % 3 == 0 { 40_000 } else { -40_000 };
+            assert!(!watch.stepped(pair(k * 10_000, noise)));
+        }
+    }
 }

@@ -6,7 +6,10 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+mod random;
 pub mod reflector;
 pub mod sender;
+#[doc(hidden)]
+pub mod sim;
 
 pub use clock::ClockPair;

@@ -1,0 +1,103 @@
+//! What a Session-Sender is asked to do.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use twinpath_wire::{ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, SenderOpen, StampSender};
+
+/// The TLV header that STAMP padding stands behind (RFC 8972 section 4).
+pub(super) const TLV_HEADER_OCTETS: usize = 4;
+
+/// The packets that a sender speaks, unauthenticated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// TWAMP-Test as TWAMP Light uses it (RFC 5357 section 4.1.2 and Appendix I).
+    TwampLight,
+    /// STAMP base packets (RFC 8762 section 4.2.1).
+    Stamp {
+        /// Session-Sender Identifier (RFC 8972 section 3); 0: none.
+        ssid: u16,
+    },
+}
+
+impl Protocol {
+    /// The UDP payload that is really sent where `asked` octets were asked for: at least the
+    /// header, and for STAMP never with 1 to 3 octets too few for a TLV header (row ST-36).
+    pub fn payload_octets(self, asked: usize) -> usize {
+        match self {
+            Self::TwampLight => asked.max(SenderOpen::OCTETS),
+            Self::Stamp { .. } if asked <= StampSender::OCTETS => StampSender::OCTETS,
+            Self::Stamp { .. } => asked.max(StampSender::OCTETS + TLV_HEADER_OCTETS),
+        }
+    }
+}
+
+/// UDP payload sizes in octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PayloadSize {
+    /// All packets alike.
+    Fixed(usize),
+    /// The three sizes of IMIX (Ethernet frames of 64, 590 and 1514 octets), 7:4:1 in a fixed
+    /// interleaved pattern of twelve.
+    Imix([usize; 3]),
+}
+
+/// What padding is made of (row TT-5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// Zeros.
+    Zero,
+    /// Pseudo-random octets from the session's own generator.
+    Random,
+}
+
+/// When a session has sent enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// So many packets.
+    Count(u64),
+    /// All slots that are due before `start` + this.
+    Duration(Duration),
+}
+
+/// All that a Session-Sender needs to know.
+#[derive(Clone, Copy, Debug)]
+pub struct SenderConfig {
+    /// The packets to send.
+    pub protocol: Protocol,
+    /// The Session-Reflector; replies count from exactly there (IPv6 scope and flow aside).
+    pub far: SocketAddr,
+    /// When the first packet is due.
+    pub start: Mono,
+    /// From one slot to the next; 0 is taken as 1 ns.
+    pub interval: Duration,
+    /// When enough was sent.
+    pub limit: Limit,
+    /// How long a packet may take to come back (row M-3).
+    pub timeout: Duration,
+    /// UDP payload sizes.
+    pub payload: PayloadSize,
+    /// Padding.
+    pub fill: Fill,
+    /// Seed of the padding.
+    pub seed: u64,
+    /// The most packets sent in a row to catch up (row M-67); 10 is customary, 0 is taken as 1.
+    pub max_burst: u32,
+    /// Error Estimate of T1, which is written in the format that its Z bit names.
+    pub error: ErrorEstimate,
+    /// TAI - UTC in seconds, for PTPv2 time stamps (row TT-47).
+    pub tai_offset_s: i32,
+    /// Replies wait up to 100 ms for the kernel's stamp of their T1.
+    pub await_tx_stamps: bool,
+}
+
+impl SenderConfig {
+    /// The largest UDP payload that the far end's address family can carry.
+    pub(super) fn max_payload(&self) -> usize {
+        if self.far.ip().to_canonical().is_ipv4() {
+            MAX_PAYLOAD_V4
+        } else {
+            MAX_PAYLOAD_V6
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! The sender's engine: packets out, stamps, timeouts, samples. What replies mean stands in
+//! [`super::replies`].
+
+use std::time::Duration;
+
+use twinpath_wire::{
+    Delta, ErrorEstimate, Exclusion, Fate, Mono, Rung, Sample, SenderOpen, Stamp, Wall, WireTime,
+};
+
+use super::config::{Limit, SenderConfig};
+use super::in_flight::{Flight, InFlight, Slot};
+use super::linger::Linger;
+use super::outbox::{Facts, Outbox, Wait};
+use super::payload::Payload;
+use super::schedule::Schedule;
+use super::seen::{Seen, low32};
+use super::tally::SenderTally;
+use crate::clock::{ClockPair, StepWatch};
+
+/// How long after the timeout a packet is not yet counted lost: its reply may have come in time
+/// and stand in the socket while the scheduler keeps us waiting.
+const GRACE: Duration = Duration::from_millis(100);
+/// How long a reply waits for the kernel's stamp of its T1.
+const STAMP_WAIT: Duration = Duration::from_millis(100);
+/// How long it waits for a better one once there is one.
+const BETTER_STAMP_WAIT: Duration = Duration::from_millis(10);
+
+/// A packet that is ready but for its T1.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Its number, extended to 64 bits.
+    pub seq: u64,
+    /// Its length in octets.
+    pub octets: usize,
+    /// When it should leave.
+    pub due: Mono,
+}
+
+/// A packet that was given to the network: what a transmit stamp or a send error belongs to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TxToken {
+    seq: u64,
+}
+
+impl TxToken {
+    /// The packet's number.
+    pub fn seq(&self) -> u64 {
+        self.seq
+    }
+}
+
+/// One test session seen from its sender.
+#[derive(Debug)]
+pub struct SessionSender {
+    pub(super) config: SenderConfig,
+    pub(super) tally: SenderTally,
+    pub(super) payload: Payload,
+    pub(super) first: u64,
+    pub(super) in_flight: InFlight,
+    pub(super) linger: Linger,
+    pub(super) seen: Seen,
+    pub(super) outbox: Outbox,
+    /// The earliest and the latest T1 written.
+    pub(super) t1_span: Option<(Wall, Wall)>,
+    pub(super) stopped: bool,
+    /// The latest moment a caller named.
+    pub(super) now: Mono,
+    schedule: Schedule,
+    watch: StepWatch,
+    /// Numbers below this were in flight when the clock stepped, or before.
+    stepped_below: u64,
+    /// One more than the largest number that has a T1.
+    finished: u64,
+    /// The best rung that transmit stamps have reached.
+    best_rung: Option<Rung>,
+}
+
+impl SessionSender {
+    /// A session that has sent nothing yet.
+    pub fn new(config: SenderConfig) -> Self {
+        Self::starting_at(config, 0)
+    }
+
+    /// As [`SessionSender::new`], with another first number: for tests of the wrap at 2^32.
+    #[doc(hidden)]
+    pub fn starting_at(mut config: SenderConfig, first: u64) -> Self {
+        config.error = never_zero(config.error);
+        let asked = match config.limit {
+            Limit::Count(count) => Some(count),
+            Limit::Duration(_) => None,
+        };
+        Self {
+            payload: Payload::new(&config),
+            schedule: Schedule::new(
+                config.start,
+                config.interval,
+                config.limit,
+                config.max_burst,
+            ),
+            config,
+            tally: SenderTally {
+                asked,
+                ..SenderTally::default()
+            },
+            first,
+            in_flight: InFlight::new(first),
+            linger: Linger::default(),
+            seen: Seen::new(first),
+            outbox: Outbox::default(),
+            t1_span: None,
+            stopped: false,
+            now: Mono::default(),
+            watch: StepWatch::default(),
+            stepped_below: first,
+            finished: first,
+            best_rung: None,
+        }
+    }
+
+    /// The largest UDP payload that will be sent: how long the buffer of
+    /// [`SessionSender::poll_transmit`] must be.
+    pub fn largest_payload(&self) -> usize {
+        self.payload.largest()
+    }
+
+    /// If a packet is due at `now`: writes all of it but T1 and the Error Estimate. A buffer that
+    /// is too short shortens the packet.
+    pub fn poll_transmit(&mut self, now: Mono, packet: &mut [u8]) -> Option<Transmit> {
+        self.now = self.now.max(now);
+        let due = self.schedule.take(now);
+        self.tally.slots_skipped = self.schedule.skipped();
+        self.tally.largest_burst = self.schedule.largest_burst();
+        let due = due?;
+        let seq = self.in_flight.next();
+        self.in_flight.push(Slot::Prepared { since: now });
+        self.seen.enter(seq, self.in_flight.span());
+        let octets = self.payload.octets(seq - self.first).min(packet.len());
+        if let Some(packet) = packet.get_mut(..octets) {
+            self.payload.write(low32(seq), packet);
+        }
+        Some(Transmit { seq, octets, due })
+    }
+
+    /// Writes T1 and its Error Estimate, last of all before the system call. `now` was read just
+    /// before.
+    #[expect(clippy::needless_pass_by_value, reason = "a packet is finished once")]
+    pub fn finish(&mut self, packet: &mut [u8], transmit: Transmit, now: ClockPair) -> TxToken {
+        let format = self.config.error.format();
+        let t1 = WireTime::write(now.wall, format, self.config.tai_offset_s);
+        if let Ok((header, _)) = SenderOpen::view_mut(packet) {
+            header.t1 = t1;
+            header.error = self.config.error;
+        }
+        self.register(&transmit, now, t1)
+    }
+
+    /// In place of [`SessionSender::finish`]: the packet was sent by another program, with this T1.
+    #[doc(hidden)]
+    pub fn adopt(&mut self, transmit: &Transmit, now: ClockPair, t1: WireTime) -> TxToken {
+        self.register(transmit, now, t1)
+    }
+
+    /// The system call refused the packet: it was never sent, and its number is not sent again
+    /// (row M-4).
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "no stamp can come for it any more"
+    )]
+    pub fn handle_send_error(&mut self, token: TxToken) {
+        if let Some(slot @ Slot::Flying(_)) = self.in_flight.get_mut(token.seq) {
+            let counted_lost = matches!(slot, Slot::Flying(flight) if flight.overdue);
+            *slot = Slot::Done;
+            self.tally.sent = self.tally.sent.saturating_sub(1);
+            self.tally.lost = self.tally.lost.saturating_sub(u64::from(counted_lost));
+            self.tally.send_errors += 1;
+            self.in_flight.close_settled();
+        }
+    }
+
+    /// A stamp of a packet's departure: replaces T1 if its rung is better. It may come after the
+    /// reply, several times (queue, then driver), or never.
+    pub fn handle_tx_stamp(&mut self, token: &TxToken, sent: Stamp) {
+        let stepped = token.seq < self.stepped_below;
+        match self.in_flight.get_mut(token.seq) {
+            Some(Slot::Flying(flight)) => flight.improve(sent, stepped),
+            Some(&mut Slot::Held { position }) => self.improve_held(position, sent),
+            Some(Slot::Prepared { .. } | Slot::Done) | None => self.tally.unused_tx_stamps += 1,
+        }
+    }
+
+    /// Whether replies wait for stamps from now on; turned off, those that wait do so no more.
+    pub fn set_await_tx_stamps(&mut self, on: bool) {
+        self.config.await_tx_stamps = on;
+        if !on {
+            self.release_all();
+        }
+    }
+
+    /// What the clock's discipline says now.
+    pub fn set_error_estimate(&mut self, error: ErrorEstimate) {
+        self.config.error = never_zero(error);
+    }
+
+    /// The clocks as they were read after the sockets were drained, before what came from them is
+    /// handled. A step marks all packets in flight (row M-55).
+    pub fn handle_clock(&mut self, pair: ClockPair) {
+        self.now = self.now.max(pair.mono);
+        if self.watch.stepped(pair) {
+            self.tally.clock_steps += 1;
+            self.stepped_below = self.finished;
+        }
+    }
+
+    /// What `now` brings: packets lost, waits that are over.
+    pub fn handle_timeout(&mut self, now: Mono) {
+        self.now = self.now.max(now);
+        while let Some((position, until)) = self.outbox.first_waiting()
+            && until <= self.now
+        {
+            self.conclude_held(position);
+        }
+        self.tally.lost += self.in_flight.expire(self.now, self.patience());
+    }
+
+    /// What became of a packet, or one further copy of a reply. Replies come in the order of their
+    /// arrival. Poll until there is none: what is not polled is kept.
+    pub fn poll_sample(&mut self) -> Option<Sample> {
+        if let Some(sample) = self.outbox.pop() {
+            return Some(sample);
+        }
+        while let Some((seq, slot)) = self.in_flight.oldest() {
+            match slot {
+                Slot::Done => self.in_flight.pop(),
+                Slot::Flying(flight) if flight.overdue => {
+                    self.in_flight.pop();
+                    if let Some(evicted) = self.linger.push(seq, flight) {
+                        return Some(lost(evicted));
+                    }
+                }
+                Slot::Prepared { .. } | Slot::Flying(_) | Slot::Held { .. } => break,
+            }
+        }
+        let until = self.linger.deadline(self.lingering());
+        let ended = self.is_over() || until.is_some_and(|until| until <= self.now);
+        if ended {
+            self.linger.pop().map(lost)
+        } else {
+            None
+        }
+    }
+
+    /// The next thing to do, a transmission included; `None`: the session is over and every sample
+    /// was polled.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        let undelivered = self.outbox.has_ready()
+            || self.in_flight.has_retired()
+            || self.is_over() && !self.linger.is_empty();
+        [
+            undelivered.then_some(self.now),
+            self.schedule.next_due(),
+            self.outbox.first_waiting().map(|(_, until)| until),
+            self.in_flight.deadline(self.patience()),
+            self.linger.deadline(self.lingering()),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The next transmission; `None`: all packets were handed out.
+    pub fn next_due(&self) -> Option<Mono> {
+        self.schedule.next_due()
+    }
+
+    /// Ends the session early: nothing more is sent or awaited. Packets younger than the timeout
+    /// are neither sent nor lost but counted in flight (row M-4).
+    pub fn stop(&mut self, now: Mono) {
+        self.now = self.now.max(now);
+        self.stopped = true;
+        self.schedule.stop();
+        self.release_all();
+        let youngest = self.now - self.config.timeout;
+        for seq in self.in_flight.numbers() {
+            match self.in_flight.get_mut(seq) {
+                Some(Slot::Flying(flight)) if flight.overdue => {}
+                Some(Slot::Flying(flight)) if flight.sent() < youngest => {
+                    flight.overdue = true;
+                    self.tally.lost += 1;
+                }
+                Some(slot @ Slot::Flying(_)) => {
+                    *slot = Slot::Done;
+                    self.tally.sent = self.tally.sent.saturating_sub(1);
+                    self.tally.in_flight += 1;
+                }
+                Some(slot @ Slot::Prepared { .. }) => *slot = Slot::Done,
+                Some(Slot::Held { .. } | Slot::Done) | None => {}
+            }
+        }
+        self.in_flight.close_settled();
+    }
+
+    /// The counts so far.
+    pub fn tally(&self) -> &SenderTally {
+        &self.tally
+    }
+
+    /// Octets on the heap: for tests of what a session may cost.
+    #[doc(hidden)]
+    pub fn memory_octets(&self) -> usize {
+        self.in_flight.memory_octets()
+            + self.linger.memory_octets()
+            + self.seen.memory_octets()
+            + self.outbox.memory_octets()
+    }
+
+    fn register(&mut self, transmit: &Transmit, now: ClockPair, t1: WireTime) -> TxToken {
+        self.handle_clock(now);
+        let Transmit { seq, due, .. } = *transmit;
+        if let Some(slot @ Slot::Prepared { .. }) = self.in_flight.get_mut(seq) {
+            let departure = now.mono.signed_since(due);
+            *slot = Slot::Flying(Flight::new(t1, now.wall, now.mono, departure));
+            self.tally.sent += 1;
+            self.finished = self.finished.max(seq + 1);
+            let (earliest, latest) = self.t1_span.unwrap_or((now.wall, now.wall));
+            self.t1_span = Some((earliest.min(now.wall), latest.max(now.wall)));
+        }
+        TxToken { seq }
+    }
+
+    /// A first reply, complete but for a T1 that may get better and for the fate that follows.
+    pub(super) fn admit(&mut self, sample: Sample, sent: Mono, overdue: bool, now: Mono) {
+        let facts = Facts {
+            elapsed: now.since(sent),
+            stepped: sample.seq < self.stepped_below,
+            overdue,
+        };
+        if self.config.await_tx_stamps && !overdue && !self.is_settled(sample.t1.rung) {
+            let patience = if sample.t1.rung == Rung::User {
+                STAMP_WAIT
+            } else {
+                BETTER_STAMP_WAIT
+            };
+            let seq = sample.seq;
+            let position = self.outbox.push_waiting(
+                sample,
+                Wait {
+                    until: now + patience,
+                    facts,
+                },
+            );
+            self.in_flight.set(seq, Slot::Held { position });
+        } else {
+            self.in_flight.set(sample.seq, Slot::Done);
+            let sample = self.decide(sample, facts);
+            self.outbox.push_ready(sample);
+        }
+        self.in_flight.close_settled();
+        if self.outbox.is_crowded()
+            && let Some((position, _)) = self.outbox.first_waiting()
+        {
+            self.conclude_held(position);
+        }
+    }
+
+    /// Whether no better stamp than one of `rung` is to be expected, by what came so far.
+    fn is_settled(&self, rung: Rung) -> bool {
+        rung == Rung::Hardware || rung != Rung::User && self.best_rung.is_some_and(|b| rung <= b)
+    }
+
+    fn improve_held(&mut self, position: u64, sent: Stamp) {
+        let soon = self.now + BETTER_STAMP_WAIT;
+        let settled = self.is_settled(sent.rung);
+        let Some(pending) = self.outbox.get_mut(position) else {
+            return;
+        };
+        let sample = &mut pending.sample;
+        if sent.rung < sample.t1.rung {
+            if let Some(wait) = &mut pending.wait {
+                wait.until = wait.until.min(soon);
+                if !wait.facts.stepped {
+                    sample.departure = sample.departure + (sent.at - sample.t1.at);
+                }
+            }
+            sample.t1 = sent;
+            if settled {
+                self.conclude_held(position);
+            }
+        }
+    }
+
+    fn release_all(&mut self) {
+        while let Some((position, _)) = self.outbox.first_waiting() {
+            self.conclude_held(position);
+        }
+    }
+
+    fn conclude_held(&mut self, position: u64) {
+        let Some(pending) = self.outbox.get_mut(position) else {
+            return;
+        };
+        let Some(wait) = pending.wait else { return };
+        let sample = pending.sample;
+        self.in_flight.set(sample.seq, Slot::Done);
+        let sample = self.decide(sample, wait.facts);
+        self.outbox.ready(position, sample);
+    }
+
+    /// In time or late, believable or not: decided when T1 is final, and counted.
+    fn decide(&mut self, mut sample: Sample, facts: Facts) -> Sample {
+        if sample.t1.rung != Rung::User {
+            let best = self.best_rung.unwrap_or(sample.t1.rung);
+            self.best_rung = Some(best.min(sample.t1.rung));
+        }
+        let way = sample.t4.map_or(Delta::ZERO, |t4| t4.at - sample.t1.at);
+        let in_time = if facts.stepped {
+            facts.elapsed <= self.config.timeout
+        } else {
+            way <= Delta::from_duration(self.config.timeout)
+        };
+        let residence = sample.residence().unwrap_or_default();
+        sample.excluded = if facts.stepped {
+            Some(Exclusion::ClockStep)
+        } else if residence < Delta::ZERO {
+            Some(Exclusion::Implausible)
+        } else if residence > way {
+            self.tally.odd.residence_too_long += 1;
+            Some(Exclusion::Implausible)
+        } else {
+            None
+        };
+        let tally = &mut self.tally;
+        if in_time {
+            sample.fate = Fate::Received;
+            tally.received += 1;
+            tally.lost = tally.lost.saturating_sub(u64::from(facts.overdue));
+        } else {
+            sample.fate = Fate::Late;
+            tally.late += 1;
+            tally.lost += u64::from(!facts.overdue);
+        }
+        sample
+    }
+
+    /// How long after its sending a packet without a reply is lost.
+    fn patience(&self) -> Duration {
+        self.config.timeout.saturating_add(GRACE)
+    }
+
+    /// How long after its sending a lost packet may still become a late one.
+    fn lingering(&self) -> Duration {
+        self.patience().saturating_add(self.config.timeout)
+    }
+
+    /// Nothing is left to send or to wait for, lingering packets and held samples aside.
+    fn is_over(&self) -> bool {
+        self.schedule.next_due().is_none() && self.in_flight.all_closed()
+    }
+}
+
+/// RFC 4656 forbids a Multiplier of 0.
+fn never_zero(error: ErrorEstimate) -> ErrorEstimate {
+    if error.multiplier() == 0 {
+        ErrorEstimate::from_bits(error.bits() | 1)
+    } else {
+        error
+    }
+}
+
+fn lost((seq, flight): (u64, Flight)) -> Sample {
+    Sample {
+        seq,
+        fate: Fate::Lost,
+        t1: flight.t1(),
+        t2: None,
+        t3: None,
+        t4: None,
+        reflector_seq: None,
+        ttl_forward: None,
+        ttl_backward: None,
+        tos_backward: None,
+        departure: flight.departure(),
+        excluded: None,
+    }
+}

@@ -1,0 +1,125 @@
+//! One call for every fuzz driver: any octets as what comes back to a session.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use twinpath_wire::{Arrival, ErrorEstimate, Mono, ReplyHead, Rung, SenderOpen, Stamp, Wall};
+
+use super::{Fill, Limit, PayloadSize, Protocol, SenderConfig, SessionSender};
+use crate::clock::ClockPair;
+
+const EPOCH_NS: i64 = 1_795_392_000_000_000_000;
+
+/// A session of eight packets with `data` as its history: per record one octet that says what
+/// happens, one that says how long the datagram is, then the datagram.
+///
+/// # Panics
+/// If a packet has no fate at the end, or more than one.
+pub fn fuzz_sender_reply(data: &[u8]) {
+    let far = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 2), 862));
+    let speaks_stamp = data.first().is_some_and(|first| first & 1 == 1);
+    let mut sender = SessionSender::new(SenderConfig {
+        protocol: if speaks_stamp {
+            Protocol::Stamp { ssid: 7 }
+        } else {
+            Protocol::TwampLight
+        },
+        far,
+        start: Mono::from_ns(0),
+        interval: Duration::from_millis(50),
+        limit: Limit::Count(8),
+        timeout: Duration::from_millis(200),
+        payload: PayloadSize::Fixed(41),
+        fill: Fill::Random,
+        seed: 1,
+        max_burst: 3,
+        error: ErrorEstimate::from_bits(1),
+        tai_offset_s: 37,
+        await_tx_stamps: data.first().is_some_and(|first| first & 2 == 2),
+    });
+    let mut now = Mono::from_ns(0);
+    let mut requests: Vec<Vec<u8>> = Vec::new();
+    let mut tokens = Vec::new();
+    let mut fates = [0_u32; 8];
+    let mut rest = data.get(1..).unwrap_or_default();
+    while let Some((&[what, octets], tail)) = rest.split_first_chunk() {
+        let (datagram, tail) = tail.split_at(usize::from(octets).min(tail.len()));
+        rest = tail;
+        now += Duration::from_micros(u64::from(what & 0x3f) * 2_000);
+        let wall = Wall::from_unix_ns(EPOCH_NS.saturating_add_unsigned(now.ns()));
+        let mut packet = [0; 64];
+        while let Some(transmit) = sender.poll_transmit(now, &mut packet) {
+            let sent = packet.get_mut(..transmit.octets).unwrap_or_default();
+            tokens.push(sender.finish(sent, transmit, ClockPair { mono: now, wall }));
+            requests.push(sent.to_vec());
+        }
+        let mut datagram = datagram.to_vec();
+        if what & 0x40 != 0 {
+            answer(&mut datagram, &requests);
+        }
+        let rung = if octets & 1 == 0 {
+            Rung::Kernel
+        } else {
+            Rung::User
+        };
+        let arrival = Arrival {
+            at: Stamp { at: wall, rung },
+            from: far,
+            to: None,
+            to_port: 20_000,
+            ttl: None,
+            tos: None,
+            interface: 0,
+            truncated: octets & 2 == 2,
+        };
+        sender.handle_reply(now, &datagram, &arrival);
+        if what & 0x80 != 0
+            && let Some(token) = tokens.get(usize::from(octets % 8))
+        {
+            sender.handle_tx_stamp(token, Stamp { at: wall, rung });
+        }
+        sender.handle_timeout(now);
+        count(&mut sender, &mut fates);
+    }
+    sender.stop(now);
+    count(&mut sender, &mut fates);
+    let tally = sender.tally();
+    assert_eq!(tally.sent, tally.received + tally.lost, "{tally:?}");
+    assert!(
+        fates.iter().all(|ends| *ends <= 1),
+        "a packet ended twice: {fates:?}"
+    );
+    assert_eq!(
+        u64::from(fates.iter().sum::<u32>()),
+        tally.sent,
+        "{fates:?} {tally:?}"
+    );
+}
+
+/// Makes the datagram a reply to one of the requests, where it is long enough.
+fn answer(datagram: &mut [u8], requests: &[Vec<u8>]) {
+    let Ok((head, _)) = ReplyHead::view_mut(datagram) else {
+        return;
+    };
+    let which = usize::try_from(head.sender_seq.get() % 8).unwrap_or(0);
+    let Some(request) = requests.get(which) else {
+        return;
+    };
+    let Ok((request, _)) = SenderOpen::view(request) else {
+        return;
+    };
+    head.sender_seq = request.seq;
+    head.sender_t1 = request.t1;
+}
+
+fn count(sender: &mut SessionSender, fates: &mut [u32; 8]) {
+    while let Some(sample) = sender.poll_sample() {
+        let ends = u32::from(sample.fate != twinpath_wire::Fate::Duplicate);
+        if let Some(fate) = usize::try_from(sample.seq)
+            .ok()
+            .and_then(|seq| fates.get_mut(seq))
+        {
+            *fate += ends;
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Counts of replies that are not as they should be. None of them ends a run.
+
+use std::net::SocketAddr;
+
+/// Odd replies by kind. The first group was not measured; the second was, all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OddReplies {
+    /// From another address or port than the far end's; not measured.
+    pub foreign_address: u64,
+    /// Of those: they echo our number and T1, so the far end answers from another address or port
+    /// (NAT, several addresses).
+    pub answers_elsewhere: u64,
+    /// The echoed Timestamp is not the T1 that was sent with that number; not measured (row TT-60).
+    pub foreign_t1: u64,
+    /// The echoed Sequence Number was never sent; not measured.
+    pub unknown_seq: u64,
+    /// Under the 36 octets that any reply has; not measured.
+    pub too_short: u64,
+    /// Long enough, but nothing where the echoed Timestamp belongs looks like a time.
+    pub not_a_reply: u64,
+    /// Our own request came back as it was: an echo service, no reflector.
+    pub looks_like_request: u64,
+    /// Another STAMP Session Identifier than ours; not measured (row ST-20).
+    pub other_ssid: u64,
+
+    /// Longer than the buffer, so that the end is missing; measured by what there is.
+    pub truncated: u64,
+    /// Without Sender TTL (twampy's responder sends 38 octets).
+    pub short_replies: u64,
+    /// The Z bit names the other format (row TT-46).
+    pub z_wrong: u64,
+    /// T3 before T2: left out of the delays (row M-10).
+    pub t3_before_t2: u64,
+    /// T3 - T2 longer than T4 - T1: left out of the delays (row M-10).
+    pub residence_too_long: u64,
+    /// Error Estimate with Multiplier 0: the far clock's error is unknown (row TT-26).
+    pub error_multiplier_zero: u64,
+    /// Not as long as the request (row TT-63).
+    pub size_differs: u64,
+    /// The Session Identifier came back as 0: the far end does not know RFC 8972 (row ST-19).
+    pub ssid_missing: u64,
+
+    /// The last source that was not the far end.
+    pub last_foreign: Option<SocketAddr>,
+    /// The last other source that echoed our number and T1.
+    pub last_elsewhere: Option<SocketAddr>,
+    /// The last pair of unequal sizes, request and reply, in octets.
+    pub last_sizes: Option<(usize, usize)>,
+}
+
+impl OddReplies {
+    /// Every kind by name.
+    pub fn kinds(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [
+            ("foreign address", self.foreign_address),
+            ("answer from another address", self.answers_elsewhere),
+            ("foreign timestamp", self.foreign_t1),
+            ("unknown sequence number", self.unknown_seq),
+            ("too short", self.too_short),
+            ("not a reply", self.not_a_reply),
+            ("own request echoed", self.looks_like_request),
+            ("other SSID", self.other_ssid),
+            ("truncated", self.truncated),
+            ("no Sender TTL", self.short_replies),
+            ("wrong Z bit", self.z_wrong),
+            ("T3 before T2", self.t3_before_t2),
+            ("residence too long", self.residence_too_long),
+            ("Error Estimate multiplier 0", self.error_multiplier_zero),
+            ("size differs", self.size_differs),
+            ("SSID missing", self.ssid_missing),
+        ]
+        .into_iter()
+    }
+}

@@ -1,0 +1,119 @@
+//! Samples on their way out, in the order in which the replies arrived: one that waits for its T1
+//! holds back those behind it, or the metrics would see reordering that never was.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use twinpath_wire::{Mono, Sample};
+
+/// The most samples that stand behind one that waits.
+const CAPACITY: usize = 8192;
+
+/// Why a sample waits, and what its fate will be decided by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait {
+    /// When it waits no more.
+    pub(super) until: Mono,
+    pub(super) facts: Facts,
+}
+
+/// What the sample does not say, and its fate hangs on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    /// From the sending to the reading of the reply, by the monotonic clock.
+    pub(super) elapsed: Duration,
+    /// The system clock stepped on the way.
+    pub(super) stepped: bool,
+    /// It was already counted lost.
+    pub(super) overdue: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) sample: Sample,
+    /// `None`: ready.
+    pub(super) wait: Option<Wait>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    queue: VecDeque<Pending>,
+    /// The position of the queue's front; positions never repeat.
+    front: u64,
+    /// No sample before this position waits.
+    waiting: u64,
+}
+
+impl Outbox {
+    pub(super) fn push_ready(&mut self, sample: Sample) {
+        self.queue.push_back(Pending { sample, wait: None });
+        self.step_over_ready();
+    }
+
+    /// Adds a sample that waits and says its position.
+    pub(super) fn push_waiting(&mut self, sample: Sample, wait: Wait) -> u64 {
+        self.queue.push_back(Pending {
+            sample,
+            wait: Some(wait),
+        });
+        self.front + self.queue.len() as u64 - 1
+    }
+
+    pub(super) fn get_mut(&mut self, position: u64) -> Option<&mut Pending> {
+        self.queue
+            .get_mut(usize::try_from(position.checked_sub(self.front)?).ok()?)
+    }
+
+    /// Puts the decided sample in its place.
+    pub(super) fn ready(&mut self, position: u64, sample: Sample) {
+        if let Some(pending) = self.get_mut(position) {
+            *pending = Pending { sample, wait: None };
+        }
+        self.step_over_ready();
+    }
+
+    /// The oldest sample that waits, and until when.
+    pub(super) fn first_waiting(&self) -> Option<(u64, Mono)> {
+        let place = usize::try_from(self.waiting.checked_sub(self.front)?).ok()?;
+        let wait = self.queue.get(place)?.wait?;
+        Some((self.waiting, wait.until))
+    }
+
+    /// Too much stands behind a sample that waits.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.queue.len() > CAPACITY
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Sample> {
+        if !self.has_ready() {
+            return None;
+        }
+        self.front += 1;
+        self.waiting = self.waiting.max(self.front);
+        self.queue.pop_front().map(|pending| pending.sample)
+    }
+
+    /// Whether [`Outbox::pop`] would give something.
+    pub(super) fn has_ready(&self) -> bool {
+        self.queue
+            .front()
+            .is_some_and(|pending| pending.wait.is_none())
+    }
+
+    /// Octets on the heap.
+    pub(super) fn memory_octets(&self) -> usize {
+        self.queue.capacity() * size_of::<Pending>()
+    }
+
+    fn step_over_ready(&mut self) {
+        while let Some(place) = self.waiting.checked_sub(self.front)
+            && let Ok(place) = usize::try_from(place)
+            && self
+                .queue
+                .get(place)
+                .is_some_and(|pending| pending.wait.is_none())
+        {
+            self.waiting += 1;
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Sizes and contents of requests (RFC 5357 section 4.1.2, RFC 8762 section 4.2.1, RFC 8972
+//! section 4.1), all but T1 and its Error Estimate.
+
+use twinpath_wire::{SenderOpen, StampSender};
+
+use super::config::{Fill, PayloadSize, Protocol, SenderConfig, TLV_HEADER_OCTETS};
+use crate::random::SplitMix;
+
+/// Which of the three sizes the packets of a dozen have: 7:4:1, interleaved.
+const IMIX_PATTERN: [u8; 12] = [0, 1, 0, 1, 0, 2, 0, 1, 0, 1, 0, 0];
+/// Flags of a TLV as a sender writes it: U (row ST-23).
+const TLV_UNRECOGNIZED: u8 = 0x80;
+/// Extra Padding (RFC 8972 section 4.1).
+const TLV_EXTRA_PADDING: u8 = 1;
+/// Octets of one prepared run of noise.
+const BLOCK_WORDS: usize = 256;
+
+/// Writes requests.
+#[derive(Debug)]
+pub(super) struct Payload {
+    protocol: Protocol,
+    sizes: PayloadSize,
+    noise: Option<Noise>,
+}
+
+impl Payload {
+    pub(super) fn new(config: &SenderConfig) -> Self {
+        let max = config.max_payload();
+        let real = |asked: usize| config.protocol.payload_octets(asked).min(max);
+        let sizes = match config.payload {
+            PayloadSize::Fixed(octets) => PayloadSize::Fixed(real(octets)),
+            PayloadSize::Imix(three) => PayloadSize::Imix(three.map(real)),
+        };
+        let noise = match config.fill {
+            Fill::Zero => None,
+            Fill::Random => Some(Noise::new(config.seed)),
+        };
+        Self {
+            protocol: config.protocol,
+            sizes,
+            noise,
+        }
+    }
+
+    /// The size of the session's `nth` packet, from 0.
+    pub(super) fn octets(&self, nth: u64) -> usize {
+        match self.sizes {
+            PayloadSize::Fixed(octets) => octets,
+            PayloadSize::Imix([small, middle, large]) => {
+                let place = usize::try_from(nth % 12).unwrap_or(0);
+                match IMIX_PATTERN.get(place) {
+                    Some(1) => middle,
+                    Some(2) => large,
+                    _ => small,
+                }
+            }
+        }
+    }
+
+    /// The largest size there is.
+    pub(super) fn largest(&self) -> usize {
+        match self.sizes {
+            PayloadSize::Fixed(octets) => octets,
+            PayloadSize::Imix(three) => three.into_iter().max().unwrap_or(0),
+        }
+    }
+
+    /// Writes a whole request but its T1 and Error Estimate.
+    pub(super) fn write(&mut self, seq: u32, packet: &mut [u8]) {
+        match self.protocol {
+            Protocol::TwampLight => {
+                let Ok((header, padding)) = SenderOpen::view_mut(packet) else {
+                    return;
+                };
+                header.seq.set(seq);
+                self.pad(padding);
+            }
+            Protocol::Stamp { ssid } => {
+                let Ok((header, rest)) = StampSender::view_mut(packet) else {
+                    return;
+                };
+                header.seq.set(seq);
+                header.ssid.set(ssid);
+                header.mbz = [0; 28];
+                let Some((tlv, padding)) = rest.split_first_chunk_mut::<TLV_HEADER_OCTETS>() else {
+                    return;
+                };
+                let [high, low] = u16::try_from(padding.len())
+                    .unwrap_or(u16::MAX)
+                    .to_be_bytes();
+                *tlv = [TLV_UNRECOGNIZED, TLV_EXTRA_PADDING, high, low];
+                self.pad(padding);
+            }
+        }
+    }
+
+    fn pad(&mut self, padding: &mut [u8]) {
+        match &mut self.noise {
+            None => padding.fill(0),
+            Some(noise) => noise.fill(padding),
+        }
+    }
+}
+
+/// Pseudo-random octets, cheaply: short runs straight from the generator, long ones from a block
+/// made once, under a fresh mask for each run of it.
+#[derive(Debug)]
+struct Noise {
+    random: SplitMix,
+    block: Box<[u64]>,
+}
+
+impl Noise {
+    fn new(seed: u64) -> Self {
+        let mut random = SplitMix::new(seed);
+        let block = (0..BLOCK_WORDS).map(|_| random.next_u64()).collect();
+        Self { random, block }
+    }
+
+    fn fill(&mut self, octets: &mut [u8]) {
+        if octets.len() <= 64 {
+            for chunk in octets.chunks_mut(8) {
+                put(chunk, self.random.next_u64());
+            }
+            return;
+        }
+        for run in octets.chunks_mut(BLOCK_WORDS * 8) {
+            let mask = self.random.next_u64();
+            let mut words = self.block.iter().map(|word| word ^ mask);
+            let mut whole = run.chunks_exact_mut(8);
+            for (chunk, word) in whole.by_ref().zip(words.by_ref()) {
+                chunk.copy_from_slice(&word.to_le_bytes());
+            }
+            put(whole.into_remainder(), self.random.next_u64());
+        }
+    }
+}
+
+/// The first octets of `word`, as many as `chunk` holds, at most eight.
+fn put(chunk: &mut [u8], word: u64) {
+    for (octet, value) in chunk.iter_mut().zip(word.to_le_bytes()) {
+        *octet = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_of_any_length_is_balanced_and_never_the_same_twice() {
+        let mut noise = Noise::new(7);
+        for octets in [27_usize, 64, 65, 1458, 2048, 9000, 65_493] {
+            let mut one = vec![0; octets];
+            let mut two = vec![0; octets];
+            noise.fill(&mut one);
+            noise.fill(&mut two);
+            assert_ne!(one, two, "{octets}");
+            let ones: u64 = one.iter().map(|octet| u64::from(octet.count_ones())).sum();
+            let bits = octets as u64 * 8;
+            assert!(
+                ones * 3 > bits && ones * 3 < bits * 2,
+                "{octets}: {ones} of {bits}"
+            );
+            assert!(
+                one[octets - 8..].iter().any(|octet| *octet != 0),
+                "{octets}: no end"
+            );
+        }
+    }
+
+    #[test]
+    fn the_imix_pattern_is_seven_to_four_to_one() {
+        let mut counts = [0; 3];
+        for size in IMIX_PATTERN {
+            counts[usize::from(size)] += 1;
+        }
+        assert_eq!(counts, [7, 4, 1]);
+    }
+}

@@ -1,0 +1,248 @@
+//! What a datagram from outside means: a first reply, a copy, or something odd (rows TT-45 to
+//! TT-46, TT-59 to TT-63, ST-19, ST-20).
+
+use std::net::SocketAddr;
+
+use twinpath_wire::{
+    Arrival, Delta, Fate, Mono, Reading, Reply, Rung, Sample, SenderOpen, Stamp, Wall, WireTime,
+};
+
+use super::config::Protocol;
+use super::engine::SessionSender;
+use super::in_flight::{Flight, Slot};
+use super::seen::extend;
+
+/// An echoed Timestamp farther from the present than this is no time of ours (row TT-58).
+const NEAR_NS: u64 = 30 * 86_400 * 1_000_000_000;
+/// What the reading of a written T1 may be off by.
+const ROUNDING: Delta = Delta::from_ns(1_000);
+
+/// What the number that a reply echoes stands for.
+enum Asked {
+    /// A packet without a reply so far.
+    Open(u64, Flight),
+    /// One that was answered.
+    Answered(u64),
+    /// One that was sent too long ago to say.
+    Old,
+    /// One that was never sent.
+    Unknown,
+}
+
+impl SessionSender {
+    /// A datagram came to the session's socket, read at `now`. Nothing in it can end the run: what
+    /// is no reply of ours is counted by kind.
+    pub fn handle_reply(&mut self, now: Mono, octets: &[u8], arrival: &Arrival) {
+        self.now = self.now.max(now);
+        if self.stopped {
+            return;
+        }
+        if !same_source(arrival.from, self.config.far) {
+            self.note_foreign(octets, arrival.from);
+            return;
+        }
+        let Ok(reply) = Reply::view(octets) else {
+            let echoed = self.is_own_request(octets);
+            let odd = &mut self.tally.odd;
+            *(if echoed {
+                &mut odd.looks_like_request
+            } else {
+                &mut odd.too_short
+            }) += 1;
+            return;
+        };
+        let sender_t1 = reply.head.sender_t1;
+        match self.asked(reply.head.sender_seq.get()) {
+            Asked::Open(seq, flight) if flight.wire_t1() == sender_t1 => {
+                if self.is_other_session(&reply) {
+                    self.tally.odd.other_ssid += 1;
+                } else {
+                    self.first_reply(seq, flight, &reply, octets.len(), now, arrival);
+                }
+            }
+            Asked::Answered(seq) if self.echo_of_ours(sender_t1).is_some() => {
+                self.further_copy(seq, &reply, arrival);
+            }
+            Asked::Old if self.echo_of_ours(sender_t1).is_some() => self.tally.stale += 1,
+            Asked::Open(..) | Asked::Answered(_) | Asked::Old => {
+                self.note_stray(octets, sender_t1, true, arrival.at.at);
+            }
+            Asked::Unknown => self.note_stray(octets, sender_t1, false, arrival.at.at),
+        }
+    }
+
+    fn first_reply(
+        &mut self,
+        seq: u64,
+        flight: Flight,
+        reply: &Reply<'_>,
+        octets: usize,
+        now: Mono,
+        arrival: &Arrival,
+    ) {
+        let (t2, t3) = self.far_times(reply, arrival.at.at);
+        self.note_oddities(seq, reply, octets, arrival.truncated);
+        self.tally.odd.z_wrong += u64::from(t3.z_wrong);
+        self.tally.odd.t3_before_t2 += u64::from(t3.at < t2);
+        self.seen.mark(seq);
+        if flight.overdue {
+            self.linger.remove(seq);
+        }
+        let sample = Sample {
+            seq,
+            fate: Fate::Received, // until it is decided
+            t1: flight.t1(),
+            t2: Some(t2),
+            t3: Some(t3.at),
+            t4: Some(arrival.at),
+            reflector_seq: Some(reply.head.seq.get()),
+            ttl_forward: reply.sender_ttl,
+            ttl_backward: arrival.ttl,
+            tos_backward: arrival.tos,
+            departure: flight.departure(),
+            excluded: None,
+        };
+        self.admit(sample, flight.sent(), flight.overdue, now);
+    }
+
+    /// A copy of a reply that was measured: T1 is what it echoes, for our record of it is gone.
+    fn further_copy(&mut self, seq: u64, reply: &Reply<'_>, arrival: &Arrival) {
+        let Some(t1) = self.echo_of_ours(reply.head.sender_t1) else {
+            return;
+        };
+        let (t2, t3) = self.far_times(reply, arrival.at.at);
+        self.tally.duplicates += 1;
+        self.outbox.push_ready(Sample {
+            seq,
+            fate: Fate::Duplicate,
+            t1: Stamp {
+                at: t1,
+                rung: Rung::User,
+            },
+            t2: Some(t2),
+            t3: Some(t3.at),
+            t4: Some(arrival.at),
+            reflector_seq: Some(reply.head.seq.get()),
+            ttl_forward: reply.sender_ttl,
+            ttl_backward: arrival.ttl,
+            tos_backward: arrival.tos,
+            departure: Delta::ZERO,
+            excluded: None,
+        });
+    }
+
+    /// T2 and T3. Both are in one format: if the Z bit lies, T3 shows which.
+    fn far_times(&self, reply: &Reply<'_>, clock: Wall) -> (Wall, Reading) {
+        let tai_offset_s = self.config.tai_offset_s;
+        let t3 = reply
+            .head
+            .t3
+            .read_plausibly(reply.head.error.format(), clock, tai_offset_s);
+        (reply.head.t2.read(t3.format, clock, tai_offset_s), t3)
+    }
+
+    fn asked(&self, low: u32) -> Asked {
+        let next = self.in_flight.next();
+        let Some(seq) = extend(next.saturating_sub(1), low) else {
+            return Asked::Unknown;
+        };
+        if seq < self.first || seq >= next {
+            return Asked::Unknown;
+        }
+        match self.in_flight.get(seq) {
+            Some(Slot::Flying(flight)) => Asked::Open(seq, *flight),
+            Some(Slot::Held { .. }) => Asked::Answered(seq),
+            Some(Slot::Done) if self.seen.contains(seq) => Asked::Answered(seq),
+            Some(Slot::Prepared { .. } | Slot::Done) => Asked::Unknown,
+            None => match self.linger.get(seq) {
+                Some(flight) => Asked::Open(seq, *flight),
+                None if self.seen.contains(seq) => Asked::Answered(seq),
+                None => Asked::Old,
+            },
+        }
+    }
+
+    /// The T1 that is echoed, if this session can have sent it.
+    fn echo_of_ours(&self, echoed: WireTime) -> Option<Wall> {
+        let (earliest, latest) = self.t1_span?;
+        let t1 = echoed.read(self.config.error.format(), latest, self.config.tai_offset_s);
+        (earliest - ROUNDING <= t1 && t1 <= latest + ROUNDING).then_some(t1)
+    }
+
+    /// The octets are a request of ours as it was sent.
+    fn is_own_request(&self, octets: &[u8]) -> bool {
+        let Ok((request, _)) = SenderOpen::view(octets) else {
+            return false;
+        };
+        match self.asked(request.seq.get()) {
+            Asked::Open(_, flight) => flight.wire_t1() == request.t1,
+            Asked::Answered(_) | Asked::Old | Asked::Unknown => false,
+        }
+    }
+
+    fn is_other_session(&self, reply: &Reply<'_>) -> bool {
+        let back = reply.head.ssid.get();
+        matches!(self.config.protocol, Protocol::Stamp { ssid } if ssid != 0 && back != 0 && back != ssid)
+    }
+
+    fn note_oddities(&mut self, seq: u64, reply: &Reply<'_>, octets: usize, truncated: bool) {
+        let asked_octets = self.payload.octets(seq - self.first);
+        let odd = &mut self.tally.odd;
+        if truncated {
+            odd.truncated += 1;
+        } else if octets != asked_octets {
+            odd.size_differs += 1;
+            odd.last_sizes = Some((asked_octets, octets));
+        }
+        if reply.sender_ttl.is_none() {
+            odd.short_replies += 1;
+        }
+        if reply.head.error.multiplier() == 0 {
+            odd.error_multiplier_zero += 1;
+        }
+        if matches!(self.config.protocol, Protocol::Stamp { ssid } if ssid != 0)
+            && reply.head.ssid.get() == 0
+        {
+            odd.ssid_missing += 1;
+        }
+    }
+
+    fn note_foreign(&mut self, octets: &[u8], from: SocketAddr) {
+        let ours = Reply::view(octets).is_ok_and(|reply| {
+            matches!(
+                self.asked(reply.head.sender_seq.get()),
+                Asked::Open(_, flight) if flight.wire_t1() == reply.head.sender_t1
+            )
+        });
+        let odd = &mut self.tally.odd;
+        odd.foreign_address += 1;
+        odd.last_foreign = Some(from);
+        if ours {
+            odd.answers_elsewhere += 1;
+            odd.last_elsewhere = Some(from);
+        }
+    }
+
+    /// From the far end, and no reply to any packet of ours.
+    fn note_stray(&mut self, octets: &[u8], echoed: WireTime, known: bool, clock: Wall) {
+        let echo = self.is_own_request(octets);
+        let format = self.config.error.format();
+        let reading = echoed.read_plausibly(format, clock, self.config.tai_offset_s);
+        let odd = &mut self.tally.odd;
+        let kind = if echo {
+            &mut odd.looks_like_request
+        } else if (reading.at - clock).abs_ns() > NEAR_NS {
+            &mut odd.not_a_reply
+        } else if known {
+            &mut odd.foreign_t1
+        } else {
+            &mut odd.unknown_seq
+        };
+        *kind += 1;
+    }
+}
+
+/// Address and port alike; IPv6 scope and flow do not matter.
+fn same_source(from: SocketAddr, far: SocketAddr) -> bool {
+    from.port() == far.port() && from.ip().to_canonical() == far.ip().to_canonical()
+}

@@ -1,0 +1,37 @@
+//! What a Session-Sender counts.
+
+use super::odd::OddReplies;
+
+/// Counts of one session so far. When it is over, `sent = received + lost`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SenderTally {
+    /// Packets asked for; `None` where a duration was.
+    pub asked: Option<u64>,
+    /// Packets handed to the network without error (row M-4).
+    pub sent: u64,
+    /// Packets that the system call refused: neither sent nor lost.
+    pub send_errors: u64,
+    /// Slots of the schedule that were missed and not caught up (row M-67).
+    pub slots_skipped: u64,
+    /// The most packets sent in a row without a wait between them.
+    pub largest_burst: u32,
+    /// Packets younger than the timeout when the session was stopped: neither sent nor lost.
+    pub in_flight: u64,
+    /// First valid replies in time.
+    pub received: u64,
+    /// Packets without one, the late ones included. Counted when the timeout has passed; a reply
+    /// that came in time and was read after that takes its packet out again.
+    pub lost: u64,
+    /// First replies after the timeout.
+    pub late: u64,
+    /// Further copies of a reply.
+    pub duplicates: u64,
+    /// Replies too old to tell a first one from a copy, or later than any use.
+    pub stale: u64,
+    /// Steps of the local clock (row M-55).
+    pub clock_steps: u64,
+    /// Transmit stamps that came when nothing waited for them any more.
+    pub unused_tx_stamps: u64,
+    /// Odd replies by kind.
+    pub odd: OddReplies,
+}
