@@ -1,0 +1,110 @@
+//! An open-loop generator: requests at a paced rate, replies counted between the batches.
+
+use std::io;
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use super::batch::{BATCH, Batch};
+use super::sys::monotonic_ns;
+
+/// What to send.
+#[derive(Clone, Copy, Debug)]
+pub struct FloodPlan {
+    /// Packets a second asked for.
+    pub pps: u64,
+    /// For how long.
+    pub duration: Duration,
+    /// How long replies still count after the last request. Short, so that what waits in the
+    /// reflector's receive buffer at the end counts as lost: the rate was too high.
+    pub grace: Duration,
+    /// Octets of UDP payload.
+    pub octets: usize,
+}
+
+/// What a flood did.
+#[derive(Clone, Copy, Debug)]
+pub struct FloodCount {
+    /// Requests that the system took.
+    pub sent: u64,
+    /// Replies that came before the grace was over.
+    pub received: u64,
+    /// From the first request to the last.
+    pub elapsed: Duration,
+}
+
+/// Floods the connected peer with Session-Sender packets (a sequence number, a present time stamp).
+///
+/// # Errors
+/// Of the socket.
+pub fn flood(socket: &UdpSocket, plan: FloodPlan) -> io::Result<FloodCount> {
+    let mut requests = Batch::new();
+    let mut replies = Batch::new();
+    for slot in 0..BATCH {
+        requests.fill(slot, plan.octets);
+    }
+    let begin = monotonic_ns();
+    let end = begin.saturating_add(nanoseconds(plan.duration));
+    let mut count = FloodCount {
+        sent: 0,
+        received: 0,
+        elapsed: Duration::ZERO,
+    };
+    loop {
+        let now = monotonic_ns();
+        if now >= end {
+            break;
+        }
+        let due = u128::from(now - begin) * u128::from(plan.pps) / 1_000_000_000;
+        let late = u64::try_from(due)
+            .unwrap_or(u64::MAX)
+            .saturating_sub(count.sent);
+        let burst = usize::try_from(late).unwrap_or(BATCH).min(BATCH);
+        // Half a batch at least, so that a slow rate does not cost a call for every packet.
+        if burst >= BATCH / 2 {
+            for (slot, seq) in (0..burst).zip(count.sent..) {
+                stamp_request(requests.fill(slot, plan.octets), seq, now);
+            }
+            count.sent += taken(requests.send(socket, burst, false))?;
+        }
+        count.received += taken(replies.receive(socket, libc::MSG_DONTWAIT))?;
+    }
+    count.elapsed = Duration::from_nanos(monotonic_ns() - begin);
+    let last = monotonic_ns().saturating_add(nanoseconds(plan.grace));
+    while monotonic_ns() < last && count.received < count.sent {
+        count.received += taken(replies.receive(socket, libc::MSG_DONTWAIT))?;
+    }
+    Ok(count)
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Sequence Number, Timestamp and Error Estimate; the rest stays zero. The time of day is not
+/// read, so the stamp is only unlike zero.
+fn stamp_request(request: &mut [u8], seq: u64, now_ns: u64) {
+    let [.., a, b, c, d] = seq.to_be_bytes();
+    let header = [a, b, c, d]
+        .into_iter()
+        .chain(now_ns.to_be_bytes())
+        .chain([0x00, 0x01]);
+    for (octet, value) in request.iter_mut().zip(header) {
+        *octet = value;
+    }
+}
+
+/// A full queue or a refusal is not an error of the generator: nothing was moved.
+fn taken(result: io::Result<usize>) -> io::Result<u64> {
+    match result {
+        Ok(moved) => Ok(u64::try_from(moved).unwrap_or(0)),
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::EAGAIN | libc::ENOBUFS | libc::ECONNREFUSED | libc::EINTR)
+            ) =>
+        {
+            Ok(0)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,20 @@
+//! The limits that plain sockets allow on this host, to compare the product with.
+//!
+//! Nothing here is used by the product, and nothing of the product's sockets is used here: each
+//! program is as small as it can be, so that what it costs is what the system costs. Linux, 64 bits.
+
+mod batch;
+mod capture;
+mod echo;
+mod flood;
+mod ideal;
+mod message;
+mod pace;
+mod sys;
+
+pub use capture::{Capture, Captured, Direction};
+pub use echo::echo;
+pub use flood::{FloodCount, FloodPlan, flood};
+pub use ideal::{IdealPlan, IdealSample, ideal_reflector, ideal_sender};
+pub use pace::{PacePlan, pace};
+pub use sys::{bind_child, children_cpu, interrupt, monotonic_ns, raise_receive_buffer};

@@ -1,0 +1,87 @@
+//! How close to a schedule a bare loop departs: sleep or spin until the time, send, nothing else.
+
+use std::io;
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use super::message::{receive, send, some, stamp_both_ways, wait_readable};
+use super::sys::{least_timer_slack, monotonic_ns, raise_receive_buffer, sleep_until, unix_ns};
+
+/// What to send.
+#[derive(Clone, Copy, Debug)]
+pub struct PacePlan {
+    /// How many packets.
+    pub count: u32,
+    /// Time between two departures.
+    pub interval: Duration,
+    /// Read the clock until the time has come, instead of sleeping.
+    pub spin: bool,
+}
+
+/// Sends on an absolute schedule. The kernel's transmit stamp minus the schedule, in nanoseconds,
+/// per packet; `None` where no stamp came.
+///
+/// # Errors
+/// Of the socket.
+pub fn pace(socket: &UdpSocket, plan: PacePlan) -> io::Result<Vec<Option<i64>>> {
+    stamp_both_ways(socket)?;
+    raise_receive_buffer(socket, 8 << 20)?;
+    least_timer_slack()?;
+    let interval = u64::try_from(plan.interval.as_nanos()).unwrap_or(u64::MAX);
+    let count = usize::try_from(plan.count).unwrap_or(0);
+    let mut due_unix_ns = Vec::with_capacity(count);
+    let mut departures = vec![None; count];
+    let packet = [0_u8; 41];
+    let begin = monotonic_ns() + 10_000_000;
+    for seq in 0..u64::from(plan.count) {
+        let due = begin.saturating_add(seq.saturating_mul(interval));
+        if plan.spin {
+            while monotonic_ns() < due {
+                std::hint::spin_loop();
+            }
+        } else {
+            sleep_until(due);
+        }
+        send(socket, &packet, None)?;
+        // Both clocks after the call, so that the packet does not wait for them.
+        due_unix_ns.push(due.cast_signed() + unix_minus_monotonic());
+        collect(socket, &due_unix_ns, &mut departures)?;
+    }
+    wait_readable(socket, 20)?;
+    collect(socket, &due_unix_ns, &mut departures)?;
+    Ok(departures)
+}
+
+/// How far the time of day is ahead of the monotonic clock; read again where something came between.
+fn unix_minus_monotonic() -> i64 {
+    loop {
+        let before = monotonic_ns();
+        let unix = unix_ns();
+        if monotonic_ns() - before < 1_000 {
+            return unix - before.cast_signed();
+        }
+    }
+}
+
+/// Takes all stamps that are there, and drops replies, which would fill the buffer they share.
+fn collect(
+    socket: &UdpSocket,
+    due_unix_ns: &[i64],
+    departures: &mut [Option<i64>],
+) -> io::Result<()> {
+    let mut nothing = [0_u8; 64];
+    while some(receive(socket, &mut nothing, libc::MSG_DONTWAIT))?.is_some() {}
+    while let Some(stamp) = some(receive(socket, &mut nothing, libc::MSG_ERRQUEUE))? {
+        let Some(seq) = stamp.sent_id.and_then(|id| usize::try_from(id).ok()) else {
+            continue;
+        };
+        if let (Some(sent), Some(due), Some(departure)) = (
+            stamp.stamp_ns,
+            due_unix_ns.get(seq),
+            departures.get_mut(seq),
+        ) {
+            *departure = Some(sent - due);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,184 @@
+//! How far reported round trips are from the truth.
+//!
+//! The truth is what captures at both ends say of each packet: (T4 - T1) at the sender's end less
+//! (T3 - T2) at the reflector's. The ideal pair reads T3 right before the call that sends and has
+//! kernel stamps for the rest: its error is the way from that reading to the wire.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use twinpath_net::bare::{Capture, Captured, Direction};
+
+use super::{Bench, Found, PORT};
+use crate::outcome::{Bar, Row, Unit};
+use crate::process::{Place, Process};
+use crate::role::{FourTimes, Role};
+use crate::statistics::{float, percentile};
+use crate::tool::{Session, records};
+
+const COUNT: u32 = 1000;
+const INTERVAL_US: u64 = 5000;
+const BUSY_PER_CORE: usize = 2;
+/// How many of the packets must have come back and have been captured at both ends.
+const LEAST_MATCHED: usize = 990;
+const PERCENTILES: [(&str, usize, Bar); 3] = [
+    ("p50", 50, Bar::AtMostTimes(1.3)),
+    ("p99", 99, Bar::AtMostTimes(1.3)),
+    ("max", 100, Bar::Open),
+];
+
+/// A reported round trip by sequence number, in nanoseconds.
+type RoundTrips = Vec<(u32, i64)>;
+
+pub(super) fn measure(bench: &Bench) -> Result<Found> {
+    let mut rows = Vec::new();
+    for (condition, busy) in [("idle", 0), ("contended", BUSY_PER_CORE * bench.cores)] {
+        let mut of_condition: Vec<Row> = PERCENTILES
+            .iter()
+            .map(|&(name, _, bar)| {
+                Row::new(
+                    format!("{condition}: |error| {name}"),
+                    Unit::Nanoseconds,
+                    bar,
+                )
+            })
+            .collect();
+        for run in 1..=bench.runs {
+            let burning: Vec<Process> = (0..busy)
+                .map(|number| {
+                    let place = Place::default().on_core(number % bench.cores);
+                    Process::role(&bench.scratch, place, &Role::Busy)
+                })
+                .collect::<Result<_>>()?;
+            let tool = bench
+                .tool
+                .as_ref()
+                .map(|_| errors(bench, twinpath_pair))
+                .transpose();
+            let tool = tool.context("twinpath")?;
+            let ideal = errors(bench, ideal_pair).context("ideal pair")?;
+            drop(burning);
+            for (row, (_, percent, _)) in of_condition.iter_mut().zip(PERCENTILES) {
+                row.twinpath.extend(
+                    tool.iter()
+                        .filter_map(|e| percentile(e, percent))
+                        .map(float),
+                );
+                row.limit.extend(percentile(&ideal, percent).map(float));
+            }
+            eprintln!("accuracy, {condition}: run {run} of {}", bench.runs);
+        }
+        rows.append(&mut of_condition);
+    }
+    let note = format!(
+        "{COUNT} packets every {INTERVAL_US} µs over veth; contended: {BUSY_PER_CORE} busy \
+         processes on each core"
+    );
+    Ok((rows, vec![note]))
+}
+
+/// Runs a pair between two captures: sorted |reported - truth| in nanoseconds.
+fn errors(bench: &Bench, pair: fn(&Bench) -> Result<RoundTrips>) -> Result<Vec<u64>> {
+    let near = Capture::start(&bench.link.sender.path(), PORT)?;
+    let far = Capture::start(&bench.link.reflector.path(), PORT)?;
+    let reported = pair(bench)?;
+    let near = Ways::of(&near.finish()?, Direction::Out);
+    let far = Ways::of(&far.finish()?, Direction::In);
+    let mut errors: Vec<u64> = reported
+        .iter()
+        .filter_map(|(seq, round_trip)| {
+            let truth = near.between(*seq)? - far.between(*seq)?;
+            Some(round_trip.abs_diff(truth))
+        })
+        .collect();
+    if errors.len() < LEAST_MATCHED {
+        bail!(
+            "{} of {COUNT} round trips reported, {} of them captured at both ends",
+            reported.len(),
+            errors.len()
+        );
+    }
+    errors.sort_unstable();
+    Ok(errors)
+}
+
+/// When each request and each reply passed one end of the link.
+struct Ways {
+    requests: HashMap<u32, i64>,
+    replies: HashMap<u32, i64>,
+}
+
+impl Ways {
+    fn of(captured: &[Captured], requests_go: Direction) -> Self {
+        let mut ways = Self {
+            requests: HashMap::new(),
+            replies: HashMap::new(),
+        };
+        for packet in captured {
+            // A request begins with its number; a reply has a copy of it at octet 24.
+            let (way, at) = if packet.direction == requests_go {
+                (&mut ways.requests, 0)
+            } else {
+                (&mut ways.replies, 24)
+            };
+            if let Some(seq) = packet.payload.get(at..).and_then(<[u8]>::first_chunk) {
+                way.entry(u32::from_be_bytes(*seq)).or_insert(packet.at_ns);
+            }
+        }
+        ways
+    }
+
+    /// From the request to the reply, as this end saw it.
+    fn between(&self, seq: u32) -> Option<i64> {
+        Some(self.replies.get(&seq)? - self.requests.get(&seq)?)
+    }
+}
+
+fn ideal_pair(bench: &Bench) -> Result<RoundTrips> {
+    let far = bench.reflector_v4();
+    let place = Place::at(&bench.link.reflector);
+    let reflector = bench.listener(place, &Role::IdealReflector { listen: far })?;
+    let role = Role::IdealSender {
+        far,
+        count: COUNT,
+        interval_us: INTERVAL_US,
+    };
+    let sender = Process::role(&bench.scratch, Place::at(&bench.link.sender), &role)?;
+    let printed = sender.succeed(limit())?.stdout;
+    drop(reflector);
+    let times: Vec<FourTimes> = serde_json::from_str(&printed).context("ideal sender")?;
+    let round_trips: RoundTrips = (0..)
+        .zip(times)
+        .filter_map(|(seq, (t1, t2, t3, t4))| Some((seq, (t4? - t1?) - (t3 - t2))))
+        .collect();
+    Ok(round_trips)
+}
+
+fn twinpath_pair(bench: &Bench) -> Result<RoundTrips> {
+    let Some(tool) = &bench.tool else {
+        bail!("no twinpath")
+    };
+    let far = bench.reflector_v4();
+    let place = Place::at(&bench.link.reflector);
+    let responder = tool.responder(&bench.scratch, place, far, &bench.responder_options)?;
+    let options = format!(
+        "--output jsonl -c {COUNT} -i {INTERVAL_US}us --padding 27 {}",
+        bench.sender_options
+    );
+    let sender = tool.sender(&bench.scratch, Place::at(&bench.link.sender), far, &options)?;
+    let printed = sender.succeed(limit())?.stdout;
+    drop(responder);
+    Session::parse(&printed)?.require_kernel_stamps()?;
+    let round_trips = records(&printed)?
+        .into_iter()
+        .filter(|record| record.fate == "received")
+        .filter_map(|record| Some((record.seq, record.round_trip_ns?)))
+        .collect();
+    Ok(round_trips)
+}
+
+/// Far longer than a run lasts.
+fn limit() -> Duration {
+    Duration::from_micros(u64::from(COUNT) * INTERVAL_US) * 4 + Duration::from_secs(20)
+}

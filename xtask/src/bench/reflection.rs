@@ -1,0 +1,128 @@
+//! How many packets a second a reflector answers.
+//!
+//! An open-loop generator on one core, the reflector on another. The figure is the highest rate
+//! that *holds*: in one of two trials of a second, no fewer than 99.9 % of the requests were
+//! answered by 10 ms after the last one. What still waits in a receive buffer then counts as lost,
+//! so a large buffer does not pass for speed.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::{Bench, Found};
+use crate::outcome::{Bar, Row, Unit};
+use crate::process::{Place, Process};
+use crate::role::{Flood, Role};
+use crate::statistics::float;
+
+const TRIAL_MS: u64 = 1000;
+const TRIES: u32 = 2;
+const OCTETS: usize = 41;
+/// As many halvings of the range bring it under half a percent.
+const STEPS: u32 = 8;
+const UNLIMITED_PPS: u64 = 5_000_000;
+
+pub(super) fn measure(bench: &Bench) -> Result<Found> {
+    if bench.cores < 2 {
+        bail!("the generator and the reflector need a core each");
+    }
+    let mut rows = Vec::new();
+    let mut notes = Vec::new();
+    for (family, far) in [
+        ("IPv4", bench.reflector_v4()),
+        ("IPv6", bench.reflector_v6()),
+    ] {
+        let name = format!("{family}, {OCTETS} octets: highest rate");
+        let mut row = Row::new(name, Unit::PacketsPerSecond, Bar::AtLeastTimes(0.7));
+        let ceiling = generator_alone(bench, far)?;
+        for run in 1..=bench.runs {
+            let place = Place::at(&bench.link.reflector).on_core(1);
+            if let Some(tool) = &bench.tool {
+                let responder =
+                    tool.responder(&bench.scratch, place, far, &bench.responder_options)?;
+                row.twinpath.push(highest_rate(bench, far)?);
+                drop(responder);
+            }
+            let echo = bench.listener(place, &Role::Echo { listen: far })?;
+            row.limit.push(highest_rate(bench, far)?);
+            drop(echo);
+            eprintln!("reflection, {family}: run {run} of {}", bench.runs);
+        }
+        notes.push(format!(
+            "{family}: the generator alone sends {ceiling:.0} packets/s"
+        ));
+        rows.push(row);
+    }
+    notes.push(format!(
+        "highest rate with under 0.1 % lost in a trial of {TRIAL_MS} ms, generator on core 0, \
+         reflector on core 1"
+    ));
+    Ok((rows, notes))
+}
+
+/// What the generator sends where nobody answers.
+fn generator_alone(bench: &Bench, far: SocketAddr) -> Result<f64> {
+    let place = Place::at(&bench.link.reflector).on_core(1);
+    let _sink = bench.listener(place, &Role::Sink { listen: far })?;
+    let flood = trial(bench, far, UNLIMITED_PPS)?;
+    Ok(per_second(flood.sent, &flood))
+}
+
+/// Searches the highest rate that holds, between a tenth of and somewhat more than what comes back
+/// when flooded without a limit.
+fn highest_rate(bench: &Bench, far: SocketAddr) -> Result<f64> {
+    let flooded = trial(bench, far, UNLIMITED_PPS)?;
+    let saturated = flooded.received * 1_000_000_000 / flooded.elapsed_ns.max(1);
+    if saturated == 0 {
+        bail!("{far} answered nothing");
+    }
+    let (mut low, mut high) = (saturated / 10, saturated * 14 / 10);
+    let mut best = 0.0;
+    for _ in 0..STEPS {
+        let rate = u64::midpoint(low, high);
+        match holds(bench, far, rate)? {
+            Some(achieved) => {
+                low = rate;
+                best = f64::max(best, achieved);
+            }
+            None => high = rate,
+        }
+    }
+    if best == 0.0 {
+        bail!("{far}: not even {low} packets/s without loss");
+    }
+    Ok(best)
+}
+
+/// The rate achieved where `pps` holds.
+fn holds(bench: &Bench, far: SocketAddr, pps: u64) -> Result<Option<f64>> {
+    for _ in 0..TRIES {
+        let flood = trial(bench, far, pps)?;
+        let asked = pps * TRIAL_MS / 1000;
+        let answered = flood.received * 1000 >= flood.sent * 999;
+        if answered && flood.sent * 100 >= asked * 99 {
+            return Ok(Some(per_second(flood.sent, &flood)));
+        }
+    }
+    Ok(None)
+}
+
+fn trial(bench: &Bench, far: SocketAddr, pps: u64) -> Result<Flood> {
+    // What the last trial left in the reflector's buffer is over by then.
+    std::thread::sleep(Duration::from_millis(100));
+    let role = Role::Flood {
+        far,
+        pps,
+        milliseconds: TRIAL_MS,
+        octets: OCTETS,
+    };
+    let place = Place::at(&bench.link.sender).on_core(0);
+    let generator = Process::role(&bench.scratch, place, &role)?;
+    let printed = generator.succeed(Duration::from_secs(30))?.stdout;
+    Ok(serde_json::from_str(&printed)?)
+}
+
+fn per_second(packets: u64, flood: &Flood) -> f64 {
+    float(packets) * 1e9 / float(flood.elapsed_ns.max(1))
+}

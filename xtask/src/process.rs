@@ -1,0 +1,211 @@
+//! Programs of a benchmark: started in a namespace, tied to a core, ended when dropped.
+//!
+//! What they print goes into files, so that nobody wakes up to read it while they measure.
+
+use std::cell::Cell;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use twinpath_net::bare;
+
+use crate::machine::{kib, value};
+use crate::namespaces::End;
+use crate::{interrupt, role};
+
+/// A directory for what programs print, removed when dropped.
+pub(crate) struct Scratch {
+    directory: PathBuf,
+    files: Cell<u32>,
+}
+
+impl Scratch {
+    pub(crate) fn create() -> Result<Self> {
+        let directory = std::env::temp_dir().join(format!("twinbench-{}", std::process::id()));
+        fs::create_dir_all(&directory).context("cannot make a directory for output")?;
+        Ok(Self {
+            directory,
+            files: Cell::new(0),
+        })
+    }
+
+    fn file(&self) -> Result<(PathBuf, File)> {
+        let number = self.files.replace(self.files.get() + 1);
+        let path = self.directory.join(number.to_string());
+        let file = File::create(&path)?;
+        Ok((path, file))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Where to run a program.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Place<'a> {
+    pub(crate) end: Option<&'a End>,
+    pub(crate) core: Option<usize>,
+}
+
+impl<'a> Place<'a> {
+    pub(crate) fn at(end: &'a End) -> Self {
+        Self {
+            end: Some(end),
+            core: None,
+        }
+    }
+
+    pub(crate) fn on_core(self, core: usize) -> Self {
+        Self {
+            core: Some(core),
+            ..self
+        }
+    }
+}
+
+/// A running program.
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    stdout: PathBuf,
+    stderr: PathBuf,
+    cpu: Duration,
+}
+
+/// What a program left when it ended.
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    /// User and system time of its whole life.
+    pub(crate) cpu: Duration,
+}
+
+impl Process {
+    /// Starts `program`; `ip netns exec` and this process's settings become it by `exec`, so the
+    /// child's id is the program's own.
+    pub(crate) fn start(
+        scratch: &Scratch,
+        place: Place<'_>,
+        program: &Path,
+        arguments: &[String],
+    ) -> Result<Self> {
+        interrupt::check()?;
+        let mut command = match place.end {
+            Some(end) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", &end.name]).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        let (stdout, out) = scratch.file()?;
+        let (stderr, err) = scratch.file()?;
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err);
+        bare::bind_child(&mut command, place.core)?;
+        let name = format!("{} {}", program.display(), arguments.join(" "));
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        Ok(Self {
+            name,
+            child,
+            stdout,
+            stderr,
+            cpu: Duration::ZERO,
+        })
+    }
+
+    /// Starts this program again in another role.
+    pub(crate) fn role(scratch: &Scratch, place: Place<'_>, role: &role::Role) -> Result<Self> {
+        let own = std::env::current_exe().context("cannot find this program")?;
+        Self::start(scratch, place, &own, &role.arguments())
+    }
+
+    /// Waits until it printed `words`, on either stream.
+    pub(crate) fn wait_for(&mut self, words: &str) -> Result<()> {
+        let name = self.name.clone();
+        interrupt::wait(
+            &format!("{name}: \"{words}\""),
+            Duration::from_secs(10),
+            || {
+                let printed = self.printed();
+                if printed.contains(words) {
+                    return Ok(Some(()));
+                }
+                if let Some(status) = self.reap()? {
+                    bail!("{name}: {status}: {printed}");
+                }
+                Ok(None)
+            },
+        )
+    }
+
+    fn printed(&self) -> String {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        read(&self.stdout) + &read(&self.stderr)
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn is_over(&mut self) -> Result<bool> {
+        Ok(self.reap()?.is_some())
+    }
+
+    /// Its status once it has ended. One program is waited for at a time, so what the processor
+    /// time of ended children grows by is its own.
+    fn reap(&mut self) -> Result<Option<ExitStatus>> {
+        let before = bare::children_cpu()?;
+        let status = self.child.try_wait()?;
+        self.cpu += bare::children_cpu()?.saturating_sub(before);
+        Ok(status)
+    }
+
+    /// The largest resident memory of its life so far, in octets; `None` once it has ended.
+    pub(crate) fn peak_memory_octets(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        Some(kib(value(&status, "VmHWM")?) * 1024)
+    }
+
+    /// Waits for its end, at most `limit`.
+    pub(crate) fn finish(mut self, limit: Duration) -> Result<Ended> {
+        let status = interrupt::wait(&self.name.clone(), limit, || self.reap())?;
+        Ok(Ended {
+            status,
+            stdout: fs::read_to_string(&self.stdout)?,
+            stderr: fs::read_to_string(&self.stderr)?,
+            cpu: self.cpu,
+        })
+    }
+
+    /// Like [`finish`](Self::finish), and an error unless it ended well.
+    pub(crate) fn succeed(self, limit: Duration) -> Result<Ended> {
+        let name = self.name.clone();
+        let ended = self.finish(limit)?;
+        if !ended.status.success() {
+            bail!("{name}: {}: {}", ended.status, ended.stderr.trim_end());
+        }
+        Ok(ended)
+    }
+
+    /// Asks it to end (SIGINT) and waits for it.
+    pub(crate) fn stop(self) -> Result<Ended> {
+        bare::interrupt(&self.child).with_context(|| self.name.clone())?;
+        self.finish(Duration::from_secs(10))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
