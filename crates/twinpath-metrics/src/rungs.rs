@@ -16,13 +16,22 @@ pub struct RungCounts {
 }
 
 impl RungCounts {
-    pub(crate) fn record(&mut self, rung: Rung) {
+    /// Counts one stamp.
+    pub fn record(&mut self, rung: Rung) {
         match rung {
             Rung::Hardware => self.hardware += 1,
             Rung::Kernel => self.kernel += 1,
             Rung::Queue => self.queue += 1,
             Rung::User => self.user += 1,
         }
+    }
+
+    /// Adds another count.
+    pub fn merge(&mut self, other: &Self) {
+        self.hardware += other.hardware;
+        self.kernel += other.kernel;
+        self.queue += other.queue;
+        self.user += other.user;
     }
 
     /// The count of one rung.

@@ -1,10 +1,51 @@
 //! Threads and loops that join engines, numbers and sockets.
 #![forbid(unsafe_code)]
 
+mod error;
+pub mod host;
+mod notes;
 mod plan;
 mod report;
+pub mod responder;
+pub mod sender;
 
+use std::net::IpAddr;
+use std::time::Duration;
+
+use twinpath_net::{StampMode, clock};
+use twinpath_wire::{ErrorEstimate, TimeFormat};
+
+pub use error::{RunError, StartError};
 pub use plan::{PortChoice, ResponderPlan, SenderPlan, StampChoice};
 pub use report::{
     ClockState, IcmpCount, Note, Progress, ResponderReport, SessionReport, StampReport,
 };
+
+/// The Error Estimate of the system clock's time stamps, by its discipline (row TT-50).
+fn error_estimate() -> ErrorEstimate {
+    let state = clock::discipline();
+    // Nothing claimed: as much as the field can hold.
+    let error = state.max_error.unwrap_or(Duration::MAX);
+    ErrorEstimate::new(state.synchronized, TimeFormat::Ntp, error)
+}
+
+/// What the system clock's discipline says now.
+fn clock_state() -> ClockState {
+    let state = clock::discipline();
+    ClockState {
+        synchronized: state.synchronized,
+        error_ns: state
+            .max_error
+            .and_then(|error| u64::try_from(error.as_nanos()).ok()),
+    }
+}
+
+/// Hardware stamps, where it is known whose: the interface named, or the one that has `near`.
+fn stamping_interface(named: Option<&str>, near: IpAddr) -> StampMode {
+    let interface = named
+        .map(str::to_owned)
+        .or_else(|| twinpath_net::host::interface_of(near));
+    interface.map_or(StampMode::Kernel, |interface| StampMode::Hardware {
+        interface,
+    })
+}

@@ -35,6 +35,10 @@ pub enum PortChoice {
 
 /// All that a Session-Sender's run needs.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of the command line, each its own"
+)]
 pub struct SenderPlan {
     /// The Session-Reflector.
     pub far: SocketAddr,
@@ -82,6 +86,10 @@ pub struct SenderPlan {
 
 /// All that a Session-Reflector's run needs.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of the command line, each its own"
+)]
 pub struct ResponderPlan {
     /// Addresses to listen on. Port 0 takes a free one. The unspecified IPv6 address means IPv6 only.
     pub near: Vec<SocketAddr>,
@@ -115,6 +123,8 @@ pub struct ResponderPlan {
     pub threads: usize,
     /// Rungs allowed for T2.
     pub stamps: StampChoice,
+    /// Discard requests whose Error Estimate has a Multiplier of 0.
+    pub strict: bool,
     /// Do not advance T3 by the measured way to the wire.
     pub raw_t3: bool,
     /// Use plain sockets and user-space stamps.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_metrics::Figures;
 use twinpath_proto::reflector::ReflectorTally;
 use twinpath_proto::sender::{Protocol, SenderTally};
-use twinpath_wire::{Rung, Tos, Wall};
+use twinpath_wire::{ErrorEstimate, Rung, Tos, Wall};
 
 /// What a clock's discipline says of it (adjtimex).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +17,25 @@ pub struct ClockState {
     pub error_ns: Option<u64>,
 }
 
+impl ClockState {
+    /// What an Error Estimate claims. Without S its error is not believed (some peers claim a
+    /// fraction of a nanosecond unsynchronised).
+    pub(crate) fn of_estimate(estimate: ErrorEstimate) -> Self {
+        let error_ns = estimate.error_ns().and_then(|ns| u64::try_from(ns).ok());
+        let synchronized = estimate.synchronized();
+        Self {
+            synchronized,
+            error_ns: error_ns.filter(|_| synchronized),
+        }
+    }
+}
+
 /// Where the time stamps of a run came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StampReport {
-    /// The rung most T1 came from; `None` before any packet.
+    /// The best rung that T1 came from; `None` before any packet.
     pub transmit: Option<Rung>,
-    /// The rung most T4 came from; `None` without a reply.
+    /// The best rung that T4 came from; `None` without a reply.
     pub receive: Option<Rung>,
     /// T1 that fell to a lower rung than `transmit`.
     pub fallback_transmit: u64,
@@ -85,6 +98,8 @@ pub struct SessionReport {
     pub tally: SenderTally,
     /// All that the samples say.
     pub figures: Figures,
+    /// Replies that the system dropped because they came faster than they were read.
+    pub receive_drops: u64,
     /// ICMP errors that came back.
     pub icmp: Vec<IcmpCount>,
     /// Per-packet records that the output was too slow to take.
@@ -119,7 +134,9 @@ pub struct ResponderReport {
     pub tally: ReflectorTally,
     /// Replies that the system refused to send.
     pub send_errors: u64,
-    /// The rung most T2 came from; `None` without a packet.
+    /// Requests that the system dropped because they came faster than they were read.
+    pub receive_drops: u64,
+    /// The best rung that T2 came from; `None` without a packet.
     pub receive_rung: Option<Rung>,
     /// T2 that fell to a lower rung.
     pub fallback_receive: u64,

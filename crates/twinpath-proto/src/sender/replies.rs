@@ -82,6 +82,7 @@ impl SessionSender {
     ) {
         let (t2, t3) = self.far_times(reply, arrival.at.at);
         self.note_oddities(seq, reply, octets, arrival.truncated);
+        self.tally.far_error = Some(reply.head.error);
         self.tally.odd.z_wrong += u64::from(t3.z_wrong);
         self.tally.odd.t3_before_t2 += u64::from(t3.at < t2);
         self.seen.mark(seq);

@@ -1,5 +1,7 @@
 //! What a Session-Sender counts.
 
+use twinpath_wire::ErrorEstimate;
+
 use super::odd::OddReplies;
 
 /// Counts of one session so far. When it is over, `sent = received + lost`.
@@ -32,6 +34,8 @@ pub struct SenderTally {
     pub clock_steps: u64,
     /// Transmit stamps that came when nothing waited for them any more.
     pub unused_tx_stamps: u64,
+    /// The Error Estimate of the last first reply: what the far end claims of its clock.
+    pub far_error: Option<ErrorEstimate>,
     /// Odd replies by kind.
     pub odd: OddReplies,
 }

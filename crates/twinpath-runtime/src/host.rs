@@ -1,0 +1,84 @@
+//! What this host can do: which rungs of time stamps deliver, its clock, its privileges.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use twinpath_net::host::Privilege;
+use twinpath_net::{Outbound, RecvBatch, SocketOptions, TestSocket, Told, Waiter, clock};
+use twinpath_wire::{Mono, Rung};
+
+use crate::{ClockState, StartError, clock_state};
+
+/// Packets sent over loopback to see which stamps come.
+const PROBES: u32 = 20;
+const BETWEEN: Duration = Duration::from_millis(2);
+
+/// What a host can do. A rung is listed because a stamp arrived, never because it was promised.
+#[derive(Clone, Debug)]
+pub struct HostSurvey {
+    /// The system and its version.
+    pub system: Option<String>,
+    /// Rungs that delivered on transmit over loopback, best first.
+    pub transmit: Vec<Rung>,
+    /// Rungs that delivered on receive over loopback, best first.
+    pub receive: Vec<Rung>,
+    /// The system clock.
+    pub clock: ClockState,
+    /// Privileges that make a difference.
+    pub privileges: Vec<Privilege>,
+    /// Receive buffer granted of the 4 MiB asked for, in octets.
+    pub receive_buffer_octets: usize,
+}
+
+/// Finds out, in about 50 ms, with packets over loopback.
+///
+/// # Errors
+/// [`StartError`] when even loopback cannot be used.
+pub fn survey() -> Result<HostSurvey, StartError> {
+    let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+    let mut options = SocketOptions::on(loopback);
+    let far = TestSocket::open(&options)?;
+    options.stamp_every_departure = true;
+    let near = TestSocket::open(&options)?;
+    let (mut waiter, _waker) = Waiter::new().map_err(|source| StartError::System {
+        what: "a descriptor to wait by",
+        source,
+    })?;
+    let mut transmit = vec![Rung::User];
+    let mut receive = vec![Rung::User];
+    let mut batch = RecvBatch::new(4, 256);
+    let out = Outbound {
+        to: far.local(),
+        from: None,
+        tos: None,
+        interface: 0,
+        stamp: true,
+    };
+    for _ in 0..PROBES {
+        if near.send(&[0; 14], &out).is_err() {
+            continue;
+        }
+        let until: Mono = clock::mono() + BETWEEN;
+        waiter.wait(&[&far], Some(until));
+        let count = far.receive(&mut batch).unwrap_or(0);
+        receive.extend((0..count).filter_map(|i| batch.packet(i).map(|(.., a)| a.at.rung)));
+        near.drain_errors(&mut |told| {
+            if let Told::Sent { stamp, .. } = told {
+                transmit.push(stamp.rung);
+            }
+        });
+        Waiter::sleep_until(until);
+    }
+    for rungs in [&mut transmit, &mut receive] {
+        rungs.sort_unstable();
+        rungs.dedup();
+    }
+    Ok(HostSurvey {
+        system: twinpath_net::host::kernel(),
+        transmit,
+        receive,
+        clock: clock_state(),
+        privileges: twinpath_net::host::privileges(),
+        receive_buffer_octets: near.receive_buffer_octets(),
+    })
+}

@@ -1,0 +1,338 @@
+//! Remarks on a run: what is known where nothing came back, and what its figures must not be taken
+//! for. Pure words over a report.
+
+use twinpath_net::IcmpKind;
+use twinpath_proto::sender::Protocol;
+use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
+
+use crate::error::send_remedy;
+use crate::sender::Refusals;
+use crate::{Note, SenderPlan, SessionReport};
+
+/// 37 s, TAI - UTC, give or take a second: one end writes TAI and the other reads UTC.
+const TAI_NS: std::ops::RangeInclusive<u64> = 36_000_000_000..=38_000_000_000;
+
+/// All remarks on `report`, warnings first.
+pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if report.tally.received == 0 && report.tally.sent > 0 {
+        notes.push(silence(report, refusals, plan));
+    } else {
+        clocks(report, &mut notes);
+        peculiarities(report, &mut notes);
+    }
+    sending(report, refusals, &mut notes);
+    stamping(report, &mut notes);
+    notes.sort_by_key(|note| !note.warning);
+    notes
+}
+
+fn warning(key: &'static str, line: String) -> Note {
+    Note {
+        key,
+        line,
+        warning: true,
+    }
+}
+
+fn remark(key: &'static str, line: String) -> Note {
+    Note {
+        key,
+        line,
+        warning: false,
+    }
+}
+
+/// Nothing came back in time: what is known, and what to try.
+fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> Note {
+    let far = report.reflector;
+    let odd = &report.tally.odd;
+    if report.tally.late > 0 {
+        let (late, timeout) = (report.tally.late, plan.timeout);
+        return warning(
+            "all-replies-late",
+            format!("{late} replies came, each after the timeout of {timeout:?}: raise --timeout"),
+        );
+    }
+    if let Some(elsewhere) = odd.last_elsewhere {
+        return warning(
+            "answers-from-elsewhere",
+            format!(
+                "replies come from {elsewhere}, not from {far}: NAT, or a host with several \
+                 addresses; measure towards {elsewhere} instead"
+            ),
+        );
+    }
+    if odd.looks_like_request > 0 {
+        return warning(
+            "echo-service",
+            format!("{far} sends packets back as they are: an echo service, not a reflector"),
+        );
+    }
+    if let Some(note) = refused(report, refusals) {
+        return note;
+    }
+    let strange = odd.not_a_reply + odd.too_short + odd.foreign_t1 + odd.unknown_seq;
+    if strange + odd.other_ssid > 0 {
+        let (asked, other) = match report.protocol {
+            Protocol::TwampLight => ("TWAMP Light", "try --stamp, or look what listens there"),
+            Protocol::Stamp { .. } => ("STAMP", "try without --stamp, or look what listens there"),
+        };
+        return warning(
+            "another-protocol",
+            format!("{far} answers, but its answers are not {asked} ({strange} of them): {other}"),
+        );
+    }
+    let other_port = match far.port() {
+        TWAMP_TEST_PORT => LIGHT_PORT,
+        _ => TWAMP_TEST_PORT,
+    };
+    warning(
+        "nothing-came-back",
+        format!(
+            "no reply and no error from {far}: a firewall drops packets or replies silently, the \
+             address is wrong, or no reflector runs there (another usual port is {other_port})"
+        ),
+    )
+}
+
+/// An ICMP error says why.
+fn refused(report: &SessionReport, refusals: &Refusals) -> Option<Note> {
+    let far = report.reflector;
+    let (kind, from, _) = refusals.icmp_kinds().max_by_key(|(.., count)| *count)?;
+    let by = from.map_or_else(String::new, |from| format!(" (says {from})"));
+    let (key, line) = match kind {
+        IcmpKind::PortUnreachable => (
+            "port-unreachable",
+            format!(
+                "nothing listens on UDP port {} of {}{by}: start a reflector there, or try the \
+                 usual ports {TWAMP_TEST_PORT} and {LIGHT_PORT}",
+                far.port(),
+                far.ip()
+            ),
+        ),
+        IcmpKind::Prohibited => (
+            "prohibited",
+            format!(
+                "a firewall forbids packets to {far}{by}: let UDP port {} pass",
+                far.port()
+            ),
+        ),
+        IcmpKind::HostUnreachable | IcmpKind::NetworkUnreachable => (
+            "unreachable",
+            format!(
+                "{} cannot be reached{by}: the host is down or a route is missing",
+                far.ip()
+            ),
+        ),
+        IcmpKind::TtlExceeded => (
+            "ttl-exceeded",
+            format!("packets die on the way to {far}{by}: raise --ttl, or there is a routing loop"),
+        ),
+        IcmpKind::TooBig { .. } => (
+            "too-big",
+            format!("packets are too big for the way to {far}{by}: use a smaller --padding"),
+        ),
+        IcmpKind::Other { .. } | _ => (
+            "icmp-error",
+            format!("an ICMP error came back for packets to {far}{by}"),
+        ),
+    };
+    Some(warning(key, line))
+}
+
+/// What one-way figures are worth.
+fn clocks(report: &SessionReport, notes: &mut Vec<Note>) {
+    let near = report.stamps.clock.synchronized;
+    let far = report
+        .stamps
+        .far_clock
+        .is_some_and(|clock| clock.synchronized);
+    let figures = &report.figures;
+    let one_way = [&figures.forward, &figures.backward];
+    let negative = one_way
+        .iter()
+        .any(|delay| delay.is_some_and(|delay| delay.min_ns < 0));
+    let tai = one_way
+        .iter()
+        .all(|delay| delay.is_some_and(|delay| TAI_NS.contains(&delay.median_ns.unsigned_abs())));
+    if tai {
+        notes.push(warning(
+            "time-scale",
+            "one-way delays are off by about 37 s, TAI - UTC: the ends write different time scales"
+                .to_owned(),
+        ));
+    } else if negative || !near || !far {
+        let why = match (near, far, negative) {
+            (_, _, true) => "a one-way delay is negative, so the clocks disagree",
+            (false, false, _) => "neither clock is synchronised",
+            (false, true, _) => "this host's clock is not synchronised",
+            (true, false, _) => "the reflector's clock is not synchronised",
+            (true, true, _) => return,
+        };
+        notes.push(warning(
+            "clocks-not-synchronized",
+            format!("{why}: one-way delays mean little, round trip and variation are sound"),
+        ));
+    }
+    if report.tally.clock_steps > 0 {
+        notes.push(warning(
+            "clock-step",
+            format!(
+                "this host's clock stepped {} times: {} packets are left out of the delays",
+                report.tally.clock_steps, figures.excluded_clock_step
+            ),
+        ));
+    }
+    if figures.excluded_implausible > 0 {
+        notes.push(warning(
+            "implausible",
+            format!(
+                "{} replies claim to have left before they arrived or to have stayed longer than \
+                 they were away: left out of the delays",
+                figures.excluded_implausible
+            ),
+        ));
+    }
+}
+
+/// What is peculiar about the far end.
+fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
+    let (odd, figures) = (&report.tally.odd, &report.figures);
+    if figures.residence_never_measured {
+        notes.push(remark(
+            "residence-not-measured",
+            "the reflector gives one time for arrival and departure: its own time is in the round \
+             trip"
+                .to_owned(),
+        ));
+    }
+    if figures.lost > 0 && figures.lost_forward.is_none() {
+        notes.push(remark(
+            "direction-unknown",
+            "the reflector shows no counter of its own: the direction of the losses is not known"
+                .to_owned(),
+        ));
+    }
+    if figures.direction_uncertain {
+        notes.push(remark(
+            "direction-uncertain",
+            "the reflector's numbers contradict each other: the split of losses by direction may \
+             be off"
+                .to_owned(),
+        ));
+    }
+    if figures.reflector_restarts > 0 {
+        let restarts = figures.reflector_restarts;
+        let line = format!("the reflector's counter started anew {restarts} times in mid-run");
+        notes.push(remark("reflector-restarts", line));
+    }
+    if let (count @ 1.., Some((request, reply))) = (odd.size_differs, odd.last_sizes) {
+        let line = format!("{count} replies differ in size: {reply} octets to {request}");
+        notes.push(remark("sizes-differ", line));
+    }
+    if odd.ssid_missing > 0 {
+        let line = "the reflector does not give the SSID back: it does not know RFC 8972";
+        notes.push(remark("ssid-missing", line.to_owned()));
+    }
+    if odd.z_wrong > 0 {
+        let count = odd.z_wrong;
+        let line =
+            format!("{count} replies name the wrong time stamp format (Z bit): read rightly");
+        notes.push(remark("z-bit-wrong", line));
+    }
+    if odd.error_multiplier_zero > 0 {
+        let line = "the reflector's Error Estimate has a Multiplier of 0: its error is not known";
+        notes.push(remark("error-estimate-zero", line.to_owned()));
+    }
+    let kept = figures
+        .dscp_backward
+        .iter()
+        .all(|(dscp, _)| *dscp == report.tos.dscp());
+    if !kept {
+        let came: Vec<String> = figures
+            .dscp_backward
+            .iter()
+            .map(|(dscp, count)| format!("{dscp} ({count})"))
+            .collect();
+        let line = format!(
+            "sent with DSCP {}, replies came back with {}",
+            report.tos.dscp(),
+            came.join(", ")
+        );
+        notes.push(remark("dscp-changed", line));
+    }
+    if let Some(elsewhere) = odd.last_elsewhere {
+        let count = odd.answers_elsewhere;
+        let line = format!("{count} replies came from {elsewhere} and were not counted");
+        notes.push(remark("answers-from-elsewhere", line));
+    }
+    if figures.late > 0 {
+        let count = figures.late;
+        let line = format!("{count} replies came after the timeout: they count as lost");
+        notes.push(remark("late", line));
+    }
+}
+
+/// What this host did not send as asked.
+fn sending(report: &SessionReport, refusals: &Refusals, notes: &mut Vec<Note>) {
+    let tally = &report.tally;
+    if tally.send_errors > 0
+        && let Some(reason) = refusals.main_send_error()
+    {
+        let remedy = send_remedy(reason).map_or_else(String::new, |remedy| format!(" ({remedy})"));
+        notes.push(warning(
+            "not-sent",
+            format!(
+                "{} packets did not leave this host: {reason}{remedy}",
+                tally.send_errors
+            ),
+        ));
+    }
+    if tally.slots_skipped > 0 {
+        let achieved = report.achieved_pps.unwrap_or(0.0);
+        notes.push(warning(
+            "fell-behind",
+            format!(
+                "this host fell behind its schedule: {} departures were put off; achieved \
+                 {achieved:.1} packets a second (bursts of {} at most)",
+                tally.slots_skipped, tally.largest_burst
+            ),
+        ));
+    }
+    if report.tally.received > 0 {
+        for icmp in &report.icmp {
+            let by = icmp
+                .from
+                .map_or_else(String::new, |from| format!(" from {from}"));
+            let line = format!("{} ICMP errors{by}: {}", icmp.count, icmp.what);
+            notes.push(remark("icmp", line));
+        }
+    }
+}
+
+/// What the time stamps and the records are worth.
+fn stamping(report: &SessionReport, notes: &mut Vec<Note>) {
+    let stamps = &report.stamps;
+    let fell = [
+        ("T1", stamps.transmit, stamps.fallback_transmit),
+        ("T4", stamps.receive, stamps.fallback_receive),
+    ];
+    for (which, rung, count) in fell {
+        if let (Some(rung), 1..) = (rung, count) {
+            let line = format!("{count} {which} fell back from {rung} to a lower rung");
+            notes.push(remark("stamps-fell-back", line));
+        }
+    }
+    if report.receive_drops > 0 {
+        let count = report.receive_drops;
+        let line =
+            format!("the system dropped {count} replies that came faster than they were read");
+        notes.push(warning("receive-drops", line));
+    }
+    if report.records_dropped > 0 {
+        let count = report.records_dropped;
+        let line = format!("{count} per-packet records were dropped: the output was too slow");
+        notes.push(warning("records-dropped", line));
+    }
+}

@@ -1,0 +1,89 @@
+//! Opening the sockets: one group a thread, all before the first is read.
+
+use std::net::SocketAddr;
+
+use twinpath_net::{BindError, SocketOptions, StampMode, TestSocket};
+use twinpath_wire::Tos;
+
+use crate::error::StartError;
+use crate::{ResponderPlan, StampChoice};
+
+/// Octets of receive buffer: some MiB, for the default one loses packets at 100,000 a second.
+const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
+
+/// The sockets of each thread, one for each address.
+///
+/// With several threads the kernel's flow hash keeps a session on one of them, but only while the
+/// group stands: so all are opened here, and none is ever added.
+pub(super) fn open(plan: &ResponderPlan) -> Result<Vec<Vec<TestSocket>>, StartError> {
+    let threads = plan.threads.max(1);
+    let mut first = Vec::new();
+    for near in &plan.near {
+        match open_first(plan, *near, &first, threads) {
+            Ok(socket) => first.push(socket),
+            Err(error) if plan.tolerate_missing_family && error.is_family() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // All families missing: say so by the first that was asked for.
+    if first.is_empty()
+        && let Some(near) = plan.near.first()
+    {
+        TestSocket::open(&options(plan, *near, threads))?;
+    }
+    let addresses: Vec<SocketAddr> = first.iter().map(TestSocket::local).collect();
+    let mut groups = vec![first];
+    for _ in 1..threads {
+        let more = addresses
+            .iter()
+            .map(|near| TestSocket::open(&options(plan, *near, threads)));
+        groups.push(more.collect::<Result<_, _>>()?);
+    }
+    Ok(groups)
+}
+
+/// The first thread's socket for an address. Where any port will do, the addresses share one.
+fn open_first(
+    plan: &ResponderPlan,
+    near: SocketAddr,
+    opened: &[TestSocket],
+    threads: usize,
+) -> Result<TestSocket, BindError> {
+    if near.port() == 0
+        && let Some(other) = opened.first()
+    {
+        let same_port = SocketAddr::new(near.ip(), other.local().port());
+        match TestSocket::open(&options(plan, same_port, threads)) {
+            Err(error) if error.is_in_use() => {}
+            result => return result,
+        }
+    }
+    if threads > 1 && near.port() != 0 {
+        // A group lets any program of the same user join: make sure that nobody is there.
+        drop(TestSocket::open(&options(plan, near, 1))?);
+    }
+    TestSocket::open(&options(plan, near, threads))
+}
+
+fn options(plan: &ResponderPlan, near: SocketAddr, threads: usize) -> SocketOptions {
+    SocketOptions {
+        near,
+        tos: Tos(0),
+        ttl: plan.ttl,
+        dont_fragment: plan.dont_fragment,
+        interface: plan.interface.clone(),
+        reuse_port: threads > 1,
+        receive_buffer_octets: RECEIVE_BUFFER_OCTETS,
+        stamps: stamp_mode(plan, near),
+        stamp_every_departure: false,
+        portable: plan.portable,
+    }
+}
+
+fn stamp_mode(plan: &ResponderPlan, near: SocketAddr) -> StampMode {
+    match plan.stamps {
+        StampChoice::User => StampMode::User,
+        StampChoice::Auto | StampChoice::Kernel => StampMode::Kernel,
+        StampChoice::Hardware => crate::stamping_interface(plan.interface.as_deref(), near.ip()),
+    }
+}

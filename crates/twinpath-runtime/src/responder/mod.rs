@@ -1,0 +1,170 @@
+//! The Session-Reflector's run: sockets, a thread each, and a handle on them.
+
+mod lag;
+mod listen;
+mod worker;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use twinpath_metrics::RungCounts;
+use twinpath_net::{Waker, clock};
+use twinpath_proto::reflector::ReflectorTally;
+use twinpath_wire::Mono;
+
+use crate::error::{RunError, StartError};
+use crate::{ResponderPlan, ResponderReport};
+
+/// What a thread says of itself now and then.
+#[derive(Clone, Copy, Debug, Default)]
+struct Snapshot {
+    tally: ReflectorTally,
+    send_errors: u64,
+    receive_drops: u64,
+    rungs: RungCounts,
+    t3_advance_ns: Option<u64>,
+}
+
+/// What a thread and its handle share.
+#[derive(Debug, Default)]
+struct Shared {
+    stop: AtomicBool,
+    snapshot: Mutex<Snapshot>,
+}
+
+/// A responder that runs.
+#[derive(Debug)]
+pub struct ResponderRun {
+    listening: Vec<SocketAddr>,
+    started: Mono,
+    workers: Vec<Worker>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    shared: Arc<Shared>,
+    waker: Waker,
+    thread: Option<JoinHandle<Result<(), RunError>>>,
+}
+
+/// Opens the sockets and begins to reflect.
+///
+/// # Errors
+/// [`StartError`]: which address could not be had, and the remedy.
+pub fn start(plan: &ResponderPlan) -> Result<ResponderRun, StartError> {
+    let groups = listen::open(plan)?;
+    let listening = groups.first().map(|sockets| {
+        sockets
+            .iter()
+            .map(twinpath_net::TestSocket::local)
+            .collect()
+    });
+    let mut workers = Vec::with_capacity(groups.len());
+    let threads = groups.len();
+    for (index, sockets) in groups.into_iter().enumerate() {
+        let shared = Arc::new(Shared::default());
+        let (body, waker) = worker::Body::new(plan, threads, sockets, Arc::clone(&shared))
+            .map_err(|source| StartError::System {
+                what: "a descriptor to wait by",
+                source,
+            })?;
+        let thread = std::thread::Builder::new()
+            .name(format!("reflector-{index}"))
+            .spawn(move || body.run())
+            .map_err(|source| StartError::System {
+                what: "a thread",
+                source,
+            })?;
+        workers.push(Worker {
+            shared,
+            waker,
+            thread: Some(thread),
+        });
+    }
+    Ok(ResponderRun {
+        listening: listening.unwrap_or_default(),
+        started: clock::mono(),
+        workers,
+    })
+}
+
+impl ResponderRun {
+    /// Where it listens.
+    pub fn listening(&self) -> &[SocketAddr] {
+        &self.listening
+    }
+
+    /// Counts so far, summed over the threads, at most about 100 ms old.
+    pub fn tally(&self) -> ReflectorTally {
+        self.snapshot().tally
+    }
+
+    /// Asks the threads to answer what has arrived and end.
+    pub fn stop(&self) {
+        for worker in &self.workers {
+            worker.shared.stop.store(true, Ordering::Release);
+            worker.waker.wake();
+        }
+    }
+
+    /// A thread has ended: by [`ResponderRun::stop`] or by an error.
+    pub fn is_finished(&self) -> bool {
+        let finished = |worker: &Worker| worker.thread.as_ref().is_none_or(JoinHandle::is_finished);
+        self.workers.iter().any(finished)
+    }
+
+    /// Stops, waits for the threads and tells what they did.
+    ///
+    /// # Errors
+    /// [`RunError`] of the first thread that failed.
+    pub fn join(mut self) -> Result<ResponderReport, RunError> {
+        // One thread's failure ends all: half a group would leave its flows without answers.
+        self.stop();
+        let mut result = Ok(());
+        for worker in &mut self.workers {
+            if let Some(thread) = worker.thread.take() {
+                result = result.and(thread.join().unwrap_or(Err(RunError::Fault)));
+            }
+        }
+        result.map(|()| self.report())
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        let mut sum = Snapshot::default();
+        for worker in &self.workers {
+            let one = *worker
+                .shared
+                .snapshot
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            sum.tally.merge(&one.tally);
+            sum.send_errors += one.send_errors;
+            sum.receive_drops += one.receive_drops;
+            sum.rungs.merge(&one.rungs);
+            sum.t3_advance_ns = sum.t3_advance_ns.max(one.t3_advance_ns);
+        }
+        sum
+    }
+
+    fn report(&self) -> ResponderReport {
+        let sum = self.snapshot();
+        ResponderReport {
+            listening: self.listening.clone(),
+            duration: clock::mono().since(self.started),
+            tally: sum.tally,
+            send_errors: sum.send_errors,
+            receive_drops: sum.receive_drops,
+            receive_rung: sum.rungs.best(),
+            fallback_receive: sum.rungs.fell_back(),
+            t3_advance_ns: sum.t3_advance_ns,
+        }
+    }
+}
+
+impl Drop for ResponderRun {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,119 @@
+//! The sender's socket: which address, which port, and whether the packets fit the path.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use twinpath_net::{
+    BindError, SocketOptions, StampMode, TestSocket, local_address_towards, path_mtu,
+};
+use twinpath_proto::sender::PayloadSize;
+use twinpath_wire::SenderOpen;
+
+use crate::error::StartError;
+use crate::{PortChoice, SenderPlan, StampChoice};
+
+/// Octets of receive buffer: replies wait in it while the thread sleeps towards a departure.
+const RECEIVE_BUFFER_OCTETS: usize = 4 << 20;
+const UDP_HEADER: usize = 8;
+const IPV4_HEADER: usize = 20;
+const IPV6_HEADER: usize = 40;
+
+/// With DF, whether the largest packet fits what this host knows of the path.
+pub(super) fn check_path(plan: &SenderPlan) -> Result<(), StartError> {
+    if !plan.dont_fragment {
+        return Ok(());
+    }
+    let asked = match plan.payload {
+        PayloadSize::Fixed(octets) => octets,
+        PayloadSize::Imix(sizes) => sizes.into_iter().max().unwrap_or(0),
+    };
+    let ip_header = if plan.far.is_ipv4() {
+        IPV4_HEADER
+    } else {
+        IPV6_HEADER
+    };
+    let headers = ip_header + UDP_HEADER;
+    let packet_octets = plan.protocol.payload_octets(asked) + headers;
+    match path_mtu(plan.far, plan.interface.as_deref()) {
+        Some(mtu) if packet_octets > mtu as usize => Err(StartError::TooLargeForPath {
+            packet_octets,
+            mtu,
+            most_padding: (mtu as usize).saturating_sub(headers + SenderOpen::OCTETS),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Opens and binds.
+pub(super) fn socket(plan: &SenderPlan) -> Result<TestSocket, StartError> {
+    let any: IpAddr = if plan.far.is_ipv4() {
+        Ipv4Addr::UNSPECIFIED.into()
+    } else {
+        Ipv6Addr::UNSPECIFIED.into()
+    };
+    let near = plan.near.unwrap_or(any);
+    let stamps = match plan.stamps {
+        StampChoice::User => StampMode::User,
+        StampChoice::Auto | StampChoice::Kernel => StampMode::Kernel,
+        StampChoice::Hardware => {
+            let local = plan
+                .near
+                .or_else(|| local_address_towards(plan.far, plan.interface.as_deref()).ok());
+            crate::stamping_interface(plan.interface.as_deref(), local.unwrap_or(any))
+        }
+    };
+    let open = |port: u16| {
+        let mut near = SocketAddr::new(near, port);
+        if let (SocketAddr::V6(near), SocketAddr::V6(far)) = (&mut near, plan.far)
+            && near.ip().is_unicast_link_local()
+        {
+            near.set_scope_id(far.scope_id());
+        }
+        TestSocket::open(&SocketOptions {
+            near,
+            tos: plan.tos,
+            ttl: plan.ttl,
+            dont_fragment: plan.dont_fragment,
+            interface: plan.interface.clone(),
+            reuse_port: false,
+            receive_buffer_octets: RECEIVE_BUFFER_OCTETS,
+            stamps: stamps.clone(),
+            stamp_every_departure: true,
+            portable: plan.portable,
+        })
+    };
+    match plan.port {
+        PortChoice::Exact(port) => Ok(open(port)?),
+        PortChoice::Prefer(port) => match open(port) {
+            Err(error) if error.is_in_use() || matches!(error, BindError::Privilege { .. }) => {
+                Ok(open(0)?)
+            }
+            result => Ok(result?),
+        },
+        PortChoice::Range(low, high) => {
+            for port in low..=high {
+                match open(port) {
+                    Err(error) if error.is_in_use() => {}
+                    result => return Ok(result?),
+                }
+            }
+            Err(StartError::NoFreePort { near, low, high })
+        }
+    }
+}
+
+/// The local address and port as the far end sees them without NAT.
+pub(super) fn sender_address(
+    plan: &SenderPlan,
+    socket: &TestSocket,
+) -> Result<SocketAddr, StartError> {
+    let local = socket.local();
+    if !local.ip().is_unspecified() {
+        return Ok(local);
+    }
+    local_address_towards(plan.far, plan.interface.as_deref())
+        .map(|ip| SocketAddr::new(ip, local.port()))
+        .map_err(|source| StartError::NoRoute {
+            far: plan.far,
+            source,
+        })
+}

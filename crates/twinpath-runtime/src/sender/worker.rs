@@ -1,0 +1,364 @@
+//! The sender's loop: deadline-exact without burning a core.
+//!
+//! Kernel stamps tell when replies came, so they need not be read at once: towards a departure the
+//! thread sleeps on the clock alone, and what arrived meanwhile is read after it. Where stamps are
+//! taken in user space it waits for packets instead, and reads them as they come.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use twinpath_metrics::SessionMetrics;
+use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, Waiter, clock};
+use twinpath_proto::ClockPair;
+use twinpath_proto::sender::{SenderConfig, SessionSender};
+use twinpath_wire::{Delta, Mono, Sample};
+
+use super::Shared;
+use super::departures::Departures;
+use super::refusals::Refusals;
+use crate::error::RunError;
+use crate::notes;
+use crate::{
+    ClockState, Progress, SenderPlan, SessionReport, StampChoice, StampReport, clock_state,
+};
+
+/// Datagrams taken at once.
+const BATCH: usize = 64;
+/// Room for the largest datagram there is. Only pages that packets touch cost memory.
+const SLOT_OCTETS: usize = 1 << 16;
+/// Before the first packet: the kernel begins to stamp a moment after it was asked.
+const WARM_UP: Duration = Duration::from_millis(10);
+/// The first departure falls at random within one interval, but nobody waits longer than this.
+const LONGEST_PHASE: Duration = Duration::from_secs(1);
+/// Nearer to a departure than this the thread sleeps on the clock alone.
+const SLEEP_MARGIN: Duration = Duration::from_millis(1);
+/// A wait for packets may end late by a thousandth: so far ahead of a departure it must end.
+const POLL_SLACK: u32 = 250;
+/// With `--spin`, how long before a departure the thread stops sleeping.
+const SPIN: Duration = Duration::from_millis(1);
+/// With user-space stamps, how long before a departure the thread stops looking for packets.
+const DEAF: Duration = Duration::from_micros(100);
+/// How often the handle gets news.
+const PROGRESS_EVERY: Duration = Duration::from_millis(50);
+/// How often the clock's discipline is asked for the Error Estimate.
+const CLOCK_EVERY: Duration = Duration::from_secs(1);
+
+pub(super) struct Body {
+    plan: SenderPlan,
+    socket: TestSocket,
+    sender: std::net::SocketAddr,
+    waiter: Waiter,
+    shared: Arc<Shared>,
+    records: Option<rtrb::Producer<Sample>>,
+    records_dropped: u64,
+    engine: SessionSender,
+    metrics: SessionMetrics,
+    departures: Departures,
+    refusals: Refusals,
+    batch: RecvBatch,
+    told: Vec<Told>,
+    packet: Vec<u8>,
+    started: ClockPair,
+    first_departure: Option<Mono>,
+    last_departure: Option<Mono>,
+    progress_due: Mono,
+    clock_due: Mono,
+    last_round_trip_ns: Option<i64>,
+    awaiting_stamps: bool,
+}
+
+fn pair() -> ClockPair {
+    let (mono, wall) = clock::pair();
+    ClockPair { mono, wall }
+}
+
+impl Body {
+    pub(super) fn new(
+        plan: SenderPlan,
+        socket: TestSocket,
+        sender: std::net::SocketAddr,
+        waiter: Waiter,
+        shared: Arc<Shared>,
+        records: Option<rtrb::Producer<Sample>>,
+    ) -> Self {
+        let now = pair();
+        let phase = phase(plan.seed, plan.interval.min(LONGEST_PHASE));
+        let start = now.mono + plan.start_delay.max(WARM_UP) + phase;
+        let awaiting_stamps = plan.stamps != StampChoice::User && !plan.portable;
+        let engine = SessionSender::new(SenderConfig {
+            protocol: plan.protocol,
+            far: plan.far,
+            start,
+            interval: plan.interval,
+            limit: plan.limit,
+            timeout: plan.timeout,
+            payload: plan.payload,
+            fill: plan.fill,
+            seed: plan.seed,
+            max_burst: plan.max_burst,
+            error: crate::error_estimate(),
+            tai_offset_s: clock::discipline().tai_offset_s,
+            await_tx_stamps: awaiting_stamps,
+        });
+        let packet = vec![0; engine.largest_payload()];
+        let ahead = Delta::from_duration(start.since(now.mono));
+        let started = ClockPair {
+            mono: start,
+            wall: now.wall + ahead,
+        };
+        Self {
+            plan,
+            socket,
+            sender,
+            waiter,
+            shared,
+            records,
+            records_dropped: 0,
+            engine,
+            metrics: SessionMetrics::new(),
+            departures: Departures::default(),
+            refusals: Refusals::default(),
+            batch: RecvBatch::new(BATCH, SLOT_OCTETS),
+            told: Vec::with_capacity(BATCH),
+            packet,
+            started,
+            first_departure: None,
+            last_departure: None,
+            progress_due: now.mono,
+            clock_due: now.mono + CLOCK_EVERY,
+            last_round_trip_ns: None,
+            awaiting_stamps,
+        }
+    }
+
+    /// Until all is sent and every fate is known, or the run is stopped.
+    pub(super) fn run(mut self) -> Result<SessionReport, RunError> {
+        Waiter::sharpen_timers();
+        loop {
+            self.transmit();
+            self.take_arrivals()?;
+            let now = clock::mono();
+            self.engine.handle_timeout(now);
+            if self.shared.stop.load(Ordering::Acquire) {
+                self.engine.stop(now);
+            }
+            self.take_samples();
+            self.keep_house(now);
+            let Some(next) = self.engine.poll_timeout() else {
+                break;
+            };
+            self.wait(next, now);
+        }
+        self.take_samples();
+        self.report()
+    }
+
+    /// Sends what is due.
+    fn transmit(&mut self) {
+        let out = Outbound {
+            to: self.plan.far,
+            from: None,
+            tos: None,
+            interface: 0,
+            stamp: true,
+        };
+        while let Some(transmit) = self.engine.poll_transmit(clock::mono(), &mut self.packet) {
+            let Some(packet) = self.packet.get_mut(..transmit.octets) else {
+                break;
+            };
+            let now = pair();
+            let token = self.engine.finish(packet, transmit, now);
+            match self.socket.send(packet, &out) {
+                Ok(key) => {
+                    if let Some(key) = key {
+                        self.departures.left(key, token);
+                    }
+                    self.first_departure.get_or_insert(now.mono);
+                    self.last_departure = Some(now.mono);
+                }
+                Err(error) => {
+                    self.refusals.send(error);
+                    self.metrics.record_not_sent(token.seq());
+                    self.engine.handle_send_error(token);
+                    self.departures.restart(&mut self.engine, &self.socket);
+                }
+            }
+        }
+    }
+
+    /// Reads stamps and packets; stamps first, for a reply may be there with its packet's.
+    fn take_arrivals(&mut self) -> Result<(), RunError> {
+        loop {
+            self.told.clear();
+            let told = &mut self.told;
+            self.socket.drain_errors(&mut |item| told.push(item));
+            let count = self
+                .socket
+                .receive(&mut self.batch)
+                .map_err(RunError::Receive)?;
+            // After the reading and before the telling: a step of the clock that touched any of
+            // these is then known.
+            let now = pair();
+            let steps = self.engine.tally().clock_steps;
+            self.engine.handle_clock(now);
+            if self.engine.tally().clock_steps != steps {
+                self.take_samples();
+                self.metrics.record_clock_step();
+            }
+            for told in self.told.drain(..) {
+                match told {
+                    Told::Sent { key, stamp } => {
+                        if self.departures.told(&mut self.engine, key, stamp) {
+                            self.socket.settle_transmit_rung();
+                        }
+                    }
+                    Told::Icmp(error) => self.refusals.icmp(&error, self.plan.far),
+                }
+            }
+            for index in 0..count {
+                let Some((octets, received, arrival)) = self.batch.packet(index) else {
+                    break;
+                };
+                let octets = octets.get(..received).unwrap_or_default();
+                self.engine.handle_reply(now.mono, octets, arrival);
+            }
+            if count < self.batch.slots() {
+                return Ok(());
+            }
+            // A flood of packets must not keep the thread from its departures.
+            self.take_samples();
+            self.transmit();
+        }
+    }
+
+    fn take_samples(&mut self) {
+        while let Some(sample) = self.engine.poll_sample() {
+            self.metrics.record(&sample);
+            if let Some(round_trip) = sample.round_trip() {
+                self.last_round_trip_ns = Some(round_trip.ns());
+            }
+            if let Some(records) = &mut self.records
+                && records.push(sample).is_err()
+            {
+                self.records_dropped += 1;
+            }
+        }
+    }
+
+    fn keep_house(&mut self, now: Mono) {
+        if now >= self.clock_due {
+            self.clock_due = now + CLOCK_EVERY;
+            self.engine.set_error_estimate(crate::error_estimate());
+        }
+        if self.awaiting_stamps && self.departures.are_silent() {
+            self.awaiting_stamps = false;
+            self.engine.set_await_tx_stamps(false);
+        }
+        if now >= self.progress_due {
+            self.progress_due = now + PROGRESS_EVERY;
+            // Never waits: when somebody is reading, the next round will do.
+            if let Ok(mut progress) = self.shared.progress.try_lock() {
+                *progress = self.progress();
+            }
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        let tally = self.engine.tally();
+        Progress {
+            asked: tally.asked,
+            sent: tally.sent,
+            received: tally.received,
+            lost: tally.lost,
+            last_round_trip_ns: self.last_round_trip_ns,
+        }
+    }
+
+    /// Until `next`, when the engine has something to do, or until packets come.
+    fn wait(&mut self, next: Mono, now: Mono) {
+        let Some(due) = self.engine.next_due() else {
+            self.waiter.wait(&[&self.socket], Some(next));
+            return;
+        };
+        let deaf = if self.awaiting_stamps {
+            SLEEP_MARGIN.max(due.since(now) / POLL_SLACK)
+        } else {
+            DEAF
+        };
+        let deaf = if self.plan.spin { deaf.max(SPIN) } else { deaf };
+        if now + deaf < due {
+            self.waiter
+                .wait(&[&self.socket], Some(next.min(due - deaf)));
+        } else if self.plan.spin {
+            while clock::mono() < due {
+                std::hint::spin_loop();
+            }
+        } else if now < due {
+            Waiter::sleep_until(due);
+        }
+    }
+
+    fn report(self) -> Result<SessionReport, RunError> {
+        let tally = *self.engine.tally();
+        if tally.sent == 0
+            && let Some(reason) = self.refusals.main_send_error()
+        {
+            let (far, tried) = (self.plan.far, tally.send_errors);
+            return Err(RunError::NothingSent { far, tried, reason });
+        }
+        let figures = self.metrics.figures();
+        let ended = clock::mono();
+        let stamps = StampReport {
+            transmit: figures.stamps_transmit.best(),
+            receive: figures.stamps_receive.best(),
+            fallback_transmit: figures.stamps_transmit.fell_back(),
+            fallback_receive: figures.stamps_receive.fell_back(),
+            clock: clock_state(),
+            far_clock: tally.far_error.map(ClockState::of_estimate),
+        };
+        let mut report = SessionReport {
+            protocol: self.plan.protocol,
+            sender: self.sender,
+            reflector: self.plan.far,
+            started: self.started.wall,
+            duration: ended.since(self.first_departure.unwrap_or(ended)),
+            interval: self.plan.interval,
+            achieved_pps: rate(self.first_departure, self.last_departure, tally.sent),
+            tos: self.plan.tos,
+            ttl: self.plan.ttl,
+            padding: self.plan.padding,
+            stamps,
+            tally,
+            figures,
+            receive_drops: self.socket.receive_drops().into(),
+            icmp: self.refusals.icmp_counts(),
+            records_dropped: self.records_dropped,
+            notes: Vec::new(),
+        };
+        report.notes = notes::of(&report, &self.refusals, &self.plan);
+        Ok(report)
+    }
+}
+
+/// Departures per second between the first and the last.
+fn rate(first: Option<Mono>, last: Option<Mono>, sent: u64) -> Option<f64> {
+    let seconds = last?.since(first?).as_secs_f64();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a rate is shown with a few digits"
+    )]
+    let gaps = sent.checked_sub(1)? as f64;
+    (seconds > 0.0 && gaps > 0.0).then(|| gaps / seconds)
+}
+
+/// A moment within `interval`, at random, so that many probes do not march together (row M-65).
+fn phase(seed: u64, interval: Duration) -> Duration {
+    let ns = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+    // One step of SplitMix64: neighbouring seeds give unrelated phases.
+    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^= mixed >> 31;
+    Duration::from_nanos(mixed.checked_rem(ns).unwrap_or(0))
+}
