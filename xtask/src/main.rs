@@ -27,6 +27,8 @@ mod statistics;
 #[cfg(target_os = "linux")]
 mod tool;
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -50,11 +52,16 @@ enum Task {
     Role(role::Role),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    let done: anyhow::Result<()> = match Arguments::parse().task {
         #[cfg(target_os = "linux")]
         Task::Bench(arguments) => bench::run(&arguments),
         #[cfg(target_os = "linux")]
         Task::Role(role) => role.play(),
+    };
+    if let Err(error) = done {
+        eprintln!("error: {error:#}");
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }

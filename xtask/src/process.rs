@@ -15,6 +15,8 @@ use crate::machine::{kib, value};
 use crate::namespaces::End;
 use crate::{interrupt, role};
 
+const PREFIX: &str = "twinbench-";
+
 /// A directory for what programs print, removed when dropped.
 pub(crate) struct Scratch {
     directory: PathBuf,
@@ -23,7 +25,8 @@ pub(crate) struct Scratch {
 
 impl Scratch {
     pub(crate) fn create() -> Result<Self> {
-        let directory = std::env::temp_dir().join(format!("twinbench-{}", std::process::id()));
+        remove_left_over();
+        let directory = std::env::temp_dir().join(format!("{PREFIX}{}", std::process::id()));
         fs::create_dir_all(&directory).context("cannot make a directory for output")?;
         Ok(Self {
             directory,
@@ -42,6 +45,21 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.directory);
+    }
+}
+
+/// Directories of a benchmark that was killed: their names say whose they were.
+fn remove_left_over() {
+    for entry in fs::read_dir(std::env::temp_dir())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 

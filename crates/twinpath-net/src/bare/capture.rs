@@ -129,3 +129,29 @@ fn udp_payload(packet: &[u8], port: u16) -> Option<&[u8]> {
     let asked = u16::from_be_bytes([a, b]) == port || u16::from_be_bytes([c, d]) == port;
     (protocol == UDP && asked).then(|| rest.get(4..)).flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_payload_of_either_family_is_found_by_either_port() {
+        let udp = [0x4e, 0x21, 0x4e, 0x20, 0, 10, 0, 0, 7, 8];
+        let mut v4 = vec![0_u8; 24];
+        v4[0] = 0x46;
+        v4[9] = UDP;
+        v4.extend(udp);
+        let mut v6 = vec![0_u8; 40];
+        v6[0] = 0x60;
+        v6[6] = UDP;
+        v6.extend(udp);
+        for packet in [v4, v6] {
+            assert_eq!(udp_payload(&packet, 20001), Some([7, 8].as_slice()));
+            assert_eq!(udp_payload(&packet, 20000), Some([7, 8].as_slice()));
+            assert_eq!(udp_payload(&packet, 862), None);
+            for short in 0..packet.len() - 2 {
+                assert_eq!(udp_payload(&packet[..short], 20001), None);
+            }
+        }
+    }
+}

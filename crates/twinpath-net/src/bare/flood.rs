@@ -108,3 +108,34 @@ fn taken(result: io::Result<usize>) -> io::Result<u64> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::echo;
+    use super::*;
+
+    #[test]
+    fn a_gentle_flood_is_echoed_to_the_last_packet() {
+        let reflector = UdpSocket::bind("[::1]:0").unwrap();
+        let sender = UdpSocket::bind("[::1]:0").unwrap();
+        sender.connect(reflector.local_addr().unwrap()).unwrap();
+        std::thread::spawn(move || echo(&reflector));
+        let plan = FloodPlan {
+            pps: 1000,
+            duration: Duration::from_millis(200),
+            grace: Duration::from_secs(5),
+            octets: 41,
+        };
+        let count = flood(&sender, plan).unwrap();
+        assert!(count.sent > 0 && count.sent <= 200);
+        assert_eq!(count.received, count.sent);
+    }
+
+    #[test]
+    fn a_flooded_packet_is_a_request_with_a_time_and_an_error_estimate() {
+        let mut octets = [0; 41];
+        stamp_request(&mut octets, 0x0102_0304, 0x0506_0708_090a_0b0c);
+        assert_eq!(octets[..14], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 1]);
+        assert_eq!(octets[14..], [0; 27]);
+    }
+}

@@ -130,3 +130,28 @@ fn index(number: u32) -> usize {
 fn error_estimate() -> ErrorEstimate {
     ErrorEstimate::from_bits(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ideal_pair_knows_four_times_of_each_packet_in_their_order() {
+        let reflector = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+        sender.connect(reflector.local_addr().unwrap()).unwrap();
+        std::thread::spawn(move || ideal_reflector(&reflector));
+        let plan = IdealPlan {
+            count: 20,
+            interval: Duration::from_millis(1),
+            grace: Duration::from_secs(2),
+        };
+        let samples = ideal_sender(&sender, plan).unwrap();
+        assert_eq!(samples.len(), 20);
+        for sample in samples {
+            let (t1, t4) = (sample.t1.unwrap(), sample.t4.unwrap());
+            // Stamps of one clock; a nanosecond is what the wire's format may round away.
+            assert!(t1 <= sample.t2 + 1 && sample.t2 <= sample.t3 + 1 && sample.t3 <= t4 + 1);
+        }
+    }
+}

@@ -85,3 +85,30 @@ fn collect(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_departure_has_a_stamp_and_none_is_early() {
+        let sink = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for spin in [false, true] {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            socket.connect(sink.local_addr().unwrap()).unwrap();
+            let plan = PacePlan {
+                count: 20,
+                interval: Duration::from_millis(1),
+                spin,
+            };
+            let departures = pace(&socket, plan).unwrap();
+            assert_eq!(departures.len(), 20);
+            // The two clocks are read one after the other, up to a microsecond apart.
+            assert!(
+                departures
+                    .iter()
+                    .all(|departure| departure.unwrap() > -1_000)
+            );
+        }
+    }
+}
