@@ -20,6 +20,11 @@ use crate::clock::{ClockPair, StepWatch};
 /// How long after the timeout a packet is not yet counted lost: its reply may have come in time
 /// and stand in the socket while the scheduler keeps us waiting.
 const GRACE: Duration = Duration::from_millis(100);
+/// By how much T3 - T2 may exceed T4 - T1 before the far clock is not believed. Time stamps are
+/// some microseconds off their packets, T3 (read before the packet leaves, or advanced by an
+/// estimate) most of all: on a short path such a round trip is a little below zero, and to leave
+/// it out would make the others look longer than they are (row M-10).
+const STAMP_ERROR: Delta = Delta::from_ns(100_000);
 /// How long a reply waits for the kernel's stamp of its T1.
 const STAMP_WAIT: Duration = Duration::from_millis(100);
 /// How long it waits for a better one once there is one.
@@ -422,7 +427,7 @@ impl SessionSender {
             Some(Exclusion::ClockStep)
         } else if residence < Delta::ZERO {
             Some(Exclusion::Implausible)
-        } else if residence > way {
+        } else if residence > way + STAMP_ERROR {
             self.tally.odd.residence_too_long += 1;
             Some(Exclusion::Implausible)
         } else {
