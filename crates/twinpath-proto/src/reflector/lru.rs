@@ -13,11 +13,11 @@ use twinpath_wire::Mono;
 /// No slot.
 const NONE: u32 = u32::MAX;
 
-/// An entry that was heard of again moves to the front only if it was put there this long ago: a
-/// busy session's packet touches no neighbour. The order is true to this much.
-const GRAIN: Duration = Duration::from_secs(1);
+/// Time is cut into spans of 2^30 ns, and an entry moves to the front when it is heard of for the
+/// first time in a span: a busy session's packet touches no neighbour.
+const SPAN_BITS: u32 = 30;
 
-/// A bounded table, in order of when its entries were last heard of (to within [`GRAIN`]).
+/// A bounded table, in order of when its entries were last heard of (to within a second or so).
 pub(super) struct Lru<K, V> {
     slots: Vec<Slot<K, V>>,
     index: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
@@ -42,12 +42,12 @@ pub(super) enum Entry<'a, V> {
     Full,
 }
 
+/// One cache line, if key and value allow it.
+#[repr(align(64))]
 struct Slot<K, V> {
     key: K,
     value: V,
     heard: Mono,
-    /// When it was last put in front.
-    linked: Mono,
     newer: u32,
     older: u32,
 }
@@ -96,7 +96,6 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
             key,
             value: V::default(),
             heard: now,
-            linked: now,
             newer: NONE,
             older: NONE,
         };
@@ -136,10 +135,10 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
             // Two keys with one hash of 64 bits: the later one finds no room.
             return Entry::Full;
         }
-        let idle = now.since(slot.heard);
-        slot.heard = slot.heard.max(now);
-        if now.since(slot.linked) >= GRAIN {
-            slot.linked = now;
+        let before = slot.heard;
+        let idle = now.since(before);
+        slot.heard = before.max(now);
+        if now.ns() >> SPAN_BITS > before.ns() >> SPAN_BITS {
             self.unlink(at);
             self.link_newest(at);
         }

@@ -6,7 +6,8 @@
 //! of spoofed sources can fill the table, but it resets no session that is being measured: it gets
 //! stateless replies, as do new senders for as long as it lasts, and they still measure.
 
-use std::net::IpAddr;
+use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_wire::{Arrival, Mono};
@@ -21,14 +22,13 @@ const NEW_RUN: Duration = Duration::from_secs(1);
 /// Sessions forgotten in one call at most.
 const EXPIRED_AT_ONCE: usize = 64;
 
-/// Who a session is between: both addresses and ports, and the SSID. IPv4 addresses stand mapped,
-/// a link-local source brings its zone.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// Who a session is between: both addresses and ports, and the SSID. IPv4 addresses stand mapped;
+/// the zone of a link-local source stands in the 32 bits of its address that are always zero.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct SessionKey {
-    from: u128,
-    to: u128,
-    ports_and_ssid: u64,
-    zone: u32,
+    from: [u64; 2],
+    to: [u64; 2],
+    ports_and_ssid: [u16; 3],
 }
 
 /// The sessions of a stateful reflector.
@@ -48,18 +48,28 @@ struct Session {
 
 impl SessionKey {
     pub(super) fn new(arrival: &Arrival, ssid: u16) -> Self {
-        let zone = match arrival.from {
-            std::net::SocketAddr::V4(_) => 0,
-            std::net::SocketAddr::V6(from) => from.scope_id(),
-        };
-        Self {
-            from: mapped(arrival.from.ip()),
-            to: arrival.to.map_or(0, mapped),
-            ports_and_ssid: u64::from(arrival.from.port()) << 32
-                | u64::from(arrival.to_port) << 16
-                | u64::from(ssid),
-            zone,
+        let mut from = halves(arrival.from.ip());
+        if let SocketAddr::V6(source) = arrival.from
+            && source.ip().is_unicast_link_local()
+        {
+            let [upper, _] = &mut from;
+            *upper ^= u64::from(source.scope_id());
         }
+        Self {
+            from,
+            to: arrival.to.map_or([0; 2], halves),
+            ports_and_ssid: [arrival.from.port(), arrival.to_port, ssid],
+        }
+    }
+}
+
+impl Hash for SessionKey {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let [from_port, to_port, ssid] = self.ports_and_ssid.map(u64::from);
+        for word in self.from.into_iter().chain(self.to) {
+            hasher.write_u64(word);
+        }
+        hasher.write_u64(from_port << 32 | to_port << 16 | ssid);
     }
 }
 
@@ -127,9 +137,12 @@ impl Sessions {
     }
 }
 
-fn mapped(address: IpAddr) -> u128 {
-    match address {
+fn halves(address: IpAddr) -> [u64; 2] {
+    let bits = match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits(),
-    }
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    let lower = bits as u64;
+    [(bits >> 64) as u64, lower]
 }
