@@ -1,1 +1,11 @@
-//! The Session-Reflector as its peers see it.
+//! The Session-Reflector.
+mod capture;
+mod captured;
+mod classification;
+mod flood;
+mod fuzzed;
+mod loops;
+mod refusals;
+mod replies;
+mod sessions;
+mod support;

@@ -1,0 +1,197 @@
+//! One spoofed packet must not make two reflectors answer each other for ever.
+
+use std::net::SocketAddr;
+
+use proptest::prelude::*;
+use twinpath_proto::reflector::{SessionReflector, Speaks};
+use twinpath_wire::{Arrival, Delta, ReplyHead, SenderOpen, Stamp, TimeFormat, Wall, WireTime};
+
+use super::support::{HERE, NOW, THERE, arrival, ask, light, ms, reflector, stamp, way_back};
+
+/// Rounds after which a loop is called endless.
+const ENDLESS: usize = 50;
+
+/// Lets two ends answer each other, the first packet spoofed; says how often each did.
+fn play(
+    mut first: impl FnMut(&[u8], &Arrival) -> Option<Vec<u8>>,
+    mut second: impl FnMut(&[u8], &Arrival) -> Option<Vec<u8>>,
+    spoofed: &[u8],
+    ports: [u16; 2],
+) -> [usize; 2] {
+    let from = SocketAddr::new(THERE, ports[0]);
+    let mut arrival = Arrival {
+        from,
+        to: Some(HERE),
+        to_port: ports[1],
+        ..arrival()
+    };
+    let mut packet = spoofed.to_vec();
+    let mut answers = [0, 0];
+    for round in 0..ENDLESS {
+        let turn = round % 2;
+        let answer = if turn == 0 {
+            first(&packet, &arrival)
+        } else {
+            second(&packet, &arrival)
+        };
+        let Some(answer) = answer else { break };
+        answers[turn] += 1;
+        packet = answer;
+        arrival = way_back(&arrival);
+        arrival.at.at = arrival.at.at + Delta::from_ns(1_000_000);
+    }
+    answers
+}
+
+fn ours(mut engine: SessionReflector) -> impl FnMut(&[u8], &Arrival) -> Option<Vec<u8>> {
+    move |packet, arrival| {
+        ask(&mut engine, ms(0), packet, arrival)
+            .ok()
+            .map(|(reply, _)| reply)
+    }
+}
+
+#[test]
+fn two_responders_and_a_spoofed_packet_make_one_reply() {
+    let mut spoofs = vec![light(0, &[]), light(0, &[0; 27]), light(9, &[7; 200])];
+    spoofs.push(stamp(0, 5, &[0x80, 1, 0, 4, 1, 2, 3, 4]));
+    let mut old = light(0, &[0; 27]);
+    SenderOpen::view_mut(&mut old).unwrap().0.t1 = WireTime::from_bits(0);
+    spoofs.push(old);
+    for spoofed in spoofs {
+        for ports in [
+            [862, 862],
+            [20_001, 862],
+            [862, 5_000],
+            [5_000, 6_000],
+            [20_001, 20_001],
+        ] {
+            let answers = play(
+                ours(reflector(|_| {})),
+                ours(reflector(|_| {})),
+                &spoofed,
+                ports,
+            );
+            assert_eq!(answers, [1, 0], "{ports:?}, {} octets", spoofed.len());
+        }
+    }
+}
+
+/// Reflectors that answer whatever comes, each with a slip of its own.
+fn careless(slip: Slip) -> impl FnMut(&[u8], &Arrival) -> Option<Vec<u8>> {
+    move |packet, arrival| {
+        let mut reply = vec![0; packet.len().max(41)];
+        let clock = match slip {
+            Slip::ClockOfItsOwn => Wall::from_unix_ns(1_000_000_000),
+            Slip::None | Slip::ShortReplies | Slip::NoT2 | Slip::Ptp | Slip::Echo => arrival.at.at,
+        };
+        let format = if slip == Slip::Ptp {
+            TimeFormat::Ptp
+        } else {
+            TimeFormat::Ntp
+        };
+        let (request, padding) = SenderOpen::view(packet).ok()?;
+        let kept = padding.len().min(reply.len() - 41);
+        reply[41..41 + kept].copy_from_slice(&padding[..kept]);
+        let head = ReplyHead::view_mut(&mut reply).ok()?.0;
+        head.seq = request.seq;
+        head.t3 = WireTime::write(clock, format, 37);
+        head.error = request.error;
+        head.t2 = if slip == Slip::NoT2 {
+            WireTime::default()
+        } else {
+            head.t3
+        };
+        head.sender_seq = request.seq;
+        head.sender_t1 = request.t1;
+        reply[38] = 1; // not even MBZ is zero
+        match slip {
+            Slip::ShortReplies => reply.truncate(38),
+            Slip::Echo => reply = packet.to_vec(),
+            Slip::None | Slip::ClockOfItsOwn | Slip::NoT2 | Slip::Ptp => {}
+        }
+        Some(reply)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slip {
+    None,
+    ShortReplies,
+    ClockOfItsOwn,
+    NoT2,
+    Ptp,
+    Echo,
+}
+
+#[test]
+fn another_program_that_answers_everything_gets_two_replies_at_most() {
+    use Slip::{ClockOfItsOwn, Echo, NoT2, None, Ptp, ShortReplies};
+    for slip in [None, ShortReplies, ClockOfItsOwn, NoT2, Ptp, Echo] {
+        for t1 in [0, 1, WireTime::ntp(NOW).bits(), 0x1234_5678_9abc_def0] {
+            for ports in [[862, 862], [862, 5_000], [5_000, 862], [5_000, 6_000]] {
+                let mut spoofed = light(0, &[0x55; 60]);
+                SenderOpen::view_mut(&mut spoofed).unwrap().0.t1 = WireTime::from_bits(t1);
+                let [mine, _] = play(ours(reflector(|_| {})), careless(slip), &spoofed, ports);
+                assert!(
+                    (1..=2).contains(&mine),
+                    "{slip:?}, {t1:x}, {ports:?}: {mine} replies"
+                );
+                let [_, mine] = play(careless(slip), ours(reflector(|_| {})), &spoofed, ports);
+                assert!(mine <= 2, "{slip:?}, {t1:x}, {ports:?}: {mine} replies");
+            }
+        }
+    }
+}
+
+#[test]
+fn reflectors_that_only_one_protocol_or_ptp_is_asked_of_do_not_loop_either() {
+    let engine = |speaks| {
+        reflector(|config| {
+            config.speaks = speaks;
+            config.format = TimeFormat::Ptp;
+        })
+    };
+    let every = [Speaks::Auto, Speaks::TwampLight, Speaks::Stamp];
+    for first in every {
+        for second in every {
+            let spoofed = light(0, &[0; 60]);
+            let answers = play(
+                ours(engine(first)),
+                ours(engine(second)),
+                &spoofed,
+                [5_000, 6_000],
+            );
+            assert_eq!(answers, [1, 0], "{first:?} and {second:?}");
+        }
+    }
+}
+
+proptest! {
+    /// Whatever the forger wrote, and however wrong the two clocks are.
+    #[test]
+    fn no_reply_of_ours_is_answered_by_one_of_us(
+        spoofed in prop::collection::vec(any::<u8>(), 14..200),
+        ports in prop::array::uniform2(1024_u16..),
+        clocks_s in prop::array::uniform2(1..4_000_000_000_i64),
+        residence_ns in 0..10_000_000_000_i64,
+        stateful in any::<bool>(),
+        speaks in prop_oneof![Just(Speaks::Auto), Just(Speaks::TwampLight), Just(Speaks::Stamp)],
+    ) {
+        let at = |seconds: i64| Stamp {
+            at: Wall::from_unix_ns(seconds * 1_000_000_000 + 500_000_007),
+            ..arrival().at
+        };
+        let from = SocketAddr::new(THERE, ports[0]);
+        let arrival = Arrival { from, to_port: ports[1], at: at(clocks_s[0]), ..arrival() };
+        let mut one = reflector(|config| (config.stateful, config.speaks) = (stateful, speaks));
+        if let Ok((mut reply, _)) = ask(&mut one, ms(0), &spoofed, &arrival) {
+            one.seal(&mut reply, arrival.at.at + Delta::from_ns(residence_ns), super::support::ERROR);
+            let back = Arrival { at: at(clocks_s[1]), ..way_back(&arrival) };
+            for speaks in [Speaks::Auto, Speaks::TwampLight, Speaks::Stamp] {
+                let mut other = reflector(|config| config.speaks = speaks);
+                prop_assert!(ask(&mut other, ms(0), &reply, &back).is_err());
+            }
+        }
+    }
+}
