@@ -1,0 +1,198 @@
+//! What a packet costs a Session-Reflector: `cargo bench -p twinpath-proto --bench reflect`.
+//!
+//! One iteration is a batch of packets, as the sockets hand them over, and the item rate is what to
+//! read (`ns` / 64 is one packet's time). For each packet the request is put into the buffer (a copy
+//! that the kernel makes in earnest), reflected and sealed.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use twinpath_proto::reflector::{ReflectorConfig, SessionReflector};
+use twinpath_wire::{
+    Arrival, Dscp, ErrorEstimate, Mono, Rung, SenderOpen, Stamp, StampSender, Wall, WireTime,
+};
+
+fn main() {
+    divan::main();
+}
+
+/// Packets in one iteration.
+const BATCH: u32 = 64;
+
+const NOW: Wall = Wall::from_unix_ns(1_795_392_000_000_000_000);
+const LIVE: [u32; 3] = [1, 1_000, 100_000];
+
+/// The packets of live sessions, in the order in which they were made: periodic senders.
+#[divan::bench(args = LIVE, min_time = 1)]
+fn twamp_41_octets_sessions_in_turn(bencher: Bencher<'_, '_>, live: u32) {
+    run(
+        bencher,
+        ReflectorConfig::default(),
+        live,
+        &twamp(41),
+        in_turn,
+    );
+}
+
+/// The packets of live sessions in no order: the caches' worst case.
+#[divan::bench(args = LIVE, min_time = 1)]
+fn twamp_41_octets_sessions_at_random(bencher: Bencher<'_, '_>, live: u32) {
+    run(
+        bencher,
+        ReflectorConfig::default(),
+        live,
+        &twamp(41),
+        at_random,
+    );
+}
+
+/// Sessions that send less than a packet a second: each packet moves its session to the front.
+#[divan::bench(args = LIVE, min_time = 1)]
+fn twamp_41_octets_slow_sessions_at_random(bencher: Bencher<'_, '_>, live: u32) {
+    let config = ReflectorConfig {
+        idle: Duration::from_hours(10_000),
+        ..Default::default()
+    };
+    run_paced(bencher, config, live, &twamp(41), 2_000_000_000, at_random);
+}
+
+#[divan::bench(min_time = 1)]
+fn twamp_1472_octets(bencher: Bencher<'_, '_>) {
+    run(
+        bencher,
+        ReflectorConfig::default(),
+        1,
+        &twamp(1472),
+        in_turn,
+    );
+}
+
+#[divan::bench(min_time = 1)]
+fn stamp_44_octets(bencher: Bencher<'_, '_>) {
+    run(
+        bencher,
+        ReflectorConfig::default(),
+        1,
+        &[0; StampSender::OCTETS],
+        in_turn,
+    );
+}
+
+#[divan::bench(min_time = 1)]
+fn stateless(bencher: Bencher<'_, '_>) {
+    let config = ReflectorConfig {
+        stateful: false,
+        ..ReflectorConfig::default()
+    };
+    run(bencher, config, 1, &twamp(41), in_turn);
+}
+
+/// The table is full of sessions in use: strangers are answered without state.
+#[divan::bench(min_time = 1)]
+fn a_flood_of_sources(bencher: Bencher<'_, '_>) {
+    let config = ReflectorConfig {
+        max_sessions: 100_000,
+        ..ReflectorConfig::default()
+    };
+    run(bencher, config, u32::MAX, &twamp(41), at_random);
+}
+
+/// Every client has a bucket of its own too.
+#[divan::bench(args = LIVE, min_time = 1)]
+fn with_a_rate_limit_sessions_at_random(bencher: Bencher<'_, '_>, live: u32) {
+    let config = ReflectorConfig {
+        max_rate_pps: Some(1_000_000_000),
+        ..Default::default()
+    };
+    run(bencher, config, live, &twamp(41), at_random);
+}
+
+/// Which session sends the next packet: the number of packets before it, and of live sessions.
+type Order = fn(u64, u32) -> u32;
+
+fn in_turn(packet: u64, live: u32) -> u32 {
+    u32::try_from(packet % u64::from(live)).unwrap_or(0)
+}
+
+fn at_random(packet: u64, live: u32) -> u32 {
+    let mixed = (packet ^ (packet >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 33) as u32 % live
+}
+
+fn run(bencher: Bencher<'_, '_>, config: ReflectorConfig, live: u32, request: &[u8], order: Order) {
+    run_paced(bencher, config, live, request, 5_000, order);
+}
+
+fn run_paced(
+    bencher: Bencher<'_, '_>,
+    config: ReflectorConfig,
+    live: u32,
+    request: &[u8],
+    pause_ns: u64,
+    order: Order,
+) {
+    let mut reflector = SessionReflector::new(config);
+    let mut request = request.to_vec();
+    if let Ok((head, _)) = SenderOpen::view_mut(&mut request) {
+        head.seq.set(7);
+        head.t1 = WireTime::ntp(NOW);
+        head.error = ErrorEstimate::from_bits(1);
+    }
+    let mut buffer = vec![0; request.len().max(44)];
+    let mut now_ns = 1_000_000_000;
+    let mut packet = |session: u32| {
+        now_ns += pause_ns;
+        if let Some(slot) = buffer.get_mut(..request.len()) {
+            slot.copy_from_slice(&request);
+        }
+        let reflection = reflector.reflect(
+            Mono::from_ns(now_ns),
+            &mut buffer,
+            request.len(),
+            &arrival(session),
+        );
+        reflector.seal(&mut buffer, NOW, ErrorEstimate::from_bits(1));
+        reflection
+    };
+    for session in 0..live.min(200_000) {
+        assert!(packet(session).is_ok());
+    }
+    let mut packets = 0;
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for _ in 0..BATCH {
+            packets += 1;
+            let _reflection = divan::black_box(packet(order(packets, live)));
+        }
+    });
+}
+
+fn twamp(octets: usize) -> Vec<u8> {
+    let mut request = vec![0; octets];
+    let mut state = 1_u32;
+    for octet in request.iter_mut().skip(SenderOpen::OCTETS) {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        *octet = state.to_be_bytes()[0];
+    }
+    request
+}
+
+fn arrival(session: u32) -> Arrival {
+    Arrival {
+        at: Stamp {
+            at: NOW,
+            rung: Rung::Kernel,
+        },
+        from: SocketAddr::new(
+            IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 | (session >> 4))),
+            20_000 + (session & 15) as u16,
+        ),
+        to: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))),
+        to_port: 862,
+        ttl: Some(64),
+        tos: Some(Dscp::EF.tos()),
+        interface: 2,
+        truncated: false,
+    }
+}
