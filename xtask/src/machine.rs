@@ -12,9 +12,21 @@ pub(crate) struct Machine {
     memory_mib: u64,
     virtualized: bool,
     clocksource: String,
+    /// Over the minute before the benchmark: what else the machine was doing.
+    load: f64,
 }
 
 impl Machine {
+    /// What a reader must know where the machine was not left alone.
+    pub(crate) fn disturbance(&self) -> Option<String> {
+        (self.load > 0.5).then(|| {
+            format!(
+                "the machine was busy (load {}) before this began: figures are noisy",
+                self.load
+            )
+        })
+    }
+
     pub(crate) fn survey() -> Self {
         let cpuinfo = read("/proc/cpuinfo");
         Self {
@@ -27,6 +39,11 @@ impl Machine {
             virtualized: value(&cpuinfo, "flags")
                 .is_some_and(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
             clocksource: read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+            load: read("/proc/loadavg")
+                .split(' ')
+                .next()
+                .and_then(|load| load.parse().ok())
+                .unwrap_or(0.0),
         }
     }
 }
@@ -40,8 +57,8 @@ impl std::fmt::Display for Machine {
         };
         write!(
             f,
-            "Linux {}, {}, {} cores, {} MiB, {kind}, clocksource {}",
-            self.kernel, self.processor, self.cores, self.memory_mib, self.clocksource
+            "Linux {}, {}, {} cores, {} MiB, {kind}, clocksource {}, load {}",
+            self.kernel, self.processor, self.cores, self.memory_mib, self.clocksource, self.load
         )
     }
 }

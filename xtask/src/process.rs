@@ -193,6 +193,16 @@ impl Process {
         Some(kib(value(&status, "VmHWM")?) * 1024)
     }
 
+    /// Time that its threads ran so far, in nanoseconds.
+    pub(crate) fn ran_ns(&self) -> u64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let ran = |task: fs::DirEntry| {
+            let schedule = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            schedule.split(' ').next()?.parse::<u64>().ok()
+        };
+        tasks.into_iter().flatten().flatten().filter_map(ran).sum()
+    }
+
     /// Waits for its end, at most `limit`.
     pub(crate) fn finish(mut self, limit: Duration) -> Result<Ended> {
         let status = interrupt::wait(&self.name.clone(), limit, || self.reap())?;

@@ -96,7 +96,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Benchmark::Sending => ("sending", "bare loop", sending::measure(&bench)),
         Benchmark::Memory => ("memory", "", memory::measure(&bench)),
     };
-    let (rows, notes) = found?;
+    let (rows, mut notes) = found?;
+    notes.extend(machine.disturbance());
     let version = bench
         .tool
         .as_ref()

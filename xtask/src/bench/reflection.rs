@@ -35,24 +35,29 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
     ] {
         let name = format!("{family}, {OCTETS} octets: highest rate");
         let mut row = Row::new(name, Unit::PacketsPerSecond, Bar::AtLeastTimes(0.7));
+        let name = format!("{family}, {OCTETS} octets: processor time for a reply");
+        let mut cost = Row::new(name, Unit::Nanoseconds, Bar::Open);
         let ceiling = generator_alone(bench, far)?;
         for run in 1..=bench.runs {
             let place = Place::at(&bench.link.reflector).on_core(1);
             if let Some(tool) = &bench.tool {
                 let responder =
                     tool.responder(&bench.scratch, place, far, &bench.responder_options)?;
-                row.twinpath.push(highest_rate(bench, far)?);
-                drop(responder);
+                let (rate, reply_ns) = highest_rate(bench, far, &responder)?;
+                row.twinpath.push(rate);
+                cost.twinpath.push(reply_ns);
             }
             let echo = bench.listener(place, &Role::Echo { listen: far })?;
-            row.limit.push(highest_rate(bench, far)?);
-            drop(echo);
+            let (rate, reply_ns) = highest_rate(bench, far, &echo)?;
+            row.limit.push(rate);
+            cost.limit.push(reply_ns);
             eprintln!("reflection, {family}: run {run} of {}", bench.runs);
         }
         notes.push(format!(
             "{family}: the generator alone sends {ceiling:.0} packets/s"
         ));
         rows.push(row);
+        rows.push(cost);
     }
     notes.push(format!(
         "highest rate with under 0.1 % lost in a trial of {TRIAL_MS} ms, generator on core 0, \
@@ -70,9 +75,11 @@ fn generator_alone(bench: &Bench, far: SocketAddr) -> Result<f64> {
 }
 
 /// Searches the highest rate that holds, between a tenth of and somewhat more than what comes back
-/// when flooded without a limit.
-fn highest_rate(bench: &Bench, far: SocketAddr) -> Result<f64> {
+/// when flooded without a limit; and how long the reflector ran for each reply of that flood.
+fn highest_rate(bench: &Bench, far: SocketAddr, reflector: &Process) -> Result<(f64, f64)> {
+    let before = reflector.ran_ns();
     let flooded = trial(bench, far, UNLIMITED_PPS)?;
+    let reply_ns = float(reflector.ran_ns() - before) / float(flooded.received.max(1));
     let saturated = flooded.received * 1_000_000_000 / flooded.elapsed_ns.max(1);
     if saturated == 0 {
         bail!("{far} answered nothing");
@@ -92,7 +99,7 @@ fn highest_rate(bench: &Bench, far: SocketAddr) -> Result<f64> {
     if best == 0.0 {
         bail!("{far}: not even {low} packets/s without loss");
     }
-    Ok(best)
+    Ok((best, reply_ns))
 }
 
 /// The rate achieved where `pps` holds.
