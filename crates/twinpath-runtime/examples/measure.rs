@@ -1,6 +1,8 @@
 //! A reflector and a sender over loopback, from a program of your own:
 //! `cargo run --release -p twinpath-runtime --example measure`.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

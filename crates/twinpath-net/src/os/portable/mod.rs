@@ -52,6 +52,12 @@ impl Socket {
                     .map_err(option("the ToS"))?;
             }
         }
+        #[cfg(unix)]
+        if options.reuse_port {
+            socket
+                .set_reuse_port(true)
+                .map_err(option("SO_REUSEPORT"))?;
+        }
         if let Some(name) = &options.interface {
             bind_device(&socket, name).map_err(|source| BindError::Interface {
                 name: name.clone(),

@@ -1,0 +1,223 @@
+//! What goes wrong, and the words for it.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_runtime::{PortChoice, StartError, responder, sender};
+use twinpath_wire::Fate;
+
+use crate::{keys, measure, portable_build, reflect, responder_plan, sender_plan};
+
+/// A peer of the test's own: answers each datagram by `answer`, until dropped.
+fn peer(answer: impl Fn(&UdpSocket, &[u8], SocketAddr) + Send + 'static) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(3)))
+        .unwrap();
+    let near = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut octets = [0; 2048];
+        while let Ok((count, from)) = socket.recv_from(&mut octets) {
+            answer(&socket, &octets[..count], from);
+        }
+    });
+    near
+}
+
+fn quick(far: SocketAddr) -> twinpath_runtime::SenderPlan {
+    let mut plan = sender_plan(far);
+    plan.timeout = Duration::from_millis(150);
+    plan
+}
+
+#[test]
+fn nothing_listening_is_said() {
+    if portable_build() {
+        return;
+    }
+    let gone = UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let (report, samples) = measure(quick(gone));
+    assert_eq!(report.tally.sent, 20);
+    assert_eq!(keys(&report)[0], "port-unreachable");
+    let line = &report.notes[0].line;
+    assert!(
+        line.contains("862") && line.contains("20001") && line.contains(&gone.port().to_string())
+    );
+    assert!(samples.iter().all(|sample| sample.fate == Fate::Lost));
+    assert_eq!(report.icmp[0].what, "port unreachable");
+}
+
+#[test]
+fn silence_is_said() {
+    let far = peer(|_, _, _| {});
+    let (report, _) = measure(quick(far));
+    assert_eq!((report.tally.received, report.tally.lost), (0, 20));
+    assert_eq!(keys(&report)[0], "nothing-came-back");
+}
+
+#[test]
+fn an_echo_service_is_no_reflector() {
+    let far = peer(|socket, octets, from| {
+        socket.send_to(octets, from).unwrap();
+    });
+    let (report, _) = measure(quick(far));
+    assert_eq!(report.tally.received, 0);
+    assert_eq!(keys(&report)[0], "echo-service");
+}
+
+#[test]
+fn a_peer_that_speaks_something_else_is_said() {
+    let far = peer(|socket, _, from| {
+        socket
+            .send_to(
+                b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+                from,
+            )
+            .unwrap();
+    });
+    for protocol in [Protocol::TwampLight, Protocol::Stamp { ssid: 3 }] {
+        let mut plan = quick(far);
+        plan.protocol = protocol;
+        let (report, _) = measure(plan);
+        assert_eq!(report.tally.received, 0);
+        assert_eq!(keys(&report)[0], "another-protocol");
+    }
+}
+
+#[test]
+fn answers_from_another_address_are_said() {
+    let (_reflector, behind) = reflect(&responder_plan(&["127.0.0.1:0"]));
+    let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let other_port = other.local_addr().unwrap().port();
+    let far = peer(move |_, octets, from| {
+        let back = UdpSocket::bind("127.0.0.1:0").unwrap();
+        back.send_to(octets, behind).unwrap();
+        let mut reply = [0; 2048];
+        let count = back.recv(&mut reply).unwrap();
+        other.send_to(&reply[..count], from).unwrap();
+    });
+    let (report, _) = measure(quick(far));
+    assert_eq!(report.tally.received, 0);
+    assert_eq!(keys(&report)[0], "answers-from-elsewhere");
+    assert!(report.notes[0].line.contains(&other_port.to_string()));
+}
+
+#[test]
+fn late_replies_are_said_and_counted_as_lost_too() {
+    let (_reflector, behind) = reflect(&responder_plan(&["127.0.0.1:0"]));
+    let far = peer(move |socket, octets, from| {
+        std::thread::sleep(Duration::from_millis(30));
+        let back = UdpSocket::bind("127.0.0.1:0").unwrap();
+        back.send_to(octets, behind).unwrap();
+        let mut reply = [0; 2048];
+        let count = back.recv(&mut reply).unwrap();
+        socket.send_to(&reply[..count], from).unwrap();
+    });
+    let mut plan = quick(far);
+    plan.timeout = Duration::from_millis(10);
+    let (report, samples) = measure(plan);
+    assert_eq!(report.tally.received, 0);
+    assert!(
+        report.tally.late > 0 && report.tally.lost == 20,
+        "{:?}",
+        report.tally
+    );
+    assert_eq!(keys(&report)[0], "all-replies-late");
+    assert!(report.notes[0].line.contains("--timeout"));
+    let late = samples
+        .iter()
+        .filter(|sample| sample.fate == Fate::Late)
+        .count() as u64;
+    assert_eq!(late, report.tally.late);
+    assert_eq!(samples.len(), 20, "a late packet has one record");
+}
+
+#[test]
+fn a_port_in_use_and_an_address_of_another_host_are_said() {
+    let taken = UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let held = UdpSocket::bind(taken).unwrap();
+    for threads in [1, 2] {
+        let mut plan = responder_plan(&[&taken.to_string()]);
+        plan.threads = threads;
+        let error = responder::start(&plan).unwrap_err();
+        assert!(error.to_string().contains(&taken.to_string()), "{error}");
+        assert!(error.remedy().is_some());
+    }
+    let mut plan = sender_plan("127.0.0.1:9".parse().unwrap());
+    plan.near = Some("192.0.2.1".parse().unwrap());
+    let error = sender::start(plan).unwrap_err();
+    assert!(error.to_string().contains("192.0.2.1"), "{error}");
+    let mut plan = sender_plan("127.0.0.1:9".parse().unwrap());
+    plan.near = Some(taken.ip());
+    plan.port = PortChoice::Exact(taken.port());
+    assert!(matches!(
+        sender::start(plan.clone()),
+        Err(StartError::Bind(_))
+    ));
+    plan.port = PortChoice::Range(taken.port(), taken.port());
+    assert!(matches!(
+        sender::start(plan.clone()),
+        Err(StartError::NoFreePort { .. })
+    ));
+    plan.port = PortChoice::Prefer(taken.port());
+    assert!(sender::start(plan).is_ok());
+    drop(held);
+}
+
+#[test]
+fn two_groups_of_threads_do_not_share_a_port_unawares() {
+    if portable_build() {
+        return;
+    }
+    let mut plan = responder_plan(&["127.0.0.1:0"]);
+    plan.threads = 2;
+    let (_first, near) = reflect(&plan);
+    let mut plan = responder_plan(&[&near.to_string()]);
+    plan.threads = 2;
+    assert!(responder::start(&plan).is_err());
+}
+
+#[test]
+fn packets_over_the_mtu_with_df_are_refused_beforehand() {
+    if portable_build() {
+        return;
+    }
+    let (_reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
+    let mtu = twinpath_net::path_mtu(far, None).unwrap();
+    let mut plan = sender_plan(far);
+    plan.dont_fragment = true;
+    plan.payload = PayloadSize::Fixed(65_507);
+    if mtu < 65_535 {
+        plan.payload = PayloadSize::Fixed(mtu as usize - 27);
+        let error = sender::start(plan.clone()).unwrap_err();
+        assert!(error.to_string().contains(&mtu.to_string()), "{error}");
+        assert!(error.remedy().unwrap().contains("--padding"));
+    }
+    plan.payload = PayloadSize::Fixed(1000);
+    let (report, _) = measure(plan);
+    assert_eq!(report.tally.received, 20);
+}
+
+#[test]
+fn garbage_is_counted_and_not_answered() {
+    let (reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_millis(300)))
+        .unwrap();
+    for octets in [0_usize, 1, 3, 13] {
+        socket.send_to(&vec![0xff; octets], far).unwrap();
+    }
+    let mut reply = [0; 64];
+    assert!(socket.recv_from(&mut reply).is_err());
+    let tally = reflector.join().unwrap().tally;
+    assert_eq!(tally.reflected, 0);
+    assert_eq!(tally.ignored.iter().sum::<u64>(), 4);
+}

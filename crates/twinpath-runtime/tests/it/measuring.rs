@@ -1,0 +1,200 @@
+//! A reflector and a sender measure each other.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use twinpath_proto::sender::{Limit, PayloadSize, Protocol};
+use twinpath_runtime::{StampChoice, host};
+use twinpath_wire::{Fate, Rung, Tos};
+
+use crate::{has_v6, keys, measure, portable_build, reflect, responder_plan, sender_plan};
+
+#[test]
+fn every_packet_is_answered_and_stamped_by_the_kernel() {
+    for near in ["127.0.0.1:0", "[::1]:0"] {
+        if near.starts_with('[') && !has_v6() {
+            continue;
+        }
+        let (reflector, far) = reflect(&responder_plan(&[near]));
+        let mut plan = sender_plan(far);
+        plan.tos = Tos(0xb8);
+        plan.ttl = 200;
+        let (report, samples) = measure(plan);
+        assert_eq!(
+            (report.tally.sent, report.tally.received),
+            (20, 20),
+            "{near}"
+        );
+        assert_eq!(samples.len(), 20);
+        assert!(samples.iter().all(|sample| sample.fate == Fate::Received));
+        let residence = report.figures.residence.unwrap();
+        assert!(residence.min_ns >= 0, "{residence:?}");
+        if portable_build() {
+            continue;
+        }
+        assert_eq!(report.figures.ttl_forward, Some((200, 200)));
+        assert_eq!(report.figures.ttl_backward, Some((255, 255)));
+        assert!(
+            samples
+                .iter()
+                .all(|sample| sample.tos_backward == Some(Tos(0xb8)))
+        );
+        assert_eq!(report.stamps.transmit, Some(Rung::Kernel));
+        assert_eq!(report.stamps.receive, Some(Rung::Kernel));
+        let did = reflector.join().unwrap();
+        assert_eq!(did.tally.reflected, 20);
+        assert_eq!(did.receive_rung, Some(Rung::Kernel));
+        assert!(did.t3_advance_ns.is_some());
+    }
+}
+
+#[test]
+fn plain_sockets_on_either_side_measure_too() {
+    for (plain_reflector, plain_sender) in [(true, false), (false, true), (true, true)] {
+        let mut plan = responder_plan(&["127.0.0.1:0"]);
+        plan.portable = plain_reflector;
+        let (_reflector, far) = reflect(&plan);
+        let mut plan = sender_plan(far);
+        plan.portable = plain_sender;
+        let (report, _) = measure(plan);
+        assert_eq!(report.tally.received, 20);
+        if plain_sender || portable_build() {
+            assert_eq!(report.stamps.transmit, Some(Rung::User));
+            assert_eq!(report.stamps.receive, Some(Rung::User));
+        }
+    }
+}
+
+#[test]
+fn user_space_stamps_are_used_where_they_are_asked_for() {
+    let mut plan = responder_plan(&["127.0.0.1:0"]);
+    plan.stamps = StampChoice::User;
+    let (reflector, far) = reflect(&plan);
+    let mut plan = sender_plan(far);
+    plan.stamps = StampChoice::User;
+    let (report, _) = measure(plan);
+    assert_eq!(report.stamps.transmit, Some(Rung::User));
+    assert_eq!(report.stamps.receive, Some(Rung::User));
+    assert_eq!(reflector.join().unwrap().receive_rung, Some(Rung::User));
+}
+
+#[test]
+fn a_wildcard_responder_answers_from_the_address_that_was_asked() {
+    if portable_build() {
+        return;
+    }
+    let (_reflector, near) = reflect(&responder_plan(&["0.0.0.0:0"]));
+    let far = SocketAddr::new("127.0.0.42".parse().unwrap(), near.port());
+    let (report, _) = measure(sender_plan(far));
+    assert_eq!(report.tally.received, 20);
+    assert_eq!(report.tally.odd.foreign_address, 0);
+}
+
+#[test]
+fn stamp_and_twamp_light_are_answered_on_one_port() {
+    let (_reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
+    for (protocol, octets) in [
+        (Protocol::TwampLight, 14),
+        (Protocol::TwampLight, 1400),
+        (Protocol::Stamp { ssid: 0 }, 14),
+        (Protocol::Stamp { ssid: 4242 }, 300),
+    ] {
+        let mut plan = sender_plan(far);
+        plan.protocol = protocol;
+        plan.payload = PayloadSize::Fixed(octets);
+        let (report, _) = measure(plan);
+        assert_eq!(report.tally.received, 20, "{protocol:?} {octets}");
+        assert_eq!(
+            report.tally.odd.ssid_missing + report.tally.odd.other_ssid,
+            0
+        );
+        let differs = report.tally.odd.size_differs;
+        assert_eq!(
+            differs,
+            if octets == 14 && protocol == Protocol::TwampLight {
+                20
+            } else {
+                0
+            }
+        );
+    }
+}
+
+#[test]
+fn jumbo_and_fragmented_payloads_pass() {
+    let (_reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
+    for octets in [9_000, 65_507] {
+        let mut plan = sender_plan(far);
+        plan.payload = PayloadSize::Fixed(octets);
+        plan.limit = Limit::Count(3);
+        let (report, _) = measure(plan);
+        assert_eq!(report.tally.received, 3, "{octets}");
+        assert_eq!(report.tally.odd.size_differs, 0, "{octets}");
+    }
+}
+
+#[test]
+fn several_threads_keep_each_session_s_counter() {
+    let mut plan = responder_plan(&["127.0.0.1:0"]);
+    plan.threads = 3;
+    let (reflector, far) = reflect(&plan);
+    for _ in 0..6 {
+        let (report, samples) = measure(sender_plan(far));
+        assert_eq!(report.tally.received, 20);
+        let numbers: Vec<_> = samples
+            .iter()
+            .filter_map(|sample| sample.reflector_seq)
+            .collect();
+        assert_eq!(numbers, (0..20).collect::<Vec<_>>());
+    }
+    let did = reflector.join().unwrap();
+    assert_eq!((did.tally.reflected, did.tally.sessions_made), (120, 6));
+}
+
+#[test]
+fn a_duration_ends_a_run_too_and_stop_ends_it_early() {
+    let (_reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
+    let mut plan = sender_plan(far);
+    plan.limit = Limit::Duration(Duration::from_millis(100));
+    plan.interval = Duration::from_millis(10);
+    let (report, _) = measure(plan);
+    assert_eq!(report.tally.asked, None);
+    assert_eq!(report.tally.sent + report.tally.slots_skipped, 10);
+    let mut plan = sender_plan(far);
+    plan.limit = Limit::Count(1_000_000);
+    let run = twinpath_runtime::sender::start(plan).unwrap();
+    while run.progress().received < 5 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    run.stop();
+    let report = run.join().unwrap();
+    let tally = report.tally;
+    assert!(tally.received >= 5 && tally.sent < 1_000_000);
+    assert_eq!(tally.sent, tally.received + tally.lost);
+}
+
+#[test]
+fn a_host_knows_what_it_can_do() {
+    let survey = host::survey().unwrap();
+    assert!(survey.transmit.contains(&Rung::User));
+    if !portable_build() {
+        assert!(survey.transmit.contains(&Rung::Kernel), "{survey:?}");
+        assert!(survey.receive.contains(&Rung::Kernel), "{survey:?}");
+        assert!(survey.transmit.contains(&Rung::Queue), "{survey:?}");
+    }
+}
+
+#[test]
+fn what_was_sent_is_what_the_samples_say() {
+    let (_reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
+    let mut plan = sender_plan(far);
+    plan.limit = Limit::Count(500);
+    plan.interval = Duration::from_micros(200);
+    let (report, samples) = measure(plan);
+    assert_eq!(report.tally.sent, 500);
+    assert_eq!(samples.len(), 500);
+    assert!(keys(&report).iter().all(|key| *key != "records-dropped"));
+    let mut numbers: Vec<_> = samples.iter().map(|sample| sample.seq).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..500).collect::<Vec<_>>());
+}
