@@ -94,13 +94,19 @@ impl Epoch {
     /// True if this reply cannot come from the same counter (row M-29): later than that with the
     /// greatest number by both clocks, and yet more than the packets in flight below it; or above
     /// it by more than any sending explains, which is a fall over half the 32 bits.
-    pub(crate) fn restarted(&self, s: u64, r: i64, t3: Wall, in_flight: u64) -> bool {
+    pub(crate) fn restarted(
+        &self,
+        s: u64,
+        r: i64,
+        t3: Wall,
+        in_flight: impl FnOnce() -> u64,
+    ) -> bool {
         if s <= self.s_at_r_max || t3 <= self.t3_at_r_max {
             return false;
         }
         let distance = r.abs_diff(self.r_max);
         if r < self.r_max {
-            distance > in_flight
+            distance > in_flight()
         } else {
             distance > (1 << 20) + 16 * (s - self.s_at_r_max).min(1 << 32)
         }

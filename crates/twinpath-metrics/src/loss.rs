@@ -167,7 +167,7 @@ impl LossDirection {
             Some(current) => {
                 let r = current.extend(number);
                 restarted = sample.excluded.is_none()
-                    && current.restarted(s, r, t3, in_flight(sample, first));
+                    && current.restarted(s, r, t3, || in_flight(sample, first));
                 if restarted {
                     self.restart(s, number, t3)
                 } else {

@@ -1,0 +1,215 @@
+//! The worked examples of the RFCs.
+
+use serde_json::Value;
+use twinpath_metrics::{DelayFigures, Figures, Histogram, ReflectorKind, SessionMetrics};
+use twinpath_wire::{Delta, Fate, Sample, Wall};
+
+use crate::trace::{lost, numbered, received};
+
+fn data(key: &str) -> Value {
+    let all: Value = serde_json::from_str(include_str!("../data/metrics.json")).unwrap();
+    all[key].clone()
+}
+
+fn integers(list: &Value) -> Vec<i64> {
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|value| value.as_i64().unwrap())
+        .collect()
+}
+
+fn departures(values: &[i64]) -> DelayFigures {
+    let mut metrics = SessionMetrics::new();
+    for (seq, value) in (0..).zip(values) {
+        metrics.record(&Sample {
+            departure: Delta::from_ns(*value),
+            ..numbered(seq, 0)
+        });
+    }
+    metrics.figures().departure.unwrap()
+}
+
+#[test]
+fn reordering_is_that_of_rfc_4737() {
+    let mut seen = 0;
+    for case in data("reordering").as_array().unwrap() {
+        let mut metrics = SessionMetrics::new();
+        for seq in integers(&case["arrivals"]) {
+            metrics.record(&numbered(u64::try_from(seq).unwrap(), 0));
+        }
+        let figures = metrics.figures();
+        let expected = case["reordered"].as_array().unwrap().len();
+        assert_eq!(
+            figures.reordered,
+            u64::try_from(expected).unwrap(),
+            "{case}"
+        );
+        let ratio = figures.reordered as f64 / figures.received as f64;
+        assert!(
+            (ratio - case["ratio"].as_f64().unwrap()).abs() < 1e-12,
+            "{case}"
+        );
+        seen += 1;
+    }
+    assert_eq!(seen, 4);
+}
+
+#[test]
+fn duplicates_are_those_of_rfc_5560() {
+    let mut seen = 0;
+    for case in data("duplicates").as_array().unwrap() {
+        let mut metrics = SessionMetrics::new();
+        let mut known = Vec::new();
+        for seq in integers(&case["arrivals"]) {
+            let fate = if known.contains(&seq) {
+                Fate::Duplicate
+            } else {
+                Fate::Received
+            };
+            known.push(seq);
+            metrics.record(&Sample {
+                fate,
+                ..numbered(u64::try_from(seq).unwrap(), 0)
+            });
+        }
+        let figures = metrics.figures();
+        let fraction = figures.duplicates as f64 / figures.received as f64;
+        assert!(
+            (fraction - case["duplication_fraction"].as_f64().unwrap()).abs() < 1e-12,
+            "{case}"
+        );
+        assert_eq!(figures.round_trip.unwrap().count, figures.received);
+        seen += 1;
+    }
+    assert_eq!(seen, 4);
+}
+
+#[test]
+fn variation_of_the_delays_of_rfc_5481_is_as_computed_there_and_by_rfc_3550() {
+    let case = data("delay_variation");
+    let jitter = case["rfc3550_jitter"].as_array().unwrap();
+    let mut metrics = SessionMetrics::new();
+    for (seq, (delay, jitter)) in (0..).zip(integers(&case["delays"]).into_iter().zip(jitter)) {
+        metrics.record(&received(
+            seq,
+            delay * 1_000_000 - 7_000_000,
+            3_000,
+            7_000_000,
+        ));
+        let figures = metrics.figures();
+        let expected = (jitter.as_f64().unwrap() * 1e6).round() as u64;
+        for delay in [figures.round_trip.unwrap(), figures.forward.unwrap()] {
+            assert_eq!(
+                delay.jitter_ns,
+                (seq > 0).then_some(expected),
+                "packet {seq}"
+            );
+        }
+        assert_eq!(figures.backward.unwrap().jitter_ns, (seq > 0).then_some(0));
+    }
+    let figures = metrics.figures().round_trip.unwrap();
+    assert_eq!(figures.ipdv_mean_abs_ns, Some(7_500_000));
+    assert_eq!(figures.mean_ns, 19_000_000);
+    assert_eq!(figures.stddev_ns, 4_898_979);
+    assert_eq!((figures.min_ns, figures.max_ns), (10_000_000, 25_000_000));
+    assert!(figures.median_ns.abs_diff(20_000_000) <= 20_000_000 / 1024);
+    assert_eq!(figures.pdv_p99_ns, Some(15_000_000));
+}
+
+#[test]
+fn percentiles_and_medians_are_those_of_rfc_2330() {
+    let case = data("percentiles");
+    let values = integers(&case["values"]);
+    let mut histogram = Histogram::new();
+    for value in &values {
+        histogram.record(*value);
+    }
+    let expected = ["p25", "p50", "p100"].map(|key| case[key].as_i64().unwrap());
+    assert_eq!(histogram.at_ranks([2, 3, 6]), expected);
+
+    let tenfold: Vec<i64> = values.iter().map(|value| value * 10).collect();
+    assert_eq!(departures(&tenfold).median_ns, 55);
+    assert_eq!(departures(&values).median_ns, 6);
+    let received = integers(&case["conditional"]["values"]);
+    assert_eq!(departures(&received).median_ns, 100);
+    assert_eq!(departures(&received).p90_ns, 110);
+}
+
+#[test]
+fn four_time_stamps_of_rfc_5905_give_its_round_trip() {
+    let case = data("offset");
+    let at = |key: &str| Wall::from_unix_ns(case[key].as_i64().unwrap());
+    let mut sample = received(0, 0, 0, 0);
+    (sample.t1.at, sample.t2, sample.t3) = (at("t1"), Some(at("t2")), Some(at("t3")));
+    sample.t4.as_mut().unwrap().at = at("t4");
+    let mut metrics = SessionMetrics::new();
+    metrics.record(&sample);
+    let figures = metrics.figures();
+    assert_eq!(
+        figures.round_trip.unwrap().min_ns,
+        case["delta"].as_i64().unwrap()
+    );
+    assert_eq!(figures.forward.unwrap().min_ns, 4300);
+    assert_eq!(figures.backward.unwrap().min_ns, -4260);
+    assert_eq!(figures.residence.unwrap().min_ns, 10);
+}
+
+fn direction(case: &Value, kind: ReflectorKind) -> Figures {
+    let mut metrics = SessionMetrics::with_reflector(kind);
+    let first = case["replies"][0][0].as_u64().unwrap();
+    let sent = case["sent"].as_u64().unwrap_or(4);
+    let mut answered = Vec::new();
+    for reply in case["replies"].as_array().unwrap() {
+        let (s, r) = (reply[0].as_u64().unwrap(), reply[1].as_u64().unwrap());
+        let s = if s < first { s + (1 << 32) } else { s };
+        answered.push(s);
+        metrics.record(&numbered(s, u32::try_from(r).unwrap()));
+    }
+    for seq in (first..first + sent).filter(|seq| !answered.contains(seq)) {
+        metrics.record(&lost(seq));
+    }
+    metrics.figures()
+}
+
+#[test]
+fn losses_go_to_the_direction_that_the_reflector_s_numbers_tell() {
+    let mut seen = 0;
+    for case in data("direction_of_loss").as_array().unwrap() {
+        let figures = direction(case, ReflectorKind::Undeclared);
+        assert_eq!(figures.lost, case["lost"].as_u64().unwrap(), "{case}");
+        assert_eq!(
+            figures.lost_forward,
+            case["lost_forward"].as_u64(),
+            "{case}"
+        );
+        assert_eq!(
+            figures.lost_backward,
+            case["lost_backward"].as_u64(),
+            "{case}"
+        );
+        let unattributed = case["lost_unattributed"].as_u64().unwrap_or(figures.lost);
+        assert_eq!(figures.lost_unattributed, Some(unattributed), "{case}");
+        assert!(!figures.direction_uncertain, "{case}");
+        seen += 1;
+    }
+    assert_eq!(seen, 5);
+}
+
+#[test]
+fn a_declared_counter_gives_equal_numbers_a_direction() {
+    let cases = data("direction_of_loss");
+    for (case, expected) in [(2, [0, 1, 0]), (4, [0, 1, 0])] {
+        let figures = direction(&cases[case], ReflectorKind::Stateful);
+        let split = [
+            figures.lost_forward,
+            figures.lost_backward,
+            figures.lost_unattributed,
+        ];
+        assert_eq!(split, expected.map(Some), "{}", cases[case]);
+        assert!(figures.numbers_equal);
+    }
+    let figures = direction(&cases[0], ReflectorKind::Stateless);
+    assert_eq!((figures.lost_forward, figures.lost_backward), (None, None));
+    assert_eq!(figures.lost_unattributed, Some(5));
+}

@@ -1,0 +1,20 @@
+//! Known answers, slow twins and properties of the metrics.
+#![cfg(test)]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "the twins compute in floats, and every number here is a small one"
+)]
+
+mod deviations;
+mod direction;
+mod histograms;
+mod known_answers;
+mod memory;
+#[path = "../oracle/mod.rs"]
+mod oracle;
+mod restarts;
+mod trace;
+mod twins;

@@ -1,0 +1,120 @@
+//! A session stays small, whatever its delays are.
+
+use twinpath_metrics::SessionMetrics;
+use twinpath_wire::{Delta, Fate, Sample, Wall};
+
+use crate::trace::{lost, numbered, received};
+
+/// The limit of a session, in octets.
+const LIMIT: usize = 256 * 1024;
+
+/// A sequence that visits all scales: xorshift.
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+fn at_any_scale(state: &mut u64) -> i64 {
+    random(state).cast_signed() >> (random(state) % 63)
+}
+
+#[test]
+fn times_that_a_hostile_reflector_makes_up_stay_within_the_limit() {
+    let mut metrics = SessionMetrics::new();
+    let mut state = 88_172_645_463_325_252;
+    let mut greatest = 0;
+    for seq in 0..150_000 {
+        let t2 = Wall::from_unix_ns(at_any_scale(&mut state));
+        let t3 = t2 + Delta::from_ns(at_any_scale(&mut state));
+        let mut sample = Sample {
+            t2: Some(t2),
+            t3: Some(t3),
+            ..numbered(seq, random(&mut state) as u32)
+        };
+        sample.t1.at = Wall::from_unix_ns(at_any_scale(&mut state));
+        sample.t4.as_mut().unwrap().at = Wall::from_unix_ns(at_any_scale(&mut state));
+        sample.departure = Delta::from_ns(at_any_scale(&mut state));
+        metrics.record(&sample);
+        greatest = greatest.max(metrics.memory_octets());
+    }
+    assert!(greatest < LIMIT, "{greatest} octets");
+    let figures = metrics.figures();
+    let departure = figures.departure.unwrap();
+    assert_eq!(departure.count, 150_000);
+    assert!(
+        departure.bins_per_octave >= 64,
+        "{}",
+        departure.bins_per_octave
+    );
+    assert!(departure.median_ns.abs() < 1 << 40);
+}
+
+#[test]
+fn a_busy_network_keeps_the_full_resolution_and_then_takes_no_more_memory() {
+    let mut metrics = SessionMetrics::new();
+    let mut state = 1;
+    let mut spread = |centre: i64| {
+        let noise: i64 = (0..4)
+            .map(|_| (random(&mut state) % 2_000_000) as i64)
+            .sum();
+        centre + noise - 4_000_000 + i64::from(random(&mut state).is_multiple_of(1000)) * 90_000_000
+    };
+    let mut after_warming_up = 0;
+    for seq in 0..400_000 {
+        let residence = spread(4_020_000) / 40;
+        let departure = Delta::from_ns(spread(4_000_000) / 80);
+        let sample = received(seq, spread(9_000_000), residence, spread(9_000_000));
+        let r = seq as u32;
+        metrics.record(&Sample {
+            departure,
+            reflector_seq: Some(r.wrapping_add(7)),
+            ..sample
+        });
+        if seq == 200_000 {
+            after_warming_up = metrics.memory_octets();
+        }
+    }
+    let figures = metrics.figures();
+    for (kind, delay) in [
+        ("round trip", figures.round_trip),
+        ("forward", figures.forward),
+        ("backward", figures.backward),
+        ("residence", figures.residence),
+        ("departure", figures.departure),
+    ] {
+        assert_eq!(delay.unwrap().bins_per_octave, 512, "{kind}");
+    }
+    assert!(
+        metrics.memory_octets() < LIMIT,
+        "{} octets",
+        metrics.memory_octets()
+    );
+    assert!(metrics.memory_octets() < after_warming_up + 10_000);
+}
+
+#[test]
+fn a_session_of_one_packet_takes_no_more_than_its_windows() {
+    let mut metrics = SessionMetrics::new();
+    metrics.record(&numbered(0, 0));
+    assert!(
+        metrics.memory_octets() < 80 * 1024,
+        "{} octets",
+        metrics.memory_octets()
+    );
+    let before = metrics.memory_octets();
+    for seq in 1..200_000 {
+        let fates = [Fate::Received, Fate::Late, Fate::Duplicate, Fate::Lost];
+        let fate = fates[usize::try_from(seq % 4).unwrap()];
+        metrics.record(&if fate == Fate::Lost {
+            lost(seq)
+        } else {
+            Sample {
+                fate,
+                ..numbered(seq, 0)
+            }
+        });
+    }
+    assert!(metrics.memory_octets() < before + 10_000);
+}
