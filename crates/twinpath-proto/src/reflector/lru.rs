@@ -216,3 +216,49 @@ impl Hasher for Hashed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emptied_slots_are_filled_again_before_new_ones_are_made() {
+        let mut table: Lru<u32, u8> = Lru::new(100);
+        let now = Mono::from_ns(0);
+        for round in 0..50 {
+            for key in 0..100 {
+                let made = table.entry(round * 1_000 + key, now, Duration::MAX);
+                assert!(matches!(made, Entry::Made { evicted: None, .. }));
+            }
+            assert!(matches!(
+                table.entry(u32::MAX, now, Duration::MAX),
+                Entry::Full
+            ));
+            for left in (0..100).rev() {
+                table.remove_oldest();
+                assert_eq!(table.len(), left);
+            }
+            assert_eq!(table.oldest_heard(), None);
+        }
+        assert_eq!(table.slots.len(), 100);
+    }
+
+    #[test]
+    fn two_keys_with_one_hash_are_never_taken_for_each_other() {
+        #[derive(Clone, Copy, PartialEq, Eq)]
+        struct Alike(u8);
+        impl Hash for Alike {
+            fn hash<H: Hasher>(&self, _: &mut H) {}
+        }
+        let mut table: Lru<Alike, u8> = Lru::new(10);
+        let mut look = |key| {
+            matches!(
+                table.entry(Alike(key), Mono::from_ns(0), Duration::ZERO),
+                Entry::Full
+            )
+        };
+        assert!(!look(1));
+        assert!(look(2), "the later one finds no room");
+        assert!(!look(1));
+    }
+}

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
-use twinpath_proto::reflector::{SessionReflector, Speaks};
+use twinpath_proto::reflector::{SessionReflector, Speaks, classify};
 use twinpath_wire::{Arrival, Delta, ReplyHead, SenderOpen, Stamp, TimeFormat, Wall, WireTime};
 
 use super::support::{HERE, NOW, THERE, arrival, ask, light, ms, reflector, stamp, way_back};
@@ -165,6 +165,92 @@ fn reflectors_that_only_one_protocol_or_ptp_is_asked_of_do_not_loop_either() {
             assert_eq!(answers, [1, 0], "{first:?} and {second:?}");
         }
     }
+}
+
+/// The first 38 octets of a reply, as some reflectors send no more: no MBZ to go by.
+fn short_reply(t3: Wall, t2: Wall, sender_t1: WireTime) -> Vec<u8> {
+    let mut reply = vec![0; 38];
+    let head = ReplyHead::view_mut(&mut reply).unwrap().0;
+    (head.t3, head.t2, head.sender_t1) = (WireTime::ntp(t3), WireTime::ntp(t2), sender_t1);
+    reply
+}
+
+#[test]
+fn each_sign_of_a_reply_is_enough_and_none_is_not() {
+    let second = |seconds: i64| Delta::from_ns(seconds * 1_000_000_000);
+    let long_ago = Wall::from_unix_ns(1_000_000_000_000_000_000);
+    let far = WireTime::ntp(long_ago - second(40 * 86_400));
+    for (what, t3, t2, sender_t1, ports, is_reply) in [
+        ("no sign", long_ago, long_ago, far, [5_000, 6_000], false),
+        ("port 862", long_ago, long_ago, far, [862, 6_000], true),
+        ("port 20001", long_ago, long_ago, far, [20_001, 6_000], true),
+        ("equal ports", long_ago, long_ago, far, [6_000, 6_000], true),
+        ("to 862", long_ago, long_ago, far, [5_000, 862], false),
+        (
+            "T1 near T3",
+            long_ago,
+            long_ago,
+            near_t3(long_ago),
+            [5_000, 6_000],
+            true,
+        ),
+        (
+            "T1 near our clock",
+            long_ago,
+            long_ago,
+            WireTime::ntp(NOW),
+            [5_000, 6_000],
+            true,
+        ),
+        (
+            "in PTP",
+            long_ago,
+            long_ago,
+            WireTime::ptp(NOW, 37),
+            [5_000, 6_000],
+            true,
+        ),
+        (
+            "T3 1 s before T2",
+            long_ago,
+            long_ago + second(1),
+            far,
+            [862, 862],
+            true,
+        ),
+        (
+            "T3 2 s before T2",
+            long_ago,
+            long_ago + second(2),
+            far,
+            [862, 862],
+            false,
+        ),
+        (
+            "10 s at the reflector",
+            long_ago,
+            long_ago - second(10),
+            far,
+            [862, 862],
+            true,
+        ),
+        (
+            "11 s at the reflector",
+            long_ago,
+            long_ago - second(11),
+            far,
+            [862, 862],
+            false,
+        ),
+    ] {
+        let packet = short_reply(t3, t2, sender_t1);
+        let class = classify(Speaks::Auto, &packet, ports[0], ports[1], NOW);
+        assert_eq!(class.is_err(), is_reply, "{what}");
+    }
+}
+
+fn near_t3(t3: Wall) -> WireTime {
+    WireTime::ntp(t3 - Delta::from_ns(29 * 86_400 * 1_000_000_000))
 }
 
 proptest! {

@@ -155,12 +155,19 @@ fn ptp_is_written_only_where_no_twamp_light_is_spoken() {
 }
 
 #[test]
-fn a_multiplier_of_zero_is_never_sent() {
+fn neither_a_multiplier_of_zero_nor_a_wrong_z_is_ever_sent() {
     let ours = reflector(|_| {});
     let mut octets = [0; 44];
     ours.seal(&mut octets, NOW, ErrorEstimate::default());
     let error = ReplyHead::view(&octets).unwrap().0.error;
     assert!(error.multiplier() > 0 && !error.synchronized());
+    ours.seal(&mut octets, NOW, ErrorEstimate::from_bits(0xcd01));
+    let error = ReplyHead::view(&octets).unwrap().0.error;
+    assert_eq!(
+        error.bits(),
+        0x8d01,
+        "Z says what is written, not what was handed in"
+    );
     ours.seal(&mut octets[..35], NOW, ERROR); // too short to be a reply: nothing happens
 }
 
