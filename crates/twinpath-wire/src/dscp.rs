@@ -68,7 +68,11 @@ impl Dscp {
     /// # Errors
     /// [`DscpError`] above 63.
     pub const fn new(value: u8) -> Result<Self, DscpError> {
-        if value < 64 { Ok(Self(value)) } else { Err(DscpError) }
+        if value < 64 {
+            Ok(Self(value))
+        } else {
+            Err(DscpError)
+        }
     }
 
     /// The code point, 0 to 63.
@@ -83,7 +87,10 @@ impl Dscp {
 
     /// The customary name, where there is one.
     pub fn name(self) -> Option<&'static str> {
-        Self::NAMES.iter().find(|(_, dscp)| *dscp == self).map(|(name, _)| *name)
+        Self::NAMES
+            .iter()
+            .find(|(_, dscp)| *dscp == self)
+            .map(|(name, _)| *name)
     }
 }
 
@@ -108,7 +115,9 @@ impl FromStr for Dscp {
     type Err = DscpError;
 
     fn from_str(text: &str) -> Result<Self, DscpError> {
-        let known = Self::NAMES.iter().chain(&[("cs6", Self(48)), ("cs7", Self(56))]);
+        let known = Self::NAMES
+            .iter()
+            .chain(&[("cs6", Self(48)), ("cs7", Self(56))]);
         for (name, dscp) in known {
             if name.eq_ignore_ascii_case(text) {
                 return Ok(*dscp);

@@ -12,7 +12,16 @@ const SCALE: u8 = 0x3f;
 
 /// Two octets: S, Z, Scale (6 bits), Multiplier (8 bits); error = Multiplier * 2^(Scale - 32) s.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    FromBytes,
+    IntoBytes,
+    KnownLayout,
+    Immutable,
     Unaligned,
 )]
 #[repr(C)]
@@ -44,7 +53,10 @@ impl ErrorEstimate {
                 TimeFormat::Ntp => 0,
                 TimeFormat::Ptp => Z,
             };
-        Self([flags | scale, u8::try_from(multiplier.max(1)).unwrap_or(u8::MAX)])
+        Self([
+            flags | scale,
+            u8::try_from(multiplier.max(1)).unwrap_or(u8::MAX),
+        ])
     }
 
     /// S: the clock is synchronised to UTC by an external source.
@@ -54,7 +66,11 @@ impl ErrorEstimate {
 
     /// Z: the format of the time stamps that this estimate covers.
     pub const fn format(self) -> TimeFormat {
-        if self.0[0] & Z == 0 { TimeFormat::Ntp } else { TimeFormat::Ptp }
+        if self.0[0] & Z == 0 {
+            TimeFormat::Ntp
+        } else {
+            TimeFormat::Ptp
+        }
     }
 
     /// Scale, 0 to 63.

@@ -29,7 +29,9 @@ pub struct Short {
 
 /// Session-Sender packet, TWAMP unauthenticated: 14 octets, then Packet Padding
 /// (RFC 4656 section 4.1.2, RFC 5357 section 4.1.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
 #[repr(C)]
 pub struct SenderOpen {
     /// From 0, one more for each packet sent.
@@ -42,7 +44,9 @@ pub struct SenderOpen {
 
 /// Session-Reflector packet, TWAMP unauthenticated: 41 octets, then Packet Padding
 /// (RFC 5357 section 4.2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
 #[repr(C)]
 pub struct ReflectorOpen {
     /// The octets that every reply has, up to the Sender Timestamp.
@@ -57,7 +61,9 @@ pub struct ReflectorOpen {
 
 /// The first 36 octets of any open reply, TWAMP's or STAMP's: all that a round trip needs. Some
 /// peers send little more (38 octets).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
 #[repr(C)]
 pub struct ReplyHead {
     /// The reflector's own number, or a copy of the sender's where it keeps no state.
@@ -77,7 +83,9 @@ pub struct ReplyHead {
 }
 
 /// Session-Sender packet, STAMP unauthenticated: 44 octets, then TLVs (RFC 8762 section 4.2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
 #[repr(C)]
 pub struct StampSender {
     /// From 0, one more for each packet sent.
@@ -93,7 +101,9 @@ pub struct StampSender {
 }
 
 /// Session-Reflector packet, STAMP unauthenticated: 44 octets, then TLVs (RFC 8762 section 4.3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
 #[repr(C)]
 pub struct StampReflector {
     /// The octets that every reply has, up to the Session-Sender Timestamp.
@@ -161,7 +171,13 @@ impl<'a> Reply<'a> {
     /// [`Short`] under 36 octets.
     pub fn view(datagram: &'a [u8]) -> Result<Self, Short> {
         let (head, rest) = ReplyHead::view(datagram)?;
-        let sender_error = ErrorEstimate::read_from_prefix(rest).ok().map(|(error, _)| error);
-        Ok(Self { head, sender_error, sender_ttl: rest.get(4).copied() })
+        let sender_error = ErrorEstimate::read_from_prefix(rest)
+            .ok()
+            .map(|(error, _)| error);
+        Ok(Self {
+            head,
+            sender_error,
+            sender_ttl: rest.get(4).copied(),
+        })
     }
 }

@@ -26,7 +26,16 @@ pub enum TimeFormat {
 
 /// A time stamp as it stands in a packet: 8 octets of either format.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    FromBytes,
+    IntoBytes,
+    KnownLayout,
+    Immutable,
     Unaligned,
 )]
 #[repr(C)]
@@ -64,16 +73,24 @@ impl WireTime {
 
     /// Writes `at` as an NTP time stamp, the fraction rounded to nearest (row TT-52).
     pub fn ntp(at: Wall) -> Self {
-        let seconds = at.unix_ns().div_euclid(NS_PER_S).wrapping_add(NTP_TO_UNIX_S);
+        let seconds = at
+            .unix_ns()
+            .div_euclid(NS_PER_S)
+            .wrapping_add(NTP_TO_UNIX_S);
         let ns = at.unix_ns().rem_euclid(NS_PER_S).unsigned_abs();
         let fraction = ((ns << 32) + 500_000_000) / 1_000_000_000;
-        Self(U64::new((seconds.cast_unsigned() << 32).wrapping_add(fraction)))
+        Self(U64::new(
+            (seconds.cast_unsigned() << 32).wrapping_add(fraction),
+        ))
     }
 
     /// Writes `at` as a truncated `PTPv2` time stamp in TAI (RFC 8186 section 2.1).
     pub fn ptp(at: Wall, tai_offset_s: i32) -> Self {
-        let seconds =
-            at.unix_ns().div_euclid(NS_PER_S).wrapping_add(i64::from(tai_offset_s)).cast_unsigned();
+        let seconds = at
+            .unix_ns()
+            .div_euclid(NS_PER_S)
+            .wrapping_add(i64::from(tai_offset_s))
+            .cast_unsigned();
         let ns = at.unix_ns().rem_euclid(NS_PER_S).unsigned_abs();
         Self(U64::new((seconds << 32) | ns))
     }
@@ -83,9 +100,10 @@ impl WireTime {
     pub fn read(self, format: TimeFormat, clock: Wall, tai_offset_s: i32) -> Wall {
         let bits = self.0.get();
         let (epoch_s, ns) = match format {
-            TimeFormat::Ntp => {
-                (-NTP_TO_UNIX_S, ((bits & 0xffff_ffff) * 1_000_000_000 + (1 << 31)) >> 32)
-            }
+            TimeFormat::Ntp => (
+                -NTP_TO_UNIX_S,
+                ((bits & 0xffff_ffff) * 1_000_000_000 + (1 << 31)) >> 32,
+            ),
             TimeFormat::Ptp => (-i64::from(tai_offset_s), bits & 0xffff_ffff),
         };
         let era_seconds = (bits >> 32).cast_signed() + epoch_s;
@@ -95,7 +113,11 @@ impl WireTime {
         let way = era_seconds.wrapping_sub(clock_s) as i32;
         let seconds = clock_s + i64::from(way);
         // `ns` is at most 2^32 (PTP garbage), so this cannot pass i64 by more than saturation.
-        Wall::from_unix_ns(seconds.saturating_mul(NS_PER_S).saturating_add(ns.cast_signed()))
+        Wall::from_unix_ns(
+            seconds
+                .saturating_mul(NS_PER_S)
+                .saturating_add(ns.cast_signed()),
+        )
     }
 
     /// Reads by the format that `z` names, unless that is more than a year from `clock` and the
@@ -103,7 +125,11 @@ impl WireTime {
     pub fn read_plausibly(self, z: TimeFormat, clock: Wall, tai_offset_s: i32) -> Reading {
         let named = self.read(z, clock, tai_offset_s);
         if (named - clock).abs_ns() <= YEAR_NS {
-            return Reading { at: named, format: z, z_wrong: false };
+            return Reading {
+                at: named,
+                format: z,
+                z_wrong: false,
+            };
         }
         let other = match z {
             TimeFormat::Ntp => TimeFormat::Ptp,
@@ -111,9 +137,17 @@ impl WireTime {
         };
         let at = self.read(other, clock, tai_offset_s);
         if (at - clock).abs_ns() <= DAY_NS {
-            Reading { at, format: other, z_wrong: true }
+            Reading {
+                at,
+                format: other,
+                z_wrong: true,
+            }
         } else {
-            Reading { at: named, format: z, z_wrong: false }
+            Reading {
+                at: named,
+                format: z,
+                z_wrong: false,
+            }
         }
     }
 }
@@ -140,10 +174,17 @@ mod tests {
             let at = Wall::from_unix_ns(turn_s * NS_PER_S + offset_ns);
             for clock_s in [turn_s - 3600, turn_s, turn_s + 3600] {
                 let clock = Wall::from_unix_ns(clock_s * NS_PER_S);
-                assert_eq!(WireTime::ntp(at).read(TimeFormat::Ntp, clock, 0), at, "{offset_ns}");
+                assert_eq!(
+                    WireTime::ntp(at).read(TimeFormat::Ntp, clock, 0),
+                    at,
+                    "{offset_ns}"
+                );
             }
         }
-        assert_eq!(WireTime::ntp(Wall::from_unix_ns(turn_s * NS_PER_S)).bits(), 0);
+        assert_eq!(
+            WireTime::ntp(Wall::from_unix_ns(turn_s * NS_PER_S)).bits(),
+            0
+        );
     }
 
     #[test]
@@ -158,10 +199,24 @@ mod tests {
     fn a_lying_z_bit_is_noticed() {
         let ptp = WireTime::ptp(NOW, 37);
         let reading = ptp.read_plausibly(TimeFormat::Ntp, NOW, 37);
-        assert_eq!(reading, Reading { at: NOW, format: TimeFormat::Ptp, z_wrong: true });
+        assert_eq!(
+            reading,
+            Reading {
+                at: NOW,
+                format: TimeFormat::Ptp,
+                z_wrong: true
+            }
+        );
         let ntp = WireTime::ntp(NOW);
         let reading = ntp.read_plausibly(TimeFormat::Ptp, NOW, 37);
-        assert_eq!(reading, Reading { at: NOW, format: TimeFormat::Ntp, z_wrong: true });
+        assert_eq!(
+            reading,
+            Reading {
+                at: NOW,
+                format: TimeFormat::Ntp,
+                z_wrong: true
+            }
+        );
         let true_ntp = ntp.read_plausibly(TimeFormat::Ntp, NOW, 37);
         assert!(!true_ntp.z_wrong);
     }
