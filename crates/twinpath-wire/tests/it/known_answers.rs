@@ -62,7 +62,7 @@ fn error_estimates_are_read() {
         let seconds = row["seconds"].as_f64();
         assert_eq!(estimate.error_ns().is_some(), seconds.is_some());
         if let (Some(ns), Some(seconds)) = (estimate.error_ns(), seconds) {
-            let ns = ns as f64;
+            let ns: f64 = ns.to_string().parse().unwrap();
             assert!(
                 (ns - seconds * 1e9).abs() <= 1.0 + seconds,
                 "{ns} {seconds}"
