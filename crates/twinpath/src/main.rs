@@ -1,2 +1,43 @@
-//! twinpath: two-way network measurement.
-fn main() {}
+//! twinpath: two-way network measurement. TWAMP Light and STAMP, sender and reflector.
+#![forbid(unsafe_code)]
+
+mod args;
+mod cmd;
+mod failure;
+mod logs;
+mod output;
+mod plan;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, usage};
+use crate::failure::Exit;
+
+fn main() -> ExitCode {
+    let done = match Cli::try_parse() {
+        Ok(cli) => cmd::run(cli),
+        // Help and version: results, not errors.
+        Err(asked) if !asked.use_stderr() => {
+            // A closed pipe ends quietly.
+            let _ = asked.print();
+            Ok(Exit::Done)
+        }
+        Err(error) => Err(usage::failure(&error, command().as_deref())),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::complain(&format!("twinpath: {failure}"));
+            failure.exit.into()
+        }
+    }
+}
+
+/// The command as it was typed, for a hint at its help.
+fn command() -> Option<String> {
+    let typed = std::env::args().nth(1)?;
+    usage::is_command(&typed).then_some(typed)
+}

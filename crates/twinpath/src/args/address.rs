@@ -1,0 +1,299 @@
+//! Addresses, names, ports and prefixes as they are written on a command line. Nothing is resolved.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+use super::Advice;
+use super::quantity::whole;
+
+/// One host, not yet resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Host {
+    /// An address without a zone.
+    Address(IpAddr),
+    /// An IPv6 address with the zone it is meant in: an interface's name or number.
+    Zoned(Ipv6Addr, String),
+    /// A name for the system's resolver.
+    Name(String),
+}
+
+/// The other end: a host, perhaps a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FarEnd {
+    /// Who.
+    pub(crate) host: Host,
+    /// `None`: the protocol's default.
+    pub(crate) port: Option<u16>,
+}
+
+/// This end: perhaps a host, perhaps a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NearEnd {
+    /// `None`: the system's choice, or every address.
+    pub(crate) host: Option<Host>,
+    /// `None`: the command's default. 0: any free one.
+    pub(crate) port: Option<u16>,
+}
+
+/// Who may be answered: a network, or an address alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Prefix(pub(crate) IpNet);
+
+impl FromStr for FarEnd {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        match split(text)? {
+            (_, Some(0)) => Err(Advice::new("port 0 is no destination: write 1 to 65535")),
+            (Some(host), port) => Ok(Self { host, port }),
+            (None, _) => Err(Advice::new(
+                "an address or a name is missing before the port",
+            )),
+        }
+    }
+}
+
+impl FromStr for NearEnd {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        let (host, port) = split(text)?;
+        Ok(Self { host, port })
+    }
+}
+
+impl FromStr for Prefix {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        let net = match text.parse::<IpAddr>() {
+            Ok(address) => IpNet::from(address.to_canonical()),
+            Err(_) => text.parse::<IpNet>().map_err(|_| {
+                Advice::new("not a prefix: write 192.0.2.0/24, 2001:db8::/32 or an address")
+            })?,
+        };
+        Ok(Self(net.trunc()))
+    }
+}
+
+/// `[v6]:port`, `[v6]`, bare v6, `v4`, `v4:port`, `host`, `host:port`, `:port`.
+fn split(text: &str) -> Result<(Option<Host>, Option<u16>), Advice> {
+    if text.contains("://") {
+        return Err(Advice::new("write the host alone, without a scheme"));
+    }
+    if let Some(rest) = text.strip_prefix('[') {
+        let (inside, after) = rest
+            .split_once(']')
+            .ok_or_else(|| Advice::new("the closing ] is missing"))?;
+        let port = match after {
+            "" => None,
+            _ => Some(port(after.strip_prefix(':').ok_or_else(|| {
+                Advice::new("a port is written after a colon: [2001:db8::1]:20001")
+            })?)?),
+        };
+        return Ok((Some(v6(inside)?), port));
+    }
+    match text.split_once(':') {
+        None if text.is_empty() => Err(Advice::new("write an address, a name or :PORT")),
+        None => Ok((Some(name_or_v4(text)?), None)),
+        Some((_, rest)) if rest.contains(':') => Ok((Some(v6(text)?), None)),
+        Some(("", rest)) => Ok((None, Some(port(rest)?))),
+        Some((host, rest)) => Ok((Some(name_or_v4(host)?), Some(port(rest)?))),
+    }
+}
+
+fn port(text: &str) -> Result<u16, Advice> {
+    whole(text)
+        .and_then(|port| u16::try_from(port).ok())
+        .ok_or_else(|| Advice::new(format!("{text:?} is not a port: write 0 to 65535")))
+}
+
+fn v6(text: &str) -> Result<Host, Advice> {
+    let wrong = || {
+        Advice::new("not an IPv6 address: write 2001:db8::1, [2001:db8::1]:20001 or fe80::1%eth0")
+    };
+    let (address, zone) = match text.split_once('%') {
+        Some((address, zone)) => (address, Some(zone)),
+        None => (text, None),
+    };
+    let address: Ipv6Addr = address.parse().map_err(|_| wrong())?;
+    match zone {
+        None => Ok(Host::Address(IpAddr::V6(address).to_canonical())),
+        Some(zone) if zone.is_empty() || zone.contains(['%', '/', ']']) => Err(wrong()),
+        Some(zone) => Ok(Host::Zoned(address, zone.to_owned())),
+    }
+}
+
+fn name_or_v4(text: &str) -> Result<Host, Advice> {
+    if let Ok(address) = text.parse::<Ipv4Addr>() {
+        return Ok(Host::Address(address.into()));
+    }
+    // The system's resolver would take "1" for 0.0.0.1 and "10.1" for 10.0.0.1.
+    if text
+        .bytes()
+        .all(|octet| octet.is_ascii_digit() || octet == b'.')
+    {
+        return Err(if text.contains('.') {
+            Advice::new("not an IPv4 address: write four numbers from 0 to 255")
+        } else {
+            Advice::new(format!("not an address: a port alone is written :{text}"))
+        });
+    }
+    if text.contains('%') {
+        return Err(Advice::new(
+            "only an IPv6 address has a zone: write fe80::1%eth0",
+        ));
+    }
+    if text.contains('/') {
+        return Err(Advice::new(
+            "write the host alone, without a scheme, a path or a prefix length",
+        ));
+    }
+    if text
+        .chars()
+        .any(|c| c.is_whitespace() || c.is_control() || "[]\"'<>,;@".contains(c))
+    {
+        return Err(Advice::new("neither an address nor a name"));
+    }
+    Ok(Host::Name(text.to_owned()))
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Zoned(address, zone) => write!(f, "{address}%{zone}"),
+            Self::Name(name) => f.write_str(name),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Host {
+        Host::Address(text.parse().unwrap())
+    }
+
+    #[test]
+    fn every_way_to_write_a_far_end_parses() {
+        let zoned = |zone: &str| Host::Zoned("fe80::1".parse().unwrap(), zone.to_owned());
+        for (text, host, port) in [
+            ("192.0.2.1", address("192.0.2.1"), None),
+            ("192.0.2.1:862", address("192.0.2.1"), Some(862)),
+            ("2001:db8::1", address("2001:db8::1"), None),
+            ("::1", address("::1"), None),
+            ("[::1]", address("::1"), None),
+            ("[2001:db8::1]:20001", address("2001:db8::1"), Some(20_001)),
+            ("2001:db8::1:862", address("2001:db8::1:862"), None),
+            ("::ffff:192.0.2.1", address("192.0.2.1"), None),
+            ("fe80::1%eth0", zoned("eth0"), None),
+            ("fe80::1%2", zoned("2"), None),
+            ("[fe80::1%br-lan.7]:862", zoned("br-lan.7"), Some(862)),
+            ("router1", Host::Name("router1".into()), None),
+            (
+                "a-b.example.net.:862",
+                Host::Name("a-b.example.net.".into()),
+                Some(862),
+            ),
+            (
+                "münchen.example",
+                Host::Name("münchen.example".into()),
+                None,
+            ),
+        ] {
+            assert_eq!(
+                text.parse(),
+                Ok(FarEnd {
+                    host: host.clone(),
+                    port
+                }),
+                "{text}"
+            );
+            assert_eq!(
+                text.parse(),
+                Ok(NearEnd {
+                    host: Some(host),
+                    port
+                }),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            ":20000".parse(),
+            Ok(NearEnd {
+                host: None,
+                port: Some(20_000)
+            })
+        );
+        assert_eq!(
+            ":0".parse(),
+            Ok(NearEnd {
+                host: None,
+                port: Some(0)
+            })
+        );
+    }
+
+    #[test]
+    fn what_is_no_end_says_what_to_write() {
+        for (text, part) in [
+            ("", "write an address"),
+            (":862", "missing before the port"),
+            ("192.0.2.1:0", "no destination"),
+            ("192.0.2.1:70000", "0 to 65535"),
+            ("192.0.2.1:", "0 to 65535"),
+            ("192.0.2.300", "four numbers"),
+            ("10.1", "four numbers"),
+            ("20001", "written :20001"),
+            ("[::1", "closing ]"),
+            ("[::1]862", "after a colon"),
+            ("[192.0.2.1]:862", "IPv6"),
+            ("2001:db8::g", "IPv6"),
+            ("fe80::1%", "IPv6"),
+            ("192.0.2.1%eth0", "zone"),
+            ("http://router", "host alone"),
+            ("router/24", "host alone"),
+            ("a b", "neither"),
+            ("::1:+5", "IPv6"),
+            ("host:+5", "not a port"),
+        ] {
+            let error = text.parse::<FarEnd>().unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_a_network_or_an_address_alone() {
+        for (text, prefix) in [
+            ("192.0.2.0/24", "192.0.2.0/24"),
+            ("192.0.2.7/24", "192.0.2.0/24"),
+            ("192.0.2.7", "192.0.2.7/32"),
+            ("2001:db8::/32", "2001:db8::/32"),
+            ("2001:db8::7", "2001:db8::7/128"),
+            ("::ffff:192.0.2.7", "192.0.2.7/32"),
+            ("0.0.0.0/0", "0.0.0.0/0"),
+        ] {
+            assert_eq!(
+                text.parse::<Prefix>().unwrap().0.to_string(),
+                prefix,
+                "{text}"
+            );
+        }
+        for bad in [
+            "",
+            "192.0.2.0/33",
+            "192.0.2/24",
+            "router",
+            "::/129",
+            "192.0.2.0/",
+        ] {
+            let error = bad.parse::<Prefix>().unwrap_err().to_string();
+            assert!(error.contains("192.0.2.0/24"), "{bad}: {error}");
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! The command line as it is written. Nothing is resolved, bound or opened here.
+
+mod address;
+mod marking;
+mod quantity;
+pub(crate) mod usage;
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use twinpath_wire::Dscp;
+
+pub(crate) use address::{FarEnd, Host, NearEnd, Prefix};
+pub(crate) use marking::{Label, Ssid, TosOctet, Ttl};
+pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
+
+/// Why a value cannot be meant: what to write instead, in one line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Advice(Cow<'static, str>);
+
+impl Advice {
+    fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Measure delay, delay variation, loss, duplication and reordering between two hosts
+#[derive(Debug, Parser)]
+#[command(name = "twinpath", version, max_term_width = 100)]
+#[command(
+    subcommand_value_name = "COMMAND",
+    subcommand_help_heading = "Commands"
+)]
+#[command(disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Measure to a reflector: TWAMP Light or STAMP Session-Sender
+    Sender(Box<SenderArgs>),
+    /// Answer senders: TWAMP Light and STAMP Session-Reflector
+    Responder(Box<ResponderArgs>),
+    /// List DSCP names, values and ToS octets
+    Dscptable(DscptableArgs),
+    /// Say what this host can do, then measure over loopback
+    Selftest(SelftestArgs),
+}
+
+/// `twinpath sender`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  twinpath sender 192.0.2.1                           100 packets to port 20001, one each 100 ms
+  twinpath sender 192.0.2.1:862 --stamp -c 1000 -i 10 STAMP, 1000 packets, one each 10 ms
+  twinpath sender router1 -6 --dscp ef --json         as JSON, marked EF, over IPv6
+  twinpath sender fe80::1%eth0 --duration 60 -v       a minute long, a line for each packet
+
+Exit status: 0 measured, 1 could not measure, 2 bad usage, 3 every packet was lost")]
+pub(crate) struct SenderArgs {
+    /// Session-Reflector: address or name; port 20001 (with --stamp 862) unless given
+    #[arg(value_name = "FAR[:PORT]")]
+    pub(crate) far: FarEnd,
+
+    /// Local address; port 20000 if free unless given (0: any free one)
+    #[arg(value_name = "NEAR[:PORT]")]
+    pub(crate) near: Option<NearEnd>,
+
+    #[command(flatten)]
+    pub(crate) schedule: ScheduleOptions,
+    #[command(flatten)]
+    pub(crate) packet: PacketOptions,
+    #[command(flatten)]
+    pub(crate) marking: SenderMarking,
+    #[command(flatten)]
+    pub(crate) ip: IpOptions,
+
+    /// Source ports to choose from; the first free one is taken
+    #[arg(long, value_name = "LO-HI", help_heading = IP)]
+    pub(crate) ports: Option<Ports>,
+
+    #[command(flatten)]
+    pub(crate) stamps: StampOptions,
+
+    /// Form of the result
+    #[arg(long, value_name = "FORM", default_value = "text", help_heading = OUTPUT)]
+    pub(crate) output: Output,
+
+    /// Short for --output json
+    #[arg(long, conflicts_with = "output", help_heading = OUTPUT)]
+    pub(crate) json: bool,
+
+    /// Carry KEY=VALUE into the result (repeatable)
+    #[arg(long = "label", value_name = "K=V", help_heading = OUTPUT)]
+    pub(crate) labels: Vec<Label>,
+
+    /// Print a line for each packet, as ping does
+    #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
+    pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+}
+
+/// `twinpath responder`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  twinpath responder                                  answer on port 20001, all addresses
+  twinpath responder 192.0.2.1:862 --allow 192.0.2.0/24
+  twinpath responder [2001:db8::1]:862 --protocol stamp --threads 4
+
+A responder that is told to stop (SIGINT, SIGTERM) prints what it did and exits 0")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of the command line, each its own"
+)]
+pub(crate) struct ResponderArgs {
+    /// Local address and port; all addresses, port 20001 unless given (0: any free one)
+    #[arg(value_name = "NEAR[:PORT]")]
+    pub(crate) near: Option<NearEnd>,
+
+    /// Answer these addresses only (repeatable) [default: everyone]
+    #[arg(long, value_name = "PREFIX", help_heading = SESSIONS)]
+    pub(crate) allow: Vec<Prefix>,
+
+    /// Packets per second answered for each client address [default: no limit]
+    #[arg(long, value_name = "PPS", value_parser = quantity::at_least_one::<u32>, help_heading = SESSIONS)]
+    pub(crate) max_rate: Option<u32>,
+
+    /// Sessions whose sequence counters are kept at most; the oldest idle one leaves
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = quantity::at_least_one::<usize>, help_heading = SESSIONS)]
+    pub(crate) max_sessions: usize,
+
+    /// Forget a session's sequence counter after this idle time
+    #[arg(long, value_name = "T", default_value = "900", help_heading = SESSIONS)]
+    pub(crate) timer: Time,
+
+    /// Keep no sequence counters: replies carry the request's number
+    #[arg(long, help_heading = SESSIONS)]
+    pub(crate) stateless: bool,
+
+    /// Ignore requests whose Error Estimate has a Multiplier of 0 (RFC 4656); else counted only
+    #[arg(long, help_heading = SESSIONS)]
+    pub(crate) strict: bool,
+
+    /// Which packets to answer
+    #[arg(long, value_name = "NAME", default_value = "auto", help_heading = SESSIONS)]
+    pub(crate) protocol: Answers,
+
+    /// Threads, each with sockets of its own
+    #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS)]
+    pub(crate) threads: usize,
+
+    /// Size of replies: as long as a request with this padding [default: as the request]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true, help_heading = PACKETS)]
+    pub(crate) padding: Option<ReplyPadding>,
+
+    /// Let --padding make a reply longer than its request
+    #[arg(long, help_heading = PACKETS)]
+    pub(crate) allow_larger_replies: bool,
+
+    /// DSCP of replies [default: the request's]
+    #[arg(long, value_name = "NAME|0-63", help_heading = IP)]
+    pub(crate) dscp: Option<Dscp>,
+
+    #[command(flatten)]
+    pub(crate) ip: IpOptions,
+
+    #[command(flatten)]
+    pub(crate) stamps: StampOptions,
+
+    /// Send T3 as it was read, not advanced by the measured way to the wire
+    #[arg(long, help_heading = STAMPS)]
+    pub(crate) raw_t3: bool,
+
+    /// Form of what it prints at its end
+    #[arg(long, value_name = "FORM", default_value = "text", help_heading = OUTPUT)]
+    pub(crate) output: Summary,
+
+    /// Short for --output json
+    #[arg(long, conflicts_with = "output", help_heading = OUTPUT)]
+    pub(crate) json: bool,
+
+    /// Log what was ignored, each kind at most once a second
+    #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
+    pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+}
+
+/// `twinpath dscptable`.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct DscptableArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `twinpath selftest`.
+#[derive(Debug, Args)]
+pub(crate) struct SelftestArgs {
+    /// Packets for each address family
+    #[arg(short, long, value_name = "N", default_value = "200")]
+    pub(crate) count: Count,
+
+    /// Time between packets: milliseconds, or with a unit (100us, 10ms, 1s)
+    #[arg(short, long, value_name = "MS", default_value = "10")]
+    pub(crate) interval: Interval,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Use plain sockets and user-space time stamps only
+    #[arg(long, hide = true)]
+    pub(crate) portable: bool,
+
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+}
+
+const SCHEDULE: &str = "Schedule";
+const PACKETS: &str = "Packets";
+const IP: &str = "Addresses and IP";
+const SESSIONS: &str = "Sessions";
+const STAMPS: &str = "Time stamps";
+const OUTPUT: &str = "Output";
+
+/// When packets leave, and when one is lost.
+#[derive(Debug, Args)]
+#[command(next_help_heading = SCHEDULE)]
+pub(crate) struct ScheduleOptions {
+    /// Packets to send
+    #[arg(short, long, value_name = "N", default_value = "100")]
+    pub(crate) count: Count,
+
+    /// Time between packets: milliseconds, or with a unit (100us, 10ms, 1s)
+    #[arg(short, long, value_name = "MS", default_value = "100")]
+    pub(crate) interval: Interval,
+
+    /// Send for this time instead of a count: seconds, or with a unit
+    #[arg(long, value_name = "T", conflicts_with = "count")]
+    pub(crate) duration: Option<Time>,
+
+    /// A reply after this time counts as lost, and as late
+    #[arg(long, value_name = "T", default_value = "2")]
+    pub(crate) timeout: Time,
+
+    /// Wait before the first packet
+    #[arg(long, value_name = "T", default_value = "0")]
+    pub(crate) start_delay: Time,
+
+    /// Missed departures that are caught up in a row; the rest is moved or left out, and counted
+    #[arg(long, value_name = "N", default_value = "10", value_parser = quantity::at_least_one::<u32>)]
+    pub(crate) max_burst: u32,
+
+    /// Spin before each departure: more exact, uses a core
+    #[arg(long)]
+    pub(crate) spin: bool,
+}
+
+/// What a Session-Sender's packets are.
+#[derive(Debug, Args)]
+#[command(next_help_heading = PACKETS)]
+pub(crate) struct PacketOptions {
+    /// Octets after the 14-octet header; -1 is IMIX (frames of 64, 590, 1514 octets, 7:4:1)
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value = "27",
+        allow_negative_numbers = true
+    )]
+    pub(crate) padding: PaddingSize,
+
+    /// What padding is made of
+    #[arg(long, value_name = "KIND", default_value = "zero")]
+    pub(crate) fill: Filling,
+
+    /// Send STAMP packets (RFC 8762); --padding becomes an Extra Padding TLV
+    #[arg(long)]
+    pub(crate) stamp: bool,
+
+    /// STAMP Session Identifier (RFC 8972), 1 to 65535
+    #[arg(long, value_name = "N")]
+    pub(crate) ssid: Option<Ssid>,
+}
+
+/// DSCP or the whole octet.
+#[derive(Debug, Args)]
+#[command(next_help_heading = IP)]
+pub(crate) struct SenderMarking {
+    /// DSCP of packets (see twinpath dscptable) [default: be]
+    #[arg(long, value_name = "NAME|0-63")]
+    pub(crate) dscp: Option<Dscp>,
+
+    /// Whole ToS or Traffic Class octet instead
+    #[arg(long, value_name = "0-255", conflicts_with = "dscp")]
+    pub(crate) tos: Option<TosOctet>,
+}
+
+/// What both ends share below UDP.
+#[derive(Debug, Args)]
+#[command(next_help_heading = IP)]
+pub(crate) struct IpOptions {
+    /// TTL or Hop Limit of packets
+    #[arg(long, value_name = "1-255", default_value = "255")]
+    pub(crate) ttl: Ttl,
+
+    /// Set DF; never fragment here
+    #[arg(long)]
+    pub(crate) do_not_fragment: bool,
+
+    /// Bind to this device or VRF
+    #[arg(long, value_name = "NAME")]
+    pub(crate) interface: Option<String>,
+
+    /// IPv4 only
+    #[arg(short = '4', long, conflicts_with = "ipv6")]
+    pub(crate) ipv4: bool,
+
+    /// IPv6 only
+    #[arg(short = '6', long)]
+    pub(crate) ipv6: bool,
+}
+
+/// Where time stamps may come from.
+#[derive(Debug, Args)]
+#[command(next_help_heading = STAMPS)]
+pub(crate) struct StampOptions {
+    /// Best source of time stamps to use; the report says which delivered
+    #[arg(long, value_name = "RUNG", default_value = "auto")]
+    pub(crate) timestamps: Rungs,
+
+    /// Use plain sockets and user-space time stamps only
+    #[arg(long, hide = true)]
+    pub(crate) portable: bool,
+}
+
+/// What is said on the way, and where.
+#[derive(Debug, Args)]
+#[command(next_help_heading = OUTPUT)]
+pub(crate) struct LogOptions {
+    /// Print errors and the result only
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// Log details
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) debug: bool,
+
+    /// Log to this file, not to stderr
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) logfile: Option<PathBuf>,
+}
+
+/// Forms of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    // A table for people.
+    Text,
+    // One JSON document.
+    Json,
+    // A line for each packet, then the document.
+    Jsonl,
+    // A line for each packet.
+    Csv,
+}
+
+/// Forms of a responder's last words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Summary {
+    // For people.
+    Text,
+    // One JSON document.
+    Json,
+}
+
+/// What a responder answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Answers {
+    // Told by the packet.
+    Auto,
+    // STAMP only.
+    Stamp,
+    // TWAMP Light only.
+    TwampLight,
+}
+
+/// What padding is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Filling {
+    // Zeros.
+    Zero,
+    // Pseudo-random octets.
+    Random,
+}
+
+/// Which rungs of the ladder of time stamps may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Rungs {
+    // The best that delivers.
+    Auto,
+    // The network interface's.
+    Hardware,
+    // The kernel's.
+    Kernel,
+    // The process's own.
+    User,
+}
+
+fn threads(text: &str) -> Result<usize, Advice> {
+    quantity::whole(text)
+        .and_then(|threads| usize::try_from(threads).ok())
+        .filter(|threads| (1..=256).contains(threads))
+        .ok_or_else(|| Advice::new("not a number of threads: write 1 to 256"))
+}

@@ -1,0 +1,325 @@
+//! Times, counts and sizes as they are written on a command line.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::Advice;
+
+/// Nothing here waits or measures longer than this.
+const LONGEST: Duration = Duration::from_hours(24 * 365);
+
+/// Time between two departures. A bare number is milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Interval(pub(crate) Duration);
+
+/// Any other time. A bare number is seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Time(pub(crate) Duration);
+
+/// How many packets: at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Count(pub(crate) u64);
+
+/// Octets after the 14-octet header of a Session-Sender packet, or a mix of sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PaddingSize {
+    /// Frames of 64, 590 and 1514 octets, 7:4:1.
+    Imix,
+    /// This many octets.
+    Octets(u16),
+}
+
+/// `--padding` of a responder: one size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReplyPadding(pub(crate) u16);
+
+/// A range of ports, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ports {
+    /// The first.
+    pub(crate) low: u16,
+    /// The last.
+    pub(crate) high: u16,
+}
+
+/// The largest padding that fits UDP over IPv6.
+pub(crate) const MAX_PADDING: u16 = 65_513;
+
+/// A decimal number and a unit, exact in nanoseconds.
+fn time(text: &str, bare_ns: u128, example: &'static str) -> Result<Duration, Advice> {
+    let wrong = || Advice::new(format!("not a time: write {example}"));
+    let digits_end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(digits_end).ok_or_else(wrong)?;
+    let unit_ns: u128 = match unit.trim_start() {
+        "" => bare_ns,
+        "ns" => 1,
+        "us" | "µs" | "μs" => 1_000,
+        "ms" => 1_000_000,
+        "s" | "sec" => 1_000_000_000,
+        "m" | "min" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
+        _ => return Err(wrong()),
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let fraction = fraction.trim_end_matches('0');
+    if whole.is_empty() && fraction.is_empty() && number != "0" || fraction.contains('.') {
+        return Err(wrong());
+    }
+    let too_long = || Advice::new("too long: a year is the most");
+    if fraction.len() > 18 {
+        return Err(Advice::new("finer than a nanosecond"));
+    }
+    let parse = |digits: &str| -> Result<u128, Advice> {
+        if digits.is_empty() {
+            Ok(0)
+        } else {
+            digits.parse().map_err(|_| too_long())
+        }
+    };
+    let whole_ns = parse(whole)?.checked_mul(unit_ns).ok_or_else(too_long)?;
+    let scale = 10_u128.pow(u32::try_from(fraction.len()).map_err(|_| wrong())?);
+    let part = parse(fraction)? * unit_ns;
+    if !part.is_multiple_of(scale) {
+        return Err(Advice::new("finer than a nanosecond"));
+    }
+    let total = whole_ns.checked_add(part / scale).ok_or_else(too_long)?;
+    let total = Duration::from_nanos(u64::try_from(total).map_err(|_| too_long())?);
+    if total > LONGEST {
+        Err(too_long())
+    } else {
+        Ok(total)
+    }
+}
+
+impl FromStr for Interval {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        let interval = time(
+            text,
+            1_000_000,
+            "100 or 0.5 (milliseconds), 100us, 10ms or 1s",
+        )?;
+        if interval.is_zero() {
+            return Err(Advice::new(
+                "packets need some time between them: write 100us, 10ms or 1s",
+            ));
+        }
+        Ok(Self(interval))
+    }
+}
+
+impl FromStr for Time {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        time(text, 1_000_000_000, "2 or 0.5 (seconds), 500ms or 10min").map(Self)
+    }
+}
+
+impl FromStr for Count {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        match whole(text) {
+            Some(0) => Err(Advice::new("1 is the least")),
+            Some(count) => Ok(Self(count)),
+            None => Err(Advice::new("not a count: write a whole number from 1")),
+        }
+    }
+}
+
+impl FromStr for PaddingSize {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        if text == "-1" {
+            return Ok(Self::Imix);
+        }
+        whole(text)
+            .and_then(|octets| u16::try_from(octets).ok())
+            .filter(|octets| *octets <= MAX_PADDING)
+            .map(Self::Octets)
+            .ok_or_else(|| {
+                Advice::new(format!(
+                    "not a padding: write 0 to {MAX_PADDING} octets, or -1 for IMIX"
+                ))
+            })
+    }
+}
+
+impl PaddingSize {
+    /// As reports have it: -1 is IMIX.
+    pub(crate) fn number(self) -> i64 {
+        match self {
+            Self::Imix => -1,
+            Self::Octets(octets) => octets.into(),
+        }
+    }
+}
+
+impl FromStr for ReplyPadding {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        match text.parse()? {
+            PaddingSize::Octets(octets) => Ok(Self(octets)),
+            PaddingSize::Imix => Err(Advice::new(
+                "IMIX is the sender's to ask: leave it out and replies follow",
+            )),
+        }
+    }
+}
+
+impl FromStr for Ports {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        let (low, high) = text.split_once('-').unwrap_or((text, text));
+        let port = |text: &str| whole(text).and_then(|port| u16::try_from(port).ok());
+        match (port(low), port(high)) {
+            (Some(0), Some(_)) => Err(Advice::new("port 0 is none: write LO-HI from 1 to 65535")),
+            (Some(low), Some(high)) if low <= high => Ok(Self { low, high }),
+            (Some(low), Some(high)) => Err(Advice::new(format!(
+                "the lower one comes first: write {high}-{low}"
+            ))),
+            _ => Err(Advice::new(
+                "not a range of ports: write LO-HI, such as 20000-20099",
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.low, self.high)
+    }
+}
+
+/// Digits and nothing else.
+pub(super) fn whole(text: &str) -> Option<u64> {
+    if text.bytes().all(|octet| octet.is_ascii_digit()) {
+        text.parse().ok()
+    } else {
+        None
+    }
+}
+
+/// A whole number of at least one, for options where 0 would switch everything off.
+pub(super) fn at_least_one<T: TryFrom<u64>>(text: &str) -> Result<T, Advice> {
+    let wrong = || Advice::new("not a number: write a whole number from 1");
+    match whole(text).ok_or_else(wrong)? {
+        0 => Err(Advice::new("1 is the least")),
+        number => T::try_from(number).map_err(|_| Advice::new("too large")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ns<T: FromStr<Err = Advice>>(
+        text: &str,
+        get: impl Fn(T) -> Duration,
+    ) -> Result<u128, String> {
+        text.parse::<T>()
+            .map(|t| get(t).as_nanos())
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_bare_interval_is_milliseconds_and_a_bare_time_seconds() {
+        for (text, interval, time) in [
+            ("100", 100_000_000, 100_000_000_000),
+            ("0.5", 500_000, 500_000_000),
+            (".5", 500_000, 500_000_000),
+            ("1.", 1_000_000, 1_000_000_000),
+            ("0.000001", 1, 1_000),
+            ("100us", 100_000, 100_000),
+            ("100µs", 100_000, 100_000),
+            ("10ms", 10_000_000, 10_000_000),
+            ("1s", 1_000_000_000, 1_000_000_000),
+            ("1 s", 1_000_000_000, 1_000_000_000),
+            ("1.5s", 1_500_000_000, 1_500_000_000),
+            ("2min", 120_000_000_000, 120_000_000_000),
+            ("1h", 3_600_000_000_000, 3_600_000_000_000),
+            ("250ns", 250, 250),
+        ] {
+            assert_eq!(ns::<Interval>(text, |t| t.0), Ok(interval), "{text}");
+            assert_eq!(ns::<Time>(text, |t| t.0), Ok(time), "{text}");
+        }
+        assert_eq!(ns::<Time>("0", |t| t.0), Ok(0));
+    }
+
+    #[test]
+    fn what_is_not_a_time_says_how_times_are_written() {
+        for bad in [
+            "", ".", "fast", "1,5", "1.2.3", "-5", "1e3", "1x", "ms", "0x10", "+1", "١",
+        ] {
+            let error = ns::<Interval>(bad, |t| t.0).unwrap_err();
+            assert!(error.contains("100us, 10ms or 1s"), "{bad}: {error}");
+            assert!(ns::<Time>(bad, |t| t.0).is_err(), "{bad}");
+        }
+        for (bad, part) in [
+            ("0", "some time between"),
+            ("0.0ms", "some time between"),
+            ("0.0000001", "finer"),
+            ("0.0000000000000000001s", "finer"),
+            ("9000h", "a year"),
+            ("99999999999999999999999999999999999999999999999", "a year"),
+        ] {
+            let error = ns::<Interval>(bad, |t| t.0).unwrap_err();
+            assert!(error.contains(part), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn counts_paddings_and_ports_parse_or_say_what_to_write() {
+        assert_eq!("100".parse(), Ok(Count(100)));
+        for bad in ["0", "", "-1", "1.5", "+3", "1e6", "99999999999999999999"] {
+            assert!(bad.parse::<Count>().is_err(), "{bad}");
+        }
+        assert_eq!("-1".parse(), Ok(PaddingSize::Imix));
+        assert_eq!("27".parse(), Ok(PaddingSize::Octets(27)));
+        assert_eq!("65513".parse(), Ok(PaddingSize::Octets(65_513)));
+        for bad in ["-2", "65514", "", "imix", "1.0"] {
+            let error = bad.parse::<PaddingSize>().unwrap_err().to_string();
+            assert!(error.contains("-1 for IMIX"), "{bad}: {error}");
+        }
+        assert_eq!("27".parse(), Ok(ReplyPadding(27)));
+        assert!(
+            "-1".parse::<ReplyPadding>()
+                .unwrap_err()
+                .to_string()
+                .contains("sender's")
+        );
+        assert_eq!(
+            "20000-20099".parse(),
+            Ok(Ports {
+                low: 20_000,
+                high: 20_099
+            })
+        );
+        assert_eq!(
+            "20000".parse(),
+            Ok(Ports {
+                low: 20_000,
+                high: 20_000
+            })
+        );
+        for (bad, part) in [
+            ("20099-20000", "write 20000-20099"),
+            ("0-10", "from 1"),
+            ("a-b", "LO-HI"),
+            ("1-70000", "LO-HI"),
+            ("1:2", "LO-HI"),
+            ("-", "LO-HI"),
+        ] {
+            let error = bad.parse::<Ports>().unwrap_err().to_string();
+            assert!(error.contains(part), "{bad}: {error}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Bad usage in one line that says what to write instead. Help and version stay clap's.
+
+use std::error::Error as _;
+
+use clap::CommandFactory as _;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::failure::Failure;
+
+/// One line for what clap would say in five. `command`: the subcommand, as far as it was read.
+///
+/// Who typed `--help` or `--version` made no mistake: that is for the caller to see.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "kinds without words of their own keep clap's"
+)]
+pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
+    let help = match command {
+        Some(command) => format!("see twinpath {command} --help"),
+        None => "see twinpath --help".to_owned(),
+    };
+    let argument = strings(error, ContextKind::InvalidArg)
+        .into_iter()
+        .next()
+        .unwrap_or_default();
+    let value = strings(error, ContextKind::InvalidValue)
+        .into_iter()
+        .next()
+        .unwrap_or_default();
+    let line = match error.kind() {
+        ErrorKind::UnknownArgument => unknown_argument(error, &argument, command, &help),
+        ErrorKind::InvalidSubcommand => {
+            let typed = strings(error, ContextKind::InvalidSubcommand);
+            let typed = typed.first().map_or("", String::as_str);
+            match strings(error, ContextKind::SuggestedSubcommand).first() {
+                Some(suggested) => format!("{typed}: did you mean {suggested}?"),
+                None => format!("{typed}: no such command ({help})"),
+            }
+        }
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            format!("a command is missing: sender, responder, dscptable or selftest ({help})")
+        }
+        ErrorKind::MissingRequiredArgument => {
+            let names: Vec<String> = strings(error, ContextKind::InvalidArg)
+                .iter()
+                .map(|name| plain(name))
+                .collect();
+            format!("{} is missing ({help})", names.join(", "))
+        }
+        ErrorKind::ArgumentConflict => {
+            let argument = plain(&argument);
+            match strings(error, ContextKind::PriorArg)
+                .first()
+                .map(|prior| plain(prior))
+            {
+                Some(prior) if prior != argument => {
+                    format!("{argument} and {prior} exclude each other: write one of them")
+                }
+                _ => format!("{argument} is given twice: write it once"),
+            }
+        }
+        ErrorKind::InvalidValue if value.is_empty() => {
+            let write = one_of(error).unwrap_or_else(|| format!("write {argument}"));
+            format!("{} needs a value: {write}", plain(&argument))
+        }
+        ErrorKind::InvalidValue => {
+            let write = one_of(error).unwrap_or_else(|| help.clone());
+            format!("{} {}: {write}", plain(&argument), shown(&value))
+        }
+        ErrorKind::ValueValidation => match error.source() {
+            Some(reason) => format!("{} {}: {reason}", plain(&argument), shown(&value)),
+            None => format!(
+                "{} {} cannot be used ({help})",
+                plain(&argument),
+                shown(&value)
+            ),
+        },
+        ErrorKind::TooManyValues => format!("{} takes no value", plain(&argument)),
+        _ => first_line(error),
+    };
+    Failure::usage(line)
+}
+
+/// The name of a command.
+pub(crate) fn is_command(name: &str) -> bool {
+    super::Cli::command()
+        .get_subcommands()
+        .any(|command| command.get_name() == name)
+}
+
+fn unknown_argument(
+    error: &clap::Error,
+    argument: &str,
+    command: Option<&str>,
+    help: &str,
+) -> String {
+    if !argument.starts_with('-') {
+        return format!("{}: one argument too many ({help})", shown(argument));
+    }
+    if let Some(owner) = owner_of(argument) {
+        let here = command.map_or_else(String::new, |command| format!(", not of {command}"));
+        return format!("{argument} is an option of {owner}{here} ({help})");
+    }
+    let suggested = strings(error, ContextKind::SuggestedArg)
+        .into_iter()
+        .map(|name| plain(&name));
+    match suggested
+        .into_iter()
+        .find(|name| looks_like(argument, name))
+    {
+        Some(name) => format!("{argument}: did you mean {name}?"),
+        None => format!("{argument}: no such option ({help})"),
+    }
+}
+
+/// The command that has this very option.
+fn owner_of(argument: &str) -> Option<String> {
+    let long = argument.strip_prefix("--")?;
+    let cli = super::Cli::command();
+    let has = |command: &clap::Command| {
+        command
+            .get_arguments()
+            .any(|arg| arg.get_long() == Some(long) && !arg.is_hide_set())
+    };
+    cli.get_subcommands()
+        .find(|command| has(command))
+        .map(|command| command.get_name().to_owned())
+}
+
+/// Near enough to be a slip of the fingers: clap also suggests what merely shares letters.
+fn looks_like(typed: &str, name: &str) -> bool {
+    name.starts_with(typed) || distance(typed, name) <= 1 + name.len() / 6
+}
+
+/// Edits from one to the other: insert, delete, replace, swap two neighbours.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX / 2);
+    for (i, x) in a.iter().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let mut best = (at(&row, j + 1) + 1)
+                .min(at(&next, j) + 1)
+                .min(at(&row, j) + usize::from(x != y));
+            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
+            if swapped {
+                best = best.min(at(&before, j - 1) + 1);
+            }
+            next.push(best);
+        }
+        before = std::mem::replace(&mut row, next);
+    }
+    at(&row, b.len())
+}
+
+/// `write a, b or c`, where an option has a list.
+fn one_of(error: &clap::Error) -> Option<String> {
+    let values = strings(error, ContextKind::ValidValue);
+    match values.split_last()? {
+        (last, []) => Some(format!("write {last}")),
+        (last, others) => Some(format!("write {} or {last}", others.join(", "))),
+    }
+}
+
+/// `--dscp <NAME|0-63>` is `--dscp`, `<FAR[:PORT]>` is `FAR[:PORT]`.
+fn plain(argument: &str) -> String {
+    let name = if argument.starts_with('-') {
+        argument.split([' ', '=']).next().unwrap_or(argument)
+    } else {
+        argument.split(' ').next().unwrap_or(argument)
+    };
+    name.trim_start_matches(['<', '['])
+        .trim_end_matches('>')
+        .trim_end_matches("...")
+        .to_owned()
+}
+
+/// A value as it was typed, quoted where it would not be seen.
+fn shown(value: &str) -> String {
+    if value.is_empty() || value.contains(char::is_whitespace) {
+        format!("{value:?}")
+    } else {
+        value.to_owned()
+    }
+}
+
+fn strings(error: &clap::Error, kind: ContextKind) -> Vec<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => vec![text.clone()],
+        Some(ContextValue::Strings(texts)) => texts.clone(),
+        Some(ContextValue::StyledStr(text)) => vec![text.to_string()],
+        _ => Vec::new(),
+    }
+}
+
+fn first_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let line = text
+        .lines()
+        .next()
+        .unwrap_or("cannot read the command line");
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! What is typed wrong, and the one line that answers it.
+
+use std::fmt::Write as _;
+
+use clap::Parser as _;
+
+use super::*;
+use crate::args::Cli;
+
+fn answer(line: &str) -> String {
+    let words = std::iter::once("twinpath").chain(line.split(' ').filter(|word| !word.is_empty()));
+    match Cli::try_parse_from(words.map(|word| word.replace('_', " ").replace("''", ""))) {
+        Ok(cli) => panic!("{line} was understood as {cli:?}"),
+        Err(error) => failure(
+            &error,
+            line.split(' ').next().filter(|word| is_command(word)),
+        )
+        .to_string(),
+    }
+}
+
+#[test]
+fn bad_usage_is_answered_in_one_line() {
+    let mut table = String::new();
+    for line in [
+        "",
+        "sendr",
+        "frobnicate",
+        "--frobnicate",
+        "sender",
+        "sender ::1 --dcsp ef",
+        "sender ::1 --frobnicate",
+        "sender ::1 -x",
+        "sender ::1 127.0.0.1 extra",
+        "sender ::1 --dscp",
+        "sender ::1 --output",
+        "sender ::1 --output yaml",
+        "sender ::1 --output=",
+        "sender ::1 --output jsno",
+        "sender ::1 --dscp 64",
+        "sender ::1 --dscp ef --tos 184",
+        "sender ::1 --tos ef",
+        "sender ::1 --count 5 --duration 5",
+        "sender ::1 --count 0",
+        "sender ::1 --count 5 --count 6",
+        "sender ::1 --interval 0",
+        "sender ::1 --interval fast",
+        "sender ::1 --interval ''",
+        "sender ::1 --interval 5_6",
+        "sender ::1 --timeout 5x",
+        "sender ::1 --padding -2",
+        "sender ::1 --ports 5-1",
+        "sender ::1 --ttl 0",
+        "sender ::1 --ssid 0",
+        "sender ::1 --label site",
+        "sender ::1 --json --output csv",
+        "sender ::1 -q -v",
+        "sender ::1 -4 -6",
+        "sender ::1 --stamp=yes",
+        "sender ::1 --max-burst 0",
+        "sender [::1 -c 1",
+        "sender 20001",
+        "sender 192.0.2.300",
+        "responder ::1 --threads 0",
+        "responder --max-rate 0",
+        "responder --allow 10/8",
+        "responder --protocol owamp",
+        "responder --padding -1",
+        "responder --count 5",
+        "responder --alow ::1",
+        "sender ::1 --intreval 5",
+        "sender ::1 --do-not-frag",
+        "sender ::1 --allow ::1",
+        "responder a b",
+        "dscptable ef",
+        "selftest --interval 1d",
+    ] {
+        let answer = answer(line);
+        assert_eq!(answer.lines().count(), 1, "{line}: {answer}");
+        writeln!(table, "twinpath {line}\n    {answer}").unwrap();
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn help_is_a_contract() {
+    let mut cli = Cli::command().term_width(100);
+    cli.build();
+    let mut names: Vec<String> = cli
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    names.sort();
+    insta::assert_snapshot!("help", cli.render_help().to_string());
+    for name in names {
+        let command = cli.find_subcommand_mut(&name).unwrap();
+        insta::assert_snapshot!(format!("help_{name}"), command.render_help().to_string());
+    }
+}

@@ -1,0 +1,193 @@
+//! `twinpath selftest`: what this host can do, then both ends over loopback in one process.
+
+use std::io::{self, BufWriter, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::thread;
+use std::time::Duration;
+
+use tracing::Level;
+use twinpath_proto::reflector::Speaks;
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
+use twinpath_runtime::host::{self, HostSurvey};
+use twinpath_runtime::{
+    Note, PortChoice, ResponderPlan, SenderPlan, SessionReport, StampChoice, responder, sender,
+};
+use twinpath_wire::{Dscp, SenderOpen};
+
+use super::unwritten;
+use crate::args::SelftestArgs;
+use crate::failure::{Exit, Failure};
+use crate::logs;
+use crate::output::json::{self, Document};
+use crate::output::style::Style;
+use crate::output::{Meta, complain, survey, text, units};
+use crate::plan;
+use crate::signals::Signals;
+
+const GLANCE: Duration = Duration::from_millis(20);
+const PADDING: usize = 27;
+
+pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
+    logs::start(&args.log, Level::WARN)?;
+    let signals = Signals::listen()?;
+    let survey = host::survey()?;
+    let stdout = io::stdout();
+    let style = Style::of(&stdout);
+    let mut out = BufWriter::new(stdout.lock());
+    if !args.json
+        && let Err(error) = survey::text(&survey, &mut out)
+    {
+        return unwritten(&error);
+    }
+    let mut reports = Vec::new();
+    for address in [
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+    ] {
+        if signals.told_to_stop() {
+            break;
+        }
+        match session(address, args, &signals) {
+            Ok(report) => reports.push(report),
+            // One family is enough to be healthy: many hosts have no IPv6.
+            Err(failure) if address.is_ipv6() && !reports.is_empty() => {
+                if !args.log.quiet {
+                    complain(&format!("no session over IPv6: {failure}"));
+                }
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    match write(&survey, &reports, args.json, style, &mut out) {
+        Ok(()) => verdict(&reports),
+        Err(error) => unwritten(&error),
+    }
+}
+
+fn session(
+    address: IpAddr,
+    args: &SelftestArgs,
+    signals: &Signals,
+) -> Result<SessionReport, Failure> {
+    let reflector = responder::start(&responder_plan(address, args))?;
+    let far = reflector.listening().first().copied();
+    let far = far.ok_or_else(|| Failure::could_not(format!("cannot listen on {address}")))?;
+    let run = sender::start(sender_plan(far, args))?;
+    while !run.is_finished() {
+        if signals.told_to_stop() {
+            run.stop();
+        }
+        thread::sleep(GLANCE);
+    }
+    let mut report = run.join()?;
+    let advance = reflector.join()?.t3_advance_ns;
+    one_clock(&mut report, advance);
+    Ok(report)
+}
+
+/// Both ends read one clock: synchronised or not, it cannot disagree with itself. What makes a
+/// delay negative here is T3's advance, by a median that a single packet may undercut.
+fn one_clock(report: &mut SessionReport, advance: Option<u64>) {
+    report
+        .notes
+        .retain(|note| note.key != "clocks-not-synchronized");
+    let negative = report
+        .figures
+        .backward
+        .is_some_and(|delay| delay.min_ns < 0);
+    if let Some(ns) = advance.filter(|_| negative) {
+        let advance = units::span(ns);
+        report.notes.push(Note {
+            key: "t3-advanced",
+            line: format!(
+                "T3 is advanced by {advance}, the median way to the wire: over loopback a packet \
+                 may take less, so a delay may be negative"
+            ),
+            warning: false,
+        });
+    }
+}
+
+fn write(
+    survey: &HostSurvey,
+    reports: &[SessionReport],
+    json: bool,
+    style: Style,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let meta = Meta::here(&[]);
+    if json {
+        return json::write(&Document::new(&meta, reports).with_survey(survey), out);
+    }
+    for report in reports {
+        writeln!(out)?;
+        text::write(report, &meta, style, out)?;
+    }
+    out.flush()
+}
+
+/// Healthy: something was measured, and loopback lost nothing.
+fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
+    let sent: u64 = reports.iter().map(|report| report.tally.sent).sum();
+    let lost: u64 = reports.iter().map(|report| report.tally.lost).sum();
+    if sent == 0 {
+        return Err(Failure::could_not("stopped before anything was measured"));
+    }
+    if lost > 0 {
+        let line =
+            format!("{lost} of {sent} packets were lost over loopback, which should lose none");
+        return Err(Failure::could_not(line)
+            .with_remedy(Some("see this host's packet filter and its load")));
+    }
+    Ok(Exit::Done)
+}
+
+fn responder_plan(address: IpAddr, args: &SelftestArgs) -> ResponderPlan {
+    ResponderPlan {
+        near: vec![SocketAddr::new(address, 0)],
+        tolerate_missing_family: false,
+        speaks: Speaks::Auto,
+        stateful: true,
+        max_sessions: 16,
+        idle: Duration::from_mins(15),
+        padding: None,
+        allow_larger_replies: false,
+        allow: Vec::new(),
+        max_rate_pps: None,
+        dscp: None,
+        ttl: 255,
+        dont_fragment: false,
+        interface: None,
+        threads: 1,
+        stamps: StampChoice::Auto,
+        strict: false,
+        raw_t3: false,
+        portable: args.portable,
+    }
+}
+
+fn sender_plan(far: SocketAddr, args: &SelftestArgs) -> SenderPlan {
+    SenderPlan {
+        far,
+        near: Some(far.ip()),
+        port: PortChoice::Exact(0),
+        protocol: Protocol::TwampLight,
+        limit: Limit::Count(args.count.0),
+        interval: args.interval.0,
+        timeout: Duration::from_secs(2),
+        payload: PayloadSize::Fixed(SenderOpen::OCTETS + PADDING),
+        padding: 27,
+        fill: Fill::Zero,
+        tos: Dscp::BE.tos(),
+        ttl: 255,
+        dont_fragment: false,
+        interface: None,
+        start_delay: Duration::ZERO,
+        stamps: StampChoice::Auto,
+        spin: false,
+        max_burst: 10,
+        portable: args.portable,
+        records: false,
+        seed: plan::seed(),
+    }
+}

@@ -1,0 +1,116 @@
+//! How a run fails: one line, what to do about it, and the exit status.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use twinpath_runtime::{RunError, StartError};
+
+/// The exit status of the program; scripts depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Measured, or did what was asked.
+    Done,
+    /// Could not measure.
+    CouldNot,
+    /// Bad usage.
+    Usage,
+    /// Measured, and every packet was lost.
+    AllLost,
+}
+
+impl Exit {
+    /// The number.
+    pub(crate) const fn status(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::CouldNot => 1,
+            Self::Usage => 2,
+            Self::AllLost => 3,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.status())
+    }
+}
+
+/// Why there is no result, for a person and for a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// What happened, in one line without a full stop.
+    pub(crate) line: String,
+    /// What the reader can do, in one clause.
+    pub(crate) remedy: Option<String>,
+    /// With what the program ends.
+    pub(crate) exit: Exit,
+}
+
+impl Failure {
+    /// The command line cannot be meant like this.
+    pub(crate) fn usage(line: impl Into<String>) -> Self {
+        Self {
+            line: line.into(),
+            remedy: None,
+            exit: Exit::Usage,
+        }
+    }
+
+    /// It was meant well and could not be done.
+    pub(crate) fn could_not(line: impl Into<String>) -> Self {
+        Self {
+            line: line.into(),
+            remedy: None,
+            exit: Exit::CouldNot,
+        }
+    }
+
+    /// With what to do about it.
+    pub(crate) fn with_remedy(mut self, remedy: Option<impl Into<String>>) -> Self {
+        self.remedy = remedy.map(Into::into);
+        self
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::could_not(error.to_string()).with_remedy(error.remedy())
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        Self::could_not(error.to_string()).with_remedy(error.remedy())
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A name from outside may hold anything: what is printed stays one line of plain characters.
+        let mut text = self.line.clone();
+        if let Some(remedy) = &self.remedy {
+            text.push_str("; ");
+            text.push_str(remedy);
+        }
+        for c in text.chars() {
+            if c.is_control() {
+                write!(f, "{}", c.escape_default())?;
+            } else {
+                write!(f, "{c}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_one_line_whatever_it_quotes() {
+        let failure = Failure::could_not("no host \"a\nb\u{1b}[31m\"").with_remedy(Some("try c"));
+        assert_eq!(failure.to_string(), "no host \"a\\nb\\u{1b}[31m\"; try c");
+    }
+}

@@ -1,0 +1,70 @@
+//! Where log lines go: stderr, or a file. Never stdout, which is for results.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::sync::Mutex;
+
+use tracing::Level;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+
+use crate::args::LogOptions;
+use crate::failure::Failure;
+use crate::output::style::Style;
+
+/// Starts logging. `usual`: the level without `-q` and `-d`.
+///
+/// # Errors
+/// The log file cannot be opened.
+pub(crate) fn start(options: &LogOptions, usual: Level) -> Result<(), Failure> {
+    let level = match (options.quiet, options.debug) {
+        (true, _) => Level::ERROR,
+        (_, true) => Level::DEBUG,
+        _ => usual,
+    };
+    let lines = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false);
+    // A second subscriber could only come from a second call: there is one.
+    let _ = match &options.logfile {
+        None => {
+            let colour = Style::of(&io::stderr()).colour();
+            tracing::subscriber::set_global_default(
+                lines
+                    .without_time()
+                    .with_ansi(colour)
+                    .with_writer(io::stderr)
+                    .finish(),
+            )
+        }
+        Some(path) => {
+            let file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .map_err(|error| {
+                    Failure::could_not(format!(
+                        "cannot write the log file {}: {error}",
+                        path.display()
+                    ))
+                })?;
+            tracing::subscriber::set_global_default(
+                lines
+                    .with_timer(Utc)
+                    .with_ansi(false)
+                    .with_writer(Mutex::new(file))
+                    .finish(),
+            )
+        }
+    };
+    Ok(())
+}
+
+/// RFC 3339 in UTC.
+struct Utc;
+
+impl FormatTime for Utc {
+    fn format_time(&self, out: &mut Writer<'_>) -> std::fmt::Result {
+        write!(out, "{:.3}", jiff::Timestamp::now())
+    }
+}

@@ -1,0 +1,102 @@
+//! DSCP names, values and ToS octets, so that nobody has to shift bits by hand.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use twinpath_wire::Dscp;
+
+#[derive(Serialize)]
+struct Document {
+    schema: &'static str,
+    dscp: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: &'static str,
+    dscp: u8,
+    tos: u8,
+    tos_hex: String,
+    tos_binary: String,
+}
+
+/// Every name, by value; names of one value stand together.
+fn rows() -> Vec<Row> {
+    let class_selectors = ["cs6", "cs7"].map(|name| name.parse().map(|dscp| (name, dscp)));
+    let mut names: Vec<(&'static str, Dscp)> = Dscp::NAMES
+        .into_iter()
+        .chain(class_selectors.into_iter().flatten())
+        .collect();
+    names.sort_by_key(|(_, dscp)| *dscp);
+    let row = |(name, dscp): (&'static str, Dscp)| {
+        let tos = dscp.tos().0;
+        Row {
+            name,
+            dscp: dscp.value(),
+            tos,
+            tos_hex: format!("0x{tos:02x}"),
+            tos_binary: format!("{tos:08b}"),
+        }
+    };
+    names.into_iter().map(row).collect()
+}
+
+/// For people.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn text(out: &mut impl Write) -> io::Result<()> {
+    let line = "-".repeat(48);
+    writeln!(
+        out,
+        "Name   DSCP   ToS binary   ToS hex   ToS decimal\n{line}"
+    )?;
+    for row in rows() {
+        writeln!(
+            out,
+            "{:<6} {:>4}   {:>10}   {:>7}   {:>11}",
+            row.name, row.dscp, row.tos_binary, row.tos_hex, row.tos
+        )?;
+    }
+    out.flush()
+}
+
+/// For machines.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn json(out: &mut impl Write) -> io::Result<()> {
+    super::json::write(
+        &Document {
+            schema: "twinpath-dscptable-1",
+            dscp: rows(),
+        },
+        out,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_every_name_by_value() {
+        let mut out = Vec::new();
+        text(&mut out).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn the_document_has_the_same_rows() {
+        let mut out = Vec::new();
+        json(&mut out).unwrap();
+        let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let rows = document["dscp"].as_array().unwrap();
+        assert_eq!(rows.len(), 26);
+        let ef = rows.iter().find(|row| row["name"] == "ef").unwrap();
+        assert_eq!(ef["dscp"], 46);
+        assert_eq!(ef["tos"], 184);
+        assert_eq!(ef["tos_hex"], "0xb8");
+        assert_eq!(ef["tos_binary"], "10111000");
+    }
+}

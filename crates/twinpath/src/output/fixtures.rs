@@ -1,0 +1,300 @@
+//! Reports made by hand, for snapshots.
+
+use std::time::Duration;
+
+use twinpath_metrics::{DelayFigures, Figures, RungCounts};
+use twinpath_proto::sender::{OddReplies, Protocol, SenderTally};
+use twinpath_runtime::{ClockState, IcmpCount, Note, SessionReport, StampReport};
+use twinpath_wire::{Delta, Dscp, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
+
+use super::Meta;
+use crate::args::Label;
+
+/// 2026-11-23T16:00:00.25Z
+const STARTED: i64 = 1_795_449_600_250_000_000;
+
+pub(crate) fn meta() -> Meta {
+    let label = Label {
+        key: "site".into(),
+        value: "lab \"1\"".into(),
+    };
+    Meta {
+        host: Some("probe7".into()),
+        labels: vec![label],
+    }
+}
+
+/// One of each fate.
+pub(crate) fn samples() -> Vec<Sample> {
+    let stamp = |ns: i64| Stamp {
+        at: Wall::from_unix_ns(STARTED + ns),
+        rung: Rung::Kernel,
+    };
+    let received = Sample {
+        seq: 12,
+        fate: Fate::Received,
+        t1: stamp(0),
+        t2: Some(Wall::from_unix_ns(STARTED + 610_000)),
+        t3: Some(Wall::from_unix_ns(STARTED + 620_000)),
+        t4: Some(stamp(1_214_000)),
+        reflector_seq: Some(11),
+        ttl_forward: Some(60),
+        ttl_backward: Some(61),
+        tos_backward: Some(Tos(0)),
+        departure: Delta::from_ns(9_000),
+        excluded: None,
+    };
+    let lost = Sample {
+        seq: 13,
+        fate: Fate::Lost,
+        t2: None,
+        t3: None,
+        t4: None,
+        reflector_seq: None,
+        ttl_forward: None,
+        ttl_backward: None,
+        tos_backward: None,
+        ..received
+    };
+    let late = Sample {
+        seq: 14,
+        fate: Fate::Late,
+        t4: Some(stamp(2_100_000_000)),
+        ..received
+    };
+    let duplicate = Sample {
+        fate: Fate::Duplicate,
+        reflector_seq: Some(12),
+        ..received
+    };
+    let disagreeing = Sample {
+        seq: 15,
+        t2: Some(Wall::from_unix_ns(STARTED - 3_600_000_000_000)),
+        t3: Some(Wall::from_unix_ns(STARTED - 3_599_999_990_000)),
+        ttl_forward: None,
+        ..received
+    };
+    let stepped = Sample {
+        seq: 16,
+        excluded: Some(Exclusion::ClockStep),
+        ..received
+    };
+    vec![received, lost, late, duplicate, disagreeing, stepped]
+}
+
+fn delay(min_ns: i64, count: u64) -> DelayFigures {
+    DelayFigures {
+        count,
+        min_ns,
+        max_ns: min_ns + 283_000,
+        mean_ns: min_ns + 90_400,
+        median_ns: min_ns + 88_000,
+        stddev_ns: 41_200,
+        p90_ns: min_ns + 150_000,
+        p95_ns: min_ns + 171_000,
+        p99_ns: min_ns + 240_000,
+        p999_ns: min_ns + 283_000,
+        jitter_ns: Some(31_400),
+        pdv_p99_ns: Some(240_000),
+        ipdv_mean_abs_ns: Some(36_700),
+        reference_ns: Some(min_ns + 80_000),
+        bins_per_octave: 512,
+    }
+}
+
+/// A hundred packets, all back, clocks synchronised.
+pub(crate) fn quiet_path() -> SessionReport {
+    let counts = RungCounts {
+        kernel: 100,
+        ..RungCounts::default()
+    };
+    let clock = ClockState {
+        synchronized: true,
+        error_ns: Some(1_250_000),
+    };
+    SessionReport {
+        protocol: Protocol::TwampLight,
+        sender: "192.0.2.1:20000".parse().unwrap(),
+        reflector: "192.0.2.2:20001".parse().unwrap(),
+        started: Wall::from_unix_ns(STARTED),
+        duration: Duration::from_millis(9_902),
+        interval: Duration::from_millis(100),
+        achieved_pps: Some(10.0),
+        tos: Dscp::EF.tos(),
+        ttl: 255,
+        padding: 27,
+        stamps: StampReport {
+            transmit: Some(Rung::Kernel),
+            receive: Some(Rung::Kernel),
+            fallback_transmit: 0,
+            fallback_receive: 0,
+            clock,
+            far_clock: Some(clock),
+        },
+        tally: SenderTally {
+            asked: Some(100),
+            sent: 100,
+            received: 100,
+            largest_burst: 1,
+            ..SenderTally::default()
+        },
+        figures: Figures {
+            received: 100,
+            lost: 0,
+            late: 0,
+            duplicates: 0,
+            reordered: 0,
+            lost_forward: Some(0),
+            lost_backward: Some(0),
+            lost_unattributed: Some(0),
+            direction_uncertain: false,
+            excluded_clock_step: 0,
+            excluded_implausible: 0,
+            round_trip: Some(delay(1_204_000, 100)),
+            forward: Some(delay(610_000, 100)),
+            backward: Some(delay(594_000, 100)),
+            residence: Some(delay(9_800, 100)),
+            departure: Some(delay(3_100, 100)),
+            ttl_forward: Some((60, 60)),
+            ttl_backward: Some((60, 61)),
+            dscp_backward: vec![(Dscp::EF, 100)],
+            congestion_backward: 0,
+            stamps_transmit: counts,
+            stamps_receive: counts,
+            residence_never_measured: false,
+            numbers_equal: true,
+            reflector_restarts: 0,
+        },
+        receive_drops: 0,
+        icmp: Vec::new(),
+        records_dropped: 0,
+        notes: Vec::new(),
+    }
+}
+
+/// STAMP under load: a little of everything.
+pub(crate) fn loss() -> SessionReport {
+    let mut report = quiet_path();
+    report.protocol = Protocol::Stamp { ssid: 7 };
+    report.sender = "[2001:db8::1]:20000".parse().unwrap();
+    report.reflector = "[2001:db8::2]:862".parse().unwrap();
+    report.interval = Duration::from_micros(500);
+    report.duration = Duration::from_millis(62_500);
+    report.achieved_pps = Some(1_600.5);
+    report.padding = -1;
+    report.stamps.fallback_transmit = 12;
+    report.stamps.far_clock = Some(ClockState {
+        synchronized: false,
+        error_ns: None,
+    });
+    report.tally = SenderTally {
+        asked: None,
+        sent: 100_000,
+        received: 99_993,
+        lost: 7,
+        late: 2,
+        duplicates: 3,
+        send_errors: 4,
+        slots_skipped: 20_000,
+        largest_burst: 10,
+        clock_steps: 1,
+        odd: OddReplies {
+            short_replies: 99_996,
+            ssid_missing: 99_996,
+            ..OddReplies::default()
+        },
+        ..SenderTally::default()
+    };
+    let figures = &mut report.figures;
+    figures.received = 99_993;
+    figures.lost = 7;
+    figures.late = 2;
+    figures.duplicates = 3;
+    figures.reordered = 5;
+    figures.lost_forward = Some(4);
+    figures.lost_backward = Some(2);
+    figures.lost_unattributed = Some(1);
+    figures.direction_uncertain = true;
+    figures.excluded_clock_step = 8;
+    figures.excluded_implausible = 1;
+    figures.round_trip = Some(delay(204_000, 99_984));
+    figures.forward = Some(delay(110_000, 99_984));
+    figures.backward = Some(delay(94_000, 99_984));
+    figures.residence_never_measured = true;
+    figures.numbers_equal = false;
+    figures.dscp_backward = vec![(Dscp::BE, 99_000), (Dscp::EF, 993)];
+    figures.congestion_backward = 11;
+    report.records_dropped = 6;
+    report.notes = vec![
+        Note {
+            key: "clock-stepped",
+            line: "the local clock stepped once: 8 packets are left out of the delays".into(),
+            warning: true,
+        },
+        Note {
+            key: "t3-advanced",
+            line: "T3 is advanced by the reflector".into(),
+            warning: false,
+        },
+    ];
+    report
+}
+
+/// Nothing listens there.
+pub(crate) fn nothing_came_back() -> SessionReport {
+    let mut report = quiet_path();
+    report.tally = SenderTally {
+        asked: Some(100),
+        sent: 100,
+        lost: 100,
+        largest_burst: 1,
+        ..SenderTally::default()
+    };
+    let figures = &mut report.figures;
+    figures.received = 0;
+    figures.lost = 100;
+    figures.lost_forward = None;
+    figures.lost_backward = None;
+    figures.lost_unattributed = None;
+    figures.round_trip = None;
+    figures.forward = None;
+    figures.backward = None;
+    figures.residence = None;
+    figures.ttl_forward = None;
+    figures.ttl_backward = None;
+    figures.dscp_backward = Vec::new();
+    figures.stamps_receive = RungCounts::default();
+    figures.numbers_equal = false;
+    report.stamps.receive = None;
+    report.stamps.far_clock = None;
+    let from = Some("192.0.2.2".parse().unwrap());
+    report.icmp = vec![IcmpCount {
+        what: "port unreachable".into(),
+        from,
+        count: 100,
+    }];
+    report.notes = vec![Note {
+        key: "nothing-came-back",
+        line: "nothing listens on 192.0.2.2:20001; the well-known ports are 862 and 20001".into(),
+        warning: true,
+    }];
+    report
+}
+
+/// One-way delays an hour apart from each other.
+pub(crate) fn clocks_disagree() -> SessionReport {
+    let mut report = quiet_path();
+    report.stamps.clock = ClockState {
+        synchronized: false,
+        error_ns: None,
+    };
+    report.figures.forward = Some(delay(-3_600_000_000_000 + 610_000, 100));
+    report.figures.backward = Some(delay(3_600_000_000_000 + 594_000, 100));
+    report.notes = vec![Note {
+        key: "negative-delay",
+        line: "outbound delays are negative: the clocks disagree, one-way figures mean little"
+            .into(),
+        warning: true,
+    }];
+    report
+}

@@ -1,0 +1,81 @@
+//! What a run prints: a file for each form. Results go to stdout, all else to stderr.
+
+pub(crate) mod dscptable;
+#[cfg(test)]
+mod fixtures;
+pub(crate) mod json;
+pub(crate) mod lines;
+pub(crate) mod packets;
+pub(crate) mod progress;
+pub(crate) mod responder;
+pub(crate) mod style;
+pub(crate) mod survey;
+pub(crate) mod text;
+pub(crate) mod units;
+
+use std::io::{self, Write as _};
+
+use twinpath_runtime::SessionReport;
+use twinpath_wire::{Sample, Wall};
+
+use crate::args::Label;
+
+/// Where a run's result goes, in one form.
+pub(crate) trait Sink {
+    /// A packet's end, as it is known. Only for those who asked for records.
+    ///
+    /// # Errors
+    /// Those of the stream; a closed pipe is `BrokenPipe`.
+    fn sample(&mut self, sample: &Sample) -> io::Result<()>;
+
+    /// All that was written so far can be read.
+    ///
+    /// # Errors
+    /// As [`Sink::sample`].
+    fn flush(&mut self) -> io::Result<()>;
+
+    /// The result, once, last.
+    ///
+    /// # Errors
+    /// As [`Sink::sample`].
+    fn report(&mut self, reports: &[SessionReport]) -> io::Result<()>;
+}
+
+/// What every output carries beside figures.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Meta {
+    /// This host's name; `None` where the system does not tell.
+    pub(crate) host: Option<String>,
+    /// The user's remarks.
+    pub(crate) labels: Vec<Label>,
+}
+
+impl Meta {
+    /// Of this host.
+    pub(crate) fn here(labels: &[Label]) -> Self {
+        Self {
+            host: host_name(),
+            labels: labels.to_vec(),
+        }
+    }
+}
+
+fn host_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("HOSTNAME").ok())?;
+    let name = name.trim();
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// One line on stderr. Where that is closed too, nobody is there to be told.
+pub(crate) fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// RFC 3339, UTC, to the microsecond at most.
+pub(crate) fn rfc3339(at: Wall) -> String {
+    match jiff::Timestamp::from_nanosecond(i128::from(at.unix_ns()) / 1_000 * 1_000) {
+        Ok(timestamp) => timestamp.to_string(),
+        Err(_) => format!("{} ns", at.unix_ns()),
+    }
+}

@@ -1,0 +1,206 @@
+//! A record for each packet, for machines: `jsonl` and `csv` share their columns.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use twinpath_runtime::SessionReport;
+use twinpath_wire::{Delta, Exclusion, Sample, Wall};
+
+use super::json::Document;
+use super::{Meta, Sink};
+
+/// The columns, in the contract's order.
+#[derive(Serialize)]
+struct Record {
+    seq: u64,
+    t1_ns: i64,
+    t2_ns: Option<i64>,
+    t3_ns: Option<i64>,
+    t4_ns: Option<i64>,
+    round_trip_ns: Option<i64>,
+    forward_ns: Option<i64>,
+    backward_ns: Option<i64>,
+    reflector_seq: Option<u32>,
+    ttl_forward: Option<u8>,
+    ttl_backward: Option<u8>,
+    fate: &'static str,
+}
+
+/// Their names, for the first line of a table without rows too.
+const COLUMNS: [&str; 12] = [
+    "seq",
+    "t1_ns",
+    "t2_ns",
+    "t3_ns",
+    "t4_ns",
+    "round_trip_ns",
+    "forward_ns",
+    "backward_ns",
+    "reflector_seq",
+    "ttl_forward",
+    "ttl_backward",
+    "fate",
+];
+
+impl From<&Sample> for Record {
+    fn from(sample: &Sample) -> Self {
+        Self {
+            seq: sample.seq,
+            t1_ns: sample.t1.at.unix_ns(),
+            t2_ns: sample.t2.map(Wall::unix_ns),
+            t3_ns: sample.t3.map(Wall::unix_ns),
+            t4_ns: sample.t4.map(|t4| t4.at.unix_ns()),
+            round_trip_ns: sample.round_trip().map(Delta::ns),
+            forward_ns: sample.forward().map(Delta::ns),
+            backward_ns: sample.backward().map(Delta::ns),
+            reflector_seq: sample.reflector_seq,
+            ttl_forward: sample.ttl_forward,
+            ttl_backward: sample.ttl_backward,
+            fate: sample.fate.name(),
+        }
+    }
+}
+
+/// A JSON line: the columns, and why its times are left out of the delays where they are.
+#[derive(Serialize)]
+struct Line {
+    #[serde(flatten)]
+    record: Record,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    excluded: Option<&'static str>,
+}
+
+/// `--output jsonl`: a line for each packet, the document as the last line.
+pub(crate) struct JsonLines<W> {
+    out: W,
+    meta: Meta,
+}
+
+impl<W: Write> JsonLines<W> {
+    pub(crate) fn new(out: W, meta: Meta) -> Self {
+        Self { out, meta }
+    }
+}
+
+impl<W: Write> Sink for JsonLines<W> {
+    fn sample(&mut self, sample: &Sample) -> io::Result<()> {
+        let excluded = sample.excluded.map(|why| match why {
+            Exclusion::ClockStep => "clock_step",
+            Exclusion::Implausible => "implausible",
+        });
+        serde_json::to_writer(
+            &mut self.out,
+            &Line {
+                record: sample.into(),
+                excluded,
+            },
+        )?;
+        self.out.write_all(b"\n")
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn report(&mut self, reports: &[SessionReport]) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, &Document::new(&self.meta, reports))?;
+        self.out.write_all(b"\n")?;
+        self.out.flush()
+    }
+}
+
+/// `--output csv`: a heading, then a row for each packet.
+pub(crate) struct Csv<W: Write> {
+    out: csv::Writer<W>,
+}
+
+impl<W: Write> Csv<W> {
+    /// Writes the heading.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub(crate) fn new(out: W) -> io::Result<Self> {
+        let mut out = csv::WriterBuilder::new()
+            .has_headers(false)
+            .from_writer(out);
+        out.write_record(COLUMNS).map_err(io_error)?;
+        out.flush()?;
+        Ok(Self { out })
+    }
+}
+
+impl<W: Write> Sink for Csv<W> {
+    fn sample(&mut self, sample: &Sample) -> io::Result<()> {
+        self.out.serialize(Record::from(sample)).map_err(io_error)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn report(&mut self, _: &[SessionReport]) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// What went wrong below, kind and all: a closed pipe must be known as one.
+fn io_error(error: csv::Error) -> io::Error {
+    let text = error.to_string();
+    if let csv::ErrorKind::Io(error) = error.into_kind() {
+        error
+    } else {
+        io::Error::other(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::fixtures;
+
+    #[test]
+    fn json_lines_have_the_contract_s_keys_and_end_with_the_document() {
+        let mut out = Vec::new();
+        let mut sink = JsonLines::new(&mut out, fixtures::meta());
+        for sample in fixtures::samples() {
+            sink.sample(&sample).unwrap();
+        }
+        sink.report(&[fixtures::quiet_path()]).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let (last, lines) = {
+            let mut lines: Vec<&str> = text.lines().collect();
+            (lines.pop().unwrap(), lines)
+        };
+        insta::assert_snapshot!(lines.join("\n"));
+        let document: serde_json::Value = serde_json::from_str(last).unwrap();
+        assert_eq!(document["schema"], "twinpath-report-1");
+        for line in lines {
+            let record: serde_json::Value = serde_json::from_str(line).unwrap();
+            for column in COLUMNS {
+                assert!(record.get(column).is_some(), "{column} in {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn csv_has_a_heading_and_a_row_for_each_packet() {
+        let mut out = Vec::new();
+        let mut sink = Csv::new(&mut out).unwrap();
+        for sample in fixtures::samples() {
+            sink.sample(&sample).unwrap();
+        }
+        sink.report(&[fixtures::quiet_path()]).unwrap();
+        drop(sink);
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn csv_without_a_packet_is_its_heading() {
+        let mut out = Vec::new();
+        Csv::new(&mut out).unwrap().report(&[]).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            format!("{}\n", COLUMNS.join(","))
+        );
+    }
+}

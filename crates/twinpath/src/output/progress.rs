@@ -1,0 +1,106 @@
+//! One line on a terminal that tells how far a run is, and is gone when the report comes.
+
+use std::io::{self, IsTerminal, Write};
+
+use twinpath_runtime::Progress;
+
+use super::style::is_dumb;
+use super::units;
+
+/// Whoever shows the line.
+pub(crate) struct ProgressLine<W> {
+    out: Option<W>,
+    shown: bool,
+}
+
+impl ProgressLine<io::Stderr> {
+    /// On stderr, if that is a terminal that understands it and nothing else is written there.
+    /// `busy`: something else writes lines to the same terminal.
+    pub(crate) fn on_stderr(busy: bool) -> Self {
+        let stderr = io::stderr();
+        let fits = stderr.is_terminal() && !is_dumb() && !busy;
+        Self::new(fits.then_some(stderr))
+    }
+}
+
+impl<W: Write> ProgressLine<W> {
+    fn new(out: Option<W>) -> Self {
+        Self { out, shown: false }
+    }
+
+    /// Shows where the run is. A terminal that cannot be written to is left alone from then on.
+    pub(crate) fn show(&mut self, progress: &Progress) {
+        let text = text(progress);
+        if let Some(out) = &mut self.out {
+            let written = write!(out, "\r{text}\u{1b}[K").and_then(|()| out.flush());
+            self.shown = true;
+            if written.is_err() {
+                self.out = None;
+            }
+        }
+    }
+
+    /// Takes the line away, so that other text can stand there.
+    pub(crate) fn erase(&mut self) {
+        if let Some(out) = &mut self.out
+            && self.shown
+        {
+            let erased = write!(out, "\r\u{1b}[K").and_then(|()| out.flush());
+            self.shown = false;
+            if erased.is_err() {
+                self.out = None;
+            }
+        }
+    }
+}
+
+fn text(progress: &Progress) -> String {
+    let asked = progress
+        .asked
+        .map_or_else(String::new, |asked| format!("/{asked}"));
+    let last = progress.last_round_trip_ns.map_or_else(String::new, |ns| {
+        format!(", last round trip {}", units::delay(ns))
+    });
+    format!(
+        "{}{asked} sent, {} received, {} lost{last}",
+        progress.sent, progress.received, progress.lost
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_is_rewritten_in_place_and_erased_once() {
+        let mut out = Vec::new();
+        let mut line = ProgressLine::new(Some(&mut out));
+        line.erase();
+        line.show(&Progress {
+            asked: Some(100),
+            sent: 1,
+            ..Progress::default()
+        });
+        line.show(&Progress {
+            asked: None,
+            sent: 38,
+            received: 36,
+            lost: 1,
+            last_round_trip_ns: Some(1_204_000),
+        });
+        line.erase();
+        line.erase();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "\r1/100 sent, 0 received, 0 lost\u{1b}[K\
+             \r38 sent, 36 received, 1 lost, last round trip 1.204ms\u{1b}[K\r\u{1b}[K"
+        );
+    }
+
+    #[test]
+    fn without_a_terminal_there_is_none() {
+        let mut line = ProgressLine::<Vec<u8>>::new(None);
+        line.show(&Progress::default());
+        line.erase();
+    }
+}

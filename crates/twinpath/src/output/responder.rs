@@ -1,0 +1,226 @@
+//! What a responder did, when it is told to stop.
+
+use std::io::{self, Write};
+
+use serde::{Serialize, Serializer};
+use twinpath_proto::reflector::ReflectorTally;
+use twinpath_runtime::ResponderReport;
+use twinpath_wire::Rung;
+
+use super::json::nanoseconds;
+use super::text::fact;
+use super::units;
+
+/// For people.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result<()> {
+    let tally = &report.tally;
+    let took = units::took(report.duration);
+    fact(
+        out,
+        "Answered",
+        &format!("{} packets in {took}", tally.reflected),
+    )?;
+    let mut sessions = vec![
+        format!("{} made", tally.sessions_made),
+        format!("{} kept at the end", tally.sessions),
+    ];
+    for (count, what) in [
+        (tally.sessions_expired, "forgotten after idle time"),
+        (tally.sessions_evicted, "forgotten for want of room"),
+        (tally.sessions_restarted, "restarted by their sender"),
+    ] {
+        if count > 0 {
+            sessions.push(format!("{count} {what}"));
+        }
+    }
+    fact(out, "Sessions", &sessions.join(", "))?;
+    if tally.answered_stateless > 0 {
+        let count = tally.answered_stateless;
+        fact(
+            out,
+            "Without state",
+            &format!("{count} packets: all sessions were in use"),
+        )?;
+    }
+    let ignored: Vec<String> = tally
+        .ignored_by_kind()
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| format!("{count} {}", kind.replace('_', " ")))
+        .collect();
+    if !ignored.is_empty() {
+        fact(out, "Ignored", &ignored.join(", "))?;
+    }
+    if tally.error_multiplier_zero > 0 {
+        let count = tally.error_multiplier_zero;
+        fact(
+            out,
+            "Odd requests",
+            &format!("{count} with Error Estimate multiplier 0"),
+        )?;
+    }
+    if report.send_errors > 0 {
+        let count = report.send_errors;
+        fact(
+            out,
+            "Not sent",
+            &format!("{count} replies refused by this host's network"),
+        )?;
+    }
+    if report.receive_drops > 0 {
+        let count = report.receive_drops;
+        fact(
+            out,
+            "Dropped",
+            &format!("{count} packets: they came faster than they were read"),
+        )?;
+    }
+    if let Some(rung) = report.receive_rung {
+        let fallen = match report.fallback_receive {
+            0 => String::new(),
+            count => format!(" ({count} lower)"),
+        };
+        let advance = match report.t3_advance_ns {
+            None => "as read".to_owned(),
+            Some(ns) => format!(
+                "advanced by {}, the measured way to the wire",
+                units::span(ns)
+            ),
+        };
+        fact(
+            out,
+            "Time stamps",
+            &format!("T2 {rung}{fallen}, T3 {advance}"),
+        )?;
+    }
+    out.flush()
+}
+
+/// For machines.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn json(report: &ResponderReport, out: &mut impl Write) -> io::Result<()> {
+    let tally = &report.tally;
+    let document = Document {
+        schema: "twinpath-responder-1",
+        version: env!("CARGO_PKG_VERSION"),
+        host: super::host_name(),
+        listening: report.listening.iter().map(ToString::to_string).collect(),
+        duration_ns: nanoseconds(report.duration),
+        reflected: tally.reflected,
+        send_errors: report.send_errors,
+        receive_drops: report.receive_drops,
+        sessions: Sessions {
+            live: tally.sessions,
+            made: tally.sessions_made,
+            expired: tally.sessions_expired,
+            evicted: tally.sessions_evicted,
+            restarted: tally.sessions_restarted,
+        },
+        answered_stateless: tally.answered_stateless,
+        error_multiplier_zero: tally.error_multiplier_zero,
+        ignored: Ignored(tally),
+        timestamps: TimeStamps {
+            receive: report.receive_rung.map(Rung::name),
+            fallback_receive: report.fallback_receive,
+            t3_advance_ns: report.t3_advance_ns,
+        },
+    };
+    super::json::write(&document, out)
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    version: &'static str,
+    host: Option<String>,
+    listening: Vec<String>,
+    duration_ns: u64,
+    reflected: u64,
+    send_errors: u64,
+    receive_drops: u64,
+    sessions: Sessions,
+    answered_stateless: u64,
+    error_multiplier_zero: u64,
+    ignored: Ignored<'a>,
+    timestamps: TimeStamps,
+}
+
+#[derive(Serialize)]
+struct Sessions {
+    live: u64,
+    made: u64,
+    expired: u64,
+    evicted: u64,
+    restarted: u64,
+}
+
+#[derive(Serialize)]
+struct TimeStamps {
+    receive: Option<&'static str>,
+    fallback_receive: u64,
+    t3_advance_ns: Option<u64>,
+}
+
+/// Every kind, those that did not occur too.
+struct Ignored<'a>(&'a ReflectorTally);
+
+impl Serialize for Ignored<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.ignored_by_kind())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use twinpath_proto::reflector::Ignored as Kind;
+
+    use super::*;
+
+    fn report() -> ResponderReport {
+        let mut tally = ReflectorTally {
+            reflected: 1_000,
+            sessions: 2,
+            sessions_made: 3,
+            sessions_expired: 1,
+            answered_stateless: 4,
+            ..ReflectorTally::default()
+        };
+        tally.ignored[Kind::TooShort.index()] = 5;
+        tally.ignored[Kind::NotAllowed.index()] = 6;
+        ResponderReport {
+            listening: vec!["127.0.0.1:20001".parse().unwrap()],
+            duration: Duration::from_millis(61_250),
+            tally,
+            send_errors: 7,
+            receive_drops: 8,
+            receive_rung: Some(Rung::Kernel),
+            fallback_receive: 1,
+            t3_advance_ns: Some(4_200),
+        }
+    }
+
+    #[test]
+    fn the_last_words_say_what_was_done() {
+        let mut out = Vec::new();
+        text(&report(), &mut out).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn the_document_says_the_same() {
+        let mut out = Vec::new();
+        json(&report(), &mut out).unwrap();
+        let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(document["schema"], "twinpath-responder-1");
+        assert_eq!(document["reflected"], 1_000);
+        assert_eq!(document["ignored"]["not_allowed"], 6);
+        assert_eq!(document["ignored"]["rate_limited"], 0);
+        assert_eq!(document["timestamps"]["t3_advance_ns"], 4_200);
+    }
+}

@@ -1,0 +1,120 @@
+//! What this host can do, as `twinpath selftest` found it out.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use twinpath_runtime::host::HostSurvey;
+use twinpath_wire::Rung;
+
+use super::text::{clock, fact};
+
+/// For people.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn text(survey: &HostSurvey, out: &mut impl Write) -> io::Result<()> {
+    if let Some(system) = &survey.system {
+        fact(out, "Host", system)?;
+    }
+    fact(
+        out,
+        "Time stamps",
+        &format!(
+            "delivered over loopback: transmit {}, receive {}",
+            names(&survey.transmit).join(" "),
+            names(&survey.receive).join(" ")
+        ),
+    )?;
+    fact(out, "Clock", &clock(survey.clock))?;
+    let octets = survey.receive_buffer_octets;
+    fact(
+        out,
+        "Receive buffer",
+        &format!("{} KiB granted of 4096 asked", octets / 1024),
+    )?;
+    for privilege in &survey.privileges {
+        let text = if privilege.held {
+            format!("{} held: {}", privilege.name, privilege.buys)
+        } else {
+            format!(
+                "{} missing; it would buy: {}",
+                privilege.name, privilege.buys
+            )
+        };
+        fact(out, "Privilege", &text)?;
+    }
+    out.flush()
+}
+
+/// For machines.
+#[derive(Serialize)]
+pub(crate) struct Survey {
+    system: Option<String>,
+    transmit: Vec<&'static str>,
+    receive: Vec<&'static str>,
+    clock_synchronized: bool,
+    clock_error_ns: Option<u64>,
+    receive_buffer_octets: usize,
+    privileges: Vec<Privilege>,
+}
+
+#[derive(Serialize)]
+struct Privilege {
+    name: &'static str,
+    held: bool,
+    buys: &'static str,
+}
+
+impl From<&HostSurvey> for Survey {
+    fn from(survey: &HostSurvey) -> Self {
+        Self {
+            system: survey.system.clone(),
+            transmit: names(&survey.transmit),
+            receive: names(&survey.receive),
+            clock_synchronized: survey.clock.synchronized,
+            clock_error_ns: survey.clock.error_ns,
+            receive_buffer_octets: survey.receive_buffer_octets,
+            privileges: survey
+                .privileges
+                .iter()
+                .map(|privilege| Privilege {
+                    name: privilege.name,
+                    held: privilege.held,
+                    buys: privilege.buys,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn names(rungs: &[Rung]) -> Vec<&'static str> {
+    rungs.iter().map(|rung| rung.name()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use twinpath_runtime::ClockState;
+
+    use super::*;
+
+    #[test]
+    fn a_survey_says_what_delivered() {
+        let survey = HostSurvey {
+            system: Some("Linux 6.12.0".into()),
+            transmit: vec![Rung::Kernel, Rung::Queue, Rung::User],
+            receive: vec![Rung::Kernel, Rung::User],
+            clock: ClockState {
+                synchronized: true,
+                error_ns: Some(812_000),
+            },
+            privileges: Vec::new(),
+            receive_buffer_octets: 425_984,
+        };
+        let mut out = Vec::new();
+        text(&survey, &mut out).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+        let json = serde_json::to_value(Survey::from(&survey)).unwrap();
+        assert_eq!(json["transmit"][1], "queue");
+        assert_eq!(json["clock_error_ns"], 812_000);
+    }
+}

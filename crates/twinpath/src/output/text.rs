@@ -1,0 +1,511 @@
+//! The report for people: the table that users of TWAMP tools know, and under it all that says how
+//! far it can be trusted. Times carry their unit in every cell.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use twinpath_metrics::{DelayFigures, Figures};
+use twinpath_proto::sender::Protocol;
+use twinpath_runtime::{ClockState, Note, SessionReport};
+use twinpath_wire::{Sample, Wall};
+
+use super::style::Style;
+use super::units::{self, Unit};
+use super::{Meta, Sink, lines, rfc3339};
+
+/// Columns of the page, at least.
+const WIDTH: usize = 79;
+/// Columns of a row's name.
+const NAME: usize = 17;
+/// Columns of a cell, at least.
+const CELL: usize = 12;
+const SECOND: i64 = 1_000_000_000;
+
+/// `--output text`: a line for each packet where asked for, then the table.
+pub(crate) struct Text<W> {
+    out: W,
+    meta: Meta,
+    style: Style,
+    lines: bool,
+}
+
+impl<W: Write> Text<W> {
+    /// `lines`: one for each packet, too.
+    pub(crate) fn new(out: W, meta: Meta, style: Style, lines: bool) -> Self {
+        Self {
+            out,
+            meta,
+            style,
+            lines,
+        }
+    }
+}
+
+impl<W: Write> Sink for Text<W> {
+    fn sample(&mut self, sample: &Sample) -> io::Result<()> {
+        if self.lines {
+            lines::write(sample, &mut self.out)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn report(&mut self, reports: &[SessionReport]) -> io::Result<()> {
+        for report in reports {
+            write(report, &self.meta, self.style, &mut self.out)?;
+        }
+        self.out.flush()
+    }
+}
+
+/// One session's page.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn write(
+    report: &SessionReport,
+    meta: &Meta,
+    style: Style,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let figures = &report.figures;
+    let unit = table_unit(figures);
+    heading(report, meta, style, out)?;
+    table(report, unit, style, out)?;
+    packets(report, out)?;
+    own_times(figures, out)?;
+    stamps(report, out)?;
+    path(report, out)?;
+    notes(&report.notes, style, out)
+}
+
+/// The warnings of a report alone, for stderr beside a result that is for machines.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn warnings(notes: &[Note], style: Style, out: &mut impl Write) -> io::Result<()> {
+    for note in notes.iter().filter(|note| note.warning) {
+        writeln!(out, "{} {}", style.warning("warning:"), note.line)?;
+    }
+    Ok(())
+}
+
+fn notes(notes: &[Note], style: Style, out: &mut impl Write) -> io::Result<()> {
+    warnings(notes, style, out)?;
+    for note in notes.iter().filter(|note| !note.warning) {
+        writeln!(out, "note: {}", note.line)?;
+    }
+    Ok(())
+}
+
+/// The round trip decides: one-way figures may carry hours of clock offset.
+fn table_unit(figures: &Figures) -> Unit {
+    let deciding = [&figures.round_trip, &figures.forward, &figures.backward];
+    deciding
+        .into_iter()
+        .flatten()
+        .next()
+        .map_or(Unit::Milliseconds, |delay| {
+            Unit::fit(delay.max_ns.unsigned_abs())
+        })
+}
+
+fn heading(
+    report: &SessionReport,
+    meta: &Meta,
+    style: Style,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let protocol = match report.protocol {
+        Protocol::TwampLight => "TWAMP Light".to_owned(),
+        Protocol::Stamp { ssid: 0 } => "STAMP".to_owned(),
+        Protocol::Stamp { ssid } => format!("STAMP (SSID {ssid})"),
+    };
+    let ends = format!("{protocol} from {} to {}", report.sender, report.reflector);
+    writeln!(out, "{}", style.heading(&ends))?;
+    let padding = match report.padding {
+        -1 => "IMIX".to_owned(),
+        octets => format!("padding {octets}"),
+    };
+    writeln!(
+        out,
+        "every {}, {padding}, DSCP {}, TTL {}, started {}",
+        units::asked(report.interval),
+        report.tos.dscp(),
+        report.ttl,
+        rfc3339(Wall::from_unix_ns(
+            report.started.unix_ns() / SECOND * SECOND
+        ))
+    )?;
+    for label in &meta.labels {
+        let value: String = label.value.chars().filter(|c| !c.is_control()).collect();
+        writeln!(out, "{}={value}", label.key)?;
+    }
+    Ok(())
+}
+
+/// Both halves of the table share their columns, which are as wide as the widest cell wants.
+fn table(report: &SessionReport, unit: Unit, style: Style, out: &mut impl Write) -> io::Result<()> {
+    let directions = directions(report, unit);
+    let distribution = distribution(&report.figures, unit);
+    let cells = directions.iter().flat_map(|(_, cells)| cells);
+    let cells = cells.chain(distribution.iter().flat_map(|(_, cells)| cells));
+    let width = cells
+        .map(|cell| cell.chars().count() + 1)
+        .max()
+        .unwrap_or(0)
+        .max(CELL);
+    let rule = |of: &str| of.repeat(WIDTH.max(NAME + 5 * width));
+    writeln!(out, "{}", rule("="))?;
+    let names = ["Min", "Max", "Avg", "Jitter", "Loss"];
+    writeln!(out, "{}", style.heading(&row("Direction", &names, width)))?;
+    writeln!(out, "{}", rule("-"))?;
+    for (name, cells) in directions {
+        writeln!(out, "{}", row(name, &cells, width))?;
+    }
+    if !distribution.is_empty() {
+        writeln!(out, "{}", rule("-"))?;
+        let names = ["Outbound", "Inbound", "Roundtrip"];
+        writeln!(out, "{}", style.heading(&row("", &names, width)))?;
+    }
+    for (name, cells) in distribution {
+        writeln!(out, "{}", row(name, &cells, width))?;
+    }
+    writeln!(out, "{}", rule("="))
+}
+
+fn directions(report: &SessionReport, unit: Unit) -> Vec<(&'static str, Vec<String>)> {
+    let figures = &report.figures;
+    let loss_out = figures
+        .lost_forward
+        .map(|lost| units::percent(lost, report.tally.sent));
+    // Of the packets that reached the far end (RFC 6673 section 7).
+    let loss_in = figures
+        .lost_backward
+        .map(|lost| units::percent(lost, lost + figures.received + figures.late));
+    let loss = Some(units::percent(report.tally.lost, report.tally.sent));
+    let row = |(name, delay, loss): (&'static str, &Option<DelayFigures>, Option<String>)| {
+        let of = |value: fn(&DelayFigures) -> Option<i64>| figure(delay.as_ref(), value, unit);
+        let cells = vec![
+            of(|delay| Some(delay.min_ns)),
+            of(|delay| Some(delay.max_ns)),
+            of(|delay| Some(delay.mean_ns)),
+            of(|delay| delay.jitter_ns.map(signed)),
+            cell(loss),
+        ];
+        (name, cells)
+    };
+    let rows = [
+        ("Outbound", &figures.forward, loss_out),
+        ("Inbound", &figures.backward, loss_in),
+        ("Roundtrip", &figures.round_trip, loss),
+    ];
+    rows.into_iter().map(row).collect()
+}
+
+fn distribution(figures: &Figures, unit: Unit) -> Vec<(&'static str, Vec<String>)> {
+    if figures.round_trip.is_none() {
+        return Vec::new();
+    }
+    let columns = [&figures.forward, &figures.backward, &figures.round_trip];
+    let rows = DISTRIBUTION.into_iter().map(|(name, value)| {
+        let cells = columns
+            .iter()
+            .map(|delay| figure(delay.as_ref(), value, unit));
+        (name, cells.collect())
+    });
+    rows.collect()
+}
+
+fn figure(delay: Option<&DelayFigures>, value: Figure, unit: Unit) -> String {
+    cell(delay.and_then(value).map(|ns| unit.delay(ns)))
+}
+
+type Figure = fn(&DelayFigures) -> Option<i64>;
+
+const DISTRIBUTION: [(&str, Figure); 8] = [
+    ("Median", |delay| Some(delay.median_ns)),
+    ("p90", |delay| enough(delay, 10, delay.p90_ns)),
+    ("p95", |delay| enough(delay, 20, delay.p95_ns)),
+    ("p99", |delay| enough(delay, 100, delay.p99_ns)),
+    ("p99.9", |delay| enough(delay, 1_000, delay.p999_ns)),
+    ("Std deviation", |delay| Some(signed(delay.stddev_ns))),
+    ("PDV p99", |delay| {
+        enough(delay, 100, signed(delay.pdv_p99_ns?))
+    }),
+    ("IPDV mean", |delay| delay.ipdv_mean_abs_ns.map(signed)),
+];
+
+/// A percentile that is not merely the maximum: of so many packets at least.
+fn enough(delay: &DelayFigures, packets: u64, value: i64) -> Option<i64> {
+    (delay.count >= packets).then_some(value)
+}
+
+fn packets(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let (tally, figures) = (&report.tally, &report.figures);
+    let asked = match tally.asked {
+        Some(asked) if asked != tally.sent => format!("{asked} asked, "),
+        _ => String::new(),
+    };
+    let took = units::took(report.duration);
+    fact(
+        out,
+        "Packets",
+        &format!(
+            "{asked}{} sent, {} received, {} lost, in {took}",
+            tally.sent, tally.received, tally.lost
+        ),
+    )?;
+    if tally.lost > 0 && tally.received > 0 {
+        fact(out, "Lost", &lost(figures))?;
+    }
+    fact(
+        out,
+        "Order",
+        &format!(
+            "{} reordered, {} duplicates",
+            figures.reordered, tally.duplicates
+        ),
+    )?;
+    let unsent = [
+        (tally.send_errors, "refused by this host's network"),
+        (tally.slots_skipped, "departures missed and not caught up"),
+        (tally.in_flight, "still under way at the end"),
+    ];
+    list(out, "Not counted", unsent)?;
+    list(
+        out,
+        "Not in delays",
+        [
+            (
+                figures.excluded_clock_step,
+                "touched by a step of the local clock",
+            ),
+            (
+                figures.excluded_implausible,
+                "with impossible times of the reflector",
+            ),
+        ],
+    )?;
+    rate(report, out)?;
+    list(
+        out,
+        "Odd replies",
+        tally.odd.kinds().map(|(kind, count)| (count, kind)),
+    )
+}
+
+fn lost(figures: &Figures) -> String {
+    match (figures.lost_forward, figures.lost_backward) {
+        (Some(forward), Some(backward)) => {
+            let rest = match figures.lost_unattributed {
+                Some(0) | None => String::new(),
+                Some(rest) => format!(", {rest} on an unknown way"),
+            };
+            let doubt = if figures.direction_uncertain {
+                " (uncertain)"
+            } else {
+                ""
+            };
+            format!("{forward} outbound, {backward} inbound{rest}{doubt}")
+        }
+        _ => "direction unknown".to_owned(),
+    }
+}
+
+/// Said only where it is not what was asked and no note says so.
+fn rate(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let asked = 1.0 / report.interval.as_secs_f64();
+    // Of a handful of packets, the lateness of the last one would pass for a rate.
+    let unsaid = report.tally.slots_skipped == 0 && report.tally.sent >= 100;
+    match report.achieved_pps {
+        Some(achieved) if achieved < asked * 0.99 && unsaid => fact(
+            out,
+            "Rate",
+            &format!(
+                "{} packets/s of {} asked",
+                units::rate(achieved),
+                units::rate(asked)
+            ),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// What the two ends added themselves.
+fn own_times(figures: &Figures, out: &mut impl Write) -> io::Result<()> {
+    let residence = &figures.residence;
+    if residence.is_some() && figures.residence_never_measured {
+        fact(out, "Reflector time", "not measured by the reflector")?;
+    } else if let Some(delay) = residence {
+        fact(out, "Reflector time", &own_time(delay))?;
+    }
+    match &figures.departure {
+        Some(delay) => fact(out, "Sender lateness", &own_time(delay)),
+        None => Ok(()),
+    }
+}
+
+fn own_time(delay: &DelayFigures) -> String {
+    let unit = Unit::fit(delay.max_ns.unsigned_abs());
+    let p99 = enough(delay, 100, delay.p99_ns);
+    format!(
+        "min {}, median {}, p99 {}, max {}",
+        unit.delay(delay.min_ns),
+        unit.delay(delay.median_ns),
+        cell(p99.map(|ns| unit.delay(ns))),
+        unit.delay(delay.max_ns)
+    )
+}
+
+fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let stamps = &report.stamps;
+    let transmit = stamps.transmit.map(|rung| format!("transmit {rung}"));
+    let receive = stamps.receive.map(|rung| format!("receive {rung}"));
+    let both: Vec<String> = [transmit, receive].into_iter().flatten().collect();
+    if !both.is_empty() {
+        fact(out, "Time stamps", &both.join(", "))?;
+    }
+    let far = stamps
+        .far_clock
+        .map_or_else(String::new, |far| format!("; far {}", clock(far)));
+    fact(out, "Clocks", &format!("here {}{far}", clock(stamps.clock)))
+}
+
+pub(super) fn clock(state: ClockState) -> String {
+    let error = match state.error_ns {
+        Some(ns) => format!(", error up to {}", units::asked(Duration::from_nanos(ns))),
+        None => String::new(),
+    };
+    format!(
+        "{}synchronized{error}",
+        if state.synchronized { "" } else { "not " }
+    )
+}
+
+/// What the way did to packets.
+fn path(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let figures = &report.figures;
+    let ttl = |name: &str, seen: Option<(u8, u8)>| match seen {
+        None => None,
+        Some((min, max)) if min == max => Some(format!("{name} {min}")),
+        Some((min, max)) => Some(format!("{name} {min} to {max}")),
+    };
+    let both = [
+        ttl("outbound", figures.ttl_forward),
+        ttl("inbound", figures.ttl_backward),
+    ];
+    let both: Vec<String> = both.into_iter().flatten().collect();
+    if !both.is_empty() {
+        fact(out, "TTL on arrival", &both.join(", "))?;
+    }
+    list(
+        out,
+        "ECN of replies",
+        [(figures.congestion_backward, "met congestion")],
+    )?;
+    // A run with replies has a note on each kind.
+    let unsaid = if figures.received == 0 {
+        report.icmp.as_slice()
+    } else {
+        &[]
+    };
+    for icmp in unsaid {
+        let from = icmp
+            .from
+            .map_or_else(String::new, |from| format!(" from {from}"));
+        fact(out, "ICMP", &format!("{} {}{from}", icmp.count, icmp.what))?;
+    }
+    Ok(())
+}
+
+fn list<'a>(
+    out: &mut impl Write,
+    name: &str,
+    counts: impl IntoIterator<Item = (u64, &'a str)>,
+) -> io::Result<()> {
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    if counts.is_empty() {
+        Ok(())
+    } else {
+        fact(out, name, &counts.join(", "))
+    }
+}
+
+/// A named line.
+pub(super) fn fact(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
+    writeln!(out, "{name:<NAME$}{text}")
+}
+
+fn row(name: &str, cells: &[impl AsRef<str>], width: usize) -> String {
+    let cells: Vec<String> = cells
+        .iter()
+        .map(|cell| format!("{:>width$}", cell.as_ref()))
+        .collect();
+    format!("{name:<NAME$}{}", cells.concat())
+}
+
+fn cell(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
+}
+
+fn signed(ns: u64) -> i64 {
+    i64::try_from(ns).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::fixtures;
+
+    fn page(report: &SessionReport) -> String {
+        let mut out = Vec::new();
+        write(report, &fixtures::meta(), Style::PLAIN, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_page_says_the_figures_and_how_far_to_trust_them() {
+        insta::assert_snapshot!("text_quiet_path", page(&fixtures::quiet_path()));
+        insta::assert_snapshot!("text_loss", page(&fixtures::loss()));
+        insta::assert_snapshot!(
+            "text_nothing_came_back",
+            page(&fixtures::nothing_came_back())
+        );
+        insta::assert_snapshot!("text_clocks_disagree", page(&fixtures::clocks_disagree()));
+    }
+
+    #[test]
+    fn a_percentile_of_too_few_packets_is_a_dash() {
+        let mut report = fixtures::quiet_path();
+        let set = |figures: &mut Option<DelayFigures>, count| {
+            figures.as_mut().unwrap().count = count;
+        };
+        for (count, dashes) in [(9, 5), (10, 4), (20, 3), (100, 1), (999, 1), (1_000, 0)] {
+            set(&mut report.figures.round_trip, count);
+            set(&mut report.figures.forward, 1_000);
+            set(&mut report.figures.backward, 1_000);
+            let page = page(&report);
+            let found = page.lines().filter(|line| line.ends_with(" -")).count();
+            assert_eq!(found, dashes, "{count} packets:\n{page}");
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_page_on_an_ordinary_path() {
+        for report in [fixtures::quiet_path(), fixtures::nothing_came_back()] {
+            let page = page(&report);
+            for line in page.lines().filter(|line| !line.starts_with("warning: ")) {
+                let known = line.starts_with("Clocks ");
+                assert!(line.chars().count() <= WIDTH || known, "{line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! How numbers are written for people: delays with a unit, shares that never round to nothing.
+
+use std::time::Duration;
+
+/// The unit of a table: one for all of its cells, so that they can be compared at a glance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// With one decimal.
+    Microseconds,
+    /// With three decimals.
+    Milliseconds,
+    /// With six decimals.
+    Seconds,
+}
+
+impl Unit {
+    /// The unit in which a delay of this size is read most easily.
+    pub(crate) fn fit(ns: u64) -> Self {
+        match ns {
+            0..1_000_000 => Self::Microseconds,
+            1_000_000..10_000_000_000 => Self::Milliseconds,
+            _ => Self::Seconds,
+        }
+    }
+
+    /// A delay with its unit.
+    pub(crate) fn delay(self, ns: i64) -> String {
+        let (step, decimals, name) = match self {
+            Self::Microseconds => (100, 1, "us"),
+            Self::Milliseconds => (1_000, 3, "ms"),
+            Self::Seconds => (1_000, 6, "s"),
+        };
+        let steps = (i128::from(ns.unsigned_abs()) + step / 2) / step;
+        let scale = 10_i128.pow(decimals);
+        let sign = if ns < 0 && steps > 0 { "-" } else { "" };
+        let decimals = decimals as usize;
+        format!("{sign}{}.{:0decimals$}{name}", steps / scale, steps % scale)
+    }
+}
+
+/// A delay alone, in the unit that fits it.
+pub(crate) fn delay(ns: i64) -> String {
+    Unit::fit(ns.unsigned_abs()).delay(ns)
+}
+
+/// A delay that cannot be negative.
+pub(crate) fn span(ns: u64) -> String {
+    delay(i64::try_from(ns).unwrap_or(i64::MAX))
+}
+
+/// A time that somebody asked for, as short as it can be said: `100 ms`, `1.5 s`.
+pub(crate) fn asked(time: Duration) -> String {
+    let ns = time.as_nanos();
+    let (unit, name) = match ns {
+        0..1_000 => (1, "ns"),
+        1_000..1_000_000 => (1_000, "us"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        _ => (1_000_000_000, "s"),
+    };
+    let fraction = format!("{:09}", (ns % unit) * (1_000_000_000 / unit));
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{}{point}{fraction} {name}", ns / unit)
+}
+
+/// How long something took, in seconds to the tenth or better.
+pub(crate) fn took(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        format!("{} ms", time.as_millis())
+    } else {
+        format!("{}.{} s", time.as_secs(), time.subsec_millis() / 100)
+    }
+}
+
+/// `part` of `whole` in percent. Never 0% unless there is none, never 100% unless it is all.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "-".to_owned();
+    }
+    if part == 0 {
+        return "0%".to_owned();
+    }
+    if part >= whole {
+        return "100%".to_owned();
+    }
+    // Hundredths of a percent at least, and two digits that count.
+    let (part, whole) = (u128::from(part), u128::from(whole));
+    for decimals in 2..20 {
+        let scale = 10_u128.pow(decimals);
+        let steps = (part * 100 * scale + whole / 2) / whole;
+        let all = 100 * scale;
+        if steps >= 10 && steps < all {
+            let decimals = decimals as usize;
+            let digits = format!("{}.{:0decimals$}", steps / scale, steps % scale);
+            return format!("{}%", digits.trim_end_matches('0').trim_end_matches('.'));
+        }
+    }
+    format!("{part} of {whole}")
+}
+
+/// A rate without needless digits.
+pub(crate) fn rate(pps: f64) -> String {
+    let text = if pps >= 1_000.0 {
+        format!("{pps:.0}")
+    } else {
+        format!("{pps:.2}")
+    };
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_are_signed_rounded_once_and_never_minus_zero() {
+        for (unit, ns, text) in [
+            (Unit::Microseconds, 77_049, "77.0us"),
+            (Unit::Microseconds, 77_050, "77.1us"),
+            (Unit::Microseconds, -49, "0.0us"),
+            (Unit::Microseconds, -51, "-0.1us"),
+            (Unit::Milliseconds, 1_204_499, "1.204ms"),
+            (Unit::Milliseconds, -3_600_000_000_123, "-3600000.000ms"),
+            (Unit::Seconds, 12_345_678_900, "12.345679s"),
+            (Unit::Milliseconds, i64::MIN, "-9223372036854.776ms"),
+        ] {
+            assert_eq!(unit.delay(ns), text);
+        }
+        assert_eq!(delay(-1_500_000), "-1.500ms");
+        assert_eq!(span(u64::MAX), "9223372036.854776s");
+    }
+
+    #[test]
+    fn a_share_never_rounds_to_nothing_or_to_all() {
+        for (part, whole, text) in [
+            (0, 0, "-"),
+            (0, 100, "0%"),
+            (1, 100, "1%"),
+            (1, 3, "33.33%"),
+            (2, 3, "66.67%"),
+            (100, 100, "100%"),
+            (999_999, 1_000_000, "99.9999%"),
+            (1, 1_000_000, "0.0001%"),
+            (1, 10_000_000_000, "0.00000001%"),
+            (12_345, 100_000_000, "0.012%"),
+            (999_999_999, 1_000_000_000, "99.9999999%"),
+        ] {
+            assert_eq!(percent(part, whole), text, "{part}/{whole}");
+        }
+    }
+
+    #[test]
+    fn times_and_rates_are_said_shortly() {
+        for (ns, text) in [
+            (0, "0 ns"),
+            (250, "250 ns"),
+            (100_000, "100 us"),
+            (500_500, "500.5 us"),
+            (100_000_000, "100 ms"),
+            (1_500_000_000, "1.5 s"),
+            (60_000_000_000, "60 s"),
+        ] {
+            assert_eq!(asked(Duration::from_nanos(ns)), text);
+        }
+        assert_eq!(took(Duration::from_millis(9_960)), "9.9 s");
+        assert_eq!(took(Duration::from_millis(12)), "12 ms");
+        assert_eq!(
+            (rate(10.0), rate(998.237), rate(99_998.7)),
+            ("10".into(), "998.24".into(), "99999".into())
+        );
+    }
+}

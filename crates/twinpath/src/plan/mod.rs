@@ -1,0 +1,32 @@
+//! Arguments resolved into what the runtime runs: names looked up, sizes and families checked.
+//! Nothing is bound here.
+
+mod resolve;
+mod responder;
+mod sender;
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use twinpath_runtime::StampChoice;
+
+use crate::args::Rungs;
+
+pub(crate) use resolve::system_lookup;
+pub(crate) use responder::responder;
+pub(crate) use sender::sender;
+
+/// A seed that differs from run to run, from the system's own source.
+pub(crate) fn seed() -> u64 {
+    RandomState::new().hash_one(())
+}
+
+impl From<Rungs> for StampChoice {
+    fn from(rungs: Rungs) -> Self {
+        match rungs {
+            Rungs::Auto => Self::Auto,
+            Rungs::Hardware => Self::Hardware,
+            Rungs::Kernel => Self::Kernel,
+            Rungs::User => Self::User,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! `twinpath responder`: from arguments to a plan.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use twinpath_proto::reflector::Speaks;
+use twinpath_runtime::ResponderPlan;
+use twinpath_wire::LIGHT_PORT;
+
+use crate::args::{Answers, ResponderArgs};
+use crate::failure::Failure;
+
+use super::resolve::{Family, Lookup, resolve};
+
+/// What the arguments mean.
+///
+/// # Errors
+/// Arguments that mean nothing together, names without an address.
+pub(crate) fn responder(
+    args: &ResponderArgs,
+    lookup: Lookup<'_>,
+) -> Result<ResponderPlan, Failure> {
+    if args.allow_larger_replies && args.padding.is_none() {
+        return Err(Failure::usage(
+            "--allow-larger-replies acts on --padding: write --padding too",
+        ));
+    }
+    if args.timer.0.is_zero() {
+        return Err(Failure::usage(
+            "--timer 0 forgets at once: write --stateless instead",
+        ));
+    }
+    let family = Family::asked(&args.ip);
+    let port = args
+        .near
+        .as_ref()
+        .and_then(|near| near.port)
+        .unwrap_or(LIGHT_PORT);
+    let host = args.near.as_ref().and_then(|near| near.host.as_ref());
+    let near = match host {
+        Some(host) => resolve(host, port, family, lookup)?,
+        None => everywhere(port)
+            .into_iter()
+            .filter(|near| family.admits(near.ip()))
+            .collect(),
+    };
+    Ok(ResponderPlan {
+        near,
+        tolerate_missing_family: host.is_none() && family == Family::Any,
+        speaks: match args.protocol {
+            Answers::Auto => Speaks::Auto,
+            Answers::Stamp => Speaks::Stamp,
+            Answers::TwampLight => Speaks::TwampLight,
+        },
+        stateful: !args.stateless,
+        max_sessions: args.max_sessions,
+        idle: args.timer.0,
+        padding: args.padding.map(|padding| padding.0.into()),
+        allow_larger_replies: args.allow_larger_replies,
+        allow: args.allow.iter().map(|prefix| prefix.0).collect(),
+        max_rate_pps: args.max_rate,
+        dscp: args.dscp,
+        ttl: args.ip.ttl.0,
+        dont_fragment: args.ip.do_not_fragment,
+        interface: args.ip.interface.clone(),
+        threads: args.threads,
+        stamps: args.stamps.timestamps.into(),
+        strict: args.strict,
+        raw_t3: args.raw_t3,
+        portable: args.stamps.portable,
+    })
+}
+
+fn everywhere(port: u16) -> [SocketAddr; 2] {
+    [
+        (Ipv4Addr::UNSPECIFIED, port).into(),
+        (Ipv6Addr::UNSPECIFIED, port).into(),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::time::Duration;
+
+    use clap::Parser as _;
+    use twinpath_wire::Dscp;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    #[expect(clippy::unnecessary_wraps, reason = "the resolver's own signature")]
+    fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        assert_eq!(name, "both");
+        Ok(["192.0.2.1", "2001:db8::1"]
+            .map(|ip| SocketAddr::new(ip.parse().unwrap(), port))
+            .to_vec())
+    }
+
+    fn plan(line: &str) -> Result<ResponderPlan, Failure> {
+        let words = ["twinpath", "responder"]
+            .into_iter()
+            .chain(line.split_whitespace());
+        match Cli::try_parse_from(words)
+            .unwrap_or_else(|error| panic!("{line}: {error}"))
+            .command
+        {
+            Command::Responder(args) => responder(&args, &lookup),
+            Command::Sender(_) | Command::Dscptable(_) | Command::Selftest(_) => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn addresses_default_to_all_of_both_families() {
+        for (line, near, tolerant) in [
+            ("", "0.0.0.0:20001 [::]:20001", true),
+            (":862", "0.0.0.0:862 [::]:862", true),
+            ("-4", "0.0.0.0:20001", false),
+            (":0 -6", "[::]:0", false),
+            ("192.0.2.1", "192.0.2.1:20001", false),
+            ("[::]:862", "[::]:862", false),
+            ("both:5", "192.0.2.1:5 [2001:db8::1]:5", false),
+            ("both -6", "[2001:db8::1]:20001", false),
+        ] {
+            let plan = plan(line).unwrap();
+            let listed: Vec<String> = plan.near.iter().map(ToString::to_string).collect();
+            assert_eq!(listed.join(" "), near, "{line}");
+            assert_eq!(plan.tolerate_missing_family, tolerant, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_option_reaches_the_plan() {
+        let bare = plan("").unwrap();
+        assert!(
+            bare.stateful
+                && !bare.strict
+                && bare.allow.is_empty()
+                && !bare.raw_t3
+                && !bare.portable
+        );
+        assert_eq!(
+            (bare.threads, bare.max_sessions, bare.ttl),
+            (1, 100_000, 255)
+        );
+        assert_eq!(
+            (bare.idle, bare.speaks),
+            (Duration::from_mins(15), Speaks::Auto)
+        );
+        assert_eq!(
+            (bare.padding, bare.max_rate_pps, bare.dscp),
+            (None, None, None)
+        );
+        let plan = plan(
+            "--allow 192.0.2.0/24 --allow ::1 --max-rate 100 --max-sessions 5 --timer 30 \
+             --stateless --strict --threads 4 --timestamps user --padding 1000 --allow-larger-replies \
+             --dscp 46 --ttl 64 --do-not-fragment --interface lo --raw-t3 --protocol stamp \
+             --portable",
+        )
+        .unwrap();
+        assert_eq!(plan.allow.len(), 2);
+        assert_eq!((plan.max_rate_pps, plan.max_sessions), (Some(100), 5));
+        assert_eq!(
+            (plan.idle, plan.stateful, plan.threads),
+            (Duration::from_secs(30), false, 4)
+        );
+        assert_eq!(
+            (plan.padding, plan.allow_larger_replies),
+            (Some(1000), true)
+        );
+        assert_eq!((plan.dscp, plan.ttl), (Some(Dscp::EF), 64));
+        assert!(plan.strict && plan.dont_fragment && plan.raw_t3 && plan.portable);
+        assert_eq!(
+            (plan.interface.as_deref(), plan.speaks),
+            (Some("lo"), Speaks::Stamp)
+        );
+    }
+
+    #[test]
+    fn options_that_would_do_nothing_are_refused() {
+        for (line, part) in [
+            ("--allow-larger-replies", "--padding too"),
+            ("--timer 0", "--stateless instead"),
+        ] {
+            let failure = plan(line).unwrap_err().to_string();
+            assert!(failure.contains(part), "{line}: {failure}");
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! `twinpath sender`: from arguments to a plan.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
+use twinpath_runtime::{PortChoice, SenderPlan};
+use twinpath_wire::{
+    Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, SenderOpen, TWAMP_TEST_PORT,
+};
+
+use crate::args::{
+    Filling, Label, NearEnd, Output, PacketOptions, PaddingSize, ScheduleOptions, SenderArgs,
+};
+use crate::failure::Failure;
+
+use super::resolve::{Family, Lookup, resolve, zoned};
+
+/// The source port that users of TWAMP Light know.
+const NEAR_PORT: u16 = 20_000;
+/// Packets under way at once: more would need gigabytes.
+const MOST_IN_FLIGHT: u128 = 4_000_000;
+/// Ethernet, IP and UDP headers around an IMIX frame's payload.
+const AROUND_V4: usize = 14 + 20 + 8;
+const AROUND_V6: usize = 14 + 40 + 8;
+
+/// What the arguments mean.
+///
+/// # Errors
+/// Arguments that exclude each other, names without an address, sizes that do not fit.
+pub(crate) fn sender(args: &SenderArgs, lookup: Lookup<'_>) -> Result<SenderPlan, Failure> {
+    unique(&args.labels)?;
+    let protocol = protocol(&args.packet)?;
+    let (far, near) = ends(args, protocol, lookup)?;
+    let tos = match (args.marking.tos, args.marking.dscp) {
+        (Some(tos), _) => tos.0,
+        (None, dscp) => dscp.unwrap_or(Dscp::BE).tos(),
+    };
+    Ok(SenderPlan {
+        far,
+        near,
+        port: port(args)?,
+        protocol,
+        limit: limit(&args.schedule)?,
+        interval: args.schedule.interval.0,
+        timeout: timeout(&args.schedule)?,
+        payload: payload(args.packet.padding, protocol, far.ip())?,
+        padding: args.packet.padding.number(),
+        fill: match args.packet.fill {
+            Filling::Zero => Fill::Zero,
+            Filling::Random => Fill::Random,
+        },
+        tos,
+        ttl: args.ip.ttl.0,
+        dont_fragment: args.ip.do_not_fragment,
+        interface: args.ip.interface.clone(),
+        start_delay: args.schedule.start_delay.0,
+        stamps: args.stamps.timestamps.into(),
+        spin: args.schedule.spin,
+        max_burst: args.schedule.max_burst,
+        portable: args.stamps.portable,
+        records: args.verbose || matches!(args.output, Output::Jsonl | Output::Csv),
+        seed: super::seed(),
+    })
+}
+
+/// A key is one key in every output.
+fn unique(labels: &[Label]) -> Result<(), Failure> {
+    for (index, label) in labels.iter().enumerate() {
+        if labels
+            .iter()
+            .take(index)
+            .any(|earlier| earlier.key == label.key)
+        {
+            return Err(Failure::usage(format!(
+                "--label {} is given twice: write it once",
+                label.key
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn protocol(packet: &PacketOptions) -> Result<Protocol, Failure> {
+    match (packet.stamp, packet.ssid) {
+        (true, ssid) => Ok(Protocol::Stamp {
+            ssid: ssid.map_or(0, |ssid| ssid.0),
+        }),
+        (false, None) => Ok(Protocol::TwampLight),
+        (false, Some(_)) => Err(Failure::usage(
+            "--ssid is STAMP's and TWAMP Light has none: write --stamp too",
+        )),
+    }
+}
+
+/// Both addresses, of one family.
+fn ends(
+    args: &SenderArgs,
+    protocol: Protocol,
+    lookup: Lookup<'_>,
+) -> Result<(SocketAddr, Option<IpAddr>), Failure> {
+    let family = Family::asked(&args.ip);
+    let default_port = match protocol {
+        Protocol::TwampLight => LIGHT_PORT,
+        Protocol::Stamp { .. } => TWAMP_TEST_PORT,
+    };
+    let port = args.far.port.unwrap_or(default_port);
+    let far = resolve(&args.far.host, port, family, lookup)?;
+    let near = match &args.near {
+        Some(NearEnd {
+            host: Some(host), ..
+        }) => Some(resolve(host, 0, family, lookup)?),
+        _ => None,
+    };
+    let (far, near) = match near {
+        None => (far.first().copied(), None),
+        Some(near) => pair(&far, &near)?,
+    };
+    let far = far.ok_or_else(|| Failure::could_not("no address to send to"))?;
+    let far = with_zone(far, near, args, lookup)?;
+    if far.ip().is_unspecified() {
+        return Err(Failure::usage(format!(
+            "{} is no destination: write a host",
+            far.ip()
+        )));
+    }
+    if far.ip().is_multicast() {
+        return Err(Failure::usage(format!(
+            "{} is a group: write one host",
+            far.ip()
+        )));
+    }
+    Ok((
+        far,
+        near.map(|near| near.ip())
+            .filter(|near| !near.is_unspecified()),
+    ))
+}
+
+type Pair = (Option<SocketAddr>, Option<SocketAddr>);
+
+fn pair(far: &[SocketAddr], near: &[SocketAddr]) -> Result<Pair, Failure> {
+    for far in far {
+        if let Some(near) = near.iter().find(|near| near.is_ipv4() == far.is_ipv4()) {
+            return Ok((Some(*far), Some(*near)));
+        }
+    }
+    let ip = |list: &[SocketAddr]| list.first().map(SocketAddr::ip);
+    match (ip(far), ip(near)) {
+        (Some(far), Some(near)) => Err(Failure::usage(format!(
+            "{far} is {} but {near} is {}: give both of one family",
+            Family::of(far),
+            Family::of(near)
+        ))),
+        _ => Ok((None, None)),
+    }
+}
+
+/// A link-local destination needs an interface: its own zone, NEAR's, or `--interface`.
+fn with_zone(
+    far: SocketAddr,
+    near: Option<SocketAddr>,
+    args: &SenderArgs,
+    lookup: Lookup<'_>,
+) -> Result<SocketAddr, Failure> {
+    let SocketAddr::V6(v6) = far else {
+        return Ok(far);
+    };
+    if !v6.ip().is_unicast_link_local() || v6.scope_id() != 0 {
+        return Ok(far);
+    }
+    if let Some(SocketAddr::V6(near)) = near
+        && near.scope_id() != 0
+    {
+        let mut v6 = v6;
+        v6.set_scope_id(near.scope_id());
+        return Ok(v6.into());
+    }
+    match &args.ip.interface {
+        Some(interface) => zoned(*v6.ip(), interface, v6.port(), lookup),
+        None => Err(Failure::usage(format!(
+            "{ip} is link-local: write the interface too, such as {ip}%eth0",
+            ip = v6.ip()
+        ))),
+    }
+}
+
+fn port(args: &SenderArgs) -> Result<PortChoice, Failure> {
+    match (args.near.as_ref().and_then(|near| near.port), args.ports) {
+        (Some(_), Some(_)) => Err(Failure::usage(
+            "the port of NEAR and --ports exclude each other: write one of them",
+        )),
+        (Some(port), None) => Ok(PortChoice::Exact(port)),
+        (None, Some(ports)) => Ok(PortChoice::Range(ports.low, ports.high)),
+        (None, None) => Ok(PortChoice::Prefer(NEAR_PORT)),
+    }
+}
+
+fn limit(schedule: &ScheduleOptions) -> Result<Limit, Failure> {
+    match schedule.duration {
+        None => Ok(Limit::Count(schedule.count.0)),
+        Some(duration) if duration.0.is_zero() => Err(Failure::usage(
+            "--duration 0 sends nothing: write 10 (seconds) or 500ms",
+        )),
+        Some(duration) => Ok(Limit::Duration(duration.0)),
+    }
+}
+
+fn timeout(schedule: &ScheduleOptions) -> Result<Duration, Failure> {
+    let timeout = schedule.timeout.0;
+    if timeout.is_zero() {
+        return Err(Failure::usage(
+            "--timeout 0 loses every packet: write 2 (seconds) or 500ms",
+        ));
+    }
+    let slots = timeout.as_nanos() / schedule.interval.0.as_nanos().max(1);
+    let packets = match schedule.duration {
+        Some(duration) => duration.0.as_nanos() / schedule.interval.0.as_nanos().max(1),
+        None => schedule.count.0.into(),
+    };
+    if slots.min(packets) > MOST_IN_FLIGHT {
+        return Err(Failure::usage(format!(
+            "--timeout {timeout:?} at this interval keeps {} packets under way, {MOST_IN_FLIGHT} \
+             are the most: lower --timeout or raise --interval",
+            slots.min(packets)
+        )));
+    }
+    Ok(timeout)
+}
+
+/// UDP payload sizes: header and padding, within what UDP carries.
+fn payload(padding: PaddingSize, protocol: Protocol, far: IpAddr) -> Result<PayloadSize, Failure> {
+    let (around, most) = match far {
+        IpAddr::V4(_) => (AROUND_V4, MAX_PAYLOAD_V4),
+        IpAddr::V6(_) => (AROUND_V6, MAX_PAYLOAD_V6),
+    };
+    match padding {
+        // The smallest frame holds less than a header over IPv6, and for STAMP: then the header.
+        PaddingSize::Imix => {
+            Ok(PayloadSize::Imix([64, 590, 1514].map(|frame: usize| {
+                protocol.payload_octets(frame - around)
+            })))
+        }
+        PaddingSize::Octets(octets) => {
+            let payload = usize::from(octets) + SenderOpen::OCTETS;
+            if payload > most {
+                return Err(Failure::usage(format!(
+                    "--padding {octets} does not fit UDP over {}: write {} at most",
+                    Family::of(far),
+                    most - SenderOpen::OCTETS
+                )));
+            }
+            Ok(PayloadSize::Fixed(protocol.payload_octets(payload)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

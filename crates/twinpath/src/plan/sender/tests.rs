@@ -1,0 +1,219 @@
+//! Command lines of `twinpath sender` and the plans that come of them.
+
+use std::fmt::Write as _;
+use std::io;
+
+use clap::Parser as _;
+use twinpath_runtime::StampChoice;
+use twinpath_wire::Tos;
+
+use super::*;
+use crate::args::{Cli, Command};
+
+fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let found: &[&str] = match name {
+        "both" => &["[2001:db8::1]:0", "192.0.2.1:0"],
+        "fe80::1%eth0" => &["[fe80::1%7]:0"],
+        "fe80::2%eth0" => &["[fe80::2%7]:0"],
+        _ => return Err(io::Error::other("unknown")),
+    };
+    let mut found: Vec<SocketAddr> = found.iter().map(|text| text.parse().unwrap()).collect();
+    for address in &mut found {
+        address.set_port(port);
+    }
+    Ok(found)
+}
+
+fn plan(line: &str) -> Result<SenderPlan, Failure> {
+    let words = ["twinpath", "sender"]
+        .into_iter()
+        .chain(line.split_whitespace());
+    match Cli::try_parse_from(words)
+        .unwrap_or_else(|error| panic!("{line}: {error}"))
+        .command
+    {
+        Command::Sender(args) => sender(&args, &lookup),
+        Command::Responder(_) | Command::Dscptable(_) | Command::Selftest(_) => unreachable!(),
+    }
+}
+
+#[test]
+fn a_bare_command_line_is_a_ten_second_run_as_users_know_it() {
+    let plan = plan("192.0.2.1").unwrap();
+    assert_eq!(plan.far, "192.0.2.1:20001".parse().unwrap());
+    assert_eq!((plan.near, plan.port), (None, PortChoice::Prefer(20_000)));
+    assert_eq!(plan.protocol, Protocol::TwampLight);
+    assert_eq!(plan.limit, Limit::Count(100));
+    assert_eq!(plan.interval, Duration::from_millis(100));
+    assert_eq!(plan.timeout, Duration::from_secs(2));
+    assert_eq!((plan.payload, plan.padding), (PayloadSize::Fixed(41), 27));
+    assert_eq!(plan.fill, Fill::Zero);
+    assert_eq!((plan.tos, plan.ttl), (Tos(0), 255));
+    assert_eq!((plan.dont_fragment, plan.interface), (false, None));
+    assert_eq!((plan.start_delay, plan.max_burst), (Duration::ZERO, 10));
+    assert_eq!((plan.stamps, plan.spin), (StampChoice::Auto, false));
+    assert!(!plan.portable && !plan.records);
+}
+
+#[test]
+fn every_option_reaches_the_plan() {
+    let plan = plan(
+        "both [2001:db8::2]:0 -6 --stamp --ssid 7 --duration 1 -i 0.5 --timeout 500ms \
+         --padding 100 --fill random --dscp ef --ttl 9 --do-not-fragment --interface eth0 \
+         --start-delay 1 --timestamps kernel --spin --max-burst 3 --portable -v",
+    )
+    .unwrap();
+    assert_eq!(plan.far, "[2001:db8::1]:862".parse().unwrap());
+    assert_eq!(plan.near, Some("2001:db8::2".parse().unwrap()));
+    assert_eq!(plan.port, PortChoice::Exact(0));
+    assert_eq!(plan.protocol, Protocol::Stamp { ssid: 7 });
+    assert_eq!(plan.limit, Limit::Duration(Duration::from_secs(1)));
+    assert_eq!(plan.interval, Duration::from_micros(500));
+    assert_eq!(plan.timeout, Duration::from_millis(500));
+    assert_eq!((plan.payload, plan.padding), (PayloadSize::Fixed(114), 100));
+    assert_eq!(plan.fill, Fill::Random);
+    assert_eq!((plan.tos, plan.ttl), (Tos(184), 9));
+    assert!(plan.dont_fragment && plan.spin && plan.portable && plan.records);
+    assert_eq!(plan.interface.as_deref(), Some("eth0"));
+    assert_eq!(
+        (plan.start_delay, plan.max_burst),
+        (Duration::from_secs(1), 3)
+    );
+    assert_eq!(plan.stamps, StampChoice::Kernel);
+}
+
+#[test]
+fn ends_choose_families_ports_and_zones() {
+    for (line, far, near, port) in [
+        (
+            "both",
+            "[2001:db8::1]:20001",
+            None,
+            PortChoice::Prefer(20_000),
+        ),
+        (
+            "both -4",
+            "192.0.2.1:20001",
+            None,
+            PortChoice::Prefer(20_000),
+        ),
+        (
+            "both 192.0.2.9",
+            "192.0.2.1:20001",
+            Some("192.0.2.9"),
+            PortChoice::Prefer(20_000),
+        ),
+        (
+            "both 0.0.0.0",
+            "192.0.2.1:20001",
+            None,
+            PortChoice::Prefer(20_000),
+        ),
+        ("::1 :5000", "[::1]:20001", None, PortChoice::Exact(5000)),
+        (
+            "::1 --ports 5-9",
+            "[::1]:20001",
+            None,
+            PortChoice::Range(5, 9),
+        ),
+        ("::1 --stamp", "[::1]:862", None, PortChoice::Prefer(20_000)),
+        (
+            "[::1]:5 --stamp",
+            "[::1]:5",
+            None,
+            PortChoice::Prefer(20_000),
+        ),
+        (
+            "fe80::1%eth0",
+            "[fe80::1%7]:20001",
+            None,
+            PortChoice::Prefer(20_000),
+        ),
+        (
+            "fe80::1%3",
+            "[fe80::1%3]:20001",
+            None,
+            PortChoice::Prefer(20_000),
+        ),
+        (
+            "fe80::1 --interface eth0",
+            "[fe80::1%7]:20001",
+            None,
+            PortChoice::Prefer(20_000),
+        ),
+        (
+            "fe80::1 fe80::2%eth0",
+            "[fe80::1%7]:20001",
+            Some("fe80::2"),
+            PortChoice::Prefer(20_000),
+        ),
+    ] {
+        let plan = plan(line).unwrap_or_else(|failure| panic!("{line}: {failure}"));
+        assert_eq!(plan.far, far.parse().unwrap(), "{line}");
+        assert_eq!(plan.near, near.map(|near| near.parse().unwrap()), "{line}");
+        assert_eq!(plan.port, port, "{line}");
+    }
+}
+
+#[test]
+fn imix_frames_have_their_sizes_in_either_family_and_never_less_than_a_header() {
+    for (line, sizes) in [
+        ("192.0.2.1 --padding -1", [22, 548, 1472]),
+        ("::1 --padding -1", [14, 528, 1452]),
+        ("192.0.2.1 --padding=-1 --stamp", [44, 548, 1472]),
+    ] {
+        let plan = plan(line).unwrap();
+        assert_eq!(
+            (plan.payload, plan.padding),
+            (PayloadSize::Imix(sizes), -1),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn records_are_made_for_those_who_read_them() {
+    for (line, records) in [
+        ("::1", false),
+        ("::1 --json", false),
+        ("::1 -v", true),
+        ("::1 --output csv", true),
+    ] {
+        assert_eq!(plan(line).unwrap().records, records, "{line}");
+    }
+    assert!(plan("::1 --output jsonl").unwrap().records);
+}
+
+#[test]
+fn what_cannot_be_meant_is_answered_in_one_line() {
+    let mut table = String::new();
+    for line in [
+        "::1 127.0.0.1",
+        "both fe80::2%eth0 -4",
+        "gone",
+        "::1 -4",
+        "fe80::1",
+        "fe80::1%eth9",
+        "0.0.0.0",
+        "ff02::1%3",
+        "::1 --ssid 5",
+        "::1 :5 --ports 5-9",
+        "::1 --duration 0",
+        "::1 --timeout 0",
+        "::1 --timeout 3600 -i 10us -c 999999999",
+        "192.0.2.1 --padding 65494",
+        "::1 --label a=1 --label b=2 --label a=3",
+    ] {
+        let failure = plan(line).expect_err(line);
+        writeln!(
+            table,
+            "sender {line}\n  {} {failure}",
+            failure.exit.status()
+        )
+        .unwrap();
+    }
+    insta::assert_snapshot!(table);
+    assert!(plan("192.0.2.1 --padding 65493").is_ok());
+    assert!(plan("::1 --padding 65513").is_ok());
+    assert!(plan("::1 --timeout 3600 -i 10us -c 1000").is_ok());
+}

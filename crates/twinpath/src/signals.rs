@@ -1,0 +1,38 @@
+//! SIGINT and SIGTERM: the first asks for an early end with a report, the second ends at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::failure::Failure;
+
+/// Whether somebody told us to stop.
+pub(crate) struct Signals {
+    told: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// From now on.
+    ///
+    /// # Errors
+    /// The system's, if it has no room for a handler.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let told = Arc::new(AtomicBool::new(false));
+        for (signal, status) in [(SIGINT, 130), (SIGTERM, 143)] {
+            // In this order: the second signal finds the flag that the first one set.
+            flag::register_conditional_shutdown(signal, status, Arc::clone(&told))
+                .and_then(|_| flag::register(signal, Arc::clone(&told)))
+                .map_err(|error| {
+                    Failure::could_not(format!("cannot listen to signals: {error}"))
+                })?;
+        }
+        Ok(Self { told })
+    }
+
+    /// The first signal came.
+    pub(crate) fn told_to_stop(&self) -> bool {
+        self.told.load(Ordering::Acquire)
+    }
+}
