@@ -91,7 +91,7 @@ fn build() -> Result<PathBuf> {
 /// One session of the document that `--output json` prints; what benchmarks read of it.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Session {
-    pub(crate) duration_ns: u64,
+    pub(crate) achieved_pps: Option<f64>,
     pub(crate) timestamps: Timestamps,
     pub(crate) packets: Packets,
     pub(crate) fallback_stamps: FallbackStamps,
