@@ -3,7 +3,7 @@
 //! [`SessionMetrics`] takes the [`Sample`](twinpath_wire::Sample)s of one session and comes to
 //! [`Figures`], in constant memory and without an allocation per packet. The crate knows no
 //! protocol, no socket and no output format. Names and formulas are those of the IPPM RFCs; rows
-//! (M-1 and on) are those of `docs/conformance.md`.
+//! (M-1 and on) number the project's conformance tables.
 #![forbid(unsafe_code)]
 
 mod delay;
