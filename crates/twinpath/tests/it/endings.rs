@@ -1,0 +1,130 @@
+//! How runs end: by themselves, by signals, by a closed pipe, with the status that scripts expect.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+
+use crate::program::{Responder, Running, run, taken_port};
+
+#[test]
+fn every_packet_lost_is_status_three_with_words_on_why() {
+    let (held, port) = taken_port();
+    drop(held);
+    let done = run(&format!("sender 127.0.0.1:{port} -c 3 -i 1 --timeout 0.2"));
+    assert_eq!(done.status, 3, "{}", done.stderr);
+    assert!(done.stdout.contains("Roundtrip"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("warning: nothing listens on UDP port"),
+        "{}",
+        done.stdout
+    );
+    // Somebody has the port and never answers.
+    let (_held, port) = taken_port();
+    let done = run(&format!(
+        "sender 127.0.0.1:{port} -c 3 -i 1 --timeout 0.2 -v"
+    ));
+    assert_eq!(done.status, 3, "{}", done.stderr);
+    assert!(
+        done.stdout
+            .starts_with("seq=0 lost\nseq=1 lost\nseq=2 lost\n"),
+        "{}",
+        done.stdout
+    );
+    assert!(
+        done.stdout.contains("warning: no reply and no error"),
+        "{}",
+        done.stdout
+    );
+}
+
+#[test]
+fn a_signal_ends_a_run_early_with_its_report() {
+    for signal in ["INT", "TERM"] {
+        let responder = Responder::on_loopback();
+        let line = format!(
+            "sender {} --duration 600 -i 10 --output jsonl",
+            responder.at
+        );
+        let mut run = Running::start(&line);
+        let mut stdout = BufReader::new(run.0.stdout.take().unwrap());
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        run.signal(&[signal]);
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        let done = run.finish();
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        let last: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+        let packets = &last["sessions"][0]["packets"];
+        assert!(packets["received"].as_u64().unwrap() >= 1, "{packets}");
+        assert_eq!(
+            packets["lost"], 0,
+            "what was under way is not lost: {packets}"
+        );
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    let responder = Responder::on_loopback();
+    let mut run = Running::start(&format!("sender {} --duration 600 -v", responder.at));
+    let mut stdout = BufReader::new(run.0.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    run.signal(&["INT", "TERM"]);
+    let done = run.finish();
+    assert!([130, 143].contains(&done.status), "{}", done.status);
+}
+
+#[test]
+fn a_run_stopped_before_its_first_packet_has_measured_nothing() {
+    let responder = Responder::on_loopback();
+    let line = format!("sender {} --start-delay 600 -d", responder.at);
+    let mut run = Running::start(&line);
+    let mut stderr = BufReader::new(run.0.stderr.take().unwrap());
+    let mut log = String::new();
+    stderr.read_line(&mut log).unwrap();
+    run.signal(&["INT"]);
+    stderr.read_to_string(&mut log).unwrap();
+    let done = run.finish();
+    assert_eq!(done.status, 1, "{log}");
+    assert!(
+        log.lines().last().unwrap().starts_with("twinpath: "),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_closed_pipe_ends_a_run_quietly() {
+    let responder = Responder::on_loopback();
+    for output in ["-v", "--output jsonl", "--output csv"] {
+        let line = format!("sender {} --duration 600 -i 5 {output}", responder.at);
+        let mut run = Running::start(&line);
+        let mut stdout = BufReader::new(run.0.stdout.take().unwrap());
+        stdout.read_line(&mut String::new()).unwrap();
+        drop(stdout);
+        let done = run.finish();
+        assert_eq!((done.status, done.stderr.as_str()), (0, ""), "{output}");
+    }
+    for line in ["dscptable", "selftest -c 2 -i 1", "--help"] {
+        let mut run = Running::start(line);
+        drop(run.0.stdout.take());
+        let done = run.finish();
+        assert_eq!((done.status, done.stderr.as_str()), (0, ""), "{line}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_one_clear_line() {
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else {
+        println!("skipped: this host has no /dev/full");
+        return;
+    };
+    let output = crate::program::twinpath("dscptable")
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        line.starts_with("twinpath: cannot write the result: "),
+        "{line}"
+    );
+}

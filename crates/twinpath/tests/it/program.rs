@@ -1,0 +1,158 @@
+//! Runs the program: a command to its end, or a responder until it is dropped.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+/// The program with these arguments, separated by blanks.
+pub(crate) fn twinpath(line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_twinpath"));
+    command.args(line.split_whitespace()).stdin(Stdio::null());
+    command.env_remove("NO_COLOR").env("TERM", "xterm");
+    command
+}
+
+/// What a command came to.
+pub(crate) struct Done {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Done {
+    /// The session of a JSON document.
+    pub(crate) fn session(&self) -> serde_json::Value {
+        let document: serde_json::Value = serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr));
+        document["sessions"][0].clone()
+    }
+}
+
+impl From<Output> for Done {
+    fn from(output: Output) -> Self {
+        Self {
+            status: output.status.code().expect("ended by itself"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// Runs to the end.
+pub(crate) fn run(line: &str) -> Done {
+    twinpath(line).output().unwrap().into()
+}
+
+/// A process that does not outlive its test.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    pub(crate) fn start(line: &str) -> Self {
+        let mut command = twinpath(line);
+        Self(
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        )
+    }
+
+    /// Sends signals one right after the other, by name.
+    pub(crate) fn signal(&self, names: &[&str]) {
+        let kills = names
+            .iter()
+            .map(|name| format!("kill -{name} {}", self.0.id()));
+        let script = kills.collect::<Vec<_>>().join("; ");
+        assert!(
+            Command::new("sh")
+                .args(["-c", &script])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits for the end and reads what is left of both streams.
+    pub(crate) fn finish(mut self) -> Done {
+        let (mut stdout, mut stderr) = (String::new(), String::new());
+        if let Some(mut stream) = self.0.stdout.take() {
+            stream.read_to_string(&mut stdout).unwrap();
+        }
+        if let Some(mut stream) = self.0.stderr.take() {
+            stream.read_to_string(&mut stderr).unwrap();
+        }
+        let status = self.0.wait().unwrap().code().expect("ended by itself");
+        Done {
+            status,
+            stdout,
+            stderr,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A responder that listens.
+pub(crate) struct Responder {
+    process: Running,
+    stderr: BufReader<ChildStderr>,
+    /// Where.
+    pub(crate) at: SocketAddr,
+}
+
+impl Responder {
+    /// `line`: its arguments. Comes back when it says that it listens.
+    pub(crate) fn start(line: &str) -> Self {
+        let mut process = Running::start(&format!("responder {line}"));
+        let mut stderr = BufReader::new(process.0.stderr.take().unwrap());
+        let mut said = String::new();
+        stderr.read_line(&mut said).unwrap();
+        let at = said
+            .strip_prefix("listening on ")
+            .and_then(|rest| rest.split(' ').next());
+        let at = at
+            .unwrap_or_else(|| panic!("it said {said:?}"))
+            .parse()
+            .unwrap();
+        Self {
+            process,
+            stderr,
+            at,
+        }
+    }
+
+    /// On IPv4 loopback, a free port.
+    pub(crate) fn on_loopback() -> Self {
+        Self::start("127.0.0.1:0")
+    }
+
+    /// Asks it to stop and reads its last words.
+    pub(crate) fn stop(mut self, signal: &str) -> Done {
+        self.process.signal(&[signal]);
+        let mut done = self.process.finish();
+        self.stderr.read_to_string(&mut done.stderr).unwrap();
+        done
+    }
+}
+
+/// A UDP port of IPv4 loopback that is taken as long as the socket lives.
+pub(crate) fn taken_port() -> (UdpSocket, u16) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    (socket, port)
+}
+
+/// Says why, where IPv6 is missing.
+pub(crate) fn has_ipv6() -> bool {
+    let has = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+    if !has {
+        println!("skipped: this host has no IPv6 loopback");
+    }
+    has
+}

@@ -1,0 +1,178 @@
+//! A responder's options, and what it says at its end.
+
+use crate::program::{Responder, has_ipv6, run};
+
+fn last_words(responder: Responder) -> serde_json::Value {
+    let done = responder.stop("INT");
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    serde_json::from_str(&done.stdout).unwrap()
+}
+
+#[test]
+fn a_responder_that_is_told_to_stop_says_what_it_did() {
+    for signal in ["INT", "TERM"] {
+        let responder = Responder::on_loopback();
+        run(&format!("sender {} -c 7 -i 1", responder.at));
+        let done = responder.stop(signal);
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        assert!(
+            done.stdout.starts_with("Answered         7 packets"),
+            "{}",
+            done.stdout
+        );
+    }
+    let responder = Responder::start("127.0.0.1:0 --json");
+    run(&format!("sender {} -c 7 -i 1", responder.at));
+    let last = last_words(responder);
+    assert_eq!(last["schema"], "twinpath-responder-1");
+    assert_eq!(
+        (&last["reflected"], &last["sessions"]["made"]),
+        (&7.into(), &1.into())
+    );
+}
+
+#[test]
+fn who_is_not_allowed_gets_no_answer_and_is_counted_and_logged() {
+    let responder = Responder::start("127.0.0.1:0 --allow 192.0.2.0/24 --json -v");
+    let done = run(&format!(
+        "sender {} -c 3 -i 1 --timeout 0.2 --json",
+        responder.at
+    ));
+    assert_eq!(done.status, 3);
+    let done = responder.stop("INT");
+    let last: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(
+        (&last["reflected"], &last["ignored"]["not_allowed"]),
+        (&0.into(), &3.into())
+    );
+    assert!(
+        done.stderr.contains("ignored kind=\"not_allowed\""),
+        "{}",
+        done.stderr
+    );
+    let responder = Responder::start("127.0.0.1:0 --allow 192.0.2.0/24 --allow 127.0.0.1");
+    assert_eq!(run(&format!("sender {} -c 3 -i 1", responder.at)).status, 0);
+}
+
+#[test]
+fn a_client_over_its_rate_is_answered_no_more() {
+    let responder = Responder::start("127.0.0.1:0 --max-rate 3 --json");
+    let done = run(&format!(
+        "sender {} -c 20 -i 1 --timeout 0.2 --json",
+        responder.at
+    ));
+    let received = done.session()["packets"]["received"].as_u64().unwrap();
+    assert!((1..20).contains(&received), "{received}");
+    let limited = last_words(responder)["ignored"]["rate_limited"]
+        .as_u64()
+        .unwrap();
+    assert_eq!(received + limited, 20);
+}
+
+#[test]
+fn a_stateful_responder_counts_its_replies_and_a_stateless_one_repeats() {
+    for (option, equal) in [("", false), ("--stateless", true)] {
+        // The rate makes gaps in what is answered: a counter of its own has none.
+        let responder = Responder::start(&format!("127.0.0.1:0 --max-rate 3 {option}"));
+        let line = format!(
+            "sender {} -c 20 -i 50 --timeout 0.2 --output csv",
+            responder.at
+        );
+        let done = run(&line);
+        let rows = done
+            .stdout
+            .lines()
+            .skip(1)
+            .filter(|row| row.ends_with(",received"));
+        let numbers: Vec<(u64, u64)> = rows
+            .map(|row| {
+                let column = |index| row.split(',').nth(index).unwrap().parse().unwrap();
+                (column(0), column(8))
+            })
+            .collect();
+        assert!(numbers.len() > 3, "{}", done.stdout);
+        for (index, (sender, reflector)) in numbers.iter().enumerate() {
+            let expected = if equal { *sender } else { index as u64 };
+            assert_eq!(*reflector, expected, "{option}\n{}", done.stdout);
+        }
+    }
+}
+
+#[test]
+fn sessions_are_bounded_and_forgotten() {
+    let responder = Responder::start("127.0.0.1:0 --max-sessions 2 --timer 0.2 --json");
+    for _ in 0..4 {
+        assert_eq!(
+            run(&format!("sender {} 127.0.0.1:0 -c 1", responder.at)).status,
+            0
+        );
+    }
+    let last = last_words(responder);
+    assert!(last["sessions"]["live"].as_u64().unwrap() <= 2, "{last}");
+    assert_eq!(last["reflected"], 4);
+}
+
+#[test]
+fn replies_are_not_longer_than_requests_unless_that_is_asked_for() {
+    for (options, differs) in [
+        ("", 0),
+        ("--padding 500", 0),
+        ("--padding 500 --allow-larger-replies", 5),
+        ("--padding 100", 0),
+    ] {
+        let responder = Responder::start(&format!("127.0.0.1:0 {options}"));
+        let line = format!("sender {} -c 5 -i 1 --padding 100 --json", responder.at);
+        let session = run(&line).session();
+        let odd = session["odd_replies"]["size_differs"].as_u64().unwrap_or(0);
+        assert_eq!(
+            (odd, &session["packets"]["received"]),
+            (differs, &5.into()),
+            "{options}"
+        );
+    }
+}
+
+#[test]
+fn several_threads_answer_on_one_port_and_report_together() {
+    let responder = Responder::start("127.0.0.1:0 --threads 2 --json");
+    for _ in 0..4 {
+        let line = format!("sender {} 127.0.0.1:0 -c 5 -i 1 --json", responder.at);
+        assert_eq!(run(&line).session()["packets"]["received"], 5);
+    }
+    let last = last_words(responder);
+    assert_eq!(
+        (&last["reflected"], &last["sessions"]["made"]),
+        (&20.into(), &4.into())
+    );
+}
+
+#[test]
+fn every_address_is_listened_on_by_default() {
+    // Port 0: a port for each family, so that no fixed one is needed.
+    let responder = Responder::start(":0 -4");
+    let line = format!("sender 127.0.0.1:{} -c 2 -i 1", responder.at.port());
+    assert_eq!(run(&line).status, 0);
+    if has_ipv6() {
+        let responder = Responder::start(":0 -6");
+        let line = format!("sender [::1]:{} -c 2 -i 1", responder.at.port());
+        assert_eq!(run(&line).status, 0);
+    }
+}
+
+#[test]
+fn raw_t3_is_sent_as_it_was_read() {
+    let responder = Responder::start("127.0.0.1:0 --raw-t3 --json");
+    assert_eq!(
+        run(&format!("sender {} -c 20 -i 1", responder.at)).status,
+        0
+    );
+    assert!(last_words(responder)["timestamps"]["t3_advance_ns"].is_null());
+}
+
+#[test]
+fn a_protocol_alone_answers_all_in_its_own_way() {
+    let responder = Responder::start("127.0.0.1:0 --protocol twamp-light");
+    let line = format!("sender {} -c 3 -i 1 --padding 0 --json", responder.at);
+    let session = run(&line).session();
+    assert_eq!(session["packets"]["received"], 3, "{session}");
+}

@@ -1,0 +1,85 @@
+//! Bad usage: status 2 and one line on stderr. Help and version: results.
+
+use crate::program::run;
+
+#[test]
+fn bad_usage_is_one_line_and_status_two() {
+    for (line, part) in [
+        ("", "a command is missing"),
+        ("sendr", "sendr: did you mean sender?"),
+        ("sender", "FAR[:PORT] is missing"),
+        ("sender ::1 --dcsp ef", "--dcsp: did you mean --dscp?"),
+        ("sender ::1 --dscp 64", "--dscp 64: not a DSCP"),
+        (
+            "sender ::1 --dscp ef --tos 184",
+            "--dscp and --tos exclude each other",
+        ),
+        (
+            "sender ::1 -c 5 --duration 5",
+            "--count and --duration exclude each other",
+        ),
+        ("sender ::1 --interval 5x", "100us, 10ms or 1s"),
+        (
+            "sender ::1 127.0.0.1",
+            "::1 is IPv6 but 127.0.0.1 is IPv4: give both of one family",
+        ),
+        (
+            "sender 127.0.0.1 --padding 65500",
+            "--padding 65500 does not fit UDP over IPv4",
+        ),
+        (
+            "sender 127.0.0.1 -6",
+            "127.0.0.1 is IPv4 but -6 asks for IPv6",
+        ),
+        ("sender ::1 --ssid 1", "write --stamp too"),
+        ("sender fe80::1", "write the interface too"),
+        ("sender ::1 --output xml", "write text, json, jsonl or csv"),
+        ("responder --allow-larger-replies", "write --padding too"),
+        ("responder --allow lab", "192.0.2.0/24"),
+        (
+            "responder --count 3",
+            "an option of sender, not of responder",
+        ),
+        ("dscptable ef", "one argument too many"),
+    ] {
+        let done = run(line);
+        assert_eq!((done.status, done.stdout.as_str()), (2, ""), "{line}");
+        assert_eq!(done.stderr.lines().count(), 1, "{line}: {}", done.stderr);
+        assert!(
+            done.stderr.starts_with("twinpath: "),
+            "{line}: {}",
+            done.stderr
+        );
+        assert!(done.stderr.contains(part), "{line}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn help_and_version_are_results() {
+    for line in [
+        "--help",
+        "-h",
+        "sender --help",
+        "responder -h",
+        "dscptable -h",
+        "selftest -h",
+    ] {
+        let done = run(line);
+        assert_eq!((done.status, done.stderr.as_str()), (0, ""), "{line}");
+        assert!(done.stdout.contains("Usage: twinpath"), "{line}");
+    }
+    for line in ["--version", "-V"] {
+        let done = run(line);
+        let version = format!("twinpath {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!((done.status, done.stdout), (0, version), "{line}");
+    }
+}
+
+#[test]
+fn short_help_and_long_help_are_one() {
+    for command in ["", "sender", "responder", "dscptable", "selftest"] {
+        let short = run(&format!("{command} -h"));
+        let long = run(&format!("{command} --help"));
+        assert_eq!(short.stdout, long.stdout, "{command}");
+    }
+}
