@@ -12,7 +12,7 @@ use crate::args::LogOptions;
 use crate::failure::Failure;
 use crate::output::style::Style;
 
-/// Starts logging. `usual`: the level without `-q` and `-d`.
+/// Starts logging. `usual`: the level on stderr without `-q` and `-d`; a file is told more.
 ///
 /// # Errors
 /// The log file cannot be opened.
@@ -20,6 +20,7 @@ pub(crate) fn start(options: &LogOptions, usual: Level) -> Result<(), Failure> {
     let level = match (options.quiet, options.debug) {
         (true, _) => Level::ERROR,
         (_, true) => Level::DEBUG,
+        _ if options.logfile.is_some() => usual.max(Level::INFO),
         _ => usual,
     };
     let lines = tracing_subscriber::fmt()

@@ -43,6 +43,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         };
         for address in run.listening() {
             complain(&format!("listening on {address} ({protocol}, {state})"));
+            info!(%address, "listening");
         }
     }
     let mut before = ReflectorTally::default();
@@ -57,6 +58,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         }
     }
     let report = run.join()?;
+    info!(reflected = report.tally.reflected, "stopped");
     log_ignored(&before, &report.tally);
     let json = args.json || args.output == Summary::Json;
     let mut out = io::stdout().lock();

@@ -26,9 +26,11 @@ use crate::signals::Signals;
 
 const GLANCE: Duration = Duration::from_millis(20);
 const PADDING: usize = 27;
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
+    plan::check_in_flight(TIMEOUT, args.interval.0, args.count.0.into())?;
     let signals = Signals::listen()?;
     let survey = host::survey()?;
     let stdout = io::stdout();
@@ -174,7 +176,7 @@ fn sender_plan(far: SocketAddr, args: &SelftestArgs) -> SenderPlan {
         protocol: Protocol::TwampLight,
         limit: Limit::Count(args.count.0),
         interval: args.interval.0,
-        timeout: Duration::from_secs(2),
+        timeout: TIMEOUT,
         payload: PayloadSize::Fixed(SenderOpen::OCTETS + PADDING),
         padding: 27,
         fill: Fill::Zero,

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal as _, Stderr, StdoutLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::{Level, debug};
+use tracing::{Level, info};
 use twinpath_runtime::SessionReport;
 use twinpath_runtime::sender::{self, SenderRun};
 
@@ -34,8 +34,9 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     let output = if args.json { Output::Json } else { args.output };
     let machine = output != Output::Text;
     let signals = Signals::listen()?;
+    let far = plan.far;
     let run = sender::start(plan)?;
-    debug!(sender = %run.sender(), far = %args.far.host, "sending");
+    info!(sender = %run.sender(), %far, "sending");
     let mut sink = match sink(output, args) {
         Ok(sink) => sink,
         Err(error) => return unwritten(&error),
@@ -52,6 +53,13 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         Ok(report) => report?,
         Err(error) => return unwritten(&error),
     };
+    let tally = &report.tally;
+    info!(
+        sent = tally.sent,
+        received = tally.received,
+        lost = tally.lost,
+        "finished"
+    );
     let exit = verdict(&report);
     if machine && !args.log.quiet {
         let mut stderr = io::stderr();

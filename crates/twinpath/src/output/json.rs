@@ -149,7 +149,7 @@ impl<'a> From<&'a SessionReport> for Session<'a> {
             reflector: report.reflector.to_string(),
             sid: None,
             ssid: match report.protocol {
-                Protocol::TwampLight => None,
+                Protocol::TwampLight | Protocol::Stamp { ssid: 0 } => None,
                 Protocol::Stamp { ssid } => Some(ssid),
             },
             started: rfc3339(report.started),

@@ -8,7 +8,7 @@ use super::style::is_dumb;
 use super::units;
 
 /// Whoever shows the line.
-pub(crate) struct ProgressLine<W> {
+pub(crate) struct ProgressLine<W: Write> {
     out: Option<W>,
     shown: bool,
 }
@@ -54,6 +54,13 @@ impl<W: Write> ProgressLine<W> {
     }
 }
 
+/// A run that ends by an error leaves no half line behind.
+impl<W: Write> Drop for ProgressLine<W> {
+    fn drop(&mut self) {
+        self.erase();
+    }
+}
+
 fn text(progress: &Progress) -> String {
     let asked = progress
         .asked
@@ -89,7 +96,7 @@ mod tests {
             last_round_trip_ns: Some(1_204_000),
         });
         line.erase();
-        line.erase();
+        drop(line);
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "\r1/100 sent, 0 received, 0 lost\u{1b}[K\

@@ -213,19 +213,31 @@ fn timeout(schedule: &ScheduleOptions) -> Result<Duration, Failure> {
             "--timeout 0 loses every packet: write 2 (seconds) or 500ms",
         ));
     }
-    let slots = timeout.as_nanos() / schedule.interval.0.as_nanos().max(1);
     let packets = match schedule.duration {
         Some(duration) => duration.0.as_nanos() / schedule.interval.0.as_nanos().max(1),
         None => schedule.count.0.into(),
     };
-    if slots.min(packets) > MOST_IN_FLIGHT {
+    check_in_flight(timeout, schedule.interval.0, packets)?;
+    Ok(timeout)
+}
+
+/// Whether what is under way at once fits a memory.
+///
+/// # Errors
+/// It does not.
+pub(crate) fn check_in_flight(
+    timeout: Duration,
+    interval: Duration,
+    packets: u128,
+) -> Result<(), Failure> {
+    let under_way = packets.min(timeout.as_nanos() / interval.as_nanos().max(1));
+    if under_way > MOST_IN_FLIGHT {
         return Err(Failure::usage(format!(
-            "--timeout {timeout:?} at this interval keeps {} packets under way, {MOST_IN_FLIGHT} \
-             are the most: lower --timeout or raise --interval",
-            slots.min(packets)
+            "with a timeout of {timeout:?} {under_way} packets are under way, {MOST_IN_FLIGHT} are \
+             the most: write a longer --interval or a shorter --timeout"
         )));
     }
-    Ok(timeout)
+    Ok(())
 }
 
 /// UDP payload sizes: header and padding, within what UDP carries.

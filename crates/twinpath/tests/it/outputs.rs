@@ -121,8 +121,12 @@ fn a_log_file_takes_the_log_and_stderr_stays_empty() {
     let done = run(&line);
     assert_eq!((done.status, done.stderr.as_str()), (0, ""));
     let log = std::fs::read_to_string(&file).unwrap();
-    assert!(log.contains("DEBUG sending"), "{log}");
-    assert!(log.contains(&responder.at.ip().to_string()), "{log}");
+    assert!(log.contains(" INFO sending sender=127.0.0.1:"), "{log}");
+    assert!(log.contains(&format!("far={}", responder.at)), "{log}");
+    assert!(
+        log.contains(" INFO finished sent=2 received=2 lost=0"),
+        "{log}"
+    );
     let line = format!(
         "sender {} -c 2 -i 1 -l {}/none/log",
         responder.at,

@@ -41,6 +41,7 @@ fn bad_usage_is_one_line_and_status_two() {
             "an option of sender, not of responder",
         ),
         ("dscptable ef", "one argument too many"),
+        ("selftest -c 99999999999 -i 100ns", "a longer --interval"),
     ] {
         let done = run(line);
         assert_eq!((done.status, done.stdout.as_str()), (2, ""), "{line}");
