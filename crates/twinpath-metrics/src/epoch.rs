@@ -200,22 +200,25 @@ impl Epoch {
     /// The first packet and the first number of the epoch, and whether what was lost before the
     /// first reply counts.
     fn origin(&self, first: u64) -> (u64, i64, bool) {
-        let unknown = (self.s_min, self.r_min, false);
-        match self.start {
-            Start::AtZero(s_0) => (s_0.min(self.s_min), self.r_min.min(0), true),
-            Start::Unknown => unknown,
-            Start::Original => {
-                let lead = i128::from(self.r_first) - i128::from(self.s_first);
-                let sent = self.s_max.saturating_sub(first).saturating_add(1);
-                let reflected = self.r_max.abs_diff(self.r_min.min(0)).saturating_add(1);
-                let possible = reflected.saturating_sub(self.copies) <= sent;
-                if first <= SMALL && lead <= i128::from(SMALL) && possible {
-                    (first.min(self.s_min), self.r_min.min(0), true)
-                } else {
-                    unknown
-                }
-            }
+        let s_0 = match self.start {
+            Start::AtZero(s_0) => Some(s_0),
+            Start::Original => self.met_zero(first).then_some(first),
+            Start::Unknown => None,
+        };
+        match s_0 {
+            // A number below 0 was one before 2^32: the counter is older than the epoch.
+            Some(s_0) if self.r_min >= 0 => (s_0.min(self.s_min), 0, true),
+            Some(_) | None => (self.s_min, self.r_min, false),
         }
+    }
+
+    /// Whether the session's first packet may have met the counter at 0: not if the first reply
+    /// is ahead of its packet, or more was reflected than was sent.
+    fn met_zero(&self, first: u64) -> bool {
+        let lead = i128::from(self.r_first) - i128::from(self.s_first);
+        let sent = self.s_max.saturating_sub(first).saturating_add(1);
+        let reflected = self.r_max.abs_diff(0).saturating_add(1);
+        first <= SMALL && lead <= i128::from(SMALL) && reflected.saturating_sub(self.copies) <= sent
     }
 
     fn reflected(&mut self, s: u64, r: i64, t3: Wall) {

@@ -161,6 +161,16 @@ fn a_lost_packet_that_was_overtaken_before_the_first_reply_makes_the_split_uncer
 }
 
 #[test]
+fn a_counter_seen_across_its_wrap_did_not_start_with_the_session() {
+    let mut metrics = SessionMetrics::new();
+    metrics.record(&numbered(1, 0));
+    metrics.record(&numbered(3, u32::MAX)); // reflected before 1; 0 met the number before that
+    metrics.record(&lost(0));
+    metrics.record(&lost(2));
+    assert_eq!(split(&metrics.figures()), [Some(1), Some(0), Some(1)]);
+}
+
+#[test]
 fn a_blackout_has_no_direction_until_a_later_packet_is_answered() {
     let mut metrics = SessionMetrics::new();
     metrics.record(&lost(0));

@@ -149,6 +149,7 @@ fn same_direction(
         ..direction::Trace::default()
     };
     let mut equal = true;
+    let mut turns = None;
     for Event { sample, number } in events {
         match sample.fate {
             Fate::Lost => {
@@ -158,7 +159,9 @@ fn same_direction(
             Fate::Received | Fate::Duplicate => {}
         }
         if let Some(number) = number {
-            trace.replies.push((sample.seq, *number));
+            // Of the first number a sender sees the lower 32 bits, of the others their distance.
+            let turns = *turns.get_or_insert(number & !0xffff_ffff);
+            trace.replies.push((sample.seq, number - turns));
             equal &= number.rem_euclid(1 << 32)
                 == i64::try_from(sample.seq).unwrap().rem_euclid(1 << 32);
         }

@@ -35,7 +35,7 @@ pub(crate) fn attribute(trace: &Trace) -> (u64, u64, u64, bool) {
     let mut r_0 = 0;
     let sent_if_zero = i64::try_from(s_hi).unwrap() - s_0 + 1;
     let lead = r_first - i64::try_from(s_first).unwrap();
-    if s_0 > 16 || lead > 16 || r_hi + 1 - copies > sent_if_zero {
+    if *distinct.first().unwrap() < 0 || s_0 > 16 || lead > 16 || r_hi + 1 - copies > sent_if_zero {
         s_0 = i64::try_from(*per_packet.keys().next().unwrap()).unwrap();
         r_0 = *distinct.iter().next().unwrap();
     }
