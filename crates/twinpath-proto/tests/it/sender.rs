@@ -1,1 +1,12 @@
 //! The Session-Sender as its peers see it.
+mod captures;
+mod clock_steps;
+mod fates;
+mod hostile;
+mod memory;
+mod odd_replies;
+mod requests;
+mod rig;
+mod sessions;
+mod tx_stamps;
+mod twin;
