@@ -23,11 +23,7 @@ const PRIVILEGES: [(u32, &str, &str); 4] = [
         "CAP_NET_ADMIN",
         "hardware time stamps, receive buffers beyond the system's limit",
     ),
-    (
-        13,
-        "CAP_NET_RAW",
-        "binding to an interface of another user's choosing (--interface)",
-    ),
+    (13, "CAP_NET_RAW", "--interface on kernels before 5.7"),
     (
         23,
         "CAP_SYS_NICE",

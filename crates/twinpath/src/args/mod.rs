@@ -281,7 +281,7 @@ pub(crate) struct PacketOptions {
     pub(crate) padding: PaddingSize,
 
     /// What padding is made of
-    #[arg(long, value_name = "KIND", default_value = "zero")]
+    #[arg(long, value_name = "KIND", default_value = "random")]
     pub(crate) fill: Filling,
 
     /// Send STAMP packets (RFC 8762); --padding becomes an Extra Padding TLV

@@ -171,9 +171,11 @@ fn plain(argument: &str) -> String {
     } else {
         argument.split(' ').next().unwrap_or(argument)
     };
-    name.trim_start_matches(['<', '['])
-        .trim_end_matches('>')
-        .trim_end_matches("...")
+    let name = name.trim_end_matches("...");
+    let inside = |open: char, close: char| name.strip_prefix(open)?.strip_suffix(close);
+    inside('<', '>')
+        .or_else(|| inside('[', ']'))
+        .unwrap_or(name)
         .to_owned()
 }
 

@@ -83,16 +83,13 @@ fn session(
     }
     let mut report = run.join()?;
     let advance = reflector.join()?.t3_advance_ns;
-    one_clock(&mut report, advance);
+    say_why_negative(&mut report, advance);
     Ok(report)
 }
 
-/// Both ends read one clock: synchronised or not, it cannot disagree with itself. What makes a
-/// delay negative here is T3's advance, by a median that a single packet may undercut.
-fn one_clock(report: &mut SessionReport, advance: Option<u64>) {
-    report
-        .notes
-        .retain(|note| note.key != "clocks-not-synchronized");
+/// Both ends read one clock. What makes a delay negative here is T3's advance, by a median that a
+/// single packet may undercut.
+fn say_why_negative(report: &mut SessionReport, advance: Option<u64>) {
     let negative = report
         .figures
         .backward

@@ -47,7 +47,7 @@ fn a_bare_command_line_is_a_ten_second_run_as_users_know_it() {
     assert_eq!(plan.interval, Duration::from_millis(100));
     assert_eq!(plan.timeout, Duration::from_secs(2));
     assert_eq!((plan.payload, plan.padding), (PayloadSize::Fixed(41), 27));
-    assert_eq!(plan.fill, Fill::Zero);
+    assert_eq!(plan.fill, Fill::Random);
     assert_eq!((plan.tos, plan.ttl), (Tos(0), 255));
     assert_eq!((plan.dont_fragment, plan.interface), (false, None));
     assert_eq!((plan.start_delay, plan.max_burst), (Duration::ZERO, 10));
