@@ -2,8 +2,11 @@
 #![cfg(test)]
 
 mod endings;
+mod hosts;
+mod namespaces;
 mod options;
 mod outputs;
 mod program;
 mod responders;
 mod usage;
+mod wire;

@@ -48,7 +48,11 @@ pub(crate) struct Running(pub(crate) Child);
 
 impl Running {
     pub(crate) fn start(line: &str) -> Self {
-        let mut command = twinpath(line);
+        Self::spawn(twinpath(line))
+    }
+
+    /// Starts any command, its streams piped.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         Self(
             command
                 .stdout(Stdio::piped())
@@ -109,7 +113,12 @@ pub(crate) struct Responder {
 impl Responder {
     /// `line`: its arguments. Comes back when it says that it listens.
     pub(crate) fn start(line: &str) -> Self {
-        let mut process = Running::start(&format!("responder {line}"));
+        Self::spawn(twinpath(&format!("responder {line}")))
+    }
+
+    /// A responder by this command.
+    pub(crate) fn spawn(command: Command) -> Self {
+        let mut process = Running::spawn(command);
         let mut stderr = BufReader::new(process.0.stderr.take().unwrap());
         let mut said = String::new();
         stderr.read_line(&mut said).unwrap();

@@ -1,0 +1,112 @@
+//! Two hosts on this machine: network namespaces and a link between them.
+
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::program::{Done, Responder, twinpath};
+
+/// Two hosts, each other's neighbours by `v0` (10.98.0.1, fd98::1) and `v1` (10.98.0.2, fd98::2).
+/// Gone with the value.
+pub(crate) struct Hosts {
+    pub(crate) near: String,
+    pub(crate) far: String,
+}
+
+impl Hosts {
+    /// `None` where they cannot be made; says why.
+    pub(crate) fn new() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let id = format!(
+            "{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let hosts = Self {
+            near: format!("tp-near-{id}"),
+            far: format!("tp-far-{id}"),
+        };
+        let (near, far) = (&hosts.near, &hosts.far);
+        for line in [
+            format!("netns add {near}"),
+            format!("netns add {far}"),
+            format!("-n {near} link add v0 type veth peer name v1 netns {far}"),
+            format!("-n {near} addr add 10.98.0.1/24 dev v0"),
+            format!("-n {far} addr add 10.98.0.2/24 dev v1"),
+            format!("-n {far} addr add 10.98.0.3/24 dev v1"),
+            format!("-n {near} addr add fd98::1/64 dev v0 nodad"),
+            format!("-n {far} addr add fd98::2/64 dev v1 nodad"),
+            format!("-n {near} link set lo up"),
+            format!("-n {far} link set lo up"),
+            // Link-local addresses are there at once, not after a second of asking for doubles.
+            format!("netns exec {near} sysctl -qw net.ipv6.conf.v0.accept_dad=0"),
+            format!("netns exec {far} sysctl -qw net.ipv6.conf.v1.accept_dad=0"),
+            format!("-n {near} link set v0 up"),
+            format!("-n {far} link set v1 up"),
+        ] {
+            if let Err(why) = ip(&line) {
+                eprintln!("skipped: no network namespaces here (ip {line}: {why})");
+                return None;
+            }
+        }
+        Some(hosts)
+    }
+
+    /// The far host's link-local address.
+    pub(crate) fn far_link_local(&self) -> String {
+        let list = ip(&format!(
+            "-n {} -6 -o addr show dev v1 scope link",
+            self.far
+        ))
+        .unwrap();
+        let address = list
+            .split_whitespace()
+            .skip_while(|word| *word != "inet6")
+            .nth(1)
+            .unwrap();
+        address.split('/').next().unwrap().to_owned()
+    }
+
+    /// `command`, on `host`.
+    pub(crate) fn on(host: &str, command: &Command) -> Command {
+        let mut inside = Command::new("ip");
+        inside
+            .args(["netns", "exec", host])
+            .arg(command.get_program())
+            .args(command.get_args());
+        inside.stdin(Stdio::null());
+        inside
+    }
+
+    /// A responder on the far host.
+    pub(crate) fn responder(&self, line: &str) -> Responder {
+        Responder::spawn(Self::on(&self.far, &twinpath(&format!("responder {line}"))))
+    }
+
+    /// The program on the near host, to its end.
+    pub(crate) fn run(&self, line: &str) -> Done {
+        Self::on(&self.near, &twinpath(line))
+            .output()
+            .unwrap()
+            .into()
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        for host in [&self.near, &self.far] {
+            let _ = ip(&format!("netns del {host}"));
+        }
+    }
+}
+
+/// `ip` with these words: what it printed, or why not.
+pub(crate) fn ip(line: &str) -> Result<String, String> {
+    let output = Command::new("ip").args(line.split_whitespace()).output();
+    let output = output.map_err(|error| error.to_string())?;
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).trim().to_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout))
+    } else {
+        Err(text(&output.stderr))
+    }
+}

@@ -1,0 +1,124 @@
+//! Two hosts measure each other.
+
+use std::time::Duration;
+
+use crate::hosts::{Hosts, ip};
+use crate::program::{Running, twinpath};
+
+#[test]
+fn two_hosts_measure_each_other_over_ipv4_and_ipv6() {
+    let Some(hosts) = Hosts::new() else { return };
+    let responder = hosts.responder(":862");
+    let link_local = format!("[{}%v0]:862", hosts.far_link_local());
+    for far in ["10.98.0.2:862", "[fd98::2]:862", link_local.as_str()] {
+        for protocol in ["", "--stamp --ssid 9"] {
+            let done = hosts.run(&format!("sender {far} {protocol} -c 20 -i 3 --json"));
+            assert_eq!(done.status, 0, "{far}: {}{}", done.stdout, done.stderr);
+            let session = done.session();
+            assert_eq!(session["packets"]["received"], 20, "{far} {session}");
+            assert_eq!(session["packets"]["lost_forward"].as_u64().unwrap_or(0), 0);
+            assert_eq!(session["timestamps"]["transmit"], "kernel");
+            assert_eq!(session["timestamps"]["receive"], "kernel");
+            assert_eq!(session["round_trip"]["count"], 20);
+        }
+    }
+    let did = responder.stop("TERM");
+    assert_eq!(did.status, 0);
+    assert!(did.stdout.contains("120"), "{}", did.stdout);
+}
+
+#[test]
+fn a_reply_comes_from_the_address_that_was_asked() {
+    let Some(hosts) = Hosts::new() else { return };
+    let _responder = hosts.responder(":20001");
+    for far in ["10.98.0.2", "10.98.0.3"] {
+        let session = hosts
+            .run(&format!("sender {far} -c 5 -i 3 --json"))
+            .session();
+        assert_eq!(session["packets"]["received"], 5, "{session}");
+    }
+}
+
+#[test]
+fn the_network_may_go_down_and_up_in_mid_run() {
+    let Some(hosts) = Hosts::new() else { return };
+    let _responder = hosts.responder(":20001");
+    let line = "sender 10.98.0.2 -c 150 -i 10 --timeout 0.5 --output jsonl";
+    let run = Running::spawn(Hosts::on(&hosts.near, &twinpath(line)));
+    std::thread::sleep(Duration::from_millis(500));
+    ip(&format!("-n {} link set v0 down", hosts.near)).unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    ip(&format!("-n {} link set v0 up", hosts.near)).unwrap();
+    let done = run.finish();
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let lines: Vec<serde_json::Value> = done
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let (document, packets) = lines.split_last().unwrap();
+    let received = |seqs: std::ops::Range<u64>| {
+        packets.iter().any(|packet| {
+            packet["fate"] == "received" && seqs.contains(&packet["seq"].as_u64().unwrap())
+        })
+    };
+    assert!(received(0..20), "before");
+    assert!(received(140..150), "after");
+    let counts = &document["sessions"][0]["packets"];
+    let count = |key: &str| counts[key].as_u64().unwrap();
+    assert_eq!(count("asked"), 150);
+    assert!(count("received") < 150, "{counts}");
+    assert_eq!(count("sent"), count("received") + count("lost"), "{counts}");
+    assert_eq!(
+        packets.len() as u64,
+        count("sent"),
+        "a line for each packet sent"
+    );
+}
+
+#[test]
+fn a_packet_over_the_link_s_mtu_with_df_is_refused_in_one_line() {
+    let Some(hosts) = Hosts::new() else { return };
+    ip(&format!("-n {} link set v0 mtu 1400", hosts.near)).unwrap();
+    ip(&format!("-n {} link set v1 mtu 1400", hosts.far)).unwrap();
+    let _responder = hosts.responder(":20001");
+    let done = hosts.run("sender 10.98.0.2 --padding 1400 --do-not-fragment");
+    assert_eq!((done.status, done.stdout.as_str()), (1, ""));
+    assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("1400") && done.stderr.contains("--padding 1358"),
+        "{}",
+        done.stderr
+    );
+    for (padding, df) in [("1358", "--do-not-fragment"), ("1400", ""), ("8958", "")] {
+        let session = hosts.run(&format!(
+            "sender 10.98.0.2 --padding {padding} {df} -c 3 -i 5 --json"
+        ));
+        assert_eq!(
+            session.session()["packets"]["received"],
+            3,
+            "{padding} {df}"
+        );
+    }
+}
+
+#[test]
+fn an_interface_can_be_named() {
+    let Some(hosts) = Hosts::new() else { return };
+    let _responder = hosts.responder("--interface v1 :20001");
+    for (interface, received) in [("v0", 3), ("lo", 0)] {
+        let line =
+            format!("sender 10.98.0.2 --interface {interface} -c 3 -i 5 --timeout 0.2 --json");
+        let done = hosts.run(&line);
+        if received == 0 {
+            assert_ne!(done.status, 0, "{}", done.stdout);
+        } else {
+            assert_eq!(
+                done.session()["packets"]["received"],
+                received,
+                "{}",
+                done.stderr
+            );
+        }
+    }
+}
