@@ -8,5 +8,5 @@ mod odd_replies;
 mod requests;
 mod rig;
 mod sessions;
-mod tx_stamps;
 mod twin;
+mod tx_stamps;

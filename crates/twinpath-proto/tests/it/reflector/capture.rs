@@ -16,7 +16,7 @@ pub(crate) struct Datagram {
 /// All UDP datagrams of a capture; never none.
 pub(crate) fn datagrams(file: &str) -> Vec<Datagram> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data/reflector")
+        .join("../../testdata/captures")
         .join(file);
     let mut reader = PcapReader::new(File::open(path).unwrap()).unwrap();
     let mut found = Vec::new();

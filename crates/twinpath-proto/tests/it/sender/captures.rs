@@ -26,7 +26,7 @@ struct Datagram {
 /// The UDP datagrams of a capture, Ethernet and IPv4.
 fn capture(file: &str) -> Vec<Datagram> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/data/sender")
+        .join("../../testdata/captures")
         .join(file);
     let mut reader = PcapReader::new(std::fs::File::open(path).unwrap()).unwrap();
     let mut datagrams = Vec::new();
