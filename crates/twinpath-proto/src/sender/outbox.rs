@@ -40,7 +40,7 @@ pub(super) struct Outbox {
     queue: VecDeque<Pending>,
     /// The position of the queue's front; positions never repeat.
     front: u64,
-    /// No sample before this position waits.
+    /// No sample before this position waits; it is past the front whenever the front is ready.
     waiting: u64,
 }
 
@@ -89,7 +89,6 @@ impl Outbox {
             return None;
         }
         self.front += 1;
-        self.waiting = self.waiting.max(self.front);
         self.queue.pop_front().map(|pending| pending.sample)
     }
 

@@ -180,6 +180,15 @@ fn in_time_or_late_is_decided_by_the_better_stamp() {
 }
 
 #[test]
+fn a_reply_after_the_packet_was_counted_lost_waits_for_nothing() {
+    let mut rig = taught(Rung::Kernel);
+    rig.send(ms(100));
+    assert_eq!(rig.samples_at(ms(2_300)), []);
+    rig.reply(1, ms(2_300));
+    assert_eq!(only(&rig.samples()).fate, Fate::Late);
+}
+
+#[test]
 fn a_copy_that_comes_while_the_first_reply_waits_is_a_duplicate() {
     let mut rig = taught(Rung::Kernel);
     rig.send(ms(100));
