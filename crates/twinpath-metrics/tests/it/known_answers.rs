@@ -7,7 +7,8 @@ use twinpath_wire::{Delta, Fate, Sample, Wall};
 use crate::trace::{lost, numbered, received};
 
 fn data(key: &str) -> Value {
-    let all: Value = serde_json::from_str(include_str!("../../../../testdata/metrics.json")).unwrap();
+    let all: Value =
+        serde_json::from_str(include_str!("../../../../testdata/metrics.json")).unwrap();
     all[key].clone()
 }
 
