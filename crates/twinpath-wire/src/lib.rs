@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod arrival;
+pub mod control;
 mod dscp;
 mod error_estimate;
 mod sample;

@@ -1,0 +1,62 @@
+//! Accept values (RFC 4656 section 3.3).
+
+/// What the other side made of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Accept {
+    /// 0: done.
+    Ok,
+    /// 1: refused, reason not given. Any value that is not known means this (row TC-28).
+    Failure,
+    /// 2: the other side failed inside.
+    InternalError,
+    /// 3: some aspect of the request is not supported.
+    NotSupported,
+    /// 4: refused by a limit that the same request will meet again.
+    PermanentLimit,
+    /// 5: refused by a limit that may not be met later.
+    TemporaryLimit,
+}
+
+impl Accept {
+    /// From the octet on the wire.
+    pub const fn from_octet(octet: u8) -> Self {
+        match octet {
+            0 => Self::Ok,
+            2 => Self::InternalError,
+            3 => Self::NotSupported,
+            4 => Self::PermanentLimit,
+            5 => Self::TemporaryLimit,
+            _ => Self::Failure,
+        }
+    }
+
+    /// The octet on the wire.
+    pub const fn octet(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failure => 1,
+            Self::InternalError => 2,
+            Self::NotSupported => 3,
+            Self::PermanentLimit => 4,
+            Self::TemporaryLimit => 5,
+        }
+    }
+
+    /// RFC 4656's words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Failure => "failure, reason unspecified",
+            Self::InternalError => "internal error",
+            Self::NotSupported => "some aspect of the request is not supported",
+            Self::PermanentLimit => "permanent resource limitation",
+            Self::TemporaryLimit => "temporary resource limitation",
+        }
+    }
+}
+
+impl core::fmt::Display for Accept {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}, {}", self.octet(), self.name())
+    }
+}
