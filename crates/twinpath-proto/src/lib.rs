@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod clock;
+pub mod control;
 mod random;
 pub mod reflector;
 pub mod sender;

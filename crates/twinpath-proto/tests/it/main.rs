@@ -1,4 +1,5 @@
 //! Engines against captures, tables and each other.
 #![cfg(test)]
+mod control;
 mod reflector;
 mod sender;

@@ -1,0 +1,1 @@
+//! TWAMP-Control: Control-Client and Server as pure logic (RFC 5357 section 3).

@@ -1,0 +1,1 @@
+//! Control-Client and Server as their peers see them.
