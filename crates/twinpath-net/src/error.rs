@@ -132,6 +132,9 @@ pub enum SendError {
     /// A local packet filter refused it.
     #[error("refused by a local packet filter")]
     Filtered,
+    /// A route forbids it.
+    #[error("a route of this host forbids that destination")]
+    Prohibited,
     /// The source address is not (or no longer) one of this host's.
     #[error("the source address is not this host's")]
     BadSource,
@@ -151,7 +154,8 @@ impl SendError {
             | libc::ENETDOWN
             | libc::ENODEV
             | libc::ENXIO => Self::Unreachable,
-            libc::EPERM | libc::EACCES => Self::Filtered,
+            libc::EPERM => Self::Filtered,
+            libc::EACCES => Self::Prohibited,
             libc::EADDRNOTAVAIL | libc::EINVAL => Self::BadSource,
             other => Self::Other(other),
         }

@@ -110,6 +110,7 @@ pub(crate) fn send_remedy(reason: SendError) -> Option<&'static str> {
             Some("see `ip route` and `ip link`: no way leads there, or the link is down")
         }
         SendError::Filtered => Some("see this host's own packet filter (nft list ruleset)"),
+        SendError::Prohibited => Some("see `ip route get` for that address"),
         SendError::BadSource => Some("the local address is gone: see `ip address`"),
         SendError::Other(_) | _ => None,
     }

@@ -3,15 +3,17 @@
 
 use twinpath_net::IcmpKind;
 use twinpath_proto::sender::Protocol;
-use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
+use twinpath_wire::{LIGHT_PORT, Rung, TWAMP_TEST_PORT};
 
 use crate::error::send_remedy;
 use crate::sender::Refusals;
-use crate::{Note, SenderPlan, SessionReport};
+use crate::{Note, SenderPlan, SessionReport, StampChoice};
 
 /// What time stamps may be off their packets by: a delay less than this below zero says nothing of
 /// the clocks.
 const STAMP_ERROR_NS: i64 = 100_000;
+/// A departure this late is worth a word.
+const WAITED_NS: i64 = 50_000_000;
 /// 37 s, TAI - UTC, give or take a second: one end writes TAI and the other reads UTC.
 const TAI_NS: std::ops::RangeInclusive<u64> = 36_000_000_000..=38_000_000_000;
 
@@ -25,7 +27,8 @@ pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan)
         peculiarities(report, &mut notes);
     }
     sending(report, refusals, &mut notes);
-    stamping(report, &mut notes);
+    lateness(report, &mut notes);
+    stamping(report, plan, &mut notes);
     notes.sort_by_key(|note| !note.warning);
     notes
 }
@@ -84,6 +87,16 @@ fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> No
         return warning(
             "another-protocol",
             format!("{far} answers, but its answers are not {asked} ({strange} of them): {other}"),
+        );
+    }
+    let expected = plan.stamps != StampChoice::User && !plan.portable;
+    if expected && report.stamps.transmit == Some(Rung::User) {
+        return warning(
+            "nothing-left",
+            format!(
+                "the kernel tells of no packet to {far} that left: the link is down, or no \
+                 neighbour has that address or the gateway's"
+            ),
         );
     }
     let other_port = match far.port() {
@@ -184,7 +197,7 @@ fn clocks(report: &SessionReport, notes: &mut Vec<Note>) {
         notes.push(warning(
             "clock-step",
             format!(
-                "this host's clock stepped {} times: {} packets are left out of the delays",
+                "this host's clock stepped ({}): {} packets are left out of the delays",
                 report.tally.clock_steps, figures.excluded_clock_step
             ),
         ));
@@ -229,7 +242,7 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
     }
     if figures.reflector_restarts > 0 {
         let restarts = figures.reflector_restarts;
-        let line = format!("the reflector's counter started anew {restarts} times in mid-run");
+        let line = format!("the reflector's counter started anew in mid-run ({restarts})");
         notes.push(remark("reflector-restarts", line));
     }
     if let (count @ 1.., Some((request, reply))) = (odd.size_differs, odd.last_sizes) {
@@ -310,15 +323,49 @@ fn sending(report: &SessionReport, refusals: &Refusals, notes: &mut Vec<Note>) {
             let by = icmp
                 .from
                 .map_or_else(String::new, |from| format!(" from {from}"));
-            let line = format!("{} ICMP errors{by}: {}", icmp.count, icmp.what);
+            let line = format!("ICMP{by}: {} ({})", icmp.what, icmp.count);
             notes.push(remark("icmp", line));
         }
     }
 }
 
+/// Packets that waited in this host: what the path did meanwhile is not known.
+fn lateness(report: &SessionReport, notes: &mut Vec<Note>) {
+    let Some(departure) = report.figures.departure else {
+        return;
+    };
+    let interval_ns = i64::try_from(report.interval.as_nanos()).unwrap_or(i64::MAX);
+    if departure.max_ns > interval_ns.saturating_mul(2).max(WAITED_NS) {
+        let waited_ms = departure.max_ns / 1_000_000;
+        notes.push(warning(
+            "departures-late",
+            format!(
+                "packets left up to {waited_ms} ms after their time: this host stalled, or they \
+                 waited in it (link down, neighbour unresolved)"
+            ),
+        ));
+    }
+}
+
 /// What the time stamps and the records are worth.
-fn stamping(report: &SessionReport, notes: &mut Vec<Note>) {
+fn stamping(report: &SessionReport, plan: &SenderPlan, notes: &mut Vec<Note>) {
     let stamps = &report.stamps;
+    let hardware = [stamps.transmit, stamps.receive].contains(&Some(Rung::Hardware));
+    if plan.stamps == StampChoice::Hardware && !hardware {
+        let line = "hardware time stamps were asked for and none came: the interface gives none, \
+                    or CAP_NET_ADMIN is missing";
+        notes.push(remark("no-hardware-stamps", line.to_owned()));
+    }
+    if let Some(round_trip) = report.figures.round_trip
+        && round_trip.min_ns < 0
+    {
+        let us = round_trip.min_ns.unsigned_abs().div_ceil(1_000);
+        let line = format!(
+            "round trips down to -{us} us: that is the time stamps' error, mostly of the far T3, \
+             which is read or reckoned before its packet leaves"
+        );
+        notes.push(remark("negative-round-trip", line));
+    }
     let fell = [
         ("T1", stamps.transmit, stamps.fallback_transmit),
         ("T4", stamps.receive, stamps.fallback_receive),

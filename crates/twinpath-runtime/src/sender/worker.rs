@@ -60,6 +60,7 @@ pub(super) struct Body {
     told: Vec<Told>,
     packet: Vec<u8>,
     started: ClockPair,
+    departed: u64,
     first_departure: Option<Mono>,
     last_departure: Option<Mono>,
     progress_due: Mono,
@@ -123,6 +124,7 @@ impl Body {
             told: Vec::with_capacity(BATCH),
             packet,
             started,
+            departed: 0,
             first_departure: None,
             last_departure: None,
             progress_due: now.mono,
@@ -174,6 +176,7 @@ impl Body {
                     if let Some(key) = key {
                         self.departures.left(key, token);
                     }
+                    self.departed += 1;
                     self.first_departure.get_or_insert(now.mono);
                     self.last_departure = Some(now.mono);
                 }
@@ -324,7 +327,7 @@ impl Body {
             started: self.started.wall,
             duration: ended.since(self.first_departure.unwrap_or(ended)),
             interval: self.plan.interval,
-            achieved_pps: rate(self.first_departure, self.last_departure, tally.sent),
+            achieved_pps: rate(self.first_departure, self.last_departure, self.departed),
             tos: self.plan.tos,
             ttl: self.plan.ttl,
             padding: self.plan.padding,
@@ -342,13 +345,13 @@ impl Body {
 }
 
 /// Departures per second between the first and the last.
-fn rate(first: Option<Mono>, last: Option<Mono>, sent: u64) -> Option<f64> {
+fn rate(first: Option<Mono>, last: Option<Mono>, departed: u64) -> Option<f64> {
     let seconds = last?.since(first?).as_secs_f64();
     #[expect(
         clippy::cast_precision_loss,
         reason = "a rate is shown with a few digits"
     )]
-    let gaps = sent.checked_sub(1)? as f64;
+    let gaps = departed.checked_sub(1)? as f64;
     (seconds > 0.0 && gaps > 0.0).then(|| gaps / seconds)
 }
 
