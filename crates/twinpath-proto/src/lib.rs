@@ -7,6 +7,7 @@
 
 mod clock;
 pub mod control;
+mod features;
 mod random;
 pub mod reflector;
 pub mod sender;
@@ -14,3 +15,4 @@ pub mod sender;
 pub mod sim;
 
 pub use clock::ClockPair;
+pub use features::TestFeatures;

@@ -2,19 +2,15 @@
 //! (RFC 5357 section 4.2, RFC 8762 section 4.3).
 
 use twinpath_wire::{
-    Arrival, ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, ReflectorOpen, ReplyHead,
-    SenderOpen, StampReflector, TimeFormat, Tos, Wall, WireTime,
+    Arrival, ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, ReflectorOpen, SenderOpen,
+    StampReflector, TimeFormat, Tos, Wall, WireTime,
 };
 
 use super::access::Access;
 use super::rate::RateLimit;
+use super::reply::{self, Fields, Layout, Reflection};
 use super::table::{SessionKey, Sessions};
 use super::{Class, Ignored, ReflectorConfig, ReflectorTally, Speaks, Tail, classify, guard};
-
-/// The Z bit of an Error Estimate (RFC 8186 section 2.3).
-const Z: u16 = 0x4000;
-/// S = 0 and the largest error that the field can hold: nothing is known of the clock.
-const UNKNOWN_ERROR: u16 = 0x3fff;
 
 /// A Session-Reflector for one port or several.
 pub struct SessionReflector {
@@ -24,15 +20,6 @@ pub struct SessionReflector {
     sessions: Option<Sessions>,
     rate: Option<RateLimit>,
     tally: ReflectorTally,
-}
-
-/// A reply that stands ready but for T3 and its Error Estimate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reflection {
-    /// Its length: it stands in the first octets of the buffer.
-    pub octets: usize,
-    /// The ToS or Traffic Class octet to send it with.
-    pub tos: Tos,
 }
 
 impl SessionReflector {
@@ -77,10 +64,7 @@ impl SessionReflector {
 
     /// Writes T3 and the Error Estimate that covers T3 and T2: last, just before the system call.
     pub fn seal(&self, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
-        if let Ok((head, _)) = ReplyHead::view_mut(reply) {
-            head.t3 = WireTime::write(t3, self.format, self.config.tai_offset_s);
-            head.error = estimate_in(self.format, error);
-        }
+        reply::seal(reply, t3, error, self.format, self.config.tai_offset_s);
     }
 
     /// Forgets sessions that were idle for too long: a bounded number of them in one call.
@@ -144,10 +128,10 @@ impl SessionReflector {
             number,
             t2: WireTime::write(arrival.at.at, self.format, self.config.tai_offset_s),
             sender,
-            sender_ttl: arrival.ttl.unwrap_or(255),
+            arrival,
         };
         match form {
-            Form::TwampLight => fields.write_twamp(buffer, received, octets),
+            Form::TwampLight => fields.write_twamp(buffer, received, octets, Layout::PLAIN),
             Form::Stamp { ssid, .. } => fields.write_stamp(buffer, received, octets, ssid),
         }
         // The TLVs of a STAMP request stand in `buffer[44..octets]` now, as they came: a reflector
@@ -155,6 +139,7 @@ impl SessionReflector {
         Ok(Reflection {
             octets,
             tos: self.reply_tos(arrival),
+            format: self.format,
         })
     }
 
@@ -247,73 +232,4 @@ impl Form {
             Self::Stamp { tail, .. } => tail == Tail::None,
         }
     }
-}
-
-/// What a reply says, but for T3 and its Error Estimate.
-struct Fields {
-    number: u32,
-    t2: WireTime,
-    sender: SenderOpen,
-    sender_ttl: u8,
-}
-
-impl Fields {
-    /// The request's padding moves behind the longer header, from its first octet, cut at the end
-    /// (rows TT-19, TT-20). What it does not reach is zero, never what an earlier packet left.
-    fn write_twamp(&self, buffer: &mut [u8], received: usize, octets: usize) {
-        let kept = received
-            .saturating_sub(SenderOpen::OCTETS)
-            .min(octets.saturating_sub(ReflectorOpen::OCTETS));
-        buffer.copy_within(
-            SenderOpen::OCTETS..SenderOpen::OCTETS + kept,
-            ReflectorOpen::OCTETS,
-        );
-        if let Some(beyond) = buffer.get_mut(ReflectorOpen::OCTETS + kept..octets) {
-            beyond.fill(0);
-        }
-        if let Ok((reply, _)) = ReflectorOpen::view_mut(buffer) {
-            self.write_head(&mut reply.head, 0);
-            reply.sender_error = self.sender.error;
-            reply.mbz.set(0);
-            reply.sender_ttl = self.sender_ttl;
-        }
-    }
-
-    /// What lies beyond the base packet stays where it is.
-    fn write_stamp(&self, buffer: &mut [u8], received: usize, octets: usize, ssid: u16) {
-        if let Some(beyond) = buffer.get_mut(received.max(StampReflector::OCTETS)..octets) {
-            beyond.fill(0);
-        }
-        if let Ok((reply, _)) = StampReflector::view_mut(buffer) {
-            self.write_head(&mut reply.head, ssid);
-            reply.sender_error = self.sender.error;
-            reply.mbz.set(0);
-            reply.sender_ttl = self.sender_ttl;
-            reply.mbz_end = [0; 3];
-        }
-    }
-
-    fn write_head(&self, head: &mut ReplyHead, ssid: u16) {
-        head.seq.set(self.number);
-        head.t3 = WireTime::default();
-        head.error = ErrorEstimate::default();
-        head.ssid.set(ssid);
-        head.t2 = self.t2;
-        head.sender_seq = self.sender.seq;
-        head.sender_t1 = self.sender.t1;
-    }
-}
-
-/// `error` with the Z bit of the format that T2 and T3 are really in, and never with a Multiplier
-/// of 0 (rows TT-45, TT-51).
-fn estimate_in(format: TimeFormat, error: ErrorEstimate) -> ErrorEstimate {
-    let known = if error.multiplier() == 0 {
-        UNKNOWN_ERROR
-    } else {
-        error.bits()
-    };
-    ErrorEstimate::from_bits(match format {
-        TimeFormat::Ntp => known & !Z,
-        TimeFormat::Ptp => known | Z,
-    })
 }

@@ -26,6 +26,10 @@ pub enum Ignored {
     NoKey,
     /// Error Estimate Multiplier of 0, and the reflector is strict.
     ErrorMultiplierZero,
+    /// No agreed session has this sender and port, or it is over.
+    NoSession,
+    /// Its session is agreed, and not started yet.
+    NotStarted,
     /// The driver's buffer is too small for the reply: a fault on this side.
     NoRoom,
 }
@@ -35,7 +39,7 @@ impl Ignored {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::TooShort,
         Self::Truncated,
         Self::Reply,
@@ -47,6 +51,8 @@ impl Ignored {
         Self::OwnAddress,
         Self::NoKey,
         Self::ErrorMultiplierZero,
+        Self::NoSession,
+        Self::NotStarted,
         Self::NoRoom,
     ];
 
@@ -64,6 +70,8 @@ impl Ignored {
             Self::OwnAddress => "own_address",
             Self::NoKey => "no_key",
             Self::ErrorMultiplierZero => "error_multiplier_zero",
+            Self::NoSession => "no_session",
+            Self::NotStarted => "not_started",
             Self::NoRoom => "no_room",
         }
     }

@@ -1,7 +1,11 @@
-//! The Session-Reflector of TWAMP Light and STAMP (RFC 5357 section 4.2 and Appendix I,
-//! RFC 8762 section 4.3): octets and the facts of their arrival in, reply octets out.
+//! The Session-Reflector: octets and the facts of their arrival in, reply octets out.
+//!
+//! [`SessionReflector`] answers strangers in TWAMP Light and STAMP (RFC 5357 Appendix I, RFC 8762
+//! section 4.3); [`AgreedReflector`] answers the sessions that Control-Client and Server agreed on
+//! (RFC 5357 section 4.2), and nobody else.
 
 mod access;
+mod agreed;
 mod classify;
 mod config;
 mod engine;
@@ -11,12 +15,15 @@ mod guard;
 mod ignored;
 mod lru;
 mod rate;
+mod reply;
 mod reply_guard;
 mod table;
 mod tally;
 
+pub use agreed::{AgreedConfig, AgreedReflector, Ended, InUse, SessionSpec, SessionTally};
 pub use classify::{Class, Tail, classify};
 pub use config::{ReflectorConfig, Speaks};
-pub use engine::{Reflection, SessionReflector};
+pub use engine::SessionReflector;
 pub use ignored::Ignored;
+pub use reply::Reflection;
 pub use tally::ReflectorTally;

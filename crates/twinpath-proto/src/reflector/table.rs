@@ -137,7 +137,7 @@ impl Sessions {
     }
 }
 
-fn halves(address: IpAddr) -> [u64; 2] {
+pub(super) fn halves(address: IpAddr) -> [u64; 2] {
     let bits = match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits(),

@@ -1,0 +1,108 @@
+//! What RFC 6038, 7750 and 8186 change in unauthenticated test packets, for both ends
+//! (`twamp-test.md` section 1, "variants").
+
+use twinpath_wire::control::Modes;
+use twinpath_wire::{ReflectorOpen, SenderOpen, TimeFormat};
+
+/// S-DSCP-ECN stands here in a reply: behind the Sender TTL (RFC 7750 section 2.2.1, figure 2).
+pub(crate) const SENDER_TOS_AT: usize = ReflectorOpen::OCTETS;
+/// S-DSCP-ECN and two octets that must be zero.
+const MONITORED_HEADER: usize = ReflectorOpen::OCTETS + 3;
+/// Where padding begins in a request of Symmetrical Size with DSCP and ECN Monitoring: 14 octets
+/// and 28 that must be zero (RFC 7750 section 2.2.2, figure 4). Two less than a reply's header:
+/// the RFC contradicts itself (row TT-43).
+const MONITORED_SYMMETRICAL: usize = SenderOpen::OCTETS + 28;
+
+/// The features that a test session was agreed with, as far as its packets show them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TestFeatures {
+    /// The modes chosen; what does not touch test packets may stand in it too.
+    pub modes: Modes,
+    /// Length of padding to reflect (RFC 6038 section 4.2); acts with Reflect Octets only.
+    pub padding_to_reflect: u16,
+    /// Server octets (RFC 6038 section 4.3): the first two of the padding to reflect; 0: none.
+    pub server_octets: u16,
+}
+
+impl TestFeatures {
+    /// Where padding begins in a Session-Sender packet.
+    pub fn padding_from(self) -> usize {
+        match (self.is_symmetrical(), self.monitors_dscp()) {
+            (false, _) => SenderOpen::OCTETS,
+            (true, false) => ReflectorOpen::OCTETS,
+            (true, true) => MONITORED_SYMMETRICAL,
+        }
+    }
+
+    /// Where padding begins in a Session-Reflector packet.
+    pub fn reply_header(self) -> usize {
+        if self.monitors_dscp() {
+            MONITORED_HEADER
+        } else {
+            ReflectorOpen::OCTETS
+        }
+    }
+
+    /// How many octets of padding the reflector has to send back as they came.
+    pub fn reflected(self) -> usize {
+        if self.modes.contains(Modes::REFLECT_OCTETS) {
+            usize::from(self.padding_to_reflect)
+        } else {
+            0
+        }
+    }
+
+    /// The least UDP payload that our sender sends: with any of the features so much that the reply
+    /// has the same size and all that is to be reflected (rows TT-39, TT-40, TT-43; TC-82, TC-84).
+    pub fn least_payload(self) -> usize {
+        let any = Modes::REFLECT_OCTETS | Modes::SYMMETRICAL_SIZE | Modes::DSCP_MONITORING;
+        if self.modes.and(any).is_empty() {
+            SenderOpen::OCTETS
+        } else {
+            self.reply_header() + self.reflected()
+        }
+    }
+
+    /// Padding Length as control messages count it, of a request with a UDP payload of `octets`:
+    /// the zeros of Symmetrical Size are none of it (row TC-83).
+    pub fn padding_length(self, octets: usize) -> usize {
+        octets.saturating_sub(self.padding_from())
+    }
+
+    /// The length of the reply to a request of `received` octets (rows TT-20, TT-40, TT-43).
+    pub fn reply_octets(self, received: usize) -> usize {
+        let stands_as_it_is =
+            self.is_symmetrical() && (MONITORED_SYMMETRICAL..MONITORED_HEADER).contains(&received);
+        if stands_as_it_is {
+            received
+        } else {
+            received.max(self.reply_header())
+        }
+    }
+
+    /// The request is too short for what was agreed: it is answered with what fits (row TT-41).
+    pub fn is_too_short(self, received: usize) -> bool {
+        let symmetrical = self.is_symmetrical() && received < self.padding_from();
+        let reflected = self.reflected();
+        symmetrical || reflected > 0 && received < self.reply_header() + reflected
+    }
+
+    /// The format of the reflector's time stamps (RFC 8186 section 2.2; row TC-9).
+    pub fn reflector_format(self) -> TimeFormat {
+        if self.modes.contains(Modes::PTP_TIME) {
+            TimeFormat::Ptp
+        } else {
+            TimeFormat::Ntp
+        }
+    }
+
+    /// Replies say with which ToS octet their request arrived (RFC 7750).
+    pub fn monitors_dscp(self) -> bool {
+        self.modes.contains(Modes::DSCP_MONITORING)
+    }
+
+    /// Requests are as long as their replies by zeros before their padding (RFC 6038).
+    pub fn is_symmetrical(self) -> bool {
+        self.modes.contains(Modes::SYMMETRICAL_SIZE)
+    }
+}

@@ -1,0 +1,265 @@
+//! Sessions that were agreed on by TWAMP-Control (RFC 5357 section 4.2): reflected from start to
+//! stop, for their sender and for nobody else.
+
+mod session;
+mod spec;
+mod table;
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+
+use twinpath_wire::control::Sid;
+use twinpath_wire::{Arrival, ErrorEstimate, Mono, SenderOpen, Wall, WireTime};
+
+use super::reply::{self, Fields, Layout, Reflection};
+use super::{Ignored, ReflectorTally, guard, reply_guard};
+use session::{Session, State};
+use table::Table;
+
+pub use spec::{AgreedConfig, Ended, InUse, SessionSpec, SessionTally};
+
+/// Sessions looked after in one call of [`AgreedReflector::handle_timeout`] at most.
+const LOOKED_AFTER_AT_ONCE: usize = 256;
+/// Two ports that are no sign of a reflector: an agreed sender may have any, its peer's too.
+const NO_SIGN: reply_guard::Ports = reply_guard::Ports { from: 1, to: 0 };
+
+/// All agreed sessions of one reflector thread, on any of its ports.
+pub struct AgreedReflector {
+    config: AgreedConfig,
+    table: Table,
+    ended: VecDeque<(Sid, Ended, SessionTally)>,
+    totals: ReflectorTally,
+}
+
+impl AgreedReflector {
+    /// A reflector without sessions.
+    pub fn new(config: AgreedConfig) -> Self {
+        Self {
+            config,
+            table: Table::default(),
+            ended: VecDeque::new(),
+            totals: ReflectorTally::default(),
+        }
+    }
+
+    /// Takes a session on, to be reflected on `local_port` (and at `local`, if that matters) once
+    /// it is started.
+    ///
+    /// # Errors
+    /// [`InUse`] when a session of this sender is on this port, one that was stopped and whose
+    /// Timeout has not passed too; or when the SID is another session's.
+    pub fn open(
+        &mut self,
+        spec: SessionSpec,
+        local_port: u16,
+        local: Option<IpAddr>,
+    ) -> Result<(), InUse> {
+        self.table.insert(Session::new(&spec, local_port, local))?;
+        self.totals.sessions_made += 1;
+        self.totals.sessions = self.table.len() as u64;
+        Ok(())
+    }
+
+    /// Reflects it from now on. Without effect on one that was started before, and on an unknown
+    /// one.
+    pub fn start(&mut self, sid: Sid, now: Mono) {
+        let Some((at, session)) = self.session_mut(sid) else {
+            return;
+        };
+        if session.state == State::Agreed {
+            session.start(now);
+            self.table.rearm(at);
+        }
+    }
+
+    /// Reflects it until `now` + Timeout, then never (row TT-22). One that was never started is
+    /// gone at once (row TC-66); one that was stopped before ends when it was to end.
+    pub fn stop(&mut self, sid: Sid, now: Mono) {
+        let Some((at, session)) = self.session_mut(sid) else {
+            return;
+        };
+        match session.state {
+            State::Agreed => self.end(at, Ended::Removed),
+            State::Running => {
+                session.stop(now);
+                self.table.rearm(at);
+            }
+            State::Stopping { .. } => {}
+        }
+    }
+
+    /// Takes it away at once.
+    pub fn remove(&mut self, sid: Sid) {
+        if let Some(at) = self.table.slot_of(sid) {
+            self.end(at, Ended::Removed);
+        }
+    }
+
+    /// Turns the request in `buffer[..received]` into its reply, in place.
+    ///
+    /// The buffer is at least max(`received`, 44) octets long.
+    ///
+    /// # Errors
+    /// Why there is no reply; counted already. The buffer is then unchanged.
+    pub fn reflect(
+        &mut self,
+        now: Mono,
+        buffer: &mut [u8],
+        received: usize,
+        arrival: &Arrival,
+    ) -> Result<Reflection, Ignored> {
+        let result = self.answer(now, buffer, received, arrival);
+        match result {
+            Ok(_) => self.totals.reflected += 1,
+            Err(kind) => self.totals.ignore(kind),
+        }
+        result
+    }
+
+    /// Writes T3 and the Error Estimate that covers T3 and T2, in the format agreed: last, just
+    /// before the system call. `reply` is what `reflection` tells of.
+    pub fn seal(&self, reflection: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
+        reply::seal(
+            reply,
+            t3,
+            error,
+            reflection.format,
+            self.config.tai_offset_s,
+        );
+    }
+
+    /// Ends sessions whose time has come: a bounded number of them in one call.
+    pub fn handle_timeout(&mut self, now: Mono) {
+        for _ in 0..LOOKED_AFTER_AT_ONCE {
+            let Some((_, at)) = self.table.first_timer().filter(|(due, _)| *due <= now) else {
+                return;
+            };
+            let Some(session) = self.table.get(at) else {
+                return;
+            };
+            match session.state {
+                _ if session.ends().is_none_or(|ends| ends > now) => self.table.rearm(at),
+                State::Stopping { .. } => self.end(at, Ended::Stopped),
+                State::Agreed | State::Running => {
+                    self.totals.sessions_expired += 1;
+                    self.end(at, Ended::Refwait);
+                }
+            }
+        }
+    }
+
+    /// When [`Self::handle_timeout`] has something to do next; `None`: nothing ends by itself.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        self.table.first_timer().map(|(due, _)| due)
+    }
+
+    /// A session that is over, and what it came to. Poll until there is none: what is not polled
+    /// is kept.
+    pub fn poll_ended(&mut self) -> Option<(Sid, Ended, SessionTally)> {
+        self.ended.pop_front()
+    }
+
+    /// What a session came to so far; `None` once it is over.
+    pub fn tally(&self, sid: Sid) -> Option<SessionTally> {
+        let at = self.table.slot_of(sid)?;
+        self.table.get(at).map(|session| session.tally)
+    }
+
+    /// All sessions together, those that are over too, and what belonged to none.
+    pub fn totals(&self) -> &ReflectorTally {
+        &self.totals
+    }
+
+    /// Octets on the heap: for tests of what a session may cost.
+    #[doc(hidden)]
+    pub fn memory_octets(&self) -> usize {
+        self.table.memory_octets()
+    }
+
+    fn answer(
+        &mut self,
+        now: Mono,
+        buffer: &mut [u8],
+        received: usize,
+        arrival: &Arrival,
+    ) -> Result<Reflection, Ignored> {
+        let request = buffer.get(..received).ok_or(Ignored::NoRoom)?;
+        if arrival.truncated {
+            return Err(Ignored::Truncated);
+        }
+        guard::addresses(arrival)?;
+        let (sender, _) = SenderOpen::view(request).map_err(|_| Ignored::TooShort)?;
+        let sender = *sender;
+        let at = self
+            .table
+            .find(request, arrival)
+            .ok_or(Ignored::NoSession)?;
+        let strict = self.config.strict;
+        let session = self.table.get_mut(at).ok_or(Ignored::NoSession)?;
+        let octets = session.features.reply_octets(received);
+        let room = buffer.len() >= octets;
+        let judged = judge(session, request, &sender, now, arrival.at.at, room, strict);
+        session.tally.judge(judged);
+        judged?;
+        let error_unknown = u64::from(sender.error.multiplier() == 0);
+        session.tally.error_multiplier_zero += error_unknown;
+        session.tally.too_short += u64::from(session.features.is_too_short(received));
+        self.totals.error_multiplier_zero += error_unknown;
+        let format = session.features.reflector_format();
+        let fields = Fields {
+            number: session.number(now),
+            t2: WireTime::write(arrival.at.at, format, self.config.tai_offset_s),
+            sender,
+            arrival,
+        };
+        fields.write_twamp(buffer, received, octets, Layout::of(session.features));
+        let reflection = Reflection {
+            octets,
+            tos: session.dscp.tos(),
+            format,
+        };
+        if session.unbound {
+            self.table.bind(at, arrival);
+        }
+        Ok(reflection)
+    }
+
+    fn session_mut(&mut self, sid: Sid) -> Option<(u32, &mut Session)> {
+        let at = self.table.slot_of(sid)?;
+        Some((at, self.table.get_mut(at)?))
+    }
+
+    fn end(&mut self, at: u32, how: Ended) {
+        if let Some(session) = self.table.remove(at) {
+            self.ended.push_back((session.sid, how, session.tally));
+            self.totals.sessions = self.table.len() as u64;
+        }
+    }
+}
+
+/// Whether a packet of this session gets a reply now.
+fn judge(
+    session: &Session,
+    request: &[u8],
+    sender: &SenderOpen,
+    now: Mono,
+    clock: Wall,
+    room: bool,
+    strict: bool,
+) -> Result<(), Ignored> {
+    match session.state {
+        State::Agreed => return Err(Ignored::NotStarted),
+        State::Stopping { until } if until <= now => return Err(Ignored::NoSession),
+        State::Running | State::Stopping { .. } => {}
+    }
+    if !room {
+        return Err(Ignored::NoRoom);
+    }
+    if reply_guard::is_open_reply(request, NO_SIGN, clock) {
+        return Err(Ignored::Reply);
+    }
+    if strict && sender.error.multiplier() == 0 {
+        return Err(Ignored::ErrorMultiplierZero);
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! One agreed session: its state and its clock.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use twinpath_wire::control::Sid;
+use twinpath_wire::{Dscp, Mono};
+
+use super::super::table::halves;
+use super::{SessionSpec, SessionTally};
+use crate::features::TestFeatures;
+
+/// A Start Time farther ahead than this is taken as this (row TC-48).
+const FARTHEST_START: Duration = Duration::from_hours(24);
+
+/// By what a datagram finds its session: its source and the local port. IPv4 addresses stand
+/// mapped; zones of link-local addresses do not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct SenderKey {
+    address: [u64; 2],
+    ports: [u16; 2],
+}
+
+impl SenderKey {
+    pub(super) fn new(sender: SocketAddr, local_port: u16) -> Self {
+        Self {
+            address: halves(sender.ip()),
+            ports: [sender.port(), local_port],
+        }
+    }
+
+    pub(super) fn local_port(&self) -> u16 {
+        let [_, local_port] = self.ports;
+        local_port
+    }
+}
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Accepted, not started: nothing is reflected.
+    Agreed,
+    /// Started.
+    Running,
+    /// Stopped, and reflected until then (row TT-22).
+    Stopping { until: Mono },
+}
+
+/// What is remembered of a session.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) sid: Sid,
+    pub(super) key: SenderKey,
+    /// The address its packets are sent to, where that is agreed.
+    local: Option<IpAddr>,
+    pub(super) features: TestFeatures,
+    pub(super) dscp: Dscp,
+    pub(super) state: State,
+    /// It allows for NAT, and nothing has come yet.
+    pub(super) unbound: bool,
+    /// Sequence Number of the next reply (row TT-11).
+    next: u32,
+    timeout: Duration,
+    refwait: Duration,
+    /// When a packet was last reflected, or when one was first due.
+    heard: Mono,
+    begins: Option<Mono>,
+    /// When the table looks after it next.
+    pub(super) timer: Option<Mono>,
+    pub(super) tally: SessionTally,
+}
+
+impl Session {
+    pub(super) fn new(spec: &SessionSpec, local_port: u16, local: Option<IpAddr>) -> Self {
+        Self {
+            sid: spec.sid,
+            key: SenderKey::new(spec.sender, local_port),
+            local: local.map(|local| local.to_canonical()),
+            features: spec.features(),
+            dscp: spec.dscp,
+            state: State::Agreed,
+            unbound: spec.nat,
+            next: 0,
+            timeout: spec.timeout,
+            refwait: spec.refwait,
+            heard: Mono::default(),
+            begins: spec.begins,
+            timer: None,
+            tally: SessionTally::default(),
+        }
+    }
+
+    /// Whether datagrams to this address are its own, as far as both are known.
+    pub(super) fn listens_at(&self, to: Option<IpAddr>) -> bool {
+        match (self.local, to) {
+            (Some(local), Some(to)) => local == to.to_canonical(),
+            _ => true,
+        }
+    }
+
+    /// Reflects from now on.
+    pub(super) fn start(&mut self, now: Mono) {
+        self.state = State::Running;
+        let begins = self.begins.unwrap_or(now).min(now + FARTHEST_START);
+        self.heard = now.max(begins);
+    }
+
+    /// Reflects for the Timeout and no longer.
+    pub(super) fn stop(&mut self, now: Mono) {
+        let until = now + self.timeout.min(self.refwait);
+        self.state = State::Stopping { until };
+    }
+
+    /// When it ends if nothing more comes; `None`: not by time.
+    pub(super) fn ends(&self) -> Option<Mono> {
+        match self.state {
+            State::Agreed => None,
+            State::Running => Some(self.heard + self.refwait),
+            State::Stopping { until } => Some(until),
+        }
+    }
+
+    /// The number of the reply that is made `now`.
+    pub(super) fn number(&mut self, now: Mono) -> u32 {
+        let number = self.next;
+        self.next = number.wrapping_add(1);
+        self.heard = self.heard.max(now);
+        number
+    }
+}

@@ -1,0 +1,118 @@
+//! What is agreed of a test session, what it counts, and how it ends.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use twinpath_wire::control::{Modes, Sid};
+use twinpath_wire::{Dscp, Mono};
+
+use super::super::Ignored;
+use crate::features::TestFeatures;
+
+/// A test session as Control-Client and Server agreed on it (RFC 5357 section 3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionSpec {
+    /// Its identifier, which the Server made.
+    pub sid: Sid,
+    /// The Session-Sender: only what comes from there is reflected.
+    pub sender: SocketAddr,
+    /// The modes chosen on its control connection.
+    pub modes: Modes,
+    /// Type-P: the DSCP of its replies (row TT-17). Their ECN is Not-ECT (row TT-44).
+    pub dscp: Dscp,
+    /// Padding Length as it was requested. Replies are sized by the packets that come (row TC-50).
+    pub padding_length: u32,
+    /// How long it is reflected after it was stopped; REFWAIT caps it (row TC-46).
+    pub timeout: Duration,
+    /// It ends when nothing came for so long (RFC 5357 section 4.2; row TT-23).
+    pub refwait: Duration,
+    /// Length of padding to reflect (RFC 6038 section 4.2).
+    pub padding_to_reflect: u16,
+    /// Server octets (RFC 6038 section 4.3): they tell sessions behind one NAT apart; 0: none.
+    pub server_octets: u16,
+    /// The sender's address and port may differ from those agreed: the first packet that comes
+    /// from nobody else's binds it (row TT-25).
+    pub nat: bool,
+    /// The requested Start Time, if it lies ahead: REFWAIT counts from then, but no more than
+    /// 24 hours after the start (row TC-48).
+    pub begins: Option<Mono>,
+}
+
+impl SessionSpec {
+    /// What of it shows in its test packets.
+    pub fn features(&self) -> TestFeatures {
+        TestFeatures {
+            modes: self.modes,
+            padding_to_reflect: self.padding_to_reflect,
+            server_octets: self.server_octets,
+        }
+    }
+}
+
+/// The operator's part, alike for all sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgreedConfig {
+    /// Discards requests with an Error Estimate Multiplier of 0 (RFC 4656 section 4.1.2).
+    pub strict: bool,
+    /// TAI - UTC in seconds, for `PTPv2` time stamps (row TT-47).
+    pub tai_offset_s: i32,
+}
+
+impl Default for AgreedConfig {
+    fn default() -> Self {
+        Self {
+            strict: false,
+            tai_offset_s: 37,
+        }
+    }
+}
+
+/// Another session has this sender and port, or this SID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a session of this sender is on this port already")]
+pub struct InUse;
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Ended {
+    /// It was stopped, and its Timeout has passed.
+    Stopped,
+    /// Nothing came for REFWAIT.
+    Refwait,
+    /// It was taken away, or stopped before it was started.
+    Removed,
+}
+
+/// What came in one session, and what became of it: `received` is the sum of `reflected`,
+/// `not_started` and `ignored`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionTally {
+    /// Datagrams from its sender.
+    pub received: u64,
+    /// Replies made.
+    pub reflected: u64,
+    /// Datagrams that came before the session was started.
+    pub not_started: u64,
+    /// Datagrams without a reply for any other reason.
+    pub ignored: u64,
+    /// Of those reflected: requests too short for the features agreed (row TT-41).
+    pub too_short: u64,
+    /// Of those reflected: requests with an Error Estimate Multiplier of 0 (row TT-26).
+    pub error_multiplier_zero: u64,
+    /// Where the packets of a session that allows for NAT really come from.
+    pub bound: Option<SocketAddr>,
+}
+
+impl SessionTally {
+    /// Counts a datagram by what it got. One that came when all was over is not the session's.
+    pub(super) fn judge(&mut self, judged: Result<(), Ignored>) {
+        let count = match judged {
+            Ok(()) => &mut self.reflected,
+            Err(Ignored::NoSession) => return,
+            Err(Ignored::NotStarted) => &mut self.not_started,
+            Err(_) => &mut self.ignored,
+        };
+        *count += 1;
+        self.received += 1;
+    }
+}

@@ -1,0 +1,180 @@
+//! The sessions of one reflector: found by sender, by SID and by time.
+
+use std::collections::{BTreeSet, HashMap};
+
+use twinpath_wire::control::Sid;
+use twinpath_wire::{Arrival, Mono, SenderOpen};
+
+use super::InUse;
+use super::session::{SenderKey, Session, State};
+
+/// Sessions that one packet from an unknown source is held against, at most.
+const CANDIDATES: usize = 8;
+
+/// Sessions in a slab, with what finds them. Strangers choose senders, so the hash of the index is
+/// keyed (std's `SipHash`).
+#[derive(Default)]
+pub(super) struct Table {
+    slots: Vec<Option<Session>>,
+    empty: Vec<u32>,
+    by_sender: HashMap<SenderKey, u32>,
+    by_sid: HashMap<Sid, u32>,
+    /// Each session that ends by time, once. A packet does not move it: it is looked after when
+    /// the moment comes (and put off if something was heard of it).
+    timers: BTreeSet<(Mono, u32)>,
+    /// Started sessions that wait for their first packet from wherever it comes: local port,
+    /// Server octets, slot.
+    unbound: BTreeSet<(u16, u16, u32)>,
+}
+
+impl Table {
+    pub(super) fn len(&self) -> usize {
+        self.by_sid.len()
+    }
+
+    pub(super) fn insert(&mut self, session: Session) -> Result<(), InUse> {
+        if self.by_sender.contains_key(&session.key) || self.by_sid.contains_key(&session.sid) {
+            return Err(InUse);
+        }
+        let (key, sid) = (session.key, session.sid);
+        let at = match self.empty.pop() {
+            Some(at) => at,
+            None => u32::try_from(self.slots.len()).map_err(|_| InUse)?,
+        };
+        match self.slots.get_mut(at as usize) {
+            Some(slot) => *slot = Some(session),
+            None => self.slots.push(Some(session)),
+        }
+        self.by_sender.insert(key, at);
+        self.by_sid.insert(sid, at);
+        Ok(())
+    }
+
+    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut Session> {
+        self.slots.get_mut(at as usize)?.as_mut()
+    }
+
+    pub(super) fn slot_of(&self, sid: Sid) -> Option<u32> {
+        self.by_sid.get(&sid).copied()
+    }
+
+    pub(super) fn get(&self, at: u32) -> Option<&Session> {
+        self.slots.get(at as usize)?.as_ref()
+    }
+
+    pub(super) fn remove(&mut self, at: u32) -> Option<Session> {
+        let session = self.slots.get_mut(at as usize)?.take()?;
+        self.by_sender.remove(&session.key);
+        self.by_sid.remove(&session.sid);
+        self.unbound.remove(&place(&session, at));
+        if let Some(timer) = session.timer {
+            self.timers.remove(&(timer, at));
+        }
+        self.empty.push(at);
+        Some(session)
+    }
+
+    /// Has the session looked after when its time comes, and lets it be bound if it may.
+    pub(super) fn rearm(&mut self, at: u32) {
+        let Some(session) = self.slots.get_mut(at as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        let due = session.ends();
+        if let Some(timer) = std::mem::replace(&mut session.timer, due) {
+            self.timers.remove(&(timer, at));
+        }
+        if let Some(due) = due {
+            self.timers.insert((due, at));
+        }
+        if session.unbound && session.state != State::Agreed {
+            self.unbound.insert(place(session, at));
+        }
+    }
+
+    /// The session that is looked after next, and when.
+    pub(super) fn first_timer(&self) -> Option<(Mono, u32)> {
+        self.timers.first().copied()
+    }
+
+    /// Whose packet this is (row TT-24): its sender's, or that of a session which allows for NAT
+    /// and has heard of nobody yet.
+    pub(super) fn find(&self, request: &[u8], arrival: &Arrival) -> Option<u32> {
+        let key = SenderKey::new(arrival.from, arrival.to_port);
+        if let Some(at) = self.by_sender.get(&key).copied() {
+            return self
+                .get(at)
+                .is_some_and(|session| session.listens_at(arrival.to))
+                .then_some(at);
+        }
+        if self.unbound.is_empty() {
+            return None;
+        }
+        self.find_unbound(request, arrival)
+    }
+
+    /// The packet's source is its sender's from now on.
+    pub(super) fn bind(&mut self, at: u32, arrival: &Arrival) {
+        let Some(session) = self.slots.get_mut(at as usize).and_then(Option::as_mut) else {
+            return;
+        };
+        self.unbound.remove(&place(session, at));
+        session.unbound = false;
+        session.tally.bound = Some(arrival.from);
+        let key = SenderKey::new(arrival.from, arrival.to_port);
+        if key != session.key {
+            self.by_sender.remove(&session.key);
+            self.by_sender.insert(key, at);
+            session.key = key;
+        }
+    }
+
+    /// Server octets first, wherever a layout has them; then those who have none, oldest first.
+    fn find_unbound(&self, request: &[u8], arrival: &Arrival) -> Option<u32> {
+        let port = arrival.to_port;
+        let marked = [SenderOpen::OCTETS, 41, 42].into_iter().find_map(|from| {
+            let octets = u16::from_be_bytes(*request.get(from..)?.first_chunk()?);
+            let here = |session: &Session| session.features.padding_from() == from;
+            (octets != 0)
+                .then(|| self.first_unbound(port, octets, arrival, here))
+                .flatten()
+        });
+        marked.or_else(|| self.first_unbound(port, 0, arrival, |_| true))
+    }
+
+    fn first_unbound(
+        &self,
+        port: u16,
+        octets: u16,
+        arrival: &Arrival,
+        fits: impl Fn(&Session) -> bool,
+    ) -> Option<u32> {
+        self.unbound
+            .range((port, octets, 0)..=(port, octets, u32::MAX))
+            .take(CANDIDATES)
+            .map(|(_, _, at)| *at)
+            .find(|at| {
+                self.get(*at)
+                    .is_some_and(|session| session.listens_at(arrival.to) && fits(session))
+            })
+    }
+
+    /// Octets on the heap, about.
+    pub(super) fn memory_octets(&self) -> usize {
+        let bucket = |key: usize| key + size_of::<u32>() + 1;
+        self.slots.capacity() * size_of::<Option<Session>>()
+            + self.empty.capacity() * size_of::<u32>()
+            + self.by_sender.capacity() * bucket(size_of::<SenderKey>()) * 8 / 7
+            + self.by_sid.capacity() * bucket(size_of::<Sid>()) * 8 / 7
+            + self.timers.len() * 2 * size_of::<(Mono, u32)>()
+            + self.unbound.len() * 2 * size_of::<(u16, u16, u32)>()
+    }
+}
+
+fn place(session: &Session, at: u32) -> (u16, u16, u32) {
+    let octets = if session.features.reflected() >= 2 {
+        session.features.server_octets
+    } else {
+        0
+    };
+    (session.key.local_port(), octets, at)
+}
