@@ -206,7 +206,8 @@ impl TestSocket {
     }
 
     /// Sends one datagram. With a stamp asked for (here or for the whole socket): the key under
-    /// which [`TestSocket::drain_errors`] will tell of it.
+    /// which [`TestSocket::drain_errors`] will tell of it. Keys rise by one, or start at 0 again
+    /// after a refused packet where the kernel cannot be told which key to use.
     ///
     /// # Errors
     /// [`SendError`]: the packet did not leave.
@@ -214,16 +215,19 @@ impl TestSocket {
         each!(self, socket => socket.send(octets, out))
     }
 
+    /// For one socket of a group that shares a port (`reuse_port`), once all `sockets` of it are
+    /// bound: all packets of one source address then go to the same one.
+    ///
+    /// # Errors
+    /// What the system says where it cannot.
+    pub fn steer_by_source(&self, sockets: u32) -> io::Result<()> {
+        each!(self, socket => socket.steer_by_source(sockets))
+    }
+
     /// Takes what the error queue holds, a bounded number at a time: transmit stamps and ICMP
     /// errors. How many there were.
     pub fn drain_errors(&self, tell: &mut dyn FnMut(Told)) -> usize {
         each!(self, socket => socket.drain_errors(tell))
-    }
-
-    /// Starts the count of stamped packets anew at 0, after a send failed and it is not known
-    /// whether the kernel counted it. What the error queue still held is handed to `tell` first.
-    pub fn restart_keys(&self, tell: &mut dyn FnMut(Told)) {
-        each!(self, socket => socket.restart_keys(tell));
     }
 
     /// Stops asking for the lower transmit rung (`queue`) once a better one has delivered.

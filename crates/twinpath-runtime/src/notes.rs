@@ -20,11 +20,15 @@ const TAI_NS: std::ops::RangeInclusive<u64> = 36_000_000_000..=38_000_000_000;
 /// All remarks on `report`, warnings first.
 pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> Vec<Note> {
     let mut notes = Vec::new();
-    if report.tally.received == 0 && report.tally.sent > 0 {
-        notes.push(silence(report, refusals, plan));
-    } else {
+    let left = report.tally.sent + report.tally.in_flight;
+    if report.tally.received > 0 {
         clocks(report, &mut notes);
         peculiarities(report, &mut notes);
+    } else if report.tally.sent > 0 {
+        notes.push(silence(report, refusals, plan));
+    } else if left > 0 {
+        // Stopped before a fate was known: only a refusal says something.
+        notes.extend(refused(report, refusals));
     }
     sending(report, refusals, &mut notes);
     lateness(report, &mut notes);
@@ -78,8 +82,15 @@ fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> No
     if let Some(note) = refused(report, refusals) {
         return note;
     }
+    if odd.other_ssid > 0 {
+        let count = odd.other_ssid;
+        return warning(
+            "another-ssid",
+            format!("{far} answers with another SSID ({count} replies): another session's answers"),
+        );
+    }
     let strange = odd.not_a_reply + odd.too_short + odd.foreign_t1 + odd.unknown_seq;
-    if strange + odd.other_ssid > 0 {
+    if strange > 0 {
         let (asked, other) = match report.protocol {
             Protocol::TwampLight => ("TWAMP Light", "try --stamp, or look what listens there"),
             Protocol::Stamp { .. } => ("STAMP", "try without --stamp, or look what listens there"),
@@ -379,7 +390,7 @@ fn stamping(report: &SessionReport, plan: &SenderPlan, notes: &mut Vec<Note>) {
     if report.receive_drops > 0 {
         let count = report.receive_drops;
         let line =
-            format!("the system dropped {count} replies that came faster than they were read");
+            format!("the system dropped {count} packets that came faster than they were read");
         notes.push(warning("receive-drops", line));
     }
     if report.records_dropped > 0 {

@@ -39,7 +39,26 @@ pub(super) fn open(plan: &ResponderPlan) -> Result<Vec<Vec<TestSocket>>, StartEr
             .map(|near| TestSocket::open(&options(plan, *near, threads)));
         groups.push(more.collect::<Result<_, _>>()?);
     }
+    if threads > 1
+        && plan.max_rate_pps.is_some()
+        && let Some(first) = groups.first()
+    {
+        // A client's rate is limited where its packets come in: all on one thread.
+        for socket in first {
+            steer(socket, threads)?;
+        }
+    }
     Ok(groups)
+}
+
+fn steer(socket: &TestSocket, threads: usize) -> Result<(), StartError> {
+    let sockets = u32::try_from(threads).unwrap_or(u32::MAX);
+    socket
+        .steer_by_source(sockets)
+        .map_err(|source| StartError::System {
+            what: "to steer clients to one thread each",
+            source,
+        })
 }
 
 /// The first thread's socket for an address. Where any port will do, the addresses share one.

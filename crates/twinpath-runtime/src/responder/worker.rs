@@ -20,6 +20,8 @@ use crate::error::RunError;
 const BATCH: usize = 64;
 /// Room for the largest datagram there is. Only pages that packets touch cost memory.
 const SLOT_OCTETS: usize = 1 << 16;
+/// How long a stopped thread goes on answering what has arrived.
+const DRAIN: Duration = Duration::from_millis(100);
 /// How often the thread says what it did.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
 /// How often it asks the clock's discipline for the Error Estimate.
@@ -104,9 +106,13 @@ impl Body {
     }
 
     fn reflect_until_stopped(&mut self) -> Result<(), RunError> {
+        let mut stop_by = None;
         loop {
-            let stopping = self.shared.stop.load(Ordering::Acquire);
             let now = clock::mono();
+            let stopping = self.shared.stop.load(Ordering::Acquire);
+            if stopping && now >= *stop_by.get_or_insert(now + DRAIN) {
+                return Ok(());
+            }
             let mut taken = 0;
             for index in 0..self.ports.len() {
                 taken += self.reflect_batch(index, now).map_err(RunError::Receive)?;

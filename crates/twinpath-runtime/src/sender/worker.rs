@@ -12,7 +12,7 @@ use twinpath_metrics::SessionMetrics;
 use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, Waiter, clock};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{SenderConfig, SessionSender};
-use twinpath_wire::{Delta, Mono, Sample};
+use twinpath_wire::{Delta, Mono, Rung, Sample};
 
 use super::Shared;
 use super::departures::Departures;
@@ -39,6 +39,8 @@ const POLL_SLACK: u32 = 250;
 const SPIN: Duration = Duration::from_millis(1);
 /// With user-space stamps, how long before a departure the thread stops looking for packets.
 const DEAF: Duration = Duration::from_micros(100);
+/// Batches taken in a row, so that a flood cannot keep the thread from the rest of its work.
+const ROUNDS: usize = 16;
 /// How often the handle gets news.
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 /// How often the clock's discipline is asked for the Error Estimate.
@@ -67,6 +69,9 @@ pub(super) struct Body {
     clock_due: Mono,
     last_round_trip_ns: Option<i64>,
     awaiting_stamps: bool,
+    /// Replies must be read as they come: their stamps are taken in user space.
+    reads_at_once: bool,
+    steps_known: u64,
 }
 
 fn pair() -> ClockPair {
@@ -131,6 +136,8 @@ impl Body {
             clock_due: now.mono + CLOCK_EVERY,
             last_round_trip_ns: None,
             awaiting_stamps,
+            reads_at_once: !awaiting_stamps,
+            steps_known: 0,
         }
     }
 
@@ -174,7 +181,7 @@ impl Body {
             match self.socket.send(packet, &out) {
                 Ok(key) => {
                     if let Some(key) = key {
-                        self.departures.left(key, token);
+                        self.departures.left(key, token, now.wall);
                     }
                     self.departed += 1;
                     self.first_departure.get_or_insert(now.mono);
@@ -184,7 +191,6 @@ impl Body {
                     self.refusals.send(error);
                     self.metrics.record_not_sent(token.seq());
                     self.engine.handle_send_error(token);
-                    self.departures.restart(&mut self.engine, &self.socket);
                 }
             }
         }
@@ -192,7 +198,7 @@ impl Body {
 
     /// Reads stamps and packets; stamps first, for a reply may be there with its packet's.
     fn take_arrivals(&mut self) -> Result<(), RunError> {
-        loop {
+        for _ in 0..ROUNDS {
             self.told.clear();
             let told = &mut self.told;
             self.socket.drain_errors(&mut |item| told.push(item));
@@ -203,12 +209,7 @@ impl Body {
             // After the reading and before the telling: a step of the clock that touched any of
             // these is then known.
             let now = pair();
-            let steps = self.engine.tally().clock_steps;
             self.engine.handle_clock(now);
-            if self.engine.tally().clock_steps != steps {
-                self.take_samples();
-                self.metrics.record_clock_step();
-            }
             for told in self.told.drain(..) {
                 match told {
                     Told::Sent { key, stamp } => {
@@ -227,17 +228,24 @@ impl Body {
                 self.engine.handle_reply(now.mono, octets, arrival);
             }
             if count < self.batch.slots() {
-                return Ok(());
+                break;
             }
             // A flood of packets must not keep the thread from its departures.
             self.take_samples();
             self.transmit();
         }
+        Ok(())
     }
 
     fn take_samples(&mut self) {
+        let steps = self.engine.tally().clock_steps;
+        if self.steps_known != steps {
+            self.steps_known = steps;
+            self.metrics.record_clock_step();
+        }
         while let Some(sample) = self.engine.poll_sample() {
             self.metrics.record(&sample);
+            self.reads_at_once |= sample.t4.is_some_and(|t4| t4.rung == Rung::User);
             if let Some(round_trip) = sample.round_trip() {
                 self.last_round_trip_ns = Some(round_trip.ns());
             }
@@ -284,15 +292,18 @@ impl Body {
             self.waiter.wait(&[&self.socket], Some(next));
             return;
         };
-        let deaf = if self.awaiting_stamps {
-            SLEEP_MARGIN.max(due.since(now) / POLL_SLACK)
-        } else {
+        let margin = if self.reads_at_once {
             DEAF
+        } else {
+            SLEEP_MARGIN
         };
-        let deaf = if self.plan.spin { deaf.max(SPIN) } else { deaf };
-        if now + deaf < due {
-            self.waiter
-                .wait(&[&self.socket], Some(next.min(due - deaf)));
+        let deaf = margin.max(due.since(now) / POLL_SLACK);
+        let awake = if self.plan.spin { deaf.max(SPIN) } else { deaf };
+        if now + awake < due {
+            let until = next.min(due - awake);
+            self.waiter.wait(&[&self.socket], Some(until));
+        } else if self.reads_at_once && now + DEAF < due {
+            // Spinning with user-space stamps: the loop itself is the spin, and reads what comes.
         } else if self.plan.spin {
             while clock::mono() < due {
                 std::hint::spin_loop();

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use twinpath_proto::reflector::Ignored;
 use twinpath_proto::sender::{Limit, PayloadSize, Protocol};
 use twinpath_runtime::{StampChoice, host};
 use twinpath_wire::{Fate, Rung, Tos};
@@ -149,6 +150,40 @@ fn several_threads_keep_each_session_s_counter() {
     }
     let did = reflector.join().unwrap();
     assert_eq!((did.tally.reflected, did.tally.sessions_made), (120, 6));
+}
+
+#[test]
+fn a_client_s_rate_is_limited_over_all_threads() {
+    if portable_build() {
+        return;
+    }
+    for near in ["127.0.0.1:0", "[::1]:0"] {
+        if near.starts_with('[') && !has_v6() {
+            continue;
+        }
+        let mut plan = responder_plan(&[near]);
+        plan.threads = 4;
+        plan.max_rate_pps = Some(10);
+        let (reflector, far) = reflect(&plan);
+        let runs: Vec<_> = (0..8)
+            .map(|_| {
+                let mut plan = sender_plan(far);
+                plan.timeout = std::time::Duration::from_millis(100);
+                std::thread::spawn(move || measure(plan).0.tally.received)
+            })
+            .collect();
+        let received: u64 = runs.into_iter().map(|run| run.join().unwrap()).sum();
+        // One second's worth at once and what a slow machine adds; each thread by itself gives 40.
+        assert!((10..40).contains(&received), "{near}: {received}");
+        assert!(
+            reflector
+                .join()
+                .unwrap()
+                .tally
+                .ignored_as(Ignored::RateLimited)
+                >= 140
+        );
+    }
 }
 
 #[test]

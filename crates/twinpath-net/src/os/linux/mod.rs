@@ -8,5 +8,6 @@ pub(crate) mod host;
 mod names;
 mod phc;
 pub(crate) mod socket;
+mod steering;
 mod system;
 pub(crate) mod wait;

@@ -3,7 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use libc::c_int;
 use socket2::{Domain, Protocol, Type};
@@ -12,7 +13,7 @@ use twinpath_wire::{Arrival, Rung, Stamp, Tos, Wall};
 use super::control::{Control, Writer, messages};
 use super::names::Name;
 use super::phc::Phc;
-use super::{clock, error_queue, system};
+use super::{clock, error_queue, steering, system};
 use crate::batch::RecvBatch;
 use crate::error::{BindError, SendError};
 use crate::socket::{Outbound, SocketOptions, StampMode, Told};
@@ -29,6 +30,23 @@ const HARDWARE_RECEIVE: u32 =
 const BOTH_DEPARTURES: u32 = 1 << 14;
 /// The count of stamped packets starts anew when this is switched on.
 const COUNT: u32 = libc::SOF_TIMESTAMPING_OPT_ID;
+/// `SCM_TS_OPT_ID` (Linux 6.13): a packet names its own key, so that a refused one cannot shift the
+/// others'. The number is that of the architectures with the generic list.
+const NAME_KEY: Option<c_int> = if cfg!(any(
+    target_arch = "x86",
+    target_arch = "x86_64",
+    target_arch = "arm",
+    target_arch = "aarch64",
+    target_arch = "riscv64",
+    target_arch = "powerpc64",
+    target_arch = "s390x",
+)) {
+    Some(81)
+} else {
+    None
+};
+/// After the kernel's count started anew, stamps of before may still come: so long none is believed.
+const QUARANTINE: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Socket {
@@ -48,6 +66,10 @@ pub(crate) struct Socket {
     /// The last error that a receive call met and passed over, for debugging.
     last_error: AtomicI32,
     settled: AtomicBool,
+    /// Packets name their keys; else the kernel counts.
+    names_keys: AtomicBool,
+    /// With counted keys: until when, on the monotonic clock, no stamp is believed.
+    quarantine_ns: AtomicU64,
 }
 
 impl Socket {
@@ -94,6 +116,8 @@ impl Socket {
             phc,
             last_error: AtomicI32::new(0),
             settled: AtomicBool::new(false),
+            names_keys: AtomicBool::new(NAME_KEY.is_some()),
+            quarantine_ns: AtomicU64::new(0),
         };
         if stamped {
             let mut departure =
@@ -208,6 +232,33 @@ impl Socket {
     }
 
     pub(crate) fn send(&self, octets: &[u8], out: &Outbound) -> Result<Option<u32>, SendError> {
+        let stamp = self.every_departure || (out.stamp && self.stamped);
+        if !stamp {
+            return self.send_with(octets, out, None).map(|()| None);
+        }
+        if self.names_keys.load(Ordering::Relaxed) {
+            let key = self.next_key.fetch_add(1, Ordering::Relaxed);
+            match self.send_with(octets, out, NAME_KEY.map(|name| (name, key))) {
+                Ok(()) => return Ok(Some(key)),
+                // An older kernel does not know that control message, and has sent nothing.
+                Err(SendError::BadSource) if key == 0 => {
+                    self.next_key.store(0, Ordering::Relaxed);
+                    self.names_keys.store(false, Ordering::Relaxed);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.send_with(octets, out, None)?;
+        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(key).filter(|_| !self.in_quarantine()))
+    }
+
+    fn send_with(
+        &self,
+        octets: &[u8],
+        out: &Outbound,
+        named: Option<(c_int, u32)>,
+    ) -> Result<(), SendError> {
         let (mut name, name_octets) = Name::of(&out.to);
         let mut control = Control::EMPTY;
         let mut writer = Writer::new(&mut control);
@@ -222,14 +273,16 @@ impl Socket {
             };
             writer.push(level, kind, &c_int::from(tos).to_ne_bytes());
         }
-        let stamp = self.every_departure || (out.stamp && self.stamped);
-        if stamp && !self.every_departure {
+        if out.stamp && self.stamped && !self.every_departure {
             let flags = self.departure.load(Ordering::Relaxed);
             writer.push(
                 libc::SOL_SOCKET,
                 libc::SO_TIMESTAMPING,
                 &flags.to_ne_bytes(),
             );
+        }
+        if let Some((kind, key)) = named {
+            writer.push(libc::SOL_SOCKET, kind, &key.to_ne_bytes());
         }
         let used = writer.used();
         let mut vector = libc::iovec {
@@ -253,7 +306,11 @@ impl Socket {
             // SAFETY: name, vector, octets and control outlive the call, with these lengths.
             match unsafe { system::send_message(self.fd(), &message) } {
                 Ok(()) => {
-                    return Ok(stamp.then(|| self.next_key.fetch_add(1, Ordering::Relaxed)));
+                    if tries > 0 && !self.names_keys.load(Ordering::Relaxed) {
+                        // Some kernels have counted the failed try.
+                        self.count_anew();
+                    }
+                    return Ok(());
                 }
                 Err(error) => match error.raw_os_error().unwrap_or(0) {
                     libc::EINTR => {}
@@ -269,24 +326,38 @@ impl Socket {
                     {
                         tries += 1;
                     }
-                    _ => return Err(SendError::of(&error)),
+                    _ => {
+                        if !self.names_keys.load(Ordering::Relaxed) {
+                            self.count_anew();
+                        }
+                        return Err(SendError::of(&error));
+                    }
                 },
             }
         }
     }
 
-    pub(crate) fn drain_errors(&self, tell: &mut dyn FnMut(Told)) -> usize {
-        error_queue::drain(self, tell)
+    /// With counted keys, after a packet that the kernel may have counted or not: its count starts
+    /// at 0 again, and nothing it tells is believed until the stamps of before have come.
+    fn count_anew(&self) {
+        if self.stamped && self.ask_for_stamps(COUNT).is_ok() && self.ask_for_stamps(0).is_ok() {
+            self.next_key.store(0, Ordering::Relaxed);
+            let until = clock::mono() + QUARANTINE;
+            self.quarantine_ns.store(until.ns(), Ordering::Relaxed);
+        }
     }
 
-    pub(crate) fn restart_keys(&self, tell: &mut dyn FnMut(Told)) {
-        if !self.stamped {
-            return;
-        }
-        while self.drain_errors(tell) > 0 {}
-        if self.ask_for_stamps(COUNT).is_ok() && self.ask_for_stamps(0).is_ok() {
-            self.next_key.store(0, Ordering::Relaxed);
-        }
+    pub(super) fn in_quarantine(&self) -> bool {
+        let until = self.quarantine_ns.load(Ordering::Relaxed);
+        until != 0 && clock::mono().ns() < until
+    }
+
+    pub(crate) fn steer_by_source(&self, sockets: u32) -> io::Result<()> {
+        steering::by_source(self.fd(), self.v6, sockets)
+    }
+
+    pub(crate) fn drain_errors(&self, tell: &mut dyn FnMut(Told)) -> usize {
+        error_queue::drain(self, tell)
     }
 
     pub(crate) fn settle_transmit_rung(&self) {
@@ -415,5 +486,56 @@ impl FromControl {
             at: Wall::from_unix_ns(self.software_ns),
             rung: Rung::Kernel,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A socket that stamps all it sends, on loopback, and a place to send to.
+    fn open() -> (Socket, Outbound) {
+        let mut options = SocketOptions::on("127.0.0.1:0".parse().unwrap());
+        options.stamp_every_departure = true;
+        let socket = Socket::open(&options).unwrap();
+        let to = socket.local().unwrap();
+        (
+            socket,
+            Outbound {
+                to,
+                from: None,
+                tos: None,
+                interface: 0,
+                stamp: true,
+            },
+        )
+    }
+
+    fn told(socket: &Socket) -> Vec<u32> {
+        let mut keys = Vec::new();
+        socket.drain_errors(&mut |told| {
+            if let Told::Sent { key, stamp } = told
+                && stamp.rung == Rung::Kernel
+            {
+                keys.push(key);
+            }
+        });
+        keys
+    }
+
+    #[test]
+    fn where_the_kernel_counts_a_refusal_starts_the_count_anew() {
+        let (socket, out) = open();
+        socket.names_keys.store(false, Ordering::Relaxed);
+        assert_eq!(socket.send(b"x", &out), Ok(Some(0)));
+        assert_eq!(socket.send(b"x", &out), Ok(Some(1)));
+        assert_eq!(told(&socket), [0, 1]);
+        assert!(socket.send(&vec![0; 70_000], &out).is_err());
+        // Nothing is believed for a while, and then the kernel's count and ours agree.
+        assert_eq!(socket.send(b"x", &out), Ok(None));
+        assert_eq!(told(&socket), []);
+        socket.quarantine_ns.store(1, Ordering::Relaxed);
+        assert_eq!(socket.send(b"x", &out), Ok(Some(1)));
+        assert_eq!(told(&socket), [1]);
     }
 }

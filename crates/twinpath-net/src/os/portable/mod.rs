@@ -125,12 +125,14 @@ impl Socket {
     }
 
     #[expect(clippy::unused_self, reason = "one face for all systems")]
-    pub(crate) fn drain_errors(&self, _tell: &mut dyn FnMut(Told)) -> usize {
-        0
+    pub(crate) fn steer_by_source(&self, _sockets: u32) -> io::Result<()> {
+        Err(io::Error::from(io::ErrorKind::Unsupported))
     }
 
     #[expect(clippy::unused_self, reason = "one face for all systems")]
-    pub(crate) fn restart_keys(&self, _tell: &mut dyn FnMut(Told)) {}
+    pub(crate) fn drain_errors(&self, _tell: &mut dyn FnMut(Told)) -> usize {
+        0
+    }
 
     #[expect(clippy::unused_self, reason = "one face for all systems")]
     pub(crate) fn settle_transmit_rung(&self) {}
