@@ -50,6 +50,7 @@ fn sample(seq: u64) -> Sample {
             .map(|r| r.wrapping_add(1)),
         ttl_forward: Some(61),
         ttl_backward: Some(62),
+        tos_forward: Some(twinpath_wire::Tos(184)),
         tos_backward: Some(twinpath_wire::Tos(184)),
         departure: Delta::from_ns(delay(seq, 4) / 32),
         excluded: None,

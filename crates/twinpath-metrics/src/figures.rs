@@ -44,8 +44,14 @@ pub struct Figures {
     pub ttl_forward: Option<(u8, u8)>,
     /// Least and greatest TTL with which replies came back.
     pub ttl_backward: Option<(u8, u8)>,
+    /// Received packets by the DSCP with which they reached the reflector (RFC 7750), least first;
+    /// empty where it does not say.
+    pub dscp_forward: Vec<(Dscp, u64)>,
     /// Received packets by the DSCP of their reply as it came back (RFC 2474), least first.
     pub dscp_backward: Vec<(Dscp, u64)>,
+    /// Packets that reached the reflector with Congestion Experienced (RFC 3168); `None` where it
+    /// does not say.
+    pub congestion_forward: Option<u64>,
     /// Replies that came back with Congestion Experienced (RFC 3168).
     pub congestion_backward: u64,
     /// Packets sent, by the rung of their T1.

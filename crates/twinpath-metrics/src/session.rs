@@ -31,6 +31,7 @@ use crate::{Figures, ReflectorKind, RungCounts};
 ///     reflector_seq: Some(0),
 ///     ttl_forward: Some(64),
 ///     ttl_backward: Some(61),
+///     tos_forward: None,
 ///     tos_backward: None,
 ///     departure: Delta::from_ns(7),
 ///     excluded: None,
@@ -53,7 +54,8 @@ pub struct SessionMetrics {
     delays: Delays,
     ttl_forward: TtlRange,
     ttl_backward: TtlRange,
-    marking: Marking,
+    marking_forward: Marking,
+    marking_backward: Marking,
     stamps_transmit: RungCounts,
     stamps_receive: RungCounts,
 }
@@ -85,7 +87,8 @@ impl SessionMetrics {
             delays: Delays::new(),
             ttl_forward: TtlRange::default(),
             ttl_backward: TtlRange::default(),
-            marking: Marking::default(),
+            marking_forward: Marking::default(),
+            marking_backward: Marking::default(),
             stamps_transmit: RungCounts::default(),
             stamps_receive: RungCounts::default(),
         }
@@ -151,8 +154,10 @@ impl SessionMetrics {
             departure: delays.departure,
             ttl_forward: self.ttl_forward.value(),
             ttl_backward: self.ttl_backward.value(),
-            dscp_backward: self.marking.dscp(),
-            congestion_backward: self.marking.congestion(),
+            dscp_forward: self.marking_forward.dscp(),
+            dscp_backward: self.marking_backward.dscp(),
+            congestion_forward: self.marking_forward.congestion(),
+            congestion_backward: self.marking_backward.congestion().unwrap_or(0),
             stamps_transmit: self.stamps_transmit,
             stamps_receive: self.stamps_receive,
             residence_never_measured: self.received > 0 && !self.residence_seen,
@@ -177,7 +182,8 @@ impl SessionMetrics {
         self.reordering.record(sample.seq);
         self.ttl_forward.record(sample.ttl_forward);
         self.ttl_backward.record(sample.ttl_backward);
-        self.marking.record(sample.tos_backward);
+        self.marking_forward.record(sample.tos_forward);
+        self.marking_backward.record(sample.tos_backward);
         if let Some(t4) = sample.t4 {
             self.stamps_receive.record(t4.rung);
         }

@@ -92,6 +92,7 @@ fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> No
     let strange = odd.not_a_reply + odd.too_short + odd.foreign_t1 + odd.unknown_seq;
     if strange > 0 {
         let (asked, other) = match report.protocol {
+            Protocol::Twamp(_) => ("TWAMP", "look what listens there"),
             Protocol::TwampLight => ("TWAMP Light", "try --stamp, or look what listens there"),
             Protocol::Stamp { .. } => ("STAMP", "try without --stamp, or look what listens there"),
         };

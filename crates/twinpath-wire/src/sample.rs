@@ -57,6 +57,9 @@ pub struct Sample {
     pub ttl_forward: Option<u8>,
     /// TTL or Hop Limit with which the reply came back.
     pub ttl_backward: Option<u8>,
+    /// ToS or Traffic Class octet with which the packet reached the reflector (RFC 7750); `None` if
+    /// it did not say.
+    pub tos_forward: Option<Tos>,
     /// ToS or Traffic Class octet of the reply as it came back.
     pub tos_backward: Option<Tos>,
     /// Actual departure minus schedule: what the sender itself added.

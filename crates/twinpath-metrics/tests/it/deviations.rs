@@ -170,6 +170,7 @@ fn ttl_marking_and_rungs_are_those_of_received_packets() {
             ttl_forward: Some(ttl),
             ttl_backward: Some(ttl + 1),
             tos_backward,
+            tos_forward: (seq > 0).then_some(Tos(0x2b)),
             ..numbered(seq, 0)
         });
     }
@@ -184,6 +185,13 @@ fn ttl_marking_and_rungs_are_those_of_received_packets() {
     assert_eq!(figures.ttl_backward, Some((58, 62)));
     assert_eq!(figures.dscp_backward, [(Dscp::BE, 1), (Dscp::EF, 2)]);
     assert_eq!(figures.congestion_backward, 1);
+    assert_eq!(figures.dscp_forward, [(Dscp::new(10).unwrap(), 2)]);
+    assert_eq!(figures.congestion_forward, Some(2));
+    let silent = SessionMetrics::new().figures();
+    assert_eq!(
+        (silent.dscp_forward, silent.congestion_forward),
+        (vec![], None)
+    );
     assert_eq!(figures.stamps_transmit.best(), Some(Rung::Kernel));
     assert_eq!(
         (

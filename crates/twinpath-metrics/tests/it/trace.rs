@@ -24,6 +24,7 @@ pub(crate) fn received(seq: u64, forward: i64, residence: i64, backward: i64) ->
         reflector_seq: Some(seq as u32),
         ttl_forward: None,
         ttl_backward: None,
+        tos_forward: None,
         tos_backward: None,
         departure: Delta::ZERO,
         excluded: None,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use twinpath_wire::{ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, SenderOpen, StampSender};
 
+use crate::features::TestFeatures;
+
 /// The TLV header that STAMP padding stands behind (RFC 8972 section 4).
 pub(super) const TLV_HEADER_OCTETS: usize = 4;
 
@@ -13,6 +15,9 @@ pub(super) const TLV_HEADER_OCTETS: usize = 4;
 pub enum Protocol {
     /// TWAMP-Test as TWAMP Light uses it (RFC 5357 section 4.1.2 and Appendix I).
     TwampLight,
+    /// TWAMP-Test as Control-Client and Server agreed on it (RFC 5357 section 4.1, RFC 6038 section
+    /// 5.1, RFC 7750 section 2.2.2). The format of T1 is the sender's own choice (RFC 8186).
+    Twamp(TestFeatures),
     /// STAMP base packets (RFC 8762 section 4.2.1).
     Stamp {
         /// Session-Sender Identifier (RFC 8972 section 3); 0: none.
@@ -22,10 +27,11 @@ pub enum Protocol {
 
 impl Protocol {
     /// The UDP payload that is really sent where `asked` octets were asked for: at least the
-    /// header, and for STAMP never with 1 to 3 octets too few for a TLV header (row ST-36).
+    /// header and what the features agreed on need, and for STAMP never with 1 to 3 octets too few for a TLV header (row ST-36).
     pub fn payload_octets(self, asked: usize) -> usize {
         match self {
             Self::TwampLight => asked.max(SenderOpen::OCTETS),
+            Self::Twamp(features) => asked.max(features.least_payload()),
             Self::Stamp { .. } if asked <= StampSender::OCTETS => StampSender::OCTETS,
             Self::Stamp { .. } => asked.max(StampSender::OCTETS + TLV_HEADER_OCTETS),
         }

@@ -482,6 +482,7 @@ fn lost((seq, flight): (u64, Flight)) -> Sample {
         reflector_seq: None,
         ttl_forward: None,
         ttl_backward: None,
+        tos_forward: None,
         tos_backward: None,
         departure: flight.departure(),
         excluded: None,

@@ -3,10 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use twinpath_wire::control::Modes;
 use twinpath_wire::{Arrival, ErrorEstimate, Mono, ReplyHead, Rung, SenderOpen, Stamp, Wall};
 
 use super::{Fill, Limit, PayloadSize, Protocol, SenderConfig, SessionSender};
 use crate::clock::ClockPair;
+use crate::features::TestFeatures;
 
 const EPOCH_NS: i64 = 1_795_392_000_000_000_000;
 
@@ -17,13 +19,9 @@ const EPOCH_NS: i64 = 1_795_392_000_000_000_000;
 /// If a packet has no fate at the end, or more than one.
 pub fn fuzz_sender_reply(data: &[u8]) {
     let far = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 2), 862));
-    let speaks_stamp = data.first().is_some_and(|first| first & 1 == 1);
+    let protocol = protocol(data.first().copied().unwrap_or(0));
     let mut sender = SessionSender::new(SenderConfig {
-        protocol: if speaks_stamp {
-            Protocol::Stamp { ssid: 7 }
-        } else {
-            Protocol::TwampLight
-        },
+        protocol,
         far,
         start: Mono::from_ns(0),
         interval: Duration::from_millis(50),
@@ -94,6 +92,19 @@ pub fn fuzz_sender_reply(data: &[u8]) {
         tally.sent,
         "{fates:?} {tally:?}"
     );
+}
+
+/// Bit 0: STAMP. Bit 2: agreed, with the features of bits 3 to 6.
+fn protocol(flags: u8) -> Protocol {
+    match flags & 5 {
+        0 => Protocol::TwampLight,
+        4 => Protocol::Twamp(TestFeatures {
+            modes: Modes::from_bits(u32::from(flags & 0x78) << 2),
+            padding_to_reflect: 6,
+            server_octets: u16::from(flags & 8),
+        }),
+        _ => Protocol::Stamp { ssid: 7 },
+    }
 }
 
 /// Makes the datagram a reply to one of the requests, where it is long enough.

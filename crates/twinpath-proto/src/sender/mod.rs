@@ -13,6 +13,7 @@
 //! 6. [`SessionSender::poll_sample`] until it has none.
 
 mod config;
+mod echo;
 mod engine;
 #[doc(hidden)]
 pub mod fuzz;

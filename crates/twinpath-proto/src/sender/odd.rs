@@ -37,6 +37,8 @@ pub struct OddReplies {
     pub error_multiplier_zero: u64,
     /// Not as long as the request (row TT-63).
     pub size_differs: u64,
+    /// The padding that was to be reflected did not come back as it was sent (RFC 6038).
+    pub padding_differs: u64,
     /// The Session Identifier came back as 0: the far end does not know RFC 8972 (row ST-19).
     pub ssid_missing: u64,
 
@@ -67,6 +69,7 @@ impl OddReplies {
             ("residence too long", self.residence_too_long),
             ("Error Estimate multiplier 0", self.error_multiplier_zero),
             ("size differs", self.size_differs),
+            ("reflected padding differs", self.padding_differs),
             ("SSID missing", self.ssid_missing),
         ]
         .into_iter()

@@ -4,6 +4,7 @@
 use twinpath_wire::{SenderOpen, StampSender};
 
 use super::config::{Fill, PayloadSize, Protocol, SenderConfig, TLV_HEADER_OCTETS};
+use super::echo::Echo;
 use crate::random::SplitMix;
 
 /// Which of the three sizes the packets of a dozen have: 7:4:1, interleaved.
@@ -21,6 +22,7 @@ pub(super) struct Payload {
     protocol: Protocol,
     sizes: PayloadSize,
     noise: Option<Noise>,
+    echo: Option<Echo>,
 }
 
 impl Payload {
@@ -39,7 +41,13 @@ impl Payload {
             protocol: config.protocol,
             sizes,
             noise,
+            echo: Echo::new(config),
         }
+    }
+
+    /// What must come back as it is sent, if anything.
+    pub(super) fn echo(&self) -> Option<&Echo> {
+        self.echo.as_ref()
     }
 
     /// The size of the session's `nth` packet, from 0.
@@ -73,6 +81,20 @@ impl Payload {
                     return;
                 };
                 header.seq.set(seq);
+                self.pad(padding);
+            }
+            Protocol::Twamp(features) => {
+                let Ok((header, rest)) = SenderOpen::view_mut(packet) else {
+                    return;
+                };
+                header.seq.set(seq);
+                let mbz = features.padding_from() - SenderOpen::OCTETS;
+                let (mbz, padding) = rest.split_at_mut(mbz.min(rest.len()));
+                mbz.fill(0);
+                let padding = match &self.echo {
+                    None => padding,
+                    Some(echo) => echo.write(seq, padding),
+                };
                 self.pad(padding);
             }
             Protocol::Stamp { ssid } => {

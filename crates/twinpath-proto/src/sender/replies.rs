@@ -4,13 +4,15 @@
 use std::net::SocketAddr;
 
 use twinpath_wire::{
-    Arrival, Delta, Fate, Mono, Reading, Reply, Rung, Sample, SenderOpen, Stamp, Wall, WireTime,
+    Arrival, Delta, Fate, Mono, Reading, Reply, Rung, Sample, SenderOpen, Stamp, Tos, Wall,
+    WireTime,
 };
 
 use super::config::Protocol;
 use super::engine::SessionSender;
 use super::in_flight::{Flight, Slot};
-use super::seen::extend;
+use super::seen::{extend, low32};
+use crate::features::SENDER_TOS_AT;
 
 /// An echoed Timestamp farther from the present than this is no time of ours (row TT-58).
 const NEAR_NS: u64 = 30 * 86_400 * 1_000_000_000;
@@ -57,11 +59,11 @@ impl SessionSender {
                 if self.is_other_session(&reply) {
                     self.tally.odd.other_ssid += 1;
                 } else {
-                    self.first_reply(seq, flight, &reply, octets.len(), now, arrival);
+                    self.first_reply(seq, flight, &reply, octets, now, arrival);
                 }
             }
             Asked::Answered(seq) if self.echo_of_ours(sender_t1).is_some() => {
-                self.further_copy(seq, &reply, arrival);
+                self.further_copy(seq, &reply, octets, arrival);
             }
             Asked::Old if self.echo_of_ours(sender_t1).is_some() => self.tally.stale += 1,
             Asked::Open(..) | Asked::Answered(_) | Asked::Old => {
@@ -76,7 +78,7 @@ impl SessionSender {
         seq: u64,
         flight: Flight,
         reply: &Reply<'_>,
-        octets: usize,
+        octets: &[u8],
         now: Mono,
         arrival: &Arrival,
     ) {
@@ -99,6 +101,7 @@ impl SessionSender {
             reflector_seq: Some(reply.head.seq.get()),
             ttl_forward: reply.sender_ttl,
             ttl_backward: arrival.ttl,
+            tos_forward: self.tos_forward(octets),
             tos_backward: arrival.tos,
             departure: flight.departure(),
             excluded: None,
@@ -107,7 +110,7 @@ impl SessionSender {
     }
 
     /// A copy of a reply that was measured: T1 is what it echoes, for our record of it is gone.
-    fn further_copy(&mut self, seq: u64, reply: &Reply<'_>, arrival: &Arrival) {
+    fn further_copy(&mut self, seq: u64, reply: &Reply<'_>, octets: &[u8], arrival: &Arrival) {
         let Some(t1) = self.echo_of_ours(reply.head.sender_t1) else {
             return;
         };
@@ -126,6 +129,7 @@ impl SessionSender {
             reflector_seq: Some(reply.head.seq.get()),
             ttl_forward: reply.sender_ttl,
             ttl_backward: arrival.ttl,
+            tos_forward: self.tos_forward(octets),
             tos_backward: arrival.tos,
             departure: Delta::ZERO,
             excluded: None,
@@ -186,15 +190,30 @@ impl SessionSender {
         matches!(self.config.protocol, Protocol::Stamp { ssid } if ssid != 0 && back != 0 && back != ssid)
     }
 
-    fn note_oddities(&mut self, seq: u64, reply: &Reply<'_>, octets: usize, truncated: bool) {
+    /// The ToS octet of the request on its arrival, where the features agreed on have the reflector
+    /// say it and the reply reaches so far (RFC 7750 section 2.2.1; row TT-43).
+    fn tos_forward(&self, reply: &[u8]) -> Option<Tos> {
+        let Protocol::Twamp(features) = self.config.protocol else {
+            return None;
+        };
+        let octet = features.monitors_dscp().then(|| reply.get(SENDER_TOS_AT))?;
+        octet.map(|octet| Tos(*octet))
+    }
+
+    fn note_oddities(&mut self, seq: u64, reply: &Reply<'_>, octets: &[u8], truncated: bool) {
         let asked_octets = self.payload.octets(seq - self.first);
+        let differs = self
+            .payload
+            .echo()
+            .is_some_and(|echo| !echo.came_back(low32(seq), asked_octets, octets, truncated));
         let odd = &mut self.tally.odd;
         if truncated {
             odd.truncated += 1;
-        } else if octets != asked_octets {
+        } else if octets.len() != asked_octets {
             odd.size_differs += 1;
-            odd.last_sizes = Some((asked_octets, octets));
+            odd.last_sizes = Some((asked_octets, octets.len()));
         }
+        odd.padding_differs += u64::from(differs);
         if reply.sender_ttl.is_none() {
             odd.short_replies += 1;
         }

@@ -142,6 +142,7 @@ impl<'a> From<&'a SessionReport> for Session<'a> {
         Self {
             protocol: match report.protocol {
                 Protocol::TwampLight => "twamp-light",
+                Protocol::Twamp(_) => "twamp",
                 Protocol::Stamp { .. } => "stamp",
             },
             mode: "unauthenticated",
@@ -149,7 +150,7 @@ impl<'a> From<&'a SessionReport> for Session<'a> {
             reflector: report.reflector.to_string(),
             sid: None,
             ssid: match report.protocol {
-                Protocol::TwampLight | Protocol::Stamp { ssid: 0 } => None,
+                Protocol::TwampLight | Protocol::Twamp(_) | Protocol::Stamp { ssid: 0 } => None,
                 Protocol::Stamp { ssid } => Some(ssid),
             },
             started: rfc3339(report.started),

@@ -122,6 +122,7 @@ fn heading(
 ) -> io::Result<()> {
     let protocol = match report.protocol {
         Protocol::TwampLight => "TWAMP Light".to_owned(),
+        Protocol::Twamp(_) => "TWAMP".to_owned(),
         Protocol::Stamp { ssid: 0 } => "STAMP".to_owned(),
         Protocol::Stamp { ssid } => format!("STAMP (SSID {ssid})"),
     };

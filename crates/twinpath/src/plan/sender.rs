@@ -102,7 +102,7 @@ fn ends(
     let family = Family::asked(&args.ip);
     let default_port = match protocol {
         Protocol::TwampLight => LIGHT_PORT,
-        Protocol::Stamp { .. } => TWAMP_TEST_PORT,
+        Protocol::Twamp(_) | Protocol::Stamp { .. } => TWAMP_TEST_PORT,
     };
     let port = args.far.port.unwrap_or(default_port);
     let far = resolve(&args.far.host, port, family, lookup)?;
