@@ -1,0 +1,461 @@
+//! One control connection, as the Control-Client has it.
+
+mod answers;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+use twinpath_wire::Mono;
+use twinpath_wire::control::{
+    Accept, AcceptSession, Command, ManySessions, Modes, ServerGreeting, ServerStart, StartAck,
+};
+
+use super::sessions::{Sessions, Stage};
+use super::{
+    Awaited, ClientError, ClientEvent, ClientPlan, Refusal, Said, SessionWish, Step, requests,
+};
+use crate::control::frames::{Filled, Inbox, Length, Shape};
+use crate::control::guard::{Opening, Sealing};
+use crate::control::outbox::Outbox;
+
+/// The Control-Client's end of one control connection.
+///
+/// It asks for the plan's sessions by itself; [`ClientEvent::Settled`] says when all are answered.
+/// Then the driver calls [`Self::start`], sends packets once [`ClientEvent::Started`] says so, calls
+/// [`Self::stop`] after the last reply, and [`Self::close`] once all is [`ClientEvent::Stopped`].
+#[derive(Debug)]
+pub struct ControlClient {
+    plan: ClientPlan,
+    server: SocketAddr,
+    phase: Phase,
+    modes: Modes,
+    sessions: Sessions,
+    /// Whose Accept-Session is awaited.
+    asked: Option<usize>,
+    /// Requests were made since [`ClientEvent::Settled`].
+    unsettled: bool,
+    /// From Start-Sessions to Stop-Sessions, without Individual Session Control.
+    active: bool,
+    /// Stop-Sessions' Accept.
+    stop_accept: Accept,
+    inbox: Inbox,
+    opening: Opening,
+    outbox: Outbox,
+    sealing: Sealing,
+    events: VecDeque<ClientEvent>,
+    now: Mono,
+    /// When the awaited answer must be here.
+    due: Option<Mono>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Greeting,
+    SetUp,
+    Commands,
+    Closing,
+}
+
+impl ControlClient {
+    /// A connection that was made to `server` just now: it speaks first.
+    pub fn new(plan: ClientPlan, now: Mono, server: SocketAddr) -> Self {
+        let mut sessions = Sessions::default();
+        for wish in &plan.sessions {
+            sessions.push(*wish);
+        }
+        let mut client = Self {
+            server,
+            phase: Phase::Greeting,
+            modes: Modes::default(),
+            unsettled: sessions.len() > 0,
+            sessions,
+            asked: None,
+            active: false,
+            stop_accept: Accept::Ok,
+            inbox: Inbox::default(),
+            opening: Opening::default(),
+            outbox: Outbox::new(plan.patience),
+            sealing: Sealing::default(),
+            events: VecDeque::new(),
+            now,
+            due: None,
+            plan,
+        };
+        client.await_answer();
+        client
+    }
+
+    /// Asks for one more session, and says its index. Between Start-Sessions and Stop-Sessions it
+    /// waits for the latter.
+    pub fn request(&mut self, now: Mono, wish: SessionWish) -> usize {
+        self.now = now;
+        let index = self.sessions.push(wish);
+        self.unsettled = true;
+        self.ask();
+        index
+    }
+
+    /// Starts all sessions that were accepted and not started; says how many. 0 where there are
+    /// none, or some run without Individual Session Control.
+    pub fn start(&mut self, now: Mono) -> usize {
+        self.now = now;
+        let accepted = self
+            .sessions
+            .all(|session| session.stage == Stage::Accepted);
+        self.send_start(&accepted)
+    }
+
+    /// Starts those of `indices` that were accepted and not started; says how many. Needs Individual
+    /// Session Control, without which it does nothing.
+    pub fn start_sessions(&mut self, now: Mono, indices: &[usize]) -> usize {
+        self.now = now;
+        if !self.is_individual() {
+            return 0;
+        }
+        let mut accepted = self
+            .sessions
+            .all(|session| session.stage == Stage::Accepted);
+        accepted.retain(|index| indices.contains(index));
+        self.send_start(&accepted)
+    }
+
+    /// Stops all that run, those that are being started as soon as they do; says how many.
+    /// `accept` is not 0 where this side failed (row TC-58); only Stop-Sessions carries it.
+    pub fn stop(&mut self, now: Mono, accept: Accept) -> usize {
+        self.now = now;
+        self.stop_accept = accept;
+        let marked = self.sessions.mark_stop(|_| true);
+        self.send_stop();
+        marked
+    }
+
+    /// Stops those of `indices` that run; says how many. Needs Individual Session Control, without
+    /// which it does nothing.
+    pub fn stop_sessions(&mut self, now: Mono, indices: &[usize]) -> usize {
+        self.now = now;
+        if !self.is_individual() {
+            return 0;
+        }
+        let marked = self.sessions.mark_stop(|index| indices.contains(&index));
+        self.send_stop();
+        marked
+    }
+
+    /// Ends the connection once what was said is written. What runs then, the Server stops (row
+    /// TC-77).
+    pub fn close(&mut self, now: Mono) {
+        self.now = now;
+        self.end();
+    }
+
+    /// Whether [`Self::handle_input`] would take any octets.
+    pub fn wants_input(&self) -> bool {
+        self.phase == Phase::Closing || self.events.is_empty()
+    }
+
+    /// Octets from the Server; says how many were taken: never beyond what events tell of. When the
+    /// connection ends, all are taken and thrown away.
+    pub fn handle_input(&mut self, now: Mono, octets: &[u8]) -> usize {
+        self.now = now;
+        let mut rest = octets;
+        while self.phase != Phase::Closing && self.wants_input() && !rest.is_empty() {
+            let shape = match self.phase {
+                Phase::Greeting => Shape::Clear(ServerGreeting::OCTETS),
+                Phase::SetUp => Shape::Clear(ServerStart::OCTETS),
+                Phase::Commands | Phase::Closing => Shape::Blocks,
+            };
+            let mut inbox = std::mem::take(&mut self.inbox);
+            let mut opening = std::mem::take(&mut self.opening);
+            let (taken, filled) = inbox.fill(rest, shape, &mut opening, |block| self.length(block));
+            (self.inbox, self.opening) = (inbox, opening);
+            rest = rest.get(taken..).unwrap_or_default();
+            match filled {
+                Ok(Filled::Partial) => {}
+                Ok(Filled::Message(message)) => self.message(&message),
+                Ok(Filled::Block(block)) => self.strange(&block),
+                Err(_) => self.fail(ClientError::Forged),
+            }
+        }
+        match self.phase {
+            Phase::Closing => octets.len(),
+            Phase::Greeting | Phase::SetUp | Phase::Commands => octets.len() - rest.len(),
+        }
+    }
+
+    /// The Server closed its side and all its octets are taken, or the connection broke.
+    pub fn handle_eof(&mut self, now: Mono) {
+        self.now = now;
+        let running = self.sessions.count(Stage::Running);
+        match self.awaited() {
+            _ if self.phase == Phase::Closing => self.outbox.clear(),
+            Some(awaited) => self.fail(ClientError::EndedBefore(awaited)),
+            None if running > 0 => self.fail(ClientError::EndedWhileRunning {
+                running: u32::try_from(running).unwrap_or(u32::MAX),
+            }),
+            None => {
+                self.end();
+                self.outbox.clear();
+            }
+        }
+    }
+
+    /// The time that [`Self::poll_timeout`] named has come.
+    pub fn handle_timeout(&mut self, now: Mono) {
+        self.now = now;
+        if self.outbox.is_stuck(now) {
+            self.fail(ClientError::Stuck);
+            self.outbox.clear();
+        } else if self.due.is_some_and(|due| now >= due)
+            && let Some(awaited) = self.awaited()
+        {
+            self.fail(ClientError::Silent(awaited));
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is to be called; `None`: not at all.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        [self.outbox.due(), self.due].into_iter().flatten().min()
+    }
+
+    /// What is next to be written, with one call: a message, or the rest of one.
+    pub fn poll_output(&mut self) -> Option<&[u8]> {
+        self.outbox.front()
+    }
+
+    /// So many octets of [`Self::poll_output`] were written.
+    pub fn handle_written(&mut self, now: Mono, octets: usize) {
+        self.now = now;
+        self.outbox.wrote(now, octets);
+    }
+
+    /// What happened.
+    pub fn poll_event(&mut self) -> Option<ClientEvent> {
+        self.events.pop_front()
+    }
+
+    /// All is said and written: the driver closes the connection.
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closing && self.events.is_empty() && self.outbox.is_empty()
+    }
+
+    /// What was chosen; empty before [`ClientEvent::Ready`].
+    pub fn modes(&self) -> Modes {
+        self.modes
+    }
+
+    fn is_individual(&self) -> bool {
+        self.modes.contains(Modes::INDIVIDUAL_CONTROL)
+    }
+
+    /// The answer that comes next; with Individual Session Control, one of those that may.
+    fn awaited(&self) -> Option<Awaited> {
+        match self.phase {
+            Phase::Greeting => Some(Awaited::Greeting),
+            Phase::SetUp => Some(Awaited::ServerStart),
+            Phase::Commands if self.asked.is_some() => Some(Awaited::AcceptSession),
+            Phase::Commands if self.sessions.any(Stage::Starting) => {
+                Some(if self.is_individual() {
+                    Awaited::StartManyAck
+                } else {
+                    Awaited::StartAck
+                })
+            }
+            Phase::Commands if self.sessions.any(Stage::Stopping) => Some(Awaited::StopManyAck),
+            Phase::Commands | Phase::Closing => None,
+        }
+    }
+
+    /// What a message is that begins with `octet`. Acknowledgements of RFC 5938 may come in any
+    /// order; Accept-Session and Start-Ack have no command octet, and begin with an Accept.
+    fn meaning(&self, octet: u8) -> Option<Awaited> {
+        let waits = |stage| self.is_individual() && self.sessions.any(stage);
+        match Command::from_octet(octet) {
+            Some(Command::StartManyAck) if waits(Stage::Starting) => Some(Awaited::StartManyAck),
+            Some(Command::StopManyAck) if waits(Stage::Stopping) => Some(Awaited::StopManyAck),
+            _ => match self.awaited() {
+                // A Server that takes a command for unexpected says so in an Accept-Session with
+                // Accept 3 (row TC-69).
+                Some(Awaited::StartManyAck | Awaited::StopManyAck) => {
+                    (1..=5).contains(&octet).then_some(Awaited::AcceptSession)
+                }
+                awaited => awaited,
+            },
+        }
+    }
+
+    /// Whole length of the message that `block` begins.
+    fn length(&self, block: &[u8]) -> Length {
+        let octet = block.first().copied().unwrap_or_default();
+        let most = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
+        let octets = match self.meaning(octet) {
+            Some(Awaited::AcceptSession) => Some(AcceptSession::OCTETS),
+            Some(Awaited::StartAck) => Some(StartAck::OCTETS),
+            Some(Awaited::StartManyAck | Awaited::StopManyAck) => ManySessions::view(block)
+                .ok()
+                .filter(|head| head.sessions.get() != 0)
+                .and_then(|head| head.message_octets(most)),
+            Some(Awaited::Greeting | Awaited::ServerStart) | None => None,
+        };
+        octets.map_or(Length::Unknown, Length::Octets)
+    }
+
+    fn message(&mut self, message: &[u8]) {
+        let octet = message.first().copied().unwrap_or_default();
+        match (self.phase, self.meaning(octet)) {
+            (Phase::Greeting, _) => self.greeting(message),
+            (Phase::SetUp, _) => self.server_start(message),
+            (_, Some(Awaited::AcceptSession)) => self.accept_session(message),
+            (_, Some(Awaited::StartAck)) => self.start_ack(octet),
+            (_, Some(Awaited::StartManyAck)) => self.many_ack(Step::Start, message),
+            (_, Some(Awaited::StopManyAck)) => self.many_ack(Step::Stop, message),
+            (_, Some(Awaited::Greeting | Awaited::ServerStart) | None) => {
+                self.fail(ClientError::Unexpected { octet });
+            }
+        }
+    }
+
+    /// Octets that are no answer, or an acknowledgement of too many.
+    fn strange(&mut self, block: &[u8]) {
+        let octet = block.first().copied().unwrap_or_default();
+        let many = matches!(
+            self.meaning(octet),
+            Some(Awaited::StartManyAck | Awaited::StopManyAck)
+        );
+        self.fail(match ManySessions::view(block) {
+            Ok(head) if many => ClientError::SessionCount {
+                sessions: head.sessions.get(),
+            },
+            _ => ClientError::Unexpected { octet },
+        });
+    }
+
+    /// Sends the next request, where one waits and may be sent now.
+    fn ask(&mut self) {
+        if self.phase != Phase::Commands || self.asked.is_some() || self.active {
+            return;
+        }
+        let Some(index) = self.sessions.next_queued() else {
+            if std::mem::take(&mut self.unsettled) {
+                let accepted = self.sessions.count(Stage::Accepted);
+                self.events.push_back(ClientEvent::Settled { accepted });
+            }
+            return;
+        };
+        let Some(wish) = self.sessions.get(index).map(|session| session.wish) else {
+            return;
+        };
+        self.sessions.set(&[index], Stage::Asked);
+        self.asked = Some(index);
+        let said = Said::Request {
+            index,
+            sender_port: wish.sender_port,
+            receiver_port: wish.receiver_port,
+            dscp: wish.dscp,
+            padding_length: wish.padding_length,
+            timeout: wish.timeout,
+        };
+        self.send(requests::request(&wish, self.modes, self.server.ip()), said);
+    }
+
+    fn send_start(&mut self, indices: &[usize]) -> usize {
+        let individual = self.is_individual();
+        if indices.is_empty() || self.phase != Phase::Commands {
+            return 0;
+        }
+        if !individual && (self.active || self.asked.is_some()) {
+            return 0;
+        }
+        self.sessions.set(indices, Stage::Starting);
+        let sessions = indices.len();
+        let message = if individual {
+            requests::many(Command::StartMany, &self.sessions.sids(indices))
+        } else {
+            self.active = true;
+            requests::start_all()
+        };
+        self.send(
+            message,
+            Said::Start {
+                sessions,
+                individual,
+            },
+        );
+        sessions
+    }
+
+    /// Stops what is to be stopped and runs (rows TC-55, TC-56).
+    fn send_stop(&mut self) {
+        let stopping = self
+            .sessions
+            .all(|session| session.stop && session.stage == Stage::Running);
+        if stopping.is_empty() || self.phase != Phase::Commands {
+            return;
+        }
+        let individual = self.is_individual();
+        let sessions = stopping.len();
+        let accept = self.stop_accept;
+        let said = Said::Stop {
+            sessions,
+            individual,
+            accept,
+        };
+        if individual {
+            self.sessions.set(&stopping, Stage::Stopping);
+            let sids = self.sessions.sids(&stopping);
+            self.send(requests::many(Command::StopMany, &sids), said);
+        } else {
+            self.sessions.set(&stopping, Stage::Stopped);
+            self.send(requests::stop_all(accept, sessions), said);
+            self.active = false;
+            for index in stopping {
+                self.events.push_back(ClientEvent::Stopped { index });
+            }
+            self.ask();
+        }
+    }
+
+    fn send(&mut self, mut message: Vec<u8>, said: Said) {
+        if self.phase == Phase::Commands {
+            self.sealing.seal(&mut message);
+        }
+        self.outbox.push(self.now, message);
+        self.say(said);
+        self.await_answer();
+    }
+
+    fn say(&mut self, said: Said) {
+        self.events.push_back(ClientEvent::Said(said));
+    }
+
+    /// The time for the next answer begins.
+    fn await_answer(&mut self) {
+        self.due = self.awaited().map(|_| self.now + self.plan.patience);
+    }
+
+    fn refused(&mut self, index: Option<usize>, refusal: Refusal) {
+        let event = ClientEvent::Refused { index, refusal };
+        self.events.push_back(event);
+    }
+
+    fn refused_for_good(&mut self, refusal: Refusal) {
+        self.refused(None, refusal);
+        self.end();
+    }
+
+    fn fail(&mut self, error: ClientError) {
+        if self.phase != Phase::Closing {
+            self.phase = Phase::Closing;
+            self.due = None;
+            self.outbox.clear();
+            self.events.push_back(ClientEvent::Failed(error));
+        }
+    }
+
+    fn end(&mut self) {
+        if self.phase != Phase::Closing {
+            self.phase = Phase::Closing;
+            self.due = None;
+            self.events.push_back(ClientEvent::Closed);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What each of the Server's messages does.
+
+use twinpath_wire::control::{
+    Accept, AcceptSession, BLOCK, ManySessions, Modes, SecurityMode, ServerGreeting, ServerStart,
+    Sid,
+};
+use zerocopy::FromBytes;
+
+use super::{ControlClient, Phase};
+use crate::control::client::sessions::Stage;
+use crate::control::client::{ClientError, ClientEvent, Refusal, Said, Step, requests};
+
+impl ControlClient {
+    /// Server Greeting (rows TC-2, TC-3, TC-8, TC-10).
+    pub(super) fn greeting(&mut self, message: &[u8]) {
+        let Ok(greeting) = ServerGreeting::view(message) else {
+            return;
+        };
+        let offered = greeting.offers();
+        let count = greeting.count.get();
+        self.say(Said::Greeting { offered, count });
+        self.events.push_back(ClientEvent::Greeting { offered });
+        if offered.is_empty() {
+            return self.fail(ClientError::TurnedAway);
+        }
+        let able = |mode: &&SecurityMode| **mode == SecurityMode::Unauthenticated;
+        let wanted = self.plan.security.iter().map(|mode| mode.modes());
+        let wanted = wanted.fold(self.plan.required, |all, mode| all | mode);
+        let mut fitting = self.plan.security.iter().filter(able);
+        let security = fitting.find(|mode| offered.contains(mode.modes()));
+        let (Some(security), true) = (security, offered.contains(self.plan.required)) else {
+            return self.fail(ClientError::NoMode { offered, wanted });
+        };
+        let preferred = self.plan.preferred.and(offered);
+        let features = (self.plan.required | preferred).and(Modes::FEATURES);
+        let chosen = security.modes() | features;
+        self.modes = chosen;
+        self.phase = Phase::SetUp;
+        self.send(requests::set_up(chosen), Said::SetUp { chosen });
+    }
+
+    pub(super) fn server_start(&mut self, message: &[u8]) {
+        let Ok(message) = ServerStart::view(message) else {
+            return;
+        };
+        let answer = refusal(Step::SetUp, message.accept);
+        self.say(Said::ServerStart(answer));
+        if answer.accept() != Accept::Ok {
+            self.modes = Modes::default();
+            return self.refused_for_good(answer);
+        }
+        self.phase = Phase::Commands;
+        self.events.push_back(ClientEvent::Ready {
+            modes: self.modes,
+            server_since: message.start_time,
+        });
+        self.await_answer();
+        self.ask();
+    }
+
+    /// Accept-Session (rows TC-40, TC-41, TC-80).
+    pub(super) fn accept_session(&mut self, message: &[u8]) {
+        let Ok(message) = AcceptSession::view(message) else {
+            return;
+        };
+        let Some(index) = self.asked.take() else {
+            let step = if self.sessions.any(Stage::Starting) {
+                Step::Start
+            } else {
+                Step::Stop
+            };
+            return self.refused_for_good(refusal(step, message.accept));
+        };
+        let answer = refusal(Step::Request, message.accept);
+        let (sid, port) = (message.sid, message.port.get());
+        self.say(Said::AcceptSession {
+            index,
+            answer,
+            port,
+            sid,
+        });
+        let reflects = self.modes.contains(Modes::REFLECT_OCTETS);
+        let Some(session) = self.sessions.get_mut(index) else {
+            return;
+        };
+        if answer.accept() == Accept::Ok {
+            let asked = session.wish.receiver_port;
+            let offered = if port == 0 { asked } else { port };
+            if offered == 0 || (self.plan.strict && asked != 0 && asked != offered) {
+                return self.fail(ClientError::OtherPort { asked, offered });
+            }
+            session.stage = Stage::Accepted;
+            session.sid = sid;
+            let octets = session.wish.octets_to_reflect;
+            self.events.push_back(ClientEvent::Accepted {
+                index,
+                sid,
+                port: offered,
+                server_octets: if reflects {
+                    message.server_octets.get()
+                } else {
+                    0
+                },
+                octets_reflected: reflects && message.reflected_octets.get() == octets,
+            });
+        } else {
+            session.stage = Stage::Refused;
+            self.refused(Some(index), answer);
+        }
+        self.await_answer();
+        self.ask();
+    }
+
+    /// Start-Ack (row TC-52).
+    pub(super) fn start_ack(&mut self, octet: u8) {
+        let answer = refusal(Step::Start, octet);
+        self.say(Said::StartAck(answer));
+        if answer.accept() != Accept::Ok {
+            return self.refused_for_good(answer);
+        }
+        let starting = self
+            .sessions
+            .all(|session| session.stage == Stage::Starting);
+        self.sessions.set(&starting, Stage::Running);
+        for index in starting {
+            self.events.push_back(ClientEvent::Started { index });
+        }
+        self.await_answer();
+        self.send_stop();
+    }
+
+    /// Start-N-Ack, Stop-N-Ack: one of several perhaps, in any order (rows TC-63, TC-64).
+    pub(super) fn many_ack(&mut self, step: Step, message: &[u8]) {
+        let sids = message.get(BLOCK..message.len().saturating_sub(BLOCK));
+        let (Ok(head), Ok(sids)) = (
+            ManySessions::view(message),
+            <[Sid]>::ref_from_bytes(sids.unwrap_or_default()),
+        ) else {
+            return;
+        };
+        let answer = refusal(step, head.accept);
+        let sessions = sids.len();
+        let start = step == Step::Start;
+        self.say(if start {
+            Said::StartManyAck { answer, sessions }
+        } else {
+            Said::StopManyAck { answer, sessions }
+        });
+        let waiting = if start {
+            Stage::Starting
+        } else {
+            Stage::Stopping
+        };
+        let accepted = answer.accept() == Accept::Ok;
+        for sid in sids.iter().copied() {
+            let Some(index) = self.sessions.find(sid, waiting) else {
+                self.events.push_back(ClientEvent::OddAck { sid });
+                continue;
+            };
+            let stage = match (start, accepted) {
+                (true, true) => Stage::Running,
+                (true, false) => Stage::Refused,
+                (false, _) => Stage::Stopped,
+            };
+            self.sessions.set(&[index], stage);
+            match (accepted, start) {
+                (true, true) => self.events.push_back(ClientEvent::Started { index }),
+                (true, false) => self.events.push_back(ClientEvent::Stopped { index }),
+                (false, _) => self.refused(Some(index), answer),
+            }
+        }
+        self.await_answer();
+        self.send_stop();
+    }
+}
+
+fn refusal(step: Step, octet: u8) -> Refusal {
+    Refusal { step, octet }
+}

@@ -1,0 +1,97 @@
+//! How a control connection fails.
+
+use core::fmt;
+
+use twinpath_wire::control::Modes;
+
+/// A message that a Control-Client waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Awaited {
+    /// Server Greeting.
+    Greeting,
+    /// Server-Start.
+    ServerStart,
+    /// Accept-Session.
+    AcceptSession,
+    /// Start-Ack.
+    StartAck,
+    /// Start-N-Ack.
+    StartManyAck,
+    /// Stop-N-Ack.
+    StopManyAck,
+}
+
+impl Awaited {
+    /// Its name in the RFCs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Greeting => "Server Greeting",
+            Self::ServerStart => "Server-Start",
+            Self::AcceptSession => "Accept-Session",
+            Self::StartAck => "Start-Ack",
+            Self::StartManyAck => "Start-N-Ack",
+            Self::StopManyAck => "Stop-N-Ack",
+        }
+    }
+}
+
+impl fmt::Display for Awaited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Why a control connection failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Modes 0 in the greeting (row TC-2).
+    #[error("the server takes no connections now: it offers no mode")]
+    TurnedAway,
+    /// No security mode that is wanted is offered, or a required feature is not (row TC-8).
+    #[error("the server offers {offered}; wanted: {wanted}")]
+    NoMode {
+        /// In the greeting.
+        offered: Modes,
+        /// By the plan: its security modes and required features.
+        wanted: Modes,
+    },
+    /// The Server closed, or the connection broke, before an answer came.
+    #[error("the connection ended before {0} came")]
+    EndedBefore(Awaited),
+    /// The Server closed, or the connection broke, while sessions ran.
+    #[error("the connection ended while {running} sessions ran")]
+    EndedWhileRunning {
+        /// Sessions started and not stopped.
+        running: u32,
+    },
+    /// An answer did not come in time.
+    #[error("{0} did not come in time")]
+    Silent(Awaited),
+    /// The Server does not read what it is sent.
+    #[error("the server does not read what it is sent")]
+    Stuck,
+    /// Octets that answer nothing.
+    #[error("the server sent octets that answer nothing, the first is {octet}")]
+    Unexpected {
+        /// The first of them.
+        octet: u8,
+    },
+    /// An acknowledgement of no session, or of more than there are.
+    #[error("the server acknowledged {sessions} sessions")]
+    SessionCount {
+        /// What it says.
+        sessions: u32,
+    },
+    /// Another port than the one asked for, and the plan is strict.
+    #[error("the server offers port {offered} where {asked} was asked for")]
+    OtherPort {
+        /// In the request.
+        asked: u16,
+        /// In the answer.
+        offered: u16,
+    },
+    /// A message's HMAC is wrong.
+    #[error("a message of the server failed its HMAC")]
+    Forged,
+}

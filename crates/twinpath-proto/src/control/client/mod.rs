@@ -1,0 +1,17 @@
+//! The Control-Client: what asks a Server for sessions (RFC 5357 section 3).
+
+mod advice;
+mod engine;
+mod error;
+mod event;
+mod plan;
+mod requests;
+mod said;
+mod sessions;
+
+pub use advice::{Refusal, Step, advice};
+pub use engine::ControlClient;
+pub use error::{Awaited, ClientError};
+pub use event::ClientEvent;
+pub use plan::{ClientPlan, SessionWish};
+pub use said::Said;

@@ -1,0 +1,74 @@
+//! The Control-Client's messages, made whole.
+
+use std::net::IpAddr;
+
+use twinpath_wire::control::{
+    Accept, Command, ManySessions, Modes, RequestSession, SetUpResponse, Sid, StartSessions,
+    StopSessions, TypeP, WireInterval,
+};
+use zerocopy::{FromZeros, IntoBytes};
+
+use super::SessionWish;
+
+pub(super) fn set_up(modes: Modes) -> Vec<u8> {
+    let mut message = SetUpResponse::new_zeroed();
+    message.mode = modes.bits().into();
+    message.as_bytes().to_vec()
+}
+
+/// Request-TW-Session. `server` is the Server's end of the connection: its family goes for zero
+/// addresses.
+pub(super) fn request(wish: &SessionWish, modes: Modes, server: IpAddr) -> Vec<u8> {
+    let field = |address: Option<IpAddr>| {
+        address.map_or([0; 16], |address| {
+            RequestSession::field(address.to_canonical())
+        })
+    };
+    let family = wish.receiver.or(wish.sender).unwrap_or(server);
+    let mut message = RequestSession::new_zeroed();
+    message.command = Command::RequestSession.octet();
+    message.ipvn = if family.to_canonical().is_ipv4() {
+        4
+    } else {
+        6
+    };
+    message.sender_port = wish.sender_port.into();
+    message.receiver_port = wish.receiver_port.into();
+    message.sender_address = field(wish.sender);
+    message.receiver_address = field(wish.receiver);
+    message.padding_length = wish.padding_length.into();
+    message.start_time = wish.start_time;
+    message.timeout = WireInterval::from_duration(wish.timeout);
+    message.type_p = TypeP::dscp(wish.dscp);
+    if modes.contains(Modes::REFLECT_OCTETS) {
+        message.octets_to_reflect = wish.octets_to_reflect.into();
+        message.padding_to_reflect = wish.padding_to_reflect.into();
+    }
+    message.as_bytes().to_vec()
+}
+
+pub(super) fn start_all() -> Vec<u8> {
+    let mut message = StartSessions::new_zeroed();
+    message.command = Command::StartSessions.octet();
+    message.as_bytes().to_vec()
+}
+
+pub(super) fn stop_all(accept: Accept, sessions: usize) -> Vec<u8> {
+    let mut message = StopSessions::new_zeroed();
+    message.command = Command::StopSessions.octet();
+    message.accept = accept.octet();
+    message.sessions = count(sessions).into();
+    message.as_bytes().to_vec()
+}
+
+/// Start-N-Sessions or Stop-N-Sessions.
+pub(super) fn many(command: Command, sids: &[Sid]) -> Vec<u8> {
+    let mut head = ManySessions::new_zeroed();
+    head.command = command.octet();
+    head.sessions = count(sids.len()).into();
+    [head.as_bytes(), sids.as_bytes(), &[0; 16]].concat()
+}
+
+fn count(sessions: usize) -> u32 {
+    u32::try_from(sessions).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,150 @@
+//! Messages out of a stream of octets, block by block (RFC 4656 section 3; row TC-71).
+
+use twinpath_wire::control::BLOCK;
+
+use super::guard::{Forged, Opening};
+
+/// What the next octets of a direction are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// A message in the clear, of so many octets.
+    Clear(usize),
+    /// A message whose first block tells its length.
+    Blocks,
+}
+
+/// What a first block says about the length of its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Length {
+    /// So many octets, the first block included.
+    Octets(usize),
+    /// The block is all that can be made of it.
+    Unknown,
+}
+
+/// One message, from the first octet that came to the last that is still missing.
+///
+/// Memory is what has come of that message: a length that a peer claims reserves nothing.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    octets: Vec<u8>,
+    /// Whole length of the message, once its first block told it.
+    total: Option<usize>,
+}
+
+/// What an offer of octets came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Filled {
+    /// The message is not complete.
+    Partial,
+    /// A message of a known length, opened and verified.
+    Message(Vec<u8>),
+    /// A first block of [`Length::Unknown`], opened, verified by nothing.
+    Block(Vec<u8>),
+}
+
+impl Inbox {
+    /// Some octets of a message came, and not all.
+    pub(super) fn is_begun(&self) -> bool {
+        !self.octets.is_empty()
+    }
+
+    /// Takes what the message under way still lacks, and says how many octets that was.
+    pub(super) fn fill(
+        &mut self,
+        octets: &[u8],
+        shape: Shape,
+        opening: &mut Opening,
+        length: impl Fn(&[u8]) -> Length,
+    ) -> (usize, Result<Filled, Forged>) {
+        let first = match shape {
+            Shape::Clear(all) => all,
+            Shape::Blocks => BLOCK,
+        };
+        let mut taken = 0;
+        loop {
+            let want = self.total.unwrap_or(first);
+            let missing = want.saturating_sub(self.octets.len());
+            let rest = octets.get(taken..).unwrap_or_default();
+            let part = rest.get(..missing).unwrap_or(rest);
+            self.octets.extend_from_slice(part);
+            taken += part.len();
+            if part.len() < missing {
+                return (taken, Ok(Filled::Partial));
+            }
+            let whole = match (shape, self.total) {
+                (Shape::Clear(_), _) => true,
+                (Shape::Blocks, None) => {
+                    opening.open(&mut self.octets);
+                    match length(&self.octets) {
+                        Length::Octets(all) => self.total = Some(all.max(BLOCK)),
+                        Length::Unknown => return (taken, Ok(Filled::Block(self.take()))),
+                    }
+                    false
+                }
+                (Shape::Blocks, Some(_)) => {
+                    opening.open(self.octets.get_mut(BLOCK..).unwrap_or_default());
+                    if let Err(forged) = opening.verify(&self.octets) {
+                        return (taken, Err(forged));
+                    }
+                    true
+                }
+            };
+            if whole {
+                return (taken, Ok(Filled::Message(self.take())));
+            }
+        }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        self.total = None;
+        std::mem::take(&mut self.octets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn length(block: &[u8]) -> Length {
+        match block[0] {
+            0 => Length::Unknown,
+            blocks => Length::Octets(usize::from(blocks) * BLOCK),
+        }
+    }
+
+    #[test]
+    fn a_message_is_whole_with_its_last_octet_and_not_before() {
+        let message: Vec<u8> = [3].into_iter().chain(1..48).collect();
+        let mut inbox = Inbox::default();
+        for (at, octet) in message.iter().enumerate() {
+            let (taken, filled) = inbox.fill(&[*octet], Shape::Blocks, &mut Opening::Open, length);
+            assert_eq!(taken, 1);
+            let expected = if at == 47 {
+                Filled::Message(message.clone())
+            } else {
+                Filled::Partial
+            };
+            assert_eq!(filled, Ok(expected), "octet {at}");
+            assert_eq!(inbox.is_begun(), at < 47, "octet {at}");
+        }
+    }
+
+    #[test]
+    fn octets_of_the_next_message_are_left() {
+        let stream: Vec<u8> = [1; 40].to_vec();
+        let mut inbox = Inbox::default();
+        let (taken, filled) = inbox.fill(&stream, Shape::Blocks, &mut Opening::Open, length);
+        assert_eq!((taken, filled), (16, Ok(Filled::Message(vec![1; 16]))));
+        let (taken, filled) =
+            inbox.fill(&stream[16..], Shape::Clear(20), &mut Opening::Open, length);
+        assert_eq!((taken, filled), (20, Ok(Filled::Message(vec![1; 20]))));
+    }
+
+    #[test]
+    fn a_block_of_unknown_length_stands_alone() {
+        let mut inbox = Inbox::default();
+        let (taken, filled) = inbox.fill(&[0; 64], Shape::Blocks, &mut Opening::Open, length);
+        assert_eq!((taken, filled), (16, Ok(Filled::Block(vec![0; 16]))));
+    }
+}

@@ -1,0 +1,70 @@
+//! Messages on their way out, and how long the peer may take to read them (row TC-73).
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use twinpath_wire::Mono;
+
+/// Whole messages, each to be written with one call where the socket takes it: deployed peers
+/// read a message with one `recv` (section 14 of our conformance table).
+#[derive(Debug)]
+pub(super) struct Outbox {
+    messages: VecDeque<Vec<u8>>,
+    /// Octets of the first message that went out.
+    written: usize,
+    /// When the first message must be out.
+    due: Option<Mono>,
+    patience: Duration,
+}
+
+impl Outbox {
+    pub(super) fn new(patience: Duration) -> Self {
+        Self {
+            messages: VecDeque::new(),
+            written: 0,
+            due: None,
+            patience,
+        }
+    }
+
+    pub(super) fn push(&mut self, now: Mono, message: Vec<u8>) {
+        self.messages.push_back(message);
+        self.due.get_or_insert(now + self.patience);
+    }
+
+    /// What is left of the first message.
+    pub(super) fn front(&self) -> Option<&[u8]> {
+        self.messages.front()?.get(self.written..)
+    }
+
+    pub(super) fn wrote(&mut self, now: Mono, octets: usize) {
+        let Some(message) = self.messages.front() else {
+            return;
+        };
+        self.written = self.written.saturating_add(octets);
+        if self.written >= message.len() {
+            self.messages.pop_front();
+            self.written = 0;
+            self.due = (!self.messages.is_empty()).then(|| now + self.patience);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub(super) fn due(&self) -> Option<Mono> {
+        self.due
+    }
+
+    /// The peer does not read.
+    pub(super) fn is_stuck(&self, now: Mono) -> bool {
+        self.due.is_some_and(|due| now >= due)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.messages.clear();
+        self.written = 0;
+        self.due = None;
+    }
+}

@@ -1,0 +1,581 @@
+//! One control connection, as the Server has it: the state table of RFC 5357 section 3 with RFC
+//! 5938 (section 11 of our conformance table).
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use twinpath_wire::Mono;
+use twinpath_wire::control::{
+    Accept, BLOCK, Command, ManySessions, Modes, RequestSession, SetUpResponse, Sid, StartSessions,
+    StopSessions,
+};
+use zerocopy::FromBytes;
+
+use super::request::{self, Ends};
+use super::sessions::{Sessions, State};
+use super::{Admission, CloseReason, Nonces, Opened, PeerSlip, ServerConfig, ServerEvent, answers};
+use crate::control::frames::{Filled, Inbox, Length, Shape};
+use crate::control::guard::{Opening, Sealing};
+use crate::control::outbox::Outbox;
+
+/// Mode bits that some RFC defines, those that we do not offer among them.
+const DEFINED_MODES: u32 = 0x3ff;
+
+/// The Server's end of one control connection.
+#[derive(Debug)]
+pub struct Server {
+    config: Arc<ServerConfig>,
+    admission: Admission,
+    ends: Ends,
+    phase: Phase,
+    /// Between Start-Sessions and Stop-Sessions, without Individual Session Control.
+    active: bool,
+    sessions: Sessions,
+    inbox: Inbox,
+    opening: Opening,
+    outbox: Outbox,
+    sealing: Sealing,
+    events: VecDeque<ServerEvent>,
+    /// A request waits for the driver; its octets to reflect.
+    asked: Option<u16>,
+    /// An acknowledgement that leaves once the driver did what the events ask.
+    ack: Option<Ack>,
+    /// Kinds of [`PeerSlip`] that were told.
+    noted: u16,
+    now: Mono,
+    /// When the message under way began.
+    begun: Mono,
+    /// When SERVWAIT began.
+    heard: Mono,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The greeting is sent, the Set-Up-Response awaited.
+    SetUp,
+    Commands,
+    /// Nothing is read any more; output still goes out.
+    Closing,
+}
+
+#[derive(Debug)]
+enum Ack {
+    /// Start-Ack.
+    All(Accept),
+    /// Start-N-Acks or Stop-N-Acks.
+    Many(Command, Vec<(Sid, Accept)>),
+}
+
+impl Server {
+    /// A connection that `peer` made to `local` just now. The greeting waits to be sent.
+    pub fn new(
+        config: Arc<ServerConfig>,
+        admission: Admission,
+        nonces: &Nonces,
+        now: Mono,
+        peer: SocketAddr,
+        local: SocketAddr,
+    ) -> Self {
+        let mut outbox = Outbox::new(config.patience());
+        let offers = match admission {
+            Admission::Served | Admission::Refused(_) => config.offers(),
+            Admission::TurnedAway => Modes::default(),
+        };
+        outbox.push(now, answers::greeting(offers, nonces, &config));
+        let mut server = Self {
+            sessions: Sessions::new(config.max_sessions),
+            config,
+            admission,
+            ends: Ends {
+                peer,
+                local,
+                modes: Modes::default(),
+            },
+            phase: Phase::SetUp,
+            active: false,
+            inbox: Inbox::default(),
+            opening: Opening::default(),
+            outbox,
+            sealing: Sealing::default(),
+            events: VecDeque::new(),
+            asked: None,
+            ack: None,
+            noted: 0,
+            now,
+            begun: now,
+            heard: now,
+        };
+        if admission == Admission::TurnedAway {
+            server.close(CloseReason::TurnedAway);
+        }
+        server
+    }
+
+    /// Whether [`Self::handle_input`] would take any octets.
+    pub fn wants_input(&self) -> bool {
+        self.phase == Phase::Closing
+            || (self.asked.is_none()
+                && self.ack.is_none()
+                && self.events.is_empty()
+                && self.outbox.is_empty())
+    }
+
+    /// Octets from the client; says how many were taken. Never goes beyond a message that is to be
+    /// answered (row TC-73). When the connection ends, all are taken and thrown away.
+    pub fn handle_input(&mut self, now: Mono, octets: &[u8]) -> usize {
+        self.now = now;
+        let mut rest = octets;
+        while self.phase != Phase::Closing && self.wants_input() && !rest.is_empty() {
+            self.heard = now;
+            if self.phase == Phase::Commands && !self.inbox.is_begun() {
+                self.begun = now;
+            }
+            let shape = match self.phase {
+                Phase::SetUp => Shape::Clear(SetUpResponse::OCTETS),
+                Phase::Commands | Phase::Closing => Shape::Blocks,
+            };
+            let individual = self.is_individual();
+            let most = self.config.max_sessions;
+            let length = |block: &[u8]| length(block, individual, most);
+            let (taken, filled) = self.inbox.fill(rest, shape, &mut self.opening, length);
+            rest = rest.get(taken..).unwrap_or_default();
+            match filled {
+                Ok(Filled::Partial) => {}
+                Ok(Filled::Message(message)) => self.message(&message),
+                Ok(Filled::Block(block)) => self.strange(&block),
+                Err(_) => self.drop_connection(CloseReason::Forged),
+            }
+        }
+        match self.phase {
+            Phase::Closing => octets.len(),
+            Phase::SetUp | Phase::Commands => octets.len() - rest.len(),
+        }
+    }
+
+    /// The client closed its side and all its octets are taken, or the connection broke. Running
+    /// sessions are stopped (row TC-77).
+    pub fn handle_eof(&mut self, now: Mono) {
+        self.now = now;
+        self.close(if self.inbox.is_begun() {
+            CloseReason::CutShort
+        } else {
+            CloseReason::PeerClosed
+        });
+    }
+
+    /// The time that [`Self::poll_timeout`] named has come.
+    pub fn handle_timeout(&mut self, now: Mono) {
+        self.now = now;
+        let past = |due: Option<Mono>| due.is_some_and(|due| now >= due);
+        if self.outbox.is_stuck(now) {
+            self.drop_connection(CloseReason::OutputStuck);
+        } else if past(self.message_due()) {
+            self.close(CloseReason::MessageLate);
+        } else if past(self.servwait_due()) {
+            self.close(CloseReason::Idle);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is to be called; `None`: not at all.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        let dues = [self.outbox.due(), self.message_due(), self.servwait_due()];
+        dues.into_iter().flatten().min()
+    }
+
+    /// The driver's answer to [`ServerEvent::Open`]. [`Accept::TemporaryLimit`] where no session or
+    /// port is free now, [`Accept::PermanentLimit`] at the client's own limit,
+    /// [`Accept::NotSupported`] for an address that is not served, [`Accept::InternalError`] where
+    /// the host fails.
+    pub fn answer_open(&mut self, now: Mono, answer: Result<Opened, Accept>) {
+        self.now = now;
+        match (self.asked.take(), answer) {
+            (Some(octets), answer) if self.phase == Phase::Commands => {
+                self.heard = now;
+                if let Ok(opened) = answer {
+                    self.sessions.insert(opened.sid);
+                }
+                self.send(answers::accept_session(answer, octets));
+            }
+            // The client went away meanwhile.
+            (_, Ok(opened)) => self.events.push_back(ServerEvent::Remove(opened.sid)),
+            (_, Err(_)) => {}
+        }
+    }
+
+    /// A session that [`ServerEvent::Start`] named cannot be started: to be said before output is
+    /// polled. Without Individual Session Control none of the round's sessions starts then, and all
+    /// are removed.
+    pub fn refuse_start(&mut self, sid: Sid, accept: Accept) {
+        match &mut self.ack {
+            Some(Ack::All(answer)) if *answer == Accept::Ok => *answer = accept,
+            Some(Ack::Many(Command::StartMany, answers)) => {
+                let answer = answers
+                    .iter_mut()
+                    .find(|(started, answer)| *started == sid && *answer == Accept::Ok);
+                if let Some((_, answer)) = answer {
+                    *answer = accept;
+                    self.sessions.set(sid, State::Accepted);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The reflector ended a session by REFWAIT. SERVWAIT resumes with the last one (row TC-68).
+    pub fn session_ended(&mut self, now: Mono, sid: Sid) {
+        self.now = now;
+        if self.sessions.state(sid) == Some(State::Running) {
+            let individual = self.is_individual();
+            let state = if individual {
+                State::Ended
+            } else {
+                State::Expired
+            };
+            self.sessions.set(sid, state);
+            self.heard = now;
+        }
+    }
+
+    /// The driver ends the connection: sessions are stopped.
+    pub fn shut_down(&mut self, now: Mono) {
+        self.now = now;
+        self.close(CloseReason::Shutdown);
+    }
+
+    /// What is next to be written, with one call: a message, or the rest of one. Nothing while
+    /// events wait: what they ask comes first (row TC-53).
+    pub fn poll_output(&mut self) -> Option<&[u8]> {
+        if self.events.is_empty() {
+            self.settle();
+        }
+        // Settling may have brought events.
+        if self.events.is_empty() {
+            self.outbox.front()
+        } else {
+            None
+        }
+    }
+
+    /// So many octets of [`Self::poll_output`] were written.
+    pub fn handle_written(&mut self, now: Mono, octets: usize) {
+        self.now = now;
+        self.outbox.wrote(now, octets);
+    }
+
+    /// What happened.
+    pub fn poll_event(&mut self) -> Option<ServerEvent> {
+        self.events.pop_front()
+    }
+
+    /// All is said and written: the driver closes the connection.
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closing && self.events.is_empty() && self.outbox.is_empty()
+    }
+
+    /// What was agreed; empty before [`ServerEvent::Ready`].
+    pub fn modes(&self) -> Modes {
+        self.ends.modes
+    }
+
+    fn is_individual(&self) -> bool {
+        self.ends.modes.contains(Modes::INDIVIDUAL_CONTROL)
+    }
+
+    fn message_due(&self) -> Option<Mono> {
+        let under_way = match self.phase {
+            Phase::SetUp => true,
+            Phase::Commands => self.inbox.is_begun(),
+            Phase::Closing => false,
+        };
+        under_way.then(|| self.begun + self.config.patience())
+    }
+
+    fn servwait_due(&self) -> Option<Mono> {
+        let idle = self.phase == Phase::Commands
+            && self.asked.is_none()
+            && self.ack.is_none()
+            && !self.sessions.any_running();
+        idle.then(|| self.heard + self.config.servwait)
+    }
+
+    fn message(&mut self, message: &[u8]) {
+        if self.phase == Phase::SetUp {
+            return self.set_up(message);
+        }
+        match message.first().copied().and_then(Command::from_octet) {
+            Some(Command::RequestSession) => self.request(message),
+            Some(Command::StartSessions) => self.start_all(),
+            Some(Command::StopSessions) => self.stop_all(message),
+            Some(command @ (Command::StartMany | Command::StopMany)) => {
+                self.start_or_stop(command, message);
+            }
+            Some(Command::StartManyAck | Command::StopManyAck) | None => self.strange(message),
+        }
+    }
+
+    /// Set-Up-Response (rows TC-4 to TC-7).
+    fn set_up(&mut self, message: &[u8]) {
+        let Ok(message) = SetUpResponse::view(message) else {
+            return;
+        };
+        if let Admission::Refused(accept) = self.admission {
+            self.send(answers::server_start(accept, &self.config));
+            return self.close(CloseReason::Refused(accept));
+        }
+        let bits = message.mode.get();
+        if bits == 0 {
+            return self.close(CloseReason::Declined);
+        }
+        let modes = Modes::from_bits(bits & DEFINED_MODES);
+        if modes.security().is_none() || !self.config.offers().contains(modes) {
+            self.send(answers::server_start(Accept::NotSupported, &self.config));
+            return self.close(CloseReason::ModesRefused(Modes::from_bits(bits)));
+        }
+        if bits & !DEFINED_MODES != 0 {
+            self.note(PeerSlip::UnknownModeBits(bits & !DEFINED_MODES));
+        }
+        self.ends.modes = modes;
+        self.phase = Phase::Commands;
+        self.send(answers::server_start(Accept::Ok, &self.config));
+        self.events.push_back(ServerEvent::Ready { modes });
+    }
+
+    /// Request-TW-Session (rows TC-30 to TC-50).
+    fn request(&mut self, message: &[u8]) {
+        let Ok(message) = RequestSession::view(message) else {
+            return;
+        };
+        let octets = if self.ends.modes.contains(Modes::REFLECT_OCTETS) {
+            message.octets_to_reflect.get()
+        } else {
+            0
+        };
+        let slots = message.schedule_slots.get();
+        if slots != 0 {
+            self.refuse(Accept::NotSupported, octets);
+            return self.close(CloseReason::ScheduleSlots(slots));
+        }
+        if self.active {
+            self.note(PeerSlip::RequestWhileRunning);
+            return self.refuse(Accept::NotSupported, octets);
+        }
+        if message.sid != Sid::default() {
+            self.note(PeerSlip::SidInRequest);
+        }
+        if message.packets.get() != 0 {
+            self.note(PeerSlip::PacketsInRequest(message.packets.get()));
+        }
+        if let Some(ipvn) = request::odd_ip_version(message, &self.ends) {
+            self.note(PeerSlip::IpVersion(ipvn));
+        }
+        match request::judge(message, &self.ends, &self.config) {
+            Err(accept) => self.refuse(accept, octets),
+            Ok(_) if self.sessions.is_full() => self.refuse(Accept::PermanentLimit, octets),
+            Ok(request) => {
+                self.asked = Some(octets);
+                self.events.push_back(ServerEvent::Open(request));
+            }
+        }
+    }
+
+    /// Start-Sessions (rows TC-52 to TC-54).
+    fn start_all(&mut self) {
+        if self.is_individual() {
+            self.note(PeerSlip::StartWithoutSids);
+            return self.refuse(Accept::NotSupported, 0);
+        }
+        let accepted = self.sessions.all_in(State::Accepted);
+        if self.active || accepted.is_empty() {
+            if self.active {
+                self.note(PeerSlip::StartWhileRunning);
+            }
+            return self.send(answers::start_ack(Accept::NotSupported));
+        }
+        for sid in accepted {
+            self.start(sid);
+        }
+        self.active = true;
+        self.ack = Some(Ack::All(Accept::Ok));
+    }
+
+    /// Stop-Sessions: never answered (rows TC-55 to TC-58).
+    fn stop_all(&mut self, message: &[u8]) {
+        let Ok(message) = StopSessions::view(message) else {
+            return;
+        };
+        if self.is_individual() {
+            self.note(PeerSlip::StopWithoutSids);
+        } else if !self.active {
+            self.note(PeerSlip::StopWithoutStart);
+        }
+        let accept = Accept::from_octet(message.accept);
+        if accept != Accept::Ok {
+            self.note(PeerSlip::StopFailure(accept));
+        }
+        let (said, running) = (message.sessions.get(), self.sessions.started());
+        if said != running {
+            self.note(PeerSlip::StopCount { said, running });
+            if self.config.strict {
+                return self.close(CloseReason::StopCount { said, running });
+            }
+        }
+        self.stop_running();
+        self.active = false;
+    }
+
+    /// Start-N-Sessions, Stop-N-Sessions (rows TC-63 to TC-66).
+    fn start_or_stop(&mut self, command: Command, message: &[u8]) {
+        let sids = message.get(BLOCK..message.len().saturating_sub(BLOCK));
+        let Ok(sids) = <[Sid]>::ref_from_bytes(sids.unwrap_or_default()) else {
+            return;
+        };
+        let mut seen = BTreeSet::new();
+        let mut answers = Vec::new();
+        for sid in sids.iter().copied() {
+            if !seen.insert(sid.0) {
+                self.note(PeerSlip::RepeatedSid);
+                continue;
+            }
+            let state = self.sessions.state(sid);
+            if state.is_none() {
+                self.note(PeerSlip::UnknownSid);
+            }
+            let accept = match (command == Command::StartMany, state) {
+                (true, Some(State::Accepted)) => {
+                    self.start(sid);
+                    Accept::Ok
+                }
+                (true, _) | (false, None) => Accept::NotSupported,
+                (false, Some(state)) => {
+                    self.end(sid, state);
+                    Accept::Ok
+                }
+            };
+            answers.push((sid, accept));
+        }
+        self.ack = Some(Ack::Many(command, answers));
+    }
+
+    /// A first block whose command is unexpected: what follows it cannot be told (rows TC-67,
+    /// TC-69, TC-70).
+    fn strange(&mut self, block: &[u8]) {
+        let octet = block.first().copied().unwrap_or_default();
+        let many = matches!(
+            Command::from_octet(octet),
+            Some(Command::StartMany | Command::StopMany)
+        );
+        if many && self.is_individual() {
+            let sessions = ManySessions::view(block).map_or(0, |head| head.sessions.get());
+            return self.close(CloseReason::SessionCount(sessions));
+        }
+        self.refuse(Accept::NotSupported, 0);
+        self.close(CloseReason::UnexpectedCommand(octet));
+    }
+
+    fn start(&mut self, sid: Sid) {
+        self.sessions.set(sid, State::Running);
+        self.events.push_back(ServerEvent::Start(sid));
+    }
+
+    fn end(&mut self, sid: Sid, state: State) {
+        self.sessions.set(sid, State::Ended);
+        match state {
+            State::Accepted => self.events.push_back(ServerEvent::Remove(sid)),
+            State::Running => self.events.push_back(ServerEvent::Stop(sid)),
+            State::Expired | State::Ended => {}
+        }
+    }
+
+    fn stop_running(&mut self) {
+        for state in [State::Running, State::Expired] {
+            for sid in self.sessions.all_in(state) {
+                self.end(sid, state);
+            }
+        }
+    }
+
+    /// Writes the acknowledgement that waited for the driver.
+    fn settle(&mut self) {
+        match self.ack.take() {
+            None => {}
+            Some(Ack::All(accept)) => {
+                if accept != Accept::Ok {
+                    self.active = false;
+                    for sid in self.sessions.all_in(State::Running) {
+                        self.sessions.set(sid, State::Ended);
+                        self.events.push_back(ServerEvent::Remove(sid));
+                    }
+                }
+                self.send(answers::start_ack(accept));
+            }
+            Some(Ack::Many(command, answers)) => {
+                let ack = if command == Command::StartMany {
+                    Command::StartManyAck
+                } else {
+                    Command::StopManyAck
+                };
+                for message in answers::many_acks(ack, &answers) {
+                    self.send(message);
+                }
+            }
+        }
+    }
+
+    /// Accept-Session with anything but 0: no port, no SID.
+    fn refuse(&mut self, accept: Accept, octets: u16) {
+        self.send(answers::accept_session(Err(accept), octets));
+    }
+
+    fn send(&mut self, mut message: Vec<u8>) {
+        if self.phase == Phase::Commands {
+            self.sealing.seal(&mut message);
+        }
+        self.outbox.push(self.now, message);
+    }
+
+    fn note(&mut self, slip: PeerSlip) {
+        if self.noted & slip.bit() == 0 {
+            self.noted |= slip.bit();
+            self.events.push_back(ServerEvent::Note(slip));
+        }
+    }
+
+    /// Ends everything; output still goes out.
+    fn close(&mut self, reason: CloseReason) {
+        if self.phase == Phase::Closing {
+            return;
+        }
+        self.settle();
+        self.phase = Phase::Closing;
+        self.stop_running();
+        for sid in self.sessions.all_in(State::Accepted) {
+            self.end(sid, State::Accepted);
+        }
+        self.events.push_back(ServerEvent::Closed(reason));
+    }
+
+    /// Ends everything at once.
+    fn drop_connection(&mut self, reason: CloseReason) {
+        self.close(reason);
+        self.outbox.clear();
+    }
+}
+
+/// Whole length of the message that `block` begins.
+fn length(block: &[u8], individual: bool, most: u32) -> Length {
+    let octets = match block.first().copied().and_then(Command::from_octet) {
+        Some(Command::RequestSession) => Some(RequestSession::OCTETS),
+        Some(Command::StartSessions) => Some(StartSessions::OCTETS),
+        Some(Command::StopSessions) => Some(StopSessions::OCTETS),
+        Some(Command::StartMany | Command::StopMany) if individual => ManySessions::view(block)
+            .ok()
+            .filter(|head| head.sessions.get() != 0)
+            .and_then(|head| head.message_octets(most)),
+        Some(
+            Command::StartMany | Command::StopMany | Command::StartManyAck | Command::StopManyAck,
+        )
+        | None => None,
+    };
+    octets.map_or(Length::Unknown, Length::Octets)
+}

@@ -1,0 +1,15 @@
+//! The Server: what answers a Control-Client (RFC 5357 section 3).
+
+mod answers;
+mod config;
+mod engine;
+mod event;
+mod request;
+mod sessions;
+mod sid;
+
+pub use config::{Admission, Nonces, ServerConfig};
+pub use engine::Server;
+pub use event::{CloseReason, Opened, PeerSlip, ServerEvent};
+pub use request::SessionRequest;
+pub use sid::make_sid;

@@ -1,0 +1,125 @@
+//! The sessions of one connection, by SID.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use twinpath_wire::control::Sid;
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Agreed, not started.
+    Accepted,
+    /// Started.
+    Running,
+    /// Started, and ended by REFWAIT: still counts as started for Stop-Sessions (row TC-76).
+    Expired,
+    /// Stopped.
+    Ended,
+}
+
+/// At most so many that are not stopped, and as many stopped ones that are remembered: stopping
+/// them again does nothing (row TC-66).
+#[derive(Debug)]
+pub(super) struct Sessions {
+    states: BTreeMap<[u8; 16], State>,
+    ended: VecDeque<Sid>,
+    most: usize,
+    running: usize,
+}
+
+impl Sessions {
+    pub(super) fn new(most: u32) -> Self {
+        Self {
+            states: BTreeMap::new(),
+            ended: VecDeque::new(),
+            most: usize::try_from(most).unwrap_or(usize::MAX),
+            running: 0,
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.states.len() - self.ended.len() >= self.most
+    }
+
+    pub(super) fn state(&self, sid: Sid) -> Option<State> {
+        self.states.get(&sid.0).copied()
+    }
+
+    /// Some session is reflected now.
+    pub(super) fn any_running(&self) -> bool {
+        self.running > 0
+    }
+
+    /// Started and not stopped: what Stop-Sessions is to count.
+    pub(super) fn started(&self) -> u32 {
+        let started = |state: &&State| matches!(state, State::Running | State::Expired);
+        u32::try_from(self.states.values().filter(started).count()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn insert(&mut self, sid: Sid) {
+        self.set(sid, State::Accepted);
+    }
+
+    pub(super) fn set(&mut self, sid: Sid, state: State) {
+        let before = self.states.insert(sid.0, state);
+        self.running += usize::from(state == State::Running);
+        self.running -= usize::from(before == Some(State::Running));
+        match (before, state) {
+            (Some(State::Ended), State::Ended) => {}
+            (_, State::Ended) => self.ended.push_back(sid),
+            (Some(State::Ended), _) => self.ended.retain(|ended| *ended != sid),
+            _ => {}
+        }
+        if self.ended.len() > self.most
+            && let Some(oldest) = self.ended.pop_front()
+        {
+            self.states.remove(&oldest.0);
+        }
+    }
+
+    /// Those in `state`, in the order of their SIDs.
+    pub(super) fn all_in(&self, state: State) -> Vec<Sid> {
+        let of_state = |(sid, found): (&[u8; 16], &State)| (*found == state).then_some(Sid(*sid));
+        self.states.iter().filter_map(of_state).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sid(number: u32) -> Sid {
+        Sid(u128::from(number).to_be_bytes())
+    }
+
+    #[test]
+    fn ten_thousand_sessions_one_after_the_other_leave_no_more_than_the_limit() {
+        let mut sessions = Sessions::new(5);
+        for number in 0..10_000 {
+            assert!(!sessions.is_full());
+            sessions.insert(sid(number));
+            sessions.set(sid(number), State::Running);
+            assert!(sessions.any_running());
+            sessions.set(sid(number), State::Ended);
+            assert!(!sessions.any_running());
+            assert!(sessions.states.len() <= 6);
+        }
+        assert_eq!(sessions.state(sid(9_999)), Some(State::Ended));
+        assert_eq!(sessions.state(sid(9_994)), None);
+    }
+
+    #[test]
+    fn sessions_that_are_not_stopped_fill_the_table() {
+        let mut sessions = Sessions::new(2);
+        sessions.insert(sid(1));
+        sessions.insert(sid(2));
+        assert!(sessions.is_full());
+        sessions.set(sid(1), State::Running);
+        sessions.set(sid(1), State::Expired);
+        assert!(sessions.is_full());
+        assert_eq!(sessions.started(), 1);
+        sessions.set(sid(1), State::Ended);
+        assert!(!sessions.is_full());
+        assert_eq!(sessions.started(), 0);
+    }
+}
