@@ -1,26 +1,24 @@
 //! One control connection, as the Server has it: the state table of RFC 5357 section 3 with RFC
 //! 5938 (section 11 of our conformance table).
 
-use std::collections::{BTreeSet, VecDeque};
+mod commands;
+
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use twinpath_wire::Mono;
 use twinpath_wire::control::{
-    Accept, BLOCK, Command, ManySessions, Modes, RequestSession, SetUpResponse, Sid, StartSessions,
+    Accept, Command, ManySessions, Modes, RequestSession, SetUpResponse, Sid, StartSessions,
     StopSessions,
 };
-use zerocopy::FromBytes;
 
-use super::request::{self, Ends};
+use super::request::Ends;
 use super::sessions::{Sessions, State};
 use super::{Admission, CloseReason, Nonces, Opened, PeerSlip, ServerConfig, ServerEvent, answers};
 use crate::control::frames::{Filled, Inbox, Length, Shape};
 use crate::control::guard::{Opening, Sealing};
 use crate::control::outbox::Outbox;
-
-/// Mode bits that some RFC defines, those that we do not offer among them.
-const DEFINED_MODES: u32 = 0x3ff;
 
 /// The Server's end of one control connection.
 #[derive(Debug)]
@@ -312,165 +310,6 @@ impl Server {
             }
             Some(Command::StartManyAck | Command::StopManyAck) | None => self.strange(message),
         }
-    }
-
-    /// Set-Up-Response (rows TC-4 to TC-7).
-    fn set_up(&mut self, message: &[u8]) {
-        let Ok(message) = SetUpResponse::view(message) else {
-            return;
-        };
-        if let Admission::Refused(accept) = self.admission {
-            self.send(answers::server_start(accept, &self.config));
-            return self.close(CloseReason::Refused(accept));
-        }
-        let bits = message.mode.get();
-        if bits == 0 {
-            return self.close(CloseReason::Declined);
-        }
-        let modes = Modes::from_bits(bits & DEFINED_MODES);
-        if modes.security().is_none() || !self.config.offers().contains(modes) {
-            self.send(answers::server_start(Accept::NotSupported, &self.config));
-            return self.close(CloseReason::ModesRefused(Modes::from_bits(bits)));
-        }
-        if bits & !DEFINED_MODES != 0 {
-            self.note(PeerSlip::UnknownModeBits(bits & !DEFINED_MODES));
-        }
-        self.ends.modes = modes;
-        self.phase = Phase::Commands;
-        self.send(answers::server_start(Accept::Ok, &self.config));
-        self.events.push_back(ServerEvent::Ready { modes });
-    }
-
-    /// Request-TW-Session (rows TC-30 to TC-50).
-    fn request(&mut self, message: &[u8]) {
-        let Ok(message) = RequestSession::view(message) else {
-            return;
-        };
-        let octets = if self.ends.modes.contains(Modes::REFLECT_OCTETS) {
-            message.octets_to_reflect.get()
-        } else {
-            0
-        };
-        let slots = message.schedule_slots.get();
-        if slots != 0 {
-            self.refuse(Accept::NotSupported, octets);
-            return self.close(CloseReason::ScheduleSlots(slots));
-        }
-        if self.active {
-            self.note(PeerSlip::RequestWhileRunning);
-            return self.refuse(Accept::NotSupported, octets);
-        }
-        if message.sid != Sid::default() {
-            self.note(PeerSlip::SidInRequest);
-        }
-        if message.packets.get() != 0 {
-            self.note(PeerSlip::PacketsInRequest(message.packets.get()));
-        }
-        if let Some(ipvn) = request::odd_ip_version(message, &self.ends) {
-            self.note(PeerSlip::IpVersion(ipvn));
-        }
-        match request::judge(message, &self.ends, &self.config) {
-            Err(accept) => self.refuse(accept, octets),
-            Ok(_) if self.sessions.is_full() => self.refuse(Accept::PermanentLimit, octets),
-            Ok(request) => {
-                self.asked = Some(octets);
-                self.events.push_back(ServerEvent::Open(request));
-            }
-        }
-    }
-
-    /// Start-Sessions (rows TC-52 to TC-54).
-    fn start_all(&mut self) {
-        if self.is_individual() {
-            self.note(PeerSlip::StartWithoutSids);
-            return self.refuse(Accept::NotSupported, 0);
-        }
-        let accepted = self.sessions.all_in(State::Accepted);
-        if self.active || accepted.is_empty() {
-            if self.active {
-                self.note(PeerSlip::StartWhileRunning);
-            }
-            return self.send(answers::start_ack(Accept::NotSupported));
-        }
-        for sid in accepted {
-            self.start(sid);
-        }
-        self.active = true;
-        self.ack = Some(Ack::All(Accept::Ok));
-    }
-
-    /// Stop-Sessions: never answered (rows TC-55 to TC-58).
-    fn stop_all(&mut self, message: &[u8]) {
-        let Ok(message) = StopSessions::view(message) else {
-            return;
-        };
-        if self.is_individual() {
-            self.note(PeerSlip::StopWithoutSids);
-        } else if !self.active {
-            self.note(PeerSlip::StopWithoutStart);
-        }
-        let accept = Accept::from_octet(message.accept);
-        if accept != Accept::Ok {
-            self.note(PeerSlip::StopFailure(accept));
-        }
-        let (said, running) = (message.sessions.get(), self.sessions.started());
-        if said != running {
-            self.note(PeerSlip::StopCount { said, running });
-            if self.config.strict {
-                return self.close(CloseReason::StopCount { said, running });
-            }
-        }
-        self.stop_running();
-        self.active = false;
-    }
-
-    /// Start-N-Sessions, Stop-N-Sessions (rows TC-63 to TC-66).
-    fn start_or_stop(&mut self, command: Command, message: &[u8]) {
-        let sids = message.get(BLOCK..message.len().saturating_sub(BLOCK));
-        let Ok(sids) = <[Sid]>::ref_from_bytes(sids.unwrap_or_default()) else {
-            return;
-        };
-        let mut seen = BTreeSet::new();
-        let mut answers = Vec::new();
-        for sid in sids.iter().copied() {
-            if !seen.insert(sid.0) {
-                self.note(PeerSlip::RepeatedSid);
-                continue;
-            }
-            let state = self.sessions.state(sid);
-            if state.is_none() {
-                self.note(PeerSlip::UnknownSid);
-            }
-            let accept = match (command == Command::StartMany, state) {
-                (true, Some(State::Accepted)) => {
-                    self.start(sid);
-                    Accept::Ok
-                }
-                (true, _) | (false, None) => Accept::NotSupported,
-                (false, Some(state)) => {
-                    self.end(sid, state);
-                    Accept::Ok
-                }
-            };
-            answers.push((sid, accept));
-        }
-        self.ack = Some(Ack::Many(command, answers));
-    }
-
-    /// A first block whose command is unexpected: what follows it cannot be told (rows TC-67,
-    /// TC-69, TC-70).
-    fn strange(&mut self, block: &[u8]) {
-        let octet = block.first().copied().unwrap_or_default();
-        let many = matches!(
-            Command::from_octet(octet),
-            Some(Command::StartMany | Command::StopMany)
-        );
-        if many && self.is_individual() {
-            let sessions = ManySessions::view(block).map_or(0, |head| head.sessions.get());
-            return self.close(CloseReason::SessionCount(sessions));
-        }
-        self.refuse(Accept::NotSupported, 0);
-        self.close(CloseReason::UnexpectedCommand(octet));
     }
 
     fn start(&mut self, sid: Sid) {
