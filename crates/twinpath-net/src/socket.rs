@@ -49,6 +49,8 @@ pub struct SocketOptions {
     pub stamps: StampMode,
     /// Stamp every packet sent, and not only those that ask for it.
     pub stamp_every_departure: bool,
+    /// Tell of ICMP errors that come back.
+    pub icmp_errors: bool,
     /// Use plain sockets, as on a system without better ones.
     pub portable: bool,
 }
@@ -66,6 +68,7 @@ impl SocketOptions {
             receive_buffer_octets: 4 << 20,
             stamps: StampMode::Kernel,
             stamp_every_departure: false,
+            icmp_errors: true,
             portable: false,
         }
     }

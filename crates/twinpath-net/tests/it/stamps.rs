@@ -46,7 +46,6 @@ fn a_packet_says_when_and_how_it_came() {
                 assert_eq!(arrival.to, Some(far.local().ip()));
                 assert_eq!(arrival.ttl, Some(77), "{ip}");
                 assert_eq!(arrival.tos, Some(Tos(0xb8)), "{ip}");
-                assert!(arrival.interface > 0);
                 kernel_stamped |= arrival.at.rung == Rung::Kernel;
             }
             assert!(
@@ -145,6 +144,27 @@ fn a_reply_leaves_from_the_address_that_was_asked_for() {
     assert_eq!(receive(&far, &mut batch), 1);
     let (_, _, arrival) = batch.packet(0).unwrap();
     assert_eq!(arrival.from.ip(), from);
+}
+
+#[test]
+fn a_wildcard_socket_says_which_address_and_interface_a_packet_came_to() {
+    if !cfg!(target_os = "linux") || std::env::var_os("TWINPATH_PORTABLE").is_some() {
+        return;
+    }
+    for (any, ip) in [("0.0.0.0", "127.0.0.9"), ("::", "::1")] {
+        if any == "::" && !has_v6() {
+            continue;
+        }
+        let wildcard = open(any, |_| {});
+        let near = open(if any == "::" { ip } else { "127.0.0.1" }, |_| {});
+        let far = std::net::SocketAddr::new(ip.parse().unwrap(), wildcard.local().port());
+        near.send(b"x", &to(far)).unwrap();
+        let mut batch = RecvBatch::new(4, 2048);
+        assert_eq!(receive(&wildcard, &mut batch), 1);
+        let (_, _, arrival) = batch.packet(0).unwrap();
+        assert_eq!(arrival.to, Some(far.ip()));
+        assert!(arrival.interface > 0);
+    }
 }
 
 #[test]

@@ -95,6 +95,7 @@ fn options(plan: &ResponderPlan, near: SocketAddr, threads: usize) -> SocketOpti
         receive_buffer_octets: RECEIVE_BUFFER_OCTETS,
         stamps: stamp_mode(plan, near),
         stamp_every_departure: false,
+        icmp_errors: false,
         portable: plan.portable,
     }
 }

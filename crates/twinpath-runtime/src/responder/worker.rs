@@ -180,7 +180,7 @@ impl Body {
                 Err(_) => *send_errors += 1,
             }
         }
-        if count > 0 || port.lag.awaits() {
+        if port.lag.awaits() {
             let Port { socket, lag, .. } = port;
             socket.drain_errors(&mut |told| match told {
                 Told::Sent { key, stamp } if stamp.rung == Rung::Kernel => {

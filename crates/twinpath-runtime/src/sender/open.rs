@@ -78,6 +78,7 @@ pub(super) fn socket(plan: &SenderPlan) -> Result<TestSocket, StartError> {
             receive_buffer_octets: RECEIVE_BUFFER_OCTETS,
             stamps: stamps.clone(),
             stamp_every_departure: true,
+            icmp_errors: true,
             portable: plan.portable,
         })
     };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use twinpath_metrics::SessionMetrics;
 use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, Waiter, clock};
 use twinpath_proto::ClockPair;
-use twinpath_proto::sender::{SenderConfig, SessionSender};
+use twinpath_proto::sender::{SenderConfig, SessionSender, Transmit};
 use twinpath_wire::{Delta, Mono, Rung, Sample};
 
 use super::Shared;
@@ -165,6 +165,16 @@ impl Body {
 
     /// Sends what is due.
     fn transmit(&mut self) {
+        while let Some(transmit) = self.engine.poll_transmit(clock::mono(), &mut self.packet) {
+            self.depart(transmit);
+        }
+    }
+
+    /// Writes T1 into the packet that stands ready, and lets it go.
+    fn depart(&mut self, transmit: Transmit) {
+        let Some(packet) = self.packet.get_mut(..transmit.octets) else {
+            return;
+        };
         let out = Outbound {
             to: self.plan.far,
             from: None,
@@ -172,26 +182,21 @@ impl Body {
             interface: 0,
             stamp: true,
         };
-        while let Some(transmit) = self.engine.poll_transmit(clock::mono(), &mut self.packet) {
-            let Some(packet) = self.packet.get_mut(..transmit.octets) else {
-                break;
-            };
-            let now = pair();
-            let token = self.engine.finish(packet, transmit, now);
-            match self.socket.send(packet, &out) {
-                Ok(key) => {
-                    if let Some(key) = key {
-                        self.departures.left(key, token, now.wall);
-                    }
-                    self.departed += 1;
-                    self.first_departure.get_or_insert(now.mono);
-                    self.last_departure = Some(now.mono);
+        let now = pair();
+        let token = self.engine.finish(packet, transmit, now);
+        match self.socket.send(packet, &out) {
+            Ok(key) => {
+                if let Some(key) = key {
+                    self.departures.left(key, token, now.wall);
                 }
-                Err(error) => {
-                    self.refusals.send(error);
-                    self.metrics.record_not_sent(token.seq());
-                    self.engine.handle_send_error(token);
-                }
+                self.departed += 1;
+                self.first_departure.get_or_insert(now.mono);
+                self.last_departure = Some(now.mono);
+            }
+            Err(error) => {
+                self.refusals.send(error);
+                self.metrics.record_not_sent(token.seq());
+                self.engine.handle_send_error(token);
             }
         }
     }
@@ -304,12 +309,19 @@ impl Body {
             self.waiter.wait(&[&self.socket], Some(until));
         } else if self.reads_at_once && now + DEAF < due {
             // Spinning with user-space stamps: the loop itself is the spin, and reads what comes.
-        } else if self.plan.spin {
-            while clock::mono() < due {
-                std::hint::spin_loop();
-            }
         } else if now < due {
-            Waiter::sleep_until(due);
+            // The packet is made while there is time: then only T1 is left to do.
+            let ready = self.engine.poll_transmit(due, &mut self.packet);
+            if self.plan.spin {
+                while clock::mono() < due {
+                    std::hint::spin_loop();
+                }
+            } else {
+                Waiter::sleep_until(due);
+            }
+            if let Some(transmit) = ready {
+                self.depart(transmit);
+            }
         }
     }
 

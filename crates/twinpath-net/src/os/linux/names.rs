@@ -38,6 +38,11 @@ impl Name {
         }
     }
 
+    /// Its first octets.
+    pub(crate) fn octets(&self, count: u32) -> &[u8] {
+        self.0.get(..count as usize).unwrap_or_default()
+    }
+
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         address(&self.0)
     }

@@ -54,6 +54,47 @@ pub(crate) fn int_option(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::R
     }
 }
 
+/// Datagrams that a socket dropped for want of room (`SO_MEMINFO`, the last of its words); 0 where the
+/// kernel does not tell.
+pub(crate) fn drops(fd: BorrowedFd<'_>) -> u32 {
+    const SO_MEMINFO: c_int = 55;
+    const DROPS: usize = 8;
+    let mut words = [0_u32; DROPS + 1];
+    let mut length = libc::socklen_t::try_from(size_of_val(&words)).unwrap_or(0);
+    // SAFETY: `words` and `length` live across the call; `length` is the room in `words`.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_MEMINFO,
+            words.as_mut_ptr().cast::<c_void>(),
+            &raw mut length,
+        )
+    };
+    if result == 0 { words[DROPS] } else { 0 }
+}
+
+/// `sendto` without waiting and without control messages: the quickest way out.
+pub(crate) fn send_to(fd: BorrowedFd<'_>, octets: &[u8], name: &[u8]) -> io::Result<()> {
+    let name_octets = libc::socklen_t::try_from(name.len()).unwrap_or(0);
+    // SAFETY: octets and name live across the call, with these lengths.
+    let result = unsafe {
+        libc::sendto(
+            fd.as_raw_fd(),
+            octets.as_ptr().cast(),
+            octets.len(),
+            libc::MSG_DONTWAIT,
+            name.as_ptr().cast(),
+            name_octets,
+        )
+    };
+    if result >= 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 /// `recvmmsg` without waiting. How many messages were received.
 ///
 /// # Safety

@@ -1,0 +1,76 @@
+//! Options of a stamped socket.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use libc::c_int;
+
+use super::system;
+use crate::error::BindError;
+use crate::socket::SocketOptions;
+
+/// The one address that all packets of a socket bound to `near` are sent to; `None` where each must
+/// say: there are several, or the interface matters.
+pub(super) fn bound(near: IpAddr) -> Option<IpAddr> {
+    let link_local = matches!(near, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    (!near.is_unspecified() && !near.is_multicast() && !link_local).then_some(near)
+}
+
+pub(super) fn option(addr: SocketAddr, what: &'static str) -> impl Fn(io::Error) -> BindError {
+    move |source| BindError::Option { what, addr, source }
+}
+
+/// As much buffer as the system gives: beyond its limit only with a privilege.
+pub(super) fn buffers(socket: &socket2::Socket, receive_octets: usize) {
+    let octets = c_int::try_from(receive_octets).unwrap_or(c_int::MAX);
+    if system::set_int(
+        socket.as_fd(),
+        libc::SOL_SOCKET,
+        libc::SO_RCVBUFFORCE,
+        octets,
+    )
+    .is_err()
+    {
+        // Not granted is not fatal: a report says what there is, and drops are counted.
+        let _granted = socket.set_recv_buffer_size(receive_octets);
+    }
+    let _granted = socket.set_send_buffer_size(1 << 20);
+}
+
+pub(super) fn ip_options(fd: BorrowedFd<'_>, v6: bool, options: &SocketOptions) -> io::Result<()> {
+    let tos = c_int::from(options.tos.0);
+    let ttl = c_int::from(options.ttl);
+    let say_where = c_int::from(bound(options.near.ip()).is_none());
+    let icmp = c_int::from(options.icmp_errors);
+    if v6 {
+        let set = |name, value| system::set_int(fd, libc::SOL_IPV6, name, value);
+        set(libc::IPV6_RECVPKTINFO, say_where)?;
+        set(libc::IPV6_RECVHOPLIMIT, 1)?;
+        set(libc::IPV6_RECVTCLASS, 1)?;
+        set(libc::IPV6_RECVERR, icmp)?;
+        set(libc::IPV6_UNICAST_HOPS, ttl)?;
+        set(libc::IPV6_TCLASS, tos)?;
+        let discover = if options.dont_fragment {
+            libc::IPV6_PMTUDISC_DO
+        } else {
+            libc::IPV6_PMTUDISC_DONT
+        };
+        set(libc::IPV6_MTU_DISCOVER, discover)?;
+        set(libc::IPV6_DONTFRAG, c_int::from(options.dont_fragment))
+    } else {
+        let set = |name, value| system::set_int(fd, libc::SOL_IP, name, value);
+        set(libc::IP_PKTINFO, say_where)?;
+        set(libc::IP_RECVTTL, 1)?;
+        set(libc::IP_RECVTOS, 1)?;
+        set(libc::IP_RECVERR, icmp)?;
+        set(libc::IP_TTL, ttl)?;
+        set(libc::IP_TOS, tos)?;
+        let discover = if options.dont_fragment {
+            libc::IP_PMTUDISC_DO
+        } else {
+            libc::IP_PMTUDISC_DONT
+        };
+        set(libc::IP_MTU_DISCOVER, discover)
+    }
+}
