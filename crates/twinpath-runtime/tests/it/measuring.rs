@@ -168,7 +168,7 @@ fn a_client_s_rate_is_limited_over_all_threads() {
         let runs: Vec<_> = (0..8)
             .map(|_| {
                 let mut plan = sender_plan(far);
-                plan.timeout = std::time::Duration::from_millis(100);
+                plan.timeout = Duration::from_millis(100);
                 std::thread::spawn(move || measure(plan).0.tally.received)
             })
             .collect();
