@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
-use twinpath_proto::reflector::{ReflectorConfig, SessionReflector};
+use twinpath_proto::reflector::{
+    AgreedConfig, AgreedReflector, ReflectorConfig, SessionReflector, SessionSpec,
+};
+use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{
     Arrival, Dscp, ErrorEstimate, Mono, Rung, SenderOpen, Stamp, StampSender, Wall, WireTime,
 };
@@ -93,6 +96,46 @@ fn stateless(bencher: Bencher<'_, '_>) {
     run(bencher, config, 1, &twamp(41), in_turn);
 }
 
+/// Agreed sessions of one port, at random: plain ones, and with every feature there is.
+#[divan::bench(args = [(1, 1), (1_000, 1), (100_000, 1), (1, 0x361), (100_000, 0x361)], min_time = 1)]
+fn agreed_72_octets(bencher: Bencher<'_, '_>, (live, modes): (u32, u32)) {
+    let mut reflector = AgreedReflector::new(AgreedConfig::default());
+    for session in 0..live {
+        let mut sid = Sid::default();
+        sid.0[..4].copy_from_slice(&session.to_be_bytes());
+        let spec = SessionSpec {
+            sid,
+            sender: arrival(session).from,
+            modes: Modes::from_bits(modes),
+            dscp: Dscp::EF,
+            padding_length: 27,
+            timeout: Duration::from_secs(2),
+            refwait: Duration::from_mins(15),
+            padding_to_reflect: 16,
+            server_octets: 0,
+            nat: false,
+            begins: None,
+        };
+        assert_eq!(reflector.open(spec, 862, None), Ok(()));
+        reflector.start(spec.sid, Mono::from_ns(1_000_000_000));
+    }
+    let request = filled(&twamp(72));
+    let mut buffer = request.clone();
+    let now = Mono::from_ns(2_000_000_000);
+    let mut packets = 0;
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for _ in 0..BATCH {
+            packets += 1;
+            buffer.copy_from_slice(&request);
+            let arrival = arrival(at_random(packets, live));
+            let reflection = reflector.reflect(now, &mut buffer, request.len(), &arrival);
+            if let Ok(reflection) = divan::black_box(reflection) {
+                reflector.seal(&reflection, &mut buffer, NOW, ErrorEstimate::from_bits(1));
+            }
+        }
+    });
+}
+
 /// The table is full of sessions in use: strangers are answered without state.
 #[divan::bench(min_time = 1)]
 fn a_flood_of_sources(bencher: Bencher<'_, '_>) {
@@ -138,12 +181,7 @@ fn run_paced(
     order: Order,
 ) {
     let mut reflector = SessionReflector::new(config);
-    let mut request = request.to_vec();
-    if let Ok((head, _)) = SenderOpen::view_mut(&mut request) {
-        head.seq.set(7);
-        head.t1 = WireTime::ntp(NOW);
-        head.error = ErrorEstimate::from_bits(1);
-    }
+    let request = filled(request);
     let mut buffer = vec![0; request.len().max(44)];
     let mut now_ns = 1_000_000_000;
     let mut packet = |session: u32| {
@@ -170,6 +208,17 @@ fn run_paced(
             let _reflection = divan::black_box(packet(order(packets, live)));
         }
     });
+}
+
+/// With the fields that a sender writes.
+fn filled(request: &[u8]) -> Vec<u8> {
+    let mut request = request.to_vec();
+    if let Ok((head, _)) = SenderOpen::view_mut(&mut request) {
+        head.seq.set(7);
+        head.t1 = WireTime::ntp(NOW);
+        head.error = ErrorEstimate::from_bits(1);
+    }
+    request
 }
 
 fn twamp(octets: usize) -> Vec<u8> {

@@ -4,11 +4,15 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{
-    Arrival, Delta, ErrorEstimate, Mono, Reply, Rung, SenderOpen, Stamp, TimeFormat, Tos, Wall,
+    Arrival, Delta, Dscp, ErrorEstimate, Mono, Reply, Rung, SenderOpen, Stamp, TimeFormat, Tos,
+    Wall,
 };
 
-use super::{ReflectorConfig, SessionReflector, Speaks};
+use super::{
+    AgreedConfig, AgreedReflector, Ignored, ReflectorConfig, SessionReflector, SessionSpec, Speaks,
+};
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
@@ -38,6 +42,110 @@ pub fn fuzz_reflect(input: &[u8]) {
         check(&mut reflector, &mut other, &config, now, payload, &arrival);
         reflector.handle_timeout(now);
     }
+}
+
+/// Octets 0 to 3: features, length of padding to reflect, Server octets, the sender's port. Then
+/// datagrams as for [`fuzz_reflect`], before each of which its port octet says what happens to the
+/// session, opened anew if it is gone: it is stopped (0), taken away (1), left alone (2), started.
+///
+/// # Panics
+/// When a reply breaks a rule, or the books do not balance.
+pub fn fuzz_agreed(input: &[u8]) {
+    let Some((&[features, to_reflect, server_octets, from_port], mut rest)) =
+        input.split_first_chunk()
+    else {
+        return;
+    };
+    let spec = SessionSpec {
+        sid: Sid([7; 16]),
+        sender: SocketAddr::new(THERE, u16::from_be_bytes([0x30, from_port])),
+        modes: Modes::from_bits(u32::from(features & 0x7f) << 4 | 1),
+        dscp: Dscp::EF,
+        padding_length: 0,
+        timeout: Duration::from_millis(300),
+        refwait: Duration::from_millis(900),
+        padding_to_reflect: to_reflect.into(),
+        server_octets: server_octets.into(),
+        nat: features & 0x80 != 0,
+        begins: None,
+    };
+    let mut reflector = AgreedReflector::new(AgreedConfig {
+        strict: from_port & 1 != 0,
+        tai_offset_s: 37,
+    });
+    let mut now = Mono::from_ns(1_000_000_000);
+    let mut wall = Wall::from_unix_ns(1_795_392_000_123_456_789);
+    let (mut opened, mut ended, mut reflected) = (0_u32, 0_u32, 0_u64);
+    while let Some((mut arrival, pause, payload, beyond)) = datagram(rest, wall) {
+        rest = beyond;
+        now += pause;
+        wall = wall + Delta::from_duration(pause);
+        opened += u32::from(reflector.open(spec, 862, None).is_ok());
+        match arrival.to_port - 862 {
+            0 => reflector.stop(spec.sid, now),
+            1 => reflector.remove(spec.sid),
+            2 => {}
+            _ => reflector.start(spec.sid, now),
+        }
+        arrival.to_port = 862;
+        let made = check_agreed(&mut reflector, &spec, now, payload, &arrival);
+        reflected += u64::from(made.is_ok());
+        reflector.handle_timeout(now);
+        while let Some((sid, _, tally)) = reflector.poll_ended() {
+            assert_eq!(sid, spec.sid);
+            let whole = tally.reflected + tally.not_started + tally.ignored;
+            assert_eq!(tally.received, whole, "{tally:?}");
+            ended += 1;
+        }
+    }
+    let totals = reflector.totals();
+    assert_eq!(totals.reflected, reflected);
+    assert_eq!(totals.sessions, u64::from(opened - ended));
+}
+
+fn check_agreed(
+    reflector: &mut AgreedReflector,
+    spec: &SessionSpec,
+    now: Mono,
+    payload: &[u8],
+    arrival: &Arrival,
+) -> Result<(), Ignored> {
+    let mut buffer = vec![STALE; payload.len().max(44)];
+    for (slot, octet) in buffer.iter_mut().zip(payload) {
+        *slot = *octet;
+    }
+    let before = buffer.clone();
+    let reflection = reflector
+        .reflect(now, &mut buffer, payload.len(), arrival)
+        .inspect_err(|_| assert_eq!(buffer, before, "an ignored datagram was changed"))?;
+    let octets = reflection.octets;
+    assert!(octets >= 41, "a reply without its header");
+    assert!(
+        octets <= payload.len().max(44),
+        "a reply longer than its request"
+    );
+    assert!(octets >= payload.len(), "a reply shorter than its request");
+    assert_eq!(reflection.tos, spec.dscp.tos());
+    buffer.truncate(octets);
+    let t3 = arrival.at.at + Delta::from_ns(20_000);
+    reflector.seal(&reflection, &mut buffer, t3, ErrorEstimate::from_bits(1));
+    let copied = (buffer.get(24..38), payload.get(..14));
+    assert_eq!(copied.0, copied.1, "not the request's fields");
+    if spec.modes.contains(Modes::DSCP_MONITORING) {
+        let tos = arrival.tos.map(|tos| tos.0);
+        assert_eq!(buffer.get(41).copied(), tos, "not the ToS octet");
+    }
+    if !payload.contains(&STALE) && arrival.tos != Some(Tos(STALE)) {
+        let beyond = buffer.get(41..).unwrap_or_default();
+        assert!(!beyond.contains(&STALE), "what the buffer held before");
+    }
+    let mut other = SessionReflector::new(ReflectorConfig::default());
+    let back = way_back(arrival, t3);
+    assert!(
+        other.reflect(now, &mut buffer, octets, &back).is_err(),
+        "a reply was answered"
+    );
+    Ok(())
 }
 
 fn check(
@@ -82,7 +190,17 @@ fn check(
             "a reply shows what the buffer held before"
         );
     }
-    let back = Arrival {
+    let back = way_back(arrival, t3);
+    let octets = buffer.len();
+    assert!(
+        other.reflect(now, &mut buffer, octets, &back).is_err(),
+        "a reply was answered"
+    );
+}
+
+/// Where a reply comes in at the other end.
+fn way_back(arrival: &Arrival, t3: Wall) -> Arrival {
+    Arrival {
         at: Stamp {
             at: t3,
             rung: Rung::User,
@@ -91,12 +209,7 @@ fn check(
         to: Some(THERE),
         to_port: arrival.from.port(),
         ..*arrival
-    };
-    let octets = buffer.len();
-    assert!(
-        other.reflect(now, &mut buffer, octets, &back).is_err(),
-        "a reply was answered"
-    );
+    }
 }
 
 fn configuration(flags: u8, padding: u8) -> ReflectorConfig {

@@ -1,4 +1,5 @@
 //! The Session-Reflector.
+mod agreed;
 mod capture;
 mod captured;
 mod classification;

@@ -1,4 +1,5 @@
 //! The Session-Sender as its peers see it.
+mod agreed;
 mod captures;
 mod clock_steps;
 mod fates;

@@ -1,0 +1,172 @@
+//! Senders behind an address translator: the first packet binds the session (row TT-25).
+
+use std::net::SocketAddr;
+
+use twinpath_proto::reflector::{AgreedReflector, Ignored, InUse};
+use twinpath_wire::Arrival;
+use twinpath_wire::control::Modes;
+
+use super::super::support::{HERE, arrival, light, ms, reply, way_back};
+use super::{PORT, ask, open_and_start, packet, reflector, sid, spec};
+
+/// What stands behind the translator: its address, on this port.
+fn outside(port: u16) -> Arrival {
+    Arrival {
+        from: SocketAddr::new("198.51.100.7".parse().unwrap(), port),
+        ..arrival()
+    }
+}
+
+fn send(ours: &mut AgreedReflector, arrival: &Arrival, padding: &[u8]) -> Result<u32, Ignored> {
+    let (reply, _) = ask(ours, ms(1), &light(0, padding), arrival)?;
+    Ok(super::super::support::number(&reply))
+}
+
+#[test]
+fn the_first_packet_binds_the_session_to_where_it_came_from() {
+    let mut ours = reflector();
+    open_and_start(&mut ours, 0, |spec| spec.nat = true);
+    assert_eq!(ours.tally(sid(0)).unwrap().bound, None);
+    assert_eq!(send(&mut ours, &outside(40_000), &[0x11; 27]), Ok(0));
+    let tally = ours.tally(sid(0)).unwrap();
+    assert_eq!(tally.bound, Some(outside(40_000).from));
+    assert_eq!(send(&mut ours, &outside(40_000), &[0x11; 27]), Ok(1));
+    // From now on it is nobody else's, its agreed sender's neither.
+    let stranger = send(&mut ours, &outside(40_001), &[0x11; 27]);
+    assert_eq!(stranger, Err(Ignored::NoSession));
+    assert_eq!(packet(&mut ours, 0, ms(1)), Err(Ignored::NoSession));
+    assert_eq!(ours.tally(sid(0)).unwrap().reflected, 2);
+}
+
+#[test]
+fn a_sender_that_is_not_translated_after_all_binds_it_too() {
+    let mut ours = reflector();
+    open_and_start(&mut ours, 0, |spec| spec.nat = true);
+    assert_eq!(packet(&mut ours, 0, ms(1)), Ok(0));
+    assert_eq!(ours.tally(sid(0)).unwrap().bound, Some(spec(0).sender));
+    let stranger = send(&mut ours, &outside(40_000), &[0x11; 27]);
+    assert_eq!(stranger, Err(Ignored::NoSession));
+}
+
+#[test]
+fn a_session_that_does_not_allow_for_it_is_not_bound() {
+    let mut ours = reflector();
+    open_and_start(&mut ours, 0, |_| {});
+    let stranger = send(&mut ours, &outside(40_000), &[0x11; 27]);
+    assert_eq!(stranger, Err(Ignored::NoSession));
+}
+
+#[test]
+fn nothing_binds_a_session_before_its_start_or_after_its_end_or_on_another_port() {
+    let mut ours = reflector();
+    let mut agreed = spec(0);
+    agreed.nat = true;
+    ours.open(agreed, PORT, None).unwrap();
+    let early = send(&mut ours, &outside(40_000), &[0x11; 27]);
+    assert_eq!(early, Err(Ignored::NoSession));
+    ours.start(sid(0), ms(0));
+    let elsewhere = Arrival {
+        to_port: PORT + 1,
+        ..outside(40_000)
+    };
+    let elsewhere = send(&mut ours, &elsewhere, &[0x11; 27]);
+    assert_eq!(elsewhere, Err(Ignored::NoSession));
+    ours.stop(sid(0), ms(0));
+    let request = light(0, &[0x11; 27]);
+    let late = ask(&mut ours, ms(2_000), &request, &outside(40_000));
+    assert_eq!(late.unwrap_err(), Ignored::NoSession);
+    ours.remove(sid(0));
+    let gone = send(&mut ours, &outside(40_000), &[0x11; 27]);
+    assert_eq!(gone, Err(Ignored::NoSession));
+}
+
+#[test]
+fn a_reply_binds_nothing() {
+    let mut ours = reflector();
+    open_and_start(&mut ours, 0, |spec| spec.nat = true);
+    let mut light_reflector = super::super::support::reflector(|_| {});
+    let theirs = reply(&mut light_reflector, &light(0, &[0x11; 40]), &arrival());
+    let mut back = way_back(&arrival());
+    back.to_port = PORT;
+    back.to = Some(HERE);
+    back.from.set_ip("198.51.100.7".parse().unwrap());
+    let answer = ask(&mut ours, ms(1), &theirs, &back);
+    assert_eq!(answer.unwrap_err(), Ignored::Reply);
+    assert_eq!(ours.tally(sid(0)).unwrap().bound, None);
+}
+
+#[test]
+fn server_octets_tell_sessions_behind_one_translator_apart() {
+    for (modes, zeros) in [(32, 0), (32 | 64, 27), (32 | 64 | 256, 28), (32 | 256, 0)] {
+        let mut ours = reflector();
+        for number in 0..3 {
+            open_and_start(&mut ours, number, |spec| {
+                spec.nat = true;
+                spec.modes = Modes::from_bits(modes | 1);
+                spec.padding_to_reflect = 8;
+                spec.server_octets = 0x7700 + number;
+            });
+        }
+        for number in [2_u16, 0, 1] {
+            let octets = (0x7700 + number).to_be_bytes();
+            let padding = [&vec![0; zeros][..], &octets, &[0x22; 60]].concat();
+            let arrival = outside(40_000 + number);
+            assert_eq!(send(&mut ours, &arrival, &padding), Ok(0), "{modes}");
+            let tally = ours.tally(sid(number.into())).unwrap();
+            assert_eq!(tally.bound, Some(arrival.from), "{modes}");
+        }
+    }
+}
+
+#[test]
+fn wrong_server_octets_bind_no_session_that_has_some() {
+    let mut ours = reflector();
+    open_and_start(&mut ours, 0, |spec| {
+        spec.nat = true;
+        spec.modes = Modes::from_bits(1 | 32);
+        spec.padding_to_reflect = 8;
+        spec.server_octets = 0x7701;
+    });
+    for padding in [&[0x77, 0x02, 0, 0][..], &[0; 60], &[]] {
+        let answer = send(&mut ours, &outside(40_000), padding);
+        assert_eq!(answer, Err(Ignored::NoSession));
+    }
+    assert_eq!(packet(&mut ours, 0, ms(1)), Ok(0), "its sender needs none");
+}
+
+#[test]
+fn sessions_without_server_octets_are_bound_one_after_the_other() {
+    let mut ours = reflector();
+    for number in 0..20 {
+        open_and_start(&mut ours, number, |spec| spec.nat = true);
+    }
+    for number in 0..20 {
+        assert_eq!(
+            send(&mut ours, &outside(40_000 + number), &[0x11; 27]),
+            Ok(0)
+        );
+    }
+    let further = send(&mut ours, &outside(50_000), &[0x11; 27]);
+    assert_eq!(further, Err(Ignored::NoSession));
+    for number in 0..20 {
+        assert_eq!(
+            send(&mut ours, &outside(40_000 + number), &[0x11; 27]),
+            Ok(1)
+        );
+    }
+}
+
+#[test]
+fn where_a_session_is_bound_no_other_can_be_opened_and_its_agreed_sender_is_free() {
+    let mut ours = reflector();
+    open_and_start(&mut ours, 0, |spec| spec.nat = true);
+    assert_eq!(send(&mut ours, &outside(40_000), &[0x11; 27]), Ok(0));
+    let mut taken = spec(1);
+    taken.sender = outside(40_000).from;
+    assert_eq!(ours.open(taken, PORT, None), Err(InUse));
+    let mut freed = spec(2);
+    freed.sender = spec(0).sender;
+    assert_eq!(ours.open(freed, PORT, None), Ok(()));
+    ours.remove(sid(0));
+    assert_eq!(ours.open(taken, PORT, None), Ok(()));
+}
