@@ -46,7 +46,7 @@ impl FromStr for FarEnd {
     type Err = Advice;
 
     fn from_str(text: &str) -> Result<Self, Advice> {
-        match split(text)? {
+        match split(text, 1)? {
             (_, Some(0)) => Err(Advice::new("port 0 is no destination: write 1 to 65535")),
             (Some(host), port) => Ok(Self { host, port }),
             (None, _) => Err(Advice::new(
@@ -60,7 +60,7 @@ impl FromStr for NearEnd {
     type Err = Advice;
 
     fn from_str(text: &str) -> Result<Self, Advice> {
-        let (host, port) = split(text)?;
+        let (host, port) = split(text, 0)?;
         Ok(Self { host, port })
     }
 }
@@ -79,8 +79,9 @@ impl FromStr for Prefix {
     }
 }
 
-/// `[v6]:port`, `[v6]`, bare v6, `v4`, `v4:port`, `host`, `host:port`, `:port`.
-fn split(text: &str) -> Result<(Option<Host>, Option<u16>), Advice> {
+/// `[v6]:port`, `[v6]`, bare v6, `v4`, `v4:port`, `host`, `host:port`, `:port`. `least`: the port
+/// that advice begins with.
+fn split(text: &str, least: u16) -> Result<(Option<Host>, Option<u16>), Advice> {
     if text.contains("://") {
         return Err(Advice::new("write the host alone, without a scheme"));
     }
@@ -88,11 +89,13 @@ fn split(text: &str) -> Result<(Option<Host>, Option<u16>), Advice> {
         let (inside, after) = rest
             .split_once(']')
             .ok_or_else(|| Advice::new("the closing ] is missing"))?;
-        let port = match after {
-            "" => None,
-            _ => Some(port(after.strip_prefix(':').ok_or_else(|| {
+        let port = if after.is_empty() {
+            None
+        } else {
+            let after = after.strip_prefix(':').ok_or_else(|| {
                 Advice::new("a port is written after a colon: [2001:db8::1]:20001")
-            })?)?),
+            })?;
+            Some(port(after, least)?)
         };
         return Ok((Some(v6(inside)?), port));
     }
@@ -100,15 +103,23 @@ fn split(text: &str) -> Result<(Option<Host>, Option<u16>), Advice> {
         None if text.is_empty() => Err(Advice::new("write an address, a name or :PORT")),
         None => Ok((Some(name_or_v4(text)?), None)),
         Some((_, rest)) if rest.contains(':') => Ok((Some(v6(text)?), None)),
-        Some(("", rest)) => Ok((None, Some(port(rest)?))),
-        Some((host, rest)) => Ok((Some(name_or_v4(host)?), Some(port(rest)?))),
+        Some(("", rest)) => Ok((None, Some(port(rest, least)?))),
+        Some((host, rest)) => Ok((Some(name_or_v4(host)?), Some(port(rest, least)?))),
     }
 }
 
-fn port(text: &str) -> Result<u16, Advice> {
-    whole(text)
-        .and_then(|port| u16::try_from(port).ok())
-        .ok_or_else(|| Advice::new(format!("{text:?} is not a port: write 0 to 65535")))
+fn port(text: &str, least: u16) -> Result<u16, Advice> {
+    let write = format!("write {least} to 65535");
+    if text.is_empty() {
+        return Err(Advice::new(format!(
+            "a port is missing after the colon: {write}"
+        )));
+    }
+    port_number(text).ok_or_else(|| Advice::new(format!("{text:?} is not a port: {write}")))
+}
+
+fn port_number(text: &str) -> Option<u16> {
+    whole(text).and_then(|port| u16::try_from(port).ok())
 }
 
 fn v6(text: &str) -> Result<Host, Advice> {
@@ -119,12 +130,52 @@ fn v6(text: &str) -> Result<Host, Advice> {
         Some((address, zone)) => (address, Some(zone)),
         None => (text, None),
     };
-    let address: Ipv6Addr = address.parse().map_err(|_| wrong())?;
-    match zone {
-        None => Ok(Host::Address(IpAddr::V6(address).to_canonical())),
-        Some(zone) if zone.is_empty() || zone.contains(['%', '/', ']']) => Err(wrong()),
-        Some(zone) => Ok(Host::Zoned(address, zone.to_owned())),
+    let address: Ipv6Addr = match (address.parse(), text.rsplit_once(':')) {
+        (Ok(address), _) => address,
+        (Err(_), Some((ip, port)))
+            if ip.parse::<Ipv6Addr>().is_ok() && port_number(port).is_some() =>
+        {
+            return Err(Advice::new(format!(
+                "an IPv6 address with a port has brackets: write [{ip}]:{port}"
+            )));
+        }
+        (Err(_), _) => return Err(wrong()),
+    };
+    let Some(zone) = zone else {
+        return Ok(Host::Address(IpAddr::V6(address).to_canonical()));
+    };
+    if zone.is_empty() || zone.contains(['%', '/', '[', ']']) {
+        return Err(wrong());
     }
+    if let Some((zone, port)) = zone.split_once(':') {
+        return Err(if zone.is_empty() || port_number(port).is_none() {
+            wrong()
+        } else {
+            Advice::new(format!(
+                "a zone has no colon: write [{address}%{zone}]:{port}"
+            ))
+        });
+    }
+    // A group is refused where it is used, with words of its own.
+    if !address.is_unicast_link_local() && !address.is_multicast() {
+        return Err(Advice::new(format!(
+            "only link-local addresses (fe80::) take a zone: write {address} and --interface {zone}"
+        )));
+    }
+    Ok(Host::Zoned(address, zone.to_owned()))
+}
+
+/// What else an IPv6 address whose last group is the port of TWAMP and STAMP may have been meant
+/// as. Both readings are addresses, so this is a remark, not a refusal.
+pub(crate) fn doubt(host: Option<&Host>, port: Option<u16>) -> Option<String> {
+    let (Some(Host::Address(IpAddr::V6(address))), None) = (host, port) else {
+        return None;
+    };
+    let text = address.to_string();
+    let before: Ipv6Addr = text.strip_suffix(":862")?.parse().ok()?;
+    Some(format!(
+        "{text} is taken as an address without a port: did you mean [{before}]:862?"
+    ))
 }
 
 fn name_or_v4(text: &str) -> Result<Host, Advice> {
@@ -245,8 +296,18 @@ mod tests {
             ("", "write an address"),
             (":862", "missing before the port"),
             ("192.0.2.1:0", "no destination"),
-            ("192.0.2.1:70000", "0 to 65535"),
-            ("192.0.2.1:", "0 to 65535"),
+            (
+                "192.0.2.1:70000",
+                "\"70000\" is not a port: write 1 to 65535",
+            ),
+            ("192.0.2.1:", "missing after the colon: write 1 to 65535"),
+            ("[::1]:", "missing after the colon: write 1 to 65535"),
+            ("::1:20001", "brackets: write [::1]:20001"),
+            ("fe80::1%nuv0:862", "write [fe80::1%nuv0]:862"),
+            ("[fe80::1%nuv0:862]", "write [fe80::1%nuv0]:862"),
+            ("fe80::1%nuv0:x", "IPv6"),
+            ("fd77::2%nuv0", "write fd77::2 and --interface nuv0"),
+            ("[::1%lo]:862", "write ::1 and --interface lo"),
             ("192.0.2.300", "four numbers"),
             ("10.1", "four numbers"),
             ("20001", "written :20001"),
@@ -264,6 +325,37 @@ mod tests {
         ] {
             let error = text.parse::<FarEnd>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_near_end_may_have_port_0() {
+        let error = "192.0.2.1:70000".parse::<NearEnd>().unwrap_err();
+        assert!(error.to_string().contains("write 0 to 65535"), "{error}");
+    }
+
+    #[test]
+    fn an_address_that_ends_like_a_port_is_doubted() {
+        for (text, meant) in [
+            ("::1:862", Some("[::1]:862")),
+            ("2001:db8::7:862", Some("[2001:db8::7]:862")),
+            ("[::1:862]:862", None),
+            ("2001:db8::862", None),
+            ("2001:db8:1:2:3:4:5:862", None),
+            ("::1:1862", None),
+            ("::1", None),
+            ("192.0.2.1:862", None),
+            ("router:862", None),
+        ] {
+            let end: FarEnd = text.parse().unwrap();
+            let doubt = doubt(Some(&end.host), end.port);
+            assert_eq!(doubt.is_some(), meant.is_some(), "{text}");
+            if let (Some(doubt), Some(meant)) = (doubt, meant) {
+                assert!(
+                    doubt.ends_with(&format!("did you mean {meant}?")),
+                    "{doubt}"
+                );
+            }
         }
     }
 

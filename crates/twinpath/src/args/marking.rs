@@ -32,11 +32,19 @@ impl FromStr for TosOctet {
     type Err = Advice;
 
     fn from_str(text: &str) -> Result<Self, Advice> {
-        octet(text).map(|octet| Self(Tos(octet))).ok_or_else(|| {
+        let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+        let number = match hex {
+            Some(hex) if hex.bytes().all(|octet| octet.is_ascii_hexdigit()) => {
+                u8::from_str_radix(hex, 16).ok()
+            }
+            Some(_) => None,
+            None => octet(text),
+        };
+        number.map(|octet| Self(Tos(octet))).ok_or_else(|| {
             Advice::new(if text.parse::<twinpath_wire::Dscp>().is_ok() {
                 "a name is a DSCP, not a ToS octet: write it with --dscp"
             } else {
-                "not a ToS octet: write 0 to 255 (a DSCP goes with --dscp)"
+                "not a ToS octet: write 0 to 255 or 0x00 to 0xff (a DSCP goes with --dscp)"
             })
         })
     }
@@ -97,10 +105,12 @@ mod tests {
     fn octets_parse_within_their_bounds() {
         assert_eq!("184".parse(), Ok(TosOctet(Tos(184))));
         assert_eq!("0".parse(), Ok(TosOctet(Tos(0))));
+        assert_eq!("0xb8".parse(), Ok(TosOctet(Tos(184))));
+        assert_eq!("0X0A".parse(), Ok(TosOctet(Tos(10))));
         assert_eq!("1".parse(), Ok(Ttl(1)));
         assert_eq!("255".parse(), Ok(Ttl(255)));
         assert_eq!("65535".parse(), Ok(Ssid(65_535)));
-        for bad in ["256", "-1", "", "0xb8", "+1"] {
+        for bad in ["256", "-1", "", "0x100", "0x", "0x+1", "+1"] {
             assert!(
                 bad.parse::<TosOctet>()
                     .unwrap_err()

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use twinpath_wire::Dscp;
 
-pub(crate) use address::{FarEnd, Host, NearEnd, Prefix};
+pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
 pub(crate) use marking::{Label, Ssid, TosOctet, Ttl};
 pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
 
@@ -33,7 +33,6 @@ impl Advice {
     subcommand_value_name = "COMMAND",
     subcommand_help_heading = "Commands"
 )]
-#[command(disable_help_subcommand = true)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -122,7 +121,8 @@ A responder that is told to stop (SIGINT, SIGTERM) prints what it did and exits 
     reason = "switches of the command line, each its own"
 )]
 pub(crate) struct ResponderArgs {
-    /// Local address and port; all addresses, port 20001 unless given (0: any free one)
+    /// Local address and port; all addresses of IPv4 and IPv6, port 20001 unless given (0: any free
+    /// one); 0.0.0.0 is IPv4 only, [::] IPv6 only
     #[arg(value_name = "NEAR[:PORT]")]
     pub(crate) near: Option<NearEnd>,
 
@@ -138,7 +138,7 @@ pub(crate) struct ResponderArgs {
     #[arg(long, value_name = "N", default_value = "100000", value_parser = quantity::at_least_one::<usize>, help_heading = SESSIONS)]
     pub(crate) max_sessions: usize,
 
-    /// Forget a session's sequence counter after this idle time
+    /// Forget a session's sequence counter after this idle time: seconds, or with a unit
     #[arg(long, value_name = "T", default_value = "900", help_heading = SESSIONS)]
     pub(crate) timer: Time,
 
@@ -158,7 +158,8 @@ pub(crate) struct ResponderArgs {
     #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS)]
     pub(crate) threads: usize,
 
-    /// Size of replies: as long as a request with this padding [default: as the request]
+    /// Size of replies: as to a request with this padding, never longer than the request unless
+    /// --allow-larger-replies [default: as the request]
     #[arg(long, value_name = "BYTES", allow_negative_numbers = true, help_heading = PACKETS)]
     pub(crate) padding: Option<ReplyPadding>,
 
@@ -208,19 +209,31 @@ pub(crate) struct DscptableArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SelftestArgs {
     /// Packets for each address family
-    #[arg(short, long, value_name = "N", default_value = "200")]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        default_value = "200",
+        allow_negative_numbers = true
+    )]
     pub(crate) count: Count,
 
-    /// Time between packets: milliseconds, or with a unit (100us, 10ms, 1s)
-    #[arg(short, long, value_name = "MS", default_value = "10")]
+    /// Time between packets: milliseconds, or with a unit (ns us ms s m h)
+    #[arg(
+        short,
+        long,
+        value_name = "MS",
+        default_value = "10",
+        allow_negative_numbers = true
+    )]
     pub(crate) interval: Interval,
 
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Use plain sockets and user-space time stamps only
-    #[arg(long, hide = true)]
+    /// Plain sockets and user-space time stamps only, as where the kernel has no better ones
+    #[arg(long)]
     pub(crate) portable: bool,
 
     #[command(flatten)]
@@ -239,23 +252,50 @@ const OUTPUT: &str = "Output";
 #[command(next_help_heading = SCHEDULE)]
 pub(crate) struct ScheduleOptions {
     /// Packets to send
-    #[arg(short, long, value_name = "N", default_value = "100")]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        default_value = "100",
+        allow_negative_numbers = true
+    )]
     pub(crate) count: Count,
 
-    /// Time between packets: milliseconds, or with a unit (100us, 10ms, 1s)
-    #[arg(short, long, value_name = "MS", default_value = "100")]
+    /// Time between packets: milliseconds, or with a unit (ns us ms s m h); 1us at least
+    #[arg(
+        short,
+        long,
+        value_name = "MS",
+        default_value = "100",
+        allow_negative_numbers = true
+    )]
     pub(crate) interval: Interval,
 
-    /// Send for this time instead of a count: seconds, or with a unit
-    #[arg(long, value_name = "T", conflicts_with = "count")]
+    /// Send for this time instead of a count: seconds, or with a unit (ns us ms s m h)
+    #[arg(
+        long,
+        value_name = "T",
+        conflicts_with = "count",
+        allow_negative_numbers = true
+    )]
     pub(crate) duration: Option<Time>,
 
-    /// A reply after this time counts as lost, and as late
-    #[arg(long, value_name = "T", default_value = "2")]
+    /// A reply after this time counts as lost, and as late: seconds, or with a unit (ns us ms s m h)
+    #[arg(
+        long,
+        value_name = "T",
+        default_value = "2",
+        allow_negative_numbers = true
+    )]
     pub(crate) timeout: Time,
 
-    /// Wait before the first packet
-    #[arg(long, value_name = "T", default_value = "0")]
+    /// Wait before the first packet: seconds, or with a unit
+    #[arg(
+        long,
+        value_name = "T",
+        default_value = "0",
+        allow_negative_numbers = true
+    )]
     pub(crate) start_delay: Time,
 
     /// Missed departures that are caught up in a row; the rest is moved or left out, and counted
@@ -271,7 +311,8 @@ pub(crate) struct ScheduleOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = PACKETS)]
 pub(crate) struct PacketOptions {
-    /// Octets after the 14-octet header; -1 is IMIX (frames of 64, 590, 1514 octets, 7:4:1)
+    /// Octets after the 14-octet header; -1 is IMIX: Ethernet frames of 64, 590 and 1514 octets
+    /// without frame check sequence, 7:4:1 (IPv6: 76 for 64; with --stamp 86, over IPv6 106)
     #[arg(
         long,
         value_name = "BYTES",
@@ -284,7 +325,8 @@ pub(crate) struct PacketOptions {
     #[arg(long, value_name = "KIND", default_value = "random")]
     pub(crate) fill: Filling,
 
-    /// Send STAMP packets (RFC 8762); --padding becomes an Extra Padding TLV
+    /// Send STAMP packets (RFC 8762): 44 octets up to --padding 30, 48 for 31 to 33; what is beyond
+    /// 44 is an Extra Padding TLV
     #[arg(long)]
     pub(crate) stamp: bool,
 
@@ -301,7 +343,7 @@ pub(crate) struct SenderMarking {
     #[arg(long, value_name = "NAME|0-63")]
     pub(crate) dscp: Option<Dscp>,
 
-    /// Whole ToS or Traffic Class octet instead
+    /// Whole ToS or Traffic Class octet instead, ECN too; decimal, or hexadecimal as 0xb8
     #[arg(long, value_name = "0-255", conflicts_with = "dscp")]
     pub(crate) tos: Option<TosOctet>,
 }
@@ -339,8 +381,8 @@ pub(crate) struct StampOptions {
     #[arg(long, value_name = "RUNG", default_value = "auto")]
     pub(crate) timestamps: Rungs,
 
-    /// Use plain sockets and user-space time stamps only
-    #[arg(long, hide = true)]
+    /// Plain sockets and user-space time stamps only, as where the kernel has no better ones
+    #[arg(long)]
     pub(crate) portable: bool,
 }
 
@@ -348,7 +390,7 @@ pub(crate) struct StampOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct LogOptions {
-    /// Print errors and the result only
+    /// Say nothing on stderr but errors: no progress, warnings or remarks; the result stays
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
@@ -356,7 +398,7 @@ pub(crate) struct LogOptions {
     #[arg(short, long, conflicts_with = "quiet")]
     pub(crate) debug: bool,
 
-    /// Log to this file, not to stderr
+    /// Log to this file, not to stderr; errors go to both
     #[arg(short, long, value_name = "FILE")]
     pub(crate) logfile: Option<PathBuf>,
 }

@@ -9,6 +9,9 @@ use super::Advice;
 /// Nothing here waits or measures longer than this.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
+/// No core sends faster: a shorter interval would only be missed.
+const SHORTEST_INTERVAL: Duration = Duration::from_micros(1);
+
 /// Time between two departures. A bare number is milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Interval(pub(crate) Duration);
@@ -103,9 +106,9 @@ impl FromStr for Interval {
             1_000_000,
             "100 or 0.5 (milliseconds), 100us, 10ms or 1s",
         )?;
-        if interval.is_zero() {
+        if interval < SHORTEST_INTERVAL {
             return Err(Advice::new(
-                "packets need some time between them: write 100us, 10ms or 1s",
+                "packets need some time between them: 1us is the least; write 100us, 10ms or 1s",
             ));
         }
         Ok(Self(interval))
@@ -152,6 +155,11 @@ impl FromStr for PaddingSize {
 }
 
 impl PaddingSize {
+    /// From what reports have.
+    pub(crate) fn from_number(number: i64) -> Self {
+        u16::try_from(number).map_or(Self::Imix, Self::Octets)
+    }
+
     /// As reports have it: -1 is IMIX.
     pub(crate) fn number(self) -> i64 {
         match self {
@@ -237,7 +245,7 @@ mod tests {
             ("0.5", 500_000, 500_000_000),
             (".5", 500_000, 500_000_000),
             ("1.", 1_000_000, 1_000_000_000),
-            ("0.000001", 1, 1_000),
+            ("0.001", 1_000, 1_000_000),
             ("100us", 100_000, 100_000),
             ("100µs", 100_000, 100_000),
             ("10ms", 10_000_000, 10_000_000),
@@ -246,12 +254,13 @@ mod tests {
             ("1.5s", 1_500_000_000, 1_500_000_000),
             ("2min", 120_000_000_000, 120_000_000_000),
             ("1h", 3_600_000_000_000, 3_600_000_000_000),
-            ("250ns", 250, 250),
+            ("1250ns", 1_250, 1_250),
         ] {
             assert_eq!(ns::<Interval>(text, |t| t.0), Ok(interval), "{text}");
             assert_eq!(ns::<Time>(text, |t| t.0), Ok(time), "{text}");
         }
         assert_eq!(ns::<Time>("0", |t| t.0), Ok(0));
+        assert_eq!(ns::<Time>("250ns", |t| t.0), Ok(250));
     }
 
     #[test]
@@ -265,6 +274,7 @@ mod tests {
         }
         for (bad, part) in [
             ("0", "some time between"),
+            ("999ns", "1us is the least"),
             ("0.0ms", "some time between"),
             ("0.0000001", "finer"),
             ("0.0000000000000000001s", "finer"),

@@ -32,6 +32,9 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
         ErrorKind::InvalidSubcommand => {
             let typed = strings(error, ContextKind::InvalidSubcommand);
             let typed = typed.first().map_or("", String::as_str);
+            if let Some(answer) = known_elsewhere(typed) {
+                return Failure::usage(format!("{typed}: {answer}"));
+            }
             match strings(error, ContextKind::SuggestedSubcommand).first() {
                 Some(suggested) => format!("{typed}: did you mean {suggested}?"),
                 None => format!("{typed}: no such command ({help})"),
@@ -81,6 +84,18 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
     Failure::usage(line)
 }
 
+/// Names that other tools have for what is here, and those that are still to come.
+fn known_elsewhere(command: &str) -> Option<&'static str> {
+    match command {
+        "reflector" | "session-reflector" => Some("did you mean responder?"),
+        "client" | "session-sender" => Some("did you mean sender?"),
+        "controller" | "server" | "controlclient" => {
+            Some("TWAMP-Control is not there yet; sender and responder need none")
+        }
+        _ => None,
+    }
+}
+
 /// The name of a command.
 pub(crate) fn is_command(name: &str) -> bool {
     super::Cli::command()
@@ -97,6 +112,9 @@ fn unknown_argument(
     if !argument.starts_with('-') {
         return format!("{}: one argument too many ({help})", shown(argument));
     }
+    if argument == "--port" || argument == "-p" {
+        return format!("{argument}: the port goes after the address: HOST:PORT");
+    }
     if let Some(owner) = owner_of(argument) {
         let here = command.map_or_else(String::new, |command| format!(", not of {command}"));
         return format!("{argument} is an option of {owner}{here} ({help})");
@@ -106,14 +124,19 @@ fn unknown_argument(
         .map(|name| plain(&name));
     match suggested
         .into_iter()
-        .find(|name| looks_like(argument, name))
+        .find(|name| looks_like(argument, name) && is_shown(name))
     {
         Some(name) => format!("{argument}: did you mean {name}?"),
         None => format!("{argument}: no such option ({help})"),
     }
 }
 
-/// The command that has this very option.
+/// An option that help shows somewhere.
+fn is_shown(option: &str) -> bool {
+    ["--help", "--version"].contains(&option) || owner_of(option).is_some()
+}
+
+/// The command that has this very option, and shows it.
 fn owner_of(argument: &str) -> Option<String> {
     let long = argument.strip_prefix("--")?;
     let cli = super::Cli::command();
@@ -181,7 +204,7 @@ fn plain(argument: &str) -> String {
 
 /// A value as it was typed, quoted where it would not be seen.
 fn shown(value: &str) -> String {
-    if value.is_empty() || value.contains(char::is_whitespace) {
+    if value.is_empty() || value.ends_with(':') || value.contains(char::is_whitespace) {
         format!("{value:?}")
     } else {
         value.to_owned()

@@ -33,6 +33,11 @@ fn bad_usage_is_one_line_and_status_two() {
         ),
         ("sender ::1 --ssid 1", "write --stamp too"),
         ("sender fe80::1", "write the interface too"),
+        ("responder fe80::1", "write the interface too"),
+        ("sender 255.255.255.255", "every host: write one host"),
+        ("sender fe80::1%v0:862", "write [fe80::1%v0]:862"),
+        ("sender ::1 --port 862", "the port goes after the address"),
+        ("help sendr", "sendr: no such command"),
         ("sender ::1 --output xml", "write text, json, jsonl or csv"),
         ("responder --allow-larger-replies", "write --padding too"),
         ("responder --allow lab", "192.0.2.0/24"),
@@ -40,8 +45,12 @@ fn bad_usage_is_one_line_and_status_two() {
             "responder --count 3",
             "an option of sender, not of responder",
         ),
+        (
+            "sender ::1 --duration 1h -i 1us --timeout 5",
+            "a longer --interval",
+        ),
         ("dscptable ef", "one argument too many"),
-        ("selftest -c 99999999999 -i 100ns", "a longer --interval"),
+        ("selftest -i 0.4us", "1us is the least"),
     ] {
         let done = run(line);
         assert_eq!((done.status, done.stdout.as_str()), (2, ""), "{line}");
@@ -69,6 +78,8 @@ fn help_and_version_are_results() {
         assert_eq!((done.status, done.stderr.as_str()), (0, ""), "{line}");
         assert!(done.stdout.contains("Usage: twinpath"), "{line}");
     }
+    assert_eq!(run("help").stdout, run("--help").stdout);
+    assert_eq!(run("help sender").stdout, run("sender --help").stdout);
     for line in ["--version", "-V"] {
         let done = run(line);
         let version = format!("twinpath {}\n", env!("CARGO_PKG_VERSION"));

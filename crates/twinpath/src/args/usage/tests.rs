@@ -26,11 +26,27 @@ fn bad_usage_is_answered_in_one_line() {
         "",
         "sendr",
         "frobnicate",
+        "reflector",
+        "server",
+        "help frobnicate",
         "--frobnicate",
         "sender",
         "sender ::1 --dcsp ef",
         "sender ::1 --frobnicate",
         "sender ::1 -x",
+        "sender ::1 -p 862",
+        "sender ::1 --port 862",
+        "sender ::1 --port=862",
+        "responder --port 862",
+        "sender ::1 -c -5",
+        "sender ::1 -i -1",
+        "sender ::1 --timeout -1",
+        "sender ::1 --tos 0x100",
+        "sender ::1 -i 500ns",
+        "sender 10.77.0.2:",
+        "sender 10.77.0.2:70000",
+        "sender fe80::1%nuv0:862",
+        "sender fd77::2%nuv0",
         "sender ::1 127.0.0.1 extra",
         "sender ::1 --dscp",
         "sender ::1 --output",
@@ -88,12 +104,30 @@ fn the_command_line_is_consistent() {
 }
 
 #[test]
+fn what_help_does_not_show_is_never_suggested() {
+    assert_eq!(answer("dscptable --jso"), "--jso: did you mean --json?");
+    assert_eq!(answer("dscptable --hepl"), "--hepl: did you mean --help?");
+    assert!(is_shown("--portable") && is_shown("--version") && !is_shown("--json-lines"));
+    for command in Cli::command().get_subcommands() {
+        for arg in command.get_arguments() {
+            assert!(
+                !arg.is_hide_set(),
+                "{} {}",
+                command.get_name(),
+                arg.get_id()
+            );
+        }
+    }
+}
+
+#[test]
 fn help_is_a_contract() {
     let mut cli = Cli::command().term_width(100);
     cli.build();
     let mut names: Vec<String> = cli
         .get_subcommands()
         .map(|command| command.get_name().to_owned())
+        .filter(|name| name != "help")
         .collect();
     names.sort();
     insta::assert_snapshot!("help", cli.render_help().to_string());
