@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::Level;
 use tracing_subscriber::fmt::format::Writer;
@@ -11,6 +12,13 @@ use tracing_subscriber::fmt::time::FormatTime;
 use crate::args::LogOptions;
 use crate::failure::Failure;
 use crate::output::style::Style;
+
+static IN_FILE: AtomicBool = AtomicBool::new(false);
+
+/// Log lines go to a file: what stderr says beside them is for both.
+pub(crate) fn in_file() -> bool {
+    IN_FILE.load(Ordering::Relaxed)
+}
 
 /// Starts logging. `usual`: the level on stderr without `-q` and `-d`; a file is told more.
 ///
@@ -49,6 +57,7 @@ pub(crate) fn start(options: &LogOptions, usual: Level) -> Result<(), Failure> {
                         path.display()
                     ))
                 })?;
+            IN_FILE.store(true, Ordering::Relaxed);
             tracing::subscriber::set_global_default(
                 lines
                     .with_timer(Utc)

@@ -31,6 +31,9 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => {
             output::complain(&format!("twinpath: {failure}"));
+            if logs::in_file() {
+                tracing::error!("{failure}");
+            }
             failure.exit.into()
         }
     }

@@ -7,8 +7,12 @@ mod sender;
 
 use std::io::{self, ErrorKind};
 
-use crate::args::{Cli, Command};
+use tracing::info;
+
+use crate::args::{Cli, Command, LogOptions};
 use crate::failure::{Exit, Failure};
+use crate::logs;
+use crate::output::complain;
 
 /// Does what the command line says.
 ///
@@ -20,6 +24,16 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Responder(args) => responder::run(&args),
         Command::Dscptable(args) => dscptable::run(args),
         Command::Selftest(args) => selftest::run(&args),
+    }
+}
+
+/// A remark on stderr, for a person; in the log file too. `-q`: none.
+fn remark(log: &LogOptions, text: Option<String>) {
+    if let Some(text) = text.filter(|_| !log.quiet) {
+        complain(&format!("note: {text}"));
+        if logs::in_file() {
+            info!("{text}");
+        }
     }
 }
 

@@ -8,10 +8,11 @@ use tracing::{Level, info};
 use twinpath_proto::reflector::ReflectorTally;
 use twinpath_runtime::responder;
 
-use super::unwritten;
-use crate::args::{Answers, ResponderArgs, Summary};
+use super::{remark, unwritten};
+use crate::args::{Answers, ResponderArgs, Summary, doubt};
 use crate::failure::{Exit, Failure};
 use crate::logs;
+use crate::output::ends::named;
 use crate::output::{self, complain};
 use crate::plan;
 use crate::signals::Signals;
@@ -19,6 +20,8 @@ use crate::signals::Signals;
 const GLANCE: Duration = Duration::from_millis(20);
 /// A kind of ignored packet is logged this often at most.
 const IGNORED: Duration = Duration::from_secs(1);
+/// Of a long list of prefixes, so many are shown.
+const PREFIXES: usize = 4;
 
 pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let usual = if args.verbose {
@@ -28,6 +31,12 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     };
     logs::start(&args.log, usual)?;
     let plan = plan::responder(args, &plan::system_lookup)?;
+    let near = args.near.as_ref();
+    let doubt = doubt(
+        near.and_then(|near| near.host.as_ref()),
+        near.and_then(|near| near.port),
+    );
+    remark(&args.log, doubt);
     let signals = Signals::listen()?;
     let run = responder::start(&plan)?;
     if !args.log.quiet {
@@ -42,10 +51,14 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
             "stateful"
         };
         for address in run.listening() {
+            let address = named(*address);
             complain(&format!("listening on {address} ({protocol}, {state})"));
-            info!(%address, "listening");
+            if logs::in_file() {
+                info!(%address, "listening");
+            }
         }
     }
+    remark(&args.log, bounds(args));
     let mut before = ReflectorTally::default();
     let mut next_look = Instant::now() + IGNORED;
     while !signals.told_to_stop() && !run.is_finished() {
@@ -68,6 +81,35 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         output::responder::text(&report, &mut out)
     };
     written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
+}
+
+/// The bounds that the operator set on answers.
+fn bounds(args: &ResponderArgs) -> Option<String> {
+    let mut bounds = Vec::new();
+    if !args.allow.is_empty() {
+        let shown = args.allow.iter().take(PREFIXES);
+        let shown: Vec<String> = shown.map(|prefix| prefix.0.to_string()).collect();
+        let more = match args.allow.len().saturating_sub(PREFIXES) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        bounds.push(format!("answers {}{more} only", shown.join(", ")));
+    }
+    if let Some(rate) = args.max_rate {
+        bounds.push(format!("at most {rate} packets/s for each client"));
+    }
+    if let Some(padding) = args.padding {
+        let longer = if args.allow_larger_replies {
+            "longer than the request if need be"
+        } else {
+            "never longer than the request (--allow-larger-replies)"
+        };
+        bounds.push(format!(
+            "replies as to a request with padding {}, {longer}",
+            padding.0
+        ));
+    }
+    (!bounds.is_empty()).then(|| bounds.join("; "))
 }
 
 /// What was ignored since the last look, a line for each kind.

@@ -8,10 +8,11 @@ use tracing::{Level, info};
 use twinpath_runtime::SessionReport;
 use twinpath_runtime::sender::{self, SenderRun};
 
-use super::unwritten;
-use crate::args::{Output, SenderArgs};
+use super::{remark, unwritten};
+use crate::args::{Output, SenderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::logs;
+use crate::output::ends::{named, named_in_notes};
 use crate::output::json::Json;
 use crate::output::packets::{Csv, JsonLines};
 use crate::output::progress::ProgressLine;
@@ -31,12 +32,13 @@ const DRAIN: usize = 4_096;
 pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
     let plan = plan::sender(args, &plan::system_lookup)?;
+    remark(&args.log, doubt(Some(&args.far.host), args.far.port));
     let output = if args.json { Output::Json } else { args.output };
     let machine = output != Output::Text;
     let signals = Signals::listen()?;
-    let far = plan.far;
+    let far = named(plan.far);
     let run = sender::start(plan)?;
-    info!(sender = %run.sender(), %far, "sending");
+    info!(sender = %named(run.sender()), %far, "sending");
     let mut sink = match sink(output, args) {
         Ok(sink) => sink,
         Err(error) => return unwritten(&error),
@@ -50,7 +52,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         || (args.log.debug && args.log.logfile.is_none());
     let progress = ProgressLine::on_stderr(busy);
     let report = match watch(run, sink.as_mut(), aside, progress, &signals) {
-        Ok(report) => report?,
+        Ok(report) => report.map(named_in_notes)?,
         Err(error) => return unwritten(&error),
     };
     let tally = &report.tally;
@@ -81,7 +83,7 @@ fn sink(output: Output, args: &SenderArgs) -> io::Result<Box<dyn Sink>> {
         Output::Text => Box::new(Text::new(out, meta, style, args.verbose)),
         Output::Json => Box::new(Json::new(out, meta)),
         Output::Jsonl => Box::new(JsonLines::new(out, meta)),
-        Output::Csv => Box::new(Csv::new(out)?),
+        Output::Csv => Box::new(Csv::new(out, meta)?),
     })
 }
 

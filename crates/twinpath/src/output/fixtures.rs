@@ -214,9 +214,9 @@ pub(crate) fn loss() -> SessionReport {
     figures.late = 2;
     figures.duplicates = 3;
     figures.reordered = 5;
-    figures.lost_forward = Some(4);
-    figures.lost_backward = Some(2);
-    figures.lost_unattributed = Some(1);
+    figures.lost_forward = Some(3);
+    figures.lost_backward = Some(1);
+    figures.lost_unattributed = Some(3);
     figures.direction_uncertain = true;
     figures.excluded_clock_step = 8;
     figures.excluded_implausible = 1;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use twinpath_metrics::{DelayFigures, Figures};
-use twinpath_proto::sender::{Protocol, SenderTally};
+use twinpath_proto::sender::{PayloadSize, Protocol, SenderTally};
 use twinpath_runtime::host::HostSurvey;
 use twinpath_runtime::{ClockState, SessionReport};
 use twinpath_wire::{Dscp, Rung, Sample};
@@ -14,7 +14,7 @@ use twinpath_wire::{Dscp, Rung, Sample};
 use crate::args::Label;
 
 use super::survey::Survey;
-use super::{Meta, Sink, rfc3339};
+use super::{Meta, Sink, ends, rfc3339};
 
 /// The whole document.
 #[derive(Serialize)]
@@ -84,7 +84,15 @@ pub(crate) fn write(document: &impl Serialize, out: &mut impl Write) -> io::Resu
     out.flush()
 }
 
-struct Labels<'a>(&'a [Label]);
+/// The user's remarks.
+pub(super) struct Labels<'a>(pub(super) &'a [Label]);
+
+impl Labels<'_> {
+    /// There are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 impl Serialize for Labels<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -132,6 +140,7 @@ struct Session<'a> {
     receive_drops: u64,
     records_dropped: u64,
     notes: Vec<Note<'a>>,
+    payload_octets: PayloadOctets,
 }
 
 impl<'a> From<&'a SessionReport> for Session<'a> {
@@ -146,8 +155,8 @@ impl<'a> From<&'a SessionReport> for Session<'a> {
                 Protocol::Stamp { .. } => "stamp",
             },
             mode: "unauthenticated",
-            sender: report.sender.to_string(),
-            reflector: report.reflector.to_string(),
+            sender: ends::sender(report),
+            reflector: ends::named(report.reflector),
             sid: None,
             ssid: match report.protocol {
                 Protocol::TwampLight | Protocol::Twamp(_) | Protocol::Stamp { ssid: 0 } => None,
@@ -216,6 +225,19 @@ impl<'a> From<&'a SessionReport> for Session<'a> {
                     line: &note.line,
                 })
                 .collect(),
+            payload_octets: PayloadOctets(super::sizes(report)),
+        }
+    }
+}
+
+/// One number, or the three of IMIX.
+struct PayloadOctets(PayloadSize);
+
+impl Serialize for PayloadOctets {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            PayloadSize::Fixed(octets) => octets.serialize(serializer),
+            PayloadSize::Imix(sizes) => sizes.serialize(serializer),
         }
     }
 }

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use twinpath_wire::{Delta, Exclusion, Fate, Sample};
 
+use super::units::Unit;
+
 /// Writes `seq=12 rtt=1.204ms fwd=0.610ms bck=0.594ms ttl=60/61`, and the fate where it is not
 /// "received".
 ///
@@ -14,13 +16,14 @@ pub(crate) fn write(sample: &Sample, out: &mut impl Write) -> io::Result<()> {
     if sample.fate != Fate::Received {
         write!(out, " {}", sample.fate.name())?;
     }
+    let unit = unit(sample.round_trip());
     for (name, delay) in [
         ("rtt", sample.round_trip()),
         ("fwd", sample.forward()),
         ("bck", sample.backward()),
     ] {
         if let Some(delay) = delay {
-            write!(out, " {name}={}", milliseconds(delay))?;
+            write!(out, " {name}={}", unit.delay(delay.ns()))?;
         }
     }
     if sample.t4.is_some() {
@@ -40,14 +43,32 @@ pub(crate) fn write(sample: &Sample, out: &mut impl Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn milliseconds(delay: Delta) -> String {
-    super::units::Unit::Milliseconds.delay(delay.ns())
+/// One unit for a line, which the round trip decides as in the table.
+fn unit(round_trip: Option<Delta>) -> Unit {
+    match round_trip.map(|delay| delay.ns().unsigned_abs()) {
+        Some(0..1_000_000) => Unit::Microseconds,
+        Some(_) | None => Unit::Milliseconds,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::output::fixtures;
+
+    #[test]
+    fn a_line_under_a_millisecond_is_in_microseconds() {
+        let mut sample = fixtures::samples()[0];
+        let t3 = sample.t3.unwrap().unix_ns();
+        sample.t4.as_mut().unwrap().at = twinpath_wire::Wall::from_unix_ns(t3 + 94_040);
+        let mut out = Vec::new();
+        write(&sample, &mut out).unwrap();
+        let line = String::from_utf8(out).unwrap();
+        assert_eq!(
+            line,
+            "seq=12 rtt=704.0us fwd=610.0us bck=94.0us ttl=60/61\n"
+        );
+    }
 
     #[test]
     fn every_fate_has_its_line() {

@@ -1,6 +1,8 @@
 //! What a run prints: a file for each form. Results go to stdout, all else to stderr.
 
+mod counts;
 pub(crate) mod dscptable;
+pub(crate) mod ends;
 #[cfg(test)]
 mod fixtures;
 pub(crate) mod json;
@@ -15,10 +17,11 @@ pub(crate) mod units;
 
 use std::io::{self, Write as _};
 
+use twinpath_proto::sender::PayloadSize;
 use twinpath_runtime::SessionReport;
 use twinpath_wire::{Sample, Wall};
 
-use crate::args::Label;
+use crate::args::{Label, PaddingSize};
 
 /// Where a run's result goes, in one form.
 pub(crate) trait Sink {
@@ -65,6 +68,12 @@ fn host_name() -> Option<String> {
     let name = name.or_else(|| std::env::var("HOSTNAME").ok())?;
     let name = name.trim();
     (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// Octets of UDP payload of a run's packets.
+fn sizes(report: &SessionReport) -> PayloadSize {
+    let padding = PaddingSize::from_number(report.padding);
+    crate::plan::sizes(padding, report.protocol, report.reflector.ip())
 }
 
 /// One line on stderr. Where that is closed too, nobody is there to be told.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use twinpath_runtime::SessionReport;
 use twinpath_wire::{Delta, Exclusion, Sample, Wall};
 
-use super::json::Document;
+use super::json::{Document, Labels};
 use super::{Meta, Sink};
 
 /// The columns, in the contract's order.
@@ -27,7 +27,7 @@ struct Record {
 }
 
 /// Their names, for the first line of a table without rows too.
-const COLUMNS: [&str; 12] = [
+pub(crate) const COLUMNS: [&str; 12] = [
     "seq",
     "t1_ns",
     "t2_ns",
@@ -61,13 +61,16 @@ impl From<&Sample> for Record {
     }
 }
 
-/// A JSON line: the columns, and why its times are left out of the delays where they are.
+/// A JSON line: the columns, why its times are left out of the delays where they are, and the
+/// user's labels where there are any.
 #[derive(Serialize)]
-struct Line {
+struct Line<'a> {
     #[serde(flatten)]
     record: Record,
     #[serde(skip_serializing_if = "Option::is_none")]
     excluded: Option<&'static str>,
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    labels: Labels<'a>,
 }
 
 /// `--output jsonl`: a line for each packet, the document as the last line.
@@ -93,6 +96,7 @@ impl<W: Write> Sink for JsonLines<W> {
             &Line {
                 record: sample.into(),
                 excluded,
+                labels: Labels(&self.meta.labels),
             },
         )?;
         self.out.write_all(b"\n")
@@ -109,9 +113,10 @@ impl<W: Write> Sink for JsonLines<W> {
     }
 }
 
-/// `--output csv`: a heading, then a row for each packet.
+/// `--output csv`: a heading, then a row for each packet. Labels are columns of their own, last.
 pub(crate) struct Csv<W: Write> {
     out: csv::Writer<W>,
+    labels: Vec<String>,
 }
 
 impl<W: Write> Csv<W> {
@@ -119,19 +124,24 @@ impl<W: Write> Csv<W> {
     ///
     /// # Errors
     /// Those of `out`.
-    pub(crate) fn new(out: W) -> io::Result<Self> {
+    pub(crate) fn new(out: W, meta: Meta) -> io::Result<Self> {
         let mut out = csv::WriterBuilder::new()
             .has_headers(false)
             .from_writer(out);
-        out.write_record(COLUMNS).map_err(io_error)?;
+        let keys = meta.labels.iter().map(|label| label.key.as_str());
+        out.write_record(COLUMNS.into_iter().chain(keys))
+            .map_err(io_error)?;
         out.flush()?;
-        Ok(Self { out })
+        let labels = meta.labels.into_iter().map(|label| label.value).collect();
+        Ok(Self { out, labels })
     }
 }
 
 impl<W: Write> Sink for Csv<W> {
     fn sample(&mut self, sample: &Sample) -> io::Result<()> {
-        self.out.serialize(Record::from(sample)).map_err(io_error)
+        self.out
+            .serialize((Record::from(sample), &self.labels))
+            .map_err(io_error)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -185,7 +195,7 @@ mod tests {
     #[test]
     fn csv_has_a_heading_and_a_row_for_each_packet() {
         let mut out = Vec::new();
-        let mut sink = Csv::new(&mut out).unwrap();
+        let mut sink = Csv::new(&mut out, fixtures::meta()).unwrap();
         for sample in fixtures::samples() {
             sink.sample(&sample).unwrap();
         }
@@ -197,7 +207,10 @@ mod tests {
     #[test]
     fn csv_without_a_packet_is_its_heading() {
         let mut out = Vec::new();
-        Csv::new(&mut out).unwrap().report(&[]).unwrap();
+        Csv::new(&mut out, Meta::default())
+            .unwrap()
+            .report(&[])
+            .unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             format!("{}\n", COLUMNS.join(","))

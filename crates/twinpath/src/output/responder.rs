@@ -7,6 +7,7 @@ use twinpath_proto::reflector::ReflectorTally;
 use twinpath_runtime::ResponderReport;
 use twinpath_wire::Rung;
 
+use super::ends::named;
 use super::json::nanoseconds;
 use super::text::fact;
 use super::units;
@@ -21,7 +22,7 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
     fact(
         out,
         "Answered",
-        &format!("{} packets in {took}", tally.reflected),
+        &format!("{} in {took}", packets(tally.reflected)),
     )?;
     let mut sessions = vec![
         format!("{} made", tally.sessions_made),
@@ -42,7 +43,7 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
         fact(
             out,
             "Without state",
-            &format!("{count} packets: all sessions were in use"),
+            &format!("{}: all sessions were in use", packets(count)),
         )?;
     }
     let ignored: Vec<String> = tally
@@ -66,7 +67,10 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
         fact(
             out,
             "Not sent",
-            &format!("{count} replies refused by this host's network"),
+            &format!(
+                "{} refused by this host's network",
+                units::count(count, "reply", "replies")
+            ),
         )?;
     }
     if report.receive_drops > 0 {
@@ -74,7 +78,7 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
         fact(
             out,
             "Dropped",
-            &format!("{count} packets: they came faster than they were read"),
+            &format!("{}: they came faster than they were read", packets(count)),
         )?;
     }
     if let Some(rung) = report.receive_rung {
@@ -98,6 +102,10 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
     out.flush()
 }
 
+fn packets(count: u64) -> String {
+    units::count(count, "packet", "packets")
+}
+
 /// For machines.
 ///
 /// # Errors
@@ -108,7 +116,7 @@ pub(crate) fn json(report: &ResponderReport, out: &mut impl Write) -> io::Result
         schema: "twinpath-responder-1",
         version: env!("CARGO_PKG_VERSION"),
         host: super::host_name(),
-        listening: report.listening.iter().map(ToString::to_string).collect(),
+        listening: report.listening.iter().copied().map(named).collect(),
         duration_ns: nanoseconds(report.duration),
         reflected: tally.reflected,
         send_errors: report.send_errors,
@@ -210,6 +218,22 @@ mod tests {
         let mut out = Vec::new();
         text(&report(), &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let mut report = report();
+        (
+            report.tally.reflected,
+            report.send_errors,
+            report.receive_drops,
+        ) = (1, 1, 1);
+        let mut out = Vec::new();
+        text(&report, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        for part in [" 1 packet in ", " 1 reply refused", " 1 packet: they came"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
     }
 
     #[test]

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, Figures};
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_runtime::{ClockState, Note, SessionReport};
-use twinpath_wire::{Sample, Wall};
+use twinpath_wire::{Ecn, Sample, Wall};
 
 use super::style::Style;
 use super::units::{self, Unit};
-use super::{Meta, Sink, lines, rfc3339};
+use super::{Meta, Sink, counts, ends, lines, rfc3339};
 
 /// Columns of the page, at least.
 const WIDTH: usize = 79;
@@ -76,7 +76,7 @@ pub(crate) fn write(
     let unit = table_unit(figures);
     heading(report, meta, style, out)?;
     table(report, unit, style, out)?;
-    packets(report, out)?;
+    counts::write(report, out)?;
     own_times(figures, out)?;
     stamps(report, out)?;
     path(report, out)?;
@@ -126,18 +126,33 @@ fn heading(
         Protocol::Stamp { ssid: 0 } => "STAMP".to_owned(),
         Protocol::Stamp { ssid } => format!("STAMP (SSID {ssid})"),
     };
-    let ends = format!("{protocol} from {} to {}", report.sender, report.reflector);
+    let (near, far) = (ends::sender(report), ends::named(report.reflector));
+    let ends = format!("{protocol} from {near} to {far}");
     writeln!(out, "{}", style.heading(&ends))?;
-    let padding = match report.padding {
-        -1 => "IMIX".to_owned(),
-        octets => format!("padding {octets}"),
+    let padding = match super::sizes(report) {
+        PayloadSize::Imix([small, middle, large]) => {
+            format!("IMIX ({small}, {middle} and {large}-octet packets)")
+        }
+        PayloadSize::Fixed(octets) => {
+            format!("padding {} ({octets}-octet packets)", report.padding)
+        }
+    };
+    let ecn = match report.tos.ecn() {
+        Ecn::NotEct => "",
+        Ecn::Ect0 => ", ECN ECT(0)",
+        Ecn::Ect1 => ", ECN ECT(1)",
+        Ecn::Ce => ", ECN CE",
     };
     writeln!(
         out,
-        "every {}, {padding}, DSCP {}, TTL {}, started {}",
+        "every {}, {padding}, DSCP {}{ecn}, TTL {}",
         units::asked(report.interval),
         report.tos.dscp(),
         report.ttl,
+    )?;
+    writeln!(
+        out,
+        "started {}",
         rfc3339(Wall::from_unix_ns(
             report.started.unix_ns() / SECOND * SECOND
         ))
@@ -181,13 +196,10 @@ fn table(report: &SessionReport, unit: Unit, style: Style, out: &mut impl Write)
 
 fn directions(report: &SessionReport, unit: Unit) -> Vec<(&'static str, Vec<String>)> {
     let figures = &report.figures;
-    let loss_out = figures
-        .lost_forward
-        .map(|lost| units::percent(lost, report.tally.sent));
+    let loss_out = counts::loss(report, figures.lost_forward, report.tally.sent);
     // Of the packets that reached the far end (RFC 6673 section 7).
-    let loss_in = figures
-        .lost_backward
-        .map(|lost| units::percent(lost, lost + figures.received + figures.late));
+    let reached = figures.lost_backward.unwrap_or(0) + figures.received + figures.late;
+    let loss_in = counts::loss(report, figures.lost_backward, reached);
     let loss = Some(units::percent(report.tally.lost, report.tally.sent));
     let row = |(name, delay, loss): (&'static str, &Option<DelayFigures>, Option<String>)| {
         let of = |value: fn(&DelayFigures) -> Option<i64>| figure(delay.as_ref(), value, unit);
@@ -244,97 +256,6 @@ const DISTRIBUTION: [(&str, Figure); 8] = [
 /// A percentile that is not merely the maximum: of so many packets at least.
 fn enough(delay: &DelayFigures, packets: u64, value: i64) -> Option<i64> {
     (delay.count >= packets).then_some(value)
-}
-
-fn packets(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
-    let (tally, figures) = (&report.tally, &report.figures);
-    let asked = match tally.asked {
-        Some(asked) if asked != tally.sent => format!("{asked} asked, "),
-        _ => String::new(),
-    };
-    let took = units::took(report.duration);
-    fact(
-        out,
-        "Packets",
-        &format!(
-            "{asked}{} sent, {} received, {} lost, in {took}",
-            tally.sent, tally.received, tally.lost
-        ),
-    )?;
-    if tally.lost > 0 && tally.received > 0 {
-        fact(out, "Lost", &lost(figures))?;
-    }
-    fact(
-        out,
-        "Order",
-        &format!(
-            "{} reordered, {} duplicates",
-            figures.reordered, tally.duplicates
-        ),
-    )?;
-    let unsent = [
-        (tally.send_errors, "refused by this host's network"),
-        (tally.slots_skipped, "departures missed and not caught up"),
-        (tally.in_flight, "still under way at the end"),
-    ];
-    list(out, "Not counted", unsent)?;
-    list(
-        out,
-        "Not in delays",
-        [
-            (
-                figures.excluded_clock_step,
-                "touched by a step of the local clock",
-            ),
-            (
-                figures.excluded_implausible,
-                "with impossible times of the reflector",
-            ),
-        ],
-    )?;
-    rate(report, out)?;
-    list(
-        out,
-        "Odd replies",
-        tally.odd.kinds().map(|(kind, count)| (count, kind)),
-    )
-}
-
-fn lost(figures: &Figures) -> String {
-    match (figures.lost_forward, figures.lost_backward) {
-        (Some(forward), Some(backward)) => {
-            let rest = match figures.lost_unattributed {
-                Some(0) | None => String::new(),
-                Some(rest) => format!(", {rest} on an unknown way"),
-            };
-            let doubt = if figures.direction_uncertain {
-                " (uncertain)"
-            } else {
-                ""
-            };
-            format!("{forward} outbound, {backward} inbound{rest}{doubt}")
-        }
-        _ => "direction unknown".to_owned(),
-    }
-}
-
-/// Said only where it is not what was asked and no note says so.
-fn rate(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
-    let asked = 1.0 / report.interval.as_secs_f64();
-    // Of a handful of packets, the lateness of the last one would pass for a rate.
-    let unsaid = report.tally.slots_skipped == 0 && report.tally.sent >= 100;
-    match report.achieved_pps {
-        Some(achieved) if achieved < asked * 0.99 && unsaid => fact(
-            out,
-            "Rate",
-            &format!(
-                "{} packets/s of {} asked",
-                units::rate(achieved),
-                units::rate(asked)
-            ),
-        ),
-        _ => Ok(()),
-    }
 }
 
 /// What the two ends added themselves.
@@ -404,7 +325,7 @@ fn path(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     if !both.is_empty() {
         fact(out, "TTL on arrival", &both.join(", "))?;
     }
-    list(
+    counts::list(
         out,
         "ECN of replies",
         [(figures.congestion_backward, "met congestion")],
@@ -419,25 +340,10 @@ fn path(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
         let from = icmp
             .from
             .map_or_else(String::new, |from| format!(" from {from}"));
-        fact(out, "ICMP", &format!("{} {}{from}", icmp.count, icmp.what))?;
+        let errors = units::count(icmp.count, "error", "errors");
+        fact(out, "ICMP", &format!("{errors}{from}: {}", icmp.what))?;
     }
     Ok(())
-}
-
-fn list<'a>(
-    out: &mut impl Write,
-    name: &str,
-    counts: impl IntoIterator<Item = (u64, &'a str)>,
-) -> io::Result<()> {
-    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
-    let counts: Vec<String> = counts
-        .map(|(count, what)| format!("{count} {what}"))
-        .collect();
-    if counts.is_empty() {
-        Ok(())
-    } else {
-        fact(out, name, &counts.join(", "))
-    }
 }
 
 /// A named line.

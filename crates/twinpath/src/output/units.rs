@@ -72,7 +72,13 @@ pub(crate) fn took(time: Duration) -> String {
     }
 }
 
-/// `part` of `whole` in percent. Never 0% unless there is none, never 100% unless it is all.
+/// `1 packet`, `2 packets`.
+pub(crate) fn count(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// `part` of `whole` in percent: 0% is none, 100% is all, between them two decimals, or as many as
+/// two digits that count want.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "-".to_owned();
@@ -83,7 +89,6 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
     if part >= whole {
         return "100%".to_owned();
     }
-    // Hundredths of a percent at least, and two digits that count.
     let (part, whole) = (u128::from(part), u128::from(whole));
     for decimals in 2..20 {
         let scale = 10_u128.pow(decimals);
@@ -92,7 +97,7 @@ pub(crate) fn percent(part: u64, whole: u64) -> String {
         if steps >= 10 && steps < all {
             let decimals = decimals as usize;
             let digits = format!("{}.{:0decimals$}", steps / scale, steps % scale);
-            return format!("{}%", digits.trim_end_matches('0').trim_end_matches('.'));
+            return format!("{digits}%");
         }
     }
     format!("{part} of {whole}")
@@ -139,18 +144,28 @@ mod tests {
         for (part, whole, text) in [
             (0, 0, "-"),
             (0, 100, "0%"),
-            (1, 100, "1%"),
+            (1, 100, "1.00%"),
             (1, 3, "33.33%"),
             (2, 3, "66.67%"),
             (100, 100, "100%"),
             (999_999, 1_000_000, "99.9999%"),
-            (1, 1_000_000, "0.0001%"),
-            (1, 10_000_000_000, "0.00000001%"),
+            (1, 200, "0.50%"),
+            (1, 1_000_000, "0.00010%"),
+            (1, 10_000_000_000, "0.000000010%"),
             (12_345, 100_000_000, "0.012%"),
             (999_999_999, 1_000_000_000, "99.9999999%"),
         ] {
             assert_eq!(percent(part, whole), text, "{part}/{whole}");
         }
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let packets = |number| count(number, "packet", "packets");
+        assert_eq!(
+            [0, 1, 2].map(packets),
+            ["0 packets", "1 packet", "2 packets"]
+        );
     }
 
     #[test]

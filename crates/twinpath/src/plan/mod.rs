@@ -13,7 +13,7 @@ use crate::args::Rungs;
 
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
-pub(crate) use sender::{check_in_flight, sender};
+pub(crate) use sender::{sender, sizes};
 
 /// A seed that differs from run to run, from the system's own source.
 pub(crate) fn seed() -> u64 {

@@ -128,6 +128,28 @@ fn named(name: &str, port: u16, lookup: Lookup<'_>) -> Result<Vec<SocketAddr>, F
     }
 }
 
+/// A link-local address needs an interface: its own zone, or `interface`, which `--interface` names.
+pub(super) fn in_zone(
+    address: SocketAddr,
+    interface: Option<&str>,
+    lookup: Lookup<'_>,
+) -> Result<SocketAddr, Failure> {
+    match (address, interface) {
+        (SocketAddr::V6(v6), interface)
+            if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 =>
+        {
+            let ip = *v6.ip();
+            match interface {
+                Some(interface) => zoned(ip, interface, v6.port(), lookup),
+                None => Err(Failure::usage(format!(
+                    "{ip} is link-local: write the interface too, such as {ip}%eth0"
+                ))),
+            }
+        }
+        _ => Ok(address),
+    }
+}
+
 /// A zone is an interface's number, or a name that the resolver turns into one.
 pub(super) fn zoned(
     address: Ipv6Addr,

@@ -9,7 +9,7 @@ use twinpath_wire::LIGHT_PORT;
 use crate::args::{Answers, ResponderArgs};
 use crate::failure::Failure;
 
-use super::resolve::{Family, Lookup, resolve};
+use super::resolve::{Family, Lookup, in_zone, resolve};
 
 /// What the arguments mean.
 ///
@@ -37,7 +37,14 @@ pub(crate) fn responder(
         .unwrap_or(LIGHT_PORT);
     let host = args.near.as_ref().and_then(|near| near.host.as_ref());
     let near = match host {
-        Some(host) => resolve(host, port, family, lookup)?,
+        Some(host) => {
+            let interface = args.ip.interface.as_deref();
+            let found = resolve(host, port, family, lookup)?;
+            let found = found.into_iter();
+            found
+                .map(|near| in_zone(near, interface, lookup))
+                .collect::<Result<_, _>>()?
+        }
         None => everywhere(port)
             .into_iter()
             .filter(|near| family.admits(near.ip()))
@@ -90,6 +97,9 @@ mod tests {
 
     #[expect(clippy::unnecessary_wraps, reason = "the resolver's own signature")]
     fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if name == "fe80::1%eth0" {
+            return Ok(vec!["[fe80::1%7]:20001".parse().unwrap()]);
+        }
         assert_eq!(name, "both");
         Ok(["192.0.2.1", "2001:db8::1"]
             .map(|ip| SocketAddr::new(ip.parse().unwrap(), port))
@@ -118,6 +128,9 @@ mod tests {
             (":0 -6", "[::]:0", false),
             ("192.0.2.1", "192.0.2.1:20001", false),
             ("[::]:862", "[::]:862", false),
+            ("0.0.0.0:862", "0.0.0.0:862", false),
+            ("fe80::1%eth0", "[fe80::1%7]:20001", false),
+            ("fe80::1 --interface eth0", "[fe80::1%7]:20001", false),
             ("both:5", "192.0.2.1:5 [2001:db8::1]:5", false),
             ("both -6", "[2001:db8::1]:20001", false),
         ] {
@@ -180,6 +193,7 @@ mod tests {
         for (line, part) in [
             ("--allow-larger-replies", "--padding too"),
             ("--timer 0", "--stateless instead"),
+            ("fe80::1", "write the interface too, such as fe80::1%eth0"),
         ] {
             let failure = plan(line).unwrap_err().to_string();
             assert!(failure.contains(part), "{line}: {failure}");

@@ -1,6 +1,6 @@
 //! `twinpath sender`: from arguments to a plan.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
@@ -13,8 +13,9 @@ use crate::args::{
     Filling, Label, NearEnd, Output, PacketOptions, PaddingSize, ScheduleOptions, SenderArgs,
 };
 use crate::failure::Failure;
+use crate::output::packets;
 
-use super::resolve::{Family, Lookup, resolve, zoned};
+use super::resolve::{Family, Lookup, in_zone, resolve};
 
 /// The source port that users of TWAMP Light know.
 const NEAR_PORT: u16 = 20_000;
@@ -30,6 +31,7 @@ const AROUND_V6: usize = 14 + 40 + 8;
 /// Arguments that exclude each other, names without an address, sizes that do not fit.
 pub(crate) fn sender(args: &SenderArgs, lookup: Lookup<'_>) -> Result<SenderPlan, Failure> {
     unique(&args.labels)?;
+    columns(args)?;
     let protocol = protocol(&args.packet)?;
     let (far, near) = ends(args, protocol, lookup)?;
     let tos = match (args.marking.tos, args.marking.dscp) {
@@ -81,6 +83,20 @@ fn unique(labels: &[Label]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// CSV has a column for each label beside its own.
+fn columns(args: &SenderArgs) -> Result<(), Failure> {
+    let taken = args
+        .labels
+        .iter()
+        .find(|label| args.output == Output::Csv && packets::COLUMNS.contains(&label.key.as_str()));
+    taken.map_or(Ok(()), |label| {
+        Err(Failure::usage(format!(
+            "--label {}: csv has a column of that name already: write another key",
+            label.key
+        )))
+    })
+}
+
 fn protocol(packet: &PacketOptions) -> Result<Protocol, Failure> {
     match (packet.stamp, packet.ssid) {
         (true, ssid) => Ok(Protocol::Stamp {
@@ -124,6 +140,12 @@ fn ends(
             far.ip()
         )));
     }
+    if far.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        return Err(Failure::usage(format!(
+            "{} is every host: write one host",
+            far.ip()
+        )));
+    }
     if far.ip().is_multicast() {
         return Err(Failure::usage(format!(
             "{} is a group: write one host",
@@ -163,26 +185,15 @@ fn with_zone(
     args: &SenderArgs,
     lookup: Lookup<'_>,
 ) -> Result<SocketAddr, Failure> {
-    let SocketAddr::V6(v6) = far else {
-        return Ok(far);
-    };
-    if !v6.ip().is_unicast_link_local() || v6.scope_id() != 0 {
-        return Ok(far);
-    }
-    if let Some(SocketAddr::V6(near)) = near
+    if let (SocketAddr::V6(mut far), Some(SocketAddr::V6(near))) = (far, near)
+        && far.ip().is_unicast_link_local()
+        && far.scope_id() == 0
         && near.scope_id() != 0
     {
-        let mut v6 = v6;
-        v6.set_scope_id(near.scope_id());
-        return Ok(v6.into());
+        far.set_scope_id(near.scope_id());
+        return Ok(far.into());
     }
-    match &args.ip.interface {
-        Some(interface) => zoned(*v6.ip(), interface, v6.port(), lookup),
-        None => Err(Failure::usage(format!(
-            "{ip} is link-local: write the interface too, such as {ip}%eth0",
-            ip = v6.ip()
-        ))),
-    }
+    in_zone(far, args.ip.interface.as_deref(), lookup)
 }
 
 fn port(args: &SenderArgs) -> Result<PortChoice, Failure> {
@@ -222,14 +233,7 @@ fn timeout(schedule: &ScheduleOptions) -> Result<Duration, Failure> {
 }
 
 /// Whether what is under way at once fits a memory.
-///
-/// # Errors
-/// It does not.
-pub(crate) fn check_in_flight(
-    timeout: Duration,
-    interval: Duration,
-    packets: u128,
-) -> Result<(), Failure> {
+fn check_in_flight(timeout: Duration, interval: Duration, packets: u128) -> Result<(), Failure> {
     let under_way = packets.min(timeout.as_nanos() / interval.as_nanos().max(1));
     if under_way > MOST_IN_FLIGHT {
         return Err(Failure::usage(format!(
@@ -240,29 +244,35 @@ pub(crate) fn check_in_flight(
     Ok(())
 }
 
-/// UDP payload sizes: header and padding, within what UDP carries.
+/// UDP payload sizes within what UDP carries.
 fn payload(padding: PaddingSize, protocol: Protocol, far: IpAddr) -> Result<PayloadSize, Failure> {
-    let (around, most) = match far {
-        IpAddr::V4(_) => (AROUND_V4, MAX_PAYLOAD_V4),
-        IpAddr::V6(_) => (AROUND_V6, MAX_PAYLOAD_V6),
+    let most = match far {
+        IpAddr::V4(_) => MAX_PAYLOAD_V4,
+        IpAddr::V6(_) => MAX_PAYLOAD_V6,
+    } - SenderOpen::OCTETS;
+    match padding {
+        PaddingSize::Octets(octets) if usize::from(octets) > most => Err(Failure::usage(format!(
+            "--padding {octets} does not fit UDP over {}: write {most} at most",
+            Family::of(far)
+        ))),
+        PaddingSize::Octets(_) | PaddingSize::Imix => Ok(sizes(padding, protocol, far)),
+    }
+}
+
+/// Octets of UDP payload that packets to `far` really have: header and padding.
+pub(crate) fn sizes(padding: PaddingSize, protocol: Protocol, far: IpAddr) -> PayloadSize {
+    let around = match far {
+        IpAddr::V4(_) => AROUND_V4,
+        IpAddr::V6(_) => AROUND_V6,
     };
     match padding {
         // The smallest frame holds less than a header over IPv6, and for STAMP: then the header.
-        PaddingSize::Imix => {
-            Ok(PayloadSize::Imix([64, 590, 1514].map(|frame: usize| {
-                protocol.payload_octets(frame - around)
-            })))
-        }
+        PaddingSize::Imix => PayloadSize::Imix(
+            [64, 590, 1514].map(|frame: usize| protocol.payload_octets(frame - around)),
+        ),
         PaddingSize::Octets(octets) => {
-            let payload = usize::from(octets) + SenderOpen::OCTETS;
-            if payload > most {
-                return Err(Failure::usage(format!(
-                    "--padding {octets} does not fit UDP over {}: write {} at most",
-                    Family::of(far),
-                    most - SenderOpen::OCTETS
-                )));
-            }
-            Ok(PayloadSize::Fixed(protocol.payload_octets(payload)))
+            let asked = usize::from(octets) + SenderOpen::OCTETS;
+            PayloadSize::Fixed(protocol.payload_octets(asked))
         }
     }
 }

@@ -22,9 +22,17 @@ fn two_hosts_measure_each_other_over_ipv4_and_ipv6() {
             assert_eq!(session["round_trip"]["count"], 20);
         }
     }
+    // In JSON, in text and in words the zone has its interface's name.
+    let done = hosts.run(&format!("sender {link_local} -c 1 --json"));
+    assert_eq!(done.session()["reflector"], link_local.as_str());
+    let sender = done.session()["sender"].as_str().unwrap().to_owned();
+    assert!(sender.contains("%v0]:"), "{sender}");
+    let done = hosts.run(&format!("sender {link_local} -c 1"));
+    let heading = done.stdout.lines().next().unwrap();
+    assert!(heading.ends_with(&format!(" to {link_local}")), "{heading}");
     let did = responder.stop("TERM");
     assert_eq!(did.status, 0);
-    assert!(did.stdout.contains("120"), "{}", did.stdout);
+    assert!(did.stdout.contains("122"), "{}", did.stdout);
 }
 
 #[test]

@@ -58,10 +58,10 @@ fn marking_and_ttl_reach_the_far_end_and_come_back() {
     assert_eq!(session["ttl_forward"]["min"], 64);
     assert_eq!(session["ttl_backward"]["max"], 9);
     assert_eq!(session["dscp_backward"]["46"], 5, "{session}");
-    let line = format!("sender {} -c 5 -i 2 --tos 0x20 --json", responder.at);
-    assert_eq!(run(&line).status, 2);
-    let line = format!("sender {} -c 5 -i 2 --tos 32 --json", responder.at);
-    assert_eq!(run(&line).session()["dscp_backward"]["8"], 5);
+    for tos in ["0x20", "32"] {
+        let line = format!("sender {} -c 5 -i 2 --tos {tos} --json", responder.at);
+        assert_eq!(run(&line).session()["dscp_backward"]["8"], 5, "{tos}");
+    }
 }
 
 #[test]
@@ -82,6 +82,18 @@ fn stamp_packets_carry_their_session_identifier() {
     );
     assert_eq!(session["packets"]["received"], 5);
     assert_eq!(session["odd_replies"], serde_json::json!({}));
+    assert_eq!(session["payload_octets"], 44);
+}
+
+#[test]
+fn an_address_that_ends_like_a_port_gets_a_remark() {
+    let taken = |line: &str| run(line).stderr;
+    let remark = "note: ::1:862 is taken as an address without a port: did you mean [::1]:862?\n";
+    let line = "responder ::1:862";
+    assert!(taken(line).starts_with(remark), "{}", taken(line));
+    let line = "sender ::1:862 127.0.0.1";
+    assert!(!taken(line).contains("note:"), "{}", taken(line));
+    assert!(!taken("responder ::1:862 -q").contains("note:"));
 }
 
 #[test]

@@ -143,6 +143,42 @@ fn a_log_file_takes_the_log_and_stderr_stays_empty() {
 }
 
 #[test]
+fn a_log_file_takes_the_last_error_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("log");
+    let line = format!("sender 192.0.2.1 192.0.2.77 -c 1 -l {}", file.display());
+    let done = run(&line);
+    assert_eq!((done.status, done.stderr.lines().count()), (1, 1));
+    let said = done.stderr.trim_end().strip_prefix("twinpath: ").unwrap();
+    let log = std::fs::read_to_string(&file).unwrap();
+    assert!(log.trim_end().ends_with(&format!("ERROR {said}")), "{log}");
+    let line = "sender 192.0.2.1 192.0.2.77 -c 1";
+    assert_eq!(
+        run(line).stderr,
+        done.stderr,
+        "without a file it is said once"
+    );
+}
+
+#[test]
+fn labels_are_carried_into_every_output() {
+    let responder = Responder::on_loopback();
+    let line = format!("sender {} -c 2 -i 1 --label site=lab", responder.at);
+    assert!(run(&line).stdout.contains("\nsite=lab\n"));
+    let csv = run(&format!("{line} --output csv")).stdout;
+    let rows: Vec<&str> = csv.lines().collect();
+    assert!(rows[0].ends_with(",fate,site"), "{csv}");
+    assert!(
+        rows[1..].iter().all(|row| row.ends_with(",received,lab")),
+        "{csv}"
+    );
+    for line in run(&format!("{line} --output jsonl")).stdout.lines() {
+        let record: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(record["labels"]["site"], "lab", "{line}");
+    }
+}
+
+#[test]
 fn the_dscp_table_has_octets_as_they_are_on_the_wire() {
     let done = run("dscptable");
     assert_eq!(done.status, 0);

@@ -160,6 +160,50 @@ fn every_address_is_listened_on_by_default() {
 }
 
 #[test]
+fn an_unspecified_address_is_of_its_own_family() {
+    for (near, other) in [("0.0.0.0:0", "[::1]"), ("[::]:0", "127.0.0.1")] {
+        if !has_ipv6() {
+            return;
+        }
+        let responder = Responder::start(near);
+        let line = format!("sender {other}:{} -c 1 --timeout 0.2", responder.at.port());
+        assert_eq!(run(&line).status, 3, "{near}");
+        let own = if near.starts_with('[') {
+            "[::1]"
+        } else {
+            "127.0.0.1"
+        };
+        let line = format!("sender {own}:{} -c 1 --timeout 2", responder.at.port());
+        assert_eq!(run(&line).status, 0, "{near}");
+        assert_eq!(
+            responder.stop("INT").stderr,
+            "",
+            "it listened on one address"
+        );
+    }
+}
+
+#[test]
+fn bounds_are_said_at_the_start_and_listening_once() {
+    let responder = Responder::start(
+        "127.0.0.1:0 -v --allow 127.0.0.1 --allow 192.0.2.0/24 --max-rate 9 --padding 100",
+    );
+    let stderr = responder.stop("INT").stderr;
+    assert!(
+        stderr.starts_with(
+            "note: answers 127.0.0.1/32, 192.0.2.0/24 only; at most 9 packets/s for each client; \
+             replies as to a request with padding 100, never longer than the request \
+             (--allow-larger-replies)\n"
+        ),
+        "{stderr}"
+    );
+    assert!(
+        !stderr.contains("listening"),
+        "the first line said it: {stderr}"
+    );
+}
+
+#[test]
 fn raw_t3_is_sent_as_it_was_read() {
     let responder = Responder::start("127.0.0.1:0 --raw-t3 --json");
     assert_eq!(

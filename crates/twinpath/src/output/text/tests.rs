@@ -21,6 +21,33 @@ fn a_page_says_the_figures_and_how_far_to_trust_them() {
 }
 
 #[test]
+fn what_is_on_the_wire_stands_in_the_heading() {
+    let mut report = fixtures::quiet_path();
+    report.protocol = Protocol::Stamp { ssid: 0 };
+    report.tos = twinpath_wire::Tos(186);
+    let stamp = page(&report);
+    let line = "every 100 ms, padding 27 (44-octet packets), DSCP ef, ECN ECT(0), TTL 255";
+    assert_eq!(stamp.lines().nth(1), Some(line));
+    report.padding = -1;
+    let imix = page(&report);
+    assert!(
+        imix.contains(" IMIX (44, 548 and 1472-octet packets), "),
+        "{imix}"
+    );
+}
+
+#[test]
+fn a_single_icmp_error_is_one() {
+    let mut report = fixtures::nothing_came_back();
+    report.icmp[0].count = 1;
+    let page = page(&report);
+    assert!(
+        page.contains("1 error from 192.0.2.2: port unreachable"),
+        "{page}"
+    );
+}
+
+#[test]
 fn a_percentile_of_too_few_packets_is_a_dash() {
     let mut report = fixtures::quiet_path();
     let set = |figures: &mut Option<DelayFigures>, count| {

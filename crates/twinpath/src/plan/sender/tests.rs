@@ -172,6 +172,24 @@ fn imix_frames_have_their_sizes_in_either_family_and_never_less_than_a_header() 
 }
 
 #[test]
+fn stamp_packets_have_a_whole_header_and_a_whole_tlv_or_none() {
+    for (padding, octets) in [
+        (0, 44),
+        (27, 44),
+        (30, 44),
+        (31, 48),
+        (33, 48),
+        (34, 48),
+        (35, 49),
+    ] {
+        let plan = plan(&format!("::1 --stamp --padding {padding}")).unwrap();
+        assert_eq!(plan.payload, PayloadSize::Fixed(octets), "{padding}");
+    }
+    let plan = plan("::1 --stamp --padding -1").unwrap();
+    assert_eq!(plan.payload, PayloadSize::Imix([44, 528, 1452]));
+}
+
+#[test]
 fn records_are_made_for_those_who_read_them() {
     for (line, records) in [
         ("::1", false),
@@ -196,6 +214,8 @@ fn what_cannot_be_meant_is_answered_in_one_line() {
         "fe80::1%eth9",
         "0.0.0.0",
         "ff02::1%3",
+        "255.255.255.255",
+        "::1 --output csv --label seq=1",
         "::1 --ssid 5",
         "::1 :5 --ports 5-9",
         "::1 --duration 0",

@@ -1,0 +1,226 @@
+//! What was sent, what came back and what did not: the lines of counts under the table, and its
+//! column of losses.
+
+use std::io::{self, Write};
+
+use twinpath_runtime::SessionReport;
+
+use super::text::fact;
+use super::units;
+
+/// The loss of one direction, of the `whole` that went that way: `-` where it is not known, `>=`
+/// where more losses may be of this direction, `~` where the split is uncertain.
+pub(super) fn loss(report: &SessionReport, lost: Option<u64>, whole: u64) -> Option<String> {
+    let lost = lost?;
+    let open = report.figures.lost_unattributed.unwrap_or(0) > 0;
+    let uncertain = report.figures.direction_uncertain && report.tally.lost > 0;
+    let share = units::percent(lost, whole);
+    match (lost, uncertain, open) {
+        (_, false, false) => Some(share),
+        (0, _, _) => None,
+        (_, true, _) => Some(format!("~{share}")),
+        (_, false, true) => Some(format!(">={share}")),
+    }
+}
+
+/// Counts of packets, in words.
+///
+/// # Errors
+/// Those of `out`.
+pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let (tally, figures) = (&report.tally, &report.figures);
+    let asked = match tally.asked {
+        Some(asked) if asked != tally.sent => format!("{asked} asked, "),
+        _ => String::new(),
+    };
+    let under_way = match tally.in_flight {
+        0 => String::new(),
+        count => format!(", and {count} more still under way when it ended"),
+    };
+    let took = units::took(report.duration);
+    fact(
+        out,
+        "Packets",
+        &format!(
+            "{asked}{} sent, {} received, {} lost{under_way}, in {took}",
+            tally.sent, tally.received, tally.lost
+        ),
+    )?;
+    if tally.lost > 0 && tally.received > 0 {
+        fact(out, "Lost", &losses(report))?;
+    }
+    let duplicates = units::count(tally.duplicates, "duplicate", "duplicates");
+    let order = format!("{} reordered, {duplicates}", figures.reordered);
+    fact(out, "Order", &order)?;
+    let missed = match tally.slots_skipped {
+        1 => "departure missed and not caught up",
+        _ => "departures missed and not caught up",
+    };
+    let unsent = [
+        (tally.send_errors, "refused by this host's network"),
+        (tally.slots_skipped, missed),
+    ];
+    list(out, "Not counted", unsent)?;
+    list(
+        out,
+        "Not in delays",
+        [
+            (
+                figures.excluded_clock_step,
+                "touched by a step of the local clock",
+            ),
+            (
+                figures.excluded_implausible,
+                "with impossible times of the reflector",
+            ),
+        ],
+    )?;
+    rate(report, out)?;
+    list(
+        out,
+        "Odd replies",
+        tally.odd.kinds().map(|(kind, count)| (count, kind)),
+    )
+}
+
+/// Late packets reached the far end and came back: of the rest, some may have no direction.
+fn losses(report: &SessionReport) -> String {
+    let figures = &report.figures;
+    let late = match figures.late {
+        0 => String::new(),
+        count => format!(", {count} late"),
+    };
+    match (figures.lost_forward, figures.lost_backward) {
+        (Some(forward), Some(backward)) => {
+            let rest = figures.lost_unattributed.unwrap_or(0);
+            let rest = match rest.saturating_sub(figures.late) {
+                0 => String::new(),
+                count => format!(", {count} on an unknown way"),
+            };
+            let doubt = if figures.direction_uncertain {
+                " (uncertain)"
+            } else {
+                ""
+            };
+            format!("{forward} outbound, {backward} inbound{late}{rest}{doubt}")
+        }
+        _ => format!("direction unknown{late}"),
+    }
+}
+
+/// Said only where it is not what was asked and no note says so.
+fn rate(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let asked = 1.0 / report.interval.as_secs_f64();
+    // Of a handful of packets, the lateness of the last one would pass for a rate.
+    let unsaid = report.tally.slots_skipped == 0 && report.tally.sent >= 100;
+    match report.achieved_pps {
+        Some(achieved) if achieved < asked * 0.99 && unsaid => fact(
+            out,
+            "Rate",
+            &format!(
+                "{} packets/s of {} asked",
+                units::rate(achieved),
+                units::rate(asked)
+            ),
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// A line of counts, those that are not 0; none if all are.
+///
+/// # Errors
+/// Those of `out`.
+pub(super) fn list<'a>(
+    out: &mut impl Write,
+    name: &str,
+    counts: impl IntoIterator<Item = (u64, &'a str)>,
+) -> io::Result<()> {
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    if counts.is_empty() {
+        Ok(())
+    } else {
+        fact(out, name, &counts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::fixtures;
+
+    fn page(report: &SessionReport) -> String {
+        let mut out = Vec::new();
+        write(report, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn no_direction_claims_to_be_without_loss_where_a_loss_has_none() {
+        let mut report = fixtures::quiet_path();
+        let cell = |report: &SessionReport, lost| loss(report, lost, 100);
+        assert_eq!(cell(&report, Some(0)).as_deref(), Some("0%"));
+        report.tally.lost = 3;
+        assert_eq!(cell(&report, None), None);
+        assert_eq!(cell(&report, Some(0)).as_deref(), Some("0%"));
+        assert_eq!(cell(&report, Some(3)).as_deref(), Some("3.00%"));
+        report.figures.lost_unattributed = Some(1);
+        assert_eq!(cell(&report, Some(0)), None);
+        assert_eq!(cell(&report, Some(2)).as_deref(), Some(">=2.00%"));
+        report.figures.direction_uncertain = true;
+        assert_eq!(cell(&report, Some(0)), None);
+        assert_eq!(cell(&report, Some(2)).as_deref(), Some("~2.00%"));
+    }
+
+    #[test]
+    fn late_packets_are_no_riddle() {
+        let mut report = fixtures::quiet_path();
+        (report.tally.lost, report.tally.received) = (3, 97);
+        (report.figures.late, report.figures.lost_unattributed) = (3, Some(3));
+        let late = page(&report);
+        assert!(
+            late.contains("\nLost             0 outbound, 0 inbound, 3 late\n"),
+            "{late}"
+        );
+        report.figures.lost_unattributed = Some(4);
+        let both = page(&report);
+        assert!(
+            both.contains(" inbound, 3 late, 1 on an unknown way\n"),
+            "{both}"
+        );
+        report.figures.lost_forward = None;
+        let unknown = page(&report);
+        assert!(
+            unknown.contains("\nLost             direction unknown, 3 late\n"),
+            "{unknown}"
+        );
+    }
+
+    #[test]
+    fn packets_still_under_way_are_said_beside_those_that_count() {
+        let mut report = fixtures::nothing_came_back();
+        let tally = &mut report.tally;
+        (tally.sent, tally.lost, tally.in_flight) = (280, 280, 20);
+        tally.asked = None;
+        let page = page(&report);
+        assert!(
+            page.starts_with(
+                "Packets          280 sent, 0 received, 280 lost, and 20 more still under way when \
+                 it ended, in 9.9 s\n"
+            ),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let mut report = fixtures::quiet_path();
+        (report.tally.duplicates, report.tally.slots_skipped) = (1, 1);
+        let page = page(&report);
+        assert!(page.contains("0 reordered, 1 duplicate\n"), "{page}");
+        assert!(page.contains("1 departure missed"), "{page}");
+    }
+}

@@ -1,0 +1,95 @@
+//! Addresses and ports as they are shown: a zone by its interface's name, where the system tells.
+
+use std::fs;
+use std::net::SocketAddr;
+
+use twinpath_runtime::SessionReport;
+
+/// `192.0.2.1:862`, `[2001:db8::1]:862`, `[fe80::1%eth0]:862`.
+pub(crate) fn named(address: SocketAddr) -> String {
+    with_zone(address, interface)
+}
+
+/// A run's own end. Its zone is that of the far end, where it does not say.
+pub(super) fn sender(report: &SessionReport) -> String {
+    let mut sender = report.sender;
+    if let (SocketAddr::V6(near), SocketAddr::V6(far)) = (&mut sender, report.reflector)
+        && near.ip().is_unicast_link_local()
+        && near.scope_id() == 0
+    {
+        near.set_scope_id(far.scope_id());
+    }
+    named(sender)
+}
+
+/// Writes the far end in the report's notes as everywhere else.
+pub(crate) fn named_in_notes(mut report: SessionReport) -> SessionReport {
+    let (plain, named) = (report.reflector.to_string(), named(report.reflector));
+    for note in &mut report.notes {
+        note.line = note.line.replace(&plain, &named);
+    }
+    report
+}
+
+fn with_zone(address: SocketAddr, name: impl Fn(u32) -> Option<String>) -> String {
+    match address {
+        SocketAddr::V6(v6) if v6.scope_id() != 0 => match name(v6.scope_id()) {
+            Some(zone) => format!("[{}%{zone}]:{}", v6.ip(), v6.port()),
+            None => address.to_string(),
+        },
+        SocketAddr::V4(_) | SocketAddr::V6(_) => address.to_string(),
+    }
+}
+
+/// The name of the interface with this number, as Linux lists them.
+fn interface(index: u32) -> Option<String> {
+    let list = fs::read_dir("/sys/class/net").ok()?;
+    list.flatten().find_map(|entry| {
+        let number = fs::read_to_string(entry.path().join("ifindex")).ok()?;
+        let found = number.trim().parse() == Ok(index);
+        found.then(|| entry.file_name().to_string_lossy().into_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::fixtures;
+
+    #[test]
+    fn a_zone_is_shown_by_name_where_the_system_tells() {
+        let name = |index| (index == 7).then(|| "eth0".to_owned());
+        for (address, shown) in [
+            ("[fe80::1%7]:862", "[fe80::1%eth0]:862"),
+            ("[fe80::1%8]:862", "[fe80::1%8]:862"),
+            ("[2001:db8::1]:862", "[2001:db8::1]:862"),
+            ("192.0.2.1:862", "192.0.2.1:862"),
+        ] {
+            assert_eq!(with_zone(address.parse().unwrap(), name), shown);
+        }
+        let Some(lo) = interface(1) else {
+            println!("skipped: this system does not tell the names of interfaces");
+            return;
+        };
+        assert_eq!(
+            named("[fe80::1%1]:862".parse().unwrap()),
+            format!("[fe80::1%{lo}]:862")
+        );
+    }
+
+    #[test]
+    fn a_sender_and_the_notes_have_the_far_end_s_zone() {
+        let mut report = fixtures::quiet_path();
+        report.sender = "[fe80::2]:20000".parse().unwrap();
+        report.reflector = "[fe80::1%1]:862".parse().unwrap();
+        let zone = interface(1).unwrap_or_else(|| "1".to_owned());
+        assert_eq!(sender(&report), format!("[fe80::2%{zone}]:20000"));
+        report.notes = fixtures::nothing_came_back().notes;
+        report.notes[0].line = "no reply from [fe80::1%1]:862".into();
+        let report = named_in_notes(report);
+        assert_eq!(
+            report.notes[0].line,
+            format!("no reply from [fe80::1%{zone}]:862")
+        );
+    }
+}
