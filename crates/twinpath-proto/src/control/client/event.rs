@@ -7,7 +7,6 @@ use super::{ClientError, Refusal, Said};
 
 /// What happened. `index` is a session's place among the requests, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum ClientEvent {
     /// A message was sent or came: for the narration.
     Said(Said),

@@ -202,11 +202,18 @@ impl Server {
     }
 
     /// A session that [`ServerEvent::Start`] named cannot be started: to be said before output is
-    /// polled. Without Individual Session Control none of the round's sessions starts then, and all
-    /// are removed.
+    /// polled. Without Individual Session Control none of the round's sessions starts then:
+    /// [`ServerEvent::Remove`] comes for each.
     pub fn refuse_start(&mut self, sid: Sid, accept: Accept) {
         match &mut self.ack {
-            Some(Ack::All(answer)) if *answer == Accept::Ok => *answer = accept,
+            Some(Ack::All(answer)) if *answer == Accept::Ok && accept != Accept::Ok => {
+                *answer = accept;
+                self.active = false;
+                for started in self.sessions.all_in(State::Running) {
+                    self.sessions.set(started, State::Ended);
+                    self.events.push_back(ServerEvent::Remove(started));
+                }
+            }
             Some(Ack::Many(Command::StartMany, answers)) => {
                 let answer = answers
                     .iter_mut()
@@ -244,15 +251,11 @@ impl Server {
     /// What is next to be written, with one call: a message, or the rest of one. Nothing while
     /// events wait: what they ask comes first (row TC-53).
     pub fn poll_output(&mut self) -> Option<&[u8]> {
-        if self.events.is_empty() {
-            self.settle();
+        if !self.events.is_empty() {
+            return None;
         }
-        // Settling may have brought events.
-        if self.events.is_empty() {
-            self.outbox.front()
-        } else {
-            None
-        }
+        self.settle();
+        self.outbox.front()
     }
 
     /// So many octets of [`Self::poll_output`] were written.
@@ -338,16 +341,7 @@ impl Server {
     fn settle(&mut self) {
         match self.ack.take() {
             None => {}
-            Some(Ack::All(accept)) => {
-                if accept != Accept::Ok {
-                    self.active = false;
-                    for sid in self.sessions.all_in(State::Running) {
-                        self.sessions.set(sid, State::Ended);
-                        self.events.push_back(ServerEvent::Remove(sid));
-                    }
-                }
-                self.send(answers::start_ack(accept));
-            }
+            Some(Ack::All(accept)) => self.send(answers::start_ack(accept)),
             Some(Ack::Many(command, answers)) => {
                 let ack = if command == Command::StartMany {
                     Command::StartManyAck

@@ -6,7 +6,6 @@ use super::SessionRequest;
 
 /// What happened, and what the driver is to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum ServerEvent {
     /// The client is set up in these modes.
     Ready {

@@ -1,0 +1,143 @@
+//! What deployed peers get wrong (section 14 of the conformance table): harmless things are put up
+//! with and told once, others refused.
+
+use twinpath_proto::control::{CloseReason, PeerSlip, ServerConfig, ServerEvent};
+use twinpath_wire::control::Accept;
+
+use super::messages::{many, request, set_up, sid, start_ack, start_sessions, stop_sessions};
+use super::rig::ServerRig;
+
+const NOTE: fn(PeerSlip) -> ServerEvent = ServerEvent::Note;
+
+#[test]
+fn bits_beyond_the_known_are_ignored() {
+    // Row TC-7.
+    let mut rig = ServerRig::new(ServerConfig::default());
+    let (events, sent) = rig.exchange(&set_up(1 | 1024 | 0x8000_0000));
+    assert_eq!(events[0], NOTE(PeerSlip::UnknownModeBits(0x8000_0400)));
+    assert!(matches!(events[1], ServerEvent::Ready { modes } if modes.bits() == 1));
+    assert_eq!(sent[0][15], 0);
+}
+
+#[test]
+fn a_wrong_count_stops_all_sessions_and_the_connection_stays() {
+    // Rows TC-56, TC-57.
+    let mut rig = ServerRig::set_up(ServerConfig::default(), 1);
+    for (round, said) in [0, 7, u32::MAX].into_iter().enumerate() {
+        let round = u8::try_from(round).unwrap();
+        rig.feed(&[request(), request(), start_sessions()].concat());
+        let (events, sent) = rig.exchange(&stop_sessions(0, said));
+        let stops = [sid(2 * round), sid(2 * round + 1)].map(ServerEvent::Stop);
+        if round == 0 {
+            assert_eq!(events[0], NOTE(PeerSlip::StopCount { said, running: 2 }));
+            assert_eq!(events[1..], stops);
+        } else {
+            assert_eq!(events, stops, "told once");
+        }
+        assert!(sent.is_empty(), "row TC-55: no answer");
+    }
+}
+
+#[test]
+fn a_strict_server_closes_at_a_wrong_count() {
+    // Row TC-57.
+    let config = ServerConfig {
+        strict: true,
+        ..ServerConfig::default()
+    };
+    let mut rig = ServerRig::set_up(config, 1);
+    rig.feed(&[request(), start_sessions()].concat());
+    let (events, _) = rig.exchange(&stop_sessions(0, 0));
+    let (said, running) = (0, 1);
+    let expected = [
+        NOTE(PeerSlip::StopCount { said, running }),
+        ServerEvent::Stop(sid(0)),
+        ServerEvent::Closed(CloseReason::StopCount { said, running }),
+    ];
+    assert_eq!(events, expected);
+}
+
+#[test]
+fn a_client_that_says_it_failed_is_noted() {
+    // Row TC-58.
+    let mut rig = ServerRig::set_up(ServerConfig::default(), 1);
+    rig.feed(&[request(), start_sessions()].concat());
+    let (events, _) = rig.exchange(&stop_sessions(1, 1));
+    let expected = [
+        NOTE(PeerSlip::StopFailure(Accept::Failure)),
+        ServerEvent::Stop(sid(0)),
+    ];
+    assert_eq!(events, expected);
+}
+
+#[test]
+fn no_records_follow_stop_sessions_whatever_its_number() {
+    // Row TC-55: the next 112 octets are the next request.
+    let mut rig = ServerRig::set_up(ServerConfig::default(), 1);
+    rig.feed(&[request(), start_sessions()].concat());
+    let (events, sent) = rig.exchange(&[stop_sessions(0, 3), request()].concat());
+    assert!(matches!(events.last(), Some(ServerEvent::Open(_))));
+    assert_eq!(sent.len(), 1);
+}
+
+#[test]
+fn a_session_named_twice_counts_once() {
+    // Row TC-66.
+    let mut rig = ServerRig::set_up(ServerConfig::default(), 17);
+    rig.feed(&request());
+    let (events, sent) = rig.exchange(&many(7, 0, &[sid(0), sid(0)]));
+    let expected = [ServerEvent::Start(sid(0)), NOTE(PeerSlip::RepeatedSid)];
+    assert_eq!(events, expected);
+    assert_eq!(sent, [many(8, 0, &[sid(0)])]);
+}
+
+#[test]
+fn a_command_about_no_session_or_too_many_ends_the_connection_unanswered() {
+    // Row TC-67: a forged number makes this side hold nothing.
+    let config = ServerConfig {
+        max_sessions: 3,
+        ..ServerConfig::default()
+    };
+    for command in [7, 9] {
+        for sessions in [0, 4, u32::MAX] {
+            let mut rig = ServerRig::set_up(config.clone(), 17);
+            let mut message = many(command, 0, &[sid(0), sid(1), sid(2), sid(3)]);
+            message[12..16].copy_from_slice(&sessions.to_be_bytes());
+            let (events, sent) = rig.exchange(&message);
+            let closed = ServerEvent::Closed(CloseReason::SessionCount(sessions));
+            assert_eq!(events, [closed]);
+            assert!(sent.is_empty());
+        }
+        let mut rig = ServerRig::set_up(config.clone(), 17);
+        let (_, sent) = rig.exchange(&many(command, 0, &[sid(0), sid(1), sid(2)]));
+        assert_eq!(sent, [many(command + 1, 3, &[sid(0), sid(1), sid(2)])]);
+    }
+}
+
+#[test]
+fn a_thousand_sessions_are_acknowledged_in_parts() {
+    // Row TC-63.
+    let config = ServerConfig {
+        max_sessions: 3000,
+        ..ServerConfig::default()
+    };
+    let mut rig = ServerRig::set_up(config, 17);
+    let sids: Vec<_> = (0..3000_u128)
+        .map(|number| twinpath_wire::control::Sid(number.to_be_bytes()))
+        .collect();
+    let (_, sent) = rig.exchange(&many(9, 0, &sids));
+    let parts: Vec<_> = sids.chunks(1024).map(|part| many(10, 3, part)).collect();
+    assert_eq!(sent, parts);
+}
+
+#[test]
+fn start_again_while_running_changes_nothing() {
+    // Row TC-54.
+    let mut rig = ServerRig::set_up(ServerConfig::default(), 1);
+    rig.feed(&[request(), start_sessions()].concat());
+    let (events, sent) = rig.exchange(&start_sessions());
+    assert_eq!(events, [NOTE(PeerSlip::StartWhileRunning)]);
+    assert_eq!(sent, [start_ack(3)]);
+    let (events, _) = rig.exchange(&stop_sessions(0, 1));
+    assert_eq!(events, [ServerEvent::Stop(sid(0))]);
+}
