@@ -170,3 +170,41 @@ fn where_a_session_is_bound_no_other_can_be_opened_and_its_agreed_sender_is_free
     ours.remove(sid(0));
     assert_eq!(ours.open(taken, PORT, None), Ok(()));
 }
+
+#[test]
+fn a_bound_session_is_not_bound_again_when_it_is_stopped() {
+    let mut ours = reflector();
+    open_and_start(&mut ours, 0, |spec| spec.nat = true);
+    assert_eq!(send(&mut ours, &outside(40_000), &[0x11; 27]), Ok(0));
+    ours.stop(sid(0), ms(1));
+    let stranger = send(&mut ours, &outside(50_000), &[0x11; 27]);
+    assert_eq!(stranger, Err(Ignored::NoSession));
+    assert_eq!(send(&mut ours, &outside(40_000), &[0x11; 27]), Ok(1));
+}
+
+#[test]
+fn what_takes_the_place_of_an_unbound_session_is_not_bound_for_it() {
+    let mut ours = reflector();
+    open_and_start(&mut ours, 0, |spec| spec.nat = true);
+    ours.remove(sid(0));
+    open_and_start(&mut ours, 1, |_| {});
+    let stranger = send(&mut ours, &outside(40_000), &[0x11; 27]);
+    assert_eq!(stranger, Err(Ignored::NoSession));
+    assert_eq!(packet(&mut ours, 1, ms(1)), Ok(0));
+}
+
+#[test]
+fn server_octets_count_only_where_the_sessions_layout_has_them() {
+    let mut ours = reflector();
+    open_and_start(&mut ours, 0, |spec| {
+        spec.nat = true;
+        spec.modes = Modes::from_bits(1 | 32 | 64);
+        spec.padding_to_reflect = 8;
+        spec.server_octets = 0x7701;
+    });
+    let early = [&[0x77, 0x01][..], &[0; 60]].concat();
+    let answer = send(&mut ours, &outside(40_000), &early);
+    assert_eq!(answer, Err(Ignored::NoSession));
+    let there = [&[0; 27][..], &[0x77, 0x01], &[0; 30]].concat();
+    assert_eq!(send(&mut ours, &outside(40_001), &there), Ok(0));
+}

@@ -113,6 +113,13 @@ fn a_buffer_without_room_is_no_request_and_no_panic() {
         assert_eq!(answer, Err(Ignored::NoRoom), "{room}");
         assert_eq!(buffer, before, "{room}");
     }
+    // As long as its request and no longer: there is room for that reply.
+    for octets in [42, 43] {
+        let mut ours = running(|spec| spec.modes = Modes::from_bits(1 | SYM | MON));
+        let mut buffer = light(3, &vec![0; octets - 14]);
+        let reflection = ours.reflect(ms(0), &mut buffer, octets, &arrival());
+        assert_eq!(reflection.unwrap().octets, octets);
+    }
     let answer = ours.reflect(ms(0), &mut [0; 44], 45, &arrival());
     assert_eq!(answer, Err(Ignored::NoRoom));
 }
