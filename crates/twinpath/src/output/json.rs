@@ -348,6 +348,7 @@ struct Delay {
     pdv_p99_ns: Option<u64>,
     ipdv_mean_abs_ns: Option<u64>,
     reference_ns: Option<i64>,
+    bins_per_octave: u32,
 }
 
 impl From<&DelayFigures> for Delay {
@@ -367,6 +368,7 @@ impl From<&DelayFigures> for Delay {
             pdv_p99_ns: figures.pdv_p99_ns,
             ipdv_mean_abs_ns: figures.ipdv_mean_abs_ns,
             reference_ns: figures.reference_ns,
+            bins_per_octave: figures.bins_per_octave,
         }
     }
 }
