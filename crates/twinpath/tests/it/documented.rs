@@ -1,0 +1,61 @@
+//! Every key of every document stands in docs/output.md.
+
+use serde_json::Value;
+
+use crate::program::{Responder, run};
+
+/// Keys, at any depth. Those of a map by code point are numbers.
+fn keys(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                if key.parse::<u8>().is_err() {
+                    found.push(key.clone());
+                }
+                if key != "labels" {
+                    keys(value, found);
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| keys(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn document(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn every_key_is_documented() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/output.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let responder = Responder::start("127.0.0.1:0 --json --max-rate 2");
+    let line = format!(
+        "sender {} -c 6 -i 1 --timeout 0.3 --label a=b --stamp --output jsonl",
+        responder.at
+    );
+    let mut found = Vec::new();
+    for record in run(&line).stdout.lines() {
+        keys(&document(record), &mut found);
+    }
+    keys(&document(&responder.stop("INT").stdout), &mut found);
+    for line in ["selftest -c 2 -i 1 --json", "dscptable --json"] {
+        keys(&document(&run(line).stdout), &mut found);
+    }
+    assert!(found.len() > 100, "{found:?}");
+    for key in found {
+        assert!(page.contains(&format!("`{key}`")), "{key} is missing");
+    }
+}
+
+#[test]
+fn every_column_of_csv_is_documented() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/output.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let responder = Responder::on_loopback();
+    let csv = run(&format!("sender {} -c 1 --output csv", responder.at)).stdout;
+    for column in csv.lines().next().unwrap().split(',') {
+        assert!(page.contains(&format!("`{column}`")), "{column} is missing");
+    }
+}
