@@ -23,6 +23,8 @@
 
 mod client;
 mod frames;
+#[doc(hidden)]
+pub mod fuzz;
 mod guard;
 mod outbox;
 mod server;

@@ -6,6 +6,7 @@
 mod accepts;
 mod captured;
 mod client;
+mod fuzzed;
 mod garbage;
 mod individual;
 mod messages;

@@ -35,7 +35,8 @@ pub enum ClientEvent {
         /// The octets to reflect came back unchanged (row TC-80).
         octets_reflected: bool,
     },
-    /// The Server refused a step. After set-up and after Start-Sessions the connection ends.
+    /// The Server refused a step. After set-up and after Start-Sessions the connection ends; a
+    /// session whose Stop-N-Sessions is refused counts as stopped.
     Refused {
         /// Of which session; `None`: of all.
         index: Option<usize>,

@@ -37,8 +37,9 @@ impl Server {
             self.note(PeerSlip::UnknownModeBits(bits & !DEFINED_MODES));
         }
         self.ends.modes = modes;
-        self.phase = Phase::Commands;
+        // Sent before commands are: sealing begins within this message, not with it.
         self.send(answers::server_start(Accept::Ok, &self.config));
+        self.phase = Phase::Commands;
         self.events.push_back(ServerEvent::Ready { modes });
     }
 
