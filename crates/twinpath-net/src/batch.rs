@@ -54,6 +54,12 @@ impl RecvBatch {
         self.received.len()
     }
 
+    /// The first octets of a slot.
+    pub(crate) fn octets(&self, index: usize, octets: usize) -> &[u8] {
+        let start = index * self.slot_octets;
+        self.data.get(start..start + octets).unwrap_or_default()
+    }
+
     /// The `index`th datagram of the last call: its whole slot, to make a reply in place, how many
     /// octets of it were received, and what is known of its way.
     pub fn packet(&mut self, index: usize) -> Option<(&mut [u8], usize, &Arrival)> {

@@ -218,6 +218,34 @@ impl TestSocket {
         each!(self, socket => socket.send(octets, out))
     }
 
+    /// Sends datagrams out of the slots of `batch`: slot, octets and way of each. Those that need
+    /// nothing but a destination leave by one system call. How many did not leave.
+    pub fn send_from(&self, batch: &RecvBatch, packets: &[(usize, usize, Outbound)]) -> usize {
+        #[cfg(linux_sockets)]
+        if let Inner::Stamped(socket) = &self.inner
+            && packets.len() > 1
+            && packets.iter().all(|(.., out)| socket.is_plain(out))
+        {
+            let mut plain: [(&[u8], SocketAddr); os::linux::sending::TOGETHER] =
+                [(&[], self.local); os::linux::sending::TOGETHER];
+            for (plain, (slot, octets, out)) in plain.iter_mut().zip(packets) {
+                *plain = (batch.octets(*slot, *octets), out.to);
+            }
+            let plain = plain.get(..packets.len()).unwrap_or_default();
+            // What the call stopped at, or did not take for too many, goes one by one.
+            let left = socket.send_plain(plain).unwrap_or(0);
+            return self.send_each(batch, packets.get(left..).unwrap_or_default());
+        }
+        self.send_each(batch, packets)
+    }
+
+    fn send_each(&self, batch: &RecvBatch, packets: &[(usize, usize, Outbound)]) -> usize {
+        let failed = |(slot, octets, out): &&(usize, usize, Outbound)| {
+            self.send(batch.octets(*slot, *octets), out).is_err()
+        };
+        packets.iter().filter(failed).count()
+    }
+
     /// For one socket of a group that shares a port (`reuse_port`), once all `sockets` of it are
     /// bound: all packets of one source address then go to the same one.
     ///

@@ -22,6 +22,10 @@ const BATCH: usize = 64;
 const SLOT_OCTETS: usize = 1 << 16;
 /// How long a stopped thread goes on answering what has arrived.
 const DRAIN: Duration = Duration::from_millis(100);
+/// So many datagrams at once are a flood: then replies leave a few by one system call, and the last
+/// of them some microseconds after its T3. Fewer leave one by one, each right after its T3.
+const FLOOD: usize = 16;
+const TOGETHER: usize = 4;
 /// How often the thread says what it did.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
 /// How often it asks the clock's discipline for the Error Estimate.
@@ -50,6 +54,8 @@ pub(super) struct Body {
     snapshot_due: Mono,
     rungs: RungCounts,
     send_errors: u64,
+    /// Replies that wait to be sent together: slot, octets and way of each.
+    ready: Vec<(usize, usize, Outbound)>,
 }
 
 impl Body {
@@ -94,6 +100,7 @@ impl Body {
             snapshot_due: Mono::from_ns(0),
             rungs: RungCounts::default(),
             send_errors: 0,
+            ready: Vec::with_capacity(TOGETHER),
         };
         Ok((body, waker))
     }
@@ -143,12 +150,14 @@ impl Body {
             error,
             rungs,
             send_errors,
+            ready,
             ..
         } = self;
         let Some(port) = ports.get_mut(index) else {
             return Ok(0);
         };
         let count = port.socket.receive(batch)?;
+        let together = if count >= FLOOD { TOGETHER } else { 1 };
         let advance = if *raw_t3 {
             Delta::ZERO
         } else {
@@ -172,6 +181,13 @@ impl Body {
                 interface: link(arrival),
                 stamp: !*raw_t3 && port.lag.wants_stamp(now),
             };
+            if !out.stamp && together > 1 {
+                ready.push((slot, reflection.octets, out));
+                if ready.len() == together {
+                    *send_errors += send_ready(port, engine, batch, ready, advance, *error);
+                }
+                continue;
+            }
             let t3 = clock::wall();
             engine.seal(reply, t3 + advance, *error);
             match port.socket.send(reply, &out) {
@@ -180,6 +196,7 @@ impl Body {
                 Err(_) => *send_errors += 1,
             }
         }
+        *send_errors += send_ready(port, engine, batch, ready, advance, *error);
         if port.lag.awaits() {
             let Port { socket, lag, .. } = port;
             socket.drain_errors(&mut |told| match told {
@@ -233,6 +250,27 @@ impl Body {
             };
         }
     }
+}
+
+/// Reads T3 for each reply that stands ready, and lets them go together. How many did not leave.
+fn send_ready(
+    port: &Port,
+    engine: &SessionReflector,
+    batch: &mut RecvBatch,
+    ready: &mut Vec<(usize, usize, Outbound)>,
+    advance: Delta,
+    error: ErrorEstimate,
+) -> u64 {
+    for (slot, octets, _) in ready.iter() {
+        if let Some((packet, ..)) = batch.packet(*slot)
+            && let Some(reply) = packet.get_mut(..*octets)
+        {
+            engine.seal(reply, clock::wall() + advance, error);
+        }
+    }
+    let failed = port.socket.send_from(batch, ready);
+    ready.clear();
+    u64::try_from(failed).unwrap_or(u64::MAX)
 }
 
 /// The interface that a reply must leave by: only link-local addresses have one of their own.

@@ -8,7 +8,7 @@ pub(crate) mod host;
 mod names;
 mod options;
 mod phc;
-mod sending;
+pub(crate) mod sending;
 pub(crate) mod socket;
 mod steering;
 mod system;

@@ -1,5 +1,7 @@
 //! Sending, and the keys under which the kernel will tell of what was sent.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -32,6 +34,9 @@ pub(super) const NAME_KEY: Option<c_int> = if cfg!(any(
 };
 /// After the kernel's count started anew, stamps of before may still come: so long none is believed.
 const QUARANTINE: Duration = Duration::from_secs(1);
+
+/// Datagrams sent by one system call at most.
+pub(crate) const TOGETHER: usize = 4;
 
 impl Socket {
     pub(crate) fn send(&self, octets: &[u8], out: &Outbound) -> Result<Option<u32>, SendError> {
@@ -143,6 +148,43 @@ impl Socket {
                 },
             }
         }
+    }
+
+    /// Sends several datagrams that need no control message by one system call. How many were taken.
+    pub(crate) fn send_plain(&self, packets: &[(&[u8], SocketAddr)]) -> io::Result<usize> {
+        // SAFETY: headers are pointers and lengths, for which zero is a value.
+        let mut messages: [libc::mmsghdr; TOGETHER] = unsafe { std::mem::zeroed() };
+        let mut names = [Name::EMPTY; TOGETHER];
+        let mut vectors = [libc::iovec {
+            iov_base: std::ptr::null_mut(),
+            iov_len: 0,
+        }; TOGETHER];
+        let each = messages
+            .iter_mut()
+            .zip(&mut names)
+            .zip(&mut vectors)
+            .zip(packets);
+        for (((message, name), vector), (octets, to)) in each {
+            let (written, name_octets) = Name::of(to);
+            *name = written;
+            vector.iov_base = octets.as_ptr().cast_mut().cast();
+            vector.iov_len = octets.len();
+            let header = &mut message.msg_hdr;
+            header.msg_name = name.0.as_mut_ptr().cast();
+            header.msg_namelen = name_octets;
+            header.msg_iov = vector;
+            header.msg_iovlen = 1;
+        }
+        let count = packets.len().min(TOGETHER);
+        // SAFETY: names, vectors and octets outlive the call, with these lengths.
+        unsafe { system::send_messages(self.fd(), messages.get_mut(..count).unwrap_or_default()) }
+    }
+
+    /// Whether a packet needs no control message and no stamp.
+    pub(crate) fn is_plain(&self, out: &Outbound) -> bool {
+        let marked = out.tos.is_some_and(|tos| tos != self.tos);
+        let stamped = self.every_departure || (out.stamp && self.stamped);
+        !marked && !stamped && out.from.is_none()
     }
 
     /// With counted keys, after a packet that the kernel may have counted or not: its count starts

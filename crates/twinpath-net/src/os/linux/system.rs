@@ -141,6 +141,26 @@ pub(crate) unsafe fn send_message(fd: BorrowedFd<'_>, message: &libc::msghdr) ->
     }
 }
 
+/// `sendmmsg` without waiting. How many messages were taken.
+///
+/// # Safety
+/// Every header in `messages` must point to live memory of the lengths that it gives.
+pub(crate) unsafe fn send_messages(
+    fd: BorrowedFd<'_>,
+    messages: &mut [libc::mmsghdr],
+) -> io::Result<usize> {
+    let count = c_uint::try_from(messages.len()).unwrap_or(c_uint::MAX);
+    // The C libraries disagree on the type of the flags.
+    #[allow(
+        clippy::useless_conversion,
+        reason = "another type with another C library"
+    )]
+    let flags = libc::MSG_DONTWAIT.try_into().unwrap_or_default();
+    // SAFETY: the caller vouches for the headers; their number is that of the slice.
+    let result = unsafe { libc::sendmmsg(fd.as_raw_fd(), messages.as_mut_ptr(), count, flags) };
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
 /// `clock_gettime`, as seconds and nanoseconds.
 pub(crate) fn clock_ns(clock: libc::clockid_t) -> Option<i64> {
     let mut time = libc::timespec {
