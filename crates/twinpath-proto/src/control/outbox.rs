@@ -68,3 +68,27 @@ impl Outbox {
         self.due = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_pushed_behind_another_buys_no_time() {
+        // Row TC-73.
+        let patience = Duration::from_secs(60);
+        let start = Mono::from_ns(0);
+        let mut outbox = Outbox::new(patience);
+        outbox.push(start, vec![1, 2]);
+        let later = start + patience / 2;
+        outbox.push(later, vec![3]);
+        outbox.wrote(later, 1);
+        assert_eq!(outbox.due(), Some(start + patience));
+        assert_eq!(outbox.front(), Some(&[2][..]));
+        outbox.wrote(later, 1);
+        assert_eq!(outbox.due(), Some(later + patience));
+        assert!(outbox.is_stuck(later + patience));
+        outbox.wrote(later, 1);
+        assert!(outbox.is_empty() && outbox.due().is_none());
+    }
+}

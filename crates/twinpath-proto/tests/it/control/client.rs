@@ -184,6 +184,11 @@ fn a_session_stopped_while_it_starts_is_stopped_once_it_runs() {
     let mut rig = settled(plan(1), 1);
     rig.client.start(rig.now);
     assert_eq!(rig.client.stop(rig.now, Accept::Failure), 1);
+    assert_eq!(
+        rig.client.stop(rig.now, Accept::Failure),
+        0,
+        "twice is once"
+    );
     rig.drain();
     assert_eq!(rig.sent, [start_sessions()]);
     let (events, sent) = rig.exchange(&start_ack(0));
@@ -211,6 +216,16 @@ fn a_request_made_while_sessions_run_waits_for_their_stop() {
     assert_eq!(rig.sent, [stop_sessions(0, 1), request()]);
     rig.feed(&accept_session(0, 20_001, sid(1)));
     assert_eq!(rig.client.start(rig.now), 1);
+}
+
+#[test]
+fn nothing_is_started_while_a_request_waits_for_its_answer() {
+    // Start-Ack and Accept-Session could not be told apart.
+    let mut rig = settled(plan(1), 1);
+    rig.client.request(rig.now, wish());
+    assert_eq!(rig.client.start(rig.now), 0);
+    rig.feed(&accept_session(0, 20_001, sid(1)));
+    assert_eq!(rig.client.start(rig.now), 2);
 }
 
 #[test]

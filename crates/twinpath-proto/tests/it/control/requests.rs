@@ -103,6 +103,9 @@ fn on_ipv6_zero_addresses_with_ip_version_4_are_the_connection_s() {
     // With an address given, the version counts.
     let named = request_with(16, &[192, 0, 2, 1]);
     assert_eq!(judged(&mut rig, &named), Err(3));
+    // Packets from an IPv6 address do not arrive at an IPv4 one.
+    let named = request_with(32, &[192, 0, 2, 2]);
+    assert_eq!(judged(&mut rig, &named), Err(3));
 }
 
 #[test]
