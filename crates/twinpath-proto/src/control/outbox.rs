@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_message_pushed_behind_another_buys_no_time() {
         // Row TC-73.
-        let patience = Duration::from_secs(60);
+        let patience = Duration::from_mins(1);
         let start = Mono::from_ns(0);
         let mut outbox = Outbox::new(patience);
         outbox.push(start, vec![1, 2]);
