@@ -19,7 +19,7 @@ pub(crate) struct Machine {
 impl Machine {
     /// What a reader must know where the machine was not left alone.
     pub(crate) fn disturbance(&self) -> Option<String> {
-        (self.load > 0.5).then(|| {
+        (self.load > 1.0).then(|| {
             format!(
                 "the machine was busy (load {}) before this began: figures are noisy",
                 self.load
