@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use twinpath_wire::{ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, SenderOpen, StampSender};
+use twinpath_wire::{
+    ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, ReflectorOpen, SenderOpen, StampSender,
+};
 
 use crate::features::TestFeatures;
 
@@ -27,13 +29,24 @@ pub enum Protocol {
 
 impl Protocol {
     /// The UDP payload that is really sent where `asked` octets were asked for: at least the
-    /// header and what the features agreed on need, and for STAMP never with 1 to 3 octets too few for a TLV header (row ST-36).
+    /// header and what the features agreed on need, and for STAMP never with 1 to 3 octets too few
+    /// for a TLV header (row ST-36).
     pub fn payload_octets(self, asked: usize) -> usize {
         match self {
             Self::TwampLight => asked.max(SenderOpen::OCTETS),
             Self::Twamp(features) => asked.max(features.least_payload()),
             Self::Stamp { .. } if asked <= StampSender::OCTETS => StampSender::OCTETS,
             Self::Stamp { .. } => asked.max(StampSender::OCTETS + TLV_HEADER_OCTETS),
+        }
+    }
+
+    /// The UDP payload of the reply to a request of `sent` octets: as long, but for the header that a
+    /// reply needs at the least (rows TT-20, ST-6).
+    pub fn reply_octets(self, sent: usize) -> usize {
+        match self {
+            Self::TwampLight => sent.max(ReflectorOpen::OCTETS),
+            Self::Twamp(features) => features.reply_octets(sent),
+            Self::Stamp { .. } => sent,
         }
     }
 }

@@ -25,6 +25,8 @@ const GRACE: Duration = Duration::from_millis(100);
 /// estimate) most of all: on a short path such a round trip is a little below zero, and to leave
 /// it out would make the others look longer than they are (row M-10).
 const STAMP_ERROR: Delta = Delta::from_ns(100_000);
+/// How long after the last timeout replies are looked for where there was none.
+const HOPE: Duration = Duration::from_secs(1);
 /// How long a reply waits for the kernel's stamp of its T1.
 const STAMP_WAIT: Duration = Duration::from_millis(100);
 /// How long it waits for a better one once there is one.
@@ -246,7 +248,8 @@ impl SessionSender {
             }
         }
         let until = self.linger.deadline(self.lingering());
-        let ended = self.is_over() || until.is_some_and(|until| until <= self.now);
+        let ended = self.is_over() && self.hope().is_none_or(|until| until <= self.now)
+            || until.is_some_and(|until| until <= self.now);
         if ended {
             self.linger.pop().map(lost)
         } else {
@@ -257,11 +260,11 @@ impl SessionSender {
     /// The next thing to do, a transmission included; `None`: the session is over and every sample
     /// was polled.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        let undelivered = self.outbox.has_ready()
-            || self.in_flight.has_retired()
-            || self.is_over() && !self.linger.is_empty();
+        let undelivered = self.outbox.has_ready() || self.in_flight.has_retired();
+        let last_words = self.is_over() && !self.linger.is_empty();
         [
             undelivered.then_some(self.now),
+            last_words.then(|| self.hope().unwrap_or(self.now)),
             self.schedule.next_due(),
             self.outbox.first_waiting().map(|(_, until)| until),
             self.in_flight.deadline(self.patience()),
@@ -454,6 +457,14 @@ impl SessionSender {
     /// How long after its sending a lost packet may still become a late one.
     fn lingering(&self) -> Duration {
         self.patience().saturating_add(self.config.timeout)
+    }
+
+    /// Where not one packet was answered in time, until when the session stays open for replies that
+    /// are all late: to say so is worth a moment. `None`: it need not.
+    fn hope(&self) -> Option<Mono> {
+        let none = self.tally.received == 0 && !self.stopped;
+        let last = self.linger.last_sent().filter(|_| none)?;
+        Some(last + self.patience() + HOPE)
     }
 
     /// Nothing is left to send or to wait for, lingering packets and held samples aside.

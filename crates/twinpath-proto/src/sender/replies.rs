@@ -209,7 +209,7 @@ impl SessionSender {
         let odd = &mut self.tally.odd;
         if truncated {
             odd.truncated += 1;
-        } else if octets.len() != asked_octets {
+        } else if octets.len() != self.config.protocol.reply_octets(asked_octets) {
             odd.size_differs += 1;
             odd.last_sizes = Some((asked_octets, octets.len()));
         }

@@ -147,6 +147,15 @@ impl Twin {
                 .packets
                 .values()
                 .any(|packet| packet.state == State::Waiting);
+        // Where nothing came in time, replies that are late are waited for a moment.
+        let lost = self
+            .packets
+            .values()
+            .filter(|packet| packet.state == State::CountedLost);
+        let last = lost.map(|packet| packet.sent).max();
+        let hopeless = self.count(Fate::Received) > 0
+            || last.is_none_or(|last| last + TIMEOUT + GRACE + Duration::from_secs(1) <= now);
+        let over = over && hopeless;
         for (seq, packet) in &mut self.packets {
             let lingered = packet.sent + TIMEOUT + GRACE + TIMEOUT <= now;
             if packet.state == State::CountedLost && (lingered || over) {
