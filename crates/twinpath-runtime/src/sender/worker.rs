@@ -35,8 +35,13 @@ const LONGEST_PHASE: Duration = Duration::from_secs(1);
 const SLEEP_MARGIN: Duration = Duration::from_millis(1);
 /// A wait for packets may end late by a thousandth: so far ahead of a departure it must end.
 const POLL_SLACK: u32 = 250;
-/// With `--spin`, how long before a departure the thread stops sleeping.
-const SPIN: Duration = Duration::from_millis(1);
+/// With `--spin`, how long before a departure the thread stops sleeping: a processor that idled
+/// just now is slow for longer than a millisecond.
+const SPIN: Duration = Duration::from_millis(20);
+/// Spinning, how long before a departure the thread does nothing else.
+const QUIET: Duration = Duration::from_micros(20);
+/// Packets that follow each other faster than this leave no time for sleep.
+const SHORT: Duration = Duration::from_micros(100);
 /// With user-space stamps, how long before a departure the thread stops looking for packets.
 const DEAF: Duration = Duration::from_micros(100);
 /// Batches taken in a row, so that a flood cannot keep the thread from the rest of its work.
@@ -307,8 +312,11 @@ impl Body {
         if now + awake < due {
             let until = next.min(due - awake);
             self.waiter.wait(&[&self.socket], Some(until));
-        } else if self.reads_at_once && now + DEAF < due {
-            // Spinning with user-space stamps: the loop itself is the spin, and reads what comes.
+        } else if self.plan.spin && now + QUIET < due {
+            // The loop itself is the spin: it reads what comes, and keeps all that a departure needs
+            // in the caches.
+        } else if !self.plan.spin && self.plan.interval < SHORT && now + QUIET < due {
+            // A sleep would last longer than what is left.
         } else if now < due {
             // The packet is made while there is time: then only T1 is left to do.
             let ready = self.engine.poll_transmit(due, &mut self.packet);

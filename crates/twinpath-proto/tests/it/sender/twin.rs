@@ -152,9 +152,9 @@ impl Twin {
             .packets
             .values()
             .filter(|packet| packet.state == State::CountedLost);
-        let last = lost.map(|packet| packet.sent).max();
+        let newest = lost.map(|packet| packet.sent).max();
         let hopeless = self.count(Fate::Received) > 0
-            || last.is_none_or(|last| last + TIMEOUT + GRACE + Duration::from_secs(1) <= now);
+            || newest.is_none_or(|newest| newest + TIMEOUT + GRACE + Duration::from_secs(1) <= now);
         let over = over && hopeless;
         for (seq, packet) in &mut self.packets {
             let lingered = packet.sent + TIMEOUT + GRACE + TIMEOUT <= now;
