@@ -299,8 +299,9 @@ pub(crate) struct ScheduleOptions {
     pub(crate) start_delay: Time,
 
     /// Missed departures that are caught up in a row; the rest is moved or left out, and counted
-    #[arg(long, value_name = "N", default_value = "10", value_parser = quantity::at_least_one::<u32>)]
-    pub(crate) max_burst: u32,
+    /// [default: 10, or as many as 5 ms hold]
+    #[arg(long, value_name = "N", value_parser = quantity::at_least_one::<u32>)]
+    pub(crate) max_burst: Option<u32>,
 
     /// Spin before each departure: more exact, uses a core
     #[arg(long)]
