@@ -122,7 +122,7 @@ A responder that is told to stop (SIGINT, SIGTERM) prints what it did and exits 
 )]
 pub(crate) struct ResponderArgs {
     /// Local address and port; all addresses of IPv4 and IPv6, port 20001 unless given (0: any free
-    /// one); 0.0.0.0 is IPv4 only, [::] IPv6 only
+    /// one); 0.0.0.0 is IPv4 only, :: IPv6 only
     #[arg(value_name = "NEAR[:PORT]")]
     pub(crate) near: Option<NearEnd>,
 
