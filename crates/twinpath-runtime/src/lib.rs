@@ -23,10 +23,15 @@ pub use report::{
 
 /// The Error Estimate of the system clock's time stamps, by its discipline (row TT-50).
 fn error_estimate() -> ErrorEstimate {
+    error_estimate_in(TimeFormat::Ntp)
+}
+
+/// The same for time stamps in `format`.
+fn error_estimate_in(format: TimeFormat) -> ErrorEstimate {
     let state = clock::discipline();
     // Nothing claimed: as much as the field can hold.
     let error = state.max_error.unwrap_or(Duration::MAX);
-    ErrorEstimate::new(state.synchronized, TimeFormat::Ntp, error)
+    ErrorEstimate::new(state.synchronized, format, error)
 }
 
 /// What the system clock's discipline says now.

@@ -3,7 +3,7 @@
 
 use twinpath_net::IcmpKind;
 use twinpath_proto::sender::Protocol;
-use twinpath_wire::{LIGHT_PORT, Rung, TWAMP_TEST_PORT};
+use twinpath_wire::{Dscp, LIGHT_PORT, Rung, TWAMP_TEST_PORT};
 
 use crate::error::send_remedy;
 use crate::sender::Refusals;
@@ -18,12 +18,18 @@ const WAITED_NS: i64 = 50_000_000;
 const TAI_NS: std::ops::RangeInclusive<u64> = 36_000_000_000..=38_000_000_000;
 
 /// All remarks on `report`, warnings first.
-pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> Vec<Note> {
+pub(crate) fn of(
+    report: &SessionReport,
+    refusals: &Refusals,
+    plan: &SenderPlan,
+    ecn_changed: u64,
+) -> Vec<Note> {
     let mut notes = Vec::new();
     let left = report.tally.sent + report.tally.in_flight;
     if report.tally.received > 0 {
         clocks(report, &mut notes);
         peculiarities(report, &mut notes);
+        forward_marking(report, ecn_changed, &mut notes);
     } else if report.tally.sent > 0 {
         notes.push(silence(report, refusals, plan));
     } else if left > 0 {
@@ -37,7 +43,7 @@ pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan)
     notes
 }
 
-fn warning(key: &'static str, line: String) -> Note {
+pub(crate) fn warning(key: &'static str, line: String) -> Note {
     Note {
         key,
         line,
@@ -45,7 +51,7 @@ fn warning(key: &'static str, line: String) -> Note {
     }
 }
 
-fn remark(key: &'static str, line: String) -> Note {
+pub(crate) fn remark(key: &'static str, line: String) -> Note {
     Note {
         key,
         line,
@@ -111,6 +117,16 @@ fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> No
             ),
         );
     }
+    if let Protocol::Twamp(_) = report.protocol {
+        return warning(
+            "nothing-came-back",
+            format!(
+                "no reply and no error from {far}, though the server agreed to reflect there: a \
+                 firewall drops packets or replies silently, an address is translated on the way \
+                 (try --nat), or the reflector needs a moment to begin (try --start-delay 1)"
+            ),
+        );
+    }
     let other_port = match far.port() {
         TWAMP_TEST_PORT => LIGHT_PORT,
         _ => TWAMP_TEST_PORT,
@@ -129,7 +145,17 @@ fn refused(report: &SessionReport, refusals: &Refusals) -> Option<Note> {
     let far = report.reflector;
     let (kind, from, _) = refusals.icmp_kinds().max_by_key(|(.., count)| *count)?;
     let by = from.map_or_else(String::new, |from| format!(" (says {from})"));
+    let agreed = matches!(report.protocol, Protocol::Twamp(_));
     let (key, line) = match kind {
+        IcmpKind::PortUnreachable if agreed => (
+            "port-unreachable",
+            format!(
+                "nothing listens on UDP port {} of {}{by}, though the server agreed to reflect \
+                 there: its reflector failed, or the address is another host's (see --nat)",
+                far.port(),
+                far.ip()
+            ),
+        ),
         IcmpKind::PortUnreachable => (
             "port-unreachable",
             format!(
@@ -280,15 +306,10 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
         .iter()
         .all(|(dscp, _)| *dscp == report.tos.dscp());
     if !kept {
-        let came: Vec<String> = figures
-            .dscp_backward
-            .iter()
-            .map(|(dscp, count)| format!("{dscp} ({count})"))
-            .collect();
         let line = format!(
             "sent with DSCP {}, replies came back with {}",
             report.tos.dscp(),
-            came.join(", ")
+            shares(&figures.dscp_backward)
         );
         notes.push(remark("dscp-changed", line));
     }
@@ -302,6 +323,38 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
         let line = format!("{count} replies came after the timeout: they count as lost");
         notes.push(remark("late", line));
     }
+}
+
+/// What the way out did to the ToS octet, where the reflector says with which one packets came
+/// (RFC 7750).
+fn forward_marking(report: &SessionReport, ecn_changed: u64, notes: &mut Vec<Note>) {
+    let figures = &report.figures;
+    let sent = report.tos.dscp();
+    if figures.dscp_forward.iter().any(|(dscp, _)| *dscp != sent) {
+        let came = shares(&figures.dscp_forward);
+        let line = format!("remarked on the way out: sent with DSCP {sent}, arrived with {came}");
+        notes.push(remark("dscp-changed-forward", line));
+    }
+    if ecn_changed > 0 {
+        let line = format!(
+            "the ECN field was changed on the way out: {ecn_changed} packets did not arrive with \
+             the one they were sent with"
+        );
+        notes.push(remark("ecn-changed-forward", line));
+    }
+    if let Some(marked @ 1..) = figures.congestion_forward {
+        let line = format!("{marked} packets met congestion on the way out (ECN mark)");
+        notes.push(remark("congestion-forward", line));
+    }
+}
+
+/// How many packets had which DSCP.
+fn shares(counts: &[(Dscp, u64)]) -> String {
+    let shares: Vec<String> = counts
+        .iter()
+        .map(|(dscp, count)| format!("{dscp} ({count})"))
+        .collect();
+    shares.join(", ")
 }
 
 /// What this host did not send as asked.

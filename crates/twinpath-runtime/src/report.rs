@@ -6,6 +6,7 @@ use std::time::Duration;
 use twinpath_metrics::Figures;
 use twinpath_proto::reflector::ReflectorTally;
 use twinpath_proto::sender::{Protocol, SenderTally};
+use twinpath_wire::control::{SecurityMode, Sid};
 use twinpath_wire::{ErrorEstimate, Rung, Tos, Wall};
 
 /// What a clock's discipline says of it (adjtimex).
@@ -72,8 +73,12 @@ pub struct Note {
 /// One session's result.
 #[derive(Clone, Debug)]
 pub struct SessionReport {
-    /// TWAMP Light or STAMP.
+    /// TWAMP, TWAMP Light or STAMP.
     pub protocol: Protocol,
+    /// Session Identifier; TWAMP-Control alone gives one.
+    pub sid: Option<Sid>,
+    /// How the session is secured.
+    pub mode: SecurityMode,
     /// The sender's address and port as the far end sees them without NAT.
     pub sender: SocketAddr,
     /// The reflector's address and port.

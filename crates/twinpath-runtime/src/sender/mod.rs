@@ -10,13 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use twinpath_net::{Waiter, Waker};
+use twinpath_net::{TestSocket, Waiter, Waker};
+use twinpath_proto::sender::Protocol;
 use twinpath_wire::Sample;
+use twinpath_wire::control::{SecurityMode, Sid};
 
 pub(crate) use refusals::Refusals;
 
 use crate::error::{RunError, StartError};
-use crate::{Progress, SenderPlan, SessionReport};
+use crate::{Note, Progress, SenderPlan, SessionReport};
 
 /// Samples that wait for the caller at most; beyond that they are dropped and counted.
 const RECORDS: usize = 16_384;
@@ -32,8 +34,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct SenderRun {
     sender: SocketAddr,
-    shared: Arc<Shared>,
-    waker: Waker,
+    handle: Handle,
     records: Option<rtrb::Consumer<Sample>>,
     thread: Option<JoinHandle<Result<SessionReport, RunError>>>,
 }
@@ -43,6 +44,19 @@ pub struct SenderRun {
 /// # Errors
 /// [`StartError`]: what could not be had, and the remedy.
 pub fn start(plan: SenderPlan) -> Result<SenderRun, StartError> {
+    let (bound, records) = bind(plan)?;
+    let mut run = bound.begin(Agreed::default(), None)?;
+    run.records = records;
+    Ok(run)
+}
+
+/// Opens the socket, and sends nothing yet. With it come the samples, where the plan wants them.
+///
+/// # Errors
+/// [`StartError`]: what could not be had, and the remedy.
+pub(crate) fn bind(
+    plan: SenderPlan,
+) -> Result<(Bound, Option<rtrb::Consumer<Sample>>), StartError> {
     open::check_path(&plan)?;
     let socket = open::socket(&plan)?;
     let sender = open::sender_address(&plan, &socket)?;
@@ -57,21 +71,123 @@ pub fn start(plan: SenderPlan) -> Result<SenderRun, StartError> {
         source,
     })?;
     let shared = Arc::new(Shared::default());
-    let body = worker::Body::new(plan, socket, sender, waiter, Arc::clone(&shared), producer);
-    let thread = std::thread::Builder::new()
-        .name("sender".to_owned())
-        .spawn(move || body.run())
-        .map_err(|source| StartError::System {
-            what: "a thread",
-            source,
-        })?;
-    Ok(SenderRun {
+    let bound = Bound {
+        plan,
+        socket,
         sender,
-        shared,
-        waker,
-        records: consumer,
-        thread: Some(thread),
-    })
+        waiter,
+        handle: Handle { shared, waker },
+        records: producer,
+    };
+    Ok((bound, consumer))
+}
+
+/// A Session-Sender with a socket of its own, that sends nothing yet.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    plan: SenderPlan,
+    socket: TestSocket,
+    sender: SocketAddr,
+    waiter: Waiter,
+    handle: Handle,
+    records: Option<rtrb::Producer<Sample>>,
+}
+
+#[expect(dead_code, reason = "for the Control-Client, which is still to come")]
+impl Bound {
+    /// The local address and port, as the far end sees them without NAT.
+    pub(crate) fn sender(&self) -> SocketAddr {
+        self.sender
+    }
+
+    /// What it will do.
+    pub(crate) fn plan(&self) -> &SenderPlan {
+        &self.plan
+    }
+
+    /// To look at the run and to end it, before it began too.
+    pub(crate) fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Begins to send; `ended` is called when the thread has ended, however it did.
+    pub(crate) fn begin(
+        mut self,
+        agreed: Agreed,
+        ended: Option<Ended>,
+    ) -> Result<SenderRun, StartError> {
+        if let Some((far, protocol)) = agreed.session {
+            self.plan.far = far;
+            self.plan.protocol = protocol;
+        }
+        let (sender, handle) = (self.sender, self.handle.clone());
+        let body = worker::Body::new(self, agreed);
+        let thread = std::thread::Builder::new()
+            .name("sender".to_owned())
+            .spawn(move || {
+                let _told = Told(ended);
+                body.run()
+            })
+            .map_err(|source| StartError::System {
+                what: "a thread",
+                source,
+            })?;
+        Ok(SenderRun {
+            sender,
+            handle,
+            records: None,
+            thread: Some(thread),
+        })
+    }
+}
+
+/// What TWAMP-Control settled about a session; nothing without it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Agreed {
+    /// Where to, and in which packets.
+    pub(crate) session: Option<(SocketAddr, Protocol)>,
+    /// Its identifier.
+    pub(crate) sid: Option<Sid>,
+    /// How the connection is secured.
+    pub(crate) mode: Option<SecurityMode>,
+    /// What is to be said of it in the report.
+    pub(crate) notes: Vec<Note>,
+}
+
+/// Called when a sender's thread has ended.
+pub(crate) type Ended = Box<dyn FnOnce() + Send>;
+
+/// Tells of a thread's end, by a panic too.
+struct Told(Option<Ended>);
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(ended) = self.0.take() {
+            ended();
+        }
+    }
+}
+
+/// A glance at a run, and its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Handle {
+    shared: Arc<Shared>,
+    waker: Waker,
+}
+
+impl Handle {
+    pub(crate) fn progress(&self) -> Progress {
+        *self
+            .shared
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.waker.wake();
+    }
 }
 
 impl SenderRun {
@@ -87,17 +203,12 @@ impl SenderRun {
 
     /// A glance at the run, at most about 50 ms old.
     pub fn progress(&self) -> Progress {
-        *self
-            .shared
-            .progress
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.handle.progress()
     }
 
     /// Ends the run now; the report still comes.
     pub fn stop(&self) {
-        self.shared.stop.store(true, Ordering::Release);
-        self.waker.wake();
+        self.handle.stop();
     }
 
     /// The run is over: drain [`SenderRun::next_sample`] once more, then [`SenderRun::join`].

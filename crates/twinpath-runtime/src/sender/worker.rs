@@ -11,10 +11,11 @@ use std::time::Duration;
 use twinpath_metrics::SessionMetrics;
 use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, Waiter, clock};
 use twinpath_proto::ClockPair;
-use twinpath_proto::sender::{SenderConfig, SessionSender, Transmit};
-use twinpath_wire::{Delta, Mono, Rung, Sample};
+use twinpath_proto::sender::{Protocol, SenderConfig, SessionSender, Transmit};
+use twinpath_wire::control::SecurityMode;
+use twinpath_wire::{Delta, Ecn, Fate, Mono, Rung, Sample, TimeFormat, Tos};
 
-use super::Shared;
+use super::{Agreed, Bound, Handle, Shared};
 use super::departures::Departures;
 use super::refusals::Refusals;
 use crate::error::RunError;
@@ -53,6 +54,7 @@ const CLOCK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Body {
     plan: SenderPlan,
+    agreed: Agreed,
     socket: TestSocket,
     sender: std::net::SocketAddr,
     waiter: Waiter,
@@ -77,6 +79,9 @@ pub(super) struct Body {
     /// Replies must be read as they come: their stamps are taken in user space.
     reads_at_once: bool,
     steps_known: u64,
+    /// Packets that reached the reflector with another ECN field than the one sent, congestion
+    /// marks aside.
+    ecn_changed: u64,
 }
 
 fn pair() -> ClockPair {
@@ -85,14 +90,15 @@ fn pair() -> ClockPair {
 }
 
 impl Body {
-    pub(super) fn new(
-        plan: SenderPlan,
-        socket: TestSocket,
-        sender: std::net::SocketAddr,
-        waiter: Waiter,
-        shared: Arc<Shared>,
-        records: Option<rtrb::Producer<Sample>>,
-    ) -> Self {
+    pub(super) fn new(bound: Bound, agreed: Agreed) -> Self {
+        let Bound {
+            plan,
+            socket,
+            sender,
+            waiter,
+            handle: Handle { shared, .. },
+            records,
+        } = bound;
         let now = pair();
         let phase = phase(plan.seed, plan.interval.min(LONGEST_PHASE));
         let start = now.mono + plan.start_delay.max(WARM_UP) + phase;
@@ -108,7 +114,7 @@ impl Body {
             fill: plan.fill,
             seed: plan.seed,
             max_burst: plan.max_burst,
-            error: crate::error_estimate(),
+            error: crate::error_estimate_in(stamp_format(plan.protocol)),
             tai_offset_s: clock::discipline().tai_offset_s,
             await_tx_stamps: awaiting_stamps,
         });
@@ -120,6 +126,7 @@ impl Body {
         };
         Self {
             plan,
+            agreed,
             socket,
             sender,
             waiter,
@@ -143,6 +150,7 @@ impl Body {
             awaiting_stamps,
             reads_at_once: !awaiting_stamps,
             steps_known: 0,
+            ecn_changed: 0,
         }
     }
 
@@ -255,6 +263,7 @@ impl Body {
         }
         while let Some(sample) = self.engine.poll_sample() {
             self.metrics.record(&sample);
+            self.ecn_changed += u64::from(ecn_changed(&sample, self.plan.tos));
             self.reads_at_once |= sample.t4.is_some_and(|t4| t4.rung == Rung::User);
             if let Some(round_trip) = sample.round_trip() {
                 self.last_round_trip_ns = Some(round_trip.ns());
@@ -270,7 +279,9 @@ impl Body {
     fn keep_house(&mut self, now: Mono) {
         if now >= self.clock_due {
             self.clock_due = now + CLOCK_EVERY;
-            self.engine.set_error_estimate(crate::error_estimate());
+            let format = stamp_format(self.plan.protocol);
+            self.engine
+                .set_error_estimate(crate::error_estimate_in(format));
         }
         if self.awaiting_stamps && self.departures.are_silent() {
             self.awaiting_stamps = false;
@@ -353,6 +364,8 @@ impl Body {
         };
         let mut report = SessionReport {
             protocol: self.plan.protocol,
+            sid: self.agreed.sid,
+            mode: self.agreed.mode.unwrap_or(SecurityMode::Unauthenticated),
             sender: self.sender,
             reflector: self.plan.far,
             started: self.started.wall,
@@ -370,7 +383,9 @@ impl Body {
             records_dropped: self.records_dropped,
             notes: Vec::new(),
         };
-        report.notes = notes::of(&report, &self.refusals, &self.plan);
+        report.notes = notes::of(&report, &self.refusals, &self.plan, self.ecn_changed);
+        report.notes.extend(self.agreed.notes);
+        report.notes.sort_by_key(|note| !note.warning);
         Ok(report)
     }
 }
@@ -384,6 +399,23 @@ fn rate(first: Option<Mono>, last: Option<Mono>, departed: u64) -> Option<f64> {
     )]
     let gaps = departed.checked_sub(1)? as f64;
     (seconds > 0.0 && gaps > 0.0).then(|| gaps / seconds)
+}
+
+/// The format of T1: PTPv2 where both ends agreed on it, NTP elsewhere (RFC 8186 section 2.2).
+fn stamp_format(protocol: Protocol) -> TimeFormat {
+    match protocol {
+        Protocol::Twamp(features) => features.reflector_format(),
+        Protocol::TwampLight | Protocol::Stamp { .. } => TimeFormat::Ntp,
+    }
+}
+
+/// The packet reached the reflector with another ECN field than that of `sent`; Congestion
+/// Experienced is counted elsewhere.
+fn ecn_changed(sample: &Sample, sent: Tos) -> bool {
+    sample.fate == Fate::Received
+        && sample
+            .tos_forward
+            .is_some_and(|tos| tos.ecn() != sent.ecn() && tos.ecn() != Ecn::Ce)
 }
 
 /// A moment within `interval`, at random, so that many probes do not march together (row M-65).

@@ -5,6 +5,7 @@ use std::time::Duration;
 use twinpath_metrics::{DelayFigures, Figures, RungCounts};
 use twinpath_proto::sender::{OddReplies, Protocol, SenderTally};
 use twinpath_runtime::{ClockState, IcmpCount, Note, SessionReport, StampReport};
+use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::Meta;
@@ -115,6 +116,8 @@ pub(crate) fn quiet_path() -> SessionReport {
     };
     SessionReport {
         protocol: Protocol::TwampLight,
+        sid: None,
+        mode: SecurityMode::Unauthenticated,
         sender: "192.0.2.1:20000".parse().unwrap(),
         reflector: "192.0.2.2:20001".parse().unwrap(),
         started: Wall::from_unix_ns(STARTED),
