@@ -18,11 +18,14 @@ pub mod clock;
 mod error;
 pub mod host;
 mod os;
+mod set;
 mod socket;
+pub mod stream;
 mod wait;
 
 pub use batch::RecvBatch;
 pub use error::{BindError, SendError};
+pub use set::{SetWaker, SocketSet};
 pub use socket::{
     IcmpError, IcmpKind, Outbound, SocketOptions, StampMode, TestSocket, Told,
     local_address_towards, path_mtu,

@@ -271,6 +271,22 @@ impl TestSocket {
         each!(self, socket => socket.receive_buffer_octets())
     }
 
+    /// What a poller is told of it.
+    #[cfg(linux_sockets)]
+    pub(crate) fn source(&self) -> std::os::fd::BorrowedFd<'_> {
+        match &self.inner {
+            Inner::Stamped(socket) => socket.fd(),
+            Inner::Plain(socket) => socket.as_fd(),
+        }
+    }
+
+    /// What a poller is told of it.
+    #[cfg(not(linux_sockets))]
+    pub(crate) fn source(&self) -> &std::net::UdpSocket {
+        let Inner::Plain(socket) = &self.inner;
+        socket.plain()
+    }
+
     /// Datagrams that the system dropped because the receive buffer was full, as far as it told.
     pub fn receive_drops(&self) -> u32 {
         each!(self, socket => socket.receive_drops())

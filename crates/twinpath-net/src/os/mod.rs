@@ -5,6 +5,7 @@ pub(crate) mod linux;
 pub(crate) mod portable;
 
 #[cfg(linux_sockets)]
-pub(crate) use linux::{clock, host, host::path_mtu, wait};
+pub(crate) use linux::{clock, host, host::path_mtu, stream, wait};
+pub(crate) use portable::bind_device;
 #[cfg(not(linux_sockets))]
-pub(crate) use portable::{host, host::path_mtu, time as clock, wait};
+pub(crate) use portable::{host, host::path_mtu, stream, time as clock, wait};

@@ -11,5 +11,6 @@ mod phc;
 pub(crate) mod sending;
 pub(crate) mod socket;
 mod steering;
+pub(crate) mod stream;
 mod system;
 pub(crate) mod wait;

@@ -17,6 +17,8 @@ use crate::socket::{Outbound, SocketOptions, Told};
 #[cfg(not(linux_sockets))]
 pub(crate) mod host;
 #[cfg(not(linux_sockets))]
+pub(crate) mod stream;
+#[cfg(not(linux_sockets))]
 pub(crate) mod time;
 #[cfg(not(linux_sockets))]
 pub(crate) mod wait;
@@ -173,12 +175,12 @@ fn is_passing(error: &io::Error) -> bool {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn bind_device(socket: &socket2::Socket, name: &str) -> io::Result<()> {
+pub(crate) fn bind_device(socket: &socket2::Socket, name: &str) -> io::Result<()> {
     socket.bind_device(Some(name.as_bytes()))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn bind_device(_socket: &socket2::Socket, _name: &str) -> io::Result<()> {
+pub(crate) fn bind_device(_socket: &socket2::Socket, _name: &str) -> io::Result<()> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }
 

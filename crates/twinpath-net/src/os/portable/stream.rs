@@ -1,0 +1,20 @@
+//! The marking of control connections, where the system lets them be marked.
+
+use std::io;
+
+use socket2::Socket;
+use twinpath_wire::Tos;
+
+pub(crate) fn mark(socket: &Socket, v6: bool, tos: Tos) -> io::Result<()> {
+    if v6 {
+        Ok(())
+    } else {
+        socket.set_tos_v4(tos.0.into())
+    }
+}
+
+pub(crate) fn keep_syn(_socket: &Socket) {}
+
+pub(crate) fn syn_tos(_socket: &Socket) -> Option<Tos> {
+    None
+}

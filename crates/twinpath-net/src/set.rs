@@ -1,0 +1,109 @@
+//! Many sockets, of which a few have something at a time.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use polling::{Event, Events, PollMode, Poller};
+use twinpath_wire::Mono;
+
+use crate::clock;
+use crate::socket::TestSocket;
+
+/// Sockets that one thread waits for together, however many: a wait costs by what has arrived, and
+/// not by what there is.
+#[derive(Debug)]
+pub struct SocketSet {
+    poller: Arc<Poller>,
+    events: Events,
+    sockets: Vec<Option<TestSocket>>,
+}
+
+/// Wakes the thread that waits for a [`SocketSet`]. Clones wake the same one.
+#[derive(Clone, Debug)]
+pub struct SetWaker(Arc<Poller>);
+
+impl SocketSet {
+    /// An empty set and its waker.
+    ///
+    /// # Errors
+    /// What the system says when it has no more descriptors.
+    pub fn new() -> io::Result<(Self, SetWaker)> {
+        let poller = Arc::new(Poller::new()?);
+        let set = Self {
+            poller: Arc::clone(&poller),
+            events: Events::new(),
+            sockets: Vec::new(),
+        };
+        Ok((set, SetWaker(poller)))
+    }
+
+    /// Takes a socket in at a `place` of the caller's choice; places are small numbers. What stood
+    /// there goes.
+    ///
+    /// # Errors
+    /// What the system says where it can watch no more; the socket is then closed.
+    pub fn insert(&mut self, place: usize, socket: TestSocket) -> io::Result<()> {
+        drop(self.remove(place));
+        if self.sockets.len() <= place {
+            self.sockets.resize_with(place + 1, || None);
+        }
+        // SAFETY: the set owns the socket, and `remove` takes it out of the poller before it can be
+        // closed; so does the set's own end.
+        unsafe {
+            self.poller
+                .add_with_mode(&socket.source(), Event::readable(place), PollMode::Level)?;
+        }
+        if let Some(slot) = self.sockets.get_mut(place) {
+            *slot = Some(socket);
+        }
+        Ok(())
+    }
+
+    /// Takes a socket out.
+    pub fn remove(&mut self, place: usize) -> Option<TestSocket> {
+        let socket = self.sockets.get_mut(place)?.take()?;
+        // It fails only for what is not in there.
+        let _deleted = self.poller.delete(socket.source());
+        Some(socket)
+    }
+
+    /// The socket at a place.
+    pub fn get(&self, place: usize) -> Option<&TestSocket> {
+        self.sockets.get(place)?.as_ref()
+    }
+
+    /// All sockets.
+    pub fn iter(&self) -> impl Iterator<Item = &TestSocket> {
+        self.sockets.iter().flatten()
+    }
+
+    /// Until a socket has something to read (packets or errors), `until` has come, or the waker was
+    /// called. `ready` is then the places of those that have something; more may have than fit.
+    pub fn wait(&mut self, until: Mono, ready: &mut Vec<usize>) {
+        ready.clear();
+        self.events.clear();
+        let left = until.since(clock::mono());
+        if self.poller.wait(&mut self.events, Some(left)).is_err() {
+            // Whatever it is, it may last: no busy loop.
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        ready.extend(self.events.iter().map(|event| event.key));
+    }
+}
+
+impl Drop for SocketSet {
+    fn drop(&mut self) {
+        for place in 0..self.sockets.len() {
+            drop(self.remove(place));
+        }
+    }
+}
+
+impl SetWaker {
+    /// Ends the wait, now or as soon as it begins.
+    pub fn wake(&self) {
+        // It fails only when the system has no memory; the next timeout wakes as well.
+        let _woken = self.0.notify();
+    }
+}

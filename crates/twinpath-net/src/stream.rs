@@ -1,0 +1,106 @@
+//! Streams of control connections: TCP, marked, kept alive, answered without delay.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
+use twinpath_wire::Tos;
+
+use crate::error::BindError;
+use crate::os;
+
+/// Connections that wait to be accepted, at most. The system may allow fewer.
+const BACKLOG: i32 = 4096;
+/// A far end that is silent for so long is asked whether it is still there, and again at
+/// [`KEEP_ALIVE_EVERY`], so many times.
+const KEEP_ALIVE: Duration = Duration::from_mins(1);
+const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
+#[cfg(not(windows))]
+const KEEP_ALIVE_TRIES: u32 = 4;
+
+/// Opens a listening socket. An IPv6 one never takes IPv4. With `tos` all connections are marked so
+/// from their first answer on; without, the marking of each SYN is kept for [`syn_tos`].
+///
+/// # Errors
+/// [`BindError`]: what could not be had, and its remedy.
+pub fn listen(
+    near: SocketAddr,
+    interface: Option<&str>,
+    tos: Option<Tos>,
+) -> Result<TcpListener, BindError> {
+    let domain = if near.is_ipv6() {
+        Domain::IPV6
+    } else {
+        Domain::IPV4
+    };
+    let option = |what| {
+        move |source| BindError::Option {
+            what,
+            addr: near,
+            source,
+        }
+    };
+    let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
+        .map_err(|source| BindError::of_open(near, source))?;
+    if near.is_ipv6() {
+        socket.set_only_v6(true).map_err(option("IPV6_V6ONLY"))?;
+    }
+    // Elsewhere it means that two programs may listen at once.
+    #[cfg(unix)]
+    socket
+        .set_reuse_address(true)
+        .map_err(option("SO_REUSEADDR"))?;
+    if let Some(name) = interface {
+        os::bind_device(&socket, name).map_err(|source| BindError::Interface {
+            name: name.to_owned(),
+            source,
+        })?;
+    }
+    socket
+        .set_nonblocking(true)
+        .map_err(option("non-blocking"))?;
+    match tos {
+        Some(tos) => os::stream::mark(&socket, near.is_ipv6(), tos).map_err(option("the ToS"))?,
+        None => os::stream::keep_syn(&socket),
+    }
+    socket
+        .bind(&near.into())
+        .map_err(|source| BindError::of_bind(near, source))?;
+    socket
+        .listen(BACKLOG)
+        .map_err(|source| BindError::of_bind(near, source))?;
+    Ok(socket.into())
+}
+
+/// Makes a connection ready for control messages: none waits for another, a dead far end is found
+/// out, and segments are marked with `tos`.
+///
+/// # Errors
+/// What the system says.
+pub fn prepare<'s, S>(stream: &'s S, v6: bool, tos: Option<Tos>) -> io::Result<()>
+where
+    SockRef<'s>: From<&'s S>,
+{
+    let stream = SockRef::from(stream);
+    stream.set_tcp_nodelay(true)?;
+    let keep_alive = TcpKeepalive::new()
+        .with_time(KEEP_ALIVE)
+        .with_interval(KEEP_ALIVE_EVERY);
+    #[cfg(not(windows))]
+    let keep_alive = keep_alive.with_retries(KEEP_ALIVE_TRIES);
+    stream.set_tcp_keepalive(&keep_alive)?;
+    match tos {
+        Some(tos) => os::stream::mark(&stream, v6, tos),
+        None => Ok(()),
+    }
+}
+
+/// The ToS or Traffic Class octet of the SYN that began an accepted connection; `None` where the
+/// system does not tell. It tells once.
+pub fn syn_tos<'s, S>(stream: &'s S) -> Option<Tos>
+where
+    SockRef<'s>: From<&'s S>,
+{
+    os::stream::syn_tos(&SockRef::from(stream))
+}
