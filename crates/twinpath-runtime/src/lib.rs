@@ -5,6 +5,7 @@ mod error;
 pub mod host;
 mod notes;
 mod plan;
+mod reflecting;
 mod report;
 pub mod responder;
 pub mod sender;

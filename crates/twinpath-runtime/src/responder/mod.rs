@@ -1,6 +1,5 @@
 //! The Session-Reflector's run: sockets, a thread each, and a handle on them.
 
-mod lag;
 mod listen;
 mod worker;
 

@@ -25,7 +25,7 @@ const LONGEST: Delta = Delta::from_ns(200_000);
 
 /// Measures the way from T3 to the wire.
 #[derive(Debug)]
-pub(super) struct Lag {
+pub(crate) struct Lag {
     measured: [(Mono, u64); WINDOW],
     count: usize,
     awaited: [Option<(u32, Wall)>; AWAITED],
@@ -36,7 +36,7 @@ pub(super) struct Lag {
 }
 
 impl Lag {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             measured: [(Mono::from_ns(0), 0); WINDOW],
             count: 0,
@@ -49,12 +49,12 @@ impl Lag {
     }
 
     /// Whether the next reply should ask for a stamp.
-    pub(super) fn wants_stamp(&self, now: Mono) -> bool {
+    pub(crate) fn wants_stamp(&self, now: Mono) -> bool {
         now >= self.next_stamp
     }
 
     /// A reply that asks for a stamp has left the process: `t3` is what was read, not advanced.
-    pub(super) fn sent(&mut self, key: u32, t3: Wall, now: Mono) {
+    pub(crate) fn sent(&mut self, key: u32, t3: Wall, now: Mono) {
         self.next_stamp = now + BETWEEN_STAMPS;
         if let Some(slot) = self.awaited.get_mut(key as usize % AWAITED) {
             if slot.is_none() {
@@ -65,12 +65,12 @@ impl Lag {
     }
 
     /// Stamps are still to come.
-    pub(super) fn awaits(&self) -> bool {
+    pub(crate) fn awaits(&self) -> bool {
         self.open > 0
     }
 
     /// The kernel's word on the reply `key`.
-    pub(super) fn left(&mut self, key: u32, at: Wall, now: Mono) {
+    pub(crate) fn left(&mut self, key: u32, at: Wall, now: Mono) {
         let Some(slot) = self.awaited.get_mut(key as usize % AWAITED) else {
             return;
         };
@@ -90,7 +90,7 @@ impl Lag {
     }
 
     /// By how much to advance T3 now: the median of the recent measurements; zero without.
-    pub(super) fn advance(&mut self, now: Mono) -> Delta {
+    pub(crate) fn advance(&mut self, now: Mono) -> Delta {
         if now > self.median_until {
             self.settle(now);
         }
@@ -98,7 +98,7 @@ impl Lag {
     }
 
     /// The advance in force, in nanoseconds; `None` before enough was measured.
-    pub(super) fn median_ns(&self) -> Option<u64> {
+    pub(crate) fn median_ns(&self) -> Option<u64> {
         self.median_ns
     }
 

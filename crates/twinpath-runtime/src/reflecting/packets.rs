@@ -1,0 +1,203 @@
+//! The packet loop of every reflector thread: batch in, replies out, T3 read per packet right before
+//! the send.
+
+use std::io;
+use std::net::IpAddr;
+
+use twinpath_metrics::RungCounts;
+use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, clock};
+use twinpath_proto::reflector::{AgreedReflector, Ignored, Reflection, SessionReflector};
+use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Wall};
+
+use super::lag::Lag;
+
+/// Datagrams taken at once.
+const BATCH: usize = 64;
+/// Room for the largest datagram there is. Only pages that packets touch cost memory.
+const SLOT_OCTETS: usize = 1 << 16;
+/// So many datagrams at once are a flood: then replies leave a few by one system call, and the last
+/// of them some microseconds after its T3. Fewer leave one by one, each right after its T3.
+const FLOOD: usize = 16;
+const TOGETHER: usize = 4;
+
+/// An engine that makes replies: for strangers or for agreed sessions.
+pub(crate) trait Replies {
+    /// All of the reply but T3, in place.
+    fn reflect(
+        &mut self,
+        now: Mono,
+        buffer: &mut [u8],
+        received: usize,
+        arrival: &Arrival,
+    ) -> Result<Reflection, Ignored>;
+
+    /// T3 and the Error Estimate, last.
+    fn seal(&self, reflection: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate);
+}
+
+impl Replies for SessionReflector {
+    fn reflect(
+        &mut self,
+        now: Mono,
+        buffer: &mut [u8],
+        received: usize,
+        arrival: &Arrival,
+    ) -> Result<Reflection, Ignored> {
+        self.reflect(now, buffer, received, arrival)
+    }
+
+    fn seal(&self, _: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
+        self.seal(reply, t3, error);
+    }
+}
+
+impl Replies for AgreedReflector {
+    fn reflect(
+        &mut self,
+        now: Mono,
+        buffer: &mut [u8],
+        received: usize,
+        arrival: &Arrival,
+    ) -> Result<Reflection, Ignored> {
+        self.reflect(now, buffer, received, arrival)
+    }
+
+    fn seal(&self, reflection: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
+        self.seal(reflection, reply, t3, error);
+    }
+}
+
+/// What a thread knows of one of its sockets.
+#[derive(Debug)]
+pub(crate) struct Way {
+    /// Replies name their source address themselves.
+    wildcard: bool,
+    lag: Lag,
+}
+
+impl Way {
+    pub(crate) fn of(socket: &TestSocket) -> Self {
+        Self {
+            wildcard: socket.local().ip().is_unspecified(),
+            lag: Lag::new(),
+        }
+    }
+
+    /// The advance of T3 in force, in nanoseconds; `None` before enough was measured.
+    pub(crate) fn advance_ns(&mut self, now: Mono) -> Option<u64> {
+        self.lag.advance(now);
+        self.lag.median_ns()
+    }
+}
+
+/// Room for packets, and counts: one for each thread.
+pub(crate) struct Packets {
+    batch: RecvBatch,
+    raw_t3: bool,
+    pub(crate) error: ErrorEstimate,
+    pub(crate) rungs: RungCounts,
+    pub(crate) send_errors: u64,
+    /// Replies that wait to be sent together: slot, octets and way of each, and what seals it.
+    ready: Vec<(usize, usize, Outbound)>,
+    unsealed: Vec<Reflection>,
+}
+
+impl Packets {
+    /// `raw_t3`: T3 is not advanced by the way to the wire.
+    pub(crate) fn new(raw_t3: bool) -> Self {
+        Self {
+            batch: RecvBatch::new(BATCH, SLOT_OCTETS),
+            raw_t3,
+            error: crate::error_estimate(),
+            rungs: RungCounts::default(),
+            send_errors: 0,
+            ready: Vec::with_capacity(TOGETHER),
+            unsealed: Vec::with_capacity(TOGETHER),
+        }
+    }
+
+    /// Takes a batch from one socket and answers it. How many datagrams there were.
+    pub(crate) fn reflect_batch(
+        &mut self,
+        socket: &TestSocket,
+        way: &mut Way,
+        engine: &mut impl Replies,
+        now: Mono,
+    ) -> io::Result<usize> {
+        let count = socket.receive(&mut self.batch)?;
+        let together = if count >= FLOOD { TOGETHER } else { 1 };
+        let advance = if self.raw_t3 {
+            Delta::ZERO
+        } else {
+            way.lag.advance(now)
+        };
+        for slot in 0..count {
+            let Some((octets, received, arrival)) = self.batch.packet(slot) else {
+                break;
+            };
+            self.rungs.record(arrival.at.rung);
+            let Ok(reflection) = engine.reflect(now, octets, received, arrival) else {
+                continue;
+            };
+            let Some(reply) = octets.get_mut(..reflection.octets) else {
+                continue;
+            };
+            let out = Outbound {
+                to: arrival.from,
+                from: if way.wildcard { arrival.to } else { None },
+                tos: Some(reflection.tos),
+                interface: link(arrival),
+                stamp: !self.raw_t3 && way.lag.wants_stamp(now),
+            };
+            if !out.stamp && together > 1 {
+                self.ready.push((slot, reflection.octets, out));
+                self.unsealed.push(reflection);
+                if self.ready.len() == together {
+                    self.send_ready(socket, engine, advance);
+                }
+                continue;
+            }
+            let t3 = clock::wall();
+            engine.seal(&reflection, reply, t3 + advance, self.error);
+            match socket.send(reply, &out) {
+                Ok(Some(key)) => way.lag.sent(key, t3, now),
+                Ok(None) => {}
+                Err(_) => self.send_errors += 1,
+            }
+        }
+        self.send_ready(socket, engine, advance);
+        if way.lag.awaits() {
+            socket.drain_errors(&mut |told| match told {
+                Told::Sent { key, stamp } if stamp.rung == Rung::Kernel => {
+                    way.lag.left(key, stamp.at, now);
+                }
+                // A client that went away; a rung that is not the one waited for.
+                Told::Sent { .. } | Told::Icmp(_) => {}
+            });
+        }
+        Ok(count)
+    }
+
+    /// Reads T3 for each reply that stands ready, and lets them go together.
+    fn send_ready(&mut self, socket: &TestSocket, engine: &impl Replies, advance: Delta) {
+        for ((slot, octets, _), reflection) in self.ready.iter().zip(&self.unsealed) {
+            if let Some((packet, ..)) = self.batch.packet(*slot)
+                && let Some(reply) = packet.get_mut(..*octets)
+            {
+                engine.seal(reflection, reply, clock::wall() + advance, self.error);
+            }
+        }
+        let failed = socket.send_from(&self.batch, &self.ready);
+        self.ready.clear();
+        self.unsealed.clear();
+        self.send_errors += u64::try_from(failed).unwrap_or(u64::MAX);
+    }
+}
+
+/// The interface that a reply must leave by: only link-local addresses have one of their own.
+fn link(arrival: &Arrival) -> u32 {
+    match arrival.to {
+        Some(IpAddr::V6(to)) if to.is_unicast_link_local() => arrival.interface,
+        _ => 0,
+    }
+}
