@@ -246,6 +246,15 @@ impl TestSocket {
         packets.iter().filter(failed).count()
     }
 
+    /// Whether the system will tell when packets left (as far as its drivers do).
+    pub fn tells_departures(&self) -> bool {
+        match &self.inner {
+            #[cfg(linux_sockets)]
+            Inner::Stamped(socket) => socket.tells_departures(),
+            Inner::Plain(_) => false,
+        }
+    }
+
     /// For one socket of a group that shares a port (`reuse_port`), once all `sockets` of it are
     /// bound: all packets of one source address then go to the same one.
     ///

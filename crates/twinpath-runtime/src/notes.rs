@@ -107,8 +107,7 @@ fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> No
             format!("{far} answers, but its answers are not {asked} ({strange} of them): {other}"),
         );
     }
-    let expected = plan.stamps != StampChoice::User && !plan.portable;
-    if expected && report.stamps.transmit == Some(Rung::User) {
+    if refusals.unheard {
         return warning(
             "nothing-left",
             format!(

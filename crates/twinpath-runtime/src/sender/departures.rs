@@ -81,6 +81,11 @@ impl Departures {
         self.stamped == 0 && self.slots.len() >= PATIENCE
     }
 
+    /// The kernel told of one packet at least.
+    pub(super) fn are_heard(&self) -> bool {
+        self.stamped > 0
+    }
+
     fn drop_first(&mut self) {
         self.slots.pop_front();
         self.first_key = self.first_key.wrapping_add(1);

@@ -14,6 +14,8 @@ const KINDS: usize = 16;
 pub(crate) struct Refusals {
     icmp: Vec<(IcmpKind, Option<IpAddr>, u64)>,
     send: Vec<(SendError, u64)>,
+    /// The kernel was to tell when packets left, and told of none.
+    pub(crate) unheard: bool,
 }
 
 impl Refusals {

@@ -15,14 +15,12 @@ use twinpath_proto::sender::{Protocol, SenderConfig, SessionSender, Transmit};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Ecn, Fate, Mono, Rung, Sample, TimeFormat, Tos};
 
-use super::{Agreed, Bound, Handle, Shared};
 use super::departures::Departures;
 use super::refusals::Refusals;
+use super::{Agreed, Bound, Handle, Shared};
 use crate::error::RunError;
 use crate::notes;
-use crate::{
-    ClockState, Progress, SenderPlan, SessionReport, StampChoice, StampReport, clock_state,
-};
+use crate::{ClockState, Progress, SenderPlan, SessionReport, StampReport, clock_state};
 
 /// Datagrams taken at once.
 const BATCH: usize = 64;
@@ -102,7 +100,7 @@ impl Body {
         let now = pair();
         let phase = phase(plan.seed, plan.interval.min(LONGEST_PHASE));
         let start = now.mono + plan.start_delay.max(WARM_UP) + phase;
-        let awaiting_stamps = plan.stamps != StampChoice::User && !plan.portable;
+        let awaiting_stamps = socket.tells_departures();
         let engine = SessionSender::new(SenderConfig {
             protocol: plan.protocol,
             far: plan.far,
@@ -344,7 +342,7 @@ impl Body {
         }
     }
 
-    fn report(self) -> Result<SessionReport, RunError> {
+    fn report(mut self) -> Result<SessionReport, RunError> {
         let tally = *self.engine.tally();
         if tally.sent == 0
             && let Some(reason) = self.refusals.main_send_error()
@@ -383,6 +381,7 @@ impl Body {
             records_dropped: self.records_dropped,
             notes: Vec::new(),
         };
+        self.refusals.unheard = self.socket.tells_departures() && !self.departures.are_heard();
         report.notes = notes::of(&report, &self.refusals, &self.plan, self.ecn_changed);
         report.notes.extend(self.agreed.notes);
         report.notes.sort_by_key(|note| !note.warning);

@@ -180,6 +180,10 @@ impl Socket {
         unsafe { system::send_messages(self.fd(), messages.get_mut(..count).unwrap_or_default()) }
     }
 
+    pub(crate) fn tells_departures(&self) -> bool {
+        self.stamped
+    }
+
     /// Whether a packet needs no control message and no stamp.
     pub(crate) fn is_plain(&self, out: &Outbound) -> bool {
         let marked = out.tos.is_some_and(|tos| tos != self.tos);
