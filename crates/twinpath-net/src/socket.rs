@@ -290,10 +290,17 @@ impl TestSocket {
     }
 
     /// What a poller is told of it.
-    #[cfg(not(linux_sockets))]
-    pub(crate) fn source(&self) -> &std::net::UdpSocket {
+    #[cfg(all(unix, not(linux_sockets)))]
+    pub(crate) fn source(&self) -> std::os::fd::BorrowedFd<'_> {
         let Inner::Plain(socket) = &self.inner;
-        socket.plain()
+        std::os::fd::AsFd::as_fd(socket.plain())
+    }
+
+    /// What a poller is told of it.
+    #[cfg(windows)]
+    pub(crate) fn source(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        let Inner::Plain(socket) = &self.inner;
+        std::os::windows::io::AsSocket::as_socket(socket.plain())
     }
 
     /// Datagrams that the system dropped because the receive buffer was full, as far as it told.
