@@ -1,6 +1,8 @@
 //! Threads and loops that join engines, numbers and sockets.
 #![forbid(unsafe_code)]
 
+pub mod controlclient;
+pub mod controller;
 mod error;
 pub mod host;
 mod notes;

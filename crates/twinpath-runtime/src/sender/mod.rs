@@ -93,7 +93,6 @@ pub(crate) struct Bound {
     records: Option<rtrb::Producer<Sample>>,
 }
 
-#[expect(dead_code, reason = "for the Control-Client, which is still to come")]
 impl Bound {
     /// The local address and port, as the far end sees them without NAT.
     pub(crate) fn sender(&self) -> SocketAddr {

@@ -1,5 +1,6 @@
 //! Reflector threads and sender loop over loopback.
 #![cfg(test)]
+mod controller;
 mod faults;
 mod loops;
 mod measuring;

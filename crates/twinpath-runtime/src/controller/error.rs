@@ -1,0 +1,172 @@
+//! Why a control connection came to nothing: one line each, and what to do about it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use twinpath_proto::control::{ClientError, Refusal, Step};
+use twinpath_wire::control::Accept;
+
+use crate::error::{RunError, StartError};
+
+/// Why nothing was agreed on or measured.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// The connection could not be made.
+    #[error("cannot connect to {server}: {}", words(source))]
+    Connect {
+        /// Where to.
+        server: SocketAddr,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// Nobody answered the connection.
+    #[error("cannot connect to {server}: no answer within {} s", after.as_secs_f64())]
+    Unanswered {
+        /// Where to.
+        server: SocketAddr,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The port answers, and says nothing.
+    #[error(
+        "{server} takes the connection but sends no Server Greeting within {} s",
+        after.as_secs_f64()
+    )]
+    Mute {
+        /// Where to.
+        server: SocketAddr,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The port answers with something else than a Server Greeting.
+    #[error("{server} is no TWAMP server: instead of a Server Greeting it sends \"{said}\"")]
+    NotTwamp {
+        /// Where to.
+        server: SocketAddr,
+        /// The first of it, as plain characters.
+        said: String,
+    },
+    /// The Server refused a step.
+    #[error("{server} refuses {what}: Accept {}", by_name(*refusal))]
+    Refused {
+        /// The Server.
+        server: SocketAddr,
+        /// What was refused, in words.
+        what: String,
+        /// With which value.
+        refusal: Refusal,
+        /// Addresses were sent as zero.
+        nat: bool,
+    },
+    /// The connection failed before a session ran.
+    #[error("{server}: {error}")]
+    Lost {
+        /// The Server.
+        server: SocketAddr,
+        /// How.
+        error: ClientError,
+    },
+    /// The Server closed the connection before a session ran.
+    #[error("{server} closed the connection before a session ran")]
+    Closed {
+        /// The Server.
+        server: SocketAddr,
+    },
+    /// Told to stop before a session ran.
+    #[error("stopped before a session ran")]
+    Interrupted,
+    /// A Session-Sender could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A Session-Sender measured nothing.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl ControlError {
+    /// What the reader can do, in one clause.
+    pub fn remedy(&self) -> Option<String> {
+        let words = match self {
+            Self::Connect { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused => {
+                "no server listens on that TCP port: start one there, or give its port"
+            }
+            Self::Connect { source, .. } if source.kind() == io::ErrorKind::AddrNotAvailable => {
+                "see `ip address` for this host's addresses"
+            }
+            Self::Connect { .. } => "see `ip route get` for that address, or name an --interface",
+            Self::Unanswered { .. } => {
+                "the host is down, the address is wrong, or a firewall drops TCP to that port"
+            }
+            Self::Mute { .. } | Self::NotTwamp { .. } => {
+                "another service has that port: TWAMP-Control's own is 862"
+            }
+            Self::Refused { refusal, nat, .. } => return Some(advice(*refusal, *nat)),
+            Self::Lost { error, .. } => return lost(*error).map(str::to_owned),
+            Self::Closed { .. } => "its log may say why; it may not serve this address",
+            Self::Interrupted => return None,
+            Self::Start(error) => return error.remedy(),
+            Self::Run(error) => return error.remedy(),
+        };
+        Some(words.to_owned())
+    }
+}
+
+/// The number and its name in RFC 4656.
+pub(crate) fn by_name(refusal: Refusal) -> String {
+    match refusal.octet {
+        0..=5 => refusal.accept().to_string(),
+        unknown => format!("{unknown}, read as {}", Accept::Failure),
+    }
+}
+
+/// What to do about a refusal, with the options' names where they help.
+pub(crate) fn advice(refusal: Refusal, nat: bool) -> String {
+    let advice = refusal.advice();
+    match (refusal.step, refusal.accept()) {
+        (Step::Request, Accept::NotSupported) if nat => format!("{advice} (--dscp be, --padding)"),
+        (Step::Request, Accept::NotSupported) => {
+            format!("{advice} (--nat, --dscp be, --padding)")
+        }
+        _ => advice.to_owned(),
+    }
+}
+
+fn lost(error: ClientError) -> Option<&'static str> {
+    match error {
+        ClientError::TurnedAway => Some("all its connections are taken; try again later"),
+        ClientError::NoMode { .. } => Some("choose with --mode and features of what it offers"),
+        ClientError::OtherPort { .. } => {
+            Some("leave out --strict, or wish for a port that it has free")
+        }
+        ClientError::EndedBefore(_) => {
+            Some("the server's log may say why; it may not serve this address")
+        }
+        ClientError::Silent(_) => Some("the server is overloaded or stuck, or the path is broken"),
+        ClientError::Unexpected { .. } | ClientError::SessionCount { .. } => {
+            Some("the server breaks the protocol: a capture of the connection shows its vendor how")
+        }
+        ClientError::Forged => Some("the keys differ, or somebody changes the messages"),
+        ClientError::EndedWhileRunning { .. } | ClientError::Stuck | _ => None,
+    }
+}
+
+/// The system's word without its number.
+fn words(error: &io::Error) -> String {
+    let known = [
+        (io::ErrorKind::ConnectionRefused, "connection refused"),
+        (io::ErrorKind::HostUnreachable, "host unreachable"),
+        (io::ErrorKind::NetworkUnreachable, "network unreachable"),
+        (
+            io::ErrorKind::ConnectionReset,
+            "the connection was reset at once",
+        ),
+        (
+            io::ErrorKind::AddrNotAvailable,
+            "this host does not have the local address",
+        ),
+    ];
+    let words = known.iter().find(|(kind, _)| *kind == error.kind());
+    words.map_or_else(|| error.to_string(), |(_, words)| (*words).to_owned())
+}

@@ -1,0 +1,159 @@
+//! The Control-Client with its Session-Senders: agrees with a Server on sessions, measures, stops
+//! (RFC 5357 section 3).
+//!
+//! One thread talks to the Server; each session has a thread of its own, as any Session-Sender.
+
+mod connect;
+mod error;
+mod event;
+mod link;
+mod plan;
+mod report;
+mod run;
+mod steered;
+mod talk;
+
+use std::net::SocketAddr;
+
+use twinpath_proto::TestFeatures;
+use twinpath_proto::sender::Protocol;
+use twinpath_wire::Sample;
+use twinpath_wire::control::Modes;
+
+pub use error::ControlError;
+pub use event::ControlEvent;
+pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan};
+pub use report::{AgreedSession, ControlClientReport, ControlReport};
+
+pub(crate) use event::News;
+pub(crate) use steered::Steered;
+pub(crate) use talk::{Ask, Stop, Talk, sizes, usual_features};
+
+use crate::error::StartError;
+use crate::sender::{self, Bound, Handle};
+use crate::{PortChoice, Progress, SenderPlan};
+
+/// Sessions of one connection at most: each has a thread and a socket.
+pub const MOST_SESSIONS: usize = 64;
+
+/// A Control-Client with Session-Senders that runs.
+#[derive(Debug)]
+pub struct ControllerRun {
+    steered: Steered<ControlReport>,
+    senders: Vec<Sender>,
+}
+
+#[derive(Debug)]
+struct Sender {
+    address: SocketAddr,
+    handle: Handle,
+    records: Option<rtrb::Consumer<Sample>>,
+}
+
+/// Opens the sockets of all sessions, then connects and begins.
+///
+/// # Errors
+/// [`StartError`]: what could not be had on this host, and the remedy.
+pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
+    let ControllerPlan {
+        control,
+        sender,
+        classes,
+    } = plan;
+    let (_, least) = sizes(sender.payload);
+    let preferred = usual_features(classes.len(), least);
+    let may_be = control.required | preferred.without(control.avoided);
+    let mut senders = Vec::new();
+    let mut bounds: Vec<Bound> = Vec::new();
+    for (index, tos) in classes.iter().take(MOST_SESSIONS).enumerate() {
+        let plan = SenderPlan {
+            tos: *tos,
+            ..of_session(index, &control, &sender, may_be)
+        };
+        let (bound, records) = sender::bind(plan)?;
+        senders.push(Sender {
+            address: bound.sender(),
+            handle: bound.handle(),
+            records,
+        });
+        bounds.push(bound);
+    }
+    let steered =
+        Steered::start(move |news, stop| run::run(control, preferred, bounds, news, stop))?;
+    Ok(ControllerRun { steered, senders })
+}
+
+/// The template, as one session has it.
+fn of_session(
+    index: usize,
+    control: &ControlPlan,
+    template: &SenderPlan,
+    features: Modes,
+) -> SenderPlan {
+    let step = u16::try_from(index).unwrap_or(u16::MAX);
+    let port = match template.port {
+        PortChoice::Exact(port @ 1..) => PortChoice::Exact(port.saturating_add(step)),
+        PortChoice::Prefer(port @ 1..) => PortChoice::Prefer(port.saturating_add(step)),
+        PortChoice::Exact(0) | PortChoice::Prefer(0) | PortChoice::Range(..) => template.port,
+    };
+    let features = TestFeatures {
+        modes: features,
+        padding_to_reflect: control.padding_to_reflect,
+        server_octets: 0,
+    };
+    SenderPlan {
+        far: control.server,
+        near: control.near,
+        interface: control.interface.clone(),
+        port,
+        protocol: Protocol::Twamp(features),
+        // Neighbouring seeds give unrelated departures.
+        seed: template.seed.wrapping_add(u64::from(step)),
+        ..template.clone()
+    }
+}
+
+impl ControllerRun {
+    /// The local address and port of each session, as the far end sees them without NAT.
+    pub fn senders(&self) -> impl Iterator<Item = SocketAddr> {
+        self.senders.iter().map(|sender| sender.address)
+    }
+
+    /// What happened on the control connection; `None`: nothing more yet. Events that nobody reads
+    /// are lost.
+    pub fn next_event(&self) -> Option<ControlEvent> {
+        self.steered.next_event()
+    }
+
+    /// The next packet of one session whose fate is known; `None`: not yet, or the plan wanted no
+    /// records.
+    pub fn next_sample(&mut self, session: usize) -> Option<Sample> {
+        let sender = self.senders.get_mut(session)?;
+        sender.records.as_mut()?.pop().ok()
+    }
+
+    /// A glance at one session, at most about 50 ms old; `None`: there is no such session.
+    pub fn progress(&self, session: usize) -> Option<Progress> {
+        let sender = self.senders.get(session)?;
+        Some(sender.handle.progress())
+    }
+
+    /// Ends the run: senders stop, the Server is told so, the report still comes.
+    pub fn stop(&self) {
+        self.steered.stop();
+    }
+
+    /// The run is over: drain [`ControllerRun::next_sample`] and [`ControllerRun::next_event`] once
+    /// more, then [`ControllerRun::join`].
+    pub fn is_finished(&self) -> bool {
+        self.steered.is_finished()
+    }
+
+    /// Waits for the end and gives the report.
+    ///
+    /// # Errors
+    /// [`ControlError`]: nothing was measured, and why.
+    pub fn join(self) -> Result<ControlReport, ControlError> {
+        self.steered.join()
+    }
+}

@@ -1,0 +1,97 @@
+//! What a Control-Client is to agree on, and with whom.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use twinpath_proto::sender::PayloadSize;
+use twinpath_wire::control::{Modes, SecurityMode};
+use twinpath_wire::{Dscp, Tos};
+
+use crate::SenderPlan;
+
+/// A control connection: where to, and what is wanted of the Server.
+#[derive(Clone, Debug)]
+pub struct ControlPlan {
+    /// The Server's TCP address and port.
+    pub server: SocketAddr,
+    /// The local address of the connection and of test packets; `None`: the system's choice.
+    pub near: Option<IpAddr>,
+    /// Device or VRF to bind to.
+    pub interface: Option<String>,
+    /// Marking of the TCP segments (`--control-dscp`); `None`: the system's.
+    pub control_dscp: Option<Dscp>,
+    /// How long the connection may take to be made.
+    pub connect_timeout: Duration,
+    /// How long each answer of the Server may take.
+    pub answer_timeout: Duration,
+    /// The first of these that is offered is chosen (row TC-10).
+    pub security: Vec<SecurityMode>,
+    /// Features asked for by name: without them there is no session.
+    pub required: Modes,
+    /// Features that are not chosen though they are offered and would do no harm.
+    pub avoided: Modes,
+    /// Two octets that the Server is to give back; with Reflect Octets only.
+    pub octets_to_reflect: u16,
+    /// Octets of padding that are to come back unchanged; with Reflect Octets only.
+    pub padding_to_reflect: u16,
+    /// The UDP port wished for at the reflector (`--receiver-port`); `None`: the sender's own
+    /// number, and no word where the Server gives another.
+    pub receiver_port: Option<u16>,
+    /// Addresses are sent as zero: the ends of the control connection, as the Server sees them
+    /// (`--nat`; row TC-36).
+    pub nat: bool,
+    /// Gives up where the Server offers another Receiver Port than the one wished for (row TC-41).
+    pub strict: bool,
+}
+
+impl ControlPlan {
+    /// A plan for `server` with the usual answers to all else.
+    pub fn to(server: SocketAddr) -> Self {
+        Self {
+            server,
+            near: None,
+            interface: None,
+            control_dscp: None,
+            connect_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(10),
+            security: vec![SecurityMode::Unauthenticated],
+            required: Modes::default(),
+            avoided: Modes::default(),
+            octets_to_reflect: 0,
+            padding_to_reflect: 0,
+            receiver_port: None,
+            nat: false,
+            strict: false,
+        }
+    }
+}
+
+/// All that a Control-Client with Session-Senders needs.
+#[derive(Clone, Debug)]
+pub struct ControllerPlan {
+    /// The control connection.
+    pub control: ControlPlan,
+    /// What each session sends. Its `far`, `near`, `interface`, `protocol` and `tos` are of no
+    /// account: the connection and `classes` say them. `port` is the first session's; those of the
+    /// others follow one by one, if it is not a range. `start_delay` counts from Start-Ack.
+    pub sender: SenderPlan,
+    /// ToS octet of each session; one session each.
+    pub classes: Vec<Tos>,
+}
+
+/// All that a Control-Client for a Session-Sender elsewhere needs.
+#[derive(Clone, Debug)]
+pub struct ControlClientPlan {
+    /// The control connection.
+    pub control: ControlPlan,
+    /// The Session-Sender: its address and UDP port.
+    pub sender: SocketAddr,
+    /// Marking of packets and replies.
+    pub dscp: Dscp,
+    /// Sizes of the Session-Sender's packets, as far as they are known.
+    pub payload: PayloadSize,
+    /// The Session-Sender's own timeout: replies are wanted so long after the end.
+    pub timeout: Duration,
+    /// When to stop, after the start; `None`: when told to.
+    pub duration: Option<Duration>,
+}

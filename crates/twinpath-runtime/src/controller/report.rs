@@ -1,0 +1,58 @@
+//! What a control connection came to.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use twinpath_wire::Dscp;
+use twinpath_wire::control::{Modes, Sid};
+
+use crate::{Note, SessionReport};
+
+/// What a Control-Client with its Session-Senders found out.
+#[derive(Clone, Debug)]
+pub struct ControlReport {
+    /// The Server's end of the control connection.
+    pub server: SocketAddr,
+    /// This host's end of it.
+    pub near: SocketAddr,
+    /// Modes that the Server offers.
+    pub offered: Modes,
+    /// Modes chosen.
+    pub modes: Modes,
+    /// The sessions that were measured, in the order of the classes asked for.
+    pub sessions: Vec<SessionReport>,
+    /// Remarks on the connection and on sessions that there are no figures of, warnings first.
+    pub notes: Vec<Note>,
+}
+
+/// What a Control-Client for a Session-Sender elsewhere did.
+#[derive(Clone, Debug)]
+pub struct ControlClientReport {
+    /// The Server's end of the control connection.
+    pub server: SocketAddr,
+    /// This host's end of it.
+    pub near: SocketAddr,
+    /// Modes that the Server offers.
+    pub offered: Modes,
+    /// Modes chosen.
+    pub modes: Modes,
+    /// The session that ran.
+    pub session: AgreedSession,
+    /// From its start to its stop.
+    pub duration: Duration,
+    /// Remarks, warnings first.
+    pub notes: Vec<Note>,
+}
+
+/// A session as it was agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AgreedSession {
+    /// Its identifier.
+    pub sid: Sid,
+    /// Where packets come from.
+    pub sender: SocketAddr,
+    /// Where they go to.
+    pub reflector: SocketAddr,
+    /// Their marking, and the replies'.
+    pub dscp: Dscp,
+}

@@ -1,0 +1,190 @@
+//! From agreement to report: the Session-Senders of one control connection.
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use twinpath_proto::sender::Protocol;
+use twinpath_wire::control::Accept;
+
+use super::event::News;
+use super::talk::{Ask, Stop, Talk, sizes};
+use super::{ControlError, ControlEvent, ControlPlan, ControlReport};
+use crate::notes::warning;
+use crate::sender::{Agreed, Bound, Handle, SenderRun};
+use crate::{Note, SessionReport};
+
+/// The whole run.
+pub(super) async fn run(
+    plan: ControlPlan,
+    preferred: twinpath_wire::control::Modes,
+    bound: Vec<Bound>,
+    news: News,
+    mut stop: Stop,
+) -> Result<ControlReport, ControlError> {
+    let mut talk = tokio::select! {
+        talk = Talk::open(plan, preferred, news) => talk?,
+        () = stop.told() => return Err(ControlError::Interrupted),
+    };
+    let result = measure(&mut talk, bound, &mut stop).await;
+    talk.part().await;
+    result
+}
+
+async fn measure(
+    talk: &mut Talk,
+    bound: Vec<Bound>,
+    stop: &mut Stop,
+) -> Result<ControlReport, ControlError> {
+    let asks: Vec<Ask> = bound.iter().map(ask).collect();
+    tokio::select! {
+        agreed = talk.agree(&asks) => agreed?,
+        () = stop.told() => return Err(ControlError::Interrupted),
+    }
+    talk.start(stop).await?;
+    let mut senders = Senders::begin(talk, bound);
+    senders.follow(talk, stop).await;
+    talk.end(senders.accept()).await;
+    senders.report(talk)
+}
+
+fn ask(bound: &Bound) -> Ask {
+    let plan = bound.plan();
+    Ask {
+        sender: bound.sender(),
+        dscp: plan.tos.dscp(),
+        payload_octets: sizes(plan.payload).0,
+        timeout: plan.timeout,
+    }
+}
+
+/// The Session-Senders of the sessions that run.
+struct Senders {
+    /// By the session's place; `None` once its end is known.
+    runs: Vec<Option<SenderRun>>,
+    handles: Vec<Handle>,
+    reports: Vec<Option<SessionReport>>,
+    failures: Vec<ControlError>,
+    ended: UnboundedReceiver<usize>,
+}
+
+impl Senders {
+    /// Begins to send in all sessions that run, at once.
+    fn begin(talk: &Talk, bound: Vec<Bound>) -> Self {
+        let (teller, ended) = unbounded_channel();
+        let mut senders = Self {
+            runs: Vec::new(),
+            handles: Vec::new(),
+            reports: Vec::new(),
+            failures: Vec::new(),
+            ended,
+        };
+        let running = talk.running();
+        for (index, bound) in bound.into_iter().enumerate() {
+            senders.reports.push(None);
+            senders.runs.push(None);
+            if running.contains(&index)
+                && let Some(session) = talk.agreed(index)
+            {
+                let agreed = Agreed {
+                    session: Some((session.reflector, Protocol::Twamp(talk.features(index)))),
+                    sid: Some(session.sid),
+                    mode: talk.modes.security(),
+                    notes: talk.session_notes(index),
+                };
+                talk.tell(ControlEvent::Running { index, session });
+                senders.begin_one(index, bound, agreed, &teller);
+            }
+        }
+        senders
+    }
+
+    fn begin_one(
+        &mut self,
+        index: usize,
+        bound: Bound,
+        agreed: Agreed,
+        teller: &UnboundedSender<usize>,
+    ) {
+        let handle = bound.handle();
+        let over = teller.clone();
+        let ended = Box::new(move || {
+            // Nobody listens any more: then nobody waits for it.
+            let _ = over.send(index);
+        });
+        match bound.begin(agreed, Some(ended)) {
+            Ok(run) => {
+                self.handles.push(handle);
+                if let Some(slot) = self.runs.get_mut(index) {
+                    *slot = Some(run);
+                }
+            }
+            Err(error) => self.failures.push(error.into()),
+        }
+    }
+
+    /// Until every packet's fate is known, whatever becomes of the connection meanwhile.
+    async fn follow(&mut self, talk: &mut Talk, stop: &mut Stop) {
+        let mut told = false;
+        while self.runs.iter().any(Option::is_some) {
+            tokio::select! {
+                biased;
+                index = self.ended.recv() => match index {
+                    Some(index) => {
+                        self.take(index);
+                        talk.tell(ControlEvent::Finished { index });
+                        if talk.is_individual() {
+                            talk.stop_some(&[index]);
+                        }
+                    }
+                    None => return,
+                },
+                () = stop.told(), if !told => {
+                    told = true;
+                    self.handles.iter().for_each(Handle::stop);
+                }
+                () = talk.listen() => {}
+            }
+        }
+    }
+
+    /// A session's thread has ended.
+    fn take(&mut self, index: usize) {
+        let run = self.runs.get_mut(index).and_then(Option::take);
+        match run.map(SenderRun::join) {
+            Some(Ok(report)) => {
+                if let Some(slot) = self.reports.get_mut(index) {
+                    *slot = Some(report);
+                }
+            }
+            Some(Err(error)) => self.failures.push(error.into()),
+            None => {}
+        }
+    }
+
+    /// Whether this side did its part (row TC-58).
+    fn accept(&self) -> Accept {
+        if self.failures.is_empty() {
+            Accept::Ok
+        } else {
+            Accept::Failure
+        }
+    }
+
+    fn report(self, talk: &Talk) -> Result<ControlReport, ControlError> {
+        let sessions: Vec<_> = self.reports.into_iter().flatten().collect();
+        let mut failures = self.failures.into_iter();
+        if sessions.is_empty()
+            && let Some(error) = failures.next()
+        {
+            return Err(error);
+        }
+        let mut notes: Vec<Note> = talk.notes();
+        notes.extend(failures.map(|error| warning("session-failed", error.to_string())));
+        Ok(ControlReport {
+            server: talk.server(),
+            near: talk.near,
+            offered: talk.offered,
+            modes: talk.modes,
+            sessions,
+            notes,
+        })
+    }
+}

@@ -1,0 +1,476 @@
+//! One control connection from greeting to close, whoever sends the packets.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use twinpath_net::clock;
+use twinpath_proto::TestFeatures;
+use twinpath_proto::control::{
+    ClientError, ClientEvent, ClientPlan, ControlClient, Refusal, SessionWish, Step,
+};
+use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_wire::Dscp;
+use twinpath_wire::control::{Accept, Modes, Sid};
+
+use super::connect::connect;
+use super::error::{advice, by_name};
+use super::event::News;
+use super::link::{First, Link};
+use super::{AgreedSession, ControlError, ControlEvent, ControlPlan};
+use crate::Note;
+use crate::notes::{remark, warning};
+
+/// The reflector goes on for at least so long after Stop (row TC-46).
+const LEAST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Whether the run was told to stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    pub(crate) fn new() -> (watch::Sender<bool>, Self) {
+        let (teller, told) = watch::channel(false);
+        (teller, Self(told))
+    }
+
+    /// Returns when the run is told to stop. A handle that is gone is no reason.
+    pub(crate) async fn told(&mut self) {
+        if self.0.wait_for(|told| *told).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Asked,
+    Accepted,
+    Running,
+    Stopped,
+    Refused(Refusal),
+}
+
+/// A session, as this side knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    wish: SessionWish,
+    /// The sender's own address, for the report; `wish` may leave it out.
+    sender: SocketAddr,
+    pub(crate) standing: Standing,
+    sid: Sid,
+    port: u16,
+    server_octets: u16,
+    octets_reflected: bool,
+}
+
+/// A session to ask for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    pub(crate) sender: SocketAddr,
+    pub(crate) dscp: Dscp,
+    /// The largest UDP payload without any feature.
+    pub(crate) payload_octets: usize,
+    pub(crate) timeout: Duration,
+}
+
+/// A connection that is set up.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    link: Link,
+    plan: ControlPlan,
+    news: News,
+    pub(crate) near: SocketAddr,
+    pub(crate) offered: Modes,
+    pub(crate) modes: Modes,
+    pub(crate) sessions: Vec<Session>,
+    /// How the connection failed.
+    lost: Option<ClientError>,
+    closed: bool,
+}
+
+impl Talk {
+    /// Connects, reads the greeting, chooses. `preferred`: features that are chosen if offered.
+    pub(crate) async fn open(
+        plan: ControlPlan,
+        preferred: Modes,
+        news: News,
+    ) -> Result<Self, ControlError> {
+        let server = plan.server;
+        news.tell(ControlEvent::Connecting { server });
+        let stream = connect(&plan).await?;
+        let near = stream
+            .local_addr()
+            .map_err(|source| ControlError::Connect { server, source })?;
+        news.tell(ControlEvent::Connected { near, server });
+        let client = ControlClient::new(
+            ClientPlan {
+                security: plan.security.clone(),
+                required: plan.required,
+                preferred: preferred.without(plan.avoided),
+                sessions: Vec::new(),
+                patience: plan.answer_timeout,
+                strict: plan.strict,
+            },
+            clock::mono(),
+            server,
+        );
+        let mut link = Link::new(stream, client);
+        match link.first(plan.answer_timeout).await {
+            First::Greeting => {}
+            First::Nothing => {
+                let after = plan.answer_timeout;
+                return Err(ControlError::Mute { server, after });
+            }
+            First::Other(said) => return Err(ControlError::NotTwamp { server, said }),
+        }
+        let mut talk = Self {
+            link,
+            plan,
+            news,
+            near,
+            offered: Modes::default(),
+            modes: Modes::default(),
+            sessions: Vec::new(),
+            lost: None,
+            closed: false,
+        };
+        loop {
+            let event = talk.event().await?;
+            if let ClientEvent::Refused { refusal, .. } = event {
+                return Err(talk.refused("the connection".to_owned(), refusal));
+            }
+            if matches!(event, ClientEvent::Ready { .. }) {
+                return Ok(talk);
+            }
+        }
+    }
+
+    /// Asks for sessions, and waits for all answers.
+    ///
+    /// # Errors
+    /// Also where every one is refused.
+    pub(crate) async fn agree(&mut self, asks: &[Ask]) -> Result<(), ControlError> {
+        for ask in asks {
+            let wish = self.wish(ask);
+            self.sessions.push(Session {
+                wish,
+                sender: ask.sender,
+                standing: Standing::Asked,
+                sid: Sid::default(),
+                port: 0,
+                server_octets: 0,
+                octets_reflected: true,
+            });
+            self.link.client.request(clock::mono(), wish);
+        }
+        while !matches!(self.event().await?, ClientEvent::Settled { .. }) {}
+        self.some(Standing::Accepted)
+    }
+
+    /// Starts what was accepted, and waits until it is known of each whether it runs.
+    ///
+    /// # Errors
+    /// Also where none runs.
+    pub(crate) async fn start(&mut self, stop: &mut Stop) -> Result<(), ControlError> {
+        self.link.client.start(clock::mono());
+        let mut told = false;
+        while self.has(Standing::Accepted) {
+            tokio::select! {
+                event = self.event() => {
+                    if let ClientEvent::Refused { index: None, refusal } = event? {
+                        let what = "to start the sessions".to_owned();
+                        return Err(self.refused(what, refusal));
+                    }
+                }
+                () = stop.told(), if !told => {
+                    told = true;
+                    // They are stopped as soon as they run.
+                    self.link.client.stop(clock::mono(), Accept::Ok);
+                }
+            }
+        }
+        if told {
+            return Err(ControlError::Interrupted);
+        }
+        self.some(Standing::Running)
+    }
+
+    /// Waits for what happens next while sessions run. A connection that fails is said, once; from
+    /// then on nothing happens.
+    pub(crate) async fn listen(&mut self) {
+        if !self.is_alive() {
+            std::future::pending::<()>().await;
+        }
+        if let Err(ControlError::Lost { error, .. }) = self.event().await {
+            self.news.tell(ControlEvent::ServerGone(error));
+        }
+    }
+
+    /// These are over: tells the Server, where it can be told of them by themselves.
+    pub(crate) fn stop_some(&mut self, indices: &[usize]) {
+        self.link.client.stop_sessions(clock::mono(), indices);
+    }
+
+    /// All are over: tells the Server and closes the connection. `accept` says whether they went
+    /// well on this side.
+    pub(crate) async fn end(&mut self, accept: Accept) {
+        self.link.client.stop(clock::mono(), accept);
+        while self.is_alive() && self.has(Standing::Running) {
+            self.listen().await;
+        }
+    }
+
+    /// Closes, so that the Server reads all that was said. What runs still is stopped as failed.
+    pub(crate) async fn part(mut self) {
+        if self.is_alive() {
+            let now = clock::mono();
+            self.link.client.stop(now, Accept::Failure);
+            self.link.client.close(now);
+            while self.link.client.poll_event().is_some() {}
+            self.link.part().await;
+            self.news.tell(ControlEvent::Closed);
+        }
+    }
+
+    /// The Server's end.
+    pub(crate) fn server(&self) -> SocketAddr {
+        self.plan.server
+    }
+
+    /// The connection has neither failed nor ended.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.lost.is_none() && !self.closed
+    }
+
+    /// What was agreed on of one session.
+    pub(crate) fn agreed(&self, index: usize) -> Option<AgreedSession> {
+        let session = self.sessions.get(index)?;
+        let mut reflector = self.plan.server;
+        reflector.set_port(session.port);
+        Some(AgreedSession {
+            sid: session.sid,
+            sender: session.sender,
+            reflector,
+            dscp: session.wish.dscp,
+        })
+    }
+
+    /// What the packets of one session look like.
+    pub(crate) fn features(&self, index: usize) -> TestFeatures {
+        let session = self.sessions.get(index);
+        TestFeatures {
+            modes: self.modes,
+            padding_to_reflect: self.plan.padding_to_reflect,
+            server_octets: session.map_or(0, |session| session.server_octets),
+        }
+    }
+
+    pub(crate) fn tell(&self, event: ControlEvent) {
+        self.news.tell(event);
+    }
+
+    /// What is to be said of one session beside its figures.
+    pub(crate) fn session_notes(&self, index: usize) -> Vec<Note> {
+        let Some(session) = self.sessions.get(index) else {
+            return Vec::new();
+        };
+        let mut notes = Vec::new();
+        if let Some(wished) = self.plan.receiver_port
+            && wished != 0
+            && wished != session.port
+        {
+            let line = format!(
+                "the server reflects on UDP port {}, where {wished} was wished for",
+                session.port
+            );
+            notes.push(remark("receiver-port", line));
+        }
+        if self.modes.contains(Modes::REFLECT_OCTETS) && !session.octets_reflected {
+            let line = "the server did not give the octets to be reflected back as they were";
+            notes.push(remark("octets-not-reflected", line.to_owned()));
+        }
+        notes
+    }
+
+    /// What is to be said of the connection, and of sessions that were refused.
+    pub(crate) fn notes(&self) -> Vec<Note> {
+        let server = self.plan.server;
+        let mut notes = Vec::new();
+        for session in &self.sessions {
+            if let Standing::Refused(refusal) = session.standing {
+                let line = format!(
+                    "{server} refuses {}: Accept {}; {}",
+                    of_class(session.wish.dscp),
+                    by_name(refusal),
+                    advice(refusal, self.plan.nat)
+                );
+                notes.push(warning("session-refused", line));
+            }
+        }
+        if let Some(error) = self.lost {
+            let line = format!(
+                "the control connection to {server} failed before the end ({error}): what the \
+                 reflector did afterwards is the server's choice"
+            );
+            notes.push(warning("server-gone", line));
+        }
+        notes
+    }
+
+    pub(crate) fn has(&self, standing: Standing) -> bool {
+        self.sessions
+            .iter()
+            .any(|session| session.standing == standing)
+    }
+
+    /// Sessions that run, by their place.
+    pub(crate) fn running(&self) -> Vec<usize> {
+        let numbered = self.sessions.iter().enumerate();
+        numbered
+            .filter(|(_, session)| session.standing == Standing::Running)
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    pub(crate) fn is_individual(&self) -> bool {
+        self.modes.contains(Modes::INDIVIDUAL_CONTROL)
+    }
+
+    /// The next event, narrated, and what it says of the sessions kept.
+    async fn event(&mut self) -> Result<ClientEvent, ControlError> {
+        let server = self.plan.server;
+        let event = self.link.event().await;
+        match event {
+            ClientEvent::Said(said) => self.news.tell(ControlEvent::Said(said)),
+            ClientEvent::OddAck { sid } => self.news.tell(ControlEvent::OddAck { sid }),
+            ClientEvent::Greeting { offered } => self.offered = offered,
+            ClientEvent::Ready { modes, .. } => self.modes = modes,
+            ClientEvent::Accepted {
+                index,
+                sid,
+                port,
+                server_octets,
+                octets_reflected,
+            } => {
+                if let Some(session) = self.sessions.get_mut(index) {
+                    session.standing = Standing::Accepted;
+                    (session.sid, session.port) = (sid, port);
+                    session.server_octets = server_octets;
+                    session.octets_reflected = octets_reflected;
+                }
+            }
+            ClientEvent::Refused {
+                index: Some(index),
+                refusal,
+            } => {
+                // What cannot be stopped counts as stopped.
+                let stopping = refusal.step == Step::Stop;
+                let standing = if stopping {
+                    Standing::Stopped
+                } else {
+                    Standing::Refused(refusal)
+                };
+                self.set(index, standing);
+            }
+            ClientEvent::Started { index } => self.set(index, Standing::Running),
+            ClientEvent::Stopped { index } => self.set(index, Standing::Stopped),
+            ClientEvent::Refused { index: None, .. } | ClientEvent::Settled { .. } => {}
+            ClientEvent::Failed(error) => {
+                self.lost = Some(error);
+                return Err(ControlError::Lost { server, error });
+            }
+            ClientEvent::Closed => {
+                self.closed = true;
+                return Err(ControlError::Closed { server });
+            }
+        }
+        Ok(event)
+    }
+
+    fn set(&mut self, index: usize, standing: Standing) {
+        if let Some(session) = self.sessions.get_mut(index) {
+            session.standing = standing;
+        }
+    }
+
+    /// At least one session stands so; or why none does.
+    fn some(&self, standing: Standing) -> Result<(), ControlError> {
+        if self.has(standing) {
+            return Ok(());
+        }
+        for session in &self.sessions {
+            if let Standing::Refused(refusal) = session.standing {
+                return Err(self.refused(of_class(session.wish.dscp), refusal));
+            }
+        }
+        let server = self.plan.server;
+        Err(ControlError::Closed { server })
+    }
+
+    fn refused(&self, what: String, refusal: Refusal) -> ControlError {
+        ControlError::Refused {
+            server: self.plan.server,
+            what,
+            refusal,
+            nat: self.plan.nat,
+        }
+    }
+
+    /// What is asked for in a request.
+    fn wish(&self, ask: &Ask) -> SessionWish {
+        let plan = &self.plan;
+        let features = TestFeatures {
+            modes: self.modes,
+            padding_to_reflect: plan.padding_to_reflect,
+            server_octets: 0,
+        };
+        let octets = Protocol::Twamp(features).payload_octets(ask.payload_octets);
+        let padding = features.padding_length(octets);
+        SessionWish {
+            sender: (!plan.nat).then(|| ask.sender.ip()),
+            sender_port: ask.sender.port(),
+            receiver: (!plan.nat).then(|| plan.server.ip()),
+            receiver_port: plan.receiver_port.unwrap_or(ask.sender.port()),
+            dscp: ask.dscp,
+            padding_length: u32::try_from(padding).unwrap_or(u32::MAX),
+            timeout: ask.timeout.max(LEAST_TIMEOUT),
+            octets_to_reflect: plan.octets_to_reflect,
+            padding_to_reflect: plan.padding_to_reflect,
+            ..SessionWish::default()
+        }
+    }
+}
+
+/// Features that are chosen where they are offered (row TC-10): several sessions are started and
+/// stopped by themselves, and the reflector says with which DSCP packets came where that makes no
+/// reply longer than its request.
+pub(crate) fn usual_features(sessions: usize, least_payload_octets: usize) -> Modes {
+    let mut features = Modes::default();
+    if sessions > 1 {
+        features = features | Modes::INDIVIDUAL_CONTROL;
+    }
+    let monitored = TestFeatures {
+        modes: Modes::DSCP_MONITORING,
+        ..TestFeatures::default()
+    };
+    if least_payload_octets >= monitored.reply_header() {
+        features = features | Modes::DSCP_MONITORING;
+    }
+    features
+}
+
+/// The greatest and the least of a session's sizes.
+pub(crate) fn sizes(payload: PayloadSize) -> (usize, usize) {
+    match payload {
+        PayloadSize::Fixed(octets) => (octets, octets),
+        PayloadSize::Imix([first, second, third]) => {
+            (first.max(second).max(third), first.min(second).min(third))
+        }
+    }
+}
+
+fn of_class(dscp: Dscp) -> String {
+    format!("the session with DSCP {dscp}")
+}

@@ -1,0 +1,7 @@
+//! The Control-Client against a Server of the tests' own: the engine under a script.
+
+mod agreeing;
+mod client;
+mod endings;
+mod refusing;
+mod rig;

@@ -1,0 +1,293 @@
+//! Sessions that are agreed on, run, and are reported.
+
+use std::net::IpAddr;
+
+use twinpath_proto::control::{Opened, ServerEvent, SessionRequest};
+use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_runtime::controller::{self, ControlEvent};
+use twinpath_runtime::{PortChoice, StartError};
+use twinpath_wire::control::{Modes, SecurityMode};
+use twinpath_wire::{Dscp, Tos};
+
+use super::rig::{Script, control, finish, offering, opened, plan, serve, sid, slips, stops};
+use crate::{keys, portable_build};
+
+const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+fn requests(events: &[ServerEvent]) -> Vec<SessionRequest> {
+    let mut requests = Vec::new();
+    for event in events {
+        if let ServerEvent::Open(request) = event {
+            requests.push(*request);
+        }
+    }
+    requests
+}
+
+#[test]
+fn a_session_is_agreed_on_measured_and_stopped() {
+    let rig = serve(offering(Modes::default()));
+    let outcome = control(plan(rig.plan(), &[Dscp::EF]));
+    let port = rig.port;
+    let report = outcome.report();
+    assert_eq!(report.modes, Modes::UNAUTHENTICATED);
+    assert_eq!(report.sessions.len(), 1);
+    let session = &report.sessions[0];
+    assert_eq!((session.tally.sent, session.tally.received), (20, 20));
+    assert_eq!(session.sid, Some(sid(0)));
+    assert_eq!(session.mode, SecurityMode::Unauthenticated);
+    assert!(matches!(session.protocol, Protocol::Twamp(_)));
+    assert_eq!(session.reflector, (LOCAL, port).into());
+    assert_eq!(session.tos, Dscp::EF.tos());
+    assert_eq!(session.tally.odd.size_differs, 0);
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
+    let lines = outcome.lines();
+    for message in [
+        "< Server Greeting: offers unauthenticated",
+        "> Set-Up-Response: chooses unauthenticated",
+        "< Server-Start: 0, OK",
+        "> Request-TW-Session 1: ",
+        "< Accept-Session 1: 0, OK; port ",
+        "> Start-Sessions: 1 session",
+        "< Start-Ack: 0, OK",
+        "> Stop-Sessions: 1 session",
+    ] {
+        let said = lines.iter().filter(|line| line.starts_with(message));
+        assert_eq!(said.count(), 1, "{message} in {lines:#?}");
+    }
+    let events = rig.events();
+    assert_eq!(stops(&events), 1);
+    assert_eq!(slips(&events), []);
+    let request = requests(&events)[0];
+    assert_eq!(request.sender, session.sender);
+    assert_eq!(request.dscp, Dscp::EF);
+    assert_eq!(request.padding_length, 27);
+    assert_eq!(request.timeout.as_secs(), 2);
+}
+
+#[test]
+fn several_classes_run_at_once_each_with_its_own_figures() {
+    for features in [Modes::default(), Modes::INDIVIDUAL_CONTROL] {
+        let rig = serve(offering(features));
+        let classes = [Dscp::BE, "af41".parse().unwrap(), Dscp::EF];
+        let outcome = control(plan(rig.plan(), &classes));
+        let report = outcome.report();
+        assert!(report.modes.contains(features));
+        assert_eq!(report.sessions.len(), 3);
+        for ((number, class), session) in classes.iter().enumerate().zip(&report.sessions) {
+            assert_eq!(session.tos, class.tos());
+            assert_eq!(session.sid, Some(sid(number)));
+            assert_eq!(session.tally.received, 20);
+            if !portable_build() {
+                assert_eq!(session.figures.dscp_backward, [(*class, 20)]);
+            }
+        }
+        let count = |begin: &str| {
+            let lines = outcome.lines();
+            lines.iter().filter(|line| line.starts_with(begin)).count()
+        };
+        let individual = usize::from(!features.is_empty());
+        assert_eq!(count("> Start-N-Sessions: 3 sessions"), individual);
+        assert_eq!(count("> Start-Sessions: 3 sessions"), 1 - individual);
+        assert_eq!(count("> Stop-Sessions: 3 sessions"), 1 - individual);
+        let events = rig.events();
+        assert_eq!(stops(&events), 3);
+        assert_eq!(slips(&events), []);
+        let ports: Vec<_> = requests(&events)
+            .iter()
+            .map(|request| request.sender.port())
+            .collect();
+        assert_eq!(ports.len(), 3);
+        assert!(ports[0] != ports[1] && ports[1] != ports[2]);
+    }
+}
+
+#[test]
+fn every_combination_of_test_features_measures() {
+    let bits = [
+        Modes::REFLECT_OCTETS,
+        Modes::SYMMETRICAL_SIZE,
+        Modes::DSCP_MONITORING,
+        Modes::PTP_TIME,
+    ];
+    for chosen in 0..16_u32 {
+        let features = bits
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| chosen >> place & 1 == 1)
+            .fold(Modes::default(), |all, (_, bit)| all | *bit);
+        let mut script = offering(Modes::FEATURES);
+        script.arrive_with = Some(Tos(0));
+        script.answer = Box::new(|_, number, port| {
+            Ok(Opened {
+                server_octets: 0xabcd,
+                ..opened(number, port)
+            })
+        });
+        let rig = serve(script);
+        let mut wanted = rig.plan();
+        wanted.required = features;
+        wanted.octets_to_reflect = 0xbeef;
+        wanted.padding_to_reflect = 10;
+        let outcome = control(plan(wanted, &[Dscp::BE]));
+        let report = outcome.report();
+        assert_eq!(report.modes, Modes::UNAUTHENTICATED | features);
+        let session = &report.sessions[0];
+        assert_eq!(session.tally.received, 20, "{features}");
+        assert_eq!(session.tally.odd.size_differs, 0, "{features}");
+        assert_eq!(session.tally.odd.z_wrong, 0, "{features}");
+        let round_trip = session.figures.round_trip.unwrap();
+        assert!(
+            round_trip.max_ns < 1_000_000_000,
+            "{features}: {round_trip:?}"
+        );
+        let told = features.contains(Modes::DSCP_MONITORING);
+        assert_eq!(!session.figures.dscp_forward.is_empty(), told, "{features}");
+        assert!(!keys(session).contains(&"octets-not-reflected"));
+        assert_eq!(slips(&rig.events()), []);
+    }
+}
+
+#[test]
+fn remarking_on_the_way_out_is_said() {
+    let mut script = offering(Modes::DSCP_MONITORING);
+    script.arrive_with = Some(Dscp::BE.tos());
+    let rig = serve(script);
+    let mut wanted = plan(rig.plan(), &[]);
+    // The usual choice where it makes no reply longer than its request.
+    wanted.sender.payload = PayloadSize::Fixed(100);
+    wanted.classes = vec![Tos(Dscp::EF.tos().0 | 2)];
+    let outcome = control(wanted);
+    let session = &outcome.report().sessions[0];
+    let line = |key| {
+        let note = session.notes.iter().find(|note| note.key == key);
+        note.map(|note| note.line.clone()).unwrap_or_default()
+    };
+    let remarked = line("dscp-changed-forward");
+    assert!(
+        remarked.contains("ef") && remarked.contains("(20)"),
+        "{remarked}"
+    );
+    assert!(line("ecn-changed-forward").contains("20 packets"));
+}
+
+#[test]
+fn congestion_on_the_way_out_is_said() {
+    let mut script = offering(Modes::DSCP_MONITORING);
+    script.arrive_with = Some(Tos(3));
+    let rig = serve(script);
+    let mut wanted = plan(rig.plan(), &[]);
+    wanted.sender.payload = PayloadSize::Fixed(100);
+    wanted.classes = vec![Tos(2)];
+    let outcome = control(wanted);
+    let found = keys(&outcome.report().sessions[0]);
+    assert!(found.contains(&"congestion-forward"), "{found:?}");
+    assert!(!found.contains(&"ecn-changed-forward"), "{found:?}");
+}
+
+#[test]
+fn monitoring_is_not_chosen_where_replies_would_outgrow_requests() {
+    let rig = serve(offering(Modes::DSCP_MONITORING));
+    let outcome = control(plan(rig.plan(), &[Dscp::BE]));
+    assert_eq!(outcome.report().modes, Modes::UNAUTHENTICATED);
+    assert_eq!(outcome.report().sessions[0].tally.odd.size_differs, 0);
+}
+
+#[test]
+fn zero_addresses_are_the_ends_of_the_connection() {
+    let rig = serve(Script::default());
+    let mut wanted = rig.plan();
+    wanted.nat = true;
+    let outcome = control(plan(wanted, &[Dscp::BE]));
+    assert_eq!(outcome.report().sessions[0].tally.received, 20);
+    let events = rig.events();
+    let request = requests(&events)[0];
+    assert_eq!((request.sender.ip(), request.receiver), (LOCAL, LOCAL));
+}
+
+#[test]
+fn another_receiver_port_than_the_one_wished_for_is_a_remark() {
+    for (wished, said) in [(None, false), (Some(9), true)] {
+        let rig = serve(Script::default());
+        let mut wanted = rig.plan();
+        wanted.receiver_port = wished;
+        let outcome = control(plan(wanted, &[Dscp::BE]));
+        let session = &outcome.report().sessions[0];
+        assert_eq!(session.tally.received, 20);
+        assert_eq!(keys(session).contains(&"receiver-port"), said);
+    }
+}
+
+#[test]
+fn source_ports_come_from_the_range_that_was_given() {
+    let free = |_| {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.local_addr().unwrap().port()
+    };
+    let low = (0..100).map(free).find(|low| *low < 65_000).unwrap();
+    let rig = serve(Script::default());
+    let mut wanted = plan(rig.plan(), &[Dscp::BE, Dscp::EF]);
+    wanted.sender.port = PortChoice::Range(low, low + 500);
+    let run = controller::start(wanted).unwrap();
+    let ports: Vec<_> = run.senders().map(|sender| sender.port()).collect();
+    assert!(ports.iter().all(|port| (low..=low + 500).contains(port)));
+    assert_ne!(ports[0], ports[1]);
+    let outcome = finish(run);
+    assert!(
+        outcome
+            .report()
+            .sessions
+            .iter()
+            .all(|s| s.tally.received == 20)
+    );
+    // Both of one range of one port cannot be.
+    let mut wanted = plan(to_nobody(), &[Dscp::BE, Dscp::EF]);
+    wanted.sender.port = PortChoice::Range(ports[0], ports[0]);
+    let error = controller::start(wanted).unwrap_err();
+    assert!(matches!(error, StartError::NoFreePort { .. }), "{error}");
+}
+
+fn to_nobody() -> controller::ControlPlan {
+    controller::ControlPlan::to("127.0.0.1:9".parse().unwrap())
+}
+
+#[test]
+fn the_start_delay_counts_from_start_ack() {
+    let rig = serve(Script::default());
+    let mut wanted = plan(rig.plan(), &[Dscp::BE]);
+    wanted.sender.start_delay = std::time::Duration::from_millis(300);
+    let (_, before) = twinpath_net::clock::pair();
+    let outcome = control(wanted);
+    let session = &outcome.report().sessions[0];
+    assert_eq!(session.tally.received, 20);
+    // A bound from below holds however slow the machine is.
+    assert!((session.started - before).ns() >= 300_000_000);
+}
+
+#[test]
+fn a_run_tells_of_each_session_that_runs_and_hands_out_its_samples() {
+    let rig = serve(Script::default());
+    let mut run = controller::start(plan(rig.plan(), &[Dscp::BE, Dscp::EF])).unwrap();
+    let mut samples = [0; 2];
+    let mut running = Vec::new();
+    loop {
+        let over = run.is_finished();
+        for (session, count) in samples.iter_mut().enumerate() {
+            *count += std::iter::from_fn(|| run.next_sample(session)).count();
+        }
+        while let Some(event) = run.next_event() {
+            if let ControlEvent::Running { index, session } = event {
+                running.push((index, session.sid, session.dscp));
+            }
+        }
+        if over {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    assert_eq!(samples, [20, 20]);
+    assert_eq!(running, [(0, sid(0), Dscp::BE), (1, sid(1), Dscp::EF)]);
+    assert_eq!(run.progress(1).unwrap().asked, Some(20));
+    assert!(run.progress(2).is_none());
+    assert!(run.join().is_ok());
+}

@@ -1,0 +1,166 @@
+//! Runs that end early, on either side.
+
+use std::time::{Duration, Instant};
+
+use twinpath_proto::control::ServerEvent;
+use twinpath_proto::sender::Limit;
+use twinpath_runtime::controller::{self, ControlError, ControlEvent, ControllerPlan};
+use twinpath_wire::Dscp;
+use twinpath_wire::control::Modes;
+
+use super::rig::{Rig, Script, Then, control, finish, offering, plan, serve, slips, stops};
+
+/// The script that does `then` when the nth event like this comes.
+fn at(mut script: Script, like: fn(&ServerEvent) -> bool, then: Then) -> Script {
+    script.then = Box::new(move |event| if like(event) { then } else { Then::GoOn });
+    script
+}
+
+fn is_start(event: &ServerEvent) -> bool {
+    matches!(event, ServerEvent::Start(_))
+}
+
+fn is_open(event: &ServerEvent) -> bool {
+    matches!(event, ServerEvent::Open(_))
+}
+
+fn endless(rig: &Rig, classes: &[Dscp]) -> ControllerPlan {
+    let mut plan = plan(rig.plan(), classes);
+    plan.sender.limit = Limit::Count(1_000_000);
+    plan
+}
+
+#[test]
+fn a_server_gone_in_mid_run_is_a_warning_and_every_packet_is_measured() {
+    let rig = serve(at(Script::default(), is_start, Then::Close));
+    let outcome = control(plan(rig.plan(), &[Dscp::BE]));
+    let report = outcome.report();
+    assert_eq!(report.sessions[0].tally.sent, 20);
+    assert_eq!(report.sessions[0].tally.received, 20);
+    assert_eq!(outcome.keys(), ["server-gone"]);
+    assert!(report.notes[0].warning);
+    let gone = |event: &&ControlEvent| matches!(event, ControlEvent::ServerGone(_));
+    assert_eq!(outcome.events.iter().filter(gone).count(), 1);
+}
+
+#[test]
+fn a_server_gone_before_start_ack_is_an_error() {
+    for (like, then, message) in [
+        (
+            is_open as fn(&ServerEvent) -> bool,
+            Then::Hang,
+            "Accept-Session did not come in time",
+        ),
+        (is_start, Then::Hang, "Start-Ack did not come in time"),
+    ] {
+        let rig = serve(at(offering(Modes::default()), like, then));
+        let mut wanted = rig.plan();
+        wanted.answer_timeout = Duration::from_millis(200);
+        let outcome = control(plan(wanted, &[Dscp::BE]));
+        let (line, _) = outcome.words();
+        assert!(line.contains(message), "{line}");
+        let _ = rig.events();
+    }
+    let rig = serve(at(Script::default(), is_open, Then::Close));
+    let outcome = control(plan(rig.plan(), &[Dscp::BE]));
+    let (line, _) = outcome.words();
+    assert!(
+        line.contains("the connection ended before Start-Ack came"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_silent_server_in_mid_run_costs_nothing_but_an_acknowledgement() {
+    let mut script = offering(Modes::INDIVIDUAL_CONTROL);
+    let stop = |event: &ServerEvent| matches!(event, ServerEvent::Stop(_));
+    script = at(script, stop, Then::Hang);
+    let rig = serve(script);
+    let mut wanted = rig.plan();
+    wanted.answer_timeout = Duration::from_millis(300);
+    let outcome = control(plan(wanted, &[Dscp::BE, Dscp::EF]));
+    let report = outcome.report();
+    assert!(
+        report
+            .sessions
+            .iter()
+            .all(|session| session.tally.received == 20)
+    );
+    assert_eq!(outcome.keys(), ["server-gone"]);
+    assert!(
+        report.notes[0].line.contains("Stop-N-Ack"),
+        "{:?}",
+        report.notes
+    );
+}
+
+#[test]
+fn stop_in_mid_run_tells_the_server_and_reports() {
+    for features in [Modes::default(), Modes::INDIVIDUAL_CONTROL] {
+        let rig = serve(offering(features));
+        let run = controller::start(endless(&rig, &[Dscp::BE, Dscp::EF])).unwrap();
+        let patience = Instant::now() + Duration::from_mins(1);
+        while (0..2).any(|session| run.progress(session).unwrap().received < 5) {
+            assert!(Instant::now() < patience, "nothing is measured");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        run.stop();
+        let outcome = finish(run);
+        for session in &outcome.report().sessions {
+            let tally = session.tally;
+            assert!(tally.received >= 5 && tally.sent < 1_000_000);
+        }
+        let events = rig.events();
+        assert_eq!((stops(&events), slips(&events)), (2, Vec::new()));
+    }
+}
+
+#[test]
+fn stop_before_the_start_ends_at_once_and_leaves_nothing() {
+    let rig = serve(at(Script::default(), is_open, Then::Hang));
+    let run = controller::start(endless(&rig, &[Dscp::BE])).unwrap();
+    let asked = |event: &ControlEvent| event.to_string().starts_with("> Request");
+    let patience = Instant::now() + Duration::from_mins(1);
+    while !std::iter::from_fn(|| run.next_event()).any(|event| asked(&event)) {
+        assert!(Instant::now() < patience, "nothing is asked");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    run.stop();
+    let outcome = finish(run);
+    assert!(matches!(outcome.result, Err(ControlError::Interrupted)));
+    let _ = rig.events();
+}
+
+#[test]
+fn a_handle_that_is_dropped_stops_its_sessions() {
+    let rig = serve(Script::default());
+    let run = controller::start(endless(&rig, &[Dscp::BE])).unwrap();
+    let patience = Instant::now() + Duration::from_mins(1);
+    while run.progress(0).unwrap().received == 0 {
+        assert!(Instant::now() < patience, "nothing is measured");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(run);
+    assert_eq!(stops(&rig.events()), 1);
+}
+
+#[test]
+fn a_reflector_that_does_not_answer_is_no_refusal() {
+    // The session is agreed on for a port where nobody listens.
+    let mut script = Script::default();
+    let gone = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = gone.local_addr().unwrap().port();
+    drop(gone);
+    script.answer = Box::new(move |_, number, _| Ok(super::rig::opened(number, port)));
+    let rig = serve(script);
+    let mut wanted = plan(rig.plan(), &[Dscp::BE]);
+    wanted.sender.timeout = Duration::from_millis(150);
+    let outcome = control(wanted);
+    let session = &outcome.report().sessions[0];
+    assert_eq!((session.tally.sent, session.tally.received), (20, 0));
+    if !crate::portable_build() {
+        assert_eq!(session.notes[0].key, "port-unreachable");
+        assert!(session.notes[0].line.contains("agreed"));
+    }
+    assert_eq!(stops(&rig.events()), 1);
+}
