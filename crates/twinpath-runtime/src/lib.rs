@@ -11,6 +11,7 @@ mod reflecting;
 mod report;
 pub mod responder;
 pub mod sender;
+pub mod server;
 
 use std::net::IpAddr;
 use std::time::Duration;

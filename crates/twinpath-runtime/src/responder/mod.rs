@@ -8,23 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use twinpath_metrics::RungCounts;
 use twinpath_net::{Waker, clock};
 use twinpath_proto::reflector::ReflectorTally;
 use twinpath_wire::Mono;
 
 use crate::error::{RunError, StartError};
+use crate::reflecting::Snapshot;
 use crate::{ResponderPlan, ResponderReport};
-
-/// What a thread says of itself now and then.
-#[derive(Clone, Copy, Debug, Default)]
-struct Snapshot {
-    tally: ReflectorTally,
-    send_errors: u64,
-    receive_drops: u64,
-    rungs: RungCounts,
-    t3_advance_ns: Option<u64>,
-}
 
 /// What a thread and its handle share.
 #[derive(Debug, Default)]
@@ -138,11 +128,7 @@ impl ResponderRun {
                 .snapshot
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            sum.tally.merge(&one.tally);
-            sum.send_errors += one.send_errors;
-            sum.receive_drops += one.receive_drops;
-            sum.rungs.merge(&one.rungs);
-            sum.t3_advance_ns = sum.t3_advance_ns.max(one.t3_advance_ns);
+            sum.merge(&one);
         }
         sum
     }

@@ -9,10 +9,10 @@ use twinpath_net::{TestSocket, Waiter, Waker, clock};
 use twinpath_proto::reflector::{ReflectorConfig, SessionReflector};
 use twinpath_wire::{Mono, TimeFormat};
 
-use super::{Shared, Snapshot};
+use super::Shared;
 use crate::ResponderPlan;
 use crate::error::RunError;
-use crate::reflecting::{Packets, Way};
+use crate::reflecting::{Packets, Snapshot, Way};
 
 /// How long a stopped thread goes on answering what has arrived.
 const DRAIN: Duration = Duration::from_millis(100);

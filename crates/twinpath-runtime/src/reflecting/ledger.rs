@@ -1,0 +1,305 @@
+//! Which sessions there are, on which ports, and whose: the control plane's book of the reflector
+//! threads' work.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+
+use tokio::sync::mpsc;
+use twinpath_wire::control::Sid;
+
+use super::{Limits, OpenError};
+
+/// A session, from the request to the fact that it is over.
+#[derive(Debug)]
+pub(super) struct Held {
+    client: IpAddr,
+    sender: (IpAddr, u16),
+    /// Where it is reflected, once that is known.
+    near: Option<SocketAddr>,
+    thread: usize,
+    /// Who is told of its end.
+    pub(super) owner: mpsc::Sender<Sid>,
+}
+
+/// A socket, and who sends to it.
+#[derive(Debug)]
+struct Port {
+    thread: usize,
+    place: usize,
+    senders: HashSet<(IpAddr, u16)>,
+    /// Its thread was told to close it.
+    closing: bool,
+}
+
+/// A port as a new session finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Ours, and this sender is now one of its senders.
+    Shared { thread: usize, place: usize },
+    /// Ours, and a session of this sender has it.
+    Taken,
+    /// Ours, and being closed.
+    Closing,
+    /// Not ours.
+    Unknown,
+}
+
+/// A place that its thread is to close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Vacated {
+    pub(super) thread: usize,
+    pub(super) place: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Ledger {
+    limits: Limits,
+    sessions: HashMap<Sid, Held>,
+    clients: HashMap<IpAddr, usize>,
+    ports: HashMap<SocketAddr, Port>,
+    /// Who stands at which place; alike for all threads.
+    places: Vec<Option<SocketAddr>>,
+    vacant: Vec<usize>,
+    /// Ports of each thread.
+    loads: Vec<usize>,
+}
+
+impl Ledger {
+    pub(super) fn new(limits: Limits, threads: usize) -> Self {
+        Self {
+            limits,
+            sessions: HashMap::new(),
+            clients: HashMap::new(),
+            ports: HashMap::new(),
+            places: Vec::new(),
+            vacant: Vec::new(),
+            loads: vec![0; threads],
+        }
+    }
+
+    /// Sessions that are not over.
+    pub(super) fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Sockets that are not closed.
+    pub(super) fn ports(&self) -> usize {
+        self.ports.len()
+    }
+
+    /// Writes a session down, if the limits allow it.
+    pub(super) fn enter(
+        &mut self,
+        sid: Sid,
+        client: IpAddr,
+        sender: SocketAddr,
+        owner: mpsc::Sender<Sid>,
+    ) -> Result<(), OpenError> {
+        let of_client = self.clients.get(&client).copied().unwrap_or(0);
+        if of_client >= self.limits.sessions_per_client {
+            return Err(OpenError::ClientLimit);
+        }
+        if self.sessions.len() >= self.limits.sessions {
+            return Err(OpenError::Limit);
+        }
+        if self.sessions.contains_key(&sid) {
+            return Err(OpenError::SidTaken);
+        }
+        let held = Held {
+            client,
+            sender: (sender.ip().to_canonical(), sender.port()),
+            near: None,
+            thread: 0,
+            owner,
+        };
+        self.sessions.insert(sid, held);
+        self.clients.insert(client, of_client + 1);
+        Ok(())
+    }
+
+    /// Looks for a port of ours, and joins its senders if that can be.
+    pub(super) fn join(&mut self, sid: Sid, near: SocketAddr) -> Found {
+        let Some(port) = self.ports.get_mut(&near) else {
+            return Found::Unknown;
+        };
+        if port.closing {
+            return Found::Closing;
+        }
+        let Some(held) = self.sessions.get_mut(&sid) else {
+            return Found::Taken;
+        };
+        if !port.senders.insert(held.sender) {
+            return Found::Taken;
+        }
+        held.near = Some(near);
+        held.thread = port.thread;
+        Found::Shared {
+            thread: port.thread,
+            place: port.place,
+        }
+    }
+
+    /// A new port, for a socket that is bound: it belongs to the thread that has the fewest. The
+    /// session is to [`Ledger::join`] it.
+    pub(super) fn add(&mut self, near: SocketAddr) -> (usize, usize) {
+        let least = self.loads.iter().enumerate().min_by_key(|(_, load)| **load);
+        let thread = least.map_or(0, |(thread, _)| thread);
+        let place = self.vacant.pop().unwrap_or_else(|| {
+            self.places.push(None);
+            self.places.len() - 1
+        });
+        if let Some(slot) = self.places.get_mut(place) {
+            *slot = Some(near);
+        }
+        if let Some(load) = self.loads.get_mut(thread) {
+            *load += 1;
+        }
+        let port = Port {
+            thread,
+            place,
+            senders: HashSet::new(),
+            closing: false,
+        };
+        self.ports.insert(near, port);
+        (thread, place)
+    }
+
+    /// The session leaves its port. With the last one the port is to be closed.
+    pub(super) fn part(&mut self, sid: Sid) -> Option<Vacated> {
+        let held = self.sessions.get_mut(&sid)?;
+        let port = self.ports.get_mut(&held.near.take()?)?;
+        port.senders.remove(&held.sender);
+        if !port.senders.is_empty() {
+            return None;
+        }
+        port.closing = true;
+        Some(Vacated {
+            thread: port.thread,
+            place: port.place,
+        })
+    }
+
+    /// The session is over: it has left its port before.
+    pub(super) fn leave(&mut self, sid: Sid) -> Option<Held> {
+        let held = self.sessions.remove(&sid)?;
+        if let Some(count) = self.clients.get_mut(&held.client) {
+            *count -= 1;
+            if *count == 0 {
+                self.clients.remove(&held.client);
+            }
+        }
+        Some(held)
+    }
+
+    /// A place is empty again.
+    pub(super) fn closed(&mut self, place: usize) {
+        let Some(near) = self.places.get_mut(place).and_then(Option::take) else {
+            return;
+        };
+        self.vacant.push(place);
+        if let Some(port) = self.ports.remove(&near)
+            && let Some(load) = self.loads.get_mut(port.thread)
+        {
+            *load -= 1;
+        }
+    }
+
+    /// The thread that reflects a session.
+    pub(super) fn thread_of(&self, sid: Sid) -> Option<usize> {
+        let held = self.sessions.get(&sid)?;
+        held.near.map(|_| held.thread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        sessions: 3,
+        sessions_per_client: 2,
+    };
+
+    fn sid(number: u32) -> Sid {
+        Sid(u128::from(number).to_be_bytes())
+    }
+
+    fn ledger() -> (Ledger, SocketAddr, mpsc::Sender<Sid>) {
+        let (owner, _) = mpsc::channel(1);
+        let near = "192.0.2.2:18760".parse().unwrap();
+        (Ledger::new(LIMITS, 2), near, owner)
+    }
+
+    fn enter(
+        ledger: &mut Ledger,
+        number: u32,
+        sender: &str,
+        owner: &mpsc::Sender<Sid>,
+    ) -> Result<(), OpenError> {
+        let sender: SocketAddr = sender.parse().unwrap();
+        ledger.enter(sid(number), sender.ip(), sender, owner.clone())
+    }
+
+    #[test]
+    fn a_port_is_shared_by_senders_and_closed_with_the_last() {
+        let (mut ledger, near, owner) = ledger();
+        enter(&mut ledger, 1, "192.0.2.1:5000", &owner).unwrap();
+        enter(&mut ledger, 2, "192.0.2.1:5001", &owner).unwrap();
+        enter(&mut ledger, 3, "[::ffff:192.0.2.1]:5000", &owner).unwrap();
+        assert_eq!(ledger.join(sid(1), near), Found::Unknown);
+        let (thread, place) = ledger.add(near);
+        assert_eq!(ledger.join(sid(1), near), Found::Shared { thread, place });
+        assert_eq!(ledger.join(sid(2), near), Found::Shared { thread, place });
+        // The same sender, however it is written.
+        assert_eq!(ledger.join(sid(3), near), Found::Taken);
+        assert_eq!(ledger.part(sid(1)), None);
+        assert!(ledger.leave(sid(1)).is_some());
+        assert_eq!(ledger.join(sid(3), near), Found::Shared { thread, place });
+        assert_eq!(ledger.part(sid(2)), None);
+        assert_eq!(ledger.part(sid(3)), Some(Vacated { thread, place }));
+        assert_eq!(ledger.part(sid(3)), None);
+        assert_eq!(ledger.join(sid(3), near), Found::Closing);
+        ledger.closed(place);
+        ledger.closed(place);
+        assert_eq!(ledger.join(sid(3), near), Found::Unknown);
+        assert_eq!(ledger.ports(), 0);
+    }
+
+    #[test]
+    fn limits_hold_for_each_client_and_for_all() {
+        let (mut ledger, _, owner) = ledger();
+        enter(&mut ledger, 1, "192.0.2.1:1", &owner).unwrap();
+        assert_eq!(
+            enter(&mut ledger, 1, "192.0.2.9:1", &owner),
+            Err(OpenError::SidTaken)
+        );
+        enter(&mut ledger, 2, "192.0.2.1:2", &owner).unwrap();
+        assert_eq!(
+            enter(&mut ledger, 3, "192.0.2.1:3", &owner),
+            Err(OpenError::ClientLimit)
+        );
+        enter(&mut ledger, 4, "192.0.2.3:1", &owner).unwrap();
+        assert_eq!(
+            enter(&mut ledger, 5, "192.0.2.4:1", &owner),
+            Err(OpenError::Limit)
+        );
+        assert!(ledger.leave(sid(2)).is_some());
+        assert!(ledger.leave(sid(2)).is_none());
+        enter(&mut ledger, 5, "192.0.2.1:4", &owner).unwrap();
+        for number in [1, 4, 5] {
+            assert!(ledger.leave(sid(number)).is_some());
+        }
+        assert_eq!(ledger.sessions(), 0);
+        assert!(ledger.clients.is_empty());
+    }
+
+    #[test]
+    fn ports_spread_over_the_threads_and_places_are_used_again() {
+        let (mut ledger, ..) = ledger();
+        let at = |port: u16| SocketAddr::from(([192, 0, 2, 2], port));
+        assert_eq!(ledger.add(at(1)), (0, 0));
+        assert_eq!(ledger.add(at(2)), (1, 1));
+        ledger.closed(0);
+        assert_eq!(ledger.add(at(3)), (0, 0));
+    }
+}

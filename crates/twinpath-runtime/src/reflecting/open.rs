@@ -1,0 +1,216 @@
+//! Finding a port for a session (RFC 5357 section 3.5; rows TC-39 to TC-42).
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use twinpath_net::{BindError, SocketOptions, StampMode, TestSocket};
+use twinpath_proto::reflector::SessionSpec;
+use twinpath_wire::Tos;
+use twinpath_wire::control::Sid;
+
+use super::ledger::{Found, Vacated};
+use super::reflectors::Inner;
+use super::worker::{Command, Refused};
+use crate::StampChoice;
+
+/// Octets of receive buffer: some MiB, for the default one loses packets at 100,000 a second.
+const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
+/// The one port below 1024 that may be wished for: TWAMP's own (RFC 8545 section 5.1).
+const WELL_KNOWN: u16 = 862;
+/// How often a port that is being closed is asked for again, and after what time.
+const CLOSING_TRIES: u32 = 50;
+const CLOSING_WAIT: Duration = Duration::from_millis(1);
+
+/// A session that is wished for.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(crate) spec: SessionSpec,
+    /// Where its packets are to arrive; port 0: anywhere.
+    pub(crate) near: SocketAddr,
+    /// Whose session it is, for the limits.
+    pub(crate) client: IpAddr,
+    /// Told of its end.
+    pub(crate) owner: mpsc::Sender<Sid>,
+}
+
+/// Why a session could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum OpenError {
+    #[error("the client has as many sessions as it may have")]
+    ClientLimit,
+    #[error("there are as many sessions as there may be")]
+    Limit,
+    #[error("no test port is free")]
+    NoPort,
+    #[error("the receiver's address is not one of this host")]
+    NotLocal,
+    #[error("the system has no descriptors or memory left")]
+    Exhausted,
+    #[error("the system refused the socket")]
+    System,
+    #[error("the session identifier is taken")]
+    SidTaken,
+    #[error("the reflector thread has ended")]
+    Gone,
+}
+
+impl Inner {
+    /// Takes a session on. Waits for its thread, and for the system.
+    pub(super) fn open(&self, wish: &Wish) -> Result<u16, OpenError> {
+        if !is_local(wish.near.ip()) {
+            return Err(OpenError::NotLocal);
+        }
+        let sid = wish.spec.sid;
+        self.ledger()
+            .enter(sid, wish.client, wish.spec.sender, wish.owner.clone())?;
+        let opened = self.find_port(wish);
+        if opened.is_err() {
+            self.part(sid);
+            self.ledger().leave(sid);
+        }
+        opened
+    }
+
+    /// The port wished for, or the first that can be had of the range.
+    fn find_port(&self, wish: &Wish) -> Result<u16, OpenError> {
+        let wished = wish.near.port();
+        if (wished == WELL_KNOWN || wished >= 1024) && self.has_port(wish, wished, CLOSING_TRIES)? {
+            return Ok(wished);
+        }
+        let (low, high) = self.options.test_ports;
+        for port in low..=high {
+            if port != 0 && self.has_port(wish, port, 0)? {
+                return Ok(port);
+            }
+        }
+        Err(OpenError::NoPort)
+    }
+
+    /// Whether the session is now on this port.
+    fn has_port(&self, wish: &Wish, port: u16, tries: u32) -> Result<bool, OpenError> {
+        let mut near = wish.near;
+        near.set_port(port);
+        let mut claimed = self.claim(wish, near)?;
+        for _ in 0..tries {
+            if claimed != Found::Closing {
+                break;
+            }
+            std::thread::sleep(CLOSING_WAIT);
+            claimed = self.claim(wish, near)?;
+        }
+        let Found::Shared { thread, place } = claimed else {
+            return Ok(false);
+        };
+        let (answer, answered) = oneshot::channel();
+        let command = Command::Open {
+            spec: wish.spec,
+            place,
+            answer,
+        };
+        let thread = self.thread(thread).ok_or(OpenError::Gone)?;
+        if !thread.tell_blocking(command) {
+            return Err(OpenError::Gone);
+        }
+        match answered.blocking_recv() {
+            Ok(Ok(())) => Ok(true),
+            Ok(Err(Refused::InUse)) => {
+                self.part(wish.spec.sid);
+                Ok(false)
+            }
+            Ok(Err(Refused::NoSocket)) => Err(OpenError::Exhausted),
+            Err(_) => Err(OpenError::Gone),
+        }
+    }
+
+    /// Joins a port of ours, or binds a new one; [`Found::Taken`] where another has it.
+    fn claim(&self, wish: &Wish, near: SocketAddr) -> Result<Found, OpenError> {
+        let sid = wish.spec.sid;
+        let mut ledger = self.ledger();
+        let found = ledger.join(sid, near);
+        if found != Found::Unknown {
+            return Ok(found);
+        }
+        let socket = match TestSocket::open(&self.socket_options(near)) {
+            Ok(socket) => socket,
+            Err(error) => return refusal(&error).map_or(Ok(Found::Taken), Err),
+        };
+        let (thread, place) = ledger.add(near);
+        // Told before anybody else can join: a session never comes before its socket. The thread
+        // never waits for the ledger.
+        if let Some(thread) = self.thread(thread) {
+            thread.tell_blocking(Command::Listen(place, socket));
+        }
+        Ok(ledger.join(sid, near))
+    }
+
+    /// The session leaves its port; an empty one is closed.
+    fn part(&self, sid: Sid) {
+        let vacated = self.ledger().part(sid);
+        if let Some(Vacated { thread, place }) = vacated
+            && let Some(thread) = self.thread(thread)
+        {
+            thread.tell_blocking(Command::Close(place));
+        }
+    }
+
+    fn socket_options(&self, near: SocketAddr) -> SocketOptions {
+        let options = &self.options;
+        SocketOptions {
+            near,
+            tos: Tos(0),
+            ttl: options.ttl,
+            dont_fragment: options.dont_fragment,
+            interface: options.interface.clone(),
+            reuse_port: false,
+            receive_buffer_octets: RECEIVE_BUFFER_OCTETS,
+            stamps: match options.stamps {
+                StampChoice::User => StampMode::User,
+                StampChoice::Auto | StampChoice::Kernel => StampMode::Kernel,
+                StampChoice::Hardware => {
+                    crate::stamping_interface(options.interface.as_deref(), near.ip())
+                }
+            },
+            stamp_every_departure: false,
+            icmp_errors: false,
+            portable: options.portable,
+        }
+    }
+}
+
+/// What a failure to bind means for the session; `None`: another port may do.
+fn refusal(error: &BindError) -> Option<OpenError> {
+    match error {
+        BindError::InUse { .. } | BindError::Privilege { .. } => None,
+        BindError::NotLocal { .. } | BindError::Family { .. } => Some(OpenError::NotLocal),
+        BindError::Interface { source, .. }
+        | BindError::Option { source, .. }
+        | BindError::Other { source, .. } => Some(if is_exhausted(source) {
+            OpenError::Exhausted
+        } else {
+            OpenError::System
+        }),
+        _ => Some(OpenError::System),
+    }
+}
+
+/// The system has no more of something, for now.
+pub(crate) fn is_exhausted(error: &io::Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    const ENOBUFS: i32 = 105;
+    error.kind() == io::ErrorKind::OutOfMemory
+        || matches!(error.raw_os_error(), Some(ENFILE | EMFILE | ENOBUFS))
+}
+
+/// Whether packets to this address can be for this host alone. Binding tells whether it has it, but
+/// not that a broadcast address is one.
+fn is_local(address: IpAddr) -> bool {
+    if address.is_unspecified() || address.is_multicast() {
+        return false;
+    }
+    cfg!(not(target_os = "linux"))
+        || address.is_loopback()
+        || twinpath_net::host::interface_of(address).is_some()
+}

@@ -1,0 +1,292 @@
+//! The threads that reflect agreed sessions, as the control plane sees them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+use twinpath_net::{SetWaker, clock};
+use twinpath_proto::reflector::{AgreedConfig, Ended, SessionTally};
+use twinpath_wire::control::Sid;
+
+use super::ledger::{Ledger, Vacated};
+use super::worker::{Body, Command, Fact};
+use super::{OpenError, Snapshot, Wish};
+use crate::StampChoice;
+use crate::error::{RunError, StartError};
+
+/// Commands that wait for a thread, and facts that wait for the control plane, at most.
+const COMMANDS: usize = 1024;
+const FACTS: usize = 1024;
+
+/// What the operator decides about test sessions.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of the command line, each its own"
+)]
+pub(crate) struct ReflectingOptions {
+    pub(crate) threads: usize,
+    pub(crate) limits: Limits,
+    /// Ports for sessions whose wish cannot be met, both ends included.
+    pub(crate) test_ports: (u16, u16),
+    pub(crate) ttl: u8,
+    pub(crate) dont_fragment: bool,
+    pub(crate) interface: Option<String>,
+    pub(crate) stamps: StampChoice,
+    pub(crate) raw_t3: bool,
+    pub(crate) strict: bool,
+    pub(crate) portable: bool,
+}
+
+/// How many sessions there may be; those that were stopped and whose Timeout has not passed count.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) sessions: usize,
+    pub(crate) sessions_per_client: usize,
+}
+
+/// A session that is over.
+#[derive(Debug)]
+pub(crate) struct Over {
+    pub(crate) sid: Sid,
+    pub(crate) how: Ended,
+    pub(crate) tally: SessionTally,
+    /// Who opened it.
+    pub(crate) owner: mpsc::Sender<Sid>,
+}
+
+/// The threads' handle. Clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Reflectors {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) options: ReflectingOptions,
+    threads: Vec<Thread>,
+    ledger: Mutex<Ledger>,
+}
+
+#[derive(Debug)]
+pub(super) struct Thread {
+    commands: mpsc::Sender<Command>,
+    waker: SetWaker,
+    snapshot: Arc<Mutex<Snapshot>>,
+    handle: Mutex<Option<JoinHandle<Result<(), RunError>>>>,
+}
+
+impl Thread {
+    /// Whether the thread is there to get it.
+    async fn tell(&self, command: Command) -> bool {
+        let sent = self.commands.send(command).await.is_ok();
+        self.waker.wake();
+        sent
+    }
+
+    /// As [`Thread::tell`], from a thread that may wait.
+    pub(super) fn tell_blocking(&self, command: Command) -> bool {
+        let sent = self.commands.blocking_send(command).is_ok();
+        self.waker.wake();
+        sent
+    }
+}
+
+impl Reflectors {
+    /// Starts the threads. The facts that they tell are for [`Reflectors::settle`].
+    ///
+    /// # Errors
+    /// [`StartError`]: no thread or no descriptor to be had.
+    pub(crate) fn start(
+        options: ReflectingOptions,
+    ) -> Result<(Self, mpsc::Receiver<Fact>), StartError> {
+        let (facts, told) = mpsc::channel(FACTS);
+        let config = AgreedConfig {
+            strict: options.strict,
+            tai_offset_s: clock::discipline().tai_offset_s,
+        };
+        let count = options.threads.max(1);
+        let mut threads = Vec::with_capacity(count);
+        for index in 0..count {
+            let (commands, obeyed) = mpsc::channel(COMMANDS);
+            let snapshot = Arc::new(Mutex::new(Snapshot::default()));
+            let (body, waker) = Body::new(
+                config,
+                options.raw_t3,
+                obeyed,
+                facts.clone(),
+                Arc::clone(&snapshot),
+            )
+            .map_err(|source| StartError::System {
+                what: "a descriptor to wait by",
+                source,
+            })?;
+            let handle = std::thread::Builder::new()
+                .name(format!("reflector-{index}"))
+                .spawn(move || body.run())
+                .map_err(|source| StartError::System {
+                    what: "a thread",
+                    source,
+                })?;
+            threads.push(Thread {
+                commands,
+                waker,
+                snapshot,
+                handle: Mutex::new(Some(handle)),
+            });
+        }
+        let ledger = Mutex::new(Ledger::new(options.limits, count));
+        let inner = Arc::new(Inner {
+            options,
+            threads,
+            ledger,
+        });
+        Ok((Self { inner }, told))
+    }
+
+    /// Takes a session on; it is not reflected yet. The port that its packets are to go to.
+    ///
+    /// # Errors
+    /// [`OpenError`]: why not.
+    pub(crate) async fn open(&self, wish: Wish) -> Result<u16, OpenError> {
+        let inner = Arc::clone(&self.inner);
+        // Binding may take a while where many ports are in use.
+        let opening = tokio::task::spawn_blocking(move || inner.open(&wish));
+        opening.await.unwrap_or(Err(OpenError::Gone))
+    }
+
+    /// Reflects sessions: from the moment that this returns no packet of theirs comes too early.
+    /// Those that could not be started.
+    pub(crate) async fn set_running(&self, sids: &[Sid]) -> Vec<Sid> {
+        let mut failed = Vec::new();
+        let mut involved = vec![false; self.inner.threads.len()];
+        for sid in sids {
+            let thread = self.inner.ledger().thread_of(*sid);
+            match thread.and_then(|thread| self.inner.threads.get(thread)) {
+                Some(to) if to.tell(Command::Start(*sid)).await => {
+                    if let Some(involved) = thread.and_then(|thread| involved.get_mut(thread)) {
+                        *involved = true;
+                    }
+                }
+                _ => failed.push(*sid),
+            }
+        }
+        for (thread, _) in self
+            .inner
+            .threads
+            .iter()
+            .zip(involved)
+            .filter(|(_, is)| *is)
+        {
+            let (done, obeyed) = oneshot::channel();
+            if !thread.tell(Command::Mark(done)).await || obeyed.await.is_err() {
+                return sids.to_vec();
+            }
+        }
+        failed
+    }
+
+    /// Reflects a session for its Timeout and no longer.
+    pub(crate) async fn stop(&self, sid: Sid) {
+        self.tell(sid, Command::Stop(sid)).await;
+    }
+
+    /// Forgets a session at once.
+    pub(crate) async fn close(&self, sid: Sid) {
+        self.tell(sid, Command::Remove(sid)).await;
+    }
+
+    async fn tell(&self, sid: Sid, command: Command) {
+        let thread = self.inner.ledger().thread_of(sid);
+        if let Some(thread) = thread.and_then(|thread| self.inner.threads.get(thread)) {
+            thread.tell(command).await;
+        }
+    }
+
+    /// Brings the books in line with what a thread told.
+    pub(crate) async fn settle(&self, fact: Fact) -> Option<Over> {
+        let (over, vacated) = match fact {
+            Fact::Closed(place) => {
+                self.inner.ledger().closed(place);
+                return None;
+            }
+            Fact::Ended(sid, how, tally) => {
+                let mut ledger = self.inner.ledger();
+                let vacated = ledger.part(sid);
+                let over = ledger.leave(sid).map(|held| Over {
+                    sid,
+                    how,
+                    tally,
+                    owner: held.owner,
+                });
+                (over, vacated)
+            }
+        };
+        if let Some(Vacated { thread, place }) = vacated
+            && let Some(thread) = self.inner.threads.get(thread)
+        {
+            thread.tell(Command::Close(place)).await;
+        }
+        over
+    }
+
+    /// Sessions that are not over, and sockets that are not closed.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        let ledger = self.inner.ledger();
+        (ledger.sessions(), ledger.ports())
+    }
+
+    /// Counts so far, summed over the threads, at most about 100 ms old.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut sum = Snapshot::default();
+        for thread in &self.inner.threads {
+            sum.merge(
+                &thread
+                    .snapshot
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
+        }
+        sum
+    }
+
+    /// A thread has ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        let finished = |thread: &Thread| {
+            let handle = thread.handle.lock();
+            let handle = handle.unwrap_or_else(PoisonError::into_inner);
+            handle.as_ref().is_none_or(JoinHandle::is_finished)
+        };
+        self.inner.threads.iter().any(finished)
+    }
+
+    /// Lets the threads answer what has arrived, and waits for their end. From a thread that may
+    /// wait.
+    ///
+    /// # Errors
+    /// [`RunError`] of the first thread that failed.
+    pub(crate) fn end(&self) -> Result<(), RunError> {
+        for thread in &self.inner.threads {
+            thread.tell_blocking(Command::End);
+        }
+        let mut result = Ok(());
+        for thread in &self.inner.threads {
+            let handle = thread.handle.lock();
+            let handle = handle.unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(handle) = handle {
+                result = result.and(handle.join().unwrap_or(Err(RunError::Fault)));
+            }
+        }
+        result
+    }
+}
+
+impl Inner {
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn thread(&self, index: usize) -> Option<&Thread> {
+        self.threads.get(index)
+    }
+}

@@ -1,0 +1,25 @@
+//! What a reflector thread says of itself now and then.
+
+use twinpath_metrics::RungCounts;
+use twinpath_proto::reflector::ReflectorTally;
+
+/// A thread's counts, at most about 100 ms old.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) tally: ReflectorTally,
+    pub(crate) send_errors: u64,
+    pub(crate) receive_drops: u64,
+    pub(crate) rungs: RungCounts,
+    pub(crate) t3_advance_ns: Option<u64>,
+}
+
+impl Snapshot {
+    /// Adds what another thread says.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.tally.merge(&other.tally);
+        self.send_errors += other.send_errors;
+        self.receive_drops += other.receive_drops;
+        self.rungs.merge(&other.rungs);
+        self.t3_advance_ns = self.t3_advance_ns.max(other.t3_advance_ns);
+    }
+}

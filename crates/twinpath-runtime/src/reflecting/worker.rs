@@ -1,0 +1,331 @@
+//! One reflector thread for agreed sessions. It shares nothing: commands come down, facts go up,
+//! both bounded.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+use twinpath_net::{SetWaker, SocketSet, TestSocket, clock};
+use twinpath_proto::reflector::{
+    AgreedConfig, AgreedReflector, Ended, InUse, SessionSpec, SessionTally,
+};
+use twinpath_wire::Mono;
+use twinpath_wire::control::Sid;
+
+use super::{Packets, Snapshot, Way};
+use crate::error::RunError;
+
+/// Commands taken before packets have their turn again.
+const COMMANDS_AT_ONCE: usize = 256;
+/// Under load sockets that were silent are looked for as often.
+const LOOK_EVERY: Duration = Duration::from_micros(200);
+/// How long a stopped thread goes on answering what has arrived.
+const DRAIN: Duration = Duration::from_millis(100);
+/// How often the thread says what it did.
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
+/// How often it asks for what changes slowly: the clock's discipline, the sockets' drops.
+const SURVEY_EVERY: Duration = Duration::from_secs(1);
+/// The longest wait: nothing but a packet or a command needs the thread earlier.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// Facts that found no room are offered again after this.
+const FACTS_AGAIN: Duration = Duration::from_millis(10);
+
+/// What the control plane asks of a thread.
+pub(super) enum Command {
+    /// Take a socket in, at an empty place.
+    Listen(usize, TestSocket),
+    /// Take a session on, at a place that has a socket.
+    Open {
+        spec: SessionSpec,
+        place: usize,
+        answer: oneshot::Sender<Result<(), Refused>>,
+    },
+    Start(Sid),
+    Stop(Sid),
+    Remove(Sid),
+    /// Close a place: its last session is over.
+    Close(usize),
+    /// Say when all commands before this are done.
+    Mark(oneshot::Sender<()>),
+    /// Answer what has arrived, and end.
+    End,
+}
+
+/// Why a thread did not take a session on.
+pub(super) enum Refused {
+    InUse,
+    /// The socket could not be watched: the place is empty.
+    NoSocket,
+}
+
+/// What a thread tells the control plane.
+#[derive(Debug)]
+pub(crate) enum Fact {
+    /// A session is over.
+    Ended(Sid, Ended, SessionTally),
+    /// A place is empty.
+    Closed(usize),
+}
+
+/// What a reflector thread owns.
+pub(super) struct Body {
+    engine: AgreedReflector,
+    sockets: SocketSet,
+    ways: Vec<Option<Way>>,
+    packets: Packets,
+    commands: mpsc::Receiver<Command>,
+    facts: mpsc::Sender<Fact>,
+    /// A fact that found no room.
+    held: Option<Fact>,
+    closed: Vec<usize>,
+    /// Places that had something to read.
+    busy: Vec<usize>,
+    snapshot: Arc<Mutex<Snapshot>>,
+    snapshot_due: Mono,
+    survey_due: Mono,
+    look_due: Mono,
+    /// Of sockets that are closed, and of those that are not.
+    drops_before: u64,
+    drops: u64,
+    advance_ns: Option<u64>,
+    ending: bool,
+}
+
+impl Body {
+    pub(super) fn new(
+        config: AgreedConfig,
+        raw_t3: bool,
+        commands: mpsc::Receiver<Command>,
+        facts: mpsc::Sender<Fact>,
+        snapshot: Arc<Mutex<Snapshot>>,
+    ) -> io::Result<(Self, SetWaker)> {
+        let (sockets, waker) = SocketSet::new()?;
+        let start = Mono::from_ns(0);
+        let body = Self {
+            engine: AgreedReflector::new(config),
+            sockets,
+            ways: Vec::new(),
+            packets: Packets::new(raw_t3),
+            commands,
+            facts,
+            held: None,
+            closed: Vec::new(),
+            busy: Vec::new(),
+            snapshot,
+            snapshot_due: start,
+            survey_due: start,
+            look_due: start,
+            drops_before: 0,
+            drops: 0,
+            advance_ns: None,
+            ending: false,
+        };
+        Ok((body, waker))
+    }
+
+    /// Until told to end; what has arrived by then is still answered.
+    pub(super) fn run(mut self) -> Result<(), RunError> {
+        let result = self.reflect_until_ended();
+        self.survey(clock::mono());
+        self.publish();
+        result
+    }
+
+    fn reflect_until_ended(&mut self) -> Result<(), RunError> {
+        let mut end_by = None;
+        loop {
+            let now = clock::mono();
+            let commanded = self.take_commands(now);
+            if self.ending && now >= *end_by.get_or_insert(now + DRAIN) {
+                return Ok(());
+            }
+            let taken = self.reflect_batches(now).map_err(RunError::Receive)?;
+            let told = self.keep_house(now);
+            if taken > 0 && now < self.look_due {
+                continue;
+            }
+            self.look_due = now + LOOK_EVERY;
+            let until = if taken > 0 || commanded {
+                now
+            } else {
+                self.next_wait(now, told)
+            };
+            self.sockets.wait(until, &mut self.busy);
+            if self.ending && taken == 0 && self.busy.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// When to look at the clock again if nothing arrives.
+    fn next_wait(&self, now: Mono, told: bool) -> Mono {
+        let longest = match (self.ending, told) {
+            (true, _) => Duration::ZERO,
+            (_, false) => FACTS_AGAIN,
+            (_, true) => LONGEST_WAIT,
+        };
+        let due = self.engine.poll_timeout().unwrap_or(now + longest);
+        due.min(now + longest)
+    }
+
+    /// Batches from those sockets that have something; those that have no more leave the list.
+    fn reflect_batches(&mut self, now: Mono) -> io::Result<usize> {
+        let Self {
+            busy,
+            sockets,
+            ways,
+            packets,
+            engine,
+            ..
+        } = self;
+        let mut taken = 0;
+        let mut index = 0;
+        while let Some(place) = busy.get(index).copied() {
+            let way = ways.get_mut(place).and_then(Option::as_mut);
+            let count = match (sockets.get(place), way) {
+                (Some(socket), Some(way)) => packets.reflect_batch(socket, way, engine, now)?,
+                _ => 0,
+            };
+            taken += count;
+            if count == 0 {
+                busy.swap_remove(index);
+            } else {
+                index += 1;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Whether there were any.
+    fn take_commands(&mut self, now: Mono) -> bool {
+        for taken in 0..COMMANDS_AT_ONCE {
+            match self.commands.try_recv() {
+                Ok(command) => self.obey(command, now),
+                Err(mpsc::error::TryRecvError::Empty) => return taken > 0,
+                Err(mpsc::error::TryRecvError::Disconnected) => {
+                    self.ending = true;
+                    return taken > 0;
+                }
+            }
+        }
+        true
+    }
+
+    fn obey(&mut self, command: Command, now: Mono) {
+        match command {
+            Command::Listen(place, socket) => self.listen(place, socket),
+            Command::Open {
+                spec,
+                place,
+                answer,
+            } => {
+                let opened = self.open(spec, place);
+                // Nobody waits for it any more: the session is forgotten with its connection.
+                if let Err(Ok(())) = answer.send(opened) {
+                    self.engine.remove(spec.sid);
+                }
+            }
+            Command::Start(sid) => self.engine.start(sid, now),
+            Command::Stop(sid) => self.engine.stop(sid, now),
+            Command::Remove(sid) => self.engine.remove(sid),
+            Command::Close(place) => self.close(place),
+            Command::Mark(done) => {
+                // It fails where nobody waits.
+                let _told = done.send(());
+            }
+            Command::End => self.ending = true,
+        }
+    }
+
+    fn listen(&mut self, place: usize, socket: TestSocket) {
+        let way = Way::of(&socket);
+        // The first session that is opened there is told of a failure.
+        if self.sockets.insert(place, socket).is_ok() {
+            if self.ways.len() <= place {
+                self.ways.resize_with(place + 1, || None);
+            }
+            if let Some(slot) = self.ways.get_mut(place) {
+                *slot = Some(way);
+            }
+        }
+    }
+
+    fn open(&mut self, spec: SessionSpec, place: usize) -> Result<(), Refused> {
+        let local = self.sockets.get(place).map(TestSocket::local);
+        let local = local.ok_or(Refused::NoSocket)?;
+        self.engine
+            .open(spec, local.port(), Some(local.ip()))
+            .map_err(|InUse| Refused::InUse)
+    }
+
+    fn close(&mut self, place: usize) {
+        if let Some(socket) = self.sockets.remove(place) {
+            self.drops_before += u64::from(socket.receive_drops());
+        }
+        if let Some(way) = self.ways.get_mut(place) {
+            *way = None;
+        }
+        self.closed.push(place);
+    }
+
+    /// Whether all facts were told.
+    fn keep_house(&mut self, now: Mono) -> bool {
+        self.engine.handle_timeout(now);
+        if now >= self.survey_due {
+            self.survey_due = now + SURVEY_EVERY;
+            self.survey(now);
+        }
+        if now >= self.snapshot_due {
+            self.snapshot_due = now + SNAPSHOT_EVERY;
+            self.publish();
+        }
+        self.tell()
+    }
+
+    /// Tells what there is to tell, as far as there is room; never waits.
+    fn tell(&mut self) -> bool {
+        loop {
+            let fact = self.held.take().or_else(|| {
+                let closed = self.closed.pop().map(Fact::Closed);
+                closed.or_else(|| {
+                    let (sid, how, tally) = self.engine.poll_ended()?;
+                    Some(Fact::Ended(sid, how, tally))
+                })
+            });
+            let Some(fact) = fact else {
+                return true;
+            };
+            match self.facts.try_send(fact) {
+                // Without a listener nothing is left to tell.
+                Ok(()) | Err(TrySendError::Closed(_)) => {}
+                Err(TrySendError::Full(fact)) => {
+                    self.held = Some(fact);
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn survey(&mut self, now: Mono) {
+        self.packets.error = crate::error_estimate();
+        let drops = self.sockets.iter().map(TestSocket::receive_drops);
+        self.drops = self.drops_before + drops.map(u64::from).sum::<u64>();
+        let advances = self.ways.iter_mut().flatten();
+        self.advance_ns = advances.filter_map(|way| way.advance_ns(now)).max();
+    }
+
+    /// Never waits: when somebody is reading, the next round will do.
+    fn publish(&mut self) {
+        if let Ok(mut snapshot) = self.snapshot.try_lock() {
+            *snapshot = Snapshot {
+                tally: *self.engine.totals(),
+                send_errors: self.packets.send_errors,
+                receive_drops: self.drops,
+                rungs: self.packets.rungs,
+                t3_advance_ns: self.advance_ns,
+            };
+        }
+    }
+}

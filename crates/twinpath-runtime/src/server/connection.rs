@@ -1,0 +1,273 @@
+//! One control connection: a task around one engine.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+use tracing::debug;
+use twinpath_net::{clock, stream};
+use twinpath_proto::control::{Opened, Server, ServerEvent, SessionRequest, make_sid};
+use twinpath_proto::reflector::SessionSpec;
+use twinpath_wire::control::{Accept, Modes, Sid};
+use twinpath_wire::{Dscp, Tos};
+
+use super::House;
+use super::admission::Pass;
+use super::link::Link;
+use crate::reflecting::{OpenError, Wish};
+
+/// Ends of sessions that wait for their connection, at most.
+const ENDS: usize = 16;
+/// A wait that nothing bounds.
+const LONG: Duration = Duration::from_hours(1);
+/// SIDs made for one request, until one is unique.
+const SID_TRIES: usize = 3;
+
+/// A control connection and its engine.
+pub(super) struct Connection {
+    house: Arc<House>,
+    server: Server,
+    link: Link,
+    peer: SocketAddr,
+    local: SocketAddr,
+    /// Told of sessions that are over.
+    ended: mpsc::Receiver<Sid>,
+    owner: mpsc::Sender<Sid>,
+}
+
+/// Serves a client until its connection is over. Its sessions are stopped or gone by then.
+pub(super) async fn serve(
+    house: Arc<House>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    pass: Pass,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    // A connection that is gone already shows when it is read.
+    let _prepared = stream::prepare(&stream, peer.is_ipv6(), marking(&house, &stream));
+    let server = Server::new(
+        Arc::clone(&house.config),
+        pass.admission,
+        &house.random.nonces(),
+        clock::mono(),
+        peer,
+        local,
+    );
+    let (owner, ended) = mpsc::channel(ENDS);
+    let connection = Connection {
+        house,
+        server,
+        link: Link::new(stream),
+        peer,
+        local,
+        ended,
+        owner,
+    };
+    connection.run(&mut stopping).await.part().await;
+    drop(pass);
+}
+
+/// How the Server's segments are marked: as the operator says, or as the client's SYN was (row
+/// TC-51).
+fn marking(house: &House, stream: &TcpStream) -> Option<Tos> {
+    match house.plan.control_dscp {
+        // The listening socket's connections have it from the start.
+        Some(_) => None,
+        None => stream::syn_tos(stream)
+            .map(Tos::dscp)
+            .filter(|dscp| *dscp != Dscp::BE)
+            .map(Dscp::tos),
+    }
+}
+
+impl Connection {
+    /// Until all is said. Nobody can tell the connection anything then.
+    async fn run(mut self, stopping: &mut watch::Receiver<bool>) -> Link {
+        let mut stopped = false;
+        loop {
+            let worked = self.obey().await;
+            let now = clock::mono();
+            self.link.write(&mut self.server, now);
+            if self.link.read(&mut self.server, now) || worked {
+                continue;
+            }
+            if self.server.is_closed() || self.link.is_over() {
+                return self.link;
+            }
+            let due = self.server.poll_timeout();
+            if due.is_some_and(|due| due <= now) {
+                self.server.handle_timeout(now);
+                continue;
+            }
+            let patience = due.map_or(LONG, |due| due.since(now));
+            tokio::select! {
+                () = self.link.ready(&self.server) => {}
+                Some(sid) = self.ended.recv() => self.server.session_ended(clock::mono(), sid),
+                _ = stopping.wait_for(|stop| *stop), if !stopped => {
+                    stopped = true;
+                    self.server.shut_down(clock::mono());
+                }
+                () = sleep(patience) => {}
+            }
+        }
+    }
+
+    /// Does what the engine's events ask. Whether there were any.
+    async fn obey(&mut self) -> bool {
+        let mut any = false;
+        let mut starting = Vec::new();
+        loop {
+            let event = self.server.poll_event();
+            if let Some(ServerEvent::Start(sid)) = event {
+                starting.push(sid);
+                continue;
+            }
+            if !starting.is_empty() {
+                any = true;
+                self.start(&std::mem::take(&mut starting)).await;
+            }
+            let Some(event) = event else {
+                return any;
+            };
+            any = true;
+            match event {
+                ServerEvent::Ready { modes } => debug!(peer = %self.peer, %modes, "set up"),
+                ServerEvent::Open(request) => {
+                    let answer = self.open(&request).await;
+                    self.server.answer_open(clock::mono(), answer);
+                }
+                ServerEvent::Start(_) => {}
+                ServerEvent::Stop(sid) => {
+                    debug!(peer = %self.peer, session = %sid, "stopped");
+                    self.house.reflectors.stop(sid).await;
+                }
+                ServerEvent::Remove(sid) => {
+                    debug!(peer = %self.peer, session = %sid, "removed");
+                    self.house.reflectors.close(sid).await;
+                }
+                ServerEvent::Note(slip) => {
+                    debug!(peer = %self.peer, slip = slip.name(), "departs from the standard");
+                }
+                ServerEvent::Closed(reason) => {
+                    debug!(peer = %self.peer, %reason, "connection ends");
+                }
+            }
+        }
+    }
+
+    /// Starts sessions; the engine is told of those that could not be.
+    async fn start(&mut self, sids: &[Sid]) {
+        let failed = self.house.reflectors.set_running(sids).await;
+        for sid in &failed {
+            self.server.refuse_start(*sid, Accept::InternalError);
+        }
+        debug!(peer = %self.peer, sessions = sids.len(), failed = failed.len(), "started");
+        let started = u64::try_from(sids.len() - failed.len()).unwrap_or(0);
+        self.house
+            .counts
+            .sessions_started
+            .fetch_add(started, Relaxed);
+    }
+
+    async fn open(&mut self, request: &SessionRequest) -> Result<Opened, Accept> {
+        let opened = self.find_room(request).await;
+        let counts = &self.house.counts;
+        match &opened {
+            Ok(opened) => {
+                debug!(
+                    peer = %self.peer,
+                    session = %opened.sid,
+                    sender = %request.sender,
+                    port = opened.port,
+                    "session agreed"
+                );
+                counts.sessions_made.fetch_add(1, Relaxed);
+            }
+            Err(error) => {
+                debug!(peer = %self.peer, sender = %request.sender, reason = %error, "session refused");
+                counts.sessions_refused.fetch_add(1, Relaxed);
+            }
+        }
+        opened.map_err(accept)
+    }
+
+    async fn find_room(&mut self, request: &SessionRequest) -> Result<Opened, OpenError> {
+        let (now, wall) = clock::pair();
+        let delay = request.start_delay(wall);
+        let server_octets = if self.house.plan.server_octets
+            && request.modes.contains(Modes::REFLECT_OCTETS)
+            && request.padding_to_reflect >= 2
+        {
+            self.house.server_octets()
+        } else {
+            0
+        };
+        let mut error = OpenError::SidTaken;
+        for _ in 0..SID_TRIES {
+            let host = self.house.host.unwrap_or(self.local.ip());
+            let sid = make_sid(host, wall, self.house.random.number());
+            let spec = SessionSpec {
+                sid,
+                sender: request.sender,
+                modes: request.modes,
+                dscp: request.dscp,
+                padding_length: request.padding_length,
+                timeout: request.timeout,
+                refwait: self.house.plan.refwait,
+                padding_to_reflect: request.padding_to_reflect,
+                server_octets,
+                nat: self.house.plan.nat,
+                begins: (!delay.is_zero()).then(|| now + delay),
+            };
+            let wish = Wish {
+                spec,
+                near: self.receiver(request),
+                client: self.peer.ip().to_canonical(),
+                owner: self.owner.clone(),
+            };
+            match self.house.reflectors.open(wish).await {
+                Ok(port) => {
+                    return Ok(Opened {
+                        sid,
+                        port,
+                        server_octets,
+                    });
+                }
+                Err(OpenError::SidTaken) => {}
+                Err(refusal) => {
+                    error = refusal;
+                    break;
+                }
+            }
+        }
+        Err(error)
+    }
+
+    /// Where test packets are to arrive. A link-local address means nothing without its link.
+    fn receiver(&self, request: &SessionRequest) -> SocketAddr {
+        let mut near = SocketAddr::new(request.receiver, request.receiver_port);
+        if let (SocketAddr::V6(near), SocketAddr::V6(local)) = (&mut near, self.local)
+            && near.ip().is_unicast_link_local()
+        {
+            near.set_scope_id(local.scope_id());
+        }
+        near
+    }
+}
+
+/// The Accept value for a refusal (rows TC-39, TC-41, TC-79).
+fn accept(error: OpenError) -> Accept {
+    match error {
+        OpenError::NotLocal => Accept::NotSupported,
+        OpenError::ClientLimit => Accept::PermanentLimit,
+        OpenError::Limit | OpenError::NoPort | OpenError::Exhausted => Accept::TemporaryLimit,
+        OpenError::System | OpenError::SidTaken | OpenError::Gone => Accept::InternalError,
+    }
+}

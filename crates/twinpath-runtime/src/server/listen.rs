@@ -1,0 +1,145 @@
+//! Listening sockets, and the tasks that accept connections by them.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tracing::{debug, warn};
+use twinpath_net::{BindError, clock, stream};
+use twinpath_proto::control::Admission;
+use twinpath_wire::{Dscp, Mono};
+
+use super::{House, ServerPlan, connection};
+use crate::error::StartError;
+use crate::reflecting::is_exhausted;
+
+/// How long nothing is accepted when the system has no descriptors left.
+const RESPITE: Duration = Duration::from_millis(100);
+/// How often that is said.
+const SAID_EVERY: Duration = Duration::from_mins(1);
+
+/// Binds all addresses that can be had.
+pub(super) fn open(plan: &ServerPlan) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners = Vec::new();
+    for near in &plan.near {
+        match open_one(plan, *near, &listeners) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if plan.tolerate_missing_family && error.is_family() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // All families missing: say so by the first that was asked for.
+    if listeners.is_empty()
+        && let Some(near) = plan.near.first()
+    {
+        bind(plan, *near)?;
+    }
+    Ok(listeners)
+}
+
+/// Where any port will do, the addresses share one.
+fn open_one(
+    plan: &ServerPlan,
+    near: SocketAddr,
+    opened: &[TcpListener],
+) -> Result<TcpListener, BindError> {
+    if near.port() == 0
+        && let Some(Ok(other)) = opened.first().map(TcpListener::local_addr)
+    {
+        match bind(plan, SocketAddr::new(near.ip(), other.port())) {
+            Err(error) if error.is_in_use() => {}
+            result => return result,
+        }
+    }
+    bind(plan, near)
+}
+
+fn bind(plan: &ServerPlan, near: SocketAddr) -> Result<TcpListener, BindError> {
+    let tos = plan.control_dscp.map(Dscp::tos);
+    stream::listen(near, plan.interface.as_deref(), tos)
+}
+
+/// Accepts connections until the Server stops; then waits for those that it accepted.
+pub(super) async fn accept(
+    house: Arc<House>,
+    listener: tokio::net::TcpListener,
+    stopping: watch::Receiver<bool>,
+) {
+    let mut connections = JoinSet::new();
+    let mut stop = stopping.clone();
+    let mut say_due = Mono::from_ns(0);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            // Those that are over leave the set.
+            Some(_) = connections.join_next() => continue,
+            _ = stop.wait_for(|stop| *stop) => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => welcome(&house, &mut connections, stream, peer, &stopping),
+            Err(error) => {
+                house.counts.accept_errors.fetch_add(1, Relaxed);
+                let now = clock::mono();
+                if now >= say_due {
+                    say_due = now + SAID_EVERY;
+                    warn!(%error, "a connection could not be accepted");
+                }
+                rest(&error).await;
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// A client that gave up meanwhile costs nothing; a system that has no descriptors left would only
+/// say so again.
+async fn rest(error: &io::Error) {
+    let passing = matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    );
+    if is_exhausted(error) || !passing {
+        sleep(RESPITE).await;
+    }
+}
+
+fn welcome(
+    house: &Arc<House>,
+    connections: &mut JoinSet<()>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    stopping: &watch::Receiver<bool>,
+) {
+    let client = peer.ip().to_canonical();
+    let counts = &house.counts;
+    let allow = &house.plan.allow;
+    if !allow.is_empty() && !allow.iter().any(|net| net.contains(&client)) {
+        debug!(%peer, "not allowed to connect");
+        counts.connections_not_allowed.fetch_add(1, Relaxed);
+        return;
+    }
+    let pass = house.door.admit(client);
+    let served = pass
+        .as_ref()
+        .is_some_and(|pass| pass.admission == Admission::Served);
+    let count = if served {
+        &counts.connections_served
+    } else {
+        debug!(%peer, admission = ?pass.as_ref().map(|pass| pass.admission), "connection refused");
+        &counts.connections_refused
+    };
+    count.fetch_add(1, Relaxed);
+    if let Some(pass) = pass {
+        let serving = connection::serve(Arc::clone(house), stream, peer, pass, stopping.clone());
+        connections.spawn(serving);
+    }
+}

@@ -1,0 +1,16 @@
+//! The TWAMP Server: control connections on an async runtime, test sessions on reflector threads
+//! (RFC 5357 section 3).
+
+mod admission;
+mod connection;
+mod link;
+mod listen;
+mod plan;
+mod random;
+mod report;
+mod run;
+
+pub use plan::ServerPlan;
+pub use report::{ServerReport, ServerTally};
+use run::House;
+pub use run::{ServerRun, start};

@@ -1,0 +1,102 @@
+//! What a Server is to do.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use twinpath_wire::Dscp;
+use twinpath_wire::control::Modes;
+
+use crate::StampChoice;
+
+/// All that a Server's run needs.
+#[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of the command line, each its own"
+)]
+pub struct ServerPlan {
+    /// Addresses to listen on. Port 0 takes a free one, the same for all where that can be. The
+    /// unspecified IPv6 address means IPv6 only.
+    pub near: Vec<SocketAddr>,
+    /// Addresses that may be left out when the host cannot bind their family (default: all).
+    pub tolerate_missing_family: bool,
+    /// What is offered.
+    pub modes: Modes,
+    /// A connection without running sessions is closed after this long in silence.
+    pub servwait: Duration,
+    /// A running session without a packet for this long is ended.
+    pub refwait: Duration,
+    /// How long a control message may take, in both directions; at most `servwait`.
+    pub message_patience: Duration,
+    /// Test ports to offer where a wish cannot be met, both ends included.
+    pub test_ports: (u16, u16),
+    /// Control connections at once.
+    pub max_connections: usize,
+    /// Control connections of one client address at once.
+    pub max_connections_per_client: usize,
+    /// Test sessions at once, over all threads.
+    pub max_sessions: usize,
+    /// Test sessions of one client address at once.
+    pub max_sessions_per_client: usize,
+    /// Who may connect; empty: everyone.
+    pub allow: Vec<IpNet>,
+    /// Session-Senders other than the control client's own address.
+    pub allow_sender: Vec<IpNet>,
+    /// Senders behind NAT or PAT: address and port may differ from those agreed.
+    pub nat: bool,
+    /// Server octets for senders that have padding reflected: they tell sessions behind one NAT
+    /// apart.
+    pub server_octets: bool,
+    /// DSCP of control segments; `None`: that of the client's SYN.
+    pub control_dscp: Option<Dscp>,
+    /// TTL or Hop Limit of the replies.
+    pub ttl: u8,
+    /// Set DF on replies.
+    pub dont_fragment: bool,
+    /// Device or VRF to bind to, for control and test.
+    pub interface: Option<String>,
+    /// Reflector threads. A test port belongs to one of them.
+    pub threads: usize,
+    /// Rungs allowed for T2.
+    pub stamps: StampChoice,
+    /// Do not advance T3 by the measured way to the wire.
+    pub raw_t3: bool,
+    /// Close connections that count their sessions wrong; discard requests whose Error Estimate has
+    /// a Multiplier of 0.
+    pub strict: bool,
+    /// Use plain sockets and user-space stamps.
+    pub portable: bool,
+}
+
+impl ServerPlan {
+    /// A Server with the standards' defaults, on these addresses.
+    pub fn on(near: Vec<SocketAddr>) -> Self {
+        Self {
+            near,
+            tolerate_missing_family: false,
+            modes: Modes::UNAUTHENTICATED | Modes::FEATURES,
+            servwait: Duration::from_mins(15),
+            refwait: Duration::from_mins(15),
+            message_patience: Duration::from_mins(1),
+            test_ports: (18_760, 19_960),
+            max_connections: 1_000,
+            max_connections_per_client: 100,
+            max_sessions: 5_000,
+            max_sessions_per_client: 100,
+            allow: Vec::new(),
+            allow_sender: Vec::new(),
+            nat: false,
+            server_octets: false,
+            control_dscp: None,
+            ttl: 255,
+            dont_fragment: false,
+            interface: None,
+            threads: 1,
+            stamps: StampChoice::Auto,
+            raw_t3: false,
+            strict: false,
+            portable: false,
+        }
+    }
+}

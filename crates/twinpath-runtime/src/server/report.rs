@@ -1,0 +1,57 @@
+//! What a Server did, as plain data.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use twinpath_proto::reflector::ReflectorTally;
+use twinpath_wire::Rung;
+
+/// Counts of a Server so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServerTally {
+    /// Control connections that are open now, those that are being refused among them.
+    pub connections: u64,
+    /// Control connections that were served.
+    pub connections_served: u64,
+    /// Control connections refused by a limit.
+    pub connections_refused: u64,
+    /// Control connections from addresses that may not connect.
+    pub connections_not_allowed: u64,
+    /// Connections that the system could not give (descriptors), and other failures to accept.
+    pub accept_errors: u64,
+    /// Sessions agreed that are not over now.
+    pub sessions: u64,
+    /// Sessions agreed so far.
+    pub sessions_made: u64,
+    /// Sessions started so far.
+    pub sessions_started: u64,
+    /// Requests that were refused by a limit, for want of a port or by the system.
+    pub sessions_refused: u64,
+    /// Sessions that ended because nothing came for REFWAIT.
+    pub sessions_expired: u64,
+    /// Test ports open now.
+    pub ports: u64,
+    /// Test packets, summed over threads.
+    pub packets: ReflectorTally,
+}
+
+/// What a Server did.
+#[derive(Clone, Debug)]
+pub struct ServerReport {
+    /// Where it listened.
+    pub listening: Vec<SocketAddr>,
+    /// For how long.
+    pub duration: Duration,
+    /// Counts at the end.
+    pub tally: ServerTally,
+    /// Replies that the system refused to send.
+    pub send_errors: u64,
+    /// Test packets that the system dropped because they came faster than they were read.
+    pub receive_drops: u64,
+    /// The best rung that T2 came from; `None` without a packet.
+    pub receive_rung: Option<Rung>,
+    /// T2 that fell to a lower rung.
+    pub fallback_receive: u64,
+    /// By how many nanoseconds T3 was advanced last; `None`: it was not.
+    pub t3_advance_ns: Option<u64>,
+}

@@ -1,0 +1,287 @@
+//! A Server's run: what its tasks share, and a handle on it.
+
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU16, AtomicU64};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+use tracing::debug;
+use twinpath_net::clock;
+use twinpath_proto::control::ServerConfig;
+use twinpath_proto::reflector::Ended;
+use twinpath_wire::Mono;
+
+use super::admission::Door;
+use super::random::Random;
+use super::{ServerPlan, ServerReport, ServerTally, listen};
+use crate::error::{RunError, StartError};
+use crate::reflecting::{Fact, Limits, ReflectingOptions, Reflectors};
+
+/// Threads of the control plane, and those that bind test ports for it.
+const CONTROL_THREADS: usize = 2;
+const BINDING_THREADS: usize = 4;
+/// How long connections may take to say their last words when the Server stops.
+const FAREWELL: Duration = Duration::from_secs(3);
+/// PBKDF2 iterations that a greeting asks for (row TC-21).
+const COUNT: u32 = 16_384;
+/// An address far away that no packet is sent to: the way there tells this host's own.
+const FAR: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 862);
+
+/// What the tasks of a Server share.
+#[derive(Debug)]
+pub(super) struct House {
+    pub(super) plan: ServerPlan,
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) door: Arc<Door>,
+    pub(super) reflectors: Reflectors,
+    pub(super) random: Random,
+    pub(super) counts: Counts,
+    /// This host's address for Session Identifiers; `None`: that of the connection.
+    pub(super) host: Option<IpAddr>,
+    next_octets: AtomicU16,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) connections_served: AtomicU64,
+    pub(super) connections_refused: AtomicU64,
+    pub(super) connections_not_allowed: AtomicU64,
+    pub(super) accept_errors: AtomicU64,
+    pub(super) sessions_made: AtomicU64,
+    pub(super) sessions_started: AtomicU64,
+    pub(super) sessions_refused: AtomicU64,
+    pub(super) sessions_expired: AtomicU64,
+}
+
+impl House {
+    /// Server octets for a new session: never 0, which means none.
+    pub(super) fn server_octets(&self) -> u16 {
+        let octets = self.next_octets.fetch_add(1, Relaxed);
+        if octets == 0 { 0xffff } else { octets }
+    }
+
+    fn tally(&self) -> ServerTally {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let (sessions, ports) = self.reflectors.held();
+        let counts = &self.counts;
+        ServerTally {
+            connections: number(self.door.open()),
+            connections_served: counts.connections_served.load(Relaxed),
+            connections_refused: counts.connections_refused.load(Relaxed),
+            connections_not_allowed: counts.connections_not_allowed.load(Relaxed),
+            accept_errors: counts.accept_errors.load(Relaxed),
+            sessions: number(sessions),
+            sessions_made: counts.sessions_made.load(Relaxed),
+            sessions_started: counts.sessions_started.load(Relaxed),
+            sessions_refused: counts.sessions_refused.load(Relaxed),
+            sessions_expired: counts.sessions_expired.load(Relaxed),
+            ports: number(ports),
+            packets: self.reflectors.snapshot().tally,
+        }
+    }
+}
+
+/// A Server that runs.
+#[derive(Debug)]
+pub struct ServerRun {
+    listening: Vec<SocketAddr>,
+    started: Mono,
+    house: Arc<House>,
+    stop: watch::Sender<bool>,
+    control: Option<JoinHandle<()>>,
+}
+
+/// Opens the listening sockets and begins to serve.
+///
+/// # Errors
+/// [`StartError`]: which address could not be had, and the remedy.
+pub fn start(plan: ServerPlan) -> Result<ServerRun, StartError> {
+    let listeners = listen::open(&plan)?;
+    let listening = listeners
+        .iter()
+        .filter_map(|listener| listener.local_addr().ok())
+        .collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .max_blocking_threads(BINDING_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+        .map_err(|source| StartError::System {
+            what: "threads for control connections",
+            source,
+        })?;
+    let (reflectors, facts) = Reflectors::start(reflecting(&plan))?;
+    let house = Arc::new(House {
+        config: Arc::new(config(&plan)),
+        door: Door::new(plan.max_connections, plan.max_connections_per_client),
+        reflectors,
+        random: Random::new(),
+        counts: Counts::default(),
+        host: twinpath_net::local_address_towards(FAR, None)
+            .ok()
+            .filter(|host| !host.is_loopback()),
+        next_octets: AtomicU16::new(1),
+        plan,
+    });
+    let (stop, stopping) = watch::channel(false);
+    let shared = Arc::clone(&house);
+    let control = std::thread::Builder::new()
+        .name("server".to_owned())
+        .spawn(move || serve(&runtime, &shared, listeners, facts, &stopping))
+        .map_err(|source| StartError::System {
+            what: "a thread",
+            source,
+        })?;
+    Ok(ServerRun {
+        listening,
+        started: clock::mono(),
+        house,
+        stop,
+        control: Some(control),
+    })
+}
+
+fn config(plan: &ServerPlan) -> ServerConfig {
+    ServerConfig {
+        modes: plan.modes,
+        servwait: plan.servwait,
+        refwait: plan.refwait,
+        message_patience: plan.message_patience,
+        max_sessions: u32::try_from(plan.max_sessions_per_client).unwrap_or(u32::MAX),
+        strict: plan.strict,
+        start_time: clock::wall(),
+        count: COUNT,
+        allow_sender: plan.allow_sender.clone(),
+        nat: plan.nat,
+    }
+}
+
+fn reflecting(plan: &ServerPlan) -> ReflectingOptions {
+    ReflectingOptions {
+        threads: plan.threads,
+        limits: Limits {
+            sessions: plan.max_sessions,
+            sessions_per_client: plan.max_sessions_per_client,
+        },
+        test_ports: plan.test_ports,
+        ttl: plan.ttl,
+        dont_fragment: plan.dont_fragment,
+        interface: plan.interface.clone(),
+        stamps: plan.stamps,
+        raw_t3: plan.raw_t3,
+        strict: plan.strict,
+        portable: plan.portable,
+    }
+}
+
+/// Until the Server stops: connections, and the facts from the reflector threads.
+fn serve(
+    runtime: &Runtime,
+    house: &Arc<House>,
+    listeners: Vec<TcpListener>,
+    facts: mpsc::Receiver<Fact>,
+    stopping: &watch::Receiver<bool>,
+) {
+    runtime.block_on(async {
+        let settling = tokio::spawn(settle(Arc::clone(house), facts));
+        let mut accepting = tokio::task::JoinSet::new();
+        for listener in listeners {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => {
+                    accepting.spawn(listen::accept(
+                        Arc::clone(house),
+                        listener,
+                        stopping.clone(),
+                    ));
+                }
+                Err(error) => tracing::error!(%error, "a listening socket is of no use"),
+            }
+        }
+        let mut stop = stopping.clone();
+        // It fails when the handle is gone: then nobody wants the Server any more.
+        let _stopped = stop.wait_for(|stop| *stop).await;
+        let all = async { while accepting.join_next().await.is_some() {} };
+        let _in_time = timeout(FAREWELL, all).await;
+        settling.abort();
+    });
+}
+
+/// Brings what the reflector threads tell to the books and to the connections.
+async fn settle(house: Arc<House>, mut facts: mpsc::Receiver<Fact>) {
+    while let Some(fact) = facts.recv().await {
+        let Some(over) = house.reflectors.settle(fact).await else {
+            continue;
+        };
+        debug!(
+            session = %over.sid,
+            ended = ?over.how,
+            received = over.tally.received,
+            reflected = over.tally.reflected,
+            not_started = over.tally.not_started,
+            "session is over"
+        );
+        if over.how == Ended::Refwait {
+            house.counts.sessions_expired.fetch_add(1, Relaxed);
+            // It fails where the connection is gone as well. Connections always listen again.
+            let _told = over.owner.send(over.sid).await;
+        }
+    }
+}
+
+impl ServerRun {
+    /// Where it listens for control connections.
+    pub fn listening(&self) -> &[SocketAddr] {
+        &self.listening
+    }
+
+    /// Counts so far; those of packets at most about 100 ms old.
+    pub fn tally(&self) -> ServerTally {
+        self.house.tally()
+    }
+
+    /// Asks for the end: no new connections, those that there are are closed, their sessions
+    /// stopped, packets that have arrived answered.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// A thread has ended: by [`ServerRun::stop`] or by an error.
+    pub fn is_finished(&self) -> bool {
+        self.control.as_ref().is_none_or(JoinHandle::is_finished)
+            || self.house.reflectors.is_finished()
+    }
+
+    /// Stops, waits for all threads and tells what they did.
+    ///
+    /// # Errors
+    /// [`RunError`] of the first thread that failed.
+    pub fn join(mut self) -> Result<ServerReport, RunError> {
+        self.stop();
+        let control = self.control.take().map_or(Ok(()), JoinHandle::join);
+        self.house.reflectors.end()?;
+        control.map_err(|_| RunError::Fault)?;
+        let sum = self.house.reflectors.snapshot();
+        Ok(ServerReport {
+            listening: self.listening.clone(),
+            duration: clock::mono().since(self.started),
+            tally: self.house.tally(),
+            send_errors: sum.send_errors,
+            receive_drops: sum.receive_drops,
+            receive_rung: sum.rungs.best(),
+            fallback_receive: sum.rungs.fell_back(),
+            t3_advance_ns: sum.t3_advance_ns,
+        })
+    }
+}
+
+impl Drop for ServerRun {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
