@@ -95,6 +95,9 @@ fn say_why_negative(report: &mut SessionReport, advance: Option<u64>) {
         .is_some_and(|delay| delay.min_ns < 0);
     if let Some(ns) = advance.filter(|_| negative) {
         let advance = units::span(ns);
+        report
+            .notes
+            .retain(|note| note.key != "negative-round-trip");
         report.notes.push(Note {
             key: "t3-advanced",
             line: format!(
