@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use twinpath_wire::control::Accept;
+use twinpath_wire::control::{Accept, Modes};
 
 use crate::controller::{
     Ask, ControlClientPlan, ControlClientReport, ControlError, ControlEvent, News, Steered, Stop,
-    Talk, sizes, usual_features,
+    Talk, sizes,
 };
 use crate::error::StartError;
 
@@ -61,10 +61,9 @@ async fn run(
     news: News,
     mut stop: Stop,
 ) -> Result<ControlClientReport, ControlError> {
-    let (_, least) = sizes(plan.payload);
-    let preferred = usual_features(1, least);
+    // What a Session-Sender elsewhere can do is not known: only what was asked for by name.
     let mut talk = tokio::select! {
-        talk = Talk::open(plan.control.clone(), preferred, news) => talk?,
+        talk = Talk::open(plan.control.clone(), Modes::default(), news) => talk?,
         () = stop.told() => return Err(ControlError::Interrupted),
     };
     let result = hold(&mut talk, &plan, &mut stop).await;

@@ -79,7 +79,8 @@ impl Link {
         let begin = self.unread.get(..UNUSED_OCTETS).unwrap_or(&self.unread);
         if is_text(begin) || (late && !self.unread.is_empty()) {
             let shown = self.unread.get(..SHOWN_OCTETS).unwrap_or(&self.unread);
-            let line = shown.split(|octet| matches!(octet, b'\r' | b'\n')).next();
+            let mut lines = shown.split(|octet| matches!(octet, b'\r' | b'\n'));
+            let line = lines.find(|line| !line.is_empty());
             return First::Other(line.unwrap_or_default().escape_ascii().to_string());
         }
         if late {

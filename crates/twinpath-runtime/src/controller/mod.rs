@@ -33,9 +33,6 @@ use crate::error::StartError;
 use crate::sender::{self, Bound, Handle};
 use crate::{PortChoice, Progress, SenderPlan};
 
-/// Sessions of one connection at most: each has a thread and a socket.
-pub const MOST_SESSIONS: usize = 64;
-
 /// A Control-Client with Session-Senders that runs.
 #[derive(Debug)]
 pub struct ControllerRun {
@@ -58,14 +55,17 @@ pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
     let ControllerPlan {
         control,
         sender,
-        classes,
+        mut classes,
     } = plan;
+    if classes.is_empty() {
+        classes.push(sender.tos);
+    }
     let (_, least) = sizes(sender.payload);
     let preferred = usual_features(classes.len(), least);
     let may_be = control.required | preferred.without(control.avoided);
     let mut senders = Vec::new();
     let mut bounds: Vec<Bound> = Vec::new();
-    for (index, tos) in classes.iter().take(MOST_SESSIONS).enumerate() {
+    for (index, tos) in classes.iter().enumerate() {
         let plan = SenderPlan {
             tos: *tos,
             ..of_session(index, &control, &sender, may_be)

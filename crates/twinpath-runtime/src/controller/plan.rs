@@ -71,11 +71,12 @@ impl ControlPlan {
 pub struct ControllerPlan {
     /// The control connection.
     pub control: ControlPlan,
-    /// What each session sends. Its `far`, `near`, `interface`, `protocol` and `tos` are of no
-    /// account: the connection and `classes` say them. `port` is the first session's; those of the
-    /// others follow one by one, if it is not a range. `start_delay` counts from Start-Ack.
+    /// What each session sends. Its `far`, `near`, `interface` and `protocol` are of no account: the
+    /// connection says them. `port` is the first session's; those of the others follow one by one,
+    /// if it is not a range. `start_delay` counts from Start-Ack.
     pub sender: SenderPlan,
-    /// ToS octet of each session; one session each.
+    /// ToS octet of each session, a thread and a socket each; none: one session, with the ToS of
+    /// `sender`.
     pub classes: Vec<Tos>,
 }
 

@@ -1,8 +1,13 @@
 //! From agreement to report: the Session-Senders of one control connection.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::sleep;
+use twinpath_net::clock;
 use twinpath_proto::sender::Protocol;
-use twinpath_wire::control::Accept;
+use twinpath_wire::Mono;
+use twinpath_wire::control::{Accept, Modes};
 
 use super::event::News;
 use super::talk::{Ask, Stop, Talk, sizes};
@@ -11,10 +16,13 @@ use crate::notes::warning;
 use crate::sender::{Agreed, Bound, Handle, SenderRun};
 use crate::{Note, SessionReport};
 
+/// How often a run without its Server is looked at.
+const GLANCE: Duration = Duration::from_millis(500);
+
 /// The whole run.
 pub(super) async fn run(
     plan: ControlPlan,
-    preferred: twinpath_wire::control::Modes,
+    preferred: Modes,
     bound: Vec<Bound>,
     news: News,
     mut stop: Stop,
@@ -39,7 +47,8 @@ async fn measure(
         () = stop.told() => return Err(ControlError::Interrupted),
     }
     talk.start(stop).await?;
-    let mut senders = Senders::begin(talk, bound);
+    let patience = patience(&bound);
+    let mut senders = Senders::begin(talk, bound, patience);
     senders.follow(talk, stop).await;
     talk.end(senders.accept()).await;
     senders.report(talk)
@@ -55,6 +64,15 @@ fn ask(bound: &Bound) -> Ask {
     }
 }
 
+/// How long no reply may come, when the Server is gone, before a run is given up.
+fn patience(bound: &[Bound]) -> Duration {
+    let own = |bound: &Bound| {
+        let plan = bound.plan();
+        plan.start_delay + plan.timeout + plan.interval * 3 + GLANCE
+    };
+    bound.iter().map(own).max().unwrap_or_default()
+}
+
 /// The Session-Senders of the sessions that run.
 struct Senders {
     /// By the session's place; `None` once its end is known.
@@ -63,11 +81,43 @@ struct Senders {
     reports: Vec<Option<SessionReport>>,
     failures: Vec<ControlError>,
     ended: UnboundedReceiver<usize>,
+    /// Sessions without replies once the Server was gone.
+    given_up: bool,
+    /// How long replies may fail to come once the Server is gone.
+    patience: Duration,
+}
+
+/// When replies last came, by session.
+struct Watch(Vec<(u64, Mono)>);
+
+impl Watch {
+    fn new(handles: &[Handle]) -> Self {
+        let now = clock::mono();
+        Self(handles.iter().map(|_| (0, now)).collect())
+    }
+
+    /// Ends sessions whose replies stopped `patience` ago; whether there are any.
+    fn stop_silent(&mut self, handles: &[Handle], patience: Duration) -> bool {
+        let now = clock::mono();
+        let mut any = false;
+        for ((known, since), handle) in self.0.iter_mut().zip(handles) {
+            let progress = handle.progress();
+            // The last packets' own timeout is enough.
+            let over = progress.asked == Some(progress.sent);
+            if progress.received != *known {
+                (*known, *since) = (progress.received, now);
+            } else if now.since(*since) > patience && !over {
+                handle.stop();
+                any = true;
+            }
+        }
+        any
+    }
 }
 
 impl Senders {
     /// Begins to send in all sessions that run, at once.
-    fn begin(talk: &Talk, bound: Vec<Bound>) -> Self {
+    fn begin(talk: &Talk, bound: Vec<Bound>, patience: Duration) -> Self {
         let (teller, ended) = unbounded_channel();
         let mut senders = Self {
             runs: Vec::new(),
@@ -75,6 +125,8 @@ impl Senders {
             reports: Vec::new(),
             failures: Vec::new(),
             ended,
+            given_up: false,
+            patience,
         };
         let running = talk.running();
         for (index, bound) in bound.into_iter().enumerate() {
@@ -123,6 +175,7 @@ impl Senders {
     /// Until every packet's fate is known, whatever becomes of the connection meanwhile.
     async fn follow(&mut self, talk: &mut Talk, stop: &mut Stop) {
         let mut told = false;
+        let mut watch = Watch::new(&self.handles);
         while self.runs.iter().any(Option::is_some) {
             tokio::select! {
                 biased;
@@ -139,6 +192,9 @@ impl Senders {
                 () = stop.told(), if !told => {
                     told = true;
                     self.handles.iter().for_each(Handle::stop);
+                }
+                () = sleep(GLANCE), if !talk.is_alive() && !told => {
+                    self.given_up |= watch.stop_silent(&self.handles, self.patience);
                 }
                 () = talk.listen() => {}
             }
@@ -177,6 +233,10 @@ impl Senders {
             return Err(error);
         }
         let mut notes: Vec<Note> = talk.notes();
+        if self.given_up {
+            let line = "no replies came any more after that: the run was ended early";
+            notes.push(warning("ended-early", line.to_owned()));
+        }
         notes.extend(failures.map(|error| warning("session-failed", error.to_string())));
         Ok(ControlReport {
             server: talk.server(),

@@ -10,7 +10,7 @@ use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{Dscp, Tos};
 
 use super::rig::{Script, control, finish, offering, opened, plan, serve, sid, slips, stops};
-use crate::{keys, portable_build};
+use crate::{has_v6, keys, portable_build};
 
 const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
@@ -137,6 +137,11 @@ fn every_combination_of_test_features_measures() {
         assert_eq!(session.tally.odd.size_differs, 0, "{features}");
         assert_eq!(session.tally.odd.z_wrong, 0, "{features}");
         let round_trip = session.figures.round_trip.unwrap();
+        let forward = session.figures.forward.unwrap();
+        assert!(
+            forward.max_ns.abs() < 1_000_000_000,
+            "{features}: {forward:?}"
+        );
         assert!(
             round_trip.max_ns < 1_000_000_000,
             "{features}: {round_trip:?}"
@@ -203,6 +208,28 @@ fn zero_addresses_are_the_ends_of_the_connection() {
     let events = rig.events();
     let request = requests(&events)[0];
     assert_eq!((request.sender.ip(), request.receiver), (LOCAL, LOCAL));
+}
+
+#[test]
+fn sessions_over_ipv6_are_like_those_over_ipv4() {
+    if !has_v6() {
+        return;
+    }
+    for nat in [false, true] {
+        let rig = serve(Script {
+            near: "[::1]:0",
+            ..Script::default()
+        });
+        let mut wanted = rig.plan();
+        wanted.nat = nat;
+        wanted.control_dscp = Some(Dscp::EF);
+        let outcome = control(plan(wanted, &[Dscp::BE, Dscp::EF]));
+        let sessions = &outcome.report().sessions;
+        assert!(sessions.iter().all(|session| session.tally.received == 20));
+        assert!(sessions[0].reflector.is_ipv6());
+        let events = rig.events();
+        assert_eq!((stops(&events), slips(&events)), (2, Vec::new()));
+    }
 }
 
 #[test]

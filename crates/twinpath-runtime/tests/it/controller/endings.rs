@@ -44,6 +44,48 @@ fn a_server_gone_in_mid_run_is_a_warning_and_every_packet_is_measured() {
 }
 
 #[test]
+fn a_run_ends_early_when_server_and_replies_are_gone() {
+    let mut script = at(Script::default(), is_start, Then::Close);
+    script.mortal = true;
+    let rig = serve(script);
+    let mut wanted = endless(&rig, &[Dscp::BE]);
+    wanted.sender.timeout = Duration::from_millis(100);
+    let outcome = control(wanted);
+    assert_eq!(outcome.keys(), ["server-gone", "ended-early"]);
+    assert!(outcome.report().sessions[0].tally.sent < 1_000_000);
+}
+
+#[test]
+fn stop_while_start_ack_is_awaited_stops_what_then_runs() {
+    for features in [Modes::default(), Modes::INDIVIDUAL_CONTROL] {
+        let mut script = offering(features);
+        let (gate, opened) = std::sync::mpsc::channel::<()>();
+        script.then = Box::new(move |event| {
+            if is_start(event) {
+                // Both start in one message; the second finds the gate gone.
+                let _ = opened.recv();
+            }
+            Then::GoOn
+        });
+        let rig = serve(script);
+        let run = controller::start(endless(&rig, &[Dscp::BE, Dscp::EF])).unwrap();
+        let patience = Instant::now() + Duration::from_mins(1);
+        let started = |event: ControlEvent| event.to_string().starts_with("> Start");
+        while !std::iter::from_fn(|| run.next_event()).any(started) {
+            assert!(Instant::now() < patience, "nothing is started");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        run.stop();
+        std::thread::sleep(Duration::from_millis(50));
+        drop(gate);
+        let outcome = finish(run);
+        assert!(matches!(outcome.result, Err(ControlError::Interrupted)));
+        let events = rig.events();
+        assert_eq!((stops(&events), slips(&events)), (2, Vec::new()));
+    }
+}
+
+#[test]
 fn a_server_gone_before_start_ack_is_an_error() {
     for (like, then, message) in [
         (

@@ -42,6 +42,10 @@ pub(crate) struct Script {
     pub(crate) then: Box<dyn FnMut(&ServerEvent) -> Then + Send>,
     /// The ToS octet with which packets reach the reflector; `None`: it does not know.
     pub(crate) arrive_with: Option<Tos>,
+    /// Where the Server and its reflector listen.
+    pub(crate) near: &'static str,
+    /// The reflector goes with its Server.
+    pub(crate) mortal: bool,
 }
 
 impl Default for Script {
@@ -52,6 +56,8 @@ impl Default for Script {
             answer: Box::new(|_, number, port| Ok(opened(number, port))),
             then: Box::new(|_| Then::GoOn),
             arrive_with: None,
+            near: "127.0.0.1:0",
+            mortal: false,
         }
     }
 }
@@ -80,9 +86,9 @@ pub(crate) struct Rig {
 type Shared = Arc<Mutex<AgreedReflector>>;
 
 pub(crate) fn serve(script: Script) -> Rig {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind(script.near).unwrap();
     let server = listener.local_addr().unwrap();
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let socket = UdpSocket::bind(script.near).unwrap();
     let port = socket.local_addr().unwrap().port();
     let reflector = Arc::new(Mutex::new(AgreedReflector::new(AgreedConfig {
         strict: false,
@@ -91,9 +97,12 @@ pub(crate) fn serve(script: Script) -> Rig {
     let over = Arc::new(AtomicBool::new(false));
     let (shared, ends, arrive_with) = (reflector.clone(), over.clone(), script.arrive_with);
     std::thread::spawn(move || mirror(&socket, &shared, &ends, arrive_with));
+    let (mortal, ends) = (script.mortal, over.clone());
     let control = std::thread::spawn(move || {
         let (stream, peer) = listener.accept().unwrap();
-        Connection::new(script, stream, peer, port, reflector).run()
+        let events = Connection::new(script, stream, peer, port, reflector).run();
+        ends.fetch_or(mortal, Ordering::Release);
+        events
     });
     Rig {
         server,
@@ -147,8 +156,10 @@ fn mirror(socket: &UdpSocket, reflector: &Shared, over: &AtomicBool, tos: Option
         if let Ok(reflection) = reflector.reflect(now, &mut octets, count, &arrival) {
             let reply = &mut octets[..reflection.octets];
             reflector.seal(&reflection, reply, wall, ErrorEstimate::from_bits(1));
-            let socket2 = socket2::SockRef::from(socket);
-            socket2.set_tos_v4(u32::from(reflection.tos.0)).unwrap();
+            if local.is_ipv4() {
+                let tos = u32::from(reflection.tos.0);
+                socket2::SockRef::from(socket).set_tos_v4(tos).unwrap();
+            }
             socket.send_to(reply, from).unwrap();
         }
     }
