@@ -81,6 +81,7 @@ async fn hold(
         dscp: plan.dscp,
         payload_octets: sizes(plan.payload).0,
         timeout: plan.timeout,
+        is_elsewhere: true,
     }];
     tokio::select! {
         agreed = talk.agree(&asks) => agreed?,

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use twinpath_proto::control::{ClientError, Refusal, Step};
+use twinpath_proto::control::{ClientError, Refusal};
 use twinpath_wire::control::Accept;
 
 use crate::error::{RunError, StartError};
@@ -57,8 +57,8 @@ pub enum ControlError {
         what: String,
         /// With which value.
         refusal: Refusal,
-        /// Addresses were sent as zero.
-        nat: bool,
+        /// What the reader can do about it.
+        advice: String,
     },
     /// The connection failed before a session ran.
     #[error("{server}: {error}")]
@@ -102,7 +102,7 @@ impl ControlError {
             Self::Mute { .. } | Self::NotTwamp { .. } => {
                 "another service has that port: TWAMP-Control's own is 862"
             }
-            Self::Refused { refusal, nat, .. } => return Some(advice(*refusal, *nat)),
+            Self::Refused { advice, .. } => return Some(advice.clone()),
             Self::Lost { error, .. } => return lost(*error).map(str::to_owned),
             Self::Closed { .. } => "its log may say why; it may not serve this address",
             Self::Interrupted => return None,
@@ -118,18 +118,6 @@ pub(crate) fn by_name(refusal: Refusal) -> String {
     match refusal.octet {
         0..=5 => refusal.accept().to_string(),
         unknown => format!("{unknown}, read as {}", Accept::Failure),
-    }
-}
-
-/// What to do about a refusal, with the options' names where they help.
-pub(crate) fn advice(refusal: Refusal, nat: bool) -> String {
-    let advice = refusal.advice();
-    match (refusal.step, refusal.accept()) {
-        (Step::Request, Accept::NotSupported) if nat => format!("{advice} (--dscp be, --padding)"),
-        (Step::Request, Accept::NotSupported) => {
-            format!("{advice} (--nat, --dscp be, --padding)")
-        }
-        _ => advice.to_owned(),
     }
 }
 

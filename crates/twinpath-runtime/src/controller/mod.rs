@@ -3,6 +3,7 @@
 //!
 //! One thread talks to the Server; each session has a thread of its own, as any Session-Sender.
 
+mod ask;
 mod connect;
 mod error;
 mod event;
@@ -25,9 +26,12 @@ pub use event::ControlEvent;
 pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan};
 pub use report::{AgreedSession, ControlClientReport, ControlReport};
 
+pub(crate) use ask::{Ask, sizes};
 pub(crate) use event::News;
-pub(crate) use steered::Steered;
-pub(crate) use talk::{Ask, Stop, Talk, sizes, usual_features};
+pub(crate) use steered::{Steered, Stop};
+pub(crate) use talk::Talk;
+
+use ask::usual_features;
 
 use crate::error::StartError;
 use crate::sender::{self, Bound, Handle};

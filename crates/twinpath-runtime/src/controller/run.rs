@@ -9,8 +9,10 @@ use twinpath_proto::sender::Protocol;
 use twinpath_wire::Mono;
 use twinpath_wire::control::{Accept, Modes};
 
+use super::ask::{Ask, sizes};
 use super::event::News;
-use super::talk::{Ask, Stop, Talk, sizes};
+use super::steered::Stop;
+use super::talk::Talk;
 use super::{ControlError, ControlEvent, ControlPlan, ControlReport};
 use crate::notes::warning;
 use crate::sender::{Agreed, Bound, Handle, SenderRun};
@@ -61,6 +63,7 @@ fn ask(bound: &Bound) -> Ask {
         dscp: plan.tos.dscp(),
         payload_octets: sizes(plan.payload).0,
         timeout: plan.timeout,
+        is_elsewhere: false,
     }
 }
 
@@ -77,7 +80,8 @@ fn patience(bound: &[Bound]) -> Duration {
 struct Senders {
     /// By the session's place; `None` once its end is known.
     runs: Vec<Option<SenderRun>>,
-    handles: Vec<Handle>,
+    /// Likewise.
+    handles: Vec<Option<Handle>>,
     reports: Vec<Option<SessionReport>>,
     failures: Vec<ControlError>,
     ended: UnboundedReceiver<usize>,
@@ -91,16 +95,17 @@ struct Senders {
 struct Watch(Vec<(u64, Mono)>);
 
 impl Watch {
-    fn new(handles: &[Handle]) -> Self {
+    fn new(handles: &[Option<Handle>]) -> Self {
         let now = clock::mono();
         Self(handles.iter().map(|_| (0, now)).collect())
     }
 
     /// Ends sessions whose replies stopped `patience` ago; whether there are any.
-    fn stop_silent(&mut self, handles: &[Handle], patience: Duration) -> bool {
+    fn stop_silent(&mut self, handles: &[Option<Handle>], patience: Duration) -> bool {
         let now = clock::mono();
         let mut any = false;
         for ((known, since), handle) in self.0.iter_mut().zip(handles) {
+            let Some(handle) = handle else { continue };
             let progress = handle.progress();
             // The last packets' own timeout is enough.
             let over = progress.asked == Some(progress.sent);
@@ -132,6 +137,7 @@ impl Senders {
         for (index, bound) in bound.into_iter().enumerate() {
             senders.reports.push(None);
             senders.runs.push(None);
+            senders.handles.push(None);
             if running.contains(&index)
                 && let Some(session) = talk.agreed(index)
             {
@@ -163,9 +169,10 @@ impl Senders {
         });
         match bound.begin(agreed, Some(ended)) {
             Ok(run) => {
-                self.handles.push(handle);
-                if let Some(slot) = self.runs.get_mut(index) {
-                    *slot = Some(run);
+                if let (Some(slot), Some(own)) =
+                    (self.runs.get_mut(index), self.handles.get_mut(index))
+                {
+                    (*slot, *own) = (Some(run), Some(handle));
                 }
             }
             Err(error) => self.failures.push(error.into()),
@@ -191,7 +198,7 @@ impl Senders {
                 },
                 () = stop.told(), if !told => {
                     told = true;
-                    self.handles.iter().for_each(Handle::stop);
+                    self.handles.iter().flatten().for_each(Handle::stop);
                 }
                 () = sleep(GLANCE), if !talk.is_alive() && !told => {
                     self.given_up |= watch.stop_silent(&self.handles, self.patience);
@@ -204,6 +211,9 @@ impl Senders {
     /// A session's thread has ended.
     fn take(&mut self, index: usize) {
         let run = self.runs.get_mut(index).and_then(Option::take);
+        if let Some(handle) = self.handles.get_mut(index) {
+            *handle = None;
+        }
         match run.map(SenderRun::join) {
             Some(Ok(report)) => {
                 if let Some(slot) = self.reports.get_mut(index) {

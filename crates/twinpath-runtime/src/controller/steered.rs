@@ -7,11 +7,28 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 
 use super::event::{EVENTS, News};
-use super::talk::Stop;
 use super::{ControlError, ControlEvent};
 use crate::error::{RunError, StartError};
 
 type Outcome<R> = Result<R, ControlError>;
+
+/// Whether the run was told to stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    pub(crate) fn new() -> (watch::Sender<bool>, Self) {
+        let (teller, told) = watch::channel(false);
+        (teller, Self(told))
+    }
+
+    /// Returns when the run is told to stop. A handle that is gone is no reason.
+    pub(crate) async fn told(&mut self) {
+        if self.0.wait_for(|told| *told).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
 
 /// A thread that talks to a Server.
 #[derive(Debug)]

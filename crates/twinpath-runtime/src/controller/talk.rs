@@ -1,46 +1,24 @@
 //! One control connection from greeting to close, whoever sends the packets.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use tokio::sync::watch;
 use twinpath_net::clock;
 use twinpath_proto::TestFeatures;
 use twinpath_proto::control::{
     ClientError, ClientEvent, ClientPlan, ControlClient, Refusal, SessionWish, Step,
 };
-use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Accept, Modes, Sid};
 
+use super::ask::Ask;
 use super::connect::connect;
-use super::error::{advice, by_name};
+use super::error::by_name;
 use super::event::News;
 use super::link::{First, Link};
+use super::steered::Stop;
 use super::{AgreedSession, ControlError, ControlEvent, ControlPlan};
 use crate::Note;
 use crate::notes::{remark, warning};
-
-/// The reflector goes on for at least so long after Stop (row TC-46).
-const LEAST_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Whether the run was told to stop.
-#[derive(Clone, Debug)]
-pub(crate) struct Stop(watch::Receiver<bool>);
-
-impl Stop {
-    pub(crate) fn new() -> (watch::Sender<bool>, Self) {
-        let (teller, told) = watch::channel(false);
-        (teller, Self(told))
-    }
-
-    /// Returns when the run is told to stop. A handle that is gone is no reason.
-    pub(crate) async fn told(&mut self) {
-        if self.0.wait_for(|told| *told).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,16 +41,7 @@ pub(crate) struct Session {
     port: u16,
     server_octets: u16,
     octets_reflected: bool,
-}
-
-/// A session to ask for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ask {
-    pub(crate) sender: SocketAddr,
-    pub(crate) dscp: Dscp,
-    /// The largest UDP payload without any feature.
-    pub(crate) payload_octets: usize,
-    pub(crate) timeout: Duration,
+    is_elsewhere: bool,
 }
 
 /// A connection that is set up.
@@ -139,7 +108,7 @@ impl Talk {
         loop {
             let event = talk.event().await?;
             if let ClientEvent::Refused { refusal, .. } = event {
-                return Err(talk.refused("the connection".to_owned(), refusal));
+                return Err(talk.refused(None, "the connection".to_owned(), refusal));
             }
             if matches!(event, ClientEvent::Ready { .. }) {
                 return Ok(talk);
@@ -153,7 +122,7 @@ impl Talk {
     /// Also where every one is refused.
     pub(crate) async fn agree(&mut self, asks: &[Ask]) -> Result<(), ControlError> {
         for ask in asks {
-            let wish = self.wish(ask);
+            let wish = ask.wish(&self.plan, self.modes);
             self.sessions.push(Session {
                 wish,
                 sender: ask.sender,
@@ -162,6 +131,7 @@ impl Talk {
                 port: 0,
                 server_octets: 0,
                 octets_reflected: true,
+                is_elsewhere: ask.is_elsewhere,
             });
             self.link.client.request(clock::mono(), wish);
         }
@@ -181,7 +151,7 @@ impl Talk {
                 event = self.event() => {
                     if let ClientEvent::Refused { index: None, refusal } = event? {
                         let what = "to start the sessions".to_owned();
-                        return Err(self.refused(what, refusal));
+                        return Err(self.refused(None, what, refusal));
                     }
                 }
                 () = stop.told(), if !told => {
@@ -228,7 +198,11 @@ impl Talk {
             let now = clock::mono();
             self.link.client.stop(now, Accept::Failure);
             self.link.client.close(now);
-            while self.link.client.poll_event().is_some() {}
+            while let Some(event) = self.link.client.poll_event() {
+                if let ClientEvent::Said(said) = event {
+                    self.news.tell(ControlEvent::Said(said));
+                }
+            }
             self.link.part().await;
             self.news.tell(ControlEvent::Closed);
         }
@@ -304,7 +278,7 @@ impl Talk {
                     "{server} refuses {}: Accept {}; {}",
                     of_class(session.wish.dscp),
                     by_name(refusal),
-                    advice(refusal, self.plan.nat)
+                    self.advice(Some(session), refusal)
                 );
                 notes.push(warning("session-refused", line));
             }
@@ -402,71 +376,41 @@ impl Talk {
         }
         for session in &self.sessions {
             if let Standing::Refused(refusal) = session.standing {
-                return Err(self.refused(of_class(session.wish.dscp), refusal));
+                let what = of_class(session.wish.dscp);
+                return Err(self.refused(Some(session), what, refusal));
             }
         }
         let server = self.plan.server;
         Err(ControlError::Closed { server })
     }
 
-    fn refused(&self, what: String, refusal: Refusal) -> ControlError {
+    fn refused(&self, session: Option<&Session>, what: String, refusal: Refusal) -> ControlError {
         ControlError::Refused {
             server: self.plan.server,
             what,
             refusal,
-            nat: self.plan.nat,
+            advice: self.advice(session, refusal),
         }
     }
 
-    /// What is asked for in a request.
-    fn wish(&self, ask: &Ask) -> SessionWish {
-        let plan = &self.plan;
-        let features = TestFeatures {
-            modes: self.modes,
-            padding_to_reflect: plan.padding_to_reflect,
-            server_octets: 0,
-        };
-        let octets = Protocol::Twamp(features).payload_octets(ask.payload_octets);
-        let padding = features.padding_length(octets);
-        SessionWish {
-            sender: (!plan.nat).then(|| ask.sender.ip()),
-            sender_port: ask.sender.port(),
-            receiver: (!plan.nat).then(|| plan.server.ip()),
-            receiver_port: plan.receiver_port.unwrap_or(ask.sender.port()),
-            dscp: ask.dscp,
-            padding_length: u32::try_from(padding).unwrap_or(u32::MAX),
-            timeout: ask.timeout.max(LEAST_TIMEOUT),
-            octets_to_reflect: plan.octets_to_reflect,
-            padding_to_reflect: plan.padding_to_reflect,
-            ..SessionWish::default()
+    /// What to do about a refusal, with the options' names where they help.
+    fn advice(&self, session: Option<&Session>, refusal: Refusal) -> String {
+        let advice = refusal.advice();
+        if (refusal.step, refusal.accept()) != (Step::Request, Accept::NotSupported) {
+            return advice.to_owned();
         }
-    }
-}
-
-/// Features that are chosen where they are offered (row TC-10): several sessions are started and
-/// stopped by themselves, and the reflector says with which DSCP packets came where that makes no
-/// reply longer than its request.
-pub(crate) fn usual_features(sessions: usize, least_payload_octets: usize) -> Modes {
-    let mut features = Modes::default();
-    if sessions > 1 {
-        features = features | Modes::INDIVIDUAL_CONTROL;
-    }
-    let monitored = TestFeatures {
-        modes: Modes::DSCP_MONITORING,
-        ..TestFeatures::default()
-    };
-    if least_payload_octets >= monitored.reply_header() {
-        features = features | Modes::DSCP_MONITORING;
-    }
-    features
-}
-
-/// The greatest and the least of a session's sizes.
-pub(crate) fn sizes(payload: PayloadSize) -> (usize, usize) {
-    match payload {
-        PayloadSize::Fixed(octets) => (octets, octets),
-        PayloadSize::Imix([first, second, third]) => {
-            (first.max(second).max(third), first.min(second).min(third))
+        match session {
+            Some(Session {
+                is_elsewhere: true,
+                sender,
+                ..
+            }) => format!(
+                "the server may take no sessions of senders other than its client: let it (a \
+                 twinpath server: --allow-sender {}); or it does not do what was asked",
+                sender.ip()
+            ),
+            _ if self.plan.nat => format!("{advice} (--dscp be, --padding)"),
+            _ => format!("{advice} (--nat, --dscp be, --padding)"),
         }
     }
 }

@@ -64,6 +64,19 @@ fn a_sender_elsewhere_measures_in_the_session_that_is_kept_up() {
 }
 
 #[test]
+fn a_server_that_takes_no_senders_elsewhere_is_told_from_one_that_cannot() {
+    let rig = serve(Script::default());
+    let mut plan = plan(&rig, free_port());
+    plan.sender.set_ip([192, 0, 2, 7].into());
+    // Zero addresses are those of this end: the sender's is named all the same.
+    plan.control.nat = true;
+    let error = controlclient::start(plan).unwrap().join().unwrap_err();
+    assert!(error.to_string().contains("Accept 3"), "{error}");
+    let remedy = error.remedy().unwrap();
+    assert!(remedy.contains("--allow-sender 192.0.2.7"), "{remedy}");
+}
+
+#[test]
 fn a_duration_ends_it_by_itself() {
     let rig = serve(Script::default());
     let mut plan = plan(&rig, free_port());
