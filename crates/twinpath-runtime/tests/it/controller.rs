@@ -5,3 +5,4 @@ mod client;
 mod endings;
 mod refusing;
 mod rig;
+mod together;

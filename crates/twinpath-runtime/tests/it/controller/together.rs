@@ -1,0 +1,58 @@
+//! Our Control-Client and our Server.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use twinpath_proto::sender::Limit;
+use twinpath_runtime::controller::ControlPlan;
+use twinpath_runtime::server::{self, ServerPlan, ServerRun};
+use twinpath_wire::Dscp;
+use twinpath_wire::control::Modes;
+
+use super::rig::{control, plan};
+use crate::{keys, portable_build};
+
+fn house() -> (ServerRun, SocketAddr) {
+    let mut plan = ServerPlan::on(vec!["127.0.0.1:0".parse().unwrap()]);
+    plan.test_ports = (20_000, 32_000);
+    let run = server::start(plan).unwrap();
+    let near = run.listening()[0];
+    (run, near)
+}
+
+#[test]
+fn all_features_and_several_classes_go_through_one_connection() {
+    let (house, near) = house();
+    let mut wanted = ControlPlan::to(near);
+    wanted.required = Modes::FEATURES;
+    wanted.padding_to_reflect = 20;
+    wanted.octets_to_reflect = 7;
+    let classes = [Dscp::BE, "af41".parse().unwrap(), Dscp::EF];
+    let outcome = control(plan(wanted, &classes));
+    let report = outcome.report();
+    assert_eq!(report.modes, Modes::UNAUTHENTICATED | Modes::FEATURES);
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
+    for (class, session) in classes.iter().zip(&report.sessions) {
+        assert_eq!(session.tally.received, 20);
+        assert_eq!(session.tally.odd.size_differs, 0);
+        assert!(!keys(session).contains(&"octets-not-reflected"));
+        if !portable_build() {
+            assert_eq!(session.figures.dscp_forward, [(*class, 20)]);
+            assert_eq!(session.figures.dscp_backward, [(*class, 20)]);
+        }
+    }
+    let did = house.join().unwrap();
+    assert_eq!(did.tally.sessions_started, 3);
+}
+
+#[test]
+fn what_was_asked_at_a_millisecond_is_sent_and_comes_back() {
+    let (_house, near) = house();
+    let mut wanted = plan(ControlPlan::to(near), &[Dscp::BE]);
+    wanted.sender.limit = Limit::Count(2_000);
+    wanted.sender.interval = Duration::from_millis(1);
+    wanted.sender.timeout = Duration::from_secs(2);
+    let outcome = control(wanted);
+    let tally = outcome.report().sessions[0].tally;
+    assert_eq!((tally.sent, tally.received), (2_000, 2_000));
+}
