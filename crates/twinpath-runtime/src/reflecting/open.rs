@@ -29,6 +29,8 @@ pub(crate) struct Wish {
     pub(crate) spec: SessionSpec,
     /// Where its packets are to arrive; port 0: anywhere.
     pub(crate) near: SocketAddr,
+    /// The client has reached this host by that address.
+    pub(crate) reached: bool,
     /// Whose session it is, for the limits.
     pub(crate) client: IpAddr,
     /// Told of its end.
@@ -59,7 +61,7 @@ pub(crate) enum OpenError {
 impl Inner {
     /// Takes a session on. Waits for its thread, and for the system.
     pub(super) fn open(&self, wish: &Wish) -> Result<u16, OpenError> {
-        if !is_local(wish.near.ip()) {
+        if !wish.reached && !is_local(wish.near.ip()) {
             return Err(OpenError::NotLocal);
         }
         let sid = wish.spec.sid;
@@ -207,10 +209,34 @@ pub(crate) fn is_exhausted(error: &io::Error) -> bool {
 /// Whether packets to this address can be for this host alone. Binding tells whether it has it, but
 /// not that a broadcast address is one.
 fn is_local(address: IpAddr) -> bool {
-    if address.is_unspecified() || address.is_multicast() {
-        return false;
+    match address {
+        _ if address.is_unspecified() || address.is_multicast() => false,
+        IpAddr::V4(v4) if v4.is_loopback() => {
+            !matches!(v4.octets(), [_, 0, 0, 0] | [_, 255, 255, 255])
+        }
+        _ if address.is_loopback() || cfg!(not(target_os = "linux")) => true,
+        IpAddr::V4(_) | IpAddr::V6(_) => twinpath_net::host::interface_of(address).is_some(),
     }
-    cfg!(not(target_os = "linux"))
-        || address.is_loopback()
-        || twinpath_net::host::interface_of(address).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_this_host_alone_is_not_local() {
+        for address in ["127.0.0.1", "127.3.2.1", "::1"] {
+            assert!(is_local(address.parse().unwrap()), "{address}");
+        }
+        for address in [
+            "0.0.0.0",
+            "::",
+            "224.0.0.1",
+            "ff02::1",
+            "127.255.255.255",
+            "127.0.0.0",
+        ] {
+            assert!(!is_local(address.parse().unwrap()), "{address}");
+        }
+    }
 }

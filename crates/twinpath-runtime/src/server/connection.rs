@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::debug;
 use twinpath_net::{clock, stream};
@@ -18,6 +18,7 @@ use twinpath_wire::{Dscp, Tos};
 use super::House;
 use super::admission::Pass;
 use super::link::Link;
+use super::stopping::Stopping;
 use crate::reflecting::{OpenError, Wish};
 
 /// Ends of sessions that wait for their connection, at most.
@@ -45,7 +46,7 @@ pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     pass: Pass,
-    mut stopping: watch::Receiver<bool>,
+    mut stopping: Stopping,
 ) {
     let Ok(local) = stream.local_addr() else {
         return;
@@ -89,7 +90,7 @@ fn marking(house: &House, stream: &TcpStream) -> Option<Tos> {
 
 impl Connection {
     /// Until all is said. Nobody can tell the connection anything then.
-    async fn run(mut self, stopping: &mut watch::Receiver<bool>) -> Link {
+    async fn run(mut self, stopping: &mut Stopping) -> Link {
         let mut stopped = false;
         loop {
             let worked = self.obey().await;
@@ -110,7 +111,7 @@ impl Connection {
             tokio::select! {
                 () = self.link.ready(&self.server) => {}
                 Some(sid) = self.ended.recv() => self.server.session_ended(clock::mono(), sid),
-                _ = stopping.wait_for(|stop| *stop), if !stopped => {
+                () = stopping.heard(), if !stopped => {
                     stopped = true;
                     self.server.shut_down(clock::mono());
                 }
@@ -229,6 +230,7 @@ impl Connection {
             let wish = Wish {
                 spec,
                 near: self.receiver(request),
+                reached: request.receiver == self.local.ip().to_canonical(),
                 client: self.peer.ip().to_canonical(),
                 owner: self.owner.clone(),
             };

@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::{debug, warn};
@@ -15,6 +14,7 @@ use twinpath_net::{BindError, clock, stream};
 use twinpath_proto::control::Admission;
 use twinpath_wire::{Dscp, Mono};
 
+use super::stopping::Stopping;
 use super::{House, ServerPlan, connection};
 use crate::error::StartError;
 use crate::reflecting::is_exhausted;
@@ -69,7 +69,7 @@ fn bind(plan: &ServerPlan, near: SocketAddr) -> Result<TcpListener, BindError> {
 pub(super) async fn accept(
     house: Arc<House>,
     listener: tokio::net::TcpListener,
-    stopping: watch::Receiver<bool>,
+    stopping: Stopping,
 ) {
     let mut connections = JoinSet::new();
     let mut stop = stopping.clone();
@@ -79,7 +79,7 @@ pub(super) async fn accept(
             accepted = listener.accept() => accepted,
             // Those that are over leave the set.
             Some(_) = connections.join_next() => continue,
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stop.heard() => break,
         };
         match accepted {
             Ok((stream, peer)) => welcome(&house, &mut connections, stream, peer, &stopping),
@@ -117,7 +117,7 @@ fn welcome(
     connections: &mut JoinSet<()>,
     stream: TcpStream,
     peer: SocketAddr,
-    stopping: &watch::Receiver<bool>,
+    stopping: &Stopping,
 ) {
     let client = peer.ip().to_canonical();
     let counts = &house.counts;

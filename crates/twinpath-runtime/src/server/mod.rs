@@ -9,6 +9,7 @@ mod plan;
 mod random;
 mod report;
 mod run;
+mod stopping;
 
 pub use plan::ServerPlan;
 pub use report::{ServerReport, ServerTally};

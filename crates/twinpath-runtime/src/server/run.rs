@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::debug;
 use twinpath_net::clock;
@@ -18,6 +18,7 @@ use twinpath_wire::Mono;
 
 use super::admission::Door;
 use super::random::Random;
+use super::stopping::{self, Stop, Stopping};
 use super::{ServerPlan, ServerReport, ServerTally, listen};
 use crate::error::{RunError, StartError};
 use crate::reflecting::{Fact, Limits, ReflectingOptions, Reflectors};
@@ -92,7 +93,7 @@ pub struct ServerRun {
     listening: Vec<SocketAddr>,
     started: Mono,
     house: Arc<House>,
-    stop: watch::Sender<bool>,
+    stop: Stop,
     control: Option<JoinHandle<()>>,
 }
 
@@ -129,7 +130,7 @@ pub fn start(plan: ServerPlan) -> Result<ServerRun, StartError> {
         next_octets: AtomicU16::new(1),
         plan,
     });
-    let (stop, stopping) = watch::channel(false);
+    let (stop, stopping) = stopping::channel();
     let shared = Arc::clone(&house);
     let control = std::thread::Builder::new()
         .name("server".to_owned())
@@ -186,7 +187,7 @@ fn serve(
     house: &Arc<House>,
     listeners: Vec<TcpListener>,
     facts: mpsc::Receiver<Fact>,
-    stopping: &watch::Receiver<bool>,
+    stopping: &Stopping,
 ) {
     runtime.block_on(async {
         let settling = tokio::spawn(settle(Arc::clone(house), facts));
@@ -203,9 +204,7 @@ fn serve(
                 Err(error) => tracing::error!(%error, "a listening socket is of no use"),
             }
         }
-        let mut stop = stopping.clone();
-        // It fails when the handle is gone: then nobody wants the Server any more.
-        let _stopped = stop.wait_for(|stop| *stop).await;
+        stopping.clone().heard().await;
         let all = async { while accepting.join_next().await.is_some() {} };
         let _in_time = timeout(FAREWELL, all).await;
         settling.abort();
@@ -248,7 +247,7 @@ impl ServerRun {
     /// Asks for the end: no new connections, those that there are are closed, their sessions
     /// stopped, packets that have arrived answered.
     pub fn stop(&self) {
-        self.stop.send_replace(true);
+        self.stop.say();
     }
 
     /// A thread has ended: by [`ServerRun::stop`] or by an error.
