@@ -4,6 +4,7 @@ mod controller;
 mod faults;
 mod loops;
 mod measuring;
+mod server;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

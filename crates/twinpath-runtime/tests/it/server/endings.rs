@@ -1,0 +1,182 @@
+//! However a client goes, nothing of it is left behind (rows TC-73 to TC-77).
+
+use std::io::Read;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use socket2::SockRef;
+use twinpath_wire::control::Accept;
+
+use super::client::Session;
+use super::{Client, OPEN, exchange, in_vain, plan, port, sender, serve, until, until_empty};
+
+/// How far a client comes before it is killed.
+#[derive(Clone, Copy, Debug)]
+enum At {
+    Greeting,
+    SetUp,
+    HalfMessage,
+    BeforeStart,
+    MidRun,
+    BeforeStop,
+    AfterStop,
+}
+
+const ALL: [At; 7] = [
+    At::Greeting,
+    At::SetUp,
+    At::HalfMessage,
+    At::BeforeStart,
+    At::MidRun,
+    At::BeforeStop,
+    At::AfterStop,
+];
+
+fn bring(far: SocketAddr, socket: &UdpSocket, at: At) -> (Client, Option<Session>) {
+    let (mut client, _) = Client::greeted(far);
+    if matches!(at, At::Greeting) {
+        return (client, None);
+    }
+    assert_eq!(client.set_up(OPEN), Accept::Ok);
+    if matches!(at, At::SetUp) {
+        return (client, None);
+    }
+    let session = client.ask(&client.wish(port(socket), 0)).unwrap();
+    match at {
+        At::HalfMessage => client.say(&[5; 40]),
+        At::MidRun | At::BeforeStop | At::AfterStop => {
+            assert_eq!(client.start(), Accept::Ok);
+            for seq in 0..10 {
+                exchange(socket, session.far, seq);
+            }
+        }
+        At::Greeting | At::SetUp | At::BeforeStart => {}
+    }
+    if matches!(at, At::AfterStop) {
+        client.stop(1);
+    }
+    (client, Some(session))
+}
+
+#[test]
+fn a_client_that_dies_at_any_point_leaves_no_session_port_or_task() {
+    let (run, far) = serve(plan(&["127.0.0.1:0"]));
+    for reset in [false, true] {
+        for at in ALL {
+            let socket = sender(far.ip());
+            let (client, session) = bring(far, &socket, at);
+            if reset {
+                let linger = Some(Duration::ZERO);
+                SockRef::from(&client.stream).set_linger(linger).unwrap();
+            }
+            if let (At::MidRun, Some(session)) = (at, session) {
+                // Its packets are under way.
+                super::send(&socket, session.far, 10);
+            }
+            drop(client);
+            until_empty(&run);
+            if let Some(session) = session {
+                let again = UdpSocket::bind(session.far);
+                assert!(again.is_ok(), "{at:?}");
+                drop(again);
+                super::send(&socket, session.far, 99);
+            }
+        }
+    }
+    let tally = run.join().unwrap().tally;
+    assert_eq!(tally.sessions_made, 10);
+    assert_eq!((tally.sessions, tally.connections, tally.ports), (0, 0, 0));
+}
+
+#[test]
+fn a_session_without_packets_ends_by_refwait_and_its_connection_by_servwait() {
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.refwait = Duration::from_millis(300);
+    plan.servwait = Duration::from_millis(300);
+    let (run, far) = serve(plan);
+    let socket = sender(far.ip());
+    let (mut client, session) = bring(far, &socket, At::MidRun);
+    // As long as packets come, neither time passes.
+    for seq in 10..50 {
+        exchange(&socket, session.unwrap().far, seq);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(run.tally().sessions, 1);
+    until(&run, |tally| tally.sessions_expired == 1);
+    in_vain(&socket, session.unwrap().far);
+    assert!(client.is_closed());
+    drop(client);
+    until_empty(&run);
+}
+
+#[test]
+fn after_refwait_the_session_still_counts_as_started() {
+    // Row TC-76: and the connection goes on.
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.refwait = Duration::from_millis(200);
+    plan.strict = true;
+    let (run, far) = serve(plan);
+    let socket = sender(far.ip());
+    let (mut client, _) = bring(far, &socket, At::MidRun);
+    until(&run, |tally| tally.sessions_expired == 1);
+    client.stop(1);
+    let session = client.ask(&client.wish(port(&socket), 0)).unwrap();
+    assert_eq!(client.start(), Accept::Ok);
+    exchange(&socket, session.far, 0);
+    drop(client);
+    until_empty(&run);
+}
+
+#[test]
+fn half_a_message_and_then_silence_is_not_waited_for() {
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.message_patience = Duration::from_millis(200);
+    let (run, far) = serve(plan);
+    let socket = sender(far.ip());
+    for at in [At::Greeting, At::HalfMessage] {
+        let (mut client, _) = bring(far, &socket, at);
+        let mut rest = Vec::new();
+        // The Server ends it; nothing else ends this wait.
+        client.stream.read_to_end(&mut rest).unwrap();
+        assert!(rest.is_empty());
+    }
+    until_empty(&run);
+}
+
+#[test]
+fn messages_in_pieces_and_several_in_one_are_served() {
+    let (run, far) = serve(plan(&["127.0.0.1:0"]));
+    let mut client = Client::new(far, OPEN);
+    let wish = client.wish(5_000, 0);
+    let other = client.wish(5_001, 0);
+    let octets = zerocopy::IntoBytes::as_bytes(&wish).to_vec();
+    for octet in &octets {
+        client.say(std::slice::from_ref(octet));
+    }
+    let both = [zerocopy::IntoBytes::as_bytes(&other), &[2; 1], &[0; 31]].concat();
+    client.say(&both);
+    for _ in 0..2 {
+        let answer: twinpath_wire::control::AcceptSession = client.message();
+        assert_eq!(answer.accept, 0);
+    }
+    let ack: twinpath_wire::control::StartAck = client.message();
+    assert_eq!(ack.accept, 0);
+    drop(client);
+    until_empty(&run);
+}
+
+#[test]
+fn a_server_that_stops_says_farewell_and_leaves_nothing() {
+    let (run, far) = serve(plan(&["127.0.0.1:0"]));
+    let socket = sender(far.ip());
+    let (mut running, session) = bring(far, &socket, At::MidRun);
+    let (mut idle, _) = bring(far, &socket, At::SetUp);
+    run.stop();
+    let report = run.join().unwrap();
+    assert_eq!(report.tally.packets.reflected, 10);
+    assert_eq!(report.tally.connections, 0);
+    assert!(running.is_closed());
+    assert!(idle.is_closed());
+    assert!(UdpSocket::bind(session.unwrap().far).is_ok());
+    assert!(std::net::TcpListener::bind(far).is_ok());
+}

@@ -1,0 +1,268 @@
+//! Sessions from request to end.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use twinpath_net::{RecvBatch, SocketOptions, TestSocket};
+use twinpath_proto::reflector::Ignored;
+use twinpath_wire::Tos;
+use twinpath_wire::control::{Accept, Command, Modes, RequestSession, Sid, TypeP, WireInterval};
+
+use super::{Client, OPEN, exchange, in_vain, plan, port, sender, serve, until, until_empty};
+use crate::{has_v6, portable_build};
+
+#[test]
+fn a_session_is_reflected_from_start_to_stop_and_for_its_timeout() {
+    let mut near = vec!["127.0.0.1:0"];
+    if has_v6() {
+        near.push("[::1]:0");
+    }
+    let (run, _) = serve(plan(&near));
+    for far in run.listening().to_vec() {
+        let socket = sender(far.ip());
+        let mut client = Client::new(far, OPEN);
+        let session = client.ask(&client.wish(port(&socket), 0)).unwrap();
+        in_vain(&socket, session.far);
+        assert_eq!(client.start(), Accept::Ok);
+        for seq in 0..50 {
+            let reply = exchange(&socket, session.far, seq);
+            assert_eq!(reply.len(), 41);
+            assert_eq!(reply[..4], seq.to_be_bytes());
+        }
+        // From nobody else.
+        in_vain(&sender(far.ip()), session.far);
+        client.stop(1);
+        exchange(&socket, session.far, 50);
+        until(&run, |tally| tally.sessions == 0);
+        in_vain(&socket, session.far);
+    }
+    let tally = until_empty(&run);
+    let rounds = run.listening().len() as u64;
+    assert_eq!(tally.packets.reflected, 51 * rounds);
+    assert_eq!(tally.packets.ignored_as(Ignored::NotStarted), rounds);
+    assert_eq!(tally.sessions_made, rounds);
+    let report = run.join().unwrap();
+    assert_eq!(report.tally.sessions_started, rounds);
+}
+
+#[test]
+fn a_test_packet_may_overtake_start_ack() {
+    // Row TC-53: by the time that Start-Ack is there, the session is reflected.
+    let (run, far) = serve(plan(&["127.0.0.1:0"]));
+    let mut client = Client::new(far, OPEN);
+    let socket = sender(far.ip());
+    for round in 0..200 {
+        let mut wish = client.wish(port(&socket), 0);
+        wish.timeout = WireInterval::default();
+        let session = client.ask(&wish).unwrap();
+        assert_eq!(client.start(), Accept::Ok);
+        exchange(&socket, session.far, round);
+        client.stop(1);
+    }
+    assert_eq!(run.tally().packets.ignored_as(Ignored::NotStarted), 0);
+}
+
+#[test]
+fn the_wished_port_is_granted_where_it_is_free_and_shared_by_other_senders() {
+    // Rows TC-40 and TC-41.
+    let plan = plan(&["127.0.0.1:0"]);
+    let (low, high) = plan.test_ports;
+    let (run, far) = serve(plan);
+    let mut client = Client::new(far, OPEN);
+    let free = {
+        let socket = sender(far.ip());
+        port(&socket)
+    };
+    let sockets = [sender(far.ip()), sender(far.ip())];
+    let one = client.ask(&client.wish(port(&sockets[0]), free)).unwrap();
+    let two = client.ask(&client.wish(port(&sockets[1]), free)).unwrap();
+    assert_eq!((one.far.port(), two.far.port()), (free, free));
+    assert_eq!(run.tally().ports, 1);
+    // The same sender once more, a port of another program, one below 1024, none: another one.
+    let taken = sender(far.ip());
+    for wished in [free, port(&taken), 80, 0] {
+        let other = client.ask(&client.wish(port(&sockets[0]), wished)).unwrap();
+        assert!((low..=high).contains(&other.far.port()), "{wished}");
+    }
+    assert_eq!(client.start(), Accept::Ok);
+    exchange(&sockets[0], one.far, 0);
+    exchange(&sockets[1], two.far, 0);
+    client.stop(6);
+    until(&run, |tally| (tally.sessions, tally.ports) == (0, 0));
+}
+
+#[test]
+fn five_thousand_sessions_of_one_client_share_a_port() {
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.max_sessions_per_client = 5_000;
+    let (run, far) = serve(plan);
+    let mut client = Client::new(far, OPEN);
+    let socket = sender(far.ip());
+    let mine = port(&socket);
+    let senders = (1_024..=u16::MAX)
+        .filter(|other| *other != mine)
+        .take(4_999);
+    let session = client.ask(&client.wish(mine, 0)).unwrap();
+    for other in senders {
+        let other = client.ask(&client.wish(other, 0)).unwrap();
+        assert_eq!(other.far, session.far);
+    }
+    assert_eq!(
+        client.ask(&client.wish(1, 0)).unwrap_err(),
+        Accept::PermanentLimit
+    );
+    assert_eq!(client.start(), Accept::Ok);
+    exchange(&socket, session.far, 0);
+    let tally = run.tally();
+    assert_eq!((tally.sessions, tally.ports), (5_000, 1));
+    client.stop(5_000);
+    drop(client);
+    until_empty(&run);
+}
+
+#[test]
+fn one_session_of_two_is_started_and_stopped_by_its_identifier() {
+    // RFC 5938.
+    let (run, far) = serve(plan(&["127.0.0.1:0"]));
+    let mut client = Client::new(far, OPEN | Modes::INDIVIDUAL_CONTROL);
+    let sockets = [sender(far.ip()), sender(far.ip())];
+    let sessions = [0, 1].map(|k| client.ask(&client.wish(port(&sockets[k]), 0)).unwrap());
+    let start = client.individually(Command::StartMany, sessions[1].sid);
+    assert_eq!(start, Accept::Ok);
+    exchange(&sockets[1], sessions[1].far, 0);
+    in_vain(&sockets[0], sessions[0].far);
+    let stop = client.individually(Command::StopMany, sessions[1].sid);
+    assert_eq!(stop, Accept::Ok);
+    until(&run, |tally| tally.sessions == 1);
+    let unknown = client.individually(Command::StopMany, Sid::default());
+    assert_eq!(unknown, Accept::NotSupported);
+    drop(client);
+    until_empty(&run);
+}
+
+#[test]
+fn a_receiver_that_is_not_this_host_alone_is_refused() {
+    // Row TC-39.
+    let (run, far) = serve(plan(&["127.0.0.1:0"]));
+    let mut client = Client::new(far, OPEN);
+    for receiver in ["192.0.2.77", "255.255.255.255", "127.255.255.255"] {
+        let mut wish = client.wish(5_000, 0);
+        wish.receiver_address = RequestSession::field(receiver.parse().unwrap());
+        assert_eq!(client.ask(&wish).unwrap_err(), Accept::NotSupported);
+    }
+    // Another address of this host is served.
+    let mut wish = client.wish(5_000, 0);
+    wish.receiver_address = RequestSession::field(Ipv4Addr::new(127, 0, 0, 2).into());
+    let session = client.ask(&wish).unwrap();
+    assert_eq!(session.far.ip(), Ipv4Addr::new(127, 0, 0, 2));
+    let tally = run.tally();
+    assert_eq!((tally.sessions_made, tally.sessions_refused), (1, 3));
+}
+
+#[test]
+fn a_sender_behind_nat_is_known_by_its_first_packet() {
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.nat = true;
+    plan.server_octets = true;
+    let (run, far) = serve(plan);
+    let mut client = Client::new(far, OPEN | Modes::REFLECT_OCTETS);
+    let mut wish = client.wish(0, 0);
+    wish.padding_length = 40.into();
+    wish.padding_to_reflect = 2.into();
+    let session = client.ask(&wish).unwrap();
+    assert_ne!(session.server_octets, 0);
+    assert_eq!(client.start(), Accept::Ok);
+    let socket = sender(far.ip());
+    // The tests' sender has no Server octets in its padding: a session with them does not answer.
+    in_vain(&socket, session.far);
+    let mut packet = [0_u8; 54];
+    packet[12..14].copy_from_slice(&[0, 1]);
+    packet[14..16].copy_from_slice(&session.server_octets.to_be_bytes());
+    socket.send_to(&packet, session.far).unwrap();
+    assert!(socket.recv(&mut packet).is_ok());
+    exchange(&socket, session.far, 2);
+    in_vain(&sender(far.ip()), session.far);
+    drop(client);
+    until_empty(&run);
+}
+
+#[test]
+fn replies_are_marked_as_the_session_was_agreed() {
+    // Row TC-31.
+    if portable_build() {
+        return;
+    }
+    let (_run, far) = serve(plan(&["127.0.0.1:0"]));
+    let mut client = Client::new(far, OPEN);
+    let socket = TestSocket::open(&SocketOptions::on("127.0.0.1:0".parse().unwrap())).unwrap();
+    let mut wish = client.wish(socket.local().port(), 0);
+    wish.type_p = TypeP::dscp(twinpath_wire::Dscp::EF);
+    let session = client.ask(&wish).unwrap();
+    assert_eq!(client.start(), Accept::Ok);
+    let out = twinpath_net::Outbound {
+        to: session.far,
+        from: None,
+        tos: None,
+        interface: 0,
+        stamp: false,
+    };
+    // More at once than leave by one system call each.
+    for _ in 0..40 {
+        socket.send(&[0; 41], &out).unwrap();
+    }
+    let mut batch = RecvBatch::new(64, 2_048);
+    let mut seen = 0;
+    for _ in 0..2_000 {
+        let count = socket.receive(&mut batch).unwrap();
+        for slot in 0..count {
+            let (_, octets, arrival) = batch.packet(slot).unwrap();
+            assert_eq!((octets, arrival.tos), (41, Some(Tos(0xb8))));
+        }
+        seen += count;
+        if seen == 40 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("{seen} of 40 replies");
+}
+
+#[test]
+fn several_threads_share_the_ports() {
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.threads = 3;
+    let (run, far) = serve(plan);
+    let mut client = Client::new(far, OPEN);
+    let socket = sender(far.ip());
+    // One sender: each session needs a port of its own.
+    let sessions = [(); 9].map(|()| client.ask(&client.wish(port(&socket), 0)).unwrap());
+    assert_eq!(client.start(), Accept::Ok);
+    for session in &sessions {
+        exchange(&socket, session.far, 0);
+    }
+    assert_eq!(run.tally().ports, 9);
+    client.stop(9);
+    until(&run, |tally| (tally.sessions, tally.ports) == (0, 0));
+    let report = run.join().unwrap();
+    assert_eq!(report.tally.packets.reflected, 9);
+}
+
+#[test]
+fn where_no_port_is_free_the_client_may_ask_later() {
+    let taken = sender(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.test_ports = (port(&taken), port(&taken));
+    let (run, far) = serve(plan);
+    let mut client = Client::new(far, OPEN);
+    let wish = client.wish(5_000, port(&taken));
+    assert_eq!(client.ask(&wish).unwrap_err(), Accept::TemporaryLimit);
+    let near = taken.local_addr().unwrap();
+    drop(taken);
+    let session = client.ask(&wish).unwrap();
+    assert_eq!(session.far, near);
+    // Gone with the connection, and the port is anybody's again.
+    drop(client);
+    until_empty(&run);
+    let again: std::io::Result<UdpSocket> = UdpSocket::bind::<SocketAddr>(near);
+    assert!(again.is_ok());
+}
