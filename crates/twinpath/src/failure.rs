@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use twinpath_runtime::controller::ControlError;
 use twinpath_runtime::{RunError, StartError};
 
 /// The exit status of the program; scripts depend on it.
@@ -81,6 +82,12 @@ impl From<StartError> for Failure {
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
+        Self::could_not(error.to_string()).with_remedy(error.remedy())
+    }
+}
+
+impl From<ControlError> for Failure {
+    fn from(error: ControlError) -> Self {
         Self::could_not(error.to_string()).with_remedy(error.remedy())
     }
 }

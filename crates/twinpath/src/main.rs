@@ -1,4 +1,4 @@
-//! twinpath: two-way network measurement. TWAMP Light and STAMP, sender and reflector.
+//! twinpath: two-way network measurement. TWAMP, TWAMP Light and STAMP, in every role.
 #![forbid(unsafe_code)]
 
 mod args;

@@ -1,6 +1,7 @@
 //! The command line as it is written. Nothing is resolved, bound or opened here.
 
 mod address;
+mod control;
 mod marking;
 mod quantity;
 pub(crate) mod usage;
@@ -12,6 +13,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use twinpath_wire::Dscp;
 
 pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
+pub(crate) use control::{
+    ControlClientArgs, ControlOptions, ControllerArgs, ServerArgs, WireFormat,
+};
 pub(crate) use marking::{Label, Ssid, TosOctet, Ttl};
 pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
 
@@ -46,6 +50,12 @@ pub(crate) enum Command {
     Sender(Box<SenderArgs>),
     /// Answer senders: TWAMP Light and STAMP Session-Reflector
     Responder(Box<ResponderArgs>),
+    /// Agree with a TWAMP server on sessions, then measure: Control-Client and Session-Sender
+    Controller(Box<ControllerArgs>),
+    /// Serve controllers: TWAMP Server and Session-Reflector
+    Server(Box<ServerArgs>),
+    /// Agree with a TWAMP server on a session for a sender elsewhere: Control-Client alone
+    Controlclient(Box<ControlClientArgs>),
     /// List DSCP names, values and ToS octets
     Dscptable(DscptableArgs),
     /// Say what this host can do, then measure over loopback
@@ -76,6 +86,8 @@ pub(crate) struct SenderArgs {
     #[command(flatten)]
     pub(crate) packet: PacketOptions,
     #[command(flatten)]
+    pub(crate) stamp: StampPackets,
+    #[command(flatten)]
     pub(crate) marking: SenderMarking,
     #[command(flatten)]
     pub(crate) ip: IpOptions,
@@ -87,21 +99,8 @@ pub(crate) struct SenderArgs {
     #[command(flatten)]
     pub(crate) stamps: StampOptions,
 
-    /// Form of the result
-    #[arg(long, value_name = "FORM", default_value = "text", help_heading = OUTPUT)]
-    pub(crate) output: Output,
-
-    /// Short for --output json
-    #[arg(long, conflicts_with = "output", help_heading = OUTPUT)]
-    pub(crate) json: bool,
-
-    /// Carry KEY=VALUE into the result (repeatable)
-    #[arg(long = "label", value_name = "K=V", help_heading = OUTPUT)]
-    pub(crate) labels: Vec<Label>,
-
-    /// Print a line for each packet, as ping does
-    #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
-    pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) results: ResultOptions,
 
     #[command(flatten)]
     pub(crate) log: LogOptions,
@@ -240,6 +239,7 @@ pub(crate) struct SelftestArgs {
     pub(crate) log: LogOptions,
 }
 
+const CONTROL: &str = "Control connection";
 const SCHEDULE: &str = "Schedule";
 const PACKETS: &str = "Packets";
 const IP: &str = "Addresses and IP";
@@ -313,7 +313,7 @@ pub(crate) struct ScheduleOptions {
 #[command(next_help_heading = PACKETS)]
 pub(crate) struct PacketOptions {
     /// Octets after the 14-octet header; -1 is IMIX: Ethernet frames of 64, 590 and 1514 octets
-    /// without frame check sequence, 7:4:1 (IPv6: 76 for 64; with --stamp 86, over IPv6 106)
+    /// without frame check sequence, 7:4:1 (IPv6: 76 for 64)
     #[arg(
         long,
         value_name = "BYTES",
@@ -325,9 +325,14 @@ pub(crate) struct PacketOptions {
     /// What padding is made of
     #[arg(long, value_name = "KIND", default_value = "random")]
     pub(crate) fill: Filling,
+}
 
+/// STAMP instead of TWAMP Light.
+#[derive(Debug, Args)]
+#[command(next_help_heading = PACKETS)]
+pub(crate) struct StampPackets {
     /// Send STAMP packets (RFC 8762): 44 octets up to --padding 30, 48 for 31 to 33; what is beyond
-    /// 44 is an Extra Padding TLV
+    /// 44 is an Extra Padding TLV. IMIX: 86 for 64, over IPv6 106
     #[arg(long)]
     pub(crate) stamp: bool,
 
@@ -385,6 +390,39 @@ pub(crate) struct StampOptions {
     /// Plain sockets and user-space time stamps only, as where the kernel has no better ones
     #[arg(long)]
     pub(crate) portable: bool,
+}
+
+/// What comes of a measurement.
+#[derive(Debug, Args)]
+#[command(next_help_heading = OUTPUT)]
+pub(crate) struct ResultOptions {
+    /// Form of the result
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub(crate) output: Output,
+
+    /// Short for --output json
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) json: bool,
+
+    /// Carry KEY=VALUE into the result (repeatable)
+    #[arg(long = "label", value_name = "K=V")]
+    pub(crate) labels: Vec<Label>,
+
+    /// Print a line for each packet, as ping does
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+}
+
+impl ResultOptions {
+    /// The form that was asked for.
+    pub(crate) fn form(&self) -> Output {
+        if self.json { Output::Json } else { self.output }
+    }
+
+    /// Packets are wanted one by one.
+    pub(crate) fn records(&self) -> bool {
+        self.verbose || matches!(self.output, Output::Jsonl | Output::Csv)
+    }
 }
 
 /// What is said on the way, and where.

@@ -35,13 +35,17 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
             if let Some(answer) = known_elsewhere(typed) {
                 return Failure::usage(format!("{typed}: {answer}"));
             }
-            match strings(error, ContextKind::SuggestedSubcommand).first() {
+            let suggested = strings(error, ContextKind::SuggestedSubcommand);
+            match suggested.iter().min_by_key(|name| distance(typed, name)) {
                 Some(suggested) => format!("{typed}: did you mean {suggested}?"),
                 None => format!("{typed}: no such command ({help})"),
             }
         }
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            format!("a command is missing: sender, responder, dscptable or selftest ({help})")
+            format!(
+                "a command is missing: sender, responder, controller, server, controlclient, \
+                 dscptable or selftest ({help})"
+            )
         }
         ErrorKind::MissingRequiredArgument => {
             let names: Vec<String> = strings(error, ContextKind::InvalidArg)
@@ -84,14 +88,12 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
     Failure::usage(line)
 }
 
-/// Names that other tools have for what is here, and those that are still to come.
+/// Names that other tools have for what is here.
 fn known_elsewhere(command: &str) -> Option<&'static str> {
     match command {
         "reflector" | "session-reflector" => Some("did you mean responder?"),
         "client" | "session-sender" => Some("did you mean sender?"),
-        "controller" | "server" | "controlclient" => {
-            Some("TWAMP-Control is not there yet; sender and responder need none")
-        }
+        "control-client" => Some("did you mean controlclient?"),
         _ => None,
     }
 }

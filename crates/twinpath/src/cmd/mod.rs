@@ -1,9 +1,13 @@
 //! The commands: arguments to a plan, a run, its output, the exit status. A file each.
 
+mod controlclient;
+mod controller;
 mod dscptable;
+mod measuring;
 mod responder;
 mod selftest;
 mod sender;
+mod server;
 
 use std::io::{self, ErrorKind};
 
@@ -22,6 +26,9 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Sender(args) => sender::run(&args),
         Command::Responder(args) => responder::run(&args),
+        Command::Controller(args) => controller::run(&args),
+        Command::Server(args) => server::run(&args),
+        Command::Controlclient(args) => controlclient::run(&args),
         Command::Dscptable(args) => dscptable::run(args),
         Command::Selftest(args) => selftest::run(&args),
     }

@@ -9,7 +9,7 @@ use twinpath_proto::reflector::ReflectorTally;
 use twinpath_runtime::responder;
 
 use super::{remark, unwritten};
-use crate::args::{Answers, ResponderArgs, Summary, doubt};
+use crate::args::{Answers, Prefix, ResponderArgs, Summary, doubt};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
@@ -19,7 +19,7 @@ use crate::signals::Signals;
 
 const GLANCE: Duration = Duration::from_millis(20);
 /// A kind of ignored packet is logged this often at most.
-const IGNORED: Duration = Duration::from_secs(1);
+pub(super) const IGNORED: Duration = Duration::from_secs(1);
 /// Of a long list of prefixes, so many are shown.
 const PREFIXES: usize = 4;
 
@@ -87,13 +87,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
 fn bounds(args: &ResponderArgs) -> Option<String> {
     let mut bounds = Vec::new();
     if !args.allow.is_empty() {
-        let shown = args.allow.iter().take(PREFIXES);
-        let shown: Vec<String> = shown.map(|prefix| prefix.0.to_string()).collect();
-        let more = match args.allow.len().saturating_sub(PREFIXES) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        bounds.push(format!("answers {}{more} only", shown.join(", ")));
+        bounds.push(format!("answers {} only", prefixes(&args.allow)));
     }
     if let Some(rate) = args.max_rate {
         bounds.push(format!("at most {rate} packets/s for each client"));
@@ -112,8 +106,19 @@ fn bounds(args: &ResponderArgs) -> Option<String> {
     (!bounds.is_empty()).then(|| bounds.join("; "))
 }
 
+/// A list of prefixes, the first of them.
+pub(super) fn prefixes(all: &[Prefix]) -> String {
+    let shown = all.iter().take(PREFIXES);
+    let shown: Vec<String> = shown.map(|prefix| prefix.0.to_string()).collect();
+    let more = match all.len().saturating_sub(PREFIXES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.join(", "))
+}
+
 /// What was ignored since the last look, a line for each kind.
-fn log_ignored(before: &ReflectorTally, now: &ReflectorTally) {
+pub(super) fn log_ignored(before: &ReflectorTally, now: &ReflectorTally) {
     for ((kind, count), (_, earlier)) in now.ignored_by_kind().zip(before.ignored_by_kind()) {
         let packets = count.saturating_sub(earlier);
         if packets > 0 {

@@ -1,4 +1,5 @@
-//! `twinpath selftest`: what this host can do, then both ends over loopback in one process.
+//! `twinpath selftest`: what this host can do, then both ends over loopback in one process, without
+//! and with a control connection.
 
 use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -8,7 +9,9 @@ use std::time::Duration;
 use tracing::Level;
 use twinpath_proto::reflector::Speaks;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
+use twinpath_runtime::controller::{self, ControlPlan, ControllerPlan};
 use twinpath_runtime::host::{self, HostSurvey};
+use twinpath_runtime::server::{self, ServerPlan};
 use twinpath_runtime::{
     Note, PortChoice, ResponderPlan, SenderPlan, SessionReport, StampChoice, responder, sender,
 };
@@ -59,6 +62,9 @@ pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
             Err(failure) => return Err(failure),
         }
     }
+    if !signals.told_to_stop() {
+        reports.push(controlled(args, &signals)?);
+    }
     match write(&survey, &reports, args.json, style, &mut out) {
         Ok(()) => verdict(&reports),
         Err(error) => unwritten(&error),
@@ -83,6 +89,38 @@ fn session(
     let mut report = run.join()?;
     let advance = reflector.join()?.t3_advance_ns;
     say_why_negative(&mut report, advance);
+    Ok(report)
+}
+
+/// A control connection too: Server and Control-Client, then a test session that they agree on.
+fn controlled(args: &SelftestArgs, signals: &Signals) -> Result<SessionReport, Failure> {
+    let near = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = server::start(ServerPlan {
+        portable: args.portable,
+        ..ServerPlan::on(vec![near])
+    })?;
+    let far = server.listening().first().copied();
+    let far = far.ok_or_else(|| Failure::could_not("cannot listen on 127.0.0.1"))?;
+    let run = controller::start(ControllerPlan {
+        control: ControlPlan::to(far),
+        sender: sender_plan(far, args),
+        classes: Vec::new(),
+    })?;
+    while !run.is_finished() {
+        if signals.told_to_stop() {
+            run.stop();
+        }
+        thread::sleep(GLANCE);
+    }
+    let report = run.join();
+    server.stop();
+    let done = server.join()?;
+    let mut report = report?
+        .sessions
+        .into_iter()
+        .next()
+        .ok_or_else(|| Failure::could_not("the control connection came to no session"))?;
+    say_why_negative(&mut report, done.t3_advance_ns);
     Ok(report)
 }
 
@@ -118,7 +156,10 @@ fn write(
 ) -> io::Result<()> {
     let meta = Meta::here(&[]);
     if json {
-        return json::write(&Document::new(&meta, reports).with_survey(survey), out);
+        return json::write(
+            &Document::new(&meta, reports.into()).with_survey(survey),
+            out,
+        );
     }
     for report in reports {
         writeln!(out)?;

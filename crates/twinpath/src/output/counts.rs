@@ -10,7 +10,7 @@ use super::units;
 
 /// The loss of one direction, of the `whole` that went that way: `-` where it is not known, `>=`
 /// where more losses may be of this direction, `~` where the split is uncertain.
-pub(super) fn loss(report: &SessionReport, lost: Option<u64>, whole: u64) -> Option<String> {
+fn loss(report: &SessionReport, lost: Option<u64>, whole: u64) -> Option<String> {
     let lost = lost?;
     let open = report.figures.lost_unattributed.unwrap_or(0) > 0;
     let uncertain = report.figures.direction_uncertain && report.tally.lost > 0;
@@ -21,6 +21,18 @@ pub(super) fn loss(report: &SessionReport, lost: Option<u64>, whole: u64) -> Opt
         (_, true, _) => Some(format!("~{share}")),
         (_, false, true) => Some(format!(">={share}")),
     }
+}
+
+/// Outbound, inbound, both.
+pub(super) fn losses_by_direction(report: &SessionReport) -> [Option<String>; 3] {
+    let figures = &report.figures;
+    // Of the packets that reached the far end (RFC 6673 section 7).
+    let reached = figures.lost_backward.unwrap_or(0) + figures.received + figures.late;
+    [
+        loss(report, figures.lost_forward, report.tally.sent),
+        loss(report, figures.lost_backward, reached),
+        Some(units::percent(report.tally.lost, report.tally.sent)),
+    ]
 }
 
 /// Counts of packets, in words.

@@ -7,6 +7,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use twinpath_metrics::{DelayFigures, Figures};
 use twinpath_proto::sender::{PayloadSize, Protocol, SenderTally};
+use twinpath_runtime::controller::ControlReport;
 use twinpath_runtime::host::HostSurvey;
 use twinpath_runtime::{ClockState, SessionReport};
 use twinpath_wire::{Dscp, Rung, Sample};
@@ -14,7 +15,7 @@ use twinpath_wire::{Dscp, Rung, Sample};
 use crate::args::Label;
 
 use super::survey::Survey;
-use super::{Meta, Sink, ends, rfc3339};
+use super::{Meta, Outcome, Sink, ends, rfc3339};
 
 /// The whole document.
 #[derive(Serialize)]
@@ -26,18 +27,21 @@ pub(crate) struct Document<'a> {
     sessions: Vec<Session<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     survey: Option<Survey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    control: Option<Control<'a>>,
 }
 
 impl<'a> Document<'a> {
     /// From the sessions of one run.
-    pub(crate) fn new(meta: &'a Meta, reports: &'a [SessionReport]) -> Self {
+    pub(crate) fn new(meta: &'a Meta, outcome: Outcome<'a>) -> Self {
         Self {
             schema: "twinpath-report-1",
             version: env!("CARGO_PKG_VERSION"),
             host: meta.host.as_deref(),
             labels: Labels(&meta.labels),
-            sessions: reports.iter().map(Session::from).collect(),
+            sessions: outcome.sessions.iter().map(Session::from).collect(),
             survey: None,
+            control: outcome.control.map(Control::from),
         }
     }
 
@@ -45,6 +49,28 @@ impl<'a> Document<'a> {
     pub(crate) fn with_survey(mut self, survey: &HostSurvey) -> Self {
         self.survey = Some(Survey::from(survey));
         self
+    }
+}
+
+/// A control connection: modes as the bits of RFC 4656 section 3.1.
+#[derive(Serialize)]
+struct Control<'a> {
+    server: String,
+    client: String,
+    modes_offered: u32,
+    modes: u32,
+    notes: Vec<Note<'a>>,
+}
+
+impl<'a> From<&'a ControlReport> for Control<'a> {
+    fn from(report: &'a ControlReport) -> Self {
+        Self {
+            server: ends::named(report.server),
+            client: ends::named(report.near),
+            modes_offered: report.offered.bits(),
+            modes: report.modes.bits(),
+            notes: report.notes.iter().map(Note::from).collect(),
+        }
     }
 }
 
@@ -61,7 +87,11 @@ impl<W: Write> Json<W> {
 }
 
 impl<W: Write> Sink for Json<W> {
-    fn sample(&mut self, _: &Sample) -> io::Result<()> {
+    fn sample(&mut self, _: Option<usize>, _: &Sample) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn event(&mut self, _: &str) -> io::Result<()> {
         Ok(())
     }
 
@@ -69,8 +99,8 @@ impl<W: Write> Sink for Json<W> {
         Ok(())
     }
 
-    fn report(&mut self, reports: &[SessionReport]) -> io::Result<()> {
-        write(&Document::new(&self.meta, reports), &mut self.out)
+    fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
+        write(&Document::new(&self.meta, outcome), &mut self.out)
     }
 }
 
@@ -106,7 +136,7 @@ struct Session<'a> {
     mode: &'static str,
     sender: String,
     reflector: String,
-    sid: Option<&'a str>,
+    sid: Option<String>,
     ssid: Option<u16>,
     started: String,
     duration_ns: u64,
@@ -141,6 +171,8 @@ struct Session<'a> {
     records_dropped: u64,
     notes: Vec<Note<'a>>,
     payload_octets: PayloadOctets,
+    dscp_forward: DscpCounts<'a>,
+    congestion_forward: Option<u64>,
 }
 
 impl<'a> From<&'a SessionReport> for Session<'a> {
@@ -154,10 +186,10 @@ impl<'a> From<&'a SessionReport> for Session<'a> {
                 Protocol::Twamp(_) => "twamp",
                 Protocol::Stamp { .. } => "stamp",
             },
-            mode: "unauthenticated",
+            mode: report.mode.name(),
             sender: ends::sender(report),
             reflector: ends::named(report.reflector),
-            sid: None,
+            sid: report.sid.map(|sid| sid.to_string()),
             ssid: match report.protocol {
                 Protocol::TwampLight | Protocol::Twamp(_) | Protocol::Stamp { ssid: 0 } => None,
                 Protocol::Stamp { ssid } => Some(ssid),
@@ -216,16 +248,10 @@ impl<'a> From<&'a SessionReport> for Session<'a> {
                 .collect(),
             receive_drops: report.receive_drops,
             records_dropped: report.records_dropped,
-            notes: report
-                .notes
-                .iter()
-                .map(|note| Note {
-                    key: note.key,
-                    warning: note.warning,
-                    line: &note.line,
-                })
-                .collect(),
+            notes: report.notes.iter().map(Note::from).collect(),
             payload_octets: PayloadOctets(super::sizes(report)),
+            dscp_forward: DscpCounts(&figures.dscp_forward),
+            congestion_forward: figures.congestion_forward,
         }
     }
 }
@@ -373,7 +399,7 @@ impl From<&DelayFigures> for Delay {
     }
 }
 
-/// Replies by code point.
+/// Packets by code point.
 struct DscpCounts<'a>(&'a [(Dscp, u64)]);
 
 impl Serialize for DscpCounts<'_> {
@@ -403,10 +429,20 @@ struct Icmp<'a> {
 }
 
 #[derive(Serialize)]
-struct Note<'a> {
+pub(super) struct Note<'a> {
     key: &'static str,
     warning: bool,
     line: &'a str,
+}
+
+impl<'a> From<&'a twinpath_runtime::Note> for Note<'a> {
+    fn from(note: &'a twinpath_runtime::Note) -> Self {
+        Self {
+            key: note.key,
+            warning: note.warning,
+            line: &note.line,
+        }
+    }
 }
 
 /// Saturating at 584 years.
@@ -422,7 +458,7 @@ mod tests {
     fn document(report: SessionReport) -> String {
         let mut out = Vec::new();
         Json::new(&mut out, fixtures::meta())
-            .report(&[report])
+            .report([report].as_slice().into())
             .unwrap();
         String::from_utf8(out).unwrap()
     }

@@ -7,11 +7,18 @@ use twinpath_wire::{Delta, Exclusion, Fate, Sample};
 use super::units::Unit;
 
 /// Writes `seq=12 rtt=1.204ms fwd=0.610ms bck=0.594ms ttl=60/61`, and the fate where it is not
-/// "received".
+/// "received". Where there are several sessions, `session=2` stands first.
 ///
 /// # Errors
 /// Those of `out`.
-pub(crate) fn write(sample: &Sample, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn write(
+    session: Option<usize>,
+    sample: &Sample,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    if let Some(session) = session {
+        write!(out, "session={session} ")?;
+    }
     write!(out, "seq={}", sample.seq)?;
     if sample.fate != Fate::Received {
         write!(out, " {}", sample.fate.name())?;
@@ -62,11 +69,11 @@ mod tests {
         let t3 = sample.t3.unwrap().unix_ns();
         sample.t4.as_mut().unwrap().at = twinpath_wire::Wall::from_unix_ns(t3 + 94_040);
         let mut out = Vec::new();
-        write(&sample, &mut out).unwrap();
+        write(Some(2), &sample, &mut out).unwrap();
         let line = String::from_utf8(out).unwrap();
         assert_eq!(
             line,
-            "seq=12 rtt=704.0us fwd=610.0us bck=94.0us ttl=60/61\n"
+            "session=2 seq=12 rtt=704.0us fwd=610.0us bck=94.0us ttl=60/61\n"
         );
     }
 
@@ -74,7 +81,7 @@ mod tests {
     fn every_fate_has_its_line() {
         let mut out = Vec::new();
         for sample in fixtures::samples() {
-            write(&sample, &mut out).unwrap();
+            write(None, &sample, &mut out).unwrap();
         }
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
     }

@@ -1,5 +1,7 @@
 //! What a run prints: a file for each form. Results go to stdout, all else to stderr.
 
+pub(crate) mod classes;
+pub(crate) mod controlclient;
 mod counts;
 pub(crate) mod dscptable;
 pub(crate) mod ends;
@@ -10,6 +12,7 @@ pub(crate) mod lines;
 pub(crate) mod packets;
 pub(crate) mod progress;
 pub(crate) mod responder;
+pub(crate) mod server;
 pub(crate) mod style;
 pub(crate) mod survey;
 pub(crate) mod text;
@@ -19,17 +22,25 @@ use std::io::{self, Write as _};
 
 use twinpath_proto::sender::PayloadSize;
 use twinpath_runtime::SessionReport;
+use twinpath_runtime::controller::ControlReport;
 use twinpath_wire::{Sample, Wall};
 
 use crate::args::{Label, PaddingSize};
 
 /// Where a run's result goes, in one form.
 pub(crate) trait Sink {
-    /// A packet's end, as it is known. Only for those who asked for records.
+    /// A packet's end, as it is known. Only for those who asked for records. `session`: its number
+    /// from 1, where there are several.
     ///
     /// # Errors
     /// Those of the stream; a closed pipe is `BrokenPipe`.
-    fn sample(&mut self, sample: &Sample) -> io::Result<()>;
+    fn sample(&mut self, session: Option<usize>, sample: &Sample) -> io::Result<()>;
+
+    /// Something happened on the control connection: a line for people, who asked for it.
+    ///
+    /// # Errors
+    /// As [`Sink::sample`].
+    fn event(&mut self, line: &str) -> io::Result<()>;
 
     /// All that was written so far can be read.
     ///
@@ -41,7 +52,34 @@ pub(crate) trait Sink {
     ///
     /// # Errors
     /// As [`Sink::sample`].
-    fn report(&mut self, reports: &[SessionReport]) -> io::Result<()>;
+    fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()>;
+}
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome<'a> {
+    /// Sessions with figures.
+    pub(crate) sessions: &'a [SessionReport],
+    /// The control connection, where there was one.
+    pub(crate) control: Option<&'a ControlReport>,
+}
+
+impl<'a> From<&'a [SessionReport]> for Outcome<'a> {
+    fn from(sessions: &'a [SessionReport]) -> Self {
+        Self {
+            sessions,
+            control: None,
+        }
+    }
+}
+
+impl<'a> From<&'a ControlReport> for Outcome<'a> {
+    fn from(control: &'a ControlReport) -> Self {
+        Self {
+            sessions: &control.sessions,
+            control: Some(control),
+        }
+    }
 }
 
 /// What every output carries beside figures.

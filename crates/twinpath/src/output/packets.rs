@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use twinpath_runtime::SessionReport;
 use twinpath_wire::{Delta, Exclusion, Sample, Wall};
 
 use super::json::{Document, Labels};
-use super::{Meta, Sink};
+use super::{Meta, Outcome, Sink};
 
 /// The columns, in the contract's order.
 #[derive(Serialize)]
@@ -42,6 +41,14 @@ pub(crate) const COLUMNS: [&str; 12] = [
     "fate",
 ];
 
+/// A label of this name would stand beside a column of that name.
+pub(crate) fn is_column(name: &str) -> bool {
+    name == SESSION || COLUMNS.contains(&name)
+}
+
+/// The further column of runs with several sessions.
+const SESSION: &str = "session";
+
 impl From<&Sample> for Record {
     fn from(sample: &Sample) -> Self {
         Self {
@@ -61,12 +68,17 @@ impl From<&Sample> for Record {
     }
 }
 
-/// A JSON line: the columns, why its times are left out of the delays where they are, and the
+/// A JSON line: the columns, which session's where there are several, the ToS octet that reached the
+/// reflector where it says so, why its times are left out of the delays where they are, and the
 /// user's labels where there are any.
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(flatten)]
     record: Record,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tos_forward: Option<u8>,
     #[serde(skip_serializing_if = "Option::is_none")]
     excluded: Option<&'static str>,
     #[serde(skip_serializing_if = "Labels::is_empty")]
@@ -86,7 +98,7 @@ impl<W: Write> JsonLines<W> {
 }
 
 impl<W: Write> Sink for JsonLines<W> {
-    fn sample(&mut self, sample: &Sample) -> io::Result<()> {
+    fn sample(&mut self, session: Option<usize>, sample: &Sample) -> io::Result<()> {
         let excluded = sample.excluded.map(|why| match why {
             Exclusion::ClockStep => "clock_step",
             Exclusion::Implausible => "implausible",
@@ -95,6 +107,8 @@ impl<W: Write> Sink for JsonLines<W> {
             &mut self.out,
             &Line {
                 record: sample.into(),
+                session,
+                tos_forward: sample.tos_forward.map(|tos| tos.0),
                 excluded,
                 labels: Labels(&self.meta.labels),
             },
@@ -102,12 +116,16 @@ impl<W: Write> Sink for JsonLines<W> {
         self.out.write_all(b"\n")
     }
 
+    fn event(&mut self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 
-    fn report(&mut self, reports: &[SessionReport]) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, &Document::new(&self.meta, reports))?;
+    fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, &Document::new(&self.meta, outcome))?;
         self.out.write_all(b"\n")?;
         self.out.flush()
     }
@@ -120,16 +138,17 @@ pub(crate) struct Csv<W: Write> {
 }
 
 impl<W: Write> Csv<W> {
-    /// Writes the heading.
+    /// Writes the heading. `several`: sessions, told apart by a column before the labels.
     ///
     /// # Errors
     /// Those of `out`.
-    pub(crate) fn new(out: W, meta: Meta) -> io::Result<Self> {
+    pub(crate) fn new(out: W, meta: Meta, several: bool) -> io::Result<Self> {
         let mut out = csv::WriterBuilder::new()
             .has_headers(false)
             .from_writer(out);
         let keys = meta.labels.iter().map(|label| label.key.as_str());
-        out.write_record(COLUMNS.into_iter().chain(keys))
+        let session = several.then_some(SESSION);
+        out.write_record(COLUMNS.into_iter().chain(session).chain(keys))
             .map_err(io_error)?;
         out.flush()?;
         let labels = meta.labels.into_iter().map(|label| label.value).collect();
@@ -138,17 +157,24 @@ impl<W: Write> Csv<W> {
 }
 
 impl<W: Write> Sink for Csv<W> {
-    fn sample(&mut self, sample: &Sample) -> io::Result<()> {
-        self.out
-            .serialize((Record::from(sample), &self.labels))
-            .map_err(io_error)
+    fn sample(&mut self, session: Option<usize>, sample: &Sample) -> io::Result<()> {
+        let record = Record::from(sample);
+        let written = match session {
+            None => self.out.serialize((record, &self.labels)),
+            Some(session) => self.out.serialize((record, session, &self.labels)),
+        };
+        written.map_err(io_error)
+    }
+
+    fn event(&mut self, _: &str) -> io::Result<()> {
+        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 
-    fn report(&mut self, _: &[SessionReport]) -> io::Result<()> {
+    fn report(&mut self, _: Outcome<'_>) -> io::Result<()> {
         self.out.flush()
     }
 }
@@ -173,9 +199,10 @@ mod tests {
         let mut out = Vec::new();
         let mut sink = JsonLines::new(&mut out, fixtures::meta());
         for sample in fixtures::samples() {
-            sink.sample(&sample).unwrap();
+            sink.sample(None, &sample).unwrap();
         }
-        sink.report(&[fixtures::quiet_path()]).unwrap();
+        sink.report([fixtures::quiet_path()].as_slice().into())
+            .unwrap();
         let text = String::from_utf8(out).unwrap();
         let (last, lines) = {
             let mut lines: Vec<&str> = text.lines().collect();
@@ -195,21 +222,41 @@ mod tests {
     #[test]
     fn csv_has_a_heading_and_a_row_for_each_packet() {
         let mut out = Vec::new();
-        let mut sink = Csv::new(&mut out, fixtures::meta()).unwrap();
+        let mut sink = Csv::new(&mut out, fixtures::meta(), false).unwrap();
         for sample in fixtures::samples() {
-            sink.sample(&sample).unwrap();
+            sink.sample(None, &sample).unwrap();
         }
-        sink.report(&[fixtures::quiet_path()]).unwrap();
+        sink.report([fixtures::quiet_path()].as_slice().into())
+            .unwrap();
         drop(sink);
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
     }
 
     #[test]
+    fn several_sessions_are_told_apart_before_the_labels() {
+        let sample = fixtures::samples()[0];
+        let mut out = Vec::new();
+        let mut sink = Csv::new(&mut out, fixtures::meta(), true).unwrap();
+        sink.sample(Some(2), &sample).unwrap();
+        sink.flush().unwrap();
+        drop(sink);
+        let table = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = table.lines().collect();
+        assert!(lines[0].ends_with(",fate,session,site"), "{table}");
+        assert!(lines[1].contains(",received,2,"), "{table}");
+        let mut out = Vec::new();
+        let mut sink = JsonLines::new(&mut out, Meta::default());
+        sink.sample(Some(2), &sample).unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(line["session"], 2);
+    }
+
+    #[test]
     fn csv_without_a_packet_is_its_heading() {
         let mut out = Vec::new();
-        Csv::new(&mut out, Meta::default())
+        Csv::new(&mut out, Meta::default(), false)
             .unwrap()
-            .report(&[])
+            .report([].as_slice().into())
             .unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),

@@ -46,14 +46,7 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
             &format!("{}: all sessions were in use", packets(count)),
         )?;
     }
-    let ignored: Vec<String> = tally
-        .ignored_by_kind()
-        .filter(|(_, count)| *count > 0)
-        .map(|(kind, count)| format!("{count} {}", kind.replace('_', " ")))
-        .collect();
-    if !ignored.is_empty() {
-        fact(out, "Ignored", &ignored.join(", "))?;
-    }
+    ignored(tally, out)?;
     if tally.error_multiplier_zero > 0 {
         let count = tally.error_multiplier_zero;
         fact(
@@ -62,47 +55,71 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
             &format!("{count} with Error Estimate multiplier 0"),
         )?;
     }
-    if report.send_errors > 0 {
-        let count = report.send_errors;
-        fact(
-            out,
-            "Not sent",
-            &format!(
-                "{} refused by this host's network",
-                units::count(count, "reply", "replies")
-            ),
-        )?;
-    }
-    if report.receive_drops > 0 {
-        let count = report.receive_drops;
-        fact(
-            out,
-            "Dropped",
-            &format!("{}: they came faster than they were read", packets(count)),
-        )?;
-    }
-    if let Some(rung) = report.receive_rung {
-        let fallen = match report.fallback_receive {
-            0 => String::new(),
-            count => format!(" ({count} lower)"),
-        };
-        let advance = match report.t3_advance_ns {
-            None => "as read".to_owned(),
-            Some(ns) => format!(
-                "advanced by {}, the measured way to the wire",
-                units::span(ns)
-            ),
-        };
-        fact(
-            out,
-            "Time stamps",
-            &format!("T2 {rung}{fallen}, T3 {advance}"),
-        )?;
-    }
+    troubles(report.send_errors, report.receive_drops, out)?;
+    stamps(
+        report.receive_rung,
+        report.fallback_receive,
+        report.t3_advance_ns,
+        out,
+    )?;
     out.flush()
 }
 
-fn packets(count: u64) -> String {
+/// Datagrams without a reply, by kind.
+pub(super) fn ignored(tally: &ReflectorTally, out: &mut impl Write) -> io::Result<()> {
+    let ignored: Vec<String> = tally
+        .ignored_by_kind()
+        .filter(|(_, count)| *count > 0)
+        .map(|(kind, count)| format!("{count} {}", kind.replace('_', " ")))
+        .collect();
+    if ignored.is_empty() {
+        return Ok(());
+    }
+    fact(out, "Ignored", &ignored.join(", "))
+}
+
+/// What the system refused or dropped.
+pub(super) fn troubles(send_errors: u64, drops: u64, out: &mut impl Write) -> io::Result<()> {
+    if send_errors > 0 {
+        let replies = units::count(send_errors, "reply", "replies");
+        let text = format!("{replies} refused by this host's network");
+        fact(out, "Not sent", &text)?;
+    }
+    if drops > 0 {
+        let packets = packets(drops);
+        let text = format!("{packets}: they came faster than they were read");
+        fact(out, "Dropped", &text)?;
+    }
+    Ok(())
+}
+
+/// Where T2 came from and what was done to T3; nothing without a packet.
+pub(super) fn stamps(
+    rung: Option<Rung>,
+    fallen: u64,
+    t3_advance_ns: Option<u64>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let Some(rung) = rung else { return Ok(()) };
+    let fallen = match fallen {
+        0 => String::new(),
+        count => format!(" ({count} lower)"),
+    };
+    let advance = match t3_advance_ns {
+        None => "as read".to_owned(),
+        Some(ns) => format!(
+            "advanced by {}, the measured way to the wire",
+            units::span(ns)
+        ),
+    };
+    fact(
+        out,
+        "Time stamps",
+        &format!("T2 {rung}{fallen}, T3 {advance}"),
+    )
+}
+
+pub(super) fn packets(count: u64) -> String {
     units::count(count, "packet", "packets")
 }
 
@@ -167,14 +184,14 @@ struct Sessions {
 }
 
 #[derive(Serialize)]
-struct TimeStamps {
-    receive: Option<&'static str>,
-    fallback_receive: u64,
-    t3_advance_ns: Option<u64>,
+pub(super) struct TimeStamps {
+    pub(super) receive: Option<&'static str>,
+    pub(super) fallback_receive: u64,
+    pub(super) t3_advance_ns: Option<u64>,
 }
 
 /// Every kind, those that did not occur too.
-struct Ignored<'a>(&'a ReflectorTally);
+pub(super) struct Ignored<'a>(pub(super) &'a ReflectorTally);
 
 impl Serialize for Ignored<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

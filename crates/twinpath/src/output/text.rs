@@ -11,7 +11,7 @@ use twinpath_wire::{Ecn, Sample, Wall};
 
 use super::style::Style;
 use super::units::{self, Unit};
-use super::{Meta, Sink, counts, ends, lines, rfc3339};
+use super::{Meta, Outcome, Sink, classes, counts, ends, lines, rfc3339};
 
 /// Columns of the page, at least.
 const WIDTH: usize = 79;
@@ -42,9 +42,17 @@ impl<W: Write> Text<W> {
 }
 
 impl<W: Write> Sink for Text<W> {
-    fn sample(&mut self, sample: &Sample) -> io::Result<()> {
+    fn sample(&mut self, session: Option<usize>, sample: &Sample) -> io::Result<()> {
         if self.lines {
-            lines::write(sample, &mut self.out)
+            lines::write(session, sample, &mut self.out)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn event(&mut self, line: &str) -> io::Result<()> {
+        if self.lines {
+            writeln!(self.out, "{line}")
         } else {
             Ok(())
         }
@@ -54,9 +62,22 @@ impl<W: Write> Sink for Text<W> {
         self.out.flush()
     }
 
-    fn report(&mut self, reports: &[SessionReport]) -> io::Result<()> {
-        for report in reports {
+    fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
+        for (index, report) in outcome.sessions.iter().enumerate() {
+            if index > 0 {
+                writeln!(self.out)?;
+            }
             write(report, &self.meta, self.style, &mut self.out)?;
+        }
+        if outcome.sessions.len() > 1 {
+            writeln!(self.out)?;
+            classes::write(outcome.sessions, self.style, &mut self.out)?;
+        }
+        if let Some(control) = outcome.control {
+            let server = ends::named(control.server);
+            let text = format!("{server}, {}", control.modes);
+            fact(&mut self.out, "Server", &text)?;
+            notes(&control.notes, self.style, &mut self.out)?;
         }
         self.out.flush()
     }
@@ -94,7 +115,7 @@ pub(crate) fn warnings(notes: &[Note], style: Style, out: &mut impl Write) -> io
     Ok(())
 }
 
-fn notes(notes: &[Note], style: Style, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn notes(notes: &[Note], style: Style, out: &mut impl Write) -> io::Result<()> {
     warnings(notes, style, out)?;
     for note in notes.iter().filter(|note| !note.warning) {
         writeln!(out, "note: {}", note.line)?;
@@ -157,6 +178,9 @@ fn heading(
             report.started.unix_ns() / SECOND * SECOND
         ))
     )?;
+    if let Some(sid) = report.sid {
+        writeln!(out, "SID {sid}")?;
+    }
     for label in &meta.labels {
         let value: String = label.value.chars().filter(|c| !c.is_control()).collect();
         writeln!(out, "{}={value}", label.key)?;
@@ -196,11 +220,7 @@ fn table(report: &SessionReport, unit: Unit, style: Style, out: &mut impl Write)
 
 fn directions(report: &SessionReport, unit: Unit) -> Vec<(&'static str, Vec<String>)> {
     let figures = &report.figures;
-    let loss_out = counts::loss(report, figures.lost_forward, report.tally.sent);
-    // Of the packets that reached the far end (RFC 6673 section 7).
-    let reached = figures.lost_backward.unwrap_or(0) + figures.received + figures.late;
-    let loss_in = counts::loss(report, figures.lost_backward, reached);
-    let loss = Some(units::percent(report.tally.lost, report.tally.sent));
+    let [loss_out, loss_in, loss] = counts::losses_by_direction(report);
     let row = |(name, delay, loss): (&'static str, &Option<DelayFigures>, Option<String>)| {
         let of = |value: fn(&DelayFigures) -> Option<i64>| figure(delay.as_ref(), value, unit);
         let cells = vec![
@@ -325,6 +345,12 @@ fn path(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     if !both.is_empty() {
         fact(out, "TTL on arrival", &both.join(", "))?;
     }
+    remarking(report, out)?;
+    counts::list(
+        out,
+        "ECN on arrival",
+        [(figures.congestion_forward.unwrap_or(0), "met congestion")],
+    )?;
     counts::list(
         out,
         "ECN of replies",
@@ -346,6 +372,23 @@ fn path(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
+/// The DSCP that reached the reflector (RFC 7750).
+fn remarking(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let asked = report.tos.dscp();
+    let arrived = match report.figures.dscp_forward.as_slice() {
+        [] => return Ok(()),
+        [(dscp, _)] if *dscp == asked => format!("{dscp}, as sent"),
+        classes => {
+            let classes: Vec<String> = classes
+                .iter()
+                .map(|(dscp, count)| format!("{dscp} {count}"))
+                .collect();
+            classes.join(", ")
+        }
+    };
+    fact(out, "DSCP on arrival", &arrived)
+}
+
 /// A named line.
 pub(super) fn fact(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
     writeln!(out, "{name:<NAME$}{text}")
@@ -359,11 +402,11 @@ fn row(name: &str, cells: &[impl AsRef<str>], width: usize) -> String {
     format!("{name:<NAME$}{}", cells.concat())
 }
 
-fn cell(text: Option<String>) -> String {
+pub(super) fn cell(text: Option<String>) -> String {
     text.unwrap_or_else(|| "-".to_owned())
 }
 
-fn signed(ns: u64) -> i64 {
+pub(super) fn signed(ns: u64) -> i64 {
     i64::try_from(ns).unwrap_or(i64::MAX)
 }
 

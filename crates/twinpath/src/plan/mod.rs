@@ -1,6 +1,7 @@
 //! Arguments resolved into what the runtime runs: names looked up, sizes and families checked.
 //! Nothing is bound here.
 
+mod control;
 mod resolve;
 mod responder;
 mod sender;
@@ -11,6 +12,7 @@ use twinpath_runtime::StampChoice;
 
 use crate::args::Rungs;
 
+pub(crate) use control::{controlclient, controller, server};
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
 pub(crate) use sender::{sender, sizes};

@@ -25,7 +25,11 @@ pub(super) enum Family {
 
 impl Family {
     pub(super) fn asked(ip: &IpOptions) -> Self {
-        match (ip.ipv4, ip.ipv6) {
+        Self::only(ip.ipv4, ip.ipv6)
+    }
+
+    pub(super) fn only(ipv4: bool, ipv6: bool) -> Self {
+        match (ipv4, ipv6) {
             (true, _) => Self::V4,
             (_, true) => Self::V6,
             _ => Self::Any,

@@ -6,7 +6,7 @@ use twinpath_proto::reflector::Speaks;
 use twinpath_runtime::ResponderPlan;
 use twinpath_wire::LIGHT_PORT;
 
-use crate::args::{Answers, ResponderArgs};
+use crate::args::{Answers, IpOptions, NearEnd, ResponderArgs};
 use crate::failure::Failure;
 
 use super::resolve::{Family, Lookup, in_zone, resolve};
@@ -29,30 +29,11 @@ pub(crate) fn responder(
             "--timer 0 forgets at once: write --stateless instead",
         ));
     }
-    let family = Family::asked(&args.ip);
-    let port = args
-        .near
-        .as_ref()
-        .and_then(|near| near.port)
-        .unwrap_or(LIGHT_PORT);
-    let host = args.near.as_ref().and_then(|near| near.host.as_ref());
-    let near = match host {
-        Some(host) => {
-            let interface = args.ip.interface.as_deref();
-            let found = resolve(host, port, family, lookup)?;
-            let found = found.into_iter();
-            found
-                .map(|near| in_zone(near, interface, lookup))
-                .collect::<Result<_, _>>()?
-        }
-        None => everywhere(port)
-            .into_iter()
-            .filter(|near| family.admits(near.ip()))
-            .collect(),
-    };
+    let (near, tolerate_missing_family) =
+        listening(args.near.as_ref(), &args.ip, LIGHT_PORT, lookup)?;
     Ok(ResponderPlan {
         near,
-        tolerate_missing_family: host.is_none() && family == Family::Any,
+        tolerate_missing_family,
         speaks: match args.protocol {
             Answers::Auto => Speaks::Auto,
             Answers::Stamp => Speaks::Stamp,
@@ -75,6 +56,33 @@ pub(crate) fn responder(
         raw_t3: args.raw_t3,
         portable: args.stamps.portable,
     })
+}
+
+/// Where to listen, and whether the host may lack one of the families.
+pub(super) fn listening(
+    near: Option<&NearEnd>,
+    ip: &IpOptions,
+    default_port: u16,
+    lookup: Lookup<'_>,
+) -> Result<(Vec<SocketAddr>, bool), Failure> {
+    let family = Family::asked(ip);
+    let port = near.and_then(|near| near.port).unwrap_or(default_port);
+    let host = near.and_then(|near| near.host.as_ref());
+    let near = match host {
+        Some(host) => {
+            let interface = ip.interface.as_deref();
+            let found = resolve(host, port, family, lookup)?;
+            let found = found.into_iter();
+            found
+                .map(|near| in_zone(near, interface, lookup))
+                .collect::<Result<_, _>>()?
+        }
+        None => everywhere(port)
+            .into_iter()
+            .filter(|near| family.admits(near.ip()))
+            .collect(),
+    };
+    Ok((near, host.is_none() && family == Family::Any))
 }
 
 fn everywhere(port: u16) -> [SocketAddr; 2] {
@@ -110,13 +118,11 @@ mod tests {
         let words = ["twinpath", "responder"]
             .into_iter()
             .chain(line.split_whitespace());
-        match Cli::try_parse_from(words)
-            .unwrap_or_else(|error| panic!("{line}: {error}"))
-            .command
-        {
-            Command::Responder(args) => responder(&args, &lookup),
-            Command::Sender(_) | Command::Dscptable(_) | Command::Selftest(_) => unreachable!(),
-        }
+        let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let Command::Responder(args) = cli.command else {
+            unreachable!("another command")
+        };
+        responder(&args, &lookup)
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::time::Duration;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
 use twinpath_runtime::{PortChoice, SenderPlan};
 use twinpath_wire::{
-    Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, SenderOpen, TWAMP_TEST_PORT,
+    Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, SenderOpen, TWAMP_TEST_PORT, Tos,
 };
 
 use crate::args::{
-    Filling, Label, NearEnd, Output, PacketOptions, PaddingSize, ScheduleOptions, SenderArgs,
+    FarEnd, Filling, IpOptions, Label, NearEnd, Output, PacketOptions, PaddingSize, Ports,
+    ResultOptions, ScheduleOptions, SenderArgs, StampOptions, StampPackets,
 };
 use crate::failure::Failure;
 use crate::output::packets;
@@ -30,43 +31,85 @@ const AROUND_V6: usize = 14 + 40 + 8;
 /// # Errors
 /// Arguments that exclude each other, names without an address, sizes that do not fit.
 pub(crate) fn sender(args: &SenderArgs, lookup: Lookup<'_>) -> Result<SenderPlan, Failure> {
-    unique(&args.labels)?;
-    columns(args)?;
-    let protocol = protocol(&args.packet)?;
-    let (far, near) = ends(args, protocol, lookup)?;
+    let protocol = protocol(&args.stamp)?;
+    let default_port = match protocol {
+        Protocol::TwampLight => LIGHT_PORT,
+        Protocol::Twamp(_) | Protocol::Stamp { .. } => TWAMP_TEST_PORT,
+    };
+    let (far, near) = ends(
+        &args.far,
+        args.near.as_ref(),
+        &args.ip,
+        default_port,
+        lookup,
+    )?;
     let tos = match (args.marking.tos, args.marking.dscp) {
         (Some(tos), _) => tos.0,
         (None, dscp) => dscp.unwrap_or(Dscp::BE).tos(),
     };
-    Ok(SenderPlan {
-        far,
-        near,
-        port: port(args)?,
-        protocol,
-        limit: limit(&args.schedule)?,
-        interval: args.schedule.interval.0,
-        timeout: timeout(&args.schedule)?,
-        payload: payload(args.packet.padding, protocol, far.ip())?,
-        padding: args.packet.padding.number(),
-        fill: match args.packet.fill {
-            Filling::Zero => Fill::Zero,
-            Filling::Random => Fill::Random,
-        },
-        tos,
-        ttl: args.ip.ttl.0,
-        dont_fragment: args.ip.do_not_fragment,
-        interface: args.ip.interface.clone(),
-        start_delay: args.schedule.start_delay.0,
-        stamps: args.stamps.timestamps.into(),
-        spin: args.schedule.spin,
-        max_burst: args
-            .schedule
-            .max_burst
-            .unwrap_or_else(|| burst(args.schedule.interval.0)),
-        portable: args.stamps.portable,
-        records: args.verbose || matches!(args.output, Output::Jsonl | Output::Csv),
-        seed: super::seed(),
-    })
+    let sending = Sending {
+        schedule: &args.schedule,
+        packet: &args.packet,
+        ip: &args.ip,
+        stamps: &args.stamps,
+        results: &args.results,
+        near: args.near.as_ref(),
+        ports: args.ports,
+    };
+    sending.plan(protocol, far, near, tos)
+}
+
+/// The options of whoever sends, controlled or not.
+pub(super) struct Sending<'a> {
+    pub(super) schedule: &'a ScheduleOptions,
+    pub(super) packet: &'a PacketOptions,
+    pub(super) ip: &'a IpOptions,
+    pub(super) stamps: &'a StampOptions,
+    pub(super) results: &'a ResultOptions,
+    pub(super) near: Option<&'a NearEnd>,
+    pub(super) ports: Option<Ports>,
+}
+
+impl Sending<'_> {
+    pub(super) fn plan(
+        &self,
+        protocol: Protocol,
+        far: SocketAddr,
+        near: Option<IpAddr>,
+        tos: Tos,
+    ) -> Result<SenderPlan, Failure> {
+        unique(&self.results.labels)?;
+        columns(self.results)?;
+        Ok(SenderPlan {
+            far,
+            near,
+            port: port(self.near, self.ports)?,
+            protocol,
+            limit: limit(self.schedule)?,
+            interval: self.schedule.interval.0,
+            timeout: timeout(self.schedule)?,
+            payload: payload(self.packet.padding, protocol, far.ip())?,
+            padding: self.packet.padding.number(),
+            fill: match self.packet.fill {
+                Filling::Zero => Fill::Zero,
+                Filling::Random => Fill::Random,
+            },
+            tos,
+            ttl: self.ip.ttl.0,
+            dont_fragment: self.ip.do_not_fragment,
+            interface: self.ip.interface.clone(),
+            start_delay: self.schedule.start_delay.0,
+            stamps: self.stamps.timestamps.into(),
+            spin: self.schedule.spin,
+            max_burst: self
+                .schedule
+                .max_burst
+                .unwrap_or_else(|| burst(self.schedule.interval.0)),
+            portable: self.stamps.portable,
+            records: self.results.records(),
+            seed: super::seed(),
+        })
+    }
 }
 
 /// How many missed departures to catch up in a row (row M-67): ten, or at high rates what 5 ms hold,
@@ -94,11 +137,11 @@ fn unique(labels: &[Label]) -> Result<(), Failure> {
 }
 
 /// CSV has a column for each label beside its own.
-fn columns(args: &SenderArgs) -> Result<(), Failure> {
+fn columns(args: &ResultOptions) -> Result<(), Failure> {
     let taken = args
         .labels
         .iter()
-        .find(|label| args.output == Output::Csv && packets::COLUMNS.contains(&label.key.as_str()));
+        .find(|label| args.output == Output::Csv && packets::is_column(&label.key));
     taken.map_or(Ok(()), |label| {
         Err(Failure::usage(format!(
             "--label {}: csv has a column of that name already: write another key",
@@ -107,7 +150,7 @@ fn columns(args: &SenderArgs) -> Result<(), Failure> {
     })
 }
 
-fn protocol(packet: &PacketOptions) -> Result<Protocol, Failure> {
+fn protocol(packet: &StampPackets) -> Result<Protocol, Failure> {
     match (packet.stamp, packet.ssid) {
         (true, ssid) => Ok(Protocol::Stamp {
             ssid: ssid.map_or(0, |ssid| ssid.0),
@@ -120,19 +163,17 @@ fn protocol(packet: &PacketOptions) -> Result<Protocol, Failure> {
 }
 
 /// Both addresses, of one family.
-fn ends(
-    args: &SenderArgs,
-    protocol: Protocol,
+pub(super) fn ends(
+    far: &FarEnd,
+    near: Option<&NearEnd>,
+    ip: &IpOptions,
+    default_port: u16,
     lookup: Lookup<'_>,
 ) -> Result<(SocketAddr, Option<IpAddr>), Failure> {
-    let family = Family::asked(&args.ip);
-    let default_port = match protocol {
-        Protocol::TwampLight => LIGHT_PORT,
-        Protocol::Twamp(_) | Protocol::Stamp { .. } => TWAMP_TEST_PORT,
-    };
-    let port = args.far.port.unwrap_or(default_port);
-    let far = resolve(&args.far.host, port, family, lookup)?;
-    let near = match &args.near {
+    let family = Family::asked(ip);
+    let port = far.port.unwrap_or(default_port);
+    let far = resolve(&far.host, port, family, lookup)?;
+    let near = match near {
         Some(NearEnd {
             host: Some(host), ..
         }) => Some(resolve(host, 0, family, lookup)?),
@@ -143,25 +184,8 @@ fn ends(
         Some(near) => pair(&far, &near)?,
     };
     let far = far.ok_or_else(|| Failure::could_not("no address to send to"))?;
-    let far = with_zone(far, near, args, lookup)?;
-    if far.ip().is_unspecified() {
-        return Err(Failure::usage(format!(
-            "{} is no destination: write a host",
-            far.ip()
-        )));
-    }
-    if far.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
-        return Err(Failure::usage(format!(
-            "{} is every host: write one host",
-            far.ip()
-        )));
-    }
-    if far.ip().is_multicast() {
-        return Err(Failure::usage(format!(
-            "{} is a group: write one host",
-            far.ip()
-        )));
-    }
+    let far = with_zone(far, near, ip, lookup)?;
+    one_host(far.ip())?;
     Ok((
         far,
         near.map(|near| near.ip())
@@ -169,9 +193,23 @@ fn ends(
     ))
 }
 
+/// An address that is one host's.
+pub(super) fn one_host(far: IpAddr) -> Result<(), Failure> {
+    let why = if far.is_unspecified() {
+        "is no destination: write a host"
+    } else if far == IpAddr::V4(Ipv4Addr::BROADCAST) {
+        "is every host: write one host"
+    } else if far.is_multicast() {
+        "is a group: write one host"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::usage(format!("{far} {why}")))
+}
+
 type Pair = (Option<SocketAddr>, Option<SocketAddr>);
 
-fn pair(far: &[SocketAddr], near: &[SocketAddr]) -> Result<Pair, Failure> {
+pub(super) fn pair(far: &[SocketAddr], near: &[SocketAddr]) -> Result<Pair, Failure> {
     for far in far {
         if let Some(near) = near.iter().find(|near| near.is_ipv4() == far.is_ipv4()) {
             return Ok((Some(*far), Some(*near)));
@@ -192,7 +230,7 @@ fn pair(far: &[SocketAddr], near: &[SocketAddr]) -> Result<Pair, Failure> {
 fn with_zone(
     far: SocketAddr,
     near: Option<SocketAddr>,
-    args: &SenderArgs,
+    ip: &IpOptions,
     lookup: Lookup<'_>,
 ) -> Result<SocketAddr, Failure> {
     if let (SocketAddr::V6(mut far), Some(SocketAddr::V6(near))) = (far, near)
@@ -203,11 +241,11 @@ fn with_zone(
         far.set_scope_id(near.scope_id());
         return Ok(far.into());
     }
-    in_zone(far, args.ip.interface.as_deref(), lookup)
+    in_zone(far, ip.interface.as_deref(), lookup)
 }
 
-fn port(args: &SenderArgs) -> Result<PortChoice, Failure> {
-    match (args.near.as_ref().and_then(|near| near.port), args.ports) {
+fn port(near: Option<&NearEnd>, ports: Option<Ports>) -> Result<PortChoice, Failure> {
+    match (near.and_then(|near| near.port), ports) {
         (Some(_), Some(_)) => Err(Failure::usage(
             "the port of NEAR and --ports exclude each other: write one of them",
         )),
@@ -255,7 +293,11 @@ fn check_in_flight(timeout: Duration, interval: Duration, packets: u128) -> Resu
 }
 
 /// UDP payload sizes within what UDP carries.
-fn payload(padding: PaddingSize, protocol: Protocol, far: IpAddr) -> Result<PayloadSize, Failure> {
+pub(super) fn payload(
+    padding: PaddingSize,
+    protocol: Protocol,
+    far: IpAddr,
+) -> Result<PayloadSize, Failure> {
     let most = match far {
         IpAddr::V4(_) => MAX_PAYLOAD_V4,
         IpAddr::V6(_) => MAX_PAYLOAD_V6,

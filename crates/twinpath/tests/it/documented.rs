@@ -43,6 +43,20 @@ fn every_key_is_documented() {
     for line in ["selftest -c 2 -i 1 --json", "dscptable --json"] {
         keys(&document(&run(line).stdout), &mut found);
     }
+    let server = Responder::server("--json");
+    let line = format!(
+        "controller {} 127.0.0.1:0 -c 4 -i 1 --dscp be,ef --padding 60 --output jsonl",
+        server.at
+    );
+    for record in run(&line).stdout.lines() {
+        keys(&document(record), &mut found);
+    }
+    let line = format!(
+        "controlclient 127.0.0.1 {} --duration 0.1 --json",
+        server.at
+    );
+    keys(&document(&run(&line).stdout), &mut found);
+    keys(&document(&server.stop("INT").stdout), &mut found);
     assert!(found.len() > 100, "{found:?}");
     for key in found {
         assert!(page.contains(&format!("`{key}`")), "{key} is missing");

@@ -79,7 +79,12 @@ impl Hosts {
 
     /// A responder on the far host.
     pub(crate) fn responder(&self, line: &str) -> Responder {
-        Responder::spawn(Self::on(&self.far, &twinpath(&format!("responder {line}"))))
+        self.listener(&format!("responder {line}"))
+    }
+
+    /// Whatever listens, on the far host.
+    pub(crate) fn listener(&self, line: &str) -> Responder {
+        Responder::spawn(Self::on(&self.far, &twinpath(line)))
     }
 
     /// The program on the near host, to its end.

@@ -102,7 +102,7 @@ impl Drop for Running {
     }
 }
 
-/// A responder that listens.
+/// A responder or a server that listens.
 pub(crate) struct Responder {
     process: Running,
     stderr: BufReader<ChildStderr>,
@@ -134,6 +134,11 @@ impl Responder {
             stderr,
             at,
         }
+    }
+
+    /// A server on IPv4 loopback, a free port.
+    pub(crate) fn server(options: &str) -> Self {
+        Self::spawn(twinpath(&format!("server 127.0.0.1:0 {options}")))
     }
 
     /// On IPv4 loopback, a free port.

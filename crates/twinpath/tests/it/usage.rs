@@ -51,6 +51,20 @@ fn bad_usage_is_one_line_and_status_two() {
         ),
         ("dscptable ef", "one argument too many"),
         ("selftest -i 0.4us", "1us is the least"),
+        ("controller", "SERVER[:PORT] is missing"),
+        ("controller ::1 --mode encrypted", "write unauthenticated"),
+        ("controller ::1 127.0.0.1", "give both of one family"),
+        (
+            "controller ::1 :5 --ports 5-9",
+            "the port of NEAR and --ports exclude each other",
+        ),
+        (
+            "controller ::1 --output csv --label session=1",
+            "write another key",
+        ),
+        ("server --refwait 0", "write 900 (seconds) or 15m"),
+        ("controlclient ::1 127.0.0.1", "give both of one family"),
+        ("controlclient ::1 ::1 --duration 0", "stops at once"),
     ] {
         let done = run(line);
         assert_eq!((done.status, done.stdout.as_str()), (2, ""), "{line}");
@@ -73,6 +87,9 @@ fn help_and_version_are_results() {
         "responder -h",
         "dscptable -h",
         "selftest -h",
+        "controller -h",
+        "server --help",
+        "controlclient -h",
     ] {
         let done = run(line);
         assert_eq!((done.status, done.stderr.as_str()), (0, ""), "{line}");
@@ -89,7 +106,16 @@ fn help_and_version_are_results() {
 
 #[test]
 fn short_help_and_long_help_are_one() {
-    for command in ["", "sender", "responder", "dscptable", "selftest"] {
+    for command in [
+        "",
+        "sender",
+        "responder",
+        "controller",
+        "server",
+        "controlclient",
+        "dscptable",
+        "selftest",
+    ] {
         let short = run(&format!("{command} -h"));
         let long = run(&format!("{command} --help"));
         assert_eq!(short.stdout, long.stdout, "{command}");

@@ -12,25 +12,24 @@ type Fields = Vec<String>;
 /// Captures on the near host's link while `line` runs there; the fields of each UDP packet, or
 /// `None` where there is no tshark.
 fn captured(hosts: &Hosts, packets: usize, fields: &[&str], line: &str) -> Option<Vec<Fields>> {
+    let filter = ["-f", "udp", "-d", "udp.port==20001,twamp.test"];
+    let rows = dissected(hosts, packets, &filter, fields, line)?;
+    assert_eq!(rows.len(), packets, "{rows:?}");
+    Some(rows)
+}
+
+/// Likewise, of what `filter` lets through and dissects; the capture ends after `packets`.
+pub(crate) fn dissected(
+    hosts: &Hosts,
+    packets: usize,
+    filter: &[&str],
+    fields: &[&str],
+    line: &str,
+) -> Option<Vec<Fields>> {
     let mut tshark = Command::new("tshark");
-    tshark.args([
-        "-n",
-        "-l",
-        "-i",
-        "v0",
-        "-f",
-        "udp",
-        "-c",
-        &packets.to_string(),
-    ]);
-    tshark.args([
-        "-a",
-        "duration:20",
-        "-d",
-        "udp.port==20001,twamp.test",
-        "-T",
-        "fields",
-    ]);
+    tshark.args(["-n", "-l", "-i", "v0", "-c", &packets.to_string()]);
+    tshark.args(["-a", "duration:20", "-T", "fields"]);
+    tshark.args(filter);
     // Fragments are shown one by one.
     tshark.args(["-o", "ip.defragment:FALSE"]);
     for field in fields {
@@ -65,7 +64,6 @@ fn captured(hosts: &Hosts, packets: usize, fields: &[&str], line: &str) -> Optio
         .lines()
         .map(|row| row.split('\t').map(str::to_owned).collect())
         .collect();
-    assert_eq!(rows.len(), packets, "{text}");
     Some(rows)
 }
 

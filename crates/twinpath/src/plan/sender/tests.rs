@@ -28,13 +28,11 @@ fn plan(line: &str) -> Result<SenderPlan, Failure> {
     let words = ["twinpath", "sender"]
         .into_iter()
         .chain(line.split_whitespace());
-    match Cli::try_parse_from(words)
-        .unwrap_or_else(|error| panic!("{line}: {error}"))
-        .command
-    {
-        Command::Sender(args) => sender(&args, &lookup),
-        Command::Responder(_) | Command::Dscptable(_) | Command::Selftest(_) => unreachable!(),
-    }
+    let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+    let Command::Sender(args) = cli.command else {
+        unreachable!("another command")
+    };
+    sender(&args, &lookup)
 }
 
 #[test]

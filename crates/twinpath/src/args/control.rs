@@ -1,0 +1,316 @@
+//! The commands that speak TWAMP-Control (RFC 5357 section 3), as they are written.
+
+use clap::{Args, ValueEnum};
+use twinpath_wire::Dscp;
+use twinpath_wire::control::SecurityMode;
+
+use super::quantity::{at_least_one, whole};
+use super::{
+    Advice, CONTROL, FarEnd, IP, IpOptions, LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions,
+    PaddingSize, Ports, Prefix, ResultOptions, SCHEDULE, SESSIONS, STAMPS, ScheduleOptions,
+    StampOptions, Summary, Time, TosOctet, threads,
+};
+
+/// `twinpath controller`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  twinpath controller 192.0.2.1                       100 packets, one each 100 ms, by TCP port 862
+  twinpath controller router1 --dscp be,af41,ef -v    three sessions, the negotiation line by line
+  twinpath controller 192.0.2.1 --nat --ports 18760-18780 --start-delay 1
+  twinpath controller [2001:db8::1]:8620 --padding -1 --json
+
+Exit status: 0 measured, 1 could not measure, 2 bad usage, 3 every packet was lost")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of the command line, each its own"
+)]
+pub(crate) struct ControllerArgs {
+    /// Server: address or name; TCP port 862 unless given
+    #[arg(value_name = "SERVER[:PORT]")]
+    pub(crate) server: FarEnd,
+
+    /// Local address; UDP port 20000 if free unless given (0: any free one), the next ones for
+    /// further sessions
+    #[arg(value_name = "NEAR[:PORT]")]
+    pub(crate) near: Option<NearEnd>,
+
+    #[command(flatten)]
+    pub(crate) control: ControlOptions,
+
+    /// Let the server take both ends of the control connection for those of the sessions: for hosts
+    /// behind NAT (zero addresses)
+    #[arg(long, help_heading = CONTROL)]
+    pub(crate) nat: bool,
+
+    /// Want padding reflected (RFC 6038 Reflect Octets): replies carry what the packet carried
+    #[arg(long, help_heading = CONTROL)]
+    pub(crate) reflect_octets: bool,
+
+    /// Want packets as long as their replies (RFC 6038 Symmetrical Size)
+    #[arg(long, help_heading = CONTROL)]
+    pub(crate) symmetrical_size: bool,
+
+    /// Want to know the DSCP and ECN that reach the reflector (RFC 7750); without this it is used
+    /// where the server offers it and packets have room (--padding 30)
+    #[arg(long, help_heading = CONTROL)]
+    pub(crate) dscp_monitoring: bool,
+
+    /// Format of the reflector's time stamps (RFC 8186)
+    #[arg(long, value_name = "FORMAT", default_value = "ntp", help_heading = CONTROL)]
+    pub(crate) timestamp_format: WireFormat,
+
+    #[command(flatten)]
+    pub(crate) schedule: ScheduleOptions,
+    #[command(flatten)]
+    pub(crate) packet: PacketOptions,
+
+    /// DSCP of packets and replies (see twinpath dscptable); a session each, all at once [default:
+    /// be]
+    #[arg(long, value_name = "NAME|0-63,..", value_delimiter = ',', help_heading = IP)]
+    pub(crate) dscp: Vec<Dscp>,
+
+    /// Whole ToS or Traffic Class octet of packets instead, ECN too; decimal, or hexadecimal as 0xb8
+    #[arg(long, value_name = "0-255", conflicts_with = "dscp", help_heading = IP)]
+    pub(crate) tos: Option<TosOctet>,
+
+    #[command(flatten)]
+    pub(crate) ip: IpOptions,
+
+    /// Source ports to choose from; the first free ones are taken
+    #[arg(long, value_name = "LO-HI", help_heading = IP)]
+    pub(crate) ports: Option<Ports>,
+
+    #[command(flatten)]
+    pub(crate) stamps: StampOptions,
+
+    #[command(flatten)]
+    pub(crate) results: ResultOptions,
+
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+}
+
+/// `twinpath controlclient`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  twinpath controlclient 192.0.2.7 192.0.2.1          until it is told to stop (SIGINT, SIGTERM)
+  twinpath controlclient 192.0.2.7:20000 router1 --duration 1h --dscp ef
+
+It prints where the sender is to send to. On 192.0.2.7, with the port that it prints:
+  twinpath sender 192.0.2.1:PORT :20000 --dscp ef
+A twinpath server serves a sender on another host than this one with --allow-sender only
+
+Exit status: 0 the session ran, 1 it did not, 2 bad usage")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of the command line, each its own"
+)]
+pub(crate) struct ControlClientArgs {
+    /// Session-Sender: address or name; UDP port 20000 unless given
+    #[arg(value_name = "SENDER[:PORT]")]
+    pub(crate) sender: FarEnd,
+
+    /// Server: address or name; TCP port 862 unless given
+    #[arg(value_name = "SERVER[:PORT]")]
+    pub(crate) server: FarEnd,
+
+    #[command(flatten)]
+    pub(crate) control: ControlOptions,
+
+    /// Stop after this time: seconds, or with a unit (ns us ms s m h) [default: when told to]
+    #[arg(long, value_name = "T", help_heading = SCHEDULE)]
+    pub(crate) duration: Option<Time>,
+
+    /// The sender's own timeout: replies are wanted this long after the stop
+    #[arg(long, value_name = "T", default_value = "2", help_heading = SCHEDULE)]
+    pub(crate) timeout: Time,
+
+    /// The sender's own padding; -1 is IMIX
+    #[arg(long, value_name = "BYTES", default_value = "27", allow_negative_numbers = true, help_heading = PACKETS)]
+    pub(crate) padding: PaddingSize,
+
+    /// DSCP of packets and replies
+    #[arg(long, value_name = "NAME|0-63", default_value = "be", help_heading = IP)]
+    pub(crate) dscp: Dscp,
+
+    /// Bind to this device or VRF
+    #[arg(long, value_name = "NAME", help_heading = IP)]
+    pub(crate) interface: Option<String>,
+
+    /// IPv4 only
+    #[arg(short = '4', long, conflicts_with = "ipv6", help_heading = IP)]
+    pub(crate) ipv4: bool,
+
+    /// IPv6 only
+    #[arg(short = '6', long, help_heading = IP)]
+    pub(crate) ipv6: bool,
+
+    /// Form of what it prints at its end
+    #[arg(long, value_name = "FORM", default_value = "text", help_heading = OUTPUT)]
+    pub(crate) output: Summary,
+
+    /// Short for --output json
+    #[arg(long, conflicts_with = "output", help_heading = OUTPUT)]
+    pub(crate) json: bool,
+
+    /// Print a line for each control message
+    #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
+    pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+}
+
+/// `twinpath server`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  twinpath server                                     serve controllers on TCP port 862
+  twinpath server 192.0.2.1 --allow 192.0.2.0/24 --test-ports 18760-18800
+  twinpath server :8620 --refwait 60 --max-sessions-per-client 10 --json
+
+A server that is told to stop (SIGINT, SIGTERM) prints what it did and exits 0")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches of the command line, each its own"
+)]
+pub(crate) struct ServerArgs {
+    /// Local address and TCP port; all addresses of IPv4 and IPv6, port 862 unless given (0: any
+    /// free one); 0.0.0.0 is IPv4 only, :: IPv6 only
+    #[arg(value_name = "NEAR[:PORT]")]
+    pub(crate) near: Option<NearEnd>,
+
+    /// Security modes to offer, a list: unauthenticated
+    #[arg(long, value_name = "MODE,..", default_value = "unauthenticated", value_delimiter = ',', value_parser = mode, help_heading = CONTROL)]
+    pub(crate) mode: Vec<SecurityMode>,
+
+    /// Close a connection without running sessions after this silence: seconds, or with a unit
+    #[arg(long, value_name = "T", default_value = "900", help_heading = CONTROL)]
+    pub(crate) servwait: Time,
+
+    /// End a running session after this time without a packet: seconds, or with a unit
+    #[arg(long, value_name = "T", default_value = "900", help_heading = CONTROL)]
+    pub(crate) refwait: Time,
+
+    /// Control connections at once
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = at_least_one::<usize>, help_heading = CONTROL)]
+    pub(crate) max_connections: usize,
+
+    /// Control connections of one client address at once
+    #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one::<usize>, help_heading = CONTROL)]
+    pub(crate) max_connections_per_client: usize,
+
+    /// Serve these clients only (repeatable) [default: everyone]
+    #[arg(long, value_name = "PREFIX", help_heading = CONTROL)]
+    pub(crate) allow: Vec<Prefix>,
+
+    /// DSCP of control segments [default: the client's]
+    #[arg(long, value_name = "NAME|0-63", help_heading = CONTROL)]
+    pub(crate) control_dscp: Option<Dscp>,
+
+    /// Close connections that count their sessions wrong; ignore packets whose Error Estimate has a
+    /// Multiplier of 0 (RFC 4656)
+    #[arg(long, help_heading = CONTROL)]
+    pub(crate) strict: bool,
+
+    /// UDP ports to offer where the one wished for is not free
+    #[arg(long, value_name = "LO-HI", default_value = "18760-19960", help_heading = SESSIONS)]
+    pub(crate) test_ports: Ports,
+
+    /// Sessions at once (0: none)
+    #[arg(long, value_name = "N", default_value = "5000", value_parser = count, help_heading = SESSIONS)]
+    pub(crate) max_sessions: usize,
+
+    /// Sessions of one client address at once
+    #[arg(long, value_name = "N", default_value = "100", value_parser = count, help_heading = SESSIONS)]
+    pub(crate) max_sessions_per_client: usize,
+
+    /// Serve sessions from these senders too, not from the client's own address only (repeatable)
+    #[arg(long, value_name = "PREFIX", help_heading = SESSIONS)]
+    pub(crate) allow_sender: Vec<Prefix>,
+
+    /// Serve senders behind NAT or PAT: a session's first packet says its address and port
+    #[arg(long, help_heading = SESSIONS)]
+    pub(crate) nat: bool,
+
+    /// Tell sessions apart by Server Octets (RFC 6038) where padding is reflected
+    #[arg(long, help_heading = SESSIONS)]
+    pub(crate) server_octets: bool,
+
+    /// Reflector threads
+    #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS)]
+    pub(crate) threads: usize,
+
+    #[command(flatten)]
+    pub(crate) ip: IpOptions,
+
+    #[command(flatten)]
+    pub(crate) stamps: StampOptions,
+
+    /// Send T3 as it was read, not advanced by the measured way to the wire
+    #[arg(long, help_heading = STAMPS)]
+    pub(crate) raw_t3: bool,
+
+    /// Form of what it prints at its end
+    #[arg(long, value_name = "FORM", default_value = "text", help_heading = OUTPUT)]
+    pub(crate) output: Summary,
+
+    /// Short for --output json
+    #[arg(long, conflicts_with = "output", help_heading = OUTPUT)]
+    pub(crate) json: bool,
+
+    /// Log what happens and what was ignored
+    #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
+    pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+}
+
+/// What both kinds of Control-Client want of the Server.
+#[derive(Debug, Args)]
+#[command(next_help_heading = CONTROL)]
+pub(crate) struct ControlOptions {
+    /// Security mode to ask for: unauthenticated
+    #[arg(long, value_name = "MODE", default_value = "unauthenticated", value_parser = mode)]
+    pub(crate) mode: SecurityMode,
+
+    /// UDP port wished for at the reflector [default: the sender's own number]
+    #[arg(long, value_name = "PORT", value_parser = at_least_one::<u16>)]
+    pub(crate) receiver_port: Option<u16>,
+
+    /// Give up where the server offers another port than the one wished for
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// DSCP of control segments [default: the system's]
+    #[arg(long, value_name = "NAME|0-63")]
+    pub(crate) control_dscp: Option<Dscp>,
+}
+
+/// Formats of time stamps in test packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WireFormat {
+    // RFC 5905.
+    Ntp,
+    // IEEE 1588, where the server offers it.
+    Ptp,
+}
+
+fn mode(text: &str) -> Result<SecurityMode, Advice> {
+    match text {
+        "unauthenticated" => Ok(SecurityMode::Unauthenticated),
+        "authenticated" | "encrypted" | "mixed" => Err(Advice::new(
+            "secured modes are not there yet: write unauthenticated",
+        )),
+        _ => Err(Advice::new("not a mode: write unauthenticated")),
+    }
+}
+
+fn count(text: &str) -> Result<usize, Advice> {
+    whole(text)
+        .and_then(|number| usize::try_from(number).ok())
+        .ok_or_else(|| Advice::new("not a number: write a whole number from 0"))
+}

@@ -1,0 +1,72 @@
+//! `twinpath controlclient`.
+
+use std::io::{self, Write as _};
+use std::thread;
+
+use tracing::{Level, info};
+use twinpath_runtime::controlclient::{self, ControlClientRun};
+use twinpath_runtime::controller::ControlEvent;
+
+use super::measuring::GLANCE;
+use super::{remark, unwritten};
+use crate::args::{ControlClientArgs, Summary, doubt};
+use crate::failure::{Exit, Failure};
+use crate::logs;
+use crate::output::style::Style;
+use crate::output::{complain, controlclient as output};
+use crate::plan;
+use crate::signals::Signals;
+
+pub(super) fn run(args: &ControlClientArgs) -> Result<Exit, Failure> {
+    logs::start(&args.log, Level::WARN)?;
+    let plan = plan::controlclient(args, &plan::system_lookup)?;
+    for end in [&args.sender, &args.server] {
+        remark(&args.log, doubt(Some(&end.host), end.port));
+    }
+    let signals = Signals::listen()?;
+    let run = controlclient::start(plan)?;
+    let json = args.json || args.output == Summary::Json;
+    while !run.is_finished() {
+        if let Err(error) = tell(&run, args, json) {
+            return unwritten(&error);
+        }
+        if signals.told_to_stop() {
+            run.stop();
+        }
+        thread::sleep(GLANCE);
+    }
+    if let Err(error) = tell(&run, args, json) {
+        return unwritten(&error);
+    }
+    let report = run.join()?;
+    info!(sid = %report.session.sid, "stopped");
+    let stdout = io::stdout();
+    let style = Style::of(&stdout);
+    let mut out = stdout.lock();
+    let written = if json {
+        output::json(&report, &mut out)
+    } else {
+        output::text(&report, style, &mut out)
+    };
+    written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
+}
+
+/// What happened since the last look. With a result for machines, lines for people go to stderr.
+fn tell(run: &ControlClientRun, args: &ControlClientArgs, json: bool) -> io::Result<()> {
+    while let Some(event) = run.next_event() {
+        let mut line = Vec::new();
+        if let ControlEvent::Running { session, .. } = &event {
+            output::running(session, &mut line)?;
+        } else if args.verbose {
+            writeln!(line, "{event}")?;
+        }
+        if !json {
+            let mut out = io::stdout().lock();
+            out.write_all(&line)?;
+            out.flush()?;
+        } else if !line.is_empty() && !args.log.quiet {
+            complain(String::from_utf8_lossy(&line).trim_end());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! `twinpath controller`.
+
+use std::io::{self, Stderr};
+use std::thread;
+use std::time::Instant;
+
+use tracing::{Level, info};
+use twinpath_runtime::Progress;
+use twinpath_runtime::controller::{self, ControlEvent, ControlReport, ControllerRun};
+
+use super::measuring::{DRAIN, GLANCE, Outlet, PROGRESS, verdict};
+use super::{remark, unwritten};
+use crate::args::{ControllerArgs, doubt};
+use crate::failure::{Exit, Failure};
+use crate::logs;
+use crate::output::ends::{named, named_in_notes};
+use crate::output::progress::ProgressLine;
+use crate::plan;
+use crate::signals::Signals;
+
+pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
+    logs::start(&args.log, Level::WARN)?;
+    let plan = plan::controller(args, &plan::system_lookup)?;
+    remark(&args.log, doubt(Some(&args.server.host), args.server.port));
+    let signals = Signals::listen()?;
+    let server = named(plan.control.server);
+    let run = controller::start(plan)?;
+    let sessions = run.senders().count();
+    info!(%server, sessions, "connecting");
+    let mut outlet = match Outlet::open(&args.results, &args.log, sessions > 1) {
+        Ok(outlet) => outlet,
+        Err(error) => return unwritten(&error),
+    };
+    let progress = outlet.progress(&args.results, &args.log);
+    let mut report = match watch(run, sessions, &mut outlet, progress, &signals) {
+        Ok(report) => report?,
+        Err(error) => return unwritten(&error),
+    };
+    report.sessions = report.sessions.into_iter().map(named_in_notes).collect();
+    for session in &report.sessions {
+        let tally = &session.tally;
+        info!(
+            dscp = %session.tos.dscp(),
+            sent = tally.sent,
+            received = tally.received,
+            lost = tally.lost,
+            "finished"
+        );
+    }
+    match outlet.report((&report).into()) {
+        Ok(()) => verdict(&report.sessions),
+        Err(error) => unwritten(&error),
+    }
+}
+
+/// Follows a run to its end. The outer error is the output's: then the run is given up.
+fn watch(
+    mut run: ControllerRun,
+    sessions: usize,
+    outlet: &mut Outlet,
+    mut progress: ProgressLine<Stderr>,
+    signals: &Signals,
+) -> io::Result<Result<ControlReport, Failure>> {
+    let mut next_progress = Instant::now();
+    loop {
+        // Asked before the draining: what was written before the end is drained after it.
+        let finished = run.is_finished();
+        let mut drained = 0;
+        while let Some(event) = run.next_event() {
+            // What comes after a session's packets is told after them.
+            if is_late(&event) {
+                drained = drain(&mut run, sessions, outlet)?;
+            }
+            outlet.event(&event.to_string())?;
+        }
+        drained = drained.max(drain(&mut run, sessions, outlet)?);
+        outlet.flush()?;
+        if finished && drained < DRAIN {
+            progress.erase();
+            return Ok(run.join().map_err(Failure::from));
+        }
+        if signals.told_to_stop() {
+            run.stop();
+        }
+        let now = Instant::now();
+        if now >= next_progress {
+            progress.show(&together(&run, sessions));
+            next_progress = now + PROGRESS;
+        }
+        if drained < DRAIN {
+            thread::sleep(GLANCE);
+        }
+    }
+}
+
+fn is_late(event: &ControlEvent) -> bool {
+    matches!(
+        event,
+        ControlEvent::Finished { .. } | ControlEvent::ServerGone(_) | ControlEvent::Closed
+    )
+}
+
+/// Records of all sessions; the most that one of them had.
+fn drain(run: &mut ControllerRun, sessions: usize, outlet: &mut Outlet) -> io::Result<usize> {
+    let mut most = 0;
+    for session in 0..sessions {
+        let number = (sessions > 1).then_some(session + 1);
+        let mut drained = 0;
+        while drained < DRAIN {
+            let Some(sample) = run.next_sample(session) else {
+                break;
+            };
+            outlet.sample(number, &sample)?;
+            drained += 1;
+        }
+        most = most.max(drained);
+    }
+    Ok(most)
+}
+
+/// All sessions as one line.
+fn together(run: &ControllerRun, sessions: usize) -> Progress {
+    let mut sum = Progress {
+        asked: Some(0),
+        ..Progress::default()
+    };
+    for progress in (0..sessions).filter_map(|session| run.progress(session)) {
+        sum.asked = sum
+            .asked
+            .zip(progress.asked)
+            .map(|(sum, asked)| sum + asked);
+        sum.sent += progress.sent;
+        sum.received += progress.received;
+        sum.lost += progress.lost;
+        sum.last_round_trip_ns = progress.last_round_trip_ns.or(sum.last_round_trip_ns);
+    }
+    sum
+}

@@ -1,0 +1,140 @@
+//! What both commands that measure share: where records and results go, and the exit status.
+
+use std::io::{self, BufWriter, IsTerminal as _, Stderr, StdoutLock};
+use std::time::Duration;
+
+use twinpath_runtime::{Note, SessionReport};
+use twinpath_wire::Sample;
+
+use crate::args::{LogOptions, Output, ResultOptions};
+use crate::failure::{Exit, Failure};
+use crate::output::json::Json;
+use crate::output::packets::{Csv, JsonLines};
+use crate::output::progress::ProgressLine;
+use crate::output::style::Style;
+use crate::output::text::{self, Text};
+use crate::output::{Meta, Outcome, Sink, lines};
+
+/// How often the run is looked at: samples drained, signals seen.
+pub(super) const GLANCE: Duration = Duration::from_millis(20);
+/// How often the progress line changes.
+pub(super) const PROGRESS: Duration = Duration::from_millis(200);
+/// Samples drained in one go before signals are looked at again.
+pub(super) const DRAIN: usize = 4_096;
+
+/// Where all that a run says goes.
+pub(super) struct Outlet {
+    sink: Box<dyn Sink>,
+    /// Lines for people keep away from results for machines.
+    aside: Option<Stderr>,
+    /// Warnings have no other place that people see.
+    warns: bool,
+    quiet: bool,
+    written: bool,
+}
+
+impl Outlet {
+    /// On stdout, in the form asked for. `several`: sessions.
+    pub(super) fn open(
+        options: &ResultOptions,
+        log: &LogOptions,
+        several: bool,
+    ) -> io::Result<Self> {
+        let form = options.form();
+        let machine = form != Output::Text;
+        let meta = Meta::here(&options.labels);
+        let stdout = io::stdout();
+        let style = Style::of(&stdout);
+        let out: BufWriter<StdoutLock<'static>> = BufWriter::new(stdout.lock());
+        let sink: Box<dyn Sink> = match form {
+            Output::Text => Box::new(Text::new(out, meta, style, options.verbose)),
+            Output::Json => Box::new(Json::new(out, meta)),
+            Output::Jsonl => Box::new(JsonLines::new(out, meta)),
+            Output::Csv => Box::new(Csv::new(out, meta, several)?),
+        };
+        Ok(Self {
+            sink,
+            aside: (options.verbose && machine).then(io::stderr),
+            warns: machine,
+            quiet: log.quiet,
+            written: false,
+        })
+    }
+
+    /// A progress line, where nothing else is written to the terminal.
+    pub(super) fn progress(
+        &self,
+        options: &ResultOptions,
+        log: &LogOptions,
+    ) -> ProgressLine<Stderr> {
+        let busy = log.quiet
+            || self.aside.is_some()
+            || (options.records() && io::stdout().is_terminal())
+            || (log.debug && log.logfile.is_none());
+        ProgressLine::on_stderr(busy)
+    }
+
+    /// A packet's end.
+    pub(super) fn sample(&mut self, session: Option<usize>, sample: &Sample) -> io::Result<()> {
+        self.written = true;
+        self.sink.sample(session, sample)?;
+        match &mut self.aside {
+            Some(aside) => lines::write(session, sample, aside),
+            None => Ok(()),
+        }
+    }
+
+    /// A line of the negotiation.
+    pub(super) fn event(&mut self, line: &str) -> io::Result<()> {
+        use io::Write as _;
+        self.written = true;
+        self.sink.event(line)?;
+        match &mut self.aside {
+            Some(aside) => writeln!(aside, "{line}"),
+            None => Ok(()),
+        }
+    }
+
+    /// What was written since the last time can be read.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.written) {
+            self.sink.flush()?;
+        }
+        Ok(())
+    }
+
+    /// The result; its warnings on stderr, where it is for machines.
+    pub(super) fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
+        if self.warns && !self.quiet {
+            let of_control = outcome.control.map(|control| control.notes.as_slice());
+            let of_sessions = outcome
+                .sessions
+                .iter()
+                .map(|report| report.notes.as_slice());
+            let mut said: Vec<&Note> = Vec::new();
+            for note in of_sessions.chain(of_control).flatten() {
+                if said.iter().all(|earlier| earlier.line != note.line) {
+                    said.push(note);
+                }
+            }
+            let said: Vec<Note> = said.into_iter().cloned().collect();
+            let mut stderr = io::stderr();
+            // Where stderr is closed, the document has them too.
+            let _ = text::warnings(&said, Style::of(&stderr), &mut stderr);
+        }
+        self.sink.report(outcome)
+    }
+}
+
+/// The exit status of a run with reports.
+pub(super) fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
+    let sent: u64 = reports.iter().map(|report| report.tally.sent).sum();
+    let received: u64 = reports.iter().map(|report| report.tally.received).sum();
+    match (sent, received) {
+        (0, _) => Err(Failure::could_not(
+            "stopped before the fate of any packet was known",
+        )),
+        (_, 0) => Ok(Exit::AllLost),
+        _ => Ok(Exit::Done),
+    }
+}

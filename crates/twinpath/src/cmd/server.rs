@@ -1,0 +1,93 @@
+//! `twinpath server`.
+
+use std::io;
+use std::thread;
+use std::time::Instant;
+
+use tracing::{Level, info};
+use twinpath_runtime::server;
+use twinpath_wire::Dscp;
+
+use super::measuring::GLANCE;
+use super::responder::{IGNORED, log_ignored, prefixes};
+use super::{remark, unwritten};
+use crate::args::{ServerArgs, Summary, doubt};
+use crate::failure::{Exit, Failure};
+use crate::logs;
+use crate::output::ends::named;
+use crate::output::{complain, server as output};
+use crate::plan;
+use crate::signals::Signals;
+
+pub(super) fn run(args: &ServerArgs) -> Result<Exit, Failure> {
+    let usual = if args.verbose {
+        Level::INFO
+    } else {
+        Level::WARN
+    };
+    logs::start(&args.log, usual)?;
+    let plan = plan::server(args, &plan::system_lookup)?;
+    let near = args.near.as_ref();
+    let doubt = doubt(
+        near.and_then(|near| near.host.as_ref()),
+        near.and_then(|near| near.port),
+    );
+    remark(&args.log, doubt);
+    let signals = Signals::listen()?;
+    let run = server::start(plan)?;
+    if !args.log.quiet {
+        let modes: Vec<&str> = args.mode.iter().map(|mode| mode.name()).collect();
+        for address in run.listening() {
+            let address = named(*address);
+            complain(&format!(
+                "listening on {address} (TWAMP-Control, {})",
+                modes.join(", ")
+            ));
+            if logs::in_file() {
+                info!(%address, "listening");
+            }
+        }
+    }
+    remark(&args.log, bounds(args));
+    let mut before = run.tally().packets;
+    let mut next_look = Instant::now() + IGNORED;
+    while !signals.told_to_stop() && !run.is_finished() {
+        thread::sleep(GLANCE);
+        if Instant::now() >= next_look {
+            let tally = run.tally().packets;
+            log_ignored(&before, &tally);
+            before = tally;
+            next_look += IGNORED;
+        }
+    }
+    run.stop();
+    let report = run.join()?;
+    info!(reflected = report.tally.packets.reflected, "stopped");
+    log_ignored(&before, &report.tally.packets);
+    let json = args.json || args.output == Summary::Json;
+    let mut out = io::stdout().lock();
+    let written = if json {
+        output::json(&report, &mut out)
+    } else {
+        output::text(&report, &mut out)
+    };
+    written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
+}
+
+/// The bounds that the operator set.
+fn bounds(args: &ServerArgs) -> Option<String> {
+    let mut bounds = Vec::new();
+    if !args.allow.is_empty() {
+        bounds.push(format!("serves {} only", prefixes(&args.allow)));
+    }
+    if !args.allow_sender.is_empty() {
+        bounds.push(format!("senders of {} too", prefixes(&args.allow_sender)));
+    }
+    if args.nat {
+        bounds.push("a session's first packet says its sender's address and port".to_owned());
+    }
+    if let Some(dscp) = args.control_dscp.filter(|dscp| *dscp != Dscp::BE) {
+        bounds.push(format!("control segments have DSCP {dscp}"));
+    }
+    (!bounds.is_empty()).then(|| bounds.join("; "))
+}

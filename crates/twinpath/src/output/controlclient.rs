@@ -1,0 +1,93 @@
+//! What a Control-Client alone agreed on and did.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use twinpath_runtime::controller::{AgreedSession, ControlClientReport};
+
+use super::ends::named;
+use super::json::{Note, nanoseconds};
+use super::style::Style;
+use super::text::{fact, notes};
+use super::units;
+
+/// Where the Session-Sender is to send to, as soon as that is known.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn running(session: &AgreedSession, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "session {} runs: {} to {}, DSCP {}",
+        session.sid,
+        named(session.sender),
+        named(session.reflector),
+        session.dscp
+    )?;
+    out.flush()
+}
+
+/// For people.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn text(
+    report: &ControlClientReport,
+    style: Style,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    fact(
+        out,
+        "Server",
+        &format!("{}, {}", named(report.server), report.modes),
+    )?;
+    let took = units::took(report.duration);
+    fact(
+        out,
+        "Session",
+        &format!("{} ran for {took}", report.session.sid),
+    )?;
+    notes(&report.notes, style, out)?;
+    out.flush()
+}
+
+/// For machines.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn json(report: &ControlClientReport, out: &mut impl Write) -> io::Result<()> {
+    let session = &report.session;
+    let document = Document {
+        schema: "twinpath-controlclient-1",
+        version: env!("CARGO_PKG_VERSION"),
+        host: super::host_name(),
+        server: named(report.server),
+        client: named(report.near),
+        modes_offered: report.offered.bits(),
+        modes: report.modes.bits(),
+        sid: session.sid.to_string(),
+        sender: named(session.sender),
+        reflector: named(session.reflector),
+        dscp: session.dscp.value(),
+        duration_ns: nanoseconds(report.duration),
+        notes: report.notes.iter().map(Note::from).collect(),
+    };
+    super::json::write(&document, out)
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    version: &'static str,
+    host: Option<String>,
+    server: String,
+    client: String,
+    modes_offered: u32,
+    modes: u32,
+    sid: String,
+    sender: String,
+    reflector: String,
+    dscp: u8,
+    duration_ns: u64,
+    notes: Vec<Note<'a>>,
+}

@@ -1,0 +1,131 @@
+//! What a server did, when it is told to stop.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use twinpath_runtime::server::ServerReport;
+use twinpath_wire::Rung;
+
+use super::ends::named;
+use super::json::nanoseconds;
+use super::responder::{Ignored, TimeStamps, ignored, packets, stamps, troubles};
+use super::text::fact;
+use super::units;
+
+/// For people.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn text(report: &ServerReport, out: &mut impl Write) -> io::Result<()> {
+    let tally = &report.tally;
+    let took = units::took(report.duration);
+    let answered = packets(tally.packets.reflected);
+    fact(out, "Answered", &format!("{answered} in {took}"))?;
+    let mut connections = vec![format!("{} served", tally.connections_served)];
+    let mut sessions = vec![
+        format!("{} made", tally.sessions_made),
+        format!("{} started", tally.sessions_started),
+    ];
+    some(
+        &mut connections,
+        [
+            (tally.connections_refused, "refused by a limit"),
+            (tally.connections_not_allowed, "not allowed"),
+            (tally.accept_errors, "failed"),
+        ],
+    );
+    some(
+        &mut sessions,
+        [
+            (tally.sessions_refused, "refused"),
+            (tally.sessions_expired, "ended by REFWAIT"),
+        ],
+    );
+    fact(out, "Connections", &connections.join(", "))?;
+    fact(out, "Sessions", &sessions.join(", "))?;
+    ignored(&tally.packets, out)?;
+    troubles(report.send_errors, report.receive_drops, out)?;
+    stamps(
+        report.receive_rung,
+        report.fallback_receive,
+        report.t3_advance_ns,
+        out,
+    )?;
+    out.flush()
+}
+
+fn some<const N: usize>(list: &mut Vec<String>, counts: [(u64, &str); N]) {
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    list.extend(counts.map(|(count, what)| format!("{count} {what}")));
+}
+
+/// For machines.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn json(report: &ServerReport, out: &mut impl Write) -> io::Result<()> {
+    let tally = &report.tally;
+    let document = Document {
+        schema: "twinpath-server-1",
+        version: env!("CARGO_PKG_VERSION"),
+        host: super::host_name(),
+        listening: report.listening.iter().copied().map(named).collect(),
+        duration_ns: nanoseconds(report.duration),
+        connections: Connections {
+            served: tally.connections_served,
+            refused: tally.connections_refused,
+            not_allowed: tally.connections_not_allowed,
+            failed: tally.accept_errors,
+        },
+        sessions: Sessions {
+            made: tally.sessions_made,
+            started: tally.sessions_started,
+            refused: tally.sessions_refused,
+            expired: tally.sessions_expired,
+        },
+        reflected: tally.packets.reflected,
+        send_errors: report.send_errors,
+        receive_drops: report.receive_drops,
+        error_multiplier_zero: tally.packets.error_multiplier_zero,
+        ignored: Ignored(&tally.packets),
+        timestamps: TimeStamps {
+            receive: report.receive_rung.map(Rung::name),
+            fallback_receive: report.fallback_receive,
+            t3_advance_ns: report.t3_advance_ns,
+        },
+    };
+    super::json::write(&document, out)
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    version: &'static str,
+    host: Option<String>,
+    listening: Vec<String>,
+    duration_ns: u64,
+    connections: Connections,
+    sessions: Sessions,
+    reflected: u64,
+    send_errors: u64,
+    receive_drops: u64,
+    error_multiplier_zero: u64,
+    ignored: Ignored<'a>,
+    timestamps: TimeStamps,
+}
+
+#[derive(Serialize)]
+struct Connections {
+    served: u64,
+    refused: u64,
+    not_allowed: u64,
+    failed: u64,
+}
+
+#[derive(Serialize)]
+struct Sessions {
+    made: u64,
+    started: u64,
+    refused: u64,
+    expired: u64,
+}

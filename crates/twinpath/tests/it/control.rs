@@ -1,0 +1,262 @@
+//! Server, controller and control client together, over loopback and between two hosts.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+
+use crate::hosts::Hosts;
+use crate::program::{Responder, Running, run};
+use crate::wire::dissected;
+
+/// A local test port that nobody else needs.
+const ANY: &str = "127.0.0.1:0";
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn twenty_packets_go_and_come_back() {
+    let server = Responder::server("--json");
+    let done = run(&format!("controller {} {ANY} -c 20 -i 5 --json", server.at));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let document = json(&done.stdout);
+    let session = &document["sessions"][0];
+    assert_eq!(session["protocol"], "twamp");
+    assert_eq!(session["mode"], "unauthenticated");
+    assert_eq!(session["sid"].as_str().unwrap().len(), 32);
+    let packets = &session["packets"];
+    for (key, count) in [("asked", 20), ("sent", 20), ("received", 20), ("lost", 0)] {
+        assert_eq!(packets[key], count, "{key}: {packets}");
+    }
+    assert_eq!(packets["lost_forward"], 0, "numbers of its own: {packets}");
+    assert_eq!(document["control"]["server"], server.at.to_string());
+    assert_eq!(document["control"]["modes"], 1);
+    let last = json(&server.stop("INT").stdout);
+    assert_eq!(last["schema"], "twinpath-server-1");
+    assert_eq!(last["reflected"], 20);
+    assert_eq!(last["connections"]["served"], 1);
+    assert_eq!(last["sessions"]["started"], 1);
+}
+
+#[test]
+fn classes_are_measured_at_once_and_stand_side_by_side() {
+    let server = Responder::server("");
+    let line = format!("controller {} {ANY} -c 10 -i 5 --dscp be,ef", server.at);
+    let text = run(&line);
+    assert_eq!(text.status, 0, "{}", text.stderr);
+    assert_eq!(text.stdout.matches("TWAMP from 127.0.0.1:").count(), 2);
+    let table = text.stdout.split("Round trips and losses by class").nth(1);
+    let table = table.unwrap_or_else(|| panic!("{}", text.stdout));
+    for class in ["\nbe  ", "\nef  "] {
+        assert!(table.contains(class), "{table}");
+    }
+    let document = json(&run(&format!("{line} --json")).stdout);
+    for (index, dscp) in [0, 46].into_iter().enumerate() {
+        let session = &document["sessions"][index];
+        assert_eq!(session["dscp"], dscp);
+        assert_eq!(session["packets"]["received"], 10, "{session}");
+        assert_eq!(session["dscp_backward"][dscp.to_string()], 10, "{session}");
+    }
+    let csv = run(&format!("{line} --output csv")).stdout;
+    let mut rows = csv.lines();
+    assert!(rows.next().unwrap().ends_with(",fate,session"), "{csv}");
+    let of = |number: &str| csv.lines().filter(|row| row.ends_with(number)).count();
+    assert_eq!((of(",1"), of(",2")), (10, 10), "{csv}");
+}
+
+#[test]
+fn every_feature_of_the_server_can_be_had() {
+    let server = Responder::server("");
+    for (options, modes, octets) in [
+        ("--padding 64", 1 | 256, 78),
+        ("--padding 64 --reflect-octets", 1 | 32 | 256, 78),
+        ("--padding 64 --symmetrical-size", 1 | 64 | 256, 78),
+        ("--dscp-monitoring", 1 | 256, 44),
+        ("--timestamp-format ptp", 1 | 512, 41),
+        (
+            "--padding 64 --reflect-octets --symmetrical-size --timestamp-format ptp",
+            1 | 32 | 64 | 256 | 512,
+            78,
+        ),
+    ] {
+        let line = format!("controller {} {ANY} -c 4 -i 5 --json {options}", server.at);
+        let done = run(&line);
+        let document = json(&done.stdout);
+        let session = &document["sessions"][0];
+        assert_eq!(document["control"]["modes"], modes, "{options}");
+        assert_eq!(session["packets"]["received"], 4, "{options}: {session}");
+        assert_eq!(session["payload_octets"], octets, "{options}");
+        assert_eq!(session["odd_replies"], json("{}"), "{options}");
+    }
+}
+
+#[test]
+fn a_refusal_is_one_line_with_its_code_by_name() {
+    let server = Responder::server("--max-sessions 0");
+    let done = run(&format!("controller {} {ANY} -c 2", server.at));
+    assert_eq!((done.status, done.stdout.as_str()), (1, ""));
+    assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+    assert!(
+        done.stderr
+            .contains("Accept 5, temporary resource limitation; "),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn nothing_that_listens_is_one_line() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = held.local_addr().unwrap();
+    drop(held);
+    for line in [
+        format!("controller {at} -c 2"),
+        format!("controlclient 127.0.0.1 {at}"),
+    ] {
+        let done = run(&line);
+        assert_eq!((done.status, done.stdout.as_str()), (1, ""), "{line}");
+        assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+        assert!(
+            done.stderr.contains("connection refused; no server"),
+            "{}",
+            done.stderr
+        );
+    }
+}
+
+#[test]
+fn the_negotiation_is_told_a_line_for_each_message() {
+    let server = Responder::server("");
+    let done = run(&format!("controller {} {ANY} -c 2 -i 5 -v", server.at));
+    let told: Vec<&str> = done.stdout.lines().collect();
+    let place = |start: &str| {
+        told.iter()
+            .position(|line| line.starts_with(start))
+            .unwrap_or_else(|| panic!("{start}: {}", done.stdout))
+    };
+    let places = [
+        "connecting to 127.0.0.1:",
+        "connected to 127.0.0.1:",
+        "< Server Greeting: offers unauthenticated",
+        "> Set-Up-Response: chooses unauthenticated",
+        "< Server-Start: 0, OK",
+        "> Request-TW-Session 1: from port ",
+        "< Accept-Session 1: 0, OK; port ",
+        "> Start-Sessions: 1 session",
+        "< Start-Ack: 0, OK",
+        "session 1 runs: ",
+        "seq=0 ",
+        "seq=1 ",
+        "> Stop-Sessions: 1 session",
+        "connection closed",
+        "TWAMP from ",
+        "Server  ",
+    ]
+    .map(place);
+    assert!(places.is_sorted(), "{}", done.stdout);
+    let json = run(&format!("controller {} {ANY} -c 1 -v --json", server.at));
+    assert!(json.stdout.starts_with('{'), "{}", json.stdout);
+    assert!(
+        json.stderr.contains("< Server Greeting: "),
+        "{}",
+        json.stderr
+    );
+}
+
+#[test]
+fn a_signal_ends_a_controlled_run_early_with_its_report() {
+    let server = Responder::server("--json");
+    let line = format!(
+        "controller {} {ANY} --duration 600 -i 10 --output jsonl",
+        server.at
+    );
+    let mut run = Running::start(&line);
+    let mut stdout = BufReader::new(run.0.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    run.signal(&["INT"]);
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    let done = run.finish();
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let last = json(rest.lines().last().unwrap());
+    let packets = &last["sessions"][0]["packets"];
+    assert!(packets["received"].as_u64().unwrap() >= 1, "{packets}");
+    assert_eq!(packets["lost"], 0, "{packets}");
+    assert_eq!(json(&server.stop("TERM").stdout)["sessions"]["expired"], 0);
+}
+
+#[test]
+fn a_control_client_serves_a_sender_elsewhere() {
+    let server = Responder::server("");
+    let (held, port) = crate::program::taken_port();
+    drop(held);
+    // Both ends are one host here: the sender's own number is the sender's.
+    let line = format!(
+        "controlclient 127.0.0.1:{port} {} --receiver-port 1",
+        server.at
+    );
+    let mut client = Running::start(&line);
+    let mut stdout = BufReader::new(client.0.stdout.take().unwrap());
+    let mut said = String::new();
+    stdout.read_line(&mut said).unwrap();
+    let words: Vec<&str> = said.split([' ', ',']).collect();
+    assert_eq!(words[0], "session", "{said}");
+    let far = words.iter().skip_while(|word| **word != "to").nth(1);
+    let done = run(&format!(
+        "sender {} 127.0.0.1:{port} -c 10 -i 5 --json",
+        far.unwrap()
+    ));
+    assert_eq!(done.session()["packets"]["received"], 10, "{}", done.stderr);
+    client.signal(&["INT"]);
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(client.finish().status, 0);
+    assert!(rest.contains("Session  "), "{rest}");
+    let line = format!("{line} --duration 0.2 --json");
+    let document = json(&run(&line).stdout);
+    assert_eq!(document["schema"], "twinpath-controlclient-1");
+    assert_eq!(document["sender"], format!("127.0.0.1:{port}"));
+}
+
+#[test]
+fn control_and_test_are_twamp_to_others() {
+    let Some(hosts) = Hosts::new() else { return };
+    let _server = hosts.listener("server 10.98.0.2:862 --test-ports 18760-18760");
+    let filter = [
+        "-f",
+        "tcp or udp",
+        "-d",
+        "tcp.port==862,twamp.control",
+        "-d",
+        "udp.port==18760,twamp.test",
+        "-Y",
+        "twamp.control or twamp.test",
+    ];
+    let fields = [
+        "frame.protocols",
+        "_ws.malformed",
+        "ip.dsfield.dscp",
+        "twamp.control.modes",
+        "twamp.control.accept",
+    ];
+    // The receiver port wished for, the sender's own, is a service's: the server offers another.
+    let line = "controller 10.98.0.2 10.98.0.1:1023 -c 5 -i 20 --dscp ef --padding 60 \
+                --reflect-octets --symmetrical-size";
+    let Some(rows) = dissected(&hosts, 29, &filter, &fields, line) else {
+        return;
+    };
+    let of = |protocol: &str| {
+        let rows = rows.iter().filter(|row| row[0].ends_with(protocol));
+        rows.cloned().collect::<Vec<_>>()
+    };
+    let (control, test) = (of(":twamp.control"), of(":twamp.test"));
+    assert_eq!(test.len(), 10, "{rows:?}");
+    // Greeting, Set-Up-Response, Server-Start, Request, Accept, Start, Start-Ack, Stop.
+    assert_eq!(control.len(), 8, "{rows:?}");
+    for row in &rows {
+        assert_eq!(row[1], "", "malformed: {row:?}");
+    }
+    for row in &test {
+        assert_eq!(row[2], "46", "{row:?}");
+    }
+}
