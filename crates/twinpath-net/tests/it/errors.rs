@@ -10,7 +10,7 @@ use twinpath_net::{
 
 use crate::{has_v6, open, receive};
 
-fn full() -> bool {
+pub(crate) fn full() -> bool {
     cfg!(target_os = "linux") && std::env::var_os("TWINPATH_PORTABLE").is_none()
 }
 

@@ -2,6 +2,7 @@
 #![cfg(test)]
 mod errors;
 mod stamps;
+mod streams;
 
 use std::net::SocketAddr;
 use std::time::Duration;
