@@ -220,11 +220,11 @@ pub(crate) struct ServerArgs {
     pub(crate) test_ports: Ports,
 
     /// Sessions at once (0: none)
-    #[arg(long, value_name = "N", default_value = "5000", value_parser = count, help_heading = SESSIONS)]
+    #[arg(long, value_name = "N", default_value = "5000", allow_negative_numbers = true, value_parser = count, help_heading = SESSIONS)]
     pub(crate) max_sessions: usize,
 
     /// Sessions of one client address at once
-    #[arg(long, value_name = "N", default_value = "100", value_parser = count, help_heading = SESSIONS)]
+    #[arg(long, value_name = "N", default_value = "100", allow_negative_numbers = true, value_parser = count, help_heading = SESSIONS)]
     pub(crate) max_sessions_per_client: usize,
 
     /// Serve sessions from these senders too, not from the client's own address only (repeatable)

@@ -129,3 +129,38 @@ struct Sessions {
     refused: u64,
     expired: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use twinpath_runtime::server::ServerTally;
+
+    use super::*;
+
+    #[test]
+    fn the_last_words_say_what_was_served() {
+        let mut tally = ServerTally {
+            connections_served: 3,
+            connections_refused: 1,
+            sessions_made: 5,
+            sessions_started: 4,
+            sessions_expired: 2,
+            ..ServerTally::default()
+        };
+        tally.packets.reflected = 1_000;
+        let report = ServerReport {
+            listening: vec!["127.0.0.1:862".parse().unwrap()],
+            duration: Duration::from_millis(61_250),
+            tally,
+            send_errors: 1,
+            receive_drops: 0,
+            receive_rung: Some(Rung::Kernel),
+            fallback_receive: 0,
+            t3_advance_ns: Some(4_200),
+        };
+        let mut out = Vec::new();
+        text(&report, &mut out).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+}

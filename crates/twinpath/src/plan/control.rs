@@ -175,3 +175,157 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
         ..ServerPlan::on(near)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use twinpath_proto::sender::PayloadSize;
+    use twinpath_runtime::PortChoice;
+    use twinpath_wire::control::SecurityMode;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+    use crate::plan::system_lookup;
+
+    fn command(line: &str) -> Command {
+        let words = std::iter::once("twinpath").chain(line.split_whitespace());
+        let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        cli.command
+    }
+
+    fn of_controller(line: &str) -> Result<ControllerPlan, Failure> {
+        let Command::Controller(args) = command(&format!("controller {line}")) else {
+            unreachable!("another command")
+        };
+        controller(&args, &system_lookup)
+    }
+
+    fn of_client(line: &str) -> Result<ControlClientPlan, Failure> {
+        let Command::Controlclient(args) = command(&format!("controlclient {line}")) else {
+            unreachable!("another command")
+        };
+        controlclient(&args, &system_lookup)
+    }
+
+    fn of_server(line: &str) -> Result<ServerPlan, Failure> {
+        let Command::Server(args) = command(&format!("server {line}")) else {
+            unreachable!("another command")
+        };
+        server(&args, &system_lookup)
+    }
+
+    #[test]
+    fn a_bare_controller_asks_for_one_session_at_port_862() {
+        let plan = of_controller("192.0.2.1").unwrap();
+        assert_eq!(plan.control.server, "192.0.2.1:862".parse().unwrap());
+        assert_eq!(plan.control.security, [SecurityMode::Unauthenticated]);
+        assert!(plan.control.required.is_empty() && plan.control.avoided.is_empty());
+        assert!(!plan.control.nat && !plan.control.strict);
+        assert_eq!(
+            (plan.control.near, plan.control.receiver_port),
+            (None, None)
+        );
+        assert_eq!(plan.classes, [Tos(0)]);
+        assert_eq!(plan.sender.port, PortChoice::Prefer(20_000));
+        assert_eq!(plan.sender.payload, PayloadSize::Fixed(41));
+    }
+
+    #[test]
+    fn every_option_of_a_controller_reaches_its_plan() {
+        let plan = of_controller(
+            "[::1]:8620 ::1 --nat --strict --receiver-port 900 --control-dscp cs6 --dscp be,46 \
+             --ports 500-510 --start-delay 1 --interface lo --reflect-octets --symmetrical-size \
+             --dscp-monitoring --timestamp-format ptp --padding 100",
+        )
+        .unwrap();
+        let control = &plan.control;
+        assert_eq!(control.server, "[::1]:8620".parse().unwrap());
+        assert_eq!(control.near, Some("::1".parse().unwrap()));
+        assert!(control.nat && control.strict);
+        assert_eq!(control.receiver_port, Some(900));
+        assert_eq!(control.control_dscp.map(Dscp::value), Some(48));
+        assert_eq!(control.interface.as_deref(), Some("lo"));
+        assert_eq!(control.required.bits(), 32 | 64 | 256 | 512);
+        assert_eq!(control.padding_to_reflect, 70);
+        assert_ne!(control.octets_to_reflect, 0);
+        assert_eq!(plan.classes, [Tos(0), Tos(184)]);
+        assert_eq!(plan.sender.port, PortChoice::Range(500, 510));
+        assert_eq!(plan.sender.start_delay, Duration::from_secs(1));
+        let tos = of_controller("::1 --tos 187").unwrap();
+        assert_eq!(tos.classes, [Tos(187)]);
+        let many = vec!["be"; 65].join(",");
+        let failure = of_controller(&format!("::1 --dscp {many}")).unwrap_err();
+        assert!(failure.to_string().contains("write 64 at most"));
+    }
+
+    #[test]
+    fn a_control_client_knows_both_ends_of_one_family() {
+        let plan = of_client("192.0.2.7 192.0.2.1 --dscp ef --duration 1h --padding 60").unwrap();
+        assert_eq!(plan.sender, "192.0.2.7:20000".parse().unwrap());
+        assert_eq!(plan.control.server, "192.0.2.1:862".parse().unwrap());
+        assert_eq!(
+            (plan.dscp, plan.payload),
+            (Dscp::EF, PayloadSize::Fixed(74))
+        );
+        assert_eq!(plan.duration, Some(Duration::from_hours(1)));
+        assert_eq!(of_client("::1 ::1").unwrap().duration, None);
+        for (line, part) in [
+            ("::1 127.0.0.1", "give both of one family"),
+            ("0.0.0.0 127.0.0.1", "is no destination"),
+            ("127.0.0.1 224.0.0.1", "is a group"),
+        ] {
+            let failure = of_client(line).unwrap_err().to_string();
+            assert!(failure.contains(part), "{line}: {failure}");
+        }
+    }
+
+    #[test]
+    fn every_option_of_a_server_reaches_its_plan() {
+        let bare = of_server("").unwrap();
+        let listed: Vec<String> = bare.near.iter().map(ToString::to_string).collect();
+        assert_eq!(listed, ["0.0.0.0:862", "[::]:862"]);
+        assert!(bare.tolerate_missing_family && !bare.nat && !bare.strict);
+        assert_eq!(bare.modes, Modes::UNAUTHENTICATED | Modes::FEATURES);
+        let same = ServerPlan::on(Vec::new());
+        assert_eq!(
+            (bare.servwait, bare.refwait, bare.test_ports),
+            (same.servwait, same.refwait, same.test_ports)
+        );
+        assert_eq!(
+            (bare.max_connections, bare.max_sessions),
+            (same.max_connections, same.max_sessions)
+        );
+        let plan = of_server(
+            "127.0.0.1:0 --servwait 30 --refwait 20 --test-ports 5-9 --max-connections 4 \
+             --max-connections-per-client 3 --max-sessions 2 --max-sessions-per-client 1 \
+             --allow 192.0.2.0/24 --allow-sender ::1 --nat --server-octets --control-dscp cs6 \
+             --strict --threads 2 --timestamps user --raw-t3 --interface lo --ttl 64 --portable",
+        )
+        .unwrap();
+        assert_eq!(
+            (plan.servwait, plan.refwait, plan.message_patience),
+            (
+                Duration::from_secs(30),
+                Duration::from_secs(20),
+                Duration::from_secs(30)
+            )
+        );
+        assert_eq!((plan.test_ports, plan.threads, plan.ttl), ((5, 9), 2, 64));
+        let limits = [
+            plan.max_connections,
+            plan.max_connections_per_client,
+            plan.max_sessions,
+            plan.max_sessions_per_client,
+        ];
+        assert_eq!(limits, [4, 3, 2, 1]);
+        assert_eq!((plan.allow.len(), plan.allow_sender.len()), (1, 1));
+        assert!(plan.nat && plan.server_octets && plan.strict && plan.raw_t3 && plan.portable);
+        assert_eq!(plan.control_dscp.map(Dscp::value), Some(48));
+        assert_eq!(plan.interface.as_deref(), Some("lo"));
+        let failure = of_server("--servwait 0").unwrap_err().to_string();
+        assert!(
+            failure.contains("--servwait 0 ends everything"),
+            "{failure}"
+        );
+    }
+}

@@ -224,13 +224,11 @@ fn control_and_test_are_twamp_to_others() {
     let _server = hosts.listener("server 10.98.0.2:862 --test-ports 18760-18760");
     let filter = [
         "-f",
-        "tcp or udp",
+        "udp or tcp[tcpflags] & tcp-push != 0",
         "-d",
         "tcp.port==862,twamp.control",
         "-d",
         "udp.port==18760,twamp.test",
-        "-Y",
-        "twamp.control or twamp.test",
     ];
     let fields = [
         "frame.protocols",
@@ -242,7 +240,7 @@ fn control_and_test_are_twamp_to_others() {
     // The receiver port wished for, the sender's own, is a service's: the server offers another.
     let line = "controller 10.98.0.2 10.98.0.1:1023 -c 5 -i 20 --dscp ef --padding 60 \
                 --reflect-octets --symmetrical-size";
-    let Some(rows) = dissected(&hosts, 29, &filter, &fields, line) else {
+    let Some(rows) = dissected(&hosts, 18, &filter, &fields, line) else {
         return;
     };
     let of = |protocol: &str| {
