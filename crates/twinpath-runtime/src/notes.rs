@@ -452,3 +452,6 @@ fn stamping(report: &SessionReport, plan: &SenderPlan, notes: &mut Vec<Note>) {
         notes.push(warning("records-dropped", line));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,344 @@
+//! Each remark is made for its own reason, and not without.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use twinpath_metrics::{DelayFigures, SessionMetrics};
+use twinpath_net::{IcmpError, IcmpKind, SendError};
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, SenderTally};
+use twinpath_wire::control::SecurityMode;
+use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, Tos, Wall};
+
+use super::*;
+use crate::{ClockState, IcmpCount, PortChoice, StampReport};
+
+const FAR: &str = "192.0.2.2:862";
+
+fn far() -> SocketAddr {
+    FAR.parse().unwrap()
+}
+
+fn plan() -> SenderPlan {
+    SenderPlan {
+        far: far(),
+        near: None,
+        port: PortChoice::Exact(0),
+        protocol: Protocol::TwampLight,
+        limit: Limit::Count(10),
+        interval: Duration::from_millis(10),
+        timeout: Duration::from_secs(2),
+        payload: PayloadSize::Fixed(41),
+        padding: 27,
+        fill: Fill::Random,
+        tos: Tos(0),
+        ttl: 255,
+        dont_fragment: false,
+        interface: None,
+        start_delay: Duration::ZERO,
+        stamps: StampChoice::Auto,
+        spin: false,
+        max_burst: 10,
+        portable: false,
+        records: false,
+        seed: 0,
+    }
+}
+
+/// A millisecond there and back between synchronised clocks, ten times.
+fn quiet() -> SessionReport {
+    let mut metrics = SessionMetrics::new();
+    for seq in 0..10 {
+        let at =
+            |us: i64| Wall::from_unix_ns(1_800_000_000_000_000_000 + seq * 10_000_000 + us * 1000);
+        metrics.record(&Sample {
+            seq: seq.unsigned_abs(),
+            fate: Fate::Received,
+            t1: Stamp {
+                at: at(0),
+                rung: Rung::Kernel,
+            },
+            t2: Some(at(500)),
+            t3: Some(at(550)),
+            t4: Some(Stamp {
+                at: at(1050),
+                rung: Rung::Kernel,
+            }),
+            reflector_seq: u32::try_from(seq + 1).ok(),
+            ttl_forward: Some(255),
+            ttl_backward: Some(255),
+            tos_forward: None,
+            tos_backward: Some(Tos(0)),
+            departure: Delta::from_ns(50_000),
+            excluded: None,
+        });
+    }
+    let synchronized = ClockState {
+        synchronized: true,
+        error_ns: Some(1_000_000),
+    };
+    SessionReport {
+        protocol: Protocol::TwampLight,
+        sid: None,
+        mode: SecurityMode::Unauthenticated,
+        sender: "192.0.2.1:20000".parse().unwrap(),
+        reflector: far(),
+        started: Wall::from_unix_ns(0),
+        duration: Duration::from_millis(100),
+        interval: Duration::from_millis(10),
+        achieved_pps: Some(100.0),
+        tos: Tos(0),
+        ttl: 255,
+        padding: 27,
+        stamps: StampReport {
+            transmit: Some(Rung::Kernel),
+            receive: Some(Rung::Kernel),
+            fallback_transmit: 0,
+            fallback_receive: 0,
+            clock: synchronized,
+            far_clock: Some(synchronized),
+        },
+        tally: SenderTally {
+            asked: Some(10),
+            sent: 10,
+            received: 10,
+            ..SenderTally::default()
+        },
+        figures: metrics.figures(),
+        receive_drops: 0,
+        icmp: Vec::new(),
+        records_dropped: 0,
+        notes: Vec::new(),
+    }
+}
+
+/// A run in which nothing came back.
+fn silent() -> SessionReport {
+    let mut report = quiet();
+    report.tally = SenderTally {
+        asked: Some(10),
+        sent: 10,
+        lost: 10,
+        ..SenderTally::default()
+    };
+    report.figures = SessionMetrics::new().figures();
+    report
+}
+
+fn keys(report: &SessionReport, refusals: &Refusals) -> Vec<&'static str> {
+    of(report, refusals, &plan(), 0)
+        .iter()
+        .map(|note| note.key)
+        .collect()
+}
+
+fn delay(report: &mut SessionReport, change: impl Fn(&mut DelayFigures)) {
+    for delay in [&mut report.figures.forward, &mut report.figures.backward] {
+        change(delay.as_mut().unwrap());
+    }
+}
+
+#[test]
+fn a_quiet_path_needs_no_words() {
+    assert_eq!(keys(&quiet(), &Refusals::default()), [""; 0]);
+}
+
+#[test]
+fn each_peculiarity_has_its_remark() {
+    type Change = fn(&mut SessionReport);
+    let rows: [(&str, bool, Change); 23] = [
+        ("clocks-not-synchronized", true, |r| {
+            r.stamps.clock.synchronized = false
+        }),
+        ("clocks-not-synchronized", true, |r| {
+            r.stamps.far_clock = None
+        }),
+        ("clocks-not-synchronized", true, |r| {
+            delay(r, |delay| delay.min_ns = -200_000)
+        }),
+        ("time-scale", true, |r| {
+            delay(r, |delay| delay.median_ns = -37_000_000_000)
+        }),
+        ("clock-step", true, |r| r.tally.clock_steps = 1),
+        ("implausible", true, |r| r.figures.excluded_implausible = 1),
+        ("residence-not-measured", false, |r| {
+            r.figures.residence_never_measured = true
+        }),
+        ("direction-unknown", false, |r| {
+            r.figures.lost = 1;
+            r.figures.lost_forward = None;
+        }),
+        ("direction-uncertain", false, |r| {
+            r.figures.direction_uncertain = true
+        }),
+        ("reflector-restarts", false, |r| {
+            r.figures.reflector_restarts = 1
+        }),
+        ("sizes-differ", false, |r| {
+            r.tally.odd.size_differs = 1;
+            r.tally.odd.last_sizes = Some((100, 41));
+        }),
+        ("ssid-missing", false, |r| r.tally.odd.ssid_missing = 1),
+        ("z-bit-wrong", false, |r| r.tally.odd.z_wrong = 1),
+        ("error-estimate-zero", false, |r| {
+            r.tally.odd.error_multiplier_zero = 1
+        }),
+        ("dscp-changed", false, |r| {
+            r.figures.dscp_backward = vec![(Dscp::EF, 10)]
+        }),
+        ("answers-from-elsewhere", false, |r| {
+            r.tally.odd.last_elsewhere = Some(far())
+        }),
+        ("late", false, |r| r.figures.late = 1),
+        ("fell-behind", true, |r| r.tally.slots_skipped = 5),
+        ("departures-late", true, |r| {
+            r.figures.departure.as_mut().unwrap().max_ns = 60_000_000;
+        }),
+        ("stamps-fell-back", false, |r| {
+            r.stamps.fallback_transmit = 1
+        }),
+        ("negative-round-trip", false, |r| {
+            r.figures.round_trip.as_mut().unwrap().min_ns = -1
+        }),
+        ("receive-drops", true, |r| r.receive_drops = 1),
+        ("records-dropped", true, |r| r.records_dropped = 1),
+    ];
+    for (key, warning, change) in rows {
+        let mut report = quiet();
+        change(&mut report);
+        let notes = of(&report, &Refusals::default(), &plan(), 0);
+        let found: Vec<_> = notes.iter().map(|note| (note.key, note.warning)).collect();
+        assert_eq!(found, [(key, warning)]);
+        assert!(
+            !notes[0].line.ends_with('.') && !notes[0].line.contains("  "),
+            "{}",
+            notes[0].line
+        );
+    }
+}
+
+#[test]
+fn one_clock_needs_no_synchronisation() {
+    let mut report = quiet();
+    report.sender.set_ip(far().ip());
+    report.stamps.clock.synchronized = false;
+    delay(&mut report, |delay| delay.min_ns = -200_000);
+    assert_eq!(keys(&report, &Refusals::default()), [""; 0]);
+}
+
+#[test]
+fn silence_says_what_is_known() {
+    type Change = fn(&mut SessionReport, &mut Refusals);
+    fn icmp(kind: IcmpKind) -> IcmpError {
+        IcmpError {
+            kind,
+            from: Some(far().ip()),
+            to: Some(far()),
+        }
+    }
+    let rows: [(&str, Change); 13] = [
+        ("nothing-came-back", |_, _| {}),
+        ("nothing-left", |_, refusals| refusals.unheard = true),
+        ("all-replies-late", |report, _| report.tally.late = 10),
+        ("answers-from-elsewhere", |report, _| {
+            report.tally.odd.last_elsewhere = Some(far())
+        }),
+        ("echo-service", |report, _| {
+            report.tally.odd.looks_like_request = 1
+        }),
+        ("another-ssid", |report, _| report.tally.odd.other_ssid = 1),
+        ("another-protocol", |report, _| {
+            report.tally.odd.not_a_reply = 1
+        }),
+        ("port-unreachable", |_, refusals| {
+            refusals.icmp(&icmp(IcmpKind::PortUnreachable), far())
+        }),
+        ("prohibited", |_, refusals| {
+            refusals.icmp(&icmp(IcmpKind::Prohibited), far())
+        }),
+        ("unreachable", |_, refusals| {
+            refusals.icmp(&icmp(IcmpKind::HostUnreachable), far())
+        }),
+        ("ttl-exceeded", |_, refusals| {
+            refusals.icmp(&icmp(IcmpKind::TtlExceeded), far())
+        }),
+        ("too-big", |_, refusals| {
+            refusals.icmp(&icmp(IcmpKind::TooBig { mtu: 1400 }), far())
+        }),
+        ("icmp-error", |_, refusals| {
+            refusals.icmp(&icmp(IcmpKind::Other { kind: 4, code: 0 }), far());
+        }),
+    ];
+    for (key, change) in rows {
+        let (mut report, mut refusals) = (silent(), Refusals::default());
+        change(&mut report, &mut refusals);
+        assert_eq!(keys(&report, &refusals), [key]);
+    }
+}
+
+#[test]
+fn another_run_s_icmp_errors_say_nothing_of_this_one() {
+    let mut refusals = Refusals::default();
+    let to = Some("192.0.2.9:862".parse().unwrap());
+    refusals.icmp(
+        &IcmpError {
+            kind: IcmpKind::PortUnreachable,
+            from: None,
+            to,
+        },
+        far(),
+    );
+    assert_eq!(keys(&silent(), &refusals), ["nothing-came-back"]);
+}
+
+#[test]
+fn what_did_not_leave_is_said_with_its_reason() {
+    let (mut report, mut refusals) = (quiet(), Refusals::default());
+    report.tally.send_errors = 3;
+    refusals.send(SendError::NoBuffers);
+    refusals.send(SendError::Unreachable);
+    refusals.send(SendError::Unreachable);
+    let notes = of(&report, &refusals, &plan(), 0);
+    assert_eq!(notes[0].key, "not-sent");
+    assert!(
+        notes[0].line.contains("network unreachable"),
+        "{}",
+        notes[0].line
+    );
+}
+
+#[test]
+fn icmp_errors_beside_replies_are_shown() {
+    let mut report = quiet();
+    let what = "TTL exceeded on the way".to_owned();
+    report.icmp.push(IcmpCount {
+        what,
+        from: None,
+        count: 2,
+    });
+    assert_eq!(keys(&report, &Refusals::default()), ["icmp"]);
+}
+
+#[test]
+fn a_run_stopped_before_any_fate_says_only_what_refused_it() {
+    let (mut report, mut refusals) = (silent(), Refusals::default());
+    report.tally = SenderTally {
+        in_flight: 5,
+        ..SenderTally::default()
+    };
+    assert_eq!(keys(&report, &refusals), [""; 0]);
+    let error = IcmpError {
+        kind: IcmpKind::PortUnreachable,
+        from: None,
+        to: None,
+    };
+    refusals.icmp(&error, far());
+    assert_eq!(keys(&report, &refusals), ["port-unreachable"]);
+}
+
+#[test]
+fn hardware_stamps_that_never_came_are_said() {
+    let mut plan = plan();
+    plan.stamps = StampChoice::Hardware;
+    let notes = of(&quiet(), &Refusals::default(), &plan, 0);
+    assert_eq!(notes[0].key, "no-hardware-stamps");
+}
