@@ -1,5 +1,10 @@
 //! Each remark is made for its own reason, and not without.
 
+#![expect(
+    clippy::semicolon_if_nothing_returned,
+    reason = "a row of a table is one expression"
+)]
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
