@@ -47,6 +47,12 @@ pub fn privileges() -> Vec<Privilege> {
         .collect()
 }
 
+/// Lets this process open as many descriptors as it may: each connection and each port is one, and
+/// the customary soft limit is 1024. How many that are; `None` where the system does not tell.
+pub fn raise_descriptor_limit() -> Option<u64> {
+    os::host::raise_descriptor_limit()
+}
+
 /// The kernel and its version; `None` where the system does not tell.
 pub fn kernel() -> Option<String> {
     os::host::kernel()

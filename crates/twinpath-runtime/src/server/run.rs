@@ -102,6 +102,8 @@ pub struct ServerRun {
 /// # Errors
 /// [`StartError`]: which address could not be had, and the remedy.
 pub fn start(plan: ServerPlan) -> Result<ServerRun, StartError> {
+    let descriptors = twinpath_net::host::raise_descriptor_limit();
+    tracing::debug!(?descriptors, "descriptors that may be open");
     let listeners = listen::open(&plan)?;
     let listening = listeners
         .iter()

@@ -10,6 +10,10 @@ pub(crate) fn capabilities() -> Option<u64> {
     None
 }
 
+pub(crate) fn raise_descriptor_limit() -> Option<u64> {
+    None
+}
+
 #[expect(clippy::unnecessary_wraps, reason = "one face for all systems")]
 pub(crate) fn kernel() -> Option<String> {
     Some(std::env::consts::OS.to_owned())
