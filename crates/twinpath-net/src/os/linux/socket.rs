@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use socket2::{Domain, Protocol, Type};
 use twinpath_wire::{Arrival, Rung, Stamp, Tos, Wall};
@@ -45,8 +45,6 @@ pub(crate) struct Socket {
     /// Kernel stamps are asked for; without, all stamps are user space's.
     pub(super) stamped: bool,
     pub(super) phc: Option<Phc>,
-    /// The last error that a receive call met and passed over, for debugging.
-    last_error: AtomicI32,
     settled: AtomicBool,
     /// Packets name their keys; else the kernel counts.
     pub(super) names_keys: AtomicBool,
@@ -97,7 +95,6 @@ impl Socket {
             to: bound(addr.ip()),
             stamped,
             phc,
-            last_error: AtomicI32::new(0),
             settled: AtomicBool::new(false),
             names_keys: AtomicBool::new(NAME_KEY.is_some()),
             quarantine_ns: AtomicU64::new(0),
@@ -204,7 +201,7 @@ impl Socket {
                     libc::EBADF | libc::ENOTSOCK | libc::EFAULT | libc::EINVAL => {
                         return Err(error);
                     }
-                    passing => self.last_error.store(passing, Ordering::Relaxed),
+                    _passing => {}
                 },
             }
         }
@@ -225,10 +222,8 @@ impl Socket {
         }
         self.departure
             .fetch_and(!libc::SOF_TIMESTAMPING_TX_SCHED, Ordering::Relaxed);
-        if let Err(error) = self.ask_for_stamps(0) {
-            self.last_error
-                .store(error.raw_os_error().unwrap_or(0), Ordering::Relaxed);
-        }
+        // Refused, both rungs go on coming, and the better one counts.
+        let _asked = self.ask_for_stamps(0);
     }
 
     pub(crate) fn receive_buffer_octets(&self) -> usize {
