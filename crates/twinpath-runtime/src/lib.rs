@@ -5,6 +5,7 @@ pub mod controlclient;
 pub mod controller;
 mod error;
 pub mod host;
+mod link;
 mod notes;
 mod plan;
 mod reflecting;

@@ -7,7 +7,7 @@ mod ask;
 mod connect;
 mod error;
 mod event;
-mod link;
+mod greeting;
 mod plan;
 mod report;
 mod run;

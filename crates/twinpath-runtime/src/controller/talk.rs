@@ -14,10 +14,11 @@ use super::ask::Ask;
 use super::connect::connect;
 use super::error::by_name;
 use super::event::News;
-use super::link::{First, Link};
+use super::greeting::{First, first};
 use super::steered::Stop;
 use super::{AgreedSession, ControlError, ControlEvent, ControlPlan};
 use crate::Note;
+use crate::link::Link;
 use crate::notes::{remark, warning};
 
 /// How far a session has come.
@@ -47,7 +48,7 @@ pub(crate) struct Session {
 /// A connection that is set up.
 #[derive(Debug)]
 pub(crate) struct Talk {
-    link: Link,
+    link: Link<ControlClient>,
     plan: ControlPlan,
     news: News,
     pub(crate) near: SocketAddr,
@@ -86,7 +87,7 @@ impl Talk {
             server,
         );
         let mut link = Link::new(stream, client);
-        match link.first(plan.answer_timeout).await {
+        match first(&mut link, plan.answer_timeout).await {
             First::Greeting => {}
             First::Nothing => {
                 let after = plan.answer_timeout;
@@ -133,7 +134,7 @@ impl Talk {
                 octets_reflected: true,
                 is_elsewhere: ask.is_elsewhere,
             });
-            self.link.client.request(clock::mono(), wish);
+            self.link.engine.request(clock::mono(), wish);
         }
         while !matches!(self.event().await?, ClientEvent::Settled { .. }) {}
         self.some(Standing::Accepted)
@@ -144,7 +145,7 @@ impl Talk {
     /// # Errors
     /// Also where none runs.
     pub(crate) async fn start(&mut self, stop: &mut Stop) -> Result<(), ControlError> {
-        self.link.client.start(clock::mono());
+        self.link.engine.start(clock::mono());
         let mut told = false;
         while self.has(Standing::Accepted) {
             tokio::select! {
@@ -157,7 +158,7 @@ impl Talk {
                 () = stop.told(), if !told => {
                     told = true;
                     // They are stopped as soon as they run.
-                    self.link.client.stop(clock::mono(), Accept::Ok);
+                    self.link.engine.stop(clock::mono(), Accept::Ok);
                 }
             }
         }
@@ -180,13 +181,13 @@ impl Talk {
 
     /// These are over: tells the Server, where it can be told of them by themselves.
     pub(crate) fn stop_some(&mut self, indices: &[usize]) {
-        self.link.client.stop_sessions(clock::mono(), indices);
+        self.link.engine.stop_sessions(clock::mono(), indices);
     }
 
     /// All are over: tells the Server and closes the connection. `accept` says whether they went
     /// well on this side.
     pub(crate) async fn end(&mut self, accept: Accept) {
-        self.link.client.stop(clock::mono(), accept);
+        self.link.engine.stop(clock::mono(), accept);
         while self.is_alive() && self.has(Standing::Running) {
             self.listen().await;
         }
@@ -196,9 +197,9 @@ impl Talk {
     pub(crate) async fn part(mut self) {
         if self.is_alive() {
             let now = clock::mono();
-            self.link.client.stop(now, Accept::Failure);
-            self.link.client.close(now);
-            while let Some(event) = self.link.client.poll_event() {
+            self.link.engine.stop(now, Accept::Failure);
+            self.link.engine.close(now);
+            while let Some(event) = self.link.engine.poll_event() {
                 if let ClientEvent::Said(said) = event {
                     self.news.tell(ControlEvent::Said(said));
                 }
@@ -315,7 +316,10 @@ impl Talk {
     /// The next event, narrated, and what it says of the sessions kept.
     async fn event(&mut self) -> Result<ClientEvent, ControlError> {
         let server = self.plan.server;
-        let event = self.link.event().await;
+        let Some(event) = self.link.event().await else {
+            self.closed = true;
+            return Err(ControlError::Closed { server });
+        };
         match event {
             ClientEvent::Said(said) => self.news.tell(ControlEvent::Said(said)),
             ClientEvent::OddAck { sid } => self.news.tell(ControlEvent::OddAck { sid }),

@@ -3,11 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::sleep;
 use tracing::debug;
 use twinpath_net::{clock, stream};
 use twinpath_proto::control::{Opened, Server, ServerEvent, SessionRequest, make_sid};
@@ -17,22 +15,19 @@ use twinpath_wire::{Dscp, Tos};
 
 use super::House;
 use super::admission::Pass;
-use super::link::Link;
 use super::stopping::Stopping;
+use crate::link::Link;
 use crate::reflecting::{OpenError, Wish};
 
 /// Ends of sessions that wait for their connection, at most.
 const ENDS: usize = 16;
-/// A wait that nothing bounds.
-const LONG: Duration = Duration::from_hours(1);
 /// SIDs made for one request, until one is unique.
 const SID_TRIES: usize = 3;
 
 /// A control connection and its engine.
 pub(super) struct Connection {
     house: Arc<House>,
-    server: Server,
-    link: Link,
+    link: Link<Server>,
     peer: SocketAddr,
     local: SocketAddr,
     /// Told of sessions that are over.
@@ -64,8 +59,7 @@ pub(super) async fn serve(
     let (owner, ended) = mpsc::channel(ENDS);
     let connection = Connection {
         house,
-        server,
-        link: Link::new(stream),
+        link: Link::new(stream, server),
         peer,
         local,
         ended,
@@ -90,75 +84,65 @@ fn marking(house: &House, stream: &TcpStream) -> Option<Tos> {
 
 impl Connection {
     /// Until all is said. Nobody can tell the connection anything then.
-    async fn run(mut self, stopping: &mut Stopping) -> Link {
+    async fn run(mut self, stopping: &mut Stopping) -> Link<Server> {
         let mut stopped = false;
         loop {
-            let worked = self.obey().await;
-            let now = clock::mono();
-            self.link.write(&mut self.server, now);
-            if self.link.read(&mut self.server, now) || worked {
-                continue;
-            }
-            if self.server.is_closed() || self.link.is_over() {
-                return self.link;
-            }
-            let due = self.server.poll_timeout();
-            if due.is_some_and(|due| due <= now) {
-                self.server.handle_timeout(now);
-                continue;
-            }
-            let patience = due.map_or(LONG, |due| due.since(now));
             tokio::select! {
-                () = self.link.ready(&self.server) => {}
-                Some(sid) = self.ended.recv() => self.server.session_ended(clock::mono(), sid),
+                event = self.link.event() => match event {
+                    Some(event) => self.obey(event).await,
+                    None => return self.link,
+                },
+                Some(sid) = self.ended.recv() => self.engine().session_ended(clock::mono(), sid),
                 () = stopping.heard(), if !stopped => {
                     stopped = true;
-                    self.server.shut_down(clock::mono());
+                    self.engine().shut_down(clock::mono());
                 }
-                () = sleep(patience) => {}
             }
         }
     }
 
-    /// Does what the engine's events ask. Whether there were any.
-    async fn obey(&mut self) -> bool {
-        let mut any = false;
-        let mut starting = Vec::new();
-        loop {
-            let event = self.server.poll_event();
-            if let Some(ServerEvent::Start(sid)) = event {
-                starting.push(sid);
-                continue;
+    fn engine(&mut self) -> &mut Server {
+        &mut self.link.engine
+    }
+
+    /// Does what an event asks. Sessions that start with it start together.
+    async fn obey(&mut self, event: ServerEvent) {
+        let ServerEvent::Start(first) = event else {
+            return self.obey_one(event).await;
+        };
+        let mut starting = vec![first];
+        let mut next = self.engine().poll_event();
+        while let Some(ServerEvent::Start(sid)) = next {
+            starting.push(sid);
+            next = self.engine().poll_event();
+        }
+        self.start(&starting).await;
+        if let Some(event) = next {
+            self.obey_one(event).await;
+        }
+    }
+
+    async fn obey_one(&mut self, event: ServerEvent) {
+        match event {
+            ServerEvent::Ready { modes } => debug!(peer = %self.peer, %modes, "set up"),
+            ServerEvent::Open(request) => {
+                let answer = self.open(&request).await;
+                self.engine().answer_open(clock::mono(), answer);
             }
-            if !starting.is_empty() {
-                any = true;
-                self.start(&std::mem::take(&mut starting)).await;
+            ServerEvent::Start(sid) => self.start(&[sid]).await,
+            ServerEvent::Stop(sid) => {
+                debug!(peer = %self.peer, session = %sid, "stopped");
+                self.house.reflectors.stop(sid).await;
             }
-            let Some(event) = event else {
-                return any;
-            };
-            any = true;
-            match event {
-                ServerEvent::Ready { modes } => debug!(peer = %self.peer, %modes, "set up"),
-                ServerEvent::Open(request) => {
-                    let answer = self.open(&request).await;
-                    self.server.answer_open(clock::mono(), answer);
-                }
-                ServerEvent::Start(_) => {}
-                ServerEvent::Stop(sid) => {
-                    debug!(peer = %self.peer, session = %sid, "stopped");
-                    self.house.reflectors.stop(sid).await;
-                }
-                ServerEvent::Remove(sid) => {
-                    debug!(peer = %self.peer, session = %sid, "removed");
-                    self.house.reflectors.close(sid).await;
-                }
-                ServerEvent::Note(slip) => {
-                    debug!(peer = %self.peer, slip = slip.name(), "departs from the standard");
-                }
-                ServerEvent::Closed(reason) => {
-                    debug!(peer = %self.peer, %reason, "connection ends");
-                }
+            ServerEvent::Remove(sid) => {
+                debug!(peer = %self.peer, session = %sid, "removed");
+                self.house.reflectors.close(sid).await;
+            }
+            ServerEvent::Note(slip) => {
+                debug!(peer = %self.peer, slip = slip.name(), "departs from the standard");
+            }
+            ServerEvent::Closed(reason) => {
+                debug!(peer = %self.peer, %reason, "connection ends");
             }
         }
     }
@@ -167,7 +151,7 @@ impl Connection {
     async fn start(&mut self, sids: &[Sid]) {
         let failed = self.house.reflectors.set_running(sids).await;
         for sid in &failed {
-            self.server.refuse_start(*sid, Accept::InternalError);
+            self.engine().refuse_start(*sid, Accept::InternalError);
         }
         debug!(peer = %self.peer, sessions = sids.len(), failed = failed.len(), "started");
         let started = u64::try_from(sids.len() - failed.len()).unwrap_or(0);

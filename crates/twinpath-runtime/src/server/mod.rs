@@ -3,7 +3,6 @@
 
 mod admission;
 mod connection;
-mod link;
 mod listen;
 mod plan;
 mod random;

@@ -1,0 +1,386 @@
+//! The driver of TWAMP-Control: octets between an engine, the Server's or the Control-Client's, and
+//! its TCP connection, in the round that `twinpath_proto::control` describes. Input that the engine
+//! does not take is not read on: a connection holds at most one read's worth of it.
+
+use std::future::pending;
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncWriteExt, Interest};
+use tokio::net::TcpStream;
+use tokio::task::coop::consume_budget;
+use tokio::time::timeout;
+use twinpath_net::clock;
+use twinpath_proto::control::{ClientEvent, ControlClient, Server, ServerEvent};
+use twinpath_wire::Mono;
+
+/// Octets read at once. Neither side has much to say.
+const READ_OCTETS: usize = 2_048;
+/// A wait that nothing bounds.
+const LONG: Duration = Duration::from_hours(1);
+/// How long the peer may take to close its side when all is said.
+const PARTING: Duration = Duration::from_secs(1);
+/// Octets of the peer's that are read for that, and thrown away.
+const PARTING_OCTETS: usize = 1 << 16;
+
+/// An engine of TWAMP-Control, as its driver sees it.
+pub(crate) trait Engine {
+    type Event;
+
+    fn wants_input(&self) -> bool;
+    fn handle_input(&mut self, now: Mono, octets: &[u8]) -> usize;
+    fn handle_eof(&mut self, now: Mono);
+    fn handle_timeout(&mut self, now: Mono);
+    fn handle_written(&mut self, now: Mono, octets: usize);
+    fn poll_event(&mut self) -> Option<Self::Event>;
+    fn poll_output(&mut self) -> Option<&[u8]>;
+    fn poll_timeout(&self) -> Option<Mono>;
+    fn is_closed(&self) -> bool;
+}
+
+/// The engines' own methods of the same names.
+macro_rules! engine {
+    ($engine:ty, $event:ty) => {
+        impl Engine for $engine {
+            type Event = $event;
+
+            fn wants_input(&self) -> bool {
+                self.wants_input()
+            }
+            fn handle_input(&mut self, now: Mono, octets: &[u8]) -> usize {
+                self.handle_input(now, octets)
+            }
+            fn handle_eof(&mut self, now: Mono) {
+                self.handle_eof(now);
+            }
+            fn handle_timeout(&mut self, now: Mono) {
+                self.handle_timeout(now);
+            }
+            fn handle_written(&mut self, now: Mono, octets: usize) {
+                self.handle_written(now, octets);
+            }
+            fn poll_event(&mut self) -> Option<$event> {
+                self.poll_event()
+            }
+            fn poll_output(&mut self) -> Option<&[u8]> {
+                self.poll_output()
+            }
+            fn poll_timeout(&self) -> Option<Mono> {
+                self.poll_timeout()
+            }
+            fn is_closed(&self) -> bool {
+                self.is_closed()
+            }
+        }
+    };
+}
+engine!(Server, ServerEvent);
+engine!(ControlClient, ClientEvent);
+
+/// An engine and its connection.
+#[derive(Debug)]
+pub(crate) struct Link<E> {
+    pub(crate) engine: E,
+    stream: TcpStream,
+    /// Read and not taken by the engine.
+    unread: Vec<u8>,
+    input: Input,
+    /// Output waits for the connection to take more.
+    blocked: bool,
+    /// The peer takes no more.
+    deaf: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Input {
+    Open,
+    /// The peer sends no more.
+    Ended,
+    /// The engine knows that.
+    Told,
+}
+
+impl<E: Engine> Link<E> {
+    pub(crate) fn new(stream: TcpStream, engine: E) -> Self {
+        Self {
+            engine,
+            stream,
+            unread: Vec::new(),
+            input: Input::Open,
+            blocked: false,
+            deaf: false,
+        }
+    }
+
+    /// The next event; `None` once the engine is closed or nothing can be said to the peer any
+    /// more. Nothing is lost where this is given up half-way.
+    pub(crate) async fn event(&mut self) -> Option<E::Event> {
+        loop {
+            if let Some(event) = self.engine.poll_event() {
+                return Some(event);
+            }
+            let now = clock::mono();
+            self.write(now);
+            if self.read(now) {
+                // A peer that talks without a pause is not to keep others waiting.
+                consume_budget().await;
+                continue;
+            }
+            if self.engine.is_closed() || (self.deaf && self.input == Input::Told) {
+                return None;
+            }
+            let due = self.engine.poll_timeout();
+            if due.is_some_and(|due| due <= now) {
+                self.engine.handle_timeout(now);
+                continue;
+            }
+            let patience = due.map_or(LONG, |due| due.since(now));
+            // Whichever came, the next round shows it.
+            let _ = timeout(patience, self.ready()).await;
+        }
+    }
+
+    /// Reads without the engine's knowledge, until there is `enough` or no more comes. The
+    /// engine gets it afterwards.
+    pub(crate) async fn gather(&mut self, enough: impl Fn(&[u8]) -> bool) {
+        while self.input == Input::Open && !enough(&self.unread) {
+            if self.stream.readable().await.is_err() {
+                self.input = Input::Ended;
+            }
+            let mut octets = [0; READ_OCTETS];
+            let count = self.receive(&mut octets).unwrap_or(0);
+            let octets = octets.get(..count).unwrap_or_default();
+            self.unread.extend_from_slice(octets);
+        }
+    }
+
+    /// What was read and not taken by the engine.
+    pub(crate) fn unread(&self) -> &[u8] {
+        &self.unread
+    }
+
+    /// Sends what is left to say, and closes. What still comes is read for a moment: a reset would
+    /// take the last message away from the peer.
+    pub(crate) async fn part(mut self) {
+        if self.deaf {
+            return;
+        }
+        let parting = async {
+            while let Some(octets) = self.engine.poll_output() {
+                let Ok(count) = self.stream.write(octets).await else {
+                    return;
+                };
+                self.engine.handle_written(clock::mono(), count);
+            }
+            if self.stream.shutdown().await.is_err() {
+                return;
+            }
+            let mut left = PARTING_OCTETS;
+            while left > 0 && self.stream.readable().await.is_ok() {
+                let mut octets = [0; READ_OCTETS];
+                match self.receive(&mut octets) {
+                    Some(0) => return,
+                    Some(count) => left = left.saturating_sub(count),
+                    None => {}
+                }
+            }
+        };
+        // Longer than this nobody is waited for.
+        let _in_time = timeout(PARTING, parting).await;
+    }
+
+    /// Writes what the engine has to say, message by message.
+    fn write(&mut self, now: Mono) {
+        self.blocked = false;
+        while !self.deaf
+            && let Some(octets) = self.engine.poll_output()
+        {
+            match self.stream.try_write(octets) {
+                Ok(count) => self.engine.handle_written(now, count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.blocked = true;
+                    return;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // What the peer said before is still to be read.
+                Err(_) => self.deaf = true,
+            }
+        }
+    }
+
+    /// Offers what was read, and reads more once all is taken. Whether anything came of it.
+    fn read(&mut self, now: Mono) -> bool {
+        if self.deaf && self.input != Input::Told && !self.engine.wants_input() {
+            // It waits to be rid of an answer, and never will be.
+            self.unread = Vec::new();
+            self.input = Input::Ended;
+        }
+        if !self.unread.is_empty() {
+            let taken = self.engine.handle_input(now, &self.unread);
+            self.unread.drain(..taken);
+            if self.unread.is_empty() {
+                self.unread = Vec::new();
+            }
+            return taken > 0;
+        }
+        match self.input {
+            Input::Told => false,
+            Input::Ended => {
+                self.input = Input::Told;
+                self.engine.handle_eof(now);
+                true
+            }
+            Input::Open if !self.engine.wants_input() => false,
+            Input::Open => {
+                let mut octets = [0; READ_OCTETS];
+                let Some(count) = self.receive(&mut octets) else {
+                    return false;
+                };
+                let octets = octets.get(..count).unwrap_or_default();
+                let taken = self.engine.handle_input(now, octets);
+                self.unread = octets.get(taken..).unwrap_or_default().to_vec();
+                true
+            }
+        }
+    }
+
+    /// Octets that the connection has now; `Some(0)`: the peer sends no more.
+    fn receive(&mut self, octets: &mut [u8]) -> Option<usize> {
+        match self.stream.try_read(octets) {
+            Ok(count @ 1..) => Some(count),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) =>
+            {
+                None
+            }
+            Ok(0) | Err(_) => {
+                self.input = Input::Ended;
+                Some(0)
+            }
+        }
+    }
+
+    /// Until the connection may have something for [`Self::read`] or [`Self::write`].
+    async fn ready(&mut self) {
+        let listens =
+            self.input == Input::Open && self.unread.is_empty() && self.engine.wants_input();
+        let interest = match (listens, self.blocked) {
+            (true, true) => Interest::READABLE | Interest::WRITABLE,
+            (true, false) => Interest::READABLE,
+            (false, true) => Interest::WRITABLE,
+            // Only the engine's own time or its driver's word changes anything.
+            (false, false) => return pending().await,
+        };
+        if self.stream.ready(interest).await.is_err() {
+            self.deaf = true;
+            if self.input == Input::Open {
+                self.input = Input::Ended;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes an octet at a time, tells of each, and says what it is told to say.
+    #[derive(Debug, Default)]
+    struct Slow {
+        heard: Option<u8>,
+        ended: bool,
+        says: Vec<u8>,
+    }
+
+    impl Engine for Slow {
+        type Event = u8;
+
+        fn wants_input(&self) -> bool {
+            self.heard.is_none() && self.says.is_empty()
+        }
+        fn handle_input(&mut self, _: Mono, octets: &[u8]) -> usize {
+            self.heard = octets.first().copied();
+            1
+        }
+        fn handle_eof(&mut self, _: Mono) {
+            self.ended = true;
+        }
+        fn handle_timeout(&mut self, _: Mono) {}
+        fn handle_written(&mut self, _: Mono, octets: usize) {
+            self.says.drain(..octets);
+        }
+        fn poll_event(&mut self) -> Option<u8> {
+            self.heard.take()
+        }
+        fn poll_output(&mut self) -> Option<&[u8]> {
+            (!self.says.is_empty()).then_some(&self.says)
+        }
+        fn poll_timeout(&self) -> Option<Mono> {
+            None
+        }
+        fn is_closed(&self) -> bool {
+            self.ended && self.says.is_empty()
+        }
+    }
+
+    async fn ends(engine: Slow) -> (Link<Slow>, TcpStream) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let far = TcpStream::connect(listener.local_addr().unwrap());
+        let (far, near) = tokio::join!(far, listener.accept());
+        (Link::new(near.unwrap().0, engine), far.unwrap())
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        runtime.enable_all().build().unwrap().block_on(future)
+    }
+
+    #[test]
+    fn octets_that_the_engine_leaves_are_offered_again_and_the_end_comes_last() {
+        run(async {
+            let (mut link, mut far) = ends(Slow::default()).await;
+            far.write_all(b"abc").await.unwrap();
+            drop(far);
+            for octet in *b"abc" {
+                assert_eq!(link.event().await, Some(octet));
+                assert!(!link.engine.ended);
+            }
+            assert_eq!(link.event().await, None);
+            assert!(link.engine.ended);
+        });
+    }
+
+    #[test]
+    fn gathered_octets_wait_for_the_engine() {
+        run(async {
+            let (mut link, mut far) = ends(Slow::default()).await;
+            far.write_all(b"ab").await.unwrap();
+            link.gather(|octets| octets.len() >= 2).await;
+            assert_eq!(link.unread(), b"ab");
+            assert_eq!(link.event().await, Some(b'a'));
+            assert_eq!(link.unread(), b"b");
+        });
+    }
+
+    #[test]
+    fn an_engine_that_can_say_nothing_more_hears_of_the_end() {
+        run(async {
+            let says = vec![0; 1 << 24];
+            let (mut link, mut far) = ends(Slow {
+                says,
+                ..Slow::default()
+            })
+            .await;
+            // What it said does not fit; then the peer resets the connection.
+            let begun = timeout(Duration::from_millis(50), link.event()).await;
+            assert!(begun.is_err() && link.blocked);
+            far.write_all(b"never heard").await.unwrap();
+            drop(far);
+            assert_eq!(link.event().await, None);
+            assert!(link.engine.ended && !link.engine.says.is_empty());
+        });
+    }
+}
