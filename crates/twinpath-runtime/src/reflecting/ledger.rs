@@ -2,6 +2,7 @@
 //! threads' work.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::sync::mpsc;
@@ -62,6 +63,8 @@ pub(super) struct Ledger {
     vacant: Vec<usize>,
     /// Ports of each thread.
     loads: Vec<usize>,
+    /// Spreads senders over the threads.
+    hasher: RandomState,
 }
 
 impl Ledger {
@@ -74,6 +77,7 @@ impl Ledger {
             places: Vec::new(),
             vacant: Vec::new(),
             loads: vec![0; threads],
+            hasher: RandomState::new(),
         }
     }
 
@@ -119,6 +123,7 @@ impl Ledger {
 
     /// Looks for a port of ours, and joins its senders if that can be.
     pub(super) fn join(&mut self, sid: Sid, near: SocketAddr) -> Found {
+        let own = self.own_thread(sid);
         let Some(port) = self.ports.get_mut(&near) else {
             return Found::Unknown;
         };
@@ -128,7 +133,7 @@ impl Ledger {
         let Some(held) = self.sessions.get_mut(&sid) else {
             return Found::Taken;
         };
-        if !port.senders.insert(held.sender) {
+        if own.is_some_and(|own| own != port.thread) || !port.senders.insert(held.sender) {
             return Found::Taken;
         }
         held.near = Some(near);
@@ -139,11 +144,12 @@ impl Ledger {
         }
     }
 
-    /// A new port, for a socket that is bound: it belongs to the thread that has the fewest. The
-    /// session is to [`Ledger::join`] it.
-    pub(super) fn add(&mut self, near: SocketAddr) -> (usize, usize) {
+    /// A new port for a session, its socket being bound: it belongs to the sender's own thread, or
+    /// to the one that has the fewest. The session is to [`Ledger::join`] it.
+    pub(super) fn add(&mut self, sid: Sid, near: SocketAddr) -> (usize, usize) {
         let least = self.loads.iter().enumerate().min_by_key(|(_, load)| **load);
-        let thread = least.map_or(0, |(thread, _)| thread);
+        let least = least.map_or(0, |(thread, _)| thread);
+        let thread = self.own_thread(sid).unwrap_or(least);
         let place = self.vacant.pop().unwrap_or_else(|| {
             self.places.push(None);
             self.places.len() - 1
@@ -204,6 +210,16 @@ impl Ledger {
         }
     }
 
+    /// Where rates are limited, all sessions of a sender's address are on one thread, which counts
+    /// them together.
+    fn own_thread(&self, sid: Sid) -> Option<usize> {
+        self.limits.rate_pps?;
+        let (sender, _) = self.sessions.get(&sid)?.sender;
+        let threads = u64::try_from(self.loads.len()).ok()?;
+        let thread = self.hasher.hash_one(sender).checked_rem(threads)?;
+        usize::try_from(thread).ok()
+    }
+
     /// The thread that reflects a session.
     pub(super) fn thread_of(&self, sid: Sid) -> Option<usize> {
         let held = self.sessions.get(&sid)?;
@@ -218,6 +234,7 @@ mod tests {
     const LIMITS: Limits = Limits {
         sessions: 3,
         sessions_per_client: 2,
+        rate_pps: None,
     };
 
     fn sid(number: u32) -> Sid {
@@ -247,7 +264,7 @@ mod tests {
         enter(&mut ledger, 2, "192.0.2.1:5001", &owner).unwrap();
         enter(&mut ledger, 3, "[::ffff:192.0.2.1]:5000", &owner).unwrap();
         assert_eq!(ledger.join(sid(1), near), Found::Unknown);
-        let (thread, place) = ledger.add(near);
+        let (thread, place) = ledger.add(sid(1), near);
         assert_eq!(ledger.join(sid(1), near), Found::Shared { thread, place });
         assert_eq!(ledger.join(sid(2), near), Found::Shared { thread, place });
         // The same sender, however it is written.
@@ -297,9 +314,40 @@ mod tests {
     fn ports_spread_over_the_threads_and_places_are_used_again() {
         let (mut ledger, ..) = ledger();
         let at = |port: u16| SocketAddr::from(([192, 0, 2, 2], port));
-        assert_eq!(ledger.add(at(1)), (0, 0));
-        assert_eq!(ledger.add(at(2)), (1, 1));
+        assert_eq!(ledger.add(sid(1), at(1)), (0, 0));
+        assert_eq!(ledger.add(sid(2), at(2)), (1, 1));
         ledger.closed(0);
-        assert_eq!(ledger.add(at(3)), (0, 0));
+        assert_eq!(ledger.add(sid(3), at(3)), (0, 0));
+    }
+
+    #[test]
+    fn where_rates_are_limited_a_sender_has_one_thread() {
+        let (_, near, owner) = ledger();
+        let limits = Limits {
+            sessions: 100,
+            sessions_per_client: 100,
+            rate_pps: Some(10),
+        };
+        let mut ledger = Ledger::new(limits, 4);
+        let mut threads = HashSet::new();
+        for host in 1..=40_u16 {
+            let sender = format!("192.0.2.{host}");
+            let number = u32::from(host) * 2;
+            let at = |port| SocketAddr::from(([192, 0, 2, 99], port));
+            enter(&mut ledger, number, &format!("{sender}:1"), &owner).unwrap();
+            enter(&mut ledger, number + 1, &format!("{sender}:2"), &owner).unwrap();
+            let (first, _) = ledger.add(sid(number), at(host));
+            let (second, _) = ledger.add(sid(number + 1), at(host + 1_000));
+            assert_eq!(first, second, "{sender}");
+            threads.insert(first);
+        }
+        assert!(threads.len() > 1, "{threads:?}");
+        // Another sender's port is joined where it is on the same thread.
+        let shared = ledger.add(sid(2), near).0;
+        for number in (2..=80).step_by(2) {
+            let own = ledger.own_thread(sid(number)) == Some(shared);
+            let found = ledger.join(sid(number), near);
+            assert_eq!(matches!(found, Found::Shared { .. }), own, "{found:?}");
+        }
     }
 }

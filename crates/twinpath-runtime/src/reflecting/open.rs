@@ -138,7 +138,7 @@ impl Inner {
             Ok(socket) => socket,
             Err(error) => return refusal(&error).map_or(Ok(Found::Taken), Err),
         };
-        let (thread, place) = ledger.add(near);
+        let (thread, place) = ledger.add(sid, near);
         // Told before anybody else can join: a session never comes before its socket. The thread
         // never waits for the ledger.
         if let Some(thread) = self.thread(thread) {

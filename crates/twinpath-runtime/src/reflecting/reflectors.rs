@@ -38,11 +38,14 @@ pub(crate) struct ReflectingOptions {
     pub(crate) portable: bool,
 }
 
-/// How many sessions there may be; those that were stopped and whose Timeout has not passed count.
+/// How many sessions there may be, those that were stopped and whose Timeout has not passed among
+/// them, and how many replies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) sessions: usize,
     pub(crate) sessions_per_client: usize,
+    /// Replies per second for each sender's address.
+    pub(crate) rate_pps: Option<u32>,
 }
 
 /// A session that is over.
@@ -104,6 +107,7 @@ impl Reflectors {
         let config = AgreedConfig {
             strict: options.strict,
             tai_offset_s: clock::discipline().tai_offset_s,
+            max_rate_pps: options.limits.rate_pps,
         };
         let count = options.threads.max(1);
         let mut threads = Vec::with_capacity(count);

@@ -39,6 +39,9 @@ pub struct ServerPlan {
     pub max_sessions: usize,
     /// Test sessions of one client address at once.
     pub max_sessions_per_client: usize,
+    /// Replies per second for each sender's address, in bursts of one second's worth at most;
+    /// `None`: any agreed session is let through.
+    pub max_rate_pps: Option<u32>,
     /// Who may connect; empty: everyone.
     pub allow: Vec<IpNet>,
     /// Session-Senders other than the control client's own address.
@@ -84,6 +87,7 @@ impl ServerPlan {
             max_connections_per_client: 100,
             max_sessions: 5_000,
             max_sessions_per_client: 100,
+            max_rate_pps: None,
             allow: Vec::new(),
             allow_sender: Vec::new(),
             nat: false,

@@ -171,6 +171,7 @@ fn reflecting(plan: &ServerPlan) -> ReflectingOptions {
         limits: Limits {
             sessions: plan.max_sessions,
             sessions_per_client: plan.max_sessions_per_client,
+            rate_pps: plan.max_rate_pps,
         },
         test_ports: plan.test_ports,
         ttl: plan.ttl,
@@ -225,6 +226,7 @@ async fn settle(house: Arc<House>, mut facts: mpsc::Receiver<Fact>) {
             received = over.tally.received,
             reflected = over.tally.reflected,
             not_started = over.tally.not_started,
+            rate_limited = over.tally.rate_limited,
             "session is over"
         );
         if over.how == Ended::Refwait {

@@ -227,6 +227,11 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "N", default_value = "100", allow_negative_numbers = true, value_parser = count, help_heading = SESSIONS)]
     pub(crate) max_sessions_per_client: usize,
 
+    /// Packets per second answered for each sender's address, all its sessions together [default: no
+    /// limit]
+    #[arg(long, value_name = "PPS", value_parser = at_least_one::<u32>, help_heading = SESSIONS)]
+    pub(crate) max_rate: Option<u32>,
+
     /// Serve sessions from these senders too, not from the client's own address only (repeatable)
     #[arg(long, value_name = "PREFIX", help_heading = SESSIONS)]
     pub(crate) allow_sender: Vec<Prefix>,

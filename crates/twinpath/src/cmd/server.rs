@@ -83,6 +83,9 @@ fn bounds(args: &ServerArgs) -> Option<String> {
     if !args.allow_sender.is_empty() {
         bounds.push(format!("senders of {} too", prefixes(&args.allow_sender)));
     }
+    if let Some(rate) = args.max_rate {
+        bounds.push(format!("at most {rate} packets/s for each sender"));
+    }
     if args.nat {
         bounds.push("a session's first packet says its sender's address and port".to_owned());
     }

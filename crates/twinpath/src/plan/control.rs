@@ -159,6 +159,7 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
         max_connections_per_client: args.max_connections_per_client,
         max_sessions: args.max_sessions,
         max_sessions_per_client: args.max_sessions_per_client,
+        max_rate_pps: args.max_rate,
         allow: args.allow.iter().map(|prefix| prefix.0).collect(),
         allow_sender: args.allow_sender.iter().map(|prefix| prefix.0).collect(),
         nat: args.nat,
@@ -298,7 +299,7 @@ mod tests {
         let plan = of_server(
             "127.0.0.1:0 --servwait 30 --refwait 20 --test-ports 5-9 --max-connections 4 \
              --max-connections-per-client 3 --max-sessions 2 --max-sessions-per-client 1 \
-             --allow 192.0.2.0/24 --allow-sender ::1 --nat --server-octets --control-dscp cs6 \
+             --max-rate 50 --allow 192.0.2.0/24 --allow-sender ::1 --nat --server-octets --control-dscp cs6 \
              --strict --threads 2 --timestamps user --raw-t3 --interface lo --ttl 64 --portable",
         )
         .unwrap();
@@ -318,6 +319,7 @@ mod tests {
             plan.max_sessions_per_client,
         ];
         assert_eq!(limits, [4, 3, 2, 1]);
+        assert_eq!((bare.max_rate_pps, plan.max_rate_pps), (None, Some(50)));
         assert_eq!((plan.allow.len(), plan.allow_sender.len()), (1, 1));
         assert!(plan.nat && plan.server_octets && plan.strict && plan.raw_t3 && plan.portable);
         assert_eq!(plan.control_dscp.map(Dscp::value), Some(48));

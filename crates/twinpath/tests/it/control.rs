@@ -105,6 +105,22 @@ fn a_refusal_is_one_line_with_its_code_by_name() {
 }
 
 #[test]
+fn a_sender_over_its_rate_is_answered_no_more() {
+    let server = Responder::server("--max-rate 5 --threads 2 --json");
+    let line = format!("controller {} {ANY} -c 20 -i 1 --timeout 0.2", server.at);
+    let document = json(&run(&format!("{line} --dscp be,ef --json")).stdout);
+    let received = |index: usize| {
+        let packets = &document["sessions"][index]["packets"];
+        packets["received"].as_u64().unwrap()
+    };
+    let received = received(0) + received(1);
+    assert!((1..20).contains(&received), "{document}");
+    let last = json(&server.stop("INT").stdout);
+    assert_eq!(last["ignored"]["rate_limited"], 40 - received, "{last}");
+    assert_eq!(last["reflected"], received);
+}
+
+#[test]
 fn nothing_that_listens_is_one_line() {
     let held = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = held.local_addr().unwrap();

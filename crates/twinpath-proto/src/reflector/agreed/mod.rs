@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use twinpath_wire::control::Sid;
 use twinpath_wire::{Arrival, ErrorEstimate, Mono, SenderOpen, Wall, WireTime};
 
+use super::rate::RateLimit;
 use super::reply::{self, Fields, Layout, Reflection};
 use super::{Ignored, ReflectorTally, guard, reply_guard};
 use session::{Session, State};
@@ -26,6 +27,7 @@ const NO_SIGN: reply_guard::Ports = reply_guard::Ports { from: 1, to: 0 };
 /// All agreed sessions of one reflector thread, on any of its ports.
 pub struct AgreedReflector {
     config: AgreedConfig,
+    rate: Option<RateLimit>,
     table: Table,
     ended: VecDeque<(Sid, Ended, SessionTally)>,
     totals: ReflectorTally,
@@ -35,6 +37,7 @@ impl AgreedReflector {
     /// A reflector without sessions.
     pub fn new(config: AgreedConfig) -> Self {
         Self {
+            rate: config.max_rate_pps.map(RateLimit::new),
             config,
             table: Table::default(),
             ended: VecDeque::new(),
@@ -199,6 +202,15 @@ impl AgreedReflector {
         let octets = session.features.reply_octets(received);
         let room = buffer.len() >= octets;
         let judged = judge(session, request, &sender, now, arrival.at.at, room, strict);
+        // Last: what gets no reply anyway costs its sender nothing.
+        let judged = judged.and_then(|()| {
+            let rate = self.rate.as_mut();
+            if rate.is_none_or(|rate| rate.admits(arrival.from.ip(), now)) {
+                Ok(())
+            } else {
+                Err(Ignored::RateLimited)
+            }
+        });
         session.tally.judge(judged);
         judged?;
         let error_unknown = u64::from(sender.error.multiplier() == 0);

@@ -56,6 +56,9 @@ pub struct AgreedConfig {
     pub strict: bool,
     /// TAI - UTC in seconds, for `PTPv2` time stamps (row TT-47).
     pub tai_offset_s: i32,
+    /// Replies per second for each sender's address, all its sessions together, in bursts of one
+    /// second's worth at most; `None`: what was agreed on is let through (row TT-28).
+    pub max_rate_pps: Option<u32>,
 }
 
 impl Default for AgreedConfig {
@@ -63,6 +66,7 @@ impl Default for AgreedConfig {
         Self {
             strict: false,
             tai_offset_s: 37,
+            max_rate_pps: None,
         }
     }
 }
@@ -95,6 +99,8 @@ pub struct SessionTally {
     pub not_started: u64,
     /// Datagrams without a reply for any other reason.
     pub ignored: u64,
+    /// Of those ignored: over the rate allowed (row TT-28).
+    pub rate_limited: u64,
     /// Of those reflected: requests too short for the features agreed (row TT-41).
     pub too_short: u64,
     /// Of those reflected: requests with an Error Estimate Multiplier of 0 (row TT-26).
@@ -110,7 +116,10 @@ impl SessionTally {
             Ok(()) => &mut self.reflected,
             Err(Ignored::NoSession) => return,
             Err(Ignored::NotStarted) => &mut self.not_started,
-            Err(_) => &mut self.ignored,
+            Err(kind) => {
+                self.rate_limited += u64::from(kind == Ignored::RateLimited);
+                &mut self.ignored
+            }
         };
         *count += 1;
         self.received += 1;

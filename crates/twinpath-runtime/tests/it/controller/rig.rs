@@ -90,10 +90,7 @@ pub(crate) fn serve(script: Script) -> Rig {
     let server = listener.local_addr().unwrap();
     let socket = UdpSocket::bind(script.near).unwrap();
     let port = socket.local_addr().unwrap().port();
-    let reflector = Arc::new(Mutex::new(AgreedReflector::new(AgreedConfig {
-        strict: false,
-        tai_offset_s: 37,
-    })));
+    let reflector = Arc::new(Mutex::new(AgreedReflector::new(AgreedConfig::default())));
     let over = Arc::new(AtomicBool::new(false));
     let (shared, ends, arrive_with) = (reflector.clone(), over.clone(), script.arrive_with);
     std::thread::spawn(move || mirror(&socket, &shared, &ends, arrive_with));

@@ -181,6 +181,36 @@ fn a_multiplier_of_zero_is_reflected_and_counted_unless_the_reflector_is_strict(
 }
 
 #[test]
+fn a_sender_over_its_rate_is_cut_to_it_and_garbage_costs_it_nothing() {
+    let mut ours = AgreedReflector::new(AgreedConfig {
+        max_rate_pps: Some(10),
+        ..AgreedConfig::default()
+    });
+    open_and_start(&mut ours, 0, |_| {});
+    open_and_start(&mut ours, 1, |_| {});
+    for _ in 0..100 {
+        assert!(ask(&mut ours, ms(0), &[1, 2, 3], &arrival()).is_err());
+    }
+    // Both sessions of one address together.
+    let answers: Vec<_> = (0..100)
+        .map(|at| packet(&mut ours, at % 2, ms(0)))
+        .collect();
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 10);
+    assert_eq!(answers.last(), Some(&Err(Ignored::RateLimited)));
+    assert_eq!(ours.totals().ignored_as(Ignored::RateLimited), 90);
+    let tally = ours.tally(sid(1)).unwrap();
+    assert_eq!((tally.reflected, tally.rate_limited), (5, 45));
+    assert_eq!((tally.ignored, tally.received), (45, 50));
+    assert_eq!(
+        packet(&mut ours, 0, ms(100)),
+        Ok(5),
+        "a tenth of a second on, the next number"
+    );
+    let mut unlimited = running(|_| {});
+    assert!((0..10_000).all(|_| packet(&mut unlimited, 0, ms(0)).is_ok()));
+}
+
+#[test]
 fn two_reflectors_that_agreed_on_each_other_do_not_answer_each_other() {
     for modes in combinations() {
         // Each has a session whose sender is the other: one spoofed packet could go on for ever.
