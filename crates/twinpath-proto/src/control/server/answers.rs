@@ -9,7 +9,7 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::{Nonces, Opened, ServerConfig};
 
 /// SIDs in one acknowledgement; more go into another (RFC 5938 section 3.3 allows that).
-const ACK_SIDS: usize = 1024;
+pub(super) const ACK_SIDS: usize = 1024;
 
 pub(super) fn greeting(modes: Modes, nonces: &Nonces, config: &ServerConfig) -> Vec<u8> {
     let mut message = ServerGreeting::new_zeroed();

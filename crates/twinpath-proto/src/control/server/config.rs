@@ -21,7 +21,8 @@ pub struct ServerConfig {
     /// than `servwait` (row TC-73).
     pub message_patience: Duration,
     /// Sessions that one client may have: more are refused with Accept 4, and a message about more
-    /// closes the connection (row TC-67). It bounds what a message can make this side hold.
+    /// closes the connection (row TC-67), as one about 1024 more than the connection has does. It
+    /// bounds what a message can make this side hold and say.
     pub max_sessions: u32,
     /// Closes the connection of a client that counts its sessions wrong (row TC-57).
     pub strict: bool,

@@ -134,7 +134,7 @@ impl Server {
                 Phase::Commands | Phase::Closing => Shape::Blocks,
             };
             let individual = self.is_individual();
-            let most = self.config.max_sessions;
+            let most = self.most_sids();
             let length = |block: &[u8]| length(block, individual, most);
             let (taken, filled) = self.inbox.fill(rest, shape, &mut self.opening, length);
             rest = rest.get(taken..).unwrap_or_default();

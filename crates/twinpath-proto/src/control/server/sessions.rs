@@ -41,6 +41,11 @@ impl Sessions {
         self.states.len() - self.ended.len() >= self.most
     }
 
+    /// Sessions that are not stopped, and those that are remembered.
+    pub(super) fn known(&self) -> usize {
+        self.states.len()
+    }
+
     pub(super) fn state(&self, sid: Sid) -> Option<State> {
         self.states.get(&sid.0).copied()
     }

@@ -1,8 +1,8 @@
 //! What deployed peers get wrong (section 14 of the conformance table): harmless things are put up
 //! with and told once, others refused.
 
-use twinpath_proto::control::{CloseReason, PeerSlip, ServerConfig, ServerEvent};
-use twinpath_wire::control::Accept;
+use twinpath_proto::control::{CloseReason, Opened, PeerSlip, ServerConfig, ServerEvent};
+use twinpath_wire::control::{Accept, Sid};
 
 use super::messages::{many, request, set_up, sid, start_ack, start_sessions, stop_sessions};
 use super::rig::ServerRig;
@@ -122,12 +122,50 @@ fn a_thousand_sessions_are_acknowledged_in_parts() {
         ..ServerConfig::default()
     };
     let mut rig = ServerRig::set_up(config, 17);
-    let sids: Vec<_> = (0..3000_u128)
-        .map(|number| twinpath_wire::control::Sid(number.to_be_bytes()))
-        .collect();
-    let (_, sent) = rig.exchange(&many(9, 0, &sids));
-    let parts: Vec<_> = sids.chunks(1024).map(|part| many(10, 3, part)).collect();
+    let sids = numbered(0..3000);
+    let mut granted = sids.clone().into_iter();
+    rig.answer = Box::new(move |_, _| {
+        Ok(Opened {
+            sid: granted.next().unwrap(),
+            port: 862,
+            server_octets: 0,
+        })
+    });
+    for _ in 0..3000 {
+        rig.feed(&request());
+    }
+    let (events, sent) = rig.exchange(&many(7, 0, &sids));
+    assert_eq!(events.len(), 3000);
+    let parts: Vec<_> = sids.chunks(1024).map(|part| many(8, 0, part)).collect();
     assert_eq!(sent, parts);
+}
+
+#[test]
+fn sessions_that_nobody_has_make_one_acknowledgement_and_no_more() {
+    // Row TC-67: however many the operator allows, an answer is bounded by what there is.
+    let config = ServerConfig {
+        max_sessions: 100_000,
+        ..ServerConfig::default()
+    };
+    for command in [7, 9] {
+        let mut rig = ServerRig::set_up(config.clone(), 17);
+        let most = numbered(0..1024);
+        let (_, sent) = rig.exchange(&many(command, 0, &most));
+        assert_eq!(sent, [many(command + 1, 3, &most)]);
+        // One that exists makes room for one more.
+        rig.feed(&request());
+        let (_, sent) = rig.exchange(&many(command, 0, &numbered(0..1025)));
+        assert_eq!(sent.iter().map(Vec::len).sum::<usize>(), 2 * 32 + 1025 * 16);
+        // The number alone is enough: nothing of the rest is held.
+        let (events, sent) = rig.exchange(&many(command, 0, &numbered(0..1026))[..16]);
+        let closed = ServerEvent::Closed(CloseReason::SessionCount(1026));
+        assert_eq!(events.last(), Some(&closed));
+        assert!(sent.is_empty());
+    }
+}
+
+fn numbered(numbers: std::ops::Range<u128>) -> Vec<Sid> {
+    numbers.map(|number| Sid(number.to_be_bytes())).collect()
 }
 
 #[test]

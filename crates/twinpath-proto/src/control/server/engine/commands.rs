@@ -11,6 +11,10 @@ use super::{Ack, Phase, Server};
 use crate::control::server::sessions::State;
 use crate::control::server::{Admission, CloseReason, PeerSlip, ServerEvent, answers, request};
 
+/// SIDs that one command may name beyond those that this connection knows: one acknowledgement's
+/// worth, which is what a client can make this side hold and say by one message about nothing.
+const STRANGE_SIDS: usize = answers::ACK_SIDS;
+
 /// Mode bits that some RFC defines, those that we do not offer among them.
 const DEFINED_MODES: u32 = 0x3ff;
 
@@ -124,6 +128,13 @@ impl Server {
         }
         self.stop_running();
         self.active = false;
+    }
+
+    /// How many SIDs one Start-N-Sessions or Stop-N-Sessions may name; more close the connection
+    /// (row TC-67). Every SID is answered once, so the answer is no larger than the question.
+    pub(super) fn most_sids(&self) -> u32 {
+        let known = u32::try_from(self.sessions.known() + STRANGE_SIDS).unwrap_or(u32::MAX);
+        known.min(self.config.max_sessions)
     }
 
     /// Start-N-Sessions, Stop-N-Sessions (rows TC-63 to TC-66).
