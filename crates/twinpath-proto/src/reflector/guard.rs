@@ -36,7 +36,7 @@ fn is_many(address: IpAddr) -> bool {
 
 /// Port 0, discard, and the services that may answer a datagram that is none of theirs: a reply to
 /// a spoofed request could go to and fro for ever.
-const fn answers_anything(port: u16) -> bool {
+pub(crate) const fn answers_anything(port: u16) -> bool {
     matches!(
         port,
         0 | 7 // echo

@@ -7,6 +7,7 @@ use twinpath_wire::control::{Accept, Modes, RequestSession, SecurityMode};
 use twinpath_wire::{Dscp, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TimeFormat, Wall, WireTime};
 
 use super::ServerConfig;
+use crate::reflector::answers_anything;
 
 /// A session that a client asks for. All fields are judged, but for what the host alone knows:
 /// whether `receiver` is one of its addresses, and which ports and sessions are free.
@@ -101,6 +102,8 @@ pub(super) fn odd_ip_version(message: &RequestSession, ends: &Ends) -> Option<u8
     (zero && ipvn != family).then_some(ipvn)
 }
 
+/// A port whose packets would never be answered is not agreed on (row TT-58); 0 stands for the one
+/// that packets will come from, where the Server allows for NAT.
 fn sender(
     message: &RequestSession,
     ends: &Ends,
@@ -112,6 +115,7 @@ fn sender(
     let foreign = address != peer;
     if (foreign && !config.allow_sender.iter().any(|net| net.contains(&address)))
         || (port == 0 && !config.nat)
+        || (port != 0 && answers_anything(port))
     {
         return Err(Accept::NotSupported);
     }

@@ -183,6 +183,26 @@ fn a_sender_behind_nat_may_name_no_port() {
 }
 
 #[test]
+fn a_sender_on_a_services_port_is_not_agreed_on() {
+    // Row TT-58: nothing from there would be reflected.
+    for nat in [false, true] {
+        let config = ServerConfig {
+            nat,
+            ..ServerConfig::default()
+        };
+        let mut rig = ServerRig::set_up(config, 1);
+        for port in [7, 9, 13, 17, 19, 37, 53, 111, 123, 161, 500_u16] {
+            let message = request_with(12, &port.to_be_bytes());
+            assert_eq!(judged(&mut rig, &message), Err(3), "{port}");
+        }
+        for port in [1, 862, 1023, 65_535_u16] {
+            let message = request_with(12, &port.to_be_bytes());
+            assert!(judged(&mut rig, &message).is_ok(), "{port}");
+        }
+    }
+}
+
+#[test]
 fn schedule_slots_get_accept_3_and_the_connection_ends() {
     // Row TC-35: an OWAMP-like peer appends records.
     let mut rig = open();
