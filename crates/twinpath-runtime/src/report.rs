@@ -73,6 +73,8 @@ pub struct Note {
 /// One session's result.
 #[derive(Clone, Debug)]
 pub struct SessionReport {
+    /// Its place in its run, from 1; those that came to nothing have theirs too.
+    pub number: usize,
     /// TWAMP, TWAMP Light or STAMP.
     pub protocol: Protocol,
     /// Session Identifier; TWAMP-Control alone gives one.

@@ -215,7 +215,8 @@ impl Senders {
             *handle = None;
         }
         match run.map(SenderRun::join) {
-            Some(Ok(report)) => {
+            Some(Ok(mut report)) => {
+                report.number = index + 1;
                 if let Some(slot) = self.reports.get_mut(index) {
                     *slot = Some(report);
                 }

@@ -82,6 +82,7 @@ fn quiet() -> SessionReport {
         error_ns: Some(1_000_000),
     };
     SessionReport {
+        number: 1,
         protocol: Protocol::TwampLight,
         sid: None,
         mode: SecurityMode::Unauthenticated,

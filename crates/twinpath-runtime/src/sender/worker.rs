@@ -361,6 +361,7 @@ impl Body {
             far_clock: tally.far_error.map(ClockState::of_estimate),
         };
         let mut report = SessionReport {
+            number: 1,
             protocol: self.plan.protocol,
             sid: self.agreed.sid,
             mode: self.agreed.mode.unwrap_or(SecurityMode::Unauthenticated),

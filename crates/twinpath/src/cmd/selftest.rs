@@ -65,6 +65,9 @@ pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
     if !signals.told_to_stop() {
         reports.push(controlled(args, &signals)?);
     }
+    for (index, report) in reports.iter_mut().enumerate() {
+        report.number = index + 1;
+    }
     match write(&survey, &reports, args.json, style, &mut out) {
         Ok(()) => verdict(&reports),
         Err(error) => unwritten(&error),

@@ -115,6 +115,7 @@ pub(crate) fn quiet_path() -> SessionReport {
         error_ns: Some(1_250_000),
     };
     SessionReport {
+        number: 1,
         protocol: Protocol::TwampLight,
         sid: None,
         mode: SecurityMode::Unauthenticated,

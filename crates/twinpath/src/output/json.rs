@@ -173,6 +173,8 @@ struct Session<'a> {
     payload_octets: PayloadOctets,
     dscp_forward: DscpCounts<'a>,
     congestion_forward: Option<u64>,
+    #[serde(rename = "session")]
+    number: usize,
 }
 
 impl<'a> From<&'a SessionReport> for Session<'a> {
@@ -252,6 +254,7 @@ impl<'a> From<&'a SessionReport> for Session<'a> {
             payload_octets: PayloadOctets(super::sizes(report)),
             dscp_forward: DscpCounts(&figures.dscp_forward),
             congestion_forward: figures.congestion_forward,
+            number: report.number,
         }
     }
 }

@@ -57,6 +57,12 @@ fn classes_are_measured_at_once_and_stand_side_by_side() {
         assert_eq!(session["packets"]["received"], 10, "{session}");
         assert_eq!(session["dscp_backward"][dscp.to_string()], 10, "{session}");
     }
+    let lines = run(&format!("{line} --output jsonl")).stdout;
+    let document = json(lines.lines().last().unwrap());
+    for session in document["sessions"].as_array().unwrap() {
+        let own = |record: &&str| json(record)["session"] == session["session"];
+        assert_eq!(lines.lines().filter(own).count(), 10, "{session}");
+    }
     let csv = run(&format!("{line} --output csv")).stdout;
     let mut rows = csv.lines();
     assert!(rows.next().unwrap().ends_with(",fate,session"), "{csv}");

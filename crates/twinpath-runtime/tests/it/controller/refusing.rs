@@ -97,6 +97,8 @@ fn what_is_accepted_is_measured_though_another_class_is_refused() {
         let report = outcome.report();
         let classes: Vec<_> = report.sessions.iter().map(|s| s.tos.dscp()).collect();
         assert_eq!(classes, [Dscp::BE, Dscp::BE]);
+        let numbers: Vec<_> = report.sessions.iter().map(|s| s.number).collect();
+        assert_eq!(numbers, [1, 3], "as in the records of packets");
         assert_eq!(outcome.keys(), ["session-refused"]);
         assert!(report.notes[0].warning);
         let line = &report.notes[0].line;
