@@ -40,6 +40,15 @@ impl Protocol {
         }
     }
 
+    /// Where padding begins: behind the header, and behind the zeros of Symmetrical Size (RFC 6038
+    /// section 5.1.4; row TC-83). All of a STAMP packet beyond a TWAMP header's size counts.
+    pub fn padding_from(self) -> usize {
+        match self {
+            Self::TwampLight | Self::Stamp { .. } => SenderOpen::OCTETS,
+            Self::Twamp(features) => features.padding_from(),
+        }
+    }
+
     /// The UDP payload of the reply to a request of `sent` octets: as long, but for the header that a
     /// reply needs at the least (rows TT-20, ST-6).
     pub fn reply_octets(self, sent: usize) -> usize {

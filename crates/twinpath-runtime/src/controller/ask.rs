@@ -54,8 +54,13 @@ impl Ask {
 
 /// Features that are chosen where they are offered (row TC-10): several sessions are started and
 /// stopped by themselves, and the reflector says with which DSCP packets came where that makes no
-/// reply longer than its request.
-pub(crate) fn usual_features(sessions: usize, least_payload_octets: usize) -> Modes {
+/// reply longer than its request. Not with Symmetrical Size, where RFC 7750 contradicts itself about
+/// the padding's place (row TT-43).
+pub(crate) fn usual_features(
+    sessions: usize,
+    least_payload_octets: usize,
+    required: Modes,
+) -> Modes {
     let mut features = Modes::default();
     if sessions > 1 {
         features = features | Modes::INDIVIDUAL_CONTROL;
@@ -64,7 +69,9 @@ pub(crate) fn usual_features(sessions: usize, least_payload_octets: usize) -> Mo
         modes: Modes::DSCP_MONITORING,
         ..TestFeatures::default()
     };
-    if least_payload_octets >= monitored.reply_header() {
+    if least_payload_octets >= monitored.reply_header()
+        && !required.contains(Modes::SYMMETRICAL_SIZE)
+    {
         features = features | Modes::DSCP_MONITORING;
     }
     features

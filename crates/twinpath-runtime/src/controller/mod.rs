@@ -65,7 +65,7 @@ pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
         classes.push(sender.tos);
     }
     let (_, least) = sizes(sender.payload);
-    let preferred = usual_features(classes.len(), least);
+    let preferred = usual_features(classes.len(), least, control.required);
     let may_be = control.required | preferred.without(control.avoided);
     let mut senders = Vec::new();
     let mut bounds: Vec<Bound> = Vec::new();

@@ -5,8 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use twinpath_net::{
     BindError, SocketOptions, StampMode, TestSocket, local_address_towards, path_mtu,
 };
-use twinpath_proto::sender::PayloadSize;
-use twinpath_wire::SenderOpen;
+use twinpath_proto::sender::{PayloadSize, Protocol};
 
 use crate::error::StartError;
 use crate::{PortChoice, SenderPlan, StampChoice};
@@ -22,25 +21,31 @@ pub(super) fn check_path(plan: &SenderPlan) -> Result<(), StartError> {
     if !plan.dont_fragment {
         return Ok(());
     }
-    let asked = match plan.payload {
+    path_mtu(plan.far, plan.interface.as_deref()).map_or(Ok(()), |mtu| {
+        fits(plan.protocol, plan.payload, plan.far.ip(), mtu)
+    })
+}
+
+fn fits(protocol: Protocol, payload: PayloadSize, far: IpAddr, mtu: u32) -> Result<(), StartError> {
+    let asked = match payload {
         PayloadSize::Fixed(octets) => octets,
         PayloadSize::Imix(sizes) => sizes.into_iter().max().unwrap_or(0),
     };
-    let ip_header = if plan.far.is_ipv4() {
-        IPV4_HEADER
-    } else {
-        IPV6_HEADER
-    };
-    let headers = ip_header + UDP_HEADER;
-    let packet_octets = plan.protocol.payload_octets(asked) + headers;
-    match path_mtu(plan.far, plan.interface.as_deref()) {
-        Some(mtu) if packet_octets > mtu as usize => Err(StartError::TooLargeForPath {
-            packet_octets,
-            mtu,
-            most_padding: (mtu as usize).saturating_sub(headers + SenderOpen::OCTETS),
-        }),
-        _ => Ok(()),
+    let headers = UDP_HEADER
+        + if far.is_ipv4() {
+            IPV4_HEADER
+        } else {
+            IPV6_HEADER
+        };
+    let packet_octets = protocol.payload_octets(asked) + headers;
+    if packet_octets <= mtu as usize {
+        return Ok(());
     }
+    Err(StartError::TooLargeForPath {
+        packet_octets,
+        mtu,
+        most_padding: (mtu as usize).saturating_sub(headers + protocol.padding_from()),
+    })
 }
 
 /// Opens and binds.
@@ -117,4 +122,36 @@ pub(super) fn sender_address(
             far: plan.far,
             source,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use twinpath_proto::TestFeatures;
+    use twinpath_wire::control::Modes;
+
+    use super::*;
+
+    #[test]
+    fn the_padding_that_fits_counts_from_where_padding_begins() {
+        let symmetrical = Protocol::Twamp(TestFeatures {
+            modes: Modes::SYMMETRICAL_SIZE,
+            ..TestFeatures::default()
+        });
+        for (protocol, far, most) in [
+            (Protocol::TwampLight, "192.0.2.1", 1_458),
+            (symmetrical, "192.0.2.1", 1_431),
+            (symmetrical, "2001:db8::1", 1_411),
+        ] {
+            let far = far.parse().unwrap();
+            let of = |padding: usize| {
+                let payload = PayloadSize::Fixed(protocol.padding_from() + padding);
+                fits(protocol, payload, far, 1_500)
+            };
+            assert!(of(most).is_ok(), "{protocol:?}");
+            let Err(StartError::TooLargeForPath { most_padding, .. }) = of(most + 1) else {
+                panic!("{protocol:?}: it fits")
+            };
+            assert_eq!(most_padding, most);
+        }
+    }
 }

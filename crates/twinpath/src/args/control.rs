@@ -47,12 +47,14 @@ pub(crate) struct ControllerArgs {
     #[arg(long, help_heading = CONTROL)]
     pub(crate) reflect_octets: bool,
 
-    /// Want packets as long as their replies (RFC 6038 Symmetrical Size)
+    /// Want packets as long as their replies (RFC 6038 Symmetrical Size): --padding counts from
+    /// octet 41, with --dscp-monitoring 42
     #[arg(long, help_heading = CONTROL)]
     pub(crate) symmetrical_size: bool,
 
     /// Want to know the DSCP and ECN that reach the reflector (RFC 7750); without this it is used
-    /// where the server offers it and packets have room (--padding 30)
+    /// where the server offers it and packets have room (--padding 30), except with
+    /// --symmetrical-size
     #[arg(long, help_heading = CONTROL)]
     pub(crate) dscp_monitoring: bool,
 

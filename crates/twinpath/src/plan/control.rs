@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
 use twinpath_runtime::controller::{ControlClientPlan, ControlPlan, ControllerPlan};
 use twinpath_runtime::server::ServerPlan;
@@ -20,8 +21,8 @@ use super::sender::{Sending, ends, one_host, pair, payload};
 const SENDER_PORT: u16 = 20_000;
 /// Sessions of one controller: each has a thread. There are no more code points.
 const MOST_CLASSES: usize = 64;
-/// By how much a reply's header is longer than a request's, the octets of RFC 7750 among them.
-const REPLY_HEADER: u16 = 30;
+/// A reply's header, the octets of RFC 7750 among them.
+const REPLY_HEADER: usize = 44;
 /// What the Server is to give back with Reflect Octets; anything but zero.
 const OCTETS_TO_REFLECT: u16 = 0x5450;
 /// A control message may take this long.
@@ -58,7 +59,6 @@ pub(crate) fn controller(
         ports: args.ports,
     };
     let tos = classes.first().copied().unwrap_or_default();
-    let sender = sending.plan(Protocol::TwampLight, server, near_address, tos)?;
     let mut control = control(&args.control, server);
     control.near = near_address;
     control.interface.clone_from(&args.ip.interface);
@@ -73,12 +73,20 @@ pub(crate) fn controller(
             control.required = control.required | feature;
         }
     }
+    let mut features = TestFeatures {
+        modes: control.required,
+        ..TestFeatures::default()
+    };
     if args.reflect_octets {
         // What fits behind a reply's header: packets keep the size that was asked for.
-        let padding = u16::try_from(args.packet.padding.number()).unwrap_or(0);
-        control.padding_to_reflect = padding.saturating_sub(REPLY_HEADER);
+        let padding = usize::try_from(args.packet.padding.number()).unwrap_or(0);
+        let fits = (features.padding_from() + padding).saturating_sub(REPLY_HEADER);
+        control.padding_to_reflect = u16::try_from(fits).unwrap_or(u16::MAX);
         control.octets_to_reflect = OCTETS_TO_REFLECT;
+        features.padding_to_reflect = control.padding_to_reflect;
     }
+    let protocol = Protocol::Twamp(features);
+    let sender = sending.plan(protocol, server, near_address, tos)?;
     Ok(ControllerPlan {
         control,
         sender,
@@ -247,7 +255,9 @@ mod tests {
         assert_eq!(control.control_dscp.map(Dscp::value), Some(48));
         assert_eq!(control.interface.as_deref(), Some("lo"));
         assert_eq!(control.required.bits(), 32 | 64 | 256 | 512);
-        assert_eq!(control.padding_to_reflect, 70);
+        // 42 octets before the padding, 44 before the reply's.
+        assert_eq!(control.padding_to_reflect, 98);
+        assert_eq!(plan.sender.payload, PayloadSize::Fixed(142));
         assert_ne!(control.octets_to_reflect, 0);
         assert_eq!(plan.classes, [Tos(0), Tos(184)]);
         assert_eq!(plan.sender.port, PortChoice::Range(500, 510));
@@ -257,6 +267,20 @@ mod tests {
         let many = vec!["be"; 65].join(",");
         let failure = of_controller(&format!("::1 --dscp {many}")).unwrap_err();
         assert!(failure.to_string().contains("write 64 at most"));
+    }
+
+    #[test]
+    fn with_symmetrical_size_padding_begins_behind_the_zeros() {
+        // Row TC-83: it is the Padding Length of the request.
+        let of = |line: &str| of_controller(line).unwrap();
+        let plan = of("::1 --padding 64 --symmetrical-size");
+        assert_eq!(plan.sender.payload, PayloadSize::Fixed(105));
+        let plan = of("::1 --padding 64 --reflect-octets");
+        assert_eq!(plan.control.padding_to_reflect, 34);
+        assert_eq!(plan.sender.payload, PayloadSize::Fixed(78));
+        assert!(of_controller("127.0.0.1 --padding 65493").is_ok());
+        let failure = of_controller("127.0.0.1 --padding 65493 --symmetrical-size").unwrap_err();
+        assert!(failure.to_string().contains("write 65466 at most"));
     }
 
     #[test]

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
 use twinpath_runtime::{PortChoice, SenderPlan};
-use twinpath_wire::{
-    Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, SenderOpen, TWAMP_TEST_PORT, Tos,
-};
+use twinpath_wire::{Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TWAMP_TEST_PORT, Tos};
 
 use crate::args::{
     FarEnd, Filling, IpOptions, Label, NearEnd, Output, PacketOptions, PaddingSize, Ports,
@@ -301,7 +299,7 @@ pub(super) fn payload(
     let most = match far {
         IpAddr::V4(_) => MAX_PAYLOAD_V4,
         IpAddr::V6(_) => MAX_PAYLOAD_V6,
-    } - SenderOpen::OCTETS;
+    } - protocol.padding_from();
     match padding {
         PaddingSize::Octets(octets) if usize::from(octets) > most => Err(Failure::usage(format!(
             "--padding {octets} does not fit UDP over {}: write {most} at most",
@@ -323,7 +321,7 @@ pub(crate) fn sizes(padding: PaddingSize, protocol: Protocol, far: IpAddr) -> Pa
             [64, 590, 1514].map(|frame: usize| protocol.payload_octets(frame - around)),
         ),
         PaddingSize::Octets(octets) => {
-            let asked = usize::from(octets) + SenderOpen::OCTETS;
+            let asked = usize::from(octets) + protocol.padding_from();
             PayloadSize::Fixed(protocol.payload_octets(asked))
         }
     }

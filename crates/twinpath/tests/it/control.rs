@@ -76,13 +76,18 @@ fn every_feature_of_the_server_can_be_had() {
     for (options, modes, octets) in [
         ("--padding 64", 1 | 256, 78),
         ("--padding 64 --reflect-octets", 1 | 32 | 256, 78),
-        ("--padding 64 --symmetrical-size", 1 | 64 | 256, 78),
+        ("--padding 64 --symmetrical-size", 1 | 64, 105),
+        (
+            "--padding 64 --symmetrical-size --dscp-monitoring",
+            1 | 64 | 256,
+            106,
+        ),
         ("--dscp-monitoring", 1 | 256, 44),
         ("--timestamp-format ptp", 1 | 512, 41),
         (
             "--padding 64 --reflect-octets --symmetrical-size --timestamp-format ptp",
-            1 | 32 | 64 | 256 | 512,
-            78,
+            1 | 32 | 64 | 512,
+            105,
         ),
     ] {
         let line = format!("controller {} {ANY} -c 4 -i 5 --json {options}", server.at);
