@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tracing::debug;
+use tracing::{debug, warn};
 use twinpath_net::{clock, stream};
 use twinpath_proto::control::{Opened, Server, ServerEvent, SessionRequest, make_sid};
 use twinpath_proto::reflector::SessionSpec;
@@ -15,6 +15,7 @@ use twinpath_wire::{Dscp, Tos};
 
 use super::House;
 use super::admission::Pass;
+use super::random;
 use super::stopping::Stopping;
 use crate::link::Link;
 use crate::reflecting::{OpenError, Wish};
@@ -48,10 +49,14 @@ pub(super) async fn serve(
     };
     // A connection that is gone already shows when it is read.
     let _prepared = stream::prepare(&stream, peer.is_ipv6(), marking(&house, &stream));
+    let nonces = match random::nonces() {
+        Ok(nonces) => nonces,
+        Err(error) => return warn!(%peer, %error, "no random octets to greet with"),
+    };
     let server = Server::new(
         Arc::clone(&house.config),
         pass.admission,
-        &house.random.nonces(),
+        &nonces,
         clock::mono(),
         peer,
         local,
@@ -197,7 +202,8 @@ impl Connection {
         let mut error = OpenError::SidTaken;
         for _ in 0..SID_TRIES {
             let host = self.house.host.unwrap_or(self.local.ip());
-            let sid = make_sid(host, wall, self.house.random.number());
+            let random = random::number().map_err(|_| OpenError::System)?;
+            let sid = make_sid(host, wall, random);
             let spec = SessionSpec {
                 sid,
                 sender: request.sender,

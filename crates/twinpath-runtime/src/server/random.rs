@@ -1,55 +1,32 @@
-//! Octets that nobody can foretell, from the system.
+//! Octets that nobody can foretell, from the system. Where it has none, nothing is made up.
 
-use std::fs::File;
-use std::hash::{BuildHasher, RandomState};
-use std::io::Read;
-
+use getrandom::Error;
 use twinpath_proto::control::Nonces;
 
-/// The system's source.
-#[derive(Debug)]
-pub(super) struct Random {
-    device: Option<File>,
+/// For a new connection.
+///
+/// # Errors
+/// The system has no source of them.
+pub(super) fn nonces() -> Result<Nonces, Error> {
+    Ok(Nonces {
+        challenge: octets()?,
+        salt: octets()?,
+        server_iv: octets()?,
+    })
 }
 
-impl Random {
-    pub(super) fn new() -> Self {
-        Self {
-            device: File::open("/dev/urandom").ok(),
-        }
-    }
+/// For a new session.
+///
+/// # Errors
+/// As [`nonces`].
+pub(super) fn number() -> Result<u32, Error> {
+    octets().map(u32::from_ne_bytes)
+}
 
-    /// For a new connection.
-    pub(super) fn nonces(&self) -> Nonces {
-        Nonces {
-            challenge: self.octets(),
-            salt: self.octets(),
-            server_iv: self.octets(),
-        }
-    }
-
-    /// For a new session.
-    pub(super) fn number(&self) -> u32 {
-        u32::from_ne_bytes(self.octets())
-    }
-
-    fn octets<const N: usize>(&self) -> [u8; N] {
-        let mut octets = [0; N];
-        let read = self
-            .device
-            .as_ref()
-            .map(|mut device| device.read_exact(&mut octets));
-        if !matches!(read, Some(Ok(()))) {
-            // Each is keyed anew by the system, as far as std goes.
-            for (place, chunk) in octets.chunks_mut(8).enumerate() {
-                let word = RandomState::new().hash_one(place).to_ne_bytes();
-                for (octet, random) in chunk.iter_mut().zip(word) {
-                    *octet = random;
-                }
-            }
-        }
-        octets
-    }
+fn octets<const N: usize>() -> Result<[u8; N], Error> {
+    let mut octets = [0; N];
+    getrandom::fill(&mut octets)?;
+    Ok(octets)
 }
 
 #[cfg(test)]
@@ -58,12 +35,10 @@ mod tests {
 
     #[test]
     fn no_two_connections_get_the_same_octets() {
-        for random in [Random::new(), Random { device: None }] {
-            let (one, two) = (random.nonces(), random.nonces());
-            assert_ne!(one.challenge, two.challenge);
-            assert_ne!(one.salt, two.salt);
-            assert_ne!(one.server_iv, one.challenge);
-            assert_ne!(one.challenge[..8], one.challenge[8..]);
-        }
+        let (one, two) = (nonces().unwrap(), nonces().unwrap());
+        assert_ne!(one.challenge, two.challenge);
+        assert_ne!(one.salt, two.salt);
+        assert_ne!(one.server_iv, one.challenge);
+        assert_ne!(one.challenge[..8], one.challenge[8..]);
     }
 }

@@ -17,7 +17,6 @@ use twinpath_proto::reflector::Ended;
 use twinpath_wire::Mono;
 
 use super::admission::Door;
-use super::random::Random;
 use super::stopping::{self, Stop, Stopping};
 use super::{ServerPlan, ServerReport, ServerTally, listen};
 use crate::error::{RunError, StartError};
@@ -40,7 +39,6 @@ pub(super) struct House {
     pub(super) config: Arc<ServerConfig>,
     pub(super) door: Arc<Door>,
     pub(super) reflectors: Reflectors,
-    pub(super) random: Random,
     pub(super) counts: Counts,
     /// This host's address for Session Identifiers; `None`: that of the connection.
     pub(super) host: Option<IpAddr>,
@@ -124,7 +122,6 @@ pub fn start(plan: ServerPlan) -> Result<ServerRun, StartError> {
         config: Arc::new(config(&plan)),
         door: Door::new(plan.max_connections, plan.max_connections_per_client),
         reflectors,
-        random: Random::new(),
         counts: Counts::default(),
         host: twinpath_net::local_address_towards(FAR, None)
             .ok()
