@@ -5,6 +5,7 @@ mod control;
 mod documented;
 mod endings;
 mod hosts;
+mod kills;
 mod namespaces;
 mod options;
 mod outputs;
