@@ -2,22 +2,28 @@
 
 mod address;
 mod control;
+mod groups;
 mod marking;
 mod quantity;
 pub(crate) mod usage;
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use twinpath_wire::Dscp;
 
 pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
 pub(crate) use control::{
     ControlClientArgs, ControlOptions, ControllerArgs, ServerArgs, WireFormat,
 };
+pub(crate) use groups::{
+    Answers, Filling, IpOptions, LogOptions, Output, PacketOptions, ResultOptions, Rungs,
+    ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,
+};
 pub(crate) use marking::{Label, Ssid, TosOctet, Ttl};
 pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
+
+use groups::{CONTROL, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS};
 
 /// Why a value cannot be meant: what to write instead, in one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -237,264 +243,6 @@ pub(crate) struct SelftestArgs {
 
     #[command(flatten)]
     pub(crate) log: LogOptions,
-}
-
-const CONTROL: &str = "Control connection";
-const SCHEDULE: &str = "Schedule";
-const PACKETS: &str = "Packets";
-const IP: &str = "Addresses and IP";
-const SESSIONS: &str = "Sessions";
-const STAMPS: &str = "Time stamps";
-const OUTPUT: &str = "Output";
-
-/// When packets leave, and when one is lost.
-#[derive(Debug, Args)]
-#[command(next_help_heading = SCHEDULE)]
-pub(crate) struct ScheduleOptions {
-    /// Packets to send
-    #[arg(
-        short,
-        long,
-        value_name = "N",
-        default_value = "100",
-        allow_negative_numbers = true
-    )]
-    pub(crate) count: Count,
-
-    /// Time between packets: milliseconds, or with a unit (ns us ms s m h); 1us at least
-    #[arg(
-        short,
-        long,
-        value_name = "MS",
-        default_value = "100",
-        allow_negative_numbers = true
-    )]
-    pub(crate) interval: Interval,
-
-    /// Send for this time instead of a count: seconds, or with a unit (ns us ms s m h)
-    #[arg(
-        long,
-        value_name = "T",
-        conflicts_with = "count",
-        allow_negative_numbers = true
-    )]
-    pub(crate) duration: Option<Time>,
-
-    /// A reply after this time counts as lost, and as late: seconds, or with a unit (ns us ms s m h)
-    #[arg(
-        long,
-        value_name = "T",
-        default_value = "2",
-        allow_negative_numbers = true
-    )]
-    pub(crate) timeout: Time,
-
-    /// Wait before the first packet: seconds, or with a unit
-    #[arg(
-        long,
-        value_name = "T",
-        default_value = "0",
-        allow_negative_numbers = true
-    )]
-    pub(crate) start_delay: Time,
-
-    /// Missed departures that are caught up in a row; the rest is moved or left out, and counted
-    /// [default: 10, or as many as 5 ms hold]
-    #[arg(long, value_name = "N", value_parser = quantity::at_least_one::<u32>)]
-    pub(crate) max_burst: Option<u32>,
-
-    /// Spin before each departure: more exact, uses a core
-    #[arg(long)]
-    pub(crate) spin: bool,
-}
-
-/// What a Session-Sender's packets are.
-#[derive(Debug, Args)]
-#[command(next_help_heading = PACKETS)]
-pub(crate) struct PacketOptions {
-    /// Octets after the 14-octet header; -1 is IMIX: Ethernet frames of 64, 590 and 1514 octets
-    /// without frame check sequence, 7:4:1 (IPv6: 76 for 64)
-    #[arg(
-        long,
-        value_name = "BYTES",
-        default_value = "27",
-        allow_negative_numbers = true
-    )]
-    pub(crate) padding: PaddingSize,
-
-    /// What padding is made of
-    #[arg(long, value_name = "KIND", default_value = "random")]
-    pub(crate) fill: Filling,
-}
-
-/// STAMP instead of TWAMP Light.
-#[derive(Debug, Args)]
-#[command(next_help_heading = PACKETS)]
-pub(crate) struct StampPackets {
-    /// Send STAMP packets (RFC 8762): 44 octets up to --padding 30, 48 for 31 to 33; what is beyond
-    /// 44 is an Extra Padding TLV. IMIX: 86 for 64, over IPv6 106
-    #[arg(long)]
-    pub(crate) stamp: bool,
-
-    /// STAMP Session Identifier (RFC 8972), 1 to 65535
-    #[arg(long, value_name = "N")]
-    pub(crate) ssid: Option<Ssid>,
-}
-
-/// DSCP or the whole octet.
-#[derive(Debug, Args)]
-#[command(next_help_heading = IP)]
-pub(crate) struct SenderMarking {
-    /// DSCP of packets (see twinpath dscptable) [default: be]
-    #[arg(long, value_name = "NAME|0-63")]
-    pub(crate) dscp: Option<Dscp>,
-
-    /// Whole ToS or Traffic Class octet instead, ECN too; decimal, or hexadecimal as 0xb8
-    #[arg(long, value_name = "0-255", conflicts_with = "dscp")]
-    pub(crate) tos: Option<TosOctet>,
-}
-
-/// What both ends share below UDP.
-#[derive(Debug, Args)]
-#[command(next_help_heading = IP)]
-pub(crate) struct IpOptions {
-    /// TTL or Hop Limit of packets
-    #[arg(long, value_name = "1-255", default_value = "255")]
-    pub(crate) ttl: Ttl,
-
-    /// Set DF; never fragment here
-    #[arg(long)]
-    pub(crate) do_not_fragment: bool,
-
-    /// Bind to this device or VRF
-    #[arg(long, value_name = "NAME")]
-    pub(crate) interface: Option<String>,
-
-    /// IPv4 only
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
-    pub(crate) ipv4: bool,
-
-    /// IPv6 only
-    #[arg(short = '6', long)]
-    pub(crate) ipv6: bool,
-}
-
-/// Where time stamps may come from.
-#[derive(Debug, Args)]
-#[command(next_help_heading = STAMPS)]
-pub(crate) struct StampOptions {
-    /// Best source of time stamps to use; the report says which delivered
-    #[arg(long, value_name = "RUNG", default_value = "auto")]
-    pub(crate) timestamps: Rungs,
-
-    /// Plain sockets and user-space time stamps only, as where the kernel has no better ones
-    #[arg(long)]
-    pub(crate) portable: bool,
-}
-
-/// What comes of a measurement.
-#[derive(Debug, Args)]
-#[command(next_help_heading = OUTPUT)]
-pub(crate) struct ResultOptions {
-    /// Form of the result
-    #[arg(long, value_name = "FORM", default_value = "text")]
-    pub(crate) output: Output,
-
-    /// Short for --output json
-    #[arg(long, conflicts_with = "output")]
-    pub(crate) json: bool,
-
-    /// Carry KEY=VALUE into the result (repeatable)
-    #[arg(long = "label", value_name = "K=V")]
-    pub(crate) labels: Vec<Label>,
-
-    /// Print a line for each packet, as ping does
-    #[arg(short, long, conflicts_with = "quiet")]
-    pub(crate) verbose: bool,
-}
-
-impl ResultOptions {
-    /// The form that was asked for.
-    pub(crate) fn form(&self) -> Output {
-        if self.json { Output::Json } else { self.output }
-    }
-
-    /// Packets are wanted one by one.
-    pub(crate) fn records(&self) -> bool {
-        self.verbose || matches!(self.output, Output::Jsonl | Output::Csv)
-    }
-}
-
-/// What is said on the way, and where.
-#[derive(Debug, Args)]
-#[command(next_help_heading = OUTPUT)]
-pub(crate) struct LogOptions {
-    /// Say nothing on stderr but errors: no progress, warnings or remarks; the result stays
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-
-    /// Log details
-    #[arg(short, long, conflicts_with = "quiet")]
-    pub(crate) debug: bool,
-
-    /// Log to this file, not to stderr; errors go to both
-    #[arg(short, long, value_name = "FILE")]
-    pub(crate) logfile: Option<PathBuf>,
-}
-
-/// Forms of a result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    // A table for people.
-    Text,
-    // One JSON document.
-    Json,
-    // A line for each packet, then the document.
-    Jsonl,
-    // A line for each packet.
-    Csv,
-}
-
-/// Forms of a responder's last words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Summary {
-    // For people.
-    Text,
-    // One JSON document.
-    Json,
-}
-
-/// What a responder answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Answers {
-    // Told by the packet.
-    Auto,
-    // STAMP only.
-    Stamp,
-    // TWAMP Light only.
-    TwampLight,
-}
-
-/// What padding is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Filling {
-    // Zeros.
-    Zero,
-    // Pseudo-random octets.
-    Random,
-}
-
-/// Which rungs of the ladder of time stamps may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Rungs {
-    // The best that delivers.
-    Auto,
-    // The network interface's.
-    Hardware,
-    // The kernel's.
-    Kernel,
-    // The process's own.
-    User,
 }
 
 fn threads(text: &str) -> Result<usize, Advice> {
