@@ -21,6 +21,9 @@ Examples:
   twinpath controller [2001:db8::1]:8620 --padding -1 --json
 
 Exit status: 0 measured, 1 could not measure, 2 bad usage, 3 every packet was lost")]
+#[command(mut_arg("verbose", |verbose| verbose.help(
+    "Print a line for each control message, and for each packet as ping does"
+)))]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of the command line, each its own"
