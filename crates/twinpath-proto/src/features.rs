@@ -1,10 +1,10 @@
-//! What RFC 6038, 7750 and 8186 change in unauthenticated test packets, for both ends
-//! (`twamp-test.md` section 1, "variants").
+//! What the modes change in test packets, for both ends: the secured ones of RFC 4656 and 5357, and
+//! the features of RFC 6038, 7750 and 8186 (`twamp-test.md` section 1, "variants").
 
-use twinpath_wire::control::Modes;
-use twinpath_wire::{ReflectorOpen, SenderOpen, TimeFormat};
+use twinpath_wire::control::{Modes, SecurityMode};
+use twinpath_wire::{ReflectorOpen, ReflectorSecured, SenderOpen, SenderSecured, TimeFormat};
 
-/// S-DSCP-ECN stands here in a reply: behind the Sender TTL (RFC 7750 section 2.2.1, figure 2).
+/// S-DSCP-ECN stands here in an open reply: behind the Sender TTL (RFC 7750 section 2.2.1, figure 2).
 pub(crate) const SENDER_TOS_AT: usize = ReflectorOpen::OCTETS;
 /// S-DSCP-ECN and two octets that must be zero.
 const MONITORED_HEADER: usize = ReflectorOpen::OCTETS + 3;
@@ -25,10 +25,27 @@ pub struct TestFeatures {
 }
 
 impl TestFeatures {
+    /// Test packets are encrypted, in part or whole, and carry an HMAC (RFC 5357 section 4).
+    pub fn is_secured(self) -> bool {
+        self.modes
+            .security()
+            .is_some_and(SecurityMode::secures_packets)
+    }
+
+    /// Octets of a Session-Sender packet before its padding and the zeros of Symmetrical Size.
+    pub fn request_header(self) -> usize {
+        if self.is_secured() {
+            SenderSecured::OCTETS
+        } else {
+            SenderOpen::OCTETS
+        }
+    }
+
     /// Where padding begins in a Session-Sender packet.
     pub fn padding_from(self) -> usize {
         match (self.is_symmetrical(), self.monitors_dscp()) {
-            (false, _) => SenderOpen::OCTETS,
+            (false, _) => self.request_header(),
+            (true, _) if self.is_secured() => ReflectorSecured::OCTETS,
             (true, false) => ReflectorOpen::OCTETS,
             (true, true) => MONITORED_SYMMETRICAL,
         }
@@ -36,7 +53,9 @@ impl TestFeatures {
 
     /// Where padding begins in a Session-Reflector packet.
     pub fn reply_header(self) -> usize {
-        if self.monitors_dscp() {
+        if self.is_secured() {
+            ReflectorSecured::OCTETS
+        } else if self.monitors_dscp() {
             MONITORED_HEADER
         } else {
             ReflectorOpen::OCTETS
@@ -57,7 +76,7 @@ impl TestFeatures {
     pub fn least_payload(self) -> usize {
         let any = Modes::REFLECT_OCTETS | Modes::SYMMETRICAL_SIZE | Modes::DSCP_MONITORING;
         if self.modes.and(any).is_empty() {
-            SenderOpen::OCTETS
+            self.request_header()
         } else {
             self.reply_header() + self.reflected()
         }
@@ -71,8 +90,9 @@ impl TestFeatures {
 
     /// The length of the reply to a request of `received` octets (rows TT-20, TT-40, TT-43).
     pub fn reply_octets(self, received: usize) -> usize {
-        let stands_as_it_is =
-            self.is_symmetrical() && (MONITORED_SYMMETRICAL..MONITORED_HEADER).contains(&received);
+        let stands_as_it_is = !self.is_secured()
+            && self.is_symmetrical()
+            && (MONITORED_SYMMETRICAL..MONITORED_HEADER).contains(&received);
         if stands_as_it_is {
             received
         } else {

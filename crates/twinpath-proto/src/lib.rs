@@ -10,6 +10,7 @@ pub mod control;
 mod features;
 mod random;
 pub mod reflector;
+pub mod security;
 pub mod sender;
 #[doc(hidden)]
 pub mod sim;

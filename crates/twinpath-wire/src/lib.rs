@@ -19,8 +19,8 @@ pub use dscp::{Dscp, DscpError, Ecn, Tos};
 pub use error_estimate::ErrorEstimate;
 pub use sample::{Exclusion, Fate, Sample};
 pub use test_packet::{
-    LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, ReflectorOpen, Reply, ReplyHead, SenderOpen, Short,
-    StampReflector, StampSender, TWAMP_TEST_PORT,
+    LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, ReflectorOpen, ReflectorSecured, Reply, ReplyHead,
+    SenderOpen, SenderSecured, Short, StampReflector, StampSender, TWAMP_TEST_PORT,
 };
 pub use time::{Delta, Mono, Rung, Stamp, Wall};
 pub use wire_time::{Reading, TimeFormat, WireTime};

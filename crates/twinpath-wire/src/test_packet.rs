@@ -1,4 +1,4 @@
-//! TWAMP-Test and STAMP packets, unauthenticated, both directions.
+//! TWAMP-Test and STAMP packets, both directions.
 //!
 //! Octets beyond a header (padding, TLVs) are handed out beside the view. Any octets that are long
 //! enough are a view.
@@ -118,7 +118,72 @@ pub struct StampReflector {
     pub mbz_end: [u8; 3],
 }
 
+/// Session-Sender packet, TWAMP authenticated and encrypted: 48 octets, then Packet Padding (RFC
+/// 4656 section 4.1.2). As it is before encryption.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
+#[repr(C)]
+pub struct SenderSecured {
+    /// From 0, one more for each packet sent.
+    pub seq: U32,
+    /// Must be zero.
+    pub mbz: [u8; 12],
+    /// T1.
+    pub t1: WireTime,
+    /// Error Estimate of T1.
+    pub error: ErrorEstimate,
+    /// Must be zero.
+    pub mbz_time: [u8; 6],
+    /// HMAC-SHA1 of what is encrypted, cut to 16 octets.
+    pub hmac: [u8; 16],
+}
+
+/// Session-Reflector packet, TWAMP authenticated and encrypted: 112 octets, then Packet Padding
+/// (RFC 5357 section 4.2.1, RFC 7750 section 2.2.1). As it is before encryption.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
+#[repr(C)]
+pub struct ReflectorSecured {
+    /// The reflector's own number.
+    pub seq: U32,
+    /// Must be zero.
+    pub mbz: [u8; 12],
+    /// T3.
+    pub t3: WireTime,
+    /// Error Estimate of T3 and T2.
+    pub error: ErrorEstimate,
+    /// Must be zero.
+    pub mbz_time: [u8; 6],
+    /// T2.
+    pub t2: WireTime,
+    /// Must be zero.
+    pub mbz_arrival: [u8; 8],
+    /// Copy of the request's Sequence Number.
+    pub sender_seq: U32,
+    /// Must be zero.
+    pub mbz_sender: [u8; 12],
+    /// Copy of the request's Timestamp, T1.
+    pub sender_t1: WireTime,
+    /// Copy of the request's Error Estimate.
+    pub sender_error: ErrorEstimate,
+    /// Must be zero.
+    pub mbz_sender_time: [u8; 6],
+    /// TTL or Hop Limit with which the request arrived.
+    pub sender_ttl: u8,
+    /// ToS or Traffic Class octet with which the request arrived, with DSCP and ECN Monitoring;
+    /// else must be zero.
+    pub sender_tos: u8,
+    /// Must be zero.
+    pub mbz_end: [u8; 14],
+    /// HMAC-SHA1 of what is encrypted, cut to 16 octets.
+    pub hmac: [u8; 16],
+}
+
 const _: () = assert!(size_of::<SenderOpen>() == 14);
+const _: () = assert!(size_of::<SenderSecured>() == 48);
+const _: () = assert!(size_of::<ReflectorSecured>() == 112);
 const _: () = assert!(size_of::<ReplyHead>() == 36);
 const _: () = assert!(size_of::<ReflectorOpen>() == 41);
 const _: () = assert!(size_of::<StampSender>() == 44);
@@ -151,33 +216,56 @@ macro_rules! views {
     )*};
 }
 
-views! { SenderOpen ReflectorOpen ReplyHead StampSender StampReflector }
+views! { SenderOpen SenderSecured ReflectorOpen ReflectorSecured ReplyHead StampSender StampReflector }
 
-/// An open reply of any peer, as much of it as came: at least the 36 octets of [`ReplyHead`].
+/// What any peer's reply says, as much of it as came: at least what [`ReplyHead`] holds.
 #[derive(Clone, Copy, Debug)]
-pub struct Reply<'a> {
+pub struct Reply {
     /// All that a round trip needs.
-    pub head: &'a ReplyHead,
+    pub head: ReplyHead,
     /// Copy of the request's Error Estimate, where the reply is long enough.
     pub sender_error: Option<ErrorEstimate>,
     /// Sender TTL, where the reply is long enough.
     pub sender_ttl: Option<u8>,
+    /// S-DSCP-ECN (RFC 7750 section 2.2.1), where the reply is long enough. Means something only
+    /// where DSCP and ECN Monitoring was agreed on.
+    pub sender_tos: Option<u8>,
 }
 
-impl<'a> Reply<'a> {
-    /// Views any reply (row TT-60).
+impl Reply {
+    /// Reads any open reply, TWAMP's or STAMP's (row TT-60).
     ///
     /// # Errors
     /// [`Short`] under 36 octets.
-    pub fn view(datagram: &'a [u8]) -> Result<Self, Short> {
+    pub fn view(datagram: &[u8]) -> Result<Self, Short> {
         let (head, rest) = ReplyHead::view(datagram)?;
         let sender_error = ErrorEstimate::read_from_prefix(rest)
             .ok()
             .map(|(error, _)| error);
         Ok(Self {
-            head,
+            head: *head,
             sender_error,
             sender_ttl: rest.get(4).copied(),
+            sender_tos: rest.get(5).copied(),
         })
+    }
+}
+
+impl From<&ReflectorSecured> for Reply {
+    fn from(packet: &ReflectorSecured) -> Self {
+        Self {
+            head: ReplyHead {
+                seq: packet.seq,
+                t3: packet.t3,
+                error: packet.error,
+                ssid: U16::ZERO,
+                t2: packet.t2,
+                sender_seq: packet.sender_seq,
+                sender_t1: packet.sender_t1,
+            },
+            sender_error: Some(packet.sender_error),
+            sender_ttl: Some(packet.sender_ttl),
+            sender_tos: Some(packet.sender_tos),
+        }
     }
 }

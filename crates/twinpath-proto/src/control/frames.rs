@@ -2,7 +2,8 @@
 
 use twinpath_wire::control::BLOCK;
 
-use super::guard::{Forged, Opening};
+use super::guard::Opening;
+use crate::security::Forged;
 
 /// What the next octets of a direction are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use super::{
     Admission, ClientEvent, ClientPlan, ControlClient, Nonces, Opened, Server, ServerConfig,
     ServerEvent, SessionWish,
 };
+use crate::security::KeyTable;
 
 const NOW: Mono = Mono::from_ns(1_000_000_000);
 const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
@@ -56,8 +57,9 @@ fn serve(flags: u8, stream: &[u8], piece: usize) -> (Vec<ServerEvent>, Vec<u8>) 
     };
     let mut server = Server::new(
         Arc::new(config),
+        Arc::new(KeyTable::new([0; 16], 1024, [0; 16])),
         Admission::Served,
-        &Nonces::default(),
+        Nonces::default(),
         NOW,
         CLIENT,
         SERVER,

@@ -1,12 +1,10 @@
-//! What protects one direction of a control connection: the seam for the secured modes.
+//! What protects one direction of a control connection.
 //!
 //! Framing opens the octets block by block as they come, so that the first block tells the length
 //! of its message, and verifies the HMAC before any other field is used (RFC 4656 section 3.4;
 //! row TC-19). Nothing above this knows whether a connection is secured.
 
-/// A message's HMAC is not that of its octets: the connection ends (RFC 4656 section 6.10).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Forged;
+use crate::security::{Forged, OpeningChain, SealingChain};
 
 /// The receiving side of one direction.
 #[derive(Debug, Default)]
@@ -14,21 +12,32 @@ pub(super) enum Opening {
     /// Nothing is encrypted, HMAC fields are not looked at (row TC-20).
     #[default]
     Open,
+    /// Everything is encrypted.
+    Secured(Box<OpeningChain>),
 }
 
 impl Opening {
     /// Whole blocks, in the order in which they came, made plain in place.
-    pub(super) fn open(&mut self, _blocks: &mut [u8]) {
+    pub(super) fn open(&mut self, blocks: &mut [u8]) {
         match self {
             Self::Open => {}
+            Self::Secured(chain) => chain.decrypt(blocks),
+        }
+    }
+
+    /// As [`Self::open`], of what has no HMAC of its own: the next one covers it (row TC-18).
+    pub(super) fn open_uncovered(&mut self, blocks: &mut [u8]) {
+        match self {
+            Self::Open => {}
+            Self::Secured(chain) => chain.decrypt_uncovered(blocks),
         }
     }
 
     /// Judges the HMAC at the end of a message that was opened whole.
-    #[expect(clippy::unnecessary_wraps, reason = "the secured modes refuse here")]
-    pub(super) fn verify(&mut self, _message: &[u8]) -> Result<(), Forged> {
+    pub(super) fn verify(&mut self, message: &[u8]) -> Result<(), Forged> {
         match self {
             Self::Open => Ok(()),
+            Self::Secured(chain) => chain.verify(message),
         }
     }
 }
@@ -39,13 +48,24 @@ pub(super) enum Sealing {
     /// Nothing is encrypted, HMAC fields stay zero (row TC-20).
     #[default]
     Open,
+    /// Everything is encrypted.
+    Secured(Box<SealingChain>),
 }
 
 impl Sealing {
     /// Writes the HMAC into the last block of a whole message and encrypts it.
-    pub(super) fn seal(&mut self, _message: &mut [u8]) {
+    pub(super) fn seal(&mut self, message: &mut [u8]) {
         match self {
             Self::Open => {}
+            Self::Secured(chain) => chain.seal(message),
+        }
+    }
+
+    /// Encrypts what has no HMAC of its own: the next one covers it (row TC-18).
+    pub(super) fn seal_uncovered(&mut self, blocks: &mut [u8]) {
+        match self {
+            Self::Open => {}
+            Self::Secured(chain) => chain.encrypt(blocks),
         }
     }
 }

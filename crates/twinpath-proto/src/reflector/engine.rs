@@ -140,6 +140,7 @@ impl SessionReflector {
             octets,
             tos: self.reply_tos(arrival),
             format: self.format,
+            keys: None,
         })
     }
 

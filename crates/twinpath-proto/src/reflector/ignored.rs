@@ -30,6 +30,10 @@ pub enum Ignored {
     NoSession,
     /// Its session is agreed, and not started yet.
     NotStarted,
+    /// Its HMAC is wrong (row TT-34).
+    Forged,
+    /// Its number is too old to tell whether it came before, in a secured session (row TT-35).
+    Old,
     /// The driver's buffer is too small for the reply: a fault on this side.
     NoRoom,
 }
@@ -39,7 +43,7 @@ impl Ignored {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::TooShort,
         Self::Truncated,
         Self::Reply,
@@ -53,6 +57,8 @@ impl Ignored {
         Self::ErrorMultiplierZero,
         Self::NoSession,
         Self::NotStarted,
+        Self::Forged,
+        Self::Old,
         Self::NoRoom,
     ];
 
@@ -72,6 +78,8 @@ impl Ignored {
             Self::ErrorMultiplierZero => "error_multiplier_zero",
             Self::NoSession => "no_session",
             Self::NotStarted => "not_started",
+            Self::Forged => "forged",
+            Self::Old => "old",
             Self::NoRoom => "no_room",
         }
     }

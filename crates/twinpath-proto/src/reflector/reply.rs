@@ -2,9 +2,11 @@
 //! hand for every kind of reflector.
 
 use twinpath_wire::{
-    Arrival, ErrorEstimate, ReflectorOpen, ReplyHead, SenderOpen, StampReflector, TimeFormat, Tos,
-    Wall, WireTime,
+    Arrival, ErrorEstimate, ReflectorOpen, ReflectorSecured, ReplyHead, SenderOpen, StampReflector,
+    TimeFormat, Tos, Wall, WireTime,
 };
+
+use zerocopy::FromZeros;
 
 use crate::features::{SENDER_TOS_AT, TestFeatures};
 
@@ -22,6 +24,8 @@ pub struct Reflection {
     pub tos: Tos,
     /// The format of T2, and so of T3.
     pub(super) format: TimeFormat,
+    /// Whose keys it is sealed with: a place in the table of agreed sessions.
+    pub(super) keys: Option<u32>,
 }
 
 /// Where padding stands in a TWAMP request and in its reply.
@@ -29,11 +33,23 @@ pub struct Reflection {
 pub(super) struct Layout {
     padding_from: usize,
     header: usize,
+    form: Form,
+}
+
+/// The two headers of TWAMP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Open,
+    Secured {
+        /// DSCP and ECN Monitoring.
+        monitors: bool,
+    },
 }
 
 impl Layout {
     /// Without any feature (RFC 5357).
     pub(super) const PLAIN: Self = Self {
+        form: Form::Open,
         padding_from: SenderOpen::OCTETS,
         header: ReflectorOpen::OCTETS,
     };
@@ -43,6 +59,13 @@ impl Layout {
         Self {
             padding_from: features.padding_from(),
             header: features.reply_header(),
+            form: if features.is_secured() {
+                Form::Secured {
+                    monitors: features.monitors_dscp(),
+                }
+            } else {
+                Form::Open
+            },
         }
     }
 }
@@ -69,6 +92,7 @@ impl Fields<'_> {
         let Layout {
             padding_from,
             header,
+            form,
         } = layout;
         let kept = received
             .saturating_sub(padding_from)
@@ -79,6 +103,9 @@ impl Fields<'_> {
         if let Some(beyond) = buffer.get_mut(header + kept..octets) {
             beyond.fill(0);
         }
+        if let Form::Secured { monitors } = form {
+            return self.write_secured(buffer, monitors);
+        }
         if let Some([monitored, mbz @ ..]) = buffer.get_mut(SENDER_TOS_AT..header.min(octets)) {
             *monitored = self.arrival.tos.unwrap_or_default().0;
             mbz.fill(0);
@@ -88,6 +115,22 @@ impl Fields<'_> {
             reply.sender_error = self.sender.error;
             reply.mbz.set(0);
             reply.sender_ttl = self.sender_ttl();
+        }
+    }
+
+    fn write_secured(&self, buffer: &mut [u8], monitors: bool) {
+        let Ok((reply, _)) = ReflectorSecured::view_mut(buffer) else {
+            return;
+        };
+        *reply = ReflectorSecured::new_zeroed();
+        reply.seq.set(self.number);
+        reply.t2 = self.t2;
+        reply.sender_seq = self.sender.seq;
+        reply.sender_t1 = self.sender.t1;
+        reply.sender_error = self.sender.error;
+        reply.sender_ttl = self.sender_ttl();
+        if monitors {
+            reply.sender_tos = self.arrival.tos.unwrap_or_default().0;
         }
     }
 
@@ -130,6 +173,20 @@ pub(super) fn seal(
     tai_offset_s: i32,
 ) {
     if let Ok((head, _)) = ReplyHead::view_mut(reply) {
+        head.t3 = WireTime::write(t3, format, tai_offset_s);
+        head.error = estimate_in(format, error);
+    }
+}
+
+/// As [`seal`], where the header is the secured one; what is encrypted after that is the caller's.
+pub(super) fn seal_secured(
+    reply: &mut [u8],
+    t3: Wall,
+    error: ErrorEstimate,
+    format: TimeFormat,
+    tai_offset_s: i32,
+) {
+    if let Ok((head, _)) = ReflectorSecured::view_mut(reply) {
         head.t3 = WireTime::write(t3, format, tai_offset_s);
         head.error = estimate_in(format, error);
     }

@@ -12,7 +12,7 @@ use crate::features::TestFeatures;
 /// The TLV header that STAMP padding stands behind (RFC 8972 section 4).
 pub(super) const TLV_HEADER_OCTETS: usize = 4;
 
-/// The packets that a sender speaks, unauthenticated.
+/// The packets that a sender speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// TWAMP-Test as TWAMP Light uses it (RFC 5357 section 4.1.2 and Appendix I).

@@ -4,8 +4,10 @@
 use std::time::Duration;
 
 use twinpath_wire::{
-    Delta, ErrorEstimate, Exclusion, Fate, Mono, Rung, Sample, SenderOpen, Stamp, Wall, WireTime,
+    Delta, ErrorEstimate, Exclusion, Fate, Mono, Rung, Sample, SenderOpen, SenderSecured, Stamp,
+    Wall, WireTime,
 };
+use zerocopy::IntoBytes;
 
 use super::config::{Limit, SenderConfig};
 use super::in_flight::{Flight, InFlight, Slot};
@@ -16,6 +18,7 @@ use super::schedule::Schedule;
 use super::seen::{Seen, low32};
 use super::tally::SenderTally;
 use crate::clock::{ClockPair, StepWatch};
+use crate::security::TestGuard;
 
 /// How long after the timeout a packet is not yet counted lost: its reply may have come in time
 /// and stand in the socket while the scheduler keeps us waiting.
@@ -62,6 +65,7 @@ pub struct SessionSender {
     pub(super) config: SenderConfig,
     pub(super) tally: SenderTally,
     pub(super) payload: Payload,
+    pub(super) guard: TestGuard,
     pub(super) first: u64,
     pub(super) in_flight: InFlight,
     pub(super) linger: Linger,
@@ -98,6 +102,7 @@ impl SessionSender {
         };
         Self {
             payload: Payload::new(&config),
+            guard: TestGuard::default(),
             schedule: Schedule::new(
                 config.start,
                 config.interval,
@@ -124,6 +129,13 @@ impl SessionSender {
         }
     }
 
+    /// Protects the packets, where the features agreed on are those of a secured mode.
+    #[must_use]
+    pub fn guarded(mut self, guard: TestGuard) -> Self {
+        self.guard = guard;
+        self
+    }
+
     /// The largest UDP payload that will be sent: how long the buffer of
     /// [`SessionSender::poll_transmit`] must be.
     pub fn largest_payload(&self) -> usize {
@@ -144,17 +156,26 @@ impl SessionSender {
         let octets = self.payload.octets(seq - self.first).min(packet.len());
         if let Some(packet) = packet.get_mut(..octets) {
             self.payload.write(low32(seq), packet);
+            if let Some(header) = packet.get_mut(..SenderSecured::OCTETS) {
+                self.guard.prepare(header);
+            }
         }
         Some(Transmit { seq, octets, due })
     }
 
-    /// Writes T1 and its Error Estimate, last of all before the system call. `now` was read just
-    /// before.
+    /// Writes T1 and its Error Estimate and encrypts what could not be before, last of all before
+    /// the system call. `now` was read just before.
     #[expect(clippy::needless_pass_by_value, reason = "a packet is finished once")]
     pub fn finish(&mut self, packet: &mut [u8], transmit: Transmit, now: ClockPair) -> TxToken {
         let format = self.config.error.format();
         let t1 = WireTime::write(now.wall, format, self.config.tai_offset_s);
-        if let Ok((header, _)) = SenderOpen::view_mut(packet) {
+        if self.guard.is_secured() {
+            if let Ok((header, _)) = SenderSecured::view_mut(packet) {
+                header.t1 = t1;
+                header.error = self.config.error;
+                self.guard.finish(header.as_mut_bytes());
+            }
+        } else if let Ok((header, _)) = SenderOpen::view_mut(packet) {
             header.t1 = t1;
             header.error = self.config.error;
         }

@@ -20,6 +20,8 @@ pub struct OddReplies {
     pub not_a_reply: u64,
     /// Our own request came back as it was: an echo service, no reflector.
     pub looks_like_request: u64,
+    /// The HMAC is wrong, where packets are secured; not measured (row TT-34).
+    pub forged: u64,
     /// Another STAMP Session Identifier than ours; not measured (row ST-20).
     pub other_ssid: u64,
 
@@ -61,6 +63,7 @@ impl OddReplies {
             ("too short", self.too_short),
             ("not a reply", self.not_a_reply),
             ("own request echoed", self.looks_like_request),
+            ("wrong HMAC", self.forged),
             ("other SSID", self.other_ssid),
             ("truncated", self.truncated),
             ("no Sender TTL", self.short_replies),

@@ -84,11 +84,16 @@ impl Payload {
                 self.pad(padding);
             }
             Protocol::Twamp(features) => {
-                let Ok((header, rest)) = SenderOpen::view_mut(packet) else {
+                let header = features.request_header();
+                let Some((octets, rest)) = packet.split_at_mut_checked(header) else {
                     return;
                 };
-                header.seq.set(seq);
-                let mbz = features.padding_from() - SenderOpen::OCTETS;
+                octets.fill(0);
+                if let Ok((header, _)) = SenderOpen::view_mut(octets) {
+                    // In the secured header too, the number comes first.
+                    header.seq.set(seq);
+                }
+                let mbz = features.padding_from() - header;
                 let (mbz, padding) = rest.split_at_mut(mbz.min(rest.len()));
                 mbz.fill(0);
                 let padding = match &self.echo {

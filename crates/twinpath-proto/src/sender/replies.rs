@@ -4,15 +4,15 @@
 use std::net::SocketAddr;
 
 use twinpath_wire::{
-    Arrival, Delta, Fate, Mono, Reading, Reply, Rung, Sample, SenderOpen, Stamp, Tos, Wall,
-    WireTime,
+    Arrival, Delta, Fate, Mono, Reading, ReflectorSecured, Reply, Rung, Sample, SenderOpen,
+    SenderSecured, Stamp, Tos, Wall, WireTime,
 };
 
 use super::config::Protocol;
 use super::engine::SessionSender;
 use super::in_flight::{Flight, Slot};
 use super::seen::{extend, low32};
-use crate::features::SENDER_TOS_AT;
+use crate::security::Unopened;
 
 /// An echoed Timestamp farther from the present than this is no time of ours (row TT-58).
 const NEAR_NS: u64 = 30 * 86_400 * 1_000_000_000;
@@ -43,15 +43,19 @@ impl SessionSender {
             self.note_foreign(octets, arrival.from);
             return;
         }
-        let Ok(reply) = Reply::view(octets) else {
-            let echoed = self.is_own_request(octets);
-            let odd = &mut self.tally.odd;
-            *(if echoed {
-                &mut odd.looks_like_request
-            } else {
-                &mut odd.too_short
-            }) += 1;
-            return;
+        let reply = match self.read(octets) {
+            Ok(reply) => reply,
+            Err(unopened) => {
+                let echoed = self.is_own_request(octets);
+                let odd = &mut self.tally.odd;
+                let kind = match unopened {
+                    _ if echoed => &mut odd.looks_like_request,
+                    Unopened::Short => &mut odd.too_short,
+                    Unopened::Forged => &mut odd.forged,
+                };
+                *kind += 1;
+                return;
+            }
         };
         let sender_t1 = reply.head.sender_t1;
         match self.asked(reply.head.sender_seq.get()) {
@@ -63,7 +67,7 @@ impl SessionSender {
                 }
             }
             Asked::Answered(seq) if self.echo_of_ours(sender_t1).is_some() => {
-                self.further_copy(seq, &reply, octets, arrival);
+                self.further_copy(seq, &reply, arrival);
             }
             Asked::Old if self.echo_of_ours(sender_t1).is_some() => self.tally.stale += 1,
             Asked::Open(..) | Asked::Answered(_) | Asked::Old => {
@@ -73,11 +77,22 @@ impl SessionSender {
         }
     }
 
+    /// What a reply says; nothing of it is believed before its HMAC is found right, where there is
+    /// one (row TT-34).
+    fn read(&self, octets: &[u8]) -> Result<Reply, Unopened> {
+        if !self.guard.is_secured() {
+            return Reply::view(octets).map_err(|_| Unopened::Short);
+        }
+        let header = self.guard.open::<{ ReflectorSecured::OCTETS }>(octets)?;
+        let (packet, _) = ReflectorSecured::view(&header).map_err(|_| Unopened::Short)?;
+        Ok(Reply::from(packet))
+    }
+
     fn first_reply(
         &mut self,
         seq: u64,
         flight: Flight,
-        reply: &Reply<'_>,
+        reply: &Reply,
         octets: &[u8],
         now: Mono,
         arrival: &Arrival,
@@ -101,7 +116,7 @@ impl SessionSender {
             reflector_seq: Some(reply.head.seq.get()),
             ttl_forward: reply.sender_ttl,
             ttl_backward: arrival.ttl,
-            tos_forward: self.tos_forward(octets),
+            tos_forward: self.tos_forward(reply),
             tos_backward: arrival.tos,
             departure: flight.departure(),
             excluded: None,
@@ -110,7 +125,7 @@ impl SessionSender {
     }
 
     /// A copy of a reply that was measured: T1 is what it echoes, for our record of it is gone.
-    fn further_copy(&mut self, seq: u64, reply: &Reply<'_>, octets: &[u8], arrival: &Arrival) {
+    fn further_copy(&mut self, seq: u64, reply: &Reply, arrival: &Arrival) {
         let Some(t1) = self.echo_of_ours(reply.head.sender_t1) else {
             return;
         };
@@ -129,7 +144,7 @@ impl SessionSender {
             reflector_seq: Some(reply.head.seq.get()),
             ttl_forward: reply.sender_ttl,
             ttl_backward: arrival.ttl,
-            tos_forward: self.tos_forward(octets),
+            tos_forward: self.tos_forward(reply),
             tos_backward: arrival.tos,
             departure: Delta::ZERO,
             excluded: None,
@@ -137,7 +152,7 @@ impl SessionSender {
     }
 
     /// T2 and T3. Both are in one format: if the Z bit lies, T3 shows which.
-    fn far_times(&self, reply: &Reply<'_>, clock: Wall) -> (Wall, Reading) {
+    fn far_times(&self, reply: &Reply, clock: Wall) -> (Wall, Reading) {
         let tai_offset_s = self.config.tai_offset_s;
         let t3 = reply
             .head
@@ -176,6 +191,9 @@ impl SessionSender {
 
     /// The octets are a request of ours as it was sent.
     fn is_own_request(&self, octets: &[u8]) -> bool {
+        if self.guard.is_secured() {
+            return self.is_own_secured_request(octets);
+        }
         let Ok((request, _)) = SenderOpen::view(octets) else {
             return false;
         };
@@ -185,22 +203,36 @@ impl SessionSender {
         }
     }
 
-    fn is_other_session(&self, reply: &Reply<'_>) -> bool {
+    fn is_own_secured_request(&self, octets: &[u8]) -> bool {
+        let Ok(header) = self.guard.open::<{ SenderSecured::OCTETS }>(octets) else {
+            return false;
+        };
+        SenderSecured::view(&header).is_ok_and(|(request, _)| {
+            matches!(
+                self.asked(request.seq.get()),
+                Asked::Open(_, flight) if flight.wire_t1() == request.t1
+            )
+        })
+    }
+
+    fn is_other_session(&self, reply: &Reply) -> bool {
         let back = reply.head.ssid.get();
         matches!(self.config.protocol, Protocol::Stamp { ssid } if ssid != 0 && back != 0 && back != ssid)
     }
 
     /// The ToS octet of the request on its arrival, where the features agreed on have the reflector
     /// say it and the reply reaches so far (RFC 7750 section 2.2.1; row TT-43).
-    fn tos_forward(&self, reply: &[u8]) -> Option<Tos> {
+    fn tos_forward(&self, reply: &Reply) -> Option<Tos> {
         let Protocol::Twamp(features) = self.config.protocol else {
             return None;
         };
-        let octet = features.monitors_dscp().then(|| reply.get(SENDER_TOS_AT))?;
-        octet.map(|octet| Tos(*octet))
+        reply
+            .sender_tos
+            .filter(|_| features.monitors_dscp())
+            .map(Tos)
     }
 
-    fn note_oddities(&mut self, seq: u64, reply: &Reply<'_>, octets: &[u8], truncated: bool) {
+    fn note_oddities(&mut self, seq: u64, reply: &Reply, octets: &[u8], truncated: bool) {
         let asked_octets = self.payload.octets(seq - self.first);
         let differs = self
             .payload
@@ -228,7 +260,7 @@ impl SessionSender {
     }
 
     fn note_foreign(&mut self, octets: &[u8], from: SocketAddr) {
-        let ours = Reply::view(octets).is_ok_and(|reply| {
+        let ours = self.read(octets).is_ok_and(|reply| {
             matches!(
                 self.asked(reply.head.sender_seq.get()),
                 Asked::Open(_, flight) if flight.wire_t1() == reply.head.sender_t1

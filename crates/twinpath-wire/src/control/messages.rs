@@ -191,6 +191,11 @@ pub struct ServerStart {
     pub mbz_end: [u8; 8],
 }
 
+impl ServerStart {
+    /// Octets before those that are encrypted.
+    pub const CLEAR: usize = 32;
+}
+
 /// Request-TW-Session, 112 octets (RFC 5357 section 3.5, RFC 6038 section 4.2).
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,

@@ -41,6 +41,8 @@ impl Modes {
     pub const PTP_TIME: Self = Self(512);
     /// The four security bits, of which exactly one is chosen.
     pub const SECURITY: Self = Self(15);
+    /// The security bits under which control messages are encrypted.
+    pub const SECURED: Self = Self(2 | 4 | 8);
     /// Every feature bit that this code knows.
     pub const FEATURES: Self = Self(16 | 32 | 64 | 256 | 512);
 
@@ -109,6 +111,11 @@ impl SecurityMode {
             Self::Encrypted => Modes::ENCRYPTED,
             Self::Mixed => Modes::MIXED,
         }
+    }
+
+    /// Test packets are encrypted, in part or whole, and carry an HMAC.
+    pub const fn secures_packets(self) -> bool {
+        matches!(self, Self::Authenticated | Self::Encrypted)
     }
 
     /// The word that options and reports use.

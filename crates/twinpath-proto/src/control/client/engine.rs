@@ -17,6 +17,7 @@ use super::{
 use crate::control::frames::{Filled, Inbox, Length, Shape};
 use crate::control::guard::{Opening, Sealing};
 use crate::control::outbox::Outbox;
+use crate::security::TestGuard;
 
 /// The Control-Client's end of one control connection.
 ///
@@ -241,6 +242,16 @@ impl ControlClient {
     /// What was chosen; empty before [`ClientEvent::Ready`].
     pub fn modes(&self) -> Modes {
         self.modes
+    }
+
+    /// What protects the test packets of an accepted session (row TT-29).
+    pub fn test_guard(&self, index: usize) -> TestGuard {
+        match (&self.plan.credentials, self.sessions.get(index)) {
+            (Some(credentials), Some(session)) => {
+                TestGuard::new(self.modes, &credentials.session, session.sid)
+            }
+            _ => TestGuard::default(),
+        }
     }
 
     fn is_individual(&self) -> bool {

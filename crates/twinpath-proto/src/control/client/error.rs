@@ -91,6 +91,14 @@ pub enum ClientError {
         /// In the answer.
         offered: u16,
     },
+    /// The Server asks for too many PBKDF2 iterations, or for too few to be safe.
+    #[error("the server asks for {count} PBKDF2 iterations; 1024 to {most} are accepted")]
+    Count {
+        /// In the greeting.
+        count: u32,
+        /// What the plan accepts.
+        most: u32,
+    },
     /// A message's HMAC is wrong.
     #[error("a message of the server failed its HMAC")]
     Forged,

@@ -6,12 +6,19 @@ use std::time::Duration;
 use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{Dscp, WireTime};
 
+use crate::security::Credentials;
+
 /// What to choose of the modes offered, and which sessions to ask for.
 #[derive(Clone, Debug)]
 pub struct ClientPlan {
-    /// The first of these that is offered is chosen (row TC-10); modes that this engine cannot keep
-    /// are passed over.
+    /// The first of these that is offered is chosen (row TC-10); without credentials, the secured
+    /// ones are passed over.
     pub security: Vec<SecurityMode>,
+    /// For the secured modes.
+    pub credentials: Option<Credentials>,
+    /// PBKDF2 iterations that the Server may ask for at most; 32768 is customary (RFC 5357 section
+    /// 6). More, and fewer than 1024, end a secured connection (row TC-24).
+    pub most_count: u32,
     /// Features without which there is no connection.
     pub required: Modes,
     /// Features chosen where they are offered.
@@ -29,6 +36,8 @@ impl Default for ClientPlan {
     fn default() -> Self {
         Self {
             security: vec![SecurityMode::Unauthenticated],
+            credentials: None,
+            most_count: 32768,
             required: Modes::default(),
             preferred: Modes::default(),
             sessions: Vec::new(),

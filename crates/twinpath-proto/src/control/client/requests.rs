@@ -9,10 +9,21 @@ use twinpath_wire::control::{
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::SessionWish;
+use crate::security::Credentials;
 
 pub(super) fn set_up(modes: Modes) -> Vec<u8> {
     let mut message = SetUpResponse::new_zeroed();
     message.mode = modes.bits().into();
+    message.as_bytes().to_vec()
+}
+
+/// Set-Up-Response of a secured mode.
+pub(super) fn set_up_secured(modes: Modes, credentials: &Credentials, token: [u8; 64]) -> Vec<u8> {
+    let mut message = SetUpResponse::new_zeroed();
+    message.mode = modes.bits().into();
+    message.key_id = *credentials.key_id.field();
+    message.token = token;
+    message.client_iv = credentials.client_iv;
     message.as_bytes().to_vec()
 }
 

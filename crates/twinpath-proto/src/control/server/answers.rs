@@ -1,31 +1,31 @@
 //! The Server's messages, made whole.
 
-use twinpath_wire::WireTime;
 use twinpath_wire::control::{
     Accept, AcceptSession, Command, ManySessions, Modes, ServerGreeting, ServerStart, Sid, StartAck,
 };
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::{Nonces, Opened, ServerConfig};
+use crate::security::KeyTable;
 
 /// SIDs in one acknowledgement; more go into another (RFC 5938 section 3.3 allows that).
 pub(super) const ACK_SIDS: usize = 1024;
 
-pub(super) fn greeting(modes: Modes, nonces: &Nonces, config: &ServerConfig) -> Vec<u8> {
+pub(super) fn greeting(modes: Modes, nonces: &Nonces, keys: &KeyTable) -> Vec<u8> {
     let mut message = ServerGreeting::new_zeroed();
     message.modes = modes.bits().into();
     message.challenge = nonces.challenge;
-    message.salt = nonces.salt;
-    message.count = config.count.into();
+    message.salt = *keys.salt();
+    message.count = keys.count().into();
     message.as_bytes().to_vec()
 }
 
-/// Server-Start: with any Accept but 0, Start-Time is zero (row TC-27).
+/// Server-Start: with any Accept but 0, Start-Time is zero (row TC-27), and nothing else is told.
 pub(super) fn server_start(accept: Accept, config: &ServerConfig) -> Vec<u8> {
     let mut message = ServerStart::new_zeroed();
     message.accept = accept.octet();
     if accept == Accept::Ok {
-        message.start_time = WireTime::ntp(config.start_time);
+        message.start_time = config.start_time;
     }
     message.as_bytes().to_vec()
 }

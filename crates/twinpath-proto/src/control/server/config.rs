@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ipnet::IpNet;
-use twinpath_wire::Wall;
+use twinpath_wire::WireTime;
 use twinpath_wire::control::{Accept, Modes};
 
 /// What the operator decides; one for all connections.
@@ -27,9 +27,7 @@ pub struct ServerConfig {
     /// Closes the connection of a client that counts its sessions wrong (row TC-57).
     pub strict: bool,
     /// When this Server started: the same for all clients.
-    pub start_time: Wall,
-    /// PBKDF2 iterations, a power of 2 and at least 1024 (row TC-21).
-    pub count: u32,
+    pub start_time: WireTime,
     /// Session-Senders other than the control client's own address (row TC-39).
     pub allow_sender: Vec<IpNet>,
     /// Sender's address and port may differ from the agreed ones: a Sender Port of 0 is accepted.
@@ -45,8 +43,7 @@ impl Default for ServerConfig {
             message_patience: Duration::from_mins(1),
             max_sessions: 100,
             strict: false,
-            start_time: Wall::from_unix_ns(0),
-            count: 16384,
+            start_time: WireTime::default(),
             allow_sender: Vec::new(),
             nat: false,
         }
@@ -55,11 +52,16 @@ impl Default for ServerConfig {
 
 impl ServerConfig {
     /// Every mode that this engine can keep.
-    const ABLE: Modes = Modes::from_bits(Modes::UNAUTHENTICATED.bits() | Modes::FEATURES.bits());
+    const ABLE: Modes = Modes::from_bits(Modes::SECURITY.bits() | Modes::FEATURES.bits());
 
-    /// What a greeting offers.
-    pub const fn offers(&self) -> Modes {
-        self.modes.and(Self::ABLE)
+    /// What a greeting offers: without a key, no secured mode.
+    pub const fn offers(&self, keyed: bool) -> Modes {
+        let able = self.modes.and(Self::ABLE);
+        if keyed {
+            able
+        } else {
+            able.without(Modes::SECURED)
+        }
     }
 
     /// How long a message may take.
@@ -80,13 +82,11 @@ pub enum Admission {
     TurnedAway,
 }
 
-/// Random octets of a connection, from a source that nobody can foretell.
+/// Random octets of a connection, from a source that nobody can foretell: fresh for each.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Nonces {
-    /// Fresh for each connection.
+    /// What a client has to encrypt.
     pub challenge: [u8; 16],
-    /// For PBKDF2; renewed now and then (row TC-25).
-    pub salt: [u8; 16],
-    /// Fresh for each connection; zero on the wire in the unauthenticated mode.
+    /// Where the chain of this side's messages begins; zero on the wire in the unauthenticated mode.
     pub server_iv: [u8; 16],
 }

@@ -19,12 +19,19 @@ use super::{Admission, CloseReason, Nonces, Opened, PeerSlip, ServerConfig, Serv
 use crate::control::frames::{Filled, Inbox, Length, Shape};
 use crate::control::guard::{Opening, Sealing};
 use crate::control::outbox::Outbox;
+use crate::security::{KeyId, KeyTable, SessionKeys, TestGuard};
 
 /// The Server's end of one control connection.
 #[derive(Debug)]
 pub struct Server {
     config: Arc<ServerConfig>,
     admission: Admission,
+    nonces: Nonces,
+    keys: Arc<KeyTable>,
+    /// What the client's token held; `None` before it came, and in the unauthenticated mode.
+    session_keys: Option<SessionKeys>,
+    /// By which the client proved itself.
+    key_id: Option<KeyId>,
     ends: Ends,
     phase: Phase,
     /// Between Start-Sessions and Stop-Sessions, without Individual Session Control.
@@ -66,25 +73,31 @@ enum Ack {
 }
 
 impl Server {
-    /// A connection that `peer` made to `local` just now. The greeting waits to be sent.
+    /// A connection that `peer` made to `local` just now. The greeting waits to be sent. `keys` are
+    /// those whose Salt and Count it names, for as long as the connection lasts.
     pub fn new(
         config: Arc<ServerConfig>,
+        keys: Arc<KeyTable>,
         admission: Admission,
-        nonces: &Nonces,
+        nonces: Nonces,
         now: Mono,
         peer: SocketAddr,
         local: SocketAddr,
     ) -> Self {
         let mut outbox = Outbox::new(config.patience());
         let offers = match admission {
-            Admission::Served | Admission::Refused(_) => config.offers(),
+            Admission::Served | Admission::Refused(_) => config.offers(!keys.is_empty()),
             Admission::TurnedAway => Modes::default(),
         };
-        outbox.push(now, answers::greeting(offers, nonces, &config));
+        outbox.push(now, answers::greeting(offers, &nonces, &keys));
         let mut server = Self {
             sessions: Sessions::new(config.max_sessions),
             config,
             admission,
+            nonces,
+            keys,
+            session_keys: None,
+            key_id: None,
             ends: Ends {
                 peer,
                 local,
@@ -277,6 +290,19 @@ impl Server {
     /// What was agreed; empty before [`ServerEvent::Ready`].
     pub fn modes(&self) -> Modes {
         self.ends.modes
+    }
+
+    /// The Key-ID by which the client proved itself; `None` before, and in the unauthenticated mode.
+    pub fn key_id(&self) -> Option<KeyId> {
+        self.key_id
+    }
+
+    /// What protects the test packets of the session that gets this SID (row TT-29).
+    pub fn test_guard(&self, sid: Sid) -> TestGuard {
+        match &self.session_keys {
+            Some(keys) => TestGuard::new(self.ends.modes, keys, sid),
+            None => TestGuard::default(),
+        }
     }
 
     fn is_individual(&self) -> bool {

@@ -146,6 +146,10 @@ pub enum CloseReason {
     /// The client chose what was not offered, or no single security mode.
     #[error("the client chose modes that do not fit: {0}")]
     ModesRefused(Modes),
+    /// The client's Key-ID is unknown, or its passphrase is another than ours: which, it is not told
+    /// (row TC-26).
+    #[error("unknown Key-ID or wrong passphrase")]
+    KeyRefused,
     /// A command that is unknown, or not one of the chosen modes: its length cannot be known.
     #[error("unexpected command {0}")]
     UnexpectedCommand(u8),

@@ -9,11 +9,12 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 
 use twinpath_wire::control::Sid;
-use twinpath_wire::{Arrival, ErrorEstimate, Mono, SenderOpen, Wall, WireTime};
+use twinpath_wire::{Arrival, ErrorEstimate, Mono, ReflectorSecured, SenderOpen, Wall, WireTime};
 
 use super::rate::RateLimit;
 use super::reply::{self, Fields, Layout, Reflection};
 use super::{Ignored, ReflectorTally, guard, reply_guard};
+use crate::security::{Repeat, TestGuard};
 use session::{Session, State};
 use table::Table;
 
@@ -46,7 +47,7 @@ impl AgreedReflector {
     }
 
     /// Takes a session on, to be reflected on `local_port` (and at `local`, if that matters) once
-    /// it is started.
+    /// it is started. Its packets are open.
     ///
     /// # Errors
     /// [`InUse`] when a session of this sender is on this port, one that was stopped and whose
@@ -57,7 +58,22 @@ impl AgreedReflector {
         local_port: u16,
         local: Option<IpAddr>,
     ) -> Result<(), InUse> {
-        self.table.insert(Session::new(&spec, local_port, local))?;
+        self.open_guarded(spec, TestGuard::default(), local_port, local)
+    }
+
+    /// As [`Self::open`], with what protects its packets in the secured modes.
+    ///
+    /// # Errors
+    /// [`InUse`], as there.
+    pub fn open_guarded(
+        &mut self,
+        spec: SessionSpec,
+        guard: TestGuard,
+        local_port: u16,
+        local: Option<IpAddr>,
+    ) -> Result<(), InUse> {
+        self.table
+            .insert(Session::new(&spec, guard, local_port, local))?;
         self.totals.sessions_made += 1;
         self.totals.sessions = self.table.len() as u64;
         Ok(())
@@ -100,7 +116,7 @@ impl AgreedReflector {
 
     /// Turns the request in `buffer[..received]` into its reply, in place.
     ///
-    /// The buffer is at least max(`received`, 44) octets long.
+    /// The buffer is at least max(`received`, 112) octets long.
     ///
     /// # Errors
     /// Why there is no reply; counted already. The buffer is then unchanged.
@@ -119,16 +135,23 @@ impl AgreedReflector {
         result
     }
 
-    /// Writes T3 and the Error Estimate that covers T3 and T2, in the format agreed: last, just
-    /// before the system call. `reply` is what `reflection` tells of.
+    /// Writes T3 and the Error Estimate that covers T3 and T2, in the format agreed, and encrypts
+    /// what could not be before: last, just before the system call. `reply` is what `reflection`
+    /// tells of.
     pub fn seal(&self, reflection: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
-        reply::seal(
-            reply,
-            t3,
-            error,
-            reflection.format,
-            self.config.tai_offset_s,
-        );
+        let (format, tai_offset_s) = (reflection.format, self.config.tai_offset_s);
+        let Some(at) = reflection.keys else {
+            return reply::seal(reply, t3, error, format, tai_offset_s);
+        };
+        reply::seal_secured(reply, t3, error, format, tai_offset_s);
+        let header = reply.get_mut(..ReflectorSecured::OCTETS);
+        let secured = self
+            .table
+            .get(at)
+            .and_then(|session| session.secured.as_ref());
+        if let (Some(header), Some(secured)) = (header, secured) {
+            secured.guard.finish(header);
+        }
     }
 
     /// Ends sessions whose time has come: a bounded number of them in one call.
@@ -191,8 +214,7 @@ impl AgreedReflector {
             return Err(Ignored::Truncated);
         }
         guard::addresses(arrival)?;
-        let (sender, _) = SenderOpen::view(request).map_err(|_| Ignored::TooShort)?;
-        let sender = *sender;
+        SenderOpen::view(request).map_err(|_| Ignored::TooShort)?;
         let at = self
             .table
             .find(request, arrival)
@@ -201,18 +223,18 @@ impl AgreedReflector {
         let session = self.table.get_mut(at).ok_or(Ignored::NoSession)?;
         let octets = session.features.reply_octets(received);
         let room = buffer.len() >= octets;
-        let judged = judge(session, request, &sender, now, arrival.at.at, room, strict);
+        let judged = judge(session, request, now, arrival.at.at, room, strict);
         // Last: what gets no reply anyway costs its sender nothing.
-        let judged = judged.and_then(|()| {
+        let judged = judged.and_then(|sender| {
             let rate = self.rate.as_mut();
             if rate.is_none_or(|rate| rate.admits(arrival.from.ip(), now)) {
-                Ok(())
+                Ok(sender)
             } else {
                 Err(Ignored::RateLimited)
             }
         });
-        session.tally.judge(judged);
-        judged?;
+        session.tally.judge(judged.map(|_| ()));
+        let sender = judged?;
         let error_unknown = u64::from(sender.error.multiplier() == 0);
         session.tally.error_multiplier_zero += error_unknown;
         session.tally.too_short += u64::from(session.features.is_too_short(received));
@@ -225,10 +247,16 @@ impl AgreedReflector {
             arrival,
         };
         fields.write_twamp(buffer, received, octets, Layout::of(session.features));
+        if let Some(secured) = &session.secured
+            && let Some(header) = buffer.get_mut(..ReflectorSecured::OCTETS)
+        {
+            secured.guard.prepare(header);
+        }
         let reflection = Reflection {
             octets,
             tos: session.dscp.tos(),
             format,
+            keys: session.secured.is_some().then_some(at),
         };
         if session.unbound {
             self.table.bind(at, arrival);
@@ -249,16 +277,15 @@ impl AgreedReflector {
     }
 }
 
-/// Whether a packet of this session gets a reply now.
+/// Whether a packet of this session gets a reply now, and what it says.
 fn judge(
-    session: &Session,
+    session: &mut Session,
     request: &[u8],
-    sender: &SenderOpen,
     now: Mono,
     clock: Wall,
     room: bool,
     strict: bool,
-) -> Result<(), Ignored> {
+) -> Result<SenderOpen, Ignored> {
     match session.state {
         State::Agreed => return Err(Ignored::NotStarted),
         State::Stopping { until } if until <= now => return Err(Ignored::NoSession),
@@ -267,11 +294,18 @@ fn judge(
     if !room {
         return Err(Ignored::NoRoom);
     }
-    if reply_guard::is_open_reply(request, NO_SIGN, clock) {
+    let sender = session.read(request)?;
+    // No reply passes for a request where packets are secured: its HMAC stands elsewhere.
+    if session.secured.is_none() && reply_guard::is_open_reply(request, NO_SIGN, clock) {
         return Err(Ignored::Reply);
     }
     if strict && sender.error.multiplier() == 0 {
         return Err(Ignored::ErrorMultiplierZero);
     }
-    Ok(())
+    match session.repeat(sender.seq.get()) {
+        Repeat::New => {}
+        Repeat::Seen => session.tally.replays += 1,
+        Repeat::Old => return Err(Ignored::Old),
+    }
+    Ok(sender)
 }

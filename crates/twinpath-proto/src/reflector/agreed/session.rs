@@ -4,11 +4,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_wire::control::Sid;
-use twinpath_wire::{Dscp, Mono};
+use twinpath_wire::{Dscp, Mono, SenderOpen, SenderSecured};
 
+use super::super::Ignored;
 use super::super::table::halves;
 use super::{SessionSpec, SessionTally};
 use crate::features::TestFeatures;
+use crate::security::{Repeat, Replays, TestGuard, Unopened};
 
 /// A Start Time farther ahead than this is taken as this (row TC-48).
 const FARTHEST_START: Duration = Duration::from_hours(24);
@@ -68,10 +70,24 @@ pub(super) struct Session {
     /// When the table looks after it next.
     pub(super) timer: Option<Mono>,
     pub(super) tally: SessionTally,
+    /// `None` where packets are open.
+    pub(super) secured: Option<Box<Secured>>,
+}
+
+/// What a session of a secured mode has besides.
+#[derive(Debug)]
+pub(super) struct Secured {
+    pub(super) guard: TestGuard,
+    replays: Replays,
 }
 
 impl Session {
-    pub(super) fn new(spec: &SessionSpec, local_port: u16, local: Option<IpAddr>) -> Self {
+    pub(super) fn new(
+        spec: &SessionSpec,
+        guard: TestGuard,
+        local_port: u16,
+        local: Option<IpAddr>,
+    ) -> Self {
         Self {
             sid: spec.sid,
             key: SenderKey::new(spec.sender, local_port),
@@ -87,6 +103,12 @@ impl Session {
             begins: spec.begins,
             timer: None,
             tally: SessionTally::default(),
+            secured: guard.is_secured().then(|| {
+                Box::new(Secured {
+                    guard,
+                    replays: Replays::default(),
+                })
+            }),
         }
     }
 
@@ -95,6 +117,36 @@ impl Session {
         match (self.local, to) {
             (Some(local), Some(to)) => local == to.to_canonical(),
             _ => true,
+        }
+    }
+
+    /// The fields of a request, made plain; nothing of it is believed before its HMAC is found right
+    /// (row TT-34).
+    pub(super) fn read(&self, request: &[u8]) -> Result<SenderOpen, Ignored> {
+        let Some(secured) = &self.secured else {
+            let (sender, _) = SenderOpen::view(request).map_err(|_| Ignored::TooShort)?;
+            return Ok(*sender);
+        };
+        let header = secured
+            .guard
+            .open::<{ SenderSecured::OCTETS }>(request)
+            .map_err(|unopened| match unopened {
+                Unopened::Short => Ignored::TooShort,
+                Unopened::Forged => Ignored::Forged,
+            })?;
+        let (sender, _) = SenderSecured::view(&header).map_err(|_| Ignored::TooShort)?;
+        Ok(SenderOpen {
+            seq: sender.seq,
+            t1: sender.t1,
+            error: sender.error,
+        })
+    }
+
+    /// Whether a genuine request came before (row TT-35).
+    pub(super) fn repeat(&mut self, number: u32) -> Repeat {
+        match &mut self.secured {
+            Some(secured) => secured.replays.judge(number),
+            None => Repeat::New,
         }
     }
 

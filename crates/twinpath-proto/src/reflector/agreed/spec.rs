@@ -103,6 +103,10 @@ pub struct SessionTally {
     pub rate_limited: u64,
     /// Of those reflected: requests too short for the features agreed (row TT-41).
     pub too_short: u64,
+    /// Of those ignored: requests whose HMAC is wrong (row TT-35).
+    pub forged: u64,
+    /// Of those reflected: requests whose number came before, in the secured modes (row TT-35).
+    pub replays: u64,
     /// Of those reflected: requests with an Error Estimate Multiplier of 0 (row TT-26).
     pub error_multiplier_zero: u64,
     /// Where the packets of a session that allows for NAT really come from.
@@ -118,6 +122,7 @@ impl SessionTally {
             Err(Ignored::NotStarted) => &mut self.not_started,
             Err(kind) => {
                 self.rate_limited += u64::from(kind == Ignored::RateLimited);
+                self.forged += u64::from(kind == Ignored::Forged);
                 &mut self.ignored
             }
         };

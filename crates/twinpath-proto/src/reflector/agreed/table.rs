@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use twinpath_wire::control::Sid;
-use twinpath_wire::{Arrival, Mono, SenderOpen};
+use twinpath_wire::{Arrival, Mono};
 
 use super::InUse;
 use super::session::{SenderKey, Session, State};
@@ -128,23 +128,25 @@ impl Table {
         }
     }
 
-    /// Server octets first, wherever a layout has them; then those who have none, oldest first.
+    /// Server octets first, wherever a layout has them; then those who have none, oldest first. A
+    /// secured session takes only what its keys open.
     fn find_unbound(&self, request: &[u8], arrival: &Arrival) -> Option<u32> {
         let port = arrival.to_port;
-        let marked = [SenderOpen::OCTETS, 41, 42].into_iter().find_map(|from| {
+        let marked = [14, 41, 42, 48, 112].into_iter().find_map(|from| {
             let octets = u16::from_be_bytes(*request.get(from..)?.first_chunk()?);
             let here = |session: &Session| session.features.padding_from() == from;
             (octets != 0)
-                .then(|| self.first_unbound(port, octets, arrival, here))
+                .then(|| self.first_unbound(port, octets, request, arrival, here))
                 .flatten()
         });
-        marked.or_else(|| self.first_unbound(port, 0, arrival, |_| true))
+        marked.or_else(|| self.first_unbound(port, 0, request, arrival, |_| true))
     }
 
     fn first_unbound(
         &self,
         port: u16,
         octets: u16,
+        request: &[u8],
         arrival: &Arrival,
         fits: impl Fn(&Session) -> bool,
     ) -> Option<u32> {
@@ -153,8 +155,9 @@ impl Table {
             .take(CANDIDATES)
             .map(|(_, _, at)| *at)
             .find(|at| {
-                self.get(*at)
-                    .is_some_and(|session| session.listens_at(arrival.to) && fits(session))
+                self.get(*at).is_some_and(|session| {
+                    session.listens_at(arrival.to) && fits(session) && session.read(request).is_ok()
+                })
             })
     }
 

@@ -8,6 +8,7 @@ use twinpath_proto::control::{
     Admission, ClientEvent, ControlClient, Nonces, Opened, Server, ServerConfig, ServerEvent,
     SessionRequest,
 };
+use twinpath_proto::security::KeyTable;
 use twinpath_wire::Mono;
 use twinpath_wire::control::Accept;
 
@@ -57,8 +58,16 @@ impl ServerRig {
         peer: SocketAddr,
         local: SocketAddr,
     ) -> Self {
-        let nonces = Nonces::default();
-        let server = Server::new(Arc::new(config), admission, &nonces, START, peer, local);
+        let keys = KeyTable::new([0; 16], 16384, [0; 16]);
+        let server = Server::new(
+            Arc::new(config),
+            Arc::new(keys),
+            admission,
+            Nonces::default(),
+            START,
+            peer,
+            local,
+        );
         Self::of(server)
     }
 

@@ -4,11 +4,16 @@ use twinpath_wire::control::{
     Accept, AcceptSession, BLOCK, ManySessions, Modes, SecurityMode, ServerGreeting, ServerStart,
     Sid,
 };
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 use super::{ControlClient, Phase};
 use crate::control::client::sessions::Stage;
 use crate::control::client::{ClientError, ClientEvent, Refusal, Said, Step, requests};
+use crate::control::guard::{Opening, Sealing};
+use crate::security::{OpeningChain, SealingChain, seal_token};
+
+/// Fewer PBKDF2 iterations make the token an oracle for guesses (row TC-24).
+const LEAST_COUNT: u32 = 1024;
 
 impl ControlClient {
     /// Server Greeting (rows TC-2, TC-3, TC-8, TC-10).
@@ -23,7 +28,8 @@ impl ControlClient {
         if offered.is_empty() {
             return self.fail(ClientError::TurnedAway);
         }
-        let able = |mode: &&SecurityMode| **mode == SecurityMode::Unauthenticated;
+        let keyed = self.plan.credentials.is_some();
+        let able = |mode: &&SecurityMode| keyed || **mode == SecurityMode::Unauthenticated;
         let wanted = self.plan.security.iter().map(|mode| mode.modes());
         let wanted = wanted.fold(self.plan.required, |all, mode| all | mode);
         let mut fitting = self.plan.security.iter().filter(able);
@@ -34,13 +40,30 @@ impl ControlClient {
         let preferred = self.plan.preferred.and(offered);
         let features = (self.plan.required | preferred).and(Modes::FEATURES);
         let chosen = security.modes() | features;
+        let secured = self
+            .plan
+            .credentials
+            .as_ref()
+            .filter(|_| !chosen.and(Modes::SECURED).is_empty());
+        let response = match secured {
+            None => requests::set_up(chosen),
+            Some(_) if !(LEAST_COUNT..=self.plan.most_count).contains(&count) => {
+                let most = self.plan.most_count;
+                return self.fail(ClientError::Count { count, most });
+            }
+            Some(credentials) => {
+                let key = credentials.passphrase.derive(&greeting.salt, count);
+                let token = seal_token(&key, &greeting.challenge, &credentials.session);
+                requests::set_up_secured(chosen, credentials, token)
+            }
+        };
         self.modes = chosen;
         self.phase = Phase::SetUp;
-        self.send(requests::set_up(chosen), Said::SetUp { chosen });
+        self.send(response, Said::SetUp { chosen });
     }
 
     pub(super) fn server_start(&mut self, message: &[u8]) {
-        let Ok(message) = ServerStart::view(message) else {
+        let Ok(mut message) = ServerStart::read_from_bytes(message) else {
             return;
         };
         let answer = refusal(Step::SetUp, message.accept);
@@ -49,6 +72,7 @@ impl ControlClient {
             self.modes = Modes::default();
             return self.refused_for_good(answer);
         }
+        self.secure(&mut message);
         self.phase = Phase::Commands;
         self.events.push_back(ClientEvent::Ready {
             modes: self.modes,
@@ -56,6 +80,24 @@ impl ControlClient {
         });
         self.await_answer();
         self.ask();
+    }
+
+    /// Both directions are encrypted from here on: the Server's since the last block of this
+    /// message, ours from the next (rows TC-14, TC-18).
+    fn secure(&mut self, message: &mut ServerStart) {
+        let Some(credentials) = &self.plan.credentials else {
+            return;
+        };
+        if self.modes.and(Modes::SECURED).is_empty() {
+            return;
+        }
+        let keys = &credentials.session;
+        let opening = OpeningChain::new(keys, &message.server_iv);
+        let sealing = SealingChain::new(keys, &credentials.client_iv);
+        self.opening = Opening::Secured(Box::new(opening));
+        self.sealing = Sealing::Secured(Box::new(sealing));
+        let last = message.as_mut_bytes().get_mut(ServerStart::CLEAR..);
+        self.opening.open_uncovered(last.unwrap_or_default());
     }
 
     /// Accept-Session (rows TC-40, TC-41, TC-80).

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use twinpath_wire::control::{
-    Accept, BLOCK, Command, ManySessions, Modes, RequestSession, SetUpResponse, Sid, StopSessions,
+    Accept, BLOCK, Command, ManySessions, Modes, RequestSession, ServerStart, SetUpResponse, Sid,
+    StopSessions,
 };
 use zerocopy::FromBytes;
 
 use super::{Ack, Phase, Server};
+use crate::control::guard::{Opening, Sealing};
 use crate::control::server::sessions::State;
 use crate::control::server::{Admission, CloseReason, PeerSlip, ServerEvent, answers, request};
+use crate::security::{KeyId, OpeningChain, SealingChain, SessionKeys, open_token};
 
 /// SIDs that one command may name beyond those that this connection knows: one acknowledgement's
 /// worth, which is what a client can make this side hold and say by one message about nothing.
@@ -19,7 +22,7 @@ const STRANGE_SIDS: usize = answers::ACK_SIDS;
 const DEFINED_MODES: u32 = 0x3ff;
 
 impl Server {
-    /// Set-Up-Response (rows TC-4 to TC-7).
+    /// Set-Up-Response (rows TC-4 to TC-7, TC-13, TC-26).
     pub(super) fn set_up(&mut self, message: &[u8]) {
         let Ok(message) = SetUpResponse::view(message) else {
             return;
@@ -33,18 +36,44 @@ impl Server {
             return self.close(CloseReason::Declined);
         }
         let modes = Modes::from_bits(bits & DEFINED_MODES);
-        if modes.security().is_none() || !self.config.offers().contains(modes) {
+        let offers = self.config.offers(!self.keys.is_empty());
+        if modes.security().is_none() || !offers.contains(modes) {
             self.send(answers::server_start(Accept::NotSupported, &self.config));
             return self.close(CloseReason::ModesRefused(Modes::from_bits(bits)));
         }
         if bits & !DEFINED_MODES != 0 {
             self.note(PeerSlip::UnknownModeBits(bits & !DEFINED_MODES));
         }
+        let mut start = answers::server_start(Accept::Ok, &self.config);
+        if !modes.and(Modes::SECURED).is_empty() {
+            let key_id = KeyId::from_field(&message.key_id);
+            let key = self.keys.key(key_id.as_ref());
+            let Some(keys) = open_token(key, &self.nonces.challenge, &message.token) else {
+                self.send(answers::server_start(Accept::Failure, &self.config));
+                return self.close(CloseReason::KeyRefused);
+            };
+            self.key_id = key_id;
+            self.secure(&keys, &message.client_iv, &mut start);
+            self.session_keys = Some(keys);
+        }
         self.ends.modes = modes;
         // Sent before commands are: sealing begins within this message, not with it.
-        self.send(answers::server_start(Accept::Ok, &self.config));
+        self.send(start);
         self.phase = Phase::Commands;
         self.events.push_back(ServerEvent::Ready { modes });
+    }
+
+    /// Both directions are encrypted from here on: the client's from its next message, ours from
+    /// Server-Start's last block, whose HMAC is the next one (rows TC-14, TC-18).
+    fn secure(&mut self, keys: &SessionKeys, client_iv: &[u8; 16], start: &mut [u8]) {
+        let iv = &self.nonces.server_iv;
+        if let Ok(message) = ServerStart::mut_from_bytes(start) {
+            message.server_iv = *iv;
+        }
+        self.opening = Opening::Secured(Box::new(OpeningChain::new(keys, client_iv)));
+        self.sealing = Sealing::Secured(Box::new(SealingChain::new(keys, iv)));
+        let last = start.get_mut(ServerStart::CLEAR..).unwrap_or_default();
+        self.sealing.seal_uncovered(last);
     }
 
     /// Request-TW-Session (rows TC-30 to TC-50).

@@ -1,0 +1,108 @@
+//! One direction of a secured control connection: a CBC chain through all messages and a running
+//! HMAC (RFC 4656 sections 3.2 and 3.4; rows TC-14 to TC-18).
+
+use std::fmt;
+
+use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
+use hmac::Mac as _;
+
+use super::{Decryptor, Encryptor, Mac, SessionKeys, TAG, blocks, keyed, write_tag};
+
+/// A message's HMAC is not that of its octets: the connection ends (RFC 4656 section 6.10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Forged;
+
+/// The HMAC of all that was sent since the last one.
+struct Running {
+    keyed: Mac,
+    mac: Mac,
+}
+
+impl Running {
+    fn new(keys: &SessionKeys) -> Self {
+        let keyed = keyed(&keys.hmac);
+        let mac = keyed.clone();
+        Self { keyed, mac }
+    }
+
+    /// The HMAC so far; the next one begins.
+    fn take(&mut self) -> Mac {
+        std::mem::replace(&mut self.mac, self.keyed.clone())
+    }
+}
+
+/// What this side sends.
+pub(crate) struct SealingChain {
+    cbc: Encryptor,
+    running: Running,
+}
+
+impl SealingChain {
+    pub(crate) fn new(keys: &SessionKeys, iv: &[u8; 16]) -> Self {
+        Self {
+            cbc: Encryptor::new(&keys.aes.into(), iv.into()),
+            running: Running::new(keys),
+        }
+    }
+
+    /// Encrypts what has no HMAC of its own; the next one covers it too (row TC-18).
+    pub(crate) fn encrypt(&mut self, octets: &mut [u8]) {
+        self.running.mac.update(octets);
+        self.cbc.encrypt_blocks(blocks(octets));
+    }
+
+    /// Writes the HMAC into the last block of a whole message and encrypts it.
+    pub(crate) fn seal(&mut self, message: &mut [u8]) {
+        if let Some((covered, field)) = message.split_last_chunk_mut::<TAG>() {
+            self.running.mac.update(covered);
+            write_tag(self.running.take(), field);
+        }
+        self.cbc.encrypt_blocks(blocks(message));
+    }
+}
+
+/// What the peer sends.
+pub(crate) struct OpeningChain {
+    cbc: Decryptor,
+    running: Running,
+}
+
+impl OpeningChain {
+    pub(crate) fn new(keys: &SessionKeys, iv: &[u8; 16]) -> Self {
+        Self {
+            cbc: Decryptor::new(&keys.aes.into(), iv.into()),
+            running: Running::new(keys),
+        }
+    }
+
+    /// Decrypts whole blocks, in the order in which they came.
+    pub(crate) fn decrypt(&mut self, octets: &mut [u8]) {
+        self.cbc.decrypt_blocks(blocks(octets));
+    }
+
+    /// Decrypts what has no HMAC of its own; the next one covers it too (row TC-18).
+    pub(crate) fn decrypt_uncovered(&mut self, octets: &mut [u8]) {
+        self.decrypt(octets);
+        self.running.mac.update(octets);
+    }
+
+    /// Judges the HMAC at the end of a message that was decrypted whole, in constant time.
+    pub(crate) fn verify(&mut self, message: &[u8]) -> Result<(), Forged> {
+        let (covered, field) = message.split_last_chunk::<TAG>().ok_or(Forged)?;
+        self.running.mac.update(covered);
+        let mac = self.running.take();
+        mac.verify_truncated_left(field).map_err(|_| Forged)
+    }
+}
+
+impl fmt::Debug for SealingChain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[sealing]")
+    }
+}
+
+impl fmt::Debug for OpeningChain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[opening]")
+    }
+}

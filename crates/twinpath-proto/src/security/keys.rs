@@ -1,0 +1,230 @@
+//! Key-IDs, passphrases, and the keys that are derived from them.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// Octets of a KeyID field.
+const KEY_ID: usize = 80;
+/// A key of AES-128.
+type Key = [u8; 16];
+
+/// The name of a shared secret: up to 80 octets of UTF-8 (RFC 4656 section 3.1).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyId([u8; KEY_ID]);
+
+/// A text is no Key-ID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyIdError {
+    /// Nothing.
+    #[error("a Key-ID has at least one character")]
+    Empty,
+    /// Over 80 octets.
+    #[error("a Key-ID has at most 80 octets of UTF-8, this one has {0}")]
+    TooLong(usize),
+    /// An octet of zero ends a Key-ID on the wire.
+    #[error("a Key-ID has no zero octet")]
+    Zero,
+}
+
+impl KeyId {
+    /// From what a user wrote.
+    ///
+    /// # Errors
+    /// [`KeyIdError`] where it does not fit.
+    pub fn new(text: &str) -> Result<Self, KeyIdError> {
+        let octets = text.as_bytes();
+        if octets.is_empty() {
+            return Err(KeyIdError::Empty);
+        }
+        if octets.contains(&0) {
+            return Err(KeyIdError::Zero);
+        }
+        let mut field = [0; KEY_ID];
+        let place = field.get_mut(..octets.len());
+        place
+            .ok_or(KeyIdError::TooLong(octets.len()))?
+            .copy_from_slice(octets);
+        Ok(Self(field))
+    }
+
+    /// From the wire: what stands before the first zero octet. `None` for nothing and for what is
+    /// not UTF-8: nobody has such a key (row TC-26).
+    pub fn from_field(field: &[u8; KEY_ID]) -> Option<Self> {
+        let octets = field.split(|octet| *octet == 0).next()?;
+        Self::new(std::str::from_utf8(octets).ok()?).ok()
+    }
+
+    /// As the wire has it: padded with zeros.
+    pub const fn field(&self) -> &[u8; KEY_ID] {
+        &self.0
+    }
+
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        let octets = self.0.split(|octet| *octet == 0).next();
+        std::str::from_utf8(octets.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A shared secret as it was typed (row TC-11).
+#[derive(Clone)]
+pub struct Passphrase(Zeroizing<Vec<u8>>);
+
+impl Passphrase {
+    /// Takes the octets; they are wiped in the end.
+    pub fn new(octets: Vec<u8>) -> Self {
+        Self(Zeroizing::new(octets))
+    }
+
+    /// K of RFC 4656 section 3.1: PBKDF2 with HMAC-SHA1, `count` iterations, 16 octets. Takes
+    /// milliseconds, on purpose.
+    pub fn derive(&self, salt: &[u8; 16], count: u32) -> DerivedKey {
+        let mut key = Zeroizing::new(Key::default());
+        pbkdf2::pbkdf2_hmac::<sha1::Sha1>(&self.0, salt, count, key.as_mut_slice());
+        DerivedKey(key)
+    }
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[passphrase]")
+    }
+}
+
+/// K: what a token is encrypted with.
+#[derive(Clone)]
+pub struct DerivedKey(Zeroizing<Key>);
+
+impl DerivedKey {
+    /// A key that no passphrase stands behind.
+    pub fn from_octets(octets: Key) -> Self {
+        Self(Zeroizing::new(octets))
+    }
+
+    pub(super) fn octets(&self) -> &Key {
+        &self.0
+    }
+}
+
+impl fmt::Debug for DerivedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[key]")
+    }
+}
+
+/// All keys of a Server, derived beforehand for one Salt and one Count.
+///
+/// A client's attempt costs a look into a table, whether its Key-ID is known, unknown or its
+/// passphrase wrong: nothing in the answer or its time tells which (row TC-26), no guess costs
+/// PBKDF2, and a thousand clients that come again cost nothing (row TC-25).
+pub struct KeyTable {
+    salt: [u8; 16],
+    count: u32,
+    keys: HashMap<KeyId, DerivedKey>,
+    /// In place of a key that there is not.
+    nobody: DerivedKey,
+}
+
+impl KeyTable {
+    /// A table without keys. `nobody` is random: it opens no token.
+    pub fn new(salt: [u8; 16], count: u32, nobody: [u8; 16]) -> Self {
+        Self {
+            salt,
+            count,
+            keys: HashMap::new(),
+            nobody: DerivedKey::from_octets(nobody),
+        }
+    }
+
+    /// Adds a key, derived with this table's Salt and Count.
+    pub fn insert(&mut self, id: KeyId, key: DerivedKey) {
+        self.keys.insert(id, key);
+    }
+
+    /// For PBKDF2, in the greeting.
+    pub const fn salt(&self) -> &[u8; 16] {
+        &self.salt
+    }
+
+    /// PBKDF2 iterations, in the greeting.
+    pub const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// There is no key: no secured mode can be offered.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The key of that name, or one that opens nothing.
+    pub(crate) fn key(&self, id: Option<&KeyId>) -> &DerivedKey {
+        id.and_then(|id| self.keys.get(id)).unwrap_or(&self.nobody)
+    }
+}
+
+impl fmt::Debug for KeyTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} keys]", self.keys.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_id_has_1_to_80_octets_of_utf_8() {
+        let long = "ü".repeat(40);
+        assert_eq!(KeyId::new(&long).unwrap().as_str(), long);
+        assert_eq!(
+            KeyId::from_field(KeyId::new(&long).unwrap().field())
+                .unwrap()
+                .as_str(),
+            long
+        );
+        assert_eq!(
+            KeyId::new(&"x".repeat(81)),
+            Err(KeyIdError::TooLong(81)),
+            "81 octets"
+        );
+        assert_eq!(KeyId::new(""), Err(KeyIdError::Empty));
+        assert_eq!(KeyId::new("a\0b"), Err(KeyIdError::Zero));
+        assert_eq!(KeyId::from_field(&[0; 80]), None);
+        assert_eq!(KeyId::from_field(&[0xff; 80]), None, "not UTF-8");
+    }
+
+    #[test]
+    fn what_stands_behind_the_first_zero_is_not_the_name() {
+        let mut field = *KeyId::new("alice").unwrap().field();
+        field[40] = b'x';
+        assert_eq!(KeyId::from_field(&field), KeyId::new("alice").ok());
+    }
+
+    #[test]
+    fn no_debug_shows_a_secret() {
+        let secret = Passphrase::new(b"secretpass".to_vec());
+        let mut table = KeyTable::new([1; 16], 1024, [2; 16]);
+        table.insert(KeyId::new("alice").unwrap(), secret.derive(&[1; 16], 1024));
+        let shown = format!("{secret:?} {table:?} {:?}", table.key(None));
+        assert_eq!(shown, "[passphrase] [1 keys] [key]");
+    }
+}

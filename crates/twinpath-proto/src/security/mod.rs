@@ -1,0 +1,67 @@
+//! The secured modes of TWAMP: keys, what they do to a control connection, and what they do to test
+//! packets (RFC 4656 sections 3.1 to 3.4, 4.1.2 and 6; RFC 5357 sections 3 and 4; RFC 5618).
+//!
+//! Every cipher and hash is a library's. What stands here is the order in which the standard has
+//! them used. Secrets are wiped when they are dropped, and no `Debug` shows one.
+//!
+//! ```text
+//! passphrase --PBKDF2(Salt, Count)--> K --opens the token--> AES and HMAC Session-keys
+//!                                                               |                |
+//!                                              control: one CBC chain and one    | with the SID:
+//!                                              running HMAC per direction        v
+//!                                                                         a test session's keys
+//! ```
+
+mod chain;
+mod keys;
+mod packets;
+mod replays;
+#[cfg(test)]
+mod tests;
+mod token;
+
+pub(crate) use chain::{Forged, OpeningChain, SealingChain};
+pub use keys::{DerivedKey, KeyId, KeyIdError, KeyTable, Passphrase};
+pub use packets::TestGuard;
+pub(crate) use packets::Unopened;
+pub(crate) use replays::{Repeat, Replays};
+pub use token::{Credentials, SessionKeys};
+pub(crate) use token::{open_token, seal_token};
+
+use aes::Aes128;
+use hmac::{Hmac, KeyInit, Mac as _};
+use sha1::Sha1;
+use zeroize::Zeroizing;
+
+/// AES-CBC of one direction, enciphering.
+type Encryptor = cbc::Encryptor<Aes128>;
+/// AES-CBC of one direction, deciphering.
+type Decryptor = cbc::Decryptor<Aes128>;
+/// HMAC-SHA1, of which the first 16 octets travel (RFC 4656 section 3.2).
+type Mac = Hmac<Sha1>;
+
+/// Octets of an HMAC field.
+const TAG: usize = 16;
+
+/// The whole blocks of `octets`: all of them in every place that the standard encrypts.
+fn blocks(octets: &mut [u8]) -> &mut [aes::Block] {
+    let (blocks, rest) = aes::Block::slice_as_chunks_mut(octets);
+    debug_assert!(rest.is_empty(), "what is encrypted is whole blocks");
+    blocks
+}
+
+/// HMAC-SHA1 with a key of 32 octets. HMAC itself fills a key up to its block with zeros.
+fn keyed(key: &[u8; 32]) -> Mac {
+    let mut block = Zeroizing::new([0; 64]);
+    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    Mac::new((&*block).into())
+}
+
+/// The HMAC, cut to its field (RFC 4656 section 3.2).
+fn write_tag(mac: Mac, field: &mut [u8; TAG]) {
+    let whole = mac.finalize().into_bytes();
+    field
+        .iter_mut()
+        .zip(whole)
+        .for_each(|(to, from)| *to = from);
+}

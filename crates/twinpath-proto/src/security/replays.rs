@@ -1,0 +1,113 @@
+//! Which numbers a reflector saw in a secured session (row TT-35).
+
+/// Numbers that are remembered.
+const WINDOW: u32 = 1024;
+/// Numbers in a word.
+const WORD: u32 = u64::BITS;
+
+/// What a number is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Not seen before.
+    New,
+    /// Seen before: a copy that the network made, or somebody's replay. Reflected, so that
+    /// duplication can be measured, and counted.
+    Seen,
+    /// Too old to be known.
+    Old,
+}
+
+/// The last 1024 numbers of a session.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Replays {
+    /// The greatest number seen, modulo 2^32; `None` before the first.
+    greatest: Option<u32>,
+    seen: [u64; (WINDOW / WORD) as usize],
+}
+
+impl Replays {
+    /// What `number` is, of a packet that was found genuine. It is remembered.
+    pub(crate) fn judge(&mut self, number: u32) -> Repeat {
+        let greatest = *self.greatest.get_or_insert(number);
+        let ahead = number.wrapping_sub(greatest);
+        if ahead < 1 << 31 {
+            for passed in 1..=ahead.min(WINDOW) {
+                self.set(greatest.wrapping_add(passed), false);
+            }
+            if ahead >= WINDOW {
+                self.seen = [0; (WINDOW / WORD) as usize];
+            }
+            self.greatest = Some(number);
+        } else if greatest.wrapping_sub(number) >= WINDOW {
+            return Repeat::Old;
+        }
+        if self.set(number, true) {
+            Repeat::Seen
+        } else {
+            Repeat::New
+        }
+    }
+
+    /// Marks a number, and says what it was before.
+    fn set(&mut self, number: u32, seen: bool) -> bool {
+        let at = number % WINDOW;
+        let bit = 1_u64 << (at % WORD);
+        let Some(word) = self.seen.get_mut((at / WORD) as usize) else {
+            return false;
+        };
+        let before = *word & bit != 0;
+        *word = if seen { *word | bit } else { *word & !bit };
+        before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_number_is_new_once_and_old_when_the_window_passed_it() {
+        let mut replays = Replays::default();
+        assert_eq!(replays.judge(5), Repeat::New);
+        assert_eq!(replays.judge(5), Repeat::Seen);
+        assert_eq!(replays.judge(3), Repeat::New);
+        assert_eq!(replays.judge(5 + WINDOW), Repeat::New);
+        assert_eq!(replays.judge(5), Repeat::Old);
+        assert_eq!(replays.judge(6), Repeat::New);
+        assert_eq!(replays.judge(6), Repeat::Seen);
+    }
+
+    #[test]
+    fn numbers_go_on_behind_2_to_the_32() {
+        let mut replays = Replays::default();
+        assert_eq!(replays.judge(u32::MAX), Repeat::New);
+        assert_eq!(replays.judge(0), Repeat::New);
+        assert_eq!(replays.judge(u32::MAX), Repeat::Seen);
+        assert_eq!(replays.judge(0), Repeat::Seen);
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_a_set_of_all_numbers(steps in prop::collection::vec(-1500_i64..3000, 1..400)) {
+            let mut replays = Replays::default();
+            let mut all = BTreeSet::new();
+            let mut at = 1_i64 << 31;
+            for step in steps {
+                at = (at + step).max(0);
+                let greatest = all.last().copied().unwrap_or(at);
+                let expected = if at <= greatest - i64::from(WINDOW) {
+                    Repeat::Old
+                } else if all.insert(at) {
+                    Repeat::New
+                } else {
+                    Repeat::Seen
+                };
+                prop_assert_eq!(replays.judge(u32::try_from(at & 0xffff_ffff).unwrap()), expected);
+            }
+        }
+    }
+}
