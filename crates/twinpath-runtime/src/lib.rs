@@ -8,6 +8,7 @@ pub mod host;
 mod link;
 mod notes;
 mod plan;
+mod random;
 mod reflecting;
 mod report;
 pub mod responder;

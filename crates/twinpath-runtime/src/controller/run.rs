@@ -145,6 +145,7 @@ impl Senders {
                     session: Some((session.reflector, Protocol::Twamp(talk.features(index)))),
                     sid: Some(session.sid),
                     mode: talk.modes.security(),
+                    guard: talk.guard(index),
                     notes: talk.session_notes(index),
                 };
                 talk.tell(ControlEvent::Running { index, session });

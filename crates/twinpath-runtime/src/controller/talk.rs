@@ -7,6 +7,7 @@ use twinpath_proto::TestFeatures;
 use twinpath_proto::control::{
     ClientError, ClientEvent, ClientPlan, ControlClient, Refusal, SessionWish, Step,
 };
+use twinpath_proto::security::TestGuard;
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Accept, Modes, Sid};
 
@@ -82,6 +83,7 @@ impl Talk {
                 sessions: Vec::new(),
                 patience: plan.answer_timeout,
                 strict: plan.strict,
+                ..ClientPlan::default()
             },
             clock::mono(),
             server,
@@ -240,6 +242,11 @@ impl Talk {
             padding_to_reflect: self.plan.padding_to_reflect,
             server_octets: session.map_or(0, |session| session.server_octets),
         }
+    }
+
+    /// What protects the packets of one session.
+    pub(crate) fn guard(&self, index: usize) -> TestGuard {
+        self.link.engine.test_guard(index)
     }
 
     pub(crate) fn tell(&self, event: ControlEvent) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use twinpath_net::{BindError, SocketOptions, StampMode, TestSocket};
 use twinpath_proto::reflector::SessionSpec;
+use twinpath_proto::security::TestGuard;
 use twinpath_wire::Tos;
 use twinpath_wire::control::Sid;
 
@@ -27,6 +28,8 @@ const CLOSING_WAIT: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(crate) struct Wish {
     pub(crate) spec: SessionSpec,
+    /// What protects its packets.
+    pub(crate) guard: TestGuard,
     /// Where its packets are to arrive; port 0: anywhere.
     pub(crate) near: SocketAddr,
     /// The client has reached this host by that address.
@@ -108,6 +111,7 @@ impl Inner {
         let (answer, answered) = oneshot::channel();
         let command = Command::Open {
             spec: wish.spec,
+            guard: wish.guard.clone(),
             place,
             answer,
         };

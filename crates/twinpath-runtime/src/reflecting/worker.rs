@@ -11,6 +11,7 @@ use twinpath_net::{SetWaker, SocketSet, TestSocket, clock};
 use twinpath_proto::reflector::{
     AgreedConfig, AgreedReflector, Ended, InUse, SessionSpec, SessionTally,
 };
+use twinpath_proto::security::TestGuard;
 use twinpath_wire::Mono;
 use twinpath_wire::control::Sid;
 
@@ -39,6 +40,7 @@ pub(super) enum Command {
     /// Take a session on, at a place that has a socket.
     Open {
         spec: SessionSpec,
+        guard: TestGuard,
         place: usize,
         answer: oneshot::Sender<Result<(), Refused>>,
     },
@@ -218,10 +220,11 @@ impl Body {
             Command::Listen(place, socket) => self.listen(place, socket),
             Command::Open {
                 spec,
+                guard,
                 place,
                 answer,
             } => {
-                let opened = self.open(spec, place);
+                let opened = self.open(spec, guard, place);
                 // Nobody waits for it any more: the session is forgotten with its connection.
                 if let Err(Ok(())) = answer.send(opened) {
                     self.engine.remove(spec.sid);
@@ -252,11 +255,11 @@ impl Body {
         }
     }
 
-    fn open(&mut self, spec: SessionSpec, place: usize) -> Result<(), Refused> {
+    fn open(&mut self, spec: SessionSpec, guard: TestGuard, place: usize) -> Result<(), Refused> {
         let local = self.sockets.get(place).map(TestSocket::local);
         let local = local.ok_or(Refused::NoSocket)?;
         self.engine
-            .open(spec, local.port(), Some(local.ip()))
+            .open_guarded(spec, guard, local.port(), Some(local.ip()))
             .map_err(|InUse| Refused::InUse)
     }
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use twinpath_net::{TestSocket, Waiter, Waker};
+use twinpath_proto::security::TestGuard;
 use twinpath_proto::sender::Protocol;
 use twinpath_wire::Sample;
 use twinpath_wire::control::{SecurityMode, Sid};
@@ -149,6 +150,8 @@ pub(crate) struct Agreed {
     pub(crate) sid: Option<Sid>,
     /// How the connection is secured.
     pub(crate) mode: Option<SecurityMode>,
+    /// What protects its packets.
+    pub(crate) guard: TestGuard,
     /// What is to be said of it in the report.
     pub(crate) notes: Vec<Note>,
 }

@@ -115,7 +115,8 @@ impl Body {
             error: crate::error_estimate_in(stamp_format(plan.protocol)),
             tai_offset_s: clock::discipline().tai_offset_s,
             await_tx_stamps: awaiting_stamps,
-        });
+        })
+        .guarded(agreed.guard.clone());
         let packet = vec![0; engine.largest_payload()];
         let ahead = Delta::from_duration(start.since(now.mono));
         let started = ClockPair {

@@ -15,9 +15,9 @@ use twinpath_wire::{Dscp, Tos};
 
 use super::House;
 use super::admission::Pass;
-use super::random;
 use super::stopping::Stopping;
 use crate::link::Link;
+use crate::random;
 use crate::reflecting::{OpenError, Wish};
 
 /// Ends of sessions that wait for their connection, at most.
@@ -55,8 +55,9 @@ pub(super) async fn serve(
     };
     let server = Server::new(
         Arc::clone(&house.config),
+        Arc::clone(&house.keys),
         pass.admission,
-        &nonces,
+        nonces,
         clock::mono(),
         peer,
         local,
@@ -219,6 +220,7 @@ impl Connection {
             };
             let wish = Wish {
                 spec,
+                guard: self.engine().test_guard(sid),
                 near: self.receiver(request),
                 reached: request.receiver == self.local.ip().to_canonical(),
                 client: self.peer.ip().to_canonical(),

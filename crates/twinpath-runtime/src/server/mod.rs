@@ -5,7 +5,6 @@ mod admission;
 mod connection;
 mod listen;
 mod plan;
-mod random;
 mod report;
 mod run;
 mod stopping;

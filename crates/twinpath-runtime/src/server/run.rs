@@ -14,12 +14,14 @@ use tracing::debug;
 use twinpath_net::clock;
 use twinpath_proto::control::ServerConfig;
 use twinpath_proto::reflector::Ended;
-use twinpath_wire::Mono;
+use twinpath_proto::security::KeyTable;
+use twinpath_wire::{Mono, WireTime};
 
 use super::admission::Door;
 use super::stopping::{self, Stop, Stopping};
 use super::{ServerPlan, ServerReport, ServerTally, listen};
 use crate::error::{RunError, StartError};
+use crate::random;
 use crate::reflecting::{Fact, Limits, ReflectingOptions, Reflectors};
 
 /// Threads of the control plane, and those that bind test ports for it.
@@ -39,6 +41,7 @@ pub(super) struct House {
     pub(super) config: Arc<ServerConfig>,
     pub(super) door: Arc<Door>,
     pub(super) reflectors: Reflectors,
+    pub(super) keys: Arc<KeyTable>,
     pub(super) counts: Counts,
     /// This host's address for Session Identifiers; `None`: that of the connection.
     pub(super) host: Option<IpAddr>,
@@ -118,10 +121,18 @@ pub fn start(plan: ServerPlan) -> Result<ServerRun, StartError> {
             source,
         })?;
     let (reflectors, facts) = Reflectors::start(reflecting(&plan))?;
+    let octets = || {
+        random::octets().map_err(|error| StartError::System {
+            what: "random octets",
+            source: error.into(),
+        })
+    };
+    let keys = KeyTable::new(octets()?, COUNT, octets()?);
     let house = Arc::new(House {
         config: Arc::new(config(&plan)),
         door: Door::new(plan.max_connections, plan.max_connections_per_client),
         reflectors,
+        keys: Arc::new(keys),
         counts: Counts::default(),
         host: twinpath_net::local_address_towards(FAR, None)
             .ok()
@@ -155,8 +166,7 @@ fn config(plan: &ServerPlan) -> ServerConfig {
         message_patience: plan.message_patience,
         max_sessions: u32::try_from(plan.max_sessions_per_client).unwrap_or(u32::MAX),
         strict: plan.strict,
-        start_time: clock::wall(),
-        count: COUNT,
+        start_time: WireTime::ntp(clock::wall()),
         allow_sender: plan.allow_sender.clone(),
         nat: plan.nat,
     }

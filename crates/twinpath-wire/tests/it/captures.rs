@@ -100,7 +100,7 @@ fn again(octets: &[u8], stamp: bool, request: bool) -> Vec<u8> {
             let Ok((packet, rest)) = ReflectorOpen::view(octets) else {
                 let reply = Reply::view(octets).unwrap();
                 let error = reply.sender_error.map(estimate).unwrap();
-                return [head(reply.head).as_bytes(), error.as_bytes()].concat();
+                return [head(&reply.head).as_bytes(), error.as_bytes()].concat();
             };
             let new = ReflectorOpen {
                 head: head(&packet.head),

@@ -1,6 +1,7 @@
 //! Every Accept value, for its own reason (sections 1, 4 and 9 of the conformance table).
 
 use twinpath_proto::control::{Admission, CloseReason, Opened, ServerConfig, ServerEvent};
+use twinpath_wire::WireTime;
 use twinpath_wire::control::{Accept, Modes, Sid};
 
 use super::messages::{
@@ -30,6 +31,7 @@ fn modes_that_do_not_fit_get_accept_3() {
     // Rows TC-4, TC-5, TC-6, TC-7: two security bits, none, one not offered, a feature not offered.
     let config = ServerConfig {
         modes: Modes::UNAUTHENTICATED | Modes::INDIVIDUAL_CONTROL,
+        start_time: WireTime::from_bits(0xeeae_8627_5134_15b1),
         ..ServerConfig::default()
     };
     for mode in [

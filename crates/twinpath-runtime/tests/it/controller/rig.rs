@@ -13,6 +13,7 @@ use twinpath_proto::control::{
     Admission, Nonces, Opened, Server, ServerConfig, ServerEvent, SessionRequest,
 };
 use twinpath_proto::reflector::{AgreedConfig, AgreedReflector, SessionSpec};
+use twinpath_proto::security::KeyTable;
 use twinpath_runtime::controller::{
     self, ControlError, ControlEvent, ControlPlan, ControlReport, ControllerPlan, ControllerRun,
 };
@@ -186,8 +187,9 @@ impl Connection {
         let local = stream.local_addr().unwrap();
         let server = Server::new(
             Arc::new(script.config.clone()),
+            Arc::new(KeyTable::new([0; 16], 16384, [0; 16])),
             script.admission,
-            &Nonces::default(),
+            Nonces::default(),
             clock::mono(),
             peer,
             local,

@@ -7,10 +7,9 @@ use twinpath_proto::control::Nonces;
 ///
 /// # Errors
 /// The system has no source of them.
-pub(super) fn nonces() -> Result<Nonces, Error> {
+pub(crate) fn nonces() -> Result<Nonces, Error> {
     Ok(Nonces {
         challenge: octets()?,
-        salt: octets()?,
         server_iv: octets()?,
     })
 }
@@ -19,11 +18,15 @@ pub(super) fn nonces() -> Result<Nonces, Error> {
 ///
 /// # Errors
 /// As [`nonces`].
-pub(super) fn number() -> Result<u32, Error> {
+pub(crate) fn number() -> Result<u32, Error> {
     octets().map(u32::from_ne_bytes)
 }
 
-fn octets<const N: usize>() -> Result<[u8; N], Error> {
+/// `N` of them.
+///
+/// # Errors
+/// As [`nonces`].
+pub(crate) fn octets<const N: usize>() -> Result<[u8; N], Error> {
     let mut octets = [0; N];
     getrandom::fill(&mut octets)?;
     Ok(octets)
@@ -37,7 +40,6 @@ mod tests {
     fn no_two_connections_get_the_same_octets() {
         let (one, two) = (nonces().unwrap(), nonces().unwrap());
         assert_ne!(one.challenge, two.challenge);
-        assert_ne!(one.salt, two.salt);
         assert_ne!(one.server_iv, one.challenge);
         assert_ne!(one.challenge[..8], one.challenge[8..]);
     }
