@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
-use tokio::task::coop::consume_budget;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use twinpath_net::clock;
 use twinpath_proto::control::{ClientEvent, ControlClient, Server, ServerEvent};
@@ -16,6 +16,8 @@ use twinpath_wire::Mono;
 
 /// Octets read at once. Neither side has much to say.
 const READ_OCTETS: usize = 2_048;
+/// Rounds until others have their turn: a peer may talk without a pause.
+const ROUNDS: u32 = 4;
 /// A wait that nothing bounds.
 const LONG: Duration = Duration::from_hours(1);
 /// How long the peer may take to close its side when all is said.
@@ -115,23 +117,27 @@ impl<E: Engine> Link<E> {
     /// The next event; `None` once the engine is closed or nothing can be said to the peer any
     /// more. Nothing is lost where this is given up half-way.
     pub(crate) async fn event(&mut self) -> Option<E::Event> {
+        let mut rounds = 0;
         loop {
             if let Some(event) = self.engine.poll_event() {
                 return Some(event);
             }
             let now = clock::mono();
             self.write(now);
-            if self.read(now) {
-                // A peer that talks without a pause is not to keep others waiting.
-                consume_budget().await;
-                continue;
-            }
-            if self.engine.is_closed() || (self.deaf && self.input == Input::Told) {
+            let came = self.read(now);
+            if !came && (self.engine.is_closed() || (self.deaf && self.input == Input::Told)) {
                 return None;
             }
             let due = self.engine.poll_timeout();
-            if due.is_some_and(|due| due <= now) {
+            let is_due = due.is_some_and(|due| due <= now);
+            if is_due {
                 self.engine.handle_timeout(now);
+            }
+            if came || is_due {
+                rounds += 1;
+                if rounds % ROUNDS == 0 {
+                    yield_now().await;
+                }
                 continue;
             }
             let patience = due.map_or(LONG, |due| due.since(now));
@@ -326,7 +332,7 @@ mod tests {
         }
     }
 
-    async fn ends(engine: Slow) -> (Link<Slow>, TcpStream) {
+    async fn ends<E: Engine>(engine: E) -> (Link<E>, TcpStream) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let far = TcpStream::connect(listener.local_addr().unwrap());
         let (far, near) = tokio::join!(far, listener.accept());
@@ -362,6 +368,63 @@ mod tests {
             assert_eq!(link.unread(), b"ab");
             assert_eq!(link.event().await, Some(b'a'));
             assert_eq!(link.unread(), b"b");
+        });
+    }
+
+    /// Takes all that comes and says nothing.
+    #[derive(Debug, Default)]
+    struct Greedy {
+        taken: usize,
+        timeouts: usize,
+    }
+
+    impl Engine for Greedy {
+        type Event = u8;
+
+        fn wants_input(&self) -> bool {
+            true
+        }
+        fn handle_input(&mut self, _: Mono, octets: &[u8]) -> usize {
+            self.taken += octets.len();
+            octets.len()
+        }
+        fn handle_eof(&mut self, _: Mono) {}
+        fn handle_timeout(&mut self, _: Mono) {
+            self.timeouts += 1;
+        }
+        fn handle_written(&mut self, _: Mono, _: usize) {}
+        fn poll_event(&mut self) -> Option<u8> {
+            None
+        }
+        fn poll_output(&mut self) -> Option<&[u8]> {
+            None
+        }
+        fn poll_timeout(&self) -> Option<Mono> {
+            Some(Mono::from_ns(0))
+        }
+        fn is_closed(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn a_peer_that_talks_without_a_pause_lets_others_and_the_timers_have_their_turn() {
+        run(async {
+            let (mut link, mut far) = ends(Greedy::default()).await;
+            let said = 20 * READ_OCTETS;
+            far.write_all(&vec![0; said]).await.unwrap();
+            link.stream.readable().await.unwrap();
+            tokio::select! {
+                biased;
+                _ = link.event() => unreachable!("nothing happens"),
+                () = async {} => {}
+            }
+            assert!(
+                (1..said / 2).contains(&link.engine.taken),
+                "{}",
+                link.engine.taken
+            );
+            assert!(link.engine.timeouts > 0);
         });
     }
 

@@ -19,7 +19,7 @@ pub(super) struct Held {
     near: Option<SocketAddr>,
     thread: usize,
     /// Who is told of its end.
-    pub(super) owner: mpsc::Sender<Sid>,
+    pub(super) owner: mpsc::UnboundedSender<Sid>,
 }
 
 /// A socket, and who sends to it.
@@ -97,7 +97,7 @@ impl Ledger {
         sid: Sid,
         client: IpAddr,
         sender: SocketAddr,
-        owner: mpsc::Sender<Sid>,
+        owner: mpsc::UnboundedSender<Sid>,
     ) -> Result<(), OpenError> {
         let of_client = self.clients.get(&client).copied().unwrap_or(0);
         if of_client >= self.limits.sessions_per_client {
@@ -241,8 +241,8 @@ mod tests {
         Sid(u128::from(number).to_be_bytes())
     }
 
-    fn ledger() -> (Ledger, SocketAddr, mpsc::Sender<Sid>) {
-        let (owner, _) = mpsc::channel(1);
+    fn ledger() -> (Ledger, SocketAddr, mpsc::UnboundedSender<Sid>) {
+        let (owner, _) = mpsc::unbounded_channel();
         let near = "192.0.2.2:18760".parse().unwrap();
         (Ledger::new(LIMITS, 2), near, owner)
     }
@@ -251,7 +251,7 @@ mod tests {
         ledger: &mut Ledger,
         number: u32,
         sender: &str,
-        owner: &mpsc::Sender<Sid>,
+        owner: &mpsc::UnboundedSender<Sid>,
     ) -> Result<(), OpenError> {
         let sender: SocketAddr = sender.parse().unwrap();
         ledger.enter(sid(number), sender.ip(), sender, owner.clone())

@@ -37,7 +37,7 @@ pub(crate) struct Wish {
     /// Whose session it is, for the limits.
     pub(crate) client: IpAddr,
     /// Told of its end.
-    pub(crate) owner: mpsc::Sender<Sid>,
+    pub(crate) owner: mpsc::UnboundedSender<Sid>,
 }
 
 /// Why a session could not be had.

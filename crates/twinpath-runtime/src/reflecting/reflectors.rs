@@ -55,7 +55,7 @@ pub(crate) struct Over {
     pub(crate) how: Ended,
     pub(crate) tally: SessionTally,
     /// Who opened it.
-    pub(crate) owner: mpsc::Sender<Sid>,
+    pub(crate) owner: mpsc::UnboundedSender<Sid>,
 }
 
 /// The threads' handle. Clones are the same.

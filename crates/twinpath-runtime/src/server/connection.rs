@@ -20,8 +20,6 @@ use crate::link::Link;
 use crate::random;
 use crate::reflecting::{OpenError, Wish};
 
-/// Ends of sessions that wait for their connection, at most.
-const ENDS: usize = 16;
 /// SIDs made for one request, until one is unique.
 const SID_TRIES: usize = 3;
 
@@ -31,9 +29,10 @@ pub(super) struct Connection {
     link: Link<Server>,
     peer: SocketAddr,
     local: SocketAddr,
-    /// Told of sessions that are over.
-    ended: mpsc::Receiver<Sid>,
-    owner: mpsc::Sender<Sid>,
+    /// Told of sessions that are over: of each once, so that what waits here is bounded by the
+    /// sessions that a client may have.
+    ended: mpsc::UnboundedReceiver<Sid>,
+    owner: mpsc::UnboundedSender<Sid>,
 }
 
 /// Serves a client until its connection is over. Its sessions are stopped or gone by then.
@@ -62,7 +61,7 @@ pub(super) async fn serve(
         peer,
         local,
     );
-    let (owner, ended) = mpsc::channel(ENDS);
+    let (owner, ended) = mpsc::unbounded_channel();
     let connection = Connection {
         house,
         link: Link::new(stream, server),

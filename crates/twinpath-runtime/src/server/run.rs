@@ -238,8 +238,8 @@ async fn settle(house: Arc<House>, mut facts: mpsc::Receiver<Fact>) {
         );
         if over.how == Ended::Refwait {
             house.counts.sessions_expired.fetch_add(1, Relaxed);
-            // It fails where the connection is gone as well. Connections always listen again.
-            let _told = over.owner.send(over.sid).await;
+            // It fails where the connection is gone as well.
+            let _told = over.owner.send(over.sid);
         }
     }
 }
