@@ -65,9 +65,13 @@ fn a_signal_ends_a_run_early_with_its_report() {
 #[test]
 fn a_second_signal_ends_at_once() {
     let responder = Responder::on_loopback();
-    let mut run = Running::start(&format!("sender {} --duration 600 -v", responder.at));
+    let line = format!("sender {} --duration 60 --timeout 60 -v", responder.at);
+    let mut run = Running::start(&line);
     let mut stdout = BufReader::new(run.0.stdout.take().unwrap());
     stdout.read_line(&mut String::new()).unwrap();
+    // A packet that nobody answers keeps the run from ending by the first.
+    drop(responder);
+    std::thread::sleep(std::time::Duration::from_millis(500));
     run.signal(&["INT", "TERM"]);
     let done = run.finish();
     assert!([130, 143].contains(&done.status), "{}", done.status);
