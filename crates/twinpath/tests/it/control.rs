@@ -1,6 +1,6 @@
 //! Server, controller and control client together, over loopback and between two hosts.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 
 use crate::hosts::Hosts;
@@ -113,6 +113,34 @@ fn a_refusal_is_one_line_with_its_code_by_name() {
         "{}",
         done.stderr
     );
+}
+
+#[test]
+fn a_server_without_the_mode_asked_for_is_one_line_that_says_what_it_offers() {
+    // Row TC-8.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut greeting = [0; 64];
+        greeting[15] = 2 | 4;
+        greeting[50] = 4; // Count 1024
+        stream.write_all(&greeting).unwrap();
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        rest
+    });
+    let done = run(&format!("controller {at} {ANY} -c 2"));
+    assert_eq!((done.status, done.stdout.as_str()), (1, ""));
+    assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("offers authenticated, encrypted"),
+        "{}",
+        done.stderr
+    );
+    // A Set-Up-Response with Mode 0, or nothing.
+    let said = server.join().unwrap();
+    assert!(said.iter().all(|octet| *octet == 0), "{said:?}");
 }
 
 #[test]
@@ -266,7 +294,7 @@ fn control_and_test_are_twamp_to_others() {
     ];
     // The receiver port wished for, the sender's own, is a service's: the server offers another.
     let line = "controller 10.98.0.2 10.98.0.1:1023 -c 5 -i 20 --dscp ef --padding 60 \
-                --reflect-octets --symmetrical-size";
+                --reflect-octets --symmetrical-size --control-dscp cs6";
     let Some(rows) = dissected(&hosts, 18, &filter, &fields, line) else {
         return;
     };
@@ -283,5 +311,9 @@ fn control_and_test_are_twamp_to_others() {
     }
     for row in &test {
         assert_eq!(row[2], "46", "{row:?}");
+    }
+    // Row TC-51: the server's segments too.
+    for row in &control {
+        assert_eq!(row[2], "48", "{row:?}");
     }
 }

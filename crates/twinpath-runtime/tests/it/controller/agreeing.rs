@@ -199,6 +199,19 @@ fn monitoring_is_not_chosen_where_replies_would_outgrow_requests() {
 }
 
 #[test]
+fn the_reflector_is_asked_to_go_on_for_the_timeout_and_two_seconds_at_least() {
+    // Row TC-46.
+    for (own_ms, asked_ms) in [(200, 2_000), (2_500, 2_500)] {
+        let rig = serve(Script::default());
+        let mut wanted = plan(rig.plan(), &[Dscp::BE]);
+        wanted.sender.timeout = std::time::Duration::from_millis(own_ms);
+        assert_eq!(control(wanted).report().sessions[0].tally.received, 20);
+        let events = rig.events();
+        assert_eq!(requests(&events)[0].timeout.as_millis(), asked_ms);
+    }
+}
+
+#[test]
 fn zero_addresses_are_the_ends_of_the_connection() {
     let rig = serve(Script::default());
     let mut wanted = rig.plan();

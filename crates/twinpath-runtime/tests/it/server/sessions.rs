@@ -160,6 +160,92 @@ fn a_receiver_that_is_not_this_host_alone_is_refused() {
 }
 
 #[test]
+fn a_sender_elsewhere_is_served_where_the_operator_allows_it() {
+    // Row TC-39.
+    let mut plan = plan(&["127.0.0.1:0"]);
+    for allowed in [false, true] {
+        if allowed {
+            plan.allow_sender = vec!["127.0.0.8/30".parse().unwrap()];
+        }
+        let (run, far) = serve(plan.clone());
+        let mut client = Client::new(far, OPEN);
+        let ask = |client: &mut Client, address: [u8; 4]| {
+            let mut wish = client.wish(5_000, 0);
+            wish.sender_address = RequestSession::field(Ipv4Addr::from(address).into());
+            client.ask(&wish)
+        };
+        let elsewhere = ask(&mut client, [127, 0, 0, 9]).map(drop);
+        let expected = if allowed {
+            Ok(())
+        } else {
+            Err(Accept::NotSupported)
+        };
+        assert_eq!(elsewhere, expected);
+        let beyond = ask(&mut client, [127, 0, 0, 12]).map(drop);
+        assert_eq!(beyond, Err(Accept::NotSupported));
+        drop(client);
+        until_empty(&run);
+    }
+}
+
+#[test]
+fn port_862_may_be_wished_for() {
+    // Row TC-42, at an address that no other test uses.
+    let near = Ipv4Addr::new(127, 0, 0, 62);
+    if let Err(error) = UdpSocket::bind((near, 862)) {
+        println!("skipped: port 862 cannot be had ({error})");
+        return;
+    }
+    let (run, far) = serve(plan(&["127.0.0.1:0"]));
+    let mut client = Client::new(far, OPEN);
+    let socket = sender(far.ip());
+    let mut wish = client.wish(port(&socket), 862);
+    wish.receiver_address = RequestSession::field(near.into());
+    let session = client.ask(&wish).unwrap();
+    assert_eq!(session.far, SocketAddr::from((near, 862)));
+    assert_eq!(client.start(), Accept::Ok);
+    exchange(&socket, session.far, 0);
+    drop(client);
+    until_empty(&run);
+}
+
+#[test]
+fn a_sid_begins_with_this_hosts_address_and_no_two_are_alike() {
+    // Row TC-43: loopback's address would tell nothing.
+    let (_run, far) = serve(plan(&["127.0.0.1:0"]));
+    let mut client = Client::new(far, OPEN);
+    let mut sids: Vec<Sid> = (5_000..5_050)
+        .map(|port| client.ask(&client.wish(port, 0)).unwrap().sid)
+        .collect();
+    let far_away = "192.0.2.1:862".parse().unwrap();
+    let host = match twinpath_net::local_address_towards(far_away, None) {
+        Ok(IpAddr::V4(host)) => host,
+        _ => Ipv4Addr::LOCALHOST,
+    };
+    assert!(sids.iter().all(|sid| sid.0[..4] == host.octets()));
+    // By their last four octets, which are random.
+    sids.sort_unstable_by_key(|sid| sid.0[12..].to_vec());
+    sids.dedup_by_key(|sid| sid.0[12..].to_vec());
+    assert!(sids.len() >= 49, "{sids:?}");
+}
+
+#[test]
+fn server_octets_need_the_operators_word_and_room_for_two() {
+    // Row TC-83.
+    for (wanted, reflected, given) in [(false, 2, false), (true, 1, false), (true, 2, true)] {
+        let mut plan = plan(&["127.0.0.1:0"]);
+        plan.server_octets = wanted;
+        let (_run, far) = serve(plan);
+        let mut client = Client::new(far, OPEN | Modes::REFLECT_OCTETS);
+        let mut wish = client.wish(5_000, 0);
+        wish.padding_length = 40.into();
+        wish.padding_to_reflect = reflected.into();
+        let session = client.ask(&wish).unwrap();
+        assert_eq!(session.server_octets != 0, given, "{wanted} {reflected}");
+    }
+}
+
+#[test]
 fn a_sender_behind_nat_is_known_by_its_first_packet() {
     let mut plan = plan(&["127.0.0.1:0"]);
     plan.nat = true;
