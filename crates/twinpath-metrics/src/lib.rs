@@ -6,6 +6,7 @@
 //! (M-1 and on) number the project's conformance tables.
 #![forbid(unsafe_code)]
 
+mod clocks;
 mod delay;
 mod delays;
 mod epoch;
@@ -24,6 +25,7 @@ mod seen;
 mod session;
 mod ttl;
 
+pub use clocks::{Basis, ClockEstimate, ClockModel, FarStep, OneWay, Spread};
 pub use figures::{DelayFigures, Figures};
 pub use histogram::Histogram;
 pub use loss::ReflectorKind;

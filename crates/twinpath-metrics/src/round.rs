@@ -47,6 +47,20 @@ pub(crate) fn whole(value: f64) -> u64 {
     value.round() as u64
 }
 
+/// A float rounded half away from zero, saturating; no number becomes 0.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "`as` saturates, as the doc says"
+)]
+pub(crate) fn nearest(value: f64) -> i64 {
+    value.round() as i64
+}
+
+/// A length as a count.
+pub(crate) fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@
     reason = "the twins compute in floats, and every number here is a small one"
 )]
 
+mod clocks;
 mod deviations;
 mod direction;
 mod histograms;

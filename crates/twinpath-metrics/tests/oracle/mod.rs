@@ -1,5 +1,6 @@
 //! Slow, obvious twins of the metrics, written from the RFCs: whole traces in memory, sorted and
 //! searched anew for each figure.
 
+pub(crate) mod clocks;
 pub(crate) mod delays;
 pub(crate) mod direction;

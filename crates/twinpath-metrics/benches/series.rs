@@ -1,0 +1,87 @@
+//! What one sample costs where a run is followed in time:
+//! `cargo bench -p twinpath-metrics --bench series`.
+
+use divan::counter::ItemsCount;
+use divan::{AllocProfiler, Bencher, black_box};
+use twinpath_metrics::ClockModel;
+use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
+
+/// Samples of one round of a benchmark.
+const ROUND: u64 = 65_536;
+
+fn main() {
+    divan::main();
+}
+
+/// Some hundred microseconds, noisy.
+fn delay(seq: u64, salt: u64) -> i64 {
+    let mixed = (seq ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    200_000 + i64::try_from((mixed ^ (mixed >> 29)) >> 46).unwrap_or(0)
+}
+
+fn sample(seq: u64) -> Sample {
+    let stamp = |ns| Stamp {
+        at: Wall::from_unix_ns(ns),
+        rung: Rung::Kernel,
+    };
+    let t1 = 1_763_900_000_000_000_000 + i64::try_from(seq).unwrap_or(0) * 1_000_000;
+    let t2 = t1 + delay(seq, 1) + 7_000_000_000;
+    let t3 = t2 + 2_000;
+    Sample {
+        seq,
+        fate: Fate::Received,
+        t1: stamp(t1),
+        t2: Some(Wall::from_unix_ns(t2)),
+        t3: Some(Wall::from_unix_ns(t3)),
+        t4: Some(stamp(t3 + delay(seq, 3) - 7_000_000_000)),
+        reflector_seq: None,
+        ttl_forward: Some(61),
+        ttl_backward: Some(62),
+        tos_forward: None,
+        tos_backward: None,
+        departure: Delta::ZERO,
+        excluded: None,
+    }
+}
+
+#[divan::bench]
+fn clocks(bencher: Bencher<'_, '_>) {
+    let mut model = ClockModel::new();
+    run(bencher, |sample| model.record(sample));
+}
+
+/// Once per report, or per glance of a live view.
+#[divan::bench]
+fn estimate(bencher: Bencher<'_, '_>) {
+    let mut model = ClockModel::new();
+    for seq in 0..20 * ROUND {
+        model.record(&sample(seq));
+    }
+    bencher.bench_local(|| black_box(&model).estimate());
+}
+
+/// A session that goes on from round to round; making the samples is not measured.
+fn run(bencher: Bencher<'_, '_>, mut record: impl FnMut(&Sample)) {
+    let mut next = 0;
+    let mut round = move || {
+        let first = next;
+        next += ROUND;
+        (first..next).map(sample).collect::<Vec<_>>()
+    };
+    for _ in 0..20 {
+        for sample in round() {
+            record(&sample);
+        }
+    }
+    bencher
+        .counter(ItemsCount::new(ROUND))
+        .with_inputs(round)
+        .bench_local_refs(|samples| {
+            for sample in samples {
+                record(black_box(sample));
+            }
+        });
+}

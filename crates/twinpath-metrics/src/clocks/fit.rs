@@ -1,0 +1,207 @@
+//! The line that says what one clock is ahead of the other, and how far it can be wrong (rows M-50
+//! to M-54).
+//!
+//! A delay is never negative, so that the true offset lies below every T2 - T1 and above every
+//! T3 - T4. As long as both clocks run at constant rates, the truth is one of the straight lines
+//! between those two sets of points. The estimate is the one of row M-53; the bound is its
+//! greatest distance from any line that the points allow. Unlike the formula of row M-53 that
+//! holds too where least delays drift in opposite directions.
+
+use super::body::Body;
+use super::hull::{Point, least};
+
+/// What is added to T2 - T1 and taken from T4 - T3 is this sign times the offset.
+pub(crate) const SIGN: [f64; 2] = [1.0, -1.0];
+/// The greatest relative rate of two clocks that is believed: NTP's own limit (RFC 5905 section
+/// 7.1, 500 ppm), and that of row M-56.
+pub(crate) const GREATEST_SKEW: f64 = 500e-6;
+/// Below these no skew is estimated (row M-54).
+const LEAST_SPAN_NS: f64 = 10e9;
+const LEAST_PACKETS: u64 = 30;
+/// What rounding of stamps may cost, in nanoseconds: not yet a contradiction.
+const ROUNDING_NS: f64 = 2.0;
+/// The least round trip changed over a run by this share and this much: the path changed.
+const CHANGED_SHARE: f64 = 0.1;
+const CHANGED_NS: f64 = 100_000.0;
+
+/// Reflector's clock minus sender's clock, by the sender's time, both relative to the origin.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Line {
+    pub(crate) slope: f64,
+    pub(crate) at_0: f64,
+}
+
+/// A line with what is known about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fit {
+    pub(crate) line: Line,
+    /// Whether run and packets were enough to speak of a skew.
+    pub(crate) skewed: bool,
+    /// Greatest distance of the line from the truth, over the segment.
+    pub(crate) bound: f64,
+    /// Greatest error of the slope.
+    pub(crate) slope_bound: f64,
+    /// What the offset's error is thought to change by over the segment (see [`wander`]).
+    pub(crate) wander: f64,
+    /// (k_f + k_b) of row M-52 over the segment is a large part of the round trip.
+    pub(crate) path_change: bool,
+    /// No straight line fits.
+    pub(crate) contradicted: bool,
+}
+
+impl Line {
+    pub(crate) fn at(self, x: f64) -> f64 {
+        self.at_0 + self.slope * x
+    }
+}
+
+impl Fit {
+    /// `None` without a packet.
+    pub(crate) fn of(body: &Body) -> Option<Self> {
+        if body.count() == 0 {
+            return None;
+        }
+        let [forward, backward] = body.low();
+        let (a, b) = body.span();
+        let allowed = slopes(forward.vertices(), backward.vertices());
+        let skewed = b - a >= LEAST_SPAN_NS && body.count() >= LEAST_PACKETS;
+        let means = body.mean_times();
+        let k_f = forward.slope_over(means[0]).unwrap_or(0.0);
+        let k_b = backward.slope_over(means[1]).unwrap_or(0.0);
+        let wanted = if skewed { (k_f - k_b) / 2.0 } else { 0.0 };
+        let slope = match allowed {
+            Ok((least, greatest)) => wanted.clamp(least, greatest),
+            Err(best) => best,
+        };
+        let high = forward.least(slope);
+        let low = -backward.least(-slope);
+        let line = Line {
+            slope,
+            at_0: f64::midpoint(low, high),
+        };
+        let (bound, slope_bound) = match allowed {
+            Ok(range) => (
+                bound(
+                    line,
+                    (a, b),
+                    range,
+                    [forward.vertices(), backward.vertices()],
+                ),
+                (slope - range.0).max(range.1 - slope),
+            ),
+            Err(_) => (
+                (low - high).abs() + distance(line, [forward.vertices(), backward.vertices()]),
+                GREATEST_SKEW,
+            ),
+        };
+        let least_round_trip = (high - low).max(0.0);
+        let change = (k_f + k_b).abs() * (b - a);
+        Some(Self {
+            line,
+            skewed,
+            bound,
+            slope_bound,
+            wander: wander(body, line, (k_f + k_b).abs()).min(slope_bound * (b - a)),
+            path_change: skewed && change > CHANGED_NS && change > CHANGED_SHARE * least_round_trip,
+            contradicted: allowed.is_err(),
+        })
+    }
+}
+
+/// Whether any straight line fits.
+pub(crate) fn fits(body: &Body) -> bool {
+    let [forward, backward] = body.low();
+    slopes(forward.vertices(), backward.vertices()).is_ok()
+}
+
+/// The least and the greatest slope of a line below all of `above` and, mirrored, of `below`; the
+/// slope that comes nearest to one where there is none.
+///
+/// The room between the two sets, seen along a slope, is a concave function of the slope: its
+/// greatest value is found by dividing into three, the two ends of where there is room by halving.
+fn slopes(above: &[Point], below: &[Point]) -> Result<(f64, f64), f64> {
+    let room = |slope: f64| least(above, slope) + least(below, -slope) + ROUNDING_NS;
+    let (mut left, mut right) = (-GREATEST_SKEW, GREATEST_SKEW);
+    for _ in 0..100 {
+        let third = (right - left) / 3.0;
+        if room(left + third) < room(right - third) {
+            left += third;
+        } else {
+            right -= third;
+        }
+    }
+    let best = f64::midpoint(left, right);
+    if room(best) < 0.0 {
+        return Err(best);
+    }
+    let end = |limit: f64| {
+        if room(limit) >= 0.0 {
+            return limit;
+        }
+        let (mut inside, mut outside) = (best, limit);
+        for _ in 0..50 {
+            let middle = f64::midpoint(inside, outside);
+            if room(middle) < 0.0 {
+                outside = middle;
+            } else {
+                inside = middle;
+            }
+        }
+        outside
+    };
+    Ok((end(-GREATEST_SKEW), end(GREATEST_SKEW)))
+}
+
+/// The greatest distance between `line` and any allowed one from time `a` to `b`. Two lines are
+/// farthest apart at one of the ends, and there the extreme slopes give the extreme values.
+fn bound(
+    line: Line,
+    (a, b): (f64, f64),
+    (least_slope, greatest_slope): (f64, f64),
+    [forward, backward]: [&[Point]; 2],
+) -> f64 {
+    let top = |x: f64, slope: f64| least(forward, slope) + slope * x - line.at(x);
+    let bottom = |x: f64, slope: f64| line.at(x) - (slope * x - least(backward, -slope));
+    top(a, least_slope)
+        .max(top(b, greatest_slope))
+        .max(bottom(a, greatest_slope))
+        .max(bottom(b, least_slope))
+        .max(0.0)
+        + ROUNDING_NS
+}
+
+/// The distance of the farthest vertex from the line.
+fn distance(line: Line, hulls: [&[Point]; 2]) -> f64 {
+    hulls
+        .into_iter()
+        .zip(SIGN)
+        .flat_map(|(points, sign)| {
+            points
+                .iter()
+                .map(move |p| (p.y - sign * line.at(p.x)).abs())
+        })
+        .fold(0.0, f64::max)
+}
+
+/// What the error of the line is thought to change by from one end to the other.
+///
+/// If the least delay of a direction recurs in the first and in the last part of the run, its
+/// hull runs along the truth there, and its height above the chosen line at one and at seven
+/// eighths is what the slope can be off by; skew shows in both directions with opposite signs, so
+/// that their disagreement adds to it. Twice that, for the packets of the least delay that were
+/// not seen. An estimate, not a bound: two routes that change in opposite directions look like a
+/// skew.
+fn wander(body: &Body, line: Line, disagreement: f64) -> f64 {
+    let (a, b) = body.span();
+    let mut height = 0.0_f64;
+    for (hull, sign) in body.low().iter().zip(SIGN) {
+        let above = |share: f64| {
+            let x = a + (b - a) * share;
+            hull.height_over(x)
+                .map_or(0.0, |y| y - sign * line.slope * x)
+        };
+        let floor = hull.least(sign * line.slope);
+        height = height.max(above(0.125) - floor).max(above(0.875) - floor);
+    }
+    2.0 * (height * 4.0 / 3.0 + disagreement * (b - a) / 2.0)
+}

@@ -1,0 +1,258 @@
+//! Samples in, an estimate of the clocks out.
+
+use twinpath_wire::{Delta, Fate, Sample, Wall};
+
+use super::body::{Body, Pair};
+use super::figures::{ClockEstimate, FarStep};
+use super::fit::Fit;
+use super::guard::{Guard, Passed, Shift};
+use super::segment::Segment;
+use super::settled::Settled;
+use crate::round;
+
+/// Differences that are farther from the segment's first one than this are not believed: 36 years.
+const FARTHEST_NS: i64 = 1 << 60;
+
+/// Estimates offset and skew of the reflector's clock against the sender's from the packets of a
+/// session, and de-skews its one-way delays, in constant memory (under 300 KB, most
+/// of it histograms, whatever comes).
+///
+/// Packets may be recorded in any order; that of arrival is the fastest. Nothing is allocated per
+/// packet, histograms apart that grow with the octaves of the delays.
+///
+/// ```
+/// use twinpath_metrics::ClockModel;
+/// use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
+///
+/// let mut clocks = ClockModel::new();
+/// for seq in 0..100 {
+///     // 200 us each way, the reflector's clock one second ahead and 50 ppm fast.
+///     let t1 = i64::try_from(seq).unwrap() * 200_000_000;
+///     let t2 = t1 + 200_000 + 1_000_000_000 + t1 / 20_000;
+///     let stamp = |ns| Stamp { at: Wall::from_unix_ns(ns), rung: Rung::Kernel };
+///     clocks.record(&Sample {
+///         seq,
+///         fate: Fate::Received,
+///         t1: stamp(t1),
+///         t2: Some(Wall::from_unix_ns(t2)),
+///         t3: Some(Wall::from_unix_ns(t2)),
+///         t4: Some(stamp(t1 + 400_000)),
+///         reflector_seq: None,
+///         ttl_forward: None,
+///         ttl_backward: None,
+///         tos_forward: None,
+///         tos_backward: None,
+///         departure: Delta::ZERO,
+///         excluded: None,
+///     });
+/// }
+/// let estimate = clocks.estimate().unwrap();
+/// assert!((estimate.skew_ppm.unwrap() - 50.0).abs() < 0.01);
+/// assert!(estimate.forward.unwrap().delay.max_ns - 200_000 < 10);
+/// ```
+#[derive(Clone, Debug)]
+pub struct ClockModel {
+    origin: Option<Origin>,
+    segment: Segment,
+    guard: Guard,
+    settled: [Settled; 2],
+    last: Wall,
+    /// The clock stepped: the next packet begins a segment.
+    over: bool,
+    local_steps: u64,
+    far_steps: Vec<FarStep>,
+    far_steps_total: u64,
+    rate_changes: u64,
+    contradicted: bool,
+    disregarded: u64,
+}
+
+/// What times and differences of a segment are relative to: its first T1 and T2 - T1.
+#[derive(Clone, Copy, Debug)]
+struct Origin {
+    at: Wall,
+    offset: Delta,
+}
+
+impl Default for ClockModel {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ClockModel {
+    /// The most steps of the far clock that are listed; the rest is counted.
+    pub const FAR_STEPS: usize = 16;
+
+    /// Two clocks of which nothing is known.
+    pub fn new() -> Self {
+        Self {
+            origin: None,
+            segment: Segment::new(),
+            guard: Guard::default(),
+            settled: [Settled::new(), Settled::new()],
+            last: Wall::default(),
+            over: false,
+            local_steps: 0,
+            far_steps: Vec::with_capacity(Self::FAR_STEPS),
+            far_steps_total: 0,
+            rate_changes: 0,
+            contradicted: false,
+            disregarded: 0,
+        }
+    }
+
+    /// One packet's end. Those that were received in time count, first copies, not excluded (rows
+    /// M-11, M-55).
+    pub fn record(&mut self, sample: &Sample) {
+        if sample.fate != Fate::Received || sample.excluded.is_some() {
+            return;
+        }
+        let (Some(forward), Some(backward), Some(t4)) =
+            (sample.forward(), sample.backward(), sample.t4)
+        else {
+            return;
+        };
+        if std::mem::take(&mut self.over) {
+            self.begin_segment();
+        }
+        let origin = *self.origin.get_or_insert(Origin {
+            at: sample.t1.at,
+            offset: forward,
+        });
+        let pair = Pair {
+            x: [(sample.t1.at - origin.at).ns(), (t4.at - origin.at).ns()],
+            y: [
+                (forward - origin.offset).ns(),
+                (backward + origin.offset).ns(),
+            ],
+        };
+        let far = |value: &i64| value.unsigned_abs() > FARTHEST_NS.unsigned_abs();
+        if pair.round_trip() < 0 || pair.x.iter().chain(&pair.y).any(far) {
+            self.disregarded += 1;
+            return;
+        }
+        match self.guard.pass(&pair) {
+            Passed::Agrees => self.accept(&pair, sample.t1.at),
+            Passed::AgreesAgain { dropped } => {
+                self.disregarded += dropped;
+                self.accept(&pair, sample.t1.at);
+            }
+            Passed::Waits { dropped } => self.disregarded += dropped,
+            Passed::Stepped(shift) => self.step_far(&shift, origin),
+        }
+    }
+
+    /// The sender's clock stepped: what comes is a segment of its own (row M-55).
+    pub fn record_clock_step(&mut self) {
+        self.local_steps += 1;
+        self.over = true;
+    }
+
+    /// Steps of the far clock so far (row M-56): for a glance while the run goes on.
+    pub fn far_steps_total(&self) -> u64 {
+        self.far_steps_total
+    }
+
+    /// What the packets so far tell, the clocks since the last step that a packet was received
+    /// after; `None` without a packet. Walks histograms and searches for lines (some ten milliseconds): for a report or a
+    /// glance, not for every packet.
+    pub fn estimate(&self) -> Option<ClockEstimate> {
+        let origin = self.origin?;
+        let (body, fit) = self.segment.fit()?;
+        let at = round::float((self.last - origin.at).ns());
+        let figures = |direction: usize| {
+            let settled = self.settled.get(direction)?;
+            settled.figures(direction, Some((&self.segment, &body, &fit)))
+        };
+        let ppm = 1e6;
+        Some(ClockEstimate {
+            reference: self.last,
+            offset_ns: origin
+                .offset
+                .ns()
+                .saturating_add(round::nearest(fit.line.at(at))),
+            skew_ppm: fit.skewed.then_some(fit.line.slope * ppm),
+            skew_bound_ppm: fit.slope_bound * ppm,
+            error_bound_ns: round::whole(fit.bound.ceil()),
+            contradicted: fit.contradicted || self.contradicted,
+            path_change: fit.path_change,
+            local_steps: self.local_steps,
+            far_steps: self.far_steps.clone(),
+            far_steps_total: self.far_steps_total,
+            rate_changes: self.rate_changes,
+            disregarded: self.disregarded + self.guard.waiting(),
+            forward: figures(0),
+            backward: figures(1),
+        })
+    }
+
+    /// Memory in octets, its heap included.
+    pub fn memory_octets(&self) -> usize {
+        size_of::<Self>()
+            + self.segment.heap_octets()
+            + self.settled.iter().map(Settled::heap_octets).sum::<usize>()
+            + self.far_steps.capacity() * size_of::<FarStep>()
+    }
+
+    #[inline]
+    fn accept(&mut self, pair: &Pair, at: Wall) {
+        self.last = at;
+        if let Some(closed) = self.segment.record(pair) {
+            self.rate_changes += 1;
+            self.settle(&closed);
+        }
+    }
+
+    /// Begins a segment with the packets that showed the step.
+    #[cold]
+    fn step_far(&mut self, shift: &Shift, origin: Origin) {
+        let absolute = |ns: i64| origin.at + Delta::from_ns(ns);
+        let at = shift
+            .pairs
+            .first()
+            .map_or(origin.at, |pair| absolute(pair.x[0]));
+        self.far_steps_total += 1;
+        if self.far_steps.len() < Self::FAR_STEPS {
+            self.far_steps.push(FarStep {
+                at,
+                size_ns: round::nearest(shift.size),
+                bound_ns: round::whole(shift.bound.ceil()),
+            });
+        }
+        self.begin_segment();
+        let jump = shift.pairs.first().map_or(0, |pair| pair.y[0]);
+        self.origin = Some(Origin {
+            at,
+            offset: origin.offset + Delta::from_ns(jump),
+        });
+        let [first, ..] = shift.pairs;
+        for mut pair in shift.pairs {
+            for x in &mut pair.x {
+                *x = x.saturating_sub(first.x[0]);
+            }
+            let at = at + Delta::from_ns(pair.x[0]);
+            pair.y[0] = pair.y[0].saturating_sub(jump);
+            pair.y[1] = pair.y[1].saturating_add(jump);
+            self.guard.pass(&pair);
+            self.accept(&pair, at);
+        }
+    }
+
+    fn begin_segment(&mut self) {
+        let over = std::mem::replace(&mut self.segment, Segment::new());
+        self.settle(&over);
+        self.guard = Guard::default();
+        self.origin = None;
+    }
+
+    fn settle(&mut self, over: &Segment) {
+        let Some((body, fit)): Option<(Body, Fit)> = over.fit() else {
+            return;
+        };
+        self.contradicted |= fit.contradicted;
+        for (direction, settled) in self.settled.iter_mut().enumerate() {
+            settled.settle(direction, over, &body, &fit);
+        }
+    }
+}

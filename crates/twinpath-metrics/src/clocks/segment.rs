@@ -1,0 +1,192 @@
+//! A stretch of the run in which neither clock stepped.
+
+use super::body::{Body, Pair};
+use super::fit::{Fit, SIGN, fits};
+use super::slice::Slice;
+use super::spread::Item;
+
+/// Packets that are held as they are until a trend can be known.
+const HELD: usize = 512;
+/// Slices of a segment; at that number neighbours merge and the width doubles.
+const SLICES: usize = 6;
+/// Heap memory that the histograms of a segment may have, in octets.
+const HISTOGRAM_OCTETS: usize = 144 * 1024;
+/// The narrowest slice, in nanoseconds.
+const NARROWEST_NS: f64 = 1e6;
+
+/// Points and delays since the last step.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    /// The first packets, as long as there are no slices.
+    held: Vec<Pair>,
+    /// All but the slice in progress.
+    past: Body,
+    /// The slice in progress.
+    present: Body,
+    /// The last one is in progress.
+    slices: Vec<Slice>,
+    width: f64,
+    ends: f64,
+}
+
+impl Segment {
+    pub(crate) fn new() -> Self {
+        Self {
+            held: Vec::with_capacity(HELD),
+            past: Body::new(),
+            present: Body::new(),
+            slices: Vec::with_capacity(SLICES),
+            width: NARROWEST_NS,
+            ends: f64::NEG_INFINITY,
+        }
+    }
+
+    /// One packet. If no line fits both what was and the slice that ends now, the part before
+    /// that slice is returned: the clocks' rates changed.
+    #[inline]
+    pub(crate) fn record(&mut self, pair: &Pair) -> Option<Self> {
+        if self.slices.is_empty() {
+            self.past.record(pair);
+            self.held.push(*pair);
+            if self.held.len() == HELD {
+                self.begin_slices();
+            }
+            return None;
+        }
+        let x = pair.point(0).x;
+        let closed = if x >= self.ends { self.turn(x) } else { None };
+        self.present.record(pair);
+        if self
+            .slices
+            .last_mut()
+            .is_some_and(|slice| slice.record(pair))
+        {
+            self.stay_within();
+        }
+        closed
+    }
+
+    /// All points and the line that fits them; `None` without a packet.
+    pub(crate) fn fit(&self) -> Option<(Body, Fit)> {
+        let mut body = self.past.clone();
+        body.merge(&self.present);
+        let fit = Fit::of(&body)?;
+        Some((body, fit))
+    }
+
+    /// The delays of one direction if the fit is right.
+    pub(crate) fn items(&self, direction: usize, fit: &Fit) -> Vec<Item> {
+        let sign = SIGN.get(direction).copied().unwrap_or(1.0);
+        let exact = self.held.iter().map(|pair| {
+            let point = pair.point(direction);
+            Item {
+                value: point.y - sign * fit.line.at(point.x),
+                error: 0.0,
+                width: 0.0,
+                share: 0.0,
+                count: 1,
+            }
+        });
+        let mut items: Vec<Item> = exact.collect();
+        for slice in &self.slices {
+            slice.items(direction, fit.line, &mut items);
+        }
+        items
+    }
+
+    /// Heap memory in octets.
+    pub(crate) fn heap_octets(&self) -> usize {
+        self.held.capacity() * size_of::<Pair>()
+            + self.slices.capacity() * size_of::<Slice>()
+            + self.histogram_octets()
+            + self.past.heap_octets()
+            + self.present.heap_octets()
+    }
+
+    /// The first line is known: what was held is binned against it.
+    #[cold]
+    fn begin_slices(&mut self) {
+        let Some(fit) = Fit::of(&self.past) else {
+            return;
+        };
+        let mut slice = Slice::new(fit.line, &self.past);
+        for pair in self.held.drain(..) {
+            slice.record(&pair);
+        }
+        self.slices.push(slice);
+        let (a, b) = self.past.span();
+        self.width = (b - a).max(NARROWEST_NS);
+        self.stay_within();
+    }
+
+    /// A slice is over and the next one begins.
+    #[cold]
+    fn turn(&mut self, x: f64) -> Option<Self> {
+        let mut both = self.past.clone();
+        both.merge(&self.present);
+        let closed = if self.present.count() == 0 || fits(&both) {
+            self.past = both;
+            None
+        } else {
+            Some(self.split())
+        };
+        self.present.clear();
+        if self.slices.len() == SLICES {
+            self.merge_slices();
+        }
+        let fit = Fit::of(&self.past)?;
+        self.slices.push(Slice::new(fit.line, &self.past));
+        self.ends = x + self.width;
+        closed
+    }
+
+    /// Leaves the slice in progress here and returns all that was before.
+    fn split(&mut self) -> Self {
+        let last = self.slices.pop();
+        let mut before = Self {
+            held: Vec::new(),
+            past: Body::new(),
+            present: Body::new(),
+            slices: std::mem::replace(&mut self.slices, Vec::with_capacity(SLICES)),
+            ..*self
+        };
+        std::mem::swap(&mut before.past, &mut self.past);
+        std::mem::swap(&mut self.past, &mut self.present);
+        self.slices.extend(last);
+        // Clocks that no line fits must not cost a search for one every time.
+        self.width *= 2.0;
+        before
+    }
+
+    fn merge_slices(&mut self) {
+        let mut slices = std::mem::take(&mut self.slices).into_iter();
+        self.slices.reserve_exact(SLICES);
+        while let Some(earlier) = slices.next() {
+            let Some(mut later) = slices.next() else {
+                self.slices.push(earlier);
+                break;
+            };
+            later.absorb(&earlier);
+            self.slices.push(later);
+        }
+        self.width *= 2.0;
+        self.stay_within();
+    }
+
+    fn histogram_octets(&self) -> usize {
+        self.slices.iter().map(Slice::heap_octets).sum()
+    }
+
+    #[cold]
+    fn stay_within(&mut self) {
+        while self.histogram_octets() > HISTOGRAM_OCTETS {
+            let largest = self
+                .slices
+                .iter_mut()
+                .max_by_key(|slice| slice.heap_octets());
+            if !largest.is_some_and(Slice::coarsen) {
+                break;
+            }
+        }
+    }
+}
