@@ -3,7 +3,7 @@
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use twinpath_metrics::ClockModel;
+use twinpath_metrics::{ClockModel, Intervals, ReflectorKind};
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
 #[global_allocator]
@@ -51,6 +51,20 @@ fn sample(seq: u64) -> Sample {
 fn clocks(bencher: Bencher<'_, '_>) {
     let mut model = ClockModel::new();
     run(bencher, |sample| model.record(sample));
+}
+
+/// With the total beside, which the session's own metrics would be else.
+#[divan::bench]
+fn intervals(bencher: Bencher<'_, '_>) {
+    let second = std::time::Duration::from_secs(1);
+    let origin = sample(0).t1.at;
+    let mut intervals = Intervals::new(origin, second, 4 * second, ReflectorKind::Undeclared);
+    run(bencher, |sample| {
+        intervals.record(sample);
+        if sample.seq % 1000 == 0 {
+            black_box(intervals.poll(sample.t1.at));
+        }
+    });
 }
 
 /// Once per report, or per glance of a live view.

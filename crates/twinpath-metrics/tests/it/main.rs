@@ -12,6 +12,7 @@ mod clocks;
 mod deviations;
 mod direction;
 mod histograms;
+mod intervals;
 mod known_answers;
 mod memory;
 #[path = "../oracle/mod.rs"]

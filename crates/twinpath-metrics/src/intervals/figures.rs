@@ -1,0 +1,73 @@
+//! What an interval comes to.
+
+use twinpath_wire::Wall;
+
+use crate::Figures;
+
+/// One row: the packets that were sent in one interval (row M-7).
+#[derive(Clone, Debug, PartialEq)]
+pub struct IntervalFigures {
+    /// From 0.
+    pub index: u64,
+    /// Beginning, by the sender's clock as it was then.
+    pub start: Wall,
+    /// End, excluded.
+    pub end: Wall,
+    /// Figures of these packets. Counts of all rows add up to those of the total, the delays'
+    /// counts, least and greatest values too. `reordered` counts those that the run as a whole
+    /// finds reordered (RFC 4737 section 3.3). Jitter and IPDV begin anew in every row. Losses by
+    /// direction are `None`: see `loss`.
+    pub figures: Figures,
+    /// How the run's losses by direction changed since the row before. Rows add up.
+    pub loss: LossChange,
+    /// Packets that the network refused (row M-4).
+    pub not_sent: u64,
+    /// Times at which nothing was sent, the sender being late (row M-67).
+    pub missed: u64,
+    /// Packets and copies counted here that were sent in an earlier interval, the row of which had
+    /// been given already: copies that came very late, as a rule.
+    pub strays: u64,
+    /// Why these figures deserve doubt (row M-73); empty as a rule.
+    pub suspect: Vec<Suspect>,
+}
+
+/// Losses by direction of the whole run (RFC 5357 section 4.2.1) as they changed from one row to
+/// the next. A change may be negative: a loss gets its direction only when a later packet is
+/// answered, which may be after its row (row M-28).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LossChange {
+    /// Lost on the way to the reflector; `None` as long as that is not known of any packet.
+    pub forward: Option<i64>,
+    /// Lost on the way back; `None` as above.
+    pub backward: Option<i64>,
+    /// Lost, and the direction is not known.
+    pub unattributed: i64,
+}
+
+/// Why an interval's figures deserve doubt (row M-73).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Suspect {
+    /// Fewer than 10 packets were sent.
+    FewPackets,
+    /// The sender's clock stepped.
+    ClockStep,
+    /// The reflector's clock stepped.
+    FarStep,
+    /// A stamp came from a lower rung of the ladder than that of the run's first packet.
+    LowerRung,
+    /// The sender missed times at which a packet was due, or the network refused packets.
+    NotSent,
+}
+
+impl Suspect {
+    /// The word that reports use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FewPackets => "few_packets",
+            Self::ClockStep => "clock_step",
+            Self::FarStep => "far_step",
+            Self::LowerRung => "lower_rung",
+            Self::NotSent => "not_sent",
+        }
+    }
+}

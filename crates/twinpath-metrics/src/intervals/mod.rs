@@ -1,0 +1,8 @@
+//! A run in rows of equal time that add up to its total (rows M-7, M-73).
+
+mod figures;
+mod rows;
+mod run_time;
+
+pub use figures::{IntervalFigures, LossChange, Suspect};
+pub use rows::Intervals;
