@@ -1,5 +1,6 @@
 //! What this host can do: which rungs of time stamps deliver, its clock, its privileges.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -80,5 +81,16 @@ pub fn survey() -> Result<HostSurvey, StartError> {
         clock: clock_state(),
         privileges: twinpath_net::host::privileges(),
         receive_buffer_octets: near.receive_buffer_octets(),
+    })
+}
+
+/// The name of the interface with this number, as Linux lists them; `None` where the system does not
+/// tell.
+pub fn interface_name(index: u32) -> Option<String> {
+    let list = fs::read_dir("/sys/class/net").ok()?;
+    list.flatten().find_map(|entry| {
+        let number = fs::read_to_string(entry.path().join("ifindex")).ok()?;
+        let found = number.trim().parse() == Ok(index);
+        found.then(|| entry.file_name().to_string_lossy().into_owned())
     })
 }

@@ -6,6 +6,7 @@ pub mod controller;
 mod error;
 pub mod host;
 mod link;
+mod names;
 mod notes;
 mod plan;
 mod random;

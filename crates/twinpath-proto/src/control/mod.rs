@@ -34,6 +34,6 @@ pub use client::{
     advice,
 };
 pub use server::{
-    Admission, CloseReason, Nonces, Opened, PeerSlip, Server, ServerConfig, ServerEvent,
-    SessionRequest, make_sid,
+    Admission, CloseReason, Nonces, Opened, PeerSlip, RequestFault, Server, ServerConfig,
+    ServerEvent, SessionRequest, make_sid,
 };

@@ -8,13 +8,14 @@ use twinpath_proto::control::{ClientError, Refusal};
 use twinpath_wire::control::Accept;
 
 use crate::error::{RunError, StartError};
+use crate::names::named;
 
 /// Why nothing was agreed on or measured.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlError {
     /// The connection could not be made.
-    #[error("cannot connect to {server}: {}", words(source))]
+    #[error("cannot connect to {}: {}", named(*server), words(source))]
     Connect {
         /// Where to.
         server: SocketAddr,
@@ -22,7 +23,7 @@ pub enum ControlError {
         source: io::Error,
     },
     /// Nobody answered the connection.
-    #[error("cannot connect to {server}: no answer within {} s", after.as_secs_f64())]
+    #[error("cannot connect to {}: no answer within {} s", named(*server), after.as_secs_f64())]
     Unanswered {
         /// Where to.
         server: SocketAddr,
@@ -31,7 +32,8 @@ pub enum ControlError {
     },
     /// The port answers, and says nothing.
     #[error(
-        "{server} takes the connection but sends no Server Greeting within {} s",
+        "{} takes the connection but sends no Server Greeting within {} s",
+        named(*server),
         after.as_secs_f64()
     )]
     Mute {
@@ -41,7 +43,10 @@ pub enum ControlError {
         after: Duration,
     },
     /// The port answers with something else than a Server Greeting.
-    #[error("{server} is no TWAMP server: instead of a Server Greeting it sends \"{said}\"")]
+    #[error(
+        "{} is no TWAMP server: instead of a Server Greeting it sends \"{said}\"",
+        named(*server)
+    )]
     NotTwamp {
         /// Where to.
         server: SocketAddr,
@@ -49,7 +54,7 @@ pub enum ControlError {
         said: String,
     },
     /// The Server refused a step.
-    #[error("{server} refuses {what}: Accept {}", by_name(*refusal))]
+    #[error("{} refuses {what}: Accept {}", named(*server), by_name(*refusal))]
     Refused {
         /// The Server.
         server: SocketAddr,
@@ -61,7 +66,7 @@ pub enum ControlError {
         advice: String,
     },
     /// The connection failed before a session ran.
-    #[error("{server}: {error}")]
+    #[error("{}: {error}", named(*server))]
     Lost {
         /// The Server.
         server: SocketAddr,
@@ -69,7 +74,7 @@ pub enum ControlError {
         error: ClientError,
     },
     /// The Server closed the connection before a session ran.
-    #[error("{server} closed the connection before a session ran")]
+    #[error("{} closed the connection before a session ran", named(*server))]
     Closed {
         /// The Server.
         server: SocketAddr,

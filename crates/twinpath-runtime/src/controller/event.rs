@@ -8,6 +8,7 @@ use twinpath_proto::control::{ClientError, Said};
 use twinpath_wire::control::Sid;
 
 use super::AgreedSession;
+use crate::names::named;
 
 /// Events that wait for a reader at most; beyond that they are dropped.
 pub(crate) const EVENTS: usize = 1_024;
@@ -56,8 +57,10 @@ pub enum ControlEvent {
 impl fmt::Display for ControlEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connecting { server } => write!(f, "connecting to {server}"),
-            Self::Connected { near, server } => write!(f, "connected to {server} from {near}"),
+            Self::Connecting { server } => write!(f, "connecting to {}", named(*server)),
+            Self::Connected { near, server } => {
+                write!(f, "connected to {} from {}", named(*server), named(*near))
+            }
             Self::Said(said) => write!(f, "{said}"),
             Self::OddAck { sid } => {
                 write!(
@@ -69,8 +72,8 @@ impl fmt::Display for ControlEvent {
                 f,
                 "session {} runs: {} to {}, DSCP {}",
                 index + 1,
-                session.sender,
-                session.reflector,
+                named(session.sender),
+                named(session.reflector),
                 session.dscp
             ),
             Self::Finished { index } => write!(f, "session {} has sent all", index + 1),

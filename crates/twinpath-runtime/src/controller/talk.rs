@@ -20,6 +20,7 @@ use super::steered::Stop;
 use super::{AgreedSession, ControlError, ControlEvent, ControlPlan};
 use crate::Note;
 use crate::link::Link;
+use crate::names::named;
 use crate::notes::{remark, warning};
 
 /// How far a session has come.
@@ -278,7 +279,7 @@ impl Talk {
 
     /// What is to be said of the connection, and of sessions that were refused.
     pub(crate) fn notes(&self) -> Vec<Note> {
-        let server = self.plan.server;
+        let server = named(self.plan.server);
         let mut notes = Vec::new();
         for session in &self.sessions {
             if let Standing::Refused(refusal) = session.standing {

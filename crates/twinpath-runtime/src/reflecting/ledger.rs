@@ -1,7 +1,7 @@
 //! Which sessions there are, on which ports, and whose: the control plane's book of the reflector
 //! threads' work.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
 
@@ -18,6 +18,8 @@ pub(super) struct Held {
     /// Where it is reflected, once that is known.
     near: Option<SocketAddr>,
     thread: usize,
+    /// It is stopped or to be removed: reflected for its Timeout at most.
+    ending: bool,
     /// Who is told of its end.
     pub(super) owner: mpsc::UnboundedSender<Sid>,
 }
@@ -27,7 +29,7 @@ pub(super) struct Held {
 struct Port {
     thread: usize,
     place: usize,
-    senders: HashSet<(IpAddr, u16)>,
+    senders: HashMap<(IpAddr, u16), Sid>,
     /// Its thread was told to close it.
     closing: bool,
 }
@@ -36,7 +38,12 @@ struct Port {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// Ours, and this sender is now one of its senders.
-    Shared { thread: usize, place: usize },
+    Shared {
+        thread: usize,
+        place: usize,
+        /// The same client's session of the same sender, which was ending: it is to be removed.
+        replaced: Option<Sid>,
+    },
     /// Ours, and a session of this sender has it.
     Taken,
     /// Ours, and being closed.
@@ -52,11 +59,19 @@ pub(super) struct Vacated {
     pub(super) place: usize,
 }
 
+/// Sessions of one client.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    held: usize,
+    /// Those of them that are ending.
+    ending: usize,
+}
+
 #[derive(Debug)]
 pub(super) struct Ledger {
     limits: Limits,
     sessions: HashMap<Sid, Held>,
-    clients: HashMap<IpAddr, usize>,
+    clients: HashMap<IpAddr, Count>,
     ports: HashMap<SocketAddr, Port>,
     /// Who stands at which place; alike for all threads.
     places: Vec<Option<SocketAddr>>,
@@ -99,9 +114,13 @@ impl Ledger {
         sender: SocketAddr,
         owner: mpsc::UnboundedSender<Sid>,
     ) -> Result<(), OpenError> {
-        let of_client = self.clients.get(&client).copied().unwrap_or(0);
-        if of_client >= self.limits.sessions_per_client {
-            return Err(OpenError::ClientLimit);
+        let of_client = self.clients.get(&client).copied().unwrap_or_default();
+        if of_client.held >= self.limits.sessions_per_client {
+            return Err(if of_client.ending > 0 {
+                OpenError::ClientLingers
+            } else {
+                OpenError::ClientLimit
+            });
         }
         if self.sessions.len() >= self.limits.sessions {
             return Err(OpenError::Limit);
@@ -114,14 +133,27 @@ impl Ledger {
             sender: (sender.ip().to_canonical(), sender.port()),
             near: None,
             thread: 0,
+            ending: false,
             owner,
         };
         self.sessions.insert(sid, held);
-        self.clients.insert(client, of_client + 1);
+        self.clients.entry(client).or_default().held += 1;
         Ok(())
     }
 
-    /// Looks for a port of ours, and joins its senders if that can be.
+    /// The session was stopped, or is to be removed: it gives way to another of its sender.
+    pub(super) fn ending(&mut self, sid: Sid) {
+        if let Some(held) = self.sessions.get_mut(&sid)
+            && !held.ending
+        {
+            held.ending = true;
+            self.clients.entry(held.client).or_default().ending += 1;
+        }
+    }
+
+    /// Looks for a port of ours, and joins its senders if that can be. A session of the same client
+    /// and sender that is ending gives way: peers that ignore Accept-Session's Port would send to
+    /// it in their next run.
     pub(super) fn join(&mut self, sid: Sid, near: SocketAddr) -> Found {
         let own = self.own_thread(sid);
         let Some(port) = self.ports.get_mut(&near) else {
@@ -130,17 +162,34 @@ impl Ledger {
         if port.closing {
             return Found::Closing;
         }
-        let Some(held) = self.sessions.get_mut(&sid) else {
+        let Some((client, sender)) = self
+            .sessions
+            .get(&sid)
+            .map(|held| (held.client, held.sender))
+        else {
             return Found::Taken;
         };
-        if own.is_some_and(|own| own != port.thread) || !port.senders.insert(held.sender) {
+        if own.is_some_and(|own| own != port.thread) {
             return Found::Taken;
         }
-        held.near = Some(near);
-        held.thread = port.thread;
+        let replaced = port.senders.get(&sender).copied();
+        if let Some(other) = replaced {
+            let other = self.sessions.get_mut(&other);
+            let Some(other) = other.filter(|other| other.ending && other.client == client) else {
+                return Found::Taken;
+            };
+            // What it leaves is not its own any more.
+            other.near = None;
+        }
+        port.senders.insert(sender, sid);
+        if let Some(held) = self.sessions.get_mut(&sid) {
+            held.near = Some(near);
+            held.thread = port.thread;
+        }
         Found::Shared {
             thread: port.thread,
             place: port.place,
+            replaced,
         }
     }
 
@@ -163,7 +212,7 @@ impl Ledger {
         let port = Port {
             thread,
             place,
-            senders: HashSet::new(),
+            senders: HashMap::new(),
             closing: false,
         };
         self.ports.insert(near, port);
@@ -189,8 +238,9 @@ impl Ledger {
     pub(super) fn leave(&mut self, sid: Sid) -> Option<Held> {
         let held = self.sessions.remove(&sid)?;
         if let Some(count) = self.clients.get_mut(&held.client) {
-            *count -= 1;
-            if *count == 0 {
+            count.held -= 1;
+            count.ending -= usize::from(held.ending);
+            if count.held == 0 {
                 self.clients.remove(&held.client);
             }
         }
@@ -229,6 +279,8 @@ impl Ledger {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     const LIMITS: Limits = Limits {
@@ -265,13 +317,18 @@ mod tests {
         enter(&mut ledger, 3, "[::ffff:192.0.2.1]:5000", &owner).unwrap();
         assert_eq!(ledger.join(sid(1), near), Found::Unknown);
         let (thread, place) = ledger.add(sid(1), near);
-        assert_eq!(ledger.join(sid(1), near), Found::Shared { thread, place });
-        assert_eq!(ledger.join(sid(2), near), Found::Shared { thread, place });
+        let shared = Found::Shared {
+            thread,
+            place,
+            replaced: None,
+        };
+        assert_eq!(ledger.join(sid(1), near), shared);
+        assert_eq!(ledger.join(sid(2), near), shared);
         // The same sender, however it is written.
         assert_eq!(ledger.join(sid(3), near), Found::Taken);
         assert_eq!(ledger.part(sid(1)), None);
         assert!(ledger.leave(sid(1)).is_some());
-        assert_eq!(ledger.join(sid(3), near), Found::Shared { thread, place });
+        assert_eq!(ledger.join(sid(3), near), shared);
         assert_eq!(ledger.part(sid(2)), None);
         assert_eq!(ledger.part(sid(3)), Some(Vacated { thread, place }));
         assert_eq!(ledger.part(sid(3)), None);
@@ -280,6 +337,52 @@ mod tests {
         ledger.closed(place);
         assert_eq!(ledger.join(sid(3), near), Found::Unknown);
         assert_eq!(ledger.ports(), 0);
+    }
+
+    #[test]
+    fn a_session_that_is_ending_gives_way_to_the_next_of_its_client_and_sender() {
+        let (mut ledger, near, owner) = ledger();
+        let sender: SocketAddr = "192.0.2.1:5000".parse().unwrap();
+        let (client, other) = (sender.ip(), "192.0.2.9".parse().unwrap());
+        for (number, client) in [(1, client), (2, other), (3, client)] {
+            let entered = ledger.enter(sid(number), client, sender, owner.clone());
+            assert_eq!(entered, Ok(()));
+        }
+        let (thread, place) = ledger.add(sid(1), near);
+        assert!(matches!(ledger.join(sid(1), near), Found::Shared { .. }));
+        assert_eq!(ledger.join(sid(3), near), Found::Taken);
+        ledger.ending(sid(1));
+        // Another client's session of that sender does not.
+        assert_eq!(ledger.join(sid(2), near), Found::Taken);
+        let replaced = Some(sid(1));
+        let shared = Found::Shared {
+            thread,
+            place,
+            replaced,
+        };
+        assert_eq!(ledger.join(sid(3), near), shared);
+        // The old one's end does not touch the new one's port.
+        assert_eq!(ledger.part(sid(1)), None);
+        assert!(ledger.leave(sid(1)).is_some());
+        assert_eq!(ledger.thread_of(sid(3)), Some(thread));
+        assert_eq!(ledger.part(sid(3)), Some(Vacated { thread, place }));
+    }
+
+    #[test]
+    fn a_client_whose_sessions_linger_is_to_wait() {
+        let (mut ledger, _, owner) = ledger();
+        enter(&mut ledger, 1, "192.0.2.1:1", &owner).unwrap();
+        enter(&mut ledger, 2, "192.0.2.1:2", &owner).unwrap();
+        let mut third = || enter(&mut ledger, 3, "192.0.2.1:3", &owner);
+        assert_eq!(third(), Err(OpenError::ClientLimit));
+        ledger.ending(sid(1));
+        ledger.ending(sid(1));
+        let mut third = || enter(&mut ledger, 3, "192.0.2.1:3", &owner);
+        assert_eq!(third(), Err(OpenError::ClientLingers));
+        ledger.leave(sid(1));
+        enter(&mut ledger, 3, "192.0.2.1:3", &owner).unwrap();
+        let mut fourth = || enter(&mut ledger, 4, "192.0.2.1:4", &owner);
+        assert_eq!(fourth(), Err(OpenError::ClientLimit));
     }
 
     #[test]

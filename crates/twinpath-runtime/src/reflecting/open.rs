@@ -45,6 +45,8 @@ pub(crate) struct Wish {
 pub(crate) enum OpenError {
     #[error("the client has as many sessions as it may have")]
     ClientLimit,
+    #[error("the client has as many sessions as it may have, some for their timeout only")]
+    ClientLingers,
     #[error("there are as many sessions as there may be")]
     Limit,
     #[error("no test port is free")]
@@ -105,7 +107,12 @@ impl Inner {
             std::thread::sleep(CLOSING_WAIT);
             claimed = self.claim(wish, near)?;
         }
-        let Found::Shared { thread, place } = claimed else {
+        let Found::Shared {
+            thread,
+            place,
+            replaced,
+        } = claimed
+        else {
             return Ok(false);
         };
         let (answer, answered) = oneshot::channel();
@@ -116,6 +123,9 @@ impl Inner {
             answer,
         };
         let thread = self.thread(thread).ok_or(OpenError::Gone)?;
+        if let Some(old) = replaced {
+            thread.tell_blocking(Command::Remove(old));
+        }
         if !thread.tell_blocking(command) {
             return Err(OpenError::Gone);
         }

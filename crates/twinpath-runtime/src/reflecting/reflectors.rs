@@ -192,11 +192,13 @@ impl Reflectors {
 
     /// Reflects a session for its Timeout and no longer.
     pub(crate) async fn stop(&self, sid: Sid) {
+        self.inner.ledger().ending(sid);
         self.tell(sid, Command::Stop(sid)).await;
     }
 
     /// Forgets a session at once.
     pub(crate) async fn close(&self, sid: Sid) {
+        self.inner.ledger().ending(sid);
         self.tell(sid, Command::Remove(sid)).await;
     }
 

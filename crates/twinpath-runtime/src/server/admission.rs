@@ -50,13 +50,14 @@ impl Door {
         counts.served + counts.refused + counts.turned_away
     }
 
-    /// What becomes of a new connection; `None`: it is closed without a word.
-    pub(super) fn admit(self: &Arc<Self>, client: IpAddr) -> Option<Pass> {
+    /// What becomes of a new connection; `None`: it is closed without a word. A client that is not
+    /// `allowed` is told so like one over its limit.
+    pub(super) fn admit(self: &Arc<Self>, client: IpAddr, allowed: bool) -> Option<Pass> {
         let client = client.to_canonical();
         let mut counts = self.counts();
         let reserve = (self.most / RESERVE).max(1);
         let of_client = counts.clients.get(&client).copied().unwrap_or(0);
-        let refusal = if of_client >= self.most_per_client {
+        let refusal = if !allowed || of_client >= self.most_per_client {
             Some(Accept::PermanentLimit)
         } else if counts.served >= self.most {
             Some(Accept::TemporaryLimit)
@@ -122,27 +123,42 @@ mod tests {
     fn over_its_own_limit_a_client_is_refused_for_good_and_others_are_served() {
         let door = Door::new(30, 2);
         let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
-        let first = door.admit(client(1)).unwrap();
-        let _second = door.admit(mapped).unwrap();
-        let third = door.admit(client(1)).unwrap();
+        let first = door.admit(client(1), true).unwrap();
+        let _second = door.admit(mapped, true).unwrap();
+        let third = door.admit(client(1), true).unwrap();
         assert_eq!(third.admission, Admission::Refused(Accept::PermanentLimit));
-        let other = door.admit(client(2)).unwrap();
+        let other = door.admit(client(2), true).unwrap();
         assert_eq!(other.admission, Admission::Served);
         drop(first);
-        let again = door.admit(client(1)).unwrap();
+        let again = door.admit(client(1), true).unwrap();
         assert_eq!(again.admission, Admission::Served);
+    }
+
+    #[test]
+    fn who_is_not_allowed_is_told_so_by_the_reserve() {
+        let door = Door::new(10, 2);
+        let stranger = door.admit(client(1), false).unwrap();
+        let refused = Admission::Refused(Accept::PermanentLimit);
+        assert_eq!(stranger.admission, refused);
+        let next = door.admit(client(1), false).unwrap();
+        assert_eq!(next.admission, Admission::TurnedAway);
+        assert!(door.admit(client(1), false).is_none());
+        assert_eq!(
+            door.admit(client(2), true).unwrap().admission,
+            Admission::Served
+        );
     }
 
     #[test]
     fn when_all_is_taken_a_reserve_is_told_so_and_the_rest_is_sent_off() {
         let door = Door::new(20, 100);
-        let passes: Vec<_> = (0..24).map_while(|_| door.admit(client(1))).collect();
+        let passes: Vec<_> = (0..24).map_while(|_| door.admit(client(1), true)).collect();
         let admissions: Vec<_> = passes.iter().map(|pass| pass.admission).collect();
         assert_eq!(admissions[..20], [Admission::Served; 20]);
         let refused = Admission::Refused(Accept::TemporaryLimit);
         assert_eq!(admissions[20..22], [refused; 2]);
         assert_eq!(admissions[22..], [Admission::TurnedAway; 2]);
-        assert!(door.admit(client(2)).is_none());
+        assert!(door.admit(client(2), true).is_none());
         assert_eq!(door.open(), 24);
         drop(passes);
         assert_eq!(door.open(), 0);

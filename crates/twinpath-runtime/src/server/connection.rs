@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tracing::{debug, warn};
+use tracing::warn;
 use twinpath_net::{clock, stream};
 use twinpath_proto::control::{Opened, Server, ServerEvent, SessionRequest, make_sid};
 use twinpath_proto::reflector::SessionSpec;
@@ -15,8 +15,10 @@ use twinpath_wire::{Dscp, Tos};
 
 use super::House;
 use super::admission::Pass;
+use super::ration::log;
 use super::stopping::Stopping;
 use crate::link::Link;
+use crate::names::named;
 use crate::random;
 use crate::reflecting::{OpenError, Wish};
 
@@ -50,7 +52,9 @@ pub(super) async fn serve(
     let _prepared = stream::prepare(&stream, peer.is_ipv6(), marking(&house, &stream));
     let nonces = match random::nonces() {
         Ok(nonces) => nonces,
-        Err(error) => return warn!(%peer, %error, "no random octets to greet with"),
+        Err(error) => {
+            return warn!(client = %named(peer), %error, "no random octets to greet with");
+        }
     };
     let server = Server::new(
         Arc::clone(&house.config),
@@ -129,25 +133,33 @@ impl Connection {
 
     async fn obey_one(&mut self, event: ServerEvent) {
         match event {
-            ServerEvent::Ready { modes } => debug!(peer = %self.peer, %modes, "set up"),
+            ServerEvent::Ready { modes } => {
+                log!(self.house, info, client = %named(self.peer), %modes, "client set up");
+            }
             ServerEvent::Open(request) => {
                 let answer = self.open(&request).await;
                 self.engine().answer_open(clock::mono(), answer);
             }
             ServerEvent::Start(sid) => self.start(&[sid]).await,
             ServerEvent::Stop(sid) => {
-                debug!(peer = %self.peer, session = %sid, "stopped");
+                log!(self.house, debug, client = %named(self.peer), session = %sid, "stopped");
                 self.house.reflectors.stop(sid).await;
             }
             ServerEvent::Remove(sid) => {
-                debug!(peer = %self.peer, session = %sid, "removed");
+                log!(self.house, debug, client = %named(self.peer), session = %sid, "removed");
                 self.house.reflectors.close(sid).await;
             }
             ServerEvent::Note(slip) => {
-                debug!(peer = %self.peer, slip = slip.name(), "departs from the standard");
+                let slip = slip.name();
+                log!(self.house, debug, client = %named(self.peer), slip, "departs from the standard");
             }
             ServerEvent::Closed(reason) => {
-                debug!(peer = %self.peer, %reason, "connection ends");
+                log!(self.house, info, client = %named(self.peer), %reason, "client's connection ends");
+            }
+            ServerEvent::Refused(fault) => {
+                self.house.counts.sessions_refused.fetch_add(1, Relaxed);
+                let accept = fault.accept();
+                log!(self.house, info, client = %named(self.peer), %accept, reason = %fault, "refused");
             }
         }
     }
@@ -158,8 +170,9 @@ impl Connection {
         for sid in &failed {
             self.engine().refuse_start(*sid, Accept::InternalError);
         }
-        debug!(peer = %self.peer, sessions = sids.len(), failed = failed.len(), "started");
-        let started = u64::try_from(sids.len() - failed.len()).unwrap_or(0);
+        let started = sids.len() - failed.len();
+        log!(self.house, info, client = %named(self.peer), started, failed = failed.len(), "sessions started");
+        let started = u64::try_from(started).unwrap_or(0);
         self.house
             .counts
             .sessions_started
@@ -171,17 +184,29 @@ impl Connection {
         let counts = &self.house.counts;
         match &opened {
             Ok(opened) => {
-                debug!(
-                    peer = %self.peer,
+                log!(
+                    self.house,
+                    info,
+                    client = %named(self.peer),
                     session = %opened.sid,
-                    sender = %request.sender,
+                    sender = %named(request.sender),
                     port = opened.port,
+                    dscp = %request.dscp,
                     "session agreed"
                 );
                 counts.sessions_made.fetch_add(1, Relaxed);
             }
             Err(error) => {
-                debug!(peer = %self.peer, sender = %request.sender, reason = %error, "session refused");
+                let accept = accept(*error);
+                log!(
+                    self.house,
+                    info,
+                    client = %named(self.peer),
+                    sender = %named(request.sender),
+                    %accept,
+                    reason = %error,
+                    "refused"
+                );
                 counts.sessions_refused.fetch_add(1, Relaxed);
             }
         }
@@ -260,7 +285,9 @@ fn accept(error: OpenError) -> Accept {
     match error {
         OpenError::NotLocal => Accept::NotSupported,
         OpenError::ClientLimit => Accept::PermanentLimit,
-        OpenError::Limit | OpenError::NoPort | OpenError::Exhausted => Accept::TemporaryLimit,
+        OpenError::ClientLingers | OpenError::Limit | OpenError::NoPort | OpenError::Exhausted => {
+            Accept::TemporaryLimit
+        }
         OpenError::System | OpenError::SidTaken | OpenError::Gone => Accept::InternalError,
     }
 }

@@ -9,14 +9,16 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use tracing::{debug, warn};
+use tracing::warn;
 use twinpath_net::{BindError, clock, stream};
 use twinpath_proto::control::Admission;
 use twinpath_wire::{Dscp, Mono};
 
+use super::ration::log;
 use super::stopping::Stopping;
 use super::{House, ServerPlan, connection};
 use crate::error::StartError;
+use crate::names::named;
 use crate::reflecting::is_exhausted;
 
 /// How long nothing is accepted when the system has no descriptors left.
@@ -122,20 +124,20 @@ fn welcome(
     let client = peer.ip().to_canonical();
     let counts = &house.counts;
     let allow = &house.plan.allow;
-    if !allow.is_empty() && !allow.iter().any(|net| net.contains(&client)) {
-        debug!(%peer, "not allowed to connect");
-        counts.connections_not_allowed.fetch_add(1, Relaxed);
-        return;
-    }
-    let pass = house.door.admit(client);
+    let allowed = allow.is_empty() || allow.iter().any(|net| net.contains(&client));
+    let pass = house.door.admit(client, allowed);
     let served = pass
         .as_ref()
         .is_some_and(|pass| pass.admission == Admission::Served);
     let count = if served {
+        log!(house, info, client = %named(peer), "client connects");
         &counts.connections_served
-    } else {
-        debug!(%peer, admission = ?pass.as_ref().map(|pass| pass.admission), "connection refused");
+    } else if allowed {
+        log!(house, info, client = %named(peer), "client refused: a limit of connections");
         &counts.connections_refused
+    } else {
+        log!(house, info, client = %named(peer), "client refused: not allowed to connect");
+        &counts.connections_not_allowed
     };
     count.fetch_add(1, Relaxed);
     if let Some(pass) = pass {

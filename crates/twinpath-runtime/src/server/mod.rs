@@ -5,6 +5,7 @@ mod admission;
 mod connection;
 mod listen;
 mod plan;
+mod ration;
 mod report;
 mod run;
 mod stopping;

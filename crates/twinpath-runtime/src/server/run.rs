@@ -10,7 +10,6 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tracing::debug;
 use twinpath_net::clock;
 use twinpath_proto::control::ServerConfig;
 use twinpath_proto::reflector::Ended;
@@ -18,6 +17,7 @@ use twinpath_proto::security::KeyTable;
 use twinpath_wire::{Mono, WireTime};
 
 use super::admission::Door;
+use super::ration::{self, Ration};
 use super::stopping::{self, Stop, Stopping};
 use super::{ServerPlan, ServerReport, ServerTally, listen};
 use crate::error::{RunError, StartError};
@@ -43,6 +43,7 @@ pub(super) struct House {
     pub(super) reflectors: Reflectors,
     pub(super) keys: Arc<KeyTable>,
     pub(super) counts: Counts,
+    pub(super) ration: Ration,
     /// This host's address for Session Identifiers; `None`: that of the connection.
     pub(super) host: Option<IpAddr>,
     next_octets: AtomicU16,
@@ -104,7 +105,9 @@ pub struct ServerRun {
 /// [`StartError`]: which address could not be had, and the remedy.
 pub fn start(plan: ServerPlan) -> Result<ServerRun, StartError> {
     let descriptors = twinpath_net::host::raise_descriptor_limit();
-    tracing::debug!(?descriptors, "descriptors that may be open");
+    if let Some(most) = descriptors {
+        tracing::debug!(most, "files and sockets that may be open at once");
+    }
     let listeners = listen::open(&plan)?;
     let listening = listeners
         .iter()
@@ -134,6 +137,7 @@ pub fn start(plan: ServerPlan) -> Result<ServerRun, StartError> {
         reflectors,
         keys: Arc::new(keys),
         counts: Counts::default(),
+        ration: Ration::default(),
         host: twinpath_net::local_address_towards(FAR, None)
             .ok()
             .filter(|host| !host.is_loopback()),
@@ -227,9 +231,16 @@ async fn settle(house: Arc<House>, mut facts: mpsc::Receiver<Fact>) {
         let Some(over) = house.reflectors.settle(fact).await else {
             continue;
         };
-        debug!(
+        let how = match over.how {
+            Ended::Stopped => "its timeout has passed",
+            Ended::Refwait => "nothing came for REFWAIT",
+            Ended::Removed => "removed",
+        };
+        ration::log!(
+            house,
+            info,
             session = %over.sid,
-            ended = ?over.how,
+            how,
             received = over.tally.received,
             reflected = over.tally.reflected,
             not_started = over.tally.not_started,

@@ -1,13 +1,13 @@
 //! Addresses and ports as they are shown: a zone by its interface's name, where the system tells.
 
-use std::fs;
 use std::net::SocketAddr;
 
 use twinpath_runtime::SessionReport;
+use twinpath_runtime::host::interface_name;
 
 /// `192.0.2.1:862`, `[2001:db8::1]:862`, `[fe80::1%eth0]:862`.
 pub(crate) fn named(address: SocketAddr) -> String {
-    with_zone(address, interface)
+    with_zone(address, interface_name)
 }
 
 /// A run's own end. Its zone is that of the far end, where it does not say.
@@ -41,16 +41,6 @@ fn with_zone(address: SocketAddr, name: impl Fn(u32) -> Option<String>) -> Strin
     }
 }
 
-/// The name of the interface with this number, as Linux lists them.
-fn interface(index: u32) -> Option<String> {
-    let list = fs::read_dir("/sys/class/net").ok()?;
-    list.flatten().find_map(|entry| {
-        let number = fs::read_to_string(entry.path().join("ifindex")).ok()?;
-        let found = number.trim().parse() == Ok(index);
-        found.then(|| entry.file_name().to_string_lossy().into_owned())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,7 +57,7 @@ mod tests {
         ] {
             assert_eq!(with_zone(address.parse().unwrap(), name), shown);
         }
-        let Some(lo) = interface(1) else {
+        let Some(lo) = interface_name(1) else {
             println!("skipped: this system does not tell the names of interfaces");
             return;
         };
@@ -82,7 +72,7 @@ mod tests {
         let mut report = fixtures::quiet_path();
         report.sender = "[fe80::2]:20000".parse().unwrap();
         report.reflector = "[fe80::1%1]:862".parse().unwrap();
-        let zone = interface(1).unwrap_or_else(|| "1".to_owned());
+        let zone = interface_name(1).unwrap_or_else(|| "1".to_owned());
         assert_eq!(sender(&report), format!("[fe80::2%{zone}]:20000"));
         report.notes = fixtures::nothing_came_back().notes;
         report.notes[0].line = "no reply from [fe80::1%1]:862".into();

@@ -2,7 +2,7 @@
 
 use twinpath_wire::control::{Accept, Modes, Sid};
 
-use super::SessionRequest;
+use super::{RequestFault, SessionRequest};
 
 /// What happened, and what the driver is to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub enum ServerEvent {
     Stop(Sid),
     /// Forget this session at once: it was never started.
     Remove(Sid),
+    /// A request, or Start-Sessions, was refused without asking the driver: with
+    /// [`RequestFault::accept`].
+    Refused(RequestFault),
     /// The client did what the standard forbids and what does no harm. Each kind comes once.
     Note(PeerSlip),
     /// The connection ends. What output there is still goes out. The last event, but for a

@@ -3,10 +3,10 @@
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
-use twinpath_wire::control::{Accept, Modes, RequestSession, SecurityMode};
+use twinpath_wire::control::{Modes, RequestSession, SecurityMode};
 use twinpath_wire::{Dscp, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TimeFormat, Wall, WireTime};
 
-use super::ServerConfig;
+use super::{RequestFault, ServerConfig};
 use crate::reflector::answers_anything;
 
 /// A session that a client asks for. All fields are judged, but for what the host alone knows:
@@ -62,18 +62,23 @@ pub(super) fn judge(
     message: &RequestSession,
     ends: &Ends,
     config: &ServerConfig,
-) -> Result<SessionRequest, Accept> {
-    let refused = Accept::NotSupported;
+) -> Result<SessionRequest, RequestFault> {
     let ipvn = message.ipvn & 0x0f;
-    if message.conf_sender != 0 || message.conf_receiver != 0 || !matches!(ipvn, 4 | 6) {
-        return Err(refused);
+    if message.conf_sender != 0 || message.conf_receiver != 0 {
+        return Err(RequestFault::OneWay {
+            sender: message.conf_sender,
+            receiver: message.conf_receiver,
+        });
     }
-    let dscp = message.type_p.as_dscp().ok_or(refused)?;
+    if !matches!(ipvn, 4 | 6) {
+        return Err(RequestFault::IpVersion(ipvn));
+    }
+    let dscp = message.type_p.as_dscp().ok_or(RequestFault::TypeP)?;
     let sender = sender(message, ends, config)?;
     let receiver = RequestSession::address(message.receiver_address, ipvn)
         .unwrap_or_else(|| ends.local.ip().to_canonical());
     if receiver.is_multicast() || receiver.is_ipv4() != sender.is_ipv4() {
-        return Err(refused);
+        return Err(RequestFault::Receiver(receiver));
     }
     let padding_to_reflect = padding(message, ends.modes, sender.is_ipv4())?;
     Ok(SessionRequest {
@@ -108,16 +113,16 @@ fn sender(
     message: &RequestSession,
     ends: &Ends,
     config: &ServerConfig,
-) -> Result<SocketAddr, Accept> {
+) -> Result<SocketAddr, RequestFault> {
     let peer = ends.peer.ip().to_canonical();
     let address = RequestSession::address(message.sender_address, message.ipvn).unwrap_or(peer);
     let port = message.sender_port.get();
     let foreign = address != peer;
-    if (foreign && !config.allow_sender.iter().any(|net| net.contains(&address)))
-        || (port == 0 && !config.nat)
-        || (port != 0 && answers_anything(port))
-    {
-        return Err(Accept::NotSupported);
+    if foreign && !config.allow_sender.iter().any(|net| net.contains(&address)) {
+        return Err(RequestFault::Sender(address));
+    }
+    if (port == 0 && !config.nat) || (port != 0 && answers_anything(port)) {
+        return Err(RequestFault::SenderPort(port));
     }
     Ok(match (address, ends.peer) {
         // A link-local address means nothing without its link.
@@ -129,7 +134,7 @@ fn sender(
 }
 
 /// Octets of padding to reflect.
-fn padding(message: &RequestSession, modes: Modes, v4: bool) -> Result<u16, Accept> {
+fn padding(message: &RequestSession, modes: Modes, v4: bool) -> Result<u16, RequestFault> {
     let secured = matches!(
         modes.security(),
         Some(SecurityMode::Authenticated | SecurityMode::Encrypted)
@@ -139,9 +144,10 @@ fn padding(message: &RequestSession, modes: Modes, v4: bool) -> Result<u16, Acce
     let (header, difference) = if secured { (48, 64) } else { (14, 27) };
     let largest = if v4 { MAX_PAYLOAD_V4 } else { MAX_PAYLOAD_V6 };
     let most = largest - header - if symmetrical { difference } else { 0 };
-    let padding = usize::try_from(message.padding_length.get()).unwrap_or(usize::MAX);
+    let asked = message.padding_length.get();
+    let padding = usize::try_from(asked).unwrap_or(usize::MAX);
     if padding > most {
-        return Err(Accept::PermanentLimit);
+        return Err(RequestFault::Padding { asked, most });
     }
     if !modes.contains(Modes::REFLECT_OCTETS) {
         return Ok(0);
@@ -153,7 +159,10 @@ fn padding(message: &RequestSession, modes: Modes, v4: bool) -> Result<u16, Acce
         (reflected, false) => reflected + difference,
     };
     if padding < least {
-        return Err(Accept::NotSupported);
+        return Err(RequestFault::PaddingToReflect {
+            reflected,
+            padding: asked,
+        });
     }
     Ok(reflected)
 }

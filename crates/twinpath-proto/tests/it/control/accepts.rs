@@ -1,6 +1,8 @@
 //! Every Accept value, for its own reason (sections 1, 4 and 9 of the conformance table).
 
-use twinpath_proto::control::{Admission, CloseReason, Opened, ServerConfig, ServerEvent};
+use twinpath_proto::control::{
+    Admission, CloseReason, Opened, RequestFault, ServerConfig, ServerEvent,
+};
 use twinpath_wire::WireTime;
 use twinpath_wire::control::{Accept, Modes, Sid};
 
@@ -132,7 +134,7 @@ fn a_client_at_its_own_session_limit_gets_accept_4_until_it_stops_one() {
     let mut rig = ServerRig::set_up(config, 17);
     rig.feed(&[request(), request()].concat());
     let (events, sent) = rig.exchange(&request());
-    assert_eq!(events, []);
+    assert_eq!(events, [ServerEvent::Refused(RequestFault::Sessions(2))]);
     assert_eq!(sent, [accept_session(4, 0, Sid([0; 16]))]);
     rig.feed(&many(9, 0, &[sid(0)]));
     let (_, sent) = rig.exchange(&request());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use twinpath_proto::control::{
-    Admission, CloseReason, PeerSlip, ServerConfig, ServerEvent, SessionRequest,
+    Admission, CloseReason, PeerSlip, RequestFault, ServerConfig, ServerEvent, SessionRequest,
 };
 use twinpath_wire::control::Modes;
 use twinpath_wire::{Dscp, Wall, WireTime};
@@ -173,6 +173,40 @@ fn aspects_that_are_not_supported_get_accept_3() {
 }
 
 #[test]
+fn the_operator_hears_which_field_made_a_request_one_to_refuse() {
+    let foreign = "198.51.100.1".parse().unwrap();
+    let cases = [
+        (1, &[6_u8][..], RequestFault::Receiver(local().ip())),
+        (1, &[5], RequestFault::IpVersion(5)),
+        (
+            2,
+            &[1, 0],
+            RequestFault::OneWay {
+                sender: 1,
+                receiver: 0,
+            },
+        ),
+        (12, &[0, 0], RequestFault::SenderPort(0)),
+        (16, &[198, 51, 100, 1], RequestFault::Sender(foreign)),
+        (84, &[0xff; 4], RequestFault::TypeP),
+    ];
+    for (offset, octets, fault) in cases {
+        let mut message = request_with(offset, octets);
+        if matches!(fault, RequestFault::Receiver(_)) {
+            // A sender of the other family.
+            message[16..32].copy_from_slice(&[0x20; 16]);
+        }
+        let config = ServerConfig {
+            allow_sender: vec!["2000::/3".parse().unwrap()],
+            ..ServerConfig::default()
+        };
+        let (events, sent) = ServerRig::set_up(config, 1).exchange(&message);
+        assert_eq!(events.last(), Some(&ServerEvent::Refused(fault)));
+        assert_eq!(sent[0][0], fault.accept().octet(), "{fault}");
+    }
+}
+
+#[test]
 fn a_sender_behind_nat_may_name_no_port() {
     let config = ServerConfig {
         nat: true,
@@ -208,7 +242,9 @@ fn schedule_slots_get_accept_3_and_the_connection_ends() {
     let mut rig = open();
     let (events, sent) = rig.exchange(&request_with(4, &[0, 0, 0, 1]));
     assert_eq!(sent[0][0], 3);
-    assert_eq!(events, [ServerEvent::Closed(CloseReason::ScheduleSlots(1))]);
+    let refused = ServerEvent::Refused(RequestFault::ScheduleSlots(1));
+    let closed = ServerEvent::Closed(CloseReason::ScheduleSlots(1));
+    assert_eq!(events, [refused, closed]);
     assert!(rig.server.is_closed());
 }
 

@@ -1,7 +1,9 @@
 //! What deployed peers get wrong (section 14 of the conformance table): harmless things are put up
 //! with and told once, others refused.
 
-use twinpath_proto::control::{CloseReason, Opened, PeerSlip, ServerConfig, ServerEvent};
+use twinpath_proto::control::{
+    CloseReason, Opened, PeerSlip, RequestFault, ServerConfig, ServerEvent,
+};
 use twinpath_wire::control::{Accept, Sid};
 
 use super::messages::{many, request, set_up, sid, start_ack, start_sessions, stop_sessions};
@@ -174,7 +176,8 @@ fn start_again_while_running_changes_nothing() {
     let mut rig = ServerRig::set_up(ServerConfig::default(), 1);
     rig.feed(&[request(), start_sessions()].concat());
     let (events, sent) = rig.exchange(&start_sessions());
-    assert_eq!(events, [NOTE(PeerSlip::StartWhileRunning)]);
+    let refused = ServerEvent::Refused(RequestFault::WhileRunning);
+    assert_eq!(events, [NOTE(PeerSlip::StartWhileRunning), refused]);
     assert_eq!(sent, [start_ack(3)]);
     let (events, _) = rig.exchange(&stop_sessions(0, 1));
     assert_eq!(events, [ServerEvent::Stop(sid(0))]);

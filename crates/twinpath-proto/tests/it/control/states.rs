@@ -1,7 +1,7 @@
 //! The state table of the Server (section 11 of the conformance table), a test for each row and
 //! an entry for each cell.
 
-use twinpath_proto::control::{CloseReason, PeerSlip, ServerConfig, ServerEvent};
+use twinpath_proto::control::{CloseReason, PeerSlip, RequestFault, ServerConfig, ServerEvent};
 use twinpath_wire::control::Sid;
 
 use super::messages::{
@@ -88,7 +88,11 @@ fn in_the_request_state() {
     let cells = [
         cell(request(), &[], &[granted]),
         // Nothing was accepted: nothing to start.
-        cell(start_sessions(), &[], &[start_ack(3)]),
+        cell(
+            start_sessions(),
+            &[ServerEvent::Refused(RequestFault::NothingToStart)],
+            &[start_ack(3)],
+        ),
         cell(stop_sessions(0, 0), &[stop], &[]),
         unexpected(many(7, 0, &[sid(0)]), &[]),
         unexpected(many(9, 0, &[sid(0)]), &[]),
@@ -115,16 +119,17 @@ fn in_the_request_state() {
 fn in_the_active_state() {
     // Rows TC-54, TC-55, TC-69, TC-70.
     let stopped = [ServerEvent::Stop(sid(0))];
+    let waits = ServerEvent::Refused(RequestFault::WhileRunning);
     let note = ServerEvent::Note;
     let cells = [
         cell(
             request(),
-            &[note(PeerSlip::RequestWhileRunning)],
+            &[note(PeerSlip::RequestWhileRunning), waits],
             &[refused()],
         ),
         cell(
             start_sessions(),
-            &[note(PeerSlip::StartWhileRunning)],
+            &[note(PeerSlip::StartWhileRunning), waits],
             &[start_ack(3)],
         ),
         cell(stop_sessions(0, 1), &stopped, &[]),
@@ -142,12 +147,13 @@ fn with_individual_session_control() {
     let (start, stop) = (ServerEvent::Start(sid(0)), ServerEvent::Stop(sid(0)));
     let gone = [ServerEvent::Remove(sid(0))];
     let all = note(PeerSlip::StopWithoutSids);
+    let no_sids = ServerEvent::Refused(RequestFault::StartWithoutSids);
     let granted = [accept_session(0, 20_001, sid(1))];
     let cells = [
         cell(request(), &[], &granted),
         cell(
             start_sessions(),
-            &[note(PeerSlip::StartWithoutSids)],
+            &[note(PeerSlip::StartWithoutSids), no_sids],
             &[refused()],
         ),
         cell(stop_sessions(0, 0), &[all], &[]),
@@ -163,7 +169,7 @@ fn with_individual_session_control() {
         cell(request(), &[], &granted),
         cell(
             start_sessions(),
-            &[note(PeerSlip::StartWithoutSids)],
+            &[note(PeerSlip::StartWithoutSids), no_sids],
             &[refused()],
         ),
         cell(stop_sessions(0, 1), &[all, stop], &[]),

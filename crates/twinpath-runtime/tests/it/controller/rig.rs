@@ -271,7 +271,10 @@ impl Connection {
                 ServerEvent::Start(sid) => reflector.start(sid, now),
                 ServerEvent::Stop(sid) => reflector.stop(sid, now),
                 ServerEvent::Remove(sid) => reflector.remove(sid),
-                ServerEvent::Ready { .. } | ServerEvent::Note(_) | ServerEvent::Closed(_) => {}
+                ServerEvent::Ready { .. }
+                | ServerEvent::Refused(_)
+                | ServerEvent::Note(_)
+                | ServerEvent::Closed(_) => {}
             }
             drop(reflector);
             self.events.push(event);

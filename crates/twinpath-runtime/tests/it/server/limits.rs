@@ -1,6 +1,8 @@
 //! Who is refused, and how (rows TC-78, TC-79).
 
-use twinpath_wire::control::{Accept, Modes};
+use std::time::Duration;
+
+use twinpath_wire::control::{Accept, Modes, WireInterval};
 
 use super::{Client, OPEN, plan, port, sender, serve, until, until_empty};
 
@@ -40,14 +42,18 @@ fn when_all_connections_are_taken_a_few_are_told_and_the_rest_is_sent_off() {
 }
 
 #[test]
-fn who_may_not_connect_gets_no_word() {
+fn who_may_not_connect_is_told_so_by_the_reserve() {
     let mut plan = plan(&["127.0.0.1:0"]);
     plan.allow = vec!["192.0.2.0/24".parse().unwrap()];
     let (run, far) = serve(plan);
-    let stream = std::net::TcpStream::connect(far).unwrap();
-    assert!(Client::connected(stream, far).is_closed());
-    until(&run, |tally| tally.connections_not_allowed == 1);
-    assert_eq!(run.tally().connections_served, 0);
+    let (mut stranger, _) = Client::greeted(far);
+    assert_eq!(stranger.set_up(OPEN), Accept::PermanentLimit);
+    assert!(stranger.is_closed());
+    let tally = until(&run, |tally| tally.connections_not_allowed == 1);
+    assert_eq!(
+        (tally.connections_served, tally.connections_refused),
+        (0, 0)
+    );
 }
 
 #[test]
@@ -75,4 +81,30 @@ fn sessions_are_limited_for_each_client_and_for_all() {
     let wish = client.wish(port(&sockets[3]), 0);
     assert_eq!(client.ask(&wish).unwrap_err(), Accept::TemporaryLimit);
     assert_eq!(run.tally().sessions_refused, 1);
+}
+
+#[test]
+fn a_request_that_the_engine_refuses_counts_as_refused() {
+    let (run, far) = serve(plan(&["127.0.0.1:0"]));
+    let mut client = Client::new(far, OPEN);
+    let mut foreign = client.wish(20_000, 0);
+    foreign.sender_address[..4].copy_from_slice(&[192, 0, 2, 1]);
+    assert_eq!(client.ask(&foreign).unwrap_err(), Accept::NotSupported);
+    assert_eq!(client.start(), Accept::NotSupported);
+    until(&run, |tally| tally.sessions_refused == 2);
+}
+
+#[test]
+fn a_client_whose_own_sessions_linger_may_ask_later() {
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.max_sessions_per_client = 1;
+    let (_run, far) = serve(plan);
+    let mut client = Client::new(far, OPEN);
+    let mut wish = client.wish(port(&sender(far.ip())), 0);
+    wish.timeout = WireInterval::from_duration(Duration::from_mins(1));
+    client.ask(&wish).unwrap();
+    assert_eq!(client.start(), Accept::Ok);
+    client.stop(1);
+    let other = client.wish(port(&sender(far.ip())), 0);
+    assert_eq!(client.ask(&other).unwrap_err(), Accept::TemporaryLimit);
 }

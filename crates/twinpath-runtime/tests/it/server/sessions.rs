@@ -92,6 +92,32 @@ fn the_wished_port_is_granted_where_it_is_free_and_shared_by_other_senders() {
 }
 
 #[test]
+fn a_rerun_of_a_client_and_sender_gets_the_port_of_the_session_that_only_lingers() {
+    // Peers that ignore the port of Accept-Session would lose all packets else.
+    let (run, far) = serve(plan(&["127.0.0.1:0"]));
+    let socket = sender(far.ip());
+    let free = port(&sender(far.ip()));
+    for round in 0..3 {
+        let mut client = Client::new(far, OPEN);
+        let mut wish = client.wish(port(&socket), free);
+        wish.timeout = WireInterval::from_duration(Duration::from_mins(1));
+        let session = client.ask(&wish).unwrap();
+        assert_eq!(session.far.port(), free, "round {round}");
+        assert_eq!(client.start(), Accept::Ok);
+        let reply = exchange(&socket, session.far, 7);
+        assert_eq!(reply[..4], [0; 4], "a session of its own");
+        if round != 1 {
+            client.stop(1);
+        }
+        // It is stopped when its successor asks.
+        drop(client);
+        until(&run, |tally| tally.connections == 0);
+    }
+    let tally = until(&run, |tally| tally.sessions == 1);
+    assert_eq!((tally.sessions_made, tally.ports), (3, 1));
+}
+
+#[test]
 fn five_thousand_sessions_of_one_client_share_a_port() {
     let mut plan = plan(&["127.0.0.1:0"]);
     plan.max_sessions_per_client = 5_000;

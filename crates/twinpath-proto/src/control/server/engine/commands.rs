@@ -11,7 +11,9 @@ use zerocopy::FromBytes;
 use super::{Ack, Phase, Server};
 use crate::control::guard::{Opening, Sealing};
 use crate::control::server::sessions::State;
-use crate::control::server::{Admission, CloseReason, PeerSlip, ServerEvent, answers, request};
+use crate::control::server::{
+    Admission, CloseReason, PeerSlip, RequestFault, ServerEvent, answers, request,
+};
 use crate::security::{KeyId, OpeningChain, SealingChain, SessionKeys, open_token};
 
 /// SIDs that one command may name beyond those that this connection knows: one acknowledgement's
@@ -88,12 +90,12 @@ impl Server {
         };
         let slots = message.schedule_slots.get();
         if slots != 0 {
-            self.refuse(Accept::NotSupported, octets);
+            self.refuse_request(RequestFault::ScheduleSlots(slots), octets);
             return self.close(CloseReason::ScheduleSlots(slots));
         }
         if self.active {
             self.note(PeerSlip::RequestWhileRunning);
-            return self.refuse(Accept::NotSupported, octets);
+            return self.refuse_request(RequestFault::WhileRunning, octets);
         }
         if message.sid != Sid::default() {
             self.note(PeerSlip::SidInRequest);
@@ -105,8 +107,10 @@ impl Server {
             self.note(PeerSlip::IpVersion(ipvn));
         }
         match request::judge(message, &self.ends, &self.config) {
-            Err(accept) => self.refuse(accept, octets),
-            Ok(_) if self.sessions.is_full() => self.refuse(Accept::PermanentLimit, octets),
+            Err(fault) => self.refuse_request(fault, octets),
+            Ok(_) if self.sessions.is_full() => {
+                self.refuse_request(RequestFault::Sessions(self.config.max_sessions), octets);
+            }
             Ok(request) => {
                 self.asked = Some(octets);
                 self.events.push_back(ServerEvent::Open(request));
@@ -114,18 +118,28 @@ impl Server {
         }
     }
 
+    /// Accept-Session with the fault's value; the operator hears of the fault.
+    fn refuse_request(&mut self, fault: RequestFault, octets: u16) {
+        self.events.push_back(ServerEvent::Refused(fault));
+        self.refuse(fault.accept(), octets);
+    }
+
     /// Start-Sessions (rows TC-52 to TC-54).
     pub(super) fn start_all(&mut self) {
         if self.is_individual() {
             self.note(PeerSlip::StartWithoutSids);
-            return self.refuse(Accept::NotSupported, 0);
+            return self.refuse_request(RequestFault::StartWithoutSids, 0);
         }
         let accepted = self.sessions.all_in(State::Accepted);
         if self.active || accepted.is_empty() {
-            if self.active {
+            let fault = if self.active {
                 self.note(PeerSlip::StartWhileRunning);
-            }
-            return self.send(answers::start_ack(Accept::NotSupported));
+                RequestFault::WhileRunning
+            } else {
+                RequestFault::NothingToStart
+            };
+            self.events.push_back(ServerEvent::Refused(fault));
+            return self.send(answers::start_ack(fault.accept()));
         }
         for sid in accepted {
             self.start(sid);
