@@ -3,7 +3,7 @@
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use twinpath_metrics::{ClockModel, Intervals, ReflectorKind};
+use twinpath_metrics::{ClockModel, Intervals, ReflectorKind, Timeline};
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
 #[global_allocator]
@@ -51,6 +51,13 @@ fn sample(seq: u64) -> Sample {
 fn clocks(bencher: Bencher<'_, '_>) {
     let mut model = ClockModel::new();
     run(bencher, |sample| model.record(sample));
+}
+
+#[divan::bench]
+fn timeline(bencher: Bencher<'_, '_>) {
+    let width = std::time::Duration::from_millis(1);
+    let mut timeline = Timeline::new(sample(0).t1.at, width, Timeline::COLUMNS);
+    run(bencher, |sample| timeline.record(sample));
 }
 
 /// With the total beside, which the session's own metrics would be else.

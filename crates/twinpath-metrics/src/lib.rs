@@ -21,9 +21,11 @@ mod moments;
 mod page;
 mod reordering;
 mod round;
+mod run_time;
 mod rungs;
 mod seen;
 mod session;
+mod timeline;
 mod ttl;
 
 pub use clocks::{Basis, ClockEstimate, ClockModel, FarStep, OneWay, Spread};
@@ -33,3 +35,4 @@ pub use intervals::{IntervalFigures, Intervals, LossChange, Suspect};
 pub use loss::ReflectorKind;
 pub use rungs::RungCounts;
 pub use session::SessionMetrics;
+pub use timeline::{Column, Marks, Smoke, Timeline};

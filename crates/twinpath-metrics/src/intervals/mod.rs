@@ -2,7 +2,6 @@
 
 mod figures;
 mod rows;
-mod run_time;
 
 pub use figures::{IntervalFigures, LossChange, Suspect};
 pub use rows::Intervals;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Wall};
 
 use super::figures::{IntervalFigures, LossChange, Suspect};
-use super::run_time::RunTime;
+use crate::run_time::RunTime;
 use crate::{Figures, ReflectorKind, SessionMetrics};
 
 /// Fewer packets make an interval suspect (row M-73).

@@ -18,5 +18,6 @@ mod memory;
 #[path = "../oracle/mod.rs"]
 mod oracle;
 mod restarts;
+mod timeline;
 mod trace;
 mod twins;

@@ -1,0 +1,83 @@
+//! One column of a picture.
+
+use twinpath_wire::Wall;
+
+/// What happened to the packets that were sent in one stretch of time. Where `sent` is 0 there was
+/// silence, which is not loss and is to be drawn as silence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Beginning, by the sender's clock as it was then.
+    pub start: Wall,
+    /// Packets sent whose fate is known: received and lost.
+    pub sent: u64,
+    /// Packets with a first valid reply in time (RFC 2681 section 2.5).
+    pub received: u64,
+    /// Packets without one (RFC 6673 section 6.1), the late ones among them.
+    pub lost: u64,
+    /// Packets whose first reply came after the timeout.
+    pub late: u64,
+    /// Further copies of replies (RFC 5560).
+    pub duplicates: u64,
+    /// Packets that the run as a whole finds reordered (RFC 4737 section 3.3).
+    pub reordered: u64,
+    /// (T4 - T1) - (T3 - T2) (RFC 2681 section 2.4); `None` without a delay.
+    pub round_trip: Option<Smoke>,
+    /// T2 - T1 across two clocks, signed (RFC 7679 section 3.4).
+    pub forward: Option<Smoke>,
+    /// T4 - T3 across two clocks, signed (RFC 7679 section 3.4).
+    pub backward: Option<Smoke>,
+    /// What is to be marked.
+    pub marks: Marks,
+}
+
+/// How delays were spread in a column, for a smoke graph. Nanoseconds. Least and greatest are
+/// exact; the others too up to 31 packets, then they are those of a sample: a few ranks of 32 off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Smoke {
+    /// Number of packets.
+    pub count: u64,
+    /// Least delay.
+    pub min_ns: i64,
+    /// 5th percentile: nearest rank (RFC 2330 section 11.3).
+    pub p5_ns: i64,
+    /// Lower quartile.
+    pub p25_ns: i64,
+    /// 50th percentile.
+    pub median_ns: i64,
+    /// Upper quartile.
+    pub p75_ns: i64,
+    /// 95th percentile.
+    pub p95_ns: i64,
+    /// Greatest delay.
+    pub max_ns: i64,
+}
+
+/// What befell the clocks, stamps and the reflector in a column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that have nothing to do with each other"
+)]
+pub struct Marks {
+    /// The sender's clock stepped, or times of departure leapt as if it had.
+    pub clock_step: bool,
+    /// The reflector's clock stepped (row M-56).
+    pub far_step: bool,
+    /// The reflector's counter started anew (row M-29).
+    pub restart: bool,
+    /// A stamp came from a lower rung of the ladder than that of the run's first packet.
+    pub lower_rung: bool,
+}
+
+impl Marks {
+    /// The marks of both.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            clock_step: self.clock_step | other.clock_step,
+            far_step: self.far_step | other.far_step,
+            restart: self.restart | other.restart,
+            lower_rung: self.lower_rung | other.lower_rung,
+        }
+    }
+}
