@@ -3,3 +3,4 @@
 mod control;
 mod reflector;
 mod sender;
+mod vectors;

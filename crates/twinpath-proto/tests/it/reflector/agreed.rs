@@ -5,6 +5,7 @@ mod fuzzed;
 mod layouts;
 mod memory;
 mod nat;
+mod secured;
 mod sessions;
 mod sizes;
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use twinpath_proto::TestFeatures;
 use twinpath_proto::reflector::{AgreedConfig, AgreedReflector, SessionSpec};
+use twinpath_proto::security::{SessionKeys, TestGuard};
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Protocol, SenderConfig, SenderTally, SessionSender,
 };
@@ -17,12 +18,20 @@ const SENDER: &str = "192.0.2.1:20000";
 /// What the path makes of the requests' marking.
 const REMARKED: Tos = Tos(0x2b);
 
+/// Every security mode with every combination of the features that test packets show.
 fn combinations() -> impl Iterator<Item = Modes> {
     let bits = [32, 64, 256, 512];
-    (0..16_u32).map(move |chosen| {
+    (0..64_u32).map(move |chosen| {
         let on = (0..4).filter(|bit| chosen & 1 << bit != 0);
-        Modes::from_bits(on.map(|bit| bits[bit]).sum::<u32>() | 1)
+        let security = 1 << (chosen >> 4);
+        Modes::from_bits(on.map(|bit| bits[bit]).sum::<u32>() | security)
     })
+}
+
+/// What both ends protect their packets with.
+fn guard(features: TestFeatures) -> TestGuard {
+    let keys = SessionKeys::new([0xae; 16], [0x3c; 32]);
+    TestGuard::with_keys(features.modes, &keys, Sid([1; 16]))
 }
 
 /// A reflector with the one session that is agreed on, started.
@@ -42,7 +51,9 @@ fn reflector(features: TestFeatures) -> AgreedReflector {
         begins: None,
     };
     let port = FAR.rsplit(':').next().unwrap().parse().unwrap();
-    reflector.open(spec, port, None).unwrap();
+    reflector
+        .open_guarded(spec, guard(features), port, None)
+        .unwrap();
     reflector.start(spec.sid, Mono::from_ns(0));
     reflector
 }
@@ -60,7 +71,7 @@ fn run(
     };
     let mut reflector = reflector(features);
     let (mut forward, mut backward) = (Link::new(path, 1), Link::new(path, 2));
-    let mut sender = SessionSender::new(config);
+    let mut sender = SessionSender::new(config).guarded(guard(features));
     let mut buffer = vec![0; sender.largest_payload()];
     let mut samples = Vec::new();
     let mut now = Mono::from_ns(0);
@@ -72,7 +83,7 @@ fn run(
         }
         while let Some((at, mut request)) = forward.poll(now) {
             let received = request.len();
-            request.resize(received.max(44), 0xa7);
+            request.resize(received.max(112), 0xa7);
             let came = Arrival {
                 from: SENDER.parse().unwrap(),
                 to_port: 862,
@@ -267,7 +278,7 @@ fn padding_that_comes_back_changed_is_measured_and_counted() {
             (header + 11, false), // not to be reflected
         ] {
             let config = SenderConfig {
-                payload: PayloadSize::Fixed(80),
+                payload: PayloadSize::Fixed(header + 39),
                 ..speaking(features)
             };
             let (_, tally, _) = run(config, features, FIVE_MS, |reply| reply[at] ^= 1);
@@ -326,7 +337,7 @@ fn a_session_without_monitoring_reads_no_marking_out_of_padding() {
 
 #[test]
 fn requests_have_the_layout_of_the_tables_in_any_combination() {
-    for modes in combinations() {
+    for modes in combinations().filter(|modes| modes.bits() & 6 == 0) {
         for padding_to_reflect in [0, 1, 2, 3, 9, 40] {
             let features = TestFeatures {
                 modes,
@@ -375,6 +386,88 @@ fn requests_have_the_layout_of_the_tables_in_any_combination() {
             }
         }
     }
+}
+
+#[test]
+fn secured_requests_have_the_sizes_of_the_tables_and_nothing_readable() {
+    for modes in combinations().filter(|modes| modes.bits() & 6 != 0) {
+        for padding_to_reflect in [0, 9] {
+            let features = TestFeatures {
+                modes,
+                padding_to_reflect,
+                server_octets: 0,
+            };
+            let reflects = modes.bits() & 32 != 0;
+            let reflected = if reflects { padding_to_reflect } else { 0 };
+            let symmetrical = modes.bits() & 64 != 0;
+            let least = if modes.bits() & (32 | 64 | 256) == 0 {
+                48
+            } else {
+                112 + usize::from(reflected)
+            };
+            for asked in [0, 48, 200] {
+                let mut sender = SessionSender::new(SenderConfig {
+                    payload: PayloadSize::Fixed(asked),
+                    ..speaking(features)
+                })
+                .guarded(guard(features));
+                let mut packet = vec![0xa7; sender.largest_payload()];
+                let transmit = sender.poll_transmit(Mono::from_ns(0), &mut packet).unwrap();
+                let context = format!("{modes}; to reflect {padding_to_reflect}; {asked}");
+                assert_eq!(transmit.octets, least.max(asked), "{context}");
+                let now = Mono::from_ns(0);
+                sender.finish(&mut packet, transmit, super::rig::pair(now));
+                assert_ne!(packet[..16], [0; 16], "{context}: block 0 is encrypted");
+                assert_ne!(packet[32..48], [0; 16], "{context}: there is an HMAC");
+                let t1 = super::rig::ntp(wall(now));
+                let authenticated = modes.bits() & 2 != 0;
+                assert_eq!(packet[16..24] == t1, authenticated, "{context}");
+                assert_eq!(packet[26..32] == [0; 6], authenticated, "{context}");
+                if symmetrical {
+                    assert_eq!(packet[48..112], [0; 64], "{context}: zeros");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reply_that_was_changed_on_its_way_does_not_count() {
+    // Row TT-34: nothing in it is believed, and no genuine reply is taken for a copy of it.
+    for security in [2, 4] {
+        let features = TestFeatures {
+            modes: Modes::from_bits(security),
+            ..TestFeatures::default()
+        };
+        for at in [0, 3, 15, 96, 111] {
+            let (samples, tally, _) = run(speaking(features), features, FIVE_MS, |reply| {
+                reply[at] ^= 0x10;
+            });
+            assert_eq!((tally.received, tally.odd.forged), (0, 60), "octet {at}");
+            assert!(samples.iter().all(|sample| sample.fate == Fate::Lost));
+        }
+        // Every second reply comes twice over: once forged, once as it was made.
+        let mut second = false;
+        let (_, tally, _) = run(speaking(features), features, FIVE_MS, |reply| {
+            second = !second;
+            if second {
+                reply[0] ^= 1;
+            }
+        });
+        assert_eq!((tally.received, tally.odd.forged), (30, 30));
+    }
+}
+
+#[test]
+fn open_replies_to_secured_requests_do_not_count() {
+    let secured = TestFeatures {
+        modes: Modes::ENCRYPTED,
+        ..TestFeatures::default()
+    };
+    let (samples, tally, _) = run(speaking(secured), secured, FIVE_MS, |reply| reply.fill(0));
+    assert_eq!(tally.received, 0);
+    assert_eq!(tally.odd.forged, 60);
+    assert!(samples.iter().all(|sample| sample.fate == Fate::Lost));
 }
 
 #[test]
