@@ -12,6 +12,9 @@ use divan::{AllocProfiler, Bencher};
 use twinpath_proto::reflector::{
     AgreedConfig, AgreedReflector, ReflectorConfig, SessionReflector, SessionSpec,
 };
+use twinpath_proto::security::{SessionKeys, TestGuard};
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, SenderConfig, SessionSender};
+use twinpath_proto::{ClockPair, TestFeatures};
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{
     Arrival, Dscp, ErrorEstimate, Mono, Rung, SenderOpen, Stamp, StampSender, Wall, WireTime,
@@ -134,6 +137,71 @@ fn agreed_72_octets(bencher: Bencher<'_, '_>, (live, modes): (u32, u32)) {
             }
         }
     });
+}
+
+/// What the secured modes cost a reflector: a request opened, a reply made and sealed. Open packets
+/// of the same size beside them.
+#[divan::bench(args = [1, 2, 4], min_time = 1)]
+fn secured_112_octets(bencher: Bencher<'_, '_>, modes: u32) {
+    let (modes, sid) = (Modes::from_bits(modes), Sid([7; 16]));
+    let guard = TestGuard::with_keys(modes, &SessionKeys::new([1; 16], [2; 32]), sid);
+    let request = first_request(modes, &guard);
+    let mut reflector = AgreedReflector::new(AgreedConfig::default());
+    let spec = SessionSpec {
+        sid,
+        sender: arrival(0).from,
+        modes,
+        dscp: Dscp::EF,
+        padding_length: 64,
+        timeout: Duration::from_secs(2),
+        refwait: Duration::from_mins(15),
+        padding_to_reflect: 0,
+        server_octets: 0,
+        nat: false,
+        begins: None,
+    };
+    assert_eq!(reflector.open_guarded(spec, guard, 862, None), Ok(()));
+    reflector.start(sid, Mono::from_ns(1_000_000_000));
+    let mut buffer = request.clone();
+    let (now, arrival) = (Mono::from_ns(2_000_000_000), arrival(0));
+    bencher.counter(ItemsCount::new(BATCH)).bench_local(|| {
+        for _ in 0..BATCH {
+            buffer.copy_from_slice(&request);
+            let reflection = reflector.reflect(now, &mut buffer, request.len(), &arrival);
+            let reflection = reflection.unwrap_or_else(|ignored| panic!("{ignored:?}"));
+            reflector.seal(&reflection, &mut buffer, NOW, ErrorEstimate::from_bits(1));
+            divan::black_box(&buffer);
+        }
+    });
+}
+
+fn first_request(modes: Modes, guard: &TestGuard) -> Vec<u8> {
+    let start = Mono::from_ns(1_000_000_000);
+    let mut sender = SessionSender::new(SenderConfig {
+        protocol: Protocol::Twamp(TestFeatures {
+            modes,
+            ..TestFeatures::default()
+        }),
+        far: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 862),
+        start,
+        interval: Duration::from_millis(1),
+        limit: Limit::Count(1),
+        timeout: Duration::from_secs(2),
+        payload: PayloadSize::Fixed(112),
+        fill: Fill::Random,
+        seed: 7,
+        max_burst: 10,
+        error: ErrorEstimate::from_bits(1),
+        tai_offset_s: 37,
+        await_tx_stamps: false,
+    })
+    .guarded(guard.clone());
+    let mut packet = vec![0; sender.largest_payload()];
+    if let Some(transmit) = sender.poll_transmit(start, &mut packet) {
+        let wall = NOW;
+        sender.finish(&mut packet, transmit, ClockPair { mono: start, wall });
+    }
+    packet
 }
 
 /// The table is full of sessions in use: strangers are answered without state.

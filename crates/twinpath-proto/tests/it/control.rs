@@ -12,6 +12,7 @@ mod individual;
 mod messages;
 mod requests;
 mod rig;
+mod secured;
 mod slips;
 mod states;
 mod streams;

@@ -103,6 +103,14 @@ impl Modes {
 }
 
 impl SecurityMode {
+    /// All four, in the order of their bits.
+    pub const ALL: [Self; 4] = [
+        Self::Unauthenticated,
+        Self::Authenticated,
+        Self::Encrypted,
+        Self::Mixed,
+    ];
+
     /// Its bit.
     pub const fn modes(self) -> Modes {
         match self {

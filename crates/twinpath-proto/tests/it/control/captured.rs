@@ -23,7 +23,7 @@ const OPEN: [(&str, u16); 4] = [
     ("unauthenticated-zero-addresses.pcap", 8620),
     ("controller-twampy.pcap", 862),
 ];
-const SECURED: [&str; 5] = [
+pub(super) const SECURED: [&str; 5] = [
     "authenticated.pcap",
     "authenticated-padding.pcap",
     "encrypted.pcap",
@@ -32,9 +32,9 @@ const SECURED: [&str; 5] = [
 ];
 
 /// Ends of the pieces of a stream.
-type Cuts = Vec<usize>;
+pub(super) type Cuts = Vec<usize>;
 
-fn one_by_one(octets: usize) -> Cuts {
+pub(super) fn one_by_one(octets: usize) -> Cuts {
     (1..=octets).collect()
 }
 

@@ -71,6 +71,24 @@ impl ServerRig {
         Self::of(server)
     }
 
+    /// A Server with keys.
+    pub(crate) fn keyed(config: ServerConfig, keys: KeyTable, nonces: Nonces) -> Self {
+        Self::keyed_between(config, keys, nonces, [peer(), local()])
+    }
+
+    pub(crate) fn keyed_between(
+        config: ServerConfig,
+        keys: KeyTable,
+        nonces: Nonces,
+        [peer, local]: [SocketAddr; 2],
+    ) -> Self {
+        let (config, keys) = (Arc::new(config), Arc::new(keys));
+        let admission = Admission::Served;
+        Self::of(Server::new(
+            config, keys, admission, nonces, START, peer, local,
+        ))
+    }
+
     pub(crate) fn of(server: Server) -> Self {
         let mut rig = Self {
             server,

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use twinpath_proto::control::{
-    ClientEvent, ClientPlan, ControlClient, Opened, ServerConfig, ServerEvent, SessionWish,
+    ClientEvent, ClientPlan, ControlClient, Nonces, Opened, ServerConfig, ServerEvent, SessionWish,
 };
 use twinpath_wire::Dscp;
-use twinpath_wire::control::{Accept, Modes, Sid};
+use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
 
 use super::messages::sid;
 use super::rig::{ClientRig, START, ServerRig, local, peer};
+use super::secured::{alice, keys};
 
 /// Carries messages both ways until neither has any; a few octets at a time.
-fn carry(client: &mut ClientRig, server: &mut ServerRig, octets: usize) {
+pub(super) fn carry(client: &mut ClientRig, server: &mut ServerRig, octets: usize) {
     for _ in 0..100 {
         client.drain();
         server.drain();
@@ -45,19 +46,24 @@ fn wish(number: u16, octets: u16) -> SessionWish {
 #[test]
 fn every_combination_of_features_goes_from_greeting_to_stop() {
     // Rows TC-5, TC-9, TC-80, TC-81 and the state table's good path.
-    for features in 0..32_u32 {
+    for (security, features) in SecurityMode::ALL
+        .into_iter()
+        .flat_map(|security| (0..32_u32).map(move |features| (security, features)))
+    {
         let bits = [16, 32, 64, 256, 512];
         let chosen = bits.iter().enumerate();
         let features = chosen
             .filter(|(place, _)| features >> place & 1 == 1)
             .fold(0, |all, (_, bit)| all | bit);
-        let modes = Modes::from_bits(1 | features);
+        let modes = security.modes() | Modes::from_bits(features);
         let plan = ClientPlan {
+            security: vec![security],
+            credentials: Some(alice()),
             required: Modes::from_bits(features),
             sessions: (0..3).map(|number| wish(number, 0xbeef)).collect(),
             ..ClientPlan::default()
         };
-        let mut server = ServerRig::new(ServerConfig::default());
+        let mut server = ServerRig::keyed(ServerConfig::default(), keys(), Nonces::default());
         server.answer = Box::new(|request, number| {
             Ok(Opened {
                 sid: sid(number),
