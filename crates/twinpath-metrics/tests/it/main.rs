@@ -8,6 +8,7 @@
     reason = "the twins compute in floats, and every number here is a small one"
 )]
 
+mod clock_runs;
 mod clocks;
 mod deviations;
 mod direction;
