@@ -3,8 +3,9 @@
 //! [`SessionMetrics`] takes the [`Sample`](twinpath_wire::Sample)s of one session and comes to
 //! [`Figures`], in constant memory and without an allocation per packet. [`ClockModel`] tells the
 //! two clocks apart from the path, [`Intervals`] cuts a run into rows that add up, [`Timeline`]
-//! into the columns of a picture; all of them within the same limits. The crate knows no protocol, no socket and no output format. Names and formulas are those of the IPPM RFCs; rows
-//! (M-1 and on) number the project's conformance tables.
+//! into the columns of a picture; their memory is bounded too. The crate knows no protocol, no
+//! socket and no output format. Names and formulas are those of the IPPM RFCs; rows (M-1 and on)
+//! number the project's conformance tables.
 #![forbid(unsafe_code)]
 
 mod clocks;
