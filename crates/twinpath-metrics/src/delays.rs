@@ -2,12 +2,15 @@
 
 use twinpath_wire::{Exclusion, Fate, Sample, Wall};
 
-use crate::DelayFigures;
-use crate::delay::{Binning, Delay};
+use crate::bins::Binned;
+use crate::delay::Delay;
+use crate::distribution::{Binning, Distribution};
 use crate::ipdv::Neighbours;
+use crate::{BinEdges, BinFigures, DelayFigures};
 
-/// Heap memory that the five histograms may have together, in octets.
-const HISTOGRAM_OCTETS: usize = 160 * 1024;
+/// Heap memory that the five histograms may have together, in octets, bins of the user's own
+/// included.
+const HISTOGRAM_OCTETS: usize = 112 * 1024;
 /// A silence after which neither jitter nor IPDV compares (row M-22).
 const LONG_SILENCE_NS: i64 = 60_000_000_000;
 
@@ -20,6 +23,24 @@ pub(crate) struct Delays {
     path_neighbours: Neighbours<4>,
     departure_neighbours: Neighbours<1>,
     last_arrival: Option<Wall>,
+    /// Round trip, forward, backward.
+    bins: Option<Box<[Binned; 3]>>,
+    histogram_octets: usize,
+}
+
+/// The delays of a session by kind. Nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Histograms<'a> {
+    /// (T4 - T1) - (T3 - T2).
+    pub round_trip: &'a Distribution,
+    /// T2 - T1 across two clocks.
+    pub forward: &'a Distribution,
+    /// T4 - T3 across two clocks.
+    pub backward: &'a Distribution,
+    /// T3 - T2.
+    pub residence: &'a Distribution,
+    /// Actual departure minus schedule.
+    pub departure: &'a Distribution,
 }
 
 /// The figures of [`Delays`].
@@ -32,7 +53,16 @@ pub(crate) struct DelaysFigures {
 }
 
 impl Delays {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(bins: Option<&BinEdges>) -> Self {
+        let bins = bins.map(|edges| {
+            let one = Binned::new(edges);
+            Box::new([one.clone(), one.clone(), one])
+        });
+        let bin_octets: usize = bins
+            .iter()
+            .flat_map(|bins| bins.iter())
+            .map(Binned::heap_octets)
+            .sum();
         Self {
             paths: [
                 Delay::new(Binning::AsTheyAre),
@@ -44,6 +74,8 @@ impl Delays {
             path_neighbours: Neighbours::new(),
             departure_neighbours: Neighbours::new(),
             last_arrival: None,
+            bins,
+            histogram_octets: HISTOGRAM_OCTETS.saturating_sub(bin_octets),
         }
     }
 
@@ -64,7 +96,7 @@ impl Delays {
             }
         }
         if grown {
-            self.stay_within(HISTOGRAM_OCTETS);
+            self.stay_within(self.histogram_octets);
         }
     }
 
@@ -92,9 +124,32 @@ impl Delays {
         }
     }
 
-    /// Heap memory in octets.
+    pub(crate) fn histograms(&self) -> Histograms<'_> {
+        let [round_trip, forward, backward, residence] = &self.paths;
+        Histograms {
+            round_trip: round_trip.distribution(),
+            forward: forward.distribution(),
+            backward: backward.distribution(),
+            residence: residence.distribution(),
+            departure: self.departure.distribution(),
+        }
+    }
+
+    pub(crate) fn bins(&self) -> Option<BinFigures> {
+        let [round_trip, forward, backward] = self.bins.as_deref()?;
+        Some(BinFigures {
+            round_trip: round_trip.value(),
+            forward: forward.value(),
+            backward: backward.value(),
+        })
+    }
+
+    /// Heap memory in octets, bins at their widest.
     pub(crate) fn heap_octets(&self) -> usize {
-        self.histogram_octets() + self.path_neighbours.octets() + self.departure_neighbours.octets()
+        (HISTOGRAM_OCTETS - self.histogram_octets)
+            + self.histogram_octets()
+            + self.path_neighbours.octets()
+            + self.departure_neighbours.octets()
     }
 
     fn record_departure(&mut self, sample: &Sample) -> bool {
@@ -124,6 +179,11 @@ impl Delays {
                     path.record_pair(value, *other);
                 }
             });
+        if let Some(bins) = &mut self.bins {
+            for (bins, value) in bins.iter_mut().zip(values) {
+                bins.record(value);
+            }
+        }
         paths
             .iter_mut()
             .zip(values)

@@ -2,7 +2,15 @@
 
 use twinpath_wire::Dscp;
 
-use crate::RungCounts;
+use crate::{BinCounts, RungCounts};
+
+mod counts;
+
+pub(crate) use counts::both;
+pub use counts::{
+    AvailabilityFigures, DuplicationFigures, EcnCounts, LossPeriods, RemarkCounts,
+    ReorderingFigures, TtlFigures,
+};
 
 /// All figures of a session. `None` is "not known" or "nothing to report", never 0.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,8 +23,22 @@ pub struct Figures {
     pub late: u64,
     /// Further copies of replies (RFC 5560).
     pub duplicates: u64,
+    /// Copies, the packets that have any, and where they were made (RFC 5560).
+    pub duplication: DuplicationFigures,
     /// Received packets that arrived after one with a greater number (RFC 4737 section 3.3).
     pub reordered: u64,
+    /// Reordering of the round trip: the sender's numbers as the replies came (RFC 4737).
+    pub reordering: ReorderingFigures,
+    /// Reordering on the way out: the sender's numbers in the order of the reflector's; `None` if
+    /// it does not count.
+    pub reordering_forward: Option<ReorderingFigures>,
+    /// Reordering on the way back: the reflector's numbers as the replies came; `None` if it does
+    /// not count.
+    pub reordering_backward: Option<ReorderingFigures>,
+    /// Losses in a row and the packets between them (RFC 3357).
+    pub loss_periods: LossPeriods,
+    /// Blocks of time in which packets came through (row M-63); `None` without a packet.
+    pub availability: Option<AvailabilityFigures>,
     /// Lost on the way to the reflector (RFC 5357 section 4.2.1); `None` if it does not count.
     pub lost_forward: Option<u64>,
     /// Lost on the way back, of those that reached the reflector; `None` if it does not count.
@@ -40,10 +62,18 @@ pub struct Figures {
     pub residence: Option<DelayFigures>,
     /// Actual departure minus schedule, of every packet sent: what the sender itself added.
     pub departure: Option<DelayFigures>,
-    /// Least and greatest TTL with which packets reached the reflector (RFC 5357 section 4.2.1).
-    pub ttl_forward: Option<(u8, u8)>,
-    /// Least and greatest TTL with which replies came back.
-    pub ttl_backward: Option<(u8, u8)>,
+    /// The round trip's percentiles with lost packets as infinite delays (RFC 7679 section 5.1).
+    pub round_trip_with_loss: Option<PercentilesWithLoss>,
+    /// The same on the way out; `None` unless every loss has a direction.
+    pub forward_with_loss: Option<PercentilesWithLoss>,
+    /// The same on the way back.
+    pub backward_with_loss: Option<PercentilesWithLoss>,
+    /// Round trip, forward and backward in bins of the user's own; `None` if there are none.
+    pub bins: Option<BinFigures>,
+    /// TTL with which packets reached the reflector (RFC 5357 section 4.2.1).
+    pub ttl_forward: Option<TtlFigures>,
+    /// TTL with which replies came back.
+    pub ttl_backward: Option<TtlFigures>,
     /// Received packets by the DSCP with which they reached the reflector (RFC 7750), least first;
     /// empty where it does not say.
     pub dscp_forward: Vec<(Dscp, u64)>,
@@ -54,6 +84,19 @@ pub struct Figures {
     pub congestion_forward: Option<u64>,
     /// Replies that came back with Congestion Experienced (RFC 3168).
     pub congestion_backward: u64,
+    /// Packets by the ECN field with which they reached the reflector (RFC 3168); `None` where it
+    /// does not say.
+    pub ecn_forward: Option<EcnCounts>,
+    /// Replies by the ECN field with which they came back; `None` where no reply came.
+    pub ecn_backward: Option<EcnCounts>,
+    /// Packets that did not reach the reflector as they were sent (RFC 7750); `None` where either
+    /// marking is not known.
+    pub remarked_forward: Option<RemarkCounts>,
+    /// Replies that did not come back as they were to be sent.
+    pub remarked_backward: Option<RemarkCounts>,
+    /// The grid that all of T2 and T3 lie on, in nanoseconds, if it is 1 us or more: the far end
+    /// tells its time no finer.
+    pub far_resolution_ns: Option<u64>,
     /// Packets sent, by the rung of their T1.
     pub stamps_transmit: RungCounts,
     /// Packets received, by the rung of their T4.
@@ -104,4 +147,33 @@ pub struct DelayFigures {
     /// Bins per octave of the histogram behind median and percentiles: each is within 1 / (2 x
     /// bins) of its distance from the reference. 512, less only if the values filled the memory.
     pub bins_per_octave: u32,
+}
+
+/// Percentiles in which lost packets count as infinite delays (RFC 7679 section 5.1). Nanoseconds;
+/// `None` is infinite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PercentilesWithLoss {
+    /// Packets with an infinite delay.
+    pub undefined: u64,
+    /// Middle value, or the mean of the two middle values.
+    pub median_ns: Option<i64>,
+    /// 90th percentile.
+    pub p90_ns: Option<i64>,
+    /// 95th percentile.
+    pub p95_ns: Option<i64>,
+    /// 99th percentile.
+    pub p99_ns: Option<i64>,
+    /// 99.9th percentile.
+    pub p999_ns: Option<i64>,
+}
+
+/// Delays in bins of the user's own, counted exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BinFigures {
+    /// (T4 - T1) - (T3 - T2).
+    pub round_trip: BinCounts,
+    /// T2 - T1.
+    pub forward: BinCounts,
+    /// T4 - T3.
+    pub backward: BinCounts,
 }

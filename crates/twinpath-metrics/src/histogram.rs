@@ -5,6 +5,10 @@
 //! [`coarsen`](Histogram::coarsen) halves the bins of all octaves from 512 ns on, and the error
 //! doubles: values from a hostile peer cannot fill the host.
 
+mod parts;
+
+pub use parts::{BadParts, HistogramBin, HistogramParts};
+
 use crate::page::Page;
 use crate::round;
 

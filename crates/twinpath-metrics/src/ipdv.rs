@@ -1,6 +1,8 @@
 //! Inter-packet delay variation (RFC 3393, RFC 5481 section 4.1; rows M-17, M-18): the difference
 //! of the delays of two packets with consecutive sequence numbers, whatever their order of arrival.
 
+use crate::round;
+
 /// Sequence numbers that a packet may come late and still meet its neighbours.
 const WINDOW: u16 = 1024;
 
@@ -20,9 +22,22 @@ impl Ipdv {
 
     /// Mean absolute variation, rounded; `None` while there is no pair.
     pub(crate) fn value(&self) -> Option<u64> {
-        let pairs = u128::from(self.pairs);
-        let mean = (self.sum + pairs / 2).checked_div(pairs)?;
-        Some(u64::try_from(mean).unwrap_or(u64::MAX))
+        round::mean_unsigned(self.sum, self.pairs)
+    }
+
+    /// Sum of the absolute differences, and the number of pairs.
+    pub(crate) fn parts(&self) -> (u128, u64) {
+        (self.sum, self.pairs)
+    }
+
+    pub(crate) fn from_parts(sum: u128, pairs: u64) -> Self {
+        Self { sum, pairs }
+    }
+
+    /// Adds the pairs of another run.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.sum = self.sum.saturating_add(other.sum);
+        self.pairs = self.pairs.saturating_add(other.pairs);
     }
 }
 

@@ -8,9 +8,15 @@
 //! number the project's conformance tables.
 #![forbid(unsafe_code)]
 
+mod availability;
+mod bins;
 mod clocks;
+mod compact;
+mod config;
 mod delay;
 mod delays;
+mod distribution;
+mod duplication;
 mod epoch;
 mod figures;
 mod histogram;
@@ -19,9 +25,15 @@ mod ipdv;
 mod jitter;
 mod loss;
 mod marking;
+mod merge;
 mod moments;
 mod page;
+mod periods;
+mod rank;
+mod registry;
 mod reordering;
+mod resequence;
+mod resolution;
 mod round;
 mod run_time;
 mod rungs;
@@ -29,12 +41,27 @@ mod seen;
 mod session;
 mod timeline;
 mod ttl;
+mod voice;
 
+pub use availability::AvailabilityRule;
+pub use bins::{BadEdges, BinCounts, BinEdges, MAX_EDGES};
 pub use clocks::{Basis, ClockEstimate, ClockModel, FarStep, OneWay, Spread};
-pub use figures::{DelayFigures, Figures};
-pub use histogram::Histogram;
+pub use config::MetricsConfig;
+pub use delays::Histograms;
+pub use distribution::{Distribution, DistributionParts};
+pub use figures::{
+    AvailabilityFigures, BinFigures, DelayFigures, DuplicationFigures, EcnCounts, Figures,
+    LossPeriods, PercentilesWithLoss, RemarkCounts, ReorderingFigures, TtlFigures,
+};
+pub use histogram::{BadParts, Histogram, HistogramBin, HistogramParts};
 pub use intervals::{IntervalFigures, Intervals, LossChange, Suspect};
 pub use loss::ReflectorKind;
+pub use registry::{
+    RegistryMetric, RegistryParameters, RegistryStatistic, RegistryStream, registry_name,
+};
 pub use rungs::RungCounts;
 pub use session::SessionMetrics;
 pub use timeline::{Column, Marks, Smoke, Timeline};
+pub use voice::{
+    Codec, Voice, VoiceFigures, VoiceParameters, delay_impairment, loss_impairment, mos, r_factor,
+};

@@ -38,6 +38,26 @@ pub(crate) struct LossDirection {
     restarts: u64,
 }
 
+/// What a reply tells of the reflector's counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// The counter started anew with this reply.
+    pub(crate) restarted: bool,
+    /// The reflector's number in full, unless it is of before the last restart.
+    pub(crate) number: Option<i64>,
+    /// Where a copy was made.
+    pub(crate) copied: Option<Copied>,
+}
+
+/// Where a further copy of a reply was made (row M-38).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Copied {
+    /// On the way out, or the reflector answered twice: it has a number of its own.
+    Forward,
+    /// On the way back.
+    Backward,
+}
+
 /// Where a packet without a reply belongs.
 enum Home<'a> {
     Epoch(&'a mut Epoch),
@@ -55,6 +75,8 @@ pub(crate) struct Directions {
     pub(crate) uncertain: bool,
     pub(crate) numbers_equal: bool,
     pub(crate) restarts: u64,
+    /// The reflector keeps a counter: declared, or seen.
+    pub(crate) counted: bool,
 }
 
 impl LossDirection {
@@ -76,8 +98,8 @@ impl LossDirection {
         }
     }
 
-    /// One packet's end or a copy of a reply; true if the reflector's counter started anew.
-    pub(crate) fn record(&mut self, sample: &Sample) -> bool {
+    /// One packet's end or a copy of a reply.
+    pub(crate) fn record(&mut self, sample: &Sample) -> Told {
         self.least = self.least.min(sample.seq);
         let first = *self.first.get_or_insert((sample.seq, sample.t1.at));
         match sample.fate {
@@ -88,17 +110,17 @@ impl LossDirection {
                     Home::BeforeAnyReply => self.early_lost.record_early(sample.seq),
                     Home::Unknown => {}
                 }
-                false
+                Told::default()
             }
             Fate::Late => {
                 self.lost += 1;
                 self.answer(sample, first)
             }
             Fate::Received => self.answer(sample, first),
-            Fate::Duplicate => {
-                self.copy(sample);
-                false
-            }
+            Fate::Duplicate => Told {
+                copied: self.copy(sample),
+                ..Told::default()
+            },
         }
     }
 
@@ -119,6 +141,11 @@ impl LossDirection {
             ReflectorKind::Stateful => self.replies > 0,
             ReflectorKind::Stateless => false,
         };
+        let counted = match self.kind {
+            ReflectorKind::Undeclared => self.replies > 0 && !self.equal,
+            ReflectorKind::Stateful => self.replies > 0,
+            ReflectorKind::Stateless => false,
+        };
         let sum = [&self.previous, &self.current]
             .into_iter()
             .flatten()
@@ -136,6 +163,7 @@ impl LossDirection {
             uncertain: known && sum.uncertain,
             numbers_equal,
             restarts: self.restarts,
+            counted,
         }
     }
 
@@ -144,16 +172,16 @@ impl LossDirection {
         self.seen.octets()
     }
 
-    fn answer(&mut self, sample: &Sample, first: (u64, Wall)) -> bool {
+    fn answer(&mut self, sample: &Sample, first: (u64, Wall)) -> Told {
         let (Some(number), Some(t3)) = (sample.reflector_seq, sample.t3) else {
-            return false;
+            return Told::default();
         };
         let s = sample.seq;
         self.compare(s, number);
         if let Some(earlier) = self.earlier(t3, number) {
             let r = earlier.extend(number);
             earlier.answer(s, r, t3, false);
-            return false;
+            return Told::default();
         }
         let mut restarted = false;
         let r = match &self.current {
@@ -179,22 +207,28 @@ impl LossDirection {
         if let Some(current) = &mut self.current {
             current.answer(s, r, t3, again);
         }
-        restarted
+        Told {
+            restarted,
+            number: Some(r),
+            copied: None,
+        }
     }
 
-    fn copy(&mut self, sample: &Sample) {
-        let (Some(number), Some(t3)) = (sample.reflector_seq, sample.t3) else {
-            return;
-        };
+    fn copy(&mut self, sample: &Sample) -> Option<Copied> {
+        let (number, t3) = (sample.reflector_seq?, sample.t3?);
         self.compare(sample.seq, number);
         if self.earlier(t3, number).is_some() {
-            return;
+            return None;
         }
-        if let Some(current) = &mut self.current {
-            let r = current.extend(number);
-            if self.seen.insert(r) == Seen::First {
+        let current = self.current.as_mut()?;
+        let r = current.extend(number);
+        match self.seen.insert(r) {
+            Seen::First => {
                 current.copy(sample.seq, r, t3);
+                Some(Copied::Forward)
             }
+            Seen::Again => Some(Copied::Backward),
+            Seen::Unknown => None,
         }
     }
 

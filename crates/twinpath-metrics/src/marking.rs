@@ -2,33 +2,47 @@
 
 use twinpath_wire::{Dscp, Ecn, Tos};
 
-/// Received packets by their DSCP at the end of one direction, and those that met congestion.
+use crate::{EcnCounts, RemarkCounts};
+
+/// Received packets by their DSCP and ECN field at the end of one direction.
 #[derive(Clone, Debug)]
 pub(crate) struct Marking {
+    expected: Option<Tos>,
     by_dscp: [u64; 64],
     known: bool,
-    congestion: u64,
-}
-
-impl Default for Marking {
-    fn default() -> Self {
-        Self {
-            by_dscp: [0; 64],
-            known: false,
-            congestion: 0,
-        }
-    }
+    ecn: EcnCounts,
+    ecn_remarked: u64,
 }
 
 impl Marking {
+    /// `expected`: how the packets left the other end, where that is known.
+    pub(crate) fn new(expected: Option<Tos>) -> Self {
+        Self {
+            expected,
+            by_dscp: [0; 64],
+            known: false,
+            ecn: EcnCounts::default(),
+            ecn_remarked: 0,
+        }
+    }
+
     /// The ToS octet of a received packet at that end, where it is known.
+    #[inline]
     pub(crate) fn record(&mut self, tos: Option<Tos>) {
         let Some(tos) = tos else { return };
         self.known = true;
         if let Some(count) = self.by_dscp.get_mut(usize::from(tos.dscp().value())) {
             *count += 1;
         }
-        self.congestion += u64::from(tos.ecn() == Ecn::Ce);
+        match tos.ecn() {
+            Ecn::NotEct => self.ecn.not_ect += 1,
+            Ecn::Ect0 => self.ecn.ect_0 += 1,
+            Ecn::Ect1 => self.ecn.ect_1 += 1,
+            Ecn::Ce => self.ecn.ce += 1,
+        }
+        if let Some(expected) = self.expected {
+            self.ecn_remarked += u64::from(was_changed(expected.ecn(), tos.ecn()));
+        }
     }
 
     /// The code points that were seen, in their order, with the packets that had them.
@@ -39,8 +53,25 @@ impl Marking {
             .collect()
     }
 
-    /// Packets that arrived with Congestion Experienced; `None` where no marking is known.
-    pub(crate) fn congestion(&self) -> Option<u64> {
-        self.known.then_some(self.congestion)
+    /// Packets by their ECN field; `None` where no marking is known.
+    pub(crate) fn ecn(&self) -> Option<EcnCounts> {
+        self.known.then_some(self.ecn)
     }
+
+    /// Packets that did not arrive as they left; `None` where either is not known.
+    pub(crate) fn remarked(&self) -> Option<RemarkCounts> {
+        let expected = self.expected.filter(|_| self.known)?;
+        let kept = usize::from(expected.dscp().value());
+        let all: u64 = self.by_dscp.iter().sum();
+        Some(RemarkCounts {
+            dscp: all - self.by_dscp.get(kept).copied().unwrap_or(0),
+            ecn: self.ecn_remarked,
+        })
+    }
+}
+
+/// Whether the ECN field was changed other than to say congestion, which is what it is for.
+fn was_changed(left: Ecn, arrived: Ecn) -> bool {
+    let congestion = arrived == Ecn::Ce && left != Ecn::NotEct;
+    left != arrived && !congestion
 }

@@ -8,6 +8,7 @@ use crate::round;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Moments {
     count: u64,
+    /// What distances are measured from: the first value.
     first: i64,
     min: i64,
     max: i64,
@@ -31,8 +32,68 @@ impl Moments {
         self.squares += before * (distance - self.mean);
     }
 
+    /// Moments that were taken apart; `base` is near the values. `None` if no values can have them.
+    pub(crate) fn from_parts(
+        base: i64,
+        count: u64,
+        (min, max): (i64, i64),
+        sum: i128,
+        squares: f64,
+    ) -> Option<Self> {
+        if count == 0 {
+            return (sum == 0).then(Self::default);
+        }
+        let n = i128::from(count);
+        let possible = min <= max
+            && (n * i128::from(min)..=n * i128::from(max)).contains(&sum)
+            && squares.is_finite()
+            && squares >= 0.0;
+        possible.then(|| Self {
+            count,
+            first: base,
+            min,
+            max,
+            sum,
+            mean: round::quotient(sum - n * i128::from(base), count),
+            squares,
+        })
+    }
+
+    /// Adds the values of `other`, as though they had been recorded here (Chan, Golub and LeVeque
+    /// for the squares).
+    pub(crate) fn merge(&mut self, other: &Self) {
+        if self.count == 0 || other.count == 0 {
+            if self.count == 0 {
+                *self = *other;
+            }
+            return;
+        }
+        let (ours, theirs) = (
+            round::float_unsigned(self.count),
+            round::float_unsigned(other.count),
+        );
+        let apart = other.mean - self.mean
+            + round::quotient(i128::from(other.first) - i128::from(self.first), 1);
+        self.squares += other.squares + apart * apart * (ours * theirs / (ours + theirs));
+        self.mean += apart * (theirs / (ours + theirs));
+        self.count = self.count.saturating_add(other.count);
+        self.sum = self.sum.saturating_add(other.sum);
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Exact.
+    pub(crate) fn sum(&self) -> i128 {
+        self.sum
+    }
+
+    /// Sum of the squared distances from the mean.
+    pub(crate) fn squares(&self) -> f64 {
+        self.squares
     }
 
     /// The first value, if there is one: the reference of the relative histograms (row M-16).

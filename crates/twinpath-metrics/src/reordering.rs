@@ -1,25 +1,181 @@
-//! Reordered packets (RFC 4737 section 3.3; rows M-41, M-42).
+//! Reordering (RFC 4737; rows M-41 to M-49) of one stream of numbers in their order of arrival.
 
-/// Type-P-Reordered over the first copies of received packets, in their order of arrival: a
-/// packet is reordered if its number is below the next one expected. Loss alone reorders nothing.
-#[derive(Clone, Copy, Debug, Default)]
+use twinpath_wire::Wall;
+
+use crate::ReorderingFigures;
+use crate::compact::{CompactWall, low32};
+
+/// Arrivals that are remembered (row M-49).
+const WINDOW: u16 = 1024;
+/// The greatest n of n-reordering that is told apart.
+const MOST_N: u16 = 100;
+/// Mask of the part of a number that an arrival keeps; the lowest bit of what it keeps says
+/// whether it came in order.
+const LOW: u64 = (1 << 31) - 1;
+
+/// What the reordered packets of a stream have to say. In-order packets only leave their mark in
+/// the window: the rest is done when one is reordered.
+#[derive(Clone, Debug)]
 pub(crate) struct Reordering {
-    next_expected: u64,
-    reordered: u64,
+    next_expected: i64,
+    /// Arrivals since the window was emptied.
+    arrivals: u64,
+    /// Of those, the ones before the arrivals' clock stepped last.
+    before_step: u64,
+    window: Box<[Arrival]>,
+    /// In-order packets since the last reordered one.
+    run: u64,
+    figures: ReorderingFigures,
+}
+
+/// A number's lower 31 bits and whether it came in order, and when.
+#[derive(Clone, Copy, Debug, Default)]
+struct Arrival {
+    number: u32,
+    at: CompactWall,
 }
 
 impl Reordering {
-    /// The next packet to arrive; first copies only, late ones are lost and not counted.
-    pub(crate) fn record(&mut self, seq: u64) {
-        if seq >= self.next_expected {
-            self.next_expected = seq.saturating_add(1);
-        } else {
-            self.reordered += 1;
+    /// A stream of numbers that starts at 0 or above.
+    pub(crate) fn new() -> Self {
+        Self {
+            next_expected: 0,
+            arrivals: 0,
+            before_step: 0,
+            window: vec![Arrival::default(); usize::from(WINDOW)].into(),
+            run: 0,
+            figures: ReorderingFigures::default(),
         }
     }
 
-    /// Reordered packets; divided by those received, the ratio of RFC 4737 section 4.1.3.
-    pub(crate) fn value(&self) -> u64 {
-        self.reordered
+    /// The next packet to arrive; first copies only, late ones are lost and not counted.
+    #[inline]
+    pub(crate) fn record(&mut self, number: i64, at: Wall) {
+        let in_order = number >= self.next_expected;
+        if in_order {
+            self.next_expected = number.saturating_add(1);
+            self.run += 1;
+        } else {
+            self.reordered(number, at);
+        }
+        self.figures.packets += 1;
+        let slot = slot(self.arrivals);
+        if let Some(slot) = self.window.get_mut(slot) {
+            *slot = Arrival::new(number, in_order, at);
+        }
+        self.arrivals += 1;
     }
+
+    /// The clock of the arrivals stepped: no late time reaches over this moment.
+    pub(crate) fn record_clock_step(&mut self) {
+        self.before_step = self.arrivals;
+    }
+
+    /// The numbers start anew, at `first` or above: what comes is not compared with what was.
+    pub(crate) fn restart(&mut self, first: i64) {
+        self.next_expected = first;
+        self.arrivals = 0;
+        self.before_step = 0;
+    }
+
+    /// True before the first arrival.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.figures.packets == 0
+    }
+
+    /// The next number expected.
+    pub(crate) fn next_expected(&self) -> i64 {
+        self.next_expected
+    }
+
+    pub(crate) fn value(&self) -> ReorderingFigures {
+        let mut figures = self.figures;
+        figures.in_order += self.run;
+        figures
+    }
+
+    /// Heap memory in octets; it never changes.
+    pub(crate) fn octets(&self) -> usize {
+        size_of_val(&*self.window)
+    }
+
+    #[cold]
+    fn reordered(&mut self, number: i64, at: Wall) {
+        let distance = self.next_expected.abs_diff(number);
+        // Backwards to the earliest arrival with a greater number: none is before an in-order
+        // packet with a smaller one.
+        let (mut extent, mut overtaken_by, mut unbroken) = (0, None, true);
+        let mut n = 0;
+        let mut begins = false;
+        let known = self.arrivals.min(u64::from(WINDOW));
+        for back in 1..=known {
+            let position = self.arrivals - back;
+            let Some(arrival) = self.window.get(slot(position)) else {
+                break;
+            };
+            let greater = arrival.distance(self.next_expected) < distance;
+            if greater {
+                (extent, overtaken_by) = (back, Some((position, Wall::from(arrival.at))));
+                n += u64::from(unbroken);
+            } else {
+                unbroken = false;
+                if arrival.is_in_order() {
+                    begins = true;
+                    break;
+                }
+            }
+        }
+        let figures = &mut self.figures;
+        let found = begins || self.arrivals <= u64::from(WINDOW);
+        if !found {
+            extent = u64::from(WINDOW);
+            figures.extent_beyond_window += 1;
+        }
+        figures.reordered += 1;
+        figures.extent_sum += u128::from(extent);
+        figures.extent_max = figures.extent_max.max(Some(extent));
+        if let Some((position, since)) = overtaken_by
+            && position >= self.before_step
+            && let Ok(late) = u64::try_from((at - since).ns())
+        {
+            figures.late_times += 1;
+            figures.late_time_sum_ns += u128::from(late);
+            figures.late_time_max_ns = figures.late_time_max_ns.max(Some(late));
+        }
+        let n = n.min(u64::from(MOST_N));
+        for (degree, count) in (1..).zip(&mut figures.n_reordered) {
+            *count += u64::from(n >= degree);
+        }
+        figures.n_largest = figures.n_largest.max((n > 0).then_some(n));
+        figures.free_runs += 1;
+        figures.in_order += self.run;
+        figures.run_squares += u128::from(self.run) * u128::from(self.run);
+        self.run = 0;
+    }
+}
+
+impl Arrival {
+    fn new(number: i64, in_order: bool, at: Wall) -> Self {
+        let low = number.cast_unsigned() & LOW;
+        Self {
+            number: low32(low << 1 | u64::from(in_order)),
+            at: at.into(),
+        }
+    }
+
+    fn is_in_order(self) -> bool {
+        self.number & 1 == 1
+    }
+
+    /// How far the number is below the next one expected: all in a window are nearer than 2^31.
+    fn distance(self, next_expected: i64) -> u64 {
+        next_expected
+            .cast_unsigned()
+            .wrapping_sub(u64::from(self.number >> 1))
+            & LOW
+    }
+}
+
+fn slot(position: u64) -> usize {
+    usize::try_from(position % u64::from(WINDOW)).unwrap_or(0)
 }

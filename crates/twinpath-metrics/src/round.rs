@@ -36,6 +36,27 @@ pub(crate) fn float_unsigned(value: u64) -> f64 {
     value as f64
 }
 
+/// `sum / count` as a float; 0 where there is nothing to divide by.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a mean need not be exact beyond 2^-53 of itself"
+)]
+pub(crate) fn quotient(sum: i128, count: u64) -> f64 {
+    sum as f64 / float_unsigned(count.max(1))
+}
+
+/// `part / whole`; `None` where there is no whole.
+pub(crate) fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| float_unsigned(part) / float_unsigned(whole))
+}
+
+/// `sum / count` of unsigned nanoseconds, rounded half up; `None` where there is no count.
+pub(crate) fn mean_unsigned(sum: u128, count: u64) -> Option<u64> {
+    let count = u128::from(count);
+    let mean = sum.saturating_add(count / 2).checked_div(count)?;
+    Some(u64::try_from(mean).unwrap_or(u64::MAX))
+}
+
 /// A float rounded half away from zero; what is negative or no number becomes 0, what is too
 /// large the maximum.
 #[expect(

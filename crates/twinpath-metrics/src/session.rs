@@ -2,12 +2,17 @@
 
 use twinpath_wire::{Exclusion, Fate, Sample};
 
-use crate::delays::Delays;
-use crate::loss::LossDirection;
+use crate::availability::Availability;
+use crate::delays::{Delays, Histograms};
+use crate::duplication::Duplication;
+use crate::loss::{Directions, LossDirection, Told};
 use crate::marking::Marking;
+use crate::periods::Periods;
 use crate::reordering::Reordering;
-use crate::ttl::TtlRange;
-use crate::{Figures, ReflectorKind, RungCounts};
+use crate::resequence::Resequenced;
+use crate::resolution::Resolution;
+use crate::ttl::Ttl;
+use crate::{Figures, MetricsConfig, PercentilesWithLoss, ReflectorKind, RungCounts};
 
 /// Everything that is measured in one session, in constant memory: under 256 KB whatever the
 /// values are and however long the run is.
@@ -49,11 +54,17 @@ pub struct SessionMetrics {
     excluded_clock_step: u64,
     excluded_implausible: u64,
     residence_seen: bool,
+    duplication: Duplication,
     reordering: Reordering,
+    /// Forward and backward; `None` for a reflector without a counter.
+    by_direction: Option<(Resequenced, Reordering)>,
     loss: LossDirection,
+    periods: Periods,
+    availability: Availability,
     delays: Delays,
-    ttl_forward: TtlRange,
-    ttl_backward: TtlRange,
+    ttl_forward: Ttl,
+    ttl_backward: Ttl,
+    far_resolution: Resolution,
     marking_forward: Marking,
     marking_backward: Marking,
     stamps_transmit: RungCounts,
@@ -69,11 +80,20 @@ impl Default for SessionMetrics {
 impl SessionMetrics {
     /// A session of which nothing is known in advance.
     pub fn new() -> Self {
-        Self::with_reflector(ReflectorKind::Undeclared)
+        Self::with_config(&MetricsConfig::default())
     }
 
     /// A session whose reflector is known to keep a counter of its own, or not to (row M-30).
     pub fn with_reflector(kind: ReflectorKind) -> Self {
+        Self::with_config(&MetricsConfig {
+            reflector: kind,
+            ..MetricsConfig::default()
+        })
+    }
+
+    /// A session of which this is known.
+    pub fn with_config(config: &MetricsConfig) -> Self {
+        let counts = config.reflector != ReflectorKind::Stateless;
         Self {
             received: 0,
             lost: 0,
@@ -82,13 +102,18 @@ impl SessionMetrics {
             excluded_clock_step: 0,
             excluded_implausible: 0,
             residence_seen: false,
-            reordering: Reordering::default(),
-            loss: LossDirection::new(kind),
-            delays: Delays::new(),
-            ttl_forward: TtlRange::default(),
-            ttl_backward: TtlRange::default(),
-            marking_forward: Marking::default(),
-            marking_backward: Marking::default(),
+            duplication: Duplication::default(),
+            reordering: Reordering::new(),
+            by_direction: counts.then(|| (Resequenced::new(), Reordering::new())),
+            loss: LossDirection::new(config.reflector),
+            periods: Periods::new(config.noticeable_distance),
+            availability: Availability::new(config.availability),
+            delays: Delays::new(config.bins.as_ref()),
+            ttl_forward: Ttl::default(),
+            ttl_backward: Ttl::default(),
+            far_resolution: Resolution::default(),
+            marking_forward: Marking::new(config.tos_forward),
+            marking_backward: Marking::new(config.tos_backward),
             stamps_transmit: RungCounts::default(),
             stamps_receive: RungCounts::default(),
         }
@@ -97,50 +122,73 @@ impl SessionMetrics {
     /// One packet's end, or one further copy of a reply. Allocates only when a delay falls into an
     /// octave for the first time, or a counter has to widen.
     pub fn record(&mut self, sample: &Sample) {
+        let told = self.loss.record(sample);
+        if told.restarted {
+            self.restart();
+        }
         match sample.fate {
-            Fate::Received => self.receive(sample),
-            Fate::Lost => self.lost += 1,
+            Fate::Received => self.receive(sample, told),
+            Fate::Lost => {
+                self.lost += 1;
+                self.periods.record_lost(sample.seq);
+            }
             Fate::Late => {
                 self.lost += 1;
                 self.late += 1;
+                self.periods.record_late(sample.seq);
             }
             Fate::Duplicate => self.duplicates += 1,
         }
+        self.duplication.record(sample, told.copied);
         if sample.fate != Fate::Duplicate {
             self.stamps_transmit.record(sample.t1.rung);
         }
-        if self.loss.record(sample) {
-            self.delays.reset_paths();
-        }
+        self.availability.record(sample);
         // A lost packet's exclusion is old news: its timeout has passed since the step.
         if sample.excluded == Some(Exclusion::ClockStep) && sample.fate != Fate::Lost {
-            self.delays.reset();
+            self.forget_times();
         }
         self.delays.record(sample);
     }
 
-    /// The local clock stepped: jitter and IPDV start anew (row M-22). Not needed where a sample
-    /// that the step excluded follows, harmless there.
+    /// The local clock stepped: jitter and IPDV start anew (row M-22), and T1 has another zero.
+    /// Comes before the samples of packets that were sent after the step.
     pub fn record_clock_step(&mut self) {
-        self.delays.reset();
+        self.forget_times();
+        self.availability.record_clock_step();
     }
 
     /// The network refused this number: it was never sent (row M-4), and the reflector does not
     /// miss it. Without this call the direction of as many losses may stay unknown.
     pub fn record_not_sent(&mut self, seq: u64) {
         self.loss.record_not_sent(seq);
+        self.periods.record_not_sent(seq);
+    }
+
+    /// The delays so far, to be asked for any percentile, merged or taken apart.
+    pub fn histograms(&self) -> Histograms<'_> {
+        self.delays.histograms()
     }
 
     /// The figures so far. Walks the histograms: for a report or a glance, not for every packet.
     pub fn figures(&self) -> Figures {
         let direction = self.loss.value();
         let delays = self.delays.figures();
+        let [round_trip_with_loss, forward_with_loss, backward_with_loss] =
+            self.with_loss(&direction);
+        let by_direction = self.by_direction.as_ref().filter(|_| direction.counted);
         Figures {
             received: self.received,
             lost: self.lost,
             late: self.late,
             duplicates: self.duplicates,
-            reordered: self.reordering.value(),
+            duplication: self.duplication.value(direction.counted),
+            reordered: self.reordering.value().reordered,
+            reordering: self.reordering.value(),
+            reordering_forward: by_direction.map(|(forward, _)| forward.value()),
+            reordering_backward: by_direction.map(|(_, backward)| backward.value()),
+            loss_periods: self.periods.value(),
+            availability: self.availability.value(),
             lost_forward: direction.forward,
             lost_backward: direction.backward,
             lost_unattributed: Some(direction.unattributed),
@@ -152,12 +200,21 @@ impl SessionMetrics {
             backward: delays.backward,
             residence: delays.residence,
             departure: delays.departure,
+            round_trip_with_loss,
+            forward_with_loss,
+            backward_with_loss,
+            bins: self.delays.bins(),
             ttl_forward: self.ttl_forward.value(),
             ttl_backward: self.ttl_backward.value(),
             dscp_forward: self.marking_forward.dscp(),
             dscp_backward: self.marking_backward.dscp(),
-            congestion_forward: self.marking_forward.congestion(),
-            congestion_backward: self.marking_backward.congestion().unwrap_or(0),
+            congestion_forward: self.marking_forward.ecn().map(|counts| counts.ce),
+            congestion_backward: self.marking_backward.ecn().map_or(0, |counts| counts.ce),
+            ecn_forward: self.marking_forward.ecn(),
+            ecn_backward: self.marking_backward.ecn(),
+            remarked_forward: self.marking_forward.remarked(),
+            remarked_backward: self.marking_backward.remarked(),
+            far_resolution_ns: self.far_resolution.value(),
             stamps_transmit: self.stamps_transmit,
             stamps_receive: self.stamps_receive,
             residence_never_measured: self.received > 0 && !self.residence_seen,
@@ -168,10 +225,22 @@ impl SessionMetrics {
 
     /// Memory of the session in octets, its heap included.
     pub fn memory_octets(&self) -> usize {
-        size_of::<Self>() + self.delays.heap_octets() + self.loss.heap_octets()
+        let by_direction = self.by_direction.as_ref();
+        size_of::<Self>()
+            + self.delays.heap_octets()
+            + self.loss.heap_octets()
+            + self.reordering.octets()
+            + by_direction.map_or(0, |(forward, backward)| {
+                forward.octets() + backward.octets()
+            })
+            + self.periods.heap_octets()
+            + self.availability.octets()
+            + self.duplication.heap_octets()
+            + self.ttl_forward.heap_octets()
+            + self.ttl_backward.heap_octets()
     }
 
-    fn receive(&mut self, sample: &Sample) {
+    fn receive(&mut self, sample: &Sample, told: Told) {
         self.received += 1;
         match sample.excluded {
             Some(Exclusion::ClockStep) => self.excluded_clock_step += 1,
@@ -179,13 +248,52 @@ impl SessionMetrics {
             None => {}
         }
         self.residence_seen |= sample.t2 != sample.t3;
-        self.reordering.record(sample.seq);
-        self.ttl_forward.record(sample.ttl_forward);
-        self.ttl_backward.record(sample.ttl_backward);
+        self.far_resolution.record(sample.t2);
+        self.far_resolution.record(sample.t3);
+        self.ttl_forward.record(sample.seq, sample.ttl_forward);
+        self.ttl_backward.record(sample.seq, sample.ttl_backward);
         self.marking_forward.record(sample.tos_forward);
         self.marking_backward.record(sample.tos_backward);
-        if let Some(t4) = sample.t4 {
-            self.stamps_receive.record(t4.rung);
+        let Some(t4) = sample.t4 else { return };
+        self.stamps_receive.record(t4.rung);
+        let seq = i64::try_from(sample.seq).unwrap_or(i64::MAX);
+        self.reordering.record(seq, t4.at);
+        if let Some((forward, backward)) = &mut self.by_direction
+            && let (Some(number), Some(t2)) = (told.number, sample.t2)
+        {
+            forward.record(seq, number, t2);
+            backward.record(number, t4.at);
         }
+    }
+
+    /// The reflector's counter started anew.
+    fn restart(&mut self) {
+        self.delays.reset_paths();
+        if let Some((forward, backward)) = &mut self.by_direction {
+            forward.restart();
+            backward.restart(0);
+        }
+    }
+
+    /// No time is compared over this moment.
+    fn forget_times(&mut self) {
+        self.delays.reset();
+        self.reordering.record_clock_step();
+        if let Some((_, backward)) = &mut self.by_direction {
+            backward.record_clock_step();
+        }
+    }
+
+    /// Round trip, forward and backward (row M-11). One-way only where each loss has a direction:
+    /// a packet lost on the way back has a forward delay that nobody knows.
+    fn with_loss(&self, direction: &Directions) -> [Option<PercentilesWithLoss>; 3] {
+        let delays = self.delays.histograms();
+        let split = direction.unattributed == 0;
+        let one_way = |lost: Option<u64>| lost.filter(|_| split);
+        [
+            delays.round_trip.percentiles_with_loss(self.lost),
+            one_way(direction.forward).and_then(|n| delays.forward.percentiles_with_loss(n)),
+            one_way(direction.backward).and_then(|n| delays.backward.percentiles_with_loss(n)),
+        ]
     }
 }

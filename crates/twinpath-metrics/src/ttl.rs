@@ -1,20 +1,115 @@
 //! TTL or Hop Limit of received packets (RFC 5357 section 4.2.1; row M-70).
 
-/// The least and the greatest TTL that were seen in one direction.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct TtlRange(Option<(u8, u8)>);
+use crate::TtlFigures;
 
-impl TtlRange {
+/// Numbers that a packet may come late and still be put in its place.
+const WINDOW: u16 = 1024;
+
+/// Least, greatest and changes of the TTL in one direction, changes by the sender's numbers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ttl {
+    figures: Option<TtlFigures>,
+    /// The greatest number, and its TTL.
+    newest: u64,
+    last: u8,
+    /// The TTL of the greatest number that left the window.
+    before: Option<u8>,
+    /// One more than the TTL of the numbers up to the newest; 0: not received, or without one.
+    window: Option<Box<[u16]>>,
+}
+
+impl Ttl {
     /// The TTL of a received packet, where it is known.
-    pub(crate) fn record(&mut self, ttl: Option<u8>) {
-        if let Some(ttl) = ttl {
-            let (min, max) = self.0.unwrap_or((ttl, ttl));
-            self.0 = Some((min.min(ttl), max.max(ttl)));
+    #[inline]
+    pub(crate) fn record(&mut self, seq: u64, ttl: Option<u8>) {
+        let Some(ttl) = ttl else { return };
+        if let Some(figures) = &mut self.figures {
+            figures.min = figures.min.min(ttl);
+            figures.max = figures.max.max(ttl);
+            if seq > self.newest {
+                figures.changes += u64::from(ttl != self.last);
+                self.advance(seq);
+            } else {
+                self.insert(seq, ttl);
+            }
+        } else {
+            self.figures = Some(TtlFigures {
+                min: ttl,
+                max: ttl,
+                changes: 0,
+            });
+            self.window = Some(vec![0; usize::from(WINDOW)].into());
+            self.newest = seq;
+        }
+        if seq == self.newest {
+            self.last = ttl;
+        }
+        if self.newest - seq < u64::from(WINDOW) {
+            self.set(seq, u16::from(ttl) + 1);
         }
     }
 
-    /// Least and greatest; `None` if no packet told its TTL.
-    pub(crate) fn value(self) -> Option<(u8, u8)> {
-        self.0
+    /// `None` if no packet told its TTL.
+    pub(crate) fn value(&self) -> Option<TtlFigures> {
+        self.figures
     }
+
+    /// Heap memory in octets.
+    pub(crate) fn heap_octets(&self) -> usize {
+        self.window.as_deref().map_or(0, size_of_val)
+    }
+
+    /// Makes `seq` the newest number; the places of those between are emptied.
+    #[inline]
+    fn advance(&mut self, seq: u64) {
+        let steps = (seq - self.newest).min(u64::from(WINDOW));
+        for number in (seq - steps + 1)..=seq {
+            let left = self.get(number);
+            if let Some(left) = left {
+                self.before = Some(left);
+                self.set(number, 0);
+            }
+        }
+        if seq - self.newest >= u64::from(WINDOW) {
+            self.before = Some(self.last);
+        }
+        self.newest = seq;
+    }
+
+    /// A packet that comes after ones with greater numbers changes what its neighbours see.
+    #[cold]
+    fn insert(&mut self, seq: u64, ttl: u8) {
+        if self.newest - seq >= u64::from(WINDOW) {
+            return;
+        }
+        let oldest = self.newest.saturating_sub(u64::from(WINDOW) - 1);
+        let earlier = (oldest..seq).rev().find_map(|number| self.get(number));
+        let earlier = earlier.or(self.before);
+        let later = (seq + 1..=self.newest).find_map(|number| self.get(number));
+        let differs = |one: Option<u8>, other: Option<u8>| {
+            u64::from(one.zip(other).is_some_and(|(one, other)| one != other))
+        };
+        if let Some(figures) = &mut self.figures {
+            figures.changes += differs(earlier, Some(ttl)) + differs(Some(ttl), later);
+            figures.changes -= differs(earlier, later).min(figures.changes);
+        }
+    }
+
+    fn get(&self, seq: u64) -> Option<u8> {
+        let slot = self.window.as_ref()?.get(place(seq))?;
+        u8::try_from(slot.checked_sub(1)?).ok()
+    }
+
+    #[inline]
+    fn set(&mut self, seq: u64, value: u16) {
+        if let Some(window) = &mut self.window
+            && let Some(slot) = window.get_mut(place(seq))
+        {
+            *slot = value;
+        }
+    }
+}
+
+fn place(seq: u64) -> usize {
+    usize::try_from(seq % u64::from(WINDOW)).unwrap_or(0)
 }

@@ -1,6 +1,6 @@
 //! What is left out of the delays, and what starts anew.
 
-use twinpath_metrics::SessionMetrics;
+use twinpath_metrics::{SessionMetrics, TtlFigures};
 use twinpath_wire::{Delta, Dscp, Exclusion, Fate, Rung, Sample, Tos};
 
 use crate::trace::{lost, numbered, received};
@@ -181,8 +181,12 @@ fn ttl_marking_and_rungs_are_those_of_received_packets() {
     fallen.t1.rung = Rung::User;
     metrics.record(&fallen);
     let figures = metrics.figures();
-    assert_eq!(figures.ttl_forward, Some((57, 61)));
-    assert_eq!(figures.ttl_backward, Some((58, 62)));
+    let ttl = |min, max| {
+        let changes = 2;
+        Some(TtlFigures { min, max, changes })
+    };
+    assert_eq!(figures.ttl_forward, ttl(57, 61));
+    assert_eq!(figures.ttl_backward, ttl(58, 62));
     assert_eq!(figures.dscp_backward, [(Dscp::BE, 1), (Dscp::EF, 2)]);
     assert_eq!(figures.congestion_backward, 1);
     assert_eq!(figures.dscp_forward, [(Dscp::new(10).unwrap(), 2)]);

@@ -1,12 +1,14 @@
 //! The worked examples of the RFCs.
 
 use serde_json::Value;
-use twinpath_metrics::{DelayFigures, Figures, Histogram, ReflectorKind, SessionMetrics};
+use twinpath_metrics::{
+    DelayFigures, Figures, Histogram, MetricsConfig, ReflectorKind, SessionMetrics,
+};
 use twinpath_wire::{Delta, Fate, Sample, Wall};
 
 use crate::trace::{lost, numbered, received};
 
-fn data(key: &str) -> Value {
+pub(crate) fn data(key: &str) -> Value {
     let all: Value =
         serde_json::from_str(include_str!("../../../../testdata/metrics.json")).unwrap();
     all[key].clone()
@@ -40,20 +42,101 @@ fn reordering_is_that_of_rfc_4737() {
             metrics.record(&numbered(u64::try_from(seq).unwrap(), 0));
         }
         let figures = metrics.figures();
-        let expected = case["reordered"].as_array().unwrap().len();
+        let told = figures.reordering;
+        let late = integers(&case["reordered"]);
+        assert_eq!(figures.reordered, late.len() as u64, "{case}");
+        assert!((told.ratio().unwrap() - case["ratio"].as_f64().unwrap()).abs() < 1e-12);
+        let extents: Vec<u64> = late
+            .iter()
+            .map(|seq| case["extent"][seq.to_string()].as_u64().unwrap())
+            .collect();
+        assert_eq!(told.extent_max, extents.iter().copied().max(), "{case}");
         assert_eq!(
-            figures.reordered,
-            u64::try_from(expected).unwrap(),
-            "{case}"
+            told.extent_sum,
+            extents.into_iter().map(u128::from).sum::<u128>()
         );
-        let ratio = figures.reordered as f64 / figures.received as f64;
-        assert!(
-            (ratio - case["ratio"].as_f64().unwrap()).abs() < 1e-12,
+        let n = case["n_reordering"].as_object().unwrap();
+        for (place, count) in (1..).zip(told.n_reordered) {
+            let expected = n
+                .get(&format!("{place}"))
+                .map_or(0, |count| count.as_u64().unwrap());
+            assert_eq!(count, expected, "{place}-reordering, {case}");
+        }
+        let largest = n.keys().map(|n| n.parse().unwrap()).max();
+        assert_eq!(told.n_largest, largest, "{case}");
+        let runs = integers(&case["free_runs"]);
+        assert_eq!(told.free_runs, runs.len() as u64, "{case}");
+        assert_eq!(told.in_order, case["a"].as_u64().unwrap(), "{case}");
+        assert_eq!(
+            told.run_squares,
+            u128::from(case["q"].as_u64().unwrap()),
             "{case}"
         );
         seen += 1;
     }
     assert_eq!(seen, 4);
+}
+
+/// RFC 4737 section 7 has its packets leave 20 ms apart, and tells when the late ones came.
+#[test]
+fn late_times_are_those_of_rfc_4737() {
+    let cases = data("reordering");
+    let times: [&[i64]; 3] = [
+        &[68, 88, 108, 148, 168, 188, 208, 210, 228, 248],
+        &[68, 88, 108, 128, 188, 189, 190, 208, 228, 248],
+        &[68, 88, 108, 188, 208, 228, 248, 250, 252, 256, 268],
+    ];
+    for (case, times) in cases.as_array().unwrap().iter().zip(times) {
+        let mut metrics = SessionMetrics::new();
+        for (seq, ms) in integers(&case["arrivals"]).into_iter().zip(times) {
+            let mut sample = numbered(u64::try_from(seq).unwrap(), 0);
+            sample.t4.as_mut().unwrap().at = Wall::from_unix_ns(ms * 1_000_000);
+            metrics.record(&sample);
+        }
+        let told = metrics.figures().reordering;
+        let late: Vec<u64> = case["late_time_ms"]
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|ms| ms.as_u64().unwrap() * 1_000_000)
+            .collect();
+        assert_eq!(told.late_time_max_ns, late.iter().copied().max(), "{case}");
+        assert_eq!(
+            told.late_time_sum_ns,
+            u128::from(late.iter().sum::<u64>()),
+            "{case}"
+        );
+        assert_eq!(told.late_times, late.len() as u64);
+    }
+}
+
+#[test]
+fn loss_periods_and_distances_are_those_of_rfc_3357() {
+    let case = data("loss_periods");
+    let lost_ones = integers(&case["lost"]);
+    let mut metrics = SessionMetrics::with_config(&MetricsConfig {
+        noticeable_distance: 2,
+        ..MetricsConfig::default()
+    });
+    for seq in 1..=case["total_packets"].as_i64().unwrap() {
+        let number = u64::try_from(seq).unwrap();
+        metrics.record(&if lost_ones.contains(&seq) {
+            lost(number)
+        } else {
+            numbered(number, 0)
+        });
+    }
+    let told = metrics.figures().loss_periods;
+    assert_eq!(told.periods, case["periods"].as_u64().unwrap());
+    let lengths = integers(&case["lengths"]);
+    assert_eq!(told.longest, lengths.iter().max().unwrap().unsigned_abs());
+    assert_eq!(told.mean_length(), Some(1.25));
+    assert_eq!(told.lengths().collect::<Vec<_>>(), [(1, 1, 3), (2, 2, 1)]);
+    let inter: i64 = integers(&case["inter_lengths"]).iter().sum();
+    assert_eq!(told.inter_sum, inter.unsigned_abs());
+    assert_eq!(told.mean_inter_length(), Some(7.0 / 3.0));
+    let rate = case["noticeable_rate_delta2"].as_f64();
+    assert_eq!(told.noticeable_rate(), rate);
 }
 
 #[test]
@@ -75,9 +158,15 @@ fn duplicates_are_those_of_rfc_5560() {
             });
         }
         let figures = metrics.figures();
-        let fraction = figures.duplicates as f64 / figures.received as f64;
-        assert!(
-            (fraction - case["duplication_fraction"].as_f64().unwrap()).abs() < 1e-12,
+        let told = figures.duplication;
+        assert_eq!(
+            told.fraction(),
+            case["duplication_fraction"].as_f64(),
+            "{case}"
+        );
+        assert_eq!(
+            told.replicated_rate(),
+            case["replicated_rate"].as_f64(),
             "{case}"
         );
         assert_eq!(figures.round_trip.unwrap().count, figures.received);

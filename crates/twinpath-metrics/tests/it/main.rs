@@ -8,17 +8,26 @@
     reason = "the twins compute in floats, and every number here is a small one"
 )]
 
+mod availability;
 mod clock_runs;
 mod clocks;
+mod day;
 mod deviations;
 mod direction;
+mod distributions;
 mod histograms;
 mod intervals;
 mod known_answers;
+mod marks;
 mod memory;
+mod merging;
 #[path = "../oracle/mod.rs"]
 mod oracle;
+mod order;
+mod periods;
+mod registry;
 mod restarts;
 mod timeline;
 mod trace;
 mod twins;
+mod voice;

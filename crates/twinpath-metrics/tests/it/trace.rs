@@ -69,6 +69,8 @@ pub(crate) struct Fortune {
     pub(crate) copy_backward: Option<i64>,
     pub(crate) departure: i64,
     pub(crate) excluded: Option<Exclusion>,
+    /// With which packet and reply arrive.
+    pub(crate) ttl: u8,
 }
 
 /// A path that loses but neither reorders nor copies nor delays beyond the timeout.
@@ -88,6 +90,7 @@ pub(crate) fn orderly() -> impl Strategy<Value = Fortune> {
             copy_backward: None,
             departure: 0,
             excluded: None,
+            ttl: 60,
         })
 }
 
@@ -108,9 +111,10 @@ pub(crate) fn wild() -> impl Strategy<Value = Fortune> {
         copy(),
         -5_000..90_000_i64,
         excluded,
+        prop_oneof![9 => Just(60_u8), 1 => 59..62_u8],
     )
         .prop_map(
-            |(losses, forward, backward, copy_forward, copy_backward, departure, excluded)| {
+            |(losses, forward, backward, copy_forward, copy_backward, departure, excluded, ttl)| {
                 Fortune {
                     forward,
                     backward,
@@ -118,6 +122,7 @@ pub(crate) fn wild() -> impl Strategy<Value = Fortune> {
                     copy_backward,
                     departure,
                     excluded,
+                    ttl,
                     ..losses
                 }
             },
@@ -195,6 +200,8 @@ pub(crate) fn session(
             t3: Some(Wall::from_unix_ns(t3 + offset)),
             t4: Some(kernel(t4)),
             reflector_seq: Some(number as u32),
+            ttl_forward: Some(fortunes[place].ttl),
+            ttl_backward: Some(fortunes[place].ttl ^ 1),
             ..ending(s_0, place, &fortunes[place])
         };
         events.push((

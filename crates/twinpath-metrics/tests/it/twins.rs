@@ -5,6 +5,7 @@ use twinpath_metrics::{DelayFigures, SessionMetrics};
 use twinpath_wire::{Delta, Exclusion, Fate, Sample};
 
 use crate::oracle::{delays, direction};
+use crate::order;
 use crate::trace::{Event, Fortune, session, wild};
 
 /// One kind of delay as the twins see it: all values, those in order of arrival with `None` where
@@ -120,12 +121,7 @@ fn agree(fortunes: &[Fortune], starts: (u64, u32), offset: i64) -> Result<(), Te
     );
     prop_assert_eq!(figures.stamps_receive.kernel, figures.received);
 
-    let arrivals: Vec<u64> = events
-        .iter()
-        .filter(|e| e.sample.fate == Fate::Received)
-        .map(|e| e.sample.seq)
-        .collect();
-    prop_assert_eq!(figures.reordered, delays::reordered(&arrivals));
+    order::agree(&events, &figures)?;
 
     let travelled = |sample: &Sample| sample.fate == Fate::Received && sample.excluded.is_none();
     let departed = |sample: &Sample| {

@@ -82,9 +82,3 @@ pub(crate) fn ipdv_mean_abs(parts: &[Vec<(u64, i64)>]) -> Option<f64> {
     }
     (!differences.is_empty()).then(|| differences.iter().sum::<f64>() / differences.len() as f64)
 }
-
-/// Packets that arrive after one with a greater number (RFC 4737 section 3.3).
-pub(crate) fn reordered(arrivals: &[u64]) -> u64 {
-    let overtaken = |i: &usize| arrivals[..*i].iter().any(|earlier| *earlier > arrivals[*i]);
-    u64::try_from((0..arrivals.len()).filter(overtaken).count()).unwrap()
-}

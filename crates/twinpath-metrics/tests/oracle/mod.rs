@@ -4,3 +4,5 @@
 pub(crate) mod clocks;
 pub(crate) mod delays;
 pub(crate) mod direction;
+pub(crate) mod losses;
+pub(crate) mod reordering;

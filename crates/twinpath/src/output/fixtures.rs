@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::{DelayFigures, Figures, RungCounts};
+use twinpath_metrics::{DelayFigures, Figures, RungCounts, SessionMetrics, TtlFigures};
 use twinpath_proto::sender::{OddReplies, Protocol, SenderTally};
 use twinpath_runtime::{ClockState, IcmpCount, Note, SessionReport, StampReport};
 use twinpath_wire::control::SecurityMode;
@@ -84,6 +84,11 @@ pub(crate) fn samples() -> Vec<Sample> {
     vec![received, lost, late, duplicate, disagreeing, stepped]
 }
 
+fn ttl(min: u8, max: u8) -> TtlFigures {
+    let changes = u64::from(min != max);
+    TtlFigures { min, max, changes }
+}
+
 fn delay(min_ns: i64, count: u64) -> DelayFigures {
     DelayFigures {
         count,
@@ -160,8 +165,8 @@ pub(crate) fn quiet_path() -> SessionReport {
             backward: Some(delay(594_000, 100)),
             residence: Some(delay(9_800, 100)),
             departure: Some(delay(3_100, 100)),
-            ttl_forward: Some((60, 60)),
-            ttl_backward: Some((60, 61)),
+            ttl_forward: Some(ttl(60, 60)),
+            ttl_backward: Some(ttl(60, 61)),
             dscp_forward: Vec::new(),
             dscp_backward: vec![(Dscp::EF, 100)],
             congestion_forward: None,
@@ -171,6 +176,7 @@ pub(crate) fn quiet_path() -> SessionReport {
             residence_never_measured: false,
             numbers_equal: true,
             reflector_restarts: 0,
+            ..SessionMetrics::new().figures()
         },
         receive_drops: 0,
         icmp: Vec::new(),

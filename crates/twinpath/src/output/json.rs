@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
-use twinpath_metrics::{DelayFigures, Figures};
+use twinpath_metrics::{DelayFigures, Figures, TtlFigures};
 use twinpath_proto::sender::{PayloadSize, Protocol, SenderTally};
 use twinpath_runtime::controller::ControlReport;
 use twinpath_runtime::host::HostSurvey;
@@ -180,7 +180,12 @@ struct Session<'a> {
 impl<'a> From<&'a SessionReport> for Session<'a> {
     fn from(report: &'a SessionReport) -> Self {
         let figures = &report.figures;
-        let range = |ttl: Option<(u8, u8)>| ttl.map(|(min, max)| Range { min, max });
+        let range = |ttl: Option<TtlFigures>| {
+            ttl.map(|ttl| Range {
+                min: ttl.min,
+                max: ttl.max,
+            })
+        };
         let delay = |figures: &Option<DelayFigures>| figures.as_ref().map(Delay::from);
         Self {
             protocol: match report.protocol {

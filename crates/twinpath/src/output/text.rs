@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use twinpath_metrics::{DelayFigures, Figures};
+use twinpath_metrics::{DelayFigures, Figures, TtlFigures};
 use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_runtime::{ClockState, Note, SessionReport};
 use twinpath_wire::{Ecn, Sample, Wall};
@@ -332,10 +332,10 @@ pub(super) fn clock(state: ClockState) -> String {
 /// What the way did to packets.
 fn path(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let figures = &report.figures;
-    let ttl = |name: &str, seen: Option<(u8, u8)>| match seen {
+    let ttl = |name: &str, seen: Option<TtlFigures>| match seen {
         None => None,
-        Some((min, max)) if min == max => Some(format!("{name} {min}")),
-        Some((min, max)) => Some(format!("{name} {min} to {max}")),
+        Some(ttl) if ttl.min == ttl.max => Some(format!("{name} {}", ttl.min)),
+        Some(ttl) => Some(format!("{name} {} to {}", ttl.min, ttl.max)),
     };
     let both = [
         ttl("outbound", figures.ttl_forward),

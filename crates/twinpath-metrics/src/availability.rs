@@ -1,0 +1,300 @@
+//! Availability by blocks of send time (row M-63; the shape of ITU-T Y.1540 and Y.1731).
+
+use std::time::Duration;
+
+use twinpath_wire::{Exclusion, Fate, Sample};
+
+use crate::AvailabilityFigures;
+use crate::round;
+
+/// Blocks whose packets may still be on their way: a fate may come 255 blocks after its packet.
+const OPEN: u16 = 256;
+const SECOND: u64 = 1_000_000_000;
+
+/// What a bad block is, and when the path is unavailable.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AvailabilityRule {
+    /// Length of a block in nanoseconds, not 0.
+    pub block_ns: u64,
+    /// A block is bad if more than this share of its packets is lost.
+    pub bad_above: f64,
+    /// Bad blocks in a row that make the path unavailable, from the first of them on; and blocks in
+    /// a row that are not bad and make it available again, from the first of them on.
+    pub in_a_row: u32,
+}
+
+impl AvailabilityRule {
+    /// 10 blocks in a row with over half of their packets lost. A block is a second, or ten
+    /// intervals if these are longer than a second.
+    pub fn for_interval(interval: Duration) -> Self {
+        let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+        let block_ns = if interval > SECOND {
+            interval.saturating_mul(10)
+        } else {
+            SECOND
+        };
+        Self {
+            block_ns,
+            bad_above: 0.5,
+            in_a_row: 10,
+        }
+    }
+}
+
+/// Counts packets per block, and judges a block when no packet of it can be open. Constant memory.
+///
+/// Blocks are those of T1. A step of the sender's clock moves T1 against the run: the first packet
+/// after it is put where its number expects it.
+#[derive(Clone, Debug)]
+pub(crate) struct Availability {
+    rule: AvailabilityRule,
+    block_ns: i64,
+    /// T1 of the run's time 0, by the clock of now and by that before its last step.
+    zero: i64,
+    zero_before: Option<i64>,
+    /// The clock stepped, and no packet of after that has come.
+    stepped: bool,
+    first: Option<u64>,
+    /// The number of the newest packet and its time in the run.
+    newest: (u64, i64),
+    block: u64,
+    /// Time in the run at which the newest block ends.
+    block_ends: i64,
+    /// The oldest block that is open.
+    oldest: u64,
+    open: Box<[Block]>,
+    judge: Judge,
+    unplaced: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    received: u32,
+    lost: u32,
+}
+
+/// Blocks in their order, one after another.
+#[derive(Clone, Copy, Debug, Default)]
+struct Judge {
+    unavailable: bool,
+    /// Blocks at the end that are not as the path's state is.
+    against: u64,
+    /// Unavailable blocks since the path became so.
+    outage: u64,
+    figures: AvailabilityFigures,
+}
+
+impl Availability {
+    pub(crate) fn new(rule: AvailabilityRule) -> Self {
+        // Whatever the block, 255 of them are a time.
+        let most = i64::MAX / (i64::from(OPEN) * 4);
+        let block_ns = i64::try_from(rule.block_ns).unwrap_or(most).clamp(1, most);
+        Self {
+            rule,
+            block_ns,
+            zero: 0,
+            zero_before: None,
+            stepped: false,
+            first: None,
+            newest: (0, 0),
+            block: 0,
+            block_ends: 0,
+            oldest: 0,
+            open: vec![Block::default(); usize::from(OPEN)].into(),
+            judge: Judge::default(),
+            unplaced: 0,
+        }
+    }
+
+    /// One packet's end.
+    #[inline]
+    pub(crate) fn record(&mut self, sample: &Sample) {
+        let lost = match sample.fate {
+            Fate::Received => false,
+            Fate::Lost | Fate::Late => true,
+            Fate::Duplicate => return,
+        };
+        let run = self.run(sample);
+        if run >= self.block_ends {
+            self.advance(run);
+        }
+        let block = if run >= self.block_ends.saturating_sub(self.block_ns) {
+            self.block
+        } else {
+            u64::try_from(run.div_euclid(self.block_ns)).unwrap_or(0)
+        };
+        if block < self.oldest {
+            self.unplaced += 1;
+            return;
+        }
+        if run > self.newest.1 {
+            self.newest = (sample.seq, run);
+        }
+        if let Some(block) = self.open.get_mut(place(block)) {
+            let count = if lost {
+                &mut block.lost
+            } else {
+                &mut block.received
+            };
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// The T1 of packets that are sent from now on is by another clock.
+    pub(crate) fn record_clock_step(&mut self) {
+        self.stepped = self.first.is_some();
+    }
+
+    /// `None` without a packet.
+    pub(crate) fn value(&self) -> Option<AvailabilityFigures> {
+        self.first?;
+        let mut judge = self.judge;
+        for number in self.oldest..=self.block {
+            if let Some(block) = self.open.get(place(number)) {
+                judge.next(*block, &self.rule);
+            }
+        }
+        judge.end_outage();
+        let mut figures = judge.figures;
+        figures.block_ns = self.block_ns.unsigned_abs();
+        figures.unplaced = self.unplaced;
+        Some(figures)
+    }
+
+    /// Heap memory in octets; it never changes.
+    pub(crate) fn octets(&self) -> usize {
+        size_of_val(&*self.open)
+    }
+
+    /// When a packet was sent, in the time of the run.
+    #[inline]
+    fn run(&mut self, sample: &Sample) -> i64 {
+        let t1 = sample.t1.at.unix_ns();
+        if self.first.is_none() {
+            // Packets before this one may still be lost: blocks before its own stay open.
+            let run = self.block_ns * i64::from(OPEN - 1);
+            self.zero = t1.saturating_sub(run);
+            self.first = Some(sample.seq);
+            self.newest = (sample.seq, run);
+            self.block = u64::from(OPEN) - 1;
+            self.block_ends = run + self.block_ns;
+            return run;
+        }
+        if self.stepped || self.zero_before.is_some() {
+            return self.run_across_step(sample, t1);
+        }
+        t1.saturating_sub(self.zero)
+    }
+
+    /// By the clock of before the step or by that of after it.
+    #[cold]
+    fn run_across_step(&mut self, sample: &Sample, t1: i64) -> i64 {
+        let now = t1.saturating_sub(self.zero);
+        let expected = self.expected(sample.seq);
+        let in_flight = sample.excluded == Some(Exclusion::ClockStep);
+        if self.stepped {
+            // Only answered packets say whether they were in flight at the step.
+            let older = match sample.fate {
+                Fate::Received | Fate::Late => in_flight,
+                Fate::Lost | Fate::Duplicate => {
+                    now.abs_diff(expected) <= self.block_ns.unsigned_abs()
+                }
+            };
+            if older {
+                return now;
+            }
+            self.stepped = false;
+            self.zero_before = Some(self.zero);
+            self.zero = t1.saturating_sub(expected);
+            return expected;
+        }
+        let Some(zero_before) = self.zero_before else {
+            return now;
+        };
+        let before = t1.saturating_sub(zero_before);
+        let nearer = before.abs_diff(expected) < now.abs_diff(expected);
+        if !in_flight && (sample.fate != Fate::Lost || !nearer) {
+            now
+        } else if before.abs_diff(expected) <= 10 * self.block_ns.unsigned_abs() {
+            before
+        } else {
+            // Of before yet another step.
+            expected
+        }
+    }
+
+    /// The time in the run at which this number should have been sent, by the mean interval.
+    fn expected(&self, seq: u64) -> i64 {
+        let (newest, run) = self.newest;
+        let first = self.first.unwrap_or(newest);
+        let began = i128::from(self.block_ns) * i128::from(OPEN - 1);
+        let elapsed = i128::from(run) - began;
+        let numbers = i128::from(newest) - i128::from(first);
+        let beyond = i128::from(seq) - i128::from(newest);
+        let further = (elapsed * beyond).checked_div(numbers).unwrap_or(0);
+        round::saturated(i128::from(run) + further)
+    }
+
+    /// Opens the block of this time, and judges those that leave for it.
+    #[cold]
+    fn advance(&mut self, run: i64) {
+        let block = u64::try_from(run / self.block_ns).unwrap_or(0);
+        let oldest = block.saturating_sub(u64::from(OPEN) - 1).max(self.oldest);
+        for number in self.oldest..oldest.min(self.block.saturating_add(1)) {
+            if let Some(slot) = self.open.get_mut(place(number)) {
+                self.judge.next(*slot, &self.rule);
+                *slot = Block::default();
+            }
+        }
+        self.oldest = oldest;
+        self.block = block;
+        self.block_ends = (run - run % self.block_ns).saturating_add(self.block_ns);
+    }
+}
+
+impl Judge {
+    /// The next block; one without a packet tells nothing.
+    fn next(&mut self, block: Block, rule: &AvailabilityRule) {
+        let lost = u64::from(block.lost);
+        let Some(ratio) = round::ratio(lost, lost + u64::from(block.received)) else {
+            return;
+        };
+        let bad = ratio > rule.bad_above;
+        let figures = &mut self.figures;
+        figures.blocks += 1;
+        figures.bad_blocks += u64::from(bad);
+        if self.unavailable {
+            figures.unavailable_blocks += 1;
+            self.outage += 1;
+        }
+        if bad == self.unavailable {
+            self.against = 0;
+            return;
+        }
+        self.against += 1;
+        if self.against < u64::from(rule.in_a_row.max(1)) {
+            return;
+        }
+        if self.unavailable {
+            figures.unavailable_blocks -= self.against;
+            self.outage -= self.against;
+            self.end_outage();
+        } else {
+            figures.unavailable_blocks += self.against;
+            figures.outages += 1;
+            self.outage = self.against;
+        }
+        self.unavailable = !self.unavailable;
+        self.against = 0;
+    }
+
+    fn end_outage(&mut self) {
+        let longest = &mut self.figures.longest_outage_blocks;
+        *longest = (*longest).max(self.outage);
+        self.outage = 0;
+    }
+}
+
+fn place(block: u64) -> usize {
+    usize::try_from(block % u64::from(OPEN)).unwrap_or(0)
+}

@@ -1,0 +1,39 @@
+//! What is known of a session before its first packet.
+
+use std::time::Duration;
+
+use twinpath_wire::Tos;
+
+use crate::{AvailabilityRule, BinEdges, ReflectorKind};
+
+/// Options of [`SessionMetrics`](crate::SessionMetrics).
+#[derive(Clone, Debug, PartialEq)]
+pub struct MetricsConfig {
+    /// Whether the reflector keeps a counter of its own (row M-30).
+    pub reflector: ReflectorKind,
+    /// ToS octet with which packets are sent: others at the reflector were remarked (row M-71).
+    pub tos_forward: Option<Tos>,
+    /// ToS octet with which the reflector was to send replies.
+    pub tos_backward: Option<Tos>,
+    /// Blocks of the availability (row M-63).
+    pub availability: AvailabilityRule,
+    /// Losses at most so many packets apart are noticeable (RFC 3357 section 6.1).
+    pub noticeable_distance: u64,
+    /// Bins in which delays are counted exactly, round trip and one way; `None`: in none.
+    pub bins: Option<BinEdges>,
+}
+
+impl Default for MetricsConfig {
+    /// Nothing is known, packets follow each other within a second, losses within 99 packets are
+    /// noticeable.
+    fn default() -> Self {
+        Self {
+            reflector: ReflectorKind::Undeclared,
+            tos_forward: None,
+            tos_backward: None,
+            availability: AvailabilityRule::for_interval(Duration::ZERO),
+            noticeable_distance: 99,
+            bins: None,
+        }
+    }
+}

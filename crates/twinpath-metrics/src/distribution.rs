@@ -1,0 +1,292 @@
+//! How the values of one kind of delay are distributed: moments, percentiles and neighbours'
+//! differences, mergeable and as plain data (rows M-8 to M-19).
+
+use crate::histogram::{BadParts, Histogram, HistogramParts};
+use crate::ipdv::Ipdv;
+use crate::moments::Moments;
+use crate::rank::{rank, rank_of};
+use crate::round;
+use crate::{BinCounts, DelayFigures, PercentilesWithLoss};
+
+/// Whether delays are binned as they are or as their distance from the first one (row M-16): a
+/// one-way delay carries the offset of two clocks, hours at worst, and 0.1 % of that would swamp
+/// the variation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Binning {
+    AsTheyAre,
+    FromTheFirst,
+}
+
+/// The values of one kind of delay, in nanoseconds: everything that does not hang on their order.
+///
+/// Distributions of several runs may be merged, and one may be taken apart into plain data and put
+/// together again without loss.
+#[derive(Clone, Debug)]
+pub struct Distribution {
+    binning: Binning,
+    moments: Moments,
+    ipdv: Ipdv,
+    histogram: Histogram,
+}
+
+/// A [`Distribution`] as plain data: for a report that another program reads.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DistributionParts {
+    /// Number of values.
+    pub count: u64,
+    /// Least value; 0 without one.
+    pub min_ns: i64,
+    /// Greatest value; 0 without one.
+    pub max_ns: i64,
+    /// Sum of the values.
+    pub sum_ns: i128,
+    /// Sum of the squared distances from the mean, in square nanoseconds.
+    pub squares_ns2: f64,
+    /// Sum of the absolute differences of consecutive packets (RFC 3393).
+    pub ipdv_sum_ns: u128,
+    /// Number of those differences.
+    pub ipdv_pairs: u64,
+    /// The values by size, as distances from its reference.
+    pub histogram: HistogramParts,
+}
+
+impl Distribution {
+    pub(crate) fn new(binning: Binning) -> Self {
+        Self {
+            binning,
+            moments: Moments::default(),
+            ipdv: Ipdv::default(),
+            histogram: Histogram::new(),
+        }
+    }
+
+    /// One value; true if the histogram had to allocate.
+    #[inline]
+    pub(crate) fn record(&mut self, value_ns: i64) -> bool {
+        self.moments.record(value_ns);
+        let reference = self.reference_ns().unwrap_or(0);
+        self.histogram.record(value_ns.saturating_sub(reference))
+    }
+
+    /// The values of two packets with consecutive numbers.
+    #[inline]
+    pub(crate) fn record_pair(&mut self, one_ns: i64, other_ns: i64) {
+        self.ipdv.record(one_ns, other_ns);
+    }
+
+    /// Halves the histogram's resolution; false if it is as coarse as can be.
+    pub(crate) fn coarsen(&mut self) -> bool {
+        self.histogram.coarsen()
+    }
+
+    /// Heap memory in octets.
+    pub(crate) fn heap_octets(&self) -> usize {
+        self.histogram.heap_octets()
+    }
+
+    /// Number of values.
+    pub fn count(&self) -> u64 {
+        self.moments.count()
+    }
+
+    /// Least value, exact; `None` without one.
+    pub fn min_ns(&self) -> Option<i64> {
+        (self.count() > 0).then(|| self.moments.min())
+    }
+
+    /// Greatest value, exact; `None` without one.
+    pub fn max_ns(&self) -> Option<i64> {
+        (self.count() > 0).then(|| self.moments.max())
+    }
+
+    /// The value whose distance from the others the histogram holds (row M-16); `None` where it
+    /// holds the values themselves.
+    pub fn reference_ns(&self) -> Option<i64> {
+        match self.binning {
+            Binning::AsTheyAre => None,
+            Binning::FromTheFirst => self.moments.first(),
+        }
+    }
+
+    /// The values by size, as distances from the reference.
+    pub fn histogram(&self) -> &Histogram {
+        &self.histogram
+    }
+
+    /// The smallest value that at least the share `p` (0 to 1, rounded to 9 decimals) of all
+    /// values does not exceed: nearest rank (RFC 2330 section 11.3; row M-14). `None` without a
+    /// value, or if `p` is no share.
+    pub fn quantile(&self, p: f64) -> Option<i64> {
+        self.quantile_with_loss(p, 0)
+    }
+
+    /// [`quantile`](Self::quantile) with `undefined` further values that are infinite, as RFC 7679
+    /// section 5.1 counts lost packets (row M-11). `None` if that is infinite too.
+    pub fn quantile_with_loss(&self, p: f64, undefined: u64) -> Option<i64> {
+        let rank = rank_of(self.count().saturating_add(undefined), p)?;
+        let [value] = self.values_at([rank]);
+        (rank <= self.count()).then_some(value)
+    }
+
+    /// How many values are at most `x_ns`: the distribution function times the count. Values share
+    /// a bin with their neighbours, so that those within half a bin of `x_ns` may be counted on
+    /// the wrong side.
+    pub fn at_most(&self, x_ns: i64) -> u64 {
+        if self.max_ns().is_none_or(|max| x_ns >= max) {
+            return self.count();
+        }
+        if self.min_ns().is_none_or(|min| x_ns < min) {
+            return 0;
+        }
+        let reference = i128::from(self.reference_ns().unwrap_or(0));
+        self.histogram
+            .bins()
+            .take_while(|(value, _)| i128::from(*value) + reference <= i128::from(x_ns))
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    /// Adds the values of another run. Medians and percentiles stay within half a bin, or within
+    /// two halves if the references differ; all else is as though one run had measured them.
+    pub fn merge(&mut self, other: &Self) {
+        if self.count() == 0 {
+            *self = other.clone();
+            return;
+        }
+        let ours = self.reference_ns().unwrap_or(0);
+        let theirs = other.reference_ns().unwrap_or(0);
+        self.histogram
+            .merge_shifted(&other.histogram, theirs.saturating_sub(ours));
+        self.moments.merge(&other.moments);
+        self.ipdv.merge(&other.ipdv);
+    }
+
+    /// As plain data, without loss.
+    pub fn parts(&self) -> DistributionParts {
+        let (ipdv_sum_ns, ipdv_pairs) = self.ipdv.parts();
+        DistributionParts {
+            count: self.count(),
+            min_ns: self.moments.min(),
+            max_ns: self.moments.max(),
+            sum_ns: self.moments.sum(),
+            squares_ns2: self.moments.squares(),
+            ipdv_sum_ns,
+            ipdv_pairs,
+            histogram: self.histogram.parts(self.reference_ns()),
+        }
+    }
+
+    /// From plain data, whoever wrote it. Takes memory for at most the 112 octaves there are.
+    ///
+    /// # Errors
+    /// [`BadParts`] if no values could have them.
+    pub fn from_parts(parts: &DistributionParts) -> Result<Self, BadParts> {
+        let histogram = Histogram::from_parts(&parts.histogram)?;
+        if histogram.count() != parts.count {
+            return Err(BadParts::Count);
+        }
+        let reference = parts.histogram.reference_ns;
+        let moments = Moments::from_parts(
+            reference.unwrap_or(parts.min_ns),
+            parts.count,
+            (parts.min_ns, parts.max_ns),
+            parts.sum_ns,
+            parts.squares_ns2,
+        );
+        Ok(Self {
+            binning: match reference {
+                Some(_) => Binning::FromTheFirst,
+                None => Binning::AsTheyAre,
+            },
+            moments: moments.ok_or(BadParts::Moments)?,
+            ipdv: Ipdv::from_parts(parts.ipdv_sum_ns, parts.ipdv_pairs),
+            histogram,
+        })
+    }
+
+    /// The figures, without jitter: that hangs on the order of arrival. `None` without a value.
+    pub fn figures(&self) -> Option<DelayFigures> {
+        let count = self.count();
+        let (min_ns, max_ns) = (self.min_ns()?, self.max_ns()?);
+        let [lower, upper, p90_ns, p95_ns, p99_ns, one_in_1000] =
+            self.values_at(report_ranks(count));
+        Some(DelayFigures {
+            count,
+            min_ns,
+            max_ns,
+            mean_ns: self.moments.mean(),
+            median_ns: middle(lower, upper),
+            stddev_ns: self.moments.stddev(),
+            p90_ns,
+            p95_ns,
+            p99_ns,
+            p999_ns: one_in_1000,
+            jitter_ns: None,
+            pdv_p99_ns: Some(p99_ns.abs_diff(min_ns)),
+            ipdv_mean_abs_ns: self.ipdv.value(),
+            reference_ns: self.reference_ns(),
+            bins_per_octave: self.histogram.bins_per_octave(),
+        })
+    }
+
+    /// Median and percentiles with `undefined` values that are infinite (row M-11); `None` without
+    /// any value, infinite or not.
+    pub fn percentiles_with_loss(&self, undefined: u64) -> Option<PercentilesWithLoss> {
+        let all = self.count().saturating_add(undefined);
+        if all == 0 {
+            return None;
+        }
+        let ranks = report_ranks(all);
+        let mut finite = self.values_at(ranks).map(Some);
+        for (value, rank) in finite.iter_mut().zip(ranks) {
+            *value = value.filter(|_| rank <= self.count());
+        }
+        let [lower, upper, p90_ns, p95_ns, p99_ns, one_in_1000] = finite;
+        Some(PercentilesWithLoss {
+            undefined,
+            median_ns: lower.zip(upper).map(|(lower, upper)| middle(lower, upper)),
+            p90_ns,
+            p95_ns,
+            p99_ns,
+            p999_ns: one_in_1000,
+        })
+    }
+
+    /// The values in at most `most` bins of equal and round width (1, 2 or 5 times a power of
+    /// ten), each counted at the middle of its histogram bin; `None` without a value.
+    pub fn automatic_bins(&self, most: u16) -> Option<BinCounts> {
+        BinCounts::automatic(self, most)
+    }
+
+    /// The values at ascending ranks, the ends exact.
+    fn values_at<const N: usize>(&self, ranks: [u64; N]) -> [i64; N] {
+        let (min, max) = (self.moments.min(), self.moments.max());
+        let reference = self.reference_ns().unwrap_or(0);
+        let mut values = self.histogram.at_ranks(ranks);
+        for (value, rank) in values.iter_mut().zip(ranks) {
+            *value = match rank {
+                1 => min,
+                _ if rank >= self.count() => max,
+                _ => value.saturating_add(reference).clamp(min, max),
+            };
+        }
+        values
+    }
+}
+
+/// The two middle ones (the same if the count is odd), then the percentiles of the reports.
+fn report_ranks(count: u64) -> [u64; 6] {
+    [
+        count.div_ceil(2),
+        count / 2 + 1,
+        rank(count, 900),
+        rank(count, 950),
+        rank(count, 990),
+        rank(count, 999),
+    ]
+}
+
+/// Median of an even count (RFC 2330 section 11.3).
+fn middle(lower: i64, upper: i64) -> i64 {
+    round::mean(i128::from(lower) + i128::from(upper), 2)
+}

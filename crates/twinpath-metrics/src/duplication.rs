@@ -1,0 +1,62 @@
+//! Copies of replies (RFC 5560; rows M-38 to M-40).
+
+use twinpath_wire::{Fate, Sample};
+
+use crate::DuplicationFigures;
+use crate::loss::Copied;
+use crate::seen::{Seen, SeenWindow};
+
+/// Counts copies, where they were made, and the packets that have any. Constant memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Duplication {
+    answered: u64,
+    copies: u64,
+    replicated: u64,
+    forward: u64,
+    backward: u64,
+    /// Packets with a copy; there is none of it before the first one.
+    copied: Option<SeenWindow>,
+}
+
+impl Duplication {
+    /// One packet's end or a copy, and where that was made.
+    #[inline]
+    pub(crate) fn record(&mut self, sample: &Sample, copied: Option<Copied>) {
+        match sample.fate {
+            Fate::Received | Fate::Late => self.answered += 1,
+            Fate::Lost => {}
+            Fate::Duplicate => self.copy(sample.seq, copied),
+        }
+    }
+
+    /// `by_direction`: the reflector keeps a counter, so that a copy's number tells where it was
+    /// made.
+    pub(crate) fn value(&self, by_direction: bool) -> DuplicationFigures {
+        let known = by_direction || self.copies == 0;
+        DuplicationFigures {
+            answered: self.answered,
+            copies: self.copies,
+            replicated: self.replicated,
+            forward: known.then_some(self.forward),
+            backward: known.then_some(self.backward),
+        }
+    }
+
+    /// Heap memory in octets.
+    pub(crate) fn heap_octets(&self) -> usize {
+        self.copied.as_ref().map_or(0, SeenWindow::octets)
+    }
+
+    #[cold]
+    fn copy(&mut self, seq: u64, copied: Option<Copied>) {
+        self.copies += 1;
+        match copied {
+            Some(Copied::Forward) => self.forward += 1,
+            Some(Copied::Backward) => self.backward += 1,
+            None => {}
+        }
+        let window = self.copied.get_or_insert_with(SeenWindow::new);
+        let number = i64::try_from(seq).unwrap_or(i64::MAX);
+        self.replicated += u64::from(window.insert(number) == Seen::First);
+    }
+}

@@ -1,0 +1,307 @@
+//! Figures that are counts and sums: those of several runs may be added. What is divided is a
+//! method, so that a ratio of nothing is `None`.
+
+use crate::round;
+
+/// Bins of the histogram of loss periods.
+const LENGTH_BINS: usize = 33;
+
+/// Loss periods and distances by number (RFC 3357). Packets.
+///
+/// Numbers that were never sent count as though they did not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LossPeriods {
+    /// Lost packets.
+    pub losses: u64,
+    /// Loss periods (RFC 3357 section 6.2).
+    pub periods: u64,
+    /// Packets in the longest one; 0 without a loss.
+    pub longest: u64,
+    /// Sum of the inter-loss-period lengths, the first period's 0 left out (RFC 3357 section 6.4).
+    pub inter_sum: u64,
+    /// The distance up to which a loss is noticeable (RFC 3357 section 6.1).
+    pub delta: u64,
+    /// Losses at most `delta` after the one before.
+    pub noticeable: u64,
+    /// Periods by length: 1, 2, 3 to 4, 5 to 8 and so on; the last bin holds all from 2^31 + 1.
+    pub lengths: [u64; LENGTH_BINS],
+    /// Losses whose fate came after that of a later one: in no period.
+    pub unplaced: u64,
+}
+
+impl Default for LossPeriods {
+    fn default() -> Self {
+        Self {
+            losses: 0,
+            periods: 0,
+            longest: 0,
+            inter_sum: 0,
+            delta: 0,
+            noticeable: 0,
+            lengths: [0; LENGTH_BINS],
+            unplaced: 0,
+        }
+    }
+}
+
+impl LossPeriods {
+    /// Mean length of a period; `None` without one.
+    pub fn mean_length(&self) -> Option<f64> {
+        round::ratio(self.losses.saturating_sub(self.unplaced), self.periods)
+    }
+
+    /// Mean length from the first loss of a period back to the last one of the period before;
+    /// `None` with less than two periods.
+    pub fn mean_inter_length(&self) -> Option<f64> {
+        round::ratio(self.inter_sum, self.periods.saturating_sub(1))
+    }
+
+    /// Noticeable losses of all losses; `None` without a loss.
+    pub fn noticeable_rate(&self) -> Option<f64> {
+        round::ratio(self.noticeable, self.losses)
+    }
+
+    /// The bins of periods by length that are not empty: least and greatest length, and count.
+    pub fn lengths(&self) -> impl Iterator<Item = (u64, u64, u64)> + '_ {
+        let bins = (0..).zip(self.lengths).filter(|(_, count)| *count > 0);
+        bins.map(|(bin, count)| match bin {
+            0 => (1, 1, count),
+            32 => ((1 << 31) + 1, u64::MAX, count),
+            bin => ((1 << (bin - 1)) + 1, 1 << bin, count),
+        })
+    }
+
+    /// Adds another run. Its first period is a period of its own: nothing is between two runs.
+    pub fn merge(&mut self, other: &Self) {
+        self.losses += other.losses;
+        self.periods += other.periods;
+        self.longest = self.longest.max(other.longest);
+        self.inter_sum = self.inter_sum.saturating_add(other.inter_sum);
+        self.delta = self.delta.max(other.delta);
+        self.noticeable += other.noticeable;
+        for (count, more) in self.lengths.iter_mut().zip(other.lengths) {
+            *count += more;
+        }
+        self.unplaced += other.unplaced;
+    }
+}
+
+/// Copies of replies (RFC 5560). Late packets have copies too: all is of answered packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DuplicationFigures {
+    /// Packets with a reply, in time or late.
+    pub answered: u64,
+    /// Copies beyond the first.
+    pub copies: u64,
+    /// Packets with more than one copy; a lower bound where copies come 65,536 numbers late.
+    pub replicated: u64,
+    /// Copies made on the way out, or reflected twice; `None` if the reflector keeps no counter.
+    pub forward: Option<u64>,
+    /// Copies made on the way back. What is neither is of before the reflector's last restart.
+    pub backward: Option<u64>,
+}
+
+impl DuplicationFigures {
+    /// Copies beyond the first per answered packet (RFC 5560 section 5.1, with the "- 1" that its
+    /// other words lack); `None` without an answer.
+    pub fn fraction(&self) -> Option<f64> {
+        round::ratio(self.copies, self.answered)
+    }
+
+    /// Packets with more than one copy per answered packet (RFC 5560 section 5.2).
+    pub fn replicated_rate(&self) -> Option<f64> {
+        round::ratio(self.replicated, self.answered)
+    }
+
+    /// Adds another run.
+    pub fn merge(&mut self, other: &Self) {
+        self.answered += other.answered;
+        self.copies += other.copies;
+        self.replicated += other.replicated;
+        self.forward = both(self.forward, other.forward);
+        self.backward = both(self.backward, other.backward);
+    }
+}
+
+/// Reordering of one stream of packets (RFC 4737). Extents in arrivals, times in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReorderingFigures {
+    /// Packets of the stream: received in time, first copies.
+    pub packets: u64,
+    /// Packets that arrived after one with a greater number (RFC 4737 section 3.3).
+    pub reordered: u64,
+    /// Greatest reordering extent (RFC 4737 section 4.2.3); 1024 stands for that and more. `None`
+    /// without a reordered packet.
+    pub extent_max: Option<u64>,
+    /// Sum of the extents.
+    pub extent_sum: u128,
+    /// Reordered packets whose extent is 1024 or more, or was not to be told from it: the sums of
+    /// extents and late times are too small by theirs.
+    pub extent_beyond_window: u64,
+    /// Reordered packets with a late time: the arrivals' clock did not step in between.
+    pub late_times: u64,
+    /// Greatest late time offset (RFC 4737 section 4.3.3); `None` without one.
+    pub late_time_max_ns: Option<u64>,
+    /// Sum of the late time offsets.
+    pub late_time_sum_ns: u128,
+    /// Packets that are 1-, 2- and 3-reordered (RFC 4737 section 5.3): the last ones would make
+    /// TCP retransmit.
+    pub n_reordered: [u64; 3],
+    /// The largest n for which a packet is n-reordered; 100 stands for that and more. `None` if
+    /// there is none.
+    pub n_largest: Option<u64>,
+    /// Runs of in-order packets that a reordered one ended (RFC 4737 section 4.6).
+    pub free_runs: u64,
+    /// In-order packets, those after the last run included: "a" of RFC 4737 section 4.6.
+    pub in_order: u64,
+    /// Sum of the squared lengths of the runs: "q" of RFC 4737 section 4.6.
+    pub run_squares: u128,
+}
+
+impl ReorderingFigures {
+    /// Reordered packets of all (RFC 4737 section 4.1.3); `None` without a packet.
+    pub fn ratio(&self) -> Option<f64> {
+        round::ratio(self.reordered, self.packets)
+    }
+
+    /// Mean extent of the reordered packets; `None` without one.
+    pub fn extent_mean(&self) -> Option<f64> {
+        let sum = u64::try_from(self.extent_sum).unwrap_or(u64::MAX);
+        round::ratio(sum, self.reordered)
+    }
+
+    /// Mean late time offset, rounded; `None` without one.
+    pub fn late_time_mean_ns(&self) -> Option<u64> {
+        round::mean_unsigned(self.late_time_sum_ns, self.late_times)
+    }
+
+    /// Share of the packets that are n-reordered, n from 1 to 3 (RFC 4737 section 5.3).
+    pub fn n_ratio(&self, n: usize) -> Option<f64> {
+        round::ratio(*self.n_reordered.get(n.checked_sub(1)?)?, self.packets)
+    }
+
+    /// Adds another run.
+    pub fn merge(&mut self, other: &Self) {
+        self.packets += other.packets;
+        self.reordered += other.reordered;
+        self.extent_max = self.extent_max.max(other.extent_max);
+        self.extent_sum += other.extent_sum;
+        self.extent_beyond_window += other.extent_beyond_window;
+        self.late_times += other.late_times;
+        self.late_time_max_ns = self.late_time_max_ns.max(other.late_time_max_ns);
+        self.late_time_sum_ns += other.late_time_sum_ns;
+        for (count, more) in self.n_reordered.iter_mut().zip(other.n_reordered) {
+            *count += more;
+        }
+        self.n_largest = self.n_largest.max(other.n_largest);
+        self.free_runs += other.free_runs;
+        self.in_order += other.in_order;
+        self.run_squares += other.run_squares;
+    }
+}
+
+/// TTL or Hop Limit of received packets in one direction (row M-70).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TtlFigures {
+    /// Least.
+    pub min: u8,
+    /// Greatest.
+    pub max: u8,
+    /// Packets whose TTL differs from that of the received packet with the next lower number.
+    pub changes: u64,
+}
+
+impl TtlFigures {
+    /// Adds another run.
+    pub fn merge(&mut self, other: &Self) {
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.changes += other.changes;
+    }
+}
+
+/// Availability by blocks of send time (row M-63).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AvailabilityFigures {
+    /// Length of a block in nanoseconds.
+    pub block_ns: u64,
+    /// Blocks in which packets were sent.
+    pub blocks: u64,
+    /// Blocks with a loss ratio beyond the threshold.
+    pub bad_blocks: u64,
+    /// Blocks of times in which the path was unavailable.
+    pub unavailable_blocks: u64,
+    /// Such times.
+    pub outages: u64,
+    /// Blocks of the longest of them; 0 without one.
+    pub longest_outage_blocks: u64,
+    /// Packets whose fate came after their block was judged: in no block.
+    pub unplaced: u64,
+}
+
+impl AvailabilityFigures {
+    /// Available blocks of all; `None` without a block.
+    pub fn ratio(&self) -> Option<f64> {
+        round::ratio(self.blocks - self.unavailable_blocks, self.blocks)
+    }
+
+    /// Adds another run with blocks of the same length; false, and nothing is added, if its blocks
+    /// are others. An outage does not go on from one run into the next.
+    pub fn merge(&mut self, other: &Self) -> bool {
+        if self.block_ns != other.block_ns {
+            return false;
+        }
+        self.blocks += other.blocks;
+        self.bad_blocks += other.bad_blocks;
+        self.unavailable_blocks += other.unavailable_blocks;
+        self.outages += other.outages;
+        self.longest_outage_blocks = self.longest_outage_blocks.max(other.longest_outage_blocks);
+        self.unplaced += other.unplaced;
+        true
+    }
+}
+
+/// Packets by ECN field (RFC 3168 section 5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EcnCounts {
+    /// Not-ECT.
+    pub not_ect: u64,
+    /// ECT(0).
+    pub ect_0: u64,
+    /// ECT(1).
+    pub ect_1: u64,
+    /// Congestion Experienced.
+    pub ce: u64,
+}
+
+impl EcnCounts {
+    /// Adds another run.
+    pub fn merge(&mut self, other: &Self) {
+        self.not_ect += other.not_ect;
+        self.ect_0 += other.ect_0;
+        self.ect_1 += other.ect_1;
+        self.ce += other.ce;
+    }
+}
+
+/// Packets that did not arrive with the marking that they left with (row M-71).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RemarkCounts {
+    /// Another DSCP.
+    pub dscp: u64,
+    /// Another ECN field, ECT changed to Congestion Experienced aside.
+    pub ecn: u64,
+}
+
+impl RemarkCounts {
+    /// Adds another run.
+    pub fn merge(&mut self, other: &Self) {
+        self.dscp += other.dscp;
+        self.ecn += other.ecn;
+    }
+}
+
+/// The sum, known if both are.
+pub(crate) fn both(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    Some(one?.saturating_add(other?))
+}

@@ -1,0 +1,142 @@
+//! Several runs as one report.
+
+use std::collections::BTreeMap;
+
+use twinpath_wire::Dscp;
+
+use crate::figures::both;
+use crate::{BinFigures, EcnCounts, Figures, RemarkCounts, ReorderingFigures, TtlFigures};
+
+impl Figures {
+    /// Adds another run. Counts and sums are as though one run had measured them, but that nothing
+    /// is between two runs: no loss period, outage or reordering reaches from one into the other.
+    ///
+    /// Delays cannot be merged from their figures: where both runs have some, they become `None`,
+    /// with loss or without; merge their [`Distribution`](crate::Distribution)s and ask those.
+    /// What is known of one run only is not known of both.
+    pub fn merge(&mut self, other: &Self) {
+        if self.is_empty() || other.is_empty() {
+            if self.is_empty() {
+                *self = other.clone();
+            }
+            return;
+        }
+        self.merge_counts(other);
+        self.merge_marks(other);
+        for (ours, theirs) in [
+            (&mut self.round_trip, &other.round_trip),
+            (&mut self.forward, &other.forward),
+            (&mut self.backward, &other.backward),
+            (&mut self.residence, &other.residence),
+            (&mut self.departure, &other.departure),
+        ] {
+            *ours = the_only(*ours, *theirs);
+        }
+        self.round_trip_with_loss = None;
+        self.forward_with_loss = None;
+        self.backward_with_loss = None;
+        let bins = self.bins.take().zip(other.bins.as_ref());
+        self.bins = bins.and_then(|(ours, theirs)| sum_of_bins(ours, theirs));
+    }
+
+    /// No packet had its end yet.
+    fn is_empty(&self) -> bool {
+        self.received == 0 && self.lost == 0
+    }
+
+    fn merge_counts(&mut self, other: &Self) {
+        self.received += other.received;
+        self.lost += other.lost;
+        self.late += other.late;
+        self.duplicates += other.duplicates;
+        self.duplication.merge(&other.duplication);
+        self.reordered += other.reordered;
+        self.reordering.merge(&other.reordering);
+        for (ours, theirs) in [
+            (&mut self.reordering_forward, &other.reordering_forward),
+            (&mut self.reordering_backward, &other.reordering_backward),
+        ] {
+            *ours = merged(*ours, theirs.as_ref(), ReorderingFigures::merge);
+        }
+        self.lost_forward = both(self.lost_forward, other.lost_forward);
+        self.lost_backward = both(self.lost_backward, other.lost_backward);
+        self.lost_unattributed = match (self.lost_forward, self.lost_backward) {
+            (Some(forward), Some(backward)) => {
+                Some(self.lost.saturating_sub(forward.saturating_add(backward)))
+            }
+            // No loss has a direction where one run gives none.
+            (None, _) | (_, None) => Some(self.lost),
+        };
+        self.direction_uncertain |= other.direction_uncertain;
+        self.loss_periods.merge(&other.loss_periods);
+        self.availability = match (self.availability, &other.availability) {
+            (Some(mut sum), Some(more)) => sum.merge(more).then_some(sum),
+            (ours, theirs) => ours.or(*theirs),
+        };
+        self.excluded_clock_step += other.excluded_clock_step;
+        self.excluded_implausible += other.excluded_implausible;
+        self.residence_never_measured &= other.residence_never_measured;
+        self.numbers_equal &= other.numbers_equal;
+        self.reflector_restarts += other.reflector_restarts;
+        self.stamps_transmit.merge(&other.stamps_transmit);
+        self.stamps_receive.merge(&other.stamps_receive);
+    }
+
+    fn merge_marks(&mut self, other: &Self) {
+        for (ours, theirs) in [
+            (&mut self.ttl_forward, &other.ttl_forward),
+            (&mut self.ttl_backward, &other.ttl_backward),
+        ] {
+            *ours = merged(*ours, theirs.as_ref(), TtlFigures::merge);
+        }
+        for (ours, theirs) in [
+            (&mut self.dscp_forward, &other.dscp_forward),
+            (&mut self.dscp_backward, &other.dscp_backward),
+        ] {
+            let mut sums: BTreeMap<u8, (Dscp, u64)> = BTreeMap::new();
+            for (dscp, count) in ours.iter().chain(theirs) {
+                sums.entry(dscp.value()).or_insert((*dscp, 0)).1 += count;
+            }
+            *ours = sums.into_values().collect();
+        }
+        for (ours, theirs) in [
+            (&mut self.ecn_forward, &other.ecn_forward),
+            (&mut self.ecn_backward, &other.ecn_backward),
+        ] {
+            *ours = merged(*ours, theirs.as_ref(), EcnCounts::merge);
+        }
+        self.congestion_forward = self.ecn_forward.map(|counts| counts.ce);
+        self.congestion_backward += other.congestion_backward;
+        for (ours, theirs) in [
+            (&mut self.remarked_forward, &other.remarked_forward),
+            (&mut self.remarked_backward, &other.remarked_backward),
+        ] {
+            *ours = merged(*ours, theirs.as_ref(), RemarkCounts::merge);
+        }
+        self.far_resolution_ns = self
+            .far_resolution_ns
+            .filter(|ours| other.far_resolution_ns == Some(*ours));
+    }
+}
+
+/// The sum, known if both are.
+fn merged<T>(ours: Option<T>, theirs: Option<&T>, add: impl Fn(&mut T, &T)) -> Option<T> {
+    let (mut sum, more) = (ours?, theirs?);
+    add(&mut sum, more);
+    Some(sum)
+}
+
+/// What only one run has.
+fn the_only<T>(ours: Option<T>, theirs: Option<T>) -> Option<T> {
+    match (ours, theirs) {
+        (Some(_), Some(_)) => None,
+        (ours, theirs) => ours.or(theirs),
+    }
+}
+
+fn sum_of_bins(mut ours: BinFigures, theirs: &BinFigures) -> Option<BinFigures> {
+    let same = ours.round_trip.merge(&theirs.round_trip)
+        && ours.forward.merge(&theirs.forward)
+        && ours.backward.merge(&theirs.backward);
+    same.then_some(ours)
+}

@@ -1,0 +1,151 @@
+//! Reordering on the way out: the sender's numbers in the order in which the reflector counted
+//! them (row M-48). Replies overtake each other on the way back, so they are sorted first.
+
+use twinpath_wire::Wall;
+
+use crate::ReorderingFigures;
+use crate::compact::{CompactWall, low32, nearest};
+use crate::reordering::Reordering;
+
+/// Reflector's numbers that a reply may be behind the greatest one and still be sorted in.
+const WINDOW: u16 = 1024;
+const WORDS: u16 = WINDOW / 64;
+
+/// Replies wait for those with lower numbers as long as these may come. Constant memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Resequenced {
+    ordered: Reordering,
+    /// All below have been handed on, or come too late; `None` before the first reply.
+    next: Option<i64>,
+    waiting: u16,
+    present: [u64; WORDS as usize],
+    slots: Box<[Waiting]>,
+}
+
+/// A reply that waits: the lower 32 bits of the sender's number, and T2.
+#[derive(Clone, Copy, Debug, Default)]
+struct Waiting {
+    seq: u32,
+    t2: CompactWall,
+}
+
+impl Resequenced {
+    pub(crate) fn new() -> Self {
+        Self {
+            ordered: Reordering::new(),
+            next: None,
+            waiting: 0,
+            present: [0; WORDS as usize],
+            slots: vec![Waiting::default(); usize::from(WINDOW)].into(),
+        }
+    }
+
+    /// The first reply to `seq`, which the reflector counted as `r`.
+    #[inline]
+    pub(crate) fn record(&mut self, seq: i64, r: i64, t2: Wall) {
+        let next = match self.next {
+            Some(next) => next,
+            None => self.begin(seq, r),
+        };
+        if r == next && self.waiting == 0 {
+            self.ordered.record(seq, t2);
+            self.next = Some(r.saturating_add(1));
+        } else if r >= next {
+            self.wait(seq, r, t2);
+        }
+    }
+
+    /// The first reply since the counter started: others may be before it, but no number is below
+    /// 0; nor is any of the sender's far from this one.
+    #[cold]
+    fn begin(&mut self, seq: i64, r: i64) -> i64 {
+        if self.ordered.is_empty() {
+            self.ordered.restart(seq.saturating_sub(1 << 30));
+        }
+        let next = r.saturating_sub(i64::from(WINDOW) - 1).max(r.min(0));
+        self.next = Some(next);
+        next
+    }
+
+    /// The reflector's counter starts anew.
+    pub(crate) fn restart(&mut self) {
+        if let Some(next) = self.next.take() {
+            self.release(next.saturating_add(i64::from(WINDOW)), next);
+        }
+    }
+
+    pub(crate) fn value(&self) -> ReorderingFigures {
+        if self.waiting == 0 {
+            return self.ordered.value();
+        }
+        let mut all = self.clone();
+        if let Some(next) = all.next {
+            all.release(next.saturating_add(i64::from(WINDOW)), next);
+        }
+        all.ordered.value()
+    }
+
+    /// Heap memory in octets; it never changes.
+    pub(crate) fn octets(&self) -> usize {
+        size_of_val(&*self.slots) + self.ordered.octets()
+    }
+
+    fn wait(&mut self, seq: i64, r: i64, t2: Wall) {
+        let Some(next) = self.next else { return };
+        let open = r.saturating_sub(i64::from(WINDOW) - 1);
+        let next = if open > next {
+            self.release(open, next);
+            open
+        } else {
+            next
+        };
+        let place = place(r);
+        if let Some(slot) = self.slots.get_mut(place)
+            && let Some(word) = self.present.get_mut(place / 64)
+        {
+            *slot = Waiting {
+                seq: low32(seq.cast_unsigned()),
+                t2: t2.into(),
+            };
+            let bit = 1 << (place % 64);
+            self.waiting += u16::from(*word & bit == 0);
+            *word |= bit;
+        }
+        let mut next = next;
+        while self.waiting > 0 && self.take(next) {
+            next = next.saturating_add(1);
+        }
+        self.next = Some(next);
+    }
+
+    /// Hands on all that waits with numbers from `next` to below `open`; who comes later comes too
+    /// late.
+    fn release(&mut self, open: i64, next: i64) {
+        let mut number = next;
+        while self.waiting > 0 && number < open {
+            self.take(number);
+            number = number.saturating_add(1);
+        }
+    }
+
+    /// Hands on the reply with this number; false if there is none.
+    fn take(&mut self, number: i64) -> bool {
+        let place = place(number);
+        let bit = 1 << (place % 64);
+        let present = self.present.get_mut(place / 64);
+        let Some(word) = present.filter(|word| **word & bit != 0) else {
+            return false;
+        };
+        *word &= !bit;
+        self.waiting -= 1;
+        if let Some(waiting) = self.slots.get(place) {
+            let seq = nearest(waiting.seq, self.ordered.next_expected());
+            self.ordered.record(seq, waiting.t2.into());
+        }
+        true
+    }
+}
+
+fn place(number: i64) -> usize {
+    usize::try_from(number.rem_euclid(i64::from(WINDOW))).unwrap_or(0)
+}

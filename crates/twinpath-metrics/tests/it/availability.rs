@@ -1,0 +1,188 @@
+//! Availability: outages, steps of the sender's clock, and slow sessions.
+
+use std::time::Duration;
+
+use twinpath_metrics::{AvailabilityFigures, AvailabilityRule, MetricsConfig, SessionMetrics};
+use twinpath_wire::{Delta, Exclusion, Fate, Sample};
+
+use crate::trace::{lost, numbered};
+
+const MS: i64 = 1_000_000;
+const SECOND: i64 = 1000 * MS;
+const START: i64 = 1_763_900_000 * SECOND;
+
+/// A packet of a session with this interval; `None` is lost.
+fn sent(seq: u64, interval: i64, answered: bool, clock: i64) -> Sample {
+    let t1 = START + i64::try_from(seq).unwrap() * interval + clock;
+    let mut sample = if answered {
+        numbered(seq, seq as u32)
+    } else {
+        lost(seq)
+    };
+    let shift = Delta::from_ns(t1 - sample.t1.at.unix_ns());
+    for stamp in [Some(&mut sample.t1), sample.t4.as_mut()]
+        .into_iter()
+        .flatten()
+    {
+        stamp.at = stamp.at + shift;
+    }
+    sample
+}
+
+fn session(interval: i64) -> SessionMetrics {
+    let interval = Duration::from_nanos(interval.unsigned_abs());
+    SessionMetrics::with_config(&MetricsConfig {
+        availability: AvailabilityRule::for_interval(interval),
+        ..MetricsConfig::default()
+    })
+}
+
+/// Runs `count` packets, those in `outage` lost; a loss is known 4 s after its packet.
+fn run(
+    interval: i64,
+    count: u64,
+    outage: impl Fn(u64) -> bool,
+    clock: impl Fn(u64) -> i64,
+) -> AvailabilityFigures {
+    let mut metrics = session(interval);
+    let patience = (4 * SECOND / interval).unsigned_abs();
+    let mut told = clock(0);
+    for step in 0..count + patience {
+        // The clock steps before this packet is sent; those in flight are marked.
+        if step < count && clock(step) != told {
+            told = clock(step);
+            metrics.record_clock_step();
+        }
+        if step < count && !outage(step) {
+            metrics.record(&sent(step, interval, true, clock(step)));
+        }
+        if let Some(seq) = step.checked_sub(patience).filter(|seq| outage(*seq)) {
+            metrics.record(&sent(seq, interval, false, clock(seq)));
+        }
+    }
+    metrics.figures().availability.unwrap()
+}
+
+#[test]
+fn ten_bad_seconds_in_a_row_are_an_outage_and_nine_are_not() {
+    let no_step = |_| 0;
+    let short = run(100 * MS, 600, |seq| (100..190).contains(&seq), no_step);
+    assert_eq!((short.blocks, short.bad_blocks, short.outages), (60, 9, 0));
+    assert_eq!(short.ratio(), Some(1.0));
+    let long = run(100 * MS, 600, |seq| (100..200).contains(&seq), no_step);
+    assert_eq!((long.bad_blocks, long.outages), (10, 1));
+    assert_eq!(
+        (long.unavailable_blocks, long.longest_outage_blocks),
+        (10, 10)
+    );
+    assert_eq!(long.ratio(), Some(50.0 / 60.0));
+    assert_eq!(long.unplaced, 0);
+}
+
+#[test]
+fn good_seconds_within_an_outage_end_it_only_ten_in_a_row() {
+    let outage = |seq: u64| matches!(seq / 10, 5..16 | 20..22);
+    let figures = run(100 * MS, 400, outage, |_| 0);
+    // 5 to 21 is one outage: 16 to 19 are four good ones.
+    assert_eq!((figures.outages, figures.unavailable_blocks), (1, 17));
+    assert_eq!(figures.bad_blocks, 13);
+    let outage = |seq: u64| matches!(seq / 10, 5..16 | 26..27);
+    let figures = run(100 * MS, 400, outage, |_| 0);
+    assert_eq!((figures.outages, figures.longest_outage_blocks), (1, 11));
+    assert_eq!(figures.unavailable_blocks, 11);
+}
+
+#[test]
+fn half_of_a_block_lost_is_not_bad_and_one_more_is() {
+    let half = run(100 * MS, 300, |seq| seq % 2 == 1, |_| 0);
+    assert_eq!((half.bad_blocks, half.blocks), (0, 30));
+    let more = run(100 * MS, 300, |seq| seq % 10 > 3, |_| 0);
+    assert_eq!((more.bad_blocks, more.ratio()), (30, Some(0.0)));
+}
+
+#[test]
+fn a_slow_session_has_blocks_of_ten_intervals() {
+    let figures = run(5 * SECOND, 400, |seq| (100..200).contains(&seq), |_| 0);
+    assert_eq!(figures.block_ns, 50 * SECOND.unsigned_abs());
+    assert_eq!((figures.blocks, figures.outages), (40, 1));
+    let figures = run(SECOND, 40, |_| false, |_| 0);
+    assert_eq!(
+        (figures.block_ns, figures.blocks),
+        (SECOND.unsigned_abs(), 40)
+    );
+}
+
+#[test]
+fn a_step_of_the_clock_opens_no_block_and_closes_none() {
+    for step in [-3600 * SECOND, 3600 * SECOND, -20 * SECOND, 20 * SECOND] {
+        // While all is well, and in the middle of an outage.
+        for at in [300, 150] {
+            let clock = |seq: u64| if seq < at { 0 } else { step };
+            let figures = run(100 * MS, 600, |seq| (100..220).contains(&seq), clock);
+            assert_eq!(
+                (figures.blocks, figures.bad_blocks),
+                (60, 12),
+                "{step} at {at}"
+            );
+            assert_eq!(
+                (figures.outages, figures.unavailable_blocks),
+                (1, 12),
+                "{step} at {at}"
+            );
+            assert_eq!(figures.unplaced, 0, "{step} at {at}");
+        }
+    }
+}
+
+#[test]
+fn a_packet_in_flight_at_the_step_is_of_before_it() {
+    let mut metrics = session(100 * MS);
+    let step = -3600 * SECOND;
+    for seq in 0..50 {
+        metrics.record(&sent(seq, 100 * MS, true, 0));
+    }
+    metrics.record_clock_step();
+    for seq in 55..100 {
+        metrics.record(&sent(seq, 100 * MS, true, step));
+    }
+    for seq in 50..55 {
+        let excluded = Some(Exclusion::ClockStep);
+        let in_flight = sent(seq, 100 * MS, true, 0);
+        metrics.record(&Sample {
+            excluded,
+            ..in_flight
+        });
+    }
+    let figures = metrics.figures().availability.unwrap();
+    assert_eq!(
+        (figures.blocks, figures.bad_blocks, figures.unplaced),
+        (10, 0, 0)
+    );
+}
+
+#[test]
+fn late_packets_count_as_lost_and_copies_do_not_count() {
+    let mut metrics = session(100 * MS);
+    for seq in 0..20 {
+        let fate = if seq < 10 { Fate::Late } else { Fate::Received };
+        let sample = sent(seq, 100 * MS, true, 0);
+        metrics.record(&Sample { fate, ..sample });
+        let fate = Fate::Duplicate;
+        metrics.record(&Sample { fate, ..sample });
+    }
+    let figures = metrics.figures().availability.unwrap();
+    assert_eq!((figures.blocks, figures.bad_blocks), (2, 1));
+}
+
+#[test]
+fn a_fate_that_comes_when_its_block_was_judged_is_counted_apart() {
+    let mut metrics = session(100 * MS);
+    metrics.record(&sent(0, 100 * MS, true, 0));
+    metrics.record(&sent(3000, 100 * MS, true, 0));
+    metrics.record(&sent(1, 100 * MS, false, 0));
+    let figures = metrics.figures().availability.unwrap();
+    assert_eq!(
+        (figures.blocks, figures.bad_blocks, figures.unplaced),
+        (2, 0, 1)
+    );
+}

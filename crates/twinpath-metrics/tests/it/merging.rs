@@ -1,0 +1,91 @@
+//! Reports of several runs as one.
+
+use proptest::prelude::*;
+use twinpath_metrics::{Figures, ReflectorKind, SessionMetrics};
+
+use crate::trace::{Event, lost, numbered, received, session, wild};
+
+fn figures(events: &[Event]) -> Figures {
+    let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+    for event in events {
+        metrics.record(&event.sample);
+    }
+    metrics.figures()
+}
+
+proptest! {
+    #[test]
+    fn counts_of_merged_runs_are_sums_and_nothing_reaches_over_the_seam(
+        one in prop::collection::vec(wild(), 1..80),
+        other in prop::collection::vec(wild(), 1..80),
+    ) {
+        let runs = [one, other].map(|fortunes| figures(&session(&fortunes, (0, 0), 0, None)));
+        let mut sum = runs[0].clone();
+        sum.merge(&runs[1]);
+        let total = |count: fn(&Figures) -> u64| runs.iter().map(count).sum::<u64>();
+        prop_assert_eq!(sum.received, total(|run| run.received));
+        prop_assert_eq!(sum.lost, total(|run| run.lost));
+        prop_assert_eq!(sum.duplicates, total(|run| run.duplicates));
+        prop_assert_eq!(sum.loss_periods.periods, total(|run| run.loss_periods.periods));
+        prop_assert_eq!(sum.loss_periods.losses, sum.lost);
+        let longest = runs.iter().map(|run| run.loss_periods.longest).max();
+        prop_assert_eq!(Some(sum.loss_periods.longest), longest);
+        prop_assert_eq!(sum.reordering.reordered, total(|run| run.reordering.reordered));
+        prop_assert_eq!(sum.duplication.copies, sum.duplicates);
+        prop_assert_eq!(
+            sum.stamps_transmit.total(),
+            total(|run| run.stamps_transmit.total())
+        );
+        prop_assert_eq!(
+            sum.availability.map(|a| a.blocks),
+            Some(total(|run| run.availability.map_or(0, |a| a.blocks)))
+        );
+        if let (Some(forward), Some(backward)) = (sum.lost_forward, sum.lost_backward) {
+            prop_assert_eq!(sum.lost_unattributed, Some(sum.lost - forward - backward));
+        } else {
+            prop_assert_eq!(sum.lost_unattributed, Some(sum.lost));
+        }
+        let changes = runs.iter().map(|run| run.ttl_forward.map(|ttl| ttl.changes));
+        prop_assert_eq!(sum.ttl_forward.map(|ttl| ttl.changes), changes.sum::<Option<u64>>());
+        // Delays are merged from their distributions.
+        prop_assert!(sum.departure.is_none());
+    }
+}
+
+#[test]
+fn a_run_without_a_packet_changes_nothing() {
+    let mut metrics = SessionMetrics::new();
+    metrics.record(&received(0, 10, 1, 10));
+    metrics.record(&lost(1));
+    let figures = metrics.figures();
+    let empty = SessionMetrics::new().figures();
+    let mut sum = figures.clone();
+    sum.merge(&empty);
+    assert_eq!(sum, figures);
+    let mut sum = empty;
+    sum.merge(&figures);
+    assert_eq!(sum, figures);
+}
+
+#[test]
+fn what_one_run_does_not_know_the_sum_does_not_know() {
+    let run = |kind| {
+        let mut metrics = SessionMetrics::with_reflector(kind);
+        metrics.record(&numbered(0, 0));
+        metrics.record(&lost(1));
+        metrics.record(&numbered(2, 1));
+        metrics.figures()
+    };
+    let (known, unknown) = (run(ReflectorKind::Stateful), run(ReflectorKind::Stateless));
+    let mut sum = known.clone();
+    sum.merge(&unknown);
+    assert_eq!((sum.lost_forward, sum.lost_unattributed), (None, Some(2)));
+    assert_eq!(sum.reordering_forward, None);
+    let mut sum = known.clone();
+    sum.merge(&known);
+    assert_eq!(
+        (sum.lost_forward, sum.lost_unattributed),
+        (Some(2), Some(0))
+    );
+    assert_eq!(sum.reordering_forward.unwrap().packets, 4);
+}
