@@ -293,11 +293,7 @@ fn attempt(credentials: Credentials, security: SecurityMode) -> (ClientRig, Serv
 
 #[test]
 fn a_key_id_in_utf_8_and_a_passphrase_with_spaces_serve_as_well() {
-    for security in [
-        SecurityMode::Authenticated,
-        SecurityMode::Encrypted,
-        SecurityMode::Mixed,
-    ] {
+    for security in [Authenticated, Encrypted, Mixed] {
         let credentials = Credentials {
             key_id: KeyId::new("bürgermeister").unwrap(),
             passphrase: Passphrase::new(b"a b  c".to_vec()),
@@ -311,7 +307,7 @@ fn a_key_id_in_utf_8_and_a_passphrase_with_spaces_serve_as_well() {
         );
         assert_eq!(server.server.key_id().unwrap().as_str(), "bürgermeister");
         let guard = server.server.test_guard(messages::sid(0));
-        let secured = security != SecurityMode::Mixed;
+        let secured = security != Mixed;
         assert_eq!(guard.is_secured(), secured);
         assert_eq!(client.client.test_guard(0).is_secured(), secured);
     }
@@ -324,7 +320,7 @@ fn an_unknown_key_id_and_a_wrong_passphrase_get_the_same_answer() {
         let mut credentials = alice();
         change(&mut credentials);
         let plan = ClientPlan {
-            security: vec![SecurityMode::Encrypted],
+            security: vec![Encrypted],
             credentials: Some(credentials),
             ..ClientPlan::default()
         };
@@ -414,7 +410,7 @@ fn a_count_that_is_too_low_or_too_high_ends_a_secured_connection_alone() {
         (0, 32_768, false),
         (65_536, 65_536, true),
     ] {
-        for security in [SecurityMode::Encrypted, SecurityMode::Unauthenticated] {
+        for security in [Encrypted, Unauthenticated] {
             let plan = ClientPlan {
                 security: vec![security],
                 credentials: Some(alice()),
@@ -425,7 +421,7 @@ fn a_count_that_is_too_low_or_too_high_ends_a_secured_connection_alone() {
             let mut greeting = messages::greeting(15);
             greeting[48..52].copy_from_slice(&count.to_be_bytes());
             client.feed(&greeting);
-            let open = security == SecurityMode::Unauthenticated;
+            let open = security == Unauthenticated;
             assert_eq!(client.sent.len(), usize::from(fits || open), "{count}");
             if !fits && !open {
                 let error = ClientError::Count { count, most };
@@ -439,7 +435,7 @@ fn a_count_that_is_too_low_or_too_high_ends_a_secured_connection_alone() {
 fn a_server_that_cannot_know_the_key_is_found_out() {
     // It says Accept 0 and something encrypted, but has no session keys: its first HMAC fails.
     let plan = ClientPlan {
-        security: vec![SecurityMode::Encrypted],
+        security: vec![Encrypted],
         credentials: Some(alice()),
         sessions: vec![SessionWish::default()],
         ..ClientPlan::default()
