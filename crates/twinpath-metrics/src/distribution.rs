@@ -142,8 +142,7 @@ impl Distribution {
         self.histogram
             .bins()
             .take_while(|(value, _)| i128::from(*value) + reference <= i128::from(x_ns))
-            .map(|(_, count)| count)
-            .sum()
+            .fold(0, |sum, (_, count)| sum.saturating_add(count))
     }
 
     /// Adds the values of another run. Medians and percentiles stay within half a bin, or within

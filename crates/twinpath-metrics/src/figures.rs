@@ -6,11 +6,11 @@ use crate::{BinCounts, RungCounts};
 
 mod counts;
 
-pub(crate) use counts::both;
 pub use counts::{
     AvailabilityFigures, DuplicationFigures, EcnCounts, LossPeriods, RemarkCounts,
     ReorderingFigures, TtlFigures,
 };
+pub(crate) use counts::{add, both};
 
 /// All figures of a session. `None` is "not known" or "nothing to report", never 0.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use twinpath_wire::Dscp;
 
-use crate::figures::both;
+use crate::figures::{add, both};
 use crate::{BinFigures, EcnCounts, Figures, RemarkCounts, ReorderingFigures, TtlFigures};
 
 impl Figures {
@@ -45,12 +45,12 @@ impl Figures {
     }
 
     fn merge_counts(&mut self, other: &Self) {
-        self.received += other.received;
-        self.lost += other.lost;
-        self.late += other.late;
-        self.duplicates += other.duplicates;
+        add(&mut self.received, other.received);
+        add(&mut self.lost, other.lost);
+        add(&mut self.late, other.late);
+        add(&mut self.duplicates, other.duplicates);
         self.duplication.merge(&other.duplication);
-        self.reordered += other.reordered;
+        add(&mut self.reordered, other.reordered);
         self.reordering.merge(&other.reordering);
         for (ours, theirs) in [
             (&mut self.reordering_forward, &other.reordering_forward),
@@ -73,11 +73,11 @@ impl Figures {
             (Some(mut sum), Some(more)) => sum.merge(more).then_some(sum),
             (ours, theirs) => ours.or(*theirs),
         };
-        self.excluded_clock_step += other.excluded_clock_step;
-        self.excluded_implausible += other.excluded_implausible;
+        add(&mut self.excluded_clock_step, other.excluded_clock_step);
+        add(&mut self.excluded_implausible, other.excluded_implausible);
         self.residence_never_measured &= other.residence_never_measured;
         self.numbers_equal &= other.numbers_equal;
-        self.reflector_restarts += other.reflector_restarts;
+        add(&mut self.reflector_restarts, other.reflector_restarts);
         self.stamps_transmit.merge(&other.stamps_transmit);
         self.stamps_receive.merge(&other.stamps_receive);
     }
@@ -95,7 +95,10 @@ impl Figures {
         ] {
             let mut sums: BTreeMap<u8, (Dscp, u64)> = BTreeMap::new();
             for (dscp, count) in ours.iter().chain(theirs) {
-                sums.entry(dscp.value()).or_insert((*dscp, 0)).1 += count;
+                add(
+                    &mut sums.entry(dscp.value()).or_insert((*dscp, 0)).1,
+                    *count,
+                );
             }
             *ours = sums.into_values().collect();
         }
@@ -106,7 +109,7 @@ impl Figures {
             *ours = merged(*ours, theirs.as_ref(), EcnCounts::merge);
         }
         self.congestion_forward = self.ecn_forward.map(|counts| counts.ce);
-        self.congestion_backward += other.congestion_backward;
+        add(&mut self.congestion_backward, other.congestion_backward);
         for (ours, theirs) in [
             (&mut self.remarked_forward, &other.remarked_forward),
             (&mut self.remarked_backward, &other.remarked_backward),

@@ -54,7 +54,7 @@ impl Moments {
             min,
             max,
             sum,
-            mean: round::quotient(sum - n * i128::from(base), count),
+            mean: round::quotient(sum.saturating_sub(n * i128::from(base)), count),
             squares,
         })
     }

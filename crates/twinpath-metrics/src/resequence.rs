@@ -55,14 +55,14 @@ impl Resequenced {
         }
     }
 
-    /// The first reply since the counter started: others may be before it, but no number is below
-    /// 0; nor is any of the sender's far from this one.
+    /// The first reply since the counter started: others may be before it, even from before a wrap,
+    /// but none of the sender's numbers is far from this one.
     #[cold]
     fn begin(&mut self, seq: i64, r: i64) -> i64 {
         if self.ordered.is_empty() {
             self.ordered.restart(seq.saturating_sub(1 << 30));
         }
-        let next = r.saturating_sub(i64::from(WINDOW) - 1).max(r.min(0));
+        let next = r.saturating_sub(i64::from(WINDOW) - 1);
         self.next = Some(next);
         next
     }

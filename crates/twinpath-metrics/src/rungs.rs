@@ -28,10 +28,10 @@ impl RungCounts {
 
     /// Adds another count.
     pub fn merge(&mut self, other: &Self) {
-        self.hardware += other.hardware;
-        self.kernel += other.kernel;
-        self.queue += other.queue;
-        self.user += other.user;
+        self.hardware = self.hardware.saturating_add(other.hardware);
+        self.kernel = self.kernel.saturating_add(other.kernel);
+        self.queue = self.queue.saturating_add(other.queue);
+        self.user = self.user.saturating_add(other.user);
     }
 
     /// The count of one rung.

@@ -225,7 +225,8 @@ impl Way<'_> {
     fn estimate(self, figures: &Figures, parameters: VoiceParameters) -> Option<Voice> {
         let buffer_ns = milliseconds_to_ns(parameters.buffer_ms);
         let latest = self.delays.min_ns()?.saturating_add(buffer_ns);
-        let beyond = self.delays.count() - self.delays.at_most(latest);
+        let within = self.delays.at_most(latest);
+        let beyond = self.delays.count().saturating_sub(within);
         let lost = self.lost.saturating_add(beyond).min(self.sent);
         let loss_percent = 100.0 * crate::round::ratio(lost, self.sent)?;
         let mean_length = figures.loss_periods.mean_length().unwrap_or(1.0);

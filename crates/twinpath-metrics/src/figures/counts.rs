@@ -73,16 +73,16 @@ impl LossPeriods {
 
     /// Adds another run. Its first period is a period of its own: nothing is between two runs.
     pub fn merge(&mut self, other: &Self) {
-        self.losses += other.losses;
-        self.periods += other.periods;
+        add(&mut self.losses, other.losses);
+        add(&mut self.periods, other.periods);
         self.longest = self.longest.max(other.longest);
-        self.inter_sum = self.inter_sum.saturating_add(other.inter_sum);
+        add(&mut self.inter_sum, other.inter_sum);
         self.delta = self.delta.max(other.delta);
-        self.noticeable += other.noticeable;
+        add(&mut self.noticeable, other.noticeable);
         for (count, more) in self.lengths.iter_mut().zip(other.lengths) {
-            *count += more;
+            add(count, more);
         }
-        self.unplaced += other.unplaced;
+        add(&mut self.unplaced, other.unplaced);
     }
 }
 
@@ -115,9 +115,9 @@ impl DuplicationFigures {
 
     /// Adds another run.
     pub fn merge(&mut self, other: &Self) {
-        self.answered += other.answered;
-        self.copies += other.copies;
-        self.replicated += other.replicated;
+        add(&mut self.answered, other.answered);
+        add(&mut self.copies, other.copies);
+        add(&mut self.replicated, other.replicated);
         self.forward = both(self.forward, other.forward);
         self.backward = both(self.backward, other.backward);
     }
@@ -182,21 +182,21 @@ impl ReorderingFigures {
 
     /// Adds another run.
     pub fn merge(&mut self, other: &Self) {
-        self.packets += other.packets;
-        self.reordered += other.reordered;
+        add(&mut self.packets, other.packets);
+        add(&mut self.reordered, other.reordered);
         self.extent_max = self.extent_max.max(other.extent_max);
-        self.extent_sum += other.extent_sum;
-        self.extent_beyond_window += other.extent_beyond_window;
-        self.late_times += other.late_times;
+        self.extent_sum = self.extent_sum.saturating_add(other.extent_sum);
+        add(&mut self.extent_beyond_window, other.extent_beyond_window);
+        add(&mut self.late_times, other.late_times);
         self.late_time_max_ns = self.late_time_max_ns.max(other.late_time_max_ns);
-        self.late_time_sum_ns += other.late_time_sum_ns;
+        self.late_time_sum_ns = self.late_time_sum_ns.saturating_add(other.late_time_sum_ns);
         for (count, more) in self.n_reordered.iter_mut().zip(other.n_reordered) {
-            *count += more;
+            add(count, more);
         }
         self.n_largest = self.n_largest.max(other.n_largest);
-        self.free_runs += other.free_runs;
-        self.in_order += other.in_order;
-        self.run_squares += other.run_squares;
+        add(&mut self.free_runs, other.free_runs);
+        add(&mut self.in_order, other.in_order);
+        self.run_squares = self.run_squares.saturating_add(other.run_squares);
     }
 }
 
@@ -216,7 +216,7 @@ impl TtlFigures {
     pub fn merge(&mut self, other: &Self) {
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
-        self.changes += other.changes;
+        add(&mut self.changes, other.changes);
     }
 }
 
@@ -242,7 +242,8 @@ pub struct AvailabilityFigures {
 impl AvailabilityFigures {
     /// Available blocks of all; `None` without a block.
     pub fn ratio(&self) -> Option<f64> {
-        round::ratio(self.blocks - self.unavailable_blocks, self.blocks)
+        let available = self.blocks.saturating_sub(self.unavailable_blocks);
+        round::ratio(available, self.blocks)
     }
 
     /// Adds another run with blocks of the same length; false, and nothing is added, if its blocks
@@ -251,12 +252,12 @@ impl AvailabilityFigures {
         if self.block_ns != other.block_ns {
             return false;
         }
-        self.blocks += other.blocks;
-        self.bad_blocks += other.bad_blocks;
-        self.unavailable_blocks += other.unavailable_blocks;
-        self.outages += other.outages;
+        add(&mut self.blocks, other.blocks);
+        add(&mut self.bad_blocks, other.bad_blocks);
+        add(&mut self.unavailable_blocks, other.unavailable_blocks);
+        add(&mut self.outages, other.outages);
         self.longest_outage_blocks = self.longest_outage_blocks.max(other.longest_outage_blocks);
-        self.unplaced += other.unplaced;
+        add(&mut self.unplaced, other.unplaced);
         true
     }
 }
@@ -277,10 +278,10 @@ pub struct EcnCounts {
 impl EcnCounts {
     /// Adds another run.
     pub fn merge(&mut self, other: &Self) {
-        self.not_ect += other.not_ect;
-        self.ect_0 += other.ect_0;
-        self.ect_1 += other.ect_1;
-        self.ce += other.ce;
+        add(&mut self.not_ect, other.not_ect);
+        add(&mut self.ect_0, other.ect_0);
+        add(&mut self.ect_1, other.ect_1);
+        add(&mut self.ce, other.ce);
     }
 }
 
@@ -296,9 +297,14 @@ pub struct RemarkCounts {
 impl RemarkCounts {
     /// Adds another run.
     pub fn merge(&mut self, other: &Self) {
-        self.dscp += other.dscp;
-        self.ecn += other.ecn;
+        add(&mut self.dscp, other.dscp);
+        add(&mut self.ecn, other.ecn);
     }
+}
+
+/// Adds, whatever a file says that the counts are.
+pub(crate) fn add(sum: &mut u64, more: u64) {
+    *sum = sum.saturating_add(more);
 }
 
 /// The sum, known if both are.

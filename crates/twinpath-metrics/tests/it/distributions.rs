@@ -265,6 +265,18 @@ fn extreme_but_possible_data_is_read_merged_and_asked_without_a_panic() {
     assert_eq!((figures.min_ns, figures.max_ns), (i64::MIN, i64::MAX));
     assert!(merged.at_most(0) >= 2);
     assert_eq!(merged.at_most(i64::MAX), 3);
+    // As many values as 64 bits count, all of them far from the reference.
+    let mut many = high.parts();
+    many.histogram.reference_ns = Some(i64::MIN);
+    many.count = u64::MAX;
+    many.histogram.bins[0].count = u64::MAX;
+    many.sum_ns = i128::from(u64::MAX) * i128::from(i64::MAX);
+    let many = Distribution::from_parts(&many).unwrap();
+    merged.merge(&many);
+    merged.merge(&many);
+    assert_eq!(merged.count(), u64::MAX);
+    assert_eq!(merged.figures().unwrap().max_ns, i64::MAX);
+    assert!(merged.at_most(i64::MAX - 1) > 0);
     let _ = merged.automatic_bins(50);
     let _ = merged.percentiles_with_loss(u64::MAX);
 }

@@ -89,3 +89,28 @@ fn what_one_run_does_not_know_the_sum_does_not_know() {
     );
     assert_eq!(sum.reordering_forward.unwrap().packets, 4);
 }
+
+#[test]
+fn counts_that_a_file_makes_up_are_added_without_a_panic() {
+    let mut metrics = SessionMetrics::new();
+    metrics.record(&numbered(0, 0));
+    let mut figures = metrics.figures();
+    for count in [
+        &mut figures.received,
+        &mut figures.loss_periods.periods,
+        &mut figures.duplication.copies,
+        &mut figures.reordering.packets,
+        &mut figures.stamps_transmit.kernel,
+        &mut figures.availability.as_mut().unwrap().unavailable_blocks,
+    ] {
+        *count = u64::MAX;
+    }
+    figures.reordering.run_squares = u128::MAX;
+    let mut sum = figures.clone();
+    sum.merge(&figures);
+    assert_eq!(
+        (sum.received, sum.stamps_transmit.kernel),
+        (u64::MAX, u64::MAX)
+    );
+    assert_eq!(sum.availability.unwrap().ratio(), Some(0.0));
+}

@@ -272,6 +272,19 @@ fn overtaking_on_the_way_out_is_told_from_overtaking_on_the_way_back() {
 }
 
 #[test]
+fn a_reply_from_before_the_wrap_may_come_after_one_from_behind_it() {
+    let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+    for (s, r) in [(1, 0), (0, u32::MAX), (2, 1)] {
+        metrics.record(&numbered(s, r));
+    }
+    let figures = metrics.figures();
+    let forward = figures.reordering_forward.unwrap();
+    assert_eq!((forward.packets, forward.reordered), (3, 0));
+    let backward = figures.reordering_backward.unwrap();
+    assert_eq!((backward.packets, backward.reordered), (3, 1));
+}
+
+#[test]
 fn a_restart_of_the_reflector_reorders_nothing() {
     let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
     for seq in 0..40_u32 {
@@ -315,5 +328,29 @@ proptest! {
             metrics.record(&event.sample);
         }
         agree(&events, &metrics.figures())?;
+    }
+
+    /// What was counted before a restart and arrives after it belongs to neither count.
+    #[test]
+    fn a_restart_leaves_the_order_of_the_round_trip_alone(
+        fortunes in prop::collection::vec(wild(), 60..200),
+        restart_at in 20_usize..60,
+    ) {
+        let events = session(&fortunes, (0, 3), 0, Some(restart_at));
+        let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+        for event in &events {
+            metrics.record(&event.sample);
+        }
+        let figures = metrics.figures();
+        let round_trip: Vec<(i64, i64)> = received_of(&events)
+            .map(|(sample, _)| (sample.seq as i64, sample.t4.unwrap().at.unix_ns()))
+            .collect();
+        reordered(&round_trip, &steps(&events), &figures.reordering)?;
+        loss_periods(&events, &figures)?;
+        availability(&events, &figures)?;
+        for way in [figures.reordering_forward, figures.reordering_backward].into_iter().flatten() {
+            prop_assert!(way.packets <= figures.received);
+            prop_assert_eq!(way.packets, way.reordered + way.in_order);
+        }
     }
 }
