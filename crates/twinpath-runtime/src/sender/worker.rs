@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use twinpath_metrics::SessionMetrics;
+use twinpath_metrics::{AvailabilityRule, MetricsConfig, SessionMetrics};
 use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, Waiter, clock};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{Protocol, SenderConfig, SessionSender, Transmit};
@@ -118,6 +118,11 @@ impl Body {
         })
         .guarded(agreed.guard.clone());
         let packet = vec![0; engine.largest_payload()];
+        let metrics = SessionMetrics::with_config(&MetricsConfig {
+            tos_forward: Some(plan.tos),
+            availability: AvailabilityRule::for_interval(plan.interval),
+            ..MetricsConfig::default()
+        });
         let ahead = Delta::from_duration(start.since(now.mono));
         let started = ClockPair {
             mono: start,
@@ -133,7 +138,7 @@ impl Body {
             records,
             records_dropped: 0,
             engine,
-            metrics: SessionMetrics::new(),
+            metrics,
             departures: Departures::default(),
             refusals: Refusals::default(),
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
