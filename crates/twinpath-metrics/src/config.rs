@@ -23,6 +23,15 @@ pub struct MetricsConfig {
     pub bins: Option<BinEdges>,
 }
 
+impl From<ReflectorKind> for MetricsConfig {
+    fn from(reflector: ReflectorKind) -> Self {
+        Self {
+            reflector,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for MetricsConfig {
     /// Nothing is known, packets follow each other within a second, losses within 99 packets are
     /// noticeable.

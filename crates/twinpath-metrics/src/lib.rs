@@ -10,6 +10,7 @@
 
 mod availability;
 mod bins;
+mod books;
 mod clocks;
 mod compact;
 mod config;
@@ -45,6 +46,7 @@ mod voice;
 
 pub use availability::AvailabilityRule;
 pub use bins::{BadEdges, BinCounts, BinEdges, MAX_EDGES};
+pub use books::{Books, BooksConfig, Record};
 pub use clocks::{Basis, ClockEstimate, ClockModel, FarStep, OneWay, Spread};
 pub use config::MetricsConfig;
 pub use delays::Histograms;

@@ -1,6 +1,6 @@
 //! The two clocks of the host, read together, and the watch on steps of the system clock.
 
-use twinpath_wire::{Mono, Wall};
+use twinpath_wire::{Delta, Mono, Wall};
 
 /// One reading of both clocks, taken together: what ties schedules to time stamps.
 ///
@@ -31,21 +31,23 @@ pub(crate) struct StepWatch {
 }
 
 impl StepWatch {
-    /// Whether the system clock stepped (or was slewed fast) since the reference reading.
-    pub(crate) fn stepped(&mut self, pair: ClockPair) -> bool {
+    /// By how much the system clock stepped (or was slewed fast) since the reference reading; `None`:
+    /// it did not.
+    pub(crate) fn stepped(&mut self, pair: ClockPair) -> Option<Delta> {
         let Some(reference) = self.reference else {
             self.reference = Some(pair);
-            return false;
+            return None;
         };
         let elapsed = pair.mono.signed_since(reference.mono);
-        let moved = ((pair.wall - reference.wall) - elapsed).abs_ns();
+        let by = (pair.wall - reference.wall) - elapsed;
+        let moved = by.abs_ns();
         let elapsed = elapsed.abs_ns();
         let allowed = (JUMP_NS + elapsed / 2000).min(NOISE_NS + elapsed / 1000);
         let stepped = moved > allowed;
         if stepped || elapsed >= RENEWED_AFTER_NS {
             self.reference = Some(pair);
         }
-        stepped
+        stepped.then_some(by)
     }
 }
 
@@ -65,10 +67,16 @@ mod tests {
     fn a_jump_of_a_millisecond_is_a_step_in_both_directions() {
         for jump in [1_200_000_i64, -1_200_000, 3_600_000_000_000] {
             let mut watch = StepWatch::default();
-            assert!(!watch.stepped(pair(0, 5)));
-            assert!(!watch.stepped(pair(100_000_000, 5)));
-            assert!(watch.stepped(pair(200_000_000, 5 + jump)), "{jump}");
-            assert!(!watch.stepped(pair(300_000_000, 5 + jump)), "{jump}");
+            assert!(watch.stepped(pair(0, 5)).is_none());
+            assert!(watch.stepped(pair(100_000_000, 5)).is_none());
+            assert_eq!(
+                watch.stepped(pair(200_000_000, 5 + jump)),
+                Some(Delta::from_ns(jump))
+            );
+            assert!(
+                watch.stepped(pair(300_000_000, 5 + jump)).is_none(),
+                "{jump}"
+            );
         }
     }
 
@@ -79,7 +87,9 @@ mod tests {
             for k in 0..2_000_u64 {
                 let at = k * gap_ns;
                 assert!(
-                    !watch.stepped(pair(at, (at / 2_000).cast_signed())),
+                    watch
+                        .stepped(pair(at, (at / 2_000).cast_signed()))
+                        .is_none(),
                     "{gap_ns} {k}"
                 );
             }
@@ -93,7 +103,7 @@ mod tests {
             let found = (0..20_000_u64)
                 .map(|k| k * gap_ns)
                 .take_while(|at| *at < 1_000_000_000)
-                .any(|at| watch.stepped(pair(at, (at / 50).cast_signed())));
+                .any(|at| watch.stepped(pair(at, (at / 50).cast_signed())).is_some());
             assert!(found, "{gap_ns}");
         }
     }
@@ -103,7 +113,7 @@ mod tests {
         let mut watch = StepWatch::default();
         for k in 0..10_000_u64 {
             let noise = if k % 3 == 0 { 40_000 } else { -40_000 };
-            assert!(!watch.stepped(pair(k * 10_000, noise)));
+            assert!(watch.stepped(pair(k * 10_000, noise)).is_none());
         }
     }
 }

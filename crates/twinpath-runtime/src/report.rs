@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use twinpath_metrics::Figures;
+use twinpath_metrics::{ClockEstimate, Figures, Timeline};
 use twinpath_proto::reflector::ReflectorTally;
 use twinpath_proto::sender::{Protocol, SenderTally};
 use twinpath_wire::control::{SecurityMode, Sid};
@@ -107,6 +107,10 @@ pub struct SessionReport {
     pub figures: Figures,
     /// Replies that the system dropped because they came faster than they were read.
     pub receive_drops: u64,
+    /// What the packets tell of the two clocks; `None` where nobody kept books of them.
+    pub clocks: Option<ClockEstimate>,
+    /// The session over time; `None` where nobody kept it.
+    pub timeline: Option<Timeline>,
     /// ICMP errors that came back.
     pub icmp: Vec<IcmpCount>,
     /// Per-packet records that the output was too slow to take.

@@ -7,7 +7,7 @@ use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Wall};
 
 use super::figures::{IntervalFigures, LossChange, Suspect};
 use crate::run_time::RunTime;
-use crate::{Figures, ReflectorKind, SessionMetrics};
+use crate::{Figures, MetricsConfig, SessionMetrics};
 
 /// Fewer packets make an interval suspect (row M-73).
 const FEW: u64 = 10;
@@ -23,7 +23,7 @@ const FEW: u64 = 10;
 /// per interval.
 #[derive(Clone, Debug)]
 pub struct Intervals {
-    kind: ReflectorKind,
+    config: MetricsConfig,
     time: RunTime,
     length: Duration,
     lag: Delta,
@@ -59,14 +59,20 @@ impl Intervals {
 
     /// The first interval begins at `origin`; a packet's fate is recorded at most `lag` after it
     /// was sent. A `length` of less than a fourteenth of `lag` is taken as that.
-    pub fn new(origin: Wall, length: Duration, lag: Duration, kind: ReflectorKind) -> Self {
+    pub fn new(
+        origin: Wall,
+        length: Duration,
+        lag: Duration,
+        config: impl Into<MetricsConfig>,
+    ) -> Self {
+        let config = config.into();
         let least = lag / (Self::OPEN - 2);
         Self {
-            kind,
             time: RunTime::new(origin),
             length: length.max(least).max(Duration::from_nanos(1)),
             lag: Delta::from_duration(lag),
-            total: SessionMetrics::with_reflector(kind),
+            total: SessionMetrics::with_config(&config),
+            config,
             open: VecDeque::with_capacity(Self::OPEN as usize),
             next_row: 0,
             begun: 0,
@@ -233,7 +239,7 @@ impl Intervals {
             if full {
                 place = place.min(self.open.len().saturating_sub(1));
             } else {
-                self.open.insert(place, Open::new(index, self.kind));
+                self.open.insert(place, Open::new(index, &self.config));
             }
         }
         index = self.open.get(place).map_or(index, |open| open.index);
@@ -259,10 +265,10 @@ impl Intervals {
 }
 
 impl Open {
-    fn new(index: u64, kind: ReflectorKind) -> Self {
+    fn new(index: u64, config: &MetricsConfig) -> Self {
         Self {
             index,
-            metrics: SessionMetrics::with_reflector(kind),
+            metrics: SessionMetrics::with_config(config),
             reordered: 0,
             not_sent: 0,
             missed: 0,

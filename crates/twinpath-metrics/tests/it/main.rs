@@ -9,6 +9,7 @@
 )]
 
 mod availability;
+mod books;
 mod clock_runs;
 mod clocks;
 mod day;

@@ -46,6 +46,17 @@ pub struct Transmit {
     pub due: Mono,
 }
 
+/// A step of the sender's clock (row M-55).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockStep {
+    /// What the clock tells since.
+    pub now: Wall,
+    /// How far it jumped.
+    pub by: Delta,
+    /// Packets from this number on are stamped with it.
+    pub first_seq: u64,
+}
+
 /// A packet that was given to the network: what a transmit stamp or a send error belongs to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TxToken {
@@ -80,6 +91,7 @@ pub struct SessionSender {
     watch: StepWatch,
     /// Numbers below this were in flight when the clock stepped, or before.
     stepped_below: u64,
+    step: Option<ClockStep>,
     /// One more than the largest number that has a T1.
     finished: u64,
     /// The best rung that transmit stamps have reached.
@@ -124,6 +136,7 @@ impl SessionSender {
             now: Mono::default(),
             watch: StepWatch::default(),
             stepped_below: first,
+            step: None,
             finished: first,
             best_rung: None,
         }
@@ -233,10 +246,21 @@ impl SessionSender {
     /// handled. A step marks all packets in flight (row M-55).
     pub fn handle_clock(&mut self, pair: ClockPair) {
         self.now = self.now.max(pair.mono);
-        if self.watch.stepped(pair) {
+        if let Some(by) = self.watch.stepped(pair) {
             self.tally.clock_steps += 1;
             self.stepped_below = self.finished;
+            let earlier = self.step.map_or(Delta::ZERO, |step| step.by);
+            self.step = Some(ClockStep {
+                now: pair.wall,
+                by: earlier + by,
+                first_seq: self.finished,
+            });
         }
+    }
+
+    /// A step of the clock that was found since the last call; several in between are one.
+    pub fn poll_clock_step(&mut self) -> Option<ClockStep> {
+        self.step.take()
     }
 
     /// What `now` brings: packets lost, waits that are over.

@@ -28,6 +28,6 @@ mod seen;
 mod tally;
 
 pub use config::{Fill, Limit, PayloadSize, Protocol, SenderConfig};
-pub use engine::{SessionSender, Transmit, TxToken};
+pub use engine::{ClockStep, SessionSender, Transmit, TxToken};
 pub use odd::OddReplies;
 pub use tally::SenderTally;

@@ -15,7 +15,9 @@ mod steered;
 mod talk;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use twinpath_metrics::{Books, Record};
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
 use twinpath_wire::Sample;
@@ -34,7 +36,7 @@ pub(crate) use talk::Talk;
 use ask::usual_features;
 
 use crate::error::StartError;
-use crate::sender::{self, Bound, Handle};
+use crate::sender::{self, BooksFacts, Bound, Handle};
 use crate::{PortChoice, Progress, SenderPlan};
 
 /// A Control-Client with Session-Senders that runs.
@@ -48,7 +50,8 @@ pub struct ControllerRun {
 struct Sender {
     address: SocketAddr,
     handle: Handle,
-    records: Option<rtrb::Consumer<Sample>>,
+    records: Option<rtrb::Consumer<Record>>,
+    books: BooksFacts,
 }
 
 /// Opens the sockets of all sessions, then connects and begins.
@@ -78,6 +81,7 @@ pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
         senders.push(Sender {
             address: bound.sender(),
             handle: bound.handle(),
+            books: BooksFacts::of(bound.plan()),
             records,
         });
         bounds.push(bound);
@@ -129,11 +133,32 @@ impl ControllerRun {
         self.steered.next_event()
     }
 
-    /// The next packet of one session whose fate is known; `None`: not yet, or the plan wanted no
-    /// records.
-    pub fn next_sample(&mut self, session: usize) -> Option<Sample> {
+    /// What happened next in one session; `None`: nothing yet, or the plan wanted no records.
+    pub fn next_record(&mut self, session: usize) -> Option<Record> {
         let sender = self.senders.get_mut(session)?;
         sender.records.as_mut()?.pop().ok()
+    }
+
+    /// The next packet of one session whose fate is known; all other records are passed over.
+    pub fn next_sample(&mut self, session: usize) -> Option<Sample> {
+        loop {
+            if let Record::Sample(sample) = self.next_record(session)? {
+                return Some(sample);
+            }
+        }
+    }
+
+    /// Empty books of one session, to be kept from [`ControllerRun::next_record`]: with rows of
+    /// `interval`, and with a timeline of so many `columns`, where these are wanted. `None`: there
+    /// is no such session.
+    pub fn books(
+        &self,
+        session: usize,
+        interval: Option<Duration>,
+        columns: Option<usize>,
+    ) -> Option<Books> {
+        let sender = self.senders.get(session)?;
+        Some(sender.books.open(interval, columns))
     }
 
     /// A glance at one session, at most about 50 ms old; `None`: there is no such session.
@@ -147,7 +172,7 @@ impl ControllerRun {
         self.steered.stop();
     }
 
-    /// The run is over: drain [`ControllerRun::next_sample`] and [`ControllerRun::next_event`] once
+    /// The run is over: drain [`ControllerRun::next_record`] and [`ControllerRun::next_event`] once
     /// more, then [`ControllerRun::join`].
     pub fn is_finished(&self) -> bool {
         self.steered.is_finished()

@@ -111,6 +111,8 @@ fn quiet() -> SessionReport {
         },
         figures: metrics.figures(),
         receive_drops: 0,
+        clocks: None,
+        timeline: None,
         icmp: Vec::new(),
         records_dropped: 0,
         notes: Vec::new(),

@@ -9,7 +9,9 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use twinpath_metrics::{AvailabilityRule, Books, BooksConfig, MetricsConfig, Record};
 use twinpath_net::{TestSocket, Waiter, Waker};
 use twinpath_proto::security::TestGuard;
 use twinpath_proto::sender::Protocol;
@@ -24,6 +26,11 @@ use crate::{Note, Progress, SenderPlan, SessionReport};
 /// Samples that wait for the caller at most; beyond that they are dropped and counted.
 const RECORDS: usize = 16_384;
 
+/// What a packet's fate may come later than its two timeouts: graces, and the caller's naps.
+const SLACK: Duration = Duration::from_millis(1_500);
+/// The narrowest column that a timeline begins with.
+const LEAST_COLUMN: Duration = Duration::from_millis(10);
+
 /// What the thread and its handle share.
 #[derive(Debug, Default)]
 struct Shared {
@@ -36,7 +43,8 @@ struct Shared {
 pub struct SenderRun {
     sender: SocketAddr,
     handle: Handle,
-    records: Option<rtrb::Consumer<Sample>>,
+    records: Option<rtrb::Consumer<Record>>,
+    books: BooksFacts,
     thread: Option<JoinHandle<Result<SessionReport, RunError>>>,
 }
 
@@ -57,7 +65,7 @@ pub fn start(plan: SenderPlan) -> Result<SenderRun, StartError> {
 /// [`StartError`]: what could not be had, and the remedy.
 pub(crate) fn bind(
     plan: SenderPlan,
-) -> Result<(Bound, Option<rtrb::Consumer<Sample>>), StartError> {
+) -> Result<(Bound, Option<rtrb::Consumer<Record>>), StartError> {
     open::check_path(&plan)?;
     let socket = open::socket(&plan)?;
     let sender = open::sender_address(&plan, &socket)?;
@@ -91,7 +99,47 @@ pub(crate) struct Bound {
     sender: SocketAddr,
     waiter: Waiter,
     handle: Handle,
-    records: Option<rtrb::Producer<Sample>>,
+    records: Option<rtrb::Producer<Record>>,
+}
+
+/// What is known of a session before its first packet, for books about it.
+#[derive(Clone, Debug)]
+pub(crate) struct BooksFacts {
+    metrics: MetricsConfig,
+    timeout: Duration,
+    interval: Duration,
+}
+
+impl BooksFacts {
+    pub(crate) fn of(plan: &SenderPlan) -> Self {
+        Self {
+            metrics: metrics_config(plan),
+            timeout: plan.timeout,
+            interval: plan.interval,
+        }
+    }
+
+    /// Books for one session. `columns`: with a timeline of so many.
+    pub(crate) fn open(&self, interval: Option<Duration>, columns: Option<usize>) -> Books {
+        // Narrower columns would be empty, but for those that a packet falls into.
+        let width = (4 * self.interval).max(LEAST_COLUMN);
+        Books::new(BooksConfig {
+            metrics: self.metrics.clone(),
+            // A lost packet may yet become a late one for as long again.
+            lag: 2 * self.timeout + SLACK,
+            interval,
+            columns: columns.map(|columns| (columns, width)),
+        })
+    }
+}
+
+/// What is known of a session's packets in advance.
+pub(crate) fn metrics_config(plan: &SenderPlan) -> MetricsConfig {
+    MetricsConfig {
+        tos_forward: Some(plan.tos),
+        availability: AvailabilityRule::for_interval(plan.interval),
+        ..MetricsConfig::default()
+    }
 }
 
 impl Bound {
@@ -121,6 +169,7 @@ impl Bound {
             self.plan.protocol = protocol;
         }
         let (sender, handle) = (self.sender, self.handle.clone());
+        let books = BooksFacts::of(&self.plan);
         let body = worker::Body::new(self, agreed);
         let thread = std::thread::Builder::new()
             .name("sender".to_owned())
@@ -136,6 +185,7 @@ impl Bound {
             sender,
             handle,
             records: None,
+            books,
             thread: Some(thread),
         })
     }
@@ -198,9 +248,24 @@ impl SenderRun {
         self.sender
     }
 
-    /// The next packet whose fate is known; `None`: not yet, or the plan wanted no records.
-    pub fn next_sample(&mut self) -> Option<Sample> {
+    /// What happened next; `None`: nothing yet, or the plan wanted no records.
+    pub fn next_record(&mut self) -> Option<Record> {
         self.records.as_mut()?.pop().ok()
+    }
+
+    /// The next packet whose fate is known; all other records are passed over.
+    pub fn next_sample(&mut self) -> Option<Sample> {
+        loop {
+            if let Record::Sample(sample) = self.next_record()? {
+                return Some(sample);
+            }
+        }
+    }
+
+    /// Empty books, to be kept from [`SenderRun::next_record`]: with rows of `interval`, and with a
+    /// timeline of so many `columns`, where these are wanted.
+    pub fn books(&self, interval: Option<Duration>, columns: Option<usize>) -> Books {
+        self.books.open(interval, columns)
     }
 
     /// A glance at the run, at most about 50 ms old.
@@ -213,7 +278,7 @@ impl SenderRun {
         self.handle.stop();
     }
 
-    /// The run is over: drain [`SenderRun::next_sample`] once more, then [`SenderRun::join`].
+    /// The run is over: drain [`SenderRun::next_record`] once more, then [`SenderRun::join`].
     pub fn is_finished(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }

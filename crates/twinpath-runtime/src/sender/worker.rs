@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use twinpath_metrics::{AvailabilityRule, MetricsConfig, SessionMetrics};
+use twinpath_metrics::{Record, SessionMetrics};
 use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, Waiter, clock};
 use twinpath_proto::ClockPair;
-use twinpath_proto::sender::{Protocol, SenderConfig, SessionSender, Transmit};
+use twinpath_proto::sender::{ClockStep, Protocol, SenderConfig, SessionSender, Transmit};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Ecn, Fate, Mono, Rung, Sample, TimeFormat, Tos};
 
 use super::departures::Departures;
 use super::refusals::Refusals;
-use super::{Agreed, Bound, Handle, Shared};
+use super::{Agreed, Bound, Handle, Shared, metrics_config};
 use crate::error::RunError;
 use crate::notes;
 use crate::{ClockState, Progress, SenderPlan, SessionReport, StampReport, clock_state};
@@ -57,7 +57,7 @@ pub(super) struct Body {
     sender: std::net::SocketAddr,
     waiter: Waiter,
     shared: Arc<Shared>,
-    records: Option<rtrb::Producer<Sample>>,
+    records: Option<rtrb::Producer<Record>>,
     records_dropped: u64,
     engine: SessionSender,
     metrics: SessionMetrics,
@@ -76,7 +76,7 @@ pub(super) struct Body {
     awaiting_stamps: bool,
     /// Replies must be read as they come: their stamps are taken in user space.
     reads_at_once: bool,
-    steps_known: u64,
+    skipped_known: u64,
     /// Packets that reached the reflector with another ECN field than the one sent, congestion
     /// marks aside.
     ecn_changed: u64,
@@ -118,11 +118,7 @@ impl Body {
         })
         .guarded(agreed.guard.clone());
         let packet = vec![0; engine.largest_payload()];
-        let metrics = SessionMetrics::with_config(&MetricsConfig {
-            tos_forward: Some(plan.tos),
-            availability: AvailabilityRule::for_interval(plan.interval),
-            ..MetricsConfig::default()
-        });
+        let metrics = SessionMetrics::with_config(&metrics_config(&plan));
         let ahead = Delta::from_duration(start.since(now.mono));
         let started = ClockPair {
             mono: start,
@@ -153,7 +149,7 @@ impl Body {
             last_round_trip_ns: None,
             awaiting_stamps,
             reads_at_once: !awaiting_stamps,
-            steps_known: 0,
+            skipped_known: 0,
             ecn_changed: 0,
         }
     }
@@ -161,6 +157,8 @@ impl Body {
     /// Until all is sent and every fate is known, or the run is stopped.
     pub(super) fn run(mut self) -> Result<SessionReport, RunError> {
         Waiter::sharpen_timers();
+        let at = self.started.wall;
+        self.tell(Record::Begun { at });
         loop {
             self.transmit();
             self.take_arrivals()?;
@@ -212,7 +210,9 @@ impl Body {
             }
             Err(error) => {
                 self.refusals.send(error);
-                self.metrics.record_not_sent(token.seq());
+                let seq = token.seq();
+                self.metrics.record_not_sent(seq);
+                self.tell(Record::NotSent { seq, at: now.wall });
                 self.engine.handle_send_error(token);
             }
         }
@@ -260,10 +260,9 @@ impl Body {
     }
 
     fn take_samples(&mut self) {
-        let steps = self.engine.tally().clock_steps;
-        if self.steps_known != steps {
-            self.steps_known = steps;
+        if let Some(ClockStep { now, by, first_seq }) = self.engine.poll_clock_step() {
             self.metrics.record_clock_step();
+            self.tell(Record::ClockStep { now, by, first_seq });
         }
         while let Some(sample) = self.engine.poll_sample() {
             self.metrics.record(&sample);
@@ -272,15 +271,27 @@ impl Body {
             if let Some(round_trip) = sample.round_trip() {
                 self.last_round_trip_ns = Some(round_trip.ns());
             }
-            if let Some(records) = &mut self.records
-                && records.push(sample).is_err()
-            {
-                self.records_dropped += 1;
-            }
+            self.tell(Record::Sample(sample));
+        }
+    }
+
+    /// Puts a record where the caller finds it; never waits.
+    fn tell(&mut self, record: Record) {
+        if let Some(records) = &mut self.records
+            && records.push(record).is_err()
+        {
+            self.records_dropped += 1;
         }
     }
 
     fn keep_house(&mut self, now: Mono) {
+        let skipped = self.engine.tally().slots_skipped;
+        if skipped != self.skipped_known {
+            let count = skipped - self.skipped_known;
+            self.skipped_known = skipped;
+            let now = pair().wall;
+            self.tell(Record::Missed { count, now });
+        }
         if now >= self.clock_due {
             self.clock_due = now + CLOCK_EVERY;
             let format = stamp_format(self.plan.protocol);
@@ -383,6 +394,8 @@ impl Body {
             stamps,
             tally,
             figures,
+            clocks: None,
+            timeline: None,
             receive_drops: self.socket.receive_drops().into(),
             icmp: self.refusals.icmp_counts(),
             records_dropped: self.records_dropped,

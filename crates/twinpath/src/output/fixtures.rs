@@ -179,6 +179,8 @@ pub(crate) fn quiet_path() -> SessionReport {
             ..SessionMetrics::new().figures()
         },
         receive_drops: 0,
+        clocks: None,
+        timeline: None,
         icmp: Vec::new(),
         records_dropped: 0,
         notes: Vec::new(),

@@ -1,0 +1,220 @@
+//! All that is kept of a session beside its total: rows, columns, clocks.
+
+use std::time::Duration;
+
+use twinpath_wire::{Delta, Sample, Wall};
+
+use crate::{
+    ClockEstimate, ClockModel, IntervalFigures, Intervals, Marks, MetricsConfig, SessionMetrics,
+    Timeline,
+};
+
+/// What happened in a session, in the order in which its sender knew it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// The first packet is due.
+    Begun {
+        /// When, by the sender's clock.
+        at: Wall,
+    },
+    /// One packet's end, or one further copy of a reply.
+    Sample(Sample),
+    /// The network refused a packet: it was never sent (row M-4).
+    NotSent {
+        /// Its number.
+        seq: u64,
+        /// When.
+        at: Wall,
+    },
+    /// The sender's clock stepped (row M-55).
+    ClockStep {
+        /// What it tells since.
+        now: Wall,
+        /// How far it jumped.
+        by: Delta,
+        /// The first number that is stamped with it.
+        first_seq: u64,
+    },
+    /// Times to send passed unused (row M-67).
+    Missed {
+        /// How many.
+        count: u64,
+        /// Until when.
+        now: Wall,
+    },
+}
+
+/// What [`Books`] keep.
+#[derive(Clone, Debug)]
+pub struct BooksConfig {
+    /// What is known of the session in advance.
+    pub metrics: MetricsConfig,
+    /// The longest time from a packet's departure to the record of its fate.
+    pub lag: Duration,
+    /// Length of the intervals that get a row; `None`: no rows.
+    pub interval: Option<Duration>,
+    /// The columns of the timeline, and the width that they begin with; `None`: no timeline.
+    pub columns: Option<(usize, Duration)>,
+}
+
+/// Rows, columns and clocks of one session, from its records alone: of a run as it goes on, and of a
+/// saved one. In bounded memory: that of [`ClockModel`], of [`Timeline`], and of [`Intervals`] or
+/// one [`SessionMetrics`].
+///
+/// It makes figures on demand, which takes some milliseconds: not for a thread that sends packets.
+#[derive(Clone, Debug)]
+pub struct Books {
+    config: BooksConfig,
+    total: Total,
+    timeline: Option<Timeline>,
+    clocks: ClockModel,
+    far_steps: u64,
+    begun: Option<Wall>,
+}
+
+#[derive(Clone, Debug)]
+enum Total {
+    Plain(Box<SessionMetrics>),
+    Cut(Box<Intervals>),
+}
+
+impl Books {
+    /// Books of a session that has not begun.
+    pub fn new(config: BooksConfig) -> Self {
+        Self {
+            total: Total::Plain(Box::new(SessionMetrics::with_config(&config.metrics))),
+            timeline: None,
+            clocks: ClockModel::new(),
+            far_steps: 0,
+            begun: None,
+            config,
+        }
+    }
+
+    /// What happened next.
+    pub fn record(&mut self, record: &Record) {
+        match record {
+            Record::Begun { at } => self.begin(*at),
+            Record::Sample(sample) => self.sample(sample),
+            Record::NotSent { seq, at } => {
+                self.begin(*at);
+                match &mut self.total {
+                    Total::Plain(total) => total.record_not_sent(*seq),
+                    Total::Cut(rows) => rows.record_not_sent(*seq, *at),
+                }
+            }
+            Record::ClockStep { now, by, first_seq } => {
+                self.begin(*now - *by);
+                self.clocks.record_clock_step();
+                if let Some(timeline) = &mut self.timeline {
+                    timeline.record_clock_step(*now, *by, *first_seq);
+                }
+                match &mut self.total {
+                    Total::Plain(total) => total.record_clock_step(),
+                    Total::Cut(rows) => rows.record_clock_step(*now, *by, *first_seq),
+                }
+            }
+            Record::Missed { count, now } => {
+                self.begin(*now);
+                if let Total::Cut(rows) = &mut self.total {
+                    rows.record_missed(*count, *now);
+                }
+            }
+        }
+    }
+
+    /// When the session began, by the first record; `None` before that.
+    pub fn begun(&self) -> Option<Wall> {
+        self.begun
+    }
+
+    /// The next row that is final at `now`, by the sender's clock; until there is none. Never one
+    /// without [`BooksConfig::interval`].
+    pub fn poll_row(&mut self, now: Wall) -> Option<IntervalFigures> {
+        match &mut self.total {
+            Total::Plain(_) => None,
+            Total::Cut(rows) => rows.poll(now),
+        }
+    }
+
+    /// The next row of a session that is over; until there is none.
+    pub fn finish_row(&mut self) -> Option<IntervalFigures> {
+        match &mut self.total {
+            Total::Plain(_) => None,
+            Total::Cut(rows) => rows.finish(),
+        }
+    }
+
+    /// The length of an interval as it came out: the one asked for, or what memory allows.
+    pub fn interval(&self) -> Option<Duration> {
+        match &self.total {
+            Total::Plain(_) => None,
+            Total::Cut(rows) => Some(rows.length()),
+        }
+    }
+
+    /// The figures of the whole session so far.
+    pub fn metrics(&self) -> &SessionMetrics {
+        match &self.total {
+            Total::Plain(total) => total,
+            Total::Cut(rows) => rows.total(),
+        }
+    }
+
+    /// What the packets so far tell of the two clocks; `None` without a packet.
+    pub fn clocks(&self) -> Option<ClockEstimate> {
+        self.clocks.estimate()
+    }
+
+    /// The session over time; `None` without [`BooksConfig::columns`], and before it began.
+    pub fn timeline(&self) -> Option<&Timeline> {
+        self.timeline.as_ref()
+    }
+
+    fn begin(&mut self, at: Wall) {
+        if self.begun.is_some() {
+            return;
+        }
+        self.begun = Some(at);
+        let config = &self.config;
+        self.timeline = config
+            .columns
+            .map(|(columns, width)| Timeline::new(at, width, columns));
+        if let Some(length) = config.interval {
+            let rows = Intervals::new(at, length, config.lag, config.metrics.clone());
+            self.total = Total::Cut(Box::new(rows));
+        }
+    }
+
+    fn sample(&mut self, sample: &Sample) {
+        self.begin(sample.t1.at);
+        match &mut self.total {
+            Total::Plain(total) => total.record(sample),
+            Total::Cut(rows) => rows.record(sample),
+        }
+        if let Some(timeline) = &mut self.timeline {
+            timeline.record(sample);
+        }
+        self.clocks.record(sample);
+        let far_steps = self.clocks.far_steps_total();
+        if far_steps != self.far_steps {
+            self.far_steps = far_steps;
+            self.far_step(sample);
+        }
+    }
+
+    #[cold]
+    fn far_step(&mut self, sample: &Sample) {
+        let (seq, at) = (sample.seq, sample.t1.at);
+        if let Some(timeline) = &mut self.timeline {
+            let mark = Marks {
+                far_step: true,
+                ..Marks::default()
+            };
+            timeline.mark(mark, seq, at);
+        }
+        if let Total::Cut(rows) = &mut self.total {
+            rows.record_far_step(seq, at);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Books of a session: rows, columns and clocks from its records alone.
+
+use std::time::Duration;
+
+use twinpath_metrics::{Books, BooksConfig, MetricsConfig, Record, Suspect};
+use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
+
+const SECOND: Duration = Duration::from_secs(1);
+const START_NS: i64 = 1_795_392_000_000_000_000;
+
+fn wall(ns: i64) -> Wall {
+    Wall::from_unix_ns(START_NS + ns)
+}
+
+fn stamp(ns: i64) -> Stamp {
+    Stamp {
+        at: wall(ns),
+        rung: Rung::Kernel,
+    }
+}
+
+/// Packet `seq` of a run at 100 packets/s, 1 ms out, 2 ms back, the far clock `ahead_ns` ahead.
+fn answered(seq: u64, ahead_ns: i64) -> Sample {
+    let sent = i64::try_from(seq).unwrap() * 10_000_000;
+    Sample {
+        seq,
+        fate: Fate::Received,
+        t1: stamp(sent),
+        t2: Some(wall(sent + 1_000_000 + ahead_ns)),
+        t3: Some(wall(sent + 1_010_000 + ahead_ns)),
+        t4: Some(stamp(sent + 3_010_000)),
+        reflector_seq: u32::try_from(seq).ok(),
+        ttl_forward: Some(64),
+        ttl_backward: Some(61),
+        tos_forward: None,
+        tos_backward: None,
+        departure: Delta::ZERO,
+        excluded: None,
+    }
+}
+
+fn books(interval: Option<Duration>, columns: Option<usize>) -> Books {
+    Books::new(BooksConfig {
+        metrics: MetricsConfig::default(),
+        lag: 2 * SECOND,
+        interval,
+        columns: columns.map(|columns| (columns, Duration::from_millis(100))),
+    })
+}
+
+#[test]
+fn rows_come_when_they_are_final_and_with_the_end_and_add_up() {
+    let mut books = books(Some(SECOND), None);
+    books.record(&Record::Begun { at: wall(0) });
+    let mut rows = Vec::new();
+    for seq in 0..550 {
+        books.record(&Record::Sample(answered(seq, 0)));
+        let now = wall(i64::try_from(seq).unwrap() * 10_000_000);
+        rows.extend(std::iter::from_fn(|| books.poll_row(now)));
+    }
+    // Up to 5.49 s: the intervals that end 2 s before that.
+    assert_eq!(rows.len(), 3);
+    rows.extend(std::iter::from_fn(|| books.finish_row()));
+    let received: Vec<_> = rows.iter().map(|row| row.figures.received).collect();
+    assert_eq!(received, [100, 100, 100, 100, 100, 50]);
+    assert_eq!(books.metrics().figures().received, 550);
+    assert_eq!(rows[1].start, wall(1_000_000_000));
+}
+
+#[test]
+fn without_an_interval_there_are_no_rows_and_without_columns_no_timeline() {
+    let mut books = books(None, None);
+    books.record(&Record::Sample(answered(0, 0)));
+    assert!(books.poll_row(wall(1_000_000_000_000)).is_none());
+    assert!(books.finish_row().is_none() && books.interval().is_none());
+    assert!(books.timeline().is_none());
+    assert_eq!(books.begun(), Some(wall(0)));
+}
+
+#[test]
+fn what_is_no_packet_marks_its_interval() {
+    let mut books = books(Some(SECOND), Some(60));
+    books.record(&Record::Begun { at: wall(0) });
+    for seq in 0..400 {
+        if seq == 120 {
+            let at = wall(1_200_000_000);
+            books.record(&Record::NotSent { seq, at });
+            continue;
+        }
+        if seq == 230 {
+            let now = wall(2_300_000_000);
+            books.record(&Record::Missed { count: 3, now });
+        }
+        books.record(&Record::Sample(answered(seq, 0)));
+    }
+    let rows: Vec<_> = std::iter::from_fn(|| books.finish_row()).collect();
+    let suspect: Vec<_> = rows.iter().map(|row| row.suspect.clone()).collect();
+    let not_sent = vec![Suspect::NotSent];
+    assert_eq!(suspect, [vec![], not_sent.clone(), not_sent, vec![]]);
+    assert_eq!((rows[1].not_sent, rows[2].missed), (1, 3));
+}
+
+#[test]
+fn a_step_of_the_far_clock_marks_its_interval_and_its_column() {
+    let mut books = books(Some(SECOND), Some(60));
+    for seq in 0..400 {
+        let ahead_ns = if seq < 250 { 0 } else { 5_000_000_000 };
+        books.record(&Record::Sample(answered(seq, ahead_ns)));
+    }
+    let clocks = books.clocks().unwrap();
+    assert_eq!(clocks.far_steps_total, 1);
+    let rows: Vec<_> = std::iter::from_fn(|| books.finish_row()).collect();
+    assert_eq!(rows[2].suspect, [Suspect::FarStep]);
+    let marked = books.timeline().unwrap().columns();
+    let marked: Vec<_> = marked.filter(|column| column.marks.far_step).collect();
+    assert_eq!(marked.len(), 1);
+    assert_eq!(marked[0].start, wall(2_500_000_000));
+}
+
+#[test]
+fn a_step_of_the_own_clock_leaves_intervals_their_length() {
+    let mut books = books(Some(SECOND), Some(60));
+    books.record(&Record::Begun { at: wall(0) });
+    let by = Delta::from_ns(3_600_000_000_000);
+    for seq in 0..400 {
+        if seq == 200 {
+            let now = wall(2_000_000_000) + by;
+            let first_seq = seq;
+            books.record(&Record::ClockStep { now, by, first_seq });
+        }
+        let mut sample = answered(seq, 0);
+        if seq >= 200 {
+            sample.t1.at = sample.t1.at + by;
+            sample.t4 = sample.t4.map(|t4| Stamp {
+                at: t4.at + by,
+                ..t4
+            });
+        }
+        books.record(&Record::Sample(sample));
+    }
+    let rows: Vec<_> = std::iter::from_fn(|| books.finish_row()).collect();
+    let received: Vec<_> = rows.iter().map(|row| row.figures.received).collect();
+    assert_eq!(received, [100; 4]);
+    assert_eq!(rows[2].suspect, [Suspect::ClockStep]);
+    assert_eq!(books.clocks().unwrap().local_steps, 1);
+}
