@@ -1,5 +1,6 @@
 //! What this host has and what this process may do.
 
+use std::ffi::CStr;
 use std::net::IpAddr;
 
 use crate::os;
@@ -51,6 +52,24 @@ pub fn privileges() -> Vec<Privilege> {
 /// the customary soft limit is 1024. How many that are; `None` where the system does not tell.
 pub fn raise_descriptor_limit() -> Option<u64> {
     os::host::raise_descriptor_limit()
+}
+
+/// Keeps this process's memory out of core dumps, and other processes of the same user from reading
+/// it: for who holds keys. Whether the system does so.
+pub fn forbid_core_dumps() -> bool {
+    os::host::forbid_core_dumps()
+}
+
+/// Whether this process's memory may be dumped; `None` where the system does not tell.
+pub fn may_dump_core() -> Option<bool> {
+    os::host::may_dump_core()
+}
+
+/// Takes a variable out of this process's environment: its octets where the system keeps them are
+/// overwritten, and no child inherits it. Where another thread runs it is read and left, for another
+/// thread may be reading the environment. `None` where it is not set.
+pub fn take_variable(name: &CStr) -> Option<Vec<u8>> {
+    os::host::take_variable(name)
 }
 
 /// The kernel and its version; `None` where the system does not tell.

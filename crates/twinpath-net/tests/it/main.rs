@@ -1,6 +1,7 @@
 //! Sockets over loopback: what they say of a packet's way is true.
 #![cfg(test)]
 mod errors;
+mod secrets;
 mod stamps;
 mod streams;
 

@@ -1,8 +1,9 @@
 //! What this host has: interfaces, routes, privileges.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsString};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt;
 
 use super::{names, system};
 
@@ -49,6 +50,49 @@ pub(crate) fn raise_descriptor_limit() -> Option<u64> {
     // 32-bit systems have narrower limits.
     #[allow(clippy::useless_conversion, reason = "another type on another system")]
     Some(u64::from(if raised { limit.rlim_cur } else { before }))
+}
+
+/// `PR_SET_DUMPABLE` 0.
+pub(crate) fn forbid_core_dumps() -> bool {
+    // SAFETY: this request takes one number and touches no memory.
+    unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) == 0 }
+}
+
+/// `PR_GET_DUMPABLE`.
+pub(crate) fn may_dump_core() -> Option<bool> {
+    // SAFETY: this request takes nothing and touches no memory.
+    let answer = unsafe { libc::prctl(libc::PR_GET_DUMPABLE) };
+    (answer >= 0).then_some(answer == 1)
+}
+
+/// A variable's value, overwritten in the environment and taken out of it, where this thread is the
+/// only one.
+pub(crate) fn take_variable(name: &CStr) -> Option<Vec<u8>> {
+    let text = name.to_str().ok()?;
+    if !is_alone() {
+        return std::env::var_os(text).map(OsString::into_vec);
+    }
+    // SAFETY: `name` ends with a zero octet; no other thread is there to change the environment.
+    let start = unsafe { libc::getenv(name.as_ptr()) };
+    if start.is_null() {
+        return None;
+    }
+    // SAFETY: a value ends with a zero octet, and nothing changes it while this reference lives.
+    let value = unsafe { CStr::from_ptr(start) }.to_bytes().to_vec();
+    for at in 0..value.len() {
+        // SAFETY: within the value, before its zero octet.
+        let octet = unsafe { start.add(at) };
+        // SAFETY: as above; a process's environment is its own to write.
+        unsafe { octet.write_volatile(0) };
+    }
+    // SAFETY: no other thread is there to read the environment.
+    unsafe { std::env::remove_var(text) };
+    Some(value)
+}
+
+/// No other thread runs in this process.
+fn is_alone() -> bool {
+    std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
 }
 
 pub(crate) fn kernel() -> Option<String> {
