@@ -72,9 +72,13 @@ impl TestFeatures {
     }
 
     /// The least UDP payload that our sender sends: with any of the features so much that the reply
-    /// has the same size and all that is to be reflected (rows TT-39, TT-40, TT-43; TC-82, TC-84).
+    /// has the same size and all that is to be reflected (rows TT-39, TT-40, TT-43; TC-82, TC-84). A
+    /// secured reply has room for what DSCP and ECN Monitoring says.
     pub fn least_payload(self) -> usize {
-        let any = Modes::REFLECT_OCTETS | Modes::SYMMETRICAL_SIZE | Modes::DSCP_MONITORING;
+        let mut any = Modes::REFLECT_OCTETS | Modes::SYMMETRICAL_SIZE;
+        if !self.is_secured() {
+            any = any | Modes::DSCP_MONITORING;
+        }
         if self.modes.and(any).is_empty() {
             self.request_header()
         } else {

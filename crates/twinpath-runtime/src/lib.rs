@@ -5,6 +5,7 @@ pub mod controlclient;
 pub mod controller;
 mod error;
 pub mod host;
+pub mod keys;
 mod link;
 mod names;
 mod notes;

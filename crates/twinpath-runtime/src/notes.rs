@@ -27,6 +27,9 @@ pub(crate) fn of(
     let mut notes = Vec::new();
     let left = report.tally.sent + report.tally.in_flight;
     if report.tally.received > 0 {
+        if report.tally.odd.forged > 0 {
+            notes.push(forged(report));
+        }
         clocks(report, &mut notes);
         peculiarities(report, &mut notes);
         forward_marking(report, ecn_changed, &mut notes);
@@ -41,6 +44,16 @@ pub(crate) fn of(
     stamping(report, plan, &mut notes);
     notes.sort_by_key(|note| !note.warning);
     notes
+}
+
+/// Replies whose HMAC is wrong.
+fn forged(report: &SessionReport) -> Note {
+    let count = report.tally.odd.forged;
+    let line = format!(
+        "replies failed their HMAC and were not measured, {count} of them: somebody changes or forges \
+         them, or the reflector has other keys"
+    );
+    warning("forged-replies", line)
 }
 
 pub(crate) fn warning(key: &'static str, line: String) -> Note {
@@ -94,6 +107,9 @@ fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> No
             "another-ssid",
             format!("{far} answers with another SSID ({count} replies): another session's answers"),
         );
+    }
+    if odd.forged > 0 {
+        return forged(report);
     }
     let strange = odd.not_a_reply + odd.too_short + odd.foreign_t1 + odd.unknown_seq;
     if strange > 0 {

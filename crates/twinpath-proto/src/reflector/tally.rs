@@ -21,6 +21,8 @@ pub struct ReflectorTally {
     pub answered_stateless: u64,
     /// Requests answered although their Error Estimate Multiplier was 0.
     pub error_multiplier_zero: u64,
+    /// Requests answered although their number came before, where packets are secured (row TT-35).
+    pub replays: u64,
     /// Datagrams without a reply, by [`Ignored::index`].
     pub ignored: [u64; Ignored::COUNT],
 }
@@ -49,6 +51,7 @@ impl ReflectorTally {
         self.sessions_restarted += other.sessions_restarted;
         self.answered_stateless += other.answered_stateless;
         self.error_multiplier_zero += other.error_multiplier_zero;
+        self.replays += other.replays;
         for (mine, theirs) in self.ignored.iter_mut().zip(other.ignored) {
             *mine += theirs;
         }

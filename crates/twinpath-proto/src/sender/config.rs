@@ -40,12 +40,13 @@ impl Protocol {
         }
     }
 
-    /// Where padding begins: behind the header, and behind the zeros of Symmetrical Size (RFC 6038
-    /// section 5.1.4; row TC-83). All of a STAMP packet beyond a TWAMP header's size counts.
-    pub fn padding_from(self) -> usize {
+    /// Where padding is counted from that a user asks for: behind the 14 octets of an open header,
+    /// whatever the packets really are, or behind the zeros of Symmetrical Size (RFC 6038 section
+    /// 5.1.4; row TC-83).
+    pub fn padding_counts_from(self) -> usize {
         match self {
-            Self::TwampLight | Self::Stamp { .. } => SenderOpen::OCTETS,
-            Self::Twamp(features) => features.padding_from(),
+            Self::Twamp(features) if features.is_symmetrical() => features.padding_from(),
+            Self::TwampLight | Self::Twamp(_) | Self::Stamp { .. } => SenderOpen::OCTETS,
         }
     }
 

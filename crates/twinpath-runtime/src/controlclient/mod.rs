@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use twinpath_wire::control::{Accept, Modes};
+use twinpath_wire::control::Accept;
 
 use crate::controller::{
     Ask, ControlClientPlan, ControlClientReport, ControlError, ControlEvent, News, Steered, Stop,
-    Talk, sizes,
+    Talk, Usual, sizes,
 };
 use crate::error::StartError;
 
@@ -63,7 +63,7 @@ async fn run(
 ) -> Result<ControlClientReport, ControlError> {
     // What a Session-Sender elsewhere can do is not known: only what was asked for by name.
     let mut talk = tokio::select! {
-        talk = Talk::open(plan.control.clone(), Modes::default(), news) => talk?,
+        talk = Talk::open(plan.control.clone(), Usual::default(), news) => talk?,
         () = stop.told() => return Err(ControlError::Interrupted),
     };
     let result = hold(&mut talk, &plan, &mut stop).await;

@@ -60,7 +60,7 @@ pub(crate) fn usual_features(
     sessions: usize,
     least_payload_octets: usize,
     required: Modes,
-) -> Modes {
+) -> Usual {
     let mut features = Modes::default();
     if sessions > 1 {
         features = features | Modes::INDIVIDUAL_CONTROL;
@@ -74,7 +74,29 @@ pub(crate) fn usual_features(
     {
         features = features | Modes::DSCP_MONITORING;
     }
-    features
+    Usual {
+        all: features,
+        secured: Modes::DSCP_MONITORING,
+    }
+}
+
+/// Features that are chosen where they are offered.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usual {
+    /// In any mode.
+    pub(crate) all: Modes,
+    /// Besides where test packets are secured: their replies have room for all features.
+    pub(crate) secured: Modes,
+}
+
+impl Usual {
+    /// Without these.
+    pub(crate) fn without(self, avoided: Modes) -> Self {
+        Self {
+            all: self.all.without(avoided),
+            secured: self.secured.without(avoided),
+        }
+    }
 }
 
 /// The greatest and the least of a session's sizes.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_proto::control::{ClientError, Refusal};
-use twinpath_wire::control::Accept;
+use twinpath_wire::control::{Accept, Modes};
 
 use crate::error::{RunError, StartError};
 use crate::names::named;
@@ -129,6 +129,12 @@ pub(crate) fn by_name(refusal: Refusal) -> String {
 fn lost(error: ClientError) -> Option<&'static str> {
     match error {
         ClientError::TurnedAway => Some("all its connections are taken; try again later"),
+        ClientError::NoMode { offered, wanted }
+            if wanted.contains(Modes::UNAUTHENTICATED)
+                && !offered.contains(Modes::UNAUTHENTICATED) =>
+        {
+            Some("it serves those who have a key: write --keys FILE, or --key-id NAME")
+        }
         ClientError::NoMode { .. } => Some("choose with --mode and features of what it offers"),
         ClientError::OtherPort { .. } => {
             Some("leave out --strict, or wish for a port that it has free")
@@ -139,6 +145,12 @@ fn lost(error: ClientError) -> Option<&'static str> {
         ClientError::Silent(_) => Some("the server is overloaded or stuck, or the path is broken"),
         ClientError::Unexpected { .. } | ClientError::SessionCount { .. } => {
             Some("the server breaks the protocol: a capture of the connection shows its vendor how")
+        }
+        ClientError::Count { count, most } if count > most => {
+            Some("let it cost so much with --max-pbkdf2-count, or lower the server's count")
+        }
+        ClientError::Count { .. } => {
+            Some("so few would make the passphrase easy to guess: raise the server's count")
         }
         ClientError::Forged => Some("the keys differ, or somebody changes the messages"),
         ClientError::EndedWhileRunning { .. } | ClientError::Stuck | _ => None,

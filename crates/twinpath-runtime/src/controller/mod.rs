@@ -25,10 +25,10 @@ use twinpath_wire::control::Modes;
 
 pub use error::ControlError;
 pub use event::ControlEvent;
-pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan};
+pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
 pub use report::{AgreedSession, ControlClientReport, ControlReport};
 
-pub(crate) use ask::{Ask, sizes};
+pub(crate) use ask::{Ask, Usual, sizes};
 pub(crate) use event::News;
 pub(crate) use steered::{Steered, Stop};
 pub(crate) use talk::Talk;
@@ -63,13 +63,14 @@ pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
         control,
         sender,
         mut classes,
+        secured,
     } = plan;
     if classes.is_empty() {
         classes.push(sender.tos);
     }
     let (_, least) = sizes(sender.payload);
-    let preferred = usual_features(classes.len(), least, control.required);
-    let may_be = control.required | preferred.without(control.avoided);
+    let usual = usual_features(classes.len(), least, control.required).without(control.avoided);
+    let may_be = control.required | usual.all;
     let mut senders = Vec::new();
     let mut bounds: Vec<Bound> = Vec::new();
     for (index, tos) in classes.iter().enumerate() {
@@ -87,7 +88,7 @@ pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
         bounds.push(bound);
     }
     let steered =
-        Steered::start(move |news, stop| run::run(control, preferred, bounds, news, stop))?;
+        Steered::start(move |news, stop| run::run(control, usual, secured, bounds, news, stop))?;
     Ok(ControllerRun { steered, senders })
 }
 

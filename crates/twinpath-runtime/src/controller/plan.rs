@@ -8,6 +8,7 @@ use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{Dscp, Tos};
 
 use crate::SenderPlan;
+use crate::keys::Key;
 
 /// A control connection: where to, and what is wanted of the Server.
 #[derive(Clone, Debug)]
@@ -26,6 +27,10 @@ pub struct ControlPlan {
     pub answer_timeout: Duration,
     /// The first of these that is offered is chosen (row TC-10).
     pub security: Vec<SecurityMode>,
+    /// For the secured modes; without it they are passed over.
+    pub key: Option<Key>,
+    /// PBKDF2 iterations that the Server may ask for at most (`--max-pbkdf2-count`; row TC-22).
+    pub most_pbkdf2_count: u32,
     /// Features asked for by name: without them there is no session.
     pub required: Modes,
     /// Features that are not chosen though they are offered and would do no harm.
@@ -55,6 +60,8 @@ impl ControlPlan {
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(10),
             security: vec![SecurityMode::Unauthenticated],
+            key: None,
+            most_pbkdf2_count: 32_768,
             required: Modes::default(),
             avoided: Modes::default(),
             octets_to_reflect: 0,
@@ -78,6 +85,20 @@ pub struct ControllerPlan {
     /// ToS octet of each session, a thread and a socket each; none: one session, with the ToS of
     /// `sender`.
     pub classes: Vec<Tos>,
+    /// Sizes in place of those of `sender` and `control` where test packets are secured; `None`: the
+    /// same, as far as the header lets them.
+    pub secured: Option<Sizes>,
+}
+
+/// How large packets are, and how much of them is to come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Octets of UDP payload.
+    pub payload: PayloadSize,
+    /// The padding that comes to, for the report; -1 is IMIX.
+    pub padding: i64,
+    /// Octets of padding that are to come back unchanged; with Reflect Octets only.
+    pub padding_to_reflect: u16,
 }
 
 /// All that a Control-Client for a Session-Sender elsewhere needs.

@@ -7,13 +7,13 @@ use tokio::time::sleep;
 use twinpath_net::clock;
 use twinpath_proto::sender::Protocol;
 use twinpath_wire::Mono;
-use twinpath_wire::control::{Accept, Modes};
+use twinpath_wire::control::Accept;
 
-use super::ask::{Ask, sizes};
+use super::ask::{Ask, Usual, sizes};
 use super::event::News;
 use super::steered::Stop;
 use super::talk::Talk;
-use super::{ControlError, ControlEvent, ControlPlan, ControlReport};
+use super::{ControlError, ControlEvent, ControlPlan, ControlReport, Sizes};
 use crate::notes::warning;
 use crate::sender::{Agreed, Bound, Handle, SenderRun};
 use crate::{Note, SessionReport};
@@ -24,18 +24,39 @@ const GLANCE: Duration = Duration::from_millis(500);
 /// The whole run.
 pub(super) async fn run(
     plan: ControlPlan,
-    preferred: Modes,
-    bound: Vec<Bound>,
+    usual: Usual,
+    secured: Option<Sizes>,
+    mut bound: Vec<Bound>,
     news: News,
     mut stop: Stop,
 ) -> Result<ControlReport, ControlError> {
     let mut talk = tokio::select! {
-        talk = Talk::open(plan, preferred, news) => talk?,
+        talk = Talk::open(plan, usual, news) => talk?,
         () = stop.told() => return Err(ControlError::Interrupted),
     };
-    let result = measure(&mut talk, bound, &mut stop).await;
+    let result = match resize(&mut talk, secured, &mut bound) {
+        Ok(()) => measure(&mut talk, bound, &mut stop).await,
+        Err(error) => Err(error),
+    };
     talk.part().await;
     result
+}
+
+/// Takes the sizes of secured packets, now that it is known whether they are.
+fn resize(
+    talk: &mut Talk,
+    secured: Option<Sizes>,
+    bound: &mut [Bound],
+) -> Result<(), ControlError> {
+    let Some(sizes) = secured.filter(|_| talk.secures_packets()) else {
+        return Ok(());
+    };
+    talk.reflect(sizes.padding_to_reflect);
+    let protocol = Protocol::Twamp(talk.features(0));
+    for bound in bound {
+        bound.resize(sizes.payload, sizes.padding, protocol)?;
+    }
+    Ok(())
 }
 
 async fn measure(

@@ -7,21 +7,23 @@ use twinpath_proto::TestFeatures;
 use twinpath_proto::control::{
     ClientError, ClientEvent, ClientPlan, ControlClient, Refusal, SessionWish, Step,
 };
-use twinpath_proto::security::TestGuard;
+use twinpath_proto::security::{Credentials, SessionKeys, TestGuard};
 use twinpath_wire::Dscp;
-use twinpath_wire::control::{Accept, Modes, Sid};
+use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
 
-use super::ask::Ask;
+use super::ask::{Ask, Usual};
 use super::connect::connect;
 use super::error::by_name;
 use super::event::News;
 use super::greeting::{First, first};
 use super::steered::Stop;
 use super::{AgreedSession, ControlError, ControlEvent, ControlPlan};
-use crate::Note;
+use crate::error::StartError;
+use crate::keys::Key;
 use crate::link::Link;
 use crate::names::named;
 use crate::notes::{remark, warning};
+use crate::{Note, random};
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,8 @@ pub(crate) struct Session {
 pub(crate) struct Talk {
     link: Link<ControlClient>,
     plan: ControlPlan,
+    /// There was a key to secure it with.
+    keyed: bool,
     news: News,
     pub(crate) near: SocketAddr,
     pub(crate) offered: Modes,
@@ -63,13 +67,18 @@ pub(crate) struct Talk {
 }
 
 impl Talk {
-    /// Connects, reads the greeting, chooses. `preferred`: features that are chosen if offered.
+    /// Connects, reads the greeting, chooses. `usual`: features that are chosen if offered.
     pub(crate) async fn open(
-        plan: ControlPlan,
-        preferred: Modes,
+        mut plan: ControlPlan,
+        usual: Usual,
         news: News,
     ) -> Result<Self, ControlError> {
         let server = plan.server;
+        let usual = usual.without(plan.avoided);
+        let credentials = plan.key.as_ref().map(credentials).transpose()?;
+        let keyed = credentials.is_some();
+        // The engine has it now.
+        plan.key = None;
         news.tell(ControlEvent::Connecting { server });
         let stream = connect(&plan).await?;
         let near = stream
@@ -79,12 +88,14 @@ impl Talk {
         let client = ControlClient::new(
             ClientPlan {
                 security: plan.security.clone(),
+                credentials,
+                most_count: plan.most_pbkdf2_count,
                 required: plan.required,
-                preferred: preferred.without(plan.avoided),
+                preferred: usual.all,
+                preferred_secured: usual.secured,
                 sessions: Vec::new(),
                 patience: plan.answer_timeout,
                 strict: plan.strict,
-                ..ClientPlan::default()
             },
             clock::mono(),
             server,
@@ -101,6 +112,7 @@ impl Talk {
         let mut talk = Self {
             link,
             plan,
+            keyed,
             news,
             near,
             offered: Modes::default(),
@@ -250,6 +262,18 @@ impl Talk {
         self.link.engine.test_guard(index)
     }
 
+    /// Test packets are encrypted, in part or whole.
+    pub(crate) fn secures_packets(&self) -> bool {
+        self.modes
+            .security()
+            .is_some_and(SecurityMode::secures_packets)
+    }
+
+    /// So much padding is to come back unchanged.
+    pub(crate) fn reflect(&mut self, padding: u16) {
+        self.plan.padding_to_reflect = padding;
+    }
+
     pub(crate) fn tell(&self, event: ControlEvent) {
         self.news.tell(event);
     }
@@ -274,6 +298,12 @@ impl Talk {
             let line = "the server did not give the octets to be reflected back as they were";
             notes.push(remark("octets-not-reflected", line.to_owned()));
         }
+        if self.modes.security() == Some(SecurityMode::Authenticated) {
+            // Row TT-35.
+            let line = "the authenticated mode protects a packet's number and not its times: on the \
+                        way they can be changed unseen (--mode encrypted protects them)";
+            notes.push(remark("times-not-protected", line.to_owned()));
+        }
         notes
     }
 
@@ -281,6 +311,13 @@ impl Talk {
     pub(crate) fn notes(&self) -> Vec<Note> {
         let server = named(self.plan.server);
         let mut notes = Vec::new();
+        if self.keyed && self.modes.security() == Some(SecurityMode::Unauthenticated) {
+            let line = format!(
+                "{server} offers no secured mode, so nothing is secured though there is a key (with \
+                 --mode there would have been no session)"
+            );
+            notes.push(warning("not-secured", line));
+        }
         for session in &self.sessions {
             if let Standing::Refused(refusal) = session.standing {
                 let line = format!(
@@ -425,6 +462,22 @@ impl Talk {
             _ => format!("{advice} (--nat, --dscp be, --padding)"),
         }
     }
+}
+
+/// A key, and what is fresh for each connection.
+fn credentials(key: &Key) -> Result<Credentials, StartError> {
+    let failed = |error: getrandom::Error| StartError::System {
+        what: "random octets",
+        source: error.into(),
+    };
+    let aes = random::octets().map_err(failed)?;
+    let hmac = random::octets().map_err(failed)?;
+    Ok(Credentials {
+        key_id: key.id,
+        passphrase: key.passphrase.clone(),
+        session: SessionKeys::new(aes, hmac),
+        client_iv: random::octets().map_err(failed)?,
+    })
 }
 
 fn of_class(dscp: Dscp) -> String {

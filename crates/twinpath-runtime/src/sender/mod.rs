@@ -14,7 +14,7 @@ use std::time::Duration;
 use twinpath_metrics::{AvailabilityRule, Books, BooksConfig, MetricsConfig, Record};
 use twinpath_net::{TestSocket, Waiter, Waker};
 use twinpath_proto::security::TestGuard;
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_wire::Sample;
 use twinpath_wire::control::{SecurityMode, Sid};
 
@@ -151,6 +151,21 @@ impl Bound {
     /// What it will do.
     pub(crate) fn plan(&self) -> &SenderPlan {
         &self.plan
+    }
+
+    /// Takes other sizes than it was bound with.
+    ///
+    /// # Errors
+    /// [`StartError::TooLargeForPath`], as when it was bound.
+    pub(crate) fn resize(
+        &mut self,
+        payload: PayloadSize,
+        padding: i64,
+        protocol: Protocol,
+    ) -> Result<(), StartError> {
+        (self.plan.payload, self.plan.padding) = (payload, padding);
+        self.plan.protocol = protocol;
+        open::check_path(&self.plan)
     }
 
     /// To look at the run and to end it, before it began too.

@@ -44,7 +44,7 @@ fn fits(protocol: Protocol, payload: PayloadSize, far: IpAddr, mtu: u32) -> Resu
     Err(StartError::TooLargeForPath {
         packet_octets,
         mtu,
-        most_padding: (mtu as usize).saturating_sub(headers + protocol.padding_from()),
+        most_padding: (mtu as usize).saturating_sub(headers + protocol.padding_counts_from()),
     })
 }
 
@@ -137,14 +137,19 @@ mod tests {
             modes: Modes::SYMMETRICAL_SIZE,
             ..TestFeatures::default()
         });
+        let secured = Protocol::Twamp(TestFeatures {
+            modes: Modes::ENCRYPTED,
+            ..TestFeatures::default()
+        });
         for (protocol, far, most) in [
             (Protocol::TwampLight, "192.0.2.1", 1_458),
             (symmetrical, "192.0.2.1", 1_431),
             (symmetrical, "2001:db8::1", 1_411),
+            (secured, "192.0.2.1", 1_458),
         ] {
             let far = far.parse().unwrap();
             let of = |padding: usize| {
-                let payload = PayloadSize::Fixed(protocol.padding_from() + padding);
+                let payload = PayloadSize::Fixed(protocol.padding_counts_from() + padding);
                 fits(protocol, payload, far, 1_500)
             };
             assert!(of(most).is_ok(), "{protocol:?}");

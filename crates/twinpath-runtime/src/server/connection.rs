@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tracing::warn;
 use twinpath_net::{clock, stream};
-use twinpath_proto::control::{Opened, Server, ServerEvent, SessionRequest, make_sid};
+use twinpath_proto::control::{CloseReason, Opened, Server, ServerEvent, SessionRequest, make_sid};
 use twinpath_proto::reflector::SessionSpec;
 use twinpath_wire::control::{Accept, Modes, Sid};
 use twinpath_wire::{Dscp, Tos};
@@ -58,7 +58,7 @@ pub(super) async fn serve(
     };
     let server = Server::new(
         Arc::clone(&house.config),
-        Arc::clone(&house.keys),
+        house.keys.now(),
         pass.admission,
         nonces,
         clock::mono(),
@@ -134,7 +134,10 @@ impl Connection {
     async fn obey_one(&mut self, event: ServerEvent) {
         match event {
             ServerEvent::Ready { modes } => {
-                log!(self.house, info, client = %named(self.peer), %modes, "client set up");
+                // Quoted and escaped: whoever named the key may have put anything into its name.
+                let key_id = self.engine().key_id();
+                let key_id = key_id.as_ref().map(tracing::field::debug);
+                log!(self.house, info, client = %named(self.peer), %modes, key_id, "client set up");
             }
             ServerEvent::Open(request) => {
                 let answer = self.open(&request).await;
@@ -154,6 +157,9 @@ impl Connection {
                 log!(self.house, debug, client = %named(self.peer), slip, "departs from the standard");
             }
             ServerEvent::Closed(reason) => {
+                if reason == CloseReason::KeyRefused {
+                    self.house.guesses.hear(self.peer);
+                }
                 log!(self.house, info, client = %named(self.peer), %reason, "client's connection ends");
             }
             ServerEvent::Refused(fault) => {

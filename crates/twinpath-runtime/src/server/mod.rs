@@ -3,6 +3,8 @@
 
 mod admission;
 mod connection;
+mod guesses;
+mod keys;
 mod listen;
 mod plan;
 mod ration;

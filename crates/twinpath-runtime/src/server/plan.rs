@@ -8,6 +8,7 @@ use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
 use crate::StampChoice;
+use crate::keys::KeyRing;
 
 /// All that a Server's run needs.
 #[derive(Clone, Debug)]
@@ -21,8 +22,14 @@ pub struct ServerPlan {
     pub near: Vec<SocketAddr>,
     /// Addresses that may be left out when the host cannot bind their family (default: all).
     pub tolerate_missing_family: bool,
-    /// What is offered.
+    /// What is offered; of the secured modes nothing where there are no keys.
     pub modes: Modes,
+    /// Whom the secured modes are for.
+    pub keys: KeyRing,
+    /// PBKDF2 iterations that a client has to make: a power of 2, 1024 at least (row TC-23).
+    pub pbkdf2_count: u32,
+    /// How long keys are derived with one Salt (row TC-25).
+    pub salt_life: Duration,
     /// A connection without running sessions is closed after this long in silence.
     pub servwait: Duration,
     /// A running session without a packet for this long is ended.
@@ -79,6 +86,9 @@ impl ServerPlan {
             near,
             tolerate_missing_family: false,
             modes: Modes::UNAUTHENTICATED | Modes::FEATURES,
+            keys: KeyRing::default(),
+            pbkdf2_count: 16_384,
+            salt_life: Duration::from_hours(1),
             servwait: Duration::from_mins(15),
             refwait: Duration::from_mins(15),
             message_patience: Duration::from_mins(1),

@@ -19,6 +19,8 @@ pub struct ServerTally {
     pub connections_not_allowed: u64,
     /// Connections that the system could not give (descriptors), and other failures to accept.
     pub accept_errors: u64,
+    /// Connections whose client did not prove a key: its Key-ID is unknown or its passphrase wrong.
+    pub keys_refused: u64,
     /// Sessions agreed that are not over now.
     pub sessions: u64,
     /// Sessions agreed so far.

@@ -13,15 +13,16 @@ use tokio::time::timeout;
 use twinpath_net::clock;
 use twinpath_proto::control::ServerConfig;
 use twinpath_proto::reflector::Ended;
-use twinpath_proto::security::KeyTable;
 use twinpath_wire::{Mono, WireTime};
 
 use super::admission::Door;
+use super::guesses::Guesses;
+use super::keys::{self, Keeper, Keys};
 use super::ration::{self, Ration};
 use super::stopping::{self, Stop, Stopping};
 use super::{ServerPlan, ServerReport, ServerTally, listen};
 use crate::error::{RunError, StartError};
-use crate::random;
+use crate::keys::KeyRing;
 use crate::reflecting::{Fact, Limits, ReflectingOptions, Reflectors};
 
 /// Threads of the control plane, and those that bind test ports for it.
@@ -29,8 +30,6 @@ const CONTROL_THREADS: usize = 2;
 const BINDING_THREADS: usize = 4;
 /// How long connections may take to say their last words when the Server stops.
 const FAREWELL: Duration = Duration::from_secs(3);
-/// PBKDF2 iterations that a greeting asks for (row TC-21).
-const COUNT: u32 = 16_384;
 /// An address far away that no packet is sent to: the way there tells this host's own.
 const FAR: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 862);
 
@@ -41,7 +40,8 @@ pub(super) struct House {
     pub(super) config: Arc<ServerConfig>,
     pub(super) door: Arc<Door>,
     pub(super) reflectors: Reflectors,
-    pub(super) keys: Arc<KeyTable>,
+    pub(super) keys: Arc<Keys>,
+    pub(super) guesses: Guesses,
     pub(super) counts: Counts,
     pub(super) ration: Ration,
     /// This host's address for Session Identifiers; `None`: that of the connection.
@@ -78,6 +78,7 @@ impl House {
             connections_refused: counts.connections_refused.load(Relaxed),
             connections_not_allowed: counts.connections_not_allowed.load(Relaxed),
             accept_errors: counts.accept_errors.load(Relaxed),
+            keys_refused: self.guesses.count(),
             sessions: number(sessions),
             sessions_made: counts.sessions_made.load(Relaxed),
             sessions_started: counts.sessions_started.load(Relaxed),
@@ -96,18 +97,26 @@ pub struct ServerRun {
     started: Mono,
     house: Arc<House>,
     stop: Stop,
+    /// `None`: there are no keys.
+    keeper: Option<Keeper>,
     control: Option<JoinHandle<()>>,
 }
 
-/// Opens the listening sockets and begins to serve.
+/// Derives the keys, opens the listening sockets and begins to serve.
 ///
 /// # Errors
 /// [`StartError`]: which address could not be had, and the remedy.
-pub fn start(plan: ServerPlan) -> Result<ServerRun, StartError> {
+pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
     let descriptors = twinpath_net::host::raise_descriptor_limit();
     if let Some(most) = descriptors {
         tracing::debug!(most, "files and sockets that may be open at once");
     }
+    let ring = std::mem::take(&mut plan.keys);
+    let keys = keys::derive_at_once(&ring, plan.pbkdf2_count);
+    let keys = Keys::new(keys.map_err(|error| StartError::System {
+        what: "random octets",
+        source: error.into(),
+    })?);
     let listeners = listen::open(&plan)?;
     let listening = listeners
         .iter()
@@ -124,18 +133,23 @@ pub fn start(plan: ServerPlan) -> Result<ServerRun, StartError> {
             source,
         })?;
     let (reflectors, facts) = Reflectors::start(reflecting(&plan))?;
-    let octets = || {
-        random::octets().map_err(|error| StartError::System {
-            what: "random octets",
-            source: error.into(),
-        })
+    let keeper = if ring.is_empty() {
+        None
+    } else {
+        let keys = Arc::clone(&keys);
+        Some(Keeper::start(
+            keys,
+            ring,
+            plan.pbkdf2_count,
+            plan.salt_life,
+        )?)
     };
-    let keys = KeyTable::new(octets()?, COUNT, octets()?);
     let house = Arc::new(House {
         config: Arc::new(config(&plan)),
         door: Door::new(plan.max_connections, plan.max_connections_per_client),
         reflectors,
-        keys: Arc::new(keys),
+        keys,
+        guesses: Guesses::default(),
         counts: Counts::default(),
         ration: Ration::default(),
         host: twinpath_net::local_address_towards(FAR, None)
@@ -158,6 +172,7 @@ pub fn start(plan: ServerPlan) -> Result<ServerRun, StartError> {
         started: clock::mono(),
         house,
         stop,
+        keeper,
         control: Some(control),
     })
 }
@@ -205,6 +220,8 @@ fn serve(
 ) {
     runtime.block_on(async {
         let settling = tokio::spawn(settle(Arc::clone(house), facts));
+        let guarded = Arc::clone(house);
+        let watching = tokio::spawn(async move { guarded.guesses.watch().await });
         let mut accepting = tokio::task::JoinSet::new();
         for listener in listeners {
             match tokio::net::TcpListener::from_std(listener) {
@@ -222,6 +239,8 @@ fn serve(
         let all = async { while accepting.join_next().await.is_some() {} };
         let _in_time = timeout(FAREWELL, all).await;
         settling.abort();
+        watching.abort();
+        house.guesses.say();
     });
 }
 
@@ -245,6 +264,8 @@ async fn settle(house: Arc<House>, mut facts: mpsc::Receiver<Fact>) {
             reflected = over.tally.reflected,
             not_started = over.tally.not_started,
             rate_limited = over.tally.rate_limited,
+            forged = over.tally.forged,
+            replays = over.tally.replays,
             "session is over"
         );
         if over.how == Ended::Refwait {
@@ -266,6 +287,14 @@ impl ServerRun {
         self.house.tally()
     }
 
+    /// Other keys are to be in force as soon as they are derived. Connections and sessions that are
+    /// there stay as they are. Nothing happens on a Server that was started without keys.
+    pub fn replace_keys(&self, ring: KeyRing) {
+        if let Some(keeper) = &self.keeper {
+            keeper.replace(ring);
+        }
+    }
+
     /// Asks for the end: no new connections, those that there are are closed, their sessions
     /// stopped, packets that have arrived answered.
     pub fn stop(&self) {
@@ -284,6 +313,7 @@ impl ServerRun {
     /// [`RunError`] of the first thread that failed.
     pub fn join(mut self) -> Result<ServerReport, RunError> {
         self.stop();
+        drop(self.keeper.take());
         let control = self.control.take().map_or(Ok(()), JoinHandle::join);
         self.house.reflectors.end()?;
         control.map_err(|_| RunError::Fault)?;

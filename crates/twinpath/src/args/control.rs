@@ -4,11 +4,12 @@ use clap::{Args, ValueEnum};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::SecurityMode;
 
+use super::keys::mode;
 use super::quantity::{at_least_one, whole};
 use super::{
-    Advice, CONTROL, FarEnd, IP, IpOptions, LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions,
-    PaddingSize, Ports, Prefix, ResultOptions, SCHEDULE, SESSIONS, STAMPS, ScheduleOptions,
-    StampOptions, Summary, Time, TosOctet, threads,
+    Advice, CONTROL, FarEnd, IP, IpOptions, Iterations, KeyFileOptions, KeyOptions, LogOptions,
+    NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, Ports, Prefix, ResultOptions, SCHEDULE,
+    SESSIONS, STAMPS, ScheduleOptions, StampOptions, Summary, Time, TosOctet, threads,
 };
 
 /// `twinpath controller`.
@@ -19,10 +20,16 @@ Examples:
   twinpath controller router1 --dscp be,af41,ef -v    three sessions, the negotiation line by line
   twinpath controller 192.0.2.1 --nat --ports 18760-18780 --start-delay 1
   twinpath controller [2001:db8::1]:8620 --padding -1 --json
+  twinpath controller router1 --keys ~/.twinpath-keys --mode encrypted
 
 Exit status: 0 measured, 1 could not measure, 2 bad usage, 3 every packet was lost")]
 #[command(mut_arg("verbose", |verbose| verbose.help(
     "Print a line for each control message, and for each packet as ping does"
+)))]
+#[command(mut_arg("padding", |padding| padding.help(
+    "Octets after the 14-octet header; -1 is IMIX: Ethernet frames of 64, 590 and 1514 octets without \
+     frame check sequence, 7:4:1 (IPv6: 76 for 64) [default: 27; of authenticated and encrypted \
+     packets 98, as long as their replies. They have 34 at least]"
 )))]
 #[expect(
     clippy::struct_excessive_bools,
@@ -175,6 +182,7 @@ Examples:
   twinpath server                                     serve controllers on TCP port 862
   twinpath server 192.0.2.1 --allow 192.0.2.0/24 --test-ports 18760-18800
   twinpath server :8620 --refwait 60 --max-sessions-per-client 10 --json
+  twinpath server --keys /etc/twinpath/keys           secured modes only; SIGHUP reads the file again
 
 A server that is told to stop (SIGINT, SIGTERM) prints what it did and exits 0")]
 #[expect(
@@ -187,9 +195,18 @@ pub(crate) struct ServerArgs {
     #[arg(value_name = "NEAR[:PORT]")]
     pub(crate) near: Option<NearEnd>,
 
-    /// Security modes to offer, a list: unauthenticated
-    #[arg(long, value_name = "MODE,..", default_value = "unauthenticated", value_delimiter = ',', value_parser = mode, help_heading = CONTROL)]
+    /// Security modes to offer, a list: unauthenticated, authenticated, encrypted, mixed [default:
+    /// unauthenticated; with --keys authenticated,encrypted,mixed and not unauthenticated]
+    #[arg(long, value_name = "MODE,..", value_delimiter = ',', value_parser = mode, help_heading = CONTROL)]
     pub(crate) mode: Vec<SecurityMode>,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyFileOptions,
+
+    /// PBKDF2 iterations that a key costs whoever guesses it, and clients once for each connection;
+    /// a power of 2 (rounded up), 1024 to 1048576 [default: 16384]
+    #[arg(long, value_name = "N", requires = "keys", help_heading = CONTROL)]
+    pub(crate) pbkdf2_count: Option<Iterations>,
 
     /// Close a connection without running sessions after this silence: seconds, or with a unit
     #[arg(long, value_name = "T", default_value = "900", help_heading = CONTROL)]
@@ -283,9 +300,14 @@ pub(crate) struct ServerArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = CONTROL)]
 pub(crate) struct ControlOptions {
-    /// Security mode to ask for: unauthenticated
-    #[arg(long, value_name = "MODE", default_value = "unauthenticated", value_parser = mode)]
-    pub(crate) mode: SecurityMode,
+    /// Security mode, this one or none: unauthenticated, authenticated, encrypted, mixed (control
+    /// encrypted, packets open) [default: with a key the strongest that is offered, else
+    /// unauthenticated]
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    pub(crate) mode: Option<SecurityMode>,
+
+    #[command(flatten)]
+    pub(crate) key: KeyOptions,
 
     /// UDP port wished for at the reflector [default: the sender's own number]
     #[arg(long, value_name = "PORT", value_parser = at_least_one::<u16>)]
@@ -307,16 +329,6 @@ pub(crate) enum WireFormat {
     Ntp,
     // IEEE 1588, where the server offers it.
     Ptp,
-}
-
-fn mode(text: &str) -> Result<SecurityMode, Advice> {
-    match text {
-        "unauthenticated" => Ok(SecurityMode::Unauthenticated),
-        "authenticated" | "encrypted" | "mixed" => Err(Advice::new(
-            "secured modes are not there yet: write unauthenticated",
-        )),
-        _ => Err(Advice::new("not a mode: write unauthenticated")),
-    }
 }
 
 fn count(text: &str) -> Result<usize, Advice> {

@@ -81,18 +81,20 @@ pub(crate) struct ScheduleOptions {
 #[command(next_help_heading = PACKETS)]
 pub(crate) struct PacketOptions {
     /// Octets after the 14-octet header; -1 is IMIX: Ethernet frames of 64, 590 and 1514 octets
-    /// without frame check sequence, 7:4:1 (IPv6: 76 for 64)
-    #[arg(
-        long,
-        value_name = "BYTES",
-        default_value = "27",
-        allow_negative_numbers = true
-    )]
-    pub(crate) padding: PaddingSize,
+    /// without frame check sequence, 7:4:1 (IPv6: 76 for 64) [default: 27]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true)]
+    pub(crate) padding: Option<PaddingSize>,
 
     /// What padding is made of
     #[arg(long, value_name = "KIND", default_value = "random")]
     pub(crate) fill: Filling,
+}
+
+impl PacketOptions {
+    /// What was asked for, or what open packets have (RFC 5357 section 4.1.2; row TT-7).
+    pub(crate) fn padding(&self) -> PaddingSize {
+        self.padding.unwrap_or(PaddingSize::Octets(27))
+    }
 }
 
 /// STAMP instead of TWAMP Light.

@@ -3,6 +3,7 @@
 mod address;
 mod control;
 mod groups;
+mod keys;
 mod marking;
 mod quantity;
 pub(crate) mod usage;
@@ -20,6 +21,7 @@ pub(crate) use groups::{
     Answers, Filling, IpOptions, LogOptions, Output, PacketOptions, ResultOptions, Rungs,
     ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,
 };
+pub(crate) use keys::{Iterations, KeyFileOptions, KeyOptions};
 pub(crate) use marking::{Label, Ssid, TosOctet, Ttl};
 pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
 

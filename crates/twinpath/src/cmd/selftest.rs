@@ -108,6 +108,7 @@ fn controlled(args: &SelftestArgs, signals: &Signals) -> Result<SessionReport, F
         control: ControlPlan::to(far),
         sender: sender_plan(far, args),
         classes: Vec::new(),
+        secured: None,
     })?;
     while !run.is_finished() {
         if signals.told_to_stop() {

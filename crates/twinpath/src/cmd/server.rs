@@ -1,23 +1,26 @@
 //! `twinpath server`.
 
 use std::io;
+use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
-use tracing::{Level, info};
+use tracing::{Level, info, warn};
+use twinpath_runtime::keys::KeyRing;
 use twinpath_runtime::server;
 use twinpath_wire::Dscp;
+use twinpath_wire::control::Modes;
 
 use super::measuring::GLANCE;
 use super::responder::{IGNORED, log_ignored, prefixes};
 use super::{remark, unwritten};
-use crate::args::{ServerArgs, Summary, doubt};
+use crate::args::{KeyFileOptions, ServerArgs, Summary, doubt};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
 use crate::output::{complain, server as output};
 use crate::plan;
-use crate::signals::Signals;
+use crate::signals::{Rereads, Signals};
 
 pub(super) fn run(args: &ServerArgs) -> Result<Exit, Failure> {
     let usual = if args.verbose {
@@ -34,15 +37,16 @@ pub(super) fn run(args: &ServerArgs) -> Result<Exit, Failure> {
     );
     remark(&args.log, doubt);
     let signals = Signals::listen()?;
+    let mut keys = match &args.keys.keys {
+        Some(path) => Some(KeyFile::new(path, &args.keys)?),
+        None => None,
+    };
+    let modes = plan.modes.and(Modes::SECURITY);
     let run = server::start(plan)?;
     if !args.log.quiet {
-        let modes: Vec<&str> = args.mode.iter().map(|mode| mode.name()).collect();
         for address in run.listening() {
             let address = named(*address);
-            complain(&format!(
-                "listening on {address} (TWAMP-Control, {})",
-                modes.join(", ")
-            ));
+            complain(&format!("listening on {address} (TWAMP-Control, {modes})"));
             if logs::in_file() {
                 info!(%address, "listening");
             }
@@ -53,6 +57,9 @@ pub(super) fn run(args: &ServerArgs) -> Result<Exit, Failure> {
     let mut next_look = Instant::now() + IGNORED;
     while !signals.told_to_stop() && !run.is_finished() {
         thread::sleep(GLANCE);
+        if let Some(ring) = keys.as_mut().and_then(KeyFile::again) {
+            run.replace_keys(ring);
+        }
         if Instant::now() >= next_look {
             let tally = run.tally().packets;
             log_ignored(&before, &tally);
@@ -74,6 +81,46 @@ pub(super) fn run(args: &ServerArgs) -> Result<Exit, Failure> {
     written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
 }
 
+/// The file of keys of a server that runs.
+struct KeyFile<'a> {
+    path: &'a Path,
+    options: &'a KeyFileOptions,
+    rereads: Rereads,
+}
+
+impl<'a> KeyFile<'a> {
+    fn new(path: &'a Path, options: &'a KeyFileOptions) -> Result<Self, Failure> {
+        Ok(Self {
+            path,
+            options,
+            rereads: Rereads::listen()?,
+        })
+    }
+
+    /// The keys that it has now, where somebody told us that it changed. What cannot be used changes
+    /// nothing, and is said.
+    fn again(&mut self) -> Option<KeyRing> {
+        if !self.rereads.told() {
+            return None;
+        }
+        // A pipe has been read: to wait for its next writer would stop all else.
+        if std::fs::metadata(self.path).is_ok_and(|file| !file.is_file()) {
+            warn!("the keys are from no file that can be read again: the old ones stay");
+            return None;
+        }
+        match plan::ring(self.path, self.options) {
+            Ok(ring) => {
+                info!(keys = ring.len(), "the keys file is read again");
+                Some(ring)
+            }
+            Err(failure) => {
+                warn!("{failure}; the old keys stay");
+                None
+            }
+        }
+    }
+}
+
 /// The bounds that the operator set.
 fn bounds(args: &ServerArgs) -> Option<String> {
     let mut bounds = Vec::new();
@@ -82,6 +129,13 @@ fn bounds(args: &ServerArgs) -> Option<String> {
     }
     if !args.allow_sender.is_empty() {
         bounds.push(format!("senders of {} too", prefixes(&args.allow_sender)));
+    }
+    if let Some(count) = args.pbkdf2_count.filter(|count| count.is_beyond_custom()) {
+        bounds.push(format!(
+            "clients close the connection at {} PBKDF2 iterations unless they are told otherwise \
+             (twinpath's: --max-pbkdf2-count)",
+            count.0
+        ));
     }
     if let Some(rate) = args.max_rate {
         bounds.push(format!("at most {rate} packets/s for each sender"));

@@ -32,6 +32,10 @@ pub(crate) fn text(report: &ServerReport, out: &mut impl Write) -> io::Result<()
             (tally.connections_refused, "refused by a limit"),
             (tally.connections_not_allowed, "not allowed"),
             (tally.accept_errors, "failed"),
+            (
+                tally.keys_refused,
+                "with unknown Key-ID or wrong passphrase",
+            ),
         ],
     );
     some(
@@ -43,6 +47,14 @@ pub(crate) fn text(report: &ServerReport, out: &mut impl Write) -> io::Result<()
     );
     fact(out, "Connections", &connections.join(", "))?;
     fact(out, "Sessions", &sessions.join(", "))?;
+    if tally.packets.replays > 0 {
+        let replays = packets(tally.packets.replays);
+        fact(
+            out,
+            "Replayed",
+            &format!("{replays}, answered all the same"),
+        )?;
+    }
     ignored(&tally.packets, out)?;
     troubles(report.send_errors, report.receive_drops, out)?;
     stamps(
@@ -76,6 +88,7 @@ pub(crate) fn json(report: &ServerReport, out: &mut impl Write) -> io::Result<()
             refused: tally.connections_refused,
             not_allowed: tally.connections_not_allowed,
             failed: tally.accept_errors,
+            keys_refused: tally.keys_refused,
         },
         sessions: Sessions {
             made: tally.sessions_made,
@@ -93,6 +106,7 @@ pub(crate) fn json(report: &ServerReport, out: &mut impl Write) -> io::Result<()
             fallback_receive: report.fallback_receive,
             t3_advance_ns: report.t3_advance_ns,
         },
+        replays: tally.packets.replays,
     };
     super::json::write(&document, out)
 }
@@ -112,6 +126,7 @@ struct Document<'a> {
     error_multiplier_zero: u64,
     ignored: Ignored<'a>,
     timestamps: TimeStamps,
+    replays: u64,
 }
 
 #[derive(Serialize)]
@@ -120,6 +135,7 @@ struct Connections {
     refused: u64,
     not_allowed: u64,
     failed: u64,
+    keys_refused: u64,
 }
 
 #[derive(Serialize)]
@@ -149,6 +165,8 @@ mod tests {
             ..ServerTally::default()
         };
         tally.packets.reflected = 1_000;
+        tally.packets.replays = 3;
+        tally.keys_refused = 7;
         let report = ServerReport {
             listening: vec!["127.0.0.1:862".parse().unwrap()],
             duration: Duration::from_millis(61_250),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use twinpath_metrics::{DelayFigures, Figures, TtlFigures};
 use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_runtime::{ClockState, Note, SessionReport};
+use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Ecn, Sample, Wall};
 
 use super::style::Style;
@@ -143,7 +144,8 @@ fn heading(
 ) -> io::Result<()> {
     let protocol = match report.protocol {
         Protocol::TwampLight => "TWAMP Light".to_owned(),
-        Protocol::Twamp(_) => "TWAMP".to_owned(),
+        Protocol::Twamp(_) if report.mode == SecurityMode::Unauthenticated => "TWAMP".to_owned(),
+        Protocol::Twamp(_) => format!("TWAMP ({})", report.mode.name()),
         Protocol::Stamp { ssid: 0 } => "STAMP".to_owned(),
         Protocol::Stamp { ssid } => format!("STAMP (SSID {ssid})"),
     };

@@ -1,18 +1,21 @@
 //! The commands that speak TWAMP-Control: from arguments to plans.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
-use twinpath_runtime::controller::{ControlClientPlan, ControlPlan, ControllerPlan};
+use twinpath_runtime::controller::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
 use twinpath_runtime::server::ServerPlan;
 use twinpath_wire::control::{CONTROL_PORT, Modes};
-use twinpath_wire::{Dscp, Tos};
+use twinpath_wire::{Dscp, ReflectorSecured, Tos};
 
-use crate::args::{ControlClientArgs, ControlOptions, ControllerArgs, ServerArgs, WireFormat};
+use crate::args::{
+    ControlClientArgs, ControlOptions, ControllerArgs, PaddingSize, ServerArgs, WireFormat,
+};
 use crate::failure::Failure;
 
+use super::keys::{BY_STRENGTH, FOR_OTHERS, Wanted, offered, wanted};
 use super::resolve::{Family, Lookup, in_zone, resolve};
 use super::responder::listening;
 use super::sender::{Sending, ends, one_host, pair, payload};
@@ -59,7 +62,9 @@ pub(crate) fn controller(
         ports: args.ports,
     };
     let tos = classes.first().copied().unwrap_or_default();
-    let mut control = control(&args.control, server);
+    let wanted = wanted(&args.control, &BY_STRENGTH)?;
+    let may_secure = wanted.security.iter().any(|mode| mode.secures_packets());
+    let mut control = control(&args.control, wanted, server);
     control.near = near_address;
     control.interface.clone_from(&args.ip.interface);
     control.nat = args.nat;
@@ -73,24 +78,57 @@ pub(crate) fn controller(
             control.required = control.required | feature;
         }
     }
-    let mut features = TestFeatures {
-        modes: control.required,
-        ..TestFeatures::default()
-    };
+    let padding = args.packet.padding();
+    let open = features(control.required, padding, REPLY_HEADER);
     if args.reflect_octets {
-        // What fits behind a reply's header: packets keep the size that was asked for.
-        let padding = usize::try_from(args.packet.padding.number()).unwrap_or(0);
-        let fits = (features.padding_from() + padding).saturating_sub(REPLY_HEADER);
-        control.padding_to_reflect = u16::try_from(fits).unwrap_or(u16::MAX);
+        control.padding_to_reflect = open.padding_to_reflect;
         control.octets_to_reflect = OCTETS_TO_REFLECT;
-        features.padding_to_reflect = control.padding_to_reflect;
     }
-    let protocol = Protocol::Twamp(features);
+    let secured = may_secure.then(|| secured(control.required, args.packet.padding, server.ip()));
+    let protocol = Protocol::Twamp(open);
     let sender = sending.plan(protocol, server, near_address, tos)?;
     Ok(ControllerPlan {
         control,
         sender,
         classes,
+        secured: secured.transpose()?,
+    })
+}
+
+/// What packets look like with these modes, and this padding. Of the padding as much comes back as fits
+/// behind a reply's header: packets keep the size that was asked for.
+fn features(modes: Modes, padding: PaddingSize, reply_header: usize) -> TestFeatures {
+    let mut features = TestFeatures {
+        modes,
+        ..TestFeatures::default()
+    };
+    if modes.contains(Modes::REFLECT_OCTETS) {
+        let padding = usize::try_from(padding.number()).unwrap_or(0);
+        let from = Protocol::Twamp(features).padding_counts_from();
+        let fits = (from + padding).saturating_sub(reply_header);
+        features.padding_to_reflect = u16::try_from(fits).unwrap_or(u16::MAX);
+    }
+    features
+}
+
+/// Sizes where test packets are secured: unless padding is asked for, as long as their replies (rows
+/// TC-49, TT-7).
+fn secured(
+    required: Modes,
+    padding: Option<PaddingSize>,
+    server: IpAddr,
+) -> Result<Sizes, Failure> {
+    // Both modes have packets of one size.
+    let modes = required | Modes::ENCRYPTED;
+    let header = ReflectorSecured::OCTETS;
+    let from = Protocol::Twamp(features(modes, PaddingSize::Imix, header)).padding_counts_from();
+    let usual = u16::try_from(header.saturating_sub(from)).unwrap_or(0);
+    let padding = padding.unwrap_or(PaddingSize::Octets(usual));
+    let features = features(modes, padding, header);
+    Ok(Sizes {
+        payload: payload(padding, Protocol::Twamp(features), server)?,
+        padding: padding.number(),
+        padding_to_reflect: features.padding_to_reflect,
     })
 }
 
@@ -119,7 +157,8 @@ pub(crate) fn controlclient(
             "--duration 0 stops at once: write 10 (seconds) or 500ms",
         ));
     }
-    let mut control = control(&args.control, server);
+    let wanted = wanted(&args.control, &FOR_OTHERS)?;
+    let mut control = control(&args.control, wanted, server);
     control.interface.clone_from(&args.interface);
     Ok(ControlClientPlan {
         control,
@@ -131,10 +170,12 @@ pub(crate) fn controlclient(
     })
 }
 
-fn control(options: &ControlOptions, server: SocketAddr) -> ControlPlan {
+fn control(options: &ControlOptions, wanted: Wanted, server: SocketAddr) -> ControlPlan {
     ControlPlan {
         control_dscp: options.control_dscp,
-        security: vec![options.mode],
+        security: wanted.security,
+        key: wanted.key,
+        most_pbkdf2_count: options.key.max_pbkdf2_count,
         receiver_port: options.receiver_port,
         strict: options.strict,
         ..ControlPlan::to(server)
@@ -155,10 +196,13 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
     }
     let (near, tolerate_missing_family) =
         listening(args.near.as_ref(), &args.ip, CONTROL_PORT, lookup)?;
-    let security = args.mode.iter().map(|mode| mode.modes());
+    let (modes, keys) = offered(args)?;
+    let bare = ServerPlan::on(near);
     Ok(ServerPlan {
         tolerate_missing_family,
-        modes: security.fold(Modes::FEATURES, |modes, mode| modes | mode),
+        modes: modes | Modes::FEATURES,
+        keys,
+        pbkdf2_count: args.pbkdf2_count.map_or(bare.pbkdf2_count, |count| count.0),
         servwait: args.servwait.0,
         refwait: args.refwait.0,
         message_patience: MESSAGE_PATIENCE.min(args.servwait.0),
@@ -181,7 +225,7 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
         raw_t3: args.raw_t3,
         strict: args.strict,
         portable: args.stamps.portable,
-        ..ServerPlan::on(near)
+        ..bare
     })
 }
 
@@ -281,6 +325,46 @@ mod tests {
         assert!(of_controller("127.0.0.1 --padding 65493").is_ok());
         let failure = of_controller("127.0.0.1 --padding 65493 --symmetrical-size").unwrap_err();
         assert!(failure.to_string().contains("write 65466 at most"));
+    }
+
+    #[test]
+    fn secured_packets_are_as_long_as_their_replies_unless_padding_is_asked_for() {
+        let mut keys = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut keys, b"alice secret").unwrap();
+        let file = keys.path().display();
+        for (options, octets, padding, reflected) in [
+            ("", 112, 98, 0),
+            ("--padding 0", 48, 0, 0),
+            ("--padding 200", 214, 200, 0),
+            ("--symmetrical-size", 112, 0, 0),
+            ("--symmetrical-size --padding 5", 117, 5, 0),
+            ("--reflect-octets", 112, 98, 0),
+            ("--reflect-octets --padding 50", 112, 50, 0),
+            ("--reflect-octets --padding 200", 214, 200, 102),
+            ("--reflect-octets --symmetrical-size --padding 9", 121, 9, 9),
+        ] {
+            let plan = of_controller(&format!("::1 --keys {file} {options}")).unwrap();
+            let payload = PayloadSize::Fixed(octets);
+            let sizes = plan.secured.unwrap();
+            assert_eq!(sizes.payload, payload, "{options}");
+            assert_eq!(sizes.padding, padding, "{options}");
+            assert_eq!(sizes.padding_to_reflect, reflected, "{options}");
+        }
+        let plan = of_controller(&format!("::1 --keys {file}")).unwrap();
+        assert_eq!(plan.control.security, BY_STRENGTH);
+        assert!(plan.control.key.is_some());
+        let plan = of_controller(&format!("::1 --keys {file} --mode mixed")).unwrap();
+        assert_eq!(plan.control.security, [SecurityMode::Mixed]);
+        assert_eq!(plan.secured, None);
+        assert_eq!(plan.control.most_pbkdf2_count, 32_768);
+        let plan = of_client(&format!("::1 ::1 --keys {file} --max-pbkdf2-count 2048")).unwrap();
+        assert_eq!(plan.control.security, FOR_OTHERS);
+        assert_eq!(plan.control.most_pbkdf2_count, 2_048);
+        let plan = of_server(&format!("--keys {file} --pbkdf2-count 5000")).unwrap();
+        assert_eq!(plan.modes, Modes::SECURED | Modes::FEATURES);
+        assert_eq!((plan.keys.len(), plan.pbkdf2_count), (1, 8_192));
+        let plan = of_server(&format!("--keys {file} --mode unauthenticated,mixed")).unwrap();
+        assert_eq!(plan.modes.and(Modes::SECURITY).bits(), 9);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! Nothing is bound here.
 
 mod control;
+mod keys;
 mod resolve;
 mod responder;
 mod sender;
@@ -13,6 +14,7 @@ use twinpath_runtime::StampChoice;
 use crate::args::Rungs;
 
 pub(crate) use control::{controlclient, controller, server};
+pub(crate) use keys::ring;
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
 pub(crate) use sender::{sender, sizes};

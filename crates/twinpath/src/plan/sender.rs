@@ -86,8 +86,8 @@ impl Sending<'_> {
             limit: limit(self.schedule)?,
             interval: self.schedule.interval.0,
             timeout: timeout(self.schedule)?,
-            payload: payload(self.packet.padding, protocol, far.ip())?,
-            padding: self.packet.padding.number(),
+            payload: payload(self.packet.padding(), protocol, far.ip())?,
+            padding: self.packet.padding().number(),
             fill: match self.packet.fill {
                 Filling::Zero => Fill::Zero,
                 Filling::Random => Fill::Random,
@@ -299,7 +299,7 @@ pub(super) fn payload(
     let most = match far {
         IpAddr::V4(_) => MAX_PAYLOAD_V4,
         IpAddr::V6(_) => MAX_PAYLOAD_V6,
-    } - protocol.padding_from();
+    } - protocol.padding_counts_from();
     match padding {
         PaddingSize::Octets(octets) if usize::from(octets) > most => Err(Failure::usage(format!(
             "--padding {octets} does not fit UDP over {}: write {most} at most",
@@ -321,7 +321,7 @@ pub(crate) fn sizes(padding: PaddingSize, protocol: Protocol, far: IpAddr) -> Pa
             [64, 590, 1514].map(|frame: usize| protocol.payload_octets(frame - around)),
         ),
         PaddingSize::Octets(octets) => {
-            let asked = usize::from(octets) + protocol.padding_from();
+            let asked = usize::from(octets) + protocol.padding_counts_from();
             PayloadSize::Fixed(protocol.payload_octets(asked))
         }
     }

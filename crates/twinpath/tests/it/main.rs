@@ -4,6 +4,7 @@
 mod control;
 mod documented;
 mod endings;
+mod forgeries;
 mod hosts;
 mod kills;
 mod namespaces;
@@ -11,5 +12,6 @@ mod options;
 mod outputs;
 mod program;
 mod responders;
+mod secured;
 mod usage;
 mod wire;

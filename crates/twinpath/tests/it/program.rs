@@ -146,6 +146,25 @@ impl Responder {
         Self::start("127.0.0.1:0")
     }
 
+    /// Sends it a signal, by name.
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.signal(&[name]);
+    }
+
+    /// Reads what it says until a line has this in it: that line.
+    pub(crate) fn wait_for(&mut self, part: &str) -> String {
+        let mut said = String::new();
+        loop {
+            let mut line = String::new();
+            let octets = self.stderr.read_line(&mut line).unwrap();
+            assert!(octets > 0, "{part}: it said {said}");
+            if line.contains(part) {
+                return line;
+            }
+            said.push_str(&line);
+        }
+    }
+
     /// Asks it to stop and reads its last words.
     pub(crate) fn stop(mut self, signal: &str) -> Done {
         self.process.signal(&[signal]);

@@ -52,7 +52,7 @@ fn bad_usage_is_one_line_and_status_two() {
         ("dscptable ef", "one argument too many"),
         ("selftest -i 0.4us", "1us is the least"),
         ("controller", "SERVER[:PORT] is missing"),
-        ("controller ::1 --mode encrypted", "write unauthenticated"),
+        ("controller ::1 --mode encrypted", "needs a key"),
         ("controller ::1 127.0.0.1", "give both of one family"),
         (
             "controller ::1 :5 --ports 5-9",

@@ -23,6 +23,8 @@ pub struct ClientPlan {
     pub required: Modes,
     /// Features chosen where they are offered.
     pub preferred: Modes,
+    /// Those chosen besides where test packets are secured.
+    pub preferred_secured: Modes,
     /// Asked for one after the other as soon as the connection is set up. More can come by
     /// [`super::ControlClient::request`].
     pub sessions: Vec<SessionWish>,
@@ -40,6 +42,7 @@ impl Default for ClientPlan {
             most_count: 32768,
             required: Modes::default(),
             preferred: Modes::default(),
+            preferred_secured: Modes::default(),
             sessions: Vec::new(),
             patience: Duration::from_secs(30),
             strict: false,

@@ -223,7 +223,9 @@ impl AgreedReflector {
         let session = self.table.get_mut(at).ok_or(Ignored::NoSession)?;
         let octets = session.features.reply_octets(received);
         let room = buffer.len() >= octets;
+        let replays = session.tally.replays;
         let judged = judge(session, request, now, arrival.at.at, room, strict);
+        self.totals.replays += session.tally.replays - replays;
         // Last: what gets no reply anyway costs its sender nothing.
         let judged = judged.and_then(|sender| {
             let rate = self.rate.as_mut();

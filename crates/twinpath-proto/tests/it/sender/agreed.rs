@@ -400,7 +400,7 @@ fn secured_requests_have_the_sizes_of_the_tables_and_nothing_readable() {
             let reflects = modes.bits() & 32 != 0;
             let reflected = if reflects { padding_to_reflect } else { 0 };
             let symmetrical = modes.bits() & 64 != 0;
-            let least = if modes.bits() & (32 | 64 | 256) == 0 {
+            let least = if modes.bits() & (32 | 64) == 0 {
                 48
             } else {
                 112 + usize::from(reflected)

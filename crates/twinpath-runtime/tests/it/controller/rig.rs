@@ -312,6 +312,7 @@ pub(crate) fn plan(control: ControlPlan, classes: &[Dscp]) -> ControllerPlan {
         control,
         sender,
         classes: classes.iter().map(|class| class.tos()).collect(),
+        secured: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod client;
 mod endings;
+mod keys;
 mod limits;
 mod sessions;
 mod soak;

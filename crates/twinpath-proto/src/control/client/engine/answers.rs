@@ -37,7 +37,11 @@ impl ControlClient {
         let (Some(security), true) = (security, offered.contains(self.plan.required)) else {
             return self.fail(ClientError::NoMode { offered, wanted });
         };
-        let preferred = self.plan.preferred.and(offered);
+        let mut preferred = self.plan.preferred;
+        if security.secures_packets() {
+            preferred = preferred | self.plan.preferred_secured;
+        }
+        let preferred = preferred.and(offered);
         let features = (self.plan.required | preferred).and(Modes::FEATURES);
         let chosen = security.modes() | features;
         let secured = self

@@ -1,0 +1,273 @@
+//! Files of keys: a line for each, `KEY-ID passphrase`.
+//!
+//! A Key-ID ends at the first space or tab; the passphrase is the rest of the line, without the white
+//! space around it, with that inside it. Empty lines and lines that begin with `#` are for people. What
+//! is wrong with a file is told by its line, and nothing of what stands there is quoted: it may be a
+//! passphrase.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use twinpath_proto::security::{KeyId, KeyIdError, Passphrase};
+use zeroize::Zeroizing;
+
+use super::{Key, KeyRing, PassphraseError, judge};
+
+/// Octets of a file at most.
+const MOST_OCTETS: usize = 1 << 20;
+/// Keys in a file at most: a Server derives them all before it listens, some milliseconds each.
+const MOST_KEYS: usize = 4_096;
+/// Read and write, for group and others.
+#[cfg(unix)]
+const OTHERS: u32 = 0o066;
+
+/// Who may read a file of keys beside its owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nobody, or the file is refused.
+    OwnerOnly,
+    /// Whoever may: the operator said so.
+    Anybody,
+}
+
+/// Why a file of keys is of no use.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeysError {
+    /// It cannot be opened or read.
+    #[error("cannot read the keys file {}: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// Others than its owner may read or change it.
+    #[error("{} is open to others than its owner (mode {mode:04o})", path.display())]
+    Exposed {
+        /// Which.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It is no file of keys.
+    #[error("the keys file {} has more than {MOST_OCTETS} octets", path.display())]
+    TooLarge {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A line cannot be meant.
+    #[error("{}:{line}: {slip}", path.display())]
+    Line {
+        /// Which file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong there.
+        slip: Slip,
+    },
+    /// Nothing but comments.
+    #[error("the keys file {} has no key", path.display())]
+    Empty {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Slip {
+    /// The Key-ID is not text.
+    #[error("the Key-ID is not UTF-8")]
+    NotUtf8,
+    /// The Key-ID has what no terminal shows.
+    #[error("the Key-ID has a control character")]
+    Control,
+    /// The Key-ID does not fit.
+    #[error(transparent)]
+    KeyId(#[from] KeyIdError),
+    /// There is a Key-ID and nothing else.
+    #[error("no passphrase stands behind the Key-ID")]
+    NoPassphrase,
+    /// The passphrase cannot be one.
+    #[error(transparent)]
+    Passphrase(PassphraseError),
+    /// The Key-ID has a line already.
+    #[error("the Key-ID stands on line {0} already")]
+    Twice(usize),
+    /// More lines than keys can be.
+    #[error("more than {MOST_KEYS} keys")]
+    TooMany,
+}
+
+impl KeysError {
+    /// What the reader can do, in one clause.
+    pub fn remedy(&self) -> Option<String> {
+        match self {
+            Self::Unreadable { .. } => None,
+            Self::Exposed { path, .. } => Some(format!(
+                "close it (chmod 600 {}), or write --insecure-key-file",
+                path.display()
+            )),
+            Self::TooLarge { .. } | Self::Empty { .. } => {
+                Some("write a line for each key: KEY-ID passphrase".to_owned())
+            }
+            Self::Line { .. } => Some("a line is KEY-ID, a space, the passphrase".to_owned()),
+        }
+    }
+}
+
+/// Reads a file of keys. Its octets are wiped when they are read.
+///
+/// # Errors
+/// [`KeysError`]: where the file is open to others, where a line cannot be meant. Never with anything
+/// that stands in the file.
+pub fn read(path: &Path, access: Access) -> Result<KeyRing, KeysError> {
+    // Before the first octet of a secret is in this process.
+    twinpath_net::host::forbid_core_dumps();
+    let unreadable = |source| KeysError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(unreadable)?;
+    if access == Access::OwnerOnly {
+        // Of the file that is open, whatever has its name by now.
+        let mode = mode(&file).map_err(unreadable)?;
+        closed(mode).map_err(|mode| KeysError::Exposed {
+            path: path.to_owned(),
+            mode,
+        })?;
+    }
+    // All at once: a buffer that grows leaves copies behind.
+    let mut octets = Zeroizing::new(vec![0; MOST_OCTETS + 1]);
+    let count = fill(&mut file, &mut octets).map_err(unreadable)?;
+    if count > MOST_OCTETS {
+        return Err(KeysError::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    let text = octets.get(..count).unwrap_or_default();
+    let ring = parse(text).map_err(|(line, slip)| KeysError::Line {
+        path: path.to_owned(),
+        line,
+        slip,
+    })?;
+    if ring.is_empty() {
+        return Err(KeysError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    Ok(ring)
+}
+
+#[cfg(unix)]
+fn mode(file: &File) -> io::Result<u32> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(file.metadata()?.permissions().mode() & 0o7777)
+}
+
+#[cfg(unix)]
+fn closed(mode: u32) -> Result<(), u32> {
+    if mode & OTHERS == 0 {
+        Ok(())
+    } else {
+        Err(mode)
+    }
+}
+
+/// Permissions that cannot be told are the operator's own affair.
+#[cfg(not(unix))]
+fn mode(_: &File) -> io::Result<u32> {
+    Ok(0)
+}
+
+#[cfg(not(unix))]
+fn closed(_: u32) -> Result<(), u32> {
+    Ok(())
+}
+
+/// As much as there is or fits.
+fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut count = 0;
+    loop {
+        let free = buffer.get_mut(count..).unwrap_or_default();
+        if free.is_empty() {
+            return Ok(count);
+        }
+        match source.read(free) {
+            Ok(0) => return Ok(count),
+            Ok(more) => count += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The keys of a file, or which line is wrong, and how.
+fn parse(text: &[u8]) -> Result<KeyRing, (usize, Slip)> {
+    // What some editors write first.
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    let mut keys: Vec<Key> = Vec::new();
+    let mut seen = HashMap::new();
+    for (line, octets) in (1..).zip(text.split(|octet| *octet == b'\n')) {
+        let Some((id, secret)) = line_of(octets).map_err(|slip| (line, slip))? else {
+            continue;
+        };
+        if let Some(first) = seen.insert(id, line) {
+            return Err((line, Slip::Twice(first)));
+        }
+        if keys.len() == MOST_KEYS {
+            return Err((line, Slip::TooMany));
+        }
+        let passphrase = Passphrase::new(secret.to_vec());
+        keys.push(Key { id, passphrase });
+    }
+    Ok(KeyRing(keys))
+}
+
+/// Key-ID and passphrase; `None` where the line is for people.
+fn line_of(line: &[u8]) -> Result<Option<(KeyId, &[u8])>, Slip> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = trim(line);
+    if line.is_empty() || line.starts_with(b"#") {
+        return Ok(None);
+    }
+    let end = line.iter().position(|octet| is_blank(*octet));
+    let (id, secret) = line.split_at(end.unwrap_or(line.len()));
+    let id = std::str::from_utf8(id).map_err(|_| Slip::NotUtf8)?;
+    if id.chars().any(char::is_control) {
+        return Err(Slip::Control);
+    }
+    let id = KeyId::new(id)?;
+    let secret = trim(secret);
+    match judge(secret) {
+        Ok(()) => Ok(Some((id, secret))),
+        Err(PassphraseError::Empty) => Err(Slip::NoPassphrase),
+        Err(error) => Err(Slip::Passphrase(error)),
+    }
+}
+
+const fn is_blank(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t')
+}
+
+/// Without spaces and tabs around it.
+fn trim(mut octets: &[u8]) -> &[u8] {
+    while let [first, rest @ ..] = octets
+        && is_blank(*first)
+    {
+        octets = rest;
+    }
+    while let [rest @ .., last] = octets
+        && is_blank(*last)
+    {
+        octets = rest;
+    }
+    octets
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! Files of keys, line by line and as a whole.
+
+use std::io::Write as _;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn pair(line: &[u8]) -> Result<Option<(String, Vec<u8>)>, Slip> {
+    let line = line_of(line)?;
+    Ok(line.map(|(id, secret)| (id.to_string(), secret.to_vec())))
+}
+
+#[test]
+fn a_line_is_a_key_id_and_the_rest_of_it() {
+    let long = "ü".repeat(40);
+    let of_long = format!("{long} x");
+    for (line, id, secret) in [
+        ("alice secret", "alice", "secret"),
+        ("alice a b  c", "alice", "a b  c"),
+        (
+            "  alice\t \tsecret # no comment \t",
+            "alice",
+            "secret # no comment",
+        ),
+        ("alice secret\r", "alice", "secret"),
+        ("Müller-Straße grün & blau", "Müller-Straße", "grün & blau"),
+        ("a#b #c", "a#b", "#c"),
+        (of_long.as_str(), long.as_str(), "x"),
+    ] {
+        let found = pair(line.as_bytes()).unwrap();
+        assert_eq!(found, Some((id.to_owned(), secret.into())), "{line:?}");
+    }
+    for line in ["", "   ", "\t", "# alice secret", "  #", "\r"] {
+        assert_eq!(pair(line.as_bytes()), Ok(None), "{line:?}");
+    }
+}
+
+#[test]
+fn what_is_no_line_says_why() {
+    let long = [b"x".repeat(81).as_slice(), b" y"].concat();
+    let secret = [b"alice ".as_slice(), &b"y".repeat(1_025)].concat();
+    for (line, slip) in [
+        (b"alice".as_slice(), Slip::NoPassphrase),
+        (b"alice  \t", Slip::NoPassphrase),
+        (b"\xff\xfe x", Slip::NotUtf8),
+        (b"a\x1bb x", Slip::Control),
+        ("a\u{85}b x".as_bytes(), Slip::Control),
+        (b"a\0b x", Slip::Control),
+        (long.as_slice(), Slip::KeyId(KeyIdError::TooLong(81))),
+        (b"alice a\tb", Slip::Passphrase(PassphraseError::Control)),
+        (b"alice a\rb", Slip::Passphrase(PassphraseError::Control)),
+        (b"alice a\0", Slip::Passphrase(PassphraseError::Control)),
+        (
+            secret.as_slice(),
+            Slip::Passphrase(PassphraseError::TooLong),
+        ),
+    ] {
+        assert_eq!(pair(line), Err(slip), "{line:?}");
+    }
+}
+
+#[test]
+fn a_slip_is_found_by_its_line() {
+    let text = b"# ours\n\nalice one\nbob two\n\nalice three\n";
+    assert_eq!(parse(text).unwrap_err(), (6, Slip::Twice(3)));
+    assert_eq!(parse(b"\na b\nc").unwrap_err(), (3, Slip::NoPassphrase));
+    let many = (0..=MOST_KEYS).map(|number| format!("k{number} x"));
+    let many = many.collect::<Vec<_>>().join("\n");
+    assert_eq!(parse(many.as_bytes()).unwrap_err(), (4_097, Slip::TooMany));
+    let ring = parse("\u{feff}alice one\r\nbob two".as_bytes()).unwrap();
+    let ids: Vec<_> = ring.iter().map(|key| key.id.to_string()).collect();
+    assert_eq!(ids, ["alice", "bob"]);
+}
+
+fn file(text: &[u8]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text).unwrap();
+    file
+}
+
+#[test]
+fn no_error_quotes_what_stands_in_the_file() {
+    for text in [
+        "correct horse\ncorrect battery",
+        "hunter2",
+        "alice hunter2\x07",
+    ] {
+        let file = file(text.as_bytes());
+        let error = read(file.path(), Access::OwnerOnly).unwrap_err();
+        let said = format!("{error} {error:?} {:?}", error.remedy());
+        for word in ["correct", "horse", "battery", "hunter2"] {
+            assert!(!said.contains(word), "{said}");
+        }
+        assert!(
+            error
+                .to_string()
+                .contains(&format!("{}:", file.path().display()))
+        );
+    }
+}
+
+#[test]
+fn a_file_is_bounded_and_has_a_key() {
+    let empty = file(b"# nothing\n");
+    let read = |file: &tempfile::NamedTempFile| read(file.path(), Access::OwnerOnly);
+    assert!(matches!(read(&empty), Err(KeysError::Empty { .. })));
+    let mut large = vec![b'#'; MOST_OCTETS];
+    assert!(matches!(read(&file(&large)), Err(KeysError::Empty { .. })));
+    large.push(b'#');
+    assert!(matches!(
+        read(&file(&large)),
+        Err(KeysError::TooLarge { .. })
+    ));
+    let nothing = super::read(Path::new("/no/such/file"), Access::OwnerOnly);
+    assert!(matches!(nothing, Err(KeysError::Unreadable { .. })));
+    let directory = tempfile::tempdir().unwrap();
+    let directory = super::read(directory.path(), Access::Anybody);
+    assert!(matches!(directory, Err(KeysError::Unreadable { .. })));
+}
+
+#[test]
+fn who_reads_keys_leaves_no_core() {
+    let file = file(b"alice secret");
+    read(file.path(), Access::OwnerOnly).unwrap();
+    // `None`: the system has no such thing.
+    assert_ne!(twinpath_net::host::may_dump_core(), Some(true));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_others_may_read_or_change_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = file(b"alice secret");
+    for (mode, closed) in [
+        (0o600, true),
+        (0o400, true),
+        (0o700, true),
+        (0o640, false),
+        (0o620, false),
+        (0o604, false),
+        (0o602, false),
+        (0o666, false),
+    ] {
+        let permissions = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(file.path(), permissions).unwrap();
+        let found = read(file.path(), Access::OwnerOnly);
+        assert_eq!(found.is_ok(), closed, "{mode:o}");
+        if let Err(error) = found {
+            assert!(matches!(error, KeysError::Exposed { .. }), "{error}");
+            let said = format!("{error}; {}", error.remedy().unwrap());
+            assert!(said.contains(&format!("(mode 0{mode:o})")), "{said}");
+            assert!(said.contains("chmod 600"), "{said}");
+        }
+        assert!(read(file.path(), Access::Anybody).is_ok());
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_octets_are_a_file_or_a_slip(octets in prop::collection::vec(any::<u8>(), 0..400)) {
+        let lines = octets.split(|octet| *octet == b'\n').count();
+        match parse(&octets) {
+            Ok(ring) => prop_assert!(ring.len() <= lines),
+            Err((line, _)) => prop_assert!((1..=lines).contains(&line)),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read(id in "[^\\s\\p{Cc}#][^\\s\\p{Cc}]{0,10}", secret in "[!-~]([ -~]{0,40}[!-~])?") {
+        let line = format!("  {id} \t{secret}  ");
+        prop_assert_eq!(pair(line.as_bytes()).unwrap(), Some((id, secret.into_bytes())));
+    }
+}

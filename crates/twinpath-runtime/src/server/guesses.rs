@@ -1,0 +1,84 @@
+//! Clients that did not prove a key: counted one by one, logged together.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tracing::warn;
+
+use crate::names::named;
+
+/// How often they are logged, all together.
+const SAID_EVERY: Duration = Duration::from_secs(1);
+
+/// Wrong guesses, whoever made them.
+#[derive(Debug, Default)]
+pub(super) struct Guesses(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// So far.
+    count: u64,
+    /// Of those, how many were logged.
+    said: u64,
+    last: Option<SocketAddr>,
+}
+
+impl Guesses {
+    /// A client's Key-ID is unknown, or its passphrase wrong.
+    pub(super) fn hear(&self, peer: SocketAddr) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.count += 1;
+        state.last = Some(peer);
+    }
+
+    /// So far.
+    pub(super) fn count(&self) -> u64 {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.count
+    }
+
+    /// Those since the last call, and the last of them.
+    fn take(&self) -> Option<(u64, SocketAddr)> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let unsaid = state.count - state.said;
+        state.said = state.count;
+        state.last.filter(|_| unsaid > 0).map(|last| (unsaid, last))
+    }
+
+    /// Logs what was not logged yet.
+    pub(super) fn say(&self) {
+        if let Some((clients, last)) = self.take() {
+            warn!(clients, last = %named(last), "unknown Key-ID or wrong passphrase");
+        }
+    }
+
+    /// Logs from time to time, for ever.
+    pub(super) async fn watch(&self) {
+        loop {
+            sleep(SAID_EVERY).await;
+            self.say();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_guesses_are_one_line() {
+        let guesses = Guesses::default();
+        assert_eq!(guesses.take(), None);
+        let peer = |port: u16| SocketAddr::from(([192, 0, 2, 1], port));
+        for port in 1..=1_000 {
+            guesses.hear(peer(port));
+        }
+        assert_eq!(guesses.take(), Some((1_000, peer(1_000))));
+        assert_eq!(guesses.take(), None);
+        guesses.hear(peer(7));
+        assert_eq!(guesses.take(), Some((1, peer(7))));
+        assert_eq!(guesses.count(), 1_001);
+    }
+}

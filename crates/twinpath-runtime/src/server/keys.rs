@@ -1,0 +1,245 @@
+//! A Server's keys: derived before anybody can ask for them, so that no guess ever costs PBKDF2, and
+//! derived again with a new Salt every hour (row TC-25).
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use getrandom::Error;
+use tracing::{debug, info, warn};
+use twinpath_proto::security::{DerivedKey, KeyId, KeyTable};
+
+use crate::error::StartError;
+use crate::keys::KeyRing;
+use crate::random;
+
+/// The keys in force. A connection keeps those that it was greeted with.
+#[derive(Debug)]
+pub(super) struct Keys(Mutex<Arc<KeyTable>>);
+
+impl Keys {
+    pub(super) fn new(table: KeyTable) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Arc::new(table))))
+    }
+
+    /// For a new connection.
+    pub(super) fn now(&self) -> Arc<KeyTable> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace(&self, table: KeyTable) {
+        let table = Arc::new(table);
+        // The old ones are wiped when their last connection is over, not under the lock.
+        let before = {
+            let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *keys, table)
+        };
+        drop(before);
+    }
+}
+
+/// Derives all keys, on all cores.
+///
+/// # Errors
+/// The system has no random octets.
+pub(super) fn derive_at_once(ring: &KeyRing, count: u32) -> Result<KeyTable, Error> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    derive(ring, count, cores, &AtomicBool::new(false))
+}
+
+/// Derives all keys with a new Salt, as far as it is not given up.
+fn derive(
+    ring: &KeyRing,
+    count: u32,
+    threads: usize,
+    given_up: &AtomicBool,
+) -> Result<KeyTable, Error> {
+    let mut table = KeyTable::new(random::octets()?, count, random::octets()?);
+    let salt = *table.salt();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        // Not to grow: that would leave copies behind.
+        let mut derived: Vec<(KeyId, DerivedKey)> = Vec::with_capacity(ring.len());
+        while !given_up.load(Ordering::Relaxed)
+            && let Some(key) = ring.get(next.fetch_add(1, Ordering::Relaxed))
+        {
+            derived.push((key.id, key.passphrase.derive(&salt, count)));
+        }
+        derived
+    };
+    std::thread::scope(|scope| {
+        let helper = |_| {
+            let builder = std::thread::Builder::new().name("keys".to_owned());
+            // A system without threads left: fewer do it, this one at least.
+            builder.spawn_scoped(scope, work).ok()
+        };
+        let most = threads.min(ring.len());
+        let helpers: Vec<_> = (1..most).filter_map(helper).collect();
+        let own = work();
+        let others = helpers.into_iter().filter_map(|helper| helper.join().ok());
+        for (id, key) in own.into_iter().chain(others.flatten()) {
+            table.insert(id, key);
+        }
+    });
+    Ok(table)
+}
+
+/// Whoever renews the keys in force: a thread of its own, which no connection and no packet waits
+/// for.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    rings: mpsc::Sender<KeyRing>,
+    given_up: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    /// Renews `keys` every `life`.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub(super) fn start(
+        keys: Arc<Keys>,
+        ring: KeyRing,
+        count: u32,
+        life: Duration,
+    ) -> Result<Self, StartError> {
+        let (rings, new) = mpsc::channel();
+        let given_up = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&given_up);
+        let thread = std::thread::Builder::new()
+            .name("keys".to_owned())
+            .spawn(move || keep(&keys, ring, count, life, &new, &over))
+            .map_err(|source| StartError::System {
+                what: "a thread",
+                source,
+            })?;
+        Ok(Self {
+            rings,
+            given_up,
+            thread: Some(thread),
+        })
+    }
+
+    /// Other keys are to be in force as soon as they are derived.
+    pub(super) fn replace(&self, ring: KeyRing) {
+        // Where its thread is gone, nothing is served any more either.
+        let _ = self.rings.send(ring);
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.given_up.store(true, Ordering::Relaxed);
+        let (closed, _) = mpsc::channel();
+        drop(std::mem::replace(&mut self.rings, closed));
+        if let Some(thread) = self.thread.take() {
+            // A key's derivation is a second at most. What it came to is of no interest.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn keep(
+    keys: &Keys,
+    mut ring: KeyRing,
+    count: u32,
+    life: Duration,
+    rings: &mpsc::Receiver<KeyRing>,
+    given_up: &AtomicBool,
+) {
+    let mut due = Instant::now() + life;
+    loop {
+        let patience = due.saturating_duration_since(Instant::now());
+        let changed = match rings.recv_timeout(patience) {
+            Ok(new) => {
+                // Of several, the last one counts.
+                ring = rings.try_iter().last().unwrap_or(new);
+                true
+            }
+            Err(RecvTimeoutError::Timeout) => false,
+            Err(RecvTimeoutError::Disconnected) => return,
+        };
+        let table = derive(&ring, count, 1, given_up);
+        if given_up.load(Ordering::Relaxed) {
+            return;
+        }
+        match table {
+            Ok(table) => {
+                let number = table.len();
+                keys.replace(table);
+                if changed {
+                    info!(keys = number, "new keys are in force");
+                } else {
+                    debug!(keys = number, "the salt is renewed");
+                }
+            }
+            Err(error) => warn!(%error, "no random octets for a new salt: the old keys stay"),
+        }
+        due = Instant::now() + life;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{Key, passphrase};
+
+    fn ring(ids: &[&str]) -> KeyRing {
+        let mut ring = KeyRing::default();
+        for id in ids {
+            ring.insert(Key {
+                id: KeyId::new(id).unwrap(),
+                passphrase: passphrase(b"secret".to_vec()).unwrap(),
+            });
+        }
+        ring
+    }
+
+    #[test]
+    fn all_keys_are_derived_whatever_the_number_of_threads() {
+        let ring = ring(&["alice", "bob", "carol"]);
+        for threads in [0, 1, 2, 8] {
+            let table = derive(&ring, 1_024, threads, &AtomicBool::new(false)).unwrap();
+            assert_eq!((table.len(), table.count()), (3, 1_024));
+        }
+        let given_up = derive(&ring, 1_024, 2, &AtomicBool::new(true)).unwrap();
+        assert!(given_up.is_empty());
+    }
+
+    fn until(holds: impl Fn() -> bool) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !holds() {
+            assert!(Instant::now() < end, "it never held");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn the_salt_is_renewed_and_who_was_greeted_keeps_the_old_one() {
+        let ring = ring(&["alice"]);
+        let keys = Keys::new(derive_at_once(&ring, 1_024).unwrap());
+        let greeted = keys.now();
+        let salt = *greeted.salt();
+        let life = Duration::from_millis(20);
+        let keeper = Keeper::start(Arc::clone(&keys), ring, 1_024, life).unwrap();
+        until(|| *keys.now().salt() != salt);
+        assert_eq!(*greeted.salt(), salt);
+        assert_eq!(keys.now().len(), 1);
+        drop(keeper);
+    }
+
+    #[test]
+    fn other_keys_are_in_force_once_they_are_derived() {
+        let keys = Keys::new(derive_at_once(&ring(&["alice"]), 1_024).unwrap());
+        let life = Duration::from_hours(1);
+        let keeper = Keeper::start(Arc::clone(&keys), ring(&["alice"]), 1_024, life).unwrap();
+        keeper.replace(ring(&["alice", "bob"]));
+        until(|| keys.now().len() == 2);
+        keeper.replace(ring(&["bob"]));
+        keeper.replace(ring(&["alice", "bob", "carol"]));
+        until(|| keys.now().len() == 3);
+    }
+}

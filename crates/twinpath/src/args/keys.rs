@@ -1,0 +1,138 @@
+//! Keys of the secured modes, as they are written: where they are, never what they are.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+use twinpath_proto::security::KeyId;
+use twinpath_wire::control::SecurityMode;
+
+use super::quantity::whole;
+use super::{Advice, CONTROL};
+
+/// A token is an oracle for guesses where PBKDF2 makes fewer iterations (RFC 4656 section 3.1).
+const LEAST_COUNT: u32 = 1_024;
+/// What clients accept unless they are told otherwise (RFC 5357 section 6).
+const CUSTOMARY_COUNT: u32 = 32_768;
+/// A second or so on slow hosts, for each key and each connection.
+const MOST_COUNT: u32 = 1 << 20;
+
+/// A file of keys.
+#[derive(Debug, Args)]
+#[command(next_help_heading = CONTROL)]
+pub(crate) struct KeyFileOptions {
+    /// File of keys for the secured modes: lines KEY-ID passphrase, # comments; no one else may read
+    /// it (chmod 600)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: Option<PathBuf>,
+
+    /// Take a file of keys that others may read or change
+    #[arg(long, requires = "keys")]
+    pub(crate) insecure_key_file: bool,
+}
+
+/// The key of one connection.
+#[derive(Debug, Args)]
+#[command(next_help_heading = CONTROL)]
+pub(crate) struct KeyOptions {
+    #[command(flatten)]
+    pub(crate) file: KeyFileOptions,
+
+    /// Name of the key [default: the only one in FILE]. Without --keys the passphrase is read from
+    /// the environment (TWINPATH_PASSPHRASE) or the terminal
+    #[arg(long, value_name = "NAME", value_parser = key_id)]
+    pub(crate) key_id: Option<KeyId>,
+
+    /// PBKDF2 iterations that the server may ask for
+    #[arg(long, value_name = "N", default_value = "32768", value_parser = iterations)]
+    pub(crate) max_pbkdf2_count: u32,
+}
+
+/// PBKDF2 iterations: a power of 2, within what protects and what can be borne.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Iterations(pub(crate) u32);
+
+impl Iterations {
+    /// Clients may refuse so many (row TC-23).
+    pub(crate) fn is_beyond_custom(self) -> bool {
+        self.0 > CUSTOMARY_COUNT
+    }
+}
+
+impl FromStr for Iterations {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        iterations(text).map(|count| Self(count.next_power_of_two()))
+    }
+}
+
+/// A bound for PBKDF2 iterations.
+pub(super) fn iterations(text: &str) -> Result<u32, Advice> {
+    whole(text)
+        .and_then(|count| u32::try_from(count).ok())
+        .filter(|count| (LEAST_COUNT..=MOST_COUNT).contains(count))
+        .ok_or_else(|| {
+            Advice::new(format!(
+                "not a number of PBKDF2 iterations: write {LEAST_COUNT} to {MOST_COUNT}"
+            ))
+        })
+}
+
+/// The name of a key.
+pub(super) fn key_id(text: &str) -> Result<KeyId, Advice> {
+    if text
+        .chars()
+        .any(|c| c.is_control() || matches!(c, ' ' | '\t'))
+    {
+        return Err(Advice::new(
+            "not a Key-ID: write one word without white space",
+        ));
+    }
+    KeyId::new(text).map_err(|error| Advice::new(error.to_string()))
+}
+
+/// A security mode.
+pub(super) fn mode(text: &str) -> Result<SecurityMode, Advice> {
+    let modes = [
+        SecurityMode::Unauthenticated,
+        SecurityMode::Authenticated,
+        SecurityMode::Encrypted,
+        SecurityMode::Mixed,
+    ];
+    let found = modes.into_iter().find(|mode| mode.name() == text);
+    found.ok_or_else(|| {
+        Advice::new("not a mode: write unauthenticated, authenticated, encrypted or mixed")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn iterations_are_rounded_up_to_a_power_of_2_within_bounds() {
+        for (text, count) in [
+            ("1024", 1_024),
+            ("1025", 2_048),
+            ("16384", 16_384),
+            ("20000", 32_768),
+            ("1048576", 1 << 20),
+        ] {
+            assert_eq!(text.parse(), Ok(Iterations(count)), "{text}");
+        }
+        for text in ["0", "1023", "1048577", "99999999999", "-1", "many", ""] {
+            assert!(text.parse::<Iterations>().is_err(), "{text}");
+        }
+        assert!(!Iterations(32_768).is_beyond_custom());
+        assert!(Iterations(65_536).is_beyond_custom());
+    }
+
+    #[test]
+    fn a_key_id_is_a_word() {
+        assert_eq!(key_id("Müller").unwrap().as_str(), "Müller");
+        for text in ["", "a b", "a\tb", "a\u{1b}b", &"x".repeat(81)] {
+            assert!(key_id(text).is_err(), "{text:?}");
+        }
+    }
+}

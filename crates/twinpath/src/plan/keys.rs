@@ -1,0 +1,157 @@
+//! From the options about keys to keys: files read, what is missing said.
+
+use std::ffi::CStr;
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+
+use twinpath_proto::security::{KeyId, Passphrase};
+use twinpath_runtime::keys::{self, Access, Key, KeyRing, PassphraseError};
+use twinpath_wire::control::{Modes, SecurityMode};
+
+use crate::args::{ControlOptions, KeyFileOptions, ServerArgs};
+use crate::failure::Failure;
+
+/// Where a passphrase may stand that no command line shows.
+const VARIABLE: &CStr = c"TWINPATH_PASSPHRASE";
+
+/// Modes in the order in which a client with a key chooses (row TC-10).
+pub(super) const BY_STRENGTH: [SecurityMode; 4] = [
+    SecurityMode::Encrypted,
+    SecurityMode::Authenticated,
+    SecurityMode::Mixed,
+    SecurityMode::Unauthenticated,
+];
+/// Those in which somebody else can send the packets, who has no keys.
+pub(super) const FOR_OTHERS: [SecurityMode; 2] =
+    [SecurityMode::Mixed, SecurityMode::Unauthenticated];
+
+/// How a control connection is to be secured.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// The first of these that is offered.
+    pub(super) security: Vec<SecurityMode>,
+    pub(super) key: Option<Key>,
+}
+
+/// What a client wants of the modes that it is `able` to use, and with which key (row TC-10).
+///
+/// # Errors
+/// A mode without a key or a key without a mode, a file of keys that is of no use, no passphrase.
+pub(super) fn wanted(options: &ControlOptions, able: &[SecurityMode]) -> Result<Wanted, Failure> {
+    let has_key = options.key.file.keys.is_some() || options.key.key_id.is_some();
+    let security = match options.mode {
+        Some(mode) if !able.contains(&mode) => {
+            return Err(Failure::usage(format!(
+                "--mode {}: its packets need keys that a sender elsewhere cannot be given; write \
+                 mixed or unauthenticated",
+                mode.name()
+            )));
+        }
+        Some(mode) if is_secured(mode) && !has_key => {
+            return Err(Failure::usage(format!(
+                "--mode {} needs a key: write --keys FILE, or --key-id NAME with the passphrase in \
+                 TWINPATH_PASSPHRASE or from the terminal",
+                mode.name()
+            )));
+        }
+        Some(mode) if !is_secured(mode) && has_key => {
+            return Err(Failure::usage(
+                "--mode unauthenticated has no use for a key: leave out --keys and --key-id, or write \
+                 another mode",
+            ));
+        }
+        Some(mode) => vec![mode],
+        None if has_key => able.to_vec(),
+        None => vec![SecurityMode::Unauthenticated],
+    };
+    let key = if has_key { Some(key(options)?) } else { None };
+    Ok(Wanted { security, key })
+}
+
+/// From the file, the environment or the terminal.
+fn key(options: &ControlOptions) -> Result<Key, Failure> {
+    let id = options.key.key_id.as_ref();
+    if let Some(path) = &options.key.file.keys {
+        let ring = ring(path, &options.key.file)?;
+        let found = id.map_or_else(|| ring.only(), |id| ring.find(id));
+        return found.cloned().ok_or_else(|| match id {
+            Some(id) => Failure::could_not(format!("{} has no key {id}", path.display()))
+                .with_remedy(Some("see its lines, each begins with a Key-ID")),
+            None => Failure::usage(format!(
+                "{} has {} keys: say which with --key-id",
+                path.display(),
+                ring.len()
+            )),
+        });
+    }
+    let id = id.ok_or_else(|| Failure::usage("--key-id is missing"))?;
+    let from_environment = keys::from_environment(VARIABLE)
+        .map_err(|error| Failure::could_not(format!("TWINPATH_PASSPHRASE: {error}")))?;
+    let passphrase = match from_environment {
+        Some(passphrase) => passphrase,
+        None => ask(id)?,
+    };
+    Ok(Key {
+        id: *id,
+        passphrase,
+    })
+}
+
+/// Asks whoever sits there.
+fn ask(id: &KeyId) -> Result<Passphrase, Failure> {
+    if !io::stdin().is_terminal() {
+        return Err(Failure::usage(format!(
+            "no passphrase for {id}, and no terminal to ask for it: write --keys FILE, or put it into \
+             TWINPATH_PASSPHRASE"
+        )));
+    }
+    let typed = rpassword::prompt_password(format!("Passphrase of {id}: "))
+        .map_err(|error| Failure::could_not(format!("cannot read a passphrase: {error}")))?;
+    keys::passphrase(typed.into_bytes())
+        .map_err(|error: PassphraseError| Failure::could_not(error.to_string()))
+}
+
+/// What a Server offers, and to whom (row TC-10).
+///
+/// # Errors
+/// Modes that need keys without any, keys that no mode needs, a file of keys that is of no use.
+pub(super) fn offered(args: &ServerArgs) -> Result<(Modes, KeyRing), Failure> {
+    let named = args.mode.iter().map(|mode| mode.modes());
+    let named = named.fold(Modes::default(), |modes, mode| modes | mode);
+    let secured = !named.and(Modes::SECURED).is_empty();
+    match (&args.keys.keys, args.mode.as_slice()) {
+        (None, []) => Ok((Modes::UNAUTHENTICATED, KeyRing::default())),
+        (None, modes) if secured => {
+            let mode = modes.iter().find(|mode| is_secured(**mode));
+            Err(Failure::usage(format!(
+                "--mode {} needs keys: write --keys FILE",
+                mode.map_or("", |mode| mode.name())
+            )))
+        }
+        (None, _) => Ok((named, KeyRing::default())),
+        (Some(path), []) => Ok((Modes::SECURED, ring(path, &args.keys)?)),
+        (Some(path), _) if secured => Ok((named, ring(path, &args.keys)?)),
+        (Some(_), _) => Err(Failure::usage(
+            "--keys is for the secured modes: write --mode authenticated,encrypted,mixed, or leave \
+             --mode out",
+        )),
+    }
+}
+
+fn is_secured(mode: SecurityMode) -> bool {
+    mode != SecurityMode::Unauthenticated
+}
+
+/// Reads a file of keys.
+///
+/// # Errors
+/// What is wrong with it, by its line.
+pub(crate) fn ring(path: &Path, options: &KeyFileOptions) -> Result<KeyRing, Failure> {
+    let access = if options.insecure_key_file {
+        Access::Anybody
+    } else {
+        Access::OwnerOnly
+    };
+    keys::read(path, access)
+        .map_err(|error| Failure::could_not(error.to_string()).with_remedy(error.remedy()))
+}
