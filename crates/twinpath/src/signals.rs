@@ -1,10 +1,10 @@
 //! SIGINT and SIGTERM: the first asks for an early end with a report, the second ends at once. SIGHUP
-//! asks a server to read its files again.
+//! asks a server to read its files again, SIGQUIT asks a measurement how far it is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
 
 use crate::failure::Failure;
@@ -35,6 +35,7 @@ impl Rereads {
 /// Whether somebody told us to stop.
 pub(crate) struct Signals {
     told: Arc<AtomicBool>,
+    asked: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -50,7 +51,24 @@ impl Signals {
                 .and_then(|_| flag::register(signal, Arc::clone(&told)))
                 .map_err(deaf)?;
         }
-        Ok(Self { told })
+        Ok(Self {
+            told,
+            asked: Arc::default(),
+        })
+    }
+
+    /// SIGQUIT (Ctrl-\\) no longer ends the program but asks how far it is.
+    ///
+    /// # Errors
+    /// The system's, if it has no room for a handler.
+    pub(crate) fn and_glances(self) -> Result<Self, Failure> {
+        flag::register(SIGQUIT, Arc::clone(&self.asked)).map_err(deaf)?;
+        Ok(self)
+    }
+
+    /// SIGQUIT came since the last call.
+    pub(crate) fn asked_how_far(&self) -> bool {
+        self.asked.swap(false, Ordering::AcqRel)
     }
 
     /// The first signal came.

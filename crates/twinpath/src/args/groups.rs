@@ -174,6 +174,10 @@ pub(crate) struct ResultOptions {
     #[arg(long, conflicts_with = "output")]
     pub(crate) json: bool,
 
+    /// Report every interval of this length as it is over: a row, or with json a document per line
+    #[arg(long, value_name = "TIME")]
+    pub(crate) report_interval: Option<Time>,
+
     /// Carry KEY=VALUE into the result (repeatable)
     #[arg(long = "label", value_name = "K=V")]
     pub(crate) labels: Vec<Label>,

@@ -8,6 +8,7 @@ use tracing::{Level, info};
 use twinpath_runtime::Progress;
 use twinpath_runtime::controller::{self, ControlEvent, ControlReport, ControllerRun};
 
+use super::following::Following;
 use super::measuring::{DRAIN, GLANCE, Outlet, PROGRESS, verdict};
 use super::{remark, unwritten};
 use crate::args::{ControllerArgs, doubt};
@@ -22,8 +23,13 @@ pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
     let plan = plan::controller(args, &plan::system_lookup)?;
     remark(&args.log, doubt(Some(&args.server.host), args.server.port));
-    let signals = Signals::listen()?;
+    let signals = Signals::listen()?.and_glances()?;
     let server = named(plan.control.server);
+    let interval = args.results.report_interval.map(|time| time.0);
+    let names = match plan.classes.as_slice() {
+        [] | [_] => Vec::new(),
+        classes => classes.iter().map(|tos| tos.dscp().to_string()).collect(),
+    };
     let run = controller::start(plan)?;
     let sessions = run.senders().count();
     info!(%server, sessions, "connecting");
@@ -32,7 +38,21 @@ pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
         Err(error) => return unwritten(&error),
     };
     let progress = outlet.progress(&args.results, &args.log);
-    let mut report = match watch(run, sessions, &mut outlet, progress, &signals) {
+    let mut following = Following::new(
+        (0..sessions)
+            .filter_map(|session| run.books(session, interval, None))
+            .collect(),
+        names,
+        args.results.records(),
+    );
+    let mut report = match watch(
+        run,
+        sessions,
+        &mut outlet,
+        &mut following,
+        progress,
+        &signals,
+    ) {
         Ok(report) => report?,
         Err(error) => return unwritten(&error),
     };
@@ -47,6 +67,9 @@ pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
             "finished"
         );
     }
+    if let Err(error) = following.finish(&mut report.sessions, &mut outlet) {
+        return unwritten(&error);
+    }
     match outlet.report((&report).into()) {
         Ok(()) => verdict(&report.sessions),
         Err(error) => unwritten(&error),
@@ -58,6 +81,7 @@ fn watch(
     mut run: ControllerRun,
     sessions: usize,
     outlet: &mut Outlet,
+    following: &mut Following,
     mut progress: ProgressLine<Stderr>,
     signals: &Signals,
 ) -> io::Result<Result<ControlReport, Failure>> {
@@ -69,11 +93,18 @@ fn watch(
         while let Some(event) = run.next_event() {
             // What comes after a session's packets is told after them.
             if is_late(&event) {
-                drained = drain(&mut run, sessions, outlet)?;
+                drained = drain(&mut run, sessions, following, outlet)?;
             }
             outlet.event(&event.to_string())?;
         }
-        drained = drained.max(drain(&mut run, sessions, outlet)?);
+        drained = drained.max(drain(&mut run, sessions, following, outlet)?);
+        if drained < DRAIN {
+            following.look(outlet)?;
+        }
+        if signals.asked_how_far() {
+            progress.erase();
+            following.glance();
+        }
         outlet.flush()?;
         if finished && drained < DRAIN {
             progress.erase();
@@ -101,16 +132,20 @@ fn is_late(event: &ControlEvent) -> bool {
 }
 
 /// Records of all sessions; the most that one of them had.
-fn drain(run: &mut ControllerRun, sessions: usize, outlet: &mut Outlet) -> io::Result<usize> {
+fn drain(
+    run: &mut ControllerRun,
+    sessions: usize,
+    following: &mut Following,
+    outlet: &mut Outlet,
+) -> io::Result<usize> {
     let mut most = 0;
     for session in 0..sessions {
-        let number = (sessions > 1).then_some(session + 1);
         let mut drained = 0;
         while drained < DRAIN {
-            let Some(sample) = run.next_sample(session) else {
+            let Some(record) = run.next_record(session) else {
                 break;
             };
-            outlet.sample(number, &sample)?;
+            following.record(session, &record, outlet)?;
             drained += 1;
         }
         most = most.max(drained);

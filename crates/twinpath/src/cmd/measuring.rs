@@ -11,6 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::output::json::Json;
 use crate::output::packets::{Csv, JsonLines};
 use crate::output::progress::ProgressLine;
+use crate::output::rows::Row;
 use crate::output::style::Style;
 use crate::output::text::{self, Text};
 use crate::output::{Meta, Outcome, Sink, lines};
@@ -82,6 +83,12 @@ impl Outlet {
             Some(aside) => lines::write(session, sample, aside),
             None => Ok(()),
         }
+    }
+
+    /// An interval that is over.
+    pub(super) fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        self.written = true;
+        self.sink.row(row)
     }
 
     /// A line of the negotiation.

@@ -3,6 +3,7 @@
 mod controlclient;
 mod controller;
 mod dscptable;
+mod following;
 mod measuring;
 mod responder;
 mod selftest;

@@ -8,6 +8,7 @@ use tracing::{Level, info};
 use twinpath_runtime::SessionReport;
 use twinpath_runtime::sender::{self, SenderRun};
 
+use super::following::Following;
 use super::measuring::{DRAIN, GLANCE, Outlet, PROGRESS, verdict};
 use super::{remark, unwritten};
 use crate::args::{SenderArgs, doubt};
@@ -22,7 +23,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
     let plan = plan::sender(args, &plan::system_lookup)?;
     remark(&args.log, doubt(Some(&args.far.host), args.far.port));
-    let signals = Signals::listen()?;
+    let signals = Signals::listen()?.and_glances()?;
     let far = named(plan.far);
     let run = sender::start(plan)?;
     info!(sender = %named(run.sender()), %far, "sending");
@@ -31,7 +32,10 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         Err(error) => return unwritten(&error),
     };
     let progress = outlet.progress(&args.results, &args.log);
-    let report = match watch(run, &mut outlet, progress, &signals) {
+    let interval = args.results.report_interval.map(|time| time.0);
+    let books = vec![run.books(interval, None)];
+    let mut following = Following::new(books, Vec::new(), args.results.records());
+    let report = match watch(run, &mut outlet, &mut following, progress, &signals) {
         Ok(report) => report.map(named_in_notes)?,
         Err(error) => return unwritten(&error),
     };
@@ -42,7 +46,10 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         lost = tally.lost,
         "finished"
     );
-    let reports = [report];
+    let mut reports = [report];
+    if let Err(error) = following.finish(&mut reports, &mut outlet) {
+        return unwritten(&error);
+    }
     match outlet.report(reports.as_slice().into()) {
         Ok(()) => verdict(&reports),
         Err(error) => unwritten(&error),
@@ -53,6 +60,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
 fn watch(
     mut run: SenderRun,
     outlet: &mut Outlet,
+    following: &mut Following,
     mut progress: ProgressLine<Stderr>,
     signals: &Signals,
 ) -> io::Result<Result<SessionReport, Failure>> {
@@ -62,11 +70,18 @@ fn watch(
         let finished = run.is_finished();
         let mut drained = 0;
         while drained < DRAIN {
-            let Some(sample) = run.next_sample() else {
+            let Some(record) = run.next_record() else {
                 break;
             };
-            outlet.sample(None, &sample)?;
+            following.record(0, &record, outlet)?;
             drained += 1;
+        }
+        if drained < DRAIN {
+            following.look(outlet)?;
+        }
+        if signals.asked_how_far() {
+            progress.erase();
+            following.glance();
         }
         outlet.flush()?;
         if finished && drained < DRAIN {

@@ -14,6 +14,7 @@ use twinpath_wire::{Dscp, Rung, Sample};
 
 use crate::args::Label;
 
+use super::rows::{self, Row};
 use super::survey::Survey;
 use super::{Meta, Outcome, Sink, ends, rfc3339};
 
@@ -74,15 +75,18 @@ impl<'a> From<&'a ControlReport> for Control<'a> {
     }
 }
 
-/// `--output json`: nothing on the way, one document at the end.
+/// `--output json`: one document at the end, and one for each row before it.
 pub(crate) struct Json<W> {
     out: W,
     meta: Meta,
+    /// Rows were written: each document has a line then.
+    rows: bool,
 }
 
 impl<W: Write> Json<W> {
     pub(crate) fn new(out: W, meta: Meta) -> Self {
-        Self { out, meta }
+        let rows = false;
+        Self { out, meta, rows }
     }
 }
 
@@ -95,12 +99,23 @@ impl<W: Write> Sink for Json<W> {
         Ok(())
     }
 
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        self.rows = true;
+        rows::write_document(row, &self.meta, &mut self.out)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.out.flush()
     }
 
     fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
-        write(&Document::new(&self.meta, outcome), &mut self.out)
+        let document = Document::new(&self.meta, outcome);
+        if self.rows {
+            serde_json::to_writer(&mut self.out, &document)?;
+            self.out.write_all(b"\n")?;
+            return self.out.flush();
+        }
+        write(&document, &mut self.out)
     }
 }
 
@@ -367,7 +382,7 @@ struct Range {
 }
 
 #[derive(Serialize)]
-struct Delay {
+pub(super) struct Delay {
     count: u64,
     min_ns: i64,
     max_ns: i64,

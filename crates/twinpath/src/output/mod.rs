@@ -12,6 +12,7 @@ pub(crate) mod lines;
 pub(crate) mod packets;
 pub(crate) mod progress;
 pub(crate) mod responder;
+pub(crate) mod rows;
 pub(crate) mod server;
 pub(crate) mod style;
 pub(crate) mod survey;
@@ -41,6 +42,12 @@ pub(crate) trait Sink {
     /// # Errors
     /// As [`Sink::sample`].
     fn event(&mut self, line: &str) -> io::Result<()>;
+
+    /// An interval that is over. Only for those who asked for rows.
+    ///
+    /// # Errors
+    /// As [`Sink::sample`].
+    fn row(&mut self, row: &rows::Row<'_>) -> io::Result<()>;
 
     /// All that was written so far can be read.
     ///

@@ -6,6 +6,7 @@ use serde::Serialize;
 use twinpath_wire::{Delta, Exclusion, Sample, Wall};
 
 use super::json::{Document, Labels};
+use super::rows::{self, Row};
 use super::{Meta, Outcome, Sink};
 
 /// The columns, in the contract's order.
@@ -120,6 +121,10 @@ impl<W: Write> Sink for JsonLines<W> {
         Ok(())
     }
 
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        rows::write_document(row, &self.meta, &mut self.out)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
@@ -167,6 +172,11 @@ impl<W: Write> Sink for Csv<W> {
     }
 
     fn event(&mut self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// A table of packets has no place for it: whoever asks for both is told so before.
+    fn row(&mut self, _: &Row<'_>) -> io::Result<()> {
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use twinpath_runtime::{ClockState, Note, SessionReport};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Ecn, Sample, Wall};
 
+use super::rows::{self, Row};
 use super::style::Style;
 use super::units::{self, Unit};
 use super::{Meta, Outcome, Sink, classes, counts, ends, lines, rfc3339};
@@ -28,6 +29,7 @@ pub(crate) struct Text<W> {
     meta: Meta,
     style: Style,
     lines: bool,
+    rows: rows::Table,
 }
 
 impl<W: Write> Text<W> {
@@ -38,6 +40,7 @@ impl<W: Write> Text<W> {
             meta,
             style,
             lines,
+            rows: rows::Table::default(),
         }
     }
 }
@@ -59,11 +62,18 @@ impl<W: Write> Sink for Text<W> {
         }
     }
 
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        self.rows.write(row, self.style, &mut self.out)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
 
     fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
+        if !self.rows.is_empty() {
+            writeln!(self.out)?;
+        }
         for (index, report) in outcome.sessions.iter().enumerate() {
             if index > 0 {
                 writeln!(self.out)?;

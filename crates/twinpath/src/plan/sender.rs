@@ -77,6 +77,7 @@ impl Sending<'_> {
         tos: Tos,
     ) -> Result<SenderPlan, Failure> {
         unique(&self.results.labels)?;
+        rows_fit(self.results)?;
         columns(self.results)?;
         Ok(SenderPlan {
             far,
@@ -104,7 +105,8 @@ impl Sending<'_> {
                 .max_burst
                 .unwrap_or_else(|| burst(self.schedule.interval.0)),
             portable: self.stamps.portable,
-            records: self.results.records(),
+            // Books are kept of every run.
+            records: true,
             seed: super::seed(),
         })
     }
@@ -115,6 +117,24 @@ impl Sending<'_> {
 fn burst(interval: Duration) -> u32 {
     let in_5_ms = 5_000_000 / interval.as_nanos().max(1);
     u32::try_from(in_5_ms).unwrap_or(u32::MAX).clamp(10, 10_000)
+}
+
+/// A table of packets has no place for rows of intervals.
+fn rows_fit(results: &ResultOptions) -> Result<(), Failure> {
+    let Some(interval) = results.report_interval else {
+        return Ok(());
+    };
+    if results.form() == Output::Csv {
+        return Err(Failure::usage(
+            "--report-interval has no place in csv: take --output jsonl, json or text",
+        ));
+    }
+    if interval.0.is_zero() {
+        return Err(Failure::usage(
+            "--report-interval 0 reports nothing: write 10s",
+        ));
+    }
+    Ok(())
 }
 
 /// A key is one key in every output.

@@ -6,6 +6,7 @@ mod documented;
 mod endings;
 mod forgeries;
 mod hosts;
+mod intervals;
 mod kills;
 mod namespaces;
 mod options;

@@ -50,7 +50,7 @@ fn a_bare_command_line_is_a_ten_second_run_as_users_know_it() {
     assert_eq!((plan.dont_fragment, plan.interface), (false, None));
     assert_eq!((plan.start_delay, plan.max_burst), (Duration::ZERO, 10));
     assert_eq!((plan.stamps, plan.spin), (StampChoice::Auto, false));
-    assert!(!plan.portable && !plan.records);
+    assert!(!plan.portable && plan.records);
 }
 
 #[test]
@@ -188,16 +188,26 @@ fn stamp_packets_have_a_whole_header_and_a_whole_tlv_or_none() {
 }
 
 #[test]
-fn records_are_made_for_those_who_read_them() {
-    for (line, records) in [
-        ("::1", false),
-        ("::1 --json", false),
-        ("::1 -v", true),
-        ("::1 --output csv", true),
-    ] {
-        assert_eq!(plan(line).unwrap().records, records, "{line}");
+fn records_are_made_of_every_run() {
+    for line in ["::1", "::1 --json", "::1 -v", "::1 --output csv"] {
+        assert!(plan(line).unwrap().records, "{line}");
     }
-    assert!(plan("::1 --output jsonl").unwrap().records);
+}
+
+#[test]
+fn rows_of_intervals_go_where_there_is_a_place_for_them() {
+    for line in ["::1", "::1 --json", "::1 --output jsonl"] {
+        assert!(
+            plan(&format!("{line} --report-interval 10s")).is_ok(),
+            "{line}"
+        );
+    }
+    for line in [
+        "::1 --report-interval 1 --output csv",
+        "::1 --report-interval 0",
+    ] {
+        assert!(plan(line).is_err(), "{line}");
+    }
 }
 
 #[test]

@@ -1,0 +1,125 @@
+//! A run as it goes on: books of each session, and the rows that come of them.
+
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use twinpath_metrics::{Books, Record};
+use twinpath_runtime::SessionReport;
+use twinpath_wire::Wall;
+
+use super::measuring::Outlet;
+use crate::output::rows::{self, Row};
+use crate::output::style::Style;
+
+/// Books of all sessions of a run.
+pub(super) struct Following {
+    books: Vec<Books>,
+    /// Names of the sessions, where there are several.
+    names: Vec<String>,
+    /// A line for each packet is wanted.
+    lines: bool,
+}
+
+impl Following {
+    /// Of sessions with these empty books. `names`: as many, or none for a single session.
+    pub(super) fn new(books: Vec<Books>, names: Vec<String>, lines: bool) -> Self {
+        Self {
+            books,
+            names,
+            lines,
+        }
+    }
+
+    /// What happened next in one session, from 0.
+    pub(super) fn record(
+        &mut self,
+        session: usize,
+        record: &Record,
+        outlet: &mut Outlet,
+    ) -> io::Result<()> {
+        let Some(books) = self.books.get_mut(session) else {
+            return Ok(());
+        };
+        books.record(record);
+        match record {
+            Record::Sample(sample) if self.lines => {
+                let number = (!self.names.is_empty()).then_some(session + 1);
+                outlet.sample(number, sample)
+            }
+            Record::Begun { .. }
+            | Record::Sample(_)
+            | Record::NotSent { .. }
+            | Record::ClockStep { .. }
+            | Record::Missed { .. } => Ok(()),
+        }
+    }
+
+    /// Rows that are final by now. Called when all records that wait were recorded.
+    pub(super) fn look(&mut self, outlet: &mut Outlet) -> io::Result<()> {
+        let now = now();
+        for session in 0..self.books.len() {
+            while let Some(interval) = self.at(session).and_then(|books| books.poll_row(now)) {
+                let (number, name) = self.who(session);
+                outlet.row(&Row::of_interval(number, name, &interval))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The run so far, on stderr, for whoever asks at once.
+    pub(super) fn glance(&self) {
+        let now = now();
+        let mut stderr = io::stderr();
+        let style = Style::of(&stderr);
+        for session in 0..self.books.len() {
+            let (number, name) = self.who(session);
+            let Some(books) = self.books.get(session) else {
+                continue;
+            };
+            let begun = books.begun().unwrap_or(now);
+            let figures = books.metrics().figures();
+            let row = Row::so_far(number, name, begun, now, &figures);
+            // Where stderr is closed nobody reads.
+            let _ = rows::write_glance(&row, style, &mut stderr);
+        }
+    }
+
+    /// The run is over: its last rows, and what the reports owe to the books.
+    pub(super) fn finish(
+        mut self,
+        reports: &mut [SessionReport],
+        outlet: &mut Outlet,
+    ) -> io::Result<()> {
+        for session in 0..self.books.len() {
+            while let Some(interval) = self.at(session).and_then(Books::finish_row) {
+                let (number, name) = self.who(session);
+                outlet.row(&Row::of_interval(number, name, &interval))?;
+            }
+        }
+        for report in reports {
+            if let Some(books) = self.books.get(report.number.saturating_sub(1)) {
+                report.clocks = books.clocks();
+                report.timeline = books.timeline().cloned();
+            }
+        }
+        Ok(())
+    }
+
+    fn at(&mut self, session: usize) -> Option<&mut Books> {
+        self.books.get_mut(session)
+    }
+
+    /// A session's number from 1 and its name, where there are several.
+    fn who(&self, session: usize) -> (Option<usize>, Option<&str>) {
+        let name = self.names.get(session).map(String::as_str);
+        (name.map(|_| session + 1), name)
+    }
+}
+
+/// The system clock, by which packets are stamped.
+fn now() -> Wall {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
+    Wall::from_unix_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,316 @@
+//! Rows of a run that goes on: a line of a table for people, a document for machines.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use twinpath_metrics::{DelayFigures, Figures, IntervalFigures, Suspect};
+use twinpath_wire::Wall;
+
+use super::json::Delay;
+use super::style::Style;
+use super::text::cell;
+use super::units::{self, Unit};
+use super::{Meta, rfc3339};
+use crate::output::json::Labels;
+
+/// Columns of a cell.
+const CELL: usize = 10;
+/// Rows until the heading stands again.
+const PAGE: u32 = 40;
+
+/// The packets that were sent from one time to another, and what came of them.
+pub(crate) struct Row<'a> {
+    /// The session's number from 1, where there are several.
+    session: Option<usize>,
+    /// Its class.
+    name: Option<&'a str>,
+    /// From 0; `None`: the run so far.
+    index: Option<u64>,
+    start: Wall,
+    end: Wall,
+    figures: &'a Figures,
+    interval: Option<&'a IntervalFigures>,
+}
+
+impl<'a> Row<'a> {
+    /// An interval that is over.
+    pub(crate) fn of_interval(
+        session: Option<usize>,
+        name: Option<&'a str>,
+        interval: &'a IntervalFigures,
+    ) -> Self {
+        Self {
+            session,
+            name,
+            index: Some(interval.index),
+            start: interval.start,
+            end: interval.end,
+            figures: &interval.figures,
+            interval: Some(interval),
+        }
+    }
+
+    /// The run so far.
+    pub(crate) fn so_far(
+        session: Option<usize>,
+        name: Option<&'a str>,
+        start: Wall,
+        end: Wall,
+        figures: &'a Figures,
+    ) -> Self {
+        Self {
+            session,
+            name,
+            index: None,
+            start,
+            end,
+            figures,
+            interval: None,
+        }
+    }
+
+    /// Packets whose fate is known.
+    fn sent(&self) -> u64 {
+        self.figures.received + self.figures.lost
+    }
+
+    /// Why the figures deserve doubt, word by word.
+    fn suspect(&self) -> impl Iterator<Item = &'static str> {
+        let interval = self.interval.map(|interval| interval.suspect.as_slice());
+        interval
+            .unwrap_or_default()
+            .iter()
+            .copied()
+            .map(Suspect::name)
+    }
+}
+
+/// Rows of a table for people.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    written: u32,
+}
+
+impl Table {
+    /// There was no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.written == 0
+    }
+
+    /// The row, after the heading where there was none for a page.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub(crate) fn write(
+        &mut self,
+        row: &Row<'_>,
+        style: Style,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        if self.written.is_multiple_of(PAGE) {
+            writeln!(out, "{}", style.heading(&heading(row)))?;
+        }
+        self.written = self.written.wrapping_add(1);
+        writeln!(out, "{}", line(row, &clock(row.start)))
+    }
+}
+
+/// The run so far, as one line.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn write_glance(row: &Row<'_>, style: Style, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}", style.heading(&heading(row)))?;
+    writeln!(out, "{}", line(row, "so far"))
+}
+
+fn heading(row: &Row<'_>) -> String {
+    let heads = ["Sent", "Lost", "Loss", "Min", "Median", "p99", "Max"];
+    let heads = heads.map(|head| format!("{head:>CELL$}")).concat();
+    format!("{:<12}{}{heads}", "From (UTC)", name(row, "Class"))
+}
+
+fn line(row: &Row<'_>, time: &str) -> String {
+    let delay = row.figures.round_trip.as_ref();
+    let unit = delay.map_or(Unit::Milliseconds, |delay| {
+        Unit::fit(delay.max_ns.unsigned_abs())
+    });
+    let of = |value: fn(&DelayFigures) -> i64| cell(delay.map(value).map(|ns| unit.delay(ns)));
+    let cells = [
+        row.sent().to_string(),
+        row.figures.lost.to_string(),
+        units::percent(row.figures.lost, row.sent()),
+        of(|delay| delay.min_ns),
+        of(|delay| delay.median_ns),
+        of(|delay| delay.p99_ns),
+        of(|delay| delay.max_ns),
+    ];
+    let cells = cells.map(|cell| format!("{cell:>CELL$}")).concat();
+    let suspect: Vec<_> = row.suspect().map(|word| word.replace('_', " ")).collect();
+    let suspect = if suspect.is_empty() {
+        String::new()
+    } else {
+        format!("  suspect: {}", suspect.join(", "))
+    };
+    let class = name(row, row.name.unwrap_or_default());
+    format!("{time:<12}{class}{cells}{suspect}")
+}
+
+/// A column for the class, where there are several.
+fn name(row: &Row<'_>, text: &str) -> String {
+    if row.name.is_some() {
+        format!("{text:<7}")
+    } else {
+        String::new()
+    }
+}
+
+/// Hours, minutes and seconds of a time.
+fn clock(at: Wall) -> String {
+    let text = rfc3339(at);
+    match text.split_once('T') {
+        Some((_, time)) => time.chars().take(8).collect(),
+        None => text,
+    }
+}
+
+/// A document for machines.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    host: Option<&'a str>,
+    labels: Labels<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<&'a str>,
+    interval: Option<u64>,
+    start: String,
+    end: String,
+    packets: Packets,
+    round_trip: Option<Delay>,
+    forward: Option<Delay>,
+    backward: Option<Delay>,
+    suspect: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Packets {
+    sent: u64,
+    received: u64,
+    lost: u64,
+    lost_forward: Option<i64>,
+    lost_backward: Option<i64>,
+    lost_unattributed: Option<i64>,
+    duplicates: u64,
+    reordered: u64,
+    late: u64,
+    not_sent: u64,
+    missed: u64,
+    loss_ratio: Option<f64>,
+}
+
+/// The row as a document on one line.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn write_document(row: &Row<'_>, meta: &Meta, out: &mut impl Write) -> io::Result<()> {
+    let figures = row.figures;
+    let loss = row.interval.map(|interval| interval.loss);
+    let document = Document {
+        schema: "twinpath-interval-1",
+        host: meta.host.as_deref(),
+        labels: Labels(&meta.labels),
+        session: row.session,
+        class: row.name,
+        interval: row.index,
+        start: rfc3339(row.start),
+        end: rfc3339(row.end),
+        packets: Packets {
+            sent: row.sent(),
+            received: figures.received,
+            lost: figures.lost,
+            lost_forward: loss.and_then(|loss| loss.forward),
+            lost_backward: loss.and_then(|loss| loss.backward),
+            lost_unattributed: loss.map(|loss| loss.unattributed),
+            duplicates: figures.duplicates,
+            reordered: figures.reordered,
+            late: figures.late,
+            not_sent: row.interval.map_or(0, |interval| interval.not_sent),
+            missed: row.interval.map_or(0, |interval| interval.missed),
+            loss_ratio: ratio(figures.lost, row.sent()),
+        },
+        round_trip: figures.round_trip.as_ref().map(Delay::from),
+        forward: figures.forward.as_ref().map(Delay::from),
+        backward: figures.backward.as_ref().map(Delay::from),
+        suspect: row.suspect().collect(),
+    };
+    serde_json::to_writer(&mut *out, &document)?;
+    out.write_all(b"\n")
+}
+
+/// `None` of nothing.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a ratio has the digits of a float"
+)]
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use twinpath_metrics::{Intervals, ReflectorKind};
+
+    use super::*;
+    use crate::output::fixtures;
+
+    fn intervals() -> Vec<IntervalFigures> {
+        let samples = fixtures::samples();
+        let origin = samples[0].t1.at;
+        let second = Duration::from_secs(1);
+        let mut intervals = Intervals::new(origin, second, 4 * second, ReflectorKind::Stateful);
+        for sample in &samples {
+            intervals.record(sample);
+        }
+        intervals.record_missed(2, origin);
+        std::iter::from_fn(|| intervals.finish()).collect()
+    }
+
+    #[test]
+    fn rows_for_people_have_a_heading_and_their_doubts() {
+        let mut out = Vec::new();
+        let mut table = Table::default();
+        for interval in &intervals() {
+            let row = Row::of_interval(Some(1), Some("af41"), interval);
+            table.write(&row, Style::PLAIN, &mut out).unwrap();
+        }
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn rows_for_machines_are_a_line_each() {
+        let mut out = Vec::new();
+        for interval in &intervals() {
+            let row = Row::of_interval(None, None, interval);
+            write_document(&row, &Meta::default(), &mut out).unwrap();
+        }
+        let text = String::from_utf8(out).unwrap();
+        assert!(
+            text.lines()
+                .all(|line| line.starts_with('{') && line.ends_with('}'))
+        );
+        insta::assert_snapshot!(text.lines().next().unwrap());
+    }
+
+    #[test]
+    fn a_glance_says_that_it_is_the_run_so_far() {
+        let interval = &intervals()[0];
+        let row = Row::so_far(None, None, interval.start, interval.end, &interval.figures);
+        let mut out = Vec::new();
+        write_glance(&row, Style::PLAIN, &mut out).unwrap();
+        assert!(String::from_utf8(out).unwrap().contains("\nso far "));
+    }
+}
