@@ -22,6 +22,7 @@ mod outcome;
 mod process;
 #[cfg(target_os = "linux")]
 mod role;
+mod session;
 #[cfg(target_os = "linux")]
 mod statistics;
 #[cfg(target_os = "linux")]

@@ -4,6 +4,8 @@
 
 use std::cell::Cell;
 use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -32,6 +34,20 @@ impl Scratch {
             directory,
             files: Cell::new(0),
         })
+    }
+
+    /// A file that its owner alone may read, with this in it.
+    pub(crate) fn secret(&self, text: &str) -> Result<PathBuf> {
+        let path = self.directory.join("secret");
+        let mut file = File::options();
+        let mut file = file
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)?;
+        file.write_all(text.as_bytes())?;
+        Ok(path)
     }
 
     fn file(&self) -> Result<(PathBuf, File)> {

@@ -6,7 +6,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
-use twinpath_net::bare::{self, FloodPlan, IdealPlan, PacePlan};
+use twinpath_net::bare::{self, FloodCount, FloodPlan, IdealPlan, PacePlan};
+use twinpath_wire::control::SecurityMode;
+
+use crate::bench::SECURED_OCTETS;
+use crate::session::Session;
 
 const BUFFER_OCTETS: i32 = 8 << 20;
 
@@ -37,6 +41,13 @@ pub(crate) enum Role {
         pps: u64,
         milliseconds: u64,
         octets: usize,
+    },
+    /// The generator in a session that it agrees on with a server; prints a [`Flood`]
+    SessionFlood {
+        server: SocketAddr,
+        mode: String,
+        pps: u64,
+        milliseconds: u64,
     },
     /// The bare loop on an absolute schedule; prints `[departure - schedule in ns, ...]`
     Pace {
@@ -87,6 +98,14 @@ impl Role {
                 octets,
             } => {
                 format!("flood {far} {pps} {milliseconds} {octets}")
+            }
+            Self::SessionFlood {
+                server,
+                mode,
+                pps,
+                milliseconds,
+            } => {
+                format!("session-flood {server} {mode} {pps} {milliseconds}")
             }
             Self::Pace {
                 far,
@@ -152,12 +171,32 @@ impl Role {
                 };
                 let socket = connected(far)?;
                 bare::raise_receive_buffer(&socket, BUFFER_OCTETS)?;
-                let count = bare::flood(&socket, plan)?;
-                print(&Flood {
-                    sent: count.sent,
-                    received: count.received,
-                    elapsed_ns: u64::try_from(count.elapsed.as_nanos())?,
-                })
+                flooded(bare::flood(&socket, plan)?)
+            }
+            Self::SessionFlood {
+                server,
+                mode,
+                pps,
+                milliseconds,
+            } => {
+                let modes = [
+                    SecurityMode::Unauthenticated,
+                    SecurityMode::Authenticated,
+                    SecurityMode::Encrypted,
+                ];
+                let mode = modes.into_iter().find(|known| known.name() == mode);
+                let mode = mode.context("no such mode")?;
+                let session = Session::agree(server, mode, SECURED_OCTETS)?;
+                bare::raise_receive_buffer(&session.socket, BUFFER_OCTETS)?;
+                let plan = FloodPlan {
+                    pps,
+                    duration: Duration::from_millis(milliseconds),
+                    grace: FLOOD_GRACE,
+                    octets: session.packet.len(),
+                };
+                let count = bare::flood_with(&session.socket, plan, &session.packet)?;
+                session.stop()?;
+                flooded(count)
             }
             Self::Pace {
                 far,
@@ -185,6 +224,14 @@ fn burn() -> Result<()> {
     loop {
         number = std::hint::black_box(number.wrapping_mul(3).wrapping_add(1));
     }
+}
+
+fn flooded(count: FloodCount) -> Result<()> {
+    print(&Flood {
+        sent: count.sent,
+        received: count.received,
+        elapsed_ns: u64::try_from(count.elapsed.as_nanos())?,
+    })
 }
 
 fn print(value: &impl Serialize) -> Result<()> {

@@ -45,6 +45,19 @@ impl Tool {
         Ok(process)
     }
 
+    /// Starts `twinpath server` and waits until it listens.
+    pub(crate) fn server(
+        &self,
+        scratch: &Scratch,
+        place: Place<'_>,
+        listen: SocketAddr,
+        options: &str,
+    ) -> Result<Process> {
+        let mut process = self.start(scratch, place, &format!("server {listen} {options}"))?;
+        process.wait_for("listening on")?;
+        Ok(process)
+    }
+
     /// Starts `twinpath sender`.
     pub(crate) fn sender(
         &self,

@@ -3,6 +3,7 @@
 mod accuracy;
 mod memory;
 mod reflection;
+mod secured;
 mod sending;
 
 use std::net::{IpAddr, SocketAddr};
@@ -52,6 +53,8 @@ enum Benchmark {
     Accuracy,
     /// Packets a second that a responder answers, beside a bare echo
     Reflection,
+    /// Packets a second that a server answers in the secured modes, beside its open sessions
+    Secured,
     /// Departures against the schedule, beside a bare loop; and the highest rate
     Sending,
     /// Peak memory of a long session and of many sessions
@@ -69,6 +72,8 @@ struct Bench {
     responder_options: String,
     sender_options: String,
 }
+
+pub(crate) use secured::OCTETS as SECURED_OCTETS;
 
 /// Rows, and remarks on them.
 type Found = (Vec<Row>, Vec<String>);
@@ -93,6 +98,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let (benchmark, limit, found) = match arguments.benchmark {
         Benchmark::Accuracy => ("accuracy", "ideal pair", accuracy::measure(&bench)),
         Benchmark::Reflection => ("reflection", "bare echo", reflection::measure(&bench)),
+        Benchmark::Secured => ("secured", "open session", secured::measure(&bench)),
         Benchmark::Sending => ("sending", "bare loop", sending::measure(&bench)),
         Benchmark::Memory => ("memory", "", memory::measure(&bench)),
     };

@@ -16,7 +16,7 @@ use crate::process::{Place, Process};
 use crate::role::{Flood, Role};
 use crate::statistics::float;
 
-const TRIAL_MS: u64 = 1000;
+pub(super) const TRIAL_MS: u64 = 1000;
 const TRIES: u32 = 2;
 const OCTETS: usize = 41;
 /// As many halvings of the range bring it under half a percent.
@@ -43,12 +43,12 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
             if let Some(tool) = &bench.tool {
                 let responder =
                     tool.responder(&bench.scratch, place, far, &bench.responder_options)?;
-                let (rate, reply_ns) = highest_rate(bench, far, &responder)?;
+                let (rate, reply_ns) = highest_rate(bench, &responder, &flood_of(far))?;
                 row.twinpath.push(rate);
                 cost.twinpath.push(reply_ns);
             }
             let echo = bench.listener(place, &Role::Echo { listen: far })?;
-            let (rate, reply_ns) = highest_rate(bench, far, &echo)?;
+            let (rate, reply_ns) = highest_rate(bench, &echo, &flood_of(far))?;
             row.limit.push(rate);
             cost.limit.push(reply_ns);
             eprintln!("reflection, {family}: run {run} of {}", bench.runs);
@@ -70,25 +70,29 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
 fn generator_alone(bench: &Bench, far: SocketAddr) -> Result<f64> {
     let place = Place::at(&bench.link.reflector).on_core(1);
     let _sink = bench.listener(place, &Role::Sink { listen: far })?;
-    let flood = trial(bench, far, UNLIMITED_PPS)?;
+    let flood = trial(bench, &flood_of(far)(UNLIMITED_PPS))?;
     Ok(per_second(flood.sent, &flood))
 }
 
 /// Searches the highest rate that holds, between a tenth of and somewhat more than what comes back
 /// when flooded without a limit; and how long the reflector ran for each reply of that flood.
-fn highest_rate(bench: &Bench, far: SocketAddr, reflector: &Process) -> Result<(f64, f64)> {
+pub(super) fn highest_rate(
+    bench: &Bench,
+    reflector: &Process,
+    generator: &dyn Fn(u64) -> Role,
+) -> Result<(f64, f64)> {
     let before = reflector.ran_ns();
-    let flooded = trial(bench, far, UNLIMITED_PPS)?;
+    let flooded = trial(bench, &generator(UNLIMITED_PPS))?;
     let reply_ns = float(reflector.ran_ns() - before) / float(flooded.received.max(1));
     let saturated = flooded.received * 1_000_000_000 / flooded.elapsed_ns.max(1);
     if saturated == 0 {
-        bail!("{far} answered nothing");
+        bail!("the reflector answered nothing");
     }
     let (mut low, mut high) = (saturated / 10, saturated * 14 / 10);
     let mut best = 0.0;
     for _ in 0..STEPS {
         let rate = u64::midpoint(low, high);
-        match holds(bench, far, rate)? {
+        match holds(bench, generator, rate)? {
             Some(achieved) => {
                 low = rate;
                 best = f64::max(best, achieved);
@@ -97,15 +101,15 @@ fn highest_rate(bench: &Bench, far: SocketAddr, reflector: &Process) -> Result<(
         }
     }
     if best == 0.0 {
-        bail!("{far}: not even {low} packets/s without loss");
+        bail!("not even {low} packets/s without loss");
     }
     Ok((best, reply_ns))
 }
 
 /// The rate achieved where `pps` holds.
-fn holds(bench: &Bench, far: SocketAddr, pps: u64) -> Result<Option<f64>> {
+fn holds(bench: &Bench, generator: &dyn Fn(u64) -> Role, pps: u64) -> Result<Option<f64>> {
     for _ in 0..TRIES {
-        let flood = trial(bench, far, pps)?;
+        let flood = trial(bench, &generator(pps))?;
         let asked = pps * TRIAL_MS / 1000;
         let answered = flood.received * 1000 >= flood.sent * 999;
         if answered && flood.sent * 100 >= asked * 99 {
@@ -115,17 +119,21 @@ fn holds(bench: &Bench, far: SocketAddr, pps: u64) -> Result<Option<f64>> {
     Ok(None)
 }
 
-fn trial(bench: &Bench, far: SocketAddr, pps: u64) -> Result<Flood> {
-    // What the last trial left in the reflector's buffer is over by then.
-    std::thread::sleep(Duration::from_millis(100));
-    let role = Role::Flood {
+/// A generator of open packets at any rate.
+fn flood_of(far: SocketAddr) -> impl Fn(u64) -> Role {
+    move |pps| Role::Flood {
         far,
         pps,
         milliseconds: TRIAL_MS,
         octets: OCTETS,
-    };
+    }
+}
+
+fn trial(bench: &Bench, role: &Role) -> Result<Flood> {
+    // What the last trial left in the reflector's buffer is over by then.
+    std::thread::sleep(Duration::from_millis(100));
     let place = Place::at(&bench.link.sender).on_core(0);
-    let generator = Process::role(&bench.scratch, place, &role)?;
+    let generator = Process::role(&bench.scratch, place, role)?;
     let printed = generator.succeed(Duration::from_secs(30))?.stdout;
     Ok(serde_json::from_str(&printed)?)
 }

@@ -37,6 +37,27 @@ pub struct FloodCount {
 /// # Errors
 /// Of the socket.
 pub fn flood(socket: &UdpSocket, plan: FloodPlan) -> io::Result<FloodCount> {
+    send(socket, plan, stamp_request)
+}
+
+/// Floods the connected peer with one packet again and again, as much of it as the plan's size has
+/// room for.
+///
+/// # Errors
+/// Of the socket.
+pub fn flood_with(socket: &UdpSocket, plan: FloodPlan, packet: &[u8]) -> io::Result<FloodCount> {
+    send(socket, plan, |slot, _, _| {
+        for (octet, value) in slot.iter_mut().zip(packet) {
+            *octet = *value;
+        }
+    })
+}
+
+fn send(
+    socket: &UdpSocket,
+    plan: FloodPlan,
+    write: impl Fn(&mut [u8], u64, u64),
+) -> io::Result<FloodCount> {
     let mut requests = Batch::new();
     let mut replies = Batch::new();
     for slot in 0..BATCH {
@@ -62,7 +83,7 @@ pub fn flood(socket: &UdpSocket, plan: FloodPlan) -> io::Result<FloodCount> {
         // Half a batch at least, so that a slow rate does not cost a call for every packet.
         if burst >= BATCH / 2 {
             for (slot, seq) in (0..burst).zip(count.sent..) {
-                stamp_request(requests.fill(slot, plan.octets), seq, now);
+                write(requests.fill(slot, plan.octets), seq, now);
             }
             count.sent += taken(requests.send(socket, burst, false))?;
         }

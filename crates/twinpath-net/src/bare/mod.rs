@@ -14,7 +14,7 @@ mod sys;
 
 pub use capture::{Capture, Captured, Direction};
 pub use echo::echo;
-pub use flood::{FloodCount, FloodPlan, flood};
+pub use flood::{FloodCount, FloodPlan, flood, flood_with};
 pub use ideal::{IdealPlan, IdealSample, ideal_reflector, ideal_sender};
 pub use pace::{PacePlan, pace};
 pub use sys::{bind_child, children_cpu, interrupt, monotonic_ns, raise_receive_buffer};
