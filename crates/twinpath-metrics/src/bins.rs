@@ -97,6 +97,21 @@ pub struct BinCounts {
 }
 
 impl BinCounts {
+    /// All bins, the open ones at both ends too: from this value on, below that one, so many.
+    pub fn bins(&self) -> impl Iterator<Item = (Option<i64>, Option<i64>, u64)> + '_ {
+        let edges = || self.edges_ns.iter().copied().map(Some);
+        let froms = std::iter::once(None).chain(edges());
+        let tos = edges().chain([None]);
+        let counts = std::iter::once(self.below);
+        let counts = counts
+            .chain(self.counts.iter().copied())
+            .chain([self.above]);
+        froms
+            .zip(tos)
+            .zip(counts)
+            .map(|((from, to), count)| (from, to, count))
+    }
+
     /// Adds the counts of another run; false, and nothing is added, if its edges differ.
     pub fn merge(&mut self, other: &Self) -> bool {
         if self.edges_ns != other.edges_ns || self.counts.len() != other.counts.len() {

@@ -43,6 +43,47 @@ pub struct Histograms<'a> {
     pub departure: &'a Distribution,
 }
 
+/// The delays of a session by kind, on their own: for what is made of them after it. Nanoseconds.
+#[derive(Clone, Debug)]
+pub struct Distributions {
+    /// (T4 - T1) - (T3 - T2).
+    pub round_trip: Distribution,
+    /// T2 - T1 across two clocks.
+    pub forward: Distribution,
+    /// T4 - T3 across two clocks.
+    pub backward: Distribution,
+    /// T3 - T2.
+    pub residence: Distribution,
+    /// Actual departure minus schedule.
+    pub departure: Distribution,
+}
+
+impl Histograms<'_> {
+    /// A copy that outlives the session.
+    pub fn cloned(&self) -> Distributions {
+        Distributions {
+            round_trip: self.round_trip.clone(),
+            forward: self.forward.clone(),
+            backward: self.backward.clone(),
+            residence: self.residence.clone(),
+            departure: self.departure.clone(),
+        }
+    }
+}
+
+impl Distributions {
+    /// To look at.
+    pub fn histograms(&self) -> Histograms<'_> {
+        Histograms {
+            round_trip: &self.round_trip,
+            forward: &self.forward,
+            backward: &self.backward,
+            residence: &self.residence,
+            departure: &self.departure,
+        }
+    }
+}
+
 /// The figures of [`Delays`].
 pub(crate) struct DelaysFigures {
     pub(crate) round_trip: Option<DelayFigures>,

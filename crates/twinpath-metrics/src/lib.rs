@@ -49,7 +49,7 @@ pub use bins::{BadEdges, BinCounts, BinEdges, MAX_EDGES};
 pub use books::{Books, BooksConfig, Record};
 pub use clocks::{Basis, ClockEstimate, ClockModel, FarStep, OneWay, Spread};
 pub use config::MetricsConfig;
-pub use delays::Histograms;
+pub use delays::{Distributions, Histograms};
 pub use distribution::{Distribution, DistributionParts};
 pub use figures::{
     AvailabilityFigures, BinFigures, DelayFigures, DuplicationFigures, EcnCounts, Figures,

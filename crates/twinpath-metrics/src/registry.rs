@@ -69,6 +69,13 @@ pub struct RegistryParameters {
     pub twamp_format: bool,
 }
 
+impl RegistryParameters {
+    /// They are those of a registered metric.
+    pub fn are_registered(&self) -> bool {
+        (self.timeout_ns, self.ttl, self.dscp) == (3 * SECOND, 255, 0) && stream(self).is_some()
+    }
+}
+
 const SECOND: u64 = 1_000_000_000;
 
 /// The registry's name for a figure, if the run has exactly the parameters that the name stands
@@ -80,7 +87,7 @@ pub fn registry_name(
 ) -> Option<&'static str> {
     use RegistryMetric as M;
     use RegistryStatistic as S;
-    if (parameters.timeout_ns, parameters.ttl, parameters.dscp) != (3 * SECOND, 255, 0) {
+    if !parameters.are_registered() {
         return None;
     }
     match (stream(parameters)?, metric, statistic) {

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use twinpath_proto::reflector::Speaks;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
-use twinpath_runtime::{PortChoice, ResponderPlan, SenderPlan, StampChoice, responder, sender};
+use twinpath_runtime::{
+    FigureOptions, PortChoice, ResponderPlan, SenderPlan, StampChoice, responder, sender,
+};
 use twinpath_wire::Tos;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -57,6 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         portable: false,
         records: true,
         seed: 1,
+        figures: FigureOptions::default(),
     })?;
     while !run.is_finished() {
         while let Some(sample) = run.next_sample() {

@@ -1,6 +1,7 @@
 //! Remarks on a run: what is known where nothing came back, and what its figures must not be taken
 //! for. Pure words over a report.
 
+use twinpath_metrics::ReflectorKind;
 use twinpath_net::IcmpKind;
 use twinpath_proto::sender::Protocol;
 use twinpath_wire::{Dscp, LIGHT_PORT, Rung, TWAMP_TEST_PORT};
@@ -18,12 +19,7 @@ const WAITED_NS: i64 = 50_000_000;
 const TAI_NS: std::ops::RangeInclusive<u64> = 36_000_000_000..=38_000_000_000;
 
 /// All remarks on `report`, warnings first.
-pub(crate) fn of(
-    report: &SessionReport,
-    refusals: &Refusals,
-    plan: &SenderPlan,
-    ecn_changed: u64,
-) -> Vec<Note> {
+pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> Vec<Note> {
     let mut notes = Vec::new();
     let left = report.tally.sent + report.tally.in_flight;
     if report.tally.received > 0 {
@@ -32,7 +28,7 @@ pub(crate) fn of(
         }
         clocks(report, &mut notes);
         peculiarities(report, &mut notes);
-        forward_marking(report, ecn_changed, &mut notes);
+        forward_marking(report, &mut notes);
     } else if report.tally.sent > 0 {
         notes.push(silence(report, refusals, plan));
     } else if left > 0 {
@@ -285,6 +281,17 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
                 .to_owned(),
         ));
     }
+    if figures.lost > 0
+        && figures.numbers_equal
+        && report.config.reflector == ReflectorKind::Stateful
+    {
+        notes.push(remark(
+            "numbers-equal",
+            "the reflector's number was the sender's in every reply: if it copies them, losses \
+             inbound may be losses outbound"
+                .to_owned(),
+        ));
+    }
     if figures.direction_uncertain {
         notes.push(remark(
             "direction-uncertain",
@@ -342,7 +349,7 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
 
 /// What the way out did to the ToS octet, where the reflector says with which one packets came
 /// (RFC 7750).
-fn forward_marking(report: &SessionReport, ecn_changed: u64, notes: &mut Vec<Note>) {
+fn forward_marking(report: &SessionReport, notes: &mut Vec<Note>) {
     let figures = &report.figures;
     let sent = report.tos.dscp();
     if figures.dscp_forward.iter().any(|(dscp, _)| *dscp != sent) {
@@ -350,7 +357,8 @@ fn forward_marking(report: &SessionReport, ecn_changed: u64, notes: &mut Vec<Not
         let line = format!("remarked on the way out: sent with DSCP {sent}, arrived with {came}");
         notes.push(remark("dscp-changed-forward", line));
     }
-    if ecn_changed > 0 {
+    let remarked = figures.remarked_forward.unwrap_or_default();
+    if let ecn_changed @ 1.. = remarked.ecn {
         let line = format!(
             "the ECN field was changed on the way out: {ecn_changed} packets did not arrive with \
              the one they were sent with"

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use twinpath_metrics::{BinEdges, MetricsConfig};
 use twinpath_proto::reflector::Speaks;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
 use twinpath_wire::{Dscp, Tos};
@@ -82,6 +83,27 @@ pub struct SenderPlan {
     pub records: bool,
     /// Seed of padding and of the first departure's phase.
     pub seed: u64,
+    /// Figures that are to be had for the asking.
+    pub figures: FigureOptions,
+}
+
+/// What is counted in a session, where it is not the usual.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FigureOptions {
+    /// Bins in which delays are counted exactly (`--bins`); `None`: in none.
+    pub bins: Option<BinEdges>,
+    /// Losses at most so many packets apart are noticeable (`--loss-noticeable`; row M-36).
+    pub noticeable_distance: u64,
+}
+
+impl Default for FigureOptions {
+    fn default() -> Self {
+        let usual = MetricsConfig::default();
+        Self {
+            bins: usual.bins,
+            noticeable_distance: usual.noticeable_distance,
+        }
+    }
 }
 
 /// All that a Session-Reflector's run needs.

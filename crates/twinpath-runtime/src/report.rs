@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use twinpath_metrics::{ClockEstimate, Figures, Timeline};
+use twinpath_metrics::{Basis, ClockEstimate, Distributions, Figures, MetricsConfig, Timeline};
 use twinpath_proto::reflector::ReflectorTally;
 use twinpath_proto::sender::{Protocol, SenderTally};
 use twinpath_wire::control::{SecurityMode, Sid};
@@ -91,6 +91,10 @@ pub struct SessionReport {
     pub duration: Duration,
     /// Time between departures, as asked.
     pub interval: Duration,
+    /// A reply after it counts as lost (Tmax).
+    pub timeout: Duration,
+    /// The first departure was put off by a random time up to this (dT of RFC 3432).
+    pub start_within: Duration,
     /// Departures per second as achieved; `None` under two packets.
     pub achieved_pps: Option<f64>,
     /// ToS octet of the packets.
@@ -105,6 +109,10 @@ pub struct SessionReport {
     pub tally: SenderTally,
     /// All that the samples say.
     pub figures: Figures,
+    /// What the figures were made by: thresholds, bins, the marking expected.
+    pub config: MetricsConfig,
+    /// The delays behind the figures.
+    pub delays: Distributions,
     /// Replies that the system dropped because they came faster than they were read.
     pub receive_drops: u64,
     /// What the packets tell of the two clocks; `None` where nobody kept books of them.
@@ -117,6 +125,20 @@ pub struct SessionReport {
     pub records_dropped: u64,
     /// Remarks, warnings first.
     pub notes: Vec<Note>,
+}
+
+impl SessionReport {
+    /// What raw one-way delays are worth: by what both clocks claim, and by what the packets tell of
+    /// them (row M-57).
+    pub fn basis(&self) -> Basis {
+        if self.sender.ip() == self.reflector.ip() || self.reflector.ip().is_loopback() {
+            // One host, one clock.
+            return Basis::Synchronized { error_ns: 0 };
+        }
+        let claim = |clock: ClockState| clock.error_ns.filter(|_| clock.synchronized);
+        let far = self.stamps.far_clock.and_then(claim);
+        Basis::of(claim(self.stamps.clock), far, self.clocks.as_ref())
+    }
 }
 
 /// A glance at a run in progress, for a progress line.

@@ -8,14 +8,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use twinpath_metrics::{DelayFigures, SessionMetrics};
+use twinpath_metrics::{DelayFigures, MetricsConfig, RemarkCounts, SessionMetrics};
 use twinpath_net::{IcmpError, IcmpKind, SendError};
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, SenderTally};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::*;
-use crate::{ClockState, IcmpCount, PortChoice, StampReport};
+use crate::{ClockState, FigureOptions, IcmpCount, PortChoice, StampReport};
 
 const FAR: &str = "192.0.2.2:862";
 
@@ -46,6 +46,7 @@ fn plan() -> SenderPlan {
         portable: false,
         records: false,
         seed: 0,
+        figures: FigureOptions::default(),
     }
 }
 
@@ -91,6 +92,8 @@ fn quiet() -> SessionReport {
         started: Wall::from_unix_ns(0),
         duration: Duration::from_millis(100),
         interval: Duration::from_millis(10),
+        timeout: Duration::from_secs(2),
+        start_within: Duration::from_millis(10),
         achieved_pps: Some(100.0),
         tos: Tos(0),
         ttl: 255,
@@ -110,6 +113,8 @@ fn quiet() -> SessionReport {
             ..SenderTally::default()
         },
         figures: metrics.figures(),
+        config: MetricsConfig::default(),
+        delays: metrics.histograms().cloned(),
         receive_drops: 0,
         clocks: None,
         timeline: None,
@@ -133,7 +138,7 @@ fn silent() -> SessionReport {
 }
 
 fn keys(report: &SessionReport, refusals: &Refusals) -> Vec<&'static str> {
-    of(report, refusals, &plan(), 0)
+    of(report, refusals, &plan())
         .iter()
         .map(|note| note.key)
         .collect()
@@ -153,7 +158,7 @@ fn a_quiet_path_needs_no_words() {
 #[test]
 fn each_peculiarity_has_its_remark() {
     type Change = fn(&mut SessionReport);
-    let rows: [(&str, bool, Change); 23] = [
+    let rows: [(&str, bool, Change); 25] = [
         ("clocks-not-synchronized", true, |r| {
             r.stamps.clock.synchronized = false
         }),
@@ -197,6 +202,13 @@ fn each_peculiarity_has_its_remark() {
             r.tally.odd.last_elsewhere = Some(far())
         }),
         ("late", false, |r| r.figures.late = 1),
+        ("numbers-equal", false, |r| {
+            r.config.reflector = ReflectorKind::Stateful;
+            (r.figures.lost, r.figures.numbers_equal) = (1, true);
+        }),
+        ("ecn-changed-forward", false, |r| {
+            r.figures.remarked_forward = Some(RemarkCounts { dscp: 0, ecn: 3 });
+        }),
         ("fell-behind", true, |r| r.tally.slots_skipped = 5),
         ("departures-late", true, |r| {
             r.figures.departure.as_mut().unwrap().max_ns = 60_000_000;
@@ -213,7 +225,7 @@ fn each_peculiarity_has_its_remark() {
     for (key, warning, change) in rows {
         let mut report = quiet();
         change(&mut report);
-        let notes = of(&report, &Refusals::default(), &plan(), 0);
+        let notes = of(&report, &Refusals::default(), &plan());
         let found: Vec<_> = notes.iter().map(|note| (note.key, note.warning)).collect();
         assert_eq!(found, [(key, warning)]);
         assert!(
@@ -305,7 +317,7 @@ fn what_did_not_leave_is_said_with_its_reason() {
     refusals.send(SendError::NoBuffers);
     refusals.send(SendError::Unreachable);
     refusals.send(SendError::Unreachable);
-    let notes = of(&report, &refusals, &plan(), 0);
+    let notes = of(&report, &refusals, &plan());
     assert_eq!(notes[0].key, "not-sent");
     assert!(
         notes[0].line.contains("network unreachable"),
@@ -347,6 +359,6 @@ fn a_run_stopped_before_any_fate_says_only_what_refused_it() {
 fn hardware_stamps_that_never_came_are_said() {
     let mut plan = plan();
     plan.stamps = StampChoice::Hardware;
-    let notes = of(&quiet(), &Refusals::default(), &plan, 0);
+    let notes = of(&quiet(), &Refusals::default(), &plan);
     assert_eq!(notes[0].key, "no-hardware-stamps");
 }

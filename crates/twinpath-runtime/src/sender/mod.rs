@@ -11,7 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use twinpath_metrics::{AvailabilityRule, Books, BooksConfig, MetricsConfig, Record};
+use twinpath_metrics::{
+    AvailabilityRule, Books, BooksConfig, MetricsConfig, Record, ReflectorKind, RegistryParameters,
+    RegistryStream,
+};
 use twinpath_net::{TestSocket, Waiter, Waker};
 use twinpath_proto::security::TestGuard;
 use twinpath_proto::sender::{PayloadSize, Protocol};
@@ -28,6 +31,8 @@ const RECORDS: usize = 16_384;
 
 /// What a packet's fate may come later than its two timeouts: graces, and the caller's naps.
 const SLACK: Duration = Duration::from_millis(1_500);
+/// The first departure is put off no longer than this.
+const LONGEST_PHASE: Duration = Duration::from_secs(1);
 /// The narrowest column that a timeline begins with.
 const LEAST_COLUMN: Duration = Duration::from_millis(10);
 
@@ -136,9 +141,42 @@ impl BooksFacts {
 /// What is known of a session's packets in advance.
 pub(crate) fn metrics_config(plan: &SenderPlan) -> MetricsConfig {
     MetricsConfig {
+        reflector: match plan.protocol {
+            // RFC 5357 section 4.2.1 guarantees a counter.
+            Protocol::Twamp(_) => ReflectorKind::Stateful,
+            Protocol::TwampLight | Protocol::Stamp { .. } => ReflectorKind::Undeclared,
+        },
         tos_forward: Some(plan.tos),
+        // The DSCP agreed on, else a copy; no ECN is agreed on (rows M-71, TT-44).
+        tos_backward: Some(plan.tos.dscp().tos()),
         availability: AvailabilityRule::for_interval(plan.interval),
-        ..MetricsConfig::default()
+        noticeable_distance: plan.figures.noticeable_distance,
+        bins: plan.figures.bins.clone(),
+    }
+}
+
+/// The first departure is put off by a random time up to this (dT of RFC 3432): an interval, a second
+/// at most; a second, as the registry has it, where all else is a registered metric's (RFC 8912).
+pub(crate) fn start_within(plan: &SenderPlan) -> Duration {
+    let interval_ns = u64::try_from(plan.interval.as_nanos()).unwrap_or(u64::MAX);
+    let registered = RegistryParameters {
+        stream: RegistryStream::Periodic {
+            interval_ns,
+            start_within_ns: 1_000_000_000,
+        },
+        payload: match plan.payload {
+            PayloadSize::Fixed(octets) => u32::try_from(octets).unwrap_or(u32::MAX),
+            PayloadSize::Imix(_) => 0,
+        },
+        timeout_ns: u64::try_from(plan.timeout.as_nanos()).unwrap_or(u64::MAX),
+        ttl: plan.ttl,
+        dscp: plan.tos.dscp().value(),
+        twamp_format: true,
+    };
+    if registered.are_registered() {
+        LONGEST_PHASE
+    } else {
+        plan.interval.min(LONGEST_PHASE)
     }
 }
 

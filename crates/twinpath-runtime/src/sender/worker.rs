@@ -13,11 +13,11 @@ use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, Waiter, clock};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{ClockStep, Protocol, SenderConfig, SessionSender, Transmit};
 use twinpath_wire::control::SecurityMode;
-use twinpath_wire::{Delta, Ecn, Fate, Mono, Rung, Sample, TimeFormat, Tos};
+use twinpath_wire::{Delta, Mono, Rung, TimeFormat};
 
 use super::departures::Departures;
 use super::refusals::Refusals;
-use super::{Agreed, Bound, Handle, Shared, metrics_config};
+use super::{Agreed, Bound, Handle, Shared, metrics_config, start_within};
 use crate::error::RunError;
 use crate::notes;
 use crate::{ClockState, Progress, SenderPlan, SessionReport, StampReport, clock_state};
@@ -28,8 +28,6 @@ const BATCH: usize = 64;
 const SLOT_OCTETS: usize = 1 << 16;
 /// Before the first packet: the kernel begins to stamp a moment after it was asked.
 const WARM_UP: Duration = Duration::from_millis(10);
-/// The first departure falls at random within one interval, but nobody waits longer than this.
-const LONGEST_PHASE: Duration = Duration::from_secs(1);
 /// Nearer to a departure than this the thread sleeps on the clock alone.
 const SLEEP_MARGIN: Duration = Duration::from_millis(1);
 /// A wait for packets may end late by a thousandth: so far ahead of a departure it must end.
@@ -77,9 +75,6 @@ pub(super) struct Body {
     /// Replies must be read as they come: their stamps are taken in user space.
     reads_at_once: bool,
     skipped_known: u64,
-    /// Packets that reached the reflector with another ECN field than the one sent, congestion
-    /// marks aside.
-    ecn_changed: u64,
 }
 
 fn pair() -> ClockPair {
@@ -98,7 +93,8 @@ impl Body {
             records,
         } = bound;
         let now = pair();
-        let phase = phase(plan.seed, plan.interval.min(LONGEST_PHASE));
+        let start_within = start_within(&plan);
+        let phase = phase(plan.seed, start_within);
         let start = now.mono + plan.start_delay.max(WARM_UP) + phase;
         let awaiting_stamps = socket.tells_departures();
         let engine = SessionSender::new(SenderConfig {
@@ -150,7 +146,6 @@ impl Body {
             awaiting_stamps,
             reads_at_once: !awaiting_stamps,
             skipped_known: 0,
-            ecn_changed: 0,
         }
     }
 
@@ -266,7 +261,6 @@ impl Body {
         }
         while let Some(sample) = self.engine.poll_sample() {
             self.metrics.record(&sample);
-            self.ecn_changed += u64::from(ecn_changed(&sample, self.plan.tos));
             self.reads_at_once |= sample.t4.is_some_and(|t4| t4.rung == Rung::User);
             if let Some(round_trip) = sample.round_trip() {
                 self.last_round_trip_ns = Some(round_trip.ns());
@@ -387,6 +381,8 @@ impl Body {
             started: self.started.wall,
             duration: ended.since(self.first_departure.unwrap_or(ended)),
             interval: self.plan.interval,
+            timeout: self.plan.timeout,
+            start_within: start_within(&self.plan),
             achieved_pps: rate(self.first_departure, self.last_departure, self.departed),
             tos: self.plan.tos,
             ttl: self.plan.ttl,
@@ -394,6 +390,8 @@ impl Body {
             stamps,
             tally,
             figures,
+            config: metrics_config(&self.plan),
+            delays: self.metrics.histograms().cloned(),
             clocks: None,
             timeline: None,
             receive_drops: self.socket.receive_drops().into(),
@@ -402,7 +400,7 @@ impl Body {
             notes: Vec::new(),
         };
         self.refusals.unheard = self.socket.tells_departures() && !self.departures.are_heard();
-        report.notes = notes::of(&report, &self.refusals, &self.plan, self.ecn_changed);
+        report.notes = notes::of(&report, &self.refusals, &self.plan);
         report.notes.extend(self.agreed.notes);
         report.notes.sort_by_key(|note| !note.warning);
         Ok(report)
@@ -426,15 +424,6 @@ fn stamp_format(protocol: Protocol) -> TimeFormat {
         Protocol::Twamp(features) => features.reflector_format(),
         Protocol::TwampLight | Protocol::Stamp { .. } => TimeFormat::Ntp,
     }
-}
-
-/// The packet reached the reflector with another ECN field than that of `sent`; Congestion
-/// Experienced is counted elsewhere.
-fn ecn_changed(sample: &Sample, sent: Tos) -> bool {
-    sample.fate == Fate::Received
-        && sample
-            .tos_forward
-            .is_some_and(|tos| tos.ecn() != sent.ecn() && tos.ecn() != Ecn::Ce)
 }
 
 /// A moment within `interval`, at random, so that many probes do not march together (row M-65).

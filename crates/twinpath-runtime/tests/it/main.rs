@@ -13,7 +13,8 @@ use twinpath_proto::reflector::Speaks;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
 use twinpath_runtime::responder::ResponderRun;
 use twinpath_runtime::{
-    PortChoice, ResponderPlan, SenderPlan, SessionReport, StampChoice, responder, sender,
+    FigureOptions, PortChoice, ResponderPlan, SenderPlan, SessionReport, StampChoice, responder,
+    sender,
 };
 use twinpath_wire::{Sample, Tos};
 
@@ -78,6 +79,7 @@ fn sender_plan(far: SocketAddr) -> SenderPlan {
         portable: false,
         records: true,
         seed: 7,
+        figures: FigureOptions::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use twinpath_wire::Dscp;
 
-use super::{Count, Interval, Label, PaddingSize, Ssid, Time, TosOctet, Ttl, quantity};
+use super::{Count, FigureArgs, Interval, Label, PaddingSize, Ssid, Time, TosOctet, Ttl, quantity};
 
 pub(super) const CONTROL: &str = "Control connection";
 pub(super) const SCHEDULE: &str = "Schedule";
@@ -13,6 +13,7 @@ pub(super) const PACKETS: &str = "Packets";
 pub(super) const IP: &str = "Addresses and IP";
 pub(super) const SESSIONS: &str = "Sessions";
 pub(super) const STAMPS: &str = "Time stamps";
+pub(super) const FIGURES: &str = "Figures";
 pub(super) const OUTPUT: &str = "Output";
 
 /// When packets leave, and when one is lost.
@@ -185,6 +186,9 @@ pub(crate) struct ResultOptions {
     /// Print a line for each packet, as ping does
     #[arg(short, long, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
+
+    #[command(flatten)]
+    pub(crate) figures: FigureArgs,
 }
 
 impl ResultOptions {

@@ -2,6 +2,7 @@
 
 mod address;
 mod control;
+mod figures;
 mod groups;
 mod keys;
 mod marking;
@@ -17,6 +18,7 @@ pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
 pub(crate) use control::{
     ControlClientArgs, ControlOptions, ControllerArgs, ServerArgs, WireFormat,
 };
+pub(crate) use figures::FigureArgs;
 pub(crate) use groups::{
     Answers, Filling, IpOptions, LogOptions, Output, PacketOptions, ResultOptions, Rungs,
     ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,
@@ -25,7 +27,7 @@ pub(crate) use keys::{Iterations, KeyFileOptions, KeyOptions};
 pub(crate) use marking::{Label, Ssid, TosOctet, Ttl};
 pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
 
-use groups::{CONTROL, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS};
+use groups::{CONTROL, FIGURES, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS};
 
 /// Why a value cannot be meant: what to write instead, in one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

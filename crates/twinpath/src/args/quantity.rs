@@ -20,6 +20,10 @@ pub(crate) struct Interval(pub(crate) Duration);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Time(pub(crate) Duration);
 
+/// Another time. A bare number is milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Milliseconds(pub(crate) Duration);
+
 /// How many packets: at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Count(pub(crate) u64);
@@ -121,6 +125,24 @@ impl FromStr for Time {
     fn from_str(text: &str) -> Result<Self, Advice> {
         time(text, 1_000_000_000, "2 or 0.5 (seconds), 500ms or 10min").map(Self)
     }
+}
+
+/// A time whose bare number is milliseconds.
+pub(super) fn milliseconds(text: &str) -> Result<Duration, Advice> {
+    time(text, 1_000_000, "40 (milliseconds), 40ms or 0.1s")
+}
+
+/// A time that may be negative, in nanoseconds.
+pub(super) fn signed_time(text: &str) -> Result<i64, Advice> {
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(text) => (-1, text),
+        None => (1, text),
+    };
+    let time: Time = text.parse()?;
+    // A year is far below 2^63 ns.
+    i64::try_from(time.0.as_nanos())
+        .map(|ns| sign * ns)
+        .map_err(|_| Advice::new("too long: a year is the most"))
 }
 
 impl FromStr for Count {

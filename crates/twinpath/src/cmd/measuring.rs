@@ -43,7 +43,10 @@ impl Outlet {
     ) -> io::Result<Self> {
         let form = options.form();
         let machine = form != Output::Text;
-        let meta = Meta::here(&options.labels);
+        let meta = Meta {
+            wanted: options.figures.wanted(),
+            ..Meta::here(&options.labels)
+        };
         let stdout = io::stdout();
         let style = Style::of(&stdout);
         let out: BufWriter<StdoutLock<'static>> = BufWriter::new(stdout.lock());

@@ -13,7 +13,8 @@ use twinpath_runtime::controller::{self, ControlPlan, ControllerPlan};
 use twinpath_runtime::host::{self, HostSurvey};
 use twinpath_runtime::server::{self, ServerPlan};
 use twinpath_runtime::{
-    Note, PortChoice, ResponderPlan, SenderPlan, SessionReport, StampChoice, responder, sender,
+    FigureOptions, Note, PortChoice, ResponderPlan, SenderPlan, SessionReport, StampChoice,
+    responder, sender,
 };
 use twinpath_wire::{Dscp, SenderOpen};
 
@@ -236,5 +237,6 @@ fn sender_plan(far: SocketAddr, args: &SelftestArgs) -> SenderPlan {
         portable: args.portable,
         records: false,
         seed: plan::seed(),
+        figures: FigureOptions::default(),
     }
 }

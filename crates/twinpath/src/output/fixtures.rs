@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::{DelayFigures, Figures, RungCounts, SessionMetrics, TtlFigures};
+use twinpath_metrics::{
+    BinEdges, ClockModel, DelayFigures, Figures, MetricsConfig, ReflectorKind, RungCounts,
+    SessionMetrics, TtlFigures,
+};
+use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::{OddReplies, Protocol, SenderTally};
 use twinpath_runtime::{ClockState, IcmpCount, Note, SessionReport, StampReport};
 use twinpath_wire::control::SecurityMode;
@@ -22,6 +26,7 @@ pub(crate) fn meta() -> Meta {
     Meta {
         host: Some("probe7".into()),
         labels: vec![label],
+        wanted: super::Wanted::default(),
     }
 }
 
@@ -129,6 +134,8 @@ pub(crate) fn quiet_path() -> SessionReport {
         started: Wall::from_unix_ns(STARTED),
         duration: Duration::from_millis(9_902),
         interval: Duration::from_millis(100),
+        timeout: Duration::from_secs(2),
+        start_within: Duration::from_millis(100),
         achieved_pps: Some(10.0),
         tos: Dscp::EF.tos(),
         ttl: 255,
@@ -165,8 +172,8 @@ pub(crate) fn quiet_path() -> SessionReport {
             backward: Some(delay(594_000, 100)),
             residence: Some(delay(9_800, 100)),
             departure: Some(delay(3_100, 100)),
-            ttl_forward: Some(ttl(60, 60)),
-            ttl_backward: Some(ttl(60, 61)),
+            ttl_forward: Some(ttl(251, 251)),
+            ttl_backward: Some(ttl(250, 251)),
             dscp_forward: Vec::new(),
             dscp_backward: vec![(Dscp::EF, 100)],
             congestion_forward: None,
@@ -178,6 +185,8 @@ pub(crate) fn quiet_path() -> SessionReport {
             reflector_restarts: 0,
             ..SessionMetrics::new().figures()
         },
+        config: MetricsConfig::default(),
+        delays: SessionMetrics::new().histograms().cloned(),
         receive_drops: 0,
         clocks: None,
         timeline: None,
@@ -185,6 +194,113 @@ pub(crate) fn quiet_path() -> SessionReport {
         records_dropped: 0,
         notes: Vec::new(),
     }
+}
+
+/// A number that [`rough_path`] loses on the way out.
+fn is_lost_forward(seq: u64) -> bool {
+    (10..13).contains(&seq) || seq == 60
+}
+
+/// Twenty seconds of TWAMP with known answers, by a far clock that is 5 ms ahead and gains 20 us a
+/// second: numbers 10 to 12 and 60 are lost on the way out and 50 on the way back, 70 is copied on
+/// the way back and 80 on the way out, 90 is overtaken by 91 and 92 on the way back, from 150 on the
+/// way back is two hops longer, and the replies to 20 to 24 come back as best effort.
+pub(crate) fn rough_path() -> SessionReport {
+    let mut report = quiet_path();
+    report.protocol = Protocol::Twamp(TestFeatures::default());
+    report.duration = Duration::from_millis(21_900);
+    report.stamps.clock.synchronized = false;
+    let edges = [1_200_000, 1_300_000, 1_500_000, 2_000_000];
+    let config = MetricsConfig {
+        reflector: ReflectorKind::Stateful,
+        tos_forward: Some(Dscp::EF.tos()),
+        tos_backward: Some(Dscp::EF.tos()),
+        bins: Some(BinEdges::new(&edges).unwrap()),
+        ..MetricsConfig::default()
+    };
+    let mut metrics = SessionMetrics::with_config(&config);
+    let mut clocks = ClockModel::new();
+    let mut record = |sample: &Sample| {
+        metrics.record(sample);
+        clocks.record(sample);
+    };
+    let mut reflected = 0_u32;
+    let mut overtaken = None;
+    for seq in 0..200_u64 {
+        let sent = i64::try_from(seq).unwrap() * 100_000_000;
+        let near = |ns: i64| Wall::from_unix_ns(STARTED + sent + ns);
+        let far = |ns: i64| near(ns + 5_000_000 + (sent + ns) / 50_000);
+        let forward = 600_000 + 50_000 * i64::try_from(seq % 5).unwrap();
+        let backward = 590_000 + 40_000 * i64::try_from(seq % 3).unwrap();
+        let backward = if seq == 90 { 250_000_000 } else { backward };
+        let stamp = |at| Stamp {
+            at,
+            rung: Rung::Kernel,
+        };
+        let mut sample = Sample {
+            seq,
+            fate: Fate::Received,
+            t1: stamp(near(0)),
+            t2: Some(far(forward)),
+            t3: Some(far(forward + 10_000)),
+            t4: Some(stamp(near(forward + 10_000 + backward))),
+            reflector_seq: Some(reflected),
+            ttl_forward: Some(251),
+            ttl_backward: Some(if seq < 150 { 250 } else { 248 }),
+            tos_forward: None,
+            tos_backward: Some(if (20..25).contains(&seq) {
+                Tos(0)
+            } else {
+                Dscp::EF.tos()
+            }),
+            departure: Delta::from_ns(9_000),
+            excluded: None,
+        };
+        reflected += u32::from(!is_lost_forward(seq));
+        if is_lost_forward(seq) || seq == 50 {
+            sample = Sample {
+                fate: Fate::Lost,
+                t2: None,
+                t3: None,
+                t4: None,
+                reflector_seq: None,
+                ttl_forward: None,
+                ttl_backward: None,
+                tos_backward: None,
+                ..sample
+            };
+        }
+        if seq == 90 {
+            overtaken = Some(sample);
+            continue;
+        }
+        record(&sample);
+        if seq == 70 || seq == 80 {
+            sample.fate = Fate::Duplicate;
+            if seq == 80 {
+                sample.reflector_seq = Some(reflected);
+                reflected += 1;
+            }
+            record(&sample);
+        }
+        if seq == 92 {
+            overtaken.iter().for_each(&mut record);
+        }
+    }
+    report.tally = SenderTally {
+        asked: Some(200),
+        sent: 200,
+        received: 195,
+        lost: 5,
+        duplicates: 2,
+        largest_burst: 1,
+        ..SenderTally::default()
+    };
+    report.figures = metrics.figures();
+    report.delays = metrics.histograms().cloned();
+    report.clocks = clocks.estimate();
+    report.config = config;
+    report
 }
 
 /// STAMP under load: a little of everything.

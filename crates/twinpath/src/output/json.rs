@@ -1,22 +1,40 @@
 //! The report for machines: key names and their order are a contract, additions stand last.
 
+mod counted;
+mod details;
+mod one_way;
+mod parts;
+mod registry;
+mod voice;
+
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
-use twinpath_metrics::{DelayFigures, Figures, TtlFigures};
-use twinpath_proto::sender::{PayloadSize, Protocol, SenderTally};
+use twinpath_metrics::DelayFigures;
+use twinpath_proto::sender::Protocol;
+use twinpath_runtime::SessionReport;
 use twinpath_runtime::controller::ControlReport;
 use twinpath_runtime::host::HostSurvey;
-use twinpath_runtime::{ClockState, SessionReport};
-use twinpath_wire::{Dscp, Rung, Sample};
+use twinpath_wire::{Rung, Sample};
 
 use crate::args::Label;
 
 use super::rows::{self, Row};
 use super::survey::Survey;
-use super::{Meta, Outcome, Sink, ends, rfc3339};
+use super::{Meta, Outcome, Sink, Wanted, ends, hops, rfc3339};
+
+pub(super) use parts::Delay;
+
+use counted::{Bins, Histograms};
+use details::{Availability, Duplication, LossPeriods, Marking, Reordering, WithLoss};
+use one_way::OneWay;
+use parts::{
+    DscpCounts, Excluded, FallbackStamps, FarClock, Icmp, OddReplies, Packets, PayloadOctets,
+    Range, TimeStamps,
+};
+use voice::Voice;
 
 /// The whole document.
 #[derive(Serialize)]
@@ -40,7 +58,11 @@ impl<'a> Document<'a> {
             version: env!("CARGO_PKG_VERSION"),
             host: meta.host.as_deref(),
             labels: Labels(&meta.labels),
-            sessions: outcome.sessions.iter().map(Session::from).collect(),
+            sessions: outcome
+                .sessions
+                .iter()
+                .map(|report| Session::new(report, &meta.wanted))
+                .collect(),
             survey: None,
             control: outcome.control.map(Control::from),
         }
@@ -190,17 +212,25 @@ struct Session<'a> {
     congestion_forward: Option<u64>,
     #[serde(rename = "session")]
     number: usize,
+    timeout_ns: u64,
+    start_within_ns: u64,
+    loss_periods: LossPeriods,
+    duplication: Duplication,
+    reordering: Reordering,
+    marking: Marking,
+    availability: Option<Availability>,
+    far_resolution_ns: Option<u64>,
+    one_way: Option<OneWay>,
+    voice: Option<Voice>,
+    percentiles_with_loss: Option<WithLoss>,
+    bins: Option<Bins>,
+    histograms: Histograms,
+    registry: BTreeMap<&'static str, &'static str>,
 }
 
-impl<'a> From<&'a SessionReport> for Session<'a> {
-    fn from(report: &'a SessionReport) -> Self {
+impl<'a> Session<'a> {
+    fn new(report: &'a SessionReport, wanted: &Wanted) -> Self {
         let figures = &report.figures;
-        let range = |ttl: Option<TtlFigures>| {
-            ttl.map(|ttl| Range {
-                min: ttl.min,
-                max: ttl.max,
-            })
-        };
         let delay = |figures: &Option<DelayFigures>| figures.as_ref().map(Delay::from);
         Self {
             protocol: match report.protocol {
@@ -245,8 +275,12 @@ impl<'a> From<&'a SessionReport> for Session<'a> {
             departure: delay(&figures.departure),
             tos: report.tos.0,
             ttl: report.ttl,
-            ttl_forward: range(figures.ttl_forward),
-            ttl_backward: range(figures.ttl_backward),
+            ttl_forward: figures
+                .ttl_forward
+                .map(|ttl| Range::new(ttl, hops::forward(report))),
+            ttl_backward: figures
+                .ttl_backward
+                .map(|ttl| Range::new(ttl, hops::backward(report))),
             dscp_backward: DscpCounts(&figures.dscp_backward),
             congestion_backward: figures.congestion_backward,
             achieved_pps: report.achieved_pps,
@@ -275,180 +309,25 @@ impl<'a> From<&'a SessionReport> for Session<'a> {
             dscp_forward: DscpCounts(&figures.dscp_forward),
             congestion_forward: figures.congestion_forward,
             number: report.number,
+            timeout_ns: nanoseconds(report.timeout),
+            start_within_ns: nanoseconds(report.start_within),
+            loss_periods: LossPeriods::from(&figures.loss_periods),
+            duplication: Duplication::from(&figures.duplication),
+            reordering: Reordering::from(figures),
+            marking: Marking::from(report),
+            availability: figures
+                .availability
+                .as_ref()
+                .map(|availability| Availability::new(availability, &report.config.availability)),
+            far_resolution_ns: figures.far_resolution_ns,
+            one_way: OneWay::of(report),
+            voice: Voice::new(&super::voice(report, wanted), wanted.voice),
+            percentiles_with_loss: wanted.with_loss.then(|| WithLoss::from(figures)),
+            bins: super::bins(report, wanted).as_ref().map(Bins::from),
+            histograms: Histograms::from(&report.delays),
+            registry: registry::names(report),
         }
     }
-}
-
-/// One number, or the three of IMIX.
-struct PayloadOctets(PayloadSize);
-
-impl Serialize for PayloadOctets {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            PayloadSize::Fixed(octets) => octets.serialize(serializer),
-            PayloadSize::Imix(sizes) => sizes.serialize(serializer),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct TimeStamps {
-    transmit: Option<&'static str>,
-    receive: Option<&'static str>,
-    clock_synchronized: bool,
-    clock_error_ns: Option<u64>,
-    far_clock: Option<FarClock>,
-}
-
-#[derive(Serialize)]
-struct FarClock {
-    synchronized: bool,
-    error_ns: Option<u64>,
-}
-
-impl From<ClockState> for FarClock {
-    fn from(clock: ClockState) -> Self {
-        Self {
-            synchronized: clock.synchronized,
-            error_ns: clock.error_ns,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Packets {
-    asked: Option<u64>,
-    sent: u64,
-    received: u64,
-    lost: u64,
-    lost_forward: Option<u64>,
-    lost_backward: Option<u64>,
-    lost_unattributed: Option<u64>,
-    duplicates: u64,
-    reordered: u64,
-    late: u64,
-    loss_ratio: Option<f64>,
-    send_errors: u64,
-    slots_skipped: u64,
-    in_flight: u64,
-    stale: u64,
-    largest_burst: u32,
-}
-
-impl Packets {
-    fn new(tally: &SenderTally, figures: &Figures) -> Self {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a ratio; the counts stand beside it"
-        )]
-        let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
-        Self {
-            asked: tally.asked,
-            sent: tally.sent,
-            received: tally.received,
-            lost: tally.lost,
-            lost_forward: figures.lost_forward,
-            lost_backward: figures.lost_backward,
-            lost_unattributed: figures.lost_unattributed,
-            duplicates: tally.duplicates,
-            reordered: figures.reordered,
-            late: tally.late,
-            loss_ratio: ratio(tally.lost, tally.sent),
-            send_errors: tally.send_errors,
-            slots_skipped: tally.slots_skipped,
-            in_flight: tally.in_flight,
-            stale: tally.stale,
-            largest_burst: tally.largest_burst,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Excluded {
-    clock_step: u64,
-    implausible: u64,
-}
-
-#[derive(Serialize)]
-struct FallbackStamps {
-    transmit: u64,
-    receive: u64,
-}
-
-#[derive(Serialize)]
-struct Range {
-    min: u8,
-    max: u8,
-}
-
-#[derive(Serialize)]
-pub(super) struct Delay {
-    count: u64,
-    min_ns: i64,
-    max_ns: i64,
-    mean_ns: i64,
-    median_ns: i64,
-    stddev_ns: u64,
-    p90_ns: i64,
-    p95_ns: i64,
-    p99_ns: i64,
-    p999_ns: i64,
-    jitter_ns: Option<u64>,
-    pdv_p99_ns: Option<u64>,
-    ipdv_mean_abs_ns: Option<u64>,
-    reference_ns: Option<i64>,
-    bins_per_octave: u32,
-}
-
-impl From<&DelayFigures> for Delay {
-    fn from(figures: &DelayFigures) -> Self {
-        Self {
-            count: figures.count,
-            min_ns: figures.min_ns,
-            max_ns: figures.max_ns,
-            mean_ns: figures.mean_ns,
-            median_ns: figures.median_ns,
-            stddev_ns: figures.stddev_ns,
-            p90_ns: figures.p90_ns,
-            p95_ns: figures.p95_ns,
-            p99_ns: figures.p99_ns,
-            p999_ns: figures.p999_ns,
-            jitter_ns: figures.jitter_ns,
-            pdv_p99_ns: figures.pdv_p99_ns,
-            ipdv_mean_abs_ns: figures.ipdv_mean_abs_ns,
-            reference_ns: figures.reference_ns,
-            bins_per_octave: figures.bins_per_octave,
-        }
-    }
-}
-
-/// Packets by code point.
-struct DscpCounts<'a>(&'a [(Dscp, u64)]);
-
-impl Serialize for DscpCounts<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(dscp, count)| (dscp.value(), count)))
-    }
-}
-
-/// Odd replies, the kinds that occurred.
-struct OddReplies<'a>(&'a SenderTally);
-
-impl Serialize for OddReplies<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (kind, count) in self.0.odd.kinds().filter(|(_, count)| *count > 0) {
-            map.serialize_entry(&kind.to_lowercase().replace(' ', "_"), &count)?;
-        }
-        map.end()
-    }
-}
-
-#[derive(Serialize)]
-struct Icmp<'a> {
-    what: &'a str,
-    from: Option<String>,
-    count: u64,
 }
 
 #[derive(Serialize)]
@@ -474,33 +353,4 @@ pub(super) fn nanoseconds(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::output::fixtures;
-
-    fn document(report: SessionReport) -> String {
-        let mut out = Vec::new();
-        Json::new(&mut out, fixtures::meta())
-            .report([report].as_slice().into())
-            .unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn keys_and_their_order_are_a_contract() {
-        insta::assert_snapshot!("json_quiet_path", document(fixtures::quiet_path()));
-        insta::assert_snapshot!("json_loss", document(fixtures::loss()));
-        insta::assert_snapshot!(
-            "json_nothing_came_back",
-            document(fixtures::nothing_came_back())
-        );
-    }
-
-    #[test]
-    fn a_ratio_of_nothing_is_null() {
-        let mut report = fixtures::nothing_came_back();
-        (report.tally.sent, report.tally.lost) = (0, 0);
-        let document: serde_json::Value = serde_json::from_str(&document(report)).unwrap();
-        assert!(document["sessions"][0]["packets"]["loss_ratio"].is_null());
-    }
-}
+mod tests;

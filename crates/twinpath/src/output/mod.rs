@@ -7,6 +7,7 @@ pub(crate) mod dscptable;
 pub(crate) mod ends;
 #[cfg(test)]
 mod fixtures;
+pub(crate) mod hops;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod packets;
@@ -21,12 +22,16 @@ pub(crate) mod units;
 
 use std::io::{self, Write as _};
 
+use twinpath_metrics::{Basis, BinFigures, VoiceFigures, VoiceParameters};
 use twinpath_proto::sender::PayloadSize;
 use twinpath_runtime::SessionReport;
 use twinpath_runtime::controller::ControlReport;
 use twinpath_wire::{Sample, Wall};
 
 use crate::args::{Label, PaddingSize};
+
+/// Bins at most, where their edges are to fit what was measured.
+const AUTOMATIC_BINS: u16 = 20;
 
 /// Where a run's result goes, in one form.
 pub(crate) trait Sink {
@@ -96,6 +101,21 @@ pub(crate) struct Meta {
     pub(crate) host: Option<String>,
     /// The user's remarks.
     pub(crate) labels: Vec<Label>,
+    /// Figures for the asking.
+    pub(crate) wanted: Wanted,
+}
+
+/// Figures that a report has for the asking, and what they assume.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Wanted {
+    /// The call that voice quality is estimated for.
+    pub(crate) voice: VoiceParameters,
+    /// That was asked for: for people too.
+    pub(crate) voice_asked: bool,
+    /// Percentiles with lost packets as infinite delays.
+    pub(crate) with_loss: bool,
+    /// Bins with edges that fit what was measured.
+    pub(crate) automatic_bins: bool,
 }
 
 impl Meta {
@@ -104,6 +124,7 @@ impl Meta {
         Self {
             host: host_name(),
             labels: labels.to_vec(),
+            wanted: Wanted::default(),
         }
     }
 }
@@ -119,6 +140,26 @@ fn host_name() -> Option<String> {
 fn sizes(report: &SessionReport) -> PayloadSize {
     let padding = PaddingSize::from_number(report.padding);
     crate::plan::sizes(padding, report.protocol, report.reflector.ip())
+}
+
+/// What a call over the path would be like.
+fn voice(report: &SessionReport, wanted: &Wanted) -> VoiceFigures {
+    let synchronised = matches!(report.basis(), Basis::Synchronized { .. });
+    let delays = report.delays.histograms();
+    VoiceFigures::new(&report.figures, &delays, synchronised, wanted.voice)
+}
+
+/// Delays in the bins that were asked for.
+fn bins(report: &SessionReport, wanted: &Wanted) -> Option<BinFigures> {
+    if !wanted.automatic_bins {
+        return report.figures.bins.clone();
+    }
+    let delays = &report.delays;
+    Some(BinFigures {
+        round_trip: delays.round_trip.automatic_bins(AUTOMATIC_BINS)?,
+        forward: delays.forward.automatic_bins(AUTOMATIC_BINS)?,
+        backward: delays.backward.automatic_bins(AUTOMATIC_BINS)?,
+    })
 }
 
 /// One line on stderr. Where that is closed too, nobody is there to be told.

@@ -4,12 +4,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
-use twinpath_runtime::{PortChoice, SenderPlan};
+use twinpath_runtime::{FigureOptions, PortChoice, SenderPlan};
 use twinpath_wire::{Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TWAMP_TEST_PORT, Tos};
 
 use crate::args::{
-    FarEnd, Filling, IpOptions, Label, NearEnd, Output, PacketOptions, PaddingSize, Ports,
-    ResultOptions, ScheduleOptions, SenderArgs, StampOptions, StampPackets,
+    FarEnd, FigureArgs, Filling, IpOptions, Label, NearEnd, Output, PacketOptions, PaddingSize,
+    Ports, ResultOptions, ScheduleOptions, SenderArgs, StampOptions, StampPackets,
 };
 use crate::failure::Failure;
 use crate::output::packets;
@@ -108,7 +108,16 @@ impl Sending<'_> {
             // Books are kept of every run.
             records: true,
             seed: super::seed(),
+            figures: figures(&self.results.figures),
         })
+    }
+}
+
+fn figures(args: &FigureArgs) -> FigureOptions {
+    let usual = FigureOptions::default();
+    FigureOptions {
+        bins: args.edges(),
+        noticeable_distance: args.loss_noticeable.unwrap_or(usual.noticeable_distance),
     }
 }
 

@@ -32,7 +32,8 @@ fn every_key_is_documented() {
     let page = std::fs::read_to_string(page).unwrap();
     let responder = Responder::start("127.0.0.1:0 --json --max-rate 2");
     let line = format!(
-        "sender {} -c 6 -i 1 --timeout 0.3 --label a=b --stamp --output jsonl",
+        "sender {} -c 6 -i 1 --timeout 0.3 --label a=b --stamp --output jsonl \
+         --bins lin:0:1ms:2 --percentiles-with-loss --voice g729a",
         responder.at
     );
     let mut found = Vec::new();

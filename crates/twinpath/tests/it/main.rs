@@ -13,6 +13,7 @@ mod options;
 mod outputs;
 mod program;
 mod responders;
+mod rough;
 mod secured;
 mod usage;
 mod wire;

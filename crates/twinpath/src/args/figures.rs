@@ -1,0 +1,240 @@
+//! Figures that a report has for the asking.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use twinpath_metrics::{BinEdges, Codec, MAX_EDGES, VoiceParameters};
+
+use super::quantity::{Milliseconds, at_least_one, signed_time, whole};
+use super::{Advice, FIGURES};
+use crate::output::Wanted;
+
+/// Which figures a report has beside the usual ones.
+#[derive(Debug, Args)]
+#[command(next_help_heading = FIGURES)]
+pub(crate) struct FigureArgs {
+    /// Count delays in bins: edges as 1ms,2ms,5ms, or N bins as lin:LO:HI:N or log:LO:HI:N, or auto
+    #[arg(long, value_name = "EDGES")]
+    pub(crate) bins: Option<Bins>,
+
+    /// Estimate the quality of a call with this codec; JSON has it for g711 unless given
+    #[arg(long, value_name = "CODEC")]
+    pub(crate) voice: Option<VoiceCodec>,
+
+    /// Delay of the call's de-jitter buffer: milliseconds, or with a unit [default: 40]
+    #[arg(long, value_name = "MS", requires = "voice")]
+    pub(crate) jitter_buffer: Option<Milliseconds>,
+
+    /// Percentiles with lost packets as infinite delays too
+    #[arg(long)]
+    pub(crate) percentiles_with_loss: bool,
+
+    /// Losses at most so many packets apart are noticeable (RFC 3357) [default: 99]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u64>)]
+    pub(crate) loss_noticeable: Option<u64>,
+}
+
+impl FigureArgs {
+    /// For the report.
+    pub(crate) fn wanted(&self) -> Wanted {
+        let codec = self.voice.map(Codec::from).unwrap_or_default();
+        let mut voice = VoiceParameters::of(codec);
+        if let Some(buffer) = self.jitter_buffer {
+            voice.buffer_ms = buffer.0.as_secs_f64() * 1e3;
+        }
+        Wanted {
+            voice,
+            voice_asked: self.voice.is_some(),
+            with_loss: self.percentiles_with_loss,
+            automatic_bins: matches!(self.bins, Some(Bins::Automatic)),
+        }
+    }
+
+    /// For the run.
+    pub(crate) fn edges(&self) -> Option<BinEdges> {
+        match &self.bins {
+            Some(Bins::Edges(edges)) => Some(edges.clone()),
+            Some(Bins::Automatic) | None => None,
+        }
+    }
+}
+
+/// Codecs of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VoiceCodec {
+    // With packet loss concealment.
+    G711,
+    // Without.
+    #[value(name = "g711-noplc")]
+    G711NoPlc,
+    // Annex A.
+    G729a,
+    // At 6.3 kbit/s.
+    #[value(name = "g723.1")]
+    G7231,
+}
+
+impl From<VoiceCodec> for Codec {
+    fn from(codec: VoiceCodec) -> Self {
+        match codec {
+            VoiceCodec::G711 => Self::G711Plc,
+            VoiceCodec::G711NoPlc => Self::G711,
+            VoiceCodec::G729a => Self::G729a,
+            VoiceCodec::G7231 => Self::G7231,
+        }
+    }
+}
+
+/// Bins of delays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Bins {
+    /// Between these.
+    Edges(BinEdges),
+    /// Of a round width that fits what was measured.
+    Automatic,
+}
+
+impl FromStr for Bins {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        if text == "auto" {
+            return Ok(Self::Automatic);
+        }
+        let edges = match text.split_once(':') {
+            Some(("lin", range)) => linear(range)?,
+            Some(("log", range)) => logarithmic(range)?,
+            Some(_) => return Err(wrong()),
+            None => text.split(',').map(edge).collect::<Result<_, _>>()?,
+        };
+        BinEdges::new(&edges)
+            .map(Self::Edges)
+            .map_err(|error| Advice::new(error.to_string()))
+    }
+}
+
+fn wrong() -> Advice {
+    Advice::new("no bins: write 1ms,2ms,5ms or lin:0:10ms:20 or log:100us:1s:40 or auto")
+}
+
+/// Nanoseconds.
+fn edge(text: &str) -> Result<i64, Advice> {
+    signed_time(text).map_err(|_| wrong())
+}
+
+/// Both ends and the number of bins.
+fn range(text: &str) -> Result<(i64, i64, u32), Advice> {
+    let mut fields = text.split(':');
+    let (Some(low), Some(high), Some(bins), None) =
+        (fields.next(), fields.next(), fields.next(), fields.next())
+    else {
+        return Err(wrong());
+    };
+    let (low, high) = (edge(low)?, edge(high)?);
+    if low >= high {
+        return Err(Advice::new("the lower end comes first"));
+    }
+    let bins = whole(bins).and_then(|bins| u32::try_from(bins).ok());
+    let bins = bins
+        .filter(|bins| *bins >= 1 && usize::try_from(*bins).is_ok_and(|bins| bins < MAX_EDGES))
+        .ok_or_else(|| Advice::new(format!("1 to {} bins are possible", MAX_EDGES - 1)))?;
+    Ok((low, high, bins))
+}
+
+fn linear(text: &str) -> Result<Vec<i64>, Advice> {
+    let (low, high, bins) = range(text)?;
+    let width = i128::from(high) - i128::from(low);
+    let edge = |bin: u32| {
+        let edge = i128::from(low) + width * i128::from(bin) / i128::from(bins);
+        i64::try_from(edge).map_err(|_| wrong())
+    };
+    (0..=bins).map(edge).collect()
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "edges between both ends, which are below a year: rounded to nanoseconds"
+)]
+fn logarithmic(text: &str) -> Result<Vec<i64>, Advice> {
+    let (low, high, bins) = range(text)?;
+    if low <= 0 {
+        return Err(Advice::new(
+            "logarithmic bins begin above 0: write log:100us:1s:40",
+        ));
+    }
+    let ratio = high as f64 / low as f64;
+    let edge = |bin: u32| {
+        let share = f64::from(bin) / f64::from(bins);
+        (low as f64 * ratio.powf(share)).round() as i64
+    };
+    Ok((0..bins).map(edge).chain([high]).collect())
+}
+
+impl FromStr for Milliseconds {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        let time = super::quantity::milliseconds(text)?;
+        if time > Duration::from_secs(10) {
+            return Err(Advice::new("nobody waits so long: 10s is the most"));
+        }
+        Ok(Self(time))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edges(text: &str) -> Vec<i64> {
+        match text.parse() {
+            Ok(Bins::Edges(edges)) => edges.edges_ns().to_vec(),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn bins_are_listed_or_cut_evenly_or_by_a_ratio() {
+        assert_eq!(edges("1ms,2ms,5ms"), [1_000_000, 2_000_000, 5_000_000]);
+        assert_eq!(edges("-1ms,0,1.5us"), [-1_000_000, 0, 1_500]);
+        assert_eq!(edges("lin:-1us:1us:4"), [-1_000, -500, 0, 500, 1_000]);
+        assert_eq!(edges("lin:0:10ns:3"), [0, 3, 6, 10]);
+        assert_eq!(edges("log:1us:1ms:3"), [1_000, 10_000, 100_000, 1_000_000]);
+        assert_eq!(edges("lin:0:1:999").len(), 1000);
+        assert_eq!("auto".parse(), Ok(Bins::Automatic));
+    }
+
+    #[test]
+    fn what_are_no_bins_is_answered_with_what_to_write() {
+        for (text, part) in [
+            ("", "lin:0:10ms:20"),
+            ("fast", "lin:0:10ms:20"),
+            ("exp:1:2:3", "lin:0:10ms:20"),
+            ("lin:1:2", "lin:0:10ms:20"),
+            ("lin:1:2:3:4", "lin:0:10ms:20"),
+            ("2ms,1ms", "greater than the one before"),
+            ("1ms,1ms", "greater than the one before"),
+            ("lin:2:1:4", "lower end"),
+            ("lin:0:1ms:0", "1 to 999 bins"),
+            ("lin:0:1ms:1000", "1 to 999 bins"),
+            ("lin:0:2ns:4", "greater than the one before"),
+            ("log:0:1ms:4", "above 0"),
+            ("log:-1us:1ms:4", "above 0"),
+        ] {
+            let error = text.parse::<Bins>().unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_buffer_is_in_milliseconds() {
+        let buffer = |text: &str| text.parse::<Milliseconds>().map(|buffer| buffer.0);
+        assert_eq!(buffer("60"), Ok(Duration::from_millis(60)));
+        assert_eq!(buffer("0"), Ok(Duration::ZERO));
+        assert_eq!(buffer("0.1s"), Ok(Duration::from_millis(100)));
+        assert!(buffer("11s").is_err());
+        assert!(buffer("long").is_err());
+    }
+}

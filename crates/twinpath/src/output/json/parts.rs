@@ -1,0 +1,208 @@
+//! The smaller objects of a session's document.
+
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+use twinpath_metrics::{DelayFigures, Figures, TtlFigures};
+use twinpath_proto::sender::{PayloadSize, SenderTally};
+use twinpath_runtime::ClockState;
+use twinpath_wire::Dscp;
+
+use crate::output::hops::Hops;
+
+/// One number, or the three of IMIX.
+pub(super) struct PayloadOctets(pub(super) PayloadSize);
+
+impl Serialize for PayloadOctets {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            PayloadSize::Fixed(octets) => octets.serialize(serializer),
+            PayloadSize::Imix(sizes) => sizes.serialize(serializer),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct TimeStamps {
+    pub(super) transmit: Option<&'static str>,
+    pub(super) receive: Option<&'static str>,
+    pub(super) clock_synchronized: bool,
+    pub(super) clock_error_ns: Option<u64>,
+    pub(super) far_clock: Option<FarClock>,
+}
+
+#[derive(Serialize)]
+pub(super) struct FarClock {
+    pub(super) synchronized: bool,
+    pub(super) error_ns: Option<u64>,
+}
+
+impl From<ClockState> for FarClock {
+    fn from(clock: ClockState) -> Self {
+        Self {
+            synchronized: clock.synchronized,
+            error_ns: clock.error_ns,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Packets {
+    pub(super) asked: Option<u64>,
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    pub(super) lost: u64,
+    pub(super) lost_forward: Option<u64>,
+    pub(super) lost_backward: Option<u64>,
+    pub(super) lost_unattributed: Option<u64>,
+    pub(super) duplicates: u64,
+    pub(super) reordered: u64,
+    pub(super) late: u64,
+    pub(super) loss_ratio: Option<f64>,
+    pub(super) send_errors: u64,
+    pub(super) slots_skipped: u64,
+    pub(super) in_flight: u64,
+    pub(super) stale: u64,
+    pub(super) largest_burst: u32,
+    pub(super) loss_ratio_forward: Option<f64>,
+    pub(super) loss_ratio_backward: Option<f64>,
+}
+
+impl Packets {
+    pub(super) fn new(tally: &SenderTally, figures: &Figures) -> Self {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a ratio; the counts stand beside it"
+        )]
+        let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
+        // Of a direction it is known if no loss is without one.
+        let by_direction = |lost: Option<u64>, whole: u64| {
+            let lost = lost.filter(|_| figures.lost_unattributed == Some(0))?;
+            ratio(lost, whole)
+        };
+        // Of the packets that reached the far end (RFC 6673 section 7).
+        let reached = figures.lost_backward.unwrap_or(0) + figures.received + figures.late;
+        Self {
+            asked: tally.asked,
+            sent: tally.sent,
+            received: tally.received,
+            lost: tally.lost,
+            lost_forward: figures.lost_forward,
+            lost_backward: figures.lost_backward,
+            lost_unattributed: figures.lost_unattributed,
+            duplicates: tally.duplicates,
+            reordered: figures.reordered,
+            late: tally.late,
+            loss_ratio: ratio(tally.lost, tally.sent),
+            send_errors: tally.send_errors,
+            slots_skipped: tally.slots_skipped,
+            in_flight: tally.in_flight,
+            stale: tally.stale,
+            largest_burst: tally.largest_burst,
+            loss_ratio_forward: by_direction(figures.lost_forward, tally.sent),
+            loss_ratio_backward: by_direction(figures.lost_backward, reached),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Excluded {
+    pub(super) clock_step: u64,
+    pub(super) implausible: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct FallbackStamps {
+    pub(super) transmit: u64,
+    pub(super) receive: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Range {
+    min: u8,
+    max: u8,
+    changes: u64,
+    hops_min: Option<u8>,
+    hops_max: Option<u8>,
+}
+
+impl Range {
+    pub(super) fn new(ttl: TtlFigures, hops: Hops) -> Self {
+        Self {
+            min: ttl.min,
+            max: ttl.max,
+            changes: ttl.changes,
+            hops_min: hops.map(|(least, _)| least),
+            hops_max: hops.map(|(_, greatest)| greatest),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(in crate::output) struct Delay {
+    pub(super) count: u64,
+    pub(super) min_ns: i64,
+    pub(super) max_ns: i64,
+    pub(super) mean_ns: i64,
+    pub(super) median_ns: i64,
+    pub(super) stddev_ns: u64,
+    pub(super) p90_ns: i64,
+    pub(super) p95_ns: i64,
+    pub(super) p99_ns: i64,
+    pub(super) p999_ns: i64,
+    pub(super) jitter_ns: Option<u64>,
+    pub(super) pdv_p99_ns: Option<u64>,
+    pub(super) ipdv_mean_abs_ns: Option<u64>,
+    pub(super) reference_ns: Option<i64>,
+    pub(super) bins_per_octave: u32,
+}
+
+impl From<&DelayFigures> for Delay {
+    fn from(figures: &DelayFigures) -> Self {
+        Self {
+            count: figures.count,
+            min_ns: figures.min_ns,
+            max_ns: figures.max_ns,
+            mean_ns: figures.mean_ns,
+            median_ns: figures.median_ns,
+            stddev_ns: figures.stddev_ns,
+            p90_ns: figures.p90_ns,
+            p95_ns: figures.p95_ns,
+            p99_ns: figures.p99_ns,
+            p999_ns: figures.p999_ns,
+            jitter_ns: figures.jitter_ns,
+            pdv_p99_ns: figures.pdv_p99_ns,
+            ipdv_mean_abs_ns: figures.ipdv_mean_abs_ns,
+            reference_ns: figures.reference_ns,
+            bins_per_octave: figures.bins_per_octave,
+        }
+    }
+}
+
+/// Packets by code point.
+pub(super) struct DscpCounts<'a>(pub(super) &'a [(Dscp, u64)]);
+
+impl Serialize for DscpCounts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(dscp, count)| (dscp.value(), count)))
+    }
+}
+
+/// Odd replies, the kinds that occurred.
+pub(super) struct OddReplies<'a>(pub(super) &'a SenderTally);
+
+impl Serialize for OddReplies<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (kind, count) in self.0.odd.kinds().filter(|(_, count)| *count > 0) {
+            map.serialize_entry(&kind.to_lowercase().replace(' ', "_"), &count)?;
+        }
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct Icmp<'a> {
+    pub(super) what: &'a str,
+    pub(super) from: Option<String>,
+    pub(super) count: u64,
+}

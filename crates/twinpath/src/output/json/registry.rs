@@ -1,0 +1,64 @@
+//! Which figures have a name in the Performance Metrics Registry (RFC 8912): those of runs with
+//! exactly the parameters that a name stands for.
+
+use std::collections::BTreeMap;
+
+use twinpath_metrics::{
+    RegistryMetric as Metric, RegistryParameters, RegistryStatistic as Statistic, RegistryStream,
+    registry_name,
+};
+use twinpath_proto::sender::PayloadSize;
+use twinpath_runtime::SessionReport;
+use twinpath_wire::control::SecurityMode;
+
+use super::nanoseconds;
+
+/// Figures by their keys in the session's document. The way back is no stream of the registry's:
+/// nobody but the sender's packets decide when its packets leave.
+const FIGURES: [(&str, Metric, Statistic); 9] = {
+    use Metric::{OneWayDelay, OneWayLoss, OneWayVariation, RoundTripDelay, RoundTripLoss};
+    use Statistic::{LossRatio, Max, Mean, Min, Percentile95, StdDev};
+    [
+        ("round_trip.p95_ns", RoundTripDelay, Percentile95),
+        ("packets.loss_ratio", RoundTripLoss, LossRatio),
+        (
+            "one_way.forward.variation.p95_ns",
+            OneWayVariation,
+            Percentile95,
+        ),
+        ("forward.p95_ns", OneWayDelay, Percentile95),
+        ("forward.mean_ns", OneWayDelay, Mean),
+        ("forward.min_ns", OneWayDelay, Min),
+        ("forward.max_ns", OneWayDelay, Max),
+        ("forward.stddev_ns", OneWayDelay, StdDev),
+        ("packets.loss_ratio_forward", OneWayLoss, LossRatio),
+    ]
+};
+
+/// The registry's names by the keys of their figures.
+pub(super) fn names(report: &SessionReport) -> BTreeMap<&'static str, &'static str> {
+    let Some(parameters) = parameters(report) else {
+        return BTreeMap::new();
+    };
+    let named = FIGURES.into_iter().filter_map(|(key, metric, statistic)| {
+        Some((key, registry_name(metric, statistic, &parameters)?))
+    });
+    named.collect()
+}
+
+fn parameters(report: &SessionReport) -> Option<RegistryParameters> {
+    let PayloadSize::Fixed(octets) = crate::output::sizes(report) else {
+        return None;
+    };
+    Some(RegistryParameters {
+        stream: RegistryStream::Periodic {
+            interval_ns: nanoseconds(report.interval),
+            start_within_ns: nanoseconds(report.start_within),
+        },
+        payload: u32::try_from(octets).ok()?,
+        timeout_ns: nanoseconds(report.timeout),
+        ttl: report.ttl,
+        dscp: report.tos.dscp().value(),
+        twamp_format: report.mode == SecurityMode::Unauthenticated,
+    })
+}

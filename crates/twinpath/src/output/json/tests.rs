@@ -1,0 +1,235 @@
+//! Documents of reports made by hand.
+
+use serde_json::json;
+use twinpath_wire::Tos;
+use twinpath_wire::control::SecurityMode;
+
+use super::*;
+use crate::output::fixtures;
+
+fn document(report: SessionReport) -> String {
+    let mut out = Vec::new();
+    Json::new(&mut out, fixtures::meta())
+        .report([report].as_slice().into())
+        .unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn keys_and_their_order_are_a_contract() {
+    insta::assert_snapshot!("json_quiet_path", document(fixtures::quiet_path()));
+    insta::assert_snapshot!("json_loss", document(fixtures::loss()));
+    insta::assert_snapshot!(
+        "json_nothing_came_back",
+        document(fixtures::nothing_came_back())
+    );
+}
+
+#[test]
+fn a_ratio_of_nothing_is_null() {
+    let mut report = fixtures::nothing_came_back();
+    (report.tally.sent, report.tally.lost) = (0, 0);
+    let document: serde_json::Value = serde_json::from_str(&document(report)).unwrap();
+    assert!(document["sessions"][0]["packets"]["loss_ratio"].is_null());
+}
+
+fn session(report: &SessionReport, wanted: Wanted) -> serde_json::Value {
+    let meta = Meta {
+        wanted,
+        ..fixtures::meta()
+    };
+    let reports = [report.clone()];
+    let document = Document::new(&meta, reports.as_slice().into());
+    let mut document = serde_json::to_value(document).unwrap();
+    document["sessions"][0].take()
+}
+
+#[test]
+fn a_rough_path_has_its_known_answers() {
+    let wanted = Wanted {
+        with_loss: true,
+        ..Wanted::default()
+    };
+    let found = session(&fixtures::rough_path(), wanted);
+    let is = |pointer: &str, expected: serde_json::Value| {
+        assert_eq!(found.pointer(pointer), Some(&expected), "{pointer}");
+    };
+    is("/packets/loss_ratio_forward", json!(0.02));
+    is("/packets/loss_ratio_backward", json!(1.0 / 196.0));
+    is("/loss_periods/periods", json!(3));
+    is("/loss_periods/longest", json!(3));
+    is("/loss_periods/mean_length", json!(5.0 / 3.0));
+    // From 12 to 50 and from 50 to 60.
+    is("/loss_periods/mean_inter_length", json!(24.0));
+    is(
+        "/loss_periods/lengths",
+        json!([{"from": 1, "to": 1, "periods": 2}, {"from": 3, "to": 4, "periods": 1}]),
+    );
+    is("/duplication/answered", json!(195));
+    is("/duplication/copies_forward", json!(1));
+    is("/duplication/copies_backward", json!(1));
+    is("/duplication/fraction", json!(2.0 / 195.0));
+    is("/reordering/round_trip/reordered", json!(1));
+    is("/reordering/round_trip/extent_max", json!(2));
+    is("/reordering/round_trip/n_largest", json!(2));
+    is("/reordering/forward/reordered", json!(0));
+    is("/reordering/backward/reordered", json!(1));
+    is(
+        "/ttl_forward",
+        json!({"min": 251, "max": 251, "changes": 0, "hops_min": 4, "hops_max": 4}),
+    );
+    is(
+        "/ttl_backward",
+        json!({"min": 248, "max": 250, "changes": 1, "hops_min": 5, "hops_max": 7}),
+    );
+    is("/marking/forward", json!(null));
+    is("/marking/backward/remarked_dscp", json!(5));
+    is("/marking/backward/expected_tos", json!(184));
+    is("/availability/ratio", json!(1.0));
+    is("/availability/blocks", json!(20));
+    // 600 us and 590 us is every 15th packet's, 60 and 90 aside.
+    is(
+        "/bins/round_trip/0",
+        json!({"from_ns": null, "to_ns": 1_200_000, "count": 12}),
+    );
+    is(
+        "/bins/round_trip/4",
+        json!({"from_ns": 2_000_000, "to_ns": null, "count": 1}),
+    );
+    is("/percentiles_with_loss/round_trip/undefined", json!(5));
+    is("/percentiles_with_loss/round_trip/p99_ns", json!(null));
+    is("/percentiles_with_loss/forward/undefined", json!(4));
+    is("/voice/codec", json!("G.711 with PLC"));
+    is("/voice/forward/delay_from_round_trip", json!(true));
+    is("/one_way/basis", json!("unsynchronized"));
+    is("/one_way/forward/raw/error_bound_ns", json!(null));
+    is("/histograms/round_trip/count", json!(195));
+    is("/registry", json!({}));
+}
+
+#[test]
+fn clocks_that_drift_apart_are_told_within_their_bounds() {
+    let found = session(&fixtures::rough_path(), Wanted::default());
+    let number = |pointer: &str| found.pointer(pointer).unwrap().as_f64().unwrap();
+    let clocks = |key: &str| number(&format!("/one_way/clocks/{key}"));
+    let skew = clocks("skew_ppm");
+    assert!(
+        (skew - 20.0).abs() <= clocks("skew_error_bound_ppm"),
+        "{skew}"
+    );
+    assert!((skew - 20.0).abs() < 1.0, "{skew}");
+    // At the last packet, by 5 ms and 20 us a second for 19.9 s.
+    let offset = clocks("offset_ns");
+    assert!(
+        (offset - 5_398_000.0).abs() <= clocks("offset_error_bound_ns") + 100.0,
+        "{offset}"
+    );
+    for (direction, least, greatest) in [
+        ("forward", 600_000.0, 800_000.0),
+        ("backward", 590_000.0, 250_000_000.0),
+    ] {
+        let of = |key: &str| number(&format!("/one_way/{direction}/{key}"));
+        let bound = of("deskewed/error_bound_ns");
+        assert!(
+            (of("deskewed/min_ns") - least).abs() <= bound,
+            "{direction}"
+        );
+        assert!(
+            (of("deskewed/max_ns") - greatest).abs() <= bound,
+            "{direction}"
+        );
+        let bound = of("variation/error_bound_ns");
+        let range = greatest - least;
+        assert!(
+            (of("variation/max_ns") - range).abs() <= bound,
+            "{direction}"
+        );
+        // Raw, it is the clocks that are measured.
+        assert!(
+            (of("raw/min_ns") - least).abs() > 4_000_000.0,
+            "{direction}"
+        );
+    }
+}
+
+#[test]
+fn histograms_of_the_document_are_whole() {
+    let report = fixtures::rough_path();
+    let found = session(&report, Wanted::default());
+    let of = |key: &str| {
+        found
+            .pointer(&format!("/histograms/forward/{key}"))
+            .unwrap()
+            .clone()
+    };
+    let list = |key: &str| serde_json::from_value::<Vec<i64>>(of(key)).unwrap();
+    let bins = list("lower_ns")
+        .into_iter()
+        .zip(list("upper_ns"))
+        .zip(list("counts"));
+    let parts = twinpath_metrics::DistributionParts {
+        count: of("count").as_u64().unwrap(),
+        min_ns: of("min_ns").as_i64().unwrap(),
+        max_ns: of("max_ns").as_i64().unwrap(),
+        sum_ns: of("sum_ns").as_i64().unwrap().into(),
+        squares_ns2: of("squares_ns2").as_f64().unwrap(),
+        ipdv_sum_ns: of("ipdv_sum_ns").as_u64().unwrap().into(),
+        ipdv_pairs: of("ipdv_pairs").as_u64().unwrap(),
+        histogram: twinpath_metrics::HistogramParts {
+            reference_ns: of("reference_ns").as_i64(),
+            bins_per_octave: u32::try_from(of("bins_per_octave").as_u64().unwrap()).unwrap(),
+            bins: bins
+                .map(
+                    |((lower_ns, upper_ns), count)| twinpath_metrics::HistogramBin {
+                        lower_ns,
+                        upper_ns,
+                        count: count.unsigned_abs(),
+                    },
+                )
+                .collect(),
+        },
+    };
+    assert_eq!(parts, report.delays.forward.parts());
+    let again = twinpath_metrics::Distribution::from_parts(&parts).unwrap();
+    let figures = again.figures().unwrap();
+    assert_eq!(figures.p99_ns, report.figures.forward.unwrap().p99_ns);
+}
+
+#[test]
+fn automatic_bins_hold_every_packet() {
+    let wanted = Wanted {
+        automatic_bins: true,
+        ..Wanted::default()
+    };
+    let found = session(&fixtures::rough_path(), wanted);
+    for direction in ["round_trip", "forward", "backward"] {
+        let bins = found["bins"][direction].as_array().unwrap();
+        let sum: u64 = bins.iter().filter_map(|bin| bin["count"].as_u64()).sum();
+        assert_eq!(sum, 195, "{direction}");
+        assert!(bins.len() <= 23, "{direction}: {}", bins.len());
+    }
+}
+
+#[test]
+fn figures_of_a_registered_metric_have_its_name() {
+    let mut report = fixtures::quiet_path();
+    assert_eq!(session(&report, Wanted::default())["registry"], json!({}));
+    // 142 octets, one each 20 ms, begun within a second, a timeout of 3 s, unmarked, TTL 255.
+    (report.padding, report.tos) = (128, Tos(0));
+    report.interval = Duration::from_millis(20);
+    report.timeout = Duration::from_secs(3);
+    report.start_within = Duration::from_secs(1);
+    let found = session(&report, Wanted::default());
+    let names = found["registry"].as_object().unwrap();
+    assert_eq!(
+        names["forward.p95_ns"],
+        "OWDelay_Active_IP-UDP-Periodic20m-Payload142B_RFC8912sec8_Seconds_95Percentile"
+    );
+    for key in names.keys() {
+        // Of clocks that nobody kept books of there is none; of all others there is a figure.
+        let pointer = format!("/{}", key.replace('.', "/"));
+        assert!(found.pointer(&pointer).is_some(), "{key}");
+    }
+    report.mode = SecurityMode::Encrypted;
+    assert_eq!(session(&report, Wanted::default())["registry"], json!({}));
+}

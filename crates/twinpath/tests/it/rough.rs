@@ -1,0 +1,169 @@
+//! A path that loses, copies and reorders: every figure tells what was done to the packets.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::program::{Responder, run};
+
+/// Between sender and reflector: loses the requests 10 to 12 and the reply to 50, copies the reply to
+/// 70 and the request 80, and holds the reply to 90 back until that to 92 has passed.
+struct Relay {
+    at: SocketAddr,
+    over: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// The sender's number in a request.
+fn number_of_request(packet: &[u8]) -> u32 {
+    u32::from_be_bytes(packet[..4].try_into().unwrap())
+}
+
+/// The sender's number in a reply (RFC 5357 section 4.2.1).
+fn number_of_reply(packet: &[u8]) -> u32 {
+    u32::from_be_bytes(packet[24..28].try_into().unwrap())
+}
+
+impl Relay {
+    fn to(reflector: SocketAddr) -> Self {
+        let open = || {
+            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let patience = Some(Duration::from_millis(50));
+            socket.set_read_timeout(patience).unwrap();
+            socket
+        };
+        let (near, far) = (open(), open());
+        far.connect(reflector).unwrap();
+        let at = near.local_addr().unwrap();
+        let over = Arc::new(AtomicBool::new(false));
+        let sender = Arc::new(Mutex::new(None));
+        let out = {
+            let (near, far) = (near.try_clone().unwrap(), far.try_clone().unwrap());
+            let (over, sender) = (Arc::clone(&over), Arc::clone(&sender));
+            std::thread::spawn(move || {
+                let mut packet = [0; 2048];
+                while !over.load(Ordering::Relaxed) {
+                    let Ok((octets, from)) = near.recv_from(&mut packet) else {
+                        continue;
+                    };
+                    *sender.lock().unwrap() = Some(from);
+                    let packet = &packet[..octets];
+                    let times = match number_of_request(packet) {
+                        10..=12 => 0,
+                        80 => 2,
+                        _ => 1,
+                    };
+                    for _ in 0..times {
+                        far.send(packet).unwrap();
+                    }
+                }
+            })
+        };
+        let back = {
+            let over = Arc::clone(&over);
+            std::thread::spawn(move || {
+                let mut packet = [0; 2048];
+                let mut held = None;
+                while !over.load(Ordering::Relaxed) {
+                    let Ok(octets) = far.recv(&mut packet) else {
+                        continue;
+                    };
+                    let to = sender.lock().unwrap().unwrap();
+                    let packet = &packet[..octets];
+                    let number = number_of_reply(packet);
+                    let times = match number {
+                        50 => 0,
+                        70 => 2,
+                        90 => {
+                            held = Some(packet.to_vec());
+                            0
+                        }
+                        _ => 1,
+                    };
+                    for _ in 0..times {
+                        near.send_to(packet, to).unwrap();
+                    }
+                    if number == 92 {
+                        let held = held.take().unwrap();
+                        near.send_to(&held, to).unwrap();
+                    }
+                }
+            })
+        };
+        let threads = vec![out, back];
+        Self { at, over, threads }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[track_caller]
+fn is(found: &Value, pointer: &str, expected: &Value) {
+    assert_eq!(found.pointer(pointer), Some(expected), "{pointer}");
+}
+
+#[test]
+fn the_document_says_what_became_of_the_packets() {
+    let responder = Responder::on_loopback();
+    let relay = Relay::to(responder.at);
+    let line = format!(
+        "sender {} :0 -c 120 -i 5 --timeout 1 --json --bins 0,10s --percentiles-with-loss \
+         --loss-noticeable 1 --voice g729a --jitter-buffer 60",
+        relay.at
+    );
+    let done = run(&line);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let session = done.session();
+    for (pointer, expected) in [
+        ("/packets/lost", json!(4)),
+        ("/packets/loss_ratio_forward", json!(3.0 / 120.0)),
+        ("/packets/loss_ratio_backward", json!(1.0 / 117.0)),
+        ("/loss_periods/periods", json!(2)),
+        ("/loss_periods/longest", json!(3)),
+        ("/loss_periods/mean_inter_length", json!(38.0)),
+        ("/loss_periods/delta", json!(1)),
+        ("/loss_periods/noticeable", json!(2)),
+        ("/duplication/copies", json!(2)),
+        ("/duplication/copies_forward", json!(1)),
+        ("/duplication/copies_backward", json!(1)),
+        ("/duplication/replicated", json!(2)),
+        ("/reordering/round_trip/reordered", json!(1)),
+        ("/reordering/round_trip/extent_max", json!(2)),
+        ("/reordering/round_trip/n_largest", json!(2)),
+        ("/reordering/forward/reordered", json!(0)),
+        ("/reordering/backward/reordered", json!(1)),
+        // The relay sends with a TTL of its own.
+        ("/ttl_forward/min", json!(64)),
+        ("/ttl_forward/hops_max", json!(null)),
+        ("/ttl_backward/hops_max", json!(null)),
+        ("/marking/backward/remarked_dscp", json!(0)),
+        ("/availability/ratio", json!(1.0)),
+        ("/percentiles_with_loss/round_trip/undefined", json!(4)),
+        ("/percentiles_with_loss/round_trip/p99_ns", json!(null)),
+        ("/percentiles_with_loss/forward/undefined", json!(3)),
+        ("/bins/round_trip/1/count", json!(116)),
+        ("/histograms/round_trip/count", json!(116)),
+        ("/voice/codec", json!("G.729A")),
+        ("/voice/jitter_buffer_ns", json!(60_000_000)),
+        ("/voice/forward/loss_from_round_trip", json!(false)),
+        ("/voice/round_trip", json!(null)),
+        // One host has one clock.
+        ("/one_way/basis", json!("synchronized")),
+        ("/one_way/forward/raw/error_bound_ns", json!(0)),
+    ] {
+        is(&session, pointer, &expected);
+    }
+    let burst = session.pointer("/voice/forward/loss_ratio").unwrap();
+    assert!(burst.as_f64().unwrap() >= 3.0 / 120.0, "{burst}");
+}
