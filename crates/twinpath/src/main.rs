@@ -1,5 +1,13 @@
 //! twinpath: two-way network measurement. TWAMP, TWAMP Light and STAMP, in every role.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    not(feature = "control"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "what commands share is more than the small build has use for"
+    )
+)]
 
 mod args;
 mod cmd;

@@ -1,9 +1,11 @@
 //! The command line as it is written. Nothing is resolved, bound or opened here.
 
 mod address;
+#[cfg(feature = "control")]
 mod control;
 mod figures;
 mod groups;
+#[cfg(feature = "control")]
 mod keys;
 mod marking;
 mod quantity;
@@ -15,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use twinpath_wire::Dscp;
 
 pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
+#[cfg(feature = "control")]
 pub(crate) use control::{
     ControlClientArgs, ControlOptions, ControllerArgs, ServerArgs, WireFormat,
 };
@@ -23,6 +26,7 @@ pub(crate) use groups::{
     Answers, Filling, IpOptions, LogOptions, Output, PacketOptions, ResultOptions, Rungs,
     ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,
 };
+#[cfg(feature = "control")]
 pub(crate) use keys::{Iterations, KeyFileOptions, KeyOptions};
 pub(crate) use marking::{Label, Ssid, TosOctet, Ttl};
 pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
@@ -60,10 +64,13 @@ pub(crate) enum Command {
     Sender(Box<SenderArgs>),
     /// Answer senders: TWAMP Light and STAMP Session-Reflector
     Responder(Box<ResponderArgs>),
+    #[cfg(feature = "control")]
     /// Agree with a TWAMP server on sessions, then measure: Control-Client and Session-Sender
     Controller(Box<ControllerArgs>),
+    #[cfg(feature = "control")]
     /// Serve controllers: TWAMP Server and Session-Reflector
     Server(Box<ServerArgs>),
+    #[cfg(feature = "control")]
     /// Agree with a TWAMP server on a session for a sender elsewhere: Control-Client alone
     Controlclient(Box<ControlClientArgs>),
     /// List DSCP names, values and ToS octets

@@ -1,6 +1,8 @@
 //! The commands: arguments to a plan, a run, its output, the exit status. A file each.
 
+#[cfg(feature = "control")]
 mod controlclient;
+#[cfg(feature = "control")]
 mod controller;
 mod dscptable;
 mod following;
@@ -8,6 +10,7 @@ mod measuring;
 mod responder;
 mod selftest;
 mod sender;
+#[cfg(feature = "control")]
 mod server;
 
 use std::io::{self, ErrorKind};
@@ -27,8 +30,11 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Sender(args) => sender::run(&args),
         Command::Responder(args) => responder::run(&args),
+        #[cfg(feature = "control")]
         Command::Controller(args) => controller::run(&args),
+        #[cfg(feature = "control")]
         Command::Server(args) => server::run(&args),
+        #[cfg(feature = "control")]
         Command::Controlclient(args) => controlclient::run(&args),
         Command::Dscptable(args) => dscptable::run(args),
         Command::Selftest(args) => selftest::run(&args),

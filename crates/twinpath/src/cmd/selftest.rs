@@ -1,6 +1,12 @@
 //! `twinpath selftest`: what this host can do, then both ends over loopback in one process, without
 //! and with a control connection.
 
+#[cfg(feature = "control")]
+mod controlled;
+#[cfg(not(feature = "control"))]
+#[path = "selftest/uncontrolled.rs"]
+mod controlled;
+
 use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::thread;
@@ -9,9 +15,7 @@ use std::time::Duration;
 use tracing::Level;
 use twinpath_proto::reflector::Speaks;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
-use twinpath_runtime::controller::{self, ControlPlan, ControllerPlan};
 use twinpath_runtime::host::{self, HostSurvey};
-use twinpath_runtime::server::{self, ServerPlan};
 use twinpath_runtime::{
     FigureOptions, Note, PortChoice, ResponderPlan, SenderPlan, SessionReport, StampChoice,
     responder, sender,
@@ -64,7 +68,7 @@ pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
         }
     }
     if !signals.told_to_stop() {
-        reports.push(controlled(args, &signals)?);
+        reports.extend(controlled::session(args, &signals)?);
     }
     for (index, report) in reports.iter_mut().enumerate() {
         report.number = index + 1;
@@ -93,39 +97,6 @@ fn session(
     let mut report = run.join()?;
     let advance = reflector.join()?.t3_advance_ns;
     say_why_negative(&mut report, advance);
-    Ok(report)
-}
-
-/// A control connection too: Server and Control-Client, then a test session that they agree on.
-fn controlled(args: &SelftestArgs, signals: &Signals) -> Result<SessionReport, Failure> {
-    let near = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = server::start(ServerPlan {
-        portable: args.portable,
-        ..ServerPlan::on(vec![near])
-    })?;
-    let far = server.listening().first().copied();
-    let far = far.ok_or_else(|| Failure::could_not("cannot listen on 127.0.0.1"))?;
-    let run = controller::start(ControllerPlan {
-        control: ControlPlan::to(far),
-        sender: sender_plan(far, args),
-        classes: Vec::new(),
-        secured: None,
-    })?;
-    while !run.is_finished() {
-        if signals.told_to_stop() {
-            run.stop();
-        }
-        thread::sleep(GLANCE);
-    }
-    let report = run.join();
-    server.stop();
-    let done = server.join()?;
-    let mut report = report?
-        .sessions
-        .into_iter()
-        .next()
-        .ok_or_else(|| Failure::could_not("the control connection came to no session"))?;
-    say_why_negative(&mut report, done.t3_advance_ns);
     Ok(report)
 }
 

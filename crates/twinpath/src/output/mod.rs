@@ -1,6 +1,7 @@
 //! What a run prints: a file for each form. Results go to stdout, all else to stderr.
 
 pub(crate) mod classes;
+#[cfg(feature = "control")]
 pub(crate) mod controlclient;
 mod counts;
 pub(crate) mod dscptable;
@@ -14,6 +15,7 @@ pub(crate) mod packets;
 pub(crate) mod progress;
 pub(crate) mod responder;
 pub(crate) mod rows;
+#[cfg(feature = "control")]
 pub(crate) mod server;
 pub(crate) mod style;
 pub(crate) mod survey;

@@ -1,7 +1,9 @@
 //! Arguments resolved into what the runtime runs: names looked up, sizes and families checked.
 //! Nothing is bound here.
 
+#[cfg(feature = "control")]
 mod control;
+#[cfg(feature = "control")]
 mod keys;
 mod resolve;
 mod responder;
@@ -13,7 +15,9 @@ use twinpath_runtime::StampChoice;
 
 use crate::args::Rungs;
 
+#[cfg(feature = "control")]
 pub(crate) use control::{controlclient, controller, server};
+#[cfg(feature = "control")]
 pub(crate) use keys::ring;
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;

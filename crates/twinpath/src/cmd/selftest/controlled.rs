@@ -1,0 +1,49 @@
+//! The self-test's session over a control connection.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::thread;
+
+use twinpath_runtime::SessionReport;
+use twinpath_runtime::controller::{self, ControlPlan, ControllerPlan};
+use twinpath_runtime::server::{self, ServerPlan};
+
+use super::{GLANCE, say_why_negative, sender_plan};
+use crate::args::SelftestArgs;
+use crate::failure::Failure;
+use crate::signals::Signals;
+
+/// A control connection too: Server and Control-Client, then a test session that they agree on.
+pub(super) fn session(
+    args: &SelftestArgs,
+    signals: &Signals,
+) -> Result<Option<SessionReport>, Failure> {
+    let near = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = server::start(ServerPlan {
+        portable: args.portable,
+        ..ServerPlan::on(vec![near])
+    })?;
+    let far = server.listening().first().copied();
+    let far = far.ok_or_else(|| Failure::could_not("cannot listen on 127.0.0.1"))?;
+    let run = controller::start(ControllerPlan {
+        control: ControlPlan::to(far),
+        sender: sender_plan(far, args),
+        classes: Vec::new(),
+        secured: None,
+    })?;
+    while !run.is_finished() {
+        if signals.told_to_stop() {
+            run.stop();
+        }
+        thread::sleep(GLANCE);
+    }
+    let report = run.join();
+    server.stop();
+    let done = server.join()?;
+    let mut report = report?
+        .sessions
+        .into_iter()
+        .next()
+        .ok_or_else(|| Failure::could_not("the control connection came to no session"))?;
+    say_why_negative(&mut report, done.t3_advance_ns);
+    Ok(Some(report))
+}
