@@ -9,7 +9,7 @@ use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, clock};
 use twinpath_proto::reflector::{AgreedReflector, Ignored, Reflection, SessionReflector};
 use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Wall};
 
-use super::lag::Lag;
+use super::lag::{Advance, Known, Lag};
 
 /// Datagrams taken at once.
 const BATCH: usize = 64;
@@ -72,6 +72,7 @@ impl Replies for AgreedReflector {
 pub(crate) struct Way {
     /// Replies name their source address themselves.
     wildcard: bool,
+    near: IpAddr,
     lag: Lag,
 }
 
@@ -79,14 +80,14 @@ impl Way {
     pub(crate) fn of(socket: &TestSocket) -> Self {
         Self {
             wildcard: socket.local().ip().is_unspecified(),
+            near: socket.local().ip(),
             lag: Lag::new(),
         }
     }
 
     /// The advance of T3 in force, in nanoseconds; `None` before enough was measured.
     pub(crate) fn advance_ns(&mut self, now: Mono) -> Option<u64> {
-        self.lag.advance(now);
-        self.lag.median_ns()
+        self.lag.advance(now).ns()
     }
 }
 
@@ -94,6 +95,7 @@ impl Way {
 pub(crate) struct Packets {
     batch: RecvBatch,
     raw_t3: bool,
+    known: Known,
     pub(crate) error: ErrorEstimate,
     pub(crate) rungs: RungCounts,
     pub(crate) send_errors: u64,
@@ -108,6 +110,7 @@ impl Packets {
         Self {
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
             raw_t3,
+            known: Known::default(),
             error: crate::error_estimate(),
             rungs: RungCounts::default(),
             send_errors: 0,
@@ -127,9 +130,9 @@ impl Packets {
         let count = socket.receive(&mut self.batch)?;
         let together = if count >= FLOOD { TOGETHER } else { 1 };
         let advance = if self.raw_t3 {
-            Delta::ZERO
+            Advance::default()
         } else {
-            way.lag.advance(now)
+            self.known.or(way.lag.advance(now), way.near, now)
         };
         for slot in 0..count {
             let Some((octets, received, arrival)) = self.batch.packet(slot) else {
@@ -153,19 +156,25 @@ impl Packets {
                 self.ready.push((slot, reflection.octets, out));
                 self.unsealed.push(reflection);
                 if self.ready.len() == together {
-                    self.send_ready(socket, engine, advance);
+                    self.send_ready(socket, engine, advance.of(false));
                 }
                 continue;
             }
             let t3 = clock::wall();
-            engine.seal(&reflection, reply, t3 + advance, self.error);
+            engine.seal(&reflection, reply, t3 + advance.of(out.stamp), self.error);
             match socket.send(reply, &out) {
-                Ok(Some(key)) => way.lag.sent(key, t3, now),
+                Ok(Some(key)) => {
+                    way.lag.returned(true, t3, clock::wall(), now);
+                    way.lag.sent(key, t3, now);
+                }
+                Ok(None) if way.lag.wants_plain() => {
+                    way.lag.returned(false, t3, clock::wall(), now);
+                }
                 Ok(None) => {}
                 Err(_) => self.send_errors += 1,
             }
         }
-        self.send_ready(socket, engine, advance);
+        self.send_ready(socket, engine, advance.of(false));
         if way.lag.awaits() {
             socket.drain_errors(&mut |told| match told {
                 Told::Sent { key, stamp } if stamp.rung == Rung::Kernel => {
