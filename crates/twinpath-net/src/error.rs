@@ -136,7 +136,9 @@ pub enum SendError {
     #[error("a route of this host forbids that destination")]
     Prohibited,
     /// The source address is not (or no longer) one of this host's.
-    #[error("the source address is not this host's")]
+    #[error(
+        "the source address is not this host's, or a blackhole route or rule takes the packets"
+    )]
     BadSource,
     /// Another reason, by its number.
     #[error("error {0} from the system")]

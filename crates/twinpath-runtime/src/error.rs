@@ -55,6 +55,11 @@ impl StartError {
     /// What the reader can do, in one clause.
     pub fn remedy(&self) -> Option<String> {
         match self {
+            Self::Bind(
+                BindError::Option { source, .. }
+                | BindError::Other { source, .. }
+                | BindError::Interface { source, .. },
+            ) if is_out_of_files(source) => Some(OUT_OF_FILES.to_owned()),
             Self::Bind(error) => error.remedy().map(str::to_owned),
             Self::NoFreePort { .. } => Some("give a wider range with --ports LO-HI".to_owned()),
             Self::NoRoute { .. } => {
@@ -63,7 +68,7 @@ impl StartError {
             Self::TooLargeForPath { most_padding, .. } => Some(format!(
                 "use --padding {most_padding} or less, or leave out --do-not-fragment"
             )),
-            Self::System { .. } => None,
+            Self::System { source, .. } => is_out_of_files(source).then(|| OUT_OF_FILES.to_owned()),
         }
     }
 }
@@ -101,6 +106,15 @@ impl RunError {
     }
 }
 
+/// What to do where [`is_out_of_files`].
+pub(crate) const OUT_OF_FILES: &str =
+    "this process, or the host, may open no more files: raise `ulimit -n` (or fs.file-max)";
+
+/// The process or the host has as many files and sockets open as it may (EMFILE, ENFILE).
+pub(crate) fn is_out_of_files(error: &std::io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
+}
+
 /// What to do about packets that the system does not take.
 pub(crate) fn send_remedy(reason: SendError) -> Option<&'static str> {
     match reason {
@@ -111,7 +125,9 @@ pub(crate) fn send_remedy(reason: SendError) -> Option<&'static str> {
         }
         SendError::Filtered => Some("see this host's own packet filter (nft list ruleset)"),
         SendError::Prohibited => Some("see `ip route get` for that address"),
-        SendError::BadSource => Some("the local address is gone: see `ip address`"),
+        SendError::BadSource => {
+            Some("see `ip address`, and `ip route get` for that address: a blackhole looks alike")
+        }
         SendError::Other(_) | _ => None,
     }
 }

@@ -4,7 +4,7 @@
 use twinpath_metrics::ReflectorKind;
 use twinpath_net::IcmpKind;
 use twinpath_proto::sender::Protocol;
-use twinpath_wire::{Dscp, LIGHT_PORT, Rung, TWAMP_TEST_PORT};
+use twinpath_wire::{Dscp, Ecn, LIGHT_PORT, Rung, TWAMP_TEST_PORT};
 
 use crate::error::send_remedy;
 use crate::sender::Refusals;
@@ -133,8 +133,10 @@ fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> No
             "nothing-came-back",
             format!(
                 "no reply and no error from {far}, though the server agreed to reflect there: a \
-                 firewall drops packets or replies silently, an address is translated on the way \
-                 (try --nat), or the reflector needs a moment to begin (try --start-delay 1)"
+                 firewall drops packets or replies silently (let UDP port {} pass, or wish for an \
+                 open one by --receiver-port), an address is translated on the way (try --nat), or \
+                 the reflector needs a moment to begin (try --start-delay 1)",
+                far.port()
             ),
         );
     }
@@ -155,14 +157,17 @@ fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> No
 fn refused(report: &SessionReport, refusals: &Refusals) -> Option<Note> {
     let far = report.reflector;
     let (kind, from, _) = refusals.icmp_kinds().max_by_key(|(.., count)| *count)?;
-    let by = from.map_or_else(String::new, |from| format!(" (says {from})"));
+    let by = from
+        .filter(|from| from.to_canonical() != far.ip().to_canonical())
+        .map_or_else(String::new, |from| format!(" (says {from})"));
     let agreed = matches!(report.protocol, Protocol::Twamp(_));
     let (key, line) = match kind {
         IcmpKind::PortUnreachable if agreed => (
             "port-unreachable",
             format!(
                 "nothing listens on UDP port {} of {}{by}, though the server agreed to reflect \
-                 there: its reflector failed, or the address is another host's (see --nat)",
+                 there: its reflector failed, the server ended the session because nothing came \
+                 for its REFWAIT, or the address is another host's (see --nat)",
                 far.port(),
                 far.ip()
             ),
@@ -275,11 +280,18 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
         ));
     }
     if figures.lost > 0 && figures.lost_forward.is_none() {
-        notes.push(remark(
-            "direction-unknown",
-            "the reflector shows no counter of its own: the direction of the losses is not known"
-                .to_owned(),
-        ));
+        let line = match report.protocol {
+            // Its numbers are its own (RFC 5357 section 4.2.1): the next one would have told.
+            Protocol::Twamp(_) => {
+                "nothing was answered after the losses, or the reflector copies numbers: the \
+                 direction of the losses is not known"
+            }
+            Protocol::TwampLight | Protocol::Stamp { .. } => {
+                "the reflector shows no counter of its own, or nothing was answered after the \
+                 losses: their direction is not known"
+            }
+        };
+        notes.push(remark("direction-unknown", line.to_owned()));
     }
     if figures.lost > 0
         && figures.numbers_equal
@@ -365,7 +377,9 @@ fn forward_marking(report: &SessionReport, notes: &mut Vec<Note>) {
         );
         notes.push(remark("ecn-changed-forward", line));
     }
-    if let Some(marked @ 1..) = figures.congestion_forward {
+    if let Some(marked @ 1..) = figures.congestion_forward
+        && report.tos.ecn() != Ecn::Ce
+    {
         let line = format!("{marked} packets met congestion on the way out (ECN mark)");
         notes.push(remark("congestion-forward", line));
     }
@@ -447,12 +461,24 @@ fn stamping(report: &SessionReport, plan: &SenderPlan, notes: &mut Vec<Note>) {
     if let Some(round_trip) = report.figures.round_trip
         && round_trip.min_ns < 0
     {
-        let us = round_trip.min_ns.unsigned_abs().div_ceil(1_000);
-        let line = format!(
-            "round trips down to -{us} us: that is the time stamps' error, mostly of the far T3, \
-             which is read or reckoned before its packet leaves"
-        );
-        notes.push(remark("negative-round-trip", line));
+        // As the table rounds.
+        let tenths = |ns: i64| (ns.unsigned_abs() + 50) / 100;
+        let us = |ns: i64| format!("-{}.{}us", tenths(ns) / 10, tenths(ns) % 10);
+        if round_trip.median_ns < 0 {
+            let line = format!(
+                "the median round trip is {}: the far T3 is reckoned too late, and all delays of \
+                 the way back are too short; start the reflector with --raw-t3 if it is a twinpath",
+                us(round_trip.median_ns)
+            );
+            notes.push(warning("negative-median", line));
+        } else {
+            let line = format!(
+                "round trips down to {}: that is the time stamps' error, mostly of the far T3, \
+                 which is read or reckoned before its packet leaves",
+                us(round_trip.min_ns)
+            );
+            notes.push(remark("negative-round-trip", line));
+        }
     }
     let fell = [
         ("T1", stamps.transmit, stamps.fallback_transmit),

@@ -58,8 +58,8 @@ impl Dscp {
         ("cs5", Self(40)),
         ("va", Self(44)),
         ("ef", Self(46)),
-        ("nc1", Self(48)),
-        ("nc2", Self(56)),
+        ("cs6", Self(48)),
+        ("cs7", Self(56)),
         ("cs0", Self(0)),
     ];
 
@@ -117,7 +117,7 @@ impl FromStr for Dscp {
     fn from_str(text: &str) -> Result<Self, DscpError> {
         let known = Self::NAMES
             .iter()
-            .chain(&[("cs6", Self(48)), ("cs7", Self(56))]);
+            .chain(&[("nc1", Self(48)), ("nc2", Self(56))]);
         for (name, dscp) in known {
             if name.eq_ignore_ascii_case(text) {
                 return Ok(*dscp);
@@ -155,7 +155,7 @@ mod tests {
         for (name, dscp) in Dscp::NAMES {
             assert_eq!(name.parse::<Dscp>().unwrap(), dscp, "{name}");
         }
-        assert_eq!("cs7".parse::<Dscp>().unwrap().value(), 56);
+        assert_eq!("nc2".parse::<Dscp>().unwrap().name(), Some("cs7"));
         assert_eq!("63".parse::<Dscp>().unwrap().value(), 63);
         for bad in ["64", "-1", "", "+3", "ef ", "af44", "0x2e"] {
             assert!(bad.parse::<Dscp>().is_err(), "{bad}");

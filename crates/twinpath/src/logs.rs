@@ -40,7 +40,7 @@ pub(crate) fn start(options: &LogOptions, usual: Level) -> Result<(), Failure> {
             let colour = Style::of(&io::stderr()).colour();
             tracing::subscriber::set_global_default(
                 lines
-                    .without_time()
+                    .with_timer(TimeOfDay)
                     .with_ansi(colour)
                     .with_writer(io::stderr)
                     .finish(),
@@ -68,6 +68,15 @@ pub(crate) fn start(options: &LogOptions, usual: Level) -> Result<(), Failure> {
         }
     };
     Ok(())
+}
+
+/// Hours, minutes and seconds in UTC: whoever reads stderr knows the day.
+struct TimeOfDay;
+
+impl FormatTime for TimeOfDay {
+    fn format_time(&self, out: &mut Writer<'_>) -> std::fmt::Result {
+        write!(out, "{}", jiff::Timestamp::now().strftime("%H:%M:%S%.3fZ"))
+    }
 }
 
 /// RFC 3339 in UTC.

@@ -101,6 +101,7 @@ async fn hold(
         }
     }
     let duration = begun.elapsed();
+    let cut_short = talk.lost();
     talk.end(Accept::Ok).await;
     let mut notes = talk.notes();
     notes.extend(talk.session_notes(0));
@@ -111,6 +112,7 @@ async fn hold(
         modes: talk.modes,
         session,
         duration,
+        cut_short,
         notes,
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use twinpath_proto::control::{ClientError, Refusal};
 use twinpath_wire::control::{Accept, Modes};
 
-use crate::error::{RunError, StartError};
+use crate::error::{OUT_OF_FILES, RunError, StartError, is_out_of_files};
 use crate::names::named;
 
 /// Why nothing was agreed on or measured.
@@ -97,6 +97,7 @@ impl ControlError {
             Self::Connect { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused => {
                 "no server listens on that TCP port: start one there, or give its port"
             }
+            Self::Connect { source, .. } if is_out_of_files(source) => OUT_OF_FILES,
             Self::Connect { source, .. } if source.kind() == io::ErrorKind::AddrNotAvailable => {
                 "see `ip address` for this host's addresses"
             }
@@ -108,7 +109,7 @@ impl ControlError {
                 "another service has that port: TWAMP-Control's own is 862"
             }
             Self::Refused { advice, .. } => return Some(advice.clone()),
-            Self::Lost { error, .. } => return lost(*error).map(str::to_owned),
+            Self::Lost { error, .. } => return lost(*error),
             Self::Closed { .. } => "its log may say why; it may not serve this address",
             Self::Interrupted => return None,
             Self::Start(error) => return error.remedy(),
@@ -126,8 +127,8 @@ pub(crate) fn by_name(refusal: Refusal) -> String {
     }
 }
 
-fn lost(error: ClientError) -> Option<&'static str> {
-    match error {
+fn lost(error: ClientError) -> Option<String> {
+    let words = match error {
         ClientError::TurnedAway => Some("all its connections are taken; try again later"),
         ClientError::NoMode { offered, wanted }
             if wanted.contains(Modes::UNAUTHENTICATED)
@@ -135,10 +136,13 @@ fn lost(error: ClientError) -> Option<&'static str> {
         {
             Some("it serves those who have a key: write --keys FILE, or --key-id NAME")
         }
-        ClientError::NoMode { .. } => Some("choose with --mode and features of what it offers"),
-        ClientError::OtherPort { .. } => {
-            Some("leave out --strict, or wish for a port that it has free")
+        ClientError::NoMode { offered, wanted } if let Some(remedy) = missing(offered, wanted) => {
+            return Some(remedy);
         }
+        ClientError::NoMode { .. } => Some("choose with --mode and features of what it offers"),
+        ClientError::OtherPort { .. } => Some(
+            "leave out --strict, wish for a port that it has free, or try again in a few seconds",
+        ),
         ClientError::EndedBefore(_) => {
             Some("the server's log may say why; it may not serve this address")
         }
@@ -154,11 +158,31 @@ fn lost(error: ClientError) -> Option<&'static str> {
         }
         ClientError::Forged => Some("the keys differ, or somebody changes the messages"),
         ClientError::EndedWhileRunning { .. } | ClientError::Stuck | _ => None,
-    }
+    };
+    words.map(str::to_owned)
+}
+
+/// Features that are wanted and not offered, and the options that want them.
+fn missing(offered: Modes, wanted: Modes) -> Option<String> {
+    let features = [
+        (Modes::REFLECT_OCTETS, "--reflect-octets"),
+        (Modes::SYMMETRICAL_SIZE, "--symmetrical-size"),
+        (Modes::DSCP_MONITORING, "--dscp-monitoring"),
+        (Modes::PTP_TIME, "--timestamp-format ptp"),
+    ];
+    let options: Vec<&str> = features
+        .into_iter()
+        .filter(|(feature, _)| wanted.contains(*feature) && !offered.contains(*feature))
+        .map(|(_, option)| option)
+        .collect();
+    (!options.is_empty()).then(|| format!("leave out {}", options.join(" and ")))
 }
 
 /// The system's word without its number.
 fn words(error: &io::Error) -> String {
+    if is_out_of_files(error) {
+        return "too many open files".to_owned();
+    }
     let known = [
         (io::ErrorKind::ConnectionRefused, "connection refused"),
         (io::ErrorKind::HostUnreachable, "host unreachable"),
@@ -174,4 +198,33 @@ fn words(error: &io::Error) -> String {
     ];
     let words = known.iter().find(|(kind, _)| *kind == error.kind());
     words.map_or_else(|| error.to_string(), |(_, words)| (*words).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feature_that_is_not_offered_is_named_by_its_option() {
+        let offered = Modes::UNAUTHENTICATED | Modes::DSCP_MONITORING;
+        let wanted = offered | Modes::REFLECT_OCTETS | Modes::PTP_TIME;
+        let remedy = lost(ClientError::NoMode { offered, wanted });
+        let options = "leave out --reflect-octets and --timestamp-format ptp";
+        assert_eq!(remedy.as_deref(), Some(options));
+        let wanted = Modes::AUTHENTICATED;
+        let remedy = lost(ClientError::NoMode { offered, wanted }).unwrap();
+        assert!(remedy.contains("--mode"), "{remedy}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_process_without_descriptors_is_told_of_its_limit() {
+        let error = ControlError::Connect {
+            server: "192.0.2.1:862".parse().unwrap(),
+            source: io::Error::from_raw_os_error(24),
+        };
+        let line = "cannot connect to 192.0.2.1:862: too many open files";
+        assert_eq!(error.to_string(), line);
+        assert!(error.remedy().unwrap().contains("ulimit -n"));
+    }
 }

@@ -26,7 +26,7 @@ use twinpath_wire::control::Modes;
 pub use error::ControlError;
 pub use event::ControlEvent;
 pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
-pub use report::{AgreedSession, ControlClientReport, ControlReport};
+pub use report::{AgreedSession, ControlClientReport, ControlReport, RefusedSession};
 
 pub(crate) use ask::{Ask, Usual, sizes};
 pub(crate) use event::News;

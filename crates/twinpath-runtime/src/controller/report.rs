@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use twinpath_proto::control::{ClientError, Refusal};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Modes, Sid};
 
@@ -21,8 +22,23 @@ pub struct ControlReport {
     pub modes: Modes,
     /// The sessions that were measured, in the order of the classes asked for.
     pub sessions: Vec<SessionReport>,
+    /// The sessions that the Server refused, in the same order.
+    pub refused: Vec<RefusedSession>,
     /// Remarks on the connection and on sessions that there are no figures of, warnings first.
     pub notes: Vec<Note>,
+}
+
+/// A session that was asked for and that the Server does not make or start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedSession {
+    /// Its place among the classes asked for, from 1.
+    pub number: usize,
+    /// Its marking.
+    pub dscp: Dscp,
+    /// At which step, and by which Accept value.
+    pub refusal: Refusal,
+    /// What the reader can do about it.
+    pub advice: String,
 }
 
 /// What a Control-Client for a Session-Sender elsewhere did.
@@ -40,6 +56,8 @@ pub struct ControlClientReport {
     pub session: AgreedSession,
     /// From its start to its stop.
     pub duration: Duration,
+    /// How the Server ended the connection before that was asked for; `None`: it did not.
+    pub cut_short: Option<ClientError>,
     /// Remarks, warnings first.
     pub notes: Vec<Note>,
 }

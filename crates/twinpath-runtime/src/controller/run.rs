@@ -277,6 +277,7 @@ impl Senders {
             offered: talk.offered,
             modes: talk.modes,
             sessions,
+            refused: talk.refusals(),
             notes,
         })
     }

@@ -1,7 +1,9 @@
 //! One control connection from greeting to close, whoever sends the packets.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use tokio::time::{Instant, sleep_until};
 use twinpath_net::clock;
 use twinpath_proto::TestFeatures;
 use twinpath_proto::control::{
@@ -17,13 +19,18 @@ use super::error::by_name;
 use super::event::News;
 use super::greeting::{First, first};
 use super::steered::Stop;
-use super::{AgreedSession, ControlError, ControlEvent, ControlPlan};
+use super::{AgreedSession, ControlError, ControlEvent, ControlPlan, RefusedSession};
 use crate::error::StartError;
 use crate::keys::Key;
 use crate::link::Link;
 use crate::names::named;
 use crate::notes::{remark, warning};
 use crate::{Note, random};
+
+/// Padding beyond this may be what a Server's limit is about.
+const USUAL_PADDING: u32 = 1_458;
+/// How long answers are waited for once the run was told to stop.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +169,7 @@ impl Talk {
     pub(crate) async fn start(&mut self, stop: &mut Stop) -> Result<(), ControlError> {
         self.link.engine.start(clock::mono());
         let mut told = false;
+        let mut given_up = Instant::now();
         while self.has(Standing::Accepted) {
             tokio::select! {
                 event = self.event() => {
@@ -170,8 +178,10 @@ impl Talk {
                         return Err(self.refused(None, what, refusal));
                     }
                 }
+                () = sleep_until(given_up), if told => return Err(ControlError::Interrupted),
                 () = stop.told(), if !told => {
                     told = true;
+                    given_up = Instant::now() + LAST_ANSWERS;
                     // They are stopped as soon as they run.
                     self.link.engine.stop(clock::mono(), Accept::Ok);
                 }
@@ -229,6 +239,11 @@ impl Talk {
         self.plan.server
     }
 
+    /// How the connection failed.
+    pub(crate) fn lost(&self) -> Option<ClientError> {
+        self.lost
+    }
+
     /// The connection has neither failed nor ended.
     pub(crate) fn is_alive(&self) -> bool {
         self.lost.is_none() && !self.closed
@@ -284,12 +299,11 @@ impl Talk {
             return Vec::new();
         };
         let mut notes = Vec::new();
-        if let Some(wished) = self.plan.receiver_port
-            && wished != 0
-            && wished != session.port
-        {
+        let wished = session.wish.receiver_port;
+        if wished != 0 && wished != session.port {
             let line = format!(
-                "the server reflects on UDP port {}, where {wished} was wished for",
+                "the server reflects on UDP port {}, where {wished} was wished for: that is taken \
+                 there, by a session that just ended perhaps, or the server chooses its own",
                 session.port
             );
             notes.push(remark("receiver-port", line));
@@ -318,25 +332,38 @@ impl Talk {
             );
             notes.push(warning("not-secured", line));
         }
-        for session in &self.sessions {
-            if let Standing::Refused(refusal) = session.standing {
-                let line = format!(
-                    "{server} refuses {}: Accept {}; {}",
-                    of_class(session.wish.dscp),
-                    by_name(refusal),
-                    self.advice(Some(session), refusal)
-                );
-                notes.push(warning("session-refused", line));
-            }
+        for session in self.refusals() {
+            let line = format!(
+                "{server} refuses {}: Accept {}; {}",
+                of_class(session.dscp),
+                by_name(session.refusal),
+                session.advice
+            );
+            notes.push(warning("session-refused", line));
         }
         if let Some(error) = self.lost {
             let line = format!(
-                "the control connection to {server} failed before the end ({error}): what the \
-                 reflector did afterwards is the server's choice"
+                "the server {server} was gone before the end ({error}); it may have stopped \
+                 reflecting then"
             );
             notes.push(warning("server-gone", line));
         }
         notes
+    }
+
+    /// The sessions that were refused.
+    pub(crate) fn refusals(&self) -> Vec<RefusedSession> {
+        let numbered = self.sessions.iter().enumerate();
+        let refused = numbered.filter_map(|(index, session)| match session.standing {
+            Standing::Refused(refusal) => Some(RefusedSession {
+                number: index + 1,
+                dscp: session.wish.dscp,
+                refusal,
+                advice: self.advice(Some(session), refusal),
+            }),
+            Standing::Asked | Standing::Accepted | Standing::Running | Standing::Stopped => None,
+        });
+        refused.collect()
     }
 
     pub(crate) fn has(&self, standing: Standing) -> bool {
@@ -445,6 +472,12 @@ impl Talk {
     /// What to do about a refusal, with the options' names where they help.
     fn advice(&self, session: Option<&Session>, refusal: Refusal) -> String {
         let advice = refusal.advice();
+        let padding = session.map_or(0, |session| session.wish.padding_length);
+        if (refusal.step, refusal.accept()) == (Step::Request, Accept::PermanentLimit)
+            && padding > USUAL_PADDING
+        {
+            return format!("{advice}, or for less --padding");
+        }
         if (refusal.step, refusal.accept()) != (Step::Request, Accept::NotSupported) {
             return advice.to_owned();
         }

@@ -158,7 +158,7 @@ fn a_quiet_path_needs_no_words() {
 #[test]
 fn each_peculiarity_has_its_remark() {
     type Change = fn(&mut SessionReport);
-    let rows: [(&str, bool, Change); 25] = [
+    let rows: [(&str, bool, Change); 26] = [
         ("clocks-not-synchronized", true, |r| {
             r.stamps.clock.synchronized = false
         }),
@@ -219,6 +219,10 @@ fn each_peculiarity_has_its_remark() {
         ("negative-round-trip", false, |r| {
             r.figures.round_trip.as_mut().unwrap().min_ns = -1
         }),
+        ("negative-median", true, |r| {
+            let round_trip = r.figures.round_trip.as_mut().unwrap();
+            (round_trip.min_ns, round_trip.median_ns) = (-4_900, -700);
+        }),
         ("receive-drops", true, |r| r.receive_drops = 1),
         ("records-dropped", true, |r| r.records_dropped = 1),
     ];
@@ -234,6 +238,15 @@ fn each_peculiarity_has_its_remark() {
             notes[0].line
         );
     }
+}
+
+#[test]
+fn an_ecn_mark_that_the_sender_set_tells_nothing_of_the_way() {
+    let mut report = quiet();
+    report.figures.congestion_forward = Some(100);
+    assert_eq!(keys(&report, &Refusals::default()), ["congestion-forward"]);
+    report.tos = Tos(report.tos.0 | 3);
+    assert!(keys(&report, &Refusals::default()).is_empty());
 }
 
 #[test]

@@ -22,7 +22,8 @@ Examples:
   twinpath controller [2001:db8::1]:8620 --padding -1 --json
   twinpath controller router1 --keys ~/.twinpath-keys --mode encrypted
 
-Exit status: 0 measured, 1 could not measure, 2 bad usage, 3 every packet was lost")]
+Exit status: 0 measured, 1 could not measure, or a class was refused (the others are reported),
+2 bad usage, 3 every packet was lost")]
 #[command(mut_arg("verbose", |verbose| verbose.help(
     "Print a line for each control message, and for each packet as ping does"
 )))]
@@ -114,7 +115,7 @@ It prints where the sender is to send to. On 192.0.2.7, with the port that it pr
   twinpath sender 192.0.2.1:PORT :20000 --dscp ef
 A twinpath server serves a sender on another host than this one with --allow-sender only
 
-Exit status: 0 the session ran, 1 it did not, 2 bad usage")]
+Exit status: 0 the session ran, 1 it did not, or the server ended it, 2 bad usage")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of the command line, each its own"
@@ -237,7 +238,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, help_heading = CONTROL)]
     pub(crate) strict: bool,
 
-    /// UDP ports to offer where the one wished for is not free
+    /// UDP ports to offer where the client wishes for none, or for one that is not free
     #[arg(long, value_name = "LO-HI", default_value = "18760-19960", help_heading = SESSIONS)]
     pub(crate) test_ports: Ports,
 

@@ -12,6 +12,7 @@ use super::{remark, unwritten};
 use crate::args::{ControlClientArgs, Summary, doubt};
 use crate::failure::{Exit, Failure};
 use crate::logs;
+use crate::output::ends::named;
 use crate::output::style::Style;
 use crate::output::{complain, controlclient as output};
 use crate::plan;
@@ -48,7 +49,15 @@ pub(super) fn run(args: &ControlClientArgs) -> Result<Exit, Failure> {
     } else {
         output::text(&report, style, &mut out)
     };
-    written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
+    match (written, report.cut_short) {
+        (Err(error), _) => unwritten(&error),
+        (Ok(()), None) => Ok(Exit::Done),
+        (Ok(()), Some(error)) => {
+            let server = named(report.server);
+            let line = format!("the session ended early: {server} was gone ({error})");
+            Err(Failure::could_not(line))
+        }
+    }
 }
 
 /// What happened since the last look. With a result for machines, lines for people go to stderr.

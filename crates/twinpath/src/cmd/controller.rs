@@ -14,6 +14,7 @@ use super::{remark, unwritten};
 use crate::args::{ControllerArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::logs;
+use crate::output::complain;
 use crate::output::ends::{named, named_in_notes};
 use crate::output::progress::ProgressLine;
 use crate::plan;
@@ -45,6 +46,8 @@ pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
         names,
         args.results.records(),
     );
+    // With -v it is told anyway.
+    let alarms = !args.log.quiet && !args.results.verbose;
     let mut report = match watch(
         run,
         sessions,
@@ -52,6 +55,7 @@ pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
         &mut following,
         progress,
         &signals,
+        alarms,
     ) {
         Ok(report) => report?,
         Err(error) => return unwritten(&error),
@@ -71,9 +75,27 @@ pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
         return unwritten(&error);
     }
     match outlet.report((&report).into()) {
-        Ok(()) => verdict(&report.sessions),
+        Ok(()) => refused(&report).map_or_else(|| verdict(&report.sessions), Err),
         Err(error) => unwritten(&error),
     }
+}
+
+/// Why a run with a report is not what was asked for: the server refused some of it.
+fn refused(report: &ControlReport) -> Option<Failure> {
+    let some = report.refused.len();
+    let all = some + report.sessions.len();
+    let classes: Vec<String> = report
+        .refused
+        .iter()
+        .map(|session| format!("{} (Accept {})", session.dscp, session.refusal.octet))
+        .collect();
+    (some > 0).then(|| {
+        Failure::could_not(format!(
+            "{some} of {all} sessions {} refused: {}",
+            if some == 1 { "was" } else { "were" },
+            classes.join(", ")
+        ))
+    })
 }
 
 /// Follows a run to its end. The outer error is the output's: then the run is given up.
@@ -84,6 +106,7 @@ fn watch(
     following: &mut Following,
     mut progress: ProgressLine<Stderr>,
     signals: &Signals,
+    alarms: bool,
 ) -> io::Result<Result<ControlReport, Failure>> {
     let mut next_progress = Instant::now();
     loop {
@@ -94,6 +117,10 @@ fn watch(
             // What comes after a session's packets is told after them.
             if is_late(&event) {
                 drained = drain(&mut run, sessions, following, outlet)?;
+            }
+            if let (true, ControlEvent::ServerGone(_)) = (alarms, &event) {
+                progress.erase();
+                complain(&format!("warning: {event}"));
             }
             outlet.event(&event.to_string())?;
         }

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use twinpath_metrics::DelayFigures;
 use twinpath_runtime::SessionReport;
+use twinpath_runtime::controller::RefusedSession;
+use twinpath_wire::Dscp;
 
 use super::counts;
 use super::style::Style;
@@ -20,25 +22,47 @@ const HEADS: [&str; 8] = [
     "Min", "Avg", "Max", "Median", "Jitter", "Loss out", "Loss in", "Loss",
 ];
 
-/// Round trips and losses of all sessions.
+/// A session's number and class, and its cells; or, where it was refused, how.
+type Row = (usize, Dscp, Result<Vec<String>, String>);
+
+/// Round trips and losses of all sessions, those that were refused among them.
 ///
 /// # Errors
 /// Those of `out`.
 pub(crate) fn write(
     reports: &[SessionReport],
+    refused: &[RefusedSession],
     style: Style,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let unit = unit(reports);
-    let rows: Vec<(String, Vec<String>)> = reports
+    let mut rows: Vec<Row> = reports
         .iter()
-        .map(|report| (report.tos.dscp().to_string(), cells(report, unit)))
+        .map(|report| (report.number, report.tos.dscp(), Ok(cells(report, unit))))
         .collect();
+    rows.extend(refused.iter().map(|session| {
+        let accept = format!("  refused (Accept {})", session.refusal.octet);
+        (session.number, session.dscp, Err(accept))
+    }));
+    rows.sort_by_key(|(number, ..)| *number);
+    // A class that was asked for twice is told apart by its sessions' numbers.
+    let twice = rows
+        .iter()
+        .enumerate()
+        .any(|(at, (_, dscp, _))| rows.iter().skip(at + 1).any(|(_, other, _)| other == dscp));
+    let name = |number: usize, dscp: Dscp| {
+        if twice {
+            format!("{number} {dscp}")
+        } else {
+            dscp.to_string()
+        }
+    };
     let widths: Vec<usize> = HEADS
         .iter()
         .enumerate()
         .map(|(column, head)| {
-            let cells = rows.iter().filter_map(|(_, cells)| cells.get(column));
+            let measured = rows.iter().filter_map(|(.., cells)| cells.as_ref().ok());
+            let cells = measured.filter_map(|cells| cells.get(column));
             let widest = cells.map(|cell| cell.chars().count()).max();
             (widest.unwrap_or(0).max(head.len()) + 1).max(CELL)
         })
@@ -53,8 +77,12 @@ pub(crate) fn write(
     writeln!(out, "{}", style.heading("Round trips and losses by class"))?;
     writeln!(out, "{}\n{}", "=".repeat(width), line("Class", &heads))?;
     writeln!(out, "{}", "-".repeat(width))?;
-    for (name, cells) in &rows {
-        writeln!(out, "{}", line(name, cells))?;
+    for (number, dscp, cells) in &rows {
+        let name = name(*number, *dscp);
+        match cells {
+            Ok(cells) => writeln!(out, "{}", line(&name, cells))?,
+            Err(refused) => writeln!(out, "{name:<NAME$}{refused}")?,
+        }
     }
     writeln!(out, "{}", "=".repeat(width))
 }
@@ -87,6 +115,8 @@ fn cells(report: &SessionReport, unit: Unit) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use twinpath_proto::control::{Refusal, Step};
+
     use super::*;
     use crate::output::fixtures;
 
@@ -94,9 +124,42 @@ mod tests {
     fn classes_stand_side_by_side_in_one_unit() {
         let mut out = Vec::new();
         let mut silent = fixtures::nothing_came_back();
-        silent.tos = twinpath_wire::Dscp::BE.tos();
-        let reports = [fixtures::quiet_path(), fixtures::loss(), silent];
-        write(&reports, Style::PLAIN, &mut out).unwrap();
+        silent.tos = Dscp::BE.tos();
+        silent.number = 3;
+        let mut middle = fixtures::loss();
+        (middle.tos, middle.number) = ("cs1".parse::<Dscp>().unwrap().tos(), 2);
+        let reports = [fixtures::quiet_path(), middle, silent];
+        write(&reports, &[], Style::PLAIN, &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn a_refused_class_has_a_row_and_one_asked_for_twice_its_numbers() {
+        let refused = |number, dscp| RefusedSession {
+            number,
+            dscp,
+            refusal: Refusal {
+                step: Step::Request,
+                octet: 5,
+            },
+            advice: String::new(),
+        };
+        let rows = |reports: &[SessionReport], refused: &[RefusedSession]| {
+            let mut out = Vec::new();
+            write(reports, refused, Style::PLAIN, &mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            let rows = text.lines().skip(4).map(str::to_owned);
+            rows.take_while(|row| !row.starts_with('='))
+                .collect::<Vec<_>>()
+        };
+        let mut measured = fixtures::quiet_path();
+        measured.number = 2;
+        measured.tos = Dscp::EF.tos();
+        let found = rows(&[measured.clone()], &[refused(1, Dscp::BE)]);
+        assert_eq!(found[0], "be       refused (Accept 5)");
+        assert!(found[1].starts_with("ef  "), "{}", found[1]);
+        let found = rows(&[measured], &[refused(1, Dscp::EF)]);
+        assert_eq!(found[0], "1 ef     refused (Accept 5)");
+        assert!(found[1].starts_with("2 ef "), "{}", found[1]);
     }
 }

@@ -41,6 +41,9 @@ pub(crate) fn text(
         "Server",
         &format!("{}, {}", named(report.server), report.modes),
     )?;
+    let session = &report.session;
+    let ends = format!("{} to {}", named(session.sender), named(session.reflector));
+    fact(out, "Packets", &format!("{ends}, DSCP {}", session.dscp))?;
     let took = units::took(report.duration);
     fact(
         out,

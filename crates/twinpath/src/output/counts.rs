@@ -41,21 +41,22 @@ pub(super) fn losses_by_direction(report: &SessionReport) -> [Option<String>; 3]
 /// Those of `out`.
 pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let (tally, figures) = (&report.tally, &report.figures);
+    let left = tally.sent + tally.in_flight;
     let asked = match tally.asked {
-        Some(asked) if asked != tally.sent => format!("{asked} asked, "),
+        Some(asked) if asked != left => format!("{asked} asked, "),
         _ => String::new(),
     };
     let under_way = match tally.in_flight {
         0 => String::new(),
-        count => format!(", and {count} more still under way when it ended"),
+        count => format!(" ({count} still under way when it ended, not counted below)"),
     };
     let took = units::took(report.duration);
     fact(
         out,
         "Packets",
         &format!(
-            "{asked}{} sent, {} received, {} lost{under_way}, in {took}",
-            tally.sent, tally.received, tally.lost
+            "{asked}{left} sent{under_way}, {} received, {} lost, in {took}",
+            tally.received, tally.lost
         ),
     )?;
     if tally.lost > 0 && tally.received > 0 {
@@ -220,8 +221,8 @@ mod tests {
         let page = page(&report);
         assert!(
             page.starts_with(
-                "Packets          280 sent, 0 received, 280 lost, and 20 more still under way when \
-                 it ended, in 9.9 s\n"
+                "Packets          300 sent (20 still under way when it ended, not counted below), \
+                 0 received, 280 lost, in 9.9 s\n"
             ),
             "{page}"
         );

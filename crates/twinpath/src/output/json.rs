@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use twinpath_metrics::DelayFigures;
 use twinpath_proto::sender::Protocol;
 use twinpath_runtime::SessionReport;
-use twinpath_runtime::controller::ControlReport;
+use twinpath_runtime::controller::{ControlReport, RefusedSession};
 use twinpath_runtime::host::HostSurvey;
 use twinpath_wire::{Rung, Sample};
 
@@ -83,6 +83,31 @@ struct Control<'a> {
     modes_offered: u32,
     modes: u32,
     notes: Vec<Note<'a>>,
+    refused: Vec<Refused<'a>>,
+}
+
+/// A session that the Server refused.
+#[derive(Serialize)]
+struct Refused<'a> {
+    session: usize,
+    dscp: u8,
+    step: &'static str,
+    accept: u8,
+    reason: &'static str,
+    advice: &'a str,
+}
+
+impl<'a> From<&'a RefusedSession> for Refused<'a> {
+    fn from(refused: &'a RefusedSession) -> Self {
+        Self {
+            session: refused.number,
+            dscp: refused.dscp.value(),
+            step: refused.refusal.step.name(),
+            accept: refused.refusal.octet,
+            reason: refused.refusal.accept().name(),
+            advice: &refused.advice,
+        }
+    }
 }
 
 impl<'a> From<&'a ControlReport> for Control<'a> {
@@ -93,6 +118,7 @@ impl<'a> From<&'a ControlReport> for Control<'a> {
             modes_offered: report.offered.bits(),
             modes: report.modes.bits(),
             notes: report.notes.iter().map(Note::from).collect(),
+            refused: report.refused.iter().map(Refused::from).collect(),
         }
     }
 }

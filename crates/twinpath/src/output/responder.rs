@@ -106,7 +106,7 @@ pub(super) fn stamps(
         count => format!(" ({count} lower)"),
     };
     let advance = match t3_advance_ns {
-        None => "as read".to_owned(),
+        None => "not corrected".to_owned(),
         Some(ns) => format!(
             "advanced by {}, the measured way to the wire",
             units::span(ns)

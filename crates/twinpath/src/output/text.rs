@@ -74,15 +74,23 @@ impl<W: Write> Sink for Text<W> {
         if !self.rows.is_empty() {
             writeln!(self.out)?;
         }
+        // What holds for several sessions is said under the first.
+        let mut said: Vec<&Note> = Vec::new();
         for (index, report) in outcome.sessions.iter().enumerate() {
             if index > 0 {
                 writeln!(self.out)?;
             }
-            write(report, &self.meta, self.style, &mut self.out)?;
+            page(report, &self.meta, self.style, &mut self.out)?;
+            let is_new = |note: &&Note| said.iter().all(|earlier| earlier.line != note.line);
+            let new: Vec<&Note> = report.notes.iter().filter(is_new).collect();
+            let lines: Vec<Note> = new.iter().copied().cloned().collect();
+            notes(&lines, self.style, &mut self.out)?;
+            said.extend(new);
         }
-        if outcome.sessions.len() > 1 {
+        let refused = outcome.control.map_or(&[][..], |control| &control.refused);
+        if outcome.sessions.len() + refused.len() > 1 {
             writeln!(self.out)?;
-            classes::write(outcome.sessions, self.style, &mut self.out)?;
+            classes::write(outcome.sessions, refused, self.style, &mut self.out)?;
         }
         if let Some(control) = outcome.control {
             let server = ends::named(control.server);
@@ -104,6 +112,12 @@ pub(crate) fn write(
     style: Style,
     out: &mut impl Write,
 ) -> io::Result<()> {
+    page(report, meta, style, out)?;
+    notes(&report.notes, style, out)
+}
+
+/// All of it but the notes.
+fn page(report: &SessionReport, meta: &Meta, style: Style, out: &mut impl Write) -> io::Result<()> {
     let figures = &report.figures;
     let unit = table_unit(figures);
     heading(report, meta, style, out)?;
@@ -111,8 +125,7 @@ pub(crate) fn write(
     counts::write(report, out)?;
     own_times(figures, out)?;
     stamps(report, out)?;
-    path(report, out)?;
-    notes(&report.notes, style, out)
+    path(report, out)
 }
 
 /// The warnings of a report alone, for stderr beside a result that is for machines.
@@ -167,7 +180,13 @@ fn heading(
             format!("IMIX ({small}, {middle} and {large}-octet packets)")
         }
         PayloadSize::Fixed(octets) => {
-            format!("padding {} ({octets}-octet packets)", report.padding)
+            let raised = raised(report, octets).map_or_else(String::new, |to| {
+                format!(", raised to {to} for the features chosen")
+            });
+            format!(
+                "padding {}{raised} ({octets}-octet packets)",
+                report.padding
+            )
         }
     };
     let ecn = match report.tos.ecn() {
@@ -198,6 +217,16 @@ fn heading(
         writeln!(out, "{}={value}", label.key)?;
     }
     Ok(())
+}
+
+/// The padding that was sent, where the features of a session want more than was asked for.
+fn raised(report: &SessionReport, octets: usize) -> Option<usize> {
+    let Protocol::Twamp(features) = report.protocol else {
+        return None;
+    };
+    let asked = usize::try_from(report.padding).ok()?;
+    let sent = octets.checked_sub(features.padding_from())?;
+    (sent > asked).then_some(sent)
 }
 
 /// Both halves of the table share their columns, which are as wide as the widest cell wants.
@@ -355,14 +384,31 @@ fn path(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     ];
     let both: Vec<String> = both.into_iter().flatten().collect();
     if !both.is_empty() {
-        fact(out, "TTL on arrival", &both.join(", "))?;
+        let unknown = match (figures.ttl_forward, figures.ttl_backward) {
+            (None, _) => ", outbound not known",
+            (_, None) => ", inbound not known",
+            _ => "",
+        };
+        fact(
+            out,
+            "TTL on arrival",
+            &format!("{}{unknown}", both.join(", ")),
+        )?;
     }
     remarking(report, out)?;
-    counts::list(
-        out,
-        "ECN on arrival",
-        [(figures.congestion_forward.unwrap_or(0), "met congestion")],
-    )?;
+    match figures.congestion_forward {
+        Some(1..) if report.tos.ecn() == Ecn::Ce => {
+            fact(
+                out,
+                "ECN on arrival",
+                "CE, as sent (tells nothing of the way)",
+            )?;
+        }
+        marked => {
+            let marked = (marked.unwrap_or(0), "met congestion");
+            counts::list(out, "ECN on arrival", [marked])?;
+        }
+    }
     counts::list(
         out,
         "ECN of replies",

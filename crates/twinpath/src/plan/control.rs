@@ -52,6 +52,18 @@ pub(crate) fn controller(
             classes.len()
         )));
     }
+    if let Some(ports) = args.ports {
+        let range = usize::from(ports.high - ports.low) + 1;
+        if range < classes.len() {
+            return Err(Failure::usage(format!(
+                "--ports {}-{} is {range} port{}: {} sessions need as many",
+                ports.low,
+                ports.high,
+                if range == 1 { "" } else { "s" },
+                classes.len()
+            )));
+        }
+    }
     let sending = Sending {
         schedule: &args.schedule,
         packet: &args.packet,
@@ -308,6 +320,9 @@ mod tests {
         assert_eq!(plan.sender.start_delay, Duration::from_secs(1));
         let tos = of_controller("::1 --tos 187").unwrap();
         assert_eq!(tos.classes, [Tos(187)]);
+        let failure = of_controller("::1 --ports 500-501 --dscp be,af41,ef").unwrap_err();
+        let line = "--ports 500-501 is 2 ports: 3 sessions need as many";
+        assert_eq!(failure.to_string(), line);
         let many = vec!["be"; 65].join(",");
         let failure = of_controller(&format!("::1 --dscp {many}")).unwrap_err();
         assert!(failure.to_string().contains("write 64 at most"));

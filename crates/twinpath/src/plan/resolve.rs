@@ -93,7 +93,7 @@ pub(super) fn resolve(
                     family.option()
                 ))
             } else {
-                Failure::could_not(format!(
+                Failure::usage(format!(
                     "{host} has no {family} address, only {}",
                     first.ip()
                 ))

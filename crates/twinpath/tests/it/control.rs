@@ -1,7 +1,7 @@
 //! Server, controller and control client together, over loopback and between two hosts.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use crate::hosts::Hosts;
 use crate::program::{Responder, Running, run};
@@ -116,6 +116,35 @@ fn a_refusal_is_one_line_with_its_code_by_name() {
 }
 
 #[test]
+fn a_class_that_is_refused_has_a_row_and_an_entry_and_the_status_says_so() {
+    let line = |at: SocketAddr| format!("controller {at} {ANY} --dscp be,af41,ef -c 3 -i 5");
+    let server = Responder::server("--max-sessions 2");
+    let done = run(&line(server.at));
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    assert!(
+        done.stdout.contains("\nef       refused (Accept 5)\n"),
+        "{}",
+        done.stdout
+    );
+    assert_eq!(
+        done.stderr,
+        "twinpath: 1 of 3 sessions was refused: ef (Accept 5)\n"
+    );
+    let server = Responder::server("--max-sessions 2");
+    let done = run(&format!("{} --json", line(server.at)));
+    assert_eq!(done.status, 1);
+    let document = json(&done.stdout);
+    assert_eq!(document["sessions"].as_array().unwrap().len(), 2);
+    let refused = &document["control"]["refused"];
+    assert_eq!(refused.as_array().unwrap().len(), 1);
+    for (key, value) in [("session", 3), ("dscp", 46), ("accept", 5)] {
+        assert_eq!(refused[0][key], value, "{refused}");
+    }
+    assert_eq!(refused[0]["step"], "request");
+    assert_eq!(refused[0]["reason"], "temporary resource limitation");
+}
+
+#[test]
 fn a_server_without_the_mode_asked_for_is_one_line_that_says_what_it_offers() {
     // Row TC-8.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -195,7 +224,7 @@ fn the_negotiation_is_told_a_line_for_each_message() {
         "< Server Greeting: offers unauthenticated",
         "> Set-Up-Response: chooses unauthenticated",
         "< Server-Start: 0, OK",
-        "> Request-TW-Session 1: from port ",
+        "> Request-TW-Session 1: from 127.0.0.1:",
         "< Accept-Session 1: 0, OK; port ",
         "> Start-Sessions: 1 session",
         "< Start-Ack: 0, OK",

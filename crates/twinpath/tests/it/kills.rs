@@ -104,7 +104,25 @@ fn a_server_killed_in_mid_run_leaves_the_controller_with_its_report_and_a_warnin
     let keys: Vec<&str> = notes.iter().map(|n| n["key"].as_str().unwrap()).collect();
     assert_eq!(keys, ["server-gone", "ended-early"]);
     assert!(
-        done.stderr.contains("failed before the end"),
+        done.stderr.contains("warning: the server is gone")
+            && done.stderr.contains("before the end"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn a_server_killed_in_mid_run_is_a_failure_of_the_control_client() {
+    let server = Server::new();
+    let line = format!("controlclient 127.0.0.1:20000 {}", server.process.at);
+    let mut client = Running::start(&line);
+    let mut stdout = BufReader::new(client.0.stdout.take().unwrap());
+    stdout.read_line(&mut String::new()).unwrap();
+    drop(server);
+    let done = client.finish();
+    assert_eq!(done.status, 1);
+    assert!(
+        done.stderr.contains("the session ended early"),
         "{}",
         done.stderr
     );

@@ -18,6 +18,18 @@ pub enum Step {
     Stop,
 }
 
+impl Step {
+    /// The word for documents.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SetUp => "set-up",
+            Self::Request => "request",
+            Self::Start => "start",
+            Self::Stop => "stop",
+        }
+    }
+}
+
 /// Server-Start's Accept 6 (RFC 7717 section 5.3; row TC-29).
 const NO_ASSOCIATION: u8 = 6;
 
@@ -70,7 +82,8 @@ pub const fn advice(step: Step, accept: Accept) -> &'static str {
     match (step, accept) {
         (_, Accept::Ok) => "",
         (Step::SetUp, Accept::Failure) => {
-            "the server does not know the key, or the passphrase is not the one it has"
+            "the server does not say why; in a secured mode it does not know the key, or has \
+             another passphrase for it"
         }
         (Step::SetUp, Accept::NotSupported) => {
             "the server does not do the modes chosen; choose other ones of those it offers"
@@ -87,10 +100,11 @@ pub const fn advice(step: Step, accept: Accept) -> &'static str {
              other padding"
         }
         (Step::Request, Accept::PermanentLimit) => {
-            "the server's limit for one client; ask for fewer sessions or less padding"
+            "the server's limit for one client; ask for fewer sessions"
         }
         (Step::Request, Accept::TemporaryLimit) => {
-            "all of the server's sessions or ports are taken; try again later"
+            "all of the server's sessions or ports are taken, some by sessions that ended and wait \
+             for their timeout perhaps; try again in a few seconds"
         }
         (Step::Start, Accept::NotSupported) => {
             "the server has no such session to start, or it runs already"
@@ -135,7 +149,7 @@ mod tests {
         assert_eq!(
             line(Step::Request, 4),
             "4, permanent resource limitation: the server's limit for one client; ask for fewer \
-             sessions or less padding"
+             sessions"
         );
         assert_eq!(
             line(Step::SetUp, 6),

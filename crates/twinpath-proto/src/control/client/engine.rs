@@ -359,7 +359,9 @@ impl ControlClient {
         self.asked = Some(index);
         let said = Said::Request {
             index,
+            sender: wish.sender,
             sender_port: wish.sender_port,
+            receiver: wish.receiver,
             receiver_port: wish.receiver_port,
             dscp: wish.dscp,
             padding_length: wish.padding_length,

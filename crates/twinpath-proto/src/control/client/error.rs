@@ -60,7 +60,7 @@ pub enum ClientError {
     #[error("the connection ended before {0} came")]
     EndedBefore(Awaited),
     /// The Server closed, or the connection broke, while sessions ran.
-    #[error("the connection ended while {running} sessions ran")]
+    #[error("the connection ended while {running} session{} ran", if *running == 1 { "" } else { "s" })]
     EndedWhileRunning {
         /// Sessions started and not stopped.
         running: u32,

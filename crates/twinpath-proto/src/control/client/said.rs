@@ -1,6 +1,7 @@
 //! A line for each message, so that an engineer reads what was offered, asked and accepted.
 
 use core::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_wire::Dscp;
@@ -30,8 +31,12 @@ pub enum Said {
     Request {
         /// Which, from 0.
         index: usize,
+        /// Sender Address; `None`: zero, this end of the connection.
+        sender: Option<IpAddr>,
         /// Sender Port.
         sender_port: u16,
+        /// Receiver Address; `None`: zero, the Server's end.
+        receiver: Option<IpAddr>,
         /// Receiver Port.
         receiver_port: u16,
         /// Type-P.
@@ -86,6 +91,14 @@ pub enum Said {
     },
 }
 
+/// An end as it is asked for; its address may be zero.
+fn end(address: Option<IpAddr>, port: u16) -> String {
+    address.map_or_else(
+        || format!("zero address, port {port}"),
+        |address| SocketAddr::new(address, port).to_string(),
+    )
+}
+
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = |sessions: usize| if sessions == 1 { "" } else { "s" };
@@ -96,16 +109,19 @@ impl fmt::Display for Said {
             Self::ServerStart(answer) => write!(f, "< Server-Start: {answer}"),
             Self::Request {
                 index,
+                sender,
                 sender_port,
+                receiver,
                 receiver_port,
                 dscp,
                 padding_length,
                 timeout,
             } => write!(
                 f,
-                "> Request-TW-Session {}: from port {sender_port} to port {receiver_port}, DSCP {}, \
-                 padding {padding_length}, timeout {} s",
+                "> Request-TW-Session {}: from {} to {}, DSCP {}, padding {padding_length}, timeout {} s",
                 index + 1,
+                end(sender, sender_port),
+                end(receiver, receiver_port),
                 dscp.value(),
                 timeout.as_secs_f64()
             ),

@@ -9,7 +9,7 @@ use twinpath_wire::Mono;
 use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
 
 use super::messages::{
-    accept_session, greeting, request, server_start, set_up, sid, start_ack, start_sessions,
+    accept_session, greeting, many, request, server_start, set_up, sid, start_ack, start_sessions,
     stop_sessions,
 };
 use super::rig::{ClientRig, START};
@@ -321,6 +321,22 @@ fn an_answer_that_does_not_come_ends_the_connection_by_its_name() {
 }
 
 #[test]
+fn an_acknowledgement_of_nobody_who_waits_gives_the_server_no_more_time() {
+    let individual = ClientPlan {
+        required: Modes::INDIVIDUAL_CONTROL,
+        ..plan(1)
+    };
+    let mut rig = settled(individual, 17);
+    rig.client.start(rig.now);
+    rig.drain();
+    let due = rig.client.poll_timeout();
+    rig.now += Duration::from_secs(20);
+    let (events, _) = rig.exchange(&many(8, 0, &[sid(9)]));
+    assert_eq!(events, [ClientEvent::OddAck { sid: sid(9) }]);
+    assert_eq!(rig.client.poll_timeout(), due);
+}
+
+#[test]
 fn the_end_of_the_connection_is_named_after_what_it_cuts_off() {
     // Rows TC-58, TC-77 and section 11, last paragraph.
     let mut rig = client(plan(1));
@@ -372,7 +388,8 @@ fn the_negotiation_is_told_a_line_per_message() {
         "< Server Greeting: offers unauthenticated, individual session control",
         "> Set-Up-Response: chooses unauthenticated",
         "< Server-Start: 0, OK",
-        "> Request-TW-Session 1: from port 20000 to port 20001, DSCP 0, padding 27, timeout 2 s",
+        "> Request-TW-Session 1: from zero address, port 20000 to zero address, port 20001, DSCP 0, \
+         padding 27, timeout 2 s",
         "< Accept-Session 1: 0, OK; port 20001, SID a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0",
         "> Start-Sessions: 1 session",
         "< Start-Ack: 0, OK",

@@ -247,10 +247,11 @@ fn sessions_over_ipv6_are_like_those_over_ipv4() {
 
 #[test]
 fn another_receiver_port_than_the_one_wished_for_is_a_remark() {
-    for (wished, said) in [(None, false), (Some(9), true)] {
+    // Unless told otherwise the sender's own number is wished for.
+    for (wished, said) in [(None, true), (Some(9), true), (Some(0), false)] {
         let rig = serve(Script::default());
         let mut wanted = rig.plan();
-        wanted.receiver_port = wished;
+        wanted.receiver_port = wished.map(|port: u16| if port == 0 { rig.port } else { port });
         let outcome = control(plan(wanted, &[Dscp::BE]));
         let session = &outcome.report().sessions[0];
         assert_eq!(session.tally.received, 20);

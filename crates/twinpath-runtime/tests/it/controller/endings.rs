@@ -86,6 +86,25 @@ fn stop_while_start_ack_is_awaited_stops_what_then_runs() {
 }
 
 #[test]
+fn a_run_told_to_stop_does_not_wait_long_for_a_start_ack_that_does_not_come() {
+    let rig = serve(at(offering(Modes::default()), is_start, Then::Hang));
+    let mut wanted = endless(&rig, &[Dscp::BE]);
+    // Longer than the test has patience.
+    wanted.control.answer_timeout = Duration::from_hours(1);
+    let run = controller::start(wanted).unwrap();
+    let patience = Instant::now() + Duration::from_mins(1);
+    let started = |event: ControlEvent| event.to_string().starts_with("> Start");
+    while !std::iter::from_fn(|| run.next_event()).any(started) {
+        assert!(Instant::now() < patience, "nothing is started");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    run.stop();
+    let outcome = finish(run);
+    assert!(matches!(outcome.result, Err(ControlError::Interrupted)));
+    let _ = rig.events();
+}
+
+#[test]
 fn a_server_gone_before_start_ack_is_an_error() {
     for (like, then, message) in [
         (

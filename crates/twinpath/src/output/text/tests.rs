@@ -37,6 +37,61 @@ fn what_is_on_the_wire_stands_in_the_heading() {
 }
 
 #[test]
+fn padding_that_features_raised_is_said_beside_what_was_asked() {
+    let mut report = fixtures::quiet_path();
+    report.protocol = Protocol::Twamp(twinpath_proto::TestFeatures {
+        modes: twinpath_wire::control::Modes::DSCP_MONITORING,
+        ..twinpath_proto::TestFeatures::default()
+    });
+    let said = "padding 0, raised to 30 for the features chosen (44-octet packets)";
+    report.padding = 0;
+    assert!(page(&report).contains(said), "{}", page(&report));
+    report.padding = 30;
+    assert!(page(&report).contains(" padding 30 (44-octet packets)"));
+}
+
+#[test]
+fn an_ecn_mark_of_the_sender_s_own_and_a_ttl_that_is_not_known_are_said() {
+    let mut report = fixtures::quiet_path();
+    report.figures.congestion_forward = Some(7);
+    report.figures.ttl_backward = None;
+    report.figures.ttl_forward = Some((64, 64));
+    let marked = page(&report);
+    assert!(
+        marked.contains("\nECN on arrival   7 met congestion\n"),
+        "{marked}"
+    );
+    assert!(
+        marked.contains(" outbound 64, inbound not known\n"),
+        "{marked}"
+    );
+    report.tos = twinpath_wire::Tos(187);
+    let own = page(&report);
+    assert!(own.contains("\nECN on arrival   CE, as sent"), "{own}");
+}
+
+#[test]
+fn a_note_that_holds_for_several_sessions_is_said_once() {
+    let mut first = fixtures::quiet_path();
+    first.notes = fixtures::nothing_came_back().notes;
+    let mut second = first.clone();
+    second.number = 2;
+    let own = Note {
+        key: "late",
+        line: "its own".into(),
+        warning: false,
+    };
+    second.notes.push(own);
+    let mut out = Vec::new();
+    let mut sink = Text::new(&mut out, fixtures::meta(), Style::PLAIN, false);
+    sink.report((&[first.clone(), second][..]).into()).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    for line in [&first.notes[0].line, "its own"] {
+        assert_eq!(text.matches(line).count(), 1, "{text}");
+    }
+}
+
+#[test]
 fn a_single_icmp_error_is_one() {
     let mut report = fixtures::nothing_came_back();
     report.icmp[0].count = 1;

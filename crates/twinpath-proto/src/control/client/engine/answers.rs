@@ -198,11 +198,13 @@ impl ControlClient {
             Stage::Stopping
         };
         let accepted = answer.accept() == Accept::Ok;
+        let mut answers = false;
         for sid in sids.iter().copied() {
             let Some(index) = self.sessions.find(sid, waiting) else {
                 self.events.push_back(ClientEvent::OddAck { sid });
                 continue;
             };
+            answers = true;
             let stage = match (start, accepted) {
                 (true, true) => Stage::Running,
                 (true, false) => Stage::Refused,
@@ -215,7 +217,10 @@ impl ControlClient {
                 (false, _) => self.refused(Some(index), answer),
             }
         }
-        self.await_answer();
+        // One that names nobody who waits is no answer: it gives the Server no more time.
+        if answers {
+            self.await_answer();
+        }
         self.send_stop();
     }
 }
