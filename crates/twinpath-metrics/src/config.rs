@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twinpath_wire::Tos;
 
-use crate::{AvailabilityRule, BinEdges, ReflectorKind};
+use crate::{AvailabilityRule, BinEdges, LossPeriods, ReflectorKind};
 
 /// Options of [`SessionMetrics`](crate::SessionMetrics).
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +41,7 @@ impl Default for MetricsConfig {
             tos_forward: None,
             tos_backward: None,
             availability: AvailabilityRule::for_interval(Duration::ZERO),
-            noticeable_distance: 99,
+            noticeable_distance: LossPeriods::DELTA,
             bins: None,
         }
     }

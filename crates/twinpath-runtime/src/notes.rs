@@ -1,10 +1,14 @@
 //! Remarks on a run: what is known where nothing came back, and what its figures must not be taken
 //! for. Pure words over a report.
 
+mod clocks;
+
 use twinpath_metrics::ReflectorKind;
 use twinpath_net::IcmpKind;
 use twinpath_proto::sender::Protocol;
 use twinpath_wire::{Dscp, Ecn, LIGHT_PORT, Rung, TWAMP_TEST_PORT};
+
+pub(crate) use clocks::of as clocks;
 
 use crate::error::send_remedy;
 use crate::sender::Refusals;
@@ -26,7 +30,7 @@ pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan)
         if report.tally.odd.forged > 0 {
             notes.push(forged(report));
         }
-        clocks(report, &mut notes);
+        one_way(report, &mut notes);
         peculiarities(report, &mut notes);
         forward_marking(report, &mut notes);
     } else if report.tally.sent > 0 {
@@ -212,7 +216,7 @@ fn refused(report: &SessionReport, refusals: &Refusals) -> Option<Note> {
 }
 
 /// What one-way figures are worth.
-fn clocks(report: &SessionReport, notes: &mut Vec<Note>) {
+fn one_way(report: &SessionReport, notes: &mut Vec<Note>) {
     let near = report.stamps.clock.synchronized;
     let far = report
         .stamps

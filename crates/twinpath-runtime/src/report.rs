@@ -9,6 +9,8 @@ use twinpath_proto::sender::{Protocol, SenderTally};
 use twinpath_wire::control::{SecurityMode, Sid};
 use twinpath_wire::{ErrorEstimate, Rung, Tos, Wall};
 
+use crate::notes;
+
 /// What a clock's discipline says of it (adjtimex).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockState {
@@ -128,6 +130,16 @@ pub struct SessionReport {
 }
 
 impl SessionReport {
+    /// What the books of the session tell of the clocks, with the remarks that belong to it.
+    pub fn take_clocks(&mut self, clocks: Option<ClockEstimate>) {
+        self.clocks = clocks;
+        if let Some(clocks) = &self.clocks {
+            let notes = notes::clocks(self, clocks);
+            self.notes.extend(notes);
+            self.notes.sort_by_key(|note| !note.warning);
+        }
+    }
+
     /// What raw one-way delays are worth: by what both clocks claim, and by what the packets tell of
     /// them (row M-57).
     pub fn basis(&self) -> Basis {

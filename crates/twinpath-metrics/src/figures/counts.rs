@@ -45,6 +45,10 @@ impl Default for LossPeriods {
 }
 
 impl LossPeriods {
+    /// The usual distance up to which a loss is noticeable: RFC 3357 section 6.1 has it in its
+    /// example.
+    pub const DELTA: u64 = 99;
+
     /// Mean length of a period; `None` without one.
     pub fn mean_length(&self) -> Option<f64> {
         round::ratio(self.losses.saturating_sub(self.unplaced), self.periods)

@@ -51,7 +51,7 @@ fn plan() -> SenderPlan {
 }
 
 /// A millisecond there and back between synchronised clocks, ten times.
-fn quiet() -> SessionReport {
+pub(super) fn quiet() -> SessionReport {
     let mut metrics = SessionMetrics::new();
     for seq in 0..10 {
         let at =

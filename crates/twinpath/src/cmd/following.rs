@@ -98,7 +98,7 @@ impl Following {
         }
         for report in reports {
             if let Some(books) = self.books.get(report.number.saturating_sub(1)) {
-                report.clocks = books.clocks();
+                report.take_clocks(books.clocks());
                 report.timeline = books.timeline().cloned();
             }
         }

@@ -2,7 +2,9 @@
 //! column of losses.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
+use twinpath_metrics::{AvailabilityFigures, DuplicationFigures, Figures, LossPeriods};
 use twinpath_runtime::SessionReport;
 
 use super::text::fact;
@@ -61,10 +63,14 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     )?;
     if tally.lost > 0 && tally.received > 0 {
         fact(out, "Lost", &losses(report))?;
+        bursts(&figures.loss_periods, out)?;
     }
     let duplicates = units::count(tally.duplicates, "duplicate", "duplicates");
     let order = format!("{} reordered, {duplicates}", figures.reordered);
     fact(out, "Order", &order)?;
+    reordering(figures, out)?;
+    duplication(&figures.duplication, out)?;
+    availability(figures.availability, out)?;
     let missed = match tally.slots_skipped {
         1 => "departure missed and not caught up",
         _ => "departures missed and not caught up",
@@ -119,6 +125,92 @@ fn losses(report: &SessionReport) -> String {
         }
         _ => format!("direction unknown{late}"),
     }
+}
+
+/// Losses in a row (RFC 3357).
+fn bursts(periods: &LossPeriods, out: &mut impl Write) -> io::Result<()> {
+    if periods.longest < 2 {
+        return Ok(());
+    }
+    let mean = periods
+        .mean_length()
+        .map(|mean| format!(", mean {mean:.1}"));
+    let between = periods
+        .mean_inter_length()
+        .map(|mean| format!("; {mean:.1} packets from one to the next"));
+    // Of the usual distance nobody wants to know; of one's own, one does.
+    let own = periods.delta != LossPeriods::DELTA;
+    let noticeable = own.then(|| format!("; {} noticeable", periods.noticeable));
+    let more = [mean, between, noticeable].map(Option::unwrap_or_default);
+    let text = format!(
+        "{}, longest {}{}",
+        periods.periods,
+        periods.longest,
+        more.concat()
+    );
+    fact(out, "Loss bursts", &text)
+}
+
+/// How far packets were out of order (RFC 4737).
+fn reordering(figures: &Figures, out: &mut impl Write) -> io::Result<()> {
+    let order = &figures.reordering;
+    let Some(extent) = order.extent_max else {
+        return Ok(());
+    };
+    let by_direction = figures
+        .reordering_forward
+        .zip(figures.reordering_backward)
+        .map(|(forward, backward)| {
+            format!(
+                "{} outbound, {} inbound; ",
+                forward.reordered, backward.reordered
+            )
+        });
+    let beyond = if order.extent_beyond_window > 0 {
+        " or more"
+    } else {
+        ""
+    };
+    let late = order
+        .late_time_max_ns
+        .map(|ns| format!(", late by up to {}", units::span(ns)));
+    let [.., third] = order.n_reordered;
+    let again = (third > 0).then(|| format!(", {third} 3-reordered"));
+    let [by_direction, late, again] = [by_direction, late, again].map(Option::unwrap_or_default);
+    let text = format!("{by_direction}extent up to {extent}{beyond}{late}{again}");
+    fact(out, "Reordering", &text)
+}
+
+/// Copies, and where they were made (RFC 5560).
+fn duplication(figures: &DuplicationFigures, out: &mut impl Write) -> io::Result<()> {
+    if figures.copies == 0 {
+        return Ok(());
+    }
+    let made = match (figures.forward, figures.backward) {
+        (Some(forward), Some(backward)) => format!(": {forward} outbound, {backward} inbound"),
+        _ => ", made nobody knows where".to_owned(),
+    };
+    let copies = units::count(figures.copies, "copy", "copies");
+    let of = units::count(figures.replicated, "packet", "packets");
+    fact(out, "Duplicates", &format!("{copies} of {of}{made}"))
+}
+
+/// Said only of a path that was not available throughout.
+fn availability(figures: Option<AvailabilityFigures>, out: &mut impl Write) -> io::Result<()> {
+    let Some(figures) = figures.filter(|figures| figures.unavailable_blocks > 0) else {
+        return Ok(());
+    };
+    let available = figures.blocks.saturating_sub(figures.unavailable_blocks);
+    let longest = figures
+        .longest_outage_blocks
+        .saturating_mul(figures.block_ns);
+    let text = format!(
+        "{} of the time: {}, the longest {}",
+        units::percent(available, figures.blocks),
+        units::count(figures.outages, "outage", "outages"),
+        units::asked(Duration::from_nanos(longest))
+    );
+    fact(out, "Availability", &text)
 }
 
 /// Said only where it is not what was asked and no note says so.

@@ -1,10 +1,14 @@
 //! The report for people: the table that users of TWAMP tools know, and under it all that says how
 //! far it can be trusted. Times carry their unit in every cell.
 
+mod asked;
+mod one_way;
+mod path;
+
 use std::io::{self, Write};
 use std::time::Duration;
 
-use twinpath_metrics::{DelayFigures, Figures, TtlFigures};
+use twinpath_metrics::{DelayFigures, Figures};
 use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_runtime::{ClockState, Note, SessionReport};
 use twinpath_wire::control::SecurityMode;
@@ -22,6 +26,8 @@ const NAME: usize = 17;
 /// Columns of a cell, at least.
 const CELL: usize = 12;
 const SECOND: i64 = 1_000_000_000;
+/// A far clock's resolution that is worth a word: delays of some microseconds are lost in it.
+const COARSE_NS: u64 = 10_000;
 
 /// `--output text`: a line for each packet where asked for, then the table.
 pub(crate) struct Text<W> {
@@ -125,7 +131,9 @@ fn page(report: &SessionReport, meta: &Meta, style: Style, out: &mut impl Write)
     counts::write(report, out)?;
     own_times(figures, out)?;
     stamps(report, out)?;
-    path(report, out)
+    one_way::write(report, style, out)?;
+    path::write(report, out)?;
+    asked::write(report, &meta.wanted, style, out)
 }
 
 /// The warnings of a report alone, for stderr beside a result that is for machines.
@@ -356,7 +364,15 @@ fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let far = stamps
         .far_clock
         .map_or_else(String::new, |far| format!("; far {}", clock(far)));
-    fact(out, "Clocks", &format!("here {}{far}", clock(stamps.clock)))
+    fact(out, "Clocks", &format!("here {}{far}", clock(stamps.clock)))?;
+    match report.figures.far_resolution_ns {
+        Some(ns) if ns >= COARSE_NS => {
+            let grid = units::asked(Duration::from_nanos(ns));
+            let text = format!("the reflector tells its time in steps of {grid}");
+            fact(out, "Resolution", &text)
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn clock(state: ClockState) -> String {
@@ -368,83 +384,6 @@ pub(super) fn clock(state: ClockState) -> String {
         "{}synchronized{error}",
         if state.synchronized { "" } else { "not " }
     )
-}
-
-/// What the way did to packets.
-fn path(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
-    let figures = &report.figures;
-    let ttl = |name: &str, seen: Option<TtlFigures>| match seen {
-        None => None,
-        Some(ttl) if ttl.min == ttl.max => Some(format!("{name} {}", ttl.min)),
-        Some(ttl) => Some(format!("{name} {} to {}", ttl.min, ttl.max)),
-    };
-    let both = [
-        ttl("outbound", figures.ttl_forward),
-        ttl("inbound", figures.ttl_backward),
-    ];
-    let both: Vec<String> = both.into_iter().flatten().collect();
-    if !both.is_empty() {
-        let unknown = match (figures.ttl_forward, figures.ttl_backward) {
-            (None, _) => ", outbound not known",
-            (_, None) => ", inbound not known",
-            _ => "",
-        };
-        fact(
-            out,
-            "TTL on arrival",
-            &format!("{}{unknown}", both.join(", ")),
-        )?;
-    }
-    remarking(report, out)?;
-    match figures.congestion_forward {
-        Some(1..) if report.tos.ecn() == Ecn::Ce => {
-            fact(
-                out,
-                "ECN on arrival",
-                "CE, as sent (tells nothing of the way)",
-            )?;
-        }
-        marked => {
-            let marked = (marked.unwrap_or(0), "met congestion");
-            counts::list(out, "ECN on arrival", [marked])?;
-        }
-    }
-    counts::list(
-        out,
-        "ECN of replies",
-        [(figures.congestion_backward, "met congestion")],
-    )?;
-    // A run with replies has a note on each kind.
-    let unsaid = if figures.received == 0 {
-        report.icmp.as_slice()
-    } else {
-        &[]
-    };
-    for icmp in unsaid {
-        let from = icmp
-            .from
-            .map_or_else(String::new, |from| format!(" from {from}"));
-        let errors = units::count(icmp.count, "error", "errors");
-        fact(out, "ICMP", &format!("{errors}{from}: {}", icmp.what))?;
-    }
-    Ok(())
-}
-
-/// The DSCP that reached the reflector (RFC 7750).
-fn remarking(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
-    let asked = report.tos.dscp();
-    let arrived = match report.figures.dscp_forward.as_slice() {
-        [] => return Ok(()),
-        [(dscp, _)] if *dscp == asked => format!("{dscp}, as sent"),
-        classes => {
-            let classes: Vec<String> = classes
-                .iter()
-                .map(|(dscp, count)| format!("{dscp} {count}"))
-                .collect();
-            classes.join(", ")
-        }
-    };
-    fact(out, "DSCP on arrival", &arrived)
 }
 
 /// A named line.

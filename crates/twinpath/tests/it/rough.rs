@@ -118,7 +118,7 @@ fn the_document_says_what_became_of_the_packets() {
     let responder = Responder::on_loopback();
     let relay = Relay::to(responder.at);
     let line = format!(
-        "sender {} :0 -c 120 -i 5 --timeout 1 --json --bins 0,10s --percentiles-with-loss \
+        "sender {} :0 -c 120 -i 5 --timeout 1 --json --bins=-10s,10s --percentiles-with-loss \
          --loss-noticeable 1 --voice g729a --jitter-buffer 60",
         relay.at
     );
@@ -166,4 +166,42 @@ fn the_document_says_what_became_of_the_packets() {
     }
     let burst = session.pointer("/voice/forward/loss_ratio").unwrap();
     assert!(burst.as_f64().unwrap() >= 3.0 / 120.0, "{burst}");
+}
+
+#[test]
+fn the_page_says_it_in_a_few_lines() {
+    let responder = Responder::on_loopback();
+    let relay = Relay::to(responder.at);
+    let line = format!(
+        "sender {} :0 -c 120 -i 5 --timeout 1 --bins=-10s,10s --percentiles-with-loss --voice g711-noplc",
+        relay.at
+    );
+    let page = run(&line).stdout;
+    for part in [
+        "\nLoss bursts      2, longest 3, mean 2.0; 38.0 packets from one to the next\n",
+        "\nReordering       0 outbound, 1 inbound; extent up to 2, late by up to ",
+        "\nDuplicates       2 copies of 2 packets: 1 outbound, 1 inbound\n",
+        "\nWith losses          Outbound     Inbound   Roundtrip\n",
+        "\np99                       inf",
+        "\nVoice            G.711, jitter buffer 40 ms, estimated by the E-model",
+        "\n-10 s                    10 s         116         116         116\n",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}
+
+#[test]
+fn the_offset_of_one_clock_to_itself_is_nothing_within_its_bound() {
+    let responder = Responder::on_loopback();
+    let relay = Relay::to(responder.at);
+    let line = format!("sender {} :0 -c 120 -i 5 --timeout 1 --json", relay.at);
+    let session = run(&line).session();
+    let clocks = session.pointer("/one_way/clocks").unwrap();
+    let of = |key: &str| clocks[key].as_i64().unwrap();
+    // T3 is advanced by a median: a packet may take less.
+    let bound = of("offset_error_bound_ns") + 1_000_000;
+    assert!(of("offset_ns").abs() <= bound, "{clocks}");
+    assert!(clocks["skew_ppm"].is_null(), "{clocks}");
+    let variation = session.pointer("/one_way/forward/variation/count");
+    assert_eq!(variation, Some(&json!(116)));
 }

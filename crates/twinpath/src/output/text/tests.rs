@@ -1,6 +1,9 @@
 //! Pages of reports made by hand.
 
+use twinpath_metrics::{AvailabilityFigures, Codec, VoiceParameters};
+
 use super::*;
+use crate::output::Wanted;
 use crate::output::fixtures;
 
 fn page(report: &SessionReport) -> String {
@@ -18,6 +21,92 @@ fn a_page_says_the_figures_and_how_far_to_trust_them() {
         page(&fixtures::nothing_came_back())
     );
     insta::assert_snapshot!("text_clocks_disagree", page(&fixtures::clocks_disagree()));
+}
+
+fn page_with(report: &SessionReport, wanted: Wanted) -> String {
+    let mut out = Vec::new();
+    let meta = Meta {
+        wanted,
+        ..Meta::default()
+    };
+    write(report, &meta, Style::PLAIN, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_rough_path_is_told_in_a_line_for_each_kind_of_trouble() {
+    let mut report = fixtures::rough_path();
+    report.figures.bins = None;
+    insta::assert_snapshot!("text_rough_path", page(&report));
+    report.stamps.clock.synchronized = true;
+    let basis = report.clocks.take();
+    let quiet = page(&report);
+    assert!(!quiet.contains("De-skewed"), "{quiet}");
+    report.clocks = basis;
+    // The packets prove the clocks 5 ms apart, whatever the ends claim.
+    assert!(page(&report).contains("De-skewed"));
+}
+
+#[test]
+fn what_is_asked_for_stands_under_the_rest() {
+    let wanted = Wanted {
+        voice: VoiceParameters::of(Codec::G729a),
+        voice_asked: true,
+        with_loss: true,
+        automatic_bins: false,
+    };
+    let all = page_with(&fixtures::rough_path(), wanted);
+    let asked = all.split_once("\nWith losses").unwrap().1;
+    insta::assert_snapshot!("text_asked_for", asked);
+    let wanted = Wanted {
+        automatic_bins: true,
+        ..Wanted::default()
+    };
+    let all = page_with(&fixtures::rough_path(), wanted);
+    let bins = all.split_once("\nDelays from").unwrap().1;
+    insta::assert_snapshot!("text_automatic_bins", bins);
+    let none = page_with(
+        &fixtures::nothing_came_back(),
+        Wanted {
+            voice_asked: true,
+            with_loss: true,
+            automatic_bins: true,
+            ..Wanted::default()
+        },
+    );
+    assert!(none.contains("no estimate: nothing came back"), "{none}");
+}
+
+#[test]
+fn a_path_that_was_away_is_said_to_have_been() {
+    let mut report = fixtures::quiet_path();
+    report.figures.availability = Some(AvailabilityFigures {
+        block_ns: 1_000_000_000,
+        blocks: 60,
+        bad_blocks: 14,
+        unavailable_blocks: 12,
+        outages: 1,
+        longest_outage_blocks: 12,
+        unplaced: 0,
+    });
+    let away = "\nAvailability     80.00% of the time: 1 outage, the longest 12 s\n";
+    assert!(page(&report).contains(away), "{}", page(&report));
+    report
+        .figures
+        .availability
+        .as_mut()
+        .unwrap()
+        .unavailable_blocks = 0;
+    assert!(!page(&report).contains("Availability"));
+}
+
+#[test]
+fn a_coarse_far_clock_is_said_to_be_one() {
+    let mut report = fixtures::quiet_path();
+    report.figures.far_resolution_ns = Some(1_000_000);
+    assert!(page(&report).contains("tells its time in steps of 1 ms\n"));
+    report.figures.far_resolution_ns = Some(1_000);
+    assert!(!page(&report).contains("in steps of"));
 }
 
 #[test]
@@ -116,7 +205,11 @@ fn a_percentile_of_too_few_packets_is_a_dash() {
 
 #[test]
 fn no_line_is_wider_than_the_page_on_an_ordinary_path() {
-    for report in [fixtures::quiet_path(), fixtures::nothing_came_back()] {
+    for report in [
+        fixtures::quiet_path(),
+        fixtures::rough_path(),
+        fixtures::nothing_came_back(),
+    ] {
         let page = page(&report);
         for line in page.lines().filter(|line| !line.starts_with("warning: ")) {
             let known = line.starts_with("Clocks ");

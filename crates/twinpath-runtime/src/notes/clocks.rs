@@ -1,0 +1,130 @@
+//! Remarks on the two clocks, by what the packets tell of them.
+
+use twinpath_metrics::{Basis, ClockEstimate};
+
+use super::{remark, warning};
+use crate::{Note, SessionReport};
+
+/// What `clocks` says of the report's one-way figures.
+pub(crate) fn of(report: &SessionReport, clocks: &ClockEstimate) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let said = |key| report.notes.iter().any(|note| note.key == key);
+    if let Basis::Disproved {
+        claimed_ns,
+        least_offset_ns,
+    } = report.basis()
+        && !said("clocks-not-synchronized")
+        && !said("time-scale")
+    {
+        notes.push(warning(
+            "clocks-disproved",
+            format!(
+                "both clocks claim to be within {} us of each other, and packets prove that they \
+                 are at least {} us apart: one-way delays mean little",
+                claimed_ns / 1_000,
+                least_offset_ns / 1_000
+            ),
+        ));
+    }
+    if clocks.far_steps_total > 0 {
+        let times = clocks.far_steps_total;
+        let first = clocks.far_steps.first().map_or(0, |step| step.size_ns);
+        notes.push(warning(
+            "far-clock-step",
+            format!(
+                "the reflector's clock stepped ({times}; the first time by {} us): raw one-way \
+                 delays jump with it, the round trip is sound",
+                first / 1_000
+            ),
+        ));
+    }
+    if clocks.rate_changes > 0 {
+        let line = format!(
+            "a clock changed its rate in mid-run ({}): one-way figures begin anew there",
+            clocks.rate_changes
+        );
+        notes.push(remark("clock-rate-changed", line));
+    }
+    if clocks.path_change {
+        let line = "the least round trip changed in mid-run: the path did, or seems to";
+        notes.push(remark("path-changed", line.to_owned()));
+    }
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use twinpath_metrics::FarStep;
+    use twinpath_wire::Wall;
+
+    use super::super::tests::quiet;
+    use super::*;
+
+    fn estimate() -> ClockEstimate {
+        ClockEstimate {
+            reference: Wall::from_unix_ns(0),
+            offset_ns: 100_000,
+            skew_ppm: Some(0.0),
+            skew_bound_ppm: 1.0,
+            error_bound_ns: 200_000,
+            contradicted: false,
+            path_change: false,
+            local_steps: 0,
+            far_steps: Vec::new(),
+            far_steps_total: 0,
+            rate_changes: 0,
+            disregarded: 0,
+            forward: None,
+            backward: None,
+        }
+    }
+
+    fn keys(clocks: ClockEstimate) -> Vec<(&'static str, bool)> {
+        let mut report = quiet();
+        report.take_clocks(Some(clocks));
+        let notes = report.notes.iter();
+        notes.map(|note| (note.key, note.warning)).collect()
+    }
+
+    #[test]
+    fn what_packets_tell_of_the_clocks_is_said() {
+        assert_eq!(keys(estimate()), []);
+        let far_apart = ClockEstimate {
+            offset_ns: 5_000_000,
+            ..estimate()
+        };
+        assert_eq!(keys(far_apart), [("clocks-disproved", true)]);
+        let stepped = ClockEstimate {
+            far_steps: vec![FarStep {
+                at: Wall::from_unix_ns(0),
+                size_ns: 3_000_000,
+                bound_ns: 1_000,
+            }],
+            far_steps_total: 1,
+            ..estimate()
+        };
+        assert_eq!(keys(stepped), [("far-clock-step", true)]);
+        let restless = ClockEstimate {
+            rate_changes: 1,
+            path_change: true,
+            ..estimate()
+        };
+        assert_eq!(
+            keys(restless),
+            [("clock-rate-changed", false), ("path-changed", false)]
+        );
+    }
+
+    #[test]
+    fn clocks_that_are_known_to_disagree_are_not_disproved_again() {
+        let mut report = quiet();
+        let line = String::new();
+        report.notes.push(warning("clocks-not-synchronized", line));
+        let far_apart = ClockEstimate {
+            offset_ns: 5_000_000,
+            ..estimate()
+        };
+        report.take_clocks(Some(far_apart));
+        assert_eq!(report.notes.len(), 1);
+    }
+}

@@ -1,0 +1,108 @@
+//! What the way did to packets.
+
+use std::io::{self, Write};
+
+use twinpath_metrics::TtlFigures;
+use twinpath_runtime::SessionReport;
+use twinpath_wire::Ecn;
+
+use super::fact;
+use crate::output::hops::{self, Hops};
+use crate::output::{counts, units};
+
+/// TTL, marking, ICMP.
+///
+/// # Errors
+/// Those of `out`.
+pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let figures = &report.figures;
+    let out_and_in = [
+        ttl("outbound", figures.ttl_forward, hops::forward(report)),
+        ttl("inbound", figures.ttl_backward, hops::backward(report)),
+    ];
+    let both: Vec<String> = out_and_in.into_iter().flatten().collect();
+    if !both.is_empty() {
+        let unknown = match (figures.ttl_forward, figures.ttl_backward) {
+            (None, _) => ", outbound not known",
+            (_, None) => ", inbound not known",
+            _ => "",
+        };
+        let text = format!("{}{unknown}", both.join(", "));
+        fact(out, "TTL on arrival", &text)?;
+    }
+    remarking(report, out)?;
+    match figures.congestion_forward {
+        Some(1..) if report.tos.ecn() == Ecn::Ce => {
+            let text = "CE, as sent (tells nothing of the way)";
+            fact(out, "ECN on arrival", text)?;
+        }
+        marked => {
+            let marked = (marked.unwrap_or(0), "met congestion");
+            counts::list(out, "ECN on arrival", [marked])?;
+        }
+    }
+    let remarked = figures.remarked_backward.unwrap_or_default();
+    counts::list(
+        out,
+        "ECN of replies",
+        [
+            (figures.congestion_backward, "met congestion"),
+            (remarked.ecn, "not as they were to be sent"),
+        ],
+    )?;
+    // A run with replies has a note on each kind.
+    let unsaid = if figures.received == 0 {
+        report.icmp.as_slice()
+    } else {
+        &[]
+    };
+    for icmp in unsaid {
+        let from = icmp
+            .from
+            .map_or_else(String::new, |from| format!(" from {from}"));
+        let errors = units::count(icmp.count, "error", "errors");
+        fact(out, "ICMP", &format!("{errors}{from}: {}", icmp.what))?;
+    }
+    Ok(())
+}
+
+fn ttl(name: &str, seen: Option<TtlFigures>, hops: Hops) -> Option<String> {
+    let seen = seen?;
+    let range = |least: u8, greatest: u8| {
+        if least == greatest {
+            least.to_string()
+        } else {
+            format!("{least}-{greatest}")
+        }
+    };
+    let ttl = range(seen.min, seen.max);
+    let hops = match hops {
+        None => None,
+        Some((1, 1)) => Some("1 hop".to_owned()),
+        Some((least, greatest)) => Some(format!("{} hops", range(least, greatest))),
+    };
+    let changes = (seen.changes > 0).then(|| units::count(seen.changes, "change", "changes"));
+    let more: Vec<String> = hops.into_iter().chain(changes).collect();
+    Some(if more.is_empty() {
+        format!("{name} {ttl}")
+    } else {
+        format!("{name} {ttl} ({})", more.join(", "))
+    })
+}
+
+/// The DSCP that reached the reflector (RFC 7750).
+fn remarking(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let asked = report.tos.dscp();
+    let arrived = match report.figures.dscp_forward.as_slice() {
+        [] => return Ok(()),
+        [(dscp, _)] if *dscp == asked => format!("{dscp}, as sent"),
+        classes => {
+            let classes: Vec<String> = classes
+                .iter()
+                .map(|(dscp, count)| format!("{dscp} {count}"))
+                .collect();
+            classes.join(", ")
+        }
+    };
+    fact(out, "DSCP on arrival", &arrived)
+}
