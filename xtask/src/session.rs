@@ -10,7 +10,9 @@ use twinpath_net::{bare, clock};
 use twinpath_proto::TestFeatures;
 use twinpath_proto::control::{ClientEvent, ClientPlan, ControlClient, SessionWish};
 use twinpath_proto::security::{Credentials, KeyId, Passphrase, SessionKeys};
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, SenderConfig, SessionSender};
+use twinpath_proto::sender::{
+    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
+};
 use twinpath_wire::control::{Accept, SecurityMode};
 use twinpath_wire::{ErrorEstimate, Mono, TimeFormat};
 
@@ -100,7 +102,7 @@ impl Session {
             protocol: Protocol::Twamp(features),
             far,
             start: Mono::from_ns(0),
-            interval: Duration::from_secs(1),
+            schedule: Schedule::every(Duration::from_secs(1)),
             limit: Limit::Count(1),
             timeout: PATIENCE,
             payload: PayloadSize::Fixed(octets),

@@ -13,7 +13,9 @@ use twinpath_proto::reflector::{
     AgreedConfig, AgreedReflector, ReflectorConfig, SessionReflector, SessionSpec,
 };
 use twinpath_proto::security::{SessionKeys, TestGuard};
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, SenderConfig, SessionSender};
+use twinpath_proto::sender::{
+    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
+};
 use twinpath_proto::{ClockPair, TestFeatures};
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{
@@ -184,7 +186,7 @@ fn first_request(modes: Modes, guard: &TestGuard) -> Vec<u8> {
         }),
         far: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 862),
         start,
-        interval: Duration::from_millis(1),
+        schedule: Schedule::every(Duration::from_millis(1)),
         limit: Limit::Count(1),
         timeout: Duration::from_secs(2),
         payload: PayloadSize::Fixed(112),

@@ -11,7 +11,7 @@ use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, SenderConfig, SessionSender, TxToken,
+    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender, TxToken,
 };
 use twinpath_wire::{
     Arrival, Delta, ErrorEstimate, Mono, ReflectorOpen, Rung, SenderOpen, Stamp, Wall, WireTime,
@@ -52,7 +52,7 @@ impl Loop {
             protocol: Protocol::TwampLight,
             far,
             start: Mono::from_ns(0),
-            interval: Duration::from_nanos(INTERVAL_NS),
+            schedule: Schedule::every(Duration::from_nanos(INTERVAL_NS)),
             limit: Limit::Count(u64::MAX),
             timeout: Duration::from_secs(2),
             payload: PayloadSize::Fixed(payload),

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_proto::reflector::Speaks;
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
 use twinpath_runtime::{
     FigureOptions, PortChoice, ResponderPlan, SenderPlan, StampChoice, responder, sender,
 };
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         port: PortChoice::Exact(0),
         protocol: Protocol::TwampLight,
         limit: Limit::Count(200),
-        interval: Duration::from_millis(5),
+        schedule: Schedule::every(Duration::from_millis(5)),
         timeout: Duration::from_secs(2),
         payload: PayloadSize::Fixed(41),
         padding: 27,

@@ -440,8 +440,8 @@ fn lateness(report: &SessionReport, notes: &mut Vec<Note>) {
     let Some(departure) = report.figures.departure else {
         return;
     };
-    let interval_ns = i64::try_from(report.interval.as_nanos()).unwrap_or(i64::MAX);
-    if departure.max_ns > interval_ns.saturating_mul(2).max(WAITED_NS) {
+    let gap_ns = i64::try_from(report.schedule.usual_gap().as_nanos()).unwrap_or(i64::MAX);
+    if departure.max_ns > gap_ns.saturating_mul(2).max(WAITED_NS) {
         let waited_ms = departure.max_ns / 1_000_000;
         notes.push(warning(
             "departures-late",

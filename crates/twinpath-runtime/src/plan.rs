@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use twinpath_metrics::{BinEdges, MetricsConfig};
 use twinpath_proto::reflector::Speaks;
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
 use twinpath_wire::{Dscp, Tos};
 
 /// Which rungs of the ladder of time stamps may be used (`--timestamps`).
@@ -51,8 +51,8 @@ pub struct SenderPlan {
     pub protocol: Protocol,
     /// When to end.
     pub limit: Limit,
-    /// Time between two departures.
-    pub interval: Duration,
+    /// When packets leave.
+    pub schedule: Schedule,
     /// A reply after it counts as lost (Tmax).
     pub timeout: Duration,
     /// Octets of UDP payload of each packet.
@@ -81,7 +81,7 @@ pub struct SenderPlan {
     pub portable: bool,
     /// Hand every sample to the caller's ring (`-v`, jsonl, csv).
     pub records: bool,
-    /// Seed of padding and of the first departure's phase.
+    /// Seed of padding, of the first departure's phase and of a random schedule.
     pub seed: u64,
     /// Figures that are to be had for the asking.
     pub figures: FigureOptions,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twinpath_metrics::{Basis, ClockEstimate, Distributions, Figures, MetricsConfig, Timeline};
 use twinpath_proto::reflector::ReflectorTally;
-use twinpath_proto::sender::{Protocol, SenderTally};
+use twinpath_proto::sender::{Protocol, Schedule, SenderTally};
 use twinpath_wire::control::{SecurityMode, Sid};
 use twinpath_wire::{ErrorEstimate, Rung, Tos, Wall};
 
@@ -91,8 +91,10 @@ pub struct SessionReport {
     pub started: Wall,
     /// From the first departure to the end of the run.
     pub duration: Duration,
-    /// Time between departures, as asked.
-    pub interval: Duration,
+    /// When packets were to leave.
+    pub schedule: Schedule,
+    /// What a random schedule and the first departure came out of.
+    pub seed: u64,
     /// A reply after it counts as lost (Tmax).
     pub timeout: Duration,
     /// The first departure was put off by a random time up to this (dT of RFC 3432).

@@ -7,6 +7,7 @@ use twinpath_wire::{
     ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, ReflectorOpen, SenderOpen, StampSender,
 };
 
+use super::schedule::Schedule;
 use crate::features::TestFeatures;
 
 /// The TLV header that STAMP padding stands behind (RFC 8972 section 4).
@@ -96,10 +97,10 @@ pub struct SenderConfig {
     pub protocol: Protocol,
     /// The Session-Reflector; replies count from exactly there (IPv6 scope and flow aside).
     pub far: SocketAddr,
-    /// When the first packet is due.
+    /// When the first packet is due; of a Poisson schedule, when the wait for it begins.
     pub start: Mono,
-    /// From one slot to the next; 0 is taken as 1 ns.
-    pub interval: Duration,
+    /// When the others are due.
+    pub schedule: Schedule,
     /// When enough was sent.
     pub limit: Limit,
     /// How long a packet may take to come back (row M-3).
@@ -108,9 +109,10 @@ pub struct SenderConfig {
     pub payload: PayloadSize,
     /// Padding.
     pub fill: Fill,
-    /// Seed of the padding.
+    /// Seed of the padding and of a random schedule.
     pub seed: u64,
-    /// The most packets sent in a row to catch up (row M-67); 10 is customary, 0 is taken as 1.
+    /// The most packets sent in a row to catch up (row M-67); 10 is customary. Taken as 1 and one
+    /// burst of the schedule at the least, for a random schedule as 16,384 at the most.
     pub max_burst: u32,
     /// Error Estimate of T1, which is written in the format that its Z bit names.
     pub error: ErrorEstimate,

@@ -14,8 +14,8 @@ use super::in_flight::{Flight, InFlight, Slot};
 use super::linger::Linger;
 use super::outbox::{Facts, Outbox, Wait};
 use super::payload::Payload;
-use super::schedule::Schedule;
 use super::seen::{Seen, low32};
+use super::slots::Slots;
 use super::tally::SenderTally;
 use crate::clock::{ClockPair, StepWatch};
 use crate::security::TestGuard;
@@ -87,7 +87,7 @@ pub struct SessionSender {
     pub(super) stopped: bool,
     /// The latest moment a caller named.
     pub(super) now: Mono,
-    schedule: Schedule,
+    slots: Slots,
     watch: StepWatch,
     /// Numbers below this were in flight when the clock stepped, or before.
     stepped_below: u64,
@@ -115,9 +115,10 @@ impl SessionSender {
         Self {
             payload: Payload::new(&config),
             guard: TestGuard::default(),
-            schedule: Schedule::new(
+            slots: Slots::new(
                 config.start,
-                config.interval,
+                config.schedule,
+                config.seed,
                 config.limit,
                 config.max_burst,
             ),
@@ -159,9 +160,9 @@ impl SessionSender {
     /// is too short shortens the packet.
     pub fn poll_transmit(&mut self, now: Mono, packet: &mut [u8]) -> Option<Transmit> {
         self.now = self.now.max(now);
-        let due = self.schedule.take(now);
-        self.tally.slots_skipped = self.schedule.skipped();
-        self.tally.largest_burst = self.schedule.largest_burst();
+        let due = self.slots.take(now);
+        self.tally.slots_skipped = self.slots.skipped();
+        self.tally.largest_burst = self.slots.largest_burst();
         let due = due?;
         let seq = self.in_flight.next();
         self.in_flight.push(Slot::Prepared { since: now });
@@ -310,7 +311,7 @@ impl SessionSender {
         [
             undelivered.then_some(self.now),
             last_words.then(|| self.hope().unwrap_or(self.now)),
-            self.schedule.next_due(),
+            self.slots.next_due(),
             self.outbox.first_waiting().map(|(_, until)| until),
             self.in_flight.deadline(self.patience()),
             self.linger.deadline(self.lingering()),
@@ -322,7 +323,7 @@ impl SessionSender {
 
     /// The next transmission; `None`: all packets were handed out.
     pub fn next_due(&self) -> Option<Mono> {
-        self.schedule.next_due()
+        self.slots.next_due()
     }
 
     /// Ends the session early: nothing more is sent or awaited. Packets younger than the timeout
@@ -330,7 +331,7 @@ impl SessionSender {
     pub fn stop(&mut self, now: Mono) {
         self.now = self.now.max(now);
         self.stopped = true;
-        self.schedule.stop();
+        self.slots.stop();
         self.release_all();
         let youngest = self.now - self.config.timeout;
         for seq in self.in_flight.numbers() {
@@ -514,7 +515,7 @@ impl SessionSender {
 
     /// Nothing is left to send or to wait for, lingering packets and held samples aside.
     fn is_over(&self) -> bool {
-        self.schedule.next_due().is_none() && self.in_flight.all_closed()
+        self.slots.next_due().is_none() && self.in_flight.all_closed()
     }
 }
 

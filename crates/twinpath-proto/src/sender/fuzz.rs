@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_wire::control::Modes;
 use twinpath_wire::{Arrival, ErrorEstimate, Mono, ReplyHead, Rung, SenderOpen, Stamp, Wall};
 
-use super::{Fill, Limit, PayloadSize, Protocol, SenderConfig, SessionSender};
+use super::{Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender};
 use crate::clock::ClockPair;
 use crate::features::TestFeatures;
 
@@ -24,7 +24,7 @@ pub fn fuzz_sender_reply(data: &[u8]) {
         protocol,
         far,
         start: Mono::from_ns(0),
-        interval: Duration::from_millis(50),
+        schedule: Schedule::every(Duration::from_millis(50)),
         limit: Limit::Count(8),
         timeout: Duration::from_millis(200),
         payload: PayloadSize::Fixed(41),

@@ -21,13 +21,16 @@ mod in_flight;
 mod linger;
 mod odd;
 mod outbox;
+mod pattern;
 mod payload;
 mod replies;
 mod schedule;
 mod seen;
+mod slots;
 mod tally;
 
 pub use config::{Fill, Limit, PayloadSize, Protocol, SenderConfig};
 pub use engine::{ClockStep, SessionSender, Transmit, TxToken};
 pub use odd::OddReplies;
+pub use schedule::Schedule;
 pub use tally::SenderTally;

@@ -92,7 +92,7 @@ fn ask(bound: &Bound) -> Ask {
 fn patience(bound: &[Bound]) -> Duration {
     let own = |bound: &Bound| {
         let plan = bound.plan();
-        plan.start_delay + plan.timeout + plan.interval * 3 + GLANCE
+        plan.start_delay + plan.timeout + plan.schedule.usual_gap() * 3 + GLANCE
     };
     bound.iter().map(own).max().unwrap_or_default()
 }

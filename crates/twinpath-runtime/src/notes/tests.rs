@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, MetricsConfig, RemarkCounts, SessionMetrics};
 use twinpath_net::{IcmpError, IcmpKind, SendError};
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, SenderTally};
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule, SenderTally};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, Tos, Wall};
 
@@ -30,7 +30,7 @@ fn plan() -> SenderPlan {
         port: PortChoice::Exact(0),
         protocol: Protocol::TwampLight,
         limit: Limit::Count(10),
-        interval: Duration::from_millis(10),
+        schedule: Schedule::every(Duration::from_millis(10)),
         timeout: Duration::from_secs(2),
         payload: PayloadSize::Fixed(41),
         padding: 27,
@@ -91,7 +91,8 @@ pub(super) fn quiet() -> SessionReport {
         reflector: far(),
         started: Wall::from_unix_ns(0),
         duration: Duration::from_millis(100),
-        interval: Duration::from_millis(10),
+        schedule: Schedule::every(Duration::from_millis(10)),
+        seed: 0,
         timeout: Duration::from_secs(2),
         start_within: Duration::from_millis(10),
         achieved_pps: Some(100.0),

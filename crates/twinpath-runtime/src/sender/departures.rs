@@ -97,7 +97,7 @@ mod tests {
     use std::time::Duration;
 
     use twinpath_proto::ClockPair;
-    use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, SenderConfig};
+    use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig};
     use twinpath_wire::{ErrorEstimate, Mono};
 
     use super::*;
@@ -113,7 +113,7 @@ mod tests {
             protocol: Protocol::TwampLight,
             far: "192.0.2.1:862".parse().unwrap(),
             start: Mono::from_ns(1_000_000),
-            interval: Duration::from_millis(1),
+            schedule: Schedule::every(Duration::from_millis(1)),
             limit: Limit::Count(1000),
             timeout: Duration::from_secs(1),
             payload: PayloadSize::Fixed(41),

@@ -2,6 +2,7 @@
 
 mod departures;
 mod open;
+mod phase;
 mod refusals;
 mod worker;
 
@@ -12,12 +13,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use twinpath_metrics::{
-    AvailabilityRule, Books, BooksConfig, MetricsConfig, Record, ReflectorKind, RegistryParameters,
-    RegistryStream,
+    AvailabilityRule, Books, BooksConfig, MetricsConfig, Record, ReflectorKind,
 };
 use twinpath_net::{TestSocket, Waiter, Waker};
 use twinpath_proto::security::TestGuard;
-use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_proto::sender::{PayloadSize, Protocol, Schedule};
 use twinpath_wire::Sample;
 use twinpath_wire::control::{SecurityMode, Sid};
 
@@ -31,8 +31,6 @@ const RECORDS: usize = 16_384;
 
 /// What a packet's fate may come later than its two timeouts: graces, and the caller's naps.
 const SLACK: Duration = Duration::from_millis(1_500);
-/// The first departure is put off no longer than this.
-const LONGEST_PHASE: Duration = Duration::from_secs(1);
 /// The narrowest column that a timeline begins with.
 const LEAST_COLUMN: Duration = Duration::from_millis(10);
 
@@ -112,7 +110,7 @@ pub(crate) struct Bound {
 pub(crate) struct BooksFacts {
     metrics: MetricsConfig,
     timeout: Duration,
-    interval: Duration,
+    schedule: Schedule,
 }
 
 impl BooksFacts {
@@ -120,20 +118,24 @@ impl BooksFacts {
         Self {
             metrics: metrics_config(plan),
             timeout: plan.timeout,
-            interval: plan.interval,
+            schedule: plan.schedule,
         }
     }
 
     /// Books for one session. `columns`: with a timeline of so many.
     pub(crate) fn open(&self, interval: Option<Duration>, columns: Option<usize>) -> Books {
         // Narrower columns would be empty, but for those that a packet falls into.
-        let width = (4 * self.interval).max(LEAST_COLUMN);
+        let schedule = self.schedule;
+        let width = schedule
+            .mean_interval()
+            .saturating_mul(4)
+            .max(schedule.usual_gap());
         Books::new(BooksConfig {
             metrics: self.metrics.clone(),
             // A lost packet may yet become a late one for as long again.
             lag: 2 * self.timeout + SLACK,
             interval,
-            columns: columns.map(|columns| (columns, width)),
+            columns: columns.map(|columns| (columns, width.max(LEAST_COLUMN))),
         })
     }
 }
@@ -149,34 +151,9 @@ pub(crate) fn metrics_config(plan: &SenderPlan) -> MetricsConfig {
         tos_forward: Some(plan.tos),
         // The DSCP agreed on, else a copy; no ECN is agreed on (rows M-71, TT-44).
         tos_backward: Some(plan.tos.dscp().tos()),
-        availability: AvailabilityRule::for_interval(plan.interval),
+        availability: AvailabilityRule::for_interval(plan.schedule.mean_interval()),
         noticeable_distance: plan.figures.noticeable_distance,
         bins: plan.figures.bins.clone(),
-    }
-}
-
-/// The first departure is put off by a random time up to this (dT of RFC 3432): an interval, a second
-/// at most; a second, as the registry has it, where all else is a registered metric's (RFC 8912).
-pub(crate) fn start_within(plan: &SenderPlan) -> Duration {
-    let interval_ns = u64::try_from(plan.interval.as_nanos()).unwrap_or(u64::MAX);
-    let registered = RegistryParameters {
-        stream: RegistryStream::Periodic {
-            interval_ns,
-            start_within_ns: 1_000_000_000,
-        },
-        payload: match plan.payload {
-            PayloadSize::Fixed(octets) => u32::try_from(octets).unwrap_or(u32::MAX),
-            PayloadSize::Imix(_) => 0,
-        },
-        timeout_ns: u64::try_from(plan.timeout.as_nanos()).unwrap_or(u64::MAX),
-        ttl: plan.ttl,
-        dscp: plan.tos.dscp().value(),
-        twamp_format: true,
-    };
-    if registered.are_registered() {
-        LONGEST_PHASE
-    } else {
-        plan.interval.min(LONGEST_PHASE)
     }
 }
 

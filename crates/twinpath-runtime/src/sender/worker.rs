@@ -16,8 +16,9 @@ use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Mono, Rung, TimeFormat};
 
 use super::departures::Departures;
+use super::phase::{phase, start_within};
 use super::refusals::Refusals;
-use super::{Agreed, Bound, Handle, Shared, metrics_config, start_within};
+use super::{Agreed, Bound, Handle, Shared, metrics_config};
 use crate::error::RunError;
 use crate::notes;
 use crate::{ClockState, Progress, SenderPlan, SessionReport, StampReport, clock_state};
@@ -43,6 +44,8 @@ const SHORT: Duration = Duration::from_micros(100);
 const DEAF: Duration = Duration::from_micros(100);
 /// Batches taken in a row, so that a flood cannot keep the thread from the rest of its work.
 const ROUNDS: usize = 16;
+/// Packets sent in a row, likewise.
+const ROW: usize = 512;
 /// How often the handle gets news.
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 /// How often the clock's discipline is asked for the Error Estimate.
@@ -101,7 +104,7 @@ impl Body {
             protocol: plan.protocol,
             far: plan.far,
             start,
-            interval: plan.interval,
+            schedule: plan.schedule,
             limit: plan.limit,
             timeout: plan.timeout,
             payload: plan.payload,
@@ -115,9 +118,10 @@ impl Body {
         .guarded(agreed.guard.clone());
         let packet = vec![0; engine.largest_payload()];
         let metrics = SessionMetrics::with_config(&metrics_config(&plan));
-        let ahead = Delta::from_duration(start.since(now.mono));
+        let first = engine.next_due().unwrap_or(start);
+        let ahead = Delta::from_duration(first.since(now.mono));
         let started = ClockPair {
-            mono: start,
+            mono: first,
             wall: now.wall + ahead,
         };
         Self {
@@ -173,9 +177,12 @@ impl Body {
         self.report()
     }
 
-    /// Sends what is due.
+    /// Sends what is due; of a long burst a part, so that stamps and replies are read in between.
     fn transmit(&mut self) {
-        while let Some(transmit) = self.engine.poll_transmit(clock::mono(), &mut self.packet) {
+        for _ in 0..ROW {
+            let Some(transmit) = self.engine.poll_transmit(clock::mono(), &mut self.packet) else {
+                return;
+            };
             self.depart(transmit);
         }
     }
@@ -329,13 +336,14 @@ impl Body {
         };
         let deaf = margin.max(due.since(now) / POLL_SLACK);
         let awake = if self.plan.spin { deaf.max(SPIN) } else { deaf };
+        let is_dense = self.plan.schedule.mean_interval() < SHORT;
         if now + awake < due {
             let until = next.min(due - awake);
             self.waiter.wait(&[&self.socket], Some(until));
         } else if self.plan.spin && now + QUIET < due {
             // The loop itself is the spin: it reads what comes, and keeps all that a departure needs
             // in the caches.
-        } else if !self.plan.spin && self.plan.interval < SHORT && now + QUIET < due {
+        } else if !self.plan.spin && is_dense && now + QUIET < due && due < now + SHORT {
             // A sleep would last longer than what is left.
         } else if now < due {
             // The packet is made while there is time: then only T1 is left to do.
@@ -380,7 +388,8 @@ impl Body {
             reflector: self.plan.far,
             started: self.started.wall,
             duration: ended.since(self.first_departure.unwrap_or(ended)),
-            interval: self.plan.interval,
+            schedule: self.plan.schedule,
+            seed: self.plan.seed,
             timeout: self.plan.timeout,
             start_within: start_within(&self.plan),
             achieved_pps: rate(self.first_departure, self.last_departure, self.departed),
@@ -424,15 +433,4 @@ fn stamp_format(protocol: Protocol) -> TimeFormat {
         Protocol::Twamp(features) => features.reflector_format(),
         Protocol::TwampLight | Protocol::Stamp { .. } => TimeFormat::Ntp,
     }
-}
-
-/// A moment within `interval`, at random, so that many probes do not march together (row M-65).
-fn phase(seed: u64, interval: Duration) -> Duration {
-    let ns = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
-    // One step of SplitMix64: neighbouring seeds give unrelated phases.
-    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^= mixed >> 31;
-    Duration::from_nanos(mixed.checked_rem(ns).unwrap_or(0))
 }

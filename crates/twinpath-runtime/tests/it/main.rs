@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use twinpath_proto::reflector::Speaks;
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
 use twinpath_runtime::responder::ResponderRun;
 use twinpath_runtime::{
     FigureOptions, PortChoice, ResponderPlan, SenderPlan, SessionReport, StampChoice, responder,
@@ -63,7 +63,7 @@ fn sender_plan(far: SocketAddr) -> SenderPlan {
         port: PortChoice::Exact(0),
         protocol: Protocol::TwampLight,
         limit: Limit::Count(20),
-        interval: Duration::from_millis(2),
+        schedule: Schedule::every(Duration::from_millis(2)),
         timeout: Duration::from_secs(2),
         payload: PayloadSize::Fixed(41),
         padding: 27,

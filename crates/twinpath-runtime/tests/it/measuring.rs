@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twinpath_metrics::TtlFigures;
 use twinpath_proto::reflector::Ignored;
-use twinpath_proto::sender::{Limit, PayloadSize, Protocol};
+use twinpath_proto::sender::{Limit, PayloadSize, Protocol, Schedule};
 use twinpath_runtime::{StampChoice, host};
 use twinpath_wire::{Fate, Rung, Tos};
 
@@ -186,7 +186,7 @@ fn a_duration_ends_a_run_too_and_stop_ends_it_early() {
     let (_reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
     let mut plan = sender_plan(far);
     plan.limit = Limit::Duration(Duration::from_millis(100));
-    plan.interval = Duration::from_millis(10);
+    plan.schedule = Schedule::every(Duration::from_millis(10));
     let (report, _) = measure(plan);
     assert_eq!(report.tally.asked, None);
     assert_eq!(report.tally.sent + report.tally.slots_skipped, 10);
@@ -219,7 +219,7 @@ fn what_was_sent_is_what_the_samples_say() {
     let (_reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
     let mut plan = sender_plan(far);
     plan.limit = Limit::Count(500);
-    plan.interval = Duration::from_micros(200);
+    plan.schedule = Schedule::every(Duration::from_micros(200));
     let (report, samples) = measure(plan);
     assert_eq!(report.tally.sent, 500);
     assert_eq!(samples.len(), 500);

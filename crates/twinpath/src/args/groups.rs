@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use twinpath_wire::Dscp;
 
-use super::{Count, FigureArgs, Interval, Label, PaddingSize, Ssid, Time, TosOctet, Ttl, quantity};
+use super::{
+    Count, FigureArgs, Interval, Label, PaddingSize, Pattern, Ssid, Time, TosOctet, Ttl, quantity,
+};
 
 pub(super) const CONTROL: &str = "Control connection";
 pub(super) const SCHEDULE: &str = "Schedule";
@@ -30,15 +32,20 @@ pub(crate) struct ScheduleOptions {
     )]
     pub(crate) count: Count,
 
-    /// Time between packets: milliseconds, or with a unit (ns us ms s m h); 1us at least
-    #[arg(
-        short,
-        long,
-        value_name = "MS",
-        default_value = "100",
-        allow_negative_numbers = true
-    )]
-    pub(crate) interval: Interval,
+    /// Time between packets, on average with poisson: milliseconds, or with a unit (ns us ms s m h);
+    /// 1us at least [default: 100]
+    #[arg(short, long, value_name = "MS", allow_negative_numbers = true)]
+    pub(crate) interval: Option<Interval>,
+
+    /// Pattern of departures (RFC 3432, RFC 2330): periodic, poisson, uniform:LO-HI (gaps from LO to
+    /// HI) or bursts:N/GAP (N packets back to back every GAP); times as those of --interval
+    #[arg(long, value_name = "PATTERN", default_value = "periodic")]
+    pub(crate) schedule: Pattern,
+
+    /// Seed of a random schedule, the first departure and padding: the same one gives the same ones
+    /// again [default: a random one]
+    #[arg(long, value_name = "N", value_parser = quantity::seed, allow_negative_numbers = true)]
+    pub(crate) seed: Option<u32>,
 
     /// Send for this time instead of a count: seconds, or with a unit (ns us ms s m h)
     #[arg(
@@ -67,8 +74,8 @@ pub(crate) struct ScheduleOptions {
     )]
     pub(crate) start_delay: Time,
 
-    /// Missed departures that are caught up in a row; the rest is moved or left out, and counted
-    /// [default: 10, or as many as 5 ms hold]
+    /// Missed departures that are caught up in a row, one burst of --schedule at least; the rest is
+    /// moved or left out, and counted [default: 10, or as many as 5 ms hold]
     #[arg(long, value_name = "N", value_parser = quantity::at_least_one::<u32>)]
     pub(crate) max_burst: Option<u32>,
 

@@ -9,6 +9,7 @@ mod groups;
 mod keys;
 mod marking;
 mod quantity;
+mod schedule;
 pub(crate) mod usage;
 
 use std::borrow::Cow;
@@ -30,6 +31,7 @@ pub(crate) use groups::{
 pub(crate) use keys::{Iterations, KeyFileOptions, KeyOptions};
 pub(crate) use marking::{Label, Ssid, TosOctet, Ttl};
 pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
+pub(crate) use schedule::Pattern;
 
 use groups::{CONTROL, FIGURES, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS};
 

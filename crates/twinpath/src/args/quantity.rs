@@ -10,7 +10,7 @@ use super::Advice;
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
 /// No core sends faster: a shorter interval would only be missed.
-const SHORTEST_INTERVAL: Duration = Duration::from_micros(1);
+pub(super) const SHORTEST_INTERVAL: Duration = Duration::from_micros(1);
 
 /// Time between two departures. A bare number is milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,15 +101,17 @@ fn time(text: &str, bare_ns: u128, example: &'static str) -> Result<Duration, Ad
     }
 }
 
+/// Time between packets: a bare number is milliseconds.
+pub(super) fn interval(text: &str) -> Result<Duration, Advice> {
+    let example = "100 or 0.5 (milliseconds), 100us, 10ms or 1s";
+    time(text, 1_000_000, example)
+}
+
 impl FromStr for Interval {
     type Err = Advice;
 
     fn from_str(text: &str) -> Result<Self, Advice> {
-        let interval = time(
-            text,
-            1_000_000,
-            "100 or 0.5 (milliseconds), 100us, 10ms or 1s",
-        )?;
+        let interval = interval(text)?;
         if interval < SHORTEST_INTERVAL {
             return Err(Advice::new(
                 "packets need some time between them: 1us is the least; write 100us, 10ms or 1s",
@@ -245,6 +247,13 @@ pub(super) fn at_least_one<T: TryFrom<u64>>(text: &str) -> Result<T, Advice> {
         0 => Err(Advice::new("1 is the least")),
         number => T::try_from(number).map_err(|_| Advice::new("too large")),
     }
+}
+
+/// `--seed`: any number of 32 bits, so that people can copy it.
+pub(super) fn seed(text: &str) -> Result<u32, Advice> {
+    whole(text)
+        .and_then(|seed| u32::try_from(seed).ok())
+        .ok_or_else(|| Advice::new(format!("not a seed: write 0 to {}", u32::MAX)))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tracing::Level;
 use twinpath_proto::reflector::Speaks;
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
 use twinpath_runtime::host::{self, HostSurvey};
 use twinpath_runtime::{
     FigureOptions, Note, PortChoice, ResponderPlan, SenderPlan, SessionReport, StampChoice,
@@ -192,7 +192,7 @@ fn sender_plan(far: SocketAddr, args: &SelftestArgs) -> SenderPlan {
         port: PortChoice::Exact(0),
         protocol: Protocol::TwampLight,
         limit: Limit::Count(args.count.0),
-        interval: args.interval.0,
+        schedule: Schedule::every(args.interval.0),
         timeout: TIMEOUT,
         payload: PayloadSize::Fixed(SenderOpen::OCTETS + PADDING),
         padding: 27,

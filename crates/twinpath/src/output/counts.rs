@@ -66,7 +66,12 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
         bursts(&figures.loss_periods, out)?;
     }
     let duplicates = units::count(tally.duplicates, "duplicate", "duplicates");
-    let order = format!("{} reordered, {duplicates}", figures.reordered);
+    // What is reordered depends on how it was sent (RFC 4737 section 6).
+    let pattern = match figures.reordered {
+        0 => String::new(),
+        _ => format!(" (schedule {})", report.schedule.name()),
+    };
+    let order = format!("{} reordered{pattern}, {duplicates}", figures.reordered);
     fact(out, "Order", &order)?;
     reordering(figures, out)?;
     duplication(&figures.duplication, out)?;
@@ -215,9 +220,11 @@ fn availability(figures: Option<AvailabilityFigures>, out: &mut impl Write) -> i
 
 /// Said only where it is not what was asked and no note says so.
 fn rate(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
-    let asked = 1.0 / report.interval.as_secs_f64();
+    let asked = 1.0 / report.schedule.mean_interval().as_secs_f64();
     // Of a handful of packets, the lateness of the last one would pass for a rate.
-    let unsaid = report.tally.slots_skipped == 0 && report.tally.sent >= 100;
+    // Random gaps meet their rate on average only.
+    let tally = &report.tally;
+    let unsaid = tally.slots_skipped == 0 && tally.sent >= 100 && !report.schedule.is_random();
     match report.achieved_pps {
         Some(achieved) if achieved < asked * 0.99 && unsaid => fact(
             out,
@@ -254,6 +261,10 @@ pub(super) fn list<'a>(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use twinpath_proto::sender::Schedule;
+
     use super::*;
     use crate::output::fixtures;
 
@@ -318,6 +329,27 @@ mod tests {
             ),
             "{page}"
         );
+    }
+
+    #[test]
+    fn reordering_names_the_pattern_and_a_random_one_has_no_rate_to_miss() {
+        let mut report = fixtures::quiet_path();
+        (report.figures.reordered, report.achieved_pps) = (3, Some(9.0));
+        let periodic = page(&report);
+        assert!(
+            periodic.contains("3 reordered (schedule periodic), 0"),
+            "{periodic}"
+        );
+        assert!(periodic.contains("9 packets/s of 10"), "{periodic}");
+        report.schedule = Schedule::Poisson {
+            mean: Duration::from_millis(100),
+        };
+        let poisson = page(&report);
+        assert!(
+            poisson.contains("3 reordered (schedule poisson), 0"),
+            "{poisson}"
+        );
+        assert!(!poisson.contains("Rate"), "{poisson}");
     }
 
     #[test]

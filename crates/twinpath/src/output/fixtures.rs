@@ -7,7 +7,7 @@ use twinpath_metrics::{
     SessionMetrics, TtlFigures,
 };
 use twinpath_proto::TestFeatures;
-use twinpath_proto::sender::{OddReplies, Protocol, SenderTally};
+use twinpath_proto::sender::{OddReplies, Protocol, Schedule, SenderTally};
 use twinpath_runtime::{ClockState, IcmpCount, Note, SessionReport, StampReport};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
@@ -133,7 +133,8 @@ pub(crate) fn quiet_path() -> SessionReport {
         reflector: "192.0.2.2:20001".parse().unwrap(),
         started: Wall::from_unix_ns(STARTED),
         duration: Duration::from_millis(9_902),
-        interval: Duration::from_millis(100),
+        schedule: Schedule::every(Duration::from_millis(100)),
+        seed: 2_330,
         timeout: Duration::from_secs(2),
         start_within: Duration::from_millis(100),
         achieved_pps: Some(10.0),
@@ -309,7 +310,7 @@ pub(crate) fn loss() -> SessionReport {
     report.protocol = Protocol::Stamp { ssid: 7 };
     report.sender = "[2001:db8::1]:20000".parse().unwrap();
     report.reflector = "[2001:db8::2]:862".parse().unwrap();
-    report.interval = Duration::from_micros(500);
+    report.schedule = Schedule::every(Duration::from_micros(500));
     report.duration = Duration::from_millis(62_500);
     report.achieved_pps = Some(1_600.5);
     report.padding = -1;

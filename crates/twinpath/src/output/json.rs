@@ -23,7 +23,7 @@ use crate::args::Label;
 
 use super::rows::{self, Row};
 use super::survey::Survey;
-use super::{Meta, Outcome, Sink, Wanted, ends, hops, rfc3339};
+use super::{Meta, Outcome, Sink, Wanted, ends, hops, rfc3339, schedule};
 
 pub(super) use parts::Delay;
 
@@ -252,6 +252,8 @@ struct Session<'a> {
     bins: Option<Bins>,
     histograms: Histograms,
     registry: BTreeMap<&'static str, &'static str>,
+    schedule_parameters: schedule::Numbers,
+    seed: u64,
 }
 
 impl<'a> Session<'a> {
@@ -274,8 +276,8 @@ impl<'a> Session<'a> {
             },
             started: rfc3339(report.started),
             duration_ns: nanoseconds(report.duration),
-            interval_ns: nanoseconds(report.interval),
-            schedule: "periodic",
+            interval_ns: nanoseconds(report.schedule.mean_interval()),
+            schedule: report.schedule.name(),
             dscp: report.tos.dscp().value(),
             padding: report.padding,
             timestamps: TimeStamps {
@@ -352,6 +354,8 @@ impl<'a> Session<'a> {
             bins: super::bins(report, wanted).as_ref().map(Bins::from),
             histograms: Histograms::from(&report.delays),
             registry: registry::names(report),
+            schedule_parameters: schedule::numbers(report.schedule),
+            seed: report.seed,
         }
     }
 }

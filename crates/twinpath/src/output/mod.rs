@@ -15,6 +15,7 @@ pub(crate) mod packets;
 pub(crate) mod progress;
 pub(crate) mod responder;
 pub(crate) mod rows;
+mod schedule;
 #[cfg(feature = "control")]
 pub(crate) mod server;
 pub(crate) mod style;

@@ -17,7 +17,7 @@ use twinpath_wire::{Ecn, Sample, Wall};
 use super::rows::{self, Row};
 use super::style::Style;
 use super::units::{self, Unit};
-use super::{Meta, Outcome, Sink, classes, counts, ends, lines, rfc3339};
+use super::{Meta, Outcome, Sink, classes, counts, ends, lines, rfc3339, schedule};
 
 /// Columns of the page, at least.
 const WIDTH: usize = 79;
@@ -205,8 +205,8 @@ fn heading(
     };
     writeln!(
         out,
-        "every {}, {padding}, DSCP {}{ecn}, TTL {}",
-        units::asked(report.interval),
+        "{}, {padding}, DSCP {}{ecn}, TTL {}",
+        schedule::words(report.schedule),
         report.tos.dscp(),
         report.ttl,
     )?;

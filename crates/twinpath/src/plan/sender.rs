@@ -3,13 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol};
+use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
 use twinpath_runtime::{FigureOptions, PortChoice, SenderPlan};
 use twinpath_wire::{Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TWAMP_TEST_PORT, Tos};
 
 use crate::args::{
     FarEnd, FigureArgs, Filling, IpOptions, Label, NearEnd, Output, PacketOptions, PaddingSize,
-    Ports, ResultOptions, ScheduleOptions, SenderArgs, StampOptions, StampPackets,
+    Pattern, Ports, ResultOptions, ScheduleOptions, SenderArgs, StampOptions, StampPackets,
 };
 use crate::failure::Failure;
 use crate::output::packets;
@@ -18,6 +18,8 @@ use super::resolve::{Family, Lookup, in_zone, resolve};
 
 /// The source port that users of TWAMP Light know.
 const NEAR_PORT: u16 = 20_000;
+/// Between packets, unless told otherwise.
+const INTERVAL: Duration = Duration::from_millis(100);
 /// Packets under way at once: more would need gigabytes.
 const MOST_IN_FLIGHT: u128 = 4_000_000;
 /// Ethernet, IP and UDP headers around an IMIX frame's payload.
@@ -79,14 +81,15 @@ impl Sending<'_> {
         unique(&self.results.labels)?;
         rows_fit(self.results)?;
         columns(self.results)?;
+        let schedule = schedule(self.schedule)?;
         Ok(SenderPlan {
             far,
             near,
             port: port(self.near, self.ports)?,
             protocol,
             limit: limit(self.schedule)?,
-            interval: self.schedule.interval.0,
-            timeout: timeout(self.schedule)?,
+            schedule,
+            timeout: timeout(self.schedule, schedule.mean_interval())?,
             payload: payload(self.packet.padding(), protocol, far.ip())?,
             padding: self.packet.padding().number(),
             fill: match self.packet.fill {
@@ -103,11 +106,11 @@ impl Sending<'_> {
             max_burst: self
                 .schedule
                 .max_burst
-                .unwrap_or_else(|| burst(self.schedule.interval.0)),
+                .unwrap_or_else(|| burst(schedule.mean_interval())),
             portable: self.stamps.portable,
             // Books are kept of every run.
             records: true,
-            seed: super::seed(),
+            seed: self.schedule.seed.map_or_else(random_seed, u64::from),
             figures: figures(&self.results.figures),
         })
     }
@@ -119,6 +122,28 @@ fn figures(args: &FigureArgs) -> FigureOptions {
         bins: args.edges(),
         noticeable_distance: args.loss_noticeable.unwrap_or(usual.noticeable_distance),
     }
+}
+
+/// As short as those that people can ask for, and room for a session's number.
+fn random_seed() -> u64 {
+    super::seed() >> 33
+}
+
+fn schedule(options: &ScheduleOptions) -> Result<Schedule, Failure> {
+    let interval = options.interval.map_or(INTERVAL, |interval| interval.0);
+    let schedule = match options.schedule {
+        Pattern::Periodic => return Ok(Schedule::Periodic { interval }),
+        Pattern::Poisson => return Ok(Schedule::Poisson { mean: interval }),
+        Pattern::Uniform { least, most } => Schedule::Uniform { least, most },
+        Pattern::Bursts { packets, gap } => Schedule::Bursts { packets, gap },
+    };
+    if options.interval.is_some() {
+        return Err(Failure::usage(format!(
+            "--schedule {} has times of its own: leave --interval out",
+            schedule.name()
+        )));
+    }
+    Ok(schedule)
 }
 
 /// How many missed departures to catch up in a row (row M-67): ten, or at high rates what 5 ms hold,
@@ -292,7 +317,7 @@ fn limit(schedule: &ScheduleOptions) -> Result<Limit, Failure> {
     }
 }
 
-fn timeout(schedule: &ScheduleOptions) -> Result<Duration, Failure> {
+fn timeout(schedule: &ScheduleOptions, interval: Duration) -> Result<Duration, Failure> {
     let timeout = schedule.timeout.0;
     if timeout.is_zero() {
         return Err(Failure::usage(
@@ -300,10 +325,10 @@ fn timeout(schedule: &ScheduleOptions) -> Result<Duration, Failure> {
         ));
     }
     let packets = match schedule.duration {
-        Some(duration) => duration.0.as_nanos() / schedule.interval.0.as_nanos().max(1),
+        Some(duration) => duration.0.as_nanos() / interval.as_nanos().max(1),
         None => schedule.count.0.into(),
     };
-    check_in_flight(timeout, schedule.interval.0, packets)?;
+    check_in_flight(timeout, interval, packets)?;
     Ok(timeout)
 }
 

@@ -14,6 +14,7 @@ mod outputs;
 mod program;
 mod responders;
 mod rough;
+mod schedules;
 mod secured;
 mod usage;
 mod wire;

@@ -6,7 +6,7 @@ use twinpath_proto::TestFeatures;
 use twinpath_proto::reflector::{AgreedConfig, AgreedReflector, SessionSpec};
 use twinpath_proto::security::{SessionKeys, TestGuard};
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, SenderConfig, SenderTally, SessionSender,
+    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SenderTally, SessionSender,
 };
 use twinpath_proto::sim::{Clock, Link, Path};
 use twinpath_wire::control::{Modes, Sid};
@@ -122,7 +122,7 @@ fn run(
 fn speaking(features: TestFeatures) -> SenderConfig {
     SenderConfig {
         protocol: Protocol::Twamp(features),
-        interval: Duration::from_millis(1),
+        schedule: Schedule::every(Duration::from_millis(1)),
         limit: Limit::Count(60),
         payload: PayloadSize::Fixed(0),
         ..config()

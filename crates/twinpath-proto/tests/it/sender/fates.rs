@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_proto::sender::Limit;
+use twinpath_proto::sender::{Limit, Schedule};
 use twinpath_wire::{Delta, Fate, Rung, Stamp, Tos};
 
 use super::rig::{Rig, arrival, config, ms, us, wall};
@@ -206,7 +206,7 @@ fn copies_of_a_reply_are_duplicates_and_measured_once() {
 fn a_copy_older_than_the_window_is_stale_and_one_within_is_a_duplicate() {
     let mut config = config();
     config.limit = Limit::Count(100_000);
-    config.interval = Duration::from_micros(10);
+    config.schedule = Schedule::every(Duration::from_micros(10));
     let mut rig = Rig::new(config);
     for which in 0..70_000_usize {
         rig.send_count(1);

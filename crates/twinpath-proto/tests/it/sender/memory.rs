@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_proto::sender::{Limit, SenderConfig};
+use twinpath_proto::sender::{Limit, Schedule, SenderConfig};
 use twinpath_wire::{Fate, Mono};
 
 use super::rig::{Rig, config, us};
@@ -11,7 +11,7 @@ const TEN_US: Duration = Duration::from_micros(10);
 
 fn fast(limit: Limit) -> SenderConfig {
     SenderConfig {
-        interval: TEN_US,
+        schedule: Schedule::every(TEN_US),
         limit,
         await_tx_stamps: true,
         ..config()

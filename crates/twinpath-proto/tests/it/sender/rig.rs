@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, SenderConfig, SessionSender, TxToken,
+    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender, TxToken,
 };
 use twinpath_wire::{Arrival, ErrorEstimate, Mono, Rung, Sample, Stamp, Tos, Wall};
 
@@ -38,7 +38,7 @@ pub(super) fn config() -> SenderConfig {
         protocol: Protocol::TwampLight,
         far: FAR.parse().unwrap(),
         start: ms(0),
-        interval: Duration::from_millis(100),
+        schedule: Schedule::every(Duration::from_millis(100)),
         limit: Limit::Count(10),
         timeout: Duration::from_secs(2),
         payload: PayloadSize::Fixed(41),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_proto::sender::{Limit, SenderConfig, SenderTally, SessionSender};
+use twinpath_proto::sender::{Limit, Schedule, SenderConfig, SenderTally, SessionSender};
 use twinpath_proto::sim::{Clock, Link, Path};
 use twinpath_wire::{Delta, Fate, Mono, Rung, Sample, Stamp};
 
@@ -89,7 +89,7 @@ impl World {
 
 fn thousand() -> SenderConfig {
     SenderConfig {
-        interval: Duration::from_millis(10),
+        schedule: Schedule::every(Duration::from_millis(10)),
         limit: Limit::Count(1_000),
         await_tx_stamps: true,
         ..config()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use twinpath_proto::ClockPair;
-use twinpath_proto::sender::{Limit, SenderConfig, SessionSender, TxToken};
+use twinpath_proto::sender::{Limit, Schedule, SenderConfig, SessionSender, TxToken};
 use twinpath_wire::{Delta, Exclusion, Fate, Mono, Rung, Sample, Stamp, Wall};
 
 use super::rig::{EPOCH_NS, arrival, config, reply_to};
@@ -296,7 +296,7 @@ fn unspent(_: &TxToken) -> TxToken {
 
 fn start(first: u64, await_tx_stamps: bool, limit: Limit) -> Driven {
     let config = SenderConfig {
-        interval: Duration::from_millis(13),
+        schedule: Schedule::every(Duration::from_millis(13)),
         timeout: TIMEOUT,
         limit,
         max_burst: 4,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_proto::sender::{Limit, SenderConfig};
+use twinpath_proto::sender::{Limit, Schedule, SenderConfig};
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp};
 
 use super::rig::{Rig, config, ms, us, wall};
@@ -244,7 +244,7 @@ fn a_lost_packet_has_the_best_t1_that_came() {
 #[test]
 fn what_stands_behind_a_reply_that_waits_is_bounded() {
     let mut config = awaiting();
-    config.interval = Duration::from_micros(2);
+    config.schedule = Schedule::every(Duration::from_micros(2));
     config.limit = Limit::Count(60_000);
     let mut rig = Rig::new(config);
     let mut samples = Vec::new();

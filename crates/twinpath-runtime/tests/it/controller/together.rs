@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use twinpath_proto::sender::Limit;
+use twinpath_proto::sender::{Limit, Schedule};
 use twinpath_runtime::controller::ControlPlan;
 use twinpath_runtime::server::{self, ServerPlan, ServerRun};
 use twinpath_wire::Dscp;
@@ -50,7 +50,7 @@ fn what_was_asked_at_a_millisecond_is_sent_and_comes_back() {
     let (_house, near) = house();
     let mut wanted = plan(ControlPlan::to(near), &[Dscp::BE]);
     wanted.sender.limit = Limit::Count(2_000);
-    wanted.sender.interval = Duration::from_millis(1);
+    wanted.sender.schedule = Schedule::every(Duration::from_millis(1));
     wanted.sender.timeout = Duration::from_secs(2);
     let outcome = control(wanted);
     let tally = outcome.report().sessions[0].tally;

@@ -7,7 +7,7 @@ use twinpath_metrics::{
     RegistryMetric as Metric, RegistryParameters, RegistryStatistic as Statistic, RegistryStream,
     registry_name,
 };
-use twinpath_proto::sender::PayloadSize;
+use twinpath_proto::sender::{PayloadSize, Schedule};
 use twinpath_runtime::SessionReport;
 use twinpath_wire::control::SecurityMode;
 
@@ -50,11 +50,19 @@ fn parameters(report: &SessionReport) -> Option<RegistryParameters> {
     let PayloadSize::Fixed(octets) = crate::output::sizes(report) else {
         return None;
     };
-    Some(RegistryParameters {
-        stream: RegistryStream::Periodic {
-            interval_ns: nanoseconds(report.interval),
+    let stream = match report.schedule {
+        Schedule::Periodic { interval } => RegistryStream::Periodic {
+            interval_ns: nanoseconds(interval),
             start_within_ns: nanoseconds(report.start_within),
         },
+        Schedule::Poisson { mean } => RegistryStream::Poisson {
+            mean_ns: nanoseconds(mean),
+            longest_ns: Some(nanoseconds(report.schedule.longest_gap())),
+        },
+        Schedule::Uniform { .. } | Schedule::Bursts { .. } => return None,
+    };
+    Some(RegistryParameters {
+        stream,
         payload: u32::try_from(octets).ok()?,
         timeout_ns: nanoseconds(report.timeout),
         ttl: report.ttl,

@@ -1,6 +1,7 @@
 //! Documents of reports made by hand.
 
 use serde_json::json;
+use twinpath_proto::sender::Schedule;
 use twinpath_wire::Tos;
 use twinpath_wire::control::SecurityMode;
 
@@ -216,7 +217,7 @@ fn figures_of_a_registered_metric_have_its_name() {
     assert_eq!(session(&report, Wanted::default())["registry"], json!({}));
     // 142 octets, one each 20 ms, begun within a second, a timeout of 3 s, unmarked, TTL 255.
     (report.padding, report.tos) = (128, Tos(0));
-    report.interval = Duration::from_millis(20);
+    report.schedule = Schedule::every(Duration::from_millis(20));
     report.timeout = Duration::from_secs(3);
     report.start_within = Duration::from_secs(1);
     let found = session(&report, Wanted::default());
@@ -230,6 +231,20 @@ fn figures_of_a_registered_metric_have_its_name() {
         let pointer = format!("/{}", key.replace('.', "/"));
         assert!(found.pointer(&pointer).is_some(), "{key}");
     }
+    let mut poisson = report.clone();
+    poisson.padding = 236;
+    poisson.schedule = Schedule::Poisson {
+        mean: Duration::from_secs(1),
+    };
+    assert_eq!(
+        session(&poisson, Wanted::default())["registry"]["forward.p95_ns"],
+        "OWDelay_Active_IP-UDP-Poisson-Payload250B_RFC8912sec7_Seconds_95Percentile"
+    );
+    poisson.schedule = Schedule::Uniform {
+        least: Duration::ZERO,
+        most: Duration::from_secs(2),
+    };
+    assert_eq!(session(&poisson, Wanted::default())["registry"], json!({}));
     report.mode = SecurityMode::Encrypted;
     assert_eq!(session(&report, Wanted::default())["registry"], json!({}));
 }

@@ -1,6 +1,9 @@
 //! Pages of reports made by hand.
 
+use std::time::Duration;
+
 use twinpath_metrics::{AvailabilityFigures, Codec, VoiceParameters};
+use twinpath_proto::sender::Schedule;
 
 use super::*;
 use crate::output::Wanted;
@@ -173,6 +176,39 @@ fn a_note_that_holds_for_several_sessions_is_said_once() {
     let text = String::from_utf8(out).unwrap();
     for line in [&first.notes[0].line, "its own"] {
         assert_eq!(text.matches(line).count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn the_heading_says_when_packets_left() {
+    let ms = Duration::from_millis;
+    for (schedule, words) in [
+        (Schedule::every(ms(20)), "every 20 ms, padding"),
+        (
+            Schedule::Poisson { mean: ms(20) },
+            "Poisson, 20 ms on average, padding",
+        ),
+        (
+            Schedule::Uniform {
+                least: ms(5),
+                most: ms(20),
+            },
+            "uniform, 5 ms to 20 ms, padding",
+        ),
+        (
+            Schedule::Bursts {
+                packets: 10,
+                gap: ms(1_000),
+            },
+            "bursts of 10 every 1 s, padding",
+        ),
+    ] {
+        let mut report = fixtures::quiet_path();
+        report.schedule = schedule;
+        let page = page(&report);
+        let line = page.lines().nth(1).unwrap();
+        assert!(line.starts_with(words), "{line}");
+        assert!(line.chars().count() <= WIDTH, "{line}");
     }
 }
 

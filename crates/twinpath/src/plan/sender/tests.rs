@@ -42,7 +42,7 @@ fn a_bare_command_line_is_a_ten_second_run_as_users_know_it() {
     assert_eq!((plan.near, plan.port), (None, PortChoice::Prefer(20_000)));
     assert_eq!(plan.protocol, Protocol::TwampLight);
     assert_eq!(plan.limit, Limit::Count(100));
-    assert_eq!(plan.interval, Duration::from_millis(100));
+    assert_eq!(plan.schedule, Schedule::every(Duration::from_millis(100)));
     assert_eq!(plan.timeout, Duration::from_secs(2));
     assert_eq!((plan.payload, plan.padding), (PayloadSize::Fixed(41), 27));
     assert_eq!(plan.fill, Fill::Random);
@@ -56,7 +56,7 @@ fn a_bare_command_line_is_a_ten_second_run_as_users_know_it() {
 #[test]
 fn every_option_reaches_the_plan() {
     let plan = plan(
-        "both [2001:db8::2]:0 -6 --stamp --ssid 7 --duration 1 -i 0.5 --timeout 500ms \
+        "both [2001:db8::2]:0 -6 --stamp --ssid 7 --duration 1 -i 0.5 --seed 7 --timeout 500ms \
          --padding 100 --fill random --dscp ef --ttl 9 --do-not-fragment --interface eth0 \
          --start-delay 1 --timestamps kernel --spin --max-burst 3 --portable -v",
     )
@@ -66,7 +66,8 @@ fn every_option_reaches_the_plan() {
     assert_eq!(plan.port, PortChoice::Exact(0));
     assert_eq!(plan.protocol, Protocol::Stamp { ssid: 7 });
     assert_eq!(plan.limit, Limit::Duration(Duration::from_secs(1)));
-    assert_eq!(plan.interval, Duration::from_micros(500));
+    assert_eq!(plan.schedule, Schedule::every(Duration::from_micros(500)));
+    assert_eq!(plan.seed, 7);
     assert_eq!(plan.timeout, Duration::from_millis(500));
     assert_eq!((plan.payload, plan.padding), (PayloadSize::Fixed(114), 100));
     assert_eq!(plan.fill, Fill::Random);
@@ -78,6 +79,68 @@ fn every_option_reaches_the_plan() {
         (Duration::from_secs(1), 3)
     );
     assert_eq!(plan.stamps, StampChoice::Kernel);
+}
+
+#[test]
+fn a_schedule_has_its_own_times_or_those_of_the_interval() {
+    let ms = Duration::from_millis;
+    for (options, schedule, max_burst) in [
+        ("-i 20 --schedule periodic", Schedule::every(ms(20)), 10),
+        (
+            "--schedule poisson",
+            Schedule::Poisson { mean: ms(100) },
+            10,
+        ),
+        (
+            "-i 1s --schedule poisson",
+            Schedule::Poisson { mean: ms(1_000) },
+            10,
+        ),
+        (
+            "--schedule uniform:5ms-20ms",
+            Schedule::Uniform {
+                least: ms(5),
+                most: ms(20),
+            },
+            10,
+        ),
+        (
+            "--schedule bursts:1000/10ms",
+            Schedule::Bursts {
+                packets: 1_000,
+                gap: ms(10),
+            },
+            500,
+        ),
+    ] {
+        let plan = plan(&format!("192.0.2.1 {options}")).unwrap();
+        assert_eq!(
+            (plan.schedule, plan.max_burst),
+            (schedule, max_burst),
+            "{options}"
+        );
+    }
+    for pattern in ["uniform:5ms-20ms", "bursts:10/1s"] {
+        let error = plan(&format!("192.0.2.1 -i 10 --schedule {pattern}")).unwrap_err();
+        assert!(
+            error.to_string().contains("leave --interval out"),
+            "{error}"
+        );
+    }
+    // A million packets a second, whatever their pattern.
+    let dense = plan("192.0.2.1 --schedule bursts:1000/1ms --timeout 1h -c 9000000").unwrap_err();
+    assert!(dense.to_string().contains("under way"), "{dense}");
+}
+
+#[test]
+fn seeds_that_nobody_asked_for_are_short_and_differ() {
+    let seed = || plan("192.0.2.1").unwrap().seed;
+    let seeds: [u64; 3] = std::array::from_fn(|_| seed());
+    assert!(
+        seeds.iter().all(|seed| u32::try_from(*seed).is_ok()),
+        "{seeds:?}"
+    );
+    assert!(seeds[0] != seeds[1] || seeds[1] != seeds[2], "{seeds:?}");
 }
 
 #[test]

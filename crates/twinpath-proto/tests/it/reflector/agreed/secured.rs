@@ -6,7 +6,9 @@ use sha1::Sha1;
 use twinpath_proto::TestFeatures;
 use twinpath_proto::reflector::{AgreedReflector, Ended, Ignored, SessionSpec};
 use twinpath_proto::security::{SessionKeys, TestGuard};
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, SenderConfig, SessionSender};
+use twinpath_proto::sender::{
+    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
+};
 use twinpath_proto::{ClockPair, sender};
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{Arrival, Delta, Dscp, ReflectorSecured, Stamp, TimeFormat, Wall, WireTime};
@@ -137,7 +139,7 @@ fn requests(modes: Modes, guard: &TestGuard, count: u64) -> Vec<Vec<u8>> {
         }),
         far: "192.0.2.1:862".parse().unwrap(),
         start: ms(0),
-        interval: std::time::Duration::from_millis(1),
+        schedule: Schedule::every(std::time::Duration::from_millis(1)),
         limit: Limit::Count(count),
         timeout: std::time::Duration::from_secs(2),
         payload: PayloadSize::Fixed(112),

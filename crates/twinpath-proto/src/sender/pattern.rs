@@ -1,0 +1,257 @@
+//! Slots in their order, one after another without an end (RFC 2330 section 11.1).
+//!
+//! All times are sums fixed beforehand (RFC 2330 section 11.1.3, method 3): no departure, late or
+//! not, moves another.
+
+use std::time::Duration;
+
+use twinpath_wire::Mono;
+
+use super::schedule::Schedule;
+use crate::random::SplitMix;
+
+/// The most random slots that are looked at in one call. Of what was missed beyond them nobody sees
+/// the single times: they are taken to be a mean gap apart.
+pub(super) const MOST_WALKED: u64 = 1 << 14;
+
+/// A slot, and all those after it.
+#[derive(Debug)]
+pub(super) enum Pattern {
+    Regular(Regular),
+    Random(Random),
+}
+
+impl Pattern {
+    /// From `start` on. The same seed gives the same slots.
+    pub(super) fn new(schedule: Schedule, start: Mono, seed: u64) -> Self {
+        let regular = |packets: u32, gap: Duration| {
+            Self::Regular(Regular {
+                start,
+                gap_ns: nanoseconds(gap).max(1),
+                packets: u64::from(packets.max(1)),
+                round: 0,
+                place: 0,
+            })
+        };
+        let mean_ns = nanoseconds(schedule.mean_interval());
+        let random = |gaps: Gaps, waits_first: bool| {
+            // Apart from the padding and from the first phase, which come from the seed itself.
+            let random = SplitMix::new(SplitMix::new(!seed).next_u64());
+            let mut head = Cursor { due: start, random };
+            if waits_first {
+                head.step(gaps);
+            }
+            Self::Random(Random {
+                gaps,
+                mean_ns,
+                tail: head.clone(),
+                head,
+                between: 0,
+            })
+        };
+        match schedule {
+            Schedule::Periodic { interval } => regular(1, interval),
+            Schedule::Bursts { packets, gap } => regular(packets, gap),
+            Schedule::Poisson { .. } => {
+                let longest_ns = nanoseconds(schedule.longest_gap());
+                random(
+                    Gaps::Exponential {
+                        mean_ns,
+                        longest_ns,
+                    },
+                    true,
+                )
+            }
+            Schedule::Uniform { least, most } => {
+                let least_ns = nanoseconds(least);
+                let span_ns = nanoseconds(most).saturating_sub(least_ns);
+                random(Gaps::Even { least_ns, span_ns }, false)
+            }
+        }
+    }
+
+    /// When the next slot is due.
+    #[inline]
+    pub(super) fn due(&self) -> Mono {
+        match self {
+            Self::Regular(regular) => regular.due(),
+            Self::Random(random) => random.head.due,
+        }
+    }
+
+    /// How many slots, the next one first, are due at `now`.
+    pub(super) fn backlog(&mut self, now: Mono) -> u64 {
+        match self {
+            Self::Regular(regular) => regular.backlog(now),
+            Self::Random(random) => random.backlog(now),
+        }
+    }
+
+    /// On to the slot after the next one.
+    #[inline]
+    pub(super) fn step(&mut self) {
+        match self {
+            Self::Regular(regular) => regular.skip(1),
+            Self::Random(random) => random.step(),
+        }
+    }
+
+    /// Passes over the next `slots`, as many as were counted at the most.
+    pub(super) fn skip(&mut self, slots: u64) {
+        match self {
+            Self::Regular(regular) => regular.skip(slots),
+            Self::Random(random) => random.skip(slots),
+        }
+    }
+}
+
+/// Saturating at 584 years.
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// So many slots at once, at start + k * gap.
+#[derive(Debug)]
+pub(super) struct Regular {
+    start: Mono,
+    gap_ns: u64,
+    packets: u64,
+    round: u64,
+    /// Slots of this round that are gone.
+    place: u64,
+}
+
+impl Regular {
+    fn due(&self) -> Mono {
+        self.start + Duration::from_nanos(self.round.saturating_mul(self.gap_ns))
+    }
+
+    fn backlog(&self, now: Mono) -> u64 {
+        let due = self.due();
+        if now < due {
+            return 0;
+        }
+        let rounds = nanoseconds(now.since(due)) / self.gap_ns;
+        rounds
+            .saturating_add(1)
+            .saturating_mul(self.packets)
+            .saturating_sub(self.place)
+    }
+
+    fn skip(&mut self, slots: u64) {
+        let place = self.place.saturating_add(slots);
+        if place < self.packets {
+            self.place = place;
+        } else {
+            self.round = self.round.saturating_add(place / self.packets);
+            self.place = place % self.packets;
+        }
+    }
+}
+
+/// How gaps are distributed.
+#[derive(Clone, Copy, Debug)]
+enum Gaps {
+    /// -ln(U) * mean, U in (0, 1], and no longer than `longest_ns`.
+    Exponential { mean_ns: u64, longest_ns: u64 },
+    /// Evenly from `least_ns` to `least_ns + span_ns`, both included.
+    Even { least_ns: u64, span_ns: u64 },
+}
+
+impl Gaps {
+    /// From 64 random bits.
+    fn gap_ns(self, bits: u64) -> u64 {
+        match self {
+            Self::Exponential {
+                mean_ns,
+                longest_ns,
+            } => exponential(bits, mean_ns).min(longest_ns),
+            Self::Even { least_ns, span_ns } => {
+                let bound = u128::from(span_ns) + 1;
+                let part = (u128::from(bits) * bound) >> 64;
+                least_ns.saturating_add(u64::try_from(part).unwrap_or(u64::MAX))
+            }
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "53 bits of each are enough; the product is not negative, and `as` saturates"
+)]
+fn exponential(bits: u64, mean_ns: u64) -> u64 {
+    // 1 to 2^53, of 2^53: never 0, whose logarithm is none.
+    let u = ((bits >> 11) + 1) as f64 / (1_u64 << 53) as f64;
+    (-u.ln() * mean_ns as f64).round() as u64
+}
+
+/// A slot, and the generator that all later ones come out of.
+#[derive(Clone, Debug)]
+struct Cursor {
+    due: Mono,
+    random: SplitMix,
+}
+
+impl Cursor {
+    fn step(&mut self, gaps: Gaps) {
+        self.due += Duration::from_nanos(gaps.gap_ns(self.random.next_u64()));
+    }
+}
+
+/// Slots at sums of random gaps.
+#[derive(Debug)]
+pub(super) struct Random {
+    gaps: Gaps,
+    mean_ns: u64,
+    /// The next slot.
+    head: Cursor,
+    /// The first slot that was not counted, and how many there are before it. So each slot is
+    /// made twice, however often somebody asks.
+    tail: Cursor,
+    between: u64,
+}
+
+impl Random {
+    fn backlog(&mut self, now: Mono) -> u64 {
+        for _ in 0..MOST_WALKED {
+            if now < self.tail.due {
+                return self.between;
+            }
+            self.tail.step(self.gaps);
+            self.between += 1;
+        }
+        let rest = if now < self.tail.due {
+            0
+        } else {
+            (nanoseconds(now.since(self.tail.due)) / self.mean_ns).saturating_add(1)
+        };
+        self.between.saturating_add(rest)
+    }
+
+    fn step(&mut self) {
+        self.head.step(self.gaps);
+        match self.between.checked_sub(1) {
+            Some(between) => self.between = between,
+            None => self.tail = self.head.clone(),
+        }
+    }
+
+    fn skip(&mut self, slots: u64) {
+        if let Some(unseen) = slots.checked_sub(self.between) {
+            // To the tail, and from there on by mean gaps.
+            self.between = 0;
+            self.tail.due += Duration::from_nanos(unseen.saturating_mul(self.mean_ns));
+            self.head = self.tail.clone();
+            return;
+        }
+        self.between -= slots;
+        for _ in 0..slots {
+            self.head.step(self.gaps);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! How far a schedule goes, and what happens to departures that are missed (row M-67).
+//!
+//! Slots are absolute: a late one never shifts the next.
+
+use std::time::Duration;
+
+use twinpath_wire::Mono;
+
+use super::config::Limit;
+use super::pattern::{MOST_WALKED, Pattern};
+use super::schedule::Schedule;
+
+/// A pattern of slots, how far it goes, and how it is caught up with.
+#[derive(Debug)]
+pub(super) struct Slots {
+    pattern: Pattern,
+    /// Packets still to hand out.
+    left: u64,
+    /// Slots due at or after this do not exist.
+    end: Option<Mono>,
+    max_burst: u32,
+    /// Packets handed out without a wait between them, and when the last one was.
+    row: u32,
+    handed_at: Option<Mono>,
+    skipped: u64,
+    largest_burst: u32,
+}
+
+impl Slots {
+    /// From `start` on; the same `seed` gives the same slots.
+    pub(super) fn new(
+        start: Mono,
+        schedule: Schedule,
+        seed: u64,
+        limit: Limit,
+        max_burst: u32,
+    ) -> Self {
+        let (left, end) = match limit {
+            Limit::Count(count) => (count, None),
+            Limit::Duration(duration) => (u64::MAX, Some(start + duration)),
+        };
+        Self {
+            pattern: Pattern::new(schedule, start, seed),
+            left,
+            end,
+            max_burst: row(schedule, max_burst),
+            row: 0,
+            handed_at: None,
+            skipped: 0,
+            largest_burst: 0,
+        }
+    }
+
+    /// When the next packet is due; `None` when all were handed out.
+    pub(super) fn next_due(&self) -> Option<Mono> {
+        let due = self.pattern.due();
+        (self.left > 0 && self.end.is_none_or(|end| due < end)).then_some(due)
+    }
+
+    /// Takes the next slot that is due at `now`. Of those that were missed at most `max_burst` are
+    /// handed out in a row, the newest; the older ones are skipped. A count is reached all the
+    /// same, later; a duration is not made longer.
+    pub(super) fn take(&mut self, now: Mono) -> Option<Mono> {
+        let due = self.next_due().filter(|due| *due <= now)?;
+        let in_a_row = self.handed_at.is_some_and(|handed| due <= handed);
+        let row = if in_a_row { self.row } else { 0 };
+        let room = u64::from(self.max_burst.saturating_sub(row));
+        let last = self
+            .end
+            .map_or(now, |end| now.min(end - Duration::from_nanos(1)));
+        let backlog = self.pattern.backlog(last);
+        if backlog.min(self.left) > room {
+            let missed = backlog - room.min(backlog);
+            self.pattern.skip(missed);
+            self.skipped = self.skipped.saturating_add(missed);
+            if room == 0 {
+                return None;
+            }
+        }
+        let due = self.next_due().filter(|due| *due <= now)?;
+        self.pattern.step();
+        self.left -= 1;
+        self.row = row.saturating_add(1);
+        self.largest_burst = self.largest_burst.max(self.row);
+        self.handed_at = Some(now);
+        Some(due)
+    }
+
+    /// Nothing more is handed out.
+    pub(super) fn stop(&mut self) {
+        self.left = 0;
+    }
+
+    /// Slots that were missed and not caught up.
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// The most packets handed out in a row.
+    pub(super) fn largest_burst(&self) -> u32 {
+        self.largest_burst
+    }
+}
+
+/// How many packets may leave without a wait between them: whole bursts, one at the least.
+fn row(schedule: Schedule, max_burst: u32) -> u32 {
+    let most = max_burst.max(1);
+    match schedule {
+        Schedule::Periodic { .. } => most,
+        Schedule::Bursts { packets, .. } => {
+            let packets = packets.max(1);
+            (most / packets).max(1).saturating_mul(packets)
+        }
+        // What is caught up with must have been looked at.
+        Schedule::Poisson { .. } | Schedule::Uniform { .. } => {
+            most.min(u32::try_from(MOST_WALKED).unwrap_or(u32::MAX))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! `--schedule`: when packets leave, as it is written.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::Advice;
+use super::quantity::{SHORTEST_INTERVAL, interval, whole};
+
+/// A burst of more than this leaves no time for anything else.
+const MOST_PACKETS: u32 = 10_000;
+
+/// A schedule; periodic and Poisson ones have their times from `--interval`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pattern {
+    /// One packet each interval.
+    Periodic,
+    /// Exponential gaps.
+    Poisson,
+    /// Gaps between two times.
+    Uniform {
+        /// The shortest.
+        least: Duration,
+        /// The longest.
+        most: Duration,
+    },
+    /// Packets back to back.
+    Bursts {
+        /// How many each time.
+        packets: u32,
+        /// From burst to burst.
+        gap: Duration,
+    },
+}
+
+impl FromStr for Pattern {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        let (name, times) = match text.split_once(':') {
+            Some((name, times)) => (name, Some(times)),
+            None => (text, None),
+        };
+        match (name, times) {
+            ("periodic", None) => Ok(Self::Periodic),
+            ("poisson", None) => Ok(Self::Poisson),
+            ("periodic" | "poisson", Some(_)) => Err(Advice::new(format!(
+                "its time is that of --interval: write --schedule {name} --interval 20"
+            ))),
+            ("uniform", Some(times)) => uniform(times),
+            ("uniform", None) => Err(Advice::new(UNIFORM)),
+            ("bursts", Some(times)) => bursts(times),
+            ("bursts", None) => Err(Advice::new(BURSTS)),
+            _ => Err(Advice::new(
+                "not a schedule: write periodic, poisson, uniform:LO-HI or bursts:N/GAP",
+            )),
+        }
+    }
+}
+
+const UNIFORM: &str = "write the shortest and the longest gap, such as uniform:5ms-20ms";
+const BURSTS: &str = "write how many packets and how often, such as bursts:10/1s";
+
+fn uniform(times: &str) -> Result<Pattern, Advice> {
+    let (low, high) = times.split_once('-').ok_or(Advice::new(UNIFORM))?;
+    if is_bare(low) && low != "0" && !is_bare(high) {
+        return Err(Advice::new(
+            "write the unit at both times, such as uniform:5ms-20ms",
+        ));
+    }
+    let (least, most) = (interval(low)?, interval(high)?);
+    if least > most {
+        return Err(Advice::new(format!(
+            "the shorter one comes first: write uniform:{high}-{low}"
+        )));
+    }
+    if least + most < 2 * SHORTEST_INTERVAL {
+        return Err(Advice::new(
+            "packets need some time between them: 1us is the least mean",
+        ));
+    }
+    Ok(Pattern::Uniform { least, most })
+}
+
+fn bursts(times: &str) -> Result<Pattern, Advice> {
+    let (packets, gap) = times.split_once('/').ok_or(Advice::new(BURSTS))?;
+    let packets = whole(packets)
+        .and_then(|packets| u32::try_from(packets).ok())
+        .filter(|packets| (1..=MOST_PACKETS).contains(packets))
+        .ok_or_else(|| {
+            Advice::new(format!(
+                "a burst has 1 to {MOST_PACKETS} packets: write bursts:N/GAP, such as bursts:10/1s"
+            ))
+        })?;
+    let gap = interval(gap)?;
+    if gap < packets * SHORTEST_INTERVAL {
+        return Err(Advice::new(format!(
+            "packets need 1us each: {packets}us is the shortest gap of such a burst"
+        )));
+    }
+    Ok(Pattern::Bursts { packets, gap })
+}
+
+fn is_bare(time: &str) -> bool {
+    !time.ends_with(char::is_alphabetic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn bare_numbers_are_milliseconds_and_units_are_those_of_every_time() {
+        for (text, pattern) in [
+            ("periodic", Pattern::Periodic),
+            ("poisson", Pattern::Poisson),
+            (
+                "uniform:5-20",
+                Pattern::Uniform {
+                    least: 5 * MS,
+                    most: 20 * MS,
+                },
+            ),
+            (
+                "uniform:500us-1s",
+                Pattern::Uniform {
+                    least: MS / 2,
+                    most: 1_000 * MS,
+                },
+            ),
+            (
+                "uniform:0-2us",
+                Pattern::Uniform {
+                    least: Duration::ZERO,
+                    most: MS / 500,
+                },
+            ),
+            (
+                "uniform:7ms-7",
+                Pattern::Uniform {
+                    least: 7 * MS,
+                    most: 7 * MS,
+                },
+            ),
+            (
+                "bursts:10/1s",
+                Pattern::Bursts {
+                    packets: 10,
+                    gap: 1_000 * MS,
+                },
+            ),
+            (
+                "bursts:1/0.5",
+                Pattern::Bursts {
+                    packets: 1,
+                    gap: MS / 2,
+                },
+            ),
+        ] {
+            assert_eq!(text.parse(), Ok(pattern), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_schedule_says_how_one_is_written() {
+        for (bad, part) in [
+            ("", "uniform:LO-HI or bursts:N/GAP"),
+            ("Poisson", "write periodic, poisson"),
+            ("exponential", "write periodic, poisson"),
+            ("poisson:20", "write --schedule poisson --interval 20"),
+            ("periodic:1", "write --schedule periodic --interval 20"),
+            ("uniform", "such as uniform:5ms-20ms"),
+            ("uniform:5ms", "such as uniform:5ms-20ms"),
+            ("uniform:20ms-5ms", "write uniform:5ms-20ms"),
+            ("uniform:5-20s", "the unit at both"),
+            ("uniform:0-0", "1us is the least mean"),
+            ("uniform:0us-1us", "1us is the least mean"),
+            ("uniform:a-b", "milliseconds"),
+            ("uniform:1-", "milliseconds"),
+            ("uniform:1-2-3", "milliseconds"),
+            ("bursts", "such as bursts:10/1s"),
+            ("bursts:10", "such as bursts:10/1s"),
+            ("bursts:0/1s", "1 to 10000"),
+            ("bursts:10001/1s", "1 to 10000"),
+            ("bursts:x/1s", "1 to 10000"),
+            ("bursts:10/0", "10us is the shortest"),
+            ("bursts:10/9999ns", "10us is the shortest"),
+            ("bursts:10/9000h", "a year"),
+            ("bursts:10/", "milliseconds"),
+        ] {
+            let error = bad.parse::<Pattern>().unwrap_err().to_string();
+            assert!(error.contains(part), "{bad}: {error}");
+        }
+    }
+}
