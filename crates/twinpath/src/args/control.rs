@@ -7,9 +7,9 @@ use twinpath_wire::control::SecurityMode;
 use super::keys::mode;
 use super::quantity::{at_least_one, whole};
 use super::{
-    Advice, CONTROL, FarEnd, IP, IpOptions, Iterations, KeyFileOptions, KeyOptions, LogOptions,
-    NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, Ports, Prefix, ResultOptions, SCHEDULE,
-    SESSIONS, STAMPS, ScheduleOptions, StampOptions, Summary, Time, TosOctet, threads,
+    Advice, CONTROL, FarEnd, IP, IpOptions, Iterations, KeyFileOptions, KeyOptions, LiveOptions,
+    LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, Ports, Prefix, ResultOptions,
+    SCHEDULE, SESSIONS, STAMPS, ScheduleOptions, StampOptions, Summary, Time, TosOctet, threads,
 };
 
 /// `twinpath controller`.
@@ -99,6 +99,9 @@ pub(crate) struct ControllerArgs {
 
     #[command(flatten)]
     pub(crate) results: ResultOptions,
+
+    #[command(flatten)]
+    pub(crate) live: LiveOptions,
 
     #[command(flatten)]
     pub(crate) log: LogOptions,
