@@ -69,6 +69,7 @@ pub struct Books {
     timeline: Option<Timeline>,
     clocks: ClockModel,
     far_steps: u64,
+    restarts: u64,
     begun: Option<Wall>,
 }
 
@@ -86,6 +87,7 @@ impl Books {
             timeline: None,
             clocks: ClockModel::new(),
             far_steps: 0,
+            restarts: 0,
             begun: None,
             config,
         }
@@ -200,6 +202,17 @@ impl Books {
         if far_steps != self.far_steps {
             self.far_steps = far_steps;
             self.far_step(sample);
+        }
+        let restarts = self.metrics().reflector_restarts();
+        if restarts != self.restarts {
+            self.restarts = restarts;
+            let mark = Marks {
+                restart: true,
+                ..Marks::default()
+            };
+            if let Some(timeline) = &mut self.timeline {
+                timeline.mark(mark, sample.seq, sample.t1.at);
+            }
         }
     }
 

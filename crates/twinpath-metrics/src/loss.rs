@@ -98,6 +98,10 @@ impl LossDirection {
         }
     }
 
+    pub(crate) fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
     /// One packet's end or a copy of a reply.
     pub(crate) fn record(&mut self, sample: &Sample) -> Told {
         self.least = self.least.min(sample.seq);

@@ -119,6 +119,11 @@ impl SessionMetrics {
         }
     }
 
+    /// Times that the reflector's counter started anew so far (row M-29).
+    pub fn reflector_restarts(&self) -> u64 {
+        self.loss.restarts()
+    }
+
     /// One packet's end, or one further copy of a reply. Allocates only when a delay falls into an
     /// octave for the first time, or a counter has to widen.
     pub fn record(&mut self, sample: &Sample) {

@@ -118,6 +118,23 @@ fn a_step_of_the_far_clock_marks_its_interval_and_its_column() {
 }
 
 #[test]
+fn a_restart_of_the_reflector_marks_its_column() {
+    for interval in [None, Some(SECOND)] {
+        let mut books = books(interval, Some(20));
+        for seq in 0..150_u32 {
+            books.record(&Record::Sample(Sample {
+                reflector_seq: Some(if seq < 75 { seq } else { seq - 75 }),
+                ..answered(u64::from(seq), 0)
+            }));
+        }
+        let marks = books.timeline().unwrap().columns();
+        let marked: Vec<bool> = marks.map(|column| column.marks.restart).collect();
+        let only: Vec<bool> = (0..15).map(|place| place == 7).collect();
+        assert_eq!(marked, only);
+    }
+}
+
+#[test]
 fn a_step_of_the_own_clock_leaves_intervals_their_length() {
     let mut books = books(Some(SECOND), Some(60));
     books.record(&Record::Begun { at: wall(0) });
