@@ -12,13 +12,10 @@
 mod args;
 mod cmd;
 mod failure;
-#[cfg(feature = "live")]
-mod live;
-#[cfg(not(feature = "live"))]
-#[path = "nolive.rs"]
-mod live;
 mod logs;
 mod output;
+#[cfg(feature = "pictures")]
+mod picture;
 mod plan;
 mod signals;
 

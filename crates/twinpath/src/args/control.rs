@@ -7,9 +7,10 @@ use twinpath_wire::control::SecurityMode;
 use super::keys::mode;
 use super::quantity::{at_least_one, whole};
 use super::{
-    Advice, CONTROL, FarEnd, IP, IpOptions, Iterations, KeyFileOptions, KeyOptions, LiveOptions,
-    LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, Ports, Prefix, ResultOptions,
-    SCHEDULE, SESSIONS, STAMPS, ScheduleOptions, StampOptions, Summary, Time, TosOctet, threads,
+    Advice, CONTROL, FarEnd, IP, IpOptions, Iterations, KeyFileOptions, KeyOptions, LogOptions,
+    NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, PictureOptions, Ports, Prefix,
+    ResultOptions, SCHEDULE, SESSIONS, STAMPS, ScheduleOptions, StampOptions, Summary, Time,
+    TosOctet, threads,
 };
 
 /// `twinpath controller`.
@@ -101,7 +102,7 @@ pub(crate) struct ControllerArgs {
     pub(crate) results: ResultOptions,
 
     #[command(flatten)]
-    pub(crate) live: LiveOptions,
+    pub(crate) pictures: PictureOptions,
 
     #[command(flatten)]
     pub(crate) log: LogOptions,

@@ -7,12 +7,12 @@ mod figures;
 mod groups;
 #[cfg(feature = "control")]
 mod keys;
-#[cfg(feature = "live")]
-mod live;
-#[cfg(not(feature = "live"))]
-#[path = "nolive.rs"]
-mod live;
 mod marking;
+#[cfg(feature = "pictures")]
+mod pictures;
+#[cfg(not(feature = "pictures"))]
+#[path = "no_pictures.rs"]
+mod pictures;
 mod quantity;
 mod schedule;
 pub(crate) mod usage;
@@ -34,8 +34,10 @@ pub(crate) use groups::{
 };
 #[cfg(feature = "control")]
 pub(crate) use keys::{Iterations, KeyFileOptions, KeyOptions};
-pub(crate) use live::LiveOptions;
 pub(crate) use marking::{Label, Ssid, TosOctet, Ttl};
+pub(crate) use pictures::PictureOptions;
+#[cfg(feature = "pictures")]
+pub(crate) use pictures::{GraphFile, GraphForm, PictureTheme};
 pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
 pub(crate) use schedule::Pattern;
 
@@ -128,7 +130,7 @@ pub(crate) struct SenderArgs {
     pub(crate) results: ResultOptions,
 
     #[command(flatten)]
-    pub(crate) live: LiveOptions,
+    pub(crate) pictures: PictureOptions,
 
     #[command(flatten)]
     pub(crate) log: LogOptions,

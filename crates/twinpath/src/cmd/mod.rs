@@ -7,6 +7,11 @@ mod controller;
 mod dscptable;
 mod following;
 mod measuring;
+#[cfg(feature = "pictures")]
+mod pictures;
+#[cfg(not(feature = "pictures"))]
+#[path = "no_pictures.rs"]
+mod pictures;
 mod responder;
 mod selftest;
 mod sender;

@@ -9,13 +9,13 @@ use twinpath_runtime::SessionReport;
 use twinpath_runtime::sender::{self, SenderRun};
 
 use super::following::Following;
-use super::measuring::{DRAIN, GLANCE, Outlet, PROGRESS, verdict, view};
+use super::measuring::{DRAIN, GLANCE, Outlet, PROGRESS, verdict};
+use super::pictures::Pictures;
 use super::{remark, unwritten};
 use crate::args::{SenderArgs, doubt};
 use crate::failure::{Exit, Failure};
-use crate::live::{About, View};
 use crate::logs;
-use crate::output::ends::{self, named, named_in_notes};
+use crate::output::ends::{named, named_in_notes};
 use crate::output::progress::ProgressLine;
 use crate::plan;
 use crate::signals::Signals;
@@ -24,30 +24,19 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
     let plan = plan::sender(args, &plan::system_lookup)?;
     remark(&args.log, doubt(Some(&args.far.host), args.far.port));
-    let mut signals = Signals::listen()?.and_glances()?;
+    let pictures = Pictures::open(&args.pictures, &args.results.labels)?;
+    let signals = Signals::listen()?.and_glances()?;
     let far = named(plan.far);
-    let about = About {
-        command: "sender",
-        far: far.clone(),
-        what: ends::protocol(plan.protocol),
-        sessions: vec![None],
-        interval: plan.schedule.usual_gap(),
-        timeout: plan.timeout,
-    };
     let run = sender::start(plan)?;
     info!(sender = %named(run.sender()), %far, "sending");
     let mut outlet = match Outlet::open(&args.results, &args.log, false) {
         Ok(outlet) => outlet,
         Err(error) => return unwritten(&error),
     };
-    let view = view(&args.live, &args.results, &args.log, &about, &mut signals)?;
-    let progress = match &view {
-        Some(_) => ProgressLine::none(),
-        None => outlet.progress(&args.results, &args.log),
-    };
+    let progress = outlet.progress(&args.results, &args.log);
     let interval = args.results.report_interval.map(|time| time.0);
-    let books = vec![run.books(interval, view.as_ref().map(|_| View::COLUMNS))];
-    let mut following = Following::new(books, Vec::new(), args.results.records()).shown_by(view);
+    let books = vec![run.books(interval, pictures.columns())];
+    let mut following = Following::new(books, Vec::new(), args.results.records());
     let report = match watch(run, &mut outlet, &mut following, progress, &signals) {
         Ok(report) => report.map(named_in_notes)?,
         Err(error) => return unwritten(&error),
@@ -63,8 +52,9 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     if let Err(error) = following.finish(&mut reports, &mut outlet) {
         return unwritten(&error);
     }
+    let drawn = pictures.draw(reports.as_slice().into());
     match outlet.report(reports.as_slice().into()) {
-        Ok(()) => verdict(&reports),
+        Ok(()) => drawn.and_then(|()| verdict(&reports)),
         Err(error) => unwritten(&error),
     }
 }
@@ -99,10 +89,9 @@ fn watch(
         outlet.flush()?;
         if finished && drained < DRAIN {
             progress.erase();
-            following.leave();
             return Ok(run.join().map_err(Failure::from));
         }
-        if following.show(&|_| Some(run.progress())) || signals.told_to_stop() {
+        if signals.told_to_stop() {
             run.stop();
         }
         let now = Instant::now();

@@ -12,6 +12,8 @@ pub(crate) mod hops;
 pub(crate) mod json;
 pub(crate) mod lines;
 pub(crate) mod packets;
+#[cfg(feature = "pictures")]
+pub(crate) mod pictures;
 pub(crate) mod progress;
 pub(crate) mod responder;
 pub(crate) mod rows;
@@ -32,7 +34,6 @@ use twinpath_runtime::controller::ControlReport;
 use twinpath_wire::{Sample, Wall};
 
 use crate::args::{Label, PaddingSize};
-use crate::logs;
 
 /// Bins at most, where their edges are to fit what was measured.
 const AUTOMATIC_BINS: u16 = 20;
@@ -166,10 +167,9 @@ fn bins(report: &SessionReport, wanted: &Wanted) -> Option<BinFigures> {
     })
 }
 
-/// One line on stderr; it waits while the terminal shows something else. Where that is closed too,
-/// nobody is there to be told.
+/// One line on stderr. Where that is closed too, nobody is there to be told.
 pub(crate) fn complain(text: &str) {
-    let _ = logs::Line.write_all(format!("{text}\n").as_bytes());
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// RFC 3339, UTC, to the microsecond at most.

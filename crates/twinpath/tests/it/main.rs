@@ -8,11 +8,11 @@ mod forgeries;
 mod hosts;
 mod intervals;
 mod kills;
-#[cfg(feature = "live")]
-mod live;
 mod namespaces;
 mod options;
 mod outputs;
+#[cfg(feature = "pictures")]
+mod pictures;
 mod program;
 mod responders;
 mod rough;

@@ -71,6 +71,8 @@ fn bad_usage_is_answered_in_one_line() {
         "sender ::1 --label site",
         "sender ::1 --json --output csv",
         "sender ::1 -q -v",
+        "sender ::1 --graph a.jpg",
+        "sender ::1 --theme blue",
         "sender ::1 -4 -6",
         "sender ::1 --stamp=yes",
         "sender ::1 --max-burst 0",

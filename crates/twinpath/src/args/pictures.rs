@@ -1,0 +1,89 @@
+//! Options of pictures.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::Advice;
+use super::groups::OUTPUT;
+
+/// What is to be drawn of a run.
+#[derive(Debug, Args)]
+#[command(next_help_heading = OUTPUT)]
+pub(crate) struct PictureOptions {
+    /// Draw the run when it is over: delays and losses over time, their distribution, one-way
+    /// variation
+    #[arg(long, value_name = "FILE.svg|.png", value_parser = graph_file)]
+    pub(crate) graph: Option<GraphFile>,
+
+    /// Write a page with figures and pictures, all in one file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
+    /// Colours of pictures; auto: as the reader's system is set, a PNG is light
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub(crate) theme: PictureTheme,
+}
+
+/// A file that says by its name what picture it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GraphFile {
+    /// Where.
+    pub(crate) path: PathBuf,
+    /// What.
+    pub(crate) form: GraphForm,
+}
+
+/// Forms of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GraphForm {
+    /// Lines.
+    Svg,
+    /// Pixels.
+    Png,
+}
+
+/// Colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PictureTheme {
+    // The reader's.
+    Auto,
+    // Dark on white.
+    Light,
+    // Light on near black.
+    Dark,
+}
+
+fn graph_file(text: &str) -> Result<GraphFile, Advice> {
+    let path = Path::new(text);
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    let form = match ending.map(str::to_ascii_lowercase).as_deref() {
+        Some("svg") => GraphForm::Svg,
+        Some("png") => GraphForm::Png,
+        _ => return Err(Advice::new("not a picture's name: end it in .svg or .png")),
+    };
+    Ok(GraphFile {
+        path: path.to_owned(),
+        form,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_s_name_says_its_form() {
+        for (name, form) in [
+            ("a.svg", Some(GraphForm::Svg)),
+            ("/x.y/B.PNG", Some(GraphForm::Png)),
+            ("a.jpg", None),
+            ("svg", None),
+            (".svg", None),
+            ("", None),
+        ] {
+            let found = graph_file(name).ok().map(|file| file.form);
+            assert_eq!(found, form, "{name}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! A run as a picture's plain data: what it is called, and the figures beside it.
+
+use twinpath_metrics::{DelayFigures, OneWay};
+use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_runtime::SessionReport;
+use twinpath_wire::Wall;
+
+use super::units::{self, Unit};
+use super::{Outcome, counts, ends, rfc3339, schedule};
+use crate::args::Label;
+use crate::picture::{KeyFigure, Picture, PictureNote, PictureSession};
+
+const SECOND: i64 = 1_000_000_000;
+
+/// Everything there is to see of a run.
+pub(crate) fn picture(outcome: Outcome<'_>, labels: &[Label]) -> Picture {
+    let reports = outcome.sessions;
+    let mut notes: Vec<PictureNote> = Vec::new();
+    let of_control = outcome.control.map(|control| control.notes.as_slice());
+    let of_sessions = reports.iter().map(|report| report.notes.as_slice());
+    for note in of_sessions.chain(of_control).flatten() {
+        if notes.iter().all(|earlier| earlier.line != note.line) {
+            notes.push(PictureNote {
+                line: note.line.clone(),
+                warning: note.warning,
+            });
+        }
+    }
+    notes.sort_by_key(|note| !note.warning);
+    Picture {
+        title: reports.first().map_or_else(String::new, title),
+        subtitle: reports
+            .first()
+            .map_or_else(String::new, |first| subtitle(first, reports, labels)),
+        sessions: sessions(reports),
+        notes,
+    }
+}
+
+fn title(report: &SessionReport) -> String {
+    let protocol = match report.protocol {
+        Protocol::TwampLight => "TWAMP Light",
+        Protocol::Twamp(_) => "TWAMP",
+        Protocol::Stamp { .. } => "STAMP",
+    };
+    let (near, far) = (ends::sender(report), ends::named(report.reflector));
+    format!("{protocol} from {near} to {far}")
+}
+
+fn subtitle(first: &SessionReport, reports: &[SessionReport], labels: &[Label]) -> String {
+    let sizes = match super::sizes(first) {
+        PayloadSize::Imix(_) => "IMIX".to_owned(),
+        PayloadSize::Fixed(octets) => format!("{octets}-octet packets"),
+    };
+    let class = match reports {
+        [one] => format!("DSCP {}", one.tos.dscp()),
+        _ => format!("{} sessions", reports.len()),
+    };
+    let started = Wall::from_unix_ns(first.started.unix_ns() / SECOND * SECOND);
+    let mut parts = vec![
+        schedule::words(first.schedule),
+        sizes,
+        class,
+        format!("started {}", rfc3339(started)),
+        format!("took {}", units::took(first.duration)),
+    ];
+    let stamps = &first.stamps;
+    if let (Some(transmit), Some(receive)) = (stamps.transmit, stamps.receive) {
+        parts.push(format!(
+            "time stamps: transmit {transmit}, receive {receive}"
+        ));
+    }
+    let labels = labels
+        .iter()
+        .map(|label| format!("{}={}", label.key, label.value));
+    parts.extend(labels);
+    parts.join("; ")
+}
+
+fn sessions(reports: &[SessionReport]) -> Vec<PictureSession> {
+    let delays = reports
+        .iter()
+        .filter_map(|report| report.figures.round_trip);
+    let greatest = delays.map(|delay| delay.max_ns.unsigned_abs()).max();
+    let unit = greatest.map_or(Unit::Milliseconds, Unit::fit);
+    let mut sessions: Vec<PictureSession> = reports
+        .iter()
+        .map(|report| session(report, reports.len() > 1, unit))
+        .collect();
+    without_empty_rows(&mut sessions);
+    sessions
+}
+
+fn session(report: &SessionReport, several: bool, unit: Unit) -> PictureSession {
+    let timeline = report.timeline.as_ref();
+    let name = if several {
+        format!("{} {}", report.number, report.tos.dscp())
+    } else {
+        String::new()
+    };
+    let figures = &report.figures;
+    PictureSession {
+        name,
+        columns: timeline.map_or_else(Vec::new, |timeline| timeline.columns().collect()),
+        width: timeline.map_or_else(Default::default, twinpath_metrics::Timeline::width),
+        sent: figures.received.saturating_add(figures.lost),
+        lost: figures.lost,
+        round_trip: (report.delays.round_trip.count() > 0)
+            .then(|| report.delays.round_trip.clone()),
+        clocks: report.clocks.clone(),
+        figures: key_figures(report, unit),
+    }
+}
+
+/// The same rows for every session; `-` where there is nothing.
+fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
+    let (tally, figures) = (&report.tally, &report.figures);
+    let [loss_out, loss_in, _] = counts::losses_by_direction(report);
+    let lost = format!(
+        "{} ({})",
+        tally.lost,
+        units::percent(tally.lost, tally.sent)
+    );
+    let trip = |value: fn(&DelayFigures) -> Option<i64>| {
+        let delay = figures.round_trip.as_ref().and_then(value);
+        delay.map(|ns| unit.delay(ns))
+    };
+    let enough = |delay: &DelayFigures, packets, ns| (delay.count >= packets).then_some(ns);
+    let clocks = report.clocks.as_ref();
+    let variation = |direction: Option<OneWay>| {
+        let one_way = direction.filter(|one_way| one_way.variation.count >= 20)?;
+        Some(units::delay(one_way.variation.p95_ns))
+    };
+    let offset = clocks.map(|clocks| {
+        let bound = units::span(clocks.error_bound_ns);
+        format!("{} \u{b1} {bound}", units::delay(clocks.offset_ns))
+    });
+    let some = |count: u64| (count > 0).then(|| count.to_string());
+    let rows = [
+        ("Packets sent", Some(tally.sent.to_string())),
+        ("Received", Some(tally.received.to_string())),
+        ("Lost", Some(lost)),
+        ("Lost outbound", loss_out),
+        ("Lost inbound", loss_in),
+        ("Late", some(figures.late)),
+        ("Duplicates", some(figures.duplicates)),
+        ("Reordered", some(figures.reordered)),
+        ("Round trip, least", trip(|delay| Some(delay.min_ns))),
+        ("Round trip, median", trip(|delay| Some(delay.median_ns))),
+        ("Round trip, mean", trip(|delay| Some(delay.mean_ns))),
+        (
+            "Round trip, p95",
+            figures
+                .round_trip
+                .as_ref()
+                .and_then(|delay| enough(delay, 20, delay.p95_ns))
+                .map(|ns| unit.delay(ns)),
+        ),
+        (
+            "Round trip, p99",
+            figures
+                .round_trip
+                .as_ref()
+                .and_then(|delay| enough(delay, 100, delay.p99_ns))
+                .map(|ns| unit.delay(ns)),
+        ),
+        ("Round trip, greatest", trip(|delay| Some(delay.max_ns))),
+        (
+            "Jitter (RFC 3550)",
+            trip(|delay| delay.jitter_ns.and_then(|ns| i64::try_from(ns).ok())),
+        ),
+        (
+            "One-way variation outbound, p95",
+            variation(clocks.and_then(|clocks| clocks.forward)),
+        ),
+        (
+            "One-way variation inbound, p95",
+            variation(clocks.and_then(|clocks| clocks.backward)),
+        ),
+        ("Far clock minus ours", offset),
+    ];
+    rows.into_iter()
+        .map(|(name, value)| KeyFigure {
+            name,
+            value: value.unwrap_or_else(|| "-".to_owned()),
+        })
+        .collect()
+}
+
+/// A row that says nothing in any session is left out of all.
+fn without_empty_rows(sessions: &mut [PictureSession]) {
+    let rows = sessions.first().map_or(0, |first| first.figures.len());
+    let said: Vec<bool> = (0..rows)
+        .map(|row| {
+            let mut values = sessions
+                .iter()
+                .filter_map(|session| session.figures.get(row));
+            values.any(|figure| figure.value != "-")
+        })
+        .collect();
+    for session in sessions {
+        let mut said = said.iter();
+        session
+            .figures
+            .retain(|_| said.next().copied().unwrap_or(true));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::output::fixtures;
+
+    #[test]
+    fn a_run_says_what_it_is_and_only_what_it_knows() {
+        let mut silent = fixtures::nothing_came_back();
+        silent.number = 2;
+        let reports = [fixtures::quiet_path(), silent];
+        let picture = picture(reports.as_slice().into(), &fixtures::meta().labels);
+        let mut text = format!("{}\n{}\n", picture.title, picture.subtitle);
+        for session in &picture.sessions {
+            let _ = writeln!(text, "{}", session.name);
+            for figure in &session.figures {
+                let _ = writeln!(text, "  {}: {}", figure.name, figure.value);
+            }
+        }
+        for note in &picture.notes {
+            let _ = writeln!(text, "{} {}", note.warning, note.line);
+        }
+        insta::assert_snapshot!(text);
+    }
+}

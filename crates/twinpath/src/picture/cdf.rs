@@ -1,0 +1,338 @@
+//! How delays are distributed: which share of the packets sent came back within which time. Lost
+//! packets never do, as RFC 7679 section 5.1 counts them: then a curve ends below 100 %.
+
+use twinpath_metrics::Distribution;
+
+use super::canvas::{Anchor, Area, Canvas, Label, Path, Size, fitted, text_width};
+use super::data::{Picture, PictureSession};
+use super::key::{Entry, Swatch};
+use super::scale::{Axis, Range};
+use super::theme::session_curve;
+use super::variation::{Spread, spreads};
+use super::{key, num, values};
+use crate::output::units::percent;
+
+/// A scale is logarithmic when the greatest value is this many times the least.
+const WIDE: f64 = 8.0;
+/// Shares with a line.
+const SHARES: [(f64, &str); 5] = [
+    (0.0, "0%"),
+    (0.25, "25%"),
+    (0.5, "50%"),
+    (0.75, "75%"),
+    (1.0, "100%"),
+];
+
+/// A round trip that has a curve.
+struct Trip<'a> {
+    session: &'a PictureSession,
+    values: &'a Distribution,
+    class: &'static str,
+    least: f64,
+    greatest: f64,
+}
+
+/// Draws the distributions; gives the lower edge. One session has a chart of its one-way variation
+/// beside that of the round trip, below it where there is no room.
+pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, top: f64) -> f64 {
+    let sessions = &picture.sessions;
+    let trips: Vec<Trip<'_>> = sessions
+        .iter()
+        .enumerate()
+        .filter_map(|(number, session)| trip(number, session))
+        .collect();
+    if trips.is_empty() {
+        return top;
+    }
+    let one = match sessions.as_slice() {
+        [one] => Some(one),
+        _ => None,
+    };
+    let width = canvas.width();
+    let beside = width > 600.0 && one.is_some();
+    let left = Area {
+        x: 0.0,
+        y: top,
+        width: if beside { (width - 24.0) / 2.0 } else { width },
+        height: 0.0,
+    };
+    let bottom = round_trips(canvas, left, &trips, one.is_some());
+    let Some(session) = one else {
+        return bottom;
+    };
+    let area = if beside {
+        Area {
+            x: left.right() + 24.0,
+            ..left
+        }
+    } else {
+        Area {
+            y: bottom + 12.0,
+            ..left
+        }
+    };
+    one_way(canvas, area, session).map_or(bottom, |lower| lower.max(bottom))
+}
+
+fn trip(number: usize, session: &PictureSession) -> Option<Trip<'_>> {
+    let values = session.round_trip.as_ref()?;
+    Some(Trip {
+        session,
+        least: num::float(values.min_ns()?),
+        greatest: num::float(values.max_ns()?),
+        values,
+        class: session_curve(number),
+    })
+}
+
+/// `told`: its percentiles are named on the curve.
+fn round_trips(canvas: &mut Canvas, area: Area, trips: &[Trip<'_>], told: bool) -> f64 {
+    let entries: Vec<Entry> = if told {
+        trips.iter().filter_map(never_came_back).collect()
+    } else {
+        trips.iter().map(entry).collect()
+    };
+    let heading = "Share of packets back within a time";
+    let plot = open(canvas, area, heading, &entries);
+    let least = trips
+        .iter()
+        .map(|trip| trip.least)
+        .fold(f64::INFINITY, f64::min);
+    let greatest = trips.iter().map(|trip| trip.greatest);
+    let range = Range {
+        low: least,
+        high: greatest.fold(f64::NEG_INFINITY, f64::max),
+    };
+    let axis = axis(range, least, plot.width);
+    axes(canvas, plot, &axis);
+    for trip in trips {
+        curve(canvas, plot, &axis, trip);
+        if told {
+            percentiles(canvas, plot, &axis, trip);
+        }
+    }
+    plot.bottom() + 24.0
+}
+
+/// Each direction against its own least delay, as the chart over time has it.
+fn one_way(canvas: &mut Canvas, area: Area, session: &PictureSession) -> Option<f64> {
+    let both = spreads(session);
+    let greatest = both.iter().flatten().map(|spread| spread.greatest);
+    let greatest = greatest.max_by(f64::total_cmp)?;
+    // It begins at 0, which has no logarithm: the first twentieth may be cut off.
+    let small = both.iter().flatten().map(twentieth);
+    let small = small.min_by(f64::total_cmp)?;
+    let entries = [
+        Entry::new(Swatch::Line("curve forward-3"), "outbound"),
+        Entry::new(Swatch::Line("curve backward-3 dash-1"), "inbound"),
+    ];
+    let plot = open(canvas, area, "One way: beyond the least delay", &entries);
+    let range = Range {
+        low: 0.0,
+        high: greatest,
+    };
+    let axis = axis(range, small.max(1_000.0), plot.width);
+    axes(canvas, plot, &axis);
+    let classes = ["curve forward-3", "curve backward-3 dash-1"];
+    for (spread, class) in both.iter().zip(classes) {
+        if let Some(spread) = spread {
+            let mut path = Path::default();
+            path.move_to(plot.x, plot.bottom());
+            for pixel in 0..=num::places(plot.width) {
+                let share = num::place(pixel) / plot.width;
+                let within = spread.share_within(axis.value(share));
+                path.line_to(
+                    plot.x + plot.width * share,
+                    plot.bottom() - plot.height * within,
+                );
+            }
+            canvas.path(&path, class);
+        }
+    }
+    Some(plot.bottom() + 24.0)
+}
+
+/// A variation that about one packet in twenty does not exceed.
+fn twentieth(spread: &Spread) -> f64 {
+    let mut ns = spread.greatest;
+    for _ in 0..40 {
+        if spread.share_within(ns / 2.0) < 0.05 {
+            break;
+        }
+        ns /= 2.0;
+    }
+    ns
+}
+
+fn entry(trip: &Trip<'_>) -> Entry {
+    let session = trip.session;
+    let lost = match session.lost {
+        0 => String::new(),
+        lost => format!(" ({} lost)", percent(lost, session.sent)),
+    };
+    let name = fitted(&session.name, Size::Plain, 160.0);
+    Entry::new(Swatch::Line(trip.class), format!("{name}{lost}"))
+}
+
+fn never_came_back(trip: &Trip<'_>) -> Option<Entry> {
+    let session = trip.session;
+    let text = format!("{} never came back", percent(session.lost, session.sent));
+    (session.lost > 0).then(|| Entry::new(Swatch::Line("end lossy-3"), text))
+}
+
+/// Heading and key; gives the room for the plot.
+fn open(canvas: &mut Canvas, area: Area, heading: &str, entries: &[Entry]) -> Area {
+    canvas.text(Label {
+        x: area.x,
+        y: area.y + 15.0,
+        anchor: Anchor::Start,
+        size: Size::Heading,
+        class: "",
+        text: &fitted(heading, Size::Heading, area.width),
+    });
+    let top = key::draw(canvas, entries, (area.x, area.right()), area.y + 22.0);
+    // Charts side by side begin at the same height.
+    let top = if entries.is_empty() { top + 19.0 } else { top };
+    let gutter = text_width("100%", Size::Plain) + 8.0;
+    Area {
+        x: area.x + gutter,
+        y: top + 8.0,
+        width: area.width - gutter - 14.0,
+        height: 180.0,
+    }
+}
+
+fn axes(canvas: &mut Canvas, plot: Area, axis: &Axis) {
+    for (share, text) in SHARES {
+        let y = plot.bottom() - plot.height * share;
+        let class = if share == 0.0 { "frame" } else { "grid" };
+        canvas.line((plot.x, y), (plot.right(), y), class);
+        canvas.text(Label {
+            x: plot.x - 6.0,
+            y: y + 4.0,
+            anchor: Anchor::End,
+            size: Size::Plain,
+            class: "dim",
+            text,
+        });
+    }
+    canvas.line((plot.x, plot.y), (plot.x, plot.bottom()), "frame");
+    let mut free = f64::NEG_INFINITY;
+    for tick in &axis.ticks {
+        let x = plot.x + plot.width * axis.share(tick.at);
+        canvas.line((x, plot.y), (x, plot.bottom()), "grid");
+        let half = text_width(&tick.label, Size::Plain) / 2.0;
+        if x - half >= free && x + half <= plot.right() + 14.0 {
+            canvas.text(Label {
+                x,
+                y: plot.bottom() + 17.0,
+                anchor: Anchor::Middle,
+                size: Size::Plain,
+                class: "dim",
+                text: &tick.label,
+            });
+            free = x + half + 10.0;
+        }
+    }
+}
+
+/// From nothing on the left to the share that came back on the right; what is lost, dotted, to the
+/// top.
+fn curve(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
+    let sent = trip.values.count().saturating_add(trip.session.lost);
+    let sent = num::count(sent.max(1));
+    let y = |packets: u64| plot.bottom() - plot.height * (num::count(packets) / sent).min(1.0);
+    let x = |ns: f64| plot.x + plot.width * axis.share(ns.clamp(trip.least, trip.greatest));
+    let parts = trip.values.histogram().parts(trip.values.reference_ns());
+    let reference = num::float(parts.reference_ns.unwrap_or(0));
+    let mut path = Path::default();
+    path.move_to(plot.x, plot.bottom());
+    let mut below = 0_u64;
+    let mut drawn = (f64::NEG_INFINITY, f64::INFINITY);
+    for bin in &parts.bins {
+        let left = (x(num::float(bin.lower_ns) + reference), y(below));
+        below = below.saturating_add(bin.count);
+        let right = (x(num::float(bin.upper_ns) + reference), y(below));
+        // Steps that nobody can see are left out.
+        if right.0 - drawn.0 >= 0.7 || drawn.1 - right.1 >= 0.7 {
+            path.line_to(left.0, left.1);
+            path.line_to(right.0, right.1);
+            drawn = right;
+        }
+    }
+    path.line_to(x(trip.greatest), y(below));
+    path.across_to(plot.right());
+    canvas.path(&path, trip.class);
+    if trip.session.lost > 0 {
+        let right = plot.right();
+        canvas.line((right, y(below)), (right, plot.y), "end lossy-3");
+    }
+}
+
+/// Dots with what they say. Left of a curve and above it there is room, and right of it and below.
+fn percentiles(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
+    let lost = trip.session.lost;
+    let sent = trip.values.count().saturating_add(lost);
+    let names = if lost > 0 {
+        ["50% of all sent", "95% of all sent", "99% of all sent"]
+    } else {
+        ["median", "p95", "p99"]
+    };
+    let places = [(0.5, 2, false), (0.95, 20, true), (0.99, 100, false)];
+    let mut taken: Vec<Area> = Vec::new();
+    for ((p, packets, leftwards), name) in places.into_iter().zip(names) {
+        let value = trip.values.quantile_with_loss(p, lost);
+        let Some(ns) = value.filter(|_| sent >= packets) else {
+            continue;
+        };
+        let x = plot.x + plot.width * axis.share(num::float(ns));
+        let y = plot.bottom() - plot.height * p;
+        canvas.dot(x, y, "dot-1");
+        let text = format!("{name} {}", values::delay(num::float(ns)));
+        let width = text_width(&text, Size::Plain);
+        // Where there is room: beside the dot, or a line lower.
+        let right = (x + 9.0, y + 14.0);
+        let left = (x - 9.0 - width, y + 6.0);
+        let lower = (x + 9.0, y + 29.0);
+        let wishes = if leftwards {
+            [left, right, lower]
+        } else {
+            [right, left, lower]
+        };
+        let free = wishes.into_iter().find(|(x, y)| {
+            let apart = taken.iter().all(|other: &Area| {
+                x + width < other.x || *x > other.right() || (y - other.y).abs() > 13.0
+            });
+            apart && *x >= plot.x && x + width <= plot.right()
+        });
+        let Some((x, y)) = free else {
+            continue;
+        };
+        taken.push(Area {
+            x,
+            y,
+            width,
+            height: 0.0,
+        });
+        canvas.text(Label {
+            x,
+            y,
+            anchor: Anchor::Start,
+            size: Size::Plain,
+            class: "halo",
+            text: &text,
+        });
+    }
+}
+
+/// `small`: what a logarithmic scale begins with.
+fn axis(range: Range, small: f64, width: f64) -> Axis {
+    if range.low >= 0.0 && small > 0.0 && range.high > small * WIDE {
+        let range = Range {
+            low: small * 0.9,
+            ..range
+        };
+        return Axis::logarithmic(range);
+    }
+    Axis::linear(range, width / 75.0)
+}

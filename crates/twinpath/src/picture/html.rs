@@ -1,0 +1,137 @@
+//! A page with all of a run: figures, pictures, remarks. One file that asks for no other, and that
+//! no script, font or picture of others could be brought into: its policy forbids them.
+
+use std::fmt::Write as _;
+
+use super::Theme;
+use super::canvas::escaped;
+use super::data::Picture;
+use super::sheet::{Chart, chart};
+use super::theme::{page_colours, sheet};
+
+/// Pixels inside a phone of 390, and those of all wider windows.
+const NARROW: f64 = 358.0;
+const WIDE: f64 = 920.0;
+
+/// What the page looks like without its pictures.
+const FORMS: &str = "\
+*{box-sizing:border-box}
+body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 \"Noto Sans\",system-ui,-apple-system,\"Segoe UI\",Roboto,\"Helvetica Neue\",Arial,sans-serif}
+main{max-width:952px;margin:0 auto;padding:16px}
+h1{font-size:21px;line-height:1.3;margin:8px 0 4px;overflow-wrap:anywhere}
+h2{font-size:17px;margin:28px 0 8px}
+p{margin:0 0 8px;overflow-wrap:anywhere}
+.sub{color:var(--dim)}
+.note{border-left:4px solid var(--line);padding:4px 0 4px 12px;margin:8px 0}
+.warning{border-color:var(--loud)}
+.warning b{color:var(--loud)}
+.wide-table{overflow-x:auto}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums;width:100%}
+th,td{padding:4px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+th:first-child{text-align:left;padding-left:0;font-weight:400;color:var(--dim);white-space:normal}
+thead th{font-weight:700;color:var(--ink);max-width:180px;white-space:normal;overflow-wrap:anywhere;vertical-align:bottom}
+table.one{width:auto;min-width:50%}
+figure{margin:0 0 24px}
+figure svg{display:block;max-width:100%;height:auto}
+.narrow svg{width:100%;max-width:520px}
+.narrow{display:none}
+footer{color:var(--dim);font-size:13px;margin-top:32px}
+@media (max-width:700px){.wide{display:none}.narrow{display:block}table.one{width:100%}main{padding:12px 16px}}
+@media print{main{max-width:none}figure{break-inside:avoid}.wide{display:block}.narrow{display:none}}
+";
+
+/// The whole page. `made_by`: the program and its version.
+pub(crate) fn page(picture: &Picture, theme: Theme, made_by: &str) -> String {
+    let title = escaped(&picture.title);
+    let mut body = format!("<h1>{title}</h1>\n");
+    if !picture.subtitle.is_empty() {
+        let _ = writeln!(body, "<p class=\"sub\">{}</p>", escaped(&picture.subtitle));
+    }
+    notes(picture, true, &mut body);
+    table(picture, &mut body);
+    charts(picture, &mut body);
+    notes(picture, false, &mut body);
+    let _ = writeln!(body, "<footer>{}</footer>", escaped(made_by));
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+         style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n\
+         <link rel=\"icon\" href=\"data:,\">\n\
+         <title>{title}</title>\n<style>\n{}{FORMS}{}</style>\n</head>\n\
+         <body>\n<main>\n{body}</main>\n</body>\n</html>\n",
+        page_colours(theme),
+        sheet(theme)
+    )
+}
+
+fn notes(picture: &Picture, warning: bool, out: &mut String) {
+    let (class, word) = if warning {
+        ("note warning", "Warning")
+    } else {
+        ("note", "Note")
+    };
+    for note in picture.notes.iter().filter(|note| note.warning == warning) {
+        let line = escaped(&note.line);
+        let _ = writeln!(out, "<p class=\"{class}\"><b>{word}:</b> {line}</p>");
+    }
+}
+
+/// Figures down, sessions across.
+fn table(picture: &Picture, out: &mut String) {
+    let sessions = &picture.sessions;
+    let Some(first) = sessions.first().filter(|first| !first.figures.is_empty()) else {
+        return;
+    };
+    let class = if sessions.len() == 1 {
+        " class=\"one\""
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        out,
+        "<h2>Figures</h2>\n<div class=\"wide-table\"><table{class}>"
+    );
+    if sessions.len() > 1 {
+        out.push_str("<thead><tr><th scope=\"col\">Session</th>");
+        for session in sessions {
+            let name = escaped(&session.name);
+            let _ = write!(out, "<th scope=\"col\">{name}</th>");
+        }
+        out.push_str("</tr></thead>\n");
+    }
+    out.push_str("<tbody>\n");
+    for (row, figure) in first.figures.iter().enumerate() {
+        let name = escaped(figure.name);
+        let _ = write!(out, "<tr><th scope=\"row\">{name}</th>");
+        for session in sessions {
+            let value = session.figures.get(row).map_or("-", |it| it.value.as_str());
+            let _ = write!(out, "<td>{}</td>", escaped(value));
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</tbody>\n</table></div>\n");
+}
+
+/// Each chart twice: letters that are small on a phone would be unreadable, shrunken ones are.
+fn charts(picture: &Picture, out: &mut String) {
+    out.push_str("<h2>Pictures</h2>\n");
+    let mut any = false;
+    for (kind, wide, narrow) in [
+        (Chart::Smoke, "smoke-wide", "smoke-narrow"),
+        (Chart::Distribution, "cdf-wide", "cdf-narrow"),
+        (Chart::Variation, "variation-wide", "variation-narrow"),
+    ] {
+        let pair = chart(picture, kind, wide, WIDE).zip(chart(picture, kind, narrow, NARROW));
+        if let Some((wide, narrow)) = pair {
+            any = true;
+            let _ = writeln!(
+                out,
+                "<figure><div class=\"wide\">{wide}</div><div class=\"narrow\">{narrow}</div></figure>"
+            );
+        }
+    }
+    if !any {
+        out.push_str("<p class=\"sub\">Nothing to show: the fate of no packet is known.</p>\n");
+    }
+}

@@ -1,0 +1,397 @@
+//! The round trip over time, as smoke: the median, the bands that hold the middle half, nine in ten
+//! and all packets of a column, and what was lost.
+
+use std::fmt::Write as _;
+
+use twinpath_metrics::{Column, Marks, Smoke};
+
+use super::canvas::{Anchor, Area, Canvas, Label, Size, text_width};
+use super::data::{Picture, PictureSession};
+use super::heading::heading;
+use super::key::{Entry, Swatch};
+use super::scale::{Axis, Range};
+use super::steps::Grid;
+use super::theme::LOSS_CLASSES;
+use super::times::{TimeAxis, moment};
+use super::{key, marks, num, values};
+use crate::output::units::percent;
+
+/// Height of the strip of losses.
+const STRIP: f64 = 11.0;
+/// What became of a column's packets, as far as loss goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// Nothing was sent.
+    Absent,
+    None,
+    /// One of [`LOSS_CLASSES`], from 0.
+    Some(usize),
+    All,
+}
+
+impl Loss {
+    fn of(column: &Column) -> Self {
+        let (lost, sent) = (u128::from(column.lost), u128::from(column.sent));
+        match lost {
+            _ if sent == 0 => Self::Absent,
+            0 => Self::None,
+            _ if lost >= sent => Self::All,
+            _ if lost * 100 <= sent => Self::Some(0),
+            _ if lost * 100 <= sent * 5 => Self::Some(1),
+            _ if lost * 100 <= sent * 20 => Self::Some(2),
+            _ => Self::Some(3),
+        }
+    }
+}
+
+/// Draws the chart of each session, one below the other on the same scales; gives the lower edge.
+pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: f64) -> f64 {
+    let sessions = &picture.sessions;
+    let height = match sessions.len() {
+        0..=1 => 240.0,
+        2..=3 => 160.0,
+        _ => 110.0,
+    };
+    let axis = axis(sessions, height);
+    let left = gutter(&axis);
+    let lossy = sessions.iter().any(|session| session.lost > 0);
+    canvas.text(Label {
+        x: 0.0,
+        y: top + 15.0,
+        anchor: Anchor::Start,
+        size: Size::Heading,
+        class: "",
+        text: "Round trip over time",
+    });
+    let width = canvas.width();
+    let mut y = key::draw(canvas, &entries(sessions, &axis), (0.0, width), top + 22.0);
+    let last = sessions.len().saturating_sub(1);
+    for (number, session) in sessions.iter().enumerate() {
+        let marks = marks::of(session);
+        y += 4.0;
+        y = heading(canvas, &session.name, &summary(session), y);
+        if marks::any(&marks) {
+            y += marks::ROW;
+        }
+        let plot = Area {
+            x: left,
+            y,
+            width: canvas.width() - left - 1.0,
+            height,
+        };
+        let (first, width) = time.columns(session, plot);
+        let grid = Grid {
+            plot,
+            first,
+            width,
+            axis: &axis,
+            hanging: false,
+        };
+        chart(canvas, session, &grid, &marks, time);
+        y = plot.bottom();
+        if lossy {
+            y += 7.0;
+            strip(canvas, session, &grid, y);
+            y += STRIP;
+        }
+        if number == last {
+            y = time.labels(canvas, plot, y + 1.0);
+        } else {
+            y += 10.0;
+        }
+    }
+    y
+}
+
+/// The room that an axis wants at the left.
+pub(super) fn gutter(axis: &Axis) -> f64 {
+    let widths = axis
+        .ticks
+        .iter()
+        .map(|tick| text_width(&tick.label, Size::Plain));
+    widths.fold(46.0, f64::max) + 8.0
+}
+
+/// Lines and numbers of an axis at the left of a plot.
+pub(super) fn value_axis(canvas: &mut Canvas, grid: &Grid<'_>) {
+    let plot = grid.plot;
+    let mut free = f64::INFINITY;
+    for tick in &grid.axis.ticks {
+        let y = grid.y(tick.at);
+        canvas.line((plot.x, y), (plot.right(), y), "grid");
+        let shared = grid.hanging && tick.at == 0.0;
+        if (free - y).abs() >= 13.0 && !shared {
+            canvas.text(Label {
+                x: plot.x - 6.0,
+                y: y + 4.0,
+                anchor: Anchor::End,
+                size: Size::Plain,
+                class: "dim",
+                text: &tick.label,
+            });
+            free = y;
+        }
+    }
+}
+
+/// In words: for the heading, and for those who cannot see the chart.
+pub(super) fn summary(session: &PictureSession) -> String {
+    let loss = match (session.sent, session.lost) {
+        (0, _) => "no packet whose fate is known".to_owned(),
+        (_, 0) => "no loss".to_owned(),
+        (sent, lost) => format!("{} lost ({lost} of {sent})", percent(lost, sent)),
+    };
+    let delays = session.round_trip.as_ref().and_then(|delays| {
+        let of = |p| delays.quantile(p).map(|ns| values::delay(num::float(ns)));
+        let p95 = if delays.count() >= 20 {
+            format!(", p95 {}", of(0.95)?)
+        } else {
+            String::new()
+        };
+        Some(format!("median {}{p95}, ", of(0.5)?))
+    });
+    format!("{}{loss}", delays.unwrap_or_default())
+}
+
+/// Column by column, what is in it.
+fn chart(
+    canvas: &mut Canvas,
+    session: &PictureSession,
+    grid: &Grid<'_>,
+    marks: &[Marks],
+    time: TimeAxis,
+) {
+    let columns = &session.columns;
+    let losses: Vec<Loss> = columns.iter().map(Loss::of).collect();
+    time.grid(canvas, grid.plot);
+    value_axis(canvas, grid);
+    let pick = |values: fn(&Smoke) -> (i64, i64)| -> Vec<Option<(f64, f64)>> {
+        let smokes = columns.iter().map(|column| column.round_trip);
+        let pairs = smokes.map(|smoke| smoke.map(|smoke| values(&smoke)));
+        pairs
+            .map(|pair| pair.map(|(low, high)| (num::float(low), num::float(high))))
+            .collect()
+    };
+    grid.band(canvas, &pick(|s| (s.min_ns, s.max_ns)), "smoke-1");
+    grid.band(canvas, &pick(|s| (s.p5_ns, s.p95_ns)), "smoke-2");
+    grid.band(canvas, &pick(|s| (s.p25_ns, s.p75_ns)), "smoke-3");
+    stretches(canvas, &losses, grid);
+    let medians: Vec<Option<f64>> = columns
+        .iter()
+        .map(|column| column.round_trip.map(|smoke| num::float(smoke.median_ns)))
+        .collect();
+    grid.line(canvas, &medians, "median");
+    for (class, name) in (0..).zip([
+        "lossy lossy-1",
+        "lossy lossy-2",
+        "lossy lossy-3",
+        "lossy lossy-4",
+    ]) {
+        let of_class = medians.iter().zip(&losses);
+        let of_class = of_class.map(|(median, loss)| median.filter(|_| *loss == Loss::Some(class)));
+        grid.line(canvas, &of_class.collect::<Vec<_>>(), name);
+    }
+    beyond(canvas, columns, grid);
+    marks::rungs(canvas, marks, grid);
+    marks::draw(canvas, marks, grid);
+    frame(canvas, grid.plot);
+    for ((place, column), mark) in (0..).map(f64::from).zip(columns).zip(marks) {
+        let area = grid.stretch(place, place + 1.0);
+        canvas.hover(area, &told(column, *mark));
+    }
+}
+
+/// The two lines that hold a plot.
+pub(super) fn frame(canvas: &mut Canvas, plot: Area) {
+    canvas.line((plot.x, plot.y), (plot.x, plot.bottom()), "frame");
+    canvas.line(
+        (plot.x, plot.bottom()),
+        (plot.right(), plot.bottom()),
+        "frame",
+    );
+}
+
+/// Where nothing was sent, and where nothing came back: over the whole height, by name where there
+/// is room.
+fn stretches(canvas: &mut Canvas, losses: &[Loss], grid: &Grid<'_>) {
+    for (kind, pattern, words, class) in [
+        (Loss::Absent, "absent", "nothing sent", "dim halo"),
+        (Loss::All, "silence", "no reply", "on-silence halo"),
+    ] {
+        for (from, to) in spans(losses, kind) {
+            let area = grid.stretch(from, to);
+            canvas.hatched(area, pattern);
+            if area.width >= text_width(words, Size::Plain) + 10.0 {
+                canvas.text(Label {
+                    x: area.x + area.width / 2.0,
+                    y: area.y + area.height / 2.0 + 4.0,
+                    anchor: Anchor::Middle,
+                    size: Size::Plain,
+                    class,
+                    text: words,
+                });
+            }
+        }
+    }
+}
+
+/// Stretches of columns of one kind: the first, and the one after the last.
+fn spans(losses: &[Loss], kind: Loss) -> Vec<(f64, f64)> {
+    let mut spans: Vec<(f64, f64)> = Vec::new();
+    for (place, _) in (0..)
+        .map(f64::from)
+        .zip(losses)
+        .filter(|(_, loss)| **loss == kind)
+    {
+        match spans.last_mut() {
+            Some((_, end)) if (*end - place).abs() < 0.5 => *end = place + 1.0,
+            _ => spans.push((place, place + 1.0)),
+        }
+    }
+    spans
+}
+
+/// A tooth at the edge for each column with packets beyond it.
+fn beyond(canvas: &mut Canvas, columns: &[Column], grid: &Grid<'_>) {
+    let (low, high) = (grid.axis.low(), grid.axis.high());
+    for (place, column) in (0..).map(f64::from).zip(columns) {
+        let Some(smoke) = column.round_trip else {
+            continue;
+        };
+        let (left, right) = grid.edges(place);
+        let x = f64::midpoint(left, right);
+        if num::float(smoke.max_ns) > high {
+            canvas.line((x, grid.plot.y - 1.0), (x, grid.plot.y + 7.0), "median");
+        }
+        if num::float(smoke.min_ns) < low {
+            let bottom = grid.plot.bottom();
+            canvas.line((x, bottom - 7.0), (x, bottom), "median");
+        }
+    }
+}
+
+/// The losses again, under the chart, where nothing hides them.
+fn strip(canvas: &mut Canvas, session: &PictureSession, grid: &Grid<'_>, top: f64) {
+    canvas.text(Label {
+        x: grid.plot.x - 6.0,
+        y: top + 9.5,
+        anchor: Anchor::End,
+        size: Size::Plain,
+        class: "dim",
+        text: "loss",
+    });
+    for (place, column) in (0..).map(f64::from).zip(&session.columns) {
+        let area = Area {
+            y: top,
+            height: STRIP,
+            ..grid.stretch(place, place + 1.0)
+        };
+        match Loss::of(column) {
+            Loss::None => {}
+            Loss::Absent => canvas.hatched(area, "absent"),
+            Loss::All => canvas.hatched(area, "silence"),
+            Loss::Some(0) => canvas.rect(area, "loss-1"),
+            Loss::Some(1) => canvas.rect(area, "loss-2"),
+            Loss::Some(2) => canvas.rect(area, "loss-3"),
+            Loss::Some(_) => canvas.rect(area, "loss-4"),
+        }
+    }
+}
+
+/// The key: what is there, and no more.
+fn entries(sessions: &[PictureSession], axis: &Axis) -> Vec<Entry> {
+    let columns = || sessions.iter().flat_map(|session| &session.columns);
+    let smokes = || columns().filter_map(|column| column.round_trip);
+    let mut entries = Vec::new();
+    if smokes().next().is_some() {
+        entries.push(Entry::new(Swatch::Line("median"), "median"));
+    }
+    if smokes().any(|smoke| smoke.count > 1) {
+        for (class, text) in [
+            ("smoke-3", "middle half"),
+            ("smoke-2", "5 to 95%"),
+            ("smoke-1", "all"),
+        ] {
+            entries.push(Entry::new(Swatch::Patch(class), text));
+        }
+    }
+    let has = |loss| columns().any(|column| Loss::of(column) == loss);
+    let classes = ["loss-1", "loss-2", "loss-3", "loss-4"];
+    let mut word = "lost: ";
+    for ((number, text), class) in (0..).zip(LOSS_CLASSES).zip(classes) {
+        if has(Loss::Some(number)) {
+            entries.push(Entry::new(Swatch::Patch(class), format!("{word}{text}")));
+            word = "";
+        }
+    }
+    if has(Loss::All) {
+        entries.push(Entry::new(Swatch::Hatched("silence"), "no reply at all"));
+    }
+    if has(Loss::Absent) {
+        entries.push(Entry::new(Swatch::Hatched("absent"), "nothing sent"));
+    }
+    if columns().any(|column| column.marks.lower_rung) {
+        let text = "time stamps from a lower rung";
+        entries.push(Entry::new(Swatch::Patch("rung"), text));
+    }
+    let greatest = smokes()
+        .map(|smoke| num::float(smoke.max_ns))
+        .max_by(f64::total_cmp);
+    if let Some(greatest) = greatest.filter(|greatest| *greatest > axis.high()) {
+        let text = format!("teeth: beyond the scale, up to {}", values::delay(greatest));
+        entries.push(Entry::new(Swatch::None, text));
+    }
+    let least = smokes()
+        .map(|smoke| num::float(smoke.min_ns))
+        .min_by(f64::total_cmp);
+    if let Some(least) = least.filter(|least| *least < axis.low()) {
+        let text = format!("teeth: beyond the scale, down to {}", values::delay(least));
+        entries.push(Entry::new(Swatch::None, text));
+    }
+    entries
+}
+
+/// One for all sessions: they are to be compared.
+fn axis(sessions: &[PictureSession], height: f64) -> Axis {
+    let smokes = || {
+        let columns = sessions.iter().flat_map(|session| &session.columns);
+        columns.filter_map(|column| column.round_trip)
+    };
+    let ordinary: Vec<(f64, f64)> = smokes()
+        .map(|smoke| (num::float(smoke.p5_ns), num::float(smoke.p95_ns)))
+        .collect();
+    let extreme: Vec<(f64, f64)> = smokes()
+        .map(|smoke| (num::float(smoke.min_ns), num::float(smoke.max_ns)))
+        .collect();
+    let range = Range::of(&ordinary, &extreme).unwrap_or(Range {
+        low: 0.0,
+        high: 1e6,
+    });
+    Axis::linear(range, height / 36.0)
+}
+
+/// A column in words.
+fn told(column: &Column, mark: Marks) -> String {
+    let mut text = moment(column.start.unix_ns());
+    if column.sent == 0 {
+        text.push_str(": nothing sent");
+    } else {
+        let _ = write!(
+            text,
+            ": {} sent, {} lost ({})",
+            column.sent,
+            column.lost,
+            percent(column.lost, column.sent)
+        );
+    }
+    if let Some(smoke) = column.round_trip {
+        let [median, low, high] =
+            [smoke.median_ns, smoke.min_ns, smoke.max_ns].map(|ns| values::delay(num::float(ns)));
+        let _ = write!(text, "; median {median}, {low} to {high}");
+    }
+    if let Some(name) = marks::name(mark) {
+        text.push_str("; ");
+        text.push_str(&name);
+    }
+    text
+}

@@ -1,0 +1,381 @@
+//! One-way variation over time: how much longer than the least a packet took, on the way out and on
+//! the way back (PDV, RFC 5481 section 4.2), with the clocks' skew taken out.
+//!
+//! The least delay is that since the last step of a clock: it needs no synchronised clocks. What
+//! the two clocks drift apart within one column stays in.
+
+use twinpath_metrics::{ClockEstimate, Column, Marks, Smoke};
+
+use super::canvas::{Anchor, Area, Canvas, Label, Size, fitted};
+use super::data::{Picture, PictureSession};
+use super::heading::heading;
+use super::key::{Entry, Swatch};
+use super::scale::{Axis, Range};
+use super::smoke::{frame, gutter, value_axis};
+use super::steps::Grid;
+use super::times::TimeAxis;
+use super::{key, marks, num, values};
+
+/// What less is the noise of stamps, not of a path.
+const LEAST_HEIGHT: f64 = 10_000.0;
+
+/// One column, one direction, in nanoseconds beyond the least delay.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Variation {
+    packets: f64,
+    least: f64,
+    p5: f64,
+    p25: f64,
+    median: f64,
+    p75: f64,
+    p95: f64,
+    greatest: f64,
+}
+
+impl Variation {
+    /// Packets of the column that were not longer under way: straight lines between what is known.
+    fn packets_within(&self, ns: f64) -> f64 {
+        let known = [
+            (self.least, 0.0),
+            (self.p5, 0.05),
+            (self.p25, 0.25),
+            (self.median, 0.5),
+            (self.p75, 0.75),
+            (self.p95, 0.95),
+            (self.greatest, 1.0),
+        ];
+        let mut before = (self.least, 0.0);
+        for (value, share) in known {
+            if ns < value {
+                let width = (value - before.0).max(1.0);
+                let part = ((ns - before.0) / width).max(0.0);
+                return (before.1 + (share - before.1) * part) * self.packets;
+            }
+            before = (value, share);
+        }
+        self.packets
+    }
+}
+
+/// How the variation of one direction is distributed over the run.
+#[derive(Clone, Debug)]
+pub(super) struct Spread {
+    columns: Vec<Variation>,
+    packets: f64,
+    /// The greatest variation.
+    pub(super) greatest: f64,
+}
+
+impl Spread {
+    fn of(columns: &[Option<Variation>]) -> Option<Self> {
+        let columns: Vec<Variation> = columns.iter().flatten().copied().collect();
+        let packets = columns.iter().map(|column| column.packets).sum();
+        let greatest = columns.iter().map(|column| column.greatest);
+        Some(Self {
+            packets,
+            greatest: greatest.max_by(f64::total_cmp)?,
+            columns,
+        })
+    }
+
+    /// The share of the packets within so many nanoseconds of the least delay.
+    pub(super) fn share_within(&self, ns: f64) -> f64 {
+        let within = self.columns.iter().map(|column| column.packets_within(ns));
+        within.sum::<f64>() / self.packets.max(1.0)
+    }
+}
+
+/// Out and back.
+pub(super) fn spreads(session: &PictureSession) -> [Option<Spread>; 2] {
+    of(session).map(|columns| Spread::of(&columns))
+}
+
+/// Both directions of each session: out, back.
+type Directions = [Vec<Option<Variation>>; 2];
+
+/// Draws the chart of each session; gives the lower edge. Nothing without a one-way delay.
+pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: f64) -> f64 {
+    let sessions = &picture.sessions;
+    let all: Vec<Directions> = sessions.iter().map(of).collect();
+    let height = match sessions.len() {
+        0..=1 => 90.0,
+        2..=3 => 70.0,
+        _ => 50.0,
+    };
+    let Some(axis) = axis(&all, height) else {
+        return top;
+    };
+    canvas.text(Label {
+        x: 0.0,
+        y: top + 15.0,
+        anchor: Anchor::Start,
+        size: Size::Heading,
+        class: "",
+        text: &fitted("One-way variation over time", Size::Heading, canvas.width()),
+    });
+    let mut entries = vec![
+        Entry::new(Swatch::Line("forward-3"), "median"),
+        Entry::new(Swatch::Patch("forward-2"), "5 to 95%"),
+        Entry::new(Swatch::Patch("forward-1"), "all"),
+        Entry::new(
+            Swatch::None,
+            "beyond the least delay; drift of the clocks taken out",
+        ),
+    ];
+    let greatest = all.iter().flatten().flatten().flatten();
+    let greatest = greatest.map(|it| it.greatest).max_by(f64::total_cmp);
+    if let Some(greatest) = greatest.filter(|greatest| *greatest > axis.high()) {
+        let text = format!("beyond the scale: up to {}", values::delay(greatest));
+        entries.push(Entry::new(Swatch::None, text));
+    }
+    let width = canvas.width();
+    let mut y = key::draw(canvas, &entries, (0.0, width), top + 22.0);
+    let left = gutter(&axis);
+    let last = sessions.len().saturating_sub(1);
+    for (number, (session, directions)) in sessions.iter().zip(&all).enumerate() {
+        let marks = marks::of(session);
+        y += 4.0;
+        y = heading(canvas, &session.name, &summary(session), y);
+        if marks::any(&marks) {
+            y += marks::ROW;
+        }
+        let plot = Area {
+            x: left,
+            y,
+            width: canvas.width() - left - 1.0,
+            height,
+        };
+        y = chart(canvas, (session, directions, &marks), (plot, &axis), time);
+        if number == last {
+            y = time.labels(canvas, plot, y + 1.0);
+        } else {
+            y += 10.0;
+        }
+    }
+    y
+}
+
+/// In words. Empty where nothing is known.
+pub(super) fn summary(session: &PictureSession) -> String {
+    let Some(clocks) = &session.clocks else {
+        return String::new();
+    };
+    let part = |name: &str, one: Option<twinpath_metrics::OneWay>| {
+        let p95 = num::float(one?.variation.p95_ns);
+        Some(format!("{name} p95 {}", values::delay(p95)))
+    };
+    let skew = clocks.skew_ppm.map(|ppm| {
+        let doubt = if clocks.path_change || clocks.contradicted {
+            ", or the path changed"
+        } else {
+            ""
+        };
+        format!("clocks drift by {ppm:.2} ppm{doubt}")
+    });
+    let parts = [
+        part("outbound", clocks.forward),
+        part("inbound", clocks.backward),
+        skew,
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// Outbound above, inbound below, both from the line between them.
+fn chart(
+    canvas: &mut Canvas,
+    (session, directions, marks): (&PictureSession, &Directions, &[Marks]),
+    (plot, axis): (Area, &Axis),
+    time: TimeAxis,
+) -> f64 {
+    let (first, width) = time.columns(session, plot);
+    let lower = Area {
+        y: plot.bottom() + 2.0,
+        ..plot
+    };
+    let both = Area {
+        height: lower.bottom() - plot.y,
+        ..plot
+    };
+    time.grid(canvas, both);
+    let names = [
+        (
+            "outbound",
+            ["forward-1", "forward-2", "forward-3"],
+            "forward-text halo",
+        ),
+        (
+            "inbound",
+            ["backward-1", "backward-2", "backward-3"],
+            "backward-text halo",
+        ),
+    ];
+    for ((values, (name, classes, text)), plot) in directions.iter().zip(names).zip([plot, lower]) {
+        let hanging = name == "inbound";
+        let grid = Grid {
+            plot,
+            first,
+            width,
+            axis,
+            hanging,
+        };
+        value_axis(canvas, &grid);
+        let [outer, inner, line] = classes;
+        let pick = |pair: fn(&Variation) -> (f64, f64)| -> Vec<Option<(f64, f64)>> {
+            values.iter().map(|it| it.as_ref().map(pair)).collect()
+        };
+        grid.band(canvas, &pick(|it| (0.0, it.greatest)), outer);
+        grid.band(canvas, &pick(|it| (it.p5, it.p95)), inner);
+        let medians: Vec<Option<f64>> = values.iter().map(|it| it.map(|it| it.median)).collect();
+        grid.line(canvas, &medians, line);
+        canvas.text(Label {
+            x: plot.x + 6.0,
+            y: if hanging {
+                plot.bottom() - 6.0
+            } else {
+                plot.y + 13.0
+            },
+            anchor: Anchor::Start,
+            size: Size::Plain,
+            class: text,
+            text: name,
+        });
+    }
+    let grid = Grid {
+        plot: both,
+        first,
+        width,
+        axis,
+        hanging: false,
+    };
+    marks::draw(canvas, marks, &grid);
+    frame(canvas, both);
+    let middle = plot.bottom() + 1.0;
+    canvas.line((both.x, middle), (both.right(), middle), "frame");
+    both.bottom()
+}
+
+fn axis(all: &[Directions], height: f64) -> Option<Axis> {
+    let values = || all.iter().flatten().flatten().flatten();
+    let ordinary: Vec<(f64, f64)> = values().map(|it| (0.0, it.p95)).collect();
+    let extreme: Vec<(f64, f64)> = values().map(|it| (0.0, it.greatest)).collect();
+    let range = Range::of(&ordinary, &extreme)?;
+    let range = Range {
+        high: range.high.max(LEAST_HEIGHT),
+        ..range
+    };
+    Some(Axis::linear(range, height / 32.0))
+}
+
+/// Both directions of a session. A column in which a clock stepped mixes two offsets: it has none.
+fn of(session: &PictureSession) -> Directions {
+    let marks = marks::of(session);
+    let skew = session.clocks.as_ref().and_then(skew).unwrap_or(0.0);
+    let width = num::nanoseconds(session.width);
+    let direction = |pick: fn(&Column) -> Option<Smoke>, skew: f64| {
+        let mut values = Vec::with_capacity(session.columns.len());
+        let mut segment: Vec<(f64, Option<Smoke>)> = Vec::new();
+        for ((place, column), mark) in (0..).map(f64::from).zip(&session.columns).zip(&marks) {
+            if mark.clock_step || mark.far_step {
+                values.extend(against_least(&segment));
+                segment.clear();
+                values.push(None);
+            } else {
+                segment.push((place * width * skew, pick(column)));
+            }
+        }
+        values.extend(against_least(&segment));
+        values
+    };
+    [
+        direction(|column| column.forward, skew),
+        direction(|column| column.backward, -skew),
+    ]
+}
+
+/// What the reflector's clock gains in a nanosecond.
+fn skew(clocks: &ClockEstimate) -> Option<f64> {
+    clocks.skew_ppm.map(|ppm| ppm * 1e-6)
+}
+
+/// Columns without a step between them, each with the drift since the first.
+fn against_least(segment: &[(f64, Option<Smoke>)]) -> Vec<Option<Variation>> {
+    let base = segment.iter().find_map(|(_, smoke)| *smoke);
+    let base = base.map_or(0, |smoke| smoke.min_ns);
+    let beyond = |ns: i64, drift: f64| num::difference(ns, base) - drift;
+    let least = segment
+        .iter()
+        .filter_map(|(drift, smoke)| smoke.map(|smoke| beyond(smoke.min_ns, *drift)))
+        .fold(f64::INFINITY, f64::min);
+    let variation = |drift: f64, smoke: Smoke| {
+        let of = |ns| (beyond(ns, drift) - least).max(0.0);
+        Variation {
+            packets: num::count(smoke.count),
+            least: of(smoke.min_ns),
+            p5: of(smoke.p5_ns),
+            p25: of(smoke.p25_ns),
+            median: of(smoke.median_ns),
+            p75: of(smoke.p75_ns),
+            p95: of(smoke.p95_ns),
+            greatest: of(smoke.max_ns),
+        }
+    };
+    segment
+        .iter()
+        .map(|(drift, smoke)| smoke.map(|smoke| variation(*drift, smoke)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn smoke(min_ns: i64) -> Smoke {
+        Smoke {
+            count: 5,
+            min_ns,
+            p5_ns: min_ns,
+            p25_ns: min_ns + 1,
+            median_ns: min_ns + 2,
+            p75_ns: min_ns + 3,
+            p95_ns: min_ns + 4,
+            max_ns: min_ns + 10,
+        }
+    }
+
+    #[test]
+    fn variation_counts_from_the_least_delay_with_the_drift_taken_out() {
+        let base = -4_000_000_000_000_000_000;
+        let segment = [
+            (0.0, Some(smoke(base))),
+            (500.0, None),
+            (1_000.0, Some(smoke(base + 1_007))),
+        ];
+        let values = against_least(&segment);
+        let of = |least| {
+            Some(Variation {
+                packets: 5.0,
+                least,
+                p5: least,
+                p25: least + 1.0,
+                median: least + 2.0,
+                p75: least + 3.0,
+                p95: least + 4.0,
+                greatest: least + 10.0,
+            })
+        };
+        assert_eq!(values, [of(0.0), None, of(7.0)]);
+        let spread = Spread::of(&values).unwrap();
+        assert_eq!((spread.packets, spread.greatest), (10.0, 17.0));
+        for (ns, share) in [
+            (-1.0, 0.0),
+            (0.0, 0.025),
+            (2.0, 0.25),
+            (10.0, 0.875),
+            (17.0, 1.0),
+        ] {
+            let found = spread.share_within(ns);
+            assert!((found - share).abs() < 1e-9, "{ns}: {found}");
+        }
+        assert_eq!(against_least(&[]), []);
+    }
+}
