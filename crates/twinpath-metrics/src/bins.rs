@@ -181,10 +181,11 @@ impl Binned {
         }
     }
 
+    /// True if a counter was full and memory was allocated.
     #[inline]
-    pub(crate) fn record(&mut self, value_ns: i64) {
+    pub(crate) fn record(&mut self, value_ns: i64) -> bool {
         let bin = self.edges.0.partition_point(|edge| *edge <= value_ns);
-        self.counts.add(bin, 1);
+        self.counts.add(bin, 1)
     }
 
     pub(crate) fn value(&self) -> BinCounts {
@@ -197,9 +198,9 @@ impl Binned {
         }
     }
 
-    /// Heap memory in octets: of the counters at their widest, and a share of the edges.
+    /// Heap memory in octets: of the counters, and a share of the edges.
     pub(crate) fn heap_octets(&self) -> usize {
-        self.counts.len() * size_of::<u64>() + size_of_val(&*self.edges.0) / 3
+        self.counts.octets() + size_of_val(&*self.edges.0) / 3
     }
 }
 

@@ -8,9 +8,14 @@ use crate::distribution::{Binning, Distribution};
 use crate::ipdv::Neighbours;
 use crate::{BinEdges, BinFigures, DelayFigures};
 
-/// Heap memory that the five histograms may have together, in octets, bins of the user's own
-/// included.
-const HISTOGRAM_OCTETS: usize = 112 * 1024;
+/// Heap memory that the five histograms may have together, in octets, with bins of the user's own
+/// and what [`Delays::leave_room`] takes of it.
+const HISTOGRAM_OCTETS: usize = 84 * 1024;
+/// Numbers that a reply may be overtaken by and still meet its neighbours' delays.
+const PATH_WINDOW: u16 = 256;
+/// Numbers that a packet's fate may come late and its departure still meet its neighbours': those of
+/// lost ones come a timeout late.
+const DEPARTURE_WINDOW: u16 = 512;
 /// A silence after which neither jitter nor IPDV compares (row M-22).
 const LONG_SILENCE_NS: i64 = 60_000_000_000;
 
@@ -25,7 +30,8 @@ pub(crate) struct Delays {
     last_arrival: Option<Wall>,
     /// Round trip, forward, backward.
     bins: Option<Box<[Binned; 3]>>,
-    histogram_octets: usize,
+    /// Memory that others have of the histograms'.
+    elsewhere_octets: usize,
 }
 
 /// The delays of a session by kind. Nanoseconds.
@@ -99,11 +105,6 @@ impl Delays {
             let one = Binned::new(edges);
             Box::new([one.clone(), one.clone(), one])
         });
-        let bin_octets: usize = bins
-            .iter()
-            .flat_map(|bins| bins.iter())
-            .map(Binned::heap_octets)
-            .sum();
         Self {
             paths: [
                 Delay::new(Binning::AsTheyAre),
@@ -112,11 +113,11 @@ impl Delays {
                 Delay::new(Binning::AsTheyAre),
             ],
             departure: Delay::new(Binning::AsTheyAre),
-            path_neighbours: Neighbours::new(),
-            departure_neighbours: Neighbours::new(),
+            path_neighbours: Neighbours::new(PATH_WINDOW),
+            departure_neighbours: Neighbours::new(DEPARTURE_WINDOW),
             last_arrival: None,
             bins,
-            histogram_octets: HISTOGRAM_OCTETS.saturating_sub(bin_octets),
+            elsewhere_octets: 0,
         }
     }
 
@@ -137,7 +138,16 @@ impl Delays {
             }
         }
         if grown {
-            self.stay_within(self.histogram_octets);
+            self.stay_within();
+        }
+    }
+
+    /// So many octets of the histograms' memory are another's: what grows only where the path is
+    /// bad.
+    pub(crate) fn leave_room(&mut self, octets: usize) {
+        if self.elsewhere_octets != octets {
+            self.elsewhere_octets = octets;
+            self.stay_within();
         }
     }
 
@@ -185,9 +195,9 @@ impl Delays {
         })
     }
 
-    /// Heap memory in octets, bins at their widest.
+    /// Heap memory in octets.
     pub(crate) fn heap_octets(&self) -> usize {
-        (HISTOGRAM_OCTETS - self.histogram_octets)
+        self.bin_octets()
             + self.histogram_octets()
             + self.path_neighbours.octets()
             + self.departure_neighbours.octets()
@@ -220,15 +230,16 @@ impl Delays {
                     path.record_pair(value, *other);
                 }
             });
+        let mut grown = false;
         if let Some(bins) = &mut self.bins {
             for (bins, value) in bins.iter_mut().zip(values) {
-                bins.record(value);
+                grown |= bins.record(value);
             }
         }
         paths
             .iter_mut()
             .zip(values)
-            .fold(false, |grown, (path, value)| path.record(value) | grown)
+            .fold(grown, |grown, (path, value)| path.record(value) | grown)
     }
 
     fn notice_silence(&mut self, sample: &Sample) {
@@ -242,6 +253,11 @@ impl Delays {
         self.last_arrival = Some(arrival.at);
     }
 
+    fn bin_octets(&self) -> usize {
+        let bins = self.bins.iter().flat_map(|bins| bins.iter());
+        bins.map(Binned::heap_octets).sum()
+    }
+
     fn histogram_octets(&self) -> usize {
         self.paths
             .iter()
@@ -252,7 +268,8 @@ impl Delays {
 
     /// Halves the resolution of the largest histogram until all fit.
     #[cold]
-    fn stay_within(&mut self, octets: usize) {
+    fn stay_within(&mut self) {
+        let octets = HISTOGRAM_OCTETS.saturating_sub(self.bin_octets() + self.elsewhere_octets);
         while self.histogram_octets() > octets {
             let mut all: Vec<&mut Delay> =
                 self.paths.iter_mut().chain([&mut self.departure]).collect();

@@ -3,9 +3,6 @@
 
 use crate::round;
 
-/// Sequence numbers that a packet may come late and still meet its neighbours.
-const WINDOW: u16 = 1024;
-
 /// The mean of `|D(i) - D(i-1)|`. Nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ipdv {
@@ -41,8 +38,8 @@ impl Ipdv {
     }
 }
 
-/// The last [`WINDOW`] sequence numbers with N values each, so that the second of two neighbours
-/// finds the first. A number that is older than the window meets nobody.
+/// The last sequence numbers, a window of them, with N values each, so that the second of two
+/// neighbours finds the first. A number that is older than the window meets nobody.
 #[derive(Clone, Debug)]
 pub(crate) struct Neighbours<const N: usize> {
     slots: Box<[Slot<N>]>,
@@ -62,9 +59,11 @@ impl<const N: usize> Neighbours<N> {
         values: [0; N],
     };
 
-    pub(crate) fn new() -> Self {
+    /// `window`: sequence numbers that a packet may come late and still meet its neighbours; a power
+    /// of two.
+    pub(crate) fn new(window: u16) -> Self {
         Self {
-            slots: vec![Self::EMPTY; usize::from(WINDOW)].into(),
+            slots: vec![Self::EMPTY; usize::from(window).next_power_of_two()].into(),
             empty: true,
         }
     }
@@ -74,14 +73,15 @@ impl<const N: usize> Neighbours<N> {
     pub(crate) fn record(&mut self, seq: u64, values: [i64; N], mut pair: impl FnMut(&[i64; N])) {
         let number = seq.saturating_add(1);
         for neighbour in [number - 1, number.saturating_add(1)] {
-            if let Some(slot) = self.slots.get(Self::place(neighbour))
+            if let Some(slot) = self.slots.get(self.place(neighbour))
                 && slot.number == neighbour
                 && neighbour != 0
             {
                 pair(&slot.values);
             }
         }
-        if let Some(slot) = self.slots.get_mut(Self::place(number))
+        let place = self.place(number);
+        if let Some(slot) = self.slots.get_mut(place)
             && slot.number < number
         {
             *slot = Slot { number, values };
@@ -102,8 +102,9 @@ impl<const N: usize> Neighbours<N> {
         size_of_val(&*self.slots)
     }
 
-    fn place(number: u64) -> usize {
-        usize::try_from(number % u64::from(WINDOW)).unwrap_or(0)
+    fn place(&self, number: u64) -> usize {
+        let mask = round::count(self.slots.len()).saturating_sub(1);
+        usize::try_from(number & mask).unwrap_or(0)
     }
 }
 
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_reordered_packet_still_meets_both_neighbours() {
-        let mut window = Neighbours::new();
+        let mut window = Neighbours::new(1024);
         assert_eq!(partners(&mut window, 0, 10), []);
         assert_eq!(partners(&mut window, 2, 12), []);
         assert_eq!(partners(&mut window, 1, 11), [10, 12]);
@@ -128,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_packet_older_than_the_window_takes_nobody_s_place() {
-        let mut window = Neighbours::new();
+        let mut window = Neighbours::new(1024);
         assert_eq!(partners(&mut window, 1024, 1), []);
         assert_eq!(partners(&mut window, 0, 2), []);
         assert_eq!(partners(&mut window, 1025, 3), [1]);

@@ -14,8 +14,8 @@ use crate::resolution::Resolution;
 use crate::ttl::Ttl;
 use crate::{Figures, MetricsConfig, PercentilesWithLoss, ReflectorKind, RungCounts};
 
-/// Everything that is measured in one session, in constant memory: under 256 KB whatever the
-/// values are and however long the run is.
+/// Everything that is measured in one session, in constant memory: under 169 KB whatever the
+/// values are and however long the run is, and with a [`ClockModel`](crate::ClockModel) under 256 KB.
 ///
 /// Received packets are recorded in their order of arrival, which reordering (RFC 4737) and jitter
 /// (RFC 3550) are about. The fates of others may come at any time.
@@ -145,6 +145,9 @@ impl SessionMetrics {
             Fate::Duplicate => self.duplicates += 1,
         }
         self.duplication.record(sample, told.copied);
+        if matches!(sample.fate, Fate::Late | Fate::Duplicate) {
+            self.leave_room();
+        }
         if sample.fate != Fate::Duplicate {
             self.stamps_transmit.record(sample.t1.rung);
         }
@@ -168,6 +171,7 @@ impl SessionMetrics {
     pub fn record_not_sent(&mut self, seq: u64) {
         self.loss.record_not_sent(seq);
         self.periods.record_not_sent(seq);
+        self.leave_room();
     }
 
     /// The delays so far, to be asked for any percentile, merged or taken apart.
@@ -243,6 +247,13 @@ impl SessionMetrics {
             + self.duplication.heap_octets()
             + self.ttl_forward.heap_octets()
             + self.ttl_backward.heap_octets()
+    }
+
+    /// What late packets, copies and refusals take is taken from the histograms.
+    #[cold]
+    fn leave_room(&mut self) {
+        let octets = self.periods.heap_octets() + self.duplication.heap_octets();
+        self.delays.leave_room(octets);
     }
 
     fn receive(&mut self, sample: &Sample, told: Told) {

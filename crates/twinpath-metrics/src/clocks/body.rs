@@ -44,11 +44,12 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    pub(crate) fn new() -> Self {
+    /// Of hulls with so many vertices at most.
+    pub(crate) fn new(most: usize) -> Self {
         Self {
             count: 0,
-            low: [Hull::new(), Hull::new()],
-            top: [Hull::new(), Hull::new()],
+            low: [Hull::new(most), Hull::new(most)],
+            top: [Hull::new(most), Hull::new(most)],
             sum_x: [0; 2],
             sum_y: [0; 2],
             span: (f64::INFINITY, f64::NEG_INFINITY),

@@ -7,25 +7,36 @@ pub(crate) struct Point {
     pub(crate) y: f64,
 }
 
-/// The most vertices that are kept.
-const VERTICES: usize = 256;
-
 /// The points below which no other lies, by ascending time.
 ///
 /// Random points leave few vertices (the logarithm of their number), so this is nearly always the
-/// hull of all points. At [`VERTICES`] those that matter least are dropped: that loosens what the
+/// hull of all points. At its limit those that matter least are dropped: that loosens what the
 /// hull says, it never makes it wrong.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Hull {
+    /// With room for as many as are kept, never more.
     vertices: Vec<Point>,
+    /// The most vertices that are kept.
+    most: usize,
     /// By how much the hull may lie above the least point, vertices having been dropped.
     slack: f64,
 }
 
+impl Clone for Hull {
+    /// With the same room: a copy of `vertices` would have none, and then twice too much.
+    fn clone(&self) -> Self {
+        let mut vertices = Vec::with_capacity(self.most);
+        vertices.extend_from_slice(&self.vertices);
+        Self { vertices, ..*self }
+    }
+}
+
 impl Hull {
-    pub(crate) fn new() -> Self {
+    /// Of so many vertices at most.
+    pub(crate) fn new(most: usize) -> Self {
         Self {
-            vertices: Vec::with_capacity(VERTICES),
+            vertices: Vec::with_capacity(most),
+            most,
             slack: 0.0,
         }
     }
@@ -37,7 +48,7 @@ impl Hull {
             Some(last) if point.x <= last.x => self.insert_within(point),
             _ => self.append(point),
         }
-        if self.vertices.len() == VERTICES {
+        if self.vertices.len() >= self.most {
             self.thin_out();
         }
     }
@@ -223,7 +234,7 @@ mod tests {
                     at(x, random(&mut state) / (1 + round % 7))
                 })
                 .collect();
-            let mut hull = Hull::new();
+            let mut hull = Hull::new(256);
             for point in &points {
                 hull.insert(*point);
             }
@@ -248,10 +259,10 @@ mod tests {
 
     #[test]
     fn more_vertices_than_fit_are_thinned_out_and_the_loss_is_said() {
-        let mut hull = Hull::new();
+        let mut hull = Hull::new(256);
         let parabola = |i: i32| at(i * 1000, i * i);
         (0..5000).for_each(|i| hull.insert(parabola(i)));
-        assert!(hull.vertices().len() <= VERTICES);
+        assert!(hull.vertices().len() <= 256);
         let low = (0..5000)
             .map(parabola)
             .map(|point| point.y - 4.0 * point.x)
@@ -264,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_slope_is_that_of_the_edge_over_a_time() {
-        let mut hull = Hull::new();
+        let mut hull = Hull::new(256);
         assert_eq!(hull.slope_over(0.0), None);
         hull.insert(at(0, 0));
         assert_eq!(hull.slope_over(0.0), None);

@@ -14,8 +14,8 @@ use crate::round;
 const FARTHEST_NS: i64 = 1 << 60;
 
 /// Estimates offset and skew of the reflector's clock against the sender's from the packets of a
-/// session, and de-skews its one-way delays, in constant memory (under 300 KB, most
-/// of it histograms, whatever comes).
+/// session, and de-skews its one-way delays, in constant memory (under 87 KB,
+/// most of it histograms and hulls, whatever comes).
 ///
 /// Packets may be recorded in any order; that of arrival is the fastest. Nothing is allocated per
 /// packet, histograms apart that grow with the octaves of the delays.

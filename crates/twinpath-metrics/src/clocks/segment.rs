@@ -6,11 +6,15 @@ use super::slice::Slice;
 use super::spread::Item;
 
 /// Packets that are held as they are until a trend can be known.
-const HELD: usize = 512;
+const HELD: usize = 256;
 /// Slices of a segment; at that number neighbours merge and the width doubles.
-const SLICES: usize = 6;
+const SLICES: usize = 4;
 /// Heap memory that the histograms of a segment may have, in octets.
-const HISTOGRAM_OCTETS: usize = 144 * 1024;
+const HISTOGRAM_OCTETS: usize = 42 * 1024;
+/// The most vertices of the hulls of all that was, and of a slice in progress: it is shorter, so that
+/// what is dropped matters less.
+const VERTICES: usize = 256;
+const VERTICES_OF_SLICE: usize = 64;
 /// The narrowest slice, in nanoseconds.
 const NARROWEST_NS: f64 = 1e6;
 
@@ -33,8 +37,8 @@ impl Segment {
     pub(crate) fn new() -> Self {
         Self {
             held: Vec::with_capacity(HELD),
-            past: Body::new(),
-            present: Body::new(),
+            past: Body::new(VERTICES),
+            present: Body::new(VERTICES_OF_SLICE),
             slices: Vec::with_capacity(SLICES),
             width: NARROWEST_NS,
             ends: f64::NEG_INFINITY,
@@ -145,13 +149,14 @@ impl Segment {
         let last = self.slices.pop();
         let mut before = Self {
             held: Vec::new(),
-            past: Body::new(),
-            present: Body::new(),
+            past: Body::new(VERTICES),
+            present: Body::new(VERTICES_OF_SLICE),
             slices: std::mem::replace(&mut self.slices, Vec::with_capacity(SLICES)),
             ..*self
         };
         std::mem::swap(&mut before.past, &mut self.past);
-        std::mem::swap(&mut self.past, &mut self.present);
+        // The slice has become all that was, and has its room.
+        self.past.merge(&self.present);
         self.slices.extend(last);
         // Clocks that no line fits must not cost a search for one every time.
         self.width *= 2.0;

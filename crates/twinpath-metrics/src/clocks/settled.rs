@@ -10,7 +10,7 @@ use crate::Histogram;
 use crate::round;
 
 /// Heap memory that the histograms may have, in octets.
-const HISTOGRAM_OCTETS: usize = 24 * 1024;
+const HISTOGRAM_OCTETS: usize = 6 * 1024;
 
 /// The delays of one direction of segments that are over, de-skewed.
 #[derive(Clone, Debug)]
