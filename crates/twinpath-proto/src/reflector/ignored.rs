@@ -32,7 +32,8 @@ pub enum Ignored {
     NotStarted,
     /// Its HMAC is wrong (row TT-34).
     Forged,
-    /// Its number is too old to tell whether it came before, in a secured session (row TT-35).
+    /// Its number is too old to tell whether it came before, in a session of the
+    /// encrypted mode (row TT-35).
     Old,
     /// The driver's buffer is too small for the reply: a fault on this side.
     NoRoom,

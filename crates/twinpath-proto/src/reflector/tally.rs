@@ -21,7 +21,8 @@ pub struct ReflectorTally {
     pub answered_stateless: u64,
     /// Requests answered although their Error Estimate Multiplier was 0.
     pub error_multiplier_zero: u64,
-    /// Requests answered although their number came before, where packets are secured (row TT-35).
+    /// Requests answered although their number came before, where packets are secured, or in the
+    /// authenticated mode is too old to tell (row TT-35).
     pub replays: u64,
     /// Datagrams without a reply, by [`Ignored::index`].
     pub ignored: [u64; Ignored::COUNT],

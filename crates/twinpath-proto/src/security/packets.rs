@@ -95,6 +95,11 @@ impl TestGuard {
         !matches!(self.0, Guard::Open)
     }
 
+    /// The HMAC covers all of a header: the encrypted mode.
+    pub(crate) fn covers_headers(&self) -> bool {
+        matches!(self.0, Guard::Encrypted(_))
+    }
+
     /// What can be done before the time stamp is written: in the authenticated mode, all of it.
     pub(crate) fn prepare(&self, header: &mut [u8]) {
         let Guard::Authenticated(keys) = &self.0 else {

@@ -266,6 +266,7 @@ async fn settle(house: Arc<House>, mut facts: mpsc::Receiver<Fact>) {
             rate_limited = over.tally.rate_limited,
             forged = over.tally.forged,
             replays = over.tally.replays,
+            old = over.tally.old,
             "session is over"
         );
         if over.how == Ended::Refwait {

@@ -150,6 +150,14 @@ impl Session {
         }
     }
 
+    /// Nobody without the keys can make a request with a number of its own: the HMAC of the encrypted
+    /// mode spans a request's header, which no reply has. That of the authenticated mode spans the
+    /// first block alone, and a reply's is made of the same octets with the same key.
+    pub(super) fn numbers_are_proven(&self) -> bool {
+        let secured = self.secured.as_ref();
+        secured.is_none_or(|secured| secured.guard.covers_headers())
+    }
+
     /// Reflects from now on.
     pub(super) fn start(&mut self, now: Mono) {
         self.state = State::Running;

@@ -105,8 +105,12 @@ pub struct SessionTally {
     pub too_short: u64,
     /// Of those ignored: requests whose HMAC is wrong (row TT-35).
     pub forged: u64,
-    /// Of those reflected: requests whose number came before, in the secured modes (row TT-35).
+    /// Of those reflected: requests whose number came before, or in the authenticated mode is too old
+    /// to tell (row TT-35).
     pub replays: u64,
+    /// Requests whose number is too old to tell whether it came before: in the encrypted mode ignored,
+    /// in the authenticated mode reflected, among `replays` (row TT-35).
+    pub old: u64,
     /// Of those reflected: requests with an Error Estimate Multiplier of 0 (row TT-26).
     pub error_multiplier_zero: u64,
     /// Where the packets of a session that allows for NAT really come from.
