@@ -6,7 +6,7 @@ use std::fmt;
 use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use hmac::Mac as _;
 
-use super::{Decryptor, Encryptor, Mac, SessionKeys, TAG, blocks, keyed, write_tag};
+use super::{Decryptor, Encryptor, Mac, SessionKeys, TAG, blocks, keyed, off_stack, write_tag};
 
 /// A message's HMAC is not that of its octets: the connection ends (RFC 4656 section 6.10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ struct Running {
 
 impl Running {
     fn new(keys: &SessionKeys) -> Self {
-        let keyed = keyed(&keys.hmac);
+        let keyed = keyed(keys.hmac());
         let mac = keyed.clone();
         Self { keyed, mac }
     }
@@ -38,11 +38,13 @@ pub(crate) struct SealingChain {
 }
 
 impl SealingChain {
-    pub(crate) fn new(keys: &SessionKeys, iv: &[u8; 16]) -> Self {
-        Self {
-            cbc: Encryptor::new(&keys.aes.into(), iv.into()),
-            running: Running::new(keys),
-        }
+    pub(crate) fn new(keys: &SessionKeys, iv: &[u8; 16]) -> Box<Self> {
+        off_stack(|| {
+            Box::new(Self {
+                cbc: Encryptor::new(keys.aes().into(), iv.into()),
+                running: Running::new(keys),
+            })
+        })
     }
 
     /// Encrypts what has no HMAC of its own; the next one covers it too (row TC-18).
@@ -68,11 +70,13 @@ pub(crate) struct OpeningChain {
 }
 
 impl OpeningChain {
-    pub(crate) fn new(keys: &SessionKeys, iv: &[u8; 16]) -> Self {
-        Self {
-            cbc: Decryptor::new(&keys.aes.into(), iv.into()),
-            running: Running::new(keys),
-        }
+    pub(crate) fn new(keys: &SessionKeys, iv: &[u8; 16]) -> Box<Self> {
+        off_stack(|| {
+            Box::new(Self {
+                cbc: Decryptor::new(keys.aes().into(), iv.into()),
+                running: Running::new(keys),
+            })
+        })
     }
 
     /// Decrypts whole blocks, in the order in which they came.

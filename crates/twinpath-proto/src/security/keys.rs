@@ -5,6 +5,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use super::off_stack;
+
 /// Octets of a KeyID field.
 const KEY_ID: usize = 80;
 /// A key of AES-128.
@@ -93,9 +95,9 @@ impl Passphrase {
     /// K of RFC 4656 section 3.1: PBKDF2 with HMAC-SHA1, `count` iterations, 16 octets. Takes
     /// milliseconds, on purpose.
     pub fn derive(&self, salt: &[u8; 16], count: u32) -> DerivedKey {
-        let mut key = Zeroizing::new(Key::default());
-        pbkdf2::pbkdf2_hmac::<sha1::Sha1>(&self.0, salt, count, key.as_mut_slice());
-        DerivedKey(key)
+        let mut key = DerivedKey::from_octets(Key::default());
+        off_stack(|| pbkdf2::pbkdf2_hmac::<sha1::Sha1>(&self.0, salt, count, key.0.as_mut_slice()));
+        key
     }
 }
 
@@ -105,14 +107,13 @@ impl fmt::Debug for Passphrase {
     }
 }
 
-/// K: what a token is encrypted with.
-#[derive(Clone)]
-pub struct DerivedKey(Zeroizing<Key>);
+/// K: what a token is encrypted with. On the heap: tables grow and move, and leave no copy behind.
+pub struct DerivedKey(Box<Zeroizing<Key>>);
 
 impl DerivedKey {
     /// A key that no passphrase stands behind.
     pub fn from_octets(octets: Key) -> Self {
-        Self(Zeroizing::new(octets))
+        Self(Box::new(Zeroizing::new(octets)))
     }
 
     pub(super) fn octets(&self) -> &Key {

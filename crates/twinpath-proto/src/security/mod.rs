@@ -31,7 +31,7 @@ pub(crate) use token::{open_token, seal_token};
 use aes::Aes128;
 use hmac::{Hmac, KeyInit, Mac as _};
 use sha1::Sha1;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// AES-CBC of one direction, enciphering.
 type Encryptor = cbc::Encryptor<Aes128>;
@@ -55,6 +55,25 @@ fn keyed(key: &[u8; 32]) -> Mac {
     let mut block = Zeroizing::new([0; 64]);
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
     Mac::new((&*block).into())
+}
+
+/// Makes what holds secrets, and overwrites the stack on which it was made: libraries build their key
+/// schedules there and move them, and what was moved away is wiped by nobody.
+fn off_stack<T>(work: impl FnOnce() -> T) -> T {
+    /// In a frame below that of whoever overwrites it.
+    #[inline(never)]
+    fn apart<T>(work: impl FnOnce() -> T) -> T {
+        work()
+    }
+    let made = apart(work);
+    overwrite_stack();
+    made
+}
+
+#[inline(never)]
+fn overwrite_stack() {
+    let mut words = [0_u64; 1536];
+    words.zeroize();
 }
 
 /// The HMAC, cut to its field (RFC 4656 section 3.2).

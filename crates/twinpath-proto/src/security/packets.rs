@@ -15,7 +15,7 @@ use hmac::Mac as _;
 use twinpath_wire::control::{Modes, SecurityMode, Sid};
 use zeroize::Zeroizing;
 
-use super::{Mac, SessionKeys, TAG, blocks, keyed, write_tag};
+use super::{Mac, SessionKeys, TAG, blocks, keyed, off_stack, write_tag};
 
 /// One AES block.
 const BLOCK: usize = 16;
@@ -41,11 +41,15 @@ struct TestKeys {
 }
 
 impl TestKeys {
-    fn new(session: &SessionKeys, sid: Sid) -> Self {
+    fn new(session: &SessionKeys, sid: Sid) -> Arc<Self> {
+        off_stack(|| Arc::new(Self::derive(session, sid)))
+    }
+
+    fn derive(session: &SessionKeys, sid: Sid) -> Self {
         let by_sid = Aes128Enc::new(&sid.0.into());
-        let mut aes = Zeroizing::new(session.aes);
+        let mut aes = Zeroizing::new(*session.aes());
         by_sid.encrypt_blocks(blocks(aes.as_mut_slice()));
-        let mut hmac = Zeroizing::new(session.hmac);
+        let mut hmac = Zeroizing::new(*session.hmac());
         chain(&by_sid).encrypt_blocks(blocks(hmac.as_mut_slice()));
         Self {
             enc: Aes128Enc::new((&*aes).into()),
@@ -76,7 +80,7 @@ pub(crate) enum Unopened {
 impl TestGuard {
     /// The guard of session `sid` on a connection in `modes` with these keys.
     pub(crate) fn new(modes: Modes, session: &SessionKeys, sid: Sid) -> Self {
-        let keys = || Arc::new(TestKeys::new(session, sid));
+        let keys = || TestKeys::new(session, sid);
         Self(match modes.security() {
             Some(SecurityMode::Authenticated) => Guard::Authenticated(keys()),
             Some(SecurityMode::Encrypted) => Guard::Encrypted(keys()),

@@ -97,8 +97,8 @@ fn a_passphrase_becomes_the_key_that_opens_the_token() {
         let opened = open_token(&key, &challenge, &token).unwrap();
         let keys = session_keys(&known);
         assert_eq!(
-            (opened.aes, opened.hmac),
-            (keys.aes, keys.hmac),
+            (opened.aes(), opened.hmac()),
+            (keys.aes(), keys.hmac()),
             "{capture}"
         );
         assert_eq!(seal_token(&key, &challenge, &keys), token, "{capture}");

@@ -7,34 +7,59 @@ use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{Decryptor, DerivedKey, Encryptor, KeyId, Passphrase, blocks};
+use super::{Decryptor, DerivedKey, Encryptor, KeyId, Passphrase, blocks, off_stack};
 
 /// Octets of a token: the Challenge, the AES Session-key, the HMAC Session-key.
 const TOKEN: usize = 64;
 
 /// The AES and the HMAC Session-key of one control connection, which the client makes. All else is
-/// derived from them.
-#[derive(Clone)]
-pub struct SessionKeys {
-    pub(super) aes: [u8; 16],
-    pub(super) hmac: [u8; 32],
+/// derived from them. On the heap: what has them is moved, and leaves no copy behind.
+pub struct SessionKeys(Box<Octets>);
+
+#[derive(Default, Zeroize, ZeroizeOnDrop)]
+struct Octets {
+    aes: [u8; 16],
+    hmac: [u8; 32],
 }
 
 impl SessionKeys {
-    /// From fresh random octets.
-    pub const fn new(aes: [u8; 16], hmac: [u8; 32]) -> Self {
-        Self { aes, hmac }
+    /// From octets that are known already.
+    pub fn new(aes: [u8; 16], hmac: [u8; 32]) -> Self {
+        Self::copied(&aes, &hmac)
+    }
+
+    /// From a source of fresh random octets, which fills them in their place.
+    ///
+    /// # Errors
+    /// That of the source.
+    pub fn fresh<E>(mut fill: impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
+        let mut keys = Box::<Octets>::default();
+        fill(&mut keys.aes)?;
+        fill(&mut keys.hmac)?;
+        Ok(Self(keys))
+    }
+
+    fn copied(aes: &[u8; 16], hmac: &[u8; 32]) -> Self {
+        let mut keys = Box::<Octets>::default();
+        keys.aes.copy_from_slice(aes);
+        keys.hmac.copy_from_slice(hmac);
+        Self(keys)
+    }
+
+    pub(super) fn aes(&self) -> &[u8; 16] {
+        &self.0.aes
+    }
+
+    pub(super) fn hmac(&self) -> &[u8; 32] {
+        &self.0.hmac
     }
 }
 
-impl Drop for SessionKeys {
-    fn drop(&mut self) {
-        self.aes.zeroize();
-        self.hmac.zeroize();
+impl Clone for SessionKeys {
+    fn clone(&self) -> Self {
+        Self::copied(self.aes(), self.hmac())
     }
 }
-
-impl ZeroizeOnDrop for SessionKeys {}
 
 impl fmt::Debug for SessionKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,10 +89,12 @@ pub(crate) fn seal_token(
     let mut token = [0; TOKEN];
     let (first, rest) = token.split_at_mut(challenge.len());
     first.copy_from_slice(challenge);
-    let (aes, hmac) = rest.split_at_mut(session.aes.len());
-    aes.copy_from_slice(&session.aes);
-    hmac.copy_from_slice(&session.hmac);
-    Encryptor::new(key.octets().into(), &[0; 16].into()).encrypt_blocks(blocks(&mut token));
+    let (aes, hmac) = rest.split_at_mut(session.aes().len());
+    aes.copy_from_slice(session.aes());
+    hmac.copy_from_slice(session.hmac());
+    off_stack(|| {
+        Encryptor::new(key.octets().into(), &[0; 16].into()).encrypt_blocks(blocks(&mut token));
+    });
     token
 }
 
@@ -78,10 +105,36 @@ pub(crate) fn open_token(
     token: &[u8; TOKEN],
 ) -> Option<SessionKeys> {
     let mut plain = Zeroizing::new(*token);
-    Decryptor::new(key.octets().into(), &[0; 16].into())
-        .decrypt_blocks(blocks(plain.as_mut_slice()));
+    off_stack(|| {
+        Decryptor::new(key.octets().into(), &[0; 16].into())
+            .decrypt_blocks(blocks(plain.as_mut_slice()));
+    });
     let (shown, rest) = plain.split_first_chunk::<16>()?;
     let (aes, rest) = rest.split_first_chunk::<16>()?;
     let (hmac, _) = rest.split_first_chunk::<32>()?;
-    bool::from(shown.ct_eq(challenge)).then(|| SessionKeys::new(*aes, *hmac))
+    bool::from(shown.ct_eq(challenge)).then(|| SessionKeys::copied(aes, hmac))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_moved_of_a_key_is_a_pointer() {
+        assert_eq!(size_of::<SessionKeys>(), size_of::<usize>());
+        assert_eq!(size_of::<DerivedKey>(), size_of::<usize>());
+    }
+
+    #[test]
+    fn fresh_keys_are_what_their_source_filled_in() {
+        let mut from = 0_u8;
+        let keys = SessionKeys::fresh(|octets| {
+            from += 1;
+            octets.fill(from);
+            Ok::<_, ()>(())
+        });
+        let keys = keys.unwrap();
+        assert_eq!((keys.aes(), keys.hmac()), (&[1; 16], &[2; 32]));
+        assert!(SessionKeys::fresh(|_| Err(())).is_err());
+    }
 }

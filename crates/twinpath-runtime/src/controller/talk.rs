@@ -503,12 +503,11 @@ fn credentials(key: &Key) -> Result<Credentials, StartError> {
         what: "random octets",
         source: error.into(),
     };
-    let aes = random::octets().map_err(failed)?;
-    let hmac = random::octets().map_err(failed)?;
+    let session = SessionKeys::fresh(getrandom::fill).map_err(failed)?;
     Ok(Credentials {
         key_id: key.id,
         passphrase: key.passphrase.clone(),
-        session: SessionKeys::new(aes, hmac),
+        session,
         client_iv: random::octets().map_err(failed)?,
     })
 }

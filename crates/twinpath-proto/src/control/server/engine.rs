@@ -27,7 +27,8 @@ pub struct Server {
     config: Arc<ServerConfig>,
     admission: Admission,
     nonces: Nonces,
-    keys: Arc<KeyTable>,
+    /// Until the client is set up.
+    keys: Option<Arc<KeyTable>>,
     /// What the client's token held; `None` before it came, and in the unauthenticated mode.
     session_keys: Option<SessionKeys>,
     /// By which the client proved itself.
@@ -74,7 +75,7 @@ enum Ack {
 
 impl Server {
     /// A connection that `peer` made to `local` just now. The greeting waits to be sent. `keys` are
-    /// those whose Salt and Count it names, for as long as the connection lasts.
+    /// those whose Salt and Count it names, kept until the client is set up.
     pub fn new(
         config: Arc<ServerConfig>,
         keys: Arc<KeyTable>,
@@ -95,7 +96,7 @@ impl Server {
             config,
             admission,
             nonces,
-            keys,
+            keys: Some(keys),
             session_keys: None,
             key_id: None,
             ends: Ends {

@@ -72,17 +72,21 @@ impl ServerRig {
     }
 
     /// A Server with keys.
-    pub(crate) fn keyed(config: ServerConfig, keys: KeyTable, nonces: Nonces) -> Self {
+    pub(crate) fn keyed(
+        config: ServerConfig,
+        keys: impl Into<Arc<KeyTable>>,
+        nonces: Nonces,
+    ) -> Self {
         Self::keyed_between(config, keys, nonces, [peer(), local()])
     }
 
     pub(crate) fn keyed_between(
         config: ServerConfig,
-        keys: KeyTable,
+        keys: impl Into<Arc<KeyTable>>,
         nonces: Nonces,
         [peer, local]: [SocketAddr; 2],
     ) -> Self {
-        let (config, keys) = (Arc::new(config), Arc::new(keys));
+        let (config, keys) = (Arc::new(config), keys.into());
         let admission = Admission::Served;
         Self::of(Server::new(
             config, keys, admission, nonces, START, peer, local,

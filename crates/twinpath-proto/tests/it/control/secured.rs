@@ -1,5 +1,7 @@
 //! Control connections in the secured modes (rows TC-11 to TC-27).
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use twinpath_proto::control::{
     ClientError, ClientEvent, ClientPlan, CloseReason, ControlClient, Nonces, Opened, ServerConfig,
@@ -275,6 +277,14 @@ fn nothing_in_a_changed_message_is_obeyed() {
 
 /// A client as alice, or as whom else, and what comes of it.
 fn attempt(credentials: Credentials, security: SecurityMode) -> (ClientRig, ServerRig) {
+    attempt_at(Arc::new(keys()), credentials, security)
+}
+
+fn attempt_at(
+    keys: Arc<KeyTable>,
+    credentials: Credentials,
+    security: SecurityMode,
+) -> (ClientRig, ServerRig) {
     let plan = ClientPlan {
         security: vec![security],
         credentials: Some(credentials),
@@ -286,9 +296,19 @@ fn attempt(credentials: Credentials, security: SecurityMode) -> (ClientRig, Serv
         ..ClientPlan::default()
     };
     let mut client = ClientRig::new(ControlClient::new(plan, START, local()));
-    let mut server = ServerRig::keyed(ServerConfig::default(), keys(), Nonces::default());
+    let mut server = ServerRig::keyed(ServerConfig::default(), keys, Nonces::default());
     carry(&mut client, &mut server, 1_000);
     (client, server)
+}
+
+#[test]
+fn who_is_set_up_keeps_no_other_clients_keys_in_memory() {
+    for security in [Authenticated, Encrypted, Mixed] {
+        let keys = Arc::new(keys());
+        let (_client, server) = attempt_at(Arc::clone(&keys), alice(), security);
+        assert!(server.server.key_id().is_some());
+        assert_eq!(Arc::strong_count(&keys), 1, "{security:?}");
+    }
 }
 
 #[test]

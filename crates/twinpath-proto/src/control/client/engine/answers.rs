@@ -96,10 +96,8 @@ impl ControlClient {
             return;
         }
         let keys = &credentials.session;
-        let opening = OpeningChain::new(keys, &message.server_iv);
-        let sealing = SealingChain::new(keys, &credentials.client_iv);
-        self.opening = Opening::Secured(Box::new(opening));
-        self.sealing = Sealing::Secured(Box::new(sealing));
+        self.opening = Opening::Secured(OpeningChain::new(keys, &message.server_iv));
+        self.sealing = Sealing::Secured(SealingChain::new(keys, &credentials.client_iv));
         let last = message.as_mut_bytes().get_mut(ServerStart::CLEAR..);
         self.opening.open_uncovered(last.unwrap_or_default());
     }

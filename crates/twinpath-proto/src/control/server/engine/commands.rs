@@ -29,6 +29,10 @@ impl Server {
         let Ok(message) = SetUpResponse::view(message) else {
             return;
         };
+        // Of no more use to this connection: once others are in force, these are to be wiped.
+        let Some(table) = self.keys.take() else {
+            return;
+        };
         if let Admission::Refused(accept) = self.admission {
             self.send(answers::server_start(accept, &self.config));
             return self.close(CloseReason::Refused(accept));
@@ -38,7 +42,7 @@ impl Server {
             return self.close(CloseReason::Declined);
         }
         let modes = Modes::from_bits(bits & DEFINED_MODES);
-        let offers = self.config.offers(!self.keys.is_empty());
+        let offers = self.config.offers(!table.is_empty());
         if modes.security().is_none() || !offers.contains(modes) {
             self.send(answers::server_start(Accept::NotSupported, &self.config));
             return self.close(CloseReason::ModesRefused(Modes::from_bits(bits)));
@@ -49,7 +53,7 @@ impl Server {
         let mut start = answers::server_start(Accept::Ok, &self.config);
         if !modes.and(Modes::SECURED).is_empty() {
             let key_id = KeyId::from_field(&message.key_id);
-            let key = self.keys.key(key_id.as_ref());
+            let key = table.key(key_id.as_ref());
             let Some(keys) = open_token(key, &self.nonces.challenge, &message.token) else {
                 self.send(answers::server_start(Accept::Failure, &self.config));
                 return self.close(CloseReason::KeyRefused);
@@ -72,8 +76,8 @@ impl Server {
         if let Ok(message) = ServerStart::mut_from_bytes(start) {
             message.server_iv = *iv;
         }
-        self.opening = Opening::Secured(Box::new(OpeningChain::new(keys, client_iv)));
-        self.sealing = Sealing::Secured(Box::new(SealingChain::new(keys, iv)));
+        self.opening = Opening::Secured(OpeningChain::new(keys, client_iv));
+        self.sealing = Sealing::Secured(SealingChain::new(keys, iv));
         let last = start.get_mut(ServerStart::CLEAR..).unwrap_or_default();
         self.sealing.seal_uncovered(last);
     }
