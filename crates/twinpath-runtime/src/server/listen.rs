@@ -130,7 +130,7 @@ fn welcome(
         .as_ref()
         .is_some_and(|pass| pass.admission == Admission::Served);
     let count = if served {
-        log!(house, info, client = %named(peer), "client connects");
+        // Logged once it is set up: strangers who connect only to guess are logged together.
         &counts.connections_served
     } else if allowed {
         log!(house, info, client = %named(peer), "client refused: a limit of connections");
