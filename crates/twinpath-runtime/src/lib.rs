@@ -43,7 +43,7 @@ fn error_estimate_in(format: TimeFormat) -> ErrorEstimate {
 }
 
 /// What the system clock's discipline says now.
-fn clock_state() -> ClockState {
+pub fn clock_state() -> ClockState {
     let state = clock::discipline();
     ClockState {
         synchronized: state.synchronized,

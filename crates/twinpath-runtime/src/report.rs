@@ -168,6 +168,8 @@ pub struct Progress {
     pub lost: u64,
     /// Last round trip in nanoseconds.
     pub last_round_trip_ns: Option<i64>,
+    /// What the last reply's Error Estimate claims of the reflector's clock.
+    pub far_clock: Option<ClockState>,
 }
 
 /// What a responder did.

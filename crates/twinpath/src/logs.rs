@@ -1,9 +1,10 @@
 //! Where log lines go: stderr, or a file. Never stdout, which is for results.
 
+use std::collections::VecDeque;
 use std::fs::OpenOptions;
-use std::io;
-use std::sync::Mutex;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::Level;
 use tracing_subscriber::fmt::format::Writer;
@@ -14,6 +15,10 @@ use crate::failure::Failure;
 use crate::output::style::Style;
 
 static IN_FILE: AtomicBool = AtomicBool::new(false);
+/// Lines that wait while the terminal shows something else; `None`: it does not.
+static HELD: Mutex<Option<Held>> = Mutex::new(None);
+/// Lines that wait at most; earlier ones make room.
+const MOST_HELD: usize = 200;
 
 /// Log lines go to a file: what stderr says beside them is for both.
 pub(crate) fn in_file() -> bool {
@@ -42,7 +47,7 @@ pub(crate) fn start(options: &LogOptions, usual: Level) -> Result<(), Failure> {
                 lines
                     .with_timer(TimeOfDay)
                     .with_ansi(colour)
-                    .with_writer(io::stderr)
+                    .with_writer(|| Line)
                     .finish(),
             )
         }
@@ -79,11 +84,105 @@ impl FormatTime for TimeOfDay {
     }
 }
 
+/// Lines wait from now on, but for those that go to a file.
+pub(crate) fn hold() {
+    held().get_or_insert_default();
+}
+
+/// What waited is written, and nothing waits any more.
+pub(crate) fn release() {
+    // Where stderr is closed nobody reads.
+    let _ = release_to(&mut io::stderr());
+}
+
+fn release_to(out: &mut impl Write) -> io::Result<()> {
+    let Some(held) = held().take() else {
+        return Ok(());
+    };
+    if held.dropped > 0 {
+        writeln!(out, "{} earlier log lines left out", held.dropped)?;
+    }
+    held.lines.iter().try_for_each(|line| out.write_all(line))
+}
+
+/// The last line that waits, without its colours.
+pub(crate) fn last_held() -> Option<String> {
+    let held = held();
+    let line = held.as_ref()?.lines.back()?;
+    let mut plain = String::new();
+    let mut in_code = false;
+    for letter in String::from_utf8_lossy(line).trim().chars() {
+        match letter {
+            '\u{1b}' => in_code = true,
+            'm' if in_code => in_code = false,
+            letter if in_code || letter.is_control() => {}
+            letter => plain.push(letter),
+        }
+    }
+    Some(plain)
+}
+
+fn held() -> MutexGuard<'static, Option<Held>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[derive(Default)]
+struct Held {
+    lines: VecDeque<Vec<u8>>,
+    dropped: u64,
+}
+
+/// A line on its way to stderr; it comes in one piece.
+pub(crate) struct Line;
+
+impl Write for Line {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let mut held = held();
+        let Some(held) = held.as_mut() else {
+            return io::stderr().write(line);
+        };
+        if held.lines.len() >= MOST_HELD {
+            held.lines.pop_front();
+            held.dropped = held.dropped.saturating_add(1);
+        }
+        held.lines.push_back(line.to_vec());
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// RFC 3339 in UTC.
 struct Utc;
 
 impl FormatTime for Utc {
     fn format_time(&self, out: &mut Writer<'_>) -> std::fmt::Result {
         write!(out, "{:.3}", jiff::Timestamp::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_wait_are_bounded_and_the_last_one_is_told_plainly() {
+        assert_eq!(last_held(), None);
+        hold();
+        for number in 0..MOST_HELD + 7 {
+            let line = format!("\u{1b}[33mWARN\u{1b}[0m line\t{number}\n");
+            Line.write_all(line.as_bytes()).unwrap();
+        }
+        let last = last_held();
+        let mut written = Vec::new();
+        release_to(&mut written).unwrap();
+        assert_eq!(last.as_deref(), Some("WARN line206"));
+        let written = String::from_utf8(written).unwrap();
+        assert_eq!(written.lines().count(), 1 + MOST_HELD);
+        assert!(written.starts_with("7 earlier log lines left out\n"));
+        assert!(written.ends_with("line\t206\n"));
+        assert_eq!(last_held(), None);
     }
 }

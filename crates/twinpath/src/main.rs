@@ -12,6 +12,11 @@
 mod args;
 mod cmd;
 mod failure;
+#[cfg(feature = "live")]
+mod live;
+#[cfg(not(feature = "live"))]
+#[path = "nolive.rs"]
+mod live;
 mod logs;
 mod output;
 #[cfg(feature = "pictures")]

@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals as Heard;
+use signal_hook::low_level::{exit, unregister};
+use signal_hook::{SigId, flag};
 
 use crate::failure::Failure;
 
@@ -22,7 +25,7 @@ impl Rereads {
     pub(crate) fn listen() -> Result<Self, Failure> {
         let told = Arc::new(AtomicBool::new(false));
         #[cfg(unix)]
-        flag::register(signal_hook::consts::SIGHUP, Arc::clone(&told)).map_err(deaf)?;
+        flag::register(SIGHUP, Arc::clone(&told)).map_err(deaf)?;
         Ok(Self { told })
     }
 
@@ -36,6 +39,8 @@ impl Rereads {
 pub(crate) struct Signals {
     told: Arc<AtomicBool>,
     asked: Arc<AtomicBool>,
+    /// What ends the program at the second signal.
+    ends: Vec<SigId>,
 }
 
 impl Signals {
@@ -45,14 +50,16 @@ impl Signals {
     /// The system's, if it has no room for a handler.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let told = Arc::new(AtomicBool::new(false));
+        let mut ends = Vec::new();
         for (signal, status) in [(SIGINT, 130), (SIGTERM, 143)] {
             // In this order: the second signal finds the flag that the first one set.
-            flag::register_conditional_shutdown(signal, status, Arc::clone(&told))
-                .and_then(|_| flag::register(signal, Arc::clone(&told)))
-                .map_err(deaf)?;
+            let end = flag::register_conditional_shutdown(signal, status, Arc::clone(&told));
+            ends.push(end.map_err(deaf)?);
+            flag::register(signal, Arc::clone(&told)).map_err(deaf)?;
         }
         Ok(Self {
             told,
+            ends,
             asked: Arc::default(),
         })
     }
@@ -64,6 +71,34 @@ impl Signals {
     pub(crate) fn and_glances(self) -> Result<Self, Failure> {
         flag::register(SIGQUIT, Arc::clone(&self.asked)).map_err(deaf)?;
         Ok(self)
+    }
+
+    /// The second signal ends the program only after `tidy`, which may do what no handler of a
+    /// signal may. A terminal that hangs up is a signal like the others.
+    ///
+    /// # Errors
+    /// The system's, if it has no room for a handler or a thread.
+    pub(crate) fn and_tidy(&mut self, tidy: fn()) -> Result<(), Failure> {
+        let mut heard = Heard::new([SIGINT, SIGTERM, SIGHUP]).map_err(deaf)?;
+        let told = Arc::clone(&self.told);
+        let mut second = self.told_to_stop();
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                for signal in heard.forever() {
+                    if second {
+                        tidy();
+                        exit(128 + signal);
+                    }
+                    second = true;
+                    told.store(true, Ordering::Release);
+                }
+            })
+            .map_err(deaf)?;
+        for end in self.ends.drain(..) {
+            unregister(end);
+        }
+        Ok(())
     }
 
     /// SIGQUIT came since the last call.

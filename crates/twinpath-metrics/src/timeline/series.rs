@@ -24,6 +24,10 @@ pub struct Timeline {
     time: RunTime,
     width: Duration,
     cells: Box<[Cell]>,
+    /// The width stays, and the earliest columns make room.
+    recent: bool,
+    /// Columns before the first of `cells` that made room.
+    gone: u64,
     /// Columns in use: up to the last one that anything was recorded in.
     used: usize,
     /// The latest departure, since the origin.
@@ -56,6 +60,8 @@ impl Timeline {
             time: RunTime::new(origin),
             width: width.max(Duration::from_nanos(1)),
             cells: vec![Cell::EMPTY; columns].into(),
+            recent: false,
+            gone: 0,
             used: 0,
             latest: None,
             next_expected: 0,
@@ -63,6 +69,21 @@ impl Timeline {
             first_receive: None,
             random: Random::new(),
         }
+    }
+
+    /// The last columns of a run alone: their width stays, and when the run outgrows them, the
+    /// earliest ones make room. What belongs to those that are gone is left out.
+    pub fn recent(origin: Wall, width: Duration, columns: usize) -> Self {
+        Self {
+            recent: true,
+            ..Self::new(origin, width, columns)
+        }
+    }
+
+    /// From the origin to the end of the last column that anything was recorded in.
+    pub fn reach(&self) -> Duration {
+        let ns = u64::try_from(self.start_of(self.used).ns());
+        Duration::from_nanos(ns.unwrap_or(0))
     }
 
     /// The width of a column as it is now.
@@ -210,20 +231,41 @@ impl Timeline {
         (there, true)
     }
 
-    /// The column of a time since the origin, doubling the width until there is one.
+    /// The column of a time since the origin, doubling the width until there is one. None of
+    /// `cells` for what is gone.
     #[inline]
     fn place(&mut self, at: Delta) -> usize {
         let at = u64::try_from(at.ns()).unwrap_or(0);
         loop {
             // Wider than 500 years: all of time is the first column.
             let width = u64::try_from(self.width.as_nanos()).unwrap_or(u64::MAX);
-            let place = usize::try_from(at / width).unwrap_or(usize::MAX);
+            let Some(place) = (at / width).checked_sub(self.gone) else {
+                return usize::MAX;
+            };
+            let place = usize::try_from(place).unwrap_or(usize::MAX);
             if place < self.cells.len() {
                 self.used = self.used.max(place + 1);
                 return place;
             }
-            self.widen();
+            if self.recent {
+                self.make_room(place);
+            } else {
+                self.widen();
+            }
         }
+    }
+
+    /// Lets the earliest columns go, so that `place` becomes the last one.
+    #[cold]
+    fn make_room(&mut self, place: usize) {
+        let columns = self.cells.len();
+        let going = place.saturating_sub(columns - 1);
+        for cell in self.cells.iter_mut().take(going) {
+            *cell = Cell::EMPTY;
+        }
+        self.cells.rotate_left(going.min(columns));
+        self.used = self.used.saturating_sub(going);
+        self.gone = self.gone.saturating_add(crate::round::count(going));
     }
 
     #[cold]
@@ -249,6 +291,7 @@ impl Timeline {
     }
 
     fn start_of(&self, place: usize) -> Delta {
+        let place = self.gone.saturating_add(crate::round::count(place));
         let place = u32::try_from(place).unwrap_or(u32::MAX);
         Delta::from_duration(self.width.saturating_mul(place))
     }

@@ -77,6 +77,29 @@ fn columns_double_in_width_when_the_run_outgrows_them() {
 }
 
 #[test]
+fn recent_columns_keep_their_width_and_the_earliest_make_room() {
+    let mut timeline = Timeline::recent(origin(), Duration::from_millis(10), 8);
+    let before = timeline.memory_octets();
+    for seq in 0..100 {
+        timeline.record(&good(seq));
+    }
+    assert_eq!(sent(&timeline), [10; 8]);
+    assert_eq!(timeline.reach(), Duration::from_millis(100));
+    let first = timeline.columns().next().unwrap();
+    assert_eq!(first.start, origin() + Delta::from_ns(20_000_000));
+    // Of what is gone nothing is told, and of what came late its own column is.
+    timeline.record(&lost(5));
+    timeline.record(&lost(95));
+    let lost: Vec<u64> = timeline.columns().map(|column| column.lost).collect();
+    assert_eq!(lost, [0, 0, 0, 0, 0, 0, 0, 1]);
+    // Over a silence longer than all columns.
+    timeline.record(&good(1_000));
+    assert_eq!(sent(&timeline), [0, 0, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(timeline.reach(), Duration::from_millis(1_010));
+    assert_eq!(timeline.memory_octets(), before);
+}
+
+#[test]
 fn a_step_of_the_clock_is_a_mark_and_no_absurd_axis() {
     for by in [-3_600_000_000_000_i64, 36_000_000_000_000, -5_000_000] {
         for announced in [true, false] {

@@ -320,6 +320,7 @@ impl Body {
             received: tally.received,
             lost: tally.lost,
             last_round_trip_ns: self.last_round_trip_ns,
+            far_clock: tally.far_error.map(ClockState::of_estimate),
         }
     }
 

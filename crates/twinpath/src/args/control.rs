@@ -7,10 +7,10 @@ use twinpath_wire::control::SecurityMode;
 use super::keys::mode;
 use super::quantity::{at_least_one, whole};
 use super::{
-    Advice, CONTROL, FarEnd, IP, IpOptions, Iterations, KeyFileOptions, KeyOptions, LogOptions,
-    NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, PictureOptions, Ports, Prefix,
-    ResultOptions, SCHEDULE, SESSIONS, STAMPS, ScheduleOptions, StampOptions, Summary, Time,
-    TosOctet, threads,
+    Advice, CONTROL, FarEnd, IP, IpOptions, Iterations, KeyFileOptions, KeyOptions, LiveOptions,
+    LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, PictureOptions, Ports,
+    Prefix, ResultOptions, SCHEDULE, SESSIONS, STAMPS, ScheduleOptions, StampOptions, Summary,
+    Time, TosOctet, threads,
 };
 
 /// `twinpath controller`.
@@ -100,6 +100,9 @@ pub(crate) struct ControllerArgs {
 
     #[command(flatten)]
     pub(crate) results: ResultOptions,
+
+    #[command(flatten)]
+    pub(crate) live: LiveOptions,
 
     #[command(flatten)]
     pub(crate) pictures: PictureOptions,

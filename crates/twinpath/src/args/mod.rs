@@ -7,6 +7,11 @@ mod figures;
 mod groups;
 #[cfg(feature = "control")]
 mod keys;
+#[cfg(feature = "live")]
+mod live;
+#[cfg(not(feature = "live"))]
+#[path = "nolive.rs"]
+mod live;
 mod marking;
 #[cfg(feature = "pictures")]
 mod pictures;
@@ -34,6 +39,7 @@ pub(crate) use groups::{
 };
 #[cfg(feature = "control")]
 pub(crate) use keys::{Iterations, KeyFileOptions, KeyOptions};
+pub(crate) use live::LiveOptions;
 pub(crate) use marking::{Label, Ssid, TosOctet, Ttl};
 pub(crate) use pictures::PictureOptions;
 #[cfg(feature = "pictures")]
@@ -128,6 +134,9 @@ pub(crate) struct SenderArgs {
 
     #[command(flatten)]
     pub(crate) results: ResultOptions,
+
+    #[command(flatten)]
+    pub(crate) live: LiveOptions,
 
     #[command(flatten)]
     pub(crate) pictures: PictureOptions,

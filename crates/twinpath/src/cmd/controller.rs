@@ -9,11 +9,12 @@ use twinpath_runtime::Progress;
 use twinpath_runtime::controller::{self, ControlEvent, ControlReport, ControllerRun};
 
 use super::following::Following;
-use super::measuring::{DRAIN, GLANCE, Outlet, PROGRESS, verdict};
+use super::measuring::{DRAIN, GLANCE, Outlet, PROGRESS, verdict, view};
 use super::pictures::Pictures;
 use super::{remark, unwritten};
 use crate::args::{ControllerArgs, doubt};
 use crate::failure::{Exit, Failure};
+use crate::live::{About, View};
 use crate::logs;
 use crate::output::complain;
 use crate::output::ends::{named, named_in_notes};
@@ -26,13 +27,24 @@ pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
     let plan = plan::controller(args, &plan::system_lookup)?;
     remark(&args.log, doubt(Some(&args.server.host), args.server.port));
     let pictures = Pictures::open(&args.pictures, &args.results.labels)?;
-    let signals = Signals::listen()?.and_glances()?;
+    let mut signals = Signals::listen()?.and_glances()?;
     let server = named(plan.control.server);
     let interval = args.results.report_interval.map(|time| time.0);
     let names = match plan.classes.as_slice() {
         [] | [_] => Vec::new(),
         classes => classes.iter().map(|tos| tos.dscp().to_string()).collect(),
     };
+    let mut about = About {
+        command: "controller",
+        far: server.clone(),
+        what: "TWAMP".to_owned(),
+        sessions: vec![None],
+        interval: plan.sender.schedule.usual_gap(),
+        timeout: plan.sender.timeout,
+    };
+    if !names.is_empty() {
+        about.sessions = names.iter().cloned().map(Some).collect();
+    }
     let run = controller::start(plan)?;
     let sessions = run.senders().count();
     info!(%server, sessions, "connecting");
@@ -40,14 +52,21 @@ pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
         Ok(outlet) => outlet,
         Err(error) => return unwritten(&error),
     };
-    let progress = outlet.progress(&args.results, &args.log);
+    let view = view(&args.live, &args.results, &args.log, &about, &mut signals)?;
+    let progress = match &view {
+        Some(_) => ProgressLine::none(),
+        None => outlet.progress(&args.results, &args.log),
+    };
+    let columns = view.as_ref().map(|_| View::COLUMNS);
+    let columns = columns.max(pictures.columns());
     let mut following = Following::new(
         (0..sessions)
-            .filter_map(|session| run.books(session, interval, pictures.columns()))
+            .filter_map(|session| run.books(session, interval, columns))
             .collect(),
         names,
         args.results.records(),
-    );
+    )
+    .shown_by(view);
     // With -v it is told anyway.
     let alarms = !args.log.quiet && !args.results.verbose;
     let mut report = match watch(
@@ -127,7 +146,9 @@ fn watch(
                 progress.erase();
                 complain(&format!("warning: {event}"));
             }
-            outlet.event(&event.to_string())?;
+            let line = event.to_string();
+            following.event(&line);
+            outlet.event(&line)?;
         }
         drained = drained.max(drain(&mut run, sessions, following, outlet)?);
         if drained < DRAIN {
@@ -140,9 +161,10 @@ fn watch(
         outlet.flush()?;
         if finished && drained < DRAIN {
             progress.erase();
+            following.leave();
             return Ok(run.join().map_err(Failure::from));
         }
-        if signals.told_to_stop() {
+        if following.show(&|session| run.progress(session)) || signals.told_to_stop() {
             run.stop();
         }
         let now = Instant::now();

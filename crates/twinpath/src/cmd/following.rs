@@ -4,10 +4,11 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use twinpath_metrics::{Books, Record};
-use twinpath_runtime::SessionReport;
+use twinpath_runtime::{Progress, SessionReport};
 use twinpath_wire::Wall;
 
 use super::measuring::Outlet;
+use crate::live::View;
 use crate::output::rows::{self, Row};
 use crate::output::style::Style;
 
@@ -18,6 +19,8 @@ pub(super) struct Following {
     names: Vec<String>,
     /// A line for each packet is wanted.
     lines: bool,
+    /// The screen, while it is up.
+    view: Option<View>,
 }
 
 impl Following {
@@ -27,7 +30,13 @@ impl Following {
             books,
             names,
             lines,
+            view: None,
         }
+    }
+
+    /// With this view, where there is one.
+    pub(super) fn shown_by(self, view: Option<View>) -> Self {
+        Self { view, ..self }
     }
 
     /// What happened next in one session, from 0.
@@ -41,6 +50,9 @@ impl Following {
             return Ok(());
         };
         books.record(record);
+        if let Some(view) = &mut self.view {
+            view.record(session, record);
+        }
         match record {
             Record::Sample(sample) if self.lines => {
                 let number = (!self.names.is_empty()).then_some(session + 1);
@@ -52,6 +64,30 @@ impl Following {
             | Record::ClockStep { .. }
             | Record::Missed { .. } => Ok(()),
         }
+    }
+
+    /// A line of the negotiation, for the view.
+    pub(super) fn event(&mut self, line: &str) {
+        if let Some(view) = &mut self.view {
+            view.event(line);
+        }
+    }
+
+    /// Keeps the view true; whether its user wants the end.
+    pub(super) fn show(&mut self, progress: &dyn Fn(usize) -> Option<Progress>) -> bool {
+        let Some(view) = &mut self.view else {
+            return false;
+        };
+        view.turn(&self.books, progress).unwrap_or_else(|_| {
+            // Its terminal is gone: the run goes on without.
+            self.view = None;
+            false
+        })
+    }
+
+    /// The view is over: the terminal is for lines again.
+    pub(super) fn leave(&mut self) {
+        self.view = None;
     }
 
     /// Rows that are final by now. Called when all records that wait were recorded.
@@ -66,8 +102,12 @@ impl Following {
         Ok(())
     }
 
-    /// The run so far, on stderr, for whoever asks at once.
-    pub(super) fn glance(&self) {
+    /// The run so far, on stderr, for whoever asks at once; the view says it all.
+    pub(super) fn glance(&mut self) {
+        if let Some(view) = &mut self.view {
+            view.hurry();
+            return;
+        }
         let now = now();
         let mut stderr = io::stderr();
         let style = Style::of(&stderr);

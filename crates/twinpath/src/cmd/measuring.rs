@@ -6,8 +6,10 @@ use std::time::Duration;
 use twinpath_runtime::{Note, SessionReport};
 use twinpath_wire::Sample;
 
-use crate::args::{LogOptions, Output, ResultOptions};
+use super::remark;
+use crate::args::{LiveOptions, LogOptions, Output, ResultOptions};
 use crate::failure::{Exit, Failure};
+use crate::live::{self, About, View};
 use crate::output::json::Json;
 use crate::output::packets::{Csv, JsonLines};
 use crate::output::progress::ProgressLine;
@@ -15,6 +17,7 @@ use crate::output::rows::Row;
 use crate::output::style::Style;
 use crate::output::text::{self, Text};
 use crate::output::{Meta, Outcome, Sink, lines};
+use crate::signals::Signals;
 
 /// How often the run is looked at: samples drained, signals seen.
 pub(super) const GLANCE: Duration = Duration::from_millis(20);
@@ -133,6 +136,27 @@ impl Outlet {
             let _ = text::warnings(&said, Style::of(&stderr), &mut stderr);
         }
         self.sink.report(outcome)
+    }
+}
+
+/// The view, where it is asked for and there is a terminal for it; a remark where there is none.
+pub(super) fn view(
+    live: &LiveOptions,
+    results: &ResultOptions,
+    log: &LogOptions,
+    about: &About,
+    signals: &mut Signals,
+) -> Result<Option<View>, Failure> {
+    match View::open(live, results, log, about) {
+        Ok(Some(view)) => {
+            signals.and_tidy(live::give_back)?;
+            Ok(Some(view))
+        }
+        Ok(None) => Ok(None),
+        Err(why) => {
+            remark(log, Some(format!("no live view: {why}")));
+            Ok(None)
+        }
     }
 }
 

@@ -9,13 +9,14 @@ use twinpath_runtime::SessionReport;
 use twinpath_runtime::sender::{self, SenderRun};
 
 use super::following::Following;
-use super::measuring::{DRAIN, GLANCE, Outlet, PROGRESS, verdict};
+use super::measuring::{DRAIN, GLANCE, Outlet, PROGRESS, verdict, view};
 use super::pictures::Pictures;
 use super::{remark, unwritten};
 use crate::args::{SenderArgs, doubt};
 use crate::failure::{Exit, Failure};
+use crate::live::{About, View};
 use crate::logs;
-use crate::output::ends::{named, named_in_notes};
+use crate::output::ends::{self, named, named_in_notes};
 use crate::output::progress::ProgressLine;
 use crate::plan;
 use crate::signals::Signals;
@@ -25,18 +26,31 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     let plan = plan::sender(args, &plan::system_lookup)?;
     remark(&args.log, doubt(Some(&args.far.host), args.far.port));
     let pictures = Pictures::open(&args.pictures, &args.results.labels)?;
-    let signals = Signals::listen()?.and_glances()?;
+    let mut signals = Signals::listen()?.and_glances()?;
     let far = named(plan.far);
+    let about = About {
+        command: "sender",
+        far: far.clone(),
+        what: ends::protocol(plan.protocol),
+        sessions: vec![None],
+        interval: plan.schedule.usual_gap(),
+        timeout: plan.timeout,
+    };
     let run = sender::start(plan)?;
     info!(sender = %named(run.sender()), %far, "sending");
     let mut outlet = match Outlet::open(&args.results, &args.log, false) {
         Ok(outlet) => outlet,
         Err(error) => return unwritten(&error),
     };
-    let progress = outlet.progress(&args.results, &args.log);
+    let view = view(&args.live, &args.results, &args.log, &about, &mut signals)?;
+    let progress = match &view {
+        Some(_) => ProgressLine::none(),
+        None => outlet.progress(&args.results, &args.log),
+    };
     let interval = args.results.report_interval.map(|time| time.0);
-    let books = vec![run.books(interval, pictures.columns())];
-    let mut following = Following::new(books, Vec::new(), args.results.records());
+    let columns = view.as_ref().map(|_| View::COLUMNS);
+    let books = vec![run.books(interval, columns.max(pictures.columns()))];
+    let mut following = Following::new(books, Vec::new(), args.results.records()).shown_by(view);
     let report = match watch(run, &mut outlet, &mut following, progress, &signals) {
         Ok(report) => report.map(named_in_notes)?,
         Err(error) => return unwritten(&error),
@@ -89,9 +103,10 @@ fn watch(
         outlet.flush()?;
         if finished && drained < DRAIN {
             progress.erase();
+            following.leave();
             return Ok(run.join().map_err(Failure::from));
         }
-        if signals.told_to_stop() {
+        if following.show(&|_| Some(run.progress())) || signals.told_to_stop() {
             run.stop();
         }
         let now = Instant::now();

@@ -2,12 +2,23 @@
 
 use std::net::SocketAddr;
 
+use twinpath_proto::sender::Protocol;
 use twinpath_runtime::SessionReport;
 use twinpath_runtime::host::interface_name;
 
 /// `192.0.2.1:862`, `[2001:db8::1]:862`, `[fe80::1%eth0]:862`.
 pub(crate) fn named(address: SocketAddr) -> String {
     with_zone(address, interface_name)
+}
+
+/// A protocol by name, with what tells its sessions apart.
+pub(crate) fn protocol(protocol: Protocol) -> String {
+    match protocol {
+        Protocol::TwampLight => "TWAMP Light".to_owned(),
+        Protocol::Twamp(_) => "TWAMP".to_owned(),
+        Protocol::Stamp { ssid: 0 } => "STAMP".to_owned(),
+        Protocol::Stamp { ssid } => format!("STAMP (SSID {ssid})"),
+    }
 }
 
 /// A run's own end. Its zone is that of the far end, where it does not say.

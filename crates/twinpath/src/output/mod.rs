@@ -34,6 +34,7 @@ use twinpath_runtime::controller::ControlReport;
 use twinpath_wire::{Sample, Wall};
 
 use crate::args::{Label, PaddingSize};
+use crate::logs;
 
 /// Bins at most, where their edges are to fit what was measured.
 const AUTOMATIC_BINS: u16 = 20;
@@ -167,9 +168,10 @@ fn bins(report: &SessionReport, wanted: &Wanted) -> Option<BinFigures> {
     })
 }
 
-/// One line on stderr. Where that is closed too, nobody is there to be told.
+/// One line on stderr; it waits while the terminal shows something else. Where that is closed too,
+/// nobody is there to be told.
 pub(crate) fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = logs::Line.write_all(format!("{text}\n").as_bytes());
 }
 
 /// RFC 3339, UTC, to the microsecond at most.

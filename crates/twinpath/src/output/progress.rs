@@ -21,6 +21,11 @@ impl ProgressLine<io::Stderr> {
         let fits = stderr.is_terminal() && !is_dumb() && !busy;
         Self::new(fits.then_some(stderr))
     }
+
+    /// None: something else shows where the run is.
+    pub(crate) fn none() -> Self {
+        Self::new(None)
+    }
 }
 
 impl<W: Write> ProgressLine<W> {
@@ -94,6 +99,7 @@ mod tests {
             received: 36,
             lost: 1,
             last_round_trip_ns: Some(1_204_000),
+            far_clock: None,
         });
         line.erase();
         drop(line);

@@ -44,13 +44,14 @@ impl Style {
     }
 }
 
-fn colour_wanted() -> bool {
+/// The user did not refuse colour.
+pub(crate) fn colour_wanted() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && !is_dumb()
 }
 
 /// The terminal understands no control sequences.
-pub(super) fn is_dumb() -> bool {
+pub(crate) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 

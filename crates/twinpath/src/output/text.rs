@@ -174,11 +174,12 @@ fn heading(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let protocol = match report.protocol {
-        Protocol::TwampLight => "TWAMP Light".to_owned(),
-        Protocol::Twamp(_) if report.mode == SecurityMode::Unauthenticated => "TWAMP".to_owned(),
-        Protocol::Twamp(_) => format!("TWAMP ({})", report.mode.name()),
-        Protocol::Stamp { ssid: 0 } => "STAMP".to_owned(),
-        Protocol::Stamp { ssid } => format!("STAMP (SSID {ssid})"),
+        Protocol::Twamp(_) if report.mode != SecurityMode::Unauthenticated => {
+            format!("TWAMP ({})", report.mode.name())
+        }
+        protocol @ (Protocol::TwampLight | Protocol::Twamp(_) | Protocol::Stamp { .. }) => {
+            ends::protocol(protocol)
+        }
     };
     let (near, far) = (ends::sender(report), ends::named(report.reflector));
     let ends = format!("{protocol} from {near} to {far}");

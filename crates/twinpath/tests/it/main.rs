@@ -8,6 +8,8 @@ mod forgeries;
 mod hosts;
 mod intervals;
 mod kills;
+#[cfg(feature = "live")]
+mod live;
 mod namespaces;
 mod options;
 mod outputs;

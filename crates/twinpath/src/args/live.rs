@@ -1,0 +1,14 @@
+//! The option of the view.
+
+use clap::Args;
+
+use super::OUTPUT;
+
+/// A view of the run as it goes on.
+#[derive(Debug, Args)]
+#[command(next_help_heading = OUTPUT)]
+pub(crate) struct LiveOptions {
+    /// Show the run on the whole terminal as it goes on; q ends it with the report
+    #[arg(long, conflicts_with = "quiet")]
+    pub(crate) live: bool,
+}

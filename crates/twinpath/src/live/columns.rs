@@ -1,0 +1,253 @@
+//! A timeline's columns as those of a screen: as many as fit, and one-way delays as what can be
+//! known of them.
+
+use std::time::Duration;
+
+use twinpath_metrics::{ClockEstimate, Column, FarStep, Smoke};
+use twinpath_wire::{Delta, Wall};
+
+const PARTS_PER_BILLION: i128 = 1_000_000_000;
+
+/// A session over time, in the columns that were kept.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Strip {
+    pub(super) columns: Vec<Column>,
+    /// The width of a column.
+    pub(super) width: Duration,
+    /// The end of the last column, since the session began.
+    pub(super) reach: Duration,
+    /// Until when the fate of every packet is known, since the session began.
+    pub(super) settled: Duration,
+    /// The last columns are shown; if not, all of them.
+    pub(super) recent: bool,
+}
+
+/// What is drawn of one direction in a column. Nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Band {
+    pub(super) count: u64,
+    pub(super) min: i64,
+    pub(super) median: i64,
+    pub(super) p95: i64,
+    pub(super) max: i64,
+}
+
+/// One column of the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) sent: u64,
+    pub(super) lost: u64,
+    /// Nothing was sent; if this is false too, nothing is known yet.
+    pub(super) silent: bool,
+    /// A clock stepped or the reflector began anew.
+    pub(super) marked: bool,
+    pub(super) round_trip: Option<Band>,
+    pub(super) forward: Option<Band>,
+    pub(super) backward: Option<Band>,
+}
+
+/// How one-way delays are shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum OneWay<'a> {
+    /// As they are: both clocks are synchronised.
+    Delay,
+    /// As variation, above the least of each stretch without a step: the offset cancels out, the
+    /// skew is taken out (row M-52).
+    Variation(Option<&'a ClockEstimate>),
+}
+
+impl Strip {
+    /// As many slots as fit into `room`, or fewer; and how much time each is.
+    pub(super) fn fit(&self, room: usize, one_way: OneWay<'_>) -> (Vec<Slot>, Duration) {
+        let slots = self.slots(room, one_way);
+        let room = room.max(1);
+        if self.recent {
+            let skipped = slots.len().saturating_sub(room);
+            return (
+                slots.get(skipped..).unwrap_or_default().to_vec(),
+                self.width,
+            );
+        }
+        let together = slots.len().div_ceil(room).max(1);
+        let merged = slots.chunks(together).map(Slot::of_all).collect();
+        let together = u32::try_from(together).unwrap_or(u32::MAX);
+        (merged, self.width.saturating_mul(together))
+    }
+
+    /// A slot for each column, and silence after them as far as it is known; at most twice `room`
+    /// of that.
+    fn slots(&self, room: usize, one_way: OneWay<'_>) -> Vec<Slot> {
+        let forward = self.one_way(|column| column.forward, one_way, 1);
+        let backward = self.one_way(|column| column.backward, one_way, -1);
+        let count = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
+        let mut end = self.reach.saturating_sub(self.width.saturating_mul(count));
+        let mut slots = Vec::with_capacity(self.columns.len());
+        for ((column, forward), backward) in self.columns.iter().zip(forward).zip(backward) {
+            end = end.saturating_add(self.width);
+            let marks = column.marks;
+            slots.push(Slot {
+                sent: column.sent,
+                lost: column.lost,
+                silent: column.sent == 0 && end <= self.settled,
+                marked: marks.clock_step || marks.far_step || marks.restart,
+                round_trip: column.round_trip.map(Band::from),
+                forward,
+                backward,
+            });
+        }
+        for _ in 0..room.saturating_mul(2) {
+            end = end.saturating_add(self.width);
+            if self.width.is_zero() || end > self.settled {
+                break;
+            }
+            slots.push(Slot {
+                silent: true,
+                ..Slot::default()
+            });
+        }
+        slots
+    }
+
+    /// One direction's bands. `sign`: that of the far clock's skew in its delays.
+    fn one_way(
+        &self,
+        pick: fn(&Column) -> Option<Smoke>,
+        how: OneWay<'_>,
+        sign: i128,
+    ) -> Vec<Option<Band>> {
+        let raw = self
+            .columns
+            .iter()
+            .map(|column| pick(column).map(Band::from));
+        let OneWay::Variation(clocks) = how else {
+            return raw.collect();
+        };
+        let skew_ppb = sign * clocks.map_or(0, skew_ppb);
+        let steps = clocks.map_or(&[][..], |clocks| clocks.far_steps.as_slice());
+        let mut bands: Vec<_> = raw
+            .zip(&self.columns)
+            .map(|(band, column)| {
+                let drift = i128::from((column.start - Wall::from_unix_ns(0)).ns())
+                    .saturating_mul(skew_ppb)
+                    / PARTS_PER_BILLION;
+                band.map(|band| band.less(drift))
+            })
+            .collect();
+        let width = self.width;
+        let broken = |column: &Column| {
+            let marks = column.marks;
+            marks.clock_step || marks.far_step || any_in(steps, column.start, width)
+        };
+        let mut rest = bands.as_mut_slice();
+        let mut columns = self.columns.as_slice();
+        while !columns.is_empty() {
+            let whole = columns.iter().take_while(|column| !broken(column)).count();
+            let (stretch, after) = rest.split_at_mut(whole.min(rest.len()));
+            let least = stretch.iter().flatten().map(|band| band.min).min();
+            for band in stretch.iter_mut().flatten() {
+                *band = band.less(i128::from(least.unwrap_or(0)));
+            }
+            // A column with the step in it tells nothing.
+            rest = after;
+            if let Some((first, after)) = rest.split_first_mut() {
+                *first = None;
+                rest = after;
+            } else {
+                rest = &mut [];
+            }
+            columns = columns.get(whole + 1..).unwrap_or_default();
+        }
+        bands
+    }
+}
+
+fn any_in(steps: &[FarStep], start: Wall, width: Duration) -> bool {
+    let end = start + Delta::from_duration(width);
+    steps.iter().any(|step| step.at >= start && step.at < end)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a float saturates, and clocks run within a few hundred parts per million"
+)]
+fn skew_ppb(clocks: &ClockEstimate) -> i128 {
+    // What looks like a skew may be the other path: then the eye does better without.
+    if clocks.path_change || clocks.contradicted {
+        return 0;
+    }
+    clocks
+        .skew_ppm
+        .map_or(0, |ppm| i128::from((ppm * 1_000.0).round() as i64))
+}
+
+impl Band {
+    fn less(self, ns: i128) -> Self {
+        let less = |value: i64| narrow(i128::from(value).saturating_sub(ns));
+        Self {
+            count: self.count,
+            min: less(self.min),
+            median: less(self.median),
+            p95: less(self.p95),
+            max: less(self.max),
+        }
+    }
+
+    /// Of both: median and percentile are means by weight, for the eye alone.
+    fn with(self, other: Self) -> Self {
+        let mean = |a: i64, b: i64| {
+            let (one, two) = (i128::from(self.count), i128::from(other.count));
+            let sum = i128::from(a) * one + i128::from(b) * two;
+            narrow(sum / (one + two).max(1))
+        };
+        Self {
+            count: self.count.saturating_add(other.count),
+            min: self.min.min(other.min),
+            median: mean(self.median, other.median),
+            p95: mean(self.p95, other.p95),
+            max: self.max.max(other.max),
+        }
+    }
+}
+
+fn narrow(value: i128) -> i64 {
+    i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
+}
+
+impl From<Smoke> for Band {
+    fn from(smoke: Smoke) -> Self {
+        Self {
+            count: smoke.count,
+            min: smoke.min_ns,
+            median: smoke.median_ns,
+            p95: smoke.p95_ns,
+            max: smoke.max_ns,
+        }
+    }
+}
+
+impl Slot {
+    fn of_all(slots: &[Self]) -> Self {
+        slots.iter().copied().fold(Self::default(), Self::with)
+    }
+
+    fn with(self, other: Self) -> Self {
+        let both = |one: Option<Band>, other: Option<Band>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.with(other)),
+            (one, other) => one.or(other),
+        };
+        Self {
+            sent: self.sent.saturating_add(other.sent),
+            lost: self.lost.saturating_add(other.lost),
+            silent: self.silent || other.silent,
+            marked: self.marked || other.marked,
+            round_trip: both(self.round_trip, other.round_trip),
+            forward: both(self.forward, other.forward),
+            backward: both(self.backward, other.backward),
+        }
+    }
+
+    /// Something was sent, and all of it is lost.
+    pub(super) fn is_dead(&self) -> bool {
+        self.sent > 0 && self.lost == self.sent
+    }
+}

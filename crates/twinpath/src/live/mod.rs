@@ -1,0 +1,249 @@
+//! The view of a run as it goes on (`--live`): drawn from the books that are kept anyway, by the
+//! thread that keeps them, at most five times a second. The sender's thread knows nothing of it.
+
+mod chart;
+mod columns;
+mod draw;
+mod recent;
+mod scene;
+mod screen;
+mod table;
+#[cfg(test)]
+mod tests;
+mod theme;
+
+use std::io::{self, IsTerminal as _};
+use std::time::{Duration, Instant};
+
+use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use signal_hook::consts::SIGINT;
+use signal_hook::low_level::{exit, raise};
+use twinpath_metrics::{Books, Record};
+use twinpath_runtime::Progress;
+
+use crate::args::{LiveOptions, LogOptions, Output, ResultOptions};
+use crate::logs;
+use crate::output::style;
+use recent::Recent;
+use scene::Scene;
+use screen::Screen;
+
+pub(crate) use recent::About;
+
+/// Time between frames.
+const FRAME: Duration = Duration::from_millis(200);
+/// Columns of a timeline that a screen is content with.
+const COLUMNS: usize = 240;
+
+/// The screen, while it is up.
+pub(crate) struct View {
+    screen: Screen,
+    scene: Scene,
+    sessions: Vec<Recent>,
+    /// The session whose clocks are estimated next.
+    next_clocks: usize,
+    due: Instant,
+    /// By a key.
+    interrupted: bool,
+}
+
+/// Gives the terminal back, from any thread.
+pub(crate) fn give_back() {
+    screen::give_back();
+}
+
+impl View {
+    /// Takes the terminal, where that is asked for.
+    ///
+    /// # Errors
+    /// Why lines have to do.
+    pub(crate) fn open(
+        options: &LiveOptions,
+        results: &ResultOptions,
+        log: &LogOptions,
+        about: &About,
+    ) -> Result<Option<Self>, String> {
+        if !options.live {
+            return Ok(None);
+        }
+        if let Some(why) = obstacle(results, log) {
+            return Err(why.to_owned());
+        }
+        let screen = Screen::take(style::colour_wanted())
+            .map_err(|error| format!("the terminal cannot be used: {error}"))?;
+        let sessions = about
+            .sessions
+            .iter()
+            .map(|name| Recent::new(about, name.as_deref()));
+        let sessions: Vec<Recent> = sessions.collect();
+        Ok(Some(Self {
+            screen,
+            scene: Scene {
+                command: about.command,
+                far: about.far.clone(),
+                what: about.what.clone(),
+                all: sessions.len(),
+                ..Scene::default()
+            },
+            sessions,
+            next_clocks: 0,
+            due: Instant::now(),
+            interrupted: false,
+        }))
+    }
+
+    /// The columns that it wants books to have.
+    pub(crate) const COLUMNS: usize = COLUMNS;
+
+    /// What happened next in one session, from 0.
+    pub(crate) fn record(&mut self, session: usize, record: &Record) {
+        if let Some(recent) = self.sessions.get_mut(session) {
+            recent.record(record);
+        }
+    }
+
+    /// A line of the negotiation.
+    pub(crate) fn event(&mut self, line: &str) {
+        self.scene.event = Some(line.to_owned());
+    }
+
+    /// The next frame comes at once.
+    pub(crate) fn hurry(&mut self) {
+        self.due = Instant::now();
+    }
+
+    /// Looks at the keys and draws what is due. True: the user wants the end. An error: there is
+    /// no view any more.
+    pub(crate) fn turn(
+        &mut self,
+        books: &[Books],
+        progress: &dyn Fn(usize) -> Option<Progress>,
+    ) -> io::Result<bool> {
+        let mut stale = false;
+        let ending = self.scene.ending;
+        for event in self.screen.events() {
+            stale = true;
+            if let Event::Key(key) = event {
+                self.key(key);
+            }
+        }
+        let now = Instant::now();
+        if now >= self.due {
+            self.due = now + FRAME;
+            stale = true;
+            if !self.scene.paused {
+                self.look(now, books, progress);
+            }
+        }
+        if stale {
+            self.screen.draw(&self.scene)?;
+        }
+        Ok(self.scene.ending && !ending)
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most keys mean nothing, whatever keys there will be"
+    )]
+    fn key(&mut self, key: KeyEvent) {
+        if key.kind == KeyEventKind::Release {
+            return;
+        }
+        let scene = &mut self.scene;
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            // As where the terminal makes a signal of it: the second one ends at once.
+            KeyCode::Char('c') if control => {
+                if self.interrupted {
+                    screen::give_back();
+                    exit(128 + SIGINT);
+                }
+                (self.interrupted, scene.ending) = (true, true);
+                // A process that cannot signal itself ends with its report.
+                let _ = raise(SIGINT);
+            }
+            KeyCode::Char('l') if control => self.screen.clear(),
+            KeyCode::Char('q' | 'Q') | KeyCode::Esc => scene.ending = true,
+            KeyCode::Char('p' | ' ') => scene.paused = !scene.paused,
+            KeyCode::Char('+' | '=') => scene.window = scene.window.shorter(),
+            KeyCode::Char('-') => scene.window = scene.window.longer(),
+            KeyCode::Up => scene.first = scene.first.saturating_sub(1),
+            KeyCode::Down => {
+                scene.first = (scene.first + 1).min(scene.all.saturating_sub(1));
+            }
+            _ => return,
+        }
+        if !scene.paused {
+            self.due = Instant::now();
+        }
+    }
+
+    /// A new scene; of the sessions that the screen has room for, and one estimate of clocks.
+    fn look(
+        &mut self,
+        now: Instant,
+        books: &[Books],
+        progress: &dyn Fn(usize) -> Option<Progress>,
+    ) {
+        let scene = &mut self.scene;
+        let fit = draw::sessions(self.screen.height());
+        scene.first = scene.first.min(scene.all.saturating_sub(fit));
+        let looked_at = scene.first..scene.first.saturating_add(fit).min(scene.all);
+        if self.next_clocks < looked_at.start || self.next_clocks >= looked_at.end {
+            self.next_clocks = looked_at.start;
+        }
+        if let (Some(session), Some(books)) = (
+            self.sessions.get_mut(self.next_clocks),
+            books.get(self.next_clocks),
+        ) {
+            session.estimate(now, books);
+        }
+        self.next_clocks += 1;
+        scene.elapsed = self.sessions.iter().filter_map(|it| it.elapsed(now)).max();
+        scene.log = logs::last_held();
+        scene.progress = together((0..scene.all).filter_map(progress));
+        scene.sessions = looked_at
+            .filter_map(|session| {
+                let (recent, books) = (self.sessions.get(session)?, books.get(session)?);
+                Some(recent.session(now, books, progress(session), scene.window))
+            })
+            .collect();
+    }
+}
+
+/// All sessions as one.
+fn together(all: impl Iterator<Item = Progress>) -> Progress {
+    let mut sum = Progress {
+        asked: Some(0),
+        ..Progress::default()
+    };
+    for progress in all {
+        sum.asked = sum
+            .asked
+            .zip(progress.asked)
+            .map(|(sum, asked)| sum + asked);
+        sum.sent += progress.sent;
+        sum.received += progress.received;
+        sum.lost += progress.lost;
+        sum.last_round_trip_ns = progress.last_round_trip_ns.or(sum.last_round_trip_ns);
+    }
+    sum
+}
+
+/// Why there can be no view.
+fn obstacle(results: &ResultOptions, log: &LogOptions) -> Option<&'static str> {
+    let (stdout, stderr) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+    let lines = results.records() || results.report_interval.is_some();
+    let aside = results.verbose && results.form() != Output::Text;
+    if !stdout && !stderr {
+        Some("neither stderr nor stdout is a terminal")
+    } else if style::is_dumb() {
+        Some("the terminal is a dumb one (TERM)")
+    } else if (lines && stdout) || (aside && stderr) {
+        Some("lines go to the same terminal; send stdout to a file to have both")
+    } else if log.quiet {
+        Some("-q keeps the terminal quiet")
+    } else {
+        None
+    }
+}

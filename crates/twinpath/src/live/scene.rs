@@ -1,0 +1,232 @@
+//! What the screen shows, as plain data: drawn again at another size without asking anybody.
+
+use std::time::Duration;
+
+use twinpath_metrics::{Basis, ClockEstimate, Figures};
+use twinpath_runtime::Progress;
+use twinpath_wire::Rung;
+
+use super::columns::{OneWay, Strip};
+use crate::output::units;
+
+/// Lines of warnings at most.
+const WARNINGS: usize = 4;
+
+/// A run at one moment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Scene {
+    /// `sender`, `controller`.
+    pub(super) command: &'static str,
+    /// Address and port.
+    pub(super) far: String,
+    /// Protocol.
+    pub(super) what: String,
+    /// Since the first packet was due; `None` before.
+    pub(super) elapsed: Option<Duration>,
+    /// The last thing that happened on the control connection.
+    pub(super) event: Option<String>,
+    /// The last line that was logged.
+    pub(super) log: Option<String>,
+    /// The user wants the end.
+    pub(super) ending: bool,
+    pub(super) paused: bool,
+    pub(super) window: Window,
+    /// The sessions that are looked at, in their order.
+    pub(super) sessions: Vec<Session>,
+    /// Of how many, and the first one's place among them.
+    pub(super) all: usize,
+    pub(super) first: usize,
+    /// All sessions together.
+    pub(super) progress: Progress,
+}
+
+/// How far back the screen shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Window {
+    /// To the beginning.
+    #[default]
+    Whole,
+    /// In narrow columns.
+    Near,
+    /// In wider ones.
+    Far,
+}
+
+impl Window {
+    /// The next shorter one.
+    pub(super) fn shorter(self) -> Self {
+        match self {
+            Self::Whole => Self::Far,
+            Self::Far | Self::Near => Self::Near,
+        }
+    }
+
+    /// The next longer one.
+    pub(super) fn longer(self) -> Self {
+        match self {
+            Self::Near => Self::Far,
+            Self::Far | Self::Whole => Self::Whole,
+        }
+    }
+}
+
+/// One session at one moment.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    /// Its class, where there are several.
+    pub(super) name: Option<String>,
+    pub(super) figures: Figures,
+    /// What the packets tell of the two clocks, a few seconds old at most.
+    pub(super) clocks: Option<ClockEstimate>,
+    /// What raw one-way delays are worth.
+    pub(super) basis: Basis,
+    /// Lost and sent in the last seconds.
+    pub(super) now: (u64, u64),
+    /// Packets that the network refused to take.
+    pub(super) refused: u64,
+    /// Times to send that passed unused.
+    pub(super) missed: u64,
+    /// Steps of the local clock.
+    pub(super) steps: u64,
+    pub(super) strip: Strip,
+}
+
+impl Session {
+    /// Both clocks are synchronised as far as anybody knows.
+    pub(super) fn is_synchronized(&self) -> bool {
+        matches!(self.basis, Basis::Synchronized { .. })
+    }
+
+    pub(super) fn one_way(&self) -> OneWay<'_> {
+        if self.is_synchronized() {
+            OneWay::Delay
+        } else {
+            OneWay::Variation(self.clocks.as_ref())
+        }
+    }
+
+    /// Lost, of those whose fate is known.
+    pub(super) fn loss(&self) -> (u64, u64) {
+        let figures = &self.figures;
+        (figures.lost, figures.received.saturating_add(figures.lost))
+    }
+
+    /// What deserves doubt, the worst first.
+    fn doubts(&self) -> Vec<String> {
+        let figures = &self.figures;
+        let times = |count| units::count(count, "time", "times");
+        let mut doubts = Vec::new();
+        let (lost, sent) = self.now;
+        if sent > 0 && lost == sent {
+            doubts.push("no reply in the last seconds".to_owned());
+        }
+        if self.refused > 0 {
+            let packets = units::count(self.refused, "packet", "packets");
+            doubts.push(format!("the network refused {packets}"));
+        }
+        if self.steps > 0 {
+            doubts.push(format!("the local clock stepped {}", times(self.steps)));
+        }
+        if let Some(clocks) = &self.clocks {
+            if clocks.far_steps_total > 0 {
+                let steps = times(clocks.far_steps_total);
+                doubts.push(format!("the far clock stepped {steps}"));
+            }
+            if clocks.path_change {
+                doubts.push("the least round trip changed: another path, it seems".to_owned());
+            }
+        }
+        if figures.reflector_restarts > 0 {
+            let restarts = times(figures.reflector_restarts);
+            doubts.push(format!("the reflector began anew {restarts}"));
+        }
+        if matches!(self.basis, Basis::Disproved { .. }) {
+            doubts.push("both clocks claim to be synchronized, and are not".to_owned());
+        }
+        if self.missed > 0 {
+            let departures = units::count(self.missed, "departure", "departures");
+            doubts.push(format!("{departures} missed: this host is too slow"));
+        }
+        let stamps = figures.stamps_transmit.fell_back() + figures.stamps_receive.fell_back();
+        if stamps > 0 {
+            let stamps = units::count(stamps, "time stamp", "time stamps");
+            doubts.push(format!("{stamps} from a worse source"));
+        }
+        doubts
+    }
+
+    fn stamps(&self) -> String {
+        let rung = |rung: Option<Rung>| rung.map_or("-", Rung::name);
+        format!(
+            "transmit {}, receive {}",
+            rung(self.figures.stamps_transmit.best()),
+            rung(self.figures.stamps_receive.best())
+        )
+    }
+
+    fn clocks(&self) -> String {
+        match (self.basis, &self.clocks) {
+            (Basis::Synchronized { error_ns }, _) => {
+                format!(
+                    "synchronized, one-way delays within {}",
+                    units::span(error_ns)
+                )
+            }
+            (Basis::Disproved { .. } | Basis::Unsynchronized, None) => {
+                "unsynchronized (var is variation)".to_owned()
+            }
+            (Basis::Disproved { .. } | Basis::Unsynchronized, Some(clocks)) => {
+                let skew = clocks.skew_ppm.filter(|_| !clocks.path_change);
+                let skew = skew.map_or_else(String::new, |ppm| {
+                    let word = if ppm < 0.0 { "slow" } else { "fast" };
+                    format!(", {:.1} ppm {word}", ppm.abs())
+                });
+                let side = if clocks.offset_ns < 0 {
+                    "behind"
+                } else {
+                    "ahead"
+                };
+                format!(
+                    "unsynchronized (var is variation), far {} {side}{skew}",
+                    units::span(clocks.offset_ns.unsigned_abs())
+                )
+            }
+        }
+    }
+}
+
+impl Scene {
+    /// Warnings, the worst first; those of several sessions by name.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut warnings: Vec<String> = Vec::new();
+        for session in &self.sessions {
+            for doubt in session.doubts() {
+                warnings.push(match &session.name {
+                    Some(name) => format!("{name}: {doubt}"),
+                    None => doubt,
+                });
+            }
+        }
+        let rest = warnings.len().saturating_sub(WARNINGS);
+        if rest > 0 {
+            warnings.truncate(WARNINGS - 1);
+            warnings.push(format!("and {} more", rest + 1));
+        }
+        warnings.extend(self.log.iter().map(|line| format!("log: {line}")));
+        warnings
+    }
+
+    /// Facts of the first session that is looked at, with their names.
+    pub(super) fn facts(&self) -> Vec<(&'static str, String)> {
+        let first = self.sessions.first();
+        let mut facts = Vec::new();
+        if let Some(session) = first.filter(|session| session.figures.stamps_transmit.total() > 0) {
+            facts.push(("Stamps", session.stamps()));
+            facts.push(("Clocks", session.clocks()));
+        }
+        if let Some(event) = &self.event {
+            facts.push(("Control", event.clone()));
+        }
+        facts
+    }
+}

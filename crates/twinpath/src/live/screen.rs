@@ -1,0 +1,150 @@
+//! The terminal while the view is up, and its way back on every path: an end, an error, a panic, a
+//! second signal.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
+use std::os::fd::AsFd;
+use std::panic;
+use std::sync::{Mutex, Once, PoisonError};
+use std::time::Duration;
+
+use ratatui::backend::{Backend as _, CrosstermBackend};
+use ratatui::buffer::Buffer;
+use ratatui::crossterm::event::{self, Event};
+use ratatui::crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use ratatui::crossterm::{cursor, execute};
+use ratatui::layout::{Position, Rect};
+
+use super::draw;
+use super::scene::Scene;
+use super::theme::Theme;
+use crate::logs;
+
+/// Octets of a frame that are written in one go.
+const FRAME: usize = 64 * 1_024;
+/// Events looked at in one go: a pasted book does not hold up the run.
+const EVENTS: usize = 64;
+
+/// The terminal that is to be given back; `None` where it was.
+static TAKEN: Mutex<Option<File>> = Mutex::new(None);
+static HOOK: Once = Once::new();
+
+/// A terminal in our hands.
+pub(super) struct Screen {
+    /// Not ratatui's `Terminal`: that asks for the cursor's place, by stdout, and waits for it.
+    backend: CrosstermBackend<BufWriter<File>>,
+    /// What stands on it; empty: nobody knows.
+    shown: Buffer,
+    theme: Theme,
+    /// Nobody can be asked any more.
+    deaf: bool,
+}
+
+impl Screen {
+    /// Takes the terminal of stderr, or that of stdout.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be asked for keys.
+    pub(super) fn take(colour: bool) -> io::Result<Self> {
+        let (stderr, stdout) = (io::stderr(), io::stdout());
+        // A descriptor of its own: no lock is in the way of giving it back.
+        let fd = if stderr.is_terminal() {
+            stderr.as_fd().try_clone_to_owned()?
+        } else {
+            stdout.as_fd().try_clone_to_owned()?
+        };
+        let file = File::from(fd);
+        HOOK.call_once(|| {
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(move |panic| {
+                give_back();
+                before(panic);
+            }));
+        });
+        enable_raw_mode()?;
+        *taken() = Some(file.try_clone()?);
+        logs::hold();
+        let screen = Self::enter(file, colour);
+        if screen.is_err() {
+            give_back();
+        }
+        screen
+    }
+
+    fn enter(mut file: File, colour: bool) -> io::Result<Self> {
+        execute!(file, EnterAlternateScreen, cursor::Hide)?;
+        let backend = CrosstermBackend::new(BufWriter::with_capacity(FRAME, file));
+        Ok(Self {
+            backend,
+            shown: Buffer::empty(Rect::ZERO),
+            theme: Theme::new(colour),
+            deaf: false,
+        })
+    }
+
+    /// # Errors
+    /// The terminal's; also once it was given back.
+    pub(super) fn draw(&mut self, scene: &Scene) -> io::Result<()> {
+        if taken().is_none() {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        let area = Rect::from((Position::ORIGIN, self.backend.size()?));
+        let mut next = Buffer::empty(area);
+        draw::draw(scene, self.theme, area, &mut next);
+        if self.shown.area != area {
+            self.backend.clear()?;
+            self.shown = Buffer::empty(area);
+        }
+        self.backend.draw(self.shown.diff(&next).into_iter())?;
+        self.shown = next;
+        io::Write::flush(&mut self.backend)
+    }
+
+    /// The screen anew, whatever happened to it.
+    pub(super) fn clear(&mut self) {
+        self.shown = Buffer::empty(Rect::ZERO);
+    }
+
+    /// How many rows it has.
+    pub(super) fn height(&self) -> u16 {
+        self.backend.size().map_or(0, |size| size.height)
+    }
+
+    /// What the user did since the last time. Never waits.
+    pub(super) fn events(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while !self.deaf && events.len() < EVENTS {
+            match event::poll(Duration::ZERO).and_then(|any| any.then(event::read).transpose()) {
+                Ok(Some(event)) => events.push(event),
+                Ok(None) => break,
+                Err(_) => self.deaf = true,
+            }
+        }
+        events
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// The terminal as it was found, and the log lines that were held back. From any thread, any number
+/// of times.
+pub(super) fn give_back() {
+    let Some(mut file) = taken().take() else {
+        return;
+    };
+    // Where the terminal is gone, there is nothing to give back.
+    let _ = execute!(file, LeaveAlternateScreen, cursor::Show);
+    let _ = file.flush();
+    let _ = disable_raw_mode();
+    logs::release();
+}
+
+fn taken() -> std::sync::MutexGuard<'static, Option<File>> {
+    TAKEN.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,225 @@
+//! The view on a terminal: a pseudo-terminal that `script` (util-linux) makes.
+
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use crate::program::{Responder, run, twinpath};
+
+const ENTER: &str = "\u{1b}[?1049h";
+const LEAVE: &str = "\u{1b}[?1049l";
+/// Nothing takes that long.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The program on a terminal of its own.
+struct Terminal {
+    script: Child,
+    heard: Receiver<Vec<u8>>,
+    screen: String,
+}
+
+impl Terminal {
+    /// Runs `twinpath` with these arguments and whatever else a shell makes of them; `None` where
+    /// there is no `script`.
+    fn start(line: &str) -> Option<Self> {
+        if Command::new("script").arg("--version").output().is_err() {
+            println!("skipped: there is no program named script (util-linux)");
+            return None;
+        }
+        let program = env!("CARGO_BIN_EXE_twinpath");
+        let shell =
+            format!("stty rows 24 cols 80; stty -g; {program} {line}; echo \"status=$?\"; stty -g");
+        let mut script = Command::new("script")
+            .args(["-q", "-c", &shell, "/dev/null"])
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdout = script.stdout.take().unwrap();
+        let (teller, heard) = channel();
+        std::thread::spawn(move || {
+            let mut octets = [0; 4_096];
+            while let Ok(count @ 1..) = stdout.read(&mut octets) {
+                if teller.send(octets[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Some(Self {
+            script,
+            heard,
+            screen: String::new(),
+        })
+    }
+
+    /// Until the screen said this.
+    fn wait_for(&mut self, text: &str) {
+        let begun = Instant::now();
+        while !self.screen.contains(text) {
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            let octets = self.heard.recv_timeout(left);
+            let octets = octets.unwrap_or_else(|_| {
+                let end: String = self.screen.chars().rev().take(2_000).collect();
+                let end: String = end.chars().rev().collect();
+                panic!("no {text:?} in {end:?}")
+            });
+            self.screen.push_str(&String::from_utf8_lossy(&octets));
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        let stdin = self.script.stdin.as_mut().unwrap();
+        stdin.write_all(keys.as_bytes()).unwrap();
+        stdin.flush().unwrap();
+    }
+
+    /// What stood on the terminal after the view, once its modes are checked to be what they were.
+    fn finish(mut self, status: i32) -> String {
+        self.wait_for(&format!("status={status}"));
+        while let Ok(octets) = self.heard.recv_timeout(PATIENCE) {
+            self.screen.push_str(&String::from_utf8_lossy(&octets));
+        }
+        self.script.wait().unwrap();
+        let modes: Vec<&str> = self
+            .screen
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.matches(':').count() > 10)
+            .filter(|line| line.chars().all(|c| c == ':' || c.is_ascii_hexdigit()))
+            .collect();
+        assert_eq!(modes.len(), 2, "{:?}", self.screen);
+        assert_eq!(modes[0], modes[1], "{:?}", self.screen);
+        assert_eq!(self.screen.matches(ENTER).count(), 1, "{:?}", self.screen);
+        // Nobody is asked for the cursor's place: a terminal may not answer.
+        assert!(!self.screen.contains("\u{1b}[6n"), "{:?}", self.screen);
+        let (view, after) = self.screen.split_once(LEAVE).unwrap();
+        assert!(view.contains(ENTER), "{view:?}");
+        assert!(!after.contains("\u{1b}[?25l"), "{after:?}");
+        assert!(after.contains("\u{1b}[?25h"), "{after:?}");
+        after.to_owned()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.script.kill();
+        let _ = self.script.wait();
+    }
+}
+
+#[test]
+fn q_ends_a_run_with_its_report_on_a_terminal_as_it_was() {
+    let responder = Responder::on_loopback();
+    let line = format!(
+        "sender {} 127.0.0.1:0 --live -i 10 -c 100000 -d",
+        responder.at
+    );
+    let Some(mut terminal) = Terminal::start(&line) else {
+        return;
+    };
+    terminal.wait_for("Stamps");
+    terminal.press("p");
+    terminal.wait_for("paused");
+    terminal.press("p+-q");
+    let after = terminal.finish(0);
+    for text in ["TWAMP Light from 127.0.0.1:", "Roundtrip", " 0 lost, in "] {
+        assert!(after.contains(text), "{after}");
+    }
+}
+
+#[test]
+fn a_controller_shows_its_classes_and_ends_by_itself() {
+    let server = Responder::server("");
+    let line = format!(
+        "controller {} 127.0.0.1:0 --live -i 10 -c 200 --dscp be,ef",
+        server.at
+    );
+    let Some(mut terminal) = Terminal::start(&line) else {
+        return;
+    };
+    terminal.wait_for("2 classes");
+    let after = terminal.finish(0);
+    assert!(after.contains("Round trips and losses by class"), "{after}");
+}
+
+#[test]
+fn results_for_machines_go_where_stdout_goes_and_the_view_to_the_terminal() {
+    let responder = Responder::on_loopback();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let line = format!(
+        "sender {} 127.0.0.1:0 --live -i 10 -c 100000 --output jsonl > {}",
+        responder.at,
+        file.path().display()
+    );
+    let Some(mut terminal) = Terminal::start(&line) else {
+        return;
+    };
+    terminal.wait_for("Stamps");
+    terminal.press("\u{1b}");
+    let after = terminal.finish(0);
+    assert!(!after.contains("round_trip"), "{after}");
+    let written = std::fs::read_to_string(file.path()).unwrap();
+    let documents = written
+        .lines()
+        .map(serde_json::from_str::<serde_json::Value>);
+    let documents: Vec<_> = documents.collect::<Result<_, _>>().unwrap();
+    let report = documents.last().unwrap();
+    assert_eq!(report["schema"], "twinpath-report-1");
+    assert!(documents.len() > 1);
+}
+
+#[test]
+fn the_second_interrupt_ends_at_once_and_gives_the_terminal_back() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let line = format!(
+        "sender {} 127.0.0.1:0 --live -i 10 -c 100000",
+        silent.local_addr().unwrap()
+    );
+    let Some(mut terminal) = Terminal::start(&line) else {
+        return;
+    };
+    terminal.wait_for("Outbound");
+    terminal.press("\u{3}\u{3}");
+    let after = terminal.finish(130);
+    assert!(!after.contains("Roundtrip"), "{after}");
+}
+
+#[test]
+fn without_a_terminal_lines_have_to_do() {
+    let responder = Responder::on_loopback();
+    let line = format!("sender {} 127.0.0.1:0 --live -i 1 -c 5", responder.at);
+    let done = run(&line);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert_eq!(
+        done.stderr,
+        "note: no live view: neither stderr nor stdout is a terminal\n"
+    );
+    assert!(done.stdout.contains("Roundtrip"), "{}", done.stdout);
+}
+
+#[test]
+fn lines_on_the_same_terminal_are_preferred_to_the_view() {
+    let responder = Responder::on_loopback();
+    let line = format!("sender {} 127.0.0.1:0 --live -i 1 -c 5 -v", responder.at);
+    let Some(mut terminal) = Terminal::start(&line) else {
+        return;
+    };
+    terminal.wait_for("status=0");
+    let screen = &terminal.screen;
+    assert!(
+        screen.contains("note: no live view: lines go to"),
+        "{screen}"
+    );
+    assert!(screen.contains("seq=4 "), "{screen}");
+    assert!(!screen.contains(ENTER), "{screen}");
+}
+
+#[test]
+fn a_view_is_not_quiet() {
+    let done = twinpath("sender 127.0.0.1 --live -q").output().unwrap();
+    assert_eq!(done.status.code(), Some(2));
+}
