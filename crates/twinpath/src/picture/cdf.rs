@@ -14,6 +14,8 @@ use crate::output::units::percent;
 
 /// A scale is logarithmic when the greatest value is this many times the least.
 const WIDE: f64 = 8.0;
+/// What a logarithmic scale begins with where values are 0 or less, in nanoseconds.
+const LEAST: f64 = 100.0;
 /// Shares with a line.
 const SHARES: [(f64, &str); 5] = [
     (0.0, "0%"),
@@ -103,7 +105,8 @@ fn round_trips(canvas: &mut Canvas, area: Area, trips: &[Trip<'_>], told: bool) 
         low: least,
         high: greatest.fold(f64::NEG_INFINITY, f64::max),
     };
-    let axis = axis(range, least, plot.width);
+    let small = if least > 0.0 { least } else { LEAST };
+    let axis = axis(range, small, plot.width);
     axes(canvas, plot, &axis);
     for trip in trips {
         curve(canvas, plot, &axis, trip);
@@ -131,7 +134,7 @@ fn one_way(canvas: &mut Canvas, area: Area, session: &PictureSession) -> Option<
         low: 0.0,
         high: greatest,
     };
-    let axis = axis(range, small.max(1_000.0), plot.width);
+    let axis = axis(range, small.max(LEAST), plot.width);
     axes(canvas, plot, &axis);
     let classes = ["curve forward-3", "curve backward-3 dash-1"];
     for (spread, class) in both.iter().zip(classes) {
@@ -269,7 +272,7 @@ fn curve(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
     }
 }
 
-/// Dots with what they say. Left of a curve and above it there is room, and right of it and below.
+/// Dots with what they say. Right of a curve and below it there is room.
 fn percentiles(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
     let lost = trip.session.lost;
     let sent = trip.values.count().saturating_add(lost);
@@ -278,9 +281,9 @@ fn percentiles(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
     } else {
         ["median", "p95", "p99"]
     };
-    let places = [(0.5, 2, false), (0.95, 20, true), (0.99, 100, false)];
+    let places = [(0.5, 2), (0.95, 20), (0.99, 100)];
     let mut taken: Vec<Area> = Vec::new();
-    for ((p, packets, leftwards), name) in places.into_iter().zip(names) {
+    for ((p, packets), name) in places.into_iter().zip(names) {
         let value = trip.values.quantile_with_loss(p, lost);
         let Some(ns) = value.filter(|_| sent >= packets) else {
             continue;
@@ -294,11 +297,8 @@ fn percentiles(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
         let right = (x + 9.0, y + 14.0);
         let left = (x - 9.0 - width, y + 6.0);
         let lower = (x + 9.0, y + 29.0);
-        let wishes = if leftwards {
-            [left, right, lower]
-        } else {
-            [right, left, lower]
-        };
+        let lowest = (x + 9.0, y + 44.0);
+        let wishes = [right, lower, lowest, left];
         let free = wishes.into_iter().find(|(x, y)| {
             let apart = taken.iter().all(|other: &Area| {
                 x + width < other.x || *x > other.right() || (y - other.y).abs() > 13.0
@@ -325,9 +325,10 @@ fn percentiles(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
     }
 }
 
-/// `small`: what a logarithmic scale begins with.
+/// `small`: what a logarithmic scale begins with. Below it, and below 0 by the error of time stamps,
+/// values stand at its end.
 fn axis(range: Range, small: f64, width: f64) -> Axis {
-    if range.low >= 0.0 && small > 0.0 && range.high > small * WIDE {
+    if small > 0.0 && range.high > small * WIDE && range.high > -range.low * WIDE {
         let range = Range {
             low: small * 0.9,
             ..range

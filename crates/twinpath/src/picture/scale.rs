@@ -120,6 +120,16 @@ impl Axis {
         }
     }
 
+    /// Of no value at all: without a number on it.
+    pub(super) fn blank() -> Self {
+        Self {
+            low: 0.0,
+            high: 1.0,
+            logarithmic: false,
+            ticks: Vec::new(),
+        }
+    }
+
     /// In powers of ten, of positive values.
     pub(super) fn logarithmic(range: Range) -> Self {
         let low = range.low.max(1.0);

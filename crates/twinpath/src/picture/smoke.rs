@@ -280,20 +280,26 @@ fn strip(canvas: &mut Canvas, session: &PictureSession, grid: &Grid<'_>, top: f6
         class: "dim",
         text: "loss",
     });
-    for (place, column) in (0..).map(f64::from).zip(&session.columns) {
-        let area = Area {
-            y: top,
-            height: STRIP,
-            ..grid.stretch(place, place + 1.0)
-        };
-        match Loss::of(column) {
-            Loss::None => {}
-            Loss::Absent => canvas.hatched(area, "absent"),
-            Loss::All => canvas.hatched(area, "silence"),
-            Loss::Some(0) => canvas.rect(area, "loss-1"),
-            Loss::Some(1) => canvas.rect(area, "loss-2"),
-            Loss::Some(2) => canvas.rect(area, "loss-3"),
-            Loss::Some(_) => canvas.rect(area, "loss-4"),
+    let losses: Vec<Loss> = session.columns.iter().map(Loss::of).collect();
+    for kind in [Loss::Absent, Loss::All]
+        .into_iter()
+        .chain((0..4).map(Loss::Some))
+    {
+        for (from, to) in spans(&losses, kind) {
+            let area = Area {
+                y: top,
+                height: STRIP,
+                ..grid.stretch(from, to)
+            };
+            match kind {
+                Loss::None => {}
+                Loss::Absent => canvas.hatched(area, "absent"),
+                Loss::All => canvas.hatched(area, "silence"),
+                Loss::Some(0) => canvas.rect(area, "loss-1"),
+                Loss::Some(1) => canvas.rect(area, "loss-2"),
+                Loss::Some(2) => canvas.rect(area, "loss-3"),
+                Loss::Some(_) => canvas.rect(area, "loss-4"),
+            }
         }
     }
 }
@@ -363,11 +369,10 @@ fn axis(sessions: &[PictureSession], height: f64) -> Axis {
     let extreme: Vec<(f64, f64)> = smokes()
         .map(|smoke| (num::float(smoke.min_ns), num::float(smoke.max_ns)))
         .collect();
-    let range = Range::of(&ordinary, &extreme).unwrap_or(Range {
-        low: 0.0,
-        high: 1e6,
-    });
-    Axis::linear(range, height / 36.0)
+    match Range::of(&ordinary, &extreme) {
+        Some(range) => Axis::linear(range, height / 36.0),
+        None => Axis::blank(),
+    }
 }
 
 /// A column in words.
