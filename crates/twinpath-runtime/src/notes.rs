@@ -508,4 +508,4 @@ fn stamping(report: &SessionReport, plan: &SenderPlan, notes: &mut Vec<Note>) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

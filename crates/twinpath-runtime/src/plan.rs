@@ -106,6 +106,25 @@ impl Default for FigureOptions {
     }
 }
 
+impl SenderPlan {
+    /// This plan as one of several sessions has it, from 0: with its class, the next port, and
+    /// another seed. Neighbouring seeds give unrelated departures.
+    pub(crate) fn of_session(&self, index: usize, tos: Tos) -> Self {
+        let step = u16::try_from(index).unwrap_or(u16::MAX);
+        let port = match self.port {
+            PortChoice::Exact(port @ 1..) => PortChoice::Exact(port.saturating_add(step)),
+            PortChoice::Prefer(port @ 1..) => PortChoice::Prefer(port.saturating_add(step)),
+            PortChoice::Exact(0) | PortChoice::Prefer(0) | PortChoice::Range(..) => self.port,
+        };
+        Self {
+            port,
+            tos,
+            seed: self.seed.wrapping_add(u64::from(step)),
+            ..self.clone()
+        }
+    }
+}
+
 /// All that a Session-Reflector's run needs.
 #[derive(Clone, Debug)]
 #[expect(

@@ -20,8 +20,8 @@ use std::time::Duration;
 use twinpath_metrics::{Books, Record};
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
-use twinpath_wire::Sample;
 use twinpath_wire::control::Modes;
+use twinpath_wire::{Sample, Tos};
 
 pub use error::ControlError;
 pub use event::ControlEvent;
@@ -37,7 +37,7 @@ use ask::usual_features;
 
 use crate::error::StartError;
 use crate::sender::{self, BooksFacts, Bound, Handle};
-use crate::{PortChoice, Progress, SenderPlan};
+use crate::{Progress, SenderPlan};
 
 /// A Control-Client with Session-Senders that runs.
 #[derive(Debug)]
@@ -74,10 +74,7 @@ pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
     let mut senders = Vec::new();
     let mut bounds: Vec<Bound> = Vec::new();
     for (index, tos) in classes.iter().enumerate() {
-        let plan = SenderPlan {
-            tos: *tos,
-            ..of_session(index, &control, &sender, may_be)
-        };
+        let plan = of_session(index, *tos, &control, &sender, may_be);
         let (bound, records) = sender::bind(plan)?;
         senders.push(Sender {
             address: bound.sender(),
@@ -95,16 +92,11 @@ pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
 /// The template, as one session has it.
 fn of_session(
     index: usize,
+    tos: Tos,
     control: &ControlPlan,
     template: &SenderPlan,
     features: Modes,
 ) -> SenderPlan {
-    let step = u16::try_from(index).unwrap_or(u16::MAX);
-    let port = match template.port {
-        PortChoice::Exact(port @ 1..) => PortChoice::Exact(port.saturating_add(step)),
-        PortChoice::Prefer(port @ 1..) => PortChoice::Prefer(port.saturating_add(step)),
-        PortChoice::Exact(0) | PortChoice::Prefer(0) | PortChoice::Range(..) => template.port,
-    };
     let features = TestFeatures {
         modes: features,
         padding_to_reflect: control.padding_to_reflect,
@@ -114,11 +106,8 @@ fn of_session(
         far: control.server,
         near: control.near,
         interface: control.interface.clone(),
-        port,
         protocol: Protocol::Twamp(features),
-        // Neighbouring seeds give unrelated departures.
-        seed: template.seed.wrapping_add(u64::from(step)),
-        ..template.clone()
+        ..template.of_session(index, tos)
     }
 }
 

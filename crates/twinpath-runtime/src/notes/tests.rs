@@ -23,7 +23,7 @@ fn far() -> SocketAddr {
     FAR.parse().unwrap()
 }
 
-fn plan() -> SenderPlan {
+pub(crate) fn plan() -> SenderPlan {
     SenderPlan {
         far: far(),
         near: None,

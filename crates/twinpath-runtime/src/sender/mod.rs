@@ -1,5 +1,6 @@
 //! The Session-Sender's run: a socket, a thread and a handle on it.
 
+mod classes;
 mod departures;
 mod open;
 mod phase;
@@ -21,6 +22,7 @@ use twinpath_proto::sender::{PayloadSize, Protocol, Schedule};
 use twinpath_wire::Sample;
 use twinpath_wire::control::{SecurityMode, Sid};
 
+pub use classes::{ClassesReport, ClassesRun, start_classes};
 pub(crate) use refusals::Refusals;
 
 use crate::error::{RunError, StartError};

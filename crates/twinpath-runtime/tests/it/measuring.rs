@@ -1,12 +1,12 @@
 //! A reflector and a sender measure each other.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use twinpath_metrics::TtlFigures;
+use twinpath_metrics::{Record, TtlFigures};
 use twinpath_proto::reflector::Ignored;
 use twinpath_proto::sender::{Limit, PayloadSize, Protocol, Schedule};
-use twinpath_runtime::{StampChoice, host};
+use twinpath_runtime::{StampChoice, host, sender};
 use twinpath_wire::{Fate, Rung, Tos};
 
 use crate::{has_v6, keys, measure, portable_build, reflect, responder_plan, sender_plan};
@@ -192,7 +192,7 @@ fn a_duration_ends_a_run_too_and_stop_ends_it_early() {
     assert_eq!(report.tally.sent + report.tally.slots_skipped, 10);
     let mut plan = sender_plan(far);
     plan.limit = Limit::Count(1_000_000);
-    let run = twinpath_runtime::sender::start(plan).unwrap();
+    let run = sender::start(plan).unwrap();
     while run.progress().received < 5 {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -227,4 +227,44 @@ fn what_was_sent_is_what_the_samples_say() {
     let mut numbers: Vec<_> = samples.iter().map(|sample| sample.seq).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..500).collect::<Vec<_>>());
+}
+
+#[test]
+fn classes_are_measured_side_by_side_in_the_order_asked_for() {
+    let (reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
+    let classes = [Tos(0x88), Tos(0), Tos(0xb8)];
+    let mut run = sender::start_classes(&sender_plan(far), &classes).unwrap();
+    let senders: Vec<SocketAddr> = run.senders().collect();
+    let mut samples = [0; 3];
+    let patience = Instant::now() + Duration::from_mins(1);
+    loop {
+        let over = run.is_finished();
+        for (session, count) in samples.iter_mut().enumerate() {
+            let records = std::iter::from_fn(|| run.next_record(session));
+            *count += records
+                .filter(|record| matches!(record, Record::Sample(_)))
+                .count();
+        }
+        if over {
+            break;
+        }
+        assert!(Instant::now() < patience, "the run does not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(samples, [20; 3]);
+    assert!(run.books(2, None, None).is_some() && run.books(3, None, None).is_none());
+    let report = run.join().unwrap();
+    assert!(report.failures.is_empty());
+    for (index, session) in report.sessions.iter().enumerate() {
+        assert_eq!(session.number, index + 1);
+        assert_eq!(session.tos, classes[index]);
+        assert_eq!(session.sender, senders[index]);
+        assert_eq!(session.tally.received, 20);
+        assert_eq!(session.seed, 7 + index as u64);
+        if !portable_build() {
+            let arrived = session.figures.dscp_backward.as_slice();
+            assert_eq!(arrived, [(classes[index].dscp(), 20)]);
+        }
+    }
+    assert_eq!(reflector.join().unwrap().tally.reflected, 60);
 }

@@ -123,9 +123,9 @@ pub(crate) struct StampPackets {
 #[derive(Debug, Args)]
 #[command(next_help_heading = IP)]
 pub(crate) struct SenderMarking {
-    /// DSCP of packets (see twinpath dscptable) [default: be]
-    #[arg(long, value_name = "NAME|0-63")]
-    pub(crate) dscp: Option<Dscp>,
+    /// DSCP of packets (see twinpath dscptable); a session each, all at once [default: be]
+    #[arg(long, value_name = "NAME|0-63,..", value_delimiter = ',')]
+    pub(crate) dscp: Vec<Dscp>,
 
     /// Whole ToS or Traffic Class octet instead, ECN too; decimal, or hexadecimal as 0xb8
     #[arg(long, value_name = "0-255", conflicts_with = "dscp")]

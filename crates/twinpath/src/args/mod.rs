@@ -101,7 +101,7 @@ pub(crate) enum Command {
 Examples:
   twinpath sender 192.0.2.1                           100 packets to port 20001, one each 100 ms
   twinpath sender 192.0.2.1:862 --stamp -c 1000 -i 10 STAMP, 1000 packets, one each 10 ms
-  twinpath sender router1 -6 --dscp ef --json         as JSON, marked EF, over IPv6
+  twinpath sender router1 -6 --dscp be,ef --json      as JSON, two classes at once, over IPv6
   twinpath sender fe80::1%eth0 --duration 60 -v       a minute long, a line for each packet
 
 Exit status: 0 measured, 1 could not measure, 2 bad usage, 3 every packet was lost")]
@@ -110,7 +110,8 @@ pub(crate) struct SenderArgs {
     #[arg(value_name = "FAR[:PORT]")]
     pub(crate) far: FarEnd,
 
-    /// Local address; port 20000 if free unless given (0: any free one)
+    /// Local address; port 20000 if free unless given (0: any free one), the next ones for further
+    /// classes
     #[arg(value_name = "NEAR[:PORT]")]
     pub(crate) near: Option<NearEnd>,
 
@@ -125,7 +126,7 @@ pub(crate) struct SenderArgs {
     #[command(flatten)]
     pub(crate) ip: IpOptions,
 
-    /// Source ports to choose from; the first free one is taken
+    /// Source ports to choose from; the first free ones are taken
     #[arg(long, value_name = "LO-HI", help_heading = IP)]
     pub(crate) ports: Option<Ports>,
 

@@ -5,11 +5,10 @@ use std::thread;
 use std::time::Instant;
 
 use tracing::{Level, info};
-use twinpath_runtime::Progress;
 use twinpath_runtime::controller::{self, ControlEvent, ControlReport, ControllerRun};
 
 use super::following::Following;
-use super::measuring::{DRAIN, GLANCE, Outlet, PROGRESS, verdict, view};
+use super::measuring::{GLANCE, Outlet, PROGRESS, class_names, together, verdict, view};
 use super::pictures::Pictures;
 use super::{remark, unwritten};
 use crate::args::{ControllerArgs, doubt};
@@ -30,10 +29,7 @@ pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?.and_glances()?;
     let server = named(plan.control.server);
     let interval = args.results.report_interval.map(|time| time.0);
-    let names = match plan.classes.as_slice() {
-        [] | [_] => Vec::new(),
-        classes => classes.iter().map(|tos| tos.dscp().to_string()).collect(),
-    };
+    let names = class_names(&plan.classes);
     let mut about = About {
         command: "controller",
         far: server.clone(),
@@ -136,11 +132,11 @@ fn watch(
     loop {
         // Asked before the draining: what was written before the end is drained after it.
         let finished = run.is_finished();
-        let mut drained = 0;
+        let mut all = true;
         while let Some(event) = run.next_event() {
             // What comes after a session's packets is told after them.
             if is_late(&event) {
-                drained = drain(&mut run, sessions, following, outlet)?;
+                all = following.drain(|session| run.next_record(session), outlet)?;
             }
             if let (true, ControlEvent::ServerGone(_)) = (alarms, &event) {
                 progress.erase();
@@ -150,8 +146,8 @@ fn watch(
             following.event(&line);
             outlet.event(&line)?;
         }
-        drained = drained.max(drain(&mut run, sessions, following, outlet)?);
-        if drained < DRAIN {
+        all &= following.drain(|session| run.next_record(session), outlet)?;
+        if all {
             following.look(outlet)?;
         }
         if signals.asked_how_far() {
@@ -159,7 +155,7 @@ fn watch(
             following.glance();
         }
         outlet.flush()?;
-        if finished && drained < DRAIN {
+        if finished && all {
             progress.erase();
             following.leave();
             return Ok(run.join().map_err(Failure::from));
@@ -169,10 +165,12 @@ fn watch(
         }
         let now = Instant::now();
         if now >= next_progress {
-            progress.show(&together(&run, sessions));
+            progress.show(&together(
+                (0..sessions).filter_map(|session| run.progress(session)),
+            ));
             next_progress = now + PROGRESS;
         }
-        if drained < DRAIN {
+        if all {
             thread::sleep(GLANCE);
         }
     }
@@ -183,45 +181,4 @@ fn is_late(event: &ControlEvent) -> bool {
         event,
         ControlEvent::Finished { .. } | ControlEvent::ServerGone(_) | ControlEvent::Closed
     )
-}
-
-/// Records of all sessions; the most that one of them had.
-fn drain(
-    run: &mut ControllerRun,
-    sessions: usize,
-    following: &mut Following,
-    outlet: &mut Outlet,
-) -> io::Result<usize> {
-    let mut most = 0;
-    for session in 0..sessions {
-        let mut drained = 0;
-        while drained < DRAIN {
-            let Some(record) = run.next_record(session) else {
-                break;
-            };
-            following.record(session, &record, outlet)?;
-            drained += 1;
-        }
-        most = most.max(drained);
-    }
-    Ok(most)
-}
-
-/// All sessions as one line.
-fn together(run: &ControllerRun, sessions: usize) -> Progress {
-    let mut sum = Progress {
-        asked: Some(0),
-        ..Progress::default()
-    };
-    for progress in (0..sessions).filter_map(|session| run.progress(session)) {
-        sum.asked = sum
-            .asked
-            .zip(progress.asked)
-            .map(|(sum, asked)| sum + asked);
-        sum.sent += progress.sent;
-        sum.received += progress.received;
-        sum.lost += progress.lost;
-        sum.last_round_trip_ns = progress.last_round_trip_ns.or(sum.last_round_trip_ns);
-    }
-    sum
 }

@@ -7,7 +7,7 @@ use twinpath_metrics::{Books, Record};
 use twinpath_runtime::{Progress, SessionReport};
 use twinpath_wire::Wall;
 
-use super::measuring::Outlet;
+use super::measuring::{DRAIN, Outlet};
 use crate::live::View;
 use crate::output::rows::{self, Row};
 use crate::output::style::Style;
@@ -88,6 +88,27 @@ impl Following {
     /// The view is over: the terminal is for lines again.
     pub(super) fn leave(&mut self) {
         self.view = None;
+    }
+
+    /// The records of all sessions that wait, as `next` has them by session; whether these were all.
+    pub(super) fn drain(
+        &mut self,
+        mut next: impl FnMut(usize) -> Option<Record>,
+        outlet: &mut Outlet,
+    ) -> io::Result<bool> {
+        let mut all = true;
+        for session in 0..self.books.len() {
+            let mut drained = 0;
+            while drained < DRAIN {
+                let Some(record) = next(session) else {
+                    break;
+                };
+                self.record(session, &record, outlet)?;
+                drained += 1;
+            }
+            all &= drained < DRAIN;
+        }
+        Ok(all)
     }
 
     /// Rows that are final by now. Called when all records that wait were recorded.

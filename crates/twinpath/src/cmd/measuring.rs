@@ -3,8 +3,8 @@
 use std::io::{self, BufWriter, IsTerminal as _, Stderr, StdoutLock};
 use std::time::Duration;
 
-use twinpath_runtime::{Note, SessionReport};
-use twinpath_wire::Sample;
+use twinpath_runtime::{Note, Progress, SessionReport};
+use twinpath_wire::{Sample, Tos};
 
 use super::remark;
 use crate::args::{LiveOptions, LogOptions, Output, ResultOptions};
@@ -158,6 +158,30 @@ pub(super) fn view(
             Ok(None)
         }
     }
+}
+
+/// What the sessions of these classes are called, where there are several.
+pub(super) fn class_names(classes: &[Tos]) -> Vec<String> {
+    match classes {
+        [] | [_] => Vec::new(),
+        classes => classes.iter().map(|tos| tos.dscp().to_string()).collect(),
+    }
+}
+
+/// Several sessions as one.
+pub(super) fn together(sessions: impl Iterator<Item = Progress>) -> Progress {
+    let none = Progress {
+        asked: Some(0),
+        ..Progress::default()
+    };
+    sessions.fold(none, |sum, one| Progress {
+        asked: sum.asked.zip(one.asked).map(|(sum, asked)| sum + asked),
+        sent: sum.sent + one.sent,
+        received: sum.received + one.received,
+        lost: sum.lost + one.lost,
+        last_round_trip_ns: one.last_round_trip_ns.or(sum.last_round_trip_ns),
+        far_clock: one.far_clock.or(sum.far_clock),
+    })
 }
 
 /// The exit status of a run with reports.

@@ -5,11 +5,12 @@ use std::thread;
 use std::time::Instant;
 
 use tracing::{Level, info};
-use twinpath_runtime::SessionReport;
-use twinpath_runtime::sender::{self, SenderRun};
+use twinpath_runtime::sender::{self, ClassesReport, ClassesRun};
+use twinpath_runtime::{RunError, SessionReport};
+use twinpath_wire::Dscp;
 
 use super::following::Following;
-use super::measuring::{DRAIN, GLANCE, Outlet, PROGRESS, verdict, view};
+use super::measuring::{GLANCE, Outlet, PROGRESS, class_names, together, verdict, view};
 use super::pictures::Pictures;
 use super::{remark, unwritten};
 use crate::args::{SenderArgs, doubt};
@@ -28,7 +29,9 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     let pictures = Pictures::open(&args.pictures, &args.results.labels)?;
     let mut signals = Signals::listen()?.and_glances()?;
     let far = named(plan.far);
-    let about = About {
+    let classes = plan::classes(args.marking.tos, &args.marking.dscp, args.ports)?;
+    let names = class_names(&classes);
+    let mut about = About {
         command: "sender",
         far: far.clone(),
         what: ends::protocol(plan.protocol),
@@ -36,9 +39,15 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         interval: plan.schedule.usual_gap(),
         timeout: plan.timeout,
     };
-    let run = sender::start(plan)?;
-    info!(sender = %named(run.sender()), %far, "sending");
-    let mut outlet = match Outlet::open(&args.results, &args.log, false) {
+    if !names.is_empty() {
+        about.sessions = names.iter().cloned().map(Some).collect();
+    }
+    let run = sender::start_classes(&plan, &classes)?;
+    for sender in run.senders() {
+        info!(sender = %named(sender), %far, "sending");
+    }
+    let sessions = classes.len();
+    let mut outlet = match Outlet::open(&args.results, &args.log, sessions > 1) {
         Ok(outlet) => outlet,
         Err(error) => return unwritten(&error),
     };
@@ -49,51 +58,72 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     };
     let interval = args.results.report_interval.map(|time| time.0);
     let columns = view.as_ref().map(|_| View::COLUMNS);
-    let books = vec![run.books(interval, columns.max(pictures.columns()))];
-    let mut following = Following::new(books, Vec::new(), args.results.records()).shown_by(view);
-    let report = match watch(run, &mut outlet, &mut following, progress, &signals) {
-        Ok(report) => report.map(named_in_notes)?,
+    let mut following = Following::new(
+        (0..sessions)
+            .filter_map(|session| run.books(session, interval, columns.max(pictures.columns())))
+            .collect(),
+        names,
+        args.results.records(),
+    )
+    .shown_by(view);
+    let report = match watch(
+        run,
+        sessions,
+        &mut outlet,
+        &mut following,
+        progress,
+        &signals,
+    ) {
+        Ok(report) => report?,
         Err(error) => return unwritten(&error),
     };
-    let tally = &report.tally;
-    info!(
-        sent = tally.sent,
-        received = tally.received,
-        lost = tally.lost,
-        "finished"
-    );
-    let mut reports = [report];
+    let mut reports: Vec<SessionReport> = report.sessions.into_iter().map(named_in_notes).collect();
+    for session in &reports {
+        let tally = &session.tally;
+        info!(
+            sent = tally.sent,
+            received = tally.received,
+            lost = tally.lost,
+            dscp = %session.tos.dscp(),
+            "finished"
+        );
+    }
     if let Err(error) = following.finish(&mut reports, &mut outlet) {
         return unwritten(&error);
     }
     let drawn = pictures.draw(reports.as_slice().into());
     match outlet.report(reports.as_slice().into()) {
-        Ok(()) => drawn.and_then(|()| verdict(&reports)),
+        Ok(()) => drawn.and_then(|()| {
+            failed(&report.failures, sessions).map_or_else(|| verdict(&reports), Err)
+        }),
         Err(error) => unwritten(&error),
     }
 }
 
+/// Why a run with a report is not what was asked for: some classes could not be measured.
+fn failed(failures: &[(Dscp, RunError)], sessions: usize) -> Option<Failure> {
+    let (dscp, error) = failures.first()?;
+    let some = failures.len();
+    Some(Failure::could_not(format!(
+        "{some} of {sessions} sessions could not measure; {dscp}: {error}"
+    )))
+}
+
 /// Follows a run to its end. The outer error is the output's: then the run is given up.
 fn watch(
-    mut run: SenderRun,
+    mut run: ClassesRun,
+    sessions: usize,
     outlet: &mut Outlet,
     following: &mut Following,
     mut progress: ProgressLine<Stderr>,
     signals: &Signals,
-) -> io::Result<Result<SessionReport, Failure>> {
+) -> io::Result<Result<ClassesReport, Failure>> {
     let mut next_progress = Instant::now();
     loop {
         // Asked before the draining: what was written before the end is drained after it.
         let finished = run.is_finished();
-        let mut drained = 0;
-        while drained < DRAIN {
-            let Some(record) = run.next_record() else {
-                break;
-            };
-            following.record(0, &record, outlet)?;
-            drained += 1;
-        }
-        if drained < DRAIN {
+        let all = following.drain(|session| run.next_record(session), outlet)?;
+        if all {
             following.look(outlet)?;
         }
         if signals.asked_how_far() {
@@ -101,20 +131,21 @@ fn watch(
             following.glance();
         }
         outlet.flush()?;
-        if finished && drained < DRAIN {
+        if finished && all {
             progress.erase();
             following.leave();
             return Ok(run.join().map_err(Failure::from));
         }
-        if following.show(&|_| Some(run.progress())) || signals.told_to_stop() {
+        if following.show(&|session| run.progress(session)) || signals.told_to_stop() {
             run.stop();
         }
         let now = Instant::now();
         if now >= next_progress {
-            progress.show(&run.progress());
+            let sessions = (0..sessions).filter_map(|session| run.progress(session));
+            progress.show(&together(sessions));
             next_progress = now + PROGRESS;
         }
-        if drained < DRAIN {
+        if all {
             thread::sleep(GLANCE);
         }
     }

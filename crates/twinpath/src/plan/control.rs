@@ -7,8 +7,8 @@ use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
 use twinpath_runtime::controller::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
 use twinpath_runtime::server::ServerPlan;
+use twinpath_wire::ReflectorSecured;
 use twinpath_wire::control::{CONTROL_PORT, Modes};
-use twinpath_wire::{Dscp, ReflectorSecured, Tos};
 
 use crate::args::{
     ControlClientArgs, ControlOptions, ControllerArgs, PaddingSize, ServerArgs, WireFormat,
@@ -18,12 +18,10 @@ use crate::failure::Failure;
 use super::keys::{BY_STRENGTH, FOR_OTHERS, Wanted, offered, wanted};
 use super::resolve::{Family, Lookup, in_zone, resolve};
 use super::responder::listening;
-use super::sender::{Sending, ends, one_host, pair, payload};
+use super::sender::{Sending, classes, ends, one_host, pair, payload};
 
 /// The UDP port that a Session-Sender elsewhere has unless told otherwise.
 const SENDER_PORT: u16 = 20_000;
-/// Sessions of one controller: each has a thread. There are no more code points.
-const MOST_CLASSES: usize = 64;
 /// A reply's header, the octets of RFC 7750 among them.
 const REPLY_HEADER: usize = 44;
 /// What the Server is to give back with Reflect Octets; anything but zero.
@@ -41,29 +39,7 @@ pub(crate) fn controller(
 ) -> Result<ControllerPlan, Failure> {
     let near = args.near.as_ref();
     let (server, near_address) = ends(&args.server, near, &args.ip, CONTROL_PORT, lookup)?;
-    let classes: Vec<Tos> = match (args.tos, args.dscp.as_slice()) {
-        (Some(tos), _) => vec![tos.0],
-        (None, []) => vec![Dscp::BE.tos()],
-        (None, classes) => classes.iter().map(|dscp| dscp.tos()).collect(),
-    };
-    if classes.len() > MOST_CLASSES {
-        return Err(Failure::usage(format!(
-            "--dscp names {} classes: write {MOST_CLASSES} at most",
-            classes.len()
-        )));
-    }
-    if let Some(ports) = args.ports {
-        let range = usize::from(ports.high - ports.low) + 1;
-        if range < classes.len() {
-            return Err(Failure::usage(format!(
-                "--ports {}-{} is {range} port{}: {} sessions need as many",
-                ports.low,
-                ports.high,
-                if range == 1 { "" } else { "s" },
-                classes.len()
-            )));
-        }
-    }
+    let classes = classes(args.tos, &args.dscp, args.ports)?;
     let sending = Sending {
         schedule: &args.schedule,
         packet: &args.packet,
@@ -247,6 +223,7 @@ mod tests {
     use twinpath_proto::sender::PayloadSize;
     use twinpath_runtime::PortChoice;
     use twinpath_wire::control::SecurityMode;
+    use twinpath_wire::{Dscp, Tos};
 
     use super::*;
     use crate::args::{Cli, Command};

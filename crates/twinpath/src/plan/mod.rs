@@ -21,7 +21,7 @@ pub(crate) use control::{controlclient, controller, server};
 pub(crate) use keys::ring;
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
-pub(crate) use sender::{sender, sizes};
+pub(crate) use sender::{classes, sender, sizes};
 
 /// A seed that differs from run to run, from the system's own source.
 pub(crate) fn seed() -> u64 {

@@ -10,6 +10,7 @@ use twinpath_wire::{Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TWAMP_TEST
 use crate::args::{
     FarEnd, FigureArgs, Filling, IpOptions, Label, NearEnd, Output, PacketOptions, PaddingSize,
     Pattern, Ports, ResultOptions, ScheduleOptions, SenderArgs, StampOptions, StampPackets,
+    TosOctet,
 };
 use crate::failure::Failure;
 use crate::output::packets;
@@ -18,6 +19,8 @@ use super::resolve::{Family, Lookup, in_zone, resolve};
 
 /// The source port that users of TWAMP Light know.
 const NEAR_PORT: u16 = 20_000;
+/// Sessions side by side: each has a thread. There are no more code points.
+const MOST_CLASSES: usize = 64;
 /// Between packets, unless told otherwise.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// Packets under way at once: more would need gigabytes.
@@ -26,7 +29,7 @@ const MOST_IN_FLIGHT: u128 = 4_000_000;
 const AROUND_V4: usize = 14 + 20 + 8;
 const AROUND_V6: usize = 14 + 40 + 8;
 
-/// What the arguments mean.
+/// What the arguments mean, for the first class.
 ///
 /// # Errors
 /// Arguments that exclude each other, names without an address, sizes that do not fit.
@@ -43,10 +46,8 @@ pub(crate) fn sender(args: &SenderArgs, lookup: Lookup<'_>) -> Result<SenderPlan
         default_port,
         lookup,
     )?;
-    let tos = match (args.marking.tos, args.marking.dscp) {
-        (Some(tos), _) => tos.0,
-        (None, dscp) => dscp.unwrap_or(Dscp::BE).tos(),
-    };
+    let classes = classes(args.marking.tos, &args.marking.dscp, args.ports)?;
+    let tos = classes.first().copied().unwrap_or_default();
     let sending = Sending {
         schedule: &args.schedule,
         packet: &args.packet,
@@ -57,6 +58,41 @@ pub(crate) fn sender(args: &SenderArgs, lookup: Lookup<'_>) -> Result<SenderPlan
         ports: args.ports,
     };
     sending.plan(protocol, far, near, tos)
+}
+
+/// ToS octets, one for each session.
+///
+/// # Errors
+/// More than a thread each could be had for, or than there are `ports` in the range.
+pub(crate) fn classes(
+    tos: Option<TosOctet>,
+    dscp: &[Dscp],
+    ports: Option<Ports>,
+) -> Result<Vec<Tos>, Failure> {
+    let classes: Vec<Tos> = match (tos, dscp) {
+        (Some(tos), _) => vec![tos.0],
+        (None, []) => vec![Dscp::BE.tos()],
+        (None, classes) => classes.iter().map(|dscp| dscp.tos()).collect(),
+    };
+    if classes.len() > MOST_CLASSES {
+        return Err(Failure::usage(format!(
+            "--dscp names {} classes: write {MOST_CLASSES} at most",
+            classes.len()
+        )));
+    }
+    if let Some(ports) = ports {
+        let range = usize::from(ports.high - ports.low) + 1;
+        if range < classes.len() {
+            return Err(Failure::usage(format!(
+                "--ports {}-{} is {range} port{}: {} sessions need as many",
+                ports.low,
+                ports.high,
+                if range == 1 { "" } else { "s" },
+                classes.len()
+            )));
+        }
+    }
+    Ok(classes)
 }
 
 /// The options of whoever sends, controlled or not.

@@ -308,3 +308,33 @@ fn what_cannot_be_meant_is_answered_in_one_line() {
     assert!(plan("::1 --padding 65513").is_ok());
     assert!(plan("::1 --timeout 3600 -i 10us -c 1000").is_ok());
 }
+
+#[test]
+fn classes_are_sessions_in_the_order_given() {
+    let of = |line: &str| {
+        let cli = Cli::try_parse_from(format!("twinpath sender ::1 {line}").split_whitespace());
+        let Command::Sender(args) = cli.unwrap().command else {
+            unreachable!("another command")
+        };
+        let marking = &args.marking;
+        classes(marking.tos, &marking.dscp, args.ports).map(|classes| {
+            let octets = classes.iter().map(|tos| tos.0);
+            octets.collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(of("").unwrap(), [0]);
+    assert_eq!(of("--dscp ef,be,af41").unwrap(), [184, 0, 136]);
+    assert_eq!(of("--dscp be --dscp be").unwrap(), [0, 0]);
+    assert_eq!(of("--tos 3").unwrap(), [3]);
+    let failure = of("--dscp be,ef --ports 500-500").unwrap_err();
+    assert!(
+        failure.to_string().contains("2 sessions need as many"),
+        "{failure}"
+    );
+    let many = vec!["be"; 65].join(",");
+    let failure = of(&format!("--dscp {many}")).unwrap_err();
+    assert!(
+        failure.to_string().contains("write 64 at most"),
+        "{failure}"
+    );
+}
