@@ -16,7 +16,7 @@ pub struct SessionRequest {
     /// Where test packets come from.
     pub sender: SocketAddr,
     /// Where they are to arrive. The Server's end of the control connection where the client named
-    /// none; another address that is not this host's is refused with [`Accept::NotSupported`].
+    /// none; another address that is not this host's is refused with `Accept::NotSupported`.
     pub receiver: IpAddr,
     /// UDP port that the client would like them to arrive at.
     pub receiver_port: u16,
