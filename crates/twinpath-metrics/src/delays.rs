@@ -78,6 +78,15 @@ impl Histograms<'_> {
 }
 
 impl Distributions {
+    /// Adds the delays of another run.
+    pub fn merge(&mut self, other: &Self) {
+        self.round_trip.merge(&other.round_trip);
+        self.forward.merge(&other.forward);
+        self.backward.merge(&other.backward);
+        self.residence.merge(&other.residence);
+        self.departure.merge(&other.departure);
+    }
+
     /// To look at.
     pub fn histograms(&self) -> Histograms<'_> {
         Histograms {

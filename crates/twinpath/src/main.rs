@@ -10,6 +10,8 @@
 )]
 
 mod args;
+#[cfg(feature = "report")]
+mod captured;
 mod cmd;
 mod failure;
 #[cfg(feature = "live")]
@@ -22,6 +24,8 @@ mod output;
 #[cfg(feature = "pictures")]
 mod picture;
 mod plan;
+#[cfg(feature = "report")]
+mod saved;
 mod signals;
 
 use std::process::ExitCode;

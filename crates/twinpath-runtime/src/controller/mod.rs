@@ -151,6 +151,12 @@ impl ControllerRun {
         Some(sender.books.open(interval, columns))
     }
 
+    /// What books of one session begin with: to keep it with records that are saved. `None`: there
+    /// is no such session.
+    pub fn books_facts(&self, session: usize) -> Option<&BooksFacts> {
+        self.senders.get(session).map(|sender| &sender.books)
+    }
+
     /// A glance at one session, at most about 50 ms old; `None`: there is no such session.
     pub fn progress(&self, session: usize) -> Option<Progress> {
         let sender = self.senders.get(session)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_metrics::{Books, Record};
 use twinpath_wire::{Dscp, Tos};
 
-use super::{Agreed, SenderRun, bind};
+use super::{Agreed, BooksFacts, SenderRun, bind};
 use crate::error::{RunError, StartError};
 use crate::{Progress, SenderPlan, SessionReport};
 
@@ -67,6 +67,13 @@ impl ClassesRun {
     ) -> Option<Books> {
         let (_, run) = self.sessions.get(session)?;
         Some(run.books(interval, columns))
+    }
+
+    /// What books of one session begin with, as [`SenderRun::books_facts`]; `None`: there is no such
+    /// session.
+    pub fn books_facts(&self, session: usize) -> Option<&BooksFacts> {
+        let (_, run) = self.sessions.get(session)?;
+        Some(run.books_facts())
     }
 
     /// A glance at one session, at most about 50 ms old; `None`: there is no such session.

@@ -109,10 +109,13 @@ pub(crate) struct Bound {
 
 /// What is known of a session before its first packet, for books about it.
 #[derive(Clone, Debug)]
-pub(crate) struct BooksFacts {
-    metrics: MetricsConfig,
-    timeout: Duration,
-    schedule: Schedule,
+pub struct BooksFacts {
+    /// What is known of the packets.
+    pub metrics: MetricsConfig,
+    /// A reply after it counts as lost.
+    pub timeout: Duration,
+    /// When packets leave.
+    pub schedule: Schedule,
 }
 
 impl BooksFacts {
@@ -124,8 +127,9 @@ impl BooksFacts {
         }
     }
 
-    /// Books for one session. `columns`: with a timeline of so many.
-    pub(crate) fn open(&self, interval: Option<Duration>, columns: Option<usize>) -> Books {
+    /// Empty books for one session: with rows of `interval`, and with a timeline of so many
+    /// `columns`, where these are wanted.
+    pub fn open(&self, interval: Option<Duration>, columns: Option<usize>) -> Books {
         // Narrower columns would be empty, but for those that a packet falls into.
         let schedule = self.schedule;
         let width = schedule
@@ -135,7 +139,7 @@ impl BooksFacts {
         Books::new(BooksConfig {
             metrics: self.metrics.clone(),
             // A lost packet may yet become a late one for as long again.
-            lag: 2 * self.timeout + SLACK,
+            lag: self.timeout.saturating_mul(2).saturating_add(SLACK),
             interval,
             columns: columns.map(|columns| (columns, width.max(LEAST_COLUMN))),
         })
@@ -298,6 +302,11 @@ impl SenderRun {
     /// timeline of so many `columns`, where these are wanted.
     pub fn books(&self, interval: Option<Duration>, columns: Option<usize>) -> Books {
         self.books.open(interval, columns)
+    }
+
+    /// What books of the session begin with: to keep it with records that are saved.
+    pub fn books_facts(&self) -> &BooksFacts {
+        &self.books
     }
 
     /// A glance at the run, at most about 50 ms old.

@@ -9,8 +9,8 @@ use super::quantity::{at_least_one, whole};
 use super::{
     Advice, CONTROL, FarEnd, IP, IpOptions, Iterations, KeyFileOptions, KeyOptions, LiveOptions,
     LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, PictureOptions, Ports,
-    Prefix, ResultOptions, SCHEDULE, SESSIONS, STAMPS, ScheduleOptions, StampOptions, Summary,
-    Time, TosOctet, threads,
+    Prefix, ResultOptions, SCHEDULE, SESSIONS, STAMPS, SavingOptions, ScheduleOptions,
+    StampOptions, Summary, Time, TosOctet, threads,
 };
 
 /// `twinpath controller`.
@@ -106,6 +106,9 @@ pub(crate) struct ControllerArgs {
 
     #[command(flatten)]
     pub(crate) pictures: PictureOptions,
+
+    #[command(flatten)]
+    pub(crate) saving: SavingOptions,
 
     #[command(flatten)]
     pub(crate) log: LogOptions,

@@ -19,6 +19,11 @@ mod pictures;
 #[path = "no_pictures.rs"]
 mod pictures;
 mod quantity;
+#[cfg(feature = "report")]
+mod saving;
+#[cfg(not(feature = "report"))]
+#[path = "saving_off.rs"]
+mod saving;
 mod schedule;
 pub(crate) mod usage;
 
@@ -45,6 +50,9 @@ pub(crate) use pictures::PictureOptions;
 #[cfg(feature = "pictures")]
 pub(crate) use pictures::{GraphFile, GraphForm, PictureTheme};
 pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
+#[cfg(feature = "report")]
+pub(crate) use saving::ReportArgs;
+pub(crate) use saving::SavingOptions;
 pub(crate) use schedule::Pattern;
 
 use groups::{CONTROL, FIGURES, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS};
@@ -89,6 +97,9 @@ pub(crate) enum Command {
     #[cfg(feature = "control")]
     /// Agree with a TWAMP server on a session for a sender elsewhere: Control-Client alone
     Controlclient(Box<ControlClientArgs>),
+    /// Report on saved runs and captures again: any output, several as one, a comparison
+    #[cfg(feature = "report")]
+    Report(Box<ReportArgs>),
     /// List DSCP names, values and ToS octets
     Dscptable(DscptableArgs),
     /// Say what this host can do, then measure over loopback
@@ -141,6 +152,9 @@ pub(crate) struct SenderArgs {
 
     #[command(flatten)]
     pub(crate) pictures: PictureOptions,
+
+    #[command(flatten)]
+    pub(crate) saving: SavingOptions,
 
     #[command(flatten)]
     pub(crate) log: LogOptions,

@@ -44,7 +44,7 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             format!(
                 "a command is missing: sender, responder, controller, server, controlclient, \
-                 dscptable or selftest ({help})"
+                 report, dscptable or selftest ({help})"
             )
         }
         ErrorKind::MissingRequiredArgument => {

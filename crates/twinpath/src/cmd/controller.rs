@@ -1,23 +1,30 @@
 //! `twinpath controller`.
 
 use std::io::{self, Stderr};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::Instant;
 
 use tracing::{Level, info};
+use twinpath_proto::TestFeatures;
+use twinpath_proto::sender::Protocol;
+use twinpath_runtime::SenderPlan;
 use twinpath_runtime::controller::{self, ControlEvent, ControlReport, ControllerRun};
+use twinpath_wire::Tos;
+use twinpath_wire::control::SecurityMode;
 
-use super::following::Following;
+use super::following::{Following, now};
 use super::measuring::{GLANCE, Outlet, PROGRESS, class_names, together, verdict, view};
 use super::pictures::Pictures;
+use super::saving::{Beginning, Place};
 use super::{remark, unwritten};
 use crate::args::{ControllerArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::live::{About, View};
 use crate::logs;
-use crate::output::complain;
 use crate::output::ends::{named, named_in_notes};
 use crate::output::progress::ProgressLine;
+use crate::output::{Meta, complain};
 use crate::plan;
 use crate::signals::Signals;
 
@@ -41,6 +48,10 @@ pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
     if !names.is_empty() {
         about.sessions = names.iter().cloned().map(Some).collect();
     }
+    let place = Place::open(&args.saving, &args.log)?;
+    let template = plan.sender.clone();
+    let classes = plan.classes.clone();
+    let far = plan.control.server;
     let run = controller::start(plan)?;
     let sessions = run.senders().count();
     info!(%server, sessions, "connecting");
@@ -53,6 +64,10 @@ pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
         Some(_) => ProgressLine::none(),
         None => outlet.progress(&args.results, &args.log),
     };
+    let saving = place.map(|place| {
+        let meta = Meta::here(&args.results.labels);
+        place.begin(&meta, now(), &beginnings(&template, &classes, far, &run))
+    });
     let columns = view.as_ref().map(|_| View::COLUMNS);
     let columns = columns.max(pictures.columns());
     let mut following = Following::new(
@@ -62,6 +77,7 @@ pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
         names,
         args.results.records(),
     )
+    .saved(saving.transpose()?)
     .shown_by(view);
     // With -v it is told anyway.
     let alarms = !args.log.quiet && !args.results.verbose;
@@ -87,6 +103,9 @@ pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
             lost = tally.lost,
             "finished"
         );
+    }
+    if let Some(saving) = following.saving() {
+        saving.finish((&report).into());
     }
     if let Err(error) = following.finish(&mut report.sessions, &mut outlet) {
         return unwritten(&error);
@@ -150,6 +169,7 @@ fn watch(
         if all {
             following.look(outlet)?;
         }
+        following.hand_over();
         if signals.asked_how_far() {
             progress.erase();
             following.glance();
@@ -174,6 +194,30 @@ fn watch(
             thread::sleep(GLANCE);
         }
     }
+}
+
+/// The sessions as far as they are known before there is a connection. What is agreed on later,
+/// addresses and modes, is told when the run is over.
+fn beginnings<'a>(
+    template: &'a SenderPlan,
+    classes: &[Tos],
+    server: SocketAddr,
+    run: &'a ControllerRun,
+) -> Vec<Beginning<'a>> {
+    run.senders()
+        .enumerate()
+        .filter_map(|(session, sender)| {
+            Some(Beginning {
+                protocol: Protocol::Twamp(TestFeatures::default()),
+                mode: SecurityMode::Unauthenticated,
+                sender,
+                reflector: server,
+                tos: *classes.get(session).unwrap_or(&template.tos),
+                plan: template,
+                books: run.books_facts(session)?,
+            })
+        })
+        .collect()
 }
 
 fn is_late(event: &ControlEvent) -> bool {

@@ -8,6 +8,7 @@ use twinpath_runtime::{Progress, SessionReport};
 use twinpath_wire::Wall;
 
 use super::measuring::{DRAIN, Outlet};
+use super::saving::Saving;
 use crate::live::View;
 use crate::output::rows::{self, Row};
 use crate::output::style::Style;
@@ -21,6 +22,10 @@ pub(super) struct Following {
     lines: bool,
     /// The screen, while it is up.
     view: Option<View>,
+    /// Where all of it is saved, if it is.
+    saving: Option<Saving>,
+    /// What is to be said of it when the view is gone.
+    unsaid: Option<String>,
 }
 
 impl Following {
@@ -30,6 +35,8 @@ impl Following {
             books,
             names,
             lines,
+            saving: None,
+            unsaid: None,
             view: None,
         }
     }
@@ -37,6 +44,46 @@ impl Following {
     /// With this view, where there is one.
     pub(super) fn shown_by(self, view: Option<View>) -> Self {
         Self { view, ..self }
+    }
+
+    /// Saves what happens from now on.
+    pub(super) fn saved(mut self, saving: Option<Saving>) -> Self {
+        self.saving = saving;
+        self
+    }
+
+    /// Without lines for packets, whatever was asked for.
+    #[cfg_attr(
+        not(feature = "report"),
+        expect(dead_code, reason = "asked for by twinpath report")
+    )]
+    pub(super) fn silent(mut self) -> Self {
+        self.lines = false;
+        self
+    }
+
+    /// What is saved so far can be written. Says once if the file takes no more.
+    pub(super) fn hand_over(&mut self) {
+        let Some(saving) = &mut self.saving else {
+            return;
+        };
+        if let Some(line) = saving.look() {
+            if let Some(view) = &mut self.view {
+                view.event(&line);
+                self.unsaid = Some(line);
+            } else {
+                saving.say(line);
+            }
+        }
+    }
+
+    /// What the run is saved by, for its end.
+    pub(super) fn saving(&mut self) -> Option<Saving> {
+        let saving = self.saving.take()?;
+        if let Some(line) = self.unsaid.take() {
+            saving.say(line);
+        }
+        Some(saving)
     }
 
     /// What happened next in one session, from 0.
@@ -52,6 +99,9 @@ impl Following {
         books.record(record);
         if let Some(view) = &mut self.view {
             view.record(session, record);
+        }
+        if let Some(saving) = &mut self.saving {
+            saving.record(session, record);
         }
         match record {
             Record::Sample(sample) if self.lines => {
@@ -113,7 +163,11 @@ impl Following {
 
     /// Rows that are final by now. Called when all records that wait were recorded.
     pub(super) fn look(&mut self, outlet: &mut Outlet) -> io::Result<()> {
-        let now = now();
+        self.look_at(now(), outlet)
+    }
+
+    /// The same at a time of the sender's clock, which may be long past.
+    pub(super) fn look_at(&mut self, now: Wall, outlet: &mut Outlet) -> io::Result<()> {
         for session in 0..self.books.len() {
             while let Some(interval) = self.at(session).and_then(|books| books.poll_row(now)) {
                 let (number, name) = self.who(session);
@@ -166,6 +220,15 @@ impl Following {
         Ok(())
     }
 
+    /// What is kept of one session, from 0.
+    #[cfg_attr(
+        not(feature = "report"),
+        expect(dead_code, reason = "asked for by twinpath report")
+    )]
+    pub(super) fn books(&self, session: usize) -> Option<&Books> {
+        self.books.get(session)
+    }
+
     fn at(&mut self, session: usize) -> Option<&mut Books> {
         self.books.get_mut(session)
     }
@@ -178,7 +241,7 @@ impl Following {
 }
 
 /// The system clock, by which packets are stamped.
-fn now() -> Wall {
+pub(super) fn now() -> Wall {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or(Duration::ZERO);

@@ -44,11 +44,21 @@ impl Outlet {
         log: &LogOptions,
         several: bool,
     ) -> io::Result<Self> {
+        Self::of(Meta::here(&options.labels), options, log, several)
+    }
+
+    /// The same for what was measured elsewhere.
+    pub(super) fn of(
+        meta: Meta,
+        options: &ResultOptions,
+        log: &LogOptions,
+        several: bool,
+    ) -> io::Result<Self> {
         let form = options.form();
         let machine = form != Output::Text;
         let meta = Meta {
             wanted: options.figures.wanted(),
-            ..Meta::here(&options.labels)
+            ..meta
         };
         let stdout = io::stdout();
         let style = Style::of(&stdout);

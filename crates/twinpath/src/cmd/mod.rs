@@ -12,7 +12,14 @@ mod pictures;
 #[cfg(not(feature = "pictures"))]
 #[path = "no_pictures.rs"]
 mod pictures;
+#[cfg(feature = "report")]
+mod report;
 mod responder;
+#[cfg(feature = "report")]
+mod saving;
+#[cfg(not(feature = "report"))]
+#[path = "saving_off.rs"]
+mod saving;
 mod selftest;
 mod sender;
 #[cfg(feature = "control")]
@@ -41,6 +48,8 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Server(args) => server::run(&args),
         #[cfg(feature = "control")]
         Command::Controlclient(args) => controlclient::run(&args),
+        #[cfg(feature = "report")]
+        Command::Report(args) => report::run(&args),
         Command::Dscptable(args) => dscptable::run(args),
         Command::Selftest(args) => selftest::run(&args),
     }

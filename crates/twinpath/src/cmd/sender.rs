@@ -6,17 +6,20 @@ use std::time::Instant;
 
 use tracing::{Level, info};
 use twinpath_runtime::sender::{self, ClassesReport, ClassesRun};
-use twinpath_runtime::{RunError, SessionReport};
-use twinpath_wire::Dscp;
+use twinpath_runtime::{RunError, SenderPlan, SessionReport};
+use twinpath_wire::control::SecurityMode;
+use twinpath_wire::{Dscp, Tos};
 
-use super::following::Following;
+use super::following::{Following, now};
 use super::measuring::{GLANCE, Outlet, PROGRESS, class_names, together, verdict, view};
 use super::pictures::Pictures;
+use super::saving::{Beginning, Place};
 use super::{remark, unwritten};
 use crate::args::{SenderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::live::{About, View};
 use crate::logs;
+use crate::output::Meta;
 use crate::output::ends::{self, named, named_in_notes};
 use crate::output::progress::ProgressLine;
 use crate::plan;
@@ -27,6 +30,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     let plan = plan::sender(args, &plan::system_lookup)?;
     remark(&args.log, doubt(Some(&args.far.host), args.far.port));
     let pictures = Pictures::open(&args.pictures, &args.results.labels)?;
+    let place = Place::open(&args.saving, &args.log)?;
     let mut signals = Signals::listen()?.and_glances()?;
     let far = named(plan.far);
     let classes = plan::classes(args.marking.tos, &args.marking.dscp, args.ports)?;
@@ -57,6 +61,10 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         None => outlet.progress(&args.results, &args.log),
     };
     let interval = args.results.report_interval.map(|time| time.0);
+    let saving = place.map(|place| {
+        let meta = Meta::here(&args.results.labels);
+        place.begin(&meta, now(), &beginnings(&plan, &classes, &run))
+    });
     let columns = view.as_ref().map(|_| View::COLUMNS);
     let mut following = Following::new(
         (0..sessions)
@@ -65,6 +73,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         names,
         args.results.records(),
     )
+    .saved(saving.transpose()?)
     .shown_by(view);
     let report = match watch(
         run,
@@ -88,6 +97,9 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
             "finished"
         );
     }
+    if let Some(saving) = following.saving() {
+        saving.finish(reports.as_slice().into());
+    }
     if let Err(error) = following.finish(&mut reports, &mut outlet) {
         return unwritten(&error);
     }
@@ -98,6 +110,28 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         }),
         Err(error) => unwritten(&error),
     }
+}
+
+/// The sessions before their first packets.
+fn beginnings<'a>(
+    plan: &'a SenderPlan,
+    classes: &[Tos],
+    run: &'a ClassesRun,
+) -> Vec<Beginning<'a>> {
+    (0..)
+        .zip(run.senders().zip(classes))
+        .filter_map(|(session, (sender, tos))| {
+            Some(Beginning {
+                protocol: plan.protocol,
+                mode: SecurityMode::Unauthenticated,
+                sender,
+                reflector: plan.far,
+                tos: *tos,
+                plan,
+                books: run.books_facts(session)?,
+            })
+        })
+        .collect()
 }
 
 /// Why a run with a report is not what was asked for: some classes could not be measured.
@@ -126,6 +160,7 @@ fn watch(
         if all {
             following.look(outlet)?;
         }
+        following.hand_over();
         if signals.asked_how_far() {
             progress.erase();
             following.glance();

@@ -21,6 +21,8 @@ pub(crate) use control::{controlclient, controller, server};
 pub(crate) use keys::ring;
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
+#[cfg(feature = "report")]
+pub(crate) use sender::figures;
 pub(crate) use sender::{classes, sender, sizes};
 
 /// A seed that differs from run to run, from the system's own source.

@@ -152,7 +152,8 @@ impl Sending<'_> {
     }
 }
 
-fn figures(args: &FigureArgs) -> FigureOptions {
+/// Bins and thresholds of the user's own.
+pub(crate) fn figures(args: &FigureArgs) -> FigureOptions {
     let usual = FigureOptions::default();
     FigureOptions {
         bins: args.edges(),

@@ -19,6 +19,8 @@ mod pictures;
 mod program;
 mod responders;
 mod rough;
+#[cfg(feature = "report")]
+mod saved;
 mod schedules;
 mod secured;
 mod usage;

@@ -1,0 +1,61 @@
+//! `--save`, and the command that reads what it writes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::groups::OUTPUT;
+use super::{LogOptions, PictureOptions, ResultOptions, Time};
+
+/// Where a run is saved.
+#[derive(Debug, Args)]
+#[command(next_help_heading = OUTPUT)]
+pub(crate) struct SavingOptions {
+    /// Save every packet in this file as Parquet, for twinpath report and others; a file of this
+    /// name is replaced
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
+}
+
+/// `twinpath report`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  twinpath report run.parquet                         the report that the run ended with
+  twinpath report run.parquet --output csv            its packets as a table
+  twinpath report mon.parquet tue.parquet --merge     two runs as one
+  twinpath report run.parquet --html run.html         a page with pictures
+  twinpath report --compare before.parquet after.parquet
+  twinpath report test.pcap --port 862                from a capture of test packets
+
+Exit status: 0 done, 1 a file could not be read, 2 bad usage, 3 every packet was lost")]
+pub(crate) struct ReportArgs {
+    /// What a run was saved in (--save), or a capture (pcap, pcapng) of TWAMP or STAMP packets
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Add the runs up: one session of all
+    #[arg(long, conflicts_with_all = ["compare", "report_interval"])]
+    pub(crate) merge: bool,
+
+    /// Say what changed from the first file to the second, and whether it could be chance
+    #[arg(long, conflicts_with = "report_interval")]
+    pub(crate) compare: bool,
+
+    /// Captures: UDP port of the reflector [default: any port that answers as one]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+
+    /// Captures: a reply after this time counts as lost: seconds, or with a unit
+    #[arg(long, value_name = "T", default_value = "2")]
+    pub(crate) timeout: Time,
+
+    #[command(flatten)]
+    pub(crate) results: ResultOptions,
+
+    #[command(flatten)]
+    pub(crate) pictures: PictureOptions,
+
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+}

@@ -1,0 +1,107 @@
+//! Where the fields of test packets stand: open ones of TWAMP and STAMP alike, authenticated ones of
+//! STAMP. Those of TWAMP are encrypted where it matters.
+
+use twinpath_wire::{ErrorEstimate, TimeFormat, Wall, WireTime};
+
+/// One of the two layouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// RFC 5357 section 4.1.2 and 4.2.1, RFC 8762 section 4.2.1 and 4.3.1.
+    Open,
+    /// RFC 8762 section 4.2.2 and 4.3.2.
+    StampAuthenticated,
+}
+
+/// What names a packet: its number and its T1, as they stand in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) seq: u32,
+    pub(super) t1: u64,
+}
+
+/// What a reply says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reply {
+    /// Of the request that it answers.
+    pub(super) name: Name,
+    pub(super) reflector_seq: u32,
+    t2: u64,
+    t3: u64,
+    error: ErrorEstimate,
+    pub(super) ttl: Option<u8>,
+}
+
+impl Layout {
+    /// Octets of a request at least.
+    pub(super) fn request_octets(self) -> usize {
+        match self {
+            Self::Open => 14,
+            Self::StampAuthenticated => 112,
+        }
+    }
+
+    /// The name of a request.
+    pub(super) fn request(self, payload: &[u8]) -> Option<Name> {
+        let t1 = match self {
+            Self::Open => 4,
+            Self::StampAuthenticated => 16,
+        };
+        if payload.len() < self.request_octets() {
+            return None;
+        }
+        Some(Name {
+            seq: be32(payload, 0)?,
+            t1: be64(payload, t1)?,
+        })
+    }
+
+    /// A reply. The shortest open one has no Sender TTL.
+    pub(super) fn reply(self, payload: &[u8]) -> Option<Reply> {
+        let [t3, error, t2, seq, t1, ttl] = match self {
+            Self::Open => [4, 12, 16, 24, 28, 40],
+            Self::StampAuthenticated => [16, 24, 32, 48, 64, 80],
+        };
+        let name = Name {
+            seq: be32(payload, seq)?,
+            t1: be64(payload, t1)?,
+        };
+        Some(Reply {
+            name,
+            reflector_seq: be32(payload, 0)?,
+            t2: be64(payload, t2)?,
+            t3: be64(payload, t3)?,
+            error: ErrorEstimate::from_bits(be16(payload, error)?),
+            // The TTL of twampy's short replies is not there; 0 is none that a packet has.
+            ttl: payload.get(ttl).copied().filter(|ttl| *ttl > 0),
+        })
+    }
+}
+
+impl Reply {
+    /// T2 and T3, nearest to when the reply was captured. Both in the format of the reply's Z bit,
+    /// where that makes sense.
+    pub(super) fn times(&self, captured: Wall) -> [Wall; 2] {
+        let z: TimeFormat = self.error.format();
+        let read = |bits| {
+            WireTime::from_bits(bits)
+                .read_plausibly(z, captured, TAI_UTC_S)
+                .at
+        };
+        [read(self.t2), read(self.t3)]
+    }
+}
+
+/// TAI - UTC since 2017, which PTP time stamps are ahead of the capture's clock by.
+const TAI_UTC_S: i32 = 37;
+
+fn be16(octets: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(*octets.get(at..)?.first_chunk()?))
+}
+
+fn be32(octets: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(*octets.get(at..)?.first_chunk()?))
+}
+
+fn be64(octets: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_be_bytes(*octets.get(at..)?.first_chunk()?))
+}

@@ -1,0 +1,244 @@
+//! A run in blocks of consecutive packets: how sure its figures are, though packets that follow each
+//! other fare alike.
+
+use twinpath_metrics::Record;
+use twinpath_runtime::SessionReport;
+use twinpath_wire::{Delta, Fate, Sample};
+
+use super::chance::{real, student_quantile};
+
+/// Blocks of a run that has packets for as many.
+const MOST: u64 = 40;
+/// Packets of a block at least.
+const PACKETS: u64 = 20;
+/// Fewer blocks tell nothing of themselves.
+const LEAST: u64 = 10;
+/// What is asked of delays beside their mean.
+pub(super) const QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
+
+/// A figure, and how sure it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Estimate {
+    pub(super) value: f64,
+    /// Standard error.
+    pub(super) error: f64,
+    /// Degrees of freedom of the error.
+    pub(super) freedom: f64,
+}
+
+/// Delays of one direction in one block.
+#[derive(Clone, Copy, Debug, Default)]
+struct Delays {
+    count: u64,
+    sum: f64,
+    at_most: [u64; QUANTILES.len()],
+    pairs: u64,
+    variation: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Block {
+    sent: u64,
+    lost: u64,
+    /// Round trip, forward, backward.
+    delays: [Delays; 3],
+}
+
+/// All blocks of a session.
+#[derive(Clone, Debug)]
+pub(super) struct Blocks {
+    parts: Vec<Block>,
+    packets: u64,
+    seen: u64,
+    /// What is taken from delays: their least value where clocks cannot be compared.
+    bases: [i64; 3],
+    quantiles: [[Option<i64>; QUANTILES.len()]; 3],
+    last: Option<(u64, [i64; 3])>,
+}
+
+impl Blocks {
+    /// For the packets of a run that its report tells of. `bases`: of round trip, forward, backward.
+    pub(super) fn new(report: &SessionReport, bases: [i64; 3]) -> Self {
+        let packets = report.figures.received + report.figures.lost;
+        let count = (packets / PACKETS).clamp(1, MOST);
+        let delays = &report.delays;
+        let quantiles = [&delays.round_trip, &delays.forward, &delays.backward]
+            .map(|delays| QUANTILES.map(|p| delays.quantile(p)));
+        Self {
+            parts: vec![Block::default(); usize::try_from(count).unwrap_or(1)],
+            packets,
+            seen: 0,
+            bases,
+            quantiles,
+            last: None,
+        }
+    }
+
+    /// Too few packets to say how sure anything is.
+    pub(super) fn are_few(&self) -> bool {
+        (self.parts.len() as u64) < LEAST
+    }
+
+    pub(super) fn record(&mut self, record: &Record) {
+        match record {
+            Record::Sample(sample) if sample.fate != Fate::Duplicate => self.sample(sample),
+            Record::ClockStep { .. } => self.last = None,
+            Record::Begun { .. }
+            | Record::Sample(_)
+            | Record::NotSent { .. }
+            | Record::Missed { .. } => {}
+        }
+    }
+
+    fn sample(&mut self, sample: &Sample) {
+        let count = self.parts.len() as u128;
+        let place = u128::from(self.seen) * count / u128::from(self.packets.max(1));
+        let place = usize::try_from(place.min(count - 1)).unwrap_or(0);
+        self.seen += 1;
+        let Some(block) = self.parts.get_mut(place) else {
+            return;
+        };
+        block.sent += 1;
+        if sample.fate != Fate::Received {
+            block.lost += 1;
+            return;
+        }
+        let values = [sample.round_trip(), sample.forward(), sample.backward()];
+        let (None, [Some(round_trip), Some(forward), Some(backward)]) = (sample.excluded, values)
+        else {
+            return;
+        };
+        let values = [round_trip, forward, backward].map(Delta::ns);
+        let before = self.last.replace((sample.seq, values));
+        let before = before.filter(|(seq, _)| seq + 1 == sample.seq);
+        for (direction, delays) in block.delays.iter_mut().enumerate() {
+            let Some(value) = values.get(direction) else {
+                continue;
+            };
+            delays.count += 1;
+            let base = self.bases.get(direction).copied().unwrap_or(0);
+            delays.sum += signed(value.saturating_sub(base));
+            let quantiles = self.quantiles.get(direction).into_iter().flatten();
+            for (at_most, quantile) in delays.at_most.iter_mut().zip(quantiles) {
+                *at_most += u64::from(quantile.is_some_and(|quantile| *value <= quantile));
+            }
+            if let Some(before) = before.and_then(|(_, values)| values.get(direction).copied()) {
+                delays.pairs += 1;
+                delays.variation += real(value.abs_diff(before));
+            }
+        }
+    }
+
+    /// Mean delay of a direction, nanoseconds.
+    pub(super) fn mean(&self, direction: usize) -> Option<Estimate> {
+        self.ratio(direction, |delays| (delays.sum, real(delays.count)))
+    }
+
+    /// Mean difference of successive delays (RFC 3393), nanoseconds.
+    pub(super) fn variation(&self, direction: usize) -> Option<Estimate> {
+        self.ratio(direction, |delays| (delays.variation, real(delays.pairs)))
+    }
+
+    /// A quantile by its place in [`QUANTILES`]: the error of the share of packets at most it, put on
+    /// the scale of delays by the delays where that share is a little less or more.
+    pub(super) fn quantile(
+        &self,
+        report: &SessionReport,
+        direction: usize,
+        place: usize,
+    ) -> Option<Estimate> {
+        let p = *QUANTILES.get(place)?;
+        let delays = &report.delays;
+        let delays = *[&delays.round_trip, &delays.forward, &delays.backward].get(direction)?;
+        let base = *self.bases.get(direction)?;
+        let value = delays.quantile(p)?;
+        let share = self.ratio(direction, |delays| {
+            (
+                real(delays.at_most.get(place).copied().unwrap_or(0)),
+                real(delays.count),
+            )
+        })?;
+        let independent = (p * (1.0 - p) / real(delays.count())).sqrt();
+        let error = share.error.max(independent);
+        let reach = student_quantile(0.05, share.freedom) * error;
+        let low = delays.quantile((p - reach).max(1e-9))?;
+        let high = delays.quantile((p + reach).min(1.0))?;
+        let spread = real(high.abs_diff(low)) / (2.0 * reach) * error;
+        // A value is known to its bin, 1/512 of it.
+        let bin = real(
+            value
+                .saturating_sub(delays.reference_ns().unwrap_or(0))
+                .unsigned_abs(),
+        ) / 512.0
+            / 12_f64.sqrt();
+        Some(Estimate {
+            value: signed(value.saturating_sub(base)),
+            error: spread.hypot(bin),
+            freedom: share.freedom,
+        })
+    }
+
+    /// Lost packets of all.
+    pub(super) fn loss(&self) -> Option<Estimate> {
+        self.of_blocks(|block| (real(block.lost), real(block.sent)))
+    }
+
+    /// How many times as unsure the loss is as if each packet were lost or not by itself; 1 at least.
+    pub(super) fn clustering(&self) -> f64 {
+        let Some(loss) = self.loss() else { return 1.0 };
+        let alone = loss.value * (1.0 - loss.value) / real(self.packets.max(1));
+        if alone > 0.0 {
+            (loss.error * loss.error / alone).max(1.0)
+        } else {
+            1.0
+        }
+    }
+
+    fn ratio(&self, direction: usize, of: impl Fn(&Delays) -> (f64, f64)) -> Option<Estimate> {
+        self.of_blocks(|block| block.delays.get(direction).map_or((0.0, 0.0), &of))
+    }
+
+    /// A ratio of sums, with its error from how the blocks differ, and from how much neighbouring ones
+    /// are alike.
+    fn of_blocks(&self, of: impl Fn(&Block) -> (f64, f64)) -> Option<Estimate> {
+        let pairs: Vec<(f64, f64)> = self
+            .parts
+            .iter()
+            .map(of)
+            .filter(|(_, x)| *x > 0.0)
+            .collect();
+        let count = real(pairs.len() as u64);
+        let (sum, all) = pairs
+            .iter()
+            .fold((0.0, 0.0), |(sum, all), (y, x)| (sum + y, all + x));
+        if all <= 0.0 {
+            return None;
+        }
+        let value = sum / all;
+        let mean = all / count;
+        let apart: Vec<f64> = pairs.iter().map(|(y, x)| (y - value * x) / mean).collect();
+        let squares: f64 = apart.iter().map(|apart| apart * apart).sum();
+        let neighbours: f64 = apart
+            .windows(2)
+            .map(|pair| pair.iter().product::<f64>())
+            .sum();
+        let alike = if squares > 0.0 {
+            (neighbours / squares).clamp(0.0, 0.9)
+        } else {
+            0.0
+        };
+        let stretch = (1.0 + alike) / (1.0 - alike);
+        let freedom = (count / stretch - 1.0).max(1.0);
+        let error = (squares * stretch / (count * (count - 1.0).max(1.0))).sqrt();
+        Some(Estimate {
+            value,
+            error,
+            freedom,
+        })
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "statistics of nanoseconds")]
+fn signed(ns: i64) -> f64 {
+    ns as f64
+}

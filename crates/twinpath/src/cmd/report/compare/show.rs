@@ -1,0 +1,315 @@
+//! A comparison for people and for machines.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{Change, Comparison, Source, Unit};
+use crate::output::{ends, rfc3339};
+
+/// What the tests take for granted: in the document, and in docs/saved.md.
+const ASSUMPTIONS: [&str; 5] = [
+    "the two runs are independent of each other, and the path was the same throughout each",
+    "packets that follow each other fare alike: errors come from up to 40 blocks of consecutive \
+     packets, widened where neighbouring blocks are alike",
+    "what lasts longer than a block, as a time of day does, is taken for a change between the runs",
+    "probabilities are corrected for the number of comparisons (Holm); a change is one under 0.05",
+    "one-way delays of clocks that are not synchronised are compared by their distance from each \
+     run's least",
+];
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    version: &'static str,
+    files: [&'a str; 2],
+    sessions: Vec<Session<'a>>,
+    assumptions: [&'static str; 5],
+}
+
+#[derive(Serialize)]
+struct Session<'a> {
+    before: Run,
+    after: Run,
+    one_way_above_least: bool,
+    too_few_packets: bool,
+    after_slower_share: Option<f64>,
+    changes: Vec<Figure<'a>>,
+}
+
+#[derive(Serialize)]
+struct Run {
+    session: usize,
+    sender: String,
+    reflector: String,
+    dscp: u8,
+    started: String,
+    packets: u64,
+}
+
+#[derive(Serialize)]
+struct Figure<'a> {
+    direction: &'a str,
+    #[serde(rename = "figure")]
+    of: &'a str,
+    unit: &'static str,
+    before: Option<f64>,
+    after: Option<f64>,
+    difference: Option<f64>,
+    relative: Option<f64>,
+    interval_95: Option<[f64; 2]>,
+    test: &'a str,
+    p: Option<f64>,
+    p_corrected: Option<f64>,
+    changed: Option<bool>,
+}
+
+pub(super) fn json(
+    sources: &[Source; 2],
+    comparisons: &[Comparison],
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let [before, after] = sources;
+    let document = Document {
+        schema: "twinpath-comparison-1",
+        version: env!("CARGO_PKG_VERSION"),
+        files: [&before.path, &after.path],
+        sessions: comparisons.iter().map(session).collect(),
+        assumptions: ASSUMPTIONS,
+    };
+    crate::output::json::write(&document, out)
+}
+
+fn session(comparison: &Comparison) -> Session<'_> {
+    let [before, after] = comparison.reports.each_ref().map(|report| Run {
+        session: report.number,
+        sender: ends::named(report.sender),
+        reflector: ends::named(report.reflector),
+        dscp: report.tos.dscp().value(),
+        started: rfc3339(report.started),
+        packets: report.figures.received + report.figures.lost,
+    });
+    let changes = comparison.changes.iter().map(|change| {
+        let [before, after] = change.values;
+        Figure {
+            direction: change.direction,
+            of: change.figure,
+            unit: match change.unit {
+                Unit::Nanoseconds => "ns",
+                Unit::Ratio => "1",
+            },
+            before,
+            after,
+            difference: change.difference,
+            relative: relative(change),
+            interval_95: change.interval,
+            test: change.test,
+            p: change.p,
+            p_corrected: change.p_holm,
+            changed: change.is_change(),
+        }
+    });
+    Session {
+        before,
+        after,
+        one_way_above_least: comparison.above_least,
+        too_few_packets: comparison.few,
+        after_slower_share: comparison.slower,
+        changes: changes.collect(),
+    }
+}
+
+/// The difference as a share of the first value.
+fn relative(change: &Change) -> Option<f64> {
+    let before = change.values.first().copied()??;
+    (before != 0.0).then_some(change.difference? / before.abs())
+}
+
+pub(super) fn text(
+    sources: &[Source; 2],
+    counts: [usize; 2],
+    comparisons: &[Comparison],
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let [before, after] = sources;
+    if counts[0] != counts[1] {
+        writeln!(
+            out,
+            "{} has {} sessions and {} has {}: the first {} are compared",
+            before.path,
+            counts[0],
+            after.path,
+            counts[1],
+            comparisons.len()
+        )?;
+    }
+    for comparison in comparisons {
+        for (name, source, report) in [
+            ("before", before, &comparison.reports[0]),
+            ("after", after, &comparison.reports[1]),
+        ] {
+            writeln!(
+                out,
+                "{name:<7}{}: {} to {}, DSCP {}, {} packets from {} on",
+                source.path,
+                ends::named(report.sender),
+                ends::named(report.reflector),
+                report.tos.dscp(),
+                report.figures.received + report.figures.lost,
+                rfc3339(report.started)
+            )?;
+        }
+        writeln!(out)?;
+        writeln!(
+            out,
+            "{:<22}{:>12}{:>12}{:>12}{:>9}  {:<25}{:>8}",
+            "", "before", "after", "change", "", "95% interval", "chance"
+        )?;
+        for change in &comparison.changes {
+            row(change, out)?;
+        }
+        writeln!(out)?;
+        for line in words(comparison) {
+            writeln!(out, "{line}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn row(change: &Change, out: &mut impl Write) -> io::Result<()> {
+    let name = format!("{} {}", shown(change.direction), figure(change.figure));
+    let [before, after] = change.values;
+    let value = |value: Option<f64>| {
+        value.map_or_else(|| "-".to_owned(), |value| plain(value, change.unit))
+    };
+    let difference = change.difference.map_or_else(
+        || "-".to_owned(),
+        |difference| with_sign(difference, change.unit),
+    );
+    let share =
+        relative(change).map_or_else(String::new, |share| format!("{:+.1}%", share * 100.0));
+    let interval = change.interval.map_or_else(String::new, |[low, high]| {
+        format!(
+            "{} to {}",
+            with_sign(low, change.unit),
+            with_sign(high, change.unit)
+        )
+    });
+    let by_chance = match change.p_holm {
+        None => "-".to_owned(),
+        Some(p) if p < 0.001 => "<0.001".to_owned(),
+        Some(p) => format!("{p:.3}"),
+    };
+    let mark = if change.is_change() == Some(true) {
+        " *"
+    } else {
+        ""
+    };
+    writeln!(
+        out,
+        "{name:<22}{:>12}{:>12}{difference:>12}{share:>9}  {interval:<25}{by_chance:>8}{mark}",
+        value(before),
+        value(after)
+    )
+}
+
+fn shown(direction: &str) -> &'static str {
+    match direction {
+        "forward" => "Outbound",
+        "backward" => "Inbound",
+        _ => "Roundtrip",
+    }
+}
+
+fn figure(figure: &str) -> &str {
+    match figure {
+        "ipdv_mean_abs" => "variation",
+        "loss_ratio" => "loss",
+        other => other,
+    }
+}
+
+fn plain(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Nanoseconds => scaled(value),
+        Unit::Ratio => percent(value),
+    }
+}
+
+fn with_sign(value: f64, unit: Unit) -> String {
+    let text = plain(value, unit);
+    if value > 0.0 {
+        format!("+{text}")
+    } else {
+        text
+    }
+}
+
+fn scaled(ns: f64) -> String {
+    match ns.abs() {
+        size if size < 1e6 => format!("{:.1}us", ns / 1e3),
+        size if size < 1e10 => format!("{:.3}ms", ns / 1e6),
+        _ => format!("{:.3}s", ns / 1e9),
+    }
+}
+
+/// Never rounded to 0.
+fn percent(ratio: f64) -> String {
+    let percent = ratio * 100.0;
+    if percent != 0.0 && percent.abs() < 0.001 {
+        format!("{percent:.1e}%")
+    } else {
+        format!("{percent:.3}%")
+    }
+}
+
+/// What it comes to.
+fn words(comparison: &Comparison) -> Vec<String> {
+    let mut lines = Vec::new();
+    if comparison.few {
+        lines.push(
+            "Too few packets to tell changes of delay from chance: 200 in each run are the least."
+                .to_owned(),
+        );
+    }
+    let changed: Vec<String> = comparison
+        .changes
+        .iter()
+        .filter(|change| change.is_change() == Some(true))
+        .map(|change| {
+            let more = if change.difference.unwrap_or(0.0) > 0.0 {
+                "up"
+            } else {
+                "down"
+            };
+            format!(
+                "{} {} {more}",
+                shown(change.direction),
+                figure(change.figure)
+            )
+        })
+        .collect();
+    if changed.is_empty() {
+        lines.push("Nothing changed that chance would not explain.".to_owned());
+    } else {
+        lines.push(format!(
+            "Changed, and hardly by chance (*): {}.",
+            changed.join(", ")
+        ));
+    }
+    if let Some(share) = comparison.slower {
+        lines.push(format!(
+            "Of a packet of each run, that of the second had the longer round trip in {:.0} of 100 \
+             cases (50: no difference).",
+            share * 100.0
+        ));
+    }
+    if comparison.above_least {
+        lines.push(
+            "The clocks were not synchronised: one-way delays are those above each run's least."
+                .to_owned(),
+        );
+    }
+    lines
+}

@@ -1,0 +1,131 @@
+//! Several runs as one.
+
+use twinpath_metrics::{Books, Distributions, Figures, Timeline};
+use twinpath_proto::sender::SenderTally;
+use twinpath_runtime::{ClockState, Note, SessionReport, StampReport};
+
+use super::source::Source;
+use crate::output::ends;
+use crate::saved::Tally;
+
+/// All sessions as one, with what their books have of it over time; `None` of none.
+pub(super) fn merge<'a>(
+    reports: &[SessionReport],
+    sources: &[Source],
+    books: impl Iterator<Item = &'a Books>,
+) -> Option<SessionReport> {
+    let (first, others) = reports.split_first()?;
+    let mut sum = first.clone();
+    let mut tally = Tally::from(&first.tally);
+    for other in others {
+        sum.figures.merge(&other.figures);
+        tally.add(&Tally::from(&other.tally));
+        sum.delays.merge(&other.delays);
+        sum.started = sum.started.min(other.started);
+        sum.duration = sum.duration.saturating_add(other.duration);
+        sum.receive_drops = sum.receive_drops.saturating_add(other.receive_drops);
+        sum.records_dropped = sum.records_dropped.saturating_add(other.records_dropped);
+        sum.stamps.clock = worse(sum.stamps.clock, other.stamps.clock);
+        let far = sum.stamps.far_clock.zip(other.stamps.far_clock);
+        sum.stamps.far_clock = far.map(|(one, other)| worse(one, other));
+        for icmp in &other.icmp {
+            let same = |known: &&mut twinpath_runtime::IcmpCount| {
+                known.what == icmp.what && known.from == icmp.from
+            };
+            match sum.icmp.iter_mut().find(same) {
+                Some(known) => known.count = known.count.saturating_add(icmp.count),
+                None => sum.icmp.push(icmp.clone()),
+            }
+        }
+        for note in &other.notes {
+            if !sum.notes.contains(note) {
+                sum.notes.push(note.clone());
+            }
+        }
+    }
+    if !others.is_empty() {
+        ask(&sum.delays, &mut sum.figures);
+        // Rates and offsets are each run's own.
+        sum.achieved_pps = None;
+    }
+    sum.tally = SenderTally::from(&tally);
+    sum.stamps = StampReport {
+        transmit: sum.figures.stamps_transmit.best(),
+        receive: sum.figures.stamps_receive.best(),
+        fallback_transmit: sum.figures.stamps_transmit.fell_back(),
+        fallback_receive: sum.figures.stamps_receive.fell_back(),
+        ..sum.stamps
+    };
+    sum.timeline = books
+        .filter_map(Books::timeline)
+        .fold(None, |sum: Option<Timeline>, other| match sum {
+            None => Some(other.clone()),
+            Some(mut sum) => {
+                sum.merge(other);
+                Some(sum)
+            }
+        });
+    sum.number = 1;
+    sum.notes.push(said(reports, sources));
+    sum.notes.sort_by_key(|note| !note.warning);
+    Some(sum)
+}
+
+/// What was added up, and whether it was the same thing.
+fn said(reports: &[SessionReport], sources: &[Source]) -> Note {
+    let alike = reports.windows(2).all(|pair| {
+        let [one, other] = pair else { return true };
+        one.sender.ip() == other.sender.ip()
+            && one.reflector == other.reflector
+            && one.tos == other.tos
+            && one.padding == other.padding
+            && one.schedule == other.schedule
+    });
+    let files: Vec<&str> = sources.iter().map(|source| source.path.as_str()).collect();
+    let files = files.join(", ");
+    let count = reports.len();
+    let mut line = format!("{count} sessions added up ({files})");
+    if !alike {
+        let ways: Vec<String> = reports
+            .iter()
+            .map(|report| {
+                let (sender, far) = (ends::named(report.sender), ends::named(report.reflector));
+                format!("{sender} to {far}, DSCP {}", report.tos.dscp())
+            })
+            .collect();
+        line.push_str("; they differ: ");
+        line.push_str(&ways.join("; "));
+    }
+    Note {
+        key: "merged",
+        line,
+        warning: !alike,
+    }
+}
+
+fn worse(one: ClockState, other: ClockState) -> ClockState {
+    ClockState {
+        synchronized: one.synchronized && other.synchronized,
+        error_ns: one
+            .error_ns
+            .zip(other.error_ns)
+            .map(|(one, other)| one.max(other)),
+    }
+}
+
+/// The figures that cannot be added up, from the delays. Jitter hangs on the order of arrival and
+/// is none.
+fn ask(delays: &Distributions, figures: &mut Figures) {
+    let split = figures.lost_unattributed == Some(0);
+    let one_way = |lost: Option<u64>| lost.filter(|_| split);
+    figures.round_trip_with_loss = delays.round_trip.percentiles_with_loss(figures.lost);
+    figures.forward_with_loss =
+        one_way(figures.lost_forward).and_then(|lost| delays.forward.percentiles_with_loss(lost));
+    figures.backward_with_loss =
+        one_way(figures.lost_backward).and_then(|lost| delays.backward.percentiles_with_loss(lost));
+    figures.round_trip = delays.round_trip.figures();
+    figures.forward = delays.forward.figures();
+    figures.backward = delays.backward.figures();
+    figures.residence = delays.residence.figures();
+    figures.departure = delays.departure.figures();
+}

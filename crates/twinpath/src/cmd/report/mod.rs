@@ -1,0 +1,201 @@
+//! `twinpath report`: what was saved or captured, through the same books and outputs as a run.
+
+mod compare;
+mod merge;
+mod replay;
+mod source;
+
+use std::io;
+
+use tracing::Level;
+use twinpath_runtime::{Note, SessionReport};
+use twinpath_wire::Wall;
+
+use self::replay::Replay;
+use self::source::Source;
+use super::following::Following;
+use super::measuring::{Outlet, verdict};
+use super::pictures::Pictures;
+use super::unwritten;
+use crate::args::ReportArgs;
+use crate::failure::{Exit, Failure};
+use crate::logs;
+use crate::output::{Meta, Outcome};
+use crate::saved::Row;
+
+/// Rows between two looks at intervals that may be over.
+const LOOK_EVERY: u64 = 1_024;
+
+/// Why there is no report: of the files, or of the stream that it goes to.
+enum Trouble {
+    File(Failure),
+    Output(io::Error),
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Self {
+        Self::File(failure)
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
+    logs::start(&args.log, Level::WARN)?;
+    let done = if args.compare {
+        compare::run(args)
+    } else {
+        report(args)
+    };
+    match done {
+        Ok(exit) => Ok(exit),
+        Err(Trouble::File(failure)) => Err(failure),
+        Err(Trouble::Output(error)) => unwritten(&error),
+    }
+}
+
+fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
+    let mut sources = Vec::with_capacity(args.files.len());
+    for path in &args.files {
+        sources.push(Source::open(path, args)?);
+    }
+    let sessions: usize = sources.iter().map(|source| source.sessions.len()).sum();
+    let several = sessions > 1 && !args.merge;
+    let meta = together(&sources, args);
+    let pictures = Pictures::open(&args.pictures, &meta.labels)?;
+    let mut outlet = Outlet::of(meta, &args.results, &args.log, several)?;
+    let mut following = follow(&sources, several, args, pictures.columns());
+    let mut replays = vec![Replay::default(); sessions];
+    let mut first = 0;
+    let mut reports = Vec::with_capacity(sessions);
+    let mut control = None;
+    for source in &sources {
+        read(source, first, &mut following, &mut replays, &mut outlet)?;
+        let of_file = source.reports(first, &following, &replays);
+        if sources.len() == 1 {
+            control = source.control(&of_file);
+        }
+        reports.extend(of_file);
+        first += source.sessions.len();
+    }
+    if sources.len() > 1 && !args.merge {
+        name_files(&mut reports, &sources);
+    }
+    if args.merge {
+        let books = (0..sessions).filter_map(|session| following.books(session));
+        let merged = merge::merge(&reports, &sources, books);
+        reports.clear();
+        reports.extend(merged);
+        control = None;
+    }
+    // Each run has clocks of its own.
+    let own: &mut [SessionReport] = if args.merge && sessions > 1 {
+        &mut []
+    } else {
+        &mut reports
+    };
+    following.finish(own, &mut outlet)?;
+    let verdict = verdict(&reports);
+    let outcome = match &mut control {
+        Some(control) => {
+            control.sessions = reports;
+            Outcome::from(&*control)
+        }
+        None => reports.as_slice().into(),
+    };
+    let drawn = pictures.draw(outcome);
+    outlet.report(outcome)?;
+    drawn?;
+    Ok(verdict?)
+}
+
+/// Every row of a file into the books of its sessions, which begin at `first`.
+fn read(
+    source: &Source,
+    first: usize,
+    following: &mut Following,
+    replays: &mut [Replay],
+    outlet: &mut Outlet,
+) -> Result<(), Trouble> {
+    let mut newest = Wall::default();
+    let mut rows = 0;
+    source.each(&mut |row: Row| {
+        let session = usize::try_from(row.session).unwrap_or(0).wrapping_sub(1);
+        if session >= source.sessions.len() {
+            return Ok(());
+        }
+        let session = first + session;
+        if let Some(replay) = replays.get_mut(session) {
+            replay.record(&row.record);
+            newest = newest.max(replay.newest());
+        }
+        following.record(session, &row.record, outlet)?;
+        rows += 1;
+        if rows % LOOK_EVERY == 0 {
+            following.look_at(newest, outlet)?;
+        }
+        Ok(())
+    })
+}
+
+/// Empty books of all sessions, as their runs began with, and with a timeline of so many `columns`.
+fn follow(
+    sources: &[Source],
+    several: bool,
+    args: &ReportArgs,
+    columns: Option<usize>,
+) -> Following {
+    let interval = args.results.report_interval.map(|time| time.0);
+    let mut books = Vec::new();
+    let mut names = Vec::new();
+    for source in sources {
+        for session in &source.sessions {
+            books.push(source.facts(session).open(interval, columns));
+            let class = twinpath_wire::Tos(session.identity.tos).dscp();
+            match (several, sources.len()) {
+                (false, _) => {}
+                (true, 1) => names.push(class.to_string()),
+                (true, _) if source.sessions.len() == 1 => names.push(source.name()),
+                (true, _) => names.push(format!("{} {class}", source.name())),
+            }
+        }
+    }
+    Following::new(books, names, args.results.records())
+}
+
+/// Host and labels: what all files agree on, and the user's own.
+fn together(sources: &[Source], args: &ReportArgs) -> Meta {
+    let mut metas = sources.iter().map(|source| &source.meta);
+    let mut meta = metas.next().cloned().unwrap_or_default();
+    for other in metas {
+        meta.host = meta.host.filter(|host| Some(host) == other.host.as_ref());
+        meta.labels.retain(|label| other.labels.contains(label));
+    }
+    for label in &args.results.labels {
+        meta.labels.retain(|known| known.key != label.key);
+        meta.labels.push(label.clone());
+    }
+    meta
+}
+
+/// Says of each session which file it is from.
+fn name_files(reports: &mut [SessionReport], sources: &[Source]) {
+    let mut first = 0;
+    for source in sources {
+        let next = first + source.sessions.len();
+        for report in &mut *reports {
+            if (first..next).contains(&report.number.wrapping_sub(1)) {
+                report.notes.push(Note {
+                    key: "file",
+                    line: format!("from {}", source.path),
+                    warning: false,
+                });
+            }
+        }
+        first = next;
+    }
+}

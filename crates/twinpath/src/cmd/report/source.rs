@@ -1,0 +1,266 @@
+//! A file that a report is made from: a raw file, or a capture.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use twinpath_metrics::{MetricsConfig, SessionMetrics};
+use twinpath_runtime::controller::ControlReport;
+use twinpath_runtime::sender::BooksFacts;
+use twinpath_runtime::{FigureOptions, Note, SessionReport};
+
+use super::Trouble;
+use super::replay::Replay;
+use crate::args::ReportArgs;
+use crate::captured::{self, Capture};
+use crate::cmd::following::Following;
+use crate::failure::Failure;
+use crate::output::{Meta, rfc3339};
+use crate::plan;
+use crate::saved::{Broken, EndFacts, Reader, Row, SessionFacts};
+
+/// An open file, and what it says of its sessions.
+pub(super) struct Source {
+    /// As the user wrote it.
+    pub(super) path: String,
+    pub(super) meta: Meta,
+    pub(super) sessions: Vec<SessionFacts>,
+    /// Bins and thresholds of the user's own, in place of the run's.
+    wanted: FigureOptions,
+    rows: Rows,
+}
+
+enum Rows {
+    Saved {
+        reader: Box<Reader>,
+        end: Option<Box<EndFacts>>,
+    },
+    Captured(Box<Capture>),
+}
+
+impl Source {
+    pub(super) fn open(path: &Path, args: &ReportArgs) -> Result<Self, Failure> {
+        let shown = path.display().to_string();
+        let wanted = plan::figures(&args.results.figures);
+        let unread = |error| {
+            Failure::could_not(format!("cannot read {shown}: {error}")).with_remedy(Some(
+                "write the name of a raw file (--save) or of a capture",
+            ))
+        };
+        let mut file = File::open(path).map_err(unread)?;
+        if !file.metadata().map_err(unread)?.is_file() {
+            return Err(
+                Failure::could_not(format!("cannot read {shown}: it is no regular file"))
+                    .with_remedy(Some("write the name of a file")),
+            );
+        }
+        let mut magic = [0; 4];
+        let known = file.read_exact(&mut magic).is_ok();
+        if known && captured::is_magic(magic) {
+            let capture = Capture::open(path, args.port, args.timeout.0)
+                .map_err(|error| captured_failure(&shown, &error))?;
+            return Ok(Self {
+                sessions: capture.sessions(),
+                meta: Meta::default(),
+                path: shown,
+                wanted,
+                rows: Rows::Captured(Box::new(capture)),
+            });
+        }
+        if !known || &magic != b"PAR1" {
+            return Err(Failure::could_not(format!(
+                "cannot read {shown}: it is neither a raw file nor a capture"
+            ))
+            .with_remedy(Some(
+                "write a file that --save wrote, or a capture in pcap or pcapng",
+            )));
+        }
+        let reader = Reader::open(file).map_err(|error| broken(&shown, &error))?;
+        let (run, end) = reader.facts().map_err(|error| broken(&shown, &error))?;
+        Ok(Self {
+            meta: run.meta(),
+            sessions: in_order(run.sessions),
+            path: shown,
+            wanted,
+            rows: Rows::Saved {
+                reader: Box::new(reader),
+                end: end.map(Box::new),
+            },
+        })
+    }
+
+    /// What books of a session begin with.
+    pub(super) fn facts(&self, session: &SessionFacts) -> BooksFacts {
+        let mut facts = session.books();
+        let usual = FigureOptions::default();
+        if self.wanted.bins.is_some() {
+            facts.metrics.bins.clone_from(&self.wanted.bins);
+        }
+        if self.wanted.noticeable_distance != usual.noticeable_distance {
+            facts.metrics.noticeable_distance = self.wanted.noticeable_distance;
+        }
+        facts
+    }
+
+    /// Hands out every row.
+    pub(super) fn each(
+        &self,
+        take: &mut dyn FnMut(Row) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
+        match &self.rows {
+            Rows::Saved { reader, .. } => reader
+                .each(|row| take(row).map_err(Stop::Trouble))
+                .map_err(|stop| match stop {
+                    Stop::Trouble(trouble) => trouble,
+                    Stop::Broken(error) => broken(&self.path, &error).into(),
+                }),
+            Rows::Captured(capture) => capture
+                .each(|row| take(row).map_err(Stop::Trouble))
+                .map_err(|stop| match stop {
+                    captured::Stop::Taker(Stop::Trouble(trouble)) => trouble,
+                    captured::Stop::Taker(Stop::Broken(error)) => broken(&self.path, &error).into(),
+                    captured::Stop::Capture(error) => captured_failure(&self.path, &error).into(),
+                }),
+        }
+    }
+
+    /// The reports of its sessions, which have their books from `first` on.
+    pub(super) fn reports(
+        &self,
+        first: usize,
+        following: &Following,
+        replays: &[Replay],
+    ) -> Vec<SessionReport> {
+        let books = |number: usize| {
+            let metrics = following.books((first + number).checked_sub(1)?)?.metrics();
+            let session = self.sessions.get(number.checked_sub(1)?)?;
+            Some((metrics, self.facts(session).metrics))
+        };
+        let mut reports = match &self.rows {
+            Rows::Saved { end: Some(end), .. } => end
+                .sessions
+                .iter()
+                .filter_map(|session| {
+                    let number = usize::try_from(session.identity.number).ok()?;
+                    let (metrics, config) = books(number)?;
+                    let mut report = session.report(metrics, config);
+                    report.notes.extend(incomplete(&report, end.rows_missing));
+                    Some(report)
+                })
+                .collect(),
+            Rows::Saved { end: None, .. } => self.by_rows(first, replays, books, |replay| Note {
+                key: "interrupted",
+                line: format!(
+                    "the run was interrupted: the last record is of {}, what was under way then \
+                     is not counted",
+                    rfc3339(replay.newest())
+                ),
+                warning: true,
+            }),
+            Rows::Captured(capture) => {
+                let mut reports = self.by_rows(first, replays, books, |_| captured::note());
+                for report in &mut reports {
+                    capture.complete(report);
+                }
+                reports
+            }
+        };
+        for report in &mut reports {
+            report.notes.sort_by_key(|note| !note.warning);
+            report.number += first;
+        }
+        reports
+    }
+
+    /// The control connection of the run, if it had one and came to its end.
+    pub(super) fn control(&self, sessions: &[SessionReport]) -> Option<ControlReport> {
+        match &self.rows {
+            Rows::Saved { end: Some(end), .. } => {
+                Some(end.control.as_ref()?.report(sessions.to_vec()))
+            }
+            Rows::Saved { end: None, .. } | Rows::Captured(_) => None,
+        }
+    }
+
+    /// The file's name without its directory.
+    pub(super) fn name(&self) -> String {
+        let name = Path::new(&self.path).file_name();
+        name.map_or_else(
+            || self.path.clone(),
+            |name| name.to_string_lossy().into_owned(),
+        )
+    }
+
+    /// Reports of sessions whose end is not known, from their records alone.
+    fn by_rows<'a>(
+        &self,
+        first: usize,
+        replays: &[Replay],
+        books: impl Fn(usize) -> Option<(&'a SessionMetrics, MetricsConfig)>,
+        note: impl Fn(&Replay) -> Note,
+    ) -> Vec<SessionReport> {
+        let replays = replays.iter().skip(first);
+        (1..)
+            .zip(self.sessions.iter().zip(replays))
+            .filter(|(_, (_, replay))| !replay.is_empty())
+            .filter_map(|(number, (session, replay))| {
+                let (metrics, config) = books(number)?;
+                let identity = &session.identity;
+                let mut report = identity.report(replay.tally(), metrics, config);
+                replay.complete(&mut report, session.asked);
+                report.notes.push(note(replay));
+                Some(report)
+            })
+            .collect()
+    }
+}
+
+/// Why the rows came to an end before theirs.
+enum Stop {
+    Trouble(Trouble),
+    Broken(Broken),
+}
+
+impl From<Broken> for Stop {
+    fn from(error: Broken) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// Sessions by their numbers, which rows name them by.
+fn in_order(mut sessions: Vec<SessionFacts>) -> Vec<SessionFacts> {
+    sessions.sort_by_key(|session| session.identity.number);
+    sessions
+}
+
+/// The file does not hold all that the run counted.
+fn incomplete(report: &SessionReport, rows_missing: u64) -> Option<Note> {
+    let (tally, figures) = (&report.tally, &report.figures);
+    let same = tally.received == figures.received && tally.lost == figures.lost;
+    (rows_missing > 0 || !same).then(|| Note {
+        key: "records-missing",
+        line: format!(
+            "the file lacks records of the run, {} packets of {}: its figures are those of the rest",
+            tally.sent.saturating_sub(figures.received + figures.lost),
+            tally.sent
+        ),
+        warning: true,
+    })
+}
+
+fn broken(path: &str, error: &Broken) -> Failure {
+    let remedy = match error {
+        Broken::Parquet(_) | Broken::Facts(_) | Broken::Rows | Broken::Missing(_) => {
+            "write a file that --save wrote and nobody changed"
+        }
+        Broken::NoColumn(_) | Broken::NoFormat | Broken::OtherColumn(_) => {
+            "write a file that --save wrote"
+        }
+        Broken::Format(_) | Broken::Word(_) => "read it with the version that wrote it, or a newer",
+    };
+    Failure::could_not(format!("cannot read {path}: {error}")).with_remedy(Some(remedy))
+}
+
+fn captured_failure(path: &str, error: &captured::CaptureError) -> Failure {
+    Failure::could_not(format!("cannot read {path}: {error}")).with_remedy(Some(error.remedy()))
+}

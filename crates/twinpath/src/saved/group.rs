@@ -1,0 +1,188 @@
+//! Rows to the octets of a row group, and the footer that makes a file of row groups.
+
+use std::sync::Arc;
+
+use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{
+    FileMetaData, KeyValue, ParquetMetaDataBuilder, ParquetMetaDataWriter, RowGroupMetaData,
+};
+use parquet::file::properties::WriterPropertiesPtr;
+use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
+use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, TypePtr};
+
+use super::schema::{self, COLUMNS, Column, Row, Values};
+
+/// What stands at both ends of a Parquet file.
+pub(super) const MAGIC: &[u8; 4] = b"PAR1";
+
+/// Makes row groups and footers of one schema.
+#[derive(Debug)]
+pub(super) struct Groups {
+    schema: TypePtr,
+    descriptor: SchemaDescPtr,
+    properties: WriterPropertiesPtr,
+    /// For rows without a reply.
+    unanswered: WriterPropertiesPtr,
+}
+
+/// A row group that stands nowhere yet.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// Its octets.
+    pub(super) octets: Vec<u8>,
+    /// What the footer says of it, as though it stood right behind the magic number.
+    about: RowGroupMetaData,
+}
+
+impl Groups {
+    pub(super) fn new() -> Result<Self> {
+        let schema = schema::schema()?;
+        Ok(Self {
+            descriptor: Arc::new(SchemaDescriptor::new(Arc::clone(&schema))),
+            properties: Arc::new(schema::properties(true)),
+            unanswered: Arc::new(schema::properties(false)),
+            schema,
+        })
+    }
+
+    /// The row group of `rows`.
+    pub(super) fn encode(&self, rows: &[Row]) -> Result<Group> {
+        let properties = if rows.iter().any(Row::is_answered) {
+            &self.properties
+        } else {
+            &self.unanswered
+        };
+        let mut file = SerializedFileWriter::new(
+            Vec::new(),
+            Arc::clone(&self.schema),
+            Arc::clone(properties),
+        )?;
+        let mut group = file.next_row_group()?;
+        for column in &COLUMNS {
+            let mut writer = group
+                .next_column()?
+                .ok_or_else(|| ParquetError::General("the schema lacks a column".to_owned()))?;
+            write(column, rows, &mut writer)?;
+            writer.close()?;
+        }
+        let about = group.close()?;
+        file.flush()?;
+        let octets = file.inner().get(MAGIC.len()..).unwrap_or_default().to_vec();
+        Ok(Group {
+            octets,
+            about: Arc::unwrap_or_clone(about),
+        })
+    }
+
+    /// The footer of a file with these row groups, its length and the magic number included.
+    pub(super) fn footer(
+        &self,
+        groups: Vec<RowGroupMetaData>,
+        facts: &[(&str, String)],
+    ) -> Result<Vec<u8>> {
+        let rows = groups.iter().map(RowGroupMetaData::num_rows).sum();
+        let pairs = facts
+            .iter()
+            .map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone()))
+            .collect();
+        let file = FileMetaData::new(
+            self.properties.writer_version().as_num(),
+            rows,
+            Some(super::CREATED_BY.to_owned()),
+            Some(pairs),
+            Arc::clone(&self.descriptor),
+            None,
+        );
+        let metadata = ParquetMetaDataBuilder::new(file)
+            .set_row_groups(groups)
+            .build();
+        let mut footer = Vec::new();
+        ParquetMetaDataWriter::new(&mut footer, &metadata).finish()?;
+        Ok(footer)
+    }
+}
+
+impl Group {
+    /// What the footer says of it if its octets begin at `offset` and `ordinal` groups are before.
+    pub(super) fn at(&self, offset: u64, ordinal: usize) -> Result<RowGroupMetaData> {
+        let too_far = |_| ParquetError::General("the file is too long".to_owned());
+        let by = i64::try_from(offset).map_err(too_far)? - 4;
+        let columns = self
+            .about
+            .columns()
+            .iter()
+            .map(|column| {
+                let moved = column.clone().into_builder();
+                moved
+                    .set_data_page_offset(column.data_page_offset() + by)
+                    .set_dictionary_page_offset(
+                        column.dictionary_page_offset().map(|offset| offset + by),
+                    )
+                    .build()
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let group = self.about.clone().into_builder();
+        let group = group
+            .set_column_metadata(columns)
+            .set_file_offset(i64::try_from(offset).map_err(too_far)?);
+        // Optional in the format, and narrower than the number of groups may be.
+        match i16::try_from(ordinal) {
+            Ok(ordinal) => group.set_ordinal(ordinal.into()).build(),
+            Err(_) => group.build(),
+        }
+    }
+}
+
+/// The values of a column with, where not each row has one, which rows do.
+fn present<T>(column: &Column, values: impl Iterator<Item = Option<T>>) -> (Vec<T>, Vec<i16>) {
+    let mut levels = Vec::new();
+    let present = values
+        .filter_map(|value| {
+            if !column.always {
+                levels.push(value.is_some().into());
+            }
+            value
+        })
+        .collect();
+    (present, levels)
+}
+
+fn write(column: &Column, rows: &[Row], writer: &mut SerializedColumnWriter<'_>) -> Result<()> {
+    let rows = rows.iter();
+    match column.values {
+        Values::Long(of) => {
+            let (values, levels) = present(column, rows.map(of));
+            let levels = (!column.always).then_some(levels.as_slice());
+            writer
+                .typed::<Int64Type>()
+                .write_batch(&values, levels, None)?;
+        }
+        Values::Short(_, of) => {
+            let values = rows.map(|row| of(row).map(u32::cast_signed));
+            let (values, levels) = present(column, values);
+            let levels = (!column.always).then_some(levels.as_slice());
+            writer
+                .typed::<Int32Type>()
+                .write_batch(&values, levels, None)?;
+        }
+        Values::Word(of) => {
+            let mut words: Vec<(&str, ByteArray)> = Vec::new();
+            let mut shared = |word| {
+                if let Some((_, octets)) = words.iter().find(|(known, _)| *known == word) {
+                    return octets.clone();
+                }
+                let octets = ByteArray::from(word);
+                words.push((word, octets.clone()));
+                octets
+            };
+            let values = rows.map(|row| of(row).map(&mut shared));
+            let (values, levels) = present(column, values);
+            let levels = (!column.always).then_some(levels.as_slice());
+            writer
+                .typed::<ByteArrayType>()
+                .write_batch(&values, levels, None)?;
+        }
+    }
+    Ok(())
+}

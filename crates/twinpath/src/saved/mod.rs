@@ -1,0 +1,78 @@
+//! Raw files: every packet of a run as Parquet, written while it runs and read back for a report.
+//! docs/saved.md describes them for other readers.
+
+mod facts;
+mod file;
+mod group;
+mod mirror;
+mod read;
+mod saver;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use facts::{EndFacts, Planned, RunFacts, SessionFacts};
+pub(crate) use mirror::Tally;
+pub(crate) use read::Reader;
+pub(crate) use saver::{OpenError, Opened, Saver};
+pub(crate) use schema::Row;
+
+/// The key under which a file says of which format it is.
+pub(crate) const FORMAT_KEY: &str = "twinpath.format";
+/// The format described in docs/saved.md.
+pub(crate) const FORMAT: &str = "1";
+/// The key of the facts of the beginning.
+pub(crate) const RUN_KEY: &str = "twinpath.run";
+/// The key of the facts of the end; a run that was interrupted has none.
+pub(crate) const END_KEY: &str = "twinpath.end";
+/// Who wrote the file.
+const CREATED_BY: &str = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
+
+impl Reader {
+    /// The facts of the beginning, and those of the end where the run came to it.
+    ///
+    /// # Errors
+    /// [`Broken`]: it is no raw file, or of a format of the future.
+    pub(crate) fn facts(&self) -> Result<(RunFacts, Option<EndFacts>), Broken> {
+        let format = self.fact(FORMAT_KEY).ok_or(Broken::NoFormat)?;
+        if format != FORMAT {
+            return Err(Broken::Format(format.chars().take(20).collect()));
+        }
+        let run = self.fact(RUN_KEY).ok_or(Broken::NoFormat)?;
+        let run = serde_json::from_str(run).map_err(Broken::Facts)?;
+        let end = self.fact(END_KEY).map(serde_json::from_str).transpose();
+        Ok((run, end.map_err(Broken::Facts)?))
+    }
+}
+
+/// Why a file cannot be read as a raw file.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Broken {
+    /// It is not Parquet, or not whole.
+    #[error("it is no Parquet file, or damaged ({0})")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    /// It is Parquet of somebody else.
+    #[error("it is a Parquet file, but no raw file of twinpath: it has no column {0}")]
+    NoColumn(&'static str),
+    /// Somebody took the rows and left the facts.
+    #[error("it is a Parquet file, but says nothing of a run (twinpath.format, twinpath.run)")]
+    NoFormat,
+    /// A format that this version does not know.
+    #[error("it is a raw file of format {0}, and this version of twinpath reads format 1")]
+    Format(String),
+    /// The facts are none.
+    #[error("what it says of the run is damaged ({0})")]
+    Facts(serde_json::Error),
+    /// A column of ours holds something else.
+    #[error("its column {0} is of another type than in a raw file")]
+    OtherColumn(&'static str),
+    /// A value that each row of its kind has is not there.
+    #[error("a row has no {0}")]
+    Missing(&'static str),
+    /// A word that this version does not know.
+    #[error("it has a row of an unknown kind ({0})")]
+    Word(String),
+    /// Values that do not go together.
+    #[error("its rows are damaged")]
+    Rows,
+}

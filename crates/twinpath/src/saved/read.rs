@@ -1,0 +1,287 @@
+//! A raw file read back, a batch of rows at a time.
+
+use std::fs::File;
+
+use parquet::basic::Type as Physical;
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::data_type::{ByteArray, DataType};
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use twinpath_metrics::Record;
+use twinpath_wire::{Delta, Exclusion, Fate, Sample, Stamp, Tos, Wall};
+
+use super::Broken;
+use super::schema::{
+    self, BEGUN, CLOCK_STEP, COLUMNS, IMPLAUSIBLE, MISSED, NOT_SENT, Row, Values, WIDTH, place,
+};
+
+/// Rows decoded at once.
+const BATCH: usize = 4_096;
+
+/// A raw file that is being read.
+pub(crate) struct Reader {
+    file: SerializedFileReader<File>,
+    /// Where each of our columns stands in this file.
+    places: [usize; WIDTH],
+}
+
+impl Reader {
+    /// Reads what stands around the rows.
+    ///
+    /// # Errors
+    /// [`Broken`]: it is no raw file, or not whole.
+    pub(crate) fn open(file: File) -> Result<Self, Broken> {
+        let file = SerializedFileReader::new(file)?;
+        let mut places = [0; WIDTH];
+        let schema = file.metadata().file_metadata().schema_descr();
+        for (place, column) in places.iter_mut().zip(COLUMNS) {
+            let (at, found) = (0..)
+                .zip(schema.columns())
+                .find(|(_, found)| found.name() == column.name)
+                .ok_or(Broken::NoColumn(column.name))?;
+            let physical = match column.values {
+                Values::Long(_) => Physical::INT64,
+                Values::Short(..) => Physical::INT32,
+                Values::Word(_) => Physical::BYTE_ARRAY,
+            };
+            let flat = found.max_rep_level() == 0 && found.max_def_level() <= 1;
+            if found.physical_type() != physical || !flat {
+                return Err(Broken::OtherColumn(column.name));
+            }
+            *place = at;
+        }
+        Ok(Self { file, places })
+    }
+
+    /// A fact about the run by its key; `None`: the file does not tell.
+    pub(crate) fn fact(&self, key: &str) -> Option<&str> {
+        let facts = self.file.metadata().file_metadata().key_value_metadata()?;
+        facts
+            .iter()
+            .find(|fact| fact.key == key)
+            .and_then(|fact| fact.value.as_deref())
+    }
+
+    /// Hands out every row in its order.
+    ///
+    /// # Errors
+    /// [`Broken`] where the file is damaged, and what `take` gives.
+    pub(crate) fn each<E: From<Broken>>(
+        &self,
+        mut take: impl FnMut(Row) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for group in 0..self.file.num_row_groups() {
+            let group = self.file.get_row_group(group).map_err(Broken::from)?;
+            let mut left = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
+            let mut columns = Vec::with_capacity(WIDTH);
+            for place in self.places {
+                let reader = group.get_column_reader(place).map_err(Broken::from)?;
+                let optional = group
+                    .metadata()
+                    .columns()
+                    .get(place)
+                    .is_some_and(|column| column.column_descr().max_def_level() > 0);
+                columns.push(Cells::new(reader, optional));
+            }
+            while left > 0 {
+                let rows = left.min(BATCH);
+                left -= rows;
+                for cells in &mut columns {
+                    cells.read(rows)?;
+                }
+                for row in 0..rows {
+                    take(Cursor(&columns, row).row()?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The values of one column in the batch under way; words by their place in [`WORDS`].
+struct Cells {
+    reader: ColumnReader,
+    optional: bool,
+    values: Vec<Option<i64>>,
+}
+
+/// All that a column of words may say.
+const WORDS: [&str; 13] = [
+    "received",
+    "lost",
+    "late",
+    "duplicate",
+    BEGUN,
+    NOT_SENT,
+    CLOCK_STEP,
+    MISSED,
+    IMPLAUSIBLE,
+    "hardware",
+    "kernel",
+    "queue",
+    "user",
+];
+
+impl Cells {
+    fn new(reader: ColumnReader, optional: bool) -> Self {
+        Self {
+            reader,
+            optional,
+            values: Vec::with_capacity(BATCH),
+        }
+    }
+
+    fn read(&mut self, rows: usize) -> Result<(), Broken> {
+        self.values.clear();
+        let (values, optional) = (&mut self.values, self.optional);
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "other types were refused when the file was opened"
+        )]
+        match &mut self.reader {
+            ColumnReader::Int64ColumnReader(reader) => {
+                read(reader, rows, optional, values, |value| Ok(*value))
+            }
+            ColumnReader::Int32ColumnReader(reader) => {
+                read(reader, rows, optional, values, |value| {
+                    Ok(value.cast_unsigned().into())
+                })
+            }
+            ColumnReader::ByteArrayColumnReader(reader) => {
+                read(reader, rows, optional, values, word_place)
+            }
+            _ => Err(Broken::Rows),
+        }
+    }
+}
+
+fn word_place(word: &ByteArray) -> Result<i64, Broken> {
+    let mut known = (0..).zip(WORDS);
+    if let Some((place, _)) = known.find(|(_, known)| known.as_bytes() == word.data()) {
+        return Ok(place);
+    }
+    let mut word = String::from_utf8_lossy(word.data()).into_owned();
+    word.truncate(word.floor_char_boundary(40));
+    Err(Broken::Word(word))
+}
+
+/// Exactly `rows` values, `None` where a row has none.
+fn read<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    rows: usize,
+    optional: bool,
+    into: &mut Vec<Option<i64>>,
+    value: impl Fn(&T::T) -> Result<i64, Broken>,
+) -> Result<(), Broken> {
+    let mut found = Vec::with_capacity(rows);
+    let mut levels: Vec<i16> = Vec::with_capacity(if optional { rows } else { 0 });
+    let defined = optional.then_some(&mut levels);
+    let (records, ..) = reader.read_records(rows, defined, None, &mut found)?;
+    if records != rows {
+        return Err(Broken::Rows);
+    }
+    let mut found = found.iter();
+    for row in 0..rows {
+        let present = !optional || levels.get(row).is_some_and(|level| *level > 0);
+        into.push(if present {
+            Some(value(found.next().ok_or(Broken::Rows)?)?)
+        } else {
+            None
+        });
+    }
+    Ok(())
+}
+
+/// A row of the batch.
+struct Cursor<'a>(&'a [Cells], usize);
+
+impl Cursor<'_> {
+    fn get(&self, place: usize) -> Option<i64> {
+        let cells = self.0.get(place)?;
+        *cells.values.get(self.1)?
+    }
+
+    fn need(&self, place: usize) -> Result<i64, Broken> {
+        let name = COLUMNS.get(place).map_or("", |column| column.name);
+        self.get(place).ok_or(Broken::Missing(name))
+    }
+
+    fn word(&self, place: usize) -> Option<&'static str> {
+        let word = usize::try_from(self.get(place)?).ok()?;
+        WORDS.get(word).copied()
+    }
+
+    fn count(&self, place: usize) -> Result<u64, Broken> {
+        u64::try_from(self.need(place)?).map_err(|_| Broken::Rows)
+    }
+
+    fn wall(&self, place: usize) -> Option<Wall> {
+        self.get(place).map(Wall::from_unix_ns)
+    }
+
+    fn octet(&self, place: usize) -> Result<Option<u8>, Broken> {
+        let octet = self.get(place).map(u8::try_from).transpose();
+        octet.map_err(|_| Broken::Rows)
+    }
+
+    fn stamp(&self, time: usize, rung: usize) -> Result<Option<Stamp>, Broken> {
+        let Some(at) = self.wall(time) else {
+            return Ok(None);
+        };
+        let rung = self.word(rung).and_then(schema::rung).ok_or(Broken::Rows)?;
+        Ok(Some(Stamp { at, rung }))
+    }
+
+    fn row(&self) -> Result<Row, Broken> {
+        let at = || self.need(place::AT).map(Wall::from_unix_ns);
+        let record = match self.word(place::KIND).ok_or(Broken::Missing("kind"))? {
+            BEGUN => Record::Begun { at: at()? },
+            NOT_SENT => Record::NotSent {
+                seq: self.count(place::SEQ)?,
+                at: at()?,
+            },
+            CLOCK_STEP => Record::ClockStep {
+                now: at()?,
+                by: Delta::from_ns(self.need(place::BY)?),
+                first_seq: self.count(place::SEQ)?,
+            },
+            MISSED => Record::Missed {
+                count: self.count(place::COUNT)?,
+                now: at()?,
+            },
+            word => Record::Sample(self.sample(word)?),
+        };
+        let session = u32::try_from(self.need(place::SESSION)?).map_err(|_| Broken::Rows)?;
+        Ok(Row { session, record })
+    }
+
+    fn sample(&self, fate: &str) -> Result<Sample, Broken> {
+        let fate = [Fate::Received, Fate::Lost, Fate::Late, Fate::Duplicate]
+            .into_iter()
+            .find(|known| known.name() == fate)
+            .ok_or(Broken::Rows)?;
+        let excluded = match self.word(place::EXCLUDED) {
+            None => None,
+            Some(CLOCK_STEP) => Some(Exclusion::ClockStep),
+            Some(IMPLAUSIBLE) => Some(Exclusion::Implausible),
+            Some(_) => return Err(Broken::Rows),
+        };
+        let reflector_seq = self.get(place::REFLECTOR_SEQ).map(u32::try_from);
+        Ok(Sample {
+            seq: self.count(place::SEQ)?,
+            fate,
+            t1: self
+                .stamp(place::T1, place::T1_RUNG)?
+                .ok_or(Broken::Missing("t1_ns"))?,
+            t2: self.wall(place::T2),
+            t3: self.wall(place::T3),
+            t4: self.stamp(place::T4, place::T4_RUNG)?,
+            reflector_seq: reflector_seq.transpose().map_err(|_| Broken::Rows)?,
+            ttl_forward: self.octet(place::TTL_FORWARD)?,
+            ttl_backward: self.octet(place::TTL_BACKWARD)?,
+            tos_forward: self.octet(place::TOS_FORWARD)?.map(Tos),
+            tos_backward: self.octet(place::TOS_BACKWARD)?.map(Tos),
+            departure: Delta::from_ns(self.need(place::DEPARTURE)?),
+            excluded,
+        })
+    }
+}

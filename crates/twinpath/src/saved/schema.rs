@@ -1,0 +1,292 @@
+//! The columns of a raw file, one table for writing, reading and docs/saved.md.
+
+use std::sync::Arc;
+
+use parquet::basic::{Compression, Encoding, LogicalType, Repetition, Type as Physical};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::{ColumnPath, Type, TypePtr};
+use twinpath_metrics::Record;
+use twinpath_wire::{Exclusion, Rung, Sample, Tos, Wall};
+
+/// One line of a raw file: something that happened, and in which session of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// The session's number in its run, from 1.
+    pub(crate) session: u32,
+    /// What happened.
+    pub(crate) record: Record,
+}
+
+/// What a column holds, and where it is taken from.
+#[derive(Clone, Copy)]
+pub(super) enum Values {
+    /// 64 bits, signed.
+    Long(fn(&Row) -> Option<i64>),
+    /// 32 bits, unsigned, of which so many are used.
+    Short(i8, fn(&Row) -> Option<u32>),
+    /// One of a few words.
+    Word(fn(&Row) -> Option<&'static str>),
+}
+
+/// A column.
+#[derive(Clone, Copy)]
+pub(super) struct Column {
+    pub(super) name: &'static str,
+    /// There is a value in every row.
+    pub(super) always: bool,
+    pub(super) values: Values,
+}
+
+/// How many columns there are.
+pub(super) const WIDTH: usize = 19;
+
+/// Their places, as the reader asks for them.
+pub(super) mod place {
+    pub(in super::super) const SESSION: usize = 0;
+    pub(in super::super) const KIND: usize = 1;
+    pub(in super::super) const SEQ: usize = 2;
+    pub(in super::super) const T1: usize = 3;
+    pub(in super::super) const T2: usize = 4;
+    pub(in super::super) const T3: usize = 5;
+    pub(in super::super) const T4: usize = 6;
+    pub(in super::super) const T1_RUNG: usize = 7;
+    pub(in super::super) const T4_RUNG: usize = 8;
+    pub(in super::super) const REFLECTOR_SEQ: usize = 9;
+    pub(in super::super) const TTL_FORWARD: usize = 10;
+    pub(in super::super) const TTL_BACKWARD: usize = 11;
+    pub(in super::super) const TOS_FORWARD: usize = 12;
+    pub(in super::super) const TOS_BACKWARD: usize = 13;
+    pub(in super::super) const DEPARTURE: usize = 14;
+    pub(in super::super) const EXCLUDED: usize = 15;
+    pub(in super::super) const AT: usize = 16;
+    pub(in super::super) const BY: usize = 17;
+    pub(in super::super) const COUNT: usize = 18;
+}
+
+/// The columns in their order. New ones stand last; readers find them by name.
+pub(super) const COLUMNS: [Column; WIDTH] = [
+    Column {
+        name: "session",
+        always: true,
+        values: Values::Short(32, |row| Some(row.session)),
+    },
+    Column {
+        name: "kind",
+        always: true,
+        values: Values::Word(|row| Some(kind(&row.record))),
+    },
+    optional("seq", Values::Long(seq)),
+    optional(
+        "t1_ns",
+        Values::Long(|row| row.sample().map(|sample| sample.t1.at.unix_ns())),
+    ),
+    optional(
+        "t2_ns",
+        Values::Long(|row| row.sample()?.t2.map(Wall::unix_ns)),
+    ),
+    optional(
+        "t3_ns",
+        Values::Long(|row| row.sample()?.t3.map(Wall::unix_ns)),
+    ),
+    optional(
+        "t4_ns",
+        Values::Long(|row| row.sample()?.t4.map(|t4| t4.at.unix_ns())),
+    ),
+    optional(
+        "t1_rung",
+        Values::Word(|row| row.sample().map(|sample| sample.t1.rung.name())),
+    ),
+    optional(
+        "t4_rung",
+        Values::Word(|row| row.sample()?.t4.map(|t4| t4.rung.name())),
+    ),
+    optional(
+        "reflector_seq",
+        Values::Short(32, |row| row.sample()?.reflector_seq),
+    ),
+    optional(
+        "ttl_forward",
+        Values::Short(8, |row| row.sample()?.ttl_forward.map(u32::from)),
+    ),
+    optional(
+        "ttl_backward",
+        Values::Short(8, |row| row.sample()?.ttl_backward.map(u32::from)),
+    ),
+    optional(
+        "tos_forward",
+        Values::Short(8, |row| row.sample()?.tos_forward.map(octet)),
+    ),
+    optional(
+        "tos_backward",
+        Values::Short(8, |row| row.sample()?.tos_backward.map(octet)),
+    ),
+    optional(
+        "departure_ns",
+        Values::Long(|row| row.sample().map(|sample| sample.departure.ns())),
+    ),
+    optional(
+        "excluded",
+        Values::Word(|row| row.sample()?.excluded.map(why)),
+    ),
+    optional("at_ns", Values::Long(at)),
+    optional("by_ns", Values::Long(by)),
+    optional("count", Values::Long(count)),
+];
+
+const fn optional(name: &'static str, values: Values) -> Column {
+    Column {
+        name,
+        always: false,
+        values,
+    }
+}
+
+impl Row {
+    /// A packet's end with all its times.
+    pub(super) fn is_answered(&self) -> bool {
+        self.sample()
+            .is_some_and(|sample| sample.t2.is_some() && sample.t3.is_some() && sample.t4.is_some())
+    }
+
+    fn sample(&self) -> Option<&Sample> {
+        match &self.record {
+            Record::Sample(sample) => Some(sample),
+            Record::Begun { .. }
+            | Record::NotSent { .. }
+            | Record::ClockStep { .. }
+            | Record::Missed { .. } => None,
+        }
+    }
+}
+
+/// The words of `kind` that are no packet's fate.
+pub(super) const BEGUN: &str = "begun";
+pub(super) const NOT_SENT: &str = "not_sent";
+pub(super) const CLOCK_STEP: &str = "clock_step";
+pub(super) const MISSED: &str = "missed";
+/// The words of `excluded`.
+pub(super) const IMPLAUSIBLE: &str = "implausible";
+
+fn kind(record: &Record) -> &'static str {
+    match record {
+        Record::Begun { .. } => BEGUN,
+        Record::Sample(sample) => sample.fate.name(),
+        Record::NotSent { .. } => NOT_SENT,
+        Record::ClockStep { .. } => CLOCK_STEP,
+        Record::Missed { .. } => MISSED,
+    }
+}
+
+fn why(excluded: Exclusion) -> &'static str {
+    match excluded {
+        Exclusion::ClockStep => CLOCK_STEP,
+        Exclusion::Implausible => IMPLAUSIBLE,
+    }
+}
+
+fn octet(tos: Tos) -> u32 {
+    tos.0.into()
+}
+
+/// Counts beyond 63 bits do not occur; saturated, they stay counts.
+fn long(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+fn seq(row: &Row) -> Option<i64> {
+    match &row.record {
+        Record::Sample(sample) => Some(long(sample.seq)),
+        Record::NotSent { seq, .. } => Some(long(*seq)),
+        Record::ClockStep { first_seq, .. } => Some(long(*first_seq)),
+        Record::Begun { .. } | Record::Missed { .. } => None,
+    }
+}
+
+fn at(row: &Row) -> Option<i64> {
+    match &row.record {
+        Record::Sample(_) => None,
+        Record::Begun { at } | Record::NotSent { at, .. } => Some(at.unix_ns()),
+        Record::ClockStep { now, .. } | Record::Missed { now, .. } => Some(now.unix_ns()),
+    }
+}
+
+fn by(row: &Row) -> Option<i64> {
+    match &row.record {
+        Record::ClockStep { by, .. } => Some(by.ns()),
+        Record::Begun { .. }
+        | Record::Sample(_)
+        | Record::NotSent { .. }
+        | Record::Missed { .. } => None,
+    }
+}
+
+fn count(row: &Row) -> Option<i64> {
+    match &row.record {
+        Record::Missed { count, .. } => Some(long(*count)),
+        Record::Begun { .. }
+        | Record::Sample(_)
+        | Record::NotSent { .. }
+        | Record::ClockStep { .. } => None,
+    }
+}
+
+/// The rung of that name.
+pub(super) fn rung(name: &str) -> Option<Rung> {
+    [Rung::Hardware, Rung::Kernel, Rung::Queue, Rung::User]
+        .into_iter()
+        .find(|rung| rung.name() == name)
+}
+
+/// The schema of the file.
+pub(super) fn schema() -> parquet::errors::Result<TypePtr> {
+    let fields = COLUMNS
+        .iter()
+        .map(|column| {
+            let (physical, logical) = match column.values {
+                Values::Long(_) => (Physical::INT64, None),
+                Values::Short(bits, _) => {
+                    (Physical::INT32, Some(LogicalType::integer(bits, false)))
+                }
+                Values::Word(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+            };
+            let repetition = if column.always {
+                Repetition::REQUIRED
+            } else {
+                Repetition::OPTIONAL
+            };
+            Type::primitive_type_builder(column.name, physical)
+                .with_logical_type(logical)
+                .with_repetition(repetition)
+                .build()
+                .map(Arc::new)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let group = Type::group_type_builder("twinpath")
+        .with_fields(fields)
+        .build()?;
+    Ok(Arc::new(group))
+}
+
+/// Columns of which neighbouring rows differ little: stored as differences, which not every reader
+/// takes where a column has no value at all.
+const STEADY: [&str; 5] = ["seq", "t1_ns", "t2_ns", "t3_ns", "t4_ns"];
+
+/// How columns are stored: those as differences, the rest by dictionary, all of it compressed.
+///
+/// `answered`: there is a value in each of [`STEADY`].
+pub(super) fn properties(answered: bool) -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_created_by(super::CREATED_BY.to_owned())
+        .set_compression(Compression::SNAPPY)
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_offset_index_disabled(true);
+    for column in COLUMNS {
+        let path = ColumnPath::from(column.name);
+        if answered && STEADY.contains(&column.name) {
+            properties = properties
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+        }
+    }
+    properties.build()
+}

@@ -1,0 +1,280 @@
+//! Runs that are saved, and what is made of the files.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::program::{Done, Responder, Running, run};
+
+fn document(done: &Done) -> Value {
+    assert_eq!(done.status, 0, "{}{}", done.stdout, done.stderr);
+    serde_json::from_str(&done.stdout).unwrap_or_else(|error| panic!("{error}: {}", done.stdout))
+}
+
+fn captures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/captures")
+}
+
+#[test]
+fn a_report_from_the_file_is_the_report_of_the_run_figure_for_figure() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet");
+    let file = file.display();
+    let responder = Responder::on_loopback();
+    let measured = document(&run(&format!(
+        "sender {} -c 300 -i 1 --schedule poisson --seed 5 --timeout 200ms --label site=lab --bins auto --json \
+         --save {file}",
+        responder.at
+    )));
+    let again = document(&run(&format!("report {file} --bins auto --json")));
+    assert_eq!(again, measured);
+    assert_eq!(again["labels"]["site"], "lab");
+    assert_eq!(again["sessions"][0]["packets"]["received"], 300);
+}
+
+#[test]
+fn a_controller_s_classes_and_their_connection_are_in_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet");
+    let file = file.display();
+    let server = Responder::server("");
+    let measured = document(&run(&format!(
+        "controller {} -c 40 -i 2 --timeout 200ms --dscp ef,be --json --save {file}",
+        server.at
+    )));
+    let again = document(&run(&format!("report {file} --json")));
+    assert_eq!(again, measured);
+    assert_eq!(again["sessions"].as_array().unwrap().len(), 2);
+    assert!(again["control"]["server"].is_string());
+    let merged = document(&run(&format!("report {file} --merge --json")));
+    let session = &merged["sessions"][0];
+    assert_eq!(merged["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(session["packets"]["received"], 80);
+    assert_eq!(session["round_trip"]["count"], 80);
+    assert!(session["round_trip"]["jitter_ns"].is_null(), "of no order");
+    let least = |session: &Value| session["round_trip"]["min_ns"].as_i64().unwrap();
+    let sessions = measured["sessions"].as_array().unwrap();
+    assert_eq!(least(session), sessions.iter().map(least).min().unwrap());
+}
+
+#[test]
+fn every_output_of_a_run_comes_from_its_file_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet");
+    let file = file.display();
+    let responder = Responder::on_loopback();
+    for form in ["text -v", "jsonl", "csv", "text"] {
+        let measured = run(&format!(
+            "sender {} -c 20 -i 2 --timeout 200ms --output {form} --save {file}",
+            responder.at
+        ));
+        assert_eq!(measured.status, 0, "{}", measured.stderr);
+        let again = run(&format!("report {file} --output {form}"));
+        assert_eq!(again.status, 0, "{}", again.stderr);
+        assert_eq!(again.stdout, measured.stdout, "{form}");
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_a_file_with_all_but_its_last_seconds() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet");
+    let responder = Responder::on_loopback();
+    let sender = Running::start(&format!(
+        "sender {} --duration 60 -i 1 -q --save {}",
+        responder.at,
+        file.display()
+    ));
+    // More than the facts alone: rows were written.
+    let mut before = 0;
+    for _ in 0..600 {
+        let now = std::fs::metadata(&file).map_or(0, |about| about.len());
+        if before > 0 && now > before + 4_096 {
+            break;
+        }
+        if before == 0 {
+            before = now;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    sender.signal(&["KILL"]);
+    drop(sender);
+    let done = document(&run(&format!("report {} --json", file.display())));
+    let session = &done["sessions"][0];
+    assert!(
+        session["packets"]["received"].as_u64().unwrap() > 100,
+        "{session}"
+    );
+    let notes = session["notes"].as_array().unwrap();
+    assert!(
+        notes.iter().any(|note| note["key"] == "interrupted"),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn what_is_no_raw_file_is_refused_by_name_and_with_a_remedy() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, octets: &[u8]| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, octets).unwrap();
+        path.display().to_string()
+    };
+    let text = write("text", b"hello, world\n");
+    let empty = write("empty", b"");
+    let stub = write("stub", b"PAR1PAR1");
+    let capture = write("capture", &[0xd4, 0xc3, 0xb2, 0xa1, 2, 0]);
+    let missing = directory.path().join("missing").display().to_string();
+    let here = directory.path().display().to_string();
+    for (file, said) in [
+        (&text, "neither a raw file nor a capture"),
+        (&empty, "neither a raw file nor a capture"),
+        (&stub, "no Parquet file, or damaged"),
+        (&capture, "the capture is damaged"),
+        (&missing, "No such file"),
+        (&here, "no regular file"),
+    ] {
+        let done = run(&format!("report {file}"));
+        assert_eq!(done.status, 1, "{file}: {}", done.stderr);
+        assert!(done.stderr.contains(file.as_str()), "{}", done.stderr);
+        assert!(done.stderr.contains(said), "{}", done.stderr);
+        assert!(done.stderr.contains("; "), "a remedy: {}", done.stderr);
+        assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+    }
+}
+
+#[test]
+fn a_place_that_nothing_can_be_saved_in_is_refused_before_anything_is_sent() {
+    let directory = tempfile::tempdir().unwrap();
+    let responder = Responder::on_loopback();
+    for place in [
+        "/dev/null".to_owned(),
+        directory.path().display().to_string(),
+    ] {
+        let done = run(&format!("sender {} -c 2 --save {place}", responder.at));
+        assert_eq!(done.status, 1, "{}", done.stderr);
+        assert!(done.stderr.contains(&place), "{}", done.stderr);
+        assert_eq!(done.stdout, "");
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_saving_and_not_the_measurement() {
+    let Ok(full) = std::fs::canonicalize("/dev/full") else {
+        println!("skipped: no /dev/full here");
+        return;
+    };
+    // A limit on the size of files fails the same way, and is there everywhere.
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet");
+    let responder = Responder::on_loopback();
+    let _ = full;
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 8; exec {} sender {} -c 2500 -i 1 --timeout 200ms --json --save {}",
+        env!("CARGO_BIN_EXE_twinpath"),
+        responder.at,
+        file.display()
+    );
+    let output = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .output()
+        .unwrap();
+    let done = Done::from(output);
+    let measured = document(&done);
+    assert_eq!(measured["sessions"][0]["packets"]["sent"], 2_500);
+    assert!(
+        done.stderr.contains("cannot go on saving to"),
+        "{}",
+        done.stderr
+    );
+    let again = run(&format!("report {} --json", file.display()));
+    assert!([0, 1].contains(&again.status));
+    let said = if again.status == 0 {
+        &again.stdout
+    } else {
+        &again.stderr
+    };
+    assert!(
+        said.contains("interrupted") || said.contains("before the fate"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_capture_gives_the_figures_of_its_packets() {
+    for (file, packets, options) in [
+        ("light-twampy.pcap", None, ""),
+        ("unauthenticated.pcap", None, ""),
+        ("stamp-open.pcap", Some(5), ""),
+        ("stamp-authenticated.pcap", None, ""),
+        ("stamp-v1-ptp.pcap", None, ""),
+    ] {
+        let path = captures().join(file);
+        let done = document(&run(&format!("report {} {options} --json", path.display())));
+        let session = &done["sessions"][0];
+        let received = session["packets"]["received"].as_u64().unwrap();
+        assert!(received > 3, "{file}: {session}");
+        if let Some(packets) = packets {
+            assert_eq!(received, packets, "{file}");
+        }
+        assert_eq!(session["packets"]["lost"], 0, "{file}");
+        let round_trip = &session["round_trip"];
+        assert_eq!(round_trip["count"], received, "{file}: {session}");
+        assert!(
+            round_trip["max_ns"].as_i64().unwrap() < 50_000_000,
+            "{file}: {round_trip}"
+        );
+        assert!(
+            session["departure"].is_null(),
+            "{file}: nobody knows the schedule"
+        );
+    }
+    let path = captures().join("encrypted.pcap");
+    let done = run(&format!("report {}", path.display()));
+    assert_eq!(done.status, 1, "{}", done.stdout);
+    assert!(
+        done.stderr.contains("no TWAMP or STAMP packets"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn two_runs_over_one_path_are_compared_and_a_slower_one_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = |name: &str| directory.path().join(name).display().to_string();
+    let responder = Responder::on_loopback();
+    let files = [name("one"), name("other")];
+    for file in &files {
+        let done = run(&format!(
+            "sender {} -c 400 -i 1 --timeout 200ms -q --save {file}",
+            responder.at
+        ));
+        assert_eq!(done.status, 0, "{}", done.stderr);
+    }
+    let line = format!("report --compare {} {}", files[0], files[1]);
+    let done = document(&run(&format!("{line} --json")));
+    assert_eq!(done["schema"], "twinpath-comparison-1");
+    let changes = done["sessions"][0]["changes"].as_array().unwrap();
+    let loss = changes
+        .iter()
+        .find(|change| change["direction"] == "round_trip" && change["figure"] == "loss_ratio")
+        .unwrap();
+    assert_eq!(loss["before"], 0.0);
+    assert_eq!(loss["changed"], false);
+    let text = run(&line);
+    assert_eq!(text.status, 0, "{}", text.stderr);
+    for word in [
+        "Roundtrip median",
+        "Outbound p99",
+        "Inbound variation",
+        "Roundtrip loss",
+    ] {
+        assert!(text.stdout.contains(word), "{word}: {}", text.stdout);
+    }
+    let done = run(&format!("report --compare {}", files[0]));
+    assert_eq!(done.status, 2, "{}", done.stderr);
+    let done = run(&format!("{line} --output csv"));
+    assert_eq!(done.status, 2, "{}", done.stderr);
+}
