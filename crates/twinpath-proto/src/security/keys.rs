@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::off_stack;
@@ -101,6 +104,14 @@ impl Passphrase {
     }
 }
 
+impl PartialEq for Passphrase {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_slice().ct_eq(other.0.as_slice()).into()
+    }
+}
+
+impl Eq for Passphrase {}
+
 impl fmt::Debug for Passphrase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[passphrase]")
@@ -127,15 +138,36 @@ impl fmt::Debug for DerivedKey {
     }
 }
 
+/// Whether a shared secret opens connections. All tables that it is in know at once when it does no
+/// more, those among them that greeted clients long ago.
+#[derive(Clone, Debug)]
+pub struct InForce(Arc<AtomicBool>);
+
+impl InForce {
+    /// From now on.
+    pub fn begin() -> Self {
+        Self(Arc::new(AtomicBool::new(true)))
+    }
+
+    /// Never again.
+    pub fn end(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    fn is_so(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 /// All keys of a Server, derived beforehand for one Salt and one Count.
 ///
 /// A client's attempt costs a look into a table, whether its Key-ID is known, unknown or its
-/// passphrase wrong: nothing in the answer or its time tells which (row TC-26), no guess costs
-/// PBKDF2, and a thousand clients that come again cost nothing (row TC-25).
+/// passphrase wrong or out of force: nothing in the answer or its time tells which (row TC-26), no
+/// guess costs PBKDF2, and a thousand clients that come again cost nothing (row TC-25).
 pub struct KeyTable {
     salt: [u8; 16],
     count: u32,
-    keys: HashMap<KeyId, DerivedKey>,
+    keys: HashMap<KeyId, (DerivedKey, InForce)>,
     /// In place of a key that there is not.
     nobody: DerivedKey,
 }
@@ -151,9 +183,10 @@ impl KeyTable {
         }
     }
 
-    /// Adds a key, derived with this table's Salt and Count.
-    pub fn insert(&mut self, id: KeyId, key: DerivedKey) {
-        self.keys.insert(id, key);
+    /// Adds a key, derived with this table's Salt and Count, which opens tokens as long as it is
+    /// `in_force`.
+    pub fn insert(&mut self, id: KeyId, key: DerivedKey, in_force: InForce) {
+        self.keys.insert(id, (key, in_force));
     }
 
     /// For PBKDF2, in the greeting.
@@ -178,7 +211,10 @@ impl KeyTable {
 
     /// The key of that name, or one that opens nothing.
     pub(crate) fn key(&self, id: Option<&KeyId>) -> &DerivedKey {
-        id.and_then(|id| self.keys.get(id)).unwrap_or(&self.nobody)
+        let found = id.and_then(|id| self.keys.get(id));
+        found
+            .filter(|(_, in_force)| in_force.is_so())
+            .map_or(&self.nobody, |(key, _)| key)
     }
 }
 
@@ -221,10 +257,43 @@ mod tests {
     }
 
     #[test]
+    fn a_key_out_of_force_is_that_of_nobody_in_every_table() {
+        let (alice, bob) = (KeyId::new("alice").unwrap(), KeyId::new("bob").unwrap());
+        let in_force = InForce::begin();
+        let mut tables = [1, 2].map(|salt| KeyTable::new([salt; 16], 1024, [9; 16]));
+        for (at, table) in tables.iter_mut().enumerate() {
+            let at = u8::try_from(at).unwrap();
+            table.insert(
+                alice,
+                DerivedKey::from_octets([3 + at; 16]),
+                in_force.clone(),
+            );
+            let other = DerivedKey::from_octets([5; 16]);
+            table.insert(bob, other, InForce::begin());
+            assert_eq!(table.key(Some(&alice)).octets(), &[3 + at; 16]);
+        }
+        in_force.end();
+        for table in &tables {
+            assert_eq!(table.key(Some(&alice)).octets(), &[9; 16]);
+            assert_eq!(table.key(None).octets(), &[9; 16]);
+            assert_eq!(table.key(Some(&bob)).octets(), &[5; 16]);
+        }
+    }
+
+    #[test]
+    fn passphrases_are_equal_octet_by_octet() {
+        let phrase = |text: &str| Passphrase::new(text.into());
+        assert_eq!(phrase("secret"), phrase("secret"));
+        assert_ne!(phrase("secret"), phrase("Secret"));
+        assert_ne!(phrase("secret"), phrase("secrets"));
+    }
+
+    #[test]
     fn no_debug_shows_a_secret() {
         let secret = Passphrase::new(b"secretpass".to_vec());
         let mut table = KeyTable::new([1; 16], 1024, [2; 16]);
-        table.insert(KeyId::new("alice").unwrap(), secret.derive(&[1; 16], 1024));
+        let key = secret.derive(&[1; 16], 1024);
+        table.insert(KeyId::new("alice").unwrap(), key, InForce::begin());
         let shown = format!("{secret:?} {table:?} {:?}", table.key(None));
         assert_eq!(shown, "[passphrase] [1 keys] [key]");
     }

@@ -21,7 +21,7 @@ mod tests;
 mod token;
 
 pub(crate) use chain::{Forged, OpeningChain, SealingChain};
-pub use keys::{DerivedKey, KeyId, KeyIdError, KeyTable, Passphrase};
+pub use keys::{DerivedKey, InForce, KeyId, KeyIdError, KeyTable, Passphrase};
 pub use packets::TestGuard;
 pub(crate) use packets::Unopened;
 pub(crate) use replays::{Repeat, Replays};

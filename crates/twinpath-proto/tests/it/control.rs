@@ -9,6 +9,7 @@ mod client;
 mod fuzzed;
 mod garbage;
 mod individual;
+mod keys;
 mod messages;
 mod requests;
 mod rig;

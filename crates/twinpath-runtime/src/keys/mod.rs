@@ -61,8 +61,8 @@ impl KeyRing {
         }
     }
 
-    pub(crate) fn get(&self, at: usize) -> Option<&Key> {
-        self.0.get(at)
+    pub(crate) fn into_keys(self) -> Vec<Key> {
+        self.0
     }
 }
 

@@ -1,6 +1,7 @@
 //! A Server's keys: derived before anybody can ask for them, so that no guess ever costs PBKDF2, and
 //! derived again with a new Salt every hour (row TC-25).
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,13 +10,59 @@ use std::time::{Duration, Instant};
 
 use getrandom::Error;
 use tracing::{debug, info, warn};
-use twinpath_proto::security::{DerivedKey, KeyId, KeyTable};
+use twinpath_proto::security::{DerivedKey, InForce, KeyId, KeyTable};
 
 use crate::error::StartError;
-use crate::keys::KeyRing;
+use crate::keys::{Key, KeyRing};
 use crate::random;
 
-/// The keys in force. A connection keeps those that it was greeted with.
+/// A Server's shared secrets.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Secrets(Arc<[Secret]>);
+
+#[derive(Debug)]
+struct Secret {
+    key: Key,
+    /// Shared by all tables that have its key.
+    in_force: InForce,
+}
+
+impl Secrets {
+    pub(super) fn of(ring: KeyRing) -> Self {
+        Self::default().replaced_by(ring)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those that take the place of these. What is not among them, or has another passphrase there,
+    /// opens no connection from now on, whenever that was greeted; what stays is in force
+    /// throughout.
+    fn replaced_by(&self, ring: KeyRing) -> Self {
+        let mut gone: HashMap<KeyId, &Secret> = self
+            .0
+            .iter()
+            .map(|secret| (secret.key.id, secret))
+            .collect();
+        let mut secret = |key: Key| {
+            let same = gone
+                .get(&key.id)
+                .is_some_and(|old| old.key.passphrase == key.passphrase);
+            let stays = if same { gone.remove(&key.id) } else { None };
+            let in_force = stays.map_or_else(InForce::begin, |stays| stays.in_force.clone());
+            Secret { key, in_force }
+        };
+        let new = ring.into_keys().into_iter().map(&mut secret).collect();
+        for secret in gone.values() {
+            secret.in_force.end();
+        }
+        Self(new)
+    }
+}
+
+/// The keys in force. A connection that is greeted keeps the table that it was greeted with, and its
+/// Salt, until it is set up.
 #[derive(Debug)]
 pub(super) struct Keys(Mutex<Arc<KeyTable>>);
 
@@ -44,14 +91,14 @@ impl Keys {
 ///
 /// # Errors
 /// The system has no random octets.
-pub(super) fn derive_at_once(ring: &KeyRing, count: u32) -> Result<KeyTable, Error> {
+pub(super) fn derive_at_once(secrets: &Secrets, count: u32) -> Result<KeyTable, Error> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    derive(ring, count, cores, &AtomicBool::new(false))
+    derive(secrets, count, cores, &AtomicBool::new(false))
 }
 
 /// Derives all keys with a new Salt, as far as it is not given up.
 fn derive(
-    ring: &KeyRing,
+    Secrets(secrets): &Secrets,
     count: u32,
     threads: usize,
     given_up: &AtomicBool,
@@ -61,11 +108,11 @@ fn derive(
     let next = AtomicUsize::new(0);
     let work = || {
         // Not to grow: that would leave copies behind.
-        let mut derived: Vec<(KeyId, DerivedKey)> = Vec::with_capacity(ring.len());
+        let mut derived: Vec<(&Secret, DerivedKey)> = Vec::with_capacity(secrets.len());
         while !given_up.load(Ordering::Relaxed)
-            && let Some(key) = ring.get(next.fetch_add(1, Ordering::Relaxed))
+            && let Some(secret) = secrets.get(next.fetch_add(1, Ordering::Relaxed))
         {
-            derived.push((key.id, key.passphrase.derive(&salt, count)));
+            derived.push((secret, secret.key.passphrase.derive(&salt, count)));
         }
         derived
     };
@@ -75,12 +122,12 @@ fn derive(
             // A system without threads left: fewer do it, this one at least.
             builder.spawn_scoped(scope, work).ok()
         };
-        let most = threads.min(ring.len());
+        let most = threads.min(secrets.len());
         let helpers: Vec<_> = (1..most).filter_map(helper).collect();
         let own = work();
         let others = helpers.into_iter().filter_map(|helper| helper.join().ok());
-        for (id, key) in own.into_iter().chain(others.flatten()) {
-            table.insert(id, key);
+        for (secret, key) in own.into_iter().chain(others.flatten()) {
+            table.insert(secret.key.id, key, secret.in_force.clone());
         }
     });
     Ok(table)
@@ -90,7 +137,9 @@ fn derive(
 /// for.
 #[derive(Debug)]
 pub(super) struct Keeper {
-    rings: mpsc::Sender<KeyRing>,
+    /// The latest, derived or not.
+    secrets: Mutex<Secrets>,
+    changes: mpsc::Sender<Secrets>,
     given_up: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -102,31 +151,36 @@ impl Keeper {
     /// The system has no thread left.
     pub(super) fn start(
         keys: Arc<Keys>,
-        ring: KeyRing,
+        secrets: Secrets,
         count: u32,
         life: Duration,
     ) -> Result<Self, StartError> {
-        let (rings, new) = mpsc::channel();
+        let (changes, new) = mpsc::channel();
+        let first = secrets.clone();
         let given_up = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&given_up);
         let thread = std::thread::Builder::new()
             .name("keys".to_owned())
-            .spawn(move || keep(&keys, ring, count, life, &new, &over))
+            .spawn(move || keep(&keys, first, count, life, &new, &over))
             .map_err(|source| StartError::System {
                 what: "a thread",
                 source,
             })?;
         Ok(Self {
-            rings,
+            secrets: Mutex::new(secrets),
+            changes,
             given_up,
             thread: Some(thread),
         })
     }
 
-    /// Other keys are to be in force as soon as they are derived.
+    /// Other keys are to be in force as soon as they are derived. Those that are gone are out of
+    /// force when this returns.
     pub(super) fn replace(&self, ring: KeyRing) {
+        let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        *secrets = secrets.replaced_by(ring);
         // Where its thread is gone, nothing is served any more either.
-        let _ = self.rings.send(ring);
+        let _ = self.changes.send(secrets.clone());
     }
 }
 
@@ -134,7 +188,7 @@ impl Drop for Keeper {
     fn drop(&mut self) {
         self.given_up.store(true, Ordering::Relaxed);
         let (closed, _) = mpsc::channel();
-        drop(std::mem::replace(&mut self.rings, closed));
+        drop(std::mem::replace(&mut self.changes, closed));
         if let Some(thread) = self.thread.take() {
             // A key's derivation is a second at most. What it came to is of no interest.
             let _ = thread.join();
@@ -144,25 +198,25 @@ impl Drop for Keeper {
 
 fn keep(
     keys: &Keys,
-    mut ring: KeyRing,
+    mut secrets: Secrets,
     count: u32,
     life: Duration,
-    rings: &mpsc::Receiver<KeyRing>,
+    latest: &mpsc::Receiver<Secrets>,
     given_up: &AtomicBool,
 ) {
     let mut due = Instant::now() + life;
     loop {
         let patience = due.saturating_duration_since(Instant::now());
-        let changed = match rings.recv_timeout(patience) {
+        let changed = match latest.recv_timeout(patience) {
             Ok(new) => {
                 // Of several, the last one counts.
-                ring = rings.try_iter().last().unwrap_or(new);
+                secrets = latest.try_iter().last().unwrap_or(new);
                 true
             }
             Err(RecvTimeoutError::Timeout) => false,
             Err(RecvTimeoutError::Disconnected) => return,
         };
-        let table = derive(&ring, count, 1, given_up);
+        let table = derive(&secrets, count, 1, given_up);
         if given_up.load(Ordering::Relaxed) {
             return;
         }
@@ -185,27 +239,33 @@ fn keep(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{Key, passphrase};
+    use crate::keys::passphrase;
 
-    fn ring(ids: &[&str]) -> KeyRing {
+    /// Each key is its name, or its name and passphrase.
+    fn ring(keys: &[&str]) -> KeyRing {
         let mut ring = KeyRing::default();
-        for id in ids {
+        for key in keys {
+            let (id, secret) = key.split_once(' ').unwrap_or((key, "secret"));
             ring.insert(Key {
                 id: KeyId::new(id).unwrap(),
-                passphrase: passphrase(b"secret".to_vec()).unwrap(),
+                passphrase: passphrase(secret.into()).unwrap(),
             });
         }
         ring
     }
 
+    fn secrets(keys: &[&str]) -> Secrets {
+        Secrets::of(ring(keys))
+    }
+
     #[test]
     fn all_keys_are_derived_whatever_the_number_of_threads() {
-        let ring = ring(&["alice", "bob", "carol"]);
+        let secrets = secrets(&["alice", "bob", "carol"]);
         for threads in [0, 1, 2, 8] {
-            let table = derive(&ring, 1_024, threads, &AtomicBool::new(false)).unwrap();
+            let table = derive(&secrets, 1_024, threads, &AtomicBool::new(false)).unwrap();
             assert_eq!((table.len(), table.count()), (3, 1_024));
         }
-        let given_up = derive(&ring, 1_024, 2, &AtomicBool::new(true)).unwrap();
+        let given_up = derive(&secrets, 1_024, 2, &AtomicBool::new(true)).unwrap();
         assert!(given_up.is_empty());
     }
 
@@ -219,12 +279,12 @@ mod tests {
 
     #[test]
     fn the_salt_is_renewed_and_who_was_greeted_keeps_the_old_one() {
-        let ring = ring(&["alice"]);
-        let keys = Keys::new(derive_at_once(&ring, 1_024).unwrap());
+        let secrets = secrets(&["alice"]);
+        let keys = Keys::new(derive_at_once(&secrets, 1_024).unwrap());
         let greeted = keys.now();
         let salt = *greeted.salt();
         let life = Duration::from_millis(20);
-        let keeper = Keeper::start(Arc::clone(&keys), ring, 1_024, life).unwrap();
+        let keeper = Keeper::start(Arc::clone(&keys), secrets, 1_024, life).unwrap();
         until(|| *keys.now().salt() != salt);
         assert_eq!(*greeted.salt(), salt);
         assert_eq!(keys.now().len(), 1);
@@ -233,9 +293,10 @@ mod tests {
 
     #[test]
     fn other_keys_are_in_force_once_they_are_derived() {
-        let keys = Keys::new(derive_at_once(&ring(&["alice"]), 1_024).unwrap());
+        let secrets = secrets(&["alice"]);
+        let keys = Keys::new(derive_at_once(&secrets, 1_024).unwrap());
         let life = Duration::from_hours(1);
-        let keeper = Keeper::start(Arc::clone(&keys), ring(&["alice"]), 1_024, life).unwrap();
+        let keeper = Keeper::start(Arc::clone(&keys), secrets, 1_024, life).unwrap();
         keeper.replace(ring(&["alice", "bob"]));
         until(|| keys.now().len() == 2);
         keeper.replace(ring(&["bob"]));

@@ -17,7 +17,7 @@ use twinpath_wire::{Mono, WireTime};
 
 use super::admission::Door;
 use super::guesses::Guesses;
-use super::keys::{self, Keeper, Keys};
+use super::keys::{self, Keeper, Keys, Secrets};
 use super::ration::{self, Ration};
 use super::stopping::{self, Stop, Stopping};
 use super::{ServerPlan, ServerReport, ServerTally, listen};
@@ -111,8 +111,8 @@ pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
     if let Some(most) = descriptors {
         tracing::debug!(most, "files and sockets that may be open at once");
     }
-    let ring = std::mem::take(&mut plan.keys);
-    let keys = keys::derive_at_once(&ring, plan.pbkdf2_count);
+    let secrets = Secrets::of(std::mem::take(&mut plan.keys));
+    let keys = keys::derive_at_once(&secrets, plan.pbkdf2_count);
     let keys = Keys::new(keys.map_err(|error| StartError::System {
         what: "random octets",
         source: error.into(),
@@ -133,13 +133,13 @@ pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
             source,
         })?;
     let (reflectors, facts) = Reflectors::start(reflecting(&plan))?;
-    let keeper = if ring.is_empty() {
+    let keeper = if secrets.is_empty() {
         None
     } else {
         let keys = Arc::clone(&keys);
         Some(Keeper::start(
             keys,
-            ring,
+            secrets,
             plan.pbkdf2_count,
             plan.salt_life,
         )?)
@@ -288,8 +288,9 @@ impl ServerRun {
         self.house.tally()
     }
 
-    /// Other keys are to be in force as soon as they are derived. Connections and sessions that are
-    /// there stay as they are. Nothing happens on a Server that was started without keys.
+    /// Other keys are to be in force as soon as they are derived. Those that are not among them open
+    /// no connection from now on; connections and sessions that are set up stay as they are. Nothing
+    /// happens on a Server that was started without keys.
     pub fn replace_keys(&self, ring: KeyRing) {
         if let Some(keeper) = &self.keeper {
             keeper.replace(ring);

@@ -7,7 +7,7 @@ use twinpath_proto::control::{
     ClientError, ClientEvent, ClientPlan, CloseReason, ControlClient, Nonces, Opened, ServerConfig,
     ServerEvent, SessionWish,
 };
-use twinpath_proto::security::{Credentials, KeyId, KeyTable, Passphrase, SessionKeys};
+use twinpath_proto::security::{Credentials, InForce, KeyId, KeyTable, Passphrase, SessionKeys};
 use twinpath_wire::control::SecurityMode::{Authenticated, Encrypted, Mixed, Unauthenticated};
 use twinpath_wire::control::{Modes, SecurityMode, ServerGreeting};
 use twinpath_wire::{Dscp, WireTime};
@@ -41,7 +41,8 @@ fn table(salt: [u8; 16], count: u32) -> KeyTable {
     let mut keys = KeyTable::new(salt, count, [0x77; 16]);
     for (name, secret) in [("alice", "secretpass"), ("bürgermeister", "a b  c")] {
         let secret = Passphrase::new(secret.as_bytes().to_vec());
-        keys.insert(KeyId::new(name).unwrap(), secret.derive(&salt, count));
+        let key = secret.derive(&salt, count);
+        keys.insert(KeyId::new(name).unwrap(), key, InForce::begin());
     }
     keys
 }

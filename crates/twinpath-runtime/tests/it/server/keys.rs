@@ -1,10 +1,11 @@
 //! Keys of a Server that runs.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use twinpath_proto::security::KeyId;
+use twinpath_proto::control::{ClientPlan, ControlClient};
+use twinpath_proto::security::{Credentials, KeyId, SessionKeys};
 use twinpath_runtime::controller::{self, ControlPlan, ControllerPlan};
 use twinpath_runtime::keys::{Key, KeyRing, passphrase};
 use twinpath_runtime::{PortChoice, SenderPlan};
@@ -113,4 +114,67 @@ fn keys_come_and_go_while_the_server_runs() {
     assert_eq!(measure(far, key("alice", "secret")), Err(refused));
     assert!(measure(far, key("bob", "other")).is_ok());
     assert_eq!(run.join().unwrap().tally.keys_refused, 2);
+}
+
+/// A connection that was greeted and has not answered yet.
+struct Greeted {
+    stream: TcpStream,
+    greeting: [u8; 64],
+}
+
+impl Greeted {
+    fn by(far: SocketAddr) -> Self {
+        let mut stream = TcpStream::connect(far).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut greeting = [0; 64];
+        stream.read_exact(&mut greeting).unwrap();
+        Self { stream, greeting }
+    }
+
+    /// Answers with this key, and gives the Accept of Server-Start.
+    fn answer(mut self, key: Key) -> u8 {
+        let plan = ClientPlan {
+            security: vec![SecurityMode::Encrypted],
+            credentials: Some(Credentials {
+                key_id: key.id,
+                passphrase: key.passphrase,
+                session: SessionKeys::new([1; 16], [2; 32]),
+                client_iv: [3; 16],
+            }),
+            ..ClientPlan::default()
+        };
+        let now = twinpath_net::clock::mono();
+        let mut client = ControlClient::new(plan, now, self.stream.peer_addr().unwrap());
+        assert_eq!(client.handle_input(now, &self.greeting), 64);
+        self.stream
+            .write_all(client.poll_output().unwrap())
+            .unwrap();
+        let mut start = [0; 48];
+        self.stream.read_exact(&mut start).unwrap();
+        start[15]
+    }
+}
+
+#[test]
+fn a_key_that_is_gone_or_changed_opens_nothing_though_its_client_was_greeted_before() {
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.modes = Modes::SECURED;
+    let before = [("alice", "one"), ("bob", "two"), ("carol", "three")];
+    (plan.keys, plan.pbkdf2_count) = (ring(&before), 1_024);
+    let (run, far) = serve(plan);
+    let answer = |greeted: Greeted, id, secret| greeted.answer(key(id, secret));
+    for (id, secret) in before {
+        assert_eq!(answer(Greeted::by(far), id, secret), 0, "{id}");
+    }
+    let greeted = [(); 3].map(|()| Greeted::by(far));
+    run.replace_keys(ring(&[("bob", "four"), ("carol", "three")]));
+    // Whether the new ones are derived already or not.
+    let answers = greeted.into_iter().zip(before);
+    let accepts: Vec<u8> = answers
+        .map(|(greeted, (id, secret))| answer(greeted, id, secret))
+        .collect();
+    assert_eq!(accepts, [1, 1, 0]);
+    until(&run, |_| answer(Greeted::by(far), "bob", "four") == 0);
+    assert_eq!(answer(Greeted::by(far), "bob", "two"), 1);
+    assert_eq!(answer(Greeted::by(far), "carol", "three"), 0);
 }
