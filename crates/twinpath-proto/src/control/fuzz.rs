@@ -149,6 +149,7 @@ fn ask(flags: u8, stream: &[u8], piece: usize) -> (Vec<ClientEvent>, Vec<u8>) {
                 | ClientEvent::Accepted { .. }
                 | ClientEvent::Refused { .. }
                 | ClientEvent::Stopped { .. }
+                | ClientEvent::OddCount { .. }
                 | ClientEvent::OddAck { .. }
                 | ClientEvent::Failed(_)
                 | ClientEvent::Closed => {}

@@ -85,8 +85,8 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// A shared secret as it was typed (row TC-11).
-#[derive(Clone)]
+/// A shared secret as it was typed (row TC-11); by default nobody's.
+#[derive(Clone, Default)]
 pub struct Passphrase(Zeroizing<Vec<u8>>);
 
 impl Passphrase {

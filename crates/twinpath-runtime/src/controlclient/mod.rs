@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep_until};
 use twinpath_wire::control::Accept;
 
 use crate::controller::{
-    Ask, ControlClientPlan, ControlClientReport, ControlError, ControlEvent, News, Steered, Stop,
-    Talk, Usual, sizes,
+    Ask, ControlClientPlan, ControlClientReport, ControlError, ControlEvent, ControlPlan, News,
+    Steered, Stop, Talk, Usual, sizes,
 };
 use crate::error::StartError;
 
@@ -57,13 +57,18 @@ impl ControlClientRun {
 }
 
 async fn run(
-    plan: ControlClientPlan,
+    mut plan: ControlClientPlan,
     news: News,
     mut stop: Stop,
 ) -> Result<ControlClientReport, ControlError> {
+    let key = plan.control.key.take();
+    let control = ControlPlan {
+        key,
+        ..plan.control.clone()
+    };
     // What a Session-Sender elsewhere can do is not known: only what was asked for by name.
     let mut talk = tokio::select! {
-        talk = Talk::open(plan.control.clone(), Usual::default(), news) => talk?,
+        talk = Talk::open(control, Usual::default(), news) => talk?,
         () = stop.told() => return Err(ControlError::Interrupted),
     };
     let result = hold(&mut talk, &plan, &mut stop).await;
@@ -105,6 +110,7 @@ async fn hold(
     talk.end(Accept::Ok).await;
     let mut notes = talk.notes();
     notes.extend(talk.session_notes(0));
+    notes.sort_by_key(|note| !note.warning);
     Ok(ControlClientReport {
         server,
         near: talk.near,

@@ -31,6 +31,11 @@ pub enum ControlEvent {
     },
     /// A message was sent or came.
     Said(Said),
+    /// The Server's PBKDF2 iterations, which are no power of 2; used as they are.
+    OddCount {
+        /// How many.
+        count: u32,
+    },
     /// An acknowledgement names a session that waits for none; ignored.
     OddAck {
         /// What it names.
@@ -62,6 +67,12 @@ impl fmt::Display for ControlEvent {
                 write!(f, "connected to {} from {}", named(*server), named(*near))
             }
             Self::Said(said) => write!(f, "{said}"),
+            Self::OddCount { count } => {
+                write!(
+                    f,
+                    "{count} PBKDF2 iterations are no power of 2: made as asked"
+                )
+            }
             Self::OddAck { sid } => {
                 write!(
                     f,

@@ -271,6 +271,7 @@ impl Senders {
             notes.push(warning("ended-early", line.to_owned()));
         }
         notes.extend(failures.map(|error| warning("session-failed", error.to_string())));
+        notes.sort_by_key(|note| !note.warning);
         Ok(ControlReport {
             server: talk.server(),
             near: talk.near,

@@ -1,5 +1,7 @@
 //! One control connection from greeting to close, whoever sends the packets.
 
+mod notes;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -24,8 +26,7 @@ use crate::error::StartError;
 use crate::keys::Key;
 use crate::link::Link;
 use crate::names::named;
-use crate::notes::{remark, warning};
-use crate::{Note, random};
+use crate::random;
 
 /// Padding beyond this may be what a Server's limit is about.
 const USUAL_PADDING: u32 = 1_458;
@@ -63,6 +64,8 @@ pub(crate) struct Talk {
     plan: ControlPlan,
     /// There was a key to secure it with.
     keyed: bool,
+    /// The Server's Count, where it departs from the standard.
+    odd_count: Option<u32>,
     news: News,
     pub(crate) near: SocketAddr,
     pub(crate) offered: Modes,
@@ -82,10 +85,9 @@ impl Talk {
     ) -> Result<Self, ControlError> {
         let server = plan.server;
         let usual = usual.without(plan.avoided);
-        let credentials = plan.key.as_ref().map(credentials).transpose()?;
+        // The engine's alone.
+        let credentials = plan.key.take().map(credentials).transpose()?;
         let keyed = credentials.is_some();
-        // The engine has it now.
-        plan.key = None;
         news.tell(ControlEvent::Connecting { server });
         let stream = connect(&plan).await?;
         let near = stream
@@ -120,6 +122,7 @@ impl Talk {
             link,
             plan,
             keyed,
+            odd_count: None,
             news,
             near,
             offered: Modes::default(),
@@ -293,64 +296,6 @@ impl Talk {
         self.news.tell(event);
     }
 
-    /// What is to be said of one session beside its figures.
-    pub(crate) fn session_notes(&self, index: usize) -> Vec<Note> {
-        let Some(session) = self.sessions.get(index) else {
-            return Vec::new();
-        };
-        let mut notes = Vec::new();
-        let wished = session.wish.receiver_port;
-        if wished != 0 && wished != session.port {
-            let line = format!(
-                "the server reflects on UDP port {}, where {wished} was wished for: that is taken \
-                 there, by a session that just ended perhaps, or the server chooses its own",
-                session.port
-            );
-            notes.push(remark("receiver-port", line));
-        }
-        if self.modes.contains(Modes::REFLECT_OCTETS) && !session.octets_reflected {
-            let line = "the server did not give the octets to be reflected back as they were";
-            notes.push(remark("octets-not-reflected", line.to_owned()));
-        }
-        if self.modes.security() == Some(SecurityMode::Authenticated) {
-            // Row TT-35.
-            let line = "the authenticated mode protects a packet's number and not its times: on the \
-                        way they can be changed unseen (--mode encrypted protects them)";
-            notes.push(remark("times-not-protected", line.to_owned()));
-        }
-        notes
-    }
-
-    /// What is to be said of the connection, and of sessions that were refused.
-    pub(crate) fn notes(&self) -> Vec<Note> {
-        let server = named(self.plan.server);
-        let mut notes = Vec::new();
-        if self.keyed && self.modes.security() == Some(SecurityMode::Unauthenticated) {
-            let line = format!(
-                "{server} offers no secured mode, so nothing is secured though there is a key (with \
-                 --mode there would have been no session)"
-            );
-            notes.push(warning("not-secured", line));
-        }
-        for session in self.refusals() {
-            let line = format!(
-                "{server} refuses {}: Accept {}; {}",
-                of_class(session.dscp),
-                by_name(session.refusal),
-                session.advice
-            );
-            notes.push(warning("session-refused", line));
-        }
-        if let Some(error) = self.lost {
-            let line = format!(
-                "the server {server} was gone before the end ({error}); it may have stopped \
-                 reflecting then"
-            );
-            notes.push(warning("server-gone", line));
-        }
-        notes
-    }
-
     /// The sessions that were refused.
     pub(crate) fn refusals(&self) -> Vec<RefusedSession> {
         let numbered = self.sessions.iter().enumerate();
@@ -396,6 +341,10 @@ impl Talk {
             ClientEvent::Said(said) => self.news.tell(ControlEvent::Said(said)),
             ClientEvent::OddAck { sid } => self.news.tell(ControlEvent::OddAck { sid }),
             ClientEvent::Greeting { offered } => self.offered = offered,
+            ClientEvent::OddCount { count } => {
+                self.odd_count = Some(count);
+                self.news.tell(ControlEvent::OddCount { count });
+            }
             ClientEvent::Ready { modes, .. } => self.modes = modes,
             ClientEvent::Accepted {
                 index,
@@ -498,7 +447,7 @@ impl Talk {
 }
 
 /// A key, and what is fresh for each connection.
-fn credentials(key: &Key) -> Result<Credentials, StartError> {
+fn credentials(key: Key) -> Result<Credentials, StartError> {
     let failed = |error: getrandom::Error| StartError::System {
         what: "random octets",
         source: error.into(),
@@ -506,7 +455,7 @@ fn credentials(key: &Key) -> Result<Credentials, StartError> {
     let session = SessionKeys::fresh(getrandom::fill).map_err(failed)?;
     Ok(Credentials {
         key_id: key.id,
-        passphrase: key.passphrase.clone(),
+        passphrase: key.passphrase,
         session,
         client_iv: random::octets().map_err(failed)?,
     })

@@ -5,4 +5,5 @@ mod client;
 mod endings;
 mod refusing;
 mod rig;
+mod secured;
 mod together;

@@ -15,6 +15,11 @@ pub enum ClientEvent {
         /// All bits, unknown ones among them.
         offered: Modes,
     },
+    /// The Server's Count, which is no power of 2 (RFC 4656 section 3.1); used as it is (row TC-24).
+    OddCount {
+        /// PBKDF2 iterations.
+        count: u32,
+    },
     /// The connection is set up; sessions can be asked for.
     Ready {
         /// The chosen modes.

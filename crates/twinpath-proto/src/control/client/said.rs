@@ -8,6 +8,7 @@ use twinpath_wire::Dscp;
 use twinpath_wire::control::{Accept, Modes, Sid};
 
 use super::Refusal;
+use crate::security::KeyId;
 
 /// A message in short. `Display` gives the line, `<` for what came and `>` for what was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Said {
     SetUp {
         /// Mode.
         chosen: Modes,
+        /// Whose key, in a secured mode.
+        key_id: Option<KeyId>,
     },
     /// Server-Start came.
     ServerStart(Refusal),
@@ -104,8 +107,21 @@ impl fmt::Display for Said {
         let plural = |sessions: usize| if sessions == 1 { "" } else { "s" };
         let many = |individual: bool| if individual { "N-" } else { "" };
         match *self {
-            Self::Greeting { offered, .. } => write!(f, "< Server Greeting: offers {offered}"),
-            Self::SetUp { chosen } => write!(f, "> Set-Up-Response: chooses {chosen}"),
+            Self::Greeting { offered, count } => {
+                write!(f, "< Server Greeting: offers {offered}")?;
+                if !offered.and(Modes::SECURED).is_empty() {
+                    write!(f, "; {count} PBKDF2 iterations")?;
+                }
+                Ok(())
+            }
+            Self::SetUp { chosen, key_id } => {
+                write!(f, "> Set-Up-Response: chooses {chosen}")?;
+                match key_id {
+                    // Quoted and escaped: a name may have anything in it.
+                    Some(key_id) => write!(f, ", Key-ID {key_id:?}"),
+                    None => Ok(()),
+                }
+            }
             Self::ServerStart(answer) => write!(f, "< Server-Start: {answer}"),
             Self::Request {
                 index,

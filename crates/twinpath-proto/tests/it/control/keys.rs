@@ -1,12 +1,13 @@
 //! Which keys a Server believes, and until when.
 
 use twinpath_proto::control::{
-    ClientPlan, CloseReason, ControlClient, Nonces, ServerConfig, ServerEvent,
+    ClientEvent, ClientPlan, CloseReason, ControlClient, Nonces, ServerConfig, ServerEvent,
 };
-use twinpath_proto::security::{Credentials, InForce, KeyTable, Passphrase};
+use twinpath_proto::security::{Credentials, InForce, KeyId, KeyTable, Passphrase};
 use twinpath_wire::control::SecurityMode;
-use twinpath_wire::control::SecurityMode::{Authenticated, Encrypted, Mixed};
+use twinpath_wire::control::SecurityMode::{Authenticated, Encrypted, Mixed, Unauthenticated};
 
+use super::messages;
 use super::rig::{ClientRig, START, ServerRig, local};
 use super::secured::alice;
 
@@ -56,4 +57,42 @@ fn a_key_that_was_taken_out_opens_no_connection_that_was_greeted_before() {
         assert!(!before.server.is_closed());
         assert!(before.server.modes().contains(security.modes()));
     }
+}
+
+#[test]
+fn a_count_that_is_no_power_of_2_is_used_and_said() {
+    // Row TC-24.
+    for (count, odd) in [(1_024_u32, false), (3_000, true), (1_025, true)] {
+        for security in [Encrypted, Unauthenticated] {
+            let mut greeting = messages::greeting(15);
+            greeting[48..52].copy_from_slice(&count.to_be_bytes());
+            let client = answering(alice(), security, &greeting);
+            assert_eq!(client.sent.len(), 1, "{count}");
+            // Of no account where there is no key to derive.
+            let said = client.events.contains(&ClientEvent::OddCount { count });
+            assert_eq!(said, odd && security == Encrypted, "{count} {security:?}");
+        }
+    }
+}
+
+#[test]
+fn the_narration_says_whose_key_and_how_many_iterations() {
+    let said =
+        |credentials, security, greeting: &[u8]| answering(credentials, security, greeting).said;
+    let lines = said(alice(), Mixed, &messages::greeting(15));
+    assert!(lines[0].ends_with("; 1024 PBKDF2 iterations"), "{lines:?}");
+    let set_up = "> Set-Up-Response: chooses mixed, Key-ID \"alice\"";
+    assert_eq!(lines[1], set_up);
+    let odd = Credentials {
+        key_id: KeyId::new("a\u{1b}[2Jb").unwrap(),
+        ..alice()
+    };
+    let lines = said(odd, Encrypted, &messages::greeting(4));
+    assert!(lines[1].ends_with(r#"Key-ID "a\u{1b}[2Jb""#), "{lines:?}");
+    let lines = said(alice(), Unauthenticated, &messages::greeting(1));
+    let open = [
+        "< Server Greeting: offers unauthenticated",
+        "> Set-Up-Response: chooses unauthenticated",
+    ];
+    assert_eq!(lines, open);
 }

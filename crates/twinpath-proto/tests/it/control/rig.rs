@@ -182,6 +182,8 @@ pub(crate) struct ClientRig {
     pub(crate) client: ControlClient,
     pub(crate) now: Mono,
     pub(crate) events: Vec<ClientEvent>,
+    /// The narration, which is left out of the events.
+    pub(crate) said: Vec<String>,
     pub(crate) sent: Vec<Vec<u8>>,
     /// Called with each event but narration.
     pub(crate) act: fn(&mut ControlClient, Mono, ClientEvent),
@@ -193,6 +195,7 @@ impl ClientRig {
             client,
             now: START,
             events: Vec::new(),
+            said: Vec::new(),
             sent: Vec::new(),
             act: |_, _, _| {},
         }
@@ -237,10 +240,11 @@ impl ClientRig {
         )
     }
 
-    /// Events; narration is left out of them.
     pub(crate) fn drain(&mut self) {
         while let Some(event) = self.client.poll_event() {
-            if !matches!(event, ClientEvent::Said(_)) {
+            if let ClientEvent::Said(said) = event {
+                self.said.push(said.to_string());
+            } else {
                 self.events.push(event);
                 (self.act)(&mut self.client, self.now, event);
             }

@@ -37,6 +37,7 @@ type Answer = Box<dyn FnMut(&SessionRequest, usize, u16) -> Result<Opened, Accep
 
 pub(crate) struct Script {
     pub(crate) config: ServerConfig,
+    pub(crate) keys: Arc<KeyTable>,
     pub(crate) admission: Admission,
     /// What becomes of a request; the number counts them. The port is the reflector's own.
     pub(crate) answer: Answer,
@@ -53,6 +54,7 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             config: ServerConfig::default(),
+            keys: Arc::new(KeyTable::new([0; 16], 16384, [0; 16])),
             admission: Admission::Served,
             answer: Box::new(|_, number, port| Ok(opened(number, port))),
             then: Box::new(|_| Then::GoOn),
@@ -187,7 +189,7 @@ impl Connection {
         let local = stream.local_addr().unwrap();
         let server = Server::new(
             Arc::new(script.config.clone()),
-            Arc::new(KeyTable::new([0; 16], 16384, [0; 16])),
+            Arc::clone(&script.keys),
             script.admission,
             Nonces::default(),
             clock::mono(),

@@ -44,26 +44,30 @@ impl ControlClient {
         let preferred = preferred.and(offered);
         let features = (self.plan.required | preferred).and(Modes::FEATURES);
         let chosen = security.modes() | features;
-        let secured = self
-            .plan
-            .credentials
-            .as_ref()
-            .filter(|_| !chosen.and(Modes::SECURED).is_empty());
-        let response = match secured {
+        if chosen.and(Modes::SECURED).is_empty() {
+            self.plan.credentials = None;
+        }
+        let key_id = self.plan.credentials.as_ref().map(|keyed| keyed.key_id);
+        let response = match &mut self.plan.credentials {
             None => requests::set_up(chosen),
             Some(_) if !(LEAST_COUNT..=self.plan.most_count).contains(&count) => {
                 let most = self.plan.most_count;
                 return self.fail(ClientError::Count { count, most });
             }
             Some(credentials) => {
-                let key = credentials.passphrase.derive(&greeting.salt, count);
+                if !count.is_power_of_two() {
+                    self.events.push_back(ClientEvent::OddCount { count });
+                }
+                // It has done its work: what goes on needs the session keys alone.
+                let passphrase = std::mem::take(&mut credentials.passphrase);
+                let key = passphrase.derive(&greeting.salt, count);
                 let token = seal_token(&key, &greeting.challenge, &credentials.session);
                 requests::set_up_secured(chosen, credentials, token)
             }
         };
         self.modes = chosen;
         self.phase = Phase::SetUp;
-        self.send(response, Said::SetUp { chosen });
+        self.send(response, Said::SetUp { chosen, key_id });
     }
 
     pub(super) fn server_start(&mut self, message: &[u8]) {

@@ -1,0 +1,58 @@
+//! Connections with a key.
+
+use std::sync::Arc;
+
+use twinpath_proto::control::ServerConfig;
+use twinpath_proto::security::{InForce, KeyId, KeyTable};
+use twinpath_runtime::controller::ControlPlan;
+use twinpath_runtime::keys::{Key, passphrase};
+use twinpath_wire::Dscp;
+use twinpath_wire::control::{Modes, SecurityMode};
+
+use super::rig::{Rig, Script, control, plan, serve};
+
+fn alice() -> Key {
+    Key {
+        id: KeyId::new("alice").unwrap(),
+        passphrase: passphrase(b"secret".to_vec()).unwrap(),
+    }
+}
+
+/// A Server with these modes that knows alice and asks for so many iterations.
+fn keyed(modes: Modes, count: u32) -> Rig {
+    let mut table = KeyTable::new([7; 16], count, [0; 16]);
+    let key = alice().passphrase.derive(table.salt(), count);
+    table.insert(alice().id, key, InForce::begin());
+    serve(Script {
+        config: ServerConfig {
+            modes,
+            ..ServerConfig::default()
+        },
+        keys: Arc::new(table),
+        ..Script::default()
+    })
+}
+
+fn with_alice(rig: &Rig, security: &[SecurityMode]) -> ControlPlan {
+    ControlPlan {
+        security: security.to_vec(),
+        key: Some(alice()),
+        ..rig.plan()
+    }
+}
+
+#[test]
+fn a_count_that_is_no_power_of_2_is_a_remark_and_a_line() {
+    for (count, odd) in [(2_048, false), (3_000, true)] {
+        let rig = keyed(Modes::SECURED, count);
+        let outcome = control(plan(with_alice(&rig, &[SecurityMode::Mixed]), &[Dscp::BE]));
+        let (report, lines) = (outcome.report(), outcome.lines());
+        assert_eq!(report.sessions[0].tally.lost, 0);
+        let expected: &[&str] = if odd { &["odd-pbkdf2-count"] } else { &[] };
+        assert_eq!(outcome.keys(), expected);
+        let line = "3000 PBKDF2 iterations are no power of 2: made as asked";
+        assert_eq!(lines.iter().any(|said| said == line), odd, "{lines:?}");
+        let names = "> Set-Up-Response: chooses mixed, Key-ID \"alice\"";
+        assert!(lines.iter().any(|said| said == names), "{lines:?}");
+    }
+}
