@@ -65,6 +65,11 @@ pub fn may_dump_core() -> Option<bool> {
     os::host::may_dump_core()
 }
 
+/// The user in whose name this process acts; `None` where the system has no such numbers.
+pub fn effective_user() -> Option<u32> {
+    os::host::effective_user()
+}
+
 /// Takes a variable out of this process's environment: its octets where the system keeps them are
 /// overwritten, and no child inherits it. Where another thread runs it is read and left, for another
 /// thread may be reading the environment. `None` where it is not set.

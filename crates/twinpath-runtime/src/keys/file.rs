@@ -6,7 +6,7 @@
 //! passphrase.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -23,10 +23,10 @@ const MOST_KEYS: usize = 4_096;
 #[cfg(unix)]
 const OTHERS: u32 = 0o066;
 
-/// Who may read a file of keys beside its owner.
+/// Who may read or change a file of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Nobody, or the file is refused.
+    /// Its owner alone, who is the user of this process or root, or the file is refused.
     OwnerOnly,
     /// Whoever may: the operator said so.
     Anybody,
@@ -43,6 +43,22 @@ pub enum KeysError {
         path: PathBuf,
         /// The system's word.
         source: io::Error,
+    },
+    /// It is a directory or a device.
+    #[error("{} is {kind}, not a keys file", path.display())]
+    NoFile {
+        /// Which.
+        path: PathBuf,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// Another user may change it at will, whatever its permission bits.
+    #[error("{} belongs to another user (uid {owner})", path.display())]
+    Foreign {
+        /// Which.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
     },
     /// Others than its owner may read or change it.
     #[error("{} is open to others than its owner (mode {mode:04o})", path.display())]
@@ -108,6 +124,13 @@ impl KeysError {
     pub fn remedy(&self) -> Option<String> {
         match self {
             Self::Unreadable { .. } => None,
+            Self::NoFile { .. } => {
+                Some("name a file with a line for each key: KEY-ID passphrase".to_owned())
+            }
+            Self::Foreign { .. } => Some(
+                "give it to the user who runs this (chown), or write --insecure-key-file"
+                    .to_owned(),
+            ),
             Self::Exposed { path, .. } => Some(format!(
                 "close it (chmod 600 {}), or write --insecure-key-file",
                 path.display()
@@ -123,7 +146,7 @@ impl KeysError {
 /// Reads a file of keys. Its octets are wiped when they are read.
 ///
 /// # Errors
-/// [`KeysError`]: where the file is open to others, where a line cannot be meant. Never with anything
+/// [`KeysError`]: where the file is open to others or theirs, where a line cannot be meant. Never with anything
 /// that stands in the file.
 pub fn read(path: &Path, access: Access) -> Result<KeyRing, KeysError> {
     // Before the first octet of a secret is in this process.
@@ -133,13 +156,14 @@ pub fn read(path: &Path, access: Access) -> Result<KeyRing, KeysError> {
         source,
     };
     let mut file = File::open(path).map_err(unreadable)?;
+    // Of the file that is open, whatever has its name by now.
+    let metadata = file.metadata().map_err(unreadable)?;
+    if let Some(kind) = no_file(&metadata) {
+        let path = path.to_owned();
+        return Err(KeysError::NoFile { path, kind });
+    }
     if access == Access::OwnerOnly {
-        // Of the file that is open, whatever has its name by now.
-        let mode = mode(&file).map_err(unreadable)?;
-        closed(mode).map_err(|mode| KeysError::Exposed {
-            path: path.to_owned(),
-            mode,
-        })?;
+        closed(path, &metadata, twinpath_net::host::effective_user())?;
     }
     // All at once: a buffer that grows leaves copies behind.
     let mut octets = Zeroizing::new(vec![0; MOST_OCTETS + 1]);
@@ -163,29 +187,43 @@ pub fn read(path: &Path, access: Access) -> Result<KeyRing, KeysError> {
     Ok(ring)
 }
 
-#[cfg(unix)]
-fn mode(file: &File) -> io::Result<u32> {
-    use std::os::unix::fs::PermissionsExt as _;
-    Ok(file.metadata()?.permissions().mode() & 0o7777)
+/// What is neither a file nor a pipe. A device may have no end.
+fn no_file(metadata: &Metadata) -> Option<&'static str> {
+    if metadata.is_dir() {
+        return Some("a directory");
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        let kind = metadata.file_type();
+        if kind.is_char_device() || kind.is_block_device() {
+            return Some("a device");
+        }
+    }
+    None
 }
 
+/// It is `user`'s own or root's, and closed to all others.
 #[cfg(unix)]
-fn closed(mode: u32) -> Result<(), u32> {
-    if mode & OTHERS == 0 {
-        Ok(())
-    } else {
-        Err(mode)
+fn closed(path: &Path, metadata: &Metadata, user: Option<u32>) -> Result<(), KeysError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let path = || path.to_owned();
+    let owner = metadata.uid();
+    if owner != 0 && user.is_some_and(|user| user != owner) {
+        let path = path();
+        return Err(KeysError::Foreign { path, owner });
     }
+    let mode = metadata.mode() & 0o7777;
+    if mode & OTHERS != 0 {
+        let path = path();
+        return Err(KeysError::Exposed { path, mode });
+    }
+    Ok(())
 }
 
 /// Permissions that cannot be told are the operator's own affair.
 #[cfg(not(unix))]
-fn mode(_: &File) -> io::Result<u32> {
-    Ok(0)
-}
-
-#[cfg(not(unix))]
-fn closed(_: u32) -> Result<(), u32> {
+fn closed(_: &Path, _: &Metadata, _: Option<u32>) -> Result<(), KeysError> {
     Ok(())
 }
 

@@ -65,6 +65,12 @@ pub(crate) fn may_dump_core() -> Option<bool> {
     (answer >= 0).then_some(answer == 1)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one face for all systems")]
+pub(crate) fn effective_user() -> Option<u32> {
+    // SAFETY: it takes nothing, touches no memory and cannot fail.
+    Some(unsafe { libc::geteuid() })
+}
+
 /// A variable's value, overwritten in the environment and taken out of it, where this thread is the
 /// only one.
 pub(crate) fn take_variable(name: &CStr) -> Option<Vec<u8>> {

@@ -114,9 +114,57 @@ fn a_file_is_bounded_and_has_a_key() {
     ));
     let nothing = super::read(Path::new("/no/such/file"), Access::OwnerOnly);
     assert!(matches!(nothing, Err(KeysError::Unreadable { .. })));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_and_a_device_are_no_files_and_a_pipe_is_one() {
     let directory = tempfile::tempdir().unwrap();
-    let directory = super::read(directory.path(), Access::Anybody);
-    assert!(matches!(directory, Err(KeysError::Unreadable { .. })));
+    for (path, kind) in [
+        (directory.path(), "is a directory, not a keys file"),
+        (Path::new("/dev/null"), "is a device, not a keys file"),
+        (Path::new("/dev/zero"), "is a device, not a keys file"),
+    ] {
+        for access in [Access::OwnerOnly, Access::Anybody] {
+            let error = read(path, access).unwrap_err();
+            let said = format!("{error}; {}", error.remedy().unwrap());
+            assert!(said.contains(kind), "{said}");
+            assert!(!said.contains("chmod"), "{said}");
+        }
+    }
+    let (end, mut other) = io::pipe().unwrap();
+    other.write_all(b"alice secret\n").unwrap();
+    drop(other);
+    let path = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&end));
+    let ring = read(Path::new(&path), Access::OwnerOnly).unwrap();
+    assert_eq!(ring.len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_of_another_user_is_refused() {
+    let file = file(b"alice secret");
+    let metadata = file.as_file().metadata().unwrap();
+    let owner = std::os::unix::fs::MetadataExt::uid(&metadata);
+    assert!(closed(file.path(), &metadata, Some(owner)).is_ok());
+    // The system does not tell who we are.
+    assert!(closed(file.path(), &metadata, None).is_ok());
+    if std::os::unix::fs::chown(file.path(), Some(65_534), None).is_err() {
+        println!("skipped in part: only root gives files away");
+        return;
+    }
+    let error = read(file.path(), Access::OwnerOnly).unwrap_err();
+    assert!(matches!(error, KeysError::Foreign { owner: 65_534, .. }));
+    let said = format!("{error}; {}", error.remedy().unwrap());
+    assert!(said.contains("(uid 65534); give it to"), "{said}");
+    assert!(said.contains("--insecure-key-file"), "{said}");
+    assert!(read(file.path(), Access::Anybody).is_ok());
+    let metadata = file.as_file().metadata().unwrap();
+    assert!(closed(file.path(), &metadata, Some(65_534)).is_ok());
+    // Root may change any file anyway.
+    std::os::unix::fs::chown(file.path(), Some(0), None).unwrap();
+    let metadata = file.as_file().metadata().unwrap();
+    assert!(closed(file.path(), &metadata, Some(65_534)).is_ok());
 }
 
 #[test]
