@@ -2,8 +2,9 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{Level, info, warn};
 use twinpath_runtime::keys::KeyRing;
@@ -22,6 +23,9 @@ use crate::output::{complain, server as output};
 use crate::plan;
 use crate::signals::{Rereads, Signals};
 
+/// A start that takes longer than this is explained.
+const A_WHILE: Duration = Duration::from_millis(500);
+
 pub(super) fn run(args: &ServerArgs) -> Result<Exit, Failure> {
     let usual = if args.verbose {
         Level::INFO
@@ -36,13 +40,22 @@ pub(super) fn run(args: &ServerArgs) -> Result<Exit, Failure> {
         near.and_then(|near| near.port),
     );
     remark(&args.log, doubt);
-    let signals = Signals::listen()?;
     let mut keys = match &args.keys.keys {
         Some(path) => Some(KeyFile::new(path, &args.keys)?),
         None => None,
     };
     let modes = plan.modes.and(Modes::SECURITY);
-    let run = server::start(plan)?;
+    let deriving = match (plan.keys.len(), plan.pbkdf2_count) {
+        (0, _) => None,
+        (1, count) => Some(format!("deriving 1 key, {count} PBKDF2 iterations")),
+        (keys, count) => Some(format!(
+            "deriving {keys} keys, {count} PBKDF2 iterations each"
+        )),
+    };
+    let deriving = deriving.filter(|_| !args.log.quiet);
+    let run = explained(deriving, || server::start(plan))?;
+    // Not before: until somebody can be served a signal ends the program at once.
+    let signals = Signals::listen()?;
     if !args.log.quiet {
         for address in run.listening() {
             let address = named(*address);
@@ -79,6 +92,29 @@ pub(super) fn run(args: &ServerArgs) -> Result<Exit, Failure> {
         output::text(&report, &mut out)
     };
     written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
+}
+
+/// Does it, and says so where it takes a while.
+fn explained<T>(line: Option<String>, work: impl FnOnce() -> T) -> T {
+    let Some(line) = line else {
+        return work();
+    };
+    thread::scope(|scope| {
+        let (done, waits) = mpsc::channel::<()>();
+        let explain = move || {
+            if waits.recv_timeout(A_WHILE) == Err(RecvTimeoutError::Timeout) {
+                complain(&line);
+                if logs::in_file() {
+                    info!("{line}");
+                }
+            }
+        };
+        // Without a thread for it: in silence.
+        let _explaining = thread::Builder::new().spawn_scoped(scope, explain);
+        let result = work();
+        drop(done);
+        result
+    })
 }
 
 /// The file of keys of a server that runs.

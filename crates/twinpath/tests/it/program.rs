@@ -121,7 +121,11 @@ impl Responder {
         let mut process = Running::spawn(command);
         let mut stderr = BufReader::new(process.0.stderr.take().unwrap());
         let mut said = String::new();
-        stderr.read_line(&mut said).unwrap();
+        // A busy host may need a while for its keys.
+        while said.is_empty() || said.starts_with("deriving ") {
+            said.clear();
+            assert!(stderr.read_line(&mut said).unwrap() > 0, "it said nothing");
+        }
         let at = said
             .strip_prefix("listening on ")
             .and_then(|rest| rest.split(' ').next());

@@ -1,6 +1,6 @@
 //! The secured modes of TWAMP-Control, with keys from a file, the environment and a terminal.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -247,6 +247,29 @@ fn the_keys_are_read_again_while_a_session_runs() {
     let packets = &done.session()["packets"];
     assert!(packets["received"].as_u64().unwrap() > 1, "{packets}");
     assert_eq!(packets["lost"], 0, "{packets}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_that_derives_its_keys_says_so_and_ends_at_the_first_signal() {
+    use std::os::unix::process::ExitStatusExt as _;
+    // Hours of work.
+    let lines: Vec<String> = (0..4_096).map(|key| format!("key{key} secret")).collect();
+    let many = keys(&lines.join("\n"));
+    for (name, number) in [("TERM", 15), ("INT", 2)] {
+        let mut server = Running::start(&format!(
+            "server {ANY} --keys {} --pbkdf2-count 1048576",
+            many.path().display()
+        ));
+        let mut said = String::new();
+        let mut stderr = BufReader::new(server.0.stderr.take().unwrap());
+        stderr.read_line(&mut said).unwrap();
+        let line = "deriving 4096 keys, 1048576 PBKDF2 iterations each\n";
+        assert_eq!(said, line);
+        server.signal(&[name]);
+        let status = server.0.wait().unwrap();
+        assert_eq!(status.signal(), Some(number), "{status}");
+    }
 }
 
 #[cfg(unix)]
