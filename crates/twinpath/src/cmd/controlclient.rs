@@ -8,19 +8,20 @@ use twinpath_runtime::controlclient::{self, ControlClientRun};
 use twinpath_runtime::controller::ControlEvent;
 
 use super::measuring::GLANCE;
-use super::{remark, unwritten};
+use super::{remark, unwritten, warn};
 use crate::args::{ControlClientArgs, Summary, doubt};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
 use crate::output::style::Style;
 use crate::output::{complain, controlclient as output};
-use crate::plan;
+use crate::plan::{self, Given};
 use crate::signals::Signals;
 
-pub(super) fn run(args: &ControlClientArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ControlClientArgs, given: Given) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
-    let plan = plan::controlclient(args, &plan::system_lookup)?;
+    warn(&args.log, given.unused_by_client(&args.control.key));
+    let plan = plan::controlclient(args, given, &plan::system_lookup)?;
     for end in [&args.sender, &args.server] {
         remark(&args.log, doubt(Some(&end.host), end.port));
     }

@@ -17,7 +17,7 @@ use super::following::{Following, now};
 use super::measuring::{GLANCE, Outlet, PROGRESS, class_names, together, verdict, view};
 use super::pictures::Pictures;
 use super::saving::{Beginning, Place};
-use super::{remark, unwritten};
+use super::{remark, unwritten, warn};
 use crate::args::{ControllerArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::live::{About, View};
@@ -25,12 +25,13 @@ use crate::logs;
 use crate::output::ends::{named, named_in_notes};
 use crate::output::progress::ProgressLine;
 use crate::output::{Meta, complain};
-use crate::plan;
+use crate::plan::{self, Given};
 use crate::signals::Signals;
 
-pub(super) fn run(args: &ControllerArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
-    let plan = plan::controller(args, &plan::system_lookup)?;
+    warn(&args.log, given.unused_by_client(&args.control.key));
+    let plan = plan::controller(args, given, &plan::system_lookup)?;
     remark(&args.log, doubt(Some(&args.server.host), args.server.port));
     let pictures = Pictures::open(&args.pictures, &args.results.labels)?;
     let mut signals = Signals::listen()?.and_glances()?;

@@ -33,21 +33,26 @@ use crate::args::{Cli, Command, LogOptions};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::complain;
+#[cfg(feature = "control")]
+use crate::plan::Given;
 
 /// Does what the command line says.
 ///
 /// # Errors
 /// [`Failure`]: one line and the exit status.
 pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
+    // Before there is another thread.
+    #[cfg(feature = "control")]
+    let given = Given::take();
     match cli.command {
         Command::Sender(args) => sender::run(&args),
         Command::Responder(args) => responder::run(&args),
         #[cfg(feature = "control")]
-        Command::Controller(args) => controller::run(&args),
+        Command::Controller(args) => controller::run(&args, given),
         #[cfg(feature = "control")]
-        Command::Server(args) => server::run(&args),
+        Command::Server(args) => server::run(&args, &given),
         #[cfg(feature = "control")]
-        Command::Controlclient(args) => controlclient::run(&args),
+        Command::Controlclient(args) => controlclient::run(&args, given),
         #[cfg(feature = "report")]
         Command::Report(args) => report::run(&args),
         Command::Dscptable(args) => dscptable::run(args),
@@ -61,6 +66,17 @@ fn remark(log: &LogOptions, text: Option<String>) {
         complain(&format!("note: {text}"));
         if logs::in_file() {
             info!("{text}");
+        }
+    }
+}
+
+/// A warning on stderr; in the log file too. `-q`: none.
+#[cfg(feature = "control")]
+fn warn(log: &LogOptions, text: Option<String>) {
+    if let Some(text) = text.filter(|_| !log.quiet) {
+        complain(&format!("warning: {text}"));
+        if logs::in_file() {
+            tracing::warn!("{text}");
         }
     }
 }

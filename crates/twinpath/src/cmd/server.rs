@@ -20,19 +20,20 @@ use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
 use crate::output::{complain, server as output};
-use crate::plan;
+use crate::plan::{self, Given};
 use crate::signals::{Rereads, Signals};
 
 /// A start that takes longer than this is explained.
 const A_WHILE: Duration = Duration::from_millis(500);
 
-pub(super) fn run(args: &ServerArgs) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ServerArgs, given: &Given) -> Result<Exit, Failure> {
     let usual = if args.verbose {
         Level::INFO
     } else {
         Level::WARN
     };
     logs::start(&args.log, usual)?;
+    super::warn(&args.log, given.unused_by_server());
     let plan = plan::server(args, &plan::system_lookup)?;
     let near = args.near.as_ref();
     let doubt = doubt(

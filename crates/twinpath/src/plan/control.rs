@@ -15,7 +15,7 @@ use crate::args::{
 };
 use crate::failure::Failure;
 
-use super::keys::{BY_STRENGTH, FOR_OTHERS, Wanted, offered, wanted};
+use super::keys::{BY_STRENGTH, FOR_OTHERS, Given, Wanted, offered, wanted};
 use super::resolve::{Family, Lookup, in_zone, resolve};
 use super::responder::listening;
 use super::sender::{Sending, classes, ends, one_host, pair, payload};
@@ -35,6 +35,7 @@ const MESSAGE_PATIENCE: Duration = Duration::from_mins(1);
 /// Arguments that exclude each other, names without an address, sizes that do not fit.
 pub(crate) fn controller(
     args: &ControllerArgs,
+    given: Given,
     lookup: Lookup<'_>,
 ) -> Result<ControllerPlan, Failure> {
     let near = args.near.as_ref();
@@ -50,7 +51,7 @@ pub(crate) fn controller(
         ports: args.ports,
     };
     let tos = classes.first().copied().unwrap_or_default();
-    let wanted = wanted(&args.control, &BY_STRENGTH)?;
+    let wanted = wanted(&args.control, given, &BY_STRENGTH)?;
     let may_secure = wanted.security.iter().any(|mode| mode.secures_packets());
     let mut control = control(&args.control, wanted, server);
     control.near = near_address;
@@ -126,6 +127,7 @@ fn secured(
 /// As [`controller`].
 pub(crate) fn controlclient(
     args: &ControlClientArgs,
+    given: Given,
     lookup: Lookup<'_>,
 ) -> Result<ControlClientPlan, Failure> {
     let family = Family::only(args.ipv4, args.ipv6);
@@ -145,7 +147,7 @@ pub(crate) fn controlclient(
             "--duration 0 stops at once: write 10 (seconds) or 500ms",
         ));
     }
-    let wanted = wanted(&args.control, &FOR_OTHERS)?;
+    let wanted = wanted(&args.control, given, &FOR_OTHERS)?;
     let mut control = control(&args.control, wanted, server);
     control.interface.clone_from(&args.interface);
     Ok(ControlClientPlan {
@@ -239,14 +241,14 @@ mod tests {
         let Command::Controller(args) = command(&format!("controller {line}")) else {
             unreachable!("another command")
         };
-        controller(&args, &system_lookup)
+        controller(&args, Given::default(), &system_lookup)
     }
 
     fn of_client(line: &str) -> Result<ControlClientPlan, Failure> {
         let Command::Controlclient(args) = command(&format!("controlclient {line}")) else {
             unreachable!("another command")
         };
-        controlclient(&args, &system_lookup)
+        controlclient(&args, Given::default(), &system_lookup)
     }
 
     fn of_server(line: &str) -> Result<ServerPlan, Failure> {

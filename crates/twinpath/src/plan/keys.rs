@@ -8,11 +8,41 @@ use twinpath_proto::security::{KeyId, Passphrase};
 use twinpath_runtime::keys::{self, Access, Key, KeyRing, PassphraseError};
 use twinpath_wire::control::{Modes, SecurityMode};
 
-use crate::args::{ControlOptions, KeyFileOptions, ServerArgs};
+use crate::args::{ControlOptions, KeyFileOptions, KeyOptions, ServerArgs};
 use crate::failure::Failure;
 
 /// Where a passphrase may stand that no command line shows.
 const VARIABLE: &CStr = c"TWINPATH_PASSPHRASE";
+
+/// The passphrase of the environment, which nobody finds there any more.
+#[derive(Debug, Default)]
+pub(crate) struct Given(Option<Result<Passphrase, PassphraseError>>);
+
+impl Given {
+    /// Takes it, whatever it is for. For a process that has no other thread yet.
+    pub(crate) fn take() -> Self {
+        Self(keys::from_environment(VARIABLE).transpose())
+    }
+
+    /// That a client has no use for it, and why.
+    pub(crate) fn unused_by_client(&self, options: &KeyOptions) -> Option<String> {
+        match (&options.file.keys, options.key_id) {
+            (Some(_), _) => self.unused("the passphrase is that of --keys"),
+            (None, None) => self.unused("write --key-id NAME to be known by it"),
+            (None, Some(_)) => None,
+        }
+    }
+
+    /// That a Server has no use for it, and why.
+    pub(crate) fn unused_by_server(&self) -> Option<String> {
+        self.unused("a server has its passphrases in a file, --keys")
+    }
+
+    fn unused(&self, why: &str) -> Option<String> {
+        let is_set = !matches!(self.0, None | Some(Err(PassphraseError::Empty)));
+        is_set.then(|| format!("TWINPATH_PASSPHRASE is not used: {why}"))
+    }
+}
 
 /// Modes in the order in which a client with a key chooses (row TC-10).
 pub(super) const BY_STRENGTH: [SecurityMode; 4] = [
@@ -37,7 +67,11 @@ pub(super) struct Wanted {
 ///
 /// # Errors
 /// A mode without a key or a key without a mode, a file of keys that is of no use, no passphrase.
-pub(super) fn wanted(options: &ControlOptions, able: &[SecurityMode]) -> Result<Wanted, Failure> {
+pub(super) fn wanted(
+    options: &ControlOptions,
+    given: Given,
+    able: &[SecurityMode],
+) -> Result<Wanted, Failure> {
     let has_key = options.key.file.keys.is_some() || options.key.key_id.is_some();
     let security = match options.mode {
         Some(mode) if !able.contains(&mode) => {
@@ -64,12 +98,16 @@ pub(super) fn wanted(options: &ControlOptions, able: &[SecurityMode]) -> Result<
         None if has_key => able.to_vec(),
         None => vec![SecurityMode::Unauthenticated],
     };
-    let key = if has_key { Some(key(options)?) } else { None };
+    let key = if has_key {
+        Some(key(options, given)?)
+    } else {
+        None
+    };
     Ok(Wanted { security, key })
 }
 
 /// From the file, the environment or the terminal.
-fn key(options: &ControlOptions) -> Result<Key, Failure> {
+fn key(options: &ControlOptions, given: Given) -> Result<Key, Failure> {
     let id = options.key.key_id.as_ref();
     if let Some(path) = &options.key.file.keys {
         let ring = ring(path, &options.key.file)?;
@@ -85,10 +123,11 @@ fn key(options: &ControlOptions) -> Result<Key, Failure> {
         });
     }
     let id = id.ok_or_else(|| Failure::usage("--key-id is missing"))?;
-    let from_environment = keys::from_environment(VARIABLE)
-        .map_err(|error| Failure::could_not(format!("TWINPATH_PASSPHRASE: {error}")))?;
-    let passphrase = match from_environment {
-        Some(passphrase) => passphrase,
+    let passphrase = match given.0 {
+        Some(Ok(passphrase)) => passphrase,
+        Some(Err(error)) => {
+            return Err(Failure::could_not(format!("TWINPATH_PASSPHRASE: {error}")));
+        }
         None => ask(id)?,
     };
     Ok(Key {

@@ -18,7 +18,7 @@ use crate::args::Rungs;
 #[cfg(feature = "control")]
 pub(crate) use control::{controlclient, controller, server};
 #[cfg(feature = "control")]
-pub(crate) use keys::ring;
+pub(crate) use keys::{Given, ring};
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
 #[cfg(feature = "report")]

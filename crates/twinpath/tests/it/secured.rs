@@ -361,6 +361,63 @@ fn a_passphrase_comes_from_the_environment_and_leaves_it() {
 }
 
 #[test]
+fn a_passphrase_that_is_not_used_is_said_and_leaves_the_environment_too() {
+    let keys = keys("alice secret\n");
+    let file = keys.path().display();
+    let with = |line: &str, value: &str| {
+        let mut command = twinpath(line);
+        command.env("TWINPATH_PASSPHRASE", value);
+        command
+    };
+    let server = secured_server(&keys, "");
+    let keyed = format!("controller {} {ANY} --keys {file} -c 2 -i 2", server.at);
+    let open = format!("controller {} {ANY} -c 2", server.at);
+    let client = format!("controlclient 127.0.0.1 127.0.0.1:1 --keys {file}");
+    for (line, value, why) in [
+        (
+            &keyed,
+            "other words",
+            Some("the passphrase is that of --keys"),
+        ),
+        (&open, "other words", Some("write --key-id NAME")),
+        (
+            &client,
+            "two\nlines",
+            Some("the passphrase is that of --keys"),
+        ),
+        (&keyed, "", None),
+        (&format!("{keyed} -q"), "other words", None),
+    ] {
+        let done = Done::from(with(line, value).output().unwrap());
+        let warning = "warning: TWINPATH_PASSPHRASE is not used: ";
+        let said = done.stderr.lines().find(|said| said.starts_with(warning));
+        assert_eq!(said.is_some(), why.is_some(), "{line}: {}", done.stderr);
+        if let (Some(said), Some(why)) = (said, why) {
+            assert!(said.contains(why), "{said}");
+        }
+        assert!(!done.stderr.contains("other words"), "{}", done.stderr);
+    }
+    // Who goes on has it no more, whatever the command.
+    for (line, said) in [
+        (format!("server {ANY} --keys {file}"), true),
+        (format!("responder {ANY}"), false),
+    ] {
+        let mut process = Running::spawn(with(&line, "other words"));
+        let mut stderr = BufReader::new(process.0.stderr.take().unwrap());
+        let mut words = String::new();
+        while !words.contains("listening on ") {
+            assert!(stderr.read_line(&mut words).unwrap() > 0, "{line}: {words}");
+        }
+        assert_eq!(words.contains("is not used: a server"), said, "{words}");
+        // Only root may look.
+        if let Ok(environment) = std::fs::read(format!("/proc/{}/environ", process.0.id())) {
+            let shown = String::from_utf8_lossy(&environment);
+            assert!(shown.contains("TWINPATH_PASSPHRASE=") && !shown.contains("words"));
+        }
+    }
+}
+
+#[test]
 fn a_passphrase_is_typed_on_a_terminal_and_not_shown() {
     let keys = keys("alice typed by hand\n");
     let server = secured_server(&keys, "");
