@@ -316,3 +316,66 @@ fn a_reply_sent_back_to_its_reflector_is_no_request() {
         assert_eq!(ask(&mut ours, &reply, &arrival()), Err(Ignored::Forged));
     }
 }
+
+const RO: u32 = 32;
+const SYM: u32 = 64;
+const MON: u32 = 256;
+
+/// Mode bits beside the security mode, octets to reflect, request, reply, too short for it.
+const SIZES: &[(u32, u16, usize, usize, bool)] = &[
+    (0, 0, 48, 112, false),
+    (0, 0, 112, 112, false),
+    (0, 0, 214, 214, false),
+    (0, 9, 48, 112, false), // a length without the feature says nothing
+    (MON, 0, 48, 112, false),
+    (SYM, 0, 48, 112, true),
+    (SYM, 0, 111, 112, true),
+    (SYM, 0, 112, 112, false), // 48 + 64
+    (SYM, 0, 150, 150, false),
+    (RO, 10, 48, 112, true),
+    (RO, 10, 58, 112, true),
+    (RO, 10, 121, 121, true),
+    (RO, 10, 122, 122, false), // 112 + 10
+    (RO, 10, 214, 214, false),
+    (RO | SYM, 10, 121, 121, true),
+    (RO | SYM, 10, 122, 122, false),
+    (RO | SYM | MON, 10, 214, 214, false),
+];
+
+#[test]
+fn secured_replies_have_their_sizes_and_the_padding_that_is_to_come_back() {
+    // Rows TT-39, TT-40, TT-41.
+    for modes in SECURED {
+        for &(bits, padding_to_reflect, octets, reply, too_short) in SIZES {
+            let context = format!("{modes}, {bits}, {padding_to_reflect}: {octets}");
+            let mut ours = reflector();
+            let agreed = SessionSpec {
+                modes: modes | Modes::from_bits(bits),
+                padding_to_reflect,
+                ..spec(0)
+            };
+            let guard = guard(modes, agreed.sid);
+            ours.open_guarded(agreed, guard.clone(), PORT, None)
+                .unwrap();
+            ours.start(agreed.sid, ms(0));
+            let mut request = requests(modes, &guard, 1)[0][..48].to_vec();
+            let from = if bits & SYM == 0 { 48 } else { 112 };
+            request.resize(octets.min(from), 0);
+            request.extend((request.len()..octets).map(|at| u8::try_from(at).unwrap() | 1));
+            let made = ask(&mut ours, &request, &arrival()).unwrap();
+            assert_eq!(made.len(), reply, "{context}");
+            let tally = ours.tally(agreed.sid).unwrap();
+            assert_eq!(tally.too_short, u64::from(too_short), "{context}");
+            if bits & RO != 0 {
+                // What fits of it, and comes at all.
+                let there = octets.saturating_sub(from);
+                let fits = usize::from(padding_to_reflect).min(reply - 112).min(there);
+                assert_eq!(
+                    made[112..112 + fits],
+                    request[from..from + fits],
+                    "{context}"
+                );
+            }
+        }
+    }
+}
