@@ -35,8 +35,8 @@ fn is_many(address: IpAddr) -> bool {
 }
 
 /// Port 0, discard, and the services that may answer a datagram that is none of theirs: a reply to
-/// a spoofed request could go to and fro for ever.
-pub(crate) const fn answers_anything(port: u16) -> bool {
+/// a spoofed request could go to and fro for ever. No packet from there is reflected (row TT-58).
+pub const fn answers_anything(port: u16) -> bool {
     matches!(
         port,
         0 | 7 // echo

@@ -24,7 +24,7 @@ pub use agreed::{AgreedConfig, AgreedReflector, Ended, InUse, SessionSpec, Sessi
 pub use classify::{Class, Tail, classify};
 pub use config::{ReflectorConfig, Speaks};
 pub use engine::SessionReflector;
-pub(crate) use guard::answers_anything;
+pub use guard::answers_anything;
 pub use ignored::Ignored;
 pub use reply::Reflection;
 pub use tally::ReflectorTally;

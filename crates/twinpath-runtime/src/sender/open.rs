@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use twinpath_net::{
     BindError, SocketOptions, StampMode, TestSocket, local_address_towards, path_mtu,
 };
+use twinpath_proto::reflector::answers_anything;
 use twinpath_proto::sender::{PayloadSize, Protocol};
 
 use crate::error::StartError;
@@ -96,13 +97,16 @@ pub(super) fn socket(plan: &SenderPlan) -> Result<TestSocket, StartError> {
             result => Ok(result?),
         },
         PortChoice::Range(low, high) => {
-            for port in low..=high {
+            let mut denied = None;
+            // Packets from a service's port would not be reflected.
+            for port in (low..=high).filter(|port| !answers_anything(*port)) {
                 match open(port) {
                     Err(error) if error.is_in_use() => {}
+                    Err(error @ BindError::Privilege { .. }) => denied = Some(error),
                     result => return Ok(result?),
                 }
             }
-            Err(StartError::NoFreePort { near, low, high })
+            Err(denied.map_or(StartError::NoFreePort { near, low, high }, StartError::from))
         }
     }
 }

@@ -137,6 +137,20 @@ fn late_replies_are_said_and_counted_as_lost_too() {
 }
 
 #[test]
+fn a_range_of_ports_is_searched_past_the_services_in_it() {
+    // Packets from chargen's port would not be reflected.
+    let mut plan = sender_plan("127.0.0.1:862".parse().unwrap());
+    plan.port = PortChoice::Range(19, 20);
+    match sender::start(plan) {
+        Ok(run) => assert_eq!(run.sender().port(), 20),
+        Err(error) => assert!(
+            error.to_string().contains(":20: ports below 1024"),
+            "{error}"
+        ),
+    }
+}
+
+#[test]
 fn a_port_in_use_and_an_address_of_another_host_are_said() {
     let taken = UdpSocket::bind("127.0.0.1:0")
         .unwrap()

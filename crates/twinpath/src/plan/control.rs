@@ -299,9 +299,25 @@ mod tests {
         assert_eq!(plan.sender.start_delay, Duration::from_secs(1));
         let tos = of_controller("::1 --tos 187").unwrap();
         assert_eq!(tos.classes, [Tos(187)]);
-        let failure = of_controller("::1 --ports 500-501 --dscp be,af41,ef").unwrap_err();
-        let line = "--ports 500-501 is 2 ports: 3 sessions need as many";
-        assert_eq!(failure.to_string(), line);
+        for (options, line) in [
+            (
+                "--ports 5000-5001 --dscp be,af41,ef",
+                "--ports 5000-5001 is 2 ports: 3 sessions need as many",
+            ),
+            (
+                "--ports 500-501 --dscp be,ef",
+                "--ports 500-501 is 2 ports, 1 of them a service's that reflectors do not answer: 2 \
+                 sessions need as many",
+            ),
+            (
+                "--ports 520-520",
+                "--ports 520-520 is 1 port, 1 of them a service's that reflectors do not answer: 1 \
+                 session needs as many",
+            ),
+        ] {
+            let failure = of_controller(&format!("::1 {options}")).unwrap_err();
+            assert_eq!(failure.to_string(), line);
+        }
         let many = vec!["be"; 65].join(",");
         let failure = of_controller(&format!("::1 --dscp {many}")).unwrap_err();
         assert!(failure.to_string().contains("write 64 at most"));

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use twinpath_proto::reflector::answers_anything;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
 use twinpath_runtime::{FigureOptions, PortChoice, SenderPlan};
 use twinpath_wire::{Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TWAMP_TEST_PORT, Tos};
@@ -81,14 +82,21 @@ pub(crate) fn classes(
         )));
     }
     if let Some(ports) = ports {
-        let range = usize::from(ports.high - ports.low) + 1;
-        if range < classes.len() {
+        let services = (ports.low..=ports.high).filter(|port| answers_anything(*port));
+        let (range, services) = (usize::from(ports.high - ports.low) + 1, services.count());
+        if range - services < classes.len() {
+            let plural = |count: usize| if count == 1 { "" } else { "s" };
+            let but = if services == 0 {
+                String::new()
+            } else {
+                format!(", {services} of them a service's that reflectors do not answer")
+            };
+            let sessions = classes.len();
             return Err(Failure::usage(format!(
-                "--ports {}-{} is {range} port{}: {} sessions need as many",
-                ports.low,
-                ports.high,
-                if range == 1 { "" } else { "s" },
-                classes.len()
+                "--ports {ports} is {range} port{}{but}: {sessions} session{} need{} as many",
+                plural(range),
+                plural(sessions),
+                if sessions == 1 { "s" } else { "" },
             )));
         }
     }
