@@ -143,7 +143,13 @@ fn a_client_is_never_secured_less_than_it_asked() {
         "controller {} {ANY} --keys {file} -c 2 -i 2 --json",
         mixed.at
     );
-    assert_eq!(json(&run(&line).stdout)["control"]["modes"], 8);
+    let done = run(&line);
+    assert_eq!(json(&done.stdout)["control"]["modes"], 8);
+    assert!(
+        done.stderr.contains("test packets are open"),
+        "{}",
+        done.stderr
+    );
     let bare = format!("controller {} {ANY} -c 2 -i 2 --json", mixed.at);
     assert_eq!(json(&run(&bare).stdout)["control"]["modes"], 1);
     let secured = secured_server(&keys, "");

@@ -27,9 +27,11 @@ impl Talk {
             notes.push(remark("octets-not-reflected", line.to_owned()));
         }
         if self.modes.security() == Some(SecurityMode::Authenticated) {
-            // Row TT-35.
-            let line = "the authenticated mode protects a packet's number and not its times: on the \
-                        way they can be changed unseen (--mode encrypted protects them)";
+            // Of a reply not even the Sender Sequence Number is covered, at octet 48 (RFC 5357
+            // section 4.2.1).
+            let line = "the authenticated mode protects a packet's first number and nothing else: \
+                        whoever is on the way can change its times unseen, and make up whole \
+                        replies (--mode encrypted protects all but padding)";
             notes.push(remark("times-not-protected", line.to_owned()));
         }
         notes
@@ -45,6 +47,16 @@ impl Talk {
                  --mode there would have been no session)"
             );
             notes.push(warning("not-secured", line));
+        }
+        let better = |mode: &SecurityMode| mode.secures_packets();
+        if self.modes.security() == Some(SecurityMode::Mixed)
+            && self.plan.security.iter().any(better)
+        {
+            let line = format!(
+                "{server} offers the mixed mode at best, so test packets are open to whoever is on \
+                 the way though there is a key (with --mode there would have been no session)"
+            );
+            notes.push(warning("packets-not-secured", line));
         }
         for session in self.refusals() {
             let line = format!(

@@ -56,3 +56,23 @@ fn a_count_that_is_no_power_of_2_is_a_remark_and_a_line() {
         assert!(lines.iter().any(|said| said == names), "{lines:?}");
     }
 }
+
+#[test]
+fn falling_back_to_open_packets_is_a_warning_and_asking_for_them_is_none() {
+    use SecurityMode::{Authenticated, Encrypted, Mixed, Unauthenticated};
+    let by_strength = [Encrypted, Authenticated, Mixed, Unauthenticated];
+    let mixed = Modes::MIXED | Modes::UNAUTHENTICATED;
+    for (offered, security, expected) in [
+        (Modes::UNAUTHENTICATED, &by_strength[..], "not-secured"),
+        (mixed, &by_strength, "packets-not-secured"),
+        (mixed, &[Mixed], ""),
+        // For a sender elsewhere there is none better.
+        (mixed, &[Mixed, Unauthenticated], ""),
+    ] {
+        let rig = keyed(offered, 1_024);
+        let outcome = control(plan(with_alice(&rig, security), &[Dscp::BE]));
+        let report = outcome.report();
+        assert_eq!(outcome.keys().concat(), expected, "{security:?}");
+        assert!(report.notes.iter().all(|note| note.warning));
+    }
+}
