@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use twinpath_proto::control::{
-    Admission, CloseReason, PeerSlip, RequestFault, ServerConfig, ServerEvent, SessionRequest,
+    Admission, ClientEvent, ClientPlan, CloseReason, ControlClient, Nonces, PeerSlip, RequestFault,
+    ServerConfig, ServerEvent, SessionRequest, SessionWish,
 };
-use twinpath_wire::control::Modes;
+use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{Dscp, Wall, WireTime};
 
 use super::messages::{request, request_with, set_up};
-use super::rig::{ServerRig, local, peer};
+use super::rig::{ClientRig, START, ServerRig, local, peer};
+use super::secured::{alice, keys};
+use super::together::carry;
 
 /// What a request comes to: the session that the driver is asked for, or an Accept value.
 fn judged(rig: &mut ServerRig, message: &[u8]) -> Result<SessionRequest, u8> {
@@ -340,6 +343,51 @@ fn padding_to_reflect_must_fit_in_the_padding() {
     assert_eq!(asked(33 + 64, 99, 100), Err(3));
     // Without Reflect Octets the field must be zero, and is not looked at.
     assert_eq!(asked(1, 0, 100), Ok(0));
+}
+
+#[test]
+fn in_secured_sessions_the_padding_holds_64_octets_more_than_what_is_to_be_reflected() {
+    // Rows TC-82, TC-83; mixed packets are open.
+    let answer = |security: SecurityMode, more: Modes, padding_length, padding_to_reflect| {
+        let plan = ClientPlan {
+            security: vec![security],
+            credentials: Some(alice()),
+            required: Modes::REFLECT_OCTETS | more,
+            sessions: vec![SessionWish {
+                sender_port: 20_000,
+                receiver_port: 20_001,
+                padding_length,
+                padding_to_reflect,
+                ..SessionWish::default()
+            }],
+            ..ClientPlan::default()
+        };
+        let mut client = ClientRig::new(ControlClient::new(plan, START, local()));
+        let mut server = ServerRig::keyed(ServerConfig::default(), keys(), Nonces::default());
+        carry(&mut client, &mut server, 1_000);
+        let asked = server.events.iter().find_map(|event| match event {
+            ServerEvent::Open(request) => Some(request.padding_to_reflect),
+            _ => None,
+        });
+        let refused = client.events.iter().find_map(|event| match event {
+            ClientEvent::Refused { refusal, .. } => Some(refusal.octet),
+            _ => None,
+        });
+        asked.ok_or_else(|| refused.unwrap())
+    };
+    let none = Modes::default();
+    for (security, difference) in [
+        (SecurityMode::Authenticated, 64),
+        (SecurityMode::Encrypted, 64),
+        (SecurityMode::Mixed, 27),
+    ] {
+        assert_eq!(answer(security, none, difference + 100, 100), Ok(100));
+        assert_eq!(answer(security, none, difference + 99, 100), Err(3));
+        assert_eq!(answer(security, none, 0, 0), Ok(0));
+        let symmetrical = Modes::SYMMETRICAL_SIZE;
+        assert_eq!(answer(security, symmetrical, 100, 100), Ok(100));
+        assert_eq!(answer(security, symmetrical, 99, 100), Err(3));
+    }
 }
 
 #[test]

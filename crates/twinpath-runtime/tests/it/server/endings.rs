@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use twinpath_wire::control::Accept;
+use twinpath_wire::{Delta, WireTime};
 
 use super::client::Session;
 use super::{Client, OPEN, exchange, in_vain, plan, port, sender, serve, until, until_empty};
@@ -125,6 +126,34 @@ fn after_refwait_the_session_still_counts_as_started() {
     exchange(&socket, session.far, 0);
     drop(client);
     until_empty(&run);
+}
+
+#[test]
+fn a_session_that_is_to_start_later_is_reflected_at_once_and_waited_for() {
+    // Rows TC-47, TC-48: a time to come moves REFWAIT, one that is past is none.
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.refwait = Duration::from_millis(200);
+    let (run, far) = serve(plan);
+    let now = twinpath_net::clock::wall();
+    let hour = Delta::from_ns(3_600_000_000_000);
+    let mut client = Client::new(far, OPEN);
+    let sockets = [(); 3].map(|()| sender(far.ip()));
+    let times = [Some(now + hour), Some(now - hour), None];
+    let sessions = std::array::from_fn::<_, 3, _>(|k| {
+        let mut wish = client.wish(port(&sockets[k]), 0);
+        wish.start_time = times[k].map_or(wish.start_time, WireTime::ntp);
+        client.ask(&wish).unwrap()
+    });
+    assert_eq!(client.start(), Accept::Ok);
+    for (socket, session) in sockets.iter().zip(sessions) {
+        exchange(socket, session.far, 0);
+    }
+    let tally = until(&run, |tally| tally.sessions_expired == 2);
+    assert_eq!(tally.sessions, 1);
+    exchange(&sockets[0], sessions[0].far, 1);
+    for k in [1, 2] {
+        in_vain(&sockets[k], sessions[k].far);
+    }
 }
 
 #[test]
