@@ -14,6 +14,8 @@ use super::{Limits, OpenError};
 #[derive(Debug)]
 pub(super) struct Held {
     client: IpAddr,
+    /// Its client proved no key.
+    open: bool,
     sender: (IpAddr, u16),
     /// Where it is reflected, once that is known.
     near: Option<SocketAddr>,
@@ -71,6 +73,8 @@ struct Count {
 pub(super) struct Ledger {
     limits: Limits,
     sessions: HashMap<Sid, Held>,
+    /// Sessions of clients without a key.
+    open: usize,
     clients: HashMap<IpAddr, Count>,
     ports: HashMap<SocketAddr, Port>,
     /// Who stands at which place; alike for all threads.
@@ -87,6 +91,7 @@ impl Ledger {
         Self {
             limits,
             sessions: HashMap::new(),
+            open: 0,
             clients: HashMap::new(),
             ports: HashMap::new(),
             places: Vec::new(),
@@ -106,11 +111,12 @@ impl Ledger {
         self.ports.len()
     }
 
-    /// Writes a session down, if the limits allow it.
+    /// Writes a session down, if the limits allow it. `open`: its client proved no key.
     pub(super) fn enter(
         &mut self,
         sid: Sid,
         client: IpAddr,
+        open: bool,
         sender: SocketAddr,
         owner: mpsc::UnboundedSender<Sid>,
     ) -> Result<(), OpenError> {
@@ -125,11 +131,15 @@ impl Ledger {
         if self.sessions.len() >= self.limits.sessions {
             return Err(OpenError::Limit);
         }
+        if open && self.open >= self.limits.open_sessions {
+            return Err(OpenError::OpenLimit);
+        }
         if self.sessions.contains_key(&sid) {
             return Err(OpenError::SidTaken);
         }
         let held = Held {
             client,
+            open,
             sender: (sender.ip().to_canonical(), sender.port()),
             near: None,
             thread: 0,
@@ -137,6 +147,7 @@ impl Ledger {
             owner,
         };
         self.sessions.insert(sid, held);
+        self.open += usize::from(open);
         self.clients.entry(client).or_default().held += 1;
         Ok(())
     }
@@ -237,6 +248,7 @@ impl Ledger {
     /// The session is over: it has left its port before.
     pub(super) fn leave(&mut self, sid: Sid) -> Option<Held> {
         let held = self.sessions.remove(&sid)?;
+        self.open -= usize::from(held.open);
         if let Some(count) = self.clients.get_mut(&held.client) {
             count.held -= 1;
             count.ending -= usize::from(held.ending);
@@ -285,6 +297,7 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         sessions: 3,
+        open_sessions: 3,
         sessions_per_client: 2,
         rate_pps: None,
     };
@@ -306,7 +319,7 @@ mod tests {
         owner: &mpsc::UnboundedSender<Sid>,
     ) -> Result<(), OpenError> {
         let sender: SocketAddr = sender.parse().unwrap();
-        ledger.enter(sid(number), sender.ip(), sender, owner.clone())
+        ledger.enter(sid(number), sender.ip(), true, sender, owner.clone())
     }
 
     #[test]
@@ -345,7 +358,7 @@ mod tests {
         let sender: SocketAddr = "192.0.2.1:5000".parse().unwrap();
         let (client, other) = (sender.ip(), "192.0.2.9".parse().unwrap());
         for (number, client) in [(1, client), (2, other), (3, client)] {
-            let entered = ledger.enter(sid(number), client, sender, owner.clone());
+            let entered = ledger.enter(sid(number), client, true, sender, owner.clone());
             assert_eq!(entered, Ok(()));
         }
         let (thread, place) = ledger.add(sid(1), near);
@@ -429,6 +442,7 @@ mod tests {
         let limits = Limits {
             sessions: 100,
             sessions_per_client: 100,
+            open_sessions: usize::MAX,
             rate_pps: Some(10),
         };
         let mut ledger = Ledger::new(limits, 4);

@@ -36,6 +36,8 @@ pub(crate) struct Wish {
     pub(crate) reached: bool,
     /// Whose session it is, for the limits.
     pub(crate) client: IpAddr,
+    /// The client proved no key.
+    pub(crate) open: bool,
     /// Told of its end.
     pub(crate) owner: mpsc::UnboundedSender<Sid>,
 }
@@ -49,6 +51,8 @@ pub(crate) enum OpenError {
     ClientLingers,
     #[error("there are as many sessions as there may be")]
     Limit,
+    #[error("there are as many sessions of clients without a key as there may be")]
+    OpenLimit,
     #[error("no test port is free")]
     NoPort,
     #[error("the receiver's address is not one of this host")]
@@ -70,8 +74,9 @@ impl Inner {
             return Err(OpenError::NotLocal);
         }
         let sid = wish.spec.sid;
+        let (sender, owner) = (wish.spec.sender, wish.owner.clone());
         self.ledger()
-            .enter(sid, wish.client, wish.spec.sender, wish.owner.clone())?;
+            .enter(sid, wish.client, wish.open, sender, owner)?;
         let opened = self.find_port(wish);
         if opened.is_err() {
             self.part(sid);

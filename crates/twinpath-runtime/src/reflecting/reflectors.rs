@@ -43,6 +43,8 @@ pub(crate) struct ReflectingOptions {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) sessions: usize,
+    /// Of clients that proved no key.
+    pub(crate) open_sessions: usize,
     pub(crate) sessions_per_client: usize,
     /// Replies per second for each sender's address.
     pub(crate) rate_pps: Option<u32>,

@@ -255,6 +255,7 @@ impl Connection {
                 near: self.receiver(request),
                 reached: request.receiver == self.local.ip().to_canonical(),
                 client: self.peer.ip().to_canonical(),
+                open: self.engine().key_id().is_none(),
                 owner: self.owner.clone(),
             };
             match self.house.reflectors.open(wish).await {
@@ -292,9 +293,11 @@ fn accept(error: OpenError) -> Accept {
     match error {
         OpenError::NotLocal => Accept::NotSupported,
         OpenError::ClientLimit => Accept::PermanentLimit,
-        OpenError::ClientLingers | OpenError::Limit | OpenError::NoPort | OpenError::Exhausted => {
-            Accept::TemporaryLimit
-        }
+        OpenError::ClientLingers
+        | OpenError::Limit
+        | OpenError::OpenLimit
+        | OpenError::NoPort
+        | OpenError::Exhausted => Accept::TemporaryLimit,
         OpenError::System | OpenError::SidTaken | OpenError::Gone => Accept::InternalError,
     }
 }

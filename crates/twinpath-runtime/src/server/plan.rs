@@ -44,6 +44,8 @@ pub struct ServerPlan {
     pub max_connections_per_client: usize,
     /// Test sessions at once, over all threads.
     pub max_sessions: usize,
+    /// Those of them whose clients prove no key, so that others find room (row TC-78).
+    pub max_open_sessions: usize,
     /// Test sessions of one client address at once.
     pub max_sessions_per_client: usize,
     /// Replies per second for each sender's address, in bursts of one second's worth at most;
@@ -96,6 +98,7 @@ impl ServerPlan {
             max_connections: 1_000,
             max_connections_per_client: 100,
             max_sessions: 5_000,
+            max_open_sessions: 5_000,
             max_sessions_per_client: 100,
             max_rate_pps: None,
             allow: Vec::new(),

@@ -196,6 +196,7 @@ fn reflecting(plan: &ServerPlan) -> ReflectingOptions {
         threads: plan.threads,
         limits: Limits {
             sessions: plan.max_sessions,
+            open_sessions: plan.max_open_sessions,
             sessions_per_client: plan.max_sessions_per_client,
             rate_pps: plan.max_rate_pps,
         },

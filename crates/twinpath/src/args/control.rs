@@ -256,6 +256,11 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "N", default_value = "5000", allow_negative_numbers = true, value_parser = count, help_heading = SESSIONS)]
     pub(crate) max_sessions: usize,
 
+    /// Sessions at once of clients without a key, where there are clients with one too
+    /// [default: half of --max-sessions]
+    #[arg(long, value_name = "N", requires = "keys", allow_negative_numbers = true, value_parser = count, help_heading = SESSIONS)]
+    pub(crate) max_open_sessions: Option<usize>,
+
     /// Sessions of one client address at once
     #[arg(long, value_name = "N", default_value = "100", allow_negative_numbers = true, value_parser = count, help_heading = SESSIONS)]
     pub(crate) max_sessions_per_client: usize,

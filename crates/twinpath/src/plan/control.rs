@@ -188,6 +188,7 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
         listening(args.near.as_ref(), &args.ip, CONTROL_PORT, lookup)?;
     let (modes, keys) = offered(args)?;
     let bare = ServerPlan::on(near);
+    let max_open_sessions = open_sessions(args, modes)?;
     Ok(ServerPlan {
         tolerate_missing_family,
         modes: modes | Modes::FEATURES,
@@ -200,6 +201,7 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
         max_connections: args.max_connections,
         max_connections_per_client: args.max_connections_per_client,
         max_sessions: args.max_sessions,
+        max_open_sessions,
         max_sessions_per_client: args.max_sessions_per_client,
         max_rate_pps: args.max_rate,
         allow: args.allow.iter().map(|prefix| prefix.0).collect(),
@@ -217,6 +219,20 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
         portable: args.stamps.portable,
         ..bare
     })
+}
+
+/// How many sessions clients without a key may have: where others have one, not all (row TC-78).
+fn open_sessions(args: &ServerArgs, modes: Modes) -> Result<usize, Failure> {
+    let both = modes.contains(Modes::UNAUTHENTICATED) && args.keys.keys.is_some();
+    match args.max_open_sessions {
+        Some(_) if !both => Err(Failure::usage(
+            "--max-open-sessions is for servers of both kinds of clients: write --mode \
+             unauthenticated,encrypted, or leave it out",
+        )),
+        Some(most) => Ok(most),
+        None if both => Ok(args.max_sessions.div_ceil(2)),
+        None => Ok(args.max_sessions),
+    }
 }
 
 #[cfg(test)]
@@ -375,6 +391,12 @@ mod tests {
         assert_eq!((plan.keys.len(), plan.pbkdf2_count), (1, 8_192));
         let plan = of_server(&format!("--keys {file} --mode unauthenticated,mixed")).unwrap();
         assert_eq!(plan.modes.and(Modes::SECURITY).bits(), 9);
+        assert_eq!((plan.max_sessions, plan.max_open_sessions), (5_000, 2_500));
+        let line = format!("--keys {file} --max-open-sessions 7 --mode");
+        let plan = of_server(&format!("{line} unauthenticated,encrypted")).unwrap();
+        assert_eq!(plan.max_open_sessions, 7);
+        let failure = of_server(&format!("{line} encrypted")).unwrap_err();
+        assert!(failure.to_string().contains("of both kinds of clients"));
     }
 
     #[test]
@@ -442,6 +464,7 @@ mod tests {
         assert!(plan.nat && plan.server_octets && plan.strict && plan.raw_t3 && plan.portable);
         assert_eq!(plan.control_dscp.map(Dscp::value), Some(48));
         assert_eq!(plan.interface.as_deref(), Some("lo"));
+        assert_eq!(plan.max_open_sessions, plan.max_sessions);
         let failure = of_server("--servwait 0").unwrap_err().to_string();
         assert!(
             failure.contains("--servwait 0 ends everything"),

@@ -9,7 +9,7 @@ use twinpath_proto::security::{Credentials, KeyId, SessionKeys};
 use twinpath_runtime::controller::{self, ControlPlan, ControllerPlan};
 use twinpath_runtime::keys::{Key, KeyRing, passphrase};
 use twinpath_runtime::{PortChoice, SenderPlan};
-use twinpath_wire::control::{Modes, SecurityMode, ServerGreeting};
+use twinpath_wire::control::{Accept, Modes, SecurityMode, ServerGreeting};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 use super::{Client, PATIENCE, plan, serve, until};
@@ -177,4 +177,26 @@ fn a_key_that_is_gone_or_changed_opens_nothing_though_its_client_was_greeted_bef
     until(&run, |_| answer(Greeted::by(far), "bob", "four") == 0);
     assert_eq!(answer(Greeted::by(far), "bob", "two"), 1);
     assert_eq!(answer(Greeted::by(far), "carol", "three"), 0);
+}
+
+#[test]
+fn clients_without_a_key_leave_room_for_those_with_one() {
+    // Row TC-78.
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.modes = Modes::SECURED | Modes::UNAUTHENTICATED;
+    (plan.keys, plan.pbkdf2_count) = (ring(&[("alice", "one")]), 1_024);
+    (plan.max_sessions, plan.max_open_sessions) = (3, 1);
+    let (run, far) = serve(plan);
+    let mut open = Client::new(far, Modes::UNAUTHENTICATED);
+    open.ask(&open.wish(20_000, 0)).unwrap();
+    let another = open.ask(&open.wish(20_001, 0));
+    assert_eq!(another.unwrap_err(), Accept::TemporaryLimit);
+    for _ in 0..2 {
+        assert!(measure(far, key("alice", "one")).is_ok());
+    }
+    // Its room comes back.
+    drop(open);
+    until(&run, |tally| tally.sessions == 0);
+    let mut open = Client::new(far, Modes::UNAUTHENTICATED);
+    assert!(open.ask(&open.wish(20_000, 0)).is_ok());
 }
