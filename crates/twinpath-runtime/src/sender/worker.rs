@@ -28,7 +28,7 @@ const BATCH: usize = 64;
 /// Room for the largest datagram there is. Only pages that packets touch cost memory.
 const SLOT_OCTETS: usize = 1 << 16;
 /// Before the first packet: the kernel begins to stamp a moment after it was asked.
-const WARM_UP: Duration = Duration::from_millis(10);
+const WARM_UP: Duration = Duration::from_millis(5);
 /// Nearer to a departure than this the thread sleeps on the clock alone.
 const SLEEP_MARGIN: Duration = Duration::from_millis(1);
 /// A wait for packets may end late by a thousandth: so far ahead of a departure it must end.
