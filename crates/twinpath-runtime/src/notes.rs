@@ -19,6 +19,8 @@ use crate::{Note, SenderPlan, SessionReport, StampChoice};
 const STAMP_ERROR_NS: i64 = 100_000;
 /// A departure this late is worth a word.
 const WAITED_NS: i64 = 50_000_000;
+/// A reflector that keeps a reply for longer deserves a warning (RFC 6673 section 4.4; row M-10).
+const LONG_RESIDENCE_NS: i64 = 1_000_000_000;
 /// 37 s, TAI - UTC, give or take a second: one end writes TAI and the other reads UTC.
 const TAI_NS: std::ops::RangeInclusive<u64> = 36_000_000_000..=38_000_000_000;
 
@@ -283,6 +285,17 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
                 .to_owned(),
         ));
     }
+    let longest = figures.residence.map_or(0, |residence| residence.max_ns);
+    if longest > LONG_RESIDENCE_NS {
+        notes.push(warning(
+            "residence-long",
+            format!(
+                "the reflector kept replies for up to {} ms: it is overloaded, or its clock \
+                 stepped; that time is not in the round trip",
+                longest / 1_000_000
+            ),
+        ));
+    }
     if figures.lost > 0 && figures.lost_forward.is_none() {
         let line = match report.protocol {
             // Its numbers are its own (RFC 5357 section 4.2.1): the next one would have told.
@@ -292,7 +305,7 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
             }
             Protocol::TwampLight | Protocol::Stamp { .. } => {
                 "the reflector shows no counter of its own, or nothing was answered after the \
-                 losses: their direction is not known"
+                 losses: their direction is not known (--reflector stateful, if it counts)"
             }
         };
         notes.push(remark("direction-unknown", line.to_owned()));

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use twinpath_metrics::{BinEdges, MetricsConfig};
+use twinpath_metrics::{BinEdges, MetricsConfig, ReflectorKind};
 use twinpath_proto::reflector::Speaks;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
 use twinpath_wire::{Dscp, Tos};
@@ -88,20 +88,48 @@ pub struct SenderPlan {
 }
 
 /// What is counted in a session, where it is not the usual.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FigureOptions {
     /// Bins in which delays are counted exactly (`--bins`); `None`: in none.
     pub bins: Option<BinEdges>,
     /// Losses at most so many packets apart are noticeable (`--loss-noticeable`; row M-36).
-    pub noticeable_distance: u64,
+    pub noticeable_distance: Option<u64>,
+    /// Whether the reflector counts its replies (`--reflector`; row M-30).
+    pub reflector: Option<ReflectorKind>,
+    /// When the path is unavailable (`--unavailable`; row M-63).
+    pub unavailable: Option<Unavailable>,
 }
 
-impl Default for FigureOptions {
-    fn default() -> Self {
-        let usual = MetricsConfig::default();
-        Self {
-            bins: usual.bins,
-            noticeable_distance: usual.noticeable_distance,
+/// When a path counts as unavailable (row M-63).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Unavailable {
+    /// A block is bad if more than this share of its packets is lost.
+    pub bad_above: f64,
+    /// So many bad blocks in a row make the path unavailable.
+    pub in_a_row: u32,
+    /// Length of a block; `None`: a second, or ten intervals.
+    pub block: Option<Duration>,
+}
+
+impl FigureOptions {
+    /// Puts what is asked for in the place of the usual.
+    pub fn apply(&self, config: &mut MetricsConfig) {
+        if self.bins.is_some() {
+            config.bins.clone_from(&self.bins);
+        }
+        if let Some(distance) = self.noticeable_distance {
+            config.noticeable_distance = distance;
+        }
+        if let Some(reflector) = self.reflector {
+            config.reflector = reflector;
+        }
+        if let Some(unavailable) = self.unavailable {
+            let rule = &mut config.availability;
+            rule.bad_above = unavailable.bad_above;
+            rule.in_a_row = unavailable.in_a_row;
+            if let Some(block) = unavailable.block {
+                rule.block_ns = u64::try_from(block.as_nanos()).unwrap_or(u64::MAX);
+            }
         }
     }
 }

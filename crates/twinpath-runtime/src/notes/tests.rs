@@ -159,7 +159,7 @@ fn a_quiet_path_needs_no_words() {
 #[test]
 fn each_peculiarity_has_its_remark() {
     type Change = fn(&mut SessionReport);
-    let rows: [(&str, bool, Change); 26] = [
+    let rows: [(&str, bool, Change); 27] = [
         ("clocks-not-synchronized", true, |r| {
             r.stamps.clock.synchronized = false
         }),
@@ -176,6 +176,9 @@ fn each_peculiarity_has_its_remark() {
         ("implausible", true, |r| r.figures.excluded_implausible = 1),
         ("residence-not-measured", false, |r| {
             r.figures.residence_never_measured = true
+        }),
+        ("residence-long", true, |r| {
+            r.figures.residence.as_mut().unwrap().max_ns = 1_000_000_001
         }),
         ("direction-unknown", false, |r| {
             r.figures.lost = 1;

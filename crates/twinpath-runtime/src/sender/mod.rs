@@ -148,7 +148,7 @@ impl BooksFacts {
 
 /// What is known of a session's packets in advance.
 pub(crate) fn metrics_config(plan: &SenderPlan) -> MetricsConfig {
-    MetricsConfig {
+    let mut config = MetricsConfig {
         reflector: match plan.protocol {
             // RFC 5357 section 4.2.1 guarantees a counter.
             Protocol::Twamp(_) => ReflectorKind::Stateful,
@@ -158,9 +158,10 @@ pub(crate) fn metrics_config(plan: &SenderPlan) -> MetricsConfig {
         // The DSCP agreed on, else a copy; no ECN is agreed on (rows M-71, TT-44).
         tos_backward: Some(plan.tos.dscp().tos()),
         availability: AvailabilityRule::for_interval(plan.schedule.mean_interval()),
-        noticeable_distance: plan.figures.noticeable_distance,
-        bins: plan.figures.bins.clone(),
-    }
+        ..MetricsConfig::default()
+    };
+    plan.figures.apply(&mut config);
+    config
 }
 
 impl Bound {

@@ -4,10 +4,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use twinpath_metrics::{BinEdges, Codec, MAX_EDGES, VoiceParameters};
+use twinpath_metrics::{BinEdges, Codec, MAX_EDGES, ReflectorKind, VoiceParameters};
+use twinpath_runtime::Unavailable;
 
 use super::quantity::{Milliseconds, at_least_one, signed_time, whole};
-use super::{Advice, FIGURES};
+use super::{Advice, FIGURES, Time};
 use crate::output::Wanted;
 
 /// Which figures a report has beside the usual ones.
@@ -33,6 +34,16 @@ pub(crate) struct FigureArgs {
     /// Losses at most so many packets apart are noticeable (RFC 3357) [default: 99]
     #[arg(long, value_name = "N", value_parser = at_least_one::<u64>)]
     pub(crate) loss_noticeable: Option<u64>,
+
+    /// The path is unavailable after N seconds in a row with more losses than this, until N that are
+    /// not; or N blocks of another length (a second, or ten intervals) [default: 50%/10]
+    #[arg(long, value_name = "LOSS%/N[/T]")]
+    pub(crate) unavailable: Option<Threshold>,
+
+    /// Whether the far end counts its replies by itself, which tells the direction of losses
+    /// [default: seen in the replies; TWAMP: stateful]
+    #[arg(long, value_name = "KIND")]
+    pub(crate) reflector: Option<Counting>,
 }
 
 impl FigureArgs {
@@ -56,6 +67,68 @@ impl FigureArgs {
         match &self.bins {
             Some(Bins::Edges(edges)) => Some(edges.clone()),
             Some(Bins::Automatic) | None => None,
+        }
+    }
+}
+
+/// When a path is unavailable.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Threshold(Unavailable);
+
+impl From<Threshold> for Unavailable {
+    fn from(threshold: Threshold) -> Self {
+        threshold.0
+    }
+}
+
+impl FromStr for Threshold {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        let wrong = || Advice::new("no threshold: write 50%/10, or 5%/3/10s for blocks of 10 s");
+        let (share, blocks) = text.split_once('/').ok_or_else(wrong)?;
+        let (blocks, length) = match blocks.split_once('/') {
+            Some((blocks, length)) => (blocks, Some(length)),
+            None => (blocks, None),
+        };
+        let share: f64 = share
+            .strip_suffix('%')
+            .and_then(|share| share.parse().ok())
+            .ok_or_else(wrong)?;
+        if !(0.0..100.0).contains(&share) {
+            return Err(Advice::new(
+                "from 0% up to less than 100% of a block's packets may be lost",
+            ));
+        }
+        let length = match length {
+            Some(length) => Some(length.parse::<Time>()?.0),
+            None => None,
+        };
+        if length.is_some_and(|length| length < Duration::from_millis(1)) {
+            return Err(Advice::new("a block has 1ms at least"));
+        }
+        Ok(Self(Unavailable {
+            bad_above: share / 100.0,
+            in_a_row: at_least_one(blocks).map_err(|_| wrong())?,
+            block: length,
+        }))
+    }
+}
+
+/// Whether a reflector has a counter of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Counting {
+    // Each reply has the next number.
+    Stateful,
+    // It copies the sender's.
+    Stateless,
+}
+
+impl From<Counting> for ReflectorKind {
+    fn from(kind: Counting) -> Self {
+        match kind {
+            Counting::Stateful => Self::Stateful,
+            Counting::Stateless => Self::Stateless,
         }
     }
 }
@@ -192,6 +265,41 @@ mod tests {
         match text.parse() {
             Ok(Bins::Edges(edges)) => edges.edges_ns().to_vec(),
             other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_threshold_has_a_share_a_number_and_perhaps_a_length() {
+        for (text, bad_above, in_a_row, block) in [
+            ("50%/10", 0.5, 10, None),
+            ("0%/1", 0.0, 1, None),
+            ("2.5%/3/10s", 0.025, 3, Some(Duration::from_secs(10))),
+        ] {
+            let threshold: Threshold = text.parse().unwrap();
+            let expected = Unavailable {
+                bad_above,
+                in_a_row,
+                block,
+            };
+            assert_eq!(threshold.0, expected, "{text}");
+        }
+        for text in [
+            "",
+            "50",
+            "50%",
+            "50/10",
+            "50%/0",
+            "50%/-1",
+            "100%/10",
+            "-1%/10",
+            "nan%/10",
+            "inf%/1",
+            "50%/10/",
+            "50%/10/0",
+            "50%/10/1us",
+            "50%/10/10s/2",
+        ] {
+            assert!(text.parse::<Threshold>().is_err(), "{text}");
         }
     }
 

@@ -162,10 +162,11 @@ impl Sending<'_> {
 
 /// Bins and thresholds of the user's own.
 pub(crate) fn figures(args: &FigureArgs) -> FigureOptions {
-    let usual = FigureOptions::default();
     FigureOptions {
         bins: args.edges(),
-        noticeable_distance: args.loss_noticeable.unwrap_or(usual.noticeable_distance),
+        noticeable_distance: args.loss_noticeable,
+        reflector: args.reflector.map(Into::into),
+        unavailable: args.unavailable.map(Into::into),
     }
 }
 

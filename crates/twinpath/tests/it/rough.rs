@@ -169,6 +169,32 @@ fn the_document_says_what_became_of_the_packets() {
 }
 
 #[test]
+fn the_user_says_what_unavailable_is_and_whether_the_reflector_counts() {
+    let responder = Responder::on_loopback();
+    let relay = Relay::to(responder.at);
+    let line = format!(
+        "sender {} :0 -c 120 -i 5 --timeout 1 --json --unavailable 0%/1/100ms --reflector stateless",
+        relay.at
+    );
+    let done = run(&line);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let session = done.session();
+    for (pointer, expected) in [
+        ("/packets/lost", json!(4)),
+        ("/packets/lost_forward", json!(null)),
+        ("/availability/block_ns", json!(100_000_000)),
+        ("/availability/bad_above", json!(0.0)),
+        ("/availability/in_a_row", json!(1)),
+    ] {
+        is(&session, pointer, &expected);
+    }
+    let count = |key: &str| session["availability"][key].as_u64().unwrap();
+    assert!((2..=3).contains(&count("bad_blocks")), "{session}");
+    assert_eq!(count("unavailable_blocks"), count("bad_blocks"));
+    assert_eq!(count("outages"), 2);
+}
+
+#[test]
 fn the_page_says_it_in_a_few_lines() {
     let responder = Responder::on_loopback();
     let relay = Relay::to(responder.at);

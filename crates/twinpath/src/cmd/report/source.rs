@@ -92,13 +92,7 @@ impl Source {
     /// What books of a session begin with.
     pub(super) fn facts(&self, session: &SessionFacts) -> BooksFacts {
         let mut facts = session.books();
-        let usual = FigureOptions::default();
-        if self.wanted.bins.is_some() {
-            facts.metrics.bins.clone_from(&self.wanted.bins);
-        }
-        if self.wanted.noticeable_distance != usual.noticeable_distance {
-            facts.metrics.noticeable_distance = self.wanted.noticeable_distance;
-        }
+        self.wanted.apply(&mut facts.metrics);
         facts
     }
 
