@@ -121,7 +121,7 @@ impl View {
     ) -> io::Result<bool> {
         let mut stale = false;
         let ending = self.scene.ending;
-        for event in self.screen.events() {
+        for event in self.screen.events()? {
             stale = true;
             if let Event::Key(key) = event {
                 self.key(key);

@@ -38,8 +38,10 @@ pub(super) struct Screen {
     /// What stands on it; empty: nobody knows.
     shown: Buffer,
     theme: Theme,
-    /// Nobody can be asked any more.
-    deaf: bool,
+    /// Where keys come from.
+    keys: Keys,
+    /// There are events that nobody looked at yet.
+    more: bool,
 }
 
 impl Screen {
@@ -80,7 +82,8 @@ impl Screen {
             backend,
             shown: Buffer::empty(Rect::ZERO),
             theme: Theme::new(colour),
-            deaf: false,
+            keys: Keys::open()?,
+            more: false,
         })
     }
 
@@ -113,16 +116,69 @@ impl Screen {
     }
 
     /// What the user did since the last time. Never waits.
-    pub(super) fn events(&mut self) -> Vec<Event> {
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub(super) fn events(&mut self) -> io::Result<Vec<Event>> {
         let mut events = Vec::new();
-        while !self.deaf && events.len() < EVENTS {
-            match event::poll(Duration::ZERO).and_then(|any| any.then(event::read).transpose()) {
-                Ok(Some(event)) => events.push(event),
-                Ok(None) => break,
-                Err(_) => self.deaf = true,
+        self.more |= self.keys.wait()?;
+        while self.more && events.len() < EVENTS {
+            self.more = event::poll(Duration::ZERO)?;
+            if self.more {
+                events.push(event::read()?);
             }
         }
-        events
+        Ok(events)
+    }
+}
+
+/// The terminal that crossterm reads keys from. It reads without an end from one that has hung up:
+/// it must not be asked then.
+#[cfg(unix)]
+enum Keys {
+    Stdin,
+    Terminal(File),
+}
+
+#[cfg(unix)]
+impl Keys {
+    fn open() -> io::Result<Self> {
+        if io::stdin().is_terminal() {
+            Ok(Self::Stdin)
+        } else {
+            File::open("/dev/tty").map(Self::Terminal)
+        }
+    }
+
+    /// Whether there is something to read, at once.
+    fn wait(&self) -> io::Result<bool> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let stdin = io::stdin();
+        let fd = match self {
+            Self::Stdin => stdin.as_fd(),
+            Self::Terminal(file) => file.as_fd(),
+        };
+        let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec::default()))?;
+        let found = fds[0].revents();
+        if found.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        Ok(found.contains(PollFlags::IN))
+    }
+}
+
+#[cfg(not(unix))]
+struct Keys;
+
+#[cfg(not(unix))]
+impl Keys {
+    fn open() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    fn wait(&self) -> io::Result<bool> {
+        Ok(true)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The view on a terminal: a pseudo-terminal that `script` (util-linux) makes.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -129,6 +130,39 @@ fn q_ends_a_run_with_its_report_on_a_terminal_as_it_was() {
     for text in ["TWAMP Light from 127.0.0.1:", "Roundtrip", " 0 lost, in "] {
         assert!(after.contains(text), "{after}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_hangs_up_takes_the_view_with_it_and_not_the_run() {
+    use rustix::pty;
+    let responder = Responder::on_loopback();
+    // Nobody's controlling terminal: no signal tells.
+    let flags = pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY;
+    let terminal = pty::openpt(flags).unwrap();
+    pty::unlockpt(&terminal).unwrap();
+    let ours = pty::ioctl_tiocgptpeer(&terminal, flags).unwrap();
+    let line = format!("sender {} 127.0.0.1:0 --live -i 10 -c 200", responder.at);
+    let mut command = twinpath(&line);
+    command
+        .env("TERM", "xterm")
+        .stdin(ours.try_clone().unwrap())
+        .stdout(Stdio::piped())
+        .stderr(ours);
+    let child = command.spawn().unwrap();
+    drop(command);
+    let mut terminal = File::from(terminal);
+    let mut screen = String::new();
+    let mut octets = [0; 4_096];
+    while !screen.contains("Stamps") {
+        let count = terminal.read(&mut octets).unwrap();
+        screen.push_str(&String::from_utf8_lossy(&octets[..count]));
+    }
+    drop(terminal);
+    let done = child.wait_with_output().unwrap();
+    let report = String::from_utf8(done.stdout).unwrap();
+    assert!(report.contains("200 sent, 200 received"), "{report}");
+    assert_eq!(done.status.code(), Some(0));
 }
 
 #[test]
