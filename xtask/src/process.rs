@@ -5,12 +5,16 @@
 use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::pty;
+use rustix::termios::{Winsize, tcsetwinsize};
 use twinpath_net::bare;
 
 use crate::machine::{kib, value};
@@ -50,6 +54,11 @@ impl Scratch {
         Ok(path)
     }
 
+    /// The name of a file that there is not yet.
+    pub(crate) fn name(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
     fn file(&self) -> Result<(PathBuf, File)> {
         let number = self.files.replace(self.files.get() + 1);
         let path = self.directory.join(number.to_string());
@@ -84,6 +93,8 @@ fn remove_left_over() {
 pub(crate) struct Place<'a> {
     pub(crate) end: Option<&'a End>,
     pub(crate) core: Option<usize>,
+    /// Where keys come from and what is no result goes; not into a file.
+    pub(crate) terminal: Option<&'a Terminal>,
 }
 
 impl<'a> Place<'a> {
@@ -91,6 +102,14 @@ impl<'a> Place<'a> {
         Self {
             end: Some(end),
             core: None,
+            terminal: None,
+        }
+    }
+
+    pub(crate) fn on_terminal(self, terminal: &'a Terminal) -> Self {
+        Self {
+            terminal: Some(terminal),
+            ..self
         }
     }
 
@@ -99,6 +118,36 @@ impl<'a> Place<'a> {
             core: Some(core),
             ..self
         }
+    }
+}
+
+/// A terminal for programs that draw on one: somebody reads it, and forgets it.
+pub(crate) struct Terminal {
+    end: OwnedFd,
+}
+
+impl Terminal {
+    /// Of 200 columns and 60 rows.
+    pub(crate) fn open() -> Result<Self> {
+        let flags = pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY;
+        let reader = pty::openpt(flags).context("cannot make a terminal")?;
+        pty::unlockpt(&reader)?;
+        let end = pty::ioctl_tiocgptpeer(&reader, flags)?;
+        let size = Winsize {
+            ws_row: 60,
+            ws_col: 200,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&end, size)?;
+        let mut reader = File::from(reader);
+        // Ends with the last program on it and this one's own end.
+        thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()));
+        Ok(Self { end })
+    }
+
+    fn end(&self) -> Result<OwnedFd> {
+        Ok(self.end.try_clone()?)
     }
 }
 
@@ -145,6 +194,9 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err);
+        if let Some(terminal) = place.terminal {
+            command.stdin(terminal.end()?).stderr(terminal.end()?);
+        }
         bare::bind_child(&mut command, place.core)?;
         let name = format!("{} {}", program.display(), arguments.join(" "));
         let child = command

@@ -72,6 +72,7 @@ impl Session {
                 ClientEvent::Said(_)
                 | ClientEvent::Greeting { .. }
                 | ClientEvent::Ready { .. }
+                | ClientEvent::OddCount { .. }
                 | ClientEvent::OddAck { .. } => {}
                 other @ (ClientEvent::Refused { .. }
                 | ClientEvent::Settled { .. }

@@ -109,6 +109,7 @@ pub(crate) struct Session {
     pub(crate) packets: Packets,
     pub(crate) fallback_stamps: FallbackStamps,
     pub(crate) departure: Option<Delay>,
+    pub(crate) round_trip: Option<Delay>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -5,6 +5,7 @@ mod memory;
 mod reflection;
 mod secured;
 mod sending;
+mod watched;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -57,6 +58,8 @@ enum Benchmark {
     Secured,
     /// Departures against the schedule, beside a bare loop; and the highest rate
     Sending,
+    /// Departures and round trips of a run that is saved and watched, beside one that is not
+    Watched,
     /// Peak memory of a long session and of many sessions
     Memory,
 }
@@ -100,6 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Benchmark::Reflection => ("reflection", "bare echo", reflection::measure(&bench)),
         Benchmark::Secured => ("secured", "open session", secured::measure(&bench)),
         Benchmark::Sending => ("sending", "bare loop", sending::measure(&bench)),
+        Benchmark::Watched => ("watched", "unwatched", watched::measure(&bench)),
         Benchmark::Memory => ("memory", "", memory::measure(&bench)),
     };
     let (rows, mut notes) = found?;
