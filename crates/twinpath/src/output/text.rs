@@ -190,7 +190,7 @@ fn heading(
         }
         PayloadSize::Fixed(octets) => {
             let raised = raised(report, octets).map_or_else(String::new, |to| {
-                format!(", raised to {to} for the features chosen")
+                format!(", raised to {to} for the {} chosen", raised_for(report))
             });
             format!(
                 "padding {}{raised} ({octets}-octet packets)",
@@ -228,13 +228,22 @@ fn heading(
     Ok(())
 }
 
-/// The padding that was sent, where the features of a session want more than was asked for.
+/// What wants more padding than was asked for.
+fn raised_for(report: &SessionReport) -> &'static str {
+    match report.protocol {
+        Protocol::Twamp(features) if features.is_secured() => "mode",
+        Protocol::Twamp(_) | Protocol::TwampLight | Protocol::Stamp { .. } => "features",
+    }
+}
+
+/// The padding that was sent, as `--padding` counts it, where the mode or the features of a session
+/// want more than was asked for.
 fn raised(report: &SessionReport, octets: usize) -> Option<usize> {
-    let Protocol::Twamp(features) = report.protocol else {
+    if !matches!(report.protocol, Protocol::Twamp(_)) {
         return None;
-    };
+    }
     let asked = usize::try_from(report.padding).ok()?;
-    let sent = octets.checked_sub(features.padding_from())?;
+    let sent = octets.checked_sub(report.protocol.padding_counts_from())?;
     (sent > asked).then_some(sent)
 }
 

@@ -117,6 +117,33 @@ fn classes_and_sizes_of_imix_are_secured_too() {
 }
 
 #[test]
+fn padding_is_counted_in_every_mode_as_it_is_asked_for() {
+    let keys = keys("alice secret");
+    let server = secured_server(&keys, "");
+    for (options, said) in [
+        ("--mode mixed --padding 60", "padding 60 (74-octet packets)"),
+        ("--padding 60", "padding 60 (74-octet packets)"),
+        ("", "padding 98 (112-octet packets)"),
+        ("--padding 34", "padding 34 (48-octet packets)"),
+        (
+            "--padding 5",
+            "padding 5, raised to 34 for the mode chosen (48-octet packets)",
+        ),
+        (
+            "--padding 5 --symmetrical-size",
+            "padding 5 (117-octet packets)",
+        ),
+    ] {
+        let done = run(&format!(
+            "controller {} {ANY} --keys {} -c 2 -i 2 {options}",
+            server.at,
+            keys.path().display()
+        ));
+        assert!(done.stdout.contains(said), "{options}: {}", done.stdout);
+    }
+}
+
+#[test]
 fn a_client_is_never_secured_less_than_it_asked() {
     let keys = keys("alice secret");
     let file = keys.path().display();
