@@ -46,7 +46,8 @@ pub(crate) fn of(report: &SessionReport, clocks: &ClockEstimate) -> Vec<Note> {
         notes.push(remark("clock-rate-changed", line));
     }
     if clocks.path_change {
-        let line = "the least round trip changed in mid-run: the path did, or seems to";
+        let line = "the least round trip changed in mid-run: the path did, or seems to; de-skewed \
+                    one-way figures mix both";
         notes.push(remark("path-changed", line.to_owned()));
     }
     notes

@@ -70,7 +70,10 @@ fn a_second_signal_ends_at_once() {
     let mut stdout = BufReader::new(run.0.stdout.take().unwrap());
     stdout.read_line(&mut String::new()).unwrap();
     // A packet that nobody answers keeps the run from ending by the first.
+    let at = responder.at;
     drop(responder);
+    // Nor a responder of another test, on the same port.
+    let _silent = std::net::UdpSocket::bind(at).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(500));
     run.signal(&["INT", "TERM"]);
     let done = run.finish();
