@@ -1,24 +1,22 @@
 //! What a raw file says of its run beside the rows: JSON in the footer, when it begins and when it
 //! is over.
 
-use std::collections::BTreeSet;
+mod convert;
+mod reports;
+
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use twinpath_metrics::{
-    AvailabilityRule, BinEdges, Figures, MetricsConfig, ReflectorKind, SessionMetrics,
-};
-use twinpath_proto::TestFeatures;
-use twinpath_proto::control::{Refusal, Step};
-use twinpath_proto::sender::{Protocol, Schedule, SenderTally};
-use twinpath_runtime::controller::{ControlReport, RefusedSession};
+use twinpath_metrics::{AvailabilityRule, MetricsConfig};
+use twinpath_proto::sender::{Protocol, Schedule};
+use twinpath_runtime::SessionReport;
+use twinpath_runtime::controller::ControlReport;
 use twinpath_runtime::sender::BooksFacts;
-use twinpath_runtime::{ClockState, IcmpCount, Note, SessionReport, StampReport};
-use twinpath_wire::control::{Modes, SecurityMode, Sid};
+use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Tos, Wall};
 
+use self::convert::{nanoseconds, plain};
 use super::mirror::Tally;
 use crate::args::Label;
 use crate::output::Meta;
@@ -203,11 +201,11 @@ impl RunFacts {
 
     pub(crate) fn meta(&self) -> Meta {
         let labels = self.labels.iter().map(|label| Label {
-            key: label.key.clone(),
+            key: plain(&label.key),
             value: label.value.clone(),
         });
         Meta {
-            host: self.host.clone(),
+            host: self.host.as_deref().map(plain),
             labels: labels.collect(),
             ..Meta::default()
         }
@@ -330,91 +328,6 @@ impl SessionEnd {
             notes: report.notes.iter().map(NoteFacts::from).collect(),
         }
     }
-
-    /// The report that the run ended with, its figures from the rows.
-    pub(crate) fn report(&self, metrics: &SessionMetrics, config: MetricsConfig) -> SessionReport {
-        let figures = metrics.figures();
-        let tally = SenderTally::from(&self.tally);
-        SessionReport {
-            started: Wall::from_unix_ns(self.started_ns),
-            duration: Duration::from_nanos(self.duration_ns),
-            achieved_pps: self.achieved_pps,
-            stamps: StampReport {
-                clock: self.clock.into(),
-                far_clock: self.far_clock.map(ClockState::from),
-                ..stamps(&figures)
-            },
-            receive_drops: self.receive_drops,
-            records_dropped: self.records_dropped,
-            icmp: self
-                .icmp
-                .iter()
-                .map(|icmp| IcmpCount {
-                    what: icmp.what.clone(),
-                    from: icmp.from,
-                    count: icmp.count,
-                })
-                .collect(),
-            notes: self.notes.iter().map(Note::from).collect(),
-            ..self.identity.report(&tally, metrics, config)
-        }
-    }
-}
-
-/// Where the stamps came from, by the rows alone; nothing is known of the clocks.
-fn stamps(figures: &Figures) -> StampReport {
-    StampReport {
-        transmit: figures.stamps_transmit.best(),
-        receive: figures.stamps_receive.best(),
-        fallback_transmit: figures.stamps_transmit.fell_back(),
-        fallback_receive: figures.stamps_receive.fell_back(),
-        clock: ClockState {
-            synchronized: false,
-            error_ns: None,
-        },
-        far_clock: None,
-    }
-}
-
-impl Identity {
-    /// A report of what is known without its end.
-    pub(crate) fn report(
-        &self,
-        tally: &SenderTally,
-        metrics: &SessionMetrics,
-        config: MetricsConfig,
-    ) -> SessionReport {
-        let figures = metrics.figures();
-        SessionReport {
-            number: usize::try_from(self.number).unwrap_or(usize::MAX),
-            protocol: (&self.protocol).into(),
-            sid: self.sid.as_deref().and_then(sid),
-            mode: security(&self.mode),
-            sender: self.sender,
-            reflector: self.reflector,
-            started: Wall::default(),
-            duration: Duration::ZERO,
-            schedule: self.schedule.into(),
-            seed: self.seed,
-            timeout: Duration::from_nanos(self.timeout_ns),
-            start_within: Duration::from_nanos(self.start_within_ns),
-            achieved_pps: None,
-            tos: Tos(self.tos),
-            ttl: self.ttl,
-            padding: self.padding,
-            stamps: stamps(&figures),
-            tally: *tally,
-            figures,
-            config,
-            delays: metrics.histograms().cloned(),
-            receive_drops: 0,
-            clocks: None,
-            timeline: None,
-            icmp: Vec::new(),
-            records_dropped: 0,
-            notes: Vec::new(),
-        }
-    }
 }
 
 impl EndFacts {
@@ -436,247 +349,4 @@ impl EndFacts {
             rows_missing,
         }
     }
-}
-
-impl ControlFacts {
-    /// The report of a control connection with these sessions.
-    pub(crate) fn report(&self, sessions: Vec<SessionReport>) -> ControlReport {
-        ControlReport {
-            server: self.server,
-            near: self.client,
-            offered: Modes::from_bits(self.modes_offered),
-            modes: Modes::from_bits(self.modes),
-            sessions,
-            refused: self
-                .refused
-                .iter()
-                .filter_map(RefusedFacts::session)
-                .collect(),
-            notes: self.notes.iter().map(Note::from).collect(),
-        }
-    }
-}
-
-impl From<&RefusedSession> for RefusedFacts {
-    fn from(session: &RefusedSession) -> Self {
-        Self {
-            number: u32::try_from(session.number).unwrap_or(u32::MAX),
-            tos: session.dscp.tos().0,
-            step: session.refusal.step.name().to_owned(),
-            accept: session.refusal.octet,
-            advice: session.advice.clone(),
-        }
-    }
-}
-
-const STEPS: [Step; 4] = [Step::SetUp, Step::Request, Step::Start, Step::Stop];
-
-impl RefusedFacts {
-    /// `None`: a step that this version does not know.
-    fn session(&self) -> Option<RefusedSession> {
-        let step = STEPS.into_iter().find(|step| step.name() == self.step)?;
-        Some(RefusedSession {
-            number: usize::try_from(self.number).ok()?,
-            dscp: Tos(self.tos).dscp(),
-            refusal: Refusal {
-                step,
-                octet: self.accept,
-            },
-            advice: self.advice.clone(),
-        })
-    }
-}
-
-impl From<Protocol> for ProtocolFacts {
-    fn from(protocol: Protocol) -> Self {
-        match protocol {
-            Protocol::TwampLight => Self::TwampLight,
-            Protocol::Twamp(features) => Self::Twamp {
-                modes: features.modes.bits(),
-                padding_to_reflect: features.padding_to_reflect,
-                server_octets: features.server_octets,
-            },
-            Protocol::Stamp { ssid } => Self::Stamp { ssid },
-        }
-    }
-}
-
-impl From<&ProtocolFacts> for Protocol {
-    fn from(facts: &ProtocolFacts) -> Self {
-        match *facts {
-            ProtocolFacts::TwampLight => Self::TwampLight,
-            ProtocolFacts::Twamp {
-                modes,
-                padding_to_reflect,
-                server_octets,
-            } => Self::Twamp(TestFeatures {
-                modes: Modes::from_bits(modes),
-                padding_to_reflect,
-                server_octets,
-            }),
-            ProtocolFacts::Stamp { ssid } => Self::Stamp { ssid },
-        }
-    }
-}
-
-impl From<Schedule> for ScheduleFacts {
-    fn from(schedule: Schedule) -> Self {
-        match schedule {
-            Schedule::Periodic { interval } => Self::Periodic {
-                interval_ns: nanoseconds(interval),
-            },
-            Schedule::Poisson { mean } => Self::Poisson {
-                mean_ns: nanoseconds(mean),
-            },
-            Schedule::Uniform { least, most } => Self::Uniform {
-                least_ns: nanoseconds(least),
-                most_ns: nanoseconds(most),
-            },
-            Schedule::Bursts { packets, gap } => Self::Bursts {
-                packets,
-                gap_ns: nanoseconds(gap),
-            },
-        }
-    }
-}
-
-impl From<ScheduleFacts> for Schedule {
-    fn from(facts: ScheduleFacts) -> Self {
-        match facts {
-            ScheduleFacts::Periodic { interval_ns } => {
-                Self::every(Duration::from_nanos(interval_ns))
-            }
-            ScheduleFacts::Poisson { mean_ns } => Self::Poisson {
-                mean: Duration::from_nanos(mean_ns),
-            },
-            ScheduleFacts::Uniform { least_ns, most_ns } => Self::Uniform {
-                least: Duration::from_nanos(least_ns),
-                most: Duration::from_nanos(most_ns),
-            },
-            ScheduleFacts::Bursts { packets, gap_ns } => Self::Bursts {
-                packets,
-                gap: Duration::from_nanos(gap_ns),
-            },
-        }
-    }
-}
-
-impl From<&MetricsConfig> for MetricsFacts {
-    fn from(config: &MetricsConfig) -> Self {
-        Self {
-            reflector: match config.reflector {
-                ReflectorKind::Undeclared => "undeclared",
-                ReflectorKind::Stateful => "stateful",
-                ReflectorKind::Stateless => "stateless",
-            }
-            .to_owned(),
-            tos_forward: config.tos_forward.map(|tos| tos.0),
-            tos_backward: config.tos_backward.map(|tos| tos.0),
-            block_ns: config.availability.block_ns,
-            bad_above: config.availability.bad_above,
-            in_a_row: config.availability.in_a_row,
-            noticeable_distance: config.noticeable_distance,
-            bins_ns: config.bins.as_ref().map(|bins| bins.edges_ns().to_vec()),
-        }
-    }
-}
-
-impl From<&MetricsFacts> for MetricsConfig {
-    fn from(facts: &MetricsFacts) -> Self {
-        Self {
-            reflector: match facts.reflector.as_str() {
-                "stateful" => ReflectorKind::Stateful,
-                "stateless" => ReflectorKind::Stateless,
-                _ => ReflectorKind::Undeclared,
-            },
-            tos_forward: facts.tos_forward.map(Tos),
-            tos_backward: facts.tos_backward.map(Tos),
-            availability: AvailabilityRule {
-                block_ns: facts.block_ns.max(1),
-                bad_above: facts.bad_above,
-                in_a_row: facts.in_a_row,
-            },
-            noticeable_distance: facts.noticeable_distance,
-            bins: facts
-                .bins_ns
-                .as_ref()
-                .and_then(|edges| BinEdges::new(edges).ok()),
-        }
-    }
-}
-
-impl From<ClockState> for ClockFacts {
-    fn from(clock: ClockState) -> Self {
-        Self {
-            synchronized: clock.synchronized,
-            error_ns: clock.error_ns,
-        }
-    }
-}
-
-impl From<ClockFacts> for ClockState {
-    fn from(clock: ClockFacts) -> Self {
-        Self {
-            synchronized: clock.synchronized,
-            error_ns: clock.error_ns,
-        }
-    }
-}
-
-impl From<&Note> for NoteFacts {
-    fn from(note: &Note) -> Self {
-        Self {
-            key: note.key.to_owned(),
-            line: note.line.clone(),
-            warning: note.warning,
-        }
-    }
-}
-
-impl From<&NoteFacts> for Note {
-    fn from(note: &NoteFacts) -> Self {
-        Self {
-            key: known(&note.key),
-            line: note.line.clone(),
-            warning: note.warning,
-        }
-    }
-}
-
-/// Keys of notes are words of the program; those of a file are kept as such, for as long as it runs,
-/// but no more than a file of ours can have.
-fn known(key: &str) -> &'static str {
-    const MOST: usize = 256;
-    const LONGEST: usize = 64;
-    static KNOWN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(key) = known.get(key) {
-        return key;
-    }
-    if key.len() > LONGEST || known.len() >= MOST {
-        return "unknown";
-    }
-    let key: &'static str = String::leak(key.to_owned());
-    known.insert(key);
-    key
-}
-
-fn security(name: &str) -> SecurityMode {
-    [
-        SecurityMode::Authenticated,
-        SecurityMode::Encrypted,
-        SecurityMode::Mixed,
-    ]
-    .into_iter()
-    .find(|mode| mode.name() == name)
-    .unwrap_or(SecurityMode::Unauthenticated)
-}
-
-fn sid(hex: &str) -> Option<Sid> {
-    let number = u128::from_str_radix(hex, 16).ok()?;
-    Some(Sid(number.to_be_bytes()))
-}
-
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

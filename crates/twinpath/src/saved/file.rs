@@ -1,4 +1,4 @@
-//! A raw file as it grows: whole after each write, in bounded memory.
+//! A raw file as it grows: whole at any moment, in bounded memory.
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -12,45 +12,104 @@ use super::schema::Row;
 const GROUP_ROWS: usize = 1 << 16;
 /// Groups after which they become twice as long, twice: the footer of a long run stays short.
 const DOUBLES_AFTER: usize = 64;
+/// Length of the footer and magic number, which a Parquet file ends with.
+const END: usize = 8;
+
+/// How far a write goes before it counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sync {
+    /// Into the system's memory: enough for a process that is killed.
+    Memory,
+    /// On the disk: for a power cut too.
+    Disk,
+}
 
 /// A raw file that is being written. Row groups that are finished stay as they are; the last one is
-/// written again, with the footer, as it grows.
+/// written again, with a footer behind it, as it grows.
+///
+/// The file is whole at any moment: what it ends with stays where it is until what is to replace it
+/// is complete elsewhere, and then one change of the file's length, or of its last eight octets, puts
+/// one in the place of the other.
 #[derive(Debug)]
-pub(super) struct Writer {
-    file: File,
+pub(super) struct Writer<S = File> {
+    file: S,
     groups: Groups,
     /// Of the finished row groups.
     finished: Vec<RowGroupMetaData>,
-    /// Where the next row group, or the footer, begins.
+    /// Where the next row group, or the footer, is to begin in the end.
     end: u64,
-    /// What stands from there on, to be put back if there is no room for more.
-    tail: Vec<u8>,
+    /// What the file says now.
+    live: Live,
     facts: Vec<(&'static str, String)>,
     rows: Vec<Row>,
+    /// Rows of a row group: [`GROUP_ROWS`], but for tests.
+    group_rows: usize,
     /// The rows in the file.
     written: u64,
     /// Something is not in the file yet.
     stale: bool,
 }
 
-impl Writer {
+/// The row group under way and the footer with which the file ends. Between the finished row groups
+/// and this stands nothing that counts.
+#[derive(Clone, Copy, Debug, Default)]
+struct Live {
+    begin: u64,
+    footer: u64,
+    end: u64,
+}
+
+/// The same in octets, for one place in the file.
+struct Tail {
+    octets: Vec<u8>,
+    at: Live,
+}
+
+/// What a file is written to: the system's, or one that breaks off where a test wants it to.
+pub(super) trait Store {
+    /// Writes these octets there; the file grows as it must.
+    fn put(&mut self, at: u64, octets: &[u8]) -> io::Result<()>;
+    /// Gives the file this length.
+    fn cut(&mut self, length: u64) -> io::Result<()>;
+    /// Waits until all of it is on the disk.
+    fn sync(&self) -> io::Result<()>;
+}
+
+impl Store for File {
+    fn put(&mut self, at: u64, octets: &[u8]) -> io::Result<()> {
+        self.seek(SeekFrom::Start(at))?;
+        self.write_all(octets)
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.set_len(length)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+impl<S: Store> Writer<S> {
     /// Empties `file` and makes it a raw file without rows.
-    pub(super) fn new(mut file: File, facts: Vec<(&'static str, String)>) -> io::Result<Self> {
-        file.set_len(0)?;
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(MAGIC)?;
+    pub(super) fn new(mut file: S, facts: Vec<(&'static str, String)>) -> io::Result<Self> {
+        file.cut(0)?;
+        file.put(0, MAGIC)?;
         let mut writer = Self {
             file,
             groups: Groups::new().map_err(io::Error::other)?,
             finished: Vec::new(),
             end: MAGIC.len() as u64,
-            tail: Vec::new(),
+            live: Live::default(),
             facts,
             rows: Vec::new(),
+            group_rows: GROUP_ROWS,
             written: 0,
             stale: true,
         };
-        writer.write()?;
+        let tail = writer.tail(None, writer.end).map_err(io::Error::other)?;
+        writer.file.put(tail.at.begin, &tail.octets)?;
+        writer.live = tail.at;
         Ok(writer)
     }
 
@@ -73,8 +132,27 @@ impl Writer {
         self.written
     }
 
+    /// With row groups that are soon full.
+    #[cfg(test)]
+    pub(super) fn of_groups(mut self, rows: usize) -> Self {
+        self.group_rows = rows;
+        self
+    }
+
+    /// What it writes to.
+    #[cfg(test)]
+    pub(super) fn store(&mut self) -> &mut S {
+        &mut self.file
+    }
+
+    /// Octets that the next write puts down again, about.
+    pub(super) fn again(&self) -> u64 {
+        self.live.end.saturating_sub(self.live.begin)
+    }
+
     /// Puts all that is known into the file. A file that cannot take it is left as it was.
-    pub(super) fn write(&mut self) -> io::Result<()> {
+    ///
+    pub(super) fn write(&mut self, sync: Sync) -> io::Result<()> {
         if !self.stale {
             return Ok(());
         }
@@ -83,60 +161,117 @@ impl Writer {
         } else {
             Some(self.groups.encode(&self.rows).map_err(io::Error::other)?)
         };
-        let tail = self.tail(group.as_ref()).map_err(io::Error::other)?;
-        if let Err(error) = self.put(&tail) {
-            // What stood there has its room already.
-            let old = std::mem::take(&mut self.tail);
-            let length = self.end + old.len() as u64;
-            let _ = self.put(&old).and_then(|()| self.file.set_len(length));
-            self.tail = old;
-            return Err(error);
-        }
-        self.tail = tail;
+        let full = self.rows.len() >= self.group_rows();
+        self.replace(group.as_ref(), full, sync)?;
         self.stale = false;
         let finished: i64 = self.finished.iter().map(RowGroupMetaData::num_rows).sum();
         self.written = finished.unsigned_abs() + self.rows.len() as u64;
-        if self.rows.len() >= self.group_rows()
-            && let Some(group) = group
-        {
+        if full && let Some(group) = group {
             let about = group.at(self.end, self.finished.len());
             self.finished.push(about.map_err(io::Error::other)?);
             self.end += group.octets.len() as u64;
-            self.tail.drain(..group.octets.len());
             self.rows.clear();
         }
         Ok(())
     }
 
-    /// On the disk, not in the system's memory.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+    /// The last write: nothing is left in the file that does not count.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.write(Sync::Memory)?;
+        if self.live.begin > self.end {
+            let group = if self.rows.is_empty() {
+                None
+            } else {
+                Some(self.groups.encode(&self.rows).map_err(io::Error::other)?)
+            };
+            self.replace(group.as_ref(), true, Sync::Memory)?;
+        }
+        self.file.sync()
     }
 
-    /// The row group under way and the footer behind it.
-    fn tail(&self, group: Option<&Group>) -> parquet::errors::Result<Vec<u8>> {
+    /// Makes this row group, and a footer for it and all before, what the file ends with. `in_place`:
+    /// right behind the finished ones, or wherever there is room.
+    fn replace(&mut self, group: Option<&Group>, in_place: bool, sync: Sync) -> io::Result<()> {
+        let tail = self.tail(group, self.end).map_err(io::Error::other)?;
+        if tail.at.end <= self.live.begin {
+            return self.put_before(&tail, sync);
+        }
+        let at = if in_place {
+            self.live.end.max(tail.at.end)
+        } else {
+            self.live.end
+        };
+        let behind = self.tail(group, at).map_err(io::Error::other)?;
+        if let Err(error) = self.put_behind(&behind, sync) {
+            // What the file said before still stands where it did.
+            let _ = self.file.cut(self.live.end);
+            return Err(error);
+        }
+        if in_place {
+            self.put_before(&tail, sync)?;
+        }
+        Ok(())
+    }
+
+    /// Where nothing stands that counts; then the file ends there.
+    fn put_before(&mut self, tail: &Tail, sync: Sync) -> io::Result<()> {
+        self.file.put(tail.at.begin, &tail.octets)?;
+        self.sync(sync)?;
+        self.file.cut(tail.at.end)?;
+        self.live = tail.at;
+        Ok(())
+    }
+
+    /// Behind what counts. The file gets its new length at once, with an end that points to the
+    /// footer of before: what stands between is of no meaning to readers until the end is another.
+    fn put_behind(&mut self, tail: &Tail, sync: Sync) -> io::Result<()> {
+        let (Some((body, end)), Ok(back)) = (
+            tail.octets.split_last_chunk::<END>(),
+            u32::try_from(tail.at.end - END as u64 - self.live.footer),
+        ) else {
+            return Err(io::Error::other("the end of the file is too long"));
+        };
+        let last = tail.at.end - END as u64;
+        self.file
+            .put(last, &[back.to_le_bytes(), *MAGIC].concat())?;
+        self.file.put(tail.at.begin, body)?;
+        self.sync(sync)?;
+        self.file.put(last, end)?;
+        self.live = tail.at;
+        Ok(())
+    }
+
+    fn sync(&self, sync: Sync) -> io::Result<()> {
+        match sync {
+            Sync::Disk => self.file.sync(),
+            Sync::Memory => Ok(()),
+        }
+    }
+
+    /// The row group under way and the footer behind it, to stand from `begin` on.
+    fn tail(&self, group: Option<&Group>, begin: u64) -> parquet::errors::Result<Tail> {
         let mut groups = self.finished.clone();
-        let mut tail = Vec::new();
+        let mut octets = Vec::new();
         if let Some(group) = group {
-            groups.push(group.at(self.end, self.finished.len())?);
-            tail.extend_from_slice(&group.octets);
+            groups.push(group.at(begin, self.finished.len())?);
+            octets.extend_from_slice(&group.octets);
         }
         let footer = self.groups.footer(groups, &self.facts)?;
-        // Never shorter than before, or the old end would stand behind the new one. Readers do not
-        // look between a row group and the footer.
-        let least = self.tail.len().saturating_sub(footer.len());
-        tail.resize(tail.len().max(least), 0);
-        tail.extend(footer);
-        Ok(tail)
-    }
-
-    /// One write over what stands from `end` on: a process that is killed leaves one or the other.
-    fn put(&mut self, tail: &[u8]) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(self.end))?;
-        self.file.write_all(tail)
+        // The last eight octets are one write that nothing interrupts: they are not to lie across
+        // pages. Readers do not look between a row group and the footer.
+        let end = begin + (octets.len() + footer.len()) as u64;
+        let gap = usize::try_from(end.next_multiple_of(END as u64) - end).unwrap_or(0);
+        octets.resize(octets.len() + gap, 0);
+        let at = Live {
+            begin,
+            footer: begin + octets.len() as u64,
+            end: begin + (octets.len() + footer.len()) as u64,
+        };
+        octets.extend(footer);
+        Ok(Tail { octets, at })
     }
 
     fn group_rows(&self) -> usize {
-        GROUP_ROWS << (self.finished.len() / DOUBLES_AFTER).min(2)
+        self.group_rows << (self.finished.len() / DOUBLES_AFTER).min(2)
     }
 }

@@ -5,11 +5,13 @@ mod facts;
 mod file;
 mod group;
 mod mirror;
+mod pages;
 mod read;
 mod saver;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub(crate) use facts::{EndFacts, Planned, RunFacts, SessionFacts};
 pub(crate) use mirror::Tally;
@@ -25,6 +27,8 @@ pub(crate) const FORMAT: &str = "1";
 pub(crate) const RUN_KEY: &str = "twinpath.run";
 /// The key of the facts of the end; a run that was interrupted has none.
 pub(crate) const END_KEY: &str = "twinpath.end";
+/// Sessions of a run at most; each has books of its own.
+const MOST_SESSIONS: usize = 1_024;
 /// Who wrote the file.
 const CREATED_BY: &str = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
 
@@ -39,9 +43,26 @@ impl Reader {
             return Err(Broken::Format(format.chars().take(20).collect()));
         }
         let run = self.fact(RUN_KEY).ok_or(Broken::NoFormat)?;
-        let run = serde_json::from_str(run).map_err(Broken::Facts)?;
+        let mut run: RunFacts = serde_json::from_str(run).map_err(Broken::Facts)?;
         let end = self.fact(END_KEY).map(serde_json::from_str).transpose();
-        Ok((run, end.map_err(Broken::Facts)?))
+        let mut end: Option<EndFacts> = end.map_err(Broken::Facts)?;
+        // Rows name their session by its number.
+        run.sessions.sort_by_key(|session| session.identity.number);
+        let count = run.sessions.len();
+        let numbers = run.sessions.iter().map(|session| session.identity.number);
+        if count > MOST_SESSIONS || !numbers.eq((1..).take(count)) {
+            return Err(Broken::Sessions);
+        }
+        if let Some(end) = &mut end {
+            let known = 1..=u32::try_from(count).unwrap_or(u32::MAX);
+            let numbers = end.sessions.iter().map(|session| session.identity.number);
+            let numbers: Vec<u32> = numbers.collect();
+            let rising = numbers.windows(2).all(|pair| pair.first() < pair.last());
+            if !rising || numbers.iter().any(|number| !known.contains(number)) {
+                return Err(Broken::Sessions);
+            }
+        }
+        Ok((run, end))
     }
 }
 
@@ -72,6 +93,15 @@ pub(crate) enum Broken {
     /// A word that this version does not know.
     #[error("it has a row of an unknown kind ({0})")]
     Word(String),
+    /// Pages of others, of a size that would take the memory away.
+    #[error("it has a page of more than 64 MiB")]
+    TooLarge,
+    /// Stored in a way of others.
+    #[error("a column is stored in an encoding that is not read here")]
+    Encoding,
+    /// More sessions than a run can have, or such of the same number.
+    #[error("its sessions are damaged")]
+    Sessions,
     /// Values that do not go together.
     #[error("its rows are damaged")]
     Rows,

@@ -9,17 +9,21 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use twinpath_metrics::Record;
 use twinpath_wire::{Delta, Exclusion, Fate, Sample, Stamp, Tos, Wall};
 
-use super::Broken;
 use super::schema::{
     self, BEGUN, CLOCK_STEP, COLUMNS, IMPLAUSIBLE, MISSED, NOT_SENT, Row, Values, WIDTH, place,
 };
+use super::whole::{self, Extent, Whole};
+use super::{Broken, pages};
 
 /// Rows decoded at once.
 const BATCH: usize = 4_096;
 
 /// A raw file that is being read.
 pub(crate) struct Reader {
-    file: SerializedFileReader<File>,
+    file: SerializedFileReader<Whole>,
+    /// The same, for a look at its pages.
+    whole: Whole,
+    torn: bool,
     /// Where each of our columns stands in this file.
     places: [usize; WIDTH],
 }
@@ -30,7 +34,9 @@ impl Reader {
     /// # Errors
     /// [`Broken`]: it is no raw file, or not whole.
     pub(crate) fn open(file: File) -> Result<Self, Broken> {
-        let file = SerializedFileReader::new(file)?;
+        let (opened, Extent { octets, torn }) = whole::open(&file)?;
+        let whole = Whole::new(file, octets);
+        let file = opened;
         let mut places = [0; WIDTH];
         let schema = file.metadata().file_metadata().schema_descr();
         for (place, column) in places.iter_mut().zip(COLUMNS) {
@@ -49,7 +55,17 @@ impl Reader {
             }
             *place = at;
         }
-        Ok(Self { file, places })
+        Ok(Self {
+            file,
+            whole,
+            torn,
+            places,
+        })
+    }
+
+    /// The file breaks off in the middle of a write: this is what it held before.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.torn
     }
 
     /// A fact about the run by its key; `None`: the file does not tell.
@@ -74,6 +90,8 @@ impl Reader {
             let mut left = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
             let mut columns = Vec::with_capacity(WIDTH);
             for place in self.places {
+                let about = group.metadata().columns().get(place);
+                pages::look_over(&self.whole, about.ok_or(Broken::Rows)?)?;
                 let reader = group.get_column_reader(place).map_err(Broken::from)?;
                 let optional = group
                     .metadata()

@@ -10,13 +10,16 @@ use std::time::{Duration, Instant};
 use twinpath_metrics::Record;
 
 use super::facts::{EndFacts, RunFacts};
-use super::file::Writer;
+use super::file::{Sync, Writer};
 use super::{END_KEY, FORMAT, FORMAT_KEY, RUN_KEY, Row};
 
 /// A row waits so long for its place in the file, if its row group is not full before; at the
 /// beginning of a run, when there is little to write again, a second, then twice as long each time.
 const WRITE_EVERY: Duration = Duration::from_secs(10);
 const FIRST_WRITE: Duration = Duration::from_secs(1);
+/// The same in long runs: what is written again each time takes no more of the disk than this.
+const WRITE_EVERY_AT_MOST: Duration = Duration::from_mins(1);
+const AGAIN_PER_SECOND: u64 = 16_384;
 /// How often the system is asked to put the file on the disk itself.
 const SYNC_EVERY: Duration = Duration::from_mins(1);
 /// Rows that are handed over at once.
@@ -223,37 +226,38 @@ fn save(mut writer: Writer, inbox: &Receiver<Message>) -> Result<(), Ended> {
 fn follow(writer: &mut Writer, inbox: &Receiver<Message>) -> io::Result<()> {
     let mut wait = FIRST_WRITE;
     let mut write_due = Instant::now() + wait;
-    let mut sync_due = Instant::now() + SYNC_EVERY;
+    let mut sync_due = write_due + SYNC_EVERY;
+    let mut how = |now: Instant| {
+        if now < sync_due {
+            return Sync::Memory;
+        }
+        sync_due = now + SYNC_EVERY;
+        Sync::Disk
+    };
     loop {
-        let mut over = false;
         match inbox.recv_timeout(write_due.saturating_duration_since(Instant::now())) {
             Ok(Message::Rows(rows)) => {
                 for row in rows {
                     if writer.push(row) {
-                        writer.write()?;
-                        write_due = Instant::now() + wait;
+                        let now = Instant::now();
+                        writer.write(how(now))?;
+                        write_due = now + wait;
                     }
                 }
             }
             Ok(Message::End(facts)) => {
                 writer.tell(END_KEY, facts);
-                over = true;
+                return writer.finish();
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => over = true,
+            Err(RecvTimeoutError::Disconnected) => return writer.finish(),
         }
         let now = Instant::now();
-        if over || now >= write_due {
-            writer.write()?;
-            wait = (wait * 2).min(WRITE_EVERY);
+        if now >= write_due {
+            writer.write(how(now))?;
+            let steady = Duration::from_secs(writer.again() / AGAIN_PER_SECOND);
+            wait = (wait * 2).min(steady.clamp(WRITE_EVERY, WRITE_EVERY_AT_MOST));
             write_due = now + wait;
-        }
-        if over || now >= sync_due {
-            writer.sync()?;
-            sync_due = now + SYNC_EVERY;
-        }
-        if over {
-            return Ok(());
         }
     }
 }

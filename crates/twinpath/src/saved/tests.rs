@@ -1,9 +1,10 @@
 use std::fs::File;
+use std::io;
 
 use twinpath_metrics::Record;
 use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
 
-use super::file::Writer;
+use super::file::{Store, Sync, Writer};
 use super::{Broken, Reader, Row};
 
 fn stamp(ns: i64, rung: Rung) -> Stamp {
@@ -76,16 +77,35 @@ pub(super) fn rows() -> Vec<Row> {
         .collect()
 }
 
-pub(super) fn read(path: &std::path::Path) -> Vec<Row> {
+fn read(path: &std::path::Path) -> Vec<Row> {
+    try_read(path).unwrap().0
+}
+
+/// The rows of a file, and whether its end is missing.
+fn try_read(path: &std::path::Path) -> Result<(Vec<Row>, bool), Broken> {
     let mut rows = Vec::new();
-    Reader::open(File::open(path).unwrap())
-        .unwrap()
-        .each(|row| {
-            rows.push(row);
-            Ok::<(), Broken>(())
-        })
-        .unwrap();
-    rows
+    let reader = Reader::open(File::open(path).unwrap())?;
+    reader.each(|row| {
+        rows.push(row);
+        Ok::<(), Broken>(())
+    })?;
+    Ok((rows, reader.is_torn()))
+}
+
+/// A row of a session that goes on and on.
+fn row(seq: u64) -> Row {
+    let Record::Sample(sample) = rows()[1].record else {
+        panic!()
+    };
+    Row {
+        session: 1,
+        record: Record::Sample(Sample {
+            seq,
+            reflector_seq: Some(u32::try_from(seq).unwrap()),
+            t1: stamp(i64::try_from(seq * 1_000_003).unwrap(), Rung::Kernel),
+            ..sample
+        }),
+    }
 }
 
 #[test]
@@ -97,14 +117,14 @@ fn every_kind_of_row_comes_back_as_it_was_written() {
     assert_eq!(read(&path), [], "a file without a row is whole");
     for (count, row) in (1..).zip(rows()) {
         assert!(!writer.push(row));
-        writer.write().unwrap();
+        writer.write(Sync::Memory).unwrap();
         assert_eq!(read(&path), rows()[..count], "whole after row {count}");
         assert_eq!(writer.written(), count as u64);
     }
     writer.tell("twinpath.end", "x".repeat(10_000));
-    writer.write().unwrap();
+    writer.write(Sync::Memory).unwrap();
     writer.tell("twinpath.end", "ended".to_owned());
-    writer.write().unwrap();
+    writer.write(Sync::Memory).unwrap();
     let reader = Reader::open(File::open(&path).unwrap()).unwrap();
     assert_eq!(reader.fact("twinpath.format"), Some("1"));
     assert_eq!(reader.fact("twinpath.end"), Some("ended"));
@@ -121,29 +141,17 @@ fn many_row_groups_keep_the_order_of_their_rows() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("run.parquet");
     let mut writer = Writer::new(File::create(&path).unwrap(), Vec::new()).unwrap();
-    let Record::Sample(sample) = rows()[1].record else {
-        panic!()
-    };
-    let row = |seq: u64| Row {
-        session: 1,
-        record: Record::Sample(Sample {
-            seq,
-            reflector_seq: Some(u32::try_from(seq).unwrap()),
-            t1: stamp(i64::try_from(seq * 1_000_003).unwrap(), Rung::Kernel),
-            ..sample
-        }),
-    };
     let mut groups = 0;
     for seq in 0..200_000 {
         // Full, or now and then between.
         let full = writer.push(row(seq));
         groups += u32::from(full);
         if full || seq % 30_011 == 0 {
-            writer.write().unwrap();
+            writer.write(Sync::Memory).unwrap();
         }
     }
     assert_eq!(groups, 3);
-    writer.write().unwrap();
+    writer.finish().unwrap();
     let found = read(&path);
     assert_eq!(found.len(), 200_000);
     for (seq, found) in (0..).zip(found) {
@@ -151,4 +159,145 @@ fn many_row_groups_keep_the_order_of_their_rows() {
     }
     let octets = std::fs::metadata(&path).unwrap().len();
     assert!(octets < 200_000 * 16, "{octets} octets for 200,000 packets");
+}
+
+/// A file in memory, and what a process that is killed may leave of each change to it.
+#[derive(Default)]
+struct Killed {
+    octets: Vec<u8>,
+    left: Vec<Vec<u8>>,
+}
+
+impl Store for &mut Killed {
+    fn put(&mut self, at: u64, octets: &[u8]) -> io::Result<()> {
+        let at = usize::try_from(at).unwrap();
+        let before = self.octets.clone();
+        let with = |part: &[u8]| {
+            let mut now = before.clone();
+            now.resize(before.len().max(at + part.len()), 0);
+            now[at..at + part.len()].copy_from_slice(part);
+            now
+        };
+        // Eight octets within eight are written or not.
+        if octets.len() > 8 || at % 8 != 0 {
+            let step = (octets.len() / 7).max(1);
+            let parts = (1..octets.len()).step_by(step);
+            self.left.extend(parts.map(|part| with(&octets[..part])));
+        }
+        self.octets = with(octets);
+        self.left.push(self.octets.clone());
+        Ok(())
+    }
+
+    fn cut(&mut self, length: u64) -> io::Result<()> {
+        self.octets.resize(usize::try_from(length).unwrap(), 0);
+        self.left.push(self.octets.clone());
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_anywhere_leaves_a_file_that_others_read_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("run.parquet");
+    let facts = vec![("twinpath.format", "1".to_owned())];
+    let mut killed = Killed::default();
+    drop(Writer::new(&mut killed, facts.clone()).unwrap());
+    killed.left.clear();
+    let mut states = 0;
+    let (mut most, mut last) = (0, 0);
+    let mut check = |killed: &mut Killed, before: usize, now: usize| {
+        for left in killed.left.drain(..) {
+            std::fs::write(&path, &left).unwrap();
+            let (found, torn) = try_read(&path).unwrap();
+            assert!(!torn, "whole to readers that do not look for an end");
+            assert!(
+                [before, now].contains(&found.len()),
+                "{before} {now} {}",
+                found.len()
+            );
+            for (seq, found) in (0..).zip(found) {
+                assert_eq!(found, row(seq));
+            }
+            states += 1;
+            most = most.max(left.len());
+            last = left.len();
+        }
+    };
+    // More than a row group, written at moments of all kinds.
+    let mut rows = 0;
+    let mut before = 0;
+    let mut writer = Writer::new(&mut killed, facts).unwrap().of_groups(600);
+    writer.store().left.clear();
+    for more in [1, 10, 50, 2, 100, 200, 300, 700, 7, 900] {
+        for _ in 0..more {
+            if writer.push(row(rows)) {
+                writer.write(Sync::Memory).unwrap();
+                check(writer.store(), before, usize::try_from(rows).unwrap() + 1);
+                before = usize::try_from(rows).unwrap() + 1;
+            }
+            rows += 1;
+        }
+        writer.write(Sync::Disk).unwrap();
+        check(writer.store(), before, usize::try_from(rows).unwrap());
+        before = usize::try_from(rows).unwrap();
+    }
+    writer.tell("twinpath.end", "ended".to_owned());
+    writer.finish().unwrap();
+    check(writer.store(), before, before);
+    assert!(states > 100, "{states}");
+    assert!(
+        last < most,
+        "nothing that does not count is left: {last} of {most}"
+    );
+    drop(writer);
+    std::fs::write(&path, &killed.octets).unwrap();
+    let reader = Reader::open(File::open(&path).unwrap()).unwrap();
+    assert_eq!(reader.fact("twinpath.end"), Some("ended"));
+}
+
+#[test]
+fn a_file_whose_end_is_missing_is_read_up_to_its_last_whole_write() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("run.parquet");
+    let facts = vec![("twinpath.format", "1".to_owned())];
+    let mut writer = Writer::new(File::create(&path).unwrap(), facts).unwrap();
+    let mut seq = 0;
+    let mut lengths: Vec<(u64, u64)> = Vec::new();
+    // Until a write stands behind the one before it, and not in the place of older ones.
+    while lengths.len() < 4 || lengths[lengths.len() - 2].0 > lengths[lengths.len() - 1].0 {
+        for _ in 0..40 {
+            writer.push(row(seq));
+            seq += 1;
+        }
+        writer.write(Sync::Memory).unwrap();
+        lengths.push((std::fs::metadata(&path).unwrap().len(), seq));
+        assert!(lengths.len() < 20);
+    }
+    let whole = std::fs::read(&path).unwrap();
+    let &[.., (before, rows_before), (now, rows_now)] = lengths.as_slice() else {
+        panic!()
+    };
+    for length in before..=now {
+        let octets = &whole[..usize::try_from(length).unwrap()];
+        std::fs::write(&path, octets).unwrap();
+        let (found, torn) = try_read(&path).unwrap();
+        let expected = if length == now { rows_now } else { rows_before };
+        assert_eq!(
+            found.len() as u64,
+            expected,
+            "{length} of {before} to {now}"
+        );
+        assert_eq!(torn, length != now && length != before, "{length}");
+    }
+    // A power cut may leave the length and not what was to stand there.
+    let mut octets = whole.clone();
+    octets[usize::try_from(before).unwrap()..].fill(0);
+    std::fs::write(&path, &octets).unwrap();
+    let (found, torn) = try_read(&path).unwrap();
+    assert_eq!((found.len() as u64, torn), (rows_before, true));
 }

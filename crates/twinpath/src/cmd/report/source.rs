@@ -79,7 +79,7 @@ impl Source {
         let (run, end) = reader.facts().map_err(|error| broken(&shown, &error))?;
         Ok(Self {
             meta: run.meta(),
-            sessions: in_order(run.sessions),
+            sessions: run.sessions,
             path: shown,
             wanted,
             rows: Rows::Saved {
@@ -160,10 +160,27 @@ impl Source {
             }
         };
         for report in &mut reports {
+            report.notes.extend(self.torn());
             report.notes.sort_by_key(|note| !note.warning);
             report.number += first;
         }
         reports
+    }
+
+    /// The end of the file is missing.
+    fn torn(&self) -> Option<Note> {
+        let torn = match &self.rows {
+            Rows::Saved { reader, .. } => reader.is_torn(),
+            Rows::Captured(_) => false,
+        };
+        torn.then(|| Note {
+            key: "file-torn",
+            line:
+                "the end of the file is missing: these are the records up to the last write that \
+                   is whole"
+                    .to_owned(),
+            warning: true,
+        })
     }
 
     /// The control connection of the run, if it had one and came to its end.
@@ -221,12 +238,6 @@ impl From<Broken> for Stop {
     }
 }
 
-/// Sessions by their numbers, which rows name them by.
-fn in_order(mut sessions: Vec<SessionFacts>) -> Vec<SessionFacts> {
-    sessions.sort_by_key(|session| session.identity.number);
-    sessions
-}
-
 /// The file does not hold all that the run counted.
 fn incomplete(report: &SessionReport, rows_missing: u64) -> Option<Note> {
     let (tally, figures) = (&report.tally, &report.figures);
@@ -244,8 +255,13 @@ fn incomplete(report: &SessionReport, rows_missing: u64) -> Option<Note> {
 
 fn broken(path: &str, error: &Broken) -> Failure {
     let remedy = match error {
-        Broken::Parquet(_) | Broken::Facts(_) | Broken::Rows | Broken::Missing(_) => {
-            "write a file that --save wrote and nobody changed"
+        Broken::Parquet(_)
+        | Broken::Facts(_)
+        | Broken::Rows
+        | Broken::Sessions
+        | Broken::Missing(_) => "write a file that --save wrote and nobody changed",
+        Broken::TooLarge | Broken::Encoding => {
+            "write the file as --save wrote it, not one written again by another program"
         }
         Broken::NoColumn(_) | Broken::NoFormat | Broken::OtherColumn(_) => {
             "write a file that --save wrote"
