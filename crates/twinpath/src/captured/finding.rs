@@ -129,7 +129,7 @@ impl Finding {
             return;
         }
         let key = (datagram.from, datagram.to);
-        if !self.candidates.contains_key(&key) && self.candidates.len() >= FLOWS {
+        if !self.candidates.contains_key(&key) && !self.make_room() {
             return;
         }
         let candidate = self.candidates.entry(key).or_insert_with(|| Candidate {
@@ -152,6 +152,22 @@ impl Finding {
             }
         }
         candidate.next = NAMES + (candidate.next + 1) % NAMES;
+    }
+
+    /// Room for another flow: the quarter that was silent for longest goes, where nobody answered.
+    fn make_room(&mut self) -> bool {
+        if self.candidates.len() < FLOWS {
+            return true;
+        }
+        let open = self.candidates.iter().filter(|(_, flow)| !flow.found);
+        let mut silent: Vec<(Wall, (SocketAddr, SocketAddr))> =
+            open.map(|(key, other)| (other.flow.last, *key)).collect();
+        silent.sort_unstable();
+        silent.truncate(FLOWS / 4);
+        for (_, key) in &silent {
+            self.candidates.remove(key);
+        }
+        !silent.is_empty()
     }
 
     /// A reply to a packet of a candidate, which is a session then.

@@ -79,15 +79,19 @@ impl Layout {
 
 impl Reply {
     /// T2 and T3, nearest to when the reply was captured. Both in the format of the reply's Z bit,
-    /// where that makes sense.
+    /// where that makes sense; those of PTP in TAI or, as some reflectors have it, in UTC: whichever
+    /// is nearer to the capture's clock.
     pub(super) fn times(&self, captured: Wall) -> [Wall; 2] {
         let z: TimeFormat = self.error.format();
-        let read = |bits| {
-            WireTime::from_bits(bits)
-                .read_plausibly(z, captured, TAI_UTC_S)
-                .at
+        let read = |offset_s| {
+            [self.t2, self.t3].map(|bits| {
+                let time = WireTime::from_bits(bits);
+                time.read_plausibly(z, captured, offset_s).at
+            })
         };
-        [read(self.t2), read(self.t3)]
+        let (tai, utc) = (read(TAI_UTC_S), read(0));
+        let away = |[_, t3]: [Wall; 2]| (t3 - captured).abs_ns();
+        if away(utc) < away(tai) { utc } else { tai }
     }
 }
 

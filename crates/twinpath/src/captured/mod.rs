@@ -86,12 +86,19 @@ impl Capture {
     ) -> Result<Self, CaptureError> {
         let mut finding = Finding::new(port);
         let mut packets = Packets::open(BufReader::new(File::open(path)?))?;
+        let mut unknown = None;
         while let Some(packet) = packets.next()? {
-            if let Some(datagram) = frame::udp(packet.link, packet.octets)? {
-                finding.look(packet.at, &datagram);
+            match frame::udp(packet.link, packet.octets) {
+                Ok(Some(datagram)) => finding.look(packet.at, &datagram),
+                Ok(None) => {}
+                // One interface of several.
+                Err(error) => unknown = unknown.or(Some(error)),
             }
         }
         let flows = finding.sessions();
+        if let (true, Some(error)) = (flows.is_empty(), unknown) {
+            return Err(error);
+        }
         if flows.is_empty() {
             return Err(port.map_or(CaptureError::NoSession, CaptureError::NothingTo));
         }
@@ -132,7 +139,7 @@ impl Capture {
         let mut packets = Packets::open(BufReader::new(file)).map_err(capture)?;
         let mut pairing = Pairing::new(&self.flows, self.timeout);
         while let Some(packet) = packets.next().map_err(capture)? {
-            if let Some(datagram) = frame::udp(packet.link, packet.octets).map_err(capture)? {
+            if let Ok(Some(datagram)) = frame::udp(packet.link, packet.octets) {
                 pairing.look(packet.at, &datagram);
             }
             while let Some(row) = pairing.poll() {
