@@ -56,6 +56,18 @@ impl Pictures {
         (self.graph.is_some() || self.html.is_some()).then_some(Timeline::COLUMNS)
     }
 
+    /// Whether the drawing would take the place of this file.
+    #[cfg_attr(
+        not(feature = "report"),
+        expect(dead_code, reason = "asked for by twinpath report")
+    )]
+    pub(super) fn replace(&self, path: &Path) -> bool {
+        let there = fs::canonicalize(path).ok();
+        let graph = self.graph.as_ref().map(|graph| &graph.path);
+        let mut drawn = graph.into_iter().chain(&self.html);
+        there.is_some() && drawn.any(|drawn| fs::canonicalize(drawn).ok() == there)
+    }
+
     /// Draws a run that is over.
     pub(super) fn draw(&self, outcome: Outcome<'_>) -> Result<(), Failure> {
         if self.columns().is_none() {

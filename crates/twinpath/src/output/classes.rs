@@ -7,10 +7,10 @@ use twinpath_runtime::SessionReport;
 use twinpath_runtime::controller::RefusedSession;
 use twinpath_wire::Dscp;
 
-use super::counts;
 use super::style::Style;
 use super::text::{cell, signed};
 use super::units::Unit;
+use super::{Outcome, counts};
 
 /// Columns of the page, at least.
 const WIDTH: usize = 79;
@@ -30,11 +30,12 @@ type Row = (usize, Dscp, Result<Vec<String>, String>);
 /// # Errors
 /// Those of `out`.
 pub(crate) fn write(
-    reports: &[SessionReport],
+    outcome: Outcome<'_>,
     refused: &[RefusedSession],
     style: Style,
     out: &mut impl Write,
 ) -> io::Result<()> {
+    let reports = outcome.sessions;
     let unit = unit(reports);
     let mut rows: Vec<Row> = reports
         .iter()
@@ -50,8 +51,14 @@ pub(crate) fn write(
         .iter()
         .enumerate()
         .any(|(at, (_, dscp, _))| rows.iter().skip(at + 1).any(|(_, other, _)| other == dscp));
+    let file = |number: usize| {
+        let place = reports.iter().position(|report| report.number == number);
+        place.and_then(|place| outcome.file(place))
+    };
     let name = |number: usize, dscp: Dscp| {
-        if twice {
+        if let Some(file) = file(number) {
+            format!("{number} {dscp} {file}")
+        } else if twice {
             format!("{number} {dscp}")
         } else {
             dscp.to_string()
@@ -67,21 +74,34 @@ pub(crate) fn write(
             (widest.unwrap_or(0).max(head.len()) + 1).max(CELL)
         })
         .collect();
+    let names = rows
+        .iter()
+        .map(|(number, dscp, _)| name(*number, *dscp).chars().count());
+    let first = if outcome.files.is_empty() {
+        NAME
+    } else {
+        names.max().unwrap_or(0).max(NAME)
+    };
     let line = |name: &str, cells: &[String]| {
         let cells = cells.iter().zip(&widths);
         let cells = cells.map(|(cell, width)| format!("{cell:>width$}"));
-        format!("{name:<NAME$}{}", cells.collect::<Vec<_>>().concat())
+        format!("{name:<first$}{}", cells.collect::<Vec<_>>().concat())
     };
-    let width = (NAME + widths.iter().sum::<usize>()).max(WIDTH);
+    let width = (first + widths.iter().sum::<usize>()).max(WIDTH);
+    let (title, head) = if outcome.files.is_empty() {
+        ("Round trips and losses by class", "Class")
+    } else {
+        ("Round trips and losses by file", "Session")
+    };
     let heads = HEADS.map(str::to_owned);
-    writeln!(out, "{}", style.heading("Round trips and losses by class"))?;
-    writeln!(out, "{}\n{}", "=".repeat(width), line("Class", &heads))?;
+    writeln!(out, "{}", style.heading(title))?;
+    writeln!(out, "{}\n{}", "=".repeat(width), line(head, &heads))?;
     writeln!(out, "{}", "-".repeat(width))?;
     for (number, dscp, cells) in &rows {
         let name = name(*number, *dscp);
         match cells {
             Ok(cells) => writeln!(out, "{}", line(&name, cells))?,
-            Err(refused) => writeln!(out, "{name:<NAME$}{refused}")?,
+            Err(refused) => writeln!(out, "{name:<first$}{refused}")?,
         }
     }
     writeln!(out, "{}", "=".repeat(width))
@@ -129,7 +149,7 @@ mod tests {
         let mut middle = fixtures::loss();
         (middle.tos, middle.number) = ("cs1".parse::<Dscp>().unwrap().tos(), 2);
         let reports = [fixtures::quiet_path(), middle, silent];
-        write(&reports, &[], Style::PLAIN, &mut out).unwrap();
+        write(reports.as_slice().into(), &[], Style::PLAIN, &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
     }
 
@@ -146,7 +166,7 @@ mod tests {
         };
         let rows = |reports: &[SessionReport], refused: &[RefusedSession]| {
             let mut out = Vec::new();
-            write(reports, refused, Style::PLAIN, &mut out).unwrap();
+            write(reports.into(), refused, Style::PLAIN, &mut out).unwrap();
             let text = String::from_utf8(out).unwrap();
             let rows = text.lines().skip(4).map(str::to_owned);
             rows.take_while(|row| !row.starts_with('='))

@@ -61,7 +61,8 @@ impl<'a> Document<'a> {
             sessions: outcome
                 .sessions
                 .iter()
-                .map(|report| Session::new(report, &meta.wanted))
+                .enumerate()
+                .map(|(place, report)| Session::new(report, outcome.file(place), &meta.wanted))
                 .collect(),
             survey: None,
             control: outcome.control.map(Control::from),
@@ -254,10 +255,13 @@ struct Session<'a> {
     registry: BTreeMap<&'static str, &'static str>,
     schedule_parameters: schedule::Numbers,
     seed: u64,
+    /// Where a report is made from several files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
 }
 
 impl<'a> Session<'a> {
-    fn new(report: &'a SessionReport, wanted: &Wanted) -> Self {
+    fn new(report: &'a SessionReport, file: Option<&'a str>, wanted: &Wanted) -> Self {
         let figures = &report.figures;
         let delay = |figures: &Option<DelayFigures>| figures.as_ref().map(Delay::from);
         Self {
@@ -356,6 +360,7 @@ impl<'a> Session<'a> {
             registry: registry::names(report),
             schedule_parameters: schedule::numbers(report.schedule),
             seed: report.seed,
+            file,
         }
     }
 }

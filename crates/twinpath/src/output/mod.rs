@@ -80,6 +80,15 @@ pub(crate) struct Outcome<'a> {
     pub(crate) sessions: &'a [SessionReport],
     /// The control connection, where there was one.
     pub(crate) control: Option<&'a ControlReport>,
+    /// The file that each of the sessions is from, where that is not the same for all; else empty.
+    pub(crate) files: &'a [String],
+}
+
+impl<'a> Outcome<'a> {
+    /// The file that a session is from, by its place, where there are several files.
+    fn file(&self, place: usize) -> Option<&'a str> {
+        self.files.get(place).map(String::as_str)
+    }
 }
 
 impl<'a> From<&'a [SessionReport]> for Outcome<'a> {
@@ -87,6 +96,7 @@ impl<'a> From<&'a [SessionReport]> for Outcome<'a> {
         Self {
             sessions,
             control: None,
+            files: &[],
         }
     }
 }
@@ -96,6 +106,7 @@ impl<'a> From<&'a ControlReport> for Outcome<'a> {
         Self {
             sessions: &control.sessions,
             control: Some(control),
+            files: &[],
         }
     }
 }

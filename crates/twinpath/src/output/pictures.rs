@@ -32,7 +32,7 @@ pub(crate) fn picture(outcome: Outcome<'_>, labels: &[Label]) -> Picture {
         subtitle: reports
             .first()
             .map_or_else(String::new, |first| subtitle(first, reports, labels)),
-        sessions: sessions(reports),
+        sessions: sessions(outcome),
         notes,
     }
 }
@@ -77,7 +77,8 @@ fn subtitle(first: &SessionReport, reports: &[SessionReport], labels: &[Label]) 
     parts.join("; ")
 }
 
-fn sessions(reports: &[SessionReport]) -> Vec<PictureSession> {
+fn sessions(outcome: Outcome<'_>) -> Vec<PictureSession> {
+    let reports = outcome.sessions;
     let delays = reports
         .iter()
         .filter_map(|report| report.figures.round_trip);
@@ -85,19 +86,23 @@ fn sessions(reports: &[SessionReport]) -> Vec<PictureSession> {
     let unit = greatest.map_or(Unit::Milliseconds, Unit::fit);
     let mut sessions: Vec<PictureSession> = reports
         .iter()
-        .map(|report| session(report, reports.len() > 1, unit))
+        .enumerate()
+        .map(|(place, report)| {
+            let class = report.tos.dscp();
+            let name = match outcome.file(place) {
+                Some(file) => format!("{} {class} {file}", report.number),
+                None if reports.len() > 1 => format!("{} {class}", report.number),
+                None => String::new(),
+            };
+            session(report, name, unit)
+        })
         .collect();
     without_empty_rows(&mut sessions);
     sessions
 }
 
-fn session(report: &SessionReport, several: bool, unit: Unit) -> PictureSession {
+fn session(report: &SessionReport, name: String, unit: Unit) -> PictureSession {
     let timeline = report.timeline.as_ref();
-    let name = if several {
-        format!("{} {}", report.number, report.tos.dscp())
-    } else {
-        String::new()
-    };
     let figures = &report.figures;
     PictureSession {
         name,

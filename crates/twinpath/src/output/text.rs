@@ -86,6 +86,9 @@ impl<W: Write> Sink for Text<W> {
             if index > 0 {
                 writeln!(self.out)?;
             }
+            if let Some(file) = outcome.file(index) {
+                writeln!(self.out, "{}", self.style.heading(&format!("{file}:")))?;
+            }
             page(report, &self.meta, self.style, &mut self.out)?;
             let is_new = |note: &&Note| said.iter().all(|earlier| earlier.line != note.line);
             let new: Vec<&Note> = report.notes.iter().filter(is_new).collect();
@@ -96,7 +99,7 @@ impl<W: Write> Sink for Text<W> {
         let refused = outcome.control.map_or(&[][..], |control| &control.refused);
         if outcome.sessions.len() + refused.len() > 1 {
             writeln!(self.out)?;
-            classes::write(outcome.sessions, refused, self.style, &mut self.out)?;
+            classes::write(outcome, refused, self.style, &mut self.out)?;
         }
         if let Some(control) = outcome.control {
             let server = ends::named(control.server);

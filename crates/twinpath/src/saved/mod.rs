@@ -4,6 +4,7 @@
 mod facts;
 mod file;
 mod group;
+mod guard;
 mod mirror;
 mod pages;
 mod read;

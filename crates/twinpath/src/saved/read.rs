@@ -9,6 +9,7 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use twinpath_metrics::Record;
 use twinpath_wire::{Delta, Exclusion, Fate, Sample, Stamp, Tos, Wall};
 
+use super::guard::fenced;
 use super::schema::{
     self, BEGUN, CLOCK_STEP, COLUMNS, IMPLAUSIBLE, MISSED, NOT_SENT, Row, Values, WIDTH, place,
 };
@@ -86,32 +87,31 @@ impl Reader {
         mut take: impl FnMut(Row) -> Result<(), E>,
     ) -> Result<(), E> {
         for group in 0..self.file.num_row_groups() {
-            let group = self.file.get_row_group(group).map_err(Broken::from)?;
-            let mut left = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
-            let mut columns = Vec::with_capacity(WIDTH);
-            for place in self.places {
-                let about = group.metadata().columns().get(place);
-                pages::look_over(&self.whole, about.ok_or(Broken::Rows)?)?;
-                let reader = group.get_column_reader(place).map_err(Broken::from)?;
-                let optional = group
-                    .metadata()
-                    .columns()
-                    .get(place)
-                    .is_some_and(|column| column.column_descr().max_def_level() > 0);
-                columns.push(Cells::new(reader, optional));
-            }
+            let (mut left, mut columns) = fenced(|| self.columns(group))?;
             while left > 0 {
                 let rows = left.min(BATCH);
                 left -= rows;
-                for cells in &mut columns {
-                    cells.read(rows)?;
-                }
+                fenced(|| columns.iter_mut().try_for_each(|cells| cells.read(rows)))?;
                 for row in 0..rows {
                     take(Cursor(&columns, row).row()?)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// How many rows a row group has, and its columns at their beginnings.
+    fn columns(&self, group: usize) -> Result<(usize, Vec<Cells>), Broken> {
+        let group = self.file.get_row_group(group)?;
+        let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| Broken::Rows)?;
+        let mut columns = Vec::with_capacity(WIDTH);
+        for place in self.places {
+            let about = group.metadata().columns().get(place).ok_or(Broken::Rows)?;
+            pages::look_over(&self.whole, about)?;
+            let optional = about.column_descr().max_def_level() > 0;
+            columns.push(Cells::new(group.get_column_reader(place)?, optional));
+        }
+        Ok((rows, columns))
     }
 }
 

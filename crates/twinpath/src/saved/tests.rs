@@ -301,3 +301,53 @@ fn a_file_whose_end_is_missing_is_read_up_to_its_last_whole_write() {
     let (found, torn) = try_read(&path).unwrap();
     assert_eq!((found.len() as u64, torn), (rows_before, true));
 }
+
+/// A file from a stranger: a raw file with octets changed, many at the places that say how much of
+/// something there is.
+#[test]
+fn damaged_files_do_no_harm() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("run.parquet");
+    let facts = vec![("twinpath.format", "1".to_owned())];
+    let mut writer = Writer::new(File::create(&path).unwrap(), facts).unwrap();
+    for seq in 0..50 {
+        writer.push(row(seq));
+    }
+    for row in rows() {
+        writer.push(row);
+    }
+    writer.finish().unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let mut state: u64 = 0x5eed;
+    let mut below = |most: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % most as u64).unwrap()
+    };
+    let mut refused = 0;
+    for turn in 0..6_000 {
+        let mut octets = whole.clone();
+        for _ in 0..=below(3) {
+            // Everywhere, or in the footer.
+            let from = if turn % 2 == 0 {
+                4
+            } else {
+                whole.len() * 6 / 10
+            };
+            let at = from + below(octets.len() - from);
+            match below(4) {
+                0 => octets[at] = 0xff,
+                1 => octets[at] ^= 1 << below(8),
+                2 => octets[at] = u8::try_from(below(256)).unwrap(),
+                _ => {
+                    let to = (at + 5).min(octets.len());
+                    octets[at..to].fill(0xff);
+                }
+            }
+        }
+        std::fs::write(&path, &octets).unwrap();
+        refused += u32::from(try_read(&path).is_err());
+    }
+    assert!(refused > 1_000, "{refused} of 6,000");
+}

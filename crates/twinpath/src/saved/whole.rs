@@ -4,10 +4,12 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Take};
 
 use bytes::Bytes;
-use parquet::errors::Result;
+use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length, SerializedFileReader};
 
+use super::Broken;
 use super::group::MAGIC;
+use super::guard::fenced;
 
 /// How far back the end of a whole file is looked for, and how many places are tried.
 const FAR: u64 = 64 << 20;
@@ -61,9 +63,11 @@ pub(super) struct Extent {
 }
 
 /// Opens a file, or what is left of it where its end is missing.
-pub(super) fn open(file: &File) -> Result<(SerializedFileReader<Whole>, Extent)> {
-    let all = file.metadata()?.len();
-    let error = match upto(file, all) {
+pub(super) fn open(
+    file: &File,
+) -> std::result::Result<(SerializedFileReader<Whole>, Extent), Broken> {
+    let all = file.metadata().map_err(ParquetError::from)?.len();
+    let error = match fenced(|| Ok(upto(file, all)?)) {
         Ok(reader) => {
             return Ok((
                 reader,
@@ -75,8 +79,12 @@ pub(super) fn open(file: &File) -> Result<(SerializedFileReader<Whole>, Extent)>
         }
         Err(error) => error,
     };
-    for octets in ends(file, all)?.into_iter().take(PLACES) {
-        if let Ok(reader) = upto(file, octets) {
+    for octets in ends(file, all)
+        .map_err(ParquetError::from)?
+        .into_iter()
+        .take(PLACES)
+    {
+        if let Ok(reader) = fenced(|| Ok(upto(file, octets)?)) {
             return Ok((reader, Extent { octets, torn: true }));
         }
     }

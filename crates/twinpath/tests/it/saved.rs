@@ -278,3 +278,123 @@ fn two_runs_over_one_path_are_compared_and_a_slower_one_is_found() {
     let done = run(&format!("{line} --output csv"));
     assert_eq!(done.status, 2, "{}", done.stderr);
 }
+
+/// A run of so many packets in a file of this name.
+fn saved(directory: &Path, name: &str, options: &str) -> String {
+    let file = directory.join(name).display().to_string();
+    let responder = Responder::on_loopback();
+    let done = run(&format!(
+        "sender {} -c 60 -i 2 --timeout 200ms -q --save {file} {options}",
+        responder.at
+    ));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    file
+}
+
+#[test]
+fn the_picture_from_the_file_is_the_picture_of_the_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = |name: &str| directory.path().join(name).display().to_string();
+    for options in ["", "--dscp be,ef"] {
+        let file = saved(
+            directory.path(),
+            "run.parquet",
+            &format!(
+                "{options} --label site=lab --graph {} --html {}",
+                name("run.svg"),
+                name("run.html")
+            ),
+        );
+        let done = run(&format!(
+            "report {file} -q --graph {} --html {}",
+            name("again.svg"),
+            name("again.html")
+        ));
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        for form in ["svg", "html"] {
+            let read = |of: &str| std::fs::read_to_string(name(&format!("{of}.{form}"))).unwrap();
+            assert!(read("run").len() > 2_000);
+            assert!(read("again") == read("run"), "{form} {options}");
+        }
+    }
+}
+
+#[test]
+fn of_several_files_each_session_says_which_it_is_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = |name: &str| directory.path().join(name).display().to_string();
+    let monday = saved(directory.path(), "mon.parquet", "");
+    let tuesday = saved(directory.path(), "tue.parquet", "--dscp be,ef");
+    let line = format!("report {monday} {tuesday}");
+    let text = run(&line).stdout;
+    for said in [
+        "mon.parquet:\n",
+        "tue.parquet:\n",
+        "1 be mon.parquet ",
+        "3 ef tue.parquet ",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    let again = document(&run(&format!("{line} --json")));
+    let files: Vec<&Value> = again["sessions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|session| &session["file"])
+        .collect();
+    assert_eq!(files, ["mon.parquet", "tue.parquet", "tue.parquet"]);
+    let alone = document(&run(&format!("report {tuesday} --json")));
+    assert!(alone["sessions"][0].get("file").is_none());
+    let (svg, html) = (name("both.svg"), name("both.html"));
+    let done = run(&format!("{line} -q --graph {svg} --html {html}"));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    for picture in [svg, html] {
+        let drawn = std::fs::read_to_string(picture).unwrap();
+        for said in ["1 be mon.parquet", "2 be tue.parquet", "3 ef tue.parquet"] {
+            assert!(drawn.contains(said), "{said}");
+        }
+    }
+    // Files of one name are told apart by their directories.
+    std::fs::create_dir(name("other")).unwrap();
+    std::fs::copy(&monday, name("other/mon.parquet")).unwrap();
+    let other = name("other/mon.parquet");
+    let again = document(&run(&format!("report {monday} {other} --json")));
+    assert_eq!(again["sessions"][0]["file"], monday.as_str());
+    assert_eq!(again["sessions"][1]["file"], other.as_str());
+}
+
+#[test]
+fn merged_runs_and_captures_are_drawn_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = |name: &str| directory.path().join(name).display().to_string();
+    let files = [
+        saved(directory.path(), "mon.parquet", ""),
+        saved(directory.path(), "tue.parquet", ""),
+    ];
+    let html = name("both.html");
+    let done = run(&format!(
+        "report {} {} --merge -q --html {html}",
+        files[0], files[1]
+    ));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let page = std::fs::read_to_string(&html).unwrap();
+    assert!(page.contains("2 sessions added up"), "the note");
+    assert!(page.contains(">120<"), "packets of both");
+    let svg = name("capture.svg");
+    let capture = captures().join("stamp-open.pcap");
+    let done = run(&format!("report {} -q --graph {svg}", capture.display()));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let drawn = std::fs::read_to_string(&svg).unwrap();
+    assert!(drawn.contains("STAMP from 127.0.0.1"), "{drawn}");
+}
+
+#[test]
+fn a_picture_never_takes_the_place_of_a_file_that_it_is_drawn_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = saved(directory.path(), "run.parquet", "");
+    let before = std::fs::read(&file).unwrap();
+    let done = run(&format!("report {file} -q --html {file}"));
+    assert_eq!(done.status, 2, "{}", done.stderr);
+    assert!(done.stderr.contains("would replace"), "{}", done.stderr);
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}

@@ -8,7 +8,7 @@ mod source;
 use std::io;
 
 use tracing::Level;
-use twinpath_runtime::{Note, SessionReport};
+use twinpath_runtime::SessionReport;
 use twinpath_wire::Wall;
 
 use self::replay::Replay;
@@ -67,8 +67,15 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
     let several = sessions > 1 && !args.merge;
     let meta = together(&sources, args);
     let pictures = Pictures::open(&args.pictures, &meta.labels)?;
+    if let Some(path) = args.files.iter().find(|path| pictures.replace(path)) {
+        let line = format!("a picture would replace {}", path.display());
+        return Err(Failure::usage(line)
+            .with_remedy(Some("write another name for the picture"))
+            .into());
+    }
+    let names = source::names(&sources);
     let mut outlet = Outlet::of(meta, &args.results, &args.log, several)?;
-    let mut following = follow(&sources, several, args, pictures.columns());
+    let mut following = follow(&sources, &names, several, args, pictures.columns());
     let mut replays = vec![Replay::default(); sessions];
     let mut first = 0;
     let mut reports = Vec::with_capacity(sessions);
@@ -82,9 +89,11 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
         reports.extend(of_file);
         first += source.sessions.len();
     }
-    if sources.len() > 1 && !args.merge {
-        name_files(&mut reports, &sources);
-    }
+    let files = if args.merge {
+        Vec::new()
+    } else {
+        source::files(&reports, &sources, &names)
+    };
     if args.merge {
         let books = (0..sessions).filter_map(|session| following.books(session));
         let merged = merge::merge(&reports, &sources, books);
@@ -106,6 +115,10 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
             Outcome::from(&*control)
         }
         None => reports.as_slice().into(),
+    };
+    let outcome = Outcome {
+        files: &files,
+        ..outcome
     };
     let drawn = pictures.draw(outcome);
     outlet.report(outcome)?;
@@ -145,6 +158,7 @@ fn read(
 /// Empty books of all sessions, as their runs began with, and with a timeline of so many `columns`.
 fn follow(
     sources: &[Source],
+    files: &[String],
     several: bool,
     args: &ReportArgs,
     columns: Option<usize>,
@@ -152,15 +166,15 @@ fn follow(
     let interval = args.results.report_interval.map(|time| time.0);
     let mut books = Vec::new();
     let mut names = Vec::new();
-    for source in sources {
+    for (source, file) in sources.iter().zip(files) {
         for session in &source.sessions {
             books.push(source.facts(session).open(interval, columns));
             let class = twinpath_wire::Tos(session.identity.tos).dscp();
             match (several, sources.len()) {
                 (false, _) => {}
                 (true, 1) => names.push(class.to_string()),
-                (true, _) if source.sessions.len() == 1 => names.push(source.name()),
-                (true, _) => names.push(format!("{} {class}", source.name())),
+                (true, _) if source.sessions.len() == 1 => names.push(file.clone()),
+                (true, _) => names.push(format!("{file} {class}")),
             }
         }
     }
@@ -180,22 +194,4 @@ fn together(sources: &[Source], args: &ReportArgs) -> Meta {
         meta.labels.push(label.clone());
     }
     meta
-}
-
-/// Says of each session which file it is from.
-fn name_files(reports: &mut [SessionReport], sources: &[Source]) {
-    let mut first = 0;
-    for source in sources {
-        let next = first + source.sessions.len();
-        for report in &mut *reports {
-            if (first..next).contains(&report.number.wrapping_sub(1)) {
-                report.notes.push(Note {
-                    key: "file",
-                    line: format!("from {}", source.path),
-                    warning: false,
-                });
-            }
-        }
-        first = next;
-    }
 }

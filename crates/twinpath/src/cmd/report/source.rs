@@ -1,5 +1,6 @@
 //! A file that a report is made from: a raw file, or a capture.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -193,15 +194,6 @@ impl Source {
         }
     }
 
-    /// The file's name without its directory.
-    pub(super) fn name(&self) -> String {
-        let name = Path::new(&self.path).file_name();
-        name.map_or_else(
-            || self.path.clone(),
-            |name| name.to_string_lossy().into_owned(),
-        )
-    }
-
     /// Reports of sessions whose end is not known, from their records alone.
     fn by_rows<'a>(
         &self,
@@ -224,6 +216,51 @@ impl Source {
             })
             .collect()
     }
+}
+
+/// What files are called: without their directories, where that is enough to tell them apart; in
+/// plain characters.
+pub(super) fn names(sources: &[Source]) -> Vec<String> {
+    let paths = sources.iter().map(|source| Path::new(&source.path));
+    let short: Option<Vec<_>> = paths.map(Path::file_name).collect();
+    let short = short.filter(|names| {
+        let different: BTreeSet<_> = names.iter().collect();
+        different.len() == names.len()
+    });
+    let names: Vec<String> = match short {
+        Some(names) => names
+            .iter()
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect(),
+        None => sources.iter().map(|source| source.path.clone()).collect(),
+    };
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    names
+        .iter()
+        .map(|name| name.chars().map(plain).collect())
+        .collect()
+}
+
+/// The file that each session is from, by its name; none where there is one file.
+pub(super) fn files(
+    reports: &[SessionReport],
+    sources: &[Source],
+    names: &[String],
+) -> Vec<String> {
+    if sources.len() < 2 {
+        return Vec::new();
+    }
+    let of_sessions = sources.iter().zip(names);
+    let of_sessions: Vec<&String> = of_sessions
+        .flat_map(|(source, name)| source.sessions.iter().map(move |_| name))
+        .collect();
+    reports
+        .iter()
+        .map(|report| {
+            let name = of_sessions.get(report.number.wrapping_sub(1));
+            name.map_or_else(String::new, |name| (*name).clone())
+        })
+        .collect()
 }
 
 /// Why the rows came to an end before theirs.

@@ -13,8 +13,11 @@ const MOST: u64 = 40;
 const PACKETS: u64 = 20;
 /// Fewer blocks tell nothing of themselves.
 const LEAST: u64 = 10;
-/// What is asked of delays beside their mean.
-pub(super) const QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
+/// What is asked of delays beside their mean, and last what they are measured from where clocks
+/// cannot be compared: what fast packets take. The least delay of all would tell of one packet.
+pub(super) const QUANTILES: [f64; 4] = [0.5, 0.95, 0.99, BASE];
+pub(super) const BASE: f64 = 0.05;
+const BASE_PLACE: usize = QUANTILES.len() - 1;
 
 /// A figure, and how sure it is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,15 +53,15 @@ pub(super) struct Blocks {
     parts: Vec<Block>,
     packets: u64,
     seen: u64,
-    /// What is taken from delays: their least value where clocks cannot be compared.
-    bases: [i64; 3],
+    /// What is taken from delays: [`BASE`] where clocks cannot be compared.
+    bases: [Option<i64>; 3],
     quantiles: [[Option<i64>; QUANTILES.len()]; 3],
     last: Option<(u64, [i64; 3])>,
 }
 
 impl Blocks {
     /// For the packets of a run that its report tells of. `bases`: of round trip, forward, backward.
-    pub(super) fn new(report: &SessionReport, bases: [i64; 3]) -> Self {
+    pub(super) fn new(report: &SessionReport, bases: [Option<i64>; 3]) -> Self {
         let packets = report.figures.received + report.figures.lost;
         let count = (packets / PACKETS).clamp(1, MOST);
         let delays = &report.delays;
@@ -116,7 +119,7 @@ impl Blocks {
                 continue;
             };
             delays.count += 1;
-            let base = self.bases.get(direction).copied().unwrap_or(0);
+            let base = self.bases.get(direction).copied().flatten().unwrap_or(0);
             delays.sum += signed(value.saturating_sub(base));
             let quantiles = self.quantiles.get(direction).into_iter().flatten();
             for (at_most, quantile) in delays.at_most.iter_mut().zip(quantiles) {
@@ -130,8 +133,9 @@ impl Blocks {
     }
 
     /// Mean delay of a direction, nanoseconds.
-    pub(super) fn mean(&self, direction: usize) -> Option<Estimate> {
-        self.ratio(direction, |delays| (delays.sum, real(delays.count)))
+    pub(super) fn mean(&self, report: &SessionReport, direction: usize) -> Option<Estimate> {
+        let mean = self.ratio(direction, |delays| (delays.sum, real(delays.count)))?;
+        self.with_base(report, direction, mean)
     }
 
     /// Mean difference of successive delays (RFC 3393), nanoseconds.
@@ -150,7 +154,6 @@ impl Blocks {
         let p = *QUANTILES.get(place)?;
         let delays = &report.delays;
         let delays = *[&delays.round_trip, &delays.forward, &delays.backward].get(direction)?;
-        let base = *self.bases.get(direction)?;
         let value = delays.quantile(p)?;
         let share = self.ratio(direction, |delays| {
             (
@@ -171,10 +174,35 @@ impl Blocks {
                 .unsigned_abs(),
         ) / 512.0
             / 12_f64.sqrt();
-        Some(Estimate {
-            value: signed(value.saturating_sub(base)),
+        let base = self.bases.get(direction).copied().flatten();
+        let base = base.filter(|_| place != BASE_PLACE);
+        let estimate = Estimate {
+            value: signed(value.saturating_sub(base.unwrap_or(0))),
             error: spread.hypot(bin),
             freedom: share.freedom,
+        };
+        if place == BASE_PLACE {
+            return Some(estimate);
+        }
+        self.with_base(report, direction, estimate)
+    }
+
+    /// As unsure as what it is measured from, too. Both err the same way rather than not, so this is
+    /// more than enough.
+    fn with_base(
+        &self,
+        report: &SessionReport,
+        direction: usize,
+        estimate: Estimate,
+    ) -> Option<Estimate> {
+        if self.bases.get(direction)?.is_none() {
+            return Some(estimate);
+        }
+        let base = self.quantile(report, direction, BASE_PLACE)?;
+        Some(Estimate {
+            error: estimate.error.hypot(base.error),
+            freedom: estimate.freedom.min(base.freedom),
+            ..estimate
         })
     }
 

@@ -11,7 +11,7 @@ use std::io::{self, Write as _};
 use twinpath_metrics::{Basis, Distribution};
 use twinpath_runtime::SessionReport;
 
-use self::blocks::{Blocks, Estimate, QUANTILES};
+use self::blocks::{BASE, Blocks, Estimate};
 use self::chance::{fisher, holm, real, student, student_quantile};
 use super::replay::Replay;
 use super::source::Source;
@@ -60,8 +60,8 @@ struct Comparison {
     changes: Vec<Change>,
     /// The share of pairs of packets, one of each run, in which the second run's was slower.
     slower: Option<f64>,
-    /// One-way delays are compared by their distance from each run's least.
-    above_least: bool,
+    /// One-way delays are compared by their distance from each run's fifth percentile.
+    above_base: bool,
     few: bool,
 }
 
@@ -120,7 +120,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
 
 /// The sessions of one file.
 fn reports(source: &Source, args: &ReportArgs) -> Result<Vec<SessionReport>, Trouble> {
-    let mut following = follow(std::slice::from_ref(source), false, args, None).silent();
+    let mut following = follow(
+        std::slice::from_ref(source),
+        &[String::new()],
+        false,
+        args,
+        None,
+    )
+    .silent();
     let mut replays = vec![Replay::default(); source.sessions.len()];
     let mut outlet = Outlet::of(Meta::default(), &args.results, &args.log, false)?;
     read(source, 0, &mut following, &mut replays, &mut outlet)?;
@@ -148,6 +155,12 @@ fn compare(sources: &[Source; 2], comparisons: &mut [Comparison]) -> Result<(), 
     for (comparison, blocks) in comparisons.iter_mut().zip(&blocks) {
         comparison.fill(blocks);
     }
+    correct(comparisons);
+    Ok(())
+}
+
+/// All probabilities of a document together (Holm).
+fn correct(comparisons: &mut [Comparison]) {
     let changes = comparisons
         .iter_mut()
         .flat_map(|comparison| &mut comparison.changes);
@@ -158,35 +171,31 @@ fn compare(sources: &[Source; 2], comparisons: &mut [Comparison]) -> Result<(), 
         })
         .collect();
     holm(&mut ps);
-    Ok(())
 }
 
 impl Comparison {
     fn new(reports: [SessionReport; 2]) -> Self {
         let synchronised =
             |report: &SessionReport| matches!(report.basis(), Basis::Synchronized { .. });
-        let above_least = !reports.iter().all(synchronised);
+        let above_base = !reports.iter().all(synchronised);
         let [before, after] = &reports;
         let slower = slower(&before.delays.round_trip, &after.delays.round_trip);
         Self {
             reports,
             changes: Vec::new(),
             slower,
-            above_least,
+            above_base,
             few: false,
         }
     }
 
     fn blocks(&self) -> [Blocks; 2] {
         self.reports.each_ref().map(|report| {
-            let least = |delays: &Distribution| {
-                let least = delays.min_ns().filter(|_| self.above_least);
-                least.unwrap_or(0)
-            };
+            let base = |delays: &Distribution| delays.quantile(BASE).filter(|_| self.above_base);
             let bases = [
-                0,
-                least(&report.delays.forward),
-                least(&report.delays.backward),
+                None,
+                base(&report.delays.forward),
+                base(&report.delays.backward),
             ];
             Blocks::new(report, bases)
         })
@@ -199,7 +208,7 @@ impl Comparison {
             .enumerate()
         {
             let names = ["median", "p95", "p99"];
-            for (place, figure) in names.into_iter().enumerate().take(QUANTILES.len()) {
+            for (place, figure) in names.into_iter().enumerate() {
                 let [before, after] = &self.reports;
                 let estimates = [
                     blocks[0].quantile(before, direction, place),
@@ -212,7 +221,11 @@ impl Comparison {
                     estimates,
                 );
             }
-            let means = blocks.each_ref().map(|blocks| blocks.mean(direction));
+            let [before, after] = &self.reports;
+            let means = [
+                blocks[0].mean(before, direction),
+                blocks[1].mean(after, direction),
+            ];
             self.delay(name, "mean", "Student's t on means of blocks", means);
             let variations = blocks.each_ref().map(|blocks| blocks.variation(direction));
             self.delay(

@@ -15,7 +15,7 @@ const ASSUMPTIONS: [&str; 5] = [
     "what lasts longer than a block, as a time of day does, is taken for a change between the runs",
     "probabilities are corrected for the number of comparisons (Holm); a change is one under 0.05",
     "one-way delays of clocks that are not synchronised are compared by their distance from each \
-     run's least",
+     run's fifth percentile",
 ];
 
 #[derive(Serialize)]
@@ -31,7 +31,7 @@ struct Document<'a> {
 struct Session<'a> {
     before: Run,
     after: Run,
-    one_way_above_least: bool,
+    one_way_above_p5: bool,
     too_few_packets: bool,
     after_slower_share: Option<f64>,
     changes: Vec<Figure<'a>>,
@@ -112,7 +112,7 @@ fn session(comparison: &Comparison) -> Session<'_> {
     Session {
         before,
         after,
-        one_way_above_least: comparison.above_least,
+        one_way_above_p5: comparison.above_base,
         too_few_packets: comparison.few,
         after_slower_share: comparison.slower,
         changes: changes.collect(),
@@ -305,9 +305,9 @@ fn words(comparison: &Comparison) -> Vec<String> {
             share * 100.0
         ));
     }
-    if comparison.above_least {
+    if comparison.above_base {
         lines.push(
-            "The clocks were not synchronised: one-way delays are those above each run's least."
+            "The clocks were not synchronised: one-way delays are those above each run's 5th percentile."
                 .to_owned(),
         );
     }
