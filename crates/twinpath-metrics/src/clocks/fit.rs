@@ -20,6 +20,9 @@ const LEAST_SPAN_NS: f64 = 10e9;
 const LEAST_PACKETS: u64 = 30;
 /// What rounding of stamps may cost, in nanoseconds: not yet a contradiction.
 const ROUNDING_NS: f64 = 2.0;
+/// What stamps may be off by, in nanoseconds, before it takes another rate to explain them: T3 is read or
+/// reckoned before its packet leaves, which shows where a round trip is hardly longer than that.
+const STAMP_ERROR_NS: f64 = 20_000.0;
 /// The least round trip changed over a run by this share and this much: the path changed.
 const CHANGED_SHARE: f64 = 0.1;
 const CHANGED_NS: f64 = 100_000.0;
@@ -69,9 +72,9 @@ impl Fit {
         let k_f = forward.slope_over(means[0]).unwrap_or(0.0);
         let k_b = backward.slope_over(means[1]).unwrap_or(0.0);
         let wanted = if skewed { (k_f - k_b) / 2.0 } else { 0.0 };
-        let slope = match allowed {
-            Ok((least, greatest)) => wanted.clamp(least, greatest),
-            Err(best) => best,
+        let slope = match &allowed {
+            Ok(Allowed { slopes, .. }) => wanted.clamp(slopes.0, slopes.1),
+            Err(best) => *best,
         };
         let high = forward.least(slope);
         let low = -backward.least(-slope);
@@ -79,15 +82,15 @@ impl Fit {
             slope,
             at_0: f64::midpoint(low, high),
         };
-        let (bound, slope_bound) = match allowed {
-            Ok(range) => (
+        let (bound, slope_bound) = match &allowed {
+            Ok(allowed) => (
                 bound(
                     line,
                     (a, b),
-                    range,
+                    allowed,
                     [forward.vertices(), backward.vertices()],
                 ),
-                (slope - range.0).max(range.1 - slope),
+                (slope - allowed.slopes.0).max(allowed.slopes.1 - slope),
             ),
             Err(_) => (
                 (low - high).abs() + distance(line, [forward.vertices(), backward.vertices()]),
@@ -114,26 +117,39 @@ pub(crate) fn fits(body: &Body) -> bool {
     slopes(forward.vertices(), backward.vertices()).is_ok()
 }
 
-/// The least and the greatest slope of a line below all of `above` and, mirrored, of `below`; the
-/// slope that comes nearest to one where there is none.
+/// The lines between two sets of points.
+#[derive(Clone, Copy, Debug)]
+struct Allowed {
+    /// The least and the greatest slope.
+    slopes: (f64, f64),
+    /// What a line may lie beyond a point, in nanoseconds.
+    slack: f64,
+}
+
+/// The slopes of lines below all of `above` and, mirrored, of `below`; the slope that comes nearest
+/// to one where there is none. If no line is strictly between them, but for what stamps may be off by,
+/// the lines may lie beyond points by twice what it takes.
 ///
 /// The room between the two sets, seen along a slope, is a concave function of the slope: its
 /// greatest value is found by dividing into three, the two ends of where there is room by halving.
-fn slopes(above: &[Point], below: &[Point]) -> Result<(f64, f64), f64> {
-    let room = |slope: f64| least(above, slope) + least(below, -slope) + ROUNDING_NS;
+fn slopes(above: &[Point], below: &[Point]) -> Result<Allowed, f64> {
+    let between = |slope: f64| least(above, slope) + least(below, -slope);
     let (mut left, mut right) = (-GREATEST_SKEW, GREATEST_SKEW);
     for _ in 0..100 {
         let third = (right - left) / 3.0;
-        if room(left + third) < room(right - third) {
+        if between(left + third) < between(right - third) {
             left += third;
         } else {
             right -= third;
         }
     }
     let best = f64::midpoint(left, right);
-    if room(best) < 0.0 {
+    let lacking = -between(best);
+    if lacking > STAMP_ERROR_NS {
         return Err(best);
     }
+    let slack = ROUNDING_NS.max(2.0 * lacking);
+    let room = |slope: f64| between(slope) + slack;
     let end = |limit: f64| {
         if room(limit) >= 0.0 {
             return limit;
@@ -149,7 +165,10 @@ fn slopes(above: &[Point], below: &[Point]) -> Result<(f64, f64), f64> {
         }
         outside
     };
-    Ok((end(-GREATEST_SKEW), end(GREATEST_SKEW)))
+    Ok(Allowed {
+        slopes: (end(-GREATEST_SKEW), end(GREATEST_SKEW)),
+        slack,
+    })
 }
 
 /// The greatest distance between `line` and any allowed one from time `a` to `b`. Two lines are
@@ -157,9 +176,10 @@ fn slopes(above: &[Point], below: &[Point]) -> Result<(f64, f64), f64> {
 fn bound(
     line: Line,
     (a, b): (f64, f64),
-    (least_slope, greatest_slope): (f64, f64),
+    allowed: &Allowed,
     [forward, backward]: [&[Point]; 2],
 ) -> f64 {
+    let (least_slope, greatest_slope) = allowed.slopes;
     let top = |x: f64, slope: f64| least(forward, slope) + slope * x - line.at(x);
     let bottom = |x: f64, slope: f64| line.at(x) - (slope * x - least(backward, -slope));
     top(a, least_slope)
@@ -167,7 +187,7 @@ fn bound(
         .max(bottom(a, greatest_slope))
         .max(bottom(b, least_slope))
         .max(0.0)
-        + ROUNDING_NS
+        + allowed.slack
 }
 
 /// The distance of the farthest vertex from the line.

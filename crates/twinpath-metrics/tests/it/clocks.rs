@@ -269,6 +269,37 @@ fn a_longer_route_is_a_change_of_the_path_and_bounds_hold() {
 }
 
 #[test]
+fn what_stamps_are_off_by_on_a_path_of_a_microsecond_is_no_change_of_rate() {
+    let mut model = ClockModel::new();
+    let run = Run {
+        packets: 10_000,
+        duration: 100_000_000_000,
+        skew_ppm: 0.0,
+        offset: 0,
+        least: [500, 500],
+        queue: [300, 300],
+        ..CALM
+    };
+    play(&run, |event| {
+        let mut sample = *event.unwrap();
+        // T3 as it is reckoned: early or late, and another way after a while.
+        let seq = i64::try_from(sample.seq).unwrap();
+        let off = Delta::from_ns(seq * 7_919 % 6_000 - 3_000 - seq / 1_000 * 500);
+        sample.t3 = sample.t3.map(|t3| t3 + off);
+        if sample
+            .round_trip()
+            .is_some_and(|round_trip| round_trip.ns() >= 0)
+        {
+            model.record(&sample);
+        }
+    });
+    let estimate = model.estimate().unwrap();
+    assert_eq!(estimate.rate_changes, 0, "{estimate:?}");
+    assert!(!estimate.contradicted, "{estimate:?}");
+    assert!(estimate.error_bound_ns < 20_000, "{estimate:?}");
+}
+
+#[test]
 fn a_rate_that_changes_is_noticed_and_not_averaged() {
     let mut model = ClockModel::new();
     for (part, skew_ppm) in [(0, 60.0), (1, -60.0)] {
