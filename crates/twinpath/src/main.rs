@@ -18,7 +18,12 @@ mod failure;
 mod live;
 #[cfg(not(feature = "live"))]
 #[path = "nolive.rs"]
+#[allow(dead_code, reason = "what a view would be told")]
 mod live;
+#[cfg_attr(
+    not(feature = "live"),
+    allow(dead_code, reason = "only a view holds lines back")
+)]
 mod logs;
 mod output;
 #[cfg(feature = "pictures")]

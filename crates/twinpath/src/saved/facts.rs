@@ -202,7 +202,7 @@ impl RunFacts {
     pub(crate) fn meta(&self) -> Meta {
         let labels = self.labels.iter().map(|label| Label {
             key: plain(&label.key),
-            value: label.value.clone(),
+            value: plain(&label.value),
         });
         Meta {
             host: self.host.as_deref().map(plain),

@@ -4,6 +4,8 @@ mod compare;
 mod merge;
 mod replay;
 mod source;
+#[cfg(all(test, feature = "pictures"))]
+mod tests;
 
 use std::io;
 
