@@ -398,3 +398,35 @@ fn a_picture_never_takes_the_place_of_a_file_that_it_is_drawn_from() {
     assert!(done.stderr.contains("would replace"), "{}", done.stderr);
     assert_eq!(std::fs::read(&file).unwrap(), before);
 }
+
+#[test]
+fn packets_that_lie_an_age_apart_do_not_fill_the_disk_with_intervals() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("far.pcap");
+    let mut file = 0xa1b2_c3d4_u32.to_le_bytes().to_vec();
+    file.extend([
+        2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 101, 0, 0, 0,
+    ]);
+    for (seq, s) in [(1, 10_u32), (2, u32::MAX - 10), (3, u32::MAX)] {
+        let mut packet = vec![0x45, 0, 0, 72, 0, 1, 0, 0, 64, 17, 0, 0];
+        packet.extend([192, 0, 2, 1, 192, 0, 2, 2, 3, 0xe8, 3, 0x5e, 0, 52, 0, 0]);
+        packet.extend([0, 0, 0, seq, 1, 2, 3, 4, 5, 6, 7, 8]);
+        packet.resize(72, 0);
+        for field in [s, 0, 72, 72] {
+            file.extend(field.to_le_bytes());
+        }
+        file.extend(packet);
+    }
+    std::fs::write(&path, file).unwrap();
+    let line = format!("report {} --port 862 -q", path.display());
+    let done = run(&line);
+    assert_eq!(done.status, 3, "lost: {}{}", done.stdout, done.stderr);
+    let done = run(&format!("{line} --report-interval 1s"));
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("too many intervals"),
+        "{}",
+        done.stderr
+    );
+    assert!(done.stdout.len() < 1_000, "{}", done.stdout);
+}

@@ -4,10 +4,12 @@ mod compare;
 mod merge;
 mod replay;
 mod source;
-#[cfg(all(test, feature = "pictures"))]
+#[cfg(test)]
+#[cfg(feature = "pictures")]
 mod tests;
 
 use std::io;
+use std::time::Duration;
 
 use tracing::Level;
 use twinpath_runtime::SessionReport;
@@ -25,6 +27,9 @@ use crate::logs;
 use crate::output::{Meta, Outcome};
 use crate::saved::Row;
 
+/// Intervals of a file at most: a year of them at 4 s. A file may say that a packet came in 1970 and
+/// the next one now.
+const INTERVALS: u128 = 8_000_000;
 /// Rows between two looks at intervals that may be over.
 const LOOK_EVERY: u64 = 1_024;
 
@@ -83,7 +88,15 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
     let mut reports = Vec::with_capacity(sessions);
     let mut control = None;
     for source in &sources {
-        read(source, first, &mut following, &mut replays, &mut outlet)?;
+        let interval = args.results.report_interval.map(|time| time.0);
+        read(
+            source,
+            first,
+            interval,
+            &mut following,
+            &mut replays,
+            &mut outlet,
+        )?;
         let of_file = source.reports(first, &following, &replays);
         if sources.len() == 1 {
             control = source.control(&of_file);
@@ -132,12 +145,14 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
 fn read(
     source: &Source,
     first: usize,
+    interval: Option<Duration>,
     following: &mut Following,
     replays: &mut [Replay],
     outlet: &mut Outlet,
 ) -> Result<(), Trouble> {
     let mut newest = Wall::default();
     let mut rows = 0;
+    let mut oldest = None;
     source.each(&mut |row: Row| {
         let session = usize::try_from(row.session).unwrap_or(0).wrapping_sub(1);
         if session >= source.sessions.len() {
@@ -147,6 +162,12 @@ fn read(
         if let Some(replay) = replays.get_mut(session) {
             replay.record(&row.record);
             newest = newest.max(replay.newest());
+            let oldest = *oldest.get_or_insert(replay.newest());
+            if interval.is_some_and(|interval| too_many(oldest, newest, interval)) {
+                let line = format!("{} spans too many intervals", source.path);
+                let remedy = Some("write a longer --report-interval");
+                return Err(Failure::could_not(line).with_remedy(remedy).into());
+            }
         }
         following.record(session, &row.record, outlet)?;
         rows += 1;
@@ -155,6 +176,11 @@ fn read(
         }
         Ok(())
     })
+}
+
+fn too_many(oldest: Wall, newest: Wall, interval: Duration) -> bool {
+    let span = u128::try_from((newest - oldest).ns()).unwrap_or(0);
+    span / interval.as_nanos().max(1) > INTERVALS
 }
 
 /// Empty books of all sessions, as their runs began with, and with a timeline of so many `columns`.

@@ -216,7 +216,17 @@ fn a_file_that_says_the_wildest_things_gives_a_report_in_plain_characters() {
         let mut following = follow(&sources, &[String::new()], false, &args, Some(60));
         let mut replays = vec![Replay::default(); 1];
         let mut outlet = Outlet::of(Meta::default(), &args.results, &args.log, false).unwrap();
-        assert!(read(&sources[0], 0, &mut following, &mut replays, &mut outlet).is_ok());
+        assert!(
+            read(
+                &sources[0],
+                0,
+                None,
+                &mut following,
+                &mut replays,
+                &mut outlet
+            )
+            .is_ok()
+        );
         let mut reports = sources[0].reports(0, &following, &replays);
         assert_eq!(reports.len(), 1);
         let books = following.books(0).into_iter();

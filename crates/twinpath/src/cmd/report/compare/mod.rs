@@ -130,7 +130,7 @@ fn reports(source: &Source, args: &ReportArgs) -> Result<Vec<SessionReport>, Tro
     .silent();
     let mut replays = vec![Replay::default(); source.sessions.len()];
     let mut outlet = Outlet::of(Meta::default(), &args.results, &args.log, false)?;
-    read(source, 0, &mut following, &mut replays, &mut outlet)?;
+    read(source, 0, None, &mut following, &mut replays, &mut outlet)?;
     let reports = source.reports(0, &following, &replays);
     let known = |report: &SessionReport| report.figures.received + report.figures.lost > 0;
     Ok(reports.into_iter().filter(known).collect())
