@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::program::{Done, Responder, Running, run};
+use crate::secured::{keys, secured_server};
 
 fn document(done: &Done) -> Value {
     assert_eq!(done.status, 0, "{}{}", done.stdout, done.stderr);
@@ -429,4 +430,55 @@ fn packets_that_lie_an_age_apart_do_not_fill_the_disk_with_intervals() {
         done.stderr
     );
     assert!(done.stdout.len() < 1_000, "{}", done.stdout);
+}
+
+#[test]
+fn runs_of_every_kind_come_back_figure_for_figure() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet");
+    let file = file.display();
+    let responder = Responder::on_loopback();
+    let keys = keys("alice a passphrase\n");
+    let server = secured_server(&keys, "");
+    let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let secured = format!(
+        "controller {} 127.0.0.1:0 --keys {} --key-id alice -i 2",
+        server.at,
+        keys.path().display()
+    );
+    for (line, options) in [
+        (format!("sender {} --stamp -i 2", responder.at), ""),
+        (format!("sender {} --padding -1 -i 2", responder.at), ""),
+        (
+            format!("sender {} --schedule bursts:10/20ms", responder.at),
+            "--percentiles-with-loss",
+        ),
+        (
+            format!("sender {} --dscp be,ef,be -i 2", responder.at),
+            "--bins 1ms,2ms",
+        ),
+        (
+            format!("sender {} -i 2", nobody.local_addr().unwrap()),
+            "--report-interval 50ms",
+        ),
+        (format!("{secured} --mode encrypted"), ""),
+        (format!("{secured} --mode authenticated --dscp be,ef"), ""),
+        (
+            format!("{secured} --mode mixed --timestamp-format ptp"),
+            "--report-interval 50ms",
+        ),
+    ] {
+        let measured = run(&format!(
+            "{line} -c 60 --timeout 200ms --json {options} --save {file}"
+        ));
+        assert!(
+            [0, 3].contains(&measured.status),
+            "{line}: {}",
+            measured.stderr
+        );
+        let again = run(&format!("report {file} --json {options}"));
+        assert_eq!(again.status, measured.status, "{line}: {}", again.stderr);
+        assert!(measured.stdout.len() > 1_000, "{line}");
+        assert_eq!(again.stdout, measured.stdout, "{line}");
+    }
 }
