@@ -53,7 +53,12 @@ impl Resolution {
 
     /// Nanoseconds, 1 us or more; `None` for a finer clock, or while stamps are few.
     pub(crate) fn value(self) -> Option<u64> {
-        if self.different < ENOUGH {
+        self.so_far().filter(|_| self.different >= ENOUGH)
+    }
+
+    /// The same while stamps are few: perhaps too coarse, never too fine.
+    pub(crate) fn so_far(self) -> Option<u64> {
+        if self.possible == 0 {
             return None;
         }
         let decimal = (0..).zip(DECIMAL).filter(|(bit, _)| self.is_possible(*bit));

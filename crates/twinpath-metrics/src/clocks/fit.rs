@@ -1,7 +1,7 @@
 //! The line that says what one clock is ahead of the other, and how far it can be wrong (rows M-50
 //! to M-54).
 //!
-//! A delay is never negative, so that the true offset lies below every T2 - T1 and above every
+//! But for what stamps are off by, a delay is never negative, so that the true offset lies below every T2 - T1 and above every
 //! T3 - T4. As long as both clocks run at constant rates, the truth is one of the straight lines
 //! between those two sets of points. The estimate is the one of row M-53; the bound is its
 //! greatest distance from any line that the points allow. Unlike the formula of row M-53 that
@@ -18,11 +18,6 @@ pub(crate) const GREATEST_SKEW: f64 = 500e-6;
 /// Below these no skew is estimated (row M-54).
 const LEAST_SPAN_NS: f64 = 10e9;
 const LEAST_PACKETS: u64 = 30;
-/// What rounding of stamps may cost, in nanoseconds: not yet a contradiction.
-const ROUNDING_NS: f64 = 2.0;
-/// What stamps may be off by, in nanoseconds, before it takes another rate to explain them: T3 is read or
-/// reckoned before its packet leaves, which shows where a round trip is hardly longer than that.
-const STAMP_ERROR_NS: f64 = 20_000.0;
 /// The least round trip changed over a run by this share and this much: the path changed.
 const CHANGED_SHARE: f64 = 0.1;
 const CHANGED_NS: f64 = 100_000.0;
@@ -59,21 +54,28 @@ impl Line {
 }
 
 impl Fit {
-    /// `None` without a packet.
-    pub(crate) fn of(body: &Body) -> Option<Self> {
+    /// With delays that may be off by `error`, in nanoseconds. `None` without a packet.
+    pub(crate) fn of(body: &Body, error: f64) -> Option<Self> {
         if body.count() == 0 {
             return None;
         }
         let [forward, backward] = body.low();
         let (a, b) = body.span();
-        let allowed = slopes(forward.vertices(), backward.vertices());
-        let skewed = b - a >= LEAST_SPAN_NS && body.count() >= LEAST_PACKETS;
+        let allowed = slopes(forward.vertices(), backward.vertices(), error);
         let means = body.mean_times();
         let k_f = forward.slope_over(means[0]).unwrap_or(0.0);
         let k_b = backward.slope_over(means[1]).unwrap_or(0.0);
+        let enough = b - a >= LEAST_SPAN_NS && body.count() >= LEAST_PACKETS;
+        let least_round_trip = (forward.least(0.0) + backward.least(0.0)).max(0.0);
+        let change = (k_f + k_b).abs() * (b - a);
+        let path_change =
+            enough && change > CHANGED_NS && change > CHANGED_SHARE * least_round_trip;
+        // Where the path changed in one direction, that looks like a skew, and none is taken out that
+        // the points do not force.
+        let skewed = enough && !path_change;
         let wanted = if skewed { (k_f - k_b) / 2.0 } else { 0.0 };
         let slope = match &allowed {
-            Ok(Allowed { slopes, .. }) => wanted.clamp(slopes.0, slopes.1),
+            Ok((least, greatest)) => wanted.clamp(*least, *greatest),
             Err(best) => *best,
         };
         let high = forward.least(slope);
@@ -83,73 +85,58 @@ impl Fit {
             at_0: f64::midpoint(low, high),
         };
         let (bound, slope_bound) = match &allowed {
-            Ok(allowed) => (
+            Ok(range) => (
                 bound(
                     line,
                     (a, b),
-                    allowed,
+                    *range,
                     [forward.vertices(), backward.vertices()],
-                ),
-                (slope - allowed.slopes.0).max(allowed.slopes.1 - slope),
+                ) + error,
+                (slope - range.0).max(range.1 - slope),
             ),
             Err(_) => (
                 (low - high).abs() + distance(line, [forward.vertices(), backward.vertices()]),
                 GREATEST_SKEW,
             ),
         };
-        let least_round_trip = (high - low).max(0.0);
-        let change = (k_f + k_b).abs() * (b - a);
         Some(Self {
             line,
             skewed,
             bound,
             slope_bound,
             wander: wander(body, line, (k_f + k_b).abs()).min(slope_bound * (b - a)),
-            path_change: skewed && change > CHANGED_NS && change > CHANGED_SHARE * least_round_trip,
+            path_change,
             contradicted: allowed.is_err(),
         })
     }
 }
 
 /// Whether any straight line fits.
-pub(crate) fn fits(body: &Body) -> bool {
+pub(crate) fn fits(body: &Body, error: f64) -> bool {
     let [forward, backward] = body.low();
-    slopes(forward.vertices(), backward.vertices()).is_ok()
+    slopes(forward.vertices(), backward.vertices(), error).is_ok()
 }
 
-/// The lines between two sets of points.
-#[derive(Clone, Copy, Debug)]
-struct Allowed {
-    /// The least and the greatest slope.
-    slopes: (f64, f64),
-    /// What a line may lie beyond a point, in nanoseconds.
-    slack: f64,
-}
-
-/// The slopes of lines below all of `above` and, mirrored, of `below`; the slope that comes nearest
-/// to one where there is none. If no line is strictly between them, but for what stamps may be off by,
-/// the lines may lie beyond points by twice what it takes.
+/// The least and the greatest slope of a line below all of `above` and, mirrored, of `below`, give
+/// or take `error`; the slope that comes nearest to one where there is none.
 ///
 /// The room between the two sets, seen along a slope, is a concave function of the slope: its
 /// greatest value is found by dividing into three, the two ends of where there is room by halving.
-fn slopes(above: &[Point], below: &[Point]) -> Result<Allowed, f64> {
-    let between = |slope: f64| least(above, slope) + least(below, -slope);
+fn slopes(above: &[Point], below: &[Point], error: f64) -> Result<(f64, f64), f64> {
+    let room = |slope: f64| least(above, slope) + least(below, -slope) + 2.0 * error;
     let (mut left, mut right) = (-GREATEST_SKEW, GREATEST_SKEW);
     for _ in 0..100 {
         let third = (right - left) / 3.0;
-        if between(left + third) < between(right - third) {
+        if room(left + third) < room(right - third) {
             left += third;
         } else {
             right -= third;
         }
     }
     let best = f64::midpoint(left, right);
-    let lacking = -between(best);
-    if lacking > STAMP_ERROR_NS {
+    if room(best) < 0.0 {
         return Err(best);
     }
-    let slack = ROUNDING_NS.max(2.0 * lacking);
-    let room = |slope: f64| between(slope) + slack;
     let end = |limit: f64| {
         if room(limit) >= 0.0 {
             return limit;
@@ -165,10 +152,7 @@ fn slopes(above: &[Point], below: &[Point]) -> Result<Allowed, f64> {
         }
         outside
     };
-    Ok(Allowed {
-        slopes: (end(-GREATEST_SKEW), end(GREATEST_SKEW)),
-        slack,
-    })
+    Ok((end(-GREATEST_SKEW), end(GREATEST_SKEW)))
 }
 
 /// The greatest distance between `line` and any allowed one from time `a` to `b`. Two lines are
@@ -176,10 +160,9 @@ fn slopes(above: &[Point], below: &[Point]) -> Result<Allowed, f64> {
 fn bound(
     line: Line,
     (a, b): (f64, f64),
-    allowed: &Allowed,
+    (least_slope, greatest_slope): (f64, f64),
     [forward, backward]: [&[Point]; 2],
 ) -> f64 {
-    let (least_slope, greatest_slope) = allowed.slopes;
     let top = |x: f64, slope: f64| least(forward, slope) + slope * x - line.at(x);
     let bottom = |x: f64, slope: f64| line.at(x) - (slope * x - least(backward, -slope));
     top(a, least_slope)
@@ -187,7 +170,6 @@ fn bound(
         .max(bottom(a, greatest_slope))
         .max(bottom(b, least_slope))
         .max(0.0)
-        + allowed.slack
 }
 
 /// The distance of the farthest vertex from the line.

@@ -48,8 +48,9 @@ struct Interval {
 
 impl Guard {
     #[inline]
-    pub(crate) fn pass(&mut self, pair: &Pair) -> Passed {
-        let own = Interval::of(pair);
+    /// One packet, whose delays may be off by `error`, in nanoseconds.
+    pub(crate) fn pass(&mut self, pair: &Pair, error: f64) -> Passed {
+        let own = Interval::of(pair, error);
         let Some(running) = self.running else {
             self.least_round_trip = pair.round_trip();
             self.agree(own, pair);
@@ -65,7 +66,7 @@ impl Guard {
                 Passed::AgreesAgain { dropped }
             };
         }
-        self.contradict(predicted, pair)
+        self.contradict(predicted, pair, error)
     }
 
     /// Packets that are set aside.
@@ -79,16 +80,16 @@ impl Guard {
     }
 
     #[cold]
-    fn contradict(&mut self, predicted: Interval, pair: &Pair) -> Passed {
+    fn contradict(&mut self, predicted: Interval, pair: &Pair, error: f64) -> Passed {
         // Times that no step explains: a packet whose stamps are wrong. It interrupts nothing.
-        if !self.is_ordinary(pair.round_trip()) {
+        if !self.is_ordinary(pair.round_trip(), error) {
             return Passed::Waits { dropped: 1 };
         }
         let waiting = self.aside.get(..self.waiting).unwrap_or_default();
-        let mut common = Interval::of(pair);
+        let mut common = Interval::of(pair, error);
         let mut agree = true;
         for other in waiting {
-            match Interval::of(other).widened(common.at).cut(common) {
+            match Interval::of(other, error).widened(common.at).cut(common) {
                 Some(cut) => common = cut,
                 None => agree = false,
             }
@@ -115,18 +116,18 @@ impl Guard {
 
     /// A long way makes the interval wide, and stamps that are late at our end do too: neither
     /// contradicts. One that is too short has stamps that are wrong, or a step within it.
-    fn is_ordinary(&self, round_trip: i64) -> bool {
-        round_trip >= self.least_round_trip / 2
+    fn is_ordinary(&self, round_trip: i64, error: f64) -> bool {
+        round::float(round_trip) >= round::float(self.least_round_trip / 2) - 2.0 * error
     }
 }
 
 impl Interval {
-    /// The certain interval of row M-50.
-    fn of(pair: &Pair) -> Self {
+    /// The certain interval of row M-50, give or take `error`.
+    fn of(pair: &Pair, error: f64) -> Self {
         Self {
             at: pair.point(0).x,
-            low: -pair.point(1).y,
-            high: pair.point(0).y,
+            low: -pair.point(1).y - error,
+            high: pair.point(0).y + error,
         }
         .aligned(pair)
     }

@@ -8,10 +8,13 @@ use super::fit::Fit;
 use super::guard::{Guard, Passed, Shift};
 use super::segment::Segment;
 use super::settled::Settled;
+use crate::resolution::Resolution;
 use crate::round;
 
 /// Differences that are farther from the segment's first one than this are not believed: 36 years.
 const FARTHEST_NS: i64 = 1 << 60;
+/// What a stamp may be off by, in nanoseconds: T3 is read, or reckoned, before its packet leaves.
+pub(super) const STAMP_ERROR_NS: f64 = 20_000.0;
 
 /// Estimates offset and skew of the reflector's clock against the sender's from the packets of a
 /// session, and de-skews its one-way delays, in constant memory (under 87 KB,
@@ -57,6 +60,8 @@ pub struct ClockModel {
     guard: Guard,
     settled: [Settled; 2],
     last: Wall,
+    /// What the far end's stamps are rounded to.
+    resolution: Resolution,
     /// The clock stepped: the next packet begins a segment.
     over: bool,
     local_steps: u64,
@@ -92,6 +97,7 @@ impl ClockModel {
             guard: Guard::default(),
             settled: [Settled::new(), Settled::new()],
             last: Wall::default(),
+            resolution: Resolution::default(),
             over: false,
             local_steps: 0,
             far_steps: Vec::with_capacity(Self::FAR_STEPS),
@@ -128,11 +134,14 @@ impl ClockModel {
             ],
         };
         let far = |value: &i64| value.unsigned_abs() > FARTHEST_NS.unsigned_abs();
-        if pair.round_trip() < 0 || pair.x.iter().chain(&pair.y).any(far) {
+        self.resolution.record(sample.t2);
+        self.resolution.record(sample.t3);
+        let error = self.error();
+        if round::float(pair.round_trip()) < -2.0 * error || pair.x.iter().chain(&pair.y).any(far) {
             self.disregarded += 1;
             return;
         }
-        match self.guard.pass(&pair) {
+        match self.guard.pass(&pair, error) {
             Passed::Agrees => self.accept(&pair, sample.t1.at),
             Passed::AgreesAgain { dropped } => {
                 self.disregarded += dropped;
@@ -195,10 +204,19 @@ impl ClockModel {
             + self.far_steps.capacity() * size_of::<FarStep>()
     }
 
+    /// What a delay may be off by, in nanoseconds.
+    #[inline]
+    fn error(&self) -> f64 {
+        let coarse = self.resolution.so_far();
+        coarse.map_or(STAMP_ERROR_NS, |ns| {
+            STAMP_ERROR_NS.max(round::float_unsigned(ns))
+        })
+    }
+
     #[inline]
     fn accept(&mut self, pair: &Pair, at: Wall) {
         self.last = at;
-        if let Some(closed) = self.segment.record(pair) {
+        if let Some(closed) = self.segment.record(pair, self.error()) {
             self.rate_changes += 1;
             self.settle(&closed);
         }
@@ -234,7 +252,7 @@ impl ClockModel {
             let at = at + Delta::from_ns(pair.x[0]);
             pair.y[0] = pair.y[0].saturating_sub(jump);
             pair.y[1] = pair.y[1].saturating_add(jump);
-            self.guard.pass(&pair);
+            self.guard.pass(&pair, self.error());
             self.accept(&pair, at);
         }
     }

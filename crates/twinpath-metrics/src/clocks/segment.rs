@@ -2,6 +2,7 @@
 
 use super::body::{Body, Pair};
 use super::fit::{Fit, SIGN, fits};
+use super::model::STAMP_ERROR_NS;
 use super::slice::Slice;
 use super::spread::Item;
 
@@ -31,6 +32,8 @@ pub(crate) struct Segment {
     slices: Vec<Slice>,
     width: f64,
     ends: f64,
+    /// What delays may be off by, in nanoseconds.
+    error: f64,
 }
 
 impl Segment {
@@ -42,13 +45,15 @@ impl Segment {
             slices: Vec::with_capacity(SLICES),
             width: NARROWEST_NS,
             ends: f64::NEG_INFINITY,
+            error: STAMP_ERROR_NS,
         }
     }
 
-    /// One packet. If no line fits both what was and the slice that ends now, the part before
+    /// One packet, with delays that may be off by `error`, in nanoseconds. If no line fits both what was and the slice that ends now, the part before
     /// that slice is returned: the clocks' rates changed.
     #[inline]
-    pub(crate) fn record(&mut self, pair: &Pair) -> Option<Self> {
+    pub(crate) fn record(&mut self, pair: &Pair, error: f64) -> Option<Self> {
+        self.error = error;
         if self.slices.is_empty() {
             self.past.record(pair);
             self.held.push(*pair);
@@ -74,7 +79,7 @@ impl Segment {
     pub(crate) fn fit(&self) -> Option<(Body, Fit)> {
         let mut body = self.past.clone();
         body.merge(&self.present);
-        let fit = Fit::of(&body)?;
+        let fit = Fit::of(&body, self.error)?;
         Some((body, fit))
     }
 
@@ -110,7 +115,7 @@ impl Segment {
     /// The first line is known: what was held is binned against it.
     #[cold]
     fn begin_slices(&mut self) {
-        let Some(fit) = Fit::of(&self.past) else {
+        let Some(fit) = Fit::of(&self.past, self.error) else {
             return;
         };
         let mut slice = Slice::new(fit.line, &self.past);
@@ -128,7 +133,7 @@ impl Segment {
     fn turn(&mut self, x: f64) -> Option<Self> {
         let mut both = self.past.clone();
         both.merge(&self.present);
-        let closed = if self.present.count() == 0 || fits(&both) {
+        let closed = if self.present.count() == 0 || fits(&both, self.error) {
             self.past = both;
             None
         } else {
@@ -138,7 +143,7 @@ impl Segment {
         if self.slices.len() == SLICES {
             self.merge_slices();
         }
-        let fit = Fit::of(&self.past)?;
+        let fit = Fit::of(&self.past, self.error)?;
         self.slices.push(Slice::new(fit.line, &self.past));
         self.ends = x + self.width;
         closed
