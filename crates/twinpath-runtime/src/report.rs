@@ -3,7 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use twinpath_metrics::{Basis, ClockEstimate, Distributions, Figures, MetricsConfig, Timeline};
+use twinpath_metrics::{
+    Basis, ClockEstimate, ClockModel, Distributions, Figures, MetricsConfig, Timeline,
+};
 use twinpath_proto::reflector::ReflectorTally;
 use twinpath_proto::sender::{Protocol, Schedule, SenderTally};
 use twinpath_wire::control::{SecurityMode, Sid};
@@ -146,8 +148,10 @@ impl SessionReport {
     /// them (row M-57).
     pub fn basis(&self) -> Basis {
         if self.sender.ip() == self.reflector.ip() || self.reflector.ip().is_loopback() {
-            // One host, one clock.
-            return Basis::Synchronized { error_ns: 0 };
+            // One host, one clock; what is left is what its stamps are off by.
+            return Basis::Synchronized {
+                error_ns: ClockModel::STAMP_ERROR_NS,
+            };
         }
         let claim = |clock: ClockState| clock.error_ns.filter(|_| clock.synchronized);
         let far = self.stamps.far_clock.and_then(claim);

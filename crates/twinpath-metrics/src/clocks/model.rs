@@ -13,8 +13,9 @@ use crate::round;
 
 /// Differences that are farther from the segment's first one than this are not believed: 36 years.
 const FARTHEST_NS: i64 = 1 << 60;
-/// What a stamp may be off by, in nanoseconds: T3 is read, or reckoned, before its packet leaves.
-pub(super) const STAMP_ERROR_NS: f64 = 20_000.0;
+/// [`ClockModel::STAMP_ERROR_NS`] to reckon with.
+#[expect(clippy::cast_precision_loss, reason = "it has no bits to lose")]
+pub(super) const STAMP_ERROR_NS: f64 = ClockModel::STAMP_ERROR_NS as f64;
 
 /// Estimates offset and skew of the reflector's clock against the sender's from the packets of a
 /// session, and de-skews its one-way delays, in constant memory (under 87 KB,
@@ -86,6 +87,9 @@ impl Default for ClockModel {
 }
 
 impl ClockModel {
+    /// What stamps are taken to be off by at most, in nanoseconds: T3 is read, or reckoned, before
+    /// its packet leaves. It is in every bound.
+    pub const STAMP_ERROR_NS: u64 = 20_000;
     /// The most steps of the far clock that are listed; the rest is counted.
     pub const FAR_STEPS: usize = 16;
 

@@ -3,6 +3,7 @@
 mod classes;
 mod departures;
 mod open;
+mod pace;
 mod phase;
 mod refusals;
 mod worker;

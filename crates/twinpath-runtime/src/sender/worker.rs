@@ -16,6 +16,7 @@ use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Mono, Rung, TimeFormat};
 
 use super::departures::Departures;
+use super::pace::Pace;
 use super::phase::{phase, start_within};
 use super::refusals::Refusals;
 use super::{Agreed, Bound, Handle, Shared, metrics_config};
@@ -68,9 +69,7 @@ pub(super) struct Body {
     told: Vec<Told>,
     packet: Vec<u8>,
     started: ClockPair,
-    departed: u64,
-    first_departure: Option<Mono>,
-    last_departure: Option<Mono>,
+    pace: Pace,
     progress_due: Mono,
     clock_due: Mono,
     last_round_trip_ns: Option<i64>,
@@ -141,9 +140,7 @@ impl Body {
             told: Vec::with_capacity(BATCH),
             packet,
             started,
-            departed: 0,
-            first_departure: None,
-            last_departure: None,
+            pace: Pace::default(),
             progress_due: now.mono,
             clock_due: now.mono + CLOCK_EVERY,
             last_round_trip_ns: None,
@@ -206,9 +203,7 @@ impl Body {
                 if let Some(key) = key {
                     self.departures.left(key, token, now.wall);
                 }
-                self.departed += 1;
-                self.first_departure.get_or_insert(now.mono);
-                self.last_departure = Some(now.mono);
+                self.pace.sent(now.mono);
             }
             Err(error) => {
                 self.refusals.send(error);
@@ -264,10 +259,12 @@ impl Body {
     fn take_samples(&mut self) {
         if let Some(ClockStep { now, by, first_seq }) = self.engine.poll_clock_step() {
             self.metrics.record_clock_step();
+            self.pace.clock_step();
             self.tell(Record::ClockStep { now, by, first_seq });
         }
         while let Some(sample) = self.engine.poll_sample() {
             self.metrics.record(&sample);
+            self.pace.sample(&sample);
             self.reads_at_once |= sample.t4.is_some_and(|t4| t4.rung == Rung::User);
             if let Some(round_trip) = sample.round_trip() {
                 self.last_round_trip_ns = Some(round_trip.ns());
@@ -388,12 +385,12 @@ impl Body {
             sender: self.sender,
             reflector: self.plan.far,
             started: self.started.wall,
-            duration: ended.since(self.first_departure.unwrap_or(ended)),
+            duration: ended.since(self.pace.began().unwrap_or(ended)),
             schedule: self.plan.schedule,
             seed: self.plan.seed,
             timeout: self.plan.timeout,
             start_within: start_within(&self.plan),
-            achieved_pps: rate(self.first_departure, self.last_departure, self.departed),
+            achieved_pps: self.pace.per_second(),
             tos: self.plan.tos,
             ttl: self.plan.ttl,
             padding: self.plan.padding,
@@ -415,17 +412,6 @@ impl Body {
         report.notes.sort_by_key(|note| !note.warning);
         Ok(report)
     }
-}
-
-/// Departures per second between the first and the last.
-fn rate(first: Option<Mono>, last: Option<Mono>, departed: u64) -> Option<f64> {
-    let seconds = last?.since(first?).as_secs_f64();
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a rate is shown with a few digits"
-    )]
-    let gaps = departed.checked_sub(1)? as f64;
-    (seconds > 0.0 && gaps > 0.0).then(|| gaps / seconds)
 }
 
 /// The format of T1: PTPv2 where both ends agreed on it, NTP elsewhere (RFC 8186 section 2.2).
