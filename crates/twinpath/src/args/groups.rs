@@ -1,6 +1,6 @@
 //! Groups of options that several commands share, and the headings that they stand under.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use twinpath_wire::Dscp;
@@ -225,6 +225,13 @@ pub(crate) struct LogOptions {
     /// Log to this file, not to stderr; errors go to both
     #[arg(short, long, value_name = "FILE")]
     pub(crate) logfile: Option<PathBuf>,
+}
+
+impl LogOptions {
+    /// What is written, by its option.
+    pub(crate) fn places(&self) -> Option<(&'static str, &Path)> {
+        self.logfile.as_deref().map(|path| ("--logfile", path))
+    }
 }
 
 /// Forms of a result.

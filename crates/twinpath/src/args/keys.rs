@@ -1,6 +1,6 @@
 //! Keys of the secured modes, as they are written: where they are, never what they are.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
@@ -29,6 +29,14 @@ pub(crate) struct KeyFileOptions {
     /// Take a file of keys that others may read or change
     #[arg(long, requires = "keys")]
     pub(crate) insecure_key_file: bool,
+}
+
+impl KeyFileOptions {
+    /// What is read, by its option.
+    pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
+        let keys = self.keys.as_deref().map(|path| ("--keys", path));
+        keys.into_iter().collect()
+    }
 }
 
 /// The key of one connection.

@@ -25,6 +25,15 @@ pub(crate) struct PictureOptions {
     pub(crate) theme: PictureTheme,
 }
 
+impl PictureOptions {
+    /// What is written, by its option.
+    pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
+        let graph = self.graph.as_ref().map(|graph| ("--graph", &*graph.path));
+        let html = self.html.as_deref().map(|path| ("--html", path));
+        graph.into_iter().chain(html).collect()
+    }
+}
+
 /// A file that says by its name what picture it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GraphFile {

@@ -1,6 +1,6 @@
 //! `--save`, and the command that reads what it writes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -15,6 +15,14 @@ pub(crate) struct SavingOptions {
     /// name is replaced
     #[arg(long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
+}
+
+impl SavingOptions {
+    /// What is written, by its option.
+    pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
+        let save = self.save.as_deref().map(|path| ("--save", path));
+        save.into_iter().collect()
+    }
 }
 
 /// `twinpath report`.

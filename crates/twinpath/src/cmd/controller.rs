@@ -16,6 +16,7 @@ use twinpath_wire::control::SecurityMode;
 use super::following::{Following, now};
 use super::measuring::{GLANCE, Outlet, PROGRESS, class_names, together, verdict, view};
 use super::pictures::Pictures;
+use super::places::apart;
 use super::saving::{Beginning, Place};
 use super::{remark, unwritten, warn};
 use crate::args::{ControllerArgs, doubt};
@@ -29,6 +30,9 @@ use crate::plan::{self, Given};
 use crate::signals::Signals;
 
 pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> {
+    let written = [args.saving.places(), args.pictures.places()].concat();
+    let written: Vec<_> = written.into_iter().chain(args.log.places()).collect();
+    apart(&written, &args.control.key.file.places())?;
     logs::start(&args.log, Level::WARN)?;
     warn(&args.log, given.unused_by_client(&args.control.key));
     let plan = plan::controller(args, given, &plan::system_lookup)?;
@@ -78,7 +82,7 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
         names,
         args.results.records(),
     )
-    .saved(saving.transpose()?)
+    .saved(saving)
     .shown_by(view);
     // With -v it is told anyway.
     let alarms = !args.log.quiet && !args.results.verbose;

@@ -12,6 +12,7 @@ mod pictures;
 #[cfg(not(feature = "pictures"))]
 #[path = "no_pictures.rs"]
 mod pictures;
+mod places;
 #[cfg(feature = "report")]
 mod report;
 mod responder;

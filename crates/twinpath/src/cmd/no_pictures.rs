@@ -1,7 +1,5 @@
 //! A program without pictures draws none.
 
-use std::path::Path;
-
 use crate::args::{Label, PictureOptions};
 use crate::failure::Failure;
 use crate::output::Outcome;
@@ -20,16 +18,6 @@ impl Pictures {
     #[expect(clippy::unused_self, reason = "the face of cmd/pictures.rs")]
     pub(super) fn columns(&self) -> Option<usize> {
         None
-    }
-
-    /// Nothing is written.
-    #[cfg_attr(
-        not(feature = "report"),
-        expect(dead_code, reason = "asked for by twinpath report")
-    )]
-    #[expect(clippy::unused_self, reason = "the face of cmd/pictures.rs")]
-    pub(super) fn replace(&self, _: &Path) -> bool {
-        false
     }
 
     /// Nothing.

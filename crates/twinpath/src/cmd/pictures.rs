@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tracing::info;
 use twinpath_metrics::Timeline;
 
+use super::places::remedy;
 use crate::args::{GraphFile, GraphForm, Label, PictureOptions, PictureTheme};
 use crate::failure::Failure;
 use crate::output::Outcome;
@@ -39,14 +40,8 @@ impl Pictures {
             return Err(Failure::usage("--theme is for pictures")
                 .with_remedy(Some("add --graph or --html")));
         }
-        let graph = pictures.graph.as_ref().map(|graph| &graph.path);
-        if graph.is_some() && graph == pictures.html.as_ref() {
-            return Err(Failure::usage("--graph and --html name the same file"));
-        }
-        for path in graph.into_iter().chain(&pictures.html) {
-            try_out(path).map_err(|error| {
-                Failure::usage(format!("cannot write {}: {error}", path.display()))
-            })?;
+        for (_, path) in options.places() {
+            try_out(path).map_err(|error| unwritten(path, &error))?;
         }
         Ok(pictures)
     }
@@ -54,18 +49,6 @@ impl Pictures {
     /// How many columns a timeline should have; `None`: nothing is to be drawn.
     pub(super) fn columns(&self) -> Option<usize> {
         (self.graph.is_some() || self.html.is_some()).then_some(Timeline::COLUMNS)
-    }
-
-    /// Whether the drawing would take the place of this file.
-    #[cfg_attr(
-        not(feature = "report"),
-        expect(dead_code, reason = "asked for by twinpath report")
-    )]
-    pub(super) fn replace(&self, path: &Path) -> bool {
-        let there = fs::canonicalize(path).ok();
-        let graph = self.graph.as_ref().map(|graph| &graph.path);
-        let mut drawn = graph.into_iter().chain(&self.html);
-        there.is_some() && drawn.any(|drawn| fs::canonicalize(drawn).ok() == there)
     }
 
     /// Draws a run that is over.
@@ -92,10 +75,14 @@ impl Pictures {
 }
 
 fn save(path: &Path, octets: &[u8]) -> Result<(), Failure> {
-    write(path, octets)
-        .map_err(|error| Failure::could_not(format!("cannot write {}: {error}", path.display())))?;
+    write(path, octets).map_err(|error| unwritten(path, &error))?;
     info!(file = %path.display(), octets = octets.len(), "picture written");
     Ok(())
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    Failure::could_not(format!("cannot write {}: {error}", path.display()))
+        .with_remedy(Some(remedy(error)))
 }
 
 /// All of a file or nothing: a reader never sees half of it.

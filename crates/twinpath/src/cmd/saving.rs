@@ -9,6 +9,7 @@ use twinpath_runtime::sender::BooksFacts;
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Tos, Wall};
 
+use super::places::remedy;
 use crate::args::{LogOptions, SavingOptions};
 use crate::failure::Failure;
 use crate::logs;
@@ -23,8 +24,20 @@ pub(super) struct Place {
 
 /// A run that is being saved.
 pub(super) struct Saving {
-    saver: Saver,
+    state: State,
+    /// Why nothing is saved, until it is said.
+    unsaid: Option<String>,
     quiet: bool,
+}
+
+/// How far it is.
+enum State {
+    /// Nothing has happened yet: the file holds what it held.
+    Waiting(Box<(Opened, RunFacts)>),
+    /// The file is the run's.
+    Begun(Saver),
+    /// It could not begin.
+    Over,
 }
 
 /// A session that is about to begin.
@@ -48,13 +61,9 @@ impl Place {
         }))
     }
 
-    /// Begins to save; what the file held is gone.
-    pub(super) fn begin(
-        self,
-        meta: &Meta,
-        now: Wall,
-        sessions: &[Beginning<'_>],
-    ) -> Result<Saving, Failure> {
+    /// What is to be saved from now on. The file keeps what it holds until a session has begun: a
+    /// run that comes to nothing takes nothing away.
+    pub(super) fn begin(self, meta: &Meta, now: Wall, sessions: &[Beginning<'_>]) -> Saving {
         let sessions = (1..).zip(sessions).map(|(number, beginning)| {
             SessionFacts::new(&Planned {
                 number,
@@ -68,10 +77,11 @@ impl Place {
             })
         });
         let facts = RunFacts::new(meta, now, sessions.collect());
-        Ok(Saving {
-            saver: self.opened.begin(&facts).map_err(|error| failure(&error))?,
+        Saving {
+            state: State::Waiting(Box::new((self.opened, facts))),
+            unsaid: None,
             quiet: self.quiet,
-        })
+        }
     }
 }
 
@@ -79,12 +89,34 @@ impl Saving {
     /// Something happened in a session, numbered from 0.
     pub(super) fn record(&mut self, session: usize, record: &Record) {
         let number = u32::try_from(session + 1).unwrap_or(u32::MAX);
-        self.saver.record(number, record);
+        if let State::Waiting(_) = self.state {
+            self.start();
+        }
+        if let State::Begun(saver) = &mut self.state {
+            saver.record(number, record);
+        }
+    }
+
+    /// What the file held is gone.
+    fn start(&mut self) {
+        if let State::Waiting(waiting) = std::mem::replace(&mut self.state, State::Over) {
+            let (opened, facts) = *waiting;
+            match opened.begin(&facts) {
+                Ok(saver) => self.state = State::Begun(saver),
+                Err(error) => {
+                    let why = failure(&error);
+                    self.unsaid = Some(format!("{why}; the measurement goes on and is not saved"));
+                }
+            }
+        }
     }
 
     /// Hands over what has happened. `Some`, once: the file takes no more, in a line to be said.
     pub(super) fn look(&mut self) -> Option<String> {
-        self.saver.look()
+        match &mut self.state {
+            State::Begun(saver) => saver.look(),
+            State::Waiting(_) | State::Over => self.unsaid.take(),
+        }
     }
 
     /// Says that the file takes no more.
@@ -95,7 +127,11 @@ impl Saving {
     /// The run is over.
     pub(super) fn finish(self, outcome: Outcome<'_>) {
         let end = |missing| EndFacts::new(outcome.sessions, outcome.control, missing);
-        warn(self.quiet, self.saver.finish(end));
+        let last = match self.state {
+            State::Begun(saver) => saver.finish(end),
+            State::Waiting(_) | State::Over => self.unsaid,
+        };
+        warn(self.quiet, last);
     }
 }
 
@@ -110,10 +146,10 @@ fn warn(quiet: bool, line: Option<String>) {
 }
 
 fn failure(error: &OpenError) -> Failure {
-    let remedy = match error {
-        OpenError::Io { .. } => "write --save with a file in a directory that you may write to",
-        OpenError::NotRegular { .. } => "write --save with the name of a file",
+    let what = match error {
+        OpenError::Io { source, .. } => remedy(source),
+        OpenError::NotRegular { .. } => "write the name of a file",
         OpenError::Busy { .. } => "write another name",
     };
-    Failure::could_not(error.to_string()).with_remedy(Some(remedy))
+    Failure::could_not(error.to_string()).with_remedy(Some(what))
 }

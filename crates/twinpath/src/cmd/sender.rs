@@ -13,6 +13,7 @@ use twinpath_wire::{Dscp, Tos};
 use super::following::{Following, now};
 use super::measuring::{GLANCE, Outlet, PROGRESS, class_names, together, verdict, view};
 use super::pictures::Pictures;
+use super::places::apart;
 use super::saving::{Beginning, Place};
 use super::{remark, unwritten};
 use crate::args::{SenderArgs, doubt};
@@ -26,6 +27,9 @@ use crate::plan;
 use crate::signals::Signals;
 
 pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
+    let written = [args.saving.places(), args.pictures.places()].concat();
+    let written: Vec<_> = written.into_iter().chain(args.log.places()).collect();
+    apart(&written, &[])?;
     logs::start(&args.log, Level::WARN)?;
     let plan = plan::sender(args, &plan::system_lookup)?;
     remark(&args.log, doubt(Some(&args.far.host), args.far.port));
@@ -73,7 +77,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         names,
         args.results.records(),
     )
-    .saved(saving.transpose()?)
+    .saved(saving)
     .shown_by(view);
     let report = match watch(
         run,

@@ -1,7 +1,7 @@
 //! The thread that writes a raw file: a slow disk is none of the measurement's business.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -24,6 +24,8 @@ const AGAIN_PER_SECOND: u64 = 16_384;
 const SYNC_EVERY: Duration = Duration::from_mins(1);
 /// Rows that are handed over at once.
 const BATCH: usize = 1_024;
+/// Octets that a disk with room for a run has room for.
+const PROBE: usize = 4_096;
 /// Batches that wait for the disk at most; beyond that rows are left out and counted.
 const WAITING: usize = 128;
 
@@ -32,6 +34,28 @@ const WAITING: usize = 128;
 pub(crate) struct Opened {
     path: PathBuf,
     file: File,
+    /// It was not there before: it goes again, unless a run begins.
+    ours: Option<Ours>,
+}
+
+/// A file of our own making that goes with this.
+#[derive(Debug)]
+struct Ours(Option<PathBuf>);
+
+impl Ours {
+    /// It stays.
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Somebody else may have taken it away.
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 /// Why a file cannot be saved in.
@@ -46,7 +70,8 @@ pub(crate) enum OpenError {
 }
 
 impl Opened {
-    /// Opens `path` for writing, and leaves what it holds as it is.
+    /// Opens `path` for writing, and leaves what it holds as it is. Where nothing is, a file is made
+    /// that goes again if this is dropped.
     ///
     /// # Errors
     /// [`OpenError`].
@@ -56,12 +81,18 @@ impl Opened {
             path: shown(),
             source,
         };
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(io)?;
+        let mut options = OpenOptions::new();
+        options.write(true).truncate(false);
+        let made = options.clone().create_new(true).open(path);
+        let ours = made.is_ok().then(|| Ours(Some(path.to_owned())));
+        let mut file = match made {
+            // Through a link to what is not there yet, too.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                options.create(true).open(path)
+            }
+            made => made,
+        }
+        .map_err(io)?;
         if !file.metadata().map_err(io)?.is_file() {
             return Err(OpenError::NotRegular { path: shown() });
         }
@@ -70,9 +101,15 @@ impl Opened {
             // A file system without locks saves all the same.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
+        if ours.is_some() {
+            // A full disk makes files as well as any: only writing tells.
+            let room = file.write_all(&[0; PROBE]).and_then(|()| file.set_len(0));
+            room.map_err(io)?;
+        }
         Ok(Self {
             path: path.to_owned(),
             file,
+            ours,
         })
     }
 
@@ -81,7 +118,7 @@ impl Opened {
     /// # Errors
     /// [`OpenError`]; nothing can be saved here.
     pub(crate) fn begin(self, facts: &RunFacts) -> Result<Saver, OpenError> {
-        let Self { path, file } = self;
+        let Self { path, file, ours } = self;
         let io = |source| OpenError::Io {
             path: path.display().to_string(),
             source,
@@ -89,6 +126,10 @@ impl Opened {
         let facts = serde_json::to_string(facts).map_err(|error| io(error.into()))?;
         let facts = vec![(FORMAT_KEY, FORMAT.to_owned()), (RUN_KEY, facts)];
         let writer = Writer::new(file, facts).map_err(io)?;
+        // From now on it holds a run.
+        if let Some(ours) = ours {
+            ours.keep();
+        }
         let (messages, inbox) = sync_channel(WAITING);
         let thread = thread::Builder::new()
             .name("saver".to_owned())

@@ -16,6 +16,8 @@ mod options;
 mod outputs;
 #[cfg(feature = "pictures")]
 mod pictures;
+#[cfg(feature = "report")]
+mod places;
 mod program;
 mod responders;
 mod rough;

@@ -97,28 +97,38 @@ fn a_run_without_a_reply_is_drawn_as_silence() {
 fn what_cannot_be_drawn_is_said_before_the_first_packet() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path().display();
-    for (options, line) in [
+    for (options, status, line) in [
         (
             format!("--graph {at}/none/a.svg"),
+            1,
             format!(
-                "twinpath: cannot write {at}/none/a.svg: No such file or directory (os error 2)\n"
+                "twinpath: cannot write {at}/none/a.svg: No such file or directory (os error 2); make its \
+                 directory first, or write another\n"
             ),
         ),
         (
             format!("--html {at}"),
-            format!("twinpath: cannot write {at}: it is there and not a file\n"),
+            1,
+            format!(
+                "twinpath: cannot write {at}: it is there and not a file; write the name of a file\n"
+            ),
         ),
         (
             "--theme dark".to_owned(),
+            2,
             "twinpath: --theme is for pictures; add --graph or --html\n".to_owned(),
         ),
         (
             format!("--graph {at}/a.svg --html {at}/a.svg"),
-            "twinpath: --graph and --html name the same file\n".to_owned(),
+            2,
+            format!(
+                "twinpath: --graph and --html name the same file, {at}/a.svg; write another name for \
+                 one of them\n"
+            ),
         ),
     ] {
         let done = run(&format!("sender 127.0.0.1:9 -c 1 {options}"));
-        assert_eq!((done.status, done.stderr.as_str()), (2, line.as_str()));
+        assert_eq!((done.status, done.stderr.as_str()), (status, line.as_str()));
         assert_eq!(done.stdout, "");
     }
     assert_eq!(names(folder.path()), [""; 0]);

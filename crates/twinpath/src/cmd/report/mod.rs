@@ -20,6 +20,7 @@ use self::source::Source;
 use super::following::Following;
 use super::measuring::{Outlet, verdict};
 use super::pictures::Pictures;
+use super::places::apart;
 use super::unwritten;
 use crate::args::ReportArgs;
 use crate::failure::{Exit, Failure};
@@ -52,6 +53,18 @@ impl From<io::Error> for Trouble {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
+    let written: Vec<_> = args
+        .pictures
+        .places()
+        .into_iter()
+        .chain(args.log.places())
+        .collect();
+    let read: Vec<_> = args
+        .files
+        .iter()
+        .map(|path| ("FILE", path.as_path()))
+        .collect();
+    apart(&written, &read)?;
     logs::start(&args.log, Level::WARN)?;
     let done = if args.compare {
         compare::run(args)
@@ -74,12 +87,6 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
     let several = sessions > 1 && !args.merge;
     let meta = together(&sources, args);
     let pictures = Pictures::open(&args.pictures, &meta.labels)?;
-    if let Some(path) = args.files.iter().find(|path| pictures.replace(path)) {
-        let line = format!("a picture would replace {}", path.display());
-        return Err(Failure::usage(line)
-            .with_remedy(Some("write another name for the picture"))
-            .into());
-    }
     let names = source::names(&sources);
     let mut outlet = Outlet::of(meta, &args.results, &args.log, several)?;
     let mut following = follow(&sources, &names, several, args, pictures.columns());

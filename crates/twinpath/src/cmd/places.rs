@@ -1,0 +1,170 @@
+//! Files that a command writes: each is another one, none is one that it reads, and what can be done
+//! where one cannot be written. Looked at before anything is opened.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+
+/// A file by the option that names it.
+pub(super) type Named<'a> = (&'static str, &'a Path);
+
+/// Symbolic links to a file that is not there yet, one to the next, at most.
+const LINKS: usize = 40;
+
+/// Makes sure that nothing that is `written` takes the place of something else that is, or of what is
+/// `read`.
+///
+/// # Errors
+/// [`Failure`]: two options name one file.
+pub(super) fn apart(written: &[Named<'_>], read: &[Named<'_>]) -> Result<(), Failure> {
+    let mut known: Vec<(Named<'_>, Place)> = read
+        .iter()
+        .map(|named| (*named, Place::of(named.1)))
+        .collect();
+    for (option, path) in written {
+        let place = Place::of(path);
+        for ((other, there), known) in &known {
+            if place.is(known) {
+                let line = format!(
+                    "{other} and {option} name the same file, {}",
+                    there.display()
+                );
+                return Err(
+                    Failure::usage(line).with_remedy(Some("write another name for one of them"))
+                );
+            }
+        }
+        known.push(((option, path), place));
+    }
+    Ok(())
+}
+
+/// What to do about a file that cannot be written.
+pub(super) fn remedy(error: &io::Error) -> &'static str {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the list of the standard library grows"
+    )]
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "make room there, or write a file on another disk"
+        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            "make its directory first, or write another"
+        }
+        ErrorKind::IsADirectory | ErrorKind::InvalidFilename | ErrorKind::Other => {
+            "write the name of a file"
+        }
+        _ => "write a file in a directory that you may write to",
+    }
+}
+
+/// Where a name leads to.
+struct Place {
+    path: PathBuf,
+    file: Option<Identity>,
+}
+
+impl Place {
+    fn of(path: &Path) -> Self {
+        Self {
+            path: followed(path),
+            file: fs::metadata(path).ok().as_ref().and_then(identity),
+        }
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.path == other.path || self.file.is_some() && self.file == other.file
+    }
+}
+
+/// A path without links and detours, where the file is not there yet too.
+fn followed(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        if let Ok(there) = fs::canonicalize(&path) {
+            return there;
+        }
+        // A link to what is not there yet: that is what opening it would make.
+        let Ok(target) = fs::read_link(&path) else {
+            break;
+        };
+        path = path
+            .parent()
+            .map_or(target.clone(), |parent| parent.join(target));
+    }
+    let parent = match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => return path,
+    };
+    match (fs::canonicalize(parent), path.file_name()) {
+        (Ok(parent), Some(name)) => parent.join(name),
+        _ => path,
+    }
+}
+
+/// Device and number of a file: one for all its hard links.
+type Identity = (u64, u64);
+
+/// `None` where a second one is of no harm, as of terminals.
+#[cfg(unix)]
+fn identity(there: &fs::Metadata) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt as _;
+    there.is_file().then(|| (there.dev(), there.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_: &fs::Metadata) -> Option<Identity> {
+    None
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_file_is_known_by_whatever_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("there"), "x").unwrap();
+        fs::hard_link(at("there"), at("hard")).unwrap();
+        fs::create_dir(at("below")).unwrap();
+        for (link, target) in [
+            ("soft", "there"),
+            ("dangling", "new"),
+            ("twice", "dangling"),
+            ("ring", "ring"),
+        ] {
+            std::os::unix::fs::symlink(target, at(link)).unwrap();
+        }
+        for (one, other, same) in [
+            ("there", "./there", true),
+            ("there", "below/../there", true),
+            ("there", "hard", true),
+            ("soft", "hard", true),
+            ("new", "dangling", true),
+            ("new", "twice", true),
+            ("new", "below/../new", true),
+            ("new", "below/new", false),
+            ("there", "new", false),
+            ("ring", "new", false),
+            ("none/a", "none/b", false),
+            ("none/a", "none/a", true),
+        ] {
+            let (one, other) = (at(one), at(other));
+            let pair: [Named<'_>; 2] = [("--save", &one), ("--html", &other)];
+            assert_eq!(apart(&pair, &[]).is_err(), same, "{pair:?}");
+            let [one, other] = pair;
+            assert_eq!(apart(&[one], &[other]).is_err(), same, "{pair:?}");
+        }
+        let read: Named<'_> = ("FILE", &at("there"));
+        assert!(
+            apart(&[], &[read, read]).is_ok(),
+            "reading twice harms nobody"
+        );
+    }
+}

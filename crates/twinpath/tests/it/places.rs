@@ -1,0 +1,110 @@
+//! Where runs are saved and drawn: what is there already, and what cannot be written.
+
+use crate::program::{Done, Responder, run};
+
+#[test]
+fn a_run_that_comes_to_nothing_leaves_the_file_as_it_was_and_makes_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let (before, new) = (
+        directory.path().join("before"),
+        directory.path().join("new"),
+    );
+    std::fs::write(&before, "what was measured before").unwrap();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = gone.local_addr().unwrap();
+    let server = Responder::server("");
+    for (far, options) in [
+        (gone.to_string(), ""),
+        // The sockets cannot be had.
+        (server.at.to_string(), "--interface none0"),
+    ] {
+        for file in [&before, &new] {
+            let done = run(&format!(
+                "controller {far} -c 2 {options} --save {}",
+                file.display()
+            ));
+            assert_eq!(done.status, 1, "{}{}", done.stdout, done.stderr);
+        }
+        assert_eq!(std::fs::read(&before).unwrap(), b"what was measured before");
+        assert!(!new.exists(), "{far}");
+    }
+    let done = run(&format!(
+        "controller {} -c 2 -i 1 --timeout 0.1 --save {}",
+        server.at,
+        before.display()
+    ));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert_eq!(std::fs::read(&before).unwrap()[..4], *b"PAR1");
+}
+
+#[test]
+fn what_is_written_never_takes_the_place_of_something_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path().display();
+    let responder = Responder::on_loopback();
+    let saved = run(&format!(
+        "sender {} -c 5 -i 1 --timeout 0.1 --save {at}/a.parquet",
+        responder.at
+    ));
+    assert_eq!(saved.status, 0, "{}", saved.stderr);
+    let octets = std::fs::read(directory.path().join("a.parquet")).unwrap();
+    std::os::unix::fs::symlink("a.parquet", directory.path().join("link")).unwrap();
+    std::fs::create_dir(directory.path().join("b")).unwrap();
+    let far = &responder.at;
+    for line in [
+        format!("sender {far} -c 2 --save {at}/a.parquet --html {at}/./a.parquet"),
+        format!("sender {far} -c 2 --save {at}/a.parquet --html {at}/link"),
+        format!("sender {far} -c 2 --save {at}/new.svg --graph {at}/b/../new.svg"),
+        format!("sender {far} -c 2 --save {at}/a.parquet --logfile {at}/link"),
+        format!("controller {far} -c 2 --save {at}/a.parquet --html {at}/link"),
+        format!("controller {far} -c 2 --keys {at}/a.parquet --save {at}/link"),
+        format!("report {at}/a.parquet --html {at}/link"),
+        format!("report {at}/link --logfile {at}/a.parquet"),
+    ] {
+        let done = run(&line);
+        assert_eq!(done.status, 2, "{line}: {}", done.stderr);
+        assert!(
+            done.stderr.contains(" name the same file, "),
+            "{}",
+            done.stderr
+        );
+        assert!(
+            done.stderr.contains("; write another name"),
+            "{}",
+            done.stderr
+        );
+        assert_eq!(done.stdout, "");
+    }
+    assert_eq!(
+        std::fs::read(directory.path().join("a.parquet")).unwrap(),
+        octets
+    );
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 3);
+}
+
+#[test]
+fn a_disk_without_room_is_refused_by_its_name_and_no_file_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet");
+    let responder = Responder::on_loopback();
+    // No octet may be written: as a full disk, it makes the file all the same.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 0; exec {} sender {} -c 5 -i 1 --save {}",
+        env!("CARGO_BIN_EXE_twinpath"),
+        responder.at,
+        file.display()
+    );
+    let output = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .output()
+        .unwrap();
+    let done = Done::from(output);
+    assert_eq!(
+        (done.status, done.stdout.as_str()),
+        (1, ""),
+        "{}",
+        done.stderr
+    );
+    assert!(done.stderr.contains("cannot write"), "{}", done.stderr);
+    assert!(!file.exists());
+}
