@@ -149,13 +149,13 @@ pub(crate) struct Record {
 }
 
 impl Session {
-    /// From a whole `json` or `jsonl` output.
+    /// From a whole `json` or `jsonl` output, whose last document is the report.
     pub(crate) fn parse(output: &str) -> Result<Self> {
         #[derive(Deserialize)]
         struct Document {
             sessions: Vec<Session>,
         }
-        let json = output.find("{\"schema\"").or_else(|| output.find("{\n"));
+        let json = output.rfind("{\"schema\"").or_else(|| output.find("{\n"));
         let json = json
             .and_then(|at| output.get(at..))
             .context("no report in the output")?;
