@@ -8,6 +8,7 @@ mod endings;
 mod forgeries;
 mod hosts;
 mod intervals;
+mod keys;
 mod kills;
 #[cfg(feature = "live")]
 mod live;
