@@ -45,6 +45,9 @@ pub struct Figures {
     pub lost_backward: Option<u64>,
     /// Lost, and the direction is not known. The three add up to `lost`.
     pub lost_unattributed: Option<u64>,
+    /// Lost packets with an answered one behind them: those that a reflector's counter tells the
+    /// direction of, if it keeps one.
+    pub lost_before_a_reply: u64,
     /// The split by direction may be off: copies made on the way out were lost on the way back, or
     /// the reflector's numbers contradict each other.
     pub direction_uncertain: bool,

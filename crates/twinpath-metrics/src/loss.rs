@@ -72,6 +72,8 @@ pub(crate) struct Directions {
     pub(crate) forward: Option<u64>,
     pub(crate) backward: Option<u64>,
     pub(crate) unattributed: u64,
+    /// What a counter, if there is one, tells the direction of.
+    pub(crate) before_a_reply: u64,
     pub(crate) uncertain: bool,
     pub(crate) numbers_equal: bool,
     pub(crate) restarts: u64,
@@ -164,6 +166,7 @@ impl LossDirection {
             } else {
                 self.lost
             },
+            before_a_reply: (sum.forward + sum.backward).min(self.lost),
             uncertain: known && sum.uncertain,
             numbers_equal,
             restarts: self.restarts,

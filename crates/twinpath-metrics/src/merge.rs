@@ -67,6 +67,7 @@ impl Figures {
             // No loss has a direction where one run gives none.
             (None, _) | (_, None) => Some(self.lost),
         };
+        add(&mut self.lost_before_a_reply, other.lost_before_a_reply);
         self.direction_uncertain |= other.direction_uncertain;
         self.loss_periods.merge(&other.loss_periods);
         self.availability = match (self.availability, &other.availability) {

@@ -201,6 +201,7 @@ impl SessionMetrics {
             lost_forward: direction.forward,
             lost_backward: direction.backward,
             lost_unattributed: Some(direction.unattributed),
+            lost_before_a_reply: direction.before_a_reply,
             direction_uncertain: direction.uncertain,
             excluded_clock_step: self.excluded_clock_step,
             excluded_implausible: self.excluded_implausible,

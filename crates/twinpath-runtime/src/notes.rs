@@ -2,13 +2,14 @@
 //! for. Pure words over a report.
 
 mod clocks;
+mod directions;
 
-use twinpath_metrics::ReflectorKind;
 use twinpath_net::IcmpKind;
 use twinpath_proto::sender::Protocol;
 use twinpath_wire::{Dscp, Ecn, LIGHT_PORT, Rung, TWAMP_TEST_PORT};
 
 pub(crate) use clocks::of as clocks;
+pub(crate) use directions::renew as renew_directions;
 
 use crate::error::send_remedy;
 use crate::sender::Refusals;
@@ -296,39 +297,7 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
             ),
         ));
     }
-    if figures.lost > 0 && figures.lost_forward.is_none() {
-        let line = match report.protocol {
-            // Its numbers are its own (RFC 5357 section 4.2.1): the next one would have told.
-            Protocol::Twamp(_) => {
-                "nothing was answered after the losses, or the reflector copies numbers: the \
-                 direction of the losses is not known"
-            }
-            Protocol::TwampLight | Protocol::Stamp { .. } => {
-                "the reflector shows no counter of its own, or nothing was answered after the \
-                 losses: their direction is not known (--reflector stateful, if it counts)"
-            }
-        };
-        notes.push(remark("direction-unknown", line.to_owned()));
-    }
-    if figures.lost > 0
-        && figures.numbers_equal
-        && report.config.reflector == ReflectorKind::Stateful
-    {
-        notes.push(remark(
-            "numbers-equal",
-            "the reflector's number was the sender's in every reply: if it copies them, losses \
-             inbound may be losses outbound"
-                .to_owned(),
-        ));
-    }
-    if figures.direction_uncertain {
-        notes.push(remark(
-            "direction-uncertain",
-            "the reflector's numbers contradict each other: the split of losses by direction may \
-             be off"
-                .to_owned(),
-        ));
-    }
+    notes.extend(directions::of(report));
     if figures.reflector_restarts > 0 {
         let restarts = figures.reflector_restarts;
         let line = format!("the reflector's counter started anew in mid-run ({restarts})");

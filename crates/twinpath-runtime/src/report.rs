@@ -144,6 +144,11 @@ impl SessionReport {
         }
     }
 
+    /// Remarks on the direction of losses, by the figures as they are now.
+    pub fn renew_directions(&mut self) {
+        notes::renew_directions(self);
+    }
+
     /// What raw one-way delays are worth: by what both clocks claim, and by what the packets tell of
     /// them (row M-57).
     pub fn basis(&self) -> Basis {

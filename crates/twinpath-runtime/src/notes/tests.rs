@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use twinpath_metrics::{DelayFigures, MetricsConfig, RemarkCounts, SessionMetrics};
+use twinpath_metrics::{DelayFigures, MetricsConfig, ReflectorKind, RemarkCounts, SessionMetrics};
 use twinpath_net::{IcmpError, IcmpKind, SendError};
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule, SenderTally};
 use twinpath_wire::control::SecurityMode;
@@ -183,6 +183,7 @@ fn each_peculiarity_has_its_remark() {
         ("direction-unknown", false, |r| {
             r.figures.lost = 1;
             r.figures.lost_forward = None;
+            r.figures.lost_before_a_reply = 1;
         }),
         ("direction-uncertain", false, |r| {
             r.figures.direction_uncertain = true
@@ -209,6 +210,7 @@ fn each_peculiarity_has_its_remark() {
         ("numbers-equal", false, |r| {
             r.config.reflector = ReflectorKind::Stateful;
             (r.figures.lost, r.figures.numbers_equal) = (1, true);
+            r.figures.lost_before_a_reply = 1;
         }),
         ("ecn-changed-forward", false, |r| {
             r.figures.remarked_forward = Some(RemarkCounts { dscp: 0, ecn: 3 });
@@ -378,4 +380,64 @@ fn hardware_stamps_that_never_came_are_said() {
     plan.stamps = StampChoice::Hardware;
     let notes = of(&quiet(), &Refusals::default(), &plan);
     assert_eq!(notes[0].key, "no-hardware-stamps");
+}
+
+#[test]
+fn what_is_said_of_directions_helps_and_goes_with_the_figures() {
+    use ReflectorKind::{Stateful, Stateless, Undeclared};
+    let mut report = quiet();
+    (report.figures.lost, report.figures.numbers_equal) = (3, true);
+    report.notes = vec![
+        remark("late", "before".to_owned()),
+        remark("icmp", "behind".to_owned()),
+    ];
+    report
+        .notes
+        .insert(1, remark("direction-unknown", "of another time".to_owned()));
+    for (kind, forward, before_a_reply, late, parts) in [
+        (
+            Undeclared,
+            None,
+            2,
+            0,
+            &[
+                "no counter of its own",
+                "(--reflector stateful, if it counts)",
+            ][..],
+        ),
+        (
+            Undeclared,
+            None,
+            0,
+            0,
+            &["nothing was answered after the losses"],
+        ),
+        (Stateless, None, 2, 0, &["--reflector stateless"]),
+        (
+            Stateful,
+            Some(0),
+            3,
+            0,
+            &["rests on --reflector stateful alone"],
+        ),
+        (Stateful, Some(0), 0, 0, &["no loss has a direction"]),
+        (Stateful, Some(0), 0, 3, &[]),
+    ] {
+        report.config.reflector = kind;
+        let figures = &mut report.figures;
+        (figures.lost_forward, figures.late) = (forward, late);
+        figures.lost_before_a_reply = before_a_reply;
+        report.renew_directions();
+        let lines: Vec<&str> = report.notes.iter().map(|note| note.line.as_str()).collect();
+        assert_eq!(lines.len(), 2 + usize::from(!parts.is_empty()), "{lines:?}");
+        for part in parts {
+            assert!(lines[1].contains(part), "{lines:?}");
+        }
+        let advised = lines.iter().any(|line| line.contains("if it counts"));
+        assert_eq!(
+            advised,
+            parts.len() == 2,
+            "a remedy where it helps: {lines:?}"
+        );
+    }
 }

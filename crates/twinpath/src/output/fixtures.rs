@@ -165,6 +165,7 @@ pub(crate) fn quiet_path() -> SessionReport {
             lost_forward: Some(0),
             lost_backward: Some(0),
             lost_unattributed: Some(0),
+            lost_before_a_reply: 0,
             direction_uncertain: false,
             excluded_clock_step: 0,
             excluded_implausible: 0,

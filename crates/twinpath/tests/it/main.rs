@@ -3,6 +3,8 @@
 
 mod classes;
 mod control;
+#[cfg(feature = "report")]
+mod directions;
 mod documented;
 mod endings;
 mod forgeries;

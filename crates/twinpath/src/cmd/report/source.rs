@@ -161,6 +161,8 @@ impl Source {
             }
         };
         for report in &mut reports {
+            // The user may know more of the reflector than the run did.
+            report.renew_directions();
             report.notes.extend(self.torn());
             report.notes.sort_by_key(|note| !note.warning);
             report.number += first;
