@@ -2,6 +2,7 @@
 //! for. Pure words over a report.
 
 mod clocks;
+mod delays;
 mod directions;
 
 use twinpath_net::IcmpKind;
@@ -9,6 +10,7 @@ use twinpath_proto::sender::Protocol;
 use twinpath_wire::{Dscp, Ecn, LIGHT_PORT, Rung, TWAMP_TEST_PORT};
 
 pub(crate) use clocks::of as clocks;
+pub(crate) use delays::{implausible, negative};
 pub(crate) use directions::renew as renew_directions;
 
 use crate::error::send_remedy;
@@ -263,16 +265,7 @@ fn one_way(report: &SessionReport, notes: &mut Vec<Note>) {
             ),
         ));
     }
-    if figures.excluded_implausible > 0 {
-        notes.push(warning(
-            "implausible",
-            format!(
-                "{} replies claim to have left before they arrived or to have stayed longer than \
-                 they were away: left out of the delays",
-                figures.excluded_implausible
-            ),
-        ));
-    }
+    notes.extend(implausible(report));
 }
 
 /// What is peculiar about the far end.
@@ -444,28 +437,7 @@ fn stamping(report: &SessionReport, plan: &SenderPlan, notes: &mut Vec<Note>) {
                     or CAP_NET_ADMIN is missing";
         notes.push(remark("no-hardware-stamps", line.to_owned()));
     }
-    if let Some(round_trip) = report.figures.round_trip
-        && round_trip.min_ns < 0
-    {
-        // As the table rounds.
-        let tenths = |ns: i64| (ns.unsigned_abs() + 50) / 100;
-        let us = |ns: i64| format!("-{}.{}us", tenths(ns) / 10, tenths(ns) % 10);
-        if round_trip.median_ns < 0 {
-            let line = format!(
-                "the median round trip is {}: the far T3 is reckoned too late, and all delays of \
-                 the way back are too short; start the reflector with --raw-t3 if it is a twinpath",
-                us(round_trip.median_ns)
-            );
-            notes.push(warning("negative-median", line));
-        } else {
-            let line = format!(
-                "round trips down to {}: that is the time stamps' error, mostly of the far T3, \
-                 which is read or reckoned before its packet leaves",
-                us(round_trip.min_ns)
-            );
-            notes.push(remark("negative-round-trip", line));
-        }
-    }
+    notes.extend(negative(report));
     let fell = [
         ("T1", stamps.transmit, stamps.fallback_transmit),
         ("T4", stamps.receive, stamps.fallback_receive),

@@ -144,6 +144,16 @@ impl SessionReport {
         }
     }
 
+    /// The remark on replies that no delay is made of, where there is none of the run's own.
+    pub fn note_implausible(&mut self) {
+        self.notes.extend(notes::implausible(self));
+    }
+
+    /// The remark on round trips below zero, likewise.
+    pub fn note_negative(&mut self) {
+        self.notes.extend(notes::negative(self));
+    }
+
     /// Remarks on the direction of losses, by the figures as they are now.
     pub fn renew_directions(&mut self) {
         notes::renew_directions(self);

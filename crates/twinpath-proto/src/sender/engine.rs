@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_millis(100);
 /// some microseconds off their packets, T3 (read before the packet leaves, or advanced by an
 /// estimate) most of all: on a short path such a round trip is a little below zero, and to leave
 /// it out would make the others look longer than they are (row M-10).
-const STAMP_ERROR: Delta = Delta::from_ns(100_000);
+pub const STAMP_ERROR: Delta = Delta::from_ns(100_000);
 /// How long after the last timeout replies are looked for where there was none.
 const HOPE: Duration = Duration::from_secs(1);
 /// How long a reply waits for the kernel's stamp of its T1.

@@ -30,7 +30,7 @@ mod slots;
 mod tally;
 
 pub use config::{Fill, Limit, PayloadSize, Protocol, SenderConfig};
-pub use engine::{ClockStep, SessionSender, Transmit, TxToken};
+pub use engine::{ClockStep, STAMP_ERROR, SessionSender, Transmit, TxToken};
 pub use odd::OddReplies;
 pub use schedule::Schedule;
 pub use tally::SenderTally;

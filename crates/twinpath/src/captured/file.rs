@@ -43,6 +43,7 @@ pub(super) struct Packets<R> {
     form: Form,
     big_endian: bool,
     octets: Vec<u8>,
+    broken_off: bool,
 }
 
 #[derive(Debug)]
@@ -69,6 +70,7 @@ impl<R: Read> Packets<R> {
             form: Form::Pcapng(Vec::new()),
             big_endian,
             octets: Vec::new(),
+            broken_off: false,
         };
         let magic = packets.u32(magic);
         if magic == SECTION || u32::swap_bytes(magic) == SECTION {
@@ -86,6 +88,11 @@ impl<R: Read> Packets<R> {
         Ok(packets)
     }
 
+    /// Whether the file has ended within a packet or block.
+    pub(super) fn broken_off(&self) -> bool {
+        self.broken_off
+    }
+
     /// The next packet; `None` at the end. A capture that breaks off in a packet ends before it.
     pub(super) fn next(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
         match self.form {
@@ -100,7 +107,7 @@ impl<R: Read> Packets<R> {
         nanoseconds: bool,
     ) -> Result<Option<Packet<'_>>, CaptureError> {
         let mut header = [0; 16];
-        if !self.more(&mut header)? {
+        if !self.begins(&mut header)? {
             return Ok(None);
         }
         let [s, fraction, length] = [0, 4, 8].map(|at| self.u32_at(&header, at));
@@ -119,7 +126,7 @@ impl<R: Read> Packets<R> {
     fn next_pcapng(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
         loop {
             let mut header = [0; 4];
-            if !self.more(&mut header)? {
+            if !self.begins(&mut header)? {
                 return Ok(None);
             }
             let kind = self.u32(header);
@@ -257,8 +264,24 @@ impl<R: Read> Packets<R> {
         whole
     }
 
-    /// Fills the buffer; false if the file ends before.
+    /// The beginning of a packet or block; false at the end of the file.
+    fn begins(&mut self, header: &mut [u8]) -> Result<bool, CaptureError> {
+        let Some((first, rest)) = header.split_first_mut() else {
+            return Ok(false);
+        };
+        // Between two of them a file may end.
+        let there = self.fill(std::slice::from_mut(first))?;
+        Ok(there && self.more(rest)?)
+    }
+
+    /// Fills the buffer within a packet or block; false if the file breaks off before.
     fn more(&mut self, buffer: &mut [u8]) -> Result<bool, CaptureError> {
+        let whole = self.fill(buffer)?;
+        self.broken_off |= !whole;
+        Ok(whole)
+    }
+
+    fn fill(&mut self, buffer: &mut [u8]) -> Result<bool, CaptureError> {
         match self.input.read_exact(buffer) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
@@ -276,6 +299,7 @@ impl<R: Read> Packets<R> {
 
     fn skip(&mut self, octets: u64) -> Result<bool, CaptureError> {
         let skipped = io::copy(&mut (&mut self.input).take(octets), &mut io::sink())?;
+        self.broken_off |= skipped < octets;
         Ok(skipped == octets)
     }
 

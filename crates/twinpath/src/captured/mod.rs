@@ -11,6 +11,8 @@ mod pairing;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -72,6 +74,10 @@ pub(crate) struct Capture {
     path: PathBuf,
     flows: Vec<Flow>,
     timeout: Duration,
+    /// It ends within a packet.
+    broken_off: bool,
+    /// Packets whose fate was open at its end, by session; known when all rows were handed out.
+    under_way: RefCell<BTreeMap<u32, u64>>,
 }
 
 impl Capture {
@@ -106,6 +112,8 @@ impl Capture {
             path: path.to_owned(),
             flows,
             timeout,
+            broken_off: packets.broken_off(),
+            under_way: RefCell::default(),
         })
     }
 
@@ -146,28 +154,69 @@ impl Capture {
                 take(row).map_err(Stop::Taker)?;
             }
         }
-        pairing.finish();
+        *self.under_way.borrow_mut() = pairing.finish();
         while let Some(row) = pairing.poll() {
             take(row).map_err(Stop::Taker)?;
         }
         Ok(())
     }
 
-    /// Takes out of a report what no capture tells.
-    #[expect(clippy::unused_self, reason = "a capture's own business")]
+    /// Takes out of a report what no capture tells, and says what this one is worth. After
+    /// [`Capture::each`].
     pub(crate) fn complete(&self, report: &mut SessionReport) {
         // When packets were due is not known.
         report.figures.departure = None;
+        let number = u32::try_from(report.number).unwrap_or(u32::MAX);
+        let under_way = self.under_way.borrow().get(&number).copied();
+        report.tally.in_flight = under_way.unwrap_or(0);
+        if let Some(count) = under_way {
+            report.notes.push(remark(
+                "under-way",
+                format!(
+                    "{count} packets were not answered yet when the capture ended, less than the \
+                     timeout of {:?} after them: they are not counted",
+                    self.timeout
+                ),
+            ));
+        }
+        let least = report.figures.round_trip.map_or(0, |delay| delay.min_ns);
+        if least < 0 {
+            report.notes.push(remark(
+                "negative-round-trip",
+                format!(
+                    "round trips down to {:.1}us: that is the time stamps' error, the capture's and the \
+                     reflector's; near the reflector nothing else is left",
+                    Duration::from_nanos(least.unsigned_abs()).as_secs_f64() * -1e6
+                ),
+            ));
+        }
+        if self.broken_off {
+            report.notes.push(Note {
+                warning: true,
+                ..remark(
+                    "capture-broken-off",
+                    "the capture ends within a packet: it was cut, or is still being written"
+                        .to_owned(),
+                )
+            });
+        }
     }
 }
 
 /// What a report from a capture is worth.
 pub(crate) fn note() -> Note {
-    Note {
-        key: "from-capture",
-        line: "recomputed from a capture: T1 and T4 are when packets passed where it was taken, \
-               losses and delays are those from there to the reflector and back"
+    remark(
+        "from-capture",
+        "recomputed from a capture: T1 and T4 are when packets passed where it was taken, losses and \
+         delays are those from there to the reflector and back"
             .to_owned(),
+    )
+}
+
+fn remark(key: &'static str, line: String) -> Note {
+    Note {
+        key,
+        line,
         warning: false,
     }
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_metrics::Record;
+use twinpath_proto::sender::STAMP_ERROR;
 use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::finding::Flow;
@@ -97,19 +98,27 @@ impl Pairing {
         }
     }
 
-    /// The capture is over. What might have been answered yet is neither lost nor anything else.
-    pub(super) fn finish(&mut self) {
+    /// The capture is over. What might have been answered yet is neither lost nor anything else: so
+    /// many packets are under way, by the number of their session.
+    pub(super) fn finish(&mut self) -> BTreeMap<u32, u64> {
         self.expire();
         let (now, timeout) = (self.now, self.timeout);
+        let mut under_way = BTreeMap::new();
         for session in self.sessions.values_mut() {
             let flights = std::mem::take(&mut session.flights);
             for (seq, flight) in flights {
-                if !flight.answered && flight.at + timeout <= now {
+                if flight.answered {
+                    continue;
+                }
+                if flight.at + timeout <= now {
                     self.rows.push_back(session.lost(seq, flight));
+                } else {
+                    *under_way.entry(session.number).or_default() += 1;
                 }
             }
         }
         self.open = 0;
+        under_way
     }
 
     /// Fates that nothing can change any more, and the oldest ones where there are too many.
@@ -169,8 +178,9 @@ impl Session {
             Fate::Received
         };
         let [t2, t3] = reply.times(at);
-        let residence = (t3 - t2).ns();
-        let implausible = residence < 0 || residence > (at - flight.at).ns();
+        let residence = t3 - t2;
+        // As a sender decides: what is a little below zero is the stamps' own error.
+        let implausible = residence < Delta::ZERO || residence > at - flight.at + STAMP_ERROR;
         let mut sample = sample(seq, *flight);
         sample.fate = fate;
         sample.t2 = Some(t2);

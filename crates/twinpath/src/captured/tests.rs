@@ -222,6 +222,12 @@ fn packets(file: &[u8]) -> Result<Vec<Read>, CaptureError> {
     Ok(found)
 }
 
+fn breaks_off(file: &[u8]) -> bool {
+    let mut packets = Packets::open(file).unwrap();
+    while packets.next().unwrap().is_some() {}
+    packets.broken_off()
+}
+
 #[test]
 fn pcap_is_read_in_both_orders_of_octets_and_both_resolutions() {
     for big in [false, true] {
@@ -246,7 +252,10 @@ fn pcap_is_read_in_both_orders_of_octets_and_both_resolutions() {
                     expected[..usize::from(length >= 24 + 19)],
                     "{length}"
                 );
+                let between = [24, 24 + 19].contains(&length);
+                assert_eq!(breaks_off(&file[..length]), !between, "{length}");
             }
+            assert!(!breaks_off(&file));
             for length in 4..24 {
                 assert!(packets(&file[..length]).is_err(), "{length}");
             }
@@ -326,6 +335,12 @@ fn pcapng_is_read_with_the_resolution_and_offset_of_each_interface() {
             (7_000_000, 12, b"milli".to_vec()),
         ];
         assert_eq!(packets(&file).unwrap(), expected, "{big}");
+        assert!(!breaks_off(&file));
+        let last = enhanced(!big, 0, 7, b"milli").len();
+        for cut in 1..last {
+            assert!(breaks_off(&file[..file.len() - cut]), "{cut}");
+        }
+        assert!(!breaks_off(&file[..file.len() - last]));
         let unknown = [section(big), enhanced(big, 0, 1, b"of no interface")].concat();
         assert!(packets(&unknown).is_err());
         let too_fine = [section(big), interface(big, 1, &[(9, &[0xff])])].concat();
@@ -421,14 +436,71 @@ fn packets_that_nobody_answered_are_lost_where_the_port_is_told() {
     let open = |port| Capture::open(&path, port, Duration::from_secs(2));
     assert!(matches!(open(None), Err(CaptureError::NoSession)));
     assert!(matches!(open(Some(863)), Err(CaptureError::NothingTo(863))));
-    let samples = samples(&open(Some(862)).unwrap());
+    let capture = open(Some(862)).unwrap();
+    let samples = samples(&capture);
     // The third might have been answered after the end of the capture.
+    assert_eq!(*capture.under_way.borrow(), [(1, 1)].into());
     let fates: Vec<(u64, Fate)> = samples
         .iter()
         .map(|sample| (sample.seq, sample.fate))
         .collect();
     assert_eq!(fates, [(1, Fate::Lost), (2, Fate::Lost)]);
     assert_eq!(samples[0].t1.at, Wall::from_unix_ns(10_000_000_000));
+}
+
+/// A request and its reply, which arrived after `there` and stayed for `stayed`, both in microseconds;
+/// the reply is seen `after` the request.
+fn exchange(at: u32, after: u32, there: u32, stayed: u32) -> [(u32, u32, Vec<u8>); 2] {
+    // Seconds of 1900 and parts of 2^32 (RFC 4656 section 4.1.2).
+    let ntp = |us: u32| {
+        let parts = (u64::from(us) << 32) / 1_000_000 + 1;
+        [2_208_988_800 + at, u32::try_from(parts).unwrap()]
+            .map(u32::to_be_bytes)
+            .concat()
+    };
+    let (mut request, mut reply) = ([0; 44], [0; 44]);
+    request[..4].copy_from_slice(&at.to_be_bytes());
+    request[4..12].copy_from_slice(&ntp(0));
+    reply[..4].copy_from_slice(&at.to_be_bytes());
+    reply[4..12].copy_from_slice(&ntp(there + stayed));
+    reply[16..24].copy_from_slice(&ntp(there));
+    reply[24..36].copy_from_slice(&request[..12]);
+    let mut back = v4(&datagram(&reply));
+    back[12..20].copy_from_slice(&[192, 0, 2, 2, 192, 0, 2, 1]);
+    back[20..24].copy_from_slice(&[0x03, 0x5e, 0x03, 0xe8]);
+    [(at, 0, v4(&datagram(&request))), (at, after, back)]
+}
+
+/// As the sender's engine decides (row M-10): its own rule is used.
+#[test]
+fn what_is_a_little_below_zero_is_the_stamps_error_and_not_left_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("short.pcap");
+    let exchanges = [
+        exchange(10, 50, 10, 20),
+        // 7 and 99 us below zero; then 101.
+        exchange(11, 50, 10, 57),
+        exchange(12, 50, 10, 149),
+        exchange(13, 50, 10, 151),
+    ];
+    let packets: Vec<(u32, u32, &[u8])> = exchanges
+        .iter()
+        .flatten()
+        .map(|(s, us, octets)| (*s, *us, octets.as_slice()))
+        .collect();
+    std::fs::write(&path, pcap(false, 0xa1b2_c3d4, 101, &packets)).unwrap();
+    let capture = Capture::open(&path, None, Duration::from_secs(2)).unwrap();
+    let trips: Vec<(i64, bool)> = samples(&capture)
+        .iter()
+        .map(|sample| {
+            let trip = sample.round_trip().unwrap().ns();
+            ((trip + 500).div_euclid(1_000), sample.excluded.is_some())
+        })
+        .collect();
+    assert_eq!(
+        trips,
+        [(30, false), (-7, false), (-99, false), (-101, true)]
+    );
 }
 
 #[test]

@@ -476,3 +476,42 @@ fn runs_of_every_kind_come_back_figure_for_figure() {
         assert_eq!(again.stdout, measured.stdout, "{line}");
     }
 }
+
+#[test]
+fn the_end_of_a_capture_is_told_where_it_hides_something() {
+    let octets = std::fs::read(captures().join("stamp-open.pcap")).unwrap();
+    let mut ends = vec![24];
+    while let Some(header) = octets
+        .get(ends[ends.len() - 1]..)
+        .and_then(|rest| rest.get(..16))
+    {
+        let captured = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+        ends.push(ends[ends.len() - 1] + 16 + usize::try_from(captured).unwrap());
+    }
+    assert_eq!(ends.last(), Some(&octets.len()));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cut.pcap");
+    let last = ends[ends.len() - 2];
+    // Whole; without the last reply; in the middle of it.
+    for (length, sent, under_way, broken_off) in [
+        (octets.len(), 5, 0, false),
+        (last, 4, 1, false),
+        (last + 20, 4, 1, true),
+    ] {
+        std::fs::write(&path, &octets[..length]).unwrap();
+        let done = run(&format!("report {} --json", path.display()));
+        let session = done.session();
+        assert_eq!(session["packets"]["sent"], sent, "{session}");
+        assert_eq!(session["packets"]["in_flight"], under_way, "{session}");
+        let notes = session["notes"].as_array().unwrap();
+        let said = |key: &str| notes.iter().any(|note| note["key"] == key);
+        assert_eq!(said("under-way"), under_way > 0, "{notes:?}");
+        assert_eq!(said("capture-broken-off"), broken_off, "{notes:?}");
+        assert_eq!(
+            done.stderr.contains("ends within a packet"),
+            broken_off,
+            "{}",
+            done.stderr
+        );
+    }
+}

@@ -143,15 +143,19 @@ impl Source {
                     Some(report)
                 })
                 .collect(),
-            Rows::Saved { end: None, .. } => self.by_rows(first, replays, books, |replay| Note {
-                key: "interrupted",
-                line: format!(
-                    "the run was interrupted: the last record is of {}, what was under way then \
-                     is not counted",
-                    rfc3339(replay.newest())
-                ),
-                warning: true,
-            }),
+            Rows::Saved { end: None, .. } => {
+                let mut reports = self.by_rows(first, replays, books, |replay| Note {
+                    key: "interrupted",
+                    line: format!(
+                        "the run was interrupted: the last record is of {}, what was under way then \
+                         is not counted",
+                        rfc3339(replay.newest())
+                    ),
+                    warning: true,
+                });
+                reports.iter_mut().for_each(SessionReport::note_negative);
+                reports
+            }
             Rows::Captured(capture) => {
                 let mut reports = self.by_rows(first, replays, books, |_| captured::note());
                 for report in &mut reports {
@@ -213,6 +217,7 @@ impl Source {
                 let identity = &session.identity;
                 let mut report = identity.report(replay.tally(), metrics, config);
                 replay.complete(&mut report, session.asked);
+                report.note_implausible();
                 report.notes.push(note(replay));
                 Some(report)
             })
