@@ -54,9 +54,9 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
 
-    /// Captures: a reply after this time counts as lost: seconds, or with a unit
-    #[arg(long, value_name = "T", default_value = "2")]
-    pub(crate) timeout: Time,
+    /// Captures: a reply after this time counts as lost: seconds, or with a unit [default: 2]
+    #[arg(long, value_name = "T")]
+    pub(crate) timeout: Option<Time>,
 
     #[command(flatten)]
     pub(crate) results: ResultOptions,

@@ -7,7 +7,7 @@ mod counts;
 pub(crate) mod dscptable;
 pub(crate) mod ends;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 pub(crate) mod hops;
 pub(crate) mod json;
 pub(crate) mod lines;

@@ -22,6 +22,8 @@ mod pictures;
 #[cfg(feature = "report")]
 mod places;
 mod program;
+#[cfg(feature = "report")]
+mod reports;
 mod responders;
 mod rough;
 #[cfg(feature = "report")]

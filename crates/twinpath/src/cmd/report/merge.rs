@@ -4,6 +4,7 @@ use twinpath_metrics::{Books, Distributions, Figures, Timeline};
 use twinpath_proto::sender::SenderTally;
 use twinpath_runtime::{ClockState, Note, SessionReport, StampReport};
 
+use super::alike;
 use super::source::Source;
 use crate::output::ends;
 use crate::saved::Tally;
@@ -22,7 +23,6 @@ pub(super) fn merge<'a>(
         tally.add(&Tally::from(&other.tally));
         sum.delays.merge(&other.delays);
         sum.started = sum.started.min(other.started);
-        sum.duration = sum.duration.saturating_add(other.duration);
         sum.receive_drops = sum.receive_drops.saturating_add(other.receive_drops);
         sum.records_dropped = sum.records_dropped.saturating_add(other.records_dropped);
         sum.stamps.clock = worse(sum.stamps.clock, other.stamps.clock);
@@ -44,6 +44,7 @@ pub(super) fn merge<'a>(
         }
     }
     if !others.is_empty() {
+        sum.duration = alike::together(reports);
         ask(&sum.delays, &mut sum.figures);
         // Rates and offsets are each run's own.
         sum.achieved_pps = None;
@@ -67,6 +68,7 @@ pub(super) fn merge<'a>(
         });
     sum.number = 1;
     sum.notes.push(said(reports, sources));
+    sum.notes.extend(twice(reports));
     sum.notes.sort_by_key(|note| !note.warning);
     Some(sum)
 }
@@ -101,6 +103,25 @@ fn said(reports: &[SessionReport], sources: &[Source]) -> Note {
         line,
         warning: !alike,
     }
+}
+
+/// The same packets are in it twice.
+fn twice(reports: &[SessionReport]) -> Option<Note> {
+    let again = reports.iter().enumerate().filter(|(place, report)| {
+        let before = reports.iter().take(*place);
+        before
+            .into_iter()
+            .any(|earlier| alike::same_packets(earlier, report))
+    });
+    let count = again.count();
+    (count > 0).then(|| Note {
+        key: "merged-twice",
+        line: format!(
+            "{count} of the sessions added up are of packets that another one has already, by their \
+             addresses and times: those are counted twice"
+        ),
+        warning: true,
+    })
 }
 
 fn worse(one: ClockState, other: ClockState) -> ClockState {

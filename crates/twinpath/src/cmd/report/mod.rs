@@ -1,5 +1,6 @@
 //! `twinpath report`: what was saved or captured, through the same books and outputs as a run.
 
+mod alike;
 mod compare;
 mod merge;
 mod replay;
@@ -79,10 +80,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
 }
 
 fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
-    let mut sources = Vec::with_capacity(args.files.len());
-    for path in &args.files {
-        sources.push(Source::open(path, args)?);
-    }
+    let sources = open(args)?;
     let sessions: usize = sources.iter().map(|source| source.sessions.len()).sum();
     let several = sessions > 1 && !args.merge;
     let meta = together(&sources, args);
@@ -130,7 +128,11 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
         &mut reports
     };
     following.finish(own, &mut outlet)?;
-    let verdict = verdict(&reports);
+    let sent: u64 = reports.iter().map(|report| report.tally.sent).sum();
+    let verdict = match sources.first() {
+        Some(source) if sent == 0 => Err(source.nothing()),
+        _ => verdict(&reports),
+    };
     let outcome = match &mut control {
         Some(control) => {
             control.sessions = reports;
@@ -146,6 +148,23 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
     outlet.report(outcome)?;
     drawn?;
     Ok(verdict?)
+}
+
+/// The files, where what is said of captures meets one.
+fn open(args: &ReportArgs) -> Result<Vec<Source>, Failure> {
+    let sources = args.files.iter().map(|path| Source::open(path, args));
+    let sources = sources.collect::<Result<Vec<_>, _>>()?;
+    let given = [
+        ("--port", args.port.is_some()),
+        ("--timeout", args.timeout.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((option, _)) if !sources.iter().any(Source::is_capture) => Err(Failure::usage(
+            format!("{option} is for captures, and this is a saved run"),
+        )
+        .with_remedy(Some("leave it out: a run keeps what it was measured with"))),
+        _ => Ok(sources),
+    }
 }
 
 /// Every row of a file into the books of its sessions, which begin at `first`.

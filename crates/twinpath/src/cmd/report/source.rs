@@ -1,9 +1,10 @@
 //! A file that a report is made from: a raw file, or a capture.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::Read as _;
 use std::path::Path;
+use std::time::Duration;
 
 use twinpath_metrics::{MetricsConfig, SessionMetrics};
 use twinpath_runtime::controller::ControlReport;
@@ -20,6 +21,9 @@ use crate::output::{Meta, rfc3339};
 use crate::plan;
 use crate::saved::{Broken, EndFacts, Reader, Row, SessionFacts};
 
+/// How long a reply in a capture is waited for, unless the user says.
+const USUAL_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// An open file, and what it says of its sessions.
 pub(super) struct Source {
     /// As the user wrote it.
@@ -34,6 +38,8 @@ pub(super) struct Source {
 enum Rows {
     Saved {
         reader: Box<Reader>,
+        /// Its run is still being saved.
+        growing: bool,
         end: Option<Box<EndFacts>>,
     },
     Captured(Box<Capture>),
@@ -58,8 +64,12 @@ impl Source {
         let mut magic = [0; 4];
         let known = file.read_exact(&mut magic).is_ok();
         if known && captured::is_magic(magic) {
-            let capture = Capture::open(path, args.port, args.timeout.0)
-                .map_err(|error| captured_failure(&shown, &error))?;
+            let capture = Capture::open(
+                path,
+                args.port,
+                args.timeout.map_or(USUAL_TIMEOUT, |time| time.0),
+            )
+            .map_err(|error| captured_failure(&shown, &error))?;
             return Ok(Self {
                 sessions: capture.sessions(),
                 meta: Meta::default(),
@@ -76,6 +86,12 @@ impl Source {
                 "write a file that --save wrote, or a capture in pcap or pcapng",
             )));
         }
+        // Whoever saves a run holds its file.
+        let growing = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        if !growing {
+            // A file system without locks is asked for none.
+            let _ = file.unlock();
+        }
         let reader = Reader::open(file).map_err(|error| broken(&shown, &error))?;
         let (run, end) = reader.facts().map_err(|error| broken(&shown, &error))?;
         Ok(Self {
@@ -85,6 +101,7 @@ impl Source {
             wanted,
             rows: Rows::Saved {
                 reader: Box::new(reader),
+                growing,
                 end: end.map(Box::new),
             },
         })
@@ -143,16 +160,11 @@ impl Source {
                     Some(report)
                 })
                 .collect(),
-            Rows::Saved { end: None, .. } => {
-                let mut reports = self.by_rows(first, replays, books, |replay| Note {
-                    key: "interrupted",
-                    line: format!(
-                        "the run was interrupted: the last record is of {}, what was under way then \
-                         is not counted",
-                        rfc3339(replay.newest())
-                    ),
-                    warning: true,
-                });
+            Rows::Saved {
+                end: None, growing, ..
+            } => {
+                let note = |replay: &Replay| unfinished(replay, *growing);
+                let mut reports = self.by_rows(first, replays, books, note);
                 reports.iter_mut().for_each(SessionReport::note_negative);
                 reports
             }
@@ -172,6 +184,32 @@ impl Source {
             report.number += first;
         }
         reports
+    }
+
+    pub(super) fn is_capture(&self) -> bool {
+        matches!(self.rows, Rows::Captured(_))
+    }
+
+    /// Why nothing is known of any packet of it.
+    pub(super) fn nothing(&self) -> Failure {
+        let path = &self.path;
+        match self.rows {
+            Rows::Saved { growing: true, end: None, .. } => Failure::could_not(format!(
+                "{path} has no packet yet whose fate is known: its run has just begun"
+            ))
+            .with_remedy(Some("try again in a few seconds")),
+            Rows::Saved { end: None, .. } => Failure::could_not(format!(
+                "{path} has no packet whose fate is known: its run was killed soon after it began, or \
+                 could not be saved"
+            )),
+            Rows::Saved { .. } => Failure::could_not(format!(
+                "{path} has no packet whose fate is known: its run was stopped before"
+            )),
+            Rows::Captured(_) => Failure::could_not(format!(
+                "{path} has no packet whose fate is known: it ends before the timeout of the first one"
+            ))
+            .with_remedy(Some("write a shorter --timeout")),
+        }
     }
 
     /// The end of the file is missing.
@@ -279,6 +317,32 @@ enum Stop {
 impl From<Broken> for Stop {
     fn from(error: Broken) -> Self {
         Self::Broken(error)
+    }
+}
+
+/// The file ends, or the run goes on.
+fn unfinished(replay: &Replay, growing: bool) -> Note {
+    let newest = rfc3339(replay.newest());
+    let (key, line) = if growing {
+        (
+            "still-running",
+            format!(
+                "the run still goes on: this is what was saved of it until now, up to {newest}"
+            ),
+        )
+    } else {
+        (
+            "interrupted",
+            format!(
+                "the file ends before its run did: that was killed, or could not go on saving; the last \
+                 record is of {newest}, what was under way then is not counted"
+            ),
+        )
+    };
+    Note {
+        key,
+        line,
+        warning: true,
     }
 }
 

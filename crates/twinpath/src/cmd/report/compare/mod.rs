@@ -13,14 +13,15 @@ use twinpath_runtime::SessionReport;
 
 use self::blocks::{BASE, Blocks, Estimate};
 use self::chance::{fisher, holm, real, student, student_quantile};
+use super::alike::same_packets;
 use super::replay::Replay;
 use super::source::Source;
-use super::{Trouble, follow, read};
+use super::{Trouble, follow, open, read};
 use crate::args::{Output, ReportArgs};
 use crate::cmd::measuring::Outlet;
 use crate::cmd::pictures::Pictures;
 use crate::failure::{Exit, Failure};
-use crate::output::Meta;
+use crate::output::{Meta, complain};
 use crate::saved::Row;
 
 /// A difference that chance makes less often than this is a change.
@@ -63,6 +64,8 @@ struct Comparison {
     /// One-way delays are compared by their distance from each run's fifth percentile.
     above_base: bool,
     few: bool,
+    /// Both are of the same packets.
+    same_packets: bool,
 }
 
 impl Change {
@@ -73,13 +76,16 @@ impl Change {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
-    let [before, after] = args.files.as_slice() else {
-        return Err(Failure::usage(format!(
+    let two = || -> Trouble {
+        Failure::usage(format!(
             "--compare takes two files, not {}: write the earlier one first",
             args.files.len()
         ))
-        .into());
+        .into()
     };
+    if args.files.len() != 2 {
+        return Err(two());
+    }
     let form = args.results.form();
     if !matches!(form, Output::Text | Output::Json) {
         return Err(Failure::usage(
@@ -92,7 +98,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
             .with_remedy(Some("leave it out to draw both runs"))
             .into());
     }
-    let sources = [Source::open(before, args)?, Source::open(after, args)?];
+    let Ok(sources) = <[Source; 2]>::try_from(open(args)?) else {
+        return Err(two());
+    };
     let reports = [reports(&sources[0], args)?, reports(&sources[1], args)?];
     let counts = reports.each_ref().map(Vec::len);
     let [before, after] = reports;
@@ -108,6 +116,10 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
         .map(|(before, after)| Comparison::new([before, after]))
         .collect();
     compare(&sources, &mut comparisons)?;
+    let same = comparisons.iter().any(|comparison| comparison.same_packets);
+    if same && form == Output::Json && !args.log.quiet {
+        complain(&format!("warning: {}", show::SAME_PACKETS));
+    }
     let mut out = io::BufWriter::new(io::stdout().lock());
     if form == Output::Json {
         show::json(&sources, &comparisons, &mut out)?;
@@ -179,6 +191,7 @@ impl Comparison {
             |report: &SessionReport| matches!(report.basis(), Basis::Synchronized { .. });
         let above_base = !reports.iter().all(synchronised);
         let [before, after] = &reports;
+        let same_packets = same_packets(before, after);
         let slower = slower(&before.delays.round_trip, &after.delays.round_trip);
         Self {
             reports,
@@ -186,6 +199,7 @@ impl Comparison {
             slower,
             above_base,
             few: false,
+            same_packets,
         }
     }
 

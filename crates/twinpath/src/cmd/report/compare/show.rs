@@ -8,15 +8,20 @@ use super::{Change, Comparison, Source, Unit};
 use crate::output::{ends, rfc3339};
 
 /// What the tests take for granted: in the document, and in docs/saved.md.
-const ASSUMPTIONS: [&str; 5] = [
+const ASSUMPTIONS: [&str; 6] = [
     "the two runs are independent of each other, and the path was the same throughout each",
     "packets that follow each other fare alike: errors come from up to 40 blocks of consecutive \
      packets, widened where neighbouring blocks are alike",
     "what lasts longer than a block, as a time of day does, is taken for a change between the runs",
     "probabilities are corrected for the number of comparisons (Holm); a change is one under 0.05",
+    "intervals are not corrected: one may leave 0 out where its corrected probability tells of no change",
     "one-way delays of clocks that are not synchronised are compared by their distance from each \
      run's fifth percentile",
 ];
+
+/// Said of two files of one run.
+pub(super) const SAME_PACKETS: &str = "both are of the same packets, by their addresses and times: \
+     what differs is how they were seen, not the path";
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -24,7 +29,7 @@ struct Document<'a> {
     version: &'static str,
     files: [&'a str; 2],
     sessions: Vec<Session<'a>>,
-    assumptions: [&'static str; 5],
+    assumptions: [&'static str; 6],
 }
 
 #[derive(Serialize)]
@@ -33,6 +38,7 @@ struct Session<'a> {
     after: Run,
     one_way_above_p5: bool,
     too_few_packets: bool,
+    same_packets: bool,
     after_slower_share: Option<f64>,
     changes: Vec<Figure<'a>>,
 }
@@ -114,6 +120,7 @@ fn session(comparison: &Comparison) -> Session<'_> {
         after,
         one_way_above_p5: comparison.above_base,
         too_few_packets: comparison.few,
+        same_packets: comparison.same_packets,
         after_slower_share: comparison.slower,
         changes: changes.collect(),
     }
@@ -143,6 +150,10 @@ pub(super) fn text(
             comparisons.len()
         )?;
     }
+    let tests = comparisons
+        .iter()
+        .flat_map(|comparison| &comparison.changes);
+    let tests = tests.filter(|change| change.p_holm.is_some()).count();
     for comparison in comparisons {
         for (name, source, report) in [
             ("before", before, &comparison.reports[0]),
@@ -163,12 +174,19 @@ pub(super) fn text(
         writeln!(
             out,
             "{:<22}{:>12}{:>12}{:>12}{:>9}  {:<25}{:>8}",
-            "", "before", "after", "change", "", "95% interval", "chance"
+            "", "before", "after", "change", "", "95% interval alone", "chance"
         )?;
         for change in &comparison.changes {
             row(change, out)?;
         }
         writeln!(out)?;
+        if tests > 1 {
+            writeln!(
+                out,
+                "Each interval is that of its row alone; chance and * reckon with all {tests} comparisons, so \
+                 an interval may leave 0 out without a *."
+            )?;
+        }
         for line in words(comparison) {
             writeln!(out, "{line}")?;
         }
@@ -265,8 +283,11 @@ fn percent(ratio: f64) -> String {
 }
 
 /// What it comes to.
-fn words(comparison: &Comparison) -> Vec<String> {
+pub(super) fn words(comparison: &Comparison) -> Vec<String> {
     let mut lines = Vec::new();
+    if comparison.same_packets {
+        lines.push(format!("Warning: {SAME_PACKETS}."));
+    }
     if comparison.few {
         lines.push(
             "Too few packets to tell changes of delay from chance: 200 in each run are the least."
@@ -290,7 +311,26 @@ fn words(comparison: &Comparison) -> Vec<String> {
             )
         })
         .collect();
-    if changed.is_empty() {
+    let untested = comparison
+        .changes
+        .iter()
+        .filter(|change| change.difference.is_some() && change.p_holm.is_none())
+        .count();
+    let tested = comparison
+        .changes
+        .iter()
+        .filter(|change| change.p_holm.is_some());
+    let tested: Vec<String> = tested
+        .map(|change| format!("{} {}", shown(change.direction), figure(change.figure)))
+        .collect();
+    if changed.is_empty() && tested.is_empty() {
+        lines.push("Nothing could be tested.".to_owned());
+    } else if changed.is_empty() && untested > 0 {
+        lines.push(format!(
+            "Tested were only {}: nothing changed there that chance would not explain.",
+            tested.join(", ")
+        ));
+    } else if changed.is_empty() {
         lines.push("Nothing changed that chance would not explain.".to_owned());
     } else {
         lines.push(format!(

@@ -235,3 +235,39 @@ fn a_real_change_is_found_and_named() {
         assert!(found >= 9, "{named:?}: {found} of 10");
     }
 }
+
+/// What text says of two runs of so many packets each, the second one a while later.
+fn words(packets: u64, path: Path, later_ns: i64) -> String {
+    let mut chance = Chance(0xacdc);
+    let runs = [USUAL, path].map(|path| records(path, packets, &mut chance));
+    let mut comparison = compared(&runs);
+    comparison.same_packets = {
+        let [before, after] = &mut comparison.reports;
+        after.started = Wall::from_unix_ns(later_ns);
+        super::same_packets(before, after)
+    };
+    super::show::words(&comparison).join("\n")
+}
+
+#[test]
+fn what_was_not_tested_is_not_said_to_be_unchanged() {
+    let slower = Path {
+        delay_us: 9_000.0,
+        ..USUAL
+    };
+    let few = words(60, slower, 1);
+    assert!(few.contains("Too few packets"), "{few}");
+    assert!(few.contains("Tested were only Roundtrip loss"), "{few}");
+    assert!(!few.contains("\nNothing changed"), "{few}");
+    let enough = words(1_200, USUAL, 1);
+    assert!(
+        enough.contains("Nothing changed that chance would not explain."),
+        "{enough}"
+    );
+}
+
+#[test]
+fn one_run_beside_itself_is_said_to_be_one() {
+    assert!(words(1_200, USUAL, 0).contains("both are of the same packets"));
+    assert!(!words(1_200, USUAL, 1).contains("same packets"));
+}

@@ -1,0 +1,152 @@
+//! What reports say of their files: of their ends, and of what several have in common.
+
+use crate::program::{Running, run, taken_port};
+use crate::saved::{captures, saved};
+
+#[test]
+fn a_run_that_has_no_fate_to_tell_yet_is_said_to_have_just_begun() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet");
+    // Somebody has the port and never answers: nothing is lost before its timeout.
+    let (_held, port) = taken_port();
+    let sender = Running::start(&format!(
+        "sender 127.0.0.1:{port} --duration 600 --timeout 600 -q --save {}",
+        file.display()
+    ));
+    for _ in 0..600 {
+        if std::fs::metadata(&file).is_ok_and(|about| about.len() > 1_000) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let report = || run(&format!("report {} -q", file.display()));
+    let done = report();
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("its run has just begun; try again"),
+        "{}",
+        done.stderr
+    );
+    sender.signal(&["KILL"]);
+    drop(sender);
+    let done = report();
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    assert!(
+        done.stderr
+            .contains("its run was killed soon after it began"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn what_is_for_captures_is_refused_for_saved_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = saved(directory.path(), "run.parquet", "");
+    let capture = captures().join("stamp-open.pcap");
+    for option in ["--port 862", "--timeout 0.02"] {
+        for line in [
+            format!("report {file} {option}"),
+            format!("report --compare {file} {file} {option}"),
+        ] {
+            let done = run(&line);
+            assert_eq!(
+                (done.status, done.stdout.as_str()),
+                (2, ""),
+                "{line}: {}",
+                done.stderr
+            );
+            assert!(done.stderr.contains("is for captures"), "{}", done.stderr);
+            assert!(done.stderr.contains("; leave it out"), "{}", done.stderr);
+        }
+    }
+    let both = run(&format!(
+        "report {file} {} --timeout 0.5 --json",
+        capture.display()
+    ));
+    assert_eq!(
+        both.status, 0,
+        "there is a capture to take it: {}",
+        both.stderr
+    );
+}
+
+#[test]
+fn one_run_that_is_named_twice_is_said_to_be_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = saved(directory.path(), "run.parquet", "");
+    let other = saved(directory.path(), "other.parquet", "");
+    let merged = |files: &str| run(&format!("report --merge --json {files}"));
+    let twice = "are of packets that another one has already";
+    let same = merged(&format!("{file} {file}"));
+    assert!(same.stderr.contains(twice), "{}", same.stderr);
+    assert_eq!(same.session()["packets"]["sent"], 120);
+    let different = merged(&format!("{file} {other}"));
+    assert!(!different.stderr.contains(twice), "{}", different.stderr);
+    let compared = run(&format!("report --compare {file} {file}"));
+    assert!(
+        compared
+            .stdout
+            .contains("Warning: both are of the same packets"),
+        "{}",
+        compared.stdout
+    );
+    let compared = run(&format!("report --compare {file} {file} --json"));
+    assert!(
+        compared
+            .stderr
+            .contains("warning: both are of the same packets"),
+        "{}",
+        compared.stderr
+    );
+    let compared = run(&format!("report --compare {file} {other}"));
+    assert!(
+        !compared.stdout.contains("same packets"),
+        "{}",
+        compared.stdout
+    );
+    assert!(
+        compared.stdout.contains("chance and * reckon with all"),
+        "{}",
+        compared.stdout
+    );
+}
+
+#[test]
+fn the_end_of_a_capture_is_told_where_it_hides_something() {
+    let octets = std::fs::read(captures().join("stamp-open.pcap")).unwrap();
+    let mut ends = vec![24];
+    while let Some(header) = octets
+        .get(ends[ends.len() - 1]..)
+        .and_then(|rest| rest.get(..16))
+    {
+        let captured = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+        ends.push(ends[ends.len() - 1] + 16 + usize::try_from(captured).unwrap());
+    }
+    assert_eq!(ends.last(), Some(&octets.len()));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cut.pcap");
+    let last = ends[ends.len() - 2];
+    // Whole; without the last reply; in the middle of it.
+    for (length, sent, under_way, broken_off) in [
+        (octets.len(), 5, 0, false),
+        (last, 4, 1, false),
+        (last + 20, 4, 1, true),
+    ] {
+        std::fs::write(&path, &octets[..length]).unwrap();
+        let done = run(&format!("report {} --json", path.display()));
+        let session = done.session();
+        assert_eq!(session["packets"]["sent"], sent, "{session}");
+        assert_eq!(session["packets"]["in_flight"], under_way, "{session}");
+        let notes = session["notes"].as_array().unwrap();
+        let said = |key: &str| notes.iter().any(|note| note["key"] == key);
+        assert_eq!(said("under-way"), under_way > 0, "{notes:?}");
+        assert_eq!(said("capture-broken-off"), broken_off, "{notes:?}");
+        assert_eq!(
+            done.stderr.contains("ends within a packet"),
+            broken_off,
+            "{}",
+            done.stderr
+        );
+    }
+}
