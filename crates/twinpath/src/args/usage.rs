@@ -36,7 +36,8 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
                 return Failure::usage(format!("{typed}: {answer}"));
             }
             let suggested = strings(error, ContextKind::SuggestedSubcommand);
-            match suggested.iter().min_by_key(|name| distance(typed, name)) {
+            let near = suggested.iter().filter(|name| looks_like(typed, name));
+            match near.min_by_key(|name| distance(typed, name)) {
                 Some(suggested) => format!("{typed}: did you mean {suggested}?"),
                 None => format!("{typed}: no such command ({help})"),
             }
@@ -94,6 +95,8 @@ fn known_elsewhere(command: &str) -> Option<&'static str> {
         "reflector" | "session-reflector" => Some("did you mean responder?"),
         "client" | "session-sender" => Some("did you mean sender?"),
         "control-client" => Some("did you mean controlclient?"),
+        "merge" if is_command("report") => Some("write report --merge FILE FILE ..."),
+        "compare" if is_command("report") => Some("write report --compare FILE FILE"),
         _ => None,
     }
 }

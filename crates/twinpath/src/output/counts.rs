@@ -48,19 +48,22 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
         Some(asked) if asked != left => format!("{asked} asked, "),
         _ => String::new(),
     };
-    let under_way = match tally.in_flight {
-        0 => String::new(),
-        count => format!(" ({count} still under way when it ended, not counted below)"),
-    };
     let took = units::took(report.duration);
     fact(
         out,
         "Packets",
         &format!(
-            "{asked}{left} sent{under_way}, {} received, {} lost, in {took}",
-            tally.received, tally.lost
+            "{asked}{} sent, {} received, {} lost, in {took}",
+            tally.sent, tally.received, tally.lost
         ),
     )?;
+    if tally.in_flight > 0 {
+        let text = format!(
+            "{} more when it ended: neither sent nor lost",
+            tally.in_flight
+        );
+        fact(out, "Under way", &text)?;
+    }
     if tally.lost > 0 && tally.received > 0 {
         fact(out, "Lost", &losses(report))?;
         bursts(&figures.loss_periods, out)?;
@@ -324,8 +327,8 @@ mod tests {
         let page = page(&report);
         assert!(
             page.starts_with(
-                "Packets          300 sent (20 still under way when it ended, not counted below), \
-                 0 received, 280 lost, in 9.9 s\n"
+                "Packets          280 sent, 0 received, 280 lost, in 9.9 s\n\
+                 Under way        20 more when it ended: neither sent nor lost\n"
             ),
             "{page}"
         );

@@ -65,10 +65,12 @@ pub(crate) fn asked(time: Duration) -> String {
 
 /// How long something took, in seconds to the tenth or better.
 pub(crate) fn took(time: Duration) -> String {
-    if time < Duration::from_secs(1) {
-        format!("{} ms", time.as_millis())
+    let rounded = |step: u128| (time.as_nanos() + step / 2) / step;
+    let (ms, tenths) = (rounded(1_000_000), rounded(100_000_000));
+    if ms < 1_000 {
+        format!("{ms} ms")
     } else {
-        format!("{}.{} s", time.as_secs(), time.subsec_millis() / 100)
+        format!("{}.{} s", tenths / 10, tenths % 10)
     }
 }
 
@@ -181,8 +183,18 @@ mod tests {
         ] {
             assert_eq!(asked(Duration::from_nanos(ns)), text);
         }
-        assert_eq!(took(Duration::from_millis(9_960)), "9.9 s");
-        assert_eq!(took(Duration::from_millis(12)), "12 ms");
+        for (us, text) in [
+            (0, "0 ms"),
+            (12_400, "12 ms"),
+            (12_500, "13 ms"),
+            (999_499, "999 ms"),
+            (999_500, "1.0 s"),
+            (1_990_000, "2.0 s"),
+            (7_988_000, "8.0 s"),
+            (9_949_000, "9.9 s"),
+        ] {
+            assert_eq!(took(Duration::from_micros(us)), text, "{us} us");
+        }
         assert_eq!(
             (rate(10.0), rate(998.237), rate(99_998.7)),
             ("10".into(), "998.24".into(), "99999".into())
