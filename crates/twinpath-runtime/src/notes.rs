@@ -232,8 +232,7 @@ fn one_way(report: &SessionReport, notes: &mut Vec<Note>) {
     let negative = one_way
         .iter()
         .any(|delay| delay.is_some_and(|delay| delay.min_ns < -STAMP_ERROR_NS));
-    let one_clock =
-        report.sender.ip() == report.reflector.ip() || report.reflector.ip().is_loopback();
+    let one_clock = report.is_one_host();
     let tai = one_way
         .iter()
         .all(|delay| delay.is_some_and(|delay| TAI_NS.contains(&delay.median_ns.unsigned_abs())));

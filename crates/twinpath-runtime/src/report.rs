@@ -133,6 +133,12 @@ pub struct SessionReport {
     pub notes: Vec<Note>,
 }
 
+/// Both addresses are this host's, and so both ends read one clock: the same address, or one that
+/// leaves no host. A program that forwards packets from there to elsewhere is not seen.
+pub fn is_one_host(sender: IpAddr, reflector: IpAddr) -> bool {
+    sender == reflector || reflector.is_loopback()
+}
+
 impl SessionReport {
     /// What the books of the session tell of the clocks, with the remarks that belong to it.
     pub fn take_clocks(&mut self, clocks: Option<ClockEstimate>) {
@@ -142,6 +148,11 @@ impl SessionReport {
             self.notes.extend(notes);
             self.notes.sort_by_key(|note| !note.warning);
         }
+    }
+
+    /// Both ends have an address of this host (see [`is_one_host`]).
+    pub fn is_one_host(&self) -> bool {
+        is_one_host(self.sender.ip(), self.reflector.ip())
     }
 
     /// The remark on replies that no delay is made of, where there is none of the run's own.
@@ -162,8 +173,8 @@ impl SessionReport {
     /// What raw one-way delays are worth: by what both clocks claim, and by what the packets tell of
     /// them (row M-57).
     pub fn basis(&self) -> Basis {
-        if self.sender.ip() == self.reflector.ip() || self.reflector.ip().is_loopback() {
-            // One host, one clock; what is left is what its stamps are off by.
+        if self.is_one_host() {
+            // One clock; what is left is what its stamps are off by.
             return Basis::Synchronized {
                 error_ns: ClockModel::STAMP_ERROR_NS,
             };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use twinpath_metrics::{Books, Record};
 use twinpath_runtime::Progress;
+use twinpath_wire::Wall;
 
 use crate::args::{LiveOptions, LogOptions, ResultOptions};
 
@@ -20,6 +21,7 @@ pub(crate) struct About {
     pub(crate) sessions: Vec<Option<String>>,
     pub(crate) interval: Duration,
     pub(crate) timeout: Duration,
+    pub(crate) one_host: bool,
 }
 
 /// Nothing was taken.
@@ -44,6 +46,10 @@ impl View {
     pub(crate) const COLUMNS: usize = 0;
 
     pub(crate) fn record(&mut self, _session: usize, _record: &Record) {
+        match self.0 {}
+    }
+
+    pub(crate) fn overdue(&mut self, _session: usize, _seq: u64, _at: Wall) {
         match self.0 {}
     }
 

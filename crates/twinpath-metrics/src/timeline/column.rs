@@ -30,6 +30,25 @@ pub struct Column {
     pub marks: Marks,
 }
 
+impl Column {
+    /// One in which nothing was sent.
+    pub fn silent(start: Wall) -> Self {
+        Self {
+            start,
+            sent: 0,
+            received: 0,
+            lost: 0,
+            late: 0,
+            duplicates: 0,
+            reordered: 0,
+            round_trip: None,
+            forward: None,
+            backward: None,
+            marks: Marks::default(),
+        }
+    }
+}
+
 /// How delays were spread in a column, for a smoke graph. Nanoseconds. Least and greatest are
 /// exact; the others too up to 31 packets, then they are those of a sample: a few ranks of 32 off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

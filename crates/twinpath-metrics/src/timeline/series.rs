@@ -86,6 +86,11 @@ impl Timeline {
         Duration::from_nanos(ns.unwrap_or(0))
     }
 
+    /// Where the first column begins, by the sender's clock as it was then.
+    pub fn origin(&self) -> Wall {
+        self.time.wall(Delta::ZERO)
+    }
+
     /// The width of a column as it is now.
     pub fn width(&self) -> Duration {
         self.width

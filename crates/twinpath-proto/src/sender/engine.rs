@@ -94,6 +94,8 @@ pub struct SessionSender {
     step: Option<ClockStep>,
     /// One more than the largest number that has a T1.
     finished: u64,
+    /// Of all numbers before this one it was told if they are overdue.
+    told_overdue: u64,
     /// The best rung that transmit stamps have reached.
     best_rung: Option<Rung>,
 }
@@ -139,6 +141,7 @@ impl SessionSender {
             stepped_below: first,
             step: None,
             finished: first,
+            told_overdue: first,
             best_rung: None,
         }
     }
@@ -301,6 +304,25 @@ impl SessionSender {
         } else {
             None
         }
+    }
+
+    /// A packet that is counted lost and may still be answered: its number and its T1. Each is told
+    /// once, by ascending numbers, if this is polled before [`SessionSender::poll_sample`], which has
+    /// its sample up to a timeout later.
+    pub fn poll_overdue(&mut self) -> Option<(u64, Wall)> {
+        while self.told_overdue < self.in_flight.open() {
+            let seq = self.told_overdue;
+            self.told_overdue += 1;
+            let flight = match self.in_flight.get(seq) {
+                Some(Slot::Flying(flight)) => Some(flight),
+                Some(Slot::Prepared { .. } | Slot::Held { .. } | Slot::Done) => None,
+                None => self.linger.get(seq),
+            };
+            if let Some(flight) = flight {
+                return Some((seq, flight.t1().at));
+            }
+        }
+        None
     }
 
     /// The next thing to do, a transmission included; `None`: the session is over and every sample

@@ -129,6 +129,11 @@ impl InFlight {
         self.next
     }
 
+    /// All numbers before this one are answered, counted lost or not to be waited for.
+    pub(super) fn open(&self) -> u64 {
+        self.open
+    }
+
     /// How many numbers the ring spans.
     pub(super) fn span(&self) -> u64 {
         self.next - self.head

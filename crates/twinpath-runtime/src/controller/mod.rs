@@ -36,7 +36,7 @@ pub(crate) use talk::Talk;
 use ask::usual_features;
 
 use crate::error::StartError;
-use crate::sender::{self, BooksFacts, Bound, Handle};
+use crate::sender::{self, BooksFacts, Bound, Handle, SessionNews};
 use crate::{Progress, SenderPlan};
 
 /// A Control-Client with Session-Senders that runs.
@@ -50,7 +50,7 @@ pub struct ControllerRun {
 struct Sender {
     address: SocketAddr,
     handle: Handle,
-    records: Option<rtrb::Consumer<Record>>,
+    records: Option<rtrb::Consumer<SessionNews>>,
     books: BooksFacts,
 }
 
@@ -126,6 +126,12 @@ impl ControllerRun {
     /// What happened next in one session; `None`: nothing yet, or the plan wanted no records.
     pub fn next_record(&mut self, session: usize) -> Option<Record> {
         let sender = self.senders.get_mut(session)?;
+        sender::next_record(sender.records.as_mut()?)
+    }
+
+    /// The same with all other news.
+    pub fn next_news(&mut self, session: usize) -> Option<SessionNews> {
+        let sender = self.senders.get_mut(session)?;
         sender.records.as_mut()?.pop().ok()
     }
 
@@ -168,7 +174,7 @@ impl ControllerRun {
         self.steered.stop();
     }
 
-    /// The run is over: drain [`ControllerRun::next_record`] and [`ControllerRun::next_event`] once
+    /// The run is over: drain [`ControllerRun::next_news`] and [`ControllerRun::next_event`] once
     /// more, then [`ControllerRun::join`].
     pub fn is_finished(&self) -> bool {
         self.steered.is_finished()

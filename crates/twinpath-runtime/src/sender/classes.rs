@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_metrics::{Books, Record};
 use twinpath_wire::{Dscp, Tos};
 
-use super::{Agreed, BooksFacts, SenderRun, bind};
+use super::{Agreed, BooksFacts, SenderRun, SessionNews, bind};
 use crate::error::{RunError, StartError};
 use crate::{Progress, SenderPlan, SessionReport};
 
@@ -58,6 +58,12 @@ impl ClassesRun {
         run.next_record()
     }
 
+    /// The same with all other news.
+    pub fn next_news(&mut self, session: usize) -> Option<SessionNews> {
+        let (_, run) = self.sessions.get_mut(session)?;
+        run.next_news()
+    }
+
     /// Empty books of one session, as [`SenderRun::books`]; `None`: there is no such session.
     pub fn books(
         &self,
@@ -89,7 +95,7 @@ impl ClassesRun {
         }
     }
 
-    /// All sessions are over: drain [`ClassesRun::next_record`] once more, then
+    /// All sessions are over: drain [`ClassesRun::next_news`] once more, then
     /// [`ClassesRun::join`].
     pub fn is_finished(&self) -> bool {
         self.sessions.iter().all(|(_, run)| run.is_finished())

@@ -20,8 +20,8 @@ use twinpath_metrics::{
 use twinpath_net::{TestSocket, Waiter, Waker};
 use twinpath_proto::security::TestGuard;
 use twinpath_proto::sender::{PayloadSize, Protocol, Schedule};
-use twinpath_wire::Sample;
 use twinpath_wire::control::{SecurityMode, Sid};
+use twinpath_wire::{Sample, Wall};
 
 pub use classes::{ClassesReport, ClassesRun, start_classes};
 pub(crate) use refusals::Refusals;
@@ -37,6 +37,21 @@ const SLACK: Duration = Duration::from_millis(1_500);
 /// The narrowest column that a timeline begins with.
 const LEAST_COLUMN: Duration = Duration::from_millis(10);
 
+/// What a session tells as it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionNews {
+    /// What happened: all that figures are made of.
+    Record(Record),
+    /// The timeout of a packet passed: it is counted lost. The record of it comes when it is known
+    /// whether it is late, up to another timeout later. Not told where news are read too slowly.
+    Overdue {
+        /// Its number.
+        seq: u64,
+        /// When it was sent, by the sender's clock.
+        at: Wall,
+    },
+}
+
 /// What the thread and its handle share.
 #[derive(Debug, Default)]
 struct Shared {
@@ -49,7 +64,7 @@ struct Shared {
 pub struct SenderRun {
     sender: SocketAddr,
     handle: Handle,
-    records: Option<rtrb::Consumer<Record>>,
+    records: Option<rtrb::Consumer<SessionNews>>,
     books: BooksFacts,
     thread: Option<JoinHandle<Result<SessionReport, RunError>>>,
 }
@@ -71,7 +86,7 @@ pub fn start(plan: SenderPlan) -> Result<SenderRun, StartError> {
 /// [`StartError`]: what could not be had, and the remedy.
 pub(crate) fn bind(
     plan: SenderPlan,
-) -> Result<(Bound, Option<rtrb::Consumer<Record>>), StartError> {
+) -> Result<(Bound, Option<rtrb::Consumer<SessionNews>>), StartError> {
     open::check_path(&plan)?;
     let socket = open::socket(&plan)?;
     let sender = open::sender_address(&plan, &socket)?;
@@ -105,7 +120,7 @@ pub(crate) struct Bound {
     sender: SocketAddr,
     waiter: Waiter,
     handle: Handle,
-    records: Option<rtrb::Producer<Record>>,
+    records: Option<rtrb::Producer<SessionNews>>,
 }
 
 /// What is known of a session before its first packet, for books about it.
@@ -287,8 +302,13 @@ impl SenderRun {
     }
 
     /// What happened next; `None`: nothing yet, or the plan wanted no records.
-    pub fn next_record(&mut self) -> Option<Record> {
+    pub fn next_news(&mut self) -> Option<SessionNews> {
         self.records.as_mut()?.pop().ok()
+    }
+
+    /// The next record; all other news are passed over.
+    pub fn next_record(&mut self) -> Option<Record> {
+        next_record(self.records.as_mut()?)
     }
 
     /// The next packet whose fate is known; all other records are passed over.
@@ -334,6 +354,15 @@ impl SenderRun {
         match self.thread.take() {
             Some(thread) => thread.join().unwrap_or(Err(RunError::Fault)),
             None => Err(RunError::Fault),
+        }
+    }
+}
+
+/// The next record among the news.
+pub(crate) fn next_record(news: &mut rtrb::Consumer<SessionNews>) -> Option<Record> {
+    loop {
+        if let SessionNews::Record(record) = news.pop().ok()? {
+            return Some(record);
         }
     }
 }

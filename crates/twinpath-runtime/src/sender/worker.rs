@@ -19,7 +19,7 @@ use super::departures::Departures;
 use super::pace::Pace;
 use super::phase::{phase, start_within};
 use super::refusals::Refusals;
-use super::{Agreed, Bound, Handle, Shared, metrics_config};
+use super::{Agreed, Bound, Handle, RECORDS, SessionNews, Shared, metrics_config};
 use crate::error::RunError;
 use crate::notes;
 use crate::{ClockState, Progress, SenderPlan, SessionReport, StampReport, clock_state};
@@ -59,7 +59,7 @@ pub(super) struct Body {
     sender: std::net::SocketAddr,
     waiter: Waiter,
     shared: Arc<Shared>,
-    records: Option<rtrb::Producer<Record>>,
+    records: Option<rtrb::Producer<SessionNews>>,
     records_dropped: u64,
     engine: SessionSender,
     metrics: SessionMetrics,
@@ -262,6 +262,7 @@ impl Body {
             self.pace.clock_step();
             self.tell(Record::ClockStep { now, by, first_seq });
         }
+        self.tell_overdue();
         while let Some(sample) = self.engine.poll_sample() {
             self.metrics.record(&sample);
             self.pace.sample(&sample);
@@ -273,10 +274,22 @@ impl Body {
         }
     }
 
+    /// Half of the room for news is kept for records: these are missed.
+    fn tell_overdue(&mut self) {
+        let Some(records) = &mut self.records else {
+            return;
+        };
+        while let Some((seq, at)) = self.engine.poll_overdue() {
+            if records.slots() > RECORDS / 2 {
+                let _ = records.push(SessionNews::Overdue { seq, at });
+            }
+        }
+    }
+
     /// Puts a record where the caller finds it; never waits.
     fn tell(&mut self, record: Record) {
         if let Some(records) = &mut self.records
-            && records.push(record).is_err()
+            && records.push(SessionNews::Record(record)).is_err()
         {
             self.records_dropped += 1;
         }

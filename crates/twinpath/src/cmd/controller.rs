@@ -8,8 +8,8 @@ use std::time::Instant;
 use tracing::{Level, info};
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
-use twinpath_runtime::SenderPlan;
 use twinpath_runtime::controller::{self, ControlEvent, ControlReport, ControllerRun};
+use twinpath_runtime::{SenderPlan, is_one_host};
 use twinpath_wire::Tos;
 use twinpath_wire::control::SecurityMode;
 
@@ -49,6 +49,7 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
         sessions: vec![None],
         interval: plan.sender.schedule.usual_gap(),
         timeout: plan.sender.timeout,
+        one_host: false,
     };
     if !names.is_empty() {
         about.sessions = names.iter().cloned().map(Some).collect();
@@ -59,6 +60,9 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
     let far = plan.control.server;
     let run = controller::start(plan)?;
     let sessions = run.senders().count();
+    about.one_host = run
+        .senders()
+        .all(|sender| is_one_host(sender.ip(), far.ip()));
     info!(%server, sessions, "connecting");
     let mut outlet = match Outlet::open(&args.results, &args.log, sessions > 1) {
         Ok(outlet) => outlet,
@@ -160,7 +164,7 @@ fn watch(
         while let Some(event) = run.next_event() {
             // What comes after a session's packets is told after them.
             if is_late(&event) {
-                all = following.drain(|session| run.next_record(session), outlet)?;
+                all = following.drain(|session| run.next_news(session), outlet)?;
             }
             if let (true, ControlEvent::ServerGone(_)) = (alarms, &event) {
                 progress.erase();
@@ -170,7 +174,7 @@ fn watch(
             following.event(&line);
             outlet.event(&line)?;
         }
-        all &= following.drain(|session| run.next_record(session), outlet)?;
+        all &= following.drain(|session| run.next_news(session), outlet)?;
         if all {
             following.look(outlet)?;
         }

@@ -4,6 +4,7 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use twinpath_metrics::{Books, Record};
+use twinpath_runtime::sender::SessionNews;
 use twinpath_runtime::{Progress, SessionReport};
 use twinpath_wire::Wall;
 
@@ -140,20 +141,25 @@ impl Following {
         self.view = None;
     }
 
-    /// The records of all sessions that wait, as `next` has them by session; whether these were all.
+    /// The news of all sessions that wait, as `next` has them by session; whether these were all.
     pub(super) fn drain(
         &mut self,
-        mut next: impl FnMut(usize) -> Option<Record>,
+        mut next: impl FnMut(usize) -> Option<SessionNews>,
         outlet: &mut Outlet,
     ) -> io::Result<bool> {
         let mut all = true;
         for session in 0..self.books.len() {
             let mut drained = 0;
             while drained < DRAIN {
-                let Some(record) = next(session) else {
-                    break;
-                };
-                self.record(session, &record, outlet)?;
+                match next(session) {
+                    None => break,
+                    Some(SessionNews::Record(record)) => self.record(session, &record, outlet)?,
+                    Some(SessionNews::Overdue { seq, at }) => {
+                        if let Some(view) = &mut self.view {
+                            view.overdue(session, seq, at);
+                        }
+                    }
+                }
                 drained += 1;
             }
             all &= drained < DRAIN;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tracing::{Level, info};
 use twinpath_runtime::sender::{self, ClassesReport, ClassesRun};
-use twinpath_runtime::{RunError, SenderPlan, SessionReport};
+use twinpath_runtime::{RunError, SenderPlan, SessionReport, is_one_host};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Dscp, Tos};
 
@@ -46,12 +46,14 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         sessions: vec![None],
         interval: plan.schedule.usual_gap(),
         timeout: plan.timeout,
+        one_host: false,
     };
     if !names.is_empty() {
         about.sessions = names.iter().cloned().map(Some).collect();
     }
     let run = sender::start_classes(&plan, &classes)?;
     for sender in run.senders() {
+        about.one_host = is_one_host(sender.ip(), plan.far.ip());
         info!(sender = %named(sender), %far, "sending");
     }
     let sessions = classes.len();
@@ -160,7 +162,7 @@ fn watch(
     loop {
         // Asked before the draining: what was written before the end is drained after it.
         let finished = run.is_finished();
-        let all = following.drain(|session| run.next_record(session), outlet)?;
+        let all = following.drain(|session| run.next_news(session), outlet)?;
         if all {
             following.look(outlet)?;
         }

@@ -3,15 +3,19 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::{ClockEstimate, Column, FarStep, Smoke};
+use twinpath_metrics::{ClockEstimate, Column, FarStep, Smoke, Timeline};
 use twinpath_wire::{Delta, Wall};
 
+/// Columns of a strip, far more than a timeline has: a clock that stepped must not fill the memory.
+const MOST: usize = 1_000;
 const PARTS_PER_BILLION: i128 = 1_000_000_000;
 
 /// A session over time, in the columns that were kept.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Strip {
     pub(super) columns: Vec<Column>,
+    /// Where the first column of all begins.
+    pub(super) origin: Option<Wall>,
     /// The width of a column.
     pub(super) width: Duration,
     /// The end of the last column, since the session began.
@@ -57,6 +61,51 @@ pub(super) enum OneWay<'a> {
 }
 
 impl Strip {
+    /// The columns of a timeline, its own or those of a window.
+    pub(super) fn of(timeline: &Timeline, settled: Duration, recent: bool) -> Self {
+        Self {
+            columns: timeline.columns().collect(),
+            origin: Some(timeline.origin()),
+            width: timeline.width(),
+            reach: timeline.reach(),
+            settled,
+            recent,
+        }
+    }
+
+    /// A packet that was sent `at` is counted lost, and no record of it has come yet.
+    pub(super) fn lose(&mut self, at: Wall) {
+        let width = Delta::from_duration(self.width);
+        if self.columns.is_empty() {
+            self.columns.extend(self.origin.map(Column::silent));
+            self.reach = self.width;
+        }
+        while let Some(last) = self.columns.last()
+            && last.start + width <= at
+            && self.columns.len() < MOST
+        {
+            let start = last.start + width;
+            self.columns.push(Column::silent(start));
+            self.reach = self.reach.saturating_add(self.width);
+        }
+        let place = self.columns.partition_point(|column| column.start <= at);
+        if let Some(column) = self.columns.get_mut(place.saturating_sub(1)) {
+            column.sent += 1;
+            column.lost += 1;
+        }
+    }
+
+    /// How much time each slot is where `room` slots fit.
+    pub(super) fn time_of_a_slot(&self, room: usize) -> Duration {
+        let together = if self.recent {
+            1
+        } else {
+            self.columns.len().div_ceil(room.max(1)).max(1)
+        };
+        let together = u32::try_from(together).unwrap_or(u32::MAX);
+        self.width.saturating_mul(together)
+    }
+
     /// As many slots as fit into `room`, or fewer; and how much time each is.
     pub(super) fn fit(&self, room: usize, one_way: OneWay<'_>) -> (Vec<Slot>, Duration) {
         let slots = self.slots(room, one_way);

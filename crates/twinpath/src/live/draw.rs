@@ -257,11 +257,18 @@ fn keys(scene: &Scene, column: &str, area: Rect, buffer: &mut Buffer) {
     } else {
         format!(", {column} a column")
     };
+    let closer = scene.window.shorter(&scene.widths) != scene.window;
+    let zoom = match (closer, scene.window.longer(&scene.widths) != scene.window) {
+        (true, true) => "+ - zoom: ",
+        (true, false) => "+ zoom in: ",
+        (false, true) => "- zoom out: ",
+        (false, false) => "",
+    };
     let text = widest(
         vec![
-            format!(" q end with the report   p pause   + - {window}{scale}{classes}"),
-            format!(" q end   p pause   + - {window}{scale}{classes}"),
-            format!(" q end   p pause   + - {window}"),
+            format!(" q end with the report   p pause   {zoom}{window}{scale}{classes}"),
+            format!(" q end   p pause   {zoom}{window}{scale}{classes}"),
+            format!(" q end   p pause   {zoom}{window}"),
             " q end  p pause".to_owned(),
             " q end".to_owned(),
         ],
@@ -373,7 +380,7 @@ fn panel(session: &Session, theme: Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 fn heading(session: &Session, name: &str, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let (lost, sent) = session.loss();
+    let (lost, sent) = session.counted;
     let total = units::percent(lost, sent);
     let now = units::percent(session.now.0, session.now.1);
     let figures = session.figures.round_trip.as_ref();

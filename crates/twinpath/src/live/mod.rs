@@ -20,6 +20,7 @@ use signal_hook::consts::SIGINT;
 use signal_hook::low_level::{exit, raise};
 use twinpath_metrics::{Books, Record};
 use twinpath_runtime::Progress;
+use twinpath_wire::Wall;
 
 use crate::args::{LiveOptions, LogOptions, Output, ResultOptions};
 use crate::logs;
@@ -102,6 +103,13 @@ impl View {
         }
     }
 
+    /// The timeout of a packet passed, and nothing is known of it yet.
+    pub(crate) fn overdue(&mut self, session: usize, seq: u64, at: Wall) {
+        if let Some(recent) = self.sessions.get_mut(session) {
+            recent.overdue(seq, at);
+        }
+    }
+
     /// A line of the negotiation.
     pub(crate) fn event(&mut self, line: &str) {
         self.scene.event = Some(line.to_owned());
@@ -165,8 +173,10 @@ impl View {
             KeyCode::Char('l') if control => self.screen.clear(),
             KeyCode::Char('q' | 'Q') | KeyCode::Esc => scene.ending = true,
             KeyCode::Char('p' | ' ') => scene.paused = !scene.paused,
-            KeyCode::Char('+' | '=') => scene.window = scene.window.shorter(),
-            KeyCode::Char('-') => scene.window = scene.window.longer(),
+            KeyCode::Char('+' | '=') => {
+                scene.window = scene.window.shorter(&scene.widths);
+            }
+            KeyCode::Char('-') => scene.window = scene.window.longer(&scene.widths),
             KeyCode::Up => scene.first = scene.first.saturating_sub(1),
             KeyCode::Down => {
                 scene.first = (scene.first + 1).min(scene.all.saturating_sub(1));
@@ -188,6 +198,10 @@ impl View {
         let scene = &mut self.scene;
         let fit = draw::sessions(self.screen.height());
         scene.first = scene.first.min(scene.all.saturating_sub(fit));
+        if let (Some(first), Some(books)) = (self.sessions.get(scene.first), books.get(scene.first))
+        {
+            scene.widths = first.widths(books, self.screen.width());
+        }
         let looked_at = scene.first..scene.first.saturating_add(fit).min(scene.all);
         if self.next_clocks < looked_at.start || self.next_clocks >= looked_at.end {
             self.next_clocks = looked_at.start;
@@ -201,11 +215,14 @@ impl View {
         self.next_clocks += 1;
         scene.elapsed = self.sessions.iter().filter_map(|it| it.elapsed(now)).max();
         scene.log = logs::last_held();
-        scene.progress = together((0..scene.all).filter_map(progress));
+        // Asked once: all counts of one frame are of one moment.
+        let told: Vec<Option<Progress>> = (0..scene.all).map(progress).collect();
+        scene.progress = together(told.iter().copied().flatten());
         scene.sessions = looked_at
             .filter_map(|session| {
                 let (recent, books) = (self.sessions.get(session)?, books.get(session)?);
-                Some(recent.session(now, books, progress(session), scene.window))
+                let progress = told.get(session).copied().flatten();
+                Some(recent.session(now, books, progress, scene.window))
             })
             .collect();
     }

@@ -1,21 +1,29 @@
 //! What the view keeps of a session beside its books: its last minutes, and counts for warnings.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use twinpath_metrics::{Basis, Books, ClockEstimate, Record, Timeline};
+use twinpath_metrics::{Basis, Books, ClockEstimate, ClockModel, Record, Timeline};
 use twinpath_runtime::{ClockState, Progress, clock_state};
+use twinpath_wire::Wall;
 
 use super::COLUMNS;
+use super::chart;
 use super::columns::Strip;
-use super::scene::{Session, Window};
+use super::scene::{Session, Widths, Window};
 
 /// The narrowest columns of the shorter window, and how many of them are one of the longer.
 const NEAR: Duration = Duration::from_secs(1);
 const TIMES: u32 = 10;
-/// Columns of the shorter window that are "now".
+/// Columns of the shorter window that "now" is as long as.
 const NOW: u32 = 10;
-/// How long after its timeout a packet's fate is known at the latest.
-const SLACK: Duration = Duration::from_millis(750);
+/// Columns of which "now" is made are so many times narrower: news of a path that died are fresh.
+const FINER: u32 = 4;
+/// How long after its timeout it is told at the latest that a packet is lost: the sender's grace, its
+/// and the view's naps.
+const SLACK: Duration = Duration::from_millis(400);
+/// Packets that are lost and may yet be late, at most: further ones are shown when they are no more.
+const OVERDUE: usize = 16_384;
 /// Time between two estimates of a session's clocks: one takes some ten milliseconds.
 const ESTIMATE: Duration = Duration::from_secs(2);
 
@@ -33,6 +41,8 @@ pub(crate) struct About {
     pub(crate) interval: Duration,
     /// When a packet is lost.
     pub(crate) timeout: Duration,
+    /// Both ends are this host.
+    pub(crate) one_host: bool,
 }
 
 /// One session's last minutes.
@@ -40,9 +50,12 @@ pub(super) struct Recent {
     name: Option<String>,
     near_width: Duration,
     timeout: Duration,
+    one_host: bool,
     begun: Option<Instant>,
-    /// The shorter window and the longer.
-    timelines: Option<[Timeline; 2]>,
+    /// The shorter window, the longer, and what "now" is made of.
+    timelines: Option<[Timeline; 3]>,
+    /// When those were sent that are lost and may yet be late, by number: no record has them yet.
+    overdue: BTreeMap<u64, Wall>,
     clocks: Option<ClockEstimate>,
     clock: ClockState,
     estimate_due: Instant,
@@ -58,8 +71,10 @@ impl Recent {
             // Narrower columns would be empty now and then.
             near_width: NEAR.max(2 * about.interval),
             timeout: about.timeout,
+            one_host: about.one_host,
             begun: None,
             timelines: None,
+            overdue: BTreeMap::new(),
             clocks: None,
             clock: clock_state(),
             estimate_due: Instant::now(),
@@ -74,10 +89,16 @@ impl Recent {
             Record::Begun { at } => {
                 let near = Timeline::recent(*at, self.near_width, COLUMNS);
                 let far = Timeline::recent(*at, TIMES * self.near_width, COLUMNS);
-                self.timelines = Some([near, far]);
+                // As many columns as "now" and what is not settled yet want.
+                let unsettled = NOW * self.near_width + self.timeout.saturating_mul(2);
+                let columns = u32::try_from(COLUMNS).unwrap_or(u32::MAX);
+                let width = (self.near_width / FINER).max(unsettled * 2 / columns);
+                let now = Timeline::recent(*at, width, COLUMNS);
+                self.timelines = Some([near, far, now]);
                 self.begun = Some(Instant::now());
             }
             Record::Sample(sample) => {
+                self.overdue.remove(&sample.seq);
                 for timeline in self.timelines.iter_mut().flatten() {
                     timeline.record(sample);
                 }
@@ -90,6 +111,13 @@ impl Recent {
                 }
             }
             Record::Missed { count, .. } => self.missed = self.missed.saturating_add(*count),
+        }
+    }
+
+    /// The timeout of a packet passed; its record comes later.
+    pub(super) fn overdue(&mut self, seq: u64, at: Wall) {
+        if self.overdue.len() < OVERDUE {
+            self.overdue.insert(seq, at);
         }
     }
 
@@ -107,6 +135,19 @@ impl Recent {
         }
     }
 
+    /// The columns of a screen of this width, in each window.
+    pub(super) fn widths(&self, books: &Books, width: u16) -> Widths {
+        let whole = books.timeline().map_or(Duration::ZERO, |timeline| {
+            let strip = Strip::of(timeline, Duration::ZERO, false);
+            strip.time_of_a_slot(chart::room(width))
+        });
+        Widths {
+            whole,
+            near: self.near_width,
+            far: TIMES * self.near_width,
+        }
+    }
+
     /// The session as it is shown.
     pub(super) fn session(
         &self,
@@ -117,50 +158,65 @@ impl Recent {
     ) -> Session {
         let elapsed = self.elapsed(now).unwrap_or_default();
         let settled = elapsed.saturating_sub(self.timeout + SLACK);
-        let near = self.timelines.as_ref().map(|[near, _]| near);
+        let timelines = self.timelines.as_ref();
         let shown = match window {
             Window::Whole => books.timeline(),
-            Window::Near => near,
-            Window::Far => self.timelines.as_ref().map(|[_, far]| far),
+            Window::Near => timelines.map(|[near, _, _]| near),
+            Window::Far => timelines.map(|[_, far, _]| far),
         };
+        let strip = |timeline: &Timeline, recent: bool| {
+            let mut strip = Strip::of(timeline, settled, recent);
+            for at in self.overdue.values() {
+                strip.lose(*at);
+            }
+            strip
+        };
+        let latest = timelines.map(|[_, _, now]| strip(now, true));
+        let figures = books.metrics().figures();
+        // The figures know of a lost packet when it can be no late one any more, the sender before.
+        let (lost, received) = progress.map_or((figures.lost, figures.received), |progress| {
+            (progress.lost, progress.received)
+        });
         let error = |clock: ClockState| clock.error_ns.filter(|_| clock.synchronized);
         let far_clock = progress.and_then(|progress| progress.far_clock);
         Session {
             name: self.name.clone(),
-            figures: books.metrics().figures(),
+            figures,
+            counted: (lost, received.saturating_add(lost)),
             clocks: self.clocks.clone(),
-            basis: Basis::of(
-                error(self.clock),
-                far_clock.and_then(error),
-                self.clocks.as_ref(),
-            ),
-            now: near.map_or((0, 0), |near| last(near, settled)),
+            one_host: self.one_host,
+            basis: if self.one_host {
+                Basis::Synchronized {
+                    error_ns: ClockModel::STAMP_ERROR_NS,
+                }
+            } else {
+                Basis::of(
+                    error(self.clock),
+                    far_clock.and_then(error),
+                    self.clocks.as_ref(),
+                )
+            },
+            now: latest.map_or((0, 0), |latest| last(&latest, NOW * self.near_width)),
             refused: self.refused,
             missed: self.missed,
             steps: self.steps,
-            strip: shown.map_or_else(Strip::default, |timeline| Strip {
-                columns: timeline.columns().collect(),
-                width: timeline.width(),
-                reach: timeline.reach(),
-                settled,
-                recent: window != Window::Whole,
+            strip: shown.map_or_else(Strip::default, |timeline| {
+                strip(timeline, window != Window::Whole)
             }),
         }
     }
 }
 
-/// Lost and sent in the last columns that are settled.
-fn last(timeline: &Timeline, settled: Duration) -> (u64, u64) {
-    let width = timeline.width();
-    let since = settled.saturating_sub(NOW * width);
-    let columns: Vec<_> = timeline.columns().collect();
-    let mut end = timeline.reach();
+/// Lost and sent in the columns that are settled and no longer ago than `time` before.
+fn last(strip: &Strip, time: Duration) -> (u64, u64) {
+    let since = strip.settled.saturating_sub(time);
+    let mut end = strip.reach;
     let mut sum = (0, 0);
-    for column in columns.iter().rev() {
-        if end > since && end <= settled.max(width) {
+    for column in strip.columns.iter().rev() {
+        if end > since && end <= strip.settled {
             sum = (sum.0 + column.lost, sum.1 + column.sent);
         }
-        end = end.saturating_sub(width);
+        end = end.saturating_sub(strip.width);
     }
     sum
 }

@@ -7,6 +7,7 @@ use twinpath_runtime::Progress;
 use twinpath_wire::Rung;
 
 use super::columns::{OneWay, Strip};
+use crate::output::clocks::{ONE_HOST, skew_bound};
 use crate::output::units;
 
 /// Lines of warnings at most.
@@ -31,6 +32,7 @@ pub(super) struct Scene {
     pub(super) ending: bool,
     pub(super) paused: bool,
     pub(super) window: Window,
+    pub(super) widths: Widths,
     /// The sessions that are looked at, in their order.
     pub(super) sessions: Vec<Session>,
     /// Of how many, and the first one's place among them.
@@ -53,21 +55,32 @@ pub(super) enum Window {
 }
 
 impl Window {
-    /// The next shorter one.
-    pub(super) fn shorter(self) -> Self {
+    /// The next shorter one that has narrower columns; itself, if there is none.
+    pub(super) fn shorter(self, columns: &Widths) -> Self {
+        let [near, far] = [columns.near, columns.far].map(|width| width < columns.whole);
         match self {
-            Self::Whole => Self::Far,
-            Self::Far | Self::Near => Self::Near,
+            Self::Whole if far => Self::Far,
+            Self::Far => Self::Near,
+            Self::Whole if near => Self::Near,
+            Self::Whole | Self::Near => self,
         }
     }
 
-    /// The next longer one.
-    pub(super) fn longer(self) -> Self {
+    /// The next longer one, but none with wider columns than the whole run has.
+    pub(super) fn longer(self, columns: &Widths) -> Self {
         match self {
-            Self::Near => Self::Far,
-            Self::Far | Self::Whole => Self::Whole,
+            Self::Near if columns.far < columns.whole => Self::Far,
+            Self::Near | Self::Far | Self::Whole => Self::Whole,
         }
     }
+}
+
+/// How much time a column of the screen is, in each window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Widths {
+    pub(super) whole: Duration,
+    pub(super) near: Duration,
+    pub(super) far: Duration,
 }
 
 /// One session at one moment.
@@ -78,9 +91,13 @@ pub(super) struct Session {
     pub(super) figures: Figures,
     /// What the packets tell of the two clocks, a few seconds old at most.
     pub(super) clocks: Option<ClockEstimate>,
+    /// Both ends are this host.
+    pub(super) one_host: bool,
     /// What raw one-way delays are worth.
     pub(super) basis: Basis,
-    /// Lost and sent in the last seconds.
+    /// Lost, and sent, of all packets whose fate is known: as the sender counts them.
+    pub(super) counted: (u64, u64),
+    /// The same of the last seconds.
     pub(super) now: (u64, u64),
     /// Packets that the network refused to take.
     pub(super) refused: u64,
@@ -103,12 +120,6 @@ impl Session {
         } else {
             OneWay::Variation(self.clocks.as_ref())
         }
-    }
-
-    /// Lost, of those whose fate is known.
-    pub(super) fn loss(&self) -> (u64, u64) {
-        let figures = &self.figures;
-        (figures.lost, figures.received.saturating_add(figures.lost))
     }
 
     /// What deserves doubt, the worst first.
@@ -165,6 +176,9 @@ impl Session {
     }
 
     fn clocks(&self) -> String {
+        if self.one_host {
+            return ONE_HOST.to_owned();
+        }
         match (self.basis, &self.clocks) {
             (Basis::Synchronized { error_ns }, _) => {
                 format!(
@@ -178,8 +192,7 @@ impl Session {
             (Basis::Disproved { .. } | Basis::Unsynchronized, Some(clocks)) => {
                 let skew = clocks.skew_ppm.filter(|_| !clocks.path_change);
                 let skew = skew.map_or_else(String::new, |ppm| {
-                    let word = if ppm < 0.0 { "slow" } else { "fast" };
-                    format!(", {:.1} ppm {word}", ppm.abs())
+                    format!(", skew {ppm:+.1}±{} ppm", skew_bound(clocks))
                 });
                 let side = if clocks.offset_ns < 0 {
                     "behind"
@@ -187,8 +200,9 @@ impl Session {
                     "ahead"
                 };
                 format!(
-                    "unsynchronized (var is variation), far {} {side}{skew}",
-                    units::span(clocks.offset_ns.unsigned_abs())
+                    "unsynchronized, far {}±{} {side}{skew}",
+                    units::span(clocks.offset_ns.unsigned_abs()),
+                    units::span(clocks.error_bound_ns)
                 )
             }
         }

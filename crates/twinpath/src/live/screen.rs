@@ -110,6 +110,11 @@ impl Screen {
         self.shown = Buffer::empty(Rect::ZERO);
     }
 
+    /// How many columns it has.
+    pub(super) fn width(&self) -> u16 {
+        self.backend.size().map_or(0, |size| size.width)
+    }
+
     /// How many rows it has.
     pub(super) fn height(&self) -> u16 {
         self.backend.size().map_or(0, |size| size.height)

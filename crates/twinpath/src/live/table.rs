@@ -140,7 +140,7 @@ fn of_several(session: &Session) -> Row {
         .next()
         .map(|row| row.cells)
         .unwrap_or_default();
-    let (lost, sent) = session.loss();
+    let (lost, sent) = session.counted;
     cells.push(units::percent(lost, sent));
     Row {
         name: session.name.clone().unwrap_or_default(),

@@ -11,8 +11,9 @@ use twinpath_metrics::{Books, BooksConfig, MetricsConfig, Record};
 use twinpath_runtime::Progress;
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
+use super::columns::Strip;
 use super::recent::{About, Recent};
-use super::scene::{Scene, Window};
+use super::scene::{Scene, Widths, Window};
 use super::theme::Theme;
 use super::{COLUMNS, draw};
 
@@ -100,6 +101,7 @@ fn scene(paths: &[(&str, Path)]) -> Scene {
             .collect(),
         interval: Duration::from_millis(100),
         timeout: Duration::from_secs(2),
+        one_host: false,
     };
     let mut scene = Scene {
         command: about.command,
@@ -134,10 +136,10 @@ fn scene(paths: &[(&str, Path)]) -> Scene {
             last_round_trip_ns: Some(9_412_000),
             far_clock: None,
         };
-        let now = begun + Duration::from_millis(62_900);
+        let now = begun + Duration::from_millis(62_400);
         recent.estimate(now, &books);
         let session = recent.session(now, &books, Some(progress), Window::Whole);
-        scene.elapsed = Some(Duration::from_millis(62_900));
+        scene.elapsed = Some(Duration::from_millis(62_400));
         scene.sessions.push(session);
         told.push(progress);
     }
@@ -259,7 +261,141 @@ fn any_size_of_terminal_is_drawn_on() {
 }
 
 #[test]
-fn a_window_shows_the_latest_columns() {
-    assert_eq!(Window::Whole.shorter().shorter().shorter(), Window::Near);
-    assert_eq!(Window::Near.longer().longer().longer(), Window::Whole);
+fn no_window_has_wider_columns_than_the_whole_run() {
+    let seconds = |whole, near, far| Widths {
+        whole: Duration::from_secs(whole),
+        near: Duration::from_secs(near),
+        far: Duration::from_secs(far),
+    };
+    for (widths, shorter, shortest, longer) in [
+        (seconds(20, 1, 10), Window::Far, Window::Near, Window::Far),
+        (seconds(4, 1, 10), Window::Near, Window::Near, Window::Whole),
+        (
+            seconds(1, 1, 10),
+            Window::Whole,
+            Window::Whole,
+            Window::Whole,
+        ),
+    ] {
+        let first = Window::Whole.shorter(&widths);
+        assert_eq!((first, first.shorter(&widths)), (shorter, shortest));
+        assert_eq!(Window::Near.longer(&widths), longer);
+        assert_eq!(longer.longer(&widths), Window::Whole);
+    }
+}
+
+/// The path died after 30 s, and the timeout of `overdue` packets has passed: no more is known.
+fn just_died(overdue: u64) -> Scene {
+    let mut scene = scene(&[("be", quiet)]);
+    let about = About {
+        command: "sender",
+        far: "192.0.2.2:20001".to_owned(),
+        what: "TWAMP Light".to_owned(),
+        sessions: vec![None],
+        interval: Duration::from_millis(100),
+        timeout: Duration::from_secs(2),
+        one_host: false,
+    };
+    let mut recent = Recent::new(&about, None);
+    let mut books = Books::new(BooksConfig {
+        metrics: MetricsConfig::default(),
+        lag: Duration::from_secs(5),
+        interval: None,
+        columns: Some((COLUMNS, Duration::from_millis(400))),
+    });
+    let at = sample(0, quiet).t1.at;
+    let answered = (0..300).map(|seq| Record::Sample(sample(seq, quiet)));
+    let begun = Instant::now();
+    for record in std::iter::once(Record::Begun { at }).chain(answered) {
+        books.record(&record);
+        recent.record(&record);
+    }
+    for seq in 300..300 + overdue {
+        recent.overdue(seq, sample(seq, quiet).t1.at);
+    }
+    let progress = Progress {
+        asked: None,
+        sent: 300 + overdue + 20,
+        received: 300,
+        lost: overdue,
+        last_round_trip_ns: None,
+        far_clock: None,
+    };
+    let now = begun + Duration::from_millis(32_450 + 100 * overdue);
+    let session =
+        |recent: &Recent, books: &Books, window| recent.session(now, books, Some(progress), window);
+    for window in [Window::Near, Window::Far] {
+        let columns = session(&recent, &books, window).strip.columns;
+        assert_eq!(
+            columns.iter().map(|column| column.lost).sum::<u64>(),
+            overdue
+        );
+    }
+    scene.progress = progress;
+    scene.sessions = vec![session(&recent, &books, Window::Whole)];
+    // They are no more to be late: the same picture, by other means.
+    for seq in 300..300 + overdue {
+        let record = Record::Sample(sample(seq, |_| None));
+        books.record(&record);
+        recent.record(&record);
+    }
+    let known = session(&recent, &books, Window::Whole);
+    assert_eq!(known.strip.columns, scene.sessions[0].strip.columns);
+    assert_eq!(known.now, scene.sessions[0].now);
+    scene
+}
+
+#[test]
+fn a_path_that_just_died_is_seen_as_soon_as_timeouts_pass() {
+    let page = text(&drawn(&just_died(8), (80, 24), false));
+    assert!(page.contains('×'), "{page}");
+    assert!(page.contains(" 8 lost: 2.60%, now 8.00%"), "{page}");
+    assert!(!text(&drawn(&just_died(0), (80, 24), false)).contains('×'));
+}
+
+#[test]
+fn a_path_that_never_answered_is_seen_too() {
+    let mut strip = Strip {
+        origin: Some(sample(0, quiet).t1.at),
+        width: Duration::from_millis(400),
+        ..Strip::default()
+    };
+    for seq in 0..10 {
+        strip.lose(sample(seq, quiet).t1.at);
+    }
+    let lost: Vec<u64> = strip.columns.iter().map(|column| column.lost).collect();
+    assert_eq!(lost, [4, 4, 2]);
+    assert_eq!(strip.reach, Duration::from_millis(1_200));
+    // A clock that leapt fills no memory.
+    strip.lose(Wall::from_unix_ns(i64::MAX));
+    assert!(strip.columns.len() <= 1_000);
+}
+
+#[test]
+fn the_total_of_losses_is_the_sum_of_those_of_the_classes() {
+    let paths: [(&str, Path); 3] = [("be", bursts), ("af41", bursts), ("ef", quiet)];
+    let mut scene = scene(&paths);
+    // What the sender counts is ahead of what has a record.
+    for session in &mut scene.sessions {
+        session.counted = (session.counted.0 + 5, session.counted.1 + 5);
+    }
+    scene.progress.lost += 15;
+    let page = text(&drawn(&scene, (80, 24), false));
+    assert!(page.contains(" 39 lost: 2.15%"), "{page}");
+    assert_eq!(page.matches(" 17 lost: 2.81%").count(), 2, "{page}");
+    assert_eq!(page.matches(" 5 lost: 0.83%").count(), 1, "{page}");
+}
+
+#[test]
+fn both_ends_on_one_host_have_one_clock() {
+    let mut scene = scene(&[("be", quiet)]);
+    let offset = text(&drawn(&scene, (80, 24), false));
+    assert!(offset.contains("unsynchronized, far 500"), "{offset}");
+    assert!(offset.contains('±'), "{offset}");
+    scene.sessions[0].one_host = true;
+    let one = text(&drawn(&scene, (80, 24), false));
+    assert!(
+        one.contains(" Clocks   both ends are this host: one clock\n"),
+        "{one}"
+    );
 }

@@ -1,6 +1,7 @@
 //! What a run prints: a file for each form. Results go to stdout, all else to stderr.
 
 pub(crate) mod classes;
+pub(crate) mod clocks;
 #[cfg(feature = "control")]
 pub(crate) mod controlclient;
 mod counts;

@@ -140,9 +140,15 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
         let bound = units::span(clocks.error_bound_ns);
         format!("{} \u{b1} {bound}", units::delay(clocks.offset_ns))
     });
+    let offset = if report.is_one_host() {
+        Some("one host, one clock".to_owned())
+    } else {
+        offset
+    };
     let some = |count: u64| (count > 0).then(|| count.to_string());
     let rows = [
         ("Packets sent", Some(tally.sent.to_string())),
+        ("Still under way at the end", some(tally.in_flight)),
         ("Received", Some(tally.received.to_string())),
         ("Lost", Some(lost)),
         ("Lost outbound", loss_out),

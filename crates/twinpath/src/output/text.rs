@@ -14,6 +14,7 @@ use twinpath_runtime::{ClockState, Note, SessionReport};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Ecn, Sample, Wall};
 
+use super::clocks::ONE_HOST;
 use super::rows::{self, Row};
 use super::style::Style;
 use super::units::{self, Unit};
@@ -374,10 +375,14 @@ fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     if !both.is_empty() {
         fact(out, "Time stamps", &both.join(", "))?;
     }
-    let far = stamps
-        .far_clock
-        .map_or_else(String::new, |far| format!("; far {}", clock(far)));
-    fact(out, "Clocks", &format!("here {}{far}", clock(stamps.clock)))?;
+    let here = clock(stamps.clock);
+    let clocks = if report.is_one_host() {
+        format!("{ONE_HOST} ({here})")
+    } else {
+        let far = stamps.far_clock.map(|far| format!("; far {}", clock(far)));
+        format!("here {here}{}", far.unwrap_or_default())
+    };
+    fact(out, "Clocks", &clocks)?;
     match report.figures.far_resolution_ns {
         Some(ns) if ns >= COARSE_NS => {
             let grid = units::asked(Duration::from_nanos(ns));

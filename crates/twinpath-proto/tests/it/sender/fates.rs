@@ -116,6 +116,24 @@ fn a_late_reply_counts_as_lost_and_late_and_has_one_sample() {
 }
 
 #[test]
+fn a_lost_packet_is_told_once_as_soon_as_its_timeout_passed() {
+    let mut rig = Rig::sent(config(), 3);
+    rig.reply(1, ms(130));
+    assert_eq!(rig.sender.poll_overdue(), None);
+    rig.sender.handle_timeout(ms(2_310));
+    let told: Vec<_> = std::iter::from_fn(|| rig.sender.poll_overdue()).collect();
+    assert_eq!(told, [(0, wall(ms(0))), (2, wall(ms(200)))]);
+    assert_eq!(rig.samples().len(), 1, "they linger");
+    assert_eq!(rig.sender.poll_overdue(), None);
+    // Another one has its reply before anybody asks.
+    let mut rig = Rig::sent(config(), 2);
+    rig.samples_at(ms(2_250));
+    rig.reply(0, ms(2_300));
+    let told: Vec<_> = std::iter::from_fn(|| rig.sender.poll_overdue()).collect();
+    assert_eq!(told, [(1, wall(ms(100)))]);
+}
+
+#[test]
 fn a_reply_that_came_in_time_and_was_read_late_is_received() {
     let mut rig = Rig::sent(config(), 10);
     // The process slept through everything: by its own clock the packet is lost.

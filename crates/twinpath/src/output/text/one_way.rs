@@ -6,6 +6,7 @@ use twinpath_metrics::{Basis, ClockEstimate, OneWay, Spread};
 use twinpath_runtime::SessionReport;
 
 use super::{CELL, fact, row};
+use crate::output::clocks::skew_bound;
 use crate::output::style::Style;
 use crate::output::units::{self, Unit};
 
@@ -65,11 +66,7 @@ pub(super) fn write(report: &SessionReport, style: Style, out: &mut impl Write) 
 fn offset(clocks: &ClockEstimate) -> String {
     let skew = match clocks.skew_ppm {
         None => String::new(),
-        Some(skew) => format!(
-            ", skew {skew:+.1} ppm within {:.1}",
-            // Rounded up: it is a bound.
-            (clocks.skew_bound_ppm * 10.0).ceil() / 10.0
-        ),
+        Some(skew) => format!(", skew {skew:+.1} ppm within {}", skew_bound(clocks)),
     };
     let bound = units::span(clocks.error_bound_ns);
     let doubt = if clocks.contradicted {
