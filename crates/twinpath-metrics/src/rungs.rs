@@ -1,6 +1,6 @@
 //! Where the time stamps came from: packets by the rung of the ladder.
 
-use twinpath_wire::Rung;
+use twinpath_wire::{Fate, Rung, Sample};
 
 /// Packets by the rung on which a stamp of theirs was taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +59,27 @@ impl RungCounts {
     /// Packets whose stamp came from a lower rung than the run's best.
     pub fn fell_back(&self) -> u64 {
         self.total() - self.best().map_or(0, |rung| self.of(rung))
+    }
+}
+
+/// The rungs that a run began with.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct FirstRungs {
+    transmit: Option<Rung>,
+    receive: Option<Rung>,
+}
+
+impl FirstRungs {
+    /// Whether a stamp of this packet's is of a lower rung than the first one's. Only of those that
+    /// are in the delays: copies have the T1 that was written, lost packets no reply to wait for.
+    pub(crate) fn record(&mut self, sample: &Sample) -> bool {
+        let measured = sample.fate == Fate::Received && sample.excluded.is_none();
+        let Some(t4) = sample.t4.filter(|_| measured) else {
+            return false;
+        };
+        let transmit = *self.transmit.get_or_insert(sample.t1.rung);
+        let receive = *self.receive.get_or_insert(t4.rung);
+        sample.t1.rung > transmit || t4.rung > receive
     }
 }
 

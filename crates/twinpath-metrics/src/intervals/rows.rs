@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Wall};
+use twinpath_wire::{Delta, Exclusion, Fate, Sample, Wall};
 
 use super::figures::{IntervalFigures, LossChange, Suspect};
 use crate::run_time::RunTime;
+use crate::rungs::FirstRungs;
 use crate::{Figures, MetricsConfig, SessionMetrics};
 
 /// Fewer packets make an interval suspect (row M-73).
@@ -35,8 +36,7 @@ pub struct Intervals {
     begun: u64,
     /// Row M-41, over the whole run.
     next_expected: u64,
-    first_transmit: Option<Rung>,
-    first_receive: Option<Rung>,
+    rungs: FirstRungs,
     given: LossChange,
 }
 
@@ -77,8 +77,7 @@ impl Intervals {
             next_row: 0,
             begun: 0,
             next_expected: 0,
-            first_transmit: None,
-            first_receive: None,
+            rungs: FirstRungs::default(),
             given: LossChange::default(),
         }
     }
@@ -101,17 +100,13 @@ impl Intervals {
         if sample.fate == Fate::Received && !reordered {
             self.next_expected = sample.seq.saturating_add(1);
         }
-        let transmit = *self.first_transmit.get_or_insert(sample.t1.rung);
-        let receive = sample
-            .t4
-            .map(|t4| (t4.rung, *self.first_receive.get_or_insert(t4.rung)));
+        let lower_rung = self.rungs.record(sample);
         let at = self.time.of_packet(sample.seq, sample.t1.at);
         let open = self.open_at(at);
         open.metrics.record(sample);
         open.reordered += u64::from(reordered);
         open.clock_step |= sample.excluded == Some(Exclusion::ClockStep);
-        open.lower_rung |=
-            sample.t1.rung > transmit || receive.is_some_and(|(rung, first)| rung > first);
+        open.lower_rung |= lower_rung;
     }
 
     /// The network refused packet `seq` at `at`: it was never sent (row M-4).

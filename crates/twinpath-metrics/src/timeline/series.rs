@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Wall};
+use twinpath_wire::{Delta, Exclusion, Fate, Sample, Wall};
 
 use super::column::{Column, Marks};
 use super::summary::{Random, SERIES, Summary};
 use crate::run_time::RunTime;
+use crate::rungs::FirstRungs;
 
 /// A departure so much earlier than the latest one was stamped by a clock that stepped.
 const BACK_NS: i64 = 600_000_000_000;
@@ -33,8 +34,7 @@ pub struct Timeline {
     /// The latest departure, since the origin.
     latest: Option<Delta>,
     next_expected: u64,
-    first_transmit: Option<Rung>,
-    first_receive: Option<Rung>,
+    rungs: FirstRungs,
     random: Random,
 }
 
@@ -65,8 +65,7 @@ impl Timeline {
             used: 0,
             latest: None,
             next_expected: 0,
-            first_transmit: None,
-            first_receive: None,
+            rungs: FirstRungs::default(),
             random: Random::new(),
         }
     }
@@ -104,11 +103,7 @@ impl Timeline {
         if sample.fate == Fate::Received && !reordered {
             self.next_expected = sample.seq.saturating_add(1);
         }
-        let transmit = *self.first_transmit.get_or_insert(sample.t1.rung);
-        let mut lower_rung = sample.t1.rung > transmit;
-        if let Some(t4) = sample.t4 {
-            lower_rung |= t4.rung > *self.first_receive.get_or_insert(t4.rung);
-        }
+        let lower_rung = self.rungs.record(sample);
         let (at, leapt) = self.departure(sample.seq, sample.t1.at);
         let place = self.place(at);
         let Some(cell) = self.cells.get_mut(place) else {
@@ -201,8 +196,7 @@ impl Timeline {
         }
         *self = Self {
             next_expected: self.next_expected,
-            first_transmit: self.first_transmit,
-            first_receive: self.first_receive,
+            rungs: self.rungs,
             latest: None,
             ..all
         };

@@ -215,6 +215,17 @@ fn each_reason_for_doubt_is_said_of_its_interval() {
             };
         }
         intervals.record(&sample);
+        // Neither is in any delay.
+        let mut aside = match sample.seq {
+            250 => Sample {
+                fate: Fate::Duplicate,
+                ..sample
+            },
+            350 => lost(350),
+            _ => continue,
+        };
+        aside.t1.rung = Rung::User;
+        intervals.record(&aside);
     }
     let at = |ms: i64| origin() + Delta::from_ns(ms * INTERVAL_NS);
     intervals.record_not_sent(500, at(210));

@@ -154,6 +154,12 @@ fn marks_stay_with_their_columns() {
             sample.excluded = Some(Exclusion::ClockStep);
         }
         timeline.record(&sample);
+        if seq == 40 {
+            // Its copy has the T1 that was written: it is in no delay.
+            sample.fate = Fate::Duplicate;
+            sample.t1.rung = Rung::User;
+            timeline.record(&sample);
+        }
     }
     let at = |seq: u64| good(seq).t1.at;
     timeline.mark(
