@@ -316,7 +316,9 @@ impl Body {
         let drops = self.sockets.iter().map(TestSocket::receive_drops);
         self.drops = self.drops_before + drops.map(u64::from).sum::<u64>();
         let advances = self.ways.iter_mut().flatten();
-        self.advance_ns = advances.filter_map(|way| way.advance_ns(now)).max();
+        let now_ns = advances.filter_map(|way| way.advance_ns(now)).max();
+        // What held last is told of sessions that are over, or silent.
+        self.advance_ns = now_ns.or(self.advance_ns);
     }
 
     /// Never waits: when somebody is reading, the next round will do.

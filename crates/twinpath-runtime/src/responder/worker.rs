@@ -151,7 +151,8 @@ impl Body {
                     .map(|port| u64::from(port.socket.receive_drops()))
                     .sum(),
                 rungs: packets.rungs,
-                t3_advance_ns,
+                // What held last is told of senders that are silent now.
+                t3_advance_ns: t3_advance_ns.or(snapshot.t3_advance_ns),
             };
         }
     }
