@@ -113,6 +113,21 @@ impl Distribution {
         &self.histogram
     }
 
+    /// The middle value, or the mean of the two in the middle (RFC 2330 section 11.3): what every
+    /// output calls the median. `None` without a value.
+    pub fn median(&self) -> Option<i64> {
+        self.median_with_loss(0)
+    }
+
+    /// [`median`](Self::median) with `undefined` further values that are infinite (row M-11). `None`
+    /// if one of the two in the middle is infinite too.
+    pub fn median_with_loss(&self, undefined: u64) -> Option<i64> {
+        let ranks = middle_ranks(self.count().saturating_add(undefined));
+        let [_, upper] = ranks;
+        let [low, high] = self.values_at(ranks);
+        (upper <= self.count()).then(|| middle(low, high))
+    }
+
     /// The smallest value that at least the share `p` (0 to 1, rounded to 9 decimals) of all
     /// values does not exceed: nearest rank (RFC 2330 section 11.3; row M-14). `None` without a
     /// value, or if `p` is no share.
@@ -273,11 +288,17 @@ impl Distribution {
     }
 }
 
-/// The two middle ones (the same if the count is odd), then the percentiles of the reports.
+/// The two in the middle; the same if the count is odd.
+fn middle_ranks(count: u64) -> [u64; 2] {
+    [count.div_ceil(2), count / 2 + 1]
+}
+
+/// Those in the middle, then the percentiles of the reports.
 fn report_ranks(count: u64) -> [u64; 6] {
+    let [lower, upper] = middle_ranks(count);
     [
-        count.div_ceil(2),
-        count / 2 + 1,
+        lower,
+        upper,
         rank(count, 900),
         rank(count, 950),
         rank(count, 990),
@@ -286,6 +307,6 @@ fn report_ranks(count: u64) -> [u64; 6] {
 }
 
 /// Median of an even count (RFC 2330 section 11.3).
-fn middle(lower: i64, upper: i64) -> i64 {
+pub(crate) fn middle(lower: i64, upper: i64) -> i64 {
     round::mean(i128::from(lower) + i128::from(upper), 2)
 }

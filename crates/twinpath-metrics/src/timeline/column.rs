@@ -61,7 +61,7 @@ pub struct Smoke {
     pub p5_ns: i64,
     /// Lower quartile.
     pub p25_ns: i64,
-    /// 50th percentile.
+    /// Middle value, or the mean of the two in the middle.
     pub median_ns: i64,
     /// Upper quartile.
     pub p75_ns: i64,

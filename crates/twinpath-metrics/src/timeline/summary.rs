@@ -1,6 +1,7 @@
 //! Quantiles of three series of values in a few octets.
 
 use super::column::Smoke;
+use crate::distribution::middle;
 use crate::round;
 
 /// Values kept per series.
@@ -117,18 +118,23 @@ impl Summary {
         values.sort_unstable_by(f32::total_cmp);
         let (min_ns, max_ns) = (*self.least.get(series)?, *self.greatest.get(series)?);
         let base = *self.base.get(series)?;
-        let quantile = |percent: usize| {
-            let rank = (kept * percent).div_ceil(100).max(1);
+        // Of all values the ends are known exactly.
+        let all = self.level == 0;
+        let at_rank = |rank: usize| {
+            if all && (rank == 1 || rank == kept) {
+                return if rank == 1 { min_ns } else { max_ns };
+            }
             let value = values.get(rank - 1).map_or(0.0, |value| f64::from(*value));
             base.saturating_add(round::nearest(value))
                 .clamp(min_ns, max_ns)
         };
+        let quantile = |percent: usize| at_rank((kept * percent).div_ceil(100).max(1));
         Some(Smoke {
             count: self.count,
             min_ns,
             p5_ns: quantile(5),
             p25_ns: quantile(25),
-            median_ns: quantile(50),
+            median_ns: middle(at_rank(kept.div_ceil(2).max(1)), at_rank(kept / 2 + 1)),
             p75_ns: quantile(75),
             p95_ns: quantile(95),
             max_ns,
@@ -253,11 +259,19 @@ mod tests {
             let mut sorted = values.clone();
             sorted.sort_unstable();
             let smoke = summary.smoke(0).unwrap();
-            assert_eq!(smoke.median_ns, sorted[count.div_ceil(2) - 1]);
+            let middle = middle(sorted[count.div_ceil(2) - 1], sorted[count / 2]);
+            assert_eq!(smoke.median_ns, middle);
             assert_eq!(smoke.p95_ns, sorted[(count * 95).div_ceil(100) - 1]);
             let far = summary.smoke(2).unwrap();
-            assert_eq!(far.median_ns, 5_000_000_000_000 + smoke.median_ns);
+            let apart = far.median_ns - 5_000_000_000_000;
+            assert!((apart - smoke.median_ns).abs() <= 1, "halves are rounded");
             assert_eq!(summary.smoke(1).unwrap().min_ns, -smoke.max_ns);
+            if count < 20 {
+                // Far from the first value, beyond what 24 bits can tell.
+                summary.record([-40_000_000_001; 3], &mut random);
+                let wide = summary.smoke(0).unwrap();
+                assert_eq!((wide.p5_ns, wide.p95_ns), (wide.min_ns, wide.max_ns));
+            }
         }
         for count in [100_usize, 1000, 100_000] {
             let mut summary = Summary::EMPTY;

@@ -79,6 +79,8 @@ proptest! {
         let median = finite(upper).map(|upper| delays::mean(&[lower, upper]));
         prop_assert_eq!(told.median_ns, median);
         let residence = metrics.histograms().residence;
+        prop_assert_eq!(residence.median_with_loss(undefined), median);
+        prop_assert_eq!(residence.median(), residence.figures().map(|figures| figures.median_ns));
         prop_assert_eq!(residence.quantile_with_loss(0.9, undefined), told.p90_ns);
     }
 

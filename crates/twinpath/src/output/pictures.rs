@@ -2,7 +2,7 @@
 
 use twinpath_metrics::{DelayFigures, OneWay};
 use twinpath_proto::sender::{PayloadSize, Protocol};
-use twinpath_runtime::SessionReport;
+use twinpath_runtime::{Note, SessionReport};
 use twinpath_wire::Wall;
 
 use super::units::{self, Unit};
@@ -15,25 +15,60 @@ const SECOND: i64 = 1_000_000_000;
 /// Everything there is to see of a run.
 pub(crate) fn picture(outcome: Outcome<'_>, labels: &[Label]) -> Picture {
     let reports = outcome.sessions;
-    let mut notes: Vec<PictureNote> = Vec::new();
-    let of_control = outcome.control.map(|control| control.notes.as_slice());
-    let of_sessions = reports.iter().map(|report| report.notes.as_slice());
-    for note in of_sessions.chain(of_control).flatten() {
-        if notes.iter().all(|earlier| earlier.line != note.line) {
-            notes.push(PictureNote {
-                line: note.line.clone(),
-                warning: note.warning,
-            });
-        }
-    }
-    notes.sort_by_key(|note| !note.warning);
     Picture {
         title: reports.first().map_or_else(String::new, title),
         subtitle: reports
             .first()
             .map_or_else(String::new, |first| subtitle(first, reports, labels)),
         sessions: sessions(outcome),
-        notes,
+        notes: notes(outcome),
+    }
+}
+
+/// Each remark once, the warnings first; by the names of its sessions, if it is not one of all.
+fn notes(outcome: Outcome<'_>) -> Vec<PictureNote> {
+    let reports = outcome.sessions;
+    let mut notes: Vec<(PictureNote, Vec<String>)> = Vec::new();
+    for (place, report) in reports.iter().enumerate() {
+        for note in &report.notes {
+            let name = name(outcome, place, report);
+            match notes.iter_mut().find(|(known, _)| known.line == note.line) {
+                Some((_, names)) if names.last() == Some(&name) => {}
+                Some((_, names)) => names.push(name),
+                None => notes.push((picture_note(note), vec![name])),
+            }
+        }
+    }
+    let of_sessions = notes.into_iter().map(|(note, names)| {
+        let line = if names.len() == reports.len() {
+            note.line
+        } else {
+            format!("{}: {}", names.join(", "), note.line)
+        };
+        PictureNote { line, ..note }
+    });
+    let of_control = outcome.control.map_or(&[][..], |control| &control.notes);
+    let mut notes: Vec<PictureNote> = of_sessions
+        .chain(of_control.iter().map(picture_note))
+        .collect();
+    notes.sort_by_key(|note| !note.warning);
+    notes
+}
+
+fn picture_note(note: &Note) -> PictureNote {
+    PictureNote {
+        line: note.line.clone(),
+        warning: note.warning,
+    }
+}
+
+/// What tells a session from the others; nothing where there are none.
+fn name(outcome: Outcome<'_>, place: usize, report: &SessionReport) -> String {
+    let class = report.tos.dscp();
+    match outcome.file(place) {
+        Some(file) => format!("{} {class} {file}", report.number),
+        None if outcome.sessions.len() > 1 => format!("{} {class}", report.number),
+        None => String::new(),
     }
 }
 
@@ -87,15 +122,7 @@ fn sessions(outcome: Outcome<'_>) -> Vec<PictureSession> {
     let mut sessions: Vec<PictureSession> = reports
         .iter()
         .enumerate()
-        .map(|(place, report)| {
-            let class = report.tos.dscp();
-            let name = match outcome.file(place) {
-                Some(file) => format!("{} {class} {file}", report.number),
-                None if reports.len() > 1 => format!("{} {class}", report.number),
-                None => String::new(),
-            };
-            session(report, name, unit)
-        })
+        .map(|(place, report)| session(report, name(outcome, place, report), unit))
         .collect();
     without_empty_rows(&mut sessions);
     sessions

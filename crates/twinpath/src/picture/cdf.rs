@@ -12,6 +12,10 @@ use super::variation::{Spread, spreads};
 use super::{key, num, values};
 use crate::output::units::percent;
 
+/// Of letters, above their base line.
+const HEIGHT: f64 = 11.0;
+/// Packets that have a middle.
+const MIDDLE: u64 = 2;
 /// A scale is logarithmic when the greatest value is this many times the least.
 const WIDE: f64 = 8.0;
 /// What a logarithmic scale begins with where values are 0 or less, in nanoseconds.
@@ -281,10 +285,14 @@ fn percentiles(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
     } else {
         ["median", "p95", "p99"]
     };
-    let places = [(0.5, 2), (0.95, 20), (0.99, 100)];
+    // Of fewer packets a percentile is merely the greatest.
+    let places = [(0.5, MIDDLE), (0.95, 20), (0.99, 100)];
     let mut taken: Vec<Area> = Vec::new();
     for ((p, packets), name) in places.into_iter().zip(names) {
-        let value = trip.values.quantile_with_loss(p, lost);
+        let value = match packets {
+            MIDDLE => trip.values.median_with_loss(lost),
+            _ => trip.values.quantile_with_loss(p, lost),
+        };
         let Some(ns) = value.filter(|_| sent >= packets) else {
             continue;
         };
@@ -293,18 +301,8 @@ fn percentiles(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
         canvas.dot(x, y, "dot-1");
         let text = format!("{name} {}", values::delay(num::float(ns)));
         let width = text_width(&text, Size::Plain);
-        // Where there is room: beside the dot, or a line lower.
-        let right = (x + 9.0, y + 14.0);
-        let left = (x - 9.0 - width, y + 6.0);
-        let lower = (x + 9.0, y + 29.0);
-        let lowest = (x + 9.0, y + 44.0);
-        let wishes = [right, lower, lowest, left];
-        let free = wishes.into_iter().find(|(x, y)| {
-            let apart = taken.iter().all(|other: &Area| {
-                x + width < other.x || *x > other.right() || (y - other.y).abs() > 13.0
-            });
-            apart && *x >= plot.x && x + width <= plot.right()
-        });
+        let curve = |x| curve_at(plot, axis, trip, x);
+        let free = free_place(plot, (x, y), width, &taken, curve);
         let Some((x, y)) = free else {
             continue;
         };
@@ -325,6 +323,44 @@ fn percentiles(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
     }
 }
 
+/// Where there is room for what a dot says: beside it or some lines lower, and not on the curve.
+fn free_place(
+    plot: Area,
+    (x, y): (f64, f64),
+    width: f64,
+    taken: &[Area],
+    curve: impl Fn(f64) -> f64,
+) -> Option<(f64, f64)> {
+    let aside = [x + 9.0, plot.right() - width - 3.0, x - 9.0 - width];
+    let lines = |lines: std::ops::Range<u8>| {
+        let lines = lines.map(|line| y + 14.0 + 15.0 * f64::from(line));
+        lines.flat_map(|y| aside.map(|x| (x, y)))
+    };
+    // Left of a steep curve.
+    let left = [4.0, 19.0, 34.0]
+        .into_iter()
+        .flat_map(|lower| [9.0, 24.0, 39.0].map(|apart| (x - apart - width, y + lower)));
+    let mut wishes = lines(0..3).chain(left).chain(lines(3..8));
+    wishes.find(|(x, y)| {
+        let apart = taken
+            .iter()
+            .all(|other| x + width < other.x || *x > other.right() || (y - other.y).abs() > 13.0);
+        let inside = *x >= plot.x && x + width <= plot.right() && *y <= plot.bottom() - 4.0;
+        // It rises to the right: what is below it at the left end is below it all along.
+        let below = y - HEIGHT > curve(x - 2.0);
+        let above = y + 4.0 < curve(x + width + 2.0);
+        apart && inside && (below || above)
+    })
+}
+
+/// Where the curve is at `x`.
+fn curve_at(plot: Area, axis: &Axis, trip: &Trip<'_>, x: f64) -> f64 {
+    let sent = trip.values.count().saturating_add(trip.session.lost);
+    let ns = axis.value((x - plot.x) / plot.width);
+    let within = num::count(trip.values.at_most(num::whole(ns))) / num::count(sent.max(1));
+    plot.bottom() - plot.height * within
+}
+
 /// `small`: what a logarithmic scale begins with. Below it, and below 0 by the error of time stamps,
 /// values stand at its end.
 fn axis(range: Range, small: f64, width: f64) -> Axis {
@@ -336,4 +372,48 @@ fn axis(range: Range, small: f64, width: f64) -> Axis {
         return Axis::logarithmic(range);
     }
     Axis::linear(range, width / 75.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_dots_say_stands_on_no_curve_and_not_on_each_other() {
+        let plot = Area {
+            x: 40.0,
+            y: 30.0,
+            width: 300.0,
+            height: 180.0,
+        };
+        // Steep at first, or at last, or even: then dots are near the left edge, or near the right.
+        for power in [0.05, 0.3, 1.0, 4.0, 30.0] {
+            let share = |x: f64| ((x - plot.x) / plot.width).clamp(0.0, 1.0).powf(power);
+            let curve = |x: f64| plot.bottom() - plot.height * share(x);
+            let mut taken: Vec<Area> = Vec::new();
+            for (p, width) in [(0.5_f64, 118.0), (0.95, 110.0), (0.99, 122.0)] {
+                let dot = (
+                    plot.x + plot.width * p.powf(1.0 / power),
+                    plot.bottom() - plot.height * p,
+                );
+                let (x, y) = free_place(plot, dot, width, &taken, curve).unwrap();
+                for pixel in 0..=122 {
+                    let at = x + f64::from(pixel).min(width);
+                    assert!(curve(at) < y - HEIGHT || curve(at) > y, "{power} {p}");
+                }
+                let label = Area {
+                    x,
+                    y,
+                    width,
+                    height: 0.0,
+                };
+                for other in &taken {
+                    let beside = x > other.right() || label.right() < other.x;
+                    assert!(beside || (y - other.y).abs() > 13.0, "{power} {p}");
+                }
+                assert!(x >= plot.x && label.right() <= plot.right() && y < plot.bottom());
+                taken.push(label);
+            }
+        }
+    }
 }

@@ -18,6 +18,20 @@ use crate::output::units::percent;
 
 /// Height of the strip of losses.
 const STRIP: f64 = 11.0;
+
+/// What is drawn of a column from one value to another.
+type Pick = fn(&Smoke) -> (i64, i64);
+/// How it is drawn, its name, its values.
+type Band = (&'static str, &'static str, Pick);
+
+const BANDS: [Band; 3] = [
+    ("smoke-1", "all", |smoke| (smoke.min_ns, smoke.max_ns)),
+    ("smoke-2", "5 to 95%", |smoke| (smoke.p5_ns, smoke.p95_ns)),
+    ("smoke-3", "middle half", |smoke| {
+        (smoke.p25_ns, smoke.p75_ns)
+    }),
+];
+
 /// What became of a column's packets, as far as loss goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Loss {
@@ -53,6 +67,7 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
         _ => 110.0,
     };
     let axis = axis(sessions, height);
+    let bands = bands(sessions);
     let left = gutter(&axis);
     let lossy = sessions.iter().any(|session| session.lost > 0);
     canvas.text(Label {
@@ -64,7 +79,12 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
         text: "Round trip over time",
     });
     let width = canvas.width();
-    let mut y = key::draw(canvas, &entries(sessions, &axis), (0.0, width), top + 22.0);
+    let mut y = key::draw(
+        canvas,
+        &entries(sessions, &bands, &axis),
+        (0.0, width),
+        top + 22.0,
+    );
     let last = sessions.len().saturating_sub(1);
     for (number, session) in sessions.iter().enumerate() {
         let marks = marks::of(session);
@@ -87,7 +107,7 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
             axis: &axis,
             hanging: false,
         };
-        chart(canvas, session, &grid, &marks, time);
+        chart(canvas, session, &bands, &grid, (&marks, time));
         y = plot.bottom();
         if lossy {
             y += 7.0;
@@ -142,13 +162,13 @@ pub(super) fn summary(session: &PictureSession) -> String {
         (sent, lost) => format!("{} lost ({lost} of {sent})", percent(lost, sent)),
     };
     let delays = session.round_trip.as_ref().and_then(|delays| {
-        let of = |p| delays.quantile(p).map(|ns| values::delay(num::float(ns)));
+        let of = |ns: Option<i64>| ns.map(|ns| values::delay(num::float(ns)));
         let p95 = if delays.count() >= 20 {
-            format!(", p95 {}", of(0.95)?)
+            format!(", p95 {}", of(delays.quantile(0.95))?)
         } else {
             String::new()
         };
-        Some(format!("median {}{p95}, ", of(0.5)?))
+        Some(format!("median {}{p95}, ", of(delays.median())?))
     });
     format!("{}{loss}", delays.unwrap_or_default())
 }
@@ -157,24 +177,24 @@ pub(super) fn summary(session: &PictureSession) -> String {
 fn chart(
     canvas: &mut Canvas,
     session: &PictureSession,
+    bands: &[Band],
     grid: &Grid<'_>,
-    marks: &[Marks],
-    time: TimeAxis,
+    (marks, time): (&[Marks], TimeAxis),
 ) {
     let columns = &session.columns;
     let losses: Vec<Loss> = columns.iter().map(Loss::of).collect();
     time.grid(canvas, grid.plot);
     value_axis(canvas, grid);
-    let pick = |values: fn(&Smoke) -> (i64, i64)| -> Vec<Option<(f64, f64)>> {
+    let pick = |values: Pick| -> Vec<Option<(f64, f64)>> {
         let smokes = columns.iter().map(|column| column.round_trip);
         let pairs = smokes.map(|smoke| smoke.map(|smoke| values(&smoke)));
         pairs
             .map(|pair| pair.map(|(low, high)| (num::float(low), num::float(high))))
             .collect()
     };
-    grid.band(canvas, &pick(|s| (s.min_ns, s.max_ns)), "smoke-1");
-    grid.band(canvas, &pick(|s| (s.p5_ns, s.p95_ns)), "smoke-2");
-    grid.band(canvas, &pick(|s| (s.p25_ns, s.p75_ns)), "smoke-3");
+    for (class, _, values) in bands {
+        grid.band(canvas, &pick(*values), class);
+    }
     stretches(canvas, &losses, grid);
     let medians: Vec<Option<f64>> = columns
         .iter()
@@ -304,8 +324,26 @@ fn strip(canvas: &mut Canvas, session: &PictureSession, grid: &Grid<'_>, top: f6
     }
 }
 
+/// The bands that can be told apart, the outermost first: of few packets in each column the middle
+/// nine in ten are all of them.
+fn bands(sessions: &[PictureSession]) -> Vec<Band> {
+    let columns = || sessions.iter().flat_map(|session| &session.columns);
+    let mut bands: Vec<Band> = Vec::new();
+    for band in BANDS {
+        let differs = bands.last().is_none_or(|(_, _, outer)| {
+            let (_, _, inner) = band;
+            let mut smokes = columns().filter_map(|column| column.round_trip);
+            smokes.any(|smoke| inner(&smoke) != outer(&smoke))
+        });
+        if differs {
+            bands.push(band);
+        }
+    }
+    bands
+}
+
 /// The key: what is there, and no more.
-fn entries(sessions: &[PictureSession], axis: &Axis) -> Vec<Entry> {
+fn entries(sessions: &[PictureSession], bands: &[Band], axis: &Axis) -> Vec<Entry> {
     let columns = || sessions.iter().flat_map(|session| &session.columns);
     let smokes = || columns().filter_map(|column| column.round_trip);
     let mut entries = Vec::new();
@@ -313,12 +351,8 @@ fn entries(sessions: &[PictureSession], axis: &Axis) -> Vec<Entry> {
         entries.push(Entry::new(Swatch::Line("median"), "median"));
     }
     if smokes().any(|smoke| smoke.count > 1) {
-        for (class, text) in [
-            ("smoke-3", "middle half"),
-            ("smoke-2", "5 to 95%"),
-            ("smoke-1", "all"),
-        ] {
-            entries.push(Entry::new(Swatch::Patch(class), text));
+        for (class, text, _) in bands.iter().rev() {
+            entries.push(Entry::new(Swatch::Patch(class), *text));
         }
     }
     let has = |loss| columns().any(|column| Loss::of(column) == loss);
@@ -399,4 +433,47 @@ fn told(column: &Column, mark: Marks) -> String {
         text.push_str(&name);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(smoke: Smoke) -> PictureSession {
+        PictureSession {
+            columns: vec![Column {
+                round_trip: Some(smoke),
+                ..Column::silent(twinpath_wire::Wall::from_unix_ns(0))
+            }],
+            ..PictureSession::default()
+        }
+    }
+
+    #[test]
+    fn bands_that_are_the_same_in_all_columns_are_one() {
+        let few = Smoke {
+            count: 4,
+            min_ns: 1,
+            p5_ns: 1,
+            p25_ns: 1,
+            median_ns: 3,
+            p75_ns: 5,
+            p95_ns: 9,
+            max_ns: 9,
+        };
+        let many = Smoke {
+            count: 40,
+            min_ns: 0,
+            ..few
+        };
+        let names = |sessions: &[PictureSession]| {
+            let bands = bands(sessions);
+            bands.iter().map(|(_, name, _)| *name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&[session(few)]), ["all", "middle half"]);
+        let both = [session(few), session(many)];
+        assert_eq!(names(&both), ["all", "5 to 95%", "middle half"]);
+        let alike = Smoke { p75_ns: 9, ..few };
+        assert_eq!(names(&[session(alike)]), ["all"]);
+    }
 }

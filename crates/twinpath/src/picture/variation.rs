@@ -33,6 +33,16 @@ pub(super) struct Variation {
 }
 
 impl Variation {
+    /// From the least to the greatest.
+    fn outer(&self) -> (f64, f64) {
+        (self.least, self.greatest)
+    }
+
+    /// The middle nine in ten.
+    fn inner(&self) -> (f64, f64) {
+        (self.p5, self.p95)
+    }
+
     /// Packets of the column that were not longer under way: straight lines between what is known.
     fn packets_within(&self, ns: f64) -> f64 {
         let known = [
@@ -113,17 +123,21 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
         class: "",
         text: &fitted("One-way variation over time", Size::Heading, canvas.width()),
     });
-    let mut entries = vec![
-        Entry::new(Swatch::Line("forward-3"), "median"),
-        Entry::new(Swatch::Patch("forward-2"), "5 to 95%"),
+    let values = || all.iter().flatten().flatten().flatten();
+    let mut entries = vec![Entry::new(Swatch::Line("forward-3"), "median")];
+    // Of few packets in each column the middle nine in ten are all of them.
+    let inner = values().any(|it| it.inner() != it.outer());
+    if inner {
+        entries.push(Entry::new(Swatch::Patch("forward-2"), "5 to 95%"));
+    }
+    entries.extend([
         Entry::new(Swatch::Patch("forward-1"), "all"),
         Entry::new(
             Swatch::None,
             "beyond the least delay; drift of the clocks taken out",
         ),
-    ];
-    let greatest = all.iter().flatten().flatten().flatten();
-    let greatest = greatest.map(|it| it.greatest).max_by(f64::total_cmp);
+    ]);
+    let greatest = values().map(|it| it.greatest).max_by(f64::total_cmp);
     if let Some(greatest) = greatest.filter(|greatest| *greatest > axis.high()) {
         let text = format!("beyond the scale: up to {}", values::delay(greatest));
         entries.push(Entry::new(Swatch::None, text));
@@ -145,7 +159,8 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
             width: canvas.width() - left - 1.0,
             height,
         };
-        y = chart(canvas, (session, directions, &marks), (plot, &axis), time);
+        let what = (session, directions, &*marks, inner);
+        y = chart(canvas, what, (plot, &axis), time);
         if number == last {
             y = time.labels(canvas, plot, y + 1.0);
         } else {
@@ -183,7 +198,7 @@ pub(super) fn summary(session: &PictureSession) -> String {
 /// Outbound above, inbound below, both from the line between them.
 fn chart(
     canvas: &mut Canvas,
-    (session, directions, marks): (&PictureSession, &Directions, &[Marks]),
+    (session, directions, marks, with_inner): (&PictureSession, &Directions, &[Marks], bool),
     (plot, axis): (Area, &Axis),
     time: TimeAxis,
 ) -> f64 {
@@ -223,8 +238,10 @@ fn chart(
         let pick = |pair: fn(&Variation) -> (f64, f64)| -> Vec<Option<(f64, f64)>> {
             values.iter().map(|it| it.as_ref().map(pair)).collect()
         };
-        grid.band(canvas, &pick(|it| (0.0, it.greatest)), outer);
-        grid.band(canvas, &pick(|it| (it.p5, it.p95)), inner);
+        grid.band(canvas, &pick(Variation::outer), outer);
+        if with_inner {
+            grid.band(canvas, &pick(Variation::inner), inner);
+        }
         let medians: Vec<Option<f64>> = values.iter().map(|it| it.map(|it| it.median)).collect();
         grid.line(canvas, &medians, line);
         canvas.text(Label {
@@ -364,6 +381,9 @@ mod tests {
             })
         };
         assert_eq!(values, [of(0.0), None, of(7.0)]);
+        // What is called all begins with the least packet of the column.
+        assert_eq!(values[2].unwrap().outer(), (7.0, 17.0));
+        assert_eq!(values[2].unwrap().inner(), (7.0, 11.0));
         let spread = Spread::of(&values).unwrap();
         assert_eq!((spread.packets, spread.greatest), (10.0, 17.0));
         for (ns, share) in [

@@ -17,6 +17,7 @@ const LEAST: u64 = 10;
 /// cannot be compared: what fast packets take. The least delay of all would tell of one packet.
 pub(super) const QUANTILES: [f64; 4] = [0.5, 0.95, 0.99, BASE];
 pub(super) const BASE: f64 = 0.05;
+const MEDIAN_PLACE: usize = 0;
 const BASE_PLACE: usize = QUANTILES.len() - 1;
 
 /// A figure, and how sure it is.
@@ -154,7 +155,11 @@ impl Blocks {
         let p = *QUANTILES.get(place)?;
         let delays = &report.delays;
         let delays = *[&delays.round_trip, &delays.forward, &delays.backward].get(direction)?;
-        let value = delays.quantile(p)?;
+        let value = if place == MEDIAN_PLACE {
+            delays.median()?
+        } else {
+            delays.quantile(p)?
+        };
         let share = self.ratio(direction, |delays| {
             (
                 real(delays.at_most.get(place).copied().unwrap_or(0)),
