@@ -335,6 +335,22 @@ mod tests {
     }
 
     #[test]
+    fn one_host_has_one_clock_on_one_line() {
+        let mut report = fixtures::quiet_path();
+        report.reflector.set_ip(report.sender.ip());
+        report.stamps.clock.synchronized = false;
+        let mut page = Vec::new();
+        let style = crate::output::style::Style::PLAIN;
+        crate::output::text::write(&report, &fixtures::meta(), style, &mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
+        let line = page.lines().find(|line| line.starts_with("Clocks"));
+        assert_eq!(
+            line,
+            Some("Clocks           both ends are this host: one clock (not synchronized)")
+        );
+    }
+
+    #[test]
     fn reordering_names_the_pattern_and_a_random_one_has_no_rate_to_miss() {
         let mut report = fixtures::quiet_path();
         (report.figures.reordered, report.achieved_pps) = (3, Some(9.0));

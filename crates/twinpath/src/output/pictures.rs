@@ -269,4 +269,19 @@ mod tests {
         }
         insta::assert_snapshot!(text);
     }
+
+    #[test]
+    fn packets_under_way_have_a_row_and_one_host_has_no_offset() {
+        let mut report = fixtures::quiet_path();
+        report.tally.in_flight = 40;
+        report.reflector.set_ip(report.sender.ip());
+        let reports = [report];
+        let picture = picture(reports.as_slice().into(), &[]);
+        let value = |name: &str| {
+            let mut figures = picture.sessions[0].figures.iter();
+            figures.find(|it| it.name == name).map(|it| &*it.value)
+        };
+        assert_eq!(value("Still under way at the end"), Some("40"));
+        assert_eq!(value("Far clock minus ours"), Some("one host, one clock"));
+    }
 }

@@ -377,7 +377,12 @@ fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     }
     let here = clock(stamps.clock);
     let clocks = if report.is_one_host() {
-        format!("{ONE_HOST} ({here})")
+        let not = if stamps.clock.synchronized {
+            ""
+        } else {
+            "not "
+        };
+        format!("{ONE_HOST} ({not}synchronized)")
     } else {
         let far = stamps.far_clock.map(|far| format!("; far {}", clock(far)));
         format!("here {here}{}", far.unwrap_or_default())

@@ -128,6 +128,10 @@ fn the_command_line_is_consistent() {
 #[test]
 fn what_help_does_not_show_is_never_suggested() {
     assert_eq!(answer("dscptable --jso"), "--jso: did you mean --json?");
+    if cfg!(feature = "report") {
+        let merge = answer("merge a.parquet b.parquet");
+        assert_eq!(merge, "merge: write report --merge FILE FILE ...");
+    }
     assert_eq!(answer("dscptable --hepl"), "--hepl: did you mean --help?");
     assert!(is_shown("--portable") && is_shown("--version") && !is_shown("--json-lines"));
     for command in Cli::command().get_subcommands() {
