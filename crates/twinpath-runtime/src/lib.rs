@@ -26,7 +26,8 @@ use twinpath_wire::{ErrorEstimate, TimeFormat};
 pub use error::{RunError, StartError};
 pub use plan::{FigureOptions, PortChoice, ResponderPlan, SenderPlan, StampChoice, Unavailable};
 pub use report::{
-    ClockState, IcmpCount, Note, Progress, ResponderReport, SessionReport, StampReport, is_one_host,
+    ClockState, IcmpCount, Note, Origin, Progress, ResponderReport, SessionReport, StampReport,
+    is_one_host,
 };
 
 /// The Error Estimate of the system clock's time stamps, by its discipline (row TT-50).

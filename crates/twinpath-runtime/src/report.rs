@@ -74,6 +74,31 @@ pub struct Note {
     pub warning: bool,
 }
 
+/// What a report is made from, and so which of its counts are known: a count that is not is 0 in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// A run that came to its end: all are known.
+    #[default]
+    Run,
+    /// The records of a run that did not: what only its end tells is not known.
+    Records,
+    /// A capture: what only the sender knows is not known.
+    Capture,
+}
+
+impl Origin {
+    /// Whether what only the end of a run tells is known: odd and stale replies, ICMP errors, drops,
+    /// the largest burst, the local clock.
+    pub fn has_end(self) -> bool {
+        self == Self::Run
+    }
+
+    /// Whether what only the sender knows is known: its seed, what it did not send, its clock's steps.
+    pub fn has_sender(self) -> bool {
+        self != Self::Capture
+    }
+}
+
 /// One session's result.
 #[derive(Clone, Debug)]
 pub struct SessionReport {
@@ -129,6 +154,8 @@ pub struct SessionReport {
     pub icmp: Vec<IcmpCount>,
     /// Per-packet records that the output was too slow to take.
     pub records_dropped: u64,
+    /// Which of the counts are known.
+    pub origin: Origin,
     /// Remarks, warnings first.
     pub notes: Vec<Note>,
 }

@@ -121,6 +121,7 @@ pub(super) fn quiet() -> SessionReport {
         timeline: None,
         icmp: Vec::new(),
         records_dropped: 0,
+        origin: crate::Origin::Run,
         notes: Vec::new(),
     }
 }

@@ -22,7 +22,7 @@ use super::refusals::Refusals;
 use super::{Agreed, Bound, Handle, RECORDS, SessionNews, Shared, metrics_config};
 use crate::error::RunError;
 use crate::notes;
-use crate::{ClockState, Progress, SenderPlan, SessionReport, StampReport, clock_state};
+use crate::{ClockState, Origin, Progress, SenderPlan, SessionReport, StampReport, clock_state};
 
 /// Datagrams taken at once.
 const BATCH: usize = 64;
@@ -417,6 +417,7 @@ impl Body {
             receive_drops: self.socket.receive_drops().into(),
             icmp: self.refusals.icmp_counts(),
             records_dropped: self.records_dropped,
+            origin: Origin::Run,
             notes: Vec::new(),
         };
         self.refusals.unheard = self.socket.tells_departures() && !self.departures.are_heard();

@@ -18,7 +18,7 @@ use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use twinpath_runtime::{Note, SessionReport};
+use twinpath_runtime::{Note, Origin, SessionReport};
 
 use self::file::Packets;
 use self::finding::{Finding, Flow};
@@ -166,6 +166,7 @@ impl Capture {
     pub(crate) fn complete(&self, report: &mut SessionReport) {
         // When packets were due is not known.
         report.figures.departure = None;
+        report.origin = Origin::Capture;
         let number = u32::try_from(report.number).unwrap_or(u32::MAX);
         let under_way = self.under_way.borrow().get(&number).copied();
         report.tally.in_flight = under_way.unwrap_or(0);

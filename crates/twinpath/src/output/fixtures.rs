@@ -8,7 +8,7 @@ use twinpath_metrics::{
 };
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::{OddReplies, Protocol, Schedule, SenderTally};
-use twinpath_runtime::{ClockState, IcmpCount, Note, SessionReport, StampReport};
+use twinpath_runtime::{ClockState, IcmpCount, Note, Origin, SessionReport, StampReport};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
 
@@ -190,6 +190,7 @@ pub(crate) fn quiet_path() -> SessionReport {
         config: MetricsConfig::default(),
         delays: SessionMetrics::new().histograms().cloned(),
         receive_drops: 0,
+        origin: Origin::Run,
         clocks: None,
         timeline: None,
         icmp: Vec::new(),

@@ -227,12 +227,12 @@ struct Session<'a> {
     direction_uncertain: bool,
     numbers_equal: bool,
     residence_measured: Option<bool>,
-    clock_steps: u64,
+    clock_steps: Option<u64>,
     reflector_restarts: u64,
-    odd_replies: OddReplies<'a>,
-    icmp: Vec<Icmp<'a>>,
-    receive_drops: u64,
-    records_dropped: u64,
+    odd_replies: Option<OddReplies<'a>>,
+    icmp: Option<Vec<Icmp<'a>>>,
+    receive_drops: Option<u64>,
+    records_dropped: Option<u64>,
     notes: Vec<Note<'a>>,
     payload_octets: PayloadOctets,
     dscp_forward: DscpCounts<'a>,
@@ -254,7 +254,7 @@ struct Session<'a> {
     histograms: Histograms,
     registry: BTreeMap<&'static str, &'static str>,
     schedule_parameters: schedule::Numbers,
-    seed: u64,
+    seed: Option<u64>,
     /// Where a report is made from several files.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
@@ -263,6 +263,8 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     fn new(report: &'a SessionReport, file: Option<&'a str>, wanted: &Wanted) -> Self {
         let figures = &report.figures;
+        // What nobody knows is null, not 0.
+        let (has_end, has_sender) = (report.origin.has_end(), report.origin.has_sender());
         let delay = |figures: &Option<DelayFigures>| figures.as_ref().map(Delay::from);
         Self {
             protocol: match report.protocol {
@@ -287,11 +289,11 @@ impl<'a> Session<'a> {
             timestamps: TimeStamps {
                 transmit: report.stamps.transmit.map(Rung::name),
                 receive: report.stamps.receive.map(Rung::name),
-                clock_synchronized: report.stamps.clock.synchronized,
+                clock_synchronized: has_end.then_some(report.stamps.clock.synchronized),
                 clock_error_ns: report.stamps.clock.error_ns,
                 far_clock: report.stamps.far_clock.map(FarClock::from),
             },
-            packets: Packets::new(&report.tally, figures),
+            packets: Packets::new(report),
             excluded: Excluded {
                 clock_step: figures.excluded_clock_step,
                 implausible: figures.excluded_implausible,
@@ -322,20 +324,12 @@ impl<'a> Session<'a> {
                 .residence
                 .is_some()
                 .then_some(!figures.residence_never_measured),
-            clock_steps: report.tally.clock_steps,
+            clock_steps: has_sender.then_some(report.tally.clock_steps),
             reflector_restarts: figures.reflector_restarts,
-            odd_replies: OddReplies(&report.tally),
-            icmp: report
-                .icmp
-                .iter()
-                .map(|icmp| Icmp {
-                    what: &icmp.what,
-                    from: icmp.from.map(|from| from.to_string()),
-                    count: icmp.count,
-                })
-                .collect(),
-            receive_drops: report.receive_drops,
-            records_dropped: report.records_dropped,
+            odd_replies: has_end.then_some(OddReplies(&report.tally)),
+            icmp: has_end.then(|| report.icmp.iter().map(Icmp::from).collect()),
+            receive_drops: has_end.then_some(report.receive_drops),
+            records_dropped: has_end.then_some(report.records_dropped),
             notes: report.notes.iter().map(Note::from).collect(),
             payload_octets: PayloadOctets(super::sizes(report)),
             dscp_forward: DscpCounts(&figures.dscp_forward),
@@ -359,7 +353,7 @@ impl<'a> Session<'a> {
             histograms: Histograms::from(&report.delays),
             registry: registry::names(report),
             schedule_parameters: schedule::numbers(report.schedule),
-            seed: report.seed,
+            seed: has_sender.then_some(report.seed),
             file,
         }
     }

@@ -375,17 +375,17 @@ fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     if !both.is_empty() {
         fact(out, "Time stamps", &both.join(", "))?;
     }
-    let here = clock(stamps.clock);
-    let clocks = if report.is_one_host() {
-        let not = if stamps.clock.synchronized {
-            ""
-        } else {
-            "not "
-        };
-        format!("{ONE_HOST} ({not}synchronized)")
-    } else {
-        let far = stamps.far_clock.map(|far| format!("; far {}", clock(far)));
-        format!("here {here}{}", far.unwrap_or_default())
+    let known = report.origin.has_end();
+    let clocks = match (report.is_one_host(), stamps.clock.synchronized) {
+        (true, _) if !known => ONE_HOST.to_owned(),
+        (true, true) => format!("{ONE_HOST} (synchronized)"),
+        (true, false) => format!("{ONE_HOST} (not synchronized)"),
+        (false, _) => {
+            let here = known.then(|| clock(stamps.clock));
+            let here = here.unwrap_or_else(|| "not known".to_owned());
+            let far = stamps.far_clock.map(|far| format!("; far {}", clock(far)));
+            format!("here {here}{}", far.unwrap_or_default())
+        }
     };
     fact(out, "Clocks", &clocks)?;
     match report.figures.far_resolution_ns {

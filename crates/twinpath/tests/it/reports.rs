@@ -1,6 +1,6 @@
 //! What reports say of their files: of their ends, and of what several have in common.
 
-use crate::program::{Running, run, taken_port};
+use crate::program::{Responder, Running, run, taken_port};
 use crate::saved::{captures, saved};
 
 #[test]
@@ -110,6 +110,69 @@ fn one_run_that_is_named_twice_is_said_to_be_one() {
         "{}",
         compared.stdout
     );
+}
+
+#[test]
+fn what_a_file_does_not_tell_is_null_and_not_0() {
+    let of_end = [
+        "/packets/stale",
+        "/packets/largest_burst",
+        "/odd_replies",
+        "/icmp",
+        "/receive_drops",
+        "/records_dropped",
+        "/timestamps/clock_synchronized",
+    ];
+    let of_sender = [
+        "/seed",
+        "/packets/send_errors",
+        "/packets/slots_skipped",
+        "/clock_steps",
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let whole = saved(directory.path(), "run.parquet", "");
+    let killed = directory.path().join("killed.parquet");
+    let responder = Responder::on_loopback();
+    let sender = Running::start(&format!(
+        "sender {} --duration 600 -i 1 --timeout 0.1 -q --save {}",
+        responder.at,
+        killed.display()
+    ));
+    let report = |file: &str| run(&format!("report {file} --json"));
+    let killed = killed.display().to_string();
+    for _ in 0..600 {
+        if report(&killed).status == 0 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    sender.signal(&["KILL"]);
+    drop(sender);
+    let capture = captures().join("stamp-open.pcap").display().to_string();
+    for (file, has_end, has_sender, in_flight) in [
+        (&whole, true, true, true),
+        (&killed, false, true, false),
+        (&capture, false, false, true),
+    ] {
+        let session = report(file).session();
+        let told = |key: &str| !session.pointer(key).unwrap().is_null();
+        assert!(
+            of_end.iter().all(|key| told(key) == has_end),
+            "{file}: {session}"
+        );
+        assert!(
+            of_sender.iter().all(|key| told(key) == has_sender),
+            "{file}: {session}"
+        );
+        assert_eq!(told("/packets/in_flight"), in_flight, "{file}: {session}");
+        let text = run(&format!("report {file}")).stdout;
+        // Of the local clock; both ends are one host here.
+        let clocks = text
+            .lines()
+            .find(|line| line.starts_with("Clocks"))
+            .unwrap();
+        assert_eq!(clocks.contains("synchronized"), has_end, "{clocks}");
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub(super) fn merge<'a>(
         sum.figures.merge(&other.figures);
         tally.add(&Tally::from(&other.tally));
         sum.delays.merge(&other.delays);
+        sum.origin = sum.origin.max(other.origin);
         sum.started = sum.started.min(other.started);
         sum.receive_drops = sum.receive_drops.saturating_add(other.receive_drops);
         sum.records_dropped = sum.records_dropped.saturating_add(other.records_dropped);

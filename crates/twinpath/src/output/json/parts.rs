@@ -2,9 +2,9 @@
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
-use twinpath_metrics::{DelayFigures, Figures, TtlFigures};
+use twinpath_metrics::{DelayFigures, TtlFigures};
 use twinpath_proto::sender::{PayloadSize, SenderTally};
-use twinpath_runtime::ClockState;
+use twinpath_runtime::{ClockState, IcmpCount, Origin, SessionReport};
 use twinpath_wire::Dscp;
 
 use crate::output::hops::Hops;
@@ -25,7 +25,7 @@ impl Serialize for PayloadOctets {
 pub(super) struct TimeStamps {
     pub(super) transmit: Option<&'static str>,
     pub(super) receive: Option<&'static str>,
-    pub(super) clock_synchronized: bool,
+    pub(super) clock_synchronized: Option<bool>,
     pub(super) clock_error_ns: Option<u64>,
     pub(super) far_clock: Option<FarClock>,
 }
@@ -58,17 +58,19 @@ pub(super) struct Packets {
     pub(super) reordered: u64,
     pub(super) late: u64,
     pub(super) loss_ratio: Option<f64>,
-    pub(super) send_errors: u64,
-    pub(super) slots_skipped: u64,
-    pub(super) in_flight: u64,
-    pub(super) stale: u64,
-    pub(super) largest_burst: u32,
+    pub(super) send_errors: Option<u64>,
+    pub(super) slots_skipped: Option<u64>,
+    pub(super) in_flight: Option<u64>,
+    pub(super) stale: Option<u64>,
+    pub(super) largest_burst: Option<u32>,
     pub(super) loss_ratio_forward: Option<f64>,
     pub(super) loss_ratio_backward: Option<f64>,
 }
 
 impl Packets {
-    pub(super) fn new(tally: &SenderTally, figures: &Figures) -> Self {
+    pub(super) fn new(report: &SessionReport) -> Self {
+        let (tally, figures) = (&report.tally, &report.figures);
+        let (has_end, has_sender) = (report.origin.has_end(), report.origin.has_sender());
         #[expect(
             clippy::cast_precision_loss,
             reason = "a ratio; the counts stand beside it"
@@ -93,11 +95,11 @@ impl Packets {
             reordered: figures.reordered,
             late: tally.late,
             loss_ratio: ratio(tally.lost, tally.sent),
-            send_errors: tally.send_errors,
-            slots_skipped: tally.slots_skipped,
-            in_flight: tally.in_flight,
-            stale: tally.stale,
-            largest_burst: tally.largest_burst,
+            send_errors: has_sender.then_some(tally.send_errors),
+            slots_skipped: has_sender.then_some(tally.slots_skipped),
+            in_flight: (report.origin != Origin::Records).then_some(tally.in_flight),
+            stale: has_end.then_some(tally.stale),
+            largest_burst: has_end.then_some(tally.largest_burst),
             loss_ratio_forward: by_direction(figures.lost_forward, tally.sent),
             loss_ratio_backward: by_direction(figures.lost_backward, reached),
         }
@@ -205,4 +207,14 @@ pub(super) struct Icmp<'a> {
     pub(super) what: &'a str,
     pub(super) from: Option<String>,
     pub(super) count: u64,
+}
+
+impl<'a> From<&'a IcmpCount> for Icmp<'a> {
+    fn from(icmp: &'a IcmpCount) -> Self {
+        Self {
+            what: &icmp.what,
+            from: icmp.from.map(|from| from.to_string()),
+            count: icmp.count,
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use twinpath_metrics::{Figures, MetricsConfig, SessionMetrics};
 use twinpath_proto::sender::SenderTally;
 use twinpath_runtime::controller::ControlReport;
-use twinpath_runtime::{ClockState, IcmpCount, Note, SessionReport, StampReport};
+use twinpath_runtime::{ClockState, IcmpCount, Note, Origin, SessionReport, StampReport};
 use twinpath_wire::control::Modes;
 use twinpath_wire::{Tos, Wall};
 
@@ -26,6 +26,7 @@ impl SessionEnd {
                 far_clock: self.far_clock.map(ClockState::from),
                 ..stamps(&figures)
             },
+            origin: Origin::Run,
             receive_drops: self.receive_drops,
             records_dropped: self.records_dropped,
             icmp: self.icmp.iter().map(IcmpCount::from).collect(),
@@ -86,6 +87,7 @@ impl Identity {
             timeline: None,
             icmp: Vec::new(),
             records_dropped: 0,
+            origin: Origin::Records,
             notes: Vec::new(),
         }
     }
