@@ -132,10 +132,7 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
     }
     entries.extend([
         Entry::new(Swatch::Patch("forward-1"), "all"),
-        Entry::new(
-            Swatch::None,
-            "beyond the least delay; drift of the clocks taken out",
-        ),
+        Entry::new(Swatch::None, beyond(sessions)),
     ]);
     let greatest = values().map(|it| it.greatest).max_by(f64::total_cmp);
     if let Some(greatest) = greatest.filter(|greatest| *greatest > axis.high()) {
@@ -170,6 +167,22 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
     y
 }
 
+/// What is shown.
+fn beyond(sessions: &[PictureSession]) -> &'static str {
+    let clocks = || {
+        sessions
+            .iter()
+            .filter_map(|session| session.clocks.as_ref())
+    };
+    if clocks().any(|clocks| clocks.skew_ppm.is_some()) {
+        "beyond the least delay; drift of the clocks taken out"
+    } else if clocks().any(|clocks| clocks.path_change) {
+        "beyond the least delay; drift not known, path changed"
+    } else {
+        "beyond the least delay"
+    }
+}
+
 /// In words. Empty where nothing is known.
 pub(super) fn summary(session: &PictureSession) -> String {
     let Some(clocks) = &session.clocks else {
@@ -180,7 +193,7 @@ pub(super) fn summary(session: &PictureSession) -> String {
         Some(format!("{name} p95 {}", values::delay(p95)))
     };
     let skew = clocks.skew_ppm.map(|ppm| {
-        let doubt = if clocks.path_change || clocks.contradicted {
+        let doubt = if clocks.contradicted {
             ", or the path changed"
         } else {
             ""
