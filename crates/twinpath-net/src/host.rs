@@ -17,7 +17,7 @@ pub struct Privilege {
 }
 
 /// Privileges, by their number in Linux, and what each buys.
-const PRIVILEGES: [(u32, &str, &str); 4] = [
+const PRIVILEGES: [(u32, &str, &str); 3] = [
     (10, "CAP_NET_BIND_SERVICE", "ports below 1024, such as 862"),
     (
         12,
@@ -25,11 +25,6 @@ const PRIVILEGES: [(u32, &str, &str); 4] = [
         "hardware time stamps, receive buffers beyond the system's limit",
     ),
     (13, "CAP_NET_RAW", "--interface on kernels before 5.7"),
-    (
-        23,
-        "CAP_SYS_NICE",
-        "a scheduling priority above other processes",
-    ),
 ];
 
 /// The privileges that make a difference, and whether they are held; empty where the system has none
