@@ -153,6 +153,10 @@ fn a_file_of_another_user_is_refused() {
         println!("skipped in part: only root gives files away");
         return;
     }
+    if twinpath_net::host::effective_user().is_none() {
+        println!("skipped in part: this system does not tell who we are");
+        return;
+    }
     let error = read(file.path(), Access::OwnerOnly).unwrap_err();
     assert!(matches!(error, KeysError::Foreign { owner: 65_534, .. }));
     let said = format!("{error}; {}", error.remedy().unwrap());
