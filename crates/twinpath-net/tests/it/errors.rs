@@ -116,6 +116,33 @@ fn the_way_to_loopback_is_loopback() {
             "lo"
         );
         assert!(twinpath_net::host::kernel().unwrap().starts_with("Linux "));
-        assert_eq!(twinpath_net::host::privileges().len(), 4);
+    }
+}
+
+#[test]
+fn privileges_are_those_that_the_kernel_lists() {
+    if !full() {
+        return;
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let effective = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapEff:"))
+        .map(|set| u64::from_str_radix(set.trim(), 16).unwrap())
+        .unwrap();
+    let told = twinpath_net::host::privileges();
+    // The numbers are those of capabilities(7).
+    for (name, bit) in [
+        ("CAP_NET_BIND_SERVICE", 10),
+        ("CAP_NET_ADMIN", 12),
+        ("CAP_NET_RAW", 13),
+    ] {
+        let privilege = told.iter().find(|privilege| privilege.name == name);
+        let held = effective >> bit & 1 == 1;
+        assert_eq!(
+            privilege.map(|privilege| privilege.held),
+            Some(held),
+            "{name}"
+        );
     }
 }
