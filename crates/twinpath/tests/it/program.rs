@@ -2,7 +2,8 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// The program with these arguments, separated by blanks.
 pub(crate) fn twinpath(line: &str) -> Command {
@@ -75,6 +76,18 @@ impl Running {
                 .unwrap()
                 .success()
         );
+    }
+
+    /// Waits for the end, half a minute at most.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < until, "it does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Waits for the end and reads what is left of both streams.
