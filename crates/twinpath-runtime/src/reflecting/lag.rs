@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use twinpath_wire::{Delta, Mono, Wall};
 
-/// Measurements that a median is taken of.
-const WINDOW: usize = 32;
+/// Measurements that a median is taken of: more would be slower to forget how it was when the host was
+/// busy, fewer would follow what single packets met.
+const WINDOW: usize = 16;
 /// Fewer than these say too little: the first few packets find cold caches, and take their time.
 const ENOUGH: usize = 8;
 /// A measurement is recent for so long.
@@ -306,6 +307,19 @@ mod tests {
         }
         assert_eq!(of(&mut lag, now).ns(), 5_000);
         assert_eq!(lag.advance(now).ns(), Some(5_000));
+    }
+
+    #[test]
+    fn how_it_was_when_the_host_was_busy_is_soon_forgotten() {
+        let mut lag = Lag::new();
+        let now = Mono::from_ns(5_000_000_000);
+        for key in 0..100 {
+            measure(&mut lag, key, 35_000, now);
+        }
+        for key in 100..109 {
+            measure(&mut lag, key, 5_000, now);
+        }
+        assert_eq!(of(&mut lag, now).ns(), 5_000);
     }
 
     #[test]
