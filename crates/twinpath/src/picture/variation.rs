@@ -15,6 +15,7 @@ use super::smoke::{frame, gutter, value_axis};
 use super::steps::Grid;
 use super::times::TimeAxis;
 use super::{key, marks, num, values};
+use crate::output::clocks::skew_bound;
 
 /// What less is the noise of stamps, not of a path.
 const LEAST_HEIGHT: f64 = 10_000.0;
@@ -198,7 +199,8 @@ pub(super) fn summary(session: &PictureSession) -> String {
         } else {
             ""
         };
-        format!("clocks drift by {ppm:.2} ppm{doubt}")
+        let bound = skew_bound(clocks);
+        format!("clocks drift by {ppm:+.1} ppm within {bound}{doubt}")
     });
     let parts = [
         part("outbound", clocks.forward),

@@ -254,8 +254,8 @@ fn a_png_has_two_pixels_for_each_of_the_picture_and_words_in_it() {
 
 #[test]
 fn a_picture_for_a_screen_reader_says_what_there_is_to_see() {
-    let svg = svg(&runs::bursts(), Theme::Auto);
-    let document = Document::parse(&svg).unwrap();
+    let bursts = svg(&runs::bursts(), Theme::Auto);
+    let document = Document::parse(&bursts).unwrap();
     let text = |tag: &str| {
         let found = document.descendants().find(|node| node.has_tag_name(tag));
         found.and_then(|node| node.text()).unwrap().to_owned()
@@ -263,6 +263,10 @@ fn a_picture_for_a_screen_reader_says_what_there_is_to_see() {
     assert_eq!(text("title"), "Bursts of loss");
     assert!(text("desc").contains("% lost ("), "{}", text("desc"));
     assert!(text("desc").starts_with("median 19."), "{}", text("desc"));
+    // What is not known well is not said as if it were.
+    let quiet = svg(&runs::quiet(), Theme::Auto);
+    let drift = "clocks drift by +12.0 ppm within 13.7";
+    assert!(quiet.contains(drift), "{quiet}");
 }
 
 #[test]
