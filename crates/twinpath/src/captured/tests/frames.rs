@@ -1,0 +1,138 @@
+//! Datagrams in frames.
+
+use twinpath_wire::Tos;
+
+use super::super::{CaptureError, frame};
+use super::{ETHERNET, PAYLOAD, datagram, framed, v4, v6};
+
+#[test]
+fn a_datagram_is_found_behind_every_header_that_may_stand_before_it() {
+    let udp = datagram(PAYLOAD);
+    let (four, six) = (v4(&udp), v6(17, &udp));
+    let ethernet = |kind: [u8; 2]| [&[2; 12][..], &kind[..]].concat();
+    let tagged = |tags: &[u8], packet: &[u8]| framed(&framed(&[2; 12], tags), packet);
+    // Hop-by-Hop of 8 octets, Destination Options of 16, Routing of 8, and the first fragment.
+    let options = [vec![60, 0, 1, 4, 0, 0, 0, 0], vec![43, 1], vec![0; 14]].concat();
+    let routing = [vec![44, 0, 0, 0, 0, 0, 0, 0], vec![17, 0, 0, 1, 0, 0, 0, 9]].concat();
+    let extended = v6(0, &[options, routing, udp.clone()].concat());
+    let mut with_options = four.clone();
+    with_options[0] = 0x46;
+    with_options[3] += 4;
+    with_options.splice(20..20, [1, 1, 1, 0]);
+    let mut first_fragment = four.clone();
+    first_fragment[6..8].copy_from_slice(&[0x20, 0]);
+    let mut offloaded = four.clone();
+    offloaded[2..4].fill(0);
+    for (what, link, frame) in [
+        ("Ethernet", ETHERNET, framed(&ethernet([8, 0]), &four)),
+        (
+            "Ethernet, IPv6",
+            ETHERNET,
+            framed(&ethernet([0x86, 0xdd]), &six),
+        ),
+        ("a tag", ETHERNET, tagged(&[0x81, 0, 0, 7, 8, 0], &four)),
+        (
+            "two tags",
+            ETHERNET,
+            tagged(&[0x88, 0xa8, 0, 7, 0x81, 0, 0, 8, 0x86, 0xdd], &six),
+        ),
+        (
+            "cooked",
+            113,
+            framed(&[&[0; 14][..], &[8, 0]].concat(), &four),
+        ),
+        (
+            "cooked, tagged",
+            113,
+            framed(&[&[0; 14][..], &[0x81, 0, 0, 7, 8, 0]].concat(), &four),
+        ),
+        (
+            "cooked of version 2",
+            276,
+            framed(&[&[0x86, 0xdd][..], &[0; 18]].concat(), &six),
+        ),
+        ("BSD loopback", 0, framed(&[2, 0, 0, 0], &four)),
+        ("OpenBSD loopback", 108, framed(&[0, 0, 0, 24], &six)),
+        ("raw IP", 101, four.clone()),
+        ("raw IP, 6", 101, six.clone()),
+        ("raw IPv4", 228, four.clone()),
+        ("raw IPv6", 229, six.clone()),
+        ("extension headers", 101, extended),
+        ("options of IPv4", 101, with_options),
+        ("a first fragment", 101, first_fragment),
+        ("no total length", 101, offloaded),
+        ("padding behind", 101, framed(&four, &[0xee; 30])),
+        ("padding behind, 6", 101, framed(&six, &[0xee; 30])),
+    ] {
+        let found = frame::udp(link, &frame).unwrap();
+        let found = found.unwrap_or_else(|| panic!("{what}"));
+        assert_eq!(found.payload, PAYLOAD, "{what}");
+        assert_eq!(found.octets, PAYLOAD.len(), "{what}");
+        assert_eq!((found.from.port(), found.to.port()), (1_000, 862), "{what}");
+        assert_eq!((found.tos, found.ttl), (Tos(0xb8), 61), "{what}");
+        let six = found.from.is_ipv6();
+        let ends = if six {
+            ["2001:db8::1", "2001:db8::2"]
+        } else {
+            ["192.0.2.1", "192.0.2.2"]
+        };
+        let found = [found.from.ip(), found.to.ip()].map(|ip| ip.to_string());
+        assert_eq!(found, ends, "{what}");
+    }
+}
+
+#[test]
+fn what_is_no_datagram_or_only_the_rest_of_one_is_left_out() {
+    let udp = datagram(PAYLOAD);
+    let four = v4(&udp);
+    let mut tcp = four.clone();
+    tcp[9] = 6;
+    let mut later_fragment = four.clone();
+    later_fragment[7] = 2;
+    let mut short_header = four.clone();
+    short_header[0] = 0x44;
+    let mut version = four.clone();
+    version[0] = 0x55;
+    let later_fragment_6 = v6(44, &[&[17, 0, 0, 8, 0, 0, 0, 9], &udp[..]].concat());
+    let endless = v6(0, &[0; 400]);
+    let mut short_udp = four.clone();
+    short_udp[24..26].copy_from_slice(&[0, 7]);
+    for (what, link, frame) in [
+        ("TCP", 101, tcp),
+        ("a later fragment", 101, later_fragment),
+        ("a later fragment, 6", 101, later_fragment_6),
+        ("a header of 16 octets", 101, short_header),
+        ("IP of version 5", 101, version),
+        (
+            "ARP",
+            ETHERNET,
+            framed(&[&[2; 12][..], &[8, 6]].concat(), &four),
+        ),
+        ("tags without end", ETHERNET, [0x81, 0].repeat(200)),
+        ("extension headers without end", 101, endless),
+        ("UDP shorter than its header", 101, short_udp),
+        ("nothing", 101, Vec::new()),
+    ] {
+        assert_eq!(frame::udp(link, &frame).unwrap(), None, "{what}");
+    }
+    assert!(matches!(
+        frame::udp(127, &four),
+        Err(CaptureError::Link(127))
+    ));
+}
+
+#[test]
+fn a_packet_that_was_cut_keeps_its_length_and_what_there_is_of_it() {
+    let whole = v4(&datagram(PAYLOAD));
+    for length in 0..whole.len() {
+        let found = frame::udp(101, &whole[..length]).unwrap();
+        // The headers of IP and UDP are 28 octets.
+        match found {
+            None => assert!(length < 28, "{length}"),
+            Some(found) => {
+                assert_eq!(found.payload, &PAYLOAD[..length - 28], "{length}");
+                assert_eq!(found.octets, PAYLOAD.len(), "{length}");
+            }
+        }
+    }
+}
