@@ -24,6 +24,8 @@ const AGAIN_PER_SECOND: u64 = 16_384;
 const SYNC_EVERY: Duration = Duration::from_mins(1);
 /// Rows that are handed over at once.
 const BATCH: usize = 1_024;
+/// Fewer are handed over so often: each time wakes a thread on a host that measures.
+const HAND_OVER_EVERY: Duration = Duration::from_millis(250);
 /// Octets that a disk with room for a run has room for.
 const PROBE: usize = 4_096;
 /// Batches that wait for the disk at most; beyond that rows are left out and counted.
@@ -140,6 +142,7 @@ impl Opened {
             messages: Some(messages),
             thread: Some(thread),
             batch: Vec::with_capacity(BATCH),
+            handed_over: Instant::now(),
             missing: 0,
             gone: false,
         })
@@ -168,6 +171,8 @@ pub(crate) struct Saver {
     messages: Option<SyncSender<Message>>,
     thread: Option<JoinHandle<Result<(), Ended>>>,
     batch: Vec<Row>,
+    /// When the last batch was, or the run began.
+    handed_over: Instant,
     missing: u64,
     /// The thread has ended early, which was said.
     gone: bool,
@@ -185,10 +190,12 @@ impl Saver {
         }
     }
 
-    /// Hands over what has happened so far. `Some`: saving has come to an end, in one line to be
-    /// said; once.
+    /// Hands over what has happened so far, if that is due. `Some`: saving has come to an end, in one
+    /// line to be said; once.
     pub(crate) fn look(&mut self) -> Option<String> {
-        self.hand_over();
+        if self.handed_over.elapsed() >= HAND_OVER_EVERY {
+            self.hand_over();
+        }
         let ended = !self.gone && self.thread.as_ref().is_some_and(JoinHandle::is_finished);
         if ended { self.last_words() } else { None }
     }
@@ -219,6 +226,7 @@ impl Saver {
         if self.batch.is_empty() {
             return;
         }
+        self.handed_over = Instant::now();
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
         let rows = batch.len() as u64;
         if let Some(messages) = &self.messages {

@@ -269,7 +269,7 @@ pub(super) fn schema() -> parquet::errors::Result<TypePtr> {
 
 /// Columns of which neighbouring rows differ little: stored as differences, which not every reader
 /// takes where a column has no value at all.
-const STEADY: [&str; 5] = ["seq", "t1_ns", "t2_ns", "t3_ns", "t4_ns"];
+const STEADY: [&str; 6] = ["seq", "t1_ns", "t2_ns", "t3_ns", "t4_ns", "departure_ns"];
 
 /// How columns are stored: those as differences, the rest by dictionary, all of it compressed.
 ///
