@@ -1,8 +1,12 @@
 //! How runs end: by themselves, by signals, by a closed pipe, with the status that scripts expect.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
-use crate::program::{Responder, Running, run, taken_port};
+use crate::program::{Responder, Running, run, taken_port, twinpath};
 
 #[test]
 fn every_packet_lost_is_status_three_with_words_on_why() {
@@ -65,19 +69,39 @@ fn a_signal_ends_a_run_early_with_its_report() {
 #[test]
 fn a_second_signal_ends_at_once() {
     let responder = Responder::on_loopback();
-    let line = format!("sender {} --duration 60 --timeout 60 -v", responder.at);
-    let mut run = Running::start(&line);
-    let mut stdout = BufReader::new(run.0.stdout.take().unwrap());
-    stdout.read_line(&mut String::new()).unwrap();
-    // A packet that nobody answers keeps the run from ending by the first.
-    let at = responder.at;
-    drop(responder);
-    // Nor a responder of another test, on the same port.
-    let _silent = std::net::UdpSocket::bind(at).unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    run.signal(&["INT", "TERM"]);
-    let done = run.finish();
-    assert!([130, 143].contains(&done.status), "{}", done.status);
+    // Nobody takes its output, so the first signal cannot end the run: its report has no place.
+    let (_untaken, full) = full_stream();
+    let mut command = twinpath(&format!("sender {} --duration 60 -d", responder.at));
+    command.stdout(OwnedFd::from(full)).stderr(Stdio::piped());
+    let mut run = Running(command.spawn().unwrap());
+    let mut stderr = BufReader::new(run.0.stderr.take().unwrap());
+    // It listens to signals before it logs.
+    stderr.read_line(&mut String::new()).unwrap();
+    run.signal(&["INT"]);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(run.0.try_wait().unwrap().is_none(), "it has ended");
+    // Two threads may take one signal each at the same moment, neither as the second: so again.
+    let until = Instant::now() + Duration::from_secs(30);
+    let status = loop {
+        run.signal(&["TERM"]);
+        std::thread::sleep(Duration::from_millis(50));
+        if let Some(status) = run.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(Instant::now() < until, "it does not end");
+    };
+    assert!([Some(130), Some(143)].contains(&status.code()), "{status}");
+}
+
+/// Two ends of a stream, the second of which takes nothing more.
+fn full_stream() -> (UnixStream, UnixStream) {
+    let (far, mut near) = UnixStream::pair().unwrap();
+    near.set_nonblocking(true).unwrap();
+    for size in [4096, 1] {
+        while near.write(&[b'\n'; 4096][..size]).is_ok() {}
+    }
+    near.set_nonblocking(false).unwrap();
+    (far, near)
 }
 
 #[test]
@@ -124,10 +148,7 @@ fn a_full_disk_is_one_clear_line() {
         println!("skipped: this host has no /dev/full");
         return;
     };
-    let output = crate::program::twinpath("dscptable")
-        .stdout(full)
-        .output()
-        .unwrap();
+    let output = twinpath("dscptable").stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let line = String::from_utf8(output.stderr).unwrap();
     assert!(

@@ -1,6 +1,6 @@
 //! Rows of a run that goes on, and how far it is.
 
-use std::time::Duration;
+use std::io::{BufRead as _, BufReader, Read as _};
 
 use serde_json::Value;
 
@@ -64,13 +64,22 @@ fn a_document_for_each_interval_comes_before_the_report_and_they_add_up() {
 fn losses_belong_to_the_interval_in_which_they_were_sent() {
     let responder = Responder::on_loopback();
     let at = responder.at;
-    let sender = Running::start(&format!(
-        "sender {at} -c 80 -i 20 --timeout 200ms --report-interval 400ms --output jsonl"
+    let mut sender = Running::start(&format!(
+        "sender {at} --duration 600 -i 20 --timeout 1 --report-interval 400ms --output jsonl"
     ));
-    std::thread::sleep(Duration::from_millis(800));
-    responder.stop("TERM");
-    let done = sender.finish();
-    let mut rows: Vec<_> = documents(&done.stdout)
+    let mut stdout = BufReader::new(sender.0.stdout.take().unwrap());
+    let mut lines = String::new();
+    while !lines.contains("\"schema\"") {
+        assert!(stdout.read_line(&mut lines).unwrap() > 0, "{lines}");
+    }
+    drop(responder);
+    while !lines.contains("\"lost\"}") {
+        assert!(stdout.read_line(&mut lines).unwrap() > 0, "{lines}");
+    }
+    sender.signal(&["INT"]);
+    stdout.read_to_string(&mut lines).unwrap();
+    sender.finish();
+    let mut rows: Vec<_> = documents(&lines)
         .into_iter()
         .filter(|line| line["schema"].is_string())
         .collect();
@@ -78,7 +87,7 @@ fn losses_belong_to_the_interval_in_which_they_were_sent() {
     let packets = &report["sessions"][0]["packets"];
     assert!(packets["lost"].as_i64().unwrap() > 0, "{report}");
     assert_eq!(sum(&rows, "lost"), packets["lost"].as_i64().unwrap());
-    assert_eq!(sum(&rows, "sent"), 80);
+    assert_eq!(sum(&rows, "sent"), packets["sent"].as_i64().unwrap());
     assert_eq!(rows[0]["packets"]["lost"], 0, "the responder was there yet");
 }
 
@@ -97,14 +106,18 @@ fn rows_for_people_stand_before_the_table() {
 #[test]
 fn a_quit_signal_tells_how_far_the_run_is_and_does_not_end_it() {
     let responder = Responder::on_loopback();
-    let sender = Running::start(&format!(
-        "sender {} -c 100 -i 20 --timeout 200ms --json",
+    let mut sender = Running::start(&format!(
+        "sender {} -c 100 -i 20 --timeout 5 --output jsonl",
         responder.at
     ));
-    std::thread::sleep(Duration::from_millis(700));
+    let mut stdout = BufReader::new(sender.0.stdout.take().unwrap());
+    let mut lines = String::new();
+    stdout.read_line(&mut lines).unwrap();
     sender.signal(&["QUIT"]);
+    stdout.read_to_string(&mut lines).unwrap();
     let done = sender.finish();
     assert!(done.stderr.contains("so far"), "{}", done.stderr);
     assert_eq!(done.status, 0);
-    assert_eq!(done.session()["packets"]["received"], 100);
+    let report = documents(&lines).pop().unwrap();
+    assert_eq!(report["sessions"][0]["packets"]["received"], 100);
 }
