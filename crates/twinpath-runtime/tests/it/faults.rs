@@ -1,5 +1,6 @@
 //! What goes wrong, and the words for it.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -13,13 +14,17 @@ use crate::{keys, measure, portable_build, reflect, responder_plan, sender_plan}
 fn peer(answer: impl Fn(&UdpSocket, &[u8], SocketAddr) + Send + 'static) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket
-        .set_read_timeout(Some(Duration::from_secs(3)))
+        .set_read_timeout(Some(Duration::from_secs(20)))
         .unwrap();
     let near = socket.local_addr().unwrap();
     std::thread::spawn(move || {
         let mut octets = [0; 2048];
-        while let Ok((count, from)) = socket.recv_from(&mut octets) {
-            answer(&socket, &octets[..count], from);
+        loop {
+            match socket.recv_from(&mut octets) {
+                Ok((count, from)) => answer(&socket, &octets[..count], from),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
         }
     });
     near
