@@ -65,7 +65,7 @@ fn losses_belong_to_the_interval_in_which_they_were_sent() {
     let responder = Responder::on_loopback();
     let at = responder.at;
     let mut sender = Running::start(&format!(
-        "sender {at} --duration 600 -i 20 --timeout 1 --report-interval 400ms --output jsonl"
+        "sender {at} --duration 60 -i 20 --timeout 1 --report-interval 400ms --output jsonl"
     ));
     let mut stdout = BufReader::new(sender.0.stdout.take().unwrap());
     let mut lines = String::new();
