@@ -1,6 +1,7 @@
-//! Benchmarks of twinpath in network namespaces of their own: `cargo xtask bench NAME`.
+//! Tasks of the repository: benchmarks (`cargo xtask bench NAME`), and whether docs/conformance.md is
+//! true of the tree (`cargo xtask conformance`).
 //!
-//! Each figure stands beside a limit measured in the same run, by the smallest program that does
+//! Benchmarks run in network namespaces of their own. Each figure stands beside a limit measured in the same run, by the smallest program that does
 //! the same with plain sockets (`twinpath_net::bare`). Linux, root (namespaces, captures), `ip`.
 #![allow(
     clippy::print_stdout,
@@ -10,6 +11,7 @@
 
 #[cfg(target_os = "linux")]
 mod bench;
+mod conformance;
 #[cfg(target_os = "linux")]
 mod interrupt;
 #[cfg(target_os = "linux")]
@@ -28,6 +30,7 @@ mod statistics;
 #[cfg(target_os = "linux")]
 mod tool;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -35,7 +38,7 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(
     name = "cargo xtask",
-    about = "Benchmarks of twinpath in network namespaces"
+    about = "Benchmarks and checks of twinpath's repository"
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -47,6 +50,8 @@ enum Task {
     /// Measure twinpath beside the limits of this machine
     #[cfg(target_os = "linux")]
     Bench(bench::Arguments),
+    /// Check docs/conformance.md against the tree: a line for each fault, exit status 1 if there is one
+    Conformance,
     /// Play one part of a benchmark (benchmarks start it themselves)
     #[cfg(target_os = "linux")]
     #[command(hide = true, subcommand)]
@@ -59,10 +64,16 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run(&arguments),
         #[cfg(target_os = "linux")]
         Task::Role(role) => role.play(),
+        Task::Conformance => conformance::run(&root()),
     };
     if let Err(error) = done {
         eprintln!("error: {error:#}");
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+/// The repository that this program was built from.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
