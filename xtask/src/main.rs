@@ -1,8 +1,10 @@
-//! Tasks of the repository: benchmarks (`cargo xtask bench NAME`), and whether docs/conformance.md is
-//! true of the tree (`cargo xtask conformance`).
+//! Tasks of the repository: benchmarks (`cargo xtask bench NAME`), whether docs/conformance.md is
+//! true of the tree (`cargo xtask conformance`), and whether the tests notice what is taken out of
+//! the code (`cargo xtask removals`).
 //!
-//! Benchmarks run in network namespaces of their own. Each figure stands beside a limit measured in the same run, by the smallest program that does
-//! the same with plain sockets (`twinpath_net::bare`). Linux, root (namespaces, captures), `ip`.
+//! Benchmarks run in network namespaces of their own. Each figure stands beside a limit measured in
+//! the same run, by the smallest program that does the same with plain sockets
+//! (`twinpath_net::bare`). Linux, root (namespaces, captures), `ip`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -22,6 +24,7 @@ mod namespaces;
 mod outcome;
 #[cfg(target_os = "linux")]
 mod process;
+mod removals;
 #[cfg(target_os = "linux")]
 mod role;
 mod session;
@@ -52,6 +55,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Check docs/conformance.md against the tree: a line for each fault, exit status 1 if there is one
     Conformance,
+    /// Take effects out of the code one by one and look for the test that fails
+    Removals(removals::Arguments),
     /// Play one part of a benchmark (benchmarks start it themselves)
     #[cfg(target_os = "linux")]
     #[command(hide = true, subcommand)]
@@ -62,6 +67,7 @@ fn main() -> ExitCode {
     let done: anyhow::Result<()> = match Arguments::parse().task {
         #[cfg(target_os = "linux")]
         Task::Bench(arguments) => bench::run(&arguments),
+        Task::Removals(arguments) => removals::run(&root(), &arguments),
         #[cfg(target_os = "linux")]
         Task::Role(role) => role.play(),
         Task::Conformance => conformance::run(&root()),
