@@ -102,7 +102,7 @@ impl Default for VoiceParameters {
 /// An estimate and everything that it was made from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Voice {
-    /// Rating factor R, at most 93.2 plus the advantage; negative where nobody would talk.
+    /// Rating factor R, 0 to 100; at most 93.2 plus the advantage.
     pub r_factor: f64,
     /// Estimated mean opinion score, 1 to 4.5.
     pub mos: f64,
@@ -144,9 +144,10 @@ pub fn loss_impairment(codec: Codec, loss_percent: f64, burst_ratio: f64) -> f64
     codec.impairment() + (95.0 - codec.impairment()) * loss / heard
 }
 
-/// Rating factor R (ITU-T G.107 at its defaults; row M-58).
+/// Rating factor R, 0 to 100 (ITU-T G.107 at its defaults; row M-58). What the sum of impairments leaves
+/// below 0 means nothing: 0 is the worst call there is (G.107 Annex B).
 pub fn r_factor(delay_impairment: f64, loss_impairment: f64, advantage: f64) -> f64 {
-    93.2 - delay_impairment - loss_impairment + advantage
+    (93.2 - delay_impairment - loss_impairment + advantage).clamp(0.0, 100.0)
 }
 
 /// Mean opinion score estimated from R (ITU-T G.107 Annex B; row M-61).

@@ -24,6 +24,7 @@ use twinpath_net::{StampMode, clock};
 use twinpath_wire::{ErrorEstimate, TimeFormat};
 
 pub use error::{RunError, StartError};
+pub use notes::missed_departures;
 pub use plan::{FigureOptions, PortChoice, ResponderPlan, SenderPlan, StampChoice, Unavailable};
 pub use report::{
     ClockState, IcmpCount, Note, Origin, Progress, ResponderReport, SessionReport, StampReport,

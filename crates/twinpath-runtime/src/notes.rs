@@ -372,6 +372,17 @@ fn shares(counts: &[(Dscp, u64)]) -> String {
     shares.join(", ")
 }
 
+/// What became of departures that were missed and not caught up, behind their number: a count is reached
+/// all the same, later; a duration is not made longer (row M-67). `asked`: the count that was asked for.
+pub fn missed_departures(count: u64, asked: Option<u64>) -> &'static str {
+    match (count, asked) {
+        (1, Some(_)) => "departure put off",
+        (_, Some(_)) => "departures put off",
+        (1, None) => "departure left out",
+        (_, None) => "departures left out",
+    }
+}
+
 /// What this host did not send as asked.
 fn sending(report: &SessionReport, refusals: &Refusals, notes: &mut Vec<Note>) {
     let tally = &report.tally;
@@ -392,9 +403,11 @@ fn sending(report: &SessionReport, refusals: &Refusals, notes: &mut Vec<Note>) {
         notes.push(warning(
             "fell-behind",
             format!(
-                "this host fell behind its schedule: {} departures were put off; achieved \
-                 {achieved:.1} packets a second (bursts of {} at most)",
-                tally.slots_skipped, tally.largest_burst
+                "this host fell behind its schedule: {} {}; achieved {achieved:.1} packets a second \
+                 (bursts of {} at most)",
+                tally.slots_skipped,
+                missed_departures(tally.slots_skipped, tally.asked),
+                tally.largest_burst
             ),
         ));
     }

@@ -44,6 +44,16 @@ pub struct ClockEstimate {
     pub backward: Option<OneWay>,
 }
 
+impl ClockEstimate {
+    /// The skew, where the packets tell that there is one: more than what it may be off by. What is
+    /// less may be none at all, and what a change of the path looks like is none either.
+    pub fn known_skew_ppm(&self) -> Option<f64> {
+        self.skew_ppm.filter(|skew| {
+            skew.abs() > self.skew_bound_ppm && !self.contradicted && !self.path_change
+        })
+    }
+}
+
 /// A step of the reflector's clock (row M-56).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FarStep {

@@ -32,11 +32,25 @@ fn impairments_rating_and_score_are_those_of_the_e_model() {
         let r = r_factor(id, ie, 0.0);
         let told = [id, ie, r, mos(r)];
         for (told, key) in told.into_iter().zip(["Id", "Ie_eff", "R", "mos"]) {
-            assert!(near(told, number(key)), "{key} {told}: {case}");
+            // The formula may go below 0, a rating does not.
+            let expected = number(key).max(0.0);
+            assert!(near(told, expected), "{key} {told}: {case}");
         }
         seen += 1;
     }
     assert_eq!(seen, 7);
+}
+
+#[test]
+fn the_worst_call_is_rated_0_and_no_call_above_100() {
+    let worst = r_factor(
+        delay_impairment(5_000.0),
+        loss_impairment(Codec::G729a, 100.0, 1.0),
+        0.0,
+    );
+    assert!((worst, mos(worst)) == (0.0, 1.0), "{worst}");
+    let best = r_factor(0.0, 0.0, 20.0);
+    assert!((best, mos(best)) == (100.0, 4.5), "{best}");
 }
 
 #[test]

@@ -248,6 +248,19 @@ fn each_peculiarity_has_its_remark() {
 }
 
 #[test]
+fn missed_departures_are_put_off_with_a_count_and_left_out_with_a_duration() {
+    for (asked, words) in [
+        (Some(10), " 12 departures put off;"),
+        (None, " 12 departures left out;"),
+    ] {
+        let mut report = quiet();
+        (report.tally.asked, report.tally.slots_skipped) = (asked, 12);
+        let notes = of(&report, &Refusals::default(), &plan());
+        assert!(notes[0].line.contains(words), "{}", notes[0].line);
+    }
+}
+
+#[test]
 fn an_ecn_mark_that_the_sender_set_tells_nothing_of_the_way() {
     let mut report = quiet();
     report.figures.congestion_forward = Some(100);

@@ -220,12 +220,9 @@ fn any_in(steps: &[FarStep], start: Wall, width: Duration) -> bool {
     reason = "a float saturates, and clocks run within a few hundred parts per million"
 )]
 fn skew_ppb(clocks: &ClockEstimate) -> i128 {
-    // What looks like a skew may be the other path: then the eye does better without.
-    if clocks.path_change || clocks.contradicted {
-        return 0;
-    }
+    // What is not known is not drawn.
     clocks
-        .skew_ppm
+        .known_skew_ppm()
         .map_or(0, |ppm| i128::from((ppm * 1_000.0).round() as i64))
 }
 

@@ -199,6 +199,7 @@ impl Recent {
             now: latest.map_or((0, 0), |latest| last(&latest, NOW * self.near_width)),
             refused: self.refused,
             missed: self.missed,
+            asked: progress.and_then(|progress| progress.asked),
             steps: self.steps,
             strip: shown.map_or_else(Strip::default, |timeline| {
                 strip(timeline, window != Window::Whole)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use twinpath_metrics::{Basis, ClockEstimate, Figures};
-use twinpath_runtime::Progress;
+use twinpath_runtime::{Progress, missed_departures};
 use twinpath_wire::Rung;
 
 use super::columns::{OneWay, Strip};
@@ -103,6 +103,8 @@ pub(super) struct Session {
     pub(super) refused: u64,
     /// Times to send that passed unused.
     pub(super) missed: u64,
+    /// Packets to send; `None` for a duration.
+    pub(super) asked: Option<u64>,
     /// Steps of the local clock.
     pub(super) steps: u64,
     pub(super) strip: Strip,
@@ -155,8 +157,8 @@ impl Session {
             doubts.push("both clocks claim to be synchronized, and are not".to_owned());
         }
         if self.missed > 0 {
-            let departures = units::count(self.missed, "departure", "departures");
-            doubts.push(format!("{departures} missed: this host is too slow"));
+            let what = missed_departures(self.missed, self.asked);
+            doubts.push(format!("{} {what}: this host is too slow", self.missed));
         }
         let stamps = figures.stamps_transmit.fell_back() + figures.stamps_receive.fell_back();
         if stamps > 0 {
@@ -190,10 +192,11 @@ impl Session {
                 "unsynchronized (var is variation)".to_owned()
             }
             (Basis::Disproved { .. } | Basis::Unsynchronized, Some(clocks)) => {
-                let skew = clocks.skew_ppm.filter(|_| !clocks.path_change);
-                let skew = skew.map_or_else(String::new, |ppm| {
-                    format!(", skew {ppm:+.1}±{} ppm", skew_bound(clocks))
-                });
+                let skew = match (clocks.known_skew_ppm(), clocks.skew_ppm) {
+                    (Some(ppm), _) => format!(", skew {ppm:+.1}±{} ppm", skew_bound(clocks)),
+                    (None, Some(_)) => ", skew unknown".to_owned(),
+                    (None, None) => String::new(),
+                };
                 let side = if clocks.offset_ns < 0 {
                     "behind"
                 } else {

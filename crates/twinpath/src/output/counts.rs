@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use twinpath_metrics::{AvailabilityFigures, DuplicationFigures, Figures, LossPeriods};
-use twinpath_runtime::SessionReport;
+use twinpath_runtime::{SessionReport, missed_departures};
 
 use super::text::fact;
 use super::units;
@@ -79,10 +79,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     reordering(figures, out)?;
     duplication(&figures.duplication, out)?;
     availability(figures.availability, out)?;
-    let missed = match tally.slots_skipped {
-        1 => "departure missed and not caught up",
-        _ => "departures missed and not caught up",
-    };
+    let missed = missed_departures(tally.slots_skipped, tally.asked);
     let unsent = [
         (tally.send_errors, "refused by this host's network"),
         (tally.slots_skipped, missed),
@@ -375,8 +372,12 @@ mod tests {
     fn one_is_not_many() {
         let mut report = fixtures::quiet_path();
         (report.tally.duplicates, report.tally.slots_skipped) = (1, 1);
-        let page = page(&report);
-        assert!(page.contains("0 reordered, 1 duplicate\n"), "{page}");
-        assert!(page.contains("1 departure missed"), "{page}");
+        let counted = page(&report);
+        assert!(counted.contains("0 reordered, 1 duplicate\n"), "{counted}");
+        assert!(counted.contains("1 departure put off\n"), "{counted}");
+        // A duration is not made longer.
+        (report.tally.asked, report.tally.slots_skipped) = (None, 12);
+        let timed = page(&report);
+        assert!(timed.contains("12 departures left out\n"), "{timed}");
     }
 }

@@ -175,10 +175,12 @@ fn beyond(sessions: &[PictureSession]) -> &'static str {
             .iter()
             .filter_map(|session| session.clocks.as_ref())
     };
-    if clocks().any(|clocks| clocks.skew_ppm.is_some()) {
+    if clocks().any(|clocks| clocks.known_skew_ppm().is_some()) {
         "beyond the least delay; drift of the clocks taken out"
     } else if clocks().any(|clocks| clocks.path_change) {
         "beyond the least delay; drift not known, path changed"
+    } else if clocks().any(|clocks| clocks.skew_ppm.is_some()) {
+        "beyond the least delay; drift of the clocks not known"
     } else {
         "beyond the least delay"
     }
@@ -193,14 +195,9 @@ pub(super) fn summary(session: &PictureSession) -> String {
         let p95 = num::float(one?.variation.p95_ns);
         Some(format!("{name} p95 {}", values::delay(p95)))
     };
-    let skew = clocks.skew_ppm.map(|ppm| {
-        let doubt = if clocks.contradicted {
-            ", or the path changed"
-        } else {
-            ""
-        };
+    let skew = clocks.known_skew_ppm().map(|ppm| {
         let bound = skew_bound(clocks);
-        format!("clocks drift by {ppm:+.1} ppm within {bound}{doubt}")
+        format!("clocks drift by {ppm:+.1} ppm within {bound}")
     });
     let parts = [
         part("outbound", clocks.forward),
@@ -326,7 +323,7 @@ fn of(session: &PictureSession) -> Directions {
 
 /// What the reflector's clock gains in a nanosecond.
 fn skew(clocks: &ClockEstimate) -> Option<f64> {
-    clocks.skew_ppm.map(|ppm| ppm * 1e-6)
+    clocks.known_skew_ppm().map(|ppm| ppm * 1e-6)
 }
 
 /// Columns without a step between them, each with the drift since the first.

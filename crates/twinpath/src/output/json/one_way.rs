@@ -150,6 +150,7 @@ struct Clocks {
     far_steps_total: u64,
     rate_changes: u64,
     disregarded: u64,
+    skew_known: bool,
 }
 
 impl From<&ClockEstimate> for Clocks {
@@ -167,6 +168,7 @@ impl From<&ClockEstimate> for Clocks {
             far_steps_total: clocks.far_steps_total,
             rate_changes: clocks.rate_changes,
             disregarded: clocks.disregarded,
+            skew_known: clocks.known_skew_ppm().is_some(),
         }
     }
 }

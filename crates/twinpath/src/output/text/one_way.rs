@@ -66,6 +66,7 @@ pub(super) fn write(report: &SessionReport, style: Style, out: &mut impl Write) 
 fn offset(clocks: &ClockEstimate) -> String {
     let skew = match clocks.skew_ppm {
         None => String::new(),
+        Some(_) if clocks.known_skew_ppm().is_none() => ", skew unknown".to_owned(),
         Some(skew) => format!(", skew {skew:+.1} ppm within {}", skew_bound(clocks)),
     };
     let bound = units::span(clocks.error_bound_ns);

@@ -263,10 +263,28 @@ fn a_picture_for_a_screen_reader_says_what_there_is_to_see() {
     assert_eq!(text("title"), "Bursts of loss");
     assert!(text("desc").contains("% lost ("), "{}", text("desc"));
     assert!(text("desc").starts_with("median 19."), "{}", text("desc"));
-    // What is not known well is not said as if it were.
-    let quiet = svg(&runs::quiet(), Theme::Auto);
-    let drift = "clocks drift by +12.0 ppm within 13.7";
-    assert!(quiet.contains(drift), "{quiet}");
+}
+
+#[test]
+fn a_drift_that_may_be_none_is_neither_drawn_nor_said() {
+    let mut quiet = runs::quiet();
+    let skew = |picture: &mut Picture, skew_bound_ppm| {
+        let clocks = picture.sessions[0].clocks.as_mut().unwrap();
+        (clocks.skew_ppm, clocks.skew_bound_ppm) = (Some(12.0), skew_bound_ppm);
+    };
+    skew(&mut quiet, 13.7);
+    let unknown = svg(&quiet, Theme::Auto);
+    assert!(!unknown.contains("clocks drift by"), "{unknown}");
+    // The columns are those of a run in which no skew was estimated at all.
+    quiet.sessions[0].clocks.as_mut().unwrap().skew_ppm = None;
+    let none = svg(&quiet, Theme::Auto);
+    assert_eq!(unknown.replace("; drift of the clocks not known", ""), none);
+    skew(&mut quiet, 1.7);
+    let known = svg(&quiet, Theme::Auto);
+    assert!(
+        known.contains("clocks drift by +12.0 ppm within 1.7"),
+        "{known}"
+    );
 }
 
 #[test]
