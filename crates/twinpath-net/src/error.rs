@@ -123,8 +123,8 @@ pub enum SendError {
     /// The send buffer or the interface's queue is full.
     #[error("no buffer space: the interface's queue is full")]
     NoBuffers,
-    /// Larger than the MTU and DF is set, or larger than UDP can carry.
-    #[error("packet larger than the path allows")]
+    /// Larger than the interface's MTU and DF is set, or larger than UDP can carry.
+    #[error("packet larger than the interface's MTU")]
     TooLarge,
     /// No route, or the interface is down.
     #[error("network unreachable")]

@@ -27,7 +27,7 @@ pub use batch::RecvBatch;
 pub use error::{BindError, SendError};
 pub use set::{SetWaker, SocketSet};
 pub use socket::{
-    IcmpError, IcmpKind, Outbound, SocketOptions, StampMode, TestSocket, Told,
-    local_address_towards, path_mtu,
+    IcmpError, IcmpKind, Outbound, SocketOptions, StampMode, TestSocket, Told, interface_mtu,
+    local_address_towards,
 };
 pub use wait::{Waiter, Waker};

@@ -37,7 +37,8 @@ pub struct SocketOptions {
     pub tos: Tos,
     /// TTL or Hop Limit of what is sent.
     pub ttl: u8,
-    /// Set DF; never fragment.
+    /// Set DF; never fragment. Packets over the interface's MTU are refused, and leave in fragments
+    /// without this. What ICMP errors say of the path's MTU changes neither.
     pub dont_fragment: bool,
     /// Device or VRF to bind to.
     pub interface: Option<String>,
@@ -317,7 +318,8 @@ pub fn local_address_towards(far: SocketAddr, interface: Option<&str>) -> io::Re
     os::portable::local_address_towards(far, interface)
 }
 
-/// The MTU of the way to `far` as far as this host knows; `None` where the system does not tell.
-pub fn path_mtu(far: SocketAddr, interface: Option<&str>) -> Option<u32> {
-    os::path_mtu(far, interface)
+/// The MTU of the interface that packets to `far` leave by; `None` where the system does not tell. What
+/// routers said of the rest of the path does not count: anyone could have said it.
+pub fn interface_mtu(far: SocketAddr, interface: Option<&str>) -> Option<u32> {
+    os::interface_mtu(far, interface)
 }

@@ -31,12 +31,12 @@ pub enum StartError {
     },
     /// With DF set the packets cannot leave.
     #[error(
-        "packets of {packet_octets} octets do not fit the path's MTU of {mtu} and may not be fragmented"
+        "packets of {packet_octets} octets do not fit the interface's MTU of {mtu} and may not be fragmented"
     )]
     TooLargeForPath {
         /// The largest IP packet of the run.
         packet_octets: usize,
-        /// The MTU of the way to the far end, as this host knows it.
+        /// The MTU of the interface on the way to the far end.
         mtu: u32,
         /// The largest `--padding` that would fit.
         most_padding: usize,

@@ -1,11 +1,13 @@
 //! One file an operating system, all with the same face; `portable` is the one that any has.
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(crate) mod fragments;
 #[cfg(linux_sockets)]
 pub(crate) mod linux;
 pub(crate) mod portable;
 
 #[cfg(linux_sockets)]
-pub(crate) use linux::{clock, host, host::path_mtu, stream, wait};
+pub(crate) use linux::{clock, host, host::interface_mtu, stream, wait};
 pub(crate) use portable::bind_device;
 #[cfg(not(linux_sockets))]
-pub(crate) use portable::{host, host::path_mtu, stream, time as clock, wait};
+pub(crate) use portable::{host, host::interface_mtu, stream, time as clock, wait};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twinpath_net::{
     BindError, IcmpKind, Outbound, RecvBatch, SendError, SocketOptions, TestSocket, Told, Waiter,
-    clock, local_address_towards, path_mtu,
+    clock, interface_mtu, local_address_towards,
 };
 
 use crate::{has_v6, open, receive};
@@ -87,7 +87,7 @@ fn a_packet_over_the_mtu_with_df_is_refused() {
         return;
     }
     let far = open("127.0.0.1", |_| {});
-    let mtu = path_mtu(far.local(), None).unwrap() as usize;
+    let mtu = interface_mtu(far.local(), None).unwrap() as usize;
     let near = open("127.0.0.1", |options| options.dont_fragment = true);
     let out = Outbound {
         to: far.local(),

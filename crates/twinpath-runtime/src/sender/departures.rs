@@ -19,6 +19,15 @@ struct Departed {
     token: TxToken,
     /// What the process read right before.
     t1: Wall,
+    /// The queue's stamp has come.
+    is_queued: bool,
+}
+
+impl Departed {
+    /// Whether this may be its stamp: nothing leaves before it is sent, and enters the queue twice.
+    fn may_have(&self, stamp: Stamp) -> bool {
+        stamp.at - self.t1 >= BEFORE && !(self.is_queued && stamp.rung == Rung::Queue)
+    }
 }
 
 /// Packets that have left, by the key under which the kernel will tell of them.
@@ -27,6 +36,9 @@ pub(super) struct Departures {
     /// The key of the first slot.
     first_key: u32,
     slots: VecDeque<Option<Departed>>,
+    /// Packets whose stamps were awaited when the count of keys began again, under their keys of
+    /// before.
+    earlier: Vec<(u32, Departed)>,
     stamped: u64,
     settled: bool,
 }
@@ -37,41 +49,78 @@ impl Departures {
         let next = self
             .first_key
             .wrapping_add(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
-        // Keys between are those of refused packets; a key from behind is a count begun anew.
+        // Keys between are those of refused packets; a key from behind is a count begun again.
         let ahead = key.wrapping_sub(next);
         if self.slots.is_empty() || ahead as usize > AWAITED {
-            self.slots.clear();
-            self.first_key = key;
+            self.begin_again(key);
         } else {
             self.slots.extend((0..ahead).map(|_| None));
         }
-        self.slots.push_back(Some(Departed { token, t1 }));
+        let is_queued = false;
+        self.slots.push_back(Some(Departed {
+            token,
+            t1,
+            is_queued,
+        }));
         while self.slots.len() > AWAITED {
             self.drop_first();
         }
+    }
+
+    /// The count of keys begins again at `key`. Stamps that are still to come may then have the same
+    /// keys as later packets.
+    fn begin_again(&mut self, key: u32) {
+        let keys = std::iter::successors(Some(self.first_key), |key| Some(key.wrapping_add(1)));
+        let open = keys.zip(self.slots.drain(..));
+        self.earlier
+            .extend(open.filter_map(|(key, slot)| Some((key, slot?))));
+        let excess = self.earlier.len().saturating_sub(AWAITED);
+        self.earlier.drain(..excess);
+        self.first_key = key;
     }
 
     /// The kernel told when: hands it to the engine. Whether the best rung to be had was reached
     /// for the first time.
     pub(super) fn told(&mut self, engine: &mut SessionSender, key: u32, stamp: Stamp) -> bool {
         let index = key.wrapping_sub(self.first_key) as usize;
-        let Some(slot) = self.slots.get_mut(index) else {
-            return false;
-        };
-        let Some(departed) = slot else { return false };
-        if stamp.at - departed.t1 < BEFORE {
-            // Nothing leaves before it is sent: another packet's stamp, gone astray.
-            return false;
-        }
-        engine.handle_tx_stamp(&departed.token, stamp);
-        self.stamped += 1;
+        let slot = self.slots.get_mut(index);
+        let slot = slot.filter(|slot| slot.as_ref().is_some_and(|one| one.may_have(stamp)));
+        let earlier = self
+            .earlier
+            .iter()
+            .position(|(own, departed)| *own == key && departed.may_have(stamp));
         // After the queue's stamp the driver's still comes.
         let best = stamp.rung < Rung::Queue;
-        if best {
-            *slot = None;
-            while matches!(self.slots.front(), Some(None)) {
-                self.drop_first();
+        match (slot, earlier) {
+            (Some(slot), None) => {
+                if let Some(departed) = slot {
+                    engine.handle_tx_stamp(&departed.token, stamp);
+                    departed.is_queued |= !best;
+                }
+                if best {
+                    *slot = None;
+                }
             }
+            (None, Some(index)) => {
+                if let Some((_, departed)) = self.earlier.get_mut(index) {
+                    engine.handle_tx_stamp(&departed.token, stamp);
+                    departed.is_queued |= !best;
+                }
+                if best {
+                    self.earlier.swap_remove(index);
+                }
+            }
+            // It may be the one's or the other's: neither has a stamp that can be believed.
+            (Some(slot), Some(index)) => {
+                *slot = None;
+                self.earlier.swap_remove(index);
+                return false;
+            }
+            (None, None) => return false,
+        }
+        self.stamped += 1;
+        while matches!(self.slots.front(), Some(None)) {
+            self.drop_first();
         }
         best && !std::mem::replace(&mut self.settled, true)
     }
@@ -172,11 +221,50 @@ mod tests {
     }
 
     #[test]
-    fn a_count_begun_anew_forgets_what_was_awaited() {
+    fn stamps_of_before_a_count_began_again_are_still_their_own_packets() {
         let (mut engine, mut departures) = (engine(), Departures::default());
         send(&mut engine, &mut departures, 1, Some(5_000));
         send(&mut engine, &mut departures, 2, Some(0));
-        assert!(!departures.told(&mut engine, 5_000, kernel(1_001_000)));
-        assert!(departures.told(&mut engine, 0, kernel(2_001_000)));
+        assert!(departures.told(&mut engine, 5_000, kernel(1_001_000)));
+        assert!(!departures.told(&mut engine, 0, kernel(2_001_000)));
+        assert_eq!(departures.stamped, 2);
+        assert!(departures.slots.is_empty() && departures.earlier.is_empty());
+    }
+
+    #[test]
+    fn a_stamp_that_may_be_of_either_of_two_packets_is_neither_s() {
+        let (mut engine, mut departures) = (engine(), Departures::default());
+        send(&mut engine, &mut departures, 1, Some(0)); // it waits in a queue
+        send(&mut engine, &mut departures, 2, Some(0)); // the count has begun again
+        send(&mut engine, &mut departures, 3, Some(1));
+        assert!(!departures.told(&mut engine, 0, kernel(2_001_000)));
+        assert!(!departures.told(&mut engine, 0, kernel(2_002_000)));
+        assert_eq!(departures.stamped, 0);
+        assert!(departures.told(&mut engine, 1, kernel(3_001_000)));
+        assert_eq!(departures.stamped, 1);
+    }
+
+    #[test]
+    fn a_stamp_from_before_the_count_began_again_is_not_the_later_packet_s() {
+        let (mut engine, mut departures) = (engine(), Departures::default());
+        send(&mut engine, &mut departures, 1, Some(0));
+        send(&mut engine, &mut departures, 9, Some(0));
+        assert!(departures.told(&mut engine, 0, kernel(1_001_000)));
+        assert!(!departures.told(&mut engine, 0, kernel(9_001_000)));
+        assert_eq!(departures.stamped, 2);
+    }
+
+    #[test]
+    fn the_queue_tells_of_a_packet_once() {
+        let (mut engine, mut departures) = (engine(), Departures::default());
+        let queue = |ns| Stamp {
+            rung: Rung::Queue,
+            ..kernel(ns)
+        };
+        send(&mut engine, &mut departures, 1, Some(0));
+        assert!(!departures.told(&mut engine, 0, queue(1_001_000)));
+        send(&mut engine, &mut departures, 2, Some(0));
+        assert!(!departures.told(&mut engine, 0, queue(2_001_000)));
+        assert_eq!(departures.stamped, 2, "the later packet's own");
     }
 }

@@ -1,9 +1,9 @@
-//! The sender's socket: which address, which port, and whether the packets fit the path.
+//! The sender's socket: which address, which port, and whether the packets fit the interface.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use twinpath_net::{
-    BindError, SocketOptions, StampMode, TestSocket, local_address_towards, path_mtu,
+    BindError, SocketOptions, StampMode, TestSocket, interface_mtu, local_address_towards,
 };
 use twinpath_proto::reflector::answers_anything;
 use twinpath_proto::sender::{PayloadSize, Protocol};
@@ -17,12 +17,13 @@ const UDP_HEADER: usize = 8;
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
 
-/// With DF, whether the largest packet fits what this host knows of the path.
+/// With DF, whether the largest packet fits the interface that it leaves by. What routers said of the
+/// rest of the path is not asked: the run shows it.
 pub(super) fn check_path(plan: &SenderPlan) -> Result<(), StartError> {
     if !plan.dont_fragment {
         return Ok(());
     }
-    path_mtu(plan.far, plan.interface.as_deref()).map_or(Ok(()), |mtu| {
+    interface_mtu(plan.far, plan.interface.as_deref()).map_or(Ok(()), |mtu| {
         fits(plan.protocol, plan.payload, plan.far.ip(), mtu)
     })
 }

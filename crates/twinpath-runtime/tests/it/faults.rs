@@ -209,7 +209,7 @@ fn packets_over_the_mtu_with_df_are_refused_beforehand() {
         return;
     }
     let (_reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
-    let mtu = twinpath_net::path_mtu(far, None).unwrap();
+    let mtu = twinpath_net::interface_mtu(far, None).unwrap();
     let mut plan = sender_plan(far);
     plan.dont_fragment = true;
     plan.payload = PayloadSize::Fixed(65_507);

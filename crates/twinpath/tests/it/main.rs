@@ -8,6 +8,7 @@ mod directions;
 mod documented;
 mod endings;
 mod forgeries;
+mod hostile;
 mod hosts;
 mod intervals;
 mod keys;

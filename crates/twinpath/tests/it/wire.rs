@@ -7,7 +7,7 @@ use crate::hosts::Hosts;
 use crate::program::Running;
 
 /// One packet's fields, as text.
-type Fields = Vec<String>;
+pub(crate) type Fields = Vec<String>;
 
 /// Captures on the near host's link while `line` runs there; the fields of each UDP packet, or
 /// `None` where there is no tshark.
@@ -25,6 +25,20 @@ pub(crate) fn dissected(
     filter: &[&str],
     fields: &[&str],
     line: &str,
+) -> Option<Vec<Fields>> {
+    dissected_during(hosts, packets, filter, fields, || {
+        let done = hosts.run(line);
+        assert!(done.status == 0 || done.status == 3, "{}", done.stderr);
+    })
+}
+
+/// Likewise, of what is on the link during `what`.
+pub(crate) fn dissected_during(
+    hosts: &Hosts,
+    packets: usize,
+    filter: &[&str],
+    fields: &[&str],
+    what: impl FnOnce(),
 ) -> Option<Vec<Fields>> {
     let mut tshark = Command::new("tshark");
     tshark.args(["-n", "-l", "-i", "v0", "-c", &packets.to_string()]);
@@ -50,8 +64,7 @@ pub(crate) fn dissected(
     }
     // It says so a moment before it does.
     std::thread::sleep(std::time::Duration::from_millis(500));
-    let done = hosts.run(line);
-    assert!(done.status == 0 || done.status == 3, "{}", done.stderr);
+    what();
     let mut text = String::new();
     capture
         .0

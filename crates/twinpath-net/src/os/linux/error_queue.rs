@@ -41,10 +41,8 @@ pub(super) fn drain(socket: &Socket, tell: &mut dyn FnMut(Told)) -> usize {
             let result = unsafe { system::receive_messages(socket.fd(), room, libc::MSG_ERRQUEUE) };
             let Ok(count) = result else { break };
             for message in headers.received(count) {
-                match read(&message, socket.phc.as_ref()) {
-                    Some(Told::Sent { .. }) if socket.in_quarantine() => {}
-                    Some(told) => tell(told),
-                    None => {}
+                if let Some(told) = read(&message, socket.phc.as_ref()) {
+                    tell(told);
                 }
             }
             taken += count;

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, OsString};
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStringExt;
 
 use super::{names, system};
@@ -11,17 +11,45 @@ use super::{names, system};
 const IP_MTU: libc::c_int = 14;
 const IPV6_MTU: libc::c_int = 24;
 
-/// The MTU of the way to `far`, by the routing table and what was learned.
-pub(crate) fn path_mtu(far: SocketAddr, interface: Option<&str>) -> Option<u32> {
+/// The MTU of the interface that packets to `far` leave by.
+pub(crate) fn interface_mtu(far: SocketAddr, interface: Option<&str>) -> Option<u32> {
     let socket = crate::os::portable::towards(far, interface).ok()?;
     let (level, name) = if far.is_ipv4() {
         (libc::SOL_IP, IP_MTU)
     } else {
         (libc::SOL_IPV6, IPV6_MTU)
     };
-    system::int_option(socket.as_fd(), level, name)
+    // The path's, which is smaller than the interface's where a router said so, or who forged that.
+    let path = system::int_option(socket.as_fd(), level, name)
         .ok()
-        .and_then(|mtu| u32::try_from(mtu).ok())
+        .and_then(|mtu| u32::try_from(mtu).ok());
+    let local = socket.local_addr().ok()?.as_socket()?.ip();
+    let own = interface_of(local).and_then(|name| mtu_of(&socket, &name));
+    // The larger one: the source address may be another interface's than the route's.
+    path.max(own)
+}
+
+/// The MTU of an interface.
+fn mtu_of(socket: &socket2::Socket, name: &str) -> Option<u32> {
+    // SAFETY: the structure is octets and pointers, for which zero is a value.
+    let mut call: libc::ifreq = unsafe { std::mem::zeroed() };
+    if name.len() >= call.ifr_name.len() {
+        return None;
+    }
+    for (to, from) in call.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = libc::c_char::from_ne_bytes([from]);
+    }
+    // SAFETY: `call` lives across the call; the request reads the name and writes the MTU.
+    let result = unsafe {
+        libc::ioctl(
+            socket.as_fd().as_raw_fd(),
+            libc::SIOCGIFMTU as _,
+            &raw mut call,
+        )
+    };
+    // SAFETY: the request has just written this member.
+    let mtu = unsafe { call.ifr_ifru.ifru_mtu };
+    (result == 0).then(|| u32::try_from(mtu).ok()).flatten()
 }
 
 /// Effective capabilities, a bit each.

@@ -8,6 +8,7 @@ use libc::c_int;
 
 use super::system;
 use crate::error::BindError;
+use crate::os::fragments::Fragments;
 use crate::socket::SocketOptions;
 
 /// The one address that all packets of a socket bound to `near` are sent to; `None` where each must
@@ -51,13 +52,6 @@ pub(super) fn ip_options(fd: BorrowedFd<'_>, v6: bool, options: &SocketOptions) 
         set(libc::IPV6_RECVERR, icmp)?;
         set(libc::IPV6_UNICAST_HOPS, ttl)?;
         set(libc::IPV6_TCLASS, tos)?;
-        let discover = if options.dont_fragment {
-            libc::IPV6_PMTUDISC_DO
-        } else {
-            libc::IPV6_PMTUDISC_DONT
-        };
-        set(libc::IPV6_MTU_DISCOVER, discover)?;
-        set(libc::IPV6_DONTFRAG, c_int::from(options.dont_fragment))
     } else {
         let set = |name, value| system::set_int(fd, libc::SOL_IP, name, value);
         set(libc::IP_PKTINFO, say_where)?;
@@ -66,11 +60,6 @@ pub(super) fn ip_options(fd: BorrowedFd<'_>, v6: bool, options: &SocketOptions) 
         set(libc::IP_RECVERR, icmp)?;
         set(libc::IP_TTL, ttl)?;
         set(libc::IP_TOS, tos)?;
-        let discover = if options.dont_fragment {
-            libc::IP_PMTUDISC_DO
-        } else {
-            libc::IP_PMTUDISC_DONT
-        };
-        set(libc::IP_MTU_DISCOVER, discover)
     }
+    Fragments::of(v6, options.dont_fragment, options.icmp_errors).set(fd, v6)
 }

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use libc::c_int;
 use twinpath_wire::Tos;
@@ -11,8 +10,9 @@ use twinpath_wire::Tos;
 use super::control::{Control, Writer};
 use super::names::Name;
 use super::socket::Socket;
-use super::{clock, system};
+use super::system;
 use crate::error::SendError;
+use crate::os::fragments::Fragments;
 use crate::socket::Outbound;
 
 /// The count of stamped packets starts anew when this is switched on.
@@ -32,16 +32,18 @@ pub(super) const NAME_KEY: Option<c_int> = if cfg!(any(
 } else {
     None
 };
-/// After the kernel's count started anew, stamps of before may still come: so long none is believed.
-const QUARANTINE: Duration = Duration::from_secs(1);
+/// How often a packet is tried again after an error that is not its own: an ICMP error that came back
+/// is reported by the next call, which then sends nothing.
+const TRIES: u32 = 8;
+/// After so many tries the interface itself refuses a packet for its size.
+const SIZE_TRIES: u32 = 2;
 
 /// Datagrams sent by one system call at most.
 pub(crate) const TOGETHER: usize = 4;
 
 impl Socket {
     pub(crate) fn send(&self, octets: &[u8], out: &Outbound) -> Result<Option<u32>, SendError> {
-        let stamp = self.every_departure || (out.stamp && self.stamped);
-        if !stamp {
+        if !self.stamps(out) {
             return self.send_with(octets, out, None).map(|()| None);
         }
         if self.names_keys.load(Ordering::Relaxed) {
@@ -57,8 +59,7 @@ impl Socket {
             }
         }
         self.send_with(octets, out, None)?;
-        let key = self.next_key.fetch_add(1, Ordering::Relaxed);
-        Ok(Some(key).filter(|_| !self.in_quarantine()))
+        Ok(Some(self.next_key.fetch_add(1, Ordering::Relaxed)))
     }
 
     fn send_with(
@@ -107,8 +108,8 @@ impl Socket {
             message.msg_control = control.0.as_mut_ptr().cast();
             message.msg_controllen = used as _;
         }
-        // An ICMP error that came back is reported by the next call, once each, and this packet is
-        // not sent: try again.
+        let counted =
+            self.stamps(out) && named.is_none() && !self.names_keys.load(Ordering::Relaxed);
         let mut tries = 0;
         loop {
             let result = if used == 0 {
@@ -117,37 +118,40 @@ impl Socket {
                 // SAFETY: name, vector, octets and control outlive the call, with these lengths.
                 unsafe { system::send_message(self.fd(), &message) }
             };
-            match result {
-                Ok(()) => {
-                    if tries > 0 && !self.names_keys.load(Ordering::Relaxed) {
-                        // Some kernels have counted the failed try.
-                        self.count_anew();
-                    }
-                    return Ok(());
-                }
-                Err(error) => match error.raw_os_error().unwrap_or(0) {
-                    libc::EINTR => {}
-                    libc::ECONNREFUSED
-                    | libc::EHOSTUNREACH
-                    | libc::ENETUNREACH
-                    | libc::EPROTO
-                    | libc::ENOPROTOOPT
-                    | libc::EACCES
-                    | libc::EMSGSIZE
-                    | libc::EOPNOTSUPP
-                        if tries < 2 =>
-                    {
-                        tries += 1;
-                    }
-                    _ => {
-                        if !self.names_keys.load(Ordering::Relaxed) {
-                            self.count_anew();
-                        }
-                        return Err(SendError::of(&error));
-                    }
-                },
+            let Err(error) = result else { return Ok(()) };
+            if counted {
+                // Before anything else is sent: some kernels have counted this packet.
+                self.count_again();
+            }
+            if !self.is_worth_another(&error, &mut tries) {
+                return Err(SendError::of(&error));
             }
         }
+    }
+
+    /// Whether a packet that failed with `error` may leave at the next try.
+    fn is_worth_another(&self, error: &io::Error, tries: &mut u32) -> bool {
+        *tries += 1;
+        match error.raw_os_error().unwrap_or(0) {
+            libc::EINTR => true,
+            libc::EMSGSIZE if *tries >= SIZE_TRIES && self.let_fragments() => true,
+            libc::EMSGSIZE
+            | libc::ECONNREFUSED
+            | libc::EHOSTUNREACH
+            | libc::ENETUNREACH
+            | libc::EPROTO
+            | libc::ENOPROTOOPT
+            | libc::EACCES
+            | libc::EOPNOTSUPP => *tries < TRIES,
+            _ => false,
+        }
+    }
+
+    /// From now on packets that are larger than the interface's MTU leave in fragments, where they were
+    /// refused although DF was not asked for. Whether that is new.
+    fn let_fragments(&self) -> bool {
+        self.refuses_larger.swap(false, Ordering::Relaxed)
+            && Fragments::ByInterface.set(self.fd(), self.v6).is_ok()
     }
 
     /// Sends several datagrams that need no control message by one system call. How many were taken.
@@ -187,23 +191,21 @@ impl Socket {
     /// Whether a packet needs no control message and no stamp.
     pub(crate) fn is_plain(&self, out: &Outbound) -> bool {
         let marked = out.tos.is_some_and(|tos| tos != self.tos);
-        let stamped = self.every_departure || (out.stamp && self.stamped);
-        !marked && !stamped && out.from.is_none()
+        !marked && !self.stamps(out) && out.from.is_none()
     }
 
-    /// With counted keys, after a packet that the kernel may have counted or not: its count starts
-    /// at 0 again, and nothing it tells is believed until the stamps of before have come.
-    fn count_anew(&self) {
+    /// With counted keys, after a packet that the kernel may have counted or not: its count begins at
+    /// 0 again. Stamps of packets that left before still come under their own keys, and may be the
+    /// same as those of packets that leave from now on.
+    fn count_again(&self) {
         if self.stamped && self.ask_for_stamps(COUNT).is_ok() && self.ask_for_stamps(0).is_ok() {
             self.next_key.store(0, Ordering::Relaxed);
-            let until = clock::mono() + QUARANTINE;
-            self.quarantine_ns.store(until.ns(), Ordering::Relaxed);
         }
     }
 
-    pub(super) fn in_quarantine(&self) -> bool {
-        let until = self.quarantine_ns.load(Ordering::Relaxed);
-        until != 0 && clock::mono().ns() < until
+    /// Whether a packet is stamped as it leaves.
+    fn stamps(&self, out: &Outbound) -> bool {
+        self.every_departure || (out.stamp && self.stamped)
     }
 }
 
@@ -245,18 +247,37 @@ mod tests {
     }
 
     #[test]
-    fn where_the_kernel_counts_a_refusal_starts_the_count_anew() {
+    fn where_the_kernel_counts_keys_and_stamps_agree_after_a_refusal() {
         let (socket, out) = open();
         socket.names_keys.store(false, Ordering::Relaxed);
         assert_eq!(socket.send(b"x", &out), Ok(Some(0)));
         assert_eq!(socket.send(b"x", &out), Ok(Some(1)));
         assert_eq!(told(&socket), [0, 1]);
         assert!(socket.send(&vec![0; 70_000], &out).is_err());
-        // Nothing is believed for a while, and then the kernel's count and ours agree.
-        assert_eq!(socket.send(b"x", &out), Ok(None));
-        assert_eq!(told(&socket), []);
-        socket.quarantine_ns.store(1, Ordering::Relaxed);
+        assert_eq!(socket.send(b"x", &out), Ok(Some(0)));
         assert_eq!(socket.send(b"x", &out), Ok(Some(1)));
-        assert_eq!(told(&socket), [1]);
+        assert_eq!(told(&socket), [0, 1]);
+    }
+
+    /// A packet to a port without a listener leaves its error on the socket, and the next send fails
+    /// with it before it is tried again.
+    #[test]
+    fn where_the_kernel_counts_keys_and_stamps_agree_after_another_packets_error() {
+        let (socket, out) = open();
+        socket.names_keys.store(false, Ordering::Relaxed);
+        let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let nowhere = Outbound {
+            to: closed.local_addr().unwrap(),
+            ..out
+        };
+        drop(closed);
+        for _ in 0..3 {
+            let lost = socket.send(b"lost", &nowhere).unwrap().unwrap();
+            assert_eq!(told(&socket), [lost]);
+            let first = socket.send(b"x", &out).unwrap().unwrap();
+            let second = socket.send(b"y", &out).unwrap().unwrap();
+            assert_eq!(second, first + 1);
+            assert_eq!(told(&socket), [first, second]);
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use socket2::{Domain, Protocol, Type};
 use twinpath_wire::{Arrival, Rung, Stamp, Tos, Wall};
@@ -15,6 +15,7 @@ use super::sending::NAME_KEY;
 use super::{clock, error_queue, steering, system};
 use crate::batch::RecvBatch;
 use crate::error::BindError;
+use crate::os::fragments::Fragments;
 use crate::socket::{SocketOptions, StampMode, Told};
 
 /// What every stamped socket asks for: receive stamps by the kernel, reports by the error queue
@@ -40,6 +41,9 @@ pub(crate) struct Socket {
     pub(super) next_key: AtomicU32,
     /// The ToS octet that packets have unless they say otherwise.
     pub(super) tos: Tos,
+    /// Packets over the interface's MTU are refused ([`Fragments::Reported`]), although DF was not
+    /// asked for.
+    pub(super) refuses_larger: AtomicBool,
     /// Where every packet was sent to, if the socket is bound to one address of the host.
     to: Option<IpAddr>,
     /// Kernel stamps are asked for; without, all stamps are user space's.
@@ -48,8 +52,6 @@ pub(crate) struct Socket {
     settled: AtomicBool,
     /// Packets name their keys; else the kernel counts.
     pub(super) names_keys: AtomicBool,
-    /// With counted keys: until when, on the monotonic clock, no stamp is believed.
-    pub(super) quarantine_ns: AtomicU64,
 }
 
 impl Socket {
@@ -92,12 +94,15 @@ impl Socket {
             every_departure: options.stamp_every_departure && stamped,
             next_key: AtomicU32::new(0),
             tos: options.tos,
+            refuses_larger: AtomicBool::new(
+                Fragments::of(v6, options.dont_fragment, options.icmp_errors)
+                    == Fragments::Reported,
+            ),
             to: bound(addr.ip()),
             stamped,
             phc,
             settled: AtomicBool::new(false),
             names_keys: AtomicBool::new(NAME_KEY.is_some()),
-            quarantine_ns: AtomicU64::new(0),
         };
         if stamped {
             let mut departure =

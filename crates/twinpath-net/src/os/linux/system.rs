@@ -5,33 +5,11 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use libc::{c_int, c_uint, c_void};
 
-/// Octets of an `int`, as socket options are told them.
+pub(crate) use crate::os::fragments::set_int;
+
+/// Octets of an `int`, as socket options give them.
 const INT_OCTETS: libc::socklen_t = 4;
 const _: () = assert!(size_of::<c_int>() == 4);
-
-/// `setsockopt` with an `int`.
-pub(crate) fn set_int(
-    fd: BorrowedFd<'_>,
-    level: c_int,
-    name: c_int,
-    value: c_int,
-) -> io::Result<()> {
-    // SAFETY: `value` lives across the call and its exact size is given.
-    let result = unsafe {
-        libc::setsockopt(
-            fd.as_raw_fd(),
-            level,
-            name,
-            (&raw const value).cast::<c_void>(),
-            INT_OCTETS,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
-}
 
 /// `getsockopt` of an `int`.
 pub(crate) fn int_option(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<c_int> {

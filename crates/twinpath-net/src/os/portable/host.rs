@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 use std::net::{IpAddr, SocketAddr};
 
-pub(crate) fn path_mtu(_far: SocketAddr, _interface: Option<&str>) -> Option<u32> {
+pub(crate) fn interface_mtu(_far: SocketAddr, _interface: Option<&str>) -> Option<u32> {
     None
 }
 

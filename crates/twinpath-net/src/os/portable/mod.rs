@@ -66,6 +66,7 @@ impl Socket {
                 source,
             })?;
         }
+        fragments(&socket, options).map_err(option("DF"))?;
         // Not granted is not fatal: a report says what there is.
         let _granted = socket.set_recv_buffer_size(options.receive_buffer_octets);
         socket
@@ -182,6 +183,27 @@ pub(crate) fn bind_device(socket: &socket2::Socket, name: &str) -> io::Result<()
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub(crate) fn bind_device(_socket: &socket2::Socket, _name: &str) -> io::Result<()> {
     Err(io::Error::from(io::ErrorKind::Unsupported))
+}
+
+/// Fragmentation as on the stamped socket.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn fragments(socket: &socket2::Socket, options: &SocketOptions) -> io::Result<()> {
+    use std::os::fd::AsFd as _;
+
+    use crate::os::fragments::Fragments;
+
+    let v6 = options.near.is_ipv6();
+    // Plain sockets are told of no ICMP errors.
+    Fragments::of(v6, options.dont_fragment, false).set(socket.as_fd(), v6)
+}
+
+/// What the system does without being asked; DF is not to be had.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn fragments(_socket: &socket2::Socket, options: &SocketOptions) -> io::Result<()> {
+    if options.dont_fragment {
+        return Err(io::Error::from(io::ErrorKind::Unsupported));
+    }
+    Ok(())
 }
 
 /// A socket connected to `far`: the system has chosen the way.
