@@ -19,7 +19,7 @@ use crate::{Note, SenderPlan, SessionReport, StampChoice};
 
 /// What time stamps may be off their packets by: a delay less than this below zero says nothing of
 /// the clocks.
-const STAMP_ERROR_NS: i64 = 100_000;
+pub(crate) const STAMP_ERROR_NS: i64 = 100_000;
 /// A departure this late is worth a word.
 const WAITED_NS: i64 = 50_000_000;
 /// A reflector that keeps a reply for longer deserves a warning (RFC 6673 section 4.4; row M-10).
@@ -232,7 +232,7 @@ fn one_way(report: &SessionReport, notes: &mut Vec<Note>) {
     let negative = one_way
         .iter()
         .any(|delay| delay.is_some_and(|delay| delay.min_ns < -STAMP_ERROR_NS));
-    let one_clock = report.is_one_host();
+    let one_clock = report.is_one_clock();
     let tai = one_way
         .iter()
         .all(|delay| delay.is_some_and(|delay| TAI_NS.contains(&delay.median_ns.unsigned_abs())));

@@ -161,7 +161,8 @@ pub struct SessionReport {
 }
 
 /// Both addresses are this host's, and so both ends read one clock: the same address, or one that
-/// leaves no host. A program that forwards packets from there to elsewhere is not seen.
+/// leaves no host. Where a program forwards packets from there to elsewhere, only the packets tell
+/// (see [`SessionReport::is_one_clock`]).
 pub fn is_one_host(sender: IpAddr, reflector: IpAddr) -> bool {
     sender == reflector || reflector.is_loopback()
 }
@@ -182,6 +183,21 @@ impl SessionReport {
         is_one_host(self.sender.ip(), self.reflector.ip())
     }
 
+    /// Both ends have an address of this host, and no packet disproves that they read one clock: a
+    /// delay below zero, or an offset that its bound does not explain, does.
+    pub fn is_one_clock(&self) -> bool {
+        let one_way = [self.figures.forward, self.figures.backward];
+        let negative = one_way
+            .iter()
+            .flatten()
+            .any(|delay| delay.min_ns < -notes::STAMP_ERROR_NS);
+        let disproved = self
+            .clocks
+            .as_ref()
+            .is_some_and(|clocks| !clocks.may_be_one_clock());
+        self.is_one_host() && !negative && !disproved
+    }
+
     /// The remark on replies that no delay is made of, where there is none of the run's own.
     pub fn note_implausible(&mut self) {
         self.notes.extend(notes::implausible(self));
@@ -200,7 +216,7 @@ impl SessionReport {
     /// What raw one-way delays are worth: by what both clocks claim, and by what the packets tell of
     /// them (row M-57).
     pub fn basis(&self) -> Basis {
-        if self.is_one_host() {
+        if self.is_one_clock() {
             // One clock; what is left is what its stamps are off by.
             return Basis::Synchronized {
                 error_ns: ClockModel::STAMP_ERROR_NS,

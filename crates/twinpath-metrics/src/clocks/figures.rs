@@ -54,6 +54,20 @@ impl ClockEstimate {
     }
 }
 
+impl ClockEstimate {
+    /// Whether the packets allow that both ends read one clock: the offset may be 0, no skew is known,
+    /// and the far clock never stepped by itself.
+    pub fn may_be_one_clock(&self) -> bool {
+        self.least_offset_ns() == 0 && self.known_skew_ppm().is_none() && self.far_steps_total == 0
+    }
+
+    /// The clocks were at least this far apart at the reference time.
+    pub fn least_offset_ns(&self) -> u64 {
+        let offset_ns = self.offset_ns.unsigned_abs();
+        offset_ns.saturating_sub(self.error_bound_ns)
+    }
+}
+
 /// A step of the reflector's clock (row M-56).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FarStep {
@@ -141,12 +155,7 @@ impl Basis {
         let claimed_ns = sender.saturating_add(reflector);
         let least_offset_ns = estimate
             .filter(|it| !it.contradicted)
-            .map_or(0, |estimate| {
-                estimate
-                    .offset_ns
-                    .unsigned_abs()
-                    .saturating_sub(estimate.error_bound_ns)
-            });
+            .map_or(0, ClockEstimate::least_offset_ns);
         if least_offset_ns > claimed_ns {
             Self::Disproved {
                 claimed_ns,

@@ -9,6 +9,16 @@ use crate::{Note, SessionReport};
 pub(crate) fn of(report: &SessionReport, clocks: &ClockEstimate) -> Vec<Note> {
     let mut notes = Vec::new();
     let said = |key| report.notes.iter().any(|note| note.key == key);
+    if report.is_one_host() && !report.is_one_clock() {
+        notes.push(warning(
+            "another-clock",
+            format!(
+                "both addresses are this host's, but the reflector's clock is another one, at least {} \
+                 us away: something here forwards the packets to another host",
+                clocks.least_offset_ns() / 1_000
+            ),
+        ));
+    }
     if let Basis::Disproved {
         claimed_ns,
         least_offset_ns,
@@ -114,6 +124,34 @@ mod tests {
             keys(restless),
             [("clock-rate-changed", false), ("path-changed", false)]
         );
+    }
+
+    #[test]
+    fn both_addresses_on_one_host_are_one_clock_until_the_packets_say_no() {
+        let notes = |clocks: ClockEstimate| {
+            let mut report = quiet();
+            report.reflector.set_ip(report.sender.ip());
+            report.take_clocks(Some(clocks));
+            assert_eq!(report.is_one_clock(), report.notes.is_empty());
+            report.notes.first().map(|note| note.key)
+        };
+        // Within the bound it may be 0.
+        assert_eq!(notes(estimate()), None);
+        let apart = ClockEstimate {
+            offset_ns: -200_001,
+            ..estimate()
+        };
+        assert_eq!(notes(apart), Some("another-clock"));
+        let fast = ClockEstimate {
+            skew_ppm: Some(1.1),
+            ..estimate()
+        };
+        assert_eq!(notes(fast), Some("another-clock"));
+        let leaping = ClockEstimate {
+            far_steps_total: 1,
+            ..estimate()
+        };
+        assert_eq!(notes(leaping), Some("another-clock"));
     }
 
     #[test]

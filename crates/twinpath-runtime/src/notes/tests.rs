@@ -8,7 +8,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use twinpath_metrics::{DelayFigures, MetricsConfig, ReflectorKind, RemarkCounts, SessionMetrics};
+use twinpath_metrics::{
+    Basis, DelayFigures, MetricsConfig, ReflectorKind, RemarkCounts, SessionMetrics,
+};
 use twinpath_net::{IcmpError, IcmpKind, SendError};
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule, SenderTally};
 use twinpath_wire::control::SecurityMode;
@@ -274,8 +276,23 @@ fn one_clock_needs_no_synchronisation() {
     let mut report = quiet();
     report.sender.set_ip(far().ip());
     report.stamps.clock.synchronized = false;
-    delay(&mut report, |delay| delay.min_ns = -200_000);
+    delay(&mut report, |delay| delay.min_ns = -20_000);
     assert_eq!(keys(&report, &Refusals::default()), [""; 0]);
+    assert!(matches!(report.basis(), Basis::Synchronized { .. }));
+}
+
+#[test]
+fn one_clock_is_not_claimed_against_the_packets() {
+    let mut report = quiet();
+    report.sender.set_ip(far().ip());
+    report.stamps.clock.synchronized = false;
+    delay(&mut report, |delay| delay.min_ns = -200_000);
+    assert!(report.is_one_host() && !report.is_one_clock());
+    assert_eq!(
+        keys(&report, &Refusals::default()),
+        ["clocks-not-synchronized"]
+    );
+    assert_eq!(report.basis(), Basis::Unsynchronized);
 }
 
 #[test]

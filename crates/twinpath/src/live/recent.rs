@@ -179,13 +179,15 @@ impl Recent {
         });
         let error = |clock: ClockState| clock.error_ns.filter(|_| clock.synchronized);
         let far_clock = progress.and_then(|progress| progress.far_clock);
+        let clocks = self.clocks.as_ref();
+        let one_clock = self.one_host && clocks.is_none_or(ClockEstimate::may_be_one_clock);
         Session {
             name: self.name.clone(),
             figures,
             counted: (lost, received.saturating_add(lost)),
             clocks: self.clocks.clone(),
-            one_host: self.one_host,
-            basis: if self.one_host {
+            one_clock,
+            basis: if one_clock {
                 Basis::Synchronized {
                     error_ns: ClockModel::STAMP_ERROR_NS,
                 }

@@ -91,8 +91,8 @@ pub(super) struct Session {
     pub(super) figures: Figures,
     /// What the packets tell of the two clocks, a few seconds old at most.
     pub(super) clocks: Option<ClockEstimate>,
-    /// Both ends are this host.
-    pub(super) one_host: bool,
+    /// Both ends are this host, and read one clock.
+    pub(super) one_clock: bool,
     /// What raw one-way delays are worth.
     pub(super) basis: Basis,
     /// Lost, and sent, of all packets whose fate is known: as the sender counts them.
@@ -178,7 +178,7 @@ impl Session {
     }
 
     fn clocks(&self) -> String {
-        if self.one_host {
+        if self.one_clock {
             return ONE_HOST.to_owned();
         }
         match (self.basis, &self.clocks) {

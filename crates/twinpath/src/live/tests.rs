@@ -392,7 +392,7 @@ fn both_ends_on_one_host_have_one_clock() {
     let offset = text(&drawn(&scene, (80, 24), false));
     assert!(offset.contains("unsynchronized, far 500"), "{offset}");
     assert!(offset.contains('±'), "{offset}");
-    scene.sessions[0].one_host = true;
+    scene.sessions[0].one_clock = true;
     let one = text(&drawn(&scene, (80, 24), false));
     assert!(
         one.contains(" Clocks   both ends are this host: one clock\n"),

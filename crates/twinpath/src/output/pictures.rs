@@ -167,7 +167,7 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
         let bound = units::span(clocks.error_bound_ns);
         format!("{} \u{b1} {bound}", units::delay(clocks.offset_ns))
     });
-    let offset = if report.is_one_host() {
+    let offset = if report.is_one_clock() {
         Some("one host, one clock".to_owned())
     } else {
         offset

@@ -376,7 +376,7 @@ fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
         fact(out, "Time stamps", &both.join(", "))?;
     }
     let known = report.origin.has_end();
-    let clocks = match (report.is_one_host(), stamps.clock.synchronized) {
+    let clocks = match (report.is_one_clock(), stamps.clock.synchronized) {
         (true, _) if !known => ONE_HOST.to_owned(),
         (true, true) => format!("{ONE_HOST} (synchronized)"),
         (true, false) => format!("{ONE_HOST} (not synchronized)"),

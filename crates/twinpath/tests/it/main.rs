@@ -7,6 +7,8 @@ mod control;
 mod directions;
 mod documented;
 mod endings;
+mod far_clocks;
+mod far_end;
 mod forgeries;
 mod hostile;
 mod hosts;
