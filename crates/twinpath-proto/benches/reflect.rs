@@ -118,7 +118,7 @@ fn agreed_72_octets(bencher: Bencher<'_, '_>, (live, modes): (u32, u32)) {
             refwait: Duration::from_mins(15),
             padding_to_reflect: 16,
             server_octets: 0,
-            nat: false,
+            nat: None,
             begins: None,
         };
         assert_eq!(reflector.open(spec, 862, None), Ok(()));
@@ -159,7 +159,7 @@ fn secured_112_octets(bencher: Bencher<'_, '_>, modes: u32) {
         refwait: Duration::from_mins(15),
         padding_to_reflect: 0,
         server_octets: 0,
-        nat: false,
+        nat: None,
         begins: None,
     };
     assert_eq!(reflector.open_guarded(spec, guard, 862, None), Ok(()));

@@ -5,6 +5,7 @@
 //! virtual time.
 #![forbid(unsafe_code)]
 
+mod client_prefix;
 mod clock;
 pub mod control;
 mod features;
@@ -15,5 +16,6 @@ pub mod sender;
 #[doc(hidden)]
 pub mod sim;
 
+pub use client_prefix::ClientPrefix;
 pub use clock::ClockPair;
 pub use features::TestFeatures;

@@ -14,6 +14,14 @@ pub(super) struct Access {
 impl Access {
     /// From prefixes in any order, overlapping or not; none: everyone.
     pub(super) fn new(prefixes: &[IpNet]) -> Self {
+        Self {
+            everyone: prefixes.is_empty(),
+            ..Self::only(prefixes)
+        }
+    }
+
+    /// As [`Self::new`], but without prefixes there is nobody to be answered.
+    pub(super) fn only(prefixes: &[IpNet]) -> Self {
         let mut v4 = Vec::new();
         let mut v6 = Vec::new();
         for prefix in IpNet::aggregate(&prefixes.to_vec()) {
@@ -25,7 +33,7 @@ impl Access {
         v4.sort_unstable();
         v6.sort_unstable();
         Self {
-            everyone: prefixes.is_empty(),
+            everyone: false,
             v4,
             v6,
         }
@@ -34,7 +42,7 @@ impl Access {
     /// Whether this client is answered.
     pub(super) fn permits(&self, client: IpAddr) -> bool {
         self.everyone
-            || match client {
+            || match client.to_canonical() {
                 IpAddr::V4(client) => within(&self.v4, client.to_bits()),
                 IpAddr::V6(client) => within(&self.v6, client.to_bits()),
             }
@@ -56,6 +64,7 @@ mod tests {
     #[test]
     fn an_empty_list_lets_everyone_in_and_families_stay_apart() {
         assert!(Access::new(&[]).permits("192.0.2.1".parse().unwrap()));
+        assert!(!Access::only(&[]).permits("192.0.2.1".parse().unwrap()));
         let only_v6 = Access::new(&["::/0".parse().unwrap()]);
         assert!(only_v6.permits("2001:db8::1".parse().unwrap()));
         assert!(!only_v6.permits("192.0.2.1".parse().unwrap()));

@@ -66,13 +66,14 @@ pub fn fuzz_agreed(input: &[u8]) {
         refwait: Duration::from_millis(900),
         padding_to_reflect: to_reflect.into(),
         server_octets: server_octets.into(),
-        nat: features & 0x80 != 0,
+        nat: (features & 0x80 != 0).then_some(THERE),
         begins: None,
     };
     let mut reflector = AgreedReflector::new(AgreedConfig {
         strict: from_port & 1 != 0,
         tai_offset_s: 37,
         max_rate_pps: (from_port & 2 != 0).then_some(20),
+        allow_sender: Vec::new(),
     });
     let mut now = Mono::from_ns(1_000_000_000);
     let mut wall = Wall::from_unix_ns(1_795_392_000_123_456_789);

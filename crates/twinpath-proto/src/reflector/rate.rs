@@ -12,6 +12,7 @@ use std::time::Duration;
 use twinpath_wire::Mono;
 
 use super::lru::{Entry, Lru};
+use crate::ClientPrefix;
 
 /// A bucket holds this long a time's worth of replies.
 const BURST: Duration = Duration::from_secs(1);
@@ -22,7 +23,7 @@ const CLIENTS: usize = 65_536;
 pub(super) struct RateLimit {
     /// Time that one reply costs; `None`: nobody gets a reply.
     cost: Option<Duration>,
-    clients: Lru<IpAddr, Bucket>,
+    clients: Lru<ClientPrefix, Bucket>,
     strangers: Bucket,
 }
 
@@ -43,7 +44,7 @@ impl RateLimit {
     /// Whether this client gets a reply now; if so it is paid for.
     pub(super) fn admits(&mut self, client: IpAddr, now: Mono) -> bool {
         let Some(cost) = self.cost else { return false };
-        let bucket = match self.clients.entry(client, now, BURST) {
+        let bucket = match self.clients.entry(client.into(), now, BURST) {
             Entry::Known(bucket, _) | Entry::Made { value: bucket, .. } => bucket,
             Entry::Full => &mut self.strangers,
         };
@@ -93,6 +94,21 @@ mod tests {
         assert_eq!(
             (0..10).filter(|_| limit.admits(modest, at_ms(0))).count(),
             10
+        );
+    }
+
+    #[test]
+    fn a_client_s_rate_is_that_of_its_whole_64() {
+        let mut limit = RateLimit::new(10);
+        let hosts = (0..100_u64).map(|host| format!("2001:db8::{host:x}:1").parse().unwrap());
+        let admitted = hosts.filter(|host| limit.admits(*host, at_ms(0))).count();
+        assert_eq!(admitted, 10);
+        let neighbour = "2001:db8:0:1::1".parse().unwrap();
+        assert!(limit.admits(neighbour, at_ms(0)));
+        let mapped = (0..100_u64).map(|host| format!("::ffff:192.0.2.{host}").parse().unwrap());
+        assert_eq!(
+            mapped.filter(|host| limit.admits(*host, at_ms(0))).count(),
+            100
         );
     }
 

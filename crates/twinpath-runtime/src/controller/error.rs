@@ -110,7 +110,7 @@ impl ControlError {
             }
             Self::Refused { advice, .. } => return Some(advice.clone()),
             Self::Lost { error, .. } => return lost(*error),
-            Self::Closed { .. } => "its log may say why; it may not serve this address",
+            Self::Closed { .. } => "its log may say why; it may not serve this address, or be full",
             Self::Interrupted => return None,
             Self::Start(error) => return error.remedy(),
             Self::Run(error) => return error.remedy(),
@@ -129,7 +129,9 @@ pub(crate) fn by_name(refusal: Refusal) -> String {
 
 fn lost(error: ClientError) -> Option<String> {
     let words = match error {
-        ClientError::TurnedAway => Some("all its connections are taken; try again later"),
+        ClientError::TurnedAway => {
+            Some("it is full, or does not serve this address: try again later")
+        }
         ClientError::NoMode { offered, wanted }
             if wanted.contains(Modes::UNAUTHENTICATED)
                 && !offered.contains(Modes::UNAUTHENTICATED) =>

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::sync::mpsc;
+use twinpath_proto::ClientPrefix;
 use twinpath_wire::control::Sid;
 
 use super::{Limits, OpenError};
@@ -75,7 +76,8 @@ pub(super) struct Ledger {
     sessions: HashMap<Sid, Held>,
     /// Sessions of clients without a key.
     open: usize,
-    clients: HashMap<IpAddr, Count>,
+    /// Limits are by prefix; what is whose, by address.
+    clients: HashMap<ClientPrefix, Count>,
     ports: HashMap<SocketAddr, Port>,
     /// Who stands at which place; alike for all threads.
     places: Vec<Option<SocketAddr>>,
@@ -120,7 +122,11 @@ impl Ledger {
         sender: SocketAddr,
         owner: mpsc::UnboundedSender<Sid>,
     ) -> Result<(), OpenError> {
-        let of_client = self.clients.get(&client).copied().unwrap_or_default();
+        let of_client = self
+            .clients
+            .get(&client.into())
+            .copied()
+            .unwrap_or_default();
         if of_client.held >= self.limits.sessions_per_client {
             return Err(if of_client.ending > 0 {
                 OpenError::ClientLingers
@@ -148,7 +154,7 @@ impl Ledger {
         };
         self.sessions.insert(sid, held);
         self.open += usize::from(open);
-        self.clients.entry(client).or_default().held += 1;
+        self.clients.entry(client.into()).or_default().held += 1;
         Ok(())
     }
 
@@ -158,7 +164,7 @@ impl Ledger {
             && !held.ending
         {
             held.ending = true;
-            self.clients.entry(held.client).or_default().ending += 1;
+            self.clients.entry(held.client.into()).or_default().ending += 1;
         }
     }
 
@@ -249,11 +255,11 @@ impl Ledger {
     pub(super) fn leave(&mut self, sid: Sid) -> Option<Held> {
         let held = self.sessions.remove(&sid)?;
         self.open -= usize::from(held.open);
-        if let Some(count) = self.clients.get_mut(&held.client) {
+        if let Some(count) = self.clients.get_mut(&held.client.into()) {
             count.held -= 1;
             count.ending -= usize::from(held.ending);
             if count.held == 0 {
-                self.clients.remove(&held.client);
+                self.clients.remove(&held.client.into());
             }
         }
         Some(held)
@@ -272,13 +278,16 @@ impl Ledger {
         }
     }
 
-    /// Where rates are limited, all sessions of a sender's address are on one thread, which counts
-    /// them together.
+    /// Where rates are limited, all sessions of a sender (IPv6: of its /64) are on one thread, which
+    /// counts them together.
     fn own_thread(&self, sid: Sid) -> Option<usize> {
         self.limits.rate_pps?;
         let (sender, _) = self.sessions.get(&sid)?.sender;
         let threads = u64::try_from(self.loads.len()).ok()?;
-        let thread = self.hasher.hash_one(sender).checked_rem(threads)?;
+        let thread = self
+            .hasher
+            .hash_one(ClientPrefix::of(sender))
+            .checked_rem(threads)?;
         usize::try_from(thread).ok()
     }
 
@@ -326,7 +335,7 @@ mod tests {
     fn a_port_is_shared_by_senders_and_closed_with_the_last() {
         let (mut ledger, near, owner) = ledger();
         enter(&mut ledger, 1, "192.0.2.1:5000", &owner).unwrap();
-        enter(&mut ledger, 2, "192.0.2.1:5001", &owner).unwrap();
+        enter(&mut ledger, 2, "192.0.2.7:5001", &owner).unwrap();
         enter(&mut ledger, 3, "[::ffff:192.0.2.1]:5000", &owner).unwrap();
         assert_eq!(ledger.join(sid(1), near), Found::Unknown);
         let (thread, place) = ledger.add(sid(1), near);
@@ -427,6 +436,27 @@ mod tests {
     }
 
     #[test]
+    fn hosts_of_one_64_share_their_limit_and_one_takes_no_session_of_the_other() {
+        let (mut ledger, near, owner) = ledger();
+        enter(&mut ledger, 1, "[2001:db8::1]:5000", &owner).unwrap();
+        enter(&mut ledger, 2, "[2001:db8::ffff:2]:5000", &owner).unwrap();
+        let mut third = || enter(&mut ledger, 3, "[2001:db8::3:0:0:3]:5000", &owner);
+        assert_eq!(third(), Err(OpenError::ClientLimit));
+        enter(&mut ledger, 4, "[2001:db8:0:1::1]:5000", &owner).unwrap();
+        ledger.leave(sid(2)).unwrap();
+        ledger.add(sid(1), near);
+        assert!(matches!(ledger.join(sid(1), near), Found::Shared { .. }));
+        ledger.ending(sid(1));
+        // A neighbour that names the same sender.
+        let sender = "[2001:db8::1]:5000".parse().unwrap();
+        let neighbour = "2001:db8::9".parse().unwrap();
+        ledger
+            .enter(sid(5), neighbour, true, sender, owner)
+            .unwrap();
+        assert_eq!(ledger.join(sid(5), near), Found::Taken);
+    }
+
+    #[test]
     fn ports_spread_over_the_threads_and_places_are_used_again() {
         let (mut ledger, ..) = ledger();
         let at = |port: u16| SocketAddr::from(([192, 0, 2, 2], port));
@@ -458,6 +488,10 @@ mod tests {
             assert_eq!(first, second, "{sender}");
             threads.insert(first);
         }
+        for (number, sender) in [(100, "[2001:db8::1]:1"), (101, "[2001:db8::2:0:0:1]:1")] {
+            enter(&mut ledger, number, sender, &owner).unwrap();
+        }
+        assert_eq!(ledger.own_thread(sid(100)), ledger.own_thread(sid(101)));
         assert!(threads.len() > 1, "{threads:?}");
         // Another sender's port is joined where it is on the same thread.
         let shared = ledger.add(sid(2), near).0;

@@ -20,6 +20,8 @@ use crate::StampChoice;
 const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 /// The one port below 1024 that may be wished for: TWAMP's own (RFC 8545 section 5.1).
 const WELL_KNOWN: u16 = 862;
+/// The first of those that no privilege guards.
+const UNPRIVILEGED: u16 = 1_024;
 /// How often a port that is being closed is asked for again, and after what time.
 const CLOSING_TRIES: u32 = 50;
 const CLOSING_WAIT: Duration = Duration::from_millis(1);
@@ -88,10 +90,14 @@ impl Inner {
     /// The port wished for, or the first that can be had of the range.
     fn find_port(&self, wish: &Wish) -> Result<u16, OpenError> {
         let wished = wish.near.port();
-        if (wished == WELL_KNOWN || wished >= 1024) && self.has_port(wish, wished, CLOSING_TRIES)? {
+        let (low, high) = self.options.test_ports;
+        // Other services of this host need their ports: who proved nothing holds none of those.
+        let trusted = !wish.open || self.options.allow_any_port;
+        let may_be_had = (low..=high).contains(&wished)
+            || (trusted && (wished == WELL_KNOWN || wished >= UNPRIVILEGED));
+        if wished != 0 && may_be_had && self.has_port(wish, wished, CLOSING_TRIES)? {
             return Ok(wished);
         }
-        let (low, high) = self.options.test_ports;
         for port in low..=high {
             if port != 0 && self.has_port(wish, port, 0)? {
                 return Ok(port);

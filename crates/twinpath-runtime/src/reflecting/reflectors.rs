@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 use twinpath_net::{SetWaker, clock};
 use twinpath_proto::reflector::{AgreedConfig, Ended, SessionTally};
@@ -29,12 +30,16 @@ pub(crate) struct ReflectingOptions {
     pub(crate) limits: Limits,
     /// Ports for sessions whose wish cannot be met, both ends included.
     pub(crate) test_ports: (u16, u16),
+    /// Clients without a key may wish for ports beyond those.
+    pub(crate) allow_any_port: bool,
     pub(crate) ttl: u8,
     pub(crate) dont_fragment: bool,
     pub(crate) interface: Option<String>,
     pub(crate) stamps: StampChoice,
     pub(crate) raw_t3: bool,
     pub(crate) strict: bool,
+    /// Who besides the control client may bind a session behind NAT.
+    pub(crate) allow_sender: Vec<IpNet>,
     pub(crate) portable: bool,
 }
 
@@ -46,7 +51,7 @@ pub(crate) struct Limits {
     /// Of clients that proved no key.
     pub(crate) open_sessions: usize,
     pub(crate) sessions_per_client: usize,
-    /// Replies per second for each sender's address.
+    /// Replies per second for each sender (IPv6: its /64).
     pub(crate) rate_pps: Option<u32>,
 }
 
@@ -110,6 +115,7 @@ impl Reflectors {
             strict: options.strict,
             tai_offset_s: clock::discipline().tai_offset_s,
             max_rate_pps: options.limits.rate_pps,
+            allow_sender: options.allow_sender.clone(),
         };
         let count = options.threads.max(1);
         let mut threads = Vec::with_capacity(count);
@@ -117,7 +123,7 @@ impl Reflectors {
             let (commands, obeyed) = mpsc::channel(COMMANDS);
             let snapshot = Arc::new(Mutex::new(Snapshot::default()));
             let (body, waker) = Body::new(
-                config,
+                config.clone(),
                 options.raw_t3,
                 obeyed,
                 facts.clone(),

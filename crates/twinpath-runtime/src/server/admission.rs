@@ -1,38 +1,86 @@
-//! Who is served, and who is told that there is no room (row TC-79).
+//! Who is served, and who is told that there is no room (rows TC-78, TC-79).
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+use twinpath_proto::ClientPrefix;
 use twinpath_proto::control::Admission;
+use twinpath_wire::Mono;
 use twinpath_wire::control::Accept;
 
 /// One in so many connections more is told why it is refused, and as many again that there is no
 /// room for that.
 const RESERVE: usize = 10;
 
-/// The counts of open connections.
+/// The open connections.
 #[derive(Debug)]
 pub(super) struct Door {
     most: usize,
     most_per_client: usize,
-    counts: Mutex<Counts>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Counts {
-    served: usize,
+struct State {
+    /// Those served, by their number.
+    places: HashMap<u64, Place>,
+    next: u64,
     refused: usize,
     turned_away: usize,
-    clients: HashMap<IpAddr, usize>,
+    clients: HashMap<ClientPrefix, usize>,
+    made_room: u64,
+}
+
+/// A connection that is served.
+#[derive(Debug)]
+struct Place {
+    client: ClientPrefix,
+    /// Since when it has no sessions; `None`: it has some, and keeps its place.
+    idle_since: Option<Mono>,
+    /// Rung when the place is given to another.
+    leave: Arc<Notify>,
+}
+
+/// Why a connection is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The operator does not serve this address.
+    NotAllowed,
+    /// The client has all the connections that it may have.
+    ClientLimit,
+    /// All connections are taken, by clients that have no more of them than this one, or that have
+    /// sessions.
+    Full,
+}
+
+impl Refusal {
+    fn accept(self) -> Accept {
+        match self {
+            Self::NotAllowed | Self::ClientLimit => Accept::PermanentLimit,
+            Self::Full => Accept::TemporaryLimit,
+        }
+    }
+}
+
+/// What becomes of a new connection.
+#[derive(Debug)]
+pub(super) struct Verdict {
+    /// `None`: it is served.
+    pub(super) refusal: Option<Refusal>,
+    /// `None`: too many are being refused; it is greeted with Modes 0 and closed at once.
+    pub(super) pass: Option<Pass>,
 }
 
 /// A connection's place, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Pass {
     door: Arc<Door>,
-    client: IpAddr,
     pub(super) admission: Admission,
+    /// Number and bell of a place among those served.
+    place: Option<(u64, Arc<Notify>)>,
 }
 
 impl Door {
@@ -40,73 +88,155 @@ impl Door {
         Arc::new(Self {
             most,
             most_per_client,
-            counts: Mutex::default(),
+            state: Mutex::default(),
         })
     }
 
     /// Open connections.
     pub(super) fn open(&self) -> usize {
-        let counts = self.counts();
-        counts.served + counts.refused + counts.turned_away
+        let state = self.state();
+        state.places.len() + state.refused + state.turned_away
     }
 
-    /// What becomes of a new connection; `None`: it is closed without a word. A client that is not
-    /// `allowed` is told so like one over its limit.
-    pub(super) fn admit(self: &Arc<Self>, client: IpAddr, allowed: bool) -> Option<Pass> {
-        let client = client.to_canonical();
-        let mut counts = self.counts();
-        let reserve = (self.most / RESERVE).max(1);
-        let of_client = counts.clients.get(&client).copied().unwrap_or(0);
-        let refusal = if !allowed || of_client >= self.most_per_client {
-            Some(Accept::PermanentLimit)
-        } else if counts.served >= self.most {
-            Some(Accept::TemporaryLimit)
+    /// Connections closed to make room for others, so far.
+    pub(super) fn made_room(&self) -> u64 {
+        self.state().made_room
+    }
+
+    /// What becomes of a new connection. Where all are taken, one without sessions makes room: of the
+    /// client that has most, the one that has been so for longest, if that client has more
+    /// connections than this one.
+    pub(super) fn admit(self: &Arc<Self>, client: IpAddr, allowed: bool, now: Mono) -> Verdict {
+        let client = ClientPrefix::of(client);
+        let mut state = self.state();
+        let of_client = state.clients.get(&client).copied().unwrap_or(0);
+        let refusal = if !allowed {
+            Some(Refusal::NotAllowed)
+        } else if of_client >= self.most_per_client {
+            Some(Refusal::ClientLimit)
+        } else if state.places.len() >= self.most && !state.make_room(of_client) {
+            Some(Refusal::Full)
         } else {
             None
         };
-        let admission = match refusal {
-            None => {
-                counts.served += 1;
-                counts.clients.insert(client, of_client + 1);
-                Admission::Served
-            }
-            Some(accept) if counts.refused < reserve => {
-                counts.refused += 1;
-                Admission::Refused(accept)
-            }
-            Some(_) if counts.turned_away < reserve => {
-                counts.turned_away += 1;
-                Admission::TurnedAway
-            }
-            Some(_) => return None,
+        let pass = match refusal {
+            None => Some((Admission::Served, Some(state.place(client, now)))),
+            Some(refusal) => state.refuse(refusal, self.most).map(|how| (how, None)),
         };
-        Some(Pass {
+        let pass = pass.map(|(admission, place)| Pass {
             door: Arc::clone(self),
-            client,
             admission,
-        })
+            place,
+        });
+        Verdict { refusal, pass }
     }
 
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn place(&mut self, client: ClientPrefix, now: Mono) -> (u64, Arc<Notify>) {
+        let number = self.next;
+        self.next += 1;
+        let leave = Arc::new(Notify::new());
+        let place = Place {
+            client,
+            idle_since: Some(now),
+            leave: Arc::clone(&leave),
+        };
+        self.places.insert(number, place);
+        *self.clients.entry(client).or_default() += 1;
+        (number, leave)
+    }
+
+    fn leave(&mut self, number: u64) {
+        let Some(place) = self.places.remove(&number) else {
+            return;
+        };
+        if let Some(count) = self.clients.get_mut(&place.client) {
+            *count -= 1;
+            if *count == 0 {
+                self.clients.remove(&place.client);
+            }
+        }
+        place.leave.notify_one();
+    }
+
+    /// Whether a place is free now for a client that has `fewer` of them than the one that lost it.
+    fn make_room(&mut self, fewer: usize) -> bool {
+        let idle = self.places.iter().filter_map(|(number, place)| {
+            let has = self.clients.get(&place.client).copied().unwrap_or(0);
+            let since = place.idle_since?;
+            (has > fewer).then_some((has, std::cmp::Reverse((since, *number))))
+        });
+        let Some((_, std::cmp::Reverse((_, number)))) = idle.max() else {
+            return false;
+        };
+        self.leave(number);
+        self.made_room += 1;
+        true
+    }
+
+    /// How it is told, while there is room for that.
+    fn refuse(&mut self, refusal: Refusal, most: usize) -> Option<Admission> {
+        let reserve = (most / RESERVE).max(1);
+        if self.refused < reserve {
+            self.refused += 1;
+            Some(Admission::Refused(refusal.accept()))
+        } else if self.turned_away < reserve {
+            self.turned_away += 1;
+            Some(Admission::TurnedAway)
+        } else {
+            None
+        }
+    }
+}
+
+impl Pass {
+    /// Keeps the place for a session. `false`: it was given to another client before.
+    pub(super) fn hold(&self) -> bool {
+        self.set_idle(None)
+    }
+
+    /// The connection has no sessions, since `now` at the latest.
+    pub(super) fn release(&self, now: Mono) {
+        self.set_idle(Some(now));
+    }
+
+    fn set_idle(&self, since: Option<Mono>) -> bool {
+        let Some((number, _)) = &self.place else {
+            return true;
+        };
+        match self.door.state().places.get_mut(number) {
+            Some(place) => {
+                place.idle_since = since.and(place.idle_since).or(since);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Waits until the place is given to another client, for ever if need be.
+    pub(super) async fn displaced(&self) {
+        let Some((number, leave)) = &self.place else {
+            return pending().await;
+        };
+        while self.door.state().places.contains_key(number) {
+            leave.notified().await;
+        }
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        let mut counts = self.door.counts();
-        match self.admission {
-            Admission::Refused(_) => counts.refused -= 1,
-            Admission::TurnedAway => counts.turned_away -= 1,
-            Admission::Served => {
-                counts.served -= 1;
-                if let Some(count) = counts.clients.get_mut(&self.client) {
-                    *count -= 1;
-                    if *count == 0 {
-                        counts.clients.remove(&self.client);
-                    }
-                }
-            }
+        let mut state = self.door.state();
+        match (self.admission, &self.place) {
+            (Admission::Refused(_), _) => state.refused -= 1,
+            (Admission::TurnedAway, _) => state.turned_away -= 1,
+            (Admission::Served, Some((number, _))) => state.leave(*number),
+            (Admission::Served, None) => {}
         }
     }
 }
@@ -119,49 +249,130 @@ mod tests {
         [192, 0, 2, number].into()
     }
 
+    /// One of the /64 of that number.
+    fn host(prefix: u16, host: u16) -> IpAddr {
+        [0x2001, 0xdb8, 0, prefix, host, 0, 0, 1].into()
+    }
+
+    fn at(second: u64) -> Mono {
+        Mono::from_ns(second * 1_000_000_000)
+    }
+
+    fn admit(door: &Arc<Door>, client: IpAddr) -> Verdict {
+        door.admit(client, true, at(0))
+    }
+
+    fn admission(verdict: &Verdict) -> Option<Admission> {
+        verdict.pass.as_ref().map(|pass| pass.admission)
+    }
+
+    /// Whether its place was given to another.
+    fn is_out(verdict: &Verdict) -> bool {
+        let (number, _) = verdict.pass.as_ref().unwrap().place.as_ref().unwrap();
+        let pass = verdict.pass.as_ref().unwrap();
+        !pass.door.state().places.contains_key(number)
+    }
+
     #[test]
     fn over_its_own_limit_a_client_is_refused_for_good_and_others_are_served() {
         let door = Door::new(30, 2);
         let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
-        let first = door.admit(client(1), true).unwrap();
-        let _second = door.admit(mapped, true).unwrap();
-        let third = door.admit(client(1), true).unwrap();
-        assert_eq!(third.admission, Admission::Refused(Accept::PermanentLimit));
-        let other = door.admit(client(2), true).unwrap();
-        assert_eq!(other.admission, Admission::Served);
+        let first = admit(&door, client(1));
+        let _second = admit(&door, mapped);
+        let third = admit(&door, client(1));
+        let refused = Admission::Refused(Accept::PermanentLimit);
+        assert_eq!(admission(&third), Some(refused));
+        assert_eq!(third.refusal, Some(Refusal::ClientLimit));
+        assert_eq!(admit(&door, client(2)).refusal, None);
         drop(first);
-        let again = door.admit(client(1), true).unwrap();
-        assert_eq!(again.admission, Admission::Served);
+        assert_eq!(admit(&door, client(1)).refusal, None);
+    }
+
+    #[test]
+    fn the_addresses_of_one_64_are_one_client() {
+        let door = Door::new(30, 2);
+        let _held = [admit(&door, host(1, 1)), admit(&door, host(1, 2))];
+        let third = admit(&door, host(1, 3));
+        assert_eq!(third.refusal, Some(Refusal::ClientLimit));
+        assert_eq!(admit(&door, host(2, 1)).refusal, None);
     }
 
     #[test]
     fn who_is_not_allowed_is_told_so_by_the_reserve() {
         let door = Door::new(10, 2);
-        let stranger = door.admit(client(1), false).unwrap();
+        let stranger = door.admit(client(1), false, at(0));
         let refused = Admission::Refused(Accept::PermanentLimit);
-        assert_eq!(stranger.admission, refused);
-        let next = door.admit(client(1), false).unwrap();
-        assert_eq!(next.admission, Admission::TurnedAway);
-        assert!(door.admit(client(1), false).is_none());
-        assert_eq!(
-            door.admit(client(2), true).unwrap().admission,
-            Admission::Served
-        );
+        assert_eq!(admission(&stranger), Some(refused));
+        let next = door.admit(client(1), false, at(0));
+        assert_eq!(admission(&next), Some(Admission::TurnedAway));
+        let third = door.admit(client(1), false, at(0));
+        assert!(third.pass.is_none());
+        assert_eq!(third.refusal, Some(Refusal::NotAllowed));
+        assert_eq!(admit(&door, client(2)).refusal, None);
     }
 
     #[test]
     fn when_all_is_taken_a_reserve_is_told_so_and_the_rest_is_sent_off() {
         let door = Door::new(20, 100);
-        let passes: Vec<_> = (0..24).map_while(|_| door.admit(client(1), true)).collect();
-        let admissions: Vec<_> = passes.iter().map(|pass| pass.admission).collect();
+        let held: Vec<_> = (0..24).map(|_| admit(&door, client(1))).collect();
+        let admissions: Vec<_> = held.iter().filter_map(admission).collect();
         assert_eq!(admissions[..20], [Admission::Served; 20]);
         let refused = Admission::Refused(Accept::TemporaryLimit);
         assert_eq!(admissions[20..22], [refused; 2]);
         assert_eq!(admissions[22..], [Admission::TurnedAway; 2]);
-        assert!(door.admit(client(2), true).is_none());
+        assert!(admit(&door, client(1)).pass.is_none());
         assert_eq!(door.open(), 24);
-        drop(passes);
-        assert_eq!(door.open(), 0);
-        assert!(door.counts().clients.is_empty());
+        drop(held);
+        assert_eq!((door.open(), door.made_room()), (0, 0));
+        assert!(door.state().clients.is_empty());
+    }
+
+    #[test]
+    fn a_full_house_makes_room_for_those_who_have_less() {
+        let door = Door::new(6, 100);
+        // Of the client that has most: the first has a session, the others are idle.
+        let greedy: Vec<_> = (1..=4)
+            .map(|n| door.admit(host(1, n), true, at(9 - u64::from(n))))
+            .collect();
+        let _modest = [admit(&door, client(1)), admit(&door, client(1))];
+        assert!(greedy[3].pass.as_ref().unwrap().hold());
+        let _first = admit(&door, client(2));
+        let out: Vec<_> = greedy.iter().map(is_out).collect();
+        assert_eq!(out, [false, false, true, false], "the one idle for longest");
+        let _second = admit(&door, client(3));
+        assert!(is_out(&greedy[1]) && !is_out(&greedy[0]));
+        assert_eq!(door.made_room(), 2);
+        // Displaced, it cannot begin a session any more.
+        assert!(!greedy[1].pass.as_ref().unwrap().hold());
+        // Now both have two, and one more would have as many: it is refused.
+        let third = admit(&door, host(1, 5));
+        assert_eq!(third.refusal, Some(Refusal::Full));
+        drop(greedy);
+        assert_eq!(admit(&door, host(1, 5)).refusal, None);
+    }
+
+    #[test]
+    fn connections_with_sessions_are_never_closed_for_others() {
+        let door = Door::new(3, 100);
+        let held: Vec<_> = (0..3).map(|_| admit(&door, client(1))).collect();
+        for verdict in &held {
+            assert!(verdict.pass.as_ref().unwrap().hold());
+        }
+        assert_eq!(admit(&door, client(2)).refusal, Some(Refusal::Full));
+        // Its sessions are over.
+        held[1].pass.as_ref().unwrap().release(at(5));
+        assert_eq!(admit(&door, client(2)).refusal, None);
+        assert!(is_out(&held[1]) && !is_out(&held[0]) && !is_out(&held[2]));
+    }
+
+    #[test]
+    fn a_thousand_idle_connections_of_a_thousand_clients_keep_nobody_out() {
+        let door = Door::new(1_000, 100);
+        let held: Vec<_> = (0..1_000)
+            .map(|n| door.admit(host(n, 1), true, at(n.into())))
+            .collect();
+        let late = admit(&door, client(1));
+        assert_eq!(late.refusal, None);
+        assert!(is_out(&held[0]) && held[1..].iter().all(|verdict| !is_out(verdict)));
     }
 }

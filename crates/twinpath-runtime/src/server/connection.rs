@@ -29,6 +29,7 @@ const SID_TRIES: usize = 3;
 pub(super) struct Connection {
     house: Arc<House>,
     link: Link<Server>,
+    pass: Pass,
     peer: SocketAddr,
     local: SocketAddr,
     /// Told of sessions that are over: of each once, so that what waits here is bounded by the
@@ -69,13 +70,19 @@ pub(super) async fn serve(
     let connection = Connection {
         house,
         link: Link::new(stream, server),
+        pass,
         peer,
         local,
         ended,
         owner,
     };
-    connection.run(&mut stopping).await.part().await;
-    drop(pass);
+    let (link, pass) = connection.run(&mut stopping).await;
+    tokio::select! {
+        biased;
+        // Another has its place: its socket is not to linger.
+        () = pass.displaced() => {}
+        () = link.part() => {}
+    }
 }
 
 /// How the Server's segments are marked: as the operator says, or as the client's SYN was (row
@@ -93,14 +100,21 @@ fn marking(house: &House, stream: &TcpStream) -> Option<Tos> {
 
 impl Connection {
     /// Until all is said. Nobody can tell the connection anything then.
-    async fn run(mut self, stopping: &mut Stopping) -> Link<Server> {
-        let mut stopped = false;
+    async fn run(mut self, stopping: &mut Stopping) -> (Link<Server>, Pass) {
+        let (mut stopped, mut displaced) = (false, false);
         loop {
+            if !self.engine().has_sessions() {
+                self.pass.release(clock::mono());
+            }
             tokio::select! {
                 event = self.link.event() => match event {
                     Some(event) => self.obey(event).await,
-                    None => return self.link,
+                    None => return (self.link, self.pass),
                 },
+                () = self.pass.displaced(), if !displaced => {
+                    displaced = true;
+                    self.engine().make_room(clock::mono());
+                }
                 Some(sid) = self.ended.recv() => self.engine().session_ended(clock::mono(), sid),
                 () = stopping.heard(), if !stopped => {
                     stopped = true;
@@ -140,7 +154,12 @@ impl Connection {
                 log!(self.house, info, client = %named(self.peer), %modes, key_id, "client set up");
             }
             ServerEvent::Open(request) => {
-                let answer = self.open(&request).await;
+                // From here on its place is its own.
+                let answer = if self.pass.hold() {
+                    self.open(&request).await
+                } else {
+                    Err(Accept::TemporaryLimit)
+                };
                 self.engine().answer_open(clock::mono(), answer);
             }
             ServerEvent::Start(sid) => self.start(&[sid]).await,
@@ -246,7 +265,7 @@ impl Connection {
                 refwait: self.house.plan.refwait,
                 padding_to_reflect: request.padding_to_reflect,
                 server_octets,
-                nat: self.house.plan.nat,
+                nat: self.house.plan.nat.then(|| self.peer.ip()),
                 begins: (!delay.is_zero()).then(|| now + delay),
             };
             let wish = Wish {

@@ -1,6 +1,6 @@
 //! Listening sockets, and the tasks that accept connections by them.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -11,9 +11,10 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::warn;
 use twinpath_net::{BindError, clock, stream};
-use twinpath_proto::control::Admission;
+use twinpath_proto::control::{Admission, Nonces, Server};
 use twinpath_wire::{Dscp, Mono};
 
+use super::admission::{Refusal, Verdict};
 use super::ration::log;
 use super::stopping::Stopping;
 use super::{House, ServerPlan, connection};
@@ -125,23 +126,56 @@ fn welcome(
     let counts = &house.counts;
     let allow = &house.plan.allow;
     let allowed = allow.is_empty() || allow.iter().any(|net| net.contains(&client));
-    let pass = house.door.admit(client, allowed);
-    let served = pass
-        .as_ref()
-        .is_some_and(|pass| pass.admission == Admission::Served);
-    let count = if served {
+    let Verdict { refusal, pass } = house.door.admit(client, allowed, clock::mono());
+    let count = match refusal {
         // Logged once it is set up: strangers who connect only to guess are logged together.
-        &counts.connections_served
-    } else if allowed {
-        log!(house, info, client = %named(peer), "client refused: a limit of connections");
-        &counts.connections_refused
-    } else {
-        log!(house, info, client = %named(peer), "client refused: not allowed to connect");
-        &counts.connections_not_allowed
+        None => &counts.connections_served,
+        Some(Refusal::ClientLimit) => {
+            log!(house, info, client = %named(peer), "client refused: it has all the connections that it may have");
+            &counts.connections_over_client_limit
+        }
+        Some(Refusal::Full) => {
+            log!(house, info, client = %named(peer), "client refused: the server is full");
+            &counts.connections_when_full
+        }
+        Some(Refusal::NotAllowed) => {
+            log!(house, info, client = %named(peer), "client refused: not allowed to connect");
+            &counts.connections_not_allowed
+        }
     };
     count.fetch_add(1, Relaxed);
-    if let Some(pass) = pass {
-        let serving = connection::serve(Arc::clone(house), stream, peer, pass, stopping.clone());
-        connections.spawn(serving);
+    match pass {
+        Some(pass) => {
+            let serving =
+                connection::serve(Arc::clone(house), stream, peer, pass, stopping.clone());
+            connections.spawn(serving);
+        }
+        None => send_off(house, stream, peer),
+    }
+}
+
+/// Where even refusals are too many: a greeting with Modes 0 into the empty buffer of a new
+/// connection, which takes it without a wait; then the connection is closed.
+fn send_off(house: &House, stream: TcpStream, peer: SocketAddr) {
+    // The runtime does not know yet that it can be written to.
+    let Ok(mut stream) = stream.into_std() else {
+        return;
+    };
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let mut engine = Server::new(
+        Arc::clone(&house.config),
+        house.keys.now(),
+        Admission::TurnedAway,
+        Nonces::default(),
+        clock::mono(),
+        peer,
+        local,
+    );
+    while engine.poll_event().is_some() {}
+    if let Some(greeting) = engine.poll_output() {
+        // A client that is gone already misses nothing.
+        let _ = stream.write(greeting);
     }
 }

@@ -38,24 +38,28 @@ pub struct ServerPlan {
     pub message_patience: Duration,
     /// Test ports to offer where a wish cannot be met, both ends included.
     pub test_ports: (u16, u16),
+    /// Clients that proved no key may wish for any port from 1024 up, and for 862, not for one of
+    /// `test_ports` only.
+    pub allow_any_port: bool,
     /// Control connections at once.
     pub max_connections: usize,
-    /// Control connections of one client address at once.
+    /// Control connections of one client at once: an IPv4 address, or the /64 of an IPv6 one.
     pub max_connections_per_client: usize,
     /// Test sessions at once, over all threads.
     pub max_sessions: usize,
     /// Those of them whose clients prove no key, so that others find room (row TC-78).
     pub max_open_sessions: usize,
-    /// Test sessions of one client address at once.
+    /// Test sessions of one client at once.
     pub max_sessions_per_client: usize,
-    /// Replies per second for each sender's address, in bursts of one second's worth at most;
+    /// Replies per second for each sender (IPv6: its /64), in bursts of one second's worth at most;
     /// `None`: any agreed session is let through.
     pub max_rate_pps: Option<u32>,
     /// Who may connect; empty: everyone.
     pub allow: Vec<IpNet>,
-    /// Session-Senders other than the control client's own address.
+    /// Session-Senders elsewhere than at the control client's own address.
     pub allow_sender: Vec<IpNet>,
-    /// Senders behind NAT or PAT: address and port may differ from those agreed.
+    /// Senders behind NAT or PAT: a session's first packet from the control client's address, or from
+    /// one of `allow_sender`, says where its sender is.
     pub nat: bool,
     /// Server octets for senders that have padding reflected: they tell sessions behind one NAT
     /// apart.
@@ -95,6 +99,7 @@ impl ServerPlan {
             refwait: Duration::from_mins(15),
             message_patience: Duration::from_mins(1),
             test_ports: (18_760, 19_960),
+            allow_any_port: false,
             max_connections: 1_000,
             max_connections_per_client: 100,
             max_sessions: 5_000,

@@ -13,8 +13,13 @@ pub struct ServerTally {
     pub connections: u64,
     /// Control connections that were served.
     pub connections_served: u64,
-    /// Control connections refused by a limit.
-    pub connections_refused: u64,
+    /// Control connections refused because their client had all that it may have.
+    pub connections_over_client_limit: u64,
+    /// Control connections refused because all were taken, by clients with sessions or with no more
+    /// connections than the one refused.
+    pub connections_when_full: u64,
+    /// Control connections without sessions that were closed for another client, all being taken.
+    pub connections_made_room: u64,
     /// Control connections from addresses that may not connect.
     pub connections_not_allowed: u64,
     /// Connections that the system could not give (descriptors), and other failures to accept.
@@ -35,6 +40,13 @@ pub struct ServerTally {
     pub ports: u64,
     /// Test packets, summed over threads.
     pub packets: ReflectorTally,
+}
+
+impl ServerTally {
+    /// Control connections refused by a limit.
+    pub fn connections_refused(&self) -> u64 {
+        self.connections_over_client_limit + self.connections_when_full
+    }
 }
 
 /// What a Server did.

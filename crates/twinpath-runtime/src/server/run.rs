@@ -52,7 +52,8 @@ pub(super) struct House {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) connections_served: AtomicU64,
-    pub(super) connections_refused: AtomicU64,
+    pub(super) connections_over_client_limit: AtomicU64,
+    pub(super) connections_when_full: AtomicU64,
     pub(super) connections_not_allowed: AtomicU64,
     pub(super) accept_errors: AtomicU64,
     pub(super) sessions_made: AtomicU64,
@@ -75,7 +76,9 @@ impl House {
         ServerTally {
             connections: number(self.door.open()),
             connections_served: counts.connections_served.load(Relaxed),
-            connections_refused: counts.connections_refused.load(Relaxed),
+            connections_over_client_limit: counts.connections_over_client_limit.load(Relaxed),
+            connections_when_full: counts.connections_when_full.load(Relaxed),
+            connections_made_room: self.door.made_room(),
             connections_not_allowed: counts.connections_not_allowed.load(Relaxed),
             accept_errors: counts.accept_errors.load(Relaxed),
             keys_refused: self.guesses.count(),
@@ -201,12 +204,14 @@ fn reflecting(plan: &ServerPlan) -> ReflectingOptions {
             rate_pps: plan.max_rate_pps,
         },
         test_ports: plan.test_ports,
+        allow_any_port: plan.allow_any_port,
         ttl: plan.ttl,
         dont_fragment: plan.dont_fragment,
         interface: plan.interface.clone(),
         stamps: plan.stamps,
         raw_t3: plan.raw_t3,
         strict: plan.strict,
+        allow_sender: plan.allow_sender.clone(),
         portable: plan.portable,
     }
 }

@@ -231,7 +231,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "N", default_value = "1000", value_parser = at_least_one::<usize>, help_heading = CONTROL)]
     pub(crate) max_connections: usize,
 
-    /// Control connections of one client address at once
+    /// Control connections of one client at once: an IPv4 address, or the /64 of an IPv6 address
     #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one::<usize>, help_heading = CONTROL)]
     pub(crate) max_connections_per_client: usize,
 
@@ -248,9 +248,14 @@ pub(crate) struct ServerArgs {
     #[arg(long, help_heading = CONTROL)]
     pub(crate) strict: bool,
 
-    /// UDP ports to offer where the client wishes for none, or for one that is not free
+    /// UDP ports for test packets: the one of them that the client wishes for, or a free one
     #[arg(long, value_name = "LO-HI", default_value = "18760-19960", help_heading = SESSIONS)]
     pub(crate) test_ports: Ports,
+
+    /// Let clients without a key wish for any free port from 1024 up, and for 862, as those with a
+    /// key may: not for one of --test-ports only
+    #[arg(long, help_heading = SESSIONS)]
+    pub(crate) allow_any_port: bool,
 
     /// Sessions at once (0: none)
     #[arg(long, value_name = "N", default_value = "5000", allow_negative_numbers = true, value_parser = count, help_heading = SESSIONS)]
@@ -261,20 +266,22 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "N", requires = "keys", allow_negative_numbers = true, value_parser = count, help_heading = SESSIONS)]
     pub(crate) max_open_sessions: Option<usize>,
 
-    /// Sessions of one client address at once
+    /// Sessions of one client at once: an IPv4 address, or the /64 of an IPv6 address
     #[arg(long, value_name = "N", default_value = "100", allow_negative_numbers = true, value_parser = count, help_heading = SESSIONS)]
     pub(crate) max_sessions_per_client: usize,
 
-    /// Packets per second answered for each sender's address, all its sessions together [default: no
-    /// limit]
+    /// Packets per second answered for each sender (an IPv4 address, the /64 of an IPv6 address), all
+    /// its sessions together [default: no limit]
     #[arg(long, value_name = "PPS", value_parser = at_least_one::<u32>, help_heading = SESSIONS)]
     pub(crate) max_rate: Option<u32>,
 
-    /// Serve sessions from these senders too, not from the client's own address only (repeatable)
+    /// Serve sessions from these senders too, not from the client's own address only; with --nat
+    /// their first packet may come from there (repeatable)
     #[arg(long, value_name = "PREFIX", help_heading = SESSIONS)]
     pub(crate) allow_sender: Vec<Prefix>,
 
-    /// Serve senders behind NAT or PAT: a session's first packet says its address and port
+    /// Serve senders behind NAT or PAT: a session's first packet from the client's own address, or
+    /// from --allow-sender, says its port
     #[arg(long, help_heading = SESSIONS)]
     pub(crate) nat: bool,
 

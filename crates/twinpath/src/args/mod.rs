@@ -183,7 +183,8 @@ pub(crate) struct ResponderArgs {
     #[arg(long, value_name = "PREFIX", help_heading = SESSIONS)]
     pub(crate) allow: Vec<Prefix>,
 
-    /// Packets per second answered for each client address [default: no limit]
+    /// Packets per second answered for each client: an IPv4 address, or the /64 of an IPv6 address
+    /// [default: no limit]
     #[arg(long, value_name = "PPS", value_parser = quantity::at_least_one::<u32>, help_heading = SESSIONS)]
     pub(crate) max_rate: Option<u32>,
 

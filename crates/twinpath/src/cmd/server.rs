@@ -175,10 +175,22 @@ fn bounds(args: &ServerArgs) -> Option<String> {
         ));
     }
     if let Some(rate) = args.max_rate {
-        bounds.push(format!("at most {rate} packets/s for each sender"));
+        bounds.push(format!(
+            "at most {rate} packets/s for each sender (IPv6: each /64)"
+        ));
     }
     if args.nat {
-        bounds.push("a session's first packet says its sender's address and port".to_owned());
+        let others = if args.allow_sender.is_empty() {
+            ""
+        } else {
+            " or from those senders"
+        };
+        bounds.push(format!(
+            "a session's first packet from its client's address{others} says its sender's port"
+        ));
+    }
+    if args.allow_any_port {
+        bounds.push("clients without a key may have any port from 1024 up".to_owned());
     }
     if let Some(dscp) = args.control_dscp.filter(|dscp| *dscp != Dscp::BE) {
         bounds.push(format!("control segments have DSCP {dscp}"));

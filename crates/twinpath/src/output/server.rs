@@ -29,8 +29,6 @@ pub(crate) fn text(report: &ServerReport, out: &mut impl Write) -> io::Result<()
     some(
         &mut connections,
         [
-            (tally.connections_refused, "refused by a limit"),
-            (tally.connections_not_allowed, "not allowed"),
             (tally.accept_errors, "failed"),
             (
                 tally.keys_refused,
@@ -45,7 +43,24 @@ pub(crate) fn text(report: &ServerReport, out: &mut impl Write) -> io::Result<()
             (tally.sessions_expired, "ended by REFWAIT"),
         ],
     );
+    let mut refused = Vec::new();
+    some(
+        &mut refused,
+        [
+            (tally.connections_when_full, "when the server was full"),
+            (tally.connections_over_client_limit, "over a client's limit"),
+            (tally.connections_not_allowed, "not allowed"),
+        ],
+    );
     fact(out, "Connections", &connections.join(", "))?;
+    if !refused.is_empty() {
+        fact(out, "Refused", &refused.join(", "))?;
+    }
+    if tally.connections_made_room > 0 {
+        let count = tally.connections_made_room;
+        let closed = format!("{count} idle connections closed for others: the server was full");
+        fact(out, "Made room", &closed)?;
+    }
     fact(out, "Sessions", &sessions.join(", "))?;
     if tally.packets.replays > 0 {
         let replays = packets(tally.packets.replays);
@@ -85,7 +100,10 @@ pub(crate) fn json(report: &ServerReport, out: &mut impl Write) -> io::Result<()
         duration_ns: nanoseconds(report.duration),
         connections: Connections {
             served: tally.connections_served,
-            refused: tally.connections_refused,
+            refused: tally.connections_refused(),
+            refused_full: tally.connections_when_full,
+            refused_client_limit: tally.connections_over_client_limit,
+            made_room: tally.connections_made_room,
             not_allowed: tally.connections_not_allowed,
             failed: tally.accept_errors,
             keys_refused: tally.keys_refused,
@@ -133,6 +151,9 @@ struct Document<'a> {
 struct Connections {
     served: u64,
     refused: u64,
+    refused_full: u64,
+    refused_client_limit: u64,
+    made_room: u64,
     not_allowed: u64,
     failed: u64,
     keys_refused: u64,
@@ -158,7 +179,9 @@ mod tests {
     fn the_last_words_say_what_was_served() {
         let mut tally = ServerTally {
             connections_served: 3,
-            connections_refused: 1,
+            connections_when_full: 1,
+            connections_over_client_limit: 4,
+            connections_made_room: 6,
             sessions_made: 5,
             sessions_started: 4,
             sessions_expired: 2,

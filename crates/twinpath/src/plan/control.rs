@@ -198,6 +198,7 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
         refwait: args.refwait.0,
         message_patience: MESSAGE_PATIENCE.min(args.servwait.0),
         test_ports: (args.test_ports.low, args.test_ports.high),
+        allow_any_port: args.allow_any_port,
         max_connections: args.max_connections,
         max_connections_per_client: args.max_connections_per_client,
         max_sessions: args.max_sessions,
@@ -425,7 +426,7 @@ mod tests {
         let bare = of_server("").unwrap();
         let listed: Vec<String> = bare.near.iter().map(ToString::to_string).collect();
         assert_eq!(listed, ["0.0.0.0:862", "[::]:862"]);
-        assert!(bare.tolerate_missing_family && !bare.nat && !bare.strict);
+        assert!(bare.tolerate_missing_family && !bare.nat && !bare.strict && !bare.allow_any_port);
         assert_eq!(bare.modes, Modes::UNAUTHENTICATED | Modes::FEATURES);
         let same = ServerPlan::on(Vec::new());
         assert_eq!(
@@ -440,7 +441,8 @@ mod tests {
             "127.0.0.1:0 --servwait 30 --refwait 20 --test-ports 5-9 --max-connections 4 \
              --max-connections-per-client 3 --max-sessions 2 --max-sessions-per-client 1 \
              --max-rate 50 --allow 192.0.2.0/24 --allow-sender ::1 --nat --server-octets --control-dscp cs6 \
-             --strict --threads 2 --timestamps user --raw-t3 --interface lo --ttl 64 --portable",
+             --strict --threads 2 --timestamps user --raw-t3 --interface lo --ttl 64 --portable \
+             --allow-any-port",
         )
         .unwrap();
         assert_eq!(
@@ -461,7 +463,14 @@ mod tests {
         assert_eq!(limits, [4, 3, 2, 1]);
         assert_eq!((bare.max_rate_pps, plan.max_rate_pps), (None, Some(50)));
         assert_eq!((plan.allow.len(), plan.allow_sender.len()), (1, 1));
-        assert!(plan.nat && plan.server_octets && plan.strict && plan.raw_t3 && plan.portable);
+        assert!(
+            plan.allow_any_port
+                && plan.nat
+                && plan.server_octets
+                && plan.strict
+                && plan.raw_t3
+                && plan.portable
+        );
         assert_eq!(plan.control_dscp.map(Dscp::value), Some(48));
         assert_eq!(plan.interface.as_deref(), Some("lo"));
         assert_eq!(plan.max_open_sessions, plan.max_sessions);

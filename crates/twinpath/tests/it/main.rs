@@ -1,6 +1,7 @@
 //! The program as its users run it: real processes over loopback.
 #![cfg(test)]
 
+mod admission;
 mod classes;
 mod control;
 #[cfg(feature = "report")]

@@ -93,7 +93,7 @@ pub const fn advice(step: Step, accept: Accept) -> &'static str {
              may have; close some of them"
         }
         (Step::SetUp, Accept::TemporaryLimit) => {
-            "all of the server's connections are taken; try again later"
+            "the server is full: all its connections are taken; try again later"
         }
         (Step::Request, Accept::NotSupported) => {
             "the server does not do what was asked; try zero addresses, DSCP 0, no features, or \

@@ -262,6 +262,17 @@ impl Server {
         self.close(CloseReason::Shutdown);
     }
 
+    /// The driver gives the connection's place to another client: it has no sessions.
+    pub fn make_room(&mut self, now: Mono) {
+        self.now = now;
+        self.close(CloseReason::MadeRoom);
+    }
+
+    /// A session is agreed or runs, or is being asked for.
+    pub fn has_sessions(&self) -> bool {
+        self.asked.is_some() || self.sessions.any_open()
+    }
+
     /// What is next to be written, with one call: a message, or the rest of one. Nothing while
     /// events wait: what they ask comes first (row TC-53).
     pub fn poll_output(&mut self) -> Option<&[u8]> {

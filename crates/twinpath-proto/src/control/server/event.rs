@@ -173,6 +173,9 @@ pub enum CloseReason {
     /// A message's HMAC is wrong.
     #[error("a message failed its HMAC")]
     Forged,
+    /// All connections were taken, and this one had no sessions.
+    #[error("it made room for another client: the server is full")]
+    MadeRoom,
     /// The driver ended it.
     #[error("the server shuts down")]
     Shutdown,

@@ -25,6 +25,7 @@ pub(super) struct Sessions {
     ended: VecDeque<Sid>,
     most: usize,
     running: usize,
+    accepted: usize,
 }
 
 impl Sessions {
@@ -34,6 +35,7 @@ impl Sessions {
             ended: VecDeque::new(),
             most: usize::try_from(most).unwrap_or(usize::MAX),
             running: 0,
+            accepted: 0,
         }
     }
 
@@ -55,6 +57,11 @@ impl Sessions {
         self.running > 0
     }
 
+    /// Some session is reflected now, or is yet to be started.
+    pub(super) fn any_open(&self) -> bool {
+        self.running + self.accepted > 0
+    }
+
     /// Started and not stopped: what Stop-Sessions is to count.
     pub(super) fn started(&self) -> u32 {
         let started = |state: &&State| matches!(state, State::Running | State::Expired);
@@ -69,6 +76,8 @@ impl Sessions {
         let before = self.states.insert(sid.0, state);
         self.running += usize::from(state == State::Running);
         self.running -= usize::from(before == Some(State::Running));
+        self.accepted += usize::from(state == State::Accepted);
+        self.accepted -= usize::from(before == Some(State::Accepted));
         match (before, state) {
             (Some(State::Ended), State::Ended) => {}
             (_, State::Ended) => self.ended.push_back(sid),

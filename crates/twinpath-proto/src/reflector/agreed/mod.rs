@@ -1,5 +1,5 @@
 //! Sessions that were agreed on by TWAMP-Control (RFC 5357 section 4.2): reflected from start to
-//! stop, for their sender and for nobody else.
+//! stop, for their sender alone.
 
 mod session;
 mod spec;
@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use twinpath_wire::control::Sid;
 use twinpath_wire::{Arrival, ErrorEstimate, Mono, ReflectorSecured, SenderOpen, Wall, WireTime};
 
+use super::access::Access;
 use super::rate::RateLimit;
 use super::reply::{self, Fields, Layout, Reflection};
 use super::{Ignored, ReflectorTally, guard, reply_guard};
@@ -29,6 +30,8 @@ const NO_SIGN: reply_guard::Ports = reply_guard::Ports { from: 1, to: 0 };
 pub struct AgreedReflector {
     config: AgreedConfig,
     rate: Option<RateLimit>,
+    /// Who may bind any session that allows for NAT.
+    others: Access,
     table: Table,
     ended: VecDeque<(Sid, Ended, SessionTally)>,
     totals: ReflectorTally,
@@ -39,6 +42,7 @@ impl AgreedReflector {
     pub fn new(config: AgreedConfig) -> Self {
         Self {
             rate: config.max_rate_pps.map(RateLimit::new),
+            others: Access::only(&config.allow_sender),
             config,
             table: Table::default(),
             ended: VecDeque::new(),
@@ -217,7 +221,7 @@ impl AgreedReflector {
         SenderOpen::view(request).map_err(|_| Ignored::TooShort)?;
         let at = self
             .table
-            .find(request, arrival)
+            .find(request, arrival, &self.others)
             .ok_or(Ignored::NoSession)?;
         let strict = self.config.strict;
         let session = self.table.get_mut(at).ok_or(Ignored::NoSession)?;
@@ -260,7 +264,7 @@ impl AgreedReflector {
             format,
             keys: session.secured.is_some().then_some(at),
         };
-        if session.unbound {
+        if session.unbound.is_some() {
             self.table.bind(at, arrival);
         }
         Ok(reflection)

@@ -58,15 +58,17 @@ pub(super) struct Session {
     pub(super) features: TestFeatures,
     pub(super) dscp: Dscp,
     pub(super) state: State,
-    /// It allows for NAT, and nothing has come yet.
-    pub(super) unbound: bool,
+    /// It allows for NAT, and nothing has come yet: the control client's address.
+    pub(super) unbound: Option<IpAddr>,
     /// Sequence Number of the next reply (row TT-11).
     next: u32,
-    timeout: Duration,
-    refwait: Duration,
+    /// How long it is reflected after its stop; 64 bits of nanoseconds, for there are many sessions.
+    timeout_ns: u64,
+    refwait_ns: u64,
     /// When a packet was last reflected, or when one was first due.
     heard: Mono,
-    begins: Option<Mono>,
+    /// When it is to begin; before now: at its start.
+    begins: Mono,
     /// When the table looks after it next.
     pub(super) timer: Option<Mono>,
     pub(super) tally: SessionTally,
@@ -95,12 +97,12 @@ impl Session {
             features: spec.features(),
             dscp: spec.dscp,
             state: State::Agreed,
-            unbound: spec.nat,
+            unbound: spec.nat.map(|client| client.to_canonical()),
             next: 0,
-            timeout: spec.timeout,
-            refwait: spec.refwait,
+            timeout_ns: nanoseconds(spec.timeout.min(spec.refwait)),
+            refwait_ns: nanoseconds(spec.refwait),
             heard: Mono::default(),
-            begins: spec.begins,
+            begins: spec.begins.unwrap_or_default(),
             timer: None,
             tally: SessionTally::default(),
             secured: guard.is_secured().then(|| {
@@ -161,13 +163,12 @@ impl Session {
     /// Reflects from now on.
     pub(super) fn start(&mut self, now: Mono) {
         self.state = State::Running;
-        let begins = self.begins.unwrap_or(now).min(now + FARTHEST_START);
-        self.heard = now.max(begins);
+        self.heard = self.begins.clamp(now, now + FARTHEST_START);
     }
 
     /// Reflects for the Timeout and no longer.
     pub(super) fn stop(&mut self, now: Mono) {
-        let until = now + self.timeout.min(self.refwait);
+        let until = now + Duration::from_nanos(self.timeout_ns);
         self.state = State::Stopping { until };
     }
 
@@ -175,7 +176,7 @@ impl Session {
     pub(super) fn ends(&self) -> Option<Mono> {
         match self.state {
             State::Agreed => None,
-            State::Running => Some(self.heard + self.refwait),
+            State::Running => Some(self.heard + Duration::from_nanos(self.refwait_ns)),
             State::Stopping { until } => Some(until),
         }
     }
@@ -187,4 +188,9 @@ impl Session {
         self.heard = self.heard.max(now);
         number
     }
+}
+
+/// Centuries, where they do not fit.
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,8 +1,9 @@
 //! What is agreed of a test session, what it counts, and how it ends.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{Dscp, Mono};
 
@@ -30,9 +31,10 @@ pub struct SessionSpec {
     pub padding_to_reflect: u16,
     /// Server octets (RFC 6038 section 4.3): they tell sessions behind one NAT apart; 0: none.
     pub server_octets: u16,
-    /// The sender's address and port may differ from those agreed: the first packet that comes
-    /// from nobody else's binds it (row TT-25).
-    pub nat: bool,
+    /// Where the sender may be behind an address translator: the address that the control client
+    /// itself has here. The first packet from there, by any port, binds the session; so does one
+    /// from [`AgreedConfig::allow_sender`] (row TT-25).
+    pub nat: Option<IpAddr>,
     /// The requested Start Time, if it lies ahead: REFWAIT counts from then, but no more than
     /// 24 hours after the start (row TC-48).
     pub begins: Option<Mono>,
@@ -50,15 +52,17 @@ impl SessionSpec {
 }
 
 /// The operator's part, alike for all sessions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgreedConfig {
     /// Discards requests with an Error Estimate Multiplier of 0 (RFC 4656 section 4.1.2).
     pub strict: bool,
     /// TAI - UTC in seconds, for `PTPv2` time stamps (row TT-47).
     pub tai_offset_s: i32,
-    /// Replies per second for each sender's address, all its sessions together, in bursts of one
+    /// Replies per second for each sender (IPv6: its /64), all its sessions together, in bursts of one
     /// second's worth at most; `None`: what was agreed on is let through (row TT-28).
     pub max_rate_pps: Option<u32>,
+    /// Addresses other than the control client's that may bind a session behind NAT.
+    pub allow_sender: Vec<IpNet>,
 }
 
 impl Default for AgreedConfig {
@@ -67,6 +71,7 @@ impl Default for AgreedConfig {
             strict: false,
             tai_offset_s: 37,
             max_rate_pps: None,
+            allow_sender: Vec::new(),
         }
     }
 }

@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use twinpath_wire::control::Sid;
 use twinpath_wire::{Arrival, Mono};
 
+use super::super::access::Access;
+use super::super::table::halves;
 use super::InUse;
 use super::session::{SenderKey, Session, State};
 
@@ -22,10 +24,12 @@ pub(super) struct Table {
     /// Each session that ends by time, once. A packet does not move it: it is looked after when
     /// the moment comes (and put off if something was heard of it).
     timers: BTreeSet<(Mono, u32)>,
-    /// Started sessions that wait for their first packet from wherever it comes: local port,
-    /// Server octets, slot.
-    unbound: BTreeSet<(u16, u16, u32)>,
+    /// Started sessions that wait for their first packet by whichever port it comes.
+    unbound: BTreeSet<Unbound>,
 }
+
+/// Local port, Server octets, the client's address, slot.
+type Unbound = (u16, u16, [u64; 2], u32);
 
 impl Table {
     pub(super) fn len(&self) -> usize {
@@ -66,7 +70,9 @@ impl Table {
         let session = self.slots.get_mut(at as usize)?.take()?;
         self.by_sender.remove(&session.key);
         self.by_sid.remove(&session.sid);
-        self.unbound.remove(&place(&session, at));
+        if let Some(place) = place(&session, at) {
+            self.unbound.remove(&place);
+        }
         if let Some(timer) = session.timer {
             self.timers.remove(&(timer, at));
         }
@@ -86,8 +92,10 @@ impl Table {
         if let Some(due) = due {
             self.timers.insert((due, at));
         }
-        if session.unbound && session.state != State::Agreed {
-            self.unbound.insert(place(session, at));
+        if session.state != State::Agreed
+            && let Some(place) = place(session, at)
+        {
+            self.unbound.insert(place);
         }
     }
 
@@ -97,8 +105,9 @@ impl Table {
     }
 
     /// Whose packet this is (row TT-24): its sender's, or that of a session which allows for NAT
-    /// and has heard of nobody yet.
-    pub(super) fn find(&self, request: &[u8], arrival: &Arrival) -> Option<u32> {
+    /// and has heard of nobody yet, if the packet comes from where its client is or from one of
+    /// `others`.
+    pub(super) fn find(&self, request: &[u8], arrival: &Arrival, others: &Access) -> Option<u32> {
         let key = SenderKey::new(arrival.from, arrival.to_port);
         if let Some(at) = self.by_sender.get(&key).copied() {
             return self
@@ -109,7 +118,8 @@ impl Table {
         if self.unbound.is_empty() {
             return None;
         }
-        self.find_unbound(request, arrival)
+        let allowed = others.permits(arrival.from.ip());
+        self.find_unbound(request, arrival, allowed)
     }
 
     /// The packet's source is its sender's from now on.
@@ -117,8 +127,10 @@ impl Table {
         let Some(session) = self.slots.get_mut(at as usize).and_then(Option::as_mut) else {
             return;
         };
-        self.unbound.remove(&place(session, at));
-        session.unbound = false;
+        if let Some(place) = place(session, at) {
+            self.unbound.remove(&place);
+        }
+        session.unbound = None;
         session.tally.bound = Some(arrival.from);
         let key = SenderKey::new(arrival.from, arrival.to_port);
         if key != session.key {
@@ -128,37 +140,42 @@ impl Table {
         }
     }
 
-    /// Server octets first, wherever a layout has them; then those who have none, oldest first. A
-    /// secured session takes only what its keys open.
-    fn find_unbound(&self, request: &[u8], arrival: &Arrival) -> Option<u32> {
+    /// Server octets first, wherever a layout has them; then those who have none. A secured session
+    /// takes only what its keys open. `allowed`: the operator lets this sender be any session's.
+    fn find_unbound(&self, request: &[u8], arrival: &Arrival, allowed: bool) -> Option<u32> {
         let port = arrival.to_port;
+        let its_own =
+            |session: &Session| session.listens_at(arrival.to) && session.read(request).is_ok();
+        let find = |octets: u16, fits: &dyn Fn(&Session) -> bool| {
+            let from = halves(arrival.from.ip());
+            let found = self.first_unbound((port, octets), from, from, fits);
+            if found.is_some() || !allowed {
+                return found;
+            }
+            self.first_unbound((port, octets), [0; 2], [u64::MAX; 2], fits)
+        };
         let marked = [14, 41, 42, 48, 112].into_iter().find_map(|from| {
             let octets = u16::from_be_bytes(*request.get(from..)?.first_chunk()?);
-            let here = |session: &Session| session.features.padding_from() == from;
-            (octets != 0)
-                .then(|| self.first_unbound(port, octets, request, arrival, here))
-                .flatten()
+            let here =
+                |session: &Session| session.features.padding_from() == from && its_own(session);
+            (octets != 0).then(|| find(octets, &here)).flatten()
         });
-        marked.or_else(|| self.first_unbound(port, 0, request, arrival, |_| true))
+        marked.or_else(|| find(0, &its_own))
     }
 
+    /// The first that fits of those with a client from `low` to `high`.
     fn first_unbound(
         &self,
-        port: u16,
-        octets: u16,
-        request: &[u8],
-        arrival: &Arrival,
+        (port, octets): (u16, u16),
+        low: [u64; 2],
+        high: [u64; 2],
         fits: impl Fn(&Session) -> bool,
     ) -> Option<u32> {
         self.unbound
-            .range((port, octets, 0)..=(port, octets, u32::MAX))
+            .range((port, octets, low, 0)..=(port, octets, high, u32::MAX))
             .take(CANDIDATES)
-            .map(|(_, _, at)| *at)
-            .find(|at| {
-                self.get(*at).is_some_and(|session| {
-                    session.listens_at(arrival.to) && fits(session) && session.read(request).is_ok()
-                })
-            })
+            .map(|(.., at)| *at)
+            .find(|at| self.get(*at).is_some_and(&fits))
     }
 
     /// Octets on the heap, about.
@@ -169,15 +186,21 @@ impl Table {
             + self.by_sender.capacity() * bucket(size_of::<SenderKey>()) * 8 / 7
             + self.by_sid.capacity() * bucket(size_of::<Sid>()) * 8 / 7
             + self.timers.len() * 2 * size_of::<(Mono, u32)>()
-            + self.unbound.len() * 2 * size_of::<(u16, u16, u32)>()
+            + self.unbound.len() * 2 * size_of::<Unbound>()
     }
 }
 
-fn place(session: &Session, at: u32) -> (u16, u16, u32) {
+/// `None`: it is bound, or needs not be.
+fn place(session: &Session, at: u32) -> Option<Unbound> {
     let octets = if session.features.reflected() >= 2 {
         session.features.server_octets
     } else {
         0
     };
-    (session.key.local_port(), octets, at)
+    Some((
+        session.key.local_port(),
+        octets,
+        halves(session.unbound?),
+        at,
+    ))
 }

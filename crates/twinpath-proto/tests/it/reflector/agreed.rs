@@ -40,7 +40,7 @@ fn spec(number: u16) -> SessionSpec {
         refwait: Duration::from_mins(15),
         padding_to_reflect: 0,
         server_octets: 0,
-        nat: false,
+        nat: None,
         begins: None,
     }
 }

@@ -47,7 +47,7 @@ fn reflector(features: TestFeatures) -> AgreedReflector {
         refwait: Duration::from_mins(15),
         padding_to_reflect: features.padding_to_reflect,
         server_octets: features.server_octets,
-        nat: false,
+        nat: None,
         begins: None,
     };
     let port = FAR.rsplit(':').next().unwrap().parse().unwrap();

@@ -60,7 +60,10 @@ fn a_server_that_is_full_turns_away() {
     });
     let (line, remedy) = control(plan(rig.plan(), &[Dscp::BE])).words();
     assert!(line.contains("offers no mode"), "{line}");
-    assert!(remedy.contains("later"), "{remedy}");
+    assert!(
+        remedy.contains("full") && remedy.contains("later"),
+        "{remedy}"
+    );
 }
 
 #[test]

@@ -298,7 +298,7 @@ fn spec(request: &SessionRequest, opened: Opened) -> SessionSpec {
         refwait: Duration::from_mins(15),
         padding_to_reflect: request.padding_to_reflect,
         server_octets: opened.server_octets,
-        nat: false,
+        nat: None,
         begins: None,
     }
 }

@@ -38,6 +38,23 @@ impl Client {
         (client, Modes::from_bits(greeting.modes.get()))
     }
 
+    /// Set up in `modes`, from this address of the host.
+    pub(crate) fn from(near: IpAddr, far: SocketAddr, modes: Modes) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build();
+        let stream = runtime.unwrap().block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(SocketAddr::new(near, 0)).unwrap();
+            socket.connect(far).await.unwrap().into_std().unwrap()
+        });
+        stream.set_nonblocking(false).unwrap();
+        let mut client = Self::connected(stream, far);
+        let _greeting: ServerGreeting = client.message();
+        assert_eq!(client.set_up(modes), Accept::Ok);
+        client
+    }
+
     pub(crate) fn connected(stream: TcpStream, far: SocketAddr) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();

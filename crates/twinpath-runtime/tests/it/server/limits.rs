@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twinpath_wire::control::{Accept, Modes, WireInterval};
 
-use super::{Client, OPEN, plan, port, sender, serve, until, until_empty};
+use super::{Client, OPEN, exchange, plan, port, sender, serve, until, until_empty};
 
 #[test]
 fn a_client_over_its_connections_is_told_a_permanent_limit() {
@@ -19,7 +19,7 @@ fn a_client_over_its_connections_is_told_a_permanent_limit() {
     drop((held, third));
     until_empty(&run);
     let tally = run.tally();
-    let seen = (tally.connections_served, tally.connections_refused);
+    let seen = (tally.connections_served, tally.connections_refused());
     assert_eq!(seen, (2, 1));
     drop(Client::new(far, OPEN));
 }
@@ -35,10 +35,58 @@ fn when_all_connections_are_taken_a_few_are_told_and_the_rest_is_sent_off() {
     let (mut sent_off, offered) = Client::greeted(far);
     assert_eq!(offered, Modes::default());
     assert!(sent_off.is_closed());
+    // Beyond the reserve too: nobody is closed without a word.
+    let many = [(); 40].map(|()| Client::greeted(far));
+    for (mut client, offered) in many {
+        assert_eq!(offered, Modes::default());
+        assert!(client.is_closed());
+    }
     assert_eq!(told.set_up(OPEN), Accept::TemporaryLimit);
     assert!(told.is_closed());
     drop((held, told, sent_off));
-    until_empty(&run);
+    let tally = until_empty(&run);
+    let refused = (tally.connections_when_full, tally.connections_made_room);
+    assert_eq!(refused, (42, 0));
+}
+
+#[test]
+fn a_full_server_closes_idle_connections_of_the_client_who_has_most() {
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.max_connections = 4;
+    let (run, far) = serve(plan);
+    // Its first connection has a session that runs, its second one that is agreed, two are idle: the
+    // first of them is set up, the other one says nothing at all.
+    let socket = sender(far.ip());
+    let mut running = Client::new(far, OPEN);
+    let session = running.ask(&running.wish(port(&socket), 0)).unwrap();
+    assert_eq!(running.start(), Accept::Ok);
+    let mut agreed = Client::new(far, OPEN);
+    let waits = agreed.ask(&agreed.wish(port(&socket), 0)).unwrap();
+    let mut idle = Client::new(far, OPEN);
+    let (mut mute, _) = Client::greeted(far);
+    let from = |number: u8| Client::from([127, 0, 0, number].into(), far, OPEN);
+    let _second = from(2);
+    assert!(idle.is_closed());
+    let _third = from(3);
+    assert!(mute.is_closed());
+    let tally = until(&run, |tally| tally.connections == 4);
+    assert_eq!(
+        (tally.connections_made_room, tally.connections_refused()),
+        (2, 0)
+    );
+    exchange(&socket, session.far, 0);
+    assert_eq!(agreed.start(), Accept::Ok);
+    exchange(&socket, waits.far, 0);
+    // Once its sessions are stopped a connection may go.
+    agreed.stop(1);
+    until(&run, |tally| tally.sessions == 1);
+    let _fourth = from(4);
+    assert!(agreed.is_closed());
+    exchange(&socket, session.far, 1);
+    // All have one: the idle one that is oldest makes room, never the one with a session.
+    let _fifth = from(5);
+    exchange(&socket, session.far, 2);
+    assert_eq!(run.tally().connections_made_room, 4);
 }
 
 #[test]
@@ -51,7 +99,7 @@ fn who_may_not_connect_is_told_so_by_the_reserve() {
     assert!(stranger.is_closed());
     let tally = until(&run, |tally| tally.connections_not_allowed == 1);
     assert_eq!(
-        (tally.connections_served, tally.connections_refused),
+        (tally.connections_served, tally.connections_refused()),
         (0, 0)
     );
 }
@@ -81,6 +129,26 @@ fn sessions_are_limited_for_each_client_and_for_all() {
     let wish = client.wish(port(&sockets[3]), 0);
     assert_eq!(client.ask(&wish).unwrap_err(), Accept::TemporaryLimit);
     assert_eq!(run.tally().sessions_refused, 1);
+}
+
+#[test]
+fn by_default_a_client_has_a_hundred_connections_and_sessions() {
+    let (run, far) = serve(plan(&["127.0.0.1:0"]));
+    let mut held: Vec<Client> = (0..100).map(|_| Client::new(far, OPEN)).collect();
+    let (mut further, _) = Client::greeted(far);
+    assert_eq!(further.set_up(OPEN), Accept::PermanentLimit);
+    let of = |number: u16| held[usize::from(number)].wish(5_000 + number, 0);
+    let wishes: Vec<_> = (0..100).map(of).collect();
+    for (client, wish) in held.iter_mut().zip(&wishes) {
+        assert!(client.ask(wish).is_ok());
+    }
+    let wish = held[0].wish(6_000, 0);
+    assert_eq!(held[0].ask(&wish).unwrap_err(), Accept::PermanentLimit);
+    let mut other = Client::from([127, 0, 0, 2].into(), far, OPEN);
+    let mut wish = other.wish(6_000, 0);
+    wish.sender_address[..4].copy_from_slice(&[127, 0, 0, 2]);
+    assert!(other.ask(&wish).is_ok());
+    assert_eq!(run.tally().sessions, 101);
 }
 
 #[test]

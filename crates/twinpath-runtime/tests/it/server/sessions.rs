@@ -65,7 +65,8 @@ fn a_test_packet_may_overtake_start_ack() {
 #[test]
 fn the_wished_port_is_granted_where_it_is_free_and_shared_by_other_senders() {
     // Rows TC-40 and TC-41.
-    let plan = plan(&["127.0.0.1:0"]);
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.allow_any_port = true;
     let (low, high) = plan.test_ports;
     let (run, far) = serve(plan);
     let mut client = Client::new(far, OPEN);
@@ -92,11 +93,38 @@ fn the_wished_port_is_granted_where_it_is_free_and_shared_by_other_senders() {
 }
 
 #[test]
+fn without_a_key_a_client_gets_no_port_beyond_those_of_the_range() {
+    let plan = plan(&["127.0.0.1:0"]);
+    let (low, high) = plan.test_ports;
+    let (run, far) = serve(plan);
+    let mut client = Client::new(far, OPEN);
+    for (number, wished) in (0..).zip([low + 7, high, low]) {
+        let session = client.ask(&client.wish(5_000 + number, wished)).unwrap();
+        assert_eq!(session.far.port(), wished, "free, and within the range");
+    }
+    // A free one, one of another program's, those around the range, TWAMP's own, the last of all.
+    let taken = sender(far.ip());
+    let free = port(&sender(far.ip()));
+    for wished in [free, port(&taken), low - 1, high + 1, 862, 1_024, 65_535] {
+        let session = client.ask(&client.wish(6_000, wished)).unwrap();
+        let offered = session.far.port();
+        assert!((low..=high).contains(&offered), "{wished}: {offered}");
+        // No other program finds the port that was wished for in use.
+        if wished != port(&taken) && wished >= 1_024 {
+            drop(UdpSocket::bind((far.ip(), wished)).unwrap());
+        }
+    }
+    drop(client);
+    until_empty(&run);
+}
+
+#[test]
 fn a_rerun_of_a_client_and_sender_gets_the_port_of_the_session_that_only_lingers() {
     // Peers that ignore the port of Accept-Session would lose all packets else.
-    let (run, far) = serve(plan(&["127.0.0.1:0"]));
+    let plan = plan(&["127.0.0.1:0"]);
+    let (_, free) = plan.test_ports;
+    let (run, far) = serve(plan);
     let socket = sender(far.ip());
-    let free = port(&sender(far.ip()));
     for round in 0..3 {
         let mut client = Client::new(far, OPEN);
         let mut wish = client.wish(port(&socket), free);
@@ -222,7 +250,9 @@ fn port_862_may_be_wished_for() {
         println!("skipped: port 862 cannot be had ({error})");
         return;
     }
-    let (run, far) = serve(plan(&["127.0.0.1:0"]));
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.allow_any_port = true;
+    let (run, far) = serve(plan);
     let mut client = Client::new(far, OPEN);
     let socket = sender(far.ip());
     let mut wish = client.wish(port(&socket), 862);
@@ -296,6 +326,35 @@ fn a_sender_behind_nat_is_known_by_its_first_packet() {
     in_vain(&sender(far.ip()), session.far);
     drop(client);
     until_empty(&run);
+}
+
+#[test]
+fn behind_nat_a_stranger_s_first_packet_takes_no_session() {
+    for (stranger, prefix, allowed) in [
+        ("127.0.0.9", None, false),
+        ("127.9.0.9", Some("127.9.0.0/16"), true),
+        ("127.8.0.9", Some("127.9.0.0/16"), false),
+    ] {
+        let mut plan = plan(&["127.0.0.1:0"]);
+        plan.nat = true;
+        plan.allow_sender = prefix.into_iter().map(|net| net.parse().unwrap()).collect();
+        let (run, far) = serve(plan);
+        let mut client = Client::new(far, OPEN);
+        let session = client.ask(&client.wish(0, 0)).unwrap();
+        assert_eq!(client.start(), Accept::Ok);
+        let stranger = sender(stranger.parse().unwrap());
+        let own = sender(far.ip());
+        if allowed {
+            exchange(&stranger, session.far, 0);
+            in_vain(&own, session.far);
+        } else {
+            in_vain(&stranger, session.far);
+            exchange(&own, session.far, 0);
+            in_vain(&stranger, session.far);
+        }
+        drop(client);
+        until_empty(&run);
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn many(number: u32) -> SessionSpec {
     SessionSpec {
         sid: sid(number),
         sender: SocketAddr::new(address, 20_000 + (number % 1_000) as u16),
-        nat: number.is_multiple_of(2),
+        nat: number.is_multiple_of(2).then_some(address),
         ..spec(0)
     }
 }

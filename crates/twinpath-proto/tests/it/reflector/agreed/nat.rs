@@ -1,8 +1,8 @@
 //! Senders behind an address translator: the first packet binds the session (row TT-25).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use twinpath_proto::reflector::{AgreedReflector, Ignored, InUse};
+use twinpath_proto::reflector::{AgreedConfig, AgreedReflector, Ignored, InUse};
 use twinpath_wire::Arrival;
 use twinpath_wire::control::Modes;
 
@@ -17,6 +17,11 @@ fn outside(port: u16) -> Arrival {
     }
 }
 
+/// Where the control connection comes from: the translator too.
+fn client() -> IpAddr {
+    outside(0).from.ip()
+}
+
 fn send(ours: &mut AgreedReflector, arrival: &Arrival, padding: &[u8]) -> Result<u32, Ignored> {
     let (reply, _) = ask(ours, ms(1), &light(0, padding), arrival)?;
     Ok(super::super::support::number(&reply))
@@ -25,7 +30,7 @@ fn send(ours: &mut AgreedReflector, arrival: &Arrival, padding: &[u8]) -> Result
 #[test]
 fn the_first_packet_binds_the_session_to_where_it_came_from() {
     let mut ours = reflector();
-    open_and_start(&mut ours, 0, |spec| spec.nat = true);
+    open_and_start(&mut ours, 0, |spec| spec.nat = Some(client()));
     assert_eq!(ours.tally(sid(0)).unwrap().bound, None);
     assert_eq!(send(&mut ours, &outside(40_000), &[0x11; 27]), Ok(0));
     let tally = ours.tally(sid(0)).unwrap();
@@ -39,9 +44,65 @@ fn the_first_packet_binds_the_session_to_where_it_came_from() {
 }
 
 #[test]
+fn a_packet_from_elsewhere_than_the_client_binds_nothing_unless_the_operator_allows_it() {
+    let from = |address: &str| Arrival {
+        from: SocketAddr::new(address.parse().unwrap(), 40_000),
+        ..arrival()
+    };
+    let allow_sender = vec![
+        "203.0.113.0/28".parse().unwrap(),
+        "2001:db8:9::/48".parse().unwrap(),
+    ];
+    let config = AgreedConfig {
+        allow_sender,
+        ..AgreedConfig::default()
+    };
+    for (client, address, alone, allowed) in [
+        ("198.51.100.7", "198.51.100.7", true, true),
+        ("198.51.100.7", "::ffff:198.51.100.7", true, true),
+        ("::ffff:198.51.100.7", "198.51.100.7", true, true),
+        ("198.51.100.7", "198.51.100.8", false, false),
+        ("198.51.100.7", "203.0.113.15", false, true),
+        ("198.51.100.7", "::ffff:203.0.113.15", false, true),
+        ("198.51.100.7", "203.0.113.16", false, false),
+        ("2001:db8::1", "2001:db8::1", true, true),
+        // A neighbour on its link is another host.
+        ("2001:db8::1", "2001:db8::2", false, false),
+        ("2001:db8::1", "2001:db8:9:1::5", false, true),
+    ] {
+        for (config, binds) in [(AgreedConfig::default(), alone), (config.clone(), allowed)] {
+            let mut ours = AgreedReflector::new(config);
+            open_and_start(&mut ours, 0, |spec| spec.nat = client.parse().ok());
+            let answer = send(&mut ours, &from(address), &[0x11; 27]);
+            let expected = if binds {
+                Ok(0)
+            } else {
+                Err(Ignored::NoSession)
+            };
+            assert_eq!(answer, expected, "{client}, {address}");
+            let bound = ours.tally(sid(0)).unwrap().bound;
+            assert_eq!(bound, binds.then(|| from(address).from), "{client}");
+        }
+    }
+}
+
+#[test]
+fn sessions_that_wait_for_others_hide_no_session_of_ones_own() {
+    let mut ours = reflector();
+    for number in 0..1_000_u16 {
+        let stranger = IpAddr::from([10, 0, number.to_be_bytes()[0], number.to_be_bytes()[1]]);
+        open_and_start(&mut ours, number, |spec| spec.nat = Some(stranger));
+    }
+    open_and_start(&mut ours, 1_000, |spec| spec.nat = Some(client()));
+    assert_eq!(send(&mut ours, &outside(40_000), &[0x11; 27]), Ok(0));
+    let bound = ours.tally(sid(1_000)).unwrap().bound;
+    assert_eq!(bound, Some(outside(40_000).from));
+}
+
+#[test]
 fn a_sender_that_is_not_translated_after_all_binds_it_too() {
     let mut ours = reflector();
-    open_and_start(&mut ours, 0, |spec| spec.nat = true);
+    open_and_start(&mut ours, 0, |spec| spec.nat = Some(client()));
     assert_eq!(packet(&mut ours, 0, ms(1)), Ok(0));
     assert_eq!(ours.tally(sid(0)).unwrap().bound, Some(spec(0).sender));
     let stranger = send(&mut ours, &outside(40_000), &[0x11; 27]);
@@ -60,7 +121,7 @@ fn a_session_that_does_not_allow_for_it_is_not_bound() {
 fn nothing_binds_a_session_before_its_start_or_after_its_end_or_on_another_port() {
     let mut ours = reflector();
     let mut agreed = spec(0);
-    agreed.nat = true;
+    agreed.nat = Some(client());
     ours.open(agreed, PORT, None).unwrap();
     let early = send(&mut ours, &outside(40_000), &[0x11; 27]);
     assert_eq!(early, Err(Ignored::NoSession));
@@ -83,7 +144,7 @@ fn nothing_binds_a_session_before_its_start_or_after_its_end_or_on_another_port(
 #[test]
 fn a_reply_binds_nothing() {
     let mut ours = reflector();
-    open_and_start(&mut ours, 0, |spec| spec.nat = true);
+    open_and_start(&mut ours, 0, |spec| spec.nat = Some(client()));
     let mut light_reflector = super::super::support::reflector(|_| {});
     let theirs = reply(&mut light_reflector, &light(0, &[0x11; 40]), &arrival());
     let mut back = way_back(&arrival());
@@ -101,7 +162,7 @@ fn server_octets_tell_sessions_behind_one_translator_apart() {
         let mut ours = reflector();
         for number in 0..3 {
             open_and_start(&mut ours, number, |spec| {
-                spec.nat = true;
+                spec.nat = Some(client());
                 spec.modes = Modes::from_bits(modes | 1);
                 spec.padding_to_reflect = 8;
                 spec.server_octets = 0x7700 + number;
@@ -122,7 +183,7 @@ fn server_octets_tell_sessions_behind_one_translator_apart() {
 fn wrong_server_octets_bind_no_session_that_has_some() {
     let mut ours = reflector();
     open_and_start(&mut ours, 0, |spec| {
-        spec.nat = true;
+        spec.nat = Some(client());
         spec.modes = Modes::from_bits(1 | 32);
         spec.padding_to_reflect = 8;
         spec.server_octets = 0x7701;
@@ -138,7 +199,7 @@ fn wrong_server_octets_bind_no_session_that_has_some() {
 fn sessions_without_server_octets_are_bound_one_after_the_other() {
     let mut ours = reflector();
     for number in 0..20 {
-        open_and_start(&mut ours, number, |spec| spec.nat = true);
+        open_and_start(&mut ours, number, |spec| spec.nat = Some(client()));
     }
     for number in 0..20 {
         assert_eq!(
@@ -159,7 +220,7 @@ fn sessions_without_server_octets_are_bound_one_after_the_other() {
 #[test]
 fn where_a_session_is_bound_no_other_can_be_opened_and_its_agreed_sender_is_free() {
     let mut ours = reflector();
-    open_and_start(&mut ours, 0, |spec| spec.nat = true);
+    open_and_start(&mut ours, 0, |spec| spec.nat = Some(client()));
     assert_eq!(send(&mut ours, &outside(40_000), &[0x11; 27]), Ok(0));
     let mut taken = spec(1);
     taken.sender = outside(40_000).from;
@@ -174,7 +235,7 @@ fn where_a_session_is_bound_no_other_can_be_opened_and_its_agreed_sender_is_free
 #[test]
 fn a_bound_session_is_not_bound_again_when_it_is_stopped() {
     let mut ours = reflector();
-    open_and_start(&mut ours, 0, |spec| spec.nat = true);
+    open_and_start(&mut ours, 0, |spec| spec.nat = Some(client()));
     assert_eq!(send(&mut ours, &outside(40_000), &[0x11; 27]), Ok(0));
     ours.stop(sid(0), ms(1));
     let stranger = send(&mut ours, &outside(50_000), &[0x11; 27]);
@@ -185,7 +246,7 @@ fn a_bound_session_is_not_bound_again_when_it_is_stopped() {
 #[test]
 fn what_takes_the_place_of_an_unbound_session_is_not_bound_for_it() {
     let mut ours = reflector();
-    open_and_start(&mut ours, 0, |spec| spec.nat = true);
+    open_and_start(&mut ours, 0, |spec| spec.nat = Some(client()));
     ours.remove(sid(0));
     open_and_start(&mut ours, 1, |_| {});
     let stranger = send(&mut ours, &outside(40_000), &[0x11; 27]);
@@ -197,7 +258,7 @@ fn what_takes_the_place_of_an_unbound_session_is_not_bound_for_it() {
 fn server_octets_count_only_where_the_sessions_layout_has_them() {
     let mut ours = reflector();
     open_and_start(&mut ours, 0, |spec| {
-        spec.nat = true;
+        spec.nat = Some(client());
         spec.modes = Modes::from_bits(1 | 32 | 64);
         spec.padding_to_reflect = 8;
         spec.server_octets = 0x7701;

@@ -120,7 +120,7 @@ fn guard(modes: Modes, sid: Sid) -> TestGuard {
 fn open(ours: &mut AgreedReflector, number: u16, modes: Modes, nat: bool) -> TestGuard {
     let agreed = SessionSpec {
         modes,
-        nat,
+        nat: nat.then_some([203, 0, 113, 9].into()),
         ..spec(number)
     };
     let guard = guard(modes, agreed.sid);
