@@ -1,8 +1,11 @@
 //! Availability by blocks of send time (row M-63; the shape of ITU-T Y.1540 and Y.1731).
+//!
+//! A block in which packets were due and none was sent tells nothing of the path: it is counted as
+//! not measured, so that a fault of the sender does not pass for an available path.
 
 use std::time::Duration;
 
-use twinpath_wire::{Exclusion, Fate, Sample};
+use twinpath_wire::{Exclusion, Fate, Sample, Wall};
 
 use crate::AvailabilityFigures;
 use crate::round;
@@ -67,10 +70,47 @@ pub(crate) struct Availability {
     unplaced: u64,
 }
 
+/// Two counts of up to 31 bits. The top bit of one is a flag, so that a block takes eight octets.
 #[derive(Clone, Copy, Debug, Default)]
 struct Block {
     received: u32,
-    lost: u32,
+    lost_and_due: u32,
+}
+
+impl Block {
+    const DUE: u32 = 1 << 31;
+
+    fn receive(&mut self) {
+        self.received = self.received.saturating_add(1);
+    }
+
+    fn lose(&mut self) {
+        if self.lost_and_due | Self::DUE != u32::MAX {
+            self.lost_and_due += 1;
+        }
+    }
+
+    fn lost(self) -> u32 {
+        self.lost_and_due & !Self::DUE
+    }
+
+    /// A packet was due in it that was not sent then.
+    fn mark_due(&mut self) {
+        self.lost_and_due |= Self::DUE;
+    }
+
+    fn is_due(self) -> bool {
+        self.lost_and_due & Self::DUE != 0
+    }
+}
+
+/// What places an event in the run: a packet's number, its T1 or when it was refused, its fate.
+#[derive(Clone, Copy, Debug)]
+struct Event {
+    seq: u64,
+    at: Wall,
+    fate: Fate,
+    excluded: Option<Exclusion>,
 }
 
 /// Blocks in their order, one after another.
@@ -114,7 +154,83 @@ impl Availability {
             Fate::Lost | Fate::Late => true,
             Fate::Duplicate => return,
         };
-        let run = self.run(sample);
+        let run = self.run(Event {
+            seq: sample.seq,
+            at: sample.t1.at,
+            fate: sample.fate,
+            excluded: sample.excluded,
+        });
+        let Some(block) = self.block_of(sample.seq, run) else {
+            self.unplaced += 1;
+            return;
+        };
+        if lost {
+            block.lose();
+        } else {
+            block.receive();
+        }
+        // Sent half a block late or more: it was due in another one, which is not measured if no
+        // packet was sent there.
+        let late = sample.departure.ns();
+        if late > self.block_ns / 2 && sample.excluded != Some(Exclusion::ClockStep) {
+            self.mark_due(run.saturating_sub(late));
+        }
+    }
+
+    /// The network refused packet `seq` at `at`: it was never sent.
+    #[cold]
+    pub(crate) fn record_not_sent(&mut self, seq: u64, at: Wall) {
+        let run = self.run(Event {
+            seq,
+            at,
+            fate: Fate::Received,
+            excluded: None,
+        });
+        if let Some(block) = self.block_of(seq, run) {
+            block.mark_due();
+        }
+    }
+
+    /// `count` packets were due from `since` until `until` and were not sent then.
+    #[cold]
+    pub(crate) fn record_missed(&mut self, count: u64, since: Wall, until: Wall) {
+        let span = (until - since).ns().max(0);
+        if self.first.is_none() {
+            self.begin(0, since);
+        }
+        // After a step the clock has no zero until a packet was sent.
+        let from = if self.stepped {
+            self.newest.1
+        } else {
+            since.unix_ns().saturating_sub(self.zero)
+        };
+        let to = from.saturating_add(span);
+        let begun = self.block;
+        if to >= self.block_ends {
+            self.advance(to);
+        }
+        let number = |run: i64| u64::try_from(run.div_euclid(self.block_ns)).unwrap_or(0);
+        let (first, last) = (number(from), number(to));
+        // Every block where there are as many packets, else every so manieth.
+        let stride = (last - first + 1).div_ceil(count.max(1));
+        // Blocks that were never open have no packet.
+        let unopened = self
+            .oldest
+            .saturating_sub(first.max(begun + 1))
+            .min(last - first);
+        self.judge.figures.unmeasured_blocks += unopened / stride;
+        for number in first.max(self.oldest)..=last {
+            if (number - first).is_multiple_of(stride)
+                && let Some(block) = self.open.get_mut(place(number))
+            {
+                block.mark_due();
+            }
+        }
+    }
+
+    /// The block of this time in the run, unless it was judged.
+    #[inline]
+    fn block_of(&mut self, seq: u64, run: i64) -> Option<&mut Block> {
         if run >= self.block_ends {
             self.advance(run);
         }
@@ -124,19 +240,21 @@ impl Availability {
             u64::try_from(run.div_euclid(self.block_ns)).unwrap_or(0)
         };
         if block < self.oldest {
-            self.unplaced += 1;
-            return;
+            return None;
         }
         if run > self.newest.1 {
-            self.newest = (sample.seq, run);
+            self.newest = (seq, run);
         }
-        if let Some(block) = self.open.get_mut(place(block)) {
-            let count = if lost {
-                &mut block.lost
-            } else {
-                &mut block.received
-            };
-            *count = count.saturating_add(1);
+        self.open.get_mut(place(block))
+    }
+
+    #[cold]
+    fn mark_due(&mut self, run: i64) {
+        let block = u64::try_from(run.div_euclid(self.block_ns)).unwrap_or(0);
+        if block >= self.oldest
+            && let Some(block) = self.open.get_mut(place(block))
+        {
+            block.mark_due();
         }
     }
 
@@ -145,7 +263,7 @@ impl Availability {
         self.stepped = self.first.is_some();
     }
 
-    /// `None` without a packet.
+    /// `None` where no packet was due.
     pub(crate) fn value(&self) -> Option<AvailabilityFigures> {
         self.first?;
         let mut judge = self.judge;
@@ -166,35 +284,40 @@ impl Availability {
         size_of_val(&*self.open)
     }
 
-    /// When a packet was sent, in the time of the run.
+    /// When something happened, in the time of the run.
     #[inline]
-    fn run(&mut self, sample: &Sample) -> i64 {
-        let t1 = sample.t1.at.unix_ns();
+    fn run(&mut self, event: Event) -> i64 {
         if self.first.is_none() {
-            // Packets before this one may still be lost: blocks before its own stay open.
-            let run = self.block_ns * i64::from(OPEN - 1);
-            self.zero = t1.saturating_sub(run);
-            self.first = Some(sample.seq);
-            self.newest = (sample.seq, run);
-            self.block = u64::from(OPEN) - 1;
-            self.block_ends = run + self.block_ns;
-            return run;
+            return self.begin(event.seq, event.at);
         }
+        let at = event.at.unix_ns();
         if self.stepped || self.zero_before.is_some() {
-            return self.run_across_step(sample, t1);
+            return self.run_across_step(event, at);
         }
-        t1.saturating_sub(self.zero)
+        at.saturating_sub(self.zero)
+    }
+
+    /// The first event. Packets before it may still be lost: blocks before its own stay open.
+    #[cold]
+    fn begin(&mut self, seq: u64, at: Wall) -> i64 {
+        let run = self.block_ns * i64::from(OPEN - 1);
+        self.zero = at.unix_ns().saturating_sub(run);
+        self.first = Some(seq);
+        self.newest = (seq, run);
+        self.block = u64::from(OPEN) - 1;
+        self.block_ends = run + self.block_ns;
+        run
     }
 
     /// By the clock of before the step or by that of after it.
     #[cold]
-    fn run_across_step(&mut self, sample: &Sample, t1: i64) -> i64 {
+    fn run_across_step(&mut self, event: Event, t1: i64) -> i64 {
         let now = t1.saturating_sub(self.zero);
-        let expected = self.expected(sample.seq);
-        let in_flight = sample.excluded == Some(Exclusion::ClockStep);
+        let expected = self.expected(event.seq);
+        let in_flight = event.excluded == Some(Exclusion::ClockStep);
         if self.stepped {
             // Only answered packets say whether they were in flight at the step.
-            let older = match sample.fate {
+            let older = match event.fate {
                 Fate::Received | Fate::Late => in_flight,
                 Fate::Lost | Fate::Duplicate => {
                     now.abs_diff(expected) <= self.block_ns.unsigned_abs()
@@ -213,7 +336,7 @@ impl Availability {
         };
         let before = t1.saturating_sub(zero_before);
         let nearer = before.abs_diff(expected) < now.abs_diff(expected);
-        if !in_flight && (sample.fate != Fate::Lost || !nearer) {
+        if !in_flight && (event.fate != Fate::Lost || !nearer) {
             now
         } else if before.abs_diff(expected) <= 10 * self.block_ns.unsigned_abs() {
             before
@@ -253,10 +376,11 @@ impl Availability {
 }
 
 impl Judge {
-    /// The next block; one without a packet tells nothing.
+    /// The next block; one without a packet tells nothing of the path.
     fn next(&mut self, block: Block, rule: &AvailabilityRule) {
-        let lost = u64::from(block.lost);
+        let lost = u64::from(block.lost());
         let Some(ratio) = round::ratio(lost, lost + u64::from(block.received)) else {
+            self.figures.unmeasured_blocks += u64::from(block.is_due());
             return;
         };
         let bad = ratio > rule.bad_above;

@@ -39,6 +39,8 @@ pub enum Record {
     Missed {
         /// How many.
         count: u64,
+        /// The first of them.
+        since: Wall,
         /// Until when.
         now: Wall,
     },
@@ -101,8 +103,11 @@ impl Books {
             Record::NotSent { seq, at } => {
                 self.begin(*at);
                 match &mut self.total {
-                    Total::Plain(total) => total.record_not_sent(*seq),
+                    Total::Plain(total) => total.record_not_sent(*seq, *at),
                     Total::Cut(rows) => rows.record_not_sent(*seq, *at),
+                }
+                if let Some(timeline) = &mut self.timeline {
+                    timeline.record_not_sent(*at);
                 }
             }
             Record::ClockStep { now, by, first_seq } => {
@@ -116,10 +121,14 @@ impl Books {
                     Total::Cut(rows) => rows.record_clock_step(*now, *by, *first_seq),
                 }
             }
-            Record::Missed { count, now } => {
-                self.begin(*now);
-                if let Total::Cut(rows) = &mut self.total {
-                    rows.record_missed(*count, *now);
+            Record::Missed { count, since, now } => {
+                self.begin(*since);
+                match &mut self.total {
+                    Total::Plain(total) => total.record_missed(*count, *since, *now),
+                    Total::Cut(rows) => rows.record_missed(*count, *since, *now),
+                }
+                if let Some(timeline) = &mut self.timeline {
+                    timeline.record_missed(*since, *now);
                 }
             }
         }

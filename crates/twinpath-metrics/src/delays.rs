@@ -10,7 +10,7 @@ use crate::{BinEdges, BinFigures, DelayFigures};
 
 /// Heap memory that the five histograms may have together, in octets, with bins of the user's own
 /// and what [`Delays::leave_room`] takes of it.
-const HISTOGRAM_OCTETS: usize = 84 * 1024;
+const HISTOGRAM_OCTETS: usize = 83 * 1024;
 /// Numbers that a reply may be overtaken by and still meet its neighbours' delays.
 const PATH_WINDOW: u16 = 256;
 /// Numbers that a packet's fate may come late and its departure still meet its neighbours': those of

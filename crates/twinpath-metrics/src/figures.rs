@@ -39,6 +39,11 @@ pub struct Figures {
     pub loss_periods: LossPeriods,
     /// Blocks of time in which packets came through (row M-63); `None` without a packet.
     pub availability: Option<AvailabilityFigures>,
+    /// Blocks of the availability in which packets were due and none was sent; of several runs
+    /// added up, those of all, whatever their lengths.
+    pub unmeasured_blocks: u64,
+    /// Packets that the network refused: never sent, and neither received nor lost (row M-4).
+    pub not_sent: u64,
     /// Lost on the way to the reflector (RFC 5357 section 4.2.1); `None` if it does not count.
     pub lost_forward: Option<u64>,
     /// Lost on the way back, of those that reached the reflector; `None` if it does not count.

@@ -14,6 +14,7 @@ mod books;
 mod clocks;
 mod compact;
 mod config;
+mod coverage;
 mod delay;
 mod delays;
 mod distribution;
@@ -49,6 +50,7 @@ pub use bins::{BadEdges, BinCounts, BinEdges, MAX_EDGES};
 pub use books::{Books, BooksConfig, Record};
 pub use clocks::{Basis, ClockEstimate, ClockModel, FarStep, OneWay, Spread};
 pub use config::MetricsConfig;
+pub use coverage::Coverage;
 pub use delays::{Distributions, Histograms};
 pub use distribution::{Distribution, DistributionParts};
 pub use figures::{

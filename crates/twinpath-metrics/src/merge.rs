@@ -70,6 +70,8 @@ impl Figures {
         add(&mut self.lost_before_a_reply, other.lost_before_a_reply);
         self.direction_uncertain |= other.direction_uncertain;
         self.loss_periods.merge(&other.loss_periods);
+        add(&mut self.not_sent, other.not_sent);
+        add(&mut self.unmeasured_blocks, other.unmeasured_blocks);
         self.availability = match (self.availability, &other.availability) {
             (Some(mut sum), Some(more)) => sum.merge(more).then_some(sum),
             (ours, theirs) => ours.or(*theirs),

@@ -1,6 +1,6 @@
 //! All metrics of a session: samples in, figures out.
 
-use twinpath_wire::{Exclusion, Fate, Sample};
+use twinpath_wire::{Exclusion, Fate, Sample, Wall};
 
 use crate::availability::Availability;
 use crate::delays::{Delays, Histograms};
@@ -51,6 +51,7 @@ pub struct SessionMetrics {
     lost: u64,
     late: u64,
     duplicates: u64,
+    not_sent: u64,
     excluded_clock_step: u64,
     excluded_implausible: u64,
     residence_seen: bool,
@@ -99,6 +100,7 @@ impl SessionMetrics {
             lost: 0,
             late: 0,
             duplicates: 0,
+            not_sent: 0,
             excluded_clock_step: 0,
             excluded_implausible: 0,
             residence_seen: false,
@@ -166,12 +168,19 @@ impl SessionMetrics {
         self.availability.record_clock_step();
     }
 
-    /// The network refused this number: it was never sent (row M-4), and the reflector does not
-    /// miss it. Without this call the direction of as many losses may stay unknown.
-    pub fn record_not_sent(&mut self, seq: u64) {
+    /// The network refused this number at `at`: it was never sent (row M-4), and the reflector does
+    /// not miss it. Without this call the direction of as many losses may stay unknown.
+    pub fn record_not_sent(&mut self, seq: u64, at: Wall) {
+        self.not_sent += 1;
+        self.availability.record_not_sent(seq, at);
         self.loss.record_not_sent(seq);
         self.periods.record_not_sent(seq);
         self.leave_room();
+    }
+
+    /// `count` packets were due from `since` until `until` and were not sent then (row M-67).
+    pub fn record_missed(&mut self, count: u64, since: Wall, until: Wall) {
+        self.availability.record_missed(count, since, until);
     }
 
     /// The delays so far, to be asked for any percentile, merged or taken apart.
@@ -186,6 +195,7 @@ impl SessionMetrics {
         let [round_trip_with_loss, forward_with_loss, backward_with_loss] =
             self.with_loss(&direction);
         let by_direction = self.by_direction.as_ref().filter(|_| direction.counted);
+        let availability = self.availability.value();
         Figures {
             received: self.received,
             lost: self.lost,
@@ -197,7 +207,9 @@ impl SessionMetrics {
             reordering_forward: by_direction.map(|(forward, _)| forward.value()),
             reordering_backward: by_direction.map(|(_, backward)| backward.value()),
             loss_periods: self.periods.value(),
-            availability: self.availability.value(),
+            availability,
+            not_sent: self.not_sent,
+            unmeasured_blocks: availability.map_or(0, |figures| figures.unmeasured_blocks),
             lost_forward: direction.forward,
             lost_backward: direction.backward,
             lost_unattributed: Some(direction.unattributed),

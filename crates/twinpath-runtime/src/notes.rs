@@ -2,6 +2,7 @@
 //! for. Pure words over a report.
 
 mod clocks;
+mod coverage;
 mod delays;
 mod directions;
 
@@ -10,6 +11,7 @@ use twinpath_proto::sender::Protocol;
 use twinpath_wire::{Dscp, Ecn, LIGHT_PORT, Rung, TWAMP_TEST_PORT};
 
 pub(crate) use clocks::of as clocks;
+pub(crate) use coverage::{KEY as INCOMPLETE, renew as renew_coverage};
 pub(crate) use delays::{implausible, negative};
 pub(crate) use directions::renew as renew_directions;
 
@@ -45,6 +47,8 @@ pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan)
         notes.extend(refused(report, refusals));
     }
     sending(report, refusals, &mut notes);
+    let reason = refusals.main_send_error().map(|error| error.to_string());
+    notes.extend(coverage::incomplete(report, reason.as_deref()));
     lateness(report, &mut notes);
     stamping(report, plan, &mut notes);
     notes.sort_by_key(|note| !note.warning);

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_metrics::{
-    Basis, ClockEstimate, ClockModel, Distributions, Figures, MetricsConfig, Timeline,
+    Basis, ClockEstimate, ClockModel, Coverage, Distributions, Figures, MetricsConfig, Timeline,
 };
 use twinpath_proto::reflector::ReflectorTally;
 use twinpath_proto::sender::{Protocol, Schedule, SenderTally};
@@ -201,6 +201,26 @@ impl SessionReport {
     /// The remark on replies that no delay is made of, where there is none of the run's own.
     pub fn note_implausible(&mut self) {
         self.notes.extend(notes::implausible(self));
+    }
+
+    /// How much of what was due was sent. Where that is incomplete, loss and availability are not
+    /// known: a ratio of the rest would be too good.
+    pub fn coverage(&self) -> Coverage {
+        let tally = &self.tally;
+        let unsent = tally.send_errors.saturating_add(tally.slots_left_out);
+        Coverage::of(&self.figures, unsent, tally.in_flight)
+    }
+
+    /// The warning of an incomplete measurement: where there is one, the run was not what was asked
+    /// for.
+    pub fn incompletely_measured(&self) -> Option<&Note> {
+        self.notes.iter().find(|note| note.key == notes::INCOMPLETE)
+    }
+
+    /// The warning of an incomplete measurement by the figures as they are now, in place of an
+    /// earlier one.
+    pub fn renew_coverage(&mut self) {
+        notes::renew_coverage(self);
     }
 
     /// The remark on round trips below zero, likewise.

@@ -231,6 +231,8 @@ pub struct AvailabilityFigures {
     pub block_ns: u64,
     /// Blocks in which packets were sent.
     pub blocks: u64,
+    /// Blocks in which packets were due and none was sent: what the path was like is not known.
+    pub unmeasured_blocks: u64,
     /// Blocks with a loss ratio beyond the threshold.
     pub bad_blocks: u64,
     /// Blocks of times in which the path was unavailable.
@@ -244,8 +246,11 @@ pub struct AvailabilityFigures {
 }
 
 impl AvailabilityFigures {
-    /// Available blocks of all; `None` without a block.
+    /// Available blocks of all; `None` without a block, and where some were not measured.
     pub fn ratio(&self) -> Option<f64> {
+        if self.unmeasured_blocks > 0 {
+            return None;
+        }
         let available = self.blocks.saturating_sub(self.unavailable_blocks);
         round::ratio(available, self.blocks)
     }
@@ -257,6 +262,7 @@ impl AvailabilityFigures {
             return false;
         }
         add(&mut self.blocks, other.blocks);
+        add(&mut self.unmeasured_blocks, other.unmeasured_blocks);
         add(&mut self.bad_blocks, other.bad_blocks);
         add(&mut self.unavailable_blocks, other.unavailable_blocks);
         add(&mut self.outages, other.outages);

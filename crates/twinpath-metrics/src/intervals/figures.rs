@@ -2,7 +2,7 @@
 
 use twinpath_wire::Wall;
 
-use crate::Figures;
+use crate::{Coverage, Figures};
 
 /// One row: the packets that were sent in one interval (row M-7).
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,13 @@ pub struct IntervalFigures {
     pub strays: u64,
     /// Why these figures deserve doubt (row M-73); empty as a rule.
     pub suspect: Vec<Suspect>,
+}
+
+impl IntervalFigures {
+    /// How much of what was due in the interval was sent.
+    pub fn coverage(&self) -> Coverage {
+        Coverage::of(&self.figures, self.not_sent.saturating_add(self.missed), 0)
+    }
 }
 
 /// Losses by direction of the whole run (RFC 5357 section 4.2.1) as they changed from one row to

@@ -12,6 +12,8 @@ use crate::{Figures, MetricsConfig, SessionMetrics};
 
 /// Fewer packets make an interval suspect (row M-73).
 const FEW: u64 = 10;
+/// Stretches of missed departures that are remembered until their rows are given.
+const STRETCHES: usize = 64;
 
 /// Cuts a run into intervals by the time at which packets were sent, and keeps the total beside.
 ///
@@ -38,6 +40,28 @@ pub struct Intervals {
     next_expected: u64,
     rungs: FirstRungs,
     given: LossChange,
+    /// Missed departures that reach over several intervals.
+    missed: VecDeque<Stretch>,
+}
+
+/// Departures that were missed from one time to another, since the origin.
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    from: Delta,
+    to: Delta,
+    count: u64,
+}
+
+impl Stretch {
+    /// Those before `at`, as though they were due at even distances.
+    fn before(&self, at: Delta) -> u64 {
+        let part = u128::try_from((at - self.from).ns()).unwrap_or(0);
+        let whole = u128::try_from((self.to - self.from).ns()).unwrap_or(0);
+        if part >= whole {
+            return self.count;
+        }
+        u64::try_from(u128::from(self.count) * part / whole).unwrap_or(self.count)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -79,6 +103,7 @@ impl Intervals {
             next_expected: 0,
             rungs: FirstRungs::default(),
             given: LossChange::default(),
+            missed: VecDeque::new(),
         }
     }
 
@@ -111,15 +136,44 @@ impl Intervals {
 
     /// The network refused packet `seq` at `at`: it was never sent (row M-4).
     pub fn record_not_sent(&mut self, seq: u64, at: Wall) {
-        self.total.record_not_sent(seq);
-        let at = self.time.of_packet(seq, at);
-        self.open_at(at).not_sent += 1;
+        self.total.record_not_sent(seq, at);
+        let place = self.time.of_now(at);
+        let open = self.open_at(place);
+        open.not_sent += 1;
+        open.metrics.record_not_sent(seq, at);
     }
 
-    /// `count` times to send passed unused until `now` (row M-67).
-    pub fn record_missed(&mut self, count: u64, now: Wall) {
-        let at = self.time.of_now(now);
-        self.open_at(at).missed += count;
+    /// `count` times to send passed unused from `since` until `now` (row M-67). What belongs to rows
+    /// that were given goes to the next one.
+    pub fn record_missed(&mut self, count: u64, since: Wall, now: Wall) {
+        self.total.record_missed(count, since, now);
+        let from = self.time.of_now(since);
+        let to = from.max(from + (now - since));
+        let next = self.start_of(self.next_row);
+        let (from, to) = (from.max(next), to.max(next));
+        let (first, last) = (self.index_of(from), self.index_of(to));
+        if first == last || self.missed.len() >= STRETCHES {
+            let open = self.open_at(to);
+            open.missed += count;
+            open.metrics.record_missed(count, since, now);
+            return;
+        }
+        let stretch = Stretch { from, to, count };
+        self.missed.push_back(stretch);
+        self.begun = self.begun.max(last.saturating_add(1));
+        let ends: Vec<(Delta, Delta)> = self
+            .open
+            .iter()
+            .map(|open| (self.start_of(open.index), self.start_of(open.index + 1)))
+            .collect();
+        for (open, (start, end)) in self.open.iter_mut().zip(ends) {
+            let count = stretch.before(end) - stretch.before(start);
+            if count > 0 {
+                let (start, end) = (from.max(start) - from, to.min(end) - from);
+                open.metrics
+                    .record_missed(count, since + start, since + end);
+            }
+        }
     }
 
     /// The sender's clock jumped by `by` and tells `now`; packets from `first_seq` on are stamped
@@ -182,7 +236,10 @@ impl Intervals {
         };
         let change = now.since(self.given);
         self.given = now;
-        self.figures(index, open.as_ref(), change)
+        let row = self.figures(index, open.as_ref(), change);
+        let next = self.start_of(self.next_row);
+        self.missed.retain(|stretch| stretch.to > next);
+        row
     }
 
     fn figures(&self, index: u64, open: Option<&Open>, loss: LossChange) -> IntervalFigures {
@@ -193,6 +250,12 @@ impl Intervals {
         let sent = figures.received + figures.lost;
         let (not_sent, missed, strays) =
             open.map_or((0, 0, 0), |open| (open.not_sent, open.missed, open.strays));
+        let (start, end) = (self.start_of(index), self.start_of(index.saturating_add(1)));
+        let across = self.missed.iter();
+        let across: u64 = across
+            .map(|stretch| stretch.before(end) - stretch.before(start))
+            .sum();
+        let missed = missed.saturating_add(across);
         let has = |flag: fn(&Open) -> bool| open.is_some_and(flag);
         let reasons = [
             (Suspect::FewPackets, sent < FEW),
@@ -203,8 +266,8 @@ impl Intervals {
         ];
         IntervalFigures {
             index,
-            start: self.time.wall(self.start_of(index)),
-            end: self.time.wall(self.start_of(index.saturating_add(1))),
+            start: self.time.wall(start),
+            end: self.time.wall(end),
             figures: Figures {
                 reordered: open.map_or(0, |open| open.reordered),
                 lost_forward: None,

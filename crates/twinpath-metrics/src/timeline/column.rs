@@ -86,6 +86,8 @@ pub struct Marks {
     pub restart: bool,
     /// A stamp came from a lower rung of the ladder than that of the run's first packet.
     pub lower_rung: bool,
+    /// Packets were due that were not sent then: the network refused them, or the sender was late.
+    pub not_sent: bool,
 }
 
 impl Marks {
@@ -97,6 +99,7 @@ impl Marks {
             far_step: self.far_step | other.far_step,
             restart: self.restart | other.restart,
             lower_rung: self.lower_rung | other.lower_rung,
+            not_sent: self.not_sent | other.not_sent,
         }
     }
 }

@@ -143,6 +143,33 @@ impl Timeline {
         self.mark(mark, first_seq, now);
     }
 
+    /// The network refused a packet at `at`.
+    pub fn record_not_sent(&mut self, at: Wall) {
+        self.record_missed(at, at);
+    }
+
+    /// Packets were due from `since` until `until` that were not sent then.
+    #[cold]
+    pub fn record_missed(&mut self, since: Wall, until: Wall) {
+        let from = self.time.of_now(since);
+        if self.latest.is_some_and(|latest| is_leap(latest, from)) {
+            return;
+        }
+        let to = from.max(from + (until - since));
+        self.latest = Some(self.latest.map_or(to, |latest| latest.max(to)));
+        let last = self.place(to);
+        let first = self.place(from);
+        let first = if first == usize::MAX { 0 } else { first };
+        for cell in self
+            .cells
+            .iter_mut()
+            .take(last.saturating_add(1))
+            .skip(first)
+        {
+            cell.marks.not_sent = true;
+        }
+    }
+
     /// Marks the column of packet `seq`, sent at `at`.
     pub fn mark(&mut self, marks: Marks, seq: u64, at: Wall) {
         let at = self.time.of_packet(seq, at);
@@ -216,12 +243,8 @@ impl Timeline {
             self.latest = Some(at);
             return (at, false);
         };
-        let ahead = (at - latest).ns();
-        if ahead <= 0 && ahead > -BACK_NS {
-            return (at, false);
-        }
-        if ahead > 0 && ahead <= AHEAD_NS.max(latest.ns().saturating_mul(AHEAD_TIMES)) {
-            self.latest = Some(at);
+        if !is_leap(latest, at) {
+            self.latest = Some(at.max(latest));
             return (at, false);
         }
         let there = latest + Delta::from_duration(self.width);
@@ -296,6 +319,12 @@ impl Timeline {
     }
 }
 
+/// Whether a departure is so far from the latest one that the clock must have stepped.
+fn is_leap(latest: Delta, at: Delta) -> bool {
+    let ahead = (at - latest).ns();
+    ahead <= -BACK_NS || ahead > AHEAD_NS.max(latest.ns().saturating_mul(AHEAD_TIMES))
+}
+
 impl Cell {
     const EMPTY: Self = Self {
         received: 0,
@@ -308,6 +337,7 @@ impl Cell {
             far_step: false,
             restart: false,
             lower_rung: false,
+            not_sent: false,
         },
         delays: Summary::EMPTY,
     };

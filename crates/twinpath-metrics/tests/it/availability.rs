@@ -186,3 +186,127 @@ fn a_fate_that_comes_when_its_block_was_judged_is_counted_apart() {
         (2, 0, 1)
     );
 }
+
+/// A session that sends ten packets a second for `seconds`, where `refused` of them are refused by
+/// the network, and the blocks that it comes to: measured and not.
+fn refused(seconds: u64, refused: impl Fn(u64) -> bool) -> (AvailabilityFigures, u64) {
+    let interval = SECOND / 10;
+    let mut metrics = session(interval);
+    for seq in 0..10 * seconds {
+        let packet = sent(seq, interval, true, 0);
+        if refused(seq) {
+            metrics.record_not_sent(seq, packet.t1.at);
+        } else {
+            metrics.record(&packet);
+        }
+    }
+    let figures = metrics.figures();
+    (figures.availability.unwrap(), figures.unmeasured_blocks)
+}
+
+#[test]
+fn seconds_in_which_nothing_could_be_sent_make_availability_unknown() {
+    let down = |from: u64, to: u64| move |seq: u64| (10 * from..10 * to).contains(&seq);
+    for (from, to) in [(0, 14), (1, 15), (2, 16), (7, 8)] {
+        let (figures, unmeasured) = refused(16, down(from, to));
+        assert_eq!(figures.blocks + unmeasured, 16, "{from} to {to}");
+        assert_eq!(unmeasured, to - from, "{from} to {to}");
+        assert_eq!(figures.ratio(), None, "{from} to {to}");
+    }
+    let (figures, unmeasured) = refused(16, |seq| seq % 10 < 9);
+    assert_eq!((figures.blocks, unmeasured), (16, 0), "one in ten was sent");
+    assert_eq!(figures.ratio(), Some(1.0));
+    let (figures, unmeasured) = refused(600, down(10, 590));
+    assert_eq!(
+        (figures.blocks, unmeasured),
+        (20, 580),
+        "beyond what is open"
+    );
+    let mut metrics = session(SECOND / 10);
+    metrics.record_not_sent(0, sent(0, SECOND / 10, true, 0).t1.at);
+    let figures = metrics.figures().availability.unwrap();
+    assert_eq!((figures.blocks, figures.unmeasured_blocks), (0, 1));
+}
+
+#[test]
+fn departures_that_were_missed_or_made_up_for_later_leave_their_seconds_unmeasured() {
+    let interval = SECOND / 10;
+    for (stalled, skipped) in [(5_u64, 30_u64), (5, 0), (400, 3_990)] {
+        let mut metrics = session(interval);
+        for seq in 0..50 {
+            metrics.record(&sent(seq, interval, true, 0));
+        }
+        // The sender sleeps; when it wakes up it sends what it still may, late.
+        let asleep = i64::try_from(stalled).unwrap() * SECOND;
+        let due = |slot: u64| sent(50 + slot, interval, true, 0).t1.at;
+        if skipped > 0 {
+            metrics.record_missed(skipped, due(0), due(skipped - 1));
+        }
+        let awake = due(0) + Delta::from_ns(asleep);
+        for slot in skipped..10 * stalled + 50 {
+            let packet = sent(50 + slot, interval, true, 0);
+            let late = (awake - packet.t1.at).ns().max(0);
+            let mut packet = sent(50 + slot, interval, true, late);
+            packet.departure = Delta::from_ns(late);
+            metrics.record(&packet);
+        }
+        let figures = metrics.figures().availability.unwrap();
+        let found = (figures.blocks, figures.unmeasured_blocks);
+        assert_eq!(found, (10, stalled), "{stalled} s, {skipped} skipped");
+    }
+}
+
+#[test]
+fn what_is_a_little_late_or_follows_a_step_of_the_clock_leaves_no_second_unmeasured() {
+    // One packet a second, around the blocks' borders: some blocks have two, some none.
+    let mut metrics = session(SECOND);
+    for seq in 0..60 {
+        let late = if seq % 2 == 0 { 0 } else { 30 * MS };
+        let mut packet = sent(seq, SECOND, true, late - 10 * MS);
+        packet.departure = Delta::from_ns(late);
+        metrics.record(&packet);
+    }
+    assert_eq!(metrics.figures().unmeasured_blocks, 0);
+    // What a step makes of a departure is no lateness.
+    let interval = SECOND / 10;
+    let mut metrics = session(interval);
+    for seq in 0..100 {
+        if seq == 50 {
+            metrics.record_clock_step();
+        }
+        let mut packet = sent(
+            seq,
+            interval,
+            true,
+            if seq < 50 { 0 } else { 3600 * SECOND },
+        );
+        if (48..50).contains(&seq) {
+            packet.excluded = Some(Exclusion::ClockStep);
+            packet.departure = Delta::from_ns(3600 * SECOND);
+        }
+        metrics.record(&packet);
+    }
+    metrics.record_missed(
+        2,
+        sent(89, interval, true, 3600 * SECOND).t1.at,
+        sent(91, interval, true, 3600 * SECOND).t1.at,
+    );
+    assert_eq!(metrics.figures().unmeasured_blocks, 0);
+}
+
+#[test]
+fn a_file_s_times_from_the_ends_of_time_are_counted_in_no_time() {
+    let ends = [i64::MIN, -1, 0, START, i64::MAX].map(twinpath_wire::Wall::from_unix_ns);
+    for since in ends {
+        for until in ends {
+            for count in [0, 1, 1 << 40, u64::MAX] {
+                let mut metrics = session(SECOND / 10);
+                metrics.record(&sent(0, SECOND / 10, true, 0));
+                metrics.record_missed(count, since, until);
+                metrics.record_not_sent(1, until);
+                let figures = metrics.figures().availability.unwrap();
+                assert_eq!(figures.blocks, 1);
+            }
+        }
+    }
+}

@@ -89,7 +89,11 @@ fn what_is_no_packet_marks_its_interval() {
         }
         if seq == 230 {
             let now = wall(2_300_000_000);
-            books.record(&Record::Missed { count: 3, now });
+            books.record(&Record::Missed {
+                count: 3,
+                since: now,
+                now,
+            });
         }
         books.record(&Record::Sample(answered(seq, 0)));
     }

@@ -109,7 +109,7 @@ fn a_late_packet_went_both_ways_and_is_lost_in_neither() {
 fn a_number_that_was_never_sent_is_not_missed() {
     let mut metrics = SessionMetrics::new();
     metrics.record(&numbered(0, 0));
-    metrics.record_not_sent(1);
+    metrics.record_not_sent(1, crate::trace::at(1));
     metrics.record(&numbered(3, 2));
     metrics.record(&lost(2));
     assert_eq!(split(&metrics.figures()), [Some(0), Some(1), Some(0)]);

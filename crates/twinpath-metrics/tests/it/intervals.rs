@@ -229,7 +229,7 @@ fn each_reason_for_doubt_is_said_of_its_interval() {
     }
     let at = |ms: i64| origin() + Delta::from_ns(ms * INTERVAL_NS);
     intervals.record_not_sent(500, at(210));
-    intervals.record_missed(7, at(310));
+    intervals.record_missed(7, at(310), at(310));
     intervals.record_far_step(402, at(402));
     let rows: Vec<_> = std::iter::from_fn(|| intervals.finish()).collect();
     let suspect: Vec<_> = rows.iter().map(|row| row.suspect.clone()).collect();

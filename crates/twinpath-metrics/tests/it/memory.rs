@@ -44,7 +44,7 @@ fn hostile(bins: Option<BinEdges>, bins_per_octave: u32) {
     let mut greatest = 0;
     for seq in 0..45_000 {
         if seq % 3 == 0 {
-            metrics.record_not_sent(1_000_000 + 3 * seq);
+            metrics.record_not_sent(1_000_000 + 3 * seq, crate::trace::at(3 * seq));
             metrics.record(&Sample {
                 fate: Fate::Late,
                 ..numbered(1_000_001 + 3 * seq, random(&mut state) as u32)

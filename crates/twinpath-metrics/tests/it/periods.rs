@@ -31,7 +31,7 @@ proptest! {
             if let Some(kind) = kinds.get(step) {
                 match kind {
                     0 => metrics.record(&numbered(step as u64, step as u32)),
-                    3 => metrics.record_not_sent(step as u64),
+                    3 => metrics.record_not_sent(step as u64, crate::trace::at(step as u64)),
                     _ => {}
                 }
             }
@@ -97,12 +97,12 @@ fn a_loss_that_is_told_too_late_is_counted_and_in_no_period() {
 fn any_number_of_late_packets_and_gaps_takes_bounded_memory() {
     let mut metrics = SessionMetrics::new();
     for seq in 0..1000 {
-        metrics.record_not_sent(3 * seq);
+        metrics.record_not_sent(3 * seq, crate::trace::at(3 * seq));
         metrics.record(&late(3 * seq + 1));
     }
     let before = metrics.memory_octets();
     for seq in 1000..100_000 {
-        metrics.record_not_sent(3 * seq);
+        metrics.record_not_sent(3 * seq, crate::trace::at(3 * seq));
         metrics.record(&late(3 * seq + 1));
     }
     assert!(metrics.memory_octets() < before + 16 * 1024);

@@ -39,6 +39,11 @@ pub(crate) fn numbered(seq: u64, r: u32) -> Sample {
     }
 }
 
+/// When packet `seq` is due.
+pub(crate) fn at(seq: u64) -> Wall {
+    received(seq, 0, 0, 0).t1.at
+}
+
 /// A packet without a reply.
 pub(crate) fn lost(seq: u64) -> Sample {
     Sample {

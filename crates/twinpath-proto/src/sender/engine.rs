@@ -15,7 +15,7 @@ use super::linger::Linger;
 use super::outbox::{Facts, Outbox, Wait};
 use super::payload::Payload;
 use super::seen::{Seen, low32};
-use super::slots::Slots;
+use super::slots::{Missed, Slots};
 use super::tally::SenderTally;
 use crate::clock::{ClockPair, StepWatch};
 use crate::security::TestGuard;
@@ -165,6 +165,9 @@ impl SessionSender {
         self.now = self.now.max(now);
         let due = self.slots.take(now);
         self.tally.slots_skipped = self.slots.skipped();
+        if self.tally.asked.is_none() {
+            self.tally.slots_left_out = self.tally.slots_skipped;
+        }
         self.tally.largest_burst = self.slots.largest_burst();
         let due = due?;
         let seq = self.in_flight.next();
@@ -265,6 +268,11 @@ impl SessionSender {
     /// A step of the clock that was found since the last call; several in between are one.
     pub fn poll_clock_step(&mut self) -> Option<ClockStep> {
         self.step.take()
+    }
+
+    /// Departures that were skipped since the last call.
+    pub fn poll_missed(&mut self) -> Option<Missed> {
+        self.slots.take_missed()
     }
 
     /// What `now` brings: packets lost, waits that are over.

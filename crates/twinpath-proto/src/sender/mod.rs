@@ -33,4 +33,5 @@ pub use config::{Fill, Limit, PayloadSize, Protocol, SenderConfig};
 pub use engine::{ClockStep, STAMP_ERROR, SessionSender, Transmit, TxToken};
 pub use odd::OddReplies;
 pub use schedule::Schedule;
+pub use slots::Missed;
 pub use tally::SenderTally;

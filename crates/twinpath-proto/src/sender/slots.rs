@@ -23,7 +23,20 @@ pub(super) struct Slots {
     row: u32,
     handed_at: Option<Mono>,
     skipped: u64,
+    /// Those skipped since the last time that was asked.
+    missed: Option<Missed>,
     largest_burst: u32,
+}
+
+/// Slots that passed without a packet (row M-67).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// How many.
+    pub count: u64,
+    /// When the first of them was due.
+    pub since: Mono,
+    /// When the last one was.
+    pub until: Mono,
 }
 
 impl Slots {
@@ -47,6 +60,7 @@ impl Slots {
             row: 0,
             handed_at: None,
             skipped: 0,
+            missed: None,
             largest_burst: 0,
         }
     }
@@ -70,9 +84,7 @@ impl Slots {
             .map_or(now, |end| now.min(end - Duration::from_nanos(1)));
         let backlog = self.pattern.backlog(last);
         if backlog.min(self.left) > room {
-            let missed = backlog - room.min(backlog);
-            self.pattern.skip(missed);
-            self.skipped = self.skipped.saturating_add(missed);
+            self.skip(backlog - room.min(backlog));
             if room == 0 {
                 return None;
             }
@@ -84,6 +96,30 @@ impl Slots {
         self.largest_burst = self.largest_burst.max(self.row);
         self.handed_at = Some(now);
         Some(due)
+    }
+
+    fn skip(&mut self, count: u64) {
+        let Some(others) = count.checked_sub(1) else {
+            return;
+        };
+        let earlier = self.missed.take();
+        let first = self.pattern.due();
+        self.pattern.skip(others);
+        let until = self.pattern.due();
+        self.pattern.skip(1);
+        self.skipped = self.skipped.saturating_add(count);
+        self.missed = Some(Missed {
+            count: earlier
+                .map_or(0, |earlier| earlier.count)
+                .saturating_add(count),
+            since: earlier.map_or(first, |earlier| earlier.since),
+            until,
+        });
+    }
+
+    /// Slots that were skipped since the last call.
+    pub(super) fn take_missed(&mut self) -> Option<Missed> {
+        self.missed.take()
     }
 
     /// Nothing more is handed out.

@@ -15,6 +15,8 @@ pub struct SenderTally {
     pub send_errors: u64,
     /// Slots of the schedule that were missed and not caught up (row M-67).
     pub slots_skipped: u64,
+    /// Those of them that no later packet makes up for: the run had an end in time, not a count.
+    pub slots_left_out: u64,
     /// The most packets sent in a row without a wait between them.
     pub largest_burst: u32,
     /// Packets younger than the timeout when the session was stopped: neither sent nor lost.

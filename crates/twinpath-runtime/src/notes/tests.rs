@@ -162,7 +162,7 @@ fn a_quiet_path_needs_no_words() {
 #[test]
 fn each_peculiarity_has_its_remark() {
     type Change = fn(&mut SessionReport);
-    let rows: [(&str, bool, Change); 27] = [
+    let rows: [(&str, bool, Change); 29] = [
         ("clocks-not-synchronized", true, |r| {
             r.stamps.clock.synchronized = false
         }),
@@ -219,6 +219,10 @@ fn each_peculiarity_has_its_remark() {
             r.figures.remarked_forward = Some(RemarkCounts { dscp: 0, ecn: 3 });
         }),
         ("fell-behind", true, |r| r.tally.slots_skipped = 5),
+        ("incompletely-measured", true, |r| r.tally.send_errors = 5),
+        ("incompletely-measured", true, |r| {
+            r.figures.unmeasured_blocks = 1
+        }),
         ("departures-late", true, |r| {
             r.figures.departure.as_mut().unwrap().max_ns = 60_000_000;
         }),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use twinpath_metrics::{Record, SessionMetrics};
 use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, Waiter, clock};
 use twinpath_proto::ClockPair;
-use twinpath_proto::sender::{ClockStep, Protocol, SenderConfig, SessionSender, Transmit};
+use twinpath_proto::sender::{ClockStep, Missed, Protocol, SenderConfig, SessionSender, Transmit};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Mono, Rung, TimeFormat};
 
@@ -76,7 +76,6 @@ pub(super) struct Body {
     awaiting_stamps: bool,
     /// Replies must be read as they come: their stamps are taken in user space.
     reads_at_once: bool,
-    skipped_known: u64,
 }
 
 fn pair() -> ClockPair {
@@ -146,7 +145,6 @@ impl Body {
             last_round_trip_ns: None,
             awaiting_stamps,
             reads_at_once: !awaiting_stamps,
-            skipped_known: 0,
         }
     }
 
@@ -208,7 +206,10 @@ impl Body {
             Err(error) => {
                 self.refusals.send(error);
                 let seq = token.seq();
-                self.metrics.record_not_sent(seq);
+                // A step that nobody knows of yet would put the packet into another time.
+                self.engine.handle_clock(now);
+                self.tell_clock_step();
+                self.metrics.record_not_sent(seq, now.wall);
                 self.tell(Record::NotSent { seq, at: now.wall });
                 self.engine.handle_send_error(token);
             }
@@ -256,12 +257,16 @@ impl Body {
         Ok(())
     }
 
-    fn take_samples(&mut self) {
+    fn tell_clock_step(&mut self) {
         if let Some(ClockStep { now, by, first_seq }) = self.engine.poll_clock_step() {
             self.metrics.record_clock_step();
             self.pace.clock_step();
             self.tell(Record::ClockStep { now, by, first_seq });
         }
+    }
+
+    fn take_samples(&mut self) {
+        self.tell_clock_step();
         self.tell_overdue();
         while let Some(sample) = self.engine.poll_sample() {
             self.metrics.record(&sample);
@@ -296,12 +301,8 @@ impl Body {
     }
 
     fn keep_house(&mut self, now: Mono) {
-        let skipped = self.engine.tally().slots_skipped;
-        if skipped != self.skipped_known {
-            let count = skipped - self.skipped_known;
-            self.skipped_known = skipped;
-            let now = pair().wall;
-            self.tell(Record::Missed { count, now });
+        if let Some(missed) = self.engine.poll_missed() {
+            self.tell_missed(missed);
         }
         if now >= self.clock_due {
             self.clock_due = now + CLOCK_EVERY;
@@ -320,6 +321,15 @@ impl Body {
                 *progress = self.progress();
             }
         }
+    }
+
+    /// Departures that were skipped, by the clock as it is now.
+    fn tell_missed(&mut self, missed: Missed) {
+        let read = pair();
+        let at = |due: Mono| read.wall - read.mono.signed_since(due);
+        let (count, since, now) = (missed.count, at(missed.since), at(missed.until));
+        self.metrics.record_missed(count, since, now);
+        self.tell(Record::Missed { count, since, now });
     }
 
     fn progress(&self) -> Progress {

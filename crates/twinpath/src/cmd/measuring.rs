@@ -134,9 +134,16 @@ impl Outlet {
                 .sessions
                 .iter()
                 .map(|report| report.notes.as_slice());
+            // What the run ends with is said then.
+            let mut last = outcome
+                .sessions
+                .iter()
+                .filter_map(SessionReport::incompletely_measured);
+            let last = last.next();
             let mut said: Vec<&Note> = Vec::new();
             for note in of_sessions.chain(of_control).flatten() {
-                if said.iter().all(|earlier| earlier.line != note.line) {
+                let is_new = said.iter().all(|earlier| earlier.line != note.line);
+                if is_new && Some(note) != last {
                     said.push(note);
                 }
             }
@@ -198,10 +205,26 @@ pub(super) fn together(sessions: impl Iterator<Item = Progress>) -> Progress {
 pub(super) fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
     let sent: u64 = reports.iter().map(|report| report.tally.sent).sum();
     let received: u64 = reports.iter().map(|report| report.tally.received).sum();
+    let incomplete: Vec<(&SessionReport, &Note)> = reports
+        .iter()
+        .filter_map(|report| Some((report, report.incompletely_measured()?)))
+        .collect();
     match (sent, received) {
         (0, _) => Err(Failure::could_not(
             "stopped before the fate of any packet was known",
         )),
+        _ if let Some((first, note)) = incomplete.first() => {
+            let line = &note.line;
+            Err(Failure::could_not(
+                match (incomplete.len(), reports.len()) {
+                    (_, 1) => line.clone(),
+                    (some, all) => format!(
+                        "{some} of {all} sessions were measured incompletely; {}: {line}",
+                        first.tos.dscp()
+                    ),
+                },
+            ))
+        }
         (_, 0) => Ok(Exit::AllLost),
         _ => Ok(Exit::Done),
     }

@@ -11,7 +11,7 @@ use super::columns::{Band, Slot};
 use super::scene::{Scene, Session, Window};
 use super::table;
 use super::theme::Theme;
-use crate::output::units;
+use crate::output::{UNKNOWN, units};
 
 /// Columns of a bar of progress.
 const BAR: u16 = 20;
@@ -166,7 +166,12 @@ fn counts(scene: &Scene, theme: Theme, area: Rect, buffer: &mut Buffer) {
         (sum.0 + session.now.0, sum.1 + session.now.1)
     });
     let of = asked.map_or_else(String::new, |asked| format!("/{asked}"));
-    let total = units::percent(lost, known);
+    let unknown = scene.sessions.iter().any(Session::is_incomplete);
+    let total = if unknown {
+        UNKNOWN.to_owned()
+    } else {
+        units::percent(lost, known)
+    };
     let now = units::percent(now.0, now.1);
     let last =
         last_round_trip_ns.map_or_else(String::new, |ns| format!("   last {}", units::delay(ns)));
@@ -380,8 +385,8 @@ fn panel(session: &Session, theme: Theme, area: Rect, buffer: &mut Buffer) {
 }
 
 fn heading(session: &Session, name: &str, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let (lost, sent) = session.counted;
-    let total = units::percent(lost, sent);
+    let (lost, _) = session.counted;
+    let total = session.loss();
     let now = units::percent(session.now.0, session.now.1);
     let figures = session.figures.round_trip.as_ref();
     let (median, p99) = figures.map_or(("-".to_owned(), "-".to_owned()), |delay| {

@@ -103,14 +103,24 @@ impl Recent {
                     timeline.record(sample);
                 }
             }
-            Record::NotSent { .. } => self.refused = self.refused.saturating_add(1),
+            Record::NotSent { at, .. } => {
+                self.refused = self.refused.saturating_add(1);
+                for timeline in self.timelines.iter_mut().flatten() {
+                    timeline.record_not_sent(*at);
+                }
+            }
             Record::ClockStep { now, by, first_seq } => {
                 self.steps = self.steps.saturating_add(1);
                 for timeline in self.timelines.iter_mut().flatten() {
                     timeline.record_clock_step(*now, *by, *first_seq);
                 }
             }
-            Record::Missed { count, .. } => self.missed = self.missed.saturating_add(*count),
+            Record::Missed { count, since, now } => {
+                self.missed = self.missed.saturating_add(*count);
+                for timeline in self.timelines.iter_mut().flatten() {
+                    timeline.record_missed(*since, *now);
+                }
+            }
         }
     }
 

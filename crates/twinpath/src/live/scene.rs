@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::{Basis, ClockEstimate, Figures};
+use twinpath_metrics::{Basis, ClockEstimate, Coverage, Figures};
 use twinpath_runtime::{Progress, missed_departures};
 use twinpath_wire::Rung;
 
 use super::columns::{OneWay, Strip};
 use crate::output::clocks::{ONE_HOST, skew_bound};
-use crate::output::units;
+use crate::output::{UNKNOWN, units};
 
 /// Lines of warnings at most.
 const WARNINGS: usize = 4;
@@ -111,6 +111,24 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// Packets were due that could not be sent, more than a few: the loss is not known.
+    pub(super) fn is_incomplete(&self) -> bool {
+        // With a count, what was missed is sent later.
+        let left_out = self.asked.map_or(self.missed, |_| 0);
+        let unsent = self.refused.saturating_add(left_out);
+        !Coverage::of(&self.figures, unsent, 0).is_complete()
+    }
+
+    /// The share of packets that were lost.
+    pub(super) fn loss(&self) -> String {
+        let (lost, sent) = self.counted;
+        if self.is_incomplete() {
+            UNKNOWN.to_owned()
+        } else {
+            units::percent(lost, sent)
+        }
+    }
+
     /// Both clocks are synchronised as far as anybody knows.
     pub(super) fn is_synchronized(&self) -> bool {
         matches!(self.basis, Basis::Synchronized { .. })

@@ -6,7 +6,7 @@ use twinpath_metrics::DelayFigures;
 
 use super::scene::Session;
 use super::theme::Theme;
-use crate::output::units::{self, Unit};
+use crate::output::units::Unit;
 
 /// Columns of a row's name.
 const NAME: u16 = 13;
@@ -140,8 +140,7 @@ fn of_several(session: &Session) -> Row {
         .next()
         .map(|row| row.cells)
         .unwrap_or_default();
-    let (lost, sent) = session.counted;
-    cells.push(units::percent(lost, sent));
+    cells.push(session.loss());
     Row {
         name: session.name.clone().unwrap_or_default(),
         cells,

@@ -10,6 +10,9 @@ use twinpath_runtime::{SessionReport, missed_departures};
 use super::text::fact;
 use super::units;
 
+/// What is said of a figure that too little was measured for.
+pub(crate) const UNKNOWN: &str = "unknown";
+
 /// The loss of one direction, of the `whole` that went that way: `-` where it is not known, `>=`
 /// where more losses may be of this direction, `~` where the split is uncertain.
 fn loss(report: &SessionReport, lost: Option<u64>, whole: u64) -> Option<String> {
@@ -25,8 +28,11 @@ fn loss(report: &SessionReport, lost: Option<u64>, whole: u64) -> Option<String>
     }
 }
 
-/// Outbound, inbound, both.
+/// Outbound, inbound, both; unknown where packets were due that were not sent.
 pub(super) fn losses_by_direction(report: &SessionReport) -> [Option<String>; 3] {
+    if !report.coverage().is_complete() {
+        return [const { UNKNOWN }; 3].map(|word| Some(word.to_owned()));
+    }
     let figures = &report.figures;
     // Of the packets that reached the far end (RFC 6673 section 7).
     let reached = figures.lost_backward.unwrap_or(0) + figures.received + figures.late;
@@ -78,6 +84,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     fact(out, "Order", &order)?;
     reordering(figures, out)?;
     duplication(&figures.duplication, out)?;
+    coverage(report, out)?;
     availability(figures.availability, out)?;
     let missed = missed_departures(tally.slots_skipped, tally.asked);
     let unsent = [
@@ -200,11 +207,42 @@ fn duplication(figures: &DuplicationFigures, out: &mut impl Write) -> io::Result
     fact(out, "Duplicates", &format!("{copies} of {of}{made}"))
 }
 
-/// Said only of a path that was not available throughout.
+/// What the unknown loss is of, and what is known of it.
+fn coverage(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let coverage = report.coverage();
+    if coverage.is_complete() {
+        return Ok(());
+    }
+    let unsent = match coverage.unsent {
+        0 => "for a time nothing was sent".to_owned(),
+        unsent => format!("{unsent} of {} packets not sent", coverage.due),
+    };
+    let share = units::percent(report.tally.lost, report.tally.sent);
+    let text = format!("{UNKNOWN}: {unsent}; {share} of those sent were lost");
+    fact(out, "Loss", &text)
+}
+
+/// Said only of a path that was not available throughout, or not known to be.
 fn availability(figures: Option<AvailabilityFigures>, out: &mut impl Write) -> io::Result<()> {
-    let Some(figures) = figures.filter(|figures| figures.unavailable_blocks > 0) else {
+    let Some(figures) = figures else {
         return Ok(());
     };
+    if figures.unmeasured_blocks > 0 {
+        let outages = match figures.outages {
+            0 => String::new(),
+            count => format!("; {} in the rest", units::count(count, "outage", "outages")),
+        };
+        let text = format!(
+            "{UNKNOWN}: nothing was sent in {} of {} blocks of {}{outages}",
+            figures.unmeasured_blocks,
+            figures.blocks.saturating_add(figures.unmeasured_blocks),
+            units::asked(Duration::from_nanos(figures.block_ns))
+        );
+        return fact(out, "Availability", &text);
+    }
+    if figures.unavailable_blocks == 0 {
+        return Ok(());
+    }
     let available = figures.blocks.saturating_sub(figures.unavailable_blocks);
     let longest = figures
         .longest_outage_blocks

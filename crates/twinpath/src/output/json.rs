@@ -344,11 +344,11 @@ impl<'a> Session<'a> {
             availability: figures
                 .availability
                 .as_ref()
-                .map(|availability| Availability::new(availability, &report.config.availability)),
+                .map(|availability| Availability::new(availability, report)),
             far_resolution_ns: figures.far_resolution_ns,
             one_way: OneWay::of(report),
             voice: Voice::new(&super::voice(report, wanted), wanted.voice),
-            percentiles_with_loss: wanted.with_loss.then(|| WithLoss::from(figures)),
+            percentiles_with_loss: wanted.with_loss.then(|| WithLoss::from(report)),
             bins: super::bins(report, wanted).as_ref().map(Bins::from),
             histograms: Histograms::from(&report.delays),
             registry: registry::names(report),

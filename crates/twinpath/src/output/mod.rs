@@ -34,6 +34,7 @@ use twinpath_runtime::SessionReport;
 use twinpath_runtime::controller::ControlReport;
 use twinpath_wire::{Sample, Wall};
 
+pub(crate) use self::counts::UNKNOWN;
 use crate::args::{Label, PaddingSize};
 use crate::logs;
 
@@ -160,8 +161,11 @@ fn sizes(report: &SessionReport) -> PayloadSize {
     crate::plan::sizes(padding, report.protocol, report.reflector.ip())
 }
 
-/// What a call over the path would be like.
+/// What a call over the path would be like; no estimate where the loss is not known.
 fn voice(report: &SessionReport, wanted: &Wanted) -> VoiceFigures {
+    if !report.coverage().is_complete() {
+        return VoiceFigures::default();
+    }
     let synchronised = matches!(report.basis(), Basis::Synchronized { .. });
     let delays = report.delays.histograms();
     VoiceFigures::new(&report.figures, &delays, synchronised, wanted.voice)

@@ -1,5 +1,7 @@
 //! A run as a picture's plain data: what it is called, and the figures beside it.
 
+use std::time::Duration;
+
 use twinpath_metrics::{DelayFigures, OneWay};
 use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_runtime::{Note, SessionReport};
@@ -137,6 +139,7 @@ fn session(report: &SessionReport, name: String, unit: Unit) -> PictureSession {
         width: timeline.map_or_else(Default::default, twinpath_metrics::Timeline::width),
         sent: figures.received.saturating_add(figures.lost),
         lost: figures.lost,
+        incomplete: !report.coverage().is_complete(),
         round_trip: (report.delays.round_trip.count() > 0)
             .then(|| report.delays.round_trip.clone()),
         clocks: report.clocks.clone(),
@@ -148,11 +151,23 @@ fn session(report: &SessionReport, name: String, unit: Unit) -> PictureSession {
 fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
     let (tally, figures) = (&report.tally, &report.figures);
     let [loss_out, loss_in, _] = counts::losses_by_direction(report);
-    let lost = format!(
-        "{} ({})",
-        tally.lost,
-        units::percent(tally.lost, tally.sent)
-    );
+    let coverage = report.coverage();
+    let unsent = (coverage.unsent > 0).then(|| coverage.unsent.to_string());
+    let unmeasured = match figures.availability {
+        Some(blocks) if figures.unmeasured_blocks > 0 => Some(format!(
+            "{} of {} blocks of {}",
+            blocks.unmeasured_blocks,
+            blocks.blocks.saturating_add(blocks.unmeasured_blocks),
+            units::asked(Duration::from_nanos(blocks.block_ns))
+        )),
+        _ => None,
+    };
+    let lost = if coverage.is_complete() {
+        let share = units::percent(tally.lost, tally.sent);
+        format!("{} ({share})", tally.lost)
+    } else {
+        format!("{} (share {})", tally.lost, counts::UNKNOWN)
+    };
     let trip = |value: fn(&DelayFigures) -> Option<i64>| {
         let delay = figures.round_trip.as_ref().and_then(value);
         delay.map(|ns| unit.delay(ns))
@@ -175,6 +190,8 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
     let some = |count: u64| (count > 0).then(|| count.to_string());
     let rows = [
         ("Packets sent", Some(tally.sent.to_string())),
+        ("Could not be sent", unsent),
+        ("Time in which nothing was sent", unmeasured),
         ("Still under way at the end", some(tally.in_flight)),
         ("Received", Some(tally.received.to_string())),
         ("Lost", Some(lost)),

@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use twinpath_metrics::{DelayFigures, Figures, IntervalFigures, Suspect};
+use twinpath_metrics::{Coverage, DelayFigures, Figures, IntervalFigures, Suspect};
 use twinpath_wire::Wall;
 
+use super::counts::UNKNOWN;
 use super::json::Delay;
 use super::style::Style;
 use super::text::cell;
@@ -74,6 +75,23 @@ impl<'a> Row<'a> {
         self.figures.received + self.figures.lost
     }
 
+    /// Whether all that was due was sent, but for a few packets.
+    fn is_complete(&self) -> bool {
+        let coverage = match self.interval {
+            Some(interval) => interval.coverage(),
+            None => Coverage::of(self.figures, self.figures.not_sent, 0),
+        };
+        coverage.is_complete()
+    }
+
+    fn loss(&self) -> String {
+        if self.is_complete() {
+            units::percent(self.figures.lost, self.sent())
+        } else {
+            UNKNOWN.to_owned()
+        }
+    }
+
     /// Why the figures deserve doubt, word by word.
     fn suspect(&self) -> impl Iterator<Item = &'static str> {
         let interval = self.interval.map(|interval| interval.suspect.as_slice());
@@ -139,7 +157,7 @@ fn line(row: &Row<'_>, time: &str) -> String {
     let cells = [
         row.sent().to_string(),
         row.figures.lost.to_string(),
-        units::percent(row.figures.lost, row.sent()),
+        row.loss(),
         of(|delay| delay.min_ns),
         of(|delay| delay.median_ns),
         of(|delay| delay.p99_ns),
@@ -238,7 +256,7 @@ pub(crate) fn write_document(row: &Row<'_>, meta: &Meta, out: &mut impl Write) -
             late: figures.late,
             not_sent: row.interval.map_or(0, |interval| interval.not_sent),
             missed: row.interval.map_or(0, |interval| interval.missed),
-            loss_ratio: ratio(figures.lost, row.sent()),
+            loss_ratio: ratio(figures.lost, row.sent()).filter(|_| row.is_complete()),
         },
         round_trip: figures.round_trip.as_ref().map(Delay::from),
         forward: figures.forward.as_ref().map(Delay::from),
@@ -275,7 +293,7 @@ mod tests {
         for sample in &samples {
             intervals.record(sample);
         }
-        intervals.record_missed(2, origin);
+        intervals.record_missed(2, origin, origin);
         std::iter::from_fn(|| intervals.finish()).collect()
     }
 

@@ -175,15 +175,32 @@ fn entry(trip: &Trip<'_>) -> Entry {
     let session = trip.session;
     let lost = match session.lost {
         0 => String::new(),
-        lost => format!(" ({} lost)", percent(lost, session.sent)),
+        lost => format!(
+            " ({} lost{})",
+            percent(lost, session.sent),
+            of_sent(session)
+        ),
     };
     let name = fitted(&session.name, Size::Plain, 160.0);
     Entry::new(Swatch::Line(trip.class), format!("{name}{lost}"))
 }
 
+/// What a share is of, where more was due than was sent.
+fn of_sent(session: &PictureSession) -> &'static str {
+    if session.incomplete {
+        " of those sent"
+    } else {
+        ""
+    }
+}
+
 fn never_came_back(trip: &Trip<'_>) -> Option<Entry> {
     let session = trip.session;
-    let text = format!("{} never came back", percent(session.lost, session.sent));
+    let text = format!(
+        "{} never came back{}",
+        percent(session.lost, session.sent),
+        of_sent(session)
+    );
     (session.lost > 0).then(|| Entry::new(Swatch::Line("end lossy-3"), text))
 }
 

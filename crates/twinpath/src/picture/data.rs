@@ -30,6 +30,8 @@ pub(crate) struct PictureSession {
     pub(crate) sent: u64,
     /// Those of them that were lost.
     pub(crate) lost: u64,
+    /// Packets were due that were not sent: the lost ones are no share of what was to be measured.
+    pub(crate) incomplete: bool,
     /// Delays of the round trip.
     pub(crate) round_trip: Option<Distribution>,
     /// What is known of the two clocks.

@@ -12,7 +12,14 @@ pub(super) const ROW: f64 = 15.0;
 /// Marks of each column: those of the timeline, and the reflector's steps that the model of the
 /// clocks found.
 pub(super) fn of(session: &PictureSession) -> Vec<Marks> {
-    let mut marks: Vec<Marks> = session.columns.iter().map(|column| column.marks).collect();
+    let columns = session.columns.iter();
+    // Where nothing was sent at all, that is drawn.
+    let mut marks: Vec<Marks> = columns
+        .map(|column| Marks {
+            not_sent: column.marks.not_sent && column.sent > 0,
+            ..column.marks
+        })
+        .collect();
     let steps = session.clocks.iter().flat_map(|clocks| &clocks.far_steps);
     for step in steps {
         let place = session
@@ -83,6 +90,7 @@ pub(super) fn name(mark: Marks) -> Option<String> {
         (mark.clock_step, "clock step here"),
         (mark.far_step, "far clock step"),
         (mark.restart, "reflector restart"),
+        (mark.not_sent, "packets not sent"),
     ];
     let names: Vec<&str> = names
         .into_iter()

@@ -101,6 +101,7 @@ mirror! {
         sent: u64,
         send_errors: u64,
         slots_skipped: u64,
+        slots_left_out: u64,
         largest_burst: u32,
         in_flight: u64,
         received: u64,

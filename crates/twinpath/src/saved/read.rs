@@ -268,6 +268,8 @@ impl Cursor<'_> {
             },
             MISSED => Record::Missed {
                 count: self.count(place::COUNT)?,
+                // Older files do not say when the first was due.
+                since: at()? - Delta::from_ns(self.get(place::BY).unwrap_or(0)),
                 now: at()?,
             },
             word => Record::Sample(self.sample(word)?),

@@ -213,10 +213,8 @@ fn at(row: &Row) -> Option<i64> {
 fn by(row: &Row) -> Option<i64> {
     match &row.record {
         Record::ClockStep { by, .. } => Some(by.ns()),
-        Record::Begun { .. }
-        | Record::Sample(_)
-        | Record::NotSent { .. }
-        | Record::Missed { .. } => None,
+        Record::Missed { since, now, .. } => Some((*now - *since).ns()),
+        Record::Begun { .. } | Record::Sample(_) | Record::NotSent { .. } => None,
     }
 }
 

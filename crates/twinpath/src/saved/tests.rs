@@ -68,7 +68,11 @@ pub(super) fn rows() -> Vec<Row> {
             first_seq: 12,
         },
         Record::Sample(late),
-        Record::Missed { count: 9, now: at },
+        Record::Missed {
+            count: 9,
+            since: at - Delta::from_ns(5_000_000_000),
+            now: at,
+        },
         Record::Sample(copy),
     ];
     (1..)

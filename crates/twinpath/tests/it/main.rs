@@ -34,5 +34,6 @@ mod rough;
 mod saved;
 mod schedules;
 mod secured;
+mod unsent;
 mod usage;
 mod wire;

@@ -360,3 +360,24 @@ fn a_burst_leaves_whole_and_a_missed_one_is_caught_up_whole() {
     assert_eq!(take_all(&mut slots, ms(0)), [ms(0); 4]);
     assert_eq!(take_all(&mut slots, ms(201)), [ms(200); 4]);
 }
+
+#[test]
+fn missed_slots_are_told_with_the_first_and_the_last_of_them() {
+    let mut slots = slots(Limit::Duration(Duration::from_secs(1)), 10);
+    assert_eq!(slots.take(ms(1_000)), Some(ms(1_000)));
+    assert_eq!(slots.take_missed(), None);
+    // 30 are due, 10 of them are caught up with.
+    while slots.take(ms(1_300)).is_some() {}
+    let missed = |count, since, until| Missed {
+        count,
+        since: ms(since),
+        until: ms(until),
+    };
+    assert_eq!(slots.take_missed(), Some(missed(20, 1_010, 1_200)));
+    assert_eq!(slots.take_missed(), None);
+    // Long after its end, those to the end; two stretches are told as one.
+    while slots.take(ms(1_500)).is_some() {}
+    while slots.take(ms(9_000)).is_some() {}
+    assert_eq!(slots.take_missed(), Some(missed(49, 1_310, 1_890)));
+    assert_eq!(slots.skipped(), 69);
+}

@@ -68,6 +68,7 @@ pub(super) fn merge<'a>(
             }
         });
     sum.number = 1;
+    sum.renew_coverage();
     sum.notes.push(said(reports, sources));
     sum.notes.extend(twice(reports));
     sum.notes.sort_by_key(|note| !note.warning);

@@ -49,7 +49,7 @@ impl Replay {
                 tally.clock_steps += 1;
                 *now
             }
-            Record::Missed { count, now } => {
+            Record::Missed { count, now, .. } => {
                 tally.slots_skipped = tally.slots_skipped.saturating_add(*count);
                 *now
             }
@@ -78,6 +78,9 @@ impl Replay {
             Duration::from_nanos(u64::try_from(span).unwrap_or(0))
         };
         report.tally.asked = asked;
+        if asked.is_none() {
+            report.tally.slots_left_out = report.tally.slots_skipped;
+        }
         report.started = self.begun.or(self.first_departure).unwrap_or_default();
         report.duration = span(self.first_departure.or(self.begun), self.newest);
         let seconds = span(self.first_departure, self.last_departure).as_secs_f64();

@@ -179,6 +179,7 @@ impl Source {
         for report in &mut reports {
             // The user may know more of the reflector than the run did.
             report.renew_directions();
+            report.renew_coverage();
             report.notes.extend(self.torn());
             report.notes.sort_by_key(|note| !note.warning);
             report.number += first;

@@ -72,6 +72,7 @@ impl Chance {
             },
             3 => Record::Missed {
                 count: self.seq(),
+                since: self.time(),
                 now: at,
             },
             _ => {

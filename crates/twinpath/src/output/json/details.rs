@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use twinpath_metrics::{
-    AvailabilityFigures, AvailabilityRule, DuplicationFigures, EcnCounts, Figures,
-    PercentilesWithLoss, RemarkCounts, ReorderingFigures,
+    AvailabilityFigures, DuplicationFigures, EcnCounts, Figures, PercentilesWithLoss, RemarkCounts,
+    ReorderingFigures,
 };
 use twinpath_runtime::SessionReport;
 
@@ -212,12 +212,15 @@ pub(super) struct Availability {
     outages: u64,
     longest_outage_blocks: u64,
     unplaced: u64,
+    unmeasured_blocks: u64,
 }
 
 impl Availability {
-    pub(super) fn new(figures: &AvailabilityFigures, rule: &AvailabilityRule) -> Self {
+    pub(super) fn new(figures: &AvailabilityFigures, report: &SessionReport) -> Self {
+        let rule = &report.config.availability;
+        let known = report.coverage().is_complete();
         Self {
-            ratio: figures.ratio(),
+            ratio: figures.ratio().filter(|_| known),
             block_ns: figures.block_ns,
             bad_above: rule.bad_above,
             in_a_row: rule.in_a_row,
@@ -227,6 +230,7 @@ impl Availability {
             outages: figures.outages,
             longest_outage_blocks: figures.longest_outage_blocks,
             unplaced: figures.unplaced,
+            unmeasured_blocks: figures.unmeasured_blocks,
         }
     }
 }
@@ -249,10 +253,13 @@ struct Percentiles {
     p999_ns: Option<i64>,
 }
 
-impl From<&Figures> for WithLoss {
-    fn from(figures: &Figures) -> Self {
+impl From<&SessionReport> for WithLoss {
+    fn from(report: &SessionReport) -> Self {
+        let figures = &report.figures;
+        // Packets that were due and not sent would count as well.
+        let known = report.coverage().is_complete();
         let percentiles = |figures: Option<PercentilesWithLoss>| {
-            figures.map(|figures| Percentiles {
+            figures.filter(|_| known).map(|figures| Percentiles {
                 undefined: figures.undefined,
                 median_ns: figures.median_ns,
                 p90_ns: figures.p90_ns,

@@ -65,6 +65,7 @@ pub(super) struct Packets {
     pub(super) largest_burst: Option<u32>,
     pub(super) loss_ratio_forward: Option<f64>,
     pub(super) loss_ratio_backward: Option<f64>,
+    pub(super) unsent: Option<u64>,
 }
 
 impl Packets {
@@ -76,6 +77,10 @@ impl Packets {
             reason = "a ratio; the counts stand beside it"
         )]
         let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
+        // Of what was sent it would be too good where more was due.
+        let coverage = report.coverage();
+        let known = coverage.is_complete();
+        let ratio = |part: u64, whole: u64| ratio(part, whole).filter(|_| known);
         // Of a direction it is known if no loss is without one.
         let by_direction = |lost: Option<u64>, whole: u64| {
             let lost = lost.filter(|_| figures.lost_unattributed == Some(0))?;
@@ -102,6 +107,7 @@ impl Packets {
             largest_burst: has_end.then_some(tally.largest_burst),
             loss_ratio_forward: by_direction(figures.lost_forward, tally.sent),
             loss_ratio_backward: by_direction(figures.lost_backward, reached),
+            unsent: has_sender.then_some(coverage.unsent),
         }
     }
 }

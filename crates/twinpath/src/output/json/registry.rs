@@ -40,7 +40,10 @@ pub(super) fn names(report: &SessionReport) -> BTreeMap<&'static str, &'static s
     let Some(parameters) = parameters(report) else {
         return BTreeMap::new();
     };
-    let named = FIGURES.into_iter().filter_map(|(key, metric, statistic)| {
+    let known = report.coverage().is_complete();
+    let figures = FIGURES.into_iter();
+    let figures = figures.filter(|(.., statistic)| known || *statistic != Statistic::LossRatio);
+    let named = figures.filter_map(|(key, metric, statistic)| {
         Some((key, registry_name(metric, statistic, &parameters)?))
     });
     named.collect()

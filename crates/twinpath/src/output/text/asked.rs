@@ -64,6 +64,13 @@ fn with_loss(report: &SessionReport, style: Style, out: &mut impl Write) -> io::
         (&figures.backward, &figures.backward_with_loss),
         (&figures.round_trip, &figures.round_trip_with_loss),
     ];
+    if !report.coverage().is_complete() {
+        return fact(
+            out,
+            "With losses",
+            "unknown: packets were due that were not sent",
+        );
+    }
     let heads = ["Outbound", "Inbound", "Roundtrip"];
     writeln!(out, "{}", style.heading(&row("With losses", &heads, CELL)))?;
     for (name, least, percentile) in PERCENTILES {
@@ -98,7 +105,12 @@ fn estimates(report: &SessionReport, wanted: &Wanted, out: &mut impl Write) -> i
         }
     }
     if ways.iter().all(|(_, way)| way.is_none()) {
-        fact(out, "", "no estimate: nothing came back")?;
+        let why = if report.coverage().is_complete() {
+            "no estimate: nothing came back"
+        } else {
+            "no estimate: the loss is not known"
+        };
+        fact(out, "", why)?;
     }
     let any = |is: fn(&Voice) -> bool| ways.iter().filter_map(|(_, way)| way.as_ref()).any(is);
     let assumed = [

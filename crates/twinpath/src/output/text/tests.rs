@@ -91,6 +91,7 @@ fn a_path_that_was_away_is_said_to_have_been() {
         outages: 1,
         longest_outage_blocks: 12,
         unplaced: 0,
+        unmeasured_blocks: 0,
     });
     let away = "\nAvailability     80.00% of the time: 1 outage, the longest 12 s\n";
     assert!(page(&report).contains(away), "{}", page(&report));

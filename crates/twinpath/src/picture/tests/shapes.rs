@@ -83,6 +83,7 @@ fn wild_columns() -> Vec<Column> {
                 far_step: place == 1,
                 restart: place == 2,
                 lower_rung: true,
+                not_sent: false,
             },
         });
     columns.collect()

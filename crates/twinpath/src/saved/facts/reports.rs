@@ -16,7 +16,11 @@ impl SessionEnd {
     /// The report that the run ended with, its figures from the rows.
     pub(crate) fn report(&self, metrics: &SessionMetrics, config: MetricsConfig) -> SessionReport {
         let figures = metrics.figures();
-        let tally = SenderTally::from(&self.tally);
+        let mut tally = SenderTally::from(&self.tally);
+        if tally.asked.is_none() {
+            // Older files do not say so of those that were skipped.
+            tally.slots_left_out = tally.slots_skipped;
+        }
         SessionReport {
             started: Wall::from_unix_ns(self.started_ns),
             duration: Duration::from_nanos(self.duration_ns),
