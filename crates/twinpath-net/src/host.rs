@@ -65,6 +65,11 @@ pub fn effective_user() -> Option<u32> {
     os::host::effective_user()
 }
 
+/// Whether this process was started so that a terminal that hangs up does not end it (`nohup`).
+pub fn ignores_hangup() -> bool {
+    os::host::ignores_hangup()
+}
+
 /// Takes a variable out of this process's environment: its octets where the system keeps them are
 /// overwritten, and no child inherits it. Where another thread runs it is read and left, for another
 /// thread may be reading the environment. `None` where it is not set.

@@ -16,6 +16,7 @@ pub mod bare;
 mod batch;
 pub mod clock;
 mod error;
+pub mod file;
 pub mod host;
 mod os;
 mod set;

@@ -31,6 +31,11 @@ pub struct HostSurvey {
     pub receive_buffer_octets: usize,
 }
 
+/// Whether this process was started so that a terminal that hangs up does not end it (`nohup`).
+pub fn ignores_hangup() -> bool {
+    twinpath_net::host::ignores_hangup()
+}
+
 /// Finds out, in about 50 ms, with packets over loopback.
 ///
 /// # Errors

@@ -26,6 +26,8 @@ use twinpath_wire::{ErrorEstimate, TimeFormat};
 pub use error::{RunError, StartError};
 pub use notes::missed_departures;
 pub use plan::{FigureOptions, PortChoice, ResponderPlan, SenderPlan, StampChoice, Unavailable};
+pub use twinpath_net::file;
+
 pub use report::{
     ClockState, IcmpCount, Note, Origin, Progress, ResponderReport, SessionReport, StampReport,
     is_one_host,

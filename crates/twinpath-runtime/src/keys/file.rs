@@ -6,10 +6,13 @@
 //! passphrase.
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::fs::{Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use twinpath_net::file;
 use twinpath_proto::security::{KeyId, KeyIdError, Passphrase};
 use zeroize::Zeroizing;
 
@@ -19,6 +22,9 @@ use super::{Key, KeyRing, PassphraseError, judge};
 const MOST_OCTETS: usize = 1 << 20;
 /// Keys in a file at most: a Server derives them all before it listens, some milliseconds each.
 const MOST_KEYS: usize = 4_096;
+/// How long a pipe is waited for that says nothing, and how often it is asked.
+const PIPE_WAIT: Duration = Duration::from_secs(5);
+const PIPE_GLANCE: Duration = Duration::from_millis(10);
 /// Read and write, for group and others.
 #[cfg(unix)]
 const OTHERS: u32 = 0o066;
@@ -44,7 +50,7 @@ pub enum KeysError {
         /// The system's word.
         source: io::Error,
     },
-    /// It is a directory or a device.
+    /// It is a directory, a device, a socket, or a pipe from which nothing comes.
     #[error("{} is {kind}, not a keys file", path.display())]
     NoFile {
         /// Which.
@@ -155,19 +161,28 @@ pub fn read(path: &Path, access: Access) -> Result<KeyRing, KeysError> {
         path: path.to_owned(),
         source,
     };
-    let mut file = File::open(path).map_err(unreadable)?;
+    let no_file = |kind| KeysError::NoFile {
+        path: path.to_owned(),
+        kind,
+    };
+    let mut file =
+        file::open(path, OpenOptions::new().read(true)).map_err(|error| not_open(path, error))?;
     // Of the file that is open, whatever has its name by now.
     let metadata = file.metadata().map_err(unreadable)?;
-    if let Some(kind) = no_file(&metadata) {
-        let path = path.to_owned();
-        return Err(KeysError::NoFile { path, kind });
+    let kind = file::other_kind(metadata.file_type());
+    if let Some(kind) = kind.filter(|kind| *kind != file::PIPE) {
+        return Err(no_file(kind));
     }
     if access == Access::OwnerOnly {
         closed(path, &metadata, twinpath_net::host::effective_user())?;
     }
     // All at once: a buffer that grows leaves copies behind.
     let mut octets = Zeroizing::new(vec![0; MOST_OCTETS + 1]);
-    let count = fill(&mut file, &mut octets).map_err(unreadable)?;
+    let count = match fill(&mut file, &mut octets, PIPE_WAIT) {
+        Err(error) if error.kind() == ErrorKind::TimedOut => return Err(no_file(SILENT)),
+        Ok(0) if kind.is_some() => return Err(no_file(SILENT)),
+        count => count.map_err(unreadable)?,
+    };
     if count > MOST_OCTETS {
         return Err(KeysError::TooLarge {
             path: path.to_owned(),
@@ -187,20 +202,21 @@ pub fn read(path: &Path, access: Access) -> Result<KeyRing, KeysError> {
     Ok(ring)
 }
 
-/// What is neither a file nor a pipe. A device may have no end.
-fn no_file(metadata: &Metadata) -> Option<&'static str> {
-    if metadata.is_dir() {
-        return Some("a directory");
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::FileTypeExt as _;
-        let kind = metadata.file_type();
-        if kind.is_char_device() || kind.is_block_device() {
-            return Some("a device");
+/// What a pipe is that has no keys.
+const SILENT: &str = "a pipe from which nothing comes";
+
+/// Why nothing could be opened: a socket is no file that can be.
+fn not_open(path: &Path, source: io::Error) -> KeysError {
+    let path = path.to_owned();
+    let kind = std::fs::metadata(&path)
+        .ok()
+        .and_then(|about| file::other_kind(about.file_type()));
+    match kind {
+        Some(kind) if source.kind() != ErrorKind::PermissionDenied => {
+            KeysError::NoFile { path, kind }
         }
+        _ => KeysError::Unreadable { path, source },
     }
-    None
 }
 
 /// It is `user`'s own or root's, and closed to all others.
@@ -227,9 +243,10 @@ fn closed(_: &Path, _: &Metadata, _: Option<u32>) -> Result<(), KeysError> {
     Ok(())
 }
 
-/// As much as there is or fits.
-fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+/// As much as there is or fits. A pipe that says nothing for so long has timed out.
+fn fill(source: &mut impl Read, buffer: &mut [u8], patience: Duration) -> io::Result<usize> {
     let mut count = 0;
+    let mut until = Instant::now() + patience;
     loop {
         let free = buffer.get_mut(count..).unwrap_or_default();
         if free.is_empty() {
@@ -237,8 +254,17 @@ fn fill(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
         }
         match source.read(free) {
             Ok(0) => return Ok(count),
-            Ok(more) => count += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(more) => {
+                count += more;
+                until = Instant::now() + patience;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if Instant::now() >= until {
+                    return Err(ErrorKind::TimedOut.into());
+                }
+                thread::sleep(PIPE_GLANCE);
+            }
             Err(error) => return Err(error),
         }
     }

@@ -61,6 +61,16 @@ pub(crate) fn capabilities() -> Option<u64> {
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
+/// The set of ignored signals, a bit each, has SIGHUP in it.
+pub(crate) fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    ignored.is_some_and(|set| set >> (libc::SIGHUP - 1) & 1 == 1)
+}
+
 /// Raises the soft limit of open descriptors to the hard one. What holds after that.
 pub(crate) fn raise_descriptor_limit() -> Option<u64> {
     let mut limit = libc::rlimit {

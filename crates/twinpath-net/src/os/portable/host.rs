@@ -27,6 +27,10 @@ pub(crate) fn effective_user() -> Option<u32> {
     None
 }
 
+pub(crate) fn ignores_hangup() -> bool {
+    false
+}
+
 pub(crate) fn take_variable(name: &CStr) -> Option<Vec<u8>> {
     let value = std::env::var_os(name.to_str().ok()?)?;
     Some(value.into_encoded_bytes())

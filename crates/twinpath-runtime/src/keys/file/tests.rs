@@ -120,10 +120,13 @@ fn a_file_is_bounded_and_has_a_key() {
 #[test]
 fn a_directory_and_a_device_are_no_files_and_a_pipe_is_one() {
     let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     for (path, kind) in [
         (directory.path(), "is a directory, not a keys file"),
         (Path::new("/dev/null"), "is a device, not a keys file"),
         (Path::new("/dev/zero"), "is a device, not a keys file"),
+        (&socket, "is a socket, not a keys file"),
     ] {
         for access in [Access::OwnerOnly, Access::Anybody] {
             let error = read(path, access).unwrap_err();
@@ -132,6 +135,29 @@ fn a_directory_and_a_device_are_no_files_and_a_pipe_is_one() {
             assert!(!said.contains("chmod"), "{said}");
         }
     }
+    // What comes late is waited for.
+    let (end, mut other) = io::pipe().unwrap();
+    let path = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&end));
+    let late = thread::spawn(move || {
+        for octets in [&b"alice sec"[..], b"ret\n", b"bob other\n"] {
+            thread::sleep(PIPE_GLANCE * 5);
+            other.write_all(octets).unwrap();
+        }
+    });
+    let ring = read(Path::new(&path), Access::OwnerOnly).unwrap();
+    late.join().unwrap();
+    assert_eq!(ring.len(), 2);
+    // From this one nothing comes.
+    let (end, other) = io::pipe().unwrap();
+    drop(other);
+    let path = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&end));
+    let error = read(Path::new(&path), Access::OwnerOnly).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("a pipe from which nothing comes"),
+        "{error}"
+    );
     let (end, mut other) = io::pipe().unwrap();
     other.write_all(b"alice secret\n").unwrap();
     drop(other);
