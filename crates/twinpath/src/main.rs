@@ -14,6 +14,7 @@ mod args;
 mod captured;
 mod cmd;
 mod failure;
+mod files;
 #[cfg(feature = "live")]
 mod live;
 #[cfg(not(feature = "live"))]

@@ -1,5 +1,6 @@
 //! SIGINT and SIGTERM: the first asks for an early end with a report, the second ends at once. SIGHUP
-//! asks a server to read its files again, SIGQUIT asks a measurement how far it is.
+//! asks for the early end of a measurement too, and a server to read its files again; SIGQUIT asks a
+//! measurement how far it is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +39,7 @@ impl Rereads {
 /// Whether somebody told us to stop.
 pub(crate) struct Signals {
     told: Arc<AtomicBool>,
+    hung_up: Arc<AtomicBool>,
     asked: Arc<AtomicBool>,
     /// What ends the program at the second signal.
     ends: Vec<SigId>,
@@ -60,8 +62,23 @@ impl Signals {
         Ok(Self {
             told,
             ends,
+            hung_up: Arc::default(),
             asked: Arc::default(),
         })
+    }
+
+    /// A terminal that hangs up (SIGHUP) asks for the early end as well, and is no first signal: one
+    /// terminal may send several, and what ends its session sends SIGTERM too. Under `nohup` it asks
+    /// for nothing.
+    ///
+    /// # Errors
+    /// The system's, if it has no room for a handler.
+    pub(crate) fn and_hangups(self) -> Result<Self, Failure> {
+        if !twinpath_runtime::host::ignores_hangup() {
+            #[cfg(unix)]
+            flag::register(SIGHUP, Arc::clone(&self.hung_up)).map_err(deaf)?;
+        }
+        Ok(self)
     }
 
     /// SIGQUIT (Ctrl-\\) no longer ends the program but asks how far it is.
@@ -74,14 +91,14 @@ impl Signals {
     }
 
     /// The second signal ends the program only after `tidy`, which may do what no handler of a
-    /// signal may. A terminal that hangs up is a signal like the others.
+    /// signal may.
     ///
     /// # Errors
     /// The system's, if it has no room for a handler or a thread.
     pub(crate) fn and_tidy(&mut self, tidy: fn()) -> Result<(), Failure> {
-        let mut heard = Heard::new([SIGINT, SIGTERM, SIGHUP]).map_err(deaf)?;
+        let mut heard = Heard::new([SIGINT, SIGTERM]).map_err(deaf)?;
         let told = Arc::clone(&self.told);
-        let mut second = self.told_to_stop();
+        let mut second = told.load(Ordering::Acquire);
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
@@ -106,9 +123,9 @@ impl Signals {
         self.asked.swap(false, Ordering::AcqRel)
     }
 
-    /// The first signal came.
+    /// The first signal came, or the terminal is gone.
     pub(crate) fn told_to_stop(&self) -> bool {
-        self.told.load(Ordering::Acquire)
+        self.told.load(Ordering::Acquire) || self.hung_up.load(Ordering::Acquire)
     }
 }
 

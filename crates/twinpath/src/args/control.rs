@@ -24,7 +24,7 @@ Examples:
   twinpath controller router1 --keys ~/.twinpath-keys --mode encrypted
 
 Exit status: 0 measured, 1 could not measure, or a class was refused (the others are reported),
-2 bad usage, 3 every packet was lost")]
+or a file is not complete, 2 bad usage, 3 every packet was lost")]
 #[command(mut_arg("verbose", |verbose| verbose.help(
     "Print a line for each control message, and for each packet as ping does"
 )))]

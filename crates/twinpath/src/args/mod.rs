@@ -115,7 +115,8 @@ Examples:
   twinpath sender router1 -6 --dscp be,ef --json      as JSON, two classes at once, over IPv6
   twinpath sender fe80::1%eth0 --duration 60 -v       a minute long, a line for each packet
 
-Exit status: 0 measured, 1 could not measure, 2 bad usage, 3 every packet was lost")]
+Exit status: 0 measured, 1 could not measure, or a file is not complete, 2 bad usage,
+3 every packet was lost")]
 pub(crate) struct SenderArgs {
     /// Session-Reflector: address or name; port 20001 (with --stamp 862) unless given
     #[arg(value_name = "FAR[:PORT]")]

@@ -12,7 +12,7 @@ use super::{LogOptions, PictureOptions, ResultOptions, Time};
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct SavingOptions {
     /// Save every packet in this file as Parquet, for twinpath report and others; a file of this
-    /// name is replaced
+    /// name is replaced when the run begins
     #[arg(long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
 }
@@ -36,7 +36,7 @@ Examples:
   twinpath report --compare before.parquet after.parquet
   twinpath report test.pcap --port 862                from a capture of test packets
 
-Exit status: 0 done, 1 a file could not be read, 2 bad usage, 3 every packet was lost")]
+Exit status: 0 done, 1 a file could not be read or written, 2 bad usage, 3 every packet was lost")]
 pub(crate) struct ReportArgs {
     /// What a run was saved in (--save), or a capture (pcap, pcapng) of TWAMP or STAMP packets
     #[arg(value_name = "FILE", required = true)]

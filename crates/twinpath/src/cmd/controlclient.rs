@@ -25,7 +25,7 @@ pub(super) fn run(args: &ControlClientArgs, given: Given) -> Result<Exit, Failur
     for end in [&args.sender, &args.server] {
         remark(&args.log, doubt(Some(&end.host), end.port));
     }
-    let signals = Signals::listen()?;
+    let signals = Signals::listen()?.and_hangups()?;
     let run = controlclient::start(plan)?;
     let json = args.json || args.output == Summary::Json;
     while !run.is_finished() {

@@ -14,7 +14,7 @@ use twinpath_wire::Tos;
 use twinpath_wire::control::SecurityMode;
 
 use super::following::{Following, now};
-use super::measuring::{GLANCE, Outlet, PROGRESS, class_names, together, verdict, view};
+use super::measuring::{GLANCE, Outlet, PROGRESS, class_names, conclude, together, verdict, view};
 use super::pictures::Pictures;
 use super::places::apart;
 use super::saving::{Beginning, Place};
@@ -25,7 +25,7 @@ use crate::live::{About, View};
 use crate::logs;
 use crate::output::ends::{named, named_in_notes};
 use crate::output::progress::ProgressLine;
-use crate::output::{Meta, complain};
+use crate::output::{Meta, Outcome, complain};
 use crate::plan::{self, Given};
 use crate::signals::Signals;
 
@@ -38,7 +38,7 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
     let plan = plan::controller(args, given, &plan::system_lookup)?;
     remark(&args.log, doubt(Some(&args.server.host), args.server.port));
     let pictures = Pictures::open(&args.pictures, &args.results.labels)?;
-    let mut signals = Signals::listen()?.and_glances()?;
+    let mut signals = Signals::listen()?.and_hangups()?.and_glances()?;
     let server = named(plan.control.server);
     let interval = args.results.report_interval.map(|time| time.0);
     let names = class_names(&plan.classes);
@@ -64,8 +64,9 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
         .senders()
         .all(|sender| is_one_host(sender.ip(), far.ip()));
     info!(%server, sessions, "connecting");
+    let files = place.is_some() || pictures.columns().is_some();
     let mut outlet = match Outlet::open(&args.results, &args.log, sessions > 1) {
-        Ok(outlet) => outlet,
+        Ok(outlet) => outlet.beside(files),
         Err(error) => return unwritten(&error),
     };
     let view = view(&args.live, &args.results, &args.log, &about, &mut signals)?;
@@ -113,19 +114,19 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
             "finished"
         );
     }
-    if let Some(saving) = following.saving() {
-        saving.finish((&report).into());
-    }
+    let saved = following.saving();
+    let saved = saved.and_then(|saving| saving.finish((&report).into()));
+    let mut written = Vec::from_iter(saved);
     if let Err(error) = following.finish(&mut report.sessions, &mut outlet) {
         return unwritten(&error);
     }
-    let drawn = pictures.draw((&report).into());
-    match outlet.report((&report).into()) {
-        Ok(()) => {
-            drawn.and_then(|()| refused(&report).map_or_else(|| verdict(&report.sessions), Err))
-        }
-        Err(error) => unwritten(&error),
-    }
+    let outcome = Outcome::from(&report);
+    let drawn = pictures.draw(outcome.with_written(&written));
+    written.extend(drawn);
+    let printed = outlet.report(outcome.with_written(&written));
+    conclude(&written, printed, || {
+        refused(&report).map_or_else(|| verdict(&report.sessions), Err)
+    })
 }
 
 /// Why a run with a report is not what was asked for: the server refused some of it.
@@ -189,7 +190,8 @@ fn watch(
             following.leave();
             return Ok(run.join().map_err(Failure::from));
         }
-        if following.show(&|session| run.progress(session)) || signals.told_to_stop() {
+        let left = following.show(&|session| run.progress(session));
+        if left || signals.told_to_stop() || outlet.is_closed() {
             run.stop();
         }
         let now = Instant::now();

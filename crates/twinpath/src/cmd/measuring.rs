@@ -1,22 +1,23 @@
 //! What both commands that measure share: where records and results go, and the exit status.
 
-use std::io::{self, BufWriter, IsTerminal as _, Stderr, StdoutLock};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Stderr, StdoutLock};
 use std::time::Duration;
 
 use twinpath_runtime::{Note, Progress, SessionReport};
 use twinpath_wire::{Sample, Tos};
 
-use super::remark;
+use super::{remark, unwritten};
 use crate::args::{LiveOptions, LogOptions, Output, ResultOptions};
 use crate::failure::{Exit, Failure};
 use crate::live::{self, About, View};
+use crate::logs;
 use crate::output::json::Json;
 use crate::output::packets::{Csv, JsonLines};
 use crate::output::progress::ProgressLine;
 use crate::output::rows::Row;
 use crate::output::style::Style;
 use crate::output::text::{self, Text};
-use crate::output::{Meta, Outcome, Sink, lines};
+use crate::output::{Meta, Outcome, Sink, Written, complain, lines};
 use crate::signals::Signals;
 
 /// How often the run is looked at: samples drained, signals seen.
@@ -35,6 +36,17 @@ pub(super) struct Outlet {
     warns: bool,
     quiet: bool,
     written: bool,
+    state: State,
+}
+
+/// What becomes of a run whose output cannot be written.
+enum State {
+    /// It is given up: it has no other result.
+    Alone,
+    /// It goes on: it is written into files too.
+    BesideFiles,
+    /// That has happened.
+    Broken(io::Error),
 }
 
 impl Outlet {
@@ -75,7 +87,36 @@ impl Outlet {
             warns: machine,
             quiet: log.quiet,
             written: false,
+            state: State::Alone,
         })
+    }
+
+    /// `files`: the run is written into files too, which are made whatever becomes of the output. Then
+    /// its errors are told by [`Self::report`] alone.
+    pub(super) fn beside(mut self, files: bool) -> Self {
+        if files {
+            self.state = State::BesideFiles;
+        }
+        self
+    }
+
+    /// Whoever reads the output has gone, and waits for no more of it.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(&self.state, State::Broken(error) if error.kind() == ErrorKind::BrokenPipe)
+    }
+
+    /// Writes, if the output still takes something.
+    fn put(&mut self, write: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        match self.state {
+            State::Alone => write(self),
+            State::BesideFiles => {
+                if let Err(error) = write(self) {
+                    self.state = State::Broken(error);
+                }
+                Ok(())
+            }
+            State::Broken(_) => Ok(()),
+        }
     }
 
     /// A progress line, where nothing else is written to the terminal.
@@ -94,34 +135,40 @@ impl Outlet {
     /// A packet's end.
     pub(super) fn sample(&mut self, session: Option<usize>, sample: &Sample) -> io::Result<()> {
         self.written = true;
-        self.sink.sample(session, sample)?;
-        match &mut self.aside {
-            Some(aside) => lines::write(session, sample, aside),
-            None => Ok(()),
-        }
+        self.put(|outlet| {
+            outlet.sink.sample(session, sample)?;
+            if let Some(aside) = &mut outlet.aside {
+                // Where stderr is gone, the results are not.
+                let _ = lines::write(session, sample, aside);
+            }
+            Ok(())
+        })
     }
 
     /// An interval that is over.
     pub(super) fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         self.written = true;
-        self.sink.row(row)
+        self.put(|outlet| outlet.sink.row(row))
     }
 
     /// A line of the negotiation.
     pub(super) fn event(&mut self, line: &str) -> io::Result<()> {
         use io::Write as _;
         self.written = true;
-        self.sink.event(line)?;
-        match &mut self.aside {
-            Some(aside) => writeln!(aside, "{line}"),
-            None => Ok(()),
-        }
+        self.put(|outlet| {
+            outlet.sink.event(line)?;
+            if let Some(aside) = &mut outlet.aside {
+                // Where stderr is gone, the results are not.
+                let _ = writeln!(aside, "{line}");
+            }
+            Ok(())
+        })
     }
 
     /// What was written since the last time can be read.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.written) {
-            self.sink.flush()?;
+            self.put(|outlet| outlet.sink.flush())?;
         }
         Ok(())
     }
@@ -152,7 +199,10 @@ impl Outlet {
             // Where stderr is closed, the document has them too.
             let _ = text::warnings(&said, Style::of(&stderr), &mut stderr);
         }
-        self.sink.report(outcome)
+        match std::mem::replace(&mut self.state, State::Alone) {
+            State::Broken(error) => Err(error),
+            State::Alone | State::BesideFiles => self.sink.report(outcome),
+        }
     }
 }
 
@@ -199,6 +249,27 @@ pub(super) fn together(sessions: impl Iterator<Item = Progress>) -> Progress {
         last_round_trip_ns: one.last_round_trip_ns.or(sum.last_round_trip_ns),
         far_clock: one.far_clock.or(sum.far_clock),
     })
+}
+
+/// The end of a command: that of its output and its `verdict`, unless a file could not be written. Of
+/// several failures all are said.
+pub(super) fn conclude(
+    written: &[Written],
+    printed: io::Result<()>,
+    verdict: impl FnOnce() -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let end = printed.map_or_else(|error| unwritten(&error), |()| verdict());
+    let mut failures: Vec<Failure> = written.iter().filter_map(Written::failure).collect();
+    let Some(last) = failures.pop() else {
+        return end;
+    };
+    for failure in end.err().iter().chain(&failures) {
+        complain(&format!("twinpath: {failure}"));
+        if logs::in_file() {
+            tracing::error!("{failure}");
+        }
+    }
+    Err(last)
 }
 
 /// The exit status of a run with reports.

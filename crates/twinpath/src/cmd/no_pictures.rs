@@ -2,7 +2,7 @@
 
 use crate::args::{Label, PictureOptions};
 use crate::failure::Failure;
-use crate::output::Outcome;
+use crate::output::{Outcome, Written};
 
 /// Nothing.
 pub(super) struct Pictures;
@@ -21,12 +21,8 @@ impl Pictures {
     }
 
     /// Nothing.
-    #[expect(
-        clippy::unnecessary_wraps,
-        clippy::unused_self,
-        reason = "the face of cmd/pictures.rs"
-    )]
-    pub(super) fn draw(&self, _: Outcome<'_>) -> Result<(), Failure> {
-        Ok(())
+    #[expect(clippy::unused_self, reason = "the face of cmd/pictures.rs")]
+    pub(super) fn draw(&self, _: Outcome<'_>) -> Vec<Written> {
+        Vec::new()
     }
 }

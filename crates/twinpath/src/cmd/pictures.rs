@@ -1,17 +1,15 @@
 //! Pictures of a run: their files are looked at before it begins, and written when it is over.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use tracing::info;
 use twinpath_metrics::Timeline;
 
-use super::places::remedy;
 use crate::args::{GraphFile, GraphForm, Label, PictureOptions, PictureTheme};
 use crate::failure::Failure;
-use crate::output::Outcome;
+use crate::files;
 use crate::output::pictures::picture;
+use crate::output::{Outcome, Written, WrittenFile};
 use crate::picture::{self, Theme};
 
 /// What is to be drawn, and where to.
@@ -41,7 +39,10 @@ impl Pictures {
                 .with_remedy(Some("add --graph or --html")));
         }
         for (_, path) in options.places() {
-            try_out(path).map_err(|error| unwritten(path, &error))?;
+            files::try_out(path).map_err(|error| {
+                Failure::could_not(format!("cannot write {}: {error}", path.display()))
+                    .with_remedy(Some(error.remedy()))
+            })?;
         }
         Ok(pictures)
     }
@@ -51,102 +52,48 @@ impl Pictures {
         (self.graph.is_some() || self.html.is_some()).then_some(Timeline::COLUMNS)
     }
 
-    /// Draws a run that is over.
-    pub(super) fn draw(&self, outcome: Outcome<'_>) -> Result<(), Failure> {
+    /// Draws a run that is over. What became of each picture.
+    pub(super) fn draw(&self, outcome: Outcome<'_>) -> Vec<Written> {
         if self.columns().is_none() {
-            return Ok(());
+            return Vec::new();
         }
         let picture = picture(outcome, &self.labels);
-        if let Some(graph) = &self.graph {
+        let graph = self.graph.as_ref().map(|graph| {
             let octets = match graph.form {
-                GraphForm::Svg => picture::svg(&picture, self.theme).into_bytes(),
-                GraphForm::Png => picture::png(&picture, self.theme)
-                    .map_err(|error| Failure::could_not(error.to_string()))?,
+                GraphForm::Svg => Ok(picture::svg(&picture, self.theme).into_bytes()),
+                GraphForm::Png => picture::png(&picture, self.theme),
             };
-            save(&graph.path, &octets)?;
-        }
-        if let Some(path) = &self.html {
+            match octets {
+                Ok(octets) => save(&graph.path, &octets),
+                Err(error) => written(&graph.path, Some((error.to_string(), "write an SVG"))),
+            }
+        });
+        let html = self.html.as_ref().map(|path| {
             let made_by = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
             let page = picture::page(&picture, self.theme, made_by);
-            save(path, page.as_bytes())?;
-        }
-        Ok(())
+            save(path, page.as_bytes())
+        });
+        graph.into_iter().chain(html).collect()
     }
 }
 
-fn save(path: &Path, octets: &[u8]) -> Result<(), Failure> {
-    write(path, octets).map_err(|error| unwritten(path, &error))?;
-    info!(file = %path.display(), octets = octets.len(), "picture written");
-    Ok(())
-}
-
-fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    Failure::could_not(format!("cannot write {}: {error}", path.display()))
-        .with_remedy(Some(remedy(error)))
-}
-
-/// All of a file or nothing: a reader never sees half of it.
-fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
-    let (aside, mut file) = create_aside(path)?;
-    let written = file.write_all(octets).and_then(|()| file.sync_all());
-    drop(file);
-    let moved = written.and_then(|()| fs::rename(&aside, path));
-    if moved.is_err() {
-        // What is left of it is of no use; the error that matters is the first one.
-        let _ = fs::remove_file(&aside);
+fn save(path: &Path, octets: &[u8]) -> Written {
+    let error = files::write(path, octets).err();
+    if error.is_none() {
+        info!(file = %path.display(), octets = octets.len(), "picture written");
     }
-    moved
+    written(path, error.map(|error| (error.to_string(), error.remedy())))
 }
 
-/// Whether a file could be written there, without a trace.
-fn try_out(path: &Path) -> io::Result<()> {
-    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::other("it is there and not a file"));
-    }
-    let (aside, _) = create_aside(path)?;
-    fs::remove_file(aside)
-}
-
-/// A new file in the same folder.
-fn create_aside(path: &Path) -> io::Result<(PathBuf, File)> {
-    let Some(name) = path.file_name() else {
-        return Err(io::Error::other("it names no file"));
-    };
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(".{}", std::process::id()));
-    let aside = path.with_file_name(hidden);
-    let file = File::create_new(&aside)?;
-    Ok((aside, file))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_replaced_as_a_whole_and_nothing_else_is_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.svg");
-        fs::write(&path, "before").unwrap();
-        try_out(&path).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"before");
-        write(&path, b"after").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"after");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn what_cannot_be_written_is_known_before() {
-        let folder = tempfile::tempdir().unwrap();
-        for path in [
-            folder.path().to_owned(),
-            folder.path().join("none").join("a.svg"),
-            PathBuf::from("/dev/null"),
-            PathBuf::from(".."),
-        ] {
-            assert!(try_out(&path).is_err(), "{}", path.display());
-        }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+fn written(path: &Path, error: Option<(String, &'static str)>) -> Written {
+    let (error, remedy) = error.unzip();
+    Written {
+        what: WrittenFile::Picture,
+        path: path.display().to_string(),
+        complete: error.is_none(),
+        records: None,
+        records_of_run: None,
+        error,
+        remedy: remedy.unwrap_or_default(),
     }
 }

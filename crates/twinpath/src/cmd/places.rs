@@ -1,8 +1,7 @@
-//! Files that a command writes: each is another one, none is one that it reads, and what can be done
-//! where one cannot be written. Looked at before anything is opened.
+//! Files that a command writes: each is another one, none is one that it reads. Looked at before
+//! anything is opened.
 
 use std::fs;
-use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
@@ -39,26 +38,6 @@ pub(super) fn apart(written: &[Named<'_>], read: &[Named<'_>]) -> Result<(), Fai
         known.push(((option, path), place));
     }
     Ok(())
-}
-
-/// What to do about a file that cannot be written.
-pub(super) fn remedy(error: &io::Error) -> &'static str {
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the list of the standard library grows"
-    )]
-    match error.kind() {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            "make room there, or write a file on another disk"
-        }
-        ErrorKind::NotFound | ErrorKind::NotADirectory => {
-            "make its directory first, or write another"
-        }
-        ErrorKind::IsADirectory | ErrorKind::InvalidFilename | ErrorKind::Other => {
-            "write the name of a file"
-        }
-        _ => "write a file in a directory that you may write to",
-    }
 }
 
 /// Where a name leads to.

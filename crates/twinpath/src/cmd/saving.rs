@@ -9,12 +9,13 @@ use twinpath_runtime::sender::BooksFacts;
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Tos, Wall};
 
-use super::places::remedy;
 use crate::args::{LogOptions, SavingOptions};
 use crate::failure::Failure;
 use crate::logs;
-use crate::output::{Meta, Outcome, complain};
-use crate::saved::{EndFacts, OpenError, Opened, Planned, RunFacts, Saver, SessionFacts};
+use crate::output::{Meta, Outcome, Written, WrittenFile, complain};
+use crate::saved::{
+    EndFacts, OpenError, Opened, Planned, RunFacts, Saved, Saver, SessionFacts, Shortfall,
+};
 
 /// A file that is open for a run.
 pub(super) struct Place {
@@ -25,8 +26,12 @@ pub(super) struct Place {
 /// A run that is being saved.
 pub(super) struct Saving {
     state: State,
-    /// Why nothing is saved, until it is said.
+    path: String,
+    /// Why nothing is saved, until it is said, and for the end.
     unsaid: Option<String>,
+    failed: Option<Shortfall>,
+    /// What happened while nothing is saved.
+    recorded: u64,
     quiet: bool,
 }
 
@@ -78,8 +83,11 @@ impl Place {
         });
         let facts = RunFacts::new(meta, now, sessions.collect());
         Saving {
+            path: self.opened.path(),
             state: State::Waiting(Box::new((self.opened, facts))),
             unsaid: None,
+            failed: None,
+            recorded: 0,
             quiet: self.quiet,
         }
     }
@@ -92,8 +100,9 @@ impl Saving {
         if let State::Waiting(_) = self.state {
             self.start();
         }
-        if let State::Begun(saver) = &mut self.state {
-            saver.record(number, record);
+        match &mut self.state {
+            State::Begun(saver) => saver.record(number, record),
+            State::Waiting(_) | State::Over => self.recorded += 1,
         }
     }
 
@@ -104,8 +113,12 @@ impl Saving {
             match opened.begin(&facts) {
                 Ok(saver) => self.state = State::Begun(saver),
                 Err(error) => {
-                    let why = failure(&error);
-                    self.unsaid = Some(format!("{why}; the measurement goes on and is not saved"));
+                    self.unsaid =
+                        Some(format!("{error}; the measurement goes on and is not saved"));
+                    self.failed = Some(Shortfall {
+                        line: error.reason(),
+                        remedy: error.remedy(),
+                    });
                 }
             }
         }
@@ -124,14 +137,28 @@ impl Saving {
         warn(self.quiet, Some(line));
     }
 
-    /// The run is over.
-    pub(super) fn finish(self, outcome: Outcome<'_>) {
+    /// The run is over. What became of its file; `None`: nothing happened in it, and nothing was written.
+    pub(super) fn finish(self, outcome: Outcome<'_>) -> Option<Written> {
         let end = |missing| EndFacts::new(outcome.sessions, outcome.control, missing);
-        let last = match self.state {
+        let saved = match self.state {
             State::Begun(saver) => saver.finish(end),
-            State::Waiting(_) | State::Over => self.unsaid,
+            State::Over => Saved {
+                records: 0,
+                of: self.recorded,
+                error: self.failed,
+            },
+            State::Waiting(_) => return None,
         };
-        warn(self.quiet, last);
+        let (error, remedy) = saved.error.map(|why| (why.line, why.remedy)).unzip();
+        Some(Written {
+            what: WrittenFile::Saved,
+            path: self.path,
+            complete: error.is_none(),
+            records: Some(saved.records),
+            records_of_run: Some(saved.of),
+            error,
+            remedy: remedy.unwrap_or_default(),
+        })
     }
 }
 
@@ -146,10 +173,5 @@ fn warn(quiet: bool, line: Option<String>) {
 }
 
 fn failure(error: &OpenError) -> Failure {
-    let what = match error {
-        OpenError::Io { source, .. } => remedy(source),
-        OpenError::NotRegular { .. } => "write the name of a file",
-        OpenError::Busy { .. } => "write another name",
-    };
-    Failure::could_not(error.to_string()).with_remedy(Some(what))
+    Failure::could_not(error.to_string()).with_remedy(Some(error.remedy()))
 }

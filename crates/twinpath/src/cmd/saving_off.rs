@@ -12,7 +12,7 @@ use twinpath_wire::{Tos, Wall};
 
 use crate::args::{LogOptions, SavingOptions};
 use crate::failure::Failure;
-use crate::output::{Meta, Outcome};
+use crate::output::{Meta, Outcome, Written};
 
 pub(super) struct Place(Infallible);
 
@@ -53,7 +53,7 @@ impl Saving {
         match self.0 {}
     }
 
-    pub(super) fn finish(self, _: Outcome<'_>) {
+    pub(super) fn finish(self, _: Outcome<'_>) -> Option<Written> {
         match self.0 {}
     }
 }

@@ -38,7 +38,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
-    let signals = Signals::listen()?;
+    let signals = Signals::listen()?.and_hangups()?;
     let survey = host::survey()?;
     let stdout = io::stdout();
     let style = Style::of(&stdout);

@@ -11,7 +11,7 @@ use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Dscp, Tos};
 
 use super::following::{Following, now};
-use super::measuring::{GLANCE, Outlet, PROGRESS, class_names, together, verdict, view};
+use super::measuring::{GLANCE, Outlet, PROGRESS, class_names, conclude, together, verdict, view};
 use super::pictures::Pictures;
 use super::places::apart;
 use super::saving::{Beginning, Place};
@@ -20,9 +20,9 @@ use crate::args::{SenderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::live::{About, View};
 use crate::logs;
-use crate::output::Meta;
 use crate::output::ends::{self, named, named_in_notes};
 use crate::output::progress::ProgressLine;
+use crate::output::{Meta, Outcome};
 use crate::plan;
 use crate::signals::Signals;
 
@@ -35,7 +35,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     remark(&args.log, doubt(Some(&args.far.host), args.far.port));
     let pictures = Pictures::open(&args.pictures, &args.results.labels)?;
     let place = Place::open(&args.saving, &args.log)?;
-    let mut signals = Signals::listen()?.and_glances()?;
+    let mut signals = Signals::listen()?.and_hangups()?.and_glances()?;
     let far = named(plan.far);
     let classes = plan::classes(args.marking.tos, &args.marking.dscp, args.ports)?;
     let names = class_names(&classes);
@@ -57,8 +57,9 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         info!(sender = %named(sender), %far, "sending");
     }
     let sessions = classes.len();
+    let files = place.is_some() || pictures.columns().is_some();
     let mut outlet = match Outlet::open(&args.results, &args.log, sessions > 1) {
-        Ok(outlet) => outlet,
+        Ok(outlet) => outlet.beside(files),
         Err(error) => return unwritten(&error),
     };
     let view = view(&args.live, &args.results, &args.log, &about, &mut signals)?;
@@ -103,19 +104,19 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
             "finished"
         );
     }
-    if let Some(saving) = following.saving() {
-        saving.finish(reports.as_slice().into());
-    }
+    let saved = following.saving();
+    let saved = saved.and_then(|saving| saving.finish(reports.as_slice().into()));
+    let mut written = Vec::from_iter(saved);
     if let Err(error) = following.finish(&mut reports, &mut outlet) {
         return unwritten(&error);
     }
-    let drawn = pictures.draw(reports.as_slice().into());
-    match outlet.report(reports.as_slice().into()) {
-        Ok(()) => drawn.and_then(|()| {
-            failed(&report.failures, sessions).map_or_else(|| verdict(&reports), Err)
-        }),
-        Err(error) => unwritten(&error),
-    }
+    let outcome = Outcome::from(reports.as_slice());
+    let drawn = pictures.draw(outcome.with_written(&written));
+    written.extend(drawn);
+    let printed = outlet.report(outcome.with_written(&written));
+    conclude(&written, printed, || {
+        failed(&report.failures, sessions).map_or_else(|| verdict(&reports), Err)
+    })
 }
 
 /// The sessions before their first packets.
@@ -177,7 +178,8 @@ fn watch(
             following.leave();
             return Ok(run.join().map_err(Failure::from));
         }
-        if following.show(&|session| run.progress(session)) || signals.told_to_stop() {
+        let left = following.show(&|session| run.progress(session));
+        if left || signals.told_to_stop() || outlet.is_closed() {
             run.stop();
         }
         let now = Instant::now();

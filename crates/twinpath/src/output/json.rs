@@ -23,7 +23,7 @@ use crate::args::Label;
 
 use super::rows::{self, Row};
 use super::survey::Survey;
-use super::{Meta, Outcome, Sink, Wanted, ends, hops, rfc3339, schedule};
+use super::{Meta, Outcome, Sink, Wanted, Written, WrittenFile, ends, hops, rfc3339, schedule};
 
 pub(super) use parts::Delay;
 
@@ -48,6 +48,10 @@ pub(crate) struct Document<'a> {
     survey: Option<Survey>,
     #[serde(skip_serializing_if = "Option::is_none")]
     control: Option<Control<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saved: Option<&'a Written>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pictures: Vec<&'a Written>,
 }
 
 impl<'a> Document<'a> {
@@ -66,6 +70,8 @@ impl<'a> Document<'a> {
                 .collect(),
             survey: None,
             control: outcome.control.map(Control::from),
+            saved: written(outcome, WrittenFile::Saved).next(),
+            pictures: written(outcome, WrittenFile::Picture).collect(),
         }
     }
 
@@ -74,6 +80,11 @@ impl<'a> Document<'a> {
         self.survey = Some(Survey::from(survey));
         self
     }
+}
+
+/// The files of one kind.
+fn written(outcome: Outcome<'_>, what: WrittenFile) -> impl Iterator<Item = &Written> {
+    outcome.written.iter().filter(move |file| file.what == what)
 }
 
 /// A control connection: modes as the bits of RFC 4656 section 3.1.

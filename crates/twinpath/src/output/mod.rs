@@ -28,6 +28,7 @@ pub(crate) mod units;
 
 use std::io::{self, Write as _};
 
+use serde::Serialize;
 use twinpath_metrics::{Basis, BinFigures, VoiceFigures, VoiceParameters};
 use twinpath_proto::sender::PayloadSize;
 use twinpath_runtime::SessionReport;
@@ -36,6 +37,7 @@ use twinpath_wire::{Sample, Wall};
 
 pub(crate) use self::counts::UNKNOWN;
 use crate::args::{Label, PaddingSize};
+use crate::failure::Failure;
 use crate::logs;
 
 /// Bins at most, where their edges are to fit what was measured.
@@ -84,9 +86,16 @@ pub(crate) struct Outcome<'a> {
     pub(crate) control: Option<&'a ControlReport>,
     /// The file that each of the sessions is from, where that is not the same for all; else empty.
     pub(crate) files: &'a [String],
+    /// The files that the run was to be written into, and what became of them so far.
+    pub(crate) written: &'a [Written],
 }
 
 impl<'a> Outcome<'a> {
+    /// With what became of these files.
+    pub(crate) fn with_written(self, written: &'a [Written]) -> Self {
+        Self { written, ..self }
+    }
+
     /// The file that a session is from, by its place, where there are several files.
     fn file(&self, place: usize) -> Option<&'a str> {
         self.files.get(place).map(String::as_str)
@@ -99,6 +108,7 @@ impl<'a> From<&'a [SessionReport]> for Outcome<'a> {
             sessions,
             control: None,
             files: &[],
+            written: &[],
         }
     }
 }
@@ -109,7 +119,57 @@ impl<'a> From<&'a ControlReport> for Outcome<'a> {
             sessions: &control.sessions,
             control: Some(control),
             files: &[],
+            written: &[],
         }
+    }
+}
+
+/// A file of a run, and what became of it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Written {
+    #[serde(skip)]
+    pub(crate) what: WrittenFile,
+    pub(crate) path: String,
+    /// It holds all that it should.
+    pub(crate) complete: bool,
+    /// Of a saved run: the records that it holds, and those that it should.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) records: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) records_of_run: Option<u64>,
+    /// Why it is not complete.
+    pub(crate) error: Option<String>,
+    #[serde(skip)]
+    pub(crate) remedy: &'static str,
+}
+
+/// Files that a run is written into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WrittenFile {
+    /// `--save`.
+    Saved,
+    /// `--graph`, `--html`.
+    Picture,
+}
+
+impl Written {
+    /// What it lacks, and why; `None`: nothing.
+    pub(crate) fn shortfall(&self) -> Option<String> {
+        let error = self.error.as_deref()?;
+        let path = &self.path;
+        Some(match (self.records, self.records_of_run) {
+            (Some(records), Some(all)) if records > 0 => {
+                format!("{path} is not complete, it holds {records} of {all} records: {error}")
+            }
+            (Some(_), _) => format!("{path} holds no record of the run: {error}"),
+            _ => format!("cannot write {path}: {error}"),
+        })
+    }
+
+    /// The same as the end of a command.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        let line = self.shortfall()?;
+        Some(Failure::could_not(line).with_remedy(Some(self.remedy)))
     }
 }
 

@@ -8,7 +8,7 @@ use twinpath_runtime::{Note, SessionReport};
 use twinpath_wire::Wall;
 
 use super::units::{self, Unit};
-use super::{Outcome, counts, ends, rfc3339, schedule};
+use super::{Outcome, Written, counts, ends, rfc3339, schedule};
 use crate::args::Label;
 use crate::picture::{KeyFigure, Picture, PictureNote, PictureSession};
 
@@ -50,8 +50,14 @@ fn notes(outcome: Outcome<'_>) -> Vec<PictureNote> {
         PictureNote { line, ..note }
     });
     let of_control = outcome.control.map_or(&[][..], |control| &control.notes);
+    let of_files = outcome.written.iter().filter_map(Written::shortfall);
+    let of_files = of_files.map(|line| PictureNote {
+        line,
+        warning: true,
+    });
     let mut notes: Vec<PictureNote> = of_sessions
         .chain(of_control.iter().map(picture_note))
+        .chain(of_files)
         .collect();
     notes.sort_by_key(|note| !note.warning);
     notes

@@ -18,7 +18,7 @@ use super::clocks::ONE_HOST;
 use super::rows::{self, Row};
 use super::style::Style;
 use super::units::{self, Unit};
-use super::{Meta, Outcome, Sink, classes, counts, ends, lines, rfc3339, schedule};
+use super::{Meta, Outcome, Sink, Written, classes, counts, ends, lines, rfc3339, schedule};
 
 /// Columns of the page, at least.
 const WIDTH: usize = 79;
@@ -107,6 +107,9 @@ impl<W: Write> Sink for Text<W> {
             let text = format!("{server}, {}", control.modes);
             fact(&mut self.out, "Server", &text)?;
             notes(&control.notes, self.style, &mut self.out)?;
+        }
+        for line in outcome.written.iter().filter_map(Written::shortfall) {
+            writeln!(self.out, "{} {line}", self.style.warning("warning:"))?;
         }
         self.out.flush()
     }

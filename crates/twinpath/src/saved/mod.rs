@@ -17,7 +17,7 @@ mod whole;
 pub(crate) use facts::{EndFacts, Planned, RunFacts, SessionFacts};
 pub(crate) use mirror::Tally;
 pub(crate) use read::Reader;
-pub(crate) use saver::{OpenError, Opened, Saver};
+pub(crate) use saver::{OpenError, Opened, Saved, Saver, Shortfall};
 pub(crate) use schema::Row;
 
 /// The key under which a file says of which format it is.

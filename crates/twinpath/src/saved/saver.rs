@@ -1,9 +1,9 @@
 //! The thread that writes a raw file: a slow disk is none of the measurement's business.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write as _};
+use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use twinpath_metrics::Record;
 use super::facts::{EndFacts, RunFacts};
 use super::file::{Sync, Writer};
 use super::{END_KEY, FORMAT, FORMAT_KEY, RUN_KEY, Row};
+use crate::files::{self, NewFile, Unfit};
 
 /// A row waits so long for its place in the file, if its row group is not full before; at the
 /// beginning of a run, when there is little to write again, a second, then twice as long each time.
@@ -26,112 +27,82 @@ const SYNC_EVERY: Duration = Duration::from_mins(1);
 const BATCH: usize = 1_024;
 /// Fewer are handed over so often: each time wakes a thread on a host that measures.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(250);
-/// Octets that a disk with room for a run has room for.
-const PROBE: usize = 4_096;
 /// Batches that wait for the disk at most; beyond that rows are left out and counted.
 const WAITING: usize = 128;
 
-/// A file that a run is to be saved in.
+/// Where a run is to be saved.
 #[derive(Debug)]
 pub(crate) struct Opened {
     path: PathBuf,
-    file: File,
-    /// It was not there before: it goes again, unless a run begins.
-    ours: Option<Ours>,
-}
-
-/// A file of our own making that goes with this.
-#[derive(Debug)]
-struct Ours(Option<PathBuf>);
-
-impl Ours {
-    /// It stays.
-    fn keep(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for Ours {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // Somebody else may have taken it away.
-            let _ = fs::remove_file(path);
-        }
-    }
+    /// What has the name until the run begins: ours alone as long as this is.
+    before: Option<File>,
 }
 
 /// Why a file cannot be saved in.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
     #[error("cannot write {path}: {source}")]
-    Io { path: String, source: io::Error },
-    #[error("cannot save in {path}: it is no regular file")]
-    NotRegular { path: String },
+    Unfit { path: String, source: Unfit },
     #[error("cannot save in {path}: another run does")]
     Busy { path: String },
 }
 
+impl OpenError {
+    /// Why, without the file's name.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Unfit { source, .. } => source.to_string(),
+            Self::Busy { .. } => "another run saves in it".to_owned(),
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match self {
+            Self::Unfit { source, .. } => source.remedy(),
+            Self::Busy { .. } => "write another name",
+        }
+    }
+}
+
 impl Opened {
-    /// Opens `path` for writing, and leaves what it holds as it is. Where nothing is, a file is made
-    /// that goes again if this is dropped.
+    /// The name of the file.
+    pub(crate) fn path(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Makes sure that a run can be saved as `path`, and leaves what has that name as it is.
     ///
     /// # Errors
     /// [`OpenError`].
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
-        let shown = || path.display().to_string();
-        let io = |source| OpenError::Io {
-            path: shown(),
-            source,
-        };
-        let mut options = OpenOptions::new();
-        options.write(true).truncate(false);
-        let made = options.clone().create_new(true).open(path);
-        let ours = made.is_ok().then(|| Ours(Some(path.to_owned())));
-        let mut file = match made {
-            // Through a link to what is not there yet, too.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                options.create(true).open(path)
-            }
-            made => made,
-        }
-        .map_err(io)?;
-        if !file.metadata().map_err(io)?.is_file() {
-            return Err(OpenError::NotRegular { path: shown() });
-        }
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => return Err(OpenError::Busy { path: shown() }),
-            // A file system without locks saves all the same.
-            Ok(()) | Err(TryLockError::Error(_)) => {}
-        }
-        if ours.is_some() {
-            // A full disk makes files as well as any: only writing tells.
-            let room = file.write_all(&[0; PROBE]).and_then(|()| file.set_len(0));
-            room.map_err(io)?;
-        }
+        files::try_out(path).map_err(|source| unfit(path, source))?;
+        let before = claim(path)?;
         Ok(Self {
             path: path.to_owned(),
-            file,
-            ours,
+            before,
         })
     }
 
-    /// Empties the file and begins to save.
+    /// Begins to save: a file that is whole, and has no row yet, takes the name.
     ///
     /// # Errors
     /// [`OpenError`]; nothing can be saved here.
     pub(crate) fn begin(self, facts: &RunFacts) -> Result<Saver, OpenError> {
-        let Self { path, file, ours } = self;
-        let io = |source| OpenError::Io {
-            path: path.display().to_string(),
-            source,
-        };
+        let Self { path, before } = self;
+        let io = |source: io::Error| unfit(&path, source.into());
         let facts = serde_json::to_string(facts).map_err(|error| io(error.into()))?;
         let facts = vec![(FORMAT_KEY, FORMAT.to_owned()), (RUN_KEY, facts)];
-        let writer = Writer::new(file, facts).map_err(io)?;
-        // From now on it holds a run.
-        if let Some(ours) = ours {
-            ours.keep();
+        if before.is_none() {
+            // It may be another run's by now.
+            claim(&path)?;
         }
+        let mut new = NewFile::create(&path).map_err(|source| unfit(&path, source))?;
+        let file = new.file.try_clone().map_err(io)?;
+        // A file system without locks saves all the same.
+        let _ = file.try_lock();
+        let writer = Writer::new(file, facts).map_err(io)?;
+        new.put_in_place().map_err(io)?;
         let (messages, inbox) = sync_channel(WAITING);
         let thread = thread::Builder::new()
             .name("saver".to_owned())
@@ -143,9 +114,31 @@ impl Opened {
             thread: Some(thread),
             batch: Vec::with_capacity(BATCH),
             handed_over: Instant::now(),
+            recorded: 0,
             missing: 0,
-            gone: false,
+            ended: None,
         })
+    }
+}
+
+/// Keeps other runs from saving in a file that is there. `None`: there is none, or none that can be kept.
+fn claim(path: &Path) -> Result<Option<File>, OpenError> {
+    let Ok(file) = files::open(path) else {
+        return Ok(None);
+    };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(OpenError::Busy {
+            path: path.display().to_string(),
+        }),
+        // A file system without locks saves all the same.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(file)),
+    }
+}
+
+fn unfit(path: &Path, source: Unfit) -> OpenError {
+    OpenError::Unfit {
+        path: path.display().to_string(),
+        source,
     }
 }
 
@@ -164,23 +157,43 @@ pub(crate) struct Ended {
     written: u64,
 }
 
+/// What became of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Saved {
+    /// Records that it holds.
+    pub(crate) records: u64,
+    /// Records that the run had.
+    pub(crate) of: u64,
+    /// Why it does not hold all of them; `None`: it does.
+    pub(crate) error: Option<Shortfall>,
+}
+
+/// Why a file does not hold all of its run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Shortfall {
+    pub(crate) line: String,
+    pub(crate) remedy: &'static str,
+}
+
 /// A run that is being saved. Never waits for the disk.
 #[derive(Debug)]
 pub(crate) struct Saver {
     path: PathBuf,
     messages: Option<SyncSender<Message>>,
-    thread: Option<JoinHandle<Result<(), Ended>>>,
+    thread: Option<JoinHandle<Result<u64, Ended>>>,
     batch: Vec<Row>,
     /// When the last batch was, or the run began.
     handed_over: Instant,
+    recorded: u64,
     missing: u64,
-    /// The thread has ended early, which was said.
-    gone: bool,
+    /// The thread has ended: rows in the file, and why it ended before the run.
+    ended: Option<(u64, Option<Shortfall>)>,
 }
 
 impl Saver {
     /// Something happened in a session, numbered from 1.
     pub(crate) fn record(&mut self, session: u32, record: &Record) {
+        self.recorded += 1;
         self.batch.push(Row {
             session,
             record: *record,
@@ -196,30 +209,39 @@ impl Saver {
         if self.handed_over.elapsed() >= HAND_OVER_EVERY {
             self.hand_over();
         }
-        let ended = !self.gone && self.thread.as_ref().is_some_and(JoinHandle::is_finished);
-        if ended { self.last_words() } else { None }
-    }
-
-    /// The run is over. `Some`: not all of it could be saved, in one line to be said.
-    pub(crate) fn finish(mut self, end: impl FnOnce(u64) -> EndFacts) -> Option<String> {
-        self.hand_over();
-        if self.gone {
+        let ended = self.thread.as_ref().is_some_and(JoinHandle::is_finished);
+        if !ended {
             return None;
         }
+        self.join();
+        let (written, why) = self.ended.as_ref()?;
+        let why = why.as_ref().map_or("internal error", |why| &why.line);
+        Some(format!(
+            "cannot go on saving to {}: {why}; the measurement goes on, the file holds the first \
+             {written} records of it",
+            self.path.display()
+        ))
+    }
+
+    /// The run is over.
+    pub(crate) fn finish(mut self, end: impl FnOnce(u64) -> EndFacts) -> Saved {
+        self.hand_over();
         let facts = serde_json::to_string(&end(self.missing)).unwrap_or_default();
         if let Some(messages) = self.messages.take() {
             // Fails if the thread has ended: it says why.
             let _ = messages.send(Message::End(facts));
         }
-        self.last_words().or_else(|| {
-            (self.missing > 0).then(|| {
-                format!(
-                    "{} lacks {} records: the disk was too slow for them",
-                    self.path.display(),
-                    self.missing
-                )
-            })
-        })
+        self.join();
+        let (records, error) = self.ended.take().unwrap_or_default();
+        let slow = || Shortfall {
+            line: format!("the disk was too slow for {} records", self.missing),
+            remedy: "write a file on a faster disk",
+        };
+        Saved {
+            records,
+            of: self.recorded,
+            error: error.or_else(|| (self.missing > 0).then(slow)),
+        }
     }
 
     fn hand_over(&mut self) {
@@ -229,27 +251,34 @@ impl Saver {
         self.handed_over = Instant::now();
         let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
         let rows = batch.len() as u64;
-        if let Some(messages) = &self.messages {
-            match messages.try_send(Message::Rows(batch)) {
-                Ok(()) => {}
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.missing += rows,
-            }
+        let taken = match &self.messages {
+            Some(messages) => messages.try_send(Message::Rows(batch)).is_ok(),
+            None => false,
+        };
+        if !taken {
+            self.missing += rows;
         }
     }
 
-    /// Waits for the thread. `None`: it did all that it was told to.
-    fn last_words(&mut self) -> Option<String> {
+    /// Waits for the thread, and keeps what it came to.
+    fn join(&mut self) {
         self.messages = None;
-        self.gone = true;
-        let path = self.path.display();
-        match self.thread.take()?.join() {
-            Ok(Ok(())) => None,
-            Ok(Err(Ended { error, written })) => Some(format!(
-                "cannot go on saving to {path}: {error}; the measurement goes on, the file holds \
-                 the first {written} records of it"
-            )),
-            Err(_) => Some(format!("cannot go on saving to {path}: internal error")),
-        }
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        self.ended = Some(match thread.join() {
+            Ok(Ok(written)) => (written, None),
+            Ok(Err(Ended { error, written })) => {
+                let remedy = files::remedy(&error);
+                let line = error.to_string();
+                (written, Some(Shortfall { line, remedy }))
+            }
+            Err(_) => {
+                let line = "internal error".to_owned();
+                let remedy = "report it";
+                (0, Some(Shortfall { line, remedy }))
+            }
+        });
     }
 }
 
@@ -257,19 +286,16 @@ impl Drop for Saver {
     /// A run that failed: what it had until then is in the file.
     fn drop(&mut self) {
         self.hand_over();
-        self.messages = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.join();
     }
 }
 
-fn save(mut writer: Writer, inbox: &Receiver<Message>) -> Result<(), Ended> {
+fn save(mut writer: Writer, inbox: &Receiver<Message>) -> Result<u64, Ended> {
     let result = follow(&mut writer, inbox);
-    result.map_err(|error| Ended {
-        error,
-        written: writer.written(),
-    })
+    let written = writer.written();
+    result
+        .map(|()| written)
+        .map_err(|error| Ended { error, written })
 }
 
 fn follow(writer: &mut Writer, inbox: &Receiver<Message>) -> io::Result<()> {

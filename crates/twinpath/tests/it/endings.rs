@@ -73,7 +73,7 @@ fn a_second_signal_ends_at_once() {
     let (_untaken, full) = full_stream();
     let mut command = twinpath(&format!("sender {} --duration 60 -d", responder.at));
     command.stdout(OwnedFd::from(full)).stderr(Stdio::piped());
-    let mut run = Running(command.spawn().unwrap());
+    let mut run = Running::of(command.spawn().unwrap());
     let mut stderr = BufReader::new(run.0.stderr.take().unwrap());
     // It listens to signals before it logs.
     stderr.read_line(&mut String::new()).unwrap();
@@ -148,11 +148,14 @@ fn a_full_disk_is_one_clear_line() {
         println!("skipped: this host has no /dev/full");
         return;
     };
-    let output = twinpath("dscptable").stdout(full).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let line = String::from_utf8(output.stderr).unwrap();
+    let mut command = twinpath("dscptable");
+    command.stdout(full).stderr(Stdio::piped());
+    let done = Running::of(command.spawn().unwrap()).finish();
+    assert_eq!(done.status, 1);
     assert!(
-        line.starts_with("twinpath: cannot write the result: "),
-        "{line}"
+        done.stderr
+            .starts_with("twinpath: cannot write the result: "),
+        "{}",
+        done.stderr
     );
 }

@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::program::{Done, Responder, twinpath};
+use crate::program::{Done, Responder, finish, twinpath};
 
 /// Two hosts, each other's neighbours by `v0` (10.98.0.1, fd98::1) and `v1` (10.98.0.2, fd98::2).
 /// Gone with the value.
@@ -89,10 +89,7 @@ impl Hosts {
 
     /// The program on the near host, to its end.
     pub(crate) fn run(&self, line: &str) -> Done {
-        Self::on(&self.near, &twinpath(line))
-            .output()
-            .unwrap()
-            .into()
+        finish(Self::on(&self.near, &twinpath(line)))
     }
 }
 

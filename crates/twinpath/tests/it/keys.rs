@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::program::{Done, Running, run, twinpath};
+use crate::program::{Running, finish, run, twinpath};
 use crate::secured::{ANY, keys, secured_server};
 
 #[test]
@@ -105,15 +105,15 @@ fn a_passphrase_comes_from_the_environment_and_leaves_it() {
     );
     let mut command = twinpath(&line);
     command.env("TWINPATH_PASSPHRASE", "a secret  phrase");
-    let done = Done::from(command.output().unwrap());
+    let done = finish(command);
     assert_eq!(done.status, 0, "{}", done.stderr);
     assert_eq!(done.session()["mode"], "encrypted");
     let mut wrong = twinpath(&line);
     wrong.env("TWINPATH_PASSPHRASE", "a secret phrase");
-    assert_eq!(Done::from(wrong.output().unwrap()).status, 1);
+    assert_eq!(finish(wrong).status, 1);
     let mut broken = twinpath(&line);
     broken.env("TWINPATH_PASSPHRASE", "two\nlines");
-    let broken = Done::from(broken.output().unwrap());
+    let broken = finish(broken);
     assert_eq!(broken.status, 1);
     assert!(
         broken.stderr.contains("TWINPATH_PASSPHRASE: "),
@@ -181,7 +181,7 @@ fn a_passphrase_that_is_not_used_is_said_and_leaves_the_environment_too() {
         (&keyed, "", None),
         (&format!("{keyed} -q"), "other words", None),
     ] {
-        let done = Done::from(with(line, value).output().unwrap());
+        let done = finish(with(line, value));
         let warning = "warning: TWINPATH_PASSPHRASE is not used: ";
         let said = done.stderr.lines().find(|said| said.starts_with(warning));
         assert_eq!(said.is_some(), why.is_some(), "{line}: {}", done.stderr);

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use crate::program::{Responder, run, twinpath};
+use crate::program::{Responder, Running, run, twinpath};
 
 const ENTER: &str = "\u{1b}[?1049h";
 const LEAVE: &str = "\u{1b}[?1049l";
@@ -138,7 +138,8 @@ fn a_terminal_that_hangs_up_takes_the_view_with_it_and_not_the_run() {
     use rustix::pty;
     let responder = Responder::on_loopback();
     // Nobody's controlling terminal: no signal tells.
-    let flags = pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY;
+    // Neither end is the program's but as a stream.
+    let flags = pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY | pty::OpenptFlags::CLOEXEC;
     let terminal = pty::openpt(flags).unwrap();
     pty::unlockpt(&terminal).unwrap();
     let ours = pty::ioctl_tiocgptpeer(&terminal, flags).unwrap();
@@ -149,7 +150,7 @@ fn a_terminal_that_hangs_up_takes_the_view_with_it_and_not_the_run() {
         .stdin(ours.try_clone().unwrap())
         .stdout(Stdio::piped())
         .stderr(ours);
-    let child = command.spawn().unwrap();
+    let child = Running::of(command.spawn().unwrap());
     drop(command);
     let mut terminal = File::from(terminal);
     let mut screen = String::new();
@@ -159,10 +160,10 @@ fn a_terminal_that_hangs_up_takes_the_view_with_it_and_not_the_run() {
         screen.push_str(&String::from_utf8_lossy(&octets[..count]));
     }
     drop(terminal);
-    let done = child.wait_with_output().unwrap();
-    let report = String::from_utf8(done.stdout).unwrap();
+    let done = child.finish();
+    let report = done.stdout;
     assert!(report.contains("200 sent, 200 received"), "{report}");
-    assert_eq!(done.status.code(), Some(0));
+    assert_eq!(done.status, 0);
 }
 
 #[test]
@@ -254,6 +255,6 @@ fn lines_on_the_same_terminal_are_preferred_to_the_view() {
 
 #[test]
 fn a_view_is_not_quiet() {
-    let done = twinpath("sender 127.0.0.1 --live -q").output().unwrap();
-    assert_eq!(done.status.code(), Some(2));
+    let done = run("sender 127.0.0.1 --live -q");
+    assert_eq!(done.status, 2);
 }

@@ -11,6 +11,8 @@ mod endings;
 mod far_clocks;
 mod far_end;
 mod forgeries;
+#[cfg(all(target_os = "linux", feature = "report", feature = "pictures"))]
+mod hangups;
 mod hostile;
 mod hosts;
 mod intervals;
@@ -37,3 +39,5 @@ mod secured;
 mod unsent;
 mod usage;
 mod wire;
+#[cfg(all(target_os = "linux", feature = "report", feature = "pictures"))]
+mod written;

@@ -1,6 +1,6 @@
 //! Where runs are saved and drawn: what is there already, and what cannot be written.
 
-use crate::program::{Done, Responder, run};
+use crate::program::{Responder, run, shell};
 
 #[test]
 fn a_run_that_comes_to_nothing_leaves_the_file_as_it_was_and_makes_none() {
@@ -94,11 +94,7 @@ fn a_disk_without_room_is_refused_by_its_name_and_no_file_stays() {
         responder.at,
         file.display()
     );
-    let output = std::process::Command::new("bash")
-        .args(["-c", &script])
-        .output()
-        .unwrap();
-    let done = Done::from(output);
+    let done = shell(&script);
     assert_eq!(
         (done.status, done.stdout.as_str()),
         (1, ""),

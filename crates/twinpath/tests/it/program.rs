@@ -1,8 +1,9 @@
 //! Runs the program: a command to its end, or a responder until it is dropped.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read};
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
-use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 /// The program with these arguments, separated by blanks.
@@ -29,23 +30,30 @@ impl Done {
     }
 }
 
-impl From<Output> for Done {
-    fn from(output: Output) -> Self {
-        Self {
-            status: output.status.code().expect("ended by itself"),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
 /// Runs to the end.
 pub(crate) fn run(line: &str) -> Done {
-    twinpath(line).output().unwrap().into()
+    finish(twinpath(line))
 }
 
-/// A process that does not outlive its test.
-pub(crate) struct Running(pub(crate) Child);
+/// Runs any command to its end.
+pub(crate) fn finish(command: Command) -> Done {
+    Running::spawn(command).finish()
+}
+
+/// Runs what a shell makes of this to its end.
+#[cfg(feature = "report")]
+pub(crate) fn shell(script: &str) -> Done {
+    let mut command = Command::new("bash");
+    command.args(["-c", script]).stdin(Stdio::null());
+    finish(command)
+}
+
+/// Longer than any command of a test takes on a busy host.
+const DEADLINE: Duration = Duration::from_mins(5);
+
+/// A process that does not outlive its test, nor its deadline: then it is killed, and whoever reads
+/// its streams finds their ends.
+pub(crate) struct Running(pub(crate) Child, Sender<()>);
 
 impl Running {
     pub(crate) fn start(line: &str) -> Self {
@@ -54,13 +62,21 @@ impl Running {
 
     /// Starts any command, its streams piped.
     pub(crate) fn spawn(mut command: Command) -> Self {
-        Self(
-            command
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap(),
-        )
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::of(command.spawn().unwrap())
+    }
+
+    /// With the streams that it has.
+    pub(crate) fn of(child: Child) -> Self {
+        let (ended, deadline) = channel();
+        let pid = rustix::process::Pid::from_child(&child);
+        std::thread::spawn(move || {
+            if deadline.recv_timeout(DEADLINE) == Err(RecvTimeoutError::Timeout) {
+                eprintln!("a process has passed its deadline, and is killed");
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        });
+        Self(child, ended)
     }
 
     /// Sends signals one right after the other, by name.
@@ -92,14 +108,14 @@ impl Running {
 
     /// Waits for the end and reads what is left of both streams.
     pub(crate) fn finish(mut self) -> Done {
-        let (mut stdout, mut stderr) = (String::new(), String::new());
-        if let Some(mut stream) = self.0.stdout.take() {
-            stream.read_to_string(&mut stdout).unwrap();
-        }
-        if let Some(mut stream) = self.0.stderr.take() {
-            stream.read_to_string(&mut stderr).unwrap();
-        }
-        let status = self.0.wait().unwrap().code().expect("ended by itself");
+        let stdout = self.0.stdout.take();
+        let stdout = std::thread::spawn(move || rest(stdout));
+        let stderr = rest(self.0.stderr.take());
+        let stdout = stdout.join().unwrap();
+        let status = self.0.wait().unwrap();
+        let status = status
+            .code()
+            .unwrap_or_else(|| panic!("{status}: {stdout}{stderr}"));
         Done {
             status,
             stdout,
@@ -108,8 +124,19 @@ impl Running {
     }
 }
 
+/// What is left of a stream.
+fn rest(stream: Option<impl Read>) -> String {
+    let mut text = String::new();
+    if let Some(mut stream) = stream {
+        stream.read_to_string(&mut text).unwrap();
+    }
+    text
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
+        // Before its number can be another process's.
+        let _ = self.1.send(());
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -19,7 +19,7 @@ use twinpath_wire::Wall;
 use self::replay::Replay;
 use self::source::Source;
 use super::following::Following;
-use super::measuring::{Outlet, verdict};
+use super::measuring::{Outlet, conclude, verdict};
 use super::pictures::Pictures;
 use super::places::apart;
 use super::unwritten;
@@ -86,7 +86,8 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
     let meta = together(&sources, args);
     let pictures = Pictures::open(&args.pictures, &meta.labels)?;
     let names = source::names(&sources);
-    let mut outlet = Outlet::of(meta, &args.results, &args.log, several)?;
+    let drawing = pictures.columns().is_some();
+    let mut outlet = Outlet::of(meta, &args.results, &args.log, several)?.beside(drawing);
     let mut following = follow(&sources, &names, several, args, pictures.columns());
     let mut replays = vec![Replay::default(); sessions];
     let mut first = 0;
@@ -144,10 +145,9 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
         files: &files,
         ..outcome
     };
-    let drawn = pictures.draw(outcome);
-    outlet.report(outcome)?;
-    drawn?;
-    Ok(verdict?)
+    let written = pictures.draw(outcome);
+    let printed = outlet.report(outcome.with_written(&written));
+    Ok(conclude(&written, printed, || verdict)?)
 }
 
 /// The files, where what is said of captures meets one.

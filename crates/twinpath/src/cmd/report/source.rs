@@ -1,13 +1,14 @@
 //! A file that a report is made from: a raw file, or a capture.
 
 use std::collections::BTreeSet;
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
 use twinpath_metrics::{MetricsConfig, SessionMetrics};
 use twinpath_runtime::controller::ControlReport;
+use twinpath_runtime::file;
 use twinpath_runtime::sender::BooksFacts;
 use twinpath_runtime::{FigureOptions, Note, SessionReport};
 
@@ -17,6 +18,7 @@ use crate::args::ReportArgs;
 use crate::captured::{self, Capture};
 use crate::cmd::following::Following;
 use crate::failure::Failure;
+use crate::files::{self, Unfit};
 use crate::output::{Meta, rfc3339};
 use crate::plan;
 use crate::saved::{Broken, EndFacts, Reader, Row, SessionFacts};
@@ -49,18 +51,15 @@ impl Source {
     pub(super) fn open(path: &Path, args: &ReportArgs) -> Result<Self, Failure> {
         let shown = path.display().to_string();
         let wanted = plan::figures(&args.results.figures);
-        let unread = |error| {
-            Failure::could_not(format!("cannot read {shown}: {error}")).with_remedy(Some(
-                "write the name of a raw file (--save) or of a capture",
-            ))
-        };
-        let mut file = File::open(path).map_err(unread)?;
-        if !file.metadata().map_err(unread)?.is_file() {
-            return Err(
-                Failure::could_not(format!("cannot read {shown}: it is no regular file"))
-                    .with_remedy(Some("write the name of a file")),
-            );
-        }
+        let mut file = files::open(path).map_err(|error| {
+            let remedy = match error {
+                Unfit::Kind(file::PIPE) => "write what comes from it into a file, and name that",
+                Unfit::Io(_) | Unfit::Kind(_) | Unfit::Link(_) => {
+                    "write the name of a raw file (--save) or of a capture"
+                }
+            };
+            Failure::could_not(format!("cannot read {shown}: {error}")).with_remedy(Some(remedy))
+        })?;
         let mut magic = [0; 4];
         let known = file.read_exact(&mut magic).is_ok();
         if known && captured::is_magic(magic) {

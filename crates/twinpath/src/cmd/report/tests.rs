@@ -199,7 +199,7 @@ fn wild(path: &std::path::Path, chance: &mut Chance, ended: bool) {
         "rows_missing": most,
     });
     let end: EndFacts = serde_json::from_value(end).unwrap();
-    assert_eq!(saver.finish(|_| end), None);
+    assert_eq!(saver.finish(|_| end).error, None);
 }
 
 #[test]
