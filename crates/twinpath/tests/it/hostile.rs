@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Command;
 
 use crate::hosts::{Hosts, ip};
-use crate::program::{Done, Running, twinpath};
+use crate::program::{Done, Running, finish, twinpath};
 use crate::wire::dissected_during;
 
 /// Sends a forged ICMP error "packet too big" about the flow from `source` to `destination`, with
@@ -36,7 +36,7 @@ out.sendto(message, (source, 0))
 fn python(host: &str, program: &str, arguments: &[&str]) -> Option<Done> {
     let mut command = Command::new("python3");
     command.args(["-c", program]).args(arguments);
-    let done: Done = Hosts::on(host, &command).output().unwrap().into();
+    let done = finish(Hosts::on(host, &command));
     if done.stderr.contains("No such file") {
         eprintln!("skipped: no python3 here");
         return None;
