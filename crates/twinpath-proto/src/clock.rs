@@ -97,6 +97,23 @@ mod tests {
     }
 
     #[test]
+    fn a_jump_over_a_millisecond_is_a_step_however_sparse_the_readings() {
+        for gap_ns in [2_000_000_000_u64, 10_000_000_000, 60_000_000_000] {
+            // What the kernel may have slewed meanwhile, and a jump on top of it.
+            let slewed = (gap_ns / 2_000).cast_signed();
+            for (jump, found) in [(950_000, false), (1_050_000, true)] {
+                for sign in [1, -1] {
+                    let mut watch = StepWatch::default();
+                    assert!(watch.stepped(pair(0, 5)).is_none());
+                    let by = sign * (slewed + jump);
+                    let step = watch.stepped(pair(gap_ns, 5 + by));
+                    assert_eq!(step, found.then_some(Delta::from_ns(by)), "{gap_ns} {jump}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_slew_of_some_percent_is_found_however_dense_the_readings() {
         for gap_ns in [10_000_u64, 1_000_000, 100_000_000] {
             let mut watch = StepWatch::default();

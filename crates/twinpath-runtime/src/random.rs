@@ -40,6 +40,7 @@ mod tests {
     fn no_two_connections_get_the_same_octets() {
         let (one, two) = (nonces().unwrap(), nonces().unwrap());
         assert_ne!(one.challenge, two.challenge);
+        assert_ne!(one.server_iv, two.server_iv);
         assert_ne!(one.server_iv, one.challenge);
         assert_ne!(one.challenge[..8], one.challenge[8..]);
     }

@@ -22,6 +22,7 @@ mod known_answers;
 mod marks;
 mod memory;
 mod merging;
+mod offsets;
 #[path = "../oracle/mod.rs"]
 mod oracle;
 mod order;

@@ -67,6 +67,24 @@ fn a_run_that_is_lost_as_a_whole_is_one_period() {
 }
 
 #[test]
+fn by_default_losses_within_99_packets_of_each_other_are_noticeable() {
+    for (distance, noticeable) in [(98, 1), (99, 1), (100, 0)] {
+        let mut metrics = SessionMetrics::new();
+        for seq in 0..300 {
+            metrics.record(&match seq {
+                10 => lost(seq),
+                _ if seq == 10 + distance => lost(seq),
+                _ => numbered(seq, seq as u32),
+            });
+        }
+        let periods = metrics.figures().loss_periods;
+        assert_eq!((periods.delta, periods.losses), (99, 2));
+        assert_eq!(periods.noticeable, noticeable, "{distance}");
+        assert_eq!(periods.noticeable_rate(), Some(noticeable as f64 / 2.0));
+    }
+}
+
+#[test]
 fn without_a_loss_there_is_no_rate_and_no_mean() {
     let mut metrics = SessionMetrics::new();
     metrics.record(&numbered(0, 0));

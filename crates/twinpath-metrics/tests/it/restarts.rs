@@ -41,6 +41,19 @@ fn a_small_first_number_means_that_the_counter_started_at_zero() {
 }
 
 #[test]
+fn a_first_number_over_16_tells_nothing_of_where_the_counter_started() {
+    // 50 to 79 are lost, and the new counter's first reply has this number.
+    let lost: Vec<u64> = (50..80).collect();
+    for (number, backward) in [(15, 15), (16, 16), (17, 0), (18, 0)] {
+        let before = (0..50).map(|n| (n, u32::try_from(n).unwrap()));
+        let figures = run(before.chain([(80, number)]), &lost).figures();
+        assert_eq!(figures.reflector_restarts, 1, "{number}");
+        assert_eq!(figures.lost_backward, Some(backward), "{number}");
+        assert_eq!(figures.lost_unattributed, Some(30 - backward), "{number}");
+    }
+}
+
+#[test]
 fn many_restarts_take_no_more_memory_than_none() {
     let mut metrics = SessionMetrics::new();
     metrics.record(&numbered(0, 0));

@@ -41,6 +41,59 @@ fn impairments_rating_and_score_are_those_of_the_e_model() {
     assert_eq!(seen, 7);
 }
 
+/// ITU-T G.113 Appendix I, and the codecs' own recommendations for frame and look-ahead.
+#[test]
+fn each_codec_has_its_robustness_frame_and_look_ahead() {
+    for (codec, told) in [
+        (Codec::G711Plc, [0.0, 25.1, 20.0, 0.0]),
+        (Codec::G711, [0.0, 4.3, 20.0, 0.0]),
+        (Codec::G729a, [11.0, 19.0, 20.0, 5.0]),
+        (Codec::G7231, [15.0, 16.1, 30.0, 7.5]),
+    ] {
+        let own = [
+            codec.impairment(),
+            codec.robustness(),
+            codec.packet_ms(),
+            codec.look_ahead_ms(),
+        ];
+        assert_eq!(own.map(f64::to_bits), told.map(f64::to_bits), "{codec:?}");
+    }
+    // 15 + (95 - 15) * 5 / (5 / 2 + 16.1), reckoned by hand.
+    assert!(near(loss_impairment(Codec::G7231, 5.0, 2.0), 36.505_376));
+    assert!(near(loss_impairment(Codec::G7231, 0.0, 1.0), 15.0));
+}
+
+#[test]
+fn unless_said_otherwise_the_buffer_has_40_ms_and_the_codec_is_g_711_with_concealment() {
+    let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+    for seq in 0..50 {
+        metrics.record(&received(seq, 10 * MS, 1000, 10 * MS));
+    }
+    let delay = |parameters| {
+        let voice = VoiceFigures::new(&metrics.figures(), &metrics.histograms(), true, parameters);
+        let forward = voice.forward.unwrap();
+        assert!(near(
+            forward.r_factor,
+            93.2 - delay_impairment(forward.delay_ms) - parameters.codec.impairment()
+        ));
+        forward.delay_ms
+    };
+    assert_eq!(
+        VoiceParameters::default(),
+        VoiceParameters::of(Codec::G711Plc)
+    );
+    // Network, buffer, packet, look-ahead.
+    assert!(near(delay(VoiceParameters::default()), 10.0 + 40.0 + 20.0));
+    assert!(near(
+        delay(VoiceParameters::of(Codec::G729a)),
+        10.0 + 40.0 + 20.0 + 5.0
+    ));
+    assert!(near(
+        delay(VoiceParameters::of(Codec::G7231)),
+        10.0 + 40.0 + 30.0 + 7.5
+    ));
+}
+
 #[test]
 fn the_worst_call_is_rated_0_and_no_call_above_100() {
     let worst = r_factor(

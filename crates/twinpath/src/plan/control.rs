@@ -437,6 +437,8 @@ mod tests {
             (bare.max_connections, bare.max_sessions),
             (same.max_connections, same.max_sessions)
         );
+        assert_eq!(bare.max_sessions_per_client, 100);
+        assert_eq!(bare.salt_life, Duration::from_hours(1));
         let plan = of_server(
             "127.0.0.1:0 --servwait 30 --refwait 20 --test-ports 5-9 --max-connections 4 \
              --max-connections-per-client 3 --max-sessions 2 --max-sessions-per-client 1 \

@@ -65,6 +65,27 @@ fn marking_and_ttl_reach_the_far_end_and_come_back() {
 }
 
 #[test]
+fn unless_told_otherwise_packets_and_replies_leave_with_a_ttl_of_255_and_unmarked() {
+    for (near, asked) in [("127.0.0.1:0", true), ("[::1]:0", has_ipv6())] {
+        if !asked {
+            continue;
+        }
+        let responder = Responder::start(near);
+        for protocol in ["", "--stamp"] {
+            let line = format!("sender {} {protocol} -c 5 -i 2 --json", responder.at);
+            let session = run(&line).session();
+            assert_eq!(session["packets"]["received"], 5, "{near} {protocol}");
+            for way in ["ttl_forward", "ttl_backward"] {
+                for bound in ["min", "max"] {
+                    assert_eq!(session[way][bound], 255, "{near} {protocol} {way}");
+                }
+            }
+            assert_eq!(session["dscp_backward"]["0"], 5, "{near} {protocol}");
+        }
+    }
+}
+
+#[test]
 fn a_responder_s_own_dscp_marks_its_replies() {
     let responder = Responder::start("127.0.0.1:0 --dscp af41");
     let line = format!("sender {} -c 5 -i 2 --dscp ef --json", responder.at);

@@ -98,6 +98,23 @@ fn the_greeting_has_a_salt_that_lives_for_its_time_and_a_fresh_challenge() {
 }
 
 #[test]
+fn each_connection_has_a_server_iv_of_its_own() {
+    let mut plan = plan(&["127.0.0.1:0"]);
+    plan.modes = Modes::SECURED;
+    (plan.keys, plan.pbkdf2_count) = (ring(&[("alice", "secret")]), 1_024);
+    let (_run, far) = serve(plan);
+    let ivs = [(); 3].map(|()| {
+        let start = Greeted::by(far).server_start(key("alice", "secret"));
+        assert_eq!(start[15], 0);
+        <[u8; 16]>::try_from(&start[16..32]).unwrap()
+    });
+    for (at, iv) in ivs.iter().enumerate() {
+        assert_ne!(*iv, [0; 16]);
+        assert!(!ivs[..at].contains(iv), "{ivs:?}");
+    }
+}
+
+#[test]
 fn keys_come_and_go_while_the_server_runs() {
     let mut plan = plan(&["127.0.0.1:0"]);
     plan.modes = Modes::SECURED;
@@ -132,7 +149,12 @@ impl Greeted {
     }
 
     /// Answers with this key, and gives the Accept of Server-Start.
-    fn answer(mut self, key: Key) -> u8 {
+    fn answer(self, key: Key) -> u8 {
+        self.server_start(key)[15]
+    }
+
+    /// Answers with this key, and gives Server-Start.
+    fn server_start(mut self, key: Key) -> [u8; 48] {
         let plan = ClientPlan {
             security: vec![SecurityMode::Encrypted],
             credentials: Some(Credentials {
@@ -151,7 +173,7 @@ impl Greeted {
             .unwrap();
         let mut start = [0; 48];
         self.stream.read_exact(&mut start).unwrap();
-        start[15]
+        start
     }
 }
 

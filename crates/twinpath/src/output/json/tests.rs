@@ -57,6 +57,7 @@ fn a_rough_path_has_its_known_answers() {
     };
     is("/packets/loss_ratio_forward", json!(0.02));
     is("/packets/loss_ratio_backward", json!(1.0 / 196.0));
+    is("/loss_periods/losses", json!(5));
     is("/loss_periods/periods", json!(3));
     is("/loss_periods/longest", json!(3));
     is("/loss_periods/mean_length", json!(5.0 / 3.0));
@@ -66,13 +67,31 @@ fn a_rough_path_has_its_known_answers() {
         "/loss_periods/lengths",
         json!([{"from": 1, "to": 1, "periods": 2}, {"from": 3, "to": 4, "periods": 1}]),
     );
+    // 11 and 12, 50 and 60 are within 99 packets of the loss before.
+    is("/loss_periods/delta", json!(99));
+    is("/loss_periods/noticeable", json!(4));
+    is("/loss_periods/noticeable_rate", json!(0.8));
     is("/duplication/answered", json!(195));
+    is("/duplication/copies", json!(2));
     is("/duplication/copies_forward", json!(1));
     is("/duplication/copies_backward", json!(1));
     is("/duplication/fraction", json!(2.0 / 195.0));
+    is("/duplication/replicated", json!(2));
+    is("/duplication/replicated_rate", json!(2.0 / 195.0));
     is("/reordering/round_trip/reordered", json!(1));
+    is("/reordering/round_trip/ratio", json!(1.0 / 195.0));
     is("/reordering/round_trip/extent_max", json!(2));
+    // 90 came 250.61 ms after it was due, 91 100 ms and 1.29 ms after that.
+    is(
+        "/reordering/round_trip/late_time_max_ns",
+        json!(149_320_000),
+    );
     is("/reordering/round_trip/n_largest", json!(2));
+    let degree = |n: u8, packets: u8| json!({"n": n, "packets": packets, "ratio": f64::from(packets) / 195.0});
+    is(
+        "/reordering/round_trip/n_reordered",
+        json!([degree(1, 1), degree(2, 1), degree(3, 0)]),
+    );
     is("/reordering/forward/reordered", json!(0));
     is("/reordering/backward/reordered", json!(1));
     is(
@@ -100,12 +119,36 @@ fn a_rough_path_has_its_known_answers() {
     is("/percentiles_with_loss/round_trip/undefined", json!(5));
     is("/percentiles_with_loss/round_trip/p99_ns", json!(null));
     is("/percentiles_with_loss/forward/undefined", json!(4));
-    is("/voice/codec", json!("G.711 with PLC"));
-    is("/voice/forward/delay_from_round_trip", json!(true));
     is("/one_way/basis", json!("unsynchronized"));
     is("/one_way/forward/raw/error_bound_ns", json!(null));
     is("/histograms/round_trip/count", json!(195));
     is("/registry", json!({}));
+}
+
+#[test]
+fn a_call_over_a_rough_path_has_its_known_quality() {
+    let found = session(&fixtures::rough_path(), Wanted::default());
+    let voice = |key: &str| found.pointer(&format!("/voice/{key}")).unwrap().clone();
+    assert_eq!(voice("codec"), "G.711 with PLC");
+    assert_eq!(voice("jitter_buffer_ns"), 40_000_000);
+    assert_eq!(voice("packet_ns"), 20_000_000);
+    for (way, lost, sent) in [("forward", 4.0, 200.0), ("backward", 2.0, 196.0)] {
+        let of = |key: &str| voice(&format!("{way}/{key}"));
+        let number = |key: &str| of(key).as_f64().unwrap();
+        assert_eq!(of("delay_from_round_trip"), true);
+        assert_eq!(of("loss_from_round_trip"), false);
+        // Half of 1.19 ms, the buffer and the packet.
+        assert_eq!(of("mouth_to_ear_ns"), 60_595_000);
+        let loss: f64 = 100.0 * lost / sent;
+        assert!((number("loss_ratio") - loss / 100.0).abs() < 1e-9, "{way}");
+        // By hand: ITU-T G.107 with Ie 0 and Bpl 25.1, of periods of 5/3 packets.
+        let burst_ratio = 5.0 / 3.0 * (1.0 - loss / 100.0);
+        let r = 93.2 - 0.024 * 60.595 - 95.0 * loss / (loss / burst_ratio + 25.1);
+        assert!((number("burst_ratio") - burst_ratio).abs() < 1e-9, "{way}");
+        assert!((number("r_factor") - r).abs() < 1e-9, "{way} {r}");
+        let mos = 1.0 + 0.035 * r + 7e-6 * r * (r - 60.0) * (100.0 - r);
+        assert!((number("mos_cqe") - mos).abs() < 1e-9, "{way} {mos}");
+    }
 }
 
 #[test]
