@@ -18,6 +18,7 @@ pub mod clock;
 mod error;
 pub mod file;
 pub mod host;
+pub mod interface;
 mod os;
 mod set;
 mod socket;
@@ -28,7 +29,7 @@ pub use batch::RecvBatch;
 pub use error::{BindError, SendError};
 pub use set::{SetWaker, SocketSet};
 pub use socket::{
-    IcmpError, IcmpKind, Outbound, SocketOptions, StampMode, TestSocket, Told, interface_mtu,
-    local_address_towards,
+    Device, IcmpError, IcmpKind, Outbound, SocketOptions, StampMode, TestSocket, Told,
+    interface_mtu, local_address_towards,
 };
 pub use wait::{Waiter, Waker};

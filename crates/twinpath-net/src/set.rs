@@ -8,6 +8,7 @@ use polling::{Event, Events, PollMode, Poller};
 use twinpath_wire::Mono;
 
 use crate::clock;
+use crate::error::BindError;
 use crate::socket::TestSocket;
 
 /// Sockets that one thread waits for together, however many: a wait costs by what has arrived, and
@@ -66,6 +67,22 @@ impl SocketSet {
         // It fails only for what is not in there.
         let _deleted = self.poller.delete(socket.source());
         Some(socket)
+    }
+
+    /// Binds the socket at a place to its device again, as [`TestSocket::bind_again`].
+    ///
+    /// # Errors
+    /// [`BindError`]: it is as it was.
+    pub fn bind_again(&mut self, place: usize, index: u32) -> Result<(), BindError> {
+        let Some(mut socket) = self.remove(place) else {
+            return Ok(());
+        };
+        let bound = socket.bind_again(index);
+        let addr = socket.local();
+        // It was watched a moment ago.
+        self.insert(place, socket)
+            .map_err(|source| BindError::Other { addr, source })?;
+        bound
     }
 
     /// The socket at a place.

@@ -7,7 +7,7 @@ use twinpath_wire::{Stamp, Tos};
 
 use crate::batch::RecvBatch;
 use crate::error::{BindError, SendError};
-use crate::os;
+use crate::{interface, os};
 
 /// Which stamps to ask the system for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -148,6 +148,31 @@ pub enum IcmpKind {
 pub struct TestSocket {
     pub(crate) inner: Inner,
     local: SocketAddr,
+    options: SocketOptions,
+    device: Option<Device>,
+}
+
+/// The interface that a socket is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its name.
+    pub name: String,
+    /// Its number when the socket was bound to it.
+    pub index: u32,
+}
+
+impl Device {
+    /// Of a socket bound to `near` and `interface`: the zone of a link-local address comes first.
+    pub fn of(near: SocketAddr, interface: Option<&str>) -> Option<Self> {
+        if let SocketAddr::V6(near) = near
+            && near.scope_id() != 0
+        {
+            let index = near.scope_id();
+            return interface::name_of(index).map(|name| Self { name, index });
+        }
+        let name = interface?.to_owned();
+        interface::index_of(&name).map(|index| Self { name, index })
+    }
 }
 
 #[derive(Debug)]
@@ -173,27 +198,72 @@ impl TestSocket {
     /// # Errors
     /// [`BindError`]: what could not be had, and its remedy.
     pub fn open(options: &SocketOptions) -> Result<Self, BindError> {
-        #[cfg(linux_sockets)]
-        if !options.portable {
-            let socket = os::linux::socket::Socket::open(options)?;
-            let local = socket.local().map_err(|source| BindError::Other {
-                addr: options.near,
-                source,
-            })?;
-            return Ok(Self {
-                inner: Inner::Stamped(socket),
-                local,
-            });
-        }
-        let socket = os::portable::Socket::open(options)?;
-        let local = socket.local().map_err(|source| BindError::Other {
+        let inner = Self::open_inner(options)?;
+        let local = match &inner {
+            #[cfg(linux_sockets)]
+            Inner::Stamped(socket) => socket.local(),
+            Inner::Plain(socket) => socket.local(),
+        };
+        let local = local.map_err(|source| BindError::Other {
             addr: options.near,
             source,
         })?;
         Ok(Self {
-            inner: Inner::Plain(socket),
+            inner,
             local,
+            device: Device::of(local, options.interface.as_deref()),
+            options: SocketOptions {
+                near: local,
+                ..options.clone()
+            },
         })
+    }
+
+    fn open_inner(options: &SocketOptions) -> Result<Inner, BindError> {
+        #[cfg(linux_sockets)]
+        if !options.portable {
+            return os::linux::socket::Socket::open(options).map(Inner::Stamped);
+        }
+        os::portable::Socket::open(options).map(Inner::Plain)
+    }
+
+    /// The interface that it is bound to, if any: by `interface`, or by the zone of its address.
+    pub fn device(&self) -> Option<&Device> {
+        self.device.as_ref()
+    }
+
+    /// Binds it to its device again, which was deleted, made again under the same name, and has the
+    /// number `index` now. It stays the same socket, with all that has arrived, where this process may
+    /// do that (`CAP_NET_RAW`); else another takes its place.
+    ///
+    /// # Errors
+    /// [`BindError`]: it is as it was.
+    pub fn bind_again(&mut self, index: u32) -> Result<(), BindError> {
+        let Some(device) = &mut self.device else {
+            return Ok(());
+        };
+        let mut options = self.options.clone();
+        if let SocketAddr::V6(near) = &mut options.near
+            && near.scope_id() != 0
+        {
+            near.set_scope_id(index);
+        }
+        let bound = match &mut self.inner {
+            #[cfg(linux_sockets)]
+            Inner::Stamped(socket) => socket.bind_again(&device.name, &options.stamps),
+            Inner::Plain(socket) => socket.bind_again(&device.name),
+        };
+        if let Err(source) = bound {
+            if interface::index_of(&device.name) != Some(index) {
+                let name = device.name.clone();
+                return Err(BindError::Interface { name, source });
+            }
+            self.inner = Self::open_inner(&options)?;
+        }
+        device.index = index;
+        self.local = options.near;
+        self.options = options;
+        Ok(())
     }
 
     /// The address and port it is bound to.

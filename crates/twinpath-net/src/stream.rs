@@ -96,6 +96,18 @@ where
     }
 }
 
+/// Binds a listening socket or a connection to `interface` again, which was deleted and made again
+/// under that name.
+///
+/// # Errors
+/// What the system says: without `CAP_NET_RAW` a socket that is bound to a device stays so.
+pub fn bind_again<'s, S>(stream: &'s S, interface: &str) -> io::Result<()>
+where
+    SockRef<'s>: From<&'s S>,
+{
+    os::bind_device(&SockRef::from(stream), interface)
+}
+
 /// The ToS or Traffic Class octet of the SYN that began an accepted connection; `None` where the
 /// system does not tell. It tells once.
 pub fn syn_tos<'s, S>(stream: &'s S) -> Option<Tos>

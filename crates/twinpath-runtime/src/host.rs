@@ -1,6 +1,5 @@
 //! What this host can do: which rungs of time stamps deliver, its clock, its privileges.
 
-use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -89,13 +88,8 @@ pub fn survey() -> Result<HostSurvey, StartError> {
     })
 }
 
-/// The name of the interface with this number, as Linux lists them; `None` where the system does not
-/// tell.
+/// The name of the interface with this number, or that of one that had it and is gone since this
+/// process was bound to it; `None` where the system does not tell.
 pub fn interface_name(index: u32) -> Option<String> {
-    let list = fs::read_dir("/sys/class/net").ok()?;
-    list.flatten().find_map(|entry| {
-        let number = fs::read_to_string(entry.path().join("ifindex")).ok()?;
-        let found = number.trim().parse() == Ok(index);
-        found.then(|| entry.file_name().to_string_lossy().into_owned())
-    })
+    twinpath_net::interface::name_of(index).or_else(|| crate::interfaces::remembered(index))
 }

@@ -5,6 +5,7 @@ pub mod controlclient;
 pub mod controller;
 mod error;
 pub mod host;
+mod interfaces;
 pub mod keys;
 mod link;
 mod names;

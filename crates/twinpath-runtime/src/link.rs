@@ -10,9 +10,11 @@ use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio::time::timeout;
-use twinpath_net::clock;
+use twinpath_net::{Device, clock, stream};
 use twinpath_proto::control::{ClientEvent, ControlClient, Server, ServerEvent};
 use twinpath_wire::Mono;
+
+use crate::interfaces::{Following, LOOK_EVERY};
 
 /// Octets read at once. Neither side has much to say.
 const READ_OCTETS: usize = 2_048;
@@ -91,6 +93,10 @@ pub(crate) struct Link<E> {
     blocked: bool,
     /// The peer takes no more.
     deaf: bool,
+    /// The interface that the connection is bound to.
+    following: Option<Following>,
+    /// How often it was bound again, for the driver to count.
+    pub(crate) rebinds: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +117,27 @@ impl<E: Engine> Link<E> {
             input: Input::Open,
             blocked: false,
             deaf: false,
+            following: None,
+            rebinds: 0,
+        }
+    }
+
+    /// It is bound to this interface: by the operator's wish, or by the zone of its addresses.
+    pub(crate) fn on(mut self, interface: Option<&str>) -> Self {
+        let local = self.stream.local_addr().ok();
+        let device = local.and_then(|local| Device::of(local, interface));
+        self.following = device.as_ref().map(Following::of);
+        self
+    }
+
+    /// Binds the connection to its interface again if that was made again. TCP then sends again what
+    /// the peer did not get.
+    fn follow(&mut self, now: Mono) {
+        if let Some(following) = &mut self.following
+            && let Some(index) = following.moved(now)
+        {
+            let bound = stream::bind_again(&self.stream, following.name());
+            self.rebinds += u64::from(following.settle(index, now, bound));
         }
     }
 
@@ -123,6 +150,7 @@ impl<E: Engine> Link<E> {
                 return Some(event);
             }
             let now = clock::mono();
+            self.follow(now);
             self.write(now);
             let came = self.read(now);
             if !came && (self.engine.is_closed() || (self.deaf && self.input == Input::Told)) {
@@ -140,7 +168,12 @@ impl<E: Engine> Link<E> {
                 }
                 continue;
             }
-            let patience = due.map_or(LONG, |due| due.since(now));
+            let longest = if self.following.is_some() {
+                LOOK_EVERY
+            } else {
+                LONG
+            };
+            let patience = due.map_or(longest, |due| due.since(now).min(longest));
             // Whichever came, the next round shows it.
             let _ = timeout(patience, self.ready()).await;
         }

@@ -470,6 +470,16 @@ fn stamping(report: &SessionReport, plan: &SenderPlan, notes: &mut Vec<Note>) {
             format!("the system dropped {count} packets that came faster than they were read");
         notes.push(warning("receive-drops", line));
     }
+    if report.rebinds > 0 {
+        let times = match report.rebinds {
+            1 => "once".to_owned(),
+            count => format!("{count} times"),
+        };
+        let line = format!(
+            "the interface was deleted and made again: the socket was bound to it again {times}"
+        );
+        notes.push(warning("interface-made-again", line));
+    }
     if report.records_dropped > 0 {
         let count = report.records_dropped;
         let line = format!("{count} per-packet records were dropped: the output was too slow");

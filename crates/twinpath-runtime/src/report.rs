@@ -152,6 +152,8 @@ pub struct SessionReport {
     pub timeline: Option<Timeline>,
     /// ICMP errors that came back.
     pub icmp: Vec<IcmpCount>,
+    /// How often the socket was bound again to an interface that was made again.
+    pub rebinds: u64,
     /// Per-packet records that the output was too slow to take.
     pub records_dropped: u64,
     /// Which of the counts are known.
@@ -276,6 +278,8 @@ pub struct ResponderReport {
     pub tally: ReflectorTally,
     /// Replies that the system refused to send.
     pub send_errors: u64,
+    /// How often a socket was bound again to an interface that was made again.
+    pub rebinds: u64,
     /// Requests that the system dropped because they came faster than they were read.
     pub receive_drops: u64,
     /// The best rung that T2 came from; `None` without a packet.

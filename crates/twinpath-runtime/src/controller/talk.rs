@@ -109,7 +109,7 @@ impl Talk {
             clock::mono(),
             server,
         );
-        let mut link = Link::new(stream, client);
+        let mut link = Link::new(stream, client).on(plan.interface.as_deref());
         match first(&mut link, plan.answer_timeout).await {
             First::Greeting => {}
             First::Nothing => {

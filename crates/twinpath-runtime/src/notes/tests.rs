@@ -122,6 +122,7 @@ pub(super) fn quiet() -> SessionReport {
         clocks: None,
         timeline: None,
         icmp: Vec::new(),
+        rebinds: 0,
         records_dropped: 0,
         origin: crate::Origin::Run,
         notes: Vec::new(),

@@ -2,12 +2,14 @@
 //! the send.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use twinpath_metrics::RungCounts;
 use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, clock};
 use twinpath_proto::reflector::{AgreedReflector, Ignored, Reflection, SessionReflector};
 use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Wall};
+
+use crate::interfaces::Following;
 
 use super::lag::{Advance, Known, Lag};
 
@@ -74,6 +76,10 @@ pub(crate) struct Way {
     wildcard: bool,
     near: IpAddr,
     lag: Lag,
+    /// The interface that the socket is bound to.
+    following: Option<Following>,
+    /// The number that it had first, and has now: link-local senders are known by the first.
+    zone: Option<(u32, u32)>,
 }
 
 impl Way {
@@ -82,7 +88,51 @@ impl Way {
             wildcard: socket.local().ip().is_unspecified(),
             near: socket.local().ip(),
             lag: Lag::new(),
+            following: socket.device().map(Following::of),
+            zone: None,
         }
+    }
+
+    /// Whether it is bound to an interface, which may be made again.
+    pub(crate) fn follows(&self) -> bool {
+        self.following.is_some()
+    }
+
+    /// Binds the socket to its interface again if that was made again, by `bind`: whether it was.
+    pub(crate) fn follow<E: std::fmt::Display>(
+        &mut self,
+        now: Mono,
+        bind: impl FnOnce(u32) -> Result<(), E>,
+    ) -> bool {
+        let Some(following) = &mut self.following else {
+            return false;
+        };
+        let (before, Some(index)) = (following.bound(), following.moved(now)) else {
+            return false;
+        };
+        let is_bound = following.settle(index, now, bind(index));
+        if is_bound {
+            let (first, _) = self.zone.unwrap_or((before, before));
+            self.zone = Some((first, index));
+        }
+        is_bound
+    }
+
+    /// The same packet as it came before the interface was made again: from a link-local address of
+    /// the zone's first number.
+    fn as_before(&self, arrival: &Arrival) -> Option<Arrival> {
+        let (first, now) = self.zone?;
+        let SocketAddr::V6(mut from) = arrival.from else {
+            return None;
+        };
+        if from.scope_id() != now {
+            return None;
+        }
+        from.set_scope_id(first);
+        Some(Arrival {
+            from: from.into(),
+            ..*arrival
+        })
     }
 
     /// The advance of T3 in force, in nanoseconds; `None` before enough was measured.
@@ -99,6 +149,8 @@ pub(crate) struct Packets {
     pub(crate) error: ErrorEstimate,
     pub(crate) rungs: RungCounts,
     pub(crate) send_errors: u64,
+    /// Sockets bound again to an interface that was made again.
+    pub(crate) rebinds: u64,
     /// Replies that wait to be sent together: slot, octets and way of each, and what seals it.
     ready: Vec<(usize, usize, Outbound)>,
     unsealed: Vec<Reflection>,
@@ -114,6 +166,7 @@ impl Packets {
             error: crate::error_estimate(),
             rungs: RungCounts::default(),
             send_errors: 0,
+            rebinds: 0,
             ready: Vec::with_capacity(TOGETHER),
             unsealed: Vec::with_capacity(TOGETHER),
         }
@@ -139,7 +192,9 @@ impl Packets {
                 break;
             };
             self.rungs.record(arrival.at.rung);
-            let Ok(reflection) = engine.reflect(now, octets, received, arrival) else {
+            let before = way.as_before(arrival);
+            let known = before.as_ref().unwrap_or(arrival);
+            let Ok(reflection) = engine.reflect(now, octets, received, known) else {
                 continue;
             };
             let Some(reply) = octets.get_mut(..reflection.octets) else {

@@ -9,6 +9,7 @@ pub(crate) struct Snapshot {
     pub(crate) tally: ReflectorTally,
     pub(crate) send_errors: u64,
     pub(crate) receive_drops: u64,
+    pub(crate) rebinds: u64,
     pub(crate) rungs: RungCounts,
     pub(crate) t3_advance_ns: Option<u64>,
 }
@@ -19,6 +20,7 @@ impl Snapshot {
         self.tally.merge(&other.tally);
         self.send_errors += other.send_errors;
         self.receive_drops += other.receive_drops;
+        self.rebinds += other.rebinds;
         self.rungs.merge(&other.rungs);
         self.t3_advance_ns = self.t3_advance_ns.max(other.t3_advance_ns);
     }

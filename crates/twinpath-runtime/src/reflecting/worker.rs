@@ -17,6 +17,7 @@ use twinpath_wire::control::Sid;
 
 use super::{Packets, Snapshot, Way};
 use crate::error::RunError;
+use crate::interfaces;
 
 /// Commands taken before packets have their turn again.
 const COMMANDS_AT_ONCE: usize = 256;
@@ -88,10 +89,13 @@ pub(super) struct Body {
     snapshot_due: Mono,
     survey_due: Mono,
     look_due: Mono,
+    follow_due: Mono,
     /// Of sockets that are closed, and of those that are not.
     drops_before: u64,
     drops: u64,
     advance_ns: Option<u64>,
+    /// A socket is bound to an interface, which may be made again.
+    follows: bool,
     ending: bool,
 }
 
@@ -119,9 +123,11 @@ impl Body {
             snapshot_due: start,
             survey_due: start,
             look_due: start,
+            follow_due: start,
             drops_before: 0,
             drops: 0,
             advance_ns: None,
+            follows: false,
             ending: false,
         };
         Ok((body, waker))
@@ -166,6 +172,7 @@ impl Body {
         let longest = match (self.ending, told) {
             (true, _) => Duration::ZERO,
             (_, false) => FACTS_AGAIN,
+            (_, true) if self.follows => interfaces::LOOK_EVERY,
             (_, true) => LONGEST_WAIT,
         };
         let due = self.engine.poll_timeout().unwrap_or(now + longest);
@@ -244,6 +251,7 @@ impl Body {
 
     fn listen(&mut self, place: usize, socket: TestSocket) {
         let way = Way::of(&socket);
+        self.follows |= way.follows();
         // The first session that is opened there is told of a failure.
         if self.sockets.insert(place, socket).is_ok() {
             if self.ways.len() <= place {
@@ -273,8 +281,23 @@ impl Body {
         self.closed.push(place);
     }
 
+    /// Binds sockets again whose interface was made again.
+    fn follow(&mut self, now: Mono) {
+        for (place, way) in self.ways.iter_mut().enumerate() {
+            if let Some(way) = way
+                && way.follow(now, |index| self.sockets.bind_again(place, index))
+            {
+                self.packets.rebinds += 1;
+            }
+        }
+    }
+
     /// Whether all facts were told.
     fn keep_house(&mut self, now: Mono) -> bool {
+        if self.follows && now >= self.follow_due {
+            self.follow_due = now + interfaces::LOOK_EVERY;
+            self.follow(now);
+        }
         self.engine.handle_timeout(now);
         if now >= self.survey_due {
             self.survey_due = now + SURVEY_EVERY;
@@ -327,6 +350,7 @@ impl Body {
             *snapshot = Snapshot {
                 tally: *self.engine.totals(),
                 send_errors: self.packets.send_errors,
+                rebinds: self.packets.rebinds,
                 receive_drops: self.drops,
                 rungs: self.packets.rungs,
                 t3_advance_ns: self.advance_ns,

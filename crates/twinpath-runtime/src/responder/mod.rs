@@ -140,6 +140,7 @@ impl ResponderRun {
             duration: clock::mono().since(self.started),
             tally: sum.tally,
             send_errors: sum.send_errors,
+            rebinds: sum.rebinds,
             receive_drops: sum.receive_drops,
             receive_rung: sum.rungs.best(),
             fallback_receive: sum.rungs.fell_back(),

@@ -12,6 +12,7 @@ use twinpath_wire::{Mono, TimeFormat};
 use super::Shared;
 use crate::ResponderPlan;
 use crate::error::RunError;
+use crate::interfaces::LOOK_EVERY;
 use crate::reflecting::{Packets, Snapshot, Way};
 
 /// How long a stopped thread goes on answering what has arrived.
@@ -110,7 +111,8 @@ impl Body {
             if stopping {
                 return Ok(());
             }
-            let mut until = now + LONGEST_WAIT;
+            let follows = self.ports.iter().any(|port| port.way.follows());
+            let mut until = now + if follows { LOOK_EVERY } else { LONGEST_WAIT };
             if let Some(due) = self.engine.poll_timeout() {
                 until = until.min(due.max(now + SNAPSHOT_EVERY));
             }
@@ -120,6 +122,11 @@ impl Body {
     }
 
     fn keep_house(&mut self, now: Mono) {
+        for Port { socket, way } in &mut self.ports {
+            if way.follow(now, |index| socket.bind_again(index)) {
+                self.packets.rebinds += 1;
+            }
+        }
         self.engine.handle_timeout(now);
         if now >= self.clock_due {
             self.clock_due = now + CLOCK_EVERY;
@@ -146,6 +153,7 @@ impl Body {
             *snapshot = Snapshot {
                 tally: *engine.tally(),
                 send_errors: packets.send_errors,
+                rebinds: packets.rebinds,
                 receive_drops: ports
                     .iter()
                     .map(|port| u64::from(port.socket.receive_drops()))

@@ -4,12 +4,13 @@
 //! thread sleeps on the clock alone, and what arrived meanwhile is read after it. Where stamps are
 //! taken in user space it waits for packets instead, and reads them as they come.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use twinpath_metrics::{Record, SessionMetrics};
-use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, Waiter, clock};
+use twinpath_net::{BindError, Device, Outbound, RecvBatch, TestSocket, Told, Waiter, clock};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{ClockStep, Missed, Protocol, SenderConfig, SessionSender, Transmit};
 use twinpath_wire::control::SecurityMode;
@@ -21,6 +22,7 @@ use super::phase::{phase, start_within};
 use super::refusals::Refusals;
 use super::{Agreed, Bound, Handle, RECORDS, SessionNews, Shared, metrics_config};
 use crate::error::RunError;
+use crate::interfaces::{Following, LOOK_EVERY};
 use crate::notes;
 use crate::{ClockState, Origin, Progress, SenderPlan, SessionReport, StampReport, clock_state};
 
@@ -56,7 +58,7 @@ pub(super) struct Body {
     plan: SenderPlan,
     agreed: Agreed,
     socket: TestSocket,
-    sender: std::net::SocketAddr,
+    sender: SocketAddr,
     waiter: Waiter,
     shared: Arc<Shared>,
     records: Option<rtrb::Producer<SessionNews>>,
@@ -76,6 +78,10 @@ pub(super) struct Body {
     awaiting_stamps: bool,
     /// Replies must be read as they come: their stamps are taken in user space.
     reads_at_once: bool,
+    /// The interface of the socket, and that of the far end's zone.
+    socket_follows: Option<Following>,
+    far_follows: Option<Following>,
+    rebinds: u64,
 }
 
 fn pair() -> ClockPair {
@@ -115,6 +121,8 @@ impl Body {
         })
         .guarded(agreed.guard.clone());
         let packet = vec![0; engine.largest_payload()];
+        let socket_follows = socket.device().map(Following::of);
+        let far_follows = Device::of(plan.far, None).as_ref().map(Following::of);
         let metrics = SessionMetrics::with_config(&metrics_config(&plan));
         let first = engine.next_due().unwrap_or(start);
         let ahead = Delta::from_duration(first.since(now.mono));
@@ -145,6 +153,9 @@ impl Body {
             last_round_trip_ns: None,
             awaiting_stamps,
             reads_at_once: !awaiting_stamps,
+            socket_follows,
+            far_follows,
+            rebinds: 0,
         }
     }
 
@@ -154,6 +165,7 @@ impl Body {
         let at = self.started.wall;
         self.tell(Record::Begun { at });
         loop {
+            self.follow(clock::mono());
             self.transmit();
             self.take_arrivals()?;
             let now = clock::mono();
@@ -170,6 +182,26 @@ impl Body {
         }
         self.take_samples();
         self.report()
+    }
+
+    /// Binds the socket again if its interface was made again, and sends to the far end by the
+    /// interface of its zone.
+    fn follow(&mut self, now: Mono) {
+        if let Some(following) = &mut self.far_follows
+            && let Some(index) = following.moved(now)
+        {
+            set_zone(&mut self.plan.far, following.bound(), index);
+            following.settle(index, now, Ok::<_, BindError>(()));
+        }
+        if let Some(following) = &mut self.socket_follows
+            && let Some(index) = following.moved(now)
+        {
+            let before = following.bound();
+            if following.settle(index, now, self.socket.bind_again(index)) {
+                set_zone(&mut self.sender, before, index);
+                self.rebinds += 1;
+            }
+        }
     }
 
     /// Sends what is due; of a long burst a part, so that stamps and replies are read in between.
@@ -346,6 +378,12 @@ impl Body {
 
     /// Until `next`, when the engine has something to do, or until packets come.
     fn wait(&mut self, next: Mono, now: Mono) {
+        let follows = self.socket_follows.is_some() || self.far_follows.is_some();
+        let next = if follows {
+            next.min(now + LOOK_EVERY)
+        } else {
+            next
+        };
         let Some(due) = self.engine.next_due() else {
             self.waiter.wait(&[&self.socket], Some(next));
             return;
@@ -426,6 +464,7 @@ impl Body {
             timeline: None,
             receive_drops: self.socket.receive_drops().into(),
             icmp: self.refusals.icmp_counts(),
+            rebinds: self.rebinds,
             records_dropped: self.records_dropped,
             origin: Origin::Run,
             notes: Vec::new(),
@@ -435,6 +474,15 @@ impl Body {
         report.notes.extend(self.agreed.notes);
         report.notes.sort_by_key(|note| !note.warning);
         Ok(report)
+    }
+}
+
+/// An address of the zone `before` is one of the zone `now`.
+fn set_zone(address: &mut SocketAddr, before: u32, now: u32) {
+    if let SocketAddr::V6(address) = address
+        && address.scope_id() == before
+    {
+        address.set_scope_id(now);
     }
 }
 

@@ -67,9 +67,11 @@ pub(super) async fn serve(
         local,
     );
     let (owner, ended) = mpsc::unbounded_channel();
+    let link = Link::new(stream, server).on(house.plan.interface.as_deref());
+    let shared = Arc::clone(&house);
     let connection = Connection {
         house,
-        link: Link::new(stream, server),
+        link,
         pass,
         peer,
         local,
@@ -77,6 +79,7 @@ pub(super) async fn serve(
         owner,
     };
     let (link, pass) = connection.run(&mut stopping).await;
+    shared.counts.rebinds.fetch_add(link.rebinds, Relaxed);
     tokio::select! {
         biased;
         // Another has its place: its socket is not to linger.

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tracing::warn;
-use twinpath_net::{BindError, clock, stream};
+use twinpath_net::{BindError, Device, clock, stream};
 use twinpath_proto::control::{Admission, Nonces, Server};
 use twinpath_wire::{Dscp, Mono};
 
@@ -19,6 +19,7 @@ use super::ration::log;
 use super::stopping::Stopping;
 use super::{House, ServerPlan, connection};
 use crate::error::StartError;
+use crate::interfaces::{Following, LOOK_EVERY};
 use crate::names::named;
 use crate::reflecting::is_exhausted;
 
@@ -71,9 +72,12 @@ fn bind(plan: &ServerPlan, near: SocketAddr) -> Result<TcpListener, BindError> {
 /// Accepts connections until the Server stops; then waits for those that it accepted.
 pub(super) async fn accept(
     house: Arc<House>,
-    listener: tokio::net::TcpListener,
+    mut listener: tokio::net::TcpListener,
     stopping: Stopping,
 ) {
+    let local = listener.local_addr().ok();
+    let device = local.and_then(|local| Device::of(local, house.plan.interface.as_deref()));
+    let mut following = device.as_ref().map(Following::of);
     let mut connections = JoinSet::new();
     let mut stop = stopping.clone();
     let mut say_due = Mono::from_ns(0);
@@ -82,6 +86,10 @@ pub(super) async fn accept(
             accepted = listener.accept() => accepted,
             // Those that are over leave the set.
             Some(_) = connections.join_next() => continue,
+            () = sleep(LOOK_EVERY), if following.is_some() => {
+                follow(&house, &mut listener, &mut following);
+                continue;
+            }
             () = stop.heard() => break,
         };
         match accepted {
@@ -99,6 +107,48 @@ pub(super) async fn accept(
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// Binds the listening socket to its interface again if that was made again; where this process may not,
+/// another takes its place.
+fn follow(
+    house: &House,
+    listener: &mut tokio::net::TcpListener,
+    following: &mut Option<Following>,
+) {
+    let now = clock::mono();
+    if let Some(following) = following
+        && let Some(index) = following.moved(now)
+    {
+        let bound = match stream::bind_again(listener, following.name()) {
+            Ok(()) => Ok(()),
+            Err(_) => listen_again(&house.plan, listener, index),
+        };
+        if following.settle(index, now, bound) {
+            house.counts.rebinds.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+/// Listens at the same address by an interface that has the number `index` now.
+fn listen_again(
+    plan: &ServerPlan,
+    listener: &mut tokio::net::TcpListener,
+    index: u32,
+) -> Result<(), StartError> {
+    let system = |source| StartError::System {
+        what: "a listening socket",
+        source,
+    };
+    let mut near = listener.local_addr().map_err(system)?;
+    if let SocketAddr::V6(near) = &mut near
+        && near.scope_id() != 0
+    {
+        near.set_scope_id(index);
+    }
+    let other = tokio::net::TcpListener::from_std(bind(plan, near)?).map_err(system)?;
+    *listener = other;
+    Ok(())
 }
 
 /// A client that gave up meanwhile costs nothing; a system that has no descriptors left would only

@@ -60,6 +60,9 @@ pub struct ServerReport {
     pub tally: ServerTally,
     /// Replies that the system refused to send.
     pub send_errors: u64,
+    /// How often a socket was bound again to an interface that was made again, those of control
+    /// connections among them.
+    pub rebinds: u64,
     /// Test packets that the system dropped because they came faster than they were read.
     pub receive_drops: u64,
     /// The best rung that T2 came from; `None` without a packet.

@@ -60,6 +60,7 @@ pub(super) struct Counts {
     pub(super) sessions_started: AtomicU64,
     pub(super) sessions_refused: AtomicU64,
     pub(super) sessions_expired: AtomicU64,
+    pub(super) rebinds: AtomicU64,
 }
 
 impl House {
@@ -331,6 +332,7 @@ impl ServerRun {
             duration: clock::mono().since(self.started),
             tally: self.house.tally(),
             send_errors: sum.send_errors,
+            rebinds: sum.rebinds + self.house.counts.rebinds.load(Relaxed),
             receive_drops: sum.receive_drops,
             receive_rung: sum.rungs.best(),
             fallback_receive: sum.rungs.fell_back(),

@@ -266,6 +266,7 @@ struct Session<'a> {
     registry: BTreeMap<&'static str, &'static str>,
     schedule_parameters: schedule::Numbers,
     seed: Option<u64>,
+    interface_rebinds: Option<u64>,
     /// Where a report is made from several files.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
@@ -365,6 +366,7 @@ impl<'a> Session<'a> {
             registry: registry::names(report),
             schedule_parameters: schedule::numbers(report.schedule),
             seed: has_sender.then_some(report.seed),
+            interface_rebinds: has_end.then_some(report.rebinds),
             file,
         }
     }

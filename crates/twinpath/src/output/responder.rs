@@ -55,7 +55,12 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
             &format!("{count} with Error Estimate multiplier 0"),
         )?;
     }
-    troubles(report.send_errors, report.receive_drops, out)?;
+    troubles(
+        report.send_errors,
+        report.receive_drops,
+        report.rebinds,
+        out,
+    )?;
     stamps(
         report.receive_rung,
         report.fallback_receive,
@@ -79,7 +84,12 @@ pub(super) fn ignored(tally: &ReflectorTally, out: &mut impl Write) -> io::Resul
 }
 
 /// What the system refused or dropped.
-pub(super) fn troubles(send_errors: u64, drops: u64, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn troubles(
+    send_errors: u64,
+    drops: u64,
+    rebinds: u64,
+    out: &mut impl Write,
+) -> io::Result<()> {
     if send_errors > 0 {
         let replies = units::count(send_errors, "reply", "replies");
         let text = format!("{replies} refused by this host's network");
@@ -89,6 +99,11 @@ pub(super) fn troubles(send_errors: u64, drops: u64, out: &mut impl Write) -> io
         let packets = packets(drops);
         let text = format!("{packets}: they came faster than they were read");
         fact(out, "Dropped", &text)?;
+    }
+    if rebinds > 0 {
+        let sockets = units::count(rebinds, "socket", "sockets");
+        let text = format!("{sockets} bound to it again: it was deleted and made again");
+        fact(out, "Interface", &text)?;
     }
     Ok(())
 }
@@ -138,6 +153,7 @@ pub(crate) fn json(report: &ResponderReport, out: &mut impl Write) -> io::Result
         reflected: tally.reflected,
         send_errors: report.send_errors,
         receive_drops: report.receive_drops,
+        interface_rebinds: report.rebinds,
         sessions: Sessions {
             live: tally.sessions,
             made: tally.sessions_made,
@@ -167,6 +183,7 @@ struct Document<'a> {
     reflected: u64,
     send_errors: u64,
     receive_drops: u64,
+    interface_rebinds: u64,
     sessions: Sessions,
     answered_stateless: u64,
     error_multiplier_zero: u64,
@@ -224,6 +241,7 @@ mod tests {
             tally,
             send_errors: 7,
             receive_drops: 8,
+            rebinds: 9,
             receive_rung: Some(Rung::Kernel),
             fallback_receive: 1,
             t3_advance_ns: Some(4_200),

@@ -71,7 +71,12 @@ pub(crate) fn text(report: &ServerReport, out: &mut impl Write) -> io::Result<()
         )?;
     }
     ignored(&tally.packets, out)?;
-    troubles(report.send_errors, report.receive_drops, out)?;
+    troubles(
+        report.send_errors,
+        report.receive_drops,
+        report.rebinds,
+        out,
+    )?;
     stamps(
         report.receive_rung,
         report.fallback_receive,
@@ -117,6 +122,7 @@ pub(crate) fn json(report: &ServerReport, out: &mut impl Write) -> io::Result<()
         reflected: tally.packets.reflected,
         send_errors: report.send_errors,
         receive_drops: report.receive_drops,
+        interface_rebinds: report.rebinds,
         error_multiplier_zero: tally.packets.error_multiplier_zero,
         ignored: Ignored(&tally.packets),
         timestamps: TimeStamps {
@@ -141,6 +147,7 @@ struct Document<'a> {
     reflected: u64,
     send_errors: u64,
     receive_drops: u64,
+    interface_rebinds: u64,
     error_multiplier_zero: u64,
     ignored: Ignored<'a>,
     timestamps: TimeStamps,
@@ -196,6 +203,7 @@ mod tests {
             tally,
             send_errors: 1,
             receive_drops: 0,
+            rebinds: 0,
             receive_rung: Some(Rung::Kernel),
             fallback_receive: 0,
             t3_advance_ns: Some(4_200),

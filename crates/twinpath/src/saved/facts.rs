@@ -127,6 +127,8 @@ pub(crate) struct SessionEnd {
     clock: ClockFacts,
     far_clock: Option<ClockFacts>,
     receive_drops: u64,
+    #[serde(default)]
+    rebinds: u64,
     records_dropped: u64,
     icmp: Vec<IcmpFacts>,
     notes: Vec<NoteFacts>,
@@ -315,6 +317,7 @@ impl SessionEnd {
             clock: report.stamps.clock.into(),
             far_clock: report.stamps.far_clock.map(ClockFacts::from),
             receive_drops: report.receive_drops,
+            rebinds: report.rebinds,
             records_dropped: report.records_dropped,
             icmp: report
                 .icmp

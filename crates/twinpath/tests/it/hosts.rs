@@ -51,6 +51,42 @@ impl Hosts {
         Some(hosts)
     }
 
+    /// Deletes the link, with its addresses.
+    pub(crate) fn cut(&self) {
+        ip(&format!("-n {} link del v0", self.near)).unwrap();
+    }
+
+    /// Makes the link again: the same names and addresses, other numbers.
+    pub(crate) fn link_again(&self) {
+        let (near, far) = (&self.near, &self.far);
+        ip(&format!(
+            "-n {near} link add v0 type veth peer name v1 netns {far}"
+        ))
+        .unwrap();
+        for (host, device, number) in [(near, "v0", 1), (far, "v1", 2)] {
+            ip(&format!(
+                "-n {host} addr add 10.98.0.{number}/24 dev {device}"
+            ))
+            .unwrap();
+            Self::addresses(host, device, number);
+            ip(&format!("-n {host} link set {device} up")).unwrap();
+        }
+    }
+
+    /// Gives the ends of the link the addresses fe80::1 and fe80::2 too.
+    pub(crate) fn link_local(&self) {
+        Self::addresses(&self.near, "v0", 1);
+        Self::addresses(&self.far, "v1", 2);
+    }
+
+    fn addresses(host: &str, device: &str, number: u8) {
+        for prefix in ["fd98::", "fe80::"] {
+            let address = format!("{prefix}{number}/64 dev {device} nodad");
+            // It may be there.
+            let _ = ip(&format!("-n {host} addr add {address}"));
+        }
+    }
+
     /// The far host's link-local address.
     pub(crate) fn far_link_local(&self) -> String {
         let list = ip(&format!(

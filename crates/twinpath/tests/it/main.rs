@@ -15,6 +15,7 @@ mod forgeries;
 mod hangups;
 mod hostile;
 mod hosts;
+mod interfaces;
 mod intervals;
 mod keys;
 mod kills;

@@ -169,10 +169,13 @@ impl Responder {
         let at = said
             .strip_prefix("listening on ")
             .and_then(|rest| rest.split(' ').next());
-        let at = at
-            .unwrap_or_else(|| panic!("it said {said:?}"))
-            .parse()
-            .unwrap();
+        let at = at.unwrap_or_else(|| panic!("it said {said:?}"));
+        // A zone by its name is not for the parser.
+        let at = match (at.find('%'), at.find(']')) {
+            (Some(zone), Some(end)) => format!("{}{}", &at[..zone], &at[end..]),
+            _ => at.to_owned(),
+        };
+        let at = at.parse().unwrap();
         Self {
             process,
             stderr,

@@ -122,6 +122,18 @@ impl Socket {
         Ok(this)
     }
 
+    /// Binds to the device of this name as it is now.
+    pub(crate) fn bind_again(&mut self, device: &str, stamps: &StampMode) -> io::Result<()> {
+        self.udp.bind_device(Some(device.as_bytes()))?;
+        // Made again, it stamps nothing until it is asked to.
+        if self.phc.is_some()
+            && let StampMode::Hardware { interface } = stamps
+        {
+            self.phc = Phc::of_interface(interface);
+        }
+        Ok(())
+    }
+
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.udp.as_fd()
     }

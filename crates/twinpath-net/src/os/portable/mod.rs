@@ -77,6 +77,11 @@ impl Socket {
         })
     }
 
+    /// Binds to the device of this name as it is now, where the system can.
+    pub(crate) fn bind_again(&mut self, device: &str) -> io::Result<()> {
+        bind_device(&socket2::SockRef::from(&self.socket), device)
+    }
+
     pub(crate) fn local(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
