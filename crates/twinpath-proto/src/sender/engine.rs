@@ -9,27 +9,24 @@ use twinpath_wire::{
 };
 use zerocopy::IntoBytes;
 
+use super::answered::Answered;
 use super::config::{Limit, SenderConfig};
+use super::ending::lingering;
 use super::in_flight::{Flight, InFlight, Slot};
 use super::linger::Linger;
+use super::numbers::low32;
 use super::outbox::{Facts, Outbox, Wait};
 use super::payload::Payload;
-use super::seen::{Seen, low32};
 use super::slots::{Missed, Slots};
 use super::tally::SenderTally;
 use crate::clock::{ClockPair, StepWatch};
 use crate::security::TestGuard;
 
-/// How long after the timeout a packet is not yet counted lost: its reply may have come in time
-/// and stand in the socket while the scheduler keeps us waiting.
-const GRACE: Duration = Duration::from_millis(100);
 /// By how much T3 - T2 may exceed T4 - T1 before the far clock is not believed. Time stamps are
 /// some microseconds off their packets, T3 (read before the packet leaves, or advanced by an
 /// estimate) most of all: on a short path such a round trip is a little below zero, and to leave
 /// it out would make the others look longer than they are (row M-10).
 pub const STAMP_ERROR: Delta = Delta::from_ns(100_000);
-/// How long after the last timeout replies are looked for where there was none.
-const HOPE: Duration = Duration::from_secs(1);
 /// How long a reply waits for the kernel's stamp of its T1.
 const STAMP_WAIT: Duration = Duration::from_millis(100);
 /// How long it waits for a better one once there is one.
@@ -80,14 +77,20 @@ pub struct SessionSender {
     pub(super) first: u64,
     pub(super) in_flight: InFlight,
     pub(super) linger: Linger,
-    pub(super) seen: Seen,
+    pub(super) answered: Answered,
     pub(super) outbox: Outbox,
     /// The earliest and the latest T1 written.
     pub(super) t1_span: Option<(Wall, Wall)>,
+    /// When a packet was last sent.
+    pub(super) last_departure: Option<Mono>,
+    /// When a first reply was last read.
+    pub(super) last_reply: Option<Mono>,
+    /// Sending was ended before its time.
+    pub(super) cut_short: bool,
     pub(super) stopped: bool,
     /// The latest moment a caller named.
     pub(super) now: Mono,
-    slots: Slots,
+    pub(super) slots: Slots,
     watch: StepWatch,
     /// Numbers below this were in flight when the clock stepped, or before.
     stepped_below: u64,
@@ -124,6 +127,7 @@ impl SessionSender {
                 config.limit,
                 config.max_burst,
             ),
+            answered: Answered::new(first, lingering(config.timeout)),
             config,
             tally: SenderTally {
                 asked,
@@ -132,9 +136,11 @@ impl SessionSender {
             first,
             in_flight: InFlight::new(first),
             linger: Linger::default(),
-            seen: Seen::new(first),
             outbox: Outbox::default(),
             t1_span: None,
+            last_departure: None,
+            last_reply: None,
+            cut_short: false,
             stopped: false,
             now: Mono::default(),
             watch: StepWatch::default(),
@@ -172,7 +178,7 @@ impl SessionSender {
         let due = due?;
         let seq = self.in_flight.next();
         self.in_flight.push(Slot::Prepared { since: now });
-        self.seen.enter(seq, self.in_flight.span());
+        self.answered.enter(seq, self.in_flight.span(), now);
         let octets = self.payload.octets(seq - self.first).min(packet.len());
         if let Some(packet) = packet.get_mut(..octets) {
             self.payload.write(low32(seq), packet);
@@ -231,8 +237,10 @@ impl SessionSender {
         let stepped = token.seq < self.stepped_below;
         match self.in_flight.get_mut(token.seq) {
             Some(Slot::Flying(flight)) => flight.improve(sent, stepped),
-            Some(&mut Slot::Held { position }) => self.improve_held(position, sent),
-            Some(Slot::Prepared { .. } | Slot::Done) | None => self.tally.unused_tx_stamps += 1,
+            Some(&mut Slot::Held { position, .. }) => self.improve_held(position, sent),
+            Some(Slot::Prepared { .. } | Slot::Answered { .. } | Slot::Done) | None => {
+                self.tally.unused_tx_stamps += 1;
+            }
         }
     }
 
@@ -295,6 +303,10 @@ impl SessionSender {
         while let Some((seq, slot)) = self.in_flight.oldest() {
             match slot {
                 Slot::Done => self.in_flight.pop(),
+                Slot::Answered { wire_t1 } => {
+                    self.in_flight.pop();
+                    self.answered.mark(seq, WireTime::from_bits(wire_t1));
+                }
                 Slot::Flying(flight) if flight.overdue => {
                     self.in_flight.pop();
                     if let Some(evicted) = self.linger.push(seq, flight) {
@@ -305,9 +317,7 @@ impl SessionSender {
             }
         }
         let until = self.linger.deadline(self.lingering());
-        let ended = self.is_over() && self.hope().is_none_or(|until| until <= self.now)
-            || until.is_some_and(|until| until <= self.now);
-        if ended {
+        if self.is_observed() || until.is_some_and(|until| until <= self.now) {
             self.linger.pop().map(lost)
         } else {
             None
@@ -323,7 +333,9 @@ impl SessionSender {
             self.told_overdue += 1;
             let flight = match self.in_flight.get(seq) {
                 Some(Slot::Flying(flight)) => Some(flight),
-                Some(Slot::Prepared { .. } | Slot::Held { .. } | Slot::Done) => None,
+                Some(
+                    Slot::Prepared { .. } | Slot::Held { .. } | Slot::Answered { .. } | Slot::Done,
+                ) => None,
                 None => self.linger.get(seq),
             };
             if let Some(flight) = flight {
@@ -337,10 +349,12 @@ impl SessionSender {
     /// was polled.
     pub fn poll_timeout(&self) -> Option<Mono> {
         let undelivered = self.outbox.has_ready() || self.in_flight.has_retired();
-        let last_words = self.is_over() && !self.linger.is_empty();
+        let end = self
+            .observed_until()
+            .filter(|until| *until > self.now || !self.linger.is_empty());
         [
             undelivered.then_some(self.now),
-            last_words.then(|| self.hope().unwrap_or(self.now)),
+            end,
             self.slots.next_due(),
             self.outbox.first_waiting().map(|(_, until)| until),
             self.in_flight.deadline(self.patience()),
@@ -356,33 +370,6 @@ impl SessionSender {
         self.slots.next_due()
     }
 
-    /// Ends the session early: nothing more is sent or awaited. Packets younger than the timeout
-    /// are neither sent nor lost but counted in flight (row M-4).
-    pub fn stop(&mut self, now: Mono) {
-        self.now = self.now.max(now);
-        self.stopped = true;
-        self.slots.stop();
-        self.release_all();
-        let youngest = self.now - self.config.timeout;
-        for seq in self.in_flight.numbers() {
-            match self.in_flight.get_mut(seq) {
-                Some(Slot::Flying(flight)) if flight.overdue => {}
-                Some(Slot::Flying(flight)) if flight.sent() < youngest => {
-                    flight.overdue = true;
-                    self.tally.lost += 1;
-                }
-                Some(slot @ Slot::Flying(_)) => {
-                    *slot = Slot::Done;
-                    self.tally.sent = self.tally.sent.saturating_sub(1);
-                    self.tally.in_flight += 1;
-                }
-                Some(slot @ Slot::Prepared { .. }) => *slot = Slot::Done,
-                Some(Slot::Held { .. } | Slot::Done) | None => {}
-            }
-        }
-        self.in_flight.close_settled();
-    }
-
     /// The counts so far.
     pub fn tally(&self) -> &SenderTally {
         &self.tally
@@ -393,7 +380,7 @@ impl SessionSender {
     pub fn memory_octets(&self) -> usize {
         self.in_flight.memory_octets()
             + self.linger.memory_octets()
-            + self.seen.memory_octets()
+            + self.answered.memory_octets()
             + self.outbox.memory_octets()
     }
 
@@ -405,6 +392,7 @@ impl SessionSender {
             *slot = Slot::Flying(Flight::new(t1, now.wall, now.mono, departure));
             self.tally.sent += 1;
             self.finished = self.finished.max(seq + 1);
+            self.last_departure = Some(now.mono);
             let (earliest, latest) = self.t1_span.unwrap_or((now.wall, now.wall));
             self.t1_span = Some((earliest.min(now.wall), latest.max(now.wall)));
         }
@@ -412,9 +400,11 @@ impl SessionSender {
     }
 
     /// A first reply, complete but for a T1 that may get better and for the fate that follows.
-    pub(super) fn admit(&mut self, sample: Sample, sent: Mono, overdue: bool, now: Mono) {
+    pub(super) fn admit(&mut self, sample: Sample, flight: &Flight, now: Mono) {
+        let overdue = flight.overdue;
+        let wire_t1 = flight.wire_t1();
         let facts = Facts {
-            elapsed: now.since(sent),
+            elapsed: now.since(flight.sent()),
             stepped: sample.seq < self.stepped_below,
             overdue,
         };
@@ -432,9 +422,10 @@ impl SessionSender {
                     facts,
                 },
             );
-            self.in_flight.set(seq, Slot::Held { position });
+            let wire_t1 = wire_t1.bits();
+            self.in_flight.set(seq, Slot::Held { position, wire_t1 });
         } else {
-            self.in_flight.set(sample.seq, Slot::Done);
+            self.close(sample.seq, wire_t1);
             let sample = self.decide(sample, facts);
             self.outbox.push_ready(sample);
         }
@@ -443,6 +434,18 @@ impl SessionSender {
             && let Some((position, _)) = self.outbox.first_waiting()
         {
             self.conclude_held(position);
+        }
+    }
+
+    /// A packet was answered: nothing more is waited for but copies, which echo this T1.
+    fn close(&mut self, seq: u64, wire_t1: WireTime) {
+        match self.in_flight.get_mut(seq) {
+            Some(slot) => {
+                *slot = Slot::Answered {
+                    wire_t1: wire_t1.bits(),
+                };
+            }
+            None => self.answered.mark(seq, wire_t1),
         }
     }
 
@@ -472,7 +475,7 @@ impl SessionSender {
         }
     }
 
-    fn release_all(&mut self) {
+    pub(super) fn release_all(&mut self) {
         while let Some((position, _)) = self.outbox.first_waiting() {
             self.conclude_held(position);
         }
@@ -484,7 +487,9 @@ impl SessionSender {
         };
         let Some(wait) = pending.wait else { return };
         let sample = pending.sample;
-        self.in_flight.set(sample.seq, Slot::Done);
+        if let Some(&Slot::Held { wire_t1, .. }) = self.in_flight.get(sample.seq) {
+            self.close(sample.seq, WireTime::from_bits(wire_t1));
+        }
         let sample = self.decide(sample, wait.facts);
         self.outbox.ready(position, sample);
     }
@@ -523,29 +528,6 @@ impl SessionSender {
             tally.lost += u64::from(!facts.overdue);
         }
         sample
-    }
-
-    /// How long after its sending a packet without a reply is lost.
-    fn patience(&self) -> Duration {
-        self.config.timeout.saturating_add(GRACE)
-    }
-
-    /// How long after its sending a lost packet may still become a late one.
-    fn lingering(&self) -> Duration {
-        self.patience().saturating_add(self.config.timeout)
-    }
-
-    /// Where not one packet was answered in time, until when the session stays open for replies that
-    /// are all late: to say so is worth a moment. `None`: it need not.
-    fn hope(&self) -> Option<Mono> {
-        let none = self.tally.received == 0 && !self.stopped;
-        let last = self.linger.last_sent().filter(|_| none)?;
-        Some(last + self.patience() + HOPE)
-    }
-
-    /// Nothing is left to send or to wait for, lingering packets and held samples aside.
-    fn is_over(&self) -> bool {
-        self.slots.next_due().is_none() && self.in_flight.all_closed()
     }
 }
 

@@ -77,7 +77,7 @@ impl Flight {
     fn set_departure(&mut self, departure: Delta) {
         const LIMIT: i64 = 1 << 47;
         let ns = departure.ns().clamp(-LIMIT, LIMIT - 1);
-        self.departure_low = super::seen::low32(ns.cast_unsigned());
+        self.departure_low = super::numbers::low32(ns.cast_unsigned());
         self.departure_high = i16::try_from(ns >> 32).unwrap_or(i16::MAX);
     }
 }
@@ -89,9 +89,11 @@ pub(super) enum Slot {
     Prepared { since: Mono },
     /// Sent, without a reply so far.
     Flying(Flight),
-    /// Answered; its sample waits at this position for a better T1.
-    Held { position: u64 },
-    /// Answered, or never sent: nothing more to wait for.
+    /// Answered; its sample waits at this position for a better T1 than the one written.
+    Held { position: u64, wire_t1: u64 },
+    /// Answered, with the T1 that was written into it.
+    Answered { wire_t1: u64 },
+    /// Never sent: nothing to wait for.
     Done,
 }
 
@@ -204,7 +206,7 @@ impl InFlight {
     pub(super) fn close_settled(&mut self) {
         while let Some(slot) = self.get(self.open) {
             match slot {
-                Slot::Done | Slot::Held { .. } => self.open += 1,
+                Slot::Done | Slot::Answered { .. } | Slot::Held { .. } => self.open += 1,
                 Slot::Flying(flight) if flight.overdue => self.open += 1,
                 Slot::Prepared { .. } | Slot::Flying(_) => break,
             }
@@ -216,7 +218,7 @@ impl InFlight {
         match self.get(self.open)? {
             Slot::Prepared { since } => Some(*since + patience),
             Slot::Flying(flight) => Some(flight.sent + patience),
-            Slot::Held { .. } | Slot::Done => None,
+            Slot::Held { .. } | Slot::Answered { .. } | Slot::Done => None,
         }
     }
 

@@ -70,16 +70,6 @@ impl Linger {
         Some(flight.sent() + patience)
     }
 
-    /// When the newest one was sent.
-    pub(super) fn last_sent(&self) -> Option<Mono> {
-        let waiting = self
-            .entries
-            .iter()
-            .rev()
-            .find_map(|entry| entry.flight.as_ref())?;
-        Some(waiting.sent())
-    }
-
     /// The oldest one, finally lost.
     pub(super) fn pop(&mut self) -> Option<(u64, Flight)> {
         let oldest = self.entries.pop_front()?;

@@ -12,20 +12,22 @@
 //!    each system call;
 //! 6. [`SessionSender::poll_sample`] until it has none.
 
+mod answered;
 mod config;
 mod echo;
+mod ending;
 mod engine;
 #[doc(hidden)]
 pub mod fuzz;
 mod in_flight;
 mod linger;
+mod numbers;
 mod odd;
 mod outbox;
 mod pattern;
 mod payload;
 mod replies;
 mod schedule;
-mod seen;
 mod slots;
 mod tally;
 

@@ -11,7 +11,7 @@ use twinpath_wire::{
 use super::config::Protocol;
 use super::engine::SessionSender;
 use super::in_flight::{Flight, Slot};
-use super::seen::{extend, low32};
+use super::numbers::{extend, low32};
 use crate::security::Unopened;
 
 /// An echoed Timestamp farther from the present than this is no time of ours (row TT-58).
@@ -23,8 +23,8 @@ const ROUNDING: Delta = Delta::from_ns(1_000);
 enum Asked {
     /// A packet without a reply so far.
     Open(u64, Flight),
-    /// One that was answered.
-    Answered(u64),
+    /// One that was answered, and the T1 that was written into it.
+    Answered(u64, WireTime),
     /// One that was sent too long ago to say.
     Old,
     /// One that was never sent.
@@ -66,11 +66,11 @@ impl SessionSender {
                     self.first_reply(seq, flight, &reply, octets, now, arrival);
                 }
             }
-            Asked::Answered(seq) if self.echo_of_ours(sender_t1).is_some() => {
+            Asked::Answered(seq, t1) if t1 == sender_t1 => {
                 self.further_copy(seq, &reply, arrival);
             }
-            Asked::Old if self.echo_of_ours(sender_t1).is_some() => self.tally.stale += 1,
-            Asked::Open(..) | Asked::Answered(_) | Asked::Old => {
+            Asked::Old if self.is_of_ours(sender_t1) => self.tally.stale += 1,
+            Asked::Open(..) | Asked::Answered(..) | Asked::Old => {
                 self.note_stray(octets, sender_t1, true, arrival.at.at);
             }
             Asked::Unknown => self.note_stray(octets, sender_t1, false, arrival.at.at),
@@ -102,7 +102,7 @@ impl SessionSender {
         self.tally.far_error = Some(reply.head.error);
         self.tally.odd.z_wrong += u64::from(t3.z_wrong);
         self.tally.odd.t3_before_t2 += u64::from(t3.at < t2);
-        self.seen.mark(seq);
+        self.last_reply = Some(now);
         if flight.overdue {
             self.linger.remove(seq);
         }
@@ -121,14 +121,17 @@ impl SessionSender {
             departure: flight.departure(),
             excluded: None,
         };
-        self.admit(sample, flight.sent(), flight.overdue, now);
+        self.admit(sample, &flight, now);
     }
 
-    /// A copy of a reply that was measured: T1 is what it echoes, for our record of it is gone.
+    /// A copy of a reply that was measured. Its T1 is what it echoes, which is what was written: the
+    /// record of the packet is gone, and with it a better stamp.
     fn further_copy(&mut self, seq: u64, reply: &Reply, arrival: &Arrival) {
-        let Some(t1) = self.echo_of_ours(reply.head.sender_t1) else {
+        let t1 = self.written(reply.head.sender_t1, arrival.at.at);
+        if arrival.at.at - t1 > Delta::from_duration(self.lingering()) {
+            self.tally.stale += 1;
             return;
-        };
+        }
         let (t2, t3) = self.far_times(reply, arrival.at.at);
         self.tally.duplicates += 1;
         self.outbox.push_ready(Sample {
@@ -171,22 +174,29 @@ impl SessionSender {
         }
         match self.in_flight.get(seq) {
             Some(Slot::Flying(flight)) => Asked::Open(seq, *flight),
-            Some(Slot::Held { .. }) => Asked::Answered(seq),
-            Some(Slot::Done) if self.seen.contains(seq) => Asked::Answered(seq),
+            Some(&(Slot::Held { wire_t1, .. } | Slot::Answered { wire_t1 })) => {
+                Asked::Answered(seq, WireTime::from_bits(wire_t1))
+            }
             Some(Slot::Prepared { .. } | Slot::Done) => Asked::Unknown,
-            None => match self.linger.get(seq) {
-                Some(flight) => Asked::Open(seq, *flight),
-                None if self.seen.contains(seq) => Asked::Answered(seq),
-                None => Asked::Old,
+            None => match (self.linger.get(seq), self.answered.t1(seq)) {
+                (Some(flight), _) => Asked::Open(seq, *flight),
+                (None, Some(t1)) => Asked::Answered(seq, t1),
+                (None, None) => Asked::Old,
             },
         }
     }
 
-    /// The T1 that is echoed, if this session can have sent it.
-    fn echo_of_ours(&self, echoed: WireTime) -> Option<Wall> {
-        let (earliest, latest) = self.t1_span?;
-        let t1 = echoed.read(self.config.error.format(), latest, self.config.tai_offset_s);
-        (earliest - ROUNDING <= t1 && t1 <= latest + ROUNDING).then_some(t1)
+    /// A T1 that was written into a packet, read as close to `clock` as it can be.
+    fn written(&self, t1: WireTime, clock: Wall) -> Wall {
+        t1.read(self.config.error.format(), clock, self.config.tai_offset_s)
+    }
+
+    /// This session can have sent the T1 that is echoed.
+    fn is_of_ours(&self, echoed: WireTime) -> bool {
+        self.t1_span.is_some_and(|(earliest, latest)| {
+            let t1 = self.written(echoed, latest);
+            earliest - ROUNDING <= t1 && t1 <= latest + ROUNDING
+        })
     }
 
     /// The octets are a request of ours as it was sent.
@@ -194,25 +204,25 @@ impl SessionSender {
         if self.guard.is_secured() {
             return self.is_own_secured_request(octets);
         }
-        let Ok((request, _)) = SenderOpen::view(octets) else {
-            return false;
-        };
-        match self.asked(request.seq.get()) {
-            Asked::Open(_, flight) => flight.wire_t1() == request.t1,
-            Asked::Answered(_) | Asked::Old | Asked::Unknown => false,
-        }
+        SenderOpen::view(octets)
+            .is_ok_and(|(request, _)| self.was_sent(request.seq.get(), request.t1))
     }
 
     fn is_own_secured_request(&self, octets: &[u8]) -> bool {
         let Ok(header) = self.guard.open::<{ SenderSecured::OCTETS }>(octets) else {
             return false;
         };
-        SenderSecured::view(&header).is_ok_and(|(request, _)| {
-            matches!(
-                self.asked(request.seq.get()),
-                Asked::Open(_, flight) if flight.wire_t1() == request.t1
-            )
-        })
+        SenderSecured::view(&header)
+            .is_ok_and(|(request, _)| self.was_sent(request.seq.get(), request.t1))
+    }
+
+    /// A packet with this number and this T1 was sent, and is remembered.
+    fn was_sent(&self, number: u32, t1: WireTime) -> bool {
+        match self.asked(number) {
+            Asked::Open(_, flight) => flight.wire_t1() == t1,
+            Asked::Answered(_, written) => written == t1,
+            Asked::Old | Asked::Unknown => false,
+        }
     }
 
     fn is_other_session(&self, reply: &Reply) -> bool {
@@ -260,12 +270,9 @@ impl SessionSender {
     }
 
     fn note_foreign(&mut self, octets: &[u8], from: SocketAddr) {
-        let ours = self.read(octets).is_ok_and(|reply| {
-            matches!(
-                self.asked(reply.head.sender_seq.get()),
-                Asked::Open(_, flight) if flight.wire_t1() == reply.head.sender_t1
-            )
-        });
+        let ours = self
+            .read(octets)
+            .is_ok_and(|reply| self.was_sent(reply.head.sender_seq.get(), reply.head.sender_t1));
         let odd = &mut self.tally.odd;
         odd.foreign_address += 1;
         odd.last_foreign = Some(from);

@@ -19,7 +19,7 @@ pub struct SenderTally {
     pub slots_left_out: u64,
     /// The most packets sent in a row without a wait between them.
     pub largest_burst: u32,
-    /// Packets younger than the timeout when the session was stopped: neither sent nor lost.
+    /// Packets younger than the timeout when the session was ended at once: neither sent nor lost.
     pub in_flight: u64,
     /// First valid replies in time.
     pub received: u64,
@@ -30,7 +30,7 @@ pub struct SenderTally {
     pub late: u64,
     /// Further copies of a reply.
     pub duplicates: u64,
-    /// Replies too old to tell a first one from a copy, or later than any use.
+    /// Replies later than any late one or copy is counted, or to a packet that is forgotten.
     pub stale: u64,
     /// Steps of the local clock (row M-55).
     pub clock_steps: u64,

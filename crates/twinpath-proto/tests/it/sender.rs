@@ -2,6 +2,7 @@
 mod agreed;
 mod captures;
 mod clock_steps;
+mod endings;
 mod fates;
 mod hostile;
 mod memory;

@@ -169,7 +169,8 @@ impl ControllerRun {
         Some(sender.handle.progress())
     }
 
-    /// Ends the run: senders stop, the Server is told so, the report still comes.
+    /// Ends sending. Once the packets that were sent are answered or lost, the Server is told to stop
+    /// the sessions, and the report comes: after the timeout at the latest.
     pub fn stop(&self) {
         self.steered.stop();
     }

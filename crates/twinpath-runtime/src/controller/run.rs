@@ -133,7 +133,7 @@ impl Watch {
             if progress.received != *known {
                 (*known, *since) = (progress.received, now);
             } else if now.since(*since) > patience && !over {
-                handle.stop();
+                handle.abandon();
                 any = true;
             }
         }

@@ -88,7 +88,7 @@ impl ClassesRun {
         Some(run.progress())
     }
 
-    /// Ends all sessions now; the reports still come.
+    /// Ends sending in all sessions, as [`SenderRun::stop`].
     pub fn stop(&self) {
         for (_, run) in &self.sessions {
             run.stop();

@@ -55,7 +55,10 @@ pub enum SessionNews {
 /// What the thread and its handle share.
 #[derive(Debug, Default)]
 struct Shared {
+    /// Nothing more is to be sent.
     stop: AtomicBool,
+    /// Nothing more is to be waited for either.
+    abandoned: AtomicBool,
     progress: Mutex<Progress>,
 }
 
@@ -273,7 +276,7 @@ impl Drop for Told {
     }
 }
 
-/// A glance at a run, and its end.
+/// A glance at a run, and how to end it.
 #[derive(Clone, Debug)]
 pub(crate) struct Handle {
     shared: Arc<Shared>,
@@ -289,8 +292,15 @@ impl Handle {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Ends sending. What was sent is waited for as at any other end.
     pub(crate) fn stop(&self) {
         self.shared.stop.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Ends the run at once.
+    pub(crate) fn abandon(&self) {
+        self.shared.abandoned.store(true, Ordering::Release);
         self.waker.wake();
     }
 }
@@ -336,7 +346,8 @@ impl SenderRun {
         self.handle.progress()
     }
 
-    /// Ends the run now; the report still comes.
+    /// Ends sending. The report comes when the packets that were sent are answered or lost: after the
+    /// timeout at the latest.
     pub fn stop(&self) {
         self.handle.stop();
     }
@@ -369,6 +380,6 @@ pub(crate) fn next_record(news: &mut rtrb::Consumer<SessionNews>) -> Option<Reco
 
 impl Drop for SenderRun {
     fn drop(&mut self) {
-        self.stop();
+        self.handle.abandon();
     }
 }

@@ -159,7 +159,7 @@ impl Body {
         }
     }
 
-    /// Until all is sent and every fate is known, or the run is stopped.
+    /// Until all is sent and every figure is observed to its end, or the run is abandoned.
     pub(super) fn run(mut self) -> Result<SessionReport, RunError> {
         Waiter::sharpen_timers();
         let at = self.started.wall;
@@ -170,8 +170,10 @@ impl Body {
             self.take_arrivals()?;
             let now = clock::mono();
             self.engine.handle_timeout(now);
-            if self.shared.stop.load(Ordering::Acquire) {
+            if self.shared.abandoned.load(Ordering::Acquire) {
                 self.engine.stop(now);
+            } else if self.shared.stop.load(Ordering::Acquire) {
+                self.engine.stop_sending();
             }
             self.take_samples();
             self.keep_house(now);

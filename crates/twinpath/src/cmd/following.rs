@@ -1,7 +1,7 @@
 //! A run as it goes on: books of each session, and the rows that come of them.
 
-use std::io;
-use std::time::{Duration, SystemTime};
+use std::io::{self, Stderr};
+use std::time::{Duration, Instant, SystemTime};
 
 use twinpath_metrics::{Books, Record};
 use twinpath_runtime::sender::SessionNews;
@@ -11,8 +11,14 @@ use twinpath_wire::Wall;
 use super::measuring::{DRAIN, Outlet};
 use super::saving::Saving;
 use crate::live::View;
+use crate::output::complain;
+use crate::output::progress::ProgressLine;
 use crate::output::rows::{self, Row};
 use crate::output::style::Style;
+use crate::output::units;
+
+/// A run that was told to stop and goes on for longer says what it waits for.
+const SAID_AFTER: Duration = Duration::from_millis(500);
 
 /// Books of all sessions of a run.
 pub(super) struct Following {
@@ -27,6 +33,10 @@ pub(super) struct Following {
     saving: Option<Saving>,
     /// What is to be said of it when the view is gone.
     unsaid: Option<String>,
+    /// How long replies are waited for, where that is to be said; said once.
+    timeout: Option<Duration>,
+    /// When the run was told to stop.
+    told: Option<Instant>,
 }
 
 impl Following {
@@ -39,6 +49,8 @@ impl Following {
             saving: None,
             unsaid: None,
             view: None,
+            timeout: None,
+            told: None,
         }
     }
 
@@ -51,6 +63,30 @@ impl Following {
     pub(super) fn saved(mut self, saving: Option<Saving>) -> Self {
         self.saving = saving;
         self
+    }
+
+    /// Says what a run that was told to stop waits for, which is this timeout at most. `quiet`: not.
+    pub(super) fn waits_for(self, timeout: Duration, quiet: bool) -> Self {
+        Self {
+            timeout: (!quiet).then_some(timeout),
+            ..self
+        }
+    }
+
+    /// The run was told to stop and is not over: packets of `sent` may still be answered.
+    pub(super) fn stopping(&mut self, sent: Progress, progress: &mut ProgressLine<Stderr>) {
+        let told = *self.told.get_or_insert_with(Instant::now);
+        let unanswered = sent.sent > sent.received;
+        if told.elapsed() < SAID_AFTER || !unanswered || self.view.is_some() {
+            return;
+        }
+        if let Some(timeout) = self.timeout.take() {
+            progress.erase();
+            complain(&format!(
+                "note: waiting up to {} for replies; a second signal ends at once, without a report",
+                units::asked(timeout)
+            ));
+        }
     }
 
     /// Without lines for packets, whatever was asked for.

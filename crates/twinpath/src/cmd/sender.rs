@@ -81,7 +81,8 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         args.results.records(),
     )
     .saved(saving)
-    .shown_by(view);
+    .shown_by(view)
+    .waits_for(plan.timeout, args.log.quiet);
     let report = match watch(
         run,
         sessions,
@@ -178,14 +179,18 @@ fn watch(
             following.leave();
             return Ok(run.join().map_err(Failure::from));
         }
+        let so_far = || together((0..sessions).filter_map(|session| run.progress(session)));
         let left = following.show(&|session| run.progress(session));
-        if left || signals.told_to_stop() || outlet.is_closed() {
+        let told = left || signals.told_to_stop();
+        if told || outlet.is_closed() {
             run.stop();
+        }
+        if told {
+            following.stopping(so_far(), &mut progress);
         }
         let now = Instant::now();
         if now >= next_progress {
-            let sessions = (0..sessions).filter_map(|session| run.progress(session));
-            progress.show(&together(sessions));
+            progress.show(&so_far());
             next_progress = now + PROGRESS;
         }
         if all {

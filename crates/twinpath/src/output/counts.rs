@@ -110,7 +110,11 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     list(
         out,
         "Odd replies",
-        tally.odd.kinds().map(|(kind, count)| (count, kind)),
+        tally
+            .odd
+            .kinds()
+            .chain([("too late to count", tally.stale)])
+            .map(|(kind, count)| (count, kind)),
     )
 }
 

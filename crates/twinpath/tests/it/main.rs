@@ -22,6 +22,7 @@ mod kills;
 #[cfg(feature = "live")]
 mod live;
 mod namespaces;
+mod observed;
 mod options;
 mod outputs;
 #[cfg(feature = "pictures")]

@@ -178,34 +178,6 @@ fn a_lost_packet_is_said_lost_when_it_has_lingered_for_another_timeout() {
 }
 
 #[test]
-fn the_run_does_not_wait_for_what_lingers() {
-    let mut rig = Rig::sent(config(), 10);
-    for which in 1..10 {
-        rig.reply(which, ms(1_000));
-    }
-    assert_eq!(rig.samples().len(), 9);
-    assert_eq!(rig.sender.poll_timeout(), Some(ms(2_100)));
-    let samples = rig.samples_at(ms(2_100));
-    assert_eq!(
-        samples.iter().map(|sample| sample.seq).collect::<Vec<_>>(),
-        [0]
-    );
-    assert_eq!(samples[0].fate, Fate::Lost);
-    rig.assert_over();
-}
-
-#[test]
-fn a_run_of_answered_packets_is_over_with_the_last_reply() {
-    let mut rig = Rig::sent(config(), 10);
-    for which in 0..10 {
-        rig.reply(which, ms(950));
-    }
-    assert_eq!(rig.samples().len(), 10);
-    rig.assert_over();
-    assert_eq!(rig.sender.tally().asked, Some(10));
-}
-
-#[test]
 fn copies_of_a_reply_are_duplicates_and_measured_once() {
     let mut rig = Rig::sent(config(), 3);
     rig.reply(1, ms(210));
@@ -264,37 +236,6 @@ fn a_refused_packet_was_neither_sent_nor_lost_and_its_number_is_not_used_again()
         (rig.sender.tally().sent, rig.sender.tally().asked),
         (9, Some(10))
     );
-}
-
-#[test]
-fn a_stop_counts_the_young_in_flight_and_the_old_lost() {
-    let mut config = config();
-    config.limit = Limit::Count(1_000);
-    let mut rig = Rig::sent(config, 30);
-    rig.sender.handle_timeout(ms(2_900));
-    rig.samples();
-    rig.reply(20, ms(2_900));
-    // Packets 0 to 9 are older than 2 s, the others younger.
-    rig.sender.stop(ms(2_950));
-    let samples = rig.samples();
-    let lost = samples
-        .iter()
-        .filter(|sample| sample.fate == Fate::Lost)
-        .count();
-    assert_eq!((lost, samples.len()), (10, 11));
-    let tally = *rig.sender.tally();
-    assert_eq!(
-        (tally.sent, tally.received, tally.lost, tally.in_flight),
-        (11, 1, 10, 19)
-    );
-    rig.assert_over();
-    rig.reply(25, ms(2_960));
-    assert_eq!(
-        *rig.sender.tally(),
-        tally,
-        "what comes after the end is not looked at"
-    );
-    assert_eq!(rig.sender.next_due(), None);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Replies that are not as they should be: counted by kind, and the run goes on.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use twinpath_proto::sender::{OddReplies, PayloadSize, Protocol, SenderConfig};
-use twinpath_wire::{Arrival, Delta, Exclusion, Fate, Sample, WireTime};
+use twinpath_proto::sender::{Limit, OddReplies, PayloadSize, Protocol, SenderConfig};
+use twinpath_wire::{Arrival, Delta, Exclusion, Fate, Rung, Sample, WireTime};
 
 use super::rig::{FAR, Rig, arrival, config, elsewhere, ms, ntp, reply_to, us, wall};
 
@@ -105,6 +106,138 @@ fn a_reply_to_an_earlier_run_from_the_same_port_is_no_duplicate() {
         .handle_reply(ms(231), &octets, &arrival(wall(ms(231))));
     let tally = rig.sender.tally();
     assert_eq!((tally.duplicates, tally.odd.foreign_t1), (0, 1));
+}
+
+#[test]
+fn a_copy_must_echo_the_t1_of_its_own_packet() {
+    let mut config = config();
+    config.limit = Limit::Count(200);
+    for await_tx_stamps in [false, true] {
+        config.await_tx_stamps = await_tx_stamps;
+        let mut rig = Rig::sent(config, 200);
+        for which in 0..200 {
+            rig.reply(which, ms(19_950));
+            rig.stamp(which, us(which as u64 * 100_000 + 7), Rung::Kernel);
+        }
+        let received = rig.samples_at(ms(19_960)).len();
+        assert_eq!(received, 200);
+        let real = rig.requests[195][4..12].to_vec();
+        let mut forged = vec![
+            ntp(wall(ms(19_500)) + Delta::from_ns(1)),
+            ntp(wall(ms(19_500)) - Delta::from_ns(1)),
+            ntp(wall(ms(18_500))),
+            ntp(wall(ms(0))),
+            ntp(wall(ms(19_900))),
+            // The better T1 was never on the wire.
+            ntp(wall(us(19_500_007))),
+            [0; 8],
+        ];
+        for request in &rig.requests[100..195] {
+            forged.push(request[4..12].try_into().unwrap());
+        }
+        for bit in 0..64 {
+            let other = u64::from_be_bytes(real.as_slice().try_into().unwrap()) ^ (1 << bit);
+            forged.push(other.to_be_bytes());
+        }
+        for t1 in &forged {
+            let mut octets = rig.reply_octets(195, ms(19_970));
+            octets[28..36].copy_from_slice(t1);
+            rig.sender
+                .handle_reply(ms(19_970), &octets, &arrival(wall(ms(19_970))));
+        }
+        assert_eq!(rig.samples(), []);
+        let tally = rig.sender.tally();
+        let odd = tally.odd;
+        assert_eq!((tally.duplicates, tally.stale), (0, 0));
+        assert_eq!(odd.foreign_t1 + odd.not_a_reply, forged.len() as u64);
+        rig.reply(195, ms(19_980));
+        let copy = rig.samples();
+        assert_eq!((copy.len(), copy[0].fate), (1, Fate::Duplicate));
+        assert_eq!(copy[0].t1.at, wall(ms(19_500)), "as it was written");
+    }
+}
+
+#[test]
+fn a_copy_of_a_reply_that_waits_for_its_stamp_must_echo_its_t1_too() {
+    let mut config = config();
+    config.await_tx_stamps = true;
+    let mut rig = Rig::sent(config, 3);
+    rig.reply(1, ms(230));
+    let mut octets = rig.reply_octets(1, ms(231));
+    octets[28..36].copy_from_slice(&ntp(wall(ms(150))));
+    rig.sender
+        .handle_reply(ms(231), &octets, &arrival(wall(ms(231))));
+    rig.reply(1, ms(232));
+    let tally = rig.sender.tally();
+    assert_eq!((tally.duplicates, tally.odd.foreign_t1), (1, 1));
+}
+
+#[test]
+fn a_late_reply_must_echo_the_t1_of_its_own_packet() {
+    let mut rig = Rig::sent(config(), 10);
+    assert_eq!(rig.samples_at(ms(2_150)), []);
+    for t1 in [ms(0) + Duration::from_nanos(2), ms(100), ms(900)] {
+        let mut octets = rig.reply_octets(0, ms(2_200));
+        octets[28..36].copy_from_slice(&ntp(wall(t1)));
+        rig.sender
+            .handle_reply(ms(2_200), &octets, &arrival(wall(ms(2_200))));
+    }
+    let tally = rig.sender.tally();
+    assert_eq!((tally.late, tally.odd.foreign_t1), (0, 3));
+    rig.reply(0, ms(2_210));
+    assert_eq!(rig.samples()[0].fate, Fate::Late);
+}
+
+#[test]
+fn a_copy_later_than_any_late_reply_is_counted_and_is_no_sample() {
+    let mut config = config();
+    config.limit = Limit::Count(1_000);
+    // In the same run of numbers, and after it was forgotten.
+    for sent in [60, 700] {
+        let mut rig = Rig::sent(config, sent);
+        rig.reply(0, ms(30));
+        assert_eq!(rig.samples().len(), 1);
+        rig.reply(0, ms(4_100));
+        assert_eq!(rig.samples().len(), usize::from(sent == 60), "{sent}");
+        rig.reply(0, us(4_100_001));
+        assert_eq!(rig.samples(), []);
+        let tally = rig.sender.tally();
+        let copies = u64::from(sent == 60);
+        assert_eq!((tally.duplicates, tally.stale), (copies, 2 - copies));
+    }
+}
+
+#[test]
+fn forged_copies_of_any_number_take_no_memory() {
+    let mut config = config();
+    config.limit = Limit::Count(100);
+    let mut rig = Rig::sent(config, 100);
+    for which in 0..100 {
+        rig.reply(which, ms(9_950));
+    }
+    rig.samples();
+    let before = rig.sender.memory_octets();
+    for round in 0..100_000_u64 {
+        let which = usize::try_from(round % 100).unwrap();
+        let mut octets = rig.reply_octets(which, ms(9_960));
+        octets[28..36].copy_from_slice(&ntp(wall(us(90 * round + 1))));
+        rig.sender
+            .handle_reply(ms(9_960), &octets, &arrival(wall(ms(9_960))));
+    }
+    assert_eq!(rig.samples(), []);
+    assert_eq!(rig.sender.memory_octets(), before);
+    let tally = rig.sender.tally();
+    assert_eq!((tally.duplicates, tally.odd.foreign_t1), (0, 100_000));
+}
+
+#[test]
+fn a_request_that_comes_back_after_its_reply_is_an_echo_too() {
+    let mut rig = Rig::sent(config(), 3);
+    rig.reply(1, ms(230));
+    let echo = rig.requests[1].clone();
+    rig.sender
+        .handle_reply(ms(231), &echo, &arrival(wall(ms(231))));
+    assert_eq!(rig.sender.tally().odd.looks_like_request, 1);
 }
 
 #[test]

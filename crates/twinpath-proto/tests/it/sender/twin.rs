@@ -89,6 +89,9 @@ impl Twin {
         match packet.state {
             State::Refused => {}
             State::SaidLost => self.stale += 1,
+            State::Answered if t4 - echoed > Delta::from_duration(TIMEOUT + GRACE + TIMEOUT) => {
+                self.stale += 1;
+            }
             State::Answered => {
                 let t1 = Stamp {
                     at: echoed,
@@ -147,15 +150,14 @@ impl Twin {
                 .packets
                 .values()
                 .any(|packet| packet.state == State::Waiting);
-        // Where nothing came in time, replies that are late are waited for a moment.
-        let lost = self
-            .packets
-            .values()
-            .filter(|packet| packet.state == State::CountedLost);
-        let newest = lost.map(|packet| packet.sent).max();
-        let hopeless = self.count(Fate::Received) > 0
-            || newest.is_none_or(|newest| newest + TIMEOUT + GRACE + Duration::from_secs(1) <= now);
-        let over = over && hopeless;
+        // Where nothing came in time, replies that are late are waited for a moment longer.
+        let longer = if self.count(Fate::Received) == 0 {
+            Duration::from_secs(1)
+        } else {
+            Duration::ZERO
+        };
+        let newest = self.packets.values().map(|packet| packet.sent).max();
+        let over = over && newest.is_none_or(|newest| newest + TIMEOUT + GRACE + longer <= now);
         for (seq, packet) in &mut self.packets {
             let lingered = packet.sent + TIMEOUT + GRACE + TIMEOUT <= now;
             if packet.state == State::CountedLost && (lingered || over) {

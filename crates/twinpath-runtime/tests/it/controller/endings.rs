@@ -177,6 +177,41 @@ fn stop_in_mid_run_tells_the_server_and_reports() {
 }
 
 #[test]
+fn copies_of_the_last_packets_come_before_the_server_is_told_to_stop() {
+    for features in [Modes::default(), Modes::INDIVIDUAL_CONTROL] {
+        let mut script = offering(features);
+        script.again_after = Some(Duration::from_millis(60));
+        let rig = serve(script);
+        let outcome = control(plan(rig.plan(), &[Dscp::BE, Dscp::EF]));
+        for session in &outcome.report().sessions {
+            let tally = session.tally;
+            assert_eq!((tally.received, tally.duplicates), (20, 20), "{tally:?}");
+        }
+        let events = rig.events();
+        assert_eq!((stops(&events), slips(&events)), (2, Vec::new()));
+    }
+}
+
+#[test]
+fn a_run_told_to_stop_gives_the_packets_under_way_their_time() {
+    let mut script = offering(Modes::default());
+    script.again_after = Some(Duration::from_millis(60));
+    let rig = serve(script);
+    let run = controller::start(endless(&rig, &[Dscp::BE])).unwrap();
+    let patience = Instant::now() + Duration::from_mins(1);
+    while run.progress(0).unwrap().received < 60 {
+        assert!(Instant::now() < patience, "nothing is measured");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    run.stop();
+    let outcome = finish(run);
+    let tally = outcome.report().sessions[0].tally;
+    assert_eq!((tally.received, tally.in_flight), (tally.sent, 0));
+    assert_eq!(tally.duplicates, tally.sent, "{tally:?}");
+    assert_eq!(stops(&rig.events()), 1);
+}
+
+#[test]
 fn stop_before_the_start_ends_at_once_and_leaves_nothing() {
     let rig = serve(at(Script::default(), is_open, Then::Hang));
     let run = controller::start(endless(&rig, &[Dscp::BE])).unwrap();

@@ -48,6 +48,8 @@ pub(crate) struct Script {
     pub(crate) near: &'static str,
     /// The reflector goes with its Server.
     pub(crate) mortal: bool,
+    /// Each reply is sent again after this time.
+    pub(crate) again_after: Option<Duration>,
 }
 
 impl Default for Script {
@@ -61,6 +63,7 @@ impl Default for Script {
             arrive_with: None,
             near: "127.0.0.1:0",
             mortal: false,
+            again_after: None,
         }
     }
 }
@@ -95,8 +98,9 @@ pub(crate) fn serve(script: Script) -> Rig {
     let port = socket.local_addr().unwrap().port();
     let reflector = Arc::new(Mutex::new(AgreedReflector::new(AgreedConfig::default())));
     let over = Arc::new(AtomicBool::new(false));
-    let (shared, ends, arrive_with) = (reflector.clone(), over.clone(), script.arrive_with);
-    std::thread::spawn(move || mirror(&socket, &shared, &ends, arrive_with));
+    let (shared, ends) = (reflector.clone(), over.clone());
+    let (arrive_with, again_after) = (script.arrive_with, script.again_after);
+    std::thread::spawn(move || mirror(&socket, &shared, &ends, arrive_with, again_after));
     let (mortal, ends) = (script.mortal, over.clone());
     let control = std::thread::spawn(move || {
         let (stream, peer) = listener.accept().unwrap();
@@ -129,7 +133,13 @@ impl Rig {
 }
 
 /// Reflects what the sessions allow, until the test is over.
-fn mirror(socket: &UdpSocket, reflector: &Shared, over: &AtomicBool, tos: Option<Tos>) {
+fn mirror(
+    socket: &UdpSocket,
+    reflector: &Shared,
+    over: &AtomicBool,
+    tos: Option<Tos>,
+    again_after: Option<Duration>,
+) {
     let local = socket.local_addr().unwrap();
     let patience = Duration::from_millis(20);
     socket.set_read_timeout(Some(patience)).unwrap();
@@ -161,6 +171,13 @@ fn mirror(socket: &UdpSocket, reflector: &Shared, over: &AtomicBool, tos: Option
                 socket2::SockRef::from(socket).set_tos_v4(tos).unwrap();
             }
             socket.send_to(reply, from).unwrap();
+            if let Some(after) = again_after {
+                let (copy, socket) = (reply.to_vec(), socket.try_clone().unwrap());
+                std::thread::spawn(move || {
+                    std::thread::sleep(after);
+                    socket.send_to(&copy, from).unwrap();
+                });
+            }
         }
     }
 }
