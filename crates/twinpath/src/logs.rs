@@ -1,24 +1,25 @@
 //! Where log lines go: stderr, or a file. Never stdout, which is for results.
 
+mod file;
+
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use tracing::Level;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
-use twinpath_runtime::file;
 
 use crate::args::LogOptions;
 use crate::failure::Failure;
-use crate::files::Unfit;
 use crate::output::complain;
 use crate::output::style::Style;
 
-static IN_FILE: AtomicBool = AtomicBool::new(false);
+use file::{Log, Turning};
+
+/// The log file, where there is one.
+static FILE: OnceLock<Mutex<Log<Turning>>> = OnceLock::new();
 /// Lines that wait while the terminal shows something else; `None`: it does not.
 static HELD: Mutex<Option<Held>> = Mutex::new(None);
 /// Lines that wait at most; earlier ones make room.
@@ -26,7 +27,7 @@ const MOST_HELD: usize = 200;
 
 /// Log lines go to a file: what stderr says beside them is for both.
 pub(crate) fn in_file() -> bool {
-    IN_FILE.load(Ordering::Relaxed)
+    FILE.get().is_some()
 }
 
 /// Starts logging. `usual`: the level on stderr without `-q` and `-d`; a file is told more.
@@ -56,17 +57,17 @@ pub(crate) fn start(options: &LogOptions, usual: Level) -> Result<(), Failure> {
             )
         }
         Some(path) => {
-            let file = LogFile::open(path).map_err(|error| {
-                let path = path.display();
-                Failure::could_not(format!("cannot write the log file {path}: {error}"))
+            let name = path.display().to_string();
+            let file = Turning::open(path, file::MOST_OCTETS).map_err(|error| {
+                Failure::could_not(format!("cannot write the log file {name}: {error}"))
                     .with_remedy(Some(error.remedy()))
             })?;
-            IN_FILE.store(true, Ordering::Relaxed);
+            FILE.get_or_init(|| Mutex::new(Log::new(file, name)));
             tracing::subscriber::set_global_default(
                 lines
                     .with_timer(Utc)
                     .with_ansi(false)
-                    .with_writer(Mutex::new(file))
+                    .with_writer(|| FileLine)
                     .finish(),
             )
         }
@@ -74,64 +75,36 @@ pub(crate) fn start(options: &LogOptions, usual: Level) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A file that log lines are added to. The first one that it does not take is said on stderr, and how
-/// many are missing in the file itself, once it takes lines again.
-struct LogFile {
-    path: String,
-    file: File,
-    said: bool,
-    missing: u64,
-}
-
-impl LogFile {
-    /// Unlike other files it may be reached by a link and may be a device: nothing that is there is
-    /// replaced.
-    fn open(path: &Path) -> Result<Self, Unfit> {
-        if let Ok(about) = fs::metadata(path) {
-            match file::other_kind(about.file_type()) {
-                None | Some(file::DEVICE) => {}
-                Some(kind) => return Err(Unfit::Kind(kind)),
-            }
-        }
-        let file = file::open(path, OpenOptions::new().create(true).append(true))?;
-        Ok(Self {
-            path: path.display().to_string(),
-            file,
-            said: false,
-            missing: 0,
-        })
+/// Says what became of the log file, where that is worth a word. Nothing is logged after it.
+pub(crate) fn end() {
+    let words = FILE.get().and_then(|file| locked(file).last_words());
+    if let Some(words) = words {
+        complain(&words);
     }
 }
 
-impl Write for LogFile {
+/// A line on its way to the log file; it comes in one piece. That it cannot be written is said on
+/// stderr.
+struct FileLine;
+
+impl Write for FileLine {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let lines = match self.missing {
-            0 => line.to_vec(),
-            missing => [
-                format!("{missing} log lines are missing here\n").as_bytes(),
-                line,
-            ]
-            .concat(),
-        };
-        match self.file.write_all(&lines) {
-            Ok(()) => self.missing = 0,
-            Err(error) => {
-                self.missing = self.missing.saturating_add(1);
-                if !std::mem::replace(&mut self.said, true) {
-                    let path = &self.path;
-                    complain(&format!(
-                        "twinpath: cannot write the log file {path}: {error}; lines are missing in it"
-                    ));
-                }
-            }
+        let said = FILE
+            .get()
+            .and_then(|file| locked(file).line(line, Instant::now()));
+        if let Some(said) = said {
+            complain(&said);
         }
-        // A line that is lost is counted, and not tried again.
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Hours, minutes and seconds in UTC: whoever reads stderr knows the day.
@@ -182,7 +155,7 @@ pub(crate) fn last_held() -> Option<String> {
 }
 
 fn held() -> MutexGuard<'static, Option<Held>> {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+    locked(&HELD)
 }
 
 #[derive(Default)]
@@ -225,29 +198,6 @@ impl FormatTime for Utc {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn lines_that_a_log_file_does_not_take_are_counted_and_the_count_is_written_later() {
-        let Ok(full) = OpenOptions::new().write(true).open("/dev/full") else {
-            println!("skipped: this host has no /dev/full");
-            return;
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        let mut log = LogFile::open(&path).unwrap();
-        let ours = std::mem::replace(&mut log.file, full);
-        for line in ["one\n", "two\n"] {
-            log.write_all(line.as_bytes()).unwrap();
-        }
-        assert!(log.said);
-        log.file = ours;
-        for line in ["three\n", "four\n"] {
-            log.write_all(line.as_bytes()).unwrap();
-        }
-        let written = fs::read_to_string(&path).unwrap();
-        assert_eq!(written, "2 log lines are missing here\nthree\nfour\n");
-    }
 
     #[test]
     fn lines_that_wait_are_bounded_and_the_last_one_is_told_plainly() {

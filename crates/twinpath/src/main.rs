@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         }
         Err(error) => Err(usage::failure(&error, command().as_deref())),
     };
-    match done {
+    let code = match done {
         Ok(exit) => exit.into(),
         Err(failure) => {
             output::complain(&format!("twinpath: {failure}"));
@@ -61,7 +61,9 @@ fn main() -> ExitCode {
             }
             failure.exit.into()
         }
-    }
+    };
+    logs::end();
+    code
 }
 
 /// The command as it was typed, for a hint at its help.

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tracing::warn;
 use twinpath_net::{clock, stream};
 use twinpath_proto::control::{CloseReason, Opened, Server, ServerEvent, SessionRequest, make_sid};
 use twinpath_proto::reflector::SessionSpec;
@@ -54,7 +53,8 @@ pub(super) async fn serve(
     let nonces = match random::nonces() {
         Ok(nonces) => nonces,
         Err(error) => {
-            return warn!(client = %named(peer), %error, "no random octets to greet with");
+            log!(house, warn, "no random octets to greet with", client = %named(peer), %error);
+            return;
         }
     };
     let server = Server::new(
@@ -154,7 +154,7 @@ impl Connection {
                 // Quoted and escaped: whoever named the key may have put anything into its name.
                 let key_id = self.engine().key_id();
                 let key_id = key_id.as_ref().map(tracing::field::debug);
-                log!(self.house, info, client = %named(self.peer), %modes, key_id, "client set up");
+                log!(self.house, info, "client set up", client = %named(self.peer), %modes, key_id);
             }
             ServerEvent::Open(request) => {
                 // From here on its place is its own.
@@ -167,28 +167,28 @@ impl Connection {
             }
             ServerEvent::Start(sid) => self.start(&[sid]).await,
             ServerEvent::Stop(sid) => {
-                log!(self.house, debug, client = %named(self.peer), session = %sid, "stopped");
+                log!(self.house, debug, "stopped", client = %named(self.peer), session = %sid);
                 self.house.reflectors.stop(sid).await;
             }
             ServerEvent::Remove(sid) => {
-                log!(self.house, debug, client = %named(self.peer), session = %sid, "removed");
+                log!(self.house, debug, "removed", client = %named(self.peer), session = %sid);
                 self.house.reflectors.close(sid).await;
             }
             ServerEvent::Note(slip) => {
                 let slip = slip.name();
-                log!(self.house, debug, client = %named(self.peer), slip, "departs from the standard");
+                log!(self.house, debug, "departs from the standard", client = %named(self.peer), slip);
             }
             ServerEvent::Closed(reason) => {
                 if reason == CloseReason::KeyRefused {
                     // Logged with the others: a line for each would use up everybody's ration.
                     return self.house.guesses.hear(self.peer);
                 }
-                log!(self.house, info, client = %named(self.peer), %reason, "client's connection ends");
+                log!(self.house, info, "client's connection ends", client = %named(self.peer), %reason);
             }
             ServerEvent::Refused(fault) => {
                 self.house.counts.sessions_refused.fetch_add(1, Relaxed);
                 let accept = fault.accept();
-                log!(self.house, info, client = %named(self.peer), %accept, reason = %fault, "refused");
+                log!(self.house, info, "refused", client = %named(self.peer), %accept, reason = %fault);
             }
         }
     }
@@ -200,7 +200,7 @@ impl Connection {
             self.engine().refuse_start(*sid, Accept::InternalError);
         }
         let started = sids.len() - failed.len();
-        log!(self.house, info, client = %named(self.peer), started, failed = failed.len(), "sessions started");
+        log!(self.house, info, "sessions started", client = %named(self.peer), started, failed = failed.len());
         let started = u64::try_from(started).unwrap_or(0);
         self.house
             .counts
@@ -216,12 +216,12 @@ impl Connection {
                 log!(
                     self.house,
                     info,
+                    "session agreed",
                     client = %named(self.peer),
                     session = %opened.sid,
                     sender = %named(request.sender),
                     port = opened.port,
-                    dscp = %request.dscp,
-                    "session agreed"
+                    dscp = %request.dscp
                 );
                 counts.sessions_made.fetch_add(1, Relaxed);
             }
@@ -230,11 +230,11 @@ impl Connection {
                 log!(
                     self.house,
                     info,
+                    "refused",
                     client = %named(self.peer),
                     sender = %named(request.sender),
                     %accept,
-                    reason = %error,
-                    "refused"
+                    reason = %error
                 );
                 counts.sessions_refused.fetch_add(1, Relaxed);
             }

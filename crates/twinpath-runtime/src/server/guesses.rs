@@ -2,15 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use tokio::time::sleep;
 use tracing::warn;
 
 use crate::names::named;
-
-/// How often they are logged, all together.
-const SAID_EVERY: Duration = Duration::from_secs(1);
 
 /// Wrong guesses, whoever made them.
 #[derive(Debug, Default)]
@@ -51,14 +46,6 @@ impl Guesses {
     pub(super) fn say(&self) {
         if let Some((clients, last)) = self.take() {
             warn!(clients, last = %named(last), "unknown Key-ID or wrong passphrase");
-        }
-    }
-
-    /// Logs from time to time, for ever.
-    pub(super) async fn watch(&self) {
-        loop {
-            sleep(SAID_EVERY).await;
-            self.say();
         }
     }
 }

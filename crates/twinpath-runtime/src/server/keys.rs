@@ -16,6 +16,19 @@ use crate::error::StartError;
 use crate::keys::{Key, KeyRing};
 use crate::random;
 
+/// What other keys changed, by their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyChanges {
+    /// New ones.
+    pub added: Vec<KeyId>,
+    /// Those with another passphrase than before.
+    pub changed: Vec<KeyId>,
+    /// Those that are there no more.
+    pub removed: Vec<KeyId>,
+    /// How many are as before.
+    pub kept: usize,
+}
+
 /// A Server's shared secrets.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Secrets(Arc<[Secret]>);
@@ -29,7 +42,8 @@ struct Secret {
 
 impl Secrets {
     pub(super) fn of(ring: KeyRing) -> Self {
-        Self::default().replaced_by(ring)
+        let (secrets, _) = Self::default().replaced_by(ring);
+        secrets
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -39,25 +53,40 @@ impl Secrets {
     /// Those that take the place of these. What is not among them, or has another passphrase there,
     /// opens no connection from now on, whenever that was greeted; what stays is in force
     /// throughout.
-    fn replaced_by(&self, ring: KeyRing) -> Self {
+    fn replaced_by(&self, ring: KeyRing) -> (Self, KeyChanges) {
+        let mut changes = KeyChanges::default();
         let mut gone: HashMap<KeyId, &Secret> = self
             .0
             .iter()
             .map(|secret| (secret.key.id, secret))
             .collect();
         let mut secret = |key: Key| {
-            let same = gone
-                .get(&key.id)
-                .is_some_and(|old| old.key.passphrase == key.passphrase);
-            let stays = if same { gone.remove(&key.id) } else { None };
-            let in_force = stays.map_or_else(InForce::begin, |stays| stays.in_force.clone());
+            let in_force = match gone.remove(&key.id) {
+                Some(old) if old.key.passphrase == key.passphrase => {
+                    changes.kept += 1;
+                    old.in_force.clone()
+                }
+                Some(old) => {
+                    old.in_force.end();
+                    changes.changed.push(key.id);
+                    InForce::begin()
+                }
+                None => {
+                    changes.added.push(key.id);
+                    InForce::begin()
+                }
+            };
             Secret { key, in_force }
         };
         let new = ring.into_keys().into_iter().map(&mut secret).collect();
         for secret in gone.values() {
             secret.in_force.end();
         }
-        Self(new)
+        changes.removed = gone.into_keys().collect();
+        changes
+            .removed
+            .sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        (Self(new), changes)
     }
 }
 
@@ -176,11 +205,13 @@ impl Keeper {
 
     /// Other keys are to be in force as soon as they are derived. Those that are gone are out of
     /// force when this returns.
-    pub(super) fn replace(&self, ring: KeyRing) {
+    pub(super) fn replace(&self, ring: KeyRing) -> KeyChanges {
         let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
-        *secrets = secrets.replaced_by(ring);
+        let (new, changes) = secrets.replaced_by(ring);
+        *secrets = new;
         // Where its thread is gone, nothing is served any more either.
         let _ = self.changes.send(secrets.clone());
+        changes
     }
 }
 
@@ -289,6 +320,29 @@ mod tests {
         assert_eq!(*greeted.salt(), salt);
         assert_eq!(keys.now().len(), 1);
         drop(keeper);
+    }
+
+    #[test]
+    fn what_other_keys_change_is_told_by_their_names() {
+        let before = secrets(&["alice", "bob", "carol", "dave"]);
+        let (after, changes) = before.replaced_by(ring(&["bob other", "alice", "erin"]));
+        let ids = |names: &[&str]| -> Vec<KeyId> {
+            let ids = names.iter().map(|name| KeyId::new(name).unwrap());
+            ids.collect()
+        };
+        let expected = KeyChanges {
+            added: ids(&["erin"]),
+            changed: ids(&["bob"]),
+            removed: ids(&["carol", "dave"]),
+            kept: 1,
+        };
+        assert_eq!(changes, expected);
+        let (_, changes) = after.replaced_by(ring(&["erin", "alice", "bob other"]));
+        let kept = KeyChanges {
+            kept: 3,
+            ..KeyChanges::default()
+        };
+        assert_eq!(changes, kept);
     }
 
     #[test]

@@ -181,15 +181,15 @@ fn welcome(
         // Logged once it is set up: strangers who connect only to guess are logged together.
         None => &counts.connections_served,
         Some(Refusal::ClientLimit) => {
-            log!(house, info, client = %named(peer), "client refused: it has all the connections that it may have");
+            log!(house, info, "client refused: it has all the connections that it may have", client = %named(peer));
             &counts.connections_over_client_limit
         }
         Some(Refusal::Full) => {
-            log!(house, info, client = %named(peer), "client refused: the server is full");
+            log!(house, info, "client refused: the server is full", client = %named(peer));
             &counts.connections_when_full
         }
         Some(Refusal::NotAllowed) => {
-            log!(house, info, client = %named(peer), "client refused: not allowed to connect");
+            log!(house, info, "client refused: not allowed to connect", client = %named(peer));
             &counts.connections_not_allowed
         }
     };

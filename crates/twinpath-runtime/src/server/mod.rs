@@ -12,6 +12,7 @@ mod report;
 mod run;
 mod stopping;
 
+pub use keys::KeyChanges;
 pub use plan::ServerPlan;
 pub use report::{ServerReport, ServerTally};
 use run::House;

@@ -1,56 +1,84 @@
-//! Log lines about clients, so many a second and no more: a client must not fill a disk.
+//! Log lines about clients: each kind once a second at most, with a count of those left out. A client
+//! must not fill a disk.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tracing::info;
 use twinpath_wire::Mono;
 
-/// Lines in one second.
-const LINES: u32 = 100;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How many lines this second may still have.
+/// What each kind of line, known by its words, has left to say.
 #[derive(Debug, Default)]
-pub(super) struct Ration(Mutex<State>);
+pub(super) struct Ration(Mutex<HashMap<&'static str, State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    until: Option<Mono>,
-    lines: u32,
+    /// The next line may be written then.
+    due: Mono,
     left_out: u64,
 }
 
-impl Ration {
-    /// Whether a line may be written `now`; with it, how many were left out before.
-    pub(super) fn admit(&self, now: Mono) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.until.is_none_or(|until| now >= until) {
-            state.until = Some(now + SECOND);
-            state.lines = 0;
-        }
-        if state.lines == LINES {
-            state.left_out += 1;
+impl State {
+    /// How many lines were left out, if one may be written `now`; it is then.
+    fn admit(&mut self, now: Mono) -> Option<u64> {
+        if now < self.due {
             return None;
         }
-        state.lines += 1;
-        Some(std::mem::take(&mut state.left_out))
+        self.due = now + SECOND;
+        Some(std::mem::take(&mut self.left_out))
     }
 }
 
-/// A line at a level, if the house's ration allows it: `log!(house, info, field, "message")`.
+impl Ration {
+    /// Whether a line with these words may be written `now`; with it, how many like it were left out
+    /// before.
+    pub(super) fn admit(&self, words: &'static str, now: Mono) -> Option<u64> {
+        let mut kinds = self.kinds();
+        let state = kinds.entry(words).or_default();
+        let admitted = state.admit(now);
+        if admitted.is_none() {
+            state.left_out += 1;
+        }
+        admitted
+    }
+
+    /// Says how many were left out of those kinds that were silent since: a line of each.
+    pub(super) fn say(&self, now: Mono) {
+        for (words, left_out) in self.overdue(now) {
+            info!(kind = words, left_out, "lines left out");
+        }
+    }
+
+    fn overdue(&self, now: Mono) -> Vec<(&'static str, u64)> {
+        let mut kinds = self.kinds();
+        let silent = kinds.iter_mut().filter(|(_, state)| state.left_out > 0);
+        let said = silent.filter_map(|(words, state)| Some((*words, state.admit(now)?)));
+        said.collect()
+    }
+
+    fn kinds(&self) -> MutexGuard<'_, HashMap<&'static str, State>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A line at a level, if its kind's ration allows it: `log!(house, info, "words", field, field)`.
 macro_rules! log {
-    ($house:expr, $level:ident, $($line:tt)+) => {
+    ($house:expr, $level:ident, $words:literal $(, $($fields:tt)+)?) => {
         if tracing::enabled!(super::ration::level!($level))
-            && let Some(left_out) = $house.ration.admit(twinpath_net::clock::mono())
+            && let Some(left_out) = $house.ration.admit($words, twinpath_net::clock::mono())
         {
-            if left_out > 0 {
-                tracing::info!(left_out, "lines about clients were left out: too many a second");
-            }
-            tracing::$level!($($line)+);
+            let left_out = (left_out > 0).then_some(left_out);
+            tracing::$level!($($($fields)+,)? left_out, $words);
         }
     };
 }
 macro_rules! level {
+    (warn) => {
+        tracing::Level::WARN
+    };
     (info) => {
         tracing::Level::INFO
     };
@@ -65,12 +93,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_has_its_lines_and_the_next_tells_how_many_were_left_out() {
+    fn a_kind_has_one_line_a_second_and_the_next_tells_how_many_were_left_out() {
         let ration = Ration::default();
         let now = Mono::from_ns(5_000_000_000);
-        let admitted = (0..LINES + 7).filter(|_| ration.admit(now).is_some());
-        assert_eq!(admitted.count(), 100);
-        assert_eq!(ration.admit(now + SECOND), Some(7));
-        assert_eq!(ration.admit(now + SECOND), Some(0));
+        let admitted = (0..1_000).filter(|_| ration.admit("refused", now).is_some());
+        assert_eq!(admitted.count(), 1);
+        // Another kind has its own.
+        assert_eq!(ration.admit("set up", now), Some(0));
+        assert_eq!(ration.admit("refused", now + SECOND), Some(999));
+        assert_eq!(ration.admit("refused", now + SECOND), None);
+    }
+
+    #[test]
+    fn what_was_left_out_is_said_though_no_other_line_comes_and_takes_its_turn() {
+        let ration = Ration::default();
+        let now = Mono::from_ns(5_000_000_000);
+        for _ in 0..8 {
+            ration.admit("refused", now);
+        }
+        ration.admit("set up", now);
+        assert_eq!(ration.overdue(now + SECOND / 2), []);
+        assert_eq!(ration.overdue(now + SECOND), [("refused", 7)]);
+        assert_eq!(ration.overdue(now + SECOND * 2), []);
+        // A line that came within that second waits like any other.
+        assert_eq!(ration.admit("refused", now + SECOND), None);
+    }
+
+    #[test]
+    fn a_storm_of_a_day_is_some_megabytes_of_lines() {
+        let ration = Ration::default();
+        let start = Mono::from_ns(5_000_000_000);
+        // A hundred seconds, a thousand lines each.
+        let lines = (0..100_000_u64).filter(|line| {
+            let now = start + Duration::from_millis(*line);
+            ration.admit("refused", now).is_some()
+        });
+        assert_eq!(lines.count(), 100);
     }
 }

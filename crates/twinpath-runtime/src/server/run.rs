@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use twinpath_net::clock;
 use twinpath_proto::control::ServerConfig;
 use twinpath_proto::reflector::Ended;
@@ -17,7 +17,7 @@ use twinpath_wire::{Mono, WireTime};
 
 use super::admission::Door;
 use super::guesses::Guesses;
-use super::keys::{self, Keeper, Keys, Secrets};
+use super::keys::{self, Keeper, KeyChanges, Keys, Secrets};
 use super::ration::{self, Ration};
 use super::stopping::{self, Stop, Stopping};
 use super::{ServerPlan, ServerReport, ServerTally, listen};
@@ -28,6 +28,8 @@ use crate::reflecting::{Fact, Limits, ReflectingOptions, Reflectors};
 /// Threads of the control plane, and those that bind test ports for it.
 const CONTROL_THREADS: usize = 2;
 const BINDING_THREADS: usize = 4;
+/// How often what is logged together is logged.
+const SAID_EVERY: Duration = Duration::from_secs(1);
 /// How long connections may take to say their last words when the Server stops.
 const FAREWELL: Duration = Duration::from_secs(3);
 /// An address far away that no packet is sent to: the way there tells this host's own.
@@ -68,6 +70,15 @@ impl House {
     pub(super) fn server_octets(&self) -> u16 {
         let octets = self.next_octets.fetch_add(1, Relaxed);
         if octets == 0 { 0xffff } else { octets }
+    }
+
+    /// Logs what is logged together, from time to time, for ever.
+    async fn watch(&self) {
+        loop {
+            sleep(SAID_EVERY).await;
+            self.guesses.say();
+            self.ration.say(clock::mono());
+        }
     }
 
     fn tally(&self) -> ServerTally {
@@ -228,7 +239,7 @@ fn serve(
     runtime.block_on(async {
         let settling = tokio::spawn(settle(Arc::clone(house), facts));
         let guarded = Arc::clone(house);
-        let watching = tokio::spawn(async move { guarded.guesses.watch().await });
+        let watching = tokio::spawn(async move { guarded.watch().await });
         let mut accepting = tokio::task::JoinSet::new();
         for listener in listeners {
             match tokio::net::TcpListener::from_std(listener) {
@@ -248,6 +259,7 @@ fn serve(
         settling.abort();
         watching.abort();
         house.guesses.say();
+        house.ration.say(clock::mono() + SAID_EVERY);
     });
 }
 
@@ -265,6 +277,7 @@ async fn settle(house: Arc<House>, mut facts: mpsc::Receiver<Fact>) {
         ration::log!(
             house,
             info,
+            "session is over",
             session = %over.sid,
             how,
             received = over.tally.received,
@@ -273,8 +286,7 @@ async fn settle(house: Arc<House>, mut facts: mpsc::Receiver<Fact>) {
             rate_limited = over.tally.rate_limited,
             forged = over.tally.forged,
             replays = over.tally.replays,
-            old = over.tally.old,
-            "session is over"
+            old = over.tally.old
         );
         if over.how == Ended::Refwait {
             house.counts.sessions_expired.fetch_add(1, Relaxed);
@@ -295,13 +307,12 @@ impl ServerRun {
         self.house.tally()
     }
 
-    /// Other keys are to be in force as soon as they are derived. Those that are not among them open
+    /// Other keys are to be in force as soon as they are derived: what they change. Those that are not among them open
     /// no connection from now on; connections and sessions that are set up stay as they are. Nothing
     /// happens on a Server that was started without keys.
-    pub fn replace_keys(&self, ring: KeyRing) {
-        if let Some(keeper) = &self.keeper {
-            keeper.replace(ring);
-        }
+    pub fn replace_keys(&self, ring: KeyRing) -> KeyChanges {
+        let keeper = self.keeper.as_ref();
+        keeper.map_or_else(KeyChanges::default, |keeper| keeper.replace(ring))
     }
 
     /// Asks for the end: no new connections, those that there are are closed, their sessions

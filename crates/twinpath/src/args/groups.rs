@@ -222,7 +222,8 @@ pub(crate) struct LogOptions {
     #[arg(short, long, conflicts_with = "quiet")]
     pub(crate) debug: bool,
 
-    /// Log to this file, not to stderr; errors go to both
+    /// Log to this file, not to stderr; errors go to both. At 16 MiB it becomes FILE.1, in place of
+    /// the one before, and is begun anew
     #[arg(short, long, value_name = "FILE")]
     pub(crate) logfile: Option<PathBuf>,
 }

@@ -106,6 +106,17 @@ pub(crate) enum Command {
     Selftest(SelftestArgs),
 }
 
+#[cfg(feature = "control")]
+impl Command {
+    /// It has a use for a passphrase, or says why it has none.
+    pub(crate) const fn may_use_passphrase(&self) -> bool {
+        matches!(
+            self,
+            Self::Controller(_) | Self::Server(_) | Self::Controlclient(_)
+        )
+    }
+}
+
 /// `twinpath sender`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

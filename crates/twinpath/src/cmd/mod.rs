@@ -42,16 +42,23 @@ use crate::plan::Given;
 /// # Errors
 /// [`Failure`]: one line and the exit status.
 pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
-    // Before there is another thread.
+    // Before there is another thread. Whatever the command, its environment has it no more.
+    #[cfg(not(feature = "control"))]
+    crate::plan::forget_passphrase();
     #[cfg(feature = "control")]
-    let given = Given::take();
+    let mut given = Given::take();
+    #[cfg(feature = "control")]
+    if !cli.command.may_use_passphrase() {
+        // Wiped now, not when the command ends.
+        given = Given::default();
+    }
     match cli.command {
         Command::Sender(args) => sender::run(&args),
         Command::Responder(args) => responder::run(&args),
         #[cfg(feature = "control")]
         Command::Controller(args) => controller::run(&args, given),
         #[cfg(feature = "control")]
-        Command::Server(args) => server::run(&args, &given),
+        Command::Server(args) => server::run(&args, given.unused_by_server()),
         #[cfg(feature = "control")]
         Command::Controlclient(args) => controlclient::run(&args, given),
         #[cfg(feature = "report")]

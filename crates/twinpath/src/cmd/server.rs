@@ -7,8 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{Level, info, warn};
+use twinpath_proto::security::KeyId;
 use twinpath_runtime::keys::KeyRing;
-use twinpath_runtime::server;
+use twinpath_runtime::server::{self, KeyChanges};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
@@ -20,20 +21,23 @@ use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
 use crate::output::{complain, server as output};
-use crate::plan::{self, Given};
+use crate::plan;
 use crate::signals::{Rereads, Signals};
 
 /// A start that takes longer than this is explained.
 const A_WHILE: Duration = Duration::from_millis(500);
+/// Of many keys, so many are named.
+const NAMES: usize = 4;
 
-pub(super) fn run(args: &ServerArgs, given: &Given) -> Result<Exit, Failure> {
+/// `unused`: what is to be said of a passphrase that a server has no use for.
+pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Failure> {
     let usual = if args.verbose {
         Level::INFO
     } else {
         Level::WARN
     };
     logs::start(&args.log, usual)?;
-    super::warn(&args.log, given.unused_by_server());
+    super::warn(&args.log, unused);
     let plan = plan::server(args, &plan::system_lookup)?;
     let near = args.near.as_ref();
     let doubt = doubt(
@@ -41,10 +45,7 @@ pub(super) fn run(args: &ServerArgs, given: &Given) -> Result<Exit, Failure> {
         near.and_then(|near| near.port),
     );
     remark(&args.log, doubt);
-    let mut keys = match &args.keys.keys {
-        Some(path) => Some(KeyFile::new(path, &args.keys)?),
-        None => None,
-    };
+    let mut keys = KeyFile::new(&args.keys)?;
     let modes = plan.modes.and(Modes::SECURITY);
     let deriving = match (plan.keys.len(), plan.pbkdf2_count) {
         (0, _) => None,
@@ -71,8 +72,10 @@ pub(super) fn run(args: &ServerArgs, given: &Given) -> Result<Exit, Failure> {
     let mut next_look = Instant::now() + IGNORED;
     while !signals.told_to_stop() && !run.is_finished() {
         thread::sleep(GLANCE);
-        if let Some(ring) = keys.as_mut().and_then(KeyFile::again) {
-            run.replace_keys(ring);
+        if let Some((path, ring)) = keys.again() {
+            let count = ring.len();
+            let changes = run.replace_keys(ring);
+            remark(&args.log, Some(read_again(path, count, &changes)));
         }
         if Instant::now() >= next_look {
             let tally = run.tally().packets;
@@ -120,15 +123,13 @@ fn explained<T>(line: Option<String>, work: impl FnOnce() -> T) -> T {
 
 /// The file of keys of a server that runs.
 struct KeyFile<'a> {
-    path: &'a Path,
     options: &'a KeyFileOptions,
     rereads: Rereads,
 }
 
 impl<'a> KeyFile<'a> {
-    fn new(path: &'a Path, options: &'a KeyFileOptions) -> Result<Self, Failure> {
+    fn new(options: &'a KeyFileOptions) -> Result<Self, Failure> {
         Ok(Self {
-            path,
             options,
             rereads: Rereads::listen()?,
         })
@@ -136,26 +137,58 @@ impl<'a> KeyFile<'a> {
 
     /// The keys that it has now, where somebody told us that it changed. What cannot be used changes
     /// nothing, and is said.
-    fn again(&mut self) -> Option<KeyRing> {
+    fn again(&mut self) -> Option<(&'a Path, KeyRing)> {
         if !self.rereads.told() {
             return None;
         }
+        let Some(path) = self.options.keys.as_deref() else {
+            warn!("SIGHUP: there is no file of keys to read again");
+            return None;
+        };
         // A pipe has been read: to wait for its next writer would stop all else.
-        if std::fs::metadata(self.path).is_ok_and(|file| !file.is_file()) {
+        if std::fs::metadata(path).is_ok_and(|file| !file.is_file()) {
             warn!("the keys are from no file that can be read again: the old ones stay");
             return None;
         }
-        match plan::ring(self.path, self.options) {
-            Ok(ring) => {
-                info!(keys = ring.len(), "the keys file is read again");
-                Some(ring)
-            }
+        match plan::ring(path, self.options) {
+            Ok(ring) => Some((path, ring)),
             Err(failure) => {
                 warn!("{failure}; the old keys stay");
                 None
             }
         }
     }
+}
+
+/// What a file of keys that was read again brought.
+fn read_again(path: &Path, count: usize, changes: &KeyChanges) -> String {
+    let named = |ids: &[KeyId]| {
+        let shown: Vec<&str> = ids.iter().take(NAMES).map(KeyId::as_str).collect();
+        match ids.len().saturating_sub(NAMES) {
+            0 => shown.join(", "),
+            more => format!("{} and {more} more", shown.join(", ")),
+        }
+    };
+    let kinds = [
+        ("added", &changes.added),
+        ("changed", &changes.changed),
+        ("removed", &changes.removed),
+    ];
+    let mut parts: Vec<String> = kinds
+        .iter()
+        .filter(|(_, ids)| !ids.is_empty())
+        .map(|(what, ids)| format!("{what} {}", named(ids)))
+        .collect();
+    parts.push(match (parts.is_empty(), changes.kept) {
+        (true, _) => "nothing changed".to_owned(),
+        (false, kept) => format!("{kept} as before"),
+    });
+    let keys = if count == 1 { "key" } else { "keys" };
+    format!(
+        "{}: {count} {keys} read; {}",
+        path.display(),
+        parts.join("; ")
+    )
 }
 
 /// The bounds that the operator set.
@@ -196,4 +229,35 @@ fn bounds(args: &ServerArgs) -> Option<String> {
         bounds.push(format!("control segments have DSCP {dscp}"));
     }
     (!bounds.is_empty()).then(|| bounds.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(names: &[&str]) -> Vec<KeyId> {
+        let ids = names.iter().map(|name| KeyId::new(name).unwrap());
+        ids.collect()
+    }
+
+    #[test]
+    fn keys_that_are_read_again_are_counted_and_their_changes_named() {
+        let path = Path::new("/etc/keys");
+        let kept = KeyChanges {
+            kept: 1,
+            ..KeyChanges::default()
+        };
+        let line = read_again(path, 1, &kept);
+        assert_eq!(line, "/etc/keys: 1 key read; nothing changed");
+        let changes = KeyChanges {
+            added: ids(&["a", "b", "c", "d", "e", "f"]),
+            changed: ids(&["x"]),
+            removed: ids(&["y", "z"]),
+            kept: 2,
+        };
+        assert_eq!(
+            read_again(path, 9, &changes),
+            "/etc/keys: 9 keys read; added a, b, c, d and 2 more; changed x; removed y, z; 2 as before"
+        );
+    }
 }

@@ -1,6 +1,5 @@
 //! From the options about keys to keys: files read, what is missing said.
 
-use std::ffi::CStr;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
@@ -11,8 +10,7 @@ use twinpath_wire::control::{Modes, SecurityMode};
 use crate::args::{ControlOptions, KeyFileOptions, KeyOptions, ServerArgs};
 use crate::failure::Failure;
 
-/// Where a passphrase may stand that no command line shows.
-const VARIABLE: &CStr = c"TWINPATH_PASSPHRASE";
+use super::PASSPHRASE;
 
 /// The passphrase of the environment, which nobody finds there any more.
 #[derive(Debug, Default)]
@@ -21,7 +19,7 @@ pub(crate) struct Given(Option<Result<Passphrase, PassphraseError>>);
 impl Given {
     /// Takes it, whatever it is for. For a process that has no other thread yet.
     pub(crate) fn take() -> Self {
-        Self(keys::from_environment(VARIABLE).transpose())
+        Self(keys::from_environment(PASSPHRASE).transpose())
     }
 
     /// That a client has no use for it, and why.
@@ -33,8 +31,8 @@ impl Given {
         }
     }
 
-    /// That a Server has no use for it, and why.
-    pub(crate) fn unused_by_server(&self) -> Option<String> {
+    /// That a Server has no use for it, and why. It is wiped.
+    pub(crate) fn unused_by_server(self) -> Option<String> {
         self.unused("a server has its passphrases in a file, --keys")
     }
 

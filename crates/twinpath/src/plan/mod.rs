@@ -9,6 +9,7 @@ mod resolve;
 mod responder;
 mod sender;
 
+use std::ffi::CStr;
 use std::hash::{BuildHasher as _, RandomState};
 
 use twinpath_runtime::StampChoice;
@@ -24,6 +25,15 @@ pub(crate) use responder::responder;
 #[cfg(feature = "report")]
 pub(crate) use sender::figures;
 pub(crate) use sender::{classes, sender, sizes};
+
+/// Where a passphrase may stand that no command line shows.
+const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";
+
+/// Takes a passphrase out of the environment of a program that has no use for any.
+#[cfg(not(feature = "control"))]
+pub(crate) fn forget_passphrase() {
+    drop(twinpath_runtime::keys::from_environment(PASSPHRASE));
+}
 
 /// A seed that differs from run to run, from the system's own source.
 pub(crate) fn seed() -> u64 {

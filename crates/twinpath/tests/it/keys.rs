@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::program::{Running, finish, run, twinpath};
+use crate::program::{Responder, Running, finish, run, twinpath};
 use crate::secured::{ANY, keys, secured_server};
 
 #[test]
@@ -27,6 +27,11 @@ fn the_keys_are_read_again_while_a_session_runs() {
     assert_eq!((with("alice secret"), with("bob other")), (0, 1));
     std::fs::write(held.path(), "bob other\n").unwrap();
     server.signal("HUP");
+    let said = server.wait_for("note: ");
+    assert!(
+        said.ends_with(": 1 key read; added bob; removed alice; 0 as before\n"),
+        "{said}"
+    );
     server.wait_for("new keys are in force");
     assert_eq!((with("alice secret"), with("bob other")), (1, 0));
     // What cannot be used changes nothing.
@@ -35,12 +40,102 @@ fn the_keys_are_read_again_while_a_session_runs() {
     let said = server.wait_for("the old keys stay");
     assert!(said.contains(":1: no passphrase"), "{said}");
     assert_eq!(with("bob other"), 0);
+    std::fs::write(held.path(), "bob other\n").unwrap();
+    server.signal("HUP");
+    let said = server.wait_for("note: ");
+    assert!(said.ends_with(": 1 key read; nothing changed\n"), "{said}");
     long.signal(&["INT"]);
     let done = long.finish();
     assert_eq!(done.status, 0, "{}", done.stderr);
     let packets = &done.session()["packets"];
     assert!(packets["received"].as_u64().unwrap() > 1, "{packets}");
     assert_eq!(packets["lost"], 0, "{packets}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_without_keys_outlives_a_hang_up_and_says_that_it_has_nothing_to_read() {
+    let mut server = Responder::server("");
+    server.signal("HUP");
+    server.wait_for("SIGHUP: there is no file of keys to read again");
+    assert_eq!(
+        run(&format!("controller {} {ANY} -c 2 -i 2", server.at)).status,
+        0
+    );
+    assert_eq!(server.stop("TERM").status, 0);
+}
+
+/// Where the memory of a process has these octets; `None`: we may not look.
+#[cfg(target_os = "linux")]
+fn places_in_memory(process: u32, octets: &[u8]) -> Option<Vec<String>> {
+    use std::os::unix::fs::FileExt as _;
+    let memory = std::fs::File::open(format!("/proc/{process}/mem")).ok()?;
+    let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).ok()?;
+    let mut found = Vec::new();
+    let mut read = 0;
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+        let at = |text: &str| u64::from_str_radix(text, 16).unwrap();
+        let mut area = vec![0; usize::try_from(at(to) - at(from)).unwrap()];
+        // What is being unmapped is no place to keep anything.
+        if memory.read_exact_at(&mut area, at(from)).is_ok() {
+            read += 1;
+            if area.windows(octets.len()).any(|window| window == octets) {
+                found.push(line.to_owned());
+            }
+        }
+    }
+    assert!(read > 3, "{maps}");
+    Some(found)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_copy_of_a_passphrase_stays_in_the_memory_of_a_command_that_has_no_more_use_for_it() {
+    let held = keys("alice quite-a secret\n");
+    let server = secured_server(&held, "");
+    let responder = Responder::start("127.0.0.1:0");
+    let (at, far) = (server.at, responder.at);
+    let long = "--duration 600 -i 20 --output jsonl";
+    let mut checked = 0;
+    for (line, listens) in [
+        (format!("responder {ANY}"), true),
+        (format!("server {ANY}"), true),
+        (format!("sender {far} {ANY} {long}"), false),
+        (
+            format!("controller {at} {ANY} --key-id alice {long}"),
+            false,
+        ),
+        (
+            format!(
+                "controller {at} {ANY} --keys {} {long}",
+                held.path().display()
+            ),
+            false,
+        ),
+    ] {
+        let mut command = twinpath(&line);
+        command.env("TWINPATH_PASSPHRASE", "quite-a secret");
+        let mut process = Running::spawn(command);
+        // Its first words come after all that it does with keys.
+        if listens {
+            let mut stderr = BufReader::new(process.0.stderr.take().unwrap());
+            let mut words = String::new();
+            while !words.contains("listening on ") {
+                assert!(stderr.read_line(&mut words).unwrap() > 0, "{line}: {words}");
+            }
+        } else {
+            let stdout = process.0.stdout.as_mut().unwrap();
+            stdout.read_exact(&mut [0]).unwrap();
+        }
+        let Some(places) = places_in_memory(process.0.id(), b"quite-a secret") else {
+            println!("skipped: no look into the memory of processes");
+            return;
+        };
+        assert_eq!(places, Vec::<String>::new(), "{line}");
+        checked += 1;
+    }
+    assert_eq!(checked, 5);
 }
 
 #[cfg(unix)]

@@ -21,6 +21,7 @@ mod keys;
 mod kills;
 #[cfg(feature = "live")]
 mod live;
+mod logs;
 mod namespaces;
 mod observed;
 mod options;
