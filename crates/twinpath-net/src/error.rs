@@ -57,6 +57,18 @@ pub enum BindError {
         /// The system's word.
         source: io::Error,
     },
+    /// What is sent there is for several hosts, and the socket is to answer.
+    #[error("cannot answer at {addr}: it is not the address of one host")]
+    NotOneHost {
+        /// What was asked for.
+        addr: SocketAddr,
+    },
+    /// The socket is to answer, and cannot tell packets for this host from those for several.
+    #[error("cannot answer at {addr}: plain sockets do not tell what was sent to this host alone")]
+    Indistinct {
+        /// What was asked for.
+        addr: SocketAddr,
+    },
     /// Anything else.
     #[error("cannot open a socket for {addr}: {source}")]
     Other {
@@ -80,6 +92,8 @@ impl BindError {
             }
             Self::Family { .. } => Some("give an address of the other family, or use -4 or -6"),
             Self::Interface { .. } => Some("see `ip link` for the names of this host's interfaces"),
+            Self::NotOneHost { .. } => Some("give an address of this host"),
+            Self::Indistinct { .. } => Some("give one address of this host to listen on"),
             Self::Option { .. } | Self::Other { .. } => None,
         }
     }

@@ -1,7 +1,7 @@
 //! What this host has and what this process may do.
 
 use std::ffi::CStr;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::os;
 
@@ -80,6 +80,17 @@ pub fn take_variable(name: &CStr) -> Option<Vec<u8>> {
 /// The kernel and its version; `None` where the system does not tell.
 pub fn kernel() -> Option<String> {
     os::host::kernel()
+}
+
+/// This host's own addresses with `port`, each with its zone; `None` where the system does not tell.
+pub fn own_addresses(port: u16) -> Option<Vec<SocketAddr>> {
+    #[cfg(unix)]
+    return os::addresses::own_addresses(port);
+    #[cfg(not(unix))]
+    {
+        let _ = port;
+        None
+    }
 }
 
 /// The name of the interface that has `address`; `None` where none has or the system does not tell.

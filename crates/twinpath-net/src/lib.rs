@@ -30,6 +30,6 @@ pub use error::{BindError, SendError};
 pub use set::{SetWaker, SocketSet};
 pub use socket::{
     Device, IcmpError, IcmpKind, Outbound, SocketOptions, StampMode, TestSocket, Told,
-    interface_mtu, local_address_towards,
+    interface_mtu, local_address_towards, tells_destination,
 };
 pub use wait::{Waiter, Waker};

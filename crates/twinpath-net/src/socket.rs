@@ -52,6 +52,9 @@ pub struct SocketOptions {
     pub stamp_every_departure: bool,
     /// Tell of ICMP errors that come back.
     pub icmp_errors: bool,
+    /// What arrives is answered: take nothing that was sent to several hosts (multicast, broadcast), or
+    /// tell that it was.
+    pub answers: bool,
     /// Use plain sockets, as on a system without better ones.
     pub portable: bool,
 }
@@ -70,6 +73,7 @@ impl SocketOptions {
             stamps: StampMode::Kernel,
             stamp_every_departure: false,
             icmp_errors: true,
+            answers: false,
             portable: false,
         }
     }
@@ -220,6 +224,9 @@ impl TestSocket {
     }
 
     fn open_inner(options: &SocketOptions) -> Result<Inner, BindError> {
+        if options.answers {
+            check_address(options)?;
+        }
         #[cfg(linux_sockets)]
         if !options.portable {
             return os::linux::socket::Socket::open(options).map(Inner::Stamped);
@@ -378,6 +385,40 @@ impl TestSocket {
     pub fn receive_drops(&self) -> u32 {
         each!(self, socket => socket.receive_drops())
     }
+}
+
+/// Whether a socket on the unspecified address tells where each packet was sent to. Where it does not,
+/// it cannot answer: see [`SocketOptions::answers`].
+pub fn tells_destination(portable: bool) -> bool {
+    cfg!(linux_sockets) && !portable
+}
+
+/// Refuses an address at which packets for several hosts would arrive unseen.
+fn check_address(options: &SocketOptions) -> Result<(), BindError> {
+    let addr = options.near;
+    if addr.ip().is_multicast() || is_broadcast(addr, options.interface.as_deref()) {
+        return Err(BindError::NotOneHost { addr });
+    }
+    // Elsewhere than on Unix broadcasts come to sockets that are bound to one address, too.
+    let is_distinct = cfg!(unix) && !addr.ip().is_unspecified();
+    if !tells_destination(options.portable) && !is_distinct {
+        return Err(BindError::Indistinct { addr });
+    }
+    Ok(())
+}
+
+/// Whether the system takes the address for a broadcast: it then lets no socket send there that was not
+/// made for it.
+fn is_broadcast(addr: SocketAddr, interface: Option<&str>) -> bool {
+    let IpAddr::V4(ip) = addr.ip() else {
+        return false;
+    };
+    let refused = || {
+        let discard = SocketAddr::new(addr.ip(), 9);
+        os::portable::towards(discard, interface).map_err(|error| error.kind())
+    };
+    ip.is_broadcast()
+        || (!ip.is_unspecified() && matches!(refused(), Err(io::ErrorKind::PermissionDenied)))
 }
 
 /// The local address that the system would send from to reach `far`.

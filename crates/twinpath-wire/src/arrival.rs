@@ -11,7 +11,8 @@ pub struct Arrival {
     pub at: Stamp,
     /// Source address and port. IPv4 is never given in its IPv6-mapped form.
     pub from: SocketAddr,
-    /// The local address that it was sent to; `None` where the system does not tell.
+    /// The address that it was sent to, 255.255.255.255 for a subnet's broadcast address too; `None`
+    /// where the system does not tell.
     pub to: Option<IpAddr>,
     /// The local port that it was sent to.
     pub to_port: u16,

@@ -1,5 +1,7 @@
 //! One file an operating system, all with the same face; `portable` is the one that any has.
 
+#[cfg(unix)]
+pub(crate) mod addresses;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) mod fragments;
 #[cfg(linux_sockets)]

@@ -26,7 +26,8 @@ pub(super) fn addresses(arrival: &Arrival) -> Result<(), Ignored> {
     Ok(())
 }
 
-/// Multicast, or the limited broadcast address. A subnet's broadcast address cannot be told here.
+/// Multicast, or the limited broadcast address. A subnet's broadcast address cannot be told here: an
+/// [`Arrival`] gives it as the limited one.
 fn is_many(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),

@@ -201,6 +201,7 @@ impl Inner {
             },
             stamp_every_departure: false,
             icmp_errors: false,
+            answers: true,
             portable: options.portable,
         }
     }
@@ -210,7 +211,9 @@ impl Inner {
 fn refusal(error: &BindError) -> Option<OpenError> {
     match error {
         BindError::InUse { .. } | BindError::Privilege { .. } => None,
-        BindError::NotLocal { .. } | BindError::Family { .. } => Some(OpenError::NotLocal),
+        BindError::NotLocal { .. } | BindError::NotOneHost { .. } | BindError::Family { .. } => {
+            Some(OpenError::NotLocal)
+        }
         BindError::Interface { source, .. }
         | BindError::Option { source, .. }
         | BindError::Other { source, .. } => Some(if is_exhausted(source) {
@@ -218,7 +221,7 @@ fn refusal(error: &BindError) -> Option<OpenError> {
         } else {
             OpenError::System
         }),
-        _ => Some(OpenError::System),
+        BindError::Indistinct { .. } | _ => Some(OpenError::System),
     }
 }
 

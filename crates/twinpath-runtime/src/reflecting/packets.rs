@@ -93,6 +93,11 @@ impl Way {
         }
     }
 
+    /// Its interface is not looked after.
+    pub(crate) fn follow_no_more(&mut self) {
+        self.following = None;
+    }
+
     /// Whether it is bound to an interface, which may be made again.
     pub(crate) fn follows(&self) -> bool {
         self.following.is_some()

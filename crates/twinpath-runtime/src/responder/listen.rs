@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use twinpath_net::{BindError, SocketOptions, StampMode, TestSocket};
+use twinpath_net::{BindError, SocketOptions, StampMode, TestSocket, tells_destination};
 use twinpath_wire::Tos;
 
 use crate::error::StartError;
@@ -17,20 +17,11 @@ const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 /// group stands: so all are opened here, and none is ever added.
 pub(super) fn open(plan: &ResponderPlan) -> Result<Vec<Vec<TestSocket>>, StartError> {
     let threads = plan.threads.max(1);
-    let mut first = Vec::new();
-    for near in &plan.near {
-        match open_first(plan, *near, &first, threads) {
-            Ok(socket) => first.push(socket),
-            Err(error) if plan.tolerate_missing_family && error.is_family() => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    // All families missing: say so by the first that was asked for.
-    if first.is_empty()
-        && let Some(near) = plan.near.first()
-    {
-        TestSocket::open(&options(plan, *near, threads))?;
-    }
+    let first = if is_each_address(plan) {
+        open_own(plan, threads)?
+    } else {
+        open_given(plan, threads)?
+    };
     let addresses: Vec<SocketAddr> = first.iter().map(TestSocket::local).collect();
     let mut groups = vec![first];
     for _ in 1..threads {
@@ -49,6 +40,80 @@ pub(super) fn open(plan: &ResponderPlan) -> Result<Vec<Vec<TestSocket>>, StartEr
         }
     }
     Ok(groups)
+}
+
+/// The first thread's sockets, on the addresses that were given.
+fn open_given(plan: &ResponderPlan, threads: usize) -> Result<Vec<TestSocket>, StartError> {
+    let mut first = Vec::new();
+    for near in &plan.near {
+        match open_first(plan, *near, &first, threads) {
+            Ok(socket) => first.push(socket),
+            Err(error) if plan.tolerate_missing_family && error.is_family() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    say_why_none(plan, &first, threads)?;
+    Ok(first)
+}
+
+/// The first thread's sockets where one on all addresses cannot tell what was sent to this host alone:
+/// one on each of its addresses.
+fn open_own(plan: &ResponderPlan, threads: usize) -> Result<Vec<TestSocket>, StartError> {
+    let mut first: Vec<TestSocket> = Vec::new();
+    for near in own_addresses(plan) {
+        match open_first(plan, near, &first, threads) {
+            Ok(socket) => first.push(socket),
+            // Gone by now, or not usable yet, or of another VRF.
+            Err(BindError::NotLocal { .. } | BindError::NotOneHost { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    say_why_none(plan, &first, threads)?;
+    Ok(first)
+}
+
+/// Without a socket: why the first address that was asked for could not be had.
+fn say_why_none(
+    plan: &ResponderPlan,
+    opened: &[TestSocket],
+    threads: usize,
+) -> Result<(), StartError> {
+    if opened.is_empty()
+        && let Some(near) = plan.near.first()
+    {
+        TestSocket::open(&options(plan, *near, threads))?;
+    }
+    Ok(())
+}
+
+/// Whether each of this host's addresses has a socket of its own.
+pub(super) fn is_each_address(plan: &ResponderPlan) -> bool {
+    let is_wildcard = |near: &SocketAddr| near.ip().is_unspecified();
+    !tells_destination(plan.portable) && plan.near.iter().any(is_wildcard)
+}
+
+/// The addresses to listen on where each has a socket of its own.
+pub(super) fn own_addresses(plan: &ResponderPlan) -> Vec<SocketAddr> {
+    let mut all = Vec::new();
+    for near in &plan.near {
+        if near.ip().is_unspecified() {
+            let own = twinpath_net::host::own_addresses(near.port()).unwrap_or_default();
+            all.extend(
+                own.into_iter()
+                    .filter(|own| own.is_ipv4() == near.is_ipv4()),
+            );
+        } else {
+            all.push(*near);
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// One more socket, for an address that this host has from now on.
+pub(super) fn open_one(plan: &ResponderPlan, near: SocketAddr) -> Result<TestSocket, BindError> {
+    TestSocket::open(&options(plan, near, plan.threads.max(1)))
 }
 
 fn steer(socket: &TestSocket, threads: usize) -> Result<(), StartError> {
@@ -96,6 +161,7 @@ fn options(plan: &ResponderPlan, near: SocketAddr, threads: usize) -> SocketOpti
         stamps: stamp_mode(plan, near),
         stamp_every_departure: false,
         icmp_errors: false,
+        answers: true,
         portable: plan.portable,
     }
 }

@@ -9,7 +9,7 @@ use twinpath_net::{TestSocket, Waiter, Waker, clock};
 use twinpath_proto::reflector::{ReflectorConfig, SessionReflector};
 use twinpath_wire::{Mono, TimeFormat};
 
-use super::Shared;
+use super::{Shared, listen};
 use crate::ResponderPlan;
 use crate::error::RunError;
 use crate::interfaces::LOOK_EVERY;
@@ -39,6 +39,19 @@ pub(super) struct Body {
     shared: Arc<Shared>,
     clock_due: Mono,
     snapshot_due: Mono,
+    /// Where each of this host's addresses has a socket of its own: what these are opened by.
+    each_address: Option<ResponderPlan>,
+}
+
+impl Port {
+    fn new(socket: TestSocket, each_address: Option<&ResponderPlan>) -> Self {
+        let mut way = Way::of(&socket);
+        if each_address.is_some_and(|plan| plan.interface.is_none()) {
+            // Its address is gone with its interface, and looked for all the same.
+            way.follow_no_more();
+        }
+        Self { socket, way }
+    }
 }
 
 impl Body {
@@ -63,12 +76,15 @@ impl Body {
             format: TimeFormat::Ntp,
             tai_offset_s: clock::discipline().tai_offset_s,
         };
+        let port = sockets.first().map_or(0, |socket| socket.local().port());
+        let each_address = listen::is_each_address(plan).then(|| {
+            let mut plan = plan.clone();
+            plan.near.iter_mut().for_each(|near| near.set_port(port));
+            plan
+        });
         let ports = sockets
             .into_iter()
-            .map(|socket| Port {
-                way: Way::of(&socket),
-                socket,
-            })
+            .map(|socket| Port::new(socket, each_address.as_ref()))
             .collect();
         let body = Self {
             ports,
@@ -78,6 +94,7 @@ impl Body {
             shared,
             clock_due: clock::mono() + CLOCK_EVERY,
             snapshot_due: Mono::from_ns(0),
+            each_address,
         };
         Ok((body, waker))
     }
@@ -131,10 +148,28 @@ impl Body {
         if now >= self.clock_due {
             self.clock_due = now + CLOCK_EVERY;
             self.packets.error = crate::error_estimate();
+            self.follow_addresses();
         }
         if now >= self.snapshot_due {
             self.snapshot_due = now + SNAPSHOT_EVERY;
             self.publish(now);
+        }
+    }
+
+    /// Opens sockets for addresses that are new, and closes those whose address is gone.
+    fn follow_addresses(&mut self) {
+        let Some(plan) = &self.each_address else {
+            return;
+        };
+        let now = listen::own_addresses(plan);
+        self.ports.retain(|port| now.contains(&port.socket.local()));
+        for near in now {
+            if self.ports.iter().all(|port| port.socket.local() != near) {
+                // What cannot be had now may be had the next time.
+                if let Ok(socket) = listen::open_one(plan, near) {
+                    self.ports.push(Port::new(socket, Some(plan)));
+                }
+            }
         }
     }
 

@@ -86,6 +86,7 @@ pub(super) fn socket(plan: &SenderPlan) -> Result<TestSocket, StartError> {
             stamps: stamps.clone(),
             stamp_every_departure: true,
             icmp_errors: true,
+            answers: false,
             portable: plan.portable,
         })
     };

@@ -166,3 +166,199 @@ fn packets_over_the_interface_s_mtu_leave_in_fragments_unless_df_is_asked_for() 
         assert_eq!(done.session()["packets"]["received"], 3, "{line}");
     }
 }
+
+/// Sends a request to each address from a socket of its own, bound to `sys.argv[1]` and port
+/// `sys.argv[2]`, and prints those that answered.
+const ASK_ALL: &str = r#"
+import socket, struct, sys, time
+near, nport, port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+now = time.time()
+stamp = struct.pack("!II", (int(now) + 2208988800) & 0xffffffff, int(now % 1 * 2**32))
+for number, far in enumerate(sys.argv[4:]):
+    family = socket.AF_INET6 if ":" in far else socket.AF_INET
+    out = socket.socket(family, socket.SOCK_DGRAM)
+    out.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    out.settimeout(0.4)
+    if family == socket.AF_INET6:
+        out.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex("v0"))
+    else:
+        out.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.98.0.1"))
+    out.bind((near, nport))
+    out.sendto(struct.pack("!I", number) + stamp + b"\x80\x01" + bytes(30), (far, port))
+    try:
+        out.recvfrom(2000)
+        print(far)
+    except OSError:
+        pass
+    out.close()
+"#;
+
+const FOR_MANY: [&str; 4] = ["10.98.0.255", "255.255.255.255", "224.0.0.1", "224.0.0.251"];
+
+/// Datagrams that the far host has sent.
+fn sent_by(host: &str) -> u64 {
+    let mut command = Command::new("cat");
+    command.args(["/proc/net/snmp", "/proc/net/snmp6"]);
+    let output = Hosts::on(host, &command).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let udp = |row: &&Vec<&str>| row[0] == "Udp:";
+    let place = rows.iter().find(udp).unwrap();
+    let place = place.iter().position(|name| *name == "OutDatagrams");
+    let v4 = rows.iter().filter(udp).nth(1).unwrap()[place.unwrap()];
+    let v6 = rows
+        .iter()
+        .find(|row| row[0] == "Udp6OutDatagrams")
+        .unwrap()[1];
+    v4.parse::<u64>().unwrap() + v6.parse::<u64>().unwrap()
+}
+
+#[test]
+fn what_is_sent_to_many_is_never_answered() {
+    for options in ["", "--portable", "--portable --threads 2"] {
+        let Some(hosts) = Hosts::new() else { return };
+        // A group that the host is in, besides the one that every host is in.
+        ip(&format!(
+            "-n {} addr add 224.0.0.251/32 dev v1 autojoin",
+            hosts.far
+        ))
+        .unwrap();
+        let responder = hosts.responder(&format!(":20005 {options} --json"));
+        let before = sent_by(&hosts.far);
+        let mut asked = vec!["10.98.0.1", "0", "20005", "10.98.0.2"];
+        asked.extend(FOR_MANY);
+        let Some(done) = python(&hosts.near, ASK_ALL, &asked) else {
+            return;
+        };
+        assert_eq!(done.stdout, "10.98.0.2\n", "{options}");
+        let asked = ["::", "0", "20005", "fd98::2", "ff02::1", "ff05::2"];
+        let done = python(&hosts.near, ASK_ALL, &asked).unwrap();
+        assert_eq!(done.stdout, "fd98::2\n", "{options}");
+        assert_eq!(sent_by(&hosts.far) - before, 2, "{options}");
+        let did = responder.stop("TERM");
+        let did: serde_json::Value = serde_json::from_str(&did.stdout).unwrap();
+        assert_eq!(
+            (&did["reflected"], &did["send_errors"]),
+            (&2.into(), &0.into())
+        );
+        if options.is_empty() {
+            assert!(did["ignored"]["multicast"].as_u64().unwrap() >= 4, "{did}");
+        }
+    }
+}
+
+#[test]
+fn an_agreed_session_answers_nothing_that_is_sent_to_many() {
+    for options in ["", "--portable"] {
+        let Some(hosts) = Hosts::new() else { return };
+        let server = hosts.listener(&format!(
+            "server :862 --test-ports 30600-30600 {options} --json"
+        ));
+        let line = "controlclient 10.98.0.1:30500 10.98.0.2 --receiver-port 30600 -v";
+        let mut client = Running::spawn(Hosts::on(&hosts.near, &twinpath(line)));
+        let mut lines = BufReader::new(client.0.stdout.take().unwrap());
+        let mut said = String::new();
+        while !said.contains(" runs: ") {
+            said.clear();
+            assert!(lines.read_line(&mut said).unwrap() > 0, "it does not run");
+        }
+        let mut asked = vec!["10.98.0.1", "30500", "30600", "10.98.0.2"];
+        asked.extend(FOR_MANY);
+        let before = sent_by(&hosts.far);
+        let Some(done) = python(&hosts.near, ASK_ALL, &asked) else {
+            return;
+        };
+        assert_eq!(done.stdout, "10.98.0.2\n", "{options}");
+        assert_eq!(sent_by(&hosts.far) - before, 1, "{options}");
+        client.signal(&["TERM"]);
+        client.ended();
+        let did: serde_json::Value = serde_json::from_str(&server.stop("TERM").stdout).unwrap();
+        assert_eq!(did["reflected"], 1, "{options}");
+    }
+}
+
+/// Sends requests with sources that are no single host's.
+const SPOOFED: &str = r#"
+import socket, struct, sys
+out = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+far = sys.argv[1]
+for source in sys.argv[2:]:
+    octets = bytes(3) + b"\1" + bytes(8) + b"\x80\x01" + bytes(30)
+    udp = struct.pack("!HHHH", 4321, 20005, 8 + len(octets), 0) + octets
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0)
+    out.sendto(head + socket.inet_aton(source) + socket.inet_aton(far) + udp, (far, 0))
+"#;
+
+#[test]
+fn a_request_that_no_single_host_sent_is_never_answered() {
+    for options in ["", "--portable"] {
+        let Some(hosts) = Hosts::new() else { return };
+        // Nothing but the responder is to refuse them.
+        let mut lenient = Command::new("sysctl");
+        lenient.args([
+            "-qw",
+            "net.ipv4.conf.all.rp_filter=0",
+            "net.ipv4.conf.v1.rp_filter=0",
+        ]);
+        assert!(Hosts::on(&hosts.far, &lenient).status().unwrap().success());
+        let _responder = hosts.responder(&format!(":20005 {options}"));
+        let before = sent_by(&hosts.far);
+        let sources = ["10.98.0.2", "10.98.0.255", "255.255.255.255", "224.0.0.9"];
+        let Some(_) = python(&hosts.near, SPOOFED, &sources) else {
+            return;
+        };
+        // Behind them a request that is answered.
+        let asked = ["10.98.0.1", "0", "20005", "10.98.0.2"];
+        let done = python(&hosts.near, ASK_ALL, &asked).unwrap();
+        assert_eq!(done.stdout, "10.98.0.2\n", "{options}");
+        assert_eq!(sent_by(&hosts.far) - before, 1, "{options}");
+    }
+}
+
+#[test]
+fn addresses_of_many_are_no_address_to_listen_on() {
+    let Some(hosts) = Hosts::new() else { return };
+    for address in [
+        "10.98.0.255",
+        "255.255.255.255",
+        "224.0.0.1",
+        "[ff02::1%v1]",
+    ] {
+        for options in ["", "--portable"] {
+            let line = format!("responder {address}:20005 {options}");
+            let command = Hosts::on(&hosts.far, &twinpath(&line));
+            let mut refused = Running::spawn(command);
+            refused.ended();
+            let done = refused.finish();
+            assert_ne!(done.status, 0, "{line}");
+            assert_eq!(done.stderr.lines().count(), 1, "{line}: {}", done.stderr);
+        }
+    }
+}
+
+/// Plain sockets listen on each address by itself: also on those that come later.
+#[test]
+fn plain_sockets_answer_on_addresses_that_come_and_go() {
+    let Some(hosts) = Hosts::new() else { return };
+    let responder = hosts.responder(":20001 --portable");
+    let far = &hosts.far;
+    ip(&format!("-n {far} addr add 10.98.0.9/24 dev v1")).unwrap();
+    ip(&format!("-n {far} addr add fd98::9/64 dev v1 nodad")).unwrap();
+    for address in ["10.98.0.9", "fd98::9", "10.98.0.2"] {
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(15);
+        while hosts
+            .run(&format!("sender {address} -c 1 --timeout 0.3"))
+            .status
+            != 0
+        {
+            assert!(std::time::Instant::now() < until, "{address}");
+        }
+    }
+    ip(&format!("-n {far} addr del 10.98.0.9/24 dev v1")).unwrap();
+    let done = hosts.run("sender 10.98.0.2 -c 3 -i 5 --json");
+    assert_eq!(done.session()["packets"]["received"], 3);
+    assert_eq!(responder.stop("TERM").status, 0);
+}

@@ -34,12 +34,17 @@ impl Message<'_> {
         }
     }
 
-    /// Local address and interface of `IP_PKTINFO` and `IPV6_PKTINFO`.
+    /// Destination and interface of `IP_PKTINFO` and `IPV6_PKTINFO`. A subnet's broadcast address is
+    /// given as the limited one: nothing in the address itself tells.
     pub(crate) fn packet_info(&self) -> Option<(IpAddr, u32)> {
         if self.level == libc::SOL_IP {
             // Index, then the local address, then the header's destination.
             let interface = u32::from_ne_bytes(*self.data.first_chunk()?);
+            let local = Ipv4Addr::from(*self.data.get(4..)?.first_chunk::<4>()?);
             let to = Ipv4Addr::from(*self.data.get(8..)?.first_chunk::<4>()?);
+            // To one host alone, and both are the same.
+            let is_many = to != local && !local.is_unspecified() && !to.is_multicast();
+            let to = if is_many { Ipv4Addr::BROADCAST } else { to };
             return Some((IpAddr::V4(to), interface));
         }
         let to = Ipv6Addr::from(*self.data.first_chunk::<16>()?);
