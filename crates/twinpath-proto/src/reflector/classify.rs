@@ -79,39 +79,36 @@ pub fn classify(
         });
     };
     let ssid = base.ssid.get();
+    let tail = Tail::of(rest);
     if speaks == Speaks::Stamp {
-        let tail = if is_chain(rest) {
-            Tail::Tlvs
-        } else {
-            Tail::Malformed
-        };
-        let tail = if rest.is_empty() { Tail::None } else { tail };
         return Ok(Class::Stamp { ssid, tail });
     }
     // Step 5.
     if base.mbz != [0; 28] {
         return Ok(Class::TwampLight);
     }
-    // Step 6.
-    if rest.is_empty() {
-        return Ok(Class::Stamp {
-            ssid,
-            tail: Tail::None,
-        });
-    }
-    // Steps 7 to 10.
-    if begins_like_a_chain(rest) && is_chain(rest) {
-        Ok(Class::Stamp {
-            ssid,
-            tail: Tail::Tlvs,
-        })
-    } else if ssid != 0 || matches!(rest, [0x80, 1..=12, ..]) {
-        Ok(Class::Stamp {
-            ssid,
-            tail: Tail::Malformed,
-        })
+    // Steps 6 to 10.
+    let meant = match tail {
+        Tail::None => true,
+        Tail::Tlvs => begins_like_a_chain(rest),
+        Tail::Malformed => matches!(rest, [0x80, 1..=12, ..]),
+    };
+    Ok(if meant || ssid != 0 {
+        Class::Stamp { ssid, tail }
     } else {
-        Ok(Class::TwampLight)
+        Class::TwampLight
+    })
+}
+
+impl Tail {
+    fn of(rest: &[u8]) -> Self {
+        if rest.is_empty() {
+            Self::None
+        } else if is_chain(rest) {
+            Self::Tlvs
+        } else {
+            Self::Malformed
+        }
     }
 }
 

@@ -374,14 +374,15 @@ impl ManySessions {
 }
 
 impl RequestSession {
-    /// An address field; `None` where it is all zero, or `ipvn` is neither 4 nor 6.
+    /// An address field; `None` where it is zero (`::ffff:0.0.0.0` too), or `ipvn` is neither 4 nor 6.
     pub fn address(field: [u8; 16], ipvn: u8) -> Option<IpAddr> {
         let [a, b, c, d, ..] = field;
-        match ipvn & 0x0f {
-            4 if [a, b, c, d] != [0; 4] => Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d))),
-            6 if field != [0; 16] => Some(Ipv6Addr::from(field).to_canonical()),
-            _ => None,
-        }
+        let address = match ipvn & 0x0f {
+            4 => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
+            6 => Ipv6Addr::from(field).to_canonical(),
+            _ => return None,
+        };
+        (!address.is_unspecified()).then_some(address)
     }
 
     /// An address as a field: IPv4 first, zeros after it.

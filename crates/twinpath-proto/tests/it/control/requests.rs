@@ -134,6 +134,9 @@ fn a_mapped_address_is_the_ipv4_address_that_it_maps() {
     );
     mapped[1] = 6;
     assert_eq!(judged(&mut rig, &mapped).unwrap().sender, asked.sender);
+    // One that maps 0.0.0.0 is a zero address: the end of the connection.
+    mapped[28..32].fill(0);
+    assert_eq!(judged(&mut rig, &mapped).unwrap().sender, asked.sender);
 }
 
 #[test]

@@ -83,6 +83,12 @@ fn constructed_packets_are_what_the_table_says() {
             stamp(0, 0, &[0, 4, 0, 4, 0xb8, 0, 0, 0]),
             is_stamp(0, Tail::Tlvs),
         ),
+        // With an SSID a whole chain is one whatever it begins with.
+        (
+            8,
+            stamp(0, 9, &[0, 77, 0, 2, 1, 2]),
+            is_stamp(9, Tail::Tlvs),
+        ),
         (8, stamp(0, 9, &whole[..10]), is_stamp(9, Tail::Malformed)),
         (
             8,
