@@ -1,6 +1,6 @@
 //! Tasks of the repository: benchmarks (`cargo xtask bench NAME`), whether docs/conformance.md is
-//! true of the tree (`cargo xtask conformance`), and whether the tests notice what is taken out of
-//! the code (`cargo xtask removals`).
+//! true of the tree (`cargo xtask conformance`), whether the tests notice what is taken out of the
+//! code (`cargo xtask removals`), and what fuzzing finds (`cargo xtask fuzz`).
 //!
 //! Benchmarks run in network namespaces of their own. Each figure stands beside a limit measured in
 //! the same run, by the smallest program that does the same with plain sockets
@@ -14,6 +14,7 @@
 #[cfg(target_os = "linux")]
 mod bench;
 mod conformance;
+mod fuzz;
 #[cfg(target_os = "linux")]
 mod interrupt;
 #[cfg(target_os = "linux")]
@@ -55,6 +56,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Check docs/conformance.md against the tree: a line for each fault, exit status 1 if there is one
     Conformance,
+    /// Run every fuzz target for a while and say what it found
+    Fuzz(fuzz::Arguments),
     /// Take effects out of the code one by one and look for the test that fails
     Removals(removals::Arguments),
     /// Play one part of a benchmark (benchmarks start it themselves)
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Task::Removals(arguments) => removals::run(&root(), &arguments),
         #[cfg(target_os = "linux")]
         Task::Role(role) => role.play(),
+        Task::Fuzz(arguments) => fuzz::run(&root(), &arguments),
         Task::Conformance => conformance::run(&root()),
     };
     if let Err(error) = done {

@@ -23,8 +23,6 @@
 
 mod client;
 mod frames;
-#[doc(hidden)]
-pub mod fuzz;
 mod guard;
 mod outbox;
 mod server;

@@ -9,8 +9,6 @@ mod agreed;
 mod classify;
 mod config;
 mod engine;
-#[doc(hidden)]
-pub mod fuzz;
 mod guard;
 mod ignored;
 mod lru;

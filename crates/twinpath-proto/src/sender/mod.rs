@@ -17,8 +17,6 @@ mod config;
 mod echo;
 mod ending;
 mod engine;
-#[doc(hidden)]
-pub mod fuzz;
 mod in_flight;
 mod linger;
 mod numbers;

@@ -6,7 +6,6 @@
 mod accepts;
 mod captured;
 mod client;
-mod fuzzed;
 mod garbage;
 mod individual;
 mod keys;

@@ -4,7 +4,6 @@ mod capture;
 mod captured;
 mod classification;
 mod flood;
-mod fuzzed;
 mod loops;
 mod refusals;
 mod replies;

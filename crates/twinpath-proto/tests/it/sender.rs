@@ -4,7 +4,6 @@ mod captures;
 mod clock_steps;
 mod endings;
 mod fates;
-mod hostile;
 mod memory;
 mod odd_replies;
 mod requests;

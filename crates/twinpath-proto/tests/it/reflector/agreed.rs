@@ -1,7 +1,6 @@
 //! Sessions that Control-Client and Server agreed on.
 mod captured;
 mod ends;
-mod fuzzed;
 mod layouts;
 mod memory;
 mod nat;

@@ -1,0 +1,52 @@
+//! Fuzz targets: a function for each, from octets to nothing, that panics when a rule is broken.
+//!
+//! Three drivers share them: `cargo fuzz` (the binaries in `fuzz/` are one line each), the test that
+//! replays the committed corpus, and properties that change captures. What a target checks goes
+//! beyond "no panic": sizes of replies, books that balance, memory that stays bounded, HMACs that are
+//! checked before anything is believed.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    reason = "a panic is how a target tells what it found"
+)]
+
+mod control;
+mod input;
+mod messages;
+mod packets;
+mod peer;
+mod reflector;
+mod samples;
+mod secured;
+pub mod seeds;
+mod sender;
+
+/// A target: its name, as of its binary and its corpus, and what it does with octets.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: [Target; 10] = [
+    ("packets", packets::packets),
+    ("messages", messages::messages),
+    ("server", control::server),
+    ("client", control::client),
+    ("secured_server", secured::server),
+    ("secured_client", secured::client),
+    ("sender", sender::sender),
+    ("reflector", reflector::reflector),
+    ("agreed", reflector::agreed),
+    ("samples", samples::samples),
+];
+
+/// Runs the target of that name.
+///
+/// # Panics
+/// If there is no such target, and where it finds something.
+pub fn run(name: &str, input: &[u8]) {
+    let target = TARGETS.iter().find(|(target, _)| *target == name);
+    let (_, target) = target.expect("a target of that name");
+    target(input);
+}

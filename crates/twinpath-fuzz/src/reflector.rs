@@ -1,0 +1,352 @@
+//! Any octets as a configuration and a run of datagrams; what comes out is checked.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use twinpath_proto::reflector::{
+    AgreedConfig, AgreedReflector, Ignored, ReflectorConfig, SessionReflector, SessionSpec, Speaks,
+};
+use twinpath_proto::security::{SessionKeys, TestGuard};
+use twinpath_wire::control::{Modes, Sid};
+use twinpath_wire::{
+    Arrival, Delta, Dscp, ErrorEstimate, Mono, ReflectorSecured, Reply, Rung, SenderOpen,
+    SenderSecured, Stamp, TimeFormat, Tos, Wall,
+};
+
+use crate::peer::{AES, HMAC, TestKeys};
+
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+/// What a buffer holds from earlier packets; no reply may show it.
+const STALE: u8 = 0xa7;
+
+/// Octet 0: the configuration. Octet 1: padding. Then for each datagram eight octets (source port
+/// 2, port 1, TTL 1, ToS 1, milliseconds since the one before 1, length 2) and its payload.
+///
+/// No reply is longer than its request (unless allowed), shows other fields than the request's or
+/// what the buffer held, or is answered by another reflector.
+pub(crate) fn reflector(input: &[u8]) {
+    let [flags, padding, datagrams @ ..] = input else {
+        return;
+    };
+    let config = configuration(*flags, *padding);
+    let mut reflector = SessionReflector::new(config.clone());
+    let mut other = SessionReflector::new(ReflectorConfig::default());
+    let mut now = Mono::from_ns(1_000_000_000);
+    let mut wall = Wall::from_unix_ns(1_795_392_000_123_456_789);
+    let mut rest = datagrams;
+    while let Some((arrival, pause, payload, beyond)) = datagram(rest, wall) {
+        rest = beyond;
+        now += pause;
+        wall = wall + Delta::from_duration(pause);
+        check(&mut reflector, &mut other, &config, now, payload, &arrival);
+        reflector.handle_timeout(now);
+    }
+}
+
+/// Octets 0 to 3: features, length of padding to reflect, Server octets, the sender's port, which is
+/// the security mode too (bits 2 and 3). Then datagrams as for [`reflector`], before each of which
+/// its port octet says what happens to the session, opened anew if it is gone: it is stopped (0),
+/// taken away (1), left alone (2), started. Where packets are secured its bit 7 seals the datagram,
+/// and bit 6 makes the HMAC wrong.
+///
+/// Replies keep the rules of [`reflector`], nothing comes of a wrong HMAC, and the books balance.
+pub(crate) fn agreed(input: &[u8]) {
+    agreed_session(input);
+}
+
+/// How many packets were reflected.
+fn agreed_session(input: &[u8]) -> u64 {
+    let Some((&[features, to_reflect, server_octets, from_port], mut rest)) =
+        input.split_first_chunk()
+    else {
+        return 0;
+    };
+    let security = match from_port & 0x0c {
+        0 => Modes::UNAUTHENTICATED,
+        4 => Modes::AUTHENTICATED,
+        8 => Modes::ENCRYPTED,
+        _ => Modes::MIXED,
+    };
+    let secured = security == Modes::AUTHENTICATED || security == Modes::ENCRYPTED;
+    let keys = TestKeys::new([7; 16], security == Modes::ENCRYPTED);
+    let keys = secured.then_some(&keys);
+    let spec = SessionSpec {
+        sid: Sid([7; 16]),
+        sender: SocketAddr::new(THERE, u16::from_be_bytes([0x30, from_port])),
+        modes: Modes::from_bits(u32::from(features & 0x7f) << 4) | security,
+        dscp: Dscp::EF,
+        padding_length: 0,
+        timeout: Duration::from_millis(300),
+        refwait: Duration::from_millis(900),
+        padding_to_reflect: to_reflect.into(),
+        server_octets: server_octets.into(),
+        nat: (features & 0x80 != 0).then_some(THERE),
+        begins: None,
+    };
+    let mut reflector = AgreedReflector::new(AgreedConfig {
+        strict: from_port & 1 != 0,
+        tai_offset_s: 37,
+        max_rate_pps: (from_port & 2 != 0).then_some(20),
+        allow_sender: Vec::new(),
+    });
+    let mut now = Mono::from_ns(1_000_000_000);
+    let mut wall = Wall::from_unix_ns(1_795_392_000_123_456_789);
+    let (mut opened, mut ended, mut reflected) = (0_u32, 0_u32, 0_u64);
+    while let Some((mut arrival, pause, payload, beyond)) = datagram(rest, wall) {
+        rest = beyond;
+        now += pause;
+        wall = wall + Delta::from_duration(pause);
+        let guard = TestGuard::with_keys(security, &SessionKeys::new(AES, HMAC), spec.sid);
+        let open = reflector.open_guarded(spec, guard, 862, None);
+        opened += u32::from(open.is_ok());
+        let order = arrival.to_port - 862;
+        let mut payload = payload.to_vec();
+        let proven = secured && order & 0x80 != 0 && payload.len() >= SenderSecured::OCTETS;
+        let forged = order & 0x40 != 0;
+        if let Some(keys) = keys.filter(|_| proven) {
+            keys.seal(&mut payload, SenderSecured::OCTETS, u8::from(forged));
+        }
+        match order & 0x3f {
+            0 => reflector.stop(spec.sid, now),
+            1 => reflector.remove(spec.sid),
+            2 => {}
+            _ => reflector.start(spec.sid, now),
+        }
+        arrival.to_port = 862;
+        let made = check_agreed(&mut reflector, &spec, keys, now, &payload, &arrival);
+        assert!(made.is_err() || !proven || !forged, "answered unverified");
+        reflected += u64::from(made.is_ok());
+        reflector.handle_timeout(now);
+        while let Some((sid, _, tally)) = reflector.poll_ended() {
+            assert_eq!(sid, spec.sid);
+            let whole = tally.reflected + tally.not_started + tally.ignored;
+            assert_eq!(tally.received, whole, "{tally:?}");
+            ended += 1;
+        }
+    }
+    let totals = reflector.totals();
+    assert_eq!(totals.reflected, reflected);
+    assert_eq!(totals.sessions, u64::from(opened - ended));
+    reflected
+}
+
+fn check_agreed(
+    reflector: &mut AgreedReflector,
+    spec: &SessionSpec,
+    keys: Option<&TestKeys>,
+    now: Mono,
+    payload: &[u8],
+    arrival: &Arrival,
+) -> Result<(), Ignored> {
+    let header = if keys.is_some() { 112 } else { 44 };
+    let mut buffer = vec![STALE; payload.len().max(header)];
+    for (slot, octet) in buffer.iter_mut().zip(payload) {
+        *slot = *octet;
+    }
+    let before = buffer.clone();
+    let reflection = reflector
+        .reflect(now, &mut buffer, payload.len(), arrival)
+        .inspect_err(|_| assert_eq!(buffer, before, "an ignored datagram was changed"))?;
+    let octets = reflection.octets;
+    assert!(octets >= 41, "a reply without its header");
+    assert!(
+        octets <= payload.len().max(header),
+        "a reply longer than its request"
+    );
+    assert!(octets >= payload.len(), "a reply shorter than its request");
+    assert_eq!(reflection.tos, spec.dscp.tos());
+    buffer.truncate(octets);
+    let t3 = arrival.at.at + Delta::from_ns(20_000);
+    reflector.seal(&reflection, &mut buffer, t3, ErrorEstimate::from_bits(1));
+    if let Some(keys) = keys {
+        check_secured(&buffer, spec, keys, payload, arrival);
+        return Ok(());
+    }
+    let copied = (buffer.get(24..38), payload.get(..14));
+    assert_eq!(copied.0, copied.1, "not the request's fields");
+    if spec.modes.contains(Modes::DSCP_MONITORING) {
+        let tos = arrival.tos.map(|tos| tos.0);
+        assert_eq!(buffer.get(41).copied(), tos, "not the ToS octet");
+    }
+    if !payload.contains(&STALE) && arrival.tos != Some(Tos(STALE)) {
+        let beyond = buffer.get(41..).unwrap_or_default();
+        assert!(!beyond.contains(&STALE), "what the buffer held before");
+    }
+    let mut other = SessionReflector::new(ReflectorConfig::default());
+    let back = way_back(arrival, t3);
+    assert!(
+        other.reflect(now, &mut buffer, octets, &back).is_err(),
+        "a reply was answered"
+    );
+    Ok(())
+}
+
+/// A reply where packets are secured: its HMAC is right, and so was the request's.
+fn check_secured(
+    reply: &[u8],
+    spec: &SessionSpec,
+    keys: &TestKeys,
+    request: &[u8],
+    arrival: &Arrival,
+) {
+    let (mut reply, mut request) = (reply.to_vec(), request.to_vec());
+    assert!(
+        keys.open(&mut request, SenderSecured::OCTETS),
+        "answered unverified"
+    );
+    assert!(
+        keys.open(&mut reply, ReflectorSecured::OCTETS),
+        "a reply with a wrong HMAC"
+    );
+    let (said, beyond) = ReflectorSecured::view(&reply).expect("a whole header");
+    let (asked, _) = SenderSecured::view(&request).expect("a whole header");
+    assert_eq!(said.sender_seq, asked.seq);
+    assert_eq!(said.sender_t1, asked.t1);
+    assert_eq!(said.sender_error, asked.error);
+    assert_eq!(said.sender_ttl, arrival.ttl.unwrap_or(255));
+    if spec.modes.contains(Modes::DSCP_MONITORING) {
+        assert_eq!(Some(Tos(said.sender_tos)), arrival.tos);
+    }
+    if !request.contains(&STALE) {
+        assert!(!beyond.contains(&STALE), "what the buffer held before");
+    }
+}
+
+fn check(
+    reflector: &mut SessionReflector,
+    other: &mut SessionReflector,
+    config: &ReflectorConfig,
+    now: Mono,
+    payload: &[u8],
+    arrival: &Arrival,
+) {
+    let mut buffer = vec![STALE; payload.len().max(512)];
+    for (slot, octet) in buffer.iter_mut().zip(payload) {
+        *slot = *octet;
+    }
+    let before = buffer.clone();
+    let Ok(reflection) = reflector.reflect(now, &mut buffer, payload.len(), arrival) else {
+        assert_eq!(buffer, before, "an ignored datagram was changed");
+        return;
+    };
+    let limit = if config.allow_larger_replies { 512 } else { 44 };
+    assert!(
+        reflection.octets <= payload.len().max(limit),
+        "a reply longer than its request"
+    );
+    buffer.truncate(reflection.octets);
+    let t3 = arrival.at.at + Delta::from_ns(20_000);
+    reflector.seal(&mut buffer, t3, ErrorEstimate::from_bits(1));
+    let request = SenderOpen::view(payload).map(|(request, _)| *request);
+    let reply = Reply::view(&buffer);
+    assert!(reply.is_ok(), "a reply too short to be one");
+    if let (Ok(request), Ok(reply)) = (request, reply) {
+        assert_eq!(reply.head.sender_seq, request.seq);
+        assert_eq!(reply.head.sender_t1, request.t1);
+        assert_eq!(reply.sender_error, Some(request.error));
+        assert_eq!(reply.sender_ttl, Some(arrival.ttl.unwrap_or(255)));
+    }
+    if !payload.contains(&STALE) {
+        let fields = 41.min(buffer.len());
+        let beyond = buffer.get(fields..).unwrap_or_default();
+        assert!(
+            !beyond.contains(&STALE),
+            "a reply shows what the buffer held before"
+        );
+    }
+    let back = way_back(arrival, t3);
+    let octets = buffer.len();
+    assert!(
+        other.reflect(now, &mut buffer, octets, &back).is_err(),
+        "a reply was answered"
+    );
+}
+
+/// Where a reply comes in at the other end.
+fn way_back(arrival: &Arrival, t3: Wall) -> Arrival {
+    Arrival {
+        at: Stamp {
+            at: t3,
+            rung: Rung::User,
+        },
+        from: SocketAddr::new(HERE, arrival.to_port),
+        to: Some(THERE),
+        to_port: arrival.from.port(),
+        ..*arrival
+    }
+}
+
+fn configuration(flags: u8, padding: u8) -> ReflectorConfig {
+    ReflectorConfig {
+        speaks: match flags & 3 {
+            0 | 3 => Speaks::Auto,
+            1 => Speaks::TwampLight,
+            _ => Speaks::Stamp,
+        },
+        stateful: flags & 4 == 0,
+        max_sessions: 3,
+        idle: Duration::from_millis(500),
+        padding: (flags & 8 != 0).then_some(usize::from(padding)),
+        allow_larger_replies: flags & 16 != 0,
+        max_rate_pps: (flags & 32 != 0).then_some(20),
+        strict: flags & 64 != 0,
+        format: if flags & 128 == 0 {
+            TimeFormat::Ntp
+        } else {
+            TimeFormat::Ptp
+        },
+        ..ReflectorConfig::default()
+    }
+}
+
+fn datagram(input: &[u8], at: Wall) -> Option<(Arrival, Duration, &[u8], &[u8])> {
+    let (head, rest) = input.split_first_chunk::<8>()?;
+    let [
+        port_high,
+        port_low,
+        to_port,
+        ttl,
+        tos,
+        pause_ms,
+        length_high,
+        length_low,
+    ] = *head;
+    let length = usize::from(u16::from_be_bytes([length_high, length_low])).min(rest.len());
+    let (payload, beyond) = rest.split_at_checked(length)?;
+    let arrival = Arrival {
+        at: Stamp {
+            at,
+            rung: Rung::Kernel,
+        },
+        from: SocketAddr::new(THERE, u16::from_be_bytes([port_high, port_low])),
+        to: (ttl != 1).then_some(HERE),
+        to_port: 862 + u16::from(to_port),
+        ttl: (ttl != 0).then_some(ttl),
+        tos: Some(Tos(tos)),
+        interface: 0,
+        truncated: false,
+    };
+    Some((
+        arrival,
+        Duration::from_millis(pause_ms.into()),
+        payload,
+        beyond,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seeds;
+
+    #[test]
+    fn packets_are_reflected_in_the_open_and_sealed() {
+        for mode in [0, 4, 8] {
+            let seeds = seeds::of("agreed");
+            let of = seeds.iter().filter(|seed| seed[3] & 0x0c == mode);
+            let reflected: u64 = of.map(|seed| agreed_session(seed)).sum();
+            assert!(reflected >= 6, "mode {mode}: {reflected}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Any octets as what comes back to a Session-Sender, and when.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use twinpath_proto::security::{SessionKeys, TestGuard};
+use twinpath_proto::sender::{
+    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SenderTally, SessionSender,
+};
+use twinpath_proto::{ClockPair, TestFeatures};
+use twinpath_wire::control::{Modes, Sid};
+use twinpath_wire::{
+    Arrival, ErrorEstimate, Mono, ReflectorSecured, ReplyHead, Rung, SenderOpen, SenderSecured,
+    Stamp, Wall,
+};
+
+use crate::peer::{AES, HMAC, TestKeys};
+
+const EPOCH_NS: i64 = 1_795_392_000_000_000_000;
+
+/// A session of eight packets. Octet 0: the protocol, features and security mode. Then its history:
+/// per record one octet that says what happens (bits 0 to 5: after so many times 2 ms; bit 6: the
+/// datagram is made a reply to one of the requests; bit 7: a transmit stamp comes), one that says how
+/// long the datagram is, then the datagram. Every packet has one fate at the end.
+pub(crate) fn sender(data: &[u8]) {
+    history(data);
+}
+
+fn history(data: &[u8]) -> SenderTally {
+    let far = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 2), 862));
+    let flags = data.first().copied().unwrap_or(0);
+    let protocol = protocol(flags);
+    let secured = secured(flags);
+    let sid = Sid([7; 16]);
+    let keys = TestKeys::new(sid.0, secured == Modes::ENCRYPTED);
+    let is_secured = flags & 0x85 == 0x84;
+    let guard = if is_secured {
+        TestGuard::with_keys(secured, &SessionKeys::new(AES, HMAC), sid)
+    } else {
+        TestGuard::default()
+    };
+    let mut sender = SessionSender::new(SenderConfig {
+        protocol,
+        far,
+        start: Mono::from_ns(0),
+        schedule: Schedule::every(Duration::from_millis(50)),
+        limit: Limit::Count(8),
+        timeout: Duration::from_millis(200),
+        payload: PayloadSize::Fixed(if is_secured { 112 } else { 41 }),
+        fill: Fill::Random,
+        seed: 1,
+        max_burst: 3,
+        error: ErrorEstimate::from_bits(1),
+        tai_offset_s: 37,
+        await_tx_stamps: flags & 2 == 2,
+    })
+    .guarded(guard);
+    let mut now = Mono::from_ns(0);
+    let mut requests: Vec<Vec<u8>> = Vec::new();
+    let mut tokens = Vec::new();
+    let mut fates = [0_u32; 8];
+    let mut rest = data.get(1..).unwrap_or_default();
+    while let Some((&[what, octets], tail)) = rest.split_first_chunk() {
+        let (datagram, tail) = tail.split_at(usize::from(octets).min(tail.len()));
+        rest = tail;
+        now += Duration::from_micros(u64::from(what & 0x3f) * 2_000);
+        let wall = Wall::from_unix_ns(EPOCH_NS.saturating_add_unsigned(now.ns()));
+        let mut packet = [0; 256];
+        while let Some(transmit) = sender.poll_transmit(now, &mut packet) {
+            let sent = packet.get_mut(..transmit.octets).unwrap_or_default();
+            tokens.push(sender.finish(sent, transmit, ClockPair { mono: now, wall }));
+            let mut sent = sent.to_vec();
+            if is_secured {
+                let right = keys.open(&mut sent, SenderSecured::OCTETS);
+                assert!(right, "a request with a wrong HMAC");
+            }
+            requests.push(sent);
+        }
+        let mut datagram = datagram.to_vec();
+        if what & 0x40 != 0 && is_secured {
+            answer_secured(&mut datagram, &requests, &keys);
+        } else if what & 0x40 != 0 {
+            answer(&mut datagram, &requests);
+        }
+        let rung = if octets & 1 == 0 {
+            Rung::Kernel
+        } else {
+            Rung::User
+        };
+        let arrival = Arrival {
+            at: Stamp { at: wall, rung },
+            from: far,
+            to: None,
+            to_port: 20_000,
+            ttl: None,
+            tos: None,
+            interface: 0,
+            truncated: octets & 2 == 2,
+        };
+        sender.handle_reply(now, &datagram, &arrival);
+        if what & 0x80 != 0
+            && let Some(token) = tokens.get(usize::from(octets % 8))
+        {
+            sender.handle_tx_stamp(token, Stamp { at: wall, rung });
+        }
+        sender.handle_timeout(now);
+        count(&mut sender, &mut fates);
+    }
+    sender.stop(now);
+    count(&mut sender, &mut fates);
+    let tally = sender.tally();
+    assert_eq!(tally.sent, tally.received + tally.lost, "{tally:?}");
+    assert!(
+        fates.iter().all(|ends| *ends <= 1),
+        "a packet ended twice: {fates:?}"
+    );
+    assert_eq!(
+        u64::from(fates.iter().sum::<u32>()),
+        tally.sent,
+        "{fates:?} {tally:?}"
+    );
+    *tally
+}
+
+/// With bits 2 and 7, and not bit 0: one of the two modes that secure packets.
+fn secured(flags: u8) -> Modes {
+    if flags & 8 == 0 {
+        Modes::ENCRYPTED
+    } else {
+        Modes::AUTHENTICATED
+    }
+}
+
+/// Bit 0: STAMP. Bit 2: agreed, with the features of bits 3 to 6; with bit 7 too, secured.
+fn protocol(flags: u8) -> Protocol {
+    match flags & 5 {
+        0 => Protocol::TwampLight,
+        4 => Protocol::Twamp(TestFeatures {
+            modes: Modes::from_bits(u32::from(flags & 0x78) << 2)
+                | if flags & 0x80 == 0 {
+                    Modes::UNAUTHENTICATED
+                } else {
+                    secured(flags)
+                },
+            padding_to_reflect: 6,
+            server_octets: u16::from(flags & 8),
+        }),
+        _ => Protocol::Stamp { ssid: 7 },
+    }
+}
+
+/// Makes the datagram a reply to one of the requests, where it is long enough.
+fn answer(datagram: &mut [u8], requests: &[Vec<u8>]) {
+    let Ok((head, _)) = ReplyHead::view_mut(datagram) else {
+        return;
+    };
+    let which = usize::try_from(head.sender_seq.get() % 8).unwrap_or(0);
+    let Some(request) = requests.get(which) else {
+        return;
+    };
+    let Ok((request, _)) = SenderOpen::view(request) else {
+        return;
+    };
+    head.sender_seq = request.seq;
+    head.sender_t1 = request.t1;
+}
+
+/// The same where packets are secured: the plain octets are sealed, one in eight with a wrong HMAC.
+fn answer_secured(datagram: &mut [u8], requests: &[Vec<u8>], keys: &TestKeys) {
+    let forgery = datagram.first().map_or(0, |octet| u8::from(octet & 7 == 7));
+    let Ok((head, _)) = ReflectorSecured::view_mut(datagram) else {
+        return;
+    };
+    let which = usize::try_from(head.sender_seq.get() % 8).unwrap_or(0);
+    let Some(request) = requests.get(which) else {
+        return;
+    };
+    let Ok((request, _)) = SenderSecured::view(request) else {
+        return;
+    };
+    head.sender_seq = request.seq;
+    head.sender_t1 = request.t1;
+    keys.seal(datagram, ReflectorSecured::OCTETS, forgery);
+}
+
+fn count(sender: &mut SessionSender, fates: &mut [u32; 8]) {
+    while let Some(sample) = sender.poll_sample() {
+        let ends = u32::from(sample.fate != twinpath_wire::Fate::Duplicate);
+        if let Some(fate) = usize::try_from(sample.seq)
+            .ok()
+            .and_then(|seq| fates.get_mut(seq))
+        {
+            *fate += ends;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seeds;
+
+    #[test]
+    fn replies_are_received_in_the_open_and_sealed() {
+        let received = |secured: bool| {
+            let seeds = seeds::of("sender");
+            let of = seeds.iter().filter(|seed| {
+                let flags = seed.first().copied().unwrap_or(0);
+                (flags & 0x85 == 0x84) == secured
+            });
+            of.map(|seed| history(seed).received).sum::<u64>()
+        };
+        assert!(received(false) >= 4, "{}", received(false));
+        assert!(received(true) >= 8, "{}", received(true));
+    }
+}
