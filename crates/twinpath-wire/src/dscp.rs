@@ -26,7 +26,9 @@ pub enum Ecn {
 
 /// A DSCP that is neither a known name nor a number from 0 to 63.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a DSCP: a name (be, cs1..cs7, af11..af43, ef, va, le) or a number from 0 to 63")]
+#[error(
+    "not a DSCP: a name (be, cs1..cs7, af11..af43, ef, va, le, nqb) or a number, 0 to 63 or 0x00 to 0x3f"
+)]
 pub struct DscpError;
 
 impl Dscp {
@@ -35,9 +37,12 @@ impl Dscp {
     /// Expedited forwarding (RFC 3246), code point 46.
     pub const EF: Self = Self(46);
 
-    /// Names and code points in the registry's order (RFC 2474, 2597, 3246, 5865, 8622).
-    pub const NAMES: [(&'static str, Self); 24] = [
+    /// Names by their code points (RFC 2474, 2597, 3246, 5865, 8622, 9956): all that are read, and of
+    /// several for one code point first the one that is written.
+    pub const NAMES: [(&'static str, Self); 29] = [
         ("be", Self(0)),
+        ("df", Self(0)),
+        ("cs0", Self(0)),
         ("le", Self(1)),
         ("cs1", Self(8)),
         ("af11", Self(10)),
@@ -57,10 +62,13 @@ impl Dscp {
         ("af43", Self(38)),
         ("cs5", Self(40)),
         ("va", Self(44)),
+        ("voice-admit", Self(44)),
+        ("nqb", Self(45)),
         ("ef", Self(46)),
         ("cs6", Self(48)),
+        ("nc1", Self(48)),
         ("cs7", Self(56)),
-        ("cs0", Self(0)),
+        ("nc2", Self(56)),
     ];
 
     /// From a code point.
@@ -115,18 +123,21 @@ impl FromStr for Dscp {
     type Err = DscpError;
 
     fn from_str(text: &str) -> Result<Self, DscpError> {
-        let known = Self::NAMES
-            .iter()
-            .chain(&[("nc1", Self(48)), ("nc2", Self(56))]);
-        for (name, dscp) in known {
+        // As in a list with blanks behind its commas.
+        let text = text.trim();
+        for (name, dscp) in Self::NAMES {
             if name.eq_ignore_ascii_case(text) {
-                return Ok(*dscp);
+                return Ok(dscp);
             }
         }
-        if text.starts_with('+') {
+        let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+        let (digits, radix) = hex.map_or((text, 10), |hex| (hex, 16));
+        if digits.starts_with('+') {
             return Err(DscpError);
         }
-        text.parse().map_err(|_| DscpError).and_then(Self::new)
+        u8::from_str_radix(digits, radix)
+            .map_err(|_| DscpError)
+            .and_then(Self::new)
     }
 }
 
@@ -151,13 +162,46 @@ mod tests {
     }
 
     #[test]
+    fn each_name_is_there_once_by_its_code_point_and_what_is_written_is_read() {
+        let mut before = 0;
+        for (place, (name, dscp)) in Dscp::NAMES.into_iter().enumerate() {
+            assert!(dscp.value() >= before, "{name}");
+            before = dscp.value();
+            let others = &Dscp::NAMES[..place];
+            assert!(others.iter().all(|(other, _)| *other != name), "{name}");
+        }
+        for value in 0..64 {
+            let dscp = Dscp::new(value).unwrap();
+            if let Some(name) = dscp.name() {
+                assert_eq!(name.parse(), Ok(dscp), "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn names_and_numbers_parse_and_others_do_not() {
         for (name, dscp) in Dscp::NAMES {
             assert_eq!(name.parse::<Dscp>().unwrap(), dscp, "{name}");
         }
         assert_eq!("nc2".parse::<Dscp>().unwrap().name(), Some("cs7"));
         assert_eq!("63".parse::<Dscp>().unwrap().value(), 63);
-        for bad in ["64", "-1", "", "+3", "ef ", "af44", "0x2e"] {
+        for (text, value) in [
+            ("DF", 0),
+            ("le", 1),
+            ("Voice-Admit", 44),
+            ("va", 44),
+            ("nqb", 45),
+            (" ef", 46),
+            ("be ", 0),
+            ("0x2e", 46),
+            ("0X3F", 63),
+            ("0x00", 0),
+        ] {
+            assert_eq!(text.parse::<Dscp>().unwrap().value(), value, "{text}");
+        }
+        for bad in [
+            "64", "-1", "", " ", "+3", "e f", "af44", "0x40", "0x", "0x+1", "0x-1", "2e",
+        ] {
             assert!(bad.parse::<Dscp>().is_err(), "{bad}");
         }
     }

@@ -22,12 +22,6 @@ struct Row {
 
 /// Every name, by value; names of one value stand together.
 fn rows() -> Vec<Row> {
-    let class_selectors = ["cs6", "cs7"].map(|name| name.parse().map(|dscp| (name, dscp)));
-    let mut names: Vec<(&'static str, Dscp)> = Dscp::NAMES
-        .into_iter()
-        .chain(class_selectors.into_iter().flatten())
-        .collect();
-    names.sort_by_key(|(_, dscp)| *dscp);
     let row = |(name, dscp): (&'static str, Dscp)| {
         let tos = dscp.tos().0;
         Row {
@@ -38,7 +32,7 @@ fn rows() -> Vec<Row> {
             tos_binary: format!("{tos:08b}"),
         }
     };
-    names.into_iter().map(row).collect()
+    Dscp::NAMES.into_iter().map(row).collect()
 }
 
 /// For people.
@@ -46,15 +40,15 @@ fn rows() -> Vec<Row> {
 /// # Errors
 /// Those of `out`.
 pub(crate) fn text(out: &mut impl Write) -> io::Result<()> {
-    let line = "-".repeat(48);
+    let line = "-".repeat(53);
     writeln!(
         out,
-        "Name   DSCP   ToS binary   ToS hex   ToS decimal\n{line}"
+        "Name        DSCP   ToS binary   ToS hex   ToS decimal\n{line}"
     )?;
     for row in rows() {
         writeln!(
             out,
-            "{:<6} {:>4}   {:>10}   {:>7}   {:>11}",
+            "{:<11} {:>4}   {:>10}   {:>7}   {:>11}",
             row.name, row.dscp, row.tos_binary, row.tos_hex, row.tos
         )?;
     }
@@ -92,7 +86,10 @@ mod tests {
         json(&mut out).unwrap();
         let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
         let rows = document["dscp"].as_array().unwrap();
-        assert_eq!(rows.len(), 26);
+        let names: std::collections::BTreeSet<_> =
+            rows.iter().map(|row| row["name"].as_str()).collect();
+        assert_eq!(names.len(), rows.len(), "each name once");
+        assert_eq!(rows.len(), Dscp::NAMES.len());
         let ef = rows.iter().find(|row| row["name"] == "ef").unwrap();
         assert_eq!(ef["dscp"], 46);
         assert_eq!(ef["tos"], 184);

@@ -11,7 +11,7 @@ use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, TypePtr};
 
-use super::schema::{self, COLUMNS, Column, Row, Values};
+use super::schema::{self, Column, Row, Values};
 
 /// What stands at both ends of a Parquet file.
 pub(super) const MAGIC: &[u8; 4] = b"PAR1";
@@ -59,7 +59,7 @@ impl Groups {
             Arc::clone(properties),
         )?;
         let mut group = file.next_row_group()?;
-        for column in &COLUMNS {
+        for column in schema::written() {
             let mut writer = group
                 .next_column()?
                 .ok_or_else(|| ParquetError::General("the schema lacks a column".to_owned()))?;
@@ -151,7 +151,7 @@ fn present<T>(column: &Column, values: impl Iterator<Item = Option<T>>) -> (Vec<
 fn write(column: &Column, rows: &[Row], writer: &mut SerializedColumnWriter<'_>) -> Result<()> {
     let rows = rows.iter();
     match column.values {
-        Values::Long(of) => {
+        Values::Time(of) | Values::Long(of) => {
             let (values, levels) = present(column, rows.map(of));
             let levels = (!column.always).then_some(levels.as_slice());
             writer

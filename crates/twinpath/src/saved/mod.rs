@@ -23,7 +23,9 @@ pub(crate) use schema::Row;
 /// The key under which a file says of which format it is.
 pub(crate) const FORMAT_KEY: &str = "twinpath.format";
 /// The format described in docs/saved.md.
-pub(crate) const FORMAT: &str = "1";
+pub(crate) const FORMAT: &str = "2";
+/// The one before: times are plain numbers, and there are no columns of delays.
+const FORMAT_1: &str = "1";
 /// The key of the facts of the beginning.
 pub(crate) const RUN_KEY: &str = "twinpath.run";
 /// The key of the facts of the end; a run that was interrupted has none.
@@ -40,7 +42,7 @@ impl Reader {
     /// [`Broken`]: it is no raw file, or of a format of the future.
     pub(crate) fn facts(&self) -> Result<(RunFacts, Option<EndFacts>), Broken> {
         let format = self.fact(FORMAT_KEY).ok_or(Broken::NoFormat)?;
-        if format != FORMAT {
+        if ![FORMAT_1, FORMAT].contains(&format) {
             return Err(Broken::Format(format.chars().take(20).collect()));
         }
         let run = self.fact(RUN_KEY).ok_or(Broken::NoFormat)?;
@@ -80,7 +82,7 @@ pub(crate) enum Broken {
     #[error("it is a Parquet file, but says nothing of a run (twinpath.format, twinpath.run)")]
     NoFormat,
     /// A format that this version does not know.
-    #[error("it is a raw file of format {0}, and this version of twinpath reads format 1")]
+    #[error("it is a raw file of format {0}, and this version of twinpath reads 1 and 2")]
     Format(String),
     /// The facts are none.
     #[error("what it says of the run is damaged ({0})")]
@@ -97,6 +99,9 @@ pub(crate) enum Broken {
     /// Pages of others, of a size that would take the memory away.
     #[error("it has a page of more than 64 MiB")]
     TooLarge,
+    /// Values that are stored so that a few octets are many rows.
+    #[error("it claims more rows than packets of a measurement fit into its octets")]
+    TooDense,
     /// Stored in a way of others.
     #[error("a column is stored in an encoding that is not read here")]
     Encoding,

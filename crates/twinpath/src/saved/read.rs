@@ -19,6 +19,11 @@ use super::{Broken, pages};
 /// Numbers and counts of packets at most: a million packets a second for two thousand years. Sums of
 /// them are sums yet.
 const MOST: u64 = 1 << 56;
+/// Rows for each octet of a file at most, beyond the first ones: the times of a packet, as a host
+/// stamps it, take more than one octet. A file of a few kilobytes may claim millions of rows of one
+/// value, each of which takes time.
+const DENSEST: u64 = 2;
+const FREE_ROWS: u64 = 1 << 16;
 /// Rows decoded at once.
 const BATCH: usize = 4_096;
 
@@ -49,7 +54,7 @@ impl Reader {
                 .find(|(_, found)| found.name() == column.name)
                 .ok_or(Broken::NoColumn(column.name))?;
             let physical = match column.values {
-                Values::Long(_) => Physical::INT64,
+                Values::Time(_) | Values::Long(_) => Physical::INT64,
                 Values::Short(..) => Physical::INT32,
                 Values::Word(_) => Physical::BYTE_ARRAY,
             };
@@ -58,6 +63,11 @@ impl Reader {
                 return Err(Broken::OtherColumn(column.name));
             }
             *place = at;
+        }
+        let groups = file.metadata().row_groups().iter();
+        let rows: u64 = groups.map(|group| group.num_rows().unsigned_abs()).sum();
+        if rows > FREE_ROWS.saturating_add(octets.saturating_mul(DENSEST)) {
+            return Err(Broken::TooDense);
         }
         Ok(Self {
             file,

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use parquet::basic::{Compression, Encoding, LogicalType, Repetition, Type as Physical};
+use parquet::basic::{Compression, Encoding, LogicalType, Repetition, TimeUnit, Type as Physical};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{ColumnPath, Type, TypePtr};
 use twinpath_metrics::Record;
-use twinpath_wire::{Exclusion, Rung, Sample, Tos, Wall};
+use twinpath_wire::{Delta, Exclusion, Rung, Sample, Tos, Wall};
 
 /// One line of a raw file: something that happened, and in which session of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub(crate) struct Row {
 /// What a column holds, and where it is taken from.
 #[derive(Clone, Copy)]
 pub(super) enum Values {
+    /// A time: Unix time in nanoseconds. Others know it as a time too, so that one that is not there
+    /// costs the rest nothing of their exactness.
+    Time(fn(&Row) -> Option<i64>),
     /// 64 bits, signed.
     Long(fn(&Row) -> Option<i64>),
     /// 32 bits, unsigned, of which so many are used.
@@ -78,19 +81,19 @@ pub(super) const COLUMNS: [Column; WIDTH] = [
     optional("seq", Values::Long(seq)),
     optional(
         "t1_ns",
-        Values::Long(|row| row.sample().map(|sample| sample.t1.at.unix_ns())),
+        Values::Time(|row| row.sample().map(|sample| sample.t1.at.unix_ns())),
     ),
     optional(
         "t2_ns",
-        Values::Long(|row| row.sample()?.t2.map(Wall::unix_ns)),
+        Values::Time(|row| row.sample()?.t2.map(Wall::unix_ns)),
     ),
     optional(
         "t3_ns",
-        Values::Long(|row| row.sample()?.t3.map(Wall::unix_ns)),
+        Values::Time(|row| row.sample()?.t3.map(Wall::unix_ns)),
     ),
     optional(
         "t4_ns",
-        Values::Long(|row| row.sample()?.t4.map(|t4| t4.at.unix_ns())),
+        Values::Time(|row| row.sample()?.t4.map(|t4| t4.at.unix_ns())),
     ),
     optional(
         "t1_rung",
@@ -128,10 +131,43 @@ pub(super) const COLUMNS: [Column; WIDTH] = [
         "excluded",
         Values::Word(|row| row.sample()?.excluded.map(why)),
     ),
-    optional("at_ns", Values::Long(at)),
-    optional("by_ns", Values::Long(by)),
-    optional("count", Values::Long(count)),
+    optional("at_ns", Values::Time(at)),
+    always("by_ns", Values::Long(|row| Some(by(row)))),
+    always("count", Values::Long(|row| Some(count(row)))),
 ];
+
+/// What others would have to reckon from the columns before, behind them. Not read back.
+const DELAYS: [Column; 3] = [
+    optional(
+        "round_trip_ns",
+        Values::Long(|row| delay(row, Sample::round_trip)),
+    ),
+    optional(
+        "forward_ns",
+        Values::Long(|row| delay(row, Sample::forward)),
+    ),
+    optional(
+        "backward_ns",
+        Values::Long(|row| delay(row, Sample::backward)),
+    ),
+];
+
+/// All columns of a new file.
+pub(super) fn written() -> impl Iterator<Item = &'static Column> {
+    COLUMNS.iter().chain(&DELAYS)
+}
+
+fn delay(row: &Row, of: fn(&Sample) -> Option<Delta>) -> Option<i64> {
+    row.sample().and_then(of).map(Delta::ns)
+}
+
+const fn always(name: &'static str, values: Values) -> Column {
+    Column {
+        name,
+        always: true,
+        values,
+    }
+}
 
 const fn optional(name: &'static str, values: Values) -> Column {
     Column {
@@ -142,7 +178,7 @@ const fn optional(name: &'static str, values: Values) -> Column {
 }
 
 impl Row {
-    /// A packet's end with all its times.
+    /// A packet's end with all its times, and so with all its delays.
     pub(super) fn is_answered(&self) -> bool {
         self.sample()
             .is_some_and(|sample| sample.t2.is_some() && sample.t3.is_some() && sample.t4.is_some())
@@ -210,21 +246,23 @@ fn at(row: &Row) -> Option<i64> {
     }
 }
 
-fn by(row: &Row) -> Option<i64> {
+/// 0 where nothing lasted or jumped.
+fn by(row: &Row) -> i64 {
     match &row.record {
-        Record::ClockStep { by, .. } => Some(by.ns()),
-        Record::Missed { since, now, .. } => Some((*now - *since).ns()),
-        Record::Begun { .. } | Record::Sample(_) | Record::NotSent { .. } => None,
+        Record::ClockStep { by, .. } => by.ns(),
+        Record::Missed { since, now, .. } => (*now - *since).ns(),
+        Record::Begun { .. } | Record::Sample(_) | Record::NotSent { .. } => 0,
     }
 }
 
-fn count(row: &Row) -> Option<i64> {
+/// 0 where no departures were missed.
+fn count(row: &Row) -> i64 {
     match &row.record {
-        Record::Missed { count, .. } => Some(long(*count)),
+        Record::Missed { count, .. } => long(*count),
         Record::Begun { .. }
         | Record::Sample(_)
         | Record::NotSent { .. }
-        | Record::ClockStep { .. } => None,
+        | Record::ClockStep { .. } => 0,
     }
 }
 
@@ -237,10 +275,13 @@ pub(super) fn rung(name: &str) -> Option<Rung> {
 
 /// The schema of the file.
 pub(super) fn schema() -> parquet::errors::Result<TypePtr> {
-    let fields = COLUMNS
-        .iter()
+    let fields = written()
         .map(|column| {
             let (physical, logical) = match column.values {
+                Values::Time(_) => (
+                    Physical::INT64,
+                    Some(LogicalType::timestamp(true, TimeUnit::NANOS)),
+                ),
                 Values::Long(_) => (Physical::INT64, None),
                 Values::Short(bits, _) => {
                     (Physical::INT32, Some(LogicalType::integer(bits, false)))
@@ -267,7 +308,17 @@ pub(super) fn schema() -> parquet::errors::Result<TypePtr> {
 
 /// Columns of which neighbouring rows differ little: stored as differences, which not every reader
 /// takes where a column has no value at all.
-const STEADY: [&str; 6] = ["seq", "t1_ns", "t2_ns", "t3_ns", "t4_ns", "departure_ns"];
+const STEADY: [&str; 9] = [
+    "seq",
+    "t1_ns",
+    "t2_ns",
+    "t3_ns",
+    "t4_ns",
+    "departure_ns",
+    "round_trip_ns",
+    "forward_ns",
+    "backward_ns",
+];
 
 /// How columns are stored: those as differences, the rest by dictionary, all of it compressed.
 ///
@@ -278,7 +329,7 @@ pub(super) fn properties(answered: bool) -> WriterProperties {
         .set_compression(Compression::SNAPPY)
         .set_statistics_enabled(EnabledStatistics::Chunk)
         .set_offset_index_disabled(true);
-    for column in COLUMNS {
+    for column in written() {
         let path = ColumnPath::from(column.name);
         if answered && STEADY.contains(&column.name) {
             properties = properties
@@ -287,4 +338,21 @@ pub(super) fn properties(answered: bool) -> WriterProperties {
         }
     }
     properties.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_that_may_be_missing_is_no_number_to_others() {
+        let schema = schema().unwrap();
+        for column in schema.get_fields() {
+            let name = column.name();
+            let is_time = ["t1_ns", "t2_ns", "t3_ns", "t4_ns", "at_ns"].contains(&name);
+            let logical = column.get_basic_info().logical_type_ref().cloned();
+            let timestamp = LogicalType::timestamp(true, TimeUnit::NANOS);
+            assert_eq!(logical == Some(timestamp), is_time, "{name}");
+        }
+    }
 }

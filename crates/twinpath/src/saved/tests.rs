@@ -205,6 +205,30 @@ impl Store for &mut Killed {
 }
 
 #[test]
+fn a_few_octets_that_claim_to_be_many_packets_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dense.parquet");
+    for (rows, refused) in [(60_000, false), (150_000, true)] {
+        let file = File::create(&path).unwrap();
+        let mut writer = Writer::new(file, vec![("twinpath.format", "2".to_owned())]).unwrap();
+        for _ in 0..rows {
+            if writer.push(row(7)) {
+                writer.write(Sync::Memory).unwrap();
+            }
+        }
+        writer.finish().unwrap();
+        drop(writer);
+        let octets = std::fs::metadata(&path).unwrap().len();
+        assert!(octets < 30_000, "{octets}");
+        match Reader::open(File::open(&path).unwrap()) {
+            Err(Broken::TooDense) => assert!(refused, "{rows}"),
+            Err(error) => panic!("{rows}: {error}"),
+            Ok(_) => assert!(!refused, "{rows}"),
+        }
+    }
+}
+
+#[test]
 fn a_process_that_is_killed_anywhere_leaves_a_file_that_others_read_too() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("run.parquet");

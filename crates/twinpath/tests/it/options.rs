@@ -1,6 +1,6 @@
 //! Options of the sender act on what is sent and said.
 
-use crate::program::{Responder, has_ipv6, run, taken_port};
+use crate::program::{Responder, finish, has_ipv6, run, taken_port, twinpath};
 
 #[test]
 fn a_session_over_either_loopback_is_measured() {
@@ -83,6 +83,22 @@ fn unless_told_otherwise_packets_and_replies_leave_with_a_ttl_of_255_and_unmarke
             assert_eq!(session["dscp_backward"]["0"], 5, "{near} {protocol}");
         }
     }
+}
+
+#[test]
+fn a_list_of_classes_takes_every_spelling_of_a_code_point() {
+    let responder = Responder::on_loopback();
+    let mut command = twinpath(&format!("sender {} -c 1 --json --dscp", responder.at));
+    command.arg("be, EF,0x2d , df,voice-admit,nqb,5");
+    let done = finish(command);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let document: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    let sessions = document["sessions"].as_array().unwrap();
+    let classes: Vec<u64> = sessions
+        .iter()
+        .map(|s| s["dscp"].as_u64().unwrap())
+        .collect();
+    assert_eq!(classes, [0, 46, 45, 0, 44, 45, 5]);
 }
 
 #[test]

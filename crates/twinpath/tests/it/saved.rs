@@ -59,6 +59,18 @@ fn a_report_from_the_file_is_the_report_of_the_run_figure_for_figure() {
 }
 
 #[test]
+fn a_file_of_the_format_before_gives_the_report_of_its_run() {
+    let file = captures().join("../saved/format-1.parquet");
+    let session = run(&format!("report {} --json", file.display())).session();
+    assert_eq!(session["packets"]["received"], 20);
+    let round_trip = &session["round_trip"];
+    // As the run's own document had them.
+    for (key, ns) in [("min_ns", 1_952), ("median_ns", 3_887), ("max_ns", 16_244)] {
+        assert_eq!(round_trip[key], ns, "{key}");
+    }
+}
+
+#[test]
 fn a_controller_s_classes_and_their_connection_are_in_the_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("run.parquet");

@@ -367,6 +367,7 @@ fn broken(path: &str, error: &Broken) -> Failure {
         | Broken::Facts(_)
         | Broken::Rows
         | Broken::Sessions
+        | Broken::TooDense
         | Broken::Missing(_) => "write a file that --save wrote and nobody changed",
         Broken::TooLarge | Broken::Encoding => {
             "write the file as --save wrote it, not one written again by another program"
