@@ -313,8 +313,43 @@ fn two_runs_over_one_path_are_compared_and_a_slower_one_is_found() {
         .unwrap();
     assert_eq!(loss["before"], 0.0);
     assert_eq!(loss["changed"], false);
+    assert_eq!(loss["verdict"]["is"], "unchanged");
+    let within = loss["verdict"]["within"].as_f64().unwrap();
+    assert!(
+        within > 0.0 && within < 0.01,
+        "as far as 400 packets tell: {within}"
+    );
     let text = run(&line);
     assert_eq!(text.status, 0, "{}", text.stderr);
+    // Text and document say the same of every figure.
+    let rows = text.stdout.lines().filter(|line| {
+        ["Roundtrip ", "Outbound ", "Inbound "]
+            .iter()
+            .any(|way| line.starts_with(way))
+    });
+    let marks: Vec<_> = rows
+        .map(|row| row.trim_end().chars().next_back().unwrap())
+        .collect();
+    assert_eq!(marks.len(), changes.len(), "{}", text.stdout);
+    for (mark, change) in marks.into_iter().zip(changes) {
+        let is = match change["verdict"]["is"].as_str().unwrap() {
+            "changed" => '*',
+            "unchanged" => '=',
+            "undecided" => '?',
+            other => panic!("{other}"),
+        };
+        assert_eq!(mark, is, "{change}");
+        assert_eq!(
+            change["changed"].as_bool(),
+            match is {
+                '*' => Some(true),
+                '=' => Some(false),
+                _ => None,
+            }
+        );
+    }
+    assert_eq!(done["sessions"][0]["notes"], serde_json::json!([]));
+    assert_eq!(done["sessions"][0]["parts"], serde_json::json!([]));
     for word in [
         "Roundtrip median",
         "Outbound p99",

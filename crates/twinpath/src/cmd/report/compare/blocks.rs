@@ -6,6 +6,8 @@ use twinpath_runtime::SessionReport;
 use twinpath_wire::{Delta, Fate, Sample};
 
 use super::chance::{real, student_quantile};
+use super::parts::Scope;
+use super::verdict::Clustering;
 
 /// Blocks of a run that has packets for as many.
 const MOST: u64 = 40;
@@ -44,6 +46,8 @@ struct Delays {
 struct Block {
     sent: u64,
     lost: u64,
+    /// The least round trip.
+    least: Option<i64>,
     /// Round trip, forward, backward.
     delays: [Delays; 3],
 }
@@ -53,7 +57,8 @@ struct Block {
 pub(super) struct Blocks {
     parts: Vec<Block>,
     packets: u64,
-    seen: u64,
+    scope: Scope,
+    numbers: u64,
     /// What is taken from delays: [`BASE`] where clocks cannot be compared.
     bases: [Option<i64>; 3],
     quantiles: [[Option<i64>; QUANTILES.len()]; 3],
@@ -61,8 +66,9 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// For the packets of a run that its report tells of. `bases`: of round trip, forward, backward.
-    pub(super) fn new(report: &SessionReport, bases: [Option<i64>; 3]) -> Self {
+    /// For the packets of a run that its report tells of, which have these numbers. `bases`: of round
+    /// trip, forward, backward.
+    pub(super) fn new(report: &SessionReport, scope: Scope, bases: [Option<i64>; 3]) -> Self {
         let packets = report.figures.received + report.figures.lost;
         let count = (packets / PACKETS).clamp(1, MOST);
         let delays = &report.delays;
@@ -71,7 +77,8 @@ impl Blocks {
         Self {
             parts: vec![Block::default(); usize::try_from(count).unwrap_or(1)],
             packets,
-            seen: 0,
+            numbers: scope.numbers(),
+            scope,
             bases,
             quantiles,
             last: None,
@@ -95,10 +102,12 @@ impl Blocks {
     }
 
     fn sample(&mut self, sample: &Sample) {
+        let Some(place) = self.scope.place(sample.seq) else {
+            return;
+        };
         let count = self.parts.len() as u128;
-        let place = u128::from(self.seen) * count / u128::from(self.packets.max(1));
+        let place = u128::from(place) * count / u128::from(self.numbers.max(1));
         let place = usize::try_from(place.min(count - 1)).unwrap_or(0);
-        self.seen += 1;
         let Some(block) = self.parts.get_mut(place) else {
             return;
         };
@@ -113,6 +122,8 @@ impl Blocks {
             return;
         };
         let values = [round_trip, forward, backward].map(Delta::ns);
+        let least = values[0];
+        block.least = Some(block.least.map_or(least, |known| known.min(least)));
         let before = self.last.replace((sample.seq, values));
         let before = before.filter(|(seq, _)| seq + 1 == sample.seq);
         for (direction, delays) in block.delays.iter_mut().enumerate() {
@@ -216,14 +227,35 @@ impl Blocks {
         self.of_blocks(|block| (real(block.lost), real(block.sent)))
     }
 
-    /// How many times as unsure the loss is as if each packet were lost or not by itself; 1 at least.
-    pub(super) fn clustering(&self) -> f64 {
-        let Some(loss) = self.loss() else { return 1.0 };
-        let alone = loss.value * (1.0 - loss.value) / real(self.packets.max(1));
-        if alone > 0.0 {
-            (loss.error * loss.error / alone).max(1.0)
+    /// The least round trip of each block.
+    pub(super) fn least_round_trips(&self) -> Vec<Option<i64>> {
+        self.parts.iter().map(|block| block.least).collect()
+    }
+
+    /// The share of each block that was lost.
+    pub(super) fn loss_ratios(&self) -> Vec<Option<f64>> {
+        let ratio = |block: &Block| (block.sent > 0).then(|| real(block.lost) / real(block.sent));
+        self.parts.iter().map(ratio).collect()
+    }
+
+    /// How many times as unsure the loss is as if each packet were lost or not by itself.
+    pub(super) fn clustering(&self) -> Clustering {
+        let alone = Clustering {
+            times: 1.0,
+            freedom: None,
+        };
+        let Some(loss) = self.loss().filter(|_| !self.are_few()) else {
+            return alone;
+        };
+        let by_itself = loss.value * (1.0 - loss.value) / real(self.packets.max(1));
+        let times = loss.error * loss.error / by_itself;
+        if by_itself > 0.0 && times > 1.0 {
+            Clustering {
+                times,
+                freedom: Some(loss.freedom),
+            }
         } else {
-            1.0
+            alone
         }
     }
 

@@ -2,17 +2,24 @@
 
 mod blocks;
 mod chance;
+mod findings;
+mod parts;
 mod show;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use std::io::{self, Write as _};
 
-use twinpath_metrics::{Basis, Distribution};
+use twinpath_metrics::{Basis, Books, Distribution, Figures, Record, SessionMetrics};
 use twinpath_runtime::SessionReport;
+use twinpath_wire::Fate;
 
 use self::blocks::{BASE, Blocks, Estimate};
-use self::chance::{fisher, holm, real, student, student_quantile};
+use self::chance::{holm, real};
+use self::findings::{Doubts, Finding};
+use self::parts::Scope;
+use self::verdict::{judge, judge_loss};
 use super::alike::same_packets;
 use super::replay::Replay;
 use super::source::Source;
@@ -23,13 +30,6 @@ use crate::cmd::pictures::Pictures;
 use crate::failure::{Exit, Failure};
 use crate::output::{Meta, complain};
 use crate::saved::Row;
-
-/// A difference that chance makes less often than this is a change.
-const CHANCE: f64 = 0.05;
-/// Degrees of freedom with which Student's distribution is the normal one.
-const NORMAL: f64 = 1e6;
-/// More losses than this are counted as though they were normal.
-const EXACT: u64 = 10_000;
 
 /// What is compared of two runs.
 #[derive(Clone, Debug)]
@@ -47,6 +47,8 @@ struct Change {
     p: Option<f64>,
     /// The same, all comparisons together.
     p_holm: Option<f64>,
+    /// Why nothing can be said of it, whatever the numbers are.
+    doubt: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,12 +68,32 @@ struct Comparison {
     few: bool,
     /// Both are of the same packets.
     same_packets: bool,
+    /// What is to be known before the figures.
+    findings: Vec<Finding>,
+    /// Why delays, their variation, and losses cannot be compared.
+    doubts: Doubts,
+    /// Runs that were not the same throughout, part by part.
+    parts: Vec<Part>,
 }
 
-impl Change {
-    /// Chance alone hardly makes it.
-    fn is_change(&self) -> Option<bool> {
-        Some(self.p_holm? < CHANCE)
+/// Parts of two runs beside each other.
+struct Part {
+    names: [String; 2],
+    scopes: [Scope; 2],
+    of: Of,
+    comparison: Comparison,
+}
+
+/// Which figures the parts are compared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    All,
+    Losses,
+}
+
+impl Of {
+    fn has(self, unit: Unit) -> bool {
+        self == Self::All || unit == Unit::Ratio
     }
 }
 
@@ -143,39 +165,199 @@ fn reports(source: &Source, args: &ReportArgs) -> Result<Vec<SessionReport>, Tro
     let mut replays = vec![Replay::default(); source.sessions.len()];
     let mut outlet = Outlet::of(Meta::default(), &args.results, &args.log, false)?;
     read(source, 0, None, &mut following, &mut replays, &mut outlet)?;
-    let reports = source.reports(0, &following, &replays);
+    let mut reports = source.reports(0, &following, &replays);
+    for report in &mut reports {
+        let books = following.books(report.number.saturating_sub(1));
+        report.clocks = books.and_then(Books::clocks);
+    }
     let known = |report: &SessionReport| report.figures.received + report.figures.lost > 0;
     Ok(reports.into_iter().filter(known).collect())
 }
 
-/// Goes through both files again, in blocks, and fills in what changed.
-fn compare(sources: &[Source; 2], comparisons: &mut [Comparison]) -> Result<(), Trouble> {
-    let mut blocks: Vec<[Blocks; 2]> = comparisons.iter().map(Comparison::blocks).collect();
-    for (run, source) in sources.iter().enumerate() {
+/// Records of two runs, which can be gone through again and again.
+trait Rows {
+    /// Every record of a run with its session's number.
+    fn each(&self, run: usize, take: &mut dyn FnMut(u32, &Record)) -> Result<(), Trouble>;
+}
+
+impl Rows for [Source; 2] {
+    fn each(&self, run: usize, take: &mut dyn FnMut(u32, &Record)) -> Result<(), Trouble> {
+        let Some(source) = self.get(run) else {
+            return Ok(());
+        };
         source.each(&mut |row: Row| {
-            let session = comparisons.iter().position(|comparison| {
-                let report = comparison.reports.get(run);
-                report.is_some_and(|report| report.number as u64 == u64::from(row.session))
-            });
-            let session = session.and_then(|session| blocks.get_mut(session)?.get_mut(run));
-            if let Some(blocks) = session {
-                blocks.record(&row.record);
-            }
+            take(row.session, &row.record);
             Ok(())
+        })
+    }
+}
+
+/// What is gathered of one session of one run.
+struct Gathered<T> {
+    run: usize,
+    number: usize,
+    of: T,
+}
+
+/// Goes through both runs once for all of `gathered`.
+fn gather<T>(
+    rows: &impl Rows,
+    gathered: &mut [Gathered<T>],
+    record: impl Fn(&mut T, &Record),
+) -> Result<(), Trouble> {
+    for run in 0..2 {
+        let mut own: Vec<&mut Gathered<T>> =
+            gathered.iter_mut().filter(|it| it.run == run).collect();
+        if own.is_empty() {
+            continue;
+        }
+        rows.each(run, &mut |number, what| {
+            let number = usize::try_from(number).unwrap_or(0);
+            for it in own.iter_mut().filter(|it| it.number == number) {
+                record(&mut it.of, what);
+            }
         })?;
     }
-    for (comparison, blocks) in comparisons.iter_mut().zip(&blocks) {
+    Ok(())
+}
+
+/// Goes through both runs as often as it takes: for the numbers of their packets, in blocks, and for
+/// the parts of those that were not the same throughout.
+fn compare(rows: &impl Rows, comparisons: &mut [Comparison]) -> Result<(), Trouble> {
+    let scopes = numbers(rows, comparisons)?;
+    let wanted: Vec<_> = comparisons.iter().zip(scopes.iter().cloned()).collect();
+    let blocks = in_blocks(rows, &wanted)?;
+    for ((comparison, scopes), blocks) in comparisons.iter_mut().zip(&scopes).zip(&blocks) {
+        comparison.look(scopes, blocks);
         comparison.fill(blocks);
     }
+    by_parts(rows, comparisons)?;
     correct(comparisons);
+    Ok(())
+}
+
+/// First and last numbers of the sessions.
+fn numbers(rows: &impl Rows, comparisons: &[Comparison]) -> Result<Vec<[Scope; 2]>, Trouble> {
+    let mut spans: Vec<Gathered<Option<(u64, u64)>>> = comparisons
+        .iter()
+        .flat_map(Comparison::sessions)
+        .map(|(run, number)| Gathered {
+            run,
+            number,
+            of: None,
+        })
+        .collect();
+    gather(rows, &mut spans, |span, record| {
+        if let Record::Sample(sample) = record
+            && sample.fate != Fate::Duplicate
+        {
+            let (first, last) = span.unwrap_or((sample.seq, sample.seq));
+            *span = Some((first.min(sample.seq), last.max(sample.seq)));
+        }
+    })?;
+    let scope = |span: &Gathered<Option<(u64, u64)>>| {
+        let (first, last) = span.of.unwrap_or_default();
+        Scope::whole(first, last)
+    };
+    let mut scopes = spans.iter().map(scope);
+    let mut pairs = Vec::with_capacity(comparisons.len());
+    while let (Some(before), Some(after)) = (scopes.next(), scopes.next()) {
+        pairs.push([before, after]);
+    }
+    Ok(pairs)
+}
+
+/// The blocks of each comparison.
+fn in_blocks(
+    rows: &impl Rows,
+    wanted: &[(&Comparison, [Scope; 2])],
+) -> Result<Vec<[Blocks; 2]>, Trouble> {
+    let mut blocks: Vec<Gathered<Blocks>> = Vec::new();
+    for (comparison, scopes) in wanted {
+        let of = comparison.blocks(scopes);
+        for ((run, number), of) in comparison.sessions().into_iter().zip(of) {
+            blocks.push(Gathered { run, number, of });
+        }
+    }
+    gather(rows, &mut blocks, Blocks::record)?;
+    let mut blocks = blocks.into_iter().map(|it| it.of);
+    let mut pairs = Vec::with_capacity(wanted.len());
+    while let (Some(before), Some(after)) = (blocks.next(), blocks.next()) {
+        pairs.push([before, after]);
+    }
+    Ok(pairs)
+}
+
+/// Compares the parts of runs that have any.
+fn by_parts(rows: &impl Rows, comparisons: &mut [Comparison]) -> Result<(), Trouble> {
+    let mut metrics: Vec<Gathered<(Scope, SessionMetrics)>> = Vec::new();
+    for comparison in comparisons.iter() {
+        for part in &comparison.parts {
+            for ((run, number), scope) in comparison.sessions().into_iter().zip(&part.scopes) {
+                let config = comparison.reports.get(run).map(|report| &report.config);
+                let metrics_of =
+                    config.map_or_else(SessionMetrics::new, SessionMetrics::with_config);
+                let of = (scope.clone(), metrics_of);
+                metrics.push(Gathered { run, number, of });
+            }
+        }
+    }
+    gather(
+        rows,
+        &mut metrics,
+        |(scope, metrics), record| match record {
+            Record::Sample(sample) if scope.has(sample.seq) => metrics.record(sample),
+            Record::ClockStep { .. } => metrics.record_clock_step(),
+            Record::Begun { .. }
+            | Record::Sample(_)
+            | Record::NotSent { .. }
+            | Record::Missed { .. } => {}
+        },
+    )?;
+    let mut metrics = metrics.into_iter().map(|it| it.of.1);
+    for comparison in comparisons.iter_mut() {
+        for part in &mut comparison.parts {
+            for report in &mut part.comparison.reports {
+                if let Some(metrics) = metrics.next() {
+                    // The reflector's numbers of what lies between the parts are missing.
+                    report.figures = Figures {
+                        lost_forward: None,
+                        lost_backward: None,
+                        ..metrics.figures()
+                    };
+                    report.delays = metrics.histograms().cloned();
+                }
+            }
+        }
+    }
+    let wanted: Vec<(&Comparison, [Scope; 2])> = comparisons
+        .iter()
+        .flat_map(|comparison| &comparison.parts)
+        .map(|part| (&part.comparison, part.scopes.clone()))
+        .collect();
+    let mut blocks = in_blocks(rows, &wanted)?.into_iter();
+    for part in comparisons
+        .iter_mut()
+        .flat_map(|comparison| &mut comparison.parts)
+    {
+        if let Some(blocks) = blocks.next() {
+            part.comparison.doubt(&blocks);
+            part.comparison.fill(&blocks);
+            part.comparison
+                .changes
+                .retain(|change| part.of.has(change.unit) && change.values != [None; 2]);
+        }
+    }
     Ok(())
 }
 
 /// All probabilities of a document together (Holm).
 fn correct(comparisons: &mut [Comparison]) {
-    let changes = comparisons
-        .iter_mut()
-        .flat_map(|comparison| &mut comparison.changes);
+    let changes = comparisons.iter_mut().flat_map(|comparison| {
+        let of_parts = comparison.parts.iter_mut();
+        let of_parts = of_parts.flat_map(|part| &mut part.comparison.changes);
+        comparison.changes.iter_mut().chain(of_parts)
+    });
     let mut ps: Vec<&mut f64> = changes
         .filter_map(|change| {
             change.p_holm = change.p;
@@ -200,23 +382,34 @@ impl Comparison {
             above_base,
             few: false,
             same_packets,
+            findings: Vec::new(),
+            doubts: Doubts::default(),
+            parts: Vec::new(),
         }
     }
 
-    fn blocks(&self) -> [Blocks; 2] {
+    /// Which session it is of, in each run.
+    fn sessions(&self) -> [(usize, usize); 2] {
+        let [before, after] = &self.reports;
+        [(0, before.number), (1, after.number)]
+    }
+
+    fn blocks(&self, scopes: &[Scope; 2]) -> [Blocks; 2] {
+        let [before, after] = scopes;
+        let mut scopes = [before, after].into_iter();
         self.reports.each_ref().map(|report| {
+            let scope = scopes.next().cloned().unwrap_or_else(|| Scope::whole(0, 0));
             let base = |delays: &Distribution| delays.quantile(BASE).filter(|_| self.above_base);
             let bases = [
                 None,
                 base(&report.delays.forward),
                 base(&report.delays.backward),
             ];
-            Blocks::new(report, bases)
+            Blocks::new(report, scope, bases)
         })
     }
 
     fn fill(&mut self, blocks: &[Blocks; 2]) {
-        self.few = blocks.iter().any(Blocks::are_few);
         for (direction, name) in ["round_trip", "forward", "backward"]
             .into_iter()
             .enumerate()
@@ -259,8 +452,9 @@ impl Comparison {
         test: &'static str,
         estimates: [Option<Estimate>; 2],
     ) {
+        let doubt = self.doubts.of_delay(figure);
         let judged = match estimates {
-            [Some(before), Some(after)] if !self.few => Some(judge(before, after)),
+            [Some(before), Some(after)] if doubt.is_none() => Some(judge(before, after)),
             _ => None,
         };
         let values = estimates.map(|estimate| estimate.map(|estimate| estimate.value));
@@ -274,6 +468,7 @@ impl Comparison {
             test,
             p: judged.map(|(_, p)| p),
             p_holm: None,
+            doubt,
         });
     }
 
@@ -301,7 +496,9 @@ impl Comparison {
             let values =
                 counts.map(|count| count.map(|(lost, sent)| real(lost) / real(sent.max(1))));
             let judged = match counts {
-                [Some(before), Some(after)] => Some(judge_loss([before, after], clustering)),
+                [Some(before), Some(after)] if self.doubts.loss.is_none() => {
+                    Some(judge_loss([before, after], clustering))
+                }
                 _ => None,
             };
             self.changes.push(Change {
@@ -314,6 +511,7 @@ impl Comparison {
                 test: "Fisher's exact test, or two proportions with the error by blocks: the less sure",
                 p: judged.map(|(_, p)| p),
                 p_holm: None,
+                doubt: self.doubts.loss.clone(),
             });
         }
     }
@@ -322,51 +520,6 @@ impl Comparison {
 fn difference(values: [Option<f64>; 2]) -> Option<f64> {
     let [before, after] = values;
     Some(after? - before?)
-}
-
-/// Welch's test: the interval of the difference, and how often chance makes it.
-fn judge(before: Estimate, after: Estimate) -> ([f64; 2], f64) {
-    let difference = after.value - before.value;
-    let [one, other] = [before, after].map(|estimate| estimate.error * estimate.error);
-    let error = (one + other).sqrt();
-    if error <= 0.0 {
-        let p = if difference == 0.0 { 1.0 } else { 0.0 };
-        return ([difference; 2], p);
-    }
-    let freedom =
-        (one + other).powi(2) / (one * one / before.freedom + other * other / after.freedom);
-    let reach = student_quantile(CHANCE, freedom) * error;
-    let p = student(difference / error, freedom);
-    ([difference - reach, difference + reach], p)
-}
-
-/// Lost and sent packets of two runs, and how many times as unsure their losses are as if each packet
-/// were lost or not by itself.
-fn judge_loss(counts: [(u64, u64); 2], clustering: [f64; 2]) -> ([f64; 2], f64) {
-    let [(lost, sent), (other_lost, other_sent)] = counts;
-    let [ratio, other_ratio] = counts.map(|(lost, sent)| real(lost) / real(sent.max(1)));
-    let [cluster, other_cluster] = clustering;
-    let error = |ratio: f64, other_ratio: f64| {
-        let variance = |ratio: f64, sent: u64, cluster: f64| {
-            ratio * (1.0 - ratio) / real(sent.max(1)) * cluster
-        };
-        (variance(ratio, sent, cluster) + variance(other_ratio, other_sent, other_cluster)).sqrt()
-    };
-    let difference = other_ratio - ratio;
-    let reach = student_quantile(CHANCE, NORMAL) * error(ratio, other_ratio);
-    let pooled = real(lost + other_lost) / real((sent + other_sent).max(1));
-    let by_chance = error(pooled, pooled);
-    let p = if by_chance > 0.0 {
-        student(difference / by_chance, NORMAL)
-    } else {
-        1.0
-    };
-    let p = if lost + other_lost <= EXACT {
-        p.max(fisher(lost, sent, other_lost, other_sent))
-    } else {
-        p
-    };
-    ([difference - reach, difference + reach], p)
 }
 
 /// The share of pairs in which the second one's value is the greater; equal ones count half.

@@ -4,16 +4,21 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Change, Comparison, Source, Unit};
+use super::findings::Finding;
+use super::parts::Scope;
+use super::{Change, Comparison, Part, Source, Unit, verdict};
 use crate::output::{ends, rfc3339};
 
 /// What the tests take for granted: in the document, and in docs/saved.md.
-const ASSUMPTIONS: [&str; 6] = [
-    "the two runs are independent of each other, and the path was the same throughout each",
+const ASSUMPTIONS: [&str; 7] = [
+    "the two runs are independent of each other, and the path was the same throughout each: where it was \
+     not, the parts are compared and the rest is undecided",
     "packets that follow each other fare alike: errors come from up to 40 blocks of consecutive \
      packets, widened where neighbouring blocks are alike",
     "what lasts longer than a block, as a time of day does, is taken for a change between the runs",
     "probabilities are corrected for the number of comparisons (Holm); a change is one under 0.05",
+    "unchanged is what would have been noticed to change by a tenth (or 20 us), losses by one point: that \
+     is where the interval ends before it",
     "intervals are not corrected: one may leave 0 out where its corrected probability tells of no change",
     "one-way delays of clocks that are not synchronised are compared by their distance from each \
      run's fifth percentile",
@@ -29,7 +34,7 @@ struct Document<'a> {
     version: &'static str,
     files: [&'a str; 2],
     sessions: Vec<Session<'a>>,
-    assumptions: [&'static str; 6],
+    assumptions: [&'static str; 7],
 }
 
 #[derive(Serialize)]
@@ -41,6 +46,59 @@ struct Session<'a> {
     same_packets: bool,
     after_slower_share: Option<f64>,
     changes: Vec<Figure<'a>>,
+    notes: Vec<Note<'a>>,
+    parts: Vec<PartPair<'a>>,
+}
+
+/// What is to be known first; of one run, or of both.
+#[derive(Serialize)]
+struct Note<'a> {
+    key: &'a str,
+    run: Option<&'static str>,
+    line: &'a str,
+}
+
+/// Parts of two runs beside each other.
+#[derive(Serialize)]
+struct PartPair<'a> {
+    before: RunPart<'a>,
+    after: RunPart<'a>,
+    changes: Vec<Figure<'a>>,
+}
+
+#[derive(Serialize)]
+struct RunPart<'a> {
+    name: &'a str,
+    packets: u64,
+    /// First and last number of each stretch.
+    numbers: Vec<[u64; 2]>,
+}
+
+/// What a difference comes to.
+#[derive(Serialize)]
+#[serde(tag = "is", rename_all = "lowercase")]
+enum Verdict {
+    Changed,
+    Unchanged { within: f64 },
+    Undecided { why: String },
+    Absent,
+}
+
+impl Verdict {
+    fn of(change: &Change) -> Self {
+        match change.verdict() {
+            verdict::Verdict::Changed => Self::Changed,
+            verdict::Verdict::Unchanged { within } => Self::Unchanged { within },
+            verdict::Verdict::Undecided { why } => Self::Undecided { why },
+            verdict::Verdict::Unnoticed { within } => Self::Undecided {
+                why: format!(
+                    "a change of up to {} would not have been noticed",
+                    plain(within, change.unit)
+                ),
+            },
+            verdict::Verdict::Absent => Self::Absent,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -68,6 +126,7 @@ struct Figure<'a> {
     p: Option<f64>,
     p_corrected: Option<f64>,
     changed: Option<bool>,
+    verdict: Verdict,
 }
 
 pub(super) fn json(
@@ -95,8 +154,54 @@ fn session(comparison: &Comparison) -> Session<'_> {
         started: rfc3339(report.started),
         packets: report.figures.received + report.figures.lost,
     });
+    Session {
+        before,
+        after,
+        one_way_above_p5: comparison.above_base,
+        too_few_packets: comparison.few,
+        same_packets: comparison.same_packets,
+        after_slower_share: comparison.slower,
+        changes: figures(comparison),
+        notes: comparison.findings.iter().map(note).collect(),
+        parts: comparison.parts.iter().map(pair).collect(),
+    }
+}
+
+fn note(finding: &Finding) -> Note<'_> {
+    Note {
+        key: finding.key,
+        run: finding
+            .run
+            .map(|run| if run == 0 { "before" } else { "after" }),
+        line: &finding.line,
+    }
+}
+
+fn pair(part: &Part) -> PartPair<'_> {
+    let run = |run: usize| RunPart {
+        name: part.names.get(run).map_or("", String::as_str),
+        packets: part
+            .comparison
+            .reports
+            .get(run)
+            .map_or(0, |report| report.figures.received + report.figures.lost),
+        numbers: part
+            .scopes
+            .get(run)
+            .map(Scope::stretches)
+            .unwrap_or_default(),
+    };
+    PartPair {
+        before: run(0),
+        after: run(1),
+        changes: figures(&part.comparison),
+    }
+}
+
+fn figures(comparison: &Comparison) -> Vec<Figure<'_>> {
     let changes = comparison.changes.iter().map(|change| {
         let [before, after] = change.values;
+        let verdict = Verdict::of(change);
         Figure {
             direction: change.direction,
             of: change.figure,
@@ -112,18 +217,15 @@ fn session(comparison: &Comparison) -> Session<'_> {
             test: change.test,
             p: change.p,
             p_corrected: change.p_holm,
-            changed: change.is_change(),
+            changed: match verdict {
+                Verdict::Changed => Some(true),
+                Verdict::Unchanged { .. } => Some(false),
+                Verdict::Undecided { .. } | Verdict::Absent => None,
+            },
+            verdict,
         }
     });
-    Session {
-        before,
-        after,
-        one_way_above_p5: comparison.above_base,
-        too_few_packets: comparison.few,
-        same_packets: comparison.same_packets,
-        after_slower_share: comparison.slower,
-        changes: changes.collect(),
-    }
+    changes.collect()
 }
 
 /// The difference as a share of the first value.
@@ -150,9 +252,11 @@ pub(super) fn text(
             comparisons.len()
         )?;
     }
-    let tests = comparisons
-        .iter()
-        .flat_map(|comparison| &comparison.changes);
+    let tests = comparisons.iter().flat_map(|comparison| {
+        let parts = comparison.parts.iter();
+        let of_parts = parts.flat_map(|part| &part.comparison.changes);
+        comparison.changes.iter().chain(of_parts)
+    });
     let tests = tests.filter(|change| change.p_holm.is_some()).count();
     for comparison in comparisons {
         for (name, source, report) in [
@@ -170,16 +274,16 @@ pub(super) fn text(
                 rfc3339(report.started)
             )?;
         }
-        writeln!(out)?;
-        writeln!(
-            out,
-            "{:<22}{:>12}{:>12}{:>12}{:>9}  {:<25}{:>8}",
-            "", "before", "after", "change", "", "95% interval alone", "chance"
-        )?;
-        for change in &comparison.changes {
-            row(change, out)?;
+        for finding in &comparison.findings {
+            writeln!(out, "note: {}", finding.line)?;
         }
         writeln!(out)?;
+        table(comparison, out)?;
+        for part in &comparison.parts {
+            let [before, after] = &part.names;
+            writeln!(out, "{before} beside {after}:")?;
+            table(&part.comparison, out)?;
+        }
         if tests > 1 {
             writeln!(
                 out,
@@ -193,6 +297,18 @@ pub(super) fn text(
         writeln!(out)?;
     }
     Ok(())
+}
+
+fn table(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "{:<22}{:>12}{:>12}{:>12}{:>9}  {:<25}{:>8}",
+        "", "before", "after", "change", "", "95% interval alone", "chance"
+    )?;
+    for change in &comparison.changes {
+        row(change, out)?;
+    }
+    writeln!(out)
 }
 
 fn row(change: &Change, out: &mut impl Write) -> io::Result<()> {
@@ -219,10 +335,11 @@ fn row(change: &Change, out: &mut impl Write) -> io::Result<()> {
         Some(p) if p < 0.001 => "<0.001".to_owned(),
         Some(p) => format!("{p:.3}"),
     };
-    let mark = if change.is_change() == Some(true) {
-        " *"
-    } else {
-        ""
+    let mark = match change.verdict() {
+        verdict::Verdict::Changed => " *",
+        verdict::Verdict::Unchanged { .. } => " =",
+        verdict::Verdict::Undecided { .. } | verdict::Verdict::Unnoticed { .. } => " ?",
+        verdict::Verdict::Absent => "",
     };
     writeln!(
         out,
@@ -248,7 +365,7 @@ fn figure(figure: &str) -> &str {
     }
 }
 
-fn plain(value: f64, unit: Unit) -> String {
+pub(super) fn plain(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Nanoseconds => scaled(value),
         Unit::Ratio => percent(value),
@@ -288,55 +405,11 @@ pub(super) fn words(comparison: &Comparison) -> Vec<String> {
     if comparison.same_packets {
         lines.push(format!("Warning: {SAME_PACKETS}."));
     }
-    if comparison.few {
-        lines.push(
-            "Too few packets to tell changes of delay from chance: 200 in each run are the least."
-                .to_owned(),
-        );
-    }
-    let changed: Vec<String> = comparison
-        .changes
-        .iter()
-        .filter(|change| change.is_change() == Some(true))
-        .map(|change| {
-            let more = if change.difference.unwrap_or(0.0) > 0.0 {
-                "up"
-            } else {
-                "down"
-            };
-            format!(
-                "{} {} {more}",
-                shown(change.direction),
-                figure(change.figure)
-            )
-        })
-        .collect();
-    let untested = comparison
-        .changes
-        .iter()
-        .filter(|change| change.difference.is_some() && change.p_holm.is_none())
-        .count();
-    let tested = comparison
-        .changes
-        .iter()
-        .filter(|change| change.p_holm.is_some());
-    let tested: Vec<String> = tested
-        .map(|change| format!("{} {}", shown(change.direction), figure(change.figure)))
-        .collect();
-    if changed.is_empty() && tested.is_empty() {
-        lines.push("Nothing could be tested.".to_owned());
-    } else if changed.is_empty() && untested > 0 {
-        lines.push(format!(
-            "Tested were only {}: nothing changed there that chance would not explain.",
-            tested.join(", ")
-        ));
-    } else if changed.is_empty() {
-        lines.push("Nothing changed that chance would not explain.".to_owned());
-    } else {
-        lines.push(format!(
-            "Changed, and hardly by chance (*): {}.",
-            changed.join(", ")
-        ));
+    lines.extend(verdicts(comparison, ""));
+    for part in &comparison.parts {
+        let [before, after] = &part.names;
+        let of = format!(" ({before} beside {after})");
+        lines.extend(verdicts(&part.comparison, &of));
     }
     if let Some(share) = comparison.slower {
         lines.push(format!(
@@ -350,6 +423,59 @@ pub(super) fn words(comparison: &Comparison) -> Vec<String> {
             "The clocks were not synchronised: one-way delays are those above each run's 5th percentile."
                 .to_owned(),
         );
+    }
+    lines
+}
+
+/// A line for what changed, one for what did not, and one for each reason why the rest is not decided.
+fn verdicts(comparison: &Comparison, of: &str) -> Vec<String> {
+    let (mut changed, mut unchanged, mut unnoticed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut undecided: Vec<(String, Vec<String>)> = Vec::new();
+    for change in &comparison.changes {
+        let name = format!("{} {}", shown(change.direction), figure(change.figure));
+        match change.verdict() {
+            verdict::Verdict::Changed => {
+                let up = change.difference.unwrap_or(0.0) > 0.0;
+                changed.push(format!("{name} {}", if up { "up" } else { "down" }));
+            }
+            verdict::Verdict::Unchanged { within } => {
+                unchanged.push(format!("{name} ({})", plain(within, change.unit)));
+            }
+            verdict::Verdict::Undecided { why } => {
+                match undecided.iter_mut().find(|(known, _)| *known == why) {
+                    Some((_, names)) => names.push(name),
+                    None => undecided.push((why, vec![name])),
+                }
+            }
+            verdict::Verdict::Unnoticed { within } => {
+                unnoticed.push(format!("{name} ({})", plain(within, change.unit)));
+            }
+            verdict::Verdict::Absent => {}
+        }
+    }
+    let mut lines = Vec::new();
+    if !unnoticed.is_empty() {
+        let why = "a change of up to this would not have been noticed".to_owned();
+        undecided.push((why, unnoticed));
+    }
+    if changed.is_empty() && undecided.is_empty() && !unchanged.is_empty() {
+        lines.push(format!("Nothing changed that matters{of}."));
+    }
+    if !changed.is_empty() {
+        let changed = changed.join(", ");
+        lines.push(format!("Changed, and hardly by chance (*){of}: {changed}."));
+    }
+    if !unchanged.is_empty() {
+        lines.push(format!(
+            "Unchanged (=){of}, a change of more than this would have been noticed: {}.",
+            unchanged.join(", ")
+        ));
+    }
+    for (why, names) in undecided {
+        lines.push(format!(
+            "Cannot decide (?){of}: {}: {why}.",
+            names.join(", ")
+        ));
     }
     lines
 }

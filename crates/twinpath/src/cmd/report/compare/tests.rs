@@ -1,8 +1,9 @@
 use twinpath_metrics::{MetricsConfig, Record, SessionMetrics};
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
+use super::Comparison;
 use super::chance::{fisher, holm, student, student_quantile};
-use super::{Comparison, correct};
+use super::verdict::Verdict;
 use crate::saved::SessionFacts;
 
 #[test]
@@ -87,6 +88,8 @@ struct Path {
     queue_us: f64,
     /// How often a burst of losses begins.
     burst: f64,
+    /// How often a packet is lost by itself.
+    loss: f64,
 }
 
 const USUAL: Path = Path {
@@ -94,19 +97,40 @@ const USUAL: Path = Path {
     delay_us: 1_000.0,
     queue_us: 30.0,
     burst: 0.002,
+    loss: 0.0,
+};
+const CLEAN: Path = Path {
+    burst: 0.0,
+    ..USUAL
+};
+const DEAD: Path = Path { loss: 1.0, ..CLEAN };
+const FAST: Path = Path {
+    delay_us: 10_700.0,
+    ..CLEAN
+};
+const SLOW: Path = Path {
+    delay_us: 23_300.0,
+    ..CLEAN
 };
 
 fn records(path: Path, packets: u64, chance: &mut Chance) -> Vec<Record> {
+    varied(packets, chance, |_| path)
+}
+
+/// A run whose packets are each sent over a path of their own.
+fn varied(packets: u64, chance: &mut Chance, path: impl Fn(u64) -> Path) -> Vec<Record> {
     let mut queue = 0.0;
     let mut losing = false;
     // The state of long ago has no say in the first packet's.
     for _ in 0..200 {
-        queue = path.memory * queue + chance.normal();
+        queue = path(0).memory * queue + chance.normal();
     }
     (0..packets)
         .map(|seq| {
+            let path = path(seq);
             queue = path.memory * queue + chance.normal();
             losing = chance.even() < if losing { 0.6 } else { path.burst };
+            let lost = losing || chance.even() < path.loss;
             #[expect(clippy::cast_possible_truncation, reason = "microseconds")]
             let ns = ((path.delay_us + f64::exp(queue / 3.0) * path.queue_us) * 1_000.0) as i64;
             let t1 = i64::try_from(seq).unwrap() * 10_000_000;
@@ -116,12 +140,12 @@ fn records(path: Path, packets: u64, chance: &mut Chance) -> Vec<Record> {
             };
             Record::Sample(Sample {
                 seq,
-                fate: if losing { Fate::Lost } else { Fate::Received },
+                fate: if lost { Fate::Lost } else { Fate::Received },
                 t1: stamp(t1),
-                t2: (!losing).then(|| Wall::from_unix_ns(t1 + ns * 6 / 10)),
-                t3: (!losing).then(|| Wall::from_unix_ns(t1 + ns * 6 / 10)),
-                t4: (!losing).then(|| stamp(t1 + ns)),
-                reflector_seq: (!losing).then(|| u32::try_from(seq).unwrap()),
+                t2: (!lost).then(|| Wall::from_unix_ns(t1 + ns * 6 / 10)),
+                t3: (!lost).then(|| Wall::from_unix_ns(t1 + ns * 6 / 10)),
+                t4: (!lost).then(|| stamp(t1 + ns)),
+                reflector_seq: (!lost).then(|| u32::try_from(seq).unwrap()),
                 ttl_forward: None,
                 ttl_backward: None,
                 tos_forward: None,
@@ -156,24 +180,27 @@ fn compared(runs: &[Vec<Record>; 2]) -> Comparison {
         let tally = twinpath_proto::sender::SenderTally::default();
         facts.identity.report(&tally, &metrics, config)
     });
-    let mut comparison = Comparison::new(reports);
-    let mut blocks = comparison.blocks();
-    for (blocks, records) in blocks.iter_mut().zip(runs) {
-        for record in records {
-            blocks.record(record);
-        }
-    }
-    comparison.fill(&blocks);
-    let mut one = [comparison];
-    correct(&mut one);
+    let mut one = [Comparison::new(reports)];
+    assert!(super::compare(runs, &mut one).is_ok());
     let [comparison] = one;
     comparison
+}
+
+impl super::Rows for [Vec<Record>; 2] {
+    fn each(
+        &self,
+        run: usize,
+        take: &mut dyn FnMut(u32, &Record),
+    ) -> Result<(), super::super::Trouble> {
+        self[run].iter().for_each(|record| take(1, record));
+        Ok(())
+    }
 }
 
 fn changed(comparison: &Comparison) -> Vec<(&'static str, &'static str)> {
     let changes = comparison.changes.iter();
     changes
-        .filter(|change| change.is_change() == Some(true))
+        .filter(|change| change.verdict() == Verdict::Changed)
         .map(|change| (change.direction, change.figure))
         .collect()
 }
@@ -189,6 +216,7 @@ fn over_nothing_but_chance_few_documents_show_a_change() {
             let runs = [(); 2].map(|()| records(path, 1_200, &mut chance));
             let comparison = compared(&runs);
             assert!(!comparison.few);
+            assert!(!keys(&comparison).contains(&"path-change"), "{memory}");
             wrong.extend(Some(changed(&comparison)).filter(|changed| !changed.is_empty()));
         }
         // 5 in 100 are promised, which is 6; at that rate there are more than 11 in 2 of 100 draws.
@@ -236,38 +264,303 @@ fn a_real_change_is_found_and_named() {
     }
 }
 
-/// What text says of two runs of so many packets each, the second one a while later.
-fn words(packets: u64, path: Path, later_ns: i64) -> String {
-    let mut chance = Chance(0xacdc);
-    let runs = [USUAL, path].map(|path| records(path, packets, &mut chance));
-    let mut comparison = compared(&runs);
-    comparison.same_packets = {
-        let [before, after] = &mut comparison.reports;
-        after.started = Wall::from_unix_ns(later_ns);
-        super::same_packets(before, after)
-    };
-    super::show::words(&comparison).join("\n")
+/// Both directions of a comparison.
+fn both_ways(runs: &[Vec<Record>; 2]) -> Vec<Comparison> {
+    let [before, after] = runs;
+    let there = compared(&[before.clone(), after.clone()]);
+    let back = compared(&[after.clone(), before.clone()]);
+    vec![there, back]
+}
+
+fn verdict(comparison: &Comparison, direction: &str, figure: &str) -> Verdict {
+    let mut changes = comparison.changes.iter();
+    let change = changes.find(|it| (it.direction, it.figure) == (direction, figure));
+    change.unwrap().verdict()
+}
+
+fn loss(comparison: &Comparison) -> Verdict {
+    verdict(comparison, "round_trip", "loss_ratio")
+}
+
+fn median(comparison: &Comparison) -> Verdict {
+    verdict(comparison, "round_trip", "median")
+}
+
+fn keys(comparison: &Comparison) -> Vec<&'static str> {
+    comparison.findings.iter().map(|it| it.key).collect()
+}
+
+fn text(comparison: &Comparison) -> String {
+    super::show::words(comparison).join("\n")
+}
+
+fn is_undecided(verdict: &Verdict, because: &str) -> bool {
+    matches!(verdict, Verdict::Undecided { why } if why.contains(because))
+}
+
+fn is_unnoticed(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Unnoticed { .. })
+}
+
+/// Shares and their differences are what they can be, and nothing is said to be unchanged that was
+/// not seen to be.
+fn is_sound(comparison: &Comparison) {
+    let parts = comparison.parts.iter();
+    let parts = parts.flat_map(|part| &part.comparison.changes);
+    for change in comparison.changes.iter().chain(parts) {
+        if let Some([low, high]) = change.interval {
+            assert!(low <= high, "{change:?}");
+            if change.unit == super::Unit::Ratio {
+                assert!(-1.0 <= low && high <= 1.0, "{change:?}");
+            }
+            if let Verdict::Unchanged { within } = change.verdict() {
+                let difference = change.difference.unwrap();
+                assert!(difference.abs() <= within, "{change:?}");
+            }
+        } else {
+            assert!(
+                matches!(
+                    change.verdict(),
+                    Verdict::Undecided { .. } | Verdict::Absent
+                ),
+                "{change:?}"
+            );
+        }
+    }
+    if comparison
+        .changes
+        .iter()
+        .any(|it| !matches!(it.verdict(), Verdict::Unchanged { .. } | Verdict::Absent))
+    {
+        let text = text(comparison);
+        assert!(!text.contains("Nothing changed that matters.\n"), "{text}");
+    }
 }
 
 #[test]
-fn what_was_not_tested_is_not_said_to_be_unchanged() {
-    let slower = Path {
-        delay_us: 9_000.0,
-        ..USUAL
+fn random_loss_against_none_is_a_change_both_ways() {
+    let mut chance = Chance(0x1055);
+    let half = Path { loss: 0.5, ..CLEAN };
+    for packets in [60, 1_000] {
+        let runs = [CLEAN, half].map(|path| records(path, packets, &mut chance));
+        for comparison in both_ways(&runs) {
+            is_sound(&comparison);
+            assert_eq!(loss(&comparison), Verdict::Changed, "{packets}");
+            assert!(!keys(&comparison).contains(&"outage"), "{packets}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_lost_everything_is_a_change_unless_it_is_too_short_to_tell() {
+    let mut chance = Chance(0xa11);
+    for (packets, changed) in [(1, false), (5, false), (1_000, true)] {
+        let runs = [CLEAN, DEAD].map(|path| records(path, packets, &mut chance));
+        for comparison in both_ways(&runs) {
+            is_sound(&comparison);
+            let verdict = loss(&comparison);
+            if changed {
+                assert_eq!(verdict, Verdict::Changed);
+                assert_eq!(keys(&comparison), ["outage"], "throughout");
+                assert!(comparison.parts.is_empty());
+            } else {
+                let undecided = is_undecided(&verdict, "") || is_unnoticed(&verdict);
+                assert!(undecided, "{verdict:?}");
+            }
+            assert!(is_undecided(&median(&comparison), ""), "{packets}");
+        }
+    }
+}
+
+#[test]
+fn an_outage_of_half_a_run_is_said_first_and_the_rest_is_compared() {
+    let mut chance = Chance(0x0ff);
+    for dead in [0..500, 250..750, 500..1_000, 700..800] {
+        let runs = [
+            records(CLEAN, 1_000, &mut chance),
+            varied(1_000, &mut chance, |seq| {
+                if dead.contains(&seq) { DEAD } else { CLEAN }
+            }),
+        ];
+        for comparison in both_ways(&runs) {
+            is_sound(&comparison);
+            assert!(keys(&comparison).contains(&"outage"), "{dead:?}");
+            assert!(is_undecided(&loss(&comparison), "outage"), "{dead:?}");
+            let [part] = &comparison.parts[..] else {
+                panic!("{dead:?}");
+            };
+            assert!(
+                part.names
+                    .iter()
+                    .any(|name| name.ends_with("outside its outages"))
+            );
+            let outside = loss(&part.comparison);
+            let clear = matches!(outside, Verdict::Unchanged { within } if within <= 0.01);
+            assert!(clear || is_unnoticed(&outside), "{outside:?}");
+            let text = text(&comparison);
+            assert!(text.contains("Cannot decide (?): Roundtrip loss"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_route_that_changes_in_one_run_is_said_first_and_its_parts_are_compared() {
+    let mut chance = Chance(0x207e);
+    for at in [250, 500, 750] {
+        let runs = [
+            records(FAST, 1_000, &mut chance),
+            varied(1_000, &mut chance, |seq| if seq < at { FAST } else { SLOW }),
+        ];
+        for comparison in both_ways(&runs) {
+            is_sound(&comparison);
+            assert_eq!(keys(&comparison), ["path-change"], "{at}");
+            assert!(
+                is_undecided(&median(&comparison), "the path changed during the"),
+                "{at}"
+            );
+            let [before, after] = &comparison.parts[..] else {
+                panic!("{at}: {} parts", comparison.parts.len());
+            };
+            let same = median(&before.comparison);
+            assert!(matches!(same, Verdict::Unchanged { .. }), "{at}: {same:?}");
+            assert_eq!(median(&after.comparison), Verdict::Changed, "{at}");
+            let text = text(&comparison);
+            assert!(text.contains("Roundtrip median"), "{text}");
+            assert!(!text.contains("Nothing changed"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn routes_that_change_in_both_runs_are_compared_part_by_part() {
+    let mut chance = Chance(0xb07);
+    let mut turned = |first: Path, second: Path, at: u64| {
+        varied(
+            1_000,
+            &mut chance,
+            |seq| if seq < at { first } else { second },
+        )
     };
-    let few = words(60, slower, 1);
-    assert!(few.contains("Too few packets"), "{few}");
-    assert!(few.contains("Tested were only Roundtrip loss"), "{few}");
-    assert!(!few.contains("\nNothing changed"), "{few}");
-    let enough = words(1_200, USUAL, 1);
-    assert!(
-        enough.contains("Nothing changed that chance would not explain."),
-        "{enough}"
+    let runs = [turned(FAST, SLOW, 400), turned(FAST, SLOW, 600)];
+    for comparison in both_ways(&runs) {
+        is_sound(&comparison);
+        assert_eq!(keys(&comparison), ["path-change"; 2]);
+        assert!(is_undecided(&median(&comparison), "both runs"));
+        assert_eq!(comparison.parts.len(), 2);
+        for part in &comparison.parts {
+            let same = median(&part.comparison);
+            assert!(matches!(same, Verdict::Unchanged { .. }), "{same:?}");
+        }
+    }
+    let runs = [turned(FAST, SLOW, 500), turned(SLOW, FAST, 500)];
+    for comparison in both_ways(&runs) {
+        for part in &comparison.parts {
+            assert_eq!(median(&part.comparison), Verdict::Changed);
+        }
+    }
+}
+
+#[test]
+fn losses_in_one_burst_do_not_tell_how_often_one_comes() {
+    let mut chance = Chance(0xb125);
+    let burst = |seq: u64| {
+        if (500..515).contains(&seq) {
+            DEAD
+        } else {
+            CLEAN
+        }
+    };
+    let runs = [
+        records(CLEAN, 1_000, &mut chance),
+        varied(1_000, &mut chance, burst),
+    ];
+    for comparison in both_ways(&runs) {
+        is_sound(&comparison);
+        assert!(
+            is_undecided(&loss(&comparison), "in one burst"),
+            "{:?}",
+            loss(&comparison)
+        );
+        assert!(matches!(median(&comparison), Verdict::Unchanged { .. }));
+    }
+}
+
+#[test]
+fn few_packets_decide_little_and_claim_nothing() {
+    let mut chance = Chance(0xfe3);
+    for packets in [1, 5, 60, 150] {
+        for path in [CLEAN, SLOW] {
+            let runs = [CLEAN, path].map(|path| records(path, packets, &mut chance));
+            for comparison in both_ways(&runs) {
+                is_sound(&comparison);
+                assert!(is_undecided(&median(&comparison), "fewer than 200 packets"));
+                assert!(is_unnoticed(&loss(&comparison)));
+                let text = text(&comparison);
+                assert!(!text.contains("Nothing changed"), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn runs_over_one_path_have_no_changes_of_it_and_most_figures_are_seen_to_be_the_same() {
+    let mut chance = Chance(0x5a3e);
+    let (mut unchanged, mut changed) = (0, 0);
+    for _ in 0..25 {
+        let runs = [1_000, 1_700].map(|packets| records(CLEAN, packets, &mut chance));
+        for comparison in both_ways(&runs) {
+            is_sound(&comparison);
+            assert_eq!(keys(&comparison), [""; 0]);
+            unchanged += u32::from(matches!(median(&comparison), Verdict::Unchanged { .. }));
+            changed += u32::from(!self::changed(&comparison).is_empty());
+            assert!(matches!(loss(&comparison), Verdict::Unchanged { .. }));
+        }
+    }
+    assert!(unchanged >= 45, "{unchanged} of 50");
+    // As above, each pair twice.
+    assert!(changed <= 8, "{changed} of 50");
+}
+
+#[test]
+fn what_differs_beside_the_path_is_named() {
+    let mut chance = Chance(0xd1ff);
+    let runs = [(); 2].map(|()| records(CLEAN, 600, &mut chance));
+    let mut one = [compared(&runs)];
+    {
+        let [before, after] = &mut one[0].reports;
+        after.tos = twinpath_wire::Tos(0xb8);
+        after.schedule = twinpath_proto::sender::Schedule::every(std::time::Duration::from_secs(1));
+        after.padding = before.padding + 100;
+        after.reflector.set_ip("192.0.2.77".parse().unwrap());
+        after.tally.send_errors = 100;
+        let reports = one[0].reports.clone();
+        one[0] = Comparison::new(reports);
+    }
+    assert!(super::compare(&runs, &mut one).is_ok());
+    let [comparison] = one;
+    assert_eq!(
+        keys(&comparison),
+        [
+            "incompletely-measured",
+            "different-ends",
+            "different-class",
+            "different-size",
+            "different-interval"
+        ]
     );
+    assert!(is_undecided(&loss(&comparison), "measured incompletely"));
+    let variation = verdict(&comparison, "round_trip", "ipdv_mean_abs");
+    assert!(is_undecided(&variation, "interval"), "{variation:?}");
+    assert!(matches!(median(&comparison), Verdict::Unchanged { .. }));
 }
 
 #[test]
 fn one_run_beside_itself_is_said_to_be_one() {
-    assert!(words(1_200, USUAL, 0).contains("both are of the same packets"));
-    assert!(!words(1_200, USUAL, 1).contains("same packets"));
+    let mut chance = Chance(0xacdc);
+    let run = records(USUAL, 1_200, &mut chance);
+    let mut same = compared(&[run.clone(), run]);
+    assert!(same.same_packets, "the same addresses at the same time");
+    assert!(text(&same).contains("both are of the same packets"));
+    same.same_packets = false;
+    assert!(!text(&same).contains("same packets"));
 }

@@ -1,0 +1,295 @@
+//! What is to be known before two runs are compared: where they were not the same throughout, and what
+//! differs between them beside the path.
+
+use twinpath_runtime::SessionReport;
+
+use super::blocks::Blocks;
+use super::chance::real;
+use super::parts::{self, Scope, Split};
+use super::{Comparison, Of, Part};
+use crate::output::units;
+
+const INCOMPLETE: &str = "incompletely-measured";
+const RUNS: [&str; 2] = ["the first run", "the second run"];
+/// Losses in a row that may be one event; those of a burst that short are told by the blocks.
+const BURST: u64 = 3;
+/// Bursts of losses that tell how often one comes, of a run too short for blocks.
+const BURSTS: u64 = 3;
+
+/// A fact about one run (0 or 1), or about both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) key: &'static str,
+    pub(super) run: Option<usize>,
+    pub(super) line: String,
+}
+
+/// Why figures cannot be compared, whatever they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Doubts {
+    pub(super) delay: Option<String>,
+    pub(super) variation: Option<String>,
+    pub(super) loss: Option<String>,
+}
+
+impl Doubts {
+    /// Of a delay's figure.
+    pub(super) fn of_delay(&self, figure: &str) -> Option<String> {
+        let variation = self
+            .variation
+            .as_ref()
+            .filter(|_| figure == "ipdv_mean_abs");
+        self.delay.as_ref().or(variation).cloned()
+    }
+}
+
+impl Comparison {
+    /// Finds what breaks the comparison of the whole runs, and the parts that can be compared.
+    pub(super) fn look(&mut self, scopes: &[Scope; 2], blocks: &[Blocks; 2]) {
+        self.doubt(blocks);
+        self.differences();
+        let [paths, outages] = self.splits(scopes, blocks);
+        let [path_before, path_after] = &paths;
+        if path_before.is_some() || path_after.is_some() {
+            self.doubts.delay = Some(whose("the path changed during", &paths));
+            self.part(scopes, [path_before.as_ref(), path_after.as_ref()], Of::All);
+        }
+        let [out_before, out_after] = &outages;
+        if out_before.is_some() || out_after.is_some() {
+            self.doubts.loss = Some(whose("there was an outage in", &outages));
+            self.part(
+                scopes,
+                [out_before.as_ref(), out_after.as_ref()],
+                Of::Losses,
+            );
+        }
+    }
+
+    /// What too few packets, bursts and gaps make undecided.
+    pub(super) fn doubt(&mut self, blocks: &[Blocks; 2]) {
+        self.few = blocks.iter().any(Blocks::are_few);
+        if self.few {
+            self.doubts.delay = Some("there are fewer than 200 packets in a run".to_owned());
+        }
+        let ratio = |report: &SessionReport| {
+            let figures = &report.figures;
+            real(figures.lost) / real((figures.received + figures.lost).max(1))
+        };
+        let highest = self.reports.iter().map(ratio).fold(0.0, f64::max);
+        // A burst in the run that lost less leaves what the other lost beyond it.
+        let runs = self.reports.iter().zip(blocks).zip(RUNS);
+        let losses: Vec<String> = runs
+            .filter(|((report, _), _)| ratio(report) >= highest)
+            .filter_map(|((report, blocks), run)| bursts(report, blocks, run))
+            .collect();
+        if !losses.is_empty() {
+            self.doubts.loss = Some(losses.join(", and "));
+        }
+    }
+
+    /// What differs between the runs, and what their own reports say of them.
+    fn differences(&mut self) {
+        for (run, (report, name)) in self.reports.iter().zip(RUNS).enumerate() {
+            let mut find = |key, line| {
+                self.findings.push(Finding {
+                    key,
+                    run: Some(run),
+                    line,
+                });
+            };
+            let coverage = report.coverage();
+            if !coverage.is_complete() {
+                let line = format!(
+                    "{name} was measured incompletely ({} of {} packets not sent)",
+                    coverage.unsent, coverage.due
+                );
+                self.doubts.loss = Some(line.clone());
+                find(INCOMPLETE, line);
+            }
+            if let Some(blocks) = report.figures.availability.filter(|it| it.outages > 0) {
+                // Throughout, nothing came and went.
+                let line = if blocks.unavailable_blocks < blocks.blocks {
+                    let outages = units::count(blocks.outages, "outage", "outages");
+                    let line = format!("the path was unavailable for a time in {name}: {outages}");
+                    self.doubts.loss.get_or_insert_with(|| line.clone());
+                    line
+                } else {
+                    format!("the path was unavailable throughout {name}")
+                };
+                find("outage", line);
+            }
+        }
+        let [before, after] = &self.reports;
+        let mut differ = |key, differ: bool, line: &str| {
+            if differ {
+                self.findings.push(Finding {
+                    key,
+                    run: None,
+                    line: line.to_owned(),
+                });
+            }
+        };
+        let interval = |report: &SessionReport| report.schedule.mean_interval();
+        let other_interval = interval(before).max(interval(after))
+            > interval(before).min(interval(after)).mul_f64(1.05);
+        differ(
+            "different-ends",
+            before.reflector.ip() != after.reflector.ip(),
+            "the runs went to different far ends",
+        );
+        differ(
+            "different-class",
+            before.tos != after.tos,
+            "the runs had different classes of service (DSCP, ECN)",
+        );
+        differ(
+            "different-size",
+            before.padding != after.padding,
+            "the runs had packets of different sizes",
+        );
+        differ(
+            "different-interval",
+            other_interval,
+            "the runs had different intervals between packets",
+        );
+        if other_interval {
+            let why = "variation depends on the interval, and those differ";
+            self.doubts.variation = Some(why.to_owned());
+        }
+    }
+
+    /// Paths and outages of each run.
+    fn splits(&mut self, scopes: &[Scope; 2], blocks: &[Blocks; 2]) -> [[Option<Split>; 2]; 2] {
+        let [mut paths, mut outages] = [[None, None], [None, None]];
+        let runs = scopes.iter().zip(blocks).zip(RUNS).enumerate();
+        for (run, ((scope, blocks), name)) in runs {
+            if blocks.are_few() {
+                continue;
+            }
+            let clocks = self
+                .reports
+                .get(run)
+                .and_then(|report| report.clocks.as_ref());
+            let split = parts::paths(scope, &blocks.least_round_trips());
+            let line = match &split {
+                Some(split) if split.changes == 1 => {
+                    let [_, second] = &split.parts;
+                    let at = second.stretches().first().map_or(0, |[first, _]| *first);
+                    Some(format!(
+                        "the path changed during {name}, about packet {at}: its least round trip is \
+                         another since"
+                    ))
+                }
+                Some(split) => Some(format!(
+                    "the path changed {} times during {name}, between two least round trips",
+                    split.changes
+                )),
+                None if clocks.is_some_and(|clocks| clocks.path_change) => {
+                    let line = format!("the path seems to have changed during {name}");
+                    self.doubts.delay = Some(line.clone());
+                    Some(line)
+                }
+                None => None,
+            };
+            self.findings.extend(line.map(|line| Finding {
+                key: "path-change",
+                run: Some(run),
+                line,
+            }));
+            let outage = parts::outages(scope, &blocks.loss_ratios());
+            if let Some(split) = &outage
+                && let [_, inside] = &split.parts
+                && !self
+                    .findings
+                    .iter()
+                    .any(|it| it.key == "outage" && it.run == Some(run))
+            {
+                let stretches = inside.stretches();
+                let [first, last] = stretches.first().copied().unwrap_or_default();
+                let more = match stretches.len() {
+                    0 | 1 => String::new(),
+                    count => format!(", and {} more", count - 1),
+                };
+                self.findings.push(Finding {
+                    key: "outage",
+                    run: Some(run),
+                    line: format!(
+                        "there was an outage in {name}, about packets {first} to {last}{more}"
+                    ),
+                });
+            }
+            if let (Some(path), Some(known)) = (split, paths.get_mut(run)) {
+                *known = Some(path);
+            }
+            if let (Some(outage), Some(known)) = (outage, outages.get_mut(run)) {
+                *known = Some(outage);
+            }
+        }
+        [paths, outages]
+    }
+
+    /// The parts of one run beside those of the other, or beside the whole of it. Of outages what lies
+    /// outside.
+    fn part(&mut self, scopes: &[Scope; 2], splits: [Option<&Split>; 2], of: Of) {
+        let parts = if of == Of::All { 0..2 } else { 0..1 };
+        for place in parts {
+            let mut names = RUNS.map(|run| format!("the whole of {run}"));
+            let mut chosen = scopes.clone();
+            let own = names.iter_mut().zip(&mut chosen).zip(splits).zip(RUNS);
+            for (((name, scope), split), run) in own {
+                if let Some(split) = split
+                    && let (Some(part), Some(of)) = (split.parts.get(place), split.names.get(place))
+                {
+                    *name = format!("{run} {of}");
+                    *scope = part.clone();
+                }
+            }
+            let mut comparison = Self::new(self.reports.clone());
+            comparison
+                .doubts
+                .variation
+                .clone_from(&self.doubts.variation);
+            if self.findings.iter().any(|it| it.key == INCOMPLETE) {
+                comparison.doubts.loss.clone_from(&self.doubts.loss);
+            }
+            self.parts.push(Part {
+                names,
+                scopes: chosen,
+                of,
+                comparison,
+            });
+        }
+    }
+}
+
+/// What happened in one run or in both.
+fn whose(what: &str, splits: &[Option<Split>; 2]) -> String {
+    match splits {
+        [Some(_), Some(_)] => format!("{what} both runs"),
+        [Some(_), None] => format!("{what} {}", RUNS[0]),
+        _ => format!("{what} {}", RUNS[1]),
+    }
+}
+
+/// Why the losses of a run tell nothing of how often packets are lost: too few bursts make up too much
+/// of them.
+fn bursts(report: &SessionReport, blocks: &Blocks, run: &str) -> Option<String> {
+    let figures = &report.figures;
+    let (lost, sent) = (figures.lost, figures.received + figures.lost);
+    let periods = &figures.loss_periods;
+    if blocks.are_few() {
+        let few = lost > 1 && periods.periods < BURSTS;
+        return few.then(|| {
+            let bursts = units::count(periods.periods, "burst", "bursts");
+            format!("the losses of {run} came in {bursts}, and it is short")
+        });
+    }
+    // Where all was lost throughout, nothing came and went.
+    let one = lost < sent && periods.longest >= BURST && periods.longest.saturating_mul(2) >= lost;
+    one.then(|| {
+        format!(
+            "{} of {lost} losses of {run} came in one burst",
+            periods.longest
+        )
+    })
+}

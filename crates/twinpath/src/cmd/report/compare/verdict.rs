@@ -1,0 +1,191 @@
+//! What a comparison of two figures comes to: changed, unchanged within so much, or undecided.
+
+use super::blocks::Estimate;
+use super::chance::{fisher, real, student, student_quantile};
+use super::{Change, Unit};
+
+/// A difference that chance makes less often than this is a change.
+pub(super) const CHANCE: f64 = 0.05;
+/// Degrees of freedom with which Student's distribution is the normal one.
+const NORMAL: f64 = 1e6;
+/// More losses than this are counted as though they were normal.
+const EXACT: u64 = 10_000;
+/// A change of a delay that matters: this share of it, and no less than stamps are off by.
+const MATTERS: f64 = 0.1;
+const MATTERS_NS: f64 = 20_000.0;
+/// A change of a loss ratio that matters.
+const MATTERS_RATIO: f64 = 0.01;
+
+/// What is known of a difference.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// Chance alone hardly makes it.
+    Changed,
+    /// A change of more than this would have been noticed, and one that matters is more.
+    Unchanged { within: f64 },
+    /// Why nothing can be said.
+    Undecided { why: String },
+    /// Nothing can be said, because a change of up to this would not have been noticed.
+    Unnoticed { within: f64 },
+    /// There is no such figure in either run.
+    Absent,
+}
+
+impl Change {
+    /// Once its probability is corrected.
+    pub(super) fn verdict(&self) -> Verdict {
+        let undecided = |why: &str| Verdict::Undecided {
+            why: why.to_owned(),
+        };
+        match self.values {
+            [None, None] => return Verdict::Absent,
+            [Some(_), Some(_)] => {}
+            _ => return undecided("one of the runs has no such figure"),
+        }
+        if let Some(why) = &self.doubt {
+            return undecided(why);
+        }
+        let (Some(p), Some([low, high])) = (self.p_holm, self.interval) else {
+            return undecided("too few packets");
+        };
+        if p < CHANCE {
+            return Verdict::Changed;
+        }
+        let within = low.abs().max(high.abs());
+        if within <= self.matters() {
+            Verdict::Unchanged { within }
+        } else {
+            Verdict::Unnoticed { within }
+        }
+    }
+
+    /// The least change that would be worth a word.
+    fn matters(&self) -> f64 {
+        match self.unit {
+            Unit::Nanoseconds => {
+                let values = self.values.iter().flatten();
+                let greatest = values.fold(0.0_f64, |greatest, value| greatest.max(value.abs()));
+                (greatest * MATTERS).max(MATTERS_NS)
+            }
+            Unit::Ratio => MATTERS_RATIO,
+        }
+    }
+}
+
+/// Welch's test: the interval of the difference, and how often chance makes it.
+pub(super) fn judge(before: Estimate, after: Estimate) -> ([f64; 2], f64) {
+    let difference = after.value - before.value;
+    let [one, other] = [before, after].map(|estimate| estimate.error * estimate.error);
+    let error = (one + other).sqrt();
+    if error <= 0.0 {
+        let p = if difference == 0.0 { 1.0 } else { 0.0 };
+        return ([difference; 2], p);
+    }
+    let freedom =
+        (one + other).powi(2) / (one * one / before.freedom + other * other / after.freedom);
+    let reach = student_quantile(CHANCE, freedom) * error;
+    let p = student(difference / error, freedom);
+    ([difference - reach, difference + reach], p)
+}
+
+/// How unsure a loss is beside one of packets that are lost each by itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Clustering {
+    /// So many times the variance; 1 at least.
+    pub(super) times: f64,
+    /// Degrees of freedom of that; `None`: it is not from blocks.
+    pub(super) freedom: Option<f64>,
+}
+
+/// Lost and sent packets of two runs, and how their losses cluster. The interval is Newcombe's, of
+/// Wilson's for each run: it holds where nothing or everything was lost, and stays within 100 points.
+pub(super) fn judge_loss(counts: [(u64, u64); 2], clustering: [Clustering; 2]) -> ([f64; 2], f64) {
+    let [(lost, sent), (other_lost, other_sent)] = counts;
+    // How the losses of a run without any would cluster is told by the other at best.
+    let most = clustering
+        .map(|it| it.times)
+        .into_iter()
+        .fold(1.0, f64::max);
+    let times = |lost: u64, own: Clustering| if lost == 0 { most } else { own.times };
+    let [one, other] = clustering;
+    let [times, other_times] = [times(lost, one), times(other_lost, other)];
+    let freedom = clustering
+        .iter()
+        .filter_map(|it| it.freedom)
+        .fold(NORMAL, f64::min);
+    let ratios = counts.map(|(lost, sent)| real(lost) / real(sent.max(1)));
+    let [ratio, other_ratio] = ratios;
+    let difference = other_ratio - ratio;
+    let alone = |sent: u64, times: f64| real(sent.max(1)) / times;
+    let (size, other_size) = (alone(sent, times), alone(other_sent, other_times));
+    let z = student_quantile(CHANCE, freedom);
+    let [low, high] = wilson(ratio, size, z);
+    let [other_low, other_high] = wilson(other_ratio, other_size, z);
+    let down = (other_ratio - other_low).hypot(high - ratio);
+    let up = (other_high - other_ratio).hypot(ratio - low);
+    let interval = [(difference - down).max(-1.0), (difference + up).min(1.0)];
+    let pooled = real(lost + other_lost) / real((sent + other_sent).max(1));
+    let by_chance = (pooled * (1.0 - pooled) * (1.0 / size + 1.0 / other_size)).sqrt();
+    let p = if by_chance > 0.0 {
+        student(difference / by_chance, freedom)
+    } else {
+        1.0
+    };
+    let p = if lost + other_lost <= EXACT {
+        p.max(fisher(lost, sent, other_lost, other_sent))
+    } else {
+        p
+    };
+    (interval, p)
+}
+
+/// Wilson's interval of a share.
+fn wilson(share: f64, size: f64, z: f64) -> [f64; 2] {
+    let square = z * z;
+    let middle = share + square / (2.0 * size);
+    let reach = z * (share * (1.0 - share) / size + square / (4.0 * size * size)).sqrt();
+    let scale = 1.0 + square / size;
+    [(middle - reach) / scale, (middle + reach) / scale].map(|at| at.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALONE: Clustering = Clustering {
+        times: 1.0,
+        freedom: None,
+    };
+
+    #[test]
+    fn intervals_of_shares_have_newcombe_s_values_and_stay_within_100_points() {
+        // Newcombe (1998), table II, method 10.
+        for (counts, expected) in [
+            ([(48, 80), (56, 70)], [0.0524, 0.3339]),
+            ([(3, 10), (9, 10)], [0.1705, 0.8090]),
+            ([(0, 20), (10, 10)], [0.6791, 1.0]),
+            ([(0, 10), (0, 20)], [-0.2775, 0.1611]),
+        ] {
+            let ([low, high], _) = judge_loss(counts, [ALONE; 2]);
+            let [want_low, want_high] = expected;
+            assert!((low - want_low).abs() < 2e-4, "{counts:?}: {low} {high}");
+            assert!((high - want_high).abs() < 2e-4, "{counts:?}: {low} {high}");
+            let [(lost, sent), other] = counts;
+            let ([back_low, back_high], _) = judge_loss([other, (lost, sent)], [ALONE; 2]);
+            assert!((back_low + high).abs() < 1e-9 && (back_high + low).abs() < 1e-9);
+        }
+        let bursty = Clustering {
+            times: 800.0,
+            freedom: Some(1.1),
+        };
+        for one in [(0, 1), (1, 1), (0, 1_000), (500, 1_000), (1_000, 1_000)] {
+            for other in [(0, 1), (1, 1), (0, 1_000), (500, 1_000), (1_000, 1_000)] {
+                for clustering in [[ALONE; 2], [bursty; 2], [ALONE, bursty]] {
+                    let ([low, high], p) = judge_loss([one, other], clustering);
+                    assert!(-1.0 <= low && low <= high && high <= 1.0, "{low} {high}");
+                    assert!((0.0..=1.0).contains(&p), "{p}");
+                }
+            }
+        }
+    }
+}
