@@ -1,10 +1,9 @@
 //! UDP and TCP over IPv4 in Ethernet, out of a capture file: as much as our captures need.
 
-use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use pcap_file::pcap::PcapReader;
+use pcap_parser::PcapCapture;
 use twinpath_wire::Wall;
 
 const TCP: u8 = 6;
@@ -34,11 +33,11 @@ pub(super) fn path(file: &str) -> PathBuf {
 
 /// IPv4 packets with their times.
 fn packets(file: &str) -> Vec<(Wall, Vec<u8>)> {
-    let mut reader = PcapReader::new(File::open(path(file)).expect(file)).expect(file);
+    let octets = std::fs::read(path(file)).expect(file);
+    let packets = PcapCapture::from_file(&octets).expect(file).blocks;
     let mut found = Vec::new();
-    while let Some(packet) = reader.next_packet() {
-        let packet = packet.expect(file);
-        let at = i64::try_from(packet.timestamp.as_nanos()).expect(file);
+    for packet in packets {
+        let at = i64::from(packet.ts_sec) * 1_000_000_000 + i64::from(packet.ts_usec) * 1_000;
         if packet.data.get(12..15) == Some(&[0x08, 0x00, 0x45]) {
             found.push((Wall::from_unix_ns(at), packet.data[14..].to_vec()));
         }

@@ -1,10 +1,9 @@
 //! Keys, messages and packets of sessions that other programs held, recorded: they decrypt, every
 //! HMAC in them is right, and sealed again they are the same octets.
 
-use std::fs::File;
 use std::path::PathBuf;
 
-use pcap_file::pcap::PcapReader;
+use pcap_parser::PcapCapture;
 use serde_json::Value;
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{ReflectorSecured, SenderSecured};
@@ -59,11 +58,10 @@ fn guard(known: &Value) -> TestGuard {
 
 /// The UDP payloads of a capture: those that went to `port`, and the others.
 fn payloads(capture: &str, port: u16) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
-    let file = File::open(testdata("captures").join(capture)).unwrap();
-    let mut reader = PcapReader::new(file).unwrap();
+    let octets = std::fs::read(testdata("captures").join(capture)).unwrap();
+    let packets = PcapCapture::from_file(&octets).unwrap().blocks;
     let mut found = (Vec::new(), Vec::new());
-    while let Some(packet) = reader.next_packet() {
-        let packet = packet.unwrap();
+    for packet in packets {
         let ip = &packet.data[14..];
         if ip[0] != 0x45 || ip[9] != 17 {
             continue;

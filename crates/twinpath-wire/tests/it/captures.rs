@@ -1,8 +1,6 @@
 //! Captured packets survive decoding and encoding, and say what their peers meant.
 
-use std::fs::File;
-
-use pcap_file::pcap::PcapReader;
+use pcap_parser::PcapCapture;
 use twinpath_wire::{
     Dscp, ErrorEstimate, ReflectorOpen, Reply, ReplyHead, SenderOpen, StampReflector, StampSender,
     TimeFormat, Tos, Wall, WireTime,
@@ -22,17 +20,19 @@ struct Datagram {
 /// UDP over IPv4 in Ethernet: all datagrams of a capture.
 fn datagrams(file: &str) -> Vec<Datagram> {
     let path = data(&format!("captures/{file}.pcap"));
-    let mut reader = PcapReader::new(File::open(path).unwrap()).unwrap();
+    let octets = std::fs::read(path).unwrap();
+    let packets = PcapCapture::from_file(&octets).unwrap().blocks;
     let mut found = Vec::new();
-    while let Some(packet) = reader.next_packet() {
-        let packet = packet.unwrap();
+    for packet in packets {
         let ip = &packet.data[14..];
         if ip[9] != 17 {
             continue;
         }
         let length = usize::from(u16::from_be_bytes([ip[24], ip[25]]));
         found.push(Datagram {
-            at: Wall::from_unix_ns(packet.timestamp.as_nanos().try_into().unwrap()),
+            at: Wall::from_unix_ns(
+                i64::from(packet.ts_sec) * 1_000_000_000 + i64::from(packet.ts_usec) * 1_000,
+            ),
             tos: Tos(ip[1]),
             to_port: u16::from_be_bytes([ip[22], ip[23]]),
             octets: ip[28..20 + length].to_vec(),

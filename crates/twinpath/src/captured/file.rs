@@ -1,24 +1,30 @@
-//! Packets out of pcap (libpcap 2.4, microseconds or nanoseconds) and pcapng files.
+//! Packets out of pcap (microseconds or nanoseconds) and pcapng files, one at a time.
 
-use std::io::{self, ErrorKind, Read};
+use std::cell::Cell;
+use std::io::{self, BufRead as _, BufReader, ErrorKind, Read};
+use std::rc::Rc;
 
+use pcap_parser::traits::{PcapNGPacketBlock as _, PcapReaderIterator};
+use pcap_parser::{
+    Block, InterfaceDescriptionBlock, LegacyPcapReader, PcapBlockOwned, PcapError, PcapNGReader,
+};
 use twinpath_wire::Wall;
 
 use super::CaptureError;
 
-/// The longest packet that is read; what is longer is damaged (tcpdump's own limit).
-const LONGEST: usize = 262_144;
-/// Interfaces of a pcapng section at most.
+/// Octets that are read at once.
+const BUFFER: usize = 65_536;
+/// The longest packet or block that is read; what is longer is damaged.
+const LONGEST: usize = 16 << 20;
+/// Interfaces of a file at most.
 const INTERFACES: usize = 4_096;
+/// The longest name of an interface that is kept, in octets.
+const LONGEST_NAME: usize = 64;
+const OBSOLETE_PACKET: u32 = 2;
 
 const PCAP_MICROSECONDS: u32 = 0xa1b2_c3d4;
 const PCAP_NANOSECONDS: u32 = 0xa1b2_3c4d;
 const SECTION: u32 = 0x0a0d_0d0a;
-const BYTE_ORDER: u32 = 0x1a2b_3c4d;
-const INTERFACE: u32 = 1;
-const ENHANCED_PACKET: u32 = 6;
-const OPTION_RESOLUTION: u16 = 9;
-const OPTION_OFFSET: u16 = 14;
 
 /// What a capture begins with.
 pub(crate) fn is_magic(octets: [u8; 4]) -> bool {
@@ -28,303 +34,327 @@ pub(crate) fn is_magic(octets: [u8; 4]) -> bool {
 }
 
 /// A packet as it was captured.
-#[derive(Debug)]
-pub(super) struct Packet<'a> {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Packet {
     pub(super) at: Wall,
     /// LINKTYPE of its interface.
     pub(super) link: u32,
-    pub(super) octets: &'a [u8],
+    /// Which of [`Packets::interfaces`] it was captured at.
+    pub(super) interface: usize,
+    /// What was captured of it.
+    pub(super) octets: Vec<u8>,
+    /// Less than the packet had: the snap length, or the end of a capture buffer, cut it.
+    pub(super) cut: bool,
 }
 
-/// The packets of a capture, one at a time.
-#[derive(Debug)]
-pub(super) struct Packets<R> {
-    input: R,
-    form: Form,
-    big_endian: bool,
-    octets: Vec<u8>,
-    broken_off: bool,
+/// How a capture ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// After a packet.
+    Whole,
+    /// Within a packet or block.
+    BrokenOff,
+    /// What follows cannot be read.
+    Damaged(&'static str),
 }
 
-#[derive(Debug)]
-enum Form {
-    Pcap { link: u32, nanoseconds: bool },
-    Pcapng(Vec<Interface>),
-}
-
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Interface {
     link: u32,
     /// Units per second.
     resolution: u64,
     offset_s: i64,
+    /// Place in the names.
+    place: usize,
 }
 
-impl<R: Read> Packets<R> {
-    pub(super) fn open(mut input: R) -> Result<Self, CaptureError> {
-        let mut magic = [0; 4];
-        input.read_exact(&mut magic)?;
-        let big_endian = [PCAP_MICROSECONDS, PCAP_NANOSECONDS].contains(&u32::from_be_bytes(magic));
-        let mut packets = Self {
+/// The packets of a capture, one at a time.
+pub(super) struct Packets<'a> {
+    reader: Box<dyn PcapReaderIterator + 'a>,
+    failure: Failure,
+    /// Of a pcap file: link type, and nanoseconds of a unit of its fractions.
+    pcap: Option<(u32, i64)>,
+    /// Of the section.
+    interfaces: Vec<Interface>,
+    names: Vec<String>,
+    big_endian: bool,
+    capacity: usize,
+    current: Packet,
+    without_time: u64,
+    end: End,
+}
+
+impl<'a> Packets<'a> {
+    /// # Errors
+    /// [`CaptureError`]: it cannot be read, or not even its beginning is one of a capture.
+    pub(super) fn open(input: impl Read + 'a) -> Result<Self, CaptureError> {
+        let failure = Failure::default();
+        let mut input = BufReader::new(input);
+        let magic = input.fill_buf()?.first_chunk().copied();
+        let is_section = magic.map(u32::from_be_bytes) == Some(SECTION);
+        let input = Input {
             input,
-            form: Form::Pcapng(Vec::new()),
-            big_endian,
-            octets: Vec::new(),
-            broken_off: false,
+            failure: failure.clone(),
         };
-        let magic = packets.u32(magic);
-        if magic == SECTION || u32::swap_bytes(magic) == SECTION {
-            packets.section()?;
-            return Ok(packets);
-        }
-        let mut header = [0; 20];
-        packets.exactly(&mut header)?;
-        let [.., a, b, c, d] = header;
-        packets.form = Form::Pcap {
-            // The upper bits tell of frame check sequences.
-            link: packets.u32([a, b, c, d]) & 0xffff,
-            nanoseconds: magic == PCAP_NANOSECONDS,
+        let reader: Result<Box<dyn PcapReaderIterator + 'a>, _> = if is_section {
+            PcapNGReader::new(BUFFER, input).map(|reader| Box::new(reader) as _)
+        } else {
+            LegacyPcapReader::new(BUFFER, input).map(|reader| Box::new(reader) as _)
         };
-        Ok(packets)
+        let reader = reader.map_err(|error| match (failure.take(), error) {
+            (Some(error), _) => CaptureError::Io(error),
+            (None, PcapError::Incomplete(_)) => {
+                CaptureError::Damaged("it breaks off in its header")
+            }
+            (None, _) => CaptureError::Damaged("its header"),
+        })?;
+        Ok(Self {
+            reader,
+            failure,
+            pcap: None,
+            interfaces: Vec::new(),
+            names: Vec::new(),
+            big_endian: false,
+            capacity: BUFFER,
+            current: Packet::default(),
+            without_time: 0,
+            end: End::Whole,
+        })
     }
 
-    /// Whether the file has ended within a packet or block.
-    pub(super) fn broken_off(&self) -> bool {
-        self.broken_off
+    /// How the file ends, once all packets were read.
+    pub(super) fn end(&self) -> End {
+        self.end
     }
 
-    /// The next packet; `None` at the end. A capture that breaks off in a packet ends before it.
-    pub(super) fn next(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
-        match self.form {
-            Form::Pcap { link, nanoseconds } => self.next_pcap(link, nanoseconds),
-            Form::Pcapng(_) => self.next_pcapng(),
-        }
+    /// Names of interfaces, as far as the file has been read; of a pcap file one without a name.
+    pub(super) fn interfaces(&self) -> &[String] {
+        &self.names
     }
 
-    fn next_pcap(
-        &mut self,
-        link: u32,
-        nanoseconds: bool,
-    ) -> Result<Option<Packet<'_>>, CaptureError> {
-        let mut header = [0; 16];
-        if !self.begins(&mut header)? {
-            return Ok(None);
-        }
-        let [s, fraction, length] = [0, 4, 8].map(|at| self.u32_at(&header, at));
-        let scale = if nanoseconds { 1 } else { 1_000 };
-        let at = i64::from(s) * 1_000_000_000 + i64::from(fraction) * scale;
-        if !self.take(length)? {
-            return Ok(None);
-        }
-        Ok(Some(Packet {
-            at: Wall::from_unix_ns(at),
-            link,
-            octets: &self.octets,
-        }))
+    /// Packets in blocks that do not say when (Simple Packet Blocks, and obsolete ones).
+    pub(super) fn without_time(&self) -> u64 {
+        self.without_time
     }
 
-    fn next_pcapng(&mut self) -> Result<Option<Packet<'_>>, CaptureError> {
+    /// The packet that was read last.
+    pub(super) fn current(&self) -> &Packet {
+        &self.current
+    }
+
+    /// Goes on to the next packet; false at the end. A capture that breaks off in a packet, or is
+    /// damaged from there on, ends before it.
+    ///
+    /// # Errors
+    /// [`CaptureError::Io`].
+    pub(super) fn advance(&mut self) -> Result<bool, CaptureError> {
         loop {
-            let mut header = [0; 4];
-            if !self.begins(&mut header)? {
-                return Ok(None);
+            if self.end != End::Whole {
+                return Ok(false);
             }
-            let kind = self.u32(header);
-            if kind == SECTION {
-                self.section()?;
-                continue;
-            }
-            let mut length = [0; 4];
-            if !self.more(&mut length)? {
-                return Ok(None);
-            }
-            let body = Self::body(self.u32(length))?;
-            if kind == INTERFACE || kind == ENHANCED_PACKET {
-                if !self.take(body)? || !self.skip(4)? {
-                    return Ok(None);
+            match self.reader.next() {
+                Ok((octets, block)) => {
+                    let kept = match block {
+                        PcapBlockOwned::LegacyHeader(header) => {
+                            // The upper bits tell of frame check sequences.
+                            let link = header.network.0.cast_unsigned() & 0xffff;
+                            let nanoseconds = header.is_nanosecond_precision();
+                            self.pcap = Some((link, if nanoseconds { 1 } else { 1_000 }));
+                            self.names.push(String::new());
+                            Ok(false)
+                        }
+                        PcapBlockOwned::Legacy(packet) => {
+                            let (link, unit) = self.pcap.unwrap_or((0, 1));
+                            let fraction = i64::from(packet.ts_usec) * unit;
+                            self.current.at = Wall::from_unix_ns(
+                                i64::from(packet.ts_sec) * 1_000_000_000 + fraction,
+                            );
+                            self.current.link = link;
+                            self.current.cut = packet.caplen < packet.origlen;
+                            self.current.octets.clear();
+                            self.current.octets.extend_from_slice(packet.data);
+                            Ok(true)
+                        }
+                        PcapBlockOwned::NG(block) => Section {
+                            interfaces: &mut self.interfaces,
+                            names: &mut self.names,
+                            big_endian: &mut self.big_endian,
+                            without_time: &mut self.without_time,
+                        }
+                        .take(&block, &mut self.current),
+                    };
+                    self.reader.consume(octets);
+                    match kept {
+                        Ok(true) => return Ok(true),
+                        Ok(false) => {}
+                        Err(what) => self.end = End::Damaged(what),
+                    }
                 }
-                if kind == INTERFACE {
-                    self.interface()?;
-                } else if let Some((at, link, range)) = self.enhanced()? {
-                    let octets = self.octets.get(range).unwrap_or_default();
-                    return Ok(Some(Packet { at, link, octets }));
+                Err(PcapError::Eof) => return Ok(false),
+                Err(PcapError::UnexpectedEof) => {
+                    if self.reader.data().is_empty() {
+                        return Ok(false);
+                    }
+                    self.end = End::BrokenOff;
                 }
-            } else if !self.skip(u64::from(body) + 4)? {
-                return Ok(None);
+                Err(PcapError::Incomplete(_)) => self.refill()?,
+                Err(PcapError::BufferTooSmall) => {
+                    self.capacity *= 2;
+                    if self.capacity > 2 * LONGEST {
+                        self.end = End::Damaged("the length of a packet or block");
+                    } else {
+                        self.reader.grow(self.capacity);
+                        self.refill()?;
+                    }
+                }
+                Err(
+                    PcapError::ReadError
+                    | PcapError::HeaderNotRecognized
+                    | PcapError::NomError(..)
+                    | PcapError::OwnedNomError(..),
+                ) => self.end = End::Damaged("a block"),
             }
         }
     }
 
-    /// Octets of a block's body by its total length, which counts 12 octets around it.
-    fn body(total: u32) -> Result<u32, CaptureError> {
-        total
-            .checked_sub(12)
-            .filter(|_| total.is_multiple_of(4))
-            .ok_or(CaptureError::Damaged("the length of a block"))
+    fn refill(&mut self) -> Result<(), CaptureError> {
+        let failed = self.reader.refill().is_err();
+        match self.failure.take() {
+            Some(error) => Err(error.into()),
+            None if failed => Err(io::Error::from(ErrorKind::Other).into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a block of pcapng changes.
+struct Section<'a> {
+    interfaces: &'a mut Vec<Interface>,
+    names: &'a mut Vec<String>,
+    big_endian: &'a mut bool,
+    without_time: &'a mut u64,
+}
+
+impl Section<'_> {
+    /// Whether it holds a packet, which is kept then.
+    fn take(&mut self, block: &Block<'_>, packet: &mut Packet) -> Result<bool, &'static str> {
+        match block {
+            Block::SectionHeader(header) => {
+                *self.big_endian = header.big_endian();
+                self.interfaces.clear();
+            }
+            Block::InterfaceDescription(described) => self.interface(described)?,
+            Block::EnhancedPacket(enhanced) => {
+                let interface = usize::try_from(enhanced.if_id)
+                    .ok()
+                    .and_then(|id| self.interfaces.get(id))
+                    .ok_or("a packet of no interface")?;
+                let units = u128::from(enhanced.ts_high) << 32 | u128::from(enhanced.ts_low);
+                let ns = units * 1_000_000_000 / u128::from(interface.resolution.max(1));
+                let ns = i64::try_from(ns).unwrap_or(i64::MAX);
+                let offset = interface.offset_s.saturating_mul(1_000_000_000);
+                packet.at = Wall::from_unix_ns(ns.saturating_add(offset));
+                packet.link = interface.link;
+                packet.interface = interface.place;
+                packet.cut = enhanced.caplen < enhanced.origlen;
+                packet.octets.clear();
+                packet.octets.extend_from_slice(enhanced.packet_data());
+                return Ok(true);
+            }
+            Block::SimplePacket(_) => *self.without_time += 1,
+            Block::Unknown(other) if self.is_obsolete(other.block_type) => *self.without_time += 1,
+            Block::NameResolution(_)
+            | Block::InterfaceStatistics(_)
+            | Block::SystemdJournalExport(_)
+            | Block::DecryptionSecrets(_)
+            | Block::ProcessInformation(_)
+            | Block::Custom(_)
+            | Block::Unknown(_) => {}
+        }
+        Ok(false)
     }
 
-    /// The rest of a section header block, its type being read: octets are ordered anew, interfaces
-    /// begin anew.
-    fn section(&mut self) -> Result<(), CaptureError> {
-        let mut head = [0; 8];
-        self.exactly(&mut head)?;
-        let [a, b, c, d, order @ ..] = head;
-        self.big_endian = u32::from_be_bytes(order) == BYTE_ORDER;
-        if self.u32(order) != BYTE_ORDER {
-            return Err(CaptureError::Damaged("the order of octets in a section"));
+    /// The type of a block was read as little-endian.
+    fn is_obsolete(&self, kind: u32) -> bool {
+        let kind = if *self.big_endian {
+            kind.swap_bytes()
+        } else {
+            kind
+        };
+        kind == OBSOLETE_PACKET
+    }
+
+    fn interface(&mut self, block: &InterfaceDescriptionBlock<'_>) -> Result<(), &'static str> {
+        // Of powers of 2 the library knows none.
+        let exponent = u32::from(block.if_tsresol & 0x7f);
+        let base: u64 = if block.if_tsresol & 0x80 == 0 { 10 } else { 2 };
+        let resolution = base
+            .checked_pow(exponent)
+            .ok_or("the resolution of timestamps")?;
+        // It reads the offset as little-endian whatever the section is.
+        let offset_s = if *self.big_endian {
+            block.if_tsoffset.swap_bytes()
+        } else {
+            block.if_tsoffset
+        };
+        let id = self.interfaces.len();
+        let name = match block.if_name() {
+            Some(Ok(name)) if !name.is_empty() => plain(name),
+            _ => format!("number {id}"),
+        };
+        // The next section describes the same interfaces again.
+        let place = self.names.iter().position(|known| *known == name);
+        let place = place.unwrap_or(self.names.len());
+        if place == self.names.len() {
+            self.names.push(name);
         }
-        let body = Self::body(self.u32([a, b, c, d]))?;
-        let rest = body
-            .checked_sub(4)
-            .ok_or(CaptureError::Damaged("a section"))?;
-        self.form = Form::Pcapng(Vec::new());
-        self.skip(u64::from(rest) + 4)?;
+        if id >= INTERFACES || place >= INTERFACES {
+            return Err("the number of its interfaces");
+        }
+        self.interfaces.push(Interface {
+            link: block.linktype.0.cast_unsigned(),
+            resolution,
+            offset_s,
+            place,
+        });
         Ok(())
     }
+}
 
-    /// An interface description block, its body being read.
-    fn interface(&mut self) -> Result<(), CaptureError> {
-        let link = self.u16_at(&self.octets, 0).into();
-        let mut interface = Interface {
-            link,
-            resolution: 1_000_000,
-            offset_s: 0,
-        };
-        let mut at = 8;
-        while at + 4 <= self.octets.len() {
-            let code = self.u16_at(&self.octets, at);
-            let length = usize::from(self.u16_at(&self.octets, at + 2));
-            let value = self.octets.get(at + 4..at + 4 + length).unwrap_or_default();
-            match (code, value) {
-                (0, _) => break,
-                (OPTION_RESOLUTION, [exponent, ..]) => {
-                    let base: u64 = if exponent & 0x80 == 0 { 10 } else { 2 };
-                    interface.resolution = base
-                        .checked_pow(u32::from(exponent & 0x7f))
-                        .ok_or(CaptureError::Damaged("the resolution of time stamps"))?;
+/// A name for a terminal: short, without control characters.
+fn plain(name: &str) -> String {
+    let shown = name.chars().filter(|c| !c.is_control());
+    shown.take(LONGEST_NAME).collect()
+}
+
+/// The error of the system that the library only says happened.
+#[derive(Clone, Default)]
+struct Failure(Rc<Cell<Option<io::Error>>>);
+
+impl Failure {
+    fn take(&self) -> Option<io::Error> {
+        self.0.take()
+    }
+}
+
+/// A file that remembers why it could not be read.
+struct Input<R> {
+    input: R,
+    failure: Failure,
+}
+
+impl<R: Read> Read for Input<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.input.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let kind = error.kind();
+                    self.failure.0.set(Some(error));
+                    return Err(kind.into());
                 }
-                (OPTION_OFFSET, value) => {
-                    let octets = *value
-                        .first_chunk()
-                        .ok_or(CaptureError::Damaged("an interface"))?;
-                    interface.offset_s = if self.big_endian {
-                        i64::from_be_bytes(octets)
-                    } else {
-                        i64::from_le_bytes(octets)
-                    };
-                }
-                _ => {}
+                read => return read,
             }
-            at += 4 + length.next_multiple_of(4);
         }
-        match &mut self.form {
-            Form::Pcapng(interfaces) if interfaces.len() < INTERFACES => {
-                interfaces.push(interface);
-                Ok(())
-            }
-            Form::Pcapng(_) | Form::Pcap { .. } => Err(CaptureError::Damaged("its interfaces")),
-        }
-    }
-
-    /// An enhanced packet block, its body being read: when, of which link, and where in it.
-    fn enhanced(&self) -> Result<Option<(Wall, u32, std::ops::Range<usize>)>, CaptureError> {
-        let damaged = CaptureError::Damaged("a packet block");
-        if self.octets.len() < 20 {
-            return Err(damaged);
-        }
-        let [id, high, low, captured] = [0, 4, 8, 12].map(|at| self.u32_at(&self.octets, at));
-        let Form::Pcapng(interfaces) = &self.form else {
-            return Ok(None);
-        };
-        let interface = usize::try_from(id).ok().and_then(|id| interfaces.get(id));
-        let Some(interface) = interface else {
-            return Err(CaptureError::Damaged("a packet of no interface"));
-        };
-        let units = u128::from(high) << 32 | u128::from(low);
-        let ns = units * 1_000_000_000 / u128::from(interface.resolution.max(1));
-        let ns = i64::try_from(ns).unwrap_or(i64::MAX);
-        let at = ns.saturating_add(interface.offset_s.saturating_mul(1_000_000_000));
-        let end = 20 + usize::try_from(captured).unwrap_or(usize::MAX).min(LONGEST);
-        if end > self.octets.len() {
-            return Err(damaged);
-        }
-        Ok(Some((Wall::from_unix_ns(at), interface.link, 20..end)))
-    }
-
-    /// The next octets of a packet or block; false at the end of the file.
-    fn take(&mut self, octets: u32) -> Result<bool, CaptureError> {
-        let octets = usize::try_from(octets).unwrap_or(usize::MAX);
-        if octets > LONGEST + 64 {
-            return Err(CaptureError::Damaged("the length of a packet"));
-        }
-        self.octets.resize(octets, 0);
-        let mut buffer = std::mem::take(&mut self.octets);
-        let whole = self.more(&mut buffer);
-        self.octets = buffer;
-        whole
-    }
-
-    /// The beginning of a packet or block; false at the end of the file.
-    fn begins(&mut self, header: &mut [u8]) -> Result<bool, CaptureError> {
-        let Some((first, rest)) = header.split_first_mut() else {
-            return Ok(false);
-        };
-        // Between two of them a file may end.
-        let there = self.fill(std::slice::from_mut(first))?;
-        Ok(there && self.more(rest)?)
-    }
-
-    /// Fills the buffer within a packet or block; false if the file breaks off before.
-    fn more(&mut self, buffer: &mut [u8]) -> Result<bool, CaptureError> {
-        let whole = self.fill(buffer)?;
-        self.broken_off |= !whole;
-        Ok(whole)
-    }
-
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<bool, CaptureError> {
-        match self.input.read_exact(buffer) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn exactly(&mut self, buffer: &mut [u8]) -> Result<(), CaptureError> {
-        if self.more(buffer)? {
-            Ok(())
-        } else {
-            Err(CaptureError::Damaged("it breaks off in its header"))
-        }
-    }
-
-    fn skip(&mut self, octets: u64) -> Result<bool, CaptureError> {
-        let skipped = io::copy(&mut (&mut self.input).take(octets), &mut io::sink())?;
-        self.broken_off |= skipped < octets;
-        Ok(skipped == octets)
-    }
-
-    fn u32(&self, octets: [u8; 4]) -> u32 {
-        if self.big_endian {
-            u32::from_be_bytes(octets)
-        } else {
-            u32::from_le_bytes(octets)
-        }
-    }
-
-    /// 0 where the octets end before.
-    fn u32_at(&self, octets: &[u8], at: usize) -> u32 {
-        let four = octets.get(at..).and_then(|octets| octets.first_chunk());
-        four.map_or(0, |octets| self.u32(*octets))
-    }
-
-    fn u16_at(&self, octets: &[u8], at: usize) -> u16 {
-        let two = octets.get(at..).and_then(|octets| octets.first_chunk());
-        two.map_or(0, |octets| {
-            if self.big_endian {
-                u16::from_be_bytes(*octets)
-            } else {
-                u16::from_le_bytes(*octets)
-            }
-        })
     }
 }

@@ -1,113 +1,86 @@
 //! Which flows of a capture are test sessions: those whose packets come back with their number and
-//! T1 in the places where replies have them.
+//! T1 in the places where replies have them, in whatever order the capture has them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::time::Duration;
 
-use twinpath_proto::sender::Protocol;
-use twinpath_wire::{SenderOpen, StampSender, TWAMP_TEST_PORT, Tos, Wall};
+use twinpath_wire::Wall;
 
 use super::frame::Datagram;
 use super::layout::{Layout, Name};
+use super::order::WINDOW;
 
-/// Flows looked at, and sessions reported, at most.
+/// Flows looked at at a time, and flows that are sessions, at most.
 const FLOWS: usize = 4_096;
 /// Names of a flow that are remembered: its first ones, and as many of its last ones.
 const NAMES: usize = 32;
-/// Flags of a TLV as a sender writes it: U (RFC 8972 section 4.2).
-const TLV_UNRECOGNIZED: u8 = 0x80;
-const LAYOUTS: [Layout; 2] = [Layout::Open, Layout::StampAuthenticated];
+pub(super) const LAYOUTS: [Layout; 2] = [Layout::Open, Layout::StampAuthenticated];
 
-/// A session, or what may be one.
-#[derive(Clone, Debug)]
-pub(super) struct Flow {
-    pub(super) sender: SocketAddr,
-    pub(super) reflector: SocketAddr,
-    pub(super) layout: Layout,
-    pub(super) tos: Tos,
-    pub(super) ttl: u8,
-    octets: usize,
-    /// The first request looks like STAMP's: zeros where that has only zeros, and behind them nothing
-    /// or a TLV as a sender writes it (RFC 8972 section 4.2).
-    stamp: bool,
-    ssid: u16,
-    first: Wall,
-    last: Wall,
-    requests: u64,
+/// Sender and reflector.
+pub(super) type Ends = (SocketAddr, SocketAddr);
+
+/// The layouts that a flow has, by [`LAYOUTS`].
+pub(super) type Found = [bool; 2];
+
+/// The first names and the last ones.
+#[derive(Debug, Default)]
+struct Names {
+    kept: Vec<Name>,
+    next: usize,
 }
 
-impl Flow {
-    fn new(at: Wall, datagram: &Datagram<'_>) -> Self {
-        let behind = datagram
-            .payload
-            .get(SenderOpen::OCTETS..StampSender::OCTETS);
-        let (ssid, zeros) = match behind {
-            Some([high, low, zeros @ ..]) => (
-                u16::from_be_bytes([*high, *low]),
-                zeros.iter().all(|octet| *octet == 0),
-            ),
-            Some(_) | None => (0, false),
-        };
-        let flags = datagram.payload.get(StampSender::OCTETS);
-        let tlv = flags.is_some_and(|flags| flags & TLV_UNRECOGNIZED != 0);
-        let ends_there = datagram.octets == StampSender::OCTETS;
-        let on_port = datagram.to.port() == TWAMP_TEST_PORT;
-        Self {
-            sender: datagram.from,
-            reflector: datagram.to,
-            layout: Layout::Open,
-            tos: datagram.tos,
-            ttl: datagram.ttl,
-            octets: datagram.octets,
-            stamp: zeros && (ends_there || tlv || on_port),
-            ssid,
-            first: at,
-            last: at,
-            requests: 0,
+impl Names {
+    fn add(&mut self, name: Name) {
+        // All zeros name nothing.
+        if name.is_zero() {
+            return;
+        }
+        if self.kept.len() < 2 * NAMES {
+            self.kept.push(name);
+        } else if let Some(oldest) = self.kept.get_mut(NAMES + self.next) {
+            *oldest = name;
+            self.next = (self.next + 1) % NAMES;
         }
     }
 
-    /// STAMP by its layout, or by its zeros; TWAMP sessions that were agreed on look like those of
-    /// TWAMP Light.
-    pub(super) fn protocol(&self) -> Protocol {
-        match self.layout {
-            Layout::StampAuthenticated => Protocol::Stamp { ssid: 0 },
-            Layout::Open if self.stamp => Protocol::Stamp { ssid: self.ssid },
-            Layout::Open => Protocol::TwampLight,
-        }
-    }
-
-    /// As `--padding` counts it: octets behind those of an open request.
-    pub(super) fn padding(&self) -> i64 {
-        let padding = self.octets.saturating_sub(SenderOpen::OCTETS);
-        i64::try_from(padding).unwrap_or(i64::MAX)
-    }
-
-    /// The mean time between two requests.
-    pub(super) fn interval(&self) -> Duration {
-        let span = u64::try_from((self.last - self.first).ns()).unwrap_or(0);
-        Duration::from_nanos(
-            span.checked_div(self.requests.saturating_sub(1))
-                .unwrap_or(0),
-        )
+    fn has(&self, name: Name) -> bool {
+        !name.is_zero() && self.kept.iter().any(|known| known.is(&name))
     }
 }
 
+/// What went one way between two ends.
 #[derive(Debug)]
 struct Candidate {
-    flow: Flow,
-    /// By [`LAYOUTS`]: what its packets would be called.
-    names: [Vec<Name>; 2],
-    next: usize,
-    found: bool,
+    /// By [`LAYOUTS`]: what its packets are called if they are requests, and what they answer if
+    /// they are replies.
+    requests: [Names; 2],
+    replies: [Names; 2],
+    /// Packets that can be requests.
+    count: u64,
+    /// The layout of the first one, if it is a request.
+    first: Layout,
+    last: Wall,
 }
 
 /// Looks for sessions.
 #[derive(Debug)]
 pub(super) struct Finding {
     port: Option<u16>,
-    candidates: BTreeMap<(SocketAddr, SocketAddr), Candidate>,
+    candidates: HashMap<Ends, Candidate>,
+    found: BTreeMap<Ends, Found>,
+    newest: Wall,
+    left_out: LeftOut,
+}
+
+/// UDP packets that were seen and are not in flows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LeftOut {
+    /// Of sessions that there was no room for.
+    pub(super) beyond: u64,
+    /// Without the fields of a reply, which they had before they were cut.
+    pub(super) cut: u64,
+    /// Out of order by more than is sorted.
+    pub(super) unordered: u64,
 }
 
 impl Finding {
@@ -115,96 +88,137 @@ impl Finding {
     pub(super) fn new(port: Option<u16>) -> Self {
         Self {
             port,
-            candidates: BTreeMap::new(),
+            candidates: HashMap::new(),
+            found: BTreeMap::new(),
+            newest: Wall::from_unix_ns(i64::MIN),
+            left_out: LeftOut::default(),
         }
     }
 
     pub(super) fn look(&mut self, at: Wall, datagram: &Datagram<'_>) {
-        if self.is_reply(datagram) {
+        let [to_port, from_port] =
+            [datagram.to, datagram.from].map(|end| self.port.is_none_or(|port| port == end.port()));
+        if !to_port && !from_port {
             return;
         }
-        if self.port.is_some_and(|port| datagram.to.port() != port)
-            || datagram.payload.len() < Layout::Open.request_octets()
-        {
-            return;
-        }
-        let key = (datagram.from, datagram.to);
-        if !self.candidates.contains_key(&key) && !self.make_room() {
-            return;
-        }
-        let candidate = self.candidates.entry(key).or_insert_with(|| Candidate {
-            flow: Flow::new(at, datagram),
-            names: [Vec::new(), Vec::new()],
-            next: NAMES,
-            found: false,
-        });
-        candidate.flow.requests += 1;
-        candidate.flow.last = candidate.flow.last.max(at);
-        if candidate.found {
-            return;
-        }
-        for (layout, names) in LAYOUTS.into_iter().zip(&mut candidate.names) {
-            let name = layout.request(datagram.payload).unwrap_or_default();
-            if names.len() < 2 * NAMES {
-                names.push(name);
-            } else if let Some(oldest) = names.get_mut(candidate.next) {
-                *oldest = name;
+        self.newest = self.newest.max(at);
+        self.left_out.unordered += u64::from((self.newest - at) > WINDOW);
+        self.left_out.cut += u64::from(is_cut(datagram));
+        let (there, back) = ((datagram.from, datagram.to), (datagram.to, datagram.from));
+        let mut room = None;
+        for (place, layout) in LAYOUTS.into_iter().enumerate() {
+            if layout == Layout::StampAuthenticated && !layout.fits(datagram.payload) {
+                continue;
+            }
+            let request = layout
+                .request(datagram.payload, datagram.octets)
+                .filter(|_| to_port);
+            let reply = layout
+                .reply(datagram.payload, datagram.octets)
+                .filter(|_| from_port);
+            let other = self.candidates.get(&back);
+            let has = |names: fn(&Candidate) -> &[Names; 2], name: Name| {
+                let names = other.and_then(|other| names(other).get(place));
+                names.is_some_and(|names| names.has(name))
+            };
+            let answers = reply.is_some_and(|reply| has(|other| &other.requests, reply.name));
+            let answered = request.is_some_and(|name| has(|other| &other.replies, name));
+            if answers {
+                self.find(back, place);
+            }
+            if answered {
+                self.find(there, place);
+            }
+            let is_known = |ends, found: &BTreeMap<Ends, Found>| {
+                let layouts = found.get(&ends);
+                layouts.is_some_and(|found| found.get(place) == Some(&true))
+            };
+            let request = request.filter(|_| !is_known(there, &self.found));
+            let reply = reply.filter(|_| !is_known(back, &self.found));
+            if request.is_none() && reply.is_none() {
+                continue;
+            }
+            if !*room.get_or_insert_with(|| self.make_room(there)) {
+                return;
+            }
+            let candidate = self.candidates.entry(there).or_insert_with(|| Candidate {
+                requests: Default::default(),
+                replies: Default::default(),
+                count: 0,
+                first: LAYOUTS
+                    .into_iter()
+                    .find(|layout| {
+                        layout.fits(datagram.payload) && datagram.octets >= layout.request_octets()
+                    })
+                    .unwrap_or(Layout::Open),
+                last: at,
+            });
+            candidate.last = candidate.last.max(at);
+            candidate.count += u64::from(place == 0 && request.is_some());
+            if let (Some(name), Some(names)) = (request, candidate.requests.get_mut(place)) {
+                names.add(name);
+            }
+            if let (Some(reply), Some(names)) = (reply, candidate.replies.get_mut(place)) {
+                names.add(reply.name);
             }
         }
-        candidate.next = NAMES + (candidate.next + 1) % NAMES;
     }
 
-    /// Room for another flow: the quarter that was silent for longest goes, where nobody answered.
-    fn make_room(&mut self) -> bool {
-        if self.candidates.len() < FLOWS {
+    fn find(&mut self, ends: Ends, place: usize) {
+        if !self.found.contains_key(&ends) && self.found.len() >= FLOWS {
+            self.left_out.beyond += 1;
+            return;
+        }
+        let layouts = self.found.entry(ends).or_default();
+        if let Some(found) = layouts.get_mut(place) {
+            *found = true;
+        }
+    }
+
+    /// Room for another flow: the quarter that was silent for longest goes.
+    fn make_room(&mut self, ends: Ends) -> bool {
+        if self.candidates.len() < FLOWS || self.candidates.contains_key(&ends) {
             return true;
         }
-        let open = self.candidates.iter().filter(|(_, flow)| !flow.found);
-        let mut silent: Vec<(Wall, (SocketAddr, SocketAddr))> =
-            open.map(|(key, other)| (other.flow.last, *key)).collect();
-        silent.sort_unstable();
-        silent.truncate(FLOWS / 4);
-        for (_, key) in &silent {
-            self.candidates.remove(key);
-        }
-        !silent.is_empty()
-    }
-
-    /// A reply to a packet of a candidate, which is a session then.
-    fn is_reply(&mut self, datagram: &Datagram<'_>) -> bool {
-        let Some(candidate) = self.candidates.get_mut(&(datagram.to, datagram.from)) else {
-            return false;
-        };
-        if candidate.found {
-            return true;
-        }
-        for (layout, names) in LAYOUTS.into_iter().zip(&mut candidate.names) {
-            let reply = layout.reply(datagram.payload);
-            // All zeros name nothing.
-            let named = |name: Name| name != Name::default() && names.contains(&name);
-            if reply.is_some_and(|reply| named(reply.name)) {
-                candidate.flow.layout = layout;
-                candidate.found = true;
-                candidate
-                    .names
-                    .iter_mut()
-                    .for_each(|names| *names = Vec::new());
-                return true;
-            }
-        }
-        false
-    }
-
-    /// The sessions, by their first packets.
-    pub(super) fn sessions(self) -> Vec<Flow> {
-        let known = self.port.is_some();
-        let mut flows: Vec<Flow> = self
+        let mut silent: Vec<(Wall, Ends)> = self
             .candidates
-            .into_values()
-            .filter(|candidate| candidate.found || known)
-            .map(|candidate| candidate.flow)
+            .iter()
+            .map(|(ends, other)| (other.last, *ends))
             .collect();
-        flows.sort_by_key(|flow| (flow.first, flow.sender, flow.reflector));
-        flows
+        silent.sort_unstable();
+        for (_, ends) in silent.iter().take(FLOWS / 4) {
+            let gone = self.candidates.remove(ends);
+            // Packets to the port that was named are a session whether they are answered or not.
+            let is_session = self.port.is_some() && !self.found.contains_key(ends);
+            self.left_out.beyond += gone.filter(|_| is_session).map_or(0, |gone| gone.count);
+        }
+        true
     }
+
+    pub(super) fn left_out(&self) -> LeftOut {
+        self.left_out
+    }
+
+    /// The flows that are sessions.
+    pub(super) fn flows(mut self) -> BTreeMap<Ends, Found> {
+        let Some(port) = self.port else {
+            return self.found;
+        };
+        for (ends, candidate) in self.candidates {
+            let unanswered = candidate.count > 0 && ends.1.port() == port;
+            if unanswered && !self.found.contains_key(&ends) && self.found.len() < FLOWS {
+                let layouts = LAYOUTS.map(|layout| layout == candidate.first);
+                self.found.insert(ends, layouts);
+            }
+        }
+        self.found
+    }
+}
+
+/// Whether it cannot be read as a reply for what was cut off.
+pub(super) fn is_cut(datagram: &Datagram<'_>) -> bool {
+    let layout = Layout::Open;
+    datagram.payload.len() < datagram.octets
+        && datagram.octets >= layout.reply_octets()
+        && layout.reply(datagram.payload, datagram.octets).is_none()
 }

@@ -1,17 +1,18 @@
-//! From a captured frame to the UDP datagram in it.
+//! From a captured frame to the UDP datagram in it, through what it is wrapped in.
+//!
+//! Ethernet, VLAN tags, IP and its extension headers, and UDP are read by `etherparse`. MPLS, PPP,
+//! GRE, VXLAN, Geneve and the headers of cooked captures are some octets each, read here.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
+use etherparse::{
+    Ethernet2HeaderSlice, IpAuthHeaderSlice, IpNumber, Ipv4HeaderSlice, Ipv6FragmentHeaderSlice,
+    Ipv6HeaderSlice, Ipv6RawExtHeaderSlice, SingleVlanHeaderSlice, UdpHeaderSlice,
+};
 use twinpath_wire::Tos;
 
-use super::CaptureError;
-
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
-const VLANS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
-/// Tags, and extension headers, in a row at most.
-const DEEPEST: usize = 8;
-const UDP: u8 = 17;
+/// Headers in a row at most: an end of tags and tunnels that a stranger wrote.
+const DEEPEST: usize = 24;
 
 /// A UDP datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,122 +25,432 @@ pub(super) struct Datagram<'a> {
     pub(super) payload: &'a [u8],
     /// How long its payload was.
     pub(super) octets: usize,
+    /// More fragments of it follow.
+    pub(super) is_fragment: bool,
+    /// The interface by the system's own number, where a cooked capture has it.
+    pub(super) ifindex: Option<u32>,
 }
 
-/// The datagram in a frame of this link; `None`: something else.
-pub(super) fn udp(link: u32, frame: &[u8]) -> Result<Option<Datagram<'_>>, CaptureError> {
-    let (protocol, packet) = match link {
-        // Ethernet.
-        1 => (be16(frame, 12), after(frame, 14)),
-        // Linux cooked capture, both versions.
-        113 => (be16(frame, 14), after(frame, 16)),
-        276 => (be16(frame, 0), after(frame, 20)),
-        // BSD loopback: a family of the capturing host, then IP.
-        0 | 108 => (None, after(frame, 4)),
+/// Why there is no datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// No UDP.
+    Other,
+    /// It was captured without the end of its headers.
+    Cut,
+    /// A fragment without the headers.
+    LaterFragment,
+    /// In something that is not read here.
+    Wrapped(&'static str),
+    /// Of a link that is not read here.
+    Link(u32),
+    /// What its headers say cannot be.
+    Malformed,
+}
+
+/// What comes next in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layer {
+    Ethernet,
+    /// What this EtherType says.
+    Type(u16),
+    Ip,
+    Mpls,
+    Ppp,
+    Gre,
+    Udp,
+}
+
+mod ether_type {
+    pub(super) const IPV4: u16 = 0x0800;
+    pub(super) const IPV6: u16 = 0x86dd;
+    pub(super) const VLANS: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
+    pub(super) const MPLS: [u16; 2] = [0x8847, 0x8848];
+    pub(super) const PPP: u16 = 0x880b;
+    pub(super) const PPPOE_SESSION: u16 = 0x8864;
+    pub(super) const ETHERNET: u16 = 0x6558;
+    pub(super) const MACSEC: u16 = 0x88e5;
+    pub(super) const PROVIDER_BACKBONE: u16 = 0x88e7;
+    pub(super) const NSH: u16 = 0x894f;
+    pub(super) const TRILL: u16 = 0x22f3;
+    pub(super) const ERSPAN: u16 = 0x88be;
+    pub(super) const ERSPAN_3: u16 = 0x22eb;
+}
+
+/// The datagram in a frame of this link.
+///
+/// # Errors
+/// Why there is none. `cut`: more was sent than was captured.
+pub(super) fn udp(link: u32, frame: &[u8], cut: bool) -> Result<Datagram<'_>, Unread> {
+    let read = unwrapped(link, frame);
+    match read {
+        // What ends early where nothing was cut is wrong in itself.
+        Err(Unread::Cut) if !cut => Err(Unread::Malformed),
+        read => read,
+    }
+}
+
+fn unwrapped(link: u32, frame: &[u8]) -> Result<Datagram<'_>, Unread> {
+    let (mut layer, mut rest) = begin(link, frame)?;
+    let mut found = Outer {
+        ifindex: (link == LINUX_COOKED_2)
+            .then(|| be32(frame, 4))
+            .transpose()?,
+        ..Outer::default()
+    };
+    for _ in 0..DEEPEST {
+        (layer, rest) = match layer {
+            Layer::Ethernet => {
+                let header = Ethernet2HeaderSlice::from_slice(rest).map_err(|_| Unread::Cut)?;
+                (Layer::Type(header.ether_type().0), after(rest, 14)?)
+            }
+            Layer::Type(kind) => by_type(kind, rest)?,
+            Layer::Ip => found.ip(rest)?,
+            Layer::Mpls => mpls(rest)?,
+            Layer::Ppp => ppp(rest)?,
+            Layer::Gre => gre(rest)?,
+            Layer::Udp => match found.datagram(rest)? {
+                Inner::Datagram(datagram) => return Ok(datagram),
+                Inner::Wrapped(layer, rest) => (layer, rest),
+            },
+        };
+    }
+    Err(Unread::Wrapped("too many headers"))
+}
+
+const LINUX_COOKED: u32 = 113;
+const LINUX_COOKED_2: u32 = 276;
+
+/// What a frame of this link begins with (LINKTYPE numbers of pcap).
+fn begin(link: u32, frame: &[u8]) -> Result<(Layer, &[u8]), Unread> {
+    Ok(match link {
+        1 => (Layer::Ethernet, frame),
+        LINUX_COOKED => (Layer::Type(be16(frame, 14)?), after(frame, 16)?),
+        LINUX_COOKED_2 => (Layer::Type(be16(frame, 0)?), after(frame, 20)?),
+        // BSD loopback, in both orders of octets: a family as the capturing host has it.
+        0 | 108 => (Layer::Ip, after(frame, 4)?),
         // Raw IP.
-        12 | 14 | 101 | 228 | 229 => (None, Some(frame)),
-        other => return Err(CaptureError::Link(other)),
-    };
-    let Some(mut packet) = packet else {
-        return Ok(None);
-    };
-    let mut protocol = protocol;
-    for _ in 0..DEEPEST {
-        match protocol {
-            Some(tag) if VLANS.contains(&tag) => {
-                protocol = be16(packet, 2);
-                packet = after(packet, 4).unwrap_or_default();
-            }
-            Some(IPV4 | IPV6) | None => return Ok(ip(packet)),
-            Some(_) => return Ok(None),
-        }
-    }
-    Ok(None)
-}
-
-fn ip(packet: &[u8]) -> Option<Datagram<'_>> {
-    match packet.first()? >> 4 {
-        4 => v4(packet),
-        6 => v6(packet),
-        _ => None,
-    }
-}
-
-fn v4(packet: &[u8]) -> Option<Datagram<'_>> {
-    let header = usize::from(packet.first()? & 0x0f) * 4;
-    let fragment = be16(packet, 6)? & 0x1fff;
-    if header < 20 || fragment != 0 || *packet.get(9)? != UDP {
-        return None;
-    }
-    let total = usize::from(be16(packet, 2)?);
-    let address = |at: usize| {
-        let octets: [u8; 4] = *packet.get(at..)?.first_chunk()?;
-        Some(IpAddr::V4(Ipv4Addr::from(octets)))
-    };
-    let (from, to) = (address(12)?, address(16)?);
-    // A total length of 0 is that of a packet that the interface is to cut (segmentation offload).
-    let packet = match total {
-        0 => packet,
-        total => packet.get(..total).unwrap_or(packet),
-    };
-    let marking = (Tos(*packet.get(1)?), *packet.get(8)?);
-    datagram([from, to], marking, after(packet, header)?)
-}
-
-fn v6(packet: &[u8]) -> Option<Datagram<'_>> {
-    let tos = u8::try_from(be16(packet, 0)? >> 4 & 0xff).ok()?;
-    let ttl = *packet.get(7)?;
-    let address = |at: usize| {
-        let octets: [u8; 16] = *packet.get(at..)?.first_chunk()?;
-        Some(IpAddr::V6(Ipv6Addr::from(octets)))
-    };
-    let ends = [address(8)?, address(24)?];
-    let length = usize::from(be16(packet, 4)?);
-    let mut next = *packet.get(6)?;
-    let mut rest = after(packet, 40)?;
-    if length > 0 {
-        rest = rest.get(..length).unwrap_or(rest);
-    }
-    for _ in 0..DEEPEST {
-        match next {
-            UDP => return datagram(ends, (Tos(tos), ttl), rest),
-            // Hop-by-Hop, Routing and Destination Options.
-            0 | 43 | 60 => {
-                next = *rest.first()?;
-                rest = after(rest, 8 + usize::from(*rest.get(1)?) * 8)?;
-            }
-            // Fragment: the first one has the header.
-            44 => {
-                if be16(rest, 2)? >> 3 != 0 {
-                    return None;
-                }
-                next = *rest.first()?;
-                rest = after(rest, 8)?;
-            }
-            _ => return None,
-        }
-    }
-    None
-}
-
-fn datagram(ends: [IpAddr; 2], marking: (Tos, u8), udp: &[u8]) -> Option<Datagram<'_>> {
-    let [from, to] = ends;
-    let octets = usize::from(be16(udp, 4)?).checked_sub(8)?;
-    let payload = after(udp, 8)?;
-    Some(Datagram {
-        from: SocketAddr::new(from, be16(udp, 0)?),
-        to: SocketAddr::new(to, be16(udp, 2)?),
-        tos: marking.0,
-        ttl: marking.1,
-        payload: payload.get(..octets).unwrap_or(payload),
-        octets,
+        12 | 14 | 101 | 228 | 229 => (Layer::Ip, frame),
+        // PPP, alone and in the framing of HDLC.
+        9 | 50 => (Layer::Ppp, frame),
+        // PPPoE.
+        51 => (Layer::Type(ether_type::PPPOE_SESSION), frame),
+        // Cisco HDLC.
+        104 => (Layer::Type(be16(frame, 2)?), after(frame, 4)?),
+        219 => (Layer::Mpls, frame),
+        other => return Err(Unread::Link(other)),
     })
 }
 
-fn after(octets: &[u8], at: usize) -> Option<&[u8]> {
-    octets.get(at..)
+fn by_type(kind: u16, rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
+    use ether_type as of;
+    match kind {
+        of::IPV4 | of::IPV6 => Ok((Layer::Ip, rest)),
+        of::ETHERNET => Ok((Layer::Ethernet, rest)),
+        of::PPP => Ok((Layer::Ppp, rest)),
+        of::PPPOE_SESSION => {
+            // RFC 2516 section 4: version 1, type 1, code 0.
+            match rest {
+                [0x11, 0, ..] => Ok((Layer::Ppp, after(rest, 6)?)),
+                [_, _, ..] => Err(Unread::Other),
+                _ => Err(Unread::Cut),
+            }
+        }
+        tag if of::VLANS.contains(&tag) => {
+            let header = SingleVlanHeaderSlice::from_slice(rest).map_err(|_| Unread::Cut)?;
+            Ok((Layer::Type(header.ether_type().0), after(rest, 4)?))
+        }
+        label if of::MPLS.contains(&label) => Ok((Layer::Mpls, rest)),
+        of::MACSEC => Err(Unread::Wrapped("MACsec")),
+        of::PROVIDER_BACKBONE => Err(Unread::Wrapped("PBB")),
+        of::NSH => Err(Unread::Wrapped("NSH")),
+        of::TRILL => Err(Unread::Wrapped("TRILL")),
+        of::ERSPAN | of::ERSPAN_3 => Err(Unread::Wrapped("ERSPAN")),
+        // A length: LLC. IP is behind SNAP (RFC 1042).
+        0..0x0600 => match rest {
+            [0xaa, 0xaa, 3, 0, 0, 0, high, low, rest @ ..] => {
+                Ok((Layer::Type(u16::from_be_bytes([*high, *low])), rest))
+            }
+            _ => Err(Unread::Other),
+        },
+        _ => Err(Unread::Other),
+    }
 }
 
-fn be16(octets: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_be_bytes(*octets.get(at..)?.first_chunk()?))
+/// A stack of labels (RFC 3032 section 2.1). What it carries is told by the first four bits behind:
+/// IP, or the control word of a pseudowire (RFC 4385 section 3), or Ethernet without one.
+fn mpls(mut rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
+    for _ in 0..DEEPEST {
+        let is_last = *rest.get(2).ok_or(Unread::Cut)? & 1 != 0;
+        rest = after(rest, 4)?;
+        if is_last {
+            return Ok(match rest.first().ok_or(Unread::Cut)? >> 4 {
+                4 | 6 => (Layer::Ip, rest),
+                0 => (Layer::Ethernet, after(rest, 4)?),
+                1 => return Err(Unread::Other),
+                _ => (Layer::Ethernet, rest),
+            });
+        }
+    }
+    Err(Unread::Wrapped("too many headers"))
+}
+
+/// A protocol of one or two octets, behind the address and control octets of HDLC where they are
+/// not left out (RFC 1661 section 2, RFC 1662 section 3.1).
+fn ppp(rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
+    let rest = rest.strip_prefix(&[0xff, 3]).unwrap_or(rest);
+    let (protocol, rest) = match *rest {
+        [short, ref rest @ ..] if short & 1 != 0 => (u16::from(short), rest),
+        [high, low, ref rest @ ..] => (u16::from_be_bytes([high, low]), rest),
+        _ => return Err(Unread::Cut),
+    };
+    match protocol {
+        0x0021 | 0x0057 => Ok((Layer::Ip, rest)),
+        0x0281 | 0x0283 => Ok((Layer::Mpls, rest)),
+        0x0031 => Err(Unread::Wrapped("bridging in PPP")),
+        0x003d => Err(Unread::Wrapped("multilink PPP")),
+        0x0053 => Err(Unread::Wrapped("encrypted PPP")),
+        0x00fd => Err(Unread::Wrapped("compressed PPP")),
+        _ => Err(Unread::Other),
+    }
+}
+
+/// RFC 2784 and 2890: a checksum, a key and a number, each if its bit is set. Version 1 is PPTP's.
+fn gre(rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
+    const CHECKSUM: u16 = 0x8000;
+    const ROUTING: u16 = 0x4000;
+    const KEY: u16 = 0x2000;
+    const NUMBER: u16 = 0x1000;
+    let flags = be16(rest, 0)?;
+    let kind = be16(rest, 2)?;
+    if flags & 7 != 0 {
+        return Err(Unread::Wrapped("GRE of PPTP"));
+    }
+    if flags & ROUTING != 0 {
+        return Err(Unread::Wrapped("GRE with routing"));
+    }
+    let options = [CHECKSUM, KEY, NUMBER].iter();
+    let octets = 4 + 4 * options.filter(|bit| flags & *bit != 0).count();
+    let rest = after(rest, octets)?;
+    match kind {
+        // Type I has no header of its own and no number, type II has both.
+        ether_type::ERSPAN if flags & NUMBER == 0 => Ok((Layer::Ethernet, rest)),
+        ether_type::ERSPAN => Ok((Layer::Ethernet, after(rest, 8)?)),
+        kind => Ok((Layer::Type(kind), rest)),
+    }
+}
+
+/// What is behind IP.
+fn layer(number: IpNumber) -> Result<Layer, Unread> {
+    /// Frames, as segment routing carries them (RFC 8986 section 4.9).
+    const ETHERNET: IpNumber = IpNumber(143);
+    const L2TP: IpNumber = IpNumber(115);
+    match number {
+        IpNumber::UDP => Ok(Layer::Udp),
+        IpNumber::IPV4 | IpNumber::IPV6 => Ok(Layer::Ip),
+        IpNumber::GRE => Ok(Layer::Gre),
+        IpNumber::MPLS_IN_IP => Ok(Layer::Mpls),
+        ETHERNET => Ok(Layer::Ethernet),
+        IpNumber::ENCAPSULATING_SECURITY_PAYLOAD => Err(Unread::Wrapped("ESP")),
+        L2TP => Err(Unread::Wrapped("L2TP")),
+        _ => Err(Unread::Other),
+    }
+}
+
+enum Inner<'a> {
+    Datagram(Datagram<'a>),
+    Wrapped(Layer, &'a [u8]),
+}
+
+/// What the headers say that were read so far.
+#[derive(Default)]
+struct Outer {
+    ends: Option<[std::net::IpAddr; 2]>,
+    ttl: u8,
+    tos: Tos,
+    is_fragment: bool,
+    /// A fragment, and not the first.
+    is_later: bool,
+    ifindex: Option<u32>,
+}
+
+/// What is behind the headers of IP.
+struct Extended<'a> {
+    number: IpNumber,
+    rest: &'a [u8],
+    /// A fragment, and not the first.
+    is_later: bool,
+}
+
+impl Outer {
+    fn ip<'a>(&mut self, rest: &'a [u8]) -> Result<(Layer, &'a [u8]), Unread> {
+        let (number, rest) = match rest.first().ok_or(Unread::Cut)? >> 4 {
+            4 => self.v4(rest)?,
+            6 => self.v6(rest)?,
+            _ => return Err(Unread::Malformed),
+        };
+        let extended = self.extended(number, rest)?;
+        let layer = layer(extended.number);
+        if extended.is_later {
+            // Of what is not looked at when it is whole, a fragment is nothing new.
+            return Err(layer.err().unwrap_or(Unread::LaterFragment));
+        }
+        Ok((layer?, extended.rest))
+    }
+
+    fn v4<'a>(&mut self, packet: &'a [u8]) -> Result<(IpNumber, &'a [u8]), Unread> {
+        use etherparse::err::ipv4::HeaderSliceError;
+        let header = Ipv4HeaderSlice::from_slice(packet).map_err(|error| match error {
+            HeaderSliceError::Len(_) => Unread::Cut,
+            HeaderSliceError::Content(_) => Unread::Malformed,
+        })?;
+        self.ends = Some([
+            header.source_addr().into(),
+            header.destination_addr().into(),
+        ]);
+        self.ttl = header.ttl();
+        self.tos = Tos(header.dcp().value() << 2 | header.ecn().value());
+        self.is_fragment = header.is_fragmenting_payload();
+        self.is_later = header.fragments_offset().value() != 0;
+        // A total length of 0 is that of a packet that the interface is to cut (segmentation offload).
+        let octets = match usize::from(header.total_len()) {
+            0 => packet.len(),
+            total => total,
+        };
+        let packet = packet.get(..octets).unwrap_or(packet);
+        Ok((header.protocol(), after(packet, header.slice().len())?))
+    }
+
+    fn v6<'a>(&mut self, packet: &'a [u8]) -> Result<(IpNumber, &'a [u8]), Unread> {
+        use etherparse::err::ipv6::HeaderSliceError;
+        let header = Ipv6HeaderSlice::from_slice(packet).map_err(|error| match error {
+            HeaderSliceError::Len(_) => Unread::Cut,
+            HeaderSliceError::Content(_) => Unread::Malformed,
+        })?;
+        self.ends = Some([
+            header.source_addr().into(),
+            header.destination_addr().into(),
+        ]);
+        self.ttl = header.hop_limit();
+        self.tos = Tos(header.traffic_class());
+        (self.is_fragment, self.is_later) = (false, false);
+        let rest = after(packet, header.slice().len())?;
+        let octets = match usize::from(header.payload_length()) {
+            0 => rest.len(),
+            octets => octets,
+        };
+        Ok((header.next_header(), rest.get(..octets).unwrap_or(rest)))
+    }
+
+    /// Goes on behind extension headers, one at a time: `etherparse` 0.21 has an iterator over them,
+    /// which reads beyond what it was given where one of them is wrong.
+    fn extended<'a>(&mut self, number: IpNumber, rest: &'a [u8]) -> Result<Extended<'a>, Unread> {
+        use etherparse::err::ip_auth::HeaderSliceError;
+        let mut extended = Extended {
+            number,
+            rest,
+            is_later: self.is_later,
+        };
+        for _ in 0..DEEPEST {
+            if extended.is_later {
+                break;
+            }
+            let rest = extended.rest;
+            let octets;
+            (extended.number, octets) = match extended.number {
+                IpNumber::IPV6_HEADER_HOP_BY_HOP
+                | IpNumber::IPV6_ROUTE_HEADER
+                | IpNumber::IPV6_DESTINATION_OPTIONS
+                | IpNumber::MOBILITY_HEADER
+                | IpNumber::HIP
+                | IpNumber::SHIM6 => {
+                    let header =
+                        Ipv6RawExtHeaderSlice::from_slice(rest).map_err(|_| Unread::Cut)?;
+                    (header.next_header(), header.slice().len())
+                }
+                IpNumber::IPV6_FRAGMENTATION_HEADER => {
+                    let header =
+                        Ipv6FragmentHeaderSlice::from_slice(rest).map_err(|_| Unread::Cut)?;
+                    self.is_fragment |= header.is_fragmenting_payload();
+                    extended.is_later = header.fragment_offset().value() != 0;
+                    (header.next_header(), header.slice().len())
+                }
+                IpNumber::AUTHENTICATION_HEADER => {
+                    let header =
+                        IpAuthHeaderSlice::from_slice(rest).map_err(|error| match error {
+                            HeaderSliceError::Len(_) => Unread::Cut,
+                            HeaderSliceError::Content(_) => Unread::Malformed,
+                        })?;
+                    (header.next_header(), header.slice().len())
+                }
+                _ => return Ok(extended),
+            };
+            extended.rest = after(rest, octets)?;
+        }
+        if extended.is_later {
+            Ok(extended)
+        } else {
+            Err(Unread::Wrapped("too many headers"))
+        }
+    }
+
+    fn datagram<'a>(&self, rest: &'a [u8]) -> Result<Inner<'a>, Unread> {
+        let header = UdpHeaderSlice::from_slice(rest).map_err(|_| Unread::Cut)?;
+        let (from, to) = (header.source_port(), header.destination_port());
+        let octets = usize::from(header.length());
+        let octets = octets.checked_sub(8).ok_or(Unread::Malformed)?;
+        let payload = after(rest, 8)?;
+        let payload = payload.get(..octets).unwrap_or(payload);
+        if let Some((layer, rest)) = tunnel(to, payload)? {
+            return Ok(Inner::Wrapped(layer, rest));
+        }
+        let [source, destination] = self.ends.ok_or(Unread::Malformed)?;
+        Ok(Inner::Datagram(Datagram {
+            from: SocketAddr::new(source, from),
+            to: SocketAddr::new(destination, to),
+            ttl: self.ttl,
+            tos: self.tos,
+            payload,
+            octets,
+            is_fragment: self.is_fragment,
+            ifindex: self.ifindex,
+        }))
+    }
+}
+
+/// What a datagram to a tunnel's port carries, if its header is one of that tunnel in all that is
+/// fixed. A test packet on such a port begins with its number, and these are numbers that none has.
+fn tunnel(port: u16, payload: &[u8]) -> Result<Option<(Layer, &[u8])>, Unread> {
+    match (port, payload) {
+        // VXLAN (RFC 7348 section 5), on its port and on the one that Linux had before.
+        (4789 | 8472, [8, 0, 0, 0, _, _, _, 0, frame @ ..]) => Ok(Some((Layer::Ethernet, frame))),
+        // Geneve (RFC 8926 section 3.4).
+        (6081, [options, flags, high, low, ..]) if options >> 6 == 0 && flags << 2 == 0 => {
+            let kind = u16::from_be_bytes([*high, *low]);
+            if ![ether_type::ETHERNET, ether_type::IPV4, ether_type::IPV6].contains(&kind) {
+                return Ok(None);
+            }
+            let octets = 8 + 4 * usize::from(options & 0x3f);
+            Ok(Some((Layer::Type(kind), after(payload, octets)?)))
+        }
+        // GTP-U of a user's packet (3GPP TS 29.281).
+        (2152, [flags, 0xff, ..]) if flags & 0xf0 == 0x30 => Err(Unread::Wrapped("GTP")),
+        // L2TP: a data message (RFC 2661 section 3.1).
+        (1701, [flags, 2, ..]) if flags & 0x80 == 0 => Err(Unread::Wrapped("L2TP")),
+        _ => Ok(None),
+    }
+}
+
+fn after(octets: &[u8], at: usize) -> Result<&[u8], Unread> {
+    octets.get(at..).ok_or(Unread::Cut)
+}
+
+fn be16(octets: &[u8], at: usize) -> Result<u16, Unread> {
+    let rest = after(octets, at)?;
+    Ok(u16::from_be_bytes(*rest.first_chunk().ok_or(Unread::Cut)?))
+}
+
+fn be32(octets: &[u8], at: usize) -> Result<u32, Unread> {
+    let rest = after(octets, at)?;
+    Ok(u32::from_be_bytes(*rest.first_chunk().ok_or(Unread::Cut)?))
 }

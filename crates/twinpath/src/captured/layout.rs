@@ -17,6 +17,20 @@ pub(super) enum Layout {
 pub(super) struct Name {
     pub(super) seq: u32,
     pub(super) t1: u64,
+    /// The bits of T1 that were captured.
+    known: u64,
+}
+
+impl Name {
+    /// Whether both are of one packet, as far as both are known.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.seq == other.seq && (self.t1 ^ other.t1) & self.known & other.known == 0
+    }
+
+    /// All zeros name nothing.
+    pub(super) fn is_zero(&self) -> bool {
+        self.seq == 0 && self.t1 == 0
+    }
 }
 
 /// What a reply says.
@@ -40,33 +54,37 @@ impl Layout {
         }
     }
 
-    /// The name of a request.
-    pub(super) fn request(self, payload: &[u8]) -> Option<Name> {
+    /// Octets of a reply at least: the shortest open ones are twampy's, without a Sender TTL.
+    pub(super) fn reply_octets(self) -> usize {
+        match self {
+            Self::Open => 36,
+            Self::StampAuthenticated => 112,
+        }
+    }
+
+    /// The name of a request of so many `octets`, of which `payload` was captured.
+    pub(super) fn request(self, payload: &[u8], octets: usize) -> Option<Name> {
         let t1 = match self {
             Self::Open => 4,
             Self::StampAuthenticated => 16,
         };
-        if payload.len() < self.request_octets() {
+        if octets < self.request_octets() {
             return None;
         }
-        Some(Name {
-            seq: be32(payload, 0)?,
-            t1: be64(payload, t1)?,
-        })
+        name(payload, 0, t1)
     }
 
-    /// A reply. The shortest open one has no Sender TTL.
-    pub(super) fn reply(self, payload: &[u8]) -> Option<Reply> {
+    /// A reply of so many `octets`, of which `payload` was captured.
+    pub(super) fn reply(self, payload: &[u8], octets: usize) -> Option<Reply> {
         let [t3, error, t2, seq, t1, ttl] = match self {
             Self::Open => [4, 12, 16, 24, 28, 40],
             Self::StampAuthenticated => [16, 24, 32, 48, 64, 80],
         };
-        let name = Name {
-            seq: be32(payload, seq)?,
-            t1: be64(payload, t1)?,
-        };
+        if octets < self.reply_octets() {
+            return None;
+        }
         Some(Reply {
-            name,
+            name: name(payload, seq, t1)?,
             reflector_seq: be32(payload, 0)?,
             t2: be64(payload, t2)?,
             t3: be64(payload, t3)?,
@@ -75,6 +93,43 @@ impl Layout {
             ttl: payload.get(ttl).copied().filter(|ttl| *ttl > 0),
         })
     }
+
+    /// Whether a packet that can be of either layout is of this one: authenticated ones have zeros
+    /// where open ones have a time.
+    pub(super) fn fits(self, payload: &[u8]) -> bool {
+        let zeros = payload.get(4..16).is_some_and(|octets| octets == [0; 12]);
+        zeros == (self == Self::StampAuthenticated)
+    }
+
+    /// The SSID of a STAMP packet (RFC 8972 section 3), request or reply, as far as it was captured.
+    pub(super) fn ssid(self, payload: &[u8]) -> u16 {
+        let at = match self {
+            Self::Open => 14,
+            Self::StampAuthenticated => 26,
+        };
+        be16(payload, at).unwrap_or(0)
+    }
+}
+
+/// A number, and of T1 what was captured: its seconds at least.
+fn name(payload: &[u8], seq: usize, t1: usize) -> Option<Name> {
+    let seq = be32(payload, seq)?;
+    let captured = payload.get(t1..)?;
+    let captured = captured.get(..8).unwrap_or(captured);
+    if captured.len() < 4 {
+        return None;
+    }
+    let mut octets = [0; 8];
+    let mut known = [0; 8];
+    for (place, octet) in captured.iter().enumerate() {
+        *octets.get_mut(place)? = *octet;
+        *known.get_mut(place)? = 0xff;
+    }
+    Some(Name {
+        seq,
+        t1: u64::from_be_bytes(octets),
+        known: u64::from_be_bytes(known),
+    })
 }
 
 impl Reply {

@@ -1,28 +1,37 @@
 //! Captures of test packets, whoever sent them: which sessions they hold, and what became of each
 //! packet. T1 is when a request was captured, T4 when its reply was; T2 and T3 stand in the reply.
 //!
-//! A capture is somebody else's: nothing in it is trusted, and memory is bounded whatever it says.
+//! A capture is gone through three times: for the flows that are sessions, for the sessions in them,
+//! and for their packets. It is somebody else's: nothing in it is trusted, and memory is bounded
+//! whatever it says and however long it is.
 
+mod counts;
 mod file;
+mod files;
 mod finding;
 mod frame;
 mod layout;
+mod order;
 mod pairing;
+mod session;
 #[cfg(test)]
 mod tests;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufReader};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use twinpath_runtime::{Note, Origin, SessionReport};
+use twinpath_wire::Wall;
 
-use self::file::Packets;
-use self::finding::{Finding, Flow};
-use self::pairing::Pairing;
+use self::counts::FrameCounts;
+use self::files::{Ended, Frame, Frames, Interfaces, Parts};
+use self::finding::{Ends, Finding, Found};
+use self::frame::{Datagram, Unread};
+use self::pairing::{Known, Pairing};
+use crate::output::captures::{CaptureCounts, CapturedSession};
 use crate::saved::{Row, SessionFacts};
 
 pub(crate) use self::file::is_magic;
@@ -40,11 +49,25 @@ pub(crate) enum CaptureError {
     #[error("it was captured on a link of type {0}, which is not known here")]
     Link(u32),
     /// No packets of ours.
-    #[error("no TWAMP or STAMP packets and replies to them are in it")]
-    NoSession,
+    #[error("no TWAMP or STAMP packets and replies to them are in it{}", also(.0))]
+    NoSession(Vec<Note>),
     /// Requests, perhaps, but nobody answered.
-    #[error("no TWAMP or STAMP packets to UDP port {0} are in it")]
-    NothingTo(u16),
+    #[error(
+        "no TWAMP or STAMP packets to UDP port {port} are in it{}",
+        also(notes)
+    )]
+    NothingTo {
+        /// The reflector's.
+        port: u16,
+        /// What else is known.
+        notes: Vec<Note>,
+    },
+}
+
+/// What else is known of a capture without sessions.
+fn also(notes: &[Note]) -> String {
+    let warnings = notes.iter().filter(|note| note.warning);
+    warnings.fold(String::new(), |said, note| format!("{said}; {}", note.line))
 }
 
 impl CaptureError {
@@ -54,10 +77,10 @@ impl CaptureError {
             Self::Io(_) => "write the name of a capture",
             Self::Damaged(_) => "take the capture again, in pcap or pcapng",
             Self::Link(_) => "capture on Ethernet, on any interface, or raw IP",
-            Self::NoSession => {
+            Self::NoSession(_) => {
                 "packets that nobody answered are found by --port, secured packets not at all"
             }
-            Self::NothingTo(_) => "write --port with the reflector's port",
+            Self::NothingTo { .. } => "write --port with the reflector's port",
         }
     }
 }
@@ -71,64 +94,97 @@ pub(crate) enum Stop<E> {
 /// A capture and the sessions in it.
 #[derive(Debug)]
 pub(crate) struct Capture {
-    path: PathBuf,
-    flows: Vec<Flow>,
+    parts: Parts,
+    /// How each part ended.
+    ended: Vec<Ended>,
+    flows: BTreeMap<Ends, Found>,
+    sessions: Vec<Known>,
+    interfaces: Interfaces,
     timeout: Duration,
-    /// It ends within a packet.
-    broken_off: bool,
-    /// Packets whose fate was open at its end, by session; known when all rows were handed out.
-    under_way: RefCell<BTreeMap<u32, u64>>,
+    /// When the last frame was captured.
+    end: Wall,
+    found: CaptureCounts,
+    /// What became of the packets, since rows were handed out last.
+    counts: RefCell<CaptureCounts>,
 }
 
 impl Capture {
-    /// Looks through the capture for sessions. `port`: the reflector's.
+    /// Looks through the capture for sessions. Several files are read as one, in order of time.
+    /// `port`: the reflector's.
     ///
     /// # Errors
-    /// [`CaptureError`].
+    /// [`CaptureError`], and the file that it is about.
     pub(crate) fn open(
-        path: &Path,
+        paths: &[PathBuf],
         port: Option<u16>,
         timeout: Duration,
-    ) -> Result<Self, CaptureError> {
+    ) -> Result<Self, (PathBuf, CaptureError)> {
+        let mut parts = Parts::new(paths)?;
+        let whole = |error| (paths.first().cloned().unwrap_or_default(), error);
         let mut finding = Finding::new(port);
-        let mut packets = Packets::open(BufReader::new(File::open(path)?))?;
-        let mut unknown = None;
-        while let Some(packet) = packets.next()? {
-            match frame::udp(packet.link, packet.octets) {
-                Ok(Some(datagram)) => finding.look(packet.at, &datagram),
-                Ok(None) => {}
-                // One interface of several.
-                Err(error) => unknown = unknown.or(Some(error)),
+        let mut frames = FrameCounts::default();
+        let mut end = Wall::from_unix_ns(i64::MIN);
+        let ended = each_frame(&parts, |frame, read| {
+            frames.count(read);
+            end = end.max(frame.packet.at);
+            if let Ok(datagram) = read {
+                finding.look(frame.packet.at, datagram);
             }
-        }
-        let flows = finding.sessions();
-        if let (true, Some(error)) = (flows.is_empty(), unknown) {
-            return Err(error);
-        }
-        if flows.is_empty() {
-            return Err(port.map_or(CaptureError::NoSession, CaptureError::NothingTo));
+            Ok::<(), Stop<()>>(())
+        })
+        .map_err(|stop| whole(stop.into_capture()))?;
+        parts.tell_apart(&ended);
+        let left_out = finding.left_out();
+        let flows = finding.flows();
+        let mut interfaces = Interfaces::default();
+        let mut pairing = Pairing::new(&flows, timeout, &[]);
+        each_frame(&parts, |frame, read| {
+            if let Ok(datagram) = read {
+                let interface = interfaces.number(frame, datagram.ifindex);
+                pairing.look(frame.packet.at, interface, datagram);
+                while pairing.poll().is_some() {}
+            }
+            Ok::<(), Stop<()>>(())
+        })
+        .map_err(|stop| whole(stop.into_capture()))?;
+        pairing.finish(end);
+        let found = counts::found(parts.paths(), &frames, left_out, &ended);
+        let paired = counts::paired(&found, pairing.counts());
+        let sessions = pairing.sessions();
+        if sessions.is_empty() {
+            let notes = counts::notes(&paired, &ended);
+            let error = match (frames.unknown_link(), port) {
+                (Some(link), _) => CaptureError::Link(link),
+                (None, None) => CaptureError::NoSession(notes),
+                (None, Some(port)) => CaptureError::NothingTo { port, notes },
+            };
+            return Err(whole(error));
         }
         Ok(Self {
-            path: path.to_owned(),
+            parts,
+            ended,
             flows,
+            sessions,
+            interfaces,
             timeout,
-            broken_off: packets.broken_off(),
-            under_way: RefCell::default(),
+            end,
+            found,
+            counts: RefCell::new(paired),
         })
     }
 
     /// The sessions, by their first packets.
     pub(crate) fn sessions(&self) -> Vec<SessionFacts> {
-        let numbered = (1..).zip(&self.flows);
+        let numbered = (1..).zip(&self.sessions);
         numbered
-            .map(|(number, flow)| {
+            .map(|(number, Known { run, .. })| {
                 SessionFacts::captured(
                     number,
-                    flow.protocol(),
-                    [flow.sender, flow.reflector],
-                    (flow.tos, flow.ttl),
-                    flow.padding(),
-                    [flow.interval(), self.timeout],
+                    run.protocol(),
+                    [run.sender, run.reflector],
+                    (run.tos, run.ttl),
+                    run.padding(),
+                    [run.interval(), self.timeout],
                 )
             })
             .collect()
@@ -142,23 +198,48 @@ impl Capture {
         &self,
         mut take: impl FnMut(Row) -> Result<(), E>,
     ) -> Result<(), Stop<E>> {
-        let capture = |error: CaptureError| Stop::Capture(error);
-        let file = File::open(&self.path).map_err(|error| capture(error.into()))?;
-        let mut packets = Packets::open(BufReader::new(file)).map_err(capture)?;
-        let mut pairing = Pairing::new(&self.flows, self.timeout);
-        while let Some(packet) = packets.next().map_err(capture)? {
-            if let Ok(Some(datagram)) = frame::udp(packet.link, packet.octets) {
-                pairing.look(packet.at, &datagram);
+        let mut interfaces = Interfaces::default();
+        let mut pairing = Pairing::new(&self.flows, self.timeout, &self.sessions);
+        each_frame(&self.parts, |frame, read| {
+            if let Ok(datagram) = read {
+                let interface = interfaces.number(frame, datagram.ifindex);
+                pairing.look(frame.packet.at, interface, datagram);
             }
             while let Some(row) = pairing.poll() {
                 take(row).map_err(Stop::Taker)?;
             }
-        }
-        *self.under_way.borrow_mut() = pairing.finish();
+            Ok(())
+        })?;
+        pairing.finish(self.end);
         while let Some(row) = pairing.poll() {
             take(row).map_err(Stop::Taker)?;
         }
+        let mut counts = counts::paired(&self.found, pairing.counts());
+        let numbered = (1..).zip(&self.sessions).zip(pairing.sessions());
+        counts.sessions = numbered
+            .map(|((session, known), paired)| CapturedSession {
+                session,
+                interface: known
+                    .run
+                    .place()
+                    .and_then(|place| self.interfaces.name(place)),
+                interfaces: known.run.places(),
+                captured_again: paired.copies,
+                cut_replies: paired.cut_replies,
+            })
+            .collect();
+        *self.counts.borrow_mut() = counts;
         Ok(())
+    }
+
+    /// What of it was read and what was not, of sessions whose numbers begin behind `first`. After
+    /// [`Capture::each`].
+    pub(crate) fn counts(&self, first: usize) -> CaptureCounts {
+        let mut counts = self.counts.borrow().clone();
+        for session in &mut counts.sessions {
+            session.session += first;
+        }
+        counts
     }
 
     /// Takes out of a report what no capture tells, and says what this one is worth. After
@@ -167,18 +248,12 @@ impl Capture {
         // When packets were due is not known.
         report.figures.departure = None;
         report.origin = Origin::Capture;
-        let number = u32::try_from(report.number).unwrap_or(u32::MAX);
-        let under_way = self.under_way.borrow().get(&number).copied();
-        report.tally.in_flight = under_way.unwrap_or(0);
-        if let Some(count) = under_way {
-            report.notes.push(remark(
-                "under-way",
-                format!(
-                    "{count} packets were not answered yet when the capture ended, less than the \
-                     timeout of {:?} after them: they are not counted",
-                    self.timeout
-                ),
-            ));
+        let place = report.number.wrapping_sub(1);
+        let counts = self.counts.borrow();
+        let known = self.sessions.get(place).zip(counts.sessions.get(place));
+        if let Some((known, session)) = known {
+            report.tally.in_flight = known.under_way;
+            report.notes.extend(self.of_session(known, session));
         }
         let least = report.figures.round_trip.map_or(0, |delay| delay.min_ns);
         if least < 0 {
@@ -191,15 +266,74 @@ impl Capture {
                 ),
             ));
         }
-        if self.broken_off {
-            report.notes.push(Note {
+        report.notes.extend(counts::notes(&counts, &self.ended));
+    }
+
+    fn of_session(&self, known: &Known, session: &CapturedSession) -> Vec<Note> {
+        let mut notes = Vec::new();
+        if known.under_way > 0 {
+            notes.push(remark(
+                "under-way",
+                format!(
+                    "{} packets were not answered yet when the capture ended, less than the \
+                     timeout of {:?} after them: they are not counted",
+                    known.under_way, self.timeout
+                ),
+            ));
+        }
+        if session.captured_again > 0 {
+            let taken = match &session.interface {
+                Some(name) => format!(
+                    "seen at {} interfaces, T1 and T4 are taken at interface {name}, nearest the sender",
+                    session.interfaces
+                ),
+                None => "T1 and T4 are those of the first copy".to_owned(),
+            };
+            notes.push(remark(
+                "captured-again",
+                format!(
+                    "{} copies that the capture made are not counted as duplicates; {taken}",
+                    session.captured_again
+                ),
+            ));
+        }
+        if session.cut_replies > 0 {
+            notes.push(Note {
                 warning: true,
                 ..remark(
-                    "capture-broken-off",
-                    "the capture ends within a packet: it was cut, or is still being written"
-                        .to_owned(),
+                    "cut-replies",
+                    format!(
+                        "{} packets from the reflector are cut too short to be read: up to that many \
+                         of the packets called lost were answered; capture with a larger snap length: \
+                         tcpdump -s 0",
+                        session.cut_replies
+                    ),
                 )
             });
+        }
+        notes
+    }
+}
+
+/// All frames of a capture, and what was read of them.
+fn each_frame<E>(
+    parts: &Parts,
+    mut take: impl FnMut(&Frame<'_>, &Result<Datagram<'_>, Unread>) -> Result<(), Stop<E>>,
+) -> Result<Vec<Ended>, Stop<E>> {
+    let mut frames = Frames::new(parts);
+    while let Some(frame) = frames.next().map_err(Stop::Capture)? {
+        let packet = frame.packet;
+        take(&frame, &frame::udp(packet.link, &packet.octets, packet.cut))?;
+    }
+    Ok(frames.ended().to_vec())
+}
+
+impl Stop<()> {
+    /// Of those who take everything.
+    fn into_capture(self) -> CaptureError {
+        match self {
+            Self::Capture(error) => error,
+            Self::Taker(()) => CaptureError::NoSession(Vec::new()),
         }
     }
 }

@@ -1,14 +1,19 @@
 //! Packets and files to read, made octet by octet.
 
+mod copies;
 mod damage;
+mod decoder;
 mod files;
 mod frames;
+mod order;
+mod runs;
 mod sessions;
+mod traffic;
 
 use std::path::{Path, PathBuf};
 
 use super::CaptureError;
-use super::file::Packets;
+use super::file::{End, Packets};
 
 /// What the datagrams of these tests carry.
 const PAYLOAD: &[u8] = b"sixteen octets..";
@@ -84,13 +89,14 @@ fn pcap(big: bool, magic: u32, link: u32, packets: &[(u32, u32, &[u8])]) -> Vec<
 /// When, of which link, and what.
 type Read = (i64, u32, Vec<u8>);
 
-fn packets(file: &[u8]) -> Result<Vec<Read>, CaptureError> {
+fn packets(file: &[u8]) -> Result<(Vec<Read>, End), CaptureError> {
     let mut packets = Packets::open(file)?;
     let mut found = Vec::new();
-    while let Some(packet) = packets.next()? {
-        found.push((packet.at.unix_ns(), packet.link, packet.octets.to_vec()));
+    while packets.advance()? {
+        let packet = packets.current();
+        found.push((packet.at.unix_ns(), packet.link, packet.octets.clone()));
     }
-    Ok(found)
+    Ok((found, packets.end()))
 }
 
 /// A block of pcapng around its body.

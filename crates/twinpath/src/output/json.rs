@@ -21,6 +21,7 @@ use twinpath_wire::{Rung, Sample};
 
 use crate::args::Label;
 
+use super::captures::CaptureCounts;
 use super::rows::{self, Row};
 use super::survey::Survey;
 use super::{Meta, Outcome, Sink, Wanted, Written, WrittenFile, ends, hops, rfc3339, schedule};
@@ -52,6 +53,8 @@ pub(crate) struct Document<'a> {
     saved: Option<&'a Written>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pictures: Vec<&'a Written>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    captures: &'a [CaptureCounts],
 }
 
 impl<'a> Document<'a> {
@@ -72,6 +75,7 @@ impl<'a> Document<'a> {
             control: outcome.control.map(Control::from),
             saved: written(outcome, WrittenFile::Saved).next(),
             pictures: written(outcome, WrittenFile::Picture).collect(),
+            captures: outcome.captures,
         }
     }
 

@@ -1,5 +1,10 @@
 //! What a run prints: a file for each form. Results go to stdout, all else to stderr.
 
+#[cfg_attr(
+    not(feature = "report"),
+    expect(dead_code, reason = "made by twinpath report")
+)]
+pub(crate) mod captures;
 pub(crate) mod classes;
 pub(crate) mod clocks;
 #[cfg(feature = "control")]
@@ -18,7 +23,7 @@ pub(crate) mod pictures;
 pub(crate) mod progress;
 pub(crate) mod responder;
 pub(crate) mod rows;
-mod schedule;
+pub(crate) mod schedule;
 #[cfg(feature = "control")]
 pub(crate) mod server;
 pub(crate) mod style;
@@ -88,6 +93,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) files: &'a [String],
     /// The files that the run was to be written into, and what became of them so far.
     pub(crate) written: &'a [Written],
+    /// What of captures was read, where they are what the sessions are from.
+    pub(crate) captures: &'a [captures::CaptureCounts],
 }
 
 impl<'a> Outcome<'a> {
@@ -109,6 +116,7 @@ impl<'a> From<&'a [SessionReport]> for Outcome<'a> {
             control: None,
             files: &[],
             written: &[],
+            captures: &[],
         }
     }
 }
@@ -120,6 +128,7 @@ impl<'a> From<&'a ControlReport> for Outcome<'a> {
             control: Some(control),
             files: &[],
             written: &[],
+            captures: &[],
         }
     }
 }

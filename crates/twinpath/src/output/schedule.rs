@@ -7,7 +7,7 @@ use super::json::nanoseconds;
 use super::units::asked;
 
 /// In the words of a heading.
-pub(super) fn words(schedule: Schedule) -> String {
+pub(crate) fn words(schedule: Schedule) -> String {
     match schedule {
         Schedule::Periodic { interval } => format!("every {}", asked(interval)),
         Schedule::Poisson { mean } => format!("Poisson, {} on average", asked(mean)),

@@ -213,3 +213,115 @@ fn the_end_of_a_capture_is_told_where_it_hides_something() {
         );
     }
 }
+
+/// The records of a capture of microseconds in little-endian order, each with its header.
+fn records(octets: &[u8]) -> Vec<&[u8]> {
+    let mut records = Vec::new();
+    let mut rest = &octets[24..];
+    while let Some(header) = rest.first_chunk::<16>() {
+        let captured = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+        let (record, behind) = rest.split_at(16 + usize::try_from(captured).unwrap());
+        records.push(record);
+        rest = behind;
+    }
+    records
+}
+
+#[test]
+fn rotated_captures_are_merged_without_a_loss_at_the_seam() {
+    let octets = std::fs::read(captures().join("stamp-open.pcap")).unwrap();
+    let records = records(&octets);
+    let directory = tempfile::tempdir().unwrap();
+    // Between a request and its reply.
+    let parts = [&records[..3], &records[3..]].map(|part| [&octets[..24], &part.concat()].concat());
+    let [one, other] = [0, 1].map(|part: usize| {
+        let path = directory.path().join(format!("part{part}.pcap"));
+        std::fs::write(&path, &parts[part]).unwrap();
+        path.display().to_string()
+    });
+    for files in [format!("{one} {other}"), format!("{other} {one}")] {
+        let done = run(&format!("report {files} --merge --json"));
+        assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+        let document: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+        let session = &document["sessions"][0];
+        assert_eq!(session["packets"]["received"], 5, "{session}");
+        assert_eq!(session["packets"]["in_flight"], 0, "{session}");
+        let captures = &document["captures"];
+        assert_eq!(captures[0]["files"], serde_json::json!([one, other]));
+        assert_eq!(captures[0]["test_packets"], 10);
+        let text = run(&format!("report {files} --merge")).stdout;
+        assert!(text.contains("note: one session from"), "{text}");
+        assert!(!text.contains("differ"), "{text}");
+    }
+    // Apart, the seam is said.
+    let done = run(&format!("report {one} {other} --json"));
+    let document: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    assert_eq!(document["sessions"][0]["packets"]["in_flight"], 1);
+    assert_eq!(document["captures"][1]["unmatched_replies"], 1);
+    assert!(
+        done.stderr
+            .contains("replies to requests that are not in the capture: 1"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn what_merged_captures_differ_in_is_named_and_what_is_equal_is_not() {
+    let files = ["stamp-open.pcap", "light-twampy.pcap"].map(|file| captures().join(file));
+    let [one, other] = files.map(|path| path.display().to_string());
+    let done = run(&format!("report {one} {other} --merge --json"));
+    let session = done.session();
+    let notes = session["notes"].as_array().unwrap();
+    let merged = notes.iter().find(|note| note["key"] == "merged").unwrap();
+    let line = merged["line"].as_str().unwrap();
+    assert!(line.contains("protocol (STAMP and TWAMP Light)"), "{line}");
+    assert!(!line.contains("interval"), "{line}");
+    // The same one twice: every packet was captured twice, and none was sent twice.
+    let done = run(&format!("report {one} {one} --merge --json"));
+    let document: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    let packets = &document["sessions"][0]["packets"];
+    assert_eq!(
+        (&packets["sent"], &packets["duplicates"]),
+        (&serde_json::json!(5), &serde_json::json!(0))
+    );
+    assert_eq!(document["captures"][0]["captured_again"], 10);
+}
+
+#[test]
+fn a_capture_that_is_cut_too_short_is_an_error_with_the_remedy_and_a_session_in_part_a_warning() {
+    let octets = std::fs::read(captures().join("stamp-open.pcap")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cut.pcap");
+    let write = |snap: usize| {
+        let mut file = octets[..24].to_vec();
+        for record in records(&octets) {
+            let kept = (record.len() - 16).min(snap);
+            file.extend(&record[..8]);
+            file.extend(u32::try_from(kept).unwrap().to_le_bytes());
+            file.extend(&record[12..16 + kept]);
+        }
+        std::fs::write(&path, file).unwrap();
+    };
+    let report = |options: &str| run(&format!("report {} {options}", path.display()));
+    write(60);
+    let done = report("");
+    assert_eq!(done.status, 1, "{}", done.stdout);
+    for words in ["10 packets not read", "tcpdump -s 0"] {
+        assert!(done.stderr.contains(words), "{}", done.stderr);
+    }
+    // Requests can be read; what became of them cannot.
+    let done = report("--port 21862 --timeout 10ms");
+    assert!(
+        done.stdout.contains("5 packets from the reflector are cut"),
+        "{}",
+        done.stdout
+    );
+    // All fields but the last octets of T1, and none of what is behind.
+    for snap in [42 + 34, 42 + 36, 42 + 44] {
+        write(snap);
+        let done = report("--json");
+        assert_eq!(done.session()["packets"]["received"], 5, "{snap}");
+        assert_eq!(done.stderr, "", "{snap}");
+    }
+}

@@ -1,9 +1,8 @@
 //! The two octet streams of a control connection, out of a capture file.
 
-use std::fs::File;
 use std::path::Path;
 
-use pcap_file::pcap::PcapReader;
+use pcap_parser::PcapCapture;
 
 /// What each side said, whole.
 pub(crate) struct Streams {
@@ -16,15 +15,15 @@ pub(crate) fn streams(file: &str, port: u16) -> Streams {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../testdata/captures")
         .join(file);
-    let mut reader = PcapReader::new(File::open(path).unwrap()).unwrap();
+    let octets = std::fs::read(path).unwrap();
+    let packets = PcapCapture::from_file(&octets).unwrap().blocks;
     let mut found = Streams {
         client: Vec::new(),
         server: Vec::new(),
     };
     let mut next = [None, None];
-    while let Some(packet) = reader.next_packet() {
-        let packet = packet.unwrap();
-        let Some(segment) = tcp(&packet.data) else {
+    for packet in packets {
+        let Some(segment) = tcp(packet.data) else {
             continue;
         };
         let from_server = segment.from == port;

@@ -1,10 +1,9 @@
 //! UDP over IPv4 in Ethernet, out of a capture file: as much as our captures need.
 
-use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use pcap_file::pcap::PcapReader;
+use pcap_parser::PcapCapture;
 use twinpath_wire::{Arrival, Rung, Stamp, Tos, Wall};
 
 pub(crate) struct Datagram {
@@ -18,14 +17,14 @@ pub(crate) fn datagrams(file: &str) -> Vec<Datagram> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../testdata/captures")
         .join(file);
-    let mut reader = PcapReader::new(File::open(path).unwrap()).unwrap();
+    let octets = std::fs::read(path).unwrap();
+    let packets = PcapCapture::from_file(&octets).unwrap().blocks;
     let mut found = Vec::new();
-    let mut number = 0;
-    while let Some(packet) = reader.next_packet() {
-        let packet = packet.unwrap();
-        number += 1;
-        let at = Wall::from_unix_ns(packet.timestamp.as_nanos().try_into().unwrap());
-        if let Some((arrival, octets)) = udp(&packet.data, at) {
+    for (number, packet) in (1..).zip(packets) {
+        let at = Wall::from_unix_ns(
+            i64::from(packet.ts_sec) * 1_000_000_000 + i64::from(packet.ts_usec) * 1_000,
+        );
+        if let Some((arrival, octets)) = udp(packet.data, at) {
             found.push(Datagram {
                 number,
                 arrival,

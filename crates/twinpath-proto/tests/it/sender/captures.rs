@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use pcap_file::pcap::PcapReader;
+use pcap_parser::PcapCapture;
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Protocol, SenderConfig, SenderTally, SessionSender,
@@ -28,10 +28,10 @@ fn capture(file: &str) -> Vec<Datagram> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../testdata/captures")
         .join(file);
-    let mut reader = PcapReader::new(std::fs::File::open(path).unwrap()).unwrap();
+    let octets = std::fs::read(path).unwrap();
+    let packets = PcapCapture::from_file(&octets).unwrap().blocks;
     let mut datagrams = Vec::new();
-    while let Some(packet) = reader.next_packet() {
-        let packet = packet.unwrap();
+    for packet in packets {
         let ip = &packet.data[14..];
         let header = usize::from(ip[0] & 15) * 4;
         if ip[0] >> 4 != 4 || ip[9] != 17 {
@@ -41,7 +41,9 @@ fn capture(file: &str) -> Vec<Datagram> {
         let address = |offset: usize| <[u8; 4]>::try_from(&ip[offset..offset + 4]).unwrap();
         let octets = usize::from(port(4)) - 8;
         datagrams.push(Datagram {
-            at: Wall::from_unix_ns(i64::try_from(packet.timestamp.as_nanos()).unwrap()),
+            at: Wall::from_unix_ns(
+                i64::from(packet.ts_sec) * 1_000_000_000 + i64::from(packet.ts_usec) * 1_000,
+            ),
             from: SocketAddr::from((address(12), port(0))),
             to: SocketAddr::from((address(16), port(2))),
             ttl: ip[8],

@@ -2,7 +2,7 @@
 
 use twinpath_wire::Tos;
 
-use super::super::{CaptureError, frame};
+use super::super::frame::{self, Unread};
 use super::{ETHERNET, PAYLOAD, datagram, framed, v4, v6};
 
 #[test]
@@ -64,8 +64,8 @@ fn a_datagram_is_found_behind_every_header_that_may_stand_before_it() {
         ("padding behind", 101, framed(&four, &[0xee; 30])),
         ("padding behind, 6", 101, framed(&six, &[0xee; 30])),
     ] {
-        let found = frame::udp(link, &frame).unwrap();
-        let found = found.unwrap_or_else(|| panic!("{what}"));
+        let found = frame::udp(link, &frame, false);
+        let found = found.unwrap_or_else(|why| panic!("{what}: {why:?}"));
         assert_eq!(found.payload, PAYLOAD, "{what}");
         assert_eq!(found.octets, PAYLOAD.len(), "{what}");
         assert_eq!((found.from.port(), found.to.port()), (1_000, 862), "{what}");
@@ -97,39 +97,114 @@ fn what_is_no_datagram_or_only_the_rest_of_one_is_left_out() {
     let endless = v6(0, &[0; 400]);
     let mut short_udp = four.clone();
     short_udp[24..26].copy_from_slice(&[0, 7]);
-    for (what, link, frame) in [
-        ("TCP", 101, tcp),
-        ("a later fragment", 101, later_fragment),
-        ("a later fragment, 6", 101, later_fragment_6),
-        ("a header of 16 octets", 101, short_header),
-        ("IP of version 5", 101, version),
+    let esp = super::traffic::ip(
+        ["192.0.2.1", "192.0.2.2"].map(|end| end.parse().unwrap()),
+        64,
+        50,
+        &[9; 40],
+    );
+    let mut fragment_of_tcp = tcp.clone();
+    fragment_of_tcp[7] = 2;
+    for (what, link, frame, why) in [
+        ("TCP", 101, tcp, Unread::Other),
+        (
+            "a later fragment",
+            101,
+            later_fragment,
+            Unread::LaterFragment,
+        ),
+        (
+            "a later fragment, 6",
+            101,
+            later_fragment_6,
+            Unread::LaterFragment,
+        ),
+        (
+            "a later fragment of TCP",
+            101,
+            fragment_of_tcp,
+            Unread::Other,
+        ),
+        (
+            "a header of 16 octets",
+            101,
+            short_header,
+            Unread::Malformed,
+        ),
+        ("IP of version 5", 101, version, Unread::Malformed),
         (
             "ARP",
             ETHERNET,
             framed(&[&[2; 12][..], &[8, 6]].concat(), &four),
+            Unread::Other,
         ),
-        ("tags without end", ETHERNET, [0x81, 0].repeat(200)),
-        ("extension headers without end", 101, endless),
-        ("UDP shorter than its header", 101, short_udp),
-        ("nothing", 101, Vec::new()),
+        (
+            "tags without end",
+            ETHERNET,
+            [0x81, 0].repeat(200),
+            Unread::Wrapped("too many headers"),
+        ),
+        (
+            "Hop-by-Hop again and again",
+            101,
+            endless,
+            Unread::Wrapped("too many headers"),
+        ),
+        (
+            "UDP shorter than its header",
+            101,
+            short_udp,
+            Unread::Malformed,
+        ),
+        ("nothing", 101, Vec::new(), Unread::Malformed),
+        ("ESP", 101, esp, Unread::Wrapped("ESP")),
+        (
+            "MACsec",
+            ETHERNET,
+            framed(&[&[2; 12][..], &[0x88, 0xe5]].concat(), &four),
+            Unread::Wrapped("MACsec"),
+        ),
+        (
+            "PPPoE discovery",
+            ETHERNET,
+            framed(&[&[2; 12][..], &[0x88, 0x63, 0x11, 9]].concat(), &four),
+            Unread::Other,
+        ),
+        ("a link of USB", 220, four.clone(), Unread::Link(220)),
     ] {
-        assert_eq!(frame::udp(link, &frame).unwrap(), None, "{what}");
+        assert_eq!(frame::udp(link, &frame, false), Err(why), "{what}");
     }
-    assert!(matches!(
-        frame::udp(127, &four),
-        Err(CaptureError::Link(127))
-    ));
+}
+
+/// A test packet whose number looks like the header of a tunnel is a test packet.
+#[test]
+fn a_datagram_on_the_port_of_a_tunnel_is_a_tunnel_only_with_its_header() {
+    for port in [4789, 8472, 6081, 2152, 1701] {
+        for seq in [0_u32, 1, 255, 65_536, 0x0100_0000] {
+            let payload = [
+                &seq.to_be_bytes()[..],
+                &[0xe9, 1, 2, 3, 4, 5, 6, 7],
+                &[0; 29],
+            ]
+            .concat();
+            let ends = [("192.0.2.1", 20_000), ("192.0.2.2", port)]
+                .map(|(end, port)| std::net::SocketAddr::new(end.parse().unwrap(), port));
+            let packet = super::traffic::packet(ends, 64, &payload);
+            let found = frame::udp(101, &packet, false);
+            assert_eq!(found.unwrap().payload, payload, "{port}, {seq}");
+        }
+    }
 }
 
 #[test]
 fn a_packet_that_was_cut_keeps_its_length_and_what_there_is_of_it() {
     let whole = v4(&datagram(PAYLOAD));
     for length in 0..whole.len() {
-        let found = frame::udp(101, &whole[..length]).unwrap();
+        let found = frame::udp(101, &whole[..length], true);
         // The headers of IP and UDP are 28 octets.
         match found {
-            None => assert!(length < 28, "{length}"),
-            Some(found) => {
+            Err(why) => assert!(length < 28 && why == Unread::Cut, "{length}: {why:?}"),
+            Ok(found) => {
                 assert_eq!(found.payload, &PAYLOAD[..length - 28], "{length}");
                 assert_eq!(found.octets, PAYLOAD.len(), "{length}");
             }

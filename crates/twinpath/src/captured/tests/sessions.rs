@@ -1,11 +1,13 @@
 //! Sessions in captures.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_metrics::Record;
 use twinpath_wire::{Fate, Sample, Wall};
 
-use super::super::{Capture, CaptureError};
+use super::super::{Capture, CaptureError, counts};
+use super::traffic::{BEGIN, Files, MS, Passed, Spec, capture, figures, ip, outcomes, sorted};
 use super::{captures, datagram, enhanced, interface, pcap, section, v4};
 
 fn samples(capture: &Capture) -> Vec<Sample> {
@@ -38,7 +40,8 @@ fn real_captures_have_the_delays_that_were_worked_out_by_other_means() {
     ];
     for (file, packets, [least, most, mean], forward, backward) in known {
         let path = captures().join(file);
-        let capture = Capture::open(&path, None, Duration::from_secs(1)).unwrap();
+        let capture =
+            Capture::open(std::slice::from_ref(&path), None, Duration::from_secs(1)).unwrap();
         assert_eq!(capture.sessions().len(), 1, "{file}");
         let samples = samples(&capture);
         assert_eq!(samples.len(), packets, "{file}");
@@ -89,13 +92,19 @@ fn packets_that_nobody_answered_are_lost_where_the_port_is_told() {
         &[(10, 0, &one), (11, 0, &two), (15, 0, &three)],
     );
     std::fs::write(&path, file).unwrap();
-    let open = |port| Capture::open(&path, port, Duration::from_secs(2));
-    assert!(matches!(open(None), Err(CaptureError::NoSession)));
-    assert!(matches!(open(Some(863)), Err(CaptureError::NothingTo(863))));
+    let open = |port| {
+        Capture::open(std::slice::from_ref(&path), port, Duration::from_secs(2))
+            .map_err(|(_, error)| error)
+    };
+    assert!(matches!(open(None), Err(CaptureError::NoSession(_))));
+    assert!(matches!(
+        open(Some(863)),
+        Err(CaptureError::NothingTo { port: 863, .. })
+    ));
     let capture = open(Some(862)).unwrap();
     let samples = samples(&capture);
     // The third might have been answered after the end of the capture.
-    assert_eq!(*capture.under_way.borrow(), [(1, 1)].into());
+    assert_eq!(capture.sessions[0].under_way, 1);
     let fates: Vec<(u64, Fate)> = samples
         .iter()
         .map(|sample| (sample.seq, sample.fate))
@@ -145,7 +154,7 @@ fn what_is_a_little_below_zero_is_the_stamps_error_and_not_left_out() {
         .map(|(s, us, octets)| (*s, *us, octets.as_slice()))
         .collect();
     std::fs::write(&path, pcap(false, 0xa1b2_c3d4, 101, &packets)).unwrap();
-    let capture = Capture::open(&path, None, Duration::from_secs(2)).unwrap();
+    let capture = Capture::open(std::slice::from_ref(&path), None, Duration::from_secs(2)).unwrap();
     let trips: Vec<(i64, bool)> = samples(&capture)
         .iter()
         .map(|sample| {
@@ -186,7 +195,7 @@ fn other_interfaces_and_other_traffic_do_not_hide_a_session() {
     file.extend(enhanced(false, 0, 20_000, &there));
     file.extend(enhanced(false, 0, 20_100, &back));
     std::fs::write(&path, file).unwrap();
-    let capture = Capture::open(&path, None, Duration::from_secs(1)).unwrap();
+    let capture = Capture::open(std::slice::from_ref(&path), None, Duration::from_secs(1)).unwrap();
     assert_eq!(capture.sessions().len(), 1);
     assert_eq!(samples(&capture).len(), 1);
     // Where there is nothing but the mouse, that is what is said.
@@ -196,6 +205,166 @@ fn other_interfaces_and_other_traffic_do_not_hide_a_session() {
         enhanced(false, 0, 1, b"a mouse moved"),
     ];
     std::fs::write(&path, file.concat()).unwrap();
-    let failed = Capture::open(&path, None, Duration::from_secs(1));
-    assert!(matches!(failed, Err(CaptureError::Link(220))), "{failed:?}");
+    let failed = Capture::open(&[path], None, Duration::from_secs(1));
+    assert!(
+        matches!(failed, Err((_, CaptureError::Link(220)))),
+        "{failed:?}"
+    );
+}
+
+/// A session whose replies are cut is not a session that lost everything, and says so.
+#[test]
+fn replies_that_are_cut_too_short_are_said_of_their_session() {
+    let runs = [
+        Spec::default(),
+        Spec {
+            sender: "[2001:db8::1]:20000".parse().unwrap(),
+            reflector: "[2001:db8::2]:20001".parse().unwrap(),
+            ..Spec::default()
+        },
+    ];
+    // 32 octets of replies in IPv4, and 12 in IPv6.
+    let file = capture(101, &sorted(&runs), 60);
+    let files = Files::new(&[file]);
+    let opened = files.open(None);
+    assert_eq!(figures(&outcomes(&opened)), [[10, 10, 0, 0]]);
+    let counts = opened.counts(0);
+    assert_eq!(counts.not_read.cut, 20);
+    let said = counts::notes(&counts, &[]);
+    assert!(
+        said[0].warning && said[0].line.contains("20 packets") && said[0].line.contains("-s 0"),
+        "{said:?}"
+    );
+    let opened = files.open(Some(20_001));
+    let found = outcomes(&opened);
+    assert_eq!((found.len(), found[1].under_way), (2, 10));
+    let counts = opened.counts(0);
+    assert_eq!(counts.sessions[1].cut_replies, 10);
+    // The requests are used; the replies are said once.
+    assert_eq!(counts.not_read.cut, 10);
+    assert!(counts::notes(&counts, &[]).is_empty());
+}
+
+#[test]
+fn what_is_not_read_is_counted_by_kind() {
+    let run = Spec::default();
+    let ends = [run.sender.ip(), run.reflector.ip()];
+    let mut packets: Vec<Passed> = run.packets();
+    let esp = ip(ends, 64, 50, &[9; 60]);
+    let mut fragment = packets[0].1.clone();
+    fragment[7] = 5;
+    let mut short = packets[0].1.clone();
+    short[24..26].copy_from_slice(&[0, 3]);
+    for packet in [esp.clone(), esp, fragment, short] {
+        packets.push((packets[packets.len() - 1].0 + 1, packet));
+    }
+    let files = Files::new(&[capture(101, &packets, 65_535)]);
+    let opened = files.open(None);
+    assert_eq!(figures(&outcomes(&opened)), [[10, 10, 0, 0]]);
+    let counts = opened.counts(0);
+    let not_read = &counts.not_read;
+    assert_eq!(not_read.encapsulations, [("ESP", 2)].into());
+    assert_eq!((not_read.later_fragments, not_read.malformed), (1, 1));
+    assert_eq!(
+        (counts.frames, counts.datagrams, counts.test_packets),
+        (24, 20, 20)
+    );
+    let said = counts::notes(&counts, &[]);
+    let keys: Vec<&str> = said.iter().map(|note| note.key).collect();
+    assert_eq!(
+        keys,
+        [
+            "capture-encapsulated",
+            "capture-fragments",
+            "capture-malformed"
+        ]
+    );
+}
+
+#[test]
+fn sessions_beyond_the_bound_are_counted_and_said() {
+    let runs: Vec<Spec> = (0..4_100)
+        .map(|run| Spec {
+            sender: SocketAddr::new("192.0.2.1".parse().unwrap(), 1_024 + run),
+            count: 1,
+            at: BEGIN + i64::from(run) * MS,
+            ..Spec::default()
+        })
+        .collect();
+    let files = Files::new(&[capture(101, &sorted(&runs), 65_535)]);
+    for (port, beyond) in [(None, 4), (Some(20_001), 4)] {
+        let opened = files.open(port);
+        let found = outcomes(&opened);
+        assert_eq!(found.len(), 4_096);
+        assert!(found.iter().all(|of| of.received == 1));
+        let counts = opened.counts(0);
+        assert_eq!(counts.not_read.beyond_sessions, beyond, "{port:?}");
+        let said = counts::notes(&counts, &[]);
+        assert!(said.iter().any(|note| note.key == "capture-sessions"));
+    }
+    // Runs of one flow are sessions too.
+    let runs: Vec<Spec> = (0..4_200)
+        .map(|run| Spec {
+            count: 1,
+            at: BEGIN + run * 10 * MS,
+            ..Spec::default()
+        })
+        .collect();
+    let files = Files::new(&[capture(101, &sorted(&runs), 65_535)]);
+    let opened = files.open(None);
+    assert_eq!(outcomes(&opened).len(), 4_096);
+    let counts = opened.counts(0);
+    assert_eq!(counts.not_read.beyond_sessions, 104);
+    assert_eq!(counts.unmatched_replies, 104);
+}
+
+#[test]
+fn parts_of_a_capture_are_one_whatever_order_they_are_named_in() {
+    let run = Spec {
+        count: 40,
+        lost: vec![7],
+        ..Spec::default()
+    };
+    let packets = run.packets();
+    // Between requests and their replies, and in the middle of the timeout of a lost one.
+    let parts = [
+        &packets[..15],
+        &packets[15..16],
+        &packets[16..47],
+        &packets[47..],
+    ];
+    let parts = parts.map(|part| capture(101, part, 65_535));
+    for order in [[0, 1, 2, 3], [3, 1, 0, 2]] {
+        let files = Files::new(&order.map(|part: usize| parts[part].clone()));
+        let opened = files.open(None);
+        let found = outcomes(&opened);
+        assert_eq!(figures(&found), [[40, 39, 1, 0]], "{order:?}");
+        assert_eq!(opened.counts(0).unmatched_replies, 0);
+    }
+    // Captures that overlap: of two interfaces, or with packets twice.
+    let even: Vec<Passed> = packets.iter().step_by(2).cloned().collect();
+    let odd: Vec<Passed> = packets.iter().skip(1).step_by(2).cloned().collect();
+    for files in [[even.clone(), odd], [packets.clone(), even]] {
+        let files = Files::new(&files.map(|packets| capture(101, &packets, 65_535)));
+        assert_eq!(figures(&outcomes(&files.open(None))), [[40, 39, 1, 0]]);
+    }
+}
+
+/// What was readable is read, and it is said that there is more.
+#[test]
+fn a_capture_that_is_damaged_in_its_middle_gives_what_was_before() {
+    let packets = sorted(&[Spec::default()]);
+    let mut file = capture(101, &packets[..12], 65_535);
+    for field in [1_u32, 2, 0x3fff_ffff, 0x3fff_ffff] {
+        file.extend(field.to_le_bytes());
+    }
+    file.extend(vec![0x55; 40 << 20]);
+    let files = Files::new(&[file]);
+    let opened = files.open(None);
+    assert_eq!(figures(&outcomes(&opened)), [[6, 6, 0, 0]]);
+    let counts = opened.counts(0);
+    assert_eq!(counts.end, "damaged");
+    let said = counts::notes(&counts, &opened.ended);
+    assert_eq!(said[0].key, "capture-damaged");
+    assert!(said[0].warning);
 }

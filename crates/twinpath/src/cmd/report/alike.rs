@@ -5,9 +5,10 @@ use std::time::Duration;
 use twinpath_runtime::SessionReport;
 use twinpath_wire::{Delta, Wall};
 
-/// Whether both are of the same packets: no two sessions have the same ends at the same time.
+/// Whether both are of the same packets: no two sessions of different files have the same ends, and
+/// SSID where there is one, at the same time.
 pub(super) fn same_packets(one: &SessionReport, other: &SessionReport) -> bool {
-    let ends = |report: &SessionReport| (report.sender, report.reflector);
+    let ends = |report: &SessionReport| (report.sender, report.reflector, report.protocol);
     let ([begun, over], [other_begun, other_over]) = (span(one), span(other));
     ends(one) == ends(other) && begun <= other_over && other_begun <= over
 }
@@ -38,6 +39,8 @@ fn span(report: &SessionReport) -> [Wall; 2] {
 
 #[cfg(test)]
 mod tests {
+    use twinpath_proto::sender::Protocol;
+
     use super::*;
     use crate::output::fixtures;
 
@@ -69,5 +72,10 @@ mod tests {
         let mut other = ran(10, 5);
         other.sender.set_port(1);
         assert!(!same_packets(&one, &other));
+        let [mut one, mut other] = [ran(10, 5), ran(10, 5)];
+        one.protocol = Protocol::Stamp { ssid: 1 };
+        other.protocol = Protocol::Stamp { ssid: 2 };
+        assert!(!same_packets(&one, &other));
+        assert!(same_packets(&one, &one));
     }
 }

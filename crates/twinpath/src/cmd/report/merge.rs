@@ -1,13 +1,18 @@
 //! Several runs as one.
 
+use std::fmt::Write as _;
+
 use twinpath_metrics::{Books, Distributions, Figures, Timeline};
 use twinpath_proto::sender::SenderTally;
-use twinpath_runtime::{ClockState, Note, SessionReport, StampReport};
+use twinpath_runtime::{ClockState, Note, Origin, SessionReport, StampReport};
 
 use super::alike;
 use super::source::Source;
-use crate::output::ends;
+use crate::output::{ends, schedule};
 use crate::saved::Tally;
+
+/// Values that a note has of what sessions differ in, at most.
+const SHOWN: usize = 4;
 
 /// All sessions as one, with what their books have of it over time; `None` of none.
 pub(super) fn merge<'a>(
@@ -71,41 +76,68 @@ pub(super) fn merge<'a>(
     sum.number = 1;
     sum.renew_coverage();
     sum.notes.push(said(reports, sources));
-    sum.notes.extend(twice(reports));
+    // Those of one file have packets of their own.
+    if sources.len() > 1 {
+        sum.notes.extend(twice(reports));
+    }
     sum.notes.sort_by_key(|note| !note.warning);
     Some(sum)
 }
 
 /// What was added up, and whether it was the same thing.
 fn said(reports: &[SessionReport], sources: &[Source]) -> Note {
-    let alike = reports.windows(2).all(|pair| {
-        let [one, other] = pair else { return true };
-        one.sender.ip() == other.sender.ip()
-            && one.reflector == other.reflector
-            && one.tos == other.tos
-            && one.padding == other.padding
-            && one.schedule == other.schedule
-    });
     let files: Vec<&str> = sources.iter().map(|source| source.path.as_str()).collect();
     let files = files.join(", ");
-    let count = reports.len();
-    let mut line = format!("{count} sessions added up ({files})");
-    if !alike {
-        let ways: Vec<String> = reports
-            .iter()
-            .map(|report| {
-                let (sender, far) = (ends::named(report.sender), ends::named(report.reflector));
-                format!("{sender} to {far}, DSCP {}", report.tos.dscp())
-            })
-            .collect();
-        line.push_str("; they differ: ");
-        line.push_str(&ways.join("; "));
+    let mut line = match reports.len() {
+        1 => format!("one session from {files}"),
+        count => format!("{count} sessions added up ({files})"),
+    };
+    let differences = differences(reports);
+    if !differences.is_empty() {
+        line.push_str("; they differ in ");
+        line.push_str(&differences.join(", "));
     }
     Note {
         key: "merged",
         line,
-        warning: !alike,
+        warning: !differences.is_empty(),
     }
+}
+
+/// In what sessions differ, with the values that they have.
+fn differences(reports: &[SessionReport]) -> Vec<String> {
+    type Fact = fn(&SessionReport) -> String;
+    let facts: [(&str, Fact); 6] = [
+        ("protocol", |report| ends::protocol(report.protocol)),
+        ("sender", |report| report.sender.ip().to_string()),
+        ("reflector", |report| ends::named(report.reflector)),
+        ("DSCP", |report| report.tos.dscp().to_string()),
+        ("padding", |report| report.padding.to_string()),
+        ("interval", |report| schedule::words(report.schedule)),
+    ];
+    let mut differences = Vec::new();
+    for (name, fact) in facts {
+        let counted = reports.iter();
+        // The mean interval of a capture is never exactly that of another.
+        let counted =
+            counted.filter(|report| name != "interval" || report.origin != Origin::Capture);
+        let mut values: Vec<String> = Vec::new();
+        for value in counted.map(fact) {
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        if values.len() > 1 {
+            let more = values.len().saturating_sub(SHOWN);
+            values.truncate(SHOWN);
+            let mut shown = values.join(" and ");
+            if more > 0 {
+                let _ = write!(shown, " and {more} more");
+            }
+            differences.push(format!("{name} ({shown})"));
+        }
+    }
+    differences
 }
 
 /// The same packets are in it twice.

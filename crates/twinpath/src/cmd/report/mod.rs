@@ -93,6 +93,7 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
     let mut first = 0;
     let mut reports = Vec::with_capacity(sessions);
     let mut control = None;
+    let mut captures = Vec::new();
     for source in &sources {
         let interval = args.results.report_interval.map(|time| time.0);
         read(
@@ -108,6 +109,7 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
             control = source.control(&of_file);
         }
         reports.extend(of_file);
+        captures.extend(source.counts(first));
         first += source.sessions.len();
     }
     let files = if args.merge {
@@ -143,6 +145,7 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
     };
     let outcome = Outcome {
         files: &files,
+        captures: &captures,
         ..outcome
     };
     let written = pictures.draw(outcome);
@@ -152,8 +155,7 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
 
 /// The files, where what is said of captures meets one.
 fn open(args: &ReportArgs) -> Result<Vec<Source>, Failure> {
-    let sources = args.files.iter().map(|path| Source::open(path, args));
-    let sources = sources.collect::<Result<Vec<_>, _>>()?;
+    let sources = Source::all(args)?;
     let given = [
         ("--port", args.port.is_some()),
         ("--timeout", args.timeout.is_some()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::TryLockError;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use twinpath_metrics::{MetricsConfig, SessionMetrics};
@@ -19,6 +19,7 @@ use crate::captured::{self, Capture};
 use crate::cmd::following::Following;
 use crate::failure::Failure;
 use crate::files::{self, Unfit};
+use crate::output::captures::CaptureCounts;
 use crate::output::{Meta, rfc3339};
 use crate::plan;
 use crate::saved::{Broken, EndFacts, Reader, Row, SessionFacts};
@@ -48,6 +49,20 @@ enum Rows {
 }
 
 impl Source {
+    /// The files of a report. Captures that are merged are read as one: what was under way when one
+    /// ended is answered in the next.
+    pub(super) fn all(args: &ReportArgs) -> Result<Vec<Self>, Failure> {
+        let are_captures = || {
+            let mut files = args.files.iter();
+            files.all(|path| magic(path).is_some_and(captured::is_magic))
+        };
+        if args.merge && args.files.len() > 1 && are_captures() {
+            return Ok(vec![Self::captured(&args.files, args)?]);
+        }
+        let sources = args.files.iter().map(|path| Self::open(path, args));
+        sources.collect()
+    }
+
     pub(super) fn open(path: &Path, args: &ReportArgs) -> Result<Self, Failure> {
         let shown = path.display().to_string();
         let wanted = plan::figures(&args.results.figures);
@@ -63,19 +78,7 @@ impl Source {
         let mut magic = [0; 4];
         let known = file.read_exact(&mut magic).is_ok();
         if known && captured::is_magic(magic) {
-            let capture = Capture::open(
-                path,
-                args.port,
-                args.timeout.map_or(USUAL_TIMEOUT, |time| time.0),
-            )
-            .map_err(|error| captured_failure(&shown, &error))?;
-            return Ok(Self {
-                sessions: capture.sessions(),
-                meta: Meta::default(),
-                path: shown,
-                wanted,
-                rows: Rows::Captured(Box::new(capture)),
-            });
+            return Self::captured(&[path.to_owned()], args);
         }
         if !known || &magic != b"PAR1" {
             return Err(Failure::could_not(format!(
@@ -103,6 +106,24 @@ impl Source {
                 growing,
                 end: end.map(Box::new),
             },
+        })
+    }
+
+    /// Captures, read as one.
+    fn captured(paths: &[PathBuf], args: &ReportArgs) -> Result<Self, Failure> {
+        let timeout = args.timeout.map_or(USUAL_TIMEOUT, |time| time.0);
+        let capture = Capture::open(paths, args.port, timeout)
+            .map_err(|(path, error)| captured_failure(&path.display().to_string(), &error))?;
+        let shown: Vec<String> = paths
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        Ok(Self {
+            sessions: capture.sessions(),
+            meta: Meta::default(),
+            path: shown.join(", "),
+            wanted: plan::figures(&args.results.figures),
+            rows: Rows::Captured(Box::new(capture)),
         })
     }
 
@@ -184,6 +205,14 @@ impl Source {
             report.number += first;
         }
         reports
+    }
+
+    /// What of a capture was read; its sessions have their numbers behind `first`.
+    pub(super) fn counts(&self, first: usize) -> Option<CaptureCounts> {
+        match &self.rows {
+            Rows::Captured(capture) => Some(capture.counts(first)),
+            Rows::Saved { .. } => None,
+        }
     }
 
     pub(super) fn is_capture(&self) -> bool {
@@ -306,6 +335,13 @@ pub(super) fn files(
             name.map_or_else(String::new, |name| (*name).clone())
         })
         .collect()
+}
+
+/// What a file begins with.
+fn magic(path: &Path) -> Option<[u8; 4]> {
+    let mut magic = [0; 4];
+    files::open(path).ok()?.read_exact(&mut magic).ok()?;
+    Some(magic)
 }
 
 /// Why the rows came to an end before theirs.

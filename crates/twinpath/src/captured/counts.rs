@@ -1,0 +1,270 @@
+//! What of a capture was read and what was not, by kind, and what is said of it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use twinpath_runtime::Note;
+
+use super::file::End;
+use super::files::Ended;
+use super::finding::LeftOut;
+use super::frame::{Datagram, Unread};
+use super::pairing::{Counts, SESSIONS};
+use super::remark;
+use crate::output::captures::{CaptureCounts, NotRead};
+
+/// Kinds of links that are told apart at most.
+const LINKS: usize = 64;
+
+/// Frames by what became of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FrameCounts {
+    pub(super) frames: u64,
+    pub(super) datagrams: u64,
+    first_fragments: u64,
+    later_fragments: u64,
+    /// Without the end of their headers.
+    cut: u64,
+    malformed: u64,
+    wrapped: BTreeMap<&'static str, u64>,
+    links: BTreeMap<u32, u64>,
+}
+
+impl FrameCounts {
+    pub(super) fn count(&mut self, read: &Result<Datagram<'_>, Unread>) {
+        self.frames += 1;
+        match *read {
+            Ok(datagram) => {
+                self.datagrams += 1;
+                self.first_fragments += u64::from(datagram.is_fragment);
+            }
+            Err(Unread::Other) => {}
+            Err(Unread::Cut) => self.cut += 1,
+            Err(Unread::LaterFragment) => self.later_fragments += 1,
+            Err(Unread::Malformed) => self.malformed += 1,
+            Err(Unread::Wrapped(what)) => *self.wrapped.entry(what).or_default() += 1,
+            Err(Unread::Link(link)) => {
+                if self.links.len() < LINKS || self.links.contains_key(&link) {
+                    *self.links.entry(link).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    /// The type of the links, if none of the frames is of one that is read here.
+    pub(super) fn unknown_link(&self) -> Option<u32> {
+        let unread: u64 = self.links.values().sum();
+        let (link, _) = self.links.first_key_value()?;
+        (unread == self.frames).then_some(*link)
+    }
+}
+
+/// What a capture has before its packets are paired. `left_out`: what was found beside flows.
+pub(super) fn found<'a>(
+    files: impl Iterator<Item = &'a Path>,
+    frames: &FrameCounts,
+    left_out: LeftOut,
+    ended: &[Ended],
+) -> CaptureCounts {
+    let is = |what: fn(&Ended) -> bool| ended.iter().any(what);
+    CaptureCounts {
+        files: files.map(|path| path.display().to_string()).collect(),
+        frames: frames.frames,
+        datagrams: frames.datagrams,
+        out_of_window: left_out.unordered,
+        first_fragments: frames.first_fragments,
+        end: if is(|ended| matches!(ended.end, End::Damaged(_))) {
+            "damaged"
+        } else if is(|ended| ended.end == End::BrokenOff) {
+            "broken-off"
+        } else {
+            "whole"
+        },
+        not_read: NotRead {
+            cut: frames.cut + left_out.cut,
+            later_fragments: frames.later_fragments,
+            encapsulations: frames.wrapped.clone(),
+            link_types: frames.links.clone(),
+            malformed: frames.malformed,
+            without_time: ended.iter().map(|ended| ended.without_time).sum(),
+            beyond_sessions: left_out.beyond,
+        },
+        ..CaptureCounts::default()
+    }
+}
+
+/// The same with what became of its packets.
+pub(super) fn paired(found: &CaptureCounts, paired: Counts) -> CaptureCounts {
+    let not_read = &found.not_read;
+    CaptureCounts {
+        test_packets: paired.used,
+        captured_again: paired.copies,
+        out_of_order: paired.out_of_order,
+        // Where there is no session, nothing was put in order.
+        out_of_window: if paired.used == 0 {
+            found.out_of_window
+        } else {
+            paired.out_of_window
+        },
+        unmatched_replies: paired.unmatched,
+        not_read: NotRead {
+            cut: not_read.cut.saturating_sub(paired.cut_used),
+            beyond_sessions: not_read.beyond_sessions + paired.beyond,
+            ..not_read.clone()
+        },
+        ..found.clone()
+    }
+}
+
+/// What has to be said of it: with a remedy where there is one.
+pub(super) fn notes(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Note> {
+    let cut_replies = counts.sessions.iter().map(|session| session.cut_replies);
+    let mut notes = not_read(&counts.not_read, cut_replies.sum());
+    let packets = |count: u64| {
+        let s = if count == 1 { "" } else { "s" };
+        format!("{count} packet{s}")
+    };
+    if counts.out_of_window > 0 {
+        notes.push(warning(
+            "capture-unordered",
+            format!(
+                "{} out of order by more than 60 s or 65,536 packets: replies that come before their \
+                 requests count as lost; sort the capture with reordercap and read it again",
+                packets(counts.out_of_window)
+            ),
+        ));
+    } else if counts.out_of_order > 0 {
+        notes.push(remark(
+            "capture-sorted",
+            format!(
+                "{} out of order in the capture: put in order by their times",
+                packets(counts.out_of_order)
+            ),
+        ));
+    }
+    if counts.unmatched_replies > 0 {
+        let line = format!(
+            "replies to requests that are not in the capture: {}; it began after them or missed them, \
+             and no figure has them",
+            counts.unmatched_replies
+        );
+        let note = remark("capture-unmatched", line);
+        notes.push(Note {
+            warning: counts.unmatched_replies * 100 > counts.test_packets,
+            ..note
+        });
+    }
+    for ended in ended {
+        let file = counts
+            .files
+            .get(ended.place)
+            .filter(|_| counts.files.len() > 1);
+        let which = file.map_or_else(|| "the capture".to_owned(), Clone::clone);
+        match ended.end {
+            End::Whole => {}
+            End::BrokenOff => notes.push(warning(
+                "capture-broken-off",
+                format!("{which} ends within a packet: it was cut, or is still being written"),
+            )),
+            End::Damaged(what) => notes.push(warning(
+                "capture-damaged",
+                format!(
+                    "{which} is damaged ({what}): these are the packets before that; take the \
+                     capture again, in pcap or pcapng"
+                ),
+            )),
+        }
+    }
+    notes
+}
+
+/// `cut_replies`: those of the packets that are cut that are said of their sessions.
+fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
+    let mut notes = Vec::new();
+    let packets = |count: u64| {
+        let s = if count == 1 { "" } else { "s" };
+        format!("{count} packet{s}")
+    };
+    let cut = counts.cut.saturating_sub(cut_replies);
+    if cut > 0 {
+        notes.push(warning(
+            "capture-cut",
+            format!(
+                "{} not read: the snap length cut them before the fields of a test packet; capture \
+                 with a larger snap length: tcpdump -s 0",
+                packets(cut)
+            ),
+        ));
+    }
+    if !counts.encapsulations.is_empty() {
+        let kinds = counts.encapsulations.iter();
+        let kinds: Vec<String> = kinds
+            .map(|(what, count)| format!("{} in {what}", packets(*count)))
+            .collect();
+        notes.push(warning(
+            "capture-encapsulated",
+            format!(
+                "{} not read: capture where test packets are not in them",
+                kinds.join(", ")
+            ),
+        ));
+    }
+    if !counts.link_types.is_empty() {
+        let kinds = counts.link_types.iter();
+        let kinds: Vec<String> = kinds
+            .map(|(link, count)| format!("{} of link type {link}", packets(*count)))
+            .collect();
+        notes.push(warning(
+            "capture-links",
+            format!(
+                "{} not read: capture on Ethernet, on any interface, or raw IP",
+                kinds.join(", ")
+            ),
+        ));
+    }
+    if counts.without_time > 0 {
+        notes.push(warning(
+            "capture-without-time",
+            format!(
+                "{} not read: their blocks do not say when they were captured",
+                packets(counts.without_time)
+            ),
+        ));
+    }
+    if counts.beyond_sessions > 0 {
+        notes.push(warning(
+            "capture-sessions",
+            format!(
+                "{} not read: they are of sessions beyond the first {SESSIONS}; split the capture \
+                 with a filter, by address for example",
+                packets(counts.beyond_sessions)
+            ),
+        ));
+    }
+    if counts.later_fragments > 0 {
+        notes.push(remark(
+            "capture-fragments",
+            format!(
+                "{} not read: fragments after the first; the first of a test packet has all of its fields",
+                packets(counts.later_fragments)
+            ),
+        ));
+    }
+    if counts.malformed > 0 {
+        notes.push(remark(
+            "capture-malformed",
+            format!(
+                "{} not read: their headers contradict themselves or end too early",
+                packets(counts.malformed)
+            ),
+        ));
+    }
+    notes
+}
+
+fn warning(key: &'static str, line: String) -> Note {
+    Note {
+        warning: true,
+        ..remark(key, line)
+    }
+}

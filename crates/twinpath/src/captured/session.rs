@@ -1,0 +1,287 @@
+//! One session: which packets go on with it, and where it was captured.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use twinpath_proto::sender::Protocol;
+use twinpath_wire::{Delta, SenderOpen, Tos, Wall};
+
+use super::finding::Ends;
+use super::layout::Layout;
+
+/// Interfaces of a session that are told apart.
+const PLACES: usize = 16;
+
+/// The protocol, as far as a packet tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Light,
+    Stamp { ssid: u16 },
+}
+
+/// How well a packet goes on with a session; the lower the better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fit {
+    /// When it is due, this far off.
+    Due(u64),
+    /// The numbers and times go on.
+    Later,
+    /// It was overtaken.
+    Overtaken,
+    /// The numbers go on, but T1 went back: a clock stepped.
+    Stepped,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    interface: u32,
+    requests: u64,
+    replies: u64,
+    /// Replies that had been seen elsewhere before.
+    passed_on: u64,
+    /// Requests that were seen here before they were seen anywhere else.
+    first: u64,
+    ttl: u8,
+}
+
+/// A session between its first packet and its last.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub(super) sender: SocketAddr,
+    pub(super) reflector: SocketAddr,
+    pub(super) tos: Tos,
+    pub(super) ttl: u8,
+    layout: Layout,
+    kind: Kind,
+    octets: usize,
+    requests: u64,
+    /// When the first and the last request were captured.
+    begun: Wall,
+    last: Wall,
+    /// Numbers, of 64 bits, and T1 of the first packet and of the one with the highest number.
+    first_seq: u64,
+    first_t1: u64,
+    highest: u64,
+    highest_t1: u64,
+    /// Requests that one interface showed again at once.
+    again: u64,
+    places: Vec<Place>,
+}
+
+impl Run {
+    pub(super) fn new(
+        ends: Ends,
+        form: (Layout, Kind),
+        first: (Wall, u32, u64),
+        marking: (Tos, u8, usize),
+    ) -> Self {
+        let (at, seq, t1) = first;
+        Self {
+            sender: ends.0,
+            reflector: ends.1,
+            tos: marking.0,
+            ttl: marking.1,
+            octets: marking.2,
+            layout: form.0,
+            kind: form.1,
+            requests: 0,
+            begun: at,
+            last: at,
+            first_seq: seq.into(),
+            first_t1: t1,
+            highest: seq.into(),
+            highest_t1: t1,
+            again: 0,
+            places: Vec::new(),
+        }
+    }
+
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    pub(super) fn ssid(&self) -> u16 {
+        match self.kind {
+            Kind::Stamp { ssid } => ssid,
+            Kind::Light => 0,
+        }
+    }
+
+    pub(super) fn protocol(&self) -> Protocol {
+        match self.kind {
+            Kind::Stamp { ssid } => Protocol::Stamp { ssid },
+            Kind::Light => Protocol::TwampLight,
+        }
+    }
+
+    /// As `--padding` counts it: octets behind those of an open request.
+    pub(super) fn padding(&self) -> i64 {
+        let padding = self.octets.saturating_sub(SenderOpen::OCTETS);
+        i64::try_from(padding).unwrap_or(i64::MAX)
+    }
+
+    /// The mean time between two requests.
+    pub(super) fn interval(&self) -> Duration {
+        let span = u64::try_from((self.last - self.begun).ns()).unwrap_or(0);
+        let gaps = self.requests.saturating_sub(1);
+        Duration::from_nanos(span.checked_div(gaps).unwrap_or(0))
+    }
+
+    /// Whether a packet of this form can be one of it. STAMP sessions are told apart by their SSID;
+    /// TWAMP Light can look like STAMP in packets of some sizes.
+    pub(super) fn is_of(&self, layout: Layout, kind: Kind) -> bool {
+        let same = match (self.kind, kind) {
+            (Kind::Stamp { ssid }, Kind::Stamp { ssid: other }) => ssid == other,
+            (Kind::Light, _) | (_, Kind::Light) => true,
+        };
+        self.layout == layout && same
+    }
+
+    /// The number of 64 bits that is nearest to the highest so far.
+    pub(super) fn extended(&self, seq: u32) -> u64 {
+        #[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+        let ahead = seq.wrapping_sub(self.highest as u32).cast_signed();
+        let seq = u64::from(seq);
+        self.highest.checked_add_signed(ahead.into()).unwrap_or(seq)
+    }
+
+    /// Whether a packet, whose number is not in flight, goes on with it. Numbers that begin again
+    /// while T1 goes on are another session's.
+    pub(super) fn fit(
+        &self,
+        seq: u64,
+        t1: u64,
+        kind: Kind,
+        at: Wall,
+        timeout: Delta,
+    ) -> Option<Fit> {
+        let ahead = seq.wrapping_sub(self.highest).cast_signed();
+        let later = t1.wrapping_sub(self.highest_t1).cast_signed();
+        if ahead <= 0 && (kind != self.kind || at - self.last > timeout + timeout) {
+            return None;
+        }
+        if let Some(gap) = self.gap() {
+            let due = i128::from(ahead) * i128::from(gap);
+            let off = (i128::from(later) - due).unsigned_abs();
+            if off <= u128::from(gap / 4) {
+                return Some(Fit::Due(u64::try_from(off).unwrap_or(u64::MAX)));
+            }
+        }
+        let since_first = t1.wrapping_sub(self.first_t1).cast_signed();
+        match (ahead > 0, later >= 0) {
+            (true, true) => Some(Fit::Later),
+            (true, false) => Some(Fit::Stepped),
+            // Of equal T1 one cannot say which was first.
+            (false, _) if later <= 0 && (since_first >= 0 || seq < self.first_seq) => {
+                Some(Fit::Overtaken)
+            }
+            (false, _) => None,
+        }
+    }
+
+    /// The mean difference between T1 of two packets that follow each other, in their own units.
+    fn gap(&self) -> Option<u64> {
+        let numbers = self.highest.checked_sub(self.first_seq)?;
+        let span = self.highest_t1.wrapping_sub(self.first_t1).cast_signed();
+        u64::try_from(span).ok()?.checked_div(numbers)
+    }
+
+    /// T1 is the same in all packets: of a sender without a clock.
+    pub(super) fn is_without_clock(&self) -> bool {
+        self.first_t1 == self.highest_t1 && (self.first_t1 == 0 || self.highest > self.first_seq)
+    }
+
+    /// Whether it has been silent for so long that packets that fit another session are not its.
+    pub(super) fn is_over(&self, at: Wall, timeout: Delta) -> bool {
+        let silent = (at - self.last).ns();
+        let interval = i64::try_from(self.interval().as_nanos()).unwrap_or(i64::MAX);
+        silent > timeout.ns().max(interval.saturating_mul(4))
+    }
+
+    pub(super) fn departed(&mut self, seq: u64, t1: u64, at: Wall) {
+        self.requests += 1;
+        self.begun = self.begun.min(at);
+        self.last = self.last.max(at);
+        if seq >= self.highest {
+            (self.highest, self.highest_t1) = (seq, t1);
+        }
+        if seq < self.first_seq {
+            (self.first_seq, self.first_t1) = (seq, t1);
+        }
+    }
+
+    /// A request of it was captured again; `at_once`, by the same interface.
+    pub(super) fn copied(&mut self, at_once: bool) {
+        self.again += u64::from(at_once);
+    }
+
+    /// Each packet is captured twice by one interface, as a port does that mirrors what comes and
+    /// what goes.
+    pub(super) fn is_mirrored(&self) -> bool {
+        self.again.saturating_mul(2) >= self.requests
+    }
+
+    pub(super) fn request_at(&mut self, interface: u32, ttl: u8, first: bool) {
+        if let Some(place) = self.place_at(interface) {
+            place.requests += 1;
+            place.first += u64::from(first);
+            place.ttl = place.ttl.max(ttl);
+        }
+    }
+
+    /// `again`: another interface had it before.
+    pub(super) fn reply_at(&mut self, interface: u32, again: bool) {
+        if let Some(place) = self.place_at(interface) {
+            place.replies += 1;
+            place.passed_on += u64::from(again);
+        }
+    }
+
+    fn place_at(&mut self, interface: u32) -> Option<&mut Place> {
+        let known = self
+            .places
+            .iter()
+            .position(|place| place.interface == interface);
+        let place = match known {
+            Some(place) => place,
+            None if self.places.len() < PLACES => {
+                self.places.push(Place {
+                    interface,
+                    requests: 0,
+                    replies: 0,
+                    passed_on: 0,
+                    first: 0,
+                    ttl: 0,
+                });
+                self.places.len() - 1
+            }
+            None => return None,
+        };
+        self.places.get_mut(place)
+    }
+
+    /// The interface where times are taken, where packets pass several: the one nearest the sender, by
+    /// the TTL and by which sees requests first. It sees nearly all requests, and replies after another
+    /// interface has; where packets are spread over interfaces, there is none like it.
+    pub(super) fn place(&self) -> Option<u32> {
+        if self.places.len() < 2 {
+            return None;
+        }
+        let unanswered = self.places.iter().all(|place| place.replies == 0);
+        let sees_all = |place: &&Place| {
+            let sees_last = place.replies > 0 && place.passed_on * 2 >= place.replies;
+            place.requests * 10 >= self.requests * 9 && (unanswered || sees_last)
+        };
+        let nearest = self
+            .places
+            .iter()
+            .filter(sees_all)
+            .max_by_key(|place| (place.ttl, place.first, std::cmp::Reverse(place.interface)));
+        nearest.map(|place| place.interface)
+    }
+
+    /// It was captured at this many interfaces.
+    pub(super) fn places(&self) -> usize {
+        self.places.len()
+    }
+}

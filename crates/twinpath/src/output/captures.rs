@@ -1,0 +1,55 @@
+//! What of a capture was read, for machines.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// A capture, or several that were read as one.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct CaptureCounts {
+    /// In the order in which they were read.
+    pub(crate) files: Vec<String>,
+    pub(crate) frames: u64,
+    /// Of UDP.
+    pub(crate) datagrams: u64,
+    /// Requests and replies of sessions, copies included.
+    pub(crate) test_packets: u64,
+    /// Copies of test packets that the capture made.
+    pub(crate) captured_again: u64,
+    /// Test packets that stand behind a later one in the file.
+    pub(crate) out_of_order: u64,
+    /// Those that were not put in order.
+    pub(crate) out_of_window: u64,
+    pub(crate) unmatched_replies: u64,
+    /// Datagrams that are read from their first fragment.
+    pub(crate) first_fragments: u64,
+    pub(crate) end: &'static str,
+    pub(crate) not_read: NotRead,
+    pub(crate) sessions: Vec<CapturedSession>,
+}
+
+/// What was not read, by kind.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct NotRead {
+    pub(crate) cut: u64,
+    pub(crate) later_fragments: u64,
+    pub(crate) encapsulations: BTreeMap<&'static str, u64>,
+    pub(crate) link_types: BTreeMap<u32, u64>,
+    pub(crate) malformed: u64,
+    pub(crate) without_time: u64,
+    pub(crate) beyond_sessions: u64,
+}
+
+/// How a session was captured.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CapturedSession {
+    /// Its number in the document.
+    pub(crate) session: usize,
+    /// Where T1 and T4 were taken, if it was seen at several interfaces and one of them has both.
+    pub(crate) interface: Option<String>,
+    /// How many interfaces it was seen at.
+    pub(crate) interfaces: usize,
+    pub(crate) captured_again: u64,
+    /// Packets from its reflector that are cut too short to be read.
+    pub(crate) cut_replies: u64,
+}
