@@ -1,6 +1,6 @@
 //! What both commands that measure share: where records and results go, and the exit status.
 
-use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Stderr, StdoutLock};
+use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Stderr, Write};
 use std::time::Duration;
 
 use twinpath_runtime::{Note, Progress, SessionReport};
@@ -66,15 +66,27 @@ impl Outlet {
         log: &LogOptions,
         several: bool,
     ) -> io::Result<Self> {
+        let stdout = io::stdout();
+        let style = Style::of(&stdout);
+        let out = Box::new(BufWriter::new(stdout.lock()));
+        Self::on(out, style, meta, options, log, several)
+    }
+
+    /// The same on any stream.
+    pub(super) fn on(
+        out: Box<dyn Write>,
+        style: Style,
+        meta: Meta,
+        options: &ResultOptions,
+        log: &LogOptions,
+        several: bool,
+    ) -> io::Result<Self> {
         let form = options.form();
         let machine = form != Output::Text;
         let meta = Meta {
             wanted: options.figures.wanted(),
             ..meta
         };
-        let stdout = io::stdout();
-        let style = Style::of(&stdout);
-        let out: BufWriter<StdoutLock<'static>> = BufWriter::new(stdout.lock());
         let sink: Box<dyn Sink> = match form {
             Output::Text => Box::new(Text::new(out, meta, style, options.verbose)),
             Output::Json => Box::new(Json::new(out, meta)),

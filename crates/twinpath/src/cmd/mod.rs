@@ -68,6 +68,18 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     }
 }
 
+/// `twinpath report`, on another stream than stdout.
+///
+/// # Errors
+/// [`Failure`], as for [`run`].
+#[cfg(feature = "report")]
+pub(crate) fn report_on(
+    args: &crate::args::ReportArgs,
+    out: Box<dyn io::Write>,
+) -> Result<Exit, Failure> {
+    report::on(args, out)
+}
+
 /// A remark on stderr, for a person; in the log file too. `-q`: none.
 fn remark(log: &LogOptions, text: Option<String>) {
     if let Some(text) = text.filter(|_| !log.quiet) {

@@ -10,7 +10,6 @@ pub(crate) struct Style {
 
 impl Style {
     /// Nothing but text.
-    #[cfg(test)]
     pub(crate) const PLAIN: Self = Self { colour: false };
 
     /// By the stream and the user's wish (`NO_COLOR`, `TERM=dumb`).

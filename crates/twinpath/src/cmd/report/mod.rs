@@ -9,7 +9,8 @@ mod source;
 #[cfg(feature = "pictures")]
 mod tests;
 
-use std::io;
+use std::cell::Cell;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use tracing::Level;
@@ -26,6 +27,7 @@ use super::unwritten;
 use crate::args::ReportArgs;
 use crate::failure::{Exit, Failure};
 use crate::logs;
+use crate::output::style::Style;
 use crate::output::{Meta, Outcome};
 use crate::saved::Row;
 
@@ -70,7 +72,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let done = if args.compare {
         compare::run(args)
     } else {
-        report(args)
+        report(args, &|meta, several| {
+            Outlet::of(meta, &args.results, &args.log, several)
+        })
     };
     match done {
         Ok(exit) => Ok(exit),
@@ -79,7 +83,25 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     }
 }
 
-fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
+/// The report of these files, and no comparison, on another stream than stdout.
+pub(super) fn on(args: &ReportArgs, out: Box<dyn Write>) -> Result<Exit, Failure> {
+    let out = Cell::new(Some(out));
+    let done = report(args, &|meta, several| {
+        let out = out.take().unwrap_or_else(|| Box::new(io::sink()));
+        let style = Style::PLAIN;
+        Outlet::on(out, style, meta, &args.results, &args.log, several)
+    });
+    match done {
+        Ok(exit) => Ok(exit),
+        Err(Trouble::File(failure)) => Err(failure),
+        Err(Trouble::Output(error)) => unwritten(&error),
+    }
+}
+
+/// Opens what a report goes to: about which runs, and whether of several sessions.
+type Open<'a> = dyn Fn(Meta, bool) -> io::Result<Outlet> + 'a;
+
+fn report(args: &ReportArgs, outlet: &Open<'_>) -> Result<Exit, Trouble> {
     let sources = open(args)?;
     let sessions: usize = sources.iter().map(|source| source.sessions.len()).sum();
     let several = sessions > 1 && !args.merge;
@@ -87,7 +109,7 @@ fn report(args: &ReportArgs) -> Result<Exit, Trouble> {
     let pictures = Pictures::open(&args.pictures, &meta.labels)?;
     let names = source::names(&sources);
     let drawing = pictures.columns().is_some();
-    let mut outlet = Outlet::of(meta, &args.results, &args.log, several)?.beside(drawing);
+    let mut outlet = outlet(meta, several)?.beside(drawing);
     let mut following = follow(&sources, &names, several, args, pictures.columns());
     let mut replays = vec![Replay::default(); sessions];
     let mut first = 0;

@@ -1,0 +1,79 @@
+//! twinpath: two-way network measurement. TWAMP, TWAMP Light and STAMP, in every role.
+//!
+//! A program and no library for others: it is one so that fuzzing reaches what it reads.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(feature = "control"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "what commands share is more than the small build has use for"
+    )
+)]
+
+mod args;
+#[cfg(feature = "report")]
+mod captured;
+mod cmd;
+mod failure;
+mod files;
+#[cfg(feature = "report")]
+#[doc(hidden)]
+pub mod inside;
+#[cfg(feature = "live")]
+mod live;
+#[cfg(not(feature = "live"))]
+#[path = "nolive.rs"]
+#[allow(dead_code, reason = "what a view would be told")]
+mod live;
+#[cfg_attr(
+    not(feature = "live"),
+    allow(dead_code, reason = "only a view holds lines back")
+)]
+mod logs;
+mod output;
+#[cfg(feature = "pictures")]
+mod picture;
+mod plan;
+#[cfg(feature = "report")]
+mod saved;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, usage};
+use crate::failure::Exit;
+
+/// The program, with the arguments of the process.
+pub fn run() -> ExitCode {
+    let done = match Cli::try_parse() {
+        Ok(cli) => cmd::run(cli),
+        // Help and version: results, not errors.
+        Err(asked) if !asked.use_stderr() => {
+            // A closed pipe ends quietly.
+            let _ = asked.print();
+            Ok(Exit::Done)
+        }
+        Err(error) => Err(usage::failure(&error, command().as_deref())),
+    };
+    let code = match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::complain(&format!("twinpath: {failure}"));
+            if logs::in_file() {
+                tracing::error!("{failure}");
+            }
+            failure.exit.into()
+        }
+    };
+    logs::end();
+    code
+}
+
+/// The command as it was typed, for a hint at its help.
+fn command() -> Option<String> {
+    let typed = std::env::args().nth(1)?;
+    usage::is_command(&typed).then_some(typed)
+}
