@@ -160,7 +160,9 @@ fn forged_packets_are_counted_and_never_answered_and_old_ones_are_duplicates() {
 #[test]
 fn forged_replies_are_not_measured_and_said() {
     let keys = keys("alice secret");
-    let server = secured_server(&keys, "--test-ports 23900-23900");
+    let (held, test_port) = crate::program::taken_port();
+    drop(held);
+    let server = secured_server(&keys, &format!("--test-ports {test_port}-{test_port}"));
     let Some(mut raw) = raw() else { return };
     let (held, port) = crate::program::taken_port();
     drop(held);
@@ -170,7 +172,7 @@ fn forged_replies_are_not_measured_and_said() {
         keys.path().display()
     );
     let running = Running::start(&line);
-    let mut reply = overhear(&mut raw, 23_900);
+    let mut reply = overhear(&mut raw, test_port);
     assert_eq!(reply[2..4], port.to_be_bytes());
     reply[8 + 30] ^= 4;
     inject(&raw, &reply);

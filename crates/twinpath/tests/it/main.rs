@@ -8,6 +8,8 @@ mod control;
 mod directions;
 mod documented;
 mod endings;
+#[cfg(target_os = "linux")]
+mod every_option;
 mod far_clocks;
 mod far_end;
 mod forgeries;

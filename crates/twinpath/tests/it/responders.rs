@@ -99,8 +99,8 @@ fn a_stateful_responder_counts_its_replies_and_a_stateless_one_repeats() {
 }
 
 #[test]
-fn sessions_are_bounded_and_forgotten() {
-    let responder = Responder::start("127.0.0.1:0 --max-sessions 2 --timer 0.2 --json");
+fn sessions_beyond_the_bound_are_answered_without_a_counter() {
+    let responder = Responder::start("127.0.0.1:0 --max-sessions 2 --json");
     for _ in 0..4 {
         assert_eq!(
             run(&format!("sender {} 127.0.0.1:0 -c 1", responder.at)).status,
@@ -108,8 +108,26 @@ fn sessions_are_bounded_and_forgotten() {
         );
     }
     let last = last_words(responder);
-    assert!(last["sessions"]["live"].as_u64().unwrap() <= 2, "{last}");
+    let sessions = &last["sessions"];
+    assert_eq!(
+        (&sessions["made"], &sessions["live"]),
+        (&2.into(), &2.into())
+    );
+    assert_eq!(last["answered_stateless"], 2, "{last}");
     assert_eq!(last["reflected"], 4);
+}
+
+#[test]
+fn sessions_are_forgotten_when_they_were_idle_for_the_timer() {
+    let responder = Responder::start("127.0.0.1:0 --timer 0.1 --json");
+    for _ in 0..2 {
+        let line = format!("sender {} 127.0.0.1:0 -c 1", responder.at);
+        assert_eq!(run(&line).status, 0);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    let last = last_words(responder);
+    assert!(last["sessions"]["expired"].as_u64() >= Some(1), "{last}");
+    assert!(last["sessions"]["live"].as_u64() <= Some(1), "{last}");
 }
 
 #[test]
@@ -204,7 +222,7 @@ fn bounds_are_said_at_the_start_and_listening_once() {
 }
 
 #[test]
-fn raw_t3_is_sent_as_it_was_read() {
+fn raw_t3_is_said_to_be_sent_as_it_was_read() {
     let responder = Responder::start("127.0.0.1:0 --raw-t3 --json");
     assert_eq!(
         run(&format!("sender {} -c 20 -i 1", responder.at)).status,

@@ -7,8 +7,9 @@ mod limits;
 mod sessions;
 mod soak;
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::fs::File;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use twinpath_runtime::server::{self, ServerPlan, ServerRun, ServerTally};
@@ -17,14 +18,36 @@ use twinpath_wire::control::Modes;
 use client::{Client, PATIENCE, exchange, in_vain, port, send, sender};
 
 const OPEN: Modes = Modes::UNAUTHENTICATED;
-static NEXT_PORTS: AtomicU16 = AtomicU16::new(20_000);
+/// Ports of each Server's own range, and where the ranges are: below what the system gives to others.
+const RANGE: u16 = 100;
+const RANGES: std::ops::Range<u16> = 20_000..32_000;
+/// Ranges that this process holds as long as it lives: other runs of these tests take other ones.
+static HELD: Mutex<Vec<File>> = Mutex::new(Vec::new());
 
 fn plan(near: &[&str]) -> ServerPlan {
     let mut plan = ServerPlan::on(near.iter().map(|near| near.parse().unwrap()).collect());
-    // Each Server's own, below what the system gives to others.
-    let low = NEXT_PORTS.fetch_add(100, Ordering::Relaxed);
-    plan.test_ports = (low, low + 99);
+    plan.test_ports = own_ports();
     plan
+}
+
+/// A range of ports that no other Server of these tests has, in this run or another, nor another
+/// program.
+fn own_ports() -> (u16, u16) {
+    let ranges = RANGES
+        .step_by(usize::from(RANGE))
+        .map(|low| (low, low + RANGE - 1));
+    for (low, high) in ranges {
+        let name = std::env::temp_dir().join(format!("twinpath-test-ports-{low}"));
+        let Ok(file) = File::create(name) else {
+            continue;
+        };
+        let free = |port| UdpSocket::bind(("127.0.0.1", port)).is_ok();
+        if file.try_lock().is_ok() && (low..=high).all(free) {
+            HELD.lock().unwrap().push(file);
+            return (low, high);
+        }
+    }
+    panic!("no free range of ports");
 }
 
 fn serve(plan: ServerPlan) -> (ServerRun, SocketAddr) {

@@ -1,0 +1,322 @@
+//! `twinpath responder`.
+
+use std::fs;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{
+    Packet, Tap, acts, complete, each_row, file, free_port, json, judged, own_address, request,
+};
+use crate::program::{Done, Running, twinpath};
+
+/// What a responder came to.
+struct Seen {
+    done: Done,
+    /// Its last words; null where they are for people.
+    json: Value,
+    directory: tempfile::TempDir,
+    /// Its replies.
+    packets: Vec<Packet>,
+    /// Its threads that reflect.
+    threads: usize,
+}
+
+/// Requests that are sent: the number and length of each, and what waits before it, in milliseconds.
+/// Those of the second list come from another port.
+type Requests = (&'static [(u32, usize, u64)], &'static [(u32, usize, u64)]);
+
+struct Row {
+    option: &'static str,
+    /// The command without it. `{port}` and `{dir}` are the run's own.
+    base: &'static str,
+    given: &'static str,
+    asked: Requests,
+    /// The Multiplier of the requests' Error Estimate.
+    multiplier: u8,
+    sees: fn(&Seen) -> bool,
+}
+
+const ONE: Requests = (&[(5, 60, 0)], &[]);
+const TWO: Requests = (&[(5, 60, 0), (9, 60, 0)], &[]);
+
+const fn row(
+    option: &'static str,
+    base: &'static str,
+    given: &'static str,
+    sees: fn(&Seen) -> bool,
+) -> Row {
+    Row {
+        option,
+        base,
+        given,
+        asked: ONE,
+        multiplier: 1,
+        sees,
+    }
+}
+
+const JSON: &str = "responder 127.0.0.1:{port} --json";
+const TEXT: &str = "responder 127.0.0.1:{port}";
+const ANY: &str = "responder :{port} --json";
+
+impl Seen {
+    /// The reflector's own numbers.
+    fn numbers(&self) -> Vec<u32> {
+        let number = |packet: &Packet| u32::from_be_bytes(packet.payload[..4].try_into().unwrap());
+        self.packets.iter().map(number).collect()
+    }
+
+    fn all(&self, is: impl FnMut(&Packet) -> bool) -> bool {
+        !self.packets.is_empty() && self.packets.iter().all(is)
+    }
+
+    fn listens_on(&self, families: [bool; 2]) -> bool {
+        let listening = self.json["listening"].as_array();
+        let is_six = |at: &Value| at.as_str().is_some_and(|at| at.starts_with('['));
+        listening.is_some_and(|all| {
+            let six = all.iter().filter(|at| is_six(at)).count();
+            [all.len() > six, six > 0] == families
+        })
+    }
+}
+
+fn rows() -> Vec<Row> {
+    [sessions(), replies(), output()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn sessions() -> Vec<Row> {
+    vec![
+        row("--allow", JSON, "--allow 192.0.2.0/24", |seen| {
+            seen.packets.is_empty() && seen.json["ignored"]["not_allowed"] == 1
+        }),
+        Row {
+            asked: (
+                &[
+                    (0, 60, 0),
+                    (1, 60, 0),
+                    (2, 60, 0),
+                    (3, 60, 0),
+                    (4, 60, 0),
+                    (5, 60, 0),
+                ],
+                &[],
+            ),
+            ..row("--max-rate", JSON, "--max-rate 1", |seen| {
+                seen.json["ignored"]["rate_limited"].as_u64() >= Some(1) && seen.packets.len() < 6
+            })
+        },
+        Row {
+            asked: (&[(5, 60, 0), (6, 60, 0)], &[(7, 60, 0)]),
+            ..row("--max-sessions", JSON, "--max-sessions 1", |seen| {
+                seen.json["sessions"]["live"] == 1 && seen.packets.len() == 3
+            })
+        },
+        Row {
+            asked: (&[(5, 60, 0), (6, 60, 0), (7, 60, 600)], &[]),
+            ..row("--timer", JSON, "--timer 300ms", |seen| {
+                // Its counter begins anew after it was idle.
+                seen.numbers() == [0, 1, 0] && seen.json["sessions"]["expired"] == 1
+            })
+        },
+        Row {
+            asked: TWO,
+            ..row("--stateless", JSON, "--stateless", |seen| {
+                seen.numbers() == [5, 9]
+            })
+        },
+        Row {
+            multiplier: 0,
+            ..row("--strict", JSON, "--strict", |seen| {
+                seen.packets.is_empty() && seen.json["ignored"]["error_multiplier_zero"] == 1
+            })
+        },
+        Row {
+            // A STAMP packet, whose SSID a TWAMP reflector has no place for.
+            asked: (&[(5, 44, 0)], &[]),
+            ..row("--protocol", JSON, "--protocol twamp-light", |seen| {
+                seen.all(|packet| packet.payload[14..16] == [0, 0])
+            })
+        },
+        row("--threads", JSON, "--threads 3", |seen| seen.threads == 3),
+    ]
+}
+
+fn replies() -> Vec<Row> {
+    vec![
+        Row {
+            asked: (&[(5, 300, 0)], &[]),
+            ..row("--padding", JSON, "--padding 100", |seen| {
+                seen.all(|packet| packet.payload.len() == 114)
+            })
+        },
+        row(
+            "--allow-larger-replies",
+            "responder 127.0.0.1:{port} --json --padding 200",
+            "--allow-larger-replies",
+            |seen| seen.all(|packet| packet.payload.len() == 214),
+        ),
+        row("--dscp", JSON, "--dscp ef", |seen| {
+            seen.all(|packet| packet.tos == 184)
+        }),
+        row("--ttl", JSON, "--ttl 9", |seen| {
+            seen.all(|packet| packet.ttl == 9)
+        }),
+        row("--do-not-fragment", JSON, "--do-not-fragment", |seen| {
+            seen.all(|packet| packet.dont_fragment)
+        }),
+        row("--interface", JSON, "--interface no-such-dev", |seen| {
+            seen.done.status == 1 && seen.done.stderr.contains("no-such-dev")
+        }),
+        row("--ipv4", ANY, "--ipv4", |seen| {
+            seen.listens_on([true, false])
+        }),
+        row("--ipv6", ANY, "--ipv6", |seen| {
+            seen.listens_on([false, true])
+        }),
+        row("--timestamps", JSON, "--timestamps user", |seen| {
+            seen.json["timestamps"]["receive"] == "user"
+        }),
+        row("--portable", JSON, "--portable", |seen| {
+            seen.json["timestamps"]["receive"] == "user"
+        }),
+    ]
+}
+
+fn output() -> Vec<Row> {
+    vec![
+        row("--output", TEXT, "--output json", |seen| {
+            seen.json["schema"] == "twinpath-responder-1"
+        }),
+        row("--json", TEXT, "--json", |seen| {
+            seen.json["schema"] == "twinpath-responder-1"
+        }),
+        Row {
+            // Longer than the second after which it is told.
+            asked: (&[(5, 60, 0), (6, 60, 1_500)], &[]),
+            ..row(
+                "--verbose",
+                "responder 127.0.0.1:{port} --allow 192.0.2.0/24",
+                "--verbose",
+                |seen| seen.done.stderr.contains("ignored kind=\"not_allowed\""),
+            )
+        },
+        row("--quiet", JSON, "--quiet", |seen| {
+            seen.done.stderr.is_empty() && seen.packets.len() == 1
+        }),
+        row("--debug", JSON, "--debug", |seen| {
+            seen.done.stderr.contains("stopped reflected=1")
+        }),
+        row("--logfile", JSON, "--logfile {dir}/log", |seen| {
+            file(seen.directory.path(), "log").contains("stopped reflected=1")
+        }),
+    ]
+}
+
+/// Options whose effect another test holds, by its name in this binary.
+const ELSEWHERE: [(&str, &str, &str); 1] = [(
+    "--raw-t3",
+    "raw_t3_is_said_to_be_sent_as_it_was_read",
+    include_str!("../responders.rs"),
+)];
+
+fn observe(row: &Row, given: &str) -> Option<Seen> {
+    let directory = tempfile::tempdir().unwrap();
+    let far = Ipv4Addr::LOCALHOST;
+    let port = free_port(far.into());
+    let line = format!("{} {given}", row.base)
+        .replace("{port}", &port.to_string())
+        .replace("{dir}", &directory.path().display().to_string());
+    let mut running = Running::spawn(twinpath(&line));
+    let listens = wait_for_socket(&mut running, port);
+    let near = own_address();
+    let first = UdpSocket::bind((near, 0)).unwrap();
+    let other = UdpSocket::bind((near, 0)).unwrap();
+    let taps = [&first, &other].map(|socket| Tap::open(near, socket.local_addr().unwrap().port()));
+    let [Some(tap), Some(other_tap)] = taps else {
+        return None;
+    };
+    if listens {
+        for (socket, asked) in [(&first, row.asked.0), (&other, row.asked.1)] {
+            for (seq, octets, wait) in asked {
+                std::thread::sleep(Duration::from_millis(*wait));
+                let mut packet = request(*seq, *octets);
+                packet[13] = row.multiplier;
+                if *octets == 44 {
+                    packet[14..16].copy_from_slice(&[2, 1]);
+                }
+                socket.send_to(&packet, (far, port)).unwrap();
+            }
+        }
+        // All replies that come, or the time that one would take.
+        let asked = row.asked.0.len() + row.asked.1.len();
+        let until = Instant::now() + Duration::from_millis(700);
+        while tap.count() + other_tap.count() < asked && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+    let threads = reflecting(running.0.id());
+    if running.0.try_wait().unwrap().is_none() {
+        running.signal(&["TERM"]);
+    }
+    let done = running.finish();
+    let mut packets = tap.finish();
+    packets.extend(other_tap.finish());
+    Some(Seen {
+        json: json(&done.stdout),
+        done,
+        directory,
+        packets,
+        threads,
+    })
+}
+
+/// Waits until a process has a UDP socket of this port, or has ended; whether it has one.
+fn wait_for_socket(running: &mut Running, port: u16) -> bool {
+    let wanted = format!(":{port:04X} ");
+    let until = Instant::now() + Duration::from_secs(30);
+    while running.0.try_wait().unwrap().is_none() {
+        for table in ["/proc/net/udp", "/proc/net/udp6"] {
+            if fs::read_to_string(table).is_ok_and(|table| table.contains(&wanted)) {
+                return true;
+            }
+        }
+        assert!(Instant::now() < until, "it does not listen");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    false
+}
+
+/// Threads of a process that reflect.
+fn reflecting(process: u32) -> usize {
+    let threads = fs::read_dir(format!("/proc/{process}/task"));
+    let threads = threads.into_iter().flatten().flatten();
+    let names = threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
+    names.filter(|name| name.starts_with("reflector-")).count()
+}
+
+#[test]
+fn every_option_of_the_responder_acts() {
+    let rows = rows();
+    for (option, name, tests) in ELSEWHERE {
+        assert!(
+            tests.contains(&format!("fn {name}()")),
+            "{option}: no test named {name}"
+        );
+    }
+    let elsewhere = ELSEWHERE.iter().map(|(option, ..)| *option);
+    complete(
+        "responder",
+        rows.iter().map(|row| row.option).chain(elsewhere),
+    );
+    each_row(&rows, |row| {
+        acts(row.option, row.given, false, |given| {
+            let seen = observe(row, given)?;
+            Some(judged(&seen, &seen.done, row.sees))
+        })
+    });
+}
