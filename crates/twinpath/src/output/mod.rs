@@ -1,9 +1,5 @@
 //! What a run prints: a file for each form. Results go to stdout, all else to stderr.
 
-#[cfg_attr(
-    not(feature = "report"),
-    expect(dead_code, reason = "made by twinpath report")
-)]
 pub(crate) mod captures;
 pub(crate) mod classes;
 pub(crate) mod clocks;
