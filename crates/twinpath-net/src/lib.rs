@@ -17,6 +17,7 @@ mod batch;
 pub mod clock;
 mod error;
 pub mod file;
+mod hardware;
 pub mod host;
 pub mod interface;
 mod os;
@@ -27,6 +28,7 @@ mod wait;
 
 pub use batch::RecvBatch;
 pub use error::{BindError, SendError};
+pub use hardware::NoHardware;
 pub use set::{SetWaker, SocketSet};
 pub use socket::{
     Device, IcmpError, IcmpKind, Outbound, SocketOptions, StampMode, TestSocket, Told,

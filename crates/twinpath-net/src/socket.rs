@@ -7,6 +7,7 @@ use twinpath_wire::{Stamp, Tos};
 
 use crate::batch::RecvBatch;
 use crate::error::{BindError, SendError};
+use crate::hardware::NoHardware;
 use crate::{interface, os};
 
 /// Which stamps to ask the system for.
@@ -17,8 +18,8 @@ pub enum StampMode {
     Kernel,
     /// The interface's, where it gives them; else the kernel's.
     Hardware {
-        /// The interface that the packets go through.
-        interface: String,
+        /// The interface that the packets go through; `None`: it is not known.
+        interface: Option<String>,
     },
     /// None: user space only.
     User,
@@ -234,6 +235,16 @@ impl TestSocket {
         os::portable::Socket::open(options).map(Inner::Plain)
     }
 
+    /// Why there are no hardware stamps, where they were asked for; `None`: there may be.
+    pub fn no_hardware(&self) -> Option<NoHardware> {
+        match &self.inner {
+            #[cfg(linux_sockets)]
+            Inner::Stamped(socket) => socket.no_hardware.clone(),
+            Inner::Plain(_) => matches!(self.options.stamps, StampMode::Hardware { .. })
+                .then_some(NoHardware::Plain),
+        }
+    }
+
     /// The interface that it is bound to, if any: by `interface`, or by the zone of its address.
     pub fn device(&self) -> Option<&Device> {
         self.device.as_ref()
@@ -334,7 +345,7 @@ impl TestSocket {
     }
 
     /// For one socket of a group that shares a port (`reuse_port`), once all `sockets` of it are
-    /// bound: all packets of one source address then go to the same one.
+    /// bound: all packets of one source, an IPv4 address or an IPv6 /64, then go to the same one.
     ///
     /// # Errors
     /// What the system says where it cannot.

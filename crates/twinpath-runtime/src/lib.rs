@@ -63,7 +63,5 @@ fn stamping_interface(named: Option<&str>, near: IpAddr) -> StampMode {
     let interface = named
         .map(str::to_owned)
         .or_else(|| twinpath_net::host::interface_of(near));
-    interface.map_or(StampMode::Kernel, |interface| StampMode::Hardware {
-        interface,
-    })
+    StampMode::Hardware { interface }
 }

@@ -6,7 +6,9 @@ mod coverage;
 mod delays;
 mod directions;
 
-use twinpath_net::IcmpKind;
+use std::net::SocketAddr;
+
+use twinpath_net::{IcmpKind, NoHardware};
 use twinpath_proto::sender::Protocol;
 use twinpath_wire::{Dscp, Ecn, LIGHT_PORT, Rung, TWAMP_TEST_PORT};
 
@@ -18,6 +20,11 @@ pub(crate) use directions::renew as renew_directions;
 use crate::error::send_remedy;
 use crate::sender::Refusals;
 use crate::{Note, SenderPlan, SessionReport, StampChoice};
+
+/// The port of OWAMP, for control and test (RFC 4656, RFC 8545).
+pub(crate) const OWAMP_PORT: u16 = 861;
+pub(crate) const OWAMP: &str =
+    "port 861 is OWAMP's (RFC 4656), another protocol: TWAMP's and STAMP's is 862";
 
 /// What time stamps may be off their packets by: a delay less than this below zero says nothing of
 /// the clocks.
@@ -50,7 +57,7 @@ pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan)
     let reason = refusals.main_send_error().map(|error| error.to_string());
     notes.extend(coverage::incomplete(report, reason.as_deref()));
     lateness(report, &mut notes);
-    stamping(report, plan, &mut notes);
+    stamping(report, refusals, plan, &mut notes);
     notes.sort_by_key(|note| !note.warning);
     notes
 }
@@ -161,9 +168,20 @@ fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> No
         "nothing-came-back",
         format!(
             "no reply and no error from {far}: a firewall drops packets or replies silently, the \
-             address is wrong, or no reflector runs there (another usual port is {other_port})"
+             address is wrong, or no reflector runs there (another usual port is {other_port}){}",
+            other_protocol(far)
         ),
     )
+}
+
+/// What else may run there, where no reflector answers.
+fn other_protocol(far: SocketAddr) -> String {
+    let server = "; a TWAMP server reflects only what was agreed on with it: for one, write twinpath \
+                  controller in place of sender";
+    match far.port() {
+        OWAMP_PORT => format!("; {OWAMP}{server}"),
+        _ => server.to_owned(),
+    }
 }
 
 /// An ICMP error says why.
@@ -189,9 +207,10 @@ fn refused(report: &SessionReport, refusals: &Refusals) -> Option<Note> {
             "port-unreachable",
             format!(
                 "nothing listens on UDP port {} of {}{by}: start a reflector there, or try the \
-                 usual ports {TWAMP_TEST_PORT} and {LIGHT_PORT}",
+                 usual ports {TWAMP_TEST_PORT} and {LIGHT_PORT}{}",
                 far.port(),
-                far.ip()
+                far.ip(),
+                other_protocol(far)
             ),
         ),
         IcmpKind::Prohibited => (
@@ -444,14 +463,28 @@ fn lateness(report: &SessionReport, notes: &mut Vec<Note>) {
     }
 }
 
+/// Why hardware time stamps that were asked for do not come, and what to do about it.
+pub(crate) fn why_no_hardware(why: &NoHardware) -> String {
+    let remedy = why
+        .remedy()
+        .map_or_else(String::new, |remedy| format!("; {remedy}"));
+    format!("no hardware time stamps: {why}{remedy}")
+}
+
 /// What the time stamps and the records are worth.
-fn stamping(report: &SessionReport, plan: &SenderPlan, notes: &mut Vec<Note>) {
+fn stamping(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan, notes: &mut Vec<Note>) {
     let stamps = &report.stamps;
     let hardware = [stamps.transmit, stamps.receive].contains(&Some(Rung::Hardware));
     if plan.stamps == StampChoice::Hardware && !hardware {
-        let line = "hardware time stamps were asked for and none came: the interface gives none, \
-                    or CAP_NET_ADMIN is missing";
-        notes.push(remark("no-hardware-stamps", line.to_owned()));
+        let line = match &refusals.no_hardware {
+            Some(why) => why_no_hardware(why),
+            None if report.tally.sent == 0 => return,
+            None => {
+                "no hardware time stamps: the interface was told to stamp and stamped no packet"
+                    .to_owned()
+            }
+        };
+        notes.push(remark("no-hardware-stamps", line));
     }
     notes.extend(negative(report));
     let fell = [

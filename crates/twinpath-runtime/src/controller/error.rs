@@ -9,6 +9,7 @@ use twinpath_wire::control::{Accept, Modes};
 
 use crate::error::{OUT_OF_FILES, RunError, StartError, is_out_of_files};
 use crate::names::named;
+use crate::notes::{OWAMP, OWAMP_PORT};
 
 /// Why nothing was agreed on or measured.
 #[derive(Debug, thiserror::Error)]
@@ -93,9 +94,16 @@ pub enum ControlError {
 impl ControlError {
     /// What the reader can do, in one clause.
     pub fn remedy(&self) -> Option<String> {
+        if self
+            .server()
+            .is_some_and(|server| server.port() == OWAMP_PORT)
+        {
+            return Some(OWAMP.to_owned());
+        }
         let words = match self {
             Self::Connect { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused => {
-                "no server listens on that TCP port: start one there, or give its port"
+                "no server listens on that TCP port: start one there, or give its port; a reflector \
+                 without a server (TWAMP Light, STAMP) is measured by twinpath sender"
             }
             Self::Connect { source, .. } if is_out_of_files(source) => OUT_OF_FILES,
             Self::Connect { source, .. } if source.kind() == io::ErrorKind::AddrNotAvailable => {
@@ -103,7 +111,8 @@ impl ControlError {
             }
             Self::Connect { .. } => "see `ip route get` for that address, or name an --interface",
             Self::Unanswered { .. } => {
-                "the host is down, the address is wrong, or a firewall drops TCP to that port"
+                "the host is down, the address is wrong, or a firewall drops TCP to that port; a \
+                 reflector without a server (TWAMP Light, STAMP) is measured by twinpath sender"
             }
             Self::Mute { .. } | Self::NotTwamp { .. } => {
                 "another service has that port: TWAMP-Control's own is 862"
@@ -116,6 +125,22 @@ impl ControlError {
             Self::Run(error) => return error.remedy(),
         };
         Some(words.to_owned())
+    }
+}
+
+impl ControlError {
+    /// The Server that it is about.
+    fn server(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Connect { server, .. }
+            | Self::Unanswered { server, .. }
+            | Self::Mute { server, .. }
+            | Self::NotTwamp { server, .. }
+            | Self::Refused { server, .. }
+            | Self::Lost { server, .. }
+            | Self::Closed { server } => Some(*server),
+            Self::Interrupted | Self::Start(_) | Self::Run(_) => None,
+        }
     }
 }
 

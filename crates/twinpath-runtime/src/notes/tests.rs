@@ -414,8 +414,43 @@ fn a_run_stopped_before_any_fate_says_only_what_refused_it() {
 fn hardware_stamps_that_never_came_are_said() {
     let mut plan = plan();
     plan.stamps = StampChoice::Hardware;
-    let notes = of(&quiet(), &Refusals::default(), &plan);
-    assert_eq!(notes[0].key, "no-hardware-stamps");
+    let line = |no_hardware: Option<NoHardware>| {
+        let mut refusals = Refusals::default();
+        refusals.no_hardware = no_hardware;
+        let notes = of(&quiet(), &refusals, &plan);
+        assert_eq!(notes[0].key, "no-hardware-stamps");
+        notes[0].line.clone()
+    };
+    let interface = || "eth7".to_owned();
+    for (why, part) in [
+        (None, "stamped no packet"),
+        (
+            Some(NoHardware::None {
+                interface: interface(),
+            }),
+            "stamps: interface eth7 has none",
+        ),
+        (
+            Some(NoHardware::Privilege {
+                interface: interface(),
+            }),
+            "CAP_NET_ADMIN is missing, which switches them on at interface eth7; run as root",
+        ),
+        (
+            Some(NoHardware::Interface),
+            "is not known; name an --interface",
+        ),
+        (
+            Some(NoHardware::Plain),
+            "plain sockets have none; leave out --portable",
+        ),
+    ] {
+        let line = line(why);
+        assert!(line.contains(part), "{line}");
+        // One reason, not two to choose from.
+        let both = line.contains("has none") && line.contains("CAP_NET_ADMIN");
+        assert!(!both, "{line}");
+    }
 }
 
 #[test]

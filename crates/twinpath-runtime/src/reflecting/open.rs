@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -163,6 +164,12 @@ impl Inner {
             Ok(socket) => socket,
             Err(error) => return refusal(&error).map_or(Ok(Found::Taken), Err),
         };
+        if let Some(why) = socket.no_hardware()
+            && !self.said_no_hardware.swap(true, Ordering::Relaxed)
+        {
+            // Of the first test port: the others are no better.
+            tracing::warn!("{}", crate::notes::why_no_hardware(&why));
+        }
         let (thread, place) = ledger.add(sid, near);
         // Told before anybody else can join: a session never comes before its socket. The thread
         // never waits for the ledger.

@@ -1,5 +1,6 @@
 //! The threads that reflect agreed sessions, as the control plane sees them.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
@@ -76,6 +77,8 @@ pub(super) struct Inner {
     pub(super) options: ReflectingOptions,
     threads: Vec<Thread>,
     ledger: Mutex<Ledger>,
+    /// That there are no hardware stamps was said.
+    pub(super) said_no_hardware: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -152,6 +155,7 @@ impl Reflectors {
             options,
             threads,
             ledger,
+            said_no_hardware: AtomicBool::new(false),
         });
         Ok((Self { inner }, told))
     }

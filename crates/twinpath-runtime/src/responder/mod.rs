@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use twinpath_net::{Waker, clock};
+use twinpath_net::{TestSocket, Waker, clock};
 use twinpath_proto::reflector::ReflectorTally;
 use twinpath_wire::Mono;
 
 use crate::error::{RunError, StartError};
+use crate::notes::why_no_hardware;
 use crate::reflecting::Snapshot;
 use crate::{ResponderPlan, ResponderReport};
 
@@ -27,6 +28,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct ResponderRun {
     listening: Vec<SocketAddr>,
+    no_hardware: Vec<String>,
     started: Mono,
     workers: Vec<Worker>,
 }
@@ -44,12 +46,16 @@ struct Worker {
 /// [`StartError`]: which address could not be had, and the remedy.
 pub fn start(plan: &ResponderPlan) -> Result<ResponderRun, StartError> {
     let groups = listen::open(plan)?;
-    let listening = groups.first().map(|sockets| {
-        sockets
-            .iter()
-            .map(twinpath_net::TestSocket::local)
-            .collect()
-    });
+    let listening = groups
+        .first()
+        .map(|sockets| sockets.iter().map(TestSocket::local).collect());
+    let mut no_hardware: Vec<String> = Vec::new();
+    for why in groups.iter().flatten().filter_map(TestSocket::no_hardware) {
+        let line = why_no_hardware(&why);
+        if !no_hardware.contains(&line) {
+            no_hardware.push(line);
+        }
+    }
     let mut workers = Vec::with_capacity(groups.len());
     let threads = groups.len();
     for (index, sockets) in groups.into_iter().enumerate() {
@@ -74,12 +80,18 @@ pub fn start(plan: &ResponderPlan) -> Result<ResponderRun, StartError> {
     }
     Ok(ResponderRun {
         listening: listening.unwrap_or_default(),
+        no_hardware,
         started: clock::mono(),
         workers,
     })
 }
 
 impl ResponderRun {
+    /// Why there are no hardware time stamps, where they were asked for: a line for each reason.
+    pub fn no_hardware(&self) -> &[String] {
+        &self.no_hardware
+    }
+
     /// Where it listens.
     pub fn listening(&self) -> &[SocketAddr] {
         &self.listening

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use twinpath_net::{IcmpError, IcmpKind, SendError};
+use twinpath_net::{IcmpError, IcmpKind, NoHardware, SendError};
 
 use crate::IcmpCount;
 
@@ -16,6 +16,8 @@ pub(crate) struct Refusals {
     send: Vec<(SendError, u64)>,
     /// The kernel was to tell when packets left, and told of none.
     pub(crate) unheard: bool,
+    /// Why there are no hardware stamps, where they were asked for.
+    pub(crate) no_hardware: Option<NoHardware>,
 }
 
 impl Refusals {

@@ -472,6 +472,7 @@ impl Body {
             notes: Vec::new(),
         };
         self.refusals.unheard = self.socket.tells_departures() && !self.departures.are_heard();
+        self.refusals.no_hardware = self.socket.no_hardware();
         report.notes = notes::of(&report, &self.refusals, &self.plan);
         report.notes.extend(self.agreed.notes);
         report.notes.sort_by_key(|note| !note.warning);

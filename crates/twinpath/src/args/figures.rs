@@ -24,7 +24,12 @@ pub(crate) struct FigureArgs {
     pub(crate) voice: Option<VoiceCodec>,
 
     /// Delay of the call's de-jitter buffer: milliseconds, or with a unit [default: 40]
-    #[arg(long, value_name = "MS", requires = "voice")]
+    #[arg(
+        long,
+        value_name = "MS",
+        requires = "voice",
+        allow_negative_numbers = true
+    )]
     pub(crate) jitter_buffer: Option<Milliseconds>,
 
     /// Percentiles with lost packets as infinite delays too
@@ -32,7 +37,7 @@ pub(crate) struct FigureArgs {
     pub(crate) percentiles_with_loss: bool,
 
     /// Losses at most so many packets apart are noticeable (RFC 3357) [default: 99]
-    #[arg(long, value_name = "N", value_parser = at_least_one::<u64>)]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u64>, allow_negative_numbers = true)]
     pub(crate) loss_noticeable: Option<u64>,
 
     /// The path is unavailable after N seconds in a row with more losses than this, until N that are

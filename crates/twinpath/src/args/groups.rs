@@ -32,7 +32,7 @@ pub(crate) struct ScheduleOptions {
     )]
     pub(crate) count: Count,
 
-    /// Time between packets, on average with poisson: milliseconds, or with a unit (ns us ms s m h);
+    /// Time between packets, on average with poisson: milliseconds, or with a unit (ns us ms s m h d);
     /// 1us at least [default: 100]
     #[arg(short, long, value_name = "MS", allow_negative_numbers = true)]
     pub(crate) interval: Option<Interval>,
@@ -47,7 +47,7 @@ pub(crate) struct ScheduleOptions {
     #[arg(long, value_name = "N", value_parser = quantity::seed, allow_negative_numbers = true)]
     pub(crate) seed: Option<u32>,
 
-    /// Send for this time instead of a count: seconds, or with a unit (ns us ms s m h)
+    /// Send for this time instead of a count: seconds, or with a unit (ns us ms s m h d)
     #[arg(
         long,
         value_name = "T",
@@ -56,7 +56,7 @@ pub(crate) struct ScheduleOptions {
     )]
     pub(crate) duration: Option<Time>,
 
-    /// A reply after this time counts as lost, and as late: seconds, or with a unit (ns us ms s m h)
+    /// A reply after this time counts as lost, and as late: seconds, or with a unit (ns us ms s m h d)
     #[arg(
         long,
         value_name = "T",
@@ -76,7 +76,7 @@ pub(crate) struct ScheduleOptions {
 
     /// Missed departures that are caught up in a row, one burst of --schedule at least; the rest is
     /// moved or left out, and counted [default: 10, or as many as 5 ms hold]
-    #[arg(long, value_name = "N", value_parser = quantity::at_least_one::<u32>)]
+    #[arg(long, value_name = "N", value_parser = quantity::at_least_one::<u32>, allow_negative_numbers = true)]
     pub(crate) max_burst: Option<u32>,
 
     /// Spin before each departure: more exact, uses a core
@@ -115,7 +115,7 @@ pub(crate) struct StampPackets {
     pub(crate) stamp: bool,
 
     /// STAMP Session Identifier (RFC 8972), 1 to 65535
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(crate) ssid: Option<Ssid>,
 }
 
@@ -128,7 +128,12 @@ pub(crate) struct SenderMarking {
     pub(crate) dscp: Vec<Dscp>,
 
     /// Whole ToS or Traffic Class octet instead, ECN too; decimal, or hexadecimal as 0xb8
-    #[arg(long, value_name = "0-255", conflicts_with = "dscp")]
+    #[arg(
+        long,
+        value_name = "0-255",
+        conflicts_with = "dscp",
+        allow_negative_numbers = true
+    )]
     pub(crate) tos: Option<TosOctet>,
 }
 
@@ -137,7 +142,12 @@ pub(crate) struct SenderMarking {
 #[command(next_help_heading = IP)]
 pub(crate) struct IpOptions {
     /// TTL or Hop Limit of packets
-    #[arg(long, value_name = "1-255", default_value = "255")]
+    #[arg(
+        long,
+        value_name = "1-255",
+        default_value = "255",
+        allow_negative_numbers = true
+    )]
     pub(crate) ttl: Ttl,
 
     /// Set DF; never fragment here

@@ -150,7 +150,7 @@ pub(crate) struct SenderArgs {
     pub(crate) ip: IpOptions,
 
     /// Source ports to choose from; the first free ones are taken
-    #[arg(long, value_name = "LO-HI", help_heading = IP)]
+    #[arg(long, value_name = "LO-HI", help_heading = IP, allow_negative_numbers = true)]
     pub(crate) ports: Option<Ports>,
 
     #[command(flatten)]
@@ -197,15 +197,15 @@ pub(crate) struct ResponderArgs {
 
     /// Packets per second answered for each client: an IPv4 address, or the /64 of an IPv6 address
     /// [default: no limit]
-    #[arg(long, value_name = "PPS", value_parser = quantity::at_least_one::<u32>, help_heading = SESSIONS)]
+    #[arg(long, value_name = "PPS", value_parser = quantity::at_least_one::<u32>, help_heading = SESSIONS, allow_negative_numbers = true)]
     pub(crate) max_rate: Option<u32>,
 
     /// Sessions whose sequence counters are kept at most; the oldest idle one leaves
-    #[arg(long, value_name = "N", default_value = "100000", value_parser = quantity::at_least_one::<usize>, help_heading = SESSIONS)]
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = quantity::at_least_one::<usize>, help_heading = SESSIONS, allow_negative_numbers = true)]
     pub(crate) max_sessions: usize,
 
     /// Forget a session's sequence counter after this idle time: seconds, or with a unit
-    #[arg(long, value_name = "T", default_value = "900", help_heading = SESSIONS)]
+    #[arg(long, value_name = "T", default_value = "900", help_heading = SESSIONS, allow_negative_numbers = true)]
     pub(crate) timer: Time,
 
     /// Keep no sequence counters: replies carry the request's number
@@ -221,7 +221,7 @@ pub(crate) struct ResponderArgs {
     pub(crate) protocol: Answers,
 
     /// Threads, each with sockets of its own
-    #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS, allow_negative_numbers = true)]
     pub(crate) threads: usize,
 
     /// Size of replies: as to a request with this padding, never longer than the request unless
@@ -284,7 +284,7 @@ pub(crate) struct SelftestArgs {
     )]
     pub(crate) count: Count,
 
-    /// Time between packets: milliseconds, or with a unit (ns us ms s m h)
+    /// Time between packets: milliseconds, or with a unit (ns us ms s m h d)
     #[arg(
         short,
         long,

@@ -9,6 +9,10 @@ use super::Advice;
 /// Nothing here waits or measures longer than this.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
+const TOO_LONG: &str = "too long: a year is the most, 365d";
+
+const UNITS: &str = "ns us ms s m h d";
+
 /// No core sends faster: a shorter interval would only be missed.
 pub(super) const SHORTEST_INTERVAL: Duration = Duration::from_micros(1);
 
@@ -53,9 +57,21 @@ pub(crate) struct Ports {
 /// The largest padding that fits UDP over IPv6.
 pub(crate) const MAX_PADDING: u16 = 65_513;
 
-/// A decimal number and a unit, exact in nanoseconds.
+/// A decimal number and a unit, exact in nanoseconds. What means a time in other letters, or with
+/// blanks around it, is told how to write it.
 fn time(text: &str, bare_ns: u128, example: &'static str) -> Result<Duration, Advice> {
-    let wrong = || Advice::new(format!("not a time: write {example}"));
+    plain_time(text, bare_ns, example).map_err(|advice| {
+        let plain = text.trim().to_lowercase();
+        if plain != text && plain_time(&plain, bare_ns, example).is_ok() {
+            Advice::new(format!("not a time: write {plain}"))
+        } else {
+            advice
+        }
+    })
+}
+
+fn plain_time(text: &str, bare_ns: u128, example: &'static str) -> Result<Duration, Advice> {
+    let wrong = || Advice::new(format!("not a time: write {example} (units: {UNITS})"));
     let digits_end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(text.len());
@@ -68,6 +84,7 @@ fn time(text: &str, bare_ns: u128, example: &'static str) -> Result<Duration, Ad
         "s" | "sec" => 1_000_000_000,
         "m" | "min" => 60_000_000_000,
         "h" => 3_600_000_000_000,
+        "d" => 86_400_000_000_000,
         _ => return Err(wrong()),
     };
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
@@ -75,7 +92,7 @@ fn time(text: &str, bare_ns: u128, example: &'static str) -> Result<Duration, Ad
     if whole.is_empty() && fraction.is_empty() && number != "0" || fraction.contains('.') {
         return Err(wrong());
     }
-    let too_long = || Advice::new("too long: a year is the most");
+    let too_long = || Advice::new(TOO_LONG);
     if fraction.len() > 18 {
         return Err(Advice::new("finer than a nanosecond"));
     }
@@ -125,7 +142,7 @@ impl FromStr for Time {
     type Err = Advice;
 
     fn from_str(text: &str) -> Result<Self, Advice> {
-        time(text, 1_000_000_000, "2 or 0.5 (seconds), 500ms or 10min").map(Self)
+        time(text, 1_000_000_000, "2 or 0.5 (seconds), 500ms, 10m or 1d").map(Self)
     }
 }
 
@@ -144,7 +161,7 @@ pub(super) fn signed_time(text: &str) -> Result<i64, Advice> {
     // A year is far below 2^63 ns.
     i64::try_from(time.0.as_nanos())
         .map(|ns| sign * ns)
-        .map_err(|_| Advice::new("too long: a year is the most"))
+        .map_err(|_| Advice::new(TOO_LONG))
 }
 
 impl FromStr for Count {
@@ -154,7 +171,8 @@ impl FromStr for Count {
         match whole(text) {
             Some(0) => Err(Advice::new("1 is the least")),
             Some(count) => Ok(Self(count)),
-            None => Err(Advice::new("not a count: write a whole number from 1")),
+            None => Err(too_large(text, u64::MAX)
+                .unwrap_or_else(|| Advice::new("not a count: write a whole number from 1"))),
         }
     }
 }
@@ -240,12 +258,24 @@ pub(super) fn whole(text: &str) -> Option<u64> {
     }
 }
 
+/// That a number is beyond `most`, where it is one.
+pub(super) fn too_large(text: &str, most: u64) -> Option<Advice> {
+    let is_number = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
+    let is_beyond = is_number && whole(text).is_none_or(|number| number > most);
+    is_beyond.then(|| Advice::new(format!("too large: {most} is the most")))
+}
+
 /// A whole number of at least one, for options where 0 would switch everything off.
 pub(super) fn at_least_one<T: TryFrom<u64>>(text: &str) -> Result<T, Advice> {
-    let wrong = || Advice::new("not a number: write a whole number from 1");
+    // All types of options are unsigned.
+    let most = u64::MAX >> (u64::BITS - 8 * u32::try_from(size_of::<T>()).unwrap_or(8));
+    let wrong = || {
+        too_large(text, most)
+            .unwrap_or_else(|| Advice::new("not a number: write a whole number from 1"))
+    };
     match whole(text).ok_or_else(wrong)? {
         0 => Err(Advice::new("1 is the least")),
-        number => T::try_from(number).map_err(|_| Advice::new("too large")),
+        number => T::try_from(number).map_err(|_| wrong()),
     }
 }
 
@@ -285,6 +315,9 @@ mod tests {
             ("1.5s", 1_500_000_000, 1_500_000_000),
             ("2min", 120_000_000_000, 120_000_000_000),
             ("1h", 3_600_000_000_000, 3_600_000_000_000),
+            ("1d", 86_400_000_000_000, 86_400_000_000_000),
+            ("0.5d", 43_200_000_000_000, 43_200_000_000_000),
+            ("365d", 31_536_000_000_000_000, 31_536_000_000_000_000),
             ("1250ns", 1_250, 1_250),
         ] {
             assert_eq!(ns::<Interval>(text, |t| t.0), Ok(interval), "{text}");
@@ -310,6 +343,14 @@ mod tests {
             ("0.0000001", "finer"),
             ("0.0000000000000000001s", "finer"),
             ("9000h", "a year"),
+            ("366d", "a year is the most, 365d"),
+            ("365.1d", "a year"),
+            ("1D", "write 1d"),
+            ("2 H", "write 2 h"),
+            ("100MS", "write 100ms"),
+            (" 10ms", "write 10ms"),
+            ("10ms ", "write 10ms"),
+            ("1week", "units: ns us ms s m h d"),
             ("99999999999999999999999999999999999999999999999", "a year"),
         ] {
             let error = ns::<Interval>(bad, |t| t.0).unwrap_err();
@@ -323,6 +364,24 @@ mod tests {
         for bad in ["0", "", "-1", "1.5", "+3", "1e6", "99999999999999999999"] {
             assert!(bad.parse::<Count>().is_err(), "{bad}");
         }
+        for (text, part) in [
+            (
+                "18446744073709551616",
+                "too large: 18446744073709551615 is the most",
+            ),
+            ("-5", "whole number from 1"),
+            (" 5", "whole number from 1"),
+        ] {
+            let error = text.parse::<Count>().unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+        assert_eq!("99999999999".parse(), Ok(Count(99_999_999_999)));
+        for text in ["65536", "99999999999", "99999999999999999999999"] {
+            let error = at_least_one::<u16>(text).unwrap_err().to_string();
+            assert_eq!(error, "too large: 65535 is the most");
+        }
+        let error = at_least_one::<u32>("4294967296").unwrap_err().to_string();
+        assert_eq!(error, "too large: 4294967295 is the most");
         assert_eq!("-1".parse(), Ok(PaddingSize::Imix));
         assert_eq!("27".parse(), Ok(PaddingSize::Octets(27)));
         assert_eq!("65513".parse(), Ok(PaddingSize::Octets(65_513)));

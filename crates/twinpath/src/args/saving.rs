@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::groups::OUTPUT;
+use super::quantity::at_least_one;
 use super::{LogOptions, PictureOptions, ResultOptions, Time};
 
 /// Where a run is saved.
@@ -51,11 +52,11 @@ pub(crate) struct ReportArgs {
     pub(crate) compare: bool,
 
     /// Captures: UDP port of the reflector [default: any port that answers as one]
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "PORT", value_parser = at_least_one::<u16>, allow_negative_numbers = true)]
     pub(crate) port: Option<u16>,
 
     /// Captures: a reply after this time counts as lost: seconds, or with a unit [default: 2]
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub(crate) timeout: Option<Time>,
 
     #[command(flatten)]

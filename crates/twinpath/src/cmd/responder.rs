@@ -4,7 +4,7 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracing::{Level, info};
+use tracing::{Level, info, warn};
 use twinpath_proto::reflector::ReflectorTally;
 use twinpath_runtime::responder;
 
@@ -57,6 +57,9 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
                 info!(%address, "listening");
             }
         }
+    }
+    for line in run.no_hardware() {
+        warn!("{line}");
     }
     remark(&args.log, bounds(args));
     let mut before = ReflectorTally::default();

@@ -120,3 +120,41 @@ fn the_addresses_of_one_64_share_one_limit() {
     let last: serde_json::Value = serde_json::from_str(&server.stop("INT").stdout).unwrap();
     assert_eq!(last["connections"]["refused_client_limit"], 2, "{last}");
 }
+
+#[test]
+fn the_addresses_of_one_64_share_one_rate_over_all_threads() {
+    let Some(hosts) = Hosts::new() else { return };
+    for host in 11..=18 {
+        let address = format!("fd98::{host}:1");
+        ip(&format!(
+            "-n {} addr add {address}/64 dev v0 nodad",
+            hosts.near
+        ))
+        .unwrap();
+    }
+    let responder = hosts.responder("[fd98::2]:862 --threads 4 --max-rate 10 --json");
+    // Until the hosts are neighbours.
+    let warm = |_: &u32| {
+        let line = "sender [fd98::2]:862 [fd98::1]:0 -c 1 --timeout 1 --json";
+        hosts.run(line).session()["packets"]["received"] == 1
+    };
+    assert!((0..20).find(warm).is_some(), "no neighbour");
+    let start = std::time::Instant::now();
+    let senders: Vec<Running> = (11..=18)
+        .map(|host| {
+            let line =
+                format!("sender [fd98::2]:862 [fd98::{host}:1]:0 -c 40 -i 1 --timeout 0.3 --json");
+            Running::spawn(Hosts::on(&hosts.near, &twinpath(&line)))
+        })
+        .collect();
+    let received = senders.into_iter().map(|sender| {
+        let session = sender.finish().session();
+        session["packets"]["received"].as_u64().unwrap()
+    });
+    let received: u64 = received.sum();
+    // A burst of one second's worth, and what each second adds. Each of them alone has the burst.
+    let most = 10 + 10 * (start.elapsed().as_secs() + 1);
+    assert!((1..=most).contains(&received), "{received} of {most}");
+    let last: serde_json::Value = serde_json::from_str(&responder.stop("INT").stdout).unwrap();
+    assert_eq!(last["reflected"], received + 1, "{last}");
+}

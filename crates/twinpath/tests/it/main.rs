@@ -15,6 +15,7 @@ mod far_end;
 mod forgeries;
 #[cfg(all(target_os = "linux", feature = "report", feature = "pictures"))]
 mod hangups;
+mod hints;
 mod hostile;
 mod hosts;
 mod interfaces;

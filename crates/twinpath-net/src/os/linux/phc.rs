@@ -4,6 +4,7 @@
 //! measured around a reading of both clocks; where that cannot be had, the stamp is not used.
 
 use std::fs::File;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use twinpath_wire::{Delta, Mono, Wall};
 
 use super::{clock, system};
+use crate::hardware::NoHardware;
 
 /// How long an offset holds: a NIC's free crystal, 50 ppm off, moves 5 ns in it per 0.1 ms.
 const FRESH: Duration = Duration::from_millis(100);
@@ -46,33 +48,73 @@ pub(crate) struct Phc {
 }
 
 impl Phc {
-    /// The clock of an interface, its stamping switched on; `None` where it has none or this
-    /// process may not.
-    pub(crate) fn of_interface(name: &str) -> Option<Self> {
-        let socket = std::net::UdpSocket::bind("127.0.0.1:0").ok()?;
+    /// The clock of an interface, its stamping switched on.
+    ///
+    /// # Errors
+    /// [`NoHardware`]: it has none, or this process may not.
+    pub(crate) fn of_interface(name: &str) -> Result<Self, NoHardware> {
+        let interface = || name.to_owned();
+        let unknown = |error: io::Error| NoHardware::Unknown {
+            interface: interface(),
+            error: error.to_string(),
+        };
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").map_err(unknown)?;
         let mut info = StampInfo {
             command: GET_STAMP_INFO,
             stamping: 0,
             clock_index: -1,
             rest: [0; 8],
         };
-        interface_call(&socket, name, libc::SIOCETHTOOL, (&raw mut info).cast())?;
-        if info.stamping & libc::SOF_TIMESTAMPING_TX_HARDWARE == 0 {
-            return None;
+        match interface_call(&socket, name, libc::SIOCETHTOOL, (&raw mut info).cast()) {
+            Ok(()) => {}
+            // A driver without a word on stamps has none.
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+                return Err(NoHardware::None {
+                    interface: interface(),
+                });
+            }
+            Err(error) => return Err(unknown(error)),
         }
-        let index = u32::try_from(info.clock_index).ok()?;
+        let index = u32::try_from(info.clock_index).ok();
+        let stamps = info.stamping & libc::SOF_TIMESTAMPING_TX_HARDWARE != 0;
+        let Some(index) = index.filter(|_| stamps) else {
+            return Err(NoHardware::None {
+                interface: interface(),
+            });
+        };
         let mut config = StampConfig {
             flags: 0,
             transmit: TRANSMIT_ON,
             receive: RECEIVE_ALL,
         };
-        interface_call(&socket, name, libc::SIOCSHWTSTAMP, (&raw mut config).cast())?;
-        let device = File::open(format!("/dev/ptp{index}")).ok()?;
+        interface_call(&socket, name, libc::SIOCSHWTSTAMP, (&raw mut config).cast()).map_err(
+            |error| {
+                if error.kind() == io::ErrorKind::PermissionDenied {
+                    return NoHardware::Privilege {
+                        interface: interface(),
+                    };
+                }
+                NoHardware::Refused {
+                    interface: interface(),
+                    error: error.to_string(),
+                }
+            },
+        )?;
+        let clock = format!("/dev/ptp{index}");
+        let unread = |error: String| NoHardware::Clock {
+            interface: interface(),
+            clock: clock.clone(),
+            error,
+        };
+        let device = File::open(&clock).map_err(|error| unread(error.to_string()))?;
         let phc = Self {
             device,
             offset: Mutex::new(None),
         };
-        phc.to_wall(0).map(|_| phc)
+        match phc.to_wall(0) {
+            Some(_) => Ok(phc),
+            None => Err(unread("it takes too long".to_owned())),
+        }
     }
 
     /// A NIC's time as the system clock's; `None` where the two cannot be compared now.
@@ -115,11 +157,11 @@ fn interface_call(
     name: &str,
     request: libc::Ioctl,
     data: *mut libc::c_char,
-) -> Option<()> {
+) -> io::Result<()> {
     // SAFETY: the structure is octets and pointers, for which zero is a value.
     let mut call: libc::ifreq = unsafe { std::mem::zeroed() };
     if name.len() >= call.ifr_name.len() {
-        return None;
+        return Err(io::ErrorKind::NotFound.into());
     }
     for (to, from) in call.ifr_name.iter_mut().zip(name.bytes()) {
         *to = libc::c_char::from_ne_bytes([from]);
@@ -127,5 +169,9 @@ fn interface_call(
     call.ifr_ifru.ifru_data = data;
     // SAFETY: `call` and what `data` points to live across the call; the request fits the structure.
     let result = unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &raw mut call) };
-    (result == 0).then_some(())
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }

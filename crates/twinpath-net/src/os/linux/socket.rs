@@ -15,6 +15,7 @@ use super::sending::NAME_KEY;
 use super::{clock, error_queue, steering, system};
 use crate::batch::RecvBatch;
 use crate::error::BindError;
+use crate::hardware::NoHardware;
 use crate::os::fragments::Fragments;
 use crate::socket::{SocketOptions, StampMode, Told};
 
@@ -49,6 +50,8 @@ pub(crate) struct Socket {
     /// Kernel stamps are asked for; without, all stamps are user space's.
     pub(super) stamped: bool,
     pub(super) phc: Option<Phc>,
+    /// Why there is no such clock, where it was asked for.
+    pub(crate) no_hardware: Option<NoHardware>,
     settled: AtomicBool,
     /// Packets name their keys; else the kernel counts.
     pub(super) names_keys: AtomicBool,
@@ -82,8 +85,16 @@ impl Socket {
         buffers(&socket, options.receive_buffer_octets);
         ip_options(socket.as_fd(), v6, options).map_err(option(addr, "an IP option"))?;
         let phc = match &options.stamps {
-            StampMode::Hardware { interface } => Phc::of_interface(interface),
+            StampMode::Hardware { interface } => {
+                let interface = interface.as_deref().ok_or(NoHardware::Interface);
+                Some(interface.and_then(Phc::of_interface))
+            }
             StampMode::Kernel | StampMode::User => None,
+        };
+        let (phc, no_hardware) = match phc {
+            Some(Ok(phc)) => (Some(phc), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
         };
         let stamped = options.stamps != StampMode::User;
         let mut this = Self {
@@ -101,6 +112,7 @@ impl Socket {
             to: bound(addr.ip()),
             stamped,
             phc,
+            no_hardware,
             settled: AtomicBool::new(false),
             names_keys: AtomicBool::new(NAME_KEY.is_some()),
         };
@@ -127,9 +139,14 @@ impl Socket {
         self.udp.bind_device(Some(device.as_bytes()))?;
         // Made again, it stamps nothing until it is asked to.
         if self.phc.is_some()
-            && let StampMode::Hardware { interface } = stamps
+            && let StampMode::Hardware {
+                interface: Some(interface),
+            } = stamps
         {
-            self.phc = Phc::of_interface(interface);
+            match Phc::of_interface(interface) {
+                Ok(phc) => self.phc = Some(phc),
+                Err(why) => (self.phc, self.no_hardware) = (None, Some(why)),
+            }
         }
         Ok(())
     }

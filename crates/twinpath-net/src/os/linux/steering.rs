@@ -1,4 +1,4 @@
-//! Which socket of a `SO_REUSEPORT` group gets a packet: by its source address alone.
+//! Which socket of a `SO_REUSEPORT` group gets a packet: by its source alone.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -28,17 +28,16 @@ const fn step(code: u16, k: u32) -> sock_filter {
     }
 }
 
-/// All packets of one source address go to one of the `sockets` of `fd`'s group, in the order in
+/// All packets of one source, an IPv4 address or an IPv6 /64, go to one of the `sockets` of `fd`'s group, in the order in
 /// which these were bound.
 pub(super) fn by_source(fd: BorrowedFd<'_>, v6: bool, sockets: u32) -> io::Result<()> {
-    let mut program = Vec::with_capacity(13);
+    let mut program = Vec::with_capacity(6);
     if v6 {
+        // The /64: a host has all addresses of it.
         program.push(step(LOAD, NETWORK + V6_SOURCE));
-        for word in 1..4 {
-            program.push(step(TO_X, 0));
-            program.push(step(LOAD, NETWORK + V6_SOURCE + 4 * word));
-            program.push(step(XOR_X, 0));
-        }
+        program.push(step(TO_X, 0));
+        program.push(step(LOAD, NETWORK + V6_SOURCE + 4));
+        program.push(step(XOR_X, 0));
     } else {
         program.push(step(LOAD, NETWORK + V4_SOURCE));
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use super::*;
 use crate::args::Cli;
@@ -111,7 +111,7 @@ fn bad_usage_is_answered_in_one_line() {
         "controlclient ::1",
         "controlclient ::1 ::2 --count 5",
         "dscptable ef",
-        "selftest --interval 1d",
+        "selftest --interval 1w",
     ] {
         let answer = answer(line);
         assert_eq!(answer.lines().count(), 1, "{line}: {answer}");
@@ -123,6 +123,34 @@ fn bad_usage_is_answered_in_one_line() {
 #[test]
 fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
+}
+
+#[test]
+fn every_option_of_a_number_or_a_time_answers_a_negative_one_by_its_own_words() {
+    let quantities = [
+        "T", "N", "PPS", "MS", "PORT", "0-255", "1-255", "LO-HI", "BYTES",
+    ];
+    let mut seen = 0;
+    for command in Cli::command().get_subcommands() {
+        let far = match command.get_name() {
+            "sender" | "controller" => "::1 ",
+            "controlclient" => "::1 ::1 ",
+            "report" => "FILE ",
+            _ => "",
+        };
+        for option in command.get_opts() {
+            let name = option.get_value_names().and_then(|names| names.first());
+            let name = name.map_or("", |name| name.as_str());
+            let (Some(long), true) = (option.get_long(), quantities.contains(&name)) else {
+                continue;
+            };
+            let said = answer(&format!("{} {far}--{long} -5", command.get_name()));
+            assert!(said.starts_with(&format!("--{long} -5: ")), "{said}");
+            assert!(said.contains("write"), "{said}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 40, "{seen}");
 }
 
 #[test]
