@@ -31,7 +31,7 @@ pub use error::{BindError, SendError};
 pub use hardware::NoHardware;
 pub use set::{SetWaker, SocketSet};
 pub use socket::{
-    Device, IcmpError, IcmpKind, Outbound, SocketOptions, StampMode, TestSocket, Told,
+    Device, IcmpError, IcmpKind, Outbound, Quote, SocketOptions, StampMode, TestSocket, Told,
     interface_mtu, local_address_towards, tells_destination,
 };
 pub use wait::{Waiter, Waker};

@@ -118,6 +118,35 @@ pub struct IcmpError {
     pub from: Option<IpAddr>,
     /// Where the packet was going.
     pub to: Option<SocketAddr>,
+    /// The beginning of the packet, as far as it is quoted.
+    pub quote: Quote,
+}
+
+/// The first octets of a packet's payload, as an ICMP error quotes them; a router may quote none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quote {
+    octets: [u8; Self::OCTETS],
+    count: usize,
+}
+
+impl Quote {
+    /// Octets that are kept at most.
+    pub const OCTETS: usize = 16;
+
+    /// Of a payload that begins with these octets.
+    pub fn of(payload: &[u8]) -> Self {
+        let mut quote = Self::default();
+        for (to, from) in quote.octets.iter_mut().zip(payload) {
+            *to = *from;
+            quote.count += 1;
+        }
+        quote
+    }
+
+    /// What is quoted.
+    pub fn octets(&self) -> &[u8] {
+        self.octets.get(..self.count).unwrap_or_default()
+    }
 }
 
 /// What an ICMP error says (RFC 792, RFC 4443).

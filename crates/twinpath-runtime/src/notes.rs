@@ -187,8 +187,10 @@ fn other_protocol(far: SocketAddr) -> String {
 /// An ICMP error says why.
 fn refused(report: &SessionReport, refusals: &Refusals) -> Option<Note> {
     let far = report.reflector;
-    let (kind, from, _) = refusals.icmp_kinds().max_by_key(|(.., count)| *count)?;
-    let by = from
+    let icmp = refusals.main_icmp()?;
+    let kind = icmp.kind;
+    let by = icmp
+        .from
         .filter(|from| from.to_canonical() != far.ip().to_canonical())
         .map_or_else(String::new, |from| format!(" (says {from})"));
     let agreed = matches!(report.protocol, Protocol::Twamp(_));
@@ -240,7 +242,12 @@ fn refused(report: &SessionReport, refusals: &Refusals) -> Option<Note> {
             format!("an ICMP error came back for packets to {far}{by}"),
         ),
     };
-    Some(warning(key, line))
+    let unproven = if icmp.is_own {
+        ""
+    } else {
+        "; the ICMP error quotes too little of a packet to be sure that it is about one of this run"
+    };
+    Some(warning(key, format!("{line}{unproven}")))
 }
 
 /// What one-way figures are worth.
@@ -433,6 +440,16 @@ fn sending(report: &SessionReport, refusals: &Refusals, notes: &mut Vec<Note>) {
                 tally.largest_burst
             ),
         ));
+    }
+    if report.icmp_foreign > 0 {
+        let errors = match report.icmp_foreign {
+            1 => "1 ICMP error".to_owned(),
+            count => format!("{count} ICMP errors"),
+        };
+        let line = format!(
+            "{errors} about packets that this run did not send: an earlier run's, or forged"
+        );
+        notes.push(remark("icmp-foreign", line));
     }
     if report.tally.received > 0 {
         for icmp in &report.icmp {

@@ -152,6 +152,8 @@ pub struct SessionReport {
     pub timeline: Option<Timeline>,
     /// ICMP errors that came back.
     pub icmp: Vec<IcmpCount>,
+    /// ICMP errors about packets that this run did not send: of an earlier run, or forged.
+    pub icmp_foreign: u64,
     /// How often the socket was bound again to an interface that was made again.
     pub rebinds: u64,
     /// Per-packet records that the output was too slow to take.

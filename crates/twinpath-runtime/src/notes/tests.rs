@@ -11,12 +11,13 @@ use std::time::Duration;
 use twinpath_metrics::{
     Basis, DelayFigures, MetricsConfig, ReflectorKind, RemarkCounts, SessionMetrics,
 };
-use twinpath_net::{IcmpError, IcmpKind, SendError};
+use twinpath_net::{IcmpError, IcmpKind, Quote, SendError};
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule, SenderTally};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::*;
+use crate::sender::Quoted;
 use crate::{ClockState, FigureOptions, IcmpCount, PortChoice, StampReport};
 
 const FAR: &str = "192.0.2.2:862";
@@ -122,6 +123,7 @@ pub(super) fn quiet() -> SessionReport {
         clocks: None,
         timeline: None,
         icmp: Vec::new(),
+        icmp_foreign: 0,
         rebinds: 0,
         records_dropped: 0,
         origin: crate::Origin::Run,
@@ -308,6 +310,7 @@ fn silence_says_what_is_known() {
             kind,
             from: Some(far().ip()),
             to: Some(far()),
+            quote: Quote::default(),
         }
     }
     let rows: [(&str, Change); 13] = [
@@ -325,22 +328,26 @@ fn silence_says_what_is_known() {
             report.tally.odd.not_a_reply = 1
         }),
         ("port-unreachable", |_, refusals| {
-            refusals.icmp(&icmp(IcmpKind::PortUnreachable), far())
+            refusals.icmp(&icmp(IcmpKind::PortUnreachable), far(), Quoted::Own)
         }),
         ("prohibited", |_, refusals| {
-            refusals.icmp(&icmp(IcmpKind::Prohibited), far())
+            refusals.icmp(&icmp(IcmpKind::Prohibited), far(), Quoted::Own)
         }),
         ("unreachable", |_, refusals| {
-            refusals.icmp(&icmp(IcmpKind::HostUnreachable), far())
+            refusals.icmp(&icmp(IcmpKind::HostUnreachable), far(), Quoted::Own)
         }),
         ("ttl-exceeded", |_, refusals| {
-            refusals.icmp(&icmp(IcmpKind::TtlExceeded), far())
+            refusals.icmp(&icmp(IcmpKind::TtlExceeded), far(), Quoted::Own)
         }),
         ("too-big", |_, refusals| {
-            refusals.icmp(&icmp(IcmpKind::TooBig { mtu: 1400 }), far())
+            refusals.icmp(&icmp(IcmpKind::TooBig { mtu: 1400 }), far(), Quoted::Own)
         }),
         ("icmp-error", |_, refusals| {
-            refusals.icmp(&icmp(IcmpKind::Other { kind: 4, code: 0 }), far());
+            refusals.icmp(
+                &icmp(IcmpKind::Other { kind: 4, code: 0 }),
+                far(),
+                Quoted::Own,
+            );
         }),
     ];
     for (key, change) in rows {
@@ -359,10 +366,38 @@ fn another_run_s_icmp_errors_say_nothing_of_this_one() {
             kind: IcmpKind::PortUnreachable,
             from: None,
             to,
+            quote: Quote::default(),
         },
         far(),
+        Quoted::Unknown,
     );
+    let own = IcmpError {
+        kind: IcmpKind::PortUnreachable,
+        from: None,
+        to: Some(far()),
+        quote: Quote::default(),
+    };
+    refusals.icmp(&own, far(), Quoted::Foreign);
     assert_eq!(keys(&silent(), &refusals), ["nothing-came-back"]);
+    assert_eq!(refusals.icmp_foreign, 2);
+    let mut report = silent();
+    report.icmp_foreign = 2;
+    assert_eq!(
+        keys(&report, &refusals),
+        ["nothing-came-back", "icmp-foreign"]
+    );
+    // What quotes nothing is told of with that doubt, unless another one is surely this run's.
+    refusals.icmp(&own, far(), Quoted::Unknown);
+    refusals.icmp(&own, far(), Quoted::Unknown);
+    let line = |refusals: &Refusals| of(&silent(), refusals, &plan()).remove(0).line;
+    assert!(line(&refusals).contains("quotes too little"));
+    let prohibited = IcmpError {
+        kind: IcmpKind::Prohibited,
+        ..own
+    };
+    refusals.icmp(&prohibited, far(), Quoted::Own);
+    assert!(!line(&refusals).contains("quotes too little"));
+    assert_eq!(keys(&silent(), &refusals), ["prohibited"]);
 }
 
 #[test]
@@ -405,8 +440,9 @@ fn a_run_stopped_before_any_fate_says_only_what_refused_it() {
         kind: IcmpKind::PortUnreachable,
         from: None,
         to: None,
+        quote: Quote::default(),
     };
-    refusals.icmp(&error, far());
+    refusals.icmp(&error, far(), Quoted::Own);
     assert_eq!(keys(&report, &refusals), ["port-unreachable"]);
 }
 

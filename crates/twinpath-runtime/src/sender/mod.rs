@@ -5,6 +5,7 @@ mod departures;
 mod open;
 mod pace;
 mod phase;
+mod quotes;
 mod refusals;
 mod worker;
 
@@ -24,6 +25,7 @@ use twinpath_wire::control::{SecurityMode, Sid};
 use twinpath_wire::{Sample, Wall};
 
 pub use classes::{ClassesReport, ClassesRun, start_classes};
+pub(crate) use quotes::Quoted;
 pub(crate) use refusals::Refusals;
 
 use crate::error::{RunError, StartError};

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use twinpath_net::{IcmpError, IcmpKind, NoHardware, SendError};
 
+use super::Quoted;
 use crate::IcmpCount;
 
 /// Kinds kept at most; a stranger can send any number of them.
@@ -12,7 +13,11 @@ const KINDS: usize = 16;
 /// Refusals of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
-    icmp: Vec<(IcmpKind, Option<IpAddr>, u64)>,
+    icmp: Vec<Icmp>,
+    /// ICMP errors about packets that this run did not send.
+    pub(crate) icmp_foreign: u64,
+    /// ICMP errors of more kinds than are kept.
+    icmp_further: u64,
     send: Vec<(SendError, u64)>,
     /// The kernel was to tell when packets left, and told of none.
     pub(crate) unheard: bool,
@@ -20,21 +25,40 @@ pub(crate) struct Refusals {
     pub(crate) no_hardware: Option<NoHardware>,
 }
 
+/// ICMP errors of one kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Icmp {
+    pub(crate) kind: IcmpKind,
+    /// Who sent the last of them.
+    pub(crate) from: Option<IpAddr>,
+    count: u64,
+    /// One of them at least quotes a packet of this run.
+    pub(crate) is_own: bool,
+}
+
 impl Refusals {
-    /// An ICMP error came back. One about another destination than `far` is not this run's.
-    pub(crate) fn icmp(&mut self, error: &IcmpError, far: SocketAddr) {
-        if error
-            .to
-            .is_some_and(|to| to.ip() != far.ip() || to.port() != far.port())
-        {
+    /// An ICMP error came back. One about another destination than `far`, or about a packet that this
+    /// run did not send, is counted apart.
+    pub(crate) fn icmp(&mut self, error: &IcmpError, far: SocketAddr, quoted: Quoted) {
+        let elsewhere = |to: SocketAddr| to.ip() != far.ip() || to.port() != far.port();
+        if error.to.is_some_and(elsewhere) || quoted == Quoted::Foreign {
+            self.icmp_foreign += 1;
             return;
         }
-        if let Some((_, from, count)) = self.icmp.iter_mut().find(|(kind, ..)| *kind == error.kind)
-        {
-            *from = error.from.or(*from);
-            *count += 1;
+        let is_own = quoted == Quoted::Own;
+        if let Some(known) = self.icmp.iter_mut().find(|one| one.kind == error.kind) {
+            known.from = error.from.or(known.from);
+            known.count += 1;
+            known.is_own |= is_own;
         } else if self.icmp.len() < KINDS {
-            self.icmp.push((error.kind, error.from, 1));
+            self.icmp.push(Icmp {
+                kind: error.kind,
+                from: error.from,
+                count: 1,
+                is_own,
+            });
+        } else {
+            self.icmp_further += 1;
         }
     }
 
@@ -55,21 +79,25 @@ impl Refusals {
             .map(|(error, _)| *error)
     }
 
-    /// ICMP errors by kind.
-    pub(crate) fn icmp_kinds(&self) -> impl Iterator<Item = (IcmpKind, Option<IpAddr>, u64)> {
-        self.icmp.iter().copied()
+    /// The ICMP errors that came most often; those that are surely about this run's packets go before.
+    pub(crate) fn main_icmp(&self) -> Option<Icmp> {
+        let most = self.icmp.iter().max_by_key(|one| (one.is_own, one.count));
+        most.copied()
     }
 
     /// For the report.
     pub(crate) fn icmp_counts(&self) -> Vec<IcmpCount> {
-        self.icmp
-            .iter()
-            .map(|(kind, from, count)| IcmpCount {
-                what: words(*kind),
-                from: *from,
-                count: *count,
-            })
-            .collect()
+        let kinds = self.icmp.iter().map(|one| IcmpCount {
+            what: words(one.kind),
+            from: one.from,
+            count: one.count,
+        });
+        let further = (self.icmp_further > 0).then(|| IcmpCount {
+            what: "further kinds".to_owned(),
+            from: None,
+            count: self.icmp_further,
+        });
+        kinds.chain(further).collect()
     }
 }
 

@@ -19,6 +19,7 @@ use twinpath_wire::{Delta, Mono, Rung, TimeFormat};
 use super::departures::Departures;
 use super::pace::Pace;
 use super::phase::{phase, start_within};
+use super::quotes::SentQuotes;
 use super::refusals::Refusals;
 use super::{Agreed, Bound, Handle, RECORDS, SessionNews, Shared, metrics_config};
 use crate::error::RunError;
@@ -66,6 +67,7 @@ pub(super) struct Body {
     engine: SessionSender,
     metrics: SessionMetrics,
     departures: Departures,
+    quotes: SentQuotes,
     refusals: Refusals,
     batch: RecvBatch,
     told: Vec<Told>,
@@ -121,6 +123,7 @@ impl Body {
         })
         .guarded(agreed.guard.clone());
         let packet = vec![0; engine.largest_payload()];
+        let quotes = SentQuotes::new(plan.schedule.mean_interval());
         let socket_follows = socket.device().map(Following::of);
         let far_follows = Device::of(plan.far, None).as_ref().map(Following::of);
         let metrics = SessionMetrics::with_config(&metrics_config(&plan));
@@ -142,6 +145,7 @@ impl Body {
             engine,
             metrics,
             departures: Departures::default(),
+            quotes,
             refusals: Refusals::default(),
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
             told: Vec::with_capacity(BATCH),
@@ -230,6 +234,7 @@ impl Body {
         };
         let now = pair();
         let token = self.engine.finish(packet, transmit, now);
+        self.quotes.add(packet);
         match self.socket.send(packet, &out) {
             Ok(key) => {
                 if let Some(key) = key {
@@ -271,7 +276,10 @@ impl Body {
                             self.socket.settle_transmit_rung();
                         }
                     }
-                    Told::Icmp(error) => self.refusals.icmp(&error, self.plan.far),
+                    Told::Icmp(error) => {
+                        let quoted = self.quotes.judge(&error.quote);
+                        self.refusals.icmp(&error, self.plan.far, quoted);
+                    }
                 }
             }
             for index in 0..count {
@@ -466,6 +474,7 @@ impl Body {
             timeline: None,
             receive_drops: self.socket.receive_drops().into(),
             icmp: self.refusals.icmp_counts(),
+            icmp_foreign: self.refusals.icmp_foreign,
             rebinds: self.rebinds,
             records_dropped: self.records_dropped,
             origin: Origin::Run,

@@ -194,6 +194,7 @@ pub(crate) fn quiet_path() -> SessionReport {
         clocks: None,
         timeline: None,
         icmp: Vec::new(),
+        icmp_foreign: 0,
         rebinds: 0,
         records_dropped: 0,
         notes: Vec::new(),

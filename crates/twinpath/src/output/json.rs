@@ -271,6 +271,7 @@ struct Session<'a> {
     schedule_parameters: schedule::Numbers,
     seed: Option<u64>,
     interface_rebinds: Option<u64>,
+    icmp_foreign: Option<u64>,
     /// Where a report is made from several files.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
@@ -371,6 +372,7 @@ impl<'a> Session<'a> {
             schedule_parameters: schedule::numbers(report.schedule),
             seed: has_sender.then_some(report.seed),
             interface_rebinds: has_end.then_some(report.rebinds),
+            icmp_foreign: has_end.then_some(report.icmp_foreign),
             file,
         }
     }

@@ -131,6 +131,8 @@ pub(crate) struct SessionEnd {
     rebinds: u64,
     records_dropped: u64,
     icmp: Vec<IcmpFacts>,
+    #[serde(default)]
+    icmp_foreign: u64,
     notes: Vec<NoteFacts>,
 }
 
@@ -319,6 +321,7 @@ impl SessionEnd {
             receive_drops: report.receive_drops,
             rebinds: report.rebinds,
             records_dropped: report.records_dropped,
+            icmp_foreign: report.icmp_foreign,
             icmp: report
                 .icmp
                 .iter()

@@ -8,28 +8,31 @@ use crate::hosts::{Hosts, ip};
 use crate::program::{Done, Running, finish, twinpath};
 use crate::wire::dissected_during;
 
-/// Sends a forged ICMP error "packet too big" about the flow from `source` to `destination`, with
-/// nothing of the packet but its headers.
-const TOO_BIG: &str = r#"
+/// Sends forged ICMP errors, "packet too big" or "port unreachable", about the flow from `source` to
+/// `destination`, with the octets that are given for those of the packet.
+const FORGE: &str = r#"
 import socket, struct, sys
 source, sport, destination, dport = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+what, octets, times = sys.argv[5], bytes.fromhex(sys.argv[6]), int(sys.argv[7])
+v4, v6, info = {"too big": ((3, 4), (2, 0), (576, 1280)), "port": ((3, 3), (1, 4), (0, 0))}[what]
 def checksum(octets):
     total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
     total = (total >> 16) + (total & 0xffff)
     return ~(total + (total >> 16)) & 0xffff
-udp = struct.pack("!HHHH", sport, dport, 1422, 0)
+udp = struct.pack("!HHHH", sport, dport, 1422, 0) + octets
 if ":" in source:
     inner = struct.pack("!IHBB", 6 << 28, 1422, 17, 64)
     inner += socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, destination)
     out = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
-    message = struct.pack("!BBHI", 2, 0, 0, 1280) + inner + udp
+    message = struct.pack("!BBHI", *v6, 0, info[1]) + inner + udp
 else:
     inner = struct.pack("!BBHHHBBH", 0x45, 0, 1442, 1, 0x4000, 64, 17, 0)
     inner += socket.inet_aton(source) + socket.inet_aton(destination)
     out = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-    message = struct.pack("!BBHI", 3, 4, 0, 576) + inner + udp
+    message = struct.pack("!BBHI", *v4, 0, info[0]) + inner + udp
     message = message[:2] + struct.pack("!H", checksum(message)) + message[4:]
-out.sendto(message, (source, 0))
+for _ in range(times):
+    out.sendto(message, (source, 0))
 "#;
 
 /// Runs a Python program on `host`; `None` where there is no Python.
@@ -90,10 +93,10 @@ fn no_forged_error_changes_the_size(v6: bool, sends: &str, reflects: &str, contr
     let mut is_skipped = false;
     let rows = dissected_during(&hosts, 2 * COUNT, &filter, &fields, || {
         let done = attacked(&hosts, &line, || {
-            let at_sender = [near, "30500", far, "30600"];
-            let at_reflector = [far, "30600", near, "30500"];
-            is_skipped = python(&hosts.far, TOO_BIG, &at_sender).is_none()
-                || python(&hosts.near, TOO_BIG, &at_reflector).is_none();
+            let at_sender = [near, "30500", far, "30600", "too big", "", "1"];
+            let at_reflector = [far, "30600", near, "30500", "too big", "", "1"];
+            is_skipped = python(&hosts.far, FORGE, &at_sender).is_none()
+                || python(&hosts.near, FORGE, &at_reflector).is_none();
         });
         let session = done.session();
         assert_eq!(session["packets"]["sent"], COUNT, "{line}");
@@ -361,4 +364,91 @@ fn plain_sockets_answer_on_addresses_that_come_and_go() {
     let done = hosts.run("sender 10.98.0.2 -c 3 -i 5 --json");
     assert_eq!(done.session()["packets"]["received"], 3);
     assert_eq!(responder.stop("TERM").status, 0);
+}
+
+/// Octets as a test packet begins, of another run.
+const ANOTHERS: &str = "00000003eb00000000000000800100000000000000000000";
+
+#[test]
+fn icmp_errors_about_packets_that_were_not_sent_are_counted_apart() {
+    for (near, far) in [("10.98.0.1", "10.98.0.2"), ("fd98::1", "fd98::2")] {
+        let Some(hosts) = Hosts::new() else { return };
+        let _responder = hosts.responder(":30600");
+        let bracketed = |ip: &str| {
+            if ip.contains(':') {
+                format!("[{ip}]")
+            } else {
+                ip.to_owned()
+            }
+        };
+        let (from, to) = (bracketed(near), bracketed(far));
+        let line = format!("sender {to}:30600 {from}:30500 -c 100 -i 30");
+        let mut is_skipped = false;
+        let done = attacked(&hosts, &line, || {
+            for what in ["port", "too big"] {
+                let forged = [near, "30500", far, "30600", what, ANOTHERS, "1"];
+                is_skipped |= python(&hosts.far, FORGE, &forged).is_none();
+            }
+        });
+        if is_skipped {
+            return;
+        }
+        let session = done.session();
+        assert_eq!(session["packets"]["received"], 100, "{far}");
+        assert_eq!(session["icmp"], serde_json::json!([]), "{far}");
+        assert_eq!(session["icmp_foreign"], 2, "{far}");
+        let notes = session["notes"].as_array().unwrap();
+        assert!(
+            notes.iter().any(|note| note["key"] == "icmp-foreign"),
+            "{notes:?}"
+        );
+    }
+}
+
+#[test]
+fn an_icmp_error_about_a_packet_of_the_run_is_its_own() {
+    let Some(hosts) = Hosts::new() else { return };
+    for far in ["10.98.0.2", "[fd98::2]"] {
+        for protocol in ["", "--stamp --ssid 7"] {
+            let line = format!("sender {far}:30601 {protocol} -c 3 -i 50 --timeout 0.3 --json");
+            let done = hosts.run(&line);
+            let session = done.session();
+            assert_eq!(done.status, 3, "{line}: {}", done.stderr);
+            assert_eq!(session["icmp"][0]["what"], "port unreachable", "{line}");
+            assert_eq!(session["icmp_foreign"], 0, "{line}");
+            assert!(
+                !done.stderr.contains("quotes too little"),
+                "{}",
+                done.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn a_storm_of_forged_errors_stops_no_packet() {
+    let Some(hosts) = Hosts::new() else { return };
+    let _responder = hosts.responder(":30600");
+    let line = "sender 10.98.0.2:30600 10.98.0.1:30500 -c 150 -i 20";
+    let mut is_skipped = false;
+    let done = attacked(&hosts, line, || {
+        let forged = [
+            "10.98.0.1",
+            "30500",
+            "10.98.0.2",
+            "30600",
+            "port",
+            "",
+            "20000",
+        ];
+        is_skipped = python(&hosts.far, FORGE, &forged).is_none();
+    });
+    if is_skipped {
+        return;
+    }
+    let session = done.session();
+    assert_eq!(session["packets"]["sent"], 150);
+    assert_eq!(session["packets"]["received"], 150);
+    assert_eq!(session["packets"]["send_errors"], 0);
+    assert!(session["icmp"][0]["count"].as_u64().unwrap() > 1_000);
 }

@@ -62,7 +62,12 @@ fn a_responder_finds_its_interface_again() {
             _ if line.contains(" :20001") => 2,
             _ => 1,
         };
-        assert_eq!(rebinds, 2 * sockets, "{line}");
+        if line.contains("--portable") {
+            // A socket for each address: how many there are when it looks is open.
+            assert!(rebinds >= 2, "{line}");
+        } else {
+            assert_eq!(rebinds, 2 * sockets, "{line}");
+        }
     }
 }
 

@@ -12,12 +12,12 @@ use super::names::address;
 use super::phc::Phc;
 use super::socket::Socket;
 use super::system;
-use crate::socket::{IcmpError, IcmpKind, Told};
+use crate::socket::{IcmpError, IcmpKind, Quote, Told};
 
 /// Messages taken at once; most hold a stamp and no octets.
 const SLOTS: usize = 32;
-/// Room for octets in a slot: none are of use.
-const SLOT_OCTETS: usize = 8;
+/// Room for octets in a slot: what is kept of a quoted packet.
+const SLOT_OCTETS: usize = Quote::OCTETS;
 /// Calls in a row, so that a storm of errors cannot keep the thread from its packets.
 const ROUNDS: usize = 8;
 
@@ -40,8 +40,10 @@ pub(super) fn drain(socket: &Socket, tell: &mut dyn FnMut(Told)) -> usize {
             // are borrowed for the whole call.
             let result = unsafe { system::receive_messages(socket.fd(), room, libc::MSG_ERRQUEUE) };
             let Ok(count) = result else { break };
-            for message in headers.received(count) {
-                if let Some(told) = read(&message, socket.phc.as_ref()) {
+            let quoted = octets.chunks_exact(SLOT_OCTETS);
+            for (message, quoted) in headers.received(count).zip(quoted) {
+                let quoted = quoted.get(..message.octets).unwrap_or(quoted);
+                if let Some(told) = read(&message, quoted, socket.phc.as_ref()) {
                     tell(told);
                 }
             }
@@ -79,7 +81,15 @@ impl Extended<'_> {
     }
 }
 
-fn read(message: &Received<'_>, phc: Option<&Phc>) -> Option<Told> {
+fn read(message: &Received<'_>, quoted: &[u8], phc: Option<&Phc>) -> Option<Told> {
+    let icmp = |kind, extended: &Extended<'_>| {
+        Told::Icmp(IcmpError {
+            kind,
+            from: extended.offender(),
+            to: message.name.address(),
+            quote: Quote::of(quoted),
+        })
+    };
     let mut stamps = (0, 0);
     let mut extended = None;
     for control in messages(message.control) {
@@ -103,11 +113,11 @@ fn read(message: &Received<'_>, phc: Option<&Phc>) -> Option<Told> {
         }
         origin if origin == c_int::from(libc::SO_EE_ORIGIN_ICMP) => {
             let (kind, code) = (extended.octet(5), extended.octet(6));
-            Some(icmp(v4(kind, code, extended.word(8)), &extended, message))
+            Some(icmp(v4(kind, code, extended.word(8)), &extended))
         }
         origin if origin == c_int::from(libc::SO_EE_ORIGIN_ICMP6) => {
             let (kind, code) = (extended.octet(5), extended.octet(6));
-            Some(icmp(v6(kind, code, extended.word(8)), &extended, message))
+            Some(icmp(v6(kind, code, extended.word(8)), &extended))
         }
         // Local errors (a packet over the known MTU) were told by the send call already.
         _ => None,
@@ -131,14 +141,6 @@ fn stamp((software, hardware): (i64, i64), point: u32, phc: Option<&Phc>) -> Opt
     (software != 0).then(|| Stamp {
         at: Wall::from_unix_ns(software),
         rung,
-    })
-}
-
-fn icmp(kind: IcmpKind, extended: &Extended<'_>, message: &Received<'_>) -> Told {
-    Told::Icmp(IcmpError {
-        kind,
-        from: extended.offender(),
-        to: message.name.address(),
     })
 }
 

@@ -30,6 +30,7 @@ pub(super) fn merge<'a>(
         sum.origin = sum.origin.max(other.origin);
         sum.started = sum.started.min(other.started);
         sum.receive_drops = sum.receive_drops.saturating_add(other.receive_drops);
+        sum.icmp_foreign = sum.icmp_foreign.saturating_add(other.icmp_foreign);
         sum.rebinds = sum.rebinds.saturating_add(other.rebinds);
         sum.records_dropped = sum.records_dropped.saturating_add(other.records_dropped);
         sum.stamps.clock = worse(sum.stamps.clock, other.stamps.clock);

@@ -34,6 +34,7 @@ impl SessionEnd {
             receive_drops: self.receive_drops,
             rebinds: self.rebinds,
             records_dropped: self.records_dropped,
+            icmp_foreign: self.icmp_foreign,
             icmp: self.icmp.iter().map(IcmpCount::from).collect(),
             notes: self.notes.iter().map(Note::from).collect(),
             ..self.identity.report(&tally, metrics, config)
@@ -91,6 +92,7 @@ impl Identity {
             clocks: None,
             timeline: None,
             icmp: Vec::new(),
+            icmp_foreign: 0,
             rebinds: 0,
             records_dropped: 0,
             origin: Origin::Records,
