@@ -3,7 +3,7 @@
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use twinpath_metrics::{ClockModel, Intervals, ReflectorKind, Timeline};
+use twinpath_metrics::{ClockModel, Intervals, ReflectorKind, Timeline, Waits};
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
 #[global_allocator]
@@ -65,7 +65,12 @@ fn timeline(bencher: Bencher<'_, '_>) {
 fn intervals(bencher: Bencher<'_, '_>) {
     let second = std::time::Duration::from_secs(1);
     let origin = sample(0).t1.at;
-    let mut intervals = Intervals::new(origin, second, 4 * second, ReflectorKind::Undeclared);
+    let waits = Waits {
+        fates: 2 * second,
+        records: 4 * second,
+        ..Waits::default()
+    };
+    let mut intervals = Intervals::new(origin, second, waits, ReflectorKind::Undeclared);
     run(bencher, |sample| {
         intervals.record(sample);
         if sample.seq % 1000 == 0 {

@@ -6,7 +6,7 @@ use twinpath_wire::{Delta, Sample, Wall};
 
 use crate::{
     ClockEstimate, ClockModel, IntervalFigures, Intervals, Marks, MetricsConfig, SessionMetrics,
-    Timeline,
+    Timeline, Waits,
 };
 
 /// What happened in a session, in the order in which its sender knew it.
@@ -51,8 +51,8 @@ pub enum Record {
 pub struct BooksConfig {
     /// What is known of the session in advance.
     pub metrics: MetricsConfig,
-    /// The longest time from a packet's departure to the record of its fate.
-    pub lag: Duration,
+    /// When the fates of packets are known.
+    pub waits: Waits,
     /// Length of the intervals that get a row; `None`: no rows.
     pub interval: Option<Duration>,
     /// The columns of the timeline, and the width that they begin with; `None`: no timeline.
@@ -134,6 +134,14 @@ impl Books {
         }
     }
 
+    /// A packet is counted lost before its record comes, as [`Intervals::record_overdue`].
+    pub fn overdue(&mut self, lost: &Sample) {
+        self.begin(lost.t1.at);
+        if let Total::Cut(rows) = &mut self.total {
+            rows.record_overdue(lost);
+        }
+    }
+
     /// When the session began, by the first record; `None` before that.
     pub fn begun(&self) -> Option<Wall> {
         self.begun
@@ -153,14 +161,6 @@ impl Books {
         match &mut self.total {
             Total::Plain(_) => None,
             Total::Cut(rows) => rows.finish(),
-        }
-    }
-
-    /// The length of an interval as it came out: the one asked for, or what memory allows.
-    pub fn interval(&self) -> Option<Duration> {
-        match &self.total {
-            Total::Plain(_) => None,
-            Total::Cut(rows) => Some(rows.length()),
         }
     }
 
@@ -192,7 +192,7 @@ impl Books {
             .columns
             .map(|(columns, width)| Timeline::new(at, width, columns));
         if let Some(length) = config.interval {
-            let rows = Intervals::new(at, length, config.lag, config.metrics.clone());
+            let rows = Intervals::new(at, length, config.waits, config.metrics.clone());
             self.total = Total::Cut(Box::new(rows));
         }
     }

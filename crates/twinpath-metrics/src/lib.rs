@@ -58,7 +58,7 @@ pub use figures::{
     LossPeriods, PercentilesWithLoss, RemarkCounts, ReorderingFigures, TtlFigures,
 };
 pub use histogram::{BadParts, Histogram, HistogramBin, HistogramParts};
-pub use intervals::{IntervalFigures, Intervals, LossChange, Suspect};
+pub use intervals::{IntervalFigures, Intervals, LossChange, Suspect, Waits};
 pub use loss::ReflectorKind;
 pub use registry::{
     RegistryMetric, RegistryParameters, RegistryStatistic, RegistryStream, registry_name,

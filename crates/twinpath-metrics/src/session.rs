@@ -183,6 +183,16 @@ impl SessionMetrics {
         self.availability.record_missed(count, since, until);
     }
 
+    /// Losses forward and backward, as far as they have a direction, and the others.
+    pub(crate) fn losses_by_direction(&self) -> (Option<u64>, Option<u64>, u64) {
+        let direction = self.loss.value();
+        (
+            direction.forward,
+            direction.backward,
+            direction.unattributed,
+        )
+    }
+
     /// The delays so far, to be asked for any percentile, merged or taken apart.
     pub fn histograms(&self) -> Histograms<'_> {
         self.delays.histograms()

@@ -4,28 +4,34 @@ use twinpath_wire::Wall;
 
 use crate::{Coverage, Figures};
 
-/// One row: the packets that were sent in one interval (row M-7).
+/// One row: the packets that were sent in one interval (row M-7), or a stretch of intervals without
+/// any.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IntervalFigures {
-    /// From 0.
+    /// From 0; of a stretch, the first.
     pub index: u64,
+    /// How many intervals this is: 1, or more of a stretch in which nothing happened.
+    pub intervals: u64,
     /// Beginning, by the sender's clock as it was then.
     pub start: Wall,
     /// End, excluded.
     pub end: Wall,
     /// Figures of these packets. Counts of all rows add up to those of the total, the delays'
-    /// counts, least and greatest values too. `reordered` counts those that the run as a whole
-    /// finds reordered (RFC 4737 section 3.3). Jitter and IPDV begin anew in every row. Losses by
-    /// direction are `None`: see `loss`.
+    /// counts, least and greatest values too. A packet without a reply in time is lost, whether a
+    /// late one came or not: `late` and `duplicates` count late replies and copies that *arrived* in
+    /// the interval, whenever their packets were sent. `reordered` counts those that the run as a
+    /// whole finds reordered (RFC 4737 section 3.3). Jitter and IPDV begin anew in every row. Losses
+    /// by direction are `None`: see `loss`.
     pub figures: Figures,
-    /// How the run's losses by direction changed since the row before. Rows add up.
+    /// How the run's losses by direction changed since the row before, as they were known when the
+    /// fates of this interval's packets were. Rows add up.
     pub loss: LossChange,
     /// Packets that the network refused (row M-4).
     pub not_sent: u64,
     /// Times at which nothing was sent, the sender being late (row M-67).
     pub missed: u64,
-    /// Packets and copies counted here that were sent in an earlier interval, the row of which had
-    /// been given already: copies that came very late, as a rule.
+    /// Events counted here that belong to another interval: its row had been given already, or too
+    /// many were open.
     pub strays: u64,
     /// Why these figures deserve doubt (row M-73); empty as a rule.
     pub suspect: Vec<Suspect>,
@@ -64,6 +70,8 @@ pub enum Suspect {
     LowerRung,
     /// The sender missed times at which a packet was due, or the network refused packets.
     NotSent,
+    /// Events of another interval are counted in it.
+    Strays,
 }
 
 impl Suspect {
@@ -75,6 +83,7 @@ impl Suspect {
             Self::FarStep => "far_step",
             Self::LowerRung => "lower_rung",
             Self::NotSent => "not_sent",
+            Self::Strays => "strays",
         }
     }
 }

@@ -2,6 +2,9 @@
 
 mod figures;
 mod rows;
+mod told;
+mod waits;
 
 pub use figures::{IntervalFigures, LossChange, Suspect};
 pub use rows::Intervals;
+pub use waits::Waits;

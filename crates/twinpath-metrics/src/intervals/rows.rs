@@ -6,6 +6,8 @@ use std::time::Duration;
 use twinpath_wire::{Delta, Exclusion, Fate, Sample, Wall};
 
 use super::figures::{IntervalFigures, LossChange, Suspect};
+use super::told::Told;
+use super::waits::Waits;
 use crate::run_time::RunTime;
 use crate::rungs::FirstRungs;
 use crate::{Figures, MetricsConfig, SessionMetrics};
@@ -14,13 +16,17 @@ use crate::{Figures, MetricsConfig, SessionMetrics};
 const FEW: u64 = 10;
 /// Stretches of missed departures that are remembered until their rows are given.
 const STRETCHES: usize = 64;
+/// Intervals without anything in a row that have rows of their own; more are one row.
+const EMPTY: u64 = 10;
 
 /// Cuts a run into intervals by the time at which packets were sent, and keeps the total beside.
 ///
-/// A row is given when all its packets have had their fate: `lag` (timeout, lingering and what
-/// the caller takes to record) after its end. Until then an interval is open and has the metrics
-/// of a session of its own; no more than [`OPEN`](Self::OPEN) with packets are, so that an
-/// interval much shorter than `lag` is lengthened (see [`length`](Self::length)).
+/// A row is given when the fates of its packets are known: [`Waits::row`] after its end. Until then an
+/// interval is open and has the metrics of a session of its own; no more than [`OPEN`](Self::OPEN)
+/// with anything in them are, which is enough for intervals of [`Intervals::shortest`] or more.
+///
+/// Rows come of what is recorded, not of when [`Intervals::poll`] is called: those of a run and
+/// those of its records read from a file are the same.
 ///
 /// Memory is that of `OPEN` + 1 [`SessionMetrics`] at most. Nothing is allocated per packet, but
 /// per interval.
@@ -29,19 +35,25 @@ pub struct Intervals {
     config: MetricsConfig,
     time: RunTime,
     length: Duration,
-    lag: Delta,
+    waits: Waits,
     total: SessionMetrics,
+    told: Told,
     /// Those with something in them, by ascending index.
     open: VecDeque<Open>,
     next_row: u64,
-    /// The greatest index that anything was recorded for, and one more.
-    begun: u64,
     /// Row M-41, over the whole run.
     next_expected: u64,
     rungs: FirstRungs,
     given: LossChange,
     /// Missed departures that reach over several intervals.
     missed: VecDeque<Stretch>,
+    /// The run's losses by direction as they were when the fates of intervals were known: of those
+    /// below each index, from the one before on.
+    losses: VecDeque<(u64, LossChange)>,
+    /// The fates of the packets of intervals below this are known.
+    known_below: u64,
+    /// Packets that were counted lost in a row that was given, and were received after all.
+    recalled: u64,
 }
 
 /// Departures that were missed from one time to another, since the origin.
@@ -69,6 +81,10 @@ struct Open {
     index: u64,
     metrics: SessionMetrics,
     reordered: u64,
+    late: u64,
+    copies: u64,
+    /// Counted lost, and received after all.
+    recalled: u64,
     not_sent: u64,
     missed: u64,
     strays: u64,
@@ -79,37 +95,38 @@ struct Open {
 
 impl Intervals {
     /// The most intervals with packets that can be open.
-    pub const OPEN: u32 = 16;
+    pub const OPEN: u32 = 128;
 
-    /// The first interval begins at `origin`; a packet's fate is recorded at most `lag` after it
-    /// was sent. A `length` of less than a fourteenth of `lag` is taken as that.
+    /// The first interval begins at `origin`.
     pub fn new(
         origin: Wall,
         length: Duration,
-        lag: Duration,
+        waits: Waits,
         config: impl Into<MetricsConfig>,
     ) -> Self {
         let config = config.into();
-        let least = lag / (Self::OPEN - 2);
         Self {
             time: RunTime::new(origin),
-            length: length.max(least).max(Duration::from_nanos(1)),
-            lag: Delta::from_duration(lag),
+            length: length.max(Duration::from_nanos(1)),
+            waits,
             total: SessionMetrics::with_config(&config),
             config,
-            open: VecDeque::with_capacity(Self::OPEN as usize),
+            told: Told::default(),
+            open: VecDeque::new(),
             next_row: 0,
-            begun: 0,
             next_expected: 0,
             rungs: FirstRungs::default(),
             given: LossChange::default(),
             missed: VecDeque::new(),
+            losses: VecDeque::new(),
+            known_below: 0,
+            recalled: 0,
         }
     }
 
-    /// The length of an interval: the one asked for, or what memory allows.
-    pub fn length(&self) -> Duration {
-        self.length
+    /// The shortest interval whose rows wait for nothing but the fates of their packets.
+    pub fn shortest(waits: &Waits) -> Duration {
+        waits.row() / (Self::OPEN - 2)
     }
 
     /// The metrics of the whole run: no others need be kept.
@@ -117,25 +134,38 @@ impl Intervals {
         &self.total
     }
 
+    /// A packet is counted lost; it may yet be a late one. `lost` is what its record will be if it is
+    /// none. Comes before that record, if it comes at all.
+    pub fn record_overdue(&mut self, lost: &Sample) {
+        self.told.insert(lost.seq);
+        self.lose(lost);
+    }
+
     /// One packet's end, or one further copy of a reply, in the order of arrival as in
     /// [`SessionMetrics::record`].
     pub fn record(&mut self, sample: &Sample) {
+        let sent = self.time.of_packet(sample.seq, sample.t1.at);
+        let arrived = sample.t4.map(|t4| self.time.of_now(t4.at));
+        self.pass(arrived.unwrap_or_else(|| sent + Delta::from_duration(self.waits.records)));
         self.total.record(sample);
-        let reordered = sample.fate == Fate::Received && sample.seq < self.next_expected;
-        if sample.fate == Fate::Received && !reordered {
-            self.next_expected = sample.seq.saturating_add(1);
+        let arrived = arrived.unwrap_or(sent);
+        match sample.fate {
+            Fate::Received => self.receive(sample, sent),
+            Fate::Lost if self.told.take(sample.seq) => {}
+            Fate::Lost => self.lose(sample),
+            Fate::Late => {
+                if !self.told.take(sample.seq) {
+                    self.lose(&without_reply(sample));
+                }
+                self.open_at(arrived).late += 1;
+            }
+            Fate::Duplicate => self.open_at(arrived).copies += 1,
         }
-        let lower_rung = self.rungs.record(sample);
-        let at = self.time.of_packet(sample.seq, sample.t1.at);
-        let open = self.open_at(at);
-        open.metrics.record(sample);
-        open.reordered += u64::from(reordered);
-        open.clock_step |= sample.excluded == Some(Exclusion::ClockStep);
-        open.lower_rung |= lower_rung;
     }
 
     /// The network refused packet `seq` at `at`: it was never sent (row M-4).
     pub fn record_not_sent(&mut self, seq: u64, at: Wall) {
+        self.pass(self.time.of_now(at));
         self.total.record_not_sent(seq, at);
         let place = self.time.of_now(at);
         let open = self.open_at(place);
@@ -146,21 +176,23 @@ impl Intervals {
     /// `count` times to send passed unused from `since` until `now` (row M-67). What belongs to rows
     /// that were given goes to the next one.
     pub fn record_missed(&mut self, count: u64, since: Wall, now: Wall) {
+        self.pass(self.time.of_now(now));
         self.total.record_missed(count, since, now);
         let from = self.time.of_now(since);
         let to = from.max(from + (now - since));
         let next = self.start_of(self.next_row);
         let (from, to) = (from.max(next), to.max(next));
-        let (first, last) = (self.index_of(from), self.index_of(to));
-        if first == last || self.missed.len() >= STRETCHES {
+        let is_within = self.index_of(from) == self.index_of(to);
+        if is_within || self.missed.len() >= STRETCHES {
             let open = self.open_at(to);
-            open.missed += count;
+            open.missed = open.missed.saturating_add(count);
             open.metrics.record_missed(count, since, now);
             return;
         }
+        // The last interval has a row, and with it those before.
+        self.open_at(to);
         let stretch = Stretch { from, to, count };
         self.missed.push_back(stretch);
-        self.begun = self.begun.max(last.saturating_add(1));
         let ends: Vec<(Delta, Delta)> = self
             .open
             .iter()
@@ -195,16 +227,21 @@ impl Intervals {
         self.open_at(at).far_step = true;
     }
 
-    /// The next row, if it is final at `now`. To be called until there is none: intervals without
-    /// a packet have rows as well.
+    /// The next row, if it is known at `now`. To be called until there is none. Intervals without
+    /// anything have rows as well, once something follows them; the last row of all, which has what
+    /// becomes known to the end, comes of [`Intervals::finish`].
     pub fn poll(&mut self, now: Wall) -> Option<IntervalFigures> {
-        let end = self.start_of(self.next_row.saturating_add(1));
-        (end + self.lag <= self.time.of_now(now)).then(|| self.row())
+        let now = self.time.of_now(now);
+        self.pass(now - Delta::from_duration(self.waits.slack));
+        let (next, _following) = (self.open.front()?.index, self.open.get(1)?);
+        let end = self.start_of(next.saturating_add(1));
+        (end + Delta::from_duration(self.waits.row()) <= now).then(|| self.row(next))
     }
 
     /// The next row of a run that is over, up to the last one with something in it.
     pub fn finish(&mut self) -> Option<IntervalFigures> {
-        (self.next_row < self.begun).then(|| self.row())
+        let next = self.open.front()?.index;
+        Some(self.row(next))
     }
 
     /// The interval in progress as far as it is known: packets without an answer yet are not in
@@ -212,7 +249,7 @@ impl Intervals {
     pub fn glance(&self, now: Wall) -> IntervalFigures {
         let index = self.index_of(self.time.of_now(now)).max(self.next_row);
         let open = self.open.iter().find(|open| open.index == index);
-        self.figures(index, open, LossChange::default())
+        self.figures(index, 1, open, LossChange::default())
     }
 
     /// Memory in octets, its heap included.
@@ -222,60 +259,130 @@ impl Intervals {
             + self.total.memory_octets()
             + open.sum::<usize>()
             + self.open.capacity() * size_of::<Open>()
+            + self.losses.capacity() * size_of::<(u64, LossChange)>()
+            + self.told.octets()
     }
 
-    fn row(&mut self) -> IntervalFigures {
+    fn receive(&mut self, sample: &Sample, sent: Delta) {
+        let reordered = sample.seq < self.next_expected;
+        if !reordered {
+            self.next_expected = sample.seq.saturating_add(1);
+        }
+        let lower_rung = self.rungs.record(sample);
+        let recalled = self.told.take(sample.seq);
+        let was_given = self.index_of(sent) < self.next_row;
+        self.recalled += u64::from(recalled && was_given);
+        let open = self.open_at(sent);
+        open.metrics.record(sample);
+        open.recalled += u64::from(recalled && !was_given);
+        open.reordered += u64::from(reordered);
+        open.clock_step |= sample.excluded == Some(Exclusion::ClockStep);
+        open.lower_rung |= lower_rung;
+    }
+
+    fn lose(&mut self, lost: &Sample) {
+        let at = self.time.of_packet(lost.seq, lost.t1.at);
+        self.open_at(at).metrics.record(lost);
+    }
+
+    /// Whatever is recorded from now on was not known before this time since the origin.
+    fn pass(&mut self, at: Delta) {
+        let known = at - Delta::from_duration(self.waits.fates);
+        let below = self.index_of(known);
+        if below <= self.known_below {
+            return;
+        }
+        self.known_below = below;
+        let change = LossChange::of(&self.total);
+        match self.losses.back_mut() {
+            Some((last, same)) if *same == change => *last = below,
+            Some(_) | None => self.losses.push_back((below, change)),
+        }
+    }
+
+    /// How the losses changed up to the interval `index`, which is given now.
+    fn loss(&mut self, index: u64) -> LossChange {
+        while self
+            .losses
+            .front()
+            .is_some_and(|(below, _)| *below <= index)
+        {
+            self.losses.pop_front();
+        }
+        let known = self.losses.front().map(|(_, change)| *change);
+        let known = known
+            .filter(|_| !self.open.is_empty())
+            .unwrap_or_else(|| LossChange::of(&self.total));
+        let change = known.since(self.given);
+        self.given = known;
+        change
+    }
+
+    /// The next row, where `next` is the next interval with anything in it.
+    fn row(&mut self, next: u64) -> IntervalFigures {
         let index = self.next_row;
-        let open = self.open.pop_front_if(|open| open.index == index);
-        self.next_row = self.next_row.saturating_add(1);
-        let total = self.total.figures();
-        let now = LossChange {
-            forward: total.lost_forward.map(u64::cast_signed),
-            backward: total.lost_backward.map(u64::cast_signed),
-            unattributed: total.lost_unattributed.unwrap_or(0).cast_signed(),
+        let intervals = match next.saturating_sub(index) {
+            0..=EMPTY => 1,
+            many => many,
         };
-        let change = now.since(self.given);
-        self.given = now;
-        let row = self.figures(index, open.as_ref(), change);
+        let open = self.open.pop_front_if(|open| open.index == index);
+        self.next_row = index.saturating_add(intervals);
+        let change = self.loss(self.next_row.saturating_sub(1));
+        let mut row = self.figures(index, intervals, open.as_ref(), change);
+        let repaid = self.recalled.min(row.figures.lost);
+        row.figures.lost -= repaid;
+        self.recalled -= repaid;
         let next = self.start_of(self.next_row);
         self.missed.retain(|stretch| stretch.to > next);
         row
     }
 
-    fn figures(&self, index: u64, open: Option<&Open>, loss: LossChange) -> IntervalFigures {
+    fn figures(
+        &self,
+        index: u64,
+        intervals: u64,
+        open: Option<&Open>,
+        change: LossChange,
+    ) -> IntervalFigures {
         let figures = match open {
             Some(open) => open.metrics.figures(),
             None => SessionMetrics::new().figures(),
         };
-        let sent = figures.received + figures.lost;
-        let (not_sent, missed, strays) =
-            open.map_or((0, 0, 0), |open| (open.not_sent, open.missed, open.strays));
-        let (start, end) = (self.start_of(index), self.start_of(index.saturating_add(1)));
-        let across = self.missed.iter();
-        let across: u64 = across
-            .map(|stretch| stretch.before(end) - stretch.before(start))
-            .sum();
-        let missed = missed.saturating_add(across);
+        let count = |of: fn(&Open) -> u64| open.map_or(0, of);
         let has = |flag: fn(&Open) -> bool| open.is_some_and(flag);
+        let lost = figures.lost.saturating_sub(count(|open| open.recalled));
+        let start = self.start_of(index);
+        let end = self.start_of(index.saturating_add(intervals));
+        let across = self.missed.iter();
+        let missed = across.fold(count(|open| open.missed), |sum, stretch| {
+            sum.saturating_add(stretch.before(end) - stretch.before(start))
+        });
+        let not_sent = count(|open| open.not_sent);
+        let strays = count(|open| open.strays);
         let reasons = [
-            (Suspect::FewPackets, sent < FEW),
+            (Suspect::FewPackets, figures.received + lost < FEW),
             (Suspect::ClockStep, has(|open| open.clock_step)),
             (Suspect::FarStep, has(|open| open.far_step)),
             (Suspect::LowerRung, has(|open| open.lower_rung)),
             (Suspect::NotSent, not_sent > 0 || missed > 0),
+            (Suspect::Strays, strays > 0),
         ];
         IntervalFigures {
             index,
+            intervals,
             start: self.time.wall(start),
             end: self.time.wall(end),
             figures: Figures {
-                reordered: open.map_or(0, |open| open.reordered),
+                lost,
+                late: count(|open| open.late),
+                duplicates: count(|open| open.copies),
+                reordered: count(|open| open.reordered),
                 lost_forward: None,
                 lost_backward: None,
                 lost_unattributed: None,
                 ..figures
             },
-            loss,
+            loss: change,
             not_sent,
             missed,
             strays,
@@ -290,7 +397,7 @@ impl Intervals {
     /// the next one, and what would open one too many to the last: rows still add up.
     fn open_at(&mut self, at: Delta) -> &mut Open {
         let wanted = self.index_of(at);
-        let mut index = wanted.max(self.next_row);
+        let index = wanted.max(self.next_row);
         let full = self.open.len() >= Self::OPEN as usize;
         let mut place = self.open.partition_point(|open| open.index < index);
         if self.open.get(place).is_none_or(|open| open.index != index) {
@@ -300,8 +407,6 @@ impl Intervals {
                 self.open.insert(place, Open::new(index, &self.config));
             }
         }
-        index = self.open.get(place).map_or(index, |open| open.index);
-        self.begun = self.begun.max(index.saturating_add(1));
         #[expect(
             clippy::indexing_slicing,
             reason = "it was found or put there just now"
@@ -328,6 +433,9 @@ impl Open {
             index,
             metrics: SessionMetrics::with_config(config),
             reordered: 0,
+            late: 0,
+            copies: 0,
+            recalled: 0,
             not_sent: 0,
             missed: 0,
             strays: 0,
@@ -339,6 +447,16 @@ impl Open {
 }
 
 impl LossChange {
+    /// From none to what they are.
+    fn of(metrics: &SessionMetrics) -> Self {
+        let (forward, backward, unattributed) = metrics.losses_by_direction();
+        Self {
+            forward: forward.map(u64::cast_signed),
+            backward: backward.map(u64::cast_signed),
+            unattributed: unattributed.cast_signed(),
+        }
+    }
+
     /// The way from `earlier` to here. A direction that was not known counted as none.
     fn since(self, earlier: Self) -> Self {
         let change = |now: Option<i64>, before: Option<i64>| match (now, before) {
@@ -350,5 +468,21 @@ impl LossChange {
             backward: change(self.backward, earlier.backward),
             unattributed: self.unattributed - earlier.unattributed,
         }
+    }
+}
+
+/// A late packet as it was counted lost.
+fn without_reply(late: &Sample) -> Sample {
+    Sample {
+        fate: Fate::Lost,
+        t2: None,
+        t3: None,
+        t4: None,
+        reflector_seq: None,
+        ttl_forward: None,
+        ttl_backward: None,
+        tos_forward: None,
+        tos_backward: None,
+        ..*late
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::{Books, BooksConfig, MetricsConfig, Record, Suspect};
+use twinpath_metrics::{Books, BooksConfig, MetricsConfig, Record, Suspect, Waits};
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -42,7 +42,11 @@ fn answered(seq: u64, ahead_ns: i64) -> Sample {
 fn books(interval: Option<Duration>, columns: Option<usize>) -> Books {
     Books::new(BooksConfig {
         metrics: MetricsConfig::default(),
-        lag: 2 * SECOND,
+        waits: Waits {
+            fates: SECOND,
+            records: 2 * SECOND,
+            ..Waits::default()
+        },
         interval,
         columns: columns.map(|columns| (columns, Duration::from_millis(100))),
     })
@@ -72,7 +76,7 @@ fn without_an_interval_there_are_no_rows_and_without_columns_no_timeline() {
     let mut books = books(None, None);
     books.record(&Record::Sample(answered(0, 0)));
     assert!(books.poll_row(wall(1_000_000_000_000)).is_none());
-    assert!(books.finish_row().is_none() && books.interval().is_none());
+    assert!(books.finish_row().is_none());
     assert!(books.timeline().is_none());
     assert_eq!(books.begun(), Some(wall(0)));
 }

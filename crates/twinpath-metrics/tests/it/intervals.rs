@@ -5,13 +5,19 @@ use std::time::Duration;
 use proptest::prelude::*;
 use twinpath_metrics::{
     DelayFigures, Figures, IntervalFigures, Intervals, ReflectorKind, SessionMetrics, Suspect,
+    Waits,
 };
 use twinpath_wire::{Delta, Fate, Rung, Sample, Wall};
 
 use crate::trace::{INTERVAL_NS, TIMEOUT_NS, lost, received, session, wild};
 
-/// Timeout and lingering of the traces, and a little to spare.
-const LAG: Duration = Duration::from_nanos(2 * TIMEOUT_NS.unsigned_abs() + 1_000_000);
+/// The traces' own, and a little to spare.
+const WAITS: Waits = Waits {
+    fates: Duration::from_nanos(TIMEOUT_NS.unsigned_abs()),
+    records: Duration::from_nanos(2 * TIMEOUT_NS.unsigned_abs()),
+    slack: Duration::from_millis(1),
+    told: false,
+};
 
 fn origin() -> Wall {
     received(0, 0, 0, 0).t1.at
@@ -36,7 +42,7 @@ fn rows(intervals: &mut Intervals, samples: &[Sample]) -> Vec<IntervalFigures> {
 
 fn new(length_ms: u64) -> Intervals {
     let length = Duration::from_millis(length_ms);
-    Intervals::new(origin(), length, LAG, ReflectorKind::Stateful)
+    Intervals::new(origin(), length, WAITS, ReflectorKind::Stateful)
 }
 
 fn assert_rows_add_up(rows: &[IntervalFigures], total: &Figures) {
@@ -80,8 +86,10 @@ fn assert_rows_add_up(rows: &[IntervalFigures], total: &Figures) {
     assert_eq!(forward, total.lost_forward.unwrap_or(0).cast_signed());
     assert_eq!(backward, total.lost_backward.unwrap_or(0).cast_signed());
     assert_eq!(forward + backward + unattributed, total.lost.cast_signed());
-    for (index, row) in (0..).zip(rows) {
-        assert_eq!(row.index, index);
+    let mut next = 0;
+    for row in rows {
+        assert_eq!(row.index, next);
+        next += row.intervals;
     }
 }
 
@@ -104,17 +112,18 @@ proptest! {
         prop_assert_eq!(&intervals.total().figures(), &total);
         assert_rows_add_up(&rows, &total);
         // Every packet is in the interval in which it was sent; copies may stray.
-        let length = intervals.length();
+        let length = Duration::from_millis(length);
         for row in &rows {
             let own = |sample: &&Sample| {
                 sample.fate != Fate::Duplicate && (row.start..row.end).contains(&sample.t1.at)
             };
             let sent = samples.iter().filter(own).count() as u64;
             // The first packet may leave before its time, and the interval with it.
-            if row.index > 0 {
+            if row.index > 0 && length >= Intervals::shortest(&WAITS) {
                 prop_assert_eq!(row.figures.received + row.figures.lost, sent);
             }
-            prop_assert_eq!(row.end - row.start, Delta::from_duration(length));
+            let span = length * u32::try_from(row.intervals).unwrap();
+            prop_assert_eq!(row.end - row.start, Delta::from_duration(span));
         }
     }
 }
@@ -132,7 +141,7 @@ fn a_row_comes_when_its_fates_are_final_and_not_before() {
         intervals.record(&sample);
     }
     let at = |ns: u128| origin() + Delta::from_ns(i64::try_from(ns).unwrap());
-    let first = 100_000_000 + LAG.as_nanos();
+    let first = 100_000_000 + WAITS.row().as_nanos();
     assert_eq!(intervals.poll(at(first - 1)), None);
     let row = intervals.poll(at(first)).unwrap();
     assert_eq!(
@@ -247,56 +256,279 @@ fn each_reason_for_doubt_is_said_of_its_interval() {
 }
 
 #[test]
-fn a_copy_that_comes_after_its_row_is_counted_in_the_next() {
+fn copies_and_late_replies_are_counted_when_they_come_and_losses_where_they_were_sent() {
     let mut intervals = new(100);
     for sample in quiet(300) {
+        if sample.seq != 40 {
+            intervals.record(&sample);
+        }
+    }
+    // A copy and a late reply for packets of the first interval come in the third.
+    let came = origin() + Delta::from_ns(260 * INTERVAL_NS);
+    for (seq, fate) in [(3, Fate::Duplicate), (40, Fate::Late)] {
+        let mut sample = Sample {
+            fate,
+            ..received(seq, 40_000, 1_000, 40_000)
+        };
+        sample.t4.as_mut().unwrap().at = came;
         intervals.record(&sample);
     }
-    while intervals
-        .poll(origin() + Delta::from_ns(260_000_000))
-        .is_some()
-    {}
-    intervals.record(&Sample {
-        fate: Fate::Duplicate,
-        ..received(3, 40_000, 1_000, 40_000)
-    });
-    let rest: Vec<_> = std::iter::from_fn(|| intervals.finish()).collect();
-    let (duplicates, strays) = (rest[0].figures.duplicates, rest[0].strays);
-    assert_eq!((rest[0].index, duplicates, strays), (2, 1, 1));
+    let rows: Vec<_> = std::iter::from_fn(|| intervals.finish()).collect();
+    let counts = |of: fn(&Figures) -> u64| rows.iter().map(|row| of(&row.figures)).collect();
+    let lost: Vec<u64> = counts(|it| it.lost);
+    let late: Vec<u64> = counts(|it| it.late);
+    let duplicates: Vec<u64> = counts(|it| it.duplicates);
+    assert_eq!(lost, [1, 0, 0]);
+    assert_eq!((late, duplicates), (vec![0, 0, 1], vec![0, 0, 1]));
+    assert!(rows.iter().all(|row| row.strays == 0));
+}
+
+/// What a run tells of packets that are counted lost, before their records come.
+fn overdue(seq: u64) -> Sample {
+    Sample { seq, ..lost(seq) }
 }
 
 #[test]
-fn short_intervals_are_lengthened_and_memory_is_bounded() {
-    let lag = Duration::from_secs(4);
+fn a_row_of_a_run_needs_no_more_than_the_timeout() {
+    let waits = Waits {
+        told: true,
+        ..WAITS
+    };
+    let length = Duration::from_millis(100);
+    let mut intervals = Intervals::new(origin(), length, waits, ReflectorKind::Stateful);
+    for sample in quiet(150) {
+        if sample.seq != 99 {
+            intervals.record(&sample);
+        }
+    }
+    intervals.record_overdue(&overdue(99));
+    let known = origin() + Delta::from_duration(length + waits.fates + waits.slack);
+    assert_eq!(intervals.poll(known - Delta::from_ns(1)), None);
+    let row = intervals.poll(known).unwrap();
+    assert_eq!((row.figures.received, row.figures.lost), (99, 1));
+    // The record that comes later is in no other row.
+    intervals.record(&lost(99));
+    let rest = intervals.finish().unwrap();
+    assert_eq!((rest.figures.received, rest.figures.lost), (50, 0));
+    assert_eq!(rest.strays, 0);
+}
+
+#[test]
+fn a_packet_counted_lost_that_was_read_late_is_received_once() {
+    for given in [false, true] {
+        let waits = Waits {
+            told: true,
+            ..WAITS
+        };
+        let length = Duration::from_millis(100);
+        let mut intervals = Intervals::new(origin(), length, waits, ReflectorKind::Stateful);
+        for sample in quiet(250) {
+            if ![99, 210].contains(&sample.seq) {
+                intervals.record(&sample);
+            }
+        }
+        intervals.record_overdue(&overdue(99));
+        intervals.record_overdue(&overdue(210));
+        let mut rows = Vec::new();
+        if given {
+            let known = origin() + Delta::from_duration(length + waits.row());
+            rows.extend(intervals.poll(known));
+        }
+        intervals.record(&received(99, 40_000, 1_000, 40_000));
+        rows.extend(std::iter::from_fn(|| intervals.finish()));
+        let sum = |of: fn(&Figures) -> u64| rows.iter().map(|row| of(&row.figures)).sum::<u64>();
+        assert_eq!((sum(|it| it.received), sum(|it| it.lost)), (249, 1));
+        assert_eq!(rows[0].figures.lost, u64::from(given));
+    }
+}
+
+/// The samples as a run tells them, with what it counts as lost before, and the rows that come of it,
+/// polled all the while.
+fn rows_of_a_run(length: Duration, samples: &[Sample]) -> Vec<IntervalFigures> {
+    let waits = Waits {
+        told: true,
+        ..WAITS
+    };
+    let mut intervals = Intervals::new(origin(), length, waits, ReflectorKind::Stateful);
+    let mut rows = Vec::new();
+    let fate = Delta::from_duration(waits.fates);
+    let gone = |sample: &Sample| {
+        let is_lost = matches!(sample.fate, Fate::Lost | Fate::Late);
+        is_lost.then_some(sample.t1.at + fate)
+    };
+    let mut waiting: Vec<&Sample> = samples.iter().filter(|it| gone(it).is_some()).collect();
+    waiting.sort_by_key(|sample| gone(sample));
+    let mut waiting = waiting.into_iter().peekable();
+    for sample in samples {
+        let now = known_at(sample);
+        while let Some(gone) = waiting.next_if(|lost| gone(lost).is_some_and(|at| at <= now)) {
+            let mut overdue = lost(gone.seq);
+            overdue.t1 = gone.t1;
+            rows.extend(std::iter::from_fn(|| intervals.poll(gone.t1.at + fate)));
+            intervals.record_overdue(&overdue);
+        }
+        rows.extend(std::iter::from_fn(|| intervals.poll(now)));
+        intervals.record(sample);
+    }
+    rows.extend(std::iter::from_fn(|| intervals.finish()));
+    rows
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn rows_of_a_run_are_those_of_its_saved_records(
+        fortunes in prop::collection::vec(wild(), 1..400), length in 5..100_u64,
+    ) {
+        let samples: Vec<Sample> =
+            session(&fortunes, (0, 0), 5_000_000, None).iter().map(|event| event.sample).collect();
+        let length = Duration::from_millis(length);
+        let live = rows_of_a_run(length, &samples);
+        let mut intervals = Intervals::new(origin(), length, WAITS, ReflectorKind::Stateful);
+        let saved = rows(&mut intervals, &samples);
+        // All of it in one go, too.
+        let mut intervals = Intervals::new(origin(), length, WAITS, ReflectorKind::Stateful);
+        let mut late = Vec::new();
+        for sample in &samples {
+            intervals.record(sample);
+            while let Some(row) = intervals.poll(sample.t4.map_or(sample.t1.at, |t4| t4.at)) {
+                late.push(row);
+            }
+        }
+        late.extend(std::iter::from_fn(|| intervals.finish()));
+        for rows in [&saved, &late] {
+            prop_assert_eq!(live.len(), rows.len());
+            for (live, row) in live.iter().zip(rows) {
+                prop_assert_eq!((live.index, live.intervals), (row.index, row.intervals));
+                prop_assert_eq!(live.loss, row.loss, "row {}", row.index);
+                prop_assert_eq!(&live.suspect, &row.suspect);
+                let counts = |it: &Figures| [it.received, it.lost, it.late, it.duplicates, it.reordered];
+                prop_assert_eq!(counts(&live.figures), counts(&row.figures), "row {}", row.index);
+                prop_assert_eq!(live.figures.round_trip, row.figures.round_trip);
+                prop_assert_eq!(live.figures.forward, row.figures.forward);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_interval_has_the_length_that_was_asked_for_and_memory_is_bounded() {
     let mut intervals = Intervals::new(
         origin(),
         Duration::from_millis(1),
-        lag,
+        WAITS,
         ReflectorKind::Undeclared,
     );
-    assert_eq!(intervals.length(), lag / 14);
-    let mut rows = 0;
-    let mut counted = 0;
+    let mut rows = Vec::new();
     for seq in 0..40_000 {
         let mut sample: Sample = received(seq, 40_000, 1_000, 40_000);
         if seq % 20 == 0 {
             sample = lost(seq);
         }
         intervals.record(&sample);
-        // Nobody polls for 20 s: all is still counted.
+        // Too short an interval, and nothing polled for 20 s: all is still counted.
         if seq > 20_000 {
-            while let Some(row) = intervals.poll(sample.t1.at) {
-                rows += 1;
-                counted += row.figures.received + row.figures.lost;
-            }
+            rows.extend(std::iter::from_fn(|| intervals.poll(sample.t1.at)));
         }
-        assert!(intervals.memory_octets() < 17 * 256 * 1024);
+        assert!(intervals.memory_octets() < (Intervals::OPEN as usize + 1) * 128 * 1024);
+    }
+    rows.extend(std::iter::from_fn(|| intervals.finish()));
+    let counted: u64 = rows
+        .iter()
+        .map(|row| row.figures.received + row.figures.lost)
+        .sum();
+    assert_eq!(counted, 40_000);
+    assert!(
+        rows.iter()
+            .all(|row| (row.end - row.start).ns() == row.intervals.cast_signed() * 1_000_000)
+    );
+    let strays: u64 = rows.iter().map(|row| row.strays).sum();
+    assert!(strays > 0, "what found no place is said");
+}
+
+#[test]
+fn the_shortest_interval_keeps_every_packet_in_its_own_row() {
+    let length = Intervals::shortest(&WAITS);
+    let mut intervals = Intervals::new(origin(), length, WAITS, ReflectorKind::Undeclared);
+    let mut rows = Vec::new();
+    for seq in 0..4_000 {
+        let now = received(seq, 0, 0, 0).t1.at;
+        rows.extend(std::iter::from_fn(|| intervals.poll(now)));
+        // Lost packets have their records as late as can be.
+        let gone = seq.checked_sub(2 * TIMEOUT_NS.unsigned_abs() / INTERVAL_NS.unsigned_abs());
+        if let Some(gone) = gone.filter(|gone| gone % 3 == 0) {
+            intervals.record(&lost(gone));
+        }
+        if seq % 3 > 0 {
+            intervals.record(&received(seq, 40_000, 1_000, 40_000));
+        }
+    }
+    rows.extend(std::iter::from_fn(|| intervals.finish()));
+    assert!(rows.iter().all(|row| row.strays == 0));
+}
+
+#[test]
+fn a_long_stretch_of_nothing_is_one_row_whatever_its_length() {
+    for gap_ns in [3_600_000_000_000, i64::MAX - 2_000_000_000_000_000_000] {
+        let mut intervals = new(1);
+        let mut rows = Vec::new();
+        for (place, mut sample) in quiet(2_000).into_iter().enumerate() {
+            let moved = Delta::from_ns(if place < 1_000 { 0 } else { gap_ns });
+            sample.t1.at = sample.t1.at + moved;
+            sample.t4.as_mut().unwrap().at = sample.t4.unwrap().at + moved;
+            intervals.record(&sample);
+            rows.extend(std::iter::from_fn(|| intervals.poll(sample.t1.at)));
+        }
+        rows.extend(std::iter::from_fn(|| intervals.finish()));
+        let empty: Vec<_> = rows.iter().filter(|row| row.intervals > 1).collect();
+        assert_eq!(empty.len(), 1, "{gap_ns}");
+        assert_eq!(empty[0].figures.received + empty[0].figures.lost, 0);
+        assert!(rows.len() <= 2_001, "{} rows", rows.len());
+        let received: u64 = rows.iter().map(|row| row.figures.received).sum();
+        assert_eq!(received, 2_000);
+    }
+}
+
+#[test]
+fn departures_missed_for_ages_are_one_row_too() {
+    let mut intervals = new(1);
+    for sample in quiet(20) {
+        intervals.record(&sample);
+    }
+    let since = origin() + Delta::from_ns(30 * INTERVAL_NS);
+    let now = origin() + Delta::from_ns(i64::MAX - 2_000_000_000_000_000_000);
+    intervals.record_missed(1_000_000, since, now);
+    let rows: Vec<_> = std::iter::from_fn(|| intervals.finish()).collect();
+    assert!(rows.len() < 40, "{} rows", rows.len());
+    let missed: u64 = rows.iter().map(|row| row.missed).sum();
+    assert_eq!(missed, 1_000_000);
+    assert!(rows.iter().any(|row| row.intervals > 1 && row.missed > 0));
+}
+
+#[test]
+fn times_all_over_the_ages_are_a_row_or_two_for_each_packet() {
+    let mut intervals = new(1);
+    let mut rows = 0;
+    let mut counted = 0;
+    for seq in 0..1_000_u64 {
+        let mut sample = received(seq, 40_000, 1_000, 40_000);
+        // Back and forth.
+        let at = (seq * 7_919 % 1_000).cast_signed() * 4_000_000_000_000_000;
+        sample.t1.at = origin() + Delta::from_ns(at);
+        sample.t4.as_mut().unwrap().at = sample.t1.at + Delta::from_ns(81_000);
+        intervals.record(&sample);
+        while let Some(row) = intervals.poll(sample.t1.at) {
+            rows += 1;
+            counted += row.figures.received;
+        }
     }
     while let Some(row) = intervals.finish() {
         rows += 1;
-        counted += row.figures.received + row.figures.lost;
+        counted += row.figures.received;
     }
-    assert_eq!((rows, counted), (140, 40_000));
+    assert_eq!(counted, 1_000);
+    assert!(rows <= 2_000, "{rows} rows");
 }
 
 #[test]

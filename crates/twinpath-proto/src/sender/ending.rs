@@ -55,7 +55,7 @@ impl SessionSender {
 
     /// How long after its sending a packet without a reply is lost.
     pub(super) fn patience(&self) -> Duration {
-        self.config.timeout.saturating_add(GRACE)
+        patience(self.config.timeout)
     }
 
     /// How long after its sending a lost packet may still become a late one, and a copy of a reply is
@@ -88,7 +88,13 @@ impl SessionSender {
     }
 }
 
-/// As [`SessionSender::lingering`], with this timeout.
-pub(super) fn lingering(timeout: Duration) -> Duration {
-    timeout.saturating_add(GRACE).saturating_add(timeout)
+/// How long after its sending a packet without a reply is counted lost, with this timeout.
+pub fn patience(timeout: Duration) -> Duration {
+    timeout.saturating_add(GRACE)
+}
+
+/// How long after its sending a packet that was counted lost may still become a late one, with this
+/// timeout; its sample comes then.
+pub fn lingering(timeout: Duration) -> Duration {
+    patience(timeout).saturating_add(timeout)
 }

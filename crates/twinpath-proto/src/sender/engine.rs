@@ -324,10 +324,10 @@ impl SessionSender {
         }
     }
 
-    /// A packet that is counted lost and may still be answered: its number and its T1. Each is told
-    /// once, by ascending numbers, if this is polled before [`SessionSender::poll_sample`], which has
-    /// its sample up to a timeout later.
-    pub fn poll_overdue(&mut self) -> Option<(u64, Wall)> {
+    /// A packet that is counted lost and may still be answered: its sample as it will be if it is
+    /// not. Each is told once, by ascending numbers, if this is polled before
+    /// [`SessionSender::poll_sample`], which has its sample up to a timeout later.
+    pub fn poll_overdue(&mut self) -> Option<Sample> {
         while self.told_overdue < self.in_flight.open() {
             let seq = self.told_overdue;
             self.told_overdue += 1;
@@ -339,7 +339,7 @@ impl SessionSender {
                 None => self.linger.get(seq),
             };
             if let Some(flight) = flight {
-                return Some((seq, flight.t1().at));
+                return Some(lost((seq, *flight)));
             }
         }
         None

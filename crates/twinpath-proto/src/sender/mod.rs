@@ -30,6 +30,7 @@ mod slots;
 mod tally;
 
 pub use config::{Fill, Limit, PayloadSize, Protocol, SenderConfig};
+pub use ending::{lingering, patience};
 pub use engine::{ClockStep, STAMP_ERROR, SessionSender, Transmit, TxToken};
 pub use odd::OddReplies;
 pub use schedule::Schedule;

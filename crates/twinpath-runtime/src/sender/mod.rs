@@ -16,13 +16,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use twinpath_metrics::{
-    AvailabilityRule, Books, BooksConfig, MetricsConfig, Record, ReflectorKind,
+    AvailabilityRule, Books, BooksConfig, Intervals, MetricsConfig, Record, ReflectorKind, Waits,
 };
 use twinpath_net::{TestSocket, Waiter, Waker};
 use twinpath_proto::security::TestGuard;
-use twinpath_proto::sender::{PayloadSize, Protocol, Schedule};
+use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, lingering, patience};
+use twinpath_wire::Sample;
 use twinpath_wire::control::{SecurityMode, Sid};
-use twinpath_wire::{Sample, Wall};
 
 pub use classes::{ClassesReport, ClassesRun, start_classes};
 pub(crate) use quotes::Quoted;
@@ -34,8 +34,8 @@ use crate::{Note, Progress, SenderPlan, SessionReport};
 /// Samples that wait for the caller at most; beyond that they are dropped and counted.
 const RECORDS: usize = 16_384;
 
-/// What a packet's fate may come later than its two timeouts: graces, and the caller's naps.
-const SLACK: Duration = Duration::from_millis(1_500);
+/// What records may come later than they are due: the caller's naps, a busy host.
+const SLACK: Duration = Duration::from_millis(400);
 /// The narrowest column that a timeline begins with.
 const LEAST_COLUMN: Duration = Duration::from_millis(10);
 
@@ -45,13 +45,9 @@ pub enum SessionNews {
     /// What happened: all that figures are made of.
     Record(Record),
     /// The timeout of a packet passed: it is counted lost. The record of it comes when it is known
-    /// whether it is late, up to another timeout later. Not told where news are read too slowly.
-    Overdue {
-        /// Its number.
-        seq: u64,
-        /// When it was sent, by the sender's clock.
-        at: Wall,
-    },
+    /// whether it is late, up to another timeout later: as here, if it is not. Not told where news
+    /// are read too slowly.
+    Overdue(Sample),
 }
 
 /// What the thread and its handle share.
@@ -148,9 +144,31 @@ impl BooksFacts {
         }
     }
 
-    /// Empty books for one session: with rows of `interval`, and with a timeline of so many
+    /// Empty books for one session of a run: with rows of `interval`, and with a timeline of so many
     /// `columns`, where these are wanted.
     pub fn open(&self, interval: Option<Duration>, columns: Option<usize>) -> Books {
+        self.books(interval, columns, true)
+    }
+
+    /// The same for records that were saved, without what is told before them.
+    pub fn open_saved(&self, interval: Option<Duration>, columns: Option<usize>) -> Books {
+        self.books(interval, columns, false)
+    }
+
+    /// The most rows of intervals that wait for their packets' fates at once.
+    pub const MOST_ROWS: u32 = Intervals::OPEN;
+
+    /// How long after its interval a row of saved records waits: longer than one of a run.
+    pub fn longest_wait(timeout: Duration) -> Duration {
+        waits(timeout, false).row()
+    }
+
+    /// The shortest interval that has rows, of a run and of its saved records alike.
+    pub fn shortest_interval(timeout: Duration) -> Duration {
+        Intervals::shortest(&waits(timeout, false))
+    }
+
+    fn books(&self, interval: Option<Duration>, columns: Option<usize>, told: bool) -> Books {
         // Narrower columns would be empty, but for those that a packet falls into.
         let schedule = self.schedule;
         let width = schedule
@@ -159,11 +177,20 @@ impl BooksFacts {
             .max(schedule.usual_gap());
         Books::new(BooksConfig {
             metrics: self.metrics.clone(),
-            // A lost packet may yet become a late one for as long again.
-            lag: self.timeout.saturating_mul(2).saturating_add(SLACK),
+            waits: waits(self.timeout, told),
             interval,
             columns: columns.map(|columns| (columns, width.max(LEAST_COLUMN))),
         })
+    }
+}
+
+/// When the fates of packets are known that may take `timeout`.
+fn waits(timeout: Duration, told: bool) -> Waits {
+    Waits {
+        fates: patience(timeout),
+        records: lingering(timeout),
+        slack: SLACK,
+        told,
     }
 }
 

@@ -326,9 +326,9 @@ impl Body {
         let Some(records) = &mut self.records else {
             return;
         };
-        while let Some((seq, at)) = self.engine.poll_overdue() {
+        while let Some(lost) = self.engine.poll_overdue() {
             if records.slots() > RECORDS / 2 {
-                let _ = records.push(SessionNews::Overdue { seq, at });
+                let _ = records.push(SessionNews::Overdue(lost));
             }
         }
     }

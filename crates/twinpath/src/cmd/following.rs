@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use twinpath_metrics::{Books, Record};
 use twinpath_runtime::sender::SessionNews;
 use twinpath_runtime::{Progress, SessionReport};
-use twinpath_wire::Wall;
+use twinpath_wire::{Sample, Wall};
 
 use super::measuring::{DRAIN, Outlet};
 use super::saving::Saving;
@@ -153,6 +153,16 @@ impl Following {
         }
     }
 
+    /// A packet of one session is counted lost; its record comes later.
+    fn overdue(&mut self, session: usize, lost: &Sample) {
+        if let Some(books) = self.books.get_mut(session) {
+            books.overdue(lost);
+        }
+        if let Some(view) = &mut self.view {
+            view.overdue(session, lost.seq, lost.t1.at);
+        }
+    }
+
     /// A line of the negotiation, for the view.
     pub(super) fn event(&mut self, line: &str) {
         if let Some(view) = &mut self.view {
@@ -190,11 +200,7 @@ impl Following {
                 match next(session) {
                     None => break,
                     Some(SessionNews::Record(record)) => self.record(session, &record, outlet)?,
-                    Some(SessionNews::Overdue { seq, at }) => {
-                        if let Some(view) = &mut self.view {
-                            view.overdue(session, seq, at);
-                        }
-                    }
+                    Some(SessionNews::Overdue(lost)) => self.overdue(session, &lost),
                 }
                 drained += 1;
             }
@@ -203,18 +209,25 @@ impl Following {
         Ok(all)
     }
 
-    /// Rows that are final by now. Called when all records that wait were recorded.
+    /// Rows that are known by now. Called when all records that wait were recorded.
     pub(super) fn look(&mut self, outlet: &mut Outlet) -> io::Result<()> {
-        self.look_at(now(), outlet)
+        let now = now();
+        for session in 0..self.books.len() {
+            self.look_at(session, now, outlet)?;
+        }
+        Ok(())
     }
 
-    /// The same at a time of the sender's clock, which may be long past.
-    pub(super) fn look_at(&mut self, now: Wall, outlet: &mut Outlet) -> io::Result<()> {
-        for session in 0..self.books.len() {
-            while let Some(interval) = self.at(session).and_then(|books| books.poll_row(now)) {
-                let (number, name) = self.who(session);
-                outlet.row(&Row::of_interval(number, name, &interval))?;
-            }
+    /// The same of one session at a time of the sender's clock, which may be long past.
+    pub(super) fn look_at(
+        &mut self,
+        session: usize,
+        now: Wall,
+        outlet: &mut Outlet,
+    ) -> io::Result<()> {
+        while let Some(interval) = self.at(session).and_then(|books| books.poll_row(now)) {
+            let (number, name) = self.who(session);
+            outlet.row(&Row::of_interval(number, name, &interval))?;
         }
         Ok(())
     }

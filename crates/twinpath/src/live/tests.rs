@@ -7,7 +7,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
-use twinpath_metrics::{Books, BooksConfig, MetricsConfig, Record};
+use twinpath_metrics::{Books, BooksConfig, MetricsConfig, Record, Waits};
 use twinpath_runtime::Progress;
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
@@ -114,7 +114,7 @@ fn scene(paths: &[(&str, Path)]) -> Scene {
     for ((_, path), name) in paths.iter().zip(&about.sessions) {
         let mut books = Books::new(BooksConfig {
             metrics: MetricsConfig::default(),
-            lag: Duration::from_secs(5),
+            waits: Waits::default(),
             interval: None,
             columns: Some((COLUMNS, Duration::from_millis(400))),
         });
@@ -299,7 +299,7 @@ fn just_died(overdue: u64) -> Scene {
     let mut recent = Recent::new(&about, None);
     let mut books = Books::new(BooksConfig {
         metrics: MetricsConfig::default(),
-        lag: Duration::from_secs(5),
+        waits: Waits::default(),
         interval: None,
         columns: Some((COLUMNS, Duration::from_millis(400))),
     });

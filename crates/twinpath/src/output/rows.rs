@@ -92,6 +92,12 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// Of several intervals in which nothing was sent, how many, and how many packets were missed.
+    fn stretch(&self) -> Option<(u64, u64)> {
+        let interval = self.interval.filter(|interval| interval.intervals > 1)?;
+        Some((interval.intervals, interval.missed))
+    }
+
     /// Why the figures deserve doubt, word by word.
     fn suspect(&self) -> impl Iterator<Item = &'static str> {
         let interval = self.interval.map(|interval| interval.suspect.as_slice());
@@ -129,7 +135,10 @@ impl Table {
             writeln!(out, "{}", style.heading(&heading(row)))?;
         }
         self.written = self.written.wrapping_add(1);
-        writeln!(out, "{}", line(row, &clock(row.start)))
+        match row.stretch() {
+            Some(stretch) => writeln!(out, "{}", self::stretch(row, stretch)),
+            None => writeln!(out, "{}", line(row, &clock(row))),
+        }
     }
 }
 
@@ -174,6 +183,20 @@ fn line(row: &Row<'_>, time: &str) -> String {
     format!("{time:<12}{class}{cells}{suspect}")
 }
 
+/// Intervals in which nothing was sent, as one line.
+fn stretch(row: &Row<'_>, (intervals, missed): (u64, u64)) -> String {
+    let class = name(row, row.name.unwrap_or_default());
+    let missed = match missed {
+        0 => String::new(),
+        count => format!(", {count} missed"),
+    };
+    format!(
+        "{:<12}{class}  {intervals} intervals without a packet, to {}{missed}",
+        clock(row),
+        rfc3339(row.end)
+    )
+}
+
 /// A column for the class, where there are several.
 fn name(row: &Row<'_>, text: &str) -> String {
     if row.name.is_some() {
@@ -183,12 +206,22 @@ fn name(row: &Row<'_>, text: &str) -> String {
     }
 }
 
-/// Hours, minutes and seconds of a time.
-fn clock(at: Wall) -> String {
-    let text = rfc3339(at);
-    match text.split_once('T') {
-        Some((_, time)) => time.chars().take(8).collect(),
-        None => text,
+/// Hours, minutes and seconds of a row's beginning, with milliseconds where intervals are not of whole
+/// seconds.
+fn clock(row: &Row<'_>) -> String {
+    const SECOND: i64 = 1_000_000_000;
+    let text = rfc3339(row.start);
+    let Some((_, time)) = text.split_once('T') else {
+        return text;
+    };
+    let time: String = time.chars().take(8).collect();
+    let intervals = row.interval.map_or(1, |interval| interval.intervals);
+    let length = (row.end - row.start).ns() / i64::try_from(intervals).unwrap_or(i64::MAX).max(1);
+    if length % SECOND == 0 {
+        time
+    } else {
+        let ms = row.start.unix_ns().rem_euclid(SECOND) / 1_000_000;
+        format!("{time}.{ms:03}")
     }
 }
 
@@ -210,6 +243,8 @@ struct Document<'a> {
     forward: Option<Delay>,
     backward: Option<Delay>,
     suspect: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intervals: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -226,6 +261,7 @@ struct Packets {
     not_sent: u64,
     missed: u64,
     loss_ratio: Option<f64>,
+    strays: u64,
 }
 
 /// The row as a document on one line.
@@ -257,11 +293,13 @@ pub(crate) fn write_document(row: &Row<'_>, meta: &Meta, out: &mut impl Write) -
             not_sent: row.interval.map_or(0, |interval| interval.not_sent),
             missed: row.interval.map_or(0, |interval| interval.missed),
             loss_ratio: ratio(figures.lost, row.sent()).filter(|_| row.is_complete()),
+            strays: row.interval.map_or(0, |interval| interval.strays),
         },
         round_trip: figures.round_trip.as_ref().map(Delay::from),
         forward: figures.forward.as_ref().map(Delay::from),
         backward: figures.backward.as_ref().map(Delay::from),
         suspect: row.suspect().collect(),
+        intervals: row.interval.map(|interval| interval.intervals),
     };
     serde_json::to_writer(&mut *out, &document)?;
     out.write_all(b"\n")
@@ -280,7 +318,7 @@ fn ratio(part: u64, whole: u64) -> Option<f64> {
 mod tests {
     use std::time::Duration;
 
-    use twinpath_metrics::{Intervals, ReflectorKind};
+    use twinpath_metrics::{Intervals, ReflectorKind, Waits};
 
     use super::*;
     use crate::output::fixtures;
@@ -289,7 +327,12 @@ mod tests {
         let samples = fixtures::samples();
         let origin = samples[0].t1.at;
         let second = Duration::from_secs(1);
-        let mut intervals = Intervals::new(origin, second, 4 * second, ReflectorKind::Stateful);
+        let waits = Waits {
+            fates: 2 * second,
+            records: 4 * second,
+            ..Waits::default()
+        };
+        let mut intervals = Intervals::new(origin, second, waits, ReflectorKind::Stateful);
         for sample in &samples {
             intervals.record(sample);
         }

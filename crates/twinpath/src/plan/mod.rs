@@ -24,7 +24,7 @@ pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
 #[cfg(feature = "report")]
 pub(crate) use sender::figures;
-pub(crate) use sender::{classes, sender, sizes};
+pub(crate) use sender::{classes, rows_fit, sender, sizes};
 
 /// Where a passphrase may stand that no command line shows.
 const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use twinpath_proto::reflector::answers_anything;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
+use twinpath_runtime::sender::BooksFacts;
 use twinpath_runtime::{FigureOptions, PortChoice, SenderPlan};
 use twinpath_wire::{Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TWAMP_TEST_PORT, Tos};
 
@@ -14,7 +15,7 @@ use crate::args::{
     TosOctet,
 };
 use crate::failure::Failure;
-use crate::output::packets;
+use crate::output::{packets, units};
 
 use super::resolve::{Family, Lookup, in_zone, resolve};
 
@@ -123,9 +124,10 @@ impl Sending<'_> {
         tos: Tos,
     ) -> Result<SenderPlan, Failure> {
         unique(&self.results.labels)?;
-        rows_fit(self.results)?;
-        columns(self.results)?;
         let schedule = schedule(self.schedule)?;
+        let timeout = timeout(self.schedule, schedule.mean_interval())?;
+        rows_fit(self.results, timeout)?;
+        columns(self.results)?;
         Ok(SenderPlan {
             far,
             near,
@@ -133,7 +135,7 @@ impl Sending<'_> {
             protocol,
             limit: limit(self.schedule)?,
             schedule,
-            timeout: timeout(self.schedule, schedule.mean_interval())?,
+            timeout,
             payload: payload(self.packet.padding(), protocol, far.ip())?,
             padding: self.packet.padding().number(),
             fill: match self.packet.fill {
@@ -199,8 +201,9 @@ fn burst(interval: Duration) -> u32 {
     u32::try_from(in_5_ms).unwrap_or(u32::MAX).clamp(10, 10_000)
 }
 
-/// A table of packets has no place for rows of intervals.
-fn rows_fit(results: &ResultOptions) -> Result<(), Failure> {
+/// Whether there is a place for rows of intervals, and they can be told apart: each waits for replies
+/// that may take `timeout`, and only so many wait at once.
+pub(crate) fn rows_fit(results: &ResultOptions, timeout: Duration) -> Result<(), Failure> {
     let Some(interval) = results.report_interval else {
         return Ok(());
     };
@@ -213,6 +216,21 @@ fn rows_fit(results: &ResultOptions) -> Result<(), Failure> {
         return Err(Failure::usage(
             "--report-interval 0 reports nothing: write 10s",
         ));
+    }
+    let shortest = BooksFacts::shortest_interval(timeout);
+    if interval.0 < shortest {
+        let ms = shortest.as_nanos().div_ceil(1_000_000);
+        return Err(Failure::usage(format!(
+            "--report-interval {} is too short: with a timeout of {} a row waits {} for late replies, \
+             and {} rows wait at most",
+            units::asked(interval.0),
+            units::asked(timeout),
+            units::took(BooksFacts::longest_wait(timeout)),
+            BooksFacts::MOST_ROWS,
+        ))
+        .with_remedy(Some(format!(
+            "write --report-interval {ms}ms or more, or measure with a shorter --timeout"
+        ))));
     }
     Ok(())
 }

@@ -13,17 +13,17 @@ use serde_json::Value;
 use crate::program::{Running, run};
 
 /// What comes back for a request, by its number: each reply with its delay in milliseconds.
-type Answers = fn(u32) -> Vec<u64>;
+pub(crate) type Answers = fn(u32) -> Vec<u64>;
 
 /// A reflector with a counter of its own (RFC 5357 section 4.2.1), which answers as a test wants.
-struct Reflector {
-    at: SocketAddr,
+pub(crate) struct Reflector {
+    pub(crate) at: SocketAddr,
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Reflector {
-    fn with(answers: Answers) -> Self {
+    pub(crate) fn with(answers: Answers) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let at = socket.local_addr().unwrap();
         let patience = Some(Duration::from_millis(50));

@@ -11,11 +11,9 @@ mod tests;
 
 use std::cell::Cell;
 use std::io::{self, Write};
-use std::time::Duration;
 
 use tracing::Level;
 use twinpath_runtime::SessionReport;
-use twinpath_wire::Wall;
 
 use self::replay::Replay;
 use self::source::Source;
@@ -29,13 +27,8 @@ use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::style::Style;
 use crate::output::{Meta, Outcome};
+use crate::plan;
 use crate::saved::Row;
-
-/// Intervals of a file at most: a year of them at 4 s. A file may say that a packet came in 1970 and
-/// the next one now.
-const INTERVALS: u128 = 8_000_000;
-/// Rows between two looks at intervals that may be over.
-const LOOK_EVERY: u64 = 1_024;
 
 /// Why there is no report: of the files, or of the stream that it goes to.
 enum Trouble {
@@ -110,22 +103,14 @@ fn report(args: &ReportArgs, outlet: &Open<'_>) -> Result<Exit, Trouble> {
     let names = source::names(&sources);
     let drawing = pictures.columns().is_some();
     let mut outlet = outlet(meta, several)?.beside(drawing);
-    let mut following = follow(&sources, &names, several, args, pictures.columns());
+    let mut following = follow(&sources, &names, several, args, pictures.columns())?;
     let mut replays = vec![Replay::default(); sessions];
     let mut first = 0;
     let mut reports = Vec::with_capacity(sessions);
     let mut control = None;
     let mut captures = Vec::new();
     for source in &sources {
-        let interval = args.results.report_interval.map(|time| time.0);
-        read(
-            source,
-            first,
-            interval,
-            &mut following,
-            &mut replays,
-            &mut outlet,
-        )?;
+        read(source, first, &mut following, &mut replays, &mut outlet)?;
         let of_file = source.reports(first, &following, &replays);
         if sources.len() == 1 {
             control = source.control(&of_file);
@@ -195,42 +180,23 @@ fn open(args: &ReportArgs) -> Result<Vec<Source>, Failure> {
 fn read(
     source: &Source,
     first: usize,
-    interval: Option<Duration>,
     following: &mut Following,
     replays: &mut [Replay],
     outlet: &mut Outlet,
 ) -> Result<(), Trouble> {
-    let mut newest = Wall::default();
-    let mut rows = 0;
-    let mut oldest = None;
     source.each(&mut |row: Row| {
         let session = usize::try_from(row.session).unwrap_or(0).wrapping_sub(1);
         if session >= source.sessions.len() {
             return Ok(());
         }
         let session = first + session;
+        following.record(session, &row.record, outlet)?;
         if let Some(replay) = replays.get_mut(session) {
             replay.record(&row.record);
-            newest = newest.max(replay.newest());
-            let oldest = *oldest.get_or_insert(replay.newest());
-            if interval.is_some_and(|interval| too_many(oldest, newest, interval)) {
-                let line = format!("{} spans too many intervals", source.path);
-                let remedy = Some("write a longer --report-interval");
-                return Err(Failure::could_not(line).with_remedy(remedy).into());
-            }
-        }
-        following.record(session, &row.record, outlet)?;
-        rows += 1;
-        if rows % LOOK_EVERY == 0 {
-            following.look_at(newest, outlet)?;
+            following.look_at(session, replay.newest(), outlet)?;
         }
         Ok(())
     })
-}
-
-fn too_many(oldest: Wall, newest: Wall, interval: Duration) -> bool {
-    let span = u128::try_from((newest - oldest).ns()).unwrap_or(0);
-    span / interval.as_nanos().max(1) > INTERVALS
 }
 
 /// Empty books of all sessions, as their runs began with, and with a timeline of so many `columns`.
@@ -240,13 +206,15 @@ fn follow(
     several: bool,
     args: &ReportArgs,
     columns: Option<usize>,
-) -> Following {
+) -> Result<Following, Failure> {
     let interval = args.results.report_interval.map(|time| time.0);
     let mut books = Vec::new();
     let mut names = Vec::new();
     for (source, file) in sources.iter().zip(files) {
         for session in &source.sessions {
-            books.push(source.facts(session).open(interval, columns));
+            let facts = source.facts(session);
+            plan::rows_fit(&args.results, facts.timeout)?;
+            books.push(facts.open_saved(interval, columns));
             let class = twinpath_wire::Tos(session.identity.tos).dscp();
             match (several, sources.len()) {
                 (false, _) => {}
@@ -256,7 +224,7 @@ fn follow(
             }
         }
     }
-    Following::new(books, names, args.results.records())
+    Ok(Following::new(books, names, args.results.records()))
 }
 
 /// Host and labels: what all files agree on, and the user's own.

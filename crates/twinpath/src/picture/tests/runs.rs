@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::{Books, BooksConfig, MetricsConfig, Record};
+use twinpath_metrics::{Books, BooksConfig, MetricsConfig, Record, Waits};
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
 use crate::picture::num;
@@ -71,7 +71,7 @@ impl Run {
         let width = Duration::from_nanos(u64::try_from(self.interval_ns * 4).unwrap());
         Books::new(BooksConfig {
             metrics: MetricsConfig::default(),
-            lag: Duration::from_secs(5),
+            waits: Waits::default(),
             interval: None,
             columns: Some((240, width.max(Duration::from_millis(10)))),
         })

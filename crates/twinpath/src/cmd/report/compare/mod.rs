@@ -160,11 +160,11 @@ fn reports(source: &Source, args: &ReportArgs) -> Result<Vec<SessionReport>, Tro
         false,
         args,
         None,
-    )
+    )?
     .silent();
     let mut replays = vec![Replay::default(); source.sessions.len()];
     let mut outlet = Outlet::of(Meta::default(), &args.results, &args.log, false)?;
-    read(source, 0, None, &mut following, &mut replays, &mut outlet)?;
+    read(source, 0, &mut following, &mut replays, &mut outlet)?;
     let mut reports = source.reports(0, &following, &replays);
     for report in &mut reports {
         let books = following.books(report.number.saturating_sub(1));
