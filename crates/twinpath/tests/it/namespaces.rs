@@ -138,3 +138,35 @@ fn an_interface_can_be_named() {
         }
     }
 }
+
+#[test]
+fn a_reflector_s_ttl_is_that_of_its_replies() {
+    let Some(hosts) = Hosts::new() else { return };
+    let _responder = hosts.responder(":20001 --ttl 77");
+    let _server = hosts.listener("server :862 --ttl 78");
+    for far in ["10.98.0.2", "fd98::2"] {
+        for (role, ttl) in [("sender", 77), ("controller", 78)] {
+            let line = format!("{role} {far} -c 2 -i 5 --ttl 66 --json");
+            let session = hosts.run(&line).session();
+            assert_eq!(session["ttl_backward"]["max"], ttl, "{line}");
+            assert_eq!(session["ttl_forward"]["max"], 66, "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_reflector_answers_by_its_interface_alone() {
+    let Some(hosts) = Hosts::new() else { return };
+    for (interface, status) in [("v1", 0), ("lo", 3)] {
+        let _responder = hosts.responder(&format!(":20001 --interface {interface}"));
+        let _server = hosts.listener(&format!("server :862 --interface {interface}"));
+        for far in ["10.98.0.2", "fd98::2"] {
+            let done = hosts.run(&format!("sender {far} -c 5 -i 50 --timeout 1"));
+            assert_eq!(done.status, status, "{interface} {far}: {}", done.stderr);
+            // Nothing listens there for it.
+            let done = hosts.run(&format!("controller {far} -c 5 -i 50 --timeout 1"));
+            let expected = i32::from(status != 0);
+            assert_eq!(done.status, expected, "{interface} {far}: {}", done.stderr);
+        }
+    }
+}
