@@ -10,6 +10,8 @@ mod report;
 mod responder;
 #[cfg(all(feature = "live", feature = "report", feature = "pictures"))]
 mod sender;
+#[cfg(all(feature = "live", feature = "report", feature = "pictures"))]
+mod small;
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -252,7 +254,7 @@ fn options(command: &str) -> BTreeSet<String> {
 fn complete<'a>(command: &str, rows: impl Iterator<Item = &'a str>) {
     let rows: BTreeSet<String> = rows.map(str::to_owned).collect();
     let options = options(command);
-    assert!(options.len() > 15, "{options:?}");
+    assert!(!options.is_empty(), "{command} lists no options");
     let missing: Vec<_> = options.difference(&rows).collect();
     assert!(
         missing.is_empty(),
