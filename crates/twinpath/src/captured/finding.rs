@@ -105,7 +105,6 @@ impl Finding {
         self.left_out.unordered += u64::from((self.newest - at) > WINDOW);
         self.left_out.cut += u64::from(is_cut(datagram));
         let (there, back) = ((datagram.from, datagram.to), (datagram.to, datagram.from));
-        let mut room = None;
         for (place, layout) in LAYOUTS.into_iter().enumerate() {
             if layout == Layout::StampAuthenticated && !layout.fits(datagram.payload) {
                 continue;
@@ -138,9 +137,7 @@ impl Finding {
             if request.is_none() && reply.is_none() {
                 continue;
             }
-            if !*room.get_or_insert_with(|| self.make_room(there)) {
-                return;
-            }
+            self.make_room(there);
             let candidate = self.candidates.entry(there).or_insert_with(|| Candidate {
                 requests: Default::default(),
                 replies: Default::default(),
@@ -176,9 +173,9 @@ impl Finding {
     }
 
     /// Room for another flow: the quarter that was silent for longest goes.
-    fn make_room(&mut self, ends: Ends) -> bool {
+    fn make_room(&mut self, ends: Ends) {
         if self.candidates.len() < FLOWS || self.candidates.contains_key(&ends) {
-            return true;
+            return;
         }
         let mut silent: Vec<(Wall, Ends)> = self
             .candidates
@@ -192,7 +189,6 @@ impl Finding {
             let is_session = self.port.is_some() && !self.found.contains_key(ends);
             self.left_out.beyond += gone.filter(|_| is_session).map_or(0, |gone| gone.count);
         }
-        true
     }
 
     pub(super) fn left_out(&self) -> LeftOut {

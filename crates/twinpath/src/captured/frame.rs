@@ -11,7 +11,7 @@ use etherparse::{
 };
 use twinpath_wire::Tos;
 
-/// Headers in a row at most: an end of tags and tunnels that a stranger wrote.
+/// Headers in a row at most, so that every frame comes to an end.
 const DEEPEST: usize = 24;
 
 /// A UDP datagram.
