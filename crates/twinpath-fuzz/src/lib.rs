@@ -14,10 +14,14 @@
 )]
 
 mod control;
+mod files;
 mod input;
+mod keys;
 mod messages;
+mod options;
 mod packets;
 mod peer;
+mod raw_file;
 mod reflector;
 mod samples;
 mod secured;
@@ -28,7 +32,7 @@ mod sender;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 14] = [
     ("packets", packets::packets),
     ("messages", messages::messages),
     ("server", control::server),
@@ -39,6 +43,10 @@ pub const TARGETS: [Target; 10] = [
     ("reflector", reflector::reflector),
     ("agreed", reflector::agreed),
     ("samples", samples::samples),
+    ("keys", keys::keys),
+    ("options", options::options),
+    ("raw_file", raw_file::raw_file),
+    ("capture", files::capture),
 ];
 
 /// Runs the target of that name.

@@ -59,6 +59,10 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "reflector" => TEST.map(|file| reflected(file, 0, 90)).to_vec(),
         "agreed" => agreed(),
         "samples" => samples(),
+        "keys" => key_files(),
+        "options" => lines(),
+        "raw_file" => raw_files(),
+        "capture" => captured(),
         _ => panic!("no target {target}"),
     }
 }
@@ -331,4 +335,117 @@ fn samples() -> Vec<Vec<u8>> {
         }
     }
     all
+}
+
+fn key_files() -> Vec<Vec<u8>> {
+    let files: [&[u8]; 8] = [
+        b"",
+        b"alice secret\n",
+        b"# comment\n\n  alice   a b  c \r\nbob\tsecret",
+        "\u{feff}b\u{fc}rgermeister geheim\nalice x\n".as_bytes(),
+        b"alice one\nalice two\n",
+        b"alice\n",
+        b"\xff\xfe a\n",
+        b"a\x1bb secret\n",
+    ];
+    let mut all: Vec<Vec<u8>> = files.map(<[u8]>::to_vec).to_vec();
+    let line = |number: usize| format!("key{number} secret{number}\n").into_bytes();
+    all.push((0..40).flat_map(line).collect());
+    all.push([&[b'n'; 90][..], b" secret\n"].concat());
+    all.push([b"alice ", &[b's'; 1_100][..]].concat());
+    all
+}
+
+/// Values that options take, one line for each option with each.
+fn lines() -> Vec<Vec<u8>> {
+    const VALUES: [&str; 40] = [
+        "1",
+        "0",
+        "-1",
+        "65535",
+        "4294967296",
+        "1.5",
+        "10ms",
+        "100us",
+        "1h",
+        "inf",
+        "5%",
+        "50%/10",
+        "5%/3/10s",
+        "be,ef,af41",
+        "46",
+        "0xb8",
+        "20000-20010",
+        "10-5",
+        "192.0.2.0/24",
+        "2001:db8::/32",
+        "[::1]:862",
+        "fe80::1%eth0",
+        "host:70000",
+        ":862",
+        "poisson",
+        "uniform:1ms-2ms",
+        "burst:10:100ms",
+        "json",
+        "text",
+        "zero",
+        "user",
+        "auto",
+        "lin:0:100us:20",
+        "log:1us:1.1:30",
+        "1ms,2ms,5ms",
+        "g729a",
+        "site=lab",
+        "encrypted,mixed",
+        "stateful",
+        "ptp",
+    ];
+    let mut all = Vec::new();
+    for (command, options) in (0..).zip(crate::options::OPTIONS.iter()) {
+        for (at, value) in VALUES.iter().enumerate() {
+            // Four options of a line are likely to want the same kind of value somewhere.
+            let mut line = vec![command];
+            for step in 0..4 {
+                let option = (at + step * 11) % (options.len() + 1);
+                line.push(u8::try_from(option).unwrap_or(0));
+                line.extend_from_slice(value.as_bytes());
+                if step == at % 4 {
+                    break;
+                }
+                line.push(b'\n');
+            }
+            all.push(line);
+        }
+    }
+    all
+}
+
+fn raw_files() -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for how in [1, 3, 7, 15] {
+        for form in 0..8 {
+            all.push(vec![how, form]);
+        }
+    }
+    // Rows of the model with other values; facts with others; without a column; with octets changed.
+    let rows = [
+        0_u8, 1, 4, 1, 40, 1, 2, 3, 4, 5, 6, 7, 8, 5, 2, 2, 1, 20, 0, 0, 0, 0, 0, 0, 0, 9, 1, 1, 4,
+    ];
+    for form in 0..8 {
+        all.push([&[1, form][..], &rows.repeat(12)].concat());
+        all.push([&[0x11, form, 1, 0, 40, 5, 3][..], b"\"x\""].concat());
+        all.push(vec![0x21, form, 3 * form]);
+        all.push(vec![
+            0x41, form, 3, 0, 0, 0, 90, 1, 0, 0, 4, 0, 0x80, 0, 0, 9, form, 7,
+        ]);
+    }
+    all
+}
+
+fn captured() -> Vec<Vec<u8>> {
+    let files = CONTROL.iter().map(|(file, _)| *file).chain(TEST);
+    (0..)
+        .zip(files)
+        .map(|(form, file)| [&[form][..], &captures::octets(file)].concat())
+        .collect()
 }

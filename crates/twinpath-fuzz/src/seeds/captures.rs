@@ -31,6 +31,11 @@ pub(super) fn path(file: &str) -> PathBuf {
         .join(file)
 }
 
+/// The file as it is.
+pub(super) fn octets(file: &str) -> Vec<u8> {
+    std::fs::read(path(file)).expect(file)
+}
+
 /// IPv4 packets with their times.
 fn packets(file: &str) -> Vec<(Wall, Vec<u8>)> {
     let octets = std::fs::read(path(file)).expect(file);

@@ -271,7 +271,10 @@ fn fill(source: &mut impl Read, buffer: &mut [u8], patience: Duration) -> io::Re
 }
 
 /// The keys of a file, or which line is wrong, and how.
-fn parse(text: &[u8]) -> Result<KeyRing, (usize, Slip)> {
+///
+/// # Errors
+/// The line, from 1, and what is wrong with it.
+pub fn parse(text: &[u8]) -> Result<KeyRing, (usize, Slip)> {
     // What some editors write first.
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     let mut keys: Vec<Key> = Vec::new();

@@ -8,6 +8,8 @@ use std::fmt;
 
 use twinpath_proto::security::{KeyId, Passphrase};
 
+#[doc(hidden)]
+pub use file::parse;
 pub use file::{Access, KeysError, Slip, read};
 
 /// Octets of a passphrase at most: more than anybody types.

@@ -36,6 +36,7 @@ use twinpath_runtime::SessionReport;
 use twinpath_runtime::controller::ControlReport;
 use twinpath_wire::{Sample, Wall};
 
+#[cfg(feature = "live")]
 pub(crate) use self::counts::UNKNOWN;
 use crate::args::{Label, PaddingSize};
 use crate::failure::Failure;

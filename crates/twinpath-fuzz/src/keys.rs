@@ -1,0 +1,41 @@
+//! A file of keys (`--keys`) as any octets.
+
+use twinpath_runtime::keys::{MOST_PASSPHRASE_OCTETS, parse};
+
+/// Keys in a file at most.
+const MOST_KEYS: usize = 4_096;
+
+pub(crate) fn keys(input: &[u8]) {
+    let lines = input.split(|octet| *octet == b'\n').count();
+    match parse(input) {
+        Ok(ring) => {
+            assert!(ring.len() <= MOST_KEYS.min(lines));
+            for key in &ring {
+                let id = key.id.as_str();
+                assert!(!id.is_empty() && id.len() <= 80, "{id:?}");
+                assert!(
+                    !id.contains(char::is_control) && !id.contains(' '),
+                    "{id:?}"
+                );
+                let found = ring.find(&key.id).expect("a key that is there");
+                assert!(found.passphrase == key.passphrase, "{id:?} twice");
+            }
+            assert_eq!(ring.only().is_some(), ring.len() == 1);
+        }
+        Err((line, slip)) => {
+            assert!((1..=lines).contains(&line), "line {line} of {lines}");
+            let told = slip.to_string();
+            assert!(!told.is_empty() && told.len() < 200, "{told}");
+            // A short line may say the same by chance; a longer one is quoted.
+            let secret = input.split(|octet| *octet == b'\n').nth(line - 1);
+            let secret = secret.unwrap_or_default();
+            let long = (16..=MOST_PASSPHRASE_OCTETS).contains(&secret.len());
+            let quoted = long
+                && told
+                    .as_bytes()
+                    .windows(secret.len())
+                    .any(|part| part == secret);
+            assert!(!quoted, "a line is quoted");
+        }
+    }
+}
