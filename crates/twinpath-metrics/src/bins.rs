@@ -97,6 +97,13 @@ pub struct BinCounts {
 }
 
 impl BinCounts {
+    /// No value, in the same bins.
+    pub(crate) fn none(mut same: Self) -> Self {
+        (same.below, same.above) = (0, 0);
+        same.counts.fill(0);
+        same
+    }
+
     /// All bins, the open ones at both ends too: from this value on, below that one, so many.
     pub fn bins(&self) -> impl Iterator<Item = (Option<i64>, Option<i64>, u64)> + '_ {
         let edges = || self.edges_ns.iter().copied().map(Some);
@@ -179,6 +186,11 @@ impl Binned {
             counts: Page::new(edges.0.len() + 1),
             edges: edges.clone(),
         }
+    }
+
+    /// The same without a value.
+    pub(crate) fn emptied(&self) -> Self {
+        Self::new(&self.edges)
     }
 
     /// True if a counter was full and memory was allocated.

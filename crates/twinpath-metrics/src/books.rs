@@ -172,9 +172,11 @@ impl Books {
         }
     }
 
-    /// What the packets so far tell of the two clocks; `None` without a packet.
+    /// What the packets so far tell of the two clocks; `None` without a packet, and where T2 and T3
+    /// are not what they claim to be.
     pub fn clocks(&self) -> Option<ClockEstimate> {
-        self.clocks.estimate()
+        let usable = self.metrics().far_times().are_usable();
+        usable.then(|| self.clocks.estimate()).flatten()
     }
 
     /// The session over time; `None` without [`BooksConfig::columns`], and before it began.

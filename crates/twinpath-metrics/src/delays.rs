@@ -6,16 +6,20 @@ use crate::bins::Binned;
 use crate::delay::Delay;
 use crate::distribution::{Binning, Distribution};
 use crate::ipdv::Neighbours;
-use crate::{BinEdges, BinFigures, DelayFigures};
+use crate::{BinCounts, BinEdges, BinFigures, DelayFigures, FarTimes};
 
 /// Heap memory that the five histograms may have together, in octets, with bins of the user's own
 /// and what [`Delays::leave_room`] takes of it.
-const HISTOGRAM_OCTETS: usize = 83 * 1024;
+const HISTOGRAM_OCTETS: usize = 81 * 1024;
 /// Numbers that a reply may be overtaken by and still meet its neighbours' delays.
 const PATH_WINDOW: u16 = 256;
 /// Numbers that a packet's fate may come late and its departure still meet its neighbours': those of
 /// lost ones come a timeout late.
 const DEPARTURE_WINDOW: u16 = 512;
+/// Bins per octave below which doubtful times are given up for the sake of the others.
+const COARSE: u64 = 64;
+/// Packets whose T2 and T3 may turn out to be wrong later, and are remembered without them.
+const FIRST: usize = 100;
 /// A silence after which neither jitter nor IPDV compares (row M-22).
 const LONG_SILENCE_NS: i64 = 60_000_000_000;
 
@@ -25,6 +29,16 @@ pub(crate) struct Delays {
     /// Round trip, forward, backward, residence.
     paths: [Delay; 4],
     departure: Delay,
+    /// Number and T4 - T1 of the first packets: of those that T2 and T3 are not known to fit yet.
+    first: Vec<(u64, i64)>,
+    /// There were more.
+    many: bool,
+    /// T4 - T1, kept from the first packet on that casts doubt on T2 and T3.
+    whole: Option<Box<Whole>>,
+    /// There was no room for the others beside it: they are no longer kept.
+    only_whole: bool,
+    /// In the place of what cannot be told.
+    none: Distribution,
     path_neighbours: Neighbours<4>,
     departure_neighbours: Neighbours<1>,
     last_arrival: Option<Wall>,
@@ -32,6 +46,26 @@ pub(crate) struct Delays {
     bins: Option<Box<[Binned; 3]>>,
     /// Memory that others have of the histograms'.
     elsewhere_octets: usize,
+}
+
+/// Round trips with the reflector's own time in them.
+#[derive(Clone, Debug)]
+struct Whole {
+    delay: Delay,
+    neighbours: Neighbours<1>,
+    bins: Option<Binned>,
+}
+
+impl Whole {
+    /// True if memory was allocated.
+    fn record(&mut self, seq: u64, value: i64) -> bool {
+        let delay = &mut self.delay;
+        self.neighbours.record(seq, [value], |[other]| {
+            delay.record_pair(value, *other);
+        });
+        let grown = self.bins.as_mut().is_some_and(|bins| bins.record(value));
+        self.delay.record(value) | grown
+    }
 }
 
 /// The delays of a session by kind. Nanoseconds.
@@ -122,6 +156,11 @@ impl Delays {
                 Delay::new(Binning::AsTheyAre),
             ],
             departure: Delay::new(Binning::AsTheyAre),
+            first: Vec::with_capacity(FIRST),
+            many: false,
+            whole: None,
+            only_whole: false,
+            none: Distribution::new(Binning::AsTheyAre),
             path_neighbours: Neighbours::new(PATH_WINDOW),
             departure_neighbours: Neighbours::new(DEPARTURE_WINDOW),
             last_arrival: None,
@@ -142,6 +181,9 @@ impl Delays {
         }
         if sample.fate == Fate::Received {
             self.notice_silence(sample);
+            if sample.excluded != Some(Exclusion::ClockStep) {
+                grown |= self.record_whole(sample);
+            }
             if sample.excluded.is_none() {
                 grown |= self.record_paths(sample);
             }
@@ -164,6 +206,53 @@ impl Delays {
     pub(crate) fn reset_paths(&mut self) {
         self.paths.iter_mut().for_each(Delay::reset);
         self.path_neighbours.reset();
+        if let Some(whole) = &mut self.whole {
+            whole.delay.reset();
+            whole.neighbours.reset();
+        }
+    }
+
+    /// T2 and T3 were so far from anything that a clock tells that nothing is kept of them.
+    pub(crate) fn knows_the_whole_only(&self) -> bool {
+        self.only_whole
+    }
+
+    /// Lets doubtful times go where they would make all delays coarse; true if there was something to
+    /// let go.
+    fn gives_up(&mut self) -> bool {
+        let bins = |delay: &Delay| u64::from(delay.distribution().histogram().bins_per_octave());
+        let coarse = self.paths.iter().any(|path| bins(path) <= COARSE);
+        let gives_up = coarse && self.whole.is_some() && !self.only_whole;
+        if gives_up {
+            self.only_whole = true;
+            self.paths = [(); 4].map(|()| Delay::new(Binning::AsTheyAre));
+            self.path_neighbours = Neighbours::new(1);
+        }
+        gives_up
+    }
+
+    /// From now on round trips are kept with the reflector's time in them too. Of many packets before,
+    /// which cast no doubt, they are those without it.
+    pub(crate) fn keep_whole(&mut self) {
+        if self.whole.is_some() {
+            return;
+        }
+        let [round_trip, ..] = &self.paths;
+        let bins = self.bins.as_deref().map(|[round_trip, ..]| round_trip);
+        let mut whole = Whole {
+            delay: round_trip.clone(),
+            neighbours: Neighbours::new(PATH_WINDOW),
+            bins: bins.cloned(),
+        };
+        if !self.many {
+            whole.delay = Delay::new(Binning::AsTheyAre);
+            whole.bins = bins.map(Binned::emptied);
+            for (seq, value) in &self.first {
+                whole.record(*seq, *value);
+            }
+        }
+        self.whole = Some(Box::new(whole));
+        self.stay_within();
     }
 
     /// The local clock stepped: departures start anew too.
@@ -173,41 +262,70 @@ impl Delays {
         self.departure_neighbours.reset();
     }
 
-    pub(crate) fn figures(&self) -> DelaysFigures {
-        let [round_trip, forward, backward, residence] = &self.paths;
+    /// Where T2 and T3 cannot be used: round trips as they are by T1 and T4 alone, and nothing else.
+    pub(crate) fn figures(&self, far_times: FarTimes) -> DelaysFigures {
+        let [_, forward, backward, residence] = &self.paths;
+        let told = |delay: &Delay| delay.figures().filter(|_| far_times.are_usable());
         DelaysFigures {
-            round_trip: round_trip.figures(),
-            forward: forward.figures(),
-            backward: backward.figures(),
-            residence: residence.figures(),
+            round_trip: self.round_trip(far_times).figures(),
+            forward: told(forward),
+            backward: told(backward),
+            residence: told(residence),
             departure: self.departure.figures(),
         }
     }
 
-    pub(crate) fn histograms(&self) -> Histograms<'_> {
-        let [round_trip, forward, backward, residence] = &self.paths;
+    pub(crate) fn histograms(&self, far_times: FarTimes) -> Histograms<'_> {
+        let [_, forward, backward, residence] = &self.paths;
+        let told = |delay| {
+            if far_times.are_usable() {
+                delay
+            } else {
+                &self.none
+            }
+        };
         Histograms {
-            round_trip: round_trip.distribution(),
-            forward: forward.distribution(),
-            backward: backward.distribution(),
-            residence: residence.distribution(),
+            round_trip: self.round_trip(far_times).distribution(),
+            forward: told(forward.distribution()),
+            backward: told(backward.distribution()),
+            residence: told(residence.distribution()),
             departure: self.departure.distribution(),
         }
     }
 
-    pub(crate) fn bins(&self) -> Option<BinFigures> {
+    pub(crate) fn bins(&self, far_times: FarTimes) -> Option<BinFigures> {
         let [round_trip, forward, backward] = self.bins.as_deref()?;
+        if far_times.are_usable() {
+            return Some(BinFigures {
+                round_trip: round_trip.value(),
+                forward: forward.value(),
+                backward: backward.value(),
+            });
+        }
+        let whole = self.whole.as_deref().and_then(|whole| whole.bins.as_ref());
         Some(BinFigures {
-            round_trip: round_trip.value(),
-            forward: forward.value(),
-            backward: backward.value(),
+            round_trip: whole.unwrap_or(round_trip).value(),
+            forward: BinCounts::none(round_trip.value()),
+            backward: BinCounts::none(round_trip.value()),
         })
+    }
+
+    fn round_trip(&self, far_times: FarTimes) -> &Delay {
+        let [round_trip, ..] = &self.paths;
+        match &self.whole {
+            Some(whole) if !far_times.are_usable() => &whole.delay,
+            _ => round_trip,
+        }
     }
 
     /// Heap memory in octets.
     pub(crate) fn heap_octets(&self) -> usize {
         self.bin_octets()
             + self.histogram_octets()
+            + self
+                .whole
+                .as_deref()
+                .map_or(0, |whole| size_of::<Whole>() + whole.neighbours.octets())
             + self.path_neighbours.octets()
             + self.departure_neighbours.octets()
     }
@@ -223,6 +341,9 @@ impl Delays {
     }
 
     fn record_paths(&mut self, sample: &Sample) -> bool {
+        if self.only_whole {
+            return false;
+        }
         let (Some(round_trip), Some(forward), Some(backward), Some(residence)) = (
             sample.round_trip(),
             sample.forward(),
@@ -251,6 +372,25 @@ impl Delays {
             .fold(grown, |grown, (path, value)| path.record(value) | grown)
     }
 
+    /// T4 - T1.
+    fn record_whole(&mut self, sample: &Sample) -> bool {
+        let Some(t4) = sample.t4 else {
+            return false;
+        };
+        let value = (t4.at - sample.t1.at).ns();
+        match &mut self.whole {
+            Some(whole) => whole.record(sample.seq, value),
+            None if self.first.len() < FIRST => {
+                self.first.push((sample.seq, value));
+                false
+            }
+            None => {
+                self.many = true;
+                false
+            }
+        }
+    }
+
     fn notice_silence(&mut self, sample: &Sample) {
         let Some(arrival) = sample.t4 else { return };
         if self
@@ -262,15 +402,23 @@ impl Delays {
         self.last_arrival = Some(arrival.at);
     }
 
+    /// Of [`Whole`], but for its histogram and bins.
+    fn whole_octets(&self) -> usize {
+        let whole = self.whole.as_deref();
+        whole.map_or(0, |whole| size_of::<Whole>() + whole.neighbours.octets())
+    }
+
     fn bin_octets(&self) -> usize {
         let bins = self.bins.iter().flat_map(|bins| bins.iter());
-        bins.map(Binned::heap_octets).sum()
+        let whole = self.whole.iter().filter_map(|whole| whole.bins.as_ref());
+        bins.chain(whole).map(Binned::heap_octets).sum()
     }
 
     fn histogram_octets(&self) -> usize {
         self.paths
             .iter()
             .chain([&self.departure])
+            .chain(self.whole.iter().map(|whole| &whole.delay))
             .map(Delay::heap_octets)
             .sum()
     }
@@ -278,10 +426,15 @@ impl Delays {
     /// Halves the resolution of the largest histogram until all fit.
     #[cold]
     fn stay_within(&mut self) {
-        let octets = HISTOGRAM_OCTETS.saturating_sub(self.bin_octets() + self.elsewhere_octets);
+        let others = self.bin_octets() + self.whole_octets() + self.elsewhere_octets;
+        let octets = HISTOGRAM_OCTETS.saturating_sub(others);
         while self.histogram_octets() > octets {
-            let mut all: Vec<&mut Delay> =
-                self.paths.iter_mut().chain([&mut self.departure]).collect();
+            if self.gives_up() {
+                continue;
+            }
+            let whole = self.whole.iter_mut().map(|whole| &mut whole.delay);
+            let own = self.paths.iter_mut().chain([&mut self.departure]);
+            let mut all: Vec<&mut Delay> = own.chain(whole).collect();
             all.sort_by_key(|delay| std::cmp::Reverse(delay.heap_octets()));
             if !all.into_iter().any(Delay::coarsen) {
                 break;

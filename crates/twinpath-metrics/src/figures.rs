@@ -2,7 +2,7 @@
 
 use twinpath_wire::Dscp;
 
-use crate::{BinCounts, RungCounts};
+use crate::{BinCounts, FarTimes, RungCounts};
 
 mod counts;
 
@@ -14,6 +14,10 @@ pub(crate) use counts::{add, both};
 
 /// All figures of a session. `None` is "not known" or "nothing to report", never 0.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that have nothing to do with each other"
+)]
 pub struct Figures {
     /// Packets with a first valid reply in time (RFC 2681 section 2.5).
     pub received: u64,
@@ -60,6 +64,13 @@ pub struct Figures {
     pub excluded_clock_step: u64,
     /// Received packets left out of the delays because the far clock cannot be believed.
     pub excluded_implausible: u64,
+    /// Received packets left out of the delays because their reply has no T2 or no T3.
+    pub excluded_unstamped: u64,
+    /// What the packets tell of T2 and T3. Where those cannot be used, `round_trip` is T4 - T1, the
+    /// reflector's time in it, and one-way delays and residence are `None`.
+    pub far_times: FarTimes,
+    /// Some packet contradicts them: a step of the far clock, or more than that.
+    pub far_times_contradicted: bool,
     /// (T4 - T1) - (T3 - T2) (RFC 2681 section 2.4).
     pub round_trip: Option<DelayFigures>,
     /// T2 - T1 across two clocks, signed (RFC 7679 section 3.4).
@@ -102,6 +113,9 @@ pub struct Figures {
     pub remarked_forward: Option<RemarkCounts>,
     /// Replies that did not come back as they were to be sent.
     pub remarked_backward: Option<RemarkCounts>,
+    /// What T2 and T3 may be rounded to at most, in nanoseconds: as `far_resolution_ns`, but while few
+    /// stamps tell perhaps more than they are; 0 for a fine clock.
+    pub far_rounding_ns: u64,
     /// The grid that all of T2 and T3 lie on, in nanoseconds, if it is 1 us or more: the far end
     /// tells its time no finer.
     pub far_resolution_ns: Option<u64>,
@@ -115,6 +129,14 @@ pub struct Figures {
     pub numbers_equal: bool,
     /// Times that the reflector's counter started anew in mid-run (row M-29).
     pub reflector_restarts: u64,
+}
+
+impl Figures {
+    /// The reflector's own time is in `round_trip`: its T2 and T3 cannot be used, or it gives one time
+    /// for both.
+    pub fn round_trip_includes_residence(&self) -> bool {
+        !self.far_times.are_usable() || self.residence_never_measured
+    }
 }
 
 /// The figures of one kind of delay, over the packets received in time, first copies only, that no

@@ -20,6 +20,7 @@ mod delays;
 mod distribution;
 mod duplication;
 mod epoch;
+mod far_times;
 mod figures;
 mod histogram;
 mod intervals;
@@ -53,6 +54,7 @@ pub use config::MetricsConfig;
 pub use coverage::Coverage;
 pub use delays::{Distributions, Histograms};
 pub use distribution::{Distribution, DistributionParts};
+pub use far_times::{FarFormat, FarTimes};
 pub use figures::{
     AvailabilityFigures, BinFigures, DelayFigures, DuplicationFigures, EcnCounts, Figures,
     LossPeriods, PercentilesWithLoss, RemarkCounts, ReorderingFigures, TtlFigures,

@@ -78,6 +78,9 @@ impl Figures {
         };
         add(&mut self.excluded_clock_step, other.excluded_clock_step);
         add(&mut self.excluded_implausible, other.excluded_implausible);
+        add(&mut self.excluded_unstamped, other.excluded_unstamped);
+        self.far_times = self.far_times.with(other.far_times);
+        self.far_times_contradicted |= other.far_times_contradicted;
         self.residence_never_measured &= other.residence_never_measured;
         self.numbers_equal &= other.numbers_equal;
         add(&mut self.reflector_restarts, other.reflector_restarts);
@@ -119,6 +122,7 @@ impl Figures {
         ] {
             *ours = merged(*ours, theirs.as_ref(), RemarkCounts::merge);
         }
+        self.far_rounding_ns = self.far_rounding_ns.max(other.far_rounding_ns);
         self.far_resolution_ns = self
             .far_resolution_ns
             .filter(|ours| other.far_resolution_ns == Some(*ours));

@@ -5,6 +5,7 @@ use twinpath_wire::{Exclusion, Fate, Sample, Wall};
 use crate::availability::Availability;
 use crate::delays::{Delays, Histograms};
 use crate::duplication::Duplication;
+use crate::far_times::{FarClockTest, FarTimes};
 use crate::loss::{Directions, LossDirection, Told};
 use crate::marking::Marking;
 use crate::periods::Periods;
@@ -66,6 +67,7 @@ pub struct SessionMetrics {
     ttl_forward: Ttl,
     ttl_backward: Ttl,
     far_resolution: Resolution,
+    far_clock: FarClockTest,
     marking_forward: Marking,
     marking_backward: Marking,
     stamps_transmit: RungCounts,
@@ -114,6 +116,7 @@ impl SessionMetrics {
             ttl_forward: Ttl::default(),
             ttl_backward: Ttl::default(),
             far_resolution: Resolution::default(),
+            far_clock: FarClockTest::default(),
             marking_forward: Marking::new(config.tos_forward),
             marking_backward: Marking::new(config.tos_backward),
             stamps_transmit: RungCounts::default(),
@@ -195,15 +198,31 @@ impl SessionMetrics {
 
     /// The delays so far, to be asked for any percentile, merged or taken apart.
     pub fn histograms(&self) -> Histograms<'_> {
-        self.delays.histograms()
+        self.delays.histograms(self.far_times())
+    }
+
+    /// What the packets so far tell of T2 and T3.
+    pub fn far_times(&self) -> FarTimes {
+        match self.far_clock.value() {
+            usable if usable.are_usable() && self.delays.knows_the_whole_only() => {
+                FarTimes::Contradict
+            }
+            value => value,
+        }
     }
 
     /// The figures so far. Walks the histograms: for a report or a glance, not for every packet.
     pub fn figures(&self) -> Figures {
+        self.figures_as(self.far_times())
+    }
+
+    /// The same of a part of a session, whose T2 and T3 are what the whole of it tells.
+    pub(crate) fn figures_as(&self, far_times: FarTimes) -> Figures {
         let direction = self.loss.value();
-        let delays = self.delays.figures();
+        let delays = self.delays.figures(far_times);
+        let usable = far_times.are_usable();
         let [round_trip_with_loss, forward_with_loss, backward_with_loss] =
-            self.with_loss(&direction);
+            self.with_loss(&direction, far_times);
         let by_direction = self.by_direction.as_ref().filter(|_| direction.counted);
         let availability = self.availability.value();
         Figures {
@@ -226,7 +245,15 @@ impl SessionMetrics {
             lost_before_a_reply: direction.before_a_reply,
             direction_uncertain: direction.uncertain,
             excluded_clock_step: self.excluded_clock_step,
-            excluded_implausible: self.excluded_implausible,
+            // Without T2 and T3 every reply has a delay.
+            excluded_implausible: if usable { self.excluded_implausible } else { 0 },
+            excluded_unstamped: if usable {
+                self.far_clock.unstamped()
+            } else {
+                0
+            },
+            far_times,
+            far_times_contradicted: self.far_clock.is_contradicted(),
             round_trip: delays.round_trip,
             forward: delays.forward,
             backward: delays.backward,
@@ -235,7 +262,7 @@ impl SessionMetrics {
             round_trip_with_loss,
             forward_with_loss,
             backward_with_loss,
-            bins: self.delays.bins(),
+            bins: self.delays.bins(far_times),
             ttl_forward: self.ttl_forward.value(),
             ttl_backward: self.ttl_backward.value(),
             dscp_forward: self.marking_forward.dscp(),
@@ -246,7 +273,8 @@ impl SessionMetrics {
             ecn_backward: self.marking_backward.ecn(),
             remarked_forward: self.marking_forward.remarked(),
             remarked_backward: self.marking_backward.remarked(),
-            far_resolution_ns: self.far_resolution.value(),
+            far_rounding_ns: self.far_resolution.so_far().unwrap_or(0),
+            far_resolution_ns: self.far_resolution.value().filter(|_| usable),
             stamps_transmit: self.stamps_transmit,
             stamps_receive: self.stamps_receive,
             residence_never_measured: self.received > 0 && !self.residence_seen,
@@ -286,7 +314,13 @@ impl SessionMetrics {
             Some(Exclusion::Implausible) => self.excluded_implausible += 1,
             None => {}
         }
-        self.residence_seen |= sample.t2 != sample.t3;
+        self.residence_seen |= sample.t2 != sample.t3 || sample.t2.is_none();
+        if sample.excluded != Some(Exclusion::ClockStep) {
+            self.far_clock.record(sample);
+            if self.far_clock.is_suspicious() {
+                self.delays.keep_whole();
+            }
+        }
         self.far_resolution.record(sample.t2);
         self.far_resolution.record(sample.t3);
         self.ttl_forward.record(sample.seq, sample.ttl_forward);
@@ -317,6 +351,7 @@ impl SessionMetrics {
     /// No time is compared over this moment.
     fn forget_times(&mut self) {
         self.delays.reset();
+        self.far_clock.record_clock_step();
         self.reordering.record_clock_step();
         if let Some((_, backward)) = &mut self.by_direction {
             backward.record_clock_step();
@@ -325,8 +360,12 @@ impl SessionMetrics {
 
     /// Round trip, forward and backward (row M-11). One-way only where each loss has a direction:
     /// a packet lost on the way back has a forward delay that nobody knows.
-    fn with_loss(&self, direction: &Directions) -> [Option<PercentilesWithLoss>; 3] {
-        let delays = self.delays.histograms();
+    fn with_loss(
+        &self,
+        direction: &Directions,
+        far_times: FarTimes,
+    ) -> [Option<PercentilesWithLoss>; 3] {
+        let delays = self.delays.histograms(far_times);
         let split = direction.unattributed == 0;
         let one_way = |lost: Option<u64>| lost.filter(|_| split);
         [

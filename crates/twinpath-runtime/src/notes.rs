@@ -5,9 +5,11 @@ mod clocks;
 mod coverage;
 mod delays;
 mod directions;
+mod far_times;
 
 use std::net::SocketAddr;
 
+use twinpath_metrics::FarTimes;
 use twinpath_net::{IcmpKind, NoHardware};
 use twinpath_proto::sender::Protocol;
 use twinpath_wire::{Dscp, Ecn, LIGHT_PORT, Rung, TWAMP_TEST_PORT};
@@ -16,6 +18,7 @@ pub(crate) use clocks::of as clocks;
 pub(crate) use coverage::{KEY as INCOMPLETE, renew as renew_coverage};
 pub(crate) use delays::{implausible, negative};
 pub(crate) use directions::renew as renew_directions;
+pub(crate) use far_times::renew as renew_far_times;
 
 use crate::error::send_remedy;
 use crate::sender::Refusals;
@@ -44,6 +47,7 @@ pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan)
         if report.tally.odd.forged > 0 {
             notes.push(forged(report));
         }
+        notes.extend(far_times::of(report));
         one_way(report, &mut notes);
         peculiarities(report, &mut notes);
         forward_marking(report, &mut notes);
@@ -60,6 +64,11 @@ pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan)
     stamping(report, refusals, plan, &mut notes);
     notes.sort_by_key(|note| !note.warning);
     notes
+}
+
+/// `words`, where they are borne out.
+fn said_if(holds: bool, words: &'static str) -> &'static str {
+    if holds { words } else { "" }
 }
 
 /// Replies whose HMAC is wrong.
@@ -259,10 +268,9 @@ fn one_way(report: &SessionReport, notes: &mut Vec<Note>) {
         .is_some_and(|clock| clock.synchronized);
     let figures = &report.figures;
     let one_way = [&figures.forward, &figures.backward];
-    let negative = one_way
-        .iter()
-        .any(|delay| delay.is_some_and(|delay| delay.min_ns < -STAMP_ERROR_NS));
+    let negative = report.has_negative_delay();
     let one_clock = report.is_one_clock();
+    let usable = figures.far_times.are_usable();
     let tai = one_way
         .iter()
         .all(|delay| delay.is_some_and(|delay| TAI_NS.contains(&delay.median_ns.unsigned_abs())));
@@ -272,6 +280,8 @@ fn one_way(report: &SessionReport, notes: &mut Vec<Note>) {
             "one-way delays are off by about 37 s, TAI - UTC: the ends write different time scales"
                 .to_owned(),
         ));
+    } else if !usable || far_times::is_unset(report) {
+        // Nothing is claimed of the clocks.
     } else if !one_clock && (negative || !near || !far) {
         let why = match (near, far, negative) {
             (_, _, true) => "a one-way delay is negative, so the clocks disagree",
@@ -280,9 +290,13 @@ fn one_way(report: &SessionReport, notes: &mut Vec<Note>) {
             (true, false, _) => "the reflector's clock is not synchronised",
             (true, true, _) => return,
         };
+        let sound = said_if(
+            figures.far_times == FarTimes::Agree,
+            ", round trip and variation are sound",
+        );
         notes.push(warning(
             "clocks-not-synchronized",
-            format!("{why}: one-way delays mean little, round trip and variation are sound"),
+            format!("{why}: one-way delays mean little{sound}"),
         ));
     }
     if report.tally.clock_steps > 0 {
@@ -300,7 +314,7 @@ fn one_way(report: &SessionReport, notes: &mut Vec<Note>) {
 /// What is peculiar about the far end.
 fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
     let (odd, figures) = (&report.tally.odd, &report.figures);
-    if figures.residence_never_measured {
+    if figures.residence_never_measured && figures.far_times.are_usable() {
         notes.push(remark(
             "residence-not-measured",
             "the reflector gives one time for arrival and departure: its own time is in the round \
@@ -333,10 +347,15 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
         let line = "the reflector does not give the SSID back: it does not know RFC 8972";
         notes.push(remark("ssid-missing", line.to_owned()));
     }
-    if odd.z_wrong > 0 {
+    if odd.z_wrong > 0 && figures.far_times.are_usable() {
         let count = odd.z_wrong;
-        let line =
-            format!("{count} replies name the wrong time stamp format (Z bit): read rightly");
+        let borne_out = said_if(
+            figures.far_times == FarTimes::Agree,
+            ", which agrees with this host's clock",
+        );
+        let line = format!(
+            "{count} replies name the wrong time stamp format (Z bit): read in the other one{borne_out}"
+        );
         notes.push(remark("z-bit-wrong", line));
     }
     if odd.error_multiplier_zero > 0 {

@@ -190,16 +190,21 @@ impl SessionReport {
     /// Both ends have an address of this host, and no packet disproves that they read one clock: a
     /// delay below zero, or an offset that its bound does not explain, does.
     pub fn is_one_clock(&self) -> bool {
-        let one_way = [self.figures.forward, self.figures.backward];
-        let negative = one_way
-            .iter()
-            .flatten()
-            .any(|delay| delay.min_ns < -notes::STAMP_ERROR_NS);
         let disproved = self
             .clocks
             .as_ref()
             .is_some_and(|clocks| !clocks.may_be_one_clock());
-        self.is_one_host() && !negative && !disproved
+        let usable = self.figures.far_times.are_usable();
+        let tested = self.figures.received > 0 && usable && !self.has_negative_delay();
+        self.is_one_host() && tested && !disproved
+    }
+
+    /// A one-way delay is further below zero than stamps are off and the reflector rounds its own.
+    pub(crate) fn has_negative_delay(&self) -> bool {
+        let rounding = i64::try_from(self.figures.far_rounding_ns).unwrap_or(i64::MAX);
+        let least = -notes::STAMP_ERROR_NS.saturating_add(rounding);
+        let one_way = [self.figures.forward, self.figures.backward];
+        one_way.iter().flatten().any(|delay| delay.min_ns < least)
     }
 
     /// The remark on replies that no delay is made of, where there is none of the run's own.
@@ -232,6 +237,11 @@ impl SessionReport {
         self.notes.extend(notes::negative(self));
     }
 
+    /// Remarks on the reflector's times, by the figures as they are now.
+    pub fn renew_far_times(&mut self) {
+        notes::renew_far_times(self);
+    }
+
     /// Remarks on the direction of losses, by the figures as they are now.
     pub fn renew_directions(&mut self) {
         notes::renew_directions(self);
@@ -245,6 +255,9 @@ impl SessionReport {
             return Basis::Synchronized {
                 error_ns: ClockModel::STAMP_ERROR_NS,
             };
+        }
+        if !self.figures.far_times.are_usable() {
+            return Basis::Unsynchronized;
         }
         let claim = |clock: ClockState| clock.error_ns.filter(|_| clock.synchronized);
         let far = self.stamps.far_clock.and_then(claim);

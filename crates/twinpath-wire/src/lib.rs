@@ -23,4 +23,4 @@ pub use test_packet::{
     SenderOpen, SenderSecured, Short, StampReflector, StampSender, TWAMP_TEST_PORT,
 };
 pub use time::{Delta, Mono, Rung, Stamp, Wall};
-pub use wire_time::{Reading, TimeFormat, WireTime};
+pub use wire_time::{Reading, ReplyTimes, TimeFormat, WireTime};

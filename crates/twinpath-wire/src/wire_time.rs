@@ -41,6 +41,17 @@ pub enum TimeFormat {
 #[repr(C)]
 pub struct WireTime(U64);
 
+/// T2 and T3 of a reply, as [`WireTime::read_reply`] reads them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyTimes {
+    /// T2; `None` where all of its bits are zero: not known (RFC 5905 section 6).
+    pub t2: Option<Wall>,
+    /// T3, likewise.
+    pub t3: Option<Wall>,
+    /// The Z bit named the other format.
+    pub z_wrong: bool,
+}
+
 /// What a time stamp meant once the Z bit was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
@@ -118,6 +129,55 @@ impl WireTime {
                 .saturating_mul(NS_PER_S)
                 .saturating_add(ns.cast_signed()),
         )
+    }
+
+    /// All bits are zero: the moment is not known (RFC 5905 section 6).
+    pub const fn is_unset(self) -> bool {
+        self.bits() == 0
+    }
+
+    /// Whether these octets can be a time in `format`: of PTP's, the nanoseconds stay below a second.
+    const fn can_be(self, format: TimeFormat) -> bool {
+        match format {
+            TimeFormat::Ntp => true,
+            TimeFormat::Ptp => self.bits() & 0xffff_ffff < 1_000_000_000,
+        }
+    }
+
+    /// T2 and T3, which share a clock and a format: the one that `z` names, unless the bit lies as in
+    /// [`Self::read_plausibly`]. What has too many nanoseconds for a PTP time stamp is none, whatever
+    /// the bit says. Where the bit lies, `PTPv2` time stamps are taken for TAI or UTC, whichever is
+    /// nearer to `clock`.
+    pub fn read_reply(
+        [t2, t3]: [Self; 2],
+        z: TimeFormat,
+        clock: Wall,
+        tai_offset_s: i32,
+    ) -> ReplyTimes {
+        let set = |stamp: &Self| !stamp.is_unset();
+        let possible = |format| [t2, t3].iter().all(|stamp| stamp.can_be(format));
+        let judged = Some(t3).filter(set).unwrap_or(t2);
+        let away = |offset_s| (judged.read(TimeFormat::Ptp, clock, offset_s) - clock).abs_ns();
+        let mut offset_s = tai_offset_s;
+        let reading = if possible(TimeFormat::Ptp) {
+            if z == TimeFormat::Ntp && away(0) < away(tai_offset_s) {
+                offset_s = 0;
+            }
+            judged.read_plausibly(z, clock, offset_s)
+        } else {
+            let at = judged.read(TimeFormat::Ntp, clock, tai_offset_s);
+            Reading {
+                at,
+                format: TimeFormat::Ntp,
+                z_wrong: z == TimeFormat::Ptp && (at - clock).abs_ns() <= DAY_NS,
+            }
+        };
+        let read = |stamp: Self| stamp.read(reading.format, clock, offset_s);
+        ReplyTimes {
+            t2: Some(t2).filter(set).map(read),
+            t3: Some(t3).filter(set).map(read),
+            z_wrong: reading.z_wrong,
+        }
     }
 
     /// Reads by the format that `z` names, unless that is more than a year from `clock` and the

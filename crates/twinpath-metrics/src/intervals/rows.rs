@@ -345,7 +345,7 @@ impl Intervals {
         change: LossChange,
     ) -> IntervalFigures {
         let figures = match open {
-            Some(open) => open.metrics.figures(),
+            Some(open) => open.metrics.figures_as(self.total.far_times()),
             None => SessionMetrics::new().figures(),
         };
         let count = |of: fn(&Open) -> u64| open.map_or(0, of);

@@ -6,6 +6,7 @@ use twinpath_wire::{Delta, Exclusion, Fate, Sample, Wall};
 
 use super::column::{Column, Marks};
 use super::summary::{Random, SERIES, Summary};
+use crate::far_times::FarClockTest;
 use crate::run_time::RunTime;
 use crate::rungs::FirstRungs;
 
@@ -35,6 +36,9 @@ pub struct Timeline {
     latest: Option<Delta>,
     next_expected: u64,
     rungs: FirstRungs,
+    far_clock: Box<FarClockTest>,
+    /// It was merged of runs of which one knows nothing of one way.
+    without_one_way: bool,
     random: Random,
 }
 
@@ -66,6 +70,8 @@ impl Timeline {
             latest: None,
             next_expected: 0,
             rungs: FirstRungs::default(),
+            far_clock: Box::default(),
+            without_one_way: false,
             random: Random::new(),
         }
     }
@@ -104,6 +110,11 @@ impl Timeline {
             self.next_expected = sample.seq.saturating_add(1);
         }
         let lower_rung = self.rungs.record(sample);
+        let stepped = sample.excluded == Some(Exclusion::ClockStep);
+        if sample.fate == Fate::Received && !stepped {
+            self.far_clock.record(sample);
+        }
+        let usable = self.far_clock.value().are_usable();
         let (at, leapt) = self.departure(sample.seq, sample.t1.at);
         let place = self.place(at);
         let Some(cell) = self.cells.get_mut(place) else {
@@ -115,7 +126,13 @@ impl Timeline {
         match sample.fate {
             Fate::Received => {
                 cell.received += 1;
-                if sample.excluded.is_none()
+                if !usable {
+                    // The reflector's time stays in; one way nothing is known.
+                    if let Some(t4) = sample.t4.filter(|_| !stepped) {
+                        let whole = (t4.at - sample.t1.at).ns();
+                        cell.delays.record([whole, 0, 0], &mut self.random);
+                    }
+                } else if sample.excluded.is_none()
                     && let (Some(round_trip), Some(forward), Some(backward)) =
                         (sample.round_trip(), sample.forward(), sample.backward())
                 {
@@ -136,6 +153,7 @@ impl Timeline {
     /// with it. The axis goes on as if nothing had happened, with a mark.
     pub fn record_clock_step(&mut self, now: Wall, by: Delta, first_seq: u64) {
         self.time.step(now, by, first_seq);
+        self.far_clock.record_clock_step();
         let mark = Marks {
             clock_step: true,
             ..Marks::default()
@@ -182,7 +200,8 @@ impl Timeline {
     /// The columns so far, the empty ones between others too.
     pub fn columns(&self) -> impl Iterator<Item = Column> + '_ {
         let cells = self.cells.iter().take(self.used).enumerate();
-        cells.map(|(place, cell)| Column {
+        let usable = self.knows_one_way();
+        cells.map(move |(place, cell)| Column {
             start: self.time.wall(self.start_of(place)),
             sent: cell.received + cell.lost,
             received: cell.received,
@@ -191,8 +210,8 @@ impl Timeline {
             duplicates: cell.duplicates,
             reordered: cell.reordered,
             round_trip: cell.delays.smoke(0),
-            forward: cell.delays.smoke(1),
-            backward: cell.delays.smoke(2),
+            forward: cell.delays.smoke(1).filter(|_| usable),
+            backward: cell.delays.smoke(2).filter(|_| usable),
             marks: cell.marks,
         })
     }
@@ -225,13 +244,18 @@ impl Timeline {
             next_expected: self.next_expected,
             rungs: self.rungs,
             latest: None,
+            without_one_way: !(self.knows_one_way() && other.knows_one_way()),
             ..all
         };
     }
 
+    fn knows_one_way(&self) -> bool {
+        !self.without_one_way && self.far_clock.value().are_usable()
+    }
+
     /// Memory in octets, its heap included; it never changes.
     pub fn memory_octets(&self) -> usize {
-        size_of::<Self>() + size_of_val(&*self.cells)
+        size_of::<Self>() + size_of::<FarClockTest>() + size_of_val(&*self.cells)
     }
 
     /// When a packet was sent, since the origin, and whether that is a leap which nobody announced:

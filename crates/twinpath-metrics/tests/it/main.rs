@@ -16,6 +16,7 @@ mod day;
 mod deviations;
 mod direction;
 mod distributions;
+mod far_times;
 mod histograms;
 mod intervals;
 mod known_answers;

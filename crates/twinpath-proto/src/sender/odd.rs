@@ -31,6 +31,8 @@ pub struct OddReplies {
     pub short_replies: u64,
     /// The Z bit names the other format (row TT-46).
     pub z_wrong: u64,
+    /// T2 or T3 is zero: no time (RFC 5905 section 6).
+    pub unset_times: u64,
     /// T3 before T2: left out of the delays (row M-10).
     pub t3_before_t2: u64,
     /// T3 - T2 longer than T4 - T1: left out of the delays (row M-10).
@@ -68,6 +70,7 @@ impl OddReplies {
             ("truncated", self.truncated),
             ("no Sender TTL", self.short_replies),
             ("wrong Z bit", self.z_wrong),
+            ("T2 or T3 zero", self.unset_times),
             ("T3 before T2", self.t3_before_t2),
             ("residence too long", self.residence_too_long),
             ("Error Estimate multiplier 0", self.error_multiplier_zero),

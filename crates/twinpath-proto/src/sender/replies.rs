@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use twinpath_wire::{
-    Arrival, Delta, Fate, Mono, Reading, ReflectorSecured, Reply, Rung, Sample, SenderOpen,
+    Arrival, Delta, Fate, Mono, ReflectorSecured, Reply, ReplyTimes, Rung, Sample, SenderOpen,
     SenderSecured, Stamp, Tos, Wall, WireTime,
 };
 
@@ -97,11 +97,13 @@ impl SessionSender {
         now: Mono,
         arrival: &Arrival,
     ) {
-        let (t2, t3) = self.far_times(reply, arrival.at.at);
+        let ReplyTimes { t2, t3, z_wrong } = self.far_times(reply, arrival.at.at);
         self.note_oddities(seq, reply, octets, arrival.truncated);
         self.tally.far_error = Some(reply.head.error);
-        self.tally.odd.z_wrong += u64::from(t3.z_wrong);
-        self.tally.odd.t3_before_t2 += u64::from(t3.at < t2);
+        self.tally.odd.z_wrong += u64::from(z_wrong);
+        self.tally.odd.unset_times += u64::from(t2.is_none() || t3.is_none());
+        let backwards = t2.zip(t3).is_some_and(|(t2, t3)| t3 < t2);
+        self.tally.odd.t3_before_t2 += u64::from(backwards);
         self.last_reply = Some(now);
         if flight.overdue {
             self.linger.remove(seq);
@@ -110,8 +112,8 @@ impl SessionSender {
             seq,
             fate: Fate::Received, // until it is decided
             t1: flight.t1(),
-            t2: Some(t2),
-            t3: Some(t3.at),
+            t2,
+            t3,
             t4: Some(arrival.at),
             reflector_seq: Some(reply.head.seq.get()),
             ttl_forward: reply.sender_ttl,
@@ -132,7 +134,7 @@ impl SessionSender {
             self.tally.stale += 1;
             return;
         }
-        let (t2, t3) = self.far_times(reply, arrival.at.at);
+        let ReplyTimes { t2, t3, .. } = self.far_times(reply, arrival.at.at);
         self.tally.duplicates += 1;
         self.outbox.push_ready(Sample {
             seq,
@@ -141,8 +143,8 @@ impl SessionSender {
                 at: t1,
                 rung: Rung::User,
             },
-            t2: Some(t2),
-            t3: Some(t3.at),
+            t2,
+            t3,
             t4: Some(arrival.at),
             reflector_seq: Some(reply.head.seq.get()),
             ttl_forward: reply.sender_ttl,
@@ -154,14 +156,11 @@ impl SessionSender {
         });
     }
 
-    /// T2 and T3. Both are in one format: if the Z bit lies, T3 shows which.
-    fn far_times(&self, reply: &Reply, clock: Wall) -> (Wall, Reading) {
-        let tai_offset_s = self.config.tai_offset_s;
-        let t3 = reply
-            .head
-            .t3
-            .read_plausibly(reply.head.error.format(), clock, tai_offset_s);
-        (reply.head.t2.read(t3.format, clock, tai_offset_s), t3)
+    /// T2 and T3, in the format that the Z bit names or in the other one, if it lies.
+    fn far_times(&self, reply: &Reply, clock: Wall) -> ReplyTimes {
+        let stamps = [reply.head.t2, reply.head.t3];
+        let z = reply.head.error.format();
+        WireTime::read_reply(stamps, z, clock, self.config.tai_offset_s)
     }
 
     fn asked(&self, low: u32) -> Asked {

@@ -1,8 +1,8 @@
 //! Remarks on the two clocks, by what the packets tell of them.
 
-use twinpath_metrics::{Basis, ClockEstimate};
+use twinpath_metrics::{Basis, ClockEstimate, FarTimes};
 
-use super::{remark, warning};
+use super::{remark, said_if, warning};
 use crate::{Note, SessionReport};
 
 /// What `clocks` says of the report's one-way figures.
@@ -10,12 +10,16 @@ pub(crate) fn of(report: &SessionReport, clocks: &ClockEstimate) -> Vec<Note> {
     let mut notes = Vec::new();
     let said = |key| report.notes.iter().any(|note| note.key == key);
     if report.is_one_host() && !report.is_one_clock() {
+        let apart = match clocks.least_offset_ns() / 1_000 {
+            0 => String::new(),
+            us => format!(", at least {us} us away"),
+        };
         notes.push(warning(
             "another-clock",
             format!(
-                "both addresses are this host's, but the reflector's clock is another one, at least {} \
-                 us away: something here forwards the packets to another host",
-                clocks.least_offset_ns() / 1_000
+                "both addresses are this host's, but the reflector's times are those of another clock{apart}: \
+                 something here forwards the packets to another host, or the reflector reads no clock of \
+                 this host"
             ),
         ));
     }
@@ -37,13 +41,17 @@ pub(crate) fn of(report: &SessionReport, clocks: &ClockEstimate) -> Vec<Note> {
         ));
     }
     if clocks.far_steps_total > 0 {
+        let sound = said_if(
+            report.figures.far_times == FarTimes::Agree,
+            ", the round trip is sound",
+        );
         let times = clocks.far_steps_total;
         let first = clocks.far_steps.first().map_or(0, |step| step.size_ns);
         notes.push(warning(
             "far-clock-step",
             format!(
                 "the reflector's clock stepped ({times}; the first time by {} us): raw one-way \
-                 delays jump with it, the round trip is sound",
+                 delays jump with it{sound}",
                 first / 1_000
             ),
         ));

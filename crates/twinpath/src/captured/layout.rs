@@ -1,7 +1,7 @@
 //! Where the fields of test packets stand: open ones of TWAMP and STAMP alike, authenticated ones of
 //! STAMP. Those of TWAMP are encrypted where it matters.
 
-use twinpath_wire::{ErrorEstimate, TimeFormat, Wall, WireTime};
+use twinpath_wire::{ErrorEstimate, ReplyTimes, TimeFormat, Wall, WireTime};
 
 /// One of the two layouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,16 +136,15 @@ impl Reply {
     /// T2 and T3, nearest to when the reply was captured. Both in the format of the reply's Z bit,
     /// where that makes sense; those of PTP in TAI or, as some reflectors have it, in UTC: whichever
     /// is nearer to the capture's clock.
-    pub(super) fn times(&self, captured: Wall) -> [Wall; 2] {
+    pub(super) fn times(&self, captured: Wall) -> ReplyTimes {
         let z: TimeFormat = self.error.format();
-        let read = |offset_s| {
-            [self.t2, self.t3].map(|bits| {
-                let time = WireTime::from_bits(bits);
-                time.read_plausibly(z, captured, offset_s).at
-            })
-        };
+        let stamps = [self.t2, self.t3].map(WireTime::from_bits);
+        let read = |offset_s| WireTime::read_reply(stamps, z, captured, offset_s);
         let (tai, utc) = (read(TAI_UTC_S), read(0));
-        let away = |[_, t3]: [Wall; 2]| (t3 - captured).abs_ns();
+        let away = |times: ReplyTimes| {
+            let told = times.t3.or(times.t2);
+            told.map_or(0, |told| (told - captured).abs_ns())
+        };
         if away(utc) < away(tai) { utc } else { tai }
     }
 }

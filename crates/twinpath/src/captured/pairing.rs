@@ -11,8 +11,8 @@ use std::time::Duration;
 use twinpath_metrics::Record;
 use twinpath_proto::sender::STAMP_ERROR;
 use twinpath_wire::{
-    Delta, Exclusion, Fate, Rung, Sample, SenderOpen, Stamp, StampSender, TWAMP_TEST_PORT, Tos,
-    Wall,
+    Delta, Exclusion, Fate, ReplyTimes, Rung, Sample, SenderOpen, Stamp, StampSender,
+    TWAMP_TEST_PORT, Tos, Wall,
 };
 
 use super::finding::{Ends, Found, LAYOUTS, is_cut};
@@ -618,14 +618,15 @@ fn answered_by(
     } else {
         Fate::Received
     };
-    let [t2, t3] = reply.times(t4);
-    let residence = t3 - t2;
+    let ReplyTimes { t2, t3, .. } = reply.times(t4);
     // As a sender decides: what is a little below zero is the stamps' own error.
-    let implausible = residence < Delta::ZERO || residence > t4 - t1 + STAMP_ERROR;
+    let residence = t2.zip(t3).map(|(t2, t3)| t3 - t2);
+    let implausible = residence
+        .is_some_and(|residence| residence < Delta::ZERO || residence > t4 - t1 + STAMP_ERROR);
     let mut sample = sample(seq, flight);
     sample.fate = fate;
-    sample.t2 = Some(t2);
-    sample.t3 = Some(t3);
+    sample.t2 = t2;
+    sample.t3 = t3;
     sample.t4 = Some(captured(t4));
     sample.reflector_seq = Some(reply.reflector_seq);
     sample.ttl_forward = reply.ttl;

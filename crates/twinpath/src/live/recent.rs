@@ -190,7 +190,9 @@ impl Recent {
         let error = |clock: ClockState| clock.error_ns.filter(|_| clock.synchronized);
         let far_clock = progress.and_then(|progress| progress.far_clock);
         let clocks = self.clocks.as_ref();
-        let one_clock = self.one_host && clocks.is_none_or(ClockEstimate::may_be_one_clock);
+        let usable = figures.far_times.are_usable();
+        let one_clock =
+            self.one_host && usable && clocks.is_none_or(ClockEstimate::may_be_one_clock);
         Session {
             name: self.name.clone(),
             figures,

@@ -196,6 +196,9 @@ impl Session {
     }
 
     fn clocks(&self) -> String {
+        if !self.figures.far_times.are_usable() {
+            return "the reflector's times cannot be used: rtt has its own time in it".to_owned();
+        }
         if self.one_clock {
             return ONE_HOST.to_owned();
         }

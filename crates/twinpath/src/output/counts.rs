@@ -104,6 +104,10 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
                 figures.excluded_implausible,
                 "with impossible times of the reflector",
             ),
+            (
+                figures.excluded_unstamped,
+                "without a time of the reflector (T2 or T3 is 0)",
+            ),
         ],
     )?;
     rate(report, out)?;

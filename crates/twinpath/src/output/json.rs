@@ -272,6 +272,8 @@ struct Session<'a> {
     seed: Option<u64>,
     interface_rebinds: Option<u64>,
     icmp_foreign: Option<u64>,
+    far_times: Option<&'static str>,
+    round_trip_includes_residence: Option<bool>,
     /// Where a report is made from several files.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
@@ -311,10 +313,7 @@ impl<'a> Session<'a> {
                 far_clock: report.stamps.far_clock.map(FarClock::from),
             },
             packets: Packets::new(report),
-            excluded: Excluded {
-                clock_step: figures.excluded_clock_step,
-                implausible: figures.excluded_implausible,
-            },
+            excluded: Excluded::from(figures),
             fallback_stamps: FallbackStamps {
                 transmit: report.stamps.fallback_transmit,
                 receive: report.stamps.fallback_receive,
@@ -373,6 +372,8 @@ impl<'a> Session<'a> {
             seed: has_sender.then_some(report.seed),
             interface_rebinds: has_end.then_some(report.rebinds),
             icmp_foreign: has_end.then_some(report.icmp_foreign),
+            far_times: (figures.received > 0).then(|| figures.far_times.name()),
+            round_trip_includes_residence: includes_residence(figures),
             file,
         }
     }
@@ -393,6 +394,12 @@ impl<'a> From<&'a twinpath_runtime::Note> for Note<'a> {
             line: &note.line,
         }
     }
+}
+
+/// Whether the reflector's time is in the round trip; `None` without one.
+fn includes_residence(figures: &twinpath_metrics::Figures) -> Option<bool> {
+    let known = figures.round_trip.is_some();
+    known.then(|| figures.round_trip_includes_residence())
 }
 
 /// Saturating at 584 years.

@@ -347,7 +347,13 @@ fn enough(delay: &DelayFigures, packets: u64, value: i64) -> Option<i64> {
 /// What the two ends added themselves.
 fn own_times(figures: &Figures, out: &mut impl Write) -> io::Result<()> {
     let residence = &figures.residence;
-    if residence.is_some() && figures.residence_never_measured {
+    if figures.round_trip.is_some() && !figures.far_times.are_usable() {
+        fact(
+            out,
+            "Reflector time",
+            "not known: it is in the round trip (T4 - T1)",
+        )?;
+    } else if residence.is_some() && figures.residence_never_measured {
         fact(out, "Reflector time", "not measured by the reflector")?;
     } else if let Some(delay) = residence {
         fact(out, "Reflector time", &own_time(delay))?;

@@ -134,6 +134,7 @@ mirror! {
         truncated: u64,
         short_replies: u64,
         z_wrong: u64,
+        unset_times: u64,
         t3_before_t2: u64,
         residence_too_long: u64,
         error_multiplier_zero: u64,

@@ -278,9 +278,12 @@ fn a_round_trip_a_little_below_zero_is_the_error_of_the_stamps_and_measured() {
 }
 
 #[test]
-fn t2_and_t3_of_zero_are_no_panic_and_no_delay() {
-    let (_, samples) = after(config(), |octets, _| octets[16..24].fill(0));
-    assert_eq!(samples[0].excluded, Some(Exclusion::Implausible));
+fn t2_and_t3_of_zero_are_no_time_and_no_panic() {
+    let (odd, samples) = after(config(), |octets, _| octets[16..24].fill(0));
+    assert_eq!((odd.unset_times, samples[0].excluded), (1, None));
+    assert!(samples[0].t2.is_none() && samples[0].t3.is_some());
+    let (odd, samples) = after(config(), |octets, _| octets[4..12].fill(0));
+    assert_eq!((odd.unset_times, samples[0].round_trip()), (1, None));
 }
 
 #[test]

@@ -200,6 +200,7 @@ impl Source {
             // The user may know more of the reflector than the run did.
             report.renew_directions();
             report.renew_coverage();
+            report.renew_far_times();
             report.notes.extend(self.torn());
             report.notes.sort_by_key(|note| !note.warning);
             report.number += first;

@@ -116,6 +116,17 @@ impl Packets {
 pub(super) struct Excluded {
     pub(super) clock_step: u64,
     pub(super) implausible: u64,
+    pub(super) unstamped: u64,
+}
+
+impl From<&twinpath_metrics::Figures> for Excluded {
+    fn from(figures: &twinpath_metrics::Figures) -> Self {
+        Self {
+            clock_step: figures.excluded_clock_step,
+            implausible: figures.excluded_implausible,
+            unstamped: figures.excluded_unstamped,
+        }
+    }
 }
 
 #[derive(Serialize)]

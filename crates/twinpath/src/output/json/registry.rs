@@ -37,7 +37,9 @@ const FIGURES: [(&str, Metric, Statistic); 9] = {
 
 /// The registry's names by the keys of their figures.
 pub(super) fn names(report: &SessionReport) -> BTreeMap<&'static str, &'static str> {
-    let Some(parameters) = parameters(report) else {
+    // Of a round trip with the reflector's time in it the registry knows nothing.
+    let usable = report.figures.far_times.are_usable();
+    let Some(parameters) = parameters(report).filter(|_| usable) else {
         return BTreeMap::new();
     };
     let known = report.coverage().is_complete();

@@ -3,7 +3,7 @@
 
 use twinpath_metrics::Record;
 use twinpath_runtime::SessionReport;
-use twinpath_wire::{Delta, Fate, Sample};
+use twinpath_wire::{Delta, Exclusion, Fate, Sample};
 
 use super::chance::{real, student_quantile};
 use super::parts::Scope;
@@ -63,6 +63,8 @@ pub(super) struct Blocks {
     bases: [Option<i64>; 3],
     quantiles: [[Option<i64>; QUANTILES.len()]; 3],
     last: Option<(u64, [i64; 3])>,
+    /// T2 and T3 tell nothing: T4 - T1 alone is compared.
+    whole: bool,
 }
 
 impl Blocks {
@@ -82,6 +84,7 @@ impl Blocks {
             bases,
             quantiles,
             last: None,
+            whole: !report.figures.far_times.are_usable(),
         }
     }
 
@@ -116,9 +119,16 @@ impl Blocks {
             block.lost += 1;
             return;
         }
-        let values = [sample.round_trip(), sample.forward(), sample.backward()];
-        let (None, [Some(round_trip), Some(forward), Some(backward)]) = (sample.excluded, values)
-        else {
+        let values = if self.whole {
+            let whole = sample.t4.map(|t4| t4.at - sample.t1.at);
+            [whole, Some(Delta::ZERO), Some(Delta::ZERO)]
+        } else {
+            [sample.round_trip(), sample.forward(), sample.backward()]
+        };
+        let excluded = sample
+            .excluded
+            .filter(|why| !self.whole || *why == Exclusion::ClockStep);
+        let (None, [Some(round_trip), Some(forward), Some(backward)]) = (excluded, values) else {
             return;
         };
         let values = [round_trip, forward, backward].map(Delta::ns);
@@ -126,7 +136,8 @@ impl Blocks {
         block.least = Some(block.least.map_or(least, |known| known.min(least)));
         let before = self.last.replace((sample.seq, values));
         let before = before.filter(|(seq, _)| seq + 1 == sample.seq);
-        for (direction, delays) in block.delays.iter_mut().enumerate() {
+        let known = if self.whole { 1 } else { values.len() };
+        for (direction, delays) in block.delays.iter_mut().enumerate().take(known) {
             let Some(value) = values.get(direction) else {
                 continue;
             };

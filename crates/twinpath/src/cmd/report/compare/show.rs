@@ -48,6 +48,7 @@ struct Session<'a> {
     changes: Vec<Figure<'a>>,
     notes: Vec<Note<'a>>,
     parts: Vec<PartPair<'a>>,
+    round_trip_includes_residence: [bool; 2],
 }
 
 /// What is to be known first; of one run, or of both.
@@ -164,6 +165,7 @@ fn session(comparison: &Comparison) -> Session<'_> {
         changes: figures(comparison),
         notes: comparison.findings.iter().map(note).collect(),
         parts: comparison.parts.iter().map(pair).collect(),
+        round_trip_includes_residence: whole_round_trips(comparison),
     }
 }
 
@@ -226,6 +228,12 @@ fn figures(comparison: &Comparison) -> Vec<Figure<'_>> {
         }
     });
     changes.collect()
+}
+
+/// Whether the reflector's own time is in the round trip of each run.
+fn whole_round_trips(comparison: &Comparison) -> [bool; 2] {
+    let reports = comparison.reports.each_ref();
+    reports.map(|report| report.figures.round_trip_includes_residence())
 }
 
 /// The difference as a share of the first value.
@@ -418,6 +426,17 @@ pub(super) fn words(comparison: &Comparison) -> Vec<String> {
             share * 100.0
         ));
     }
+    let whole = match whole_round_trips(comparison) {
+        [false, false] => None,
+        [true, false] => Some("the first run"),
+        [false, true] => Some("the second run"),
+        [true, true] => Some("both runs"),
+    };
+    lines.extend(whole.map(|which| {
+        format!(
+            "The round trips of {which} have the reflector's own time in them, which is not known."
+        )
+    }));
     if comparison.above_base {
         lines.push(
             "The clocks were not synchronised: one-way delays are those above each run's 5th percentile."

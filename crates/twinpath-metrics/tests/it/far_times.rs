@@ -1,0 +1,293 @@
+//! What T2 and T3 of far ends tell that write them wrongly, and of honest ones whose clocks are poor.
+
+use twinpath_metrics::{FarFormat, FarTimes, Figures, SessionMetrics, Timeline};
+use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, TimeFormat, Wall, WireTime};
+
+const SECOND: i64 = 1_000_000_000;
+const START: i64 = 1_795_000_000 * SECOND + 123_456_789;
+const NTP_TO_UNIX_S: i64 = 2_208_988_800;
+
+/// A run to a far end.
+#[derive(Clone, Copy)]
+struct Run {
+    packets: i64,
+    interval: i64,
+    /// One way at least, and what is added to some packets.
+    delay: i64,
+    jitter: i64,
+    residence: i64,
+    z: TimeFormat,
+}
+
+const USUAL: Run = Run {
+    packets: 40,
+    interval: 50_000_000,
+    delay: 50_000,
+    jitter: 400_000,
+    residence: 2_000_000,
+    z: TimeFormat::Ntp,
+};
+
+impl Run {
+    /// Of a far end whose clock tells `clock` of the true time, written by `write`.
+    fn samples(
+        self,
+        clock: impl Fn(i64) -> i64,
+        write: impl Fn(i64) -> u64,
+    ) -> impl Iterator<Item = Sample> {
+        let mut state = 88_172_645_463_325_252_u64;
+        let mut random = move |below: i64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % below.max(1).unsigned_abs()).cast_signed()
+        };
+        (0..self.packets).map(move |seq| {
+            let t1 = START + seq * self.interval;
+            let arrived = t1 + self.delay + random(self.jitter);
+            let left = arrived + self.residence + random(20_000);
+            let t4 = left + self.delay + random(self.jitter);
+            let stamps = [arrived, left].map(|at| WireTime::from_bits(write(clock(at))));
+            let near = Wall::from_unix_ns(t4);
+            let read = WireTime::read_reply(stamps, self.z, near, 37);
+            let own = |ns| Stamp {
+                at: Wall::from_unix_ns(ns),
+                rung: Rung::Kernel,
+            };
+            let residence = read.t2.zip(read.t3).map(|(t2, t3)| (t3 - t2).ns());
+            let implausible = residence.is_some_and(|ns| ns < 0 || ns > t4 - t1 + 100_000);
+            Sample {
+                seq: seq.unsigned_abs(),
+                fate: Fate::Received,
+                t1: own(t1),
+                t2: read.t2,
+                t3: read.t3,
+                t4: Some(own(t4)),
+                reflector_seq: None,
+                ttl_forward: None,
+                ttl_backward: None,
+                tos_forward: None,
+                tos_backward: None,
+                departure: Delta::ZERO,
+                excluded: implausible.then_some(Exclusion::Implausible),
+            }
+        })
+    }
+
+    fn figures(self, clock: impl Fn(i64) -> i64, write: impl Fn(i64) -> u64) -> Figures {
+        let mut metrics = SessionMetrics::new();
+        self.samples(clock, write)
+            .for_each(|sample| metrics.record(&sample));
+        metrics.figures()
+    }
+}
+
+/// Seconds since 1970 plus `epoch`, and what `fraction` makes of the nanoseconds.
+fn stamp(at: i64, epoch: i64, fraction: impl Fn(u64) -> u64) -> u64 {
+    let seconds = (at.div_euclid(SECOND) + epoch).cast_unsigned() & 0xffff_ffff;
+    (seconds << 32) | (fraction(at.rem_euclid(SECOND).unsigned_abs()) & 0xffff_ffff)
+}
+
+fn ntp(at: i64) -> u64 {
+    WireTime::ntp(Wall::from_unix_ns(at)).bits()
+}
+
+fn exact(at: i64) -> i64 {
+    at
+}
+
+type Write = fn(i64) -> u64;
+type Clock = Box<dyn Fn(i64) -> i64>;
+
+/// Ways to write a time wrongly that are known of peers.
+const WRONG: [(FarFormat, Write); 9] = [
+    (FarFormat::Nanoseconds, |at| {
+        stamp(at, NTP_TO_UNIX_S, |ns| ns)
+    }),
+    (FarFormat::Microseconds, |at| {
+        stamp(at, NTP_TO_UNIX_S, |ns| ns / 1_000)
+    }),
+    (FarFormat::Milliseconds, |at| {
+        stamp(at, NTP_TO_UNIX_S, |ns| ns / 1_000_000)
+    }),
+    (FarFormat::Thousandth, |at| {
+        stamp(at, NTP_TO_UNIX_S, |ns| (ns / 1_000_000) * 4_294_967 / 1_000)
+    }),
+    (FarFormat::Thousandth, |at| {
+        stamp(at, NTP_TO_UNIX_S, |ns| ((ns / 1_000) << 32) / 1_000_000_000)
+    }),
+    (FarFormat::Thousandth, |at| stamp(at, 0, |ns| ns / 1_000)),
+    (FarFormat::Millionth, |at| stamp(at, 0, |ns| ns / 1_000_000)),
+    (FarFormat::UnixSeconds, |at| {
+        stamp(at, 0, |ns| (ns << 32) / 1_000_000_000)
+    }),
+    (FarFormat::UnixSeconds, |at| {
+        stamp(at, 0, |ns| ((ns / 1_000) << 32) / 1_000_000)
+    }),
+];
+
+fn whole(figures: &Figures, run: Run) {
+    let round_trip = figures.round_trip.unwrap();
+    assert_eq!(round_trip.count, run.packets.unsigned_abs());
+    assert!(figures.round_trip_includes_residence());
+    assert!(round_trip.median_ns >= run.residence, "{round_trip:?}");
+    assert!(round_trip.max_ns <= run.residence + 2 * (run.delay + run.jitter) + 20_000);
+    assert_eq!((figures.forward, figures.backward), (None, None));
+    assert_eq!((figures.residence, figures.excluded_implausible), (None, 0));
+}
+
+#[test]
+fn a_fraction_in_another_unit_and_another_epoch_are_named() {
+    for (format, write) in WRONG {
+        for (packets, interval) in [(12, 70_000_000), (40, 50_000_000), (3_000, 1_000_000)] {
+            let run = Run {
+                packets,
+                interval,
+                ..USUAL
+            };
+            for skew in [0_i64, 500, -500] {
+                let clock = |at: i64| at + 3 * SECOND + (at - START) / 1_000_000 * skew;
+                let figures = run.figures(clock, write);
+                let expected = FarTimes::Looks(format);
+                assert_eq!(figures.far_times, expected, "{packets} every {interval} ns");
+                whole(&figures, run);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_ptp_time_stamp_with_too_many_nanoseconds_is_not_read_as_one() {
+    let run = Run {
+        z: TimeFormat::Ptp,
+        ..USUAL
+    };
+    let figures = run.figures(exact, |at| stamp(at, 37, |ns| (ns << 32) / 1_000_000_000));
+    assert!(!figures.far_times.are_usable(), "{figures:?}");
+    whole(&figures, run);
+    let figures = run.figures(exact, |at| stamp(at, 37, |ns| ns));
+    assert_eq!(figures.far_times, FarTimes::Agree);
+}
+
+#[test]
+fn times_that_nothing_known_explains_are_not_used() {
+    let scaled: Write = |at| stamp(at, NTP_TO_UNIX_S, |ns| (ns / 1_000) << 12);
+    let swapped: Write = |at| ntp(-at);
+    let wild: Write = |at| ntp(START + at % 7_919 * 1_000_003);
+    for write in [scaled, swapped, wild] {
+        let figures = USUAL.figures(exact, write);
+        assert_eq!(figures.far_times, FarTimes::Contradict);
+        whole(&figures, USUAL);
+    }
+    // T3 before T2 in every reply leaves nothing else to report, however few there are.
+    let run = Run {
+        packets: 2,
+        ..USUAL
+    };
+    let figures = run.figures(|at| 2 * START - at, ntp);
+    assert_eq!(figures.far_times, FarTimes::Contradict);
+    whole(&figures, run);
+}
+
+#[test]
+fn honest_clocks_are_believed_however_poor() {
+    let day = 86_400 * SECOND;
+    let grid = |grid: i64| move |at: i64| at - at.rem_euclid(grid);
+    let clocks: [(&str, Clock); 10] = [
+        ("exact", Box::new(exact)),
+        ("fast", Box::new(|at| at + (at - START) / 2_000)),
+        ("slow", Box::new(|at| at - (at - START) / 2_000)),
+        ("1 us", Box::new(grid(1_000))),
+        ("1 ms", Box::new(grid(1_000_000))),
+        ("10 ms", Box::new(grid(10_000_000))),
+        ("1 s", Box::new(grid(SECOND))),
+        ("a day off", Box::new(move |at| at - day)),
+        (
+            "since its start",
+            Box::new(|at| at - START + 3_600 * SECOND),
+        ),
+        (
+            "stepped",
+            Box::new(|at| at + (at - START) / (20 * SECOND) * 250_000_000),
+        ),
+    ];
+    for (name, clock) in &clocks {
+        for (packets, interval) in [
+            (3, 100_000_000),
+            (40, 50_000_000),
+            (90, SECOND),
+            (3_000, 1_000_000),
+        ] {
+            let run = Run {
+                packets,
+                interval,
+                ..USUAL
+            };
+            let figures = run.figures(clock, ntp);
+            assert!(
+                figures.far_times.are_usable(),
+                "{name}, {packets}: {figures:?}"
+            );
+            if packets >= 40 {
+                assert_eq!(figures.far_times, FarTimes::Agree, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_handful_of_packets_decides_nothing() {
+    for (_, write) in WRONG.into_iter().take(7) {
+        let run = Run {
+            packets: 3,
+            ..USUAL
+        };
+        let figures = run.figures(exact, write);
+        assert_eq!(figures.far_times, FarTimes::Undecided);
+        assert!(figures.far_times_contradicted);
+    }
+    let run = Run {
+        packets: 3,
+        ..USUAL
+    };
+    let figures = run.figures(exact, ntp);
+    assert_eq!(figures.far_times, FarTimes::Undecided);
+    assert!(!figures.far_times_contradicted);
+}
+
+#[test]
+fn no_time_at_all_leaves_the_round_trip_and_some_without_one_are_counted() {
+    let unset: Write = |_| 0;
+    let figures = USUAL.figures(exact, unset);
+    assert_eq!(figures.far_times, FarTimes::Missing);
+    whole(&figures, USUAL);
+    let mut metrics = SessionMetrics::new();
+    for mut sample in USUAL.samples(exact, ntp) {
+        if sample.seq % 10 == 5 {
+            sample.t2 = None;
+        }
+        metrics.record(&sample);
+    }
+    let figures = metrics.figures();
+    assert_eq!(figures.far_times, FarTimes::Agree);
+    assert_eq!(figures.excluded_unstamped, 4);
+    assert_eq!(figures.round_trip.unwrap().count, 36);
+    assert!(figures.round_trip.unwrap().max_ns < USUAL.residence);
+}
+
+#[test]
+fn columns_have_the_round_trip_as_the_figures_have_it() {
+    let (_, microseconds) = WRONG[1];
+    let mut timeline = Timeline::new(
+        Wall::from_unix_ns(START),
+        std::time::Duration::from_secs(1),
+        4,
+    );
+    for sample in USUAL.samples(exact, microseconds) {
+        timeline.record(&sample);
+    }
+    for column in timeline.columns() {
+        assert!(column.round_trip.unwrap().median_ns >= USUAL.residence);
+        assert_eq!((column.forward, column.backward), (None, None));
+    }
+}
