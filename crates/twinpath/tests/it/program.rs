@@ -94,6 +94,27 @@ impl Running {
         );
     }
 
+    /// Waits until a signal, by name, does not end it at once any more.
+    pub(crate) fn wait_until_it_catches(&self, name: &str) {
+        let signal = match name {
+            "HUP" => 1,
+            "INT" => 2,
+            "TERM" => 15,
+            other => panic!("no number is known of {other}"),
+        };
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            let caught = u64::from_str_radix(caught.unwrap_or_default().trim(), 16).unwrap_or(0);
+            if caught & (1 << (signal - 1)) != 0 {
+                return;
+            }
+            assert!(Instant::now() < until, "it does not catch {name}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Waits for the end, half a minute at most.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let until = Instant::now() + Duration::from_secs(30);
@@ -162,7 +183,7 @@ impl Responder {
         let mut stderr = BufReader::new(process.0.stderr.take().unwrap());
         let mut said = String::new();
         // A busy host may need a while for its keys.
-        while said.is_empty() || said.starts_with("deriving ") {
+        while said.is_empty() || said.starts_with("deriving ") || said.contains(" DEBUG ") {
             said.clear();
             assert!(stderr.read_line(&mut said).unwrap() > 0, "it said nothing");
         }
@@ -196,6 +217,15 @@ impl Responder {
     /// Sends it a signal, by name.
     pub(crate) fn signal(&self, name: &str) {
         self.process.signal(&[name]);
+    }
+
+    /// How many of its threads have a name that begins like this.
+    pub(crate) fn threads(&self, name: &str) -> usize {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.0.id())).unwrap();
+        tasks
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
+            .filter(|comm| comm.starts_with(name))
+            .count()
     }
 
     /// Reads what it says until a line has this in it: that line.

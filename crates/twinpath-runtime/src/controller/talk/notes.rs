@@ -13,11 +13,15 @@ impl Talk {
             return Vec::new();
         };
         let mut notes = Vec::new();
-        let wished = session.wish.receiver_port;
-        if wished != 0 && wished != session.port {
+        // The sender's own number, which is asked for otherwise, is nothing that a user wants.
+        if let Some(wished) = self
+            .plan
+            .receiver_port
+            .filter(|wished| *wished != session.port)
+        {
             let line = format!(
-                "the server reflects on UDP port {}, where {wished} was wished for: that is taken \
-                 there, by a session that just ended perhaps, or the server chooses its own",
+                "the server reflects on UDP port {}, not on {wished} as asked for: it is taken \
+                 there, or the server does not let clients choose it",
                 session.port
             );
             notes.push(remark("receiver-port", line));

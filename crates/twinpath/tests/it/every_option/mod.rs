@@ -5,6 +5,8 @@
 //! What is sent is seen by a raw socket, header and all. Each run has a loopback address of its own for
 //! its far end, so that runs side by side see nothing of each other.
 
+#[cfg(feature = "control")]
+mod control;
 #[cfg(all(feature = "report", feature = "pictures"))]
 mod report;
 mod responder;
