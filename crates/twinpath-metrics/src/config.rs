@@ -21,6 +21,8 @@ pub struct MetricsConfig {
     pub noticeable_distance: u64,
     /// Bins in which delays are counted exactly, round trip and one way; `None`: in none.
     pub bins: Option<BinEdges>,
+    /// Octets of the packets' payload in turn, beginning with number 0, where they differ; else empty.
+    pub sizes_in_turn: Vec<u32>,
 }
 
 impl From<ReflectorKind> for MetricsConfig {
@@ -43,6 +45,7 @@ impl Default for MetricsConfig {
             availability: AvailabilityRule::for_interval(Duration::ZERO),
             noticeable_distance: LossPeriods::DELTA,
             bins: None,
+            sizes_in_turn: Vec::new(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use twinpath_wire::Dscp;
 
-use crate::{BinCounts, FarTimes, RungCounts};
+use crate::{BinCounts, FarTimes, RungCounts, SizeCounts};
 
 mod counts;
 
@@ -48,6 +48,8 @@ pub struct Figures {
     pub unmeasured_blocks: u64,
     /// Packets that the network refused: never sent, and neither received nor lost (row M-4).
     pub not_sent: u64,
+    /// Packets by their size, least first; empty where all have the same, or where it is not known.
+    pub by_size: Vec<SizeCounts>,
     /// Lost on the way to the reflector (RFC 5357 section 4.2.1); `None` if it does not count.
     pub lost_forward: Option<u64>,
     /// Lost on the way back, of those that reached the reflector; `None` if it does not count.

@@ -42,6 +42,7 @@ mod run_time;
 mod rungs;
 mod seen;
 mod session;
+mod sizes;
 mod timeline;
 mod ttl;
 mod voice;
@@ -67,6 +68,7 @@ pub use registry::{
 };
 pub use rungs::RungCounts;
 pub use session::SessionMetrics;
+pub use sizes::SizeCounts;
 pub use timeline::{Column, Marks, Smoke, Timeline};
 pub use voice::{
     Codec, Voice, VoiceFigures, VoiceParameters, delay_impairment, loss_impairment, mos, r_factor,

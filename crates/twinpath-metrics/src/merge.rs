@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use twinpath_wire::Dscp;
 
 use crate::figures::{add, both};
-use crate::{BinFigures, EcnCounts, Figures, RemarkCounts, ReorderingFigures, TtlFigures};
+use crate::sizes;
+use crate::{
+    AvailabilityFigures, BinFigures, EcnCounts, Figures, RemarkCounts, ReorderingFigures,
+    TtlFigures,
+};
 
 impl Figures {
     /// Adds another run. Counts and sums are as though one run had measured them, but that nothing
@@ -16,9 +20,15 @@ impl Figures {
     /// What is known of one run only is not known of both.
     pub fn merge(&mut self, other: &Self) {
         if self.is_empty() || other.is_empty() {
-            if self.is_empty() {
-                *self = other.clone();
-            }
+            let none = if self.is_empty() {
+                std::mem::replace(self, other.clone())
+            } else {
+                other.clone()
+            };
+            // What could not be sent is no packet, and is not measured all the same.
+            add(&mut self.not_sent, none.not_sent);
+            add(&mut self.unmeasured_blocks, none.unmeasured_blocks);
+            self.merge_availability(none.availability.as_ref());
             return;
         }
         self.merge_counts(other);
@@ -71,11 +81,9 @@ impl Figures {
         self.direction_uncertain |= other.direction_uncertain;
         self.loss_periods.merge(&other.loss_periods);
         add(&mut self.not_sent, other.not_sent);
+        self.by_size = sizes::merged(&self.by_size, &other.by_size);
         add(&mut self.unmeasured_blocks, other.unmeasured_blocks);
-        self.availability = match (self.availability, &other.availability) {
-            (Some(mut sum), Some(more)) => sum.merge(more).then_some(sum),
-            (ours, theirs) => ours.or(*theirs),
-        };
+        self.merge_availability(other.availability.as_ref());
         add(&mut self.excluded_clock_step, other.excluded_clock_step);
         add(&mut self.excluded_implausible, other.excluded_implausible);
         add(&mut self.excluded_unstamped, other.excluded_unstamped);
@@ -86,6 +94,13 @@ impl Figures {
         add(&mut self.reflector_restarts, other.reflector_restarts);
         self.stamps_transmit.merge(&other.stamps_transmit);
         self.stamps_receive.merge(&other.stamps_receive);
+    }
+
+    fn merge_availability(&mut self, other: Option<&AvailabilityFigures>) {
+        self.availability = match (self.availability, other) {
+            (Some(mut sum), Some(more)) => sum.merge(more).then_some(sum),
+            (ours, theirs) => ours.or(theirs.copied()),
+        };
     }
 
     fn merge_marks(&mut self, other: &Self) {

@@ -12,6 +12,7 @@ use crate::periods::Periods;
 use crate::reordering::Reordering;
 use crate::resequence::Resequenced;
 use crate::resolution::Resolution;
+use crate::sizes::BySize;
 use crate::ttl::Ttl;
 use crate::{Figures, MetricsConfig, PercentilesWithLoss, ReflectorKind, RungCounts};
 
@@ -53,6 +54,7 @@ pub struct SessionMetrics {
     late: u64,
     duplicates: u64,
     not_sent: u64,
+    by_size: Option<BySize>,
     excluded_clock_step: u64,
     excluded_implausible: u64,
     residence_seen: bool,
@@ -103,6 +105,7 @@ impl SessionMetrics {
             late: 0,
             duplicates: 0,
             not_sent: 0,
+            by_size: BySize::new(&config.sizes_in_turn),
             excluded_clock_step: 0,
             excluded_implausible: 0,
             residence_seen: false,
@@ -148,6 +151,9 @@ impl SessionMetrics {
                 self.periods.record_late(sample.seq);
             }
             Fate::Duplicate => self.duplicates += 1,
+        }
+        if let Some(by_size) = &mut self.by_size {
+            by_size.record(sample);
         }
         self.duplication.record(sample, told.copied);
         if matches!(sample.fate, Fate::Late | Fate::Duplicate) {
@@ -238,6 +244,7 @@ impl SessionMetrics {
             loss_periods: self.periods.value(),
             availability,
             not_sent: self.not_sent,
+            by_size: self.by_size.as_ref().map(BySize::value).unwrap_or_default(),
             unmeasured_blocks: availability.map_or(0, |figures| figures.unmeasured_blocks),
             lost_forward: direction.forward,
             lost_backward: direction.backward,
@@ -288,6 +295,7 @@ impl SessionMetrics {
         let by_direction = self.by_direction.as_ref();
         size_of::<Self>()
             + self.delays.heap_octets()
+            + self.by_size.as_ref().map_or(0, BySize::octets)
             + self.loss.heap_octets()
             + self.reordering.octets()
             + by_direction.map_or(0, |(forward, backward)| {

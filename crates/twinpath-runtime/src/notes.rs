@@ -6,6 +6,7 @@ mod coverage;
 mod delays;
 mod directions;
 mod far_times;
+mod sizes;
 
 use std::net::SocketAddr;
 
@@ -61,6 +62,8 @@ pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan)
     let reason = refusals.main_send_error().map(|error| error.to_string());
     notes.extend(coverage::incomplete(report, reason.as_deref()));
     lateness(report, &mut notes);
+    notes.extend(sizes::left_out(report));
+    notes.extend(sizes::large_lost(report));
     stamping(report, refusals, plan, &mut notes);
     notes.sort_by_key(|note| !note.warning);
     notes

@@ -115,3 +115,27 @@ fn counts_that_a_file_makes_up_are_added_without_a_panic() {
     );
     assert_eq!(sum.availability.unwrap().ratio(), Some(0.0));
 }
+
+#[test]
+fn what_could_not_be_sent_stays_when_runs_are_added_up_in_whatever_order() {
+    let mut whole = SessionMetrics::new();
+    for seq in 0..3_000 {
+        whole.record(&numbered(seq, seq as u32));
+    }
+    // A run of which nothing could be sent has no packets, and is not nothing.
+    let mut down = SessionMetrics::new();
+    for seq in 0..3_000 {
+        down.record_not_sent(seq, crate::trace::at(seq));
+    }
+    let (whole, down) = (whole.figures(), down.figures());
+    for [one, other] in [[&whole, &down], [&down, &whole]] {
+        let mut sum = one.clone();
+        sum.merge(other);
+        assert_eq!((sum.received, sum.not_sent), (3_000, 3_000));
+        assert_eq!(sum.unmeasured_blocks, 3);
+        let blocks = sum.availability.unwrap();
+        assert_eq!((blocks.blocks, blocks.unmeasured_blocks), (3, 3));
+        assert_eq!(blocks.ratio(), None);
+        assert_eq!(sum.round_trip, whole.round_trip, "the only one there is");
+    }
+}

@@ -7,6 +7,7 @@ use twinpath_wire::{
     ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, ReflectorOpen, SenderOpen, StampSender,
 };
 
+use super::payload::IMIX_PATTERN;
 use super::schedule::Schedule;
 use crate::features::TestFeatures;
 
@@ -70,6 +71,23 @@ pub enum PayloadSize {
     /// The three sizes of IMIX (Ethernet frames of 64, 590 and 1514 octets), 7:4:1 in a fixed
     /// interleaved pattern of twelve.
     Imix([usize; 3]),
+}
+
+impl PayloadSize {
+    /// The sizes of packets in turn, by number; one where all are alike.
+    pub fn in_turn(self) -> Vec<usize> {
+        match self {
+            Self::Fixed(octets) => vec![octets],
+            Self::Imix([small, middle, large]) => IMIX_PATTERN
+                .iter()
+                .map(|place| match place {
+                    1 => middle,
+                    2 => large,
+                    _ => small,
+                })
+                .collect(),
+        }
+    }
 }
 
 /// What padding is made of (row TT-5).

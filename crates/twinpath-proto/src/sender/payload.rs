@@ -8,7 +8,7 @@ use super::echo::Echo;
 use crate::random::SplitMix;
 
 /// Which of the three sizes the packets of a dozen have: 7:4:1, interleaved.
-const IMIX_PATTERN: [u8; 12] = [0, 1, 0, 1, 0, 2, 0, 1, 0, 1, 0, 0];
+pub(super) const IMIX_PATTERN: [u8; 12] = [0, 1, 0, 1, 0, 2, 0, 1, 0, 1, 0, 0];
 /// Flags of a TLV as a sender writes it: U (row ST-23).
 const TLV_UNRECOGNIZED: u8 = 0x80;
 /// Extra Padding (RFC 8972 section 4.1).

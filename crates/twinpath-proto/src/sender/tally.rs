@@ -1,5 +1,7 @@
 //! What a Session-Sender counts.
 
+use std::time::Duration;
+
 use twinpath_wire::ErrorEstimate;
 
 use super::odd::OddReplies;
@@ -36,8 +38,22 @@ pub struct SenderTally {
     pub clock_steps: u64,
     /// Transmit stamps that came when nothing waited for them any more.
     pub unused_tx_stamps: u64,
+    /// Packets whose departure the kernel or the network interface stamped.
+    pub stamped: u64,
+    /// What these waited in this host, from the reading of T1 right before the send call to that stamp,
+    /// added up. Nanoseconds.
+    pub own_wait_ns: u64,
     /// The Error Estimate of the last first reply: what the far end claims of its clock.
     pub far_error: Option<ErrorEstimate>,
     /// Odd replies by kind.
     pub odd: OddReplies,
+}
+
+impl SenderTally {
+    /// What a packet waited in this host on average between the send call and its stamp; `None`
+    /// without a stamp.
+    pub fn own_wait_mean(&self) -> Option<Duration> {
+        let mean = self.own_wait_ns.checked_div(self.stamped)?;
+        Some(Duration::from_nanos(mean))
+    }
 }

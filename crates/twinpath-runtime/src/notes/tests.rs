@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_metrics::{
-    Basis, DelayFigures, MetricsConfig, ReflectorKind, RemarkCounts, SessionMetrics,
+    Basis, DelayFigures, MetricsConfig, ReflectorKind, RemarkCounts, SessionMetrics, SizeCounts,
 };
 use twinpath_net::{IcmpError, IcmpKind, Quote, SendError};
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule, SenderTally};
@@ -547,4 +547,42 @@ fn what_is_said_of_directions_helps_and_goes_with_the_figures() {
             "a remedy where it helps: {lines:?}"
         );
     }
+}
+
+#[test]
+fn a_long_wait_in_this_host_and_losses_of_large_packets_are_said_and_small_ones_are_not() {
+    let keys = |change: fn(&mut SessionReport)| -> Vec<&'static str> {
+        let mut report = quiet();
+        change(&mut report);
+        let notes = of(&report, &Refusals::default(), &plan());
+        notes.iter().map(|note| note.key).collect()
+    };
+    let size = |octets, received, lost| SizeCounts {
+        octets,
+        received,
+        lost,
+    };
+    assert_eq!(
+        keys(|r| {
+            let departure = r.figures.departure.as_mut().unwrap();
+            (departure.median_ns, departure.p99_ns) = (22_600_000, 24_000_000);
+            (r.tally.stamped, r.tally.own_wait_ns) = (10, 225_000_000);
+        }),
+        ["own-wait"]
+    );
+    let none: [&str; 0] = [];
+    let short = |r: &mut SessionReport| r.figures.departure.as_mut().unwrap().median_ns = 900_000;
+    assert_eq!(keys(short), none);
+    let lost = |sizes: Vec<SizeCounts>| {
+        let mut report = quiet();
+        report.figures.by_size = sizes;
+        of(&report, &Refusals::default(), &plan()).len()
+    };
+    assert_eq!(lost(vec![size(22, 100, 1), size(1_472, 0, 10)]), 1);
+    assert_eq!(
+        lost(vec![size(22, 50, 50), size(1_472, 0, 10)]),
+        0,
+        "all sizes"
+    );
+    assert_eq!(lost(vec![size(22, 100, 1), size(1_472, 9, 2)]), 0, "a few");
 }

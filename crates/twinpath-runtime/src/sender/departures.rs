@@ -30,9 +30,25 @@ impl Departed {
     }
 }
 
+/// What packets waited from the reading right before their send call to the kernel's best stamp.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waited {
+    pub(super) count: u64,
+    pub(super) sum_ns: u64,
+}
+
+impl Waited {
+    fn add(&mut self, wait: Delta) {
+        self.count += 1;
+        let ns = u64::try_from(wait.ns()).unwrap_or(0);
+        self.sum_ns = self.sum_ns.saturating_add(ns);
+    }
+}
+
 /// Packets that have left, by the key under which the kernel will tell of them.
 #[derive(Debug, Default)]
 pub(super) struct Departures {
+    pub(super) waited: Waited,
     /// The key of the first slot.
     first_key: u32,
     slots: VecDeque<Option<Departed>>,
@@ -94,6 +110,9 @@ impl Departures {
         match (slot, earlier) {
             (Some(slot), None) => {
                 if let Some(departed) = slot {
+                    if best {
+                        self.waited.add(stamp.at - departed.t1);
+                    }
                     engine.handle_tx_stamp(&departed.token, stamp);
                     departed.is_queued |= !best;
                 }
@@ -103,6 +122,9 @@ impl Departures {
             }
             (None, Some(index)) => {
                 if let Some((_, departed)) = self.earlier.get_mut(index) {
+                    if best {
+                        self.waited.add(stamp.at - departed.t1);
+                    }
                     engine.handle_tx_stamp(&departed.token, stamp);
                     departed.is_queued |= !best;
                 }

@@ -194,6 +194,17 @@ fn waits(timeout: Duration, told: bool) -> Waits {
     }
 }
 
+/// Octets of the packets' payload in turn, where they differ.
+fn sizes_in_turn(plan: &SenderPlan) -> Vec<u32> {
+    let sizes = match plan.payload {
+        PayloadSize::Fixed(_) => return Vec::new(),
+        PayloadSize::Imix(sizes) => sizes.map(|asked| plan.protocol.payload_octets(asked)),
+    };
+    let octets = |octets| u32::try_from(octets).unwrap_or(u32::MAX);
+    let turn = PayloadSize::Imix(sizes).in_turn();
+    turn.into_iter().map(octets).collect()
+}
+
 /// What is known of a session's packets in advance.
 pub(crate) fn metrics_config(plan: &SenderPlan) -> MetricsConfig {
     let mut config = MetricsConfig {
@@ -206,6 +217,7 @@ pub(crate) fn metrics_config(plan: &SenderPlan) -> MetricsConfig {
         // The DSCP agreed on, else a copy; no ECN is agreed on (rows M-71, TT-44).
         tos_backward: Some(plan.tos.dscp().tos()),
         availability: AvailabilityRule::for_interval(plan.schedule.mean_interval()),
+        sizes_in_turn: sizes_in_turn(plan),
         ..MetricsConfig::default()
     };
     plan.figures.apply(&mut config);

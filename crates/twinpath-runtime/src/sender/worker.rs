@@ -12,7 +12,9 @@ use std::time::Duration;
 use twinpath_metrics::{Record, SessionMetrics};
 use twinpath_net::{BindError, Device, Outbound, RecvBatch, TestSocket, Told, Waiter, clock};
 use twinpath_proto::ClockPair;
-use twinpath_proto::sender::{ClockStep, Missed, Protocol, SenderConfig, SessionSender, Transmit};
+use twinpath_proto::sender::{
+    ClockStep, Missed, Protocol, SenderConfig, SenderTally, SessionSender, Transmit,
+};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Mono, Rung, TimeFormat};
 
@@ -431,7 +433,12 @@ impl Body {
     }
 
     fn report(mut self) -> Result<SessionReport, RunError> {
-        let tally = *self.engine.tally();
+        let waited = self.departures.waited;
+        let tally = SenderTally {
+            stamped: waited.count,
+            own_wait_ns: waited.sum_ns,
+            ..*self.engine.tally()
+        };
         if tally.sent == 0
             && let Some(reason) = self.refusals.main_send_error()
         {

@@ -148,7 +148,7 @@ mod tests {
         silent.number = 3;
         let mut middle = fixtures::loss();
         (middle.tos, middle.number) = ("cs1".parse::<Dscp>().unwrap().tos(), 2);
-        let reports = [fixtures::quiet_path(), middle, silent];
+        let reports = vec![fixtures::quiet_path(), middle, silent];
         write(reports.as_slice().into(), &[], Style::PLAIN, &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
     }

@@ -74,6 +74,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
         fact(out, "Lost", &losses(report))?;
         bursts(&figures.loss_periods, out)?;
     }
+    by_size(report, out)?;
     let duplicates = units::count(tally.duplicates, "duplicate", "duplicates");
     // What is reordered depends on how it was sent (RFC 4737 section 6).
     let pattern = match figures.reordered {
@@ -145,6 +146,19 @@ fn losses(report: &SessionReport) -> String {
         }
         _ => format!("direction unknown{late}"),
     }
+}
+
+/// Losses by the size of packets, where these differ.
+fn by_size(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let sizes = &report.figures.by_size;
+    if sizes.is_empty() || report.tally.lost == 0 {
+        return Ok(());
+    }
+    let sizes = sizes.iter().map(|counts| {
+        let (lost, sent) = (counts.lost, counts.sent());
+        format!("{lost} of {sent} of {} octets", counts.octets)
+    });
+    fact(out, "Lost by size", &sizes.collect::<Vec<_>>().join(", "))
 }
 
 /// Losses in a row (RFC 3357).

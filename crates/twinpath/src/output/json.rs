@@ -32,8 +32,8 @@ use counted::{Bins, Histograms};
 use details::{Availability, Duplication, LossPeriods, Marking, Reordering, WithLoss};
 use one_way::OneWay;
 use parts::{
-    DscpCounts, Excluded, FallbackStamps, FarClock, Icmp, OddReplies, Packets, PayloadOctets,
-    Range, TimeStamps,
+    DscpCounts, Excluded, FallbackStamps, FarClock, Icmp, LossOfSize, OddReplies, OwnWait, Packets,
+    PayloadOctets, Range, TimeStamps,
 };
 use voice::Voice;
 
@@ -274,6 +274,8 @@ struct Session<'a> {
     icmp_foreign: Option<u64>,
     far_times: Option<&'static str>,
     round_trip_includes_residence: Option<bool>,
+    loss_by_size: Option<Vec<LossOfSize>>,
+    own_wait: Option<OwnWait>,
     /// Where a report is made from several files.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
@@ -374,6 +376,8 @@ impl<'a> Session<'a> {
             icmp_foreign: has_end.then_some(report.icmp_foreign),
             far_times: (figures.received > 0).then(|| figures.far_times.name()),
             round_trip_includes_residence: includes_residence(figures),
+            loss_by_size: LossOfSize::of(report),
+            own_wait: OwnWait::of(report),
             file,
         }
     }

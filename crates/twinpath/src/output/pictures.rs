@@ -203,6 +203,7 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
         ("Lost", Some(lost)),
         ("Lost outbound", loss_out),
         ("Lost inbound", loss_in),
+        ("Lost by size", by_size(report)),
         ("Late", some(figures.late)),
         ("Duplicates", some(figures.duplicates)),
         ("Reordered", some(figures.reordered)),
@@ -246,6 +247,18 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
             value: value.unwrap_or_else(|| "-".to_owned()),
         })
         .collect()
+}
+
+/// Losses of each size of packets, where there are several and some were lost.
+fn by_size(report: &SessionReport) -> Option<String> {
+    let sizes = &report.figures.by_size;
+    (!sizes.is_empty() && report.tally.lost > 0).then(|| {
+        let sizes = sizes.iter().map(|counts| {
+            let (lost, sent) = (counts.lost, counts.sent());
+            format!("{lost} of {sent} of {} octets", counts.octets)
+        });
+        sizes.collect::<Vec<_>>().join(", ")
+    })
 }
 
 /// A row that says nothing in any session is left out of all.

@@ -113,6 +113,9 @@ struct MetricsFacts {
     in_a_row: u32,
     noticeable_distance: u64,
     bins_ns: Option<Vec<i64>>,
+    /// Octets of payload by number, where they differ.
+    #[serde(default)]
+    sizes_in_turn: Vec<u32>,
 }
 
 /// A session when it is over.

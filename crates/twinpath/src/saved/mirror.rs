@@ -111,6 +111,8 @@ mirror! {
         stale: u64,
         clock_steps: u64,
         unused_tx_stamps: u64,
+        stamped: u64,
+        own_wait_ns: u64,
     } but {
         far_error: Option<u16> =
             |error: &Option<ErrorEstimate>| error.map(ErrorEstimate::bits),

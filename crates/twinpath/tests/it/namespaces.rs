@@ -170,3 +170,33 @@ fn a_reflector_answers_by_its_interface_alone() {
         }
     }
 }
+
+#[test]
+fn a_wait_in_the_sender_s_own_queue_is_said_to_be_left_out_of_the_delays() {
+    let Some(hosts) = Hosts::new() else { return };
+    let shape = "tc qdisc add dev v0 root tbf rate 400kbit burst 1600 latency 2s";
+    if let Err(why) = ip(&format!("netns exec {} {shape}", hosts.near)) {
+        eprintln!("skipped: no shaper here ({why})");
+        return;
+    }
+    let _responder = hosts.responder(":20001");
+    // A packet takes the shaper 30 ms: the 40th waits for most of a second.
+    let done = hosts.run("sender 10.98.0.2 --padding 1400 -c 40 -i 10 --timeout 3 --json");
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let session = done.session();
+    let ns = |of: &str, key: &str| session[of][key].as_i64().unwrap();
+    assert_eq!(ns("own_wait", "count"), 40);
+    assert!(
+        ns("own_wait", "mean_ns") > 50_000_000,
+        "{}",
+        session["own_wait"]
+    );
+    assert!(ns("departure", "median_ns") > 50_000_000);
+    assert!(ns("round_trip", "median_ns") < ns("departure", "median_ns"));
+    assert!(
+        done.stderr
+            .contains("the delays leave out what packets wait in this host"),
+        "{}",
+        done.stderr
+    );
+}

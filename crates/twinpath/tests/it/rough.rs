@@ -231,3 +231,95 @@ fn the_offset_of_one_clock_to_itself_is_nothing_within_its_bound() {
     let variation = session.pointer("/one_way/forward/variation/count");
     assert_eq!(variation, Some(&json!(116)));
 }
+
+/// Between sender and reflector: loses what is longer than 1000 octets.
+struct Narrow {
+    at: SocketAddr,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Narrow {
+    fn to(reflector: SocketAddr) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .unwrap();
+        let at = socket.local_addr().unwrap();
+        let over = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&over);
+        let thread = std::thread::spawn(move || {
+            let mut packet = [0; 2048];
+            let mut sender = None;
+            while !ends.load(Ordering::Relaxed) {
+                let Ok((octets, from)) = socket.recv_from(&mut packet) else {
+                    continue;
+                };
+                let to = if from == reflector {
+                    sender
+                } else {
+                    sender = Some(from);
+                    Some(reflector)
+                };
+                if let Some(to) = to.filter(|_| octets <= 1_000) {
+                    socket.send_to(&packet[..octets], to).unwrap();
+                }
+            }
+        });
+        let thread = Some(thread);
+        Self { at, over, thread }
+    }
+}
+
+impl Drop for Narrow {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+#[test]
+fn a_path_that_loses_large_packets_alone_is_told_by_their_size() {
+    let responder = Responder::on_loopback();
+    let narrow = Narrow::to(responder.at);
+    let line = format!(
+        "sender {} --padding -1 -c 240 -i 2 --timeout 0.5",
+        narrow.at
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet").display().to_string();
+    let done = run(&format!("{line} --json --save {file}"));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert!(
+        done.stderr
+            .contains("20 of 20 packets of 1472 octets were lost, and 0 of 220 smaller ones"),
+        "{}",
+        done.stderr
+    );
+    let counts = |session: &Value| -> Vec<[u64; 4]> {
+        let sizes = session["loss_by_size"].as_array().unwrap();
+        sizes
+            .iter()
+            .map(|size| {
+                ["octets", "sent", "received", "lost"].map(|key| size[key].as_u64().unwrap())
+            })
+            .collect()
+    };
+    let expected = [[22, 140, 140, 0], [548, 80, 80, 0], [1_472, 20, 0, 20]];
+    assert_eq!(counts(&done.session()), expected);
+    assert_eq!(done.session()["loss_by_size"][2]["loss_ratio"], 1.0);
+    if cfg!(feature = "report") {
+        let again = run(&format!("report {file} --json"));
+        assert_eq!(counts(&again.session()), expected, "from the raw file");
+        let twice = run(&format!("report --merge {file} {file} --json"));
+        assert_eq!(counts(&twice.session())[2], [1_472, 40, 0, 40], "added up");
+    }
+    let text = run(&line).stdout;
+    let said = "\nLost by size     0 of 140 of 22 octets, 0 of 80 of 548 octets, 20 of 20 of 1472 octets\n";
+    assert!(text.contains(said), "{text}");
+    let alike = run(&format!(
+        "sender {} -c 5 -i 2 --timeout 0.5 --json",
+        narrow.at
+    ));
+    assert_eq!(alike.session()["loss_by_size"], Value::Null);
+}

@@ -72,11 +72,6 @@ impl Packets {
     pub(super) fn new(report: &SessionReport) -> Self {
         let (tally, figures) = (&report.tally, &report.figures);
         let (has_end, has_sender) = (report.origin.has_end(), report.origin.has_sender());
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a ratio; the counts stand beside it"
-        )]
-        let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
         // Of what was sent it would be too good where more was due.
         let coverage = report.coverage();
         let known = coverage.is_complete();
@@ -110,6 +105,60 @@ impl Packets {
             unsent: has_sender.then_some(coverage.unsent),
         }
     }
+}
+
+/// Packets of one size, where there are several.
+#[derive(Serialize)]
+pub(super) struct LossOfSize {
+    octets: u32,
+    sent: u64,
+    received: u64,
+    lost: u64,
+    loss_ratio: Option<f64>,
+}
+
+impl LossOfSize {
+    /// `None` where all have the same size, or where it is not known.
+    pub(super) fn of(report: &SessionReport) -> Option<Vec<Self>> {
+        let known = report.coverage().is_complete();
+        let sizes = report.figures.by_size.iter();
+        let sizes: Vec<Self> = sizes
+            .map(|counts| Self {
+                octets: counts.octets,
+                sent: counts.sent(),
+                received: counts.received,
+                lost: counts.lost,
+                loss_ratio: ratio(counts.lost, counts.sent()).filter(|_| known),
+            })
+            .collect();
+        (!sizes.is_empty()).then_some(sizes)
+    }
+}
+
+/// What packets waited in this host from the send call to the kernel's stamp of T1.
+#[derive(Serialize)]
+pub(super) struct OwnWait {
+    count: u64,
+    mean_ns: u64,
+}
+
+impl OwnWait {
+    pub(super) fn of(report: &SessionReport) -> Option<Self> {
+        let mean = report.tally.own_wait_mean()?;
+        Some(Self {
+            count: report.tally.stamped,
+            mean_ns: u64::try_from(mean.as_nanos()).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+/// `None` of nothing.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a ratio; the counts stand beside it"
+)]
+fn ratio(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 #[derive(Serialize)]

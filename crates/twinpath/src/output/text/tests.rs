@@ -242,12 +242,13 @@ fn a_percentile_of_too_few_packets_is_a_dash() {
 
 #[test]
 fn no_line_is_wider_than_the_page_on_an_ordinary_path() {
-    for report in [
-        fixtures::quiet_path(),
-        fixtures::rough_path(),
-        fixtures::nothing_came_back(),
-    ] {
-        let page = page(&report);
+    let reports: [fn() -> SessionReport; 3] = [
+        fixtures::quiet_path,
+        fixtures::rough_path,
+        fixtures::nothing_came_back,
+    ];
+    for report in reports {
+        let page = page(&report());
         for line in page.lines().filter(|line| !line.starts_with("warning: ")) {
             let known = line.starts_with("Clocks ");
             assert!(line.chars().count() <= WIDTH || known, "{line}");

@@ -137,6 +137,7 @@ impl From<&MetricsConfig> for MetricsFacts {
             in_a_row: config.availability.in_a_row,
             noticeable_distance: config.noticeable_distance,
             bins_ns: config.bins.as_ref().map(|bins| bins.edges_ns().to_vec()),
+            sizes_in_turn: config.sizes_in_turn.clone(),
         }
     }
 }
@@ -161,6 +162,7 @@ impl From<&MetricsFacts> for MetricsConfig {
                 .bins_ns
                 .as_ref()
                 .and_then(|edges| BinEdges::new(edges).ok()),
+            sizes_in_turn: facts.sizes_in_turn.clone(),
         }
     }
 }
