@@ -10,30 +10,23 @@ const WAIT_NS: i64 = 1_000_000;
 /// So many lost packets of one size, at least, are no accident.
 const LOST: u64 = 3;
 
-/// Packets left long after their time: what a user of this host waits is not in the delays.
+/// The kernel stamped packets long after they were handed to it: their wait in this host's own queue
+/// is in none of the delays.
 pub(super) fn left_out(report: &SessionReport) -> Option<Note> {
-    let departure = report.figures.departure?;
+    let wait = report.tally.own_wait_mean()?;
     let path = report.figures.round_trip?.median_ns;
-    if departure.median_ns < WAIT_NS || departure.median_ns < path / 10 {
+    let wait_ns = i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX);
+    if wait_ns < WAIT_NS || wait_ns < path / 10 {
         return None;
     }
     let ms = |ns: i64| Duration::from_nanos(ns.unsigned_abs()).as_secs_f64() * 1e3;
-    let of_it = report
-        .tally
-        .own_wait_mean()
-        .map_or_else(String::new, |mean| {
-            let mean = mean.as_secs_f64() * 1e3;
-            format!("; from the send call to the time stamp {mean:.3} ms on average")
-        });
     Some(warning(
         "own-wait",
         format!(
-            "the delays leave out what packets wait in this host before they are stamped, in the process \
-             and in the queue of its interface: median {:.3} ms, p99 {:.3} ms{of_it}. With it a round \
-             trip takes about {:.3} ms",
-            ms(departure.median_ns),
-            ms(departure.p99_ns),
-            ms(departure.median_ns.saturating_add(path.max(0)))
+            "the delays leave out what packets wait in the queue of this host's interface: {:.3} ms on \
+             average, from the send call to the timestamp; with it a round trip takes about {:.3} ms",
+            ms(wait_ns),
+            ms(wait_ns.saturating_add(path.max(0)))
         ),
     ))
 }

@@ -110,7 +110,7 @@ fn what_cannot_be_drawn_is_said_before_the_first_packet() {
             format!("--html {at}"),
             1,
             format!(
-                "twinpath: cannot write {at}: it is there and not a file; write the name of a file\n"
+                "twinpath: cannot write {at}: it is a directory, not a regular file; write the name of a file\n"
             ),
         ),
         (

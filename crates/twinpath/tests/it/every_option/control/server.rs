@@ -13,6 +13,7 @@ every_option! { "server":
 mod rows {
     use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
     use std::os::unix::fs::PermissionsExt as _;
+    use std::time::{Duration, Instant};
 
     use serde_json::Value;
 
@@ -284,11 +285,16 @@ mod rows {
     }
 
     pub(super) fn threads() {
-        let reflectors = |options: &str| {
+        for (options, reflectors) in [("--threads 3", 3), ("", 1)] {
             let server = Responder::server(options);
-            server.threads("reflector")
-        };
-        assert_eq!(reflectors("--threads 3") - reflectors(""), 2);
+            // A thread names itself once it runs.
+            let until = Instant::now() + Duration::from_secs(20);
+            while server.threads("reflector") < reflectors {
+                assert!(Instant::now() < until, "{options}");
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            assert_eq!(server.threads("reflector"), reflectors, "{options}");
+        }
     }
 
     pub(super) fn ttl() {
