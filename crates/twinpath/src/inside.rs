@@ -50,7 +50,7 @@ pub fn plan(line: &[String]) -> Result<(), String> {
         Command::Responder(args) => plan::responder(&args, &lookup).map(drop),
         #[cfg(feature = "control")]
         Command::Controller(args) => {
-            plan::controller(&args, plan::Given::default(), &lookup).map(drop)
+            plan::controllers(&args, plan::Given::default(), &lookup).map(drop)
         }
         #[cfg(feature = "control")]
         Command::Controlclient(args) => {

@@ -2,12 +2,77 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use twinpath_net::stream;
 
 use super::{ControlError, ControlPlan};
+use crate::error::StartError;
+
+/// The least time that each of several addresses has to answer.
+const LEAST_PATIENCE: Duration = Duration::from_secs(2);
+/// How often a wait is looked at.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// A connection that was made before its run.
+#[derive(Clone, Debug)]
+pub struct Made(Arc<std::net::TcpStream>);
+
+/// Connects to the first of several addresses of one Server that takes the connection (in the spirit
+/// of RFC 8305): which it is, the connection, and what the earlier ones said. Each has its share of
+/// the time that one alone has, or some seconds.
+///
+/// # Errors
+/// [`ControlError::Unreached`]: none did; [`ControlError::Interrupted`]: `stopped`.
+pub fn reach<'a>(
+    plans: impl ExactSizeIterator<Item = &'a ControlPlan>,
+    stopped: &dyn Fn() -> bool,
+) -> Result<(usize, Made, Vec<ControlError>), ControlError> {
+    let system = |source| StartError::System {
+        what: "a descriptor to wait by",
+        source,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(system)?;
+    let share = u32::try_from(plans.len()).unwrap_or(u32::MAX).max(1);
+    let mut tried = Vec::new();
+    for (index, plan) in plans.enumerate() {
+        let mut plan = plan.clone();
+        plan.connect_timeout = (plan.connect_timeout / share).max(LEAST_PATIENCE);
+        let made = runtime.block_on(async {
+            let making = connect(&plan);
+            tokio::pin!(making);
+            loop {
+                match timeout(GLANCE, &mut making).await {
+                    Ok(made) => return made,
+                    Err(_) if stopped() => return Err(ControlError::Interrupted),
+                    Err(_) => {}
+                }
+            }
+        });
+        let server = plan.server;
+        let made = made.and_then(|stream| {
+            let stream = stream.into_std();
+            stream.map_err(|source| ControlError::Connect { server, source })
+        });
+        match made {
+            Ok(stream) => return Ok((index, Made(Arc::new(stream)), tried)),
+            Err(ControlError::Interrupted) => return Err(ControlError::Interrupted),
+            Err(error) => tried.push(error),
+        }
+    }
+    Err(ControlError::Unreached { tried })
+}
+
+/// Goes on with a connection that was made before.
+pub(super) fn resume(made: &Made) -> io::Result<TcpStream> {
+    TcpStream::from_std(made.0.try_clone()?)
+}
 
 /// Connects as the plan says.
 pub(super) async fn connect(plan: &ControlPlan) -> Result<TcpStream, ControlError> {

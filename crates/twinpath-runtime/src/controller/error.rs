@@ -23,6 +23,12 @@ pub enum ControlError {
         /// The system's word.
         source: io::Error,
     },
+    /// None of several addresses of one Server took the connection.
+    #[error("{}", tried.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Unreached {
+        /// Why not, address by address.
+        tried: Vec<ControlError>,
+    },
     /// Nobody answered the connection.
     #[error("cannot connect to {}: no answer within {} s", named(*server), after.as_secs_f64())]
     Unanswered {
@@ -120,6 +126,7 @@ impl ControlError {
             Self::Refused { advice, .. } => return Some(advice.clone()),
             Self::Lost { error, .. } => return lost(*error),
             Self::Closed { .. } => "its log may say why; it may not serve this address, or be full",
+            Self::Unreached { tried } => return tried.last().and_then(Self::remedy),
             Self::Interrupted => return None,
             Self::Start(error) => return error.remedy(),
             Self::Run(error) => return error.remedy(),
@@ -139,6 +146,7 @@ impl ControlError {
             | Self::Refused { server, .. }
             | Self::Lost { server, .. }
             | Self::Closed { server } => Some(*server),
+            Self::Unreached { tried } => tried.first().and_then(Self::server),
             Self::Interrupted | Self::Start(_) | Self::Run(_) => None,
         }
     }

@@ -7,6 +7,7 @@ use twinpath_proto::sender::PayloadSize;
 use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{Dscp, Tos};
 
+use super::Made;
 use crate::SenderPlan;
 use crate::keys::Key;
 
@@ -21,6 +22,8 @@ pub struct ControlPlan {
     pub interface: Option<String>,
     /// Marking of the TCP segments (`--control-dscp`); `None`: the system's.
     pub control_dscp: Option<Dscp>,
+    /// The connection, where it was made before ([`super::reach`]).
+    pub made: Option<Made>,
     /// How long the connection may take to be made.
     pub connect_timeout: Duration,
     /// How long each answer of the Server may take.
@@ -57,6 +60,7 @@ impl ControlPlan {
             near: None,
             interface: None,
             control_dscp: None,
+            made: None,
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(10),
             security: vec![SecurityMode::Unauthenticated],

@@ -16,7 +16,7 @@ use twinpath_wire::Dscp;
 use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
 
 use super::ask::{Ask, Usual};
-use super::connect::connect;
+use super::connect::{connect, resume};
 use super::error::by_name;
 use super::event::News;
 use super::greeting::{First, first};
@@ -89,7 +89,12 @@ impl Talk {
         let credentials = plan.key.take().map(credentials).transpose()?;
         let keyed = credentials.is_some();
         news.tell(ControlEvent::Connecting { server });
-        let stream = connect(&plan).await?;
+        let stream = match plan.made.take() {
+            Some(made) => {
+                resume(&made).map_err(|source| ControlError::Connect { server, source })?
+            }
+            None => connect(&plan).await?,
+        };
         let near = stream
             .local_addr()
             .map_err(|source| ControlError::Connect { server, source })?;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tracing::{Level, info};
 use twinpath_runtime::sender::{self, ClassesReport, ClassesRun};
-use twinpath_runtime::{RunError, SenderPlan, SessionReport, is_one_host};
+use twinpath_runtime::{Note, RunError, SenderPlan, SessionReport, is_one_host};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Dscp, Tos};
 
@@ -95,6 +95,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         Err(error) => return unwritten(&error),
     };
     let mut reports: Vec<SessionReport> = report.sessions.into_iter().map(named_in_notes).collect();
+    name_others(args, &plan, &mut reports);
     for session in &reports {
         let tally = &session.tally;
         info!(
@@ -118,6 +119,23 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     conclude(&written, printed, || {
         failed(&report.failures, sessions).map_or_else(|| verdict(&reports), Err)
     })
+}
+
+/// Where nothing came back, what else the far end's name stands for.
+fn name_others(args: &SenderArgs, plan: &SenderPlan, reports: &mut [SessionReport]) {
+    let silent = |session: &SessionReport| session.tally.received == 0 && session.tally.sent > 0;
+    if !reports.iter().all(silent) {
+        return;
+    }
+    let used = plan.far.ip();
+    let others = plan::other_addresses(&args.far, &args.ip, used, &plan::system_lookup);
+    for session in reports {
+        session.notes.extend(others.clone().map(|line| Note {
+            key: "other-addresses",
+            line,
+            warning: true,
+        }));
+    }
 }
 
 /// The sessions before their first packets.

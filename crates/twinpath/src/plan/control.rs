@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use super::keys::{BY_STRENGTH, FOR_OTHERS, Given, Wanted, offered, wanted};
 use super::resolve::{Family, Lookup, in_zone, resolve};
 use super::responder::listening;
-use super::sender::{Sending, classes, ends, one_host, pair, payload};
+use super::sender::{Sending, all_ends, classes, one_host, pair, payload};
 
 /// The UDP port that a Session-Sender elsewhere has unless told otherwise.
 const SENDER_PORT: u16 = 20_000;
@@ -29,17 +29,51 @@ const OCTETS_TO_REFLECT: u16 = 0x5450;
 /// A control message may take this long.
 const MESSAGE_PATIENCE: Duration = Duration::from_mins(1);
 
-/// What the arguments mean.
+/// What the arguments mean, for each address of the server: at least one.
 ///
 /// # Errors
 /// Arguments that exclude each other, names without an address, sizes that do not fit.
-pub(crate) fn controller(
+pub(crate) fn controllers(
     args: &ControllerArgs,
     given: Given,
     lookup: Lookup<'_>,
+) -> Result<Vec<ControllerPlan>, Failure> {
+    let ends = all_ends(
+        &args.server,
+        args.near.as_ref(),
+        &args.ip,
+        CONTROL_PORT,
+        lookup,
+    )?;
+    let wanted = wanted(&args.control, given, &BY_STRENGTH)?;
+    let plan = |(server, near)| controller(args, wanted.clone(), server, near);
+    alternating(ends).into_iter().map(plan).collect()
+}
+
+/// The families by turns, that of the first one first (RFC 8305 section 4).
+fn alternating<T>(ends: Vec<(SocketAddr, T)>) -> Vec<(SocketAddr, T)> {
+    let v4_first = ends.first().is_some_and(|(server, _)| server.is_ipv4());
+    let (first, second): (Vec<_>, Vec<_>) = ends
+        .into_iter()
+        .partition(|(server, _)| server.is_ipv4() == v4_first);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let mut all = Vec::new();
+    loop {
+        let turn = [first.next(), second.next()];
+        if turn.iter().all(Option::is_none) {
+            return all;
+        }
+        all.extend(turn.into_iter().flatten());
+    }
+}
+
+fn controller(
+    args: &ControllerArgs,
+    wanted: Wanted,
+    server: SocketAddr,
+    near_address: Option<IpAddr>,
 ) -> Result<ControllerPlan, Failure> {
     let near = args.near.as_ref();
-    let (server, near_address) = ends(&args.server, near, &args.ip, CONTROL_PORT, lookup)?;
     let classes = classes(args.tos, &args.dscp, args.ports)?;
     let sending = Sending {
         schedule: &args.schedule,
@@ -51,7 +85,6 @@ pub(crate) fn controller(
         ports: args.ports,
     };
     let tos = classes.first().copied().unwrap_or_default();
-    let wanted = wanted(&args.control, given, &BY_STRENGTH)?;
     let may_secure = wanted.security.iter().any(|mode| mode.secures_packets());
     let mut control = control(&args.control, wanted, server);
     control.near = near_address;
@@ -258,7 +291,8 @@ mod tests {
         let Command::Controller(args) = command(&format!("controller {line}")) else {
             unreachable!("another command")
         };
-        controller(&args, Given::default(), &system_lookup)
+        let plans = controllers(&args, Given::default(), &system_lookup)?;
+        Ok(plans.into_iter().next().unwrap())
     }
 
     fn of_client(line: &str) -> Result<ControlClientPlan, Failure> {
@@ -398,6 +432,46 @@ mod tests {
         assert_eq!(plan.max_open_sessions, 7);
         let failure = of_server(&format!("{line} encrypted")).unwrap_err();
         assert!(failure.to_string().contains("of both kinds of clients"));
+    }
+
+    #[test]
+    fn the_addresses_of_a_server_come_by_turns_of_their_families() {
+        let lookup = |_: &str, port: u16| {
+            let all = [
+                "2001:db8::1",
+                "2001:db8::2",
+                "2001:db8::3",
+                "192.0.2.1",
+                "192.0.2.2",
+            ];
+            let all = all.map(|ip| SocketAddr::new(ip.parse().unwrap(), port));
+            Ok(all.to_vec())
+        };
+        let of = |line: &str| -> Vec<String> {
+            let Command::Controller(args) = command(&format!("controller {line}")) else {
+                unreachable!("another command")
+            };
+            let plans = controllers(&args, Given::default(), &lookup).unwrap();
+            let servers = plans
+                .iter()
+                .map(|plan| plan.control.server.ip().to_string());
+            assert!(
+                plans
+                    .iter()
+                    .all(|plan| plan.sender.far == plan.control.server)
+            );
+            servers.collect()
+        };
+        let all = [
+            "2001:db8::1",
+            "192.0.2.1",
+            "2001:db8::2",
+            "192.0.2.2",
+            "2001:db8::3",
+        ];
+        assert_eq!(of("name"), all);
+        assert_eq!(of("name -4"), ["192.0.2.1", "192.0.2.2"]);
+        assert_eq!(of("name 192.0.2.9:0"), ["192.0.2.1", "192.0.2.2"]);
     }
 
     #[test]

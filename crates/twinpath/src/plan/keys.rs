@@ -54,7 +54,7 @@ pub(super) const FOR_OTHERS: [SecurityMode; 2] =
     [SecurityMode::Mixed, SecurityMode::Unauthenticated];
 
 /// How a control connection is to be secured.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Wanted {
     /// The first of these that is offered.
     pub(super) security: Vec<SecurityMode>,

@@ -17,14 +17,14 @@ use twinpath_runtime::StampChoice;
 use crate::args::Rungs;
 
 #[cfg(feature = "control")]
-pub(crate) use control::{controlclient, controller, server};
+pub(crate) use control::{controlclient, controllers, server};
 #[cfg(feature = "control")]
 pub(crate) use keys::{Given, ring};
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
 #[cfg(feature = "report")]
 pub(crate) use sender::figures;
-pub(crate) use sender::{classes, rows_fit, sender, sizes};
+pub(crate) use sender::{classes, other_addresses, rows_fit, sender, sizes};
 
 /// Where a passphrase may stand that no command line shows.
 const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";

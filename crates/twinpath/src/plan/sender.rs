@@ -10,9 +10,9 @@ use twinpath_runtime::{FigureOptions, PortChoice, SenderPlan};
 use twinpath_wire::{Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TWAMP_TEST_PORT, Tos};
 
 use crate::args::{
-    FarEnd, FigureArgs, Filling, IpOptions, Label, NearEnd, Output, PacketOptions, PaddingSize,
-    Pattern, Ports, ResultOptions, ScheduleOptions, SenderArgs, StampOptions, StampPackets,
-    TosOctet,
+    FarEnd, FigureArgs, Filling, Host, IpOptions, Label, NearEnd, Output, PacketOptions,
+    PaddingSize, Pattern, Ports, ResultOptions, ScheduleOptions, SenderArgs, StampOptions,
+    StampPackets, TosOctet,
 };
 use crate::failure::Failure;
 use crate::output::{packets, units};
@@ -278,7 +278,7 @@ fn protocol(packet: &StampPackets) -> Result<Protocol, Failure> {
     }
 }
 
-/// Both addresses, of one family.
+/// Both addresses, of one family, of which the far one comes first.
 pub(super) fn ends(
     far: &FarEnd,
     near: Option<&NearEnd>,
@@ -286,6 +286,50 @@ pub(super) fn ends(
     default_port: u16,
     lookup: Lookup<'_>,
 ) -> Result<(SocketAddr, Option<IpAddr>), Failure> {
+    let all = all_ends(far, near, ip, default_port, lookup)?;
+    let first = all.into_iter().next();
+    first.ok_or_else(|| Failure::could_not("no address to send to"))
+}
+
+/// What else the far end's name stands for, where `used` brought nothing.
+pub(crate) fn other_addresses(
+    far: &FarEnd,
+    ip: &IpOptions,
+    used: IpAddr,
+    lookup: Lookup<'_>,
+) -> Option<String> {
+    let Host::Name(name) = &far.host else {
+        return None;
+    };
+    let all = resolve(&far.host, 0, Family::Any, lookup).ok()?;
+    let others = all
+        .iter()
+        .map(SocketAddr::ip)
+        .filter(|other| *other != used);
+    let others: Vec<String> = others.take(4).map(|other| other.to_string()).collect();
+    if others.is_empty() {
+        return None;
+    }
+    let option = match used {
+        IpAddr::V4(_) if ip.ipv4 => "leave out -4, or write one of them",
+        IpAddr::V6(_) if ip.ipv6 => "leave out -6, or write one of them",
+        IpAddr::V4(_) => "write one of them, or -6 for IPv6",
+        IpAddr::V6(_) => "write one of them, or -4 for IPv4",
+    };
+    Some(format!(
+        "{name} has other addresses than {used}: {}; {option}",
+        others.join(", ")
+    ))
+}
+
+/// All addresses of the far end, each with a local one of its family: at least one.
+pub(super) fn all_ends(
+    far: &FarEnd,
+    near: Option<&NearEnd>,
+    ip: &IpOptions,
+    default_port: u16,
+    lookup: Lookup<'_>,
+) -> Result<Vec<(SocketAddr, Option<IpAddr>)>, Failure> {
     let family = Family::asked(ip);
     let port = far.port.unwrap_or(default_port);
     let far = resolve(&far.host, port, family, lookup)?;
@@ -295,18 +339,24 @@ pub(super) fn ends(
         }) => Some(resolve(host, 0, family, lookup)?),
         _ => None,
     };
-    let (far, near) = match near {
-        None => (far.first().copied(), None),
-        Some(near) => pair(&far, &near)?,
+    let pairs: Vec<_> = match &near {
+        None => far.iter().map(|far| (*far, None)).collect(),
+        Some(near) => {
+            pair(&far, near)?;
+            let of_family = |far: &SocketAddr| {
+                let near = near.iter().find(|near| near.is_ipv4() == far.is_ipv4())?;
+                Some((*far, Some(*near)))
+            };
+            far.iter().filter_map(of_family).collect()
+        }
     };
-    let far = far.ok_or_else(|| Failure::could_not("no address to send to"))?;
-    let far = with_zone(far, near, ip, lookup)?;
-    one_host(far.ip())?;
-    Ok((
-        far,
-        near.map(|near| near.ip())
-            .filter(|near| !near.is_unspecified()),
-    ))
+    let end = |(far, near): (SocketAddr, Option<SocketAddr>)| {
+        let far = with_zone(far, near, ip, lookup)?;
+        one_host(far.ip())?;
+        let near = near.map(|near| near.ip());
+        Ok((far, near.filter(|near| !near.is_unspecified())))
+    };
+    pairs.into_iter().map(end).collect()
 }
 
 /// An address that is one host's.

@@ -2,7 +2,68 @@
 
 use std::net::{TcpListener, UdpSocket};
 
+use crate::hosts::Hosts;
 use crate::program::{Responder, run};
+
+/// A name of both families, for one host.
+struct Name(std::path::PathBuf);
+
+impl Name {
+    fn of(host: &str) -> Option<Self> {
+        let directory = std::path::PathBuf::from(format!("/etc/netns/{host}"));
+        std::fs::create_dir_all(&directory).ok()?;
+        let lines = "fd98::2 both.example\n10.98.0.2 both.example\n";
+        std::fs::write(directory.join("hosts"), lines).ok()?;
+        Some(Self(directory))
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_name_s_addresses_are_tried_in_turn_and_named() {
+    let Some(hosts) = Hosts::new() else { return };
+    let Some(_name) = Name::of(&hosts.near) else {
+        println!("skipped: no file of names for a network namespace");
+        return;
+    };
+    let line = "controller both.example:8620 -c 2 -i 5 --json";
+    let done = hosts.run(line);
+    assert_eq!(
+        (done.status, done.stderr.lines().count()),
+        (1, 1),
+        "{}",
+        done.stderr
+    );
+    for part in [
+        "[fd98::2]:8620: connection refused",
+        "10.98.0.2:8620: connection refused",
+    ] {
+        assert!(done.stderr.contains(part), "{}", done.stderr);
+    }
+    let _server = hosts.listener("server 10.98.0.2:8620");
+    let done = hosts.run(line);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert_eq!(done.session()["packets"]["received"], 2);
+    assert!(
+        done.stderr.contains("connected to 10.98.0.2:8620"),
+        "{}",
+        done.stderr
+    );
+    let done = hosts.run(&format!("{line} -6"));
+    assert_eq!(done.status, 1, "{}", done.stdout);
+    let _responder = hosts.responder("10.98.0.2:20001");
+    let done = hosts.run("sender both.example -c 2 -i 5 --timeout 0.3 --json");
+    assert_eq!(done.status, 3, "{}", done.stderr);
+    let notes = done.session()["notes"].to_string();
+    for part in ["other-addresses", "10.98.0.2", "-4 for IPv4"] {
+        assert!(notes.contains(part), "{notes}");
+    }
+}
 
 #[test]
 fn a_controller_is_told_of_the_sender_and_a_sender_of_the_controller() {
