@@ -54,7 +54,7 @@ pub fn plan(line: &[String]) -> Result<(), String> {
         }
         #[cfg(feature = "control")]
         Command::Controlclient(args) => {
-            plan::controlclient(&args, plan::Given::default(), &lookup).map(drop)
+            plan::controlclients(&args, plan::Given::default(), &lookup).map(drop)
         }
         #[cfg(feature = "control")]
         Command::Server(args) => plan::server(&args, &lookup).map(drop),

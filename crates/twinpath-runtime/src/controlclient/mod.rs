@@ -62,7 +62,9 @@ async fn run(
     mut stop: Stop,
 ) -> Result<ControlClientReport, ControlError> {
     let key = plan.control.key.take();
+    let made = plan.control.made.take();
     let control = ControlPlan {
+        made,
         key,
         ..plan.control.clone()
     };
@@ -114,6 +116,7 @@ async fn hold(
     Ok(ControlClientReport {
         server,
         near: talk.near,
+        attempts: talk.attempts.clone(),
         offered: talk.offered,
         modes: talk.modes,
         session,

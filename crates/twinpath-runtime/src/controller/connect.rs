@@ -1,5 +1,6 @@
 //! The TCP connection to a Server.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use twinpath_net::stream;
 
 use super::{ControlError, ControlPlan};
 use crate::error::StartError;
+use crate::names::named;
 
 /// The least time that each of several addresses has to answer.
 const LEAST_PATIENCE: Duration = Duration::from_secs(2);
@@ -19,18 +21,44 @@ const GLANCE: Duration = Duration::from_millis(50);
 
 /// A connection that was made before its run.
 #[derive(Clone, Debug)]
-pub struct Made(Arc<std::net::TcpStream>);
+pub struct Made {
+    stream: Arc<std::net::TcpStream>,
+    attempts: Vec<Attempt>,
+}
+
+impl Made {
+    /// The Server's addresses that were tried before, in this order.
+    #[must_use]
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
+    }
+}
+
+/// An address of a Server that did not take the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The address.
+    pub server: SocketAddr,
+    /// Why not, without the address.
+    pub error: String,
+}
+
+impl fmt::Display for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", named(self.server), self.error)
+    }
+}
 
 /// Connects to the first of several addresses of one Server that takes the connection (in the spirit
-/// of RFC 8305): which it is, the connection, and what the earlier ones said. Each has its share of
-/// the time that one alone has, or some seconds.
+/// of RFC 8305): which it is, and the connection. Each has its share of the time that one alone has,
+/// or some seconds.
 ///
 /// # Errors
 /// [`ControlError::Unreached`]: none did; [`ControlError::Interrupted`]: `stopped`.
 pub fn reach<'a>(
     plans: impl ExactSizeIterator<Item = &'a ControlPlan>,
     stopped: &dyn Fn() -> bool,
-) -> Result<(usize, Made, Vec<ControlError>), ControlError> {
+) -> Result<(usize, Made), ControlError> {
     let system = |source| StartError::System {
         what: "a descriptor to wait by",
         source,
@@ -61,7 +89,11 @@ pub fn reach<'a>(
             stream.map_err(|source| ControlError::Connect { server, source })
         });
         match made {
-            Ok(stream) => return Ok((index, Made(Arc::new(stream)), tried)),
+            Ok(stream) => {
+                let attempts = tried.iter().filter_map(ControlError::attempt).collect();
+                let stream = Arc::new(stream);
+                return Ok((index, Made { stream, attempts }));
+            }
             Err(ControlError::Interrupted) => return Err(ControlError::Interrupted),
             Err(error) => tried.push(error),
         }
@@ -70,8 +102,13 @@ pub fn reach<'a>(
 }
 
 /// Goes on with a connection that was made before.
-pub(super) fn resume(made: &Made) -> io::Result<TcpStream> {
-    TcpStream::from_std(made.0.try_clone()?)
+pub(super) fn resume(made: Made) -> io::Result<(TcpStream, Vec<Attempt>)> {
+    let Made { stream, attempts } = made;
+    let stream = match Arc::try_unwrap(stream) {
+        Ok(stream) => stream,
+        Err(shared) => shared.try_clone()?,
+    };
+    Ok((TcpStream::from_std(stream)?, attempts))
 }
 
 /// Connects as the plan says.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use twinpath_proto::control::{ClientError, Refusal};
 use twinpath_wire::control::{Accept, Modes};
 
+use super::Attempt;
 use crate::error::{OUT_OF_FILES, RunError, StartError, is_out_of_files};
 use crate::names::named;
 use crate::notes::{OWAMP, OWAMP_PORT};
@@ -24,13 +25,13 @@ pub enum ControlError {
         source: io::Error,
     },
     /// None of several addresses of one Server took the connection.
-    #[error("{}", tried.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    #[error("cannot connect to {}", each(tried))]
     Unreached {
         /// Why not, address by address.
         tried: Vec<ControlError>,
     },
     /// Nobody answered the connection.
-    #[error("cannot connect to {}: no answer within {} s", named(*server), after.as_secs_f64())]
+    #[error("cannot connect to {}: {}", named(*server), unanswered(*after))]
     Unanswered {
         /// Where to.
         server: SocketAddr,
@@ -126,7 +127,11 @@ impl ControlError {
             Self::Refused { advice, .. } => return Some(advice.clone()),
             Self::Lost { error, .. } => return lost(*error),
             Self::Closed { .. } => "its log may say why; it may not serve this address, or be full",
-            Self::Unreached { tried } => return tried.last().and_then(Self::remedy),
+            Self::Unreached { tried } => {
+                // An address that answers tells more than one that is silent.
+                let refused = tried.iter().find(|error| error.is_refusal());
+                return refused.or(tried.last()).and_then(Self::remedy);
+            }
             Self::Interrupted => return None,
             Self::Start(error) => return error.remedy(),
             Self::Run(error) => return error.remedy(),
@@ -136,6 +141,24 @@ impl ControlError {
 }
 
 impl ControlError {
+    /// The host is there, and nothing listens.
+    fn is_refusal(&self) -> bool {
+        matches!(self, Self::Connect { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused)
+    }
+
+    /// The address that did not take the connection, and why not.
+    pub(super) fn attempt(&self) -> Option<Attempt> {
+        let error = if let Self::Connect { source, .. } = self {
+            words(source)
+        } else if let Self::Unanswered { after, .. } = self {
+            unanswered(*after)
+        } else {
+            self.to_string()
+        };
+        let server = self.server()?;
+        Some(Attempt { server, error })
+    }
+
     /// The Server that it is about.
     fn server(&self) -> Option<SocketAddr> {
         match self {
@@ -150,6 +173,20 @@ impl ControlError {
             Self::Interrupted | Self::Start(_) | Self::Run(_) => None,
         }
     }
+}
+
+fn unanswered(after: Duration) -> String {
+    format!(
+        "no answer within {} s",
+        (after.as_secs_f64() * 10.0).round() / 10.0
+    )
+}
+
+/// Addresses with what each said, in one line.
+fn each(tried: &[ControlError]) -> String {
+    let attempts = tried.iter().filter_map(ControlError::attempt);
+    let attempts: Vec<String> = attempts.map(|attempt| attempt.to_string()).collect();
+    attempts.join("; to ")
 }
 
 /// The number and its name in RFC 4656.

@@ -23,7 +23,7 @@ use twinpath_proto::sender::Protocol;
 use twinpath_wire::control::Modes;
 use twinpath_wire::{Sample, Tos};
 
-pub use connect::{Made, reach};
+pub use connect::{Attempt, Made, reach};
 pub use error::ControlError;
 pub use event::ControlEvent;
 pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};

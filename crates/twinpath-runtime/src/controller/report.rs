@@ -7,6 +7,7 @@ use twinpath_proto::control::{ClientError, Refusal};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Modes, Sid};
 
+use super::Attempt;
 use crate::{Note, SessionReport};
 
 /// What a Control-Client with its Session-Senders found out.
@@ -16,6 +17,8 @@ pub struct ControlReport {
     pub server: SocketAddr,
     /// This host's end of it.
     pub near: SocketAddr,
+    /// Other addresses of the Server, which did not take the connection before, in this order.
+    pub attempts: Vec<Attempt>,
     /// Modes that the Server offers.
     pub offered: Modes,
     /// Modes chosen.
@@ -48,6 +51,8 @@ pub struct ControlClientReport {
     pub server: SocketAddr,
     /// This host's end of it.
     pub near: SocketAddr,
+    /// Other addresses of the Server, which did not take the connection before, in this order.
+    pub attempts: Vec<Attempt>,
     /// Modes that the Server offers.
     pub offered: Modes,
     /// Modes chosen.

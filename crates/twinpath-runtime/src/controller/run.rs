@@ -275,6 +275,7 @@ impl Senders {
         Ok(ControlReport {
             server: talk.server(),
             near: talk.near,
+            attempts: talk.attempts.clone(),
             offered: talk.offered,
             modes: talk.modes,
             sessions,

@@ -15,6 +15,7 @@ use twinpath_proto::security::{Credentials, SessionKeys, TestGuard};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
 
+use super::Attempt;
 use super::ask::{Ask, Usual};
 use super::connect::{connect, resume};
 use super::error::by_name;
@@ -67,6 +68,8 @@ pub(crate) struct Talk {
     /// The Server's Count, where it departs from the standard.
     odd_count: Option<u32>,
     news: News,
+    /// Addresses of the Server that were tried before.
+    pub(crate) attempts: Vec<Attempt>,
     pub(crate) near: SocketAddr,
     pub(crate) offered: Modes,
     pub(crate) modes: Modes,
@@ -89,11 +92,11 @@ impl Talk {
         let credentials = plan.key.take().map(credentials).transpose()?;
         let keyed = credentials.is_some();
         news.tell(ControlEvent::Connecting { server });
-        let stream = match plan.made.take() {
+        let (stream, attempts) = match plan.made.take() {
             Some(made) => {
-                resume(&made).map_err(|source| ControlError::Connect { server, source })?
+                resume(made).map_err(|source| ControlError::Connect { server, source })?
             }
-            None => connect(&plan).await?,
+            None => (connect(&plan).await?, Vec::new()),
         };
         let near = stream
             .local_addr()
@@ -129,6 +132,7 @@ impl Talk {
             keyed,
             odd_count: None,
             news,
+            attempts,
             near,
             offered: Modes::default(),
             modes: Modes::default(),

@@ -8,6 +8,7 @@ use twinpath_runtime::controlclient::{self, ControlClientRun};
 use twinpath_runtime::controller::ControlEvent;
 
 use super::measuring::GLANCE;
+use super::reaching::reached;
 use super::{remark, unwritten, warn};
 use crate::args::{ControlClientArgs, Summary, doubt};
 use crate::failure::{Exit, Failure};
@@ -21,11 +22,12 @@ use crate::signals::Signals;
 pub(super) fn run(args: &ControlClientArgs, given: Given) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
     warn(&args.log, given.unused_by_client(&args.control.key));
-    let plan = plan::controlclient(args, given, &plan::system_lookup)?;
+    let plans = plan::controlclients(args, given, &plan::system_lookup)?;
     for end in [&args.sender, &args.server] {
         remark(&args.log, doubt(Some(&end.host), end.port));
     }
     let signals = Signals::listen()?.and_hangups()?;
+    let plan = reached(plans, |plan| &mut plan.control, &args.log, &signals)?;
     let run = controlclient::start(plan)?;
     let json = args.json || args.output == Summary::Json;
     while !run.is_finished() {

@@ -8,9 +8,7 @@ use std::time::Instant;
 use tracing::{Level, info};
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
-use twinpath_runtime::controller::{
-    self, ControlEvent, ControlReport, ControllerPlan, ControllerRun,
-};
+use twinpath_runtime::controller::{self, ControlEvent, ControlReport, ControllerRun};
 use twinpath_runtime::{SenderPlan, is_one_host};
 use twinpath_wire::Tos;
 use twinpath_wire::control::SecurityMode;
@@ -19,6 +17,7 @@ use super::following::{Following, now};
 use super::measuring::{GLANCE, Outlet, PROGRESS, class_names, conclude, together, verdict, view};
 use super::pictures::Pictures;
 use super::places::apart;
+use super::reaching::reached;
 use super::saving::{Beginning, Place};
 use super::{remark, unwritten, warn};
 use crate::args::{ControllerArgs, doubt};
@@ -41,7 +40,7 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
     remark(&args.log, doubt(Some(&args.server.host), args.server.port));
     let pictures = Pictures::open(&args.pictures, &args.results.labels)?;
     let mut signals = Signals::listen()?.and_hangups()?.and_glances()?;
-    let plan = reached(plans, args, &signals)?;
+    let plan = reached(plans, |plan| &mut plan.control, &args.log, &signals)?;
     let server = named(plan.control.server);
     let interval = args.results.report_interval.map(|time| time.0);
     let names = class_names(&plan.classes);
@@ -131,31 +130,6 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
     conclude(&written, printed, || {
         refused(&report).map_or_else(|| verdict(&report.sessions), Err)
     })
-}
-
-/// The plan for the first address of the server that takes a connection. Of several it is connected
-/// to, and those that did not are named.
-fn reached(
-    mut plans: Vec<ControllerPlan>,
-    args: &ControllerArgs,
-    signals: &Signals,
-) -> Result<ControllerPlan, Failure> {
-    if plans.len() > 1 {
-        let controls = plans.iter().map(|plan| &plan.control);
-        let (index, made, tried) = controller::reach(controls, &|| signals.told_to_stop())?;
-        let mut plan = plans.swap_remove(index);
-        if !tried.is_empty() {
-            let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
-            let server = named(plan.control.server);
-            let line = format!("{}; connected to {server}", tried.join("; "));
-            remark(&args.log, Some(line));
-        }
-        plan.control.made = Some(made);
-        return Ok(plan);
-    }
-    plans
-        .pop()
-        .ok_or_else(|| Failure::could_not("no address to connect to"))
 }
 
 /// Why a run with a report is not what was asked for: the server refused some of it.

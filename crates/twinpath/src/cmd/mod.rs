@@ -13,6 +13,8 @@ mod pictures;
 #[path = "no_pictures.rs"]
 mod pictures;
 mod places;
+#[cfg(feature = "control")]
+mod reaching;
 #[cfg(feature = "report")]
 mod report;
 mod responder;

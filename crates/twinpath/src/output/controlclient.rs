@@ -6,7 +6,7 @@ use serde::Serialize;
 use twinpath_runtime::controller::{AgreedSession, ControlClientReport};
 
 use super::ends::named;
-use super::json::{Note, nanoseconds};
+use super::json::{Attempt, Note, nanoseconds};
 use super::style::Style;
 use super::text::{fact, notes};
 use super::units;
@@ -66,6 +66,7 @@ pub(crate) fn json(report: &ControlClientReport, out: &mut impl Write) -> io::Re
         host: super::host_name(),
         server: named(report.server),
         client: named(report.near),
+        attempts: report.attempts.iter().map(Attempt::from).collect(),
         modes_offered: report.offered.bits(),
         modes: report.modes.bits(),
         sid: session.sid.to_string(),
@@ -85,6 +86,7 @@ struct Document<'a> {
     host: Option<String>,
     server: String,
     client: String,
+    attempts: Vec<Attempt<'a>>,
     modes_offered: u32,
     modes: u32,
     sid: String,

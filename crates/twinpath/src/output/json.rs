@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use twinpath_metrics::DelayFigures;
 use twinpath_proto::sender::Protocol;
 use twinpath_runtime::SessionReport;
-use twinpath_runtime::controller::{ControlReport, RefusedSession};
+use twinpath_runtime::controller::{self, ControlReport, RefusedSession};
 use twinpath_runtime::host::HostSurvey;
 use twinpath_wire::{Rung, Sample};
 
@@ -96,10 +96,27 @@ fn written(outcome: Outcome<'_>, what: WrittenFile) -> impl Iterator<Item = &Wri
 struct Control<'a> {
     server: String,
     client: String,
+    attempts: Vec<Attempt<'a>>,
     modes_offered: u32,
     modes: u32,
     notes: Vec<Note<'a>>,
     refused: Vec<Refused<'a>>,
+}
+
+/// An address of the Server that did not take the connection.
+#[derive(Serialize)]
+pub(super) struct Attempt<'a> {
+    address: String,
+    error: &'a str,
+}
+
+impl<'a> From<&'a controller::Attempt> for Attempt<'a> {
+    fn from(attempt: &'a controller::Attempt) -> Self {
+        Self {
+            address: ends::named(attempt.server),
+            error: &attempt.error,
+        }
+    }
 }
 
 /// A session that the Server refused.
@@ -131,6 +148,7 @@ impl<'a> From<&'a ControlReport> for Control<'a> {
         Self {
             server: ends::named(report.server),
             client: ends::named(report.near),
+            attempts: report.attempts.iter().map(Attempt::from).collect(),
             modes_offered: report.offered.bits(),
             modes: report.modes.bits(),
             notes: report.notes.iter().map(Note::from).collect(),

@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use super::keys::{BY_STRENGTH, FOR_OTHERS, Given, Wanted, offered, wanted};
 use super::resolve::{Family, Lookup, in_zone, resolve};
 use super::responder::listening;
-use super::sender::{Sending, all_ends, classes, one_host, pair, payload};
+use super::sender::{Sending, all_ends, classes, one_host, pairs, payload, usable};
 
 /// The UDP port that a Session-Sender elsewhere has unless told otherwise.
 const SENDER_PORT: u16 = 20_000;
@@ -154,33 +154,43 @@ fn secured(
     })
 }
 
-/// What the arguments mean.
+/// What the arguments mean, for each address of the server that is of a family with one of the
+/// sender's: at least one.
 ///
 /// # Errors
-/// As [`controller`].
-pub(crate) fn controlclient(
+/// As [`controllers`].
+pub(crate) fn controlclients(
     args: &ControlClientArgs,
     given: Given,
     lookup: Lookup<'_>,
-) -> Result<ControlClientPlan, Failure> {
+) -> Result<Vec<ControlClientPlan>, Failure> {
     let family = Family::only(args.ipv4, args.ipv6);
-    let interface = args.interface.as_deref();
     let port = args.server.port.unwrap_or(CONTROL_PORT);
     let servers = resolve(&args.server.host, port, family, lookup)?;
     let port = args.sender.port.unwrap_or(SENDER_PORT);
     let senders = resolve(&args.sender.host, port, family, lookup)?;
-    let (Some(server), Some(sender)) = pair(&servers, &senders)? else {
-        return Err(Failure::could_not("no address to connect to"));
-    };
-    let server = in_zone(server, interface, lookup)?;
-    one_host(server.ip())?;
-    one_host(sender.ip())?;
+    let ends = alternating(pairs(&servers, &senders)?);
     if args.duration.is_some_and(|duration| duration.0.is_zero()) {
         return Err(Failure::usage(
             "--duration 0 stops at once: write 10 (seconds) or 500ms",
         ));
     }
     let wanted = wanted(&args.control, given, &FOR_OTHERS)?;
+    let plan = |(server, sender)| {
+        let server = in_zone(server, args.interface.as_deref(), lookup)?;
+        controlclient(args, wanted.clone(), server, sender)
+    };
+    usable(ends.into_iter().map(plan))
+}
+
+fn controlclient(
+    args: &ControlClientArgs,
+    wanted: Wanted,
+    server: SocketAddr,
+    sender: SocketAddr,
+) -> Result<ControlClientPlan, Failure> {
+    one_host(server.ip())?;
+    one_host(sender.ip())?;
     let mut control = control(&args.control, wanted, server);
     control.interface.clone_from(&args.interface);
     Ok(ControlClientPlan {
@@ -299,7 +309,8 @@ mod tests {
         let Command::Controlclient(args) = command(&format!("controlclient {line}")) else {
             unreachable!("another command")
         };
-        controlclient(&args, Given::default(), &system_lookup)
+        let plans = controlclients(&args, Given::default(), &system_lookup)?;
+        Ok(plans.into_iter().next().unwrap())
     }
 
     fn of_server(line: &str) -> Result<ServerPlan, Failure> {
@@ -472,6 +483,46 @@ mod tests {
         assert_eq!(of("name"), all);
         assert_eq!(of("name -4"), ["192.0.2.1", "192.0.2.2"]);
         assert_eq!(of("name 192.0.2.9:0"), ["192.0.2.1", "192.0.2.2"]);
+    }
+
+    #[test]
+    fn each_address_of_a_server_has_a_sender_s_address_of_its_family() {
+        let lookup = |name: &str, port: u16| {
+            let all: &[&str] = match name {
+                "server" => &["2001:db8::1", "192.0.2.1", "2001:db8::2"],
+                "sender" => &["192.0.2.7", "192.0.2.8", "2001:db8::7"],
+                _ => &["192.0.2.9"],
+            };
+            let all = all
+                .iter()
+                .map(|ip| SocketAddr::new(ip.parse().unwrap(), port));
+            Ok(all.collect())
+        };
+        let of = |line: &str| -> Vec<(String, String)> {
+            let Command::Controlclient(args) = command(&format!("controlclient {line}")) else {
+                unreachable!("another command")
+            };
+            let plans = controlclients(&args, Given::default(), &lookup).unwrap();
+            let ends = plans.iter().map(|plan| {
+                (
+                    plan.control.server.ip().to_string(),
+                    plan.sender.ip().to_string(),
+                )
+            });
+            ends.collect()
+        };
+        let ends = |list: &[(&str, &str)]| -> Vec<(String, String)> {
+            let own = list.iter().map(|(a, b)| ((*a).into(), (*b).into()));
+            own.collect()
+        };
+        let all = [
+            ("2001:db8::1", "2001:db8::7"),
+            ("192.0.2.1", "192.0.2.7"),
+            ("2001:db8::2", "2001:db8::7"),
+        ];
+        assert_eq!(of("sender server"), ends(&all));
+        assert_eq!(of("sender server -4"), ends(&all[1..2]));
+        assert_eq!(of("v4only server"), ends(&[("192.0.2.1", "192.0.2.9")]));
     }
 
     #[test]

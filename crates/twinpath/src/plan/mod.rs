@@ -17,7 +17,7 @@ use twinpath_runtime::StampChoice;
 use crate::args::Rungs;
 
 #[cfg(feature = "control")]
-pub(crate) use control::{controlclient, controllers, server};
+pub(crate) use control::{controlclients, controllers, server};
 #[cfg(feature = "control")]
 pub(crate) use keys::{Given, ring};
 pub(crate) use resolve::system_lookup;

@@ -339,16 +339,12 @@ pub(super) fn all_ends(
         }) => Some(resolve(host, 0, family, lookup)?),
         _ => None,
     };
-    let pairs: Vec<_> = match &near {
+    let ends: Vec<_> = match &near {
         None => far.iter().map(|far| (*far, None)).collect(),
-        Some(near) => {
-            pair(&far, near)?;
-            let of_family = |far: &SocketAddr| {
-                let near = near.iter().find(|near| near.is_ipv4() == far.is_ipv4())?;
-                Some((*far, Some(*near)))
-            };
-            far.iter().filter_map(of_family).collect()
-        }
+        Some(near) => pairs(&far, near)?
+            .into_iter()
+            .map(|(far, near)| (far, Some(near)))
+            .collect(),
     };
     let end = |(far, near): (SocketAddr, Option<SocketAddr>)| {
         let far = with_zone(far, near, ip, lookup)?;
@@ -356,7 +352,7 @@ pub(super) fn all_ends(
         let near = near.map(|near| near.ip());
         Ok((far, near.filter(|near| !near.is_unspecified())))
     };
-    pairs.into_iter().map(end).collect()
+    usable(ends.into_iter().map(end))
 }
 
 /// An address that is one host's.
@@ -373,22 +369,42 @@ pub(super) fn one_host(far: IpAddr) -> Result<(), Failure> {
     Err(Failure::usage(format!("{far} {why}")))
 }
 
-type Pair = (Option<SocketAddr>, Option<SocketAddr>);
+/// Each of `far` with the first of `near` of its family: at least one pair.
+pub(super) fn pairs(
+    far: &[SocketAddr],
+    near: &[SocketAddr],
+) -> Result<Vec<(SocketAddr, SocketAddr)>, Failure> {
+    let of_family = |far: &SocketAddr| {
+        let near = near.iter().find(|near| near.is_ipv4() == far.is_ipv4())?;
+        Some((*far, *near))
+    };
+    let pairs: Vec<_> = far.iter().filter_map(of_family).collect();
+    match (far.first(), near.first()) {
+        (Some(far), Some(near)) if pairs.is_empty() => {
+            let (far, near) = (far.ip(), near.ip());
+            Err(Failure::usage(format!(
+                "{far} is {} but {near} is {}: give both of one family",
+                Family::of(far),
+                Family::of(near)
+            )))
+        }
+        _ => Ok(pairs),
+    }
+}
 
-pub(super) fn pair(far: &[SocketAddr], near: &[SocketAddr]) -> Result<Pair, Failure> {
-    for far in far {
-        if let Some(near) = near.iter().find(|near| near.is_ipv4() == far.is_ipv4()) {
-            return Ok((Some(*far), Some(*near)));
+/// What can be used of several; if nothing, why not the first.
+pub(super) fn usable<T>(all: impl Iterator<Item = Result<T, Failure>>) -> Result<Vec<T>, Failure> {
+    let mut found = Vec::new();
+    let mut why = None;
+    for one in all {
+        match one {
+            Ok(one) => found.push(one),
+            Err(failure) => why = why.or(Some(failure)),
         }
     }
-    let ip = |list: &[SocketAddr]| list.first().map(SocketAddr::ip);
-    match (ip(far), ip(near)) {
-        (Some(far), Some(near)) => Err(Failure::usage(format!(
-            "{far} is {} but {near} is {}: give both of one family",
-            Family::of(far),
-            Family::of(near)
-        ))),
-        _ => Ok((None, None)),
+    match why {
+        Some(failure) if found.is_empty() => Err(failure),
+        _ => Ok(found),
     }
 }
 

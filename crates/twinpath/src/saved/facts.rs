@@ -163,11 +163,19 @@ struct NoteFacts {
 pub(crate) struct ControlFacts {
     server: SocketAddr,
     client: SocketAddr,
+    #[serde(default)]
+    attempts: Vec<AttemptFacts>,
     modes_offered: u32,
     modes: u32,
     #[serde(default)]
     refused: Vec<RefusedFacts>,
     notes: Vec<NoteFacts>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct AttemptFacts {
+    address: SocketAddr,
+    error: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -350,6 +358,7 @@ impl EndFacts {
             control: control.map(|control| ControlFacts {
                 server: control.server,
                 client: control.near,
+                attempts: control.attempts.iter().map(AttemptFacts::from).collect(),
                 modes_offered: control.offered.bits(),
                 modes: control.modes.bits(),
                 refused: control.refused.iter().map(RefusedFacts::from).collect(),

@@ -2,6 +2,7 @@
 
 use twinpath_wire::control::{Modes, SecurityMode};
 
+use super::super::Attempt;
 use super::{Talk, by_name, named, of_class};
 use crate::Note;
 use crate::notes::{remark, warning};
@@ -45,6 +46,14 @@ impl Talk {
     pub(crate) fn notes(&self) -> Vec<Note> {
         let server = named(self.plan.server);
         let mut notes = Vec::new();
+        if !self.attempts.is_empty() {
+            let tried: Vec<String> = self.attempts.iter().map(Attempt::to_string).collect();
+            let line = format!(
+                "the connection is to {server}, not to an earlier address of the name: {}",
+                tried.join("; ")
+            );
+            notes.push(remark("other-address", line));
+        }
         if self.keyed && self.modes.security() == Some(SecurityMode::Unauthenticated) {
             let line = format!(
                 "{server} offers no secured mode, so nothing is secured though there is a key (with \

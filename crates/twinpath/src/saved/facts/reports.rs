@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use twinpath_metrics::{Figures, MetricsConfig, SessionMetrics};
 use twinpath_proto::sender::SenderTally;
-use twinpath_runtime::controller::ControlReport;
+use twinpath_runtime::controller::{Attempt, ControlReport};
 use twinpath_runtime::{ClockState, IcmpCount, Note, Origin, SessionReport, StampReport};
 use twinpath_wire::control::Modes;
 use twinpath_wire::{Tos, Wall};
 
 use super::convert::{security, sid};
-use super::{ControlFacts, Identity, RefusedFacts, SessionEnd};
+use super::{AttemptFacts, ControlFacts, Identity, RefusedFacts, SessionEnd};
 
 impl SessionEnd {
     /// The report that the run ended with, its figures from the rows.
@@ -101,12 +101,31 @@ impl Identity {
     }
 }
 
+impl From<&Attempt> for AttemptFacts {
+    fn from(attempt: &Attempt) -> Self {
+        Self {
+            address: attempt.server,
+            error: attempt.error.clone(),
+        }
+    }
+}
+
+impl From<&AttemptFacts> for Attempt {
+    fn from(facts: &AttemptFacts) -> Self {
+        Self {
+            server: facts.address,
+            error: facts.error.clone(),
+        }
+    }
+}
+
 impl ControlFacts {
     /// The report of a control connection with these sessions.
     pub(crate) fn report(&self, sessions: Vec<SessionReport>) -> ControlReport {
         ControlReport {
             server: self.server,
             near: self.client,
+            attempts: self.attempts.iter().map(Attempt::from).collect(),
             offered: Modes::from_bits(self.modes_offered),
             modes: Modes::from_bits(self.modes),
             sessions,
