@@ -182,9 +182,9 @@ fn through(hosts: &Hosts, line: &str, pause: Duration) -> (Done, serde_json::Val
     let done = run.finish();
     // It was measured, but for what could not be sent meanwhile.
     assert_eq!(done.status, 1, "{line}: {}", done.stderr);
-    assert_eq!(
+    assert_ne!(
         said(&done.stderr, "could not be sent"),
-        1,
+        0,
         "{line}: {}",
         done.stderr
     );

@@ -246,9 +246,9 @@ fn sessions_over_ipv6_are_like_those_over_ipv4() {
 }
 
 #[test]
-fn another_receiver_port_than_the_one_wished_for_is_a_remark() {
-    // Unless told otherwise the sender's own number is wished for.
-    for (wished, said) in [(None, true), (Some(9), true), (Some(0), false)] {
+fn another_receiver_port_than_the_one_asked_for_is_a_remark() {
+    // Unless told otherwise the sender's own number is requested, which no user asked for.
+    for (wished, said) in [(None, false), (Some(9), true), (Some(0), false)] {
         let rig = serve(Script::default());
         let mut wanted = rig.plan();
         wanted.receiver_port = wished.map(|port: u16| if port == 0 { rig.port } else { port });
