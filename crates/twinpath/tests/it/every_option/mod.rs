@@ -5,8 +5,22 @@
 //! What is sent is seen by a raw socket, header and all. Each run has a loopback address of its own for
 //! its far end, so that runs side by side see nothing of each other.
 
+#[cfg(all(
+    feature = "control",
+    feature = "live",
+    feature = "report",
+    feature = "pictures"
+))]
+mod agreeing;
 #[cfg(feature = "control")]
 mod control;
+#[cfg(all(
+    feature = "control",
+    feature = "live",
+    feature = "report",
+    feature = "pictures"
+))]
+mod controller;
 #[cfg(all(feature = "report", feature = "pictures"))]
 mod report;
 mod responder;
@@ -17,7 +31,7 @@ mod small;
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -88,8 +102,7 @@ impl Tap {
                 return None;
             }
         };
-        raw.bind(&std::net::SocketAddr::from((address, 0)).into())
-            .unwrap();
+        raw.bind(&SocketAddr::from((address, 0)).into()).unwrap();
         raw.set_recv_buffer_size(4 << 20).unwrap();
         raw.set_read_timeout(Some(Duration::from_millis(50)))
             .unwrap();
@@ -146,7 +159,7 @@ enum Answers {
 
 /// A reflector of the test's own, at an address of its own, with a tap.
 struct FarEnd {
-    at: String,
+    at: SocketAddr,
     tap: Option<Tap>,
     over: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
@@ -180,7 +193,7 @@ impl FarEnd {
             }
         });
         Some(Self {
-            at: format!("{address}:{port}"),
+            at: (address, port).into(),
             tap: Some(tap),
             over,
             thread: Some(thread),

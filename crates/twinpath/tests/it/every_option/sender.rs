@@ -1,4 +1,4 @@
-//! `twinpath sender`.
+//! `twinpath sender`, and the rows that `twinpath controller` shares with it.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
+#[cfg(feature = "control")]
+use super::agreeing::Server;
 use super::{Answers, FarEnd, Packet, acts, complete, each_row, file, free_port, json, judged};
+use crate::hosts::{Hosts, ip};
 use crate::program::{Done, Running, run, twinpath};
 
 /// What a run came to.
@@ -22,6 +25,9 @@ pub(super) struct Seen {
     begun: SystemTime,
     /// How often the sender's thread gave the processor back, for each packet.
     sleeps: f64,
+    /// What a Server was told, message by message, where there is one.
+    #[cfg(feature = "control")]
+    pub(super) told: Vec<Vec<u8>>,
 }
 
 impl Seen {
@@ -42,25 +48,28 @@ impl Seen {
             again: Vec::new(),
             begun: UNIX_EPOCH,
             sleeps: 0.0,
+            #[cfg(feature = "control")]
+            told: Vec::new(),
         }
     }
 
-    fn all(&self, is: impl FnMut(&Packet) -> bool) -> bool {
+    pub(super) fn all(&self, is: impl FnMut(&Packet) -> bool) -> bool {
         !self.packets.is_empty() && self.packets.iter().all(is)
     }
 }
 
 /// An option that is given, and what is seen then.
-struct Row {
-    option: &'static str,
-    /// The command without it. `{far}`, `{dir}` and `{port}` are the run's own.
+pub(super) struct Row {
+    pub(super) option: &'static str,
+    /// The command without it. `{measure}` is the command's name; `{far}`, `{dir}` and `{port}` are
+    /// the run's own.
     base: &'static str,
     /// It with its value.
-    given: &'static str,
+    pub(super) given: &'static str,
     far: Answers,
     sees: fn(&Seen) -> bool,
     /// Beside what it does when it is given, the run without it is no proof of the contrary.
-    alone: bool,
+    pub(super) alone: bool,
     /// What happens while it runs.
     during: During,
 }
@@ -76,7 +85,7 @@ enum During {
     Again,
 }
 
-const fn row(
+pub(super) const fn row(
     option: &'static str,
     base: &'static str,
     given: &'static str,
@@ -93,35 +102,39 @@ const fn row(
     }
 }
 
-const THREE: &str = "sender {far} 127.0.0.1:0 -c 3 -i 2 --timeout 0.3 --json";
-const TEXT: &str = "sender {far} 127.0.0.1:0 -c 3 -i 2 --timeout 0.3";
-const LONG: &str = "sender {far} 127.0.0.1:0 -c 400 -i 1 --timeout 0.3 --json";
-const CALL: &str = "sender {far} 127.0.0.1:0 -c 3 -i 2 --timeout 0.3 --json --voice g711";
-const DRAWN: &str = "sender {far} 127.0.0.1:0 -c 3 -i 2 --timeout 0.3 --graph {dir}/a.svg";
+pub(super) const THREE: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 0.3 --json";
+const TEXT: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 0.3";
+const LONG: &str = "{measure} {far} 127.0.0.1:0 -c 400 -i 1 --timeout 0.3 --json";
+const CALL: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 0.3 --json --voice g711";
+const DRAWN: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 0.3 --graph {dir}/a.svg";
 
 /// Nanoseconds in 64 bits of NTP.
 fn ns(ntp: u64) -> u64 {
     u64::try_from((u128::from(ntp) * 1_000_000_000) >> 32).unwrap()
 }
 
-fn rows() -> Vec<Row> {
+/// The rows of every command that sends.
+pub(super) fn sending() -> Vec<Row> {
     [schedule(), packets(), addresses(), output(), figures()]
         .into_iter()
         .flatten()
         .collect()
 }
 
+/// Options whose effect needs two hosts: [`the_interface_leads`] tests them.
+pub(super) const ON_TWO_HOSTS: [&str; 1] = ["--interface"];
+
 fn schedule() -> Vec<Row> {
     vec![
         row(
             "--count",
-            "sender {far} 127.0.0.1:0 -i 1 --timeout 0.3 --json",
+            "{measure} {far} 127.0.0.1:0 -i 1 --timeout 0.3 --json",
             "--count 5",
             |seen| seen.packets.len() == 5,
         ),
         row(
             "--interval",
-            "sender {far} 127.0.0.1:0 -c 3 --timeout 0.3 --json",
+            "{measure} {far} 127.0.0.1:0 -c 3 --timeout 0.3 --json",
             "--interval 400",
             |seen| {
                 // Never before its time, by the packets' own T1.
@@ -131,7 +144,7 @@ fn schedule() -> Vec<Row> {
         ),
         row(
             "--schedule",
-            "sender {far} 127.0.0.1:0 -c 6 --timeout 0.3 --json",
+            "{measure} {far} 127.0.0.1:0 -c 6 --timeout 0.3 --json",
             "--schedule bursts:3/600",
             |seen| {
                 let t1: Vec<u64> = seen.packets.iter().map(|packet| ns(packet.t1())).collect();
@@ -148,7 +161,7 @@ fn schedule() -> Vec<Row> {
         },
         row(
             "--duration",
-            "sender {far} 127.0.0.1:0 -i 10 --timeout 0.3 --json",
+            "{measure} {far} 127.0.0.1:0 -i 10 --timeout 0.3 --json",
             "--duration 95ms",
             |seen| {
                 (1..=10).contains(&seen.packets.len())
@@ -159,7 +172,7 @@ fn schedule() -> Vec<Row> {
             far: Answers::After(400),
             ..row(
                 "--timeout",
-                "sender {far} 127.0.0.1:0 -c 1 --json",
+                "{measure} {far} 127.0.0.1:0 -c 1 --json",
                 "--timeout 50ms",
                 |seen| seen.session()["packets"]["lost"] == 1,
             )
@@ -194,15 +207,27 @@ fn packets() -> Vec<Row> {
         row("--fill", THREE, "--fill zero", |seen| {
             seen.all(|packet| packet.payload[14..].iter().all(|octet| *octet == 0))
         }),
+    ]
+}
+
+/// Those of the sender alone.
+fn uncontrolled() -> Vec<Row> {
+    vec![
         row("--stamp", THREE, "--stamp", |seen| {
             seen.session()["protocol"] == "stamp" && seen.all(|packet| packet.payload.len() == 44)
         }),
         row(
             "--ssid",
-            "sender {far} 127.0.0.1:0 --stamp -c 3 -i 2 --timeout 0.3 --json",
+            "{measure} {far} 127.0.0.1:0 --stamp -c 3 -i 2 --timeout 0.3 --json",
             "--ssid 513",
             |seen| seen.all(|packet| packet.payload[14..16] == [2, 1]),
         ),
+        Row {
+            far: Answers::Even,
+            ..row("--reflector", THREE, "--reflector stateful", |seen| {
+                seen.session()["packets"]["lost_forward"].is_u64()
+            })
+        },
     ]
 }
 
@@ -226,21 +251,18 @@ fn addresses() -> Vec<Row> {
         row("--do-not-fragment", THREE, "--do-not-fragment", |seen| {
             seen.all(|packet| packet.dont_fragment)
         }),
-        row("--interface", THREE, "--interface no-such-dev", |seen| {
-            seen.done.status == 1 && seen.done.stderr.contains("no-such-dev")
-        }),
         row(
             "--ipv4",
-            "sender [::1]:9 [::1]:0 -c 1 --timeout 0.1",
+            "{measure} [::1]:9 [::1]:0 -c 1 --timeout 0.1",
             "--ipv4",
-            |seen| [1, 2].contains(&seen.done.status) && seen.packets.is_empty(),
+            |seen| seen.done.status == 2 && seen.packets.is_empty(),
         ),
         row("--ipv6", THREE, "--ipv6", |seen| {
-            [1, 2].contains(&seen.done.status) && seen.packets.is_empty()
+            seen.done.status == 2 && seen.packets.is_empty()
         }),
         row(
             "--ports",
-            "sender {far} 127.0.0.1 -c 3 -i 2 --timeout 0.3 --json",
+            "{measure} {far} 127.0.0.1 -c 3 -i 2 --timeout 0.3 --json",
             "--ports {port}-{port}",
             |seen| {
                 let port = seen.file("port").parse();
@@ -267,7 +289,7 @@ fn output() -> Vec<Row> {
         }),
         row(
             "--report-interval",
-            "sender {far} 127.0.0.1:0 -c 30 -i 10 --timeout 0.3 --json",
+            "{measure} {far} 127.0.0.1:0 -c 30 -i 10 --timeout 0.3 --json",
             "--report-interval 100ms",
             |seen| seen.done.stdout.contains("twinpath-interval-1"),
         ),
@@ -275,8 +297,13 @@ fn output() -> Vec<Row> {
             seen.json["labels"]["site"] == "lab"
         }),
         row("--verbose", TEXT, "--verbose", |seen| {
-            seen.done.stdout.starts_with("seq=0 ")
+            seen.done
+                .stdout
+                .lines()
+                .any(|line| line.starts_with("seq=0 "))
         }),
+        // The view itself needs a terminal: see `q_ends_a_run_with_its_report_on_a_terminal_as_it_was`
+        // and `a_controller_shows_its_classes_and_ends_by_itself`.
         row("--live", TEXT, "--live", |seen| {
             seen.done.stderr.contains("no live view")
         }),
@@ -300,10 +327,10 @@ fn output() -> Vec<Row> {
             })
         },
         row("--debug", TEXT, "--debug", |seen| {
-            seen.done.stderr.contains("sending")
+            seen.done.stderr.contains("finished")
         }),
         row("--logfile", TEXT, "--logfile {dir}/log", |seen| {
-            seen.file("log").contains("sending")
+            seen.file("log").contains("finished")
         }),
     ]
 }
@@ -332,23 +359,58 @@ fn figures() -> Vec<Row> {
             let availability = &seen.session()["availability"];
             (&availability["bad_above"], &availability["in_a_row"]) == (&0.2.into(), &3.into())
         }),
-        Row {
-            far: Answers::Even,
-            ..row("--reflector", THREE, "--reflector stateful", |seen| {
-                seen.session()["packets"]["lost_forward"].is_u64()
-            })
-        },
     ]
 }
 
+impl Row {
+    /// The same with another far end.
+    #[cfg(feature = "control")]
+    pub(super) const fn answered(self, far: Answers) -> Self {
+        Self { far, ..self }
+    }
+
+    /// Whether the option acts on this command.
+    pub(super) fn judge(&self, command: Sends) -> Result<(), String> {
+        acts(self.option, self.given, self.alone, |given| {
+            let seen = observe(self, given, command)?;
+            Some(judged(&seen, &seen.done, self.sees))
+        })
+    }
+}
+
+/// A command that sends.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Sends {
+    Sender,
+    #[cfg(feature = "control")]
+    Controller,
+}
+
+impl Sends {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sender => "sender",
+            #[cfg(feature = "control")]
+            Self::Controller => "controller",
+        }
+    }
+}
+
 /// Runs a row's command; `None` where the wire cannot be seen.
-fn observe(row: &Row, given: &str) -> Option<Seen> {
+fn observe(row: &Row, given: &str, command: Sends) -> Option<Seen> {
     let directory = tempfile::tempdir().unwrap();
     let port = free_port([127, 0, 0, 1].into()).to_string();
     fs::write(directory.path().join("port"), &port).unwrap();
     let far = FarEnd::start(row.far)?;
+    #[cfg(feature = "control")]
+    let server = (command == Sends::Controller).then(|| Server::start(far.at));
+    #[cfg(feature = "control")]
+    let at = server.as_ref().map_or(far.at, |server| server.at);
+    #[cfg(not(feature = "control"))]
+    let at = far.at;
     let line = format!("{} {given}", row.base)
-        .replace("{far}", &far.at)
+        .replace("{measure}", command.name())
+        .replace("{far}", &at.to_string())
         .replace("{dir}", &directory.path().display().to_string())
         .replace("{port}", &port);
     let begun = SystemTime::now();
@@ -386,6 +448,8 @@ fn observe(row: &Row, given: &str) -> Option<Seen> {
         again,
         begun,
         sleeps,
+        #[cfg(feature = "control")]
+        told: server.map(Server::finish).unwrap_or_default(),
         ..Seen::of(done, directory)
     })
 }
@@ -417,14 +481,41 @@ fn voluntary_switches(process: u32) -> u64 {
     threads.filter_map(|thread| of(&thread.path())).sum()
 }
 
+/// Makes sure that `--interface` leads packets, not the routes: `line` measures with 10.98.0.2, for
+/// which there is a route to a device that leads nowhere.
+pub(super) fn the_interface_leads(listener: &str, line: &str) {
+    let Some(hosts) = Hosts::new() else { return };
+    let _far = hosts.listener(listener);
+    for words in [
+        "link add d0 type veth peer name d1",
+        "addr add 10.99.0.1/24 dev d0",
+        "link set d0 up",
+        "link set d1 up",
+        "route add 10.98.0.2/32 dev d0",
+    ] {
+        ip(&format!("-n {} {words}", hosts.near)).unwrap();
+    }
+    let line = format!("{line} -c 3 -i 5 --timeout 0.3 --json");
+    let done = hosts.run(&format!("{line} --interface v0"));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert_eq!(done.session()["packets"]["received"], 3);
+}
+
 #[test]
 fn every_option_of_the_sender_acts() {
-    let rows = rows();
-    complete("sender", rows.iter().map(|row| row.option));
-    each_row(&rows, |row| {
-        acts(row.option, row.given, row.alone, |given| {
-            let seen = observe(row, given)?;
-            Some(judged(&seen, &seen.done, row.sees))
-        })
-    });
+    let rows: Vec<Row> = sending().into_iter().chain(uncontrolled()).collect();
+    let names = rows.iter().map(|row| row.option);
+    complete("sender", names.chain(ON_TWO_HOSTS));
+    each_row(&rows, |row| row.judge(Sends::Sender));
+}
+
+#[test]
+fn the_interface_leads_a_sender_s_packets() {
+    the_interface_leads("responder :9862", "sender 10.98.0.2:9862");
+    // Without it the route does, and nothing comes back.
+    let Some(hosts) = Hosts::new() else { return };
+    let _far = hosts.listener("responder :9862");
+    let line = "sender 10.98.0.2:9862 -c 3 -i 5 --timeout 0.3";
+    assert_eq!(hosts.run(&format!("{line} --interface lo")).status, 3);
+    assert_eq!(hosts.run(line).status, 0);
 }

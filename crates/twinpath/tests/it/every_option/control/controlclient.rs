@@ -8,134 +8,66 @@ every_option! { "controlclient":
 }
 
 mod rows {
-    use std::os::unix::fs::PermissionsExt as _;
     use std::time::{Duration, Instant};
 
     use serde_json::Value;
 
+    use super::super::clients::{self, Client};
     use super::super::segments::Segments;
     use crate::hosts::Hosts;
-    use crate::program::{Done, Responder, finish, run, taken_port, twinpath};
+    use crate::program::{Done, Responder, finish, run, twinpath};
     use crate::secured::{keys as key_file, secured_server};
 
-    /// Runs it for a sender at port 20123 of loopback.
-    fn agree(server: &Responder, options: &str) -> Done {
-        run(&line(server, options))
-    }
+    const CLIENT: Client = Client::Controlclient;
 
     fn line(server: &Responder, options: &str) -> String {
-        format!(
-            "controlclient 127.0.0.1:20123 {} --duration 0.2 {options}",
-            server.at
-        )
+        CLIENT.line(server, options)
     }
 
-    /// What it printed at its end, as JSON.
+    fn agree(server: &Responder, options: &str) -> Done {
+        CLIENT.run(server, options)
+    }
+
     fn document(server: &Responder, options: &str) -> Value {
-        let done = agree(server, &format!("--json {options}"));
-        assert_eq!(done.status, 0, "{options}: {}", done.stderr);
-        let last = done.stdout.lines().last().unwrap_or_default();
-        serde_json::from_str(&done.stdout)
-            .or_else(|_| serde_json::from_str(last))
-            .unwrap_or_else(|error| panic!("{error}: {}", done.stdout))
+        CLIENT.document(server, options)
     }
 
     pub(super) fn mode() {
-        let held = key_file("alice secret\n");
-        let server = secured_server(&held, "--mode unauthenticated,mixed");
-        let file = held.path().display();
-        let modes = |options: &str| document(&server, options)["modes"].as_u64().unwrap() & 15;
-        assert_eq!(modes("--mode unauthenticated"), 1);
-        assert_eq!(modes(&format!("--keys {file} --mode mixed")), 8);
+        clients::mode(CLIENT);
         // The sender elsewhere has no keys for it.
-        let done = agree(&server, &format!("--keys {file} --mode encrypted"));
+        let held = key_file("alice secret\n");
+        let server = secured_server(&held, "");
+        let options = format!("--keys {} --mode encrypted", held.path().display());
+        let done = agree(&server, &options);
         assert_eq!(done.status, 2, "{}", done.stdout);
     }
 
     pub(super) fn keys() {
-        let held = key_file("alice secret\n");
-        let others = key_file("alice another\n");
-        let server = secured_server(&held, "--mode mixed");
-        assert_eq!(
-            agree(&server, &format!("--keys {}", held.path().display())).status,
-            0
-        );
-        assert_eq!(
-            agree(&server, &format!("--keys {}", others.path().display())).status,
-            1
-        );
+        clients::keys(CLIENT);
     }
 
     pub(super) fn insecure_key_file() {
-        let held = key_file("alice secret\n");
-        let server = secured_server(&held, "--mode mixed");
-        let readable = std::fs::Permissions::from_mode(0o644);
-        std::fs::set_permissions(held.path(), readable).unwrap();
-        let keys = format!("--keys {}", held.path().display());
-        assert_ne!(agree(&server, &keys).status, 0);
-        assert_eq!(
-            agree(&server, &format!("{keys} --insecure-key-file")).status,
-            0
-        );
+        clients::insecure_key_file(CLIENT);
     }
 
     pub(super) fn key_id() {
-        let held = key_file("alice secret\nbob other\n");
-        let server_keys = key_file("bob other\n");
-        let server = secured_server(&server_keys, "--mode mixed");
-        let keys = format!("--keys {}", held.path().display());
-        assert_eq!(agree(&server, &format!("{keys} --key-id bob")).status, 0);
-        assert_eq!(agree(&server, &format!("{keys} --key-id alice")).status, 1);
+        clients::key_id(CLIENT);
     }
 
     pub(super) fn max_pbkdf2_count() {
-        let held = key_file("alice secret\n");
-        let server = secured_server(&held, "--mode mixed --pbkdf2-count 8192");
-        let keys = format!("--keys {}", held.path().display());
-        assert_eq!(
-            agree(&server, &format!("{keys} --max-pbkdf2-count 4096")).status,
-            1
-        );
-        assert_eq!(
-            agree(&server, &format!("{keys} --max-pbkdf2-count 8192")).status,
-            0
-        );
-    }
-
-    /// Where the sender is to send to.
-    fn reflector_port(document: &Value) -> u16 {
-        let at = document["reflector"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{document}"));
-        at.rsplit(':').next().unwrap().parse().unwrap()
+        clients::max_pbkdf2_count(CLIENT);
     }
 
     pub(super) fn receiver_port() {
-        let server = Responder::server("--allow-any-port");
-        let (held, port) = taken_port();
-        drop(held);
-        let document = document(&server, &format!("--receiver-port {port}"));
-        assert_eq!(reflector_port(&document), port);
+        clients::receiver_port(CLIENT);
     }
 
     pub(super) fn strict() {
-        let server = Responder::server("");
-        let (_held, port) = taken_port();
-        let wish = format!("--receiver-port {port}");
-        assert_eq!(agree(&server, &wish).status, 0);
-        assert_eq!(agree(&server, &format!("{wish} --strict")).status, 1);
+        clients::strict(CLIENT);
     }
 
     pub(super) fn control_dscp() {
-        let Some(mut segments) = Segments::open() else {
-            return;
-        };
-        let server = Responder::server("");
-        document(&server, "--control-dscp cs6");
-        // A Request-TW-Session.
-        let asked = segments
-            .wait_for(|segment| segment.to == server.at.port() && segment.payload.len() == 112);
-        assert_eq!(asked.tos, 48 << 2);
+        clients::control_dscp(CLIENT);
     }
 
     pub(super) fn duration() {
@@ -197,24 +129,11 @@ mod rows {
         }
     }
 
-    /// A server of both families by its name.
-    fn by_name(family: &str) -> Done {
-        let server = Responder::spawn(twinpath("server :0"));
-        let port = server.at.port();
-        run(&format!(
-            "controlclient localhost localhost:{port} --duration 0.2 --json {family}"
-        ))
-    }
-
     pub(super) fn ipv4() {
-        let done = by_name("-4");
-        assert!(
-            done.stdout.contains("127.0.0.1"),
-            "{}{}",
-            done.stdout,
-            done.stderr
-        );
-        assert!(!done.stdout.contains("::1"), "{}", done.stdout);
+        let line = "controlclient [::1]:20123 [::1]:9 --duration 0.2";
+        assert_eq!(run(&format!("{line} -4")).status, 2);
+        // Otherwise it is tried.
+        assert_eq!(run(line).status, 1);
     }
 
     pub(super) fn ipv6() {

@@ -1,7 +1,9 @@
 //! The commands that answer by TWAMP-Control: a test for each option.
 
 mod client;
+mod clients;
 mod controlclient;
+pub(super) mod controller;
 mod segments;
 mod server;
 

@@ -212,6 +212,10 @@ mod rows {
     pub(super) fn max_sessions() {
         assert_eq!(accepted(&Responder::server("--max-sessions 2"), 2), (2, 5));
         assert_eq!(accepted(&Responder::server(""), 2), (3, 0));
+        // Not only those of clients without a key, who could have more here.
+        let held = key_file("alice secret\n");
+        let both = "--mode unauthenticated,encrypted --max-open-sessions 3 --max-sessions 2";
+        assert_eq!(accepted(&secured_server(&held, both), 2), (2, 5));
     }
 
     pub(super) fn max_open_sessions() {
