@@ -21,7 +21,7 @@ mod control;
     feature = "pictures"
 ))]
 mod controller;
-#[cfg(all(feature = "report", feature = "pictures"))]
+#[cfg(all(feature = "live", feature = "report", feature = "pictures"))]
 mod report;
 mod responder;
 #[cfg(all(feature = "live", feature = "report", feature = "pictures"))]

@@ -407,12 +407,35 @@ mod rows {
     }
 
     pub(super) fn quiet() {
-        let mut quiet = Running::start("server 127.0.0.1:0 --quiet");
-        quiet.wait_until_it_catches("TERM");
-        quiet.signal(&["TERM"]);
-        quiet.ended();
-        let done = quiet.finish();
-        assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+        let held = key_file("alice secret\n");
+        let others = key_file("alice another\n");
+        for (options, is_quiet) in [("--quiet", true), ("", false)] {
+            let (free, port) = taken_port();
+            drop(free);
+            let mut server = Running::start(&format!(
+                "server 127.0.0.1:{port} --keys {} --pbkdf2-count 1024 {options}",
+                held.path().display()
+            ));
+            server.wait_until_it_catches("TERM");
+            let guess = format!(
+                "controller 127.0.0.1:{port} --keys {} -c 1",
+                others.path().display()
+            );
+            let refused = run(&guess);
+            assert!(refused.stderr.contains("refuse"), "{}", refused.stderr);
+            server.signal(&["TERM"]);
+            server.ended();
+            let done = server.finish();
+            assert_eq!(done.status, 0, "{}", done.stderr);
+            let warned = done.stderr.contains("wrong passphrase");
+            assert_eq!(warned, !is_quiet, "{options}: {}", done.stderr);
+            assert_eq!(
+                done.stderr.is_empty(),
+                is_quiet,
+                "{options}: {}",
+                done.stderr
+            );
+        }
     }
 
     pub(super) fn debug() {
