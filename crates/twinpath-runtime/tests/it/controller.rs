@@ -1,5 +1,6 @@
 //! The Control-Client against a Server of the tests' own: the engine under a script.
 
+mod addresses;
 mod agreeing;
 mod client;
 mod endings;
