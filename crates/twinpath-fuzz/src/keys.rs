@@ -26,11 +26,15 @@ pub(crate) fn keys(input: &[u8]) {
             assert!((1..=lines).contains(&line), "line {line} of {lines}");
             let told = slip.to_string();
             assert!(!told.is_empty() && told.len() < 200, "{told}");
-            // A short line may say the same by chance; a longer one is quoted.
+            // A short line may say the same by chance, and one of words what the message says.
             let secret = input.split(|octet| *octet == b'\n').nth(line - 1);
             let secret = secret.unwrap_or_default();
             let long = (16..=MOST_PASSPHRASE_OCTETS).contains(&secret.len());
+            let words = secret
+                .iter()
+                .all(|octet| octet.is_ascii_alphanumeric() || b" -,.:;()".contains(octet));
             let quoted = long
+                && !words
                 && told
                     .as_bytes()
                     .windows(secret.len())
