@@ -90,6 +90,9 @@ pub(crate) enum Broken {
     /// A column of ours holds something else.
     #[error("its column {0} is of another type than in a raw file")]
     OtherColumn(&'static str),
+    /// Times as other programs write them unless told otherwise.
+    #[error("its column {0} is not in nanoseconds, as those of a raw file are")]
+    Unit(&'static str),
     /// A value that each row of its kind has is not there.
     #[error("a row has no {0}")]
     Missing(&'static str),

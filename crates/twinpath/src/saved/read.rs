@@ -2,10 +2,11 @@
 
 use std::fs::File;
 
-use parquet::basic::Type as Physical;
+use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as Physical};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::schema::types::ColumnDescriptor;
 use twinpath_metrics::Record;
 use twinpath_wire::{Delta, Exclusion, Fate, Sample, Stamp, Tos, Wall};
 
@@ -61,6 +62,9 @@ impl Reader {
             let flat = found.max_rep_level() == 0 && found.max_def_level() <= 1;
             if found.physical_type() != physical || !flat {
                 return Err(Broken::OtherColumn(column.name));
+            }
+            if !in_nanoseconds(found) {
+                return Err(Broken::Unit(column.name));
             }
             *place = at;
         }
@@ -125,6 +129,18 @@ impl Reader {
             columns.push(Cells::new(group.get_column_reader(place)?, optional));
         }
         Ok((rows, columns))
+    }
+}
+
+/// A column of times is in nanoseconds; one of other values, format 1's times among them, is as it is.
+fn in_nanoseconds(column: &ColumnDescriptor) -> bool {
+    let coarse = matches!(
+        column.converted_type(),
+        ConvertedType::TIMESTAMP_MILLIS | ConvertedType::TIMESTAMP_MICROS
+    );
+    match column.logical_type_ref() {
+        Some(LogicalType::Timestamp(timestamp)) => timestamp.unit == TimeUnit::NANOS,
+        _ => !coarse,
     }
 }
 

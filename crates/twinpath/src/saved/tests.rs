@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::io;
+use std::sync::Arc;
 
 use twinpath_metrics::Record;
 use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
@@ -378,4 +379,38 @@ fn damaged_files_do_no_harm() {
         refused += u32::from(try_read(&path).is_err());
     }
     assert!(refused > 1_000, "{refused} of 6,000");
+}
+
+#[test]
+fn times_in_another_unit_are_not_taken_for_nanoseconds() {
+    use parquet::basic::{LogicalType, TimeUnit};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::types::Type;
+
+    let ours = super::schema::schema().unwrap();
+    for (unit, read) in [
+        (TimeUnit::NANOS, true),
+        (TimeUnit::MICROS, false),
+        (TimeUnit::MILLIS, false),
+    ] {
+        let fields = ours.get_fields().iter().map(|field| {
+            if field.name() != "t3_ns" {
+                return Arc::clone(field);
+            }
+            let again = Type::primitive_type_builder("t3_ns", field.get_physical_type())
+                .with_logical_type(Some(LogicalType::timestamp(true, unit)))
+                .with_repetition(field.get_basic_info().repetition());
+            Arc::new(again.build().unwrap())
+        });
+        let schema = Type::group_type_builder("other").with_fields(fields.collect());
+        let file = tempfile::tempfile().unwrap();
+        let properties = Arc::new(WriterProperties::default());
+        let schema = Arc::new(schema.build().unwrap());
+        let writer = SerializedFileWriter::new(file.try_clone().unwrap(), schema, properties);
+        writer.unwrap().close().unwrap();
+        let opened = Reader::open(file);
+        let refused = matches!(opened, Err(Broken::Unit("t3_ns")));
+        assert_eq!((opened.is_ok(), refused), (read, !read), "{unit:?}");
+    }
 }

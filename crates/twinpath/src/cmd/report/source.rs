@@ -412,6 +412,9 @@ fn broken(path: &str, error: &Broken) -> Failure {
         Broken::NoColumn(_) | Broken::NoFormat | Broken::OtherColumn(_) => {
             "write a file that --save wrote"
         }
+        Broken::Unit(_) => {
+            "write it again with timestamps in nanoseconds (pyarrow: without coerce_timestamps)"
+        }
         Broken::Format(_) | Broken::Word(_) => "read it with the version that wrote it, or a newer",
     };
     Failure::could_not(format!("cannot read {path}: {error}")).with_remedy(Some(remedy))
