@@ -2,8 +2,10 @@
 
 mod lag;
 mod ledger;
+mod locals;
 mod open;
 mod packets;
+mod paths;
 mod reflectors;
 mod snapshot;
 mod worker;

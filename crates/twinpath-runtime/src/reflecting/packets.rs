@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use twinpath_metrics::RungCounts;
 use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, clock};
@@ -11,7 +12,7 @@ use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Wall};
 
 use crate::interfaces::Following;
 
-use super::lag::{Advance, Known, Lag};
+use super::paths::{Awaited, Path, Paths};
 
 /// Datagrams taken at once.
 const BATCH: usize = 64;
@@ -21,6 +22,8 @@ const SLOT_OCTETS: usize = 1 << 16;
 /// of them some microseconds after its T3. Fewer leave one by one, each right after its T3.
 const FLOOD: usize = 16;
 const TOGETHER: usize = 4;
+/// For so long after a batch the caches are warm.
+const WARM: Duration = Duration::from_micros(500);
 
 /// An engine that makes replies: for strangers or for agreed sessions.
 pub(crate) trait Replies {
@@ -75,7 +78,7 @@ pub(crate) struct Way {
     /// Replies name their source address themselves.
     wildcard: bool,
     near: IpAddr,
-    lag: Lag,
+    awaited: Awaited,
     /// The interface that the socket is bound to.
     following: Option<Following>,
     /// The number that it had first, and has now: link-local senders are known by the first.
@@ -87,7 +90,7 @@ impl Way {
         Self {
             wildcard: socket.local().ip().is_unspecified(),
             near: socket.local().ip(),
-            lag: Lag::new(),
+            awaited: Awaited::new(),
             following: socket.device().map(Following::of),
             zone: None,
         }
@@ -139,26 +142,25 @@ impl Way {
             ..*arrival
         })
     }
-
-    /// The advance of T3 in force, in nanoseconds; `None` before enough was measured.
-    pub(crate) fn advance_ns(&mut self, now: Mono) -> Option<u64> {
-        self.lag.advance(now).ns()
-    }
 }
 
 /// Room for packets, and counts: one for each thread.
 pub(crate) struct Packets {
     batch: RecvBatch,
-    raw_t3: bool,
-    known: Known,
+    paths: Paths,
+    /// When the last batch was taken.
+    taken: Mono,
     pub(crate) error: ErrorEstimate,
     pub(crate) rungs: RungCounts,
+    /// By how much T3 was advanced last, in nanoseconds; `None`: it never was.
+    pub(crate) t3_advance_ns: Option<u64>,
     pub(crate) send_errors: u64,
     /// Sockets bound again to an interface that was made again.
     pub(crate) rebinds: u64,
-    /// Replies that wait to be sent together: slot, octets and way of each, and what seals it.
+    /// Replies that wait to be sent together: slot, octets and way of each, what seals it, and by how
+    /// much its T3 is advanced.
     ready: Vec<(usize, usize, Outbound)>,
-    unsealed: Vec<Reflection>,
+    unsealed: Vec<(Reflection, Delta)>,
 }
 
 impl Packets {
@@ -166,15 +168,21 @@ impl Packets {
     pub(crate) fn new(raw_t3: bool) -> Self {
         Self {
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
-            raw_t3,
-            known: Known::default(),
+            paths: Paths::new(raw_t3),
+            taken: Mono::from_ns(0),
             error: crate::error_estimate(),
             rungs: RungCounts::default(),
+            t3_advance_ns: None,
             send_errors: 0,
             rebinds: 0,
             ready: Vec::with_capacity(TOGETHER),
             unsealed: Vec::with_capacity(TOGETHER),
         }
+    }
+
+    /// Learns what changes slowly of this host, where that is due.
+    pub(crate) fn keep_house(&mut self, now: Mono) {
+        self.paths.keep_house(now);
     }
 
     /// Takes a batch from one socket and answers it. How many datagrams there were.
@@ -187,11 +195,10 @@ impl Packets {
     ) -> io::Result<usize> {
         let count = socket.receive(&mut self.batch)?;
         let together = if count >= FLOOD { TOGETHER } else { 1 };
-        let advance = if self.raw_t3 {
-            Advance::default()
-        } else {
-            self.known.or(way.lag.advance(now), way.near, now)
-        };
+        let followed = now.since(self.taken) < WARM;
+        if count > 0 {
+            self.taken = now;
+        }
         for slot in 0..count {
             let Some((octets, received, arrival)) = self.batch.packet(slot) else {
                 break;
@@ -202,43 +209,42 @@ impl Packets {
             let Ok(reflection) = engine.reflect(now, octets, received, known) else {
                 continue;
             };
-            let Some(reply) = octets.get_mut(..reflection.octets) else {
-                continue;
+            let is_warm = followed || slot > 0;
+            // The last one of a batch leaves soonest: the least way is measured on it.
+            let is_last = slot + 1 == count;
+            let (stamp, timed, advance) = match self.paths.of(arrival, way.near, is_warm, now) {
+                Some((path, lag)) => {
+                    let stamp = is_last && lag.wants_stamp(now);
+                    let timed = is_last && lag.wants_time(stamp);
+                    (stamp, timed.then_some(path), lag.advance(stamp, now))
+                }
+                None => (false, None, Delta::ZERO),
             };
             let out = Outbound {
                 to: arrival.from,
                 from: if way.wildcard { arrival.to } else { None },
                 tos: Some(reflection.tos),
                 interface: link(arrival),
-                stamp: !self.raw_t3 && way.lag.wants_stamp(now),
+                stamp,
             };
-            if !out.stamp && together > 1 {
-                self.ready.push((slot, reflection.octets, out));
-                self.unsealed.push(reflection);
-                if self.ready.len() == together {
-                    self.send_ready(socket, engine, advance.of(false));
-                }
-                continue;
+            if advance > Delta::ZERO {
+                self.t3_advance_ns = Some(advance.abs_ns());
             }
-            let t3 = clock::wall();
-            engine.seal(&reflection, reply, t3 + advance.of(out.stamp), self.error);
-            match socket.send(reply, &out) {
-                Ok(Some(key)) => {
-                    way.lag.returned(true, t3, clock::wall(), now);
-                    way.lag.sent(key, t3, now);
-                }
-                Ok(None) if way.lag.wants_plain() => {
-                    way.lag.returned(false, t3, clock::wall(), now);
-                }
-                Ok(None) => {}
-                Err(_) => self.send_errors += 1,
+            self.ready.push((slot, reflection.octets, out));
+            self.unsealed.push((reflection, advance));
+            if let Some(path) = timed {
+                self.send_timed(socket, way, engine, path, now);
+            } else if self.ready.len() >= together {
+                self.send_ready(socket, engine);
             }
         }
-        self.send_ready(socket, engine, advance.of(false));
-        if way.lag.awaits() {
+        self.send_ready(socket, engine);
+        if !way.awaited.is_empty() {
             socket.drain_errors(&mut |told| match told {
                 Told::Sent { key, stamp } if stamp.rung == Rung::Kernel => {
-                    way.lag.left(key, stamp.at, now);
+                    if let Some((t3, path)) = way.awaited.take(key) {
+                        self.paths.left(path, stamp.at - t3, now);
+                    }
                 }
                 // A client that went away; a rung that is not the one waited for.
                 Told::Sent { .. } | Told::Icmp(_) => {}
@@ -247,13 +253,44 @@ impl Packets {
         Ok(count)
     }
 
+    /// Sends the reply that was made ready last alone, behind those before it, and times it.
+    fn send_timed(
+        &mut self,
+        socket: &TestSocket,
+        way: &mut Way,
+        engine: &impl Replies,
+        path: Path,
+        now: Mono,
+    ) {
+        let (last, unsealed) = (self.ready.pop(), self.unsealed.pop());
+        self.send_ready(socket, engine);
+        let (Some((slot, octets, out)), Some((reflection, advance))) = (last, unsealed) else {
+            return;
+        };
+        let packet = self.batch.packet(slot);
+        let Some(reply) = packet.and_then(|(packet, ..)| packet.get_mut(..octets)) else {
+            return;
+        };
+        let t3 = clock::wall();
+        engine.seal(&reflection, reply, t3 + advance, self.error);
+        let Ok(key) = socket.send(reply, &out) else {
+            self.send_errors += 1;
+            return;
+        };
+        let took = clock::wall() - t3;
+        self.paths.returned(path, key.is_some(), took, now);
+        if let Some(key) = key {
+            way.awaited.add(key, t3, path);
+        }
+    }
+
     /// Reads T3 for each reply that stands ready, and lets them go together.
-    fn send_ready(&mut self, socket: &TestSocket, engine: &impl Replies, advance: Delta) {
-        for ((slot, octets, _), reflection) in self.ready.iter().zip(&self.unsealed) {
+    fn send_ready(&mut self, socket: &TestSocket, engine: &impl Replies) {
+        for ((slot, octets, _), (reflection, advance)) in self.ready.iter().zip(&self.unsealed) {
             if let Some((packet, ..)) = self.batch.packet(*slot)
                 && let Some(reply) = packet.get_mut(..*octets)
             {
-                engine.seal(reflection, reply, clock::wall() + advance, self.error);
+                engine.seal(reflection, reply, clock::wall() + *advance, self.error);
             }
         }
         let failed = socket.send_from(&self.batch, &self.ready);
@@ -270,3 +307,6 @@ fn link(arrival: &Arrival) -> u32 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

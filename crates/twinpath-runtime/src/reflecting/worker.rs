@@ -93,7 +93,6 @@ pub(super) struct Body {
     /// Of sockets that are closed, and of those that are not.
     drops_before: u64,
     drops: u64,
-    advance_ns: Option<u64>,
     /// A socket is bound to an interface, which may be made again.
     follows: bool,
     ending: bool,
@@ -126,7 +125,6 @@ impl Body {
             follow_due: start,
             drops_before: 0,
             drops: 0,
-            advance_ns: None,
             follows: false,
             ending: false,
         };
@@ -136,7 +134,7 @@ impl Body {
     /// Until told to end; what has arrived by then is still answered.
     pub(super) fn run(mut self) -> Result<(), RunError> {
         let result = self.reflect_until_ended();
-        self.survey(clock::mono());
+        self.survey();
         self.publish();
         result
     }
@@ -299,9 +297,10 @@ impl Body {
             self.follow(now);
         }
         self.engine.handle_timeout(now);
+        self.packets.keep_house(now);
         if now >= self.survey_due {
             self.survey_due = now + SURVEY_EVERY;
-            self.survey(now);
+            self.survey();
         }
         if now >= self.snapshot_due {
             self.snapshot_due = now + SNAPSHOT_EVERY;
@@ -334,14 +333,10 @@ impl Body {
         }
     }
 
-    fn survey(&mut self, now: Mono) {
+    fn survey(&mut self) {
         self.packets.error = crate::error_estimate();
         let drops = self.sockets.iter().map(TestSocket::receive_drops);
         self.drops = self.drops_before + drops.map(u64::from).sum::<u64>();
-        let advances = self.ways.iter_mut().flatten();
-        let now_ns = advances.filter_map(|way| way.advance_ns(now)).max();
-        // What held last is told of sessions that are over, or silent.
-        self.advance_ns = now_ns.or(self.advance_ns);
     }
 
     /// Never waits: when somebody is reading, the next round will do.
@@ -353,7 +348,7 @@ impl Body {
                 rebinds: self.packets.rebinds,
                 receive_drops: self.drops,
                 rungs: self.packets.rungs,
-                t3_advance_ns: self.advance_ns,
+                t3_advance_ns: self.packets.t3_advance_ns,
             };
         }
     }

@@ -102,7 +102,7 @@ impl Body {
     /// Until told to stop; what has arrived by then is still answered.
     pub(super) fn run(mut self) -> Result<(), RunError> {
         let result = self.reflect_until_stopped();
-        self.publish(clock::mono());
+        self.publish();
         result
     }
 
@@ -145,6 +145,7 @@ impl Body {
             }
         }
         self.engine.handle_timeout(now);
+        self.packets.keep_house(now);
         if now >= self.clock_due {
             self.clock_due = now + CLOCK_EVERY;
             self.packets.error = crate::error_estimate();
@@ -152,7 +153,7 @@ impl Body {
         }
         if now >= self.snapshot_due {
             self.snapshot_due = now + SNAPSHOT_EVERY;
-            self.publish(now);
+            self.publish();
         }
     }
 
@@ -174,7 +175,7 @@ impl Body {
     }
 
     /// Never waits: when somebody is reading, the next round will do.
-    fn publish(&mut self, now: Mono) {
+    fn publish(&mut self) {
         let Self {
             ports,
             engine,
@@ -182,8 +183,6 @@ impl Body {
             shared,
             ..
         } = self;
-        let advances = ports.iter_mut().filter_map(|port| port.way.advance_ns(now));
-        let t3_advance_ns = advances.max();
         if let Ok(mut snapshot) = shared.snapshot.try_lock() {
             *snapshot = Snapshot {
                 tally: *engine.tally(),
@@ -194,8 +193,7 @@ impl Body {
                     .map(|port| u64::from(port.socket.receive_drops()))
                     .sum(),
                 rungs: packets.rungs,
-                // What held last is told of senders that are silent now.
-                t3_advance_ns: t3_advance_ns.or(snapshot.t3_advance_ns),
+                t3_advance_ns: packets.t3_advance_ns,
             };
         }
     }

@@ -17,8 +17,8 @@ use twinpath_proto::reflector::Speaks;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
 use twinpath_runtime::host::{self, HostSurvey};
 use twinpath_runtime::{
-    FigureOptions, Note, PortChoice, ResponderPlan, SenderPlan, SessionReport, StampChoice,
-    responder, sender,
+    FigureOptions, PortChoice, ResponderPlan, SenderPlan, SessionReport, StampChoice, responder,
+    sender,
 };
 use twinpath_wire::{Dscp, SenderOpen};
 
@@ -94,33 +94,9 @@ fn session(
         }
         thread::sleep(GLANCE);
     }
-    let mut report = run.join()?;
-    let advance = reflector.join()?.t3_advance_ns;
-    say_why_negative(&mut report, advance);
+    let report = run.join()?;
+    reflector.join()?;
     Ok(report)
-}
-
-/// Both ends read one clock. What makes a delay negative here is T3's advance, by a median that a
-/// single packet may undercut.
-fn say_why_negative(report: &mut SessionReport, advance: Option<u64>) {
-    let negative = report
-        .figures
-        .backward
-        .is_some_and(|delay| delay.min_ns < 0);
-    if let Some(ns) = advance.filter(|_| negative) {
-        let advance = units::span(ns);
-        report
-            .notes
-            .retain(|note| note.key != "negative-round-trip");
-        report.notes.push(Note {
-            key: "t3-advanced",
-            line: format!(
-                "T3 is advanced by {advance}, the median way to the wire: over loopback a packet \
-                 may take less, so a delay may be negative"
-            ),
-            warning: false,
-        });
-    }
 }
 
 fn write(

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod admission;
+mod advances;
 mod classes;
 mod control;
 #[cfg(feature = "report")]

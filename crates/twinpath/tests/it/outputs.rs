@@ -210,5 +210,10 @@ fn a_selftest_says_what_the_host_can_do_and_measures() {
     assert!(document["survey"]["transmit"].is_array());
     for session in document["sessions"].as_array().unwrap() {
         assert_eq!(session["packets"]["received"], 20);
+        // Both ends read one clock, and no correction adds to it.
+        for direction in ["round_trip", "forward", "backward"] {
+            let least = session[direction]["min_ns"].as_i64();
+            assert!(least.is_some_and(|ns| ns >= 0), "{direction}: {session}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use twinpath_runtime::SessionReport;
 use twinpath_runtime::controller::{self, ControlPlan, ControllerPlan};
 use twinpath_runtime::server::{self, ServerPlan};
 
-use super::{GLANCE, say_why_negative, sender_plan};
+use super::{GLANCE, sender_plan};
 use crate::args::SelftestArgs;
 use crate::failure::Failure;
 use crate::signals::Signals;
@@ -38,12 +38,11 @@ pub(super) fn session(
     }
     let report = run.join();
     server.stop();
-    let done = server.join()?;
-    let mut report = report?
+    server.join()?;
+    let report = report?
         .sessions
         .into_iter()
         .next()
         .ok_or_else(|| Failure::could_not("the control connection came to no session"))?;
-    say_why_negative(&mut report, done.t3_advance_ns);
     Ok(Some(report))
 }

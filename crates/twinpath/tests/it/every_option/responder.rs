@@ -219,7 +219,7 @@ fn output() -> Vec<Row> {
 const ELSEWHERE: [(&str, &str, &str); 1] = [(
     "--raw-t3",
     "raw_t3_is_said_to_be_sent_as_it_was_read",
-    include_str!("../responders.rs"),
+    include_str!("../advances.rs"),
 )];
 
 fn observe(row: &Row, given: &str) -> Option<Seen> {

@@ -1,0 +1,215 @@
+//! T3 as it goes into replies, over real sockets, where measurements say an hour: no clock is so far off.
+
+use std::cell::RefCell;
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use twinpath_net::{SocketOptions, StampMode};
+use twinpath_proto::reflector::ReflectorConfig;
+
+use super::*;
+use crate::reflecting::locals::Locals;
+
+const NOW: Mono = Mono::from_ns(5_000_000_000);
+const HOUR: Duration = Duration::from_hours(1);
+/// By so much the call of a stamped reply is dearer.
+const DEARER: Duration = Duration::from_mins(10);
+/// Of replies that ask for a stamp, of others, and of those that are not advanced.
+const STAMPED: i64 = 60;
+const PLAIN: i64 = 50;
+const AS_READ: i64 = 0;
+
+/// A reflector that notes by how many minutes each T3 was advanced.
+struct Noting {
+    engine: SessionReflector,
+    minutes: RefCell<Vec<i64>>,
+}
+
+impl Replies for Noting {
+    fn reflect(
+        &mut self,
+        now: Mono,
+        buffer: &mut [u8],
+        received: usize,
+        arrival: &Arrival,
+    ) -> Result<Reflection, Ignored> {
+        self.engine.reflect(now, buffer, received, arrival)
+    }
+
+    fn seal(&self, _: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
+        let advance = t3 - clock::wall();
+        self.minutes
+            .borrow_mut()
+            .push((advance.ns() + 30_000_000_000).div_euclid(60_000_000_000));
+        self.engine.seal(reply, t3, error);
+    }
+}
+
+/// A reflector's socket, and all that its thread has.
+struct Reflector {
+    socket: TestSocket,
+    way: Way,
+    packets: Packets,
+    replies: Noting,
+    now: Mono,
+}
+
+impl Reflector {
+    /// To which all senders are other hosts.
+    fn at(near: &str) -> Self {
+        let options = SocketOptions {
+            answers: true,
+            stamps: StampMode::Kernel,
+            ..SocketOptions::on(near.parse().unwrap())
+        };
+        let socket = TestSocket::open(&options).unwrap();
+        let mut packets = Packets::new(false);
+        packets.paths.know_locals(Locals::default());
+        Self {
+            way: Way::of(&socket),
+            socket,
+            packets,
+            replies: Noting {
+                engine: SessionReflector::new(ReflectorConfig::default()),
+                minutes: RefCell::default(),
+            },
+            now: NOW,
+        }
+    }
+
+    /// Answers so many requests to `far`, sent before the first is read: by how many minutes each T3
+    /// was advanced.
+    fn answer(&mut self, far: &str, requests: usize) -> Vec<i64> {
+        let far = SocketAddr::new(far.parse().unwrap(), self.socket.local().port());
+        let near = if far.is_ipv4() {
+            "127.0.0.1:0"
+        } else {
+            "[::1]:0"
+        };
+        let sender = UdpSocket::bind(near).unwrap();
+        for _ in 0..requests {
+            sender.send_to(&[0; 60], far).unwrap();
+        }
+        let Self {
+            socket,
+            way,
+            packets,
+            replies,
+            now,
+        } = self;
+        let taken = packets.reflect_batch(socket, way, replies, *now).unwrap();
+        assert_eq!(taken, requests);
+        sender
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        for _ in 0..requests {
+            sender.recv(&mut [0; 60]).unwrap();
+        }
+        assert_eq!(self.packets.send_errors, 0);
+        self.replies.minutes.take()
+    }
+
+    /// Each path that is known was measured, an hour at a time.
+    fn measured(&mut self) {
+        self.packets.paths.measured(HOUR, DEARER, self.now);
+    }
+}
+
+/// Both families, each with the path to a sender of it measured.
+fn reflectors() -> [(&'static str, Reflector); 2] {
+    [("127.0.0.1", "127.0.0.1:0"), ("::1", "[::1]:0")].map(|(far, near)| {
+        let mut reflector = Reflector::at(near);
+        assert_eq!(
+            reflector.answer(far, 2),
+            [AS_READ; 2],
+            "nothing was measured"
+        );
+        assert_eq!(reflector.packets.t3_advance_ns, None);
+        reflector.measured();
+        (far, reflector)
+    })
+}
+
+#[test]
+fn t3_of_each_reply_is_advanced_with_a_stamp_and_without() {
+    for (far, mut reflector) in reflectors() {
+        assert_eq!(reflector.answer(far, 1), [STAMPED], "{far}");
+        assert_eq!(
+            reflector.packets.t3_advance_ns,
+            u64::try_from(HOUR.as_nanos()).ok()
+        );
+        reflector.measured();
+        let few = reflector.answer(far, FLOOD - 1);
+        assert_eq!(few[FLOOD - 2], STAMPED, "{far}: {few:?}");
+        assert_eq!(few[..FLOOD - 2], [PLAIN; FLOOD - 2], "{far}: {few:?}");
+        // After a pause, that is on another path.
+        reflector.now = NOW + WARM;
+        reflector.measured();
+        assert_eq!(reflector.answer(far, 2), [PLAIN, STAMPED], "{far}");
+    }
+}
+
+#[test]
+fn t3_of_each_reply_of_a_flood_is_advanced() {
+    for (far, mut reflector) in reflectors() {
+        for requests in [FLOOD, BATCH - 1, BATCH] {
+            reflector.measured();
+            let flood = reflector.answer(far, requests);
+            let stamped = flood.iter().filter(|minutes| **minutes == STAMPED).count();
+            let plain = flood.iter().filter(|minutes| **minutes == PLAIN).count();
+            assert_eq!((stamped, plain), (1, requests - 1), "{far}: {flood:?}");
+        }
+    }
+}
+
+#[test]
+fn between_addresses_of_this_host_t3_is_sent_as_it_was_read() {
+    for (far, mut reflector) in reflectors() {
+        reflector.packets.paths.know_locals(Locals::learned());
+        for requests in [1, FLOOD - 1, FLOOD, BATCH] {
+            let minutes = reflector.answer(far, requests);
+            assert_eq!(minutes, vec![AS_READ; requests], "{far}");
+            // Nor does a way without a wire say anything of others.
+            assert!(reflector.way.awaited.is_empty());
+        }
+        assert_eq!(reflector.packets.t3_advance_ns, None);
+    }
+}
+
+#[test]
+fn what_was_measured_on_one_path_is_not_used_on_another() {
+    let mut reflector = Reflector::at("0.0.0.0:0");
+    assert_eq!(reflector.answer("127.0.0.1", 2), [AS_READ; 2]);
+    for requests in [1, 5, BATCH] {
+        reflector.measured();
+        let other = format!("127.0.0.{}", requests + 1);
+        let minutes = reflector.answer(&other, requests);
+        assert_eq!(minutes, vec![AS_READ; requests], "{other}");
+        let measured = reflector.answer("127.0.0.1", requests);
+        assert!(!measured.contains(&AS_READ), "{measured:?}");
+    }
+}
+
+#[test]
+fn a_fresh_port_begins_with_what_is_known_of_its_path() {
+    for (far, mut reflector) in reflectors() {
+        let near = reflector.socket.local();
+        let fresh = Reflector::at(&SocketAddr::new(near.ip(), 0).to_string());
+        (reflector.socket, reflector.way) = (fresh.socket, fresh.way);
+        assert_eq!(reflector.answer(far, 1), [STAMPED], "{far}");
+    }
+}
+
+#[test]
+fn what_was_measured_after_a_pause_is_not_used_right_behind_another_reply() {
+    for (far, near) in [("127.0.0.1", "127.0.0.1:0"), ("::1", "[::1]:0")] {
+        let mut reflector = Reflector::at(near);
+        assert_eq!(reflector.answer(far, 1), [AS_READ], "nothing was measured");
+        reflector.measured();
+        reflector.now = NOW + WARM;
+        assert_eq!(reflector.answer(far, 3), [PLAIN, AS_READ, AS_READ], "{far}");
+        assert_eq!(reflector.answer(far, 1), [AS_READ], "{far}");
+        reflector.measured();
+        assert_eq!(reflector.answer(far, 1), [STAMPED], "{far}");
+    }
+}

@@ -1,0 +1,311 @@
+//! What a thread knows of the paths that replies take out of this host.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use twinpath_wire::{Arrival, Delta, Mono, Wall};
+
+use super::lag::{Lag, RECENT};
+use super::locals::Locals;
+
+/// Paths that are known at once, warm and cold ones. Replies on others are sent with T3 as it was read.
+const PATHS: usize = 16;
+/// How often this host's addresses are listed.
+const LIST_EVERY: Duration = Duration::from_secs(30);
+/// Replies of a socket whose stamps are awaited at once.
+const AWAITED: usize = 64;
+
+/// A path out of this host: what is measured on one is not true of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Path {
+    near: IpAddr,
+    /// That the request came in by: its reply leaves by the same, as a rule.
+    interface: u32,
+    /// Another reply left shortly before: the caches are warm, and the way is shorter by some
+    /// microseconds.
+    warm: bool,
+}
+
+#[derive(Debug)]
+struct Known {
+    path: Path,
+    lag: Lag,
+    used: Mono,
+}
+
+/// The ways to the wire, by path.
+#[derive(Debug)]
+pub(super) struct Paths {
+    /// No T3 is advanced.
+    raw_t3: bool,
+    locals: Locals,
+    list_due: Mono,
+    known: Vec<Known>,
+}
+
+impl Paths {
+    pub(super) fn new(raw_t3: bool) -> Self {
+        Self {
+            raw_t3,
+            locals: Locals::learned(),
+            list_due: Mono::from_ns(0),
+            known: Vec::with_capacity(PATHS),
+        }
+    }
+
+    /// Lists this host's addresses where that is due.
+    pub(super) fn keep_house(&mut self, now: Mono) {
+        if !self.raw_t3 && now >= self.list_due {
+            self.list_due = now + LIST_EVERY;
+            self.locals = Locals::learned();
+        }
+    }
+
+    /// The path of a reply from a socket bound to `bound`, shortly after another where `warm`, and the
+    /// way to its wire. `None`: T3 is not to be
+    /// advanced. Between two addresses of this host there is no wire, and a way that is shorter than
+    /// most would make a round trip negative.
+    pub(super) fn of(
+        &mut self,
+        arrival: &Arrival,
+        bound: IpAddr,
+        warm: bool,
+        now: Mono,
+    ) -> Option<(Path, &mut Lag)> {
+        if self.raw_t3 || self.locals.has(arrival.from) {
+            return None;
+        }
+        let path = Path {
+            near: arrival.to.unwrap_or(bound),
+            interface: arrival.interface,
+            warm,
+        };
+        let place = self.known.iter().position(|known| known.path == path);
+        let known = match place {
+            Some(place) => self.known.get_mut(place)?,
+            None => self.take(path, now)?,
+        };
+        known.used = now;
+        Some((path, &mut known.lag))
+    }
+
+    /// A place for a path; `None` while all are in use: those that are known stay so.
+    fn take(&mut self, path: Path, now: Mono) -> Option<&mut Known> {
+        let new = Known {
+            path,
+            lag: Lag::new(),
+            used: now,
+        };
+        // Before enough is measured on it, addresses that this host has only now are listed too.
+        let list_due = std::mem::replace(&mut self.list_due, now);
+        if self.known.len() < PATHS {
+            self.known.push(new);
+            return self.known.last_mut();
+        }
+        // What was measured there does not count any more.
+        let silent = |known: &&mut Known| now.since(known.used) > RECENT;
+        let Some(place) = self.known.iter_mut().find(silent) else {
+            self.list_due = list_due;
+            return None;
+        };
+        *place = new;
+        Some(place)
+    }
+
+    /// The system call of a reply on this path, for which a stamp was asked or not, took so long.
+    pub(super) fn returned(&mut self, path: Path, stamped: bool, took: Delta, now: Mono) {
+        if let Some(known) = self.known.iter_mut().find(|known| known.path == path) {
+            known.lag.returned(stamped, took, now);
+        }
+    }
+
+    /// A reply on this path left the host so long after its T3 was read.
+    pub(super) fn left(&mut self, path: Path, way: Delta, now: Mono) {
+        if let Some(known) = self.known.iter_mut().find(|known| known.path == path) {
+            known.lag.left(way, now);
+        }
+    }
+}
+
+/// Replies of one socket whose stamps are to come.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    replies: [Option<(u32, Wall, Path)>; AWAITED],
+    open: usize,
+}
+
+impl Awaited {
+    pub(super) fn new() -> Self {
+        Self {
+            replies: [None; AWAITED],
+            open: 0,
+        }
+    }
+
+    /// A reply that asks for a stamp has left the process: `t3` is what was read, not advanced.
+    pub(super) fn add(&mut self, key: u32, t3: Wall, path: Path) {
+        if let Some(slot) = self.replies.get_mut(key as usize % AWAITED) {
+            if slot.is_none() {
+                self.open += 1;
+            }
+            *slot = Some((key, t3, path));
+        }
+    }
+
+    /// T3 and path of the reply `key`, where its stamp is awaited.
+    pub(super) fn take(&mut self, key: u32) -> Option<(Wall, Path)> {
+        let slot = self.replies.get_mut(key as usize % AWAITED)?;
+        let (_, t3, path) = slot.take_if(|(awaited, ..)| *awaited == key)?;
+        self.open -= 1;
+        Some((t3, path))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open == 0
+    }
+}
+
+#[cfg(test)]
+impl Paths {
+    pub(super) fn know_locals(&mut self, locals: Locals) {
+        self.locals = locals;
+    }
+
+    /// See [`Lag::measured`]: on each path that is known.
+    pub(super) fn measured(&mut self, way: Duration, dearer: Duration, now: Mono) {
+        for known in &mut self.known {
+            known.lag = Lag::measured(way, dearer, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use twinpath_wire::{Rung, Stamp};
+
+    const NOW: Mono = Mono::from_ns(5_000_000_000);
+
+    fn arrival(from: &str, to: &str, interface: u32) -> Arrival {
+        Arrival {
+            at: Stamp {
+                at: Wall::from_unix_ns(0),
+                rung: Rung::Kernel,
+            },
+            from: from.parse().unwrap(),
+            to: Some(to.parse().unwrap()),
+            to_port: 862,
+            ttl: None,
+            tos: None,
+            interface,
+            truncated: false,
+        }
+    }
+
+    fn bound() -> IpAddr {
+        "192.0.2.1".parse().unwrap()
+    }
+
+    /// The advance on a path in microseconds, after `ways` were measured there.
+    fn advance(paths: &mut Paths, arrival: &Arrival, ways: &[i64]) -> Option<i64> {
+        let (path, _) = paths.of(arrival, bound(), false, NOW)?;
+        for us in ways {
+            paths.left(path, Delta::from_ns(us * 1_000), NOW);
+        }
+        let (_, lag) = paths.of(arrival, bound(), false, NOW)?;
+        Some(lag.advance(true, NOW).ns() / 1_000)
+    }
+
+    #[test]
+    fn a_path_is_an_address_an_interface_and_whether_caches_are_warm() {
+        let mut paths = Paths::new(false);
+        let one = arrival("198.51.100.1:9", "192.0.2.1", 2);
+        let another_sender = arrival("198.51.100.2:9", "192.0.2.1", 2);
+        let another_address = arrival("198.51.100.1:9", "192.0.2.2", 2);
+        let another_interface = arrival("198.51.100.1:9", "192.0.2.1", 3);
+        assert_eq!(advance(&mut paths, &one, &[30; 32]), Some(30));
+        assert_eq!(advance(&mut paths, &another_sender, &[]), Some(30));
+        assert_eq!(advance(&mut paths, &another_address, &[]), Some(0));
+        assert_eq!(advance(&mut paths, &another_interface, &[]), Some(0));
+        assert_eq!(advance(&mut paths, &another_interface, &[50; 32]), Some(50));
+        assert_eq!(advance(&mut paths, &one, &[]), Some(30));
+        let (_, warm) = paths
+            .of(&one, bound(), true, NOW)
+            .expect("a path of its own");
+        assert_eq!(warm.advance(true, NOW), Delta::ZERO);
+        // Where the system does not tell where a request was sent to, it is what the socket is bound to.
+        let untold = Arrival { to: None, ..one };
+        assert_eq!(advance(&mut paths, &untold, &[]), Some(30));
+    }
+
+    #[test]
+    fn this_host_s_own_requests_and_raw_t3_have_no_path() {
+        let mut paths = Paths::new(false);
+        let own = arrival("127.0.0.1:9", "192.0.2.1", 2);
+        assert_eq!(advance(&mut paths, &own, &[30; 32]), None);
+        let far = arrival("198.51.100.1:9", "192.0.2.1", 2);
+        assert_eq!(advance(&mut Paths::new(true), &far, &[30; 32]), None);
+    }
+
+    #[test]
+    fn paths_in_use_stay_known_however_many_others_there_are() {
+        let mut paths = Paths::new(false);
+        let of = |interface| arrival("198.51.100.1:9", "192.0.2.1", interface);
+        for interface in 0..16 {
+            assert_eq!(advance(&mut paths, &of(interface), &[30; 32]), Some(30));
+        }
+        for interface in 16..100 {
+            assert_eq!(advance(&mut paths, &of(interface), &[30; 32]), None);
+        }
+        let later = NOW + RECENT;
+        for interface in 1..16 {
+            assert!(paths.of(&of(interface), bound(), false, later).is_some());
+        }
+        assert!(paths.of(&of(16), bound(), false, later).is_none());
+        // One is silent for longer than its measurements count.
+        let later = later + Duration::from_nanos(1);
+        assert!(paths.of(&of(16), bound(), false, later).is_some());
+        assert!(paths.of(&of(0), bound(), false, later).is_none());
+    }
+
+    #[test]
+    fn this_host_s_addresses_are_listed_now_and_then_and_when_a_path_is_new() {
+        let mut paths = Paths::new(false);
+        let local = "127.0.0.1:9".parse().unwrap();
+        // Taken away, to see that they are listed again.
+        let listed = |paths: &mut Paths, now: Mono| {
+            paths.know_locals(Locals::default());
+            paths.keep_house(now);
+            paths.locals.has(local)
+        };
+        assert!(listed(&mut paths, NOW));
+        assert!(!listed(&mut paths, NOW + Duration::from_secs(29)));
+        assert!(listed(&mut paths, NOW + Duration::from_secs(30)));
+        let known = arrival("198.51.100.1:9", "192.0.2.1", 2);
+        let now = NOW + Duration::from_secs(31);
+        assert!(paths.of(&known, bound(), false, now).is_some());
+        assert!(listed(&mut paths, now));
+        assert!(paths.of(&known, bound(), false, now).is_some());
+        assert!(!listed(&mut paths, now));
+    }
+
+    #[test]
+    fn stray_stamps_say_nothing() {
+        let mut awaited = Awaited::new();
+        let path = Path {
+            near: bound(),
+            interface: 2,
+            warm: false,
+        };
+        let t3 = Wall::from_unix_ns;
+        assert_eq!(awaited.take(3), None);
+        // One that was never stamped is taken over, and its own stamp then comes too late.
+        awaited.add(7, t3(100), path);
+        awaited.add(7 + 64, t3(200), path);
+        assert_eq!(awaited.take(7), None);
+        assert!(!awaited.is_empty());
+        assert_eq!(awaited.take(7 + 64), Some((t3(200), path)));
+        assert!(awaited.is_empty());
+        assert_eq!(awaited.take(7 + 64), None);
+    }
+}
