@@ -299,6 +299,23 @@ struct Session<'a> {
     file: Option<&'a str>,
 }
 
+/// A protocol as documents name it.
+pub(crate) fn protocol(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::TwampLight => "twamp-light",
+        Protocol::Twamp(_) => "twamp",
+        Protocol::Stamp { .. } => "stamp",
+    }
+}
+
+/// The Session-Sender Identifier, where there is one.
+pub(crate) fn ssid(protocol: Protocol) -> Option<u16> {
+    match protocol {
+        Protocol::TwampLight | Protocol::Twamp(_) | Protocol::Stamp { ssid: 0 } => None,
+        Protocol::Stamp { ssid } => Some(ssid),
+    }
+}
+
 impl<'a> Session<'a> {
     fn new(report: &'a SessionReport, file: Option<&'a str>, wanted: &Wanted) -> Self {
         let figures = &report.figures;
@@ -306,19 +323,12 @@ impl<'a> Session<'a> {
         let (has_end, has_sender) = (report.origin.has_end(), report.origin.has_sender());
         let delay = |figures: &Option<DelayFigures>| figures.as_ref().map(Delay::from);
         Self {
-            protocol: match report.protocol {
-                Protocol::TwampLight => "twamp-light",
-                Protocol::Twamp(_) => "twamp",
-                Protocol::Stamp { .. } => "stamp",
-            },
+            protocol: protocol(report.protocol),
             mode: report.mode.name(),
             sender: ends::sender(report),
             reflector: ends::named(report.reflector),
             sid: report.sid.map(|sid| sid.to_string()),
-            ssid: match report.protocol {
-                Protocol::TwampLight | Protocol::Twamp(_) | Protocol::Stamp { ssid: 0 } => None,
-                Protocol::Stamp { ssid } => Some(ssid),
-            },
+            ssid: ssid(report.protocol),
             started: rfc3339(report.started),
             duration_ns: nanoseconds(report.duration),
             interval_ns: nanoseconds(report.schedule.mean_interval()),

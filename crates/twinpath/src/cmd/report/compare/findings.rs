@@ -5,6 +5,7 @@ use twinpath_runtime::SessionReport;
 
 use super::blocks::Blocks;
 use super::chance::real;
+use super::pairs::different_ends;
 use super::parts::{self, Scope, Split};
 use super::{Comparison, Of, Part};
 use crate::output::units;
@@ -132,10 +133,11 @@ impl Comparison {
         let interval = |report: &SessionReport| report.schedule.mean_interval();
         let other_interval = interval(before).max(interval(after))
             > interval(before).min(interval(after)).mul_f64(1.05);
+        let ends = different_ends(before, after);
         differ(
             "different-ends",
-            before.reflector.ip() != after.reflector.ip(),
-            "the runs went to different far ends",
+            ends.is_some(),
+            ends.as_deref().unwrap_or_default(),
         );
         differ(
             "different-class",

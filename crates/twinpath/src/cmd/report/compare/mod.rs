@@ -3,6 +3,7 @@
 mod blocks;
 mod chance;
 mod findings;
+mod pairs;
 mod parts;
 mod show;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use twinpath_wire::Fate;
 use self::blocks::{BASE, Blocks, Estimate};
 use self::chance::{holm, real};
 use self::findings::{Doubts, Finding};
+use self::pairs::{Pairs, paired};
 use self::parts::Scope;
 use self::verdict::{judge, judge_loss};
 use super::alike::same_packets;
@@ -124,19 +126,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
         return Err(two());
     };
     let reports = [reports(&sources[0], args)?, reports(&sources[1], args)?];
-    let counts = reports.each_ref().map(Vec::len);
-    let [before, after] = reports;
-    if counts.contains(&0) {
+    if reports.iter().any(Vec::is_empty) {
         return Err(Failure::could_not(
             "a file has no packets whose fate is known: nothing to compare",
         )
         .into());
     }
-    let mut comparisons: Vec<Comparison> = before
-        .into_iter()
-        .zip(after)
-        .map(|(before, after)| Comparison::new([before, after]))
-        .collect();
+    let Pairs { pairs, alone } = paired(reports);
+    let mut comparisons: Vec<Comparison> = pairs.into_iter().map(Comparison::new).collect();
     compare(&sources, &mut comparisons)?;
     let same = comparisons.iter().any(|comparison| comparison.same_packets);
     if same && form == Output::Json && !args.log.quiet {
@@ -144,9 +141,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
     if form == Output::Json {
-        show::json(&sources, &comparisons, &mut out)?;
+        show::document(&sources, &comparisons, &alone, &mut out)?;
     } else {
-        show::text(&sources, counts, &comparisons, &mut out)?;
+        show::text(&sources, &comparisons, &alone, &mut out)?;
     }
     out.flush()?;
     Ok(Exit::Done)

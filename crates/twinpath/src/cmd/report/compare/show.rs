@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::findings::Finding;
 use super::parts::Scope;
 use super::{Change, Comparison, Part, Source, Unit, verdict};
-use crate::output::{ends, rfc3339};
+use crate::output::{ends, json, rfc3339};
 
 /// What the tests take for granted: in the document, and in docs/saved.md.
 const ASSUMPTIONS: [&str; 7] = [
@@ -34,7 +34,15 @@ struct Document<'a> {
     version: &'static str,
     files: [&'a str; 2],
     sessions: Vec<Session<'a>>,
+    unpaired: Unpaired<'a>,
     assumptions: [&'static str; 7],
+}
+
+/// Sessions of one file that have none beside them in the other, by their numbers.
+#[derive(Serialize)]
+struct Unpaired<'a> {
+    before: &'a [usize],
+    after: &'a [usize],
 }
 
 #[derive(Serialize)]
@@ -107,6 +115,8 @@ struct Run {
     session: usize,
     sender: String,
     reflector: String,
+    protocol: &'static str,
+    ssid: Option<u16>,
     dscp: u8,
     started: String,
     packets: u64,
@@ -130,9 +140,10 @@ struct Figure<'a> {
     verdict: Verdict,
 }
 
-pub(super) fn json(
+pub(super) fn document(
     sources: &[Source; 2],
     comparisons: &[Comparison],
+    alone: &[Vec<usize>; 2],
     out: &mut impl Write,
 ) -> io::Result<()> {
     let [before, after] = sources;
@@ -141,9 +152,13 @@ pub(super) fn json(
         version: env!("CARGO_PKG_VERSION"),
         files: [&before.path, &after.path],
         sessions: comparisons.iter().map(session).collect(),
+        unpaired: Unpaired {
+            before: &alone[0],
+            after: &alone[1],
+        },
         assumptions: ASSUMPTIONS,
     };
-    crate::output::json::write(&document, out)
+    json::write(&document, out)
 }
 
 fn session(comparison: &Comparison) -> Session<'_> {
@@ -151,6 +166,8 @@ fn session(comparison: &Comparison) -> Session<'_> {
         session: report.number,
         sender: ends::named(report.sender),
         reflector: ends::named(report.reflector),
+        protocol: json::protocol(report.protocol),
+        ssid: json::ssid(report.protocol),
         dscp: report.tos.dscp().value(),
         started: rfc3339(report.started),
         packets: report.figures.received + report.figures.lost,
@@ -244,21 +261,21 @@ fn relative(change: &Change) -> Option<f64> {
 
 pub(super) fn text(
     sources: &[Source; 2],
-    counts: [usize; 2],
     comparisons: &[Comparison],
+    alone: &[Vec<usize>; 2],
     out: &mut impl Write,
 ) -> io::Result<()> {
     let [before, after] = sources;
-    if counts[0] != counts[1] {
-        writeln!(
-            out,
-            "{} has {} sessions and {} has {}: the first {} are compared",
-            before.path,
-            counts[0],
-            after.path,
-            counts[1],
-            comparisons.len()
-        )?;
+    for (source, alone) in sources.iter().zip(alone) {
+        if !alone.is_empty() {
+            let numbers: Vec<String> = alone.iter().map(usize::to_string).collect();
+            writeln!(
+                out,
+                "not compared, the other file has no session for it: {}, session {}",
+                source.path,
+                numbers.join(", ")
+            )?;
+        }
     }
     let tests = comparisons.iter().flat_map(|comparison| {
         let parts = comparison.parts.iter();
@@ -273,10 +290,12 @@ pub(super) fn text(
         ] {
             writeln!(
                 out,
-                "{name:<7}{}: {} to {}, DSCP {}, {} packets from {} on",
+                "{name:<7}{}: session {}, {} to {}, {}, DSCP {}, {} packets from {} on",
                 source.path,
+                report.number,
                 ends::named(report.sender),
                 ends::named(report.reflector),
+                ends::protocol(report.protocol),
                 report.tos.dscp(),
                 report.figures.received + report.figures.lost,
                 rfc3339(report.started)
