@@ -211,9 +211,22 @@ impl Finding {
     }
 }
 
-/// Whether it cannot be read as a reply for what was cut off.
+/// Whether it cannot be read as a reply for what was cut off. Which fields a reply has is told by how
+/// long it was and by what is left of it: of an authenticated one, there are enough octets left for an
+/// open one long before its own fields are there.
 pub(super) fn is_cut(datagram: &Datagram<'_>) -> bool {
-    let layout = Layout::Open;
+    let is_secured = Layout::StampAuthenticated.fits(datagram.payload)
+        && datagram.octets >= Layout::StampAuthenticated.reply_octets();
+    let layout = if is_secured {
+        Layout::StampAuthenticated
+    } else {
+        Layout::Open
+    };
+    is_cut_as(layout, datagram)
+}
+
+/// The same of a packet whose layout is known.
+pub(super) fn is_cut_as(layout: Layout, datagram: &Datagram<'_>) -> bool {
     datagram.payload.len() < datagram.octets
         && datagram.octets >= layout.reply_octets()
         && layout.reply(datagram.payload, datagram.octets).is_none()

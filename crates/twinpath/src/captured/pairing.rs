@@ -15,7 +15,7 @@ use twinpath_wire::{
     TWAMP_TEST_PORT, Tos, Wall,
 };
 
-use super::finding::{Ends, Found, LAYOUTS, is_cut};
+use super::finding::{Ends, Found, LAYOUTS, is_cut, is_cut_as};
 use super::frame::Datagram;
 use super::layout::{Layout, Name, Reply};
 use super::order::{Sorter, Timed};
@@ -103,7 +103,7 @@ struct Seen {
     sighting: Sighting,
     request: Option<AsRequest>,
     reply: Option<AsReply>,
-    /// It cannot be read as a reply for what was cut off.
+    /// It looks as if it could not be read as a reply for what was cut off.
     is_cut: bool,
     /// The flow that it would have been a reply in.
     cut_reply: Option<usize>,
@@ -178,7 +178,7 @@ struct Flow {
 pub(super) struct Counts {
     /// Requests and replies of sessions, copies included.
     pub(super) used: u64,
-    /// Of those, packets too short to be read as replies: requests.
+    /// Of those, packets that looked too short to be read as replies: requests, mostly.
     pub(super) cut_used: u64,
     pub(super) copies: u64,
     pub(super) unmatched: u64,
@@ -246,13 +246,16 @@ impl<'a> Pairing<'a> {
         if there.is_none() && back.is_none() {
             return;
         }
-        let is_cut = is_cut(datagram);
+        let is_cut_reply = |flow: &usize| {
+            let layout = self.layout(*flow, datagram);
+            layout.is_some_and(|layout| is_cut_as(layout, datagram))
+        };
         let seen = Seen {
             sighting: Sighting::new(at, interface, datagram),
             request: there.and_then(|flow| self.as_request(flow, datagram)),
             reply: back.and_then(|flow| self.as_reply(flow, datagram)),
-            is_cut,
-            cut_reply: back.filter(|_| is_cut),
+            is_cut: is_cut(datagram),
+            cut_reply: back.filter(is_cut_reply),
         };
         self.sorter.push(seen);
         while let Some(seen) = self.sorter.pop(false) {
@@ -354,6 +357,7 @@ impl<'a> Pairing<'a> {
         if let Some(reply) = &seen.reply {
             if self.reply(&seen.sighting, reply) {
                 self.counts.used += 1;
+                self.counts.cut_used += u64::from(seen.is_cut);
                 return;
             }
             if seen.request.is_none() {

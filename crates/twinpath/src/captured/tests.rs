@@ -1,6 +1,7 @@
 //! Packets and files to read, made octet by octet.
 
 mod copies;
+mod cut;
 mod damage;
 mod decoder;
 mod files;
