@@ -34,6 +34,10 @@ use crate::{Note, Progress, SenderPlan, SessionReport};
 /// Samples that wait for the caller at most; beyond that they are dropped and counted.
 const RECORDS: usize = 16_384;
 
+/// How long a run that is told to stop waits for what it sent, whatever its timeout: who stops a
+/// service kills it some seconds later, and its report with it.
+pub const STOP_WAIT: Duration = Duration::from_secs(5);
+
 /// What records may come later than they are due: the caller's naps, a busy host.
 const SLACK: Duration = Duration::from_millis(400);
 /// The narrowest column that a timeline begins with.

@@ -23,7 +23,7 @@ use super::pace::Pace;
 use super::phase::{phase, start_within};
 use super::quotes::SentQuotes;
 use super::refusals::Refusals;
-use super::{Agreed, Bound, Handle, RECORDS, SessionNews, Shared, metrics_config};
+use super::{Agreed, Bound, Handle, RECORDS, STOP_WAIT, SessionNews, Shared, metrics_config};
 use crate::error::RunError;
 use crate::interfaces::{Following, LOOK_EVERY};
 use crate::notes;
@@ -170,6 +170,7 @@ impl Body {
         Waiter::sharpen_timers();
         let at = self.started.wall;
         self.tell(Record::Begun { at });
+        let mut stop_by = None;
         loop {
             self.follow(clock::mono());
             self.transmit();
@@ -180,13 +181,16 @@ impl Body {
                 self.engine.stop(now);
             } else if self.shared.stop.load(Ordering::Acquire) {
                 self.engine.stop_sending();
+                if now >= *stop_by.get_or_insert(now + STOP_WAIT) {
+                    self.engine.stop(now);
+                }
             }
             self.take_samples();
             self.keep_house(now);
             let Some(next) = self.engine.poll_timeout() else {
                 break;
             };
-            self.wait(next, now);
+            self.wait(stop_by.map_or(next, |by| next.min(by)), now);
         }
         self.take_samples();
         self.report()

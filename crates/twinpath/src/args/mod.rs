@@ -180,7 +180,7 @@ Examples:
   twinpath responder 192.0.2.1:862 --allow 192.0.2.0/24
   twinpath responder [2001:db8::1]:862 --protocol stamp --threads 4
 
-A responder that is told to stop (SIGINT, SIGTERM) prints what it did and exits 0")]
+A responder that is told to stop (SIGINT, SIGTERM, SIGHUP) prints what it did and exits 0")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of the command line, each its own"

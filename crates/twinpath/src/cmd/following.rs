@@ -4,7 +4,7 @@ use std::io::{self, Stderr};
 use std::time::{Duration, Instant, SystemTime};
 
 use twinpath_metrics::{Books, Record};
-use twinpath_runtime::sender::SessionNews;
+use twinpath_runtime::sender::{STOP_WAIT, SessionNews};
 use twinpath_runtime::{Progress, SessionReport};
 use twinpath_wire::{Sample, Wall};
 
@@ -65,7 +65,7 @@ impl Following {
         self
     }
 
-    /// Says what a run that was told to stop waits for, which is this timeout at most. `quiet`: not.
+    /// Says what a run that was told to stop waits for, which is this timeout or [`STOP_WAIT`] at most. `quiet`: not.
     pub(super) fn waits_for(self, timeout: Duration, quiet: bool) -> Self {
         Self {
             timeout: (!quiet).then_some(timeout),
@@ -84,7 +84,7 @@ impl Following {
             progress.erase();
             complain(&format!(
                 "note: waiting up to {} for replies; a second signal ends at once, without a report",
-                units::asked(timeout)
+                units::asked(timeout.min(STOP_WAIT))
             ));
         }
     }

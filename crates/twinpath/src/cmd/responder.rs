@@ -37,7 +37,8 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         near.and_then(|near| near.port),
     );
     remark(&args.log, doubt);
-    let signals = Signals::listen()?;
+    // There are no files to read again.
+    let signals = Signals::listen()?.and_hangups()?;
     let run = responder::start(&plan)?;
     if !args.log.quiet {
         let protocol = match args.protocol {

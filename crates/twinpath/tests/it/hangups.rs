@@ -160,3 +160,30 @@ fn under_nohup_a_hangup_ends_nothing() {
     let document: Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
     assert_eq!(document["sessions"][0]["packets"]["sent"], 100);
 }
+
+#[test]
+fn a_responder_whose_terminal_hangs_up_prints_what_it_did() {
+    let responder = Responder::start("127.0.0.1:0 --json");
+    let done = run(&format!("sender {} -c 3 -i 2 --json", responder.at));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let last = responder.stop("HUP");
+    assert_eq!(last.status, 0, "{}", last.stderr);
+    let document: Value = serde_json::from_str(&last.stdout).unwrap();
+    assert_eq!(document["reflected"], 3);
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_does_not_wait_for_a_long_timeout() {
+    // Nothing answers there; a run of a day's timeout would not end before its deadline.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let far = silent.local_addr().unwrap();
+    let mut run = Running::start(&format!("sender {far} -c 1 --timeout 1d --json"));
+    silent.recv_from(&mut [0; 64]).unwrap();
+    run.wait_until_it_catches("TERM");
+    run.signal(&["TERM"]);
+    run.ended();
+    let done = run.finish();
+    let packets = &done.session()["packets"];
+    assert_eq!((&packets["sent"], &packets["lost"]), (&0.into(), &0.into()));
+    assert_eq!(packets["in_flight"], 1, "{packets}");
+}
