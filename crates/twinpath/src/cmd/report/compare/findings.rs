@@ -11,6 +11,27 @@ use super::{Comparison, Of, Part};
 use crate::output::units;
 
 const INCOMPLETE: &str = "incompletely-measured";
+/// Warnings of files that lack a part of their run: what was lost is not known.
+const LACKING: [&str; 15] = [
+    "file-torn",
+    "interrupted",
+    "records-missing",
+    "still-running",
+    "capture-broken-off",
+    "capture-cut",
+    "capture-damaged",
+    "capture-encapsulated",
+    "capture-fragments",
+    "capture-links",
+    "capture-malformed",
+    "capture-unmatched",
+    "capture-unordered",
+    "capture-without-time",
+    CUT_REPLIES,
+];
+const CUT_REPLIES: &str = "cut-replies";
+/// Of those, the ones by which packets with delays of their own are left out.
+const LACKING_DELAYS: [&str; 3] = ["capture-cut", "records-missing", CUT_REPLIES];
 const RUNS: [&str; 2] = ["the first run", "the second run"];
 /// Losses in a row that may be one event; those of a burst that short are told by the blocks.
 const BURST: u64 = 3;
@@ -47,6 +68,7 @@ impl Doubts {
 impl Comparison {
     /// Finds what breaks the comparison of the whole runs, and the parts that can be compared.
     pub(super) fn look(&mut self, scopes: &[Scope; 2], blocks: &[Blocks; 2]) {
+        self.inputs();
         self.doubt(blocks);
         self.differences();
         let [paths, outages] = self.splits(scopes, blocks);
@@ -64,6 +86,42 @@ impl Comparison {
                 Of::Losses,
             );
         }
+    }
+
+    /// What the runs' own reports warn of, and what their files lack.
+    fn inputs(&mut self) {
+        for (run, (report, name)) in self.reports.iter().zip(RUNS).enumerate() {
+            let warnings = report.notes.iter();
+            let warnings = warnings.filter(|note| note.warning && note.key != INCOMPLETE);
+            for note in warnings {
+                let line = format!("{name}: {}", note.line);
+                if LACKING.contains(&note.key) {
+                    let doubt = || format!("the file of {name} lacks packets of it");
+                    self.inputs.loss.get_or_insert_with(doubt);
+                    if LACKING_DELAYS.contains(&note.key) {
+                        self.inputs.delay.get_or_insert_with(doubt);
+                    }
+                }
+                self.findings.push(Finding {
+                    key: note.key,
+                    run: Some(run),
+                    line,
+                });
+            }
+            let under_way = report.tally.in_flight;
+            if under_way > 0 {
+                self.findings.push(Finding {
+                    key: "under-way",
+                    run: Some(run),
+                    line: format!(
+                        "{} under way when {name} ended: each may have been lost or not, and losses are \
+                         compared for both",
+                        units::count(under_way, "packet was", "packets were")
+                    ),
+                });
+            }
+        }
+        self.doubts = self.inputs.clone();
     }
 
     /// What too few packets, bursts and gaps make undecided.
@@ -247,6 +305,7 @@ impl Comparison {
                 }
             }
             let mut comparison = Self::new(self.reports.clone());
+            comparison.doubts = self.inputs.clone();
             comparison
                 .doubts
                 .variation

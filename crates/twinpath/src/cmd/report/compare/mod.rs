@@ -21,7 +21,7 @@ use self::chance::{holm, real};
 use self::findings::{Doubts, Finding};
 use self::pairs::{Pairs, paired};
 use self::parts::Scope;
-use self::verdict::{judge, judge_loss};
+use self::verdict::{judge, judge_losses};
 use super::alike::same_packets;
 use super::replay::Replay;
 use super::source::Source;
@@ -74,6 +74,8 @@ struct Comparison {
     findings: Vec<Finding>,
     /// Why delays, their variation, and losses cannot be compared.
     doubts: Doubts,
+    /// Those of them that the files themselves give rise to, for the parts of the runs too.
+    inputs: Doubts,
     /// Runs that were not the same throughout, part by part.
     parts: Vec<Part>,
 }
@@ -381,6 +383,7 @@ impl Comparison {
             same_packets,
             findings: Vec::new(),
             doubts: Doubts::default(),
+            inputs: Doubts::default(),
             parts: Vec::new(),
         }
     }
@@ -485,6 +488,7 @@ impl Comparison {
             (sent, lost)
         });
         let clustering = blocks.each_ref().map(Blocks::clustering);
+        let under_way = self.reports.each_ref().map(|it| it.tally.in_flight);
         for (place, direction) in ["round_trip", "forward", "backward"]
             .into_iter()
             .enumerate()
@@ -494,7 +498,7 @@ impl Comparison {
                 counts.map(|count| count.map(|(lost, sent)| real(lost) / real(sent.max(1))));
             let judged = match counts {
                 [Some(before), Some(after)] if self.doubts.loss.is_none() => {
-                    Some(judge_loss([before, after], clustering))
+                    Some(judge_losses([before, after], under_way, clustering))
                 }
                 _ => None,
             };

@@ -564,3 +564,86 @@ fn one_run_beside_itself_is_said_to_be_one() {
     same.same_packets = false;
     assert!(!text(&same).contains("same packets"));
 }
+
+/// Two runs beside each other, after something of their reports was made otherwise.
+fn compared_with(
+    runs: &[Vec<Record>; 2],
+    change: impl Fn(&mut [twinpath_runtime::SessionReport; 2]),
+) -> Comparison {
+    let mut reports = compared(runs).reports;
+    change(&mut reports);
+    let mut one = [Comparison::new(reports)];
+    assert!(super::compare(runs, &mut one).is_ok());
+    let [comparison] = one;
+    comparison
+}
+
+#[test]
+fn what_a_file_lacks_is_said_first_and_its_losses_are_undecided_whole_and_in_parts() {
+    let mut chance = Chance(0x1ac);
+    let half = |seq: u64| if seq < 300 { FAST } else { SLOW };
+    let runs = [
+        records(FAST, 600, &mut chance),
+        varied(600, &mut chance, half),
+    ];
+    for (key, delays) in [
+        ("interrupted", false),
+        ("capture-broken-off", false),
+        ("file-torn", false),
+        ("cut-replies", true),
+        ("records-missing", true),
+    ] {
+        for run in 0..2 {
+            let note = twinpath_runtime::Note {
+                key,
+                line: "what the file lacks".to_owned(),
+                warning: true,
+            };
+            let comparison = compared_with(&runs, |reports| reports[run].notes.push(note.clone()));
+            is_sound(&comparison);
+            let first = &comparison.findings[0];
+            assert_eq!((first.key, first.run), (key, Some(run)));
+            assert!(first.line.contains("what the file lacks"), "{}", first.line);
+            assert!(!comparison.parts.is_empty(), "{key}");
+            let parts = comparison.parts.iter().map(|part| &part.comparison);
+            for comparison in parts.chain([&comparison]) {
+                assert!(is_undecided(&loss(comparison), "lacks"), "{key}");
+                assert!(!delays || is_undecided(&median(comparison), ""), "{key}");
+            }
+            assert!(delays || changed(&comparison.parts[1].comparison).len() > 1);
+        }
+    }
+}
+
+#[test]
+fn packets_under_way_at_the_end_may_be_lost_or_not() {
+    let mut chance = Chance(0xf17);
+    let half = Path { loss: 0.5, ..CLEAN };
+    let clean = [(); 2].map(|()| records(CLEAN, 700, &mut chance));
+    let lossy = [CLEAN, half].map(|path| records(path, 700, &mut chance));
+    for run in 0..2 {
+        let with = |runs, count| {
+            let comparison = compared_with(runs, |reports: &mut [_; 2]| {
+                reports[run].tally.in_flight = count;
+            });
+            is_sound(&comparison);
+            assert_eq!(keys(&comparison), ["under-way"]);
+            assert_eq!(comparison.findings[0].run, Some(run));
+            loss(&comparison)
+        };
+        let verdict = with(&clean, 300);
+        assert!(
+            matches!(verdict, Verdict::Unnoticed { within } if within > 0.3),
+            "{verdict:?}"
+        );
+        let verdict = with(&clean, 1);
+        assert!(matches!(verdict, Verdict::Unchanged { .. }), "{verdict:?}");
+        assert_eq!(with(&lossy, 50), Verdict::Changed, "in any case");
+        let verdict = with(&lossy, 800);
+        if run == 0 {
+            assert!(is_unnoticed(&verdict), "either may be the greater");
+        } else {
+            assert_eq!(verdict, Verdict::Changed, "a quarter at least was lost");
+        }
+    }
+}

@@ -97,6 +97,39 @@ pub(super) struct Clustering {
     pub(super) freedom: Option<f64>,
 }
 
+/// As [`judge_loss`], where so many more packets of each run were under way at its end: the interval
+/// that holds whether they were lost or not, and the less sure probability.
+pub(super) fn judge_losses(
+    counts: [(u64, u64); 2],
+    under_way: [u64; 2],
+    clustering: [Clustering; 2],
+) -> ([f64; 2], f64) {
+    let (mut interval, mut p) = judge_loss(counts, clustering);
+    if under_way == [0; 2] {
+        return (interval, p);
+    }
+    let [before, after] = counts;
+    let mut ways = [false; 2];
+    for lost in [[true, false], [false, true]] {
+        let with = |(lost, sent): (u64, u64), more: u64, are_lost: bool| {
+            let lost_more = if are_lost { more } else { 0 };
+            (lost.saturating_add(lost_more), sent.saturating_add(more))
+        };
+        let counts = [
+            with(before, under_way[0], lost[0]),
+            with(after, under_way[1], lost[1]),
+        ];
+        let ([low, high], other_p) = judge_loss(counts, clustering);
+        interval = [interval[0].min(low), interval[1].max(high)];
+        p = p.max(other_p);
+        let [ratio, other_ratio] = counts.map(|(lost, sent)| real(lost) / real(sent.max(1)));
+        ways[0] |= other_ratio <= ratio;
+        ways[1] |= other_ratio >= ratio;
+    }
+    // Where either run may have lost more, no difference is sure.
+    (interval, if ways == [true; 2] { 1.0 } else { p })
+}
+
 /// Lost and sent packets of two runs, and how their losses cluster. The interval is Newcombe's, of
 /// Wilson's for each run: it holds where nothing or everything was lost, and stays within 100 points.
 pub(super) fn judge_loss(counts: [(u64, u64); 2], clustering: [Clustering; 2]) -> ([f64; 2], f64) {
