@@ -12,6 +12,7 @@ use twinpath_wire::{Delta, Sample, Wall};
 
 use crate::resolution::Resolution;
 use crate::round;
+use crate::step::Step;
 
 const SECOND: i64 = 1_000_000_000;
 const DAY_NS: u64 = 86_400 * 1_000_000_000;
@@ -29,6 +30,8 @@ const UNKNOWN: u64 = 10;
 const UNKNOWN_SHARE: u64 = 4;
 /// How many times fewer contradictions the named format leaves.
 const BETTER: u64 = 10;
+/// A step this many times as long as T4 - T1 shows in times that repeat: a tick within is rare.
+const STEP_OF_WAY: i64 = 4;
 /// Contradictions after which a way to read the times is no longer tried, if there are twice as many as
 /// without it.
 const GIVEN_UP: u64 = 64;
@@ -170,6 +173,7 @@ pub(crate) struct FarClockTest {
     as_read: Reading,
     others: [Reading; FORMATS.len()],
     resolution: Resolution,
+    step: Step,
 }
 
 /// One way to read the times, and how often it contradicted itself.
@@ -201,14 +205,21 @@ impl FarClockTest {
         self.stamped += 1;
         self.resolution.record(Some(t2));
         self.resolution.record(Some(t3));
-        let coarse = self.resolution.so_far().unwrap_or(0);
-        let coarse = i64::try_from(coarse).unwrap_or(i64::MAX);
         let (t1, t4) = (sample.t1.at, t4.at);
-        let interval = Interval::of([t1, t2, t3, t4], coarse);
-        self.impossible += u64::from(interval.is_none_or(|interval| !interval.is_possible()));
+        self.step.record(t2, t1);
+        self.step.record(t3, t4);
+        let grid = self.grid_ns();
+        let coarse = grid.max(self.step.so_far());
+        let interval = Interval::of([t1, t2, t3, t4]);
+        // Times that never repeat are not those of a step much longer than the way, however the few
+        // that are known fit to one.
+        let of_way = (t4 - t1).ns().saturating_mul(STEP_OF_WAY);
+        let borne_out = self.step.repeats() || self.step.so_far() <= of_way;
+        let alone = if borne_out { coarse } else { grid };
+        self.impossible += u64::from(interval.is_none_or(|own| !own.is_possible(alone)));
         let ahead = (t3 - Delta::from_ns(UNIX_AS_NTP_NS) - t4).abs_ns();
         self.unix += u64::from(ahead <= DAY_NS);
-        self.as_read.test(interval);
+        self.as_read.test(interval, coarse);
         // Most formats are ruled out by the first stamps.
         for (format, reading) in FORMATS.into_iter().zip(&mut self.others) {
             if reading.impossible {
@@ -217,13 +228,20 @@ impl FarClockTest {
             let read = format.read(t2, t4).zip(format.read(t3, t4));
             match read {
                 Some((t2, t3)) => {
-                    reading.test(Interval::of([t1, t2, t3, t4], format.grid_ns().max(coarse)));
+                    let own = Interval::of([t1, t2, t3, t4]);
+                    reading.test(own, format.grid_ns().max(coarse));
                 }
                 None => reading.impossible = true,
             }
             let against = self.as_read.contradictions.saturating_mul(2);
             reading.impossible |= reading.contradictions > GIVEN_UP.max(against);
         }
+    }
+
+    /// The round grid that all times lie on so far.
+    fn grid_ns(&self) -> i64 {
+        let grid = self.resolution.so_far().unwrap_or(0);
+        i64::try_from(grid).unwrap_or(i64::MAX)
     }
 
     /// The sender's clock stepped: no offset reaches over this moment.
@@ -285,45 +303,46 @@ impl FarClockTest {
 }
 
 impl Reading {
+    /// A packet's interval, of times that are rounded to `grid_ns`.
     #[inline]
-    fn test(&mut self, own: Option<Interval>) {
-        let Some(own) = own.filter(|own| own.is_possible()) else {
+    fn test(&mut self, own: Option<Interval>, grid_ns: i64) {
+        let Some(own) = own.filter(|own| own.is_possible(grid_ns)) else {
             self.contradictions += 1;
             return;
         };
-        let agreed = match self.running {
-            None => Some(own),
-            Some(running) => running.cut(own),
-        };
-        self.contradictions += u64::from(agreed.is_none());
-        self.running = Some(agreed.unwrap_or(own));
+        let cut = self.running.map_or(own, |running| running.cut(own));
+        let agrees = cut.is_possible(grid_ns);
+        self.contradictions += u64::from(!agrees);
+        self.running = Some(if agrees { cut } else { own });
     }
 }
 
 impl Interval {
-    /// Of times that are rounded to `grid_ns`; `None` where the packet left before it arrived.
-    fn of([t1, t2, t3, t4]: [Wall; 4], grid_ns: i64) -> Option<Self> {
-        let error = Delta::from_ns(STAMP_ERROR_NS.max(grid_ns));
+    /// Of times as they are: what they are off by is allowed for where intervals are judged, for it is
+    /// known better later. `None` where the packet left before it arrived.
+    fn of([t1, t2, t3, t4]: [Wall; 4]) -> Option<Self> {
         (t3 >= t2).then(|| Self {
             at: t1,
-            low: (t3 - t4) + -error,
-            high: (t2 - t1) + error,
+            low: t3 - t4,
+            high: t2 - t1,
         })
     }
 
-    fn is_possible(self) -> bool {
-        self.low <= self.high
+    /// Both of its ends may be off, by what stamps are or by the step of `grid_ns` that the far clock
+    /// has.
+    fn is_possible(self, grid_ns: i64) -> bool {
+        let error = Delta::from_ns(STAMP_ERROR_NS.max(grid_ns));
+        self.low + -error <= self.high + error
     }
 
     /// What both allow, at the later one's time.
-    fn cut(self, own: Self) -> Option<Self> {
+    fn cut(self, own: Self) -> Self {
         let apart = round::whole(round::float_unsigned((own.at - self.at).abs_ns()) * DRIFT);
         let drift = Delta::from_ns(i64::try_from(apart).unwrap_or(i64::MAX));
-        let cut = Self {
+        Self {
             low: own.low.max(self.low + -drift),
             high: own.high.min(self.high + drift),
             ..own
-        };
-        cut.is_possible().then_some(cut)
+        }
     }
 }

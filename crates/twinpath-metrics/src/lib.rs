@@ -43,6 +43,7 @@ mod rungs;
 mod seen;
 mod session;
 mod sizes;
+mod step;
 mod timeline;
 mod ttl;
 mod voice;

@@ -8,7 +8,7 @@ const START: i64 = 1_795_000_000 * SECOND + 123_456_789;
 const NTP_TO_UNIX_S: i64 = 2_208_988_800;
 
 /// A run to a far end.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Run {
     packets: i64,
     interval: i64,
@@ -232,6 +232,57 @@ fn honest_clocks_are_believed_however_poor() {
                 assert_eq!(figures.far_times, FarTimes::Agree, "{name}");
             }
         }
+    }
+}
+
+#[test]
+fn a_coarse_clock_is_right_to_within_its_step() {
+    let steps_us = [1_000, 4_000, 10_000, 15_625, 20_000, 100_000, 1_000_000];
+    let phases = [0, 1_234_567];
+    let residences_us = [0, 50, 300, 3_000];
+    let ways_us = [50, 500, 25_000];
+    let spans = [(3, 100), (5, 10), (12, 70), (40, 7), (60, 20), (200, 10)];
+    for step in steps_us.map(|us| us * 1_000) {
+        for (phase, residence, way) in phases.into_iter().flat_map(|phase| {
+            let ways = move |residence| ways_us.map(move |way| (phase, residence, way));
+            residences_us.into_iter().flat_map(ways)
+        }) {
+            for (packets, interval_ms) in spans {
+                let run = Run {
+                    packets,
+                    interval: interval_ms * 1_000_000,
+                    delay: way * 1_000,
+                    jitter: way * 200,
+                    residence: residence * 1_000,
+                    ..USUAL
+                };
+                let clock = |at: i64| (at - phase).div_euclid(step) * step + phase;
+                let figures = run.figures(clock, ntp);
+                let what = format!("{step} ns off by {phase}, {run:?}");
+                assert!(figures.far_times.are_usable(), "{what}");
+                assert!(!figures.far_times_contradicted, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_runs_at_another_rate_or_not_at_all_is_none() {
+    let clocks: [Clock; 4] = [
+        Box::new(|at| START + (at - START) / 5 * 4),
+        Box::new(|at| START + (at - START) / 100 * 99),
+        Box::new(|at| at + (at - START) / 5),
+        Box::new(|_| START),
+    ];
+    for clock in clocks {
+        let run = Run {
+            packets: 200,
+            interval: 20_000_000,
+            residence: 3_000_000,
+            ..USUAL
+        };
+        let figures = run.figures(clock, ntp);
+        assert!(figures.far_times_contradicted);
     }
 }
 
