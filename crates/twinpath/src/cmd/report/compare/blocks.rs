@@ -48,6 +48,8 @@ struct Block {
     lost: u64,
     /// The least round trip.
     least: Option<i64>,
+    /// First and last number of those that were answered.
+    answered: Option<[u64; 2]>,
     /// Round trip, forward, backward.
     delays: [Delays; 3],
 }
@@ -119,6 +121,8 @@ impl Blocks {
             block.lost += 1;
             return;
         }
+        let [from, to] = block.answered.unwrap_or([sample.seq; 2]);
+        block.answered = Some([from.min(sample.seq), to.max(sample.seq)]);
         let values = if self.whole {
             let whole = sample.t4.map(|t4| t4.at - sample.t1.at);
             [whole, Some(Delta::ZERO), Some(Delta::ZERO)]
@@ -247,6 +251,11 @@ impl Blocks {
     pub(super) fn loss_ratios(&self) -> Vec<Option<f64>> {
         let ratio = |block: &Block| (block.sent > 0).then(|| real(block.lost) / real(block.sent));
         self.parts.iter().map(ratio).collect()
+    }
+
+    /// First and last number of the packets of each block that were answered.
+    pub(super) fn answered(&self) -> Vec<Option<[u64; 2]>> {
+        self.parts.iter().map(|block| block.answered).collect()
     }
 
     /// How many times as unsure the loss is as if each packet were lost or not by itself.

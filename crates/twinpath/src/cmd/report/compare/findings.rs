@@ -29,6 +29,8 @@ const LACKING: [&str; 15] = [
     "capture-without-time",
     CUT_REPLIES,
 ];
+/// Warnings that are said in other words here.
+const SAID: [&str; 2] = [INCOMPLETE, "clocks-not-synchronized"];
 const CUT_REPLIES: &str = "cut-replies";
 /// Of those, the ones by which packets with delays of their own are left out.
 const LACKING_DELAYS: [&str; 3] = ["capture-cut", "records-missing", CUT_REPLIES];
@@ -92,7 +94,7 @@ impl Comparison {
     fn inputs(&mut self) {
         for (run, (report, name)) in self.reports.iter().zip(RUNS).enumerate() {
             let warnings = report.notes.iter();
-            let warnings = warnings.filter(|note| note.warning && note.key != INCOMPLETE);
+            let warnings = warnings.filter(|note| note.warning && !SAID.contains(&note.key));
             for note in warnings {
                 let line = format!("{name}: {}", note.line);
                 if LACKING.contains(&note.key) {
@@ -233,11 +235,10 @@ impl Comparison {
             let split = parts::paths(scope, &blocks.least_round_trips());
             let line = match &split {
                 Some(split) if split.changes == 1 => {
-                    let [_, second] = &split.parts;
-                    let at = second.stretches().first().map_or(0, |[first, _]| *first);
+                    let [from, to] = split.events.first().copied().unwrap_or_default();
                     Some(format!(
-                        "the path changed during {name}, about packet {at}: its least round trip is \
-                         another since"
+                        "the path changed during {name}, between packets {from} and {to}: its least \
+                         round trip is another since"
                     ))
                 }
                 Some(split) => Some(format!(
@@ -256,25 +257,23 @@ impl Comparison {
                 run: Some(run),
                 line,
             }));
-            let outage = parts::outages(scope, &blocks.loss_ratios());
+            let outage = parts::outages(scope, &blocks.loss_ratios(), &blocks.answered());
             if let Some(split) = &outage
-                && let [_, inside] = &split.parts
                 && !self
                     .findings
                     .iter()
                     .any(|it| it.key == "outage" && it.run == Some(run))
             {
-                let stretches = inside.stretches();
-                let [first, last] = stretches.first().copied().unwrap_or_default();
-                let more = match stretches.len() {
+                let [first, last] = split.events.first().copied().unwrap_or_default();
+                let more = match split.events.len() {
                     0 | 1 => String::new(),
-                    count => format!(", and {} more", count - 1),
+                    count => format!(", and so in {} more", count - 1),
                 };
                 self.findings.push(Finding {
                     key: "outage",
                     run: Some(run),
                     line: format!(
-                        "there was an outage in {name}, about packets {first} to {last}{more}"
+                        "there was an outage in {name}: packets {first} to {last} were lost{more}"
                     ),
                 });
             }
@@ -303,6 +302,10 @@ impl Comparison {
                     *name = format!("{run} {of}");
                     *scope = part.clone();
                 }
+            }
+            // Paths that took turns may leave nothing between their changes.
+            if chosen.iter().any(|scope| scope.numbers() == 0) {
+                continue;
             }
             let mut comparison = Self::new(self.reports.clone());
             comparison.doubts = self.inputs.clone();

@@ -6,8 +6,8 @@ const LEAST: usize = 3;
 const CHANGES: usize = 4;
 /// A difference between two paths that is worth the name, in nanoseconds: more than stamps are off by.
 const APART_NS: i64 = 20_000;
-/// A block with this share of its packets lost, or more, is dead.
-const DEAD: f64 = 0.9;
+/// A block with more than this share of its packets lost is one of a lossy path.
+const LOSSY: f64 = 0.45;
 
 /// Numbers of packets, in blocks of the same length.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,10 +83,12 @@ pub(super) struct Split {
     pub(super) parts: [Scope; 2],
     /// How often the one took the other's place.
     pub(super) changes: usize,
+    /// First and last numbers of each stretch in which a path changed, or an outage lasted.
+    pub(super) events: Vec<[u64; 2]>,
 }
 
 /// A run on two paths: the least round trips of its blocks lie on two levels, further from each other
-/// than any on one level.
+/// than any on one level. The blocks around a change, one of which has it within, are of neither part.
 pub(super) fn paths(scope: &Scope, least: &[Option<i64>]) -> Option<Split> {
     let mut sorted: Vec<i64> = least.iter().copied().flatten().collect();
     sorted.sort_unstable();
@@ -121,8 +123,14 @@ pub(super) fn paths(scope: &Scope, least: &[Option<i64>]) -> Option<Split> {
         return None;
     }
     let begun = slow.first().copied().unwrap_or_default();
-    let first: Vec<bool> = slow.iter().map(|slow| *slow == begun).collect();
-    let second: Vec<bool> = first.iter().map(|first| !first).collect();
+    let around = around_changes(&slow, least);
+    let on = |slower: bool| -> Vec<bool> {
+        let blocks = slow.iter().zip(&around);
+        blocks
+            .map(|(slow, around)| *slow == slower && !around)
+            .collect()
+    };
+    let (first, second) = (on(begun), on(!begun));
     let names = match (changes, begun) {
         (1, _) => ["before its path changed", "after its path changed"],
         (_, false) => ["on the faster path", "on the slower path"],
@@ -132,15 +140,39 @@ pub(super) fn paths(scope: &Scope, least: &[Option<i64>]) -> Option<Split> {
         names,
         parts: [scope.chosen(&first), scope.chosen(&second)],
         changes,
+        events: scope.chosen(&around).stretches(),
     })
 }
 
-/// A run with blocks in which all but everything was lost, while in most others it was not: outside
-/// the outages, and inside, with the blocks beside them that may have a part of one.
-pub(super) fn outages(scope: &Scope, lost: &[Option<f64>]) -> Option<Split> {
+/// The blocks from the last known one before each change to the first known one after it.
+fn around_changes(slow: &[bool], least: &[Option<i64>]) -> Vec<bool> {
+    let mut around = vec![false; slow.len()];
+    let known: Vec<usize> = (0..slow.len())
+        .filter(|block| least.get(*block).copied().flatten().is_some())
+        .collect();
+    for pair in known.windows(2) {
+        if let [before, after] = pair
+            && slow.get(*before) != slow.get(*after)
+            && let Some(blocks) = around.get_mut(*before..=*after)
+        {
+            blocks.fill(true);
+        }
+    }
+    around
+}
+
+/// A run with blocks in which everything was lost, while in most others it was not: outside the
+/// outages, and inside, with the blocks beside them that may have a part of one. `answered`: first and
+/// last number in each block.
+pub(super) fn outages(
+    scope: &Scope,
+    lost: &[Option<f64>],
+    answered: &[Option<[u64; 2]>],
+) -> Option<Split> {
     let dead: Vec<bool> = lost
         .iter()
-        .map(|lost| lost.is_some_and(|lost| lost >= DEAD))
+        .zip(answered)
+        .map(|(lost, answered)| lost.is_some() && answered.is_none())
         .collect();
     let is_dead = |block: Option<usize>| block.and_then(|block| dead.get(block)) == Some(&true);
     let inside: Vec<bool> = (0..dead.len())
@@ -156,8 +188,7 @@ pub(super) fn outages(scope: &Scope, lost: &[Option<f64>]) -> Option<Split> {
         .count();
     // Where half of the blocks come and go by turns, that is how the path is.
     let lossy = lost.iter().zip(&outside);
-    let lossy =
-        lossy.filter(|(lost, outside)| **outside && lost.is_some_and(|lost| lost > DEAD / 2.0));
+    let lossy = lossy.filter(|(lost, outside)| **outside && lost.is_some_and(|lost| lost > LOSSY));
     if !dead.contains(&true) || alive < LEAST || changes > 2 * CHANGES || lossy.count() > alive / 2
     {
         return None;
@@ -166,7 +197,28 @@ pub(super) fn outages(scope: &Scope, lost: &[Option<f64>]) -> Option<Split> {
         names: ["outside its outages", "inside its outages"],
         parts: [scope.chosen(&outside), scope.chosen(&inside)],
         changes,
+        events: lost_in_a_row(scope, &dead, answered),
     })
+}
+
+/// From the packet after the last answered one before dead blocks to that before the next answered one.
+fn lost_in_a_row(scope: &Scope, dead: &[bool], answered: &[Option<[u64; 2]>]) -> Vec<[u64; 2]> {
+    let stretches = scope.stretches();
+    let first = stretches.first().map_or(0, |[first, _]| *first);
+    let last = stretches.last().map_or(0, |[_, last]| *last);
+    let dead = dead.iter().enumerate().filter(|(_, dead)| **dead);
+    let mut events: Vec<[u64; 2]> = dead
+        .map(|(block, _)| {
+            let before = answered.iter().take(block).rev().flatten().next();
+            let after = answered.iter().skip(block).flatten().next();
+            [
+                before.map_or(first, |[_, last]| last + 1),
+                after.map_or(last, |[first, _]| first.saturating_sub(1)),
+            ]
+        })
+        .collect();
+    events.dedup();
+    events
 }
 
 #[cfg(test)]
@@ -212,11 +264,16 @@ mod tests {
             (once.changes, once.names[0]),
             (1, "before its path changed")
         );
-        assert_eq!(once.parts[0].stretches(), [[0, 249]]);
-        assert_eq!(once.parts[1].stretches(), [[250, 399]]);
+        assert_eq!(once.parts[0].stretches(), [[0, 239]]);
+        assert_eq!(once.events, [[240, 259]], "with the change within");
+        assert_eq!(once.parts[1].stretches(), [[260, 399]]);
         let back = paths(&scope, &steps(&[(10, slow), (10, fast), (20, slow)])).unwrap();
         assert_eq!((back.changes, back.names[1]), (2, "on the faster path"));
-        assert_eq!(back.parts[1].stretches(), [[100, 199]]);
+        assert_eq!(back.parts[1].stretches(), [[110, 189]]);
+        let mut gap = steps(&[(15, fast), (10, fast), (15, slow)]);
+        gap[20..25].fill(None);
+        let gap = paths(&scope, &gap).unwrap();
+        assert_eq!(gap.events, [[190, 259]], "it may have changed in the gap");
         let spread: Vec<_> = (0..40).map(|block| Some(fast + block * 50_000)).collect();
         assert_eq!(paths(&scope, &spread), None, "a slope");
         assert_eq!(paths(&scope, &steps(&[(40, fast)])), None);
@@ -238,7 +295,19 @@ mod tests {
         let half: Vec<_> = (0..40)
             .map(|block| Some(if block < 20 { 0.0 } else { 1.0 }))
             .collect();
+        let answered = |lost: &[Option<f64>]| -> Vec<Option<[u64; 2]>> {
+            let blocks = (0..).zip(lost);
+            blocks
+                .map(|(block, lost)| {
+                    let all = *lost == Some(1.0);
+                    // The last two before it are lost, too.
+                    (!all).then_some([block * 10, block * 10 + 7])
+                })
+                .collect()
+        };
+        let outages = |scope: &Scope, lost: &[Option<f64>]| outages(scope, lost, &answered(lost));
         let split = outages(&scope, &half).unwrap();
+        assert_eq!(split.events, [[198, 399]], "its packets themselves");
         assert_eq!(
             split.parts[0].stretches(),
             [[0, 189]],
@@ -248,6 +317,9 @@ mod tests {
         for even in [0.0, 0.5, 1.0] {
             assert_eq!(outages(&scope, &[Some(even); 40]), None, "{even}");
         }
+        let mut almost = [Some(0.0); 40];
+        almost[20] = Some(0.96);
+        assert_eq!(outages(&scope, &almost), None, "not all was lost");
         let by_turns: Vec<_> = (0..40).map(|block| Some(f64::from(block % 2))).collect();
         assert_eq!(outages(&scope, &by_turns), None);
     }

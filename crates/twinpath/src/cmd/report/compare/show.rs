@@ -496,8 +496,10 @@ fn verdicts(comparison: &Comparison, of: &str) -> Vec<String> {
         let why = "a change of up to this would not have been noticed".to_owned();
         undecided.push((why, unnoticed));
     }
-    if changed.is_empty() && undecided.is_empty() && !unchanged.is_empty() {
-        lines.push(format!("Nothing changed that matters{of}."));
+    // Of a part, the figures are named below: what changed beside it is not in it.
+    let of_all = of.is_empty() && comparison.parts.is_empty();
+    if of_all && changed.is_empty() && undecided.is_empty() && !unchanged.is_empty() {
+        lines.push("Nothing changed that matters.".to_owned());
     }
     if !changed.is_empty() {
         let changed = changed.join(", ");

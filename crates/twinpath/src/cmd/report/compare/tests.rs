@@ -647,3 +647,75 @@ fn packets_under_way_at_the_end_may_be_lost_or_not() {
         }
     }
 }
+
+#[test]
+fn a_part_without_losses_does_not_say_that_nothing_changed() {
+    let mut chance = Chance(0x510);
+    let runs = [
+        records(FAST, 1_000, &mut chance),
+        varied(1_000, &mut chance, |seq| {
+            if (310..520).contains(&seq) {
+                DEAD
+            } else {
+                SLOW
+            }
+        }),
+    ];
+    for comparison in both_ways(&runs) {
+        is_sound(&comparison);
+        assert_eq!(median(&comparison), Verdict::Changed);
+        let [part] = &comparison.parts[..] else {
+            panic!("{}", comparison.parts.len());
+        };
+        assert!(matches!(loss(&part.comparison), Verdict::Unchanged { .. }));
+        let text = text(&comparison);
+        assert!(!text.contains("Nothing changed"), "{text}");
+        let outage = comparison.findings.iter().find(|it| it.key == "outage");
+        let line = &outage.unwrap().line;
+        assert!(line.ends_with("packets 310 to 519 were lost"), "{line}");
+    }
+}
+
+#[test]
+fn a_change_of_route_within_a_block_is_in_neither_part() {
+    let mut chance = Chance(0x2171);
+    for at in [401, 412, 424] {
+        for turned in [false, true] {
+            let of = |seq: u64| if (seq < at) == turned { SLOW } else { FAST };
+            let runs = [
+                records(FAST, 1_000, &mut chance),
+                varied(1_000, &mut chance, of),
+            ];
+            let comparison = compared(&runs);
+            assert_eq!(comparison.parts.len(), 2);
+            let fast = &comparison.parts[usize::from(turned)];
+            for figure in ["median", "p95", "p99", "mean"] {
+                let same = verdict(&fast.comparison, "round_trip", figure);
+                assert_ne!(same, Verdict::Changed, "{at}: {figure}");
+                let mut changes = fast.comparison.changes.iter();
+                let found = changes.find(|it| it.figure == figure).unwrap();
+                assert!(found.difference.unwrap().abs() < 1e6, "{found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_burst_shorter_than_a_block_is_no_outage() {
+    let mut chance = Chance(0x24);
+    let runs = [
+        records(CLEAN, 1_000, &mut chance),
+        varied(1_000, &mut chance, |seq| {
+            if (600..624).contains(&seq) {
+                DEAD
+            } else {
+                CLEAN
+            }
+        }),
+    ];
+    for comparison in both_ways(&runs) {
+        is_sound(&comparison);
+        assert_eq!(keys(&comparison), [""; 0]);
+        assert!(is_undecided(&loss(&comparison), "in one burst"));
+    }
+}
