@@ -1,6 +1,7 @@
 //! What of a capture was read and what was not, by kind, and what is said of it.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use twinpath_runtime::Note;
@@ -15,6 +16,8 @@ use crate::output::captures::{CaptureCounts, NotRead};
 
 /// Kinds of links that are told apart at most.
 const LINKS: usize = 64;
+/// Ends that are named at most.
+const NAMED: usize = 8;
 
 /// Frames by what became of them.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +66,7 @@ impl FrameCounts {
 pub(super) fn found<'a>(
     files: impl Iterator<Item = &'a Path>,
     frames: &FrameCounts,
-    left_out: LeftOut,
+    left_out: &LeftOut,
     ended: &[Ended],
 ) -> CaptureCounts {
     let is = |what: fn(&Ended) -> bool| ended.iter().any(what);
@@ -72,6 +75,8 @@ pub(super) fn found<'a>(
         frames: frames.frames,
         datagrams: frames.datagrams,
         out_of_window: left_out.unordered,
+        unmatched_replies: left_out.replies,
+        unanswered: left_out.unanswered.clone(),
         first_fragments: frames.first_fragments,
         end: if is(|ended| matches!(ended.end, End::Damaged(_))) {
             "damaged"
@@ -106,7 +111,7 @@ pub(super) fn paired(found: &CaptureCounts, paired: Counts) -> CaptureCounts {
         } else {
             paired.out_of_window
         },
-        unmatched_replies: paired.unmatched,
+        unmatched_replies: found.unmatched_replies + paired.unmatched,
         not_read: NotRead {
             cut: not_read.cut.saturating_sub(paired.cut_used),
             beyond_sessions: not_read.beyond_sessions + paired.beyond,
@@ -154,6 +159,7 @@ pub(super) fn notes(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Note> {
             ..note
         });
     }
+    notes.extend(unanswered(&counts.unanswered));
     for ended in ended {
         let file = counts
             .files
@@ -176,6 +182,27 @@ pub(super) fn notes(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Note> {
         }
     }
     notes
+}
+
+fn unanswered(counts: &BTreeMap<SocketAddr, u64>) -> Option<Note> {
+    let packets: u64 = counts.values().sum();
+    if packets == 0 {
+        return None;
+    }
+    let named = counts.keys().take(NAMED).map(SocketAddr::to_string);
+    let mut ends: Vec<String> = named.collect();
+    let others = counts.len().saturating_sub(NAMED);
+    if others > 0 {
+        ends.push(format!("{others} others"));
+    }
+    let ends = ends.join(", ");
+    Some(warning(
+        "capture-unanswered",
+        format!(
+            "{packets} packets to {ends} look like requests and none was answered: name the port with \
+             --port"
+        ),
+    ))
 }
 
 /// `cut_replies`: those of the packets that are cut that are said of their sessions.

@@ -1,11 +1,12 @@
 //! Which flows of a capture are test sessions: those whose packets come back with their number and
 //! T1 in the places where replies have them, in whatever order the capture has them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
 
 use twinpath_wire::Wall;
 
+use super::evidence::{Evidence, is_reply};
 use super::frame::Datagram;
 use super::layout::{Layout, Name};
 use super::order::WINDOW;
@@ -55,10 +56,13 @@ struct Candidate {
     /// they are replies.
     requests: [Names; 2],
     replies: [Names; 2],
-    /// Packets that can be requests.
-    count: u64,
     /// The layout of the first one, if it is a request.
     first: Layout,
+    /// What those of that layout look like.
+    evidence: Evidence,
+    /// One of its packets was answered.
+    is_answered: bool,
+    begun: Wall,
     last: Wall,
 }
 
@@ -70,10 +74,12 @@ pub(super) struct Finding {
     found: BTreeMap<Ends, Found>,
     newest: Wall,
     left_out: LeftOut,
+    /// Packets that look like requests, of flows that there was no room for.
+    silent: BTreeMap<SocketAddr, u64>,
 }
 
 /// UDP packets that were seen and are not in flows.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct LeftOut {
     /// Of sessions that there was no room for.
     pub(super) beyond: u64,
@@ -81,6 +87,10 @@ pub(super) struct LeftOut {
     pub(super) cut: u64,
     /// Out of order by more than is sorted.
     pub(super) unordered: u64,
+    /// Replies of flows whose requests are not in the capture.
+    pub(super) replies: u64,
+    /// Packets that look like requests and were not answered, by where they went.
+    pub(super) unanswered: BTreeMap<SocketAddr, u64>,
 }
 
 impl Finding {
@@ -92,6 +102,7 @@ impl Finding {
             found: BTreeMap::new(),
             newest: Wall::from_unix_ns(i64::MIN),
             left_out: LeftOut::default(),
+            silent: BTreeMap::new(),
         }
     }
 
@@ -123,6 +134,9 @@ impl Finding {
             let answers = reply.is_some_and(|reply| has(|other| &other.requests, reply.name));
             let answered = request.is_some_and(|name| has(|other| &other.replies, name));
             if answers {
+                if let Some(other) = self.candidates.get_mut(&back) {
+                    other.is_answered = true;
+                }
                 self.find(back, place);
             }
             if answered {
@@ -132,6 +146,10 @@ impl Finding {
                 let layouts = found.get(&ends);
                 layouts.is_some_and(|found| found.get(place) == Some(&true))
             };
+            // What a cut packet of a reflector looks like is no evidence.
+            let is_its_reply = is_known(back, &self.found) && is_cut(datagram);
+            let asks = request.filter(|_| !is_its_reply);
+            let is_reply = answers || reply.is_some_and(|reply| is_reply(&reply, at));
             let request = request.filter(|_| !is_known(there, &self.found));
             let reply = reply.filter(|_| !is_known(back, &self.found));
             if request.is_none() && reply.is_none() {
@@ -141,17 +159,27 @@ impl Finding {
             let candidate = self.candidates.entry(there).or_insert_with(|| Candidate {
                 requests: Default::default(),
                 replies: Default::default(),
-                count: 0,
                 first: LAYOUTS
                     .into_iter()
                     .find(|layout| {
                         layout.fits(datagram.payload) && datagram.octets >= layout.request_octets()
                     })
                     .unwrap_or(Layout::Open),
+                evidence: Evidence::default(),
+                is_answered: false,
+                begun: at,
                 last: at,
             });
             candidate.last = candidate.last.max(at);
-            candidate.count += u64::from(place == 0 && request.is_some());
+            candidate.begun = candidate.begun.min(at);
+            candidate.is_answered |= answered;
+            if candidate.first == layout {
+                if is_reply {
+                    candidate.evidence.reply();
+                } else if let Some(name) = asks {
+                    candidate.evidence.request(name, at);
+                }
+            }
             if let (Some(name), Some(names)) = (request, candidate.requests.get_mut(place)) {
                 names.add(name);
             }
@@ -185,29 +213,73 @@ impl Finding {
         silent.sort_unstable();
         for (_, ends) in silent.iter().take(FLOWS / 4) {
             let gone = self.candidates.remove(ends);
+            let Some(gone) = gone.filter(|_| !self.found.contains_key(ends)) else {
+                continue;
+            };
             // Packets to the port that was named are a session whether they are answered or not.
-            let is_session = self.port.is_some() && !self.found.contains_key(ends);
-            self.left_out.beyond += gone.filter(|_| is_session).map_or(0, |gone| gone.count);
-        }
-    }
-
-    pub(super) fn left_out(&self) -> LeftOut {
-        self.left_out
-    }
-
-    /// The flows that are sessions.
-    pub(super) fn flows(mut self) -> BTreeMap<Ends, Found> {
-        let Some(port) = self.port else {
-            return self.found;
-        };
-        for (ends, candidate) in self.candidates {
-            let unanswered = candidate.count > 0 && ends.1.port() == port;
-            if unanswered && !self.found.contains_key(&ends) && self.found.len() < FLOWS {
-                let layouts = LAYOUTS.map(|layout| layout == candidate.first);
-                self.found.insert(ends, layouts);
+            if self.port.is_some() {
+                self.left_out.beyond += gone.evidence.packets;
+            } else if gone.evidence.looks_like_requests()
+                && (self.silent.len() < FLOWS || self.silent.contains_key(&ends.1))
+            {
+                *self.silent.entry(ends.1).or_default() += gone.evidence.packets;
             }
         }
-        self.found
+    }
+
+    /// The flows that are sessions: those that were answered, those to the port that was named, and
+    /// requests to where others were answered, or to the same port. And what is not in them.
+    pub(super) fn finish(self) -> (BTreeMap<Ends, Found>, LeftOut) {
+        let (mut found, mut left_out) = (self.found, self.left_out);
+        let answered: BTreeSet<Ends> = found.keys().copied().collect();
+        let reflectors: BTreeSet<SocketAddr> = answered.iter().map(|ends| ends.1).collect();
+        let ports: BTreeSet<u16> = reflectors.iter().map(SocketAddr::port).collect();
+        let mut flows: Vec<&Ends> = self.candidates.keys().collect();
+        flows.sort_unstable();
+        for ends in flows {
+            let back = (ends.1, ends.0);
+            let Some(candidate) = self.candidates.get(ends) else {
+                continue;
+            };
+            let evidence = &candidate.evidence;
+            // Of answered ones that there was no room for, the packets are counted already.
+            let is_beyond = |ends: &Ends| {
+                let candidate = self.candidates.get(ends);
+                candidate.is_some_and(|candidate| candidate.is_answered)
+            };
+            if !answered.contains(&back) && !is_beyond(&back) {
+                left_out.replies += evidence.replies;
+            }
+            if answered.contains(ends) || is_beyond(ends) || evidence.packets == 0 {
+                continue;
+            }
+            let is_named = self.port == Some(ends.1.port());
+            let is_known = ports.contains(&ends.1.port()) && evidence.fits_requests();
+            if is_named || is_known {
+                if found.len() < FLOWS {
+                    let layouts = LAYOUTS.map(|layout| layout == candidate.first);
+                    found.insert(*ends, layouts);
+                } else {
+                    left_out.beyond += evidence.packets;
+                }
+                continue;
+            }
+            // Of two directions that cannot be read as one another's, requests come first.
+            let is_second = self.candidates.get(&back).is_some_and(|other| {
+                other.evidence.looks_like_requests() && other.begun < candidate.begun
+            });
+            if evidence.looks_like_requests() && !is_second && !reflectors.contains(&ends.0) {
+                *left_out.unanswered.entry(ends.1).or_default() += evidence.packets;
+            }
+        }
+        for (to, packets) in self.silent {
+            if ports.contains(&to.port()) {
+                left_out.beyond += packets;
+            } else {
+                *left_out.unanswered.entry(to).or_default() += packets;
+            }
+        }
+        (found, left_out)
     }
 }
 

@@ -39,8 +39,8 @@ pub(super) struct Reply {
     /// Of the request that it answers.
     pub(super) name: Name,
     pub(super) reflector_seq: u32,
-    t2: u64,
-    t3: u64,
+    pub(super) t2: u64,
+    pub(super) t3: u64,
     error: ErrorEstimate,
     pub(super) ttl: Option<u8>,
 }

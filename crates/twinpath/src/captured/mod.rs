@@ -6,6 +6,7 @@
 //! whatever it says and however long it is.
 
 mod counts;
+mod evidence;
 mod file;
 mod files;
 mod finding;
@@ -134,8 +135,7 @@ impl Capture {
         })
         .map_err(|stop| whole(stop.into_capture()))?;
         parts.tell_apart(&ended);
-        let left_out = finding.left_out();
-        let flows = finding.flows();
+        let (flows, left_out) = finding.finish();
         let mut interfaces = Interfaces::default();
         let mut pairing = Pairing::new(&flows, timeout, &[]);
         each_frame(&parts, |frame, read| {
@@ -148,7 +148,7 @@ impl Capture {
         })
         .map_err(|stop| whole(stop.into_capture()))?;
         pairing.finish(end);
-        let found = counts::found(parts.paths(), &frames, left_out, &ended);
+        let found = counts::found(parts.paths(), &frames, &left_out, &ended);
         let paired = counts::paired(&found, pairing.counts());
         let sessions = pairing.sessions();
         if sessions.is_empty() {

@@ -1,6 +1,7 @@
 //! What of a capture was read, for machines.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::Serialize;
 
@@ -21,6 +22,8 @@ pub(crate) struct CaptureCounts {
     /// Those that were not put in order.
     pub(crate) out_of_window: u64,
     pub(crate) unmatched_replies: u64,
+    /// Packets that look like requests and were not answered, by where they went: of no session.
+    pub(crate) unanswered: BTreeMap<SocketAddr, u64>,
     /// Datagrams that are read from their first fragment.
     pub(crate) first_fragments: u64,
     pub(crate) end: &'static str,

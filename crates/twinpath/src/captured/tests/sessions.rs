@@ -219,7 +219,7 @@ fn replies_that_are_cut_too_short_are_said_of_their_session() {
         Spec::default(),
         Spec {
             sender: "[2001:db8::1]:20000".parse().unwrap(),
-            reflector: "[2001:db8::2]:20001".parse().unwrap(),
+            reflector: "[2001:db8::2]:20002".parse().unwrap(),
             ..Spec::default()
         },
     ];
@@ -235,11 +235,11 @@ fn replies_that_are_cut_too_short_are_said_of_their_session() {
         said[0].warning && said[0].line.contains("20 packets") && said[0].line.contains("-s 0"),
         "{said:?}"
     );
-    let opened = files.open(Some(20_001));
+    let opened = files.open(Some(20_002));
     let found = outcomes(&opened);
-    assert_eq!((found.len(), found[1].under_way), (2, 10));
+    assert_eq!((found.len(), found[0].under_way), (1, 10));
     let counts = opened.counts(0);
-    assert_eq!(counts.sessions[1].cut_replies, 10);
+    assert_eq!(counts.sessions[0].cut_replies, 10);
     // The requests are used; the replies are said once.
     assert_eq!(counts.not_read.cut, 10);
     assert!(counts::notes(&counts, &[]).is_empty());
