@@ -548,7 +548,7 @@ fn stamping(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan, note
             count => format!("{count} times"),
         };
         let line = format!(
-            "the interface was deleted and made again: the socket was bound to it again {times}"
+            "the interface was deleted and made again: this run was bound to it again {times}"
         );
         notes.push(warning("interface-made-again", line));
     }

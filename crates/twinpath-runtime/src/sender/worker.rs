@@ -202,8 +202,14 @@ impl Body {
         if let Some(following) = &mut self.far_follows
             && let Some(index) = following.moved(now)
         {
-            set_zone(&mut self.plan.far, following.bound(), index);
+            let before = following.bound();
+            set_zone(&mut self.plan.far, before, index);
             following.settle(index, now, Ok::<_, BindError>(()));
+            // A bound socket is counted below: it is the same interface's return.
+            if self.socket_follows.is_none() {
+                set_zone(&mut self.sender, before, index);
+                self.rebinds += 1;
+            }
         }
         if let Some(following) = &mut self.socket_follows
             && let Some(index) = following.moved(now)
