@@ -112,6 +112,7 @@ pub(super) fn paired(found: &CaptureCounts, paired: Counts) -> CaptureCounts {
             paired.out_of_window
         },
         unmatched_replies: found.unmatched_replies + paired.unmatched,
+        late_replies: paired.late,
         not_read: NotRead {
             cut: not_read.cut.saturating_sub(paired.cut_used),
             beyond_sessions: not_read.beyond_sessions + paired.beyond,
@@ -158,6 +159,16 @@ pub(super) fn notes(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Note> {
             warning: counts.unmatched_replies * 100 > counts.test_packets,
             ..note
         });
+    }
+    if counts.late_replies > 0 {
+        notes.push(warning(
+            "capture-late",
+            format!(
+                "replies that came more than twice the timeout after their requests: {}; no figure has \
+                 them; read the capture with a longer --timeout",
+                counts.late_replies
+            ),
+        ));
     }
     notes.extend(unanswered(&counts.unanswered));
     for ended in ended {

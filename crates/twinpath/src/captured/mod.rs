@@ -78,6 +78,11 @@ impl CaptureError {
             Self::Io(_) => "write the name of a capture",
             Self::Damaged(_) => "take the capture again, in pcap or pcapng",
             Self::Link(_) => "capture on Ethernet, on any interface, or raw IP",
+            Self::NoSession(notes) | Self::NothingTo { notes, .. }
+                if notes.iter().any(|note| note.key == "capture-unmatched") =>
+            {
+                "capture both directions"
+            }
             Self::NoSession(_) => {
                 "packets that nobody answered are found by --port, secured packets not at all"
             }
@@ -226,6 +231,7 @@ impl Capture {
                 interfaces: known.run.places(),
                 captured_again: paired.copies,
                 cut_replies: paired.cut_replies,
+                early_replies: paired.early_replies,
             })
             .collect();
         *self.counts.borrow_mut() = counts;
@@ -296,6 +302,20 @@ impl Capture {
                     session.captured_again
                 ),
             ));
+        }
+        if session.early_replies > 0 {
+            notes.push(Note {
+                warning: true,
+                ..remark(
+                    "early-replies",
+                    format!(
+                        "{} replies were captured before their requests: the times of the capture are out \
+                         of order, as those of two taps are, or of an interface that gathers packets; \
+                         delays are wrong by as much",
+                        session.early_replies
+                    ),
+                )
+            });
         }
         if session.cut_replies > 0 {
             notes.push(Note {

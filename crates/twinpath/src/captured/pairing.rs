@@ -36,6 +36,13 @@ const REPLIES: usize = 4;
 const COPY_WITHIN: Delta = Delta::from_ns(100_000_000);
 /// Later packets whose replies came before the capture ended, by which an unanswered one is lost.
 const OVERTAKEN_BY: usize = 3;
+/// How long before its request a reply is stamped at most, where two taps or interrupts that come
+/// together put the times of a capture out of order.
+const EARLY_BY: Delta = Delta::from_ns(100_000_000);
+/// Replies that wait for their requests, at most.
+const EARLY: usize = 1_024;
+/// Packets whose fate is decided that are remembered, by which replies that come later are known.
+const GONE: usize = 1 << 16;
 /// Flags of a TLV as a sender writes it: U (RFC 8972 section 4.2).
 const TLV_UNRECOGNIZED: u8 = 0x80;
 
@@ -134,11 +141,13 @@ struct Flight {
 
 #[derive(Debug)]
 struct Session {
+    flow: usize,
     run: Run,
     flights: BTreeMap<u64, Flight>,
     under_way: u64,
     copies: u64,
     cut_replies: u64,
+    early_replies: u64,
 }
 
 impl Session {
@@ -163,6 +172,8 @@ pub(super) struct Known {
     pub(super) copies: u64,
     /// Replies, perhaps, that are cut too short to be read.
     pub(super) cut_replies: u64,
+    /// Replies that were captured before their requests, by their times.
+    pub(super) early_replies: u64,
 }
 
 #[derive(Debug)]
@@ -182,6 +193,8 @@ pub(super) struct Counts {
     pub(super) cut_used: u64,
     pub(super) copies: u64,
     pub(super) unmatched: u64,
+    /// Replies that came more than twice the timeout after their requests.
+    pub(super) late: u64,
     /// Packets of sessions beyond the bound.
     pub(super) beyond: u64,
     pub(super) out_of_order: u64,
@@ -199,6 +212,11 @@ pub(super) struct Pairing<'a> {
     sorter: Sorter<Seen>,
     /// Flights in the order in which they end.
     ending: VecDeque<(usize, u64)>,
+    /// Replies without a request, which may yet come.
+    early: VecDeque<Seen>,
+    /// Packets whose fate is decided, by flow and number, and in the order in which it was.
+    gone: HashMap<(usize, u32), (Layout, Name)>,
+    gone_first: VecDeque<(usize, u32)>,
     timeout: Delta,
     now: Wall,
     rows: VecDeque<Row>,
@@ -227,6 +245,9 @@ impl<'a> Pairing<'a> {
             known,
             sorter: Sorter::new(),
             ending: VecDeque::new(),
+            early: VecDeque::new(),
+            gone: HashMap::new(),
+            gone_first: VecDeque::new(),
             timeout: Delta::from_duration(timeout),
             now: Wall::from_unix_ns(i64::MIN),
             rows: VecDeque::new(),
@@ -270,6 +291,9 @@ impl<'a> Pairing<'a> {
             self.take(&seen);
         }
         self.now = self.now.max(end);
+        while let Some(seen) = self.early.pop_front() {
+            self.unmatched(&seen);
+        }
         let overtaken: Vec<Option<u64>> = self.sessions.iter().map(Session::overtaken).collect();
         while let Some((place, seq)) = self.ending.pop_front() {
             let Some(session) = self.sessions.get_mut(place) else {
@@ -308,6 +332,7 @@ impl<'a> Pairing<'a> {
                 under_way: session.under_way,
                 copies: session.copies,
                 cut_replies: session.cut_replies,
+                early_replies: session.early_replies,
             })
             .collect()
     }
@@ -361,7 +386,7 @@ impl<'a> Pairing<'a> {
                 return;
             }
             if seen.request.is_none() {
-                self.counts.unmatched += 1;
+                self.put_off(seen);
             }
         }
         if let (None, Some(flow)) = (seen.request, seen.cut_reply)
@@ -379,8 +404,76 @@ impl<'a> Pairing<'a> {
         }
     }
 
+    /// A reply whose request may come yet.
+    fn put_off(&mut self, seen: &Seen) {
+        if self.early.len() >= EARLY
+            && let Some(oldest) = self.early.pop_front()
+        {
+            self.unmatched(&oldest);
+        }
+        self.early.push_back(*seen);
+    }
+
+    /// A reply whose request does not come any more: it had come long ago, or is not in the capture.
+    fn unmatched(&mut self, seen: &Seen) {
+        let Some(reply) = &seen.reply else {
+            return;
+        };
+        let gone = self.gone.get(&(reply.flow, reply.reply.name.seq));
+        if gone.is_some_and(|(layout, name)| *layout == reply.layout && name.is(&reply.reply.name))
+        {
+            self.counts.used += 1;
+            self.counts.cut_used += u64::from(seen.is_cut);
+            self.counts.late += 1;
+        } else {
+            self.counts.unmatched += 1;
+        }
+    }
+
+    /// Takes the replies that were stamped before this request, which has just departed.
+    fn answer_early(&mut self, request: &AsRequest) {
+        let answers = |seen: &Seen| {
+            seen.reply.is_some_and(|reply| {
+                (reply.flow, reply.layout) == (request.flow, request.layout)
+                    && reply.reply.name.is(&request.name)
+            })
+        };
+        while let Some(place) = self.early.iter().position(answers) {
+            let Some(seen) = self.early.remove(place) else {
+                return;
+            };
+            if seen
+                .reply
+                .is_some_and(|reply| self.reply(&seen.sighting, &reply))
+            {
+                self.counts.used += 1;
+                self.counts.cut_used += u64::from(seen.is_cut);
+            } else {
+                self.unmatched(&seen);
+            }
+        }
+    }
+
+    /// Remembers a packet whose fate is decided.
+    fn remember(&mut self, flow: usize, layout: Layout, name: Name) {
+        if self.gone_first.len() >= GONE
+            && let Some(oldest) = self.gone_first.pop_front()
+        {
+            self.gone.remove(&oldest);
+        }
+        self.gone.insert((flow, name.seq), (layout, name));
+        self.gone_first.push_back((flow, name.seq));
+    }
+
     /// Fates that nothing can change any more, and the oldest ones where there are too many.
     fn expire(&mut self) {
+        let waits = |seen: &Seen| seen.sighting.at >= self.now - EARLY_BY;
+        let over = self.early.iter().take_while(|seen| !waits(seen)).count();
+        for _ in 0..over {
+            if let Some(seen) = self.early.pop_front() {
+                self.unmatched(&seen);
+            }
+        }
         let before = self.now - self.timeout - self.timeout;
         while let Some((place, seq)) = self.ending.front().copied() {
             let flight = self
@@ -392,9 +485,15 @@ impl<'a> Pairing<'a> {
                 return;
             }
             self.ending.pop_front();
-            let session = self.sessions.get_mut(place);
-            let flight = session.and_then(|session| session.flights.remove(&seq));
-            if let Some(flight) = flight.filter(|flight| !flight.answered) {
+            let Some(session) = self.sessions.get_mut(place) else {
+                continue;
+            };
+            let Some(flight) = session.flights.remove(&seq) else {
+                continue;
+            };
+            let (flow, layout) = (session.flow, session.run.layout());
+            self.remember(flow, layout, flight.name);
+            if !flight.answered {
                 self.rows.push_back(lost(place, seq, &flight));
             }
         }
@@ -406,10 +505,12 @@ impl<'a> Pairing<'a> {
         if self.is_copy(sighting, request) {
             return true;
         }
-        let Some(place) = self.fitting(sighting, request) else {
-            return self.begin(sighting, request);
-        };
-        self.depart(place, sighting, request);
+        if let Some(place) = self.fitting(sighting, request) {
+            self.depart(place, sighting, request);
+        } else if !self.begin(sighting, request) {
+            return false;
+        }
+        self.answer_early(request);
         true
     }
 
@@ -499,6 +600,7 @@ impl<'a> Pairing<'a> {
         }
         flow.sessions.push_back(place);
         self.sessions.push(Session {
+            flow: request.flow,
             run: Run::new(
                 flow.ends,
                 (request.layout, request.kind),
@@ -509,6 +611,7 @@ impl<'a> Pairing<'a> {
             under_way: 0,
             copies: 0,
             cut_replies: 0,
+            early_replies: 0,
         });
         self.rows.push_back(Row {
             session: number(place),
@@ -598,6 +701,7 @@ impl<'a> Pairing<'a> {
         if let Some(free) = flight.replies.iter_mut().find(|reply| reply.is_none()) {
             *free = Some(*sighting);
         }
+        session.early_replies += u64::from(sighting.at < flight.sighting.at);
         let again = std::mem::replace(&mut flight.answered, true);
         let sample = answered_by(seq, flight, again, sighting, &reply.reply, self.timeout);
         self.rows.push_back(row(place, sample));

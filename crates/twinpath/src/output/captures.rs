@@ -22,6 +22,8 @@ pub(crate) struct CaptureCounts {
     /// Those that were not put in order.
     pub(crate) out_of_window: u64,
     pub(crate) unmatched_replies: u64,
+    /// Replies that came more than twice the timeout after their requests.
+    pub(crate) late_replies: u64,
     /// Packets that look like requests and were not answered, by where they went: of no session.
     pub(crate) unanswered: BTreeMap<SocketAddr, u64>,
     /// Datagrams that are read from their first fragment.
@@ -55,4 +57,6 @@ pub(crate) struct CapturedSession {
     pub(crate) captured_again: u64,
     /// Packets from its reflector that are cut too short to be read.
     pub(crate) cut_replies: u64,
+    /// Replies that were captured before their requests, by their times.
+    pub(crate) early_replies: u64,
 }

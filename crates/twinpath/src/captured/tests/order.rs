@@ -1,5 +1,8 @@
 //! Packets that a capture has in another order than they passed in.
 
+use std::time::Duration;
+
+use super::super::{Capture, counts};
 use super::traffic::{BEGIN, Files, MS, SECOND, Spec, capture, figures, outcomes, read, sorted};
 
 fn spec() -> Spec {
@@ -63,7 +66,7 @@ fn a_file_in_no_order_at_all_has_the_same_sessions() {
         let counts = opened.counts(0);
         assert!(counts.out_of_order > 50, "{counts:?}");
         assert_eq!(counts.out_of_window, 0);
-        let said = super::super::counts::notes(&counts, &[]);
+        let said = counts::notes(&counts, &[]);
         assert_eq!(said[0].key, "capture-sorted");
     }
 }
@@ -88,7 +91,7 @@ fn what_is_out_of_order_by_more_than_the_window_is_said_with_the_remedy() {
     assert_eq!((sum(0), sum(1)), (120, 115), "{found:?}");
     let counts = opened.counts(0);
     assert!(counts.out_of_window > 100, "{counts:?}");
-    let said = super::super::counts::notes(&counts, &[]);
+    let said = counts::notes(&counts, &[]);
     let said = said.iter().find(|note| note.key == "capture-unordered");
     let said = said.unwrap();
     assert!(said.warning && said.line.contains("reordercap"), "{said:?}");
@@ -129,4 +132,93 @@ fn what_is_unanswered_at_the_end_is_lost_only_if_it_was_overtaken() {
         let open = 10 - expected[0];
         assert_eq!(found[0].under_way, u64::try_from(open).unwrap(), "{lost:?}");
     }
+}
+
+#[test]
+fn a_reply_that_was_stamped_before_its_request_is_a_reply_and_is_warned_of() {
+    for (early, trips) in [
+        (20_000, Some([-60_000, -60_000])),
+        (3 * MS, None),
+        (90 * MS, None),
+    ] {
+        let run = Spec {
+            round_trip: -early,
+            ..spec()
+        };
+        for port in [None, Some(20_001)] {
+            let files = Files::new(&[capture(101, &sorted(std::slice::from_ref(&run)), 65_535)]);
+            let opened = files.open(port);
+            let found = outcomes(&opened);
+            assert_eq!(figures(&found), [[60, 58, 2, 0]], "{early}");
+            let near = |[least, most]: [i64; 2], [low, high]: [i64; 2]| {
+                (least - low).abs() <= 2 && (most - high).abs() <= 2
+            };
+            let is_expected = match (found[0].trips, trips) {
+                (Some(found), Some(trips)) => near(found, trips),
+                // By less than the reflector says to have had them: in no delay.
+                (_, None) => true,
+                (None, Some(_)) => false,
+            };
+            assert!(is_expected, "{early}: {found:?}");
+            let counts = opened.counts(0);
+            assert_eq!(
+                [counts.unmatched_replies, counts.sessions[0].early_replies],
+                [0, 58]
+            );
+            let said = opened.of_session(&opened.sessions[0], &counts.sessions[0]);
+            let said = said
+                .iter()
+                .find(|note| note.key == "early-replies")
+                .unwrap();
+            assert!(
+                said.warning && said.line.starts_with("58 replies"),
+                "{said:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_few_replies_that_were_stamped_before_their_requests_are_not_lost() {
+    let mut packets = sorted(&[spec()]);
+    for (at, packet) in &mut packets {
+        if packet[12..16] == [192, 0, 2, 2] && packet[31] % 10 == 3 {
+            *at -= MS + 50_000;
+        }
+    }
+    packets.sort_by_key(|(at, _)| *at);
+    let files = Files::new(&[capture(101, &packets, 65_535)]);
+    let opened = files.open(None);
+    assert_eq!(figures(&outcomes(&opened)), [[60, 58, 2, 0]]);
+    let counts = opened.counts(0);
+    assert_eq!(
+        [counts.unmatched_replies, counts.sessions[0].early_replies],
+        [0, 6]
+    );
+}
+
+#[test]
+fn a_reply_after_twice_the_timeout_is_late_and_its_request_is_in_the_capture() {
+    let mut packets = sorted(&[spec()]);
+    for (at, packet) in &mut packets {
+        if packet[12..16] == [192, 0, 2, 2] && packet[31] == 20 {
+            *at += 5 * SECOND / 2;
+        }
+    }
+    packets.sort_by_key(|(at, _)| *at);
+    let files = Files::new(&[capture(101, &packets, 65_535)]);
+    let opened = Capture::open(files.paths(), None, Duration::from_millis(500)).unwrap();
+    assert_eq!(figures(&outcomes(&opened)), [[60, 57, 3, 0]]);
+    let counts = opened.counts(0);
+    assert_eq!([counts.unmatched_replies, counts.late_replies], [0, 1]);
+    let said = counts::notes(&counts, &opened.ended);
+    assert!(
+        said.iter()
+            .any(|note| note.key == "capture-late" && note.warning),
+        "{said:?}"
+    );
+    // With time enough it is a reply like others.
+    let opened = Capture::open(files.paths(), None, Duration::from_secs(3)).unwrap();
+    assert_eq!(figures(&outcomes(&opened)), [[60, 58, 2, 0]]);
+    assert_eq!(opened.counts(0).late_replies, 0);
 }
