@@ -32,6 +32,8 @@ const UNKNOWN_SHARE: u64 = 4;
 const BETTER: u64 = 10;
 /// A step this many times as long as T4 - T1 shows in times that repeat: a tick within is rare.
 const STEP_OF_WAY: i64 = 4;
+/// A step that is no longer than this is lost in what stamps are off by.
+const COARSE_NS: i64 = 100_000;
 /// Contradictions after which a way to read the times is no longer tried, if there are twice as many as
 /// without it.
 const GIVEN_UP: u64 = 64;
@@ -52,6 +54,9 @@ pub enum FarTimes {
     Looks(FarFormat),
     /// They contradict the sender's clock, in whatever way they are read.
     Contradict,
+    /// The far clock's step is longer than the round trip, and some replies show one: T3 - T2 is
+    /// nothing or a whole step, and no measure of the reflector's own time.
+    Coarse,
 }
 
 /// Another way to read the far end's times than the one that the packets name.
@@ -91,6 +96,7 @@ impl FarTimes {
             Self::Looks(FarFormat::Millionth) => "millionth",
             Self::Looks(FarFormat::UnixSeconds) => "unix_seconds",
             Self::Contradict => "contradict",
+            Self::Coarse => "coarse",
         }
     }
 
@@ -174,6 +180,13 @@ pub(crate) struct FarClockTest {
     others: [Reading; FORMATS.len()],
     resolution: Resolution,
     step: Step,
+    /// Of those with both, how many have T3 = T2, and how many a later T3.
+    at_once: u64,
+    later: u64,
+    /// Replies that stayed longer than they were away, by less than the step that explains it.
+    explained: u64,
+    /// The least T4 - T1, in nanoseconds.
+    least_way: Option<i64>,
 }
 
 /// One way to read the times, and how often it contradicted itself.
@@ -208,15 +221,22 @@ impl FarClockTest {
         let (t1, t4) = (sample.t1.at, t4.at);
         self.step.record(t2, t1);
         self.step.record(t3, t4);
+        self.at_once += u64::from(t3 == t2);
+        self.later += u64::from(t3 > t2);
+        let way = (t4 - t1).ns();
+        self.least_way = Some(self.least_way.map_or(way, |least| least.min(way)));
         let grid = self.grid_ns();
         let coarse = grid.max(self.step.so_far());
         let interval = Interval::of([t1, t2, t3, t4]);
         // Times that never repeat are not those of a step much longer than the way, however the few
         // that are known fit to one.
-        let of_way = (t4 - t1).ns().saturating_mul(STEP_OF_WAY);
+        let of_way = way.saturating_mul(STEP_OF_WAY);
         let borne_out = self.step.repeats() || self.step.so_far() <= of_way;
         let alone = if borne_out { coarse } else { grid };
-        self.impossible += u64::from(interval.is_none_or(|own| !own.is_possible(alone)));
+        let possible = interval.is_some_and(|own| own.is_possible(alone));
+        self.impossible += u64::from(!possible);
+        let longer = (t3 - t2).ns() > way.saturating_add(COARSE_NS);
+        self.explained += u64::from(possible && longer);
         let ahead = (t3 - Delta::from_ns(UNIX_AS_NTP_NS) - t4).abs_ns();
         self.unix += u64::from(ahead <= DAY_NS);
         self.as_read.test(interval, coarse);
@@ -270,10 +290,36 @@ impl FarClockTest {
     /// Something is wrong with the times, perhaps: what needs none of them is to be kept.
     #[inline]
     pub(crate) fn is_suspicious(&self) -> bool {
-        self.as_read.contradictions > 0 || self.unstamped > 0 || self.unix > 0
+        self.as_read.contradictions > 0 || self.unstamped > 0 || self.unix > 0 || self.is_coarse()
+    }
+
+    /// T3 - T2 is nothing or a step that is longer than the way, or a step too many.
+    fn is_coarse(&self) -> bool {
+        let step = self.step_ns();
+        let longer = self.least_way.is_some_and(|way| step > way);
+        let mixed = self.at_once > 0 && self.later > 0 && longer;
+        step > COARSE_NS && (mixed || self.explained > 0)
+    }
+
+    /// The far clock's step as far as it is borne out, 0 for a fine clock. Nanoseconds.
+    pub(crate) fn step_ns(&self) -> i64 {
+        if self.step.repeats() || self.explained > 0 {
+            self.grid_ns().max(self.step.so_far())
+        } else {
+            self.grid_ns()
+        }
     }
 
     pub(crate) fn value(&self) -> FarTimes {
+        let value = self.by_contradictions();
+        if value.are_usable() && self.is_coarse() {
+            FarTimes::Coarse
+        } else {
+            value
+        }
+    }
+
+    fn by_contradictions(&self) -> FarTimes {
         if self.stamped == 0 {
             return if self.unstamped > 0 {
                 FarTimes::Missing

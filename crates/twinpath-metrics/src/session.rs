@@ -280,8 +280,12 @@ impl SessionMetrics {
             ecn_backward: self.marking_backward.ecn(),
             remarked_forward: self.marking_forward.remarked(),
             remarked_backward: self.marking_backward.remarked(),
-            far_rounding_ns: self.far_resolution.so_far().unwrap_or(0),
-            far_resolution_ns: self.far_resolution.value().filter(|_| usable),
+            far_rounding_ns: self.far_clock.step_ns().unsigned_abs(),
+            far_resolution_ns: if far_times == FarTimes::Coarse {
+                Some(self.far_clock.step_ns().unsigned_abs())
+            } else {
+                self.far_resolution.value().filter(|_| usable)
+            },
             stamps_transmit: self.stamps_transmit,
             stamps_receive: self.stamps_receive,
             residence_never_measured: self.received > 0 && !self.residence_seen,

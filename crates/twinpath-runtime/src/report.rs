@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_metrics::{
-    Basis, ClockEstimate, ClockModel, Coverage, Distributions, Figures, MetricsConfig, Timeline,
+    Basis, ClockEstimate, ClockModel, Coverage, Distributions, FarStep, Figures, MetricsConfig,
+    Timeline,
 };
 use twinpath_proto::reflector::ReflectorTally;
 use twinpath_proto::sender::{Protocol, Schedule, SenderTally};
@@ -193,10 +194,27 @@ impl SessionReport {
         let disproved = self
             .clocks
             .as_ref()
-            .is_some_and(|clocks| !clocks.may_be_one_clock());
+            .is_some_and(|clocks| self.disprove_one_clock(clocks));
         let usable = self.figures.far_times.are_usable();
         let tested = self.figures.received > 0 && usable && !self.has_negative_delay();
         self.is_one_host() && tested && !disproved
+    }
+
+    /// More than what the reflector's rounding explains speaks against one clock.
+    fn disprove_one_clock(&self, clocks: &ClockEstimate) -> bool {
+        let rounding = self.figures.far_rounding_ns;
+        if rounding <= notes::STAMP_ERROR_NS.unsigned_abs() {
+            return !clocks.may_be_one_clock();
+        }
+        clocks.least_offset_ns() > rounding || self.has_seen_far_step(clocks)
+    }
+
+    /// The reflector's clock stepped, by more than the steps in which it tells its time.
+    pub(crate) fn has_seen_far_step(&self, clocks: &ClockEstimate) -> bool {
+        let rounding = self.figures.far_rounding_ns.saturating_mul(2);
+        let beyond = |step: &FarStep| step.size_ns.unsigned_abs() > rounding;
+        let unlisted = clocks.far_steps.is_empty() && clocks.far_steps_total > 0;
+        unlisted || clocks.far_steps.iter().any(beyond)
     }
 
     /// A one-way delay is further below zero than stamps are off and the reflector rounds its own.

@@ -9,7 +9,8 @@ use crate::{Note, SessionReport};
 pub(crate) fn of(report: &SessionReport, clocks: &ClockEstimate) -> Vec<Note> {
     let mut notes = Vec::new();
     let said = |key| report.notes.iter().any(|note| note.key == key);
-    if report.is_one_host() && !report.is_one_clock() {
+    let explained = said("time-scale") || report.figures.far_times == FarTimes::Coarse;
+    if report.is_one_host() && !report.is_one_clock() && !explained {
         let apart = match clocks.least_offset_ns() / 1_000 {
             0 => String::new(),
             us => format!(", at least {us} us away"),
@@ -40,7 +41,7 @@ pub(crate) fn of(report: &SessionReport, clocks: &ClockEstimate) -> Vec<Note> {
             ),
         ));
     }
-    if clocks.far_steps_total > 0 {
+    if report.has_seen_far_step(clocks) {
         let sound = said_if(
             report.figures.far_times == FarTimes::Agree,
             ", the round trip is sound",
@@ -173,5 +174,28 @@ mod tests {
         };
         report.take_clocks(Some(far_apart));
         assert_eq!(report.notes.len(), 1);
+    }
+
+    #[test]
+    fn what_the_far_clocks_step_or_another_time_scale_explains_is_no_other_clock() {
+        let keys = |far_rounding_ns, offset_ns, scale: bool| {
+            let mut report = quiet();
+            report.reflector.set_ip(report.sender.ip());
+            report.figures.far_rounding_ns = far_rounding_ns;
+            if scale {
+                let line = String::new();
+                report.notes.push(warning("time-scale", line));
+            }
+            report.take_clocks(Some(ClockEstimate {
+                offset_ns,
+                ..estimate()
+            }));
+            let other = report.notes.iter().any(|note| note.key == "another-clock");
+            (report.is_one_clock(), other)
+        };
+        assert_eq!(keys(0, -3_000_000, false), (false, true));
+        assert_eq!(keys(4_000_000, -3_000_000, false), (true, false));
+        assert_eq!(keys(4_000_000, -5_000_000, false), (false, true));
+        assert_eq!(keys(0, 37_000_000_000, true), (false, false));
     }
 }

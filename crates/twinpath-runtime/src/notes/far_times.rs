@@ -7,7 +7,8 @@ use super::warning;
 use crate::{Note, SessionReport};
 
 /// Keys of the remarks that [`of`] makes.
-const OURS: [&str; 4] = [
+const OURS: [&str; 5] = [
+    "clock-resolution",
     "far-times",
     "far-times-undecided",
     "far-times-missing",
@@ -44,6 +45,13 @@ pub(super) fn of(report: &SessionReport) -> Vec<Note> {
             "far-times",
             format!("the reflector gives no time of arrival or departure (T2 or T3 is 0): {whole}"),
         )),
+        FarTimes::Coarse => {
+            let us = figures.far_rounding_ns / 1_000;
+            let line = format!(
+                "the reflector's clock has steps of {us} us, longer than the round trip: {whole}"
+            );
+            notes.push(warning("clock-resolution", line));
+        }
         FarTimes::Contradict => notes.push(warning(
             "far-times",
             format!("the reflector's times contradict those of this host, in no way that is known: {whole}"),
@@ -59,6 +67,25 @@ pub(super) fn of(report: &SessionReport) -> Vec<Note> {
             "{count} replies have no time of arrival or departure (T2 or T3 is 0): left out of the delays"
         );
         notes.push(warning("far-times-missing", line));
+    }
+    let one_way = figures.forward.is_some() || figures.backward.is_some();
+    let round_trip = figures
+        .round_trip
+        .map_or(0, |delay| delay.median_ns.unsigned_abs());
+    // Of few packets only delays that nothing else explains show a step.
+    let least = [figures.forward, figures.backward].map(|delay| delay.map_or(0, |d| d.min_ns));
+    let below = least.iter().any(|ns| *ns < -super::STAMP_ERROR_NS) && !report.has_negative_delay();
+    let step = match figures.far_resolution_ns {
+        None if below => figures.far_rounding_ns,
+        step => step.unwrap_or(0),
+    };
+    if one_way && step > super::STAMP_ERROR_NS.unsigned_abs() && step > round_trip {
+        let line = format!(
+            "the reflector's clock has steps of {} us, longer than the round trip: one-way delays mean \
+             little",
+            step / 1_000
+        );
+        notes.push(warning("clock-resolution", line));
     }
     if is_unset(report) {
         let away = figures.forward.map_or(0, |delay| delay.median_ns);
