@@ -25,7 +25,8 @@ fn is_incomplete(done: &Done, what: &str) -> Value {
     let said = done.stderr.lines().filter(|line| {
         line.contains("packets could not be sent") && line.contains("are not known")
     });
-    assert_eq!(said.count(), 1, "{what}: {}", done.stderr);
+    // Once, or of two sessions once each where their counts differ.
+    assert!((1..=2).contains(&said.count()), "{what}: {}", done.stderr);
     session
 }
 

@@ -115,12 +115,8 @@ pub(super) fn different_ends(before: &SessionReport, after: &SessionReport) -> O
         let [one, other] = [one, other].map(ends::protocol);
         differences.push(format!("{one}, then {other}"));
     }
-    (!differences.is_empty()).then(|| {
-        format!(
-            "the runs were not between the same ends, or not of the same session: {}",
-            differences.join("; ")
-        )
-    })
+    (!differences.is_empty())
+        .then(|| format!("the runs differ in their ends: {}", differences.join("; ")))
 }
 
 #[cfg(test)]
