@@ -174,6 +174,7 @@ impl History {
                 since: before,
                 now: self.at,
             },
+            4 => Record::SourceChange { at: self.at },
             _ => Record::Sample(self.sample(kind, input)),
         }
     }

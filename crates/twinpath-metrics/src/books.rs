@@ -35,6 +35,12 @@ pub enum Record {
         /// The first number that is stamped with it.
         first_seq: u64,
     },
+    /// Packets leave with another source address: to a reflector they are another sender's. Comes
+    /// before the samples of replies to that address.
+    SourceChange {
+        /// When the first reply to it was read.
+        at: Wall,
+    },
     /// Times to send passed unused (row M-67).
     Missed {
         /// How many.
@@ -119,6 +125,13 @@ impl Books {
                 match &mut self.total {
                     Total::Plain(total) => total.record_clock_step(),
                     Total::Cut(rows) => rows.record_clock_step(*now, *by, *first_seq),
+                }
+            }
+            Record::SourceChange { at } => {
+                self.begin(*at);
+                match &mut self.total {
+                    Total::Plain(total) => total.record_source_change(),
+                    Total::Cut(rows) => rows.record_source_change(),
                 }
             }
             Record::Missed { count, since, now } => {

@@ -36,13 +36,16 @@ pub(crate) struct LossDirection {
     /// Of the epochs before `previous`.
     settled: Verdict,
     restarts: u64,
+    /// The source address changed after this number had a reply: the next one beyond it is of another
+    /// counter.
+    source_changed: Option<u64>,
 }
 
 /// What a reply tells of the reflector's counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
-    /// The counter started anew with this reply.
-    pub(crate) restarted: bool,
+    /// The counter started anew with this reply, or it is another one.
+    pub(crate) begun_again: bool,
     /// The reflector's number in full, unless it is of before the last restart.
     pub(crate) number: Option<i64>,
     /// Where a copy was made.
@@ -97,6 +100,7 @@ impl LossDirection {
             previous: None,
             settled: Verdict::default(),
             restarts: 0,
+            source_changed: None,
         }
     }
 
@@ -138,6 +142,11 @@ impl LossDirection {
             Home::BeforeAnyReply => self.early_not_sent.record_early(seq),
             Home::Unknown => {}
         }
+    }
+
+    /// Replies to later packets are of another counter, for all that is known.
+    pub(crate) fn record_source_change(&mut self) {
+        self.source_changed = self.current.as_ref().map(Epoch::s_max);
     }
 
     pub(crate) fn value(&self) -> Directions {
@@ -190,7 +199,8 @@ impl LossDirection {
             earlier.answer(s, r, t3, false);
             return Told::default();
         }
-        let mut restarted = false;
+        let mut begun_again = false;
+        let is_of_new_source = self.source_changed.is_some_and(|last| s > last);
         let r = match &self.current {
             None => {
                 let r = i64::from(number);
@@ -201,9 +211,13 @@ impl LossDirection {
             }
             Some(current) => {
                 let r = current.extend(number);
-                restarted = sample.excluded.is_none()
+                let restarted = sample.excluded.is_none()
                     && current.restarted(s, r, t3, || in_flight(sample, first));
-                if restarted {
+                begun_again = is_of_new_source || restarted;
+                if is_of_new_source {
+                    self.source_changed = None;
+                    self.begin_again(Start::Unknown, s, number, t3)
+                } else if restarted {
                     self.restart(s, number, t3)
                 } else {
                     r
@@ -215,7 +229,7 @@ impl LossDirection {
             current.answer(s, r, t3, again);
         }
         Told {
-            restarted,
+            begun_again,
             number: Some(r),
             copied: None,
         }
@@ -253,8 +267,7 @@ impl LossDirection {
             .then_some(previous)
     }
 
-    /// Opens a new epoch and says what its first number counts as. Losses between the last reply
-    /// of the old one and the counter's start have no direction.
+    /// The counter started anew. Losses between its last reply before and its start have no direction.
     fn restart(&mut self, s: u64, number: u32, t3: Wall) -> i64 {
         self.restarts += 1;
         let last = self.current.as_ref().map_or(0, Epoch::s_max);
@@ -266,6 +279,11 @@ impl LossDirection {
         } else {
             Start::Unknown
         };
+        self.begin_again(start, s, number, t3)
+    }
+
+    /// Opens a new epoch and says what its first number counts as.
+    fn begin_again(&mut self, start: Start, s: u64, number: u32, t3: Wall) -> i64 {
         self.seen.reset();
         let r = i64::from(number);
         let old = self.current.replace(Epoch::new(start, s, r, t3));

@@ -136,7 +136,7 @@ impl SessionMetrics {
     /// octave for the first time, or a counter has to widen.
     pub fn record(&mut self, sample: &Sample) {
         let told = self.loss.record(sample);
-        if told.restarted {
+        if told.begun_again {
             self.restart();
         }
         match sample.fate {
@@ -175,6 +175,13 @@ impl SessionMetrics {
     pub fn record_clock_step(&mut self) {
         self.forget_times();
         self.availability.record_clock_step();
+    }
+
+    /// The sender's source address changed: to a reflector it is another sender, whose numbers begin
+    /// at 0. That is no restart of the reflector, and losses between the last reply to the old address
+    /// and the first one to the new have no direction. Comes before the samples of the latter.
+    pub fn record_source_change(&mut self) {
+        self.loss.record_source_change();
     }
 
     /// The network refused this number at `at`: it was never sent (row M-4), and the reflector does

@@ -8,7 +8,7 @@ mod directions;
 mod far_times;
 mod sizes;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use twinpath_metrics::FarTimes;
 use twinpath_net::{IcmpKind, NoHardware};
@@ -90,6 +90,19 @@ pub(crate) fn warning(key: &'static str, line: String) -> Note {
         line,
         warning: true,
     }
+}
+
+/// This host's address changed, `count` times in all, from that which the report names.
+pub(crate) fn source_changed(before: IpAddr, now: IpAddr, count: u64) -> Note {
+    let times = match count {
+        1 => String::new(),
+        count => format!(" ({count} changes)"),
+    };
+    let line = format!(
+        "this host's address changed in mid-run from {before} to {now}{times}: to a reflector it is \
+         another sender, whose numbers begin at 0; losses around the change have no direction"
+    );
+    warning("source-address-changed", line)
 }
 
 pub(crate) fn remark(key: &'static str, line: String) -> Note {

@@ -220,6 +220,14 @@ impl Intervals {
         self.open_at(at).clock_step = true;
     }
 
+    /// The sender's source address changed, as [`SessionMetrics::record_source_change`].
+    pub fn record_source_change(&mut self) {
+        self.total.record_source_change();
+        for open in &mut self.open {
+            open.metrics.record_source_change();
+        }
+    }
+
     /// The reflector's clock stepped (row M-56), as packet `seq`, sent at `at`, was the first to
     /// show.
     pub fn record_far_step(&mut self, seq: u64, at: Wall) {

@@ -128,3 +128,40 @@ fn a_counter_that_falls_over_half_of_its_range_is_a_restart_too() {
         (Some(0), Some(1))
     );
 }
+
+#[test]
+fn another_source_address_is_no_restart_and_losses_around_the_change_have_no_direction() {
+    // 1 forward, 4 backward; 6 to 8 around the change; 10 backward, 12 forward.
+    let after: [[(u64, u32); 3]; 3] = [
+        [(9, 0), (11, 2), (13, 3)],
+        // Few enough numbers were seen before that these may seem to go on, or to be seen again.
+        [(9, 3), (11, 5), (13, 6)],
+        [(9, 4), (11, 6), (13, 7)],
+    ];
+    for after in after {
+        let mut metrics = run([(0, 0), (2, 1), (3, 2), (5, 4)], &[1, 4]);
+        metrics.record_source_change();
+        for (s, r) in after {
+            metrics.record(&numbered(s, r));
+        }
+        for seq in [6, 7, 8, 10, 12] {
+            metrics.record(&lost(seq));
+        }
+        let figures = metrics.figures();
+        assert_eq!(figures.reflector_restarts, 0, "{after:?}");
+        assert_eq!(figures.lost_forward, Some(2), "{after:?}");
+        assert_eq!(figures.lost_backward, Some(2), "{after:?}");
+        assert_eq!(figures.lost_unattributed, Some(3), "{after:?}");
+        assert!(!figures.direction_uncertain, "{after:?}");
+    }
+}
+
+#[test]
+fn a_reflector_that_starts_again_after_another_source_address_is_counted() {
+    let mut metrics = run((0..40).map(|n| (n, u32::try_from(n).unwrap())), &[]);
+    metrics.record_source_change();
+    for (s, r) in (40..80).chain(80..90).zip((0..40).chain(0..10)) {
+        metrics.record(&numbered(s, r));
+    }
+    assert_eq!(metrics.figures().reflector_restarts, 1);
+}

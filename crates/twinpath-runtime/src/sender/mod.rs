@@ -7,6 +7,7 @@ mod pace;
 mod phase;
 mod quotes;
 mod refusals;
+mod source;
 mod worker;
 
 use std::net::SocketAddr;

@@ -23,6 +23,7 @@ use super::pace::Pace;
 use super::phase::{phase, start_within};
 use super::quotes::SentQuotes;
 use super::refusals::Refusals;
+use super::source::Source;
 use super::{Agreed, Bound, Handle, RECORDS, STOP_WAIT, SessionNews, Shared, metrics_config};
 use crate::error::RunError;
 use crate::interfaces::{Following, LOOK_EVERY};
@@ -86,6 +87,7 @@ pub(super) struct Body {
     socket_follows: Option<Following>,
     far_follows: Option<Following>,
     rebinds: u64,
+    source: Source,
 }
 
 fn pair() -> ClockPair {
@@ -162,6 +164,7 @@ impl Body {
             socket_follows,
             far_follows,
             rebinds: 0,
+            source: Source::new(sender.ip()),
         }
     }
 
@@ -209,6 +212,7 @@ impl Body {
             if self.socket_follows.is_none() {
                 set_zone(&mut self.sender, before, index);
                 self.rebinds += 1;
+                self.source.may_have_changed();
             }
         }
         if let Some(following) = &mut self.socket_follows
@@ -218,6 +222,7 @@ impl Body {
             if following.settle(index, now, self.socket.bind_again(index)) {
                 set_zone(&mut self.sender, before, index);
                 self.rebinds += 1;
+                self.source.may_have_changed();
             }
         }
     }
@@ -295,6 +300,7 @@ impl Body {
                 }
             }
             for index in 0..count {
+                self.look_at_source(index, now);
                 let Some((octets, received, arrival)) = self.batch.packet(index) else {
                     break;
                 };
@@ -309,6 +315,18 @@ impl Body {
             self.transmit();
         }
         Ok(())
+    }
+
+    /// A reply that shows another source address: what was answered before is recorded before.
+    fn look_at_source(&mut self, index: usize, now: ClockPair) {
+        let Some((_, _, arrival)) = self.batch.packet(index) else {
+            return;
+        };
+        if self.source.is_changed_by(arrival, &self.plan, now.mono) {
+            self.take_samples();
+            self.metrics.record_source_change();
+            self.tell(Record::SourceChange { at: now.wall });
+        }
     }
 
     fn tell_clock_step(&mut self) {
@@ -500,6 +518,7 @@ impl Body {
         self.refusals.unheard = self.socket.tells_departures() && !self.departures.are_heard();
         self.refusals.no_hardware = self.socket.no_hardware();
         report.notes = notes::of(&report, &self.refusals, &self.plan);
+        report.notes.extend(self.source.note());
         report.notes.extend(self.agreed.notes);
         report.notes.sort_by_key(|note| !note.warning);
         Ok(report)

@@ -149,6 +149,7 @@ impl Following {
             | Record::Sample(_)
             | Record::NotSent { .. }
             | Record::ClockStep { .. }
+            | Record::SourceChange { .. }
             | Record::Missed { .. } => Ok(()),
         }
     }

@@ -115,6 +115,7 @@ impl Recent {
                     timeline.record_clock_step(*now, *by, *first_seq);
                 }
             }
+            Record::SourceChange { .. } => {}
             Record::Missed { count, since, now } => {
                 self.missed = self.missed.saturating_add(*count);
                 for timeline in self.timelines.iter_mut().flatten() {

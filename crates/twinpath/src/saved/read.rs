@@ -12,7 +12,8 @@ use twinpath_wire::{Delta, Exclusion, Fate, Sample, Stamp, Tos, Wall};
 
 use super::guard::fenced;
 use super::schema::{
-    self, BEGUN, CLOCK_STEP, COLUMNS, IMPLAUSIBLE, MISSED, NOT_SENT, Row, Values, WIDTH, place,
+    self, BEGUN, CLOCK_STEP, COLUMNS, IMPLAUSIBLE, MISSED, NOT_SENT, Row, SOURCE_CHANGE, Values,
+    WIDTH, place,
 };
 use super::whole::{self, Extent, Whole};
 use super::{Broken, pages};
@@ -152,7 +153,7 @@ struct Cells {
 }
 
 /// All that a column of words may say.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 14] = [
     "received",
     "lost",
     "late",
@@ -161,6 +162,7 @@ const WORDS: [&str; 13] = [
     NOT_SENT,
     CLOCK_STEP,
     MISSED,
+    SOURCE_CHANGE,
     IMPLAUSIBLE,
     "hardware",
     "kernel",
@@ -292,6 +294,7 @@ impl Cursor<'_> {
                 by: Delta::from_ns(self.need(place::BY)?),
                 first_seq: self.count(place::SEQ)?,
             },
+            SOURCE_CHANGE => Record::SourceChange { at: at()? },
             MISSED => Record::Missed {
                 count: self.count(place::COUNT)?,
                 // Older files do not say when the first was due.

@@ -190,6 +190,7 @@ impl Row {
             Record::Begun { .. }
             | Record::NotSent { .. }
             | Record::ClockStep { .. }
+            | Record::SourceChange { .. }
             | Record::Missed { .. } => None,
         }
     }
@@ -199,6 +200,7 @@ impl Row {
 pub(super) const BEGUN: &str = "begun";
 pub(super) const NOT_SENT: &str = "not_sent";
 pub(super) const CLOCK_STEP: &str = "clock_step";
+pub(super) const SOURCE_CHANGE: &str = "source_change";
 pub(super) const MISSED: &str = "missed";
 /// The words of `excluded`.
 pub(super) const IMPLAUSIBLE: &str = "implausible";
@@ -209,6 +211,7 @@ fn kind(record: &Record) -> &'static str {
         Record::Sample(sample) => sample.fate.name(),
         Record::NotSent { .. } => NOT_SENT,
         Record::ClockStep { .. } => CLOCK_STEP,
+        Record::SourceChange { .. } => SOURCE_CHANGE,
         Record::Missed { .. } => MISSED,
     }
 }
@@ -234,14 +237,16 @@ fn seq(row: &Row) -> Option<i64> {
         Record::Sample(sample) => Some(long(sample.seq)),
         Record::NotSent { seq, .. } => Some(long(*seq)),
         Record::ClockStep { first_seq, .. } => Some(long(*first_seq)),
-        Record::Begun { .. } | Record::Missed { .. } => None,
+        Record::Begun { .. } | Record::SourceChange { .. } | Record::Missed { .. } => None,
     }
 }
 
 fn at(row: &Row) -> Option<i64> {
     match &row.record {
         Record::Sample(_) => None,
-        Record::Begun { at } | Record::NotSent { at, .. } => Some(at.unix_ns()),
+        Record::Begun { at } | Record::NotSent { at, .. } | Record::SourceChange { at } => {
+            Some(at.unix_ns())
+        }
         Record::ClockStep { now, .. } | Record::Missed { now, .. } => Some(now.unix_ns()),
     }
 }
@@ -251,7 +256,10 @@ fn by(row: &Row) -> i64 {
     match &row.record {
         Record::ClockStep { by, .. } => by.ns(),
         Record::Missed { since, now, .. } => (*now - *since).ns(),
-        Record::Begun { .. } | Record::Sample(_) | Record::NotSent { .. } => 0,
+        Record::Begun { .. }
+        | Record::Sample(_)
+        | Record::NotSent { .. }
+        | Record::SourceChange { .. } => 0,
     }
 }
 
@@ -262,7 +270,8 @@ fn count(row: &Row) -> i64 {
         Record::Begun { .. }
         | Record::Sample(_)
         | Record::NotSent { .. }
-        | Record::ClockStep { .. } => 0,
+        | Record::ClockStep { .. }
+        | Record::SourceChange { .. } => 0,
     }
 }
 

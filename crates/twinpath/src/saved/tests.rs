@@ -69,6 +69,7 @@ pub(super) fn rows() -> Vec<Row> {
             first_seq: 12,
         },
         Record::Sample(late),
+        Record::SourceChange { at },
         Record::Missed {
             count: 9,
             since: at - Delta::from_ns(5_000_000_000),

@@ -10,6 +10,8 @@ use crate::program::{Done, Responder, finish, twinpath};
 pub(crate) struct Hosts {
     pub(crate) near: String,
     pub(crate) far: String,
+    /// The last number of the near host's addresses when the link is made again.
+    pub(crate) near_number: u32,
 }
 
 impl Hosts {
@@ -24,6 +26,7 @@ impl Hosts {
         let hosts = Self {
             near: format!("tp-near-{id}"),
             far: format!("tp-far-{id}"),
+            near_number: 1,
         };
         let (near, far) = (&hosts.near, &hosts.far);
         for line in [
@@ -63,7 +66,7 @@ impl Hosts {
             "-n {near} link add v0 type veth peer name v1 netns {far}"
         ))
         .unwrap();
-        for (host, device, number) in [(near, "v0", 1), (far, "v1", 2)] {
+        for (host, device, number) in [(near, "v0", self.near_number), (far, "v1", 2)] {
             ip(&format!(
                 "-n {host} addr add 10.98.0.{number}/24 dev {device}"
             ))
@@ -79,7 +82,7 @@ impl Hosts {
         Self::addresses(&self.far, "v1", 2);
     }
 
-    fn addresses(host: &str, device: &str, number: u8) {
+    fn addresses(host: &str, device: &str, number: u32) {
         for prefix in ["fd98::", "fe80::"] {
             let address = format!("{prefix}{number}/64 dev {device} nodad");
             // It may be there.

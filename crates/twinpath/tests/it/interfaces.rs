@@ -252,6 +252,50 @@ fn a_sender_finds_its_interface_again_and_its_session_goes_on() {
     }
 }
 
+/// Another device has another address of its own (PPPoE, VPN, a link-local address by its MAC): to the
+/// reflector it is another sender.
+#[test]
+fn a_sender_whose_address_is_another_one_then_says_so_and_takes_it_for_no_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    for (line, before, now) in [
+        ("10.98.0.2 --interface v0", "10.98.0.1", "10.98.0.7"),
+        ("fd98::2 --interface v0", "fd98::1", "fd98::7"),
+        // Each device makes an address of its own too.
+        ("fe80::2%v0", "fe80::", "fe80::"),
+        ("fe80::2%v0 --interface v0", "fe80::", "fe80::"),
+        // Bound to nothing, its address changes all the same.
+        ("10.98.0.2", "10.98.0.1", "10.98.0.7"),
+    ] {
+        let Some(mut hosts) = Hosts::new() else {
+            return;
+        };
+        hosts.link_local();
+        let _responder = hosts.responder(":20001 --json");
+        hosts.near_number = 7;
+        let path = directory
+            .path()
+            .join(format!("{}.parquet", line.replace(' ', "-")));
+        let path = path.to_str().unwrap();
+        let line = format!("sender {line} -c 100 -i 30 --timeout 0.5 --save {path}");
+        let (_, document) = through(&hosts, &line, Duration::from_millis(700));
+        let saved = json(&hosts.run(&format!("report {path} --json")));
+        for document in [document, saved] {
+            let session = &document["sessions"][0];
+            assert_eq!(session["reflector_restarts"], 0, "{line}");
+            assert_eq!(session["direction_uncertain"], false, "{line}");
+            assert!(!has_note(session, "reflector-restarts"), "{line}");
+            let notes = session["notes"].as_array().unwrap();
+            let said = notes
+                .iter()
+                .find(|note| note["key"] == "source-address-changed");
+            let said = said.unwrap_or_else(|| panic!("{line}: {notes:?}"));
+            let said = said["line"].as_str().unwrap();
+            assert!(said.contains(&format!("from {before}")), "{line}: {said}");
+            assert!(said.contains(&format!("to {now}")), "{line}: {said}");
+        }
+    }
+}
+
 /// The reflector's sequence numbers go on too when it is its interface that was made again, and the
 /// senders are known by a zone.
 #[test]

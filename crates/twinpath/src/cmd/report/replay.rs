@@ -45,6 +45,7 @@ impl Replay {
                 tally.send_errors += 1;
                 *at
             }
+            Record::SourceChange { at } => *at,
             Record::ClockStep { now, .. } => {
                 tally.clock_steps += 1;
                 *now

@@ -102,6 +102,7 @@ impl Blocks {
             Record::Begun { .. }
             | Record::Sample(_)
             | Record::NotSent { .. }
+            | Record::SourceChange { .. }
             | Record::Missed { .. } => {}
         }
     }

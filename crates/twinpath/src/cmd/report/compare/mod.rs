@@ -307,6 +307,7 @@ fn by_parts(rows: &impl Rows, comparisons: &mut [Comparison]) -> Result<(), Trou
         |(scope, metrics), record| match record {
             Record::Sample(sample) if scope.has(sample.seq) => metrics.record(sample),
             Record::ClockStep { .. } => metrics.record_clock_step(),
+            Record::SourceChange { .. } => metrics.record_source_change(),
             Record::Begun { .. }
             | Record::Sample(_)
             | Record::NotSent { .. }

@@ -1,0 +1,77 @@
+//! The source address of a session's packets, which changes where an interface is made again with
+//! another one, or a host gets another one: a reflector then takes the session for another.
+
+use std::net::IpAddr;
+
+use twinpath_net::local_address_towards;
+use twinpath_wire::{Arrival, Mono};
+
+use crate::interfaces::LOOK_EVERY;
+use crate::{Note, SenderPlan, notes};
+
+/// The address that the system sends from, as replies show.
+#[derive(Debug)]
+pub(super) struct Source {
+    first: IpAddr,
+    now: IpAddr,
+    changes: u64,
+    /// An interface was made again: the system is asked even if replies do not tell.
+    is_unsure: bool,
+    next_look: Mono,
+}
+
+impl Source {
+    pub(super) fn new(address: IpAddr) -> Self {
+        Self {
+            first: address,
+            now: address,
+            changes: 0,
+            is_unsure: false,
+            next_look: Mono::from_ns(0),
+        }
+    }
+
+    pub(super) fn may_have_changed(&mut self) {
+        self.is_unsure = true;
+        self.next_look = Mono::from_ns(0);
+    }
+
+    /// True if a reply came to another address than those before, which packets leave with now. What
+    /// others send to any address of this host does not count, and costs a look now and then at most.
+    pub(super) fn is_changed_by(
+        &mut self,
+        arrival: &Arrival,
+        plan: &SenderPlan,
+        now: Mono,
+    ) -> bool {
+        let is_other = match arrival.to {
+            Some(to) => to != self.now,
+            None => self.is_unsure,
+        };
+        if !is_other
+            || plan.near.is_some()
+            || now < self.next_look
+            || arrival.from.ip() != plan.far.ip()
+            || arrival.from.port() != plan.far.port()
+        {
+            return false;
+        }
+        self.next_look = now + LOOK_EVERY;
+        let Ok(address) = local_address_towards(plan.far, plan.interface.as_deref()) else {
+            return false;
+        };
+        if arrival.to.is_some_and(|to| to != address) {
+            return false;
+        }
+        self.is_unsure = false;
+        let is_changed = address != self.now;
+        self.now = address;
+        self.changes += u64::from(is_changed);
+        is_changed
+    }
+
+    /// What there is to say of it.
+    pub(super) fn note(&self) -> Option<Note> {
+        (self.changes > 0).then(|| notes::source_changed(self.first, self.now, self.changes))
+    }
+}
