@@ -14,6 +14,8 @@ use crate::input::Input;
 
 /// From here to here no reading of a time stamp can leave what 64 bits of nanoseconds hold.
 const SANE_NS: u64 = 7_000_000_000 * 1_000_000_000;
+/// Half of 2^32 seconds.
+const HALF_ERA_NS: u64 = (1 << 31) * 1_000_000_000;
 
 /// Octets 0 to 7: the local clock. 8 to 11: ports. 12: what is spoken. Then the datagram.
 pub(crate) fn packets(input: &[u8]) {
@@ -79,6 +81,10 @@ fn time(wire: WireTime, clock: Wall) {
             assert_eq!(reading.at, at);
         }
         if clock.unix_ns().unsigned_abs() > SANE_NS {
+            continue;
+        }
+        // Half an era away both eras are as near; nanoseconds beyond a second decide it otherwise.
+        if (at - clock).abs_ns().abs_diff(HALF_ERA_NS) < 5_000_000_000 {
             continue;
         }
         let again = WireTime::write(at, format, 37);

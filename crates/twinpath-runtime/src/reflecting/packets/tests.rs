@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use twinpath_net::{SocketOptions, StampMode};
+use twinpath_net::{BindError, SocketOptions, StampMode};
 use twinpath_proto::reflector::ReflectorConfig;
 
 use super::*;
@@ -178,6 +178,14 @@ fn between_addresses_of_this_host_t3_is_sent_as_it_was_read() {
 
 #[test]
 fn what_was_measured_on_one_path_is_not_used_on_another() {
+    let any = SocketOptions {
+        answers: true,
+        ..SocketOptions::on("0.0.0.0:0".parse().unwrap())
+    };
+    if let Err(error @ BindError::Indistinct { .. }) = TestSocket::open(&any) {
+        eprintln!("skipped: plain sockets do not tell paths apart ({error})");
+        return;
+    }
     let mut reflector = Reflector::at("0.0.0.0:0");
     assert_eq!(reflector.answer("127.0.0.1", 2), [AS_READ; 2]);
     for requests in [1, 5, BATCH] {
