@@ -1,0 +1,137 @@
+//! Replies: to packets in flight, to those whose fate is decided, and to those that may yet come.
+
+use super::super::layout::{Layout, Name};
+use super::samples::{answered_by, row};
+use super::seen::{AsReply, AsRequest, Seen, Sighting};
+use super::{COPY_WITHIN, GONE, Pairing};
+
+/// Replies that wait for their requests, at most.
+const EARLY: usize = 1_024;
+
+impl Pairing<'_> {
+    /// A reply; false if it answers nothing that is known.
+    pub(super) fn reply(&mut self, sighting: &Sighting, reply: &AsReply) -> bool {
+        let Some(flow) = self.flows.get(reply.flow) else {
+            return false;
+        };
+        let answered = |place: &&usize| {
+            let session = self.sessions.get(**place);
+            session.is_some_and(|session| {
+                let seq = session.run.extended(reply.reply.name.seq);
+                let flight = session.flights.get(&seq);
+                session.run.layout() == reply.layout
+                    && flight.is_some_and(|flight| flight.name.is(&reply.reply.name))
+            })
+        };
+        // A reflector that knows no SSID leaves it out.
+        let of_ssid = |place: &&usize| {
+            let session = self.sessions.get(**place);
+            session.is_some_and(|session| session.run.ssid() == reply.ssid)
+        };
+        let mut answered = flow.sessions.iter().rev().filter(answered);
+        let first = answered.next();
+        let place = match first {
+            Some(place) if !of_ssid(&place) => answered.find(of_ssid).or(first),
+            first => first,
+        };
+        let Some(place) = place.copied() else {
+            return false;
+        };
+        let known = self.known.get(place);
+        let wanted = known.and_then(|known| known.run.place());
+        let Some(session) = self.sessions.get_mut(place) else {
+            return false;
+        };
+        let is_mirrored = known.map_or(&session.run, |known| &known.run).is_mirrored();
+        let seq = session.run.extended(reply.reply.name.seq);
+        let Some(flight) = session.flights.get_mut(&seq) else {
+            return false;
+        };
+        let again = flight
+            .seen_at
+            .is_some_and(|seen| seen != sighting.interface);
+        flight.seen_at.get_or_insert(sighting.interface);
+        session.run.reply_at(sighting.interface, again);
+        let elsewhere = wanted.is_some_and(|wanted| wanted != sighting.interface);
+        let is_copy = flight.replies.iter().flatten().any(|earlier| {
+            let soon = sighting.at - earlier.at <= COPY_WITHIN;
+            let other = sighting.interface != earlier.interface;
+            let by_one = is_mirrored || sighting.is_a_hop_from(earlier);
+            earlier.is_alike(sighting) && (other || soon && by_one)
+        });
+        if elsewhere || is_copy {
+            session.copies += 1;
+            self.counts.copies += 1;
+            return true;
+        }
+        if let Some(free) = flight.replies.iter_mut().find(|reply| reply.is_none()) {
+            *free = Some(*sighting);
+        }
+        session.early_replies += u64::from(sighting.at < flight.sighting.at);
+        let again = std::mem::replace(&mut flight.answered, true);
+        let sample = answered_by(seq, flight, again, sighting, &reply.reply, self.timeout);
+        self.rows.push_back(row(place, sample));
+        true
+    }
+
+    /// A reply whose request may come yet.
+    pub(super) fn put_off(&mut self, seen: &Seen) {
+        if self.early.len() >= EARLY
+            && let Some(oldest) = self.early.pop_front()
+        {
+            self.unmatched(&oldest);
+        }
+        self.early.push_back(*seen);
+    }
+
+    /// A reply whose request does not come any more: it had come long ago, or is not in the capture.
+    pub(super) fn unmatched(&mut self, seen: &Seen) {
+        let Some(reply) = &seen.reply else {
+            return;
+        };
+        let gone = self.gone.get(&(reply.flow, reply.reply.name.seq));
+        if gone.is_some_and(|(layout, name)| *layout == reply.layout && name.is(&reply.reply.name))
+        {
+            self.counts.used += 1;
+            self.counts.cut_used += u64::from(seen.is_cut);
+            self.counts.late += 1;
+        } else {
+            self.counts.unmatched += 1;
+        }
+    }
+
+    /// Takes the replies that were stamped before this request, which has just departed.
+    pub(super) fn answer_early(&mut self, request: &AsRequest) {
+        let answers = |seen: &Seen| {
+            seen.reply.is_some_and(|reply| {
+                (reply.flow, reply.layout) == (request.flow, request.layout)
+                    && reply.reply.name.is(&request.name)
+            })
+        };
+        while let Some(place) = self.early.iter().position(answers) {
+            let Some(seen) = self.early.remove(place) else {
+                return;
+            };
+            if seen
+                .reply
+                .is_some_and(|reply| self.reply(&seen.sighting, &reply))
+            {
+                self.counts.used += 1;
+                self.counts.cut_used += u64::from(seen.is_cut);
+            } else {
+                self.unmatched(&seen);
+            }
+        }
+    }
+
+    /// Remembers a packet whose fate is decided.
+    pub(super) fn remember(&mut self, flow: usize, layout: Layout, name: Name) {
+        if self.gone_first.len() >= GONE
+            && let Some(oldest) = self.gone_first.pop_front()
+        {
+            self.gone.remove(&oldest);
+        }
+        self.gone.insert((flow, name.seq), (layout, name));
+        self.gone_first.push_back((flow, name.seq));
+    }
+}

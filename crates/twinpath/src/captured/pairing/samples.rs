@@ -1,0 +1,87 @@
+//! Samples of packets whose fate is decided, as rows have them.
+
+use twinpath_metrics::Record;
+use twinpath_proto::sender::STAMP_ERROR;
+use twinpath_wire::{Delta, Exclusion, Fate, ReplyTimes, Rung, Sample, Stamp, Wall};
+
+use super::super::layout::Reply;
+use super::Flight;
+use super::seen::Sighting;
+use crate::saved::Row;
+
+/// What a packet was, once it is answered.
+pub(super) fn answered_by(
+    seq: u64,
+    flight: &Flight,
+    again: bool,
+    sighting: &Sighting,
+    reply: &Reply,
+    timeout: Delta,
+) -> Sample {
+    let (t1, t4) = (flight.sighting.at, sighting.at);
+    let fate = if again {
+        Fate::Duplicate
+    } else if t4 - t1 > timeout {
+        Fate::Late
+    } else {
+        Fate::Received
+    };
+    let ReplyTimes { t2, t3, .. } = reply.times(t4);
+    // As a sender decides: what is a little below zero is the stamps' own error.
+    let residence = t2.zip(t3).map(|(t2, t3)| t3 - t2);
+    let implausible = residence
+        .is_some_and(|residence| residence < Delta::ZERO || residence > t4 - t1 + STAMP_ERROR);
+    let mut sample = sample(seq, flight);
+    sample.fate = fate;
+    sample.t2 = t2;
+    sample.t3 = t3;
+    sample.t4 = Some(captured(t4));
+    sample.reflector_seq = Some(reply.reflector_seq);
+    sample.ttl_forward = reply.ttl;
+    sample.ttl_backward = Some(sighting.ttl);
+    sample.tos_backward = Some(sighting.tos);
+    sample.excluded = implausible.then_some(Exclusion::Implausible);
+    sample
+}
+
+/// As rows have it: from 1.
+pub(super) fn number(place: usize) -> u32 {
+    u32::try_from(place + 1).unwrap_or(u32::MAX)
+}
+
+pub(super) fn row(place: usize, sample: Sample) -> Row {
+    Row {
+        session: number(place),
+        record: Record::Sample(sample),
+    }
+}
+
+pub(super) fn lost(place: usize, seq: u64, flight: &Flight) -> Row {
+    row(place, sample(seq, flight))
+}
+
+fn captured(at: Wall) -> Stamp {
+    Stamp {
+        at,
+        rung: Rung::Kernel,
+    }
+}
+
+/// A packet without an answer.
+fn sample(seq: u64, flight: &Flight) -> Sample {
+    Sample {
+        seq,
+        fate: Fate::Lost,
+        t1: captured(flight.sighting.at),
+        t2: None,
+        t3: None,
+        t4: None,
+        reflector_seq: None,
+        ttl_forward: None,
+        ttl_backward: None,
+        tos_forward: None,
+        tos_backward: None,
+        departure: Delta::ZERO,
+        excluded: None,
+    }
+}

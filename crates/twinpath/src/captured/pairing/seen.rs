@@ -1,0 +1,118 @@
+//! A packet of a session as it was seen: as a request, as a reply, or as either.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use twinpath_wire::{SenderOpen, StampSender, TWAMP_TEST_PORT, Tos, Wall};
+
+use super::super::frame::Datagram;
+use super::super::layout::{Layout, Name, Reply};
+use super::super::order::Timed;
+use super::super::session::Kind;
+
+/// Octets of a packet that two copies of it are compared by.
+const COMPARED: usize = 64;
+/// Flags of a TLV as a sender writes it: U (RFC 8972 section 4.2).
+const TLV_UNRECOGNIZED: u8 = 0x80;
+
+/// How a packet was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sighting {
+    pub(super) at: Wall,
+    pub(super) interface: u32,
+    pub(super) ttl: u8,
+    pub(super) tos: Tos,
+    /// Of its first octets, and how many of them were captured.
+    pub(super) digest: u64,
+    pub(super) digested: usize,
+    pub(super) octets: usize,
+}
+
+impl Sighting {
+    pub(super) fn new(at: Wall, interface: u32, datagram: &Datagram<'_>) -> Self {
+        let payload = datagram.payload;
+        let first = payload.get(..COMPARED).unwrap_or(payload);
+        let mut hasher = DefaultHasher::new();
+        first.hash(&mut hasher);
+        Self {
+            at,
+            interface,
+            ttl: datagram.ttl,
+            tos: datagram.tos,
+            digest: hasher.finish(),
+            digested: first.len(),
+            octets: datagram.octets,
+        }
+    }
+
+    /// Whether its octets are those of the other, as far as both were captured.
+    pub(super) fn is_alike(&self, other: &Self) -> bool {
+        self.octets == other.octets
+            && (self.digested != other.digested || self.digest == other.digest)
+    }
+
+    /// Whether a router passed the other one on, or is about to.
+    pub(super) fn is_a_hop_from(&self, other: &Self) -> bool {
+        self.ttl.abs_diff(other.ttl) == 1
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AsRequest {
+    pub(super) flow: usize,
+    pub(super) layout: Layout,
+    pub(super) kind: Kind,
+    pub(super) name: Name,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AsReply {
+    pub(super) flow: usize,
+    pub(super) layout: Layout,
+    pub(super) ssid: u16,
+    pub(super) reply: Reply,
+}
+
+/// A packet of a session, as either or both.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen {
+    pub(super) sighting: Sighting,
+    pub(super) request: Option<AsRequest>,
+    pub(super) reply: Option<AsReply>,
+    /// It looks as if it could not be read as a reply for what was cut off.
+    pub(super) is_cut: bool,
+    /// The flow that it would have been a reply in.
+    pub(super) cut_reply: Option<usize>,
+}
+
+impl Timed for Seen {
+    fn at(&self) -> Wall {
+        self.sighting.at
+    }
+
+    fn rank(&self) -> u8 {
+        u8::from(self.reply.is_some())
+    }
+}
+
+/// STAMP by its layout, or by its zeros and, behind them, nothing or a TLV as a sender writes it
+/// (RFC 8972 section 4.2); TWAMP sessions that were agreed on look like those of TWAMP Light.
+pub(super) fn kind(layout: Layout, datagram: &Datagram<'_>) -> Kind {
+    let payload = datagram.payload;
+    let ssid = layout.ssid(payload);
+    if layout == Layout::StampAuthenticated {
+        return Kind::Stamp { ssid };
+    }
+    let behind = payload.get(SenderOpen::OCTETS + 2..).unwrap_or_default();
+    let octets = StampSender::OCTETS - SenderOpen::OCTETS - 2;
+    let zeros = behind.get(..octets).unwrap_or(behind);
+    let zeros = !zeros.is_empty() && zeros.iter().all(|octet| *octet == 0);
+    let flags = payload.get(StampSender::OCTETS);
+    let tlv = flags.is_some_and(|flags| flags & TLV_UNRECOGNIZED != 0);
+    let ends_there = datagram.octets == StampSender::OCTETS;
+    let on_port = datagram.to.port() == TWAMP_TEST_PORT && datagram.octets >= StampSender::OCTETS;
+    if zeros && (ends_there || tlv || on_port) {
+        Kind::Stamp { ssid }
+    } else {
+        Kind::Light
+    }
+}
