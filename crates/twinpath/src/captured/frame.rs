@@ -1,7 +1,9 @@
 //! From a captured frame to the UDP datagram in it, through what it is wrapped in.
 //!
 //! Ethernet, VLAN tags, IP and its extension headers, and UDP are read by `etherparse`. MPLS, PPP,
-//! GRE, VXLAN, Geneve and the headers of cooked captures are some octets each, read here.
+//! GRE and the headers of cooked captures are some octets each, read here; tunnels in UDP in [`tunnel`].
+
+mod tunnel;
 
 use std::net::SocketAddr;
 
@@ -58,6 +60,7 @@ enum Layer {
     Mpls,
     Ppp,
     Gre,
+    EtherIp,
     Udp,
 }
 
@@ -65,11 +68,14 @@ mod ether_type {
     pub(super) const IPV4: u16 = 0x0800;
     pub(super) const IPV6: u16 = 0x86dd;
     pub(super) const VLANS: [u16; 4] = [0x8100, 0x88a8, 0x9100, 0x9200];
+    /// Other tags, and how long they are with the type of what follows: VN-Tag, HSR, E-Tag.
+    pub(super) const TAGS: [(u16, usize); 3] = [(0x8926, 6), (0x892f, 6), (0x893f, 8)];
     pub(super) const MPLS: [u16; 2] = [0x8847, 0x8848];
     pub(super) const PPP: u16 = 0x880b;
     pub(super) const PPPOE_SESSION: u16 = 0x8864;
     pub(super) const ETHERNET: u16 = 0x6558;
     pub(super) const MACSEC: u16 = 0x88e5;
+    pub(super) const METADATA: u16 = 0x8909;
     pub(super) const PROVIDER_BACKBONE: u16 = 0x88e7;
     pub(super) const NSH: u16 = 0x894f;
     pub(super) const TRILL: u16 = 0x22f3;
@@ -109,6 +115,7 @@ fn unwrapped(link: u32, frame: &[u8]) -> Result<Datagram<'_>, Unread> {
             Layer::Mpls => mpls(rest)?,
             Layer::Ppp => ppp(rest)?,
             Layer::Gre => gre(rest)?,
+            Layer::EtherIp => (Layer::Ethernet, after(rest, 2)?),
             Layer::Udp => match found.datagram(rest)? {
                 Inner::Datagram(datagram) => return Ok(datagram),
                 Inner::Wrapped(layer, rest) => (layer, rest),
@@ -162,6 +169,7 @@ fn by_type(kind: u16, rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
         }
         label if of::MPLS.contains(&label) => Ok((Layer::Mpls, rest)),
         of::MACSEC => Err(Unread::Wrapped("MACsec")),
+        of::METADATA => Err(Unread::Wrapped("Cisco MetaData")),
         of::PROVIDER_BACKBONE => Err(Unread::Wrapped("PBB")),
         of::NSH => Err(Unread::Wrapped("NSH")),
         of::TRILL => Err(Unread::Wrapped("TRILL")),
@@ -173,26 +181,71 @@ fn by_type(kind: u16, rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
             }
             _ => Err(Unread::Other),
         },
-        _ => Err(Unread::Other),
+        _ => {
+            let tag = of::TAGS.iter().find(|(tag, _)| *tag == kind);
+            let (_, octets) = tag.ok_or(Unread::Other)?;
+            Ok((Layer::Type(be16(rest, octets - 2)?), after(rest, *octets)?))
+        }
     }
 }
 
 /// A stack of labels (RFC 3032 section 2.1). What it carries is told by the first four bits behind:
-/// IP, or the control word of a pseudowire (RFC 4385 section 3), or Ethernet without one.
+/// IP, or the control word of a pseudowire (RFC 4385 section 3), or Ethernet without one. Addresses of
+/// Ethernet may begin with the same bits (RFC 4448 section 4.6).
 fn mpls(mut rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
     for _ in 0..DEEPEST {
         let is_last = *rest.get(2).ok_or(Unread::Cut)? & 1 != 0;
         rest = after(rest, 4)?;
         if is_last {
+            let is_frame = is_ethernet(rest);
             return Ok(match rest.first().ok_or(Unread::Cut)? >> 4 {
-                4 | 6 => (Layer::Ip, rest),
-                0 => (Layer::Ethernet, after(rest, 4)?),
-                1 => return Err(Unread::Other),
+                4 | 6 if !is_frame || is_ip(rest, rest.len()) => (Layer::Ip, rest),
+                0 if !is_frame || rest.get(4..).is_some_and(is_ethernet) => {
+                    (Layer::Ethernet, after(rest, 4)?)
+                }
+                1 if !is_frame => return Err(Unread::Other),
                 _ => (Layer::Ethernet, rest),
             });
         }
     }
     Err(Unread::Wrapped("too many headers"))
+}
+
+/// Whether it is a frame of Ethernet in which IP is, or more labels.
+fn is_ethernet(frame: &[u8]) -> bool {
+    let mut rest = frame.get(12..).unwrap_or_default();
+    while let [high, low, tail @ ..] = rest {
+        let version = tail.first().map(|octet| octet >> 4);
+        match (u16::from_be_bytes([*high, *low]), version) {
+            (ether_type::IPV4, Some(4))
+            | (ether_type::IPV6, Some(6))
+            | (ether_type::PPPOE_SESSION, Some(1)) => return true,
+            (label, Some(_)) if ether_type::MPLS.contains(&label) => return true,
+            (tag, _) if ether_type::VLANS.contains(&tag) => {
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// What can be read behind IPv6, or is counted: its extension headers (RFC 8200 section 4), and what
+/// [`layer`] knows.
+fn is_read_behind_v6(number: u8) -> bool {
+    matches!(number, 0 | 43 | 44 | 51 | 60) || layer(IpNumber(number)) != Err(Unread::Other)
+}
+
+/// Whether it is an IP packet of so many octets, or one with the right checksum.
+fn is_ip(packet: &[u8], octets: usize) -> bool {
+    let told = |at, more| be16(packet, at).is_ok_and(|told| usize::from(told) + more == octets);
+    match packet.first().map(|octet| octet >> 4) {
+        Some(4) => Ipv4HeaderSlice::from_slice(packet).is_ok_and(|header| {
+            told(2, 0) || header.header_checksum() == header.to_header().calc_header_checksum()
+        }),
+        Some(6) => told(4, 40) && packet.get(6).copied().is_some_and(is_read_behind_v6),
+        _ => false,
+    }
 }
 
 /// A protocol of one or two octets, behind the address and control octets of HDLC where they are
@@ -245,12 +298,17 @@ fn layer(number: IpNumber) -> Result<Layer, Unread> {
     /// Frames, as segment routing carries them (RFC 8986 section 4.9).
     const ETHERNET: IpNumber = IpNumber(143);
     const L2TP: IpNumber = IpNumber(115);
+    const ETHERNET_IN_IP: IpNumber = IpNumber(97);
+    const COMPRESSED: IpNumber = IpNumber(108);
     match number {
         IpNumber::UDP => Ok(Layer::Udp),
         IpNumber::IPV4 | IpNumber::IPV6 => Ok(Layer::Ip),
         IpNumber::GRE => Ok(Layer::Gre),
         IpNumber::MPLS_IN_IP => Ok(Layer::Mpls),
         ETHERNET => Ok(Layer::Ethernet),
+        // A version and nothing (RFC 3378 section 3), two octets.
+        ETHERNET_IN_IP => Ok(Layer::EtherIp),
+        COMPRESSED => Err(Unread::Wrapped("IPComp")),
         IpNumber::ENCAPSULATING_SECURITY_PAYLOAD => Err(Unread::Wrapped("ESP")),
         L2TP => Err(Unread::Wrapped("L2TP")),
         _ => Err(Unread::Other),
@@ -401,7 +459,7 @@ impl Outer {
         let octets = octets.checked_sub(8).ok_or(Unread::Malformed)?;
         let payload = after(rest, 8)?;
         let payload = payload.get(..octets).unwrap_or(payload);
-        if let Some((layer, rest)) = tunnel(to, payload)? {
+        if let Some((layer, rest)) = tunnel::carried([from, to], payload, octets)? {
             return Ok(Inner::Wrapped(layer, rest));
         }
         let [source, destination] = self.ends.ok_or(Unread::Malformed)?;
@@ -415,29 +473,6 @@ impl Outer {
             is_fragment: self.is_fragment,
             ifindex: self.ifindex,
         }))
-    }
-}
-
-/// What a datagram to a tunnel's port carries, if its header is one of that tunnel in all that is
-/// fixed. A test packet on such a port begins with its number, and these are numbers that none has.
-fn tunnel(port: u16, payload: &[u8]) -> Result<Option<(Layer, &[u8])>, Unread> {
-    match (port, payload) {
-        // VXLAN (RFC 7348 section 5), on its port and on the one that Linux had before.
-        (4789 | 8472, [8, 0, 0, 0, _, _, _, 0, frame @ ..]) => Ok(Some((Layer::Ethernet, frame))),
-        // Geneve (RFC 8926 section 3.4).
-        (6081, [options, flags, high, low, ..]) if options >> 6 == 0 && flags << 2 == 0 => {
-            let kind = u16::from_be_bytes([*high, *low]);
-            if ![ether_type::ETHERNET, ether_type::IPV4, ether_type::IPV6].contains(&kind) {
-                return Ok(None);
-            }
-            let octets = 8 + 4 * usize::from(options & 0x3f);
-            Ok(Some((Layer::Type(kind), after(payload, octets)?)))
-        }
-        // GTP-U of a user's packet (3GPP TS 29.281).
-        (2152, [flags, 0xff, ..]) if flags & 0xf0 == 0x30 => Err(Unread::Wrapped("GTP")),
-        // L2TP: a data message (RFC 2661 section 3.1).
-        (1701, [flags, 2, ..]) if flags & 0x80 == 0 => Err(Unread::Wrapped("L2TP")),
-        _ => Ok(None),
     }
 }
 

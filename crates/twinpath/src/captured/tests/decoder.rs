@@ -48,7 +48,12 @@ fn theirs(path: &Path) -> Vec<Decoded> {
         .args(["-r", path.to_str().unwrap(), "-Y", "udp", "-T", "fields"])
         .args(["-E", "occurrence=l"])
         // What a pseudowire carries is agreed on beside the packets.
-        .args(["-d", "mpls.label==144,pwethcw"])
+        .args([
+            "-d",
+            "mpls.label==144,pwethcw",
+            "-d",
+            "mpls.label==160,pwethnocw",
+        ])
         .args("-e udp.srcport -e udp.dstport -e udp.length -e udp.payload".split(' '))
         .output()
         .unwrap();

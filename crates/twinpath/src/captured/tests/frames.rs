@@ -176,11 +176,78 @@ fn what_is_no_datagram_or_only_the_rest_of_one_is_left_out() {
     }
 }
 
+/// An address of Ethernet may begin as IP does, as a control word, or as the header of a channel.
+#[test]
+fn a_pseudowire_is_read_whatever_its_addresses_begin_with() {
+    let packets = [v4(&datagram(PAYLOAD)), v6(17, &datagram(PAYLOAD))];
+    for first in 0..=255 {
+        for packet in &packets {
+            let frame = super::traffic::ethernet_of(first, packet);
+            for word in [&[][..], &[0, 0, 0, 9]] {
+                let labels = [0, 1, 0, 64, 0, 2, 1, 64];
+                let frame = framed(
+                    &framed(&[2; 12], &[0x88, 0x47]),
+                    &framed(&labels, &framed(word, &frame)),
+                );
+                for captured in [frame.len(), frame.len() - PAYLOAD.len()] {
+                    let found = frame::udp(ETHERNET, &frame[..captured], true);
+                    let found = found.unwrap_or_else(|why| panic!("{first}: {why:?}"));
+                    assert_eq!(found.octets, PAYLOAD.len(), "{first}");
+                }
+            }
+        }
+    }
+    // IP from addresses that look like what frames say of themselves.
+    for source in [[8, 0, 0x45, 9], [0x88, 0x47, 0x45, 9], [0x81, 0, 8, 0]] {
+        let mut packet = packets[0].clone();
+        packet[12..16].copy_from_slice(&source);
+        let frame = framed(&framed(&[2; 12], &[0x88, 0x47, 0, 1, 1, 64]), &packet);
+        let found = frame::udp(ETHERNET, &frame, false).unwrap();
+        assert_eq!(
+            found.from.ip().to_string(),
+            source.map(|part: u8| part.to_string()).join(".")
+        );
+    }
+}
+
+#[test]
+fn encapsulations_that_are_not_read_have_their_names() {
+    let ends = ["192.0.2.1", "192.0.2.2"].map(|end| end.parse().unwrap());
+    let ip = v4(&datagram(PAYLOAD));
+    let in_udp = |port: u16, header: &[u8]| {
+        let ends = ends.map(|end| std::net::SocketAddr::new(end, port));
+        super::traffic::packet(ends, 64, &framed(header, &ip))
+    };
+    let frame = |kind: &[u8]| framed(&framed(&[2; 12], kind), &ip);
+    for (what, link, packet) in [
+        (
+            "IPComp",
+            101,
+            super::traffic::ip(ends, 64, 108, &framed(&[17, 0, 0, 2], &[7; 40])),
+        ),
+        ("GUE", 101, in_udp(6080, &[0, 4, 0, 0])),
+        ("GUE", 101, in_udp(6080, &[1, 4, 0, 0, 9, 9, 9, 9])),
+        ("GUE", 101, in_udp(6080, &[])),
+        ("NSH", 101, in_udp(4790, &[12, 0, 0, 4, 0, 0, 9, 0])),
+        ("VXLAN-GPE", 101, in_udp(4790, &[12, 0, 0, 9, 0, 0, 9, 0])),
+        ("WireGuard", 101, in_udp(51_820, &[4, 0, 0, 0])),
+        (
+            "Cisco MetaData",
+            ETHERNET,
+            frame(&[0x89, 9, 1, 1, 0, 1, 0, 9, 8, 0]),
+        ),
+    ] {
+        assert_eq!(frame::udp(link, &packet, false), Err(Unread::Wrapped(what)));
+    }
+}
+
 /// A test packet whose number looks like the header of a tunnel is a test packet.
 #[test]
 fn a_datagram_on_the_port_of_a_tunnel_is_a_tunnel_only_with_its_header() {
-    for port in [4789, 8472, 6081, 2152, 1701] {
-        for seq in [0_u32, 1, 255, 65_536, 0x0100_0000] {
+    for port in [
+        4789, 8472, 4790, 6080, 6081, 6635, 4754, 4341, 3544, 2152, 1701, 51_820,
+    ] {
+        for seq in [0_u32, 1, 255, 257, 261, 65_536, 0x0100_0000, 0x0200_0800] {
             let payload = [
                 &seq.to_be_bytes()[..],
                 &[0xe9, 1, 2, 3, 4, 5, 6, 7],

@@ -217,12 +217,22 @@ fn outer(ends: [&str; 2], protocol: u8, rest: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn ethernet(packet: &[u8]) -> Vec<u8> {
+    ethernet_of(2, packet)
+}
+
+/// To an address that begins with this octet.
+pub(super) fn ethernet_of(first: u8, packet: &[u8]) -> Vec<u8> {
     [
-        &[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1],
+        &[first, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1],
         &kind(packet)[..],
         packet,
     ]
     .concat()
+}
+
+/// Teredo carries IPv6 alone.
+fn ipv6_around(packet: &[u8]) -> Vec<u8> {
+    outer(OUTER_6, ip_protocol(packet), packet)
 }
 
 /// Behind the addresses of Ethernet.
@@ -257,6 +267,11 @@ pub(super) const WRAPPINGS: &[Wrapping] = &[
     ("MPLS, three labels", 1, |ip| framed(&[0x88, 0x47, 0, 1, 0, 64, 0, 2, 0, 64, 0, 3, 1, 64], ip)),
     ("MPLS behind a VLAN", 1, |ip| framed(&[0x81, 0, 0, 7, 0x88, 0x47, 0, 1, 1, 64], ip)),
     ("MPLS pseudowire with a control word", 1, |ip| framed(&[0x88, 0x47, 0, 9, 1, 64, 0, 0, 0, 0], &ethernet(ip))),
+    ("MPLS pseudowire without a control word", 1, |ip| framed(&[0x88, 0x47, 0, 0x0a, 1, 64], &ethernet_of(0, ip))),
+    ("MPLS pseudowire of tagged frames", 1, |ip| {
+        let tagged = [&[0; 12][..], &[0x81, 0, 0, 7], &kind(ip)[..], ip].concat();
+        framed(&[0x88, 0x47, 0, 0x0a, 1, 64], &tagged)
+    }),
     ("PPPoE", 1, |ip| {
         let protocol = if ip[0] >> 4 == 4 { [0, 0x21] } else { [0, 0x57] };
         let length = u16::try_from(ip.len() + 2).unwrap().to_be_bytes();
@@ -275,6 +290,16 @@ pub(super) const WRAPPINGS: &[Wrapping] = &[
     ("ERSPAN II", 1, |ip| gre([0x10, 0], &[0, 0, 0, 5], [0x88, 0xbe], &[&[0x10, 1, 0, 1, 0, 0, 0, 0], &ethernet(ip)[..]].concat())),
     ("VXLAN", 1, |ip| udp_tunnel(4789, &[8, 0, 0, 0, 0, 0, 9, 0], &ethernet(ip))),
     ("Geneve", 1, |ip| udp_tunnel(6081, &[1, 0, 0x65, 0x58, 0, 0, 9, 0, 1, 2, 3, 0], &ethernet(ip))),
+    ("VXLAN-GPE with IP", 1, |ip| udp_tunnel(4790, &[12, 0, 0, if ip[0] >> 4 == 4 { 1 } else { 2 }, 0, 0, 9, 0], ip)),
+    ("VXLAN-GPE with Ethernet", 1, |ip| udp_tunnel(4790, &[12, 0, 0, 3, 0, 0, 9, 0], &ethernet(ip))),
+    ("MPLS in UDP", 1, |ip| udp_tunnel(6635, &[0, 1, 0, 64, 0, 2, 1, 64], ip)),
+    ("GRE in UDP", 1, |ip| udp_tunnel(4754, &[&[0x20, 0], &kind(ip)[..], &[0, 0, 0, 5]].concat(), ip)),
+    ("LISP", 1, |ip| udp_tunnel(4341, &[0x80, 1, 2, 3, 0, 0, 0, 1], ip)),
+    ("Teredo", 1, |ip| udp_tunnel(3544, &[0, 0, 0xb1, 0xdf, 0x3f, 0xff, 0xfd, 0xd2], &ipv6_around(ip))),
+    ("Ethernet in IP", 1, |ip| ethernet(&outer(OUTER, 97, &[&[0x30, 0], &ethernet(ip)[..]].concat()))),
+    ("VN-Tag", 1, |ip| framed(&[&[0x89, 0x26, 0, 1, 0, 2], &kind(ip)[..]].concat(), ip)),
+    ("HSR", 1, |ip| framed(&[&[0x89, 0x2f, 0, 60, 0, 2], &kind(ip)[..]].concat(), ip)),
+    ("E-Tag", 1, |ip| framed(&[&[0x89, 0x3f, 0, 1, 0, 2, 0, 0], &kind(ip)[..]].concat(), ip)),
     ("IP in IPv4", 1, |ip| ethernet(&outer(OUTER, ip_protocol(ip), ip))),
     ("IP in IPv6", 1, |ip| ethernet(&outer(OUTER_6, ip_protocol(ip), ip))),
     ("IPv6 with options around IP", 1, |ip| {
