@@ -13,11 +13,12 @@ pub struct ClockEstimate {
     /// Relative rate of the two clocks in parts per million, positive when the reflector's runs
     /// fast. `None` in less than 10 s or 30 packets since the last step (row M-54).
     pub skew_ppm: Option<f64>,
-    /// The true skew is within this of `skew_ppm`, if the rates were constant. Parts per million.
+    /// The true skew is within this of `skew_ppm`, if the rates were constant and no more than
+    /// 500 ppm apart, or as far apart as the packets show. Parts per million.
     pub skew_bound_ppm: f64,
     /// The true offset was within this of the line through `offset_ns`, at any time since the last
-    /// step: nanoseconds. It follows from delays not being negative and rates being constant, and
-    /// from nothing else: that the least delays are equal both ways is what the estimate assumes,
+    /// step: nanoseconds. It follows from delays not being negative and rates being as in
+    /// `skew_bound_ppm`, and from nothing else: that the least delays are equal both ways is what the estimate assumes,
     /// not what the bound needs (row M-53).
     pub error_bound_ns: u64,
     /// Over some stretch no straight line fits, a rate having changed within it: the bounds of

@@ -12,9 +12,12 @@ use super::hull::{Point, least};
 
 /// What is added to T2 - T1 and taken from T4 - T3 is this sign times the offset.
 pub(crate) const SIGN: [f64; 2] = [1.0, -1.0];
-/// The greatest relative rate of two clocks that is believed: NTP's own limit (RFC 5905 section
-/// 7.1, 500 ppm), and that of row M-56.
-pub(crate) const GREATEST_SKEW: f64 = 500e-6;
+/// The greatest relative rate of two clocks that is believed unless the packets show another one:
+/// NTP's own limit (RFC 5905 section 7.1, 500 ppm), and that of row M-56.
+const GREATEST_SKEW: f64 = 500e-6;
+/// The greatest one that packets can show, a tenth. Clocks that are being slewed fast stay below;
+/// times whose fraction is misread run slower by more than that.
+const GREATEST_SHOWN: f64 = 0.1;
 /// Below these no skew is estimated (row M-54).
 const LEAST_SPAN_NS: f64 = 10e9;
 const LEAST_PACKETS: u64 = 30;
@@ -27,6 +30,36 @@ const CHANGED_NS: f64 = 100_000.0;
 pub(crate) struct Line {
     pub(crate) slope: f64,
     pub(crate) at_0: f64,
+}
+
+/// The relative rates that are believed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rates {
+    pub(crate) least: f64,
+    pub(crate) greatest: f64,
+}
+
+impl Rates {
+    /// Those of clocks that are as they should be.
+    pub(crate) const ORDINARY: Self = Self {
+        least: -GREATEST_SKEW,
+        greatest: GREATEST_SKEW,
+    };
+    /// All that packets can show.
+    const ANY: Self = Self {
+        least: -GREATEST_SHOWN,
+        greatest: GREATEST_SHOWN,
+    };
+
+    /// Those of the lines that fit these points, whatever the rate, and what is ordinary on either
+    /// side of them. `None` where no line fits.
+    pub(crate) fn shown(above: &[Point], below: &[Point], error: f64) -> Option<Self> {
+        let (least, greatest) = slopes(above, below, error, Self::ANY).ok()?;
+        Some(Self {
+            least: least - GREATEST_SKEW,
+            greatest: greatest + GREATEST_SKEW,
+        })
+    }
 }
 
 /// A line with what is known about it.
@@ -55,13 +88,13 @@ impl Line {
 
 impl Fit {
     /// With delays that may be off by `error`, in nanoseconds. `None` without a packet.
-    pub(crate) fn of(body: &Body, error: f64) -> Option<Self> {
+    pub(crate) fn of(body: &Body, error: f64, rates: Rates) -> Option<Self> {
         if body.count() == 0 {
             return None;
         }
         let [forward, backward] = body.low();
         let (a, b) = body.span();
-        let allowed = slopes(forward.vertices(), backward.vertices(), error);
+        let allowed = slopes(forward.vertices(), backward.vertices(), error, rates);
         let means = body.mean_times();
         let k_f = forward.slope_over(means[0]).unwrap_or(0.0);
         let k_b = backward.slope_over(means[1]).unwrap_or(0.0);
@@ -96,7 +129,7 @@ impl Fit {
             ),
             Err(_) => (
                 (low - high).abs() + distance(line, [forward.vertices(), backward.vertices()]),
-                GREATEST_SKEW,
+                (rates.greatest - rates.least) / 2.0,
             ),
         };
         Some(Self {
@@ -112,9 +145,9 @@ impl Fit {
 }
 
 /// Whether any straight line fits.
-pub(crate) fn fits(body: &Body, error: f64) -> bool {
+pub(crate) fn fits(body: &Body, error: f64, rates: Rates) -> bool {
     let [forward, backward] = body.low();
-    slopes(forward.vertices(), backward.vertices(), error).is_ok()
+    slopes(forward.vertices(), backward.vertices(), error, rates).is_ok()
 }
 
 /// The least and the greatest slope of a line below all of `above` and, mirrored, of `below`, give
@@ -122,9 +155,9 @@ pub(crate) fn fits(body: &Body, error: f64) -> bool {
 ///
 /// The room between the two sets, seen along a slope, is a concave function of the slope: its
 /// greatest value is found by dividing into three, the two ends of where there is room by halving.
-fn slopes(above: &[Point], below: &[Point], error: f64) -> Result<(f64, f64), f64> {
+fn slopes(above: &[Point], below: &[Point], error: f64, rates: Rates) -> Result<(f64, f64), f64> {
     let room = |slope: f64| least(above, slope) + least(below, -slope) + 2.0 * error;
-    let (mut left, mut right) = (-GREATEST_SKEW, GREATEST_SKEW);
+    let (mut left, mut right) = (rates.least, rates.greatest);
     for _ in 0..100 {
         let third = (right - left) / 3.0;
         if room(left + third) < room(right - third) {
@@ -152,7 +185,7 @@ fn slopes(above: &[Point], below: &[Point], error: f64) -> Result<(f64, f64), f6
         }
         outside
     };
-    Ok((end(-GREATEST_SKEW), end(GREATEST_SKEW)))
+    Ok((end(rates.least), end(rates.greatest)))
 }
 
 /// The greatest distance between `line` and any allowed one from time `a` to `b`. Two lines are

@@ -4,8 +4,8 @@ use twinpath_wire::{Delta, Fate, Sample, Wall};
 
 use super::body::{Body, Pair};
 use super::figures::{ClockEstimate, FarStep};
-use super::fit::Fit;
-use super::guard::{Guard, Passed, Shift};
+use super::fit::{Fit, Rates};
+use super::guard::{Aside, Guard, Passed, Shift};
 use super::segment::Segment;
 use super::settled::Settled;
 use crate::resolution::Resolution;
@@ -59,6 +59,8 @@ pub struct ClockModel {
     origin: Option<Origin>,
     segment: Segment,
     guard: Guard,
+    /// What the clocks may run at: more than is ordinary once the packets show it.
+    rates: Rates,
     settled: [Settled; 2],
     last: Wall,
     /// What the far end's stamps are rounded to.
@@ -97,8 +99,9 @@ impl ClockModel {
     pub fn new() -> Self {
         Self {
             origin: None,
-            segment: Segment::new(),
-            guard: Guard::default(),
+            segment: Segment::new(Rates::ORDINARY),
+            guard: Guard::new(Rates::ORDINARY),
+            rates: Rates::ORDINARY,
             settled: [Settled::new(), Settled::new()],
             last: Wall::default(),
             resolution: Resolution::default(),
@@ -145,7 +148,8 @@ impl ClockModel {
             self.disregarded += 1;
             return;
         }
-        match self.guard.pass(&pair, error) {
+        let explain = |pairs: &[Pair]| self.segment.rates_with(pairs, error);
+        match self.guard.pass(&pair, error, explain) {
             Passed::Agrees => self.accept(&pair, sample.t1.at),
             Passed::AgreesAgain { dropped } => {
                 self.disregarded += dropped;
@@ -153,6 +157,12 @@ impl ClockModel {
             }
             Passed::Waits { dropped } => self.disregarded += dropped,
             Passed::Stepped(shift) => self.step_far(&shift, origin),
+            Passed::Runs(rates, pairs) => self.believe(rates, &pairs, origin),
+            Passed::RateChanged(rates, pairs) => {
+                self.rate_changes += 1;
+                self.rates = rates;
+                self.begin_with(&pairs, origin);
+            }
         }
     }
 
@@ -226,45 +236,58 @@ impl ClockModel {
         }
     }
 
-    /// Begins a segment with the packets that showed the step.
+    /// The segment goes on at rates that its packets have shown.
+    #[cold]
+    fn believe(&mut self, rates: Rates, aside: &Aside, origin: Origin) {
+        self.rates = rates;
+        self.segment.believe(rates);
+        self.guard = Guard::new(rates);
+        for pair in aside.pairs() {
+            self.guard.pass(pair, self.error(), |_| None);
+            self.accept(pair, origin.at + Delta::from_ns(pair.x[0]));
+        }
+    }
+
     #[cold]
     fn step_far(&mut self, shift: &Shift, origin: Origin) {
-        let absolute = |ns: i64| origin.at + Delta::from_ns(ns);
-        let at = shift
-            .pairs
-            .first()
-            .map_or(origin.at, |pair| absolute(pair.x[0]));
         self.far_steps_total += 1;
         if self.far_steps.len() < Self::FAR_STEPS {
+            let first = shift.aside.pairs().first();
             self.far_steps.push(FarStep {
-                at,
+                at: first.map_or(origin.at, |pair| origin.at + Delta::from_ns(pair.x[0])),
                 size_ns: round::nearest(shift.size),
                 bound_ns: round::whole(shift.bound.ceil()),
             });
         }
+        self.begin_with(&shift.aside, origin);
+    }
+
+    /// Begins a segment with the packets that showed a step or another rate.
+    #[cold]
+    fn begin_with(&mut self, aside: &Aside, origin: Origin) {
         self.begin_segment();
-        let jump = shift.pairs.first().map_or(0, |pair| pair.y[0]);
+        let first = aside.pairs().first().copied().unwrap_or_default();
+        let (later, jump) = (first.x[0], first.y[0]);
+        let at = origin.at + Delta::from_ns(later);
         self.origin = Some(Origin {
             at,
             offset: origin.offset + Delta::from_ns(jump),
         });
-        let [first, ..] = shift.pairs;
-        for mut pair in shift.pairs {
-            for x in &mut pair.x {
-                *x = x.saturating_sub(first.x[0]);
-            }
-            let at = at + Delta::from_ns(pair.x[0]);
-            pair.y[0] = pair.y[0].saturating_sub(jump);
-            pair.y[1] = pair.y[1].saturating_add(jump);
-            self.guard.pass(&pair, self.error());
-            self.accept(&pair, at);
+        for mut pair in aside.pairs().iter().copied() {
+            pair.x = pair.x.map(|x| x.saturating_sub(later));
+            pair.y = [
+                pair.y[0].saturating_sub(jump),
+                pair.y[1].saturating_add(jump),
+            ];
+            self.guard.pass(&pair, self.error(), |_| None);
+            self.accept(&pair, at + Delta::from_ns(pair.x[0]));
         }
     }
 
     fn begin_segment(&mut self) {
-        let over = std::mem::replace(&mut self.segment, Segment::new());
+        let over = std::mem::replace(&mut self.segment, Segment::new(self.rates));
         self.settle(&over);
-        self.guard = Guard::default();
+        self.guard = Guard::new(self.rates);
         self.origin = None;
     }
 

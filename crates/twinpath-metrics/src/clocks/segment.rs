@@ -1,7 +1,7 @@
 //! A stretch of the run in which neither clock stepped.
 
 use super::body::{Body, Pair};
-use super::fit::{Fit, SIGN, fits};
+use super::fit::{Fit, Rates, SIGN, fits};
 use super::model::STAMP_ERROR_NS;
 use super::slice::Slice;
 use super::spread::Item;
@@ -34,10 +34,11 @@ pub(crate) struct Segment {
     ends: f64,
     /// What delays may be off by, in nanoseconds.
     error: f64,
+    rates: Rates,
 }
 
 impl Segment {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(rates: Rates) -> Self {
         Self {
             held: Vec::with_capacity(HELD),
             past: Body::new(VERTICES),
@@ -46,7 +47,25 @@ impl Segment {
             width: NARROWEST_NS,
             ends: f64::NEG_INFINITY,
             error: STAMP_ERROR_NS,
+            rates,
         }
+    }
+
+    /// The rates at which one line fits all of this and `pairs` too; `None` where there is none.
+    #[cold]
+    pub(crate) fn rates_with(&self, pairs: &[Pair], error: f64) -> Option<Rates> {
+        let mut body = self.past.clone();
+        body.merge(&self.present);
+        for pair in pairs {
+            body.record(pair);
+        }
+        let [forward, backward] = body.low();
+        Rates::shown(forward.vertices(), backward.vertices(), error)
+    }
+
+    /// The packets showed these rates.
+    pub(crate) fn believe(&mut self, rates: Rates) {
+        self.rates = rates;
     }
 
     /// One packet, with delays that may be off by `error`, in nanoseconds. If no line fits both what was and the slice that ends now, the part before
@@ -79,7 +98,7 @@ impl Segment {
     pub(crate) fn fit(&self) -> Option<(Body, Fit)> {
         let mut body = self.past.clone();
         body.merge(&self.present);
-        let fit = Fit::of(&body, self.error)?;
+        let fit = Fit::of(&body, self.error, self.rates)?;
         Some((body, fit))
     }
 
@@ -115,7 +134,7 @@ impl Segment {
     /// The first line is known: what was held is binned against it.
     #[cold]
     fn begin_slices(&mut self) {
-        let Some(fit) = Fit::of(&self.past, self.error) else {
+        let Some(fit) = Fit::of(&self.past, self.error, self.rates) else {
             return;
         };
         let mut slice = Slice::new(fit.line, &self.past);
@@ -133,7 +152,7 @@ impl Segment {
     fn turn(&mut self, x: f64) -> Option<Self> {
         let mut both = self.past.clone();
         both.merge(&self.present);
-        let closed = if self.present.count() == 0 || fits(&both, self.error) {
+        let closed = if self.present.count() == 0 || fits(&both, self.error, self.rates) {
             self.past = both;
             None
         } else {
@@ -143,7 +162,7 @@ impl Segment {
         if self.slices.len() == SLICES {
             self.merge_slices();
         }
-        let fit = Fit::of(&self.past, self.error)?;
+        let fit = Fit::of(&self.past, self.error, self.rates)?;
         self.slices.push(Slice::new(fit.line, &self.past));
         self.ends = x + self.width;
         closed

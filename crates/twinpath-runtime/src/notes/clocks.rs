@@ -5,6 +5,9 @@ use twinpath_metrics::{Basis, ClockEstimate, FarTimes};
 use super::{remark, said_if, warning};
 use crate::{Note, SessionReport};
 
+/// What NTP corrects a clock's rate by at most (RFC 5905 section 7.1), in parts per million.
+const NTP_PPM: f64 = 500.0;
+
 /// What `clocks` says of the report's one-way figures.
 pub(crate) fn of(report: &SessionReport, clocks: &ClockEstimate) -> Vec<Note> {
     let mut notes = Vec::new();
@@ -56,6 +59,17 @@ pub(crate) fn of(report: &SessionReport, clocks: &ClockEstimate) -> Vec<Note> {
                 first / 1_000
             ),
         ));
+    }
+    if let Some(skew) = clocks.known_skew_ppm()
+        && skew.abs() - clocks.skew_bound_ppm > NTP_PPM
+    {
+        let side = if skew < 0.0 { "slower" } else { "faster" };
+        let line = format!(
+            "the reflector's clock runs {:.0} ppm {side} than this host's: NTP corrects {NTP_PPM} ppm at \
+             most, one of the two keeps no time",
+            skew.abs()
+        );
+        notes.push(warning("clock-rate", line));
     }
     if clocks.rate_changes > 0 {
         let line = format!(
@@ -124,6 +138,15 @@ mod tests {
             ..estimate()
         };
         assert_eq!(keys(stepped), [("far-clock-step", true)]);
+        let of_rate = |skew_ppm, skew_bound_ppm| {
+            keys(ClockEstimate {
+                skew_ppm: Some(skew_ppm),
+                skew_bound_ppm,
+                ..estimate()
+            })
+        };
+        assert_eq!(of_rate(-1_000.0, 499.0), [("clock-rate", true)]);
+        assert_eq!(of_rate(1_000.0, 501.0), []);
         let restless = ClockEstimate {
             rate_changes: 1,
             path_change: true,
