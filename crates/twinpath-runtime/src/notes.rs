@@ -20,6 +20,7 @@ pub(crate) use coverage::{KEY as INCOMPLETE, renew as renew_coverage};
 pub(crate) use delays::{implausible, negative};
 pub(crate) use directions::renew as renew_directions;
 pub(crate) use far_times::renew as renew_far_times;
+pub(crate) use sizes::large_lost;
 
 use crate::error::send_remedy;
 use crate::sender::Refusals;
@@ -63,7 +64,7 @@ pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan)
     notes.extend(coverage::incomplete(report, reason.as_deref()));
     lateness(report, &mut notes);
     notes.extend(sizes::left_out(report));
-    notes.extend(sizes::large_lost(report));
+    notes.extend(large_lost(report));
     stamping(report, refusals, plan, &mut notes);
     notes.sort_by_key(|note| !note.warning);
     notes

@@ -250,6 +250,19 @@ impl SessionReport {
         notes::renew_coverage(self);
     }
 
+    /// What is known of its packets that were there: of a capture, that they were captured.
+    pub fn sent_word(&self) -> &'static str {
+        match self.origin {
+            Origin::Capture => "captured",
+            Origin::Run | Origin::Records => "sent",
+        }
+    }
+
+    /// The remark on losses of one size, by the figures as they are now.
+    pub fn note_sizes(&mut self) {
+        self.notes.extend(notes::large_lost(self));
+    }
+
     /// The remark on round trips below zero, likewise.
     pub fn note_negative(&mut self) {
         self.notes.extend(notes::negative(self));

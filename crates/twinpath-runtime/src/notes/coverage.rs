@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::warning;
-use crate::{Note, SessionReport};
+use crate::{Note, Origin, SessionReport};
 
 /// Its key.
 pub(crate) const KEY: &str = "incompletely-measured";
@@ -17,16 +17,20 @@ pub(super) fn incomplete(report: &SessionReport, reason: Option<&str>) -> Option
     }
     let unsent = (coverage.unsent > 0).then(|| {
         let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+        let what = match report.origin {
+            Origin::Capture => "are not in the capture",
+            Origin::Run | Origin::Records => "could not be sent",
+        };
         format!(
-            "{} of {} packets could not be sent{reason}",
+            "{} of {} packets {what}{reason}",
             coverage.unsent, coverage.due
         )
     });
-    let blocks = coverage.unmeasured_blocks;
+    let (blocks, word) = (coverage.unmeasured_blocks, report.sent_word());
     let empty = (blocks > 0).then(|| match coverage.block_ns {
-        0 => format!("nothing was sent in {blocks} blocks of time"),
+        0 => format!("nothing was {word} in {blocks} blocks of time"),
         ns => format!(
-            "nothing was sent in {blocks} of {} blocks of {} s",
+            "nothing was {word} in {blocks} of {} blocks of {} s",
             blocks.saturating_add(coverage.measured_blocks),
             Duration::from_nanos(ns).as_secs_f64()
         ),

@@ -32,7 +32,7 @@ pub(super) fn left_out(report: &SessionReport) -> Option<Note> {
 }
 
 /// Most packets of the greatest size are lost, and hardly any others: a question of the size.
-pub(super) fn large_lost(report: &SessionReport) -> Option<Note> {
+pub(crate) fn large_lost(report: &SessionReport) -> Option<Note> {
     let (largest, others) = report.figures.by_size.split_last()?;
     let (lost, sent) = others.iter().fold((0, 0), |(lost, sent), size| {
         (lost + size.lost, sent + size.sent())

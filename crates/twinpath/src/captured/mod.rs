@@ -232,6 +232,8 @@ impl Capture {
                 captured_again: paired.copies,
                 cut_replies: paired.cut_replies,
                 early_replies: paired.early_replies,
+                missing_requests: paired.missing,
+                answered_missing: paired.answered_missing,
             })
             .collect();
         *self.counts.borrow_mut() = counts;
@@ -251,8 +253,9 @@ impl Capture {
     /// Takes out of a report what no capture tells, and says what this one is worth. After
     /// [`Capture::each`].
     pub(crate) fn complete(&self, report: &mut SessionReport) {
-        // When packets were due is not known.
+        // When packets were due is not known, nor why those that are missing are.
         report.figures.departure = None;
+        report.tally.slots_skipped = 0;
         report.origin = Origin::Capture;
         let place = report.number.wrapping_sub(1);
         let counts = self.counts.borrow();
@@ -260,6 +263,8 @@ impl Capture {
         if let Some((known, session)) = known {
             report.tally.in_flight = known.under_way;
             report.notes.extend(self.of_session(known, session));
+            report.figures.by_size.clone_from(&known.by_size);
+            report.note_sizes();
         }
         let least = report.figures.round_trip.map_or(0, |delay| delay.min_ns);
         if least < 0 {
@@ -313,6 +318,29 @@ impl Capture {
                          of order, as those of two taps are, or of an interface that gathers packets; \
                          delays are wrong by as much",
                         session.early_replies
+                    ),
+                )
+            });
+        }
+        if session.missing_requests > 0 {
+            let all = known.run.numbers();
+            let answered = match session.answered_missing {
+                0 => String::new(),
+                count => format!(
+                    "; replies to {count} of them were captured: so the capture missed packets, and those \
+                     called lost may have been answered"
+                ),
+            };
+            let share = u128::from(session.missing_requests) * 100;
+            notes.push(Note {
+                warning: session.answered_missing > 0 || share >= u128::from(all),
+                ..remark(
+                    "missing-requests",
+                    format!(
+                        "{} of {all} numbers between the first captured request and the last have no \
+                         request in the capture: it missed them, or they were lost or filtered before \
+                         it{answered}",
+                        session.missing_requests
                     ),
                 )
             });

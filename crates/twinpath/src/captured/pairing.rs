@@ -8,14 +8,17 @@ mod replies;
 mod requests;
 mod samples;
 mod seen;
+mod sizes;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
+use twinpath_metrics::{Record, SizeCounts};
 use twinpath_wire::{Delta, Wall};
 
-use self::samples::lost;
+use self::samples::{lost, number};
 use self::seen::{AsReply, AsRequest, Seen, Sighting, kind};
+use self::sizes::BySize;
 use super::finding::{Ends, Found, LAYOUTS, is_cut, is_cut_as};
 use super::frame::Datagram;
 use super::layout::{Layout, Name};
@@ -57,6 +60,14 @@ struct Session {
     flow: usize,
     run: Run,
     flights: BTreeMap<u64, Flight>,
+    /// The number behind those whose fate is decided, and when the packet before it was captured.
+    next: Option<(u64, Wall)>,
+    /// Numbers without a request in the capture, and replies to such numbers.
+    missing: u64,
+    answered_missing: u64,
+    /// Those of them that are behind the last request so far.
+    answered_ahead: u64,
+    by_size: BySize,
     under_way: u64,
     copies: u64,
     cut_replies: u64,
@@ -87,6 +98,12 @@ pub(super) struct Known {
     pub(super) cut_replies: u64,
     /// Replies that were captured before their requests, by their times.
     pub(super) early_replies: u64,
+    /// Numbers between the first and the last request that the capture has no request of.
+    pub(super) missing: u64,
+    /// Replies to requests that are not in the capture, whose numbers are between those that are.
+    pub(super) answered_missing: u64,
+    /// Losses by the octets of requests, where these differ.
+    pub(super) by_size: Vec<SizeCounts>,
 }
 
 #[derive(Debug)]
@@ -215,14 +232,15 @@ impl<'a> Pairing<'a> {
             let Some(flight) = session.flights.remove(&seq) else {
                 continue;
             };
+            self.pass(place, seq, flight.sighting.at);
             if flight.answered {
                 continue;
             }
             let below = overtaken.get(place).copied().flatten();
             let is_overtaken = below.is_some_and(|below| seq < below);
             if is_overtaken || flight.sighting.at + self.timeout <= self.now {
-                self.rows.push_back(lost(place, seq, &flight));
-            } else {
+                self.lose(place, seq, &flight);
+            } else if let Some(session) = self.sessions.get_mut(place) {
                 session.under_way += 1;
             }
         }
@@ -246,6 +264,9 @@ impl<'a> Pairing<'a> {
                 copies: session.copies,
                 cut_replies: session.cut_replies,
                 early_replies: session.early_replies,
+                missing: session.missing,
+                answered_missing: session.answered_missing,
+                by_size: session.by_size.value(),
             })
             .collect()
     }
@@ -345,9 +366,45 @@ impl<'a> Pairing<'a> {
             };
             let (flow, layout) = (session.flow, session.run.layout());
             self.remember(flow, layout, flight.name);
+            self.pass(place, seq, flight.sighting.at);
             if !flight.answered {
-                self.rows.push_back(lost(place, seq, &flight));
+                self.lose(place, seq, &flight);
             }
+        }
+    }
+
+    /// A packet without an answer.
+    fn lose(&mut self, place: usize, seq: u64, flight: &Flight) {
+        if let Some(session) = self.sessions.get_mut(place) {
+            session.by_size.lost(flight.sighting.octets);
+        }
+        self.rows.push_back(lost(place, seq, flight));
+    }
+
+    /// The fate of this packet is decided: what was not captured of the numbers before it is missing.
+    fn pass(&mut self, place: usize, seq: u64, at: Wall) {
+        let Some(session) = self.sessions.get_mut(place) else {
+            return;
+        };
+        let (next, before) = session.next.unwrap_or((seq, at));
+        if seq < next {
+            return;
+        }
+        session.next = Some((seq + 1, before.max(at)));
+        let there = session.flights.range(next..seq).count() as u64;
+        let count = (seq - next).saturating_sub(there);
+        if count > 0 {
+            session.missing += count;
+            // They were due between the packets around them.
+            let apart = (at - before).ns() / i64::try_from(seq - next + 1).unwrap_or(i64::MAX);
+            self.rows.push_back(Row {
+                session: number(place),
+                record: Record::Missed {
+                    count,
+                    since: before + Delta::from_ns(apart),
+                    now: at,
+                },
+            });
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One session: which packets go on with it, and where it was captured.
 
+use std::cmp::Ordering;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -184,6 +185,20 @@ impl Run {
         let numbers = self.highest.checked_sub(self.first_seq)?;
         let span = self.highest_t1.wrapping_sub(self.first_t1).cast_signed();
         u64::try_from(span).ok()?.checked_div(numbers)
+    }
+
+    /// How many numbers there are from its first to its last.
+    pub(super) fn numbers(&self) -> u64 {
+        self.highest.saturating_sub(self.first_seq) + 1
+    }
+
+    /// Whether this number is before its first packet, between those that there are, or behind.
+    pub(super) fn place_of(&self, seq: u64) -> Ordering {
+        match seq {
+            _ if seq < self.first_seq => Ordering::Less,
+            _ if seq > self.highest => Ordering::Greater,
+            _ => Ordering::Equal,
+        }
     }
 
     /// T1 is the same in all packets: of a sender without a clock.

@@ -6,6 +6,7 @@ mod damage;
 mod decoder;
 mod files;
 mod frames;
+mod gaps;
 mod one_way;
 mod order;
 mod runs;

@@ -59,4 +59,8 @@ pub(crate) struct CapturedSession {
     pub(crate) cut_replies: u64,
     /// Replies that were captured before their requests, by their times.
     pub(crate) early_replies: u64,
+    /// Numbers between the first and the last request that the capture has no request of.
+    pub(crate) missing_requests: u64,
+    /// Replies to such numbers that are in it.
+    pub(crate) answered_missing: u64,
 }

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use twinpath_metrics::{AvailabilityFigures, DuplicationFigures, Figures, LossPeriods};
+use twinpath_metrics::{DuplicationFigures, Figures, LossPeriods};
 use twinpath_runtime::{SessionReport, missed_departures};
 
 use super::text::fact;
@@ -86,7 +86,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     reordering(figures, out)?;
     duplication(&figures.duplication, out)?;
     coverage(report, out)?;
-    availability(figures.availability, out)?;
+    availability(report, out)?;
     let missed = missed_departures(tally.slots_skipped, tally.asked);
     let unsent = [
         (tally.send_errors, "refused by this host's network"),
@@ -235,18 +235,19 @@ fn coverage(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     if coverage.is_complete() {
         return Ok(());
     }
+    let word = report.sent_word();
     let unsent = match coverage.unsent {
-        0 => "for a time nothing was sent".to_owned(),
-        unsent => format!("{unsent} of {} packets not sent", coverage.due),
+        0 => format!("for a time nothing was {word}"),
+        unsent => format!("{unsent} of {} packets not {word}", coverage.due),
     };
     let share = units::percent(report.tally.lost, report.tally.sent);
-    let text = format!("{UNKNOWN}: {unsent}; {share} of those sent were lost");
+    let text = format!("{UNKNOWN}: {unsent}; {share} of those {word} were lost");
     fact(out, "Loss", &text)
 }
 
 /// Said only of a path that was not available throughout, or not known to be.
-fn availability(figures: Option<AvailabilityFigures>, out: &mut impl Write) -> io::Result<()> {
-    let Some(figures) = figures else {
+fn availability(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
+    let Some(figures) = report.figures.availability else {
         return Ok(());
     };
     if figures.unmeasured_blocks > 0 {
@@ -255,7 +256,8 @@ fn availability(figures: Option<AvailabilityFigures>, out: &mut impl Write) -> i
             count => format!("; {} in the rest", units::count(count, "outage", "outages")),
         };
         let text = format!(
-            "{UNKNOWN}: nothing was sent in {} of {} blocks of {}{outages}",
+            "{UNKNOWN}: nothing was {} in {} of {} blocks of {}{outages}",
+            report.sent_word(),
             figures.unmeasured_blocks,
             figures.blocks.saturating_add(figures.unmeasured_blocks),
             units::asked(Duration::from_nanos(figures.block_ns))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, OneWay};
 use twinpath_proto::sender::{PayloadSize, Protocol};
-use twinpath_runtime::{Note, SessionReport};
+use twinpath_runtime::{Note, Origin, SessionReport};
 use twinpath_wire::Wall;
 
 use super::units::{self, Unit};
@@ -194,10 +194,14 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
         offset
     };
     let some = |count: u64| (count > 0).then(|| count.to_string());
+    let [not_sent, no_time] = match report.origin {
+        Origin::Capture => ["Not in the capture", "Time in which nothing was captured"],
+        Origin::Run | Origin::Records => ["Could not be sent", "Time in which nothing was sent"],
+    };
     let rows = [
         ("Packets sent", Some(tally.sent.to_string())),
-        ("Could not be sent", unsent),
-        ("Time in which nothing was sent", unmeasured),
+        (not_sent, unsent),
+        (no_time, unmeasured),
         ("Still under way at the end", some(tally.in_flight)),
         ("Received", Some(tally.received.to_string())),
         ("Lost", Some(lost)),

@@ -266,6 +266,46 @@ fn rotated_captures_are_merged_without_a_loss_at_the_seam() {
     );
 }
 
+/// The capture missed the third request, and has the reply to it.
+#[test]
+fn a_capture_that_lacks_requests_does_not_tell_its_loss() {
+    let octets = std::fs::read(captures().join("stamp-open.pcap")).unwrap();
+    let mut records = records(&octets);
+    records.remove(4);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("missed.pcap");
+    std::fs::write(&path, [&octets[..24], &records.concat()].concat()).unwrap();
+    let path = path.display().to_string();
+    let done = run(&format!("report {path} --json"));
+    let document: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    let packets = &document["sessions"][0]["packets"];
+    assert_eq!(
+        [
+            &packets["sent"],
+            &packets["received"],
+            &packets["lost"],
+            &packets["unsent"]
+        ],
+        [4, 4, 0, 1],
+        "{packets}"
+    );
+    assert!(packets["loss_ratio"].is_null(), "{packets}");
+    let session = &document["captures"][0]["sessions"][0];
+    assert_eq!(session["missing_requests"], 1);
+    assert_eq!(session["answered_missing"], 1);
+    let text = run(&format!("report {path}")).stdout;
+    for said in [
+        "1 of 5 packets not captured; 0% of those captured were lost",
+        "1 of 5 numbers between the first captured request and the last have no request in the capture",
+        "1 of 5 packets are not in the capture: loss and availability are not known",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    for other in ["not sent", "be sent", "was sent", "those sent", "departure"] {
+        assert!(!text.contains(other), "{other}: {text}");
+    }
+}
+
 #[test]
 fn what_merged_captures_differ_in_is_named_and_what_is_equal_is_not() {
     let files = ["stamp-open.pcap", "light-twampy.pcap"].map(|file| captures().join(file));

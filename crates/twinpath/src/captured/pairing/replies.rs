@@ -1,5 +1,9 @@
 //! Replies: to packets in flight, to those whose fate is decided, and to those that may yet come.
 
+use std::cmp::Ordering;
+
+use twinpath_wire::Fate;
+
 use super::super::layout::{Layout, Name};
 use super::samples::{answered_by, row};
 use super::seen::{AsReply, AsRequest, Seen, Sighting};
@@ -70,6 +74,11 @@ impl Pairing<'_> {
         session.early_replies += u64::from(sighting.at < flight.sighting.at);
         let again = std::mem::replace(&mut flight.answered, true);
         let sample = answered_by(seq, flight, again, sighting, &reply.reply, self.timeout);
+        match sample.fate {
+            Fate::Received => session.by_size.received(flight.sighting.octets),
+            Fate::Lost | Fate::Late => session.by_size.lost(flight.sighting.octets),
+            Fate::Duplicate => {}
+        }
         self.rows.push_back(row(place, sample));
         true
     }
@@ -97,6 +106,14 @@ impl Pairing<'_> {
             self.counts.late += 1;
         } else {
             self.counts.unmatched += 1;
+            let (flow, seq) = (reply.flow, reply.reply.name.seq);
+            if let Some(session) = self.latest(flow) {
+                match session.run.place_of(session.run.extended(seq)) {
+                    Ordering::Less => {}
+                    Ordering::Equal => session.answered_missing += 1,
+                    Ordering::Greater => session.answered_ahead += 1,
+                }
+            }
         }
     }
 

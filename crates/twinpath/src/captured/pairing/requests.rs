@@ -1,10 +1,12 @@
 //! Requests: another packet of a session, the first of the next, or a copy.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use super::super::session::Run;
 use super::samples::number;
 use super::seen::{AsRequest, Sighting};
+use super::sizes::BySize;
 use super::{COPY_WITHIN, Flight, Pairing, REPLIES, SESSIONS, Session};
 use crate::saved::Row;
 use twinpath_metrics::Record;
@@ -126,6 +128,11 @@ impl Pairing<'_> {
             copies: 0,
             cut_replies: 0,
             early_replies: 0,
+            next: None,
+            missing: 0,
+            answered_missing: 0,
+            answered_ahead: 0,
+            by_size: BySize::default(),
         });
         self.rows.push_back(Row {
             session: number(place),
@@ -141,6 +148,9 @@ impl Pairing<'_> {
             return;
         };
         let seq = session.run.extended(request.name.seq);
+        if session.run.place_of(seq) == Ordering::Greater {
+            session.answered_missing += std::mem::take(&mut session.answered_ahead);
+        }
         session.run.departed(seq, request.name.t1, sighting.at);
         session
             .run

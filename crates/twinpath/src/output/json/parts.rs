@@ -65,7 +65,7 @@ pub(super) struct Packets {
     pub(super) largest_burst: Option<u32>,
     pub(super) loss_ratio_forward: Option<f64>,
     pub(super) loss_ratio_backward: Option<f64>,
-    pub(super) unsent: Option<u64>,
+    pub(super) unsent: u64,
 }
 
 impl Packets {
@@ -102,7 +102,7 @@ impl Packets {
             largest_burst: has_end.then_some(tally.largest_burst),
             loss_ratio_forward: by_direction(figures.lost_forward, tally.sent),
             loss_ratio_backward: by_direction(figures.lost_backward, reached),
-            unsent: has_sender.then_some(coverage.unsent),
+            unsent: coverage.unsent,
         }
     }
 }

@@ -65,11 +65,9 @@ fn with_loss(report: &SessionReport, style: Style, out: &mut impl Write) -> io::
         (&figures.round_trip, &figures.round_trip_with_loss),
     ];
     if !report.coverage().is_complete() {
-        return fact(
-            out,
-            "With losses",
-            "unknown: packets were due that were not sent",
-        );
+        let word = report.sent_word();
+        let why = format!("unknown: packets were due that were not {word}");
+        return fact(out, "With losses", &why);
     }
     let heads = ["Outbound", "Inbound", "Roundtrip"];
     writeln!(out, "{}", style.heading(&row("With losses", &heads, CELL)))?;

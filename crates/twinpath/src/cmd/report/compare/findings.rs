@@ -12,7 +12,7 @@ use crate::output::units;
 
 const INCOMPLETE: &str = "incompletely-measured";
 /// Warnings of files that lack a part of their run: what was lost is not known.
-const LACKING: [&str; 15] = [
+const LACKING: [&str; 16] = [
     "file-torn",
     "interrupted",
     "records-missing",
@@ -27,6 +27,7 @@ const LACKING: [&str; 15] = [
     "capture-unmatched",
     "capture-unordered",
     "capture-without-time",
+    "missing-requests",
     CUT_REPLIES,
 ];
 /// Warnings that are said in other words here.
@@ -161,8 +162,10 @@ impl Comparison {
             let coverage = report.coverage();
             if !coverage.is_complete() {
                 let line = format!(
-                    "{name} was measured incompletely ({} of {} packets not sent)",
-                    coverage.unsent, coverage.due
+                    "{name} was measured incompletely ({} of {} packets not {})",
+                    coverage.unsent,
+                    coverage.due,
+                    report.sent_word()
                 );
                 self.doubts.loss = Some(line.clone());
                 find(INCOMPLETE, line);
