@@ -15,6 +15,8 @@ const MOST: u64 = 40;
 const PACKETS: u64 = 20;
 /// Fewer blocks tell nothing of themselves.
 const LEAST: u64 = 10;
+/// Independent blocks that a run is worth at least: its error has two degrees of freedom.
+const LEAST_WORTH: f64 = 3.0;
 /// What is asked of delays beside their mean, and last what they are measured from where clocks
 /// cannot be compared: what fast packets take. The least delay of all would tell of one packet.
 pub(super) const QUANTILES: [f64; 4] = [0.5, 0.95, 0.99, BASE];
@@ -26,7 +28,7 @@ const BASE_PLACE: usize = QUANTILES.len() - 1;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Estimate {
     pub(super) value: f64,
-    /// Standard error.
+    /// Standard error; infinite where the run does not bound it.
     pub(super) error: f64,
     /// Degrees of freedom of the error.
     pub(super) freedom: f64,
@@ -196,9 +198,14 @@ impl Blocks {
         let independent = (p * (1.0 - p) / real(delays.count())).sqrt();
         let error = share.error.max(independent);
         let reach = student_quantile(0.05, share.freedom) * error;
-        let low = delays.quantile((p - reach).max(1e-9))?;
-        let high = delays.quantile((p + reach).min(1.0))?;
-        let spread = real(high.abs_diff(low)) / (2.0 * reach) * error;
+        // Where the share may be all packets or none, no delay bounds the quantile on that side.
+        let spread = if reach < p.min(1.0 - p) {
+            let low = delays.quantile(p - reach)?;
+            let high = delays.quantile(p + reach)?;
+            real(high.abs_diff(low)) / (2.0 * reach) * error
+        } else {
+            f64::INFINITY
+        };
         // A value is known to its bin, 1/512 of it.
         let bin = real(
             value
@@ -308,14 +315,17 @@ impl Blocks {
             .windows(2)
             .map(|pair| pair.iter().product::<f64>())
             .sum();
-        let alike = if squares > 0.0 {
-            (neighbours / squares).clamp(0.0, 0.9)
+        // The correlation of so few blocks, taken about their own mean, comes out too small (Kendall).
+        let alike = if squares > 0.0 && count > 4.0 {
+            ((count * neighbours / squares + 1.0) / (count - 4.0)).clamp(0.0, 1.0)
         } else {
             0.0
         };
-        let stretch = (1.0 + alike) / (1.0 - alike);
-        let freedom = (count / stretch - 1.0).max(1.0);
-        let error = (squares * stretch / (count * (count - 1.0).max(1.0))).sqrt();
+        // So many independent blocks would tell as much. They lie closer to their own mean than to the
+        // real one, by one of them.
+        let worth = (count * (1.0 - alike) / (1.0 + alike)).max(LEAST_WORTH);
+        let freedom = worth - 1.0;
+        let error = (squares / count / freedom).sqrt();
         Some(Estimate {
             value,
             error,

@@ -33,6 +33,9 @@ use crate::failure::{Exit, Failure};
 use crate::output::{Meta, complain};
 use crate::saved::Row;
 
+/// Of a quantile that may be beyond all delays of a run.
+const UNBOUNDED: &str = "too few packets for it, as long as delays of successive packets are alike";
+
 /// What is compared of two runs.
 #[derive(Clone, Debug)]
 struct Change {
@@ -453,7 +456,9 @@ impl Comparison {
         test: &'static str,
         estimates: [Option<Estimate>; 2],
     ) {
+        let bounded = estimates.iter().flatten().all(|it| it.error.is_finite());
         let doubt = self.doubts.of_delay(figure);
+        let doubt = doubt.or_else(|| (!bounded).then(|| UNBOUNDED.to_owned()));
         let judged = match estimates {
             [Some(before), Some(after)] if doubt.is_none() => Some(judge(before, after)),
             _ => None,

@@ -14,7 +14,8 @@ const ASSUMPTIONS: [&str; 7] = [
     "the two runs are independent of each other, and the path was the same throughout each: where it was \
      not, the parts are compared and the rest is undecided",
     "packets that follow each other fare alike: errors come from up to 40 blocks of consecutive \
-     packets, widened where neighbouring blocks are alike",
+     packets, widened where neighbouring blocks are alike, and where that leaves a quantile without a \
+     bound, it is undecided",
     "what lasts longer than a block, as a time of day does, is taken for a change between the runs",
     "probabilities are corrected for the number of comparisons (Holm); a change is one under 0.05",
     "unchanged is what would have been noticed to change by a tenth (or 20 us), losses by one point: that \
