@@ -228,6 +228,43 @@ fn records(octets: &[u8]) -> Vec<&[u8]> {
 }
 
 #[test]
+fn a_remark_on_one_of_the_sessions_that_are_merged_is_said_of_that_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let good = saved(directory.path(), "good.parquet", "");
+    let dead = directory.path().join("dead.parquet");
+    let dead = dead.display();
+    let (_held, port) = taken_port();
+    let done = run(&format!(
+        "sender 127.0.0.1:{port} -c 30 -i 2 --timeout 100ms -q --save {dead}"
+    ));
+    assert_eq!(done.status, 3, "{}", done.stderr);
+    let lines = |files: &str| -> Vec<String> {
+        let notes = run(&format!("report {files} --json")).session()["notes"].clone();
+        let notes = notes.as_array().unwrap().iter();
+        let lines = notes.filter(|note| note["key"] != "merged");
+        lines
+            .map(|note| note["line"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let (of_good, of_dead) = (lines(&good), lines(&dead.to_string()));
+    let merged = lines(&format!("--merge {good} {dead}"));
+    assert!(of_dead.iter().any(|line| !of_good.contains(line)));
+    for (name, own, other) in [
+        ("good.parquet", &of_good, &of_dead),
+        ("dead.parquet", &of_dead, &of_good),
+    ] {
+        for line in own {
+            let of_both = other.contains(line);
+            assert_eq!(merged.contains(line), of_both, "{line}: {merged:?}");
+            let named = format!("{name}: {line}");
+            assert_eq!(merged.contains(&named), !of_both, "{named}: {merged:?}");
+        }
+    }
+    let text = run(&format!("report --merge {good} {dead}")).stdout;
+    assert!(text.contains("warning: dead.parquet: no reply"), "{text}");
+}
+
+#[test]
 fn rotated_captures_are_merged_without_a_loss_at_the_seam() {
     let octets = std::fs::read(captures().join("stamp-open.pcap")).unwrap();
     let records = records(&octets);

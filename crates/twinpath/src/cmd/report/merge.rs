@@ -7,11 +7,11 @@ use twinpath_proto::sender::SenderTally;
 use twinpath_runtime::{ClockState, Note, Origin, SessionReport, StampReport};
 
 use super::alike;
-use super::source::Source;
+use super::source::{self, Source};
 use crate::output::{ends, schedule};
 use crate::saved::Tally;
 
-/// Values that a note has of what sessions differ in, at most.
+/// Values, and sessions, that a note names at most.
 const SHOWN: usize = 4;
 
 /// All sessions as one, with what their books have of it over time; `None` of none.
@@ -45,17 +45,16 @@ pub(super) fn merge<'a>(
                 None => sum.icmp.push(icmp.clone()),
             }
         }
-        for note in &other.notes {
-            if !sum.notes.contains(note) {
-                sum.notes.push(note.clone());
-            }
-        }
     }
+    sum.notes = notes(reports, sources);
     if !others.is_empty() {
         sum.duration = alike::together(reports);
         ask(&sum.delays, &mut sum.figures);
         // Rates and offsets are each run's own.
         sum.achieved_pps = None;
+        sum.sid = sum
+            .sid
+            .filter(|_| others.iter().all(|other| other.sid == sum.sid));
     }
     sum.tally = SenderTally::from(&tally);
     sum.stamps = StampReport {
@@ -83,6 +82,55 @@ pub(super) fn merge<'a>(
     }
     sum.notes.sort_by_key(|note| !note.warning);
     Some(sum)
+}
+
+/// The remarks of all sessions: those that not every session has, with the sessions that they are of.
+fn notes(reports: &[SessionReport], sources: &[Source]) -> Vec<Note> {
+    let mut notes: Vec<(&Note, Vec<usize>)> = Vec::new();
+    for report in reports {
+        for note in &report.notes {
+            match notes.iter_mut().find(|(known, _)| *known == note) {
+                Some((_, of)) => of.push(report.number),
+                None => notes.push((note, vec![report.number])),
+            }
+        }
+    }
+    let notes = notes.into_iter().map(|(note, of)| {
+        let mut note = note.clone();
+        if of.len() < reports.len() {
+            note.line = format!("{}: {}", named(&of, sources), note.line);
+        }
+        note
+    });
+    notes.collect()
+}
+
+/// Sessions by their files and their numbers there.
+fn named(of: &[usize], sources: &[Source]) -> String {
+    let names = source::names(sources);
+    let mut first = 0;
+    let mut shown = Vec::new();
+    for (source, name) in sources.iter().zip(&names) {
+        let count = source.sessions.len();
+        let own = of.iter().filter_map(|number| number.checked_sub(first));
+        let own = own.filter(|number| (1..=count).contains(number));
+        shown.extend(own.map(|number| match (sources.len(), count) {
+            (1, _) => format!("session {number}"),
+            (_, 1) => name.clone(),
+            _ => format!("{name} session {number}"),
+        }));
+        first += count;
+    }
+    some_of(&shown, ", ")
+}
+
+/// The first few, and how many more there are.
+fn some_of(values: &[String], between: &str) -> String {
+    let mut text = values.get(..SHOWN).unwrap_or(values).join(between);
+    if let more @ 1.. = values.len().saturating_sub(SHOWN) {
+        let _ = write!(text, " and {more} more");
+    }
+    text
 }
 
 /// What was added up, and whether it was the same thing.
@@ -129,13 +177,7 @@ fn differences(reports: &[SessionReport]) -> Vec<String> {
             }
         }
         if values.len() > 1 {
-            let more = values.len().saturating_sub(SHOWN);
-            values.truncate(SHOWN);
-            let mut shown = values.join(" and ");
-            if more > 0 {
-                let _ = write!(shown, " and {more} more");
-            }
-            differences.push(format!("{name} ({shown})"));
+            differences.push(format!("{name} ({})", some_of(&values, " and ")));
         }
     }
     differences
