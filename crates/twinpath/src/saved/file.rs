@@ -3,9 +3,8 @@
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 
-use parquet::file::metadata::RowGroupMetaData;
-
-use super::group::{Group, Groups, MAGIC};
+use super::checksum;
+use super::group::{Group, Groups, MAGIC, Placed};
 use super::schema::Row;
 
 /// Rows of a finished row group in a file of up to [`DOUBLES_AFTER`] groups.
@@ -35,7 +34,7 @@ pub(super) struct Writer<S = File> {
     file: S,
     groups: Groups,
     /// Of the finished row groups.
-    finished: Vec<RowGroupMetaData>,
+    finished: Vec<Placed>,
     /// Where the next row group, or the footer, is to begin in the end.
     end: u64,
     /// What the file says now.
@@ -164,7 +163,11 @@ impl<S: Store> Writer<S> {
         let full = self.rows.len() >= self.group_rows();
         self.replace(group.as_ref(), full, sync)?;
         self.stale = false;
-        let finished: i64 = self.finished.iter().map(RowGroupMetaData::num_rows).sum();
+        let finished: i64 = self
+            .finished
+            .iter()
+            .map(|(group, _)| group.num_rows())
+            .sum();
         self.written = finished.unsigned_abs() + self.rows.len() as u64;
         if full && let Some(group) = group {
             let about = group.at(self.end, self.finished.len());
@@ -257,11 +260,13 @@ impl<S: Store> Writer<S> {
             octets.extend_from_slice(&group.octets);
         }
         let footer = self.groups.footer(groups, &self.facts)?;
+        let seal = checksum::seal(footer.get(..footer.len() - END).unwrap_or_default());
         // The last eight octets are one write that nothing interrupts: they are not to lie across
         // pages. Readers do not look between a row group and the footer.
-        let end = begin + (octets.len() + footer.len()) as u64;
+        let end = begin + (octets.len() + seal.len() + footer.len()) as u64;
         let gap = usize::try_from(end.next_multiple_of(END as u64) - end).unwrap_or(0);
         octets.resize(octets.len() + gap, 0);
+        octets.extend(seal);
         let at = Live {
             begin,
             footer: begin + octets.len() as u64,

@@ -11,6 +11,7 @@ use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, TypePtr};
 
+use super::checksum;
 use super::schema::{self, Column, Row, Values};
 
 /// What stands at both ends of a Parquet file.
@@ -26,11 +27,16 @@ pub(super) struct Groups {
     unanswered: WriterPropertiesPtr,
 }
 
+/// A row group in its place: what the footer says of it, and the checksum of its octets.
+pub(super) type Placed = (RowGroupMetaData, u32);
+
 /// A row group that stands nowhere yet.
 #[derive(Debug)]
 pub(super) struct Group {
     /// Its octets.
     pub(super) octets: Vec<u8>,
+    /// Of its octets.
+    checksum: u32,
     /// What the footer says of it, as though it stood right behind the magic number.
     about: RowGroupMetaData,
 }
@@ -70,21 +76,20 @@ impl Groups {
         file.flush()?;
         let octets = file.inner().get(MAGIC.len()..).unwrap_or_default().to_vec();
         Ok(Group {
+            checksum: checksum::of(&octets),
             octets,
             about: Arc::unwrap_or_clone(about),
         })
     }
 
     /// The footer of a file with these row groups, its length and the magic number included.
-    pub(super) fn footer(
-        &self,
-        groups: Vec<RowGroupMetaData>,
-        facts: &[(&str, String)],
-    ) -> Result<Vec<u8>> {
+    pub(super) fn footer(&self, groups: Vec<Placed>, facts: &[(&str, String)]) -> Result<Vec<u8>> {
+        let (groups, checksums): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
         let rows = groups.iter().map(RowGroupMetaData::num_rows).sum();
         let pairs = facts
             .iter()
             .map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone()))
+            .chain([checksum::fact(&checksums)])
             .collect();
         let file = FileMetaData::new(
             self.properties.writer_version().as_num(),
@@ -105,7 +110,7 @@ impl Groups {
 
 impl Group {
     /// What the footer says of it if its octets begin at `offset` and `ordinal` groups are before.
-    pub(super) fn at(&self, offset: u64, ordinal: usize) -> Result<RowGroupMetaData> {
+    pub(super) fn at(&self, offset: u64, ordinal: usize) -> Result<Placed> {
         let too_far = |_| ParquetError::General("the file is too long".to_owned());
         let by = i64::try_from(offset).map_err(too_far)? - 4;
         let columns = self
@@ -127,10 +132,11 @@ impl Group {
             .set_column_metadata(columns)
             .set_file_offset(i64::try_from(offset).map_err(too_far)?);
         // Optional in the format, and narrower than the number of groups may be.
-        match i16::try_from(ordinal) {
-            Ok(ordinal) => group.set_ordinal(ordinal.into()).build(),
-            Err(_) => group.build(),
-        }
+        let group = match i16::try_from(ordinal) {
+            Ok(ordinal) => group.set_ordinal(ordinal.into()).build()?,
+            Err(_) => group.build()?,
+        };
+        Ok((group, self.checksum))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Raw files: every packet of a run as Parquet, written while it runs and read back for a report.
 //! docs/saved.md describes them for other readers.
 
+mod checksum;
 mod facts;
 mod file;
 mod group;
@@ -32,7 +33,9 @@ pub(crate) const RUN_KEY: &str = "twinpath.run";
 pub(crate) const END_KEY: &str = "twinpath.end";
 /// Sessions of a run at most; each has books of its own.
 const MOST_SESSIONS: usize = 1_024;
-/// Who wrote the file.
+/// Who wrote the file, whatever the version.
+const WRITER: &str = "twinpath ";
+/// Who writes files.
 const CREATED_BY: &str = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
 
 impl Reader {
@@ -87,6 +90,9 @@ pub(crate) enum Broken {
     /// The facts are none.
     #[error("what it says of the run is damaged ({0})")]
     Facts(serde_json::Error),
+    /// Octets are not those that were written.
+    #[error("it is damaged: its octets do not have the checksum that they were written with")]
+    Checksum,
     /// A column of ours holds something else.
     #[error("its column {0} is of another type than in a raw file")]
     OtherColumn(&'static str),

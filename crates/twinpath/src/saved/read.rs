@@ -5,7 +5,7 @@ use std::fs::File;
 use parquet::basic::{ConvertedType, LogicalType, TimeUnit, Type as Physical};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{ByteArray, DataType};
-use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::file::reader::{FileReader as _, Length as _, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 use twinpath_metrics::Record;
 use twinpath_wire::{Delta, Exclusion, Fate, Sample, Stamp, Tos, Wall};
@@ -15,8 +15,8 @@ use super::schema::{
     self, BEGUN, CLOCK_STEP, COLUMNS, IMPLAUSIBLE, MISSED, NOT_SENT, Row, SOURCE_CHANGE, Values,
     WIDTH, place,
 };
-use super::whole::{self, Extent, Whole};
-use super::{Broken, pages};
+use super::whole::{self, Opened, Whole};
+use super::{Broken, checksum, pages};
 
 /// Numbers and counts of packets at most: a million packets a second for two thousand years. Sums of
 /// them are sums yet.
@@ -34,7 +34,10 @@ pub(crate) struct Reader {
     file: SerializedFileReader<Whole>,
     /// The same, for a look at its pages.
     whole: Whole,
-    torn: bool,
+    /// Octets behind those that count.
+    behind: u64,
+    /// Of the row groups, where the file has them.
+    checksums: Option<Vec<u32>>,
     /// Where each of our columns stands in this file.
     places: [usize; WIDTH],
 }
@@ -45,9 +48,13 @@ impl Reader {
     /// # Errors
     /// [`Broken`]: it is no raw file, or not whole.
     pub(crate) fn open(file: File) -> Result<Self, Broken> {
-        let (opened, Extent { octets, torn }) = whole::open(&file)?;
-        let whole = Whole::new(file, octets);
-        let file = opened;
+        let Opened {
+            reader: file,
+            whole,
+            behind,
+            checksums,
+        } = whole::open(file, |file| Ok(file.metadata()?.len()))?;
+        let octets = whole.len();
         let mut places = [0; WIDTH];
         let schema = file.metadata().file_metadata().schema_descr();
         for (place, column) in places.iter_mut().zip(COLUMNS) {
@@ -77,14 +84,16 @@ impl Reader {
         Ok(Self {
             file,
             whole,
-            torn,
+            behind,
+            checksums,
             places,
         })
     }
 
-    /// The file breaks off in the middle of a write: this is what it held before.
-    pub(crate) fn is_torn(&self) -> bool {
-        self.torn
+    /// Octets that follow what can be read: of a write that was not finished, or strangers to the
+    /// file.
+    pub(crate) fn octets_behind(&self) -> u64 {
+        self.behind
     }
 
     /// A fact about the run by its key; `None`: the file does not tell.
@@ -120,6 +129,10 @@ impl Reader {
 
     /// How many rows a row group has, and its columns at their beginnings.
     fn columns(&self, group: usize) -> Result<(usize, Vec<Cells>), Broken> {
+        if let Some(checksums) = &self.checksums {
+            let sum = checksums.get(group).ok_or(Broken::Checksum)?;
+            checksum::check(&self.whole, self.file.metadata().row_group(group), *sum)?;
+        }
         let group = self.file.get_row_group(group)?;
         let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| Broken::Rows)?;
         let mut columns = Vec::with_capacity(WIDTH);

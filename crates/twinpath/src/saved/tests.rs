@@ -95,11 +95,11 @@ fn try_read(path: &std::path::Path) -> Result<(Vec<Row>, bool), Broken> {
         rows.push(row);
         Ok::<(), Broken>(())
     })?;
-    Ok((rows, reader.is_torn()))
+    Ok((rows, reader.octets_behind() > 0))
 }
 
 /// A row of a session that goes on and on.
-fn row(seq: u64) -> Row {
+pub(super) fn row(seq: u64) -> Row {
     let Record::Sample(sample) = rows()[1].record else {
         panic!()
     };
@@ -347,7 +347,8 @@ fn damaged_files_do_no_harm() {
         writer.push(row);
     }
     writer.finish().unwrap();
-    let whole = std::fs::read(&path).unwrap();
+    // Its checksums would keep all of it from the reader, and a stranger can write fitting ones.
+    let whole = super::checksum::tests::without(&std::fs::read(&path).unwrap());
     let mut state: u64 = 0x5eed;
     let mut below = |most: usize| {
         state ^= state << 13;

@@ -1,15 +1,17 @@
 //! The whole of a file, or what it was before its end broke off.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek as _, SeekFrom, Take};
+use std::io::{self, Read, Seek as _, SeekFrom, Take};
+use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::reader::{ChunkReader, Length, SerializedFileReader};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::reader::{ChunkReader, FileReader as _, Length, SerializedFileReader};
 
-use super::Broken;
 use super::group::MAGIC;
 use super::guard::fenced;
+use super::{Broken, END_KEY, checksum};
 
 /// How far back the end of a whole file is looked for, and how many places are tried.
 const FAR: u64 = 64 << 20;
@@ -17,16 +19,39 @@ const PLACES: usize = 64;
 /// Octets looked through at once.
 const STRETCH: u64 = 64 << 10;
 
+/// Octets of a file that is being written, at most, that are kept as they were when it was opened.
+const KEPT: u64 = 64 << 20;
+/// How often a file that changes while it is opened is looked at again.
+const TURNS: usize = 10;
+
 /// The first octets of a file: so many as were whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Whole {
-    file: File,
+    file: Arc<File>,
     octets: u64,
+    /// Where the last of them begin, which are in memory: whoever writes the file may put others in
+    /// their place.
+    kept: (u64, Bytes),
 }
 
 impl Whole {
-    pub(super) fn new(file: File, octets: u64) -> Self {
-        Self { file, octets }
+    fn new(file: &Arc<File>, octets: u64) -> Self {
+        Self {
+            file: Arc::clone(file),
+            octets,
+            kept: (octets, Bytes::new()),
+        }
+    }
+
+    /// With the octets from `begin` on in memory.
+    fn keeping(self, begin: u64) -> Result<Self> {
+        match usize::try_from(self.octets.saturating_sub(begin)) {
+            Ok(length) if length as u64 <= KEPT => Ok(Self {
+                kept: (begin, self.get_bytes(begin, length)?),
+                ..self
+            }),
+            _ => Ok(self),
+        }
     }
 }
 
@@ -37,11 +62,18 @@ impl Length for Whole {
 }
 
 impl ChunkReader for Whole {
-    type T = Take<BufReader<File>>;
+    type T = Take<Box<dyn Read>>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
         let left = self.octets.saturating_sub(start);
-        Ok(self.file.get_read(start)?.take(left))
+        let (begin, kept) = &self.kept;
+        let from = start.checked_sub(*begin);
+        let from = from.and_then(|from| usize::try_from(from).ok());
+        let reader: Box<dyn Read> = match from.filter(|from| *from <= kept.len()) {
+            Some(from) => Box::new(kept.slice(from..).reader()),
+            None => Box::new(self.file.get_read(start)?),
+        };
+        Ok(reader.take(left))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
@@ -50,50 +82,76 @@ impl ChunkReader for Whole {
             let error = io::Error::from(io::ErrorKind::UnexpectedEof);
             return Err(error.into());
         }
-        self.file.get_bytes(start, length)
+        let (begin, kept) = &self.kept;
+        let from = start.checked_sub(*begin);
+        match from.and_then(|from| usize::try_from(from).ok()) {
+            Some(from) => Ok(kept.slice(from..from + length)),
+            None => self.file.get_bytes(start, length),
+        }
     }
 }
 
-/// A file that is being read, and how many octets of it count.
-#[derive(Debug)]
-pub(super) struct Extent {
-    pub(super) octets: u64,
-    /// There are more, which the end of a file is missing of.
-    pub(super) torn: bool,
+/// A file that is being read.
+pub(super) struct Opened {
+    pub(super) reader: SerializedFileReader<Whole>,
+    /// The same, for a look at its pages.
+    pub(super) whole: Whole,
+    /// Octets behind those that count.
+    pub(super) behind: u64,
+    pub(super) checksums: Option<Vec<u32>>,
 }
 
 /// Opens a file, or what is left of it where its end is missing.
 pub(super) fn open(
-    file: &File,
-) -> std::result::Result<(SerializedFileReader<Whole>, Extent), Broken> {
-    let all = file.metadata().map_err(ParquetError::from)?.len();
-    let error = match fenced(|| Ok(upto(file, all)?)) {
-        Ok(reader) => {
-            return Ok((
-                reader,
-                Extent {
-                    octets: all,
-                    torn: false,
-                },
-            ));
+    file: File,
+    length: impl Fn(&File) -> io::Result<u64>,
+) -> std::result::Result<Opened, Broken> {
+    let file = Arc::new(file);
+    let mut all = length(&file).map_err(ParquetError::from)?;
+    let mut turn = 0;
+    let error = loop {
+        let error = match fenced(|| upto(&file, all, all)) {
+            Ok(opened) => return Ok(opened),
+            Err(error) => error,
+        };
+        // It was another file a moment ago: its writer gave it another end meanwhile.
+        let now = length(&file).map_err(ParquetError::from)?;
+        turn += 1;
+        if now == all || turn > TURNS {
+            break error;
         }
-        Err(error) => error,
+        all = now;
     };
-    for octets in ends(file, all)
-        .map_err(ParquetError::from)?
-        .into_iter()
-        .take(PLACES)
-    {
-        if let Ok(reader) = fenced(|| Ok(upto(file, octets)?)) {
-            return Ok((reader, Extent { octets, torn: true }));
-        }
-    }
-    Err(error)
+    let ends = ends(&file, all).map_err(ParquetError::from)?;
+    let mut opened = ends.into_iter().take(PLACES);
+    let opened = opened.find_map(|octets| fenced(|| upto(&file, octets, all)).ok());
+    opened.ok_or(error)
 }
 
-fn upto(file: &File, octets: u64) -> Result<SerializedFileReader<Whole>> {
-    let file = file.try_clone()?;
-    SerializedFileReader::new(Whole { file, octets })
+fn upto(file: &Arc<File>, octets: u64, all: u64) -> std::result::Result<Opened, Broken> {
+    let mut whole = Whole::new(file, octets);
+    let mut reader = SerializedFileReader::new(whole.clone())?;
+    if !is_ended(reader.metadata()) {
+        let last = reader.metadata().row_groups().last();
+        let begin = last.and_then(RowGroupMetaData::file_offset);
+        let begin = begin.and_then(|begin| u64::try_from(begin).ok());
+        whole = whole.keeping(begin.unwrap_or(octets))?;
+        reader = SerializedFileReader::new(whole.clone())?;
+    }
+    let checksums = checksum::of_groups(&whole, reader.metadata())?;
+    Ok(Opened {
+        reader,
+        whole,
+        behind: all - octets,
+        checksums,
+    })
+}
+
+/// It has all that its run had to say.
+fn is_ended(about: &ParquetMetaData) -> bool {
+    let facts = about.file_metadata().key_value_metadata();
+    let mut facts = facts.into_iter().flatten();
+    facts.any(|fact| fact.key == END_KEY)
 }
 
 /// Where files may have ended: behind each magic number, the last ones first.
@@ -119,4 +177,70 @@ fn ends(mut file: &File, all: u64) -> io::Result<Vec<u64>> {
         to = from;
     }
     Ok(ends)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::super::file::{Sync, Writer};
+    use super::super::tests::row;
+    use super::super::{Broken, END_KEY, Reader};
+    use super::*;
+
+    fn finished() -> File {
+        let file = tempfile::tempfile().unwrap();
+        let mut writer = Writer::new(file.try_clone().unwrap(), Vec::new()).unwrap();
+        for seq in 0..300 {
+            writer.push(row(seq));
+            writer.write(Sync::Memory).unwrap();
+        }
+        writer.tell(END_KEY, "{}".to_owned());
+        writer.finish().unwrap();
+        file
+    }
+
+    #[test]
+    fn a_file_that_its_writer_cuts_while_it_is_opened_is_whole() {
+        let file = finished();
+        let length = file.metadata().unwrap().len();
+        let turn = Cell::new(0);
+        // As its length was before the last write took what no longer counts away.
+        let opened = open(file, |_| {
+            turn.set(turn.get() + 1);
+            Ok(if turn.get() == 1 {
+                length + 999
+            } else {
+                length
+            })
+        });
+        let opened = opened.unwrap();
+        assert_eq!((opened.behind, opened.whole.len()), (0, length));
+        assert_eq!(opened.reader.metadata().file_metadata().num_rows(), 300);
+    }
+
+    #[test]
+    fn a_file_that_is_written_goes_on_being_read_as_it_was_when_it_was_opened() {
+        let file = tempfile::tempfile().unwrap();
+        let mut writer = Writer::new(file.try_clone().unwrap(), Vec::new()).unwrap();
+        let mut write = |from: u64| {
+            for seq in from..from + 50 {
+                writer.push(row(seq));
+            }
+            writer.write(Sync::Memory).unwrap();
+        };
+        write(0);
+        write(50);
+        let reader = Reader::open(file).unwrap();
+        // Each takes the place of an older one.
+        (2..20).for_each(|turn| write(turn * 50));
+        let mut seqs = 0;
+        let read: Result<(), Broken> = reader.each(|found| {
+            assert_eq!(found, row(seqs));
+            seqs += 1;
+            Ok(())
+        });
+        read.unwrap();
+        assert_eq!(seqs, 100);
+    }
 }

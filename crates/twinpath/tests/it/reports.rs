@@ -265,6 +265,33 @@ fn a_remark_on_one_of_the_sessions_that_are_merged_is_said_of_that_one() {
 }
 
 #[test]
+fn octets_behind_a_run_that_came_to_its_end_tear_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = saved(directory.path(), "run.parquet", "");
+    let before = run(&format!("report {file} --json")).session();
+    let octets = std::fs::read(&file).unwrap();
+    for behind in [
+        vec![0; 4_096],
+        b"\n".to_vec(),
+        octets[..octets.len() / 2].to_vec(),
+    ] {
+        std::fs::write(&file, [&octets, &behind].map(Vec::as_slice).concat()).unwrap();
+        let session = run(&format!("report {file} --json")).session();
+        assert_eq!(session["packets"], before["packets"]);
+        let notes = session["notes"].as_array().unwrap();
+        let of = |key: &str| notes.iter().find(|note| note["key"] == key);
+        assert!(of("file-torn").is_none(), "{notes:?}");
+        let note = of("octets-behind").unwrap();
+        assert_eq!(note["warning"], false);
+        let line = note["line"].as_str().unwrap();
+        assert!(
+            line.starts_with(&format!("{} octet", behind.len())),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn rotated_captures_are_merged_without_a_loss_at_the_seam() {
     let octets = std::fs::read(captures().join("stamp-open.pcap")).unwrap();
     let records = records(&octets);

@@ -20,7 +20,7 @@ use crate::cmd::following::Following;
 use crate::failure::Failure;
 use crate::files::{self, Unfit};
 use crate::output::captures::CaptureCounts;
-use crate::output::{Meta, rfc3339};
+use crate::output::{Meta, rfc3339, units};
 use crate::plan;
 use crate::saved::{Broken, EndFacts, Reader, Row, SessionFacts};
 
@@ -201,7 +201,7 @@ impl Source {
             report.renew_directions();
             report.renew_coverage();
             report.renew_far_times();
-            report.notes.extend(self.torn());
+            report.notes.extend(self.left_out());
             report.notes.sort_by_key(|note| !note.warning);
             report.number += first;
         }
@@ -242,20 +242,30 @@ impl Source {
         }
     }
 
-    /// The end of the file is missing.
-    fn torn(&self) -> Option<Note> {
-        let torn = match &self.rows {
-            Rows::Saved { reader, .. } => reader.is_torn(),
-            Rows::Captured(_) => false,
+    /// What of the file is not of its records: a write that was broken off, or, behind a run that came
+    /// to its end, octets of others.
+    fn left_out(&self) -> Option<Note> {
+        let Rows::Saved { reader, end, .. } = &self.rows else {
+            return None;
         };
-        torn.then(|| Note {
-            key: "file-torn",
-            line:
-                "the end of the file is missing: these are the records up to the last write that \
-                   is whole"
+        match (reader.octets_behind(), end) {
+            (0, _) => None,
+            (count, Some(_)) => Some(Note {
+                key: "octets-behind",
+                line: format!(
+                    "{} behind the end of the run in the file left out: the run is complete",
+                    units::count(count, "octet", "octets")
+                ),
+                warning: false,
+            }),
+            (_, None) => Some(Note {
+                key: "file-torn",
+                line: "the end of the file is missing or damaged: these are the records up to the last \
+                       write that is whole"
                     .to_owned(),
-            warning: true,
-        })
+                warning: true,
+            }),
+        }
     }
 
     /// The control connection of the run, if it had one and came to its end.
@@ -405,6 +415,7 @@ fn broken(path: &str, error: &Broken) -> Failure {
         | Broken::Rows
         | Broken::Sessions
         | Broken::TooDense
+        | Broken::Checksum
         | Broken::Missing(_) => "write a file that --save wrote and nobody changed",
         Broken::TooLarge | Broken::Encoding => {
             "write the file as --save wrote it, not one written again by another program"
