@@ -113,6 +113,7 @@ pub(super) fn paired(found: &CaptureCounts, paired: Counts) -> CaptureCounts {
         },
         unmatched_replies: found.unmatched_replies + paired.unmatched,
         late_replies: paired.late,
+        foreign: paired.foreign,
         not_read: NotRead {
             cut: not_read.cut.saturating_sub(paired.cut_used),
             beyond_sessions: not_read.beyond_sessions + paired.beyond,
@@ -167,6 +168,16 @@ pub(super) fn notes(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Note> {
                 "replies that came more than twice the timeout after their requests: {}; no figure has \
                  them; read the capture with a longer --timeout",
                 counts.late_replies
+            ),
+        ));
+    }
+    if counts.foreign > 0 {
+        notes.push(remark(
+            "capture-foreign",
+            format!(
+                "{} between the ends of sessions not counted: their numbers and times are far from those of \
+                 the test packets",
+                packets(counts.foreign)
             ),
         ));
     }

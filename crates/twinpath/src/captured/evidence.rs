@@ -10,7 +10,7 @@ const NEAR_S: u32 = 86_400;
 /// From the beginning of NTP's time to that of Unix, in seconds.
 const NTP_S: u32 = 2_208_988_800;
 /// How far numbers of packets are apart that follow each other, at most.
-const NEXT: u32 = 1_000;
+pub(super) const NEXT: u32 = 1_000;
 /// Packets whose numbers go on, for a flow to a port that is not known to be taken for requests.
 const GOING_ON: u64 = 3;
 
@@ -68,7 +68,7 @@ pub(super) fn is_reply(reply: &Reply, at: Wall) -> bool {
 }
 
 /// Whether a time, in NTP's form or in PTP's, is near the capture's.
-fn is_near(time: u64, at: Wall) -> bool {
+pub(super) fn is_near(time: u64, at: Wall) -> bool {
     let now = seconds(at);
     let off = |now: u32| whole(time).wrapping_sub(now).cast_signed().unsigned_abs();
     off(now.wrapping_add(NTP_S)) <= NEAR_S || off(now) <= NEAR_S

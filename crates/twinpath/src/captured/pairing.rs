@@ -42,6 +42,13 @@ const EARLY_BY: Delta = Delta::from_ns(100_000_000);
 /// Packets whose fate is decided that are remembered, by which replies that come later are known.
 const GONE: usize = 1 << 16;
 
+/// A reply as it was seen first, and how often the same interface showed it again.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    sighting: Sighting,
+    copies: u64,
+}
+
 /// A packet between its request and twice the timeout.
 #[derive(Clone, Copy, Debug)]
 struct Flight {
@@ -52,7 +59,7 @@ struct Flight {
     answered: bool,
     /// The interface that saw its first reply first.
     seen_at: Option<u32>,
-    replies: [Option<Sighting>; REPLIES],
+    replies: [Option<Answer>; REPLIES],
 }
 
 #[derive(Debug)]
@@ -127,6 +134,8 @@ pub(super) struct Counts {
     pub(super) late: u64,
     /// Packets of sessions beyond the bound.
     pub(super) beyond: u64,
+    /// Packets between the ends of sessions that are of none.
+    pub(super) foreign: u64,
     pub(super) out_of_order: u64,
     pub(super) out_of_window: u64,
 }
@@ -144,6 +153,8 @@ pub(super) struct Pairing<'a> {
     ending: VecDeque<(usize, u64)>,
     /// Replies without a request, which may yet come.
     early: VecDeque<Seen>,
+    /// Packets that are far from those of sessions, and may be of one.
+    held: VecDeque<Seen>,
     /// Packets whose fate is decided, by flow and number, and in the order in which it was.
     gone: HashMap<(usize, u32), (Layout, Name)>,
     gone_first: VecDeque<(usize, u32)>,
@@ -176,6 +187,7 @@ impl<'a> Pairing<'a> {
             sorter: Sorter::new(),
             ending: VecDeque::new(),
             early: VecDeque::new(),
+            held: VecDeque::new(),
             gone: HashMap::new(),
             gone_first: VecDeque::new(),
             timeout: Delta::from_duration(timeout),
@@ -201,11 +213,17 @@ impl<'a> Pairing<'a> {
             let layout = self.layout(*flow, datagram);
             layout.is_some_and(|layout| is_cut_as(layout, datagram))
         };
+        let is_short = |flow: Option<usize>, least: fn(Layout) -> usize| {
+            let layout = flow.and_then(|flow| self.layout(flow, datagram));
+            layout.is_none_or(|layout| datagram.octets < least(layout))
+        };
         let seen = Seen {
             sighting: Sighting::new(at, interface, datagram),
             request: there.and_then(|flow| self.as_request(flow, datagram)),
             reply: back.and_then(|flow| self.as_reply(flow, datagram)),
             is_cut: is_cut(datagram),
+            is_short: is_short(there, Layout::request_octets)
+                && is_short(back, Layout::reply_octets),
             cut_reply: back.filter(is_cut_reply),
         };
         self.sorter.push(seen);
@@ -224,6 +242,7 @@ impl<'a> Pairing<'a> {
         while let Some(seen) = self.early.pop_front() {
             self.unmatched(&seen);
         }
+        self.counts.foreign += self.held.drain(..).count() as u64;
         let overtaken: Vec<Option<u64>> = self.sessions.iter().map(Session::overtaken).collect();
         while let Some((place, seq)) = self.ending.pop_front() {
             let Some(session) = self.sessions.get_mut(place) else {
@@ -314,6 +333,7 @@ impl<'a> Pairing<'a> {
         self.now = seen.sighting.at;
         self.expire();
         if let Some(reply) = &seen.reply {
+            self.release(&reply.of());
             if self.reply(&seen.sighting, reply) {
                 self.counts.used += 1;
                 self.counts.cut_used += u64::from(seen.is_cut);
@@ -328,13 +348,9 @@ impl<'a> Pairing<'a> {
         {
             session.cut_replies += 1;
         }
-        if let Some(request) = &seen.request {
-            if self.request(&seen.sighting, request) {
-                self.counts.used += 1;
-                self.counts.cut_used += u64::from(seen.is_cut);
-            } else {
-                self.counts.beyond += 1;
-            }
+        match &seen.request {
+            Some(request) => self.admit(seen, request),
+            None => self.counts.foreign += u64::from(seen.is_short),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use twinpath_proto::sender::Protocol;
 use twinpath_wire::{Delta, SenderOpen, Tos, Wall};
 
+use super::evidence::{NEXT, is_near};
 use super::finding::Ends;
 use super::layout::Layout;
 
@@ -168,6 +169,13 @@ impl Run {
                 return Some(Fit::Due(u64::try_from(off).unwrap_or(u64::MAX)));
             }
         }
+        // As many as there were time for, and some more.
+        let time_for = self
+            .gap()
+            .and_then(|gap| later.max(0).checked_div(gap.cast_signed()));
+        if ahead > time_for.unwrap_or(0).saturating_mul(4).max(NEXT.into()) {
+            return None;
+        }
         let since_first = t1.wrapping_sub(self.first_t1).cast_signed();
         match (ahead > 0, later >= 0) {
             (true, true) => Some(Fit::Later),
@@ -201,6 +209,13 @@ impl Run {
         }
     }
 
+    /// Whether a packet that fits is near enough for that alone: by its number, and its T1 where those of
+    /// this session are times. Others may be of no session at all.
+    pub(super) fn is_near(&self, seq: u64, t1: u64, at: Wall) -> bool {
+        let is_timed = is_near(self.highest_t1, self.last);
+        seq.abs_diff(self.highest) <= NEXT.into() && (!is_timed || is_near(t1, at))
+    }
+
     /// T1 is the same in all packets: of a sender without a clock.
     pub(super) fn is_without_clock(&self) -> bool {
         self.first_t1 == self.highest_t1 && (self.first_t1 == 0 || self.highest > self.first_seq)
@@ -230,10 +245,13 @@ impl Run {
         self.again += u64::from(at_once);
     }
 
-    /// Each packet is captured twice by one interface, as a port does that mirrors what comes and
+    /// How often one interface shows each packet again: once, as a port does that mirrors what comes and
     /// what goes.
-    pub(super) fn is_mirrored(&self) -> bool {
-        self.again.saturating_mul(2) >= self.requests
+    pub(super) fn shown_again(&self) -> u64 {
+        let half = self.requests.div_ceil(2);
+        (self.again + self.requests - half)
+            .checked_div(self.requests)
+            .unwrap_or(0)
     }
 
     pub(super) fn request_at(&mut self, interface: u32, ttl: u8, first: bool) {

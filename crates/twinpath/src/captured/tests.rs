@@ -5,6 +5,7 @@ mod cut;
 mod damage;
 mod decoder;
 mod files;
+mod foreign;
 mod frames;
 mod gaps;
 mod one_way;

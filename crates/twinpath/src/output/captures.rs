@@ -24,6 +24,8 @@ pub(crate) struct CaptureCounts {
     pub(crate) unmatched_replies: u64,
     /// Replies that came more than twice the timeout after their requests.
     pub(crate) late_replies: u64,
+    /// Packets between the ends of sessions that are far from the test packets by numbers and times.
+    pub(crate) foreign: u64,
     /// Packets that look like requests and were not answered, by where they went: of no session.
     pub(crate) unanswered: BTreeMap<SocketAddr, u64>,
     /// Datagrams that are read from their first fragment.

@@ -4,10 +4,11 @@ use std::cmp::Ordering;
 
 use twinpath_wire::Fate;
 
+use super::super::evidence::is_reply;
 use super::super::layout::{Layout, Name};
 use super::samples::{answered_by, row};
 use super::seen::{AsReply, AsRequest, Seen, Sighting};
-use super::{COPY_WITHIN, GONE, Pairing};
+use super::{Answer, COPY_WITHIN, GONE, Pairing};
 
 /// Replies that wait for their requests, at most.
 const EARLY: usize = 1_024;
@@ -46,7 +47,7 @@ impl Pairing<'_> {
         let Some(session) = self.sessions.get_mut(place) else {
             return false;
         };
-        let is_mirrored = known.map_or(&session.run, |known| &known.run).is_mirrored();
+        let shown_again = known.map_or(&session.run, |known| &known.run).shown_again();
         let seq = session.run.extended(reply.reply.name.seq);
         let Some(flight) = session.flights.get_mut(&seq) else {
             return false;
@@ -57,11 +58,18 @@ impl Pairing<'_> {
         flight.seen_at.get_or_insert(sighting.interface);
         session.run.reply_at(sighting.interface, again);
         let elsewhere = wanted.is_some_and(|wanted| wanted != sighting.interface);
-        let is_copy = flight.replies.iter().flatten().any(|earlier| {
+        let is_copy = flight.replies.iter_mut().flatten().any(|answer| {
+            let earlier = &answer.sighting;
             let soon = sighting.at - earlier.at <= COPY_WITHIN;
             let other = sighting.interface != earlier.interface;
-            let by_one = is_mirrored || sighting.is_a_hop_from(earlier);
-            earlier.is_alike(sighting) && (other || soon && by_one)
+            if !earlier.is_alike(sighting) || !other && !soon {
+                return false;
+            }
+            // A capture shows a reply as often as it shows requests: what is beyond, the network made.
+            let by_hop = other || sighting.is_a_hop_from(earlier);
+            let by_mirror = answer.copies < shown_again;
+            answer.copies += u64::from(!other && (by_hop || by_mirror));
+            by_hop || by_mirror
         });
         if elsewhere || is_copy {
             session.copies += 1;
@@ -69,7 +77,10 @@ impl Pairing<'_> {
             return true;
         }
         if let Some(free) = flight.replies.iter_mut().find(|reply| reply.is_none()) {
-            *free = Some(*sighting);
+            *free = Some(Answer {
+                sighting: *sighting,
+                copies: 0,
+            });
         }
         session.early_replies += u64::from(sighting.at < flight.sighting.at);
         let again = std::mem::replace(&mut flight.answered, true);
@@ -104,6 +115,8 @@ impl Pairing<'_> {
             self.counts.used += 1;
             self.counts.cut_used += u64::from(seen.is_cut);
             self.counts.late += 1;
+        } else if !is_reply(&reply.reply, seen.sighting.at) {
+            self.counts.foreign += 1;
         } else {
             self.counts.unmatched += 1;
             let (flow, seq) = (reply.flow, reply.reply.name.seq);

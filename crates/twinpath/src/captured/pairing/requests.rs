@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use super::super::evidence::{NEXT, is_near};
 use super::super::session::Run;
 use super::samples::number;
-use super::seen::{AsRequest, Sighting};
+use super::seen::{AsRequest, Seen, Sighting};
 use super::sizes::BySize;
 use super::{COPY_WITHIN, Flight, Pairing, REPLIES, SESSIONS, Session};
 use crate::saved::Row;
@@ -14,10 +15,84 @@ use twinpath_metrics::Record;
 /// Runs of a flow whose replies may still come, at most.
 const RUNS: usize = 64;
 
+/// Packets that wait for others of their session, at most.
+const HELD: usize = 1_024;
+
 impl Pairing<'_> {
+    /// A packet that can be a request. One that is far from all others waits: for one that its number
+    /// goes on to, or a reply. Alone, it is of no session.
+    pub(super) fn admit(&mut self, seen: &Seen, request: &AsRequest) {
+        let is_timed = is_near(request.name.t1, seen.sighting.at);
+        let goes_on = |held: &Seen| {
+            let at = held.sighting.at;
+            held.request.is_some_and(|held| {
+                let ahead = request.name.seq.wrapping_sub(held.name.seq);
+                (held.flow, held.layout) == (request.flow, request.layout)
+                    && (1..=NEXT).contains(&ahead)
+                    && is_near(held.name.t1, at) == is_timed
+            })
+        };
+        match self.held.iter().rev().find(|held| goes_on(held)) {
+            Some(held) => {
+                if let Some(held) = held.request {
+                    self.release(&held);
+                }
+            }
+            None if !self.is_likely(&seen.sighting, request) => {
+                if self.held.len() >= HELD {
+                    self.held.pop_front();
+                    self.counts.foreign += 1;
+                }
+                self.held.push_back(*seen);
+                return;
+            }
+            None => {}
+        }
+        self.join(seen, request);
+    }
+
+    /// A packet that waited, and its copies, are of a session.
+    pub(super) fn release(&mut self, named: &AsRequest) {
+        let is = |held: &Seen| {
+            held.request.is_some_and(|held| {
+                (held.flow, held.layout) == (named.flow, named.layout) && held.name.is(&named.name)
+            })
+        };
+        while let Some(place) = self.held.iter().position(is) {
+            let held = self.held.remove(place);
+            if let Some((seen, request)) = held.and_then(|seen| Some((seen, seen.request?))) {
+                self.join(&seen, &request);
+            }
+        }
+    }
+
+    /// Whether it is a packet of a session by itself: one that is near the others, or the first of a run.
+    fn is_likely(&self, sighting: &Sighting, request: &AsRequest) -> bool {
+        let Some(flow) = self.flows.get(request.flow) else {
+            return false;
+        };
+        let (name, at) = (&request.name, sighting.at);
+        let mut runs = flow.sessions.iter().filter_map(|place| {
+            let run = &self.sessions.get(*place)?.run;
+            run.is_of(request.layout, request.kind).then_some(run)
+        });
+        let begins = name.seq <= 1 || flow.sessions.is_empty();
+        begins && is_near(name.t1, at)
+            || runs.any(|run| run.is_near(run.extended(name.seq), name.t1, at))
+    }
+
+    fn join(&mut self, seen: &Seen, request: &AsRequest) {
+        if self.request(&seen.sighting, request) {
+            self.counts.used += 1;
+            self.counts.cut_used += u64::from(seen.is_cut);
+        } else {
+            self.counts.beyond += 1;
+        }
+    }
+
     /// A request: another packet of a session, the first of the next, or a copy. False where there is
     /// no room for another session.
-    pub(super) fn request(&mut self, sighting: &Sighting, request: &AsRequest) -> bool {
+    fn request(&mut self, sighting: &Sighting, request: &AsRequest) -> bool {
         if self.is_copy(sighting, request) {
             return true;
         }

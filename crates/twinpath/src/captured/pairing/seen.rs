@@ -72,6 +72,18 @@ pub(super) struct AsReply {
     pub(super) reply: Reply,
 }
 
+impl AsReply {
+    /// The request that it answers.
+    pub(super) fn of(&self) -> AsRequest {
+        AsRequest {
+            flow: self.flow,
+            layout: self.layout,
+            kind: Kind::Light,
+            name: self.reply.name,
+        }
+    }
+}
+
 /// A packet of a session, as either or both.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
@@ -80,6 +92,8 @@ pub(super) struct Seen {
     pub(super) reply: Option<AsReply>,
     /// It looks as if it could not be read as a reply for what was cut off.
     pub(super) is_cut: bool,
+    /// It was too short for any packet of its flow.
+    pub(super) is_short: bool,
     /// The flow that it would have been a reply in.
     pub(super) cut_reply: Option<usize>,
 }
