@@ -7,6 +7,7 @@ mod fit;
 mod guard;
 mod hull;
 mod model;
+mod rounding;
 mod segment;
 mod settled;
 mod slice;

@@ -6,9 +6,9 @@ use super::body::{Body, Pair};
 use super::figures::{ClockEstimate, FarStep};
 use super::fit::{Fit, Rates};
 use super::guard::{Aside, Guard, Passed, Shift};
+use super::rounding::Rounding;
 use super::segment::Segment;
 use super::settled::Settled;
-use crate::resolution::Resolution;
 use crate::round;
 
 /// Differences that are farther from the segment's first one than this are not believed: 36 years.
@@ -63,8 +63,7 @@ pub struct ClockModel {
     rates: Rates,
     settled: [Settled; 2],
     last: Wall,
-    /// What the far end's stamps are rounded to.
-    resolution: Resolution,
+    rounding: Rounding,
     /// The clock stepped: the next packet begins a segment.
     over: bool,
     local_steps: u64,
@@ -104,7 +103,7 @@ impl ClockModel {
             rates: Rates::ORDINARY,
             settled: [Settled::new(), Settled::new()],
             last: Wall::default(),
-            resolution: Resolution::default(),
+            rounding: Rounding::default(),
             over: false,
             local_steps: 0,
             far_steps: Vec::with_capacity(Self::FAR_STEPS),
@@ -141,9 +140,8 @@ impl ClockModel {
             ],
         };
         let far = |value: &i64| value.unsigned_abs() > FARTHEST_NS.unsigned_abs();
-        self.resolution.record(sample.t2);
-        self.resolution.record(sample.t3);
-        let error = self.error();
+        self.rounding.record(sample);
+        let error = self.rounding.error_at_most();
         if round::float(pair.round_trip()) < -2.0 * error || pair.x.iter().chain(&pair.y).any(far) {
             self.disregarded += 1;
             return;
@@ -218,19 +216,10 @@ impl ClockModel {
             + self.far_steps.capacity() * size_of::<FarStep>()
     }
 
-    /// What a delay may be off by, in nanoseconds.
-    #[inline]
-    fn error(&self) -> f64 {
-        let coarse = self.resolution.so_far();
-        coarse.map_or(STAMP_ERROR_NS, |ns| {
-            STAMP_ERROR_NS.max(round::float_unsigned(ns))
-        })
-    }
-
     #[inline]
     fn accept(&mut self, pair: &Pair, at: Wall) {
         self.last = at;
-        if let Some(closed) = self.segment.record(pair, self.error()) {
+        if let Some(closed) = self.segment.record(pair, self.rounding.error()) {
             self.rate_changes += 1;
             self.settle(&closed);
         }
@@ -243,7 +232,8 @@ impl ClockModel {
         self.segment.believe(rates);
         self.guard = Guard::new(rates);
         for pair in aside.pairs() {
-            self.guard.pass(pair, self.error(), |_| None);
+            self.guard
+                .pass(pair, self.rounding.error_at_most(), |_| None);
             self.accept(pair, origin.at + Delta::from_ns(pair.x[0]));
         }
     }
@@ -279,7 +269,8 @@ impl ClockModel {
                 pair.y[0].saturating_sub(jump),
                 pair.y[1].saturating_add(jump),
             ];
-            self.guard.pass(&pair, self.error(), |_| None);
+            self.guard
+                .pass(&pair, self.rounding.error_at_most(), |_| None);
             self.accept(&pair, at + Delta::from_ns(pair.x[0]));
         }
     }

@@ -63,6 +63,16 @@ impl Segment {
         Rates::shown(forward.vertices(), backward.vertices(), error)
     }
 
+    /// What the stamps of a single packet add to that of the line: what they are rounded to, where
+    /// that is more than what all stamps are off by. Nanoseconds.
+    pub(crate) fn rounding(&self) -> f64 {
+        if self.error > STAMP_ERROR_NS {
+            self.error
+        } else {
+            0.0
+        }
+    }
+
     /// The packets showed these rates.
     pub(crate) fn believe(&mut self, rates: Rates) {
         self.rates = rates;

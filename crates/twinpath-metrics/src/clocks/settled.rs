@@ -222,10 +222,12 @@ impl Part {
         let (a, b) = body.span();
         // The rate that is taken out of the delays is known as well as the skew is.
         let stretch = fit.slope_bound * greatest.abs().max(least.abs()) + slack;
+        let drift = (fit.slope_bound * (b - a)).min(2.0 * fit.bound);
+        let rounding = segment.rounding();
         let errors = Errors {
-            delay: (fit.bound + stretch) / rate,
-            variation: ((fit.slope_bound * (b - a)).min(2.0 * fit.bound) + 2.0 * stretch) / rate,
-            likely: (fit.wander + 2.0 * slack) / rate,
+            delay: (fit.bound + stretch + rounding) / rate,
+            variation: (drift + 2.0 * stretch + rounding) / rate,
+            likely: (fit.wander + 2.0 * slack + rounding) / rate,
         };
         Self {
             items,

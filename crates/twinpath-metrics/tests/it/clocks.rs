@@ -552,6 +552,61 @@ proptest! {
     }
 
     #[test]
+    fn the_truth_is_within_the_bounds_of_a_clock_that_tells_its_time_in_steps(
+        run in runs(),
+        (step, phase) in (1..4_000_i64, 0..4_000_000_i64),
+        (packets, interval) in (20..1_500_i64, 1_000_000..3_000_000_000_i64),
+        least in [100_000..60_000_000_i64, 100_000..60_000_000_i64],
+    ) {
+        let step = step * 5_000;
+        let run = Run {
+            packets,
+            duration: packets * interval,
+            least,
+            loss: 0.0,
+            far_step: None,
+            local_step: None,
+            ..run
+        };
+        let told = |at: Wall| {
+            let at = at.unix_ns() - phase;
+            Wall::from_unix_ns(at - at.rem_euclid(step) + phase)
+        };
+        let mut model = ClockModel::new();
+        let mut used = Vec::new();
+        let truth = play(&run, |event| {
+            let mut sample = *event.unwrap();
+            (sample.t2, sample.t3) = (sample.t2.map(told), sample.t3.map(told));
+            let residence = sample.t3.unwrap() - sample.t2.unwrap();
+            let away = sample.t4.unwrap().at - sample.t1.at;
+            used.push(residence <= away + Delta::from_ns(20_000));
+            if used.last() == Some(&true) {
+                model.record(&sample);
+            }
+        });
+        let estimate = model.estimate().unwrap();
+        let told = format!("step {step} phase {phase} {estimate:?}");
+        prop_assert_eq!((estimate.far_steps_total, estimate.disregarded), (0, 0), "{}", told);
+        let at = (estimate.reference.unix_ns() - START_NS) as f64;
+        let offset = truth.offset_at_start + at * run.skew_ppm / 1e6;
+        let off = (estimate.offset_ns as f64 - offset).abs();
+        prop_assert!(off <= estimate.error_bound_ns as f64, "off by {off}: {told}");
+        if let Some(skew) = estimate.skew_ppm {
+            prop_assert!((skew - run.skew_ppm).abs() <= estimate.skew_bound_ppm, "{}", told);
+        }
+        let of_used = |delays: &Vec<i64>| {
+            let delays = delays.iter().zip(&used).filter(|(_, used)| **used);
+            delays.map(|(delay, _)| *delay).collect()
+        };
+        let truth = Truth {
+            parts: truth.parts.iter().map(|part| [of_used(&part[0]), of_used(&part[1])]).collect(),
+            ..truth
+        };
+        check(0, &estimate.forward.unwrap(), &truth);
+        check(1, &estimate.backward.unwrap(), &truth);
+    }
+
+    #[test]
     fn bounds_are_those_of_all_lines_that_the_points_allow(
         run in runs(), packets in 3..40_i64,
     ) {
