@@ -168,6 +168,7 @@ impl History {
                 now: self.at,
                 by: Delta::from_ns(input.scaled()),
                 first_seq: self.seq,
+                suspended: kind & 0x10 != 0,
             },
             3 => Record::Missed {
                 count: input.scaled().unsigned_abs() >> 8,

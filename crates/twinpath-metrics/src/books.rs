@@ -34,6 +34,9 @@ pub enum Record {
         by: Delta,
         /// The first number that is stamped with it.
         first_seq: u64,
+        /// It did not: the host was suspended for that long, and the clock that spaces the packets
+        /// stood still.
+        suspended: bool,
     },
     /// Packets leave with another source address: to a reflector they are another sender's. Comes
     /// before the samples of replies to that address.
@@ -116,11 +119,20 @@ impl Books {
                     timeline.record_not_sent(*at);
                 }
             }
-            Record::ClockStep { now, by, first_seq } => {
+            Record::ClockStep {
+                now,
+                by,
+                first_seq,
+                suspended,
+            } => {
                 self.begin(*now - *by);
-                self.clocks.record_clock_step();
+                if *suspended {
+                    self.clocks.record_suspension();
+                } else {
+                    self.clocks.record_clock_step();
+                }
                 if let Some(timeline) = &mut self.timeline {
-                    timeline.record_clock_step(*now, *by, *first_seq);
+                    timeline.record_clock_step(*now, *by, *first_seq, *suspended);
                 }
                 match &mut self.total {
                     Total::Plain(total) => total.record_clock_step(),
@@ -132,6 +144,9 @@ impl Books {
                 match &mut self.total {
                     Total::Plain(total) => total.record_source_change(),
                     Total::Cut(rows) => rows.record_source_change(),
+                }
+                if let Some(timeline) = &mut self.timeline {
+                    timeline.record_source_change(*at);
                 }
             }
             Record::Missed { count, since, now } => {

@@ -66,6 +66,9 @@ pub struct Figures {
     pub excluded_clock_step: u64,
     /// Received packets left out of the delays because the far clock cannot be believed.
     pub excluded_implausible: u64,
+    /// Received packets whose T3 is before T2, or that claim to have stayed longer than they were
+    /// away: `excluded_implausible` of them are left out of the delays.
+    pub implausible: u64,
     /// Received packets left out of the delays because their reply has no T2 or no T3.
     pub excluded_unstamped: u64,
     /// What the packets tell of T2 and T3. Where those cannot be used, `round_trip` is T4 - T1, the

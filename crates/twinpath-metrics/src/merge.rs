@@ -86,6 +86,7 @@ impl Figures {
         self.merge_availability(other.availability.as_ref());
         add(&mut self.excluded_clock_step, other.excluded_clock_step);
         add(&mut self.excluded_implausible, other.excluded_implausible);
+        add(&mut self.implausible, other.implausible);
         add(&mut self.excluded_unstamped, other.excluded_unstamped);
         self.far_times = self.far_times.with(other.far_times);
         self.far_times_contradicted |= other.far_times_contradicted;

@@ -56,7 +56,7 @@ pub struct SessionMetrics {
     not_sent: u64,
     by_size: Option<BySize>,
     excluded_clock_step: u64,
-    excluded_implausible: u64,
+    implausible: u64,
     residence_seen: bool,
     duplication: Duplication,
     reordering: Reordering,
@@ -107,7 +107,7 @@ impl SessionMetrics {
             not_sent: 0,
             by_size: BySize::new(&config.sizes_in_turn),
             excluded_clock_step: 0,
-            excluded_implausible: 0,
+            implausible: 0,
             residence_seen: false,
             duplication: Duplication::default(),
             reordering: Reordering::new(),
@@ -260,7 +260,8 @@ impl SessionMetrics {
             direction_uncertain: direction.uncertain,
             excluded_clock_step: self.excluded_clock_step,
             // Without T2 and T3 every reply has a delay.
-            excluded_implausible: if usable { self.excluded_implausible } else { 0 },
+            excluded_implausible: if usable { self.implausible } else { 0 },
+            implausible: self.implausible,
             excluded_unstamped: if usable {
                 self.far_clock.unstamped()
             } else {
@@ -330,7 +331,7 @@ impl SessionMetrics {
         self.received += 1;
         match sample.excluded {
             Some(Exclusion::ClockStep) => self.excluded_clock_step += 1,
-            Some(Exclusion::Implausible) => self.excluded_implausible += 1,
+            Some(Exclusion::Implausible) => self.implausible += 1,
             None => {}
         }
         self.residence_seen |= sample.t2 != sample.t3 || sample.t2.is_none();

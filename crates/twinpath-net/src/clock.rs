@@ -46,6 +46,13 @@ pub fn pair() -> (Mono, Wall) {
     best.map_or_else(|| (mono(), wall()), |(_, mono, wall)| (mono, wall))
 }
 
+/// How long this host has been suspended since it started: what the monotonic clock leaves out.
+/// `None` where the system does not tell.
+pub fn suspended() -> Option<Duration> {
+    // A process that is held up between the two readings is no suspension.
+    (0..3).filter_map(|_| os::clock::suspended()).min()
+}
+
 /// What the clock's discipline says now.
 pub fn discipline() -> Discipline {
     os::clock::discipline()

@@ -325,6 +325,18 @@ fn one_way(report: &SessionReport, notes: &mut Vec<Note>) {
             ),
         ));
     }
+    if report.tally.suspensions > 0 {
+        let times = match report.tally.suspensions {
+            1 => String::new(),
+            count => format!(" ({count} times)"),
+        };
+        let line = format!(
+            "this host was suspended for {:.1?}{times}: nothing was sent meanwhile, replies that came then \
+             are lost, and packets that were under way are left out of the delays",
+            std::time::Duration::from_nanos(report.tally.suspended_ns)
+        );
+        notes.push(warning("suspended", line));
+    }
     notes.extend(implausible(report));
 }
 

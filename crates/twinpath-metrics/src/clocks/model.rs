@@ -170,6 +170,11 @@ impl ClockModel {
         self.over = true;
     }
 
+    /// The sender's host was suspended, and its clock was set when it went on: likewise.
+    pub fn record_suspension(&mut self) {
+        self.over = true;
+    }
+
     /// Steps of the far clock so far (row M-56): for a glance while the run goes on.
     pub fn far_steps_total(&self) -> u64 {
         self.far_steps_total

@@ -80,6 +80,10 @@ pub struct Smoke {
 pub struct Marks {
     /// The sender's clock stepped, or times of departure leapt as if it had.
     pub clock_step: bool,
+    /// The sender's host was suspended.
+    pub suspended: bool,
+    /// The sender's address changed.
+    pub source_change: bool,
     /// The reflector's clock stepped (row M-56).
     pub far_step: bool,
     /// The reflector's counter started anew (row M-29).
@@ -91,11 +95,19 @@ pub struct Marks {
 }
 
 impl Marks {
+    /// A clock jumped against the other one: differences of their times before and after have
+    /// nothing to do with each other.
+    pub fn part_offsets(self) -> bool {
+        self.clock_step || self.suspended || self.far_step
+    }
+
     /// The marks of both.
     #[must_use]
     pub fn with(self, other: Self) -> Self {
         Self {
             clock_step: self.clock_step | other.clock_step,
+            suspended: self.suspended | other.suspended,
+            source_change: self.source_change | other.source_change,
             far_step: self.far_step | other.far_step,
             restart: self.restart | other.restart,
             lower_rung: self.lower_rung | other.lower_rung,

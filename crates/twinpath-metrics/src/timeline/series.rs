@@ -39,6 +39,8 @@ pub struct Timeline {
     far_clock: Box<FarClockTest>,
     /// It was merged of runs of which one knows nothing of one way.
     without_one_way: bool,
+    /// The last step of the sender's clock was a suspension of its host.
+    suspended: bool,
     random: Random,
 }
 
@@ -72,6 +74,7 @@ impl Timeline {
             rungs: FirstRungs::default(),
             far_clock: Box::default(),
             without_one_way: false,
+            suspended: false,
             random: Random::new(),
         }
     }
@@ -121,7 +124,10 @@ impl Timeline {
             return;
         };
         cell.marks.lower_rung |= lower_rung;
-        cell.marks.clock_step |= leapt || sample.excluded == Some(Exclusion::ClockStep);
+        cell.marks.clock_step |= leapt;
+        if stepped {
+            cell.marks = cell.marks.with(Self::of_step(self.suspended));
+        }
         cell.reordered += u64::from(reordered);
         match sample.fate {
             Fate::Received => {
@@ -149,16 +155,32 @@ impl Timeline {
         }
     }
 
-    /// The sender's clock jumped by `by` and tells `now`; packets from `first_seq` on are stamped
-    /// with it. The axis goes on as if nothing had happened, with a mark.
-    pub fn record_clock_step(&mut self, now: Wall, by: Delta, first_seq: u64) {
+    /// The sender's clock jumped by `by` and tells `now`, for its host was suspended or for another
+    /// reason; packets from `first_seq` on are stamped with it. The axis goes on as if nothing had
+    /// happened, with a mark.
+    pub fn record_clock_step(&mut self, now: Wall, by: Delta, first_seq: u64, suspended: bool) {
         self.time.step(now, by, first_seq);
         self.far_clock.record_clock_step();
+        self.suspended = suspended;
+        self.mark(Self::of_step(suspended), first_seq, now);
+    }
+
+    /// Packets leave with another source address since `at`.
+    pub fn record_source_change(&mut self, at: Wall) {
         let mark = Marks {
-            clock_step: true,
+            source_change: true,
             ..Marks::default()
         };
-        self.mark(mark, first_seq, now);
+        // By the clock as it is: after all steps.
+        self.mark(mark, u64::MAX, at);
+    }
+
+    fn of_step(suspended: bool) -> Marks {
+        Marks {
+            clock_step: !suspended,
+            suspended,
+            ..Marks::default()
+        }
     }
 
     /// The network refused a packet at `at`.
@@ -358,6 +380,8 @@ impl Cell {
         reordered: 0,
         marks: Marks {
             clock_step: false,
+            suspended: false,
+            source_change: false,
             far_step: false,
             restart: false,
             lower_rung: false,

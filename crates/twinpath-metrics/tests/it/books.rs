@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::{Books, BooksConfig, MetricsConfig, Record, Suspect, Waits};
-use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
+use twinpath_metrics::{Books, BooksConfig, Column, MetricsConfig, Record, Suspect, Waits};
+use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, Wall};
 
 const SECOND: Duration = Duration::from_secs(1);
 const START_NS: i64 = 1_795_392_000_000_000_000;
@@ -151,7 +151,12 @@ fn a_step_of_the_own_clock_leaves_intervals_their_length() {
         if seq == 200 {
             let now = wall(2_000_000_000) + by;
             let first_seq = seq;
-            books.record(&Record::ClockStep { now, by, first_seq });
+            books.record(&Record::ClockStep {
+                now,
+                by,
+                first_seq,
+                suspended: false,
+            });
         }
         let mut sample = answered(seq, 0);
         if seq >= 200 {
@@ -168,4 +173,52 @@ fn a_step_of_the_own_clock_leaves_intervals_their_length() {
     assert_eq!(received, [100; 4]);
     assert_eq!(rows[2].suspect, [Suspect::ClockStep]);
     assert_eq!(books.clocks().unwrap().local_steps, 1);
+}
+
+#[test]
+fn a_suspension_of_the_host_and_another_source_address_are_marks_of_their_own() {
+    let mut books = books(Some(SECOND), Some(60));
+    books.record(&Record::Begun { at: wall(0) });
+    let by = Delta::from_ns(7_200_000_000_000);
+    for seq in 0..400 {
+        let now = answered(seq, 0).t1.at + by;
+        if seq == 149 {
+            // Told before the packet that was under way.
+            books.record(&Record::ClockStep {
+                now: answered(150, 0).t1.at + by,
+                by,
+                first_seq: 150,
+                suspended: true,
+            });
+        }
+        if seq == 320 {
+            books.record(&Record::SourceChange { at: now });
+        }
+        let mut sample = answered(seq, 0);
+        if seq >= 149 {
+            sample.t4 = sample.t4.map(|t4| Stamp {
+                at: t4.at + by,
+                ..t4
+            });
+        }
+        if seq >= 150 {
+            sample.t1.at = now;
+            (sample.t2, sample.t3) = (sample.t2.map(|t2| t2 + by), sample.t3.map(|t3| t3 + by));
+        }
+        sample.excluded = (seq == 149).then_some(Exclusion::ClockStep);
+        books.record(&Record::Sample(sample));
+    }
+    let timeline = books.timeline().unwrap();
+    let columns: Vec<_> = timeline.columns().collect();
+    assert!(columns.iter().all(|column| !column.marks.clock_step));
+    let places = |is: fn(&Column) -> bool| -> Vec<usize> {
+        let places = columns.iter().enumerate().filter(|(_, column)| is(column));
+        places.map(|(place, _)| place).collect()
+    };
+    assert_eq!(places(|column| column.marks.suspended), [14, 15]);
+    assert_eq!(places(|column| column.marks.source_change), [32]);
+    let clocks = books.clocks().unwrap();
+    assert_eq!((clocks.local_steps, clocks.far_steps_total), (0, 0));
+    // Neither side of it is a delay.
+    assert!(clocks.forward.unwrap().delay.max_ns < 10_000_000);
 }

@@ -309,6 +309,14 @@ fn replies_with_a_step_too_many_are_not_left_out() {
         let figures = run.figures(|at| at.div_euclid(step) * step, ntp);
         assert_eq!(figures.far_times, FarTimes::Coarse);
         whole(&figures, run);
+        // Their records were written as they came, and say of some that their times cannot be.
+        let marked = run.samples(|at| at.div_euclid(step) * step, ntp);
+        let marked = marked.filter(|sample| sample.excluded.is_some()).count();
+        assert!(marked > 0);
+        assert_eq!(
+            (figures.implausible, figures.excluded_implausible),
+            (marked as u64, 0)
+        );
     }
 }
 

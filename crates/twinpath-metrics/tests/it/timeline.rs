@@ -114,7 +114,7 @@ fn a_step_of_the_clock_is_a_mark_and_no_absurd_axis() {
                     sample.t1.at = sample.t1.at + by;
                 }
                 if seq == 105 && announced {
-                    timeline.record_clock_step(sample.t1.at, by, 105);
+                    timeline.record_clock_step(sample.t1.at, by, 105, false);
                 }
                 timeline.record(&sample);
             }

@@ -36,6 +36,11 @@ pub struct SenderTally {
     pub stale: u64,
     /// Steps of the local clock (row M-55).
     pub clock_steps: u64,
+    /// Suspensions of the host, which are none of these, and how long they were together: told by
+    /// who drives the sender.
+    pub suspensions: u64,
+    /// Nanoseconds.
+    pub suspended_ns: u64,
     /// Transmit stamps that came when nothing waited for them any more.
     pub unused_tx_stamps: u64,
     /// Packets whose departure the kernel or the network interface stamped.

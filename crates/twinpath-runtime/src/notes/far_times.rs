@@ -30,7 +30,17 @@ const YEAR_NS: i64 = 365 * 86_400 * 1_000_000_000;
 /// What there is to say of T2 and T3.
 pub(super) fn of(report: &SessionReport) -> Vec<Note> {
     let figures = &report.figures;
-    let whole = "the round trip is T4 - T1 with the reflector's own time in it, and one way nothing is known";
+    // Records of packets were written before this was known.
+    let marked = match figures.implausible {
+        0 => String::new(),
+        count => format!(
+            " ({count} replies that records of single packets mark as implausible among them)"
+        ),
+    };
+    let whole = format!(
+        "the round trip is T4 - T1 of all replies{marked} with the reflector's own time in it, and one \
+         way nothing is known"
+    );
     let mut notes = Vec::new();
     match figures.far_times {
         // Of a handful of packets nothing is said that they do not contradict.

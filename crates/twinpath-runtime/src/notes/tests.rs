@@ -165,7 +165,7 @@ fn a_quiet_path_needs_no_words() {
 #[test]
 fn each_peculiarity_has_its_remark() {
     type Change = fn(&mut SessionReport);
-    let rows: [(&str, bool, Change); 29] = [
+    let rows: [(&str, bool, Change); 30] = [
         ("clocks-not-synchronized", true, |r| {
             r.stamps.clock.synchronized = false
         }),
@@ -179,6 +179,7 @@ fn each_peculiarity_has_its_remark() {
             delay(r, |delay| delay.median_ns = -37_000_000_000)
         }),
         ("clock-step", true, |r| r.tally.clock_steps = 1),
+        ("suspended", true, |r| r.tally.suspensions = 1),
         ("implausible", true, |r| r.figures.excluded_implausible = 1),
         ("residence-not-measured", false, |r| {
             r.figures.residence_never_measured = true
@@ -254,6 +255,23 @@ fn each_peculiarity_has_its_remark() {
             notes[0].line
         );
     }
+}
+
+#[test]
+fn records_that_figures_contradict_are_told_of() {
+    let told = |far_times, implausible| {
+        let mut report = quiet();
+        (report.figures.far_times, report.figures.implausible) = (far_times, implausible);
+        report.renew_far_times();
+        let mut lines = report.notes.iter().map(|note| note.line.as_str());
+        lines.any(|line| {
+            line.contains("3 replies that records of single packets mark as implausible")
+        })
+    };
+    for far_times in [FarTimes::Coarse, FarTimes::Contradict, FarTimes::Missing] {
+        assert!(told(far_times, 3) && !told(far_times, 0));
+    }
+    assert!(!told(FarTimes::Agree, 3));
 }
 
 #[test]

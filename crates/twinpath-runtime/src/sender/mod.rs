@@ -8,6 +8,7 @@ mod phase;
 mod quotes;
 mod refusals;
 mod source;
+mod suspension;
 mod worker;
 
 use std::net::SocketAddr;

@@ -24,6 +24,7 @@ use super::phase::{phase, start_within};
 use super::quotes::SentQuotes;
 use super::refusals::Refusals;
 use super::source::Source;
+use super::suspension::Suspensions;
 use super::{Agreed, Bound, Handle, RECORDS, STOP_WAIT, SessionNews, Shared, metrics_config};
 use crate::error::RunError;
 use crate::interfaces::{Following, LOOK_EVERY};
@@ -88,6 +89,7 @@ pub(super) struct Body {
     far_follows: Option<Following>,
     rebinds: u64,
     source: Source,
+    suspensions: Suspensions,
 }
 
 fn pair() -> ClockPair {
@@ -165,6 +167,7 @@ impl Body {
             far_follows,
             rebinds: 0,
             source: Source::new(sender.ip()),
+            suspensions: Suspensions::new(clock::suspended()),
         }
     }
 
@@ -330,10 +333,21 @@ impl Body {
     }
 
     fn tell_clock_step(&mut self) {
-        if let Some(ClockStep { now, by, first_seq }) = self.engine.poll_clock_step() {
-            self.metrics.record_clock_step();
-            self.pace.clock_step();
-            self.tell(Record::ClockStep { now, by, first_seq });
+        let Some(step) = self.engine.poll_clock_step() else {
+            return;
+        };
+        self.metrics.record_clock_step();
+        self.pace.clock_step();
+        let (suspension, step) = self.suspensions.split(step, clock::suspended());
+        for (step, suspended) in [(suspension, true), (step, false)] {
+            if let Some(ClockStep { now, by, first_seq }) = step {
+                self.tell(Record::ClockStep {
+                    now,
+                    by,
+                    first_seq,
+                    suspended,
+                });
+            }
         }
     }
 
@@ -465,7 +479,7 @@ impl Body {
         let tally = SenderTally {
             stamped: waited.count,
             own_wait_ns: waited.sum_ns,
-            ..*self.engine.tally()
+            ..self.suspensions.in_tally(self.engine.tally())
         };
         if tally.sent == 0
             && let Some(reason) = self.refusals.main_send_error()

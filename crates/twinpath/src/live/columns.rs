@@ -138,7 +138,7 @@ impl Strip {
                 sent: column.sent,
                 lost: column.lost,
                 silent: column.sent == 0 && end <= self.settled,
-                marked: marks.clock_step || marks.far_step || marks.restart,
+                marked: marks.part_offsets() || marks.source_change || marks.restart,
                 round_trip: column.round_trip.map(Band::from),
                 forward,
                 backward,
@@ -183,10 +183,8 @@ impl Strip {
             })
             .collect();
         let width = self.width;
-        let broken = |column: &Column| {
-            let marks = column.marks;
-            marks.clock_step || marks.far_step || any_in(steps, column.start, width)
-        };
+        let broken =
+            |column: &Column| column.marks.part_offsets() || any_in(steps, column.start, width);
         let mut rest = bands.as_mut_slice();
         let mut columns = self.columns.as_slice();
         while !columns.is_empty() {

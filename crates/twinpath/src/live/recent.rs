@@ -62,6 +62,8 @@ pub(super) struct Recent {
     refused: u64,
     missed: u64,
     steps: u64,
+    suspensions: u64,
+    source_changes: u64,
 }
 
 impl Recent {
@@ -81,6 +83,8 @@ impl Recent {
             refused: 0,
             missed: 0,
             steps: 0,
+            suspensions: 0,
+            source_changes: 0,
         }
     }
 
@@ -109,13 +113,28 @@ impl Recent {
                     timeline.record_not_sent(*at);
                 }
             }
-            Record::ClockStep { now, by, first_seq } => {
-                self.steps = self.steps.saturating_add(1);
+            Record::ClockStep {
+                now,
+                by,
+                first_seq,
+                suspended,
+            } => {
+                let count = if *suspended {
+                    &mut self.suspensions
+                } else {
+                    &mut self.steps
+                };
+                *count = count.saturating_add(1);
                 for timeline in self.timelines.iter_mut().flatten() {
-                    timeline.record_clock_step(*now, *by, *first_seq);
+                    timeline.record_clock_step(*now, *by, *first_seq, *suspended);
                 }
             }
-            Record::SourceChange { .. } => {}
+            Record::SourceChange { at } => {
+                self.source_changes = self.source_changes.saturating_add(1);
+                for timeline in self.timelines.iter_mut().flatten() {
+                    timeline.record_source_change(*at);
+                }
+            }
             Record::Missed { count, since, now } => {
                 self.missed = self.missed.saturating_add(*count);
                 for timeline in self.timelines.iter_mut().flatten() {
@@ -216,6 +235,8 @@ impl Recent {
             missed: self.missed,
             asked: progress.and_then(|progress| progress.asked),
             steps: self.steps,
+            suspensions: self.suspensions,
+            source_changes: self.source_changes,
             strip: shown.map_or_else(Strip::default, |timeline| {
                 strip(timeline, window != Window::Whole)
             }),

@@ -107,6 +107,8 @@ pub(super) struct Session {
     pub(super) asked: Option<u64>,
     /// Steps of the local clock.
     pub(super) steps: u64,
+    pub(super) suspensions: u64,
+    pub(super) source_changes: u64,
     pub(super) strip: Strip,
 }
 
@@ -157,6 +159,14 @@ impl Session {
         }
         if self.steps > 0 {
             doubts.push(format!("the local clock stepped {}", times(self.steps)));
+        }
+        if self.suspensions > 0 {
+            let count = times(self.suspensions);
+            doubts.push(format!("this host was suspended {count}"));
+        }
+        if self.source_changes > 0 {
+            let count = times(self.source_changes);
+            doubts.push(format!("this host's address changed {count}"));
         }
         if let Some(clocks) = &self.clocks {
             if clocks.far_steps_total > 0 {
@@ -213,10 +223,9 @@ impl Session {
                 "unsynchronized (var is variation)".to_owned()
             }
             (Basis::Disproved { .. } | Basis::Unsynchronized, Some(clocks)) => {
-                let skew = match (clocks.known_skew_ppm(), clocks.skew_ppm) {
-                    (Some(ppm), _) => format!(", skew {ppm:+.1}±{} ppm", skew_bound(clocks)),
-                    (None, Some(_)) => ", skew unknown".to_owned(),
-                    (None, None) => String::new(),
+                let skew = match clocks.known_skew_ppm() {
+                    Some(ppm) => format!(", skew {ppm:+.1}±{} ppm", skew_bound(clocks)),
+                    None => ", skew unknown".to_owned(),
                 };
                 let side = if clocks.offset_ns < 0 {
                     "behind"

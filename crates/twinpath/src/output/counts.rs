@@ -99,7 +99,11 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
         [
             (
                 figures.excluded_clock_step,
-                "touched by a step of the local clock",
+                if tally.suspensions > 0 {
+                    "touched by a step of the local clock or a suspension of this host"
+                } else {
+                    "touched by a step of the local clock"
+                },
             ),
             (
                 figures.excluded_implausible,

@@ -169,6 +169,7 @@ pub(crate) fn quiet_path() -> SessionReport {
             direction_uncertain: false,
             excluded_clock_step: 0,
             excluded_implausible: 0,
+            implausible: 0,
             round_trip: Some(delay(1_204_000, 100)),
             forward: Some(delay(610_000, 100)),
             backward: Some(delay(594_000, 100)),
@@ -352,7 +353,7 @@ pub(crate) fn loss() -> SessionReport {
     figures.lost_unattributed = Some(3);
     figures.direction_uncertain = true;
     figures.excluded_clock_step = 8;
-    figures.excluded_implausible = 1;
+    (figures.excluded_implausible, figures.implausible) = (1, 1);
     figures.round_trip = Some(delay(204_000, 99_984));
     figures.forward = Some(delay(110_000, 99_984));
     figures.backward = Some(delay(94_000, 99_984));

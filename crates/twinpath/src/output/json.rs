@@ -294,6 +294,9 @@ struct Session<'a> {
     round_trip_includes_residence: Option<bool>,
     loss_by_size: Option<Vec<LossOfSize>>,
     own_wait: Option<OwnWait>,
+    suspensions: Option<u64>,
+    suspended_ns: Option<u64>,
+    implausible: u64,
     /// Where a report is made from several files.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
@@ -406,6 +409,9 @@ impl<'a> Session<'a> {
             round_trip_includes_residence: includes_residence(figures),
             loss_by_size: LossOfSize::of(report),
             own_wait: OwnWait::of(report),
+            suspensions: has_sender.then_some(report.tally.suspensions),
+            suspended_ns: has_sender.then_some(report.tally.suspended_ns),
+            implausible: figures.implausible,
             file,
         }
     }

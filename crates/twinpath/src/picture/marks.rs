@@ -88,6 +88,8 @@ pub(super) fn rungs(canvas: &mut Canvas, marks: &[Marks], grid: &Grid<'_>) {
 pub(super) fn name(mark: Marks) -> Option<String> {
     let names = [
         (mark.clock_step, "clock step here"),
+        (mark.suspended, "host suspended"),
+        (mark.source_change, "other source address"),
         (mark.far_step, "far clock step"),
         (mark.restart, "reflector restart"),
         (mark.not_sent, "packets not sent"),

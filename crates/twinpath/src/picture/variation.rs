@@ -133,7 +133,10 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
     }
     entries.extend([
         Entry::new(Swatch::Patch("forward-1"), "all"),
-        Entry::new(Swatch::None, beyond(sessions)),
+        Entry::new(
+            Swatch::None,
+            format!("beyond the least delay; {}", drift(sessions)),
+        ),
     ]);
     let greatest = values().map(|it| it.greatest).max_by(f64::total_cmp);
     if let Some(greatest) = greatest.filter(|greatest| *greatest > axis.high()) {
@@ -147,7 +150,7 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
     for (number, (session, directions)) in sessions.iter().zip(&all).enumerate() {
         let marks = marks::of(session);
         y += 4.0;
-        y = heading(canvas, &session.name, &summary(session), y);
+        y = heading(canvas, &session.name, &told(session, sessions), y);
         if marks::any(&marks) {
             y += marks::ROW;
         }
@@ -168,22 +171,33 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
     y
 }
 
-/// What is shown.
-fn beyond(sessions: &[PictureSession]) -> &'static str {
-    let clocks = || {
-        sessions
-            .iter()
-            .filter_map(|session| session.clocks.as_ref())
-    };
-    if clocks().any(|clocks| clocks.known_skew_ppm().is_some()) {
-        "beyond the least delay; drift of the clocks taken out"
-    } else if clocks().any(|clocks| clocks.path_change) {
-        "beyond the least delay; drift not known, path changed"
-    } else if clocks().any(|clocks| clocks.skew_ppm.is_some()) {
-        "beyond the least delay; drift of the clocks not known"
-    } else {
-        "beyond the least delay"
+/// What is known of the drift that the values have in them, or have not.
+pub(super) fn drift(sessions: &[PictureSession]) -> &'static str {
+    let known = sessions.iter().filter(|session| is_drift_known(session));
+    let changed =
+        |session: &PictureSession| session.clocks.as_ref().is_some_and(|it| it.path_change);
+    match known.count() {
+        0 if sessions.iter().any(changed) => "drift not known, path changed",
+        0 => "drift of the clocks not known",
+        count if count == sessions.len() => "drift of the clocks taken out",
+        _ => "drift of the clocks taken out where it is said",
     }
+}
+
+fn is_drift_known(session: &PictureSession) -> bool {
+    session.clocks.as_ref().and_then(skew).is_some()
+}
+
+/// The heading of its chart: beside sessions whose drift is taken out, one whose drift is not known
+/// says so.
+fn told(session: &PictureSession, sessions: &[PictureSession]) -> String {
+    let unknown = !is_drift_known(session) && sessions.iter().any(is_drift_known);
+    let unknown = unknown.then(|| "drift of the clocks not known".to_owned());
+    let parts = [
+        Some(summary(session)).filter(|text| !text.is_empty()),
+        unknown,
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// In words. Empty where nothing is known.
@@ -304,7 +318,7 @@ fn of(session: &PictureSession) -> Directions {
         let mut values = Vec::with_capacity(session.columns.len());
         let mut segment: Vec<(f64, Option<Smoke>)> = Vec::new();
         for ((place, column), mark) in (0..).map(f64::from).zip(&session.columns).zip(&marks) {
-            if mark.clock_step || mark.far_step {
+            if mark.part_offsets() {
                 values.extend(against_least(&segment));
                 segment.clear();
                 values.push(None);

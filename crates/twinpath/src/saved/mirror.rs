@@ -110,6 +110,8 @@ mirror! {
         duplicates: u64,
         stale: u64,
         clock_steps: u64,
+        suspensions: u64,
+        suspended_ns: u64,
         unused_tx_stamps: u64,
         stamped: u64,
         own_wait_ns: u64,

@@ -12,8 +12,8 @@ use twinpath_wire::{Delta, Exclusion, Fate, Sample, Stamp, Tos, Wall};
 
 use super::guard::fenced;
 use super::schema::{
-    self, BEGUN, CLOCK_STEP, COLUMNS, IMPLAUSIBLE, MISSED, NOT_SENT, Row, SOURCE_CHANGE, Values,
-    WIDTH, place,
+    self, BEGUN, CLOCK_STEP, COLUMNS, IMPLAUSIBLE, MISSED, NOT_SENT, Row, SOURCE_CHANGE, SUSPENDED,
+    Values, WIDTH, place,
 };
 use super::whole::{self, Opened, Whole};
 use super::{Broken, checksum, pages};
@@ -166,7 +166,7 @@ struct Cells {
 }
 
 /// All that a column of words may say.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 15] = [
     "received",
     "lost",
     "late",
@@ -176,6 +176,7 @@ const WORDS: [&str; 14] = [
     CLOCK_STEP,
     MISSED,
     SOURCE_CHANGE,
+    SUSPENDED,
     IMPLAUSIBLE,
     "hardware",
     "kernel",
@@ -302,7 +303,8 @@ impl Cursor<'_> {
                 seq: self.count(place::SEQ)?,
                 at: at()?,
             },
-            CLOCK_STEP => Record::ClockStep {
+            kind @ (CLOCK_STEP | SUSPENDED) => Record::ClockStep {
+                suspended: kind == SUSPENDED,
                 now: at()?,
                 by: Delta::from_ns(self.need(place::BY)?),
                 first_seq: self.count(place::SEQ)?,

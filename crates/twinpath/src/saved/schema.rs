@@ -200,6 +200,7 @@ impl Row {
 pub(super) const BEGUN: &str = "begun";
 pub(super) const NOT_SENT: &str = "not_sent";
 pub(super) const CLOCK_STEP: &str = "clock_step";
+pub(super) const SUSPENDED: &str = "suspended";
 pub(super) const SOURCE_CHANGE: &str = "source_change";
 pub(super) const MISSED: &str = "missed";
 /// The words of `excluded`.
@@ -210,6 +211,9 @@ fn kind(record: &Record) -> &'static str {
         Record::Begun { .. } => BEGUN,
         Record::Sample(sample) => sample.fate.name(),
         Record::NotSent { .. } => NOT_SENT,
+        Record::ClockStep {
+            suspended: true, ..
+        } => SUSPENDED,
         Record::ClockStep { .. } => CLOCK_STEP,
         Record::SourceChange { .. } => SOURCE_CHANGE,
         Record::Missed { .. } => MISSED,

@@ -67,6 +67,13 @@ pub(super) fn rows() -> Vec<Row> {
             now: at,
             by: Delta::from_ns(-1_000),
             first_seq: 12,
+            suspended: false,
+        },
+        Record::ClockStep {
+            now: at,
+            by: Delta::from_ns(3_600_000_000_000),
+            first_seq: 13,
+            suspended: true,
         },
         Record::Sample(late),
         Record::SourceChange { at },

@@ -18,6 +18,12 @@ pub(crate) fn mono() -> Mono {
     Mono::from_ns(clock_ns(libc::CLOCK_MONOTONIC).unwrap_or(0).unsigned_abs())
 }
 
+pub(crate) fn suspended() -> Option<Duration> {
+    let mono = clock_ns(libc::CLOCK_MONOTONIC)?;
+    let ns = clock_ns(libc::CLOCK_BOOTTIME)?.saturating_sub(mono);
+    u64::try_from(ns).ok().map(Duration::from_nanos)
+}
+
 pub(crate) fn discipline() -> Discipline {
     // SAFETY: `timex` is plain numbers, for which zero is a value.
     let mut state: libc::timex = unsafe { std::mem::zeroed() };

@@ -1,7 +1,7 @@
 //! The clocks as the standard library gives them.
 
 use std::sync::OnceLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use twinpath_wire::{Mono, Wall};
 
@@ -24,6 +24,10 @@ pub(crate) fn mono() -> Mono {
             .unwrap_or(u64::MAX)
             .saturating_add(1_000_000_000),
     )
+}
+
+pub(crate) fn suspended() -> Option<Duration> {
+    None
 }
 
 /// Nothing is known of the discipline: not synchronised, TAI as since 2017.

@@ -46,8 +46,15 @@ impl Replay {
                 *at
             }
             Record::SourceChange { at } => *at,
-            Record::ClockStep { now, .. } => {
-                tally.clock_steps += 1;
+            Record::ClockStep {
+                now, by, suspended, ..
+            } => {
+                if *suspended {
+                    tally.suspensions += 1;
+                    tally.suspended_ns = tally.suspended_ns.saturating_add(by.abs_ns());
+                } else {
+                    tally.clock_steps += 1;
+                }
                 *now
             }
             Record::Missed { count, now, .. } => {

@@ -69,6 +69,7 @@ impl Chance {
                 now: at,
                 by: self.delta(),
                 first_seq: seq,
+                suspended: self.of(&[true, false]),
             },
             3 => Record::Missed {
                 count: self.seq(),

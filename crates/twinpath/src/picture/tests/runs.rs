@@ -282,6 +282,7 @@ pub(super) fn steps() -> Picture {
                 now: Wall::from_unix_ns(START + at + by),
                 by: Delta::from_ns(by),
                 first_seq: seq,
+                suspended: false,
             });
         }
         let far = Run {

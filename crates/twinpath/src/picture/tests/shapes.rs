@@ -80,6 +80,8 @@ fn wild_columns() -> Vec<Column> {
             backward: Some(smoke(low, high)),
             marks: Marks {
                 clock_step: place == 1,
+                suspended: place == 2,
+                source_change: place == 3,
                 far_step: place == 1,
                 restart: place == 2,
                 lower_rung: true,
@@ -276,15 +278,30 @@ fn a_drift_that_may_be_none_is_neither_drawn_nor_said() {
     skew(&mut quiet, 13.7);
     let unknown = svg(&quiet, Theme::Auto);
     assert!(!unknown.contains("clocks drift by"), "{unknown}");
-    // The columns are those of a run in which no skew was estimated at all.
+    // All is as in a run in which no skew was estimated at all.
     quiet.sessions[0].clocks.as_mut().unwrap().skew_ppm = None;
     let none = svg(&quiet, Theme::Auto);
-    assert_eq!(unknown.replace("; drift of the clocks not known", ""), none);
+    assert_eq!(unknown, none);
+    assert!(none.contains("drift of the clocks not known"), "{none}");
     skew(&mut quiet, 1.7);
     let known = svg(&quiet, Theme::Auto);
     assert!(
         known.contains("clocks drift by +12.0 ppm within 1.7"),
         "{known}"
+    );
+    // Beside a session whose drift is known, another one says of itself that it is not.
+    let mut both = quiet.clone();
+    both.sessions.extend(quiet.sessions.clone());
+    both.sessions[1].clocks = None;
+    let both = svg(&both, Theme::Auto);
+    assert!(
+        both.contains("drift of the clocks taken out where it is said"),
+        "{both}"
+    );
+    assert_eq!(
+        both.matches("drift of the clocks not known").count(),
+        1,
+        "{both}"
     );
 }
 
