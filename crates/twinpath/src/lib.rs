@@ -58,18 +58,17 @@ pub fn run() -> ExitCode {
         }
         Err(error) => Err(usage::failure(&error, command().as_deref())),
     };
-    let code = match done {
-        Ok(exit) => exit.into(),
+    let exit = match done {
+        Ok(exit) => exit,
         Err(failure) => {
             output::complain(&format!("twinpath: {failure}"));
             if logs::in_file() {
                 tracing::error!("{failure}");
             }
-            failure.exit.into()
+            failure.exit
         }
     };
-    logs::end();
-    code
+    logs::end(exit).into()
 }
 
 /// The command as it was typed, for a hint at its help.

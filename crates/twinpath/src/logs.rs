@@ -12,9 +12,9 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 
 use crate::args::LogOptions;
-use crate::failure::Failure;
-use crate::output::complain;
+use crate::failure::{Exit, Failure};
 use crate::output::style::Style;
+use crate::output::{Written, complain};
 
 use file::{Log, Turning};
 
@@ -75,11 +75,22 @@ pub(crate) fn start(options: &LogOptions, usual: Level) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says what became of the log file, where that is worth a word. Nothing is logged after it.
-pub(crate) fn end() {
-    let words = FILE.get().and_then(|file| locked(file).last_words());
-    if let Some(words) = words {
-        complain(&words);
+/// What became of the log file so far, where there is one.
+pub(crate) fn written() -> Option<Written> {
+    FILE.get().map(|file| locked(file).written())
+}
+
+/// The end of the program, which is another one where the log file is not complete: that is said.
+/// Nothing is logged after it.
+pub(crate) fn end(exit: Exit) -> Exit {
+    let failure = written().as_ref().and_then(Written::failure);
+    let Some(failure) = failure else {
+        return exit;
+    };
+    complain(&format!("twinpath: {failure}"));
+    match exit {
+        Exit::Usage => exit,
+        Exit::Done | Exit::CouldNot | Exit::AllLost => failure.exit,
     }
 }
 

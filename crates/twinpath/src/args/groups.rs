@@ -233,7 +233,7 @@ pub(crate) struct LogOptions {
     pub(crate) debug: bool,
 
     /// Log to this file, not to stderr; errors go to both. At 16 MiB it becomes FILE.1, in place of
-    /// the one before, and is begun anew
+    /// the one before, and is begun anew. Lines that could not be written make the exit status 1
     #[arg(short, long, value_name = "FILE")]
     pub(crate) logfile: Option<PathBuf>,
 }

@@ -119,7 +119,7 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
     }
     let saved = following.saving();
     let saved = saved.and_then(|saving| saving.finish((&report).into()));
-    let mut written = Vec::from_iter(saved);
+    let mut written: Vec<_> = saved.into_iter().chain(logs::written()).collect();
     if let Err(error) = following.finish(&mut report.sessions, &mut outlet) {
         return unwritten(&error);
     }

@@ -17,7 +17,7 @@ use crate::output::progress::ProgressLine;
 use crate::output::rows::Row;
 use crate::output::style::Style;
 use crate::output::text::{self, Text};
-use crate::output::{Meta, Outcome, Sink, Written, complain, lines};
+use crate::output::{Meta, Outcome, Sink, Written, WrittenFile, complain, lines};
 use crate::signals::Signals;
 
 /// How often the run is looked at: samples drained, signals seen.
@@ -271,7 +271,9 @@ pub(super) fn conclude(
     verdict: impl FnOnce() -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
     let end = printed.map_or_else(|error| unwritten(&error), |()| verdict());
-    let mut failures: Vec<Failure> = written.iter().filter_map(Written::failure).collect();
+    // The log file's is said when no more lines can be lost.
+    let files = written.iter().filter(|file| file.what != WrittenFile::Log);
+    let mut failures: Vec<Failure> = files.filter_map(Written::failure).collect();
     let Some(last) = failures.pop() else {
         return end;
     };

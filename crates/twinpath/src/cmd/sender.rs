@@ -108,7 +108,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     }
     let saved = following.saving();
     let saved = saved.and_then(|saving| saving.finish(reports.as_slice().into()));
-    let mut written = Vec::from_iter(saved);
+    let mut written: Vec<_> = saved.into_iter().chain(logs::written()).collect();
     if let Err(error) = following.finish(&mut reports, &mut outlet) {
         return unwritten(&error);
     }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use twinpath_runtime::file;
 
-use crate::files::Unfit;
+use crate::files::{self, Unfit};
+use crate::output::{Written, WrittenFile};
 
 /// Octets after which a log file becomes FILE.1 and another is begun: what there is of both at most.
 pub(super) const MOST_OCTETS: u64 = 16 << 20;
@@ -26,6 +27,9 @@ pub(super) struct Log<S> {
     sink: S,
     name: String,
     broken: Option<Broken>,
+    /// Lines that are missing from it, and why the last of them could not be written.
+    lost: u64,
+    why: Option<io::Error>,
 }
 
 #[derive(Debug)]
@@ -40,6 +44,8 @@ impl<S: Sink> Log<S> {
             sink,
             name,
             broken: None,
+            lost: 0,
+            why: None,
         }
     }
 
@@ -49,21 +55,27 @@ impl<S: Sink> Log<S> {
             let error = self.sink.line(line).err()?;
             let try_at = now + TRY_EVERY;
             self.broken = Some(Broken { lost: 1, try_at });
-            return Some(format!(
+            self.lost += 1;
+            let said = format!(
                 "twinpath: cannot write the log file {}: {error}; lines are lost until it can be written \
                  again",
                 self.name
-            ));
+            );
+            self.why = Some(error);
+            return Some(said);
         };
         if now < broken.try_at {
             broken.lost += 1;
+            self.lost += 1;
             return None;
         }
         broken.try_at = now + TRY_EVERY;
         let lost = broken.lost;
         let gap = format!("{} lost: this file could not be written\n", lines(lost));
-        if self.sink.line(gap.as_bytes()).is_err() {
+        if let Err(error) = self.sink.line(gap.as_bytes()) {
             broken.lost += 1;
+            self.lost += 1;
+            self.why = Some(error);
             return None;
         }
         self.broken = None;
@@ -79,14 +91,18 @@ impl<S: Sink> Log<S> {
         }
     }
 
-    /// What stderr is to say in the end.
-    pub(super) fn last_words(&self) -> Option<String> {
-        let broken = self.broken.as_ref()?;
-        let lost = lines(broken.lost);
-        Some(format!(
-            "twinpath: {lost} lost of the log file {}",
-            self.name
-        ))
+    /// What became of it.
+    pub(super) fn written(&self) -> Written {
+        let error = self.why.as_ref();
+        Written {
+            what: WrittenFile::Log,
+            path: self.name.clone(),
+            complete: error.is_none(),
+            records: None,
+            records_of_run: None,
+            error: error.map(|error| format!("{} lost: {error}", lines(self.lost))),
+            remedy: error.map(files::remedy).unwrap_or_default(),
+        }
     }
 }
 
@@ -235,8 +251,8 @@ mod tests {
             assert_eq!(log.line(b"lost\n", now), None, "{millis}");
         }
         assert_eq!(log.sink.tries - before, 4);
-        let last = log.last_words().unwrap();
-        assert_eq!(last, "twinpath: 5000 lines were lost of the log file x.log");
+        let last = "the log file x.log is not complete: 5000 lines were lost: no storage space";
+        assert_eq!(log.written().shortfall().as_deref(), Some(last));
         log.sink.full = false;
         let said = log
             .line(b"three\n", start + Duration::from_secs(6))
@@ -246,7 +262,8 @@ mod tests {
         assert_eq!(log.line(b"four\n", start + Duration::from_secs(6)), None);
         let gap = "5000 lines were lost: this file could not be written";
         assert_eq!(log.sink.written, ["one", gap, "three", "four"]);
-        assert_eq!(log.last_words(), None);
+        // What is missing in the middle is missing.
+        assert_eq!(log.written().shortfall().as_deref(), Some(last));
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub(crate) struct Document<'a> {
     saved: Option<&'a Written>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pictures: Vec<&'a Written>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<&'a Written>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     captures: &'a [CaptureCounts],
 }
@@ -75,6 +77,7 @@ impl<'a> Document<'a> {
             control: outcome.control.map(Control::from),
             saved: written(outcome, WrittenFile::Saved).next(),
             pictures: written(outcome, WrittenFile::Picture).collect(),
+            log: written(outcome, WrittenFile::Log).next(),
             captures: outcome.captures,
         }
     }

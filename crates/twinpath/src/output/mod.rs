@@ -156,6 +156,8 @@ pub(crate) enum WrittenFile {
     Saved,
     /// `--graph`, `--html`.
     Picture,
+    /// `--logfile`. Lines may be lost until the program ends.
+    Log,
 }
 
 impl Written {
@@ -163,6 +165,9 @@ impl Written {
     pub(crate) fn shortfall(&self) -> Option<String> {
         let error = self.error.as_deref()?;
         let path = &self.path;
+        if self.what == WrittenFile::Log {
+            return Some(format!("the log file {path} is not complete: {error}"));
+        }
         Some(match (self.records, self.records_of_run) {
             (Some(records), Some(all)) if records > 0 => {
                 format!("{path} is not complete, it holds {records} of {all} records: {error}")

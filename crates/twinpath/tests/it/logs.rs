@@ -59,12 +59,79 @@ fn a_log_file_without_room_is_said_once_and_the_run_goes_on() {
         0
     );
     let done = server.stop("INT");
-    assert_eq!(done.status, 0);
+    assert_eq!(done.status, 1);
     assert!(done.stdout.contains("2 packets"), "{}", done.stdout);
     assert!(!done.stderr.contains("cannot write"), "{}", done.stderr);
     let last = done.stderr.lines().last().unwrap();
     assert!(
-        last.starts_with("twinpath: ") && last.ends_with(" lost of the log file /dev/full"),
+        last.starts_with("twinpath: the log file /dev/full is not complete: ")
+            && last.contains(" lost: No space left on device")
+            && last.contains("; make room there"),
         "{last}"
     );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_whose_log_file_lacks_lines_says_so_in_its_report_and_by_its_exit_status() {
+    let responder = Responder::on_loopback();
+    let server = Responder::server("");
+    let directory = tempfile::tempdir().unwrap();
+    let saved = directory.path().join("run.parquet").display().to_string();
+    let measured = format!("sender {} -c 3 -i 1 --timeout 0.2", responder.at);
+    assert_eq!(run(&format!("{measured} -q --save {saved}")).status, 0);
+    // Nothing answers there: all are lost, and that is not all there is to say.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for line in [
+        measured.clone(),
+        format!(
+            "sender {} -c 2 -i 1 --timeout 0.1",
+            silent.local_addr().unwrap()
+        ),
+        format!(
+            "controller {} 127.0.0.1:0 -c 2 -i 1 --timeout 0.2",
+            server.at
+        ),
+        // Warned of nothing, a report logs with -d alone.
+        format!(
+            "report -d {saved} --html {}",
+            directory.path().join("page").display()
+        ),
+        "selftest -d -c 2 -i 1".to_owned(),
+    ] {
+        let text = run(&format!("{line} -l /dev/full"));
+        assert_eq!(text.status, 1, "{line}: {}", text.stderr);
+        let said = "the log file /dev/full is not complete: ";
+        let last = text.stderr.lines().last().unwrap();
+        assert!(
+            last.starts_with(&format!("twinpath: {said}")),
+            "{line}: {last}"
+        );
+        let log = directory.path().join("log").display().to_string();
+        let whole = run(&format!("{line} -l {log}"));
+        assert!(
+            !whole.stderr.contains("log file"),
+            "{line}: {}",
+            whole.stderr
+        );
+        if !line.starts_with("sender") && !line.starts_with("controller") {
+            continue;
+        }
+        assert!(
+            text.stdout.contains(&format!("warning: {said}")),
+            "{line}: {}",
+            text.stdout
+        );
+        for (file, complete) in [("/dev/full", false), (&log, true)] {
+            let done = run(&format!("{line} --json -l {file}"));
+            let document: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+            assert_eq!(document["log"]["path"], file, "{line}");
+            assert_eq!(
+                document["log"]["complete"], complete,
+                "{line}: {}",
+                document["log"]
+            );
+            assert_eq!(document["log"]["error"].is_null(), complete, "{line}");
+        }
+    }
 }

@@ -155,7 +155,8 @@ fn report(args: &ReportArgs, outlet: &Open<'_>) -> Result<Exit, Trouble> {
         captures: &captures,
         ..outcome
     };
-    let written = pictures.draw(outcome);
+    let mut written = Vec::from_iter(logs::written());
+    written.extend(pictures.draw(outcome.with_written(&written)));
     let printed = outlet.report(outcome.with_written(&written));
     Ok(conclude(&written, printed, || verdict)?)
 }
