@@ -27,7 +27,7 @@ pub enum Ecn {
 /// A DSCP that is neither a known name nor a number from 0 to 63.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a DSCP: a name (be, cs1..cs7, af11..af43, ef, va, le, nqb) or a number, 0 to 63 or 0x00 to 0x3f"
+    "not a DSCP: a name (be, df, cs0..cs7, af11..af43, ef, va, voice-admit, nqb, le, nc1, nc2) or a number, 0 to 63 or 0x00 to 0x3f"
 )]
 pub struct DscpError;
 
@@ -152,6 +152,10 @@ impl fmt::Display for Dscp {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use std::string::ToString as _;
+
     use super::*;
 
     #[test]
@@ -198,6 +202,19 @@ mod tests {
             ("0x00", 0),
         ] {
             assert_eq!(text.parse::<Dscp>().unwrap().value(), value, "{text}");
+        }
+        // Every name is in the advice, or within a range there.
+        let advice = DscpError.to_string();
+        let (_, list) = advice.split_once('(').unwrap();
+        let (list, _) = list.split_once(')').unwrap();
+        let is_named = |name: &str| {
+            list.split(", ").any(|part| match part.split_once("..") {
+                Some((low, high)) => name.len() == low.len() && (low..=high).contains(&name),
+                None => name == part,
+            })
+        };
+        for (name, _) in Dscp::NAMES {
+            assert!(is_named(name), "{name}: {advice}");
         }
         for bad in [
             "64", "-1", "", " ", "+3", "e f", "af44", "0x40", "0x", "0x+1", "0x-1", "2e",

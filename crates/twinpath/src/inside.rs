@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 
 use crate::args::{Cli, Command, usage};
 use crate::{cmd, plan};
@@ -35,7 +35,7 @@ pub fn options(command: &str) -> Vec<String> {
 /// # Errors
 /// What the user is told.
 pub fn plan(line: &[String]) -> Result<(), String> {
-    let cli = Cli::try_parse_from(line).map_err(|error| {
+    let cli = Cli::read(line).map_err(|error| {
         let command = line.get(1).map(String::as_str);
         usage::failure(&error, command).to_string()
     })?;
@@ -68,7 +68,7 @@ pub fn plan(line: &[String]) -> Result<(), String> {
 /// # Errors
 /// What the user is told.
 pub fn report(line: &[String], out: Box<dyn Write>) -> Result<(), String> {
-    let cli = Cli::try_parse_from(line).map_err(|error| error.to_string())?;
+    let cli = Cli::read(line).map_err(|error| error.to_string())?;
     let Command::Report(args) = cli.command else {
         return Err(io::Error::from(io::ErrorKind::InvalidInput).to_string());
     };

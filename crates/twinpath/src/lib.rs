@@ -39,22 +39,20 @@ mod plan;
 mod saved;
 mod signals;
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
-
-use clap::Parser as _;
 
 use crate::args::{Cli, usage};
 use crate::failure::Exit;
 
 /// The program, with the arguments of the process.
 pub fn run() -> ExitCode {
-    let done = match Cli::try_parse() {
+    let done = match Cli::read(std::env::args_os()) {
         Ok(cli) => cmd::run(cli),
         // Help and version: results, not errors.
         Err(asked) if !asked.use_stderr() => {
-            // A closed pipe ends quietly.
-            let _ = asked.print();
-            Ok(Exit::Done)
+            let printed = asked.print().and_then(|()| io::stdout().flush());
+            printed.map_or_else(|error| cmd::unwritten(&error), |()| Ok(Exit::Done))
         }
         Err(error) => Err(usage::failure(&error, command().as_deref())),
     };

@@ -86,9 +86,9 @@ fn split(text: &str, least: u16) -> Result<(Option<Host>, Option<u16>), Advice> 
         return Err(Advice::new("write the host alone, without a scheme"));
     }
     if let Some(rest) = text.strip_prefix('[') {
-        let (inside, after) = rest
-            .split_once(']')
-            .ok_or_else(|| Advice::new("the closing ] is missing"))?;
+        let (inside, after) = rest.split_once(']').ok_or_else(|| {
+            Advice::new("the closing ] is missing: write [2001:db8::1] or [2001:db8::1]:20001")
+        })?;
         let port = if after.is_empty() {
             None
         } else {

@@ -85,14 +85,14 @@ pub(crate) struct ControllerArgs {
     pub(crate) dscp: Vec<Dscp>,
 
     /// Whole ToS or Traffic Class octet of packets instead, ECN too; decimal, or hexadecimal as 0xb8
-    #[arg(long, value_name = "0-255", conflicts_with = "dscp", help_heading = IP, allow_negative_numbers = true)]
+    #[arg(long, value_name = "0-255", conflicts_with = "dscp", help_heading = IP)]
     pub(crate) tos: Option<TosOctet>,
 
     #[command(flatten)]
     pub(crate) ip: IpOptions,
 
     /// Source ports to choose from; the first free ones are taken
-    #[arg(long, value_name = "LO-HI", help_heading = IP, allow_negative_numbers = true)]
+    #[arg(long, value_name = "LO-HI", help_heading = IP)]
     pub(crate) ports: Option<Ports>,
 
     #[command(flatten)]
@@ -143,15 +143,15 @@ pub(crate) struct ControlClientArgs {
     pub(crate) control: ControlOptions,
 
     /// Stop after this time: seconds, or with a unit (ns us ms s m h d) [default: when told to]
-    #[arg(long, value_name = "T", help_heading = SCHEDULE, allow_negative_numbers = true)]
+    #[arg(long, value_name = "T", help_heading = SCHEDULE)]
     pub(crate) duration: Option<Time>,
 
     /// The sender's own timeout: replies are wanted this long after the stop
-    #[arg(long, value_name = "T", default_value = "2", help_heading = SCHEDULE, allow_negative_numbers = true)]
+    #[arg(long, value_name = "T", default_value = "2", help_heading = SCHEDULE)]
     pub(crate) timeout: Time,
 
     /// The sender's own padding; -1 is IMIX
-    #[arg(long, value_name = "BYTES", default_value = "27", allow_negative_numbers = true, help_heading = PACKETS)]
+    #[arg(long, value_name = "BYTES", default_value = "27", help_heading = PACKETS)]
     pub(crate) padding: PaddingSize,
 
     /// DSCP of packets and replies
@@ -216,23 +216,23 @@ pub(crate) struct ServerArgs {
 
     /// PBKDF2 iterations that a key costs whoever guesses it, and clients once for each connection;
     /// a power of 2 (rounded up), 1024 to 1048576 [default: 16384]
-    #[arg(long, value_name = "N", requires = "keys", help_heading = CONTROL, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", requires = "keys", help_heading = CONTROL)]
     pub(crate) pbkdf2_count: Option<Iterations>,
 
     /// Close a connection without running sessions after this silence: seconds, or with a unit
-    #[arg(long, value_name = "T", default_value = "900", help_heading = CONTROL, allow_negative_numbers = true)]
+    #[arg(long, value_name = "T", default_value = "900", help_heading = CONTROL)]
     pub(crate) servwait: Time,
 
     /// End a running session after this time without a packet: seconds, or with a unit
-    #[arg(long, value_name = "T", default_value = "900", help_heading = CONTROL, allow_negative_numbers = true)]
+    #[arg(long, value_name = "T", default_value = "900", help_heading = CONTROL)]
     pub(crate) refwait: Time,
 
     /// Control connections at once
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = at_least_one::<usize>, help_heading = CONTROL, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = at_least_one::<usize>, help_heading = CONTROL)]
     pub(crate) max_connections: usize,
 
     /// Control connections of one client at once: an IPv4 address, or the /64 of an IPv6 address
-    #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one::<usize>, help_heading = CONTROL, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = at_least_one::<usize>, help_heading = CONTROL)]
     pub(crate) max_connections_per_client: usize,
 
     /// Serve these clients only (repeatable) [default: everyone]
@@ -249,7 +249,7 @@ pub(crate) struct ServerArgs {
     pub(crate) strict: bool,
 
     /// UDP ports for test packets: the one of them that the client wishes for, or a free one
-    #[arg(long, value_name = "LO-HI", default_value = "18760-19960", help_heading = SESSIONS, allow_negative_numbers = true)]
+    #[arg(long, value_name = "LO-HI", default_value = "18760-19960", help_heading = SESSIONS)]
     pub(crate) test_ports: Ports,
 
     /// Let clients without a key wish for any free port from 1024 up, and for 862, as those with a
@@ -258,21 +258,21 @@ pub(crate) struct ServerArgs {
     pub(crate) allow_any_port: bool,
 
     /// Sessions at once (0: none)
-    #[arg(long, value_name = "N", default_value = "5000", allow_negative_numbers = true, value_parser = count, help_heading = SESSIONS)]
+    #[arg(long, value_name = "N", default_value = "5000", value_parser = count, help_heading = SESSIONS)]
     pub(crate) max_sessions: usize,
 
     /// Sessions at once of clients without a key, where there are clients with one too
     /// [default: half of --max-sessions]
-    #[arg(long, value_name = "N", requires = "keys", allow_negative_numbers = true, value_parser = count, help_heading = SESSIONS)]
+    #[arg(long, value_name = "N", requires = "keys", value_parser = count, help_heading = SESSIONS)]
     pub(crate) max_open_sessions: Option<usize>,
 
     /// Sessions of one client at once: an IPv4 address, or the /64 of an IPv6 address
-    #[arg(long, value_name = "N", default_value = "100", allow_negative_numbers = true, value_parser = count, help_heading = SESSIONS)]
+    #[arg(long, value_name = "N", default_value = "100", value_parser = count, help_heading = SESSIONS)]
     pub(crate) max_sessions_per_client: usize,
 
     /// Packets per second answered for each sender (an IPv4 address, the /64 of an IPv6 address), all
     /// its sessions together [default: no limit]
-    #[arg(long, value_name = "PPS", value_parser = at_least_one::<u32>, help_heading = SESSIONS, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PPS", value_parser = at_least_one::<u32>, help_heading = SESSIONS)]
     pub(crate) max_rate: Option<u32>,
 
     /// Serve sessions from these senders too, not from the client's own address only; with --nat
@@ -290,7 +290,7 @@ pub(crate) struct ServerArgs {
     pub(crate) server_octets: bool,
 
     /// Reflector threads
-    #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS)]
     pub(crate) threads: usize,
 
     #[command(flatten)]
@@ -333,7 +333,7 @@ pub(crate) struct ControlOptions {
     pub(crate) key: KeyOptions,
 
     /// UDP port wished for at the reflector [default: the sender's own number]
-    #[arg(long, value_name = "PORT", value_parser = at_least_one::<u16>, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PORT", value_parser = at_least_one::<u16>)]
     pub(crate) receiver_port: Option<u16>,
 
     /// Give up where the server offers another port than the one wished for

@@ -24,12 +24,7 @@ pub(crate) struct FigureArgs {
     pub(crate) voice: Option<VoiceCodec>,
 
     /// Delay of the call's de-jitter buffer: milliseconds, or with a unit [default: 40]
-    #[arg(
-        long,
-        value_name = "MS",
-        requires = "voice",
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "MS", requires = "voice")]
     pub(crate) jitter_buffer: Option<Milliseconds>,
 
     /// Percentiles with lost packets as infinite delays too
@@ -37,7 +32,7 @@ pub(crate) struct FigureArgs {
     pub(crate) percentiles_with_loss: bool,
 
     /// Losses at most so many packets apart are noticeable (RFC 3357) [default: 99]
-    #[arg(long, value_name = "N", value_parser = at_least_one::<u64>, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u64>)]
     pub(crate) loss_noticeable: Option<u64>,
 
     /// The path is unavailable after N seconds in a row with more losses than this, until N that are
@@ -202,17 +197,22 @@ fn edge(text: &str) -> Result<i64, Advice> {
 }
 
 /// Both ends and the number of bins.
-fn range(text: &str) -> Result<(i64, i64, u32), Advice> {
+fn range(kind: &str, text: &str) -> Result<(i64, i64, u32), Advice> {
     let mut fields = text.split(':');
     let (Some(low), Some(high), Some(bins), None) =
         (fields.next(), fields.next(), fields.next(), fields.next())
     else {
         return Err(wrong());
     };
-    let (low, high) = (edge(low)?, edge(high)?);
-    if low >= high {
-        return Err(Advice::new("the lower end comes first"));
+    let ends = (edge(low)?, edge(high)?);
+    if ends.0 >= ends.1 {
+        return Err(Advice::new(if ends.0 == ends.1 {
+            format!("both ends are {low}: write {kind}:LO:HI:{bins}")
+        } else {
+            format!("the lower end comes first: write {kind}:{high}:{low}:{bins}")
+        }));
     }
+    let (low, high) = ends;
     let bins = whole(bins).and_then(|bins| u32::try_from(bins).ok());
     let bins = bins
         .filter(|bins| *bins >= 1 && usize::try_from(*bins).is_ok_and(|bins| bins < MAX_EDGES))
@@ -221,7 +221,7 @@ fn range(text: &str) -> Result<(i64, i64, u32), Advice> {
 }
 
 fn linear(text: &str) -> Result<Vec<i64>, Advice> {
-    let (low, high, bins) = range(text)?;
+    let (low, high, bins) = range("lin", text)?;
     let width = i128::from(high) - i128::from(low);
     let edge = |bin: u32| {
         let edge = i128::from(low) + width * i128::from(bin) / i128::from(bins);
@@ -236,7 +236,7 @@ fn linear(text: &str) -> Result<Vec<i64>, Advice> {
     reason = "edges between both ends, which are below a year: rounded to nanoseconds"
 )]
 fn logarithmic(text: &str) -> Result<Vec<i64>, Advice> {
-    let (low, high, bins) = range(text)?;
+    let (low, high, bins) = range("log", text)?;
     if low <= 0 {
         return Err(Advice::new(
             "logarithmic bins begin above 0: write log:100us:1s:40",
@@ -329,7 +329,10 @@ mod tests {
             ("lin:1:2:3:4", "lin:0:10ms:20"),
             ("2ms,1ms", "greater than the one before"),
             ("1ms,1ms", "greater than the one before"),
-            ("lin:2:1:4", "lower end"),
+            ("lin:2:1:4", "the lower end comes first: write lin:1:2:4"),
+            ("log:1ms:1us:3", "write log:1us:1ms:3"),
+            ("lin:-1:-2:3", "write lin:-2:-1:3"),
+            ("lin:1s:1000ms:4", "both ends are 1s: write lin:LO:HI:4"),
             ("lin:0:1ms:0", "1 to 999 bins"),
             ("lin:0:1ms:1000", "1 to 999 bins"),
             ("lin:0:2ns:4", "greater than the one before"),

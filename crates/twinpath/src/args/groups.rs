@@ -23,18 +23,12 @@ pub(super) const OUTPUT: &str = "Output";
 #[command(next_help_heading = SCHEDULE)]
 pub(crate) struct ScheduleOptions {
     /// Packets to send
-    #[arg(
-        short,
-        long,
-        value_name = "N",
-        default_value = "100",
-        allow_negative_numbers = true
-    )]
+    #[arg(short, long, value_name = "N", default_value = "100")]
     pub(crate) count: Count,
 
     /// Time between packets, on average with poisson: milliseconds, or with a unit (ns us ms s m h d);
     /// 1us at least [default: 100]
-    #[arg(short, long, value_name = "MS", allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "MS")]
     pub(crate) interval: Option<Interval>,
 
     /// Pattern of departures (RFC 3432, RFC 2330): periodic, poisson, uniform:LO-HI (gaps from LO to
@@ -44,39 +38,24 @@ pub(crate) struct ScheduleOptions {
 
     /// Seed of a random schedule, the first departure and padding: the same one gives the same ones
     /// again [default: a random one]
-    #[arg(long, value_name = "N", value_parser = quantity::seed, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = quantity::seed)]
     pub(crate) seed: Option<u32>,
 
     /// Send for this time instead of a count: seconds, or with a unit (ns us ms s m h d)
-    #[arg(
-        long,
-        value_name = "T",
-        conflicts_with = "count",
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "T", conflicts_with = "count")]
     pub(crate) duration: Option<Time>,
 
     /// A reply after this time counts as lost, and as late: seconds, or with a unit (ns us ms s m h d)
-    #[arg(
-        long,
-        value_name = "T",
-        default_value = "2",
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "T", default_value = "2")]
     pub(crate) timeout: Time,
 
     /// Wait before the first packet: seconds, or with a unit
-    #[arg(
-        long,
-        value_name = "T",
-        default_value = "0",
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "T", default_value = "0")]
     pub(crate) start_delay: Time,
 
     /// Missed departures that are caught up in a row, one burst of --schedule at least; the rest is
     /// moved or left out, and counted [default: 10, or as many as 5 ms hold]
-    #[arg(long, value_name = "N", value_parser = quantity::at_least_one::<u32>, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = quantity::at_least_one::<u32>)]
     pub(crate) max_burst: Option<u32>,
 
     /// Spin before each departure: more exact, uses a core
@@ -90,7 +69,7 @@ pub(crate) struct ScheduleOptions {
 pub(crate) struct PacketOptions {
     /// Octets after the 14-octet header; -1 is IMIX: Ethernet frames of 64, 590 and 1514 octets
     /// without frame check sequence, 7:4:1 (IPv6: 76 for 64) [default: 27]
-    #[arg(long, value_name = "BYTES", allow_negative_numbers = true)]
+    #[arg(long, value_name = "BYTES")]
     pub(crate) padding: Option<PaddingSize>,
 
     /// What padding is made of
@@ -115,7 +94,7 @@ pub(crate) struct StampPackets {
     pub(crate) stamp: bool,
 
     /// STAMP Session Identifier (RFC 8972), 1 to 65535
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N")]
     pub(crate) ssid: Option<Ssid>,
 }
 
@@ -128,12 +107,7 @@ pub(crate) struct SenderMarking {
     pub(crate) dscp: Vec<Dscp>,
 
     /// Whole ToS or Traffic Class octet instead, ECN too; decimal, or hexadecimal as 0xb8
-    #[arg(
-        long,
-        value_name = "0-255",
-        conflicts_with = "dscp",
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "0-255", conflicts_with = "dscp")]
     pub(crate) tos: Option<TosOctet>,
 }
 
@@ -142,12 +116,7 @@ pub(crate) struct SenderMarking {
 #[command(next_help_heading = IP)]
 pub(crate) struct IpOptions {
     /// TTL or Hop Limit of packets
-    #[arg(
-        long,
-        value_name = "1-255",
-        default_value = "255",
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "1-255", default_value = "255")]
     pub(crate) ttl: Ttl,
 
     /// Set DF; never fragment here

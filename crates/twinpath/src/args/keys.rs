@@ -52,7 +52,7 @@ pub(crate) struct KeyOptions {
     pub(crate) key_id: Option<KeyId>,
 
     /// PBKDF2 iterations that the server may ask for
-    #[arg(long, value_name = "N", default_value = "32768", value_parser = iterations, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "32768", value_parser = iterations)]
     pub(crate) max_pbkdf2_count: u32,
 }
 

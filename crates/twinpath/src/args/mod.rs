@@ -13,6 +13,7 @@ mod live;
 #[path = "nolive.rs"]
 mod live;
 mod marking;
+mod negative;
 #[cfg(feature = "pictures")]
 mod pictures;
 #[cfg(not(feature = "pictures"))]
@@ -28,8 +29,9 @@ mod schedule;
 pub(crate) mod usage;
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Error, Parser, Subcommand};
 use twinpath_wire::Dscp;
 
 pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
@@ -79,6 +81,19 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads a command line, the program's own name first.
+    ///
+    /// # Errors
+    /// Bad usage, for [`usage::failure`]; help and the version too.
+    pub(crate) fn read(
+        words: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> Result<Self, Error> {
+        let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
+        Self::try_parse_from(negative::joined(&Self::command(), words))
+    }
 }
 
 /// The commands.
@@ -150,7 +165,7 @@ pub(crate) struct SenderArgs {
     pub(crate) ip: IpOptions,
 
     /// Source ports to choose from; the first free ones are taken
-    #[arg(long, value_name = "LO-HI", help_heading = IP, allow_negative_numbers = true)]
+    #[arg(long, value_name = "LO-HI", help_heading = IP)]
     pub(crate) ports: Option<Ports>,
 
     #[command(flatten)]
@@ -197,15 +212,15 @@ pub(crate) struct ResponderArgs {
 
     /// Packets per second answered for each client: an IPv4 address, or the /64 of an IPv6 address
     /// [default: no limit]
-    #[arg(long, value_name = "PPS", value_parser = quantity::at_least_one::<u32>, help_heading = SESSIONS, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PPS", value_parser = quantity::at_least_one::<u32>, help_heading = SESSIONS)]
     pub(crate) max_rate: Option<u32>,
 
     /// Sessions whose sequence counters are kept at most; the oldest idle one leaves
-    #[arg(long, value_name = "N", default_value = "100000", value_parser = quantity::at_least_one::<usize>, help_heading = SESSIONS, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "100000", value_parser = quantity::at_least_one::<usize>, help_heading = SESSIONS)]
     pub(crate) max_sessions: usize,
 
     /// Forget a session's sequence counter after this idle time: seconds, or with a unit
-    #[arg(long, value_name = "T", default_value = "900", help_heading = SESSIONS, allow_negative_numbers = true)]
+    #[arg(long, value_name = "T", default_value = "900", help_heading = SESSIONS)]
     pub(crate) timer: Time,
 
     /// Keep no sequence counters: replies carry the request's number
@@ -221,12 +236,12 @@ pub(crate) struct ResponderArgs {
     pub(crate) protocol: Answers,
 
     /// Threads, each with sockets of its own
-    #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS)]
     pub(crate) threads: usize,
 
     /// Size of replies: as to a request with this padding, never longer than the request unless
     /// --allow-larger-replies [default: as the request]
-    #[arg(long, value_name = "BYTES", allow_negative_numbers = true, help_heading = PACKETS)]
+    #[arg(long, value_name = "BYTES", help_heading = PACKETS)]
     pub(crate) padding: Option<ReplyPadding>,
 
     /// Let --padding make a reply longer than its request
@@ -275,23 +290,11 @@ pub(crate) struct DscptableArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SelftestArgs {
     /// Packets for each address family
-    #[arg(
-        short,
-        long,
-        value_name = "N",
-        default_value = "200",
-        allow_negative_numbers = true
-    )]
+    #[arg(short, long, value_name = "N", default_value = "200")]
     pub(crate) count: Count,
 
     /// Time between packets: milliseconds, or with a unit (ns us ms s m h d)
-    #[arg(
-        short,
-        long,
-        value_name = "MS",
-        default_value = "10",
-        allow_negative_numbers = true
-    )]
+    #[arg(short, long, value_name = "MS", default_value = "10")]
     pub(crate) interval: Interval,
 
     /// Print JSON

@@ -56,6 +56,8 @@ pub(crate) struct Ports {
 
 /// The largest padding that fits UDP over IPv6.
 pub(crate) const MAX_PADDING: u16 = 65_513;
+/// The same over IPv4, whose header counts.
+const MAX_PADDING_V4: u16 = MAX_PADDING - 20;
 
 /// A decimal number and a unit, exact in nanoseconds. What means a time in other letters, or with
 /// blanks around it, is told how to write it.
@@ -184,15 +186,13 @@ impl FromStr for PaddingSize {
         if text == "-1" {
             return Ok(Self::Imix);
         }
-        whole(text)
-            .and_then(|octets| u16::try_from(octets).ok())
-            .filter(|octets| *octets <= MAX_PADDING)
-            .map(Self::Octets)
-            .ok_or_else(|| {
-                Advice::new(format!(
-                    "not a padding: write 0 to {MAX_PADDING} octets, or -1 for IMIX"
-                ))
-            })
+        match whole(text).map(u16::try_from) {
+            Some(Ok(octets)) if octets <= MAX_PADDING => Ok(Self::Octets(octets)),
+            _ => Err(Advice::new(format!(
+                "not a padding: write 0 to {MAX_PADDING} octets (over IPv4 {MAX_PADDING_V4}), or -1 \
+                 for IMIX"
+            ))),
+        }
     }
 }
 

@@ -52,11 +52,11 @@ pub(crate) struct ReportArgs {
     pub(crate) compare: bool,
 
     /// Captures: UDP port of the reflector [default: any port that answers as one]
-    #[arg(long, value_name = "PORT", value_parser = at_least_one::<u16>, allow_negative_numbers = true)]
+    #[arg(long, value_name = "PORT", value_parser = at_least_one::<u16>)]
     pub(crate) port: Option<u16>,
 
     /// Captures: a reply after this time counts as lost: seconds, or with a unit [default: 2]
-    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    #[arg(long, value_name = "T")]
     pub(crate) timeout: Option<Time>,
 
     #[command(flatten)]

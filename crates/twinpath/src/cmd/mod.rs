@@ -104,7 +104,7 @@ fn warn(log: &LogOptions, text: Option<String>) {
 }
 
 /// A result that could not be written. Nobody reads any more: a quiet end, and `Ok`.
-fn unwritten(error: &io::Error) -> Result<Exit, Failure> {
+pub(crate) fn unwritten(error: &io::Error) -> Result<Exit, Failure> {
     if error.kind() == ErrorKind::BrokenPipe {
         Ok(Exit::Done)
     } else {

@@ -281,7 +281,6 @@ fn open_sessions(args: &ServerArgs, modes: Modes) -> Result<usize, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
     use twinpath_proto::sender::PayloadSize;
     use twinpath_runtime::PortChoice;
     use twinpath_wire::control::SecurityMode;
@@ -293,7 +292,7 @@ mod tests {
 
     fn command(line: &str) -> Command {
         let words = std::iter::once("twinpath").chain(line.split_whitespace());
-        let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let cli = Cli::read(words).unwrap_or_else(|error| panic!("{line}: {error}"));
         cli.command
     }
 

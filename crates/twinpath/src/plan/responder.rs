@@ -97,7 +97,6 @@ mod tests {
     use std::io;
     use std::time::Duration;
 
-    use clap::Parser as _;
     use twinpath_wire::Dscp;
 
     use super::*;
@@ -118,7 +117,7 @@ mod tests {
         let words = ["twinpath", "responder"]
             .into_iter()
             .chain(line.split_whitespace());
-        let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let cli = Cli::read(words).unwrap_or_else(|error| panic!("{line}: {error}"));
         let Command::Responder(args) = cli.command else {
             unreachable!("another command")
         };

@@ -1,15 +1,17 @@
 //! What is typed wrong, and the one line that answers it.
 
+use std::any::TypeId;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 
 use super::*;
 use crate::args::Cli;
 
 fn answer(line: &str) -> String {
     let words = std::iter::once("twinpath").chain(line.split(' ').filter(|word| !word.is_empty()));
-    match Cli::try_parse_from(words.map(|word| word.replace('_', " ").replace("''", ""))) {
+    match Cli::read(words.map(|word| word.replace('_', " ").replace("''", ""))) {
         Ok(cli) => panic!("{line} was understood as {cli:?}"),
         Err(error) => failure(
             &error,
@@ -17,6 +19,40 @@ fn answer(line: &str) -> String {
         )
         .to_string(),
     }
+}
+
+#[test]
+fn every_option_takes_a_value_that_begins_with_a_minus_sign_for_its_own() {
+    let mut options = 0;
+    for command in Cli::command().get_subcommands() {
+        let name = command.get_name();
+        for arg in command
+            .get_arguments()
+            .filter(|arg| arg.get_action().takes_values())
+        {
+            let is_file = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
+            let long = arg.get_long().map(|long| format!("--{long}"));
+            let short = arg.get_short().map(|short| format!("-{short}"));
+            for option in long.into_iter().chain(short) {
+                for value in ["-1", "-1.5ms", "-.5", "-6"] {
+                    let answer = match Cli::read(["twinpath", name, &option, value]) {
+                        Ok(_) => continue,
+                        Err(error) => failure(&error, Some(name)).to_string(),
+                    };
+                    let unknown = answer.contains("no such option");
+                    assert!(!unknown || is_file, "{name} {option} {value}: {answer}");
+                    options += 1;
+                }
+            }
+        }
+    }
+    assert!(options > 300, "{options}");
+    let words = "twinpath sender ::1 -c 3 -4 --bins -1ms,0,1ms --padding -1 -6";
+    let answer = failure(&Cli::read(words.split(' ')).unwrap_err(), Some("sender"));
+    assert_eq!(
+        answer.to_string(),
+        "--ipv4 and --ipv6 exclude each other: write one of them"
+    );
 }
 
 #[test]
@@ -41,6 +77,16 @@ fn bad_usage_is_answered_in_one_line() {
         "sender ::1 -c -5",
         "sender ::1 -i -1",
         "sender ::1 --timeout -1",
+        "sender ::1 --dscp -1",
+        "sender ::1 --report-interval -1",
+        "sender ::1 --start-delay -1s",
+        "sender ::1 --unavailable -1%/10",
+        "sender ::1 --output -4",
+        "sender ::1 --save -1",
+        "sender ::1 --bins 2,-1",
+        "sender ::1 --bins lin:5:1:3",
+        "sender ::1 --bins log:1s:1s:3",
+        "sender ::1 --padding 65535",
         "sender ::1 --tos 0x100",
         "sender ::1 -i 500ns",
         "sender 10.77.0.2:",

@@ -1,4 +1,3 @@
-use clap::Parser as _;
 use serde_json::{Value, json};
 use twinpath_metrics::Record;
 use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
@@ -211,7 +210,7 @@ fn a_file_that_says_the_wildest_things_gives_a_report_in_plain_characters() {
     for turn in 0..60 {
         wild(&path, &mut chance, turn % 3 > 0);
         let words = ["twinpath", "report", "-q", path.to_str().unwrap()];
-        let Command::Report(args) = Cli::try_parse_from(words).unwrap().command else {
+        let Command::Report(args) = Cli::read(words).unwrap().command else {
             panic!()
         };
         let sources = [Source::open(&path, &args).unwrap()];

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::io;
 
-use clap::Parser as _;
 use twinpath_runtime::StampChoice;
 use twinpath_wire::Tos;
 
@@ -28,7 +27,7 @@ fn plan(line: &str) -> Result<SenderPlan, Failure> {
     let words = ["twinpath", "sender"]
         .into_iter()
         .chain(line.split_whitespace());
-    let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+    let cli = Cli::read(words).unwrap_or_else(|error| panic!("{line}: {error}"));
     let Command::Sender(args) = cli.command else {
         unreachable!("another command")
     };
@@ -312,7 +311,7 @@ fn what_cannot_be_meant_is_answered_in_one_line() {
 #[test]
 fn classes_are_sessions_in_the_order_given() {
     let of = |line: &str| {
-        let cli = Cli::try_parse_from(format!("twinpath sender ::1 {line}").split_whitespace());
+        let cli = Cli::read(format!("twinpath sender ::1 {line}").split_whitespace());
         let Command::Sender(args) = cli.unwrap().command else {
             unreachable!("another command")
         };
