@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use twinpath_net::{BindError, SendError};
 
+use crate::words;
+
 /// Why a run could not start. One line; see [`StartError::remedy`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -78,7 +80,7 @@ impl StartError {
 #[non_exhaustive]
 pub enum RunError {
     /// Not one packet left this host.
-    #[error("not one of {tried} packets to {far} left this host: {reason}")]
+    #[error("not one of {} to {far} left this host: {reason}", words::count(*tried, "packet", "packets"))]
     NothingSent {
         /// Where to.
         far: SocketAddr,

@@ -17,6 +17,7 @@ mod report;
 pub mod responder;
 pub mod sender;
 pub mod server;
+pub mod words;
 
 use std::net::IpAddr;
 use std::time::Duration;

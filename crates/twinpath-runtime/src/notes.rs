@@ -24,6 +24,7 @@ pub(crate) use sizes::large_lost;
 
 use crate::error::send_remedy;
 use crate::sender::Refusals;
+use crate::words::{count, time};
 use crate::{Note, SenderPlan, SessionReport, StampChoice};
 
 /// The port of OWAMP, for control and test (RFC 4656, RFC 8545).
@@ -75,12 +76,20 @@ fn said_if(holds: bool, words: &'static str) -> &'static str {
     if holds { words } else { "" }
 }
 
+fn packets(number: u64) -> String {
+    count(number, "packet", "packets")
+}
+
+fn replies(number: u64) -> String {
+    count(number, "reply", "replies")
+}
+
 /// Replies whose HMAC is wrong.
 fn forged(report: &SessionReport) -> Note {
     let count = report.tally.odd.forged;
     let line = format!(
-        "replies failed their HMAC and were not measured, {count} of them: somebody changes or forges \
-         them, or the reflector has other keys"
+        "replies failed their HMAC and were not measured ({count}): somebody changes or forges them, or \
+         the reflector has other keys"
     );
     warning("forged-replies", line)
 }
@@ -122,7 +131,11 @@ fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> No
         let (late, timeout) = (report.tally.late, plan.timeout);
         return warning(
             "all-replies-late",
-            format!("{late} replies came, each after the timeout of {timeout:?}: raise --timeout"),
+            format!(
+                "{} came, each after the timeout of {}: raise --timeout",
+                replies(late),
+                time(timeout)
+            ),
         );
     }
     if let Some(elsewhere) = odd.last_elsewhere {
@@ -147,7 +160,10 @@ fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> No
         let count = odd.other_ssid;
         return warning(
             "another-ssid",
-            format!("{far} answers with another SSID ({count} replies): another session's answers"),
+            format!(
+                "{far} answers with another SSID ({}): another session's answers",
+                replies(count)
+            ),
         );
     }
     if odd.forged > 0 {
@@ -162,7 +178,7 @@ fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> No
         };
         return warning(
             "another-protocol",
-            format!("{far} answers, but its answers are not {asked} ({strange} of them): {other}"),
+            format!("{far} answers, but its answers are not {asked} ({strange}): {other}"),
         );
     }
     if refusals.unheard {
@@ -320,8 +336,9 @@ fn one_way(report: &SessionReport, notes: &mut Vec<Note>) {
         notes.push(warning(
             "clock-step",
             format!(
-                "this host's clock stepped ({}): {} packets are left out of the delays",
-                report.tally.clock_steps, figures.excluded_clock_step
+                "this host's clock stepped ({}): {} left out of the delays",
+                report.tally.clock_steps,
+                packets(figures.excluded_clock_step)
             ),
         ));
     }
@@ -369,7 +386,10 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
         notes.push(remark("reflector-restarts", line));
     }
     if let (count @ 1.., Some((request, reply))) = (odd.size_differs, odd.last_sizes) {
-        let line = format!("{count} replies differ in size: {reply} octets to {request}");
+        let line = format!(
+            "{} of another size than the request: {reply} octets to {request}",
+            replies(count)
+        );
         notes.push(remark("sizes-differ", line));
     }
     if odd.ssid_missing > 0 {
@@ -383,7 +403,8 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
             ", which agrees with this host's clock",
         );
         let line = format!(
-            "{count} replies name the wrong time stamp format (Z bit): read in the other one{borne_out}"
+            "{} with the wrong time stamp format (Z bit): read in the other one{borne_out}",
+            replies(count)
         );
         notes.push(remark("z-bit-wrong", line));
     }
@@ -405,12 +426,12 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
     }
     if let Some(elsewhere) = odd.last_elsewhere {
         let count = odd.answers_elsewhere;
-        let line = format!("{count} replies came from {elsewhere} and were not counted");
+        let line = format!("{} came from {elsewhere}: not counted", replies(count));
         notes.push(remark("answers-from-elsewhere", line));
     }
     if figures.late > 0 {
         let count = figures.late;
-        let line = format!("{count} replies came after the timeout: they count as lost");
+        let line = format!("{} came after the timeout: counted as lost", replies(count));
         notes.push(remark("late", line));
     }
 }
@@ -428,15 +449,18 @@ fn forward_marking(report: &SessionReport, notes: &mut Vec<Note>) {
     let remarked = figures.remarked_forward.unwrap_or_default();
     if let ecn_changed @ 1.. = remarked.ecn {
         let line = format!(
-            "the ECN field was changed on the way out: {ecn_changed} packets did not arrive with \
-             the one they were sent with"
+            "the ECN field was changed on the way out: {} did not arrive with the one sent",
+            packets(ecn_changed)
         );
         notes.push(remark("ecn-changed-forward", line));
     }
     if let Some(marked @ 1..) = figures.congestion_forward
         && report.tos.ecn() != Ecn::Ce
     {
-        let line = format!("{marked} packets met congestion on the way out (ECN mark)");
+        let line = format!(
+            "{} met congestion on the way out (ECN mark)",
+            packets(marked)
+        );
         notes.push(remark("congestion-forward", line));
     }
 }
@@ -471,8 +495,8 @@ fn sending(report: &SessionReport, refusals: &Refusals, notes: &mut Vec<Note>) {
         notes.push(warning(
             "not-sent",
             format!(
-                "{} packets did not leave this host: {reason}{remedy}",
-                tally.send_errors
+                "{} did not leave this host: {reason}{remedy}",
+                packets(tally.send_errors)
             ),
         ));
     }
@@ -490,10 +514,7 @@ fn sending(report: &SessionReport, refusals: &Refusals, notes: &mut Vec<Note>) {
         ));
     }
     if report.icmp_foreign > 0 {
-        let errors = match report.icmp_foreign {
-            1 => "1 ICMP error".to_owned(),
-            count => format!("{count} ICMP errors"),
-        };
+        let errors = count(report.icmp_foreign, "ICMP error", "ICMP errors");
         let line = format!(
             "{errors} about packets that this run did not send: an earlier run's, or forged"
         );
@@ -563,9 +584,10 @@ fn stamping(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan, note
         }
     }
     if report.receive_drops > 0 {
-        let count = report.receive_drops;
-        let line =
-            format!("the system dropped {count} packets that came faster than they were read");
+        let line = format!(
+            "the system dropped {}: packets came faster than they were read",
+            packets(report.receive_drops)
+        );
         notes.push(warning("receive-drops", line));
     }
     if report.rebinds > 0 {
@@ -579,8 +601,10 @@ fn stamping(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan, note
         notes.push(warning("interface-made-again", line));
     }
     if report.records_dropped > 0 {
-        let count = report.records_dropped;
-        let line = format!("{count} per-packet records were dropped: the output was too slow");
+        let line = format!(
+            "{} of single packets dropped: the output was too slow",
+            count(report.records_dropped, "record", "records")
+        );
         notes.push(warning("records-dropped", line));
     }
 }

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use twinpath_runtime::controller::ControlError;
 use twinpath_runtime::{RunError, StartError};
 
+use crate::output::ends::with_zones;
+
 /// The exit status of the program; scripts depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -100,7 +102,7 @@ impl fmt::Display for Failure {
             text.push_str("; ");
             text.push_str(remedy);
         }
-        for c in text.chars() {
+        for c in with_zones(&text).chars() {
             if c.is_control() {
                 write!(f, "{}", c.escape_default())?;
             } else {
@@ -119,5 +121,16 @@ mod tests {
     fn a_failure_is_one_line_whatever_it_quotes() {
         let failure = Failure::could_not("no host \"a\nb\u{1b}[31m\"").with_remedy(Some("try c"));
         assert_eq!(failure.to_string(), "no host \"a\\nb\\u{1b}[31m\"; try c");
+    }
+
+    #[test]
+    fn a_failure_names_the_interface_of_an_address() {
+        let line = "no route to [fe80::1%1]:862";
+        assert_eq!(Failure::could_not(line).to_string(), with_zones(line));
+        let Some(lo) = twinpath_runtime::host::interface_name(1) else {
+            println!("skipped: this system does not tell the names of interfaces");
+            return;
+        };
+        assert!(with_zones(line).ends_with(&format!("%{lo}]:862")));
     }
 }

@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::time::FormatTime;
 use crate::args::LogOptions;
 use crate::failure::{Exit, Failure};
 use crate::output::style::Style;
-use crate::output::{Written, complain};
+use crate::output::{Written, complain, units};
 
 use file::{Log, Turning};
 
@@ -143,7 +143,8 @@ fn release_to(out: &mut impl Write) -> io::Result<()> {
         return Ok(());
     };
     if held.dropped > 0 {
-        writeln!(out, "{} earlier log lines left out", held.dropped)?;
+        let lines = units::count(held.dropped, "earlier log line", "earlier log lines");
+        writeln!(out, "{lines} left out")?;
     }
     held.lines.iter().try_for_each(|line| out.write_all(line))
 }

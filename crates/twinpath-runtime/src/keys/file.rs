@@ -129,8 +129,14 @@ impl KeysError {
     /// What the reader can do, in one clause.
     pub fn remedy(&self) -> Option<String> {
         match self {
-            Self::Unreadable { .. } => None,
-            Self::NoFile { .. } => {
+            Self::Unreadable { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                Some(
+                    "give it to the user who runs this (chown), or run this as its owner"
+                        .to_owned(),
+                )
+            }
+            Self::Unreadable { source, .. } if source.kind() != ErrorKind::NotFound => None,
+            Self::Unreadable { .. } | Self::NoFile { .. } => {
                 Some("name a file with a line for each key: KEY-ID passphrase".to_owned())
             }
             Self::Foreign { .. } => Some(

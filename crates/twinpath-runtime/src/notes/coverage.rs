@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::warning;
+use super::{packets, warning};
+use crate::words::{count, time};
 use crate::{Note, Origin, SessionReport};
 
 /// Its key.
@@ -22,17 +23,25 @@ pub(super) fn incomplete(report: &SessionReport, reason: Option<&str>) -> Option
             Origin::Run | Origin::Records => "could not be sent",
         };
         format!(
-            "{} of {} packets {what}{reason}",
-            coverage.unsent, coverage.due
+            "{} of {} {what}{reason}",
+            coverage.unsent,
+            packets(coverage.due)
         )
     });
     let (blocks, word) = (coverage.unmeasured_blocks, report.sent_word());
     let empty = (blocks > 0).then(|| match coverage.block_ns {
-        0 => format!("nothing was {word} in {blocks} blocks of time"),
+        0 => format!(
+            "nothing was {word} in {} of time",
+            count(blocks, "block", "blocks")
+        ),
         ns => format!(
-            "nothing was {word} in {blocks} of {} blocks of {} s",
-            blocks.saturating_add(coverage.measured_blocks),
-            Duration::from_nanos(ns).as_secs_f64()
+            "nothing was {word} in {blocks} of {} of {}",
+            count(
+                blocks.saturating_add(coverage.measured_blocks),
+                "block",
+                "blocks"
+            ),
+            time(Duration::from_nanos(ns))
         ),
     });
     let what: Vec<String> = [unsent, empty].into_iter().flatten().collect();
@@ -46,7 +55,7 @@ pub(super) fn incomplete(report: &SessionReport, reason: Option<&str>) -> Option
 pub(crate) fn renew(report: &mut SessionReport) {
     let known = report.notes.iter().find(|note| note.key == KEY);
     let reason = known.and_then(|note| {
-        let (_, rest) = note.line.split_once(" packets could not be sent (")?;
+        let (_, rest) = note.line.split_once(" could not be sent (")?;
         Some(
             rest.split_once("), ")
                 .or(rest.split_once("): "))?

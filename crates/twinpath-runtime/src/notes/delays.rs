@@ -11,8 +11,9 @@ pub(crate) fn implausible(report: &SessionReport) -> Option<Note> {
         warning(
             "implausible",
             format!(
-                "{count} replies claim to have left before they arrived or to have stayed longer than \
-                 they were away: left out of the delays"
+                "{} with times that cannot be (left before it arrived, or stayed longer than it was \
+                 away): left out of the delays",
+                super::replies(count)
             ),
         )
     })

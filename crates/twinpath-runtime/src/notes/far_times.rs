@@ -4,6 +4,7 @@
 use twinpath_metrics::{FarFormat, FarTimes};
 
 use super::warning;
+use crate::words::count;
 use crate::{Note, SessionReport};
 
 /// Keys of the remarks that [`of`] makes.
@@ -72,9 +73,9 @@ pub(super) fn of(report: &SessionReport) -> Vec<Note> {
         )),
     }
     if figures.excluded_unstamped > 0 {
-        let count = figures.excluded_unstamped;
         let line = format!(
-            "{count} replies have no time of arrival or departure (T2 or T3 is 0): left out of the delays"
+            "{} without a time of arrival or departure (T2 or T3 is 0): left out of the delays",
+            super::replies(figures.excluded_unstamped)
         );
         notes.push(warning("far-times-missing", line));
     }
@@ -102,8 +103,9 @@ pub(super) fn of(report: &SessionReport) -> Vec<Note> {
         let years = away.unsigned_abs() / YEAR_NS.unsigned_abs();
         let side = if away < 0 { "behind" } else { "ahead" };
         let line = format!(
-            "the reflector's clock is {years} years {side}: it looks as though it counts from its start or \
-             was never set; one-way delays mean nothing"
+            "the reflector's clock is {} {side}: it looks as though it counts from its start or \
+             was never set; one-way delays mean nothing",
+            count(years, "year", "years")
         );
         notes.push(warning("far-clock-not-set", line));
     }

@@ -117,9 +117,8 @@ fn unknown_argument(
     if !argument.starts_with('-') {
         return format!("{}: one argument too many ({help})", shown(argument));
     }
-    if argument.starts_with(|c: char| c == '-')
-        && argument.chars().nth(1).is_some_and(|c| c.is_ascii_digit())
-    {
+    let rest = argument.trim_start_matches('-');
+    if rest.starts_with(|c: char| c.is_ascii_digit()) {
         return format!(
             "{argument}: no such option; a file of that name is written ./{argument} ({help})"
         );

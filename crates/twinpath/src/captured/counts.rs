@@ -215,14 +215,14 @@ fn unanswered(counts: &BTreeMap<SocketAddr, u64>) -> Option<Note> {
     let mut ends: Vec<String> = named.collect();
     let others = counts.len().saturating_sub(NAMED);
     if others > 0 {
-        ends.push(format!("{others} others"));
+        ends.push(format!("{others} more"));
     }
     let ends = ends.join(", ");
     Some(warning(
         "capture-unanswered",
         format!(
-            "{packets} packets to {ends} look like requests and none was answered: name the port with \
-             --port"
+            "packets to {ends} that look like requests, and none was answered: {packets}; name the port \
+             with --port"
         ),
     ))
 }

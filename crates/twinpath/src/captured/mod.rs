@@ -33,6 +33,7 @@ use self::finding::{Ends, Finding, Found};
 use self::frame::{Datagram, Unread};
 use self::pairing::{Known, Pairing};
 use crate::output::captures::{CaptureCounts, CapturedSession};
+use crate::output::units;
 use crate::saved::{Row, SessionFacts};
 
 pub(crate) use self::file::is_magic;
@@ -286,9 +287,10 @@ impl Capture {
             notes.push(remark(
                 "under-way",
                 format!(
-                    "{} packets were not answered yet when the capture ended, less than the \
-                     timeout of {:?} after them: they are not counted",
-                    known.under_way, self.timeout
+                    "{} not answered yet when the capture ended, less than the timeout of {} after \
+                     that: not counted",
+                    units::count(known.under_way, "packet", "packets"),
+                    units::asked(self.timeout)
                 ),
             ));
         }
@@ -303,8 +305,8 @@ impl Capture {
             notes.push(remark(
                 "captured-again",
                 format!(
-                    "{} copies that the capture made are not counted as duplicates; {taken}",
-                    session.captured_again
+                    "{} made by the capture, not counted as duplicates; {taken}",
+                    units::count(session.captured_again, "copy", "copies")
                 ),
             ));
         }
@@ -314,10 +316,10 @@ impl Capture {
                 ..remark(
                     "early-replies",
                     format!(
-                        "{} replies were captured before their requests: the times of the capture are out \
+                        "{} captured before the request: the times of the capture are out \
                          of order, as those of two taps are, or of an interface that gathers packets; \
                          delays are wrong by as much",
-                        session.early_replies
+                        units::count(session.early_replies, "reply", "replies")
                     ),
                 )
             });
@@ -351,10 +353,10 @@ impl Capture {
                 ..remark(
                     "cut-replies",
                     format!(
-                        "{} packets from the reflector are cut too short to be read: up to that many \
+                        "{} from the reflector cut too short to be read: up to that many \
                          of the packets called lost were answered; capture with a larger snap length: \
                          tcpdump -s 0",
-                        session.cut_replies
+                        units::count(session.cut_replies, "packet", "packets")
                     ),
                 )
             });

@@ -13,7 +13,7 @@ use super::{remark, unwritten, warn};
 use crate::args::{ControlClientArgs, Summary, doubt};
 use crate::failure::{Exit, Failure};
 use crate::logs;
-use crate::output::ends::named;
+use crate::output::ends::{self, named};
 use crate::output::style::Style;
 use crate::output::{complain, controlclient as output};
 use crate::plan::{self, Given};
@@ -42,7 +42,8 @@ pub(super) fn run(args: &ControlClientArgs, given: Given) -> Result<Exit, Failur
     if let Err(error) = tell(&run, args, json) {
         return unwritten(&error);
     }
-    let report = run.join()?;
+    let mut report = run.join()?;
+    ends::name_zones(&mut report.notes);
     info!(sid = %report.session.sid, "stopped");
     let stdout = io::stdout();
     let style = Style::of(&stdout);
@@ -70,7 +71,7 @@ fn tell(run: &ControlClientRun, args: &ControlClientArgs, json: bool) -> io::Res
         if let ControlEvent::Running { session, .. } = &event {
             output::running(session, &mut line)?;
         } else if args.verbose {
-            writeln!(line, "{event}")?;
+            writeln!(line, "{}", ends::with_zones(&event.to_string()))?;
         }
         if !json {
             let mut out = io::stdout().lock();

@@ -24,7 +24,7 @@ use crate::args::{ControllerArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::live::{About, View};
 use crate::logs;
-use crate::output::ends::{named, named_in_notes};
+use crate::output::ends::{self, named};
 use crate::output::progress::ProgressLine;
 use crate::output::{Meta, Outcome, complain};
 use crate::plan::{self, Given};
@@ -106,7 +106,8 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
         Ok(report) => report?,
         Err(error) => return unwritten(&error),
     };
-    report.sessions = report.sessions.into_iter().map(named_in_notes).collect();
+    let of_sessions = report.sessions.iter_mut().flat_map(|it| &mut it.notes);
+    ends::name_zones(of_sessions.chain(&mut report.notes));
     for session in &report.sessions {
         let tally = &session.tally;
         info!(
@@ -170,11 +171,11 @@ fn watch(
             if is_late(&event) {
                 all = following.drain(|session| run.next_news(session), outlet)?;
             }
+            let line = ends::with_zones(&event.to_string());
             if let (true, ControlEvent::ServerGone(_)) = (alarms, &event) {
                 progress.erase();
-                complain(&format!("warning: {event}"));
+                complain(&format!("warning: {line}"));
             }
-            let line = event.to_string();
             following.event(&line);
             outlet.event(&line)?;
         }

@@ -304,7 +304,8 @@ pub(super) fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
                 match (incomplete.len(), reports.len()) {
                     (_, 1) => line.clone(),
                     (some, all) => format!(
-                        "{some} of {all} sessions were measured incompletely; {}: {line}",
+                        "{some} of {all} sessions {} measured incompletely; {}: {line}",
+                        if some == 1 { "was" } else { "were" },
                         first.tos.dscp()
                     ),
                 },

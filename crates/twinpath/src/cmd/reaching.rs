@@ -5,7 +5,7 @@ use twinpath_runtime::controller::{self, Attempt, ControlPlan};
 use super::remark;
 use crate::args::LogOptions;
 use crate::failure::Failure;
-use crate::output::ends::named;
+use crate::output::ends::{self, named};
 use crate::signals::Signals;
 
 /// The plan for the first address of the server that takes a connection. Of several it is connected
@@ -25,7 +25,10 @@ pub(super) fn reached<P>(
         if !made.attempts().is_empty() {
             let tried: Vec<String> = made.attempts().iter().map(Attempt::to_string).collect();
             let server = named(control.server);
-            let line = format!("{}; connected to {server}", tried.join("; "));
+            let line = format!(
+                "{}; connected to {server}",
+                ends::with_zones(&tried.join("; "))
+            );
             remark(log, Some(line));
         }
         control.made = Some(made);

@@ -20,7 +20,7 @@ use crate::args::{SenderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::live::{About, View};
 use crate::logs;
-use crate::output::ends::{self, named, named_in_notes};
+use crate::output::ends::{self, named};
 use crate::output::progress::ProgressLine;
 use crate::output::{Meta, Outcome};
 use crate::plan;
@@ -94,7 +94,8 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         Ok(report) => report?,
         Err(error) => return unwritten(&error),
     };
-    let mut reports: Vec<SessionReport> = report.sessions.into_iter().map(named_in_notes).collect();
+    let mut reports: Vec<SessionReport> = report.sessions;
+    ends::name_zones(reports.iter_mut().flat_map(|session| &mut session.notes));
     name_others(args, &plan, &mut reports);
     for session in &reports {
         let tally = &session.tally;

@@ -242,7 +242,10 @@ fn coverage(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let word = report.sent_word();
     let unsent = match coverage.unsent {
         0 => format!("for a time nothing was {word}"),
-        unsent => format!("{unsent} of {} packets not {word}", coverage.due),
+        unsent => format!(
+            "{unsent} of {} not {word}",
+            units::count(coverage.due, "packet", "packets")
+        ),
     };
     let share = units::percent(report.tally.lost, report.tally.sent);
     let text = format!("{UNKNOWN}: {unsent}; {share} of those {word} were lost");
@@ -260,10 +263,14 @@ fn availability(report: &SessionReport, out: &mut impl Write) -> io::Result<()> 
             count => format!("; {} in the rest", units::count(count, "outage", "outages")),
         };
         let text = format!(
-            "{UNKNOWN}: nothing was {} in {} of {} blocks of {}{outages}",
+            "{UNKNOWN}: nothing was {} in {} of {} of {}{outages}",
             report.sent_word(),
             figures.unmeasured_blocks,
-            figures.blocks.saturating_add(figures.unmeasured_blocks),
+            units::count(
+                figures.blocks.saturating_add(figures.unmeasured_blocks),
+                "block",
+                "blocks"
+            ),
             units::asked(Duration::from_nanos(figures.block_ns))
         );
         return fact(out, "Availability", &text);

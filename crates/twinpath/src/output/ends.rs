@@ -1,10 +1,10 @@
 //! Addresses and ports as they are shown: a zone by its interface's name, where the system tells.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 
 use twinpath_proto::sender::Protocol;
-use twinpath_runtime::SessionReport;
 use twinpath_runtime::host::interface_name;
+use twinpath_runtime::{Note, SessionReport};
 
 /// `192.0.2.1:862`, `[2001:db8::1]:862`, `[fe80::1%eth0]:862`.
 pub(crate) fn named(address: SocketAddr) -> String {
@@ -33,13 +33,27 @@ pub(super) fn sender(report: &SessionReport) -> String {
     named(sender)
 }
 
-/// Writes the far end in the report's notes as everywhere else.
-pub(crate) fn named_in_notes(mut report: SessionReport) -> SessionReport {
-    let (plain, named) = (report.reflector.to_string(), named(report.reflector));
-    for note in &mut report.notes {
-        note.line = note.line.replace(&plain, &named);
+/// Writes the zones in notes as everywhere else.
+pub(crate) fn name_zones<'a>(notes: impl IntoIterator<Item = &'a mut Note>) {
+    for note in notes {
+        note.line = with_zones(&note.line);
     }
-    report
+}
+
+/// A line from below, which has zones by their numbers, with their interfaces' names.
+pub(crate) fn with_zones(line: &str) -> String {
+    let mut named = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('%') {
+        rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        let number = after.strip_suffix(rest).unwrap_or_default();
+        let address = before.rsplit_once('[').map(|(_, address)| address.parse());
+        let is_zone = matches!(address, Some(Ok::<Ipv6Addr, _>(_))) && rest.starts_with(']');
+        let name = number.parse().ok().filter(|_| is_zone);
+        let name = name.and_then(interface_name);
+        named.extend([before, "%", name.as_deref().unwrap_or(number)]);
+    }
+    named + rest
 }
 
 fn with_zone(address: SocketAddr, name: impl Fn(u32) -> Option<String>) -> String {
@@ -79,6 +93,28 @@ mod tests {
     }
 
     #[test]
+    fn a_line_has_all_its_zones_by_name_and_is_else_as_it_was() {
+        let zone = interface_name(1).unwrap_or_else(|| "1".to_owned());
+        for (line, named) in [
+            ("100% of [fe80::1%1]:1, 5%", "100% of [fe80::1%ZONE]:1, 5%"),
+            (
+                "[fe80::1%1]:1; [ff02::1%1]:2 x",
+                "[fe80::1%ZONE]:1; [ff02::1%ZONE]:2 x",
+            ),
+            ("[fe80::1%4294967295]:1", "[fe80::1%4294967295]:1"),
+            ("[fe80::1%99999999999]:1", "[fe80::1%99999999999]:1"),
+            (
+                "[a%1] %1] fe80::1%1 [fe80::1%1",
+                "[a%1] %1] fe80::1%1 [fe80::1%1",
+            ),
+            ("[fe80::1%]:1 %", "[fe80::1%]:1 %"),
+            ("", ""),
+        ] {
+            assert_eq!(with_zones(line), named.replace("ZONE", &zone), "{line}");
+        }
+    }
+
+    #[test]
     fn a_sender_and_the_notes_have_the_far_end_s_zone() {
         let mut report = fixtures::quiet_path();
         report.sender = "[fe80::2]:20000".parse().unwrap();
@@ -87,7 +123,7 @@ mod tests {
         assert_eq!(sender(&report), format!("[fe80::2%{zone}]:20000"));
         report.notes = fixtures::nothing_came_back().notes;
         report.notes[0].line = "no reply from [fe80::1%1]:862".into();
-        let report = named_in_notes(report);
+        name_zones(&mut report.notes);
         assert_eq!(
             report.notes[0].line,
             format!("no reply from [fe80::1%{zone}]:862")

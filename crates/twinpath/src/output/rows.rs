@@ -191,8 +191,9 @@ fn stretch(row: &Row<'_>, (intervals, missed): (u64, u64)) -> String {
         count => format!(", {count} missed"),
     };
     format!(
-        "{:<12}{class}  {intervals} intervals without a packet, to {}{missed}",
+        "{:<12}{class}  {} without a packet, to {}{missed}",
         clock(row),
+        units::count(intervals, "interval", "intervals"),
         rfc3339(row.end)
     )
 }

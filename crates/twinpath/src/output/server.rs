@@ -57,8 +57,12 @@ pub(crate) fn text(report: &ServerReport, out: &mut impl Write) -> io::Result<()
         fact(out, "Refused", &refused.join(", "))?;
     }
     if tally.connections_made_room > 0 {
-        let count = tally.connections_made_room;
-        let closed = format!("{count} idle connections closed for others: the server was full");
+        let idle = units::count(
+            tally.connections_made_room,
+            "idle connection",
+            "idle connections",
+        );
+        let closed = format!("{idle} closed for others: the server was full");
         fact(out, "Made room", &closed)?;
     }
     fact(out, "Sessions", &sessions.join(", "))?;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub(crate) use twinpath_runtime::words::{count, time as asked};
+
 /// The unit of a table: one for all of its cells, so that they can be compared at a glance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
@@ -48,21 +50,6 @@ pub(crate) fn span(ns: u64) -> String {
     delay(i64::try_from(ns).unwrap_or(i64::MAX))
 }
 
-/// A time that somebody asked for, as short as it can be said: `100 ms`, `1.5 s`.
-pub(crate) fn asked(time: Duration) -> String {
-    let ns = time.as_nanos();
-    let (unit, name) = match ns {
-        0..1_000 => (1, "ns"),
-        1_000..1_000_000 => (1_000, "us"),
-        1_000_000..1_000_000_000 => (1_000_000, "ms"),
-        _ => (1_000_000_000, "s"),
-    };
-    let fraction = format!("{:09}", (ns % unit) * (1_000_000_000 / unit));
-    let fraction = fraction.trim_end_matches('0');
-    let point = if fraction.is_empty() { "" } else { "." };
-    format!("{}{point}{fraction} {name}", ns / unit)
-}
-
 /// How long something took, in seconds to the tenth or better.
 pub(crate) fn took(time: Duration) -> String {
     let rounded = |step: u128| (time.as_nanos() + step / 2) / step;
@@ -72,11 +59,6 @@ pub(crate) fn took(time: Duration) -> String {
     } else {
         format!("{}.{} s", tenths / 10, tenths % 10)
     }
-}
-
-/// `1 packet`, `2 packets`.
-pub(crate) fn count(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 /// `part` of `whole` in percent: 0% is none, 100% is all, between them two decimals, or as many as
@@ -162,27 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_not_many() {
-        let packets = |number| count(number, "packet", "packets");
-        assert_eq!(
-            [0, 1, 2].map(packets),
-            ["0 packets", "1 packet", "2 packets"]
-        );
-    }
-
-    #[test]
     fn times_and_rates_are_said_shortly() {
-        for (ns, text) in [
-            (0, "0 ns"),
-            (250, "250 ns"),
-            (100_000, "100 us"),
-            (500_500, "500.5 us"),
-            (100_000_000, "100 ms"),
-            (1_500_000_000, "1.5 s"),
-            (60_000_000_000, "60 s"),
-        ] {
-            assert_eq!(asked(Duration::from_nanos(ns)), text);
-        }
         for (us, text) in [
             (0, "0 ms"),
             (12_400, "12 ms"),

@@ -86,18 +86,18 @@ pub(super) fn resolve(
         .collect();
     match found.first() {
         Some(first) if fit.is_empty() => {
-            let has = Family::of(first.ip());
+            let (has, option) = (Family::of(first.ip()), family.option());
             Err(if literal {
-                Failure::usage(format!(
-                    "{host} is {has} but {} asks for {family}",
-                    family.option()
-                ))
+                Failure::usage(format!("{host} is {has} but {option} asks for {family}"))
+                    .with_remedy(Some(format!(
+                        "leave out {option}, or write an {family} address"
+                    )))
             } else {
                 Failure::usage(format!(
                     "{host} has no {family} address, only {}",
                     first.ip()
                 ))
-                .with_remedy(Some(format!("leave out {}", family.option())))
+                .with_remedy(Some(format!("leave out {option}")))
             })
         }
         _ => Ok(fit),
@@ -222,9 +222,13 @@ mod tests {
             (
                 zoned("3"),
                 Family::V4,
-                "2 fe80::1%3 is IPv6 but -4 asks for IPv4",
+                "2 fe80::1%3 is IPv6 but -4 asks for IPv4; leave out -4, or write an IPv4 address",
             ),
-            (v6, Family::V4, "2 ::1 is IPv6 but -4 asks for IPv4"),
+            (
+                v6,
+                Family::V4,
+                "2 ::1 is IPv6 but -4 asks for IPv4; leave out -4, or write an IPv4 address",
+            ),
             (
                 name("empty"),
                 Family::Any,

@@ -467,8 +467,9 @@ fn check_in_flight(timeout: Duration, interval: Duration, packets: u128) -> Resu
     let under_way = packets.min(timeout.as_nanos() / interval.as_nanos().max(1));
     if under_way > MOST_IN_FLIGHT {
         return Err(Failure::usage(format!(
-            "with a timeout of {timeout:?} {under_way} packets are under way, {MOST_IN_FLIGHT} are \
-             the most: write a longer --interval or a shorter --timeout"
+            "with a timeout of {} {under_way} packets are under way, {MOST_IN_FLIGHT} are the most: \
+             write a longer --interval or a shorter --timeout",
+            units::asked(timeout)
         )));
     }
     Ok(())

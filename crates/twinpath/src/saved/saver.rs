@@ -13,6 +13,7 @@ use super::facts::{EndFacts, RunFacts};
 use super::file::{Sync, Writer};
 use super::{END_KEY, FORMAT, FORMAT_KEY, RUN_KEY, Row};
 use crate::files::{self, NewFile, Unfit};
+use crate::output::units;
 
 /// A row waits so long for its place in the file, if its row group is not full before; at the
 /// beginning of a run, when there is little to write again, a second, then twice as long each time.
@@ -217,8 +218,8 @@ impl Saver {
         let (written, why) = self.ended.as_ref()?;
         let why = why.as_ref().map_or("internal error", |why| &why.line);
         Some(format!(
-            "cannot go on saving to {}: {why}; the measurement goes on, the file holds the first \
-             {written} records of it",
+            "cannot go on saving to {}: {why}; the measurement goes on, the file holds {written} of its \
+             records",
             self.path.display()
         ))
     }
@@ -234,7 +235,10 @@ impl Saver {
         self.join();
         let (records, error) = self.ended.take().unwrap_or_default();
         let slow = || Shortfall {
-            line: format!("the disk was too slow for {} records", self.missing),
+            line: format!(
+                "the disk was too slow for {}",
+                units::count(self.missing, "record", "records")
+            ),
             remedy: "write a file on a faster disk",
         };
         Saved {

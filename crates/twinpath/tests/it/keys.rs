@@ -418,7 +418,7 @@ fn what_has_no_key_or_no_mode_is_bad_usage() {
         (
             "controller ::1 --keys /no/such/file".to_owned(),
             1,
-            "cannot read the keys file",
+            "cannot read the keys file /no/such/file: No such file or directory (os error 2); name a file",
         ),
     ] {
         let done = run(&line);

@@ -1,6 +1,10 @@
 //! Bad usage: status 2 and one line on stderr. Help and version: results.
 
-use crate::program::run;
+use std::fs::OpenOptions;
+use std::io::pipe;
+use std::process::Stdio;
+
+use crate::program::{Responder, Running, run, twinpath};
 
 #[test]
 fn bad_usage_is_one_line_and_status_two() {
@@ -30,6 +34,32 @@ fn bad_usage_is_one_line_and_status_two() {
         (
             "sender 127.0.0.1 -6",
             "127.0.0.1 is IPv4 but -6 asks for IPv6",
+        ),
+        (
+            "sender ::1 -4",
+            "::1 is IPv6 but -4 asks for IPv4; leave out -4, or write an IPv4 address",
+        ),
+        (
+            "responder 127.0.0.1 -6",
+            "leave out -6, or write an IPv6 address",
+        ),
+        (
+            "controller [::1",
+            "the closing ] is missing: write [2001:db8::1] or",
+        ),
+        ("controller ::1 --dscp be,-1", "--dscp -1: not a DSCP"),
+        ("server --control-dscp -1", "--control-dscp -1: not a DSCP"),
+        (
+            "sender ::1 --dscp nonsense",
+            "df, cs0..cs7, af11..af43, ef, va, voice-admit",
+        ),
+        (
+            "report x.parquet --report-interval -1s",
+            "--report-interval -1s: not a time",
+        ),
+        (
+            "sender ::1 --timeout 1d -i 1ms --duration 3d",
+            "with a timeout of 1 d",
         ),
         ("sender ::1 --ssid 1", "write --stamp too"),
         ("sender fe80::1", "write the interface too"),
@@ -101,6 +131,50 @@ fn help_and_version_are_results() {
         let done = run(line);
         let version = format!("twinpath {}\n", env!("CARGO_PKG_VERSION"));
         assert_eq!((done.status, done.stdout), (0, version), "{line}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_result_that_cannot_be_written_is_said_and_the_status_is_one() {
+    let responder = Responder::on_loopback();
+    let server = Responder::server("");
+    let sender = format!("sender {} -c 2 -i 1 --timeout 0.1 -q", responder.at);
+    let controller = format!("controller {} -c 2 -i 1 --timeout 0.1 -q", server.at);
+    let mut lines: Vec<String> = [
+        "--version",
+        "-V",
+        "--help",
+        "help",
+        "help sender",
+        "server -h",
+        "dscptable",
+        "dscptable --json",
+        "selftest -c 2 -i 1 -q",
+        "selftest -c 2 -i 1 -q --json",
+    ]
+    .map(str::to_owned)
+    .into();
+    for form in ["text", "json", "jsonl", "csv"] {
+        lines.push(format!("{sender} --output {form}"));
+        lines.push(format!("{controller} --output {form}"));
+    }
+    let write = |line: &str, to: Stdio| {
+        let mut command = twinpath(line);
+        command.stdout(to).stderr(Stdio::piped());
+        Running::of(command.spawn().unwrap()).finish()
+    };
+    for line in &lines {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let done = write(line, full.into());
+        let said = "twinpath: cannot write the result: No space left on device";
+        assert_eq!(done.status, 1, "{line}: {}", done.stderr);
+        assert!(done.stderr.starts_with(said), "{line}: {}", done.stderr);
+        // A pipe that is closed ends quietly.
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let done = write(line, writer.into());
+        assert_eq!((done.status, done.stderr.as_str()), (0, ""), "{line}");
     }
 }
 

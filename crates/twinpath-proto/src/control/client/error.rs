@@ -78,7 +78,7 @@ pub enum ClientError {
         octet: u8,
     },
     /// An acknowledgement of no session, or of more than there are.
-    #[error("the server acknowledged {sessions} sessions")]
+    #[error("the server acknowledged another number of sessions: {sessions}")]
     SessionCount {
         /// What it says.
         sessions: u32,

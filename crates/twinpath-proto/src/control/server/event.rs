@@ -160,10 +160,10 @@ pub enum CloseReason {
     #[error("a request with {0} schedule slots")]
     ScheduleSlots(u32),
     /// A command about no session, or about more than a client may have.
-    #[error("a command about {0} sessions")]
+    #[error("a command about sessions: {0} of them")]
     SessionCount(u32),
     /// Stop-Sessions counted wrong, and the Server is strict.
-    #[error("Stop-Sessions counts {said} sessions, {running} run")]
+    #[error("Stop-Sessions counts {said} of {running} running sessions")]
     StopCount {
         /// What the client says.
         said: u32,

@@ -54,7 +54,7 @@ pub enum RequestFault {
     #[error("a command that must wait for Stop-Sessions")]
     WhileRunning,
     /// The client's limit on one connection.
-    #[error("{0} sessions are as many as a client may have")]
+    #[error("a client may have no more sessions than it has: {0}")]
     Sessions(u32),
     /// Start-Sessions, and no session waits to be started (row TC-54).
     #[error("Start-Sessions without a session to start")]

@@ -115,7 +115,7 @@ fn requests_to_a_port_that_is_not_known_are_counted_and_said() {
     let counts = opened.counts(0);
     assert_eq!(counts.unanswered, [(end(to), 10)].into());
     let line = format!(
-        "10 packets to {to} look like requests and none was answered: name the port with --port"
+        "packets to {to} that look like requests, and none was answered: 10; name the port with --port"
     );
     let said = counts::notes(&counts, &opened.ended);
     assert!(

@@ -195,8 +195,8 @@ fn twice(reports: &[SessionReport]) -> Option<Note> {
     (count > 0).then(|| Note {
         key: "merged-twice",
         line: format!(
-            "{count} of the sessions added up are of packets that another one has already, by their \
-             addresses and times: those are counted twice"
+            "sessions of packets that another one has already, by their addresses and times: {count}; \
+             those are counted twice"
         ),
         warning: true,
     })

@@ -400,9 +400,9 @@ fn incomplete(report: &SessionReport, rows_missing: u64) -> Option<Note> {
     (rows_missing > 0 || !same).then(|| Note {
         key: "records-missing",
         line: format!(
-            "the file lacks records of the run, {} packets of {}: its figures are those of the rest",
+            "the file lacks records of the run, those of {} of {}: its figures are those of the rest",
             tally.sent.saturating_sub(figures.received + figures.lost),
-            tally.sent
+            units::count(tally.sent, "packet", "packets")
         ),
         warning: true,
     })

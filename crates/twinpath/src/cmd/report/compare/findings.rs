@@ -162,9 +162,9 @@ impl Comparison {
             let coverage = report.coverage();
             if !coverage.is_complete() {
                 let line = format!(
-                    "{name} was measured incompletely ({} of {} packets not {})",
+                    "{name} was measured incompletely ({} of {} not {})",
                     coverage.unsent,
-                    coverage.due,
+                    units::count(coverage.due, "packet", "packets"),
                     report.sent_word()
                 );
                 self.doubts.loss = Some(line.clone());

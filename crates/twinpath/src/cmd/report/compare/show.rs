@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::findings::Finding;
 use super::parts::Scope;
 use super::{Change, Comparison, Part, Source, Unit, verdict};
+use crate::output::units;
 use crate::output::{ends, json, rfc3339};
 
 /// What the tests take for granted: in the document, and in docs/saved.md.
@@ -291,14 +292,18 @@ pub(super) fn text(
         ] {
             writeln!(
                 out,
-                "{name:<7}{}: session {}, {} to {}, {}, DSCP {}, {} packets from {} on",
+                "{name:<7}{}: session {}, {} to {}, {}, DSCP {}, {} from {} on",
                 source.path,
                 report.number,
                 ends::named(report.sender),
                 ends::named(report.reflector),
                 ends::protocol(report.protocol),
                 report.tos.dscp(),
-                report.figures.received + report.figures.lost,
+                units::count(
+                    report.figures.received + report.figures.lost,
+                    "packet",
+                    "packets"
+                ),
                 rfc3339(report.started)
             )?;
         }

@@ -1,0 +1,68 @@
+//! Counts and times as text: one wording for reports, notes and errors.
+
+use std::time::Duration;
+
+/// `1 packet`, `2 packets`.
+pub fn count(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A time as a command line takes it, in the largest unit that needs no more digits: `100 ms`, `1.5 s`,
+/// `15 min`, `1 d`.
+pub fn time(time: Duration) -> String {
+    const SECOND: u128 = 1_000_000_000;
+    let ns = time.as_nanos();
+    for (unit, name) in [(86_400, "d"), (3_600, "h"), (60, "min")] {
+        let unit = unit * SECOND;
+        if ns >= unit && ns.is_multiple_of(unit) {
+            return format!("{} {name}", ns / unit);
+        }
+    }
+    let (unit, name) = match ns {
+        0..1_000 => (1, "ns"),
+        1_000..1_000_000 => (1_000, "us"),
+        1_000_000..SECOND => (1_000_000, "ms"),
+        _ => (SECOND, "s"),
+    };
+    let fraction = format!("{:09}", (ns % unit) * (SECOND / unit));
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{}{point}{fraction} {name}", ns / unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_not_many() {
+        let packets = |number| count(number, "packet", "packets");
+        assert_eq!(
+            [0, 1, 2].map(packets),
+            ["0 packets", "1 packet", "2 packets"]
+        );
+    }
+
+    #[test]
+    fn a_time_has_the_unit_in_which_it_is_shortest() {
+        for (ns, text) in [
+            (0, "0 ns"),
+            (250, "250 ns"),
+            (100_000, "100 us"),
+            (500_500, "500.5 us"),
+            (100_000_000, "100 ms"),
+            (1_500_000_000, "1.5 s"),
+            (59_000_000_000, "59 s"),
+            (60_000_000_000, "1 min"),
+            (60_000_000_001, "60.000000001 s"),
+            (90_000_000_000, "90 s"),
+            (900_000_000_000, "15 min"),
+            (7_200_000_000_000, "2 h"),
+            (86_400_000_000_000, "1 d"),
+            (90_000_000_000_000, "25 h"),
+            (31_536_000_000_000_000, "365 d"),
+        ] {
+            assert_eq!(time(Duration::from_nanos(ns)), text);
+        }
+    }
+}
