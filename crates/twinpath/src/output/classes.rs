@@ -9,11 +9,9 @@ use twinpath_wire::Dscp;
 
 use super::style::Style;
 use super::text::{cell, signed};
-use super::units::Unit;
+use super::units::{Unit, WIDTH};
 use super::{Outcome, counts};
 
-/// Columns of the page, at least.
-const WIDTH: usize = 79;
 /// Columns of a class's name.
 const NAME: usize = 7;
 /// Columns of a cell, at least.
@@ -64,28 +62,39 @@ pub(crate) fn write(
             dscp.to_string()
         }
     };
-    let widths: Vec<usize> = HEADS
+    let needed = |column: usize, head: &str| {
+        let measured = rows.iter().filter_map(|(.., cells)| cells.as_ref().ok());
+        let cells = measured.filter_map(|cells| cells.get(column));
+        let widest = cells.map(|cell| cell.chars().count()).max();
+        widest.unwrap_or(0).max(head.len()) + 1
+    };
+    let needed = HEADS
         .iter()
         .enumerate()
-        .map(|(column, head)| {
-            let measured = rows.iter().filter_map(|(.., cells)| cells.as_ref().ok());
-            let cells = measured.filter_map(|cells| cells.get(column));
-            let widest = cells.map(|cell| cell.chars().count()).max();
-            (widest.unwrap_or(0).max(head.len()) + 1).max(CELL)
-        })
-        .collect();
+        .map(|(column, head)| needed(column, head));
+    let needed: Vec<usize> = needed.collect();
+    let roomy: Vec<usize> = needed.iter().map(|width| (*width).max(CELL)).collect();
     let names = rows
         .iter()
         .map(|(number, dscp, _)| name(*number, *dscp).chars().count());
-    let first = if outcome.files.is_empty() {
-        NAME
+    let longest = names.max().unwrap_or(0);
+    let first = (longest + usize::from(longest >= NAME)).max(NAME);
+    let (first, widths) = if first + roomy.iter().sum::<usize>() <= WIDTH {
+        (first, roomy)
+    } else if first + needed.iter().sum::<usize>() <= WIDTH {
+        (first, needed)
     } else {
-        names.max().unwrap_or(0).max(NAME)
+        // Names are above their cells.
+        (0, needed)
     };
     let line = |name: &str, cells: &[String]| {
         let cells = cells.iter().zip(&widths);
         let cells = cells.map(|(cell, width)| format!("{cell:>width$}"));
-        format!("{name:<first$}{}", cells.collect::<Vec<_>>().concat())
+        let between = if first == 0 { "\n" } else { "" };
+        format!(
+            "{name:<first$}{between}{}",
+            cells.collect::<Vec<_>>().concat()
+        )
     };
     let width = (first + widths.iter().sum::<usize>()).max(WIDTH);
     let (title, head) = if outcome.files.is_empty() {
@@ -181,5 +190,34 @@ mod tests {
         let found = rows(&[measured], &[refused(1, Dscp::EF)]);
         assert_eq!(found[0], "1 ef     refused (Accept 5)");
         assert!(found[1].starts_with("2 ef "), "{}", found[1]);
+    }
+
+    #[test]
+    fn rows_of_long_names_and_delays_fit_the_page() {
+        let mut far = fixtures::quiet_path();
+        far.number = 2;
+        let delay = far.figures.round_trip.as_mut().unwrap();
+        delay.max_ns = 4_321_000_000;
+        (delay.mean_ns, delay.median_ns) = (2_345_678_901, 2_345_678_901);
+        let files = [
+            "monday.parquet",
+            "a-name-of-a-file-that-is-long-itself.parquet",
+        ];
+        let files = files.map(str::to_owned);
+        for reports in [
+            vec![fixtures::quiet_path(), fixtures::loss()],
+            vec![fixtures::quiet_path(), far],
+        ] {
+            for files in [&files[..], &[]] {
+                let mut outcome = Outcome::from(&reports[..]);
+                outcome.files = files;
+                let mut out = Vec::new();
+                write(outcome, &[], Style::PLAIN, &mut out).unwrap();
+                let text = String::from_utf8(out).unwrap();
+                for line in text.lines() {
+                    assert!(line.chars().count() <= WIDTH, "{text}");
+                }
+            }
+        }
     }
 }

@@ -14,8 +14,21 @@ use super::units::{self, Unit};
 use super::{Meta, rfc3339};
 use crate::output::json::Labels;
 
-/// Columns of a cell.
-const CELL: usize = 10;
+/// Columns of a row's time, and of a class's name.
+const TIME: usize = 13;
+const CLASS: usize = 5;
+/// Heads of the columns, and their widths with the blank before them.
+const HEADS: [(&str, usize); 7] = [
+    ("Sent", 6),
+    ("Lost", 7),
+    ("Loss", 9),
+    ("Min", 10),
+    ("Median", 10),
+    ("p99", 10),
+    ("Max", 10),
+];
+/// Columns of a row.
+const ROW: usize = 80;
 /// Rows until the heading stands again.
 const PAGE: u32 = 40;
 
@@ -152,9 +165,29 @@ pub(crate) fn write_glance(row: &Row<'_>, style: Style, out: &mut impl Write) ->
 }
 
 fn heading(row: &Row<'_>) -> String {
-    let heads = ["Sent", "Lost", "Loss", "Min", "Median", "p99", "Max"];
-    let heads = heads.map(|head| format!("{head:>CELL$}")).concat();
-    format!("{:<12}{}{heads}", "From (UTC)", name(row, "Class"))
+    let heads = cells(&HEADS.map(|(head, _)| head.to_owned()));
+    let class = if row.name.is_some() { "Class" } else { "" };
+    named("From (UTC)", row.name.map(|_| class), &heads)
+}
+
+/// Cells in their columns.
+fn cells(cells: &[String; HEADS.len()]) -> String {
+    let cells = cells.iter().zip(HEADS);
+    let cells = cells.map(|(cell, (_, width))| format!(" {cell:>0$}", width - 1));
+    cells.collect::<Vec<_>>().concat()
+}
+
+/// What a row says, behind its time and its name; below the name where that leaves no room.
+fn named(time: &str, name: Option<&str>, said: &str) -> String {
+    let Some(name) = name else {
+        return format!("{time:<TIME$}{said}");
+    };
+    let width = TIME + CLASS + said.chars().count();
+    if name.chars().count() <= CLASS && width <= ROW {
+        format!("{time:<TIME$}{name:<CLASS$}{said}")
+    } else {
+        format!("{name}:\n{time:<TIME$}{said}")
+    }
 }
 
 fn line(row: &Row<'_>, time: &str) -> String {
@@ -163,7 +196,7 @@ fn line(row: &Row<'_>, time: &str) -> String {
         Unit::fit(delay.max_ns.unsigned_abs())
     });
     let of = |value: fn(&DelayFigures) -> i64| cell(delay.map(value).map(|ns| unit.delay(ns)));
-    let cells = [
+    let cells = cells(&[
         row.sent().to_string(),
         row.figures.lost.to_string(),
         row.loss(),
@@ -171,40 +204,28 @@ fn line(row: &Row<'_>, time: &str) -> String {
         of(|delay| delay.median_ns),
         of(|delay| delay.p99_ns),
         of(|delay| delay.max_ns),
-    ];
-    let cells = cells.map(|cell| format!("{cell:>CELL$}")).concat();
+    ]);
     let suspect: Vec<_> = row.suspect().map(|word| word.replace('_', " ")).collect();
     let suspect = if suspect.is_empty() {
         String::new()
     } else {
-        format!("  suspect: {}", suspect.join(", "))
+        format!("\n  suspect: {}", suspect.join(", "))
     };
-    let class = name(row, row.name.unwrap_or_default());
-    format!("{time:<12}{class}{cells}{suspect}")
+    format!("{}{suspect}", named(time, row.name, &cells))
 }
 
 /// Intervals in which nothing was sent, as one line.
 fn stretch(row: &Row<'_>, (intervals, missed): (u64, u64)) -> String {
-    let class = name(row, row.name.unwrap_or_default());
     let missed = match missed {
         0 => String::new(),
-        count => format!(", {count} missed"),
+        count => format!("\n  {count} missed"),
     };
-    format!(
-        "{:<12}{class}  {} without a packet, to {}{missed}",
-        clock(row),
-        units::count(intervals, "interval", "intervals"),
-        rfc3339(row.end)
-    )
-}
-
-/// A column for the class, where there are several.
-fn name(row: &Row<'_>, text: &str) -> String {
-    if row.name.is_some() {
-        format!("{text:<7}")
-    } else {
-        String::new()
-    }
+    let to = rfc3339(row.end);
+    let said = format!(
+        " {} without a packet, to {to}",
+        units::count(intervals, "interval", "intervals")
+    );
+    format!("{}{missed}", named(&clock(row), row.name, &said))
 }
 
 /// Hours, minutes and seconds of a row's beginning, with milliseconds where intervals are not of whole
@@ -350,6 +371,24 @@ mod tests {
             table.write(&row, Style::PLAIN, &mut out).unwrap();
         }
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn rows_of_long_names_and_delays_fit_80_columns() {
+        let mut interval = intervals().remove(0);
+        for (name, max_ns) in [("ef", 4_321_000_000), ("monday.parquet af41", 999_000_000)] {
+            interval.figures.round_trip.as_mut().unwrap().max_ns = max_ns;
+            let mut out = Vec::new();
+            let row = Row::of_interval(Some(1), Some(name), &interval);
+            Table::default()
+                .write(&row, Style::PLAIN, &mut out)
+                .unwrap();
+            let text = String::from_utf8(out).unwrap();
+            for line in text.lines() {
+                assert!(line.chars().count() <= ROW, "{text}");
+            }
+            assert!(text.contains(name), "{text}");
+        }
     }
 
     #[test]

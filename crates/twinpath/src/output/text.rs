@@ -17,11 +17,9 @@ use twinpath_wire::{Ecn, Sample, Wall};
 use super::clocks::ONE_HOST;
 use super::rows::{self, Row};
 use super::style::Style;
-use super::units::{self, Unit};
+use super::units::{self, Unit, WIDTH, wrapped};
 use super::{Meta, Outcome, Sink, Written, classes, counts, ends, lines, rfc3339, schedule};
 
-/// Columns of the page, at least.
-const WIDTH: usize = 79;
 /// Columns of a row's name.
 const NAME: usize = 17;
 /// Columns of a cell, at least.
@@ -190,7 +188,7 @@ fn heading(
     };
     let (near, far) = (ends::sender(report), ends::named(report.reflector));
     let ends = format!("{protocol} from {near} to {far}");
-    writeln!(out, "{}", style.heading(&ends))?;
+    writeln!(out, "{}", style.heading(&wrapped(&ends, 2)))?;
     let padding = match super::sizes(report) {
         PayloadSize::Imix([small, middle, large]) => {
             format!("IMIX ({small}, {middle} and {large}-octet packets)")
@@ -265,18 +263,32 @@ fn table(report: &SessionReport, unit: Unit, style: Style, out: &mut impl Write)
         .max()
         .unwrap_or(0)
         .max(CELL);
-    let rule = |of: &str| of.repeat(WIDTH.max(NAME + 5 * width));
+    // Five cells beside each other, unless clocks that are far apart make them long.
+    let beside = NAME + 5 * width <= WIDTH;
+    let rule = |of: &str| of.repeat(WIDTH.max(NAME + 3 * width));
+    let heads = ["Min", "Max", "Avg", "Jitter", "Loss"];
     writeln!(out, "{}", rule("="))?;
-    let names = ["Min", "Max", "Avg", "Jitter", "Loss"];
-    writeln!(out, "{}", style.heading(&row("Direction", &names, width)))?;
-    writeln!(out, "{}", rule("-"))?;
-    for (name, cells) in directions {
-        writeln!(out, "{}", row(name, &cells, width))?;
-    }
-    if !distribution.is_empty() {
+    if beside {
+        writeln!(out, "{}", style.heading(&row("Direction", &heads, width)))?;
         writeln!(out, "{}", rule("-"))?;
+        for (name, cells) in &directions {
+            writeln!(out, "{}", row(name, cells, width))?;
+        }
+    }
+    if !(beside && distribution.is_empty()) {
+        if beside {
+            writeln!(out, "{}", rule("-"))?;
+        }
         let names = ["Outbound", "Inbound", "Roundtrip"];
-        writeln!(out, "{}", style.heading(&row("", &names, width)))?;
+        let head = if beside { "" } else { "Direction" };
+        writeln!(out, "{}", style.heading(&row(head, &names, width)))?;
+    }
+    if !beside {
+        writeln!(out, "{}", rule("-"))?;
+        for (place, head) in heads.iter().enumerate() {
+            let cells = directions.iter().filter_map(|(_, cells)| cells.get(place));
+            writeln!(out, "{}", row(head, &cells.collect::<Vec<_>>(), width))?;
+        }
     }
     for (name, cells) in distribution {
         writeln!(out, "{}", row(name, &cells, width))?;

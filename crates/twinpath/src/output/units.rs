@@ -101,9 +101,46 @@ pub(crate) fn rate(pps: f64) -> String {
     }
 }
 
+/// Columns of a line for people, at most.
+pub(crate) const WIDTH: usize = 79;
+
+/// The text in lines of [`WIDTH`] columns at most, the second and those after it indented. A word that
+/// is longer, a path, is whole.
+pub(crate) fn wrapped(text: &str, indent: usize) -> String {
+    let mut lines = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > indent && column + 1 + length > WIDTH {
+            lines.push('\n');
+            lines.extend(std::iter::repeat_n(' ', indent));
+            column = indent;
+        } else if column > 0 {
+            lines.push(' ');
+            column += 1;
+        }
+        lines.push_str(word);
+        column += length;
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_wrapped_between_words_and_indented() {
+        let text = format!("{} {} end", "a".repeat(40), "b".repeat(40));
+        let expected = format!("{}\n    {} end", "a".repeat(40), "b".repeat(40));
+        assert_eq!(wrapped(&text, 4), expected);
+        assert_eq!(wrapped("a  b", 4), "a  b");
+        let long = "c".repeat(100);
+        assert_eq!(
+            wrapped(&format!("before {long} b"), 2),
+            format!("before\n  {long}\n  b")
+        );
+    }
 
     #[test]
     fn delays_are_signed_rounded_once_and_never_minus_zero() {

@@ -242,13 +242,21 @@ fn a_percentile_of_too_few_packets_is_a_dash() {
 
 #[test]
 fn no_line_is_wider_than_the_page_on_an_ordinary_path() {
-    let reports: [fn() -> SessionReport; 3] = [
-        fixtures::quiet_path,
-        fixtures::rough_path,
-        fixtures::nothing_came_back,
+    let mut far_away = fixtures::clocks_disagree();
+    far_away.sender = "[2001:db8:1111:2222:3333:4444:5555:6666]:20000"
+        .parse()
+        .unwrap();
+    far_away.reflector = "[2001:db8:7777:8888:9999:aaaa:bbbb:cccc]:20001"
+        .parse()
+        .unwrap();
+    let reports = vec![
+        fixtures::quiet_path(),
+        fixtures::rough_path(),
+        fixtures::nothing_came_back(),
+        far_away,
     ];
     for report in reports {
-        let page = page(&report());
+        let page = page(&report);
         for line in page.lines().filter(|line| !line.starts_with("warning: ")) {
             let known = line.starts_with("Clocks ");
             assert!(line.chars().count() <= WIDTH || known, "{line}");

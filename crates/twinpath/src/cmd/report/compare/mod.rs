@@ -33,6 +33,8 @@ use crate::failure::{Exit, Failure};
 use crate::output::{Meta, complain};
 use crate::saved::Row;
 
+/// In the order in which they are shown.
+const DIRECTIONS: [&str; 3] = ["round_trip", "forward", "backward"];
 /// Of a quantile that may be beyond all delays of a run.
 const UNBOUNDED: &str = "too few packets for it, as long as delays of successive packets are alike";
 
@@ -414,10 +416,7 @@ impl Comparison {
     }
 
     fn fill(&mut self, blocks: &[Blocks; 2]) {
-        for (direction, name) in ["round_trip", "forward", "backward"]
-            .into_iter()
-            .enumerate()
-        {
+        for (direction, name) in DIRECTIONS.into_iter().enumerate() {
             let names = ["median", "p95", "p99"];
             for (place, figure) in names.into_iter().enumerate() {
                 let [before, after] = &self.reports;
@@ -447,6 +446,8 @@ impl Comparison {
             );
         }
         self.losses(blocks);
+        let place = |change: &Change| DIRECTIONS.iter().position(|it| *it == change.direction);
+        self.changes.sort_by_key(place);
     }
 
     fn delay(
@@ -495,10 +496,7 @@ impl Comparison {
         });
         let clustering = blocks.each_ref().map(Blocks::clustering);
         let under_way = self.reports.each_ref().map(|it| it.tally.in_flight);
-        for (place, direction) in ["round_trip", "forward", "backward"]
-            .into_iter()
-            .enumerate()
-        {
+        for (place, direction) in DIRECTIONS.into_iter().enumerate() {
             let counts = totals.map(|(sent, lost)| Some((lost.get(place).copied()??, sent)));
             let values =
                 counts.map(|count| count.map(|(lost, sent)| real(lost) / real(sent.max(1))));

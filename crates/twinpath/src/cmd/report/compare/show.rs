@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::findings::Finding;
 use super::parts::Scope;
 use super::{Change, Comparison, Part, Source, Unit, verdict};
-use crate::output::units;
+use crate::output::units::{self, WIDTH, wrapped};
 use crate::output::{ends, json, rfc3339};
 
 /// What the tests take for granted: in the document, and in docs/saved.md.
@@ -25,6 +25,9 @@ const ASSUMPTIONS: [&str; 7] = [
     "one-way delays of clocks that are not synchronised are compared by their distance from each \
      run's fifth percentile",
 ];
+
+/// Columns before what continues a line.
+const INDENT: usize = 2;
 
 /// Said of two files of one run.
 pub(super) const SAME_PACKETS: &str = "both are of the same packets, by their addresses and times: \
@@ -271,12 +274,12 @@ pub(super) fn text(
     for (source, alone) in sources.iter().zip(alone) {
         if !alone.is_empty() {
             let numbers: Vec<String> = alone.iter().map(usize::to_string).collect();
-            writeln!(
-                out,
+            let line = format!(
                 "not compared, the other file has no session for it: {}, session {}",
                 source.path,
                 numbers.join(", ")
-            )?;
+            );
+            writeln!(out, "{}", wrapped(&line, INDENT))?;
         }
     }
     let tests = comparisons.iter().flat_map(|comparison| {
@@ -290,9 +293,8 @@ pub(super) fn text(
             ("before", before, &comparison.reports[0]),
             ("after", after, &comparison.reports[1]),
         ] {
-            writeln!(
-                out,
-                "{name:<7}{}: session {}, {} to {}, {}, DSCP {}, {} from {} on",
+            let line = format!(
+                "{name:<7} {}: session {}, {} to {}, {}, DSCP {}, {} from {} on",
                 source.path,
                 report.number,
                 ends::named(report.sender),
@@ -305,47 +307,82 @@ pub(super) fn text(
                     "packets"
                 ),
                 rfc3339(report.started)
-            )?;
+            );
+            writeln!(out, "{}", wrapped(&line, 8))?;
         }
         for finding in &comparison.findings {
-            writeln!(out, "note: {}", finding.line)?;
+            let line = format!("note: {}", finding.line);
+            writeln!(out, "{}", wrapped(&line, INDENT))?;
         }
         writeln!(out)?;
         table(comparison, out)?;
         for part in &comparison.parts {
             let [before, after] = &part.names;
-            writeln!(out, "{before} beside {after}:")?;
+            let line = format!("{before} beside {after}:");
+            writeln!(out, "{}", wrapped(&line, INDENT))?;
             table(&part.comparison, out)?;
         }
         if tests > 1 {
-            writeln!(
-                out,
+            let line = format!(
                 "Each interval is that of its row alone; chance and * reckon with all {tests} comparisons, so \
                  an interval may leave 0 out without a *."
-            )?;
+            );
+            writeln!(out, "{}", wrapped(&line, INDENT))?;
         }
         for line in words(comparison) {
-            writeln!(out, "{line}")?;
+            writeln!(out, "{}", wrapped(&line, INDENT))?;
         }
         writeln!(out)?;
     }
     Ok(())
 }
 
-fn table(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "{:<22}{:>12}{:>12}{:>12}{:>9}  {:<25}{:>8}",
-        "", "before", "after", "change", "", "95% interval alone", "chance"
-    )?;
-    for change in &comparison.changes {
-        row(change, out)?;
+/// Heads of the columns. The fourth, the difference as a share, is left out where there is no room.
+const HEADS: [&str; 7] = [
+    "before",
+    "after",
+    "change",
+    "",
+    "95% interval alone",
+    "chance",
+    "",
+];
+const SHARE: usize = 3;
+/// Columns of a figure's name.
+const NAME: usize = 11;
+
+pub(super) fn table(comparison: &Comparison, out: &mut impl Write) -> io::Result<()> {
+    let rows: Vec<_> = comparison.changes.iter().map(cells).collect();
+    let length = |cell: &str| cell.chars().count();
+    let mut widths = HEADS.map(length);
+    for cells in &rows {
+        for (width, cell) in widths.iter_mut().zip(cells) {
+            *width = length(cell).max(*width);
+        }
+    }
+    let width = NAME + widths.iter().map(|width| width + 1).sum::<usize>();
+    let all = width <= WIDTH;
+    let line = |name: &str, cells: &[String]| {
+        let cells = cells.iter().zip(widths).enumerate();
+        let cells = cells.filter(|(place, _)| all || *place != SHARE);
+        let cells = cells.map(|(_, (cell, width))| format!(" {cell:>width$}"));
+        let line = format!("{name:<NAME$}{}", cells.collect::<Vec<_>>().concat());
+        line.trim_end().to_owned()
+    };
+    writeln!(out, "{}", line("", &HEADS.map(str::to_owned)))?;
+    let mut direction = "";
+    for (change, cells) in comparison.changes.iter().zip(&rows) {
+        if change.direction != direction {
+            direction = change.direction;
+            writeln!(out, "{}", shown(direction))?;
+        }
+        let name = format!("  {}", figure(change.figure));
+        writeln!(out, "{}", line(&name, cells))?;
     }
     writeln!(out)
 }
 
-fn row(change: &Change, out: &mut impl Write) -> io::Result<()> {
-    let name = format!("{} {}", shown(change.direction), figure(change.figure));
+fn cells(change: &Change) -> [String; HEADS.len()] {
     let [before, after] = change.values;
     let value = |value: Option<f64>| {
         value.map_or_else(|| "-".to_owned(), |value| plain(value, change.unit))
@@ -356,30 +393,42 @@ fn row(change: &Change, out: &mut impl Write) -> io::Result<()> {
     );
     let share =
         relative(change).map_or_else(String::new, |share| format!("{:+.1}%", share * 100.0));
-    let interval = change.interval.map_or_else(String::new, |[low, high]| {
-        format!(
-            "{} to {}",
-            with_sign(low, change.unit),
-            with_sign(high, change.unit)
-        )
-    });
     let by_chance = match change.p_holm {
         None => "-".to_owned(),
         Some(p) if p < 0.001 => "<0.001".to_owned(),
         Some(p) => format!("{p:.3}"),
     };
     let mark = match change.verdict() {
-        verdict::Verdict::Changed => " *",
-        verdict::Verdict::Unchanged { .. } => " =",
-        verdict::Verdict::Undecided { .. } | verdict::Verdict::Unnoticed { .. } => " ?",
+        verdict::Verdict::Changed => "*",
+        verdict::Verdict::Unchanged { .. } => "=",
+        verdict::Verdict::Undecided { .. } | verdict::Verdict::Unnoticed { .. } => "?",
         verdict::Verdict::Absent => "",
     };
-    writeln!(
-        out,
-        "{name:<22}{:>12}{:>12}{difference:>12}{share:>9}  {interval:<25}{by_chance:>8}{mark}",
+    [
         value(before),
-        value(after)
-    )
+        value(after),
+        difference,
+        share,
+        change
+            .interval
+            .map_or_else(String::new, |ends| interval(ends, change.unit)),
+        by_chance,
+        mark.to_owned(),
+    ]
+}
+
+/// Both ends, with their unit once where it is one.
+fn interval(ends: [f64; 2], unit: Unit) -> String {
+    let [low, high] = ends.map(|end| with_sign(end, unit));
+    let name = |text: &str| {
+        text.trim_start_matches(|c: char| !c.is_alphabetic() && c != '%')
+            .to_owned()
+    };
+    let low = match low.strip_suffix(&name(&high)) {
+        Some(number) if name(&low) == name(&high) => number,
+        _ => &low,
+    };
+    format!("{low} to {high}")
 }
 
 fn shown(direction: &str) -> &'static str {

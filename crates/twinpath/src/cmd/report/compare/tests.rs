@@ -737,3 +737,32 @@ fn a_burst_shorter_than_a_block_is_no_outage() {
         assert!(is_undecided(&loss(&comparison), "in one burst"));
     }
 }
+
+#[test]
+fn a_table_fits_the_page_whatever_the_delays_are() {
+    let mut chance = Chance(0x80);
+    for (delay_us, has_shares) in [(80.0, true), (23_300.0, true), (4_321_000.0, false)] {
+        let before = Path {
+            delay_us,
+            loss: 0.02,
+            ..CLEAN
+        };
+        let after = Path {
+            delay_us: delay_us * 1.5,
+            ..before
+        };
+        let runs = [before, after].map(|path| records(path, 1_000, &mut chance));
+        let comparison = compared(&runs);
+        let mut out = Vec::new();
+        super::show::table(&comparison, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        for line in text.lines() {
+            assert!(line.chars().count() <= 79, "{text}");
+        }
+        let shares = text.lines().filter(|line| line.contains("% ")).count();
+        assert_eq!(shares > 3, has_shares, "{text}");
+        let (low, high) = text.split_once(" to +").unwrap();
+        assert!(low.ends_with(|c: char| c.is_ascii_digit()), "{text}");
+        assert!(high.split(' ').next().unwrap().ends_with('s'), "{text}");
+    }
+}
