@@ -91,6 +91,8 @@ struct Reading {
     capture: u32,
     packets: Packets<'static>,
     newest: Wall,
+    /// Frames so far.
+    frames: u64,
 }
 
 impl Reading {
@@ -98,6 +100,7 @@ impl Reading {
         let there = self.packets.advance()?;
         if there {
             self.newest = self.newest.max(self.packets.current().at);
+            self.frames += 1;
         }
         Ok(there)
     }
@@ -108,6 +111,8 @@ impl Reading {
         Frame {
             packet,
             interface: name.map_or("", String::as_str),
+            part: self.place,
+            number: self.frames,
             capture: self.capture,
         }
     }
@@ -129,6 +134,9 @@ pub(super) struct Frame<'a> {
     pub(super) packet: &'a Packet,
     /// The name of its interface, as far as the file has one.
     pub(super) interface: &'a str,
+    /// The part that it is in, by its place, and its number there, from 1.
+    pub(super) part: usize,
+    pub(super) number: u64,
     /// Which of several captures it is from, where they were taken at the same time.
     pub(super) capture: u32,
 }
@@ -179,6 +187,7 @@ impl<'a> Frames<'a> {
                         capture: part.capture,
                         packets: open(&part.path)?,
                         newest: part.begins,
+                        frames: 0,
                     };
                     self.next += 1;
                     if read.advance()? {

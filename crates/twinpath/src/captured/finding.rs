@@ -10,6 +10,7 @@ use super::evidence::{Evidence, is_reply};
 use super::frame::Datagram;
 use super::layout::{Layout, Name};
 use super::order::WINDOW;
+use super::steps::Timed;
 
 /// Flows looked at at a time, and flows that are sessions, at most.
 const FLOWS: usize = 4_096;
@@ -187,6 +188,36 @@ impl Finding {
                 names.add(reply.name);
             }
         }
+    }
+
+    /// What a packet of a flow that was found tells of the capture's clock. `part`, `frame`: where it is.
+    pub(super) fn timed(
+        &self,
+        (part, frame): (usize, u64),
+        at: Wall,
+        datagram: &Datagram<'_>,
+    ) -> Option<(Ends, Timed)> {
+        let (there, back) = ((datagram.from, datagram.to), (datagram.to, datagram.from));
+        let (payload, octets) = (datagram.payload, datagram.octets);
+        let layout = LAYOUTS.into_iter().find(|layout| layout.fits(payload))?;
+        let (ends, stamp, seq) = if self.found.contains_key(&there) {
+            let name = layout.request(payload, octets)?;
+            let stamp = layout.departure(payload, &name, at);
+            (there, stamp, Some(name.seq))
+        } else if self.found.contains_key(&back) {
+            let reply = layout.reply(payload, octets)?;
+            (back, reply.times(at).t3, None)
+        } else {
+            return None;
+        };
+        let timed = Timed {
+            part,
+            frame,
+            at,
+            stamp,
+            seq,
+        };
+        Some((ends, timed))
     }
 
     fn find(&mut self, ends: Ends, place: usize) {

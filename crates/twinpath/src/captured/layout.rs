@@ -74,6 +74,18 @@ impl Layout {
         name(payload, 0, t1)
     }
 
+    /// T1 of a request, nearest to when it was captured; `None` where it has none, or not all of it is there.
+    pub(super) fn departure(self, payload: &[u8], name: &Name, captured: Wall) -> Option<Wall> {
+        let error = match self {
+            Self::Open => 12,
+            Self::StampAuthenticated => 24,
+        };
+        let z = ErrorEstimate::from_bits(be16(payload, error)?).format();
+        let t1 = WireTime::from_bits(name.t1);
+        let is_known = name.known == u64::MAX && !t1.is_unset();
+        is_known.then(|| t1.read_plausibly(z, captured, 0).at)
+    }
+
     /// A reply of so many `octets`, of which `payload` was captured.
     pub(super) fn reply(self, payload: &[u8], octets: usize) -> Option<Reply> {
         let [t3, error, t2, seq, t1, ttl] = match self {

@@ -15,6 +15,7 @@ mod layout;
 mod order;
 mod pairing;
 mod session;
+mod steps;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ use self::files::{Ended, Frame, Frames, Interfaces, Parts};
 use self::finding::{Ends, Finding, Found};
 use self::frame::{Datagram, Unread};
 use self::pairing::{Known, Pairing};
+use self::steps::{Step, Steps};
 use crate::output::captures::{CaptureCounts, CapturedSession};
 use crate::output::units;
 use crate::saved::{Row, SessionFacts};
@@ -108,7 +110,9 @@ pub(crate) struct Capture {
     sessions: Vec<Known>,
     interfaces: Interfaces,
     timeout: Duration,
-    /// When the last frame was captured.
+    /// Those of the clocks that captured it.
+    steps: Vec<Step>,
+    /// When the last frame was captured, by the clock before its steps.
     end: Wall,
     found: CaptureCounts,
     /// What became of the packets, since rows were handed out last.
@@ -130,31 +134,40 @@ impl Capture {
         let whole = |error| (paths.first().cloned().unwrap_or_default(), error);
         let mut finding = Finding::new(port);
         let mut frames = FrameCounts::default();
-        let mut end = Wall::from_unix_ns(i64::MIN);
+        let mut steps = Steps::default();
         let ended = each_frame(&parts, |frame, read| {
             frames.count(read);
-            end = end.max(frame.packet.at);
             if let Ok(datagram) = read {
-                finding.look(frame.packet.at, datagram);
+                let at = frame.packet.at;
+                finding.look(at, datagram);
+                let timed = finding.timed((frame.part, frame.number), at, datagram);
+                if let Some((ends, timed)) = timed {
+                    steps.look(ends, timed);
+                }
             }
             Ok::<(), Stop<()>>(())
         })
         .map_err(|stop| whole(stop.into_capture()))?;
         parts.tell_apart(&ended);
         let (flows, left_out) = finding.finish();
+        let steps = steps.finish();
+        let mut end = Wall::from_unix_ns(i64::MIN);
         let mut interfaces = Interfaces::default();
         let mut pairing = Pairing::new(&flows, timeout, &[]);
         each_frame(&parts, |frame, read| {
+            let shift = steps::at(&steps, frame.part, frame.number);
+            end = end.max(frame.packet.at - shift.by);
             if let Ok(datagram) = read {
                 let interface = interfaces.number(frame, datagram.ifindex);
-                pairing.look(frame.packet.at, interface, datagram);
+                pairing.look((frame.packet.at, shift), interface, datagram);
                 while pairing.poll().is_some() {}
             }
             Ok::<(), Stop<()>>(())
         })
         .map_err(|stop| whole(stop.into_capture()))?;
         pairing.finish(end);
-        let found = counts::found(parts.paths(), &frames, &left_out, &ended);
+        let mut found = counts::found(parts.paths(), &frames, &left_out, &ended);
+        found.clock_steps_ns = steps.iter().map(|step| step.by.ns()).collect();
         let paired = counts::paired(&found, pairing.counts());
         let sessions = pairing.sessions();
         if sessions.is_empty() {
@@ -173,6 +186,7 @@ impl Capture {
             sessions,
             interfaces,
             timeout,
+            steps,
             end,
             found,
             counts: RefCell::new(paired),
@@ -209,7 +223,8 @@ impl Capture {
         each_frame(&self.parts, |frame, read| {
             if let Ok(datagram) = read {
                 let interface = interfaces.number(frame, datagram.ifindex);
-                pairing.look(frame.packet.at, interface, datagram);
+                let shift = steps::at(&self.steps, frame.part, frame.number);
+                pairing.look((frame.packet.at, shift), interface, datagram);
             }
             while let Some(row) = pairing.poll() {
                 take(row).map_err(Stop::Taker)?;
@@ -264,6 +279,7 @@ impl Capture {
         if let Some((known, session)) = known {
             report.tally.in_flight = known.under_way;
             report.notes.extend(self.of_session(known, session));
+            report.notes.extend(clock_step(report));
             report.figures.by_size.clone_from(&known.by_size);
             report.note_sizes();
         }
@@ -363,6 +379,21 @@ impl Capture {
         }
         notes
     }
+}
+
+/// Steps of the capture's clock during a session.
+fn clock_step(report: &SessionReport) -> Option<Note> {
+    let steps = report.tally.clock_steps;
+    (steps > 0).then(|| Note {
+        warning: true,
+        ..remark(
+            "clock-step",
+            format!(
+                "the capture's clock stepped ({steps}): {} packets are left out of the delays",
+                report.figures.excluded_clock_step
+            ),
+        )
+    })
 }
 
 /// All frames of a capture, and what was read of them.

@@ -24,6 +24,7 @@ use super::frame::Datagram;
 use super::layout::{Layout, Name};
 use super::order::Sorter;
 use super::session::Run;
+use super::steps::Shift;
 use crate::saved::Row;
 
 /// Packets whose fate is open, over all sessions, at most; the oldest are lost then.
@@ -66,6 +67,8 @@ struct Flight {
 struct Session {
     flow: usize,
     run: Run,
+    /// Of the clock at its last packet.
+    shift: Shift,
     flights: BTreeMap<u64, Flight>,
     /// The number behind those whose fate is decided, and when the packet before it was captured.
     next: Option<(u64, Wall)>,
@@ -203,7 +206,7 @@ impl<'a> Pairing<'a> {
     }
 
     /// A packet of the capture, which was seen at this `interface`.
-    pub(super) fn look(&mut self, at: Wall, interface: u32, datagram: &Datagram<'_>) {
+    pub(super) fn look(&mut self, at: (Wall, Shift), interface: u32, datagram: &Datagram<'_>) {
         let (there, back) = ((datagram.from, datagram.to), (datagram.to, datagram.from));
         let [there, back] = [there, back].map(|ends| self.by_ends.get(&ends).copied());
         if there.is_none() && back.is_none() {
@@ -251,7 +254,7 @@ impl<'a> Pairing<'a> {
             let Some(flight) = session.flights.remove(&seq) else {
                 continue;
             };
-            self.pass(place, seq, flight.sighting.at);
+            self.pass(place, seq, &flight.sighting);
             if flight.answered {
                 continue;
             }
@@ -382,10 +385,30 @@ impl<'a> Pairing<'a> {
             };
             let (flow, layout) = (session.flow, session.run.layout());
             self.remember(flow, layout, flight.name);
-            self.pass(place, seq, flight.sighting.at);
+            self.pass(place, seq, &flight.sighting);
             if !flight.answered {
                 self.lose(place, seq, &flight);
             }
+        }
+    }
+
+    /// The clock may have stepped before this packet; the next request has the number `first_seq`.
+    fn step(&mut self, place: usize, sighting: &Sighting, first_seq: u64) {
+        let Some(session) = self.sessions.get_mut(place) else {
+            return;
+        };
+        if sighting.shift.steps > session.shift.steps {
+            let by = sighting.captured() - sighting.at - session.shift.by;
+            session.shift = sighting.shift;
+            self.rows.push_back(Row {
+                session: number(place),
+                record: Record::ClockStep {
+                    now: sighting.captured(),
+                    by,
+                    first_seq,
+                    suspended: false,
+                },
+            });
         }
     }
 
@@ -398,7 +421,8 @@ impl<'a> Pairing<'a> {
     }
 
     /// The fate of this packet is decided: what was not captured of the numbers before it is missing.
-    fn pass(&mut self, place: usize, seq: u64, at: Wall) {
+    fn pass(&mut self, place: usize, seq: u64, sighting: &Sighting) {
+        let at = sighting.at;
         let Some(session) = self.sessions.get_mut(place) else {
             return;
         };
@@ -417,8 +441,8 @@ impl<'a> Pairing<'a> {
                 session: number(place),
                 record: Record::Missed {
                     count,
-                    since: before + Delta::from_ns(apart),
-                    now: at,
+                    since: before + Delta::from_ns(apart) + sighting.shift.by,
+                    now: sighting.captured(),
                 },
             });
         }

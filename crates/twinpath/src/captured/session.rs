@@ -195,6 +195,11 @@ impl Run {
         u64::try_from(span).ok()?.checked_div(numbers)
     }
 
+    /// The number behind the highest so far.
+    pub(super) fn next(&self) -> u64 {
+        self.highest.saturating_add(1)
+    }
+
     /// How many numbers there are from its first to its last.
     pub(super) fn numbers(&self) -> u64 {
         self.highest.saturating_sub(self.first_seq) + 1

@@ -1,5 +1,6 @@
 //! Packets and files to read, made octet by octet.
 
+mod clock_steps;
 mod copies;
 mod cut;
 mod damage;

@@ -28,6 +28,8 @@ pub(crate) struct CaptureCounts {
     pub(crate) foreign: u64,
     /// Packets that look like requests and were not answered, by where they went: of no session.
     pub(crate) unanswered: BTreeMap<SocketAddr, u64>,
+    /// Steps of the clocks that captured: how far each one went.
+    pub(crate) clock_steps_ns: Vec<i64>,
     /// Datagrams that are read from their first fragment.
     pub(crate) first_fragments: u64,
     pub(crate) end: &'static str,

@@ -376,7 +376,7 @@ impl<'a> Session<'a> {
                 .residence
                 .is_some()
                 .then_some(!figures.residence_never_measured),
-            clock_steps: has_sender.then_some(report.tally.clock_steps),
+            clock_steps: Some(report.tally.clock_steps).filter(|steps| has_sender || *steps > 0),
             reflector_restarts: figures.reflector_restarts,
             odd_replies: has_end.then_some(OddReplies(&report.tally)),
             icmp: has_end.then(|| report.icmp.iter().map(Icmp::from).collect()),

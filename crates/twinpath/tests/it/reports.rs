@@ -370,6 +370,48 @@ fn a_capture_that_lacks_requests_does_not_tell_its_loss() {
     }
 }
 
+/// From the third request on the capture's clock is 5 s behind, or ahead.
+#[test]
+fn a_step_of_the_captures_clock_is_said_and_is_neither_the_reflectors_nor_reordering() {
+    let octets = std::fs::read(captures().join("stamp-open.pcap")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    for by in [-5_i32, 5] {
+        let records = records(&octets).into_iter().enumerate();
+        let stepped: Vec<u8> = records
+            .flat_map(|(place, record)| {
+                let mut record = record.to_vec();
+                let s = u32::from_le_bytes(record[..4].try_into().unwrap());
+                let s = s.wrapping_add_signed(if place < 4 { 0 } else { by });
+                record[..4].copy_from_slice(&s.to_le_bytes());
+                record
+            })
+            .collect();
+        let path = directory.path().join("stepped.pcap");
+        std::fs::write(&path, [&octets[..24], &stepped].concat()).unwrap();
+        let path = path.display().to_string();
+        let done = run(&format!("report {path} --json"));
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        let document: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+        let session = &document["sessions"][0];
+        assert_eq!(session["clock_steps"], 1, "{session}");
+        assert_eq!(session["packets"]["received"], 5);
+        assert_eq!(session["packets"]["reordered"], 0);
+        assert_eq!(session["excluded"]["clock_step"], 0);
+        let told = document["captures"][0]["clock_steps_ns"][0]
+            .as_i64()
+            .unwrap();
+        let off = told - i64::from(by) * 1_000_000_000;
+        assert!(off.abs() < 1_000_000, "{told}");
+        assert_eq!(document["captures"][0]["out_of_order"], 0);
+        let text = run(&format!("report {path}")).stdout;
+        assert!(
+            text.contains("warning: the capture's clock stepped (1): 0 packets"),
+            "{text}"
+        );
+        assert!(!text.contains("reflector's clock stepped"), "{text}");
+    }
+}
+
 #[test]
 fn what_merged_captures_differ_in_is_named_and_what_is_equal_is_not() {
     let files = ["stamp-open.pcap", "light-twampy.pcap"].map(|file| captures().join(file));

@@ -90,6 +90,8 @@ impl Pairing<'_> {
             Fate::Lost | Fate::Late => session.by_size.lost(flight.sighting.octets),
             Fate::Duplicate => {}
         }
+        let next = session.run.next();
+        self.step(place, sighting, next);
         self.rows.push_back(row(place, sample));
         true
     }

@@ -198,6 +198,7 @@ impl Pairing<'_> {
                 (sighting.at, request.name.seq, request.name.t1),
                 (sighting.tos, sighting.ttl, sighting.octets),
             ),
+            shift: sighting.shift,
             flights: BTreeMap::new(),
             under_way: 0,
             copies: 0,
@@ -211,7 +212,9 @@ impl Pairing<'_> {
         });
         self.rows.push_back(Row {
             session: number(place),
-            record: Record::Begun { at: sighting.at },
+            record: Record::Begun {
+                at: sighting.captured(),
+            },
         });
         self.depart(place, sighting, request);
         true
@@ -219,6 +222,9 @@ impl Pairing<'_> {
 
     fn depart(&mut self, place: usize, sighting: &Sighting, request: &AsRequest) {
         let at = self.known.get(place).and_then(|known| known.run.place());
+        if let Some(session) = self.sessions.get(place) {
+            self.step(place, sighting, session.run.extended(request.name.seq));
+        }
         let Some(session) = self.sessions.get_mut(place) else {
             return;
         };

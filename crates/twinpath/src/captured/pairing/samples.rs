@@ -35,12 +35,17 @@ pub(super) fn answered_by(
     sample.fate = fate;
     sample.t2 = t2;
     sample.t3 = t3;
-    sample.t4 = Some(captured(t4));
+    sample.t4 = Some(captured(sighting.captured()));
     sample.reflector_seq = Some(reply.reflector_seq);
     sample.ttl_forward = reply.ttl;
     sample.ttl_backward = Some(sighting.ttl);
     sample.tos_backward = Some(sighting.tos);
-    sample.excluded = implausible.then_some(Exclusion::Implausible);
+    let stepped = flight.sighting.shift != sighting.shift;
+    sample.excluded = if stepped {
+        Some(Exclusion::ClockStep)
+    } else {
+        implausible.then_some(Exclusion::Implausible)
+    };
     sample
 }
 
@@ -72,7 +77,7 @@ fn sample(seq: u64, flight: &Flight) -> Sample {
     Sample {
         seq,
         fate: Fate::Lost,
-        t1: captured(flight.sighting.at),
+        t1: captured(flight.sighting.captured()),
         t2: None,
         t3: None,
         t4: None,

@@ -8,6 +8,7 @@ use super::super::frame::Datagram;
 use super::super::layout::{Layout, Name, Reply};
 use super::super::order::Timed;
 use super::super::session::Kind;
+use super::super::steps::Shift;
 
 /// Octets of a packet that two copies of it are compared by.
 const COMPARED: usize = 64;
@@ -17,7 +18,9 @@ const TLV_UNRECOGNIZED: u8 = 0x80;
 /// How a packet was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sighting {
+    /// By the capture's clock before its steps.
     pub(super) at: Wall,
+    pub(super) shift: Shift,
     pub(super) interface: u32,
     pub(super) ttl: u8,
     pub(super) tos: Tos,
@@ -28,13 +31,14 @@ pub(super) struct Sighting {
 }
 
 impl Sighting {
-    pub(super) fn new(at: Wall, interface: u32, datagram: &Datagram<'_>) -> Self {
+    pub(super) fn new((at, shift): (Wall, Shift), interface: u32, datagram: &Datagram<'_>) -> Self {
         let payload = datagram.payload;
         let first = payload.get(..COMPARED).unwrap_or(payload);
         let mut hasher = DefaultHasher::new();
         first.hash(&mut hasher);
         Self {
-            at,
+            at: at - shift.by,
+            shift,
             interface,
             ttl: datagram.ttl,
             tos: datagram.tos,
@@ -42,6 +46,11 @@ impl Sighting {
             digested: first.len(),
             octets: datagram.octets,
         }
+    }
+
+    /// When it was captured, as the capture's clock told it.
+    pub(super) fn captured(&self) -> Wall {
+        self.at + self.shift.by
     }
 
     /// Whether its octets are those of the other, as far as both were captured.

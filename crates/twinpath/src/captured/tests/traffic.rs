@@ -148,7 +148,7 @@ impl Spec {
 }
 
 /// Seconds since 1900 and parts of 2^32 (RFC 4656 section 4.1.2).
-fn ntp(ns: i64) -> [u8; 8] {
+pub(super) fn ntp(ns: i64) -> [u8; 8] {
     let (s, ns) = (ns.div_euclid(SECOND), ns.rem_euclid(SECOND));
     let s = u32::try_from(s + 2_208_988_800).unwrap();
     let parts = (u128::from(ns.unsigned_abs()) << 32) / u128::from(SECOND.unsigned_abs());
