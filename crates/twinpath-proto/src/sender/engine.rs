@@ -1,11 +1,9 @@
 //! The sender's engine: packets out, stamps, timeouts, samples. What replies mean stands in
-//! [`super::replies`].
-
-use std::time::Duration;
+//! [`super::replies`], what becomes of them in [`super::judge`].
 
 use twinpath_wire::{
-    Delta, ErrorEstimate, Exclusion, Fate, Mono, Rung, Sample, SenderOpen, SenderSecured, Stamp,
-    Wall, WireTime,
+    Delta, ErrorEstimate, Fate, Mono, Rung, Sample, SenderOpen, SenderSecured, Stamp, Wall,
+    WireTime,
 };
 use zerocopy::IntoBytes;
 
@@ -15,22 +13,12 @@ use super::ending::lingering;
 use super::in_flight::{Flight, InFlight, Slot};
 use super::linger::Linger;
 use super::numbers::low32;
-use super::outbox::{Facts, Outbox, Wait};
+use super::outbox::Outbox;
 use super::payload::Payload;
 use super::slots::{Missed, Slots};
 use super::tally::SenderTally;
 use crate::clock::{ClockPair, StepWatch};
 use crate::security::TestGuard;
-
-/// By how much T3 - T2 may exceed T4 - T1 before the far clock is not believed. Time stamps are
-/// some microseconds off their packets, T3 (read before the packet leaves, or advanced by an
-/// estimate) most of all: on a short path such a round trip is a little below zero, and to leave
-/// it out would make the others look longer than they are (row M-10).
-pub const STAMP_ERROR: Delta = Delta::from_ns(100_000);
-/// How long a reply waits for the kernel's stamp of its T1.
-const STAMP_WAIT: Duration = Duration::from_millis(100);
-/// How long it waits for a better one once there is one.
-const BETTER_STAMP_WAIT: Duration = Duration::from_millis(10);
 
 /// A packet that is ready but for its T1.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,14 +81,14 @@ pub struct SessionSender {
     pub(super) slots: Slots,
     watch: StepWatch,
     /// Numbers below this were in flight when the clock stepped, or before.
-    stepped_below: u64,
+    pub(super) stepped_below: u64,
     step: Option<ClockStep>,
     /// One more than the largest number that has a T1.
     finished: u64,
     /// Of all numbers before this one it was told if they are overdue.
     told_overdue: u64,
     /// The best rung that transmit stamps have reached.
-    best_rung: Option<Rung>,
+    pub(super) best_rung: Option<Rung>,
 }
 
 impl SessionSender {
@@ -397,137 +385,6 @@ impl SessionSender {
             self.t1_span = Some((earliest.min(now.wall), latest.max(now.wall)));
         }
         TxToken { seq }
-    }
-
-    /// A first reply, complete but for a T1 that may get better and for the fate that follows.
-    pub(super) fn admit(&mut self, sample: Sample, flight: &Flight, now: Mono) {
-        let overdue = flight.overdue;
-        let wire_t1 = flight.wire_t1();
-        let facts = Facts {
-            elapsed: now.since(flight.sent()),
-            stepped: sample.seq < self.stepped_below,
-            overdue,
-        };
-        if self.config.await_tx_stamps && !overdue && !self.is_settled(sample.t1.rung) {
-            let patience = if sample.t1.rung == Rung::User {
-                STAMP_WAIT
-            } else {
-                BETTER_STAMP_WAIT
-            };
-            let seq = sample.seq;
-            let position = self.outbox.push_waiting(
-                sample,
-                Wait {
-                    until: now + patience,
-                    facts,
-                },
-            );
-            let wire_t1 = wire_t1.bits();
-            self.in_flight.set(seq, Slot::Held { position, wire_t1 });
-        } else {
-            self.close(sample.seq, wire_t1);
-            let sample = self.decide(sample, facts);
-            self.outbox.push_ready(sample);
-        }
-        self.in_flight.close_settled();
-        if self.outbox.is_crowded()
-            && let Some((position, _)) = self.outbox.first_waiting()
-        {
-            self.conclude_held(position);
-        }
-    }
-
-    /// A packet was answered: nothing more is waited for but copies, which echo this T1.
-    fn close(&mut self, seq: u64, wire_t1: WireTime) {
-        match self.in_flight.get_mut(seq) {
-            Some(slot) => {
-                *slot = Slot::Answered {
-                    wire_t1: wire_t1.bits(),
-                };
-            }
-            None => self.answered.mark(seq, wire_t1),
-        }
-    }
-
-    /// Whether no better stamp than one of `rung` is to be expected, by what came so far.
-    fn is_settled(&self, rung: Rung) -> bool {
-        rung == Rung::Hardware || rung != Rung::User && self.best_rung.is_some_and(|b| rung <= b)
-    }
-
-    fn improve_held(&mut self, position: u64, sent: Stamp) {
-        let soon = self.now + BETTER_STAMP_WAIT;
-        let settled = self.is_settled(sent.rung);
-        let Some(pending) = self.outbox.get_mut(position) else {
-            return;
-        };
-        let sample = &mut pending.sample;
-        if sent.rung < sample.t1.rung {
-            if let Some(wait) = &mut pending.wait {
-                wait.until = wait.until.min(soon);
-                if !wait.facts.stepped {
-                    sample.departure = sample.departure + (sent.at - sample.t1.at);
-                }
-            }
-            sample.t1 = sent;
-            if settled {
-                self.conclude_held(position);
-            }
-        }
-    }
-
-    pub(super) fn release_all(&mut self) {
-        while let Some((position, _)) = self.outbox.first_waiting() {
-            self.conclude_held(position);
-        }
-    }
-
-    fn conclude_held(&mut self, position: u64) {
-        let Some(pending) = self.outbox.get_mut(position) else {
-            return;
-        };
-        let Some(wait) = pending.wait else { return };
-        let sample = pending.sample;
-        if let Some(&Slot::Held { wire_t1, .. }) = self.in_flight.get(sample.seq) {
-            self.close(sample.seq, WireTime::from_bits(wire_t1));
-        }
-        let sample = self.decide(sample, wait.facts);
-        self.outbox.ready(position, sample);
-    }
-
-    /// In time or late, believable or not: decided when T1 is final, and counted.
-    fn decide(&mut self, mut sample: Sample, facts: Facts) -> Sample {
-        if sample.t1.rung != Rung::User {
-            let best = self.best_rung.unwrap_or(sample.t1.rung);
-            self.best_rung = Some(best.min(sample.t1.rung));
-        }
-        let way = sample.t4.map_or(Delta::ZERO, |t4| t4.at - sample.t1.at);
-        let in_time = if facts.stepped {
-            facts.elapsed <= self.config.timeout
-        } else {
-            way <= Delta::from_duration(self.config.timeout)
-        };
-        let residence = sample.residence().unwrap_or_default();
-        sample.excluded = if facts.stepped {
-            Some(Exclusion::ClockStep)
-        } else if residence < Delta::ZERO {
-            Some(Exclusion::Implausible)
-        } else if residence > way + STAMP_ERROR {
-            self.tally.odd.residence_too_long += 1;
-            Some(Exclusion::Implausible)
-        } else {
-            None
-        };
-        let tally = &mut self.tally;
-        if in_time {
-            sample.fate = Fate::Received;
-            tally.received += 1;
-            tally.lost = tally.lost.saturating_sub(u64::from(facts.overdue));
-        } else {
-            sample.fate = Fate::Late;
-            tally.late += 1;
-            tally.lost += u64::from(!facts.overdue);
-        }
-        sample
     }
 }
 

@@ -18,6 +18,7 @@ mod echo;
 mod ending;
 mod engine;
 mod in_flight;
+mod judge;
 mod linger;
 mod numbers;
 mod odd;
@@ -31,7 +32,8 @@ mod tally;
 
 pub use config::{Fill, Limit, PayloadSize, Protocol, SenderConfig};
 pub use ending::{lingering, patience};
-pub use engine::{ClockStep, STAMP_ERROR, SessionSender, Transmit, TxToken};
+pub use engine::{ClockStep, SessionSender, Transmit, TxToken};
+pub use judge::STAMP_ERROR;
 pub use odd::OddReplies;
 pub use schedule::Schedule;
 pub use slots::Missed;
