@@ -10,6 +10,9 @@
 
 mod availability;
 mod books;
+mod clock_bounds;
+mod clock_checks;
+mod clock_rates;
 mod clock_runs;
 mod clocks;
 mod day;
@@ -18,6 +21,7 @@ mod direction;
 mod distributions;
 mod far_times;
 mod histograms;
+mod interval_lengths;
 mod intervals;
 mod known_answers;
 mod marks;
