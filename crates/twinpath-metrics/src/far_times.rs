@@ -10,6 +10,7 @@
 
 use twinpath_wire::{Delta, Sample, Wall};
 
+use crate::apart::Apart;
 use crate::resolution::Resolution;
 use crate::round;
 use crate::step::Step;
@@ -180,6 +181,8 @@ pub(crate) struct FarClockTest {
     others: [Reading; FORMATS.len()],
     resolution: Resolution,
     step: Step,
+    /// Of T2, as long as every T3 is the same: what is near a multiple of something tells nothing then.
+    apart: Apart,
     /// Of those with both, how many have T3 = T2, and how many a later T3.
     at_once: u64,
     later: u64,
@@ -220,7 +223,12 @@ impl FarClockTest {
         self.resolution.record(Some(t3));
         let (t1, t4) = (sample.t1.at, t4.at);
         self.step.record(t2, t1);
-        self.step.record(t3, t4);
+        // A reflector that gives one time for both has repeated nothing.
+        if t3 != t2 {
+            self.step.record(t3, t4);
+        } else if self.later == 0 {
+            self.apart.record(t2);
+        }
         self.at_once += u64::from(t3 == t2);
         self.later += u64::from(t3 > t2);
         let way = (t4 - t1).ns();
@@ -231,7 +239,7 @@ impl FarClockTest {
         // Times that never repeat are not those of a step much longer than the way, however the few
         // that are known fit to one.
         let of_way = way.saturating_mul(STEP_OF_WAY);
-        let borne_out = self.step.repeats() || self.step.so_far() <= of_way;
+        let borne_out = self.leaps() || self.step.so_far() <= of_way;
         let alone = if borne_out { coarse } else { grid };
         let possible = interval.is_some_and(|own| own.is_possible(alone));
         self.impossible += u64::from(!possible);
@@ -301,13 +309,19 @@ impl FarClockTest {
         step > COARSE_NS && (mixed || self.explained > 0)
     }
 
+    /// It told one time for several packets, or for some stays and not for others.
+    fn leaps(&self) -> bool {
+        self.step.repeats() || self.at_once > 0 && self.later > 0
+    }
+
     /// The far clock's step as far as it is borne out, 0 for a fine clock. Nanoseconds.
     pub(crate) fn step_ns(&self) -> i64 {
-        if self.step.repeats() || self.explained > 0 {
-            self.grid_ns().max(self.step.so_far())
-        } else {
-            self.grid_ns()
+        if self.leaps() || self.explained > 0 {
+            return self.grid_ns().max(self.step.so_far());
         }
+        let apart = self.apart.value().filter(|_| self.later == 0);
+        let apart = i64::try_from(apart.unwrap_or(0)).unwrap_or(i64::MAX);
+        self.grid_ns().max(apart)
     }
 
     pub(crate) fn value(&self) -> FarTimes {

@@ -8,6 +8,7 @@
 //! number the project's conformance tables.
 #![forbid(unsafe_code)]
 
+mod apart;
 mod availability;
 mod bins;
 mod books;

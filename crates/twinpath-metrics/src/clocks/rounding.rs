@@ -3,16 +3,10 @@
 use twinpath_wire::{Sample, Wall};
 
 use super::model::STAMP_ERROR_NS;
+use crate::apart::Apart;
 use crate::resolution::Resolution;
 use crate::round;
 use crate::step::Step;
-
-/// Differences, and no fewer, tell what they have in common.
-const ENOUGH: u32 = 3;
-/// No clock is taken to have longer steps, in nanoseconds.
-const LONGEST_NS: u64 = 1_000_000_000;
-/// What a difference may be off by, in nanoseconds: a stamp's fraction is cut off.
-const CUT_NS: u64 = 2;
 
 /// Finds it, in constant memory.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,15 +22,6 @@ pub(crate) struct Rounding {
     /// T3 was T2, T3 was later.
     at_once: bool,
     later: bool,
-}
-
-/// The greatest step of which stamps are multiples apart: perhaps too long while they are few, never
-/// too short.
-#[derive(Clone, Copy, Debug, Default)]
-struct Apart {
-    last: Option<Wall>,
-    ns: Option<u64>,
-    differences: u32,
 }
 
 impl Rounding {
@@ -58,47 +43,19 @@ impl Rounding {
 
     /// What a delay may be off by, in nanoseconds.
     pub(crate) fn error(&self) -> f64 {
-        let told = self.apart.differences >= ENOUGH;
-        self.worst(self.apart.ns.filter(|_| told))
+        self.worst(self.apart.value())
     }
 
     /// The same while stamps may be too few to tell.
     pub(crate) fn error_at_most(&self) -> f64 {
-        self.worst(self.apart.ns.or(Some(LONGEST_NS)))
+        self.worst(Some(self.apart.so_far()))
     }
 
     fn worst(&self, apart: Option<u64>) -> f64 {
         // One time for several packets, or for some of the residences: a clock that leaps.
         let leaps = self.repeats || self.at_once && self.later;
         let step = leaps.then(|| self.step.so_far().unsigned_abs());
-        let apart = apart.map(|ns| ns.min(LONGEST_NS));
         let ns = self.round.so_far().max(apart).max(step).unwrap_or(0);
         STAMP_ERROR_NS.max(round::float_unsigned(ns))
-    }
-}
-
-impl Apart {
-    #[inline]
-    fn record(&mut self, stamp: Wall) {
-        let last = self.last.replace(stamp);
-        let apart = last.map_or(0, |last| (stamp - last).abs_ns());
-        if apart > 0 {
-            self.differences = self.differences.saturating_add(1);
-            self.ns = Some(self.ns.map_or(apart, |step| common(step, apart)));
-        }
-    }
-}
-
-/// What both are multiples of, but for what is cut off: Euclid's algorithm.
-fn common(one: u64, other: u64) -> u64 {
-    let (mut long, mut short) = (one.max(other), one.min(other));
-    loop {
-        let beyond = long % short;
-        let beyond = beyond.min(short - beyond);
-        // What the step is off by adds up.
-        if beyond <= (long / short).saturating_add(1).saturating_mul(CUT_NS) {
-            return short;
-        }
-        (long, short) = (short, beyond);
     }
 }

@@ -396,3 +396,50 @@ fn columns_have_the_round_trip_as_the_figures_have_it() {
         assert_eq!((column.forward, column.backward), (None, None));
     }
 }
+
+#[test]
+fn one_time_for_arrival_and_departure_is_no_coarse_clock() {
+    for (interval, jitter) in [
+        (SECOND, 40_000),
+        (100_000_000, 3_000_000),
+        (20_000_000, 400_000),
+    ] {
+        let run = Run {
+            packets: 120,
+            interval,
+            delay: 9_000_000,
+            jitter,
+            residence: 5_000,
+            ..USUAL
+        };
+        let mut metrics = SessionMetrics::new();
+        for mut sample in run.samples(exact, ntp) {
+            sample.t3 = sample.t2;
+            metrics.record(&sample);
+        }
+        let figures = metrics.figures();
+        assert_eq!(figures.far_times, FarTimes::Agree);
+        assert!(
+            figures.far_rounding_ns < 100_000,
+            "{}",
+            figures.far_rounding_ns
+        );
+    }
+    // A coarse one that never ticks within a reply shows by what its times are apart.
+    for (step, phase) in [(10_000_000, 3_141_592), (4_000_000, 77), (15_625_000, 123)] {
+        let run = Run {
+            packets: 60,
+            interval: 97_000_000,
+            residence: 1_000,
+            ..USUAL
+        };
+        let mut metrics = SessionMetrics::new();
+        let told = |at: i64| (at - phase).div_euclid(step) * step + phase;
+        for mut sample in run.samples(told, ntp) {
+            sample.t3 = sample.t2;
+            metrics.record(&sample);
+        }
+        let rounding = metrics.figures().far_rounding_ns;
+        assert!(rounding.abs_diff(step.unsigned_abs()) < 100, "{rounding}");
+    }
+}
