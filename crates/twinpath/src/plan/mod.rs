@@ -3,6 +3,7 @@
 
 #[cfg(feature = "control")]
 mod control;
+mod ends;
 #[cfg(feature = "control")]
 mod keys;
 mod resolve;
@@ -18,13 +19,14 @@ use crate::args::Rungs;
 
 #[cfg(feature = "control")]
 pub(crate) use control::{controlclients, controllers, server};
+pub(crate) use ends::other_addresses;
 #[cfg(feature = "control")]
 pub(crate) use keys::{Given, ring};
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
 #[cfg(feature = "report")]
 pub(crate) use sender::figures;
-pub(crate) use sender::{classes, other_addresses, rows_fit, sender, sizes};
+pub(crate) use sender::{classes, rows_fit, sender, sizes};
 
 /// Where a passphrase may stand that no command line shows.
 const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";
