@@ -11,18 +11,17 @@ use std::time::Duration;
 use twinpath_metrics::{
     Basis, DelayFigures, MetricsConfig, ReflectorKind, RemarkCounts, SessionMetrics, SizeCounts,
 };
-use twinpath_net::{IcmpError, IcmpKind, Quote, SendError};
+use twinpath_net::SendError;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule, SenderTally};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::*;
-use crate::sender::Quoted;
 use crate::{ClockState, FigureOptions, IcmpCount, PortChoice, StampReport};
 
 const FAR: &str = "192.0.2.2:862";
 
-fn far() -> SocketAddr {
+pub(super) fn far() -> SocketAddr {
     FAR.parse().unwrap()
 }
 
@@ -132,7 +131,7 @@ pub(super) fn quiet() -> SessionReport {
 }
 
 /// A run in which nothing came back.
-fn silent() -> SessionReport {
+pub(super) fn silent() -> SessionReport {
     let mut report = quiet();
     report.tally = SenderTally {
         asked: Some(10),
@@ -144,7 +143,7 @@ fn silent() -> SessionReport {
     report
 }
 
-fn keys(report: &SessionReport, refusals: &Refusals) -> Vec<&'static str> {
+pub(super) fn keys(report: &SessionReport, refusals: &Refusals) -> Vec<&'static str> {
     of(report, refusals, &plan())
         .iter()
         .map(|note| note.key)
@@ -321,104 +320,6 @@ fn one_clock_is_not_claimed_against_the_packets() {
 }
 
 #[test]
-fn silence_says_what_is_known() {
-    type Change = fn(&mut SessionReport, &mut Refusals);
-    fn icmp(kind: IcmpKind) -> IcmpError {
-        IcmpError {
-            kind,
-            from: Some(far().ip()),
-            to: Some(far()),
-            quote: Quote::default(),
-        }
-    }
-    let rows: [(&str, Change); 13] = [
-        ("nothing-came-back", |_, _| {}),
-        ("nothing-left", |_, refusals| refusals.unheard = true),
-        ("all-replies-late", |report, _| report.tally.late = 10),
-        ("answers-from-elsewhere", |report, _| {
-            report.tally.odd.last_elsewhere = Some(far())
-        }),
-        ("echo-service", |report, _| {
-            report.tally.odd.looks_like_request = 1
-        }),
-        ("another-ssid", |report, _| report.tally.odd.other_ssid = 1),
-        ("another-protocol", |report, _| {
-            report.tally.odd.not_a_reply = 1
-        }),
-        ("port-unreachable", |_, refusals| {
-            refusals.icmp(&icmp(IcmpKind::PortUnreachable), far(), Quoted::Own)
-        }),
-        ("prohibited", |_, refusals| {
-            refusals.icmp(&icmp(IcmpKind::Prohibited), far(), Quoted::Own)
-        }),
-        ("unreachable", |_, refusals| {
-            refusals.icmp(&icmp(IcmpKind::HostUnreachable), far(), Quoted::Own)
-        }),
-        ("ttl-exceeded", |_, refusals| {
-            refusals.icmp(&icmp(IcmpKind::TtlExceeded), far(), Quoted::Own)
-        }),
-        ("too-big", |_, refusals| {
-            refusals.icmp(&icmp(IcmpKind::TooBig { mtu: 1400 }), far(), Quoted::Own)
-        }),
-        ("icmp-error", |_, refusals| {
-            refusals.icmp(
-                &icmp(IcmpKind::Other { kind: 4, code: 0 }),
-                far(),
-                Quoted::Own,
-            );
-        }),
-    ];
-    for (key, change) in rows {
-        let (mut report, mut refusals) = (silent(), Refusals::default());
-        change(&mut report, &mut refusals);
-        assert_eq!(keys(&report, &refusals), [key]);
-    }
-}
-
-#[test]
-fn another_run_s_icmp_errors_say_nothing_of_this_one() {
-    let mut refusals = Refusals::default();
-    let to = Some("192.0.2.9:862".parse().unwrap());
-    refusals.icmp(
-        &IcmpError {
-            kind: IcmpKind::PortUnreachable,
-            from: None,
-            to,
-            quote: Quote::default(),
-        },
-        far(),
-        Quoted::Unknown,
-    );
-    let own = IcmpError {
-        kind: IcmpKind::PortUnreachable,
-        from: None,
-        to: Some(far()),
-        quote: Quote::default(),
-    };
-    refusals.icmp(&own, far(), Quoted::Foreign);
-    assert_eq!(keys(&silent(), &refusals), ["nothing-came-back"]);
-    assert_eq!(refusals.icmp_foreign, 2);
-    let mut report = silent();
-    report.icmp_foreign = 2;
-    assert_eq!(
-        keys(&report, &refusals),
-        ["nothing-came-back", "icmp-foreign"]
-    );
-    // What quotes nothing is told of with that doubt, unless another one is surely this run's.
-    refusals.icmp(&own, far(), Quoted::Unknown);
-    refusals.icmp(&own, far(), Quoted::Unknown);
-    let line = |refusals: &Refusals| of(&silent(), refusals, &plan()).remove(0).line;
-    assert!(line(&refusals).contains("quotes too little"));
-    let prohibited = IcmpError {
-        kind: IcmpKind::Prohibited,
-        ..own
-    };
-    refusals.icmp(&prohibited, far(), Quoted::Own);
-    assert!(!line(&refusals).contains("quotes too little"));
-    assert_eq!(keys(&silent(), &refusals), ["prohibited"]);
-}
-
-#[test]
 fn what_did_not_leave_is_said_with_its_reason() {
     let (mut report, mut refusals) = (quiet(), Refusals::default());
     report.tally.send_errors = 3;
@@ -444,24 +345,6 @@ fn icmp_errors_beside_replies_are_shown() {
         count: 2,
     });
     assert_eq!(keys(&report, &Refusals::default()), ["icmp"]);
-}
-
-#[test]
-fn a_run_stopped_before_any_fate_says_only_what_refused_it() {
-    let (mut report, mut refusals) = (silent(), Refusals::default());
-    report.tally = SenderTally {
-        in_flight: 5,
-        ..SenderTally::default()
-    };
-    assert_eq!(keys(&report, &refusals), [""; 0]);
-    let error = IcmpError {
-        kind: IcmpKind::PortUnreachable,
-        from: None,
-        to: None,
-        quote: Quote::default(),
-    };
-    refusals.icmp(&error, far(), Quoted::Own);
-    assert_eq!(keys(&report, &refusals), ["port-unreachable"]);
 }
 
 #[test]
