@@ -91,6 +91,7 @@ pub(super) fn found<'a>(
             encapsulations: frames.wrapped.clone(),
             link_types: frames.links.clone(),
             malformed: frames.malformed,
+            secured: left_out.secured,
             without_time: ended.iter().map(|ended| ended.without_time).sum(),
             beyond_sessions: left_out.beyond,
         },
@@ -242,6 +243,16 @@ fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
                 "{} not read: the snap length cut them before the fields of a test packet; capture \
                  with a larger snap length: tcpdump -s 0",
                 packets(cut)
+            ),
+        ));
+    }
+    if counts.secured > 0 {
+        notes.push(warning(
+            "capture-secured",
+            format!(
+                "{} not read: they look like authenticated TWAMP, whose numbers are encrypted; use the \
+                 sender's own report",
+                packets(counts.secured)
             ),
         ));
     }

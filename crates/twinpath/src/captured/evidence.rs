@@ -12,7 +12,7 @@ const NTP_S: u32 = 2_208_988_800;
 /// How far numbers of packets are apart that follow each other, at most.
 pub(super) const NEXT: u32 = 1_000;
 /// Packets whose numbers go on, for a flow to a port that is not known to be taken for requests.
-const GOING_ON: u64 = 3;
+pub(super) const GOING_ON: u64 = 3;
 
 /// What was seen of one flow.
 #[derive(Debug, Default)]
@@ -65,6 +65,20 @@ pub(super) fn is_reply(reply: &Reply, at: Wall) -> bool {
     let stayed = whole(reply.t3).wrapping_sub(whole(reply.t2));
     let is_short = stayed.cast_signed().unsigned_abs() <= 1;
     is_short && (is_near(reply.t3, at) || is_near(reply.name.t1, at))
+}
+
+/// Octets of an authenticated TWAMP packet at least (RFC 4656 section 4.1.2).
+const AUTHENTICATED: usize = 48;
+
+/// Whether a packet is one of authenticated TWAMP, by the place of its time: the first 16 octets are
+/// encrypted, and T1 or T3 comes behind them.
+pub(super) fn looks_authenticated(payload: &[u8], octets: usize, at: Wall) -> bool {
+    let is_near_at = |from: usize| {
+        let seconds = payload.get(from..).and_then(|rest| rest.first_chunk());
+        seconds.is_some_and(|seconds| is_near(u64::from(u32::from_be_bytes(*seconds)) << 32, at))
+    };
+    let has_zeros = payload.get(4..16) == Some(&[0; 12]);
+    octets >= AUTHENTICATED && is_near_at(16) && !is_near_at(4) && !has_zeros
 }
 
 /// Whether a time, in NTP's form or in PTP's, is near the capture's.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use twinpath_wire::Wall;
 
-use super::evidence::{Evidence, is_reply};
+use super::evidence::{Evidence, GOING_ON, is_reply, looks_authenticated};
 use super::frame::Datagram;
 use super::layout::{Layout, Name};
 use super::order::WINDOW;
@@ -61,6 +61,9 @@ struct Candidate {
     first: Layout,
     /// What those of that layout look like.
     evidence: Evidence,
+    /// Packets that look like authenticated TWAMP, and those of them that are cut.
+    secured: u64,
+    secured_cut: u64,
     /// One of its packets was answered.
     is_answered: bool,
     begun: Wall,
@@ -90,6 +93,8 @@ pub(super) struct LeftOut {
     pub(super) unordered: u64,
     /// Replies of flows whose requests are not in the capture.
     pub(super) replies: u64,
+    /// Of flows that look like authenticated TWAMP.
+    pub(super) secured: u64,
     /// Packets that look like requests and were not answered, by where they went.
     pub(super) unanswered: BTreeMap<SocketAddr, u64>,
 }
@@ -167,6 +172,8 @@ impl Finding {
                     })
                     .unwrap_or(Layout::Open),
                 evidence: Evidence::default(),
+                secured: 0,
+                secured_cut: 0,
                 is_answered: false,
                 begun: at,
                 last: at,
@@ -187,6 +194,12 @@ impl Finding {
             if let (Some(reply), Some(names)) = (reply, candidate.replies.get_mut(place)) {
                 names.add(reply.name);
             }
+        }
+        if looks_authenticated(datagram.payload, datagram.octets, at)
+            && let Some(candidate) = self.candidates.get_mut(&there)
+        {
+            candidate.secured += 1;
+            candidate.secured_cut += u64::from(is_cut(datagram));
         }
     }
 
@@ -278,6 +291,12 @@ impl Finding {
                 let candidate = self.candidates.get(ends);
                 candidate.is_some_and(|candidate| candidate.is_answered)
             };
+            let of_session = [&back, ends].map(|ends| answered.contains(ends) || is_beyond(ends));
+            if candidate.secured >= GOING_ON && of_session == [false; 2] {
+                left_out.secured += candidate.secured;
+                left_out.cut = left_out.cut.saturating_sub(candidate.secured_cut);
+                continue;
+            }
             if !answered.contains(&back) && !is_beyond(&back) {
                 left_out.replies += evidence.replies;
             }

@@ -45,6 +45,8 @@ pub(crate) struct NotRead {
     pub(crate) encapsulations: BTreeMap<&'static str, u64>,
     pub(crate) link_types: BTreeMap<u32, u64>,
     pub(crate) malformed: u64,
+    /// Of sessions that look like authenticated TWAMP, whose numbers are encrypted.
+    pub(crate) secured: u64,
     pub(crate) without_time: u64,
     pub(crate) beyond_sessions: u64,
 }

@@ -1,6 +1,10 @@
 //! Packets that the snap length cut before the fields that they had.
 
-use super::super::counts;
+use std::time::Duration;
+
+use super::super::file::Packets;
+use super::super::{Capture, counts};
+use super::captures;
 use super::traffic::{
     BEGIN, Files, Form, MS, SECOND, Spec, capture, figures, ip, outcomes, sorted,
 };
@@ -44,6 +48,47 @@ fn authenticated_replies_that_are_cut_before_their_fields_are_counted_as_cut() {
         [counts.sessions[0].cut_replies, counts.not_read.cut],
         [0, 0]
     );
+}
+
+/// Their numbers are encrypted; that they were cut is not why they are not read.
+#[test]
+fn packets_of_authenticated_twamp_are_counted_as_such_cut_or_whole_alone_or_beside_a_session() {
+    let file = std::fs::read(captures().join("authenticated.pcap")).unwrap();
+    let mut packets = Packets::open(&file[..]).unwrap();
+    let mut whole: Vec<Vec<u8>> = Vec::new();
+    let mut times = Vec::new();
+    while packets.advance().unwrap() {
+        let packet = packets.current();
+        times.push(packet.at.unix_ns());
+        whole.push(packet.octets.clone());
+    }
+    // The headers are 42 octets, and the seconds of T1 end 20 octets behind them.
+    for snap in [62, 66, 78, 100, 65_535] {
+        let packets: Vec<_> = times.iter().copied().zip(whole.iter().cloned()).collect();
+        let files = Files::new(&[
+            capture(1, &packets, snap),
+            capture(101, &sorted(&[Spec::default()]), 65_535),
+        ]);
+        let line = "20 packets not read: they look like authenticated TWAMP";
+        let alone = Capture::open(&files.paths()[..1], None, Duration::from_secs(2));
+        let (_, failed) = alone.unwrap_err();
+        let failed = failed.to_string();
+        assert!(failed.contains(line), "{snap}: {failed}");
+        assert!(!failed.contains("snap length"), "{snap}: {failed}");
+        let opened = files.open(None);
+        assert_eq!(figures(&outcomes(&opened)), [[10, 10, 0, 0]], "{snap}");
+        let counts = opened.counts(0);
+        assert_eq!(
+            [counts.not_read.secured, counts.not_read.cut],
+            [20, 0],
+            "{snap}"
+        );
+        let said = counts::notes(&counts, &[]);
+        assert!(
+            said.iter()
+                .any(|note| note.warning && note.line.starts_with(line))
+        );
+    }
 }
 
 #[test]
