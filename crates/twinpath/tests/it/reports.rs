@@ -77,7 +77,7 @@ fn one_run_that_is_named_twice_is_said_to_be_one() {
     let file = saved(directory.path(), "run.parquet", "");
     let other = saved(directory.path(), "other.parquet", "");
     let merged = |files: &str| run(&format!("report --merge --json {files}"));
-    let twice = "are of packets that another one has already";
+    let twice = "sessions of packets that another one has already";
     let same = merged(&format!("{file} {file}"));
     assert!(same.stderr.contains(twice), "{}", same.stderr);
     assert_eq!(same.session()["packets"]["sent"], 120);
@@ -459,7 +459,8 @@ fn a_capture_that_is_cut_too_short_is_an_error_with_the_remedy_and_a_session_in_
     // Requests can be read; what became of them cannot.
     let done = report("--port 21862 --timeout 10ms");
     assert!(
-        done.stdout.contains("5 packets from the reflector are cut"),
+        done.stdout
+            .contains("5 packets from the reflector cut too short"),
         "{}",
         done.stdout
     );
