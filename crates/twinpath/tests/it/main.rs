@@ -43,6 +43,8 @@ mod rough;
 mod saved;
 mod schedules;
 mod secured;
+#[cfg(feature = "report")]
+mod several_files;
 mod unsent;
 mod usage;
 mod wire;

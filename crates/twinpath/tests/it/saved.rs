@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::program::{Done, Responder, Running, run, shell};
 use crate::secured::{keys, secured_server};
 
-fn document(done: &Done) -> Value {
+pub(crate) fn document(done: &Done) -> Value {
     assert_eq!(done.status, 0, "{}{}", done.stdout, done.stderr);
     measured(&done.stdout)
 }
@@ -295,87 +295,6 @@ fn a_capture_gives_the_figures_of_its_packets() {
     );
 }
 
-#[test]
-fn two_runs_over_one_path_are_compared_and_a_slower_one_is_found() {
-    let directory = tempfile::tempdir().unwrap();
-    let name = |name: &str| directory.path().join(name).display().to_string();
-    let responder = Responder::on_loopback();
-    let files = [name("one"), name("other")];
-    for file in &files {
-        let done = run(&format!(
-            "sender {} -c 400 -i 1 --timeout 200ms -q --save {file}",
-            responder.at
-        ));
-        assert_eq!(done.status, 0, "{}", done.stderr);
-    }
-    let line = format!("report --compare {} {}", files[0], files[1]);
-    let done = document(&run(&format!("{line} --json")));
-    assert_eq!(done["schema"], "twinpath-comparison-1");
-    let changes = done["sessions"][0]["changes"].as_array().unwrap();
-    let loss = changes
-        .iter()
-        .find(|change| change["direction"] == "round_trip" && change["figure"] == "loss_ratio")
-        .unwrap();
-    assert_eq!(loss["before"], 0.0);
-    assert_eq!(loss["changed"], false);
-    assert_eq!(loss["verdict"]["is"], "unchanged");
-    let within = loss["verdict"]["within"].as_f64().unwrap();
-    assert!(
-        within > 0.0 && within < 0.01,
-        "as far as 400 packets tell: {within}"
-    );
-    let text = run(&line);
-    assert_eq!(text.status, 0, "{}", text.stderr);
-    // Text and document say the same of every figure.
-    let (table, _) = text.stdout.split_once("\nEach interval").unwrap();
-    let rows = table.lines().filter(|line| {
-        ["median", "p95", "p99", "mean", "variation", "loss"]
-            .iter()
-            .any(|figure| line.starts_with(&format!("  {figure} ")))
-    });
-    let marks: Vec<_> = rows
-        .map(|row| row.trim_end().chars().next_back().unwrap())
-        .collect();
-    assert_eq!(marks.len(), changes.len(), "{}", text.stdout);
-    for (mark, change) in marks.into_iter().zip(changes) {
-        let is = match change["verdict"]["is"].as_str().unwrap() {
-            "changed" => '*',
-            "unchanged" => '=',
-            "undecided" => '?',
-            other => panic!("{other}"),
-        };
-        assert_eq!(mark, is, "{change}");
-        assert_eq!(
-            change["changed"].as_bool(),
-            match is {
-                '*' => Some(true),
-                '=' => Some(false),
-                _ => None,
-            }
-        );
-    }
-    // A busy host has warnings of its own, and the system chooses ports.
-    for note in done["sessions"][0]["notes"].as_array().unwrap() {
-        let key = note["key"].as_str().unwrap();
-        let of_the_path = ["path-change", "outage", "different-class", "under-way"];
-        assert!(!of_the_path.contains(&key), "{note}");
-    }
-    assert_eq!(done["sessions"][0]["parts"], serde_json::json!([]));
-    for word in [
-        "Roundtrip median",
-        "Outbound p99",
-        "Inbound variation",
-        "Roundtrip loss",
-    ] {
-        let words = text.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(words.contains(word), "{word}: {}", text.stdout);
-    }
-    let done = run(&format!("report --compare {}", files[0]));
-    assert_eq!(done.status, 2, "{}", done.stderr);
-    let done = run(&format!("{line} --output csv"));
-    assert_eq!(done.status, 2, "{}", done.stderr);
-}
-
 /// A run of so many packets in a file of this name.
 pub(crate) fn saved(directory: &Path, name: &str, options: &str) -> String {
     let file = directory.join(name).display().to_string();
@@ -414,75 +333,6 @@ fn the_picture_from_the_file_is_the_picture_of_the_run() {
             assert!(read("again") == read("run"), "{form} {options}");
         }
     }
-}
-
-#[test]
-fn of_several_files_each_session_says_which_it_is_from() {
-    let directory = tempfile::tempdir().unwrap();
-    let name = |name: &str| directory.path().join(name).display().to_string();
-    let monday = saved(directory.path(), "mon.parquet", "");
-    let tuesday = saved(directory.path(), "tue.parquet", "--dscp be,ef");
-    let line = format!("report {monday} {tuesday}");
-    let text = run(&line).stdout;
-    for said in [
-        "mon.parquet:\n",
-        "tue.parquet:\n",
-        "1 be mon.parquet ",
-        "3 ef tue.parquet ",
-    ] {
-        assert!(text.contains(said), "{said}: {text}");
-    }
-    let again = document(&run(&format!("{line} --json")));
-    let files: Vec<&Value> = again["sessions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|session| &session["file"])
-        .collect();
-    assert_eq!(files, ["mon.parquet", "tue.parquet", "tue.parquet"]);
-    let alone = document(&run(&format!("report {tuesday} --json")));
-    assert!(alone["sessions"][0].get("file").is_none());
-    let (svg, html) = (name("both.svg"), name("both.html"));
-    let done = run(&format!("{line} -q --graph {svg} --html {html}"));
-    assert_eq!(done.status, 0, "{}", done.stderr);
-    for picture in [svg, html] {
-        let drawn = std::fs::read_to_string(picture).unwrap();
-        for said in ["1 be mon.parquet", "2 be tue.parquet", "3 ef tue.parquet"] {
-            assert!(drawn.contains(said), "{said}");
-        }
-    }
-    // Files of one name are told apart by their directories.
-    std::fs::create_dir(name("other")).unwrap();
-    std::fs::copy(&monday, name("other/mon.parquet")).unwrap();
-    let other = name("other/mon.parquet");
-    let again = document(&run(&format!("report {monday} {other} --json")));
-    assert_eq!(again["sessions"][0]["file"], monday.as_str());
-    assert_eq!(again["sessions"][1]["file"], other.as_str());
-}
-
-#[test]
-fn merged_runs_and_captures_are_drawn_too() {
-    let directory = tempfile::tempdir().unwrap();
-    let name = |name: &str| directory.path().join(name).display().to_string();
-    let files = [
-        saved(directory.path(), "mon.parquet", ""),
-        saved(directory.path(), "tue.parquet", ""),
-    ];
-    let html = name("both.html");
-    let done = run(&format!(
-        "report {} {} --merge -q --html {html}",
-        files[0], files[1]
-    ));
-    assert_eq!(done.status, 0, "{}", done.stderr);
-    let page = std::fs::read_to_string(&html).unwrap();
-    assert!(page.contains("2 sessions added up"), "the note");
-    assert!(page.contains(">120<"), "packets of both");
-    let svg = name("capture.svg");
-    let capture = captures().join("stamp-open.pcap");
-    let done = run(&format!("report {} -q --graph {svg}", capture.display()));
-    assert_eq!(done.status, 0, "{}", done.stderr);
-    let drawn = std::fs::read_to_string(&svg).unwrap();
-    assert!(drawn.contains("STAMP from 127.0.0.1"), "{drawn}");
 }
 
 #[test]

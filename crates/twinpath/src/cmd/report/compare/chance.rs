@@ -168,4 +168,59 @@ mod tests {
             assert!((found - expected).abs() < 1e-12, "{found} {expected}");
         }
     }
+
+    #[test]
+    fn student_s_t_has_values_of_exact_integrals() {
+        // Two-sided, worked out with 30 digits as an incomplete beta function.
+        for (t, freedom, p) in [
+            (0.5, 1.0, 0.704_832_764_699_133_5),
+            (2.0, 2.0, 0.183_503_419_072_273_8),
+            (2.570_581_835_636_314, 5.0, 0.05),
+            (3.5, 7.5, 0.008_948_871_980_079_34),
+            (-1.2, 24.3, 0.241_708_392_370_250_2),
+            (4.0, 100.0, 0.000_121_523_644_300_761_7),
+        ] {
+            let found = student(t, freedom);
+            assert!((found - p).abs() < 1e-10, "{t} {freedom}: {found}, {p}");
+            let back = student_quantile(p, freedom);
+            assert!((back - f64::abs(t)).abs() < 1e-8, "{t} {freedom}: {back}");
+        }
+    }
+
+    #[test]
+    fn fisher_s_test_has_the_values_of_exact_fractions() {
+        // Added up in whole numbers, and divided once.
+        for ([hits, of, other_hits, other_of], p) in [
+            ([1, 10, 9, 10], 0.001_093_333_910_671_372),
+            ([8, 10, 1, 6], 0.034_965_034_965_034_97),
+            ([3, 1_000, 12, 1_000], 0.034_491_425_398_052_215),
+            ([0, 5_000, 4, 5_000], 0.124_924_996_250_750_42),
+            ([17, 300, 5, 250], 0.030_231_111_491_161_31),
+            ([2, 7, 8, 11], 0.144_796_380_090_497_75),
+        ] {
+            let found = fisher(hits, of, other_hits, other_of);
+            assert!(
+                (found - p).abs() < 1e-9,
+                "{hits}/{of} {other_hits}/{other_of}: {found}, {p}"
+            );
+            let turned = fisher(other_hits, other_of, hits, of);
+            assert!((found - turned).abs() < 1e-9, "no matter which comes first");
+        }
+    }
+
+    #[test]
+    fn holm_steps_down_and_never_up() {
+        // By hand: 4 x 0.005, 3 x 0.011, then 2 x 0.02 and 0.04, which is no less.
+        let mut ps = [0.02, 0.005, 0.04, 0.011];
+        holm(&mut ps.each_mut().map(|p| p)[..]);
+        for (found, expected) in ps.into_iter().zip([0.04, 0.02, 0.04, 0.033]) {
+            assert!((found - expected).abs() < 1e-12, "{ps:?}");
+        }
+        let mut ps = [0.9, 0.6];
+        holm(&mut ps.each_mut().map(|p| p)[..]);
+        assert!(
+            ps.iter().all(|p| (p - 1.0).abs() < 1e-12),
+            "a probability at most"
+        );
+    }
 }

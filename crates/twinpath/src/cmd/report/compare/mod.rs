@@ -2,9 +2,11 @@
 
 mod blocks;
 mod chance;
+mod document;
 mod findings;
 mod pairs;
 mod parts;
+mod passes;
 mod show;
 #[cfg(test)]
 mod tests;
@@ -12,15 +14,15 @@ mod verdict;
 
 use std::io::{self, Write as _};
 
-use twinpath_metrics::{Basis, Books, Distribution, Figures, Record, SessionMetrics};
+use twinpath_metrics::{Basis, Books, Distribution};
 use twinpath_runtime::SessionReport;
-use twinpath_wire::Fate;
 
 use self::blocks::{BASE, Blocks, Estimate};
 use self::chance::{holm, real};
 use self::findings::{Doubts, Finding};
 use self::pairs::{Pairs, paired};
 use self::parts::Scope;
+use self::passes::{Rows, by_parts, in_blocks, numbers};
 use self::verdict::{judge, judge_losses};
 use super::alike::same_packets;
 use super::replay::Replay;
@@ -31,7 +33,6 @@ use crate::cmd::measuring::Outlet;
 use crate::cmd::pictures::Pictures;
 use crate::failure::{Exit, Failure};
 use crate::output::{Meta, complain};
-use crate::saved::Row;
 
 /// In the order in which they are shown.
 const DIRECTIONS: [&str; 3] = ["round_trip", "forward", "backward"];
@@ -148,7 +149,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
     if form == Output::Json {
-        show::document(&sources, &comparisons, &alone, &mut out)?;
+        document::write(&sources, &comparisons, &alone, &mut out)?;
     } else {
         show::text(&sources, &comparisons, &alone, &mut out)?;
     }
@@ -178,53 +179,6 @@ fn reports(source: &Source, args: &ReportArgs) -> Result<Vec<SessionReport>, Tro
     Ok(reports.into_iter().filter(known).collect())
 }
 
-/// Records of two runs, which can be gone through again and again.
-trait Rows {
-    /// Every record of a run with its session's number.
-    fn each(&self, run: usize, take: &mut dyn FnMut(u32, &Record)) -> Result<(), Trouble>;
-}
-
-impl Rows for [Source; 2] {
-    fn each(&self, run: usize, take: &mut dyn FnMut(u32, &Record)) -> Result<(), Trouble> {
-        let Some(source) = self.get(run) else {
-            return Ok(());
-        };
-        source.each(&mut |row: Row| {
-            take(row.session, &row.record);
-            Ok(())
-        })
-    }
-}
-
-/// What is gathered of one session of one run.
-struct Gathered<T> {
-    run: usize,
-    number: usize,
-    of: T,
-}
-
-/// Goes through both runs once for all of `gathered`.
-fn gather<T>(
-    rows: &impl Rows,
-    gathered: &mut [Gathered<T>],
-    record: impl Fn(&mut T, &Record),
-) -> Result<(), Trouble> {
-    for run in 0..2 {
-        let mut own: Vec<&mut Gathered<T>> =
-            gathered.iter_mut().filter(|it| it.run == run).collect();
-        if own.is_empty() {
-            continue;
-        }
-        rows.each(run, &mut |number, what| {
-            let number = usize::try_from(number).unwrap_or(0);
-            for it in own.iter_mut().filter(|it| it.number == number) {
-                record(&mut it.of, what);
-            }
-        })?;
-    }
-    Ok(())
-}
-
 /// Goes through both runs as often as it takes: for the numbers of their packets, in blocks, and for
 /// the parts of those that were not the same throughout.
 fn compare(rows: &impl Rows, comparisons: &mut [Comparison]) -> Result<(), Trouble> {
@@ -237,122 +191,6 @@ fn compare(rows: &impl Rows, comparisons: &mut [Comparison]) -> Result<(), Troub
     }
     by_parts(rows, comparisons)?;
     correct(comparisons);
-    Ok(())
-}
-
-/// First and last numbers of the sessions.
-fn numbers(rows: &impl Rows, comparisons: &[Comparison]) -> Result<Vec<[Scope; 2]>, Trouble> {
-    let mut spans: Vec<Gathered<Option<(u64, u64)>>> = comparisons
-        .iter()
-        .flat_map(Comparison::sessions)
-        .map(|(run, number)| Gathered {
-            run,
-            number,
-            of: None,
-        })
-        .collect();
-    gather(rows, &mut spans, |span, record| {
-        if let Record::Sample(sample) = record
-            && sample.fate != Fate::Duplicate
-        {
-            let (first, last) = span.unwrap_or((sample.seq, sample.seq));
-            *span = Some((first.min(sample.seq), last.max(sample.seq)));
-        }
-    })?;
-    let scope = |span: &Gathered<Option<(u64, u64)>>| {
-        let (first, last) = span.of.unwrap_or_default();
-        Scope::whole(first, last)
-    };
-    let mut scopes = spans.iter().map(scope);
-    let mut pairs = Vec::with_capacity(comparisons.len());
-    while let (Some(before), Some(after)) = (scopes.next(), scopes.next()) {
-        pairs.push([before, after]);
-    }
-    Ok(pairs)
-}
-
-/// The blocks of each comparison.
-fn in_blocks(
-    rows: &impl Rows,
-    wanted: &[(&Comparison, [Scope; 2])],
-) -> Result<Vec<[Blocks; 2]>, Trouble> {
-    let mut blocks: Vec<Gathered<Blocks>> = Vec::new();
-    for (comparison, scopes) in wanted {
-        let of = comparison.blocks(scopes);
-        for ((run, number), of) in comparison.sessions().into_iter().zip(of) {
-            blocks.push(Gathered { run, number, of });
-        }
-    }
-    gather(rows, &mut blocks, Blocks::record)?;
-    let mut blocks = blocks.into_iter().map(|it| it.of);
-    let mut pairs = Vec::with_capacity(wanted.len());
-    while let (Some(before), Some(after)) = (blocks.next(), blocks.next()) {
-        pairs.push([before, after]);
-    }
-    Ok(pairs)
-}
-
-/// Compares the parts of runs that have any.
-fn by_parts(rows: &impl Rows, comparisons: &mut [Comparison]) -> Result<(), Trouble> {
-    let mut metrics: Vec<Gathered<(Scope, SessionMetrics)>> = Vec::new();
-    for comparison in comparisons.iter() {
-        for part in &comparison.parts {
-            for ((run, number), scope) in comparison.sessions().into_iter().zip(&part.scopes) {
-                let config = comparison.reports.get(run).map(|report| &report.config);
-                let metrics_of =
-                    config.map_or_else(SessionMetrics::new, SessionMetrics::with_config);
-                let of = (scope.clone(), metrics_of);
-                metrics.push(Gathered { run, number, of });
-            }
-        }
-    }
-    gather(
-        rows,
-        &mut metrics,
-        |(scope, metrics), record| match record {
-            Record::Sample(sample) if scope.has(sample.seq) => metrics.record(sample),
-            Record::ClockStep { .. } => metrics.record_clock_step(),
-            Record::SourceChange { .. } => metrics.record_source_change(),
-            Record::Begun { .. }
-            | Record::Sample(_)
-            | Record::NotSent { .. }
-            | Record::Missed { .. } => {}
-        },
-    )?;
-    let mut metrics = metrics.into_iter().map(|it| it.of.1);
-    for comparison in comparisons.iter_mut() {
-        for part in &mut comparison.parts {
-            for report in &mut part.comparison.reports {
-                if let Some(metrics) = metrics.next() {
-                    // The reflector's numbers of what lies between the parts are missing.
-                    report.figures = Figures {
-                        lost_forward: None,
-                        lost_backward: None,
-                        ..metrics.figures()
-                    };
-                    report.delays = metrics.histograms().cloned();
-                }
-            }
-        }
-    }
-    let wanted: Vec<(&Comparison, [Scope; 2])> = comparisons
-        .iter()
-        .flat_map(|comparison| &comparison.parts)
-        .map(|part| (&part.comparison, part.scopes.clone()))
-        .collect();
-    let mut blocks = in_blocks(rows, &wanted)?.into_iter();
-    for part in comparisons
-        .iter_mut()
-        .flat_map(|comparison| &mut comparison.parts)
-    {
-        if let Some(blocks) = blocks.next() {
-            part.comparison.doubt(&blocks);
-            part.comparison.fill(&blocks);
-            part.comparison
-                .changes
-                .retain(|change| part.of.has(change.unit) && change.values != [None; 2]);
-        }
-    }
     Ok(())
 }
 
