@@ -42,3 +42,13 @@ pub(crate) fn discipline() -> Discipline {
         tai_offset_s: if known && tai != 0 { tai } else { TAI_OFFSET_S },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_system_tells_how_long_it_was_suspended() {
+        assert!(suspended().is_some());
+    }
+}
