@@ -250,6 +250,28 @@ impl SessionReport {
         notes::renew_coverage(self);
     }
 
+    /// What comes before the time of its first departure: of a run that was stopped earlier, it is still
+    /// to come.
+    pub fn started_words(&self) -> &'static str {
+        if self.has_begun() {
+            "started"
+        } else {
+            "not started: the first packet was due"
+        }
+    }
+
+    /// A packet was due, whatever became of it.
+    pub fn has_begun(&self) -> bool {
+        let tally = &self.tally;
+        let due = [
+            tally.sent,
+            tally.in_flight,
+            tally.send_errors,
+            tally.slots_skipped,
+        ];
+        due.iter().any(|count| *count > 0)
+    }
+
     /// What is known of its packets that were there: of a capture, that they were captured.
     pub fn sent_word(&self) -> &'static str {
         match self.origin {

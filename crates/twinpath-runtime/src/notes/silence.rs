@@ -138,10 +138,14 @@ pub(super) fn refused(report: &SessionReport, refusals: &Refusals) -> Option<Not
         IcmpKind::PortUnreachable => (
             "port-unreachable",
             format!(
-                "nothing listens on UDP port {} of {}{by}: start a reflector there, or try the \
-                 usual ports {TWAMP_TEST_PORT} and {LIGHT_PORT}{}",
+                "nothing listens on UDP port {} of {}{by}: start a reflector there, or try {}{}",
                 far.port(),
                 far.ip(),
+                match far.port() {
+                    TWAMP_TEST_PORT => format!("the other usual port, {LIGHT_PORT}"),
+                    LIGHT_PORT => format!("the other usual port, {TWAMP_TEST_PORT}"),
+                    _ => format!("the usual ports {TWAMP_TEST_PORT} and {LIGHT_PORT}"),
+                },
                 other_protocol(far)
             ),
         ),

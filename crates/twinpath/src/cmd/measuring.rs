@@ -296,7 +296,11 @@ pub(super) fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
         .collect();
     match (sent, received) {
         (0, _) => Err(Failure::could_not(
-            "stopped before the fate of any packet was known",
+            if reports.iter().any(SessionReport::has_begun) {
+                "stopped before the fate of any packet was known"
+            } else {
+                "stopped before the first packet was due"
+            },
         )),
         _ if let Some((first, note)) = incomplete.first() => {
             let line = &note.line;

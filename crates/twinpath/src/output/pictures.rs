@@ -104,7 +104,7 @@ fn subtitle(first: &SessionReport, reports: &[SessionReport], labels: &[Label]) 
         schedule::words(first.schedule),
         sizes,
         class,
-        format!("started {}", rfc3339(started)),
+        format!("{} {}", first.started_words(), rfc3339(started)),
         format!("took {}", units::took(first.duration)),
     ];
     let stamps = &first.stamps;

@@ -218,7 +218,8 @@ fn heading(
     )?;
     writeln!(
         out,
-        "started {}",
+        "{} {}",
+        report.started_words(),
         rfc3339(Wall::from_unix_ns(
             report.started.unix_ns() / SECOND * SECOND
         ))

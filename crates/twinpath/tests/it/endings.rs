@@ -116,10 +116,12 @@ fn a_run_stopped_before_its_first_packet_has_measured_nothing() {
     stderr.read_to_string(&mut log).unwrap();
     let done = run.finish();
     assert_eq!(done.status, 1, "{log}");
-    assert!(
-        log.lines().last().unwrap().starts_with("twinpath: "),
-        "{log}"
-    );
+    let last = log.lines().last().unwrap();
+    assert_eq!(last, "twinpath: stopped before the first packet was due");
+    let text = &done.stdout;
+    let started = text.contains("\nstarted ");
+    let due = text.contains("\nnot started: the first packet was due 20");
+    assert!(!started && due, "{text}");
 }
 
 #[test]

@@ -69,6 +69,27 @@ fn silence_says_what_is_known() {
 }
 
 #[test]
+fn a_closed_port_is_not_advised_again() {
+    for (port, advice) in [
+        (862, "try the other usual port, 20001;"),
+        (20_001, "try the other usual port, 862;"),
+        (9, "try the usual ports 862 and 20001;"),
+    ] {
+        let (mut report, mut refusals) = (silent(), Refusals::default());
+        report.reflector.set_port(port);
+        let error = IcmpError {
+            kind: IcmpKind::PortUnreachable,
+            from: None,
+            to: Some(report.reflector),
+            quote: Quote::default(),
+        };
+        refusals.icmp(&error, report.reflector, Quoted::Own);
+        let notes = of(&report, &refusals, &plan());
+        assert!(notes[0].line.contains(advice), "{}", notes[0].line);
+    }
+}
+
+#[test]
 fn another_run_s_icmp_errors_say_nothing_of_this_one() {
     let mut refusals = Refusals::default();
     let to = Some("192.0.2.9:862".parse().unwrap());
