@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// Only check that each removal applies to the code as it is
     #[arg(long)]
     check: bool,
-    /// Write the results into docs/testing.md
+    /// Write the results into docs/testing.md, where those of removals that were not chosen stay
     #[arg(long)]
     write: bool,
 }
@@ -98,7 +98,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         results.push((removal, outcome));
     }
     if arguments.write {
-        write(root, &results)?;
+        write(root, &list, &results)?;
     }
     let unexplained: Vec<&str> = results
         .iter()
@@ -149,6 +149,22 @@ impl Removal {
         let broken = text.replace(&self.find, &self.replace);
         ensure!(broken != text, "{}: it changes nothing", self.name);
         Ok((text, broken))
+    }
+
+    /// Its row of the table in the document.
+    fn row(&self, outcome: &Outcome) -> String {
+        match (outcome, &self.survives) {
+            (Outcome::Noticed(tests), _) => {
+                let named: Vec<String> = tests.iter().map(|test| format!("`{test}`")).collect();
+                self.row_saying(&some(&named, "<br>"))
+            }
+            (_, Some(why)) => self.row_saying(&format!("no test: {why}")),
+            (outcome, None) => self.row_saying(&outcome.line()),
+        }
+    }
+
+    fn row_saying(&self, seen: &str) -> String {
+        format!("| {} | {} | {seen} |", self.name, self.what)
     }
 }
 
@@ -260,6 +276,33 @@ impl Copy {
         })
     }
 
+    /// Which test programs of a package have tests of these names, so that no others are linked.
+    fn programs(&self, package: &str, filters: &[&str]) -> Vec<&'static str> {
+        let package = self.root.join("crates").join(package);
+        let has = |directory: &str, filter: &str| {
+            let module = filter.split("::").next().unwrap_or(filter);
+            let path = package.join(directory).join(module);
+            path.is_dir() || path.with_extension("rs").is_file()
+        };
+        let (mut unit, mut integration) = (false, false);
+        for filter in filters {
+            let (in_src, in_it) = (has("src", filter), has("tests/it", filter));
+            if !in_src && !in_it {
+                return vec!["--tests"];
+            }
+            unit |= in_src;
+            integration |= in_it;
+        }
+        let mut programs = Vec::new();
+        if unit {
+            programs.push("--lib");
+        }
+        if integration {
+            programs.extend(["--test", "it"]);
+        }
+        programs
+    }
+
     /// Runs tests of a package by parts of their names; `None` when they do not end in time.
     fn test(&self, package: &str, filters: &[&str]) -> Result<Option<Run>> {
         let output = self.target.join("output");
@@ -267,6 +310,7 @@ impl Copy {
         let mut child = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .current_dir(&self.root)
             .args(["test", "--locked", "--no-fail-fast", "--package", package])
+            .args(self.programs(package, filters))
             .arg("--target-dir")
             .arg(&self.target)
             .arg("--")
@@ -340,26 +384,29 @@ fn by_package<'a>(names: &[&'a str]) -> Result<Vec<(String, Vec<&'a str>)>> {
     Ok(packages)
 }
 
-fn write(root: &Path, results: &[(&Removal, Outcome)]) -> Result<()> {
+/// Puts the results into the table; removals that were not chosen keep their rows.
+fn write(root: &Path, list: &[Removal], results: &[(&Removal, Outcome)]) -> Result<()> {
     let path = root.join(DOCUMENT);
     let text = fs::read_to_string(&path).context(DOCUMENT)?;
     let (before, rest) = text
         .split_once(BEGIN)
         .context("docs/testing.md has no place for it")?;
-    let (_, after) = rest
+    let (earlier, after) = rest
         .split_once(END)
         .context("docs/testing.md has no place for it")?;
     let mut table = String::from("| removal | what it takes away | noticed by |\n|---|---|---|\n");
-    for (removal, outcome) in results {
-        let seen = match (outcome, &removal.survives) {
-            (Outcome::Noticed(tests), _) => {
-                let named: Vec<String> = tests.iter().map(|test| format!("`{test}`")).collect();
-                some(&named, "<br>")
-            }
-            (_, Some(why)) => format!("no test: {why}"),
-            (outcome, None) => outcome.line(),
+    for removal in list {
+        let result = results
+            .iter()
+            .find(|(chosen, _)| chosen.name == removal.name);
+        let row = match result {
+            Some((_, outcome)) => removal.row(outcome),
+            None => earlier
+                .lines()
+                .find(|line| line.starts_with(&format!("| {} | ", removal.name)))
+                .map_or_else(|| removal.row_saying("not tried yet"), str::to_owned),
         };
-        writeln!(table, "| {} | {} | {seen} |", removal.name, removal.what)?;
+        writeln!(table, "{row}")?;
     }
     fs::write(&path, format!("{before}{BEGIN}\n\n{table}\n{END}{after}"))?;
     Ok(())
