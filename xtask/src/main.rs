@@ -1,6 +1,7 @@
 //! Tasks of the repository: benchmarks (`cargo xtask bench NAME`), whether docs/conformance.md is
 //! true of the tree (`cargo xtask conformance`), whether the tests notice what is taken out of the
-//! code (`cargo xtask removals`), and what fuzzing finds (`cargo xtask fuzz`).
+//! code (`cargo xtask removals`), what fuzzing finds (`cargo xtask fuzz`), and whether another build
+//! prints the same documents (`cargo xtask contract`).
 //!
 //! Benchmarks run in network namespaces of their own. Each figure stands beside a limit measured in
 //! the same run, by the smallest program that does the same with plain sockets
@@ -14,6 +15,8 @@
 #[cfg(target_os = "linux")]
 mod bench;
 mod conformance;
+#[cfg(target_os = "linux")]
+mod contract;
 mod fuzz;
 #[cfg(target_os = "linux")]
 mod interrupt;
@@ -56,6 +59,9 @@ enum Task {
     Bench(bench::Arguments),
     /// Check docs/conformance.md against the tree: a line for each fault, exit status 1 if there is one
     Conformance,
+    /// Compare the documents of two builds over runs of every kind: JSON is a contract
+    #[cfg(target_os = "linux")]
+    Contract(contract::Arguments),
     /// Run every fuzz target for a while and say what it found
     Fuzz(fuzz::Arguments),
     /// Take effects out of the code one by one and look for the test that fails
@@ -75,6 +81,8 @@ fn main() -> ExitCode {
         Task::Role(role) => role.play(),
         Task::Fuzz(arguments) => fuzz::run(&root(), &arguments),
         Task::Conformance => conformance::run(&root()),
+        #[cfg(target_os = "linux")]
+        Task::Contract(arguments) => contract::run(&root(), &arguments),
     };
     if let Err(error) = done {
         eprintln!("error: {error:#}");

@@ -69,6 +69,22 @@ impl Tool {
         self.start(scratch, place, &format!("sender {far} {options}"))
     }
 
+    /// Starts `twinpath controller`.
+    pub(crate) fn controller(
+        &self,
+        scratch: &Scratch,
+        place: Place<'_>,
+        server: SocketAddr,
+        options: &str,
+    ) -> Result<Process> {
+        self.start(scratch, place, &format!("controller {server} {options}"))
+    }
+
+    /// Where the program is.
+    pub(crate) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
     fn start(&self, scratch: &Scratch, place: Place<'_>, line: &str) -> Result<Process> {
         let arguments: Vec<String> = line.split_ascii_whitespace().map(str::to_owned).collect();
         Process::start(scratch, place, &self.binary, &arguments)

@@ -1,0 +1,182 @@
+//! Two outputs side by side: JSON by keys in their order and by values, all else by lines.
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+
+/// A sentence: its words may change.
+const SENTENCE: &str = "line";
+
+/// A JSON value whose objects keep the order of their keys.
+#[derive(Debug, PartialEq)]
+enum Json {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<Json>),
+    Object(Vec<(String, Json)>),
+}
+
+/// What differs, a line each, by its path in the document. The exit status counts too.
+pub(super) fn differences(
+    (was, was_status): &(String, Option<i32>),
+    (is, is_status): &(String, Option<i32>),
+) -> Vec<String> {
+    let mut found = Vec::new();
+    if was_status != is_status {
+        found.push(format!("exit status {was_status:?}, now {is_status:?}"));
+    }
+    match (documents(was), documents(is)) {
+        (Some(was), Some(is)) => list("", &was, &is, &mut found),
+        _ if was == is => {}
+        _ => lines(was, is, &mut found),
+    }
+    found
+}
+
+/// One document, or one a line; `None`: it is no JSON.
+fn documents(printed: &str) -> Option<Vec<Json>> {
+    let documents = serde_json::Deserializer::from_str(printed).into_iter::<Json>();
+    documents.collect::<Result<_, _>>().ok()
+}
+
+fn lines(was: &str, is: &str, found: &mut Vec<String>) {
+    let (was, is): (Vec<&str>, Vec<&str>) = (was.lines().collect(), is.lines().collect());
+    if was.len() != is.len() {
+        found.push(format!("{} lines, now {}", was.len(), is.len()));
+    }
+    for (number, (was, is)) in was.iter().zip(&is).enumerate() {
+        if was != is {
+            found.push(format!("line {}: {was} | {is}", number + 1));
+        }
+    }
+}
+
+fn list(path: &str, was: &[Json], is: &[Json], found: &mut Vec<String>) {
+    if was.len() != is.len() {
+        found.push(format!("{path}: {} entries, now {}", was.len(), is.len()));
+    }
+    for (place, (was, is)) in was.iter().zip(is).enumerate() {
+        value(&format!("{path}[{place}]"), was, is, found);
+    }
+}
+
+fn value(path: &str, was: &Json, is: &Json, found: &mut Vec<String>) {
+    match (was, is) {
+        (Json::List(was), Json::List(is)) => list(path, was, is, found),
+        (Json::Object(was), Json::Object(is)) => object(path, was, is, found),
+        _ if was == is => {}
+        _ => found.push(format!("{path}: {was:?}, now {is:?}")),
+    }
+}
+
+fn object(path: &str, was: &[(String, Json)], is: &[(String, Json)], found: &mut Vec<String>) {
+    let kept = is
+        .iter()
+        .filter(|(key, _)| was.iter().any(|(known, _)| known == key));
+    let kept: Vec<&(String, Json)> = kept.collect();
+    let keys: Vec<&str> = was.iter().map(|(key, _)| key.as_str()).collect();
+    let now: Vec<&str> = kept.iter().map(|(key, _)| key.as_str()).collect();
+    if keys != now {
+        found.push(format!("{path}: keys {keys:?}, now {now:?}"));
+    }
+    for (key, was) in was {
+        let is = kept.iter().find(|(known, _)| known == key);
+        if let Some((_, is)) = is.filter(|_| key != SENTENCE) {
+            value(&format!("{path}.{key}"), was, is, found);
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Json;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Json, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Json, E> {
+        let number = Number::from_f64(value).ok_or_else(|| E::custom("not finite"))?;
+        Ok(Json::Number(number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+        Ok(Json::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
+        let mut list = Vec::new();
+        while let Some(entry) = entries.next_element()? {
+            list.push(entry);
+        }
+        Ok(Json::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
+        let mut object = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            object.push(entry);
+        }
+        Ok(Json::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(was: &str, is: &str) -> Vec<String> {
+        differences(&(was.to_owned(), Some(0)), &(is.to_owned(), Some(0)))
+    }
+
+    #[test]
+    fn additions_and_sentences_may_differ_and_nothing_else() {
+        let was = r#"{"a":1,"notes":[{"key":"k","line":"one way"}],"z":null}"#;
+        assert!(of(was, was).is_empty());
+        let more = r#"{"a":1,"new":3,"notes":[{"key":"k","line":"another"}],"z":null}"#;
+        assert!(of(was, more).is_empty());
+        for other in [
+            r#"{"a":1.0,"notes":[{"key":"k","line":"one way"}],"z":null}"#,
+            r#"{"a":1,"notes":[{"key":"l","line":"one way"}],"z":null}"#,
+            r#"{"a":1,"notes":[],"z":null}"#,
+            r#"{"notes":[{"key":"k","line":"one way"}],"a":1,"z":null}"#,
+            r#"{"a":1,"notes":[{"key":"k","line":"one way"}]}"#,
+        ] {
+            assert_eq!(of(was, other).len(), 1, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_exit_status_and_lines_that_are_no_json_are_compared() {
+        let differ = differences(
+            &("a,1\n".to_owned(), Some(0)),
+            &("a,2\n".to_owned(), Some(1)),
+        );
+        assert_eq!(differ.len(), 2, "{differ:?}");
+    }
+}
