@@ -8,70 +8,43 @@
 //! number the project's conformance tables.
 #![forbid(unsafe_code)]
 
-mod apart;
-mod availability;
-mod bins;
-mod books;
 mod clocks;
-mod compact;
 mod config;
-mod coverage;
 mod delay;
-mod delays;
-mod distribution;
-mod duplication;
-mod epoch;
-mod far_times;
 mod figures;
-mod histogram;
-mod intervals;
-mod ipdv;
-mod jitter;
 mod loss;
-mod marking;
 mod merge;
-mod moments;
-mod page;
-mod periods;
-mod rank;
+mod order;
+mod path;
 mod registry;
-mod reordering;
-mod resequence;
-mod resolution;
 mod round;
-mod run_time;
-mod rungs;
-mod seen;
+mod series;
 mod session;
-mod sizes;
-mod step;
-mod timeline;
-mod ttl;
 mod voice;
 
-pub use availability::AvailabilityRule;
-pub use bins::{BadEdges, BinCounts, BinEdges, MAX_EDGES};
-pub use books::{Books, BooksConfig, Record};
+pub use clocks::far_times::{FarFormat, FarTimes};
+pub use clocks::rungs::RungCounts;
 pub use clocks::{Basis, ClockEstimate, ClockModel, FarStep, OneWay, Spread};
 pub use config::MetricsConfig;
-pub use coverage::Coverage;
-pub use delays::{Distributions, Histograms};
-pub use distribution::{Distribution, DistributionParts};
-pub use far_times::{FarFormat, FarTimes};
+pub use delay::bins::{BadEdges, BinCounts, BinEdges, MAX_EDGES};
+pub use delay::delays::{Distributions, Histograms};
+pub use delay::distribution::{Distribution, DistributionParts};
+pub use delay::histogram::{BadParts, Histogram, HistogramBin, HistogramParts};
 pub use figures::{
     AvailabilityFigures, BinFigures, DelayFigures, DuplicationFigures, EcnCounts, Figures,
     LossPeriods, PercentilesWithLoss, RemarkCounts, ReorderingFigures, TtlFigures,
 };
-pub use histogram::{BadParts, Histogram, HistogramBin, HistogramParts};
-pub use intervals::{IntervalFigures, Intervals, LossChange, Suspect, Waits};
-pub use loss::ReflectorKind;
+pub use loss::availability::AvailabilityRule;
+pub use loss::coverage::Coverage;
+pub use loss::direction::ReflectorKind;
+pub use loss::sizes::SizeCounts;
 pub use registry::{
     RegistryMetric, RegistryParameters, RegistryStatistic, RegistryStream, registry_name,
 };
-pub use rungs::RungCounts;
+pub use series::books::{Books, BooksConfig, Record};
+pub use series::intervals::{IntervalFigures, Intervals, LossChange, Suspect, Waits};
+pub use series::timeline::{Column, Marks, Smoke, Timeline};
 pub use session::SessionMetrics;
-pub use sizes::SizeCounts;
-pub use timeline::{Column, Marks, Smoke, Timeline};
 pub use voice::{
     Codec, Voice, VoiceFigures, VoiceParameters, delay_impairment, loss_impairment, mos, r_factor,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use twinpath_wire::Dscp;
 
 use crate::figures::{add, both};
-use crate::sizes;
+use crate::loss::sizes;
 use crate::{
     AvailabilityFigures, BinFigures, EcnCounts, Figures, RemarkCounts, ReorderingFigures,
     TtlFigures,

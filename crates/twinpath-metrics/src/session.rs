@@ -2,18 +2,18 @@
 
 use twinpath_wire::{Exclusion, Fate, Sample, Wall};
 
-use crate::availability::Availability;
-use crate::delays::{Delays, Histograms};
-use crate::duplication::Duplication;
-use crate::far_times::{FarClockTest, FarTimes};
-use crate::loss::{Directions, LossDirection, Told};
-use crate::marking::Marking;
-use crate::periods::Periods;
-use crate::reordering::Reordering;
-use crate::resequence::Resequenced;
-use crate::resolution::Resolution;
-use crate::sizes::BySize;
-use crate::ttl::Ttl;
+use crate::clocks::far_times::{FarClockTest, FarTimes};
+use crate::clocks::resolution::Resolution;
+use crate::delay::delays::{Delays, Histograms};
+use crate::loss::availability::Availability;
+use crate::loss::direction::{Directions, LossDirection, Told};
+use crate::loss::duplication::Duplication;
+use crate::loss::periods::Periods;
+use crate::loss::sizes::BySize;
+use crate::order::reordering::Reordering;
+use crate::order::resequence::Resequenced;
+use crate::path::marking::Marking;
+use crate::path::ttl::Ttl;
 use crate::{Figures, MetricsConfig, PercentilesWithLoss, ReflectorKind, RungCounts};
 
 /// Everything that is measured in one session, in constant memory: under 169 KB whatever the

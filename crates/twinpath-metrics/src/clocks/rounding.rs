@@ -3,10 +3,10 @@
 use twinpath_wire::{Sample, Wall};
 
 use super::model::STAMP_ERROR_NS;
-use crate::apart::Apart;
-use crate::resolution::Resolution;
+use crate::clocks::apart::Apart;
+use crate::clocks::resolution::Resolution;
+use crate::clocks::step::Step;
 use crate::round;
-use crate::step::Step;
 
 /// Finds it, in constant memory.
 #[derive(Clone, Copy, Debug, Default)]

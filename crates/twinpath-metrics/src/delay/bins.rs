@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Distribution;
-use crate::page::Page;
+use crate::delay::page::Page;
 use crate::round;
 
 /// The most edges.

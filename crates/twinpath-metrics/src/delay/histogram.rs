@@ -9,7 +9,7 @@ mod parts;
 
 pub use parts::{BadParts, HistogramBin, HistogramParts};
 
-use crate::page::Page;
+use crate::delay::page::Page;
 use crate::round;
 
 /// log2 of the exact values and of the bins per octave that a histogram starts with.

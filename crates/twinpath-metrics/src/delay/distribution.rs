@@ -1,10 +1,10 @@
 //! How the values of one kind of delay are distributed: moments, percentiles and neighbours'
 //! differences, mergeable and as plain data (rows M-8 to M-19).
 
-use crate::histogram::{BadParts, Histogram, HistogramParts};
-use crate::ipdv::Ipdv;
-use crate::moments::Moments;
-use crate::rank::{rank, rank_of};
+use crate::delay::histogram::{BadParts, Histogram, HistogramParts};
+use crate::delay::ipdv::Ipdv;
+use crate::delay::moments::Moments;
+use crate::delay::rank::{rank, rank_of};
 use crate::round;
 use crate::{BinCounts, DelayFigures, PercentilesWithLoss};
 

@@ -4,8 +4,8 @@
 use twinpath_wire::Wall;
 
 use crate::ReorderingFigures;
-use crate::compact::{CompactWall, low32, nearest};
-use crate::reordering::Reordering;
+use crate::order::compact::{CompactWall, low32, nearest};
+use crate::order::reordering::Reordering;
 
 /// Reflector's numbers that a reply may be behind the greatest one and still be sorted in.
 const WINDOW: u16 = 1024;

@@ -10,10 +10,10 @@
 
 use twinpath_wire::{Delta, Sample, Wall};
 
-use crate::apart::Apart;
-use crate::resolution::Resolution;
+use crate::clocks::apart::Apart;
+use crate::clocks::resolution::Resolution;
+use crate::clocks::step::Step;
 use crate::round;
-use crate::step::Step;
 
 const SECOND: i64 = 1_000_000_000;
 const DAY_NS: u64 = 86_400 * 1_000_000_000;

@@ -8,8 +8,8 @@ use twinpath_wire::{Delta, Exclusion, Fate, Sample, Wall};
 use super::figures::{IntervalFigures, LossChange, Suspect};
 use super::told::Told;
 use super::waits::Waits;
-use crate::run_time::RunTime;
-use crate::rungs::FirstRungs;
+use crate::clocks::rungs::FirstRungs;
+use crate::series::run_time::RunTime;
 use crate::{Figures, MetricsConfig, SessionMetrics};
 
 /// Fewer packets make an interval suspect (row M-73).

@@ -1,8 +1,8 @@
 //! One kind of delay: its distribution and its jitter (rows M-8 to M-22), composed.
 
 use crate::DelayFigures;
-use crate::distribution::{Binning, Distribution};
-use crate::jitter::Jitter;
+use crate::delay::distribution::{Binning, Distribution};
+use crate::delay::jitter::Jitter;
 
 /// Everything that is said of one kind of delay. Nanoseconds.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Quantiles of three series of values in a few octets.
 
 use super::column::Smoke;
-use crate::distribution::middle;
+use crate::delay::distribution::middle;
 use crate::round;
 
 /// Values kept per series.

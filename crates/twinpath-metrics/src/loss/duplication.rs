@@ -3,8 +3,8 @@
 use twinpath_wire::{Fate, Sample};
 
 use crate::DuplicationFigures;
-use crate::loss::Copied;
-use crate::seen::{Seen, SeenWindow};
+use crate::loss::direction::Copied;
+use crate::loss::seen::{Seen, SeenWindow};
 
 /// Counts copies, where they were made, and the packets that have any. Constant memory.
 #[derive(Clone, Debug, Default)]

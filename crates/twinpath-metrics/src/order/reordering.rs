@@ -3,7 +3,7 @@
 use twinpath_wire::Wall;
 
 use crate::ReorderingFigures;
-use crate::compact::{CompactWall, low32};
+use crate::order::compact::{CompactWall, low32};
 
 /// Arrivals that are remembered (row M-49).
 const WINDOW: u16 = 1024;

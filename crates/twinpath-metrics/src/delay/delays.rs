@@ -2,10 +2,10 @@
 
 use twinpath_wire::{Exclusion, Fate, Sample, Wall};
 
-use crate::bins::Binned;
-use crate::delay::Delay;
-use crate::distribution::{Binning, Distribution};
-use crate::ipdv::Neighbours;
+use crate::delay::bins::Binned;
+use crate::delay::distribution::{Binning, Distribution};
+use crate::delay::ipdv::Neighbours;
+use crate::delay::kind::Delay;
 use crate::{BinCounts, BinEdges, BinFigures, DelayFigures, FarTimes};
 
 /// Heap memory that the five histograms may have together, in octets, with bins of the user's own

@@ -6,9 +6,9 @@ use twinpath_wire::{Delta, Exclusion, Fate, Sample, Wall};
 
 use super::column::{Column, Marks};
 use super::summary::{Random, SERIES, Summary};
-use crate::far_times::FarClockTest;
-use crate::run_time::RunTime;
-use crate::rungs::FirstRungs;
+use crate::clocks::far_times::FarClockTest;
+use crate::clocks::rungs::FirstRungs;
+use crate::series::run_time::RunTime;
 
 /// A departure so much earlier than the latest one was stamped by a clock that stepped.
 const BACK_NS: i64 = 600_000_000_000;

@@ -3,8 +3,8 @@
 
 use twinpath_wire::{Fate, Sample, Wall};
 
-use crate::epoch::{Epoch, Placed, SMALL, Start, Verdict};
-use crate::seen::{Seen, SeenWindow};
+use crate::loss::epoch::{Epoch, Placed, SMALL, Start, Verdict};
+use crate::loss::seen::{Seen, SeenWindow};
 
 /// Whether the reflector keeps a counter of its own per session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,0 +1,5 @@
+//! The order of arrivals: reordering and resequencing.
+
+pub(crate) mod compact;
+pub(crate) mod reordering;
+pub(crate) mod resequence;
