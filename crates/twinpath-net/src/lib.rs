@@ -20,6 +20,7 @@ pub mod file;
 mod hardware;
 pub mod host;
 pub mod interface;
+mod options;
 mod os;
 mod set;
 mod socket;
@@ -29,9 +30,10 @@ mod wait;
 pub use batch::RecvBatch;
 pub use error::{BindError, SendError};
 pub use hardware::NoHardware;
+pub use options::{PathOptions, Role, SocketOptions, StampChoice};
 pub use set::{SetWaker, SocketSet};
 pub use socket::{
-    Device, IcmpError, IcmpKind, Outbound, Quote, SocketOptions, StampMode, TestSocket, Told,
-    interface_mtu, local_address_towards, tells_destination,
+    Device, IcmpError, IcmpKind, Outbound, Quote, TestSocket, Told, interface_mtu,
+    local_address_towards, tells_destination,
 };
 pub use wait::{Waiter, Waker};

@@ -8,77 +8,8 @@ use twinpath_wire::{Stamp, Tos};
 use crate::batch::RecvBatch;
 use crate::error::{BindError, SendError};
 use crate::hardware::NoHardware;
+use crate::options::{SocketOptions, StampChoice};
 use crate::{interface, os};
-
-/// Which stamps to ask the system for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum StampMode {
-    /// The kernel's.
-    #[default]
-    Kernel,
-    /// The interface's, where it gives them; else the kernel's.
-    Hardware {
-        /// The interface that the packets go through; `None`: it is not known.
-        interface: Option<String>,
-    },
-    /// None: user space only.
-    User,
-}
-
-/// How to open a [`TestSocket`].
-#[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "switches of a socket, each its own"
-)]
-pub struct SocketOptions {
-    /// Address and port to bind; port 0 takes a free one. An IPv6 socket never takes IPv4.
-    pub near: SocketAddr,
-    /// ToS or Traffic Class octet of what is sent, unless a packet says otherwise.
-    pub tos: Tos,
-    /// TTL or Hop Limit of what is sent.
-    pub ttl: u8,
-    /// Set DF; never fragment. Packets over the interface's MTU are refused, and leave in fragments
-    /// without this. What ICMP errors say of the path's MTU changes neither.
-    pub dont_fragment: bool,
-    /// Device or VRF to bind to.
-    pub interface: Option<String>,
-    /// Let other sockets with the same option share the port, each with its share of the flows.
-    pub reuse_port: bool,
-    /// Receive buffer to ask for, in octets.
-    pub receive_buffer_octets: usize,
-    /// Stamps to ask for.
-    pub stamps: StampMode,
-    /// Stamp every packet sent, and not only those that ask for it.
-    pub stamp_every_departure: bool,
-    /// Tell of ICMP errors that come back.
-    pub icmp_errors: bool,
-    /// What arrives is answered: take nothing that was sent to several hosts (multicast, broadcast), or
-    /// tell that it was.
-    pub answers: bool,
-    /// Use plain sockets, as on a system without better ones.
-    pub portable: bool,
-}
-
-impl SocketOptions {
-    /// Everything as a Session-Sender wants it, on `near`.
-    pub fn on(near: SocketAddr) -> Self {
-        Self {
-            near,
-            tos: Tos(0),
-            ttl: 255,
-            dont_fragment: false,
-            interface: None,
-            reuse_port: false,
-            receive_buffer_octets: 4 << 20,
-            stamps: StampMode::Kernel,
-            stamp_every_departure: false,
-            icmp_errors: true,
-            answers: false,
-            portable: false,
-        }
-    }
-}
 
 /// Where a packet goes and how.
 #[derive(Clone, Copy, Debug)]
@@ -245,7 +176,7 @@ impl TestSocket {
         Ok(Self {
             inner,
             local,
-            device: Device::of(local, options.interface.as_deref()),
+            device: Device::of(local, options.path.interface.as_deref()),
             options: SocketOptions {
                 near: local,
                 ..options.clone()
@@ -254,11 +185,11 @@ impl TestSocket {
     }
 
     fn open_inner(options: &SocketOptions) -> Result<Inner, BindError> {
-        if options.answers {
+        if !options.is_sender() {
             check_address(options)?;
         }
         #[cfg(linux_sockets)]
-        if !options.portable {
+        if !options.path.portable {
             return os::linux::socket::Socket::open(options).map(Inner::Stamped);
         }
         os::portable::Socket::open(options).map(Inner::Plain)
@@ -269,8 +200,9 @@ impl TestSocket {
         match &self.inner {
             #[cfg(linux_sockets)]
             Inner::Stamped(socket) => socket.no_hardware.clone(),
-            Inner::Plain(_) => matches!(self.options.stamps, StampMode::Hardware { .. })
-                .then_some(NoHardware::Plain),
+            Inner::Plain(_) => {
+                (self.options.path.stamps == StampChoice::Hardware).then_some(NoHardware::Plain)
+            }
         }
     }
 
@@ -297,7 +229,7 @@ impl TestSocket {
         }
         let bound = match &mut self.inner {
             #[cfg(linux_sockets)]
-            Inner::Stamped(socket) => socket.bind_again(&device.name, &options.stamps),
+            Inner::Stamped(socket) => socket.bind_again(&device.name, &options),
             Inner::Plain(socket) => socket.bind_again(&device.name),
         };
         if let Err(source) = bound {
@@ -428,7 +360,7 @@ impl TestSocket {
 }
 
 /// Whether a socket on the unspecified address tells where each packet was sent to. Where it does not,
-/// it cannot answer: see [`SocketOptions::answers`].
+/// it cannot answer: see [`Role::Reflector`](crate::Role::Reflector).
 pub fn tells_destination(portable: bool) -> bool {
     cfg!(linux_sockets) && !portable
 }
@@ -436,12 +368,12 @@ pub fn tells_destination(portable: bool) -> bool {
 /// Refuses an address at which packets for several hosts would arrive unseen.
 fn check_address(options: &SocketOptions) -> Result<(), BindError> {
     let addr = options.near;
-    if addr.ip().is_multicast() || is_broadcast(addr, options.interface.as_deref()) {
+    if addr.ip().is_multicast() || is_broadcast(addr, options.path.interface.as_deref()) {
         return Err(BindError::NotOneHost { addr });
     }
     // Elsewhere than on Unix broadcasts come to sockets that are bound to one address, too.
     let is_distinct = cfg!(unix) && !addr.ip().is_unspecified();
-    if !tells_destination(options.portable) && !is_distinct {
+    if !tells_destination(options.path.portable) && !is_distinct {
         return Err(BindError::Indistinct { addr });
     }
     Ok(())

@@ -6,60 +6,17 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use twinpath_proto::reflector::Speaks;
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
-use twinpath_runtime::{
-    FigureOptions, PortChoice, ResponderPlan, SenderPlan, StampChoice, responder, sender,
-};
-use twinpath_wire::Tos;
+use twinpath_proto::sender::{Limit, Schedule};
+use twinpath_runtime::{ResponderPlan, SenderPlan, responder, sender};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let loopback: SocketAddr = "127.0.0.1:0".parse()?;
-    let reflector = responder::start(&ResponderPlan {
-        near: vec![loopback],
-        tolerate_missing_family: false,
-        speaks: Speaks::Auto,
-        stateful: true,
-        max_sessions: 1000,
-        idle: Duration::from_mins(15),
-        padding: None,
-        allow_larger_replies: false,
-        allow: Vec::new(),
-        max_rate_pps: None,
-        dscp: None,
-        ttl: 255,
-        dont_fragment: false,
-        interface: None,
-        threads: 1,
-        stamps: StampChoice::Auto,
-        strict: false,
-        raw_t3: false,
-        portable: false,
-    })?;
+    let reflector = responder::start(&ResponderPlan::on(vec![loopback]))?;
     let far = *reflector.listening().first().ok_or("no address")?;
     let mut run = sender::start(SenderPlan {
-        far,
-        near: None,
-        port: PortChoice::Exact(0),
-        protocol: Protocol::TwampLight,
         limit: Limit::Count(200),
         schedule: Schedule::every(Duration::from_millis(5)),
-        timeout: Duration::from_secs(2),
-        payload: PayloadSize::Fixed(41),
-        padding: 27,
-        fill: Fill::Random,
-        tos: Tos(0),
-        ttl: 255,
-        dont_fragment: false,
-        interface: None,
-        start_delay: Duration::ZERO,
-        stamps: StampChoice::Auto,
-        spin: false,
-        max_burst: 10,
-        portable: false,
-        records: true,
-        seed: 1,
-        figures: FigureOptions::default(),
+        ..SenderPlan::to(far)
     })?;
     while !run.is_finished() {
         while let Some(sample) = run.next_sample() {

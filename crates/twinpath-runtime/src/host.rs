@@ -41,10 +41,8 @@ pub fn ignores_hangup() -> bool {
 /// [`StartError`] when even loopback cannot be used.
 pub fn survey() -> Result<HostSurvey, StartError> {
     let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-    let mut options = SocketOptions::on(loopback);
-    let far = TestSocket::open(&options)?;
-    options.stamp_every_departure = true;
-    let near = TestSocket::open(&options)?;
+    let far = TestSocket::open(&SocketOptions::reflector(loopback))?;
+    let near = TestSocket::open(&SocketOptions::sender(loopback, far.local()))?;
     let (mut waiter, _waker) = Waiter::new().map_err(|source| StartError::System {
         what: "a descriptor to wait by",
         source,

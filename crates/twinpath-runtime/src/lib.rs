@@ -19,16 +19,16 @@ pub mod sender;
 pub mod server;
 pub mod words;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
-use twinpath_net::{StampMode, clock};
+use twinpath_net::clock;
 use twinpath_wire::{ErrorEstimate, TimeFormat};
 
 pub use error::{RunError, StartError};
 pub use notes::missed_departures;
-pub use plan::{FigureOptions, PortChoice, ResponderPlan, SenderPlan, StampChoice, Unavailable};
+pub use plan::{FigureOptions, PortChoice, ResponderPlan, SenderPlan, Unavailable};
 pub use twinpath_net::file;
+pub use twinpath_net::{PathOptions, StampChoice};
 
 pub use report::{
     ClockState, IcmpCount, Note, Origin, Progress, ResponderReport, SessionReport, StampReport,
@@ -57,12 +57,4 @@ pub fn clock_state() -> ClockState {
             .max_error
             .and_then(|error| u64::try_from(error.as_nanos()).ok()),
     }
-}
-
-/// Hardware stamps, where it is known whose: the interface named, or the one that has `near`.
-fn stamping_interface(named: Option<&str>, near: IpAddr) -> StampMode {
-    let interface = named
-        .map(str::to_owned)
-        .or_else(|| twinpath_net::host::interface_of(near));
-    StampMode::Hardware { interface }
 }

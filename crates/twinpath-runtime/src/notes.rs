@@ -394,7 +394,7 @@ pub(crate) fn why_no_hardware(why: &NoHardware) -> String {
 fn stamping(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan, notes: &mut Vec<Note>) {
     let stamps = &report.stamps;
     let hardware = [stamps.transmit, stamps.receive].contains(&Some(Rung::Hardware));
-    if plan.stamps == StampChoice::Hardware && !hardware {
+    if plan.path.stamps == StampChoice::Hardware && !hardware {
         let line = match &refusals.no_hardware {
             Some(why) => why_no_hardware(why),
             None if report.tally.sent == 0 => return,

@@ -5,23 +5,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use twinpath_metrics::{BinEdges, MetricsConfig, ReflectorKind};
+use twinpath_net::PathOptions;
 use twinpath_proto::reflector::Speaks;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
 use twinpath_wire::{Dscp, Tos};
-
-/// Which rungs of the ladder of time stamps may be used (`--timestamps`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StampChoice {
-    /// The best that delivers, hardware left out unless the interface already has it on.
-    #[default]
-    Auto,
-    /// Hardware where the interface delivers, else the kernel's.
-    Hardware,
-    /// The kernel's.
-    Kernel,
-    /// User space only.
-    User,
-}
 
 /// Which source port a Session-Sender binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,10 +23,6 @@ pub enum PortChoice {
 
 /// All that a Session-Sender's run needs.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "switches of the command line, each its own"
-)]
 pub struct SenderPlan {
     /// The Session-Reflector.
     pub far: SocketAddr,
@@ -63,22 +46,14 @@ pub struct SenderPlan {
     pub fill: Fill,
     /// ToS or Traffic Class octet of the packets.
     pub tos: Tos,
-    /// TTL or Hop Limit of the packets.
-    pub ttl: u8,
-    /// Set DF (IPv4), never fragment locally (IPv6).
-    pub dont_fragment: bool,
-    /// Device or VRF to bind to.
-    pub interface: Option<String>,
+    /// What is set below UDP.
+    pub path: PathOptions,
     /// Wait before the first packet.
     pub start_delay: Duration,
-    /// Rungs allowed.
-    pub stamps: StampChoice,
     /// Spin before each departure.
     pub spin: bool,
     /// How many missed departures are caught up in a row (row M-67).
     pub max_burst: u32,
-    /// Use plain sockets and user-space stamps, as on a system without better ones.
-    pub portable: bool,
     /// Hand every sample to the caller's ring (`-v`, jsonl, csv).
     pub records: bool,
     /// Seed of padding, of the first departure's phase and of a random schedule.
@@ -135,6 +110,30 @@ impl FigureOptions {
 }
 
 impl SenderPlan {
+    /// A hundred TWAMP Light packets to `far`, one every 100 ms.
+    pub fn to(far: SocketAddr) -> Self {
+        Self {
+            far,
+            near: None,
+            port: PortChoice::Exact(0),
+            protocol: Protocol::TwampLight,
+            limit: Limit::Count(100),
+            schedule: Schedule::every(Duration::from_millis(100)),
+            timeout: Duration::from_secs(2),
+            payload: PayloadSize::Fixed(41),
+            padding: 27,
+            fill: Fill::Random,
+            tos: Tos(0),
+            path: PathOptions::default(),
+            start_delay: Duration::ZERO,
+            spin: false,
+            max_burst: 10,
+            records: true,
+            seed: 0,
+            figures: FigureOptions::default(),
+        }
+    }
+
     /// This plan as one of several sessions has it, from 0: with its class, the next port, and
     /// another seed. Neighbouring seeds give unrelated departures.
     pub(crate) fn of_session(&self, index: usize, tos: Tos) -> Self {
@@ -182,20 +181,35 @@ pub struct ResponderPlan {
     pub max_rate_pps: Option<u32>,
     /// DSCP of the replies; `None`: the request's.
     pub dscp: Option<Dscp>,
-    /// TTL or Hop Limit of the replies.
-    pub ttl: u8,
-    /// Set DF on replies.
-    pub dont_fragment: bool,
-    /// Device or VRF to bind to.
-    pub interface: Option<String>,
+    /// What is set below UDP.
+    pub path: PathOptions,
     /// Threads, each with its own sockets (`SO_REUSEPORT`).
     pub threads: usize,
-    /// Rungs allowed for T2.
-    pub stamps: StampChoice,
     /// Discard requests whose Error Estimate has a Multiplier of 0.
     pub strict: bool,
     /// Do not advance T3 by the measured way to the wire.
     pub raw_t3: bool,
-    /// Use plain sockets and user-space stamps.
-    pub portable: bool,
+}
+
+impl ResponderPlan {
+    /// A Session-Reflector with the usual answers to all else, on these addresses.
+    pub fn on(near: Vec<SocketAddr>) -> Self {
+        Self {
+            near,
+            tolerate_missing_family: false,
+            speaks: Speaks::Auto,
+            stateful: true,
+            max_sessions: 100_000,
+            idle: Duration::from_mins(15),
+            padding: None,
+            allow_larger_replies: false,
+            allow: Vec::new(),
+            max_rate_pps: None,
+            dscp: None,
+            path: PathOptions::default(),
+            threads: 1,
+            strict: false,
+            raw_t3: false,
+        }
+    }
 }

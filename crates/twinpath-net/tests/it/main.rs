@@ -10,11 +10,16 @@ use std::time::Duration;
 
 use twinpath_net::{RecvBatch, SocketOptions, TestSocket, Waiter, clock};
 
-/// A socket on a free port of `ip`.
+/// A reflector's socket on a free port of `ip`.
 fn open(ip: &str, change: impl FnOnce(&mut SocketOptions)) -> TestSocket {
-    let mut options = SocketOptions::on(SocketAddr::new(ip.parse().unwrap(), 0));
+    let mut options = SocketOptions::reflector(SocketAddr::new(ip.parse().unwrap(), 0));
     change(&mut options);
     TestSocket::open(&options).unwrap()
+}
+
+/// Makes it a sender's: every departure stamped, ICMP errors told.
+fn sender(options: &mut SocketOptions) {
+    *options = SocketOptions::sender(options.near, options.near);
 }
 
 /// Waits for packets, at most a few seconds.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use twinpath_net::{Outbound, RecvBatch, StampMode, Told, Waiter, clock};
+use twinpath_net::{Outbound, RecvBatch, Role, StampChoice, Told, Waiter, clock};
 use twinpath_wire::{Rung, Tos};
 
-use crate::{has_v6, open, receive};
+use crate::{has_v6, open, receive, sender};
 
 fn to(to: std::net::SocketAddr) -> Outbound {
     Outbound {
@@ -23,7 +23,7 @@ fn a_packet_says_when_and_how_it_came() {
         if ip == "::1" && !has_v6() {
             continue;
         }
-        let near = open(ip, |options| options.ttl = 77);
+        let near = open(ip, |options| options.path.ttl = 77);
         let far = open(ip, |_| {});
         let mut batch = RecvBatch::new(4, 2048);
         // The kernel begins to stamp a moment after the first socket asked for it.
@@ -70,7 +70,11 @@ fn transmit_stamps_come_back_under_their_keys() {
         return;
     }
     for every in [true, false] {
-        let near = open("127.0.0.1", |options| options.stamp_every_departure = every);
+        let near = open("127.0.0.1", |options| {
+            if every {
+                sender(options);
+            }
+        });
         let far = open("127.0.0.1", |_| {});
         let mut told = Vec::new();
         for expected in 0..40_u32 {
@@ -170,9 +174,10 @@ fn a_wildcard_socket_says_which_address_and_interface_a_packet_came_to() {
 #[test]
 fn plain_sockets_work_too() {
     let near = open("127.0.0.1", |options| {
-        options.portable = true;
-        options.tos = Tos(0x28);
-        options.ttl = 9;
+        options.path.portable = true;
+        options.path.ttl = 9;
+        let (far, tos) = (options.near, Tos(0x28));
+        options.role = Role::Sender { far, tos };
     });
     let far = open("127.0.0.1", |_| {});
     near.send(b"plain", &to(far.local())).unwrap();
@@ -194,10 +199,12 @@ fn plain_sockets_work_too() {
 #[test]
 fn user_stamps_can_be_asked_for() {
     let near = open("127.0.0.1", |options| {
-        options.stamps = StampMode::User;
-        options.stamp_every_departure = true;
+        sender(options);
+        options.path.stamps = StampChoice::User;
     });
-    let far = open("127.0.0.1", |options| options.stamps = StampMode::User);
+    let far = open("127.0.0.1", |options| {
+        options.path.stamps = StampChoice::User;
+    });
     let out = Outbound {
         stamp: true,
         ..to(far.local())

@@ -77,7 +77,7 @@ fn a_set_tells_which_of_its_sockets_have_something() {
     let (mut set, waker) = SocketSet::new().unwrap();
     let far: Vec<SocketAddr> = (0..20)
         .map(|place| {
-            let options = SocketOptions::on("127.0.0.1:0".parse().unwrap());
+            let options = SocketOptions::reflector("127.0.0.1:0".parse().unwrap());
             let socket = TestSocket::open(&options).unwrap();
             let far = socket.local();
             set.insert(place, socket).unwrap();

@@ -103,10 +103,12 @@ fn of_session(
         padding_to_reflect: control.padding_to_reflect,
         server_octets: 0,
     };
+    let mut path = template.path.clone();
+    path.interface.clone_from(&control.interface);
     SenderPlan {
         far: control.server,
         near: control.near,
-        interface: control.interface.clone(),
+        path,
         protocol: Protocol::Twamp(features),
         ..template.of_session(index, tos)
     }

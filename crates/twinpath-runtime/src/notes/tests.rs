@@ -12,12 +12,12 @@ use twinpath_metrics::{
     Basis, DelayFigures, MetricsConfig, ReflectorKind, RemarkCounts, SessionMetrics, SizeCounts,
 };
 use twinpath_net::SendError;
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule, SenderTally};
+use twinpath_proto::sender::{Limit, Protocol, Schedule, SenderTally};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::*;
-use crate::{ClockState, FigureOptions, IcmpCount, PortChoice, StampReport};
+use crate::{ClockState, IcmpCount, StampReport};
 
 const FAR: &str = "192.0.2.2:862";
 
@@ -27,28 +27,10 @@ pub(super) fn far() -> SocketAddr {
 
 pub(crate) fn plan() -> SenderPlan {
     SenderPlan {
-        far: far(),
-        near: None,
-        port: PortChoice::Exact(0),
-        protocol: Protocol::TwampLight,
         limit: Limit::Count(10),
         schedule: Schedule::every(Duration::from_millis(10)),
-        timeout: Duration::from_secs(2),
-        payload: PayloadSize::Fixed(41),
-        padding: 27,
-        fill: Fill::Random,
-        tos: Tos(0),
-        ttl: 255,
-        dont_fragment: false,
-        interface: None,
-        start_delay: Duration::ZERO,
-        stamps: StampChoice::Auto,
-        spin: false,
-        max_burst: 10,
-        portable: false,
         records: false,
-        seed: 0,
-        figures: FigureOptions::default(),
+        ..SenderPlan::to(far())
     }
 }
 
@@ -350,7 +332,7 @@ fn icmp_errors_beside_replies_are_shown() {
 #[test]
 fn hardware_stamps_that_never_came_are_said() {
     let mut plan = plan();
-    plan.stamps = StampChoice::Hardware;
+    plan.path.stamps = StampChoice::Hardware;
     let line = |no_hardware: Option<NoHardware>| {
         let mut refusals = Refusals::default();
         refusals.no_hardware = no_hardware;

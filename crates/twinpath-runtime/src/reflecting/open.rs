@@ -6,19 +6,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use twinpath_net::{BindError, SocketOptions, StampMode, TestSocket};
+use twinpath_net::{BindError, SocketOptions, TestSocket};
 use twinpath_proto::reflector::SessionSpec;
 use twinpath_proto::security::TestGuard;
-use twinpath_wire::Tos;
 use twinpath_wire::control::Sid;
 
 use super::ledger::{Found, Vacated};
 use super::reflectors::Inner;
 use super::worker::{Command, Refused};
-use crate::StampChoice;
 
-/// Octets of receive buffer: some MiB, for the default one loses packets at 100,000 a second.
-const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 /// The one port below 1024 that may be wished for: TWAMP's own (RFC 8545 section 5.1).
 const WELL_KNOWN: u16 = 862;
 /// The first of those that no privilege guards.
@@ -190,26 +186,9 @@ impl Inner {
     }
 
     fn socket_options(&self, near: SocketAddr) -> SocketOptions {
-        let options = &self.options;
         SocketOptions {
-            near,
-            tos: Tos(0),
-            ttl: options.ttl,
-            dont_fragment: options.dont_fragment,
-            interface: options.interface.clone(),
-            reuse_port: false,
-            receive_buffer_octets: RECEIVE_BUFFER_OCTETS,
-            stamps: match options.stamps {
-                StampChoice::User => StampMode::User,
-                StampChoice::Auto | StampChoice::Kernel => StampMode::Kernel,
-                StampChoice::Hardware => {
-                    crate::stamping_interface(options.interface.as_deref(), near.ip())
-                }
-            },
-            stamp_every_departure: false,
-            icmp_errors: false,
-            answers: true,
-            portable: options.portable,
+            path: self.options.path.clone(),
+            ..SocketOptions::reflector(near)
         }
     }
 }

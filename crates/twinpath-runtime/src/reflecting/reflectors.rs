@@ -13,7 +13,7 @@ use twinpath_wire::control::Sid;
 use super::ledger::{Ledger, Vacated};
 use super::worker::{Body, Command, Fact};
 use super::{OpenError, Snapshot, Wish};
-use crate::StampChoice;
+use crate::PathOptions;
 use crate::error::{RunError, StartError};
 
 /// Commands that wait for a thread, and facts that wait for the control plane, at most.
@@ -22,10 +22,6 @@ const FACTS: usize = 1024;
 
 /// What the operator decides about test sessions.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "switches of the command line, each its own"
-)]
 pub(crate) struct ReflectingOptions {
     pub(crate) threads: usize,
     pub(crate) limits: Limits,
@@ -33,15 +29,11 @@ pub(crate) struct ReflectingOptions {
     pub(crate) test_ports: (u16, u16),
     /// Clients without a key may wish for ports beyond those.
     pub(crate) allow_any_port: bool,
-    pub(crate) ttl: u8,
-    pub(crate) dont_fragment: bool,
-    pub(crate) interface: Option<String>,
-    pub(crate) stamps: StampChoice,
+    pub(crate) path: PathOptions,
     pub(crate) raw_t3: bool,
     pub(crate) strict: bool,
     /// Who besides the control client may bind a session behind NAT.
     pub(crate) allow_sender: Vec<IpNet>,
-    pub(crate) portable: bool,
 }
 
 /// How many sessions there may be, those that were stopped and whose Timeout has not passed among

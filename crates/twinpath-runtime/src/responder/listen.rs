@@ -2,14 +2,10 @@
 
 use std::net::SocketAddr;
 
-use twinpath_net::{BindError, SocketOptions, StampMode, TestSocket, tells_destination};
-use twinpath_wire::Tos;
+use twinpath_net::{BindError, Role, SocketOptions, TestSocket, tells_destination};
 
+use crate::ResponderPlan;
 use crate::error::StartError;
-use crate::{ResponderPlan, StampChoice};
-
-/// Octets of receive buffer: some MiB, for the default one loses packets at 100,000 a second.
-const RECEIVE_BUFFER_OCTETS: usize = 8 << 20;
 
 /// The sockets of each thread, one for each address.
 ///
@@ -89,7 +85,7 @@ fn say_why_none(
 /// Whether each of this host's addresses has a socket of its own.
 pub(super) fn is_each_address(plan: &ResponderPlan) -> bool {
     let is_wildcard = |near: &SocketAddr| near.ip().is_unspecified();
-    !tells_destination(plan.portable) && plan.near.iter().any(is_wildcard)
+    !tells_destination(plan.path.portable) && plan.near.iter().any(is_wildcard)
 }
 
 /// The addresses to listen on where each has a socket of its own.
@@ -152,24 +148,9 @@ fn open_first(
 fn options(plan: &ResponderPlan, near: SocketAddr, threads: usize) -> SocketOptions {
     SocketOptions {
         near,
-        tos: Tos(0),
-        ttl: plan.ttl,
-        dont_fragment: plan.dont_fragment,
-        interface: plan.interface.clone(),
-        reuse_port: threads > 1,
-        receive_buffer_octets: RECEIVE_BUFFER_OCTETS,
-        stamps: stamp_mode(plan, near),
-        stamp_every_departure: false,
-        icmp_errors: false,
-        answers: true,
-        portable: plan.portable,
-    }
-}
-
-fn stamp_mode(plan: &ResponderPlan, near: SocketAddr) -> StampMode {
-    match plan.stamps {
-        StampChoice::User => StampMode::User,
-        StampChoice::Auto | StampChoice::Kernel => StampMode::Kernel,
-        StampChoice::Hardware => crate::stamping_interface(plan.interface.as_deref(), near.ip()),
+        path: plan.path.clone(),
+        role: Role::Reflector {
+            shares_port: threads > 1,
+        },
     }
 }

@@ -46,7 +46,7 @@ pub(super) struct Body {
 impl Port {
     fn new(socket: TestSocket, each_address: Option<&ResponderPlan>) -> Self {
         let mut way = Way::of(&socket);
-        if each_address.is_some_and(|plan| plan.interface.is_none()) {
+        if each_address.is_some_and(|plan| plan.path.interface.is_none()) {
             // Its address is gone with its interface, and looked for all the same.
             way.follow_no_more();
         }

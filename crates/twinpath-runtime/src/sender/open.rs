@@ -3,16 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use twinpath_net::{
-    BindError, SocketOptions, StampMode, TestSocket, interface_mtu, local_address_towards,
+    BindError, Role, SocketOptions, TestSocket, interface_mtu, local_address_towards,
 };
 use twinpath_proto::reflector::answers_anything;
 use twinpath_proto::sender::{PayloadSize, Protocol};
 
 use crate::error::StartError;
-use crate::{PortChoice, SenderPlan, StampChoice};
+use crate::{PortChoice, SenderPlan};
 
-/// Octets of receive buffer: replies wait in it while the thread sleeps towards a departure.
-const RECEIVE_BUFFER_OCTETS: usize = 4 << 20;
 const UDP_HEADER: usize = 8;
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
@@ -20,10 +18,10 @@ const IPV6_HEADER: usize = 40;
 /// With DF, whether the largest packet fits the interface that it leaves by. What routers said of the
 /// rest of the path is not asked: the run shows it.
 pub(super) fn check_path(plan: &SenderPlan) -> Result<(), StartError> {
-    if !plan.dont_fragment {
+    if !plan.path.dont_fragment {
         return Ok(());
     }
-    interface_mtu(plan.far, plan.interface.as_deref()).map_or(Ok(()), |mtu| {
+    interface_mtu(plan.far, plan.path.interface.as_deref()).map_or(Ok(()), |mtu| {
         fits(plan.protocol, plan.payload, plan.far.ip(), mtu)
     })
 }
@@ -58,16 +56,6 @@ pub(super) fn socket(plan: &SenderPlan) -> Result<TestSocket, StartError> {
         Ipv6Addr::UNSPECIFIED.into()
     };
     let near = plan.near.unwrap_or(any);
-    let stamps = match plan.stamps {
-        StampChoice::User => StampMode::User,
-        StampChoice::Auto | StampChoice::Kernel => StampMode::Kernel,
-        StampChoice::Hardware => {
-            let local = plan
-                .near
-                .or_else(|| local_address_towards(plan.far, plan.interface.as_deref()).ok());
-            crate::stamping_interface(plan.interface.as_deref(), local.unwrap_or(any))
-        }
-    };
     let open = |port: u16| {
         let mut near = SocketAddr::new(near, port);
         if let (SocketAddr::V6(near), SocketAddr::V6(far)) = (&mut near, plan.far)
@@ -77,17 +65,11 @@ pub(super) fn socket(plan: &SenderPlan) -> Result<TestSocket, StartError> {
         }
         TestSocket::open(&SocketOptions {
             near,
-            tos: plan.tos,
-            ttl: plan.ttl,
-            dont_fragment: plan.dont_fragment,
-            interface: plan.interface.clone(),
-            reuse_port: false,
-            receive_buffer_octets: RECEIVE_BUFFER_OCTETS,
-            stamps: stamps.clone(),
-            stamp_every_departure: true,
-            icmp_errors: true,
-            answers: false,
-            portable: plan.portable,
+            path: plan.path.clone(),
+            role: Role::Sender {
+                far: plan.far,
+                tos: plan.tos,
+            },
         })
     };
     match plan.port {
@@ -122,7 +104,7 @@ pub(super) fn sender_address(
     if !local.ip().is_unspecified() {
         return Ok(local);
     }
-    local_address_towards(plan.far, plan.interface.as_deref())
+    local_address_towards(plan.far, plan.path.interface.as_deref())
         .map(|ip| SocketAddr::new(ip, local.port()))
         .map_err(|source| StartError::NoRoute {
             far: plan.far,

@@ -43,7 +43,7 @@ fn is_registered(plan: &SenderPlan, interval: Duration) -> bool {
             PayloadSize::Imix(_) => 0,
         },
         timeout_ns: nanoseconds(plan.timeout),
-        ttl: plan.ttl,
+        ttl: plan.path.ttl,
         dscp: plan.tos.dscp().value(),
         twamp_format: true,
     };

@@ -57,7 +57,7 @@ impl Source {
             return false;
         }
         self.next_look = now + LOOK_EVERY;
-        let Ok(address) = local_address_towards(plan.far, plan.interface.as_deref()) else {
+        let Ok(address) = local_address_towards(plan.far, plan.path.interface.as_deref()) else {
             return false;
         };
         if arrival.to.is_some_and(|to| to != address) {

@@ -512,7 +512,7 @@ impl Body {
             start_within: start_within(&self.plan),
             achieved_pps: self.pace.per_second(),
             tos: self.plan.tos,
-            ttl: self.plan.ttl,
+            ttl: self.plan.path.ttl,
             padding: self.plan.padding,
             stamps,
             tally,

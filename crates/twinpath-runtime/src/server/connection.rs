@@ -67,7 +67,7 @@ pub(super) async fn serve(
         local,
     );
     let (owner, ended) = mpsc::unbounded_channel();
-    let link = Link::new(stream, server).on(house.plan.interface.as_deref());
+    let link = Link::new(stream, server).on(house.plan.path.interface.as_deref());
     let shared = Arc::clone(&house);
     let connection = Connection {
         house,

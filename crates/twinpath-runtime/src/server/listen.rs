@@ -66,7 +66,7 @@ fn open_one(
 
 fn bind(plan: &ServerPlan, near: SocketAddr) -> Result<TcpListener, BindError> {
     let tos = plan.control_dscp.map(Dscp::tos);
-    stream::listen(near, plan.interface.as_deref(), tos)
+    stream::listen(near, plan.path.interface.as_deref(), tos)
 }
 
 /// Accepts connections until the Server stops; then waits for those that it accepted.
@@ -76,7 +76,7 @@ pub(super) async fn accept(
     stopping: Stopping,
 ) {
     let local = listener.local_addr().ok();
-    let device = local.and_then(|local| Device::of(local, house.plan.interface.as_deref()));
+    let device = local.and_then(|local| Device::of(local, house.plan.path.interface.as_deref()));
     let mut following = device.as_ref().map(Following::of);
     let mut connections = JoinSet::new();
     let mut stop = stopping.clone();

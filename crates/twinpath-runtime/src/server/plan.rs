@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
-use crate::StampChoice;
+use crate::PathOptions;
 use crate::keys::KeyRing;
 
 /// All that a Server's run needs.
@@ -66,23 +66,15 @@ pub struct ServerPlan {
     pub server_octets: bool,
     /// DSCP of control segments; `None`: that of the client's SYN.
     pub control_dscp: Option<Dscp>,
-    /// TTL or Hop Limit of the replies.
-    pub ttl: u8,
-    /// Set DF on replies.
-    pub dont_fragment: bool,
-    /// Device or VRF to bind to, for control and test.
-    pub interface: Option<String>,
+    /// What is set below UDP; the interface for control too.
+    pub path: PathOptions,
     /// Reflector threads. A test port belongs to one of them.
     pub threads: usize,
-    /// Rungs allowed for T2.
-    pub stamps: StampChoice,
     /// Do not advance T3 by the measured way to the wire.
     pub raw_t3: bool,
     /// Close connections that count their sessions wrong; discard requests whose Error Estimate has
     /// a Multiplier of 0.
     pub strict: bool,
-    /// Use plain sockets and user-space stamps.
-    pub portable: bool,
 }
 
 impl ServerPlan {
@@ -111,14 +103,10 @@ impl ServerPlan {
             nat: false,
             server_octets: false,
             control_dscp: None,
-            ttl: 255,
-            dont_fragment: false,
-            interface: None,
+            path: PathOptions::default(),
             threads: 1,
-            stamps: StampChoice::Auto,
             raw_t3: false,
             strict: false,
-            portable: false,
         }
     }
 }

@@ -217,14 +217,10 @@ fn reflecting(plan: &ServerPlan) -> ReflectingOptions {
         },
         test_ports: plan.test_ports,
         allow_any_port: plan.allow_any_port,
-        ttl: plan.ttl,
-        dont_fragment: plan.dont_fragment,
-        interface: plan.interface.clone(),
-        stamps: plan.stamps,
+        path: plan.path.clone(),
         raw_t3: plan.raw_t3,
         strict: plan.strict,
         allow_sender: plan.allow_sender.clone(),
-        portable: plan.portable,
     }
 }
 

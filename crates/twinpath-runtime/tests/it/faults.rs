@@ -211,7 +211,7 @@ fn packets_over_the_mtu_with_df_are_refused_beforehand() {
     let (_reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
     let mtu = twinpath_net::interface_mtu(far, None).unwrap();
     let mut plan = sender_plan(far);
-    plan.dont_fragment = true;
+    plan.path.dont_fragment = true;
     plan.payload = PayloadSize::Fixed(65_507);
     if mtu < 65_535 {
         plan.payload = PayloadSize::Fixed(mtu as usize - 27);

@@ -9,14 +9,10 @@ mod server;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use twinpath_proto::reflector::Speaks;
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
+use twinpath_proto::sender::{Limit, Schedule};
 use twinpath_runtime::responder::ResponderRun;
-use twinpath_runtime::{
-    FigureOptions, PortChoice, ResponderPlan, SenderPlan, SessionReport, StampChoice, responder,
-    sender,
-};
-use twinpath_wire::{Sample, Tos};
+use twinpath_runtime::{ResponderPlan, SenderPlan, SessionReport, responder, sender};
+use twinpath_wire::Sample;
 
 /// Built as for a system without Linux's sockets.
 fn portable_build() -> bool {
@@ -34,52 +30,17 @@ fn has_v6() -> bool {
 
 fn responder_plan(near: &[&str]) -> ResponderPlan {
     ResponderPlan {
-        near: near.iter().map(|near| near.parse().unwrap()).collect(),
-        tolerate_missing_family: false,
-        speaks: Speaks::Auto,
-        stateful: true,
         max_sessions: 1000,
-        idle: Duration::from_mins(15),
-        padding: None,
-        allow_larger_replies: false,
-        allow: Vec::new(),
-        max_rate_pps: None,
-        dscp: None,
-        ttl: 255,
-        dont_fragment: false,
-        interface: None,
-        threads: 1,
-        stamps: StampChoice::Auto,
-        strict: false,
-        raw_t3: false,
-        portable: false,
+        ..ResponderPlan::on(near.iter().map(|near| near.parse().unwrap()).collect())
     }
 }
 
 fn sender_plan(far: SocketAddr) -> SenderPlan {
     SenderPlan {
-        far,
-        near: None,
-        port: PortChoice::Exact(0),
-        protocol: Protocol::TwampLight,
         limit: Limit::Count(20),
         schedule: Schedule::every(Duration::from_millis(2)),
-        timeout: Duration::from_secs(2),
-        payload: PayloadSize::Fixed(41),
-        padding: 27,
-        fill: Fill::Random,
-        tos: Tos(0),
-        ttl: 255,
-        dont_fragment: false,
-        interface: None,
-        start_delay: Duration::ZERO,
-        stamps: StampChoice::Auto,
-        spin: false,
-        max_burst: 10,
-        portable: false,
-        records: true,
         seed: 7,
-        figures: FigureOptions::default(),
+        ..SenderPlan::to(far)
     }
 }
 

@@ -20,7 +20,7 @@ fn every_packet_is_answered_and_stamped_by_the_kernel() {
         let (reflector, far) = reflect(&responder_plan(&[near]));
         let mut plan = sender_plan(far);
         plan.tos = Tos(0xb8);
-        plan.ttl = 200;
+        plan.path.ttl = 200;
         let (report, samples) = measure(plan);
         assert_eq!(
             (report.tally.sent, report.tally.received),
@@ -55,10 +55,10 @@ fn every_packet_is_answered_and_stamped_by_the_kernel() {
 fn plain_sockets_on_either_side_measure_too() {
     for (plain_reflector, plain_sender) in [(true, false), (false, true), (true, true)] {
         let mut plan = responder_plan(&["127.0.0.1:0"]);
-        plan.portable = plain_reflector;
+        plan.path.portable = plain_reflector;
         let (_reflector, far) = reflect(&plan);
         let mut plan = sender_plan(far);
-        plan.portable = plain_sender;
+        plan.path.portable = plain_sender;
         let (report, _) = measure(plan);
         assert_eq!(report.tally.received, 20);
         if plain_sender || portable_build() {
@@ -71,10 +71,10 @@ fn plain_sockets_on_either_side_measure_too() {
 #[test]
 fn user_space_stamps_are_used_where_they_are_asked_for() {
     let mut plan = responder_plan(&["127.0.0.1:0"]);
-    plan.stamps = StampChoice::User;
+    plan.path.stamps = StampChoice::User;
     let (reflector, far) = reflect(&plan);
     let mut plan = sender_plan(far);
-    plan.stamps = StampChoice::User;
+    plan.path.stamps = StampChoice::User;
     let (report, _) = measure(plan);
     assert_eq!(report.stamps.transmit, Some(Rung::User));
     assert_eq!(report.stamps.receive, Some(Rung::User));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use twinpath_runtime::{PathOptions, StampChoice};
 use twinpath_wire::Dscp;
 
 use super::{
@@ -136,6 +137,19 @@ pub(crate) struct IpOptions {
     pub(crate) ipv6: bool,
 }
 
+impl IpOptions {
+    /// What sockets are told, with what they may be stamped by.
+    pub(crate) fn path(&self, stamps: &StampOptions) -> PathOptions {
+        PathOptions {
+            ttl: self.ttl.0,
+            dont_fragment: self.do_not_fragment,
+            interface: self.interface.clone(),
+            stamps: stamps.timestamps.into(),
+            portable: stamps.portable,
+        }
+    }
+}
+
 /// Where time stamps may come from.
 #[derive(Debug, Args)]
 #[command(next_help_heading = STAMPS)]
@@ -267,4 +281,15 @@ pub(crate) enum Rungs {
     Kernel,
     // The process's own.
     User,
+}
+
+impl From<Rungs> for StampChoice {
+    fn from(rungs: Rungs) -> Self {
+        match rungs {
+            Rungs::Auto => Self::Auto,
+            Rungs::Hardware => Self::Hardware,
+            Rungs::Kernel => Self::Kernel,
+            Rungs::User => Self::User,
+        }
+    }
 }

@@ -41,8 +41,8 @@ pub(crate) use control::{
 };
 pub(crate) use figures::FigureArgs;
 pub(crate) use groups::{
-    Answers, Filling, IpOptions, LogOptions, Output, PacketOptions, ResultOptions, Rungs,
-    ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,
+    Answers, Filling, IpOptions, LogOptions, Output, PacketOptions, ResultOptions, ScheduleOptions,
+    SenderMarking, StampOptions, StampPackets, Summary,
 };
 #[cfg(feature = "control")]
 pub(crate) use keys::{Iterations, KeyFileOptions, KeyOptions};

@@ -13,14 +13,9 @@ use std::thread;
 use std::time::Duration;
 
 use tracing::Level;
-use twinpath_proto::reflector::Speaks;
-use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
+use twinpath_proto::sender::{Fill, Limit, Schedule};
 use twinpath_runtime::host::{self, HostSurvey};
-use twinpath_runtime::{
-    FigureOptions, PortChoice, ResponderPlan, SenderPlan, SessionReport, StampChoice, responder,
-    sender,
-};
-use twinpath_wire::{Dscp, SenderOpen};
+use twinpath_runtime::{PathOptions, ResponderPlan, SenderPlan, SessionReport, responder, sender};
 
 use super::unwritten;
 use crate::args::SelftestArgs;
@@ -33,7 +28,6 @@ use crate::plan;
 use crate::signals::Signals;
 
 const GLANCE: Duration = Duration::from_millis(20);
-const PADDING: usize = 27;
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
@@ -139,51 +133,29 @@ fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
 
 fn responder_plan(address: IpAddr, args: &SelftestArgs) -> ResponderPlan {
     ResponderPlan {
-        near: vec![SocketAddr::new(address, 0)],
-        tolerate_missing_family: false,
-        speaks: Speaks::Auto,
-        stateful: true,
         max_sessions: 16,
-        idle: Duration::from_mins(15),
-        padding: None,
-        allow_larger_replies: false,
-        allow: Vec::new(),
-        max_rate_pps: None,
-        dscp: None,
-        ttl: 255,
-        dont_fragment: false,
-        interface: None,
-        threads: 1,
-        stamps: StampChoice::Auto,
-        strict: false,
-        raw_t3: false,
-        portable: args.portable,
+        path: path(args),
+        ..ResponderPlan::on(vec![SocketAddr::new(address, 0)])
     }
 }
 
 fn sender_plan(far: SocketAddr, args: &SelftestArgs) -> SenderPlan {
     SenderPlan {
-        far,
         near: Some(far.ip()),
-        port: PortChoice::Exact(0),
-        protocol: Protocol::TwampLight,
         limit: Limit::Count(args.count.0),
         schedule: Schedule::every(args.interval.0),
         timeout: TIMEOUT,
-        payload: PayloadSize::Fixed(SenderOpen::OCTETS + PADDING),
-        padding: 27,
         fill: Fill::Zero,
-        tos: Dscp::BE.tos(),
-        ttl: 255,
-        dont_fragment: false,
-        interface: None,
-        start_delay: Duration::ZERO,
-        stamps: StampChoice::Auto,
-        spin: false,
-        max_burst: 10,
-        portable: args.portable,
+        path: path(args),
         records: false,
         seed: plan::seed(),
-        figures: FigureOptions::default(),
+        ..SenderPlan::to(far)
+    }
+}
+
+fn path(args: &SelftestArgs) -> PathOptions {
+    PathOptions {
+        portable: args.portable,
+        ..PathOptions::default()
     }
 }

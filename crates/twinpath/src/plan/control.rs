@@ -254,14 +254,10 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
         nat: args.nat,
         server_octets: args.server_octets,
         control_dscp: args.control_dscp,
-        ttl: args.ip.ttl.0,
-        dont_fragment: args.ip.do_not_fragment,
-        interface: args.ip.interface.clone(),
+        path: args.ip.path(&args.stamps),
         threads: args.threads,
-        stamps: args.stamps.timestamps.into(),
         raw_t3: args.raw_t3,
         strict: args.strict,
-        portable: args.stamps.portable,
         ..bare
     })
 }

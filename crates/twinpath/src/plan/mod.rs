@@ -13,10 +13,6 @@ mod sender;
 use std::ffi::CStr;
 use std::hash::{BuildHasher as _, RandomState};
 
-use twinpath_runtime::StampChoice;
-
-use crate::args::Rungs;
-
 #[cfg(feature = "control")]
 pub(crate) use control::{controlclients, controllers, server};
 pub(crate) use ends::other_addresses;
@@ -40,15 +36,4 @@ pub(crate) fn forget_passphrase() {
 /// A seed that differs from run to run, from the system's own source.
 pub(crate) fn seed() -> u64 {
     RandomState::new().hash_one(())
-}
-
-impl From<Rungs> for StampChoice {
-    fn from(rungs: Rungs) -> Self {
-        match rungs {
-            Rungs::Auto => Self::Auto,
-            Rungs::Hardware => Self::Hardware,
-            Rungs::Kernel => Self::Kernel,
-            Rungs::User => Self::User,
-        }
-    }
 }

@@ -47,14 +47,10 @@ pub(crate) fn responder(
         allow: args.allow.iter().map(|prefix| prefix.0).collect(),
         max_rate_pps: args.max_rate,
         dscp: args.dscp,
-        ttl: args.ip.ttl.0,
-        dont_fragment: args.ip.do_not_fragment,
-        interface: args.ip.interface.clone(),
+        path: args.ip.path(&args.stamps),
         threads: args.threads,
-        stamps: args.stamps.timestamps.into(),
         strict: args.strict,
         raw_t3: args.raw_t3,
-        portable: args.stamps.portable,
     })
 }
 
@@ -154,10 +150,10 @@ mod tests {
                 && !bare.strict
                 && bare.allow.is_empty()
                 && !bare.raw_t3
-                && !bare.portable
+                && !bare.path.portable
         );
         assert_eq!(
-            (bare.threads, bare.max_sessions, bare.ttl),
+            (bare.threads, bare.max_sessions, bare.path.ttl),
             (1, 100_000, 255)
         );
         assert_eq!(
@@ -185,10 +181,10 @@ mod tests {
             (plan.padding, plan.allow_larger_replies),
             (Some(1000), true)
         );
-        assert_eq!((plan.dscp, plan.ttl), (Some(Dscp::EF), 64));
-        assert!(plan.strict && plan.dont_fragment && plan.raw_t3 && plan.portable);
+        assert_eq!((plan.dscp, plan.path.ttl), (Some(Dscp::EF), 64));
+        assert!(plan.strict && plan.path.dont_fragment && plan.raw_t3 && plan.path.portable);
         assert_eq!(
-            (plan.interface.as_deref(), plan.speaks),
+            (plan.path.interface.as_deref(), plan.speaks),
             (Some("lo"), Speaks::Stamp)
         );
     }

@@ -143,17 +143,13 @@ impl Sending<'_> {
                 Filling::Random => Fill::Random,
             },
             tos,
-            ttl: self.ip.ttl.0,
-            dont_fragment: self.ip.do_not_fragment,
-            interface: self.ip.interface.clone(),
+            path: self.ip.path(self.stamps),
             start_delay: self.schedule.start_delay.0,
-            stamps: self.stamps.timestamps.into(),
             spin: self.schedule.spin,
             max_burst: self
                 .schedule
                 .max_burst
                 .unwrap_or_else(|| burst(schedule.mean_interval())),
-            portable: self.stamps.portable,
             // Books are kept of every run.
             records: true,
             seed: self.schedule.seed.map_or_else(random_seed, u64::from),

@@ -248,7 +248,7 @@ impl SessionFacts {
                 timeout_ns: nanoseconds(plan.timeout),
                 start_within_ns: 0,
                 tos: planned.tos.0,
-                ttl: plan.ttl,
+                ttl: plan.path.ttl,
                 padding: plan.padding,
             },
             asked,

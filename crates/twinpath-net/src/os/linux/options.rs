@@ -8,8 +8,8 @@ use libc::c_int;
 
 use super::system;
 use crate::error::BindError;
+use crate::options::SocketOptions;
 use crate::os::fragments::Fragments;
-use crate::socket::SocketOptions;
 
 /// The one address that all packets of a socket bound to `near` are sent to; `None` where each must
 /// say: there are several, or the interface matters.
@@ -40,10 +40,10 @@ pub(super) fn buffers(socket: &socket2::Socket, receive_octets: usize) {
 }
 
 pub(super) fn ip_options(fd: BorrowedFd<'_>, v6: bool, options: &SocketOptions) -> io::Result<()> {
-    let tos = c_int::from(options.tos.0);
-    let ttl = c_int::from(options.ttl);
+    let tos = c_int::from(options.tos().0);
+    let ttl = c_int::from(options.path.ttl);
     let say_where = c_int::from(bound(options.near.ip()).is_none());
-    let icmp = c_int::from(options.icmp_errors);
+    let icmp = c_int::from(options.is_sender());
     if v6 {
         let set = |name, value| system::set_int(fd, libc::SOL_IPV6, name, value);
         set(libc::IPV6_RECVPKTINFO, say_where)?;
@@ -61,5 +61,5 @@ pub(super) fn ip_options(fd: BorrowedFd<'_>, v6: bool, options: &SocketOptions) 
         set(libc::IP_TTL, ttl)?;
         set(libc::IP_TOS, tos)?;
     }
-    Fragments::of(v6, options.dont_fragment, options.icmp_errors).set(fd, v6)
+    Fragments::of(v6, options.path.dont_fragment, options.is_sender()).set(fd, v6)
 }

@@ -214,13 +214,13 @@ mod tests {
     use twinpath_wire::Rung;
 
     use super::*;
-    use crate::socket::{SocketOptions, Told};
+    use crate::options::SocketOptions;
+    use crate::socket::Told;
 
     /// A socket that stamps all it sends, on loopback, and a place to send to.
     fn open() -> (Socket, Outbound) {
-        let mut options = SocketOptions::on("127.0.0.1:0".parse().unwrap());
-        options.stamp_every_departure = true;
-        let socket = Socket::open(&options).unwrap();
+        let near = "127.0.0.1:0".parse().unwrap();
+        let socket = Socket::open(&SocketOptions::sender(near, near)).unwrap();
         let to = socket.local().unwrap();
         (
             socket,

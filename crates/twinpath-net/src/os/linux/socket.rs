@@ -16,8 +16,9 @@ use super::{clock, error_queue, steering, system};
 use crate::batch::RecvBatch;
 use crate::error::BindError;
 use crate::hardware::NoHardware;
+use crate::options::{SocketOptions, StampChoice};
 use crate::os::fragments::Fragments;
-use crate::socket::{SocketOptions, StampMode, Told};
+use crate::socket::Told;
 
 /// What every stamped socket asks for: receive stamps by the kernel, reports by the error queue
 /// without the packet's octets, packets counted.
@@ -57,6 +58,12 @@ pub(crate) struct Socket {
     pub(super) names_keys: AtomicBool,
 }
 
+/// The clock of the interface that stamps packets.
+fn stamping_clock(options: &SocketOptions) -> Result<Phc, NoHardware> {
+    let interface = options.stamping_interface().ok_or(NoHardware::Interface)?;
+    Phc::of_interface(&interface)
+}
+
 impl Socket {
     pub(crate) fn open(options: &SocketOptions) -> Result<Self, BindError> {
         let addr = options.near;
@@ -69,12 +76,12 @@ impl Socket {
                 .set_only_v6(true)
                 .map_err(option(addr, "IPV6_V6ONLY"))?;
         }
-        if options.reuse_port {
+        if options.shares_port() {
             socket
                 .set_reuse_port(true)
                 .map_err(option(addr, "SO_REUSEPORT"))?;
         }
-        if let Some(name) = &options.interface {
+        if let Some(name) = &options.path.interface {
             socket
                 .bind_device(Some(name.as_bytes()))
                 .map_err(|source| BindError::Interface {
@@ -82,31 +89,26 @@ impl Socket {
                     source,
                 })?;
         }
-        buffers(&socket, options.receive_buffer_octets);
+        buffers(&socket, options.receive_buffer_octets());
         ip_options(socket.as_fd(), v6, options).map_err(option(addr, "an IP option"))?;
-        let phc = match &options.stamps {
-            StampMode::Hardware { interface } => {
-                let interface = interface.as_deref().ok_or(NoHardware::Interface);
-                Some(interface.and_then(Phc::of_interface))
-            }
-            StampMode::Kernel | StampMode::User => None,
+        let (phc, no_hardware) = match options.path.stamps {
+            StampChoice::Hardware => match stamping_clock(options) {
+                Ok(phc) => (Some(phc), None),
+                Err(why) => (None, Some(why)),
+            },
+            StampChoice::Auto | StampChoice::Kernel | StampChoice::User => (None, None),
         };
-        let (phc, no_hardware) = match phc {
-            Some(Ok(phc)) => (Some(phc), None),
-            Some(Err(why)) => (None, Some(why)),
-            None => (None, None),
-        };
-        let stamped = options.stamps != StampMode::User;
+        let stamped = options.path.stamps != StampChoice::User;
         let mut this = Self {
             udp: socket,
             v6,
             departure: AtomicU32::new(0),
             flags: 0,
-            every_departure: options.stamp_every_departure && stamped,
+            every_departure: options.is_sender() && stamped,
             next_key: AtomicU32::new(0),
-            tos: options.tos,
+            tos: options.tos(),
             refuses_larger: AtomicBool::new(
-                Fragments::of(v6, options.dont_fragment, options.icmp_errors)
+                Fragments::of(v6, options.path.dont_fragment, options.is_sender())
                     == Fragments::Reported,
             ),
             to: bound(addr.ip()),
@@ -135,15 +137,11 @@ impl Socket {
     }
 
     /// Binds to the device of this name as it is now.
-    pub(crate) fn bind_again(&mut self, device: &str, stamps: &StampMode) -> io::Result<()> {
+    pub(crate) fn bind_again(&mut self, device: &str, options: &SocketOptions) -> io::Result<()> {
         self.udp.bind_device(Some(device.as_bytes()))?;
         // Made again, it stamps nothing until it is asked to.
-        if self.phc.is_some()
-            && let StampMode::Hardware {
-                interface: Some(interface),
-            } = stamps
-        {
-            match Phc::of_interface(interface) {
+        if self.phc.is_some() {
+            match stamping_clock(options) {
                 Ok(phc) => self.phc = Some(phc),
                 Err(why) => (self.phc, self.no_hardware) = (None, Some(why)),
             }

@@ -12,7 +12,8 @@ use twinpath_wire::{Arrival, Rung, Stamp};
 use crate::batch::RecvBatch;
 use crate::clock;
 use crate::error::{BindError, SendError};
-use crate::socket::{Outbound, SocketOptions, Told};
+use crate::options::SocketOptions;
+use crate::socket::{Outbound, Told};
 
 #[cfg(not(linux_sockets))]
 pub(crate) mod host;
@@ -42,25 +43,25 @@ impl Socket {
         if v6 {
             socket.set_only_v6(true).map_err(option("IPV6_V6ONLY"))?;
             socket
-                .set_unicast_hops_v6(options.ttl.into())
+                .set_unicast_hops_v6(options.path.ttl.into())
                 .map_err(option("the hop limit"))?;
         } else {
             socket
-                .set_ttl_v4(options.ttl.into())
+                .set_ttl_v4(options.path.ttl.into())
                 .map_err(option("the TTL"))?;
-            if options.tos.0 != 0 {
+            if options.tos().0 != 0 {
                 socket
-                    .set_tos_v4(options.tos.0.into())
+                    .set_tos_v4(options.tos().0.into())
                     .map_err(option("the ToS"))?;
             }
         }
         #[cfg(unix)]
-        if options.reuse_port {
+        if options.shares_port() {
             socket
                 .set_reuse_port(true)
                 .map_err(option("SO_REUSEPORT"))?;
         }
-        if let Some(name) = &options.interface {
+        if let Some(name) = &options.path.interface {
             bind_device(&socket, name).map_err(|source| BindError::Interface {
                 name: name.clone(),
                 source,
@@ -68,7 +69,7 @@ impl Socket {
         }
         fragments(&socket, options).map_err(option("DF"))?;
         // Not granted is not fatal: a report says what there is.
-        let _granted = socket.set_recv_buffer_size(options.receive_buffer_octets);
+        let _granted = socket.set_recv_buffer_size(options.receive_buffer_octets());
         socket
             .bind(&addr.into())
             .map_err(|source| BindError::of_bind(addr, source))?;
@@ -199,13 +200,13 @@ fn fragments(socket: &socket2::Socket, options: &SocketOptions) -> io::Result<()
 
     let v6 = options.near.is_ipv6();
     // Plain sockets are told of no ICMP errors.
-    Fragments::of(v6, options.dont_fragment, false).set(socket.as_fd(), v6)
+    Fragments::of(v6, options.path.dont_fragment, false).set(socket.as_fd(), v6)
 }
 
 /// What the system does without being asked; DF is not to be had.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn fragments(_socket: &socket2::Socket, options: &SocketOptions) -> io::Result<()> {
-    if options.dont_fragment {
+    if options.path.dont_fragment {
         return Err(io::Error::from(io::ErrorKind::Unsupported));
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::net::UdpSocket;
 use std::time::Duration;
 
-use twinpath_net::{BindError, SocketOptions, StampMode};
+use twinpath_net::{BindError, SocketOptions};
 use twinpath_proto::reflector::ReflectorConfig;
 
 use super::*;
@@ -57,11 +57,7 @@ struct Reflector {
 impl Reflector {
     /// To which all senders are other hosts.
     fn at(near: &str) -> Self {
-        let options = SocketOptions {
-            answers: true,
-            stamps: StampMode::Kernel,
-            ..SocketOptions::on(near.parse().unwrap())
-        };
+        let options = SocketOptions::reflector(near.parse().unwrap());
         let socket = TestSocket::open(&options).unwrap();
         let mut packets = Packets::new(false);
         packets.paths.know_locals(Locals::default());
@@ -178,10 +174,7 @@ fn between_addresses_of_this_host_t3_is_sent_as_it_was_read() {
 
 #[test]
 fn what_was_measured_on_one_path_is_not_used_on_another() {
-    let any = SocketOptions {
-        answers: true,
-        ..SocketOptions::on("0.0.0.0:0".parse().unwrap())
-    };
+    let any = SocketOptions::reflector("0.0.0.0:0".parse().unwrap());
     if let Err(error @ BindError::Indistinct { .. }) = TestSocket::open(&any) {
         eprintln!("skipped: plain sockets do not tell paths apart ({error})");
         return;

@@ -365,7 +365,8 @@ fn replies_are_marked_as_the_session_was_agreed() {
     }
     let (_run, far) = serve(plan(&["127.0.0.1:0"]));
     let mut client = Client::new(far, OPEN);
-    let socket = TestSocket::open(&SocketOptions::on("127.0.0.1:0".parse().unwrap())).unwrap();
+    let socket =
+        TestSocket::open(&SocketOptions::reflector("127.0.0.1:0".parse().unwrap())).unwrap();
     let mut wish = client.wish(socket.local().port(), 0);
     wish.type_p = TypeP::dscp(twinpath_wire::Dscp::EF);
     let session = client.ask(&wish).unwrap();

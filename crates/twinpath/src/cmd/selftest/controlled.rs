@@ -7,7 +7,7 @@ use twinpath_runtime::SessionReport;
 use twinpath_runtime::controller::{self, ControlPlan, ControllerPlan};
 use twinpath_runtime::server::{self, ServerPlan};
 
-use super::{GLANCE, sender_plan};
+use super::{GLANCE, path, sender_plan};
 use crate::args::SelftestArgs;
 use crate::failure::Failure;
 use crate::signals::Signals;
@@ -19,7 +19,7 @@ pub(super) fn session(
 ) -> Result<Option<SessionReport>, Failure> {
     let near = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = server::start(ServerPlan {
-        portable: args.portable,
+        path: path(args),
         ..ServerPlan::on(vec![near])
     })?;
     let far = server.listening().first().copied();

@@ -298,7 +298,10 @@ fn every_option_of_a_server_reaches_its_plan() {
             Duration::from_secs(30)
         )
     );
-    assert_eq!((plan.test_ports, plan.threads, plan.ttl), ((5, 9), 2, 64));
+    assert_eq!(
+        (plan.test_ports, plan.threads, plan.path.ttl),
+        ((5, 9), 2, 64)
+    );
     let limits = [
         plan.max_connections,
         plan.max_connections_per_client,
@@ -314,10 +317,10 @@ fn every_option_of_a_server_reaches_its_plan() {
             && plan.server_octets
             && plan.strict
             && plan.raw_t3
-            && plan.portable
+            && plan.path.portable
     );
     assert_eq!(plan.control_dscp.map(Dscp::value), Some(48));
-    assert_eq!(plan.interface.as_deref(), Some("lo"));
+    assert_eq!(plan.path.interface.as_deref(), Some("lo"));
     assert_eq!(plan.max_open_sessions, plan.max_sessions);
     let failure = of_server("--servwait 0").unwrap_err().to_string();
     assert!(

@@ -45,11 +45,14 @@ fn a_bare_command_line_is_a_ten_second_run_as_users_know_it() {
     assert_eq!(plan.timeout, Duration::from_secs(2));
     assert_eq!((plan.payload, plan.padding), (PayloadSize::Fixed(41), 27));
     assert_eq!(plan.fill, Fill::Random);
-    assert_eq!((plan.tos, plan.ttl), (Tos(0), 255));
-    assert_eq!((plan.dont_fragment, plan.interface), (false, None));
+    assert_eq!((plan.tos, plan.path.ttl), (Tos(0), 255));
+    assert_eq!(
+        (plan.path.dont_fragment, plan.path.interface),
+        (false, None)
+    );
     assert_eq!((plan.start_delay, plan.max_burst), (Duration::ZERO, 10));
-    assert_eq!((plan.stamps, plan.spin), (StampChoice::Auto, false));
-    assert!(!plan.portable && plan.records);
+    assert_eq!((plan.path.stamps, plan.spin), (StampChoice::Auto, false));
+    assert!(!plan.path.portable && plan.records);
 }
 
 #[test]
@@ -70,14 +73,14 @@ fn every_option_reaches_the_plan() {
     assert_eq!(plan.timeout, Duration::from_millis(500));
     assert_eq!((plan.payload, plan.padding), (PayloadSize::Fixed(114), 100));
     assert_eq!(plan.fill, Fill::Random);
-    assert_eq!((plan.tos, plan.ttl), (Tos(184), 9));
-    assert!(plan.dont_fragment && plan.spin && plan.portable && plan.records);
-    assert_eq!(plan.interface.as_deref(), Some("eth0"));
+    assert_eq!((plan.tos, plan.path.ttl), (Tos(184), 9));
+    assert!(plan.path.dont_fragment && plan.spin && plan.path.portable && plan.records);
+    assert_eq!(plan.path.interface.as_deref(), Some("eth0"));
     assert_eq!(
         (plan.start_delay, plan.max_burst),
         (Duration::from_secs(1), 3)
     );
-    assert_eq!(plan.stamps, StampChoice::Kernel);
+    assert_eq!(plan.path.stamps, StampChoice::Kernel);
 }
 
 #[test]
