@@ -19,6 +19,7 @@ pub(super) fn incomplete(report: &SessionReport, reason: Option<&str>) -> Option
     let unsent = (coverage.unsent > 0).then(|| {
         let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
         let what = match report.origin {
+            Origin::Capture if coverage.unsent == 1 => "is not in the capture",
             Origin::Capture => "are not in the capture",
             Origin::Run | Origin::Records => "could not be sent",
         };

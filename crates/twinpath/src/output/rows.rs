@@ -9,7 +9,7 @@ use twinpath_wire::Wall;
 use super::counts::UNKNOWN;
 use super::json::Delay;
 use super::style::Style;
-use super::text::cell;
+use super::text::{cell, enough};
 use super::units::{self, Unit};
 use super::{Meta, rfc3339};
 use crate::output::json::Labels;
@@ -195,15 +195,17 @@ fn line(row: &Row<'_>, time: &str) -> String {
     let unit = delay.map_or(Unit::Milliseconds, |delay| {
         Unit::fit(delay.max_ns.unsigned_abs())
     });
-    let of = |value: fn(&DelayFigures) -> i64| cell(delay.map(value).map(|ns| unit.delay(ns)));
+    let of = |value: fn(&DelayFigures) -> Option<i64>| {
+        cell(delay.and_then(value).map(|ns| unit.delay(ns)))
+    };
     let cells = cells(&[
         row.sent().to_string(),
         row.figures.lost.to_string(),
         row.loss(),
-        of(|delay| delay.min_ns),
-        of(|delay| delay.median_ns),
-        of(|delay| delay.p99_ns),
-        of(|delay| delay.max_ns),
+        of(|delay| Some(delay.min_ns)),
+        of(|delay| Some(delay.median_ns)),
+        of(|delay| enough(delay, 100, delay.p99_ns)),
+        of(|delay| Some(delay.max_ns)),
     ]);
     let suspect: Vec<_> = row.suspect().map(|word| word.replace('_', " ")).collect();
     let suspect = if suspect.is_empty() {

@@ -353,7 +353,7 @@ const DISTRIBUTION: [(&str, Figure); 8] = [
 ];
 
 /// A percentile that is not merely the maximum: of so many packets at least.
-fn enough(delay: &DelayFigures, packets: u64, value: i64) -> Option<i64> {
+pub(super) fn enough(delay: &DelayFigures, packets: u64, value: i64) -> Option<i64> {
     (delay.count >= packets).then_some(value)
 }
 
