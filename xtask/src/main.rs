@@ -5,7 +5,7 @@
 //!
 //! Benchmarks run in network namespaces of their own. Each figure stands beside a limit measured in
 //! the same run, by the smallest program that does the same with plain sockets
-//! (`twinpath_net::bare`). Linux, root (namespaces, captures), `ip`.
+//! (`twinpath_bench`). Linux, root (namespaces, captures), `ip`.
 #![allow(
     clippy::print_stdout,
     clippy::print_stderr,

@@ -15,7 +15,6 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rustix::pty;
 use rustix::termios::{Winsize, tcsetwinsize};
-use twinpath_net::bare;
 
 use crate::machine::{kib, value};
 use crate::namespaces::End;
@@ -197,7 +196,7 @@ impl Process {
         if let Some(terminal) = place.terminal {
             command.stdin(terminal.end()?).stderr(terminal.end()?);
         }
-        bare::bind_child(&mut command, place.core)?;
+        twinpath_bench::bind_child(&mut command, place.core)?;
         let name = format!("{} {}", program.display(), arguments.join(" "));
         let child = command
             .spawn()
@@ -249,9 +248,9 @@ impl Process {
     /// Its status once it has ended. One program is waited for at a time, so what the processor
     /// time of ended children grows by is its own.
     fn reap(&mut self) -> Result<Option<ExitStatus>> {
-        let before = bare::children_cpu()?;
+        let before = twinpath_bench::children_cpu()?;
         let status = self.child.try_wait()?;
-        self.cpu += bare::children_cpu()?.saturating_sub(before);
+        self.cpu += twinpath_bench::children_cpu()?.saturating_sub(before);
         Ok(status)
     }
 
@@ -294,7 +293,7 @@ impl Process {
 
     /// Asks it to end (SIGINT) and waits for it.
     pub(crate) fn stop(self) -> Result<Ended> {
-        bare::interrupt(&self.child).with_context(|| self.name.clone())?;
+        twinpath_bench::interrupt(&self.child).with_context(|| self.name.clone())?;
         self.finish(Duration::from_secs(10))
     }
 }

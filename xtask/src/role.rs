@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
-use twinpath_net::bare::{self, FloodCount, FloodPlan, IdealPlan, PacePlan};
+use twinpath_bench::{FloodCount, FloodPlan, IdealPlan, PacePlan};
 use twinpath_wire::control::SecurityMode;
 
 use crate::bench::SECURED_OCTETS;
@@ -130,7 +130,9 @@ impl Role {
     pub(crate) fn play(self) -> Result<()> {
         match self {
             Self::Busy => burn(),
-            Self::IdealReflector { listen } => Ok(bare::ideal_reflector(&listening(listen)?)?),
+            Self::IdealReflector { listen } => {
+                Ok(twinpath_bench::ideal_reflector(&listening(listen)?)?)
+            }
             Self::IdealSender {
                 far,
                 count,
@@ -142,14 +144,14 @@ impl Role {
                     interval,
                     grace: IDEAL_GRACE,
                 };
-                let samples = bare::ideal_sender(&connected(far)?, plan)?;
+                let samples = twinpath_bench::ideal_sender(&connected(far)?, plan)?;
                 let times: Vec<FourTimes> = samples
                     .iter()
                     .map(|sample| (sample.t1, sample.t2, sample.t3, sample.t4))
                     .collect();
                 print(&times)
             }
-            Self::Echo { listen } => Ok(bare::echo(&listening(listen)?)?),
+            Self::Echo { listen } => Ok(twinpath_bench::echo(&listening(listen)?)?),
             Self::Sink { listen } => {
                 let _socket = listening(listen)?;
                 loop {
@@ -170,8 +172,8 @@ impl Role {
                     octets,
                 };
                 let socket = connected(far)?;
-                bare::raise_receive_buffer(&socket, BUFFER_OCTETS)?;
-                flooded(bare::flood(&socket, plan)?)
+                twinpath_bench::raise_receive_buffer(&socket, BUFFER_OCTETS)?;
+                flooded(twinpath_bench::flood(&socket, plan)?)
             }
             Self::SessionFlood {
                 server,
@@ -187,14 +189,14 @@ impl Role {
                 let mode = modes.into_iter().find(|known| known.name() == mode);
                 let mode = mode.context("no such mode")?;
                 let session = Session::agree(server, mode, SECURED_OCTETS)?;
-                bare::raise_receive_buffer(&session.socket, BUFFER_OCTETS)?;
+                twinpath_bench::raise_receive_buffer(&session.socket, BUFFER_OCTETS)?;
                 let plan = FloodPlan {
                     pps,
                     duration: Duration::from_millis(milliseconds),
                     grace: FLOOD_GRACE,
                     octets: session.packet.len(),
                 };
-                let count = bare::flood_with(&session.socket, plan, &session.packet)?;
+                let count = twinpath_bench::flood_with(&session.socket, plan, &session.packet)?;
                 session.stop()?;
                 flooded(count)
             }
@@ -205,7 +207,7 @@ impl Role {
                 spin,
             } => {
                 let interval = Duration::from_micros(interval_us);
-                print(&bare::pace(
+                print(&twinpath_bench::pace(
                     &connected(far)?,
                     PacePlan {
                         count,
@@ -242,7 +244,7 @@ fn print(value: &impl Serialize) -> Result<()> {
 /// A socket with a large receive buffer, said aloud once it is bound.
 fn listening(listen: SocketAddr) -> Result<UdpSocket> {
     let socket = UdpSocket::bind(listen).with_context(|| format!("cannot use {listen}"))?;
-    bare::raise_receive_buffer(&socket, BUFFER_OCTETS)?;
+    twinpath_bench::raise_receive_buffer(&socket, BUFFER_OCTETS)?;
     println!("listening on {listen}");
     Ok(socket)
 }
@@ -263,7 +265,7 @@ fn sessions(far: SocketAddr, ports: u16, near: &[Ipv4Addr]) -> Result<u64> {
     let mut answered = 0;
     let mut request = [0_u8; 41];
     // Sequence 0, any time stamp, an Error Estimate whose Multiplier is 1.
-    request[4..12].copy_from_slice(&bare::monotonic_ns().to_be_bytes());
+    request[4..12].copy_from_slice(&twinpath_bench::monotonic_ns().to_be_bytes());
     request[13] = 1;
     let mut reply = [0_u8; 64];
     for &address in near {

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use twinpath_net::{bare, clock};
+use twinpath_net::clock;
 use twinpath_proto::TestFeatures;
 use twinpath_proto::control::{ClientEvent, ClientPlan, ControlClient, SessionWish};
 use twinpath_proto::security::{Credentials, KeyId, Passphrase, SessionKeys};
@@ -162,7 +162,7 @@ impl Session {
 }
 
 fn now() -> Mono {
-    Mono::from_ns(bare::monotonic_ns())
+    Mono::from_ns(twinpath_bench::monotonic_ns())
 }
 
 /// Session keys need not be secret here.

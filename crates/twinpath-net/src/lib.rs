@@ -11,8 +11,6 @@
     )
 )]
 
-#[cfg(all(feature = "bare", linux_sockets))]
-pub mod bare;
 mod batch;
 pub mod clock;
 mod error;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use twinpath_net::bare::{Capture, Captured, Direction};
+use twinpath_bench::{Capture, Captured, Direction};
 
 use super::{Bench, Found, PORT};
 use crate::outcome::{Bar, Row, Unit};

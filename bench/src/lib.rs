@@ -2,6 +2,11 @@
 //!
 //! Nothing here is used by the product, and nothing of the product's sockets is used here: each
 //! program is as small as it can be, so that what it costs is what the system costs. Linux, 64 bits.
+#![cfg(target_os = "linux")]
+#![expect(
+    unsafe_code,
+    reason = "system calls as the product makes them, and none of its code; nothing that is shipped depends on this"
+)]
 
 mod batch;
 mod capture;
