@@ -32,7 +32,7 @@ pub struct FloodCount {
     pub elapsed: Duration,
 }
 
-/// Floods the connected peer with Session-Sender packets (a sequence number, a present time stamp).
+/// Floods the connected peer with Session-Sender packets (a sequence number, a present timestamp).
 ///
 /// # Errors
 /// Of the socket.

@@ -264,7 +264,7 @@ fn connected(far: SocketAddr) -> Result<UdpSocket> {
 fn sessions(far: SocketAddr, ports: u16, near: &[Ipv4Addr]) -> Result<u64> {
     let mut answered = 0;
     let mut request = [0_u8; 41];
-    // Sequence 0, any time stamp, an Error Estimate whose Multiplier is 1.
+    // Sequence 0, any timestamp, an Error Estimate whose Multiplier is 1.
     request[4..12].copy_from_slice(&twinpath_bench::monotonic_ns().to_be_bytes());
     request[13] = 1;
     let mut reply = [0_u8; 64];

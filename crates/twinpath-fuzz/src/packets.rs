@@ -1,4 +1,4 @@
-//! Test packets of every kind as any octets: views, time stamps, Error Estimates, what a request is
+//! Test packets of every kind as any octets: views, timestamps, Error Estimates, what a request is
 //! taken for.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use zerocopy::IntoBytes as _;
 
 use crate::input::Input;
 
-/// From here to here no reading of a time stamp can leave what 64 bits of nanoseconds hold.
+/// From here to here no reading of a timestamp can leave what 64 bits of nanoseconds hold.
 const SANE_NS: u64 = 7_000_000_000 * 1_000_000_000;
 /// Half of 2^32 seconds.
 const HALF_ERA_NS: u64 = (1 << 31) * 1_000_000_000;

@@ -1,6 +1,6 @@
-//! Why an interface gives no hardware time stamps.
+//! Why an interface gives no hardware timestamps.
 
-/// Hardware time stamps were asked for, and there are none.
+/// Hardware timestamps were asked for, and there are none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoHardware {

@@ -22,7 +22,7 @@ const PRIVILEGES: [(u32, &str, &str); 3] = [
     (
         12,
         "CAP_NET_ADMIN",
-        "hardware time stamps, receive buffers beyond the system's limit",
+        "hardware timestamps, receive buffers beyond the system's limit",
     ),
     (13, "CAP_NET_RAW", "--interface on kernels before 5.7"),
 ];

@@ -1,4 +1,4 @@
-//! Sockets, clocks and time stamps: moves octets and says when and how they travelled.
+//! Sockets, clocks and timestamps: moves octets and says when and how they travelled.
 //!
 //! The only crate with `unsafe`: each block is one call into the system behind a safe face. It
 //! knows no protocol, no metric and no policy. [`TestSocket`] is the kernel-stamped socket of

@@ -2,7 +2,7 @@
 
 use twinpath_wire::{Delta, Mono, Wall};
 
-/// One reading of both clocks, taken together: what ties schedules to time stamps.
+/// One reading of both clocks, taken together: what ties schedules to timestamps.
 ///
 /// Nothing may come between the two readings: read monotonic, system, monotonic, and again if the
 /// two outer ones are more than some microseconds apart. A process that is held up in between

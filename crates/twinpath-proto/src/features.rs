@@ -111,7 +111,7 @@ impl TestFeatures {
         symmetrical || reflected > 0 && received < self.reply_header() + reflected
     }
 
-    /// The format of the reflector's time stamps (RFC 8186 section 2.2; row TC-9).
+    /// The format of the reflector's timestamps (RFC 8186 section 2.2; row TC-9).
     pub fn reflector_format(self) -> TimeFormat {
         if self.modes.contains(Modes::PTP_TIME) {
             TimeFormat::Ptp

@@ -1,4 +1,4 @@
-//! What this host can do: which rungs of time stamps deliver, its clock, its privileges.
+//! What this host can do: which rungs of timestamps deliver, its clock, its privileges.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -35,12 +35,12 @@ pub use report::{
     is_one_host,
 };
 
-/// The Error Estimate of the system clock's time stamps, by its discipline (row TT-50).
+/// The Error Estimate of the system clock's timestamps, by its discipline (row TT-50).
 fn error_estimate() -> ErrorEstimate {
     error_estimate_in(TimeFormat::Ntp)
 }
 
-/// The same for time stamps in `format`.
+/// The same for timestamps in `format`.
 fn error_estimate_in(format: TimeFormat) -> ErrorEstimate {
     let state = clock::discipline();
     // Nothing claimed: as much as the field can hold.

@@ -34,7 +34,7 @@ pub(crate) const OWAMP_PORT: u16 = 861;
 pub(crate) const OWAMP: &str =
     "port 861 is OWAMP's (RFC 4656), another protocol: TWAMP's and STAMP's is 862";
 
-/// What time stamps may be off their packets by: a delay less than this below zero says nothing of
+/// What timestamps may be off their packets by: a delay less than this below zero says nothing of
 /// the clocks.
 pub(crate) const STAMP_ERROR_NS: i64 = 100_000;
 /// A departure this late is worth a word.
@@ -236,7 +236,7 @@ fn peculiarities(report: &SessionReport, notes: &mut Vec<Note>) {
             ", which agrees with this host's clock",
         );
         let line = format!(
-            "{} with the wrong time stamp format (Z bit): read in the other one{borne_out}",
+            "{} with the wrong timestamp format (Z bit): read in the other one{borne_out}",
             replies(count)
         );
         notes.push(remark("z-bit-wrong", line));
@@ -382,15 +382,15 @@ fn lateness(report: &SessionReport, notes: &mut Vec<Note>) {
     }
 }
 
-/// Why hardware time stamps that were asked for do not come, and what to do about it.
+/// Why hardware timestamps that were asked for do not come, and what to do about it.
 pub(crate) fn why_no_hardware(why: &NoHardware) -> String {
     let remedy = why
         .remedy()
         .map_or_else(String::new, |remedy| format!("; {remedy}"));
-    format!("no hardware time stamps: {why}{remedy}")
+    format!("no hardware timestamps: {why}{remedy}")
 }
 
-/// What the time stamps and the records are worth.
+/// What the timestamps and the records are worth.
 fn stamping(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan, notes: &mut Vec<Note>) {
     let stamps = &report.stamps;
     let hardware = [stamps.transmit, stamps.receive].contains(&Some(Rung::Hardware));
@@ -398,10 +398,8 @@ fn stamping(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan, note
         let line = match &refusals.no_hardware {
             Some(why) => why_no_hardware(why),
             None if report.tally.sent == 0 => return,
-            None => {
-                "no hardware time stamps: the interface was told to stamp and stamped no packet"
-                    .to_owned()
-            }
+            None => "no hardware timestamps: the interface was told to stamp and stamped no packet"
+                .to_owned(),
         };
         notes.push(remark("no-hardware-stamps", line));
     }

@@ -36,7 +36,7 @@ impl ClockState {
     }
 }
 
-/// Where the time stamps of a run came from.
+/// Where the timestamps of a run came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StampReport {
     /// The best rung that T1 came from; `None` before any packet.
@@ -135,7 +135,7 @@ pub struct SessionReport {
     pub ttl: u8,
     /// `--padding` as given; -1 is IMIX.
     pub padding: i64,
-    /// Where time stamps came from.
+    /// Where timestamps came from.
     pub stamps: StampReport,
     /// Counts of the Session-Sender, odd replies among them.
     pub tally: SenderTally,

@@ -1,4 +1,4 @@
-//! The Error Estimate of a time stamp (RFC 4656 section 4.1.2, Z bit by RFC 8186 section 2.3).
+//! The Error Estimate of a timestamp (RFC 4656 section 4.1.2, Z bit by RFC 8186 section 2.3).
 
 use core::time::Duration;
 
@@ -64,7 +64,7 @@ impl ErrorEstimate {
         self.0[0] & S != 0
     }
 
-    /// Z: the format of the time stamps that this estimate covers.
+    /// Z: the format of the timestamps that this estimate covers.
     pub const fn format(self) -> TimeFormat {
         if self.0[0] & Z == 0 {
             TimeFormat::Ntp

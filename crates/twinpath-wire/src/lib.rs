@@ -1,4 +1,4 @@
-//! Octets, time stamps and code points of TWAMP-Test (RFC 5357 section 4) and STAMP (RFC 8762).
+//! Octets, timestamps and code points of TWAMP-Test (RFC 5357 section 4) and STAMP (RFC 8762).
 //!
 //! Every message is a typed view over octets: no copy, no allocation, `no_std`. Views accept any
 //! octets that are long enough; what a field may hold is for the engines to judge.

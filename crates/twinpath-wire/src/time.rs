@@ -18,7 +18,7 @@ pub struct Mono(u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Delta(i64);
 
-/// The ladder of time stamps, best rung first.
+/// The ladder of timestamps, best rung first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rung {
     /// Taken by the network interface, converted to the system clock.

@@ -1,4 +1,4 @@
-//! The 8-octet time stamp of test packets: NTP (RFC 5905 section 6) or truncated `PTPv2` (RFC 8186).
+//! The 8-octet timestamp of test packets: NTP (RFC 5905 section 6) or truncated `PTPv2` (RFC 8186).
 //!
 //! Which of the two it is stands in the Z bit of the Error Estimate that covers it, and some peers
 //! set that bit wrongly: [`WireTime::read_plausibly`] checks it against the local clock (row TT-46).
@@ -14,7 +14,7 @@ const NS_PER_S: i64 = 1_000_000_000;
 const DAY_NS: u64 = 86_400 * 1_000_000_000;
 const YEAR_NS: u64 = 366 * DAY_NS;
 
-/// The two formats that a test packet's time stamp can have (RFC 8186 section 2.3).
+/// The two formats that a test packet's timestamp can have (RFC 8186 section 2.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TimeFormat {
     /// 32 bits of seconds since 1900 and 32 bits of fraction, UTC. Z = 0.
@@ -24,7 +24,7 @@ pub enum TimeFormat {
     Ptp,
 }
 
-/// A time stamp as it stands in a packet: 8 octets of either format.
+/// A timestamp as it stands in a packet: 8 octets of either format.
 #[derive(
     Clone,
     Copy,
@@ -52,7 +52,7 @@ pub struct ReplyTimes {
     pub z_wrong: bool,
 }
 
-/// What a time stamp meant once the Z bit was checked.
+/// What a timestamp meant once the Z bit was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The moment, UTC.
@@ -82,7 +82,7 @@ impl WireTime {
         }
     }
 
-    /// Writes `at` as an NTP time stamp, the fraction rounded to nearest (row TT-52).
+    /// Writes `at` as an NTP timestamp, the fraction rounded to nearest (row TT-52).
     pub fn ntp(at: Wall) -> Self {
         let seconds = at
             .unix_ns()
@@ -95,7 +95,7 @@ impl WireTime {
         ))
     }
 
-    /// Writes `at` as a truncated `PTPv2` time stamp in TAI (RFC 8186 section 2.1).
+    /// Writes `at` as a truncated `PTPv2` timestamp in TAI (RFC 8186 section 2.1).
     pub fn ptp(at: Wall, tai_offset_s: i32) -> Self {
         let seconds = at
             .unix_ns()
@@ -145,8 +145,8 @@ impl WireTime {
     }
 
     /// T2 and T3, which share a clock and a format: the one that `z` names, unless the bit lies as in
-    /// [`Self::read_plausibly`]. What has too many nanoseconds for a PTP time stamp is none, whatever
-    /// the bit says. Where the bit lies, `PTPv2` time stamps are taken for TAI or UTC, whichever is
+    /// [`Self::read_plausibly`]. What has too many nanoseconds for a PTP timestamp is none, whatever
+    /// the bit says. Where the bit lies, `PTPv2` timestamps are taken for TAI or UTC, whichever is
     /// nearer to `clock`.
     pub fn read_reply(
         [t2, t3]: [Self; 2],

@@ -1,4 +1,4 @@
-//! The resolution of the far end's time stamps: some routers tell T2 and T3 in milliseconds.
+//! The resolution of the far end's timestamps: some routers tell T2 and T3 in milliseconds.
 
 use twinpath_wire::Wall;
 

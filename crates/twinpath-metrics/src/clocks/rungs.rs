@@ -1,4 +1,4 @@
-//! Where the time stamps came from: packets by the rung of the ladder.
+//! Where the timestamps came from: packets by the rung of the ladder.
 
 use twinpath_wire::{Fate, Rung, Sample};
 

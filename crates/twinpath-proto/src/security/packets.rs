@@ -104,7 +104,7 @@ impl TestGuard {
         matches!(self.0, Guard::Encrypted(_))
     }
 
-    /// What can be done before the time stamp is written: in the authenticated mode, all of it.
+    /// What can be done before the timestamp is written: in the authenticated mode, all of it.
     pub(crate) fn prepare(&self, header: &mut [u8]) {
         let Guard::Authenticated(keys) = &self.0 else {
             return;
@@ -118,7 +118,7 @@ impl TestGuard {
         }
     }
 
-    /// What needs the time stamp: the HMAC and the encryption of the encrypted mode.
+    /// What needs the timestamp: the HMAC and the encryption of the encrypted mode.
     pub(crate) fn finish(&self, header: &mut [u8]) {
         let Guard::Encrypted(keys) = &self.0 else {
             return;

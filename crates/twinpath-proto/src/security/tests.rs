@@ -272,7 +272,7 @@ fn open_places<const HEADER: usize>(guard: &TestGuard, packet: &[u8]) -> Vec<usi
 
 #[test]
 fn a_changed_bit_in_a_test_packet_is_noticed_wherever_the_hmac_covers_it() {
-    // RFC 4656 section 6.6: the authenticated mode leaves the time stamps open, so that they can be
+    // RFC 4656 section 6.6: the authenticated mode leaves the timestamps open, so that they can be
     // written last; and all that follows the HMAC is padding, which nobody reads.
     for (capture, request_open, reply_open) in [
         ("authenticated-padding.pcap", 16..32, 16..96),

@@ -134,7 +134,7 @@ pub struct SenderConfig {
     pub max_burst: u32,
     /// Error Estimate of T1, which is written in the format that its Z bit names.
     pub error: ErrorEstimate,
-    /// TAI - UTC in seconds, for PTPv2 time stamps (row TT-47).
+    /// TAI - UTC in seconds, for PTPv2 timestamps (row TT-47).
     pub tai_offset_s: i32,
     /// Replies wait up to 100 ms for the kernel's stamp of their T1.
     pub await_tx_stamps: bool,

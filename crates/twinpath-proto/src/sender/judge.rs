@@ -9,7 +9,7 @@ use super::engine::SessionSender;
 use super::in_flight::{Flight, Slot};
 use super::outbox::{Facts, Wait};
 
-/// By how much T3 - T2 may exceed T4 - T1 before the far clock is not believed. Time stamps are
+/// By how much T3 - T2 may exceed T4 - T1 before the far clock is not believed. Timestamps are
 /// some microseconds off their packets, T3 (read before the packet leaves, or advanced by an
 /// estimate) most of all: on a short path such a round trip is a little below zero, and to leave
 /// it out would make the others look longer than they are (row M-10).

@@ -37,7 +37,7 @@ pub(crate) fn negative(report: &SessionReport) -> Option<Note> {
         warning("negative-median", line)
     } else {
         let line = format!(
-            "round trips down to {}: that is the time stamps' error, mostly of the far T3, which is \
+            "round trips down to {}: that is the timestamps' error, mostly of the far T3, which is \
              read or reckoned before its packet leaves",
             us(round_trip.min_ns)
         );

@@ -87,7 +87,7 @@ pub fn start(plan: &ResponderPlan) -> Result<ResponderRun, StartError> {
 }
 
 impl ResponderRun {
-    /// Why there are no hardware time stamps, where they were asked for: a line for each reason.
+    /// Why there are no hardware timestamps, where they were asked for: a line for each reason.
     pub fn no_hardware(&self) -> &[String] {
         &self.no_hardware
     }

@@ -55,7 +55,7 @@ impl Modes {
         (Self::REFLECT_OCTETS, "reflect octets"),
         (Self::SYMMETRICAL_SIZE, "symmetrical size"),
         (Self::DSCP_MONITORING, "DSCP and ECN monitoring"),
-        (Self::PTP_TIME, "PTPv2 time stamps"),
+        (Self::PTP_TIME, "PTPv2 timestamps"),
     ];
 
     /// From the 32 bits on the wire.

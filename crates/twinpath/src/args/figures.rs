@@ -15,33 +15,33 @@ use crate::output::Wanted;
 #[derive(Debug, Args)]
 #[command(next_help_heading = FIGURES)]
 pub(crate) struct FigureArgs {
-    /// Count delays in bins: edges as 1ms,2ms,5ms, or N bins as lin:LO:HI:N or log:LO:HI:N, or auto
+    /// Count delays in bins: edges as 1ms,2ms,5ms, N bins as lin:LO:HI:N or log:LO:HI:N, or auto
     #[arg(long, value_name = "EDGES")]
     pub(crate) bins: Option<Bins>,
 
-    /// Estimate the quality of a call with this codec; JSON has it for g711 unless given
+    /// Estimate call quality with this codec; JSON always has it [JSON default: g711]
     #[arg(long, value_name = "CODEC")]
     pub(crate) voice: Option<VoiceCodec>,
 
-    /// Delay of the call's de-jitter buffer: milliseconds, or with a unit [default: 40]
+    /// De-jitter buffer of the call: milliseconds, or with a unit [default: 40]
     #[arg(long, value_name = "MS", requires = "voice")]
     pub(crate) jitter_buffer: Option<Milliseconds>,
 
-    /// Percentiles with lost packets as infinite delays too
+    /// Also report percentiles that count a lost packet as infinite delay
     #[arg(long)]
     pub(crate) percentiles_with_loss: bool,
 
-    /// Losses at most so many packets apart are noticeable (RFC 3357) [default: 99]
+    /// Loss distance up to which losses count as noticeable (RFC 3357) [default: 99]
     #[arg(long, value_name = "N", value_parser = at_least_one::<u64>)]
     pub(crate) loss_noticeable: Option<u64>,
 
-    /// The path is unavailable after N seconds in a row with more losses than this, until N that are
-    /// not; or N blocks of another length (a second, or ten intervals) [default: 50%/10]
+    /// Call the path unavailable after N consecutive blocks of length T with more loss than this,
+    /// until N with less; T is one second, or ten intervals if longer [default: 50%/10]
     #[arg(long, value_name = "LOSS%/N[/T]")]
     pub(crate) unavailable: Option<Threshold>,
 
-    /// Whether the far end counts its replies by itself, which tells the direction of losses
-    /// [default: seen in the replies; TWAMP: stateful]
+    /// Whether the reflector counts its replies itself, which gives the direction of losses
+    /// [default: detected from the replies; TWAMP: stateful]
     #[arg(long, value_name = "KIND")]
     pub(crate) reflector: Option<Counting>,
 }

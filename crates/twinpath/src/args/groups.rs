@@ -15,7 +15,7 @@ pub(super) const SCHEDULE: &str = "Schedule";
 pub(super) const PACKETS: &str = "Packets";
 pub(super) const IP: &str = "Addresses and IP";
 pub(super) const SESSIONS: &str = "Sessions";
-pub(super) const STAMPS: &str = "Time stamps";
+pub(super) const STAMPS: &str = "Timestamps";
 pub(super) const FIGURES: &str = "Figures";
 pub(super) const OUTPUT: &str = "Output";
 
@@ -23,22 +23,21 @@ pub(super) const OUTPUT: &str = "Output";
 #[derive(Debug, Args)]
 #[command(next_help_heading = SCHEDULE)]
 pub(crate) struct ScheduleOptions {
-    /// Packets to send
+    /// Number of packets to send
     #[arg(short, long, value_name = "N", default_value = "100")]
     pub(crate) count: Count,
 
-    /// Time between packets, on average with poisson: milliseconds, or with a unit (ns us ms s m h d);
-    /// 1us at least [default: 100]
+    /// Time between packets (the mean with poisson): milliseconds, or with a unit (ns us ms s m h
+    /// d); at least 1us [default: 100]
     #[arg(short, long, value_name = "MS")]
     pub(crate) interval: Option<Interval>,
 
-    /// Pattern of departures (RFC 3432, RFC 2330): periodic, poisson, uniform:LO-HI (gaps from LO to
-    /// HI) or bursts:N/GAP (N packets back to back every GAP); times as those of --interval
+    /// Departure pattern (RFC 3432, RFC 2330): periodic, poisson, uniform:LO-HI (gaps from LO to
+    /// HI) or bursts:N/GAP (N packets back to back every GAP); times as for --interval
     #[arg(long, value_name = "PATTERN", default_value = "periodic")]
     pub(crate) schedule: Pattern,
 
-    /// Seed of a random schedule, the first departure and padding: the same one gives the same ones
-    /// again [default: a random one]
+    /// Seed for the schedule, start offset and padding; reuse it to repeat a run [default: random]
     #[arg(long, value_name = "N", value_parser = quantity::seed)]
     pub(crate) seed: Option<u32>,
 
@@ -46,7 +45,8 @@ pub(crate) struct ScheduleOptions {
     #[arg(long, value_name = "T", conflicts_with = "count")]
     pub(crate) duration: Option<Time>,
 
-    /// A reply after this time counts as lost, and as late: seconds, or with a unit (ns us ms s m h d)
+    /// How long to wait for a reply; later ones count as lost, and are reported as late: seconds,
+    /// or with a unit (ns us ms s m h d)
     #[arg(long, value_name = "T", default_value = "2")]
     pub(crate) timeout: Time,
 
@@ -54,12 +54,13 @@ pub(crate) struct ScheduleOptions {
     #[arg(long, value_name = "T", default_value = "0")]
     pub(crate) start_delay: Time,
 
-    /// Missed departures that are caught up in a row, one burst of --schedule at least; the rest is
-    /// moved or left out, and counted [default: 10, or as many as 5 ms hold]
+    /// After a stall, send at most N missed packets back to back, at least one burst of --schedule;
+    /// the rest are postponed (--count) or skipped (--duration) and reported [default: 10, or the
+    /// packets of 5 ms]
     #[arg(long, value_name = "N", value_parser = quantity::at_least_one::<u32>)]
     pub(crate) max_burst: Option<u32>,
 
-    /// Spin before each departure: more exact, uses a core
+    /// Busy-wait before each departure: more precise, uses a core
     #[arg(long)]
     pub(crate) spin: bool,
 }
@@ -73,7 +74,7 @@ pub(crate) struct PacketOptions {
     #[arg(long, value_name = "BYTES")]
     pub(crate) padding: Option<PaddingSize>,
 
-    /// What padding is made of
+    /// Contents of the padding
     #[arg(long, value_name = "KIND", default_value = "random")]
     pub(crate) fill: Filling,
 }
@@ -89,8 +90,8 @@ impl PacketOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = PACKETS)]
 pub(crate) struct StampPackets {
-    /// Send STAMP packets (RFC 8762): 44 octets up to --padding 30, 48 for 31 to 33; what is beyond
-    /// 44 is an Extra Padding TLV. IMIX: 86 for 64, over IPv6 106
+    /// Send STAMP packets (RFC 8762): 44 octets up to --padding 30, 48 for 31 to 33; beyond that an
+    /// Extra Padding TLV. IMIX: 86 for 64, over IPv6 106
     #[arg(long)]
     pub(crate) stamp: bool,
 
@@ -103,11 +104,12 @@ pub(crate) struct StampPackets {
 #[derive(Debug, Args)]
 #[command(next_help_heading = IP)]
 pub(crate) struct SenderMarking {
-    /// DSCP of packets (see twinpath dscptable); a session each, all at once [default: be]
+    /// DSCP of packets (see twinpath dscptable); a list runs one session per class, all at once
+    /// [default: be]
     #[arg(long, value_name = "NAME|0-63,..", value_delimiter = ',')]
     pub(crate) dscp: Vec<Dscp>,
 
-    /// Whole ToS or Traffic Class octet instead, ECN too; decimal, or hexadecimal as 0xb8
+    /// Whole ToS or Traffic Class octet instead, with ECN; decimal, or hexadecimal as 0xb8
     #[arg(long, value_name = "0-255", conflicts_with = "dscp")]
     pub(crate) tos: Option<TosOctet>,
 }
@@ -120,19 +122,19 @@ pub(crate) struct IpOptions {
     #[arg(long, value_name = "1-255", default_value = "255")]
     pub(crate) ttl: Ttl,
 
-    /// Set DF; never fragment here
+    /// Set DF and never fragment locally
     #[arg(long)]
     pub(crate) do_not_fragment: bool,
 
-    /// Bind to this device or VRF
+    /// Bind to this interface or VRF
     #[arg(long, value_name = "NAME")]
     pub(crate) interface: Option<String>,
 
-    /// IPv4 only
+    /// Use IPv4 only
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     pub(crate) ipv4: bool,
 
-    /// IPv6 only
+    /// Use IPv6 only
     #[arg(short = '6', long)]
     pub(crate) ipv6: bool,
 }
@@ -150,15 +152,15 @@ impl IpOptions {
     }
 }
 
-/// Where time stamps may come from.
+/// Where timestamps may come from.
 #[derive(Debug, Args)]
 #[command(next_help_heading = STAMPS)]
 pub(crate) struct StampOptions {
-    /// Best source of time stamps to use; the report says which delivered
+    /// Best timestamp source to use; the report says which one delivered
     #[arg(long, value_name = "RUNG", default_value = "auto")]
     pub(crate) timestamps: Rungs,
 
-    /// Plain sockets and user-space time stamps only, as where the kernel has no better ones
+    /// Use only portable sockets and user-space timestamps
     #[arg(long)]
     pub(crate) portable: bool,
 }
@@ -167,7 +169,7 @@ pub(crate) struct StampOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct ResultOptions {
-    /// Form of the result
+    /// Format of the result
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub(crate) output: Output,
 
@@ -175,15 +177,15 @@ pub(crate) struct ResultOptions {
     #[arg(long, conflicts_with = "output")]
     pub(crate) json: bool,
 
-    /// Report every interval of this length as it is over: a row, or with json a document per line
+    /// Report each interval of this length as it ends: a row, or with json a document per line
     #[arg(long, value_name = "TIME")]
     pub(crate) report_interval: Option<Time>,
 
-    /// Carry KEY=VALUE into the result (repeatable)
+    /// Add KEY=VALUE to the result (repeatable)
     #[arg(long = "label", value_name = "K=V")]
     pub(crate) labels: Vec<Label>,
 
-    /// Print a line for each packet, as ping does
+    /// Print a line per packet, as ping does
     #[arg(short, long, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
 
@@ -207,16 +209,16 @@ impl ResultOptions {
 #[derive(Debug, Args)]
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct LogOptions {
-    /// Say nothing on stderr but errors: no progress, warnings or remarks; the result stays
+    /// Print only the result; on stderr, only errors
     #[arg(short, long)]
     pub(crate) quiet: bool,
 
-    /// Log details
+    /// Log debugging details
     #[arg(short, long, conflicts_with = "quiet")]
     pub(crate) debug: bool,
 
-    /// Log to this file, not to stderr; errors go to both. At 16 MiB it becomes FILE.1, in place of
-    /// the one before, and is begun anew. Lines that could not be written make the exit status 1
+    /// Log to this file instead of stderr; errors go to both. At 16 MiB it is renamed to FILE.1,
+    /// replacing the previous one. The exit status is 1 if lines could not be written
     #[arg(short, long, value_name = "FILE")]
     pub(crate) logfile: Option<PathBuf>,
 }
@@ -270,7 +272,7 @@ pub(crate) enum Filling {
     Random,
 }
 
-/// Which rungs of the ladder of time stamps may be used.
+/// Which rungs of the ladder of timestamps may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Rungs {
     // The best that delivers.

@@ -21,12 +21,12 @@ const MOST_COUNT: u32 = 1 << 20;
 #[derive(Debug, Args)]
 #[command(next_help_heading = CONTROL)]
 pub(crate) struct KeyFileOptions {
-    /// File of keys for the secured modes: lines KEY-ID passphrase, # comments; no one else may read
-    /// it (chmod 600)
+    /// File of keys for the secured modes, one "KEY-ID passphrase" per line, # for comments; must
+    /// not be accessible to others (chmod 600)
     #[arg(long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
 
-    /// Take a file of keys that others may read or change
+    /// Accept a key file that others can read or change
     #[arg(long, requires = "keys")]
     pub(crate) insecure_key_file: bool,
 }
@@ -46,12 +46,12 @@ pub(crate) struct KeyOptions {
     #[command(flatten)]
     pub(crate) file: KeyFileOptions,
 
-    /// Name of the key [default: the only one in FILE]. Without --keys the passphrase is read from
-    /// the environment (TWINPATH_PASSPHRASE) or the terminal
+    /// Name of the key [default: the only one in FILE]. Without --keys, the passphrase is read from
+    /// TWINPATH_PASSPHRASE or the terminal
     #[arg(long, value_name = "NAME", value_parser = key_id)]
     pub(crate) key_id: Option<KeyId>,
 
-    /// PBKDF2 iterations that the server may ask for
+    /// Maximum PBKDF2 iterations to accept from the server
     #[arg(long, value_name = "N", default_value = "32768", value_parser = iterations)]
     pub(crate) max_pbkdf2_count: u32,
 }

@@ -8,7 +8,7 @@ use super::OUTPUT;
 #[derive(Debug, Args)]
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct LiveOptions {
-    /// Show the run on the whole terminal as it goes on; q ends it with the report
+    /// Show the running measurement on the whole terminal; q ends it and prints the report
     #[arg(long, conflicts_with = "quiet")]
     pub(crate) live: bool,
 }

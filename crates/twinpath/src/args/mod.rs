@@ -99,25 +99,25 @@ impl Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Measure to a reflector: TWAMP Light or STAMP Session-Sender
+    /// Send probes and report: TWAMP Light or STAMP Session-Sender
     Sender(Box<SenderArgs>),
-    /// Answer senders: TWAMP Light and STAMP Session-Reflector
+    /// Reflect probes: TWAMP Light and STAMP Session-Reflector
     Responder(Box<ResponderArgs>),
     #[cfg(feature = "control")]
-    /// Agree with a TWAMP server on sessions, then measure: Control-Client and Session-Sender
+    /// Negotiate sessions with a TWAMP server and measure: Control-Client and Session-Sender
     Controller(Box<ControllerArgs>),
     #[cfg(feature = "control")]
-    /// Serve controllers: TWAMP Server and Session-Reflector
+    /// Accept sessions from controllers and reflect probes: TWAMP Server and Session-Reflector
     Server(Box<ServerArgs>),
     #[cfg(feature = "control")]
-    /// Agree with a TWAMP server on a session for a sender elsewhere: Control-Client alone
+    /// Negotiate a session on behalf of a sender on another host: Control-Client only
     Controlclient(Box<ControlClientArgs>),
-    /// Report on saved runs and captures again: any output, several as one, a comparison
+    /// Re-render, merge or compare saved runs and packet captures
     #[cfg(feature = "report")]
     Report(Box<ReportArgs>),
     /// List DSCP names, values and ToS octets
     Dscptable(DscptableArgs),
-    /// Say what this host can do, then measure over loopback
+    /// Check this host's capabilities and run a loopback measurement
     Selftest(SelftestArgs),
 }
 
@@ -136,20 +136,20 @@ impl Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  twinpath sender 192.0.2.1                           100 packets to port 20001, one each 100 ms
-  twinpath sender 192.0.2.1:862 --stamp -c 1000 -i 10 STAMP, 1000 packets, one each 10 ms
-  twinpath sender router1 -6 --dscp be,ef --json      as JSON, two classes at once, over IPv6
-  twinpath sender fe80::1%eth0 --duration 60 -v       a minute long, a line for each packet
+  twinpath sender 192.0.2.1                           100 packets to port 20001, one every 100 ms
+  twinpath sender 192.0.2.1:862 --stamp -c 1000 -i 10 STAMP, 1000 packets, one every 10 ms
+  twinpath sender router1 -6 --dscp be,ef --json      two classes at once over IPv6, as JSON
+  twinpath sender fe80::1%eth0 --duration 60 -v       for one minute, a line per packet
 
-Exit status: 0 measured, 1 could not measure, or a file is not complete, 2 bad usage,
+Exit status: 0 measured, 1 not measured or a file is incomplete, 2 bad usage,
 3 every packet was lost")]
 pub(crate) struct SenderArgs {
-    /// Session-Reflector: address or name; port 20001 (with --stamp 862) unless given
+    /// Reflector: address or name [default port: 20001, with --stamp 862]
     #[arg(value_name = "FAR[:PORT]")]
     pub(crate) far: FarEnd,
 
-    /// Local address; port 20000 if free unless given (0: any free one), the next ones for further
-    /// classes
+    /// Local address and port; with port 0 any free one, several classes take consecutive ports
+    /// [default port: 20000, or any if taken]
     #[arg(value_name = "NEAR[:PORT]")]
     pub(crate) near: Option<NearEnd>,
 
@@ -164,7 +164,7 @@ pub(crate) struct SenderArgs {
     #[command(flatten)]
     pub(crate) ip: IpOptions,
 
-    /// Source ports to choose from; the first free ones are taken
+    /// Use the first free source ports of this range
     #[arg(long, value_name = "LO-HI", help_heading = IP)]
     pub(crate) ports: Option<Ports>,
 
@@ -191,55 +191,55 @@ pub(crate) struct SenderArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  twinpath responder                                  answer on port 20001, all addresses
+  twinpath responder                                  port 20001 on all addresses
   twinpath responder 192.0.2.1:862 --allow 192.0.2.0/24
   twinpath responder [2001:db8::1]:862 --protocol stamp --threads 4
 
-A responder that is told to stop (SIGINT, SIGTERM, SIGHUP) prints what it did and exits 0")]
+On SIGINT, SIGTERM or SIGHUP it prints a summary and exits with 0")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "switches of the command line, each its own"
 )]
 pub(crate) struct ResponderArgs {
-    /// Local address and port; all addresses of IPv4 and IPv6, port 20001 unless given (0: any free
-    /// one); 0.0.0.0 is IPv4 only, :: IPv6 only
+    /// Local address and port; 0.0.0.0 is IPv4 only, :: IPv6 only, port 0 any free one [default:
+    /// all addresses, port 20001]
     #[arg(value_name = "NEAR[:PORT]")]
     pub(crate) near: Option<NearEnd>,
 
-    /// Answer these addresses only (repeatable) [default: everyone]
+    /// Answer only these addresses (repeatable) [default: all]
     #[arg(long, value_name = "PREFIX", help_heading = SESSIONS)]
     pub(crate) allow: Vec<Prefix>,
 
-    /// Packets per second answered for each client: an IPv4 address, or the /64 of an IPv6 address
+    /// Answer at most this many packets per second per client: an IPv4 address or an IPv6 /64
     /// [default: no limit]
     #[arg(long, value_name = "PPS", value_parser = quantity::at_least_one::<u32>, help_heading = SESSIONS)]
     pub(crate) max_rate: Option<u32>,
 
-    /// Sessions whose sequence counters are kept at most; the oldest idle one leaves
+    /// Maximum sessions tracked; the least recently used one is evicted
     #[arg(long, value_name = "N", default_value = "100000", value_parser = quantity::at_least_one::<usize>, help_heading = SESSIONS)]
     pub(crate) max_sessions: usize,
 
-    /// Forget a session's sequence counter after this idle time: seconds, or with a unit
+    /// Forget a session after this idle time: seconds, or with a unit
     #[arg(long, value_name = "T", default_value = "900", help_heading = SESSIONS)]
     pub(crate) timer: Time,
 
-    /// Keep no sequence counters: replies carry the request's number
+    /// Keep no sequence counters; replies carry the request's number
     #[arg(long, help_heading = SESSIONS)]
     pub(crate) stateless: bool,
 
-    /// Ignore requests whose Error Estimate has a Multiplier of 0 (RFC 4656); else counted only
+    /// Drop (rather than just count) requests with a zero Error Estimate Multiplier (RFC 4656)
     #[arg(long, help_heading = SESSIONS)]
     pub(crate) strict: bool,
 
-    /// Which packets to answer
+    /// Protocol to answer
     #[arg(long, value_name = "NAME", default_value = "auto", help_heading = SESSIONS)]
     pub(crate) protocol: Answers,
 
-    /// Threads, each with sockets of its own
+    /// Reflector threads, each with its own sockets
     #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS)]
     pub(crate) threads: usize,
 
-    /// Size of replies: as to a request with this padding, never longer than the request unless
+    /// Size replies as for a request with this padding, but never longer than the request unless
     /// --allow-larger-replies [default: as the request]
     #[arg(long, value_name = "BYTES", help_heading = PACKETS)]
     pub(crate) padding: Option<ReplyPadding>,
@@ -258,11 +258,11 @@ pub(crate) struct ResponderArgs {
     #[command(flatten)]
     pub(crate) stamps: StampOptions,
 
-    /// Send T3 as it was read, not advanced by the measured way to the wire
+    /// Send T3 as read, without advancing it by the measured transmit latency
     #[arg(long, help_heading = STAMPS)]
     pub(crate) raw_t3: bool,
 
-    /// Form of what it prints at its end
+    /// Format of the final summary
     #[arg(long, value_name = "FORM", default_value = "text", help_heading = OUTPUT)]
     pub(crate) output: Summary,
 
@@ -270,7 +270,7 @@ pub(crate) struct ResponderArgs {
     #[arg(long, conflicts_with = "output", help_heading = OUTPUT)]
     pub(crate) json: bool,
 
-    /// Log what was ignored, each kind at most once a second
+    /// Log ignored packets, each kind at most once a second
     #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
     pub(crate) verbose: bool,
 
@@ -289,7 +289,7 @@ pub(crate) struct DscptableArgs {
 /// `twinpath selftest`.
 #[derive(Debug, Args)]
 pub(crate) struct SelftestArgs {
-    /// Packets for each address family
+    /// Packets per address family
     #[arg(short, long, value_name = "N", default_value = "200")]
     pub(crate) count: Count,
 
@@ -301,7 +301,7 @@ pub(crate) struct SelftestArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Plain sockets and user-space time stamps only, as where the kernel has no better ones
+    /// Use only portable sockets and user-space timestamps
     #[arg(long)]
     pub(crate) portable: bool,
 

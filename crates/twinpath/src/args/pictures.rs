@@ -11,16 +11,15 @@ use super::groups::OUTPUT;
 #[derive(Debug, Args)]
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct PictureOptions {
-    /// Draw the run when it is over: delays and losses over time, their distribution, one-way
-    /// variation
+    /// Draw the finished run: delay and loss over time, their distribution, one-way variation
     #[arg(long, value_name = "FILE.svg|.png", value_parser = graph_file)]
     pub(crate) graph: Option<GraphFile>,
 
-    /// Write a page with figures and pictures, all in one file
+    /// Write a self-contained page with figures and pictures
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
 
-    /// Colours of pictures; auto: as the reader's system is set, a PNG is light
+    /// Colours of pictures; auto follows the reader's system (PNG: light)
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub(crate) theme: PictureTheme,
 }

@@ -12,8 +12,8 @@ use super::{LogOptions, PictureOptions, ResultOptions, Time};
 #[derive(Debug, Args)]
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct SavingOptions {
-    /// Save every packet in this file as Parquet, for twinpath report and others; a file of this
-    /// name is replaced when the run begins
+    /// Save every packet as Parquet, for twinpath report and other tools; an existing file is
+    /// replaced when the run begins
     #[arg(long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
 }
@@ -30,32 +30,34 @@ impl SavingOptions {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  twinpath report run.parquet                         the report that the run ended with
-  twinpath report run.parquet --output csv            its packets as a table
-  twinpath report mon.parquet tue.parquet --merge     two runs as one
+  twinpath report run.parquet                         its final report
+  twinpath report run.parquet --output csv            its packets as CSV
+  twinpath report mon.parquet tue.parquet --merge     two runs merged
   twinpath report run.parquet --html run.html         a page with pictures
   twinpath report --compare before.parquet after.parquet
-  twinpath report test.pcap --port 862                from a capture of test packets
+  twinpath report test.pcap --port 862                a packet capture
 
-Exit status: 0 done, 1 a file could not be read or written, 2 bad usage, 3 every packet was lost")]
+Exit status: 0 success, 1 a file could not be read or written, 2 bad usage,
+3 every packet was lost")]
 pub(crate) struct ReportArgs {
-    /// What a run was saved in (--save), or a capture (pcap, pcapng) of TWAMP or STAMP packets
+    /// Saved run (--save), or a capture (pcap, pcapng) of TWAMP or STAMP packets
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 
-    /// Add the runs up: one session of all
+    /// Merge the runs into one session
     #[arg(long, conflicts_with_all = ["compare", "report_interval"])]
     pub(crate) merge: bool,
 
-    /// Say what changed from the first file to the second, and whether it could be chance
+    /// Compare two files: what changed, and whether chance explains it
     #[arg(long, conflicts_with = "report_interval")]
     pub(crate) compare: bool,
 
-    /// Captures: UDP port of the reflector [default: any port that answers as one]
+    /// Captures: UDP port of the reflector [default: detected]
     #[arg(long, value_name = "PORT", value_parser = at_least_one::<u16>)]
     pub(crate) port: Option<u16>,
 
-    /// Captures: a reply after this time counts as lost: seconds, or with a unit [default: 2]
+    /// Captures: how long to wait for a reply; later ones count as lost: seconds, or with a unit
+    /// [default: 2]
     #[arg(long, value_name = "T")]
     pub(crate) timeout: Option<Time>,
 

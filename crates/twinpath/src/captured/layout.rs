@@ -161,7 +161,7 @@ impl Reply {
     }
 }
 
-/// TAI - UTC since 2017, which PTP time stamps are ahead of the capture's clock by.
+/// TAI - UTC since 2017, which PTP timestamps are ahead of the capture's clock by.
 const TAI_UTC_S: i32 = 37;
 
 fn be16(octets: &[u8], at: usize) -> Option<u16> {

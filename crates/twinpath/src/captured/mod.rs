@@ -288,7 +288,7 @@ impl Capture {
             report.notes.push(remark(
                 "negative-round-trip",
                 format!(
-                    "round trips down to {:.1}us: that is the time stamps' error, the capture's and the \
+                    "round trips down to {:.1}us: that is the timestamps' error, the capture's and the \
                      reflector's; near the reflector nothing else is left",
                     Duration::from_nanos(least.unsigned_abs()).as_secs_f64() * -1e6
                 ),

@@ -190,7 +190,7 @@ impl Session {
         }
         let stamps = figures.stamps_transmit.fell_back() + figures.stamps_receive.fell_back();
         if stamps > 0 {
-            let stamps = units::count(stamps, "time stamp", "time stamps");
+            let stamps = units::count(stamps, "timestamp", "timestamps");
             doubts.push(format!("{stamps} from a worse source"));
         }
         doubts

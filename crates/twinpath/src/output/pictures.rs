@@ -110,7 +110,7 @@ fn subtitle(first: &SessionReport, reports: &[SessionReport], labels: &[Label]) 
     let stamps = &first.stamps;
     if let (Some(transmit), Some(receive)) = (stamps.transmit, stamps.receive) {
         parts.push(format!(
-            "time stamps: transmit {transmit}, receive {receive}"
+            "timestamps: transmit {transmit}, receive {receive}"
         ));
     }
     let labels = labels

@@ -129,7 +129,7 @@ pub(super) fn stamps(
     };
     fact(
         out,
-        "Time stamps",
+        "Timestamps",
         &format!("T2 {rung}{fallen}, T3 {advance}"),
     )
 }

@@ -18,7 +18,7 @@ pub(crate) fn text(survey: &HostSurvey, out: &mut impl Write) -> io::Result<()> 
     }
     fact(
         out,
-        "Time stamps",
+        "Timestamps",
         &format!(
             "delivered over loopback: transmit {}, receive {}",
             names(&survey.transmit).join(" "),

@@ -395,7 +395,7 @@ fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let receive = stamps.receive.map(|rung| format!("receive {rung}"));
     let both: Vec<String> = [transmit, receive].into_iter().flatten().collect();
     if !both.is_empty() {
-        fact(out, "Time stamps", &both.join(", "))?;
+        fact(out, "Timestamps", &both.join(", "))?;
     }
     let known = report.origin.has_end();
     let clocks = match (report.is_one_clock(), stamps.clock.synchronized) {

@@ -379,7 +379,7 @@ fn curve_at(plot: Area, axis: &Axis, trip: &Trip<'_>, x: f64) -> f64 {
     plot.bottom() - plot.height * within
 }
 
-/// `small`: what a logarithmic scale begins with. Below it, and below 0 by the error of time stamps,
+/// `small`: what a logarithmic scale begins with. Below it, and below 0 by the error of timestamps,
 /// values stand at its end.
 fn axis(range: Range, small: f64, width: f64) -> Axis {
     if small > 0.0 && range.high > small * WIDE && range.high > -range.low * WIDE {

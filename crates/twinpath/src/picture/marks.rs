@@ -68,7 +68,7 @@ pub(super) fn draw(canvas: &mut Canvas, marks: &[Marks], grid: &Grid<'_>) {
     }
 }
 
-/// A thin line at the bottom where time stamps came from a lower rung.
+/// A thin line at the bottom where timestamps came from a lower rung.
 pub(super) fn rungs(canvas: &mut Canvas, marks: &[Marks], grid: &Grid<'_>) {
     for (place, mark) in (0..).map(f64::from).zip(marks) {
         if mark.lower_rung {

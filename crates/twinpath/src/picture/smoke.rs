@@ -374,7 +374,7 @@ fn entries(sessions: &[PictureSession], bands: &[Band], axis: &Axis) -> Vec<Entr
         entries.push(Entry::new(Swatch::Hatched("absent"), "nothing sent"));
     }
     if columns().any(|column| column.marks.lower_rung) {
-        let text = "time stamps from a lower rung";
+        let text = "timestamps from a lower rung";
         entries.push(Entry::new(Swatch::Patch("rung"), text));
     }
     let greatest = smokes()

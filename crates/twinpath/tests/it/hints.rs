@@ -267,7 +267,7 @@ fn port_861_is_said_to_be_that_of_another_protocol() {
 #[cfg(target_os = "linux")]
 #[test]
 fn hardware_stamps_that_cannot_be_had_are_said_with_their_reason() {
-    let why = "no hardware time stamps: interface lo has none";
+    let why = "no hardware timestamps: interface lo has none";
     let mut responder = Responder::start("127.0.0.1:0 --timestamps hardware");
     responder.wait_for(why);
     let line = |options: &str| {

@@ -197,7 +197,7 @@ fn the_dscp_table_has_octets_as_they_are_on_the_wire() {
 fn a_selftest_says_what_the_host_can_do_and_measures() {
     let done = run("selftest -c 20 -i 2");
     assert_eq!(done.status, 0, "{}{}", done.stdout, done.stderr);
-    for name in ["Time stamps", "Clock", "Receive buffer", "Roundtrip"] {
+    for name in ["Timestamps", "Clock", "Receive buffer", "Roundtrip"] {
         assert!(
             done.stdout.contains(&format!("\n{name} ")),
             "{name}:\n{}",

@@ -56,7 +56,7 @@ impl SessionSpec {
 pub struct AgreedConfig {
     /// Discards requests with an Error Estimate Multiplier of 0 (RFC 4656 section 4.1.2).
     pub strict: bool,
-    /// TAI - UTC in seconds, for `PTPv2` time stamps (row TT-47).
+    /// TAI - UTC in seconds, for `PTPv2` timestamps (row TT-47).
     pub tai_offset_s: i32,
     /// Replies per second for each sender (IPv6: its /64), all its sessions together, in bursts of one
     /// second's worth at most; `None`: what was agreed on is let through (row TT-28).

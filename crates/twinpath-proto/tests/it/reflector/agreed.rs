@@ -93,7 +93,7 @@ fn ended(ours: &mut AgreedReflector) -> Vec<(Sid, Ended, SessionTally)> {
 }
 
 /// Every combination of the features that test packets show: Reflect Octets, Symmetrical Size,
-/// DSCP and ECN Monitoring, `PTPv2` time stamps.
+/// DSCP and ECN Monitoring, `PTPv2` timestamps.
 fn combinations() -> impl Iterator<Item = Modes> {
     let bits = [32, 64, 256, 512];
     (0..16_u32).map(move |chosen| {

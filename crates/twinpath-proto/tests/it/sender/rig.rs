@@ -51,7 +51,7 @@ pub(super) fn config() -> SenderConfig {
     }
 }
 
-/// The NTP time stamp of `at`, by hand.
+/// The NTP timestamp of `at`, by hand.
 pub(super) fn ntp(at: Wall) -> [u8; 8] {
     let ns = u128::try_from(at.unix_ns()).unwrap();
     let seconds = ns / 1_000_000_000 + 2_208_988_800;
@@ -60,7 +60,7 @@ pub(super) fn ntp(at: Wall) -> [u8; 8] {
     bits.to_be_bytes()
 }
 
-/// The Unix time in nanoseconds of an NTP time stamp, by hand.
+/// The Unix time in nanoseconds of an NTP timestamp, by hand.
 pub(super) fn unix_ns(ntp: &[u8]) -> i64 {
     let bits = u128::from(u64::from_be_bytes(ntp.try_into().unwrap()));
     let seconds = (bits >> 32) - 2_208_988_800;

@@ -47,7 +47,7 @@ fn real_captures_have_the_delays_that_were_worked_out_by_other_means() {
         assert_eq!(samples.len(), packets, "{file}");
         let received = |sample: &Sample| sample.fate == Fate::Received && sample.excluded.is_none();
         assert!(samples.iter().all(received), "{file}: {samples:?}");
-        // A time stamp of NTP is rounded to nanoseconds: up to one here or there.
+        // A timestamp of NTP is rounded to nanoseconds: up to one here or there.
         let near = |what: &str, found: i64, expected: i64| {
             assert!(
                 (found - expected).abs() <= 2,

@@ -258,7 +258,7 @@ fn automatic_bins_hold_every_packet() {
 fn figures_of_a_registered_metric_have_its_name() {
     let mut report = fixtures::quiet_path();
     assert_eq!(session(&report, Wanted::default())["registry"], json!({}));
-    // 142 octets, one each 20 ms, begun within a second, a timeout of 3 s, unmarked, TTL 255.
+    // 142 octets, one every 20 ms, begun within a second, a timeout of 3 s, unmarked, TTL 255.
     (report.padding, report.tos) = (128, Tos(0));
     report.schedule = Schedule::every(Duration::from_millis(20));
     report.timeout = Duration::from_secs(3);
