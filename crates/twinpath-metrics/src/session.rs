@@ -6,7 +6,7 @@ use crate::clocks::far_times::{FarClockTest, FarTimes};
 use crate::clocks::resolution::Resolution;
 use crate::delay::delays::{Delays, Histograms};
 use crate::loss::availability::Availability;
-use crate::loss::direction::{Directions, LossDirection, Told};
+use crate::loss::direction::{Attribution, Directions, LossDirection};
 use crate::loss::duplication::Duplication;
 use crate::loss::periods::Periods;
 use crate::loss::sizes::BySize;
@@ -135,12 +135,12 @@ impl SessionMetrics {
     /// One packet's end, or one further copy of a reply. Allocates only when a delay falls into an
     /// octave for the first time, or a counter has to widen.
     pub fn record(&mut self, sample: &Sample) {
-        let told = self.loss.record(sample);
-        if told.begun_again {
+        let attribution = self.loss.record(sample);
+        if attribution.begun_again {
             self.restart();
         }
         match sample.fate {
-            Fate::Received => self.receive(sample, told),
+            Fate::Received => self.receive(sample, attribution),
             Fate::Lost => {
                 self.lost += 1;
                 self.periods.record_lost(sample.seq);
@@ -155,7 +155,7 @@ impl SessionMetrics {
         if let Some(by_size) = &mut self.by_size {
             by_size.record(sample);
         }
-        self.duplication.record(sample, told.copied);
+        self.duplication.record(sample, attribution.copied);
         if matches!(sample.fate, Fate::Late | Fate::Duplicate) {
             self.leave_room();
         }
@@ -327,7 +327,7 @@ impl SessionMetrics {
         self.delays.leave_room(octets);
     }
 
-    fn receive(&mut self, sample: &Sample, told: Told) {
+    fn receive(&mut self, sample: &Sample, attribution: Attribution) {
         self.received += 1;
         match sample.excluded {
             Some(Exclusion::ClockStep) => self.excluded_clock_step += 1,
@@ -352,7 +352,7 @@ impl SessionMetrics {
         let seq = i64::try_from(sample.seq).unwrap_or(i64::MAX);
         self.reordering.record(seq, t4.at);
         if let Some((forward, backward)) = &mut self.by_direction
-            && let (Some(number), Some(t2)) = (told.number, sample.t2)
+            && let (Some(number), Some(t2)) = (attribution.number, sample.t2)
         {
             forward.record(seq, number, t2);
             backward.record(number, t4.at);

@@ -20,6 +20,7 @@ pub mod host;
 pub mod interface;
 mod options;
 mod os;
+mod packet;
 mod set;
 mod socket;
 pub mod stream;
@@ -29,9 +30,7 @@ pub use batch::RecvBatch;
 pub use error::{BindError, SendError};
 pub use hardware::NoHardware;
 pub use options::{PathOptions, Role, SocketOptions, StampChoice};
+pub use packet::{IcmpError, IcmpKind, Outbound, QueueEvent, Quote};
 pub use set::{SetWaker, SocketSet};
-pub use socket::{
-    Device, IcmpError, IcmpKind, Outbound, Quote, TestSocket, Told, interface_mtu,
-    local_address_towards, tells_destination,
-};
+pub use socket::{Device, TestSocket, interface_mtu, local_address_towards, tells_destination};
 pub use wait::{Waiter, Waker};

@@ -3,115 +3,18 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use twinpath_wire::{Stamp, Tos};
-
 use crate::batch::RecvBatch;
 use crate::error::{BindError, SendError};
 use crate::hardware::NoHardware;
 use crate::options::{SocketOptions, StampChoice};
+use crate::os::Source;
+use crate::packet::{Outbound, QueueEvent};
 use crate::{interface, os};
-
-/// Where a packet goes and how.
-#[derive(Clone, Copy, Debug)]
-pub struct Outbound {
-    /// Destination.
-    pub to: SocketAddr,
-    /// Source address; `None`: the system's choice.
-    pub from: Option<IpAddr>,
-    /// ToS or Traffic Class octet; `None`: the socket's.
-    pub tos: Option<Tos>,
-    /// Interface to leave by where `to` needs one (link-local); 0: the system's choice.
-    pub interface: u32,
-    /// Ask for a transmit stamp of this packet.
-    pub stamp: bool,
-}
-
-/// What the error queue tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
-    /// A packet left. `key` counts the stamped packets of this socket as [`TestSocket::send`] gave it.
-    Sent {
-        /// Which packet.
-        key: u32,
-        /// When and how.
-        stamp: Stamp,
-    },
-    /// An ICMP error came back.
-    Icmp(IcmpError),
-}
-
-/// An ICMP error about a packet of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IcmpError {
-    /// What it says.
-    pub kind: IcmpKind,
-    /// Who says it; `None` where the system does not tell.
-    pub from: Option<IpAddr>,
-    /// Where the packet was going.
-    pub to: Option<SocketAddr>,
-    /// The beginning of the packet, as far as it is quoted.
-    pub quote: Quote,
-}
-
-/// The first octets of a packet's payload, as an ICMP error quotes them; a router may quote none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Quote {
-    octets: [u8; Self::OCTETS],
-    count: usize,
-}
-
-impl Quote {
-    /// Octets that are kept at most.
-    pub const OCTETS: usize = 16;
-
-    /// Of a payload that begins with these octets.
-    pub fn of(payload: &[u8]) -> Self {
-        let mut quote = Self::default();
-        for (to, from) in quote.octets.iter_mut().zip(payload) {
-            *to = *from;
-            quote.count += 1;
-        }
-        quote
-    }
-
-    /// What is quoted.
-    pub fn octets(&self) -> &[u8] {
-        self.octets.get(..self.count).unwrap_or_default()
-    }
-}
-
-/// What an ICMP error says (RFC 792, RFC 4443).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum IcmpKind {
-    /// Nothing listens on that port.
-    PortUnreachable,
-    /// No way to the host.
-    HostUnreachable,
-    /// No way to the network.
-    NetworkUnreachable,
-    /// A firewall forbids it.
-    Prohibited,
-    /// Larger than the next link and DF is set; the link's MTU, 0 if not told.
-    TooBig {
-        /// Octets.
-        mtu: u32,
-    },
-    /// TTL or Hop Limit ran out on the way.
-    TtlExceeded,
-    /// Anything else, by its numbers.
-    Other {
-        /// ICMP type.
-        kind: u8,
-        /// ICMP code.
-        code: u8,
-    },
-}
 
 /// A UDP socket that says when its packets left and came. Never blocks: see [`crate::Waiter`].
 #[derive(Debug)]
 pub struct TestSocket {
-    pub(crate) inner: Inner,
+    inner: Inner,
     local: SocketAddr,
     options: SocketOptions,
     device: Option<Device>,
@@ -141,7 +44,7 @@ impl Device {
 }
 
 #[derive(Debug)]
-pub(crate) enum Inner {
+enum Inner {
     #[cfg(linux_sockets)]
     Stamped(os::linux::socket::Socket),
     Plain(os::portable::Socket),
@@ -316,7 +219,7 @@ impl TestSocket {
 
     /// Takes what the error queue holds, a bounded number at a time: transmit stamps and ICMP
     /// errors. How many there were.
-    pub fn drain_errors(&self, tell: &mut dyn FnMut(Told)) -> usize {
+    pub fn drain_errors(&self, tell: &mut dyn FnMut(QueueEvent)) -> usize {
         each!(self, socket => socket.drain_errors(tell))
     }
 
@@ -330,27 +233,9 @@ impl TestSocket {
         each!(self, socket => socket.receive_buffer_octets())
     }
 
-    /// What a poller is told of it.
-    #[cfg(linux_sockets)]
-    pub(crate) fn source(&self) -> std::os::fd::BorrowedFd<'_> {
-        match &self.inner {
-            Inner::Stamped(socket) => socket.fd(),
-            Inner::Plain(socket) => socket.as_fd(),
-        }
-    }
-
-    /// What a poller is told of it.
-    #[cfg(all(unix, not(linux_sockets)))]
-    pub(crate) fn source(&self) -> std::os::fd::BorrowedFd<'_> {
-        let Inner::Plain(socket) = &self.inner;
-        std::os::fd::AsFd::as_fd(socket.plain())
-    }
-
-    /// What a poller is told of it.
-    #[cfg(windows)]
-    pub(crate) fn source(&self) -> std::os::windows::io::BorrowedSocket<'_> {
-        let Inner::Plain(socket) = &self.inner;
-        std::os::windows::io::AsSocket::as_socket(socket.plain())
+    /// What a poller waits for.
+    pub(crate) fn source(&self) -> Source<'_> {
+        each!(self, socket => socket.source())
     }
 
     /// Datagrams that the system dropped because the receive buffer was full, as far as it told.

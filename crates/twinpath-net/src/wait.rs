@@ -28,7 +28,8 @@ impl Waiter {
     /// Until a socket has something to read (packets or errors), `until` has come, or the waker
     /// was called. The kernel may let it be late by a thousandth of the time waited.
     pub fn wait(&mut self, sockets: &[&TestSocket], until: Option<Mono>) {
-        self.0.wait(sockets, until);
+        self.0
+            .wait(sockets.iter().map(|socket| socket.source()), until);
     }
 
     /// Until exactly `until` (absolute, as sharp as the kernel's timers), whatever arrives.

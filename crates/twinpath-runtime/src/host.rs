@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_net::host::Privilege;
-use twinpath_net::{Outbound, RecvBatch, SocketOptions, TestSocket, Told, Waiter, clock};
+use twinpath_net::{Outbound, QueueEvent, RecvBatch, SocketOptions, TestSocket, Waiter, clock};
 use twinpath_wire::{Mono, Rung};
 
 use crate::{ClockState, StartError, clock_state};
@@ -66,7 +66,7 @@ pub fn survey() -> Result<HostSurvey, StartError> {
         let count = far.receive(&mut batch).unwrap_or(0);
         receive.extend((0..count).filter_map(|i| batch.packet(i).map(|(.., a)| a.at.rung)));
         near.drain_errors(&mut |told| {
-            if let Told::Sent { stamp, .. } = told {
+            if let QueueEvent::Sent { stamp, .. } = told {
                 transmit.push(stamp.rung);
             }
         });

@@ -43,7 +43,7 @@ pub(crate) struct LossDirection {
 
 /// What a reply tells of the reflector's counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct Attribution {
     /// The counter started anew with this reply, or it is another one.
     pub(crate) begun_again: bool,
     /// The reflector's number in full, unless it is of before the last restart.
@@ -109,7 +109,7 @@ impl LossDirection {
     }
 
     /// One packet's end or a copy of a reply.
-    pub(crate) fn record(&mut self, sample: &Sample) -> Told {
+    pub(crate) fn record(&mut self, sample: &Sample) -> Attribution {
         self.least = self.least.min(sample.seq);
         let first = *self.first.get_or_insert((sample.seq, sample.t1.at));
         match sample.fate {
@@ -120,16 +120,16 @@ impl LossDirection {
                     Home::BeforeAnyReply => self.early_lost.record_early(sample.seq),
                     Home::Unknown => {}
                 }
-                Told::default()
+                Attribution::default()
             }
             Fate::Late => {
                 self.lost += 1;
                 self.answer(sample, first)
             }
             Fate::Received => self.answer(sample, first),
-            Fate::Duplicate => Told {
+            Fate::Duplicate => Attribution {
                 copied: self.copy(sample),
-                ..Told::default()
+                ..Attribution::default()
             },
         }
     }
@@ -188,16 +188,16 @@ impl LossDirection {
         self.seen.octets()
     }
 
-    fn answer(&mut self, sample: &Sample, first: (u64, Wall)) -> Told {
+    fn answer(&mut self, sample: &Sample, first: (u64, Wall)) -> Attribution {
         let (Some(number), Some(t3)) = (sample.reflector_seq, sample.t3) else {
-            return Told::default();
+            return Attribution::default();
         };
         let s = sample.seq;
         self.compare(s, number);
         if let Some(earlier) = self.earlier(t3, number) {
             let r = earlier.extend(number);
             earlier.answer(s, r, t3, false);
-            return Told::default();
+            return Attribution::default();
         }
         let mut begun_again = false;
         let is_of_new_source = self.source_changed.is_some_and(|last| s > last);
@@ -228,7 +228,7 @@ impl LossDirection {
         if let Some(current) = &mut self.current {
             current.answer(s, r, t3, again);
         }
-        Told {
+        Attribution {
             begun_again,
             number: Some(r),
             copied: None,

@@ -1,5 +1,12 @@
 //! One file an operating system, all with the same face; `portable` is the one that any has.
 
+/// What a poller waits for.
+#[cfg(unix)]
+pub(crate) type Source<'a> = std::os::fd::BorrowedFd<'a>;
+/// What a poller waits for.
+#[cfg(windows)]
+pub(crate) type Source<'a> = std::os::windows::io::BorrowedSocket<'a>;
+
 #[cfg(unix)]
 pub(crate) mod addresses;
 #[cfg(any(target_os = "linux", target_os = "android"))]

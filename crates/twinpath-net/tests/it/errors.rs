@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_net::{
-    BindError, IcmpKind, Outbound, RecvBatch, SendError, SocketOptions, TestSocket, Told, Waiter,
-    clock, interface_mtu, local_address_towards,
+    BindError, IcmpKind, Outbound, QueueEvent, RecvBatch, SendError, SocketOptions, TestSocket,
+    Waiter, clock, interface_mtu, local_address_towards,
 };
 
 use crate::{has_v6, open, receive, sender};
@@ -60,12 +60,12 @@ fn port_unreachable_is_told_and_the_next_packets_still_leave() {
         }
         for _ in 0..100 {
             near.drain_errors(&mut |told| match told {
-                Told::Icmp(error) => {
+                QueueEvent::Icmp(error) => {
                     assert_eq!(error.to, Some(nowhere));
                     assert_eq!(error.from, Some(nowhere.ip()));
                     kinds.push(error.kind);
                 }
-                Told::Sent { .. } => {}
+                QueueEvent::Sent { .. } => {}
             });
             if !kinds.is_empty() {
                 break;

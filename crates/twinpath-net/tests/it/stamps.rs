@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_net::{Outbound, RecvBatch, Role, StampChoice, Told, Waiter, clock};
+use twinpath_net::{Outbound, QueueEvent, RecvBatch, Role, StampChoice, Waiter, clock};
 use twinpath_wire::{Rung, Tos};
 
 use crate::{has_v6, open, receive, sender};
@@ -92,12 +92,12 @@ fn transmit_stamps_come_back_under_their_keys() {
             }
             let mut rungs = Vec::new();
             near.drain_errors(&mut |item| match item {
-                Told::Sent { key, stamp } => {
+                QueueEvent::Sent { key, stamp } => {
                     assert_eq!(key, expected);
                     assert!(stamp.at >= before && stamp.at <= clock::wall());
                     rungs.push(stamp.rung);
                 }
-                Told::Icmp(error) => panic!("{error:?}"),
+                QueueEvent::Icmp(error) => panic!("{error:?}"),
             });
             told.push(rungs);
         }
@@ -121,7 +121,7 @@ fn transmit_stamps_come_back_under_their_keys() {
         let key = near.send(b"x", &out).unwrap();
         let mut told = 0;
         near.drain_errors(&mut |item| {
-            if let Told::Sent { key: of, stamp } = item {
+            if let QueueEvent::Sent { key: of, stamp } = item {
                 assert_eq!(Some(of), key);
                 assert!(stamp.at >= before);
                 told += 1;

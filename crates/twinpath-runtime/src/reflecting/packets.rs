@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_metrics::RungCounts;
-use twinpath_net::{Outbound, RecvBatch, TestSocket, Told, clock};
+use twinpath_net::{Outbound, QueueEvent, RecvBatch, TestSocket, clock};
 use twinpath_proto::reflector::{AgreedReflector, Ignored, Reflection, SessionReflector};
 use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Wall};
 
@@ -241,13 +241,13 @@ impl Packets {
         self.send_ready(socket, engine);
         if !way.awaited.is_empty() {
             socket.drain_errors(&mut |told| match told {
-                Told::Sent { key, stamp } if stamp.rung == Rung::Kernel => {
+                QueueEvent::Sent { key, stamp } if stamp.rung == Rung::Kernel => {
                     if let Some((t3, path)) = way.awaited.take(key) {
                         self.paths.left(path, stamp.at - t3, now);
                     }
                 }
                 // A client that went away; a rung that is not the one waited for.
-                Told::Sent { .. } | Told::Icmp(_) => {}
+                QueueEvent::Sent { .. } | QueueEvent::Icmp(_) => {}
             });
         }
         Ok(count)

@@ -277,7 +277,7 @@ impl Bound {
         let thread = std::thread::Builder::new()
             .name("sender".to_owned())
             .spawn(move || {
-                let _told = Told(ended);
+                let _guard = EndGuard(ended);
                 body.run()
             })
             .map_err(|source| StartError::System {
@@ -312,10 +312,10 @@ pub(crate) struct Agreed {
 /// Called when a sender's thread has ended.
 pub(crate) type Ended = Box<dyn FnOnce() + Send>;
 
-/// Tells of a thread's end, by a panic too.
-struct Told(Option<Ended>);
+/// Calls what waits for a thread's end, after a panic too.
+struct EndGuard(Option<Ended>);
 
-impl Drop for Told {
+impl Drop for EndGuard {
     fn drop(&mut self) {
         if let Some(ended) = self.0.take() {
             ended();

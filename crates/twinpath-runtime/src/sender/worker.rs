@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use twinpath_metrics::{Record, SessionMetrics};
-use twinpath_net::{BindError, Device, Outbound, RecvBatch, TestSocket, Told, Waiter, clock};
+use twinpath_net::{BindError, Device, Outbound, QueueEvent, RecvBatch, TestSocket, Waiter, clock};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{
     ClockStep, Missed, Protocol, SenderConfig, SenderTally, SessionSender, Transmit,
@@ -74,7 +74,7 @@ pub(super) struct Body {
     quotes: SentQuotes,
     refusals: Refusals,
     batch: RecvBatch,
-    told: Vec<Told>,
+    told: Vec<QueueEvent>,
     packet: Vec<u8>,
     started: ClockPair,
     pace: Pace,
@@ -291,12 +291,12 @@ impl Body {
             self.engine.handle_clock(now);
             for told in self.told.drain(..) {
                 match told {
-                    Told::Sent { key, stamp } => {
+                    QueueEvent::Sent { key, stamp } => {
                         if self.departures.told(&mut self.engine, key, stamp) {
                             self.socket.settle_transmit_rung();
                         }
                     }
-                    Told::Icmp(error) => {
+                    QueueEvent::Icmp(error) => {
                         let quoted = self.quotes.judge(&error.quote);
                         self.refusals.icmp(&error, self.plan.far, quoted);
                     }

@@ -12,7 +12,7 @@ use super::names::address;
 use super::phc::Phc;
 use super::socket::Socket;
 use super::system;
-use crate::socket::{IcmpError, IcmpKind, Quote, Told};
+use crate::packet::{IcmpError, IcmpKind, QueueEvent, Quote};
 
 /// Messages taken at once; most hold a stamp and no octets.
 const SLOTS: usize = 32;
@@ -31,7 +31,7 @@ thread_local! {
 }
 
 /// Takes what is there, at most [`ROUNDS`] batches. How many messages.
-pub(super) fn drain(socket: &Socket, tell: &mut dyn FnMut(Told)) -> usize {
+pub(super) fn drain(socket: &Socket, tell: &mut dyn FnMut(QueueEvent)) -> usize {
     ROOM.with_borrow_mut(|(headers, octets)| {
         let mut taken = 0;
         for _ in 0..ROUNDS {
@@ -81,9 +81,9 @@ impl Extended<'_> {
     }
 }
 
-fn read(message: &Received<'_>, quoted: &[u8], phc: Option<&Phc>) -> Option<Told> {
+fn read(message: &Received<'_>, quoted: &[u8], phc: Option<&Phc>) -> Option<QueueEvent> {
     let icmp = |kind, extended: &Extended<'_>| {
-        Told::Icmp(IcmpError {
+        QueueEvent::Icmp(IcmpError {
             kind,
             from: extended.offender(),
             to: message.name.address(),
@@ -106,7 +106,7 @@ fn read(message: &Received<'_>, quoted: &[u8], phc: Option<&Phc>) -> Option<Told
     match c_int::from(extended.origin()) {
         origin if origin == c_int::from(libc::SO_EE_ORIGIN_TIMESTAMPING) => {
             let stamp = stamp(stamps, extended.word(8), phc)?;
-            Some(Told::Sent {
+            Some(QueueEvent::Sent {
                 key: extended.word(12),
                 stamp,
             })

@@ -13,7 +13,7 @@ use super::socket::Socket;
 use super::system;
 use crate::error::SendError;
 use crate::os::fragments::Fragments;
-use crate::socket::Outbound;
+use crate::packet::Outbound;
 
 /// The count of stamped packets starts anew when this is switched on.
 const COUNT: u32 = libc::SOF_TIMESTAMPING_OPT_ID;
@@ -215,7 +215,7 @@ mod tests {
 
     use super::*;
     use crate::options::SocketOptions;
-    use crate::socket::Told;
+    use crate::packet::QueueEvent;
 
     /// A socket that stamps all it sends, on loopback, and a place to send to.
     fn open() -> (Socket, Outbound) {
@@ -237,7 +237,7 @@ mod tests {
     fn told(socket: &Socket) -> Vec<u32> {
         let mut keys = Vec::new();
         socket.drain_errors(&mut |told| {
-            if let Told::Sent { key, stamp } = told
+            if let QueueEvent::Sent { key, stamp } = told
                 && stamp.rung == Rung::Kernel
             {
                 keys.push(key);

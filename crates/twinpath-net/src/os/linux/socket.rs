@@ -17,8 +17,9 @@ use crate::batch::RecvBatch;
 use crate::error::BindError;
 use crate::hardware::NoHardware;
 use crate::options::{SocketOptions, StampChoice};
+use crate::os::Source;
 use crate::os::fragments::Fragments;
-use crate::socket::Told;
+use crate::packet::QueueEvent;
 
 /// What every stamped socket asks for: receive stamps by the kernel, reports by the error queue
 /// without the packet's octets, packets counted.
@@ -153,6 +154,10 @@ impl Socket {
         self.udp.as_fd()
     }
 
+    pub(crate) fn source(&self) -> Source<'_> {
+        self.fd()
+    }
+
     pub(crate) fn local(&self) -> io::Result<SocketAddr> {
         let local = self.udp.local_addr()?;
         local
@@ -244,7 +249,7 @@ impl Socket {
         steering::by_source(self.fd(), self.v6, sockets)
     }
 
-    pub(crate) fn drain_errors(&self, tell: &mut dyn FnMut(Told)) -> usize {
+    pub(crate) fn drain_errors(&self, tell: &mut dyn FnMut(QueueEvent)) -> usize {
         error_queue::drain(self, tell)
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use twinpath_wire::Mono;
 
 use super::clock;
-use crate::socket::{Inner, TestSocket};
+use crate::os::Source;
 
 /// The event descriptor that both sides hold.
 #[derive(Clone, Debug)]
@@ -45,7 +45,11 @@ impl Waker {
 }
 
 impl Waiter {
-    pub(crate) fn wait(&mut self, sockets: &[&TestSocket], until: Option<Mono>) {
+    pub(crate) fn wait<'a>(
+        &mut self,
+        sockets: impl Iterator<Item = Source<'a>>,
+        until: Option<Mono>,
+    ) {
         let entry = |fd| libc::pollfd {
             fd,
             events: libc::POLLIN,
@@ -53,13 +57,8 @@ impl Waiter {
         };
         self.polled.clear();
         self.polled.push(entry(self.event.as_raw_fd()));
-        for socket in sockets {
-            let fd = match &socket.inner {
-                Inner::Stamped(socket) => socket.fd().as_raw_fd(),
-                Inner::Plain(socket) => socket.as_fd().as_raw_fd(),
-            };
-            self.polled.push(entry(fd));
-        }
+        self.polled
+            .extend(sockets.map(|socket| entry(socket.as_raw_fd())));
         let timeout = until.map(|until| {
             let left = until.since(clock::mono());
             libc::timespec {

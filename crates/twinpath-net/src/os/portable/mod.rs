@@ -13,7 +13,8 @@ use crate::batch::RecvBatch;
 use crate::clock;
 use crate::error::{BindError, SendError};
 use crate::options::SocketOptions;
-use crate::socket::{Outbound, Told};
+use crate::os::Source;
+use crate::packet::{Outbound, QueueEvent};
 
 #[cfg(not(linux_sockets))]
 pub(crate) mod host;
@@ -139,7 +140,7 @@ impl Socket {
     }
 
     #[expect(clippy::unused_self, reason = "one face for all systems")]
-    pub(crate) fn drain_errors(&self, _tell: &mut dyn FnMut(Told)) -> usize {
+    pub(crate) fn drain_errors(&self, _tell: &mut dyn FnMut(QueueEvent)) -> usize {
         0
     }
 
@@ -157,14 +158,11 @@ impl Socket {
         0
     }
 
-    #[cfg(linux_sockets)]
-    pub(crate) fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        std::os::fd::AsFd::as_fd(&self.socket)
-    }
-
-    #[cfg(not(linux_sockets))]
-    pub(crate) fn plain(&self) -> &UdpSocket {
-        &self.socket
+    pub(crate) fn source(&self) -> Source<'_> {
+        #[cfg(unix)]
+        return std::os::fd::AsFd::as_fd(&self.socket);
+        #[cfg(windows)]
+        return std::os::windows::io::AsSocket::as_socket(&self.socket);
     }
 }
 

@@ -8,7 +8,7 @@ use polling::{Event, Events, Poller};
 use twinpath_wire::Mono;
 
 use super::time;
-use crate::socket::{Inner, TestSocket};
+use crate::os::Source;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Waker(Arc<Poller>);
@@ -38,18 +38,20 @@ impl Waker {
 }
 
 impl Waiter {
-    pub(crate) fn wait(&mut self, sockets: &[&TestSocket], until: Option<Mono>) {
-        for (key, socket) in sockets.iter().enumerate() {
-            let Inner::Plain(socket) = &socket.inner;
+    pub(crate) fn wait<'a>(
+        &mut self,
+        sockets: impl Iterator<Item = Source<'a>> + Clone,
+        until: Option<Mono>,
+    ) {
+        for (key, socket) in sockets.clone().enumerate() {
             // SAFETY: taken out again below, before the borrow of the socket ends.
-            let _added = unsafe { self.poller.add(socket.plain(), Event::readable(key)) };
+            let _added = unsafe { self.poller.add(&socket, Event::readable(key)) };
         }
         self.events.clear();
         let timeout = until.map(|until| until.since(time::mono()));
         let waited = self.poller.wait(&mut self.events, timeout);
         for socket in sockets {
-            let Inner::Plain(socket) = &socket.inner;
-            let _deleted = self.poller.delete(socket.plain());
+            let _deleted = self.poller.delete(socket);
         }
         if waited.is_err() {
             std::thread::sleep(Duration::from_micros(100));
