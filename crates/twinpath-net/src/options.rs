@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use twinpath_wire::Tos;
 
+#[cfg(linux_sockets)]
 use crate::{host, local_address_towards};
 
 /// Which rungs of the ladder of timestamps may be used.
