@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..SenderPlan::to(far)
     })?;
     while !run.is_finished() {
-        while let Some(sample) = run.next_sample() {
+        while let Some(sample) = run.session().next_sample() {
             if sample.seq < 5 {
                 println!("{}: {:?}", sample.seq, sample.round_trip());
             }

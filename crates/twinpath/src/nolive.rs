@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use twinpath_metrics::{Books, Record};
-use twinpath_runtime::Progress;
+use twinpath_runtime::sender::SessionHandle;
 use twinpath_wire::Wall;
 
 use crate::args::{LiveOptions, LogOptions, ResultOptions};
@@ -66,7 +66,7 @@ impl View {
     pub(crate) fn turn(
         &mut self,
         _books: &[Books],
-        _progress: &dyn Fn(usize) -> Option<Progress>,
+        _handles: &[SessionHandle],
     ) -> io::Result<bool> {
         match self.0 {}
     }

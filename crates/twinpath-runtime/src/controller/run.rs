@@ -15,7 +15,7 @@ use super::steered::Stop;
 use super::talk::Talk;
 use super::{ControlError, ControlEvent, ControlPlan, ControlReport, Sizes};
 use crate::notes::warning;
-use crate::sender::{Agreed, Bound, Handle, SenderRun};
+use crate::sender::{Agreed, Bound, SenderThread};
 use crate::{Note, SessionReport};
 
 /// How often a run without its Server is looked at.
@@ -100,9 +100,7 @@ fn patience(bound: &[Bound]) -> Duration {
 /// The Session-Senders of the sessions that run.
 struct Senders {
     /// By the session's place; `None` once its end is known.
-    runs: Vec<Option<SenderRun>>,
-    /// Likewise.
-    handles: Vec<Option<Handle>>,
+    threads: Vec<Option<SenderThread>>,
     reports: Vec<Option<SessionReport>>,
     failures: Vec<ControlError>,
     ended: UnboundedReceiver<usize>,
@@ -116,17 +114,19 @@ struct Senders {
 struct Watch(Vec<(u64, Mono)>);
 
 impl Watch {
-    fn new(handles: &[Option<Handle>]) -> Self {
+    fn new(threads: &[Option<SenderThread>]) -> Self {
         let now = clock::mono();
-        Self(handles.iter().map(|_| (0, now)).collect())
+        Self(threads.iter().map(|_| (0, now)).collect())
     }
 
     /// Ends sessions whose replies stopped `patience` ago; whether there are any.
-    fn stop_silent(&mut self, handles: &[Option<Handle>], patience: Duration) -> bool {
+    fn stop_silent(&mut self, threads: &[Option<SenderThread>], patience: Duration) -> bool {
         let now = clock::mono();
         let mut any = false;
-        for ((known, since), handle) in self.0.iter_mut().zip(handles) {
-            let Some(handle) = handle else { continue };
+        for ((known, since), thread) in self.0.iter_mut().zip(threads) {
+            let Some(SenderThread { handle, .. }) = thread else {
+                continue;
+            };
             let progress = handle.progress();
             // The last packets' own timeout is enough.
             let over = progress.asked == Some(progress.sent);
@@ -146,8 +146,7 @@ impl Senders {
     fn begin(talk: &Talk, bound: Vec<Bound>, patience: Duration) -> Self {
         let (teller, ended) = unbounded_channel();
         let mut senders = Self {
-            runs: Vec::new(),
-            handles: Vec::new(),
+            threads: Vec::new(),
             reports: Vec::new(),
             failures: Vec::new(),
             ended,
@@ -157,8 +156,7 @@ impl Senders {
         let running = talk.running();
         for (index, bound) in bound.into_iter().enumerate() {
             senders.reports.push(None);
-            senders.runs.push(None);
-            senders.handles.push(None);
+            senders.threads.push(None);
             if running.contains(&index)
                 && let Some(session) = talk.agreed(index)
             {
@@ -183,18 +181,15 @@ impl Senders {
         agreed: Agreed,
         teller: &UnboundedSender<usize>,
     ) {
-        let handle = bound.handle();
         let over = teller.clone();
         let ended = Box::new(move || {
             // Nobody listens any more: then nobody waits for it.
             let _ = over.send(index);
         });
         match bound.begin(agreed, Some(ended)) {
-            Ok(run) => {
-                if let (Some(slot), Some(own)) =
-                    (self.runs.get_mut(index), self.handles.get_mut(index))
-                {
-                    (*slot, *own) = (Some(run), Some(handle));
+            Ok(thread) => {
+                if let Some(slot) = self.threads.get_mut(index) {
+                    *slot = Some(thread);
                 }
             }
             Err(error) => self.failures.push(error.into()),
@@ -204,8 +199,8 @@ impl Senders {
     /// Until every packet's fate is known, whatever becomes of the connection meanwhile.
     async fn follow(&mut self, talk: &mut Talk, stop: &mut Stop) {
         let mut told = false;
-        let mut watch = Watch::new(&self.handles);
-        while self.runs.iter().any(Option::is_some) {
+        let mut watch = Watch::new(&self.threads);
+        while self.threads.iter().any(Option::is_some) {
             tokio::select! {
                 biased;
                 index = self.ended.recv() => match index {
@@ -220,10 +215,10 @@ impl Senders {
                 },
                 () = stop.told(), if !told => {
                     told = true;
-                    self.handles.iter().flatten().for_each(Handle::stop);
+                    self.threads.iter().flatten().for_each(|thread| thread.handle.stop());
                 }
                 () = sleep(GLANCE), if !talk.is_alive() && !told => {
-                    self.given_up |= watch.stop_silent(&self.handles, self.patience);
+                    self.given_up |= watch.stop_silent(&self.threads, self.patience);
                 }
                 () = talk.listen() => {}
             }
@@ -232,11 +227,8 @@ impl Senders {
 
     /// A session's thread has ended.
     fn take(&mut self, index: usize) {
-        let run = self.runs.get_mut(index).and_then(Option::take);
-        if let Some(handle) = self.handles.get_mut(index) {
-            *handle = None;
-        }
-        match run.map(SenderRun::join) {
+        let thread = self.threads.get_mut(index).and_then(Option::take);
+        match thread.map(SenderThread::join) {
             Some(Ok(mut report)) => {
                 report.number = index + 1;
                 if let Some(slot) = self.reports.get_mut(index) {

@@ -1,19 +1,16 @@
 //! Several Session-Senders side by side, one for each class.
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
-use twinpath_metrics::{Books, Record};
 use twinpath_wire::{Dscp, Tos};
 
-use super::{Agreed, BooksFacts, SenderRun, SessionNews, bind};
+use super::{Agreed, SenderThread, SessionHandle, bind};
 use crate::error::{RunError, StartError};
-use crate::{Progress, SenderPlan, SessionReport};
+use crate::{SenderPlan, SessionReport};
 
 /// Session-Senders that run, each with a socket and a thread of its own.
 #[derive(Debug)]
 pub struct ClassesRun {
-    sessions: Vec<(Dscp, SenderRun)>,
+    sessions: Vec<SessionHandle>,
+    threads: Vec<(Dscp, SenderThread)>,
 }
 
 /// What they found out.
@@ -32,73 +29,42 @@ pub struct ClassesReport {
 /// # Errors
 /// [`StartError`]: what could not be had, and the remedy.
 pub fn start_classes(template: &SenderPlan, classes: &[Tos]) -> Result<ClassesRun, StartError> {
-    let mut bound = Vec::new();
-    for (index, tos) in classes.iter().enumerate() {
-        bound.push(bind(template.of_session(index, *tos))?);
-    }
+    let mut bounds = Vec::new();
     let mut sessions = Vec::new();
-    for (bound, records) in bound {
-        let dscp = bound.plan().tos.dscp();
-        let mut run = bound.begin(Agreed::default(), None)?;
-        run.records = records;
-        sessions.push((dscp, run));
+    for (index, tos) in classes.iter().enumerate() {
+        let (bound, session) = bind(template.of_session(index, *tos))?;
+        bounds.push(bound);
+        sessions.push(session);
     }
-    Ok(ClassesRun { sessions })
+    let mut threads = Vec::new();
+    for bound in bounds {
+        let dscp = bound.plan().tos.dscp();
+        threads.push((dscp, bound.begin(Agreed::default(), None)?));
+    }
+    Ok(ClassesRun { sessions, threads })
 }
 
 impl ClassesRun {
-    /// The local address and port of each session, as the far end sees them without NAT.
-    pub fn senders(&self) -> impl Iterator<Item = SocketAddr> {
-        self.sessions.iter().map(|(_, run)| run.sender())
+    /// The sessions, in the order of the classes.
+    pub fn sessions(&self) -> &[SessionHandle] {
+        &self.sessions
     }
 
-    /// What happened next in one session; `None`: nothing yet, or the plan wanted no records.
-    pub fn next_record(&mut self, session: usize) -> Option<Record> {
-        let (_, run) = self.sessions.get_mut(session)?;
-        run.next_record()
+    /// The same, for their news.
+    pub fn sessions_mut(&mut self) -> &mut [SessionHandle] {
+        &mut self.sessions
     }
 
-    /// The same with all other news.
-    pub fn next_news(&mut self, session: usize) -> Option<SessionNews> {
-        let (_, run) = self.sessions.get_mut(session)?;
-        run.next_news()
-    }
-
-    /// Empty books of one session, as [`SenderRun::books`]; `None`: there is no such session.
-    pub fn books(
-        &self,
-        session: usize,
-        interval: Option<Duration>,
-        columns: Option<usize>,
-    ) -> Option<Books> {
-        let (_, run) = self.sessions.get(session)?;
-        Some(run.books(interval, columns))
-    }
-
-    /// What books of one session begin with, as [`SenderRun::books_facts`]; `None`: there is no such
-    /// session.
-    pub fn books_facts(&self, session: usize) -> Option<&BooksFacts> {
-        let (_, run) = self.sessions.get(session)?;
-        Some(run.books_facts())
-    }
-
-    /// A glance at one session, at most about 50 ms old; `None`: there is no such session.
-    pub fn progress(&self, session: usize) -> Option<Progress> {
-        let (_, run) = self.sessions.get(session)?;
-        Some(run.progress())
-    }
-
-    /// Ends sending in all sessions, as [`SenderRun::stop`].
+    /// Ends sending in all sessions, as [`stop`](super::SenderRun::stop) of one.
     pub fn stop(&self) {
-        for (_, run) in &self.sessions {
-            run.stop();
+        for (_, thread) in &self.threads {
+            thread.handle.stop();
         }
     }
 
-    /// All sessions are over: drain [`ClassesRun::next_news`] once more, then
-    /// [`ClassesRun::join`].
+    /// All sessions are over: drain their news once more, then [`ClassesRun::join`].
     pub fn is_finished(&self) -> bool {
-        self.sessions.iter().all(|(_, run)| run.is_finished())
+        self.threads.iter().all(|(_, thread)| thread.is_finished())
     }
 
     /// Waits for the end and gives the reports.
@@ -110,8 +76,8 @@ impl ClassesRun {
             sessions: Vec::new(),
             failures: Vec::new(),
         };
-        for (index, (dscp, run)) in self.sessions.into_iter().enumerate() {
-            match run.join() {
+        for (index, (dscp, thread)) in self.threads.into_iter().enumerate() {
+            match thread.join() {
                 Ok(mut session) => {
                     session.number = index + 1;
                     report.sessions.push(session);
@@ -129,7 +95,8 @@ impl ClassesRun {
 
 #[cfg(test)]
 mod tests {
-    use std::net::UdpSocket;
+    use std::net::{SocketAddr, UdpSocket};
+    use std::time::Duration;
 
     use twinpath_proto::sender::{Limit, Schedule};
 
@@ -157,9 +124,10 @@ mod tests {
         // Refused by every system: the socket is none for broadcasts.
         let nowhere = "255.255.255.255:9".parse().unwrap();
         let sessions = |places: &[SocketAddr]| ClassesRun {
-            sessions: (1..)
+            sessions: Vec::new(),
+            threads: (1..)
                 .zip(places)
-                .map(|(dscp, far)| (Dscp::new(dscp).unwrap(), start(hasty(*far)).unwrap()))
+                .map(|(dscp, far)| (Dscp::new(dscp).unwrap(), start(hasty(*far)).unwrap().thread))
                 .collect(),
         };
         let report = sessions(&[nowhere, deaf.local_addr().unwrap()])

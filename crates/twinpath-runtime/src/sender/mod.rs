@@ -7,6 +7,7 @@ mod pace;
 mod phase;
 mod quotes;
 mod refusals;
+mod session;
 mod source;
 mod suspension;
 mod worker;
@@ -18,17 +19,17 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use twinpath_metrics::{
-    AvailabilityRule, Books, BooksConfig, Intervals, MetricsConfig, Record, ReflectorKind, Waits,
+    AvailabilityRule, Books, BooksConfig, Intervals, MetricsConfig, ReflectorKind, Waits,
 };
 use twinpath_net::{TestSocket, Waiter, Waker};
 use twinpath_proto::security::TestGuard;
 use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, lingering, patience};
-use twinpath_wire::Sample;
 use twinpath_wire::control::{SecurityMode, Sid};
 
 pub use classes::{ClassesReport, ClassesRun, start_classes};
 pub(crate) use quotes::Quoted;
 pub(crate) use refusals::Refusals;
+pub use session::{SessionHandle, SessionNews};
 
 use crate::error::{RunError, StartError};
 use crate::{Note, Progress, SenderPlan, SessionReport};
@@ -45,17 +46,6 @@ const SLACK: Duration = Duration::from_millis(400);
 /// The narrowest column that a timeline begins with.
 const LEAST_COLUMN: Duration = Duration::from_millis(10);
 
-/// What a session tells as it goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SessionNews {
-    /// What happened: all that figures are made of.
-    Record(Record),
-    /// The timeout of a packet passed: it is counted lost. The record of it comes when it is known
-    /// whether it is late, up to another timeout later: as here, if it is not. Not told where news
-    /// are read too slowly.
-    Overdue(Sample),
-}
-
 /// What the thread and its handle share.
 #[derive(Debug, Default)]
 struct Shared {
@@ -69,11 +59,8 @@ struct Shared {
 /// A Session-Sender that runs.
 #[derive(Debug)]
 pub struct SenderRun {
-    sender: SocketAddr,
-    handle: Handle,
-    records: Option<rtrb::Consumer<SessionNews>>,
-    books: BooksFacts,
-    thread: Option<JoinHandle<Result<SessionReport, RunError>>>,
+    session: SessionHandle,
+    thread: SenderThread,
 }
 
 /// Opens the socket and begins to send.
@@ -81,19 +68,16 @@ pub struct SenderRun {
 /// # Errors
 /// [`StartError`]: what could not be had, and the remedy.
 pub fn start(plan: SenderPlan) -> Result<SenderRun, StartError> {
-    let (bound, records) = bind(plan)?;
-    let mut run = bound.begin(Agreed::default(), None)?;
-    run.records = records;
-    Ok(run)
+    let (bound, session) = bind(plan)?;
+    let thread = bound.begin(Agreed::default(), None)?;
+    Ok(SenderRun { session, thread })
 }
 
-/// Opens the socket, and sends nothing yet. With it come the samples, where the plan wants them.
+/// Opens the socket, and sends nothing yet. With it comes what its caller follows the session by.
 ///
 /// # Errors
 /// [`StartError`]: what could not be had, and the remedy.
-pub(crate) fn bind(
-    plan: SenderPlan,
-) -> Result<(Bound, Option<rtrb::Consumer<SessionNews>>), StartError> {
+pub(crate) fn bind(plan: SenderPlan) -> Result<(Bound, SessionHandle), StartError> {
     open::check_path(&plan)?;
     let socket = open::socket(&plan)?;
     let sender = open::sender_address(&plan, &socket)?;
@@ -108,15 +92,22 @@ pub(crate) fn bind(
         source,
     })?;
     let shared = Arc::new(Shared::default());
+    let handle = Handle { shared, waker };
+    let session = SessionHandle {
+        sender,
+        handle: handle.clone(),
+        news: consumer,
+        books: BooksFacts::of(&plan),
+    };
     let bound = Bound {
         plan,
         socket,
         sender,
         waiter,
-        handle: Handle { shared, waker },
+        handle,
         records: producer,
     };
-    Ok((bound, consumer))
+    Ok((bound, session))
 }
 
 /// A Session-Sender with a socket of its own, that sends nothing yet.
@@ -256,23 +247,17 @@ impl Bound {
         open::check_path(&self.plan)
     }
 
-    /// To look at the run and to end it, before it began too.
-    pub(crate) fn handle(&self) -> Handle {
-        self.handle.clone()
-    }
-
     /// Begins to send; `ended` is called when the thread has ended, however it did.
     pub(crate) fn begin(
         mut self,
         agreed: Agreed,
         ended: Option<Ended>,
-    ) -> Result<SenderRun, StartError> {
+    ) -> Result<SenderThread, StartError> {
         if let Some((far, protocol)) = agreed.session {
             self.plan.far = far;
             self.plan.protocol = protocol;
         }
-        let (sender, handle) = (self.sender, self.handle.clone());
-        let books = BooksFacts::of(&self.plan);
+        let handle = self.handle.clone();
         let body = worker::Body::new(self, agreed);
         let thread = std::thread::Builder::new()
             .name("sender".to_owned())
@@ -284,11 +269,8 @@ impl Bound {
                 what: "a thread",
                 source,
             })?;
-        Ok(SenderRun {
-            sender,
+        Ok(SenderThread {
             handle,
-            records: None,
-            books,
             thread: Some(thread),
         })
     }
@@ -353,62 +335,44 @@ impl Handle {
 }
 
 impl SenderRun {
-    /// The local address and port, as the far end sees them without NAT.
-    pub fn sender(&self) -> SocketAddr {
-        self.sender
-    }
-
-    /// What happened next; `None`: nothing yet, or the plan wanted no records.
-    pub fn next_news(&mut self) -> Option<SessionNews> {
-        self.records.as_mut()?.pop().ok()
-    }
-
-    /// The next record; all other news are passed over.
-    pub fn next_record(&mut self) -> Option<Record> {
-        next_record(self.records.as_mut()?)
-    }
-
-    /// The next packet whose fate is known; all other records are passed over.
-    pub fn next_sample(&mut self) -> Option<Sample> {
-        loop {
-            if let Record::Sample(sample) = self.next_record()? {
-                return Some(sample);
-            }
-        }
-    }
-
-    /// Empty books, to be kept from [`SenderRun::next_record`]: with rows of `interval`, and with a
-    /// timeline of so many `columns`, where these are wanted.
-    pub fn books(&self, interval: Option<Duration>, columns: Option<usize>) -> Books {
-        self.books.open(interval, columns)
-    }
-
-    /// What books of the session begin with: to keep it with records that are saved.
-    pub fn books_facts(&self) -> &BooksFacts {
-        &self.books
-    }
-
-    /// A glance at the run, at most about 50 ms old.
-    pub fn progress(&self) -> Progress {
-        self.handle.progress()
+    /// The session as it goes on.
+    pub fn session(&mut self) -> &mut SessionHandle {
+        &mut self.session
     }
 
     /// Ends sending. The report comes when the packets that were sent are answered or lost: after the
     /// timeout at the latest.
     pub fn stop(&self) {
-        self.handle.stop();
+        self.thread.handle.stop();
     }
 
-    /// The run is over: drain [`SenderRun::next_record`] once more, then [`SenderRun::join`].
+    /// The run is over: drain [`SessionHandle::next_news`] once more, then [`SenderRun::join`].
     pub fn is_finished(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+        self.thread.is_finished()
     }
 
     /// Waits for the end and gives the report.
     ///
     /// # Errors
     /// [`RunError`]: nothing was measured, and why.
-    pub fn join(mut self) -> Result<SessionReport, RunError> {
+    pub fn join(self) -> Result<SessionReport, RunError> {
+        self.thread.join()
+    }
+}
+
+/// The thread of a session; without this its run is ended.
+#[derive(Debug)]
+pub(crate) struct SenderThread {
+    pub(crate) handle: Handle,
+    thread: Option<JoinHandle<Result<SessionReport, RunError>>>,
+}
+
+impl SenderThread {
+    pub(crate) fn is_finished(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    pub(crate) fn join(mut self) -> Result<SessionReport, RunError> {
         match self.thread.take() {
             Some(thread) => thread.join().unwrap_or(Err(RunError::Fault)),
             None => Err(RunError::Fault),
@@ -416,16 +380,7 @@ impl SenderRun {
     }
 }
 
-/// The next record among the news.
-pub(crate) fn next_record(news: &mut rtrb::Consumer<SessionNews>) -> Option<Record> {
-    loop {
-        if let SessionNews::Record(record) = news.pop().ok()? {
-            return Some(record);
-        }
-    }
-}
-
-impl Drop for SenderRun {
+impl Drop for SenderThread {
     fn drop(&mut self) {
         self.handle.abandon();
     }

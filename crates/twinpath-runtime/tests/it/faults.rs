@@ -147,7 +147,7 @@ fn a_range_of_ports_is_searched_past_the_services_in_it() {
     let mut plan = sender_plan("127.0.0.1:862".parse().unwrap());
     plan.port = PortChoice::Range(19, 20);
     match sender::start(plan) {
-        Ok(run) => assert_eq!(run.sender().port(), 20),
+        Ok(mut run) => assert_eq!(run.session().sender().port(), 20),
         Err(error) => assert!(
             error.to_string().contains(":20: ports below 1024"),
             "{error}"

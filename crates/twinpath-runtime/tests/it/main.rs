@@ -56,7 +56,7 @@ fn measure(plan: SenderPlan) -> (SessionReport, Vec<Sample>) {
     let patience = Instant::now() + Duration::from_mins(1);
     loop {
         let over = run.is_finished();
-        samples.extend(std::iter::from_fn(|| run.next_sample()));
+        samples.extend(std::iter::from_fn(|| run.session().next_sample()));
         if over {
             return (run.join().unwrap(), samples);
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use twinpath_metrics::{Record, TtlFigures};
 use twinpath_proto::reflector::Ignored;
 use twinpath_proto::sender::{Limit, PayloadSize, Protocol, Schedule};
+use twinpath_runtime::sender::SessionHandle;
 use twinpath_runtime::{StampChoice, host, sender};
 use twinpath_wire::{Fate, Rung, Tos};
 
@@ -192,8 +193,8 @@ fn a_duration_ends_a_run_too_and_stop_ends_it_early() {
     assert_eq!(report.tally.sent + report.tally.slots_skipped, 10);
     let mut plan = sender_plan(far);
     plan.limit = Limit::Count(1_000_000);
-    let run = sender::start(plan).unwrap();
-    while run.progress().received < 5 {
+    let mut run = sender::start(plan).unwrap();
+    while run.session().progress().received < 5 {
         std::thread::sleep(Duration::from_millis(5));
     }
     run.stop();
@@ -234,13 +235,13 @@ fn classes_are_measured_side_by_side_in_the_order_asked_for() {
     let (reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
     let classes = [Tos(0x88), Tos(0), Tos(0xb8)];
     let mut run = sender::start_classes(&sender_plan(far), &classes).unwrap();
-    let senders: Vec<SocketAddr> = run.senders().collect();
+    let senders: Vec<SocketAddr> = run.sessions().iter().map(SessionHandle::sender).collect();
     let mut samples = [0; 3];
     let patience = Instant::now() + Duration::from_mins(1);
     loop {
         let over = run.is_finished();
-        for (session, count) in samples.iter_mut().enumerate() {
-            let records = std::iter::from_fn(|| run.next_record(session));
+        for (session, count) in run.sessions_mut().iter_mut().zip(&mut samples) {
+            let records = std::iter::from_fn(|| session.next_record());
             *count += records
                 .filter(|record| matches!(record, Record::Sample(_)))
                 .count();
@@ -252,7 +253,6 @@ fn classes_are_measured_side_by_side_in_the_order_asked_for() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(samples, [20; 3]);
-    assert!(run.books(2, None, None).is_some() && run.books(3, None, None).is_none());
     let report = run.join().unwrap();
     assert!(report.failures.is_empty());
     for (index, session) in report.sessions.iter().enumerate() {

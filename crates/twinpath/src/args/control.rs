@@ -7,10 +7,9 @@ use twinpath_wire::control::SecurityMode;
 use super::keys::mode;
 use super::quantity::{at_least_one, too_large, whole};
 use super::{
-    Advice, CONTROL, FarEnd, IP, IpOptions, Iterations, KeyFileOptions, KeyOptions, LiveOptions,
-    LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, PictureOptions, Ports,
-    Prefix, ResultOptions, SCHEDULE, SESSIONS, STAMPS, SavingOptions, ScheduleOptions,
-    StampOptions, Summary, Time, TosOctet, threads,
+    Advice, CONTROL, FarEnd, IP, IpOptions, Iterations, KeyFileOptions, KeyOptions, LogOptions,
+    NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, Ports, Prefix, RunOptions, SCHEDULE,
+    SESSIONS, STAMPS, ScheduleOptions, StampOptions, Summary, Time, TosOctet, threads,
 };
 
 /// `twinpath controller`.
@@ -97,19 +96,7 @@ pub(crate) struct ControllerArgs {
     pub(crate) stamps: StampOptions,
 
     #[command(flatten)]
-    pub(crate) results: ResultOptions,
-
-    #[command(flatten)]
-    pub(crate) live: LiveOptions,
-
-    #[command(flatten)]
-    pub(crate) pictures: PictureOptions,
-
-    #[command(flatten)]
-    pub(crate) saving: SavingOptions,
-
-    #[command(flatten)]
-    pub(crate) log: LogOptions,
+    pub(crate) run: RunOptions,
 }
 
 /// `twinpath controlclient`.

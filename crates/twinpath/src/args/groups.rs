@@ -7,7 +7,8 @@ use twinpath_runtime::{PathOptions, StampChoice};
 use twinpath_wire::Dscp;
 
 use super::{
-    Count, FigureArgs, Interval, Label, PaddingSize, Pattern, Ssid, Time, TosOctet, Ttl, quantity,
+    Count, FigureArgs, Interval, Label, LiveOptions, PaddingSize, Pattern, PictureOptions,
+    SavingOptions, Ssid, Time, TosOctet, Ttl, quantity,
 };
 
 pub(super) const CONTROL: &str = "Control connection";
@@ -227,6 +228,29 @@ impl LogOptions {
     /// What is written, by its option.
     pub(crate) fn places(&self) -> Option<(&'static str, &Path)> {
         self.logfile.as_deref().map(|path| ("--logfile", path))
+    }
+}
+
+/// What a measurement makes of its packets, and where that goes.
+#[derive(Debug, Args)]
+pub(crate) struct RunOptions {
+    #[command(flatten)]
+    pub(crate) results: ResultOptions,
+    #[command(flatten)]
+    pub(crate) live: LiveOptions,
+    #[command(flatten)]
+    pub(crate) pictures: PictureOptions,
+    #[command(flatten)]
+    pub(crate) saving: SavingOptions,
+    #[command(flatten)]
+    pub(crate) log: LogOptions,
+}
+
+impl RunOptions {
+    /// What is written, by its option.
+    pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
+        let results = [self.saving.places(), self.pictures.places()].concat();
+        results.into_iter().chain(self.log.places()).collect()
     }
 }
 

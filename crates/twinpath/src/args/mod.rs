@@ -41,8 +41,8 @@ pub(crate) use control::{
 };
 pub(crate) use figures::FigureArgs;
 pub(crate) use groups::{
-    Answers, Filling, IpOptions, LogOptions, Output, PacketOptions, ResultOptions, ScheduleOptions,
-    SenderMarking, StampOptions, StampPackets, Summary,
+    Answers, Filling, IpOptions, LogOptions, Output, PacketOptions, ResultOptions, RunOptions,
+    ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,
 };
 #[cfg(feature = "control")]
 pub(crate) use keys::{Iterations, KeyFileOptions, KeyOptions};
@@ -172,19 +172,7 @@ pub(crate) struct SenderArgs {
     pub(crate) stamps: StampOptions,
 
     #[command(flatten)]
-    pub(crate) results: ResultOptions,
-
-    #[command(flatten)]
-    pub(crate) live: LiveOptions,
-
-    #[command(flatten)]
-    pub(crate) pictures: PictureOptions,
-
-    #[command(flatten)]
-    pub(crate) saving: SavingOptions,
-
-    #[command(flatten)]
-    pub(crate) log: LogOptions,
+    pub(crate) run: RunOptions,
 }
 
 /// `twinpath responder`.

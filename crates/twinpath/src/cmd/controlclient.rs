@@ -7,7 +7,7 @@ use tracing::{Level, info};
 use twinpath_runtime::controlclient::{self, ControlClientRun};
 use twinpath_runtime::controller::ControlEvent;
 
-use super::measuring::GLANCE;
+use super::measure::GLANCE;
 use super::reaching::reached;
 use super::{remark, unwritten, warn};
 use crate::args::{ControlClientArgs, Summary, doubt};

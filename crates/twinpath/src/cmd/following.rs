@@ -4,11 +4,11 @@ use std::io::{self, Stderr};
 use std::time::{Duration, Instant, SystemTime};
 
 use twinpath_metrics::{Books, Record};
-use twinpath_runtime::sender::{STOP_WAIT, SessionNews};
+use twinpath_runtime::sender::{STOP_WAIT, SessionHandle, SessionNews};
 use twinpath_runtime::{Progress, SessionReport};
 use twinpath_wire::{Sample, Wall};
 
-use super::measuring::{DRAIN, Outlet};
+use super::outlet::Outlet;
 use super::saving::Saving;
 use crate::live::View;
 use crate::output::complain;
@@ -16,6 +16,9 @@ use crate::output::progress::ProgressLine;
 use crate::output::rows::{self, Row};
 use crate::output::style::Style;
 use crate::output::units;
+
+/// Samples drained in one go before signals are looked at again.
+const DRAIN: usize = 4_096;
 
 /// A run that was told to stop and goes on for longer says what it waits for.
 const SAID_AFTER: Duration = Duration::from_millis(500);
@@ -172,11 +175,11 @@ impl Following {
     }
 
     /// Keeps the view true; whether its user wants the end.
-    pub(super) fn show(&mut self, progress: &dyn Fn(usize) -> Option<Progress>) -> bool {
+    pub(super) fn show(&mut self, sessions: &[SessionHandle]) -> bool {
         let Some(view) = &mut self.view else {
             return false;
         };
-        view.turn(&self.books, progress).unwrap_or_else(|_| {
+        view.turn(&self.books, sessions).unwrap_or_else(|_| {
             // Its terminal is gone: the run goes on without.
             self.view = None;
             false
@@ -188,17 +191,17 @@ impl Following {
         self.view = None;
     }
 
-    /// The news of all sessions that wait, as `next` has them by session; whether these were all.
+    /// The news of all sessions that wait; whether these were all.
     pub(super) fn drain(
         &mut self,
-        mut next: impl FnMut(usize) -> Option<SessionNews>,
+        sessions: &mut [SessionHandle],
         outlet: &mut Outlet,
     ) -> io::Result<bool> {
         let mut all = true;
-        for session in 0..self.books.len() {
+        for (session, handle) in sessions.iter_mut().enumerate() {
             let mut drained = 0;
             while drained < DRAIN {
-                match next(session) {
+                match handle.next_news() {
                     None => break,
                     Some(SessionNews::Record(record)) => self.record(session, &record, outlet)?,
                     Some(SessionNews::Overdue(lost)) => self.overdue(session, &lost),

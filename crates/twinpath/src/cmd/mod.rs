@@ -6,7 +6,8 @@ mod controlclient;
 mod controller;
 mod dscptable;
 mod following;
-mod measuring;
+mod measure;
+mod outlet;
 #[cfg(feature = "pictures")]
 mod pictures;
 #[cfg(not(feature = "pictures"))]

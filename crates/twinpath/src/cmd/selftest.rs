@@ -9,7 +9,6 @@ mod controlled;
 
 use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::thread;
 use std::time::Duration;
 
 use tracing::Level;
@@ -17,6 +16,7 @@ use twinpath_proto::sender::{Fill, Limit, Schedule};
 use twinpath_runtime::host::{self, HostSurvey};
 use twinpath_runtime::{PathOptions, ResponderPlan, SenderPlan, SessionReport, responder, sender};
 
+use super::measure::{self, Run};
 use super::unwritten;
 use crate::args::SelftestArgs;
 use crate::failure::{Exit, Failure};
@@ -27,7 +27,6 @@ use crate::output::{Meta, complain, survey, text, units};
 use crate::plan;
 use crate::signals::Signals;
 
-const GLANCE: Duration = Duration::from_millis(20);
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
@@ -81,16 +80,16 @@ fn session(
     let reflector = responder::start(&responder_plan(address, args))?;
     let far = reflector.listening().first().copied();
     let far = far.ok_or_else(|| Failure::could_not(format!("cannot listen on {address}")))?;
-    let run = sender::start(sender_plan(far, args))?;
-    while !run.is_finished() {
-        if signals.told_to_stop() {
-            run.stop();
-        }
-        thread::sleep(GLANCE);
-    }
-    let report = run.join()?;
+    let plan = sender_plan(far, args);
+    let report = measured(sender::start_classes(&plan, &[plan.tos])?, signals)?;
     reflector.join()?;
     Ok(report)
+}
+
+/// What a run of one session came to.
+fn measured(run: impl Run, signals: &Signals) -> Result<SessionReport, Failure> {
+    let session = measure::finish(run, signals)?.sessions.pop();
+    session.ok_or_else(|| Failure::could_not("the control connection came to no session"))
 }
 
 fn write(

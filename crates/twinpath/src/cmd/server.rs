@@ -13,7 +13,7 @@ use twinpath_runtime::server::{self, KeyChanges};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
-use super::measuring::GLANCE;
+use super::measure::GLANCE;
 use super::responder::{IGNORED, log_ignored, prefixes};
 use super::{remark, unwritten};
 use crate::args::{KeyFileOptions, ServerArgs, Summary, doubt};

@@ -20,10 +20,12 @@ use signal_hook::consts::SIGINT;
 use signal_hook::low_level::{exit, raise};
 use twinpath_metrics::{Books, Record};
 use twinpath_runtime::Progress;
+use twinpath_runtime::sender::SessionHandle;
 use twinpath_wire::Wall;
 
 use crate::args::{LiveOptions, LogOptions, Output, ResultOptions};
 use crate::logs;
+use crate::output::progress::together;
 use crate::output::style;
 use recent::Recent;
 use scene::Scene;
@@ -122,11 +124,7 @@ impl View {
 
     /// Looks at the keys and draws what is due. True: the user wants the end. An error: there is
     /// no view any more.
-    pub(crate) fn turn(
-        &mut self,
-        books: &[Books],
-        progress: &dyn Fn(usize) -> Option<Progress>,
-    ) -> io::Result<bool> {
+    pub(crate) fn turn(&mut self, books: &[Books], handles: &[SessionHandle]) -> io::Result<bool> {
         let mut stale = false;
         let ending = self.scene.ending;
         for event in self.screen.events()? {
@@ -140,7 +138,7 @@ impl View {
             self.due = now + FRAME;
             stale = true;
             if !self.scene.paused {
-                self.look(now, books, progress);
+                self.look(now, books, handles);
             }
         }
         if stale {
@@ -189,12 +187,7 @@ impl View {
     }
 
     /// A new scene; of the sessions that the screen has room for, and one estimate of clocks.
-    fn look(
-        &mut self,
-        now: Instant,
-        books: &[Books],
-        progress: &dyn Fn(usize) -> Option<Progress>,
-    ) {
+    fn look(&mut self, now: Instant, books: &[Books], handles: &[SessionHandle]) {
         let scene = &mut self.scene;
         let fit = draw::sessions(self.screen.height());
         scene.first = scene.first.min(scene.all.saturating_sub(fit));
@@ -216,35 +209,16 @@ impl View {
         scene.elapsed = self.sessions.iter().filter_map(|it| it.elapsed(now)).max();
         scene.log = logs::last_held();
         // Asked once: all counts of one frame are of one moment.
-        let told: Vec<Option<Progress>> = (0..scene.all).map(progress).collect();
-        scene.progress = together(told.iter().copied().flatten());
+        let told: Vec<Progress> = handles.iter().map(SessionHandle::progress).collect();
+        scene.progress = together(told.iter().copied());
         scene.sessions = looked_at
             .filter_map(|session| {
                 let (recent, books) = (self.sessions.get(session)?, books.get(session)?);
-                let progress = told.get(session).copied().flatten();
+                let progress = told.get(session).copied();
                 Some(recent.session(now, books, progress, scene.window))
             })
             .collect();
     }
-}
-
-/// All sessions as one.
-fn together(all: impl Iterator<Item = Progress>) -> Progress {
-    let mut sum = Progress {
-        asked: Some(0),
-        ..Progress::default()
-    };
-    for progress in all {
-        sum.asked = sum
-            .asked
-            .zip(progress.asked)
-            .map(|(sum, asked)| sum + asked);
-        sum.sent += progress.sent;
-        sum.received += progress.received;
-        sum.lost += progress.lost;
-        sum.last_round_trip_ns = progress.last_round_trip_ns.or(sum.last_round_trip_ns);
-    }
-    sum
 }
 
 /// Why there can be no view.

@@ -95,6 +95,17 @@ pub(crate) struct Outcome<'a> {
 }
 
 impl<'a> Outcome<'a> {
+    /// Of a run without files.
+    pub(crate) fn new(sessions: &'a [SessionReport], control: Option<&'a ControlReport>) -> Self {
+        Self {
+            sessions,
+            control,
+            files: &[],
+            written: &[],
+            captures: &[],
+        }
+    }
+
     /// With what became of these files.
     pub(crate) fn with_written(self, written: &'a [Written]) -> Self {
         Self { written, ..self }
@@ -108,25 +119,7 @@ impl<'a> Outcome<'a> {
 
 impl<'a> From<&'a [SessionReport]> for Outcome<'a> {
     fn from(sessions: &'a [SessionReport]) -> Self {
-        Self {
-            sessions,
-            control: None,
-            files: &[],
-            written: &[],
-            captures: &[],
-        }
-    }
-}
-
-impl<'a> From<&'a ControlReport> for Outcome<'a> {
-    fn from(control: &'a ControlReport) -> Self {
-        Self {
-            sessions: &control.sessions,
-            control: Some(control),
-            files: &[],
-            written: &[],
-            captures: &[],
-        }
+        Self::new(sessions, None)
     }
 }
 

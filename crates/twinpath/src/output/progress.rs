@@ -79,6 +79,22 @@ fn text(progress: &Progress) -> String {
     )
 }
 
+/// Several sessions as one.
+pub(crate) fn together(sessions: impl Iterator<Item = Progress>) -> Progress {
+    let none = Progress {
+        asked: Some(0),
+        ..Progress::default()
+    };
+    sessions.fold(none, |sum, one| Progress {
+        asked: sum.asked.zip(one.asked).map(|(sum, asked)| sum + asked),
+        sent: sum.sent + one.sent,
+        received: sum.received + one.received,
+        lost: sum.lost + one.lost,
+        last_round_trip_ns: one.last_round_trip_ns.or(sum.last_round_trip_ns),
+        far_clock: one.far_clock.or(sum.far_clock),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -81,7 +81,7 @@ fn controller(
         packet: &args.packet,
         ip: &args.ip,
         stamps: &args.stamps,
-        results: &args.results,
+        results: &args.run.results,
         near,
         ports: args.ports,
     };

@@ -55,7 +55,7 @@ pub(crate) fn sender(args: &SenderArgs, lookup: Lookup<'_>) -> Result<SenderPlan
         packet: &args.packet,
         ip: &args.ip,
         stamps: &args.stamps,
-        results: &args.results,
+        results: &args.run.results,
         near: args.near.as_ref(),
         ports: args.ports,
     };

@@ -270,7 +270,11 @@ fn source_ports_come_from_the_range_that_was_given() {
     let mut wanted = plan(rig.plan(), &[Dscp::BE, Dscp::EF]);
     wanted.sender.port = PortChoice::Range(low, low + 500);
     let run = controller::start(wanted).unwrap();
-    let ports: Vec<_> = run.senders().map(|sender| sender.port()).collect();
+    let ports: Vec<_> = run
+        .sessions()
+        .iter()
+        .map(|session| session.sender().port())
+        .collect();
     assert!(ports.iter().all(|port| (low..=low + 500).contains(port)));
     assert_ne!(ports[0], ports[1]);
     let outcome = finish(run);
@@ -313,8 +317,8 @@ fn a_run_tells_of_each_session_that_runs_and_hands_out_its_samples() {
     let mut running = Vec::new();
     loop {
         let over = run.is_finished();
-        for (session, count) in samples.iter_mut().enumerate() {
-            *count += std::iter::from_fn(|| run.next_sample(session)).count();
+        for (session, count) in run.sessions_mut().iter_mut().zip(&mut samples) {
+            *count += std::iter::from_fn(|| session.next_sample()).count();
         }
         while let Some(event) = run.next_event() {
             if let ControlEvent::Running { index, session } = event {
@@ -328,7 +332,7 @@ fn a_run_tells_of_each_session_that_runs_and_hands_out_its_samples() {
     }
     assert_eq!(samples, [20, 20]);
     assert_eq!(running, [(0, sid(0), Dscp::BE), (1, sid(1), Dscp::EF)]);
-    assert_eq!(run.progress(1).unwrap().asked, Some(20));
-    assert!(run.progress(2).is_none());
+    assert_eq!(run.sessions().len(), 2);
+    assert_eq!(run.sessions()[1].progress().asked, Some(20));
     assert!(run.join().is_ok());
 }

@@ -18,7 +18,8 @@ use twinpath_runtime::SessionReport;
 use self::replay::Replay;
 use self::source::Source;
 use super::following::Following;
-use super::measuring::{Outlet, conclude, verdict};
+use super::measure::{conclude, verdict};
+use super::outlet::Outlet;
 use super::pictures::Pictures;
 use super::places::apart;
 use super::unwritten;
@@ -143,17 +144,10 @@ fn report(args: &ReportArgs, outlet: &Open<'_>) -> Result<Exit, Trouble> {
         Some(source) if sent == 0 => Err(source.nothing()),
         _ => verdict(&reports),
     };
-    let outcome = match &mut control {
-        Some(control) => {
-            control.sessions = reports;
-            Outcome::from(&*control)
-        }
-        None => reports.as_slice().into(),
-    };
     let outcome = Outcome {
         files: &files,
         captures: &captures,
-        ..outcome
+        ..Outcome::new(&reports, control.as_ref())
     };
     let mut written = Vec::from_iter(logs::written());
     written.extend(pictures.draw(outcome.with_written(&written)));

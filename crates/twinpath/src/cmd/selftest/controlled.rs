@@ -1,13 +1,12 @@
 //! The self-test's session over a control connection.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::thread;
 
 use twinpath_runtime::SessionReport;
 use twinpath_runtime::controller::{self, ControlPlan, ControllerPlan};
 use twinpath_runtime::server::{self, ServerPlan};
 
-use super::{GLANCE, path, sender_plan};
+use super::{measured, path, sender_plan};
 use crate::args::SelftestArgs;
 use crate::failure::Failure;
 use crate::signals::Signals;
@@ -30,19 +29,8 @@ pub(super) fn session(
         classes: Vec::new(),
         secured: None,
     })?;
-    while !run.is_finished() {
-        if signals.told_to_stop() {
-            run.stop();
-        }
-        thread::sleep(GLANCE);
-    }
-    let report = run.join();
+    let report = measured(run, signals);
     server.stop();
     server.join()?;
-    let report = report?
-        .sessions
-        .into_iter()
-        .next()
-        .ok_or_else(|| Failure::could_not("the control connection came to no session"))?;
-    Ok(Some(report))
+    report.map(Some)
 }

@@ -29,7 +29,7 @@ use super::replay::Replay;
 use super::source::Source;
 use super::{Trouble, follow, open, read};
 use crate::args::{Output, ReportArgs};
-use crate::cmd::measuring::Outlet;
+use crate::cmd::outlet::Outlet;
 use crate::cmd::pictures::Pictures;
 use crate::failure::{Exit, Failure};
 use crate::output::{Meta, complain};

@@ -1,31 +1,18 @@
-//! What both commands that measure share: where records and results go, and the exit status.
+//! Where records and results go.
 
 use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Stderr, Write};
-use std::time::Duration;
 
-use twinpath_runtime::{Note, Progress, SessionReport};
-use twinpath_wire::{Sample, Tos};
+use twinpath_runtime::{Note, SessionReport};
+use twinpath_wire::Sample;
 
-use super::{remark, unwritten};
-use crate::args::{LiveOptions, LogOptions, Output, ResultOptions};
-use crate::failure::{Exit, Failure};
-use crate::live::{self, About, View};
-use crate::logs;
+use crate::args::{LogOptions, Output, ResultOptions};
 use crate::output::json::Json;
 use crate::output::packets::{Csv, JsonLines};
 use crate::output::progress::ProgressLine;
 use crate::output::rows::Row;
 use crate::output::style::Style;
 use crate::output::text::{self, Text};
-use crate::output::{Meta, Outcome, Sink, Written, WrittenFile, complain, lines};
-use crate::signals::Signals;
-
-/// How often the run is looked at: samples drained, signals seen.
-pub(super) const GLANCE: Duration = Duration::from_millis(20);
-/// How often the progress line changes.
-pub(super) const PROGRESS: Duration = Duration::from_millis(200);
-/// Samples drained in one go before signals are looked at again.
-pub(super) const DRAIN: usize = 4_096;
+use crate::output::{Meta, Outcome, Sink, lines};
 
 /// Where all that a run says goes.
 pub(super) struct Outlet {
@@ -215,107 +202,5 @@ impl Outlet {
             State::Broken(error) => Err(error),
             State::Alone | State::BesideFiles => self.sink.report(outcome),
         }
-    }
-}
-
-/// The view, where it is asked for and there is a terminal for it; a remark where there is none.
-pub(super) fn view(
-    live: &LiveOptions,
-    results: &ResultOptions,
-    log: &LogOptions,
-    about: &About,
-    signals: &mut Signals,
-) -> Result<Option<View>, Failure> {
-    match View::open(live, results, log, about) {
-        Ok(Some(view)) => {
-            signals.and_tidy(live::give_back)?;
-            Ok(Some(view))
-        }
-        Ok(None) => Ok(None),
-        Err(why) => {
-            remark(log, Some(format!("no live view: {why}")));
-            Ok(None)
-        }
-    }
-}
-
-/// What the sessions of these classes are called, where there are several.
-pub(super) fn class_names(classes: &[Tos]) -> Vec<String> {
-    match classes {
-        [] | [_] => Vec::new(),
-        classes => classes.iter().map(|tos| tos.dscp().to_string()).collect(),
-    }
-}
-
-/// Several sessions as one.
-pub(super) fn together(sessions: impl Iterator<Item = Progress>) -> Progress {
-    let none = Progress {
-        asked: Some(0),
-        ..Progress::default()
-    };
-    sessions.fold(none, |sum, one| Progress {
-        asked: sum.asked.zip(one.asked).map(|(sum, asked)| sum + asked),
-        sent: sum.sent + one.sent,
-        received: sum.received + one.received,
-        lost: sum.lost + one.lost,
-        last_round_trip_ns: one.last_round_trip_ns.or(sum.last_round_trip_ns),
-        far_clock: one.far_clock.or(sum.far_clock),
-    })
-}
-
-/// The end of a command: that of its output and its `verdict`, unless a file could not be written. Of
-/// several failures all are said.
-pub(super) fn conclude(
-    written: &[Written],
-    printed: io::Result<()>,
-    verdict: impl FnOnce() -> Result<Exit, Failure>,
-) -> Result<Exit, Failure> {
-    let end = printed.map_or_else(|error| unwritten(&error), |()| verdict());
-    // The log file's is said when no more lines can be lost.
-    let files = written.iter().filter(|file| file.what != WrittenFile::Log);
-    let mut failures: Vec<Failure> = files.filter_map(Written::failure).collect();
-    let Some(last) = failures.pop() else {
-        return end;
-    };
-    for failure in end.err().iter().chain(&failures) {
-        complain(&format!("twinpath: {failure}"));
-        if logs::in_file() {
-            tracing::error!("{failure}");
-        }
-    }
-    Err(last)
-}
-
-/// The exit status of a run with reports.
-pub(super) fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
-    let sent: u64 = reports.iter().map(|report| report.tally.sent).sum();
-    let received: u64 = reports.iter().map(|report| report.tally.received).sum();
-    let incomplete: Vec<(&SessionReport, &Note)> = reports
-        .iter()
-        .filter_map(|report| Some((report, report.incompletely_measured()?)))
-        .collect();
-    match (sent, received) {
-        (0, _) => Err(Failure::could_not(
-            if reports.iter().any(SessionReport::has_begun) {
-                "stopped before the fate of any packet was known"
-            } else {
-                "stopped before the first packet was due"
-            },
-        )),
-        _ if let Some((first, note)) = incomplete.first() => {
-            let line = &note.line;
-            Err(Failure::could_not(
-                match (incomplete.len(), reports.len()) {
-                    (_, 1) => line.clone(),
-                    (some, all) => format!(
-                        "{some} of {all} sessions {} measured incompletely; {}: {line}",
-                        if some == 1 { "was" } else { "were" },
-                        first.tos.dscp()
-                    ),
-                },
-            ))
-        }
-        (_, 0) => Ok(Exit::AllLost),
-        _ => Ok(Exit::Done),
     }
 }

@@ -1,0 +1,414 @@
+//! A measurement from the opening of its files to its exit status: what `sender` and `controller` do
+//! alike once they know what to measure.
+
+use std::io::{self, Stderr};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tracing::{Level, info};
+use twinpath_proto::sender::Protocol;
+use twinpath_runtime::controller::{ControlEvent, ControlReport};
+use twinpath_runtime::sender::{ClassesRun, SessionHandle};
+use twinpath_runtime::{Note, SenderPlan, SessionReport, StartError, is_one_host};
+use twinpath_wire::Tos;
+use twinpath_wire::control::SecurityMode;
+
+use super::following::{Following, now};
+use super::outlet::Outlet;
+use super::pictures::Pictures;
+use super::places::apart;
+use super::saving::{Beginning, Place};
+use super::{remark, unwritten};
+use crate::args::RunOptions;
+use crate::failure::{Exit, Failure};
+use crate::live::{self, About, View};
+use crate::logs;
+use crate::output::ends::{self, named};
+use crate::output::progress::{ProgressLine, together};
+use crate::output::{Meta, Outcome, Written, WrittenFile, complain};
+use crate::signals::Signals;
+
+/// How often the run is looked at: samples drained, signals seen.
+pub(super) const GLANCE: Duration = Duration::from_millis(20);
+/// How often the progress line changes.
+pub(super) const PROGRESS: Duration = Duration::from_millis(200);
+
+/// A run with its sessions, as it is watched.
+pub(super) trait Run {
+    fn sessions(&self) -> &[SessionHandle];
+    fn sessions_mut(&mut self) -> &mut [SessionHandle];
+    /// What happened on the control connection, where there is one.
+    fn next_event(&self) -> Option<ControlEvent> {
+        None
+    }
+    /// Ends sending; the result comes when the packets that were sent are answered or lost.
+    fn stop(&self);
+    fn is_finished(&self) -> bool;
+    /// Waits for the end.
+    fn join(self) -> Result<Measured, Failure>;
+}
+
+/// What a run came to.
+pub(super) struct Measured {
+    pub(super) sessions: Vec<SessionReport>,
+    pub(super) control: Option<ControlReport>,
+    /// Why it is not what was asked for, though there is a report.
+    pub(super) failure: Option<Failure>,
+}
+
+impl Run for ClassesRun {
+    fn sessions(&self) -> &[SessionHandle] {
+        self.sessions()
+    }
+
+    fn sessions_mut(&mut self) -> &mut [SessionHandle] {
+        self.sessions_mut()
+    }
+
+    fn stop(&self) {
+        self.stop();
+    }
+
+    fn is_finished(&self) -> bool {
+        self.is_finished()
+    }
+
+    fn join(self) -> Result<Measured, Failure> {
+        let report = self.join()?;
+        let some = report.failures.len();
+        let all = some + report.sessions.len();
+        let failure = report.failures.first().map(|(dscp, error)| {
+            Failure::could_not(format!(
+                "{some} of {all} sessions could not measure; {dscp}: {error}"
+            ))
+        });
+        Ok(Measured {
+            sessions: report.sessions,
+            control: None,
+            failure,
+        })
+    }
+}
+
+/// What is measured.
+pub(super) struct Subject<'a> {
+    pub(super) command: &'static str,
+    /// The reflector or the Server.
+    pub(super) far: SocketAddr,
+    /// The protocol, for the view.
+    pub(super) what: String,
+    /// That of the packets, as far as it is known in advance.
+    pub(super) protocol: Protocol,
+    /// Every session's but for the class.
+    pub(super) plan: &'a SenderPlan,
+    pub(super) classes: &'a [Tos],
+}
+
+/// What a command line asks of a measurement beside its plan, and the files that it is written into.
+pub(super) struct Measurement<'a> {
+    options: &'a RunOptions,
+    pictures: Pictures,
+    pub(super) signals: Signals,
+}
+
+/// Makes sure that no file is named twice, those that are `read` included, and begins to log.
+pub(super) fn begin(options: &RunOptions, read: &[(&'static str, &Path)]) -> Result<(), Failure> {
+    apart(&options.places(), read)?;
+    logs::start(&options.log, Level::WARN)
+}
+
+impl<'a> Measurement<'a> {
+    /// Makes sure that pictures can be written, and listens to signals.
+    pub(super) fn open(options: &'a RunOptions) -> Result<Self, Failure> {
+        Ok(Self {
+            options,
+            pictures: Pictures::open(&options.pictures, &options.results.labels)?,
+            signals: Signals::listen()?.and_hangups()?.and_glances()?,
+        })
+    }
+
+    /// From the first packet to the exit status. `amend`: what a command has to add to its reports.
+    pub(super) fn run<R: Run>(
+        mut self,
+        subject: &Subject<'_>,
+        start: impl FnOnce() -> Result<R, StartError>,
+        amend: impl FnOnce(&mut [SessionReport]),
+    ) -> Result<Exit, Failure> {
+        let (results, log) = (&self.options.results, &self.options.log);
+        let place = Place::open(&self.options.saving, log)?;
+        let run = start()?;
+        let files = place.is_some() || self.pictures.columns().is_some();
+        let mut outlet = match Outlet::open(results, log, run.sessions().len() > 1) {
+            Ok(outlet) => outlet.beside(files),
+            Err(error) => return unwritten(&error),
+        };
+        let names = class_names(subject.classes);
+        let view = self.view(&about(subject, &names, run.sessions()))?;
+        let progress = match &view {
+            Some(_) => ProgressLine::none(),
+            None => outlet.progress(results, log),
+        };
+        let saving = place.map(|place| {
+            let sessions = beginnings(subject, run.sessions());
+            place.begin(&Meta::here(&results.labels), now(), &sessions)
+        });
+        let interval = results.report_interval.map(|time| time.0);
+        let columns = view.as_ref().map(|_| View::COLUMNS);
+        let columns = columns.max(self.pictures.columns());
+        let sessions = run.sessions().iter();
+        let books = sessions.map(|session| session.books(interval, columns));
+        let mut following = Following::new(books.collect(), names, results.records())
+            .saved(saving)
+            .shown_by(view)
+            .waits_for(subject.plan.timeout, log.quiet);
+        let measured = match self.watch(run, &mut outlet, &mut following, progress) {
+            Ok(measured) => measured?,
+            Err(error) => return unwritten(&error),
+        };
+        self.conclude(measured, following, &mut outlet, amend)
+    }
+
+    /// The view, where it is asked for and there is a terminal for it; a remark where there is none.
+    fn view(&mut self, about: &About) -> Result<Option<View>, Failure> {
+        let RunOptions {
+            live, results, log, ..
+        } = self.options;
+        match View::open(live, results, log, about) {
+            Ok(Some(view)) => {
+                self.signals.and_tidy(live::give_back)?;
+                Ok(Some(view))
+            }
+            Ok(None) => Ok(None),
+            Err(why) => {
+                remark(log, Some(format!("no live view: {why}")));
+                Ok(None)
+            }
+        }
+    }
+
+    /// Follows a run to its end. The outer error is the output's: then the run is given up.
+    fn watch<R: Run>(
+        &self,
+        mut run: R,
+        outlet: &mut Outlet,
+        following: &mut Following,
+        mut progress: ProgressLine<Stderr>,
+    ) -> io::Result<Result<Measured, Failure>> {
+        // With -v it is told anyway.
+        let alarms = !self.options.log.quiet && !self.options.results.verbose;
+        let mut next_progress = Instant::now();
+        loop {
+            // Asked before the draining: what was written before the end is drained after it.
+            let finished = run.is_finished();
+            let mut all = true;
+            while let Some(event) = run.next_event() {
+                // What comes after a session's packets is told after them.
+                if is_late(&event) {
+                    all = following.drain(run.sessions_mut(), outlet)?;
+                }
+                let line = ends::with_zones(&event.to_string());
+                if let (true, ControlEvent::ServerGone(_)) = (alarms, &event) {
+                    progress.erase();
+                    complain(&format!("warning: {line}"));
+                }
+                following.event(&line);
+                outlet.event(&line)?;
+            }
+            all &= following.drain(run.sessions_mut(), outlet)?;
+            if all {
+                following.look(outlet)?;
+            }
+            following.hand_over();
+            if self.signals.asked_how_far() {
+                progress.erase();
+                following.glance();
+            }
+            outlet.flush()?;
+            if finished && all {
+                progress.erase();
+                following.leave();
+                return Ok(run.join());
+            }
+            let so_far = || together(run.sessions().iter().map(SessionHandle::progress));
+            let left = following.show(run.sessions());
+            let told = left || self.signals.told_to_stop();
+            if told || outlet.is_closed() {
+                run.stop();
+            }
+            if told {
+                following.stopping(so_far(), &mut progress);
+            }
+            let now = Instant::now();
+            if now >= next_progress {
+                progress.show(&so_far());
+                next_progress = now + PROGRESS;
+            }
+            if all {
+                thread::sleep(GLANCE);
+            }
+        }
+    }
+
+    /// The run is over: its files, its report and the exit status.
+    fn conclude(
+        &self,
+        measured: Measured,
+        mut following: Following,
+        outlet: &mut Outlet,
+        amend: impl FnOnce(&mut [SessionReport]),
+    ) -> Result<Exit, Failure> {
+        let Measured {
+            sessions: mut reports,
+            mut control,
+            failure,
+        } = measured;
+        let of_sessions = reports.iter_mut().flat_map(|it| &mut it.notes);
+        ends::name_zones(of_sessions.chain(control.iter_mut().flat_map(|it| &mut it.notes)));
+        amend(&mut reports);
+        for session in &reports {
+            let tally = &session.tally;
+            info!(
+                sent = tally.sent,
+                received = tally.received,
+                lost = tally.lost,
+                dscp = %session.tos.dscp(),
+                "finished"
+            );
+        }
+        let saved = following.saving();
+        let saved =
+            saved.and_then(|saving| saving.finish(Outcome::new(&reports, control.as_ref())));
+        let mut written: Vec<_> = saved.into_iter().chain(logs::written()).collect();
+        if let Err(error) = following.finish(&mut reports, outlet) {
+            return unwritten(&error);
+        }
+        let outcome = Outcome::new(&reports, control.as_ref());
+        let drawn = self.pictures.draw(outcome.with_written(&written));
+        written.extend(drawn);
+        let printed = outlet.report(outcome.with_written(&written));
+        conclude(&written, printed, || {
+            failure.map_or_else(|| verdict(&reports), Err)
+        })
+    }
+}
+
+/// What is known of a run in advance, for the view.
+fn about(subject: &Subject<'_>, names: &[String], sessions: &[SessionHandle]) -> About {
+    let far = subject.far.ip();
+    About {
+        command: subject.command,
+        far: named(subject.far),
+        what: subject.what.clone(),
+        sessions: match names {
+            [] => vec![None],
+            names => names.iter().cloned().map(Some).collect(),
+        },
+        interval: subject.plan.schedule.usual_gap(),
+        timeout: subject.plan.timeout,
+        one_host: sessions
+            .iter()
+            .all(|session| is_one_host(session.sender().ip(), far)),
+    }
+}
+
+/// The sessions as far as they are known before their first packets. What is agreed on later,
+/// addresses and modes, is told when the run is over.
+fn beginnings<'a>(subject: &Subject<'a>, sessions: &'a [SessionHandle]) -> Vec<Beginning<'a>> {
+    let sessions = sessions.iter().enumerate();
+    sessions
+        .map(|(index, session)| Beginning {
+            protocol: subject.protocol,
+            mode: SecurityMode::Unauthenticated,
+            sender: session.sender(),
+            reflector: subject.far,
+            tos: *subject.classes.get(index).unwrap_or(&subject.plan.tos),
+            plan: subject.plan,
+            books: session.books_facts(),
+        })
+        .collect()
+}
+
+fn is_late(event: &ControlEvent) -> bool {
+    matches!(
+        event,
+        ControlEvent::Finished { .. } | ControlEvent::ServerGone(_) | ControlEvent::Closed
+    )
+}
+
+/// Waits for the end of a run that nobody watches.
+pub(super) fn finish(run: impl Run, signals: &Signals) -> Result<Measured, Failure> {
+    while !run.is_finished() {
+        if signals.told_to_stop() {
+            run.stop();
+        }
+        thread::sleep(GLANCE);
+    }
+    run.join()
+}
+
+/// What the sessions of these classes are called, where there are several.
+fn class_names(classes: &[Tos]) -> Vec<String> {
+    match classes {
+        [] | [_] => Vec::new(),
+        classes => classes.iter().map(|tos| tos.dscp().to_string()).collect(),
+    }
+}
+
+/// The end of a command: that of its output and its `verdict`, unless a file could not be written. Of
+/// several failures all are said.
+pub(super) fn conclude(
+    written: &[Written],
+    printed: io::Result<()>,
+    verdict: impl FnOnce() -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let end = printed.map_or_else(|error| unwritten(&error), |()| verdict());
+    // The log file's is said when no more lines can be lost.
+    let files = written.iter().filter(|file| file.what != WrittenFile::Log);
+    let mut failures: Vec<Failure> = files.filter_map(Written::failure).collect();
+    let Some(last) = failures.pop() else {
+        return end;
+    };
+    for failure in end.err().iter().chain(&failures) {
+        complain(&format!("twinpath: {failure}"));
+        if logs::in_file() {
+            tracing::error!("{failure}");
+        }
+    }
+    Err(last)
+}
+
+/// The exit status of a run with reports.
+pub(super) fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
+    let sent: u64 = reports.iter().map(|report| report.tally.sent).sum();
+    let received: u64 = reports.iter().map(|report| report.tally.received).sum();
+    let incomplete: Vec<(&SessionReport, &Note)> = reports
+        .iter()
+        .filter_map(|report| Some((report, report.incompletely_measured()?)))
+        .collect();
+    match (sent, received) {
+        (0, _) => Err(Failure::could_not(
+            if reports.iter().any(SessionReport::has_begun) {
+                "stopped before the fate of any packet was known"
+            } else {
+                "stopped before the first packet was due"
+            },
+        )),
+        _ if let Some((first, note)) = incomplete.first() => {
+            let line = &note.line;
+            Err(Failure::could_not(
+                match (incomplete.len(), reports.len()) {
+                    (_, 1) => line.clone(),
+                    (some, all) => format!(
+                        "{some} of {all} sessions {} measured incompletely; {}: {line}",
+                        if some == 1 { "was" } else { "were" },
+                        first.tos.dscp()
+                    ),
+                },
+            ))
+        }
+        (_, 0) => Ok(Exit::AllLost),
+        _ => Ok(Exit::Done),
+    }
+}
