@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Deserializer, Serialize};
 use twinpath_wire::Tos;
 
 use crate::{AvailabilityRule, BinEdges, LossPeriods, ReflectorKind};
 
 /// Options of [`SessionMetrics`](crate::SessionMetrics).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricsConfig {
     /// Whether the reflector keeps a counter of its own (row M-30).
     pub reflector: ReflectorKind,
@@ -16,13 +17,22 @@ pub struct MetricsConfig {
     /// ToS octet with which the reflector was to send replies.
     pub tos_backward: Option<Tos>,
     /// Blocks of the availability (row M-63).
+    #[serde(flatten)]
     pub availability: AvailabilityRule,
     /// Losses at most so many packets apart are noticeable (RFC 3357 section 6.1).
     pub noticeable_distance: u64,
     /// Bins in which delays are counted exactly, round trip and one way; `None`: in none.
+    #[serde(rename = "bins_ns", default, deserialize_with = "usable_bins")]
     pub bins: Option<BinEdges>,
     /// Octets of the packets' payload in turn, beginning with number 0, where they differ; else empty.
+    #[serde(default)]
     pub sizes_in_turn: Vec<u32>,
+}
+
+/// Edges that cannot be used are none.
+fn usable_bins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BinEdges>, D::Error> {
+    let edges_ns = Option::<Vec<i64>>::deserialize(deserializer)?;
+    Ok(edges_ns.and_then(|edges_ns| BinEdges::new(&edges_ns).ok()))
 }
 
 impl From<ReflectorKind> for MetricsConfig {

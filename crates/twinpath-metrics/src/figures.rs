@@ -1,5 +1,6 @@
 //! What a session comes to: plain numbers for the reports. Delays in nanoseconds.
 
+use serde::Serialize;
 use twinpath_wire::Dscp;
 
 use crate::{BinCounts, FarTimes, RungCounts, SizeCounts};
@@ -146,7 +147,7 @@ impl Figures {
 
 /// The figures of one kind of delay, over the packets received in time, first copies only, that no
 /// clock step touched (RFC 8912 section 4.4.1). Nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct DelayFigures {
     /// Number of packets.
     pub count: u64,
@@ -186,7 +187,7 @@ pub struct DelayFigures {
 
 /// Percentiles in which lost packets count as infinite delays (RFC 7679 section 5.1). Nanoseconds;
 /// `None` is infinite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct PercentilesWithLoss {
     /// Packets with an infinite delay.
     pub undefined: u64,

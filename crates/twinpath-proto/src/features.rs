@@ -1,6 +1,7 @@
 //! What the modes change in test packets, for both ends: the secured ones of RFC 4656 and 5357, and
 //! the features of RFC 6038, 7750 and 8186 (`twamp-test.md` section 1, "variants").
 
+use serde::{Deserialize, Serialize};
 use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{ReflectorOpen, ReflectorSecured, SenderOpen, SenderSecured, TimeFormat};
 
@@ -14,7 +15,7 @@ const MONITORED_HEADER: usize = ReflectorOpen::OCTETS + 3;
 const MONITORED_SYMMETRICAL: usize = SenderOpen::OCTETS + 28;
 
 /// The features that a test session was agreed with, as far as its packets show them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestFeatures {
     /// The modes chosen; what does not touch test packets may stand in it too.
     pub modes: Modes,

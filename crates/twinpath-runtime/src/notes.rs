@@ -97,11 +97,7 @@ fn forged(report: &SessionReport) -> Note {
 }
 
 pub(crate) fn warning(key: &'static str, line: String) -> Note {
-    Note {
-        key,
-        line,
-        warning: true,
-    }
+    Note::warning(key, line)
 }
 
 /// This host's address changed, `count` times in all, from that which the report names.
@@ -118,11 +114,7 @@ pub(crate) fn source_changed(before: IpAddr, now: IpAddr, count: u64) -> Note {
 }
 
 pub(crate) fn remark(key: &'static str, line: String) -> Note {
-    Note {
-        key,
-        line,
-        warning: false,
-    }
+    Note::remark(key, line)
 }
 
 /// What one-way figures are worth.

@@ -1,8 +1,10 @@
 //! What a run found out, as plain data. Outputs turn it into text, JSON and lines.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use twinpath_metrics::{
     Basis, ClockEstimate, ClockModel, Coverage, Distributions, FarStep, Figures, MetricsConfig,
     Timeline,
@@ -15,7 +17,7 @@ use twinpath_wire::{ErrorEstimate, Rung, Tos, Wall};
 use crate::notes;
 
 /// What a clock's discipline says of it (adjtimex).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockState {
     /// Synchronised to an external source of UTC.
     pub synchronized: bool,
@@ -54,7 +56,7 @@ pub struct StampReport {
 }
 
 /// How many ICMP errors of one kind came from one place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IcmpCount {
     /// In words: "port unreachable".
     pub what: String,
@@ -65,14 +67,33 @@ pub struct IcmpCount {
 }
 
 /// A remark that belongs to the figures: one line, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// Short fixed key for machines: `clocks-not-synchronized`, `nothing-came-back`, ...
-    pub key: &'static str,
-    /// One line, lower case start, no full stop, with figures.
-    pub line: String,
+    pub key: Cow<'static, str>,
     /// The figures cannot be believed without it: printed as a warning.
     pub warning: bool,
+    /// One line, lower case start, no full stop, with figures.
+    pub line: String,
+}
+
+impl Note {
+    /// The figures cannot be believed without it.
+    pub fn warning(key: &'static str, line: String) -> Self {
+        Self {
+            key: Cow::Borrowed(key),
+            warning: true,
+            line,
+        }
+    }
+
+    /// The figures can be believed without it.
+    pub fn remark(key: &'static str, line: String) -> Self {
+        Self {
+            warning: false,
+            ..Self::warning(key, line)
+        }
+    }
 }
 
 /// What a report is made from, and so which of its counts are known: a count that is not is 0 in it.

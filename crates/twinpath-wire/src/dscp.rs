@@ -3,12 +3,14 @@
 use core::fmt;
 use core::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A 6-bit `DiffServ` code point. Not the ToS octet: EF is 46 here and 184 there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Dscp(u8);
 
 /// A whole ToS (IPv4) or Traffic Class (IPv6) octet: DSCP in the upper six bits, ECN below.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Tos(pub u8);
 
 /// Explicit Congestion Notification field (RFC 3168 section 5).

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::TimeFormat;
@@ -23,9 +24,24 @@ const SCALE: u8 = 0x3f;
     KnownLayout,
     Immutable,
     Unaligned,
+    Serialize,
+    Deserialize,
 )]
+#[serde(from = "u16", into = "u16")]
 #[repr(C)]
 pub struct ErrorEstimate([u8; 2]);
+
+impl From<u16> for ErrorEstimate {
+    fn from(bits: u16) -> Self {
+        Self::from_bits(bits)
+    }
+}
+
+impl From<ErrorEstimate> for u16 {
+    fn from(estimate: ErrorEstimate) -> Self {
+        estimate.bits()
+    }
+}
 
 impl ErrorEstimate {
     /// From the 16 bits as they stand on the wire.

@@ -9,6 +9,7 @@ mod arrival;
 pub mod control;
 mod dscp;
 mod error_estimate;
+pub mod nanoseconds;
 mod sample;
 mod test_packet;
 mod time;

@@ -6,8 +6,12 @@
 use core::ops::{Add, AddAssign, Neg, Sub};
 use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Unix time (UTC) in nanoseconds as one clock told it: the scale of T1 to T4.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Wall(i64);
 
 /// A monotonic clock's time in nanoseconds since an arbitrary start: schedules and timeouts.

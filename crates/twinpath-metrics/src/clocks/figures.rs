@@ -1,5 +1,6 @@
 //! What the two clocks come to: plain numbers for the reports.
 
+use serde::Serialize;
 use twinpath_wire::Wall;
 
 /// The two clocks as the packets of a run tell (rows M-50 to M-57).
@@ -101,7 +102,7 @@ pub struct OneWay {
 }
 
 /// Figures of delays or of their variation. Nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Spread {
     /// Number of packets.
     pub count: u64,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::Distribution;
 use crate::delay::page::Page;
 use crate::round;
@@ -25,8 +27,15 @@ pub enum BadEdges {
 
 /// Edges of bins, ascending, in nanoseconds. A bin holds what is at least its lower edge and below
 /// its upper one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "Vec<i64>")]
 pub struct BinEdges(Arc<[i64]>);
+
+impl From<BinEdges> for Vec<i64> {
+    fn from(edges: BinEdges) -> Self {
+        edges.0.to_vec()
+    }
+}
 
 impl BinEdges {
     /// These edges.

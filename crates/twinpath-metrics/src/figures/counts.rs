@@ -1,7 +1,106 @@
 //! Figures that are counts and sums: those of several runs may be added. What is divided is a
 //! method, so that a ratio of nothing is `None`.
 
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
+
 use crate::round;
+
+/// What documents have of figures: fields as they are, and what follows from them, in this order.
+macro_rules! document {
+    ($figures:ident: $($key:ident $(= $value:expr)?,)*) => {
+        impl Serialize for $figures {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let keys = [$(stringify!($key)),*].len();
+                let mut document = serializer.serialize_struct(stringify!($figures), keys)?;
+                $(document.serialize_field(stringify!($key), &document!(self, $key $(= $value)?))?;)*
+                document.end()
+            }
+        }
+    };
+    ($it:ident, $key:ident) => { $it.$key };
+    ($it:ident, $key:ident = $value:expr) => { $value($it) };
+}
+
+document! { LossPeriods:
+    losses,
+    periods,
+    longest = |it: &Self| (it.periods > 0).then_some(it.longest),
+    mean_length = Self::mean_length,
+    mean_inter_length = Self::mean_inter_length,
+    delta,
+    noticeable,
+    noticeable_rate = Self::noticeable_rate,
+    lengths = Lengths::of,
+    unplaced,
+}
+
+document! { DuplicationFigures:
+    answered,
+    copies,
+    replicated,
+    fraction = Self::fraction,
+    replicated_rate = Self::replicated_rate,
+    copies_forward = |it: &Self| it.forward,
+    copies_backward = |it: &Self| it.backward,
+}
+
+document! { ReorderingFigures:
+    packets,
+    reordered,
+    ratio = Self::ratio,
+    extent_max,
+    extent_mean = Self::extent_mean,
+    extent_beyond_window,
+    late_time_max_ns,
+    late_time_mean_ns = Self::late_time_mean_ns,
+    n_reordered = NReordered::of,
+    n_largest,
+    free_runs,
+    in_order,
+    run_squares,
+}
+
+/// Loss periods of `from` to `to` packets; `None` is no bound.
+#[derive(Serialize)]
+struct Lengths {
+    from: u64,
+    to: Option<u64>,
+    periods: u64,
+}
+
+impl Lengths {
+    fn of(figures: &LossPeriods) -> Vec<Self> {
+        let bins = figures.lengths().map(|(from, to, periods)| Self {
+            from,
+            to: (to < u64::MAX).then_some(to),
+            periods,
+        });
+        bins.collect()
+    }
+}
+
+/// Packets that are n-reordered.
+#[derive(Serialize)]
+struct NReordered {
+    n: usize,
+    packets: u64,
+    ratio: Option<f64>,
+}
+
+impl NReordered {
+    fn of(figures: &ReorderingFigures) -> [Self; 3] {
+        let mut n = 0;
+        figures.n_reordered.map(|packets| {
+            n += 1;
+            Self {
+                n,
+                packets,
+                ratio: figures.n_ratio(n),
+            }
+        })
+    }
+}
 
 /// Bins of the histogram of loss periods.
 const LENGTH_BINS: usize = 33;
@@ -205,7 +304,7 @@ impl ReorderingFigures {
 }
 
 /// TTL or Hop Limit of received packets in one direction (row M-70).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct TtlFigures {
     /// Least.
     pub min: u8,
@@ -225,14 +324,13 @@ impl TtlFigures {
 }
 
 /// Availability by blocks of send time (row M-63).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AvailabilityFigures {
-    /// Length of a block in nanoseconds.
+    /// Length of a block in nanoseconds; documents have it with the rule.
+    #[serde(skip)]
     pub block_ns: u64,
     /// Blocks in which packets were sent.
     pub blocks: u64,
-    /// Blocks in which packets were due and none was sent: what the path was like is not known.
-    pub unmeasured_blocks: u64,
     /// Blocks with a loss ratio beyond the threshold.
     pub bad_blocks: u64,
     /// Blocks of times in which the path was unavailable.
@@ -243,6 +341,8 @@ pub struct AvailabilityFigures {
     pub longest_outage_blocks: u64,
     /// Packets whose fate came after their block was judged: in no block.
     pub unplaced: u64,
+    /// Blocks in which packets were due and none was sent: what the path was like is not known.
+    pub unmeasured_blocks: u64,
 }
 
 impl AvailabilityFigures {
@@ -273,7 +373,7 @@ impl AvailabilityFigures {
 }
 
 /// Packets by ECN field (RFC 3168 section 5).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct EcnCounts {
     /// Not-ECT.
     pub not_ect: u64,

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use twinpath_wire::{Exclusion, Fate, Sample, Wall};
 
 use crate::AvailabilityFigures;
@@ -15,9 +16,9 @@ const OPEN: u16 = 256;
 const SECOND: u64 = 1_000_000_000;
 
 /// What a bad block is, and when the path is unavailable.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AvailabilityRule {
-    /// Length of a block in nanoseconds, not 0.
+    /// Length of a block in nanoseconds; 0 is taken for 1.
     pub block_ns: u64,
     /// A block is bad if more than this share of its packets is lost.
     pub bad_above: f64,

@@ -1,21 +1,24 @@
 //! Loss by direction, from the reflector's own sequence numbers (rows M-24 to M-31; RFC 5357
 //! section 4.2.1, RFC 6673 section 7, RFC 8762 section 4).
 
+use serde::{Deserialize, Serialize};
 use twinpath_wire::{Fate, Sample, Wall};
 
 use crate::loss::epoch::{Epoch, Placed, SMALL, Start, Verdict};
 use crate::loss::seen::{Seen, SeenWindow};
 
 /// Whether the reflector keeps a counter of its own per session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ReflectorKind {
-    /// Not known: it counts as soon as one of its numbers differs from the sender's (row M-30).
-    #[default]
-    Undeclared,
     /// It does: TWAMP set up by TWAMP-Control guarantees it (RFC 5357 section 4.2.1).
     Stateful,
     /// It does not (RFC 8762 section 4): no loss has a direction.
     Stateless,
+    /// Not known: it counts as soon as one of its numbers differs from the sender's (row M-30).
+    #[default]
+    #[serde(other)]
+    Undeclared,
 }
 
 /// Attributes losses to a direction. Constant memory.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use twinpath_wire::{
     ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, ReflectorOpen, SenderOpen, StampSender,
 };
@@ -15,7 +16,8 @@ use crate::features::TestFeatures;
 pub(super) const TLV_HEADER_OCTETS: usize = 4;
 
 /// The packets that a sender speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
 pub enum Protocol {
     /// TWAMP-Test as TWAMP Light uses it (RFC 5357 section 4.1.2 and Appendix I).
     TwampLight,

@@ -2,8 +2,11 @@
 
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// Odd replies by kind. The first group was not measured; the second was, all the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct OddReplies {
     /// From another address or port than the far end's; not measured.
     pub foreign_address: u64,
@@ -54,7 +57,28 @@ pub struct OddReplies {
     pub last_sizes: Option<(usize, usize)>,
 }
 
+/// Adds counts of the same name, whatever a file says that they are.
+macro_rules! add_counts {
+    ($sum:expr, $more:expr => $($count:ident,)*) => {
+        $($sum.$count = $sum.$count.saturating_add($more.$count);)*
+    };
+}
+pub(super) use add_counts;
+
 impl OddReplies {
+    /// Adds another run.
+    pub fn merge(&mut self, other: &Self) {
+        self.last_foreign = other.last_foreign.or(self.last_foreign);
+        self.last_elsewhere = other.last_elsewhere.or(self.last_elsewhere);
+        self.last_sizes = other.last_sizes.or(self.last_sizes);
+        add_counts!(self, other =>
+            foreign_address, answers_elsewhere, foreign_t1, unknown_seq, too_short, not_a_reply,
+            looks_like_request, forged, other_ssid, truncated, short_replies, z_wrong, unset_times,
+            t3_before_t2, residence_too_long, error_multiplier_zero, size_differs,
+            padding_differs, ssid_missing,
+        );
+    }
+
     /// Every kind by name.
     pub fn kinds(&self) -> impl Iterator<Item = (&'static str, u64)> {
         [

@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+use twinpath_wire::nanoseconds;
+
 /// The longest wait that is nothing unusual, in mean waits of a Poisson schedule: one in a thousand
 /// is longer.
 const USUAL_POISSON: u32 = 7;
@@ -12,23 +15,28 @@ const USUAL_POISSON: u32 = 7;
 const LONGEST_POISSON: u32 = 30;
 
 /// A pattern of departures. Times of nothing are taken as 1 ns, no packets as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
 pub enum Schedule {
     /// One packet each interval (RFC 3432 section 3).
     Periodic {
         /// From one packet to the next.
+        #[serde(rename = "interval_ns", with = "nanoseconds")]
         interval: Duration,
     },
     /// Exponentially distributed gaps, the first before the first packet (RFC 2330 section 11.1.1).
     Poisson {
         /// Their mean.
+        #[serde(rename = "mean_ns", with = "nanoseconds")]
         mean: Duration,
     },
     /// Gaps that are evenly distributed: additive random sampling (RFC 2330 section 11.1).
     Uniform {
         /// The shortest.
+        #[serde(rename = "least_ns", with = "nanoseconds")]
         least: Duration,
         /// The longest.
+        #[serde(rename = "most_ns", with = "nanoseconds")]
         most: Duration,
     },
     /// Several packets back to back each time.
@@ -36,6 +44,7 @@ pub enum Schedule {
         /// How many.
         packets: u32,
         /// From the beginning of a burst to that of the next.
+        #[serde(rename = "gap_ns", with = "nanoseconds")]
         gap: Duration,
     },
 }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use twinpath_wire::ErrorEstimate;
 
-use super::odd::OddReplies;
+use super::odd::{OddReplies, add_counts};
 
 /// Counts of one session so far. When it is over, `sent = received + lost`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SenderTally {
     /// Packets asked for; `None` where a duration was.
     pub asked: Option<u64>,
@@ -55,10 +57,105 @@ pub struct SenderTally {
 }
 
 impl SenderTally {
+    /// Adds another run. What is known of one only is not known of both.
+    pub fn merge(&mut self, other: &Self) {
+        let asked = self.asked.zip(other.asked);
+        self.asked = asked.map(|(one, other)| one.saturating_add(other));
+        self.largest_burst = self.largest_burst.max(other.largest_burst);
+        self.far_error = other.far_error.or(self.far_error);
+        self.odd.merge(&other.odd);
+        add_counts!(self, other =>
+            sent, send_errors, slots_skipped, slots_left_out, in_flight, received, lost, late,
+            duplicates, stale, clock_steps, suspensions, suspended_ns, unused_tx_stamps, stamped,
+            own_wait_ns,
+        );
+    }
+
     /// What a packet waited in this host on average between the send call and its stamp; `None`
     /// without a stamp.
     pub fn own_wait_mean(&self) -> Option<Duration> {
         let mean = self.own_wait_ns.checked_div(self.stamped)?;
         Some(Duration::from_nanos(mean))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn every_count_of_two_runs_is_added() {
+        fn each(value: &mut Value, number: u64) {
+            match value {
+                Value::Object(fields) => fields.values_mut().for_each(|it| each(it, number)),
+                Value::Number(_) => *value = json!(number),
+                Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) => {}
+            }
+        }
+        let counts = |number| {
+            let mut counts = json!(SenderTally {
+                asked: Some(0),
+                ..SenderTally::default()
+            });
+            each(&mut counts, number);
+            counts
+        };
+        let one: SenderTally = serde_json::from_value(counts(1)).unwrap();
+        let mut sum = one;
+        sum.merge(&one);
+        let mut expected = counts(2);
+        expected["largest_burst"] = json!(1);
+        assert_eq!(json!(sum), expected);
+    }
+
+    #[test]
+    fn of_two_runs_the_last_of_what_came_last_is_kept_and_unknown_is_unknown() {
+        let far = |bits| Some(ErrorEstimate::from_bits(bits));
+        let mut sum = SenderTally {
+            asked: Some(5),
+            largest_burst: 7,
+            far_error: far(1),
+            ..SenderTally::default()
+        };
+        sum.odd.last_sizes = Some((50, 60));
+        let mut other = SenderTally {
+            largest_burst: 3,
+            far_error: far(2),
+            ..SenderTally::default()
+        };
+        other.odd.last_foreign = Some(([192, 0, 2, 1], 862).into());
+        sum.merge(&other);
+        assert_eq!((sum.asked, sum.largest_burst), (None, 7));
+        assert_eq!(sum.far_error, far(2));
+        assert_eq!(sum.odd.last_foreign, other.odd.last_foreign);
+        assert_eq!(sum.odd.last_sizes, Some((50, 60)));
+    }
+
+    #[test]
+    fn counts_come_back_from_a_document_and_those_it_lacks_are_none() {
+        let mut tally = SenderTally {
+            asked: Some(100),
+            own_wait_ns: u64::MAX,
+            far_error: Some(ErrorEstimate::from_bits(0xfedc)),
+            ..SenderTally::default()
+        };
+        tally.odd.last_sizes = Some((1, 2));
+        tally.odd.last_elsewhere = Some("[2001:db8::1]:862".parse().unwrap());
+        let document = serde_json::to_string(&tally).unwrap();
+        assert!(document.contains(r#""far_error":65244"#), "{document}");
+        assert_eq!(
+            serde_json::from_str::<SenderTally>(&document).unwrap(),
+            tally
+        );
+        let older: SenderTally = serde_json::from_str(r#"{"sent":3}"#).unwrap();
+        assert_eq!(
+            older,
+            SenderTally {
+                sent: 3,
+                ..SenderTally::default()
+            }
+        );
     }
 }

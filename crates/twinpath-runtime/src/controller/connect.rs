@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use twinpath_net::stream;
@@ -35,9 +36,10 @@ impl Made {
 }
 
 /// An address of a Server that did not take the connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// The address.
+    #[serde(rename = "address")]
     pub server: SocketAddr,
     /// Why not, without the address.
     pub error: String,

@@ -30,7 +30,7 @@ pub(super) fn of(report: &SessionReport) -> Vec<Note> {
 
 /// Puts these remarks in the place of those that the report has.
 pub(crate) fn renew(report: &mut SessionReport) {
-    let ours = |note: &Note| [UNKNOWN, EQUAL, UNCERTAIN].contains(&note.key);
+    let ours = |note: &Note| [UNKNOWN, EQUAL, UNCERTAIN].contains(&&*note.key);
     let at = report.notes.iter().position(ours);
     report.notes.retain(|note| !ours(note));
     if report.tally.received > 0 {

@@ -156,7 +156,7 @@ pub(crate) fn renew(report: &mut SessionReport) {
     let usable = report.figures.far_times.are_usable();
     report
         .notes
-        .retain(|note| !OURS.contains(&note.key) && (usable || !THEIRS.contains(&note.key)));
+        .retain(|note| !OURS.contains(&&*note.key) && (usable || !THEIRS.contains(&&*note.key)));
     if report.tally.received > 0 {
         let new = of(report);
         report.notes.extend(new);

@@ -5,6 +5,7 @@
     reason = "a row of a table is one expression"
 )]
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -125,11 +126,16 @@ pub(super) fn silent() -> SessionReport {
     report
 }
 
+/// The key of a note that was not read from a file.
+pub(super) fn own_key(note: &Note) -> &'static str {
+    match note.key {
+        Cow::Borrowed(key) => key,
+        Cow::Owned(_) => panic!("{note:?}"),
+    }
+}
+
 pub(super) fn keys(report: &SessionReport, refusals: &Refusals) -> Vec<&'static str> {
-    of(report, refusals, &plan())
-        .iter()
-        .map(|note| note.key)
-        .collect()
+    of(report, refusals, &plan()).iter().map(own_key).collect()
 }
 
 fn delay(report: &mut SessionReport, change: impl Fn(&mut DelayFigures)) {
@@ -228,7 +234,10 @@ fn each_peculiarity_has_its_remark() {
         let mut report = quiet();
         change(&mut report);
         let notes = of(&report, &Refusals::default(), &plan());
-        let found: Vec<_> = notes.iter().map(|note| (note.key, note.warning)).collect();
+        let found: Vec<_> = notes
+            .iter()
+            .map(|note| (own_key(note), note.warning))
+            .collect();
         assert_eq!(found, [(key, warning)]);
         assert!(
             !notes[0].line.ends_with('.') && !notes[0].line.contains("  "),
@@ -438,7 +447,7 @@ fn a_long_wait_in_this_host_and_losses_of_large_packets_are_said_and_small_ones_
         let mut report = quiet();
         change(&mut report);
         let notes = of(&report, &Refusals::default(), &plan());
-        notes.iter().map(|note| note.key).collect()
+        notes.iter().map(own_key).collect()
     };
     let size = |octets, received, lost| SizeCounts {
         octets,

@@ -66,6 +66,6 @@ fn measure(plan: SenderPlan) -> (SessionReport, Vec<Sample>) {
 }
 
 /// The keys of a report's remarks.
-fn keys(report: &SessionReport) -> Vec<&'static str> {
-    report.notes.iter().map(|note| note.key).collect()
+fn keys(report: &SessionReport) -> Vec<&str> {
+    report.notes.iter().map(|note| &*note.key).collect()
 }

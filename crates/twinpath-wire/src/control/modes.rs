@@ -3,21 +3,25 @@
 use core::fmt;
 use core::ops::BitOr;
 
+use serde::{Deserialize, Serialize};
+
 /// A set of mode bits (RFC 5357 section 3.1; the registry of RFC 5618 section 5 and later).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Modes(u32);
 
 /// The one security mode of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SecurityMode {
-    /// 1: nothing is secured.
-    Unauthenticated,
     /// 2: control encrypted, test packets authenticated.
     Authenticated,
     /// 4: control and test packets encrypted.
     Encrypted,
     /// 8: control encrypted, test packets open (RFC 5618).
     Mixed,
+    /// 1: nothing is secured. What is read and not known is taken for it.
+    #[serde(other)]
+    Unauthenticated,
 }
 
 impl Modes {

@@ -323,8 +323,5 @@ fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
 }
 
 fn warning(key: &'static str, line: String) -> Note {
-    Note {
-        warning: true,
-        ..remark(key, line)
-    }
+    Note::warning(key, line)
 }

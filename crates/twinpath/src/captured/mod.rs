@@ -430,9 +430,5 @@ pub(crate) fn note() -> Note {
 }
 
 fn remark(key: &'static str, line: String) -> Note {
-    Note {
-        key,
-        line,
-        warning: false,
-    }
+    Note::remark(key, line)
 }

@@ -46,10 +46,8 @@ fn name_others(args: &SenderArgs, plan: &SenderPlan, reports: &mut [SessionRepor
     let used = plan.far.ip();
     let others = plan::other_addresses(&args.far, &args.ip, used, &plan::system_lookup);
     for session in reports {
-        session.notes.extend(others.clone().map(|line| Note {
-            key: "other-addresses",
-            line,
-            warning: true,
-        }));
+        let others = others.clone();
+        let notes = others.map(|line| Note::warning("other-addresses", line));
+        session.notes.extend(notes);
     }
 }

@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use twinpath_runtime::Note;
 use twinpath_runtime::controller::{AgreedSession, ControlClientReport};
 
 use super::ends::named;
-use super::json::{Attempt, Note, nanoseconds};
+use super::json::{Attempt, nanoseconds};
 use super::style::Style;
 use super::text::{fact, notes};
 use super::units;
@@ -74,7 +75,7 @@ pub(crate) fn json(report: &ControlClientReport, out: &mut impl Write) -> io::Re
         reflector: named(session.reflector),
         dscp: session.dscp.value(),
         duration_ns: nanoseconds(report.duration),
-        notes: report.notes.iter().map(Note::from).collect(),
+        notes: &report.notes,
     };
     super::json::write(&document, out)
 }
@@ -94,5 +95,5 @@ struct Document<'a> {
     reflector: String,
     dscp: u8,
     duration_ns: u64,
-    notes: Vec<Note<'a>>,
+    notes: &'a [Note],
 }

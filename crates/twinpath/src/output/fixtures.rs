@@ -363,16 +363,11 @@ pub(crate) fn loss() -> SessionReport {
     figures.congestion_backward = 11;
     report.records_dropped = 6;
     report.notes = vec![
-        Note {
-            key: "clock-stepped",
-            line: "the local clock stepped once: 8 packets are left out of the delays".into(),
-            warning: true,
-        },
-        Note {
-            key: "t3-advanced",
-            line: "T3 is advanced by the reflector".into(),
-            warning: false,
-        },
+        Note::warning(
+            "clock-stepped",
+            "the local clock stepped once: 8 packets are left out of the delays".into(),
+        ),
+        Note::remark("t3-advanced", "T3 is advanced by the reflector".into()),
     ];
     report
 }
@@ -410,11 +405,10 @@ pub(crate) fn nothing_came_back() -> SessionReport {
         from,
         count: 100,
     }];
-    report.notes = vec![Note {
-        key: "nothing-came-back",
-        line: "nothing listens on 192.0.2.2:20001; the well-known ports are 862 and 20001".into(),
-        warning: true,
-    }];
+    report.notes = vec![Note::warning(
+        "nothing-came-back",
+        "nothing listens on 192.0.2.2:20001; the well-known ports are 862 and 20001".into(),
+    )];
     report
 }
 
@@ -427,11 +421,9 @@ pub(crate) fn clocks_disagree() -> SessionReport {
     };
     report.figures.forward = Some(delay(-3_600_000_000_000 + 610_000, 100));
     report.figures.backward = Some(delay(3_600_000_000_000 + 594_000, 100));
-    report.notes = vec![Note {
-        key: "negative-delay",
-        line: "outbound delays are negative: the clocks disagree, one-way figures mean little"
-            .into(),
-        warning: true,
-    }];
+    report.notes = vec![Note::warning(
+        "negative-delay",
+        "outbound delays are negative: the clocks disagree, one-way figures mean little".into(),
+    )];
     report
 }

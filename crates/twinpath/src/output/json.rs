@@ -9,31 +9,30 @@ mod voice;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::time::Duration;
 
 use serde::{Serialize, Serializer};
-use twinpath_metrics::DelayFigures;
+use twinpath_metrics::{DelayFigures, DuplicationFigures, LossPeriods};
 use twinpath_proto::sender::Protocol;
-use twinpath_runtime::SessionReport;
 use twinpath_runtime::controller::{self, ControlReport, RefusedSession};
 use twinpath_runtime::host::HostSurvey;
+use twinpath_runtime::{IcmpCount, Note, SessionReport};
 use twinpath_wire::{Rung, Sample};
 
 use crate::args::Label;
+
+pub(super) use twinpath_wire::nanoseconds::of as nanoseconds;
 
 use super::captures::CaptureCounts;
 use super::rows::{self, Row};
 use super::survey::Survey;
 use super::{Meta, Outcome, Sink, Wanted, Written, WrittenFile, ends, hops, rfc3339, schedule};
 
-pub(super) use parts::Delay;
-
 use counted::{Bins, Histograms};
-use details::{Availability, Duplication, LossPeriods, Marking, Reordering, WithLoss};
+use details::{Availability, Marking, Reordering, WithLoss};
 use one_way::OneWay;
 use parts::{
-    DscpCounts, Excluded, FallbackStamps, FarClock, Icmp, LossOfSize, OddReplies, OwnWait, Packets,
-    PayloadOctets, Range, TimeStamps,
+    DscpCounts, Excluded, FallbackStamps, LossOfSize, OddReplies, OwnWait, Packets, PayloadOctets,
+    Range, TimeStamps,
 };
 use voice::Voice;
 
@@ -102,7 +101,7 @@ struct Control<'a> {
     attempts: Vec<Attempt<'a>>,
     modes_offered: u32,
     modes: u32,
-    notes: Vec<Note<'a>>,
+    notes: &'a [Note],
     refused: Vec<Refused<'a>>,
 }
 
@@ -154,7 +153,7 @@ impl<'a> From<&'a ControlReport> for Control<'a> {
             attempts: report.attempts.iter().map(Attempt::from).collect(),
             modes_offered: report.offered.bits(),
             modes: report.modes.bits(),
-            notes: report.notes.iter().map(Note::from).collect(),
+            notes: &report.notes,
             refused: report.refused.iter().map(Refused::from).collect(),
         }
     }
@@ -248,11 +247,11 @@ struct Session<'a> {
     packets: Packets,
     excluded: Excluded,
     fallback_stamps: FallbackStamps,
-    round_trip: Option<Delay>,
-    forward: Option<Delay>,
-    backward: Option<Delay>,
-    residence: Option<Delay>,
-    departure: Option<Delay>,
+    round_trip: Option<DelayFigures>,
+    forward: Option<DelayFigures>,
+    backward: Option<DelayFigures>,
+    residence: Option<DelayFigures>,
+    departure: Option<DelayFigures>,
     tos: u8,
     ttl: u8,
     ttl_forward: Option<Range>,
@@ -266,10 +265,10 @@ struct Session<'a> {
     clock_steps: Option<u64>,
     reflector_restarts: u64,
     odd_replies: Option<OddReplies<'a>>,
-    icmp: Option<Vec<Icmp<'a>>>,
+    icmp: Option<&'a [IcmpCount]>,
     receive_drops: Option<u64>,
     records_dropped: Option<u64>,
-    notes: Vec<Note<'a>>,
+    notes: &'a [Note],
     payload_octets: PayloadOctets,
     dscp_forward: DscpCounts<'a>,
     congestion_forward: Option<u64>,
@@ -278,8 +277,8 @@ struct Session<'a> {
     timeout_ns: u64,
     start_within_ns: u64,
     loss_periods: LossPeriods,
-    duplication: Duplication,
-    reordering: Reordering,
+    duplication: DuplicationFigures,
+    reordering: Reordering<'a>,
     marking: Marking,
     availability: Option<Availability>,
     far_resolution_ns: Option<u64>,
@@ -327,7 +326,6 @@ impl<'a> Session<'a> {
         let figures = &report.figures;
         // What nobody knows is null, not 0.
         let (has_end, has_sender) = (report.origin.has_end(), report.origin.has_sender());
-        let delay = |figures: &Option<DelayFigures>| figures.as_ref().map(Delay::from);
         Self {
             protocol: protocol(report.protocol),
             mode: report.mode.name(),
@@ -346,7 +344,7 @@ impl<'a> Session<'a> {
                 receive: report.stamps.receive.map(Rung::name),
                 clock_synchronized: has_end.then_some(report.stamps.clock.synchronized),
                 clock_error_ns: report.stamps.clock.error_ns,
-                far_clock: report.stamps.far_clock.map(FarClock::from),
+                far_clock: report.stamps.far_clock,
             },
             packets: Packets::new(report),
             excluded: Excluded::from(figures),
@@ -354,11 +352,11 @@ impl<'a> Session<'a> {
                 transmit: report.stamps.fallback_transmit,
                 receive: report.stamps.fallback_receive,
             },
-            round_trip: delay(&figures.round_trip),
-            forward: delay(&figures.forward),
-            backward: delay(&figures.backward),
-            residence: delay(&figures.residence),
-            departure: delay(&figures.departure),
+            round_trip: figures.round_trip,
+            forward: figures.forward,
+            backward: figures.backward,
+            residence: figures.residence,
+            departure: figures.departure,
             tos: report.tos.0,
             ttl: report.ttl,
             ttl_forward: figures
@@ -379,23 +377,22 @@ impl<'a> Session<'a> {
             clock_steps: Some(report.tally.clock_steps).filter(|steps| has_sender || *steps > 0),
             reflector_restarts: figures.reflector_restarts,
             odd_replies: has_end.then_some(OddReplies(&report.tally)),
-            icmp: has_end.then(|| report.icmp.iter().map(Icmp::from).collect()),
+            icmp: has_end.then_some(&*report.icmp),
             receive_drops: has_end.then_some(report.receive_drops),
             records_dropped: has_end.then_some(report.records_dropped),
-            notes: report.notes.iter().map(Note::from).collect(),
+            notes: &report.notes,
             payload_octets: PayloadOctets(super::sizes(report)),
             dscp_forward: DscpCounts(&figures.dscp_forward),
             congestion_forward: figures.congestion_forward,
             number: report.number,
             timeout_ns: nanoseconds(report.timeout),
             start_within_ns: nanoseconds(report.start_within),
-            loss_periods: LossPeriods::from(&figures.loss_periods),
-            duplication: Duplication::from(&figures.duplication),
+            loss_periods: figures.loss_periods,
+            duplication: figures.duplication,
             reordering: Reordering::from(figures),
             marking: Marking::from(report),
             availability: figures
                 .availability
-                .as_ref()
                 .map(|availability| Availability::new(availability, report)),
             far_resolution_ns: figures.far_resolution_ns,
             one_way: OneWay::of(report),
@@ -420,32 +417,10 @@ impl<'a> Session<'a> {
     }
 }
 
-#[derive(Serialize)]
-pub(super) struct Note<'a> {
-    key: &'static str,
-    warning: bool,
-    line: &'a str,
-}
-
-impl<'a> From<&'a twinpath_runtime::Note> for Note<'a> {
-    fn from(note: &'a twinpath_runtime::Note) -> Self {
-        Self {
-            key: note.key,
-            warning: note.warning,
-            line: &note.line,
-        }
-    }
-}
-
 /// Whether the reflector's time is in the round trip; `None` without one.
 fn includes_residence(figures: &twinpath_metrics::Figures) -> Option<bool> {
     let known = figures.round_trip.is_some();
     known.then(|| figures.round_trip_includes_residence())
-}
-
-/// Saturating at 584 years.
-pub(super) fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use twinpath_metrics::{Coverage, DelayFigures, Figures, IntervalFigures, Suspect
 use twinpath_wire::Wall;
 
 use super::counts::UNKNOWN;
-use super::json::Delay;
 use super::style::Style;
 use super::text::{cell, enough};
 use super::units::{self, Unit};
@@ -263,9 +262,9 @@ struct Document<'a> {
     start: String,
     end: String,
     packets: Packets,
-    round_trip: Option<Delay>,
-    forward: Option<Delay>,
-    backward: Option<Delay>,
+    round_trip: Option<DelayFigures>,
+    forward: Option<DelayFigures>,
+    backward: Option<DelayFigures>,
     suspect: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     intervals: Option<u64>,
@@ -319,9 +318,9 @@ pub(crate) fn write_document(row: &Row<'_>, meta: &Meta, out: &mut impl Write) -
             loss_ratio: ratio(figures.lost, row.sent()).filter(|_| row.is_complete()),
             strays: row.interval.map_or(0, |interval| interval.strays),
         },
-        round_trip: figures.round_trip.as_ref().map(Delay::from),
-        forward: figures.forward.as_ref().map(Delay::from),
-        backward: figures.backward.as_ref().map(Delay::from),
+        round_trip: figures.round_trip,
+        forward: figures.forward,
+        backward: figures.backward,
         suspect: row.suspect().collect(),
         intervals: row.interval.map(|interval| interval.intervals),
     };

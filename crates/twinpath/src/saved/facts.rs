@@ -4,20 +4,19 @@
 mod convert;
 mod reports;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::{AvailabilityRule, MetricsConfig};
-use twinpath_proto::sender::{Protocol, Schedule};
-use twinpath_runtime::SessionReport;
-use twinpath_runtime::controller::ControlReport;
+use twinpath_proto::sender::{Protocol, Schedule, SenderTally};
+use twinpath_runtime::controller::{Attempt, ControlReport};
 use twinpath_runtime::sender::BooksFacts;
-use twinpath_wire::control::SecurityMode;
-use twinpath_wire::{Tos, Wall};
+use twinpath_runtime::{ClockState, IcmpCount, Note, SessionReport};
+use twinpath_wire::control::{Modes, SecurityMode};
+use twinpath_wire::{Tos, Wall, nanoseconds};
 
-use self::convert::{nanoseconds, plain};
-use super::mirror::Tally;
+use self::convert::plain;
 use crate::args::Label;
 use crate::output::Meta;
 
@@ -29,7 +28,8 @@ pub(crate) struct RunFacts {
     pub(crate) host: Option<String>,
     pub(crate) labels: Vec<LabelFacts>,
     /// Unix time.
-    pub(crate) started_ns: i64,
+    #[serde(rename = "started_ns")]
+    pub(crate) started: Wall,
     pub(crate) sessions: Vec<SessionFacts>,
 }
 
@@ -53,42 +53,20 @@ pub(crate) struct LabelFacts {
 pub(crate) struct Identity {
     /// From 1, as in the column `session`.
     pub(crate) number: u32,
-    pub(crate) protocol: ProtocolFacts,
-    mode: String,
+    pub(crate) protocol: Protocol,
+    mode: SecurityMode,
     sid: Option<String>,
     pub(crate) sender: SocketAddr,
     pub(crate) reflector: SocketAddr,
-    schedule: ScheduleFacts,
+    schedule: Schedule,
     seed: u64,
-    timeout_ns: u64,
-    start_within_ns: u64,
-    pub(crate) tos: u8,
+    #[serde(rename = "timeout_ns", with = "nanoseconds")]
+    timeout: Duration,
+    #[serde(rename = "start_within_ns", with = "nanoseconds")]
+    start_within: Duration,
+    pub(crate) tos: Tos,
     ttl: u8,
     padding: i64,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
-pub(crate) enum ProtocolFacts {
-    TwampLight,
-    Twamp {
-        modes: u32,
-        padding_to_reflect: u16,
-        server_octets: u16,
-    },
-    Stamp {
-        ssid: u16,
-    },
-}
-
-/// When packets leave.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
-enum ScheduleFacts {
-    Periodic { interval_ns: u64 },
-    Poisson { mean_ns: u64 },
-    Uniform { least_ns: u64, most_ns: u64 },
-    Bursts { packets: u32, gap_ns: u64 },
 }
 
 /// A session before its first packet.
@@ -99,23 +77,7 @@ pub(crate) struct SessionFacts {
     /// Packets asked for; `null` where a duration was.
     pub(crate) asked: Option<u64>,
     duration_ns: Option<u64>,
-    metrics: MetricsFacts,
-}
-
-/// What is known of the packets in advance: the figures depend on it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct MetricsFacts {
-    reflector: String,
-    tos_forward: Option<u8>,
-    tos_backward: Option<u8>,
-    block_ns: u64,
-    bad_above: f64,
-    in_a_row: u32,
-    noticeable_distance: u64,
-    bins_ns: Option<Vec<i64>>,
-    /// Octets of payload by number, where they differ.
-    #[serde(default)]
-    sizes_in_turn: Vec<u32>,
+    metrics: MetricsConfig,
 }
 
 /// A session when it is over.
@@ -123,40 +85,22 @@ struct MetricsFacts {
 pub(crate) struct SessionEnd {
     #[serde(flatten)]
     pub(crate) identity: Identity,
-    started_ns: i64,
-    duration_ns: u64,
+    #[serde(rename = "started_ns")]
+    started: Wall,
+    #[serde(rename = "duration_ns", with = "nanoseconds")]
+    duration: Duration,
     achieved_pps: Option<f64>,
-    tally: Tally,
-    clock: ClockFacts,
-    far_clock: Option<ClockFacts>,
+    tally: SenderTally,
+    clock: ClockState,
+    far_clock: Option<ClockState>,
     receive_drops: u64,
     #[serde(default)]
     rebinds: u64,
     records_dropped: u64,
-    icmp: Vec<IcmpFacts>,
+    icmp: Vec<IcmpCount>,
     #[serde(default)]
     icmp_foreign: u64,
-    notes: Vec<NoteFacts>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct ClockFacts {
-    synchronized: bool,
-    error_ns: Option<u64>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct IcmpFacts {
-    what: String,
-    from: Option<IpAddr>,
-    count: u64,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct NoteFacts {
-    key: String,
-    line: String,
-    warning: bool,
+    notes: Vec<Note>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -164,18 +108,12 @@ pub(crate) struct ControlFacts {
     server: SocketAddr,
     client: SocketAddr,
     #[serde(default)]
-    attempts: Vec<AttemptFacts>,
-    modes_offered: u32,
-    modes: u32,
+    attempts: Vec<Attempt>,
+    modes_offered: Modes,
+    modes: Modes,
     #[serde(default)]
     refused: Vec<RefusedFacts>,
-    notes: Vec<NoteFacts>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct AttemptFacts {
-    address: SocketAddr,
-    error: String,
+    notes: Vec<Note>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -209,7 +147,7 @@ impl RunFacts {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host: meta.host.clone(),
             labels: labels.collect(),
-            started_ns: started.unix_ns(),
+            started,
             sessions,
         }
     }
@@ -233,27 +171,27 @@ impl SessionFacts {
         let plan = planned.plan;
         let (asked, duration) = match plan.limit {
             Limit::Count(count) => (Some(count), None),
-            Limit::Duration(duration) => (None, Some(nanoseconds(duration))),
+            Limit::Duration(duration) => (None, Some(nanoseconds::of(duration))),
         };
         Self {
             identity: Identity {
                 number: u32::try_from(planned.number).unwrap_or(u32::MAX),
-                protocol: planned.protocol.into(),
-                mode: planned.mode.name().to_owned(),
+                protocol: planned.protocol,
+                mode: planned.mode,
                 sid: None,
                 sender: planned.sender,
                 reflector: planned.reflector,
-                schedule: plan.schedule.into(),
+                schedule: plan.schedule,
                 seed: plan.seed,
-                timeout_ns: nanoseconds(plan.timeout),
-                start_within_ns: 0,
-                tos: planned.tos.0,
+                timeout: plan.timeout,
+                start_within: Duration::ZERO,
+                tos: planned.tos,
                 ttl: plan.path.ttl,
                 padding: plan.padding,
             },
             asked,
             duration_ns: duration,
-            metrics: MetricsFacts::from(&planned.books.metrics),
+            metrics: planned.books.metrics.clone(),
         }
     }
 
@@ -276,31 +214,31 @@ impl SessionFacts {
         Self {
             identity: Identity {
                 number: u32::try_from(number).unwrap_or(u32::MAX),
-                protocol: protocol.into(),
-                mode: SecurityMode::Unauthenticated.name().to_owned(),
+                protocol,
+                mode: SecurityMode::Unauthenticated,
                 sid: None,
                 sender,
                 reflector,
-                schedule: Schedule::every(interval).into(),
+                schedule: Schedule::every(interval),
                 seed: 0,
-                timeout_ns: nanoseconds(timeout),
-                start_within_ns: 0,
-                tos: marking.0.0,
+                timeout,
+                start_within: Duration::ZERO,
+                tos: marking.0,
                 ttl: marking.1,
                 padding: sizes_from,
             },
             asked: None,
             duration_ns: None,
-            metrics: MetricsFacts::from(&metrics),
+            metrics,
         }
     }
 
     /// What books of the session are opened with.
     pub(crate) fn books(&self) -> BooksFacts {
         BooksFacts {
-            metrics: MetricsConfig::from(&self.metrics),
-            timeout: Duration::from_nanos(self.identity.timeout_ns),
-            schedule: self.identity.schedule.into(),
+            metrics: self.metrics.clone(),
+            timeout: self.identity.timeout,
+            schedule: self.identity.schedule,
         }
     }
 }
@@ -310,39 +248,31 @@ impl SessionEnd {
         Self {
             identity: Identity {
                 number: u32::try_from(report.number).unwrap_or(u32::MAX),
-                protocol: report.protocol.into(),
-                mode: report.mode.name().to_owned(),
+                protocol: report.protocol,
+                mode: report.mode,
                 sid: report.sid.map(|sid| sid.to_string()),
                 sender: report.sender,
                 reflector: report.reflector,
-                schedule: report.schedule.into(),
+                schedule: report.schedule,
                 seed: report.seed,
-                timeout_ns: nanoseconds(report.timeout),
-                start_within_ns: nanoseconds(report.start_within),
-                tos: report.tos.0,
+                timeout: report.timeout,
+                start_within: report.start_within,
+                tos: report.tos,
                 ttl: report.ttl,
                 padding: report.padding,
             },
-            started_ns: report.started.unix_ns(),
-            duration_ns: nanoseconds(report.duration),
+            started: report.started,
+            duration: report.duration,
             achieved_pps: report.achieved_pps,
-            tally: Tally::from(&report.tally),
-            clock: report.stamps.clock.into(),
-            far_clock: report.stamps.far_clock.map(ClockFacts::from),
+            tally: report.tally,
+            clock: report.stamps.clock,
+            far_clock: report.stamps.far_clock,
             receive_drops: report.receive_drops,
             rebinds: report.rebinds,
             records_dropped: report.records_dropped,
             icmp_foreign: report.icmp_foreign,
-            icmp: report
-                .icmp
-                .iter()
-                .map(|icmp| IcmpFacts {
-                    what: icmp.what.clone(),
-                    from: icmp.from,
-                    count: icmp.count,
-                })
-                .collect(),
-            notes: report.notes.iter().map(NoteFacts::from).collect(),
+            icmp: report.icmp.clone(),
+            notes: report.notes.clone(),
         }
     }
 }
@@ -358,11 +288,11 @@ impl EndFacts {
             control: control.map(|control| ControlFacts {
                 server: control.server,
                 client: control.near,
-                attempts: control.attempts.iter().map(AttemptFacts::from).collect(),
-                modes_offered: control.offered.bits(),
-                modes: control.modes.bits(),
+                attempts: control.attempts.clone(),
+                modes_offered: control.offered,
+                modes: control.modes,
                 refused: control.refused.iter().map(RefusedFacts::from).collect(),
-                notes: control.notes.iter().map(NoteFacts::from).collect(),
+                notes: control.notes.clone(),
             }),
             rows_missing,
         }

@@ -6,7 +6,6 @@ mod facts;
 mod file;
 mod group;
 mod guard;
-mod mirror;
 mod pages;
 mod read;
 mod saver;
@@ -16,7 +15,6 @@ mod tests;
 mod whole;
 
 pub(crate) use facts::{EndFacts, Planned, RunFacts, SessionFacts};
-pub(crate) use mirror::Tally;
 pub(crate) use read::Reader;
 pub(crate) use saver::{OpenError, Opened, Saved, Saver, Shortfall};
 pub(crate) use schema::Row;

@@ -58,7 +58,7 @@ fn a_sender_elsewhere_measures_in_the_session_that_is_kept_up() {
     run.stop();
     let report = run.join().unwrap();
     assert_eq!(report.session, session);
-    let keys: Vec<_> = report.notes.iter().map(|note| note.key).collect();
+    let keys: Vec<_> = report.notes.iter().map(|note| &*note.key).collect();
     assert_eq!((keys, report.cut_short), (Vec::<&str>::new(), None));
     let events = rig.events();
     assert_eq!((stops(&events), slips(&events)), (1, Vec::new()));

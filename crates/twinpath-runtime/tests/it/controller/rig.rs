@@ -359,8 +359,8 @@ impl Outcome {
     }
 
     /// Keys of the notes on the connection.
-    pub(crate) fn keys(&self) -> Vec<&'static str> {
-        self.report().notes.iter().map(|note| note.key).collect()
+    pub(crate) fn keys(&self) -> Vec<&str> {
+        self.report().notes.iter().map(|note| &*note.key).collect()
     }
 }
 

@@ -270,7 +270,7 @@ fn what_is_not_read_is_counted_by_kind() {
         (24, 20, 20)
     );
     let said = counts::notes(&counts, &[]);
-    let keys: Vec<&str> = said.iter().map(|note| note.key).collect();
+    let keys: Vec<&str> = said.iter().map(|note| &*note.key).collect();
     assert_eq!(
         keys,
         [

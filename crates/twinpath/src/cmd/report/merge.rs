@@ -3,13 +3,11 @@
 use std::fmt::Write as _;
 
 use twinpath_metrics::{Books, Distributions, Figures, Timeline};
-use twinpath_proto::sender::SenderTally;
 use twinpath_runtime::{ClockState, Note, Origin, SessionReport, StampReport};
 
 use super::alike;
 use super::source::{self, Source};
 use crate::output::{ends, schedule};
-use crate::saved::Tally;
 
 /// Values, and sessions, that a note names at most.
 const SHOWN: usize = 4;
@@ -22,10 +20,9 @@ pub(super) fn merge<'a>(
 ) -> Option<SessionReport> {
     let (first, others) = reports.split_first()?;
     let mut sum = first.clone();
-    let mut tally = Tally::from(&first.tally);
     for other in others {
         sum.figures.merge(&other.figures);
-        tally.add(&Tally::from(&other.tally));
+        sum.tally.merge(&other.tally);
         sum.delays.merge(&other.delays);
         sum.origin = sum.origin.max(other.origin);
         sum.started = sum.started.min(other.started);
@@ -56,7 +53,6 @@ pub(super) fn merge<'a>(
             .sid
             .filter(|_| others.iter().all(|other| other.sid == sum.sid));
     }
-    sum.tally = SenderTally::from(&tally);
     sum.stamps = StampReport {
         transmit: sum.figures.stamps_transmit.best(),
         receive: sum.figures.stamps_receive.best(),
@@ -147,7 +143,7 @@ fn said(reports: &[SessionReport], sources: &[Source]) -> Note {
         line.push_str(&differences.join(", "));
     }
     Note {
-        key: "merged",
+        key: "merged".into(),
         line,
         warning: !differences.is_empty(),
     }
@@ -192,14 +188,10 @@ fn twice(reports: &[SessionReport]) -> Option<Note> {
             .any(|earlier| alike::same_packets(earlier, report))
     });
     let count = again.count();
-    (count > 0).then(|| Note {
-        key: "merged-twice",
-        line: format!(
+    (count > 0).then(|| Note::warning("merged-twice", format!(
             "sessions of packets that another one has already, by their addresses and times: {count}; \
              those are counted twice"
-        ),
-        warning: true,
-    })
+        )))
 }
 
 fn worse(one: ClockState, other: ClockState) -> ClockState {

@@ -210,7 +210,7 @@ fn follow(
             let facts = source.facts(session);
             plan::rows_fit(&args.results, facts.timeout)?;
             books.push(facts.open_saved(interval, columns));
-            let class = twinpath_wire::Tos(session.identity.tos).dscp();
+            let class = session.identity.tos.dscp();
             match (several, sources.len()) {
                 (false, _) => {}
                 (true, 1) => names.push(class.to_string()),

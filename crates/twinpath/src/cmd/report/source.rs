@@ -250,21 +250,19 @@ impl Source {
         };
         match (reader.octets_behind(), end) {
             (0, _) => None,
-            (count, Some(_)) => Some(Note {
-                key: "octets-behind",
-                line: format!(
+            (count, Some(_)) => Some(Note::remark(
+                "octets-behind",
+                format!(
                     "{} behind the end of the run in the file left out: the run is complete",
                     units::count(count, "octet", "octets")
                 ),
-                warning: false,
-            }),
-            (_, None) => Some(Note {
-                key: "file-torn",
-                line: "the end of the file is missing or damaged: these are the records up to the last \
+            )),
+            (_, None) => Some(Note::warning(
+                "file-torn",
+                "the end of the file is missing or damaged: these are the records up to the last \
                        write that is whole"
                     .to_owned(),
-                warning: true,
-            }),
+            )),
         }
     }
 
@@ -386,26 +384,18 @@ fn unfinished(replay: &Replay, growing: bool) -> Note {
             ),
         )
     };
-    Note {
-        key,
-        line,
-        warning: true,
-    }
+    Note::warning(key, line)
 }
 
 /// The file does not hold all that the run counted.
 fn incomplete(report: &SessionReport, rows_missing: u64) -> Option<Note> {
     let (tally, figures) = (&report.tally, &report.figures);
     let same = tally.received == figures.received && tally.lost == figures.lost;
-    (rows_missing > 0 || !same).then(|| Note {
-        key: "records-missing",
-        line: format!(
+    (rows_missing > 0 || !same).then(|| Note::warning("records-missing", format!(
             "the file lacks records of the run, those of {} of {}: its figures are those of the rest",
             tally.sent.saturating_sub(figures.received + figures.lost),
             units::count(tally.sent, "packet", "packets")
-        ),
-        warning: true,
-    })
+        )))
 }
 
 fn broken(path: &str, error: &Broken) -> Failure {

@@ -2,7 +2,7 @@
 //! it may be off by and what that rests on (row M-57).
 
 use serde::Serialize;
-use twinpath_metrics::{Basis, ClockEstimate, DelayFigures, FarStep};
+use twinpath_metrics::{Basis, ClockEstimate, DelayFigures, FarStep, Spread};
 use twinpath_runtime::SessionReport;
 
 use crate::output::rfc3339;
@@ -35,11 +35,11 @@ impl OneWay {
             (raw.is_some() || known.is_some()).then(|| Direction {
                 raw,
                 deskewed: known.map(|known| Deskewed {
-                    spread: known.delay.into(),
+                    spread: known.delay,
                     error_bound_ns: known.error_bound_ns,
                 }),
                 variation: known.map(|known| Variation {
-                    spread: known.variation.into(),
+                    spread: known.variation,
                     error_bound_ns: known.variation_bound_ns,
                     likely_error_ns: known.variation_error_ns,
                 }),
@@ -106,33 +106,6 @@ struct Variation {
     spread: Spread,
     error_bound_ns: u64,
     likely_error_ns: u64,
-}
-
-#[derive(Serialize)]
-struct Spread {
-    count: u64,
-    min_ns: i64,
-    max_ns: i64,
-    mean_ns: i64,
-    median_ns: i64,
-    p95_ns: i64,
-    p99_ns: i64,
-    p999_ns: i64,
-}
-
-impl From<twinpath_metrics::Spread> for Spread {
-    fn from(figures: twinpath_metrics::Spread) -> Self {
-        Self {
-            count: figures.count,
-            min_ns: figures.min_ns,
-            max_ns: figures.max_ns,
-            mean_ns: figures.mean_ns,
-            median_ns: figures.median_ns,
-            p95_ns: figures.p95_ns,
-            p99_ns: figures.p99_ns,
-            p999_ns: figures.p999_ns,
-        }
-    }
 }
 
 /// The two clocks, as the packets tell.

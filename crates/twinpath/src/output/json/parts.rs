@@ -2,9 +2,9 @@
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
-use twinpath_metrics::{DelayFigures, TtlFigures};
+use twinpath_metrics::TtlFigures;
 use twinpath_proto::sender::{PayloadSize, SenderTally};
-use twinpath_runtime::{ClockState, IcmpCount, Origin, SessionReport};
+use twinpath_runtime::{ClockState, Origin, SessionReport};
 use twinpath_wire::Dscp;
 
 use crate::output::hops::Hops;
@@ -27,22 +27,7 @@ pub(super) struct TimeStamps {
     pub(super) receive: Option<&'static str>,
     pub(super) clock_synchronized: Option<bool>,
     pub(super) clock_error_ns: Option<u64>,
-    pub(super) far_clock: Option<FarClock>,
-}
-
-#[derive(Serialize)]
-pub(super) struct FarClock {
-    pub(super) synchronized: bool,
-    pub(super) error_ns: Option<u64>,
-}
-
-impl From<ClockState> for FarClock {
-    fn from(clock: ClockState) -> Self {
-        Self {
-            synchronized: clock.synchronized,
-            error_ns: clock.error_ns,
-        }
-    }
+    pub(super) far_clock: Option<ClockState>,
 }
 
 #[derive(Serialize)]
@@ -186,9 +171,8 @@ pub(super) struct FallbackStamps {
 
 #[derive(Serialize)]
 pub(super) struct Range {
-    min: u8,
-    max: u8,
-    changes: u64,
+    #[serde(flatten)]
+    ttl: TtlFigures,
     hops_min: Option<u8>,
     hops_max: Option<u8>,
 }
@@ -196,52 +180,9 @@ pub(super) struct Range {
 impl Range {
     pub(super) fn new(ttl: TtlFigures, hops: Hops) -> Self {
         Self {
-            min: ttl.min,
-            max: ttl.max,
-            changes: ttl.changes,
+            ttl,
             hops_min: hops.map(|(least, _)| least),
             hops_max: hops.map(|(_, greatest)| greatest),
-        }
-    }
-}
-
-#[derive(Serialize)]
-pub(in crate::output) struct Delay {
-    pub(super) count: u64,
-    pub(super) min_ns: i64,
-    pub(super) max_ns: i64,
-    pub(super) mean_ns: i64,
-    pub(super) median_ns: i64,
-    pub(super) stddev_ns: u64,
-    pub(super) p90_ns: i64,
-    pub(super) p95_ns: i64,
-    pub(super) p99_ns: i64,
-    pub(super) p999_ns: i64,
-    pub(super) jitter_ns: Option<u64>,
-    pub(super) pdv_p99_ns: Option<u64>,
-    pub(super) ipdv_mean_abs_ns: Option<u64>,
-    pub(super) reference_ns: Option<i64>,
-    pub(super) bins_per_octave: u32,
-}
-
-impl From<&DelayFigures> for Delay {
-    fn from(figures: &DelayFigures) -> Self {
-        Self {
-            count: figures.count,
-            min_ns: figures.min_ns,
-            max_ns: figures.max_ns,
-            mean_ns: figures.mean_ns,
-            median_ns: figures.median_ns,
-            stddev_ns: figures.stddev_ns,
-            p90_ns: figures.p90_ns,
-            p95_ns: figures.p95_ns,
-            p99_ns: figures.p99_ns,
-            p999_ns: figures.p999_ns,
-            jitter_ns: figures.jitter_ns,
-            pdv_p99_ns: figures.pdv_p99_ns,
-            ipdv_mean_abs_ns: figures.ipdv_mean_abs_ns,
-            reference_ns: figures.reference_ns,
-            bins_per_octave: figures.bins_per_octave,
         }
     }
 }
@@ -251,7 +192,7 @@ pub(super) struct DscpCounts<'a>(pub(super) &'a [(Dscp, u64)]);
 
 impl Serialize for DscpCounts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(dscp, count)| (dscp.value(), count)))
+        serializer.collect_map(self.0.iter().map(|(dscp, count)| (dscp, count)))
     }
 }
 
@@ -265,22 +206,5 @@ impl Serialize for OddReplies<'_> {
             map.serialize_entry(&kind.to_lowercase().replace(' ', "_"), &count)?;
         }
         map.end()
-    }
-}
-
-#[derive(Serialize)]
-pub(super) struct Icmp<'a> {
-    pub(super) what: &'a str,
-    pub(super) from: Option<String>,
-    pub(super) count: u64,
-}
-
-impl<'a> From<&'a IcmpCount> for Icmp<'a> {
-    fn from(icmp: &'a IcmpCount) -> Self {
-        Self {
-            what: &icmp.what,
-            from: icmp.from.map(|from| from.to_string()),
-            count: icmp.count,
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! Documents of reports made by hand.
 
+use std::time::Duration;
+
 use serde_json::json;
 use twinpath_proto::sender::Schedule;
 use twinpath_wire::Tos;

@@ -4,30 +4,29 @@ use std::time::Duration;
 
 use twinpath_metrics::{Figures, MetricsConfig, SessionMetrics};
 use twinpath_proto::sender::SenderTally;
-use twinpath_runtime::controller::{Attempt, ControlReport};
-use twinpath_runtime::{ClockState, IcmpCount, Note, Origin, SessionReport, StampReport};
-use twinpath_wire::control::Modes;
-use twinpath_wire::{Tos, Wall};
+use twinpath_runtime::controller::ControlReport;
+use twinpath_runtime::{ClockState, Origin, SessionReport, StampReport};
+use twinpath_wire::Wall;
 
-use super::convert::{security, sid};
-use super::{AttemptFacts, ControlFacts, Identity, RefusedFacts, SessionEnd};
+use super::convert::{plain_attempts, plain_errors, plain_notes, sid};
+use super::{ControlFacts, Identity, RefusedFacts, SessionEnd};
 
 impl SessionEnd {
     /// The report that the run ended with, its figures from the rows.
     pub(crate) fn report(&self, metrics: &SessionMetrics, config: MetricsConfig) -> SessionReport {
         let figures = metrics.figures();
-        let mut tally = SenderTally::from(&self.tally);
+        let mut tally = self.tally;
         if tally.asked.is_none() {
             // Older files do not say so of those that were skipped.
             tally.slots_left_out = tally.slots_skipped;
         }
         SessionReport {
-            started: Wall::from_unix_ns(self.started_ns),
-            duration: Duration::from_nanos(self.duration_ns),
+            started: self.started,
+            duration: self.duration,
             achieved_pps: self.achieved_pps,
             stamps: StampReport {
-                clock: self.clock.into(),
-                far_clock: self.far_clock.map(ClockState::from),
+                clock: self.clock,
+                far_clock: self.far_clock,
                 ..stamps(&figures)
             },
             origin: Origin::Run,
@@ -35,8 +34,8 @@ impl SessionEnd {
             rebinds: self.rebinds,
             records_dropped: self.records_dropped,
             icmp_foreign: self.icmp_foreign,
-            icmp: self.icmp.iter().map(IcmpCount::from).collect(),
-            notes: self.notes.iter().map(Note::from).collect(),
+            icmp: plain_errors(&self.icmp),
+            notes: plain_notes(&self.notes),
             ..self.identity.report(&tally, metrics, config)
         }
     }
@@ -68,19 +67,19 @@ impl Identity {
         let figures = metrics.figures();
         SessionReport {
             number: usize::try_from(self.number).unwrap_or(usize::MAX),
-            protocol: (&self.protocol).into(),
+            protocol: self.protocol,
             sid: self.sid.as_deref().and_then(sid),
-            mode: security(&self.mode),
+            mode: self.mode,
             sender: self.sender,
             reflector: self.reflector,
             started: Wall::default(),
             duration: Duration::ZERO,
-            schedule: self.schedule.into(),
+            schedule: self.schedule,
             seed: self.seed,
-            timeout: Duration::from_nanos(self.timeout_ns),
-            start_within: Duration::from_nanos(self.start_within_ns),
+            timeout: self.timeout,
+            start_within: self.start_within,
             achieved_pps: None,
-            tos: Tos(self.tos),
+            tos: self.tos,
             ttl: self.ttl,
             padding: self.padding,
             stamps: stamps(&figures),
@@ -101,40 +100,22 @@ impl Identity {
     }
 }
 
-impl From<&Attempt> for AttemptFacts {
-    fn from(attempt: &Attempt) -> Self {
-        Self {
-            address: attempt.server,
-            error: attempt.error.clone(),
-        }
-    }
-}
-
-impl From<&AttemptFacts> for Attempt {
-    fn from(facts: &AttemptFacts) -> Self {
-        Self {
-            server: facts.address,
-            error: facts.error.clone(),
-        }
-    }
-}
-
 impl ControlFacts {
     /// The report of a control connection with these sessions.
     pub(crate) fn report(&self, sessions: Vec<SessionReport>) -> ControlReport {
         ControlReport {
             server: self.server,
             near: self.client,
-            attempts: self.attempts.iter().map(Attempt::from).collect(),
-            offered: Modes::from_bits(self.modes_offered),
-            modes: Modes::from_bits(self.modes),
+            attempts: plain_attempts(&self.attempts),
+            offered: self.modes_offered,
+            modes: self.modes,
             sessions,
             refused: self
                 .refused
                 .iter()
                 .filter_map(RefusedFacts::session)
                 .collect(),
-            notes: self.notes.iter().map(Note::from).collect(),
+            notes: plain_notes(&self.notes),
         }
     }
 }

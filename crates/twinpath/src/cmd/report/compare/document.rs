@@ -190,7 +190,7 @@ fn session(comparison: &Comparison) -> Session<'_> {
 
 fn note(finding: &Finding) -> Note<'_> {
     Note {
-        key: finding.key,
+        key: &finding.key,
         run: finding
             .run
             .map(|run| if run == 0 { "before" } else { "after" }),

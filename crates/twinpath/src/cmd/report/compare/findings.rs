@@ -1,6 +1,8 @@
 //! What is to be known before two runs are compared: where they were not the same throughout, and what
 //! differs between them beside the path.
 
+use std::borrow::Cow;
+
 use twinpath_runtime::SessionReport;
 
 use super::blocks::Blocks;
@@ -44,7 +46,7 @@ const BURSTS: u64 = 3;
 /// A fact about one run (0 or 1), or about both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
-    pub(super) key: &'static str,
+    pub(super) key: Cow<'static, str>,
     pub(super) run: Option<usize>,
     pub(super) line: String,
 }
@@ -95,18 +97,18 @@ impl Comparison {
     fn inputs(&mut self) {
         for (run, (report, name)) in self.reports.iter().zip(RUNS).enumerate() {
             let warnings = report.notes.iter();
-            let warnings = warnings.filter(|note| note.warning && !SAID.contains(&note.key));
+            let warnings = warnings.filter(|note| note.warning && !SAID.contains(&&*note.key));
             for note in warnings {
                 let line = format!("{name}: {}", note.line);
-                if LACKING.contains(&note.key) {
+                if LACKING.contains(&&*note.key) {
                     let doubt = || format!("the file of {name} lacks packets of it");
                     self.inputs.loss.get_or_insert_with(doubt);
-                    if LACKING_DELAYS.contains(&note.key) {
+                    if LACKING_DELAYS.contains(&&*note.key) {
                         self.inputs.delay.get_or_insert_with(doubt);
                     }
                 }
                 self.findings.push(Finding {
-                    key: note.key,
+                    key: note.key.clone(),
                     run: Some(run),
                     line,
                 });
@@ -114,7 +116,7 @@ impl Comparison {
             let under_way = report.tally.in_flight;
             if under_way > 0 {
                 self.findings.push(Finding {
-                    key: "under-way",
+                    key: "under-way".into(),
                     run: Some(run),
                     line: format!(
                         "{} under way when {name} ended: each may have been lost or not, and losses are \
@@ -152,9 +154,9 @@ impl Comparison {
     /// What differs between the runs, and what their own reports say of them.
     fn differences(&mut self) {
         for (run, (report, name)) in self.reports.iter().zip(RUNS).enumerate() {
-            let mut find = |key, line| {
+            let mut find = |key: &'static str, line| {
                 self.findings.push(Finding {
-                    key,
+                    key: key.into(),
                     run: Some(run),
                     line,
                 });
@@ -184,10 +186,10 @@ impl Comparison {
             }
         }
         let [before, after] = &self.reports;
-        let mut differ = |key, differ: bool, line: &str| {
+        let mut differ = |key: &'static str, differ: bool, line: &str| {
             if differ {
                 self.findings.push(Finding {
-                    key,
+                    key: key.into(),
                     run: None,
                     line: line.to_owned(),
                 });
@@ -256,7 +258,7 @@ impl Comparison {
                 None => None,
             };
             self.findings.extend(line.map(|line| Finding {
-                key: "path-change",
+                key: "path-change".into(),
                 run: Some(run),
                 line,
             }));
@@ -273,7 +275,7 @@ impl Comparison {
                     count => format!(", and so in {} more", count - 1),
                 };
                 self.findings.push(Finding {
-                    key: "outage",
+                    key: "outage".into(),
                     run: Some(run),
                     line: format!(
                         "there was an outage in {name}: packets {first} to {last} were lost{more}"

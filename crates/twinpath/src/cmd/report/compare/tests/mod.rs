@@ -182,8 +182,8 @@ fn median(comparison: &Comparison) -> Verdict {
     verdict(comparison, "round_trip", "median")
 }
 
-fn keys(comparison: &Comparison) -> Vec<&'static str> {
-    comparison.findings.iter().map(|it| it.key).collect()
+fn keys(comparison: &Comparison) -> Vec<&str> {
+    comparison.findings.iter().map(|it| &*it.key).collect()
 }
 
 fn text(comparison: &Comparison) -> String {
