@@ -1,7 +1,7 @@
 //! What a session comes to: plain numbers for the reports. Delays in nanoseconds.
 
 use serde::Serialize;
-use twinpath_wire::Dscp;
+use twinpath_wire::{Dscp, Wall};
 
 use crate::{BinCounts, FarTimes, RungCounts, SizeCounts};
 
@@ -60,6 +60,10 @@ pub struct Figures {
     /// Lost packets with an answered one behind them: those that a reflector's counter tells the
     /// direction of, if it keeps one.
     pub lost_before_a_reply: u64,
+    /// T1 of the last packet that was answered, in time or late; `None` without one.
+    pub answered_until: Option<Wall>,
+    /// Losses after that packet.
+    pub lost_at_end: u64,
     /// The split by direction may be off: copies made on the way out were lost on the way back, or
     /// the reflector's numbers contradict each other.
     pub direction_uncertain: bool,

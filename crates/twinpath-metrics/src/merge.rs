@@ -78,6 +78,13 @@ impl Figures {
             (None, _) | (_, None) => Some(self.lost),
         };
         add(&mut self.lost_before_a_reply, other.lost_before_a_reply);
+        // The end of both is that of the later one, where each has an answer to tell by.
+        (self.answered_until, self.lost_at_end) = match (self.answered_until, other.answered_until)
+        {
+            (Some(ours), Some(theirs)) if theirs > ours => (Some(theirs), other.lost_at_end),
+            (Some(ours), Some(_)) => (Some(ours), self.lost_at_end),
+            (None, _) | (_, None) => (None, 0),
+        };
         self.direction_uncertain |= other.direction_uncertain;
         self.loss_periods.merge(&other.loss_periods);
         add(&mut self.not_sent, other.not_sent);

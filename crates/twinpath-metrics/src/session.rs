@@ -10,6 +10,7 @@ use crate::loss::direction::{Attribution, Directions, LossDirection};
 use crate::loss::duplication::Duplication;
 use crate::loss::periods::Periods;
 use crate::loss::sizes::BySize;
+use crate::loss::trailing::Trailing;
 use crate::order::reordering::Reordering;
 use crate::order::resequence::Resequenced;
 use crate::path::marking::Marking;
@@ -64,6 +65,7 @@ pub struct SessionMetrics {
     by_direction: Option<(Resequenced, Reordering)>,
     loss: LossDirection,
     periods: Periods,
+    trailing: Trailing,
     availability: Availability,
     delays: Delays,
     ttl_forward: Ttl,
@@ -114,6 +116,7 @@ impl SessionMetrics {
             by_direction: counts.then(|| (Resequenced::new(), Reordering::new())),
             loss: LossDirection::new(config.reflector),
             periods: Periods::new(config.noticeable_distance),
+            trailing: Trailing::default(),
             availability: Availability::new(config.availability),
             delays: Delays::new(config.bins.as_ref()),
             ttl_forward: Ttl::default(),
@@ -152,6 +155,7 @@ impl SessionMetrics {
             }
             Fate::Duplicate => self.duplicates += 1,
         }
+        self.trailing.record(sample);
         if let Some(by_size) = &mut self.by_size {
             by_size.record(sample);
         }
@@ -257,6 +261,8 @@ impl SessionMetrics {
             lost_backward: direction.backward,
             lost_unattributed: Some(direction.unattributed),
             lost_before_a_reply: direction.before_a_reply,
+            answered_until: self.trailing.answered_until(),
+            lost_at_end: self.trailing.lost(),
             direction_uncertain: direction.uncertain,
             excluded_clock_step: self.excluded_clock_step,
             // Without T2 and T3 every reply has a delay.

@@ -8,3 +8,4 @@ pub(crate) mod epoch;
 pub(crate) mod periods;
 pub(crate) mod seen;
 pub(crate) mod sizes;
+pub(crate) mod trailing;

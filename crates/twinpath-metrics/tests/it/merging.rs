@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use twinpath_metrics::{Figures, ReflectorKind, SessionMetrics};
+use twinpath_wire::Fate;
 
 use crate::trace::{Event, lost, numbered, received, session, wild};
 
@@ -14,6 +15,21 @@ fn figures(events: &[Event]) -> Figures {
 }
 
 proptest! {
+    #[test]
+    fn losses_at_the_end_are_those_behind_the_last_answer(
+        fortunes in prop::collection::vec(wild(), 1..80),
+    ) {
+        let events = session(&fortunes, (0, 0), 0, None);
+        let found = figures(&events);
+        let samples = || events.iter().map(|event| &event.sample);
+        let answered = samples().filter(|it| matches!(it.fate, Fate::Received | Fate::Late));
+        let last = answered.max_by_key(|it| it.seq);
+        let is_behind = |seq| last.is_none_or(|last| seq > last.seq);
+        let behind = samples().filter(|it| it.fate == Fate::Lost && is_behind(it.seq));
+        prop_assert_eq!(found.answered_until, last.map(|it| it.t1.at));
+        prop_assert_eq!(found.lost_at_end, behind.count() as u64);
+    }
+
     #[test]
     fn counts_of_merged_runs_are_sums_and_nothing_reaches_over_the_seam(
         one in prop::collection::vec(wild(), 1..80),
@@ -47,6 +63,11 @@ proptest! {
         }
         let changes = runs.iter().map(|run| run.ttl_forward.map(|ttl| ttl.changes));
         prop_assert_eq!(sum.ttl_forward.map(|ttl| ttl.changes), changes.sum::<Option<u64>>());
+        // The later run's end is that of both.
+        let ends = runs.each_ref().map(|run| run.answered_until.map(|at| (at, run.lost_at_end)));
+        let end = ends[0].zip(ends[1]).map(|(one, other)| if other.0 > one.0 { other } else { one });
+        prop_assert_eq!(sum.answered_until, end.map(|(at, _)| at));
+        prop_assert_eq!(sum.lost_at_end, end.map_or(0, |(_, lost)| lost));
         // Delays are merged from their distributions, where both runs have some.
         let departures = runs.iter().filter_map(|run| run.departure);
         prop_assert_eq!(sum.departure.is_some(), departures.count() == 1);

@@ -166,6 +166,7 @@ pub(crate) fn quiet_path() -> SessionReport {
             lost_backward: Some(0),
             lost_unattributed: Some(0),
             lost_before_a_reply: 0,
+            answered_until: Some(Wall::from_unix_ns(STARTED + 9_900_000_000)),
             direction_uncertain: false,
             excluded_clock_step: 0,
             excluded_implausible: 0,
@@ -388,6 +389,7 @@ pub(crate) fn nothing_came_back() -> SessionReport {
     figures.lost_forward = None;
     figures.lost_backward = None;
     figures.lost_unattributed = None;
+    (figures.answered_until, figures.lost_at_end) = (None, 100);
     figures.round_trip = None;
     figures.forward = None;
     figures.backward = None;

@@ -23,6 +23,7 @@ pub(crate) mod schedule;
 #[cfg(feature = "control")]
 pub(crate) mod server;
 pub(crate) mod style;
+mod summary;
 pub(crate) mod survey;
 pub(crate) mod text;
 pub(crate) mod units;

@@ -8,7 +8,7 @@ use twinpath_runtime::{Note, Origin, SessionReport};
 use twinpath_wire::Wall;
 
 use super::units::{self, Unit};
-use super::{Outcome, Written, counts, ends, rfc3339, schedule};
+use super::{Outcome, Written, counts, ends, rfc3339, schedule, summary};
 use crate::args::Label;
 use crate::picture::{KeyFigure, Picture, PictureNote, PictureSession};
 
@@ -141,6 +141,7 @@ fn session(report: &SessionReport, name: String, unit: Unit) -> PictureSession {
     let figures = &report.figures;
     PictureSession {
         name,
+        summary: summary::sentence(report, unit),
         columns: timeline.map_or_else(Vec::new, |timeline| timeline.columns().collect()),
         width: timeline.map_or_else(Default::default, twinpath_metrics::Timeline::width),
         sent: figures.received.saturating_add(figures.lost),
@@ -299,7 +300,7 @@ mod tests {
         let picture = picture(reports.as_slice().into(), &fixtures::meta().labels);
         let mut text = format!("{}\n{}\n", picture.title, picture.subtitle);
         for session in &picture.sessions {
-            let _ = writeln!(text, "{}", session.name);
+            let _ = writeln!(text, "{}: {}", session.name, session.summary);
             for figure in &session.figures {
                 let _ = writeln!(text, "  {}: {}", figure.name, figure.value);
             }

@@ -18,7 +18,9 @@ use super::clocks::ONE_HOST;
 use super::rows::{self, Row};
 use super::style::Style;
 use super::units::{self, Unit, WIDTH, wrapped};
-use super::{Meta, Outcome, Sink, Written, classes, counts, ends, lines, rfc3339, schedule};
+use super::{
+    Meta, Outcome, Sink, Written, classes, counts, ends, lines, rfc3339, schedule, summary,
+};
 
 /// Columns of a row's name.
 const NAME: usize = 17;
@@ -132,6 +134,7 @@ fn page(report: &SessionReport, meta: &Meta, style: Style, out: &mut impl Write)
     let figures = &report.figures;
     let unit = table_unit(figures);
     heading(report, meta, style, out)?;
+    writeln!(out, "{}", wrapped(&summary::sentence(report, unit), 0))?;
     table(report, unit, style, out)?;
     counts::write(report, out)?;
     own_times(figures, out)?;

@@ -22,6 +22,8 @@ pub(crate) struct Picture {
 pub(crate) struct PictureSession {
     /// What tells it from the others.
     pub(crate) name: String,
+    /// What it came to, in a sentence. The page has it.
+    pub(crate) summary: String,
     /// The run over time (see [`twinpath_metrics::Timeline`]).
     pub(crate) columns: Vec<Column>,
     /// The width of each.

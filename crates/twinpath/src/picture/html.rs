@@ -22,6 +22,7 @@ h1{font-size:21px;line-height:1.3;margin:8px 0 4px;overflow-wrap:anywhere}
 h2{font-size:17px;margin:28px 0 8px}
 p{margin:0 0 8px;overflow-wrap:anywhere}
 .sub{color:var(--dim)}
+.lead{font-size:18px}
 .note{border-left:4px solid var(--line);padding:4px 0 4px 12px;margin:8px 0}
 .warning{border-color:var(--loud)}
 .warning b{color:var(--loud)}
@@ -46,6 +47,15 @@ pub(crate) fn page(picture: &Picture, theme: Theme, made_by: &str) -> String {
     let mut body = format!("<h1>{title}</h1>\n");
     if !picture.subtitle.is_empty() {
         let _ = writeln!(body, "<p class=\"sub\">{}</p>", escaped(&picture.subtitle));
+    }
+    for session in &picture.sessions {
+        let (name, summary) = (escaped(&session.name), escaped(&session.summary));
+        let name = if name.is_empty() {
+            name
+        } else {
+            format!("<b>{name}</b> ")
+        };
+        let _ = writeln!(body, "<p class=\"lead\">{name}{summary}</p>");
     }
     notes(picture, true, &mut body);
     table(picture, &mut body);

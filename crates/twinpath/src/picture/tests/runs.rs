@@ -127,6 +127,7 @@ pub(super) fn of_books(name: &str, books: &Books) -> PictureSession {
         width: timeline.width(),
         sent: figures.received + figures.lost,
         lost: figures.lost,
+        summary: "No loss".to_owned(),
         incomplete: false,
         round_trip: Some(histograms.round_trip.clone()),
         clocks: books.clocks(),

@@ -1,0 +1,232 @@
+//! A session in one sentence: what was lost and how, what a round trip took, what else was odd.
+//!
+//! Decided from the figures of the table below it and written with the table's own digits, so that the
+//! two cannot contradict each other.
+
+use std::time::Duration;
+
+use twinpath_metrics::DelayFigures;
+use twinpath_runtime::SessionReport;
+use twinpath_wire::Wall;
+
+use super::text::enough;
+use super::units::{self, Unit};
+use super::{counts, rfc3339};
+
+/// Fewer losses than this at the end of a run are not called its end.
+const SILENT_FROM: u64 = 5;
+const SECOND: i64 = 1_000_000_000;
+
+/// What became of the packets.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Loss {
+    /// None was sent: the run had no first packet, or all were refused.
+    NothingSent {
+        due: u64,
+    },
+    /// Packets were sent, and what became of them is not known yet.
+    Open,
+    /// Too many packets were not sent for a ratio of the others to mean anything.
+    Unknown {
+        unsent: u64,
+        due: u64,
+    },
+    None,
+    Some {
+        direction: Option<Direction>,
+        bursts: Option<Bursts>,
+    },
+    /// `late`: with replies after the timeout.
+    All {
+        late: u64,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Direction {
+    Outbound,
+    Inbound,
+}
+
+/// Losses in a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Bursts {
+    count: u64,
+    longest: u64,
+}
+
+fn loss(report: &SessionReport) -> Loss {
+    let (tally, coverage) = (&report.tally, report.coverage());
+    if tally.sent == 0 {
+        return match tally.in_flight {
+            0 => Loss::NothingSent { due: coverage.due },
+            _ => Loss::Open,
+        };
+    }
+    if tally.received == 0 {
+        let late = report.figures.late;
+        return Loss::All { late };
+    }
+    if !coverage.is_complete() {
+        return Loss::Unknown {
+            unsent: coverage.unsent,
+            due: coverage.due,
+        };
+    }
+    if tally.lost == 0 {
+        return Loss::None;
+    }
+    Loss::Some {
+        direction: direction(report),
+        bursts: bursts(report),
+    }
+}
+
+/// Where all losses are of one direction, and that is certain.
+fn direction(report: &SessionReport) -> Option<Direction> {
+    let figures = &report.figures;
+    let is_known = !figures.direction_uncertain && figures.lost_unattributed == Some(0);
+    match (figures.lost_forward?, figures.lost_backward?) {
+        (1.., 0) if is_known => Some(Direction::Outbound),
+        (0, 1..) if is_known => Some(Direction::Inbound),
+        _ => None,
+    }
+}
+
+fn bursts(report: &SessionReport) -> Option<Bursts> {
+    let periods = &report.figures.loss_periods;
+    (periods.longest > 1 && periods.unplaced == 0).then_some(Bursts {
+        count: periods.periods,
+        longest: periods.longest,
+    })
+}
+
+/// When the last packet was sent that got a reply, where several after it got none.
+fn silent_since(report: &SessionReport) -> Option<Wall> {
+    let figures = &report.figures;
+    figures
+        .answered_until
+        .filter(|_| report.tally.received > 0 && figures.lost_at_end >= SILENT_FROM)
+}
+
+/// One sentence about a session. `unit`: that of its table.
+pub(crate) fn sentence(report: &SessionReport, unit: Unit) -> String {
+    let silence = silent_since(report).map(|at| {
+        let at = clock(at, report);
+        format!("no replies to packets sent after {at}")
+    });
+    let parts = [
+        Some(loss_words(loss(report), report)),
+        silence,
+        round_trip(report, unit),
+        oddities(report),
+        early_end(report),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    parts.join("; ")
+}
+
+fn loss_words(loss: Loss, report: &SessionReport) -> String {
+    let (tally, word) = (&report.tally, report.sent_word());
+    match loss {
+        Loss::NothingSent { due: 0 } => format!("No packet was {word}"),
+        Loss::NothingSent { due } => {
+            let due = units::count(due, "packet", "packets");
+            format!("None of {due} could be {word}")
+        }
+        Loss::Open => "No packet was answered or lost yet".to_owned(),
+        Loss::Unknown { unsent: 0, .. } => {
+            format!("Loss {}: for a time nothing was {word}", counts::UNKNOWN)
+        }
+        Loss::Unknown { unsent, due } => {
+            let due = units::count(due, "packet", "packets");
+            format!("Loss {}: {unsent} of {due} not {word}", counts::UNKNOWN)
+        }
+        Loss::None => "No loss".to_owned(),
+        Loss::Some { direction, bursts } => {
+            let share = units::percent(tally.lost, tally.sent);
+            let direction = match direction {
+                Some(Direction::Outbound) => " outbound",
+                Some(Direction::Inbound) => " inbound",
+                None => "",
+            };
+            let bursts = match bursts {
+                Some(Bursts { count: 1, longest }) => format!(" in one burst of {longest} packets"),
+                Some(Bursts { count, longest }) => format!(" in {count} bursts, longest {longest}"),
+                None => String::new(),
+            };
+            format!("{share} lost{direction}{bursts}")
+        }
+        Loss::All { late: 0 } => match tally.sent {
+            1 => format!("Nothing came back: 1 packet {word}"),
+            sent => format!("Nothing came back: {sent} packets {word}"),
+        },
+        Loss::All { late } => {
+            let (timeout, sent) = (units::asked(report.timeout), tally.sent);
+            format!(
+                "Nothing came back within {timeout}: {sent} packets {word}, {late} answered late"
+            )
+        }
+    }
+}
+
+fn round_trip(report: &SessionReport, unit: Unit) -> Option<String> {
+    if report.tally.received == 0 {
+        return None;
+    }
+    let Some(delay) = &report.figures.round_trip else {
+        return Some("round trip not known".to_owned());
+    };
+    let of = |value: i64| unit.delay(value);
+    Some(match enough(delay, 100, delay.p99_ns) {
+        _ if delay.count == 1 => format!("round trip {}", of(delay.median_ns)),
+        Some(p99) => format!("round trip {} median, {} p99", of(delay.median_ns), of(p99)),
+        None => few(delay, of),
+    })
+}
+
+/// Too few for a p99.
+fn few(delay: &DelayFigures, of: impl Fn(i64) -> String) -> String {
+    let (median, greatest) = (of(delay.median_ns), of(delay.max_ns));
+    format!("round trip {median} median, {greatest} max")
+}
+
+/// What else is worth a word.
+fn oddities(report: &SessionReport) -> Option<String> {
+    let (reordered, copies) = (report.figures.reordered, report.tally.duplicates);
+    let reordered = (reordered > 0).then(|| format!("{reordered} reordered"));
+    let copies = (copies > 0).then(|| units::count(copies, "duplicate", "duplicates"));
+    let said: Vec<String> = [reordered, copies].into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join(", "))
+}
+
+/// What an early end left out or open.
+fn early_end(report: &SessionReport) -> Option<String> {
+    let tally = &report.tally;
+    let left = tally.sent + tally.in_flight;
+    let short = tally
+        .asked
+        .filter(|asked| *asked > left && left > 0 && tally.send_errors == 0);
+    let short = short.map(|asked| format!("{left} of {asked} packets {}", report.sent_word()));
+    let open = (tally.in_flight > 0).then(|| format!("{} still under way", tally.in_flight));
+    let said: Vec<String> = [short, open].into_iter().flatten().collect();
+    (!said.is_empty()).then(|| format!("ended early: {}", said.join(", ")))
+}
+
+/// A time of the run, rounded up so that "after" holds; with its date where it is not the first day.
+fn clock(at: Wall, report: &SessionReport) -> String {
+    let fine = report.duration < Duration::from_mins(1);
+    let step = if fine { SECOND / 1_000 } else { SECOND };
+    let ns = at.unix_ns();
+    let up = ns.saturating_add((step - ns.rem_euclid(step)) % step);
+    let (at, started) = (rfc3339(Wall::from_unix_ns(up)), rfc3339(report.started));
+    match (at.split_once('T'), started.split_once('T')) {
+        (Some((day, time)), Some((first, _))) if day == first => {
+            format!("{} UTC", time.trim_end_matches('Z'))
+        }
+        _ => at,
+    }
+}
+
+#[cfg(test)]
+mod tests;
