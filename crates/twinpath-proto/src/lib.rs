@@ -9,7 +9,7 @@ mod client_prefix;
 mod clock;
 pub mod control;
 mod features;
-mod random;
+pub mod random;
 pub mod reflector;
 pub mod security;
 pub mod sender;

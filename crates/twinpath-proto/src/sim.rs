@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use twinpath_wire::{Mono, Wall};
+use twinpath_wire::{Mono, Wall, nanoseconds};
 
 use crate::clock::ClockPair;
 use crate::random::SplitMix;
@@ -96,7 +96,7 @@ impl Link {
         }
         let copies = 1 + u32::from(self.random.chance(self.path.duplicate_ppm));
         for _ in 0..copies {
-            let jitter_ns = u64::try_from(self.path.jitter.as_nanos()).unwrap_or(u64::MAX);
+            let jitter_ns = nanoseconds::of(self.path.jitter);
             let jitter = Duration::from_nanos(self.random.below(jitter_ns));
             let mut at = (now + self.path.delay + jitter).max(self.last);
             if self.random.chance(self.path.reorder_ppm) {

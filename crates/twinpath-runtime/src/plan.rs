@@ -8,7 +8,7 @@ use twinpath_metrics::{BinEdges, MetricsConfig, ReflectorKind};
 use twinpath_net::PathOptions;
 use twinpath_proto::reflector::Speaks;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
-use twinpath_wire::{Dscp, Tos};
+use twinpath_wire::{Dscp, Tos, nanoseconds};
 
 /// Which source port a Session-Sender binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl FigureOptions {
             rule.bad_above = unavailable.bad_above;
             rule.in_a_row = unavailable.in_a_row;
             if let Some(block) = unavailable.block {
-                rule.block_ns = u64::try_from(block.as_nanos()).unwrap_or(u64::MAX);
+                rule.block_ns = nanoseconds::of(block);
             }
         }
     }

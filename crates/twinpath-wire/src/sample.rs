@@ -69,6 +69,25 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// Of a packet without a reply, that departed when it was due.
+    pub const fn lost(seq: u64, t1: Stamp) -> Self {
+        Self {
+            seq,
+            fate: Fate::Lost,
+            t1,
+            t2: None,
+            t3: None,
+            t4: None,
+            reflector_seq: None,
+            ttl_forward: None,
+            ttl_backward: None,
+            tos_forward: None,
+            tos_backward: None,
+            departure: Delta::ZERO,
+            excluded: None,
+        }
+    }
+
     /// (T4 - T1) - (T3 - T2), the path's own round trip (RFC 2681, RFC 5357 section 1; row M-8).
     pub fn round_trip(&self) -> Option<Delta> {
         Some((self.t4?.at - self.t1.at) - (self.t3? - self.t2?))

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use twinpath_wire::{Exclusion, Fate, Sample, Wall};
+use twinpath_wire::{Exclusion, Fate, Sample, Wall, nanoseconds};
 
 use crate::AvailabilityFigures;
 use crate::round;
@@ -31,7 +31,7 @@ impl AvailabilityRule {
     /// 10 blocks in a row with over half of their packets lost. A block is a second, or ten
     /// intervals if these are longer than a second.
     pub fn for_interval(interval: Duration) -> Self {
-        let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+        let interval = nanoseconds::of(interval);
         let block_ns = if interval > SECOND {
             interval.saturating_mul(10)
         } else {

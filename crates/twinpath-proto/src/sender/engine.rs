@@ -2,8 +2,7 @@
 //! [`super::replies`], what becomes of them in [`super::judge`].
 
 use twinpath_wire::{
-    Delta, ErrorEstimate, Fate, Mono, Rung, Sample, SenderOpen, SenderSecured, Stamp, Wall,
-    WireTime,
+    Delta, ErrorEstimate, Mono, Rung, Sample, SenderOpen, SenderSecured, Stamp, Wall, WireTime,
 };
 use zerocopy::IntoBytes;
 
@@ -399,18 +398,7 @@ fn never_zero(error: ErrorEstimate) -> ErrorEstimate {
 
 fn lost((seq, flight): (u64, Flight)) -> Sample {
     Sample {
-        seq,
-        fate: Fate::Lost,
-        t1: flight.t1(),
-        t2: None,
-        t3: None,
-        t4: None,
-        reflector_seq: None,
-        ttl_forward: None,
-        ttl_backward: None,
-        tos_forward: None,
-        tos_backward: None,
         departure: flight.departure(),
-        excluded: None,
+        ..Sample::lost(seq, flight.t1())
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use twinpath_wire::Mono;
+use twinpath_wire::{Mono, nanoseconds};
 
 use super::schedule::Schedule;
 use crate::random::SplitMix;
@@ -27,13 +27,13 @@ impl Pattern {
         let regular = |packets: u32, gap: Duration| {
             Self::Regular(Regular {
                 start,
-                gap_ns: nanoseconds(gap).max(1),
+                gap_ns: nanoseconds::of(gap).max(1),
                 packets: u64::from(packets.max(1)),
                 round: 0,
                 place: 0,
             })
         };
-        let mean_ns = nanoseconds(schedule.mean_interval());
+        let mean_ns = nanoseconds::of(schedule.mean_interval());
         let random = |gaps: Gaps, waits_first: bool| {
             // Apart from the padding and from the first phase, which come from the seed itself.
             let random = SplitMix::new(SplitMix::new(!seed).next_u64());
@@ -53,7 +53,7 @@ impl Pattern {
             Schedule::Periodic { interval } => regular(1, interval),
             Schedule::Bursts { packets, gap } => regular(packets, gap),
             Schedule::Poisson { .. } => {
-                let longest_ns = nanoseconds(schedule.longest_gap());
+                let longest_ns = nanoseconds::of(schedule.longest_gap());
                 random(
                     Gaps::Exponential {
                         mean_ns,
@@ -63,8 +63,8 @@ impl Pattern {
                 )
             }
             Schedule::Uniform { least, most } => {
-                let least_ns = nanoseconds(least);
-                let span_ns = nanoseconds(most).saturating_sub(least_ns);
+                let least_ns = nanoseconds::of(least);
+                let span_ns = nanoseconds::of(most).saturating_sub(least_ns);
                 random(Gaps::Even { least_ns, span_ns }, false)
             }
         }
@@ -105,11 +105,6 @@ impl Pattern {
     }
 }
 
-/// Saturating at 584 years.
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
 /// So many slots at once, at start + k * gap.
 #[derive(Debug)]
 pub(super) struct Regular {
@@ -131,7 +126,7 @@ impl Regular {
         if now < due {
             return 0;
         }
-        let rounds = nanoseconds(now.since(due)) / self.gap_ns;
+        let rounds = nanoseconds::of(now.since(due)) / self.gap_ns;
         rounds
             .saturating_add(1)
             .saturating_mul(self.packets)
@@ -225,7 +220,7 @@ impl Random {
         let rest = if now < self.tail.due {
             0
         } else {
-            (nanoseconds(now.since(self.tail.due)) / self.mean_ns).saturating_add(1)
+            (nanoseconds::of(now.since(self.tail.due)) / self.mean_ns).saturating_add(1)
         };
         self.between.saturating_add(rest)
     }

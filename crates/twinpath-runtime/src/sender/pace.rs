@@ -82,29 +82,16 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use twinpath_wire::{Delta, Rung, Stamp};
+    use twinpath_wire::{Rung, Stamp};
 
     use super::*;
 
     fn lost(seq: u64, t1_ns: i64) -> Sample {
-        Sample {
-            seq,
-            fate: Fate::Lost,
-            t1: Stamp {
-                at: Wall::from_unix_ns(t1_ns),
-                rung: Rung::Kernel,
-            },
-            t2: None,
-            t3: None,
-            t4: None,
-            reflector_seq: None,
-            ttl_forward: None,
-            ttl_backward: None,
-            tos_forward: None,
-            tos_backward: None,
-            departure: Delta::ZERO,
-            excluded: None,
-        }
+        let t1 = Stamp {
+            at: Wall::from_unix_ns(t1_ns),
+            rung: Rung::Kernel,
+        };
+        Sample::lost(seq, t1)
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use twinpath_metrics::{RegistryParameters, RegistryStream};
+use twinpath_proto::random::SplitMix;
 use twinpath_proto::sender::{PayloadSize, Schedule};
+use twinpath_wire::nanoseconds;
 
 use crate::SenderPlan;
 
@@ -35,14 +37,14 @@ fn one_interval(schedule: Schedule) -> Duration {
 fn is_registered(plan: &SenderPlan, interval: Duration) -> bool {
     let parameters = RegistryParameters {
         stream: RegistryStream::Periodic {
-            interval_ns: nanoseconds(interval),
-            start_within_ns: nanoseconds(LONGEST_PHASE),
+            interval_ns: nanoseconds::of(interval),
+            start_within_ns: nanoseconds::of(LONGEST_PHASE),
         },
         payload: match plan.payload {
             PayloadSize::Fixed(octets) => u32::try_from(octets).unwrap_or(u32::MAX),
             PayloadSize::Imix(_) => 0,
         },
-        timeout_ns: nanoseconds(plan.timeout),
+        timeout_ns: nanoseconds::of(plan.timeout),
         ttl: plan.path.ttl,
         dscp: plan.tos.dscp().value(),
         twamp_format: true,
@@ -52,18 +54,8 @@ fn is_registered(plan: &SenderPlan, interval: Duration) -> bool {
 
 /// A moment within this time, at random.
 pub(super) fn phase(seed: u64, within: Duration) -> Duration {
-    let ns = nanoseconds(within);
-    // One step of SplitMix64: neighbouring seeds give unrelated phases.
-    let mut mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^= mixed >> 31;
-    Duration::from_nanos(mixed.checked_rem(ns).unwrap_or(0))
-}
-
-/// Saturating at 584 years.
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    // Neighbouring seeds give unrelated phases.
+    Duration::from_nanos(SplitMix::new(seed).below(nanoseconds::of(within)))
 }
 
 #[cfg(test)]

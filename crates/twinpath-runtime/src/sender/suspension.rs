@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use twinpath_proto::sender::{ClockStep, SenderTally};
-use twinpath_wire::Delta;
+use twinpath_wire::{Delta, nanoseconds};
 
 /// What a suspension and the step that it looks like may differ by: readings of clocks that are
 /// being slewed. What is shorter is none.
@@ -64,7 +64,7 @@ impl Suspensions {
         SenderTally {
             clock_steps: tally.clock_steps.saturating_sub(self.explained),
             suspensions: self.count,
-            suspended_ns: u64::try_from(self.suspended.as_nanos()).unwrap_or(u64::MAX),
+            suspended_ns: nanoseconds::of(self.suspended),
             ..*tally
         }
     }

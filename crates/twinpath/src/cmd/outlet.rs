@@ -11,7 +11,8 @@ use crate::output::packets::{Csv, JsonLines};
 use crate::output::progress::ProgressLine;
 use crate::output::rows::Row;
 use crate::output::style::Style;
-use crate::output::text::{self, Text};
+use crate::output::table;
+use crate::output::text::Text;
 use crate::output::{Meta, Outcome, Sink, lines};
 
 /// Where all that a run says goes.
@@ -196,7 +197,7 @@ impl Outlet {
             let said: Vec<Note> = said.into_iter().cloned().collect();
             let mut stderr = io::stderr();
             // Where stderr is closed, the document has them too.
-            let _ = text::warnings(&said, Style::of(&stderr), &mut stderr);
+            let _ = table::warnings(&said, Style::of(&stderr), &mut stderr);
         }
         match std::mem::replace(&mut self.state, State::Alone) {
             State::Broken(error) => Err(error),

@@ -8,7 +8,7 @@ use twinpath_runtime::controller::RefusedSession;
 use twinpath_wire::Dscp;
 
 use super::style::Style;
-use super::text::{cell, signed};
+use super::table::{cell, signed};
 use super::units::{Unit, WIDTH};
 use super::{Outcome, counts};
 

@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use serde::Serialize;
 use twinpath_runtime::Note;
 use twinpath_runtime::controller::{AgreedSession, ControlClientReport};
+use twinpath_wire::nanoseconds;
 
 use super::ends::named;
-use super::json::{Attempt, nanoseconds};
+use super::json::Attempt;
 use super::style::Style;
-use super::text::{fact, notes};
+use super::table::{fact, notes};
 use super::units;
 
 /// Where the Session-Sender is to send to, as soon as that is known.
@@ -74,7 +75,7 @@ pub(crate) fn json(report: &ControlClientReport, out: &mut impl Write) -> io::Re
         sender: named(session.sender),
         reflector: named(session.reflector),
         dscp: session.dscp.value(),
-        duration_ns: nanoseconds(report.duration),
+        duration_ns: nanoseconds::of(report.duration),
         notes: &report.notes,
     };
     super::json::write(&document, out)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use twinpath_metrics::{DuplicationFigures, Figures, LossPeriods};
 use twinpath_runtime::{SessionReport, missed_departures};
 
-use super::text::fact;
+use super::table::fact;
 use super::units;
 
 /// What is said of a figure that too little was measured for.

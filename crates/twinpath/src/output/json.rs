@@ -16,11 +16,9 @@ use twinpath_proto::sender::Protocol;
 use twinpath_runtime::controller::{self, ControlReport, RefusedSession};
 use twinpath_runtime::host::HostSurvey;
 use twinpath_runtime::{IcmpCount, Note, SessionReport};
-use twinpath_wire::{Rung, Sample};
+use twinpath_wire::{Rung, Sample, nanoseconds};
 
 use crate::args::Label;
-
-pub(super) use twinpath_wire::nanoseconds::of as nanoseconds;
 
 use super::captures::CaptureCounts;
 use super::rows::{self, Row};
@@ -334,8 +332,8 @@ impl<'a> Session<'a> {
             sid: report.sid.map(|sid| sid.to_string()),
             ssid: ssid(report.protocol),
             started: rfc3339(report.started),
-            duration_ns: nanoseconds(report.duration),
-            interval_ns: nanoseconds(report.schedule.mean_interval()),
+            duration_ns: nanoseconds::of(report.duration),
+            interval_ns: nanoseconds::of(report.schedule.mean_interval()),
             schedule: report.schedule.name(),
             dscp: report.tos.dscp().value(),
             padding: report.padding,
@@ -385,8 +383,8 @@ impl<'a> Session<'a> {
             dscp_forward: DscpCounts(&figures.dscp_forward),
             congestion_forward: figures.congestion_forward,
             number: report.number,
-            timeout_ns: nanoseconds(report.timeout),
-            start_within_ns: nanoseconds(report.start_within),
+            timeout_ns: nanoseconds::of(report.timeout),
+            start_within_ns: nanoseconds::of(report.start_within),
             loss_periods: figures.loss_periods,
             duplication: figures.duplication,
             reordering: Reordering::from(figures),

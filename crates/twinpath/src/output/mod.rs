@@ -25,6 +25,7 @@ pub(crate) mod server;
 pub(crate) mod style;
 mod summary;
 pub(crate) mod survey;
+pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod units;
 

@@ -5,11 +5,10 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 use twinpath_proto::reflector::ReflectorTally;
 use twinpath_runtime::ResponderReport;
-use twinpath_wire::Rung;
+use twinpath_wire::{Rung, nanoseconds};
 
 use super::ends::named;
-use super::json::nanoseconds;
-use super::text::fact;
+use super::table::fact;
 use super::units;
 
 /// For people.
@@ -149,7 +148,7 @@ pub(crate) fn json(report: &ResponderReport, out: &mut impl Write) -> io::Result
         version: env!("CARGO_PKG_VERSION"),
         host: super::host_name(),
         listening: report.listening.iter().copied().map(named).collect(),
-        duration_ns: nanoseconds(report.duration),
+        duration_ns: nanoseconds::of(report.duration),
         reflected: tally.reflected,
         send_errors: report.send_errors,
         receive_drops: report.receive_drops,

@@ -8,7 +8,7 @@ use twinpath_wire::Wall;
 
 use super::counts::UNKNOWN;
 use super::style::Style;
-use super::text::{cell, enough};
+use super::table::{cell, enough};
 use super::units::{self, Unit};
 use super::{Meta, rfc3339};
 use crate::output::json::Labels;

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use twinpath_proto::sender::Schedule;
+use twinpath_wire::nanoseconds;
 
-use super::json::nanoseconds;
 use super::units::asked;
 
 /// In the words of a heading.
@@ -30,7 +30,7 @@ pub(super) enum Numbers {
 
 /// In whole nanoseconds.
 pub(super) fn numbers(schedule: Schedule) -> Numbers {
-    let ns = nanoseconds;
+    let ns = nanoseconds::of;
     match schedule {
         Schedule::Periodic { interval } => Numbers::Periodic {
             interval_ns: ns(interval),

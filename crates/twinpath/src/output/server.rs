@@ -4,12 +4,11 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use twinpath_runtime::server::ServerReport;
-use twinpath_wire::Rung;
+use twinpath_wire::{Rung, nanoseconds};
 
 use super::ends::named;
-use super::json::nanoseconds;
 use super::responder::{Ignored, TimeStamps, ignored, packets, stamps, troubles};
-use super::text::fact;
+use super::table::fact;
 use super::units;
 
 /// For people.
@@ -106,7 +105,7 @@ pub(crate) fn json(report: &ServerReport, out: &mut impl Write) -> io::Result<()
         version: env!("CARGO_PKG_VERSION"),
         host: super::host_name(),
         listening: report.listening.iter().copied().map(named).collect(),
-        duration_ns: nanoseconds(report.duration),
+        duration_ns: nanoseconds::of(report.duration),
         connections: Connections {
             served: tally.connections_served,
             refused: tally.connections_refused(),

@@ -9,7 +9,7 @@ use twinpath_metrics::DelayFigures;
 use twinpath_runtime::SessionReport;
 use twinpath_wire::Wall;
 
-use super::text::enough;
+use super::table::enough;
 use super::units::{self, Unit};
 use super::{counts, rfc3339};
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use twinpath_runtime::host::HostSurvey;
 use twinpath_wire::Rung;
 
-use super::text::{clock, fact};
+use super::table::{clock, fact};
 
 /// For people.
 ///

@@ -10,22 +10,19 @@ use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, Figures};
 use twinpath_proto::sender::{PayloadSize, Protocol};
-use twinpath_runtime::{ClockState, Note, SessionReport};
+use twinpath_runtime::{Note, SessionReport};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Ecn, Sample, Wall};
 
 use super::clocks::ONE_HOST;
 use super::rows::{self, Row};
 use super::style::Style;
+use super::table::{CELL, NAME, cell, clock, enough, fact, notes, row, signed};
 use super::units::{self, Unit, WIDTH, wrapped};
 use super::{
     Meta, Outcome, Sink, Written, classes, counts, ends, lines, rfc3339, schedule, summary,
 };
 
-/// Columns of a row's name.
-const NAME: usize = 17;
-/// Columns of a cell, at least.
-const CELL: usize = 12;
 const SECOND: i64 = 1_000_000_000;
 /// A far clock's resolution that is worth a word: delays of some microseconds are lost in it.
 const COARSE_NS: u64 = 10_000;
@@ -142,25 +139,6 @@ fn page(report: &SessionReport, meta: &Meta, style: Style, out: &mut impl Write)
     one_way::write(report, style, out)?;
     path::write(report, out)?;
     asked::write(report, &meta.wanted, style, out)
-}
-
-/// The warnings of a report alone, for stderr beside a result that is for machines.
-///
-/// # Errors
-/// Those of `out`.
-pub(crate) fn warnings(notes: &[Note], style: Style, out: &mut impl Write) -> io::Result<()> {
-    for note in notes.iter().filter(|note| note.warning) {
-        writeln!(out, "{} {}", style.warning("warning:"), note.line)?;
-    }
-    Ok(())
-}
-
-pub(super) fn notes(notes: &[Note], style: Style, out: &mut impl Write) -> io::Result<()> {
-    warnings(notes, style, out)?;
-    for note in notes.iter().filter(|note| !note.warning) {
-        writeln!(out, "note: {}", note.line)?;
-    }
-    Ok(())
 }
 
 /// The round trip decides: one-way figures may carry hours of clock offset.
@@ -355,11 +333,6 @@ const DISTRIBUTION: [(&str, Figure); 8] = [
     ("IPDV mean", |delay| delay.ipdv_mean_abs_ns.map(signed)),
 ];
 
-/// A percentile that is not merely the maximum: of so many packets at least.
-pub(super) fn enough(delay: &DelayFigures, packets: u64, value: i64) -> Option<i64> {
-    (delay.count >= packets).then_some(value)
-}
-
 /// What the two ends added themselves.
 fn own_times(figures: &Figures, out: &mut impl Write) -> io::Result<()> {
     let residence = &figures.residence;
@@ -421,38 +394,6 @@ fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-pub(super) fn clock(state: ClockState) -> String {
-    let error = match state.error_ns {
-        Some(ns) => format!(", error up to {}", units::asked(Duration::from_nanos(ns))),
-        None => String::new(),
-    };
-    format!(
-        "{}synchronized{error}",
-        if state.synchronized { "" } else { "not " }
-    )
-}
-
-/// A named line.
-pub(super) fn fact(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
-    writeln!(out, "{name:<NAME$}{text}")
-}
-
-fn row(name: &str, cells: &[impl AsRef<str>], width: usize) -> String {
-    let cells: Vec<String> = cells
-        .iter()
-        .map(|cell| format!("{:>width$}", cell.as_ref()))
-        .collect();
-    format!("{name:<NAME$}{}", cells.concat())
-}
-
-pub(super) fn cell(text: Option<String>) -> String {
-    text.unwrap_or_else(|| "-".to_owned())
-}
-
-pub(super) fn signed(ns: u64) -> i64 {
-    i64::try_from(ns).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

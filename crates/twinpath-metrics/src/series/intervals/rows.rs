@@ -482,15 +482,8 @@ impl LossChange {
 /// A late packet as it was counted lost.
 fn without_reply(late: &Sample) -> Sample {
     Sample {
-        fate: Fate::Lost,
-        t2: None,
-        t3: None,
-        t4: None,
-        reflector_seq: None,
-        ttl_forward: None,
-        ttl_backward: None,
-        tos_forward: None,
-        tos_backward: None,
-        ..*late
+        departure: late.departure,
+        excluded: late.excluded,
+        ..Sample::lost(late.seq, late.t1)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_wire::{Delta, Exclusion, Fate, Sample, Wall};
+use twinpath_wire::{Delta, Exclusion, Fate, Sample, Wall, nanoseconds};
 
 use super::column::{Column, Marks};
 use super::summary::{Random, SERIES, Summary};
@@ -306,7 +306,7 @@ impl Timeline {
         let at = u64::try_from(at.ns()).unwrap_or(0);
         loop {
             // Wider than 500 years: all of time is the first column.
-            let width = u64::try_from(self.width.as_nanos()).unwrap_or(u64::MAX);
+            let width = nanoseconds::of(self.width);
             let Some(place) = (at / width).checked_sub(self.gone) else {
                 return usize::MAX;
             };

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_wire::control::Sid;
-use twinpath_wire::{Dscp, Mono, SenderOpen, SenderSecured};
+use twinpath_wire::{Dscp, Mono, SenderOpen, SenderSecured, nanoseconds};
 
 use super::super::Ignored;
 use super::super::table::halves;
@@ -99,8 +99,8 @@ impl Session {
             state: State::Agreed,
             unbound: spec.nat.map(|client| client.to_canonical()),
             next: 0,
-            timeout_ns: nanoseconds(spec.timeout.min(spec.refwait)),
-            refwait_ns: nanoseconds(spec.refwait),
+            timeout_ns: nanoseconds::of(spec.timeout.min(spec.refwait)),
+            refwait_ns: nanoseconds::of(spec.refwait),
             heard: Mono::default(),
             begins: spec.begins.unwrap_or_default(),
             timer: None,
@@ -188,9 +188,4 @@ impl Session {
         self.heard = self.heard.max(now);
         number
     }
-}
-
-/// Centuries, where they do not fit.
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

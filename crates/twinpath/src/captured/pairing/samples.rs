@@ -74,19 +74,5 @@ fn captured(at: Wall) -> Stamp {
 
 /// A packet without an answer.
 fn sample(seq: u64, flight: &Flight) -> Sample {
-    Sample {
-        seq,
-        fate: Fate::Lost,
-        t1: captured(flight.sighting.captured()),
-        t2: None,
-        t3: None,
-        t4: None,
-        reflector_seq: None,
-        ttl_forward: None,
-        ttl_backward: None,
-        tos_forward: None,
-        tos_backward: None,
-        departure: Delta::ZERO,
-        excluded: None,
-    }
+    Sample::lost(seq, captured(flight.sighting.captured()))
 }

@@ -10,8 +10,7 @@ use twinpath_metrics::{
 use twinpath_proto::sender::{PayloadSize, Schedule};
 use twinpath_runtime::SessionReport;
 use twinpath_wire::control::SecurityMode;
-
-use super::nanoseconds;
+use twinpath_wire::nanoseconds;
 
 /// Figures by their keys in the session's document. The way back is no stream of the registry's:
 /// nobody but the sender's packets decide when its packets leave.
@@ -57,19 +56,19 @@ fn parameters(report: &SessionReport) -> Option<RegistryParameters> {
     };
     let stream = match report.schedule {
         Schedule::Periodic { interval } => RegistryStream::Periodic {
-            interval_ns: nanoseconds(interval),
-            start_within_ns: nanoseconds(report.start_within),
+            interval_ns: nanoseconds::of(interval),
+            start_within_ns: nanoseconds::of(report.start_within),
         },
         Schedule::Poisson { mean } => RegistryStream::Poisson {
-            mean_ns: nanoseconds(mean),
-            longest_ns: Some(nanoseconds(report.schedule.longest_gap())),
+            mean_ns: nanoseconds::of(mean),
+            longest_ns: Some(nanoseconds::of(report.schedule.longest_gap())),
         },
         Schedule::Uniform { .. } | Schedule::Bursts { .. } => return None,
     };
     Some(RegistryParameters {
         stream,
         payload: u32::try_from(octets).ok()?,
-        timeout_ns: nanoseconds(report.timeout),
+        timeout_ns: nanoseconds::of(report.timeout),
         ttl: report.ttl,
         dscp: report.tos.dscp().value(),
         twamp_format: report.mode == SecurityMode::Unauthenticated,

@@ -72,5 +72,5 @@ impl From<&Estimate> for Direction {
 /// A time that is not negative, in milliseconds.
 fn nanoseconds(ms: f64) -> u64 {
     let time = std::time::Duration::try_from_secs_f64(ms.max(0.0) / 1e3);
-    super::nanoseconds(time.unwrap_or(std::time::Duration::MAX))
+    twinpath_wire::nanoseconds::of(time.unwrap_or(std::time::Duration::MAX))
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use twinpath_metrics::{BinCounts, BinFigures, DelayFigures, PercentilesWithLoss, Voice};
 use twinpath_runtime::SessionReport;
 
-use super::{CELL, WIDTH, cell, fact, row, table_unit};
+use super::{WIDTH, table_unit};
 use crate::output::style::Style;
+use crate::output::table::{CELL, cell, fact, row};
 use crate::output::{Wanted, bins, units, voice};
 
 /// All of it that was asked for.

@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use twinpath_metrics::{Basis, ClockEstimate, OneWay, Spread};
 use twinpath_runtime::SessionReport;
 
-use super::{CELL, fact, row};
 use crate::output::clocks::skew_bound;
 use crate::output::style::Style;
+use crate::output::table::{CELL, fact, row};
 use crate::output::units::{self, Unit};
 
 /// Nothing where both clocks are synchronised: the table has it.

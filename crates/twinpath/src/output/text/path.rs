@@ -6,8 +6,8 @@ use twinpath_metrics::TtlFigures;
 use twinpath_runtime::SessionReport;
 use twinpath_wire::Ecn;
 
-use super::fact;
 use crate::output::hops::{self, Hops};
+use crate::output::table::fact;
 use crate::output::{counts, units};
 
 /// TTL, marking, ICMP.

@@ -1,0 +1,75 @@
+//! What the texts are made of: named lines, rows of cells, notes.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use twinpath_metrics::DelayFigures;
+use twinpath_runtime::ClockState;
+use twinpath_runtime::Note;
+
+use super::style::Style;
+use super::units;
+
+/// Columns of a row's name.
+pub(super) const NAME: usize = 17;
+/// Columns of a cell, at least.
+pub(super) const CELL: usize = 12;
+
+/// The warnings of a report alone, for stderr beside a result that is for machines.
+///
+/// # Errors
+/// Those of `out`.
+pub(crate) fn warnings(notes: &[Note], style: Style, out: &mut impl Write) -> io::Result<()> {
+    for note in notes.iter().filter(|note| note.warning) {
+        writeln!(out, "{} {}", style.warning("warning:"), note.line)?;
+    }
+    Ok(())
+}
+
+pub(super) fn notes(notes: &[Note], style: Style, out: &mut impl Write) -> io::Result<()> {
+    warnings(notes, style, out)?;
+    for note in notes.iter().filter(|note| !note.warning) {
+        writeln!(out, "note: {}", note.line)?;
+    }
+    Ok(())
+}
+
+/// What a host says of its clock.
+pub(super) fn clock(state: ClockState) -> String {
+    let error = match state.error_ns {
+        Some(ns) => format!(", error up to {}", units::asked(Duration::from_nanos(ns))),
+        None => String::new(),
+    };
+    format!(
+        "{}synchronized{error}",
+        if state.synchronized { "" } else { "not " }
+    )
+}
+
+/// A named line.
+pub(super) fn fact(out: &mut impl Write, name: &str, text: &str) -> io::Result<()> {
+    writeln!(out, "{name:<NAME$}{text}")
+}
+
+/// A named row of cells, each as wide as this at least.
+pub(super) fn row(name: &str, cells: &[impl AsRef<str>], width: usize) -> String {
+    let cells: Vec<String> = cells
+        .iter()
+        .map(|cell| format!("{:>width$}", cell.as_ref()))
+        .collect();
+    format!("{name:<NAME$}{}", cells.concat())
+}
+
+/// `-` where nothing is known.
+pub(super) fn cell(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
+}
+
+pub(super) fn signed(ns: u64) -> i64 {
+    i64::try_from(ns).unwrap_or(i64::MAX)
+}
+
+/// A percentile that is not merely the maximum: of so many packets at least.
+pub(super) fn enough(delay: &DelayFigures, packets: u64, value: i64) -> Option<i64> {
+    (delay.count >= packets).then_some(value)
+}
