@@ -107,7 +107,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
             ),
             (
                 figures.excluded_implausible,
-                "with impossible times of the reflector",
+                "with implausible reflector timestamps",
             ),
             (
                 figures.excluded_unstamped,
@@ -139,7 +139,7 @@ fn losses(report: &SessionReport) -> String {
             let rest = figures.lost_unattributed.unwrap_or(0);
             let rest = match rest.saturating_sub(figures.late) {
                 0 => String::new(),
-                count => format!(", {count} on an unknown way"),
+                count => format!(", {count} in unknown direction"),
             };
             let doubt = if figures.direction_uncertain {
                 " (uncertain)"
@@ -226,7 +226,7 @@ fn duplication(figures: &DuplicationFigures, out: &mut impl Write) -> io::Result
     }
     let made = match (figures.forward, figures.backward) {
         (Some(forward), Some(backward)) => format!(": {forward} outbound, {backward} inbound"),
-        _ => ", made nobody knows where".to_owned(),
+        _ => ", origin unknown".to_owned(),
     };
     let copies = units::count(figures.copies, "copy", "copies");
     let of = units::count(figures.replicated, "packet", "packets");
@@ -377,7 +377,7 @@ mod tests {
         report.figures.lost_unattributed = Some(4);
         let both = page(&report);
         assert!(
-            both.contains(" inbound, 3 late, 1 on an unknown way\n"),
+            both.contains(" inbound, 3 late, 1 in unknown direction\n"),
             "{both}"
         );
         report.figures.lost_forward = None;
