@@ -3,10 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{
     AgreedConfig, AgreedReflector, Ignored, ReflectorConfig, SessionReflector, SessionSpec, Speaks,
 };
-use twinpath_proto::security::{SessionKeys, TestGuard};
+use twinpath_proto::security::SessionKeys;
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{
     Arrival, Delta, Dscp, ErrorEstimate, Mono, ReflectorSecured, Reply, Rung, SenderOpen,

@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use twinpath_proto::security::{SessionKeys, TestGuard};
+use twinpath_proto::TestGuard;
+use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SenderTally, SessionSender,
 };

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
+use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{
     AgreedConfig, AgreedReflector, ReflectorConfig, SessionReflector, SessionSpec,
 };
-use twinpath_proto::security::{SessionKeys, TestGuard};
+use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
 };

@@ -7,15 +7,21 @@
 
 mod client_prefix;
 mod clock;
+#[cfg(feature = "control")]
 pub mod control;
 mod features;
 pub mod random;
 pub mod reflector;
+mod refusal;
+#[cfg(feature = "control")]
 pub mod security;
 pub mod sender;
 #[doc(hidden)]
 pub mod sim;
+mod test_guard;
 
 pub use client_prefix::ClientPrefix;
 pub use clock::ClockPair;
 pub use features::TestFeatures;
+pub use refusal::{Refusal, Step, advice};
+pub use test_guard::TestGuard;

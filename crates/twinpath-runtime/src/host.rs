@@ -9,6 +9,8 @@ use twinpath_wire::{Mono, Rung};
 
 use crate::{ClockState, StartError, clock_state};
 
+pub use twinpath_net::host::take_variable;
+
 /// Packets sent over loopback to see which stamps come.
 const PROBES: u32 = 20;
 const BETWEEN: Duration = Duration::from_millis(2);

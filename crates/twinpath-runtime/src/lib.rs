@@ -1,21 +1,27 @@
 //! Threads and loops that join engines, numbers and sockets.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "control")]
 pub mod controlclient;
+#[cfg(feature = "control")]
 pub mod controller;
 mod error;
 pub mod host;
 mod interfaces;
+#[cfg(feature = "control")]
 pub mod keys;
+#[cfg(feature = "control")]
 mod link;
 mod names;
 mod notes;
 mod plan;
+#[cfg(feature = "control")]
 mod random;
 mod reflecting;
 mod report;
 pub mod responder;
 pub mod sender;
+#[cfg(feature = "control")]
 pub mod server;
 pub mod words;
 
@@ -31,8 +37,8 @@ pub use twinpath_net::file;
 pub use twinpath_net::{PathOptions, StampChoice};
 
 pub use report::{
-    ClockState, IcmpCount, Note, Origin, Progress, ResponderReport, SessionReport, StampReport,
-    is_one_host,
+    Attempt, ClockState, ControlReport, IcmpCount, Note, Origin, Progress, RefusedSession,
+    ResponderReport, SessionReport, StampReport, is_one_host,
 };
 
 /// The Error Estimate of the system clock's timestamps, by its discipline (row TT-50).

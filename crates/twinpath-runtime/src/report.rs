@@ -1,5 +1,7 @@
 //! What a run found out, as plain data. Outputs turn it into text, JSON and lines.
 
+mod control;
+
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -15,6 +17,8 @@ use twinpath_wire::control::{SecurityMode, Sid};
 use twinpath_wire::{ErrorEstimate, Rung, Tos, Wall};
 
 use crate::notes;
+
+pub use control::{Attempt, ControlReport, RefusedSession};
 
 /// What a clock's discipline says of it (adjtimex).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use twinpath_runtime::controller::ControlError;
 use twinpath_runtime::{RunError, StartError};
 
 use crate::output::ends::with_zones;
@@ -84,12 +83,6 @@ impl From<StartError> for Failure {
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
-        Self::could_not(error.to_string()).with_remedy(error.remedy())
-    }
-}
-
-impl From<ControlError> for Failure {
-    fn from(error: ControlError) -> Self {
         Self::could_not(error.to_string()).with_remedy(error.remedy())
     }
 }

@@ -107,10 +107,6 @@ pub(crate) fn try_out(path: &Path) -> Result<(), Unfit> {
 ///
 /// # Errors
 /// [`Unfit`].
-#[cfg_attr(
-    not(feature = "pictures"),
-    allow(dead_code, reason = "pictures are written in one piece")
-)]
 pub(crate) fn write(path: &Path, octets: &[u8]) -> Result<(), Unfit> {
     let mut new = NewFile::create(path)?;
     new.file.write_all(octets)?;

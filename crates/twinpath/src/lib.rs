@@ -3,11 +3,16 @@
 //! A program and no library for others: it is one so that fuzzing reaches what it reads.
 #![forbid(unsafe_code)]
 #![cfg_attr(
-    not(feature = "control"),
+    not(all(
+        feature = "control",
+        feature = "live",
+        feature = "pictures",
+        feature = "report"
+    )),
     allow(
         dead_code,
         unused_imports,
-        reason = "what commands share is more than the small build has use for"
+        reason = "what commands share is more than a part of them uses; the whole program has no such code"
     )
 )]
 
@@ -24,12 +29,7 @@ pub mod inside;
 mod live;
 #[cfg(not(feature = "live"))]
 #[path = "nolive.rs"]
-#[allow(dead_code, reason = "what a view would be told")]
 mod live;
-#[cfg_attr(
-    not(feature = "live"),
-    allow(dead_code, reason = "only a view holds lines back")
-)]
 mod logs;
 mod output;
 #[cfg(feature = "pictures")]

@@ -15,16 +15,12 @@
 mod chain;
 mod keys;
 mod packets;
-mod replays;
 #[cfg(test)]
 mod tests;
 mod token;
 
 pub(crate) use chain::{Forged, OpeningChain, SealingChain};
 pub use keys::{DerivedKey, InForce, KeyId, KeyIdError, KeyTable, Passphrase};
-pub use packets::TestGuard;
-pub(crate) use packets::Unopened;
-pub(crate) use replays::{Repeat, Replays};
 pub use token::{Credentials, SessionKeys};
 pub(crate) use token::{open_token, seal_token};
 

@@ -5,7 +5,6 @@
 //! mode encrypts and covers the first block alone, the encrypted mode all that stands before the
 //! HMAC. The HMAC itself and the padding are neither encrypted nor covered.
 
-use std::fmt;
 use std::sync::Arc;
 
 use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
@@ -15,23 +14,12 @@ use hmac::Mac as _;
 use twinpath_wire::control::{Modes, SecurityMode, Sid};
 use zeroize::Zeroizing;
 
+use crate::test_guard::{Seal, TestGuard, Unopened};
+
 use super::{Mac, SessionKeys, TAG, blocks, keyed, off_stack, write_tag};
 
 /// One AES block.
 const BLOCK: usize = 16;
-
-/// What protects the test packets of one session, both ways.
-#[derive(Clone, Default)]
-pub struct TestGuard(Guard);
-
-#[derive(Clone, Default)]
-enum Guard {
-    /// Nothing: the unauthenticated and the mixed mode (RFC 5618).
-    #[default]
-    Open,
-    Authenticated(Arc<TestKeys>),
-    Encrypted(Arc<TestKeys>),
-}
 
 /// The keys of one test session, ready for use (rows TT-29 to TT-31).
 struct TestKeys {
@@ -41,10 +29,6 @@ struct TestKeys {
 }
 
 impl TestKeys {
-    fn new(session: &SessionKeys, sid: Sid) -> Arc<Self> {
-        off_stack(|| Arc::new(Self::derive(session, sid)))
-    }
-
     fn derive(session: &SessionKeys, sid: Sid) -> Self {
         let by_sid = Aes128Enc::new(&sid.0.into());
         let mut aes = Zeroizing::new(*session.aes());
@@ -61,6 +45,11 @@ impl TestKeys {
     fn mac(&self, covered: &[u8]) -> Mac {
         self.mac.clone().chain_update(covered)
     }
+
+    fn judge(&self, covered: &[u8], field: &[u8; TAG]) -> Result<(), Unopened> {
+        let judged = self.mac(covered).verify_truncated_left(field);
+        judged.map_err(|_| Unopened::Forged)
+    }
 }
 
 /// CBC with an IV of 0: each packet is a chain of its own.
@@ -68,104 +57,81 @@ fn chain(enc: &Aes128Enc) -> cbc::Encryptor<&Aes128Enc> {
     cbc::Encryptor::inner_iv_init(enc, &[0; BLOCK].into())
 }
 
-/// Why a packet was not opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unopened {
-    /// It is shorter than its header.
-    Short,
-    /// Its HMAC is wrong.
-    Forged,
+/// The first block is all that is encrypted and covered.
+struct Authenticated(TestKeys);
+
+impl Seal for Authenticated {
+    fn name(&self) -> &'static str {
+        "authenticated"
+    }
+
+    fn prepare(&self, header: &mut [u8]) {
+        let Some((plain, field)) = header.split_last_chunk_mut::<TAG>() else {
+            return;
+        };
+        if let Some(first) = plain.get_mut(..BLOCK) {
+            write_tag(self.0.mac(first), field);
+            self.0.enc.encrypt_blocks(blocks(first));
+        }
+    }
+
+    fn open(&self, header: &mut [u8]) -> Result<(), Unopened> {
+        let (plain, field) = header
+            .split_last_chunk_mut::<TAG>()
+            .ok_or(Unopened::Short)?;
+        let first = plain.get_mut(..BLOCK).ok_or(Unopened::Short)?;
+        self.0.dec.decrypt_blocks(blocks(first));
+        self.0.judge(first, field)
+    }
+}
+
+/// All that stands before the HMAC is encrypted and covered.
+struct Encrypted(TestKeys);
+
+impl Seal for Encrypted {
+    fn name(&self) -> &'static str {
+        "encrypted"
+    }
+
+    fn covers_headers(&self) -> bool {
+        true
+    }
+
+    fn finish(&self, header: &mut [u8]) {
+        if let Some((plain, field)) = header.split_last_chunk_mut::<TAG>() {
+            write_tag(self.0.mac(plain), field);
+            chain(&self.0.enc).encrypt_blocks(blocks(plain));
+        }
+    }
+
+    fn open(&self, header: &mut [u8]) -> Result<(), Unopened> {
+        let (plain, field) = header
+            .split_last_chunk_mut::<TAG>()
+            .ok_or(Unopened::Short)?;
+        let mut chain = cbc::Decryptor::inner_iv_init(&self.0.dec, &[0; BLOCK].into());
+        chain.decrypt_blocks(blocks(plain));
+        self.0.judge(plain, field)
+    }
 }
 
 impl TestGuard {
     /// The guard of session `sid` on a connection in `modes` with these keys.
     pub(crate) fn new(modes: Modes, session: &SessionKeys, sid: Sid) -> Self {
-        let keys = || TestKeys::new(session, sid);
-        Self(match modes.security() {
-            Some(SecurityMode::Authenticated) => Guard::Authenticated(keys()),
-            Some(SecurityMode::Encrypted) => Guard::Encrypted(keys()),
-            Some(SecurityMode::Unauthenticated | SecurityMode::Mixed) | None => Guard::Open,
-        })
+        let keys = || TestKeys::derive(session, sid);
+        match modes.security() {
+            Some(SecurityMode::Authenticated) => {
+                Self::sealed(off_stack(|| Arc::new(Authenticated(keys()))))
+            }
+            Some(SecurityMode::Encrypted) => {
+                Self::sealed(off_stack(|| Arc::new(Encrypted(keys()))))
+            }
+            Some(SecurityMode::Unauthenticated | SecurityMode::Mixed) | None => Self::default(),
+        }
     }
 
     /// A guard from keys that were agreed on elsewhere: for tests and benchmarks.
     #[doc(hidden)]
     pub fn with_keys(modes: Modes, session: &SessionKeys, sid: Sid) -> Self {
         Self::new(modes, session, sid)
-    }
-
-    /// Packets are protected.
-    pub fn is_secured(&self) -> bool {
-        !matches!(self.0, Guard::Open)
-    }
-
-    /// The HMAC covers all of a header: the encrypted mode.
-    pub(crate) fn covers_headers(&self) -> bool {
-        matches!(self.0, Guard::Encrypted(_))
-    }
-
-    /// What can be done before the timestamp is written: in the authenticated mode, all of it.
-    pub(crate) fn prepare(&self, header: &mut [u8]) {
-        let Guard::Authenticated(keys) = &self.0 else {
-            return;
-        };
-        let Some((plain, field)) = header.split_last_chunk_mut::<TAG>() else {
-            return;
-        };
-        if let Some(first) = plain.get_mut(..BLOCK) {
-            write_tag(keys.mac(first), field);
-            keys.enc.encrypt_blocks(blocks(first));
-        }
-    }
-
-    /// What needs the timestamp: the HMAC and the encryption of the encrypted mode.
-    pub(crate) fn finish(&self, header: &mut [u8]) {
-        let Guard::Encrypted(keys) = &self.0 else {
-            return;
-        };
-        if let Some((plain, field)) = header.split_last_chunk_mut::<TAG>() {
-            write_tag(keys.mac(plain), field);
-            chain(&keys.enc).encrypt_blocks(blocks(plain));
-        }
-    }
-
-    /// The header of a packet that came, made plain, once its HMAC is found right. The packet is
-    /// left as it is.
-    pub(crate) fn open<const HEADER: usize>(
-        &self,
-        packet: &[u8],
-    ) -> Result<[u8; HEADER], Unopened> {
-        let mut header = *packet.first_chunk::<HEADER>().ok_or(Unopened::Short)?;
-        let keys = match &self.0 {
-            Guard::Open => return Ok(header),
-            Guard::Authenticated(keys) | Guard::Encrypted(keys) => keys,
-        };
-        let (plain, field) = header
-            .split_last_chunk_mut::<TAG>()
-            .ok_or(Unopened::Short)?;
-        let covered = match &self.0 {
-            Guard::Encrypted(_) => {
-                let mut chain = cbc::Decryptor::inner_iv_init(&keys.dec, &[0; BLOCK].into());
-                chain.decrypt_blocks(blocks(plain));
-                plain
-            }
-            Guard::Open | Guard::Authenticated(_) => {
-                let first = plain.get_mut(..BLOCK).ok_or(Unopened::Short)?;
-                keys.dec.decrypt_blocks(blocks(first));
-                first
-            }
-        };
-        let judged = keys.mac(covered).verify_truncated_left(field);
-        judged.map(|()| header).map_err(|_| Unopened::Forged)
-    }
-}
-
-impl fmt::Debug for TestGuard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Guard::Open => "[open]",
-            Guard::Authenticated(_) => "[authenticated]",
-            Guard::Encrypted(_) => "[encrypted]",
-        })
     }
 }

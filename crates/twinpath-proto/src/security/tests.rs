@@ -9,6 +9,8 @@ use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{ReflectorSecured, SenderSecured};
 
 use super::*;
+use crate::TestGuard;
+use crate::test_guard::Unopened;
 
 const SECURED: [&str; 5] = [
     "authenticated.pcap",

@@ -16,8 +16,8 @@ use super::outbox::Outbox;
 use super::payload::Payload;
 use super::slots::{Missed, Slots};
 use super::tally::SenderTally;
+use crate::TestGuard;
 use crate::clock::{ClockPair, StepWatch};
-use crate::security::TestGuard;
 
 /// A packet that is ready but for its T1.
 #[derive(Debug, PartialEq, Eq)]

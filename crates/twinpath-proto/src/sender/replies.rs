@@ -12,7 +12,7 @@ use super::config::Protocol;
 use super::engine::SessionSender;
 use super::in_flight::{Flight, Slot};
 use super::numbers::{extend, low32};
-use crate::security::Unopened;
+use crate::test_guard::Unopened;
 
 /// An echoed Timestamp farther from the present than this is no time of ours (row TT-58).
 const NEAR_NS: u64 = 30 * 86_400 * 1_000_000_000;

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use serde_json::Value;
-use twinpath_proto::security::{SessionKeys, TestGuard};
+use twinpath_proto::TestGuard;
+use twinpath_proto::security::SessionKeys;
 use twinpath_wire::control::{Modes, Sid};
 
 /// What is known of one capture.

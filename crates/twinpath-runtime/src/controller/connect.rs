@@ -1,19 +1,17 @@
 //! The TCP connection to a Server.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use twinpath_net::stream;
 
 use super::{ControlError, ControlPlan};
+use crate::Attempt;
 use crate::error::StartError;
-use crate::names::named;
 
 /// The least time that each of several addresses has to answer.
 const LEAST_PATIENCE: Duration = Duration::from_secs(2);
@@ -32,22 +30,6 @@ impl Made {
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
-    }
-}
-
-/// An address of a Server that did not take the connection.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    /// The address.
-    #[serde(rename = "address")]
-    pub server: SocketAddr,
-    /// Why not, without the address.
-    pub error: String,
-}
-
-impl fmt::Display for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", named(self.server), self.error)
     }
 }
 

@@ -4,10 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use twinpath_proto::control::{ClientError, Refusal};
+use twinpath_proto::Refusal;
+use twinpath_proto::control::ClientError;
 use twinpath_wire::control::{Accept, Modes};
 
-use super::Attempt;
+use crate::Attempt;
 use crate::error::{OUT_OF_FILES, RunError, StartError, is_out_of_files};
 use crate::names::named;
 use crate::notes::{OWAMP, OWAMP_PORT};

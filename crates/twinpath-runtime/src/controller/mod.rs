@@ -19,11 +19,11 @@ use twinpath_proto::sender::Protocol;
 use twinpath_wire::Tos;
 use twinpath_wire::control::Modes;
 
-pub use connect::{Attempt, Made, reach};
+pub use connect::{Made, reach};
 pub use error::ControlError;
 pub use event::ControlEvent;
 pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
-pub use report::{AgreedSession, ControlClientReport, ControlReport, RefusedSession};
+pub use report::{AgreedSession, ControlClientReport};
 
 pub(crate) use ask::{Ask, Usual, sizes};
 pub(crate) use event::News;
@@ -32,6 +32,7 @@ pub(crate) use talk::Talk;
 
 use ask::usual_features;
 
+use crate::ControlReport;
 use crate::SenderPlan;
 use crate::error::StartError;
 use crate::sender::{self, Bound, SessionHandle};

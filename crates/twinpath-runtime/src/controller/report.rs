@@ -3,46 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use twinpath_proto::control::{ClientError, Refusal};
+use twinpath_proto::control::ClientError;
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Modes, Sid};
 
-use super::Attempt;
-use crate::{Note, SessionReport};
-
-/// What a Control-Client with its Session-Senders found out.
-#[derive(Clone, Debug)]
-pub struct ControlReport {
-    /// The Server's end of the control connection.
-    pub server: SocketAddr,
-    /// This host's end of it.
-    pub near: SocketAddr,
-    /// Other addresses of the Server, which did not take the connection before, in this order.
-    pub attempts: Vec<Attempt>,
-    /// Modes that the Server offers.
-    pub offered: Modes,
-    /// Modes chosen.
-    pub modes: Modes,
-    /// The sessions that were measured, in the order of the classes asked for.
-    pub sessions: Vec<SessionReport>,
-    /// The sessions that the Server refused, in the same order.
-    pub refused: Vec<RefusedSession>,
-    /// Remarks on the connection and on sessions that there are no figures of, warnings first.
-    pub notes: Vec<Note>,
-}
-
-/// A session that was asked for and that the Server does not make or start.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedSession {
-    /// Its place among the classes asked for, from 1.
-    pub number: usize,
-    /// Its marking.
-    pub dscp: Dscp,
-    /// At which step, and by which Accept value.
-    pub refusal: Refusal,
-    /// What the reader can do about it.
-    pub advice: String,
-}
+use crate::Attempt;
+use crate::Note;
 
 /// What a Control-Client for a Session-Sender elsewhere did.
 #[derive(Clone, Debug)]

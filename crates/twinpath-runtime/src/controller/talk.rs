@@ -8,26 +8,25 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use twinpath_net::clock;
 use twinpath_proto::TestFeatures;
-use twinpath_proto::control::{
-    ClientError, ClientEvent, ClientPlan, ControlClient, Refusal, SessionWish, Step,
-};
-use twinpath_proto::security::{Credentials, SessionKeys, TestGuard};
+use twinpath_proto::control::{ClientError, ClientEvent, ClientPlan, ControlClient, SessionWish};
+use twinpath_proto::security::{Credentials, SessionKeys};
+use twinpath_proto::{Refusal, Step, TestGuard};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
 
-use super::Attempt;
 use super::ask::{Ask, Usual};
 use super::connect::{connect, resume};
 use super::error::by_name;
 use super::event::News;
 use super::greeting::{First, first};
 use super::steered::Stop;
-use super::{AgreedSession, ControlError, ControlEvent, ControlPlan, RefusedSession};
+use super::{AgreedSession, ControlError, ControlEvent, ControlPlan};
 use crate::error::StartError;
 use crate::keys::Key;
 use crate::link::Link;
 use crate::names::named;
 use crate::random;
+use crate::{Attempt, RefusedSession};
 
 /// Padding beyond this may be what a Server's limit is about.
 const USUAL_PADDING: u32 = 1_458;

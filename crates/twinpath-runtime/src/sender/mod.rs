@@ -22,7 +22,7 @@ use twinpath_metrics::{
     AvailabilityRule, Books, BooksConfig, Intervals, MetricsConfig, ReflectorKind, Waits,
 };
 use twinpath_net::{TestSocket, Waiter, Waker};
-use twinpath_proto::security::TestGuard;
+use twinpath_proto::TestGuard;
 use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, lingering, patience};
 use twinpath_wire::control::{SecurityMode, Sid};
 
@@ -221,15 +221,12 @@ pub(crate) fn metrics_config(plan: &SenderPlan) -> MetricsConfig {
     config
 }
 
+/// What a Control-Client needs of it.
+#[cfg(feature = "control")]
 impl Bound {
     /// The local address and port, as the far end sees them without NAT.
     pub(crate) fn sender(&self) -> SocketAddr {
         self.sender
-    }
-
-    /// What it will do.
-    pub(crate) fn plan(&self) -> &SenderPlan {
-        &self.plan
     }
 
     /// Takes other sizes than it was bound with.
@@ -245,6 +242,13 @@ impl Bound {
         (self.plan.payload, self.plan.padding) = (payload, padding);
         self.plan.protocol = protocol;
         open::check_path(&self.plan)
+    }
+}
+
+impl Bound {
+    /// What it will do.
+    pub(crate) fn plan(&self) -> &SenderPlan {
+        &self.plan
     }
 
     /// Begins to send; `ended` is called when the thread has ended, however it did.

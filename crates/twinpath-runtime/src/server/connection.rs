@@ -15,11 +15,11 @@ use twinpath_wire::{Dscp, Tos};
 use super::House;
 use super::admission::Pass;
 use super::ration::log;
+use super::reflecting::{OpenError, Wish};
 use super::stopping::Stopping;
 use crate::link::Link;
 use crate::names::named;
 use crate::random;
-use crate::reflecting::{OpenError, Wish};
 
 /// SIDs made for one request, until one is unique.
 const SID_TRIES: usize = 3;

@@ -16,12 +16,12 @@ use twinpath_wire::{Dscp, Mono};
 
 use super::admission::{Refusal, Verdict};
 use super::ration::log;
+use super::reflecting::is_exhausted;
 use super::stopping::Stopping;
 use super::{House, ServerPlan, connection};
 use crate::error::StartError;
 use crate::interfaces::{Following, LOOK_EVERY};
 use crate::names::named;
-use crate::reflecting::is_exhausted;
 
 /// How long nothing is accepted when the system has no descriptors left.
 const RESPITE: Duration = Duration::from_millis(100);

@@ -8,6 +8,7 @@ mod keys;
 mod listen;
 mod plan;
 mod ration;
+mod reflecting;
 mod report;
 mod run;
 mod stopping;

@@ -19,11 +19,11 @@ use super::admission::Door;
 use super::guesses::Guesses;
 use super::keys::{self, Keeper, KeyChanges, Keys, Secrets};
 use super::ration::{self, Ration};
+use super::reflecting::{Fact, Limits, ReflectingOptions, Reflectors};
 use super::stopping::{self, Stop, Stopping};
 use super::{ServerPlan, ServerReport, ServerTally, listen};
 use crate::error::{RunError, StartError};
 use crate::keys::KeyRing;
-use crate::reflecting::{Fact, Limits, ReflectingOptions, Reflectors};
 
 /// Threads of the control plane, and those that bind test ports for it.
 const CONTROL_THREADS: usize = 2;

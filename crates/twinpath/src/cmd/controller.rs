@@ -3,10 +3,11 @@
 use tracing::info;
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
-use twinpath_runtime::controller::{self, ControlEvent, ControlReport, ControllerRun};
+use twinpath_runtime::ControlReport;
+use twinpath_runtime::controller::{self, ControlEvent, ControllerRun};
 use twinpath_runtime::sender::SessionHandle;
 
-use super::measure::{self, Measured, Measurement, Run, Subject};
+use super::measure::{self, Event, Measured, Measurement, Run, Subject};
 use super::reaching::reached;
 use super::{remark, warn};
 use crate::args::{ControllerArgs, doubt};
@@ -52,8 +53,15 @@ impl Run for ControllerRun {
         self.sessions_mut()
     }
 
-    fn next_event(&self) -> Option<ControlEvent> {
-        self.next_event()
+    fn next_event(&self) -> Option<Event> {
+        self.next_event().map(|event| Event {
+            line: event.to_string(),
+            is_late: matches!(
+                event,
+                ControlEvent::Finished { .. } | ControlEvent::ServerGone(_) | ControlEvent::Closed
+            ),
+            warns: matches!(event, ControlEvent::ServerGone(_)),
+        })
     }
 
     fn stop(&self) {

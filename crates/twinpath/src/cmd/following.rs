@@ -93,10 +93,6 @@ impl Following {
     }
 
     /// Without lines for packets, whatever was asked for.
-    #[cfg_attr(
-        not(feature = "report"),
-        expect(dead_code, reason = "asked for by twinpath report")
-    )]
     pub(super) fn silent(mut self) -> Self {
         self.lines = false;
         self
@@ -280,10 +276,6 @@ impl Following {
     }
 
     /// What is kept of one session, from 0.
-    #[cfg_attr(
-        not(feature = "report"),
-        expect(dead_code, reason = "asked for by twinpath report")
-    )]
     pub(super) fn books(&self, session: usize) -> Option<&Books> {
         self.books.get(session)
     }

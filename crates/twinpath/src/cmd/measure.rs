@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{Level, info};
 use twinpath_proto::sender::Protocol;
-use twinpath_runtime::controller::{ControlEvent, ControlReport};
 use twinpath_runtime::sender::{ClassesRun, SessionHandle};
-use twinpath_runtime::{Note, SenderPlan, SessionReport, StartError, is_one_host};
+use twinpath_runtime::{ControlReport, Note, SenderPlan, SessionReport, StartError, is_one_host};
 use twinpath_wire::Tos;
 use twinpath_wire::control::SecurityMode;
 
@@ -40,7 +39,7 @@ pub(super) trait Run {
     fn sessions(&self) -> &[SessionHandle];
     fn sessions_mut(&mut self) -> &mut [SessionHandle];
     /// What happened on the control connection, where there is one.
-    fn next_event(&self) -> Option<ControlEvent> {
+    fn next_event(&self) -> Option<Event> {
         None
     }
     /// Ends sending; the result comes when the packets that were sent are answered or lost.
@@ -48,6 +47,15 @@ pub(super) trait Run {
     fn is_finished(&self) -> bool;
     /// Waits for the end.
     fn join(self) -> Result<Measured, Failure>;
+}
+
+/// What happened on a control connection.
+pub(super) struct Event {
+    pub(super) line: String,
+    /// It is told after the packets of a session, for it comes after them.
+    pub(super) is_late: bool,
+    /// Measuring goes on without what it ended.
+    pub(super) warns: bool,
 }
 
 /// What a run came to.
@@ -205,11 +213,11 @@ impl<'a> Measurement<'a> {
             let mut all = true;
             while let Some(event) = run.next_event() {
                 // What comes after a session's packets is told after them.
-                if is_late(&event) {
+                if event.is_late {
                     all = following.drain(run.sessions_mut(), outlet)?;
                 }
-                let line = ends::with_zones(&event.to_string());
-                if let (true, ControlEvent::ServerGone(_)) = (alarms, &event) {
+                let line = ends::with_zones(&event.line);
+                if alarms && event.warns {
                     progress.erase();
                     complain(&format!("warning: {line}"));
                 }
@@ -328,13 +336,6 @@ fn beginnings<'a>(subject: &Subject<'a>, sessions: &'a [SessionHandle]) -> Vec<B
             books: session.books_facts(),
         })
         .collect()
-}
-
-fn is_late(event: &ControlEvent) -> bool {
-    matches!(
-        event,
-        ControlEvent::Finished { .. } | ControlEvent::ServerGone(_) | ControlEvent::Closed
-    )
 }
 
 /// Waits for the end of a run that nobody watches.

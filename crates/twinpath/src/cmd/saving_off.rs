@@ -18,7 +18,6 @@ pub(super) struct Place(Infallible);
 
 pub(super) struct Saving(Infallible);
 
-#[expect(dead_code, reason = "read where runs can be saved")]
 pub(super) struct Beginning<'a> {
     pub(super) protocol: Protocol,
     pub(super) mode: SecurityMode,

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use twinpath_metrics::DelayFigures;
+use twinpath_runtime::RefusedSession;
 use twinpath_runtime::SessionReport;
-use twinpath_runtime::controller::RefusedSession;
 use twinpath_wire::Dscp;
 
 use super::style::Style;
@@ -144,7 +144,7 @@ fn cells(report: &SessionReport, unit: Unit) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use twinpath_proto::control::{Refusal, Step};
+    use twinpath_proto::{Refusal, Step};
 
     use super::*;
     use crate::output::fixtures;

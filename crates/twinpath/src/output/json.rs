@@ -13,9 +13,8 @@ use std::io::{self, Write};
 use serde::{Serialize, Serializer};
 use twinpath_metrics::{DelayFigures, DuplicationFigures, LossPeriods};
 use twinpath_proto::sender::Protocol;
-use twinpath_runtime::controller::{self, ControlReport, RefusedSession};
 use twinpath_runtime::host::HostSurvey;
-use twinpath_runtime::{IcmpCount, Note, SessionReport};
+use twinpath_runtime::{ControlReport, IcmpCount, Note, RefusedSession, SessionReport};
 use twinpath_wire::{Rung, Sample, nanoseconds};
 
 use crate::args::Label;
@@ -110,8 +109,8 @@ pub(super) struct Attempt<'a> {
     error: &'a str,
 }
 
-impl<'a> From<&'a controller::Attempt> for Attempt<'a> {
-    fn from(attempt: &'a controller::Attempt) -> Self {
+impl<'a> From<&'a twinpath_runtime::Attempt> for Attempt<'a> {
+    fn from(attempt: &'a twinpath_runtime::Attempt) -> Self {
         Self {
             address: ends::named(attempt.server),
             error: &attempt.error,

@@ -34,8 +34,8 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 use twinpath_metrics::{Basis, BinFigures, VoiceFigures, VoiceParameters};
 use twinpath_proto::sender::PayloadSize;
+use twinpath_runtime::ControlReport;
 use twinpath_runtime::SessionReport;
-use twinpath_runtime::controller::ControlReport;
 use twinpath_wire::{Sample, Wall};
 
 #[cfg(feature = "live")]

@@ -30,7 +30,7 @@ const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";
 /// Takes a passphrase out of the environment of a program that has no use for any.
 #[cfg(not(feature = "control"))]
 pub(crate) fn forget_passphrase() {
-    drop(twinpath_runtime::keys::from_environment(PASSPHRASE));
+    drop(twinpath_runtime::host::take_variable(PASSPHRASE));
 }
 
 /// A seed that differs from run to run, from the system's own source.

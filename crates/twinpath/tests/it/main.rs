@@ -1,4 +1,17 @@
 //! The program as its users run it: real processes over loopback.
+#![cfg_attr(
+    not(all(
+        feature = "control",
+        feature = "live",
+        feature = "pictures",
+        feature = "report"
+    )),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "what tests share is more than those of a part of the program use"
+    )
+)]
 #![cfg(test)]
 
 mod admission;

@@ -11,13 +11,11 @@ use twinpath_wire::control::{
 };
 
 use super::sessions::{Sessions, Stage};
-use super::{
-    Awaited, ClientError, ClientEvent, ClientPlan, Refusal, Said, SessionWish, Step, requests,
-};
+use super::{Awaited, ClientError, ClientEvent, ClientPlan, Said, SessionWish, requests};
 use crate::control::frames::{Filled, Inbox, Length, Shape};
 use crate::control::guard::{Opening, Sealing};
 use crate::control::outbox::Outbox;
-use crate::security::TestGuard;
+use crate::{Refusal, Step, TestGuard};
 
 /// The Control-Client's end of one control connection.
 ///

@@ -3,7 +3,8 @@
 use twinpath_wire::WireTime;
 use twinpath_wire::control::{Modes, Sid};
 
-use super::{ClientError, Refusal, Said};
+use super::{ClientError, Said};
+use crate::Refusal;
 
 /// What happened. `index` is a session's place among the requests, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! The Control-Client: what asks a Server for sessions (RFC 5357 section 3).
 
-mod advice;
 mod engine;
 mod error;
 mod event;
@@ -9,7 +8,6 @@ mod requests;
 mod said;
 mod sessions;
 
-pub use advice::{Refusal, Step, advice};
 pub use engine::ControlClient;
 pub use error::{Awaited, ClientError};
 pub use event::ClientEvent;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Accept, Modes, Sid};
 
-use super::Refusal;
+use crate::Refusal;
 use crate::security::KeyId;
 
 /// A message in short. `Display` gives the line, `<` for what came and `>` for what was sent.

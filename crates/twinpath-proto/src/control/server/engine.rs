@@ -16,10 +16,11 @@ use twinpath_wire::control::{
 use super::request::Ends;
 use super::sessions::{Sessions, State};
 use super::{Admission, CloseReason, Nonces, Opened, PeerSlip, ServerConfig, ServerEvent, answers};
+use crate::TestGuard;
 use crate::control::frames::{Filled, Inbox, Length, Shape};
 use crate::control::guard::{Opening, Sealing};
 use crate::control::outbox::Outbox;
-use crate::security::{KeyId, KeyTable, SessionKeys, TestGuard};
+use crate::security::{KeyId, KeyTable, SessionKeys};
 
 /// The Server's end of one control connection.
 #[derive(Debug)]

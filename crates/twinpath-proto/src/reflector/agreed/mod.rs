@@ -1,6 +1,7 @@
 //! Sessions that were agreed on by TWAMP-Control (RFC 5357 section 4.2): reflected from start to
 //! stop, for their sender alone.
 
+mod replays;
 mod session;
 mod spec;
 mod table;
@@ -15,7 +16,8 @@ use super::access::Access;
 use super::rate::RateLimit;
 use super::reply::{self, Fields, Layout, Reflection};
 use super::{Ignored, ReflectorTally, guard, reply_guard};
-use crate::security::{Repeat, TestGuard};
+use crate::TestGuard;
+use replays::Repeat;
 use session::{Session, State};
 use table::Table;
 

@@ -8,9 +8,11 @@ use twinpath_wire::{Dscp, Mono, SenderOpen, SenderSecured, nanoseconds};
 
 use super::super::Ignored;
 use super::super::table::halves;
+use super::replays::{Repeat, Replays};
 use super::{SessionSpec, SessionTally};
+use crate::TestGuard;
 use crate::features::TestFeatures;
-use crate::security::{Repeat, Replays, TestGuard, Unopened};
+use crate::test_guard::Unopened;
 
 /// A Start Time farther ahead than this is taken as this (row TC-48).
 const FARTHEST_START: Duration = Duration::from_hours(24);

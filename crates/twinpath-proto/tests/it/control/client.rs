@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use twinpath_proto::control::{
-    Awaited, ClientError, ClientEvent, ClientPlan, ControlClient, Refusal, Said, SessionWish, Step,
+    Awaited, ClientError, ClientEvent, ClientPlan, ControlClient, Said, SessionWish,
 };
+use twinpath_proto::{Refusal, Step};
 use twinpath_wire::Mono;
 use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
 

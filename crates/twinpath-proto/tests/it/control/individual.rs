@@ -1,7 +1,8 @@
 //! The Control-Client with Individual Session Control (RFC 5938; section 7 of the conformance
 //! table) against a scripted Server.
 
-use twinpath_proto::control::{ClientError, ClientEvent, ClientPlan, Step};
+use twinpath_proto::Step;
+use twinpath_proto::control::{ClientError, ClientEvent, ClientPlan};
 use twinpath_wire::control::{Accept, Modes};
 
 use super::client::{plan, refused, settled, wish};

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use twinpath_proto::TestFeatures;
+use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{AgreedConfig, AgreedReflector, SessionSpec};
-use twinpath_proto::security::{SessionKeys, TestGuard};
+use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SenderTally, SessionSender,
 };

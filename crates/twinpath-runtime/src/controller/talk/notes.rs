@@ -2,8 +2,8 @@
 
 use twinpath_wire::control::{Modes, SecurityMode};
 
-use super::super::Attempt;
 use super::{Talk, by_name, named, of_class};
+use crate::Attempt;
 use crate::Note;
 use crate::notes::{remark, warning};
 

@@ -2,7 +2,8 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use twinpath_runtime::controller::{Attempt, ControlError, ControlPlan, reach};
+use twinpath_runtime::Attempt;
+use twinpath_runtime::controller::{ControlError, ControlPlan, reach};
 
 /// Addresses at which nothing listens.
 fn dead() -> [SocketAddr; 2] {

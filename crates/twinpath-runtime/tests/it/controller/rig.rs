@@ -14,8 +14,9 @@ use twinpath_proto::control::{
 };
 use twinpath_proto::reflector::{AgreedConfig, AgreedReflector, SessionSpec};
 use twinpath_proto::security::KeyTable;
+use twinpath_runtime::ControlReport;
 use twinpath_runtime::controller::{
-    self, ControlError, ControlEvent, ControlPlan, ControlReport, ControllerPlan, ControllerRun,
+    self, ControlError, ControlEvent, ControlPlan, ControllerPlan, ControllerRun,
 };
 use twinpath_runtime::{PortChoice, SenderPlan};
 use twinpath_wire::control::{Accept, Modes, Sid};

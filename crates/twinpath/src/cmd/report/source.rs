@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use twinpath_metrics::{MetricsConfig, SessionMetrics};
-use twinpath_runtime::controller::ControlReport;
+use twinpath_runtime::ControlReport;
 use twinpath_runtime::file;
 use twinpath_runtime::sender::BooksFacts;
 use twinpath_runtime::{FigureOptions, Note, SessionReport};

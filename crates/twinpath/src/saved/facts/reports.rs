@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use twinpath_metrics::{Figures, MetricsConfig, SessionMetrics};
 use twinpath_proto::sender::SenderTally;
-use twinpath_runtime::controller::ControlReport;
-use twinpath_runtime::{ClockState, Origin, SessionReport, StampReport};
+use twinpath_runtime::{ClockState, ControlReport, Origin, SessionReport, StampReport};
 use twinpath_wire::Wall;
 
 use super::convert::{plain_attempts, plain_errors, plain_notes, sid};

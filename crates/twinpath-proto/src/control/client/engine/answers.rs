@@ -8,9 +8,10 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use super::{ControlClient, Phase};
 use crate::control::client::sessions::Stage;
-use crate::control::client::{ClientError, ClientEvent, Refusal, Said, Step, requests};
+use crate::control::client::{ClientError, ClientEvent, Said, requests};
 use crate::control::guard::{Opening, Sealing};
 use crate::security::{OpeningChain, SealingChain, seal_token};
+use crate::{Refusal, Step};
 
 /// Fewer PBKDF2 iterations make the token an oracle for guesses (row TC-24).
 const LEAST_COUNT: u32 = 1024;

@@ -4,8 +4,9 @@ use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use twinpath_proto::TestFeatures;
+use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{AgreedReflector, Ended, Ignored, SessionSpec};
-use twinpath_proto::security::{SessionKeys, TestGuard};
+use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
 };

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use twinpath_net::{BindError, SocketOptions, TestSocket};
+use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::SessionSpec;
-use twinpath_proto::security::TestGuard;
 use twinpath_wire::control::Sid;
 
 use super::ledger::{Found, Vacated};

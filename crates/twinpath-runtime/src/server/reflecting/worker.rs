@@ -8,16 +8,16 @@ use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use twinpath_net::{SetWaker, SocketSet, TestSocket, clock};
+use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{
     AgreedConfig, AgreedReflector, Ended, InUse, SessionSpec, SessionTally,
 };
-use twinpath_proto::security::TestGuard;
 use twinpath_wire::Mono;
 use twinpath_wire::control::Sid;
 
-use super::{Packets, Snapshot, Way};
 use crate::error::RunError;
 use crate::interfaces;
+use crate::reflecting::{Packets, Snapshot, Way};
 
 /// Commands taken before packets have their turn again.
 const COMMANDS_AT_ONCE: usize = 256;

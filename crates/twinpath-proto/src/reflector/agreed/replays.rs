@@ -7,7 +7,7 @@ const WORD: u32 = u64::BITS;
 
 /// What a number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repeat {
+pub(super) enum Repeat {
     /// Not seen before.
     New,
     /// Seen before: a copy that the network made, or somebody's replay. Reflected, so that
@@ -19,7 +19,7 @@ pub(crate) enum Repeat {
 
 /// The last 1024 numbers of a session.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Replays {
+pub(super) struct Replays {
     /// The greatest number seen, modulo 2^32; `None` before the first.
     greatest: Option<u32>,
     seen: [u64; (WINDOW / WORD) as usize],
@@ -27,7 +27,7 @@ pub(crate) struct Replays {
 
 impl Replays {
     /// What `number` is, of a packet that was found genuine. It is remembered.
-    pub(crate) fn judge(&mut self, number: u32) -> Repeat {
+    pub(super) fn judge(&mut self, number: u32) -> Repeat {
         let greatest = *self.greatest.get_or_insert(number);
         let ahead = number.wrapping_sub(greatest);
         if ahead < 1 << 31 {

@@ -12,9 +12,10 @@ use twinpath_wire::control::Sid;
 
 use super::ledger::{Ledger, Vacated};
 use super::worker::{Body, Command, Fact};
-use super::{OpenError, Snapshot, Wish};
+use super::{OpenError, Wish};
 use crate::PathOptions;
 use crate::error::{RunError, StartError};
+use crate::reflecting::Snapshot;
 
 /// Commands that wait for a thread, and facts that wait for the control plane, at most.
 const COMMANDS: usize = 1024;
