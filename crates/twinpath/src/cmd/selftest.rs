@@ -3,9 +3,6 @@
 
 #[cfg(feature = "control")]
 mod controlled;
-#[cfg(not(feature = "control"))]
-#[path = "selftest/uncontrolled.rs"]
-mod controlled;
 
 use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -28,6 +25,15 @@ use crate::plan;
 use crate::signals::Signals;
 
 const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A session of the self-test.
+type Session = fn(&SelftestArgs, &Signals) -> Result<SessionReport, Failure>;
+
+/// Those beside one for each address family.
+const FURTHER: &[Session] = &[
+    #[cfg(feature = "control")]
+    controlled::session,
+];
 
 pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
@@ -60,8 +66,10 @@ pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
             Err(failure) => return Err(failure),
         }
     }
-    if !signals.told_to_stop() {
-        reports.extend(controlled::session(args, &signals)?);
+    for session in FURTHER {
+        if !signals.told_to_stop() {
+            reports.push(session(args, &signals)?);
+        }
     }
     for (index, report) in reports.iter_mut().enumerate() {
         report.number = index + 1;

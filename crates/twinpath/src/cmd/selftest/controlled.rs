@@ -12,10 +12,7 @@ use crate::failure::Failure;
 use crate::signals::Signals;
 
 /// A control connection too: Server and Control-Client, then a test session that they agree on.
-pub(super) fn session(
-    args: &SelftestArgs,
-    signals: &Signals,
-) -> Result<Option<SessionReport>, Failure> {
+pub(super) fn session(args: &SelftestArgs, signals: &Signals) -> Result<SessionReport, Failure> {
     let near = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = server::start(ServerPlan {
         path: path(args),
@@ -32,5 +29,5 @@ pub(super) fn session(
     let report = measured(run, signals);
     server.stop();
     server.join()?;
-    report.map(Some)
+    report
 }
