@@ -9,7 +9,19 @@ use twinpath_runtime::Unavailable;
 
 use super::quantity::{Milliseconds, at_least_one, signed_time, whole};
 use super::{Advice, FIGURES, Time};
-use crate::output::Wanted;
+
+/// Figures that a report has for the asking, and what they assume.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Wanted {
+    /// The call that voice quality is estimated for.
+    pub(crate) voice: VoiceParameters,
+    /// That was asked for: for people too.
+    pub(crate) voice_asked: bool,
+    /// Percentiles with lost packets as infinite delays.
+    pub(crate) with_loss: bool,
+    /// Bins with edges that fit what was measured.
+    pub(crate) automatic_bins: bool,
+}
 
 /// Which figures a report has beside the usual ones.
 #[derive(Debug, Args)]

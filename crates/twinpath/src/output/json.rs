@@ -10,16 +10,15 @@ mod voice;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use twinpath_metrics::{DelayFigures, DuplicationFigures, LossPeriods};
 use twinpath_proto::sender::Protocol;
 use twinpath_runtime::host::HostSurvey;
 use twinpath_runtime::{ControlReport, IcmpCount, Note, RefusedSession, SessionReport};
 use twinpath_wire::{Rung, Sample, nanoseconds};
 
-use crate::args::Label;
-
 use super::captures::CaptureCounts;
+use super::labels::Labels;
 use super::rows::{self, Row};
 use super::survey::Survey;
 use super::{Meta, Outcome, Sink, Wanted, Written, WrittenFile, ends, hops, rfc3339, schedule};
@@ -208,22 +207,6 @@ pub(crate) fn write(document: &impl Serialize, out: &mut impl Write) -> io::Resu
     serde_json::to_writer_pretty(&mut *out, document)?;
     out.write_all(b"\n")?;
     out.flush()
-}
-
-/// The user's remarks.
-pub(super) struct Labels<'a>(pub(super) &'a [Label]);
-
-impl Labels<'_> {
-    /// There are none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
-impl Serialize for Labels<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|label| (&label.key, &label.value)))
-    }
 }
 
 #[derive(Serialize)]

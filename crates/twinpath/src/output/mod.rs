@@ -12,6 +12,7 @@ pub(crate) mod ends;
 pub(crate) mod fixtures;
 pub(crate) mod hops;
 pub(crate) mod json;
+mod labels;
 pub(crate) mod lines;
 pub(crate) mod packets;
 #[cfg(feature = "pictures")]
@@ -32,7 +33,7 @@ pub(crate) mod units;
 use std::io::{self, Write as _};
 
 use serde::Serialize;
-use twinpath_metrics::{Basis, BinFigures, VoiceFigures, VoiceParameters};
+use twinpath_metrics::{Basis, BinFigures, VoiceFigures};
 use twinpath_proto::sender::PayloadSize;
 use twinpath_runtime::ControlReport;
 use twinpath_runtime::SessionReport;
@@ -40,7 +41,7 @@ use twinpath_wire::{Sample, Wall};
 
 #[cfg(feature = "live")]
 pub(crate) use self::counts::UNKNOWN;
-use crate::args::{Label, PaddingSize};
+use crate::args::{Label, PaddingSize, Wanted};
 use crate::failure::Failure;
 use crate::logs;
 
@@ -188,19 +189,6 @@ pub(crate) struct Meta {
     pub(crate) labels: Vec<Label>,
     /// Figures for the asking.
     pub(crate) wanted: Wanted,
-}
-
-/// Figures that a report has for the asking, and what they assume.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Wanted {
-    /// The call that voice quality is estimated for.
-    pub(crate) voice: VoiceParameters,
-    /// That was asked for: for people too.
-    pub(crate) voice_asked: bool,
-    /// Percentiles with lost packets as infinite delays.
-    pub(crate) with_loss: bool,
-    /// Bins with edges that fit what was measured.
-    pub(crate) automatic_bins: bool,
 }
 
 impl Meta {

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use twinpath_wire::{Delta, Exclusion, Sample, Wall};
 
-use super::json::{Document, Labels};
+use super::json::Document;
+use super::labels::Labels;
 use super::rows::{self, Row};
 use super::{Meta, Outcome, Sink};
 

@@ -7,11 +7,11 @@ use twinpath_metrics::{Coverage, DelayFigures, Figures, IntervalFigures, Suspect
 use twinpath_wire::Wall;
 
 use super::counts::UNKNOWN;
+use super::labels::Labels;
 use super::style::Style;
 use super::table::{cell, enough};
-use super::units::{self, Unit};
+use super::units::{self, Unit, ratio};
 use super::{Meta, rfc3339};
-use crate::output::json::Labels;
 
 /// Columns of a row's time, and of a class's name.
 const TIME: usize = 13;
@@ -326,15 +326,6 @@ pub(crate) fn write_document(row: &Row<'_>, meta: &Meta, out: &mut impl Write) -
     };
     serde_json::to_writer(&mut *out, &document)?;
     out.write_all(b"\n")
-}
-
-/// `None` of nothing.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a ratio has the digits of a float"
-)]
-fn ratio(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 #[cfg(test)]

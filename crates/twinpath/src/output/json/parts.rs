@@ -8,6 +8,7 @@ use twinpath_runtime::{ClockState, Origin, SessionReport};
 use twinpath_wire::Dscp;
 
 use crate::output::hops::Hops;
+use crate::output::units::ratio;
 
 /// One number, or the three of IMIX.
 pub(super) struct PayloadOctets(pub(super) PayloadSize);
@@ -135,15 +136,6 @@ impl OwnWait {
             mean_ns: u64::try_from(mean.as_nanos()).unwrap_or(u64::MAX),
         })
     }
-}
-
-/// `None` of nothing.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a ratio; the counts stand beside it"
-)]
-fn ratio(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
 }
 
 #[derive(Serialize)]

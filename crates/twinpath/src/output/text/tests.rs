@@ -6,7 +6,7 @@ use twinpath_metrics::{AvailabilityFigures, Codec, VoiceParameters};
 use twinpath_proto::sender::Schedule;
 
 use super::*;
-use crate::output::Wanted;
+use crate::args::Wanted;
 use crate::output::fixtures;
 
 fn page(report: &SessionReport) -> String {
