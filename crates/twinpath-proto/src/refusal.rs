@@ -123,7 +123,7 @@ pub const fn advice(step: Step, accept: Accept) -> &'static str {
             "the server does not say why; its log may"
         }
         (Step::SetUp | Step::Request | Step::Start | Step::Stop, Accept::InternalError) => {
-            "the server itself failed; its log may say how"
+            "the server itself failed; check its log"
         }
     }
 }

@@ -303,10 +303,10 @@ fn shares(counts: &[(Dscp, u64)]) -> String {
 /// all the same, later; a duration is not made longer (row M-67). `asked`: the count that was asked for.
 pub fn missed_departures(count: u64, asked: Option<u64>) -> &'static str {
     match (count, asked) {
-        (1, Some(_)) => "departure put off",
-        (_, Some(_)) => "departures put off",
-        (1, None) => "departure left out",
-        (_, None) => "departures left out",
+        (1, Some(_)) => "departure postponed",
+        (_, Some(_)) => "departures postponed",
+        (1, None) => "departure skipped",
+        (_, None) => "departures skipped",
     }
 }
 

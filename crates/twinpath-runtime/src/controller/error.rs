@@ -127,7 +127,9 @@ impl ControlError {
             }
             Self::Refused { advice, .. } => return Some(advice.clone()),
             Self::Lost { error, .. } => return lost(*error),
-            Self::Closed { .. } => "its log may say why; it may not serve this address, or be full",
+            Self::Closed { .. } => {
+                "check the server's log; this address may not be allowed, or the server is full"
+            }
             Self::Unreached { tried } => {
                 // An address that answers tells more than one that is silent.
                 let refused = tried.iter().find(|error| error.is_refusal());
@@ -207,7 +209,7 @@ fn lost(error: ClientError) -> Option<String> {
             if wanted.contains(Modes::UNAUTHENTICATED)
                 && !offered.contains(Modes::UNAUTHENTICATED) =>
         {
-            Some("it serves those who have a key: write --keys FILE, or --key-id NAME")
+            Some("the server requires authentication: use --keys FILE or --key-id NAME")
         }
         ClientError::NoMode { offered, wanted } if let Some(remedy) = missing(offered, wanted) => {
             return Some(remedy);

@@ -70,7 +70,7 @@ impl fmt::Display for ControlEvent {
             Self::OddCount { count } => {
                 write!(
                     f,
-                    "{count} PBKDF2 iterations are no power of 2: made as asked"
+                    "{count} PBKDF2 iterations are not a power of 2; continuing"
                 )
             }
             Self::OddAck { sid } => {

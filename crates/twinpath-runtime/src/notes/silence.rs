@@ -73,7 +73,7 @@ pub(super) fn silence(report: &SessionReport, refusals: &Refusals, plan: &Sender
         return warning(
             "nothing-left",
             format!(
-                "the kernel tells of no packet to {far} that left: the link is down, or no \
+                "no packet to {far} left this host: the link is down, or no \
                  neighbour has that address or the gateway's"
             ),
         );

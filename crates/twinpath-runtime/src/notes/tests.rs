@@ -267,8 +267,8 @@ fn records_that_figures_contradict_are_told_of() {
 #[test]
 fn missed_departures_are_put_off_with_a_count_and_left_out_with_a_duration() {
     for (asked, words) in [
-        (Some(10), " 12 departures put off;"),
-        (None, " 12 departures left out;"),
+        (Some(10), " 12 departures postponed;"),
+        (None, " 12 departures skipped;"),
     ] {
         let mut report = quiet();
         (report.tally.asked, report.tally.slots_skipped) = (asked, 12);

@@ -447,10 +447,10 @@ mod tests {
         (report.tally.duplicates, report.tally.slots_skipped) = (1, 1);
         let counted = page(&report);
         assert!(counted.contains("0 reordered, 1 duplicate\n"), "{counted}");
-        assert!(counted.contains("1 departure put off\n"), "{counted}");
+        assert!(counted.contains("1 departure postponed\n"), "{counted}");
         // A duration is not made longer.
         (report.tally.asked, report.tally.slots_skipped) = (None, 12);
         let timed = page(&report);
-        assert!(timed.contains("12 departures left out\n"), "{timed}");
+        assert!(timed.contains("12 departures skipped\n"), "{timed}");
     }
 }
