@@ -66,7 +66,8 @@ impl Protocol {
 }
 
 /// UDP payload sizes in octets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum PayloadSize {
     /// All packets alike.
     Fixed(usize),

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
 use twinpath_wire::Tos;
 
 use super::Advice;
@@ -20,7 +21,7 @@ pub(crate) struct Ttl(pub(crate) u8);
 pub(crate) struct Ssid(pub(crate) u16);
 
 /// A remark that is carried into every output.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Label {
     /// Letters, digits, `_`, `-` and `.`.
     pub(crate) key: String,

@@ -11,7 +11,6 @@ use super::files::Ended;
 use super::finding::LeftOut;
 use super::frame::{Datagram, Unread};
 use super::pairing::{Counts, SESSIONS};
-use super::remark;
 use crate::output::captures::{CaptureCounts, NotRead};
 
 /// Kinds of links that are told apart at most.
@@ -133,7 +132,7 @@ pub(super) fn notes(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Note> {
         format!("{count} packet{s}")
     };
     if counts.out_of_window > 0 {
-        notes.push(warning(
+        notes.push(Note::warning(
             "capture-unordered",
             format!(
                 "{} out of order by more than 60 s or 65,536 packets: replies that come before their \
@@ -142,7 +141,7 @@ pub(super) fn notes(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Note> {
             ),
         ));
     } else if counts.out_of_order > 0 {
-        notes.push(remark(
+        notes.push(Note::remark(
             "capture-sorted",
             format!(
                 "{} out of order in the capture: put in order by their times",
@@ -156,14 +155,14 @@ pub(super) fn notes(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Note> {
              and no figure has them",
             counts.unmatched_replies
         );
-        let note = remark("capture-unmatched", line);
+        let note = Note::remark("capture-unmatched", line);
         notes.push(Note {
             warning: counts.unmatched_replies * 100 > counts.test_packets,
             ..note
         });
     }
     if counts.late_replies > 0 {
-        notes.push(warning(
+        notes.push(Note::warning(
             "capture-late",
             format!(
                 "replies that came more than twice the timeout after their requests: {}; no figure has \
@@ -173,7 +172,7 @@ pub(super) fn notes(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Note> {
         ));
     }
     if counts.foreign > 0 {
-        notes.push(remark(
+        notes.push(Note::remark(
             "capture-foreign",
             format!(
                 "{} between the ends of sessions not counted: their numbers and times are far from those of \
@@ -191,11 +190,11 @@ pub(super) fn notes(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Note> {
         let which = file.map_or_else(|| "the capture".to_owned(), Clone::clone);
         match ended.end {
             End::Whole => {}
-            End::BrokenOff => notes.push(warning(
+            End::BrokenOff => notes.push(Note::warning(
                 "capture-broken-off",
                 format!("{which} ends within a packet: it was cut, or is still being written"),
             )),
-            End::Damaged(what) => notes.push(warning(
+            End::Damaged(what) => notes.push(Note::warning(
                 "capture-damaged",
                 format!(
                     "{which} is damaged ({what}): these are the packets before that; take the \
@@ -219,7 +218,7 @@ fn unanswered(counts: &BTreeMap<SocketAddr, u64>) -> Option<Note> {
         ends.push(format!("{others} more"));
     }
     let ends = ends.join(", ");
-    Some(warning(
+    Some(Note::warning(
         "capture-unanswered",
         format!(
             "packets to {ends} that look like requests, and none was answered: {packets}; name the port \
@@ -237,7 +236,7 @@ fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
     };
     let cut = counts.cut.saturating_sub(cut_replies);
     if cut > 0 {
-        notes.push(warning(
+        notes.push(Note::warning(
             "capture-cut",
             format!(
                 "{} not read: the snap length cut them before the fields of a test packet; capture \
@@ -247,7 +246,7 @@ fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
         ));
     }
     if counts.secured > 0 {
-        notes.push(warning(
+        notes.push(Note::warning(
             "capture-secured",
             format!(
                 "{} not read: they look like authenticated TWAMP, whose numbers are encrypted; use the \
@@ -261,7 +260,7 @@ fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
         let kinds: Vec<String> = kinds
             .map(|(what, count)| format!("{} in {what}", packets(*count)))
             .collect();
-        notes.push(warning(
+        notes.push(Note::warning(
             "capture-encapsulated",
             format!(
                 "{} not read: capture where test packets are not in them",
@@ -274,7 +273,7 @@ fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
         let kinds: Vec<String> = kinds
             .map(|(link, count)| format!("{} of link type {link}", packets(*count)))
             .collect();
-        notes.push(warning(
+        notes.push(Note::warning(
             "capture-links",
             format!(
                 "{} not read: capture on Ethernet, on any interface, or raw IP",
@@ -283,7 +282,7 @@ fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
         ));
     }
     if counts.without_time > 0 {
-        notes.push(warning(
+        notes.push(Note::warning(
             "capture-without-time",
             format!(
                 "{} not read: their blocks do not say when they were captured",
@@ -292,7 +291,7 @@ fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
         ));
     }
     if counts.beyond_sessions > 0 {
-        notes.push(warning(
+        notes.push(Note::warning(
             "capture-sessions",
             format!(
                 "{} not read: they are of sessions beyond the first {SESSIONS}; split the capture \
@@ -302,7 +301,7 @@ fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
         ));
     }
     if counts.later_fragments > 0 {
-        notes.push(remark(
+        notes.push(Note::remark(
             "capture-fragments",
             format!(
                 "{} not read: fragments after the first; the first of a test packet has all of its fields",
@@ -311,7 +310,7 @@ fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
         ));
     }
     if counts.malformed > 0 {
-        notes.push(remark(
+        notes.push(Note::remark(
             "capture-malformed",
             format!(
                 "{} not read: their headers contradict themselves or end too early",
@@ -320,8 +319,4 @@ fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
         ));
     }
     notes
-}
-
-fn warning(key: &'static str, line: String) -> Note {
-    Note::warning(key, line)
 }

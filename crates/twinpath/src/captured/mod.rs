@@ -285,7 +285,7 @@ impl Capture {
         }
         let least = report.figures.round_trip.map_or(0, |delay| delay.min_ns);
         if least < 0 {
-            report.notes.push(remark(
+            report.notes.push(Note::remark(
                 "negative-round-trip",
                 format!(
                     "round trips down to {:.1}us: that is the timestamps' error, the capture's and the \
@@ -300,7 +300,7 @@ impl Capture {
     fn of_session(&self, known: &Known, session: &CapturedSession) -> Vec<Note> {
         let mut notes = Vec::new();
         if known.under_way > 0 {
-            notes.push(remark(
+            notes.push(Note::remark(
                 "under-way",
                 format!(
                     "{} not answered yet when the capture ended, less than the timeout of {} after \
@@ -318,7 +318,7 @@ impl Capture {
                 ),
                 None => "T1 and T4 are those of the first copy".to_owned(),
             };
-            notes.push(remark(
+            notes.push(Note::remark(
                 "captured-again",
                 format!(
                     "{} made by the capture, not counted as duplicates; {taken}",
@@ -327,18 +327,15 @@ impl Capture {
             ));
         }
         if session.early_replies > 0 {
-            notes.push(Note {
-                warning: true,
-                ..remark(
-                    "early-replies",
-                    format!(
-                        "{} captured before the request: the times of the capture are out \
-                         of order, as those of two taps are, or of an interface that gathers packets; \
-                         delays are wrong by as much",
-                        units::count(session.early_replies, "reply", "replies")
-                    ),
-                )
-            });
+            notes.push(Note::warning(
+                "early-replies",
+                format!(
+                    "{} captured before the request: the times of the capture are out \
+                     of order, as those of two taps are, or of an interface that gathers packets; \
+                     delays are wrong by as much",
+                    units::count(session.early_replies, "reply", "replies")
+                ),
+            ));
         }
         if session.missing_requests > 0 {
             let all = known.run.numbers();
@@ -352,7 +349,7 @@ impl Capture {
             let share = u128::from(session.missing_requests) * 100;
             notes.push(Note {
                 warning: session.answered_missing > 0 || share >= u128::from(all),
-                ..remark(
+                ..Note::remark(
                     "missing-requests",
                     format!(
                         "{} of {all} numbers between the first captured request and the last have no \
@@ -364,18 +361,15 @@ impl Capture {
             });
         }
         if session.cut_replies > 0 {
-            notes.push(Note {
-                warning: true,
-                ..remark(
-                    "cut-replies",
-                    format!(
-                        "{} from the reflector cut too short to be read: up to that many \
-                         of the packets called lost were answered; capture with a larger snap length: \
-                         tcpdump -s 0",
-                        units::count(session.cut_replies, "packet", "packets")
-                    ),
-                )
-            });
+            notes.push(Note::warning(
+                "cut-replies",
+                format!(
+                    "{} from the reflector cut too short to be read: up to that many \
+                     of the packets called lost were answered; capture with a larger snap length: \
+                     tcpdump -s 0",
+                    units::count(session.cut_replies, "packet", "packets")
+                ),
+            ));
         }
         notes
     }
@@ -384,9 +378,8 @@ impl Capture {
 /// Steps of the capture's clock during a session.
 fn clock_step(report: &SessionReport) -> Option<Note> {
     let steps = report.tally.clock_steps;
-    (steps > 0).then(|| Note {
-        warning: true,
-        ..remark(
+    (steps > 0).then(|| {
+        Note::warning(
             "clock-step",
             format!(
                 "the capture's clock stepped ({steps}): {} packets are left out of the delays",
@@ -421,14 +414,10 @@ impl Stop<()> {
 
 /// What a report from a capture is worth.
 pub(crate) fn note() -> Note {
-    remark(
+    Note::remark(
         "from-capture",
         "recomputed from a capture: T1 and T4 are when packets passed where it was taken, losses and \
          delays are those from there to the reflector and back"
             .to_owned(),
     )
-}
-
-fn remark(key: &'static str, line: String) -> Note {
-    Note::remark(key, line)
 }

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use twinpath_metrics::{DelayFigures, DuplicationFigures, LossPeriods};
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_runtime::host::HostSurvey;
 use twinpath_runtime::{ControlReport, IcmpCount, Note, RefusedSession, SessionReport};
 use twinpath_wire::{Rung, Sample, nanoseconds};
@@ -27,8 +27,8 @@ use counted::{Bins, Histograms};
 use details::{Availability, Marking, Reordering, WithLoss};
 use one_way::OneWay;
 use parts::{
-    DscpCounts, Excluded, FallbackStamps, LossOfSize, OddReplies, OwnWait, Packets, PayloadOctets,
-    Range, TimeStamps,
+    DscpCounts, Excluded, FallbackStamps, LossOfSize, OddReplies, OwnWait, Packets, Range,
+    TimeStamps,
 };
 use voice::Voice;
 
@@ -249,7 +249,7 @@ struct Session<'a> {
     receive_drops: Option<u64>,
     records_dropped: Option<u64>,
     notes: &'a [Note],
-    payload_octets: PayloadOctets,
+    payload_octets: PayloadSize,
     dscp_forward: DscpCounts<'a>,
     congestion_forward: Option<u64>,
     #[serde(rename = "session")]
@@ -361,7 +361,7 @@ impl<'a> Session<'a> {
             receive_drops: has_end.then_some(report.receive_drops),
             records_dropped: has_end.then_some(report.records_dropped),
             notes: &report.notes,
-            payload_octets: PayloadOctets(super::sizes(report)),
+            payload_octets: super::sizes(report),
             dscp_forward: DscpCounts(&figures.dscp_forward),
             congestion_forward: figures.congestion_forward,
             number: report.number,

@@ -26,7 +26,7 @@ pub(crate) struct RunFacts {
     /// Of twinpath.
     pub(crate) version: String,
     pub(crate) host: Option<String>,
-    pub(crate) labels: Vec<LabelFacts>,
+    pub(crate) labels: Vec<Label>,
     /// Unix time.
     #[serde(rename = "started_ns")]
     pub(crate) started: Wall,
@@ -40,12 +40,6 @@ pub(crate) struct EndFacts {
     pub(crate) control: Option<ControlFacts>,
     /// Rows that are not in the file: the disk was too slow.
     pub(crate) rows_missing: u64,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct LabelFacts {
-    key: String,
-    value: String,
 }
 
 /// Which session it is.
@@ -139,14 +133,10 @@ pub(crate) struct Planned<'a> {
 
 impl RunFacts {
     pub(crate) fn new(meta: &Meta, started: Wall, sessions: Vec<SessionFacts>) -> Self {
-        let labels = meta.labels.iter().map(|label| LabelFacts {
-            key: label.key.clone(),
-            value: label.value.clone(),
-        });
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host: meta.host.clone(),
-            labels: labels.collect(),
+            labels: meta.labels.clone(),
             started,
             sessions,
         }

@@ -188,10 +188,13 @@ fn twice(reports: &[SessionReport]) -> Option<Note> {
             .any(|earlier| alike::same_packets(earlier, report))
     });
     let count = again.count();
-    (count > 0).then(|| Note::warning("merged-twice", format!(
+    (count > 0).then(|| {
+        let line = format!(
             "sessions of packets that another one has already, by their addresses and times: {count}; \
              those are counted twice"
-        )))
+        );
+        Note::warning("merged-twice", line)
+    })
 }
 
 fn worse(one: ClockState, other: ClockState) -> ClockState {

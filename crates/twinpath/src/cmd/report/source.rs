@@ -260,7 +260,7 @@ impl Source {
             (_, None) => Some(Note::warning(
                 "file-torn",
                 "the end of the file is missing or damaged: these are the records up to the last \
-                       write that is whole"
+                 write that is whole"
                     .to_owned(),
             )),
         }
@@ -391,11 +391,14 @@ fn unfinished(replay: &Replay, growing: bool) -> Note {
 fn incomplete(report: &SessionReport, rows_missing: u64) -> Option<Note> {
     let (tally, figures) = (&report.tally, &report.figures);
     let same = tally.received == figures.received && tally.lost == figures.lost;
-    (rows_missing > 0 || !same).then(|| Note::warning("records-missing", format!(
+    (rows_missing > 0 || !same).then(|| {
+        let line = format!(
             "the file lacks records of the run, those of {} of {}: its figures are those of the rest",
             tally.sent.saturating_sub(figures.received + figures.lost),
             units::count(tally.sent, "packet", "packets")
-        )))
+        );
+        Note::warning("records-missing", line)
+    })
 }
 
 fn broken(path: &str, error: &Broken) -> Failure {

@@ -3,24 +3,12 @@
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use twinpath_metrics::TtlFigures;
-use twinpath_proto::sender::{PayloadSize, SenderTally};
+use twinpath_proto::sender::SenderTally;
 use twinpath_runtime::{ClockState, Origin, SessionReport};
 use twinpath_wire::Dscp;
 
 use crate::output::hops::Hops;
 use crate::output::units::ratio;
-
-/// One number, or the three of IMIX.
-pub(super) struct PayloadOctets(pub(super) PayloadSize);
-
-impl Serialize for PayloadOctets {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            PayloadSize::Fixed(octets) => octets.serialize(serializer),
-            PayloadSize::Imix(sizes) => sizes.serialize(serializer),
-        }
-    }
-}
 
 #[derive(Serialize)]
 pub(super) struct TimeStamps {
