@@ -3,6 +3,7 @@
 //! `xtask/removals.toml` has the list. Each entry names a piece of code, what takes its place, and
 //! the tests that must notice. The work is done in a copy of the tree under `target/`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -199,6 +200,7 @@ impl Copy {
             .output()
             .context("git ls-files")?;
         ensure!(listed.status.success(), "git ls-files failed");
+        let mut names = BTreeSet::new();
         for name in listed.stdout.split(|octet| *octet == 0) {
             let name = std::str::from_utf8(name)?;
             let from = root.join(name);
@@ -206,6 +208,7 @@ impl Copy {
                 continue;
             }
             let to = copy.root.join(name);
+            names.insert(to.clone());
             let octets = fs::read(&from)?;
             // What is the same keeps its time, so that little is built again.
             if fs::read(&to).is_ok_and(|there| there == octets) {
@@ -214,6 +217,7 @@ impl Copy {
             fs::create_dir_all(to.parent().context("no directory")?)?;
             fs::write(&to, octets)?;
         }
+        remove_others(&copy.root, &names)?;
         Ok(copy)
     }
 
@@ -344,6 +348,20 @@ impl Copy {
             printed,
         }))
     }
+}
+
+/// Removes what an earlier copy had in this directory and the tree has no more: a module that moved would
+/// be there twice.
+fn remove_others(directory: &Path, names: &BTreeSet<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            remove_others(&path, names)?;
+        } else if !names.contains(&path) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The first few of them, and how many more.
