@@ -213,7 +213,7 @@ impl Side {
         let each = Delta::from_ns((at - then).ns() / i64::from(ahead));
         match *gap {
             Some(known) => {
-                let by = (at - then) - Delta::from_ns(known.ns() * i64::from(ahead));
+                let by = (at - then) - Delta::from_ns(known.ns().saturating_mul(i64::from(ahead)));
                 if by.abs_ns() >= LEAST.abs_ns() {
                     self.jumped(Jump { after, first, by });
                 } else {
