@@ -181,7 +181,7 @@ fn a_client_is_never_secured_less_than_it_asked() {
     let secured = secured_server(&keys, "");
     let done = run(&format!("controller {} {ANY} -c 2", secured.at));
     assert_eq!(done.status, 1);
-    assert!(done.stderr.contains("write --keys FILE"), "{}", done.stderr);
+    assert!(done.stderr.contains("use --keys FILE"), "{}", done.stderr);
 }
 
 /// Answers to a Set-Up-Response in the encrypted mode with this Key-ID and any token.
