@@ -65,6 +65,10 @@ impl Source {
         }
         self.is_unsure = false;
         let is_changed = address != self.now;
+        if is_changed {
+            // Another may follow at once: a new interface has one address sooner than the other.
+            self.next_look = now;
+        }
         self.now = address;
         self.changes += u64::from(is_changed);
         is_changed
