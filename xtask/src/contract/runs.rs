@@ -52,7 +52,7 @@ const RUNS: [Saved; 27] = [
         "-c 40 -i 10 --dscp ef,af41,0",
     ),
     saved_as(
-        "marked-anew",
+        "remarked",
         Far::Responder("--dscp 0"),
         "-c 40 -i 10 --dscp ef",
     ),

@@ -51,7 +51,7 @@ impl Segment {
         }
     }
 
-    /// The rates at which one line fits all of this and `pairs` too; `None` where there is none.
+    /// The rates at which one line fits all of this and `pairs` too; `None`: no rate does.
     #[cold]
     pub(crate) fn rates_with(&self, pairs: &[Pair], error: f64) -> Option<Rates> {
         let mut body = self.past.clone();

@@ -47,7 +47,7 @@ pub(crate) struct LossDirection {
 /// What a reply tells of the reflector's counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Attribution {
-    /// The counter started anew with this reply, or it is another one.
+    /// The counter restarted with this reply, or it is another one.
     pub(crate) begun_again: bool,
     /// The reflector's number in full, unless it is of before the last restart.
     pub(crate) number: Option<i64>,
@@ -270,7 +270,7 @@ impl LossDirection {
             .then_some(previous)
     }
 
-    /// The counter started anew. Losses between its last reply before and its start have no direction.
+    /// The counter restarted. Losses between its last reply before and its start have no direction.
     fn restart(&mut self, s: u64, number: u32, t3: Wall) -> i64 {
         self.restarts += 1;
         let last = self.current.as_ref().map_or(0, Epoch::s_max);

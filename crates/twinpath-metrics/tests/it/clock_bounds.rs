@@ -13,7 +13,7 @@ proptest! {
 
     #[test]
     fn the_truth_is_within_the_bounds_whatever_the_network_does(run in runs()) {
-        // A far step shows in three packets; with fewer than that behind it there is none.
+        // A far step shows in three packets; with fewer than that after it none is claimed.
         let shown = |(at, _): (f64, i64)| (1.0 - at) * run.packets as f64 * (1.0 - run.loss) > 40.0;
         if run.far_step.is_none_or(shown) && run.packets as f64 * (1.0 - run.loss) > 12.0 {
             check_all(&run);

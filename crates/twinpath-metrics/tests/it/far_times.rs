@@ -266,7 +266,7 @@ fn a_coarse_clock_is_right_to_within_its_step() {
                 let what = format!("{step} ns off by {phase}, {run:?}");
                 assert!(!figures.far_times_contradicted, "{what}");
                 let way = run.residence + 2 * run.delay;
-                // Some reply shows the step, some shows none: no mixture of the two is told.
+                // Some reply shows the step, some shows none: a mixture of the two would be wrong.
                 let residences: Vec<i64> = run
                     .samples(clock, ntp)
                     .map(|sample| (sample.t3.unwrap() - sample.t2.unwrap()).ns())

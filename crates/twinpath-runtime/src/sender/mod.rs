@@ -37,7 +37,7 @@ use crate::{Note, Progress, SenderPlan, SessionReport};
 /// Samples that wait for the caller at most; beyond that they are dropped and counted.
 const RECORDS: usize = 16_384;
 
-/// How long a run that is told to stop waits for what it sent, whatever its timeout: who stops a
+/// How long a stopped run waits for what it sent, whatever its timeout: who stops a
 /// service kills it some seconds later, and its report with it.
 pub const STOP_WAIT: Duration = Duration::from_secs(5);
 

@@ -333,7 +333,7 @@ impl Finding {
     }
 }
 
-/// Whether it cannot be read as a reply for what was cut off. Which fields a reply has is told by how
+/// Whether it cannot be read as a reply for what was cut off. Which fields a reply has follows from how
 /// long it was and by what is left of it: of an authenticated one, there are enough octets left for an
 /// open one long before its own fields are there.
 pub(super) fn is_cut(datagram: &Datagram<'_>) -> bool {

@@ -52,7 +52,7 @@ pub(super) trait Run {
 /// What happened on a control connection.
 pub(super) struct Event {
     pub(super) line: String,
-    /// It is told after the packets of a session, for it comes after them.
+    /// It follows the packets of a session.
     pub(super) is_late: bool,
     /// Measuring goes on without what it ended.
     pub(super) warns: bool,
@@ -204,7 +204,7 @@ impl<'a> Measurement<'a> {
         following: &mut Following,
         mut progress: ProgressLine<Stderr>,
     ) -> io::Result<Result<Measured, Failure>> {
-        // With -v it is told anyway.
+        // With -v it is printed anyway.
         let alarms = !self.options.log.quiet && !self.options.results.verbose;
         let mut next_progress = Instant::now();
         loop {
@@ -212,7 +212,7 @@ impl<'a> Measurement<'a> {
             let finished = run.is_finished();
             let mut all = true;
             while let Some(event) = run.next_event() {
-                // What comes after a session's packets is told after them.
+                // What comes after a session's packets is printed after them.
                 if event.is_late {
                     all = following.drain(run.sessions_mut(), outlet)?;
                 }
@@ -322,7 +322,7 @@ fn about(subject: &Subject<'_>, names: &[String], sessions: &[SessionHandle]) ->
 }
 
 /// The sessions as far as they are known before their first packets. What is agreed on later,
-/// addresses and modes, is told when the run is over.
+/// addresses and modes, is printed when the run is over.
 fn beginnings<'a>(subject: &Subject<'a>, sessions: &'a [SessionHandle]) -> Vec<Beginning<'a>> {
     let sessions = sessions.iter().enumerate();
     sessions
@@ -338,7 +338,7 @@ fn beginnings<'a>(subject: &Subject<'a>, sessions: &'a [SessionHandle]) -> Vec<B
         .collect()
 }
 
-/// Waits for the end of a run that nobody watches.
+/// Waits for the end of a run without a view.
 pub(super) fn finish(run: impl Run, signals: &Signals) -> Result<Measured, Failure> {
     while !run.is_finished() {
         if signals.told_to_stop() {

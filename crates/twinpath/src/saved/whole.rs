@@ -29,7 +29,7 @@ const TURNS: usize = 10;
 pub(super) struct Whole {
     file: Arc<File>,
     octets: u64,
-    /// Where the last of them begin, which are in memory: whoever writes the file may put others in
+    /// Where the last of them begin, which are in memory: the writer of the file may put others in
     /// their place.
     kept: (u64, Bytes),
 }

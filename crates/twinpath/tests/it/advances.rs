@@ -1,4 +1,4 @@
-//! By how much a reflector says that it advanced T3, on the wire and where there is none.
+//! By how much a reflector says that it advanced T3, on the wire and without a wire.
 
 use serde_json::Value;
 

@@ -118,7 +118,7 @@ fn another_run_s_icmp_errors_say_nothing_of_this_one() {
         keys(&report, &refusals),
         ["nothing-came-back", "icmp-foreign"]
     );
-    // What quotes nothing is told of with that doubt, unless another one is surely this run's.
+    // What quotes nothing is reported with that doubt, unless another one is surely this run's.
     refusals.icmp(&own, far(), Quoted::Unknown);
     refusals.icmp(&own, far(), Quoted::Unknown);
     let line = |refusals: &Refusals| of(&silent(), refusals, &plan()).remove(0).line;

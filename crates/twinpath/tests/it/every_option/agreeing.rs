@@ -1,5 +1,5 @@
 //! A Server of the tests' own, which agrees to everything (RFC 5357 section 3, octets by hand): its
-//! sessions are reflected by the test's far end, and what it is told can be looked at.
+//! sessions are reflected by the test's far end, and what it receives can be looked at.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ const OFFERED: u32 = 1 | 32 | 64 | 256 | 512;
 const SET_UP: usize = 164;
 const REQUEST: usize = 112;
 
-/// One after the other serves whoever connects.
+/// Serves one connection after the other.
 pub(super) struct Server {
     pub(super) at: SocketAddr,
     over: Arc<AtomicBool>,

@@ -1,4 +1,4 @@
-//! Which session of one run is beside which of the other: by who measured whom, not by their places.
+//! Which session of one run is beside which of the other: by their two ends, not by their places.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::mem::discriminant;

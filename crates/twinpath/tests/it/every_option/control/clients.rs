@@ -1,4 +1,4 @@
-//! What both Control-Clients have options for, whoever sends the packets.
+//! Options of both Control-Clients, with senders of their own or elsewhere.
 
 use std::os::unix::fs::PermissionsExt as _;
 
