@@ -3,8 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use twinpath_net::{BindError, SendError};
-
-use crate::words;
+use twinpath_report::{notes, words};
 
 /// Why a run could not start. One line; see [`StartError::remedy`].
 #[derive(Debug, thiserror::Error)]
@@ -101,7 +100,7 @@ impl RunError {
     /// What the reader can do, in one clause.
     pub fn remedy(&self) -> Option<String> {
         match self {
-            Self::NothingSent { reason, .. } => send_remedy(*reason).map(str::to_owned),
+            Self::NothingSent { reason, .. } => notes::send_remedy(*reason).map(str::to_owned),
             Self::Receive(_) => None,
             Self::Fault => Some("please report what you ran and what was printed".to_owned()),
         }
@@ -115,21 +114,4 @@ pub(crate) const OUT_OF_FILES: &str =
 /// The process or the host has as many files and sockets open as it may (EMFILE, ENFILE).
 pub(crate) fn is_out_of_files(error: &std::io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
-}
-
-/// What to do about packets that the system does not take.
-pub(crate) fn send_remedy(reason: SendError) -> Option<&'static str> {
-    match reason {
-        SendError::NoBuffers => Some("send less often, or fewer octets"),
-        SendError::TooLarge => Some("use a smaller --padding, or leave out --do-not-fragment"),
-        SendError::Unreachable => {
-            Some("see `ip route` and `ip link`: no way leads there, or the link is down")
-        }
-        SendError::Filtered => Some("see this host's own packet filter (nft list ruleset)"),
-        SendError::Prohibited => Some("see `ip route get` for that address"),
-        SendError::BadSource => {
-            Some("see `ip address`, and `ip route get` for that address: a blackhole looks alike")
-        }
-        SendError::Other(_) | _ => None,
-    }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use twinpath_net::host::Privilege;
 use twinpath_net::{Outbound, QueueEvent, RecvBatch, SocketOptions, TestSocket, Waiter, clock};
+use twinpath_report::ClockState;
 use twinpath_wire::{Mono, Rung};
 
-use crate::{ClockState, StartError, clock_state};
+use crate::{StartError, clock_state};
 
 pub use twinpath_net::host::take_variable;
 

@@ -13,33 +13,25 @@ pub mod keys;
 #[cfg(feature = "control")]
 mod link;
 mod names;
-mod notes;
 mod plan;
 #[cfg(feature = "control")]
 mod random;
 mod reflecting;
-mod report;
 pub mod responder;
 pub mod sender;
 #[cfg(feature = "control")]
 pub mod server;
-pub mod words;
 
 use std::time::Duration;
 
 use twinpath_net::clock;
+use twinpath_report::ClockState;
 use twinpath_wire::{ErrorEstimate, TimeFormat};
 
 pub use error::{RunError, StartError};
-pub use notes::missed_departures;
 pub use plan::{FigureOptions, PortChoice, ResponderPlan, SenderPlan, Unavailable};
 pub use twinpath_net::file;
 pub use twinpath_net::{PathOptions, StampChoice};
-
-pub use report::{
-    Attempt, ClockState, ControlReport, IcmpCount, Note, Origin, Progress, RefusedSession,
-    ResponderReport, SessionReport, StampReport, is_one_host,
-};
 
 /// The Error Estimate of the system clock's timestamps, by its discipline (row TT-50).
 fn error_estimate() -> ErrorEstimate {

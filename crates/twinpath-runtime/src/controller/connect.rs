@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use twinpath_net::stream;
+use twinpath_report::Attempt;
 
 use super::{ControlError, ControlPlan};
-use crate::Attempt;
 use crate::error::StartError;
 
 /// The least time that each of several addresses has to answer.

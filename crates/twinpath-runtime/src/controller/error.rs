@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use twinpath_proto::Refusal;
 use twinpath_proto::control::ClientError;
+use twinpath_report::Attempt;
+use twinpath_report::notes::{OWAMP, OWAMP_PORT};
 use twinpath_wire::control::{Accept, Modes};
 
-use crate::Attempt;
 use crate::error::{OUT_OF_FILES, RunError, StartError, is_out_of_files};
 use crate::names::named;
-use crate::notes::{OWAMP, OWAMP_PORT};
 
 /// Why nothing was agreed on or measured.
 #[derive(Debug, thiserror::Error)]
@@ -188,7 +188,9 @@ fn unanswered(after: Duration) -> String {
 /// Addresses with what each said, in one line.
 fn each(tried: &[ControlError]) -> String {
     let attempts = tried.iter().filter_map(ControlError::attempt);
-    let attempts: Vec<String> = attempts.map(|attempt| attempt.to_string()).collect();
+    let attempts: Vec<String> = attempts
+        .map(|attempt| format!("{}: {}", named(attempt.server), attempt.error))
+        .collect();
     attempts.join("; to ")
 }
 

@@ -16,6 +16,7 @@ mod talk;
 
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
+use twinpath_report::ControlReport;
 use twinpath_wire::Tos;
 use twinpath_wire::control::Modes;
 
@@ -32,7 +33,6 @@ pub(crate) use talk::Talk;
 
 use ask::usual_features;
 
-use crate::ControlReport;
 use crate::SenderPlan;
 use crate::error::StartError;
 use crate::sender::{self, Bound, SessionHandle};

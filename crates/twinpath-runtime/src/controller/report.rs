@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_proto::control::ClientError;
+use twinpath_report::Attempt;
+use twinpath_report::Note;
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Modes, Sid};
-
-use crate::Attempt;
-use crate::Note;
 
 /// What a Control-Client for a Session-Sender elsewhere did.
 #[derive(Clone, Debug)]

@@ -6,6 +6,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::sleep;
 use twinpath_net::clock;
 use twinpath_proto::sender::Protocol;
+use twinpath_report::ControlReport;
+use twinpath_report::notes::warning;
+use twinpath_report::{Note, SessionReport};
 use twinpath_wire::Mono;
 use twinpath_wire::control::Accept;
 
@@ -14,10 +17,7 @@ use super::event::News;
 use super::steered::Stop;
 use super::talk::Talk;
 use super::{ControlError, ControlEvent, ControlPlan, Sizes};
-use crate::ControlReport;
-use crate::notes::warning;
 use crate::sender::{Agreed, Bound, SenderThread};
-use crate::{Note, SessionReport};
 
 /// How often a run without its Server is looked at.
 const GLANCE: Duration = Duration::from_millis(500);

@@ -11,6 +11,7 @@ use twinpath_proto::TestFeatures;
 use twinpath_proto::control::{ClientError, ClientEvent, ClientPlan, ControlClient, SessionWish};
 use twinpath_proto::security::{Credentials, SessionKeys};
 use twinpath_proto::{Refusal, Step, TestGuard};
+use twinpath_report::{Attempt, RefusedSession};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
 
@@ -26,7 +27,6 @@ use crate::keys::Key;
 use crate::link::Link;
 use crate::names::named;
 use crate::random;
-use crate::{Attempt, RefusedSession};
 
 /// Padding beyond this may be what a Server's limit is about.
 const USUAL_PADDING: u32 = 1_458;

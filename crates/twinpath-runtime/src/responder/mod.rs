@@ -1,6 +1,7 @@
 //! The Session-Reflector's run: sockets, a thread each, and a handle on them.
 
 mod listen;
+mod report;
 mod worker;
 
 use std::net::SocketAddr;
@@ -10,12 +11,14 @@ use std::thread::JoinHandle;
 
 use twinpath_net::{TestSocket, Waker, clock};
 use twinpath_proto::reflector::ReflectorTally;
+use twinpath_report::notes::why_no_hardware;
 use twinpath_wire::Mono;
 
+use crate::ResponderPlan;
 use crate::error::{RunError, StartError};
-use crate::notes::why_no_hardware;
 use crate::reflecting::Snapshot;
-use crate::{ResponderPlan, ResponderReport};
+
+pub use report::ResponderReport;
 
 /// What a thread and its handle share.
 #[derive(Debug, Default)]

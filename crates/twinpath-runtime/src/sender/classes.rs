@@ -1,10 +1,11 @@
 //! Several Session-Senders side by side, one for each class.
 
+use twinpath_report::SessionReport;
 use twinpath_wire::{Dscp, Tos};
 
 use super::{Agreed, SenderThread, SessionHandle, bind};
+use crate::SenderPlan;
 use crate::error::{RunError, StartError};
-use crate::{SenderPlan, SessionReport};
 
 /// Session-Senders that run, each with a socket and a thread of its own.
 #[derive(Debug)]
@@ -102,19 +103,18 @@ mod tests {
 
     use super::*;
     use crate::PortChoice;
-    use crate::notes::tests::plan;
     use crate::sender::start;
 
     /// To `far`, where nobody answers.
     fn hasty(far: SocketAddr) -> SenderPlan {
         SenderPlan {
-            far,
             near: Some("127.0.0.1".parse().unwrap()),
             port: PortChoice::Exact(0),
             limit: Limit::Count(2),
             schedule: Schedule::every(Duration::from_millis(1)),
             timeout: Duration::from_millis(50),
-            ..plan()
+            records: false,
+            ..SenderPlan::to(far)
         }
     }
 

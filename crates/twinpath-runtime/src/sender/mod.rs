@@ -5,6 +5,7 @@ mod departures;
 mod open;
 mod pace;
 mod phase;
+mod progress;
 mod quotes;
 mod refusals;
 mod session;
@@ -24,15 +25,16 @@ use twinpath_metrics::{
 use twinpath_net::{TestSocket, Waiter, Waker};
 use twinpath_proto::TestGuard;
 use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, lingering, patience};
+use twinpath_report::{Note, SessionReport};
 use twinpath_wire::control::{SecurityMode, Sid};
 
 pub use classes::{ClassesReport, ClassesRun, start_classes};
+pub use progress::Progress;
 pub(crate) use quotes::Quoted;
-pub(crate) use refusals::Refusals;
 pub use session::{SessionHandle, SessionNews};
 
+use crate::SenderPlan;
 use crate::error::{RunError, StartError};
-use crate::{Note, Progress, SenderPlan, SessionReport};
 
 /// Samples that wait for the caller at most; beyond that they are dropped and counted.
 const RECORDS: usize = 16_384;

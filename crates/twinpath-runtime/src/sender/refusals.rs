@@ -1,42 +1,27 @@
 //! What the network and the system refused: ICMP errors and failed sends, by kind.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use twinpath_net::{IcmpError, IcmpKind, NoHardware, SendError};
+use twinpath_net::{IcmpError, IcmpKind, SendError};
+use twinpath_report::{IcmpCount, IcmpRefusal, Refusals};
 
 use super::Quoted;
-use crate::IcmpCount;
 
 /// Kinds kept at most; a stranger can send any number of them.
 const KINDS: usize = 16;
 
 /// Refusals of one run.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals {
-    icmp: Vec<Icmp>,
+pub(crate) struct RefusalCounts {
+    icmp: Vec<(IcmpRefusal, u64)>,
     /// ICMP errors about packets that this run did not send.
     pub(crate) icmp_foreign: u64,
     /// ICMP errors of more kinds than are kept.
     icmp_further: u64,
     send: Vec<(SendError, u64)>,
-    /// The kernel was to tell when packets left, and told of none.
-    pub(crate) unheard: bool,
-    /// Why there are no hardware stamps, where they were asked for.
-    pub(crate) no_hardware: Option<NoHardware>,
 }
 
-/// ICMP errors of one kind.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Icmp {
-    pub(crate) kind: IcmpKind,
-    /// Who sent the last of them.
-    pub(crate) from: Option<IpAddr>,
-    count: u64,
-    /// One of them at least quotes a packet of this run.
-    pub(crate) is_own: bool,
-}
-
-impl Refusals {
+impl RefusalCounts {
     /// An ICMP error came back. One about another destination than `far`, or about a packet that this
     /// run did not send, is counted apart.
     pub(crate) fn icmp(&mut self, error: &IcmpError, far: SocketAddr, quoted: Quoted) {
@@ -46,17 +31,14 @@ impl Refusals {
             return;
         }
         let is_own = quoted == Quoted::Own;
-        if let Some(known) = self.icmp.iter_mut().find(|one| one.kind == error.kind) {
+        let known = self.icmp.iter_mut().find(|(one, _)| one.kind == error.kind);
+        if let Some((known, count)) = known {
             known.from = error.from.or(known.from);
-            known.count += 1;
             known.is_own |= is_own;
+            *count += 1;
         } else if self.icmp.len() < KINDS {
-            self.icmp.push(Icmp {
-                kind: error.kind,
-                from: error.from,
-                count: 1,
-                is_own,
-            });
+            let (kind, from) = (error.kind, error.from);
+            self.icmp.push((IcmpRefusal { kind, from, is_own }, 1));
         } else {
             self.icmp_further += 1;
         }
@@ -79,18 +61,25 @@ impl Refusals {
             .map(|(error, _)| *error)
     }
 
-    /// The ICMP errors that came most often; those that are surely about this run's packets go before.
-    pub(crate) fn main_icmp(&self) -> Option<Icmp> {
-        let most = self.icmp.iter().max_by_key(|one| (one.is_own, one.count));
-        most.copied()
+    /// The main reasons. ICMP errors that are surely about this run's packets go before others.
+    pub(crate) fn main(&self) -> Refusals {
+        let most = self
+            .icmp
+            .iter()
+            .max_by_key(|(one, count)| (one.is_own, *count));
+        Refusals {
+            icmp: most.map(|(one, _)| *one),
+            send: self.main_send_error(),
+            ..Refusals::default()
+        }
     }
 
     /// For the report.
     pub(crate) fn icmp_counts(&self) -> Vec<IcmpCount> {
-        let kinds = self.icmp.iter().map(|one| IcmpCount {
+        let kinds = self.icmp.iter().map(|(one, count)| IcmpCount {
             what: words(one.kind),
             from: one.from,
-            count: one.count,
+            count: *count,
         });
         let further = (self.icmp_further > 0).then(|| IcmpCount {
             what: "further kinds".to_owned(),
@@ -113,5 +102,49 @@ fn words(kind: IcmpKind) -> String {
         IcmpKind::TtlExceeded => "TTL exceeded on the way".to_owned(),
         IcmpKind::Other { kind, code } => format!("ICMP type {kind} code {code}"),
         _ => "another ICMP error".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use twinpath_net::Quote;
+
+    use super::*;
+
+    #[test]
+    fn another_run_s_icmp_errors_say_nothing_of_this_one() {
+        let far: SocketAddr = "192.0.2.2:862".parse().unwrap();
+        let error = |kind, to: SocketAddr| IcmpError {
+            kind,
+            from: None,
+            to: Some(to),
+            quote: Quote::default(),
+        };
+        let mut counts = RefusalCounts::default();
+        let other = error(IcmpKind::PortUnreachable, "192.0.2.9:862".parse().unwrap());
+        let own = error(IcmpKind::PortUnreachable, far);
+        counts.icmp(&other, far, Quoted::Unknown);
+        counts.icmp(&own, far, Quoted::Foreign);
+        assert_eq!((counts.main().icmp, counts.icmp_foreign), (None, 2));
+        // What quotes nothing counts, unless another one is surely this run's.
+        counts.icmp(&own, far, Quoted::Unknown);
+        counts.icmp(&own, far, Quoted::Unknown);
+        let main = |counts: &RefusalCounts| counts.main().icmp.map(|one| (one.kind, one.is_own));
+        assert_eq!(main(&counts), Some((IcmpKind::PortUnreachable, false)));
+        counts.icmp(&error(IcmpKind::Prohibited, far), far, Quoted::Own);
+        assert_eq!(main(&counts), Some((IcmpKind::Prohibited, true)));
+    }
+
+    #[test]
+    fn the_most_frequent_refusal_of_the_system_is_the_main_one() {
+        let mut counts = RefusalCounts::default();
+        for error in [
+            SendError::NoBuffers,
+            SendError::Unreachable,
+            SendError::Unreachable,
+        ] {
+            counts.send(error);
+        }
+        assert_eq!(counts.main().send, Some(SendError::Unreachable));
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use twinpath_metrics::{Books, Record};
 use twinpath_wire::Sample;
 
+use super::Progress;
 use super::{BooksFacts, Handle};
-use crate::Progress;
 
 /// What a session tells as it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

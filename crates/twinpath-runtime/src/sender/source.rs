@@ -4,10 +4,11 @@
 use std::net::IpAddr;
 
 use twinpath_net::local_address_towards;
+use twinpath_report::{Note, notes};
 use twinpath_wire::{Arrival, Mono};
 
+use crate::SenderPlan;
 use crate::interfaces::LOOK_EVERY;
-use crate::{Note, SenderPlan, notes};
 
 /// The address that the system sends from, as replies show.
 #[derive(Debug)]

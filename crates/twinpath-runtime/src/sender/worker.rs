@@ -15,6 +15,7 @@ use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{
     ClockStep, Missed, Protocol, SenderConfig, SenderTally, SessionSender, Transmit,
 };
+use twinpath_report::{ClockState, Origin, Refusals, SessionReport, StampReport, notes};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Mono, Rung, TimeFormat};
 
@@ -22,14 +23,15 @@ use super::departures::Departures;
 use super::pace::Pace;
 use super::phase::{phase, start_within};
 use super::quotes::SentQuotes;
-use super::refusals::Refusals;
+use super::refusals::RefusalCounts;
 use super::source::Source;
 use super::suspension::Suspensions;
-use super::{Agreed, Bound, Handle, RECORDS, STOP_WAIT, SessionNews, Shared, metrics_config};
+use super::{
+    Agreed, Bound, Handle, Progress, RECORDS, STOP_WAIT, SessionNews, Shared, metrics_config,
+};
 use crate::error::RunError;
 use crate::interfaces::{Following, LOOK_EVERY};
-use crate::notes;
-use crate::{ClockState, Origin, Progress, SenderPlan, SessionReport, StampReport, clock_state};
+use crate::{SenderPlan, StampChoice, clock_state};
 
 /// Datagrams taken at once.
 const BATCH: usize = 64;
@@ -72,7 +74,7 @@ pub(super) struct Body {
     metrics: SessionMetrics,
     departures: Departures,
     quotes: SentQuotes,
-    refusals: Refusals,
+    refusals: RefusalCounts,
     batch: RecvBatch,
     told: Vec<QueueEvent>,
     packet: Vec<u8>,
@@ -152,7 +154,7 @@ impl Body {
             metrics,
             departures: Departures::default(),
             quotes,
-            refusals: Refusals::default(),
+            refusals: RefusalCounts::default(),
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
             told: Vec::with_capacity(BATCH),
             packet,
@@ -474,7 +476,7 @@ impl Body {
         }
     }
 
-    fn report(mut self) -> Result<SessionReport, RunError> {
+    fn report(self) -> Result<SessionReport, RunError> {
         let waited = self.departures.waited;
         let tally = SenderTally {
             stamped: waited.count,
@@ -525,13 +527,17 @@ impl Body {
             icmp: self.refusals.icmp_counts(),
             icmp_foreign: self.refusals.icmp_foreign,
             rebinds: self.rebinds,
+            refusals: Refusals {
+                no_departure_seen: self.socket.tells_departures() && !self.departures.are_heard(),
+                hardware_asked: self.plan.path.stamps == StampChoice::Hardware,
+                no_hardware: self.socket.no_hardware(),
+                ..self.refusals.main()
+            },
             records_dropped: self.records_dropped,
             origin: Origin::Run,
             notes: Vec::new(),
         };
-        self.refusals.unheard = self.socket.tells_departures() && !self.departures.are_heard();
-        self.refusals.no_hardware = self.socket.no_hardware();
-        report.notes = notes::of(&report, &self.refusals, &self.plan);
+        report.notes = notes::of(&report);
         report.notes.extend(self.source.note());
         report.notes.extend(self.agreed.notes);
         report.notes.sort_by_key(|note| !note.warning);

@@ -10,8 +10,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use twinpath_proto::sender::{Limit, Schedule};
+use twinpath_report::SessionReport;
 use twinpath_runtime::responder::ResponderRun;
-use twinpath_runtime::{ResponderPlan, SenderPlan, SessionReport, responder, sender};
+use twinpath_runtime::{ResponderPlan, SenderPlan, responder, sender};
 use twinpath_wire::Sample;
 
 /// Built as for a system without Linux's sockets.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use twinpath_runtime::Note;
+use twinpath_report::Note;
 
 use super::file::End;
 use super::files::Ended;

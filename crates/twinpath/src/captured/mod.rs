@@ -25,7 +25,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use twinpath_runtime::{Note, Origin, SessionReport};
+use twinpath_report::{Note, Origin, SessionReport};
 use twinpath_wire::Wall;
 
 use self::counts::FrameCounts;

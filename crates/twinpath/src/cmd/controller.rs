@@ -3,7 +3,7 @@
 use tracing::info;
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
-use twinpath_runtime::ControlReport;
+use twinpath_report::ControlReport;
 use twinpath_runtime::controller::{self, ControlEvent, ControllerRun};
 use twinpath_runtime::sender::SessionHandle;
 

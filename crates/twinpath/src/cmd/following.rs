@@ -4,8 +4,9 @@ use std::io::{self, Stderr};
 use std::time::{Duration, Instant, SystemTime};
 
 use twinpath_metrics::{Books, Record};
+use twinpath_report::SessionReport;
+use twinpath_runtime::sender::Progress;
 use twinpath_runtime::sender::{STOP_WAIT, SessionHandle, SessionNews};
-use twinpath_runtime::{Progress, SessionReport};
 use twinpath_wire::{Sample, Wall};
 
 use super::outlet::Outlet;

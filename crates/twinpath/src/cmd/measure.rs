@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use tracing::{Level, info};
 use twinpath_proto::sender::Protocol;
+use twinpath_report::{ControlReport, Note, SessionReport, is_one_host};
 use twinpath_runtime::sender::{ClassesRun, SessionHandle};
-use twinpath_runtime::{ControlReport, Note, SenderPlan, SessionReport, StartError, is_one_host};
+use twinpath_runtime::{SenderPlan, StartError};
 use twinpath_wire::Tos;
 use twinpath_wire::control::SecurityMode;
 

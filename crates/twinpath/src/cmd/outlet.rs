@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Stderr, Write};
 
-use twinpath_runtime::{Note, SessionReport};
+use twinpath_report::{Note, SessionReport};
 use twinpath_wire::Sample;
 
 use crate::args::{LogOptions, Output, ResultOptions};

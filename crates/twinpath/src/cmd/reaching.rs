@@ -1,6 +1,6 @@
 //! Which of the addresses of a server's name is connected to.
 
-use twinpath_runtime::Attempt;
+use twinpath_report::Attempt;
 use twinpath_runtime::controller::{self, ControlError, ControlPlan};
 
 use super::remark;

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use tracing::Level;
 use twinpath_proto::sender::{Fill, Limit, Schedule};
+use twinpath_report::SessionReport;
 use twinpath_runtime::host::{self, HostSurvey};
-use twinpath_runtime::{PathOptions, ResponderPlan, SenderPlan, SessionReport, responder, sender};
+use twinpath_runtime::{PathOptions, ResponderPlan, SenderPlan, responder, sender};
 
 use super::measure::{self, Run};
 use super::unwritten;

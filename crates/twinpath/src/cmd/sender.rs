@@ -1,7 +1,8 @@
 //! `twinpath sender`.
 
 use tracing::info;
-use twinpath_runtime::{Note, SenderPlan, SessionReport, sender};
+use twinpath_report::{Note, SessionReport};
+use twinpath_runtime::{SenderPlan, sender};
 
 use super::measure::{self, Measurement, Subject};
 use super::remark;

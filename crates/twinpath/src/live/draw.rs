@@ -4,7 +4,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use twinpath_runtime::Progress;
+use twinpath_runtime::sender::Progress;
 
 use super::chart::{self, Chart};
 use super::columns::{Band, Slot};

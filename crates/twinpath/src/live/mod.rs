@@ -19,7 +19,7 @@ use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModif
 use signal_hook::consts::SIGINT;
 use signal_hook::low_level::{exit, raise};
 use twinpath_metrics::{Books, Record};
-use twinpath_runtime::Progress;
+use twinpath_runtime::sender::Progress;
 use twinpath_runtime::sender::SessionHandle;
 use twinpath_wire::Wall;
 

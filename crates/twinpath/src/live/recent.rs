@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use twinpath_metrics::{Basis, Books, ClockEstimate, ClockModel, Record, Timeline};
-use twinpath_runtime::{ClockState, Progress, clock_state};
+use twinpath_report::ClockState;
+use twinpath_runtime::clock_state;
+use twinpath_runtime::sender::Progress;
 use twinpath_wire::Wall;
 
 use super::COLUMNS;

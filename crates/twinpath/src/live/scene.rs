@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use twinpath_metrics::{Basis, ClockEstimate, Coverage, Figures};
-use twinpath_runtime::{Progress, missed_departures};
+use twinpath_report::notes::missed_departures;
+use twinpath_runtime::sender::Progress;
 use twinpath_wire::Rung;
 
 use super::columns::{OneWay, Strip};

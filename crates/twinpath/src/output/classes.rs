@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use twinpath_metrics::DelayFigures;
-use twinpath_runtime::RefusedSession;
-use twinpath_runtime::SessionReport;
+use twinpath_report::RefusedSession;
+use twinpath_report::SessionReport;
 use twinpath_wire::Dscp;
 
 use super::style::Style;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use twinpath_runtime::Note;
+use twinpath_report::Note;
 use twinpath_runtime::controller::{AgreedSession, ControlClientReport};
 use twinpath_wire::nanoseconds;
 

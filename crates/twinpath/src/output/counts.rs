@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use twinpath_metrics::{DuplicationFigures, Figures, LossPeriods};
-use twinpath_runtime::{SessionReport, missed_departures};
+use twinpath_report::SessionReport;
+use twinpath_report::notes::missed_departures;
 
 use super::table::fact;
 use super::units;

@@ -3,8 +3,8 @@
 use std::net::{Ipv6Addr, SocketAddr};
 
 use twinpath_proto::sender::Protocol;
+use twinpath_report::{Note, SessionReport};
 use twinpath_runtime::host::interface_name;
-use twinpath_runtime::{Note, SessionReport};
 
 /// `192.0.2.1:862`, `[2001:db8::1]:862`, `[fe80::1%eth0]:862`.
 pub(crate) fn named(address: SocketAddr) -> String {

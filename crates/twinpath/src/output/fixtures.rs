@@ -8,7 +8,7 @@ use twinpath_metrics::{
 };
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::{OddReplies, Protocol, Schedule, SenderTally};
-use twinpath_runtime::{ClockState, IcmpCount, Note, Origin, SessionReport, StampReport};
+use twinpath_report::{ClockState, IcmpCount, Note, Origin, SessionReport, StampReport};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
 
@@ -192,6 +192,7 @@ pub(crate) fn quiet_path() -> SessionReport {
         config: MetricsConfig::default(),
         delays: SessionMetrics::new().histograms().cloned(),
         receive_drops: 0,
+        refusals: twinpath_report::Refusals::default(),
         origin: Origin::Run,
         clocks: None,
         timeline: None,

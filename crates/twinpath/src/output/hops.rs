@@ -1,7 +1,7 @@
 //! How many routers lie on the way, by what is left of the TTL (row M-70).
 
 use twinpath_metrics::TtlFigures;
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 
 /// TTL with which a reflector sends (RFC 5357 section 4.2: it SHOULD).
 const OF_REPLIES: u8 = 255;

@@ -13,8 +13,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 use twinpath_metrics::{DelayFigures, DuplicationFigures, LossPeriods};
 use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_report::{ControlReport, IcmpCount, Note, RefusedSession, SessionReport};
 use twinpath_runtime::host::HostSurvey;
-use twinpath_runtime::{ControlReport, IcmpCount, Note, RefusedSession, SessionReport};
 use twinpath_wire::{Rung, Sample, nanoseconds};
 
 use super::captures::CaptureCounts;
@@ -108,8 +108,8 @@ pub(super) struct Attempt<'a> {
     error: &'a str,
 }
 
-impl<'a> From<&'a twinpath_runtime::Attempt> for Attempt<'a> {
-    fn from(attempt: &'a twinpath_runtime::Attempt) -> Self {
+impl<'a> From<&'a twinpath_report::Attempt> for Attempt<'a> {
+    fn from(attempt: &'a twinpath_report::Attempt) -> Self {
         Self {
             address: ends::named(attempt.server),
             error: &attempt.error,

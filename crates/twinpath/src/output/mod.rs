@@ -35,8 +35,8 @@ use std::io::{self, Write as _};
 use serde::Serialize;
 use twinpath_metrics::{Basis, BinFigures, VoiceFigures};
 use twinpath_proto::sender::PayloadSize;
-use twinpath_runtime::ControlReport;
-use twinpath_runtime::SessionReport;
+use twinpath_report::ControlReport;
+use twinpath_report::SessionReport;
 use twinpath_wire::{Sample, Wall};
 
 #[cfg(feature = "live")]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, OneWay};
 use twinpath_proto::sender::{PayloadSize, Protocol};
-use twinpath_runtime::{Note, Origin, SessionReport};
+use twinpath_report::{Note, Origin, SessionReport};
 use twinpath_wire::Wall;
 
 use super::units::{self, Unit};

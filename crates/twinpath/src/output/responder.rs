@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 use twinpath_proto::reflector::ReflectorTally;
-use twinpath_runtime::ResponderReport;
+use twinpath_runtime::responder::ResponderReport;
 use twinpath_wire::{Rung, nanoseconds};
 
 use super::ends::named;

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use twinpath_metrics::DelayFigures;
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 use twinpath_wire::Wall;
 
 use super::table::enough;

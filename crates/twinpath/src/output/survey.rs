@@ -93,7 +93,7 @@ fn names(rungs: &[Rung]) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use twinpath_runtime::ClockState;
+    use twinpath_report::ClockState;
 
     use super::*;
 

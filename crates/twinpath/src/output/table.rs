@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use twinpath_metrics::DelayFigures;
-use twinpath_runtime::ClockState;
-use twinpath_runtime::Note;
+use twinpath_report::ClockState;
+use twinpath_report::Note;
 
 use super::style::Style;
 use super::units;

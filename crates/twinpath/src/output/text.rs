@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, Figures};
 use twinpath_proto::sender::{PayloadSize, Protocol};
-use twinpath_runtime::{Note, SessionReport};
+use twinpath_report::{Note, SessionReport};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Ecn, Sample, Wall};
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub(crate) use twinpath_runtime::words::{count, time as asked};
+pub(crate) use twinpath_report::words::{count, time as asked};
 
 /// The unit of a table: one for all of its cells, so that they can be compared at a glance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::{AvailabilityRule, MetricsConfig};
 use twinpath_proto::sender::{Protocol, Schedule, SenderTally};
+use twinpath_report::{Attempt, ControlReport};
+use twinpath_report::{ClockState, IcmpCount, Note, SessionReport};
 use twinpath_runtime::sender::BooksFacts;
-use twinpath_runtime::{Attempt, ControlReport};
-use twinpath_runtime::{ClockState, IcmpCount, Note, SessionReport};
 use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{Tos, Wall, nanoseconds};
 

@@ -1,11 +1,11 @@
 //! What is to be said of a control connection and its sessions beside their figures.
 
+use twinpath_report::Attempt;
+use twinpath_report::Note;
+use twinpath_report::notes::{remark, warning};
 use twinpath_wire::control::{Modes, SecurityMode};
 
 use super::{Talk, by_name, named, of_class};
-use crate::Attempt;
-use crate::Note;
-use crate::notes::{remark, warning};
 
 impl Talk {
     /// What is to be said of one session beside its figures.

@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use twinpath_runtime::Attempt;
+use twinpath_report::Attempt;
 use twinpath_runtime::controller::{ControlError, ControlPlan, reach};
 
 /// Addresses at which nothing listens.

@@ -14,7 +14,7 @@ use twinpath_proto::control::{
 };
 use twinpath_proto::reflector::{AgreedConfig, AgreedReflector, SessionSpec};
 use twinpath_proto::security::KeyTable;
-use twinpath_runtime::ControlReport;
+use twinpath_report::ControlReport;
 use twinpath_runtime::controller::{
     self, ControlError, ControlEvent, ControlPlan, ControllerPlan, ControllerRun,
 };

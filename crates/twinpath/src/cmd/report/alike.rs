@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 use twinpath_wire::{Delta, Wall};
 
 /// Whether both are of the same packets: no two sessions of different files have the same ends, and

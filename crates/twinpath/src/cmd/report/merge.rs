@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use twinpath_metrics::{Books, Distributions, Figures, Timeline};
-use twinpath_runtime::{ClockState, Note, Origin, SessionReport, StampReport};
+use twinpath_report::{ClockState, Note, Origin, SessionReport, StampReport};
 
 use super::alike;
 use super::source::{self, Source};
@@ -34,7 +34,7 @@ pub(super) fn merge<'a>(
         let far = sum.stamps.far_clock.zip(other.stamps.far_clock);
         sum.stamps.far_clock = far.map(|(one, other)| worse(one, other));
         for icmp in &other.icmp {
-            let same = |known: &&mut twinpath_runtime::IcmpCount| {
+            let same = |known: &&mut twinpath_report::IcmpCount| {
                 known.what == icmp.what && known.from == icmp.from
             };
             match sum.icmp.iter_mut().find(same) {

@@ -13,7 +13,7 @@ use std::cell::Cell;
 use std::io::{self, Write};
 
 use tracing::Level;
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 
 use self::replay::Replay;
 use self::source::Source;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twinpath_metrics::Record;
 use twinpath_proto::sender::SenderTally;
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 use twinpath_wire::{Fate, Wall};
 
 /// Counts of a session as its records come.

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use twinpath_metrics::{MetricsConfig, SessionMetrics};
-use twinpath_runtime::ControlReport;
+use twinpath_report::ControlReport;
+use twinpath_report::{Note, SessionReport};
+use twinpath_runtime::FigureOptions;
 use twinpath_runtime::file;
 use twinpath_runtime::sender::BooksFacts;
-use twinpath_runtime::{FigureOptions, Note, SessionReport};
 
 use super::Trouble;
 use super::replay::Replay;

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 use twinpath_runtime::controller::{self, ControlPlan, ControllerPlan};
 use twinpath_runtime::server::{self, ServerPlan};
 

@@ -5,7 +5,7 @@ use twinpath_metrics::{
     AvailabilityFigures, AvailabilityRule, EcnCounts, Figures, PercentilesWithLoss, RemarkCounts,
     ReorderingFigures,
 };
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 
 /// RFC 4737, by direction.
 #[derive(Serialize)]

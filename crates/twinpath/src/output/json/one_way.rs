@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use twinpath_metrics::{Basis, ClockEstimate, DelayFigures, FarStep, Spread};
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 
 use crate::output::rfc3339;
 

@@ -4,7 +4,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use twinpath_metrics::TtlFigures;
 use twinpath_proto::sender::SenderTally;
-use twinpath_runtime::{ClockState, Origin, SessionReport};
+use twinpath_report::{ClockState, Origin, SessionReport};
 use twinpath_wire::Dscp;
 
 use crate::output::hops::Hops;

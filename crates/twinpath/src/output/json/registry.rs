@@ -8,7 +8,7 @@ use twinpath_metrics::{
     registry_name,
 };
 use twinpath_proto::sender::{PayloadSize, Schedule};
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::nanoseconds;
 

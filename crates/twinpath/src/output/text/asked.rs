@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use twinpath_metrics::{BinCounts, BinFigures, DelayFigures, PercentilesWithLoss, Voice};
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 
 use super::{WIDTH, table_unit};
 use crate::output::style::Style;

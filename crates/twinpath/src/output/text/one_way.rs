@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use twinpath_metrics::{Basis, ClockEstimate, OneWay, Spread};
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 
 use crate::output::clocks::skew_bound;
 use crate::output::style::Style;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use twinpath_metrics::TtlFigures;
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 use twinpath_wire::Ecn;
 
 use crate::output::hops::{self, Hops};

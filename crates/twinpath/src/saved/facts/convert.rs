@@ -1,7 +1,7 @@
 //! Plain data of the run and what stands for it in a file, one to the other.
 
 use twinpath_proto::{Refusal, Step};
-use twinpath_runtime::{Attempt, IcmpCount, Note, RefusedSession};
+use twinpath_report::{Attempt, IcmpCount, Note, RefusedSession};
 use twinpath_wire::Tos;
 use twinpath_wire::control::Sid;
 

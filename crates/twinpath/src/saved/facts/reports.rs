@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twinpath_metrics::{Figures, MetricsConfig, SessionMetrics};
 use twinpath_proto::sender::SenderTally;
-use twinpath_runtime::{ClockState, ControlReport, Origin, SessionReport, StampReport};
+use twinpath_report::{ClockState, ControlReport, Origin, Refusals, SessionReport, StampReport};
 use twinpath_wire::Wall;
 
 use super::convert::{plain_attempts, plain_errors, plain_notes, sid};
@@ -93,6 +93,7 @@ impl Identity {
             icmp_foreign: 0,
             rebinds: 0,
             records_dropped: 0,
+            refusals: Refusals::default(),
             origin: Origin::Records,
             notes: Vec::new(),
         }

@@ -2,7 +2,7 @@
 //! other fare alike.
 
 use twinpath_metrics::Record;
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 use twinpath_wire::{Delta, Exclusion, Fate, Sample};
 
 use super::chance::{real, student_quantile};

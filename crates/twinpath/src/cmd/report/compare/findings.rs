@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 
 use super::blocks::Blocks;
 use super::chance::real;

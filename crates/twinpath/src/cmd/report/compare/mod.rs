@@ -15,7 +15,7 @@ mod verdict;
 use std::io::{self, Write as _};
 
 use twinpath_metrics::{Basis, Books, Distribution};
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 
 use self::blocks::{BASE, Blocks, Estimate};
 use self::chance::{holm, real};

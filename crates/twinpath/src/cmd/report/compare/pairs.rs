@@ -5,7 +5,7 @@ use std::mem::discriminant;
 use std::net::{IpAddr, SocketAddr};
 
 use twinpath_proto::sender::Protocol;
-use twinpath_runtime::SessionReport;
+use twinpath_report::SessionReport;
 
 use crate::output::ends;
 use crate::output::json::ssid;

@@ -236,7 +236,7 @@ fn is_sound(comparison: &Comparison) {
 /// Two runs beside each other, after something of their reports was made otherwise.
 fn compared_with(
     runs: &[Vec<Record>; 2],
-    change: impl Fn(&mut [twinpath_runtime::SessionReport; 2]),
+    change: impl Fn(&mut [twinpath_report::SessionReport; 2]),
 ) -> Comparison {
     let mut reports = compared(runs).reports;
     change(&mut reports);

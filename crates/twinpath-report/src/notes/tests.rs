@@ -13,7 +13,7 @@ use twinpath_metrics::{
     Basis, DelayFigures, MetricsConfig, ReflectorKind, RemarkCounts, SessionMetrics, SizeCounts,
 };
 use twinpath_net::SendError;
-use twinpath_proto::sender::{Limit, Protocol, Schedule, SenderTally};
+use twinpath_proto::sender::{Protocol, Schedule, SenderTally};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, Tos, Wall};
 
@@ -24,15 +24,6 @@ const FAR: &str = "192.0.2.2:862";
 
 pub(super) fn far() -> SocketAddr {
     FAR.parse().unwrap()
-}
-
-pub(crate) fn plan() -> SenderPlan {
-    SenderPlan {
-        limit: Limit::Count(10),
-        schedule: Schedule::every(Duration::from_millis(10)),
-        records: false,
-        ..SenderPlan::to(far())
-    }
 }
 
 /// A millisecond there and back between synchronised clocks, ten times.
@@ -108,6 +99,7 @@ pub(super) fn quiet() -> SessionReport {
         icmp_foreign: 0,
         rebinds: 0,
         records_dropped: 0,
+        refusals: crate::Refusals::default(),
         origin: crate::Origin::Run,
         notes: Vec::new(),
     }
@@ -134,8 +126,8 @@ pub(super) fn own_key(note: &Note) -> &'static str {
     }
 }
 
-pub(super) fn keys(report: &SessionReport, refusals: &Refusals) -> Vec<&'static str> {
-    of(report, refusals, &plan()).iter().map(own_key).collect()
+pub(super) fn keys(report: &SessionReport) -> Vec<&'static str> {
+    of(report).iter().map(own_key).collect()
 }
 
 fn delay(report: &mut SessionReport, change: impl Fn(&mut DelayFigures)) {
@@ -146,7 +138,7 @@ fn delay(report: &mut SessionReport, change: impl Fn(&mut DelayFigures)) {
 
 #[test]
 fn a_quiet_path_needs_no_words() {
-    assert_eq!(keys(&quiet(), &Refusals::default()), [""; 0]);
+    assert_eq!(keys(&quiet()), [""; 0]);
 }
 
 #[test]
@@ -233,7 +225,7 @@ fn each_peculiarity_has_its_remark() {
     for (key, warning, change) in rows {
         let mut report = quiet();
         change(&mut report);
-        let notes = of(&report, &Refusals::default(), &plan());
+        let notes = of(&report);
         let found: Vec<_> = notes
             .iter()
             .map(|note| (own_key(note), note.warning))
@@ -272,7 +264,7 @@ fn missed_departures_are_put_off_with_a_count_and_left_out_with_a_duration() {
     ] {
         let mut report = quiet();
         (report.tally.asked, report.tally.slots_skipped) = (asked, 12);
-        let notes = of(&report, &Refusals::default(), &plan());
+        let notes = of(&report);
         assert!(notes[0].line.contains(words), "{}", notes[0].line);
     }
 }
@@ -281,9 +273,9 @@ fn missed_departures_are_put_off_with_a_count_and_left_out_with_a_duration() {
 fn an_ecn_mark_that_the_sender_set_tells_nothing_of_the_way() {
     let mut report = quiet();
     report.figures.congestion_forward = Some(100);
-    assert_eq!(keys(&report, &Refusals::default()), ["congestion-forward"]);
+    assert_eq!(keys(&report), ["congestion-forward"]);
     report.tos = Tos(report.tos.0 | 3);
-    assert!(keys(&report, &Refusals::default()).is_empty());
+    assert!(keys(&report).is_empty());
 }
 
 #[test]
@@ -292,7 +284,7 @@ fn one_clock_needs_no_synchronisation() {
     report.sender.set_ip(far().ip());
     report.stamps.clock.synchronized = false;
     delay(&mut report, |delay| delay.min_ns = -20_000);
-    assert_eq!(keys(&report, &Refusals::default()), [""; 0]);
+    assert_eq!(keys(&report), [""; 0]);
     assert!(matches!(report.basis(), Basis::Synchronized { .. }));
 }
 
@@ -303,21 +295,16 @@ fn one_clock_is_not_claimed_against_the_packets() {
     report.stamps.clock.synchronized = false;
     delay(&mut report, |delay| delay.min_ns = -200_000);
     assert!(report.is_one_host() && !report.is_one_clock());
-    assert_eq!(
-        keys(&report, &Refusals::default()),
-        ["clocks-not-synchronized"]
-    );
+    assert_eq!(keys(&report), ["clocks-not-synchronized"]);
     assert_eq!(report.basis(), Basis::Unsynchronized);
 }
 
 #[test]
 fn what_did_not_leave_is_said_with_its_reason() {
-    let (mut report, mut refusals) = (quiet(), Refusals::default());
+    let mut report = quiet();
     report.tally.send_errors = 3;
-    refusals.send(SendError::NoBuffers);
-    refusals.send(SendError::Unreachable);
-    refusals.send(SendError::Unreachable);
-    let notes = of(&report, &refusals, &plan());
+    report.refusals.send = Some(SendError::Unreachable);
+    let notes = of(&report);
     assert_eq!(notes[0].key, "not-sent");
     assert!(
         notes[0].line.contains("network unreachable"),
@@ -335,17 +322,16 @@ fn icmp_errors_beside_replies_are_shown() {
         from: None,
         count: 2,
     });
-    assert_eq!(keys(&report, &Refusals::default()), ["icmp"]);
+    assert_eq!(keys(&report), ["icmp"]);
 }
 
 #[test]
 fn hardware_stamps_that_never_came_are_said() {
-    let mut plan = plan();
-    plan.path.stamps = StampChoice::Hardware;
     let line = |no_hardware: Option<NoHardware>| {
-        let mut refusals = Refusals::default();
-        refusals.no_hardware = no_hardware;
-        let notes = of(&quiet(), &refusals, &plan);
+        let mut report = quiet();
+        report.refusals.hardware_asked = true;
+        report.refusals.no_hardware = no_hardware;
+        let notes = of(&report);
         assert_eq!(notes[0].key, "no-hardware-stamps");
         notes[0].line.clone()
     };
@@ -446,7 +432,7 @@ fn a_long_wait_in_this_host_and_losses_of_large_packets_are_said_and_small_ones_
     let keys = |change: fn(&mut SessionReport)| -> Vec<&'static str> {
         let mut report = quiet();
         change(&mut report);
-        let notes = of(&report, &Refusals::default(), &plan());
+        let notes = of(&report);
         notes.iter().map(own_key).collect()
     };
     let size = |octets, received, lost| SizeCounts {
@@ -472,7 +458,7 @@ fn a_long_wait_in_this_host_and_losses_of_large_packets_are_said_and_small_ones_
     let lost = |sizes: Vec<SizeCounts>| {
         let mut report = quiet();
         report.figures.by_size = sizes;
-        of(&report, &Refusals::default(), &plan()).len()
+        of(&report).len()
     };
     assert_eq!(lost(vec![size(22, 100, 1), size(1_472, 0, 10)]), 1);
     assert_eq!(

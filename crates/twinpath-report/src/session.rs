@@ -1,7 +1,5 @@
 //! What a run found out, as plain data. Outputs turn it into text, JSON and lines.
 
-mod control;
-
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -11,14 +9,11 @@ use twinpath_metrics::{
     Basis, ClockEstimate, ClockModel, Coverage, Distributions, FarStep, Figures, MetricsConfig,
     Timeline,
 };
-use twinpath_proto::reflector::ReflectorTally;
 use twinpath_proto::sender::{Protocol, Schedule, SenderTally};
 use twinpath_wire::control::{SecurityMode, Sid};
 use twinpath_wire::{ErrorEstimate, Rung, Tos, Wall};
 
-use crate::notes;
-
-pub use control::{Attempt, ControlReport, RefusedSession};
+use crate::{Refusals, notes};
 
 /// What a clock's discipline says of it (adjtimex).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +27,7 @@ pub struct ClockState {
 impl ClockState {
     /// What an Error Estimate claims. Without S its error is not believed (some peers claim a
     /// fraction of a nanosecond unsynchronised).
-    pub(crate) fn of_estimate(estimate: ErrorEstimate) -> Self {
+    pub fn of_estimate(estimate: ErrorEstimate) -> Self {
         let error_ns = estimate.error_ns().and_then(|ns| u64::try_from(ns).ok());
         let synchronized = estimate.synchronized();
         Self {
@@ -184,6 +179,8 @@ pub struct SessionReport {
     pub rebinds: u64,
     /// Per-packet records that the output was too slow to take.
     pub records_dropped: u64,
+    /// What kept packets from leaving or from coming back, as far as it was told.
+    pub refusals: Refusals,
     /// Which of the counts are known.
     pub origin: Origin,
     /// Remarks, warnings first.
@@ -341,44 +338,4 @@ impl SessionReport {
         let far = self.stamps.far_clock.and_then(claim);
         Basis::of(claim(self.stamps.clock), far, self.clocks.as_ref())
     }
-}
-
-/// A glance at a run in progress, for a progress line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Packets to send; `None` for an open end.
-    pub asked: Option<u64>,
-    /// Sent so far.
-    pub sent: u64,
-    /// Answered in time so far.
-    pub received: u64,
-    /// Lost for certain so far.
-    pub lost: u64,
-    /// Last round trip in nanoseconds.
-    pub last_round_trip_ns: Option<i64>,
-    /// What the last reply's Error Estimate claims of the reflector's clock.
-    pub far_clock: Option<ClockState>,
-}
-
-/// What a responder did.
-#[derive(Clone, Debug)]
-pub struct ResponderReport {
-    /// Where it listened.
-    pub listening: Vec<SocketAddr>,
-    /// For how long.
-    pub duration: Duration,
-    /// Counts, summed over threads.
-    pub tally: ReflectorTally,
-    /// Replies that the system refused to send.
-    pub send_errors: u64,
-    /// How often a socket was bound again to an interface that was made again.
-    pub rebinds: u64,
-    /// Requests that the system dropped because they came faster than they were read.
-    pub receive_drops: u64,
-    /// The best rung that T2 came from; `None` without a packet.
-    pub receive_rung: Option<Rung>,
-    /// T2 that fell to a lower rung.
-    pub fallback_receive: u64,
-    /// By how many nanoseconds T3 was advanced last; `None`: it was not.
-    pub t3_advance_ns: Option<u64>,
 }

@@ -12,7 +12,7 @@ mod sizes;
 use std::net::IpAddr;
 
 use twinpath_metrics::FarTimes;
-use twinpath_net::NoHardware;
+use twinpath_net::{NoHardware, SendError};
 use twinpath_wire::{Dscp, Ecn, Rung};
 
 pub(crate) use clocks::of as clocks;
@@ -24,14 +24,13 @@ pub(crate) use sizes::large_lost;
 
 use silence::{refused, silence};
 
-use crate::error::send_remedy;
-use crate::sender::Refusals;
 use crate::words::count;
-use crate::{Note, SenderPlan, SessionReport, StampChoice};
+use crate::{Note, SessionReport};
 
 /// The port of OWAMP, for control and test (RFC 4656, RFC 8545).
-pub(crate) const OWAMP_PORT: u16 = 861;
-pub(crate) const OWAMP: &str =
+pub const OWAMP_PORT: u16 = 861;
+/// What there is to say of it.
+pub const OWAMP: &str =
     "port 861 is OWAMP's (RFC 4656), another protocol: TWAMP's and STAMP's is 862";
 
 /// What timestamps may be off their packets by: a delay less than this below zero says nothing of
@@ -45,7 +44,7 @@ const LONG_RESIDENCE_NS: i64 = 1_000_000_000;
 const TAI_NS: std::ops::RangeInclusive<u64> = 36_000_000_000..=38_000_000_000;
 
 /// All remarks on `report`, warnings first.
-pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> Vec<Note> {
+pub fn of(report: &SessionReport) -> Vec<Note> {
     let mut notes = Vec::new();
     let left = report.tally.sent + report.tally.in_flight;
     if report.tally.received > 0 {
@@ -57,18 +56,18 @@ pub(crate) fn of(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan)
         peculiarities(report, &mut notes);
         forward_marking(report, &mut notes);
     } else if report.tally.sent > 0 {
-        notes.push(silence(report, refusals, plan));
+        notes.push(silence(report));
     } else if left > 0 {
         // Stopped before a fate was known: only a refusal says something.
-        notes.extend(refused(report, refusals));
+        notes.extend(refused(report));
     }
-    sending(report, refusals, &mut notes);
-    let reason = refusals.main_send_error().map(|error| error.to_string());
+    sending(report, &mut notes);
+    let reason = report.refusals.send.map(|error| error.to_string());
     notes.extend(coverage::incomplete(report, reason.as_deref()));
     lateness(report, &mut notes);
     notes.extend(sizes::left_out(report));
     notes.extend(large_lost(report));
-    stamping(report, refusals, plan, &mut notes);
+    stamping(report, &mut notes);
     notes.sort_by_key(|note| !note.warning);
     notes
 }
@@ -96,12 +95,13 @@ fn forged(report: &SessionReport) -> Note {
     warning("forged-replies", line)
 }
 
-pub(crate) fn warning(key: &'static str, line: String) -> Note {
+/// The figures cannot be believed without it.
+pub fn warning(key: &'static str, line: String) -> Note {
     Note::warning(key, line)
 }
 
 /// This host's address changed, `count` times in all, from that which the report names.
-pub(crate) fn source_changed(before: IpAddr, now: IpAddr, count: u64) -> Note {
+pub fn source_changed(before: IpAddr, now: IpAddr, count: u64) -> Note {
     let times = match count {
         1 => String::new(),
         count => format!(" ({count} changes)"),
@@ -113,7 +113,8 @@ pub(crate) fn source_changed(before: IpAddr, now: IpAddr, count: u64) -> Note {
     warning("source-address-changed", line)
 }
 
-pub(crate) fn remark(key: &'static str, line: String) -> Note {
+/// The figures can be believed without it.
+pub fn remark(key: &'static str, line: String) -> Note {
     Note::remark(key, line)
 }
 
@@ -311,10 +312,10 @@ pub fn missed_departures(count: u64, asked: Option<u64>) -> &'static str {
 }
 
 /// What this host did not send as asked.
-fn sending(report: &SessionReport, refusals: &Refusals, notes: &mut Vec<Note>) {
+fn sending(report: &SessionReport, notes: &mut Vec<Note>) {
     let tally = &report.tally;
     if tally.send_errors > 0
-        && let Some(reason) = refusals.main_send_error()
+        && let Some(reason) = report.refusals.send
     {
         let remedy = send_remedy(reason).map_or_else(String::new, |remedy| format!(" ({remedy})"));
         notes.push(warning(
@@ -375,7 +376,7 @@ fn lateness(report: &SessionReport, notes: &mut Vec<Note>) {
 }
 
 /// Why hardware timestamps that were asked for do not come, and what to do about it.
-pub(crate) fn why_no_hardware(why: &NoHardware) -> String {
+pub fn why_no_hardware(why: &NoHardware) -> String {
     let remedy = why
         .remedy()
         .map_or_else(String::new, |remedy| format!("; {remedy}"));
@@ -383,11 +384,11 @@ pub(crate) fn why_no_hardware(why: &NoHardware) -> String {
 }
 
 /// What the timestamps and the records are worth.
-fn stamping(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan, notes: &mut Vec<Note>) {
+fn stamping(report: &SessionReport, notes: &mut Vec<Note>) {
     let stamps = &report.stamps;
     let hardware = [stamps.transmit, stamps.receive].contains(&Some(Rung::Hardware));
-    if plan.path.stamps == StampChoice::Hardware && !hardware {
-        let line = match &refusals.no_hardware {
+    if report.refusals.hardware_asked && !hardware {
+        let line = match &report.refusals.no_hardware {
             Some(why) => why_no_hardware(why),
             None if report.tally.sent == 0 => return,
             None => "no hardware timestamps: the interface was told to stamp and stamped no packet"
@@ -432,5 +433,22 @@ fn stamping(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan, note
     }
 }
 
+/// What to do about packets that the system does not take.
+pub fn send_remedy(reason: SendError) -> Option<&'static str> {
+    match reason {
+        SendError::NoBuffers => Some("send less often, or fewer octets"),
+        SendError::TooLarge => Some("use a smaller --padding, or leave out --do-not-fragment"),
+        SendError::Unreachable => {
+            Some("see `ip route` and `ip link`: no way leads there, or the link is down")
+        }
+        SendError::Filtered => Some("see this host's own packet filter (nft list ruleset)"),
+        SendError::Prohibited => Some("see `ip route get` for that address"),
+        SendError::BadSource => {
+            Some("see `ip address`, and `ip route get` for that address: a blackhole looks alike")
+        }
+        SendError::Other(_) | _ => None,
+    }
+}
+
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

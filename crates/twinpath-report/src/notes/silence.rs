@@ -7,16 +7,15 @@ use twinpath_proto::sender::Protocol;
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
 use super::{OWAMP, OWAMP_PORT, forged, replies, warning};
-use crate::sender::Refusals;
 use crate::words::time;
-use crate::{Note, SenderPlan, SessionReport};
+use crate::{Note, SessionReport};
 
 /// Nothing came back in time: what is known, and what to try.
-pub(super) fn silence(report: &SessionReport, refusals: &Refusals, plan: &SenderPlan) -> Note {
+pub(super) fn silence(report: &SessionReport) -> Note {
     let far = report.reflector;
     let odd = &report.tally.odd;
     if report.tally.late > 0 {
-        let (late, timeout) = (report.tally.late, plan.timeout);
+        let (late, timeout) = (report.tally.late, report.timeout);
         return warning(
             "all-replies-late",
             format!(
@@ -41,7 +40,7 @@ pub(super) fn silence(report: &SessionReport, refusals: &Refusals, plan: &Sender
             format!("{far} sends packets back as they are: an echo service, not a reflector"),
         );
     }
-    if let Some(note) = refused(report, refusals) {
+    if let Some(note) = refused(report) {
         return note;
     }
     if odd.other_ssid > 0 {
@@ -69,7 +68,7 @@ pub(super) fn silence(report: &SessionReport, refusals: &Refusals, plan: &Sender
             format!("{far} answers, but its answers are not {asked} ({strange}): {other}"),
         );
     }
-    if refusals.unheard {
+    if report.refusals.no_departure_seen {
         return warning(
             "nothing-left",
             format!(
@@ -115,9 +114,9 @@ fn other_protocol(far: SocketAddr) -> String {
 }
 
 /// An ICMP error says why.
-pub(super) fn refused(report: &SessionReport, refusals: &Refusals) -> Option<Note> {
+pub(super) fn refused(report: &SessionReport) -> Option<Note> {
     let far = report.reflector;
-    let icmp = refusals.main_icmp()?;
+    let icmp = report.refusals.icmp?;
     let kind = icmp.kind;
     let by = icmp
         .from

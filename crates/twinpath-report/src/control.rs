@@ -8,7 +8,6 @@ use twinpath_proto::Refusal;
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
-use crate::names::named;
 use crate::{Note, SessionReport};
 
 /// What a Control-Client with its Session-Senders found out.
@@ -57,6 +56,6 @@ pub struct Attempt {
 
 impl fmt::Display for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", named(self.server), self.error)
+        write!(f, "{}: {}", self.server, self.error)
     }
 }

@@ -1,0 +1,104 @@
+//! Why nothing came back is said as far as it is known.
+
+#![expect(
+    clippy::semicolon_if_nothing_returned,
+    reason = "a row of a table is one expression"
+)]
+
+use twinpath_net::IcmpKind;
+use twinpath_proto::sender::SenderTally;
+
+use super::super::of;
+use super::super::tests::{far, keys, silent};
+use super::*;
+use crate::IcmpRefusal;
+
+#[test]
+fn silence_says_what_is_known() {
+    type Change = fn(&mut SessionReport);
+    let rows: [(&str, Change); 13] = [
+        ("nothing-came-back", |_| {}),
+        ("nothing-left", |report| {
+            report.refusals.no_departure_seen = true
+        }),
+        ("all-replies-late", |report| report.tally.late = 10),
+        ("answers-from-elsewhere", |report| {
+            report.tally.odd.last_elsewhere = Some(far())
+        }),
+        ("echo-service", |report| {
+            report.tally.odd.looks_like_request = 1
+        }),
+        ("another-ssid", |report| report.tally.odd.other_ssid = 1),
+        ("another-protocol", |report| {
+            report.tally.odd.not_a_reply = 1
+        }),
+        ("port-unreachable", |report| {
+            icmp(report, IcmpKind::PortUnreachable)
+        }),
+        ("prohibited", |report| icmp(report, IcmpKind::Prohibited)),
+        ("unreachable", |report| {
+            icmp(report, IcmpKind::HostUnreachable)
+        }),
+        ("ttl-exceeded", |report| icmp(report, IcmpKind::TtlExceeded)),
+        ("too-big", |report| {
+            icmp(report, IcmpKind::TooBig { mtu: 1400 })
+        }),
+        ("icmp-error", |report| {
+            icmp(report, IcmpKind::Other { kind: 4, code: 0 })
+        }),
+    ];
+    for (key, change) in rows {
+        let mut report = silent();
+        change(&mut report);
+        assert_eq!(keys(&report), [key]);
+    }
+}
+
+/// An ICMP error came back for a packet of this run.
+fn icmp(report: &mut SessionReport, kind: IcmpKind) {
+    report.refusals.icmp = Some(IcmpRefusal {
+        kind,
+        from: Some(far().ip()),
+        is_own: true,
+    });
+}
+
+#[test]
+fn a_closed_port_is_not_advised_again() {
+    for (port, advice) in [
+        (862, "try the other usual port, 20001;"),
+        (20_001, "try the other usual port, 862;"),
+        (9, "try the usual ports 862 and 20001;"),
+    ] {
+        let mut report = silent();
+        report.reflector.set_port(port);
+        icmp(&mut report, IcmpKind::PortUnreachable);
+        let notes = of(&report);
+        assert!(notes[0].line.contains(advice), "{}", notes[0].line);
+    }
+}
+
+#[test]
+fn an_icmp_error_that_quotes_too_little_is_reported_with_that_doubt() {
+    let mut report = silent();
+    report.icmp_foreign = 2;
+    assert_eq!(keys(&report), ["nothing-came-back", "icmp-foreign"]);
+    for is_own in [false, true] {
+        icmp(&mut report, IcmpKind::PortUnreachable);
+        report.refusals.icmp.as_mut().unwrap().is_own = is_own;
+        let line = of(&report).remove(0).line;
+        assert_eq!(line.contains("quotes too little"), !is_own, "{line}");
+    }
+}
+
+#[test]
+fn a_run_stopped_before_any_fate_says_only_what_refused_it() {
+    let mut report = silent();
+    report.tally = SenderTally {
+        in_flight: 5,
+        ..SenderTally::default()
+    };
+    assert_eq!(keys(&report), [""; 0]);
+    icmp(&mut report, IcmpKind::PortUnreachable);
+    assert_eq!(keys(&report), ["port-unreachable"]);
+}
