@@ -17,7 +17,7 @@ const RESERVE: usize = 10;
 
 /// The open connections.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct ConnectionLimit {
     most: usize,
     most_per_client: usize,
     state: Mutex<State>,
@@ -77,13 +77,13 @@ pub(super) struct Verdict {
 /// A connection's place, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Pass {
-    door: Arc<Door>,
+    connections: Arc<ConnectionLimit>,
     pub(super) admission: Admission,
     /// Number and bell of a place among those served.
     place: Option<(u64, Arc<Notify>)>,
 }
 
-impl Door {
+impl ConnectionLimit {
     pub(super) fn new(most: usize, most_per_client: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
@@ -124,7 +124,7 @@ impl Door {
             Some(refusal) => state.refuse(refusal, self.most).map(|how| (how, None)),
         };
         let pass = pass.map(|(admission, place)| Pass {
-            door: Arc::clone(self),
+            connections: Arc::clone(self),
             admission,
             place,
         });
@@ -209,7 +209,7 @@ impl Pass {
         let Some((number, _)) = &self.place else {
             return true;
         };
-        match self.door.state().places.get_mut(number) {
+        match self.connections.state().places.get_mut(number) {
             Some(place) => {
                 place.idle_since = since.and(place.idle_since).or(since);
                 true
@@ -223,7 +223,7 @@ impl Pass {
         let Some((number, leave)) = &self.place else {
             return pending().await;
         };
-        while self.door.state().places.contains_key(number) {
+        while self.connections.state().places.contains_key(number) {
             leave.notified().await;
         }
     }
@@ -231,7 +231,7 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        let mut state = self.door.state();
+        let mut state = self.connections.state();
         match (self.admission, &self.place) {
             (Admission::Refused(_), _) => state.refused -= 1,
             (Admission::TurnedAway, _) => state.turned_away -= 1,
@@ -258,8 +258,8 @@ mod tests {
         Mono::from_ns(second * 1_000_000_000)
     }
 
-    fn admit(door: &Arc<Door>, client: IpAddr) -> Verdict {
-        door.admit(client, true, at(0))
+    fn admit(connections: &Arc<ConnectionLimit>, client: IpAddr) -> Verdict {
+        connections.admit(client, true, at(0))
     }
 
     fn admission(verdict: &Verdict) -> Option<Admission> {
@@ -270,108 +270,114 @@ mod tests {
     fn is_out(verdict: &Verdict) -> bool {
         let (number, _) = verdict.pass.as_ref().unwrap().place.as_ref().unwrap();
         let pass = verdict.pass.as_ref().unwrap();
-        !pass.door.state().places.contains_key(number)
+        !pass.connections.state().places.contains_key(number)
     }
 
     #[test]
     fn over_its_own_limit_a_client_is_refused_for_good_and_others_are_served() {
-        let door = Door::new(30, 2);
+        let connections = ConnectionLimit::new(30, 2);
         let mapped: IpAddr = "::ffff:192.0.2.1".parse().unwrap();
-        let first = admit(&door, client(1));
-        let _second = admit(&door, mapped);
-        let third = admit(&door, client(1));
+        let first = admit(&connections, client(1));
+        let _second = admit(&connections, mapped);
+        let third = admit(&connections, client(1));
         let refused = Admission::Refused(Accept::PermanentLimit);
         assert_eq!(admission(&third), Some(refused));
         assert_eq!(third.refusal, Some(Refusal::ClientLimit));
-        assert_eq!(admit(&door, client(2)).refusal, None);
+        assert_eq!(admit(&connections, client(2)).refusal, None);
         drop(first);
-        assert_eq!(admit(&door, client(1)).refusal, None);
+        assert_eq!(admit(&connections, client(1)).refusal, None);
     }
 
     #[test]
     fn the_addresses_of_one_64_are_one_client() {
-        let door = Door::new(30, 2);
-        let _held = [admit(&door, host(1, 1)), admit(&door, host(1, 2))];
-        let third = admit(&door, host(1, 3));
+        let connections = ConnectionLimit::new(30, 2);
+        let _held = [
+            admit(&connections, host(1, 1)),
+            admit(&connections, host(1, 2)),
+        ];
+        let third = admit(&connections, host(1, 3));
         assert_eq!(third.refusal, Some(Refusal::ClientLimit));
-        assert_eq!(admit(&door, host(2, 1)).refusal, None);
+        assert_eq!(admit(&connections, host(2, 1)).refusal, None);
     }
 
     #[test]
     fn who_is_not_allowed_is_told_so_by_the_reserve() {
-        let door = Door::new(10, 2);
-        let stranger = door.admit(client(1), false, at(0));
+        let connections = ConnectionLimit::new(10, 2);
+        let stranger = connections.admit(client(1), false, at(0));
         let refused = Admission::Refused(Accept::PermanentLimit);
         assert_eq!(admission(&stranger), Some(refused));
-        let next = door.admit(client(1), false, at(0));
+        let next = connections.admit(client(1), false, at(0));
         assert_eq!(admission(&next), Some(Admission::TurnedAway));
-        let third = door.admit(client(1), false, at(0));
+        let third = connections.admit(client(1), false, at(0));
         assert!(third.pass.is_none());
         assert_eq!(third.refusal, Some(Refusal::NotAllowed));
-        assert_eq!(admit(&door, client(2)).refusal, None);
+        assert_eq!(admit(&connections, client(2)).refusal, None);
     }
 
     #[test]
     fn when_all_is_taken_a_reserve_is_told_so_and_the_rest_is_sent_off() {
-        let door = Door::new(20, 100);
-        let held: Vec<_> = (0..24).map(|_| admit(&door, client(1))).collect();
+        let connections = ConnectionLimit::new(20, 100);
+        let held: Vec<_> = (0..24).map(|_| admit(&connections, client(1))).collect();
         let admissions: Vec<_> = held.iter().filter_map(admission).collect();
         assert_eq!(admissions[..20], [Admission::Served; 20]);
         let refused = Admission::Refused(Accept::TemporaryLimit);
         assert_eq!(admissions[20..22], [refused; 2]);
         assert_eq!(admissions[22..], [Admission::TurnedAway; 2]);
-        assert!(admit(&door, client(1)).pass.is_none());
-        assert_eq!(door.open(), 24);
+        assert!(admit(&connections, client(1)).pass.is_none());
+        assert_eq!(connections.open(), 24);
         drop(held);
-        assert_eq!((door.open(), door.made_room()), (0, 0));
-        assert!(door.state().clients.is_empty());
+        assert_eq!((connections.open(), connections.made_room()), (0, 0));
+        assert!(connections.state().clients.is_empty());
     }
 
     #[test]
     fn a_full_house_makes_room_for_those_who_have_less() {
-        let door = Door::new(6, 100);
+        let connections = ConnectionLimit::new(6, 100);
         // Of the client that has most: the first has a session, the others are idle.
         let greedy: Vec<_> = (1..=4)
-            .map(|n| door.admit(host(1, n), true, at(9 - u64::from(n))))
+            .map(|n| connections.admit(host(1, n), true, at(9 - u64::from(n))))
             .collect();
-        let _modest = [admit(&door, client(1)), admit(&door, client(1))];
+        let _modest = [
+            admit(&connections, client(1)),
+            admit(&connections, client(1)),
+        ];
         assert!(greedy[3].pass.as_ref().unwrap().hold());
-        let _first = admit(&door, client(2));
+        let _first = admit(&connections, client(2));
         let out: Vec<_> = greedy.iter().map(is_out).collect();
         assert_eq!(out, [false, false, true, false], "the one idle for longest");
-        let _second = admit(&door, client(3));
+        let _second = admit(&connections, client(3));
         assert!(is_out(&greedy[1]) && !is_out(&greedy[0]));
-        assert_eq!(door.made_room(), 2);
+        assert_eq!(connections.made_room(), 2);
         // Displaced, it cannot begin a session any more.
         assert!(!greedy[1].pass.as_ref().unwrap().hold());
         // Now both have two, and one more would have as many: it is refused.
-        let third = admit(&door, host(1, 5));
+        let third = admit(&connections, host(1, 5));
         assert_eq!(third.refusal, Some(Refusal::Full));
         drop(greedy);
-        assert_eq!(admit(&door, host(1, 5)).refusal, None);
+        assert_eq!(admit(&connections, host(1, 5)).refusal, None);
     }
 
     #[test]
     fn connections_with_sessions_are_never_closed_for_others() {
-        let door = Door::new(3, 100);
-        let held: Vec<_> = (0..3).map(|_| admit(&door, client(1))).collect();
+        let connections = ConnectionLimit::new(3, 100);
+        let held: Vec<_> = (0..3).map(|_| admit(&connections, client(1))).collect();
         for verdict in &held {
             assert!(verdict.pass.as_ref().unwrap().hold());
         }
-        assert_eq!(admit(&door, client(2)).refusal, Some(Refusal::Full));
+        assert_eq!(admit(&connections, client(2)).refusal, Some(Refusal::Full));
         // Its sessions are over.
         held[1].pass.as_ref().unwrap().release(at(5));
-        assert_eq!(admit(&door, client(2)).refusal, None);
+        assert_eq!(admit(&connections, client(2)).refusal, None);
         assert!(is_out(&held[1]) && !is_out(&held[0]) && !is_out(&held[2]));
     }
 
     #[test]
     fn a_thousand_idle_connections_of_a_thousand_clients_keep_nobody_out() {
-        let door = Door::new(1_000, 100);
+        let connections = ConnectionLimit::new(1_000, 100);
         let held: Vec<_> = (0..1_000)
-            .map(|n| door.admit(host(n, 1), true, at(n.into())))
+            .map(|n| connections.admit(host(n, 1), true, at(n.into())))
             .collect();
-        let late = admit(&door, client(1));
+        let late = admit(&connections, client(1));
         assert_eq!(late.refusal, None);
         assert!(is_out(&held[0]) && held[1..].iter().all(|verdict| !is_out(verdict)));
     }

@@ -12,9 +12,9 @@ use twinpath_proto::reflector::SessionSpec;
 use twinpath_wire::control::{Accept, Modes, Sid};
 use twinpath_wire::{Dscp, Tos};
 
-use super::House;
+use super::ServerState;
 use super::admission::Pass;
-use super::ration::log;
+use super::log_limit::log;
 use super::reflecting::{OpenError, Wish};
 use super::stopping::Stopping;
 use crate::link::Link;
@@ -26,7 +26,7 @@ const SID_TRIES: usize = 3;
 
 /// A control connection and its engine.
 pub(super) struct Connection {
-    house: Arc<House>,
+    state: Arc<ServerState>,
     link: Link<Server>,
     pass: Pass,
     peer: SocketAddr,
@@ -39,7 +39,7 @@ pub(super) struct Connection {
 
 /// Serves a client until its connection is over. Its sessions are stopped or gone by then.
 pub(super) async fn serve(
-    house: Arc<House>,
+    state: Arc<ServerState>,
     stream: TcpStream,
     peer: SocketAddr,
     pass: Pass,
@@ -49,17 +49,17 @@ pub(super) async fn serve(
         return;
     };
     // A connection that is gone already shows when it is read.
-    let _prepared = stream::prepare(&stream, peer.is_ipv6(), marking(&house, &stream));
+    let _prepared = stream::prepare(&stream, peer.is_ipv6(), marking(&state, &stream));
     let nonces = match random::nonces() {
         Ok(nonces) => nonces,
         Err(error) => {
-            log!(house, warn, "no random octets to greet with", client = %named(peer), %error);
+            log!(state, warn, "no random octets to greet with", client = %named(peer), %error);
             return;
         }
     };
     let server = Server::new(
-        Arc::clone(&house.config),
-        house.keys.now(),
+        Arc::clone(&state.config),
+        state.keys.now(),
         pass.admission,
         nonces,
         clock::mono(),
@@ -67,10 +67,10 @@ pub(super) async fn serve(
         local,
     );
     let (owner, ended) = mpsc::unbounded_channel();
-    let link = Link::new(stream, server).on(house.plan.path.interface.as_deref());
-    let shared = Arc::clone(&house);
+    let link = Link::new(stream, server).on(state.plan.path.interface.as_deref());
+    let shared = Arc::clone(&state);
     let connection = Connection {
-        house,
+        state,
         link,
         pass,
         peer,
@@ -90,8 +90,8 @@ pub(super) async fn serve(
 
 /// How the Server's segments are marked: as the operator says, or as the client's SYN was (row
 /// TC-51).
-fn marking(house: &House, stream: &TcpStream) -> Option<Tos> {
-    match house.plan.control_dscp {
+fn marking(state: &ServerState, stream: &TcpStream) -> Option<Tos> {
+    match state.plan.control_dscp {
         // The listening socket's connections have it from the start.
         Some(_) => None,
         None => stream::syn_tos(stream)
@@ -154,7 +154,7 @@ impl Connection {
                 // Quoted and escaped: whoever named the key may have put anything into its name.
                 let key_id = self.engine().key_id();
                 let key_id = key_id.as_ref().map(tracing::field::debug);
-                log!(self.house, info, "client set up", client = %named(self.peer), %modes, key_id);
+                log!(self.state, info, "client set up", client = %named(self.peer), %modes, key_id);
             }
             ServerEvent::Open(request) => {
                 // From here on its place is its own.
@@ -167,42 +167,42 @@ impl Connection {
             }
             ServerEvent::Start(sid) => self.start(&[sid]).await,
             ServerEvent::Stop(sid) => {
-                log!(self.house, debug, "stopped", client = %named(self.peer), session = %sid);
-                self.house.reflectors.stop(sid).await;
+                log!(self.state, debug, "stopped", client = %named(self.peer), session = %sid);
+                self.state.reflectors.stop(sid).await;
             }
             ServerEvent::Remove(sid) => {
-                log!(self.house, debug, "removed", client = %named(self.peer), session = %sid);
-                self.house.reflectors.close(sid).await;
+                log!(self.state, debug, "removed", client = %named(self.peer), session = %sid);
+                self.state.reflectors.close(sid).await;
             }
             ServerEvent::Note(slip) => {
                 let slip = slip.name();
-                log!(self.house, debug, "departs from the standard", client = %named(self.peer), slip);
+                log!(self.state, debug, "departs from the standard", client = %named(self.peer), slip);
             }
             ServerEvent::Closed(reason) => {
                 if reason == CloseReason::KeyRefused {
-                    // Logged with the others: a line for each would use up everybody's ration.
-                    return self.house.guesses.hear(self.peer);
+                    // Logged with the others: a line for each would use up the limit for all.
+                    return self.state.failed_logins.add(self.peer);
                 }
-                log!(self.house, info, "client's connection ends", client = %named(self.peer), %reason);
+                log!(self.state, info, "client's connection ends", client = %named(self.peer), %reason);
             }
             ServerEvent::Refused(fault) => {
-                self.house.counts.sessions_refused.fetch_add(1, Relaxed);
+                self.state.counts.sessions_refused.fetch_add(1, Relaxed);
                 let accept = fault.accept();
-                log!(self.house, info, "refused", client = %named(self.peer), %accept, reason = %fault);
+                log!(self.state, info, "refused", client = %named(self.peer), %accept, reason = %fault);
             }
         }
     }
 
     /// Starts sessions; the engine is told of those that could not be.
     async fn start(&mut self, sids: &[Sid]) {
-        let failed = self.house.reflectors.set_running(sids).await;
+        let failed = self.state.reflectors.set_running(sids).await;
         for sid in &failed {
             self.engine().refuse_start(*sid, Accept::InternalError);
         }
         let started = sids.len() - failed.len();
-        log!(self.house, info, "sessions started", client = %named(self.peer), started, failed = failed.len());
+        log!(self.state, info, "sessions started", client = %named(self.peer), started, failed = failed.len());
         let started = u64::try_from(started).unwrap_or(0);
-        self.house
+        self.state
             .counts
             .sessions_started
             .fetch_add(started, Relaxed);
@@ -210,11 +210,11 @@ impl Connection {
 
     async fn open(&mut self, request: &SessionRequest) -> Result<Opened, Accept> {
         let opened = self.find_room(request).await;
-        let counts = &self.house.counts;
+        let counts = &self.state.counts;
         match &opened {
             Ok(opened) => {
                 log!(
-                    self.house,
+                    self.state,
                     info,
                     "session agreed",
                     client = %named(self.peer),
@@ -228,7 +228,7 @@ impl Connection {
             Err(error) => {
                 let accept = accept(*error);
                 log!(
-                    self.house,
+                    self.state,
                     info,
                     "refused",
                     client = %named(self.peer),
@@ -245,17 +245,17 @@ impl Connection {
     async fn find_room(&mut self, request: &SessionRequest) -> Result<Opened, OpenError> {
         let (now, wall) = clock::pair();
         let delay = request.start_delay(wall);
-        let server_octets = if self.house.plan.server_octets
+        let server_octets = if self.state.plan.server_octets
             && request.modes.contains(Modes::REFLECT_OCTETS)
             && request.padding_to_reflect >= 2
         {
-            self.house.server_octets()
+            self.state.server_octets()
         } else {
             0
         };
         let mut error = OpenError::SidTaken;
         for _ in 0..SID_TRIES {
-            let host = self.house.host.unwrap_or(self.local.ip());
+            let host = self.state.host.unwrap_or(self.local.ip());
             let random = random::number().map_err(|_| OpenError::System)?;
             let sid = make_sid(host, wall, random);
             let spec = SessionSpec {
@@ -265,10 +265,10 @@ impl Connection {
                 dscp: request.dscp,
                 padding_length: request.padding_length,
                 timeout: request.timeout,
-                refwait: self.house.plan.refwait,
+                refwait: self.state.plan.refwait,
                 padding_to_reflect: request.padding_to_reflect,
                 server_octets,
-                nat: self.house.plan.nat.then(|| self.peer.ip()),
+                nat: self.state.plan.nat.then(|| self.peer.ip()),
                 begins: (!delay.is_zero()).then(|| now + delay),
             };
             let wish = Wish {
@@ -280,7 +280,7 @@ impl Connection {
                 open: self.engine().key_id().is_none(),
                 owner: self.owner.clone(),
             };
-            match self.house.reflectors.open(wish).await {
+            match self.state.reflectors.open(wish).await {
                 Ok(port) => {
                     return Ok(Opened {
                         sid,

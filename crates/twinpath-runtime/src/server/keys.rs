@@ -162,10 +162,10 @@ fn derive(
     Ok(table)
 }
 
-/// Whoever renews the keys in force: a thread of its own, which no connection and no packet waits
-/// for.
+/// Replaces the keys in force from time to time: a thread of its own, for which no connection and no
+/// packet waits.
 #[derive(Debug)]
-pub(super) struct Keeper {
+pub(super) struct KeyRotation {
     /// The latest, derived or not.
     secrets: Mutex<Secrets>,
     changes: mpsc::Sender<Secrets>,
@@ -173,7 +173,7 @@ pub(super) struct Keeper {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Keeper {
+impl KeyRotation {
     /// Renews `keys` every `life`.
     ///
     /// # Errors
@@ -215,7 +215,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for KeyRotation {
     fn drop(&mut self) {
         self.given_up.store(true, Ordering::Relaxed);
         let (closed, _) = mpsc::channel();
@@ -315,11 +315,11 @@ mod tests {
         let greeted = keys.now();
         let salt = *greeted.salt();
         let life = Duration::from_millis(20);
-        let keeper = Keeper::start(Arc::clone(&keys), secrets, 1_024, life).unwrap();
+        let rotation = KeyRotation::start(Arc::clone(&keys), secrets, 1_024, life).unwrap();
         until(|| *keys.now().salt() != salt);
         assert_eq!(*greeted.salt(), salt);
         assert_eq!(keys.now().len(), 1);
-        drop(keeper);
+        drop(rotation);
     }
 
     #[test]
@@ -350,11 +350,11 @@ mod tests {
         let secrets = secrets(&["alice"]);
         let keys = Keys::new(derive_at_once(&secrets, 1_024).unwrap());
         let life = Duration::from_hours(1);
-        let keeper = Keeper::start(Arc::clone(&keys), secrets, 1_024, life).unwrap();
-        keeper.replace(ring(&["alice", "bob"]));
+        let rotation = KeyRotation::start(Arc::clone(&keys), secrets, 1_024, life).unwrap();
+        rotation.replace(ring(&["alice", "bob"]));
         until(|| keys.now().len() == 2);
-        keeper.replace(ring(&["bob"]));
-        keeper.replace(ring(&["alice", "bob", "carol"]));
+        rotation.replace(ring(&["bob"]));
+        rotation.replace(ring(&["alice", "bob", "carol"]));
         until(|| keys.now().len() == 3);
     }
 }

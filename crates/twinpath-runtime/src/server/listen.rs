@@ -15,10 +15,10 @@ use twinpath_proto::control::{Admission, Nonces, Server};
 use twinpath_wire::{Dscp, Mono};
 
 use super::admission::{Refusal, Verdict};
-use super::ration::log;
+use super::log_limit::log;
 use super::reflecting::is_exhausted;
 use super::stopping::Stopping;
-use super::{House, ServerPlan, connection};
+use super::{ServerPlan, ServerState, connection};
 use crate::error::StartError;
 use crate::interfaces::{Following, LOOK_EVERY};
 use crate::names::named;
@@ -71,12 +71,12 @@ fn bind(plan: &ServerPlan, near: SocketAddr) -> Result<TcpListener, BindError> {
 
 /// Accepts connections until the Server stops; then waits for those that it accepted.
 pub(super) async fn accept(
-    house: Arc<House>,
+    state: Arc<ServerState>,
     mut listener: tokio::net::TcpListener,
     stopping: Stopping,
 ) {
     let local = listener.local_addr().ok();
-    let device = local.and_then(|local| Device::of(local, house.plan.path.interface.as_deref()));
+    let device = local.and_then(|local| Device::of(local, state.plan.path.interface.as_deref()));
     let mut following = device.as_ref().map(Following::of);
     let mut connections = JoinSet::new();
     let mut stop = stopping.clone();
@@ -87,15 +87,15 @@ pub(super) async fn accept(
             // Those that are over leave the set.
             Some(_) = connections.join_next() => continue,
             () = sleep(LOOK_EVERY), if following.is_some() => {
-                follow(&house, &mut listener, &mut following);
+                follow(&state, &mut listener, &mut following);
                 continue;
             }
             () = stop.heard() => break,
         };
         match accepted {
-            Ok((stream, peer)) => welcome(&house, &mut connections, stream, peer, &stopping),
+            Ok((stream, peer)) => welcome(&state, &mut connections, stream, peer, &stopping),
             Err(error) => {
-                house.counts.accept_errors.fetch_add(1, Relaxed);
+                state.counts.accept_errors.fetch_add(1, Relaxed);
                 let now = clock::mono();
                 if now >= say_due {
                     say_due = now + SAID_EVERY;
@@ -112,7 +112,7 @@ pub(super) async fn accept(
 /// Binds the listening socket to its interface again if that was made again; where this process may not,
 /// another takes its place.
 fn follow(
-    house: &House,
+    state: &ServerState,
     listener: &mut tokio::net::TcpListener,
     following: &mut Option<Following>,
 ) {
@@ -122,10 +122,10 @@ fn follow(
     {
         let bound = match stream::bind_again(listener, following.name()) {
             Ok(()) => Ok(()),
-            Err(_) => listen_again(&house.plan, listener, index),
+            Err(_) => listen_again(&state.plan, listener, index),
         };
         if following.settle(index, now, bound) {
-            house.counts.rebinds.fetch_add(1, Relaxed);
+            state.counts.rebinds.fetch_add(1, Relaxed);
         }
     }
 }
@@ -166,30 +166,30 @@ async fn rest(error: &io::Error) {
 }
 
 fn welcome(
-    house: &Arc<House>,
+    state: &Arc<ServerState>,
     connections: &mut JoinSet<()>,
     stream: TcpStream,
     peer: SocketAddr,
     stopping: &Stopping,
 ) {
     let client = peer.ip().to_canonical();
-    let counts = &house.counts;
-    let allow = &house.plan.allow;
+    let counts = &state.counts;
+    let allow = &state.plan.allow;
     let allowed = allow.is_empty() || allow.iter().any(|net| net.contains(&client));
-    let Verdict { refusal, pass } = house.door.admit(client, allowed, clock::mono());
+    let Verdict { refusal, pass } = state.connections.admit(client, allowed, clock::mono());
     let count = match refusal {
         // Logged once it is set up: strangers who connect only to guess are logged together.
         None => &counts.connections_served,
         Some(Refusal::ClientLimit) => {
-            log!(house, info, "client refused: it has all the connections that it may have", client = %named(peer));
+            log!(state, info, "client refused: it has all the connections that it may have", client = %named(peer));
             &counts.connections_over_client_limit
         }
         Some(Refusal::Full) => {
-            log!(house, info, "client refused: the server is full", client = %named(peer));
+            log!(state, info, "client refused: the server is full", client = %named(peer));
             &counts.connections_when_full
         }
         Some(Refusal::NotAllowed) => {
-            log!(house, info, "client refused: not allowed to connect", client = %named(peer));
+            log!(state, info, "client refused: not allowed to connect", client = %named(peer));
             &counts.connections_not_allowed
         }
     };
@@ -197,16 +197,16 @@ fn welcome(
     match pass {
         Some(pass) => {
             let serving =
-                connection::serve(Arc::clone(house), stream, peer, pass, stopping.clone());
+                connection::serve(Arc::clone(state), stream, peer, pass, stopping.clone());
             connections.spawn(serving);
         }
-        None => send_off(house, stream, peer),
+        None => send_off(state, stream, peer),
     }
 }
 
 /// Where even refusals are too many: a greeting with Modes 0 into the empty buffer of a new
 /// connection, which takes it without a wait; then the connection is closed.
-fn send_off(house: &House, stream: TcpStream, peer: SocketAddr) {
+fn send_off(state: &ServerState, stream: TcpStream, peer: SocketAddr) {
     // The runtime does not know yet that it can be written to.
     let Ok(mut stream) = stream.into_std() else {
         return;
@@ -215,8 +215,8 @@ fn send_off(house: &House, stream: TcpStream, peer: SocketAddr) {
         return;
     };
     let mut engine = Server::new(
-        Arc::clone(&house.config),
-        house.keys.now(),
+        Arc::clone(&state.config),
+        state.keys.now(),
         Admission::TurnedAway,
         Nonces::default(),
         clock::mono(),

@@ -3,11 +3,11 @@
 
 mod admission;
 mod connection;
-mod guesses;
+mod failed_logins;
 mod keys;
 mod listen;
+mod log_limit;
 mod plan;
-mod ration;
 mod reflecting;
 mod report;
 mod run;
@@ -16,5 +16,5 @@ mod stopping;
 pub use keys::KeyChanges;
 pub use plan::ServerPlan;
 pub use report::{ServerReport, ServerTally};
-use run::House;
+use run::ServerState;
 pub use run::{ServerRun, start};

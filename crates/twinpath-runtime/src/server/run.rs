@@ -15,10 +15,10 @@ use twinpath_proto::control::ServerConfig;
 use twinpath_proto::reflector::Ended;
 use twinpath_wire::{Mono, WireTime};
 
-use super::admission::Door;
-use super::guesses::Guesses;
-use super::keys::{self, Keeper, KeyChanges, Keys, Secrets};
-use super::ration::{self, Ration};
+use super::admission::ConnectionLimit;
+use super::failed_logins::FailedLogins;
+use super::keys::{self, KeyChanges, KeyRotation, Keys, Secrets};
+use super::log_limit::{self, LogLimit};
 use super::reflecting::{Fact, Limits, ReflectingOptions, Reflectors};
 use super::stopping::{self, Stop, Stopping};
 use super::{ServerPlan, ServerReport, ServerTally, listen};
@@ -37,15 +37,15 @@ const FAR: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 
 
 /// What the tasks of a Server share.
 #[derive(Debug)]
-pub(super) struct House {
+pub(super) struct ServerState {
     pub(super) plan: ServerPlan,
     pub(super) config: Arc<ServerConfig>,
-    pub(super) door: Arc<Door>,
+    pub(super) connections: Arc<ConnectionLimit>,
     pub(super) reflectors: Reflectors,
     pub(super) keys: Arc<Keys>,
-    pub(super) guesses: Guesses,
+    pub(super) failed_logins: FailedLogins,
     pub(super) counts: Counts,
-    pub(super) ration: Ration,
+    pub(super) log_limit: LogLimit,
     /// This host's address for Session Identifiers; `None`: that of the connection.
     pub(super) host: Option<IpAddr>,
     next_octets: AtomicU16,
@@ -65,7 +65,7 @@ pub(super) struct Counts {
     pub(super) rebinds: AtomicU64,
 }
 
-impl House {
+impl ServerState {
     /// Server octets for a new session: never 0, which means none.
     pub(super) fn server_octets(&self) -> u16 {
         let octets = self.next_octets.fetch_add(1, Relaxed);
@@ -76,8 +76,8 @@ impl House {
     async fn watch(&self) {
         loop {
             sleep(SAID_EVERY).await;
-            self.guesses.say();
-            self.ration.say(clock::mono());
+            self.failed_logins.log();
+            self.log_limit.say(clock::mono());
         }
     }
 
@@ -86,14 +86,14 @@ impl House {
         let (sessions, ports) = self.reflectors.held();
         let counts = &self.counts;
         ServerTally {
-            connections: number(self.door.open()),
+            connections: number(self.connections.open()),
             connections_served: counts.connections_served.load(Relaxed),
             connections_over_client_limit: counts.connections_over_client_limit.load(Relaxed),
             connections_when_full: counts.connections_when_full.load(Relaxed),
-            connections_made_room: self.door.made_room(),
+            connections_made_room: self.connections.made_room(),
             connections_not_allowed: counts.connections_not_allowed.load(Relaxed),
             accept_errors: counts.accept_errors.load(Relaxed),
-            keys_refused: self.guesses.count(),
+            keys_refused: self.failed_logins.count(),
             sessions: number(sessions),
             sessions_made: counts.sessions_made.load(Relaxed),
             sessions_started: counts.sessions_started.load(Relaxed),
@@ -110,10 +110,10 @@ impl House {
 pub struct ServerRun {
     listening: Vec<SocketAddr>,
     started: Mono,
-    house: Arc<House>,
+    state: Arc<ServerState>,
     stop: Stop,
     /// `None`: there are no keys.
-    keeper: Option<Keeper>,
+    rotation: Option<KeyRotation>,
     control: Option<JoinHandle<()>>,
 }
 
@@ -148,25 +148,25 @@ pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
             source,
         })?;
     let (reflectors, facts) = Reflectors::start(reflecting(&plan))?;
-    let keeper = if secrets.is_empty() {
+    let rotation = if secrets.is_empty() {
         None
     } else {
         let keys = Arc::clone(&keys);
-        Some(Keeper::start(
+        Some(KeyRotation::start(
             keys,
             secrets,
             plan.pbkdf2_count,
             plan.salt_life,
         )?)
     };
-    let house = Arc::new(House {
+    let state = Arc::new(ServerState {
         config: Arc::new(config(&plan)),
-        door: Door::new(plan.max_connections, plan.max_connections_per_client),
+        connections: ConnectionLimit::new(plan.max_connections, plan.max_connections_per_client),
         reflectors,
         keys,
-        guesses: Guesses::default(),
+        failed_logins: FailedLogins::default(),
         counts: Counts::default(),
-        ration: Ration::default(),
+        log_limit: LogLimit::default(),
         host: twinpath_net::local_address_towards(FAR, None)
             .ok()
             .filter(|host| !host.is_loopback()),
@@ -174,7 +174,7 @@ pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
         plan,
     });
     let (stop, stopping) = stopping::channel();
-    let shared = Arc::clone(&house);
+    let shared = Arc::clone(&state);
     let control = std::thread::Builder::new()
         .name("server".to_owned())
         .spawn(move || serve(&runtime, &shared, listeners, facts, &stopping))
@@ -185,9 +185,9 @@ pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
     Ok(ServerRun {
         listening,
         started: clock::mono(),
-        house,
+        state,
         stop,
-        keeper,
+        rotation,
         control: Some(control),
     })
 }
@@ -227,21 +227,21 @@ fn reflecting(plan: &ServerPlan) -> ReflectingOptions {
 /// Until the Server stops: connections, and the facts from the reflector threads.
 fn serve(
     runtime: &Runtime,
-    house: &Arc<House>,
+    state: &Arc<ServerState>,
     listeners: Vec<TcpListener>,
     facts: mpsc::Receiver<Fact>,
     stopping: &Stopping,
 ) {
     runtime.block_on(async {
-        let settling = tokio::spawn(settle(Arc::clone(house), facts));
-        let guarded = Arc::clone(house);
+        let settling = tokio::spawn(settle(Arc::clone(state), facts));
+        let guarded = Arc::clone(state);
         let watching = tokio::spawn(async move { guarded.watch().await });
         let mut accepting = tokio::task::JoinSet::new();
         for listener in listeners {
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => {
                     accepting.spawn(listen::accept(
-                        Arc::clone(house),
+                        Arc::clone(state),
                         listener,
                         stopping.clone(),
                     ));
@@ -254,15 +254,15 @@ fn serve(
         let _in_time = timeout(FAREWELL, all).await;
         settling.abort();
         watching.abort();
-        house.guesses.say();
-        house.ration.say(clock::mono() + SAID_EVERY);
+        state.failed_logins.log();
+        state.log_limit.say(clock::mono() + SAID_EVERY);
     });
 }
 
-/// Brings what the reflector threads tell to the books and to the connections.
-async fn settle(house: Arc<House>, mut facts: mpsc::Receiver<Fact>) {
+/// Applies facts from the reflector threads to the registry and the connections.
+async fn settle(state: Arc<ServerState>, mut facts: mpsc::Receiver<Fact>) {
     while let Some(fact) = facts.recv().await {
-        let Some(over) = house.reflectors.settle(fact).await else {
+        let Some(over) = state.reflectors.settle(fact).await else {
             continue;
         };
         let how = match over.how {
@@ -270,8 +270,8 @@ async fn settle(house: Arc<House>, mut facts: mpsc::Receiver<Fact>) {
             Ended::Refwait => "nothing came for REFWAIT",
             Ended::Removed => "removed",
         };
-        ration::log!(
-            house,
+        log_limit::log!(
+            state,
             info,
             "session is over",
             session = %over.sid,
@@ -285,7 +285,7 @@ async fn settle(house: Arc<House>, mut facts: mpsc::Receiver<Fact>) {
             old = over.tally.old
         );
         if over.how == Ended::Refwait {
-            house.counts.sessions_expired.fetch_add(1, Relaxed);
+            state.counts.sessions_expired.fetch_add(1, Relaxed);
             // It fails where the connection is gone as well.
             let _told = over.owner.send(over.sid);
         }
@@ -300,15 +300,15 @@ impl ServerRun {
 
     /// Counts so far; those of packets at most about 100 ms old.
     pub fn tally(&self) -> ServerTally {
-        self.house.tally()
+        self.state.tally()
     }
 
     /// Other keys are to be in force as soon as they are derived: what they change. Those that are not among them open
     /// no connection from now on; connections and sessions that are set up stay as they are. Nothing
     /// happens on a Server that was started without keys.
     pub fn replace_keys(&self, ring: KeyRing) -> KeyChanges {
-        let keeper = self.keeper.as_ref();
-        keeper.map_or_else(KeyChanges::default, |keeper| keeper.replace(ring))
+        let rotation = self.rotation.as_ref();
+        rotation.map_or_else(KeyChanges::default, |rotation| rotation.replace(ring))
     }
 
     /// Asks for the end: no new connections, those that there are are closed, their sessions
@@ -320,7 +320,7 @@ impl ServerRun {
     /// A thread has ended: by [`ServerRun::stop`] or by an error.
     pub fn is_finished(&self) -> bool {
         self.control.as_ref().is_none_or(JoinHandle::is_finished)
-            || self.house.reflectors.is_finished()
+            || self.state.reflectors.is_finished()
     }
 
     /// Stops, waits for all threads and tells what they did.
@@ -329,17 +329,17 @@ impl ServerRun {
     /// [`RunError`] of the first thread that failed.
     pub fn join(mut self) -> Result<ServerReport, RunError> {
         self.stop();
-        drop(self.keeper.take());
+        drop(self.rotation.take());
         let control = self.control.take().map_or(Ok(()), JoinHandle::join);
-        self.house.reflectors.end()?;
+        self.state.reflectors.end()?;
         control.map_err(|_| RunError::Fault)?;
-        let sum = self.house.reflectors.snapshot();
+        let sum = self.state.reflectors.snapshot();
         Ok(ServerReport {
             listening: self.listening.clone(),
             duration: clock::mono().since(self.started),
-            tally: self.house.tally(),
+            tally: self.state.tally(),
             send_errors: sum.send_errors,
-            rebinds: sum.rebinds + self.house.counts.rebinds.load(Relaxed),
+            rebinds: sum.rebinds + self.state.counts.rebinds.load(Relaxed),
             receive_drops: sum.receive_drops,
             receive_rung: sum.rungs.best(),
             fallback_receive: sum.rungs.fell_back(),

@@ -7,9 +7,9 @@ use tracing::warn;
 
 use crate::names::named;
 
-/// Wrong guesses, whoever made them.
+/// Wrong failed_logins, whoever made them.
 #[derive(Debug, Default)]
-pub(super) struct Guesses(Mutex<State>);
+pub(super) struct FailedLogins(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -20,9 +20,9 @@ struct State {
     last: Option<SocketAddr>,
 }
 
-impl Guesses {
+impl FailedLogins {
     /// A client's Key-ID is unknown, or its passphrase wrong.
-    pub(super) fn hear(&self, peer: SocketAddr) {
+    pub(super) fn add(&self, peer: SocketAddr) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.count += 1;
         state.last = Some(peer);
@@ -43,7 +43,7 @@ impl Guesses {
     }
 
     /// Logs what was not logged yet.
-    pub(super) fn say(&self) {
+    pub(super) fn log(&self) {
         if let Some((clients, last)) = self.take() {
             warn!(clients, last = %named(last), "unknown Key-ID or wrong passphrase");
         }
@@ -56,16 +56,16 @@ mod tests {
 
     #[test]
     fn a_thousand_guesses_are_one_line() {
-        let guesses = Guesses::default();
-        assert_eq!(guesses.take(), None);
+        let failed_logins = FailedLogins::default();
+        assert_eq!(failed_logins.take(), None);
         let peer = |port: u16| SocketAddr::from(([192, 0, 2, 1], port));
         for port in 1..=1_000 {
-            guesses.hear(peer(port));
+            failed_logins.add(peer(port));
         }
-        assert_eq!(guesses.take(), Some((1_000, peer(1_000))));
-        assert_eq!(guesses.take(), None);
-        guesses.hear(peer(7));
-        assert_eq!(guesses.take(), Some((1, peer(7))));
-        assert_eq!(guesses.count(), 1_001);
+        assert_eq!(failed_logins.take(), Some((1_000, peer(1_000))));
+        assert_eq!(failed_logins.take(), None);
+        failed_logins.add(peer(7));
+        assert_eq!(failed_logins.take(), Some((1, peer(7))));
+        assert_eq!(failed_logins.count(), 1_001);
     }
 }

@@ -10,9 +10,9 @@ use twinpath_wire::Mono;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What each kind of line, known by its words, has left to say.
+/// When each kind of line, known by its words, may be logged again.
 #[derive(Debug, Default)]
-pub(super) struct Ration(Mutex<HashMap<&'static str, State>>);
+pub(super) struct LogLimit(Mutex<HashMap<&'static str, State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -32,7 +32,7 @@ impl State {
     }
 }
 
-impl Ration {
+impl LogLimit {
     /// Whether a line with these words may be written `now`; with it, how many like it were left out
     /// before.
     pub(super) fn admit(&self, words: &'static str, now: Mono) -> Option<u64> {
@@ -64,11 +64,11 @@ impl Ration {
     }
 }
 
-/// A line at a level, if its kind's ration allows it: `log!(house, info, "words", field, field)`.
+/// A line at a level, if the limit of its kind allows it: `log!(state, info, "words", field, field)`.
 macro_rules! log {
-    ($house:expr, $level:ident, $words:literal $(, $($fields:tt)+)?) => {
-        if tracing::enabled!(super::ration::level!($level))
-            && let Some(left_out) = $house.ration.admit($words, twinpath_net::clock::mono())
+    ($state:expr, $level:ident, $words:literal $(, $($fields:tt)+)?) => {
+        if tracing::enabled!(super::log_limit::level!($level))
+            && let Some(left_out) = $state.log_limit.admit($words, twinpath_net::clock::mono())
         {
             let left_out = (left_out > 0).then_some(left_out);
             tracing::$level!($($($fields)+,)? left_out, $words);
@@ -94,39 +94,39 @@ mod tests {
 
     #[test]
     fn a_kind_has_one_line_a_second_and_the_next_tells_how_many_were_left_out() {
-        let ration = Ration::default();
+        let log_limit = LogLimit::default();
         let now = Mono::from_ns(5_000_000_000);
-        let admitted = (0..1_000).filter(|_| ration.admit("refused", now).is_some());
+        let admitted = (0..1_000).filter(|_| log_limit.admit("refused", now).is_some());
         assert_eq!(admitted.count(), 1);
         // Another kind has its own.
-        assert_eq!(ration.admit("set up", now), Some(0));
-        assert_eq!(ration.admit("refused", now + SECOND), Some(999));
-        assert_eq!(ration.admit("refused", now + SECOND), None);
+        assert_eq!(log_limit.admit("set up", now), Some(0));
+        assert_eq!(log_limit.admit("refused", now + SECOND), Some(999));
+        assert_eq!(log_limit.admit("refused", now + SECOND), None);
     }
 
     #[test]
     fn what_was_left_out_is_said_though_no_other_line_comes_and_takes_its_turn() {
-        let ration = Ration::default();
+        let log_limit = LogLimit::default();
         let now = Mono::from_ns(5_000_000_000);
         for _ in 0..8 {
-            ration.admit("refused", now);
+            log_limit.admit("refused", now);
         }
-        ration.admit("set up", now);
-        assert_eq!(ration.overdue(now + SECOND / 2), []);
-        assert_eq!(ration.overdue(now + SECOND), [("refused", 7)]);
-        assert_eq!(ration.overdue(now + SECOND * 2), []);
+        log_limit.admit("set up", now);
+        assert_eq!(log_limit.overdue(now + SECOND / 2), []);
+        assert_eq!(log_limit.overdue(now + SECOND), [("refused", 7)]);
+        assert_eq!(log_limit.overdue(now + SECOND * 2), []);
         // A line that came within that second waits like any other.
-        assert_eq!(ration.admit("refused", now + SECOND), None);
+        assert_eq!(log_limit.admit("refused", now + SECOND), None);
     }
 
     #[test]
     fn a_storm_of_a_day_is_some_megabytes_of_lines() {
-        let ration = Ration::default();
+        let log_limit = LogLimit::default();
         let start = Mono::from_ns(5_000_000_000);
         // A hundred seconds, a thousand lines each.
         let lines = (0..100_000_u64).filter(|line| {
             let now = start + Duration::from_millis(*line);
-            ration.admit("refused", now).is_some()
+            log_limit.admit("refused", now).is_some()
         });
         assert_eq!(lines.count(), 100);
     }
