@@ -15,7 +15,7 @@ use twinpath_wire::{Dscp, Tos};
 use super::ServerState;
 use super::admission::Pass;
 use super::log_limit::log;
-use super::reflecting::{OpenError, Wish};
+use super::sessions::{OpenError, OpenRequest};
 use super::stopping::Stopping;
 use crate::link::Link;
 use crate::names::named;
@@ -271,7 +271,7 @@ impl Connection {
                 nat: self.state.plan.nat.then(|| self.peer.ip()),
                 begins: (!delay.is_zero()).then(|| now + delay),
             };
-            let wish = Wish {
+            let open = OpenRequest {
                 spec,
                 guard: self.engine().test_guard(sid),
                 near: self.receiver(request),
@@ -280,7 +280,7 @@ impl Connection {
                 open: self.engine().key_id().is_none(),
                 owner: self.owner.clone(),
             };
-            match self.state.reflectors.open(wish).await {
+            match self.state.reflectors.open(open).await {
                 Ok(port) => {
                     return Ok(Opened {
                         sid,

@@ -16,7 +16,7 @@ use twinpath_wire::{Dscp, Mono};
 
 use super::admission::{Refusal, Verdict};
 use super::log_limit::log;
-use super::reflecting::is_exhausted;
+use super::sessions::is_exhausted;
 use super::stopping::Stopping;
 use super::{ServerPlan, ServerState, connection};
 use crate::error::StartError;

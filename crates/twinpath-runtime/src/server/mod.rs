@@ -8,9 +8,9 @@ mod keys;
 mod listen;
 mod log_limit;
 mod plan;
-mod reflecting;
 mod report;
 mod run;
+mod sessions;
 mod stopping;
 
 pub use keys::KeyChanges;

@@ -19,7 +19,7 @@ use super::admission::ConnectionLimit;
 use super::failed_logins::FailedLogins;
 use super::keys::{self, KeyChanges, KeyRotation, Keys, Secrets};
 use super::log_limit::{self, LogLimit};
-use super::reflecting::{Fact, Limits, ReflectingOptions, Reflectors};
+use super::sessions::{Fact, Limits, ReflectingOptions, Reflectors};
 use super::stopping::{self, Stop, Stopping};
 use super::{ServerPlan, ServerReport, ServerTally, listen};
 use crate::error::{RunError, StartError};

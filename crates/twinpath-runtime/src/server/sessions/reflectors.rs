@@ -1,4 +1,4 @@
-//! The threads that reflect agreed sessions, as the control plane sees them.
+//! The threads that reflect negotiated sessions, as the control plane sees them.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,9 +10,9 @@ use twinpath_net::{SetWaker, clock};
 use twinpath_proto::reflector::{AgreedConfig, Ended, SessionTally};
 use twinpath_wire::control::Sid;
 
-use super::ledger::{Ledger, Vacated};
+use super::session_registry::{FreedSocket, SessionRegistry};
 use super::worker::{Body, Command, Fact};
-use super::{OpenError, Wish};
+use super::{OpenError, OpenRequest};
 use crate::PathOptions;
 use crate::error::{RunError, StartError};
 use crate::reflecting::Snapshot;
@@ -26,9 +26,9 @@ const FACTS: usize = 1024;
 pub(crate) struct ReflectingOptions {
     pub(crate) threads: usize,
     pub(crate) limits: Limits,
-    /// Ports for sessions whose wish cannot be met, both ends included.
+    /// Ports for sessions whose request cannot be met, both ends included.
     pub(crate) test_ports: (u16, u16),
-    /// Clients without a key may wish for ports beyond those.
+    /// Clients without a key may request for ports beyond those.
     pub(crate) allow_any_port: bool,
     pub(crate) path: PathOptions,
     pub(crate) raw_t3: bool,
@@ -59,7 +59,7 @@ pub(crate) struct Over {
     pub(crate) owner: mpsc::UnboundedSender<Sid>,
 }
 
-/// The threads' handle. Clones are the same.
+/// A handle on the threads. Clones are the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Reflectors {
     pub(super) inner: Arc<Inner>,
@@ -69,7 +69,7 @@ pub(crate) struct Reflectors {
 pub(super) struct Inner {
     pub(super) options: ReflectingOptions,
     threads: Vec<Thread>,
-    ledger: Mutex<Ledger>,
+    registry: Mutex<SessionRegistry>,
     /// That there are no hardware stamps was said.
     pub(super) said_no_hardware: AtomicBool,
 }
@@ -143,11 +143,11 @@ impl Reflectors {
                 handle: Mutex::new(Some(handle)),
             });
         }
-        let ledger = Mutex::new(Ledger::new(options.limits, count));
+        let registry = Mutex::new(SessionRegistry::new(options.limits, count));
         let inner = Arc::new(Inner {
             options,
             threads,
-            ledger,
+            registry,
             said_no_hardware: AtomicBool::new(false),
         });
         Ok((Self { inner }, told))
@@ -157,10 +157,10 @@ impl Reflectors {
     ///
     /// # Errors
     /// [`OpenError`]: why not.
-    pub(crate) async fn open(&self, wish: Wish) -> Result<u16, OpenError> {
+    pub(crate) async fn open(&self, request: OpenRequest) -> Result<u16, OpenError> {
         let inner = Arc::clone(&self.inner);
         // Binding may take a while where many ports are in use.
-        let opening = tokio::task::spawn_blocking(move || inner.open(&wish));
+        let opening = tokio::task::spawn_blocking(move || inner.open(&request));
         opening.await.unwrap_or(Err(OpenError::Gone))
     }
 
@@ -170,7 +170,7 @@ impl Reflectors {
         let mut failed = Vec::new();
         let mut involved = vec![false; self.inner.threads.len()];
         for sid in sids {
-            let thread = self.inner.ledger().thread_of(*sid);
+            let thread = self.inner.registry().thread_of(*sid);
             match thread.and_then(|thread| self.inner.threads.get(thread)) {
                 Some(to) if to.tell(Command::Start(*sid)).await => {
                     if let Some(involved) = thread.and_then(|thread| involved.get_mut(thread)) {
@@ -197,54 +197,57 @@ impl Reflectors {
 
     /// Reflects a session for its Timeout and no longer.
     pub(crate) async fn stop(&self, sid: Sid) {
-        self.inner.ledger().ending(sid);
+        self.inner.registry().ending(sid);
         self.tell(sid, Command::Stop(sid)).await;
     }
 
     /// Forgets a session at once.
     pub(crate) async fn close(&self, sid: Sid) {
-        self.inner.ledger().ending(sid);
+        self.inner.registry().ending(sid);
         self.tell(sid, Command::Remove(sid)).await;
     }
 
     async fn tell(&self, sid: Sid, command: Command) {
-        let thread = self.inner.ledger().thread_of(sid);
+        let thread = self.inner.registry().thread_of(sid);
         if let Some(thread) = thread.and_then(|thread| self.inner.threads.get(thread)) {
             thread.tell(command).await;
         }
     }
 
-    /// Brings the books in line with what a thread told.
+    /// Applies a fact from a thread to the registry.
     pub(crate) async fn settle(&self, fact: Fact) -> Option<Over> {
-        let (over, vacated) = match fact {
-            Fact::Closed(place) => {
-                self.inner.ledger().closed(place);
+        let (over, freed) = match fact {
+            Fact::Closed(socket_index) => {
+                self.inner.registry().closed(socket_index);
                 return None;
             }
             Fact::Ended(sid, how, tally) => {
-                let mut ledger = self.inner.ledger();
-                let vacated = ledger.part(sid);
-                let over = ledger.leave(sid).map(|held| Over {
+                let mut registry = self.inner.registry();
+                let freed = registry.part(sid);
+                let over = registry.leave(sid).map(|held| Over {
                     sid,
                     how,
                     tally,
                     owner: held.owner,
                 });
-                (over, vacated)
+                (over, freed)
             }
         };
-        if let Some(Vacated { thread, place }) = vacated
+        if let Some(FreedSocket {
+            thread,
+            socket_index,
+        }) = freed
             && let Some(thread) = self.inner.threads.get(thread)
         {
-            thread.tell(Command::Close(place)).await;
+            thread.tell(Command::Close(socket_index)).await;
         }
         over
     }
 
     /// Sessions that are not over, and sockets that are not closed.
     pub(crate) fn held(&self) -> (usize, usize) {
-        let ledger = self.inner.ledger();
-        (ledger.sessions(), ledger.ports())
+        let registry = self.inner.registry();
+        (registry.sessions(), registry.ports())
     }
 
     /// Counts so far, summed over the threads, at most about 100 ms old.
@@ -293,8 +296,8 @@ impl Reflectors {
 }
 
 impl Inner {
-    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn registry(&self) -> MutexGuard<'_, SessionRegistry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn thread(&self, index: usize) -> Option<&Thread> {

@@ -1,4 +1,4 @@
-//! Which sessions there are, on which ports, and whose: the control plane's book of the reflector
+//! Which sessions there are, on which ports, and whose: the control plane's view of the reflector
 //! threads' work.
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use super::{Limits, OpenError};
 
 /// A session, from the request to the fact that it is over.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct Entry {
     client: IpAddr,
     /// Its client proved no key.
     open: bool,
@@ -31,7 +31,7 @@ pub(super) struct Held {
 #[derive(Debug)]
 struct Port {
     thread: usize,
-    place: usize,
+    socket_index: usize,
     senders: HashMap<(IpAddr, u16), Sid>,
     /// Its thread was told to close it.
     closing: bool,
@@ -43,7 +43,7 @@ pub(super) enum Found {
     /// Ours, and this sender is now one of its senders.
     Shared {
         thread: usize,
-        place: usize,
+        socket_index: usize,
         /// The same client's session of the same sender, which was ending: it is to be removed.
         replaced: Option<Sid>,
     },
@@ -55,11 +55,11 @@ pub(super) enum Found {
     Unknown,
 }
 
-/// A place that its thread is to close.
+/// A socket without sessions, for its thread to close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Vacated {
+pub(super) struct FreedSocket {
     pub(super) thread: usize,
-    pub(super) place: usize,
+    pub(super) socket_index: usize,
 }
 
 /// Sessions of one client.
@@ -71,16 +71,16 @@ struct Count {
 }
 
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct SessionRegistry {
     limits: Limits,
-    sessions: HashMap<Sid, Held>,
+    sessions: HashMap<Sid, Entry>,
     /// Sessions of clients without a key.
     open: usize,
     /// Limits are by prefix; what is whose, by address.
     clients: HashMap<ClientPrefix, Count>,
     ports: HashMap<SocketAddr, Port>,
-    /// Who stands at which place; alike for all threads.
-    places: Vec<Option<SocketAddr>>,
+    /// The local address of each socket, by index; an index belongs to one thread.
+    sockets: Vec<Option<SocketAddr>>,
     vacant: Vec<usize>,
     /// Ports of each thread.
     loads: Vec<usize>,
@@ -88,7 +88,7 @@ pub(super) struct Ledger {
     hasher: RandomState,
 }
 
-impl Ledger {
+impl SessionRegistry {
     pub(super) fn new(limits: Limits, threads: usize) -> Self {
         Self {
             limits,
@@ -96,7 +96,7 @@ impl Ledger {
             open: 0,
             clients: HashMap::new(),
             ports: HashMap::new(),
-            places: Vec::new(),
+            sockets: Vec::new(),
             vacant: Vec::new(),
             loads: vec![0; threads],
             hasher: RandomState::new(),
@@ -113,7 +113,7 @@ impl Ledger {
         self.ports.len()
     }
 
-    /// Writes a session down, if the limits allow it. `open`: its client proved no key.
+    /// Adds a session, if the limits allow it. `open`: its client proved no key.
     pub(super) fn enter(
         &mut self,
         sid: Sid,
@@ -143,7 +143,7 @@ impl Ledger {
         if self.sessions.contains_key(&sid) {
             return Err(OpenError::SidTaken);
         }
-        let held = Held {
+        let held = Entry {
             client,
             open,
             sender: (sender.ip().to_canonical(), sender.port()),
@@ -205,22 +205,22 @@ impl Ledger {
         }
         Found::Shared {
             thread: port.thread,
-            place: port.place,
+            socket_index: port.socket_index,
             replaced,
         }
     }
 
     /// A new port for a session, its socket being bound: it belongs to the sender's own thread, or
-    /// to the one that has the fewest. The session is to [`Ledger::join`] it.
+    /// to the one that has the fewest. The session is to [`SessionRegistry::join`] it.
     pub(super) fn add(&mut self, sid: Sid, near: SocketAddr) -> (usize, usize) {
         let least = self.loads.iter().enumerate().min_by_key(|(_, load)| **load);
         let least = least.map_or(0, |(thread, _)| thread);
         let thread = self.own_thread(sid).unwrap_or(least);
-        let place = self.vacant.pop().unwrap_or_else(|| {
-            self.places.push(None);
-            self.places.len() - 1
+        let socket_index = self.vacant.pop().unwrap_or_else(|| {
+            self.sockets.push(None);
+            self.sockets.len() - 1
         });
-        if let Some(slot) = self.places.get_mut(place) {
+        if let Some(slot) = self.sockets.get_mut(socket_index) {
             *slot = Some(near);
         }
         if let Some(load) = self.loads.get_mut(thread) {
@@ -228,16 +228,16 @@ impl Ledger {
         }
         let port = Port {
             thread,
-            place,
+            socket_index,
             senders: HashMap::new(),
             closing: false,
         };
         self.ports.insert(near, port);
-        (thread, place)
+        (thread, socket_index)
     }
 
     /// The session leaves its port. With the last one the port is to be closed.
-    pub(super) fn part(&mut self, sid: Sid) -> Option<Vacated> {
+    pub(super) fn part(&mut self, sid: Sid) -> Option<FreedSocket> {
         let held = self.sessions.get_mut(&sid)?;
         let port = self.ports.get_mut(&held.near.take()?)?;
         port.senders.remove(&held.sender);
@@ -245,14 +245,14 @@ impl Ledger {
             return None;
         }
         port.closing = true;
-        Some(Vacated {
+        Some(FreedSocket {
             thread: port.thread,
-            place: port.place,
+            socket_index: port.socket_index,
         })
     }
 
     /// The session is over: it has left its port before.
-    pub(super) fn leave(&mut self, sid: Sid) -> Option<Held> {
+    pub(super) fn leave(&mut self, sid: Sid) -> Option<Entry> {
         let held = self.sessions.remove(&sid)?;
         self.open -= usize::from(held.open);
         if let Some(count) = self.clients.get_mut(&held.client.into()) {
@@ -265,12 +265,12 @@ impl Ledger {
         Some(held)
     }
 
-    /// A place is empty again.
-    pub(super) fn closed(&mut self, place: usize) {
-        let Some(near) = self.places.get_mut(place).and_then(Option::take) else {
+    /// A socket is closed: its index is free.
+    pub(super) fn closed(&mut self, socket_index: usize) {
+        let Some(near) = self.sockets.get_mut(socket_index).and_then(Option::take) else {
             return;
         };
-        self.vacant.push(place);
+        self.vacant.push(socket_index);
         if let Some(port) = self.ports.remove(&near)
             && let Some(load) = self.loads.get_mut(port.thread)
         {
@@ -315,189 +315,201 @@ mod tests {
         Sid(u128::from(number).to_be_bytes())
     }
 
-    fn ledger() -> (Ledger, SocketAddr, mpsc::UnboundedSender<Sid>) {
+    fn registry() -> (SessionRegistry, SocketAddr, mpsc::UnboundedSender<Sid>) {
         let (owner, _) = mpsc::unbounded_channel();
         let near = "192.0.2.2:18760".parse().unwrap();
-        (Ledger::new(LIMITS, 2), near, owner)
+        (SessionRegistry::new(LIMITS, 2), near, owner)
     }
 
     fn enter(
-        ledger: &mut Ledger,
+        registry: &mut SessionRegistry,
         number: u32,
         sender: &str,
         owner: &mpsc::UnboundedSender<Sid>,
     ) -> Result<(), OpenError> {
         let sender: SocketAddr = sender.parse().unwrap();
-        ledger.enter(sid(number), sender.ip(), true, sender, owner.clone())
+        registry.enter(sid(number), sender.ip(), true, sender, owner.clone())
     }
 
     #[test]
     fn a_port_is_shared_by_senders_and_closed_with_the_last() {
-        let (mut ledger, near, owner) = ledger();
-        enter(&mut ledger, 1, "192.0.2.1:5000", &owner).unwrap();
-        enter(&mut ledger, 2, "192.0.2.7:5001", &owner).unwrap();
-        enter(&mut ledger, 3, "[::ffff:192.0.2.1]:5000", &owner).unwrap();
-        assert_eq!(ledger.join(sid(1), near), Found::Unknown);
-        let (thread, place) = ledger.add(sid(1), near);
+        let (mut registry, near, owner) = registry();
+        enter(&mut registry, 1, "192.0.2.1:5000", &owner).unwrap();
+        enter(&mut registry, 2, "192.0.2.7:5001", &owner).unwrap();
+        enter(&mut registry, 3, "[::ffff:192.0.2.1]:5000", &owner).unwrap();
+        assert_eq!(registry.join(sid(1), near), Found::Unknown);
+        let (thread, socket_index) = registry.add(sid(1), near);
         let shared = Found::Shared {
             thread,
-            place,
+            socket_index,
             replaced: None,
         };
-        assert_eq!(ledger.join(sid(1), near), shared);
-        assert_eq!(ledger.join(sid(2), near), shared);
+        assert_eq!(registry.join(sid(1), near), shared);
+        assert_eq!(registry.join(sid(2), near), shared);
         // The same sender, however it is written.
-        assert_eq!(ledger.join(sid(3), near), Found::Taken);
-        assert_eq!(ledger.part(sid(1)), None);
-        assert!(ledger.leave(sid(1)).is_some());
-        assert_eq!(ledger.join(sid(3), near), shared);
-        assert_eq!(ledger.part(sid(2)), None);
-        assert_eq!(ledger.part(sid(3)), Some(Vacated { thread, place }));
-        assert_eq!(ledger.part(sid(3)), None);
-        assert_eq!(ledger.join(sid(3), near), Found::Closing);
-        ledger.closed(place);
-        ledger.closed(place);
-        assert_eq!(ledger.join(sid(3), near), Found::Unknown);
-        assert_eq!(ledger.ports(), 0);
+        assert_eq!(registry.join(sid(3), near), Found::Taken);
+        assert_eq!(registry.part(sid(1)), None);
+        assert!(registry.leave(sid(1)).is_some());
+        assert_eq!(registry.join(sid(3), near), shared);
+        assert_eq!(registry.part(sid(2)), None);
+        assert_eq!(
+            registry.part(sid(3)),
+            Some(FreedSocket {
+                thread,
+                socket_index
+            })
+        );
+        assert_eq!(registry.part(sid(3)), None);
+        assert_eq!(registry.join(sid(3), near), Found::Closing);
+        registry.closed(socket_index);
+        registry.closed(socket_index);
+        assert_eq!(registry.join(sid(3), near), Found::Unknown);
+        assert_eq!(registry.ports(), 0);
     }
 
     #[test]
     fn a_session_that_is_ending_gives_way_to_the_next_of_its_client_and_sender() {
-        let (mut ledger, near, owner) = ledger();
+        let (mut registry, near, owner) = registry();
         let sender: SocketAddr = "192.0.2.1:5000".parse().unwrap();
         let (client, other) = (sender.ip(), "192.0.2.9".parse().unwrap());
         for (number, client) in [(1, client), (2, other), (3, client)] {
-            let entered = ledger.enter(sid(number), client, true, sender, owner.clone());
+            let entered = registry.enter(sid(number), client, true, sender, owner.clone());
             assert_eq!(entered, Ok(()));
         }
-        let (thread, place) = ledger.add(sid(1), near);
-        assert!(matches!(ledger.join(sid(1), near), Found::Shared { .. }));
-        assert_eq!(ledger.join(sid(3), near), Found::Taken);
-        ledger.ending(sid(1));
+        let (thread, socket_index) = registry.add(sid(1), near);
+        assert!(matches!(registry.join(sid(1), near), Found::Shared { .. }));
+        assert_eq!(registry.join(sid(3), near), Found::Taken);
+        registry.ending(sid(1));
         // Another client's session of that sender does not.
-        assert_eq!(ledger.join(sid(2), near), Found::Taken);
+        assert_eq!(registry.join(sid(2), near), Found::Taken);
         let replaced = Some(sid(1));
         let shared = Found::Shared {
             thread,
-            place,
+            socket_index,
             replaced,
         };
-        assert_eq!(ledger.join(sid(3), near), shared);
+        assert_eq!(registry.join(sid(3), near), shared);
         // The old one's end does not touch the new one's port.
-        assert_eq!(ledger.part(sid(1)), None);
-        assert!(ledger.leave(sid(1)).is_some());
-        assert_eq!(ledger.thread_of(sid(3)), Some(thread));
-        assert_eq!(ledger.part(sid(3)), Some(Vacated { thread, place }));
+        assert_eq!(registry.part(sid(1)), None);
+        assert!(registry.leave(sid(1)).is_some());
+        assert_eq!(registry.thread_of(sid(3)), Some(thread));
+        assert_eq!(
+            registry.part(sid(3)),
+            Some(FreedSocket {
+                thread,
+                socket_index
+            })
+        );
     }
 
     #[test]
     fn a_client_whose_sessions_linger_is_to_wait() {
-        let (mut ledger, _, owner) = ledger();
-        enter(&mut ledger, 1, "192.0.2.1:1", &owner).unwrap();
-        enter(&mut ledger, 2, "192.0.2.1:2", &owner).unwrap();
-        let mut third = || enter(&mut ledger, 3, "192.0.2.1:3", &owner);
+        let (mut registry, _, owner) = registry();
+        enter(&mut registry, 1, "192.0.2.1:1", &owner).unwrap();
+        enter(&mut registry, 2, "192.0.2.1:2", &owner).unwrap();
+        let mut third = || enter(&mut registry, 3, "192.0.2.1:3", &owner);
         assert_eq!(third(), Err(OpenError::ClientLimit));
-        ledger.ending(sid(1));
-        ledger.ending(sid(1));
-        let mut third = || enter(&mut ledger, 3, "192.0.2.1:3", &owner);
+        registry.ending(sid(1));
+        registry.ending(sid(1));
+        let mut third = || enter(&mut registry, 3, "192.0.2.1:3", &owner);
         assert_eq!(third(), Err(OpenError::ClientLingers));
-        ledger.leave(sid(1));
-        enter(&mut ledger, 3, "192.0.2.1:3", &owner).unwrap();
-        let mut fourth = || enter(&mut ledger, 4, "192.0.2.1:4", &owner);
+        registry.leave(sid(1));
+        enter(&mut registry, 3, "192.0.2.1:3", &owner).unwrap();
+        let mut fourth = || enter(&mut registry, 4, "192.0.2.1:4", &owner);
         assert_eq!(fourth(), Err(OpenError::ClientLimit));
     }
 
     #[test]
     fn limits_hold_for_each_client_and_for_all() {
-        let (mut ledger, _, owner) = ledger();
-        enter(&mut ledger, 1, "192.0.2.1:1", &owner).unwrap();
+        let (mut registry, _, owner) = registry();
+        enter(&mut registry, 1, "192.0.2.1:1", &owner).unwrap();
         assert_eq!(
-            enter(&mut ledger, 1, "192.0.2.9:1", &owner),
+            enter(&mut registry, 1, "192.0.2.9:1", &owner),
             Err(OpenError::SidTaken)
         );
-        enter(&mut ledger, 2, "192.0.2.1:2", &owner).unwrap();
+        enter(&mut registry, 2, "192.0.2.1:2", &owner).unwrap();
         assert_eq!(
-            enter(&mut ledger, 3, "192.0.2.1:3", &owner),
+            enter(&mut registry, 3, "192.0.2.1:3", &owner),
             Err(OpenError::ClientLimit)
         );
-        enter(&mut ledger, 4, "192.0.2.3:1", &owner).unwrap();
+        enter(&mut registry, 4, "192.0.2.3:1", &owner).unwrap();
         assert_eq!(
-            enter(&mut ledger, 5, "192.0.2.4:1", &owner),
+            enter(&mut registry, 5, "192.0.2.4:1", &owner),
             Err(OpenError::Limit)
         );
-        assert!(ledger.leave(sid(2)).is_some());
-        assert!(ledger.leave(sid(2)).is_none());
-        enter(&mut ledger, 5, "192.0.2.1:4", &owner).unwrap();
+        assert!(registry.leave(sid(2)).is_some());
+        assert!(registry.leave(sid(2)).is_none());
+        enter(&mut registry, 5, "192.0.2.1:4", &owner).unwrap();
         for number in [1, 4, 5] {
-            assert!(ledger.leave(sid(number)).is_some());
+            assert!(registry.leave(sid(number)).is_some());
         }
-        assert_eq!(ledger.sessions(), 0);
-        assert!(ledger.clients.is_empty());
+        assert_eq!(registry.sessions(), 0);
+        assert!(registry.clients.is_empty());
     }
 
     #[test]
     fn hosts_of_one_64_share_their_limit_and_one_takes_no_session_of_the_other() {
-        let (mut ledger, near, owner) = ledger();
-        enter(&mut ledger, 1, "[2001:db8::1]:5000", &owner).unwrap();
-        enter(&mut ledger, 2, "[2001:db8::ffff:2]:5000", &owner).unwrap();
-        let mut third = || enter(&mut ledger, 3, "[2001:db8::3:0:0:3]:5000", &owner);
+        let (mut registry, near, owner) = registry();
+        enter(&mut registry, 1, "[2001:db8::1]:5000", &owner).unwrap();
+        enter(&mut registry, 2, "[2001:db8::ffff:2]:5000", &owner).unwrap();
+        let mut third = || enter(&mut registry, 3, "[2001:db8::3:0:0:3]:5000", &owner);
         assert_eq!(third(), Err(OpenError::ClientLimit));
-        enter(&mut ledger, 4, "[2001:db8:0:1::1]:5000", &owner).unwrap();
-        ledger.leave(sid(2)).unwrap();
-        ledger.add(sid(1), near);
-        assert!(matches!(ledger.join(sid(1), near), Found::Shared { .. }));
-        ledger.ending(sid(1));
+        enter(&mut registry, 4, "[2001:db8:0:1::1]:5000", &owner).unwrap();
+        registry.leave(sid(2)).unwrap();
+        registry.add(sid(1), near);
+        assert!(matches!(registry.join(sid(1), near), Found::Shared { .. }));
+        registry.ending(sid(1));
         // A neighbour that names the same sender.
         let sender = "[2001:db8::1]:5000".parse().unwrap();
         let neighbour = "2001:db8::9".parse().unwrap();
-        ledger
+        registry
             .enter(sid(5), neighbour, true, sender, owner)
             .unwrap();
-        assert_eq!(ledger.join(sid(5), near), Found::Taken);
+        assert_eq!(registry.join(sid(5), near), Found::Taken);
     }
 
     #[test]
     fn ports_spread_over_the_threads_and_places_are_used_again() {
-        let (mut ledger, ..) = ledger();
+        let (mut registry, ..) = registry();
         let at = |port: u16| SocketAddr::from(([192, 0, 2, 2], port));
-        assert_eq!(ledger.add(sid(1), at(1)), (0, 0));
-        assert_eq!(ledger.add(sid(2), at(2)), (1, 1));
-        ledger.closed(0);
-        assert_eq!(ledger.add(sid(3), at(3)), (0, 0));
+        assert_eq!(registry.add(sid(1), at(1)), (0, 0));
+        assert_eq!(registry.add(sid(2), at(2)), (1, 1));
+        registry.closed(0);
+        assert_eq!(registry.add(sid(3), at(3)), (0, 0));
     }
 
     #[test]
     fn where_rates_are_limited_a_sender_has_one_thread() {
-        let (_, near, owner) = ledger();
+        let (_, near, owner) = registry();
         let limits = Limits {
             sessions: 100,
             sessions_per_client: 100,
             open_sessions: usize::MAX,
             rate_pps: Some(10),
         };
-        let mut ledger = Ledger::new(limits, 4);
+        let mut registry = SessionRegistry::new(limits, 4);
         let mut threads = HashSet::new();
         for host in 1..=40_u16 {
             let sender = format!("192.0.2.{host}");
             let number = u32::from(host) * 2;
             let at = |port| SocketAddr::from(([192, 0, 2, 99], port));
-            enter(&mut ledger, number, &format!("{sender}:1"), &owner).unwrap();
-            enter(&mut ledger, number + 1, &format!("{sender}:2"), &owner).unwrap();
-            let (first, _) = ledger.add(sid(number), at(host));
-            let (second, _) = ledger.add(sid(number + 1), at(host + 1_000));
+            enter(&mut registry, number, &format!("{sender}:1"), &owner).unwrap();
+            enter(&mut registry, number + 1, &format!("{sender}:2"), &owner).unwrap();
+            let (first, _) = registry.add(sid(number), at(host));
+            let (second, _) = registry.add(sid(number + 1), at(host + 1_000));
             assert_eq!(first, second, "{sender}");
             threads.insert(first);
         }
         for (number, sender) in [(100, "[2001:db8::1]:1"), (101, "[2001:db8::2:0:0:1]:1")] {
-            enter(&mut ledger, number, sender, &owner).unwrap();
+            enter(&mut registry, number, sender, &owner).unwrap();
         }
-        assert_eq!(ledger.own_thread(sid(100)), ledger.own_thread(sid(101)));
+        assert_eq!(registry.own_thread(sid(100)), registry.own_thread(sid(101)));
         assert!(threads.len() > 1, "{threads:?}");
         // Another sender's port is joined where it is on the same thread.
-        let shared = ledger.add(sid(2), near).0;
+        let shared = registry.add(sid(2), near).0;
         for number in (2..=80).step_by(2) {
-            let own = ledger.own_thread(sid(number)) == Some(shared);
-            let found = ledger.join(sid(number), near);
+            let own = registry.own_thread(sid(number)) == Some(shared);
+            let found = registry.join(sid(number), near);
             assert_eq!(matches!(found, Found::Shared { .. }), own, "{found:?}");
         }
     }

@@ -36,19 +36,19 @@ const FACTS_AGAIN: Duration = Duration::from_millis(10);
 
 /// What the control plane asks of a thread.
 pub(super) enum Command {
-    /// Take a socket in, at an empty place.
+    /// Take over a socket, under an unused index.
     Listen(usize, TestSocket),
-    /// Take a session on, at a place that has a socket.
+    /// Take on a session at an open socket.
     Open {
         spec: SessionSpec,
         guard: TestGuard,
-        place: usize,
+        socket_index: usize,
         answer: oneshot::Sender<Result<(), Refused>>,
     },
     Start(Sid),
     Stop(Sid),
     Remove(Sid),
-    /// Close a place: its last session is over.
+    /// Close a socket: its last session is over.
     Close(usize),
     /// Say when all commands before this are done.
     Mark(oneshot::Sender<()>),
@@ -59,7 +59,7 @@ pub(super) enum Command {
 /// Why a thread did not take a session on.
 pub(super) enum Refused {
     InUse,
-    /// The socket could not be watched: the place is empty.
+    /// The socket could not be watched, and was dropped.
     NoSocket,
 }
 
@@ -68,7 +68,7 @@ pub(super) enum Refused {
 pub(crate) enum Fact {
     /// A session is over.
     Ended(Sid, Ended, SessionTally),
-    /// A place is empty.
+    /// A socket is closed.
     Closed(usize),
 }
 
@@ -83,7 +83,7 @@ pub(super) struct Body {
     /// A fact that found no room.
     held: Option<Fact>,
     closed: Vec<usize>,
-    /// Places that had something to read.
+    /// Indices of sockets that had something to read.
     busy: Vec<usize>,
     snapshot: Arc<Mutex<Snapshot>>,
     snapshot_due: Mono,
@@ -189,9 +189,9 @@ impl Body {
         } = self;
         let mut taken = 0;
         let mut index = 0;
-        while let Some(place) = busy.get(index).copied() {
-            let way = ways.get_mut(place).and_then(Option::as_mut);
-            let count = match (sockets.get(place), way) {
+        while let Some(socket_index) = busy.get(index).copied() {
+            let way = ways.get_mut(socket_index).and_then(Option::as_mut);
+            let count = match (sockets.get(socket_index), way) {
                 (Some(socket), Some(way)) => packets.reflect_batch(socket, way, engine, now)?,
                 _ => 0,
             };
@@ -222,14 +222,14 @@ impl Body {
 
     fn obey(&mut self, command: Command, now: Mono) {
         match command {
-            Command::Listen(place, socket) => self.listen(place, socket),
+            Command::Listen(socket_index, socket) => self.listen(socket_index, socket),
             Command::Open {
                 spec,
                 guard,
-                place,
+                socket_index,
                 answer,
             } => {
-                let opened = self.open(spec, guard, place);
+                let opened = self.open(spec, guard, socket_index);
                 // Nobody waits for it any more: the session is forgotten with its connection.
                 if let Err(Ok(())) = answer.send(opened) {
                     self.engine.remove(spec.sid);
@@ -238,7 +238,7 @@ impl Body {
             Command::Start(sid) => self.engine.start(sid, now),
             Command::Stop(sid) => self.engine.stop(sid, now),
             Command::Remove(sid) => self.engine.remove(sid),
-            Command::Close(place) => self.close(place),
+            Command::Close(socket_index) => self.close(socket_index),
             Command::Mark(done) => {
                 // It fails where nobody waits.
                 let _told = done.send(());
@@ -247,43 +247,48 @@ impl Body {
         }
     }
 
-    fn listen(&mut self, place: usize, socket: TestSocket) {
+    fn listen(&mut self, socket_index: usize, socket: TestSocket) {
         let way = Way::of(&socket);
         self.follows |= way.follows();
         // The first session that is opened there is told of a failure.
-        if self.sockets.insert(place, socket).is_ok() {
-            if self.ways.len() <= place {
-                self.ways.resize_with(place + 1, || None);
+        if self.sockets.insert(socket_index, socket).is_ok() {
+            if self.ways.len() <= socket_index {
+                self.ways.resize_with(socket_index + 1, || None);
             }
-            if let Some(slot) = self.ways.get_mut(place) {
+            if let Some(slot) = self.ways.get_mut(socket_index) {
                 *slot = Some(way);
             }
         }
     }
 
-    fn open(&mut self, spec: SessionSpec, guard: TestGuard, place: usize) -> Result<(), Refused> {
-        let local = self.sockets.get(place).map(TestSocket::local);
+    fn open(
+        &mut self,
+        spec: SessionSpec,
+        guard: TestGuard,
+        socket_index: usize,
+    ) -> Result<(), Refused> {
+        let local = self.sockets.get(socket_index).map(TestSocket::local);
         let local = local.ok_or(Refused::NoSocket)?;
         self.engine
             .open_guarded(spec, guard, local.port(), Some(local.ip()))
             .map_err(|InUse| Refused::InUse)
     }
 
-    fn close(&mut self, place: usize) {
-        if let Some(socket) = self.sockets.remove(place) {
+    fn close(&mut self, socket_index: usize) {
+        if let Some(socket) = self.sockets.remove(socket_index) {
             self.drops_before += u64::from(socket.receive_drops());
         }
-        if let Some(way) = self.ways.get_mut(place) {
+        if let Some(way) = self.ways.get_mut(socket_index) {
             *way = None;
         }
-        self.closed.push(place);
+        self.closed.push(socket_index);
     }
 
     /// Binds sockets again whose interface was made again.
     fn follow(&mut self, now: Mono) {
-        for (place, way) in self.ways.iter_mut().enumerate() {
+        for (socket_index, way) in self.ways.iter_mut().enumerate() {
             if let Some(way) = way
-                && way.follow(now, |index| self.sockets.bind_again(place, index))
+                && way.follow(now, |index| self.sockets.bind_again(socket_index, index))
             {
                 self.packets.rebinds += 1;
             }

@@ -11,8 +11,8 @@ use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::SessionSpec;
 use twinpath_wire::control::Sid;
 
-use super::ledger::{Found, Vacated};
 use super::reflectors::Inner;
+use super::session_registry::{Found, FreedSocket};
 use super::worker::{Command, Refused};
 
 /// The one port below 1024 that may be wished for: TWAMP's own (RFC 8545 section 5.1).
@@ -23,9 +23,9 @@ const UNPRIVILEGED: u16 = 1_024;
 const CLOSING_TRIES: u32 = 50;
 const CLOSING_WAIT: Duration = Duration::from_millis(1);
 
-/// A session that is wished for.
+/// A request for a session, with what the control connection knows of it.
 #[derive(Debug)]
-pub(crate) struct Wish {
+pub(crate) struct OpenRequest {
     pub(crate) spec: SessionSpec,
     /// What protects its packets.
     pub(crate) guard: TestGuard,
@@ -68,35 +68,35 @@ pub(crate) enum OpenError {
 
 impl Inner {
     /// Takes a session on. Waits for its thread, and for the system.
-    pub(super) fn open(&self, wish: &Wish) -> Result<u16, OpenError> {
-        if !wish.reached && !is_local(wish.near.ip()) {
+    pub(super) fn open(&self, request: &OpenRequest) -> Result<u16, OpenError> {
+        if !request.reached && !is_local(request.near.ip()) {
             return Err(OpenError::NotLocal);
         }
-        let sid = wish.spec.sid;
-        let (sender, owner) = (wish.spec.sender, wish.owner.clone());
-        self.ledger()
-            .enter(sid, wish.client, wish.open, sender, owner)?;
-        let opened = self.find_port(wish);
+        let sid = request.spec.sid;
+        let (sender, owner) = (request.spec.sender, request.owner.clone());
+        self.registry()
+            .enter(sid, request.client, request.open, sender, owner)?;
+        let opened = self.find_port(request);
         if opened.is_err() {
             self.part(sid);
-            self.ledger().leave(sid);
+            self.registry().leave(sid);
         }
         opened
     }
 
     /// The port wished for, or the first that can be had of the range.
-    fn find_port(&self, wish: &Wish) -> Result<u16, OpenError> {
-        let wished = wish.near.port();
+    fn find_port(&self, request: &OpenRequest) -> Result<u16, OpenError> {
+        let wished = request.near.port();
         let (low, high) = self.options.test_ports;
         // Other services of this host need their ports: who proved nothing holds none of those.
-        let trusted = !wish.open || self.options.allow_any_port;
+        let trusted = !request.open || self.options.allow_any_port;
         let may_be_had = (low..=high).contains(&wished)
             || (trusted && (wished == WELL_KNOWN || wished >= UNPRIVILEGED));
-        if wished != 0 && may_be_had && self.has_port(wish, wished, CLOSING_TRIES)? {
+        if wished != 0 && may_be_had && self.has_port(request, wished, CLOSING_TRIES)? {
             return Ok(wished);
         }
         for port in low..=high {
-            if port != 0 && self.has_port(wish, port, 0)? {
+            if port != 0 && self.has_port(request, port, 0)? {
                 return Ok(port);
             }
         }
@@ -104,20 +104,20 @@ impl Inner {
     }
 
     /// Whether the session is now on this port.
-    fn has_port(&self, wish: &Wish, port: u16, tries: u32) -> Result<bool, OpenError> {
-        let mut near = wish.near;
+    fn has_port(&self, request: &OpenRequest, port: u16, tries: u32) -> Result<bool, OpenError> {
+        let mut near = request.near;
         near.set_port(port);
-        let mut claimed = self.claim(wish, near)?;
+        let mut claimed = self.claim(request, near)?;
         for _ in 0..tries {
             if claimed != Found::Closing {
                 break;
             }
             std::thread::sleep(CLOSING_WAIT);
-            claimed = self.claim(wish, near)?;
+            claimed = self.claim(request, near)?;
         }
         let Found::Shared {
             thread,
-            place,
+            socket_index,
             replaced,
         } = claimed
         else {
@@ -125,9 +125,9 @@ impl Inner {
         };
         let (answer, answered) = oneshot::channel();
         let command = Command::Open {
-            spec: wish.spec,
-            guard: wish.guard.clone(),
-            place,
+            spec: request.spec,
+            guard: request.guard.clone(),
+            socket_index,
             answer,
         };
         let thread = self.thread(thread).ok_or(OpenError::Gone)?;
@@ -140,7 +140,7 @@ impl Inner {
         match answered.blocking_recv() {
             Ok(Ok(())) => Ok(true),
             Ok(Err(Refused::InUse)) => {
-                self.part(wish.spec.sid);
+                self.part(request.spec.sid);
                 Ok(false)
             }
             Ok(Err(Refused::NoSocket)) => Err(OpenError::Exhausted),
@@ -149,10 +149,10 @@ impl Inner {
     }
 
     /// Joins a port of ours, or binds a new one; [`Found::Taken`] where another has it.
-    fn claim(&self, wish: &Wish, near: SocketAddr) -> Result<Found, OpenError> {
-        let sid = wish.spec.sid;
-        let mut ledger = self.ledger();
-        let found = ledger.join(sid, near);
+    fn claim(&self, request: &OpenRequest, near: SocketAddr) -> Result<Found, OpenError> {
+        let sid = request.spec.sid;
+        let mut registry = self.registry();
+        let found = registry.join(sid, near);
         if found != Found::Unknown {
             return Ok(found);
         }
@@ -166,22 +166,25 @@ impl Inner {
             // Of the first test port: the others are no better.
             tracing::warn!("{}", twinpath_report::notes::why_no_hardware(&why));
         }
-        let (thread, place) = ledger.add(sid, near);
+        let (thread, socket_index) = registry.add(sid, near);
         // Told before anybody else can join: a session never comes before its socket. The thread
-        // never waits for the ledger.
+        // never waits for the registry.
         if let Some(thread) = self.thread(thread) {
-            thread.tell_blocking(Command::Listen(place, socket));
+            thread.tell_blocking(Command::Listen(socket_index, socket));
         }
-        Ok(ledger.join(sid, near))
+        Ok(registry.join(sid, near))
     }
 
     /// The session leaves its port; an empty one is closed.
     fn part(&self, sid: Sid) {
-        let vacated = self.ledger().part(sid);
-        if let Some(Vacated { thread, place }) = vacated
+        let freed = self.registry().part(sid);
+        if let Some(FreedSocket {
+            thread,
+            socket_index,
+        }) = freed
             && let Some(thread) = self.thread(thread)
         {
-            thread.tell_blocking(Command::Close(place));
+            thread.tell_blocking(Command::Close(socket_index));
         }
     }
 
