@@ -16,7 +16,7 @@ mod names;
 mod plan;
 #[cfg(feature = "control")]
 mod random;
-mod reflecting;
+mod reflect;
 pub mod responder;
 pub mod sender;
 #[cfg(feature = "control")]

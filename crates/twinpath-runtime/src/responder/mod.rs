@@ -16,7 +16,7 @@ use twinpath_wire::Mono;
 
 use crate::ResponderPlan;
 use crate::error::{RunError, StartError};
-use crate::reflecting::Snapshot;
+use crate::reflect::Snapshot;
 
 pub use report::ResponderReport;
 

@@ -13,7 +13,7 @@ use super::{Shared, listen};
 use crate::ResponderPlan;
 use crate::error::RunError;
 use crate::interfaces::LOOK_EVERY;
-use crate::reflecting::{Packets, Snapshot, Way};
+use crate::reflect::{Packets, Snapshot, SocketState};
 
 /// How long a stopped thread goes on answering what has arrived.
 const DRAIN: Duration = Duration::from_millis(100);
@@ -27,7 +27,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// A socket and what the thread knows of it.
 struct Port {
     socket: TestSocket,
-    way: Way,
+    state: SocketState,
 }
 
 /// What a reflector thread owns: nothing of it is shared but the snapshot.
@@ -45,12 +45,12 @@ pub(super) struct Body {
 
 impl Port {
     fn new(socket: TestSocket, each_address: Option<&ResponderPlan>) -> Self {
-        let mut way = Way::of(&socket);
+        let mut state = SocketState::of(&socket);
         if each_address.is_some_and(|plan| plan.path.interface.is_none()) {
             // Its address is gone with its interface, and looked for all the same.
-            way.follow_no_more();
+            state.follow_no_more();
         }
-        Self { socket, way }
+        Self { socket, state }
     }
 }
 
@@ -115,10 +115,10 @@ impl Body {
                 return Ok(());
             }
             let mut taken = 0;
-            for Port { socket, way } in &mut self.ports {
+            for Port { socket, state } in &mut self.ports {
                 taken += self
                     .packets
-                    .reflect_batch(socket, way, &mut self.engine, now)
+                    .reflect_batch(socket, state, &mut self.engine, now)
                     .map_err(RunError::Receive)?;
             }
             self.keep_house(now);
@@ -128,7 +128,7 @@ impl Body {
             if stopping {
                 return Ok(());
             }
-            let follows = self.ports.iter().any(|port| port.way.follows());
+            let follows = self.ports.iter().any(|port| port.state.follows());
             let mut until = now + if follows { LOOK_EVERY } else { LONGEST_WAIT };
             if let Some(due) = self.engine.poll_timeout() {
                 until = until.min(due.max(now + SNAPSHOT_EVERY));
@@ -139,8 +139,8 @@ impl Body {
     }
 
     fn keep_house(&mut self, now: Mono) {
-        for Port { socket, way } in &mut self.ports {
-            if way.follow(now, |index| socket.bind_again(index)) {
+        for Port { socket, state } in &mut self.ports {
+            if state.follow(now, |index| socket.bind_again(index)) {
                 self.packets.rebinds += 1;
             }
         }

@@ -15,7 +15,7 @@ use super::worker::{Body, Command, Fact};
 use super::{OpenError, OpenRequest};
 use crate::PathOptions;
 use crate::error::{RunError, StartError};
-use crate::reflecting::Snapshot;
+use crate::reflect::Snapshot;
 
 /// Commands that wait for a thread, and facts that wait for the control plane, at most.
 const COMMANDS: usize = 1024;

@@ -17,7 +17,7 @@ use twinpath_wire::control::Sid;
 
 use crate::error::RunError;
 use crate::interfaces;
-use crate::reflecting::{Packets, Snapshot, Way};
+use crate::reflect::{Packets, Snapshot, SocketState};
 
 /// Commands taken before packets have their turn again.
 const COMMANDS_AT_ONCE: usize = 256;
@@ -76,7 +76,7 @@ pub(crate) enum Fact {
 pub(super) struct Body {
     engine: AgreedReflector,
     sockets: SocketSet,
-    ways: Vec<Option<Way>>,
+    states: Vec<Option<SocketState>>,
     packets: Packets,
     commands: mpsc::Receiver<Command>,
     facts: mpsc::Sender<Fact>,
@@ -111,7 +111,7 @@ impl Body {
         let body = Self {
             engine: AgreedReflector::new(config),
             sockets,
-            ways: Vec::new(),
+            states: Vec::new(),
             packets: Packets::new(raw_t3),
             commands,
             facts,
@@ -182,7 +182,7 @@ impl Body {
         let Self {
             busy,
             sockets,
-            ways,
+            states,
             packets,
             engine,
             ..
@@ -190,9 +190,9 @@ impl Body {
         let mut taken = 0;
         let mut index = 0;
         while let Some(socket_index) = busy.get(index).copied() {
-            let way = ways.get_mut(socket_index).and_then(Option::as_mut);
-            let count = match (sockets.get(socket_index), way) {
-                (Some(socket), Some(way)) => packets.reflect_batch(socket, way, engine, now)?,
+            let state = states.get_mut(socket_index).and_then(Option::as_mut);
+            let count = match (sockets.get(socket_index), state) {
+                (Some(socket), Some(state)) => packets.reflect_batch(socket, state, engine, now)?,
                 _ => 0,
             };
             taken += count;
@@ -248,15 +248,15 @@ impl Body {
     }
 
     fn listen(&mut self, socket_index: usize, socket: TestSocket) {
-        let way = Way::of(&socket);
-        self.follows |= way.follows();
+        let state = SocketState::of(&socket);
+        self.follows |= state.follows();
         // The first session that is opened there is told of a failure.
         if self.sockets.insert(socket_index, socket).is_ok() {
-            if self.ways.len() <= socket_index {
-                self.ways.resize_with(socket_index + 1, || None);
+            if self.states.len() <= socket_index {
+                self.states.resize_with(socket_index + 1, || None);
             }
-            if let Some(slot) = self.ways.get_mut(socket_index) {
-                *slot = Some(way);
+            if let Some(slot) = self.states.get_mut(socket_index) {
+                *slot = Some(state);
             }
         }
     }
@@ -278,17 +278,17 @@ impl Body {
         if let Some(socket) = self.sockets.remove(socket_index) {
             self.drops_before += u64::from(socket.receive_drops());
         }
-        if let Some(way) = self.ways.get_mut(socket_index) {
-            *way = None;
+        if let Some(state) = self.states.get_mut(socket_index) {
+            *state = None;
         }
         self.closed.push(socket_index);
     }
 
     /// Binds sockets again whose interface was made again.
     fn follow(&mut self, now: Mono) {
-        for (socket_index, way) in self.ways.iter_mut().enumerate() {
-            if let Some(way) = way
-                && way.follow(now, |index| self.sockets.bind_again(socket_index, index))
+        for (socket_index, state) in self.states.iter_mut().enumerate() {
+            if let Some(state) = state
+                && state.follow(now, |index| self.sockets.bind_again(socket_index, index))
             {
                 self.packets.rebinds += 1;
             }

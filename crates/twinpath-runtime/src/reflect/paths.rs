@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use twinpath_wire::{Arrival, Delta, Mono, Wall};
 
-use super::lag::{Lag, RECENT};
 use super::locals::Locals;
+use super::transmit_latency::{RECENT, TransmitLatency};
 
 /// Paths that are known at once, warm and cold ones. Replies on others are sent with T3 as it was read.
 const PATHS: usize = 16;
@@ -21,26 +21,26 @@ pub(super) struct Path {
     near: IpAddr,
     /// That the request came in by: its reply leaves by the same, as a rule.
     interface: u32,
-    /// Another reply left shortly before: the caches are warm, and the way is shorter by some
+    /// Another reply left shortly before: the caches are warm, and the latency is shorter by some
     /// microseconds.
     warm: bool,
 }
 
 #[derive(Debug)]
-struct Known {
+struct PathLatency {
     path: Path,
-    lag: Lag,
+    latency: TransmitLatency,
     used: Mono,
 }
 
-/// The ways to the wire, by path.
+/// Transmit latencies, by path.
 #[derive(Debug)]
 pub(super) struct Paths {
     /// No T3 is advanced.
     raw_t3: bool,
     locals: Locals,
     list_due: Mono,
-    known: Vec<Known>,
+    known: Vec<PathLatency>,
 }
 
 impl Paths {
@@ -61,9 +61,9 @@ impl Paths {
         }
     }
 
-    /// The path of a reply from a socket bound to `bound`, shortly after another where `warm`, and the
-    /// way to its wire. `None`: T3 is not to be
-    /// advanced. Between two addresses of this host there is no wire, and a way that is shorter than
+    /// The path of a reply from a socket bound to `bound`, shortly after another where `warm`, and its
+    /// transmit latency. `None`: T3 is not to be
+    /// advanced. Between two addresses of this host there is no wire, and a latency that is shorter than
     /// most would make a round trip negative.
     pub(super) fn of(
         &mut self,
@@ -71,7 +71,7 @@ impl Paths {
         bound: IpAddr,
         warm: bool,
         now: Mono,
-    ) -> Option<(Path, &mut Lag)> {
+    ) -> Option<(Path, &mut TransmitLatency)> {
         if self.raw_t3 || self.locals.has(arrival.from) {
             return None;
         }
@@ -86,14 +86,14 @@ impl Paths {
             None => self.take(path, now)?,
         };
         known.used = now;
-        Some((path, &mut known.lag))
+        Some((path, &mut known.latency))
     }
 
     /// A place for a path; `None` while all are in use: those that are known stay so.
-    fn take(&mut self, path: Path, now: Mono) -> Option<&mut Known> {
-        let new = Known {
+    fn take(&mut self, path: Path, now: Mono) -> Option<&mut PathLatency> {
+        let new = PathLatency {
             path,
-            lag: Lag::new(),
+            latency: TransmitLatency::new(),
             used: now,
         };
         // Before enough is measured on it, addresses that this host has only now are listed too.
@@ -103,7 +103,7 @@ impl Paths {
             return self.known.last_mut();
         }
         // What was measured there does not count any more.
-        let silent = |known: &&mut Known| now.since(known.used) > RECENT;
+        let silent = |known: &&mut PathLatency| now.since(known.used) > RECENT;
         let Some(place) = self.known.iter_mut().find(silent) else {
             self.list_due = list_due;
             return None;
@@ -115,14 +115,14 @@ impl Paths {
     /// The system call of a reply on this path, for which a stamp was asked or not, took so long.
     pub(super) fn returned(&mut self, path: Path, stamped: bool, took: Delta, now: Mono) {
         if let Some(known) = self.known.iter_mut().find(|known| known.path == path) {
-            known.lag.returned(stamped, took, now);
+            known.latency.returned(stamped, took, now);
         }
     }
 
     /// A reply on this path left the host so long after its T3 was read.
-    pub(super) fn left(&mut self, path: Path, way: Delta, now: Mono) {
+    pub(super) fn left(&mut self, path: Path, after: Delta, now: Mono) {
         if let Some(known) = self.known.iter_mut().find(|known| known.path == path) {
-            known.lag.left(way, now);
+            known.latency.left(after, now);
         }
     }
 }
@@ -171,10 +171,10 @@ impl Paths {
         self.locals = locals;
     }
 
-    /// See [`Lag::measured`]: on each path that is known.
-    pub(super) fn measured(&mut self, way: Duration, dearer: Duration, now: Mono) {
+    /// See [`TransmitLatency::measured`]: on each path that is known.
+    pub(super) fn measured(&mut self, after: Duration, dearer: Duration, now: Mono) {
         for known in &mut self.known {
-            known.lag = Lag::measured(way, dearer, now);
+            known.latency = TransmitLatency::measured(after, dearer, now);
         }
     }
 }
@@ -206,14 +206,14 @@ mod tests {
         "192.0.2.1".parse().unwrap()
     }
 
-    /// The advance on a path in microseconds, after `ways` were measured there.
-    fn advance(paths: &mut Paths, arrival: &Arrival, ways: &[i64]) -> Option<i64> {
+    /// The advance on a path in microseconds, after `times` were measured there.
+    fn advance(paths: &mut Paths, arrival: &Arrival, times: &[i64]) -> Option<i64> {
         let (path, _) = paths.of(arrival, bound(), false, NOW)?;
-        for us in ways {
+        for us in times {
             paths.left(path, Delta::from_ns(us * 1_000), NOW);
         }
-        let (_, lag) = paths.of(arrival, bound(), false, NOW)?;
-        Some(lag.advance(true, NOW).ns() / 1_000)
+        let (_, latency) = paths.of(arrival, bound(), false, NOW)?;
+        Some(latency.advance(true, NOW).ns() / 1_000)
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Replies for AgreedReflector {
 
 /// What a thread knows of one of its sockets.
 #[derive(Debug)]
-pub(crate) struct Way {
+pub(crate) struct SocketState {
     /// Replies name their source address themselves.
     wildcard: bool,
     near: IpAddr,
@@ -85,7 +85,7 @@ pub(crate) struct Way {
     zone: Option<(u32, u32)>,
 }
 
-impl Way {
+impl SocketState {
     pub(crate) fn of(socket: &TestSocket) -> Self {
         Self {
             wildcard: socket.local().ip().is_unspecified(),
@@ -157,14 +157,14 @@ pub(crate) struct Packets {
     pub(crate) send_errors: u64,
     /// Sockets bound again to an interface that was made again.
     pub(crate) rebinds: u64,
-    /// Replies that wait to be sent together: slot, octets and way of each, what seals it, and by how
+    /// Replies that wait to be sent together: slot, octets and destination of each, what seals it, and by how
     /// much its T3 is advanced.
     ready: Vec<(usize, usize, Outbound)>,
     unsealed: Vec<(Reflection, Delta)>,
 }
 
 impl Packets {
-    /// `raw_t3`: T3 is not advanced by the way to the wire.
+    /// `raw_t3`: T3 is not advanced by the transmit latency.
     pub(crate) fn new(raw_t3: bool) -> Self {
         Self {
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
@@ -189,7 +189,7 @@ impl Packets {
     pub(crate) fn reflect_batch(
         &mut self,
         socket: &TestSocket,
-        way: &mut Way,
+        state: &mut SocketState,
         engine: &mut impl Replies,
         now: Mono,
     ) -> io::Result<usize> {
@@ -204,25 +204,25 @@ impl Packets {
                 break;
             };
             self.rungs.record(arrival.at.rung);
-            let before = way.as_before(arrival);
+            let before = state.as_before(arrival);
             let known = before.as_ref().unwrap_or(arrival);
             let Ok(reflection) = engine.reflect(now, octets, received, known) else {
                 continue;
             };
             let is_warm = followed || slot > 0;
-            // The last one of a batch leaves soonest: the least way is measured on it.
+            // The last one of a batch leaves soonest: the least latency is measured on it.
             let is_last = slot + 1 == count;
-            let (stamp, timed, advance) = match self.paths.of(arrival, way.near, is_warm, now) {
-                Some((path, lag)) => {
-                    let stamp = is_last && lag.wants_stamp(now);
-                    let timed = is_last && lag.wants_time(stamp);
-                    (stamp, timed.then_some(path), lag.advance(stamp, now))
+            let (stamp, timed, advance) = match self.paths.of(arrival, state.near, is_warm, now) {
+                Some((path, latency)) => {
+                    let stamp = is_last && latency.wants_stamp(now);
+                    let timed = is_last && latency.wants_time(stamp);
+                    (stamp, timed.then_some(path), latency.advance(stamp, now))
                 }
                 None => (false, None, Delta::ZERO),
             };
             let out = Outbound {
                 to: arrival.from,
-                from: if way.wildcard { arrival.to } else { None },
+                from: if state.wildcard { arrival.to } else { None },
                 tos: Some(reflection.tos),
                 interface: link(arrival),
                 stamp,
@@ -233,16 +233,16 @@ impl Packets {
             self.ready.push((slot, reflection.octets, out));
             self.unsealed.push((reflection, advance));
             if let Some(path) = timed {
-                self.send_timed(socket, way, engine, path, now);
+                self.send_timed(socket, state, engine, path, now);
             } else if self.ready.len() >= together {
                 self.send_ready(socket, engine);
             }
         }
         self.send_ready(socket, engine);
-        if !way.awaited.is_empty() {
+        if !state.awaited.is_empty() {
             socket.drain_errors(&mut |told| match told {
                 QueueEvent::Sent { key, stamp } if stamp.rung == Rung::Kernel => {
-                    if let Some((t3, path)) = way.awaited.take(key) {
+                    if let Some((t3, path)) = state.awaited.take(key) {
                         self.paths.left(path, stamp.at - t3, now);
                     }
                 }
@@ -257,7 +257,7 @@ impl Packets {
     fn send_timed(
         &mut self,
         socket: &TestSocket,
-        way: &mut Way,
+        state: &mut SocketState,
         engine: &impl Replies,
         path: Path,
         now: Mono,
@@ -280,7 +280,7 @@ impl Packets {
         let took = clock::wall() - t3;
         self.paths.returned(path, key.is_some(), took, now);
         if let Some(key) = key {
-            way.awaited.add(key, t3, path);
+            state.awaited.add(key, t3, path);
         }
     }
 

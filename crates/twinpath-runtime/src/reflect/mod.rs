@@ -1,10 +1,10 @@
 //! What all reflector threads share: packets to replies, and when these reach the wire.
 
-mod lag;
 mod locals;
 mod packets;
 mod paths;
 mod snapshot;
+mod transmit_latency;
 
-pub(crate) use packets::{Packets, Way};
+pub(crate) use packets::{Packets, SocketState};
 pub(crate) use snapshot::Snapshot;

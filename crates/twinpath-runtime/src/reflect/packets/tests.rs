@@ -8,7 +8,7 @@ use twinpath_net::{BindError, SocketOptions};
 use twinpath_proto::reflector::ReflectorConfig;
 
 use super::*;
-use crate::reflecting::locals::Locals;
+use crate::reflect::locals::Locals;
 
 const NOW: Mono = Mono::from_ns(5_000_000_000);
 const HOUR: Duration = Duration::from_hours(1);
@@ -48,7 +48,7 @@ impl Replies for Noting {
 /// A reflector's socket, and all that its thread has.
 struct Reflector {
     socket: TestSocket,
-    way: Way,
+    state: SocketState,
     packets: Packets,
     replies: Noting,
     now: Mono,
@@ -62,7 +62,7 @@ impl Reflector {
         let mut packets = Packets::new(false);
         packets.paths.know_locals(Locals::default());
         Self {
-            way: Way::of(&socket),
+            state: SocketState::of(&socket),
             socket,
             packets,
             replies: Noting {
@@ -88,12 +88,12 @@ impl Reflector {
         }
         let Self {
             socket,
-            way,
+            state,
             packets,
             replies,
             now,
         } = self;
-        let taken = packets.reflect_batch(socket, way, replies, *now).unwrap();
+        let taken = packets.reflect_batch(socket, state, replies, *now).unwrap();
         assert_eq!(taken, requests);
         sender
             .set_read_timeout(Some(Duration::from_secs(10)))
@@ -165,8 +165,8 @@ fn between_addresses_of_this_host_t3_is_sent_as_it_was_read() {
         for requests in [1, FLOOD - 1, FLOOD, BATCH] {
             let minutes = reflector.answer(far, requests);
             assert_eq!(minutes, vec![AS_READ; requests], "{far}");
-            // Nor does a way without a wire say anything of others.
-            assert!(reflector.way.awaited.is_empty());
+            // Nor does a path without a wire say anything of others.
+            assert!(reflector.state.awaited.is_empty());
         }
         assert_eq!(reflector.packets.t3_advance_ns, None);
     }
@@ -196,7 +196,7 @@ fn a_fresh_port_begins_with_what_is_known_of_its_path() {
     for (far, mut reflector) in reflectors() {
         let near = reflector.socket.local();
         let fresh = Reflector::at(&SocketAddr::new(near.ip(), 0).to_string());
-        (reflector.socket, reflector.way) = (fresh.socket, fresh.way);
+        (reflector.socket, reflector.state) = (fresh.socket, fresh.state);
         assert_eq!(reflector.answer(far, 1), [STAMPED], "{far}");
     }
 }

@@ -1,4 +1,4 @@
-//! The way from reading T3 to the wire, on one path, and by how much T3 is advanced for it.
+//! How long a reply takes from reading T3 to the wire, on one path, and by how much T3 is advanced for it.
 //!
 //! T3 is read right before the system call, and the packet leaves some microseconds later. The
 //! kernel tells when, for some of the packets; the least of the recent ones is added to the next
@@ -22,16 +22,16 @@ const ENOUGH: usize = 32;
 pub(super) const RECENT: Duration = Duration::from_mins(1);
 /// A stamped reply at most each such time, so that a flood is not slowed.
 const BETWEEN_STAMPS: Duration = Duration::from_millis(1);
-/// A way longer than this is not this host's own: the packet stood in a queue of the interface, and
+/// A time longer than this is not this host's own: the packet stood in a queue of the interface, and
 /// that belongs to the path. It would also be gone when the next packet leaves. (Or the stamp is
 /// another packet's, or the clock stepped.)
 const LONGEST: Delta = Delta::from_ns(200_000);
 
-/// Measures the way from T3 to the wire.
+/// Measures the time from T3 to the wire.
 #[derive(Debug)]
-pub(super) struct Lag {
+pub(super) struct TransmitLatency {
     /// From T3 to the kernel's stamp.
-    ways: Window,
+    latencies: Window,
     /// From T3 until the system call of a stamped reply, and of another, returned.
     stamped_calls: Window,
     plain_calls: Window,
@@ -42,10 +42,10 @@ pub(super) struct Lag {
     has_plain: bool,
 }
 
-impl Lag {
+impl TransmitLatency {
     pub(super) fn new() -> Self {
         Self {
-            ways: Window::new(),
+            latencies: Window::new(),
             stamped_calls: Window::new(),
             plain_calls: Window::new(),
             next_stamp: Mono::from_ns(0),
@@ -80,15 +80,15 @@ impl Lag {
     }
 
     /// A stamped reply left so long after its T3 was read, as the kernel says.
-    pub(super) fn left(&mut self, way: Delta, now: Mono) {
-        self.ways.add(way, now);
+    pub(super) fn left(&mut self, after: Delta, now: Mono) {
+        self.latencies.add(after, now);
     }
 
     /// By how much to advance T3 of a reply now, for which a stamp is asked or not; zero where nothing is
     /// known.
     pub(super) fn advance(&mut self, stamped: bool, now: Mono) -> Delta {
         self.has_plain |= !stamped;
-        let least = self.ways.least_ns(now).unwrap_or(0);
+        let least = self.latencies.least_ns(now).unwrap_or(0);
         let ns = if stamped {
             least
         } else {
@@ -163,15 +163,15 @@ impl Window {
 }
 
 #[cfg(test)]
-impl Lag {
-    /// Each way took so long, and each call of a stamped reply so much longer than another, whatever that
-    /// is.
-    pub(super) fn measured(way: Duration, dearer: Duration, now: Mono) -> Self {
-        let mut lag = Self::new();
-        lag.ways.fill(way, now);
-        lag.stamped_calls.fill(dearer, now);
-        lag.plain_calls.fill(Duration::ZERO, now);
-        lag
+impl TransmitLatency {
+    /// Each reply took this long, and each call of a stamped reply this much longer than another, whatever
+    /// that is.
+    pub(super) fn measured(after: Duration, dearer: Duration, now: Mono) -> Self {
+        let mut latency = Self::new();
+        latency.latencies.fill(after, now);
+        latency.stamped_calls.fill(dearer, now);
+        latency.plain_calls.fill(Duration::ZERO, now);
+        latency
     }
 }
 
@@ -195,105 +195,105 @@ mod tests {
         Delta::from_ns(i64::try_from(us).unwrap() * 1_000)
     }
 
-    fn measure(lag: &mut Lag, ways: &[u64]) {
-        for way in ways {
-            lag.left(us(*way), NOW);
+    fn measure(latency: &mut TransmitLatency, times: &[u64]) {
+        for time in times {
+            latency.left(us(*time), NOW);
         }
     }
 
     #[test]
     fn a_reply_without_a_stamp_is_advanced_by_less_where_its_call_is_shorter() {
-        let mut lag = Lag::new();
-        measure(&mut lag, &[4; ENOUGH]);
+        let mut latency = TransmitLatency::new();
+        measure(&mut latency, &[4; ENOUGH]);
         for _ in 0..ENOUGH {
-            lag.returned(true, us(7), NOW);
-            assert!(lag.wants_time(false));
+            latency.returned(true, us(7), NOW);
+            assert!(latency.wants_time(false));
         }
-        assert_eq!(lag.advance(false, NOW), Delta::ZERO, "not known");
+        assert_eq!(latency.advance(false, NOW), Delta::ZERO, "not known");
         for _ in 0..ENOUGH {
-            lag.returned(false, us(5), NOW);
-            assert!(lag.wants_time(true) && !lag.wants_time(false));
+            latency.returned(false, us(5), NOW);
+            assert!(latency.wants_time(true) && !latency.wants_time(false));
         }
-        assert_eq!(lag.advance(true, NOW), us(4));
-        assert_eq!(lag.advance(false, NOW), us(2));
+        assert_eq!(latency.advance(true, NOW), us(4));
+        assert_eq!(latency.advance(false, NOW), us(2));
         // Never more than was measured.
         for _ in 0..WINDOW {
-            lag.returned(false, us(9), NOW);
+            latency.returned(false, us(9), NOW);
         }
-        assert_eq!(lag.advance(false, NOW), us(4));
+        assert_eq!(latency.advance(false, NOW), us(4));
     }
 
     #[test]
     fn t3_is_advanced_by_the_least_of_what_was_measured() {
-        let mut lag = Lag::new();
+        let mut latency = TransmitLatency::new();
         // The first ones are cold.
-        measure(&mut lag, &[90, 50, 30, 7]);
-        measure(&mut lag, &[8; ENOUGH - 6]);
-        for way in [4, 5] {
-            assert_eq!(lag.advance(true, NOW), Delta::ZERO);
-            measure(&mut lag, &[way]);
+        measure(&mut latency, &[90, 50, 30, 7]);
+        measure(&mut latency, &[8; ENOUGH - 6]);
+        for time in [4, 5] {
+            assert_eq!(latency.advance(true, NOW), Delta::ZERO);
+            measure(&mut latency, &[time]);
         }
-        assert_eq!(lag.advance(true, NOW), us(4));
+        assert_eq!(latency.advance(true, NOW), us(4));
         // One packet that was quicker, and all that follow it for a while.
-        measure(&mut lag, &[2]);
-        measure(&mut lag, &[6; WINDOW - 1]);
-        assert_eq!(lag.advance(true, NOW), us(2));
-        measure(&mut lag, &[6]);
-        assert_eq!(lag.advance(true, NOW), us(6));
+        measure(&mut latency, &[2]);
+        measure(&mut latency, &[6; WINDOW - 1]);
+        assert_eq!(latency.advance(true, NOW), us(2));
+        measure(&mut latency, &[6]);
+        assert_eq!(latency.advance(true, NOW), us(6));
     }
 
     #[test]
     fn old_measurements_do_not_count() {
-        let mut lag = Lag::new();
-        measure(&mut lag, &[7; 40]);
-        assert_eq!(lag.advance(true, NOW + RECENT), us(7));
+        let mut latency = TransmitLatency::new();
+        measure(&mut latency, &[7; 40]);
+        assert_eq!(latency.advance(true, NOW + RECENT), us(7));
         let later = NOW + RECENT + Duration::from_nanos(1);
-        assert_eq!(lag.advance(true, later), Delta::ZERO);
+        assert_eq!(latency.advance(true, later), Delta::ZERO);
     }
 
     #[test]
     fn impossible_stamps_say_nothing() {
-        let mut lag = Lag::new();
+        let mut latency = TransmitLatency::new();
         for ns in [-5, 0, 20_000_000, 200_001] {
             for _ in 0..ENOUGH {
-                lag.left(Delta::from_ns(ns), NOW);
+                latency.left(Delta::from_ns(ns), NOW);
             }
         }
-        assert_eq!(lag.advance(true, NOW), Delta::ZERO);
+        assert_eq!(latency.advance(true, NOW), Delta::ZERO);
     }
 
     #[test]
     fn a_queue_of_the_interface_belongs_to_the_path() {
-        let mut lag = Lag::new();
-        measure(&mut lag, &[5_000; 100]);
-        assert_eq!(lag.advance(true, NOW), Delta::ZERO);
-        measure(&mut lag, &[6; ENOUGH]);
-        measure(&mut lag, &[5_000; 100]);
-        assert_eq!(lag.advance(true, NOW), us(6));
+        let mut latency = TransmitLatency::new();
+        measure(&mut latency, &[5_000; 100]);
+        assert_eq!(latency.advance(true, NOW), Delta::ZERO);
+        measure(&mut latency, &[6; ENOUGH]);
+        measure(&mut latency, &[5_000; 100]);
+        assert_eq!(latency.advance(true, NOW), us(6));
     }
 
     #[test]
     fn stamps_are_asked_for_now_and_then() {
-        let mut lag = Lag::new();
-        assert!(lag.wants_stamp(NOW));
-        lag.returned(false, us(5), NOW);
-        assert!(lag.wants_stamp(NOW));
-        lag.returned(true, us(5), NOW);
-        assert!(!lag.wants_stamp(NOW + Duration::from_micros(999)));
-        assert!(lag.wants_stamp(NOW + Duration::from_millis(1)));
+        let mut latency = TransmitLatency::new();
+        assert!(latency.wants_stamp(NOW));
+        latency.returned(false, us(5), NOW);
+        assert!(latency.wants_stamp(NOW));
+        latency.returned(true, us(5), NOW);
+        assert!(!latency.wants_stamp(NOW + Duration::from_micros(999)));
+        assert!(latency.wants_stamp(NOW + Duration::from_millis(1)));
     }
     #[test]
     fn calls_with_a_stamp_and_without_are_timed_in_turn_where_there_are_both() {
-        let mut lag = Lag::new();
+        let mut latency = TransmitLatency::new();
         let later = |ms: u64| NOW + Duration::from_millis(ms);
         for ms in 0..4 {
-            assert!(lag.wants_stamp(later(ms)), "{ms}: no other reply left");
-            lag.advance(true, later(ms));
-            lag.returned(true, us(5), later(ms));
+            assert!(latency.wants_stamp(later(ms)), "{ms}: no other reply left");
+            latency.advance(true, later(ms));
+            latency.returned(true, us(5), later(ms));
         }
-        lag.advance(false, later(4));
-        assert!(!lag.wants_stamp(later(5)) && lag.wants_time(false));
-        lag.returned(false, us(5), later(5));
-        assert!(lag.wants_stamp(later(5)));
+        latency.advance(false, later(4));
+        assert!(!latency.wants_stamp(later(5)) && latency.wants_time(false));
+        latency.returned(false, us(5), later(5));
+        assert!(latency.wants_stamp(later(5)));
     }
 }
