@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use twinpath_net::clock;
 use twinpath_proto::TestFeatures;
-use twinpath_proto::control::{ClientEvent, ClientPlan, ControlClient, SessionWish};
+use twinpath_proto::control::{ClientEvent, ClientPlan, ControlClient, SessionPlan};
 use twinpath_proto::security::{Credentials, KeyId, Passphrase, SessionKeys};
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
@@ -43,16 +43,16 @@ impl Session {
             modes: mode.modes(),
             ..TestFeatures::default()
         };
-        let wish = SessionWish {
+        let session_plan = SessionPlan {
             sender_port: socket.local_addr()?.port(),
             receiver_port: server.port(),
             padding_length: u32::try_from(features.padding_length(octets))?,
-            ..SessionWish::default()
+            ..SessionPlan::default()
         };
         let plan = ClientPlan {
             security: vec![mode],
             credentials: Some(credentials()?),
-            sessions: vec![wish],
+            sessions: vec![session_plan],
             ..ClientPlan::default()
         };
         let mut session = Self {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use twinpath_proto::control::{
     Admission, ClientEvent, ClientPlan, ControlClient, Nonces, Opened, Server, ServerConfig,
-    ServerEvent, SessionWish,
+    ServerEvent, SessionPlan,
 };
 use twinpath_proto::security::KeyTable;
 use twinpath_wire::Mono;
@@ -129,7 +129,7 @@ pub(crate) fn client(input: &[u8]) {
 fn ask(flags: u8, stream: &[u8], piece: usize) -> (Vec<ClientEvent>, Vec<u8>) {
     let plan = ClientPlan {
         preferred: Modes::from_bits(u32::from(flags & 7) << 4),
-        sessions: vec![SessionWish::default(); usize::from(flags >> 4)],
+        sessions: vec![SessionPlan::default(); usize::from(flags >> 4)],
         ..ClientPlan::default()
     };
     drive_client(plan, stream, piece)

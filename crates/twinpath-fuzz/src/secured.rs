@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use twinpath_proto::control::{
     Admission, ClientEvent, ClientPlan, Nonces, Opened, Server, ServerConfig, ServerEvent,
-    SessionWish,
+    SessionPlan,
 };
 use twinpath_proto::security::{
     Credentials, DerivedKey, InForce, KeyId, KeyTable, Passphrase, SessionKeys,
@@ -232,7 +232,7 @@ fn told(input: &[u8]) -> Vec<ClientEvent> {
         preferred: Modes::from_bits(u32::from(wanted & 7) << 4),
         preferred_secured: Modes::from_bits(u32::from(wanted & 0x18) << 4),
         strict: flags & 4 != 0,
-        sessions: vec![SessionWish::default(); usize::from(flags >> 4)],
+        sessions: vec![SessionPlan::default(); usize::from(flags >> 4)],
         ..ClientPlan::default()
     };
     let mut greeting = vec![0; 64];

@@ -27,7 +27,7 @@ mod guard;
 mod outbox;
 mod server;
 
-pub use client::{Awaited, ClientError, ClientEvent, ClientPlan, ControlClient, Said, SessionWish};
+pub use client::{Awaited, ClientError, ClientEvent, ClientPlan, ControlClient, Said, SessionPlan};
 pub use server::{
     Admission, CloseReason, Nonces, Opened, PeerSlip, RequestFault, Server, ServerConfig,
     ServerEvent, SessionRequest, make_sid,

@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep_until};
 use twinpath_wire::control::Accept;
 
 use crate::controller::{
-    Ask, ControlClientPlan, ControlClientReport, ControlError, ControlEvent, ControlPlan, News,
-    Steered, Stop, Talk, Usual, sizes,
+    ClientThread, ControlClientPlan, ControlClientReport, ControlError, ControlEvent, ControlPlan,
+    DefaultFeatures, Dialogue, News, SessionRequest, Stop, sizes,
 };
 use crate::error::StartError;
 
@@ -18,7 +18,7 @@ const FOREVER: Duration = Duration::from_hours(24 * 365);
 /// A Control-Client that runs.
 #[derive(Debug)]
 pub struct ControlClientRun {
-    steered: Steered<ControlClientReport>,
+    thread: ClientThread<ControlClientReport>,
 }
 
 /// Connects and begins.
@@ -26,25 +26,25 @@ pub struct ControlClientRun {
 /// # Errors
 /// [`StartError`]: what could not be had on this host.
 pub fn start(plan: ControlClientPlan) -> Result<ControlClientRun, StartError> {
-    let steered = Steered::start(move |news, stop| run(plan, news, stop))?;
-    Ok(ControlClientRun { steered })
+    let thread = ClientThread::start(move |news, stop| run(plan, news, stop))?;
+    Ok(ControlClientRun { thread })
 }
 
 impl ControlClientRun {
     /// What happened on the control connection; `None`: nothing more yet.
     /// [`ControlEvent::Running`] says where the Session-Sender is to send to.
     pub fn next_event(&self) -> Option<ControlEvent> {
-        self.steered.next_event()
+        self.thread.next_event()
     }
 
     /// Stops the session, and the connection.
     pub fn stop(&self) {
-        self.steered.stop();
+        self.thread.stop();
     }
 
     /// The run is over.
     pub fn is_finished(&self) -> bool {
-        self.steered.is_finished()
+        self.thread.is_finished()
     }
 
     /// Waits for the end and tells what was done.
@@ -52,7 +52,7 @@ impl ControlClientRun {
     /// # Errors
     /// [`ControlError`]: no session ran, and why; or the Server ended it.
     pub fn join(self) -> Result<ControlClientReport, ControlError> {
-        self.steered.join()
+        self.thread.join()
     }
 }
 
@@ -69,21 +69,21 @@ async fn run(
         ..plan.control.clone()
     };
     // What a Session-Sender elsewhere can do is not known: only what was asked for by name.
-    let mut talk = tokio::select! {
-        talk = Talk::open(control, Usual::default(), news) => talk?,
+    let mut dialogue = tokio::select! {
+        dialogue = Dialogue::open(control, DefaultFeatures::default(), news) => dialogue?,
         () = stop.told() => return Err(ControlError::Interrupted),
     };
-    let result = hold(&mut talk, &plan, &mut stop).await;
-    talk.part().await;
+    let result = hold(&mut dialogue, &plan, &mut stop).await;
+    dialogue.part().await;
     result
 }
 
 async fn hold(
-    talk: &mut Talk,
+    dialogue: &mut Dialogue,
     plan: &ControlClientPlan,
     stop: &mut Stop,
 ) -> Result<ControlClientReport, ControlError> {
-    let asks = [Ask {
+    let requests = [SessionRequest {
         sender: plan.sender,
         dscp: plan.dscp,
         payload_octets: sizes(plan.payload).0,
@@ -91,34 +91,34 @@ async fn hold(
         is_elsewhere: true,
     }];
     tokio::select! {
-        agreed = talk.agree(&asks) => agreed?,
+        agreed = dialogue.agree(&requests) => agreed?,
         () = stop.told() => return Err(ControlError::Interrupted),
     }
-    talk.start(stop).await?;
+    dialogue.start(stop).await?;
     let begun = Instant::now();
-    let server = talk.server();
-    let session = talk.agreed(0).ok_or(ControlError::Closed { server })?;
-    talk.tell(ControlEvent::Running { index: 0, session });
+    let server = dialogue.server();
+    let session = dialogue.agreed(0).ok_or(ControlError::Closed { server })?;
+    dialogue.tell(ControlEvent::Running { index: 0, session });
     let end = begun + plan.duration.unwrap_or(FOREVER).min(FOREVER);
-    while talk.is_alive() {
+    while dialogue.is_alive() {
         tokio::select! {
-            () = talk.listen() => {}
+            () = dialogue.listen() => {}
             () = stop.told() => break,
             () = sleep_until(end) => break,
         }
     }
     let duration = begun.elapsed();
-    let cut_short = talk.lost();
-    talk.end(Accept::Ok).await;
-    let mut notes = talk.notes();
-    notes.extend(talk.session_notes(0));
+    let cut_short = dialogue.lost();
+    dialogue.end(Accept::Ok).await;
+    let mut notes = dialogue.notes();
+    notes.extend(dialogue.session_notes(0));
     notes.sort_by_key(|note| !note.warning);
     Ok(ControlClientReport {
         server,
-        near: talk.near,
-        attempts: talk.attempts.clone(),
-        offered: talk.offered,
-        modes: talk.modes,
+        near: dialogue.near,
+        attempts: dialogue.attempts.clone(),
+        offered: dialogue.offered,
+        modes: dialogue.modes,
         session,
         duration,
         cut_short,

@@ -16,7 +16,7 @@ use crate::error::StartError;
 /// The least time that each of several addresses has to answer.
 const LEAST_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a wait is looked at.
-const GLANCE: Duration = Duration::from_millis(50);
+const CONNECT_CHECK_EVERY: Duration = Duration::from_millis(50);
 
 /// A connection that was made before its run.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ pub fn reach<'a>(
             let making = connect(&plan);
             tokio::pin!(making);
             loop {
-                match timeout(GLANCE, &mut making).await {
+                match timeout(CONNECT_CHECK_EVERY, &mut making).await {
                     Ok(made) => return made,
                     Err(_) if stopped() => return Err(ControlError::Interrupted),
                     Err(_) => {}

@@ -3,16 +3,16 @@
 //!
 //! One thread talks to the Server; each session has a thread of its own, as any Session-Sender.
 
-mod ask;
+mod client_thread;
 mod connect;
+mod dialogue;
 mod error;
 mod event;
 mod greeting;
 mod plan;
 mod report;
+mod request;
 mod run;
-mod steered;
-mod talk;
 
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
@@ -26,12 +26,12 @@ pub use event::ControlEvent;
 pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
 pub use report::{AgreedSession, ControlClientReport};
 
-pub(crate) use ask::{Ask, Usual, sizes};
+pub(crate) use client_thread::{ClientThread, Stop};
+pub(crate) use dialogue::Dialogue;
 pub(crate) use event::News;
-pub(crate) use steered::{Steered, Stop};
-pub(crate) use talk::Talk;
+pub(crate) use request::{DefaultFeatures, SessionRequest, sizes};
 
-use ask::usual_features;
+use request::default_features;
 
 use crate::SenderPlan;
 use crate::error::StartError;
@@ -40,7 +40,7 @@ use crate::sender::{self, Bound, SessionHandle};
 /// A Control-Client with Session-Senders that runs.
 #[derive(Debug)]
 pub struct ControllerRun {
-    steered: Steered<ControlReport>,
+    thread: ClientThread<ControlReport>,
     sessions: Vec<SessionHandle>,
 }
 
@@ -59,8 +59,9 @@ pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
         classes.push(sender.tos);
     }
     let (_, least) = sizes(sender.payload);
-    let usual = usual_features(classes.len(), least, control.required).without(control.avoided);
-    let may_be = control.required | usual.all;
+    let defaults =
+        default_features(classes.len(), least, control.required).without(control.avoided);
+    let may_be = control.required | defaults.all;
     let mut sessions = Vec::new();
     let mut bounds: Vec<Bound> = Vec::new();
     for (index, tos) in classes.iter().enumerate() {
@@ -69,9 +70,10 @@ pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
         sessions.push(session);
         bounds.push(bound);
     }
-    let steered =
-        Steered::start(move |news, stop| run::run(control, usual, secured, bounds, news, stop))?;
-    Ok(ControllerRun { steered, sessions })
+    let thread = ClientThread::start(move |news, stop| {
+        run::run(control, defaults, secured, bounds, news, stop)
+    })?;
+    Ok(ControllerRun { thread, sessions })
 }
 
 /// The template, as one session has it.
@@ -112,18 +114,18 @@ impl ControllerRun {
     /// What happened on the control connection; `None`: nothing more yet. Events that nobody reads
     /// are lost.
     pub fn next_event(&self) -> Option<ControlEvent> {
-        self.steered.next_event()
+        self.thread.next_event()
     }
 
     /// Ends sending. Once the packets that were sent are answered or lost, the Server is told to stop
     /// the sessions, and the report comes: after the timeout at the latest.
     pub fn stop(&self) {
-        self.steered.stop();
+        self.thread.stop();
     }
 
     /// The run is over: drain the sessions' news and [`ControllerRun::next_event`] once more, then [`ControllerRun::join`].
     pub fn is_finished(&self) -> bool {
-        self.steered.is_finished()
+        self.thread.is_finished()
     }
 
     /// Waits for the end and gives the report.
@@ -131,6 +133,6 @@ impl ControllerRun {
     /// # Errors
     /// [`ControlError`]: nothing was measured, and why.
     pub fn join(self) -> Result<ControlReport, ControlError> {
-        self.steered.join()
+        self.thread.join()
     }
 }

@@ -12,48 +12,48 @@ use twinpath_report::{Note, SessionReport};
 use twinpath_wire::Mono;
 use twinpath_wire::control::Accept;
 
-use super::ask::{Ask, Usual, sizes};
+use super::client_thread::Stop;
+use super::dialogue::Dialogue;
 use super::event::News;
-use super::steered::Stop;
-use super::talk::Talk;
+use super::request::{DefaultFeatures, SessionRequest, sizes};
 use super::{ControlError, ControlEvent, ControlPlan, Sizes};
 use crate::sender::{Agreed, Bound, SenderThread};
 
 /// How often a run without its Server is looked at.
-const GLANCE: Duration = Duration::from_millis(500);
+const SERVER_CHECK_EVERY: Duration = Duration::from_millis(500);
 
 /// The whole run.
 pub(super) async fn run(
     plan: ControlPlan,
-    usual: Usual,
+    defaults: DefaultFeatures,
     secured: Option<Sizes>,
     mut bound: Vec<Bound>,
     news: News,
     mut stop: Stop,
 ) -> Result<ControlReport, ControlError> {
-    let mut talk = tokio::select! {
-        talk = Talk::open(plan, usual, news) => talk?,
+    let mut dialogue = tokio::select! {
+        dialogue = Dialogue::open(plan, defaults, news) => dialogue?,
         () = stop.told() => return Err(ControlError::Interrupted),
     };
-    let result = match resize(&mut talk, secured, &mut bound) {
-        Ok(()) => measure(&mut talk, bound, &mut stop).await,
+    let result = match resize(&mut dialogue, secured, &mut bound) {
+        Ok(()) => measure(&mut dialogue, bound, &mut stop).await,
         Err(error) => Err(error),
     };
-    talk.part().await;
+    dialogue.part().await;
     result
 }
 
 /// Takes the sizes of secured packets, now that it is known whether they are.
 fn resize(
-    talk: &mut Talk,
+    dialogue: &mut Dialogue,
     secured: Option<Sizes>,
     bound: &mut [Bound],
 ) -> Result<(), ControlError> {
-    let Some(sizes) = secured.filter(|_| talk.secures_packets()) else {
+    let Some(sizes) = secured.filter(|_| dialogue.secures_packets()) else {
         return Ok(());
     };
-    talk.reflect(sizes.padding_to_reflect);
-    let protocol = Protocol::Twamp(talk.features(0));
+    dialogue.reflect(sizes.padding_to_reflect);
+    let protocol = Protocol::Twamp(dialogue.features(0));
     for bound in bound {
         bound.resize(sizes.payload, sizes.padding, protocol)?;
     }
@@ -61,26 +61,26 @@ fn resize(
 }
 
 async fn measure(
-    talk: &mut Talk,
+    dialogue: &mut Dialogue,
     bound: Vec<Bound>,
     stop: &mut Stop,
 ) -> Result<ControlReport, ControlError> {
-    let asks: Vec<Ask> = bound.iter().map(ask).collect();
+    let requests: Vec<SessionRequest> = bound.iter().map(request).collect();
     tokio::select! {
-        agreed = talk.agree(&asks) => agreed?,
+        agreed = dialogue.agree(&requests) => agreed?,
         () = stop.told() => return Err(ControlError::Interrupted),
     }
-    talk.start(stop).await?;
+    dialogue.start(stop).await?;
     let patience = patience(&bound);
-    let mut senders = Senders::begin(talk, bound, patience);
-    senders.follow(talk, stop).await;
-    talk.end(senders.accept()).await;
-    senders.report(talk)
+    let mut senders = Senders::begin(dialogue, bound, patience);
+    senders.follow(dialogue, stop).await;
+    dialogue.end(senders.accept()).await;
+    senders.report(dialogue)
 }
 
-fn ask(bound: &Bound) -> Ask {
+fn request(bound: &Bound) -> SessionRequest {
     let plan = bound.plan();
-    Ask {
+    SessionRequest {
         sender: bound.sender(),
         dscp: plan.tos.dscp(),
         payload_octets: sizes(plan.payload).0,
@@ -93,7 +93,7 @@ fn ask(bound: &Bound) -> Ask {
 fn patience(bound: &[Bound]) -> Duration {
     let own = |bound: &Bound| {
         let plan = bound.plan();
-        plan.start_delay + plan.timeout + plan.schedule.usual_gap() * 3 + GLANCE
+        plan.start_delay + plan.timeout + plan.schedule.usual_gap() * 3 + SERVER_CHECK_EVERY
     };
     bound.iter().map(own).max().unwrap_or_default()
 }
@@ -144,7 +144,7 @@ impl Watch {
 
 impl Senders {
     /// Begins to send in all sessions that run, at once.
-    fn begin(talk: &Talk, bound: Vec<Bound>, patience: Duration) -> Self {
+    fn begin(dialogue: &Dialogue, bound: Vec<Bound>, patience: Duration) -> Self {
         let (teller, ended) = unbounded_channel();
         let mut senders = Self {
             threads: Vec::new(),
@@ -154,21 +154,21 @@ impl Senders {
             given_up: false,
             patience,
         };
-        let running = talk.running();
+        let running = dialogue.running();
         for (index, bound) in bound.into_iter().enumerate() {
             senders.reports.push(None);
             senders.threads.push(None);
             if running.contains(&index)
-                && let Some(session) = talk.agreed(index)
+                && let Some(session) = dialogue.agreed(index)
             {
                 let agreed = Agreed {
-                    session: Some((session.reflector, Protocol::Twamp(talk.features(index)))),
+                    session: Some((session.reflector, Protocol::Twamp(dialogue.features(index)))),
                     sid: Some(session.sid),
-                    mode: talk.modes.security(),
-                    guard: talk.guard(index),
-                    notes: talk.session_notes(index),
+                    mode: dialogue.modes.security(),
+                    guard: dialogue.guard(index),
+                    notes: dialogue.session_notes(index),
                 };
-                talk.tell(ControlEvent::Running { index, session });
+                dialogue.tell(ControlEvent::Running { index, session });
                 senders.begin_one(index, bound, agreed, &teller);
             }
         }
@@ -198,7 +198,7 @@ impl Senders {
     }
 
     /// Until every packet's fate is known, whatever becomes of the connection meanwhile.
-    async fn follow(&mut self, talk: &mut Talk, stop: &mut Stop) {
+    async fn follow(&mut self, dialogue: &mut Dialogue, stop: &mut Stop) {
         let mut told = false;
         let mut watch = Watch::new(&self.threads);
         while self.threads.iter().any(Option::is_some) {
@@ -207,9 +207,9 @@ impl Senders {
                 index = self.ended.recv() => match index {
                     Some(index) => {
                         self.take(index);
-                        talk.tell(ControlEvent::Finished { index });
-                        if talk.is_individual() {
-                            talk.stop_some(&[index]);
+                        dialogue.tell(ControlEvent::Finished { index });
+                        if dialogue.is_individual() {
+                            dialogue.stop_some(&[index]);
                         }
                     }
                     None => return,
@@ -218,10 +218,10 @@ impl Senders {
                     told = true;
                     self.threads.iter().flatten().for_each(|thread| thread.handle.stop());
                 }
-                () = sleep(GLANCE), if !talk.is_alive() && !told => {
+                () = sleep(SERVER_CHECK_EVERY), if !dialogue.is_alive() && !told => {
                     self.given_up |= watch.stop_silent(&self.threads, self.patience);
                 }
-                () = talk.listen() => {}
+                () = dialogue.listen() => {}
             }
         }
     }
@@ -250,7 +250,7 @@ impl Senders {
         }
     }
 
-    fn report(self, talk: &Talk) -> Result<ControlReport, ControlError> {
+    fn report(self, dialogue: &Dialogue) -> Result<ControlReport, ControlError> {
         let sessions: Vec<_> = self.reports.into_iter().flatten().collect();
         let mut failures = self.failures.into_iter();
         if sessions.is_empty()
@@ -258,7 +258,7 @@ impl Senders {
         {
             return Err(error);
         }
-        let mut notes: Vec<Note> = talk.notes();
+        let mut notes: Vec<Note> = dialogue.notes();
         if self.given_up {
             let line = "no replies came any more after that: the run was ended early";
             notes.push(warning("ended-early", line.to_owned()));
@@ -266,13 +266,13 @@ impl Senders {
         notes.extend(failures.map(|error| warning("session-failed", error.to_string())));
         notes.sort_by_key(|note| !note.warning);
         Ok(ControlReport {
-            server: talk.server(),
-            near: talk.near,
-            attempts: talk.attempts.clone(),
-            offered: talk.offered,
-            modes: talk.modes,
+            server: dialogue.server(),
+            near: dialogue.near,
+            attempts: dialogue.attempts.clone(),
+            offered: dialogue.offered,
+            modes: dialogue.modes,
             sessions,
-            refused: talk.refusals(),
+            refused: dialogue.refusals(),
             notes,
         })
     }

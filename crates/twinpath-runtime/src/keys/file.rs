@@ -24,7 +24,7 @@ const MOST_OCTETS: usize = 1 << 20;
 const MOST_KEYS: usize = 4_096;
 /// How long a pipe is waited for that says nothing, and how often it is asked.
 const PIPE_WAIT: Duration = Duration::from_secs(5);
-const PIPE_GLANCE: Duration = Duration::from_millis(10);
+const PIPE_POLL_EVERY: Duration = Duration::from_millis(10);
 /// Read and write, for group and others.
 #[cfg(unix)]
 const OTHERS: u32 = 0o066;
@@ -269,7 +269,7 @@ fn fill(source: &mut impl Read, buffer: &mut [u8], patience: Duration) -> io::Re
                 if Instant::now() >= until {
                     return Err(ErrorKind::TimedOut.into());
                 }
-                thread::sleep(PIPE_GLANCE);
+                thread::sleep(PIPE_POLL_EVERY);
             }
             Err(error) => return Err(error),
         }

@@ -7,7 +7,7 @@ use tracing::{Level, info};
 use twinpath_runtime::controlclient::{self, ControlClientRun};
 use twinpath_runtime::controller::ControlEvent;
 
-use super::measure::GLANCE;
+use super::measure::POLL_EVERY;
 use super::reaching::reached;
 use super::{remark, unwritten, warn};
 use crate::args::{ControlClientArgs, Summary, doubt};
@@ -37,7 +37,7 @@ pub(super) fn run(args: &ControlClientArgs, given: Given) -> Result<Exit, Failur
         if signals.told_to_stop() {
             run.stop();
         }
-        thread::sleep(GLANCE);
+        thread::sleep(POLL_EVERY);
     }
     if let Err(error) = tell(&run, args, json) {
         return unwritten(&error);

@@ -31,7 +31,7 @@ use crate::output::{Meta, Outcome, Written, WrittenFile, complain};
 use crate::signals::Signals;
 
 /// How often the run is looked at: samples drained, signals seen.
-pub(super) const GLANCE: Duration = Duration::from_millis(20);
+pub(super) const POLL_EVERY: Duration = Duration::from_millis(20);
 /// How often the progress line changes.
 pub(super) const PROGRESS: Duration = Duration::from_millis(200);
 
@@ -255,7 +255,7 @@ impl<'a> Measurement<'a> {
                 next_progress = now + PROGRESS;
             }
             if all {
-                thread::sleep(GLANCE);
+                thread::sleep(POLL_EVERY);
             }
         }
     }
@@ -345,7 +345,7 @@ pub(super) fn finish(run: impl Run, signals: &Signals) -> Result<Measured, Failu
         if signals.told_to_stop() {
             run.stop();
         }
-        thread::sleep(GLANCE);
+        thread::sleep(POLL_EVERY);
     }
     run.join()
 }

@@ -17,7 +17,7 @@ use crate::output::{self, complain};
 use crate::plan;
 use crate::signals::Signals;
 
-const GLANCE: Duration = Duration::from_millis(20);
+const POLL_EVERY: Duration = Duration::from_millis(20);
 /// A kind of ignored packet is logged this often at most.
 pub(super) const IGNORED: Duration = Duration::from_secs(1);
 /// Of a long list of prefixes, so many are shown.
@@ -66,7 +66,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let mut before = ReflectorTally::default();
     let mut next_look = Instant::now() + IGNORED;
     while !signals.told_to_stop() && !run.is_finished() {
-        thread::sleep(GLANCE);
+        thread::sleep(POLL_EVERY);
         if Instant::now() >= next_look {
             let tally = run.tally();
             log_ignored(&before, &tally);

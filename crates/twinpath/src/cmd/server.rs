@@ -13,7 +13,7 @@ use twinpath_runtime::server::{self, KeyChanges};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
-use super::measure::GLANCE;
+use super::measure::POLL_EVERY;
 use super::responder::{IGNORED, log_ignored, prefixes};
 use super::{remark, unwritten};
 use crate::args::{KeyFileOptions, ServerArgs, Summary, doubt};
@@ -71,7 +71,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     let mut before = run.tally().packets;
     let mut next_look = Instant::now() + IGNORED;
     while !signals.told_to_stop() && !run.is_finished() {
-        thread::sleep(GLANCE);
+        thread::sleep(POLL_EVERY);
         if let Some((path, ring)) = keys.again() {
             let count = ring.len();
             let changes = run.replace_keys(ring);

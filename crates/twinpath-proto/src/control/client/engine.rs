@@ -11,7 +11,7 @@ use twinpath_wire::control::{
 };
 
 use super::sessions::{Sessions, Stage};
-use super::{Awaited, ClientError, ClientEvent, ClientPlan, Said, SessionWish, requests};
+use super::{Awaited, ClientError, ClientEvent, ClientPlan, Said, SessionPlan, requests};
 use crate::control::frames::{Filled, Inbox, Length, Shape};
 use crate::control::guard::{Opening, Sealing};
 use crate::control::outbox::Outbox;
@@ -59,8 +59,8 @@ impl ControlClient {
     /// A connection that was made to `server` just now: it speaks first.
     pub fn new(plan: ClientPlan, now: Mono, server: SocketAddr) -> Self {
         let mut sessions = Sessions::default();
-        for wish in &plan.sessions {
-            sessions.push(*wish);
+        for session_plan in &plan.sessions {
+            sessions.push(*session_plan);
         }
         let mut client = Self {
             server,
@@ -86,9 +86,9 @@ impl ControlClient {
 
     /// Asks for one more session, and says its index. Between Start-Sessions and Stop-Sessions it
     /// waits for the latter.
-    pub fn request(&mut self, now: Mono, wish: SessionWish) -> usize {
+    pub fn request(&mut self, now: Mono, session_plan: SessionPlan) -> usize {
         self.now = now;
-        let index = self.sessions.push(wish);
+        let index = self.sessions.push(session_plan);
         self.unsettled = true;
         self.ask();
         index
@@ -350,22 +350,25 @@ impl ControlClient {
             }
             return;
         };
-        let Some(wish) = self.sessions.get(index).map(|session| session.wish) else {
+        let Some(session_plan) = self.sessions.get(index).map(|session| session.plan) else {
             return;
         };
         self.sessions.set(&[index], Stage::Asked);
         self.asked = Some(index);
         let said = Said::Request {
             index,
-            sender: wish.sender,
-            sender_port: wish.sender_port,
-            receiver: wish.receiver,
-            receiver_port: wish.receiver_port,
-            dscp: wish.dscp,
-            padding_length: wish.padding_length,
-            timeout: wish.timeout,
+            sender: session_plan.sender,
+            sender_port: session_plan.sender_port,
+            receiver: session_plan.receiver,
+            receiver_port: session_plan.receiver_port,
+            dscp: session_plan.dscp,
+            padding_length: session_plan.padding_length,
+            timeout: session_plan.timeout,
         };
-        self.send(requests::request(&wish, self.modes, self.server.ip()), said);
+        self.send(
+            requests::request(&session_plan, self.modes, self.server.ip()),
+            said,
+        );
     }
 
     fn send_start(&mut self, indices: &[usize]) -> usize {

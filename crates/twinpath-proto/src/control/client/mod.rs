@@ -11,5 +11,5 @@ mod sessions;
 pub use engine::ControlClient;
 pub use error::{Awaited, ClientError};
 pub use event::ClientEvent;
-pub use plan::{ClientPlan, SessionWish};
+pub use plan::{ClientPlan, SessionPlan};
 pub use said::Said;

@@ -27,7 +27,7 @@ pub struct ClientPlan {
     pub preferred_secured: Modes,
     /// Asked for one after the other as soon as the connection is set up. More can come by
     /// [`super::ControlClient::request`].
-    pub sessions: Vec<SessionWish>,
+    pub sessions: Vec<SessionPlan>,
     /// How long an answer may take, and a message may wait to be written.
     pub patience: Duration,
     /// Gives up where the Server offers another Receiver Port than the one asked for (row TC-41).
@@ -52,14 +52,14 @@ impl Default for ClientPlan {
 
 /// A session to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionWish {
+pub struct SessionPlan {
     /// Where test packets come from; `None`: sent as zero, the client's end of the connection.
     pub sender: Option<IpAddr>,
     /// UDP port that they come from.
     pub sender_port: u16,
     /// Where they go to; `None`: sent as zero, the Server's end of the connection.
     pub receiver: Option<IpAddr>,
-    /// UDP port wished for there.
+    /// UDP port asked for there.
     pub receiver_port: u16,
     /// Marking of packets and replies.
     pub dscp: Dscp,
@@ -75,7 +75,7 @@ pub struct SessionWish {
     pub padding_to_reflect: u16,
 }
 
-impl Default for SessionWish {
+impl Default for SessionPlan {
     fn default() -> Self {
         Self {
             sender: None,

@@ -8,7 +8,7 @@ use twinpath_wire::control::{
 };
 use zerocopy::{FromZeros, IntoBytes};
 
-use super::SessionWish;
+use super::SessionPlan;
 use crate::security::Credentials;
 
 pub(super) fn set_up(modes: Modes) -> Vec<u8> {
@@ -29,13 +29,16 @@ pub(super) fn set_up_secured(modes: Modes, credentials: &Credentials, token: [u8
 
 /// Request-TW-Session. `server` is the Server's end of the connection: its family goes for zero
 /// addresses.
-pub(super) fn request(wish: &SessionWish, modes: Modes, server: IpAddr) -> Vec<u8> {
+pub(super) fn request(session_plan: &SessionPlan, modes: Modes, server: IpAddr) -> Vec<u8> {
     let field = |address: Option<IpAddr>| {
         address.map_or([0; 16], |address| {
             RequestSession::field(address.to_canonical())
         })
     };
-    let family = wish.receiver.or(wish.sender).unwrap_or(server);
+    let family = session_plan
+        .receiver
+        .or(session_plan.sender)
+        .unwrap_or(server);
     let mut message = RequestSession::new_zeroed();
     message.command = Command::RequestSession.octet();
     message.ipvn = if family.to_canonical().is_ipv4() {
@@ -43,17 +46,17 @@ pub(super) fn request(wish: &SessionWish, modes: Modes, server: IpAddr) -> Vec<u
     } else {
         6
     };
-    message.sender_port = wish.sender_port.into();
-    message.receiver_port = wish.receiver_port.into();
-    message.sender_address = field(wish.sender);
-    message.receiver_address = field(wish.receiver);
-    message.padding_length = wish.padding_length.into();
-    message.start_time = wish.start_time;
-    message.timeout = WireInterval::from_duration(wish.timeout);
-    message.type_p = TypeP::dscp(wish.dscp);
+    message.sender_port = session_plan.sender_port.into();
+    message.receiver_port = session_plan.receiver_port.into();
+    message.sender_address = field(session_plan.sender);
+    message.receiver_address = field(session_plan.receiver);
+    message.padding_length = session_plan.padding_length.into();
+    message.start_time = session_plan.start_time;
+    message.timeout = WireInterval::from_duration(session_plan.timeout);
+    message.type_p = TypeP::dscp(session_plan.dscp);
     if modes.contains(Modes::REFLECT_OCTETS) {
-        message.octets_to_reflect = wish.octets_to_reflect.into();
-        message.padding_to_reflect = wish.padding_to_reflect.into();
+        message.octets_to_reflect = session_plan.octets_to_reflect.into();
+        message.padding_to_reflect = session_plan.padding_to_reflect.into();
     }
     message.as_bytes().to_vec()
 }

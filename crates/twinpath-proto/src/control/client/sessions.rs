@@ -2,7 +2,7 @@
 
 use twinpath_wire::control::Sid;
 
-use super::SessionWish;
+use super::SessionPlan;
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) enum Stage {
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Session {
-    pub(super) wish: SessionWish,
+    pub(super) plan: SessionPlan,
     pub(super) sid: Sid,
     pub(super) stage: Stage,
     /// It is to be stopped as soon as it runs.
@@ -38,9 +38,9 @@ pub(super) struct Session {
 pub(super) struct Sessions(Vec<Session>);
 
 impl Sessions {
-    pub(super) fn push(&mut self, wish: SessionWish) -> usize {
+    pub(super) fn push(&mut self, session_plan: SessionPlan) -> usize {
         self.0.push(Session {
-            wish,
+            plan: session_plan,
             sid: Sid::default(),
             stage: Stage::Queued,
             stop: false,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use twinpath_proto::control::{
     Admission, ClientEvent, ClientPlan, CloseReason, ControlClient, Nonces, Opened, PeerSlip,
-    Server, ServerConfig, ServerEvent, SessionWish,
+    Server, ServerConfig, ServerEvent, SessionPlan,
 };
 use twinpath_proto::security::KeyTable;
 use twinpath_wire::Dscp;
@@ -90,7 +90,7 @@ fn serve(streams: &Streams, cuts: &Cuts) -> (Vec<ServerEvent>, Vec<Vec<u8>>) {
 fn client_like(streams: &Streams) -> ClientRig {
     let request = RequestSession::view(&streams.client[164..]).unwrap();
     let address = |field| RequestSession::address(field, request.ipvn);
-    let wish = SessionWish {
+    let session_plan = SessionPlan {
         sender: address(request.sender_address),
         sender_port: request.sender_port.get(),
         receiver: address(request.receiver_address),
@@ -99,10 +99,10 @@ fn client_like(streams: &Streams) -> ClientRig {
         padding_length: request.padding_length.get(),
         timeout: request.timeout.duration(),
         start_time: request.start_time,
-        ..SessionWish::default()
+        ..SessionPlan::default()
     };
     let plan = ClientPlan {
-        sessions: vec![wish],
+        sessions: vec![session_plan],
         preferred: Modes::FEATURES,
         ..ClientPlan::default()
     };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use twinpath_proto::control::{
-    Awaited, ClientError, ClientEvent, ClientPlan, ControlClient, Said, SessionWish,
+    Awaited, ClientError, ClientEvent, ClientPlan, ControlClient, Said, SessionPlan,
 };
 use twinpath_proto::{Refusal, Step};
 use twinpath_wire::Mono;
@@ -15,17 +15,17 @@ use super::messages::{
 };
 use super::rig::{ClientRig, START};
 
-pub(crate) fn wish() -> SessionWish {
-    SessionWish {
+pub(crate) fn session_plan() -> SessionPlan {
+    SessionPlan {
         sender_port: 20_000,
         receiver_port: 20_001,
-        ..SessionWish::default()
+        ..SessionPlan::default()
     }
 }
 
 pub(crate) fn plan(sessions: usize) -> ClientPlan {
     ClientPlan {
-        sessions: vec![wish(); sessions],
+        sessions: vec![session_plan(); sessions],
         ..ClientPlan::default()
     }
 }
@@ -209,7 +209,7 @@ fn a_request_made_while_sessions_run_waits_for_their_stop() {
     rig.client.start(rig.now);
     rig.feed(&start_ack(0));
     rig.sent.clear();
-    assert_eq!(rig.client.request(rig.now, wish()), 1);
+    assert_eq!(rig.client.request(rig.now, session_plan()), 1);
     rig.drain();
     assert!(rig.sent.is_empty());
     rig.client.stop(rig.now, Accept::Ok);
@@ -223,7 +223,7 @@ fn a_request_made_while_sessions_run_waits_for_their_stop() {
 fn nothing_is_started_while_a_request_waits_for_its_answer() {
     // Start-Ack and Accept-Session could not be told apart.
     let mut rig = settled(plan(1), 1);
-    rig.client.request(rig.now, wish());
+    rig.client.request(rig.now, session_plan());
     assert_eq!(rig.client.start(rig.now), 0);
     rig.feed(&accept_session(0, 20_001, sid(1)));
     assert_eq!(rig.client.start(rig.now), 2);
@@ -273,13 +273,13 @@ fn addresses_and_ip_version_are_those_of_the_wish_or_the_connection() {
         ("192.0.2.2:862", None, v6, 6),
     ];
     for (server, sender, receiver, ipvn) in cases {
-        let wish = SessionWish {
+        let session_plan = SessionPlan {
             sender,
             receiver,
-            ..wish()
+            ..session_plan()
         };
         let plan = ClientPlan {
-            sessions: vec![wish],
+            sessions: vec![session_plan],
             ..plan(0)
         };
         let server = server.parse().unwrap();

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use twinpath_proto::control::{ClientPlan, ControlClient, ServerConfig, ServerEvent};
 use twinpath_wire::control::{Accept, Modes};
 
-use super::client::wish;
+use super::client::session_plan;
 use super::messages::{
     accept_session, greeting, many, request, request_with, server_start, set_up, sid, start_ack,
     start_sessions, stop_sessions,
@@ -103,7 +103,7 @@ proptest! {
     ) {
         let plan = ClientPlan {
             preferred: Modes::FEATURES,
-            sessions: vec![wish(); 4],
+            sessions: vec![session_plan(); 4],
             ..ClientPlan::default()
         };
         let mut client = ControlClient::new(plan, START, local());

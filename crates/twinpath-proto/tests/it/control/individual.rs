@@ -5,7 +5,7 @@ use twinpath_proto::Step;
 use twinpath_proto::control::{ClientError, ClientEvent, ClientPlan};
 use twinpath_wire::control::{Accept, Modes};
 
-use super::client::{plan, refused, settled, wish};
+use super::client::{plan, refused, session_plan, settled};
 use super::messages::{accept_session, many, request, sid};
 use super::rig::ClientRig;
 
@@ -83,7 +83,7 @@ fn a_session_can_be_asked_for_while_others_run_and_acknowledgements_come_between
     let mut rig = running(1);
     rig.client.start(rig.now);
     rig.sent.clear();
-    assert_eq!(rig.client.request(rig.now, wish()), 1);
+    assert_eq!(rig.client.request(rig.now, session_plan()), 1);
     rig.drain();
     assert_eq!(rig.sent.last(), Some(&request()));
     let answers = [many(8, 0, &[sid(0)]), accept_session(0, 20_001, sid(1))];
@@ -93,7 +93,7 @@ fn a_session_can_be_asked_for_while_others_run_and_acknowledgements_come_between
     assert_eq!(events[2..], [ClientEvent::Settled { accepted: 1 }]);
     // The other way round.
     rig.client.start(rig.now);
-    rig.client.request(rig.now, wish());
+    rig.client.request(rig.now, session_plan());
     let answers = [accept_session(0, 20_001, sid(2)), many(8, 0, &[sid(1)])];
     let (events, _) = rig.exchange(&answers.concat());
     assert!(matches!(events[0], ClientEvent::Accepted { index: 2, .. }));

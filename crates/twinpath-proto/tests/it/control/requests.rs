@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twinpath_proto::control::{
     Admission, ClientEvent, ClientPlan, CloseReason, ControlClient, Nonces, PeerSlip, RequestFault,
-    ServerConfig, ServerEvent, SessionRequest, SessionWish,
+    ServerConfig, ServerEvent, SessionPlan, SessionRequest,
 };
 use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{Dscp, Wall, WireTime};
@@ -356,12 +356,12 @@ fn in_secured_sessions_the_padding_holds_64_octets_more_than_what_is_to_be_refle
             security: vec![security],
             credentials: Some(alice()),
             required: Modes::REFLECT_OCTETS | more,
-            sessions: vec![SessionWish {
+            sessions: vec![SessionPlan {
                 sender_port: 20_000,
                 receiver_port: 20_001,
                 padding_length,
                 padding_to_reflect,
-                ..SessionWish::default()
+                ..SessionPlan::default()
             }],
             ..ClientPlan::default()
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use twinpath_proto::control::{
     ClientError, ClientEvent, ClientPlan, CloseReason, ControlClient, Nonces, Opened, ServerConfig,
-    ServerEvent, SessionWish,
+    ServerEvent, SessionPlan,
 };
 use twinpath_proto::security::{Credentials, InForce, KeyId, KeyTable, Passphrase, SessionKeys};
 use twinpath_wire::control::SecurityMode::{Authenticated, Encrypted, Mixed, Unauthenticated};
@@ -144,7 +144,7 @@ fn client_like(file: &str) -> ClientRig {
             client_iv: known.octets(&["set_up_response", "client_iv"]),
             ..alice()
         }),
-        sessions: vec![SessionWish::default()],
+        sessions: vec![SessionPlan::default()],
         ..ClientPlan::default()
     };
     ClientRig::that_measures(ControlClient::new(plan, START, local()))
@@ -289,10 +289,10 @@ fn attempt_at(
     let plan = ClientPlan {
         security: vec![security],
         credentials: Some(credentials),
-        sessions: vec![SessionWish {
+        sessions: vec![SessionPlan {
             sender_port: 20_000,
             receiver_port: 20_001,
-            ..SessionWish::default()
+            ..SessionPlan::default()
         }],
         ..ClientPlan::default()
     };
@@ -458,7 +458,7 @@ fn a_server_that_cannot_know_the_key_is_found_out() {
     let plan = ClientPlan {
         security: vec![Encrypted],
         credentials: Some(alice()),
-        sessions: vec![SessionWish::default()],
+        sessions: vec![SessionPlan::default()],
         ..ClientPlan::default()
     };
     let mut client = ClientRig::new(ControlClient::new(plan, START, local()));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use twinpath_proto::control::{
-    ClientEvent, ClientPlan, ControlClient, Nonces, Opened, ServerConfig, ServerEvent, SessionWish,
+    ClientEvent, ClientPlan, ControlClient, Nonces, Opened, ServerConfig, ServerEvent, SessionPlan,
 };
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
@@ -29,8 +29,8 @@ pub(super) fn carry(client: &mut ClientRig, server: &mut ServerRig, octets: usiz
     panic!("they never stop talking");
 }
 
-fn wish(number: u16, octets: u16) -> SessionWish {
-    SessionWish {
+fn session_plan(number: u16, octets: u16) -> SessionPlan {
+    SessionPlan {
         sender: (number == 1).then(|| peer().ip()),
         sender_port: 20_000 + number,
         receiver: (number == 2).then(|| local().ip()),
@@ -39,7 +39,7 @@ fn wish(number: u16, octets: u16) -> SessionWish {
         padding_length: 200 + u32::from(number),
         octets_to_reflect: octets,
         padding_to_reflect: 50,
-        ..SessionWish::default()
+        ..SessionPlan::default()
     }
 }
 
@@ -60,7 +60,7 @@ fn every_combination_of_features_goes_from_greeting_to_stop() {
             security: vec![security],
             credentials: Some(alice()),
             required: Modes::from_bits(features),
-            sessions: (0..3).map(|number| wish(number, 0xbeef)).collect(),
+            sessions: (0..3).map(|number| session_plan(number, 0xbeef)).collect(),
             ..ClientPlan::default()
         };
         let mut server = ServerRig::keyed(ServerConfig::default(), keys(), Nonces::default());
@@ -85,13 +85,16 @@ fn every_combination_of_features_goes_from_greeting_to_stop() {
             .collect();
         assert_eq!(asked.len(), 3);
         for (number, request) in (0..).zip(&asked) {
-            let wish = wish(number, 0xbeef);
-            assert_eq!(request.sender, (peer().ip(), wish.sender_port).into());
+            let session_plan = session_plan(number, 0xbeef);
+            assert_eq!(
+                request.sender,
+                (peer().ip(), session_plan.sender_port).into()
+            );
             assert_eq!(request.receiver, local().ip());
-            assert_eq!(request.receiver_port, wish.receiver_port);
-            assert_eq!(request.dscp, wish.dscp);
-            assert_eq!(request.padding_length, wish.padding_length);
-            assert_eq!(request.timeout, wish.timeout);
+            assert_eq!(request.receiver_port, session_plan.receiver_port);
+            assert_eq!(request.dscp, session_plan.dscp);
+            assert_eq!(request.padding_length, session_plan.padding_length);
+            assert_eq!(request.timeout, session_plan.timeout);
             assert_eq!(request.modes, modes);
             assert_eq!(request.padding_to_reflect, if reflects { 50 } else { 0 });
         }
@@ -148,7 +151,7 @@ fn sessions_are_started_and_stopped_one_by_one_while_others_run() {
     // Rows TC-62 to TC-66.
     let plan = ClientPlan {
         required: Modes::INDIVIDUAL_CONTROL,
-        sessions: (0..4).map(|number| wish(number, 0)).collect(),
+        sessions: (0..4).map(|number| session_plan(number, 0)).collect(),
         ..ClientPlan::default()
     };
     let mut server = ServerRig::new(ServerConfig::default());
@@ -175,7 +178,7 @@ fn sessions_are_started_and_stopped_one_by_one_while_others_run() {
     client.client.start_sessions(START, &[1]);
     client.client.stop_sessions(START, &[0]);
     assert_eq!(round(&mut client, &mut server), 2);
-    client.client.request(START, wish(4, 0));
+    client.client.request(START, session_plan(4, 0));
     assert_eq!(round(&mut client, &mut server), 2);
     assert_eq!(client.client.start(START), 2);
     assert_eq!(round(&mut client, &mut server), 4);
@@ -209,7 +212,7 @@ fn sessions_one_after_the_other_go_through_one_connection() {
         server_address,
     ));
     for index in 0..300 {
-        client.client.request(START, wish(0, 0));
+        client.client.request(START, session_plan(0, 0));
         carry(&mut client, &mut server, 1000);
         assert_eq!(client.client.start(START), 1);
         carry(&mut client, &mut server, 1000);

@@ -140,7 +140,7 @@ fn a_directory_and_a_device_are_no_files_and_a_pipe_is_one() {
     let path = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&end));
     let late = thread::spawn(move || {
         for octets in [&b"alice sec"[..], b"ret\n", b"bob other\n"] {
-            thread::sleep(PIPE_GLANCE * 5);
+            thread::sleep(PIPE_POLL_EVERY * 5);
             other.write_all(octets).unwrap();
         }
     });

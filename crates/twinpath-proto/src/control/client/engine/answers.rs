@@ -133,14 +133,14 @@ impl ControlClient {
             return;
         };
         if answer.accept() == Accept::Ok {
-            let asked = session.wish.receiver_port;
+            let asked = session.plan.receiver_port;
             let offered = if port == 0 { asked } else { port };
             if offered == 0 || (self.plan.strict && asked != 0 && asked != offered) {
                 return self.fail(ClientError::OtherPort { asked, offered });
             }
             session.stage = Stage::Accepted;
             session.sid = sid;
-            let octets = session.wish.octets_to_reflect;
+            let octets = session.plan.octets_to_reflect;
             self.events.push_back(ClientEvent::Accepted {
                 index,
                 sid,

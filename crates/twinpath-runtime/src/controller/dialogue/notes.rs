@@ -5,9 +5,9 @@ use twinpath_report::Note;
 use twinpath_report::notes::{remark, warning};
 use twinpath_wire::control::{Modes, SecurityMode};
 
-use super::{Talk, by_name, named, of_class};
+use super::{Dialogue, by_name, named, of_class};
 
-impl Talk {
+impl Dialogue {
     /// What is to be said of one session beside its figures.
     pub(crate) fn session_notes(&self, index: usize) -> Vec<Note> {
         let Some(session) = self.sessions.get(index) else {

@@ -8,19 +8,19 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use twinpath_net::clock;
 use twinpath_proto::TestFeatures;
-use twinpath_proto::control::{ClientError, ClientEvent, ClientPlan, ControlClient, SessionWish};
+use twinpath_proto::control::{ClientError, ClientEvent, ClientPlan, ControlClient, SessionPlan};
 use twinpath_proto::security::{Credentials, SessionKeys};
 use twinpath_proto::{Refusal, Step, TestGuard};
 use twinpath_report::{Attempt, RefusedSession};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
 
-use super::ask::{Ask, Usual};
+use super::client_thread::Stop;
 use super::connect::{connect, resume};
 use super::error::by_name;
 use super::event::News;
 use super::greeting::{First, first};
-use super::steered::Stop;
+use super::request::{DefaultFeatures, SessionRequest};
 use super::{AgreedSession, ControlError, ControlEvent, ControlPlan};
 use crate::error::StartError;
 use crate::keys::Key;
@@ -46,8 +46,8 @@ pub(crate) enum Standing {
 /// A session, as this side knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
-    wish: SessionWish,
-    /// The sender's own address, for the report; `wish` may leave it out.
+    plan: SessionPlan,
+    /// The sender's own address, for the report; `plan` may leave it out.
     sender: SocketAddr,
     pub(crate) standing: Standing,
     sid: Sid,
@@ -59,7 +59,7 @@ pub(crate) struct Session {
 
 /// A connection that is set up.
 #[derive(Debug)]
-pub(crate) struct Talk {
+pub(crate) struct Dialogue {
     link: Link<ControlClient>,
     plan: ControlPlan,
     /// There was a key to secure it with.
@@ -78,15 +78,15 @@ pub(crate) struct Talk {
     closed: bool,
 }
 
-impl Talk {
+impl Dialogue {
     /// Connects, reads the greeting, chooses. `usual`: features that are chosen if offered.
     pub(crate) async fn open(
         mut plan: ControlPlan,
-        usual: Usual,
+        defaults: DefaultFeatures,
         news: News,
     ) -> Result<Self, ControlError> {
         let server = plan.server;
-        let usual = usual.without(plan.avoided);
+        let defaults = defaults.without(plan.avoided);
         // The engine's alone.
         let credentials = plan.key.take().map(credentials).transpose()?;
         let keyed = credentials.is_some();
@@ -107,8 +107,8 @@ impl Talk {
                 credentials,
                 most_count: plan.most_pbkdf2_count,
                 required: plan.required,
-                preferred: usual.all,
-                preferred_secured: usual.secured,
+                preferred: defaults.all,
+                preferred_secured: defaults.secured,
                 sessions: Vec::new(),
                 patience: plan.answer_timeout,
                 strict: plan.strict,
@@ -125,7 +125,7 @@ impl Talk {
             }
             First::Other(said) => return Err(ControlError::NotTwamp { server, said }),
         }
-        let mut talk = Self {
+        let mut dialogue = Self {
             link,
             plan,
             keyed,
@@ -140,12 +140,12 @@ impl Talk {
             closed: false,
         };
         loop {
-            let event = talk.event().await?;
+            let event = dialogue.event().await?;
             if let ClientEvent::Refused { refusal, .. } = event {
-                return Err(talk.refused(None, "the connection".to_owned(), refusal));
+                return Err(dialogue.refused(None, "the connection".to_owned(), refusal));
             }
             if matches!(event, ClientEvent::Ready { .. }) {
-                return Ok(talk);
+                return Ok(dialogue);
             }
         }
     }
@@ -154,20 +154,20 @@ impl Talk {
     ///
     /// # Errors
     /// Also where every one is refused.
-    pub(crate) async fn agree(&mut self, asks: &[Ask]) -> Result<(), ControlError> {
-        for ask in asks {
-            let wish = ask.wish(&self.plan, self.modes);
+    pub(crate) async fn agree(&mut self, requests: &[SessionRequest]) -> Result<(), ControlError> {
+        for request in requests {
+            let session_plan = request.session_plan(&self.plan, self.modes);
             self.sessions.push(Session {
-                wish,
-                sender: ask.sender,
+                plan: session_plan,
+                sender: request.sender,
                 standing: Standing::Asked,
                 sid: Sid::default(),
                 port: 0,
                 server_octets: 0,
                 octets_reflected: true,
-                is_elsewhere: ask.is_elsewhere,
+                is_elsewhere: request.is_elsewhere,
             });
-            self.link.engine.request(clock::mono(), wish);
+            self.link.engine.request(clock::mono(), session_plan);
         }
         while !matches!(self.event().await?, ClientEvent::Settled { .. }) {}
         self.some(Standing::Accepted)
@@ -269,7 +269,7 @@ impl Talk {
             sid: session.sid,
             sender: session.sender,
             reflector,
-            dscp: session.wish.dscp,
+            dscp: session.plan.dscp,
         })
     }
 
@@ -310,7 +310,7 @@ impl Talk {
         let refused = numbered.filter_map(|(index, session)| match session.standing {
             Standing::Refused(refusal) => Some(RefusedSession {
                 number: index + 1,
-                dscp: session.wish.dscp,
+                dscp: session.plan.dscp,
                 refusal,
                 advice: self.advice(Some(session), refusal),
             }),
@@ -409,7 +409,7 @@ impl Talk {
         }
         for session in &self.sessions {
             if let Standing::Refused(refusal) = session.standing {
-                let what = of_class(session.wish.dscp);
+                let what = of_class(session.plan.dscp);
                 return Err(self.refused(Some(session), what, refusal));
             }
         }
@@ -429,7 +429,7 @@ impl Talk {
     /// What to do about a refusal, with the options' names where they help.
     fn advice(&self, session: Option<&Session>, refusal: Refusal) -> String {
         let advice = refusal.advice();
-        let padding = session.map_or(0, |session| session.wish.padding_length);
+        let padding = session.map_or(0, |session| session.plan.padding_length);
         if (refusal.step, refusal.accept()) == (Step::Request, Accept::PermanentLimit)
             && padding > USUAL_PADDING
         {

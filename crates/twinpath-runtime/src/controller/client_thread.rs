@@ -32,13 +32,13 @@ impl Stop {
 
 /// A thread that talks to a Server.
 #[derive(Debug)]
-pub(crate) struct Steered<R> {
+pub(crate) struct ClientThread<R> {
     events: Receiver<ControlEvent>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<Outcome<R>>>,
 }
 
-impl<R: Send + 'static> Steered<R> {
+impl<R: Send + 'static> ClientThread<R> {
     pub(crate) fn start<F>(
         task: impl FnOnce(News, Stop) -> F + Send + 'static,
     ) -> Result<Self, StartError>
@@ -84,7 +84,7 @@ impl<R: Send + 'static> Steered<R> {
     }
 }
 
-impl<R> Drop for Steered<R> {
+impl<R> Drop for ClientThread<R> {
     fn drop(&mut self) {
         self.stop.send_replace(true);
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_proto::TestFeatures;
-use twinpath_proto::control::SessionWish;
+use twinpath_proto::control::SessionPlan;
 use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
@@ -16,7 +16,7 @@ const LEAST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A session to ask for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ask {
+pub(crate) struct SessionRequest {
     pub(crate) sender: SocketAddr,
     pub(crate) dscp: Dscp,
     /// The largest UDP payload without any feature.
@@ -26,9 +26,9 @@ pub(crate) struct Ask {
     pub(crate) is_elsewhere: bool,
 }
 
-impl Ask {
+impl SessionRequest {
     /// What is asked for in a request.
-    pub(crate) fn wish(&self, plan: &ControlPlan, modes: Modes) -> SessionWish {
+    pub(crate) fn session_plan(&self, plan: &ControlPlan, modes: Modes) -> SessionPlan {
         let features = TestFeatures {
             modes,
             padding_to_reflect: plan.padding_to_reflect,
@@ -36,7 +36,7 @@ impl Ask {
         };
         let octets = Protocol::Twamp(features).payload_octets(self.payload_octets);
         let padding = features.padding_length(octets);
-        SessionWish {
+        SessionPlan {
             // Another host's address is never that of this end.
             sender: (!plan.nat || self.is_elsewhere).then(|| self.sender.ip()),
             sender_port: self.sender.port(),
@@ -47,7 +47,7 @@ impl Ask {
             timeout: self.timeout.max(LEAST_TIMEOUT),
             octets_to_reflect: plan.octets_to_reflect,
             padding_to_reflect: plan.padding_to_reflect,
-            ..SessionWish::default()
+            ..SessionPlan::default()
         }
     }
 }
@@ -56,11 +56,11 @@ impl Ask {
 /// stopped by themselves, and the reflector says with which DSCP packets came where that makes no
 /// reply longer than its request. Not with Symmetrical Size, where RFC 7750 contradicts itself about
 /// the padding's place (row TT-43).
-pub(crate) fn usual_features(
+pub(crate) fn default_features(
     sessions: usize,
     least_payload_octets: usize,
     required: Modes,
-) -> Usual {
+) -> DefaultFeatures {
     let mut features = Modes::default();
     if sessions > 1 {
         features = features | Modes::INDIVIDUAL_CONTROL;
@@ -74,7 +74,7 @@ pub(crate) fn usual_features(
     {
         features = features | Modes::DSCP_MONITORING;
     }
-    Usual {
+    DefaultFeatures {
         all: features,
         secured: Modes::DSCP_MONITORING,
     }
@@ -82,14 +82,14 @@ pub(crate) fn usual_features(
 
 /// Features that are chosen where they are offered.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Usual {
+pub(crate) struct DefaultFeatures {
     /// In any mode.
     pub(crate) all: Modes,
     /// Besides where test packets are secured: their replies have room for all features.
     pub(crate) secured: Modes,
 }
 
-impl Usual {
+impl DefaultFeatures {
     /// Without these.
     pub(crate) fn without(self, avoided: Modes) -> Self {
         Self {
