@@ -41,7 +41,7 @@ pub const TARGETS: [Target; 14] = [
     ("secured_client", secured::client),
     ("sender", sender::sender),
     ("reflector", reflector::reflector),
-    ("agreed", reflector::agreed),
+    ("negotiated", reflector::negotiated),
     ("samples", samples::samples),
     ("keys", keys::keys),
     ("options", options::options),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{
-    AgreedConfig, AgreedReflector, Ignored, ReflectorConfig, SessionReflector, SessionSpec, Speaks,
+    Ignored, NegotiatedConfig, NegotiatedReflector, ReflectorConfig, SessionReflector, SessionSpec,
+    Speaks,
 };
 use twinpath_proto::security::SessionKeys;
 use twinpath_wire::control::{Modes, Sid};
@@ -52,7 +53,7 @@ pub(crate) fn reflector(input: &[u8]) {
 /// and bit 6 makes the HMAC wrong.
 ///
 /// Replies keep the rules of [`reflector`], nothing comes of a wrong HMAC, and the books balance.
-pub(crate) fn agreed(input: &[u8]) {
+pub(crate) fn negotiated(input: &[u8]) {
     agreed_session(input);
 }
 
@@ -85,7 +86,7 @@ fn agreed_session(input: &[u8]) -> u64 {
         nat: (features & 0x80 != 0).then_some(THERE),
         begins: None,
     };
-    let mut reflector = AgreedReflector::new(AgreedConfig {
+    let mut reflector = NegotiatedReflector::new(NegotiatedConfig {
         strict: from_port & 1 != 0,
         tai_offset_s: 37,
         max_rate_pps: (from_port & 2 != 0).then_some(20),
@@ -133,7 +134,7 @@ fn agreed_session(input: &[u8]) -> u64 {
 }
 
 fn check_agreed(
-    reflector: &mut AgreedReflector,
+    reflector: &mut NegotiatedReflector,
     spec: &SessionSpec,
     keys: Option<&TestKeys>,
     now: Mono,
@@ -344,7 +345,7 @@ mod tests {
     #[test]
     fn packets_are_reflected_in_the_open_and_sealed() {
         for mode in [0, 4, 8] {
-            let seeds = seeds::of("agreed");
+            let seeds = seeds::of("negotiated");
             let of = seeds.iter().filter(|seed| seed[3] & 0x0c == mode);
             let reflected: u64 = of.map(|seed| agreed_session(seed)).sum();
             assert!(reflected >= 6, "mode {mode}: {reflected}");

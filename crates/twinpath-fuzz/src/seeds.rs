@@ -57,7 +57,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "secured_client" => secured_servers(),
         "sender" => histories(),
         "reflector" => TEST.map(|file| reflected(file, 0, 90)).to_vec(),
-        "agreed" => agreed(),
+        "negotiated" => negotiated(),
         "samples" => samples(),
         "keys" => key_files(),
         "options" => lines(),
@@ -273,7 +273,7 @@ pub fn reflected(file: &str, flags: u8, padding: u8) -> Vec<u8> {
     input
 }
 
-/// A captured session as [`of`] has it for agreed sessions, its sender's port made that of the spec.
+/// A captured session as [`of`] has it for negotiated sessions, its sender's port made that of the spec.
 pub fn agreed_as(file: &str, setting: [u8; 4], orders: &[u8]) -> Vec<u8> {
     let mut input = setting.to_vec();
     for (at, datagram) in datagrams(file).into_iter().enumerate() {
@@ -291,7 +291,7 @@ fn push(input: &mut Vec<u8>, octets: &[u8]) {
     input.extend_from_slice(octets);
 }
 
-fn agreed() -> Vec<Vec<u8>> {
+fn negotiated() -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     for file in [
         "unauthenticated.pcap",

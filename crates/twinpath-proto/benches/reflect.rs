@@ -11,7 +11,7 @@ use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher};
 use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{
-    AgreedConfig, AgreedReflector, ReflectorConfig, SessionReflector, SessionSpec,
+    NegotiatedConfig, NegotiatedReflector, ReflectorConfig, SessionReflector, SessionSpec,
 };
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
@@ -102,10 +102,10 @@ fn stateless(bencher: Bencher<'_, '_>) {
     run(bencher, config, 1, &twamp(41), in_turn);
 }
 
-/// Agreed sessions of one port, at random: plain ones, and with every feature there is.
+/// Negotiated sessions of one port, at random: plain ones, and with every feature there is.
 #[divan::bench(args = [(1, 1), (1_000, 1), (100_000, 1), (1, 0x361), (100_000, 0x361)], min_time = 1)]
 fn agreed_72_octets(bencher: Bencher<'_, '_>, (live, modes): (u32, u32)) {
-    let mut reflector = AgreedReflector::new(AgreedConfig::default());
+    let mut reflector = NegotiatedReflector::new(NegotiatedConfig::default());
     for session in 0..live {
         let mut sid = Sid::default();
         sid.0[..4].copy_from_slice(&session.to_be_bytes());
@@ -149,7 +149,7 @@ fn secured_112_octets(bencher: Bencher<'_, '_>, modes: u32) {
     let (modes, sid) = (Modes::from_bits(modes), Sid([7; 16]));
     let guard = TestGuard::with_keys(modes, &SessionKeys::new([1; 16], [2; 32]), sid);
     let request = first_request(modes, &guard);
-    let mut reflector = AgreedReflector::new(AgreedConfig::default());
+    let mut reflector = NegotiatedReflector::new(NegotiatedConfig::default());
     let spec = SessionSpec {
         sid,
         sender: arrival(0).from,

@@ -14,9 +14,9 @@ fn captures_break_no_rule_of_a_reflector_under_any_configuration() {
 
 #[test]
 fn captures_break_no_rule_of_an_agreed_session_with_any_features() {
-    for seed in seeds::of("agreed") {
+    for seed in seeds::of("negotiated") {
         for features in (0..=255).step_by(3) {
-            run("agreed", &[&[features], &seed[1..]].concat());
+            run("negotiated", &[&[features], &seed[1..]].concat());
         }
     }
 }
@@ -68,6 +68,6 @@ proptest! {
             input.push(u8::try_from(payload.len()).unwrap());
             input.extend(payload);
         }
-        run("agreed", &input);
+        run("negotiated", &input);
     }
 }

@@ -26,7 +26,7 @@ pub enum Ignored {
     NoKey,
     /// Error Estimate Multiplier of 0, and the reflector is strict.
     ErrorMultiplierZero,
-    /// No agreed session has this sender and port, or it is over.
+    /// No negotiated session has this sender and port, or it is over.
     NoSession,
     /// Its session is agreed, and not started yet.
     NotStarted,

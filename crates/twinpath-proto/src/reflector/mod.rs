@@ -1,28 +1,30 @@
 //! The Session-Reflector: octets and the facts of their arrival in, reply octets out.
 //!
 //! [`SessionReflector`] answers strangers in TWAMP Light and STAMP (RFC 5357 Appendix I, RFC 8762
-//! section 4.3); [`AgreedReflector`] answers the sessions that Control-Client and Server agreed on
+//! section 4.3); [`NegotiatedReflector`] answers the sessions that Control-Client and Server agreed on
 //! (RFC 5357 section 4.2), and nobody else.
 
 mod access;
-mod agreed;
 mod classify;
 mod config;
 mod engine;
 mod guard;
 mod ignored;
 mod lru;
+mod negotiated;
 mod rate;
 mod reply;
 mod reply_guard;
 mod table;
 mod tally;
 
-pub use agreed::{AgreedConfig, AgreedReflector, Ended, InUse, SessionSpec, SessionTally};
 pub use classify::{Class, Tail, classify};
 pub use config::{ReflectorConfig, Speaks};
 pub use engine::SessionReflector;
 pub use guard::answers_anything;
 pub use ignored::Ignored;
+pub use negotiated::{
+    Ended, InUse, NegotiatedConfig, NegotiatedReflector, SessionSpec, SessionTally,
+};
 pub use reply::Reflection;
 pub use tally::ReflectorTally;

@@ -24,7 +24,7 @@ pub struct Reflection {
     pub tos: Tos,
     /// The format of T2, and so of T3.
     pub(super) format: TimeFormat,
-    /// Whose keys it is sealed with: a place in the table of agreed sessions.
+    /// Whose keys it is sealed with: a place in the table of negotiated sessions.
     pub(super) keys: Option<u32>,
 }
 

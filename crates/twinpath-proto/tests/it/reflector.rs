@@ -1,10 +1,10 @@
 //! The Session-Reflector.
-mod agreed;
 mod capture;
 mod captured;
 mod classification;
 mod flood;
 mod loops;
+mod negotiated;
 mod refusals;
 mod replies;
 mod sessions;

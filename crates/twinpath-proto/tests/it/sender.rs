@@ -1,10 +1,10 @@
 //! The Session-Sender as its peers see it.
-mod agreed;
 mod captures;
 mod clock_steps;
 mod endings;
 mod fates;
 mod memory;
+mod negotiated;
 mod odd_replies;
 mod requests;
 mod rig;

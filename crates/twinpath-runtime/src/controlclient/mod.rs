@@ -91,13 +91,15 @@ async fn hold(
         is_elsewhere: true,
     }];
     tokio::select! {
-        agreed = dialogue.agree(&requests) => agreed?,
+        negotiated = dialogue.agree(&requests) => negotiated?,
         () = stop.told() => return Err(ControlError::Interrupted),
     }
     dialogue.start(stop).await?;
     let begun = Instant::now();
     let server = dialogue.server();
-    let session = dialogue.agreed(0).ok_or(ControlError::Closed { server })?;
+    let session = dialogue
+        .negotiated(0)
+        .ok_or(ControlError::Closed { server })?;
     dialogue.tell(ControlEvent::Running { index: 0, session });
     let end = begun + plan.duration.unwrap_or(FOREVER).min(FOREVER);
     while dialogue.is_alive() {

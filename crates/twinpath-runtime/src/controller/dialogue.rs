@@ -21,7 +21,7 @@ use super::error::by_name;
 use super::event::News;
 use super::greeting::{First, first};
 use super::request::{DefaultFeatures, SessionRequest};
-use super::{AgreedSession, ControlError, ControlEvent, ControlPlan};
+use super::{ControlError, ControlEvent, ControlPlan, NegotiatedSession};
 use crate::error::StartError;
 use crate::keys::Key;
 use crate::link::Link;
@@ -261,11 +261,11 @@ impl Dialogue {
     }
 
     /// What was agreed on of one session.
-    pub(crate) fn agreed(&self, index: usize) -> Option<AgreedSession> {
+    pub(crate) fn negotiated(&self, index: usize) -> Option<NegotiatedSession> {
         let session = self.sessions.get(index)?;
         let mut reflector = self.plan.server;
         reflector.set_port(session.port);
-        Some(AgreedSession {
+        Some(NegotiatedSession {
             sid: session.sid,
             sender: session.sender,
             reflector,

@@ -7,7 +7,7 @@ use std::sync::mpsc::SyncSender;
 use twinpath_proto::control::{ClientError, Said};
 use twinpath_wire::control::Sid;
 
-use super::AgreedSession;
+use super::NegotiatedSession;
 use crate::names::named;
 
 /// Events that wait for a reader at most; beyond that they are dropped.
@@ -46,7 +46,7 @@ pub enum ControlEvent {
         /// Its place among the classes, from 0.
         index: usize,
         /// What was agreed.
-        session: AgreedSession,
+        session: NegotiatedSession,
     },
     /// A Session-Sender has sent all and knows what became of it.
     Finished {

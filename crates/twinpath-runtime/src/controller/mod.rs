@@ -24,7 +24,7 @@ pub use connect::{Made, reach};
 pub use error::ControlError;
 pub use event::ControlEvent;
 pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
-pub use report::{AgreedSession, ControlClientReport};
+pub use report::{ControlClientReport, NegotiatedSession};
 
 pub(crate) use client_thread::{ClientThread, Stop};
 pub(crate) use dialogue::Dialogue;

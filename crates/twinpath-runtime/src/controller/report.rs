@@ -23,7 +23,7 @@ pub struct ControlClientReport {
     /// Modes chosen.
     pub modes: Modes,
     /// The session that ran.
-    pub session: AgreedSession,
+    pub session: NegotiatedSession,
     /// From its start to its stop.
     pub duration: Duration,
     /// How the Server ended the connection before that was asked for; `None`: it did not.
@@ -34,7 +34,7 @@ pub struct ControlClientReport {
 
 /// A session as it was agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AgreedSession {
+pub struct NegotiatedSession {
     /// Its identifier.
     pub sid: Sid,
     /// Where packets come from.

@@ -17,7 +17,7 @@ use super::dialogue::Dialogue;
 use super::event::News;
 use super::request::{DefaultFeatures, SessionRequest, sizes};
 use super::{ControlError, ControlEvent, ControlPlan, Sizes};
-use crate::sender::{Agreed, Bound, SenderThread};
+use crate::sender::{Negotiated, Bound, SenderThread};
 
 /// How often a run without its Server is looked at.
 const SERVER_CHECK_EVERY: Duration = Duration::from_millis(500);
@@ -67,7 +67,7 @@ async fn measure(
 ) -> Result<ControlReport, ControlError> {
     let requests: Vec<SessionRequest> = bound.iter().map(request).collect();
     tokio::select! {
-        agreed = dialogue.agree(&requests) => agreed?,
+        negotiated = dialogue.agree(&requests) => negotiated?,
         () = stop.told() => return Err(ControlError::Interrupted),
     }
     dialogue.start(stop).await?;
@@ -159,9 +159,9 @@ impl Senders {
             senders.reports.push(None);
             senders.threads.push(None);
             if running.contains(&index)
-                && let Some(session) = dialogue.agreed(index)
+                && let Some(session) = dialogue.negotiated(index)
             {
-                let agreed = Agreed {
+                let negotiated = Negotiated {
                     session: Some((session.reflector, Protocol::Twamp(dialogue.features(index)))),
                     sid: Some(session.sid),
                     mode: dialogue.modes.security(),
@@ -169,7 +169,7 @@ impl Senders {
                     notes: dialogue.session_notes(index),
                 };
                 dialogue.tell(ControlEvent::Running { index, session });
-                senders.begin_one(index, bound, agreed, &teller);
+                senders.begin_one(index, bound, negotiated, &teller);
             }
         }
         senders
@@ -179,7 +179,7 @@ impl Senders {
         &mut self,
         index: usize,
         bound: Bound,
-        agreed: Agreed,
+        negotiated: Negotiated,
         teller: &UnboundedSender<usize>,
     ) {
         let over = teller.clone();
@@ -187,7 +187,7 @@ impl Senders {
             // Nobody listens any more: then nobody waits for it.
             let _ = over.send(index);
         });
-        match bound.begin(agreed, Some(ended)) {
+        match bound.begin(negotiated, Some(ended)) {
             Ok(thread) => {
                 if let Some(slot) = self.threads.get_mut(index) {
                     *slot = Some(thread);

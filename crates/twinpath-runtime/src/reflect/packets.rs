@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use twinpath_metrics::RungCounts;
 use twinpath_net::{Outbound, QueueEvent, RecvBatch, TestSocket, clock};
-use twinpath_proto::reflector::{AgreedReflector, Ignored, Reflection, SessionReflector};
+use twinpath_proto::reflector::{Ignored, NegotiatedReflector, Reflection, SessionReflector};
 use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Wall};
 
 use crate::interfaces::Following;
@@ -25,7 +25,7 @@ const TOGETHER: usize = 4;
 /// For so long after a batch the caches are warm.
 const WARM: Duration = Duration::from_micros(500);
 
-/// An engine that makes replies: for strangers or for agreed sessions.
+/// An engine that makes replies: for strangers or for negotiated sessions.
 pub(crate) trait Replies {
     /// All of the reply but T3, in place.
     fn reflect(
@@ -56,7 +56,7 @@ impl Replies for SessionReflector {
     }
 }
 
-impl Replies for AgreedReflector {
+impl Replies for NegotiatedReflector {
     fn reflect(
         &mut self,
         now: Mono,

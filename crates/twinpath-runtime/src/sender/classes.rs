@@ -3,7 +3,7 @@
 use twinpath_report::SessionReport;
 use twinpath_wire::{Dscp, Tos};
 
-use super::{Agreed, SenderThread, SessionHandle, bind};
+use super::{Negotiated, SenderThread, SessionHandle, bind};
 use crate::SenderPlan;
 use crate::error::{RunError, StartError};
 
@@ -40,7 +40,7 @@ pub fn start_classes(template: &SenderPlan, classes: &[Tos]) -> Result<ClassesRu
     let mut threads = Vec::new();
     for bound in bounds {
         let dscp = bound.plan().tos.dscp();
-        threads.push((dscp, bound.begin(Agreed::default(), None)?));
+        threads.push((dscp, bound.begin(Negotiated::default(), None)?));
     }
     Ok(ClassesRun { sessions, threads })
 }

@@ -71,7 +71,7 @@ pub struct SenderRun {
 /// [`StartError`]: what could not be had, and the remedy.
 pub fn start(plan: SenderPlan) -> Result<SenderRun, StartError> {
     let (bound, session) = bind(plan)?;
-    let thread = bound.begin(Agreed::default(), None)?;
+    let thread = bound.begin(Negotiated::default(), None)?;
     Ok(SenderRun { session, thread })
 }
 
@@ -256,15 +256,15 @@ impl Bound {
     /// Begins to send; `ended` is called when the thread has ended, however it did.
     pub(crate) fn begin(
         mut self,
-        agreed: Agreed,
+        negotiated: Negotiated,
         ended: Option<Ended>,
     ) -> Result<SenderThread, StartError> {
-        if let Some((far, protocol)) = agreed.session {
+        if let Some((far, protocol)) = negotiated.session {
             self.plan.far = far;
             self.plan.protocol = protocol;
         }
         let handle = self.handle.clone();
-        let body = worker::Body::new(self, agreed);
+        let body = worker::Body::new(self, negotiated);
         let thread = std::thread::Builder::new()
             .name("sender".to_owned())
             .spawn(move || {
@@ -284,7 +284,7 @@ impl Bound {
 
 /// What TWAMP-Control settled about a session; nothing without it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Agreed {
+pub(crate) struct Negotiated {
     /// Where to, and in which packets.
     pub(crate) session: Option<(SocketAddr, Protocol)>,
     /// Its identifier.

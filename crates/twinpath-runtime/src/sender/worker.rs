@@ -27,7 +27,7 @@ use super::refusals::RefusalCounts;
 use super::source::Source;
 use super::suspension::Suspensions;
 use super::{
-    Agreed, Bound, Handle, Progress, RECORDS, STOP_WAIT, SessionNews, Shared, metrics_config,
+    Negotiated, Bound, Handle, Progress, RECORDS, STOP_WAIT, SessionNews, Shared, metrics_config,
 };
 use crate::error::RunError;
 use crate::interfaces::{Following, LOOK_EVERY};
@@ -63,7 +63,7 @@ const CLOCK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Body {
     plan: SenderPlan,
-    agreed: Agreed,
+    negotiated: Negotiated,
     socket: TestSocket,
     sender: SocketAddr,
     waiter: Waiter,
@@ -100,7 +100,7 @@ fn pair() -> ClockPair {
 }
 
 impl Body {
-    pub(super) fn new(bound: Bound, agreed: Agreed) -> Self {
+    pub(super) fn new(bound: Bound, negotiated: Negotiated) -> Self {
         let Bound {
             plan,
             socket,
@@ -129,7 +129,7 @@ impl Body {
             tai_offset_s: clock::discipline().tai_offset_s,
             await_tx_stamps: awaiting_stamps,
         })
-        .guarded(agreed.guard.clone());
+        .guarded(negotiated.guard.clone());
         let packet = vec![0; engine.largest_payload()];
         let quotes = SentQuotes::new(plan.schedule.mean_interval());
         let socket_follows = socket.device().map(Following::of);
@@ -143,7 +143,7 @@ impl Body {
         };
         Self {
             plan,
-            agreed,
+            negotiated,
             socket,
             sender,
             waiter,
@@ -502,8 +502,8 @@ impl Body {
         let mut report = SessionReport {
             number: 1,
             protocol: self.plan.protocol,
-            sid: self.agreed.sid,
-            mode: self.agreed.mode.unwrap_or(SecurityMode::Unauthenticated),
+            sid: self.negotiated.sid,
+            mode: self.negotiated.mode.unwrap_or(SecurityMode::Unauthenticated),
             sender: self.sender,
             reflector: self.plan.far,
             started: self.started.wall,
@@ -539,7 +539,7 @@ impl Body {
         };
         report.notes = notes::of(&report);
         report.notes.extend(self.source.note());
-        report.notes.extend(self.agreed.notes);
+        report.notes.extend(self.negotiated.notes);
         report.notes.sort_by_key(|note| !note.warning);
         Ok(report)
     }

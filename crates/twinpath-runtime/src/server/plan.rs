@@ -52,7 +52,7 @@ pub struct ServerPlan {
     /// Test sessions of one client at once.
     pub max_sessions_per_client: usize,
     /// Replies per second for each sender (IPv6: its /64), in bursts of one second's worth at most;
-    /// `None`: any agreed session is let through.
+    /// `None`: any negotiated session is let through.
     pub max_rate_pps: Option<u32>,
     /// Who may connect; empty: everyone.
     pub allow: Vec<IpNet>,

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use twinpath_report::Note;
-use twinpath_runtime::controller::{AgreedSession, ControlClientReport};
+use twinpath_runtime::controller::{NegotiatedSession, ControlClientReport};
 use twinpath_wire::nanoseconds;
 
 use super::ends::named;
@@ -17,7 +17,7 @@ use super::units;
 ///
 /// # Errors
 /// Those of `out`.
-pub(crate) fn running(session: &AgreedSession, out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn running(session: &NegotiatedSession, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
         "session {} runs: {} to {}, DSCP {}",

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 use twinpath_net::{SetWaker, clock};
-use twinpath_proto::reflector::{AgreedConfig, Ended, SessionTally};
+use twinpath_proto::reflector::{Ended, NegotiatedConfig, SessionTally};
 use twinpath_wire::control::Sid;
 
 use super::session_registry::{FreedSocket, SessionRegistry};
@@ -107,7 +107,7 @@ impl Reflectors {
         options: ReflectingOptions,
     ) -> Result<(Self, mpsc::Receiver<Fact>), StartError> {
         let (facts, told) = mpsc::channel(FACTS);
-        let config = AgreedConfig {
+        let config = NegotiatedConfig {
             strict: options.strict,
             tai_offset_s: clock::discipline().tai_offset_s,
             max_rate_pps: options.limits.rate_pps,

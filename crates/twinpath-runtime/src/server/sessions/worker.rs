@@ -1,4 +1,4 @@
-//! One reflector thread for agreed sessions. It shares nothing: commands come down, facts go up,
+//! One reflector thread for negotiated sessions. It shares nothing: commands come down, facts go up,
 //! both bounded.
 
 use std::io;
@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use twinpath_net::{SetWaker, SocketSet, TestSocket, clock};
 use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{
-    AgreedConfig, AgreedReflector, Ended, InUse, SessionSpec, SessionTally,
+    Ended, InUse, NegotiatedConfig, NegotiatedReflector, SessionSpec, SessionTally,
 };
 use twinpath_wire::Mono;
 use twinpath_wire::control::Sid;
@@ -74,7 +74,7 @@ pub(crate) enum Fact {
 
 /// What a reflector thread owns.
 pub(super) struct Body {
-    engine: AgreedReflector,
+    engine: NegotiatedReflector,
     sockets: SocketSet,
     states: Vec<Option<SocketState>>,
     packets: Packets,
@@ -100,7 +100,7 @@ pub(super) struct Body {
 
 impl Body {
     pub(super) fn new(
-        config: AgreedConfig,
+        config: NegotiatedConfig,
         raw_t3: bool,
         commands: mpsc::Receiver<Command>,
         facts: mpsc::Sender<Fact>,
@@ -109,7 +109,7 @@ impl Body {
         let (sockets, waker) = SocketSet::new()?;
         let start = Mono::from_ns(0);
         let body = Self {
-            engine: AgreedReflector::new(config),
+            engine: NegotiatedReflector::new(config),
             sockets,
             states: Vec::new(),
             packets: Packets::new(raw_t3),

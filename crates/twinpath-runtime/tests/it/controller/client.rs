@@ -6,7 +6,7 @@ use twinpath_proto::control::ServerEvent;
 use twinpath_proto::sender::PayloadSize;
 use twinpath_runtime::PortChoice;
 use twinpath_runtime::controlclient::{self, ControlClientRun};
-use twinpath_runtime::controller::{AgreedSession, ControlClientPlan, ControlEvent};
+use twinpath_runtime::controller::{ControlClientPlan, ControlEvent, NegotiatedSession};
 use twinpath_wire::Dscp;
 
 use super::rig::{Rig, Script, Then, serve, sid, slips, stops};
@@ -23,7 +23,7 @@ fn plan(rig: &Rig, port: u16) -> ControlClientPlan {
     }
 }
 
-fn agreed(run: &ControlClientRun) -> AgreedSession {
+fn negotiated(run: &ControlClientRun) -> NegotiatedSession {
     let patience = Instant::now() + Duration::from_mins(1);
     loop {
         match run.next_event() {
@@ -46,7 +46,7 @@ fn a_sender_elsewhere_measures_in_the_session_that_is_kept_up() {
     let rig = serve(Script::default());
     let port = free_port();
     let run = controlclient::start(plan(&rig, port)).unwrap();
-    let session = agreed(&run);
+    let session = negotiated(&run);
     assert_eq!((session.sid, session.dscp), (sid(0), Dscp::EF));
     assert_eq!(session.reflector.port(), rig.port);
     let mut elsewhere = sender_plan(session.reflector);

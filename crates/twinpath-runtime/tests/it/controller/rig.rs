@@ -12,7 +12,7 @@ use twinpath_net::clock;
 use twinpath_proto::control::{
     Admission, Nonces, Opened, Server, ServerConfig, ServerEvent, SessionRequest,
 };
-use twinpath_proto::reflector::{AgreedConfig, AgreedReflector, SessionSpec};
+use twinpath_proto::reflector::{NegotiatedConfig, NegotiatedReflector, SessionSpec};
 use twinpath_proto::security::KeyTable;
 use twinpath_report::ControlReport;
 use twinpath_runtime::controller::{
@@ -90,14 +90,16 @@ pub(crate) struct Rig {
     control: JoinHandle<Vec<ServerEvent>>,
 }
 
-type Shared = Arc<Mutex<AgreedReflector>>;
+type Shared = Arc<Mutex<NegotiatedReflector>>;
 
 pub(crate) fn serve(script: Script) -> Rig {
     let listener = TcpListener::bind(script.near).unwrap();
     let server = listener.local_addr().unwrap();
     let socket = UdpSocket::bind(script.near).unwrap();
     let port = socket.local_addr().unwrap().port();
-    let reflector = Arc::new(Mutex::new(AgreedReflector::new(AgreedConfig::default())));
+    let reflector = Arc::new(Mutex::new(NegotiatedReflector::new(
+        NegotiatedConfig::default(),
+    )));
     let over = Arc::new(AtomicBool::new(false));
     let (shared, ends) = (reflector.clone(), over.clone());
     let (arrive_with, again_after) = (script.arrive_with, script.again_after);

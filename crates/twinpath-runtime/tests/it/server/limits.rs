@@ -60,8 +60,8 @@ fn a_full_server_closes_idle_connections_of_the_client_who_has_most() {
     let mut running = Client::new(far, OPEN);
     let session = running.ask(&running.wish(port(&socket), 0)).unwrap();
     assert_eq!(running.start(), Accept::Ok);
-    let mut agreed = Client::new(far, OPEN);
-    let waits = agreed.ask(&agreed.wish(port(&socket), 0)).unwrap();
+    let mut negotiated = Client::new(far, OPEN);
+    let waits = negotiated.ask(&negotiated.wish(port(&socket), 0)).unwrap();
     let mut idle = Client::new(far, OPEN);
     let (mut mute, _) = Client::greeted(far);
     let from = |number: u8| Client::from([127, 0, 0, number].into(), far, OPEN);
@@ -75,13 +75,13 @@ fn a_full_server_closes_idle_connections_of_the_client_who_has_most() {
         (2, 0)
     );
     exchange(&socket, session.far, 0);
-    assert_eq!(agreed.start(), Accept::Ok);
+    assert_eq!(negotiated.start(), Accept::Ok);
     exchange(&socket, waits.far, 0);
     // Once its sessions are stopped a connection may go.
-    agreed.stop(1);
+    negotiated.stop(1);
     until(&run, |tally| tally.sessions == 1);
     let _fourth = from(4);
-    assert!(agreed.is_closed());
+    assert!(negotiated.is_closed());
     exchange(&socket, session.far, 1);
     // All have one: the idle one that is oldest makes room, never the one with a session.
     let _fifth = from(5);

@@ -33,7 +33,7 @@ pub struct SessionSpec {
     pub server_octets: u16,
     /// Where the sender may be behind an address translator: the address that the control client
     /// itself has here. The first packet from there, by any port, binds the session; so does one
-    /// from [`AgreedConfig::allow_sender`] (row TT-25).
+    /// from [`NegotiatedConfig::allow_sender`] (row TT-25).
     pub nat: Option<IpAddr>,
     /// The requested Start Time, if it lies ahead: REFWAIT counts from then, but no more than
     /// 24 hours after the start (row TC-48).
@@ -53,7 +53,7 @@ impl SessionSpec {
 
 /// The operator's part, alike for all sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgreedConfig {
+pub struct NegotiatedConfig {
     /// Discards requests with an Error Estimate Multiplier of 0 (RFC 4656 section 4.1.2).
     pub strict: bool,
     /// TAI - UTC in seconds, for `PTPv2` timestamps (row TT-47).
@@ -65,7 +65,7 @@ pub struct AgreedConfig {
     pub allow_sender: Vec<IpNet>,
 }
 
-impl Default for AgreedConfig {
+impl Default for NegotiatedConfig {
     fn default() -> Self {
         Self {
             strict: false,

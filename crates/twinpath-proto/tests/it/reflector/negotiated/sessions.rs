@@ -3,7 +3,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use twinpath_proto::reflector::{AgreedConfig, AgreedReflector, Ignored, InUse, SessionTally};
+use twinpath_proto::reflector::{
+    Ignored, InUse, NegotiatedConfig, NegotiatedReflector, SessionTally,
+};
 use twinpath_wire::control::Modes;
 use twinpath_wire::{Arrival, Dscp, ErrorEstimate, SenderOpen, Tos};
 
@@ -169,9 +171,9 @@ fn a_multiplier_of_zero_is_reflected_and_counted_unless_the_reflector_is_strict(
     let tally = ours.tally(sid(0)).unwrap();
     assert_eq!((tally.reflected, tally.error_multiplier_zero), (1, 1));
 
-    let mut strict = AgreedReflector::new(AgreedConfig {
+    let mut strict = NegotiatedReflector::new(NegotiatedConfig {
         strict: true,
-        ..AgreedConfig::default()
+        ..NegotiatedConfig::default()
     });
     open_and_start(&mut strict, 0, |_| {});
     let answer = ask(&mut strict, ms(0), &request, &arrival());
@@ -182,9 +184,9 @@ fn a_multiplier_of_zero_is_reflected_and_counted_unless_the_reflector_is_strict(
 
 #[test]
 fn a_sender_over_its_rate_is_cut_to_it_and_garbage_costs_it_nothing() {
-    let mut ours = AgreedReflector::new(AgreedConfig {
+    let mut ours = NegotiatedReflector::new(NegotiatedConfig {
         max_rate_pps: Some(10),
-        ..AgreedConfig::default()
+        ..NegotiatedConfig::default()
     });
     open_and_start(&mut ours, 0, |_| {});
     open_and_start(&mut ours, 1, |_| {});
@@ -231,12 +233,12 @@ fn two_reflectors_that_agreed_on_each_other_do_not_answer_each_other() {
 #[test]
 fn a_service_port_a_multicast_source_and_half_a_datagram_get_no_reply() {
     let mut ours = reflector();
-    let mut agreed = spec(0);
-    agreed.sender = SocketAddr::new(THERE, 53);
-    ours.open(agreed, PORT, None).unwrap();
+    let mut negotiated = spec(0);
+    negotiated.sender = SocketAddr::new(THERE, 53);
+    ours.open(negotiated, PORT, None).unwrap();
     ours.start(sid(0), ms(0));
     let service = Arrival {
-        from: agreed.sender,
+        from: negotiated.sender,
         ..arrival()
     };
     let many = Arrival {

@@ -92,7 +92,7 @@ impl Table {
         if let Some(due) = due {
             self.timers.insert((due, at));
         }
-        if session.state != State::Agreed
+        if session.state != State::Negotiated
             && let Some(place) = place(session, at)
         {
             self.unbound.insert(place);

@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use twinpath_proto::TestFeatures;
 use twinpath_proto::TestGuard;
-use twinpath_proto::reflector::{AgreedReflector, Ended, Ignored, SessionSpec};
+use twinpath_proto::reflector::{Ended, Ignored, NegotiatedReflector, SessionSpec};
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
@@ -41,7 +41,7 @@ fn plain(known: &Known, reply: &[u8]) -> ReflectorSecured {
 
 /// Our reply, with the T2, T3 and Error Estimate of the recorded one.
 fn answer_as(
-    ours: &mut AgreedReflector,
+    ours: &mut NegotiatedReflector,
     request: &Datagram,
     recorded: &ReflectorSecured,
 ) -> Vec<u8> {
@@ -75,7 +75,7 @@ fn replies_say_what_those_of_twampd_say() {
     ] {
         let known = Known::of(file);
         let exchanges = exchanges(file, known.port());
-        let agreed = SessionSpec {
+        let negotiated = SessionSpec {
             sid: known.sid(),
             sender: exchanges[0].0.arrival.from,
             modes: known.modes(),
@@ -83,9 +83,9 @@ fn replies_say_what_those_of_twampd_say() {
             ..spec(0)
         };
         let mut ours = reflector();
-        ours.open_guarded(agreed, known.guard(), known.port(), None)
+        ours.open_guarded(negotiated, known.guard(), known.port(), None)
             .unwrap();
-        ours.start(agreed.sid, ms(0));
+        ours.start(negotiated.sid, ms(0));
         for (request, recorded) in &exchanges {
             packets += 1;
             let context = format!("{file}, packet {}", request.number);
@@ -99,7 +99,7 @@ fn replies_say_what_those_of_twampd_say() {
             assert_eq!(said, theirs, "{context}");
             assert_eq!(reply[112..], recorded.octets[112..], "{context}: padding");
         }
-        ours.stop(agreed.sid, ms(1));
+        ours.stop(negotiated.sid, ms(1));
         ours.handle_timeout(ms(2_001));
         let (_, how, tally) = ended(&mut ours)[0];
         assert_eq!(how, Ended::Stopped, "{file}");
@@ -118,16 +118,16 @@ fn guard(modes: Modes, sid: Sid) -> TestGuard {
 }
 
 /// Session `number`, started, and what its sender protects packets with.
-fn open(ours: &mut AgreedReflector, number: u16, modes: Modes, nat: bool) -> TestGuard {
-    let agreed = SessionSpec {
+fn open(ours: &mut NegotiatedReflector, number: u16, modes: Modes, nat: bool) -> TestGuard {
+    let negotiated = SessionSpec {
         modes,
         nat: nat.then_some([203, 0, 113, 9].into()),
         ..spec(number)
     };
-    let guard = guard(modes, agreed.sid);
-    ours.open_guarded(agreed, guard.clone(), PORT, None)
+    let guard = guard(modes, negotiated.sid);
+    ours.open_guarded(negotiated, guard.clone(), PORT, None)
         .unwrap();
-    ours.start(agreed.sid, ms(0));
+    ours.start(negotiated.sid, ms(0));
     guard
 }
 
@@ -164,7 +164,11 @@ fn requests(modes: Modes, guard: &TestGuard, count: u64) -> Vec<Vec<u8>> {
     sent
 }
 
-fn ask(ours: &mut AgreedReflector, request: &[u8], arrival: &Arrival) -> Result<Vec<u8>, Ignored> {
+fn ask(
+    ours: &mut NegotiatedReflector,
+    request: &[u8],
+    arrival: &Arrival,
+) -> Result<Vec<u8>, Ignored> {
     let mut buffer = vec![STALE; request.len().max(112)];
     buffer[..request.len()].copy_from_slice(request);
     let before = buffer.clone();
@@ -350,22 +354,22 @@ fn secured_replies_have_their_sizes_and_the_padding_that_is_to_come_back() {
         for &(bits, padding_to_reflect, octets, reply, too_short) in SIZES {
             let context = format!("{modes}, {bits}, {padding_to_reflect}: {octets}");
             let mut ours = reflector();
-            let agreed = SessionSpec {
+            let negotiated = SessionSpec {
                 modes: modes | Modes::from_bits(bits),
                 padding_to_reflect,
                 ..spec(0)
             };
-            let guard = guard(modes, agreed.sid);
-            ours.open_guarded(agreed, guard.clone(), PORT, None)
+            let guard = guard(modes, negotiated.sid);
+            ours.open_guarded(negotiated, guard.clone(), PORT, None)
                 .unwrap();
-            ours.start(agreed.sid, ms(0));
+            ours.start(negotiated.sid, ms(0));
             let mut request = requests(modes, &guard, 1)[0][..48].to_vec();
             let from = if bits & SYM == 0 { 48 } else { 112 };
             request.resize(octets.min(from), 0);
             request.extend((request.len()..octets).map(|at| u8::try_from(at).unwrap() | 1));
             let made = ask(&mut ours, &request, &arrival()).unwrap();
             assert_eq!(made.len(), reply, "{context}");
-            let tally = ours.tally(agreed.sid).unwrap();
+            let tally = ours.tally(negotiated.sid).unwrap();
             assert_eq!(tally.too_short, u64::from(too_short), "{context}");
             if bits & RO != 0 {
                 // What fits of it, and comes at all.

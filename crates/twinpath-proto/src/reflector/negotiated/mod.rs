@@ -21,16 +21,16 @@ use replays::Repeat;
 use session::{Session, State};
 use table::Table;
 
-pub use spec::{AgreedConfig, Ended, InUse, SessionSpec, SessionTally};
+pub use spec::{Ended, InUse, NegotiatedConfig, SessionSpec, SessionTally};
 
-/// Sessions looked after in one call of [`AgreedReflector::handle_timeout`] at most.
+/// Sessions looked after in one call of [`NegotiatedReflector::handle_timeout`] at most.
 const LOOKED_AFTER_AT_ONCE: usize = 256;
-/// Two ports that are no sign of a reflector: an agreed sender may have any, its peer's too.
+/// Two ports that are no sign of a reflector: a negotiated sender may have any, its peer's too.
 const NO_SIGN: reply_guard::Ports = reply_guard::Ports { from: 1, to: 0 };
 
-/// All agreed sessions of one reflector thread, on any of its ports.
-pub struct AgreedReflector {
-    config: AgreedConfig,
+/// All negotiated sessions of one reflector thread, on any of its ports.
+pub struct NegotiatedReflector {
+    config: NegotiatedConfig,
     rate: Option<RateLimit>,
     /// Who may bind any session that allows for NAT.
     others: Access,
@@ -39,9 +39,9 @@ pub struct AgreedReflector {
     totals: ReflectorTally,
 }
 
-impl AgreedReflector {
+impl NegotiatedReflector {
     /// A reflector without sessions.
-    pub fn new(config: AgreedConfig) -> Self {
+    pub fn new(config: NegotiatedConfig) -> Self {
         Self {
             rate: config.max_rate_pps.map(RateLimit::new),
             others: Access::only(&config.allow_sender),
@@ -91,7 +91,7 @@ impl AgreedReflector {
         let Some((at, session)) = self.session_mut(sid) else {
             return;
         };
-        if session.state == State::Agreed {
+        if session.state == State::Negotiated {
             session.start(now);
             self.table.rearm(at);
         }
@@ -104,7 +104,7 @@ impl AgreedReflector {
             return;
         };
         match session.state {
-            State::Agreed => self.end(at, Ended::Removed),
+            State::Negotiated => self.end(at, Ended::Removed),
             State::Running => {
                 session.stop(now);
                 self.table.rearm(at);
@@ -172,7 +172,7 @@ impl AgreedReflector {
             match session.state {
                 _ if session.ends().is_none_or(|ends| ends > now) => self.table.rearm(at),
                 State::Stopping { .. } => self.end(at, Ended::Stopped),
-                State::Agreed | State::Running => {
+                State::Negotiated | State::Running => {
                     self.totals.sessions_expired += 1;
                     self.end(at, Ended::Refwait);
                 }
@@ -295,7 +295,7 @@ fn judge(
     strict: bool,
 ) -> Result<SenderOpen, Ignored> {
     match session.state {
-        State::Agreed => return Err(Ignored::NotStarted),
+        State::Negotiated => return Err(Ignored::NotStarted),
         State::Stopping { until } if until <= now => return Err(Ignored::NoSession),
         State::Running | State::Stopping { .. } => {}
     }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use twinpath_proto::reflector::{AgreedReflector, Ended};
+use twinpath_proto::reflector::{Ended, NegotiatedReflector};
 use twinpath_wire::{Dscp, ReplyHead, Stamp, TimeFormat, Wall, WireTime};
 
 use super::super::capture::{Datagram, exchanges};
@@ -11,7 +11,7 @@ use super::{ended, reflector, sid, spec};
 
 /// Our reply, with the T2, T3 and Error Estimate of the recorded one.
 fn answer_as(
-    ours: &mut AgreedReflector,
+    ours: &mut NegotiatedReflector,
     request: &Datagram,
     recorded: &ReplyHead,
 ) -> (Vec<u8>, u8) {
@@ -43,12 +43,13 @@ fn replies_are_those_of_twampd_octet_for_octet() {
         let mut ours = reflector();
         let exchanges = exchanges(file, port);
         let sender: SocketAddr = exchanges[0].0.arrival.from;
-        let agreed = twinpath_proto::reflector::SessionSpec {
+        let negotiated = twinpath_proto::reflector::SessionSpec {
             sender,
             dscp,
             ..spec(0)
         };
-        ours.open(agreed, port, exchanges[0].0.arrival.to).unwrap();
+        ours.open(negotiated, port, exchanges[0].0.arrival.to)
+            .unwrap();
         ours.start(sid(0), ms(0));
         for (request, recorded) in &exchanges {
             let context = format!("{file}, packet {}", request.number);

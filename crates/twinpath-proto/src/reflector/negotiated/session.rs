@@ -1,4 +1,4 @@
-//! One agreed session: its state and its clock.
+//! One negotiated session: its state and its clock.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl SenderKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Accepted, not started: nothing is reflected.
-    Agreed,
+    Negotiated,
     /// Started.
     Running,
     /// Stopped, and reflected until then (row TT-22).
@@ -98,7 +98,7 @@ impl Session {
             local: local.map(|local| local.to_canonical()),
             features: spec.features(),
             dscp: spec.dscp,
-            state: State::Agreed,
+            state: State::Negotiated,
             unbound: spec.nat.map(|client| client.to_canonical()),
             next: 0,
             timeout_ns: nanoseconds::of(spec.timeout.min(spec.refwait)),
@@ -177,7 +177,7 @@ impl Session {
     /// When it ends if nothing more comes; `None`: not by time.
     pub(super) fn ends(&self) -> Option<Mono> {
         match self.state {
-            State::Agreed => None,
+            State::Negotiated => None,
             State::Running => Some(self.heard + Duration::from_nanos(self.refwait_ns)),
             State::Stopping { until } => Some(until),
         }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use twinpath_proto::reflector::{AgreedConfig, AgreedReflector, Ignored, InUse};
+use twinpath_proto::reflector::{Ignored, InUse, NegotiatedConfig, NegotiatedReflector};
 use twinpath_wire::Arrival;
 use twinpath_wire::control::Modes;
 
@@ -22,7 +22,7 @@ fn client() -> IpAddr {
     outside(0).from.ip()
 }
 
-fn send(ours: &mut AgreedReflector, arrival: &Arrival, padding: &[u8]) -> Result<u32, Ignored> {
+fn send(ours: &mut NegotiatedReflector, arrival: &Arrival, padding: &[u8]) -> Result<u32, Ignored> {
     let (reply, _) = ask(ours, ms(1), &light(0, padding), arrival)?;
     Ok(super::super::support::number(&reply))
 }
@@ -53,9 +53,9 @@ fn a_packet_from_elsewhere_than_the_client_binds_nothing_unless_the_operator_all
         "203.0.113.0/28".parse().unwrap(),
         "2001:db8:9::/48".parse().unwrap(),
     ];
-    let config = AgreedConfig {
+    let config = NegotiatedConfig {
         allow_sender,
-        ..AgreedConfig::default()
+        ..NegotiatedConfig::default()
     };
     for (client, address, alone, allowed) in [
         ("198.51.100.7", "198.51.100.7", true, true),
@@ -70,8 +70,11 @@ fn a_packet_from_elsewhere_than_the_client_binds_nothing_unless_the_operator_all
         ("2001:db8::1", "2001:db8::2", false, false),
         ("2001:db8::1", "2001:db8:9:1::5", false, true),
     ] {
-        for (config, binds) in [(AgreedConfig::default(), alone), (config.clone(), allowed)] {
-            let mut ours = AgreedReflector::new(config);
+        for (config, binds) in [
+            (NegotiatedConfig::default(), alone),
+            (config.clone(), allowed),
+        ] {
+            let mut ours = NegotiatedReflector::new(config);
             open_and_start(&mut ours, 0, |spec| spec.nat = client.parse().ok());
             let answer = send(&mut ours, &from(address), &[0x11; 27]);
             let expected = if binds {
@@ -120,9 +123,9 @@ fn a_session_that_does_not_allow_for_it_is_not_bound() {
 #[test]
 fn nothing_binds_a_session_before_its_start_or_after_its_end_or_on_another_port() {
     let mut ours = reflector();
-    let mut agreed = spec(0);
-    agreed.nat = Some(client());
-    ours.open(agreed, PORT, None).unwrap();
+    let mut negotiated = spec(0);
+    negotiated.nat = Some(client());
+    ours.open(negotiated, PORT, None).unwrap();
     let early = send(&mut ours, &outside(40_000), &[0x11; 27]);
     assert_eq!(early, Err(Ignored::NoSession));
     ours.start(sid(0), ms(0));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twinpath_proto::TestFeatures;
 use twinpath_proto::TestGuard;
-use twinpath_proto::reflector::{AgreedConfig, AgreedReflector, SessionSpec};
+use twinpath_proto::reflector::{NegotiatedConfig, NegotiatedReflector, SessionSpec};
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SenderTally, SessionSender,
@@ -36,8 +36,8 @@ fn guard(features: TestFeatures) -> TestGuard {
 }
 
 /// A reflector with the one session that is agreed on, started.
-fn reflector(features: TestFeatures) -> AgreedReflector {
-    let mut reflector = AgreedReflector::new(AgreedConfig::default());
+fn reflector(features: TestFeatures) -> NegotiatedReflector {
+    let mut reflector = NegotiatedReflector::new(NegotiatedConfig::default());
     let spec = SessionSpec {
         sid: Sid([1; 16]),
         sender: SENDER.parse().unwrap(),
@@ -65,7 +65,7 @@ fn run(
     features: TestFeatures,
     path: Path,
     mut back: impl FnMut(&mut Vec<u8>),
-) -> (Vec<Sample>, SenderTally, AgreedReflector) {
+) -> (Vec<Sample>, SenderTally, NegotiatedReflector) {
     let near = Clock {
         offset_ns: EPOCH_NS,
         skew_ppb: 0,

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_proto::reflector::{
-    AgreedConfig, AgreedReflector, Ended, Ignored, SessionSpec, SessionTally,
+    Ended, Ignored, NegotiatedConfig, NegotiatedReflector, SessionSpec, SessionTally,
 };
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{Arrival, Delta, Dscp, Mono, Tos};
@@ -44,18 +44,22 @@ fn spec(number: u16) -> SessionSpec {
     }
 }
 
-fn reflector() -> AgreedReflector {
-    AgreedReflector::new(AgreedConfig::default())
+fn reflector() -> NegotiatedReflector {
+    NegotiatedReflector::new(NegotiatedConfig::default())
 }
 
 /// One session, started.
-fn running(change: impl FnOnce(&mut SessionSpec)) -> AgreedReflector {
+fn running(change: impl FnOnce(&mut SessionSpec)) -> NegotiatedReflector {
     let mut ours = reflector();
     open_and_start(&mut ours, 0, change);
     ours
 }
 
-fn open_and_start(ours: &mut AgreedReflector, number: u16, change: impl FnOnce(&mut SessionSpec)) {
+fn open_and_start(
+    ours: &mut NegotiatedReflector,
+    number: u16,
+    change: impl FnOnce(&mut SessionSpec),
+) {
     let mut spec = spec(number);
     change(&mut spec);
     ours.open(spec, PORT, None).unwrap();
@@ -64,7 +68,7 @@ fn open_and_start(ours: &mut AgreedReflector, number: u16, change: impl FnOnce(&
 
 /// The reply, sealed 20 us after the arrival, and its ToS octet. The buffer is dirty.
 fn ask(
-    ours: &mut AgreedReflector,
+    ours: &mut NegotiatedReflector,
     now: Mono,
     request: &[u8],
     arrival: &Arrival,
@@ -79,7 +83,7 @@ fn ask(
 }
 
 /// What becomes of one plain packet from session `number`'s sender.
-fn packet(ours: &mut AgreedReflector, number: u16, now: Mono) -> Result<u32, Ignored> {
+fn packet(ours: &mut NegotiatedReflector, number: u16, now: Mono) -> Result<u32, Ignored> {
     let arrival = Arrival {
         from: spec(number).sender,
         ..arrival()
@@ -88,7 +92,7 @@ fn packet(ours: &mut AgreedReflector, number: u16, now: Mono) -> Result<u32, Ign
     Ok(super::support::number(&reply))
 }
 
-fn ended(ours: &mut AgreedReflector) -> Vec<(Sid, Ended, SessionTally)> {
+fn ended(ours: &mut NegotiatedReflector) -> Vec<(Sid, Ended, SessionTally)> {
     std::iter::from_fn(|| ours.poll_ended()).collect()
 }
 

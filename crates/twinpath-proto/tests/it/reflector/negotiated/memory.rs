@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use twinpath_proto::reflector::{AgreedReflector, SessionSpec};
+use twinpath_proto::reflector::{NegotiatedReflector, SessionSpec};
 
 use super::super::support::ms;
 use super::{PORT, reflector, sid, spec};
@@ -17,7 +17,7 @@ fn many(number: u32) -> SessionSpec {
     }
 }
 
-fn open(ours: &mut AgreedReflector, number: u32) {
+fn open(ours: &mut NegotiatedReflector, number: u32) {
     let spec = many(number);
     ours.open(spec, PORT, None).unwrap();
     ours.start(spec.sid, ms(u64::from(number)));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use twinpath_proto::reflector::{AgreedReflector, Ended, Ignored};
+use twinpath_proto::reflector::{Ended, Ignored, NegotiatedReflector};
 use twinpath_wire::Mono;
 
 use super::super::support::ms;
@@ -13,7 +13,7 @@ fn just_before(at: Mono) -> Mono {
     at - Duration::from_nanos(1)
 }
 
-fn how(ours: &mut AgreedReflector) -> Vec<(u64, Ended)> {
+fn how(ours: &mut NegotiatedReflector) -> Vec<(u64, Ended)> {
     let ended = ended(ours);
     ended
         .into_iter()
