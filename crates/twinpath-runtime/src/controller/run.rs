@@ -17,7 +17,7 @@ use super::dialogue::Dialogue;
 use super::event::News;
 use super::request::{DefaultFeatures, SessionRequest, sizes};
 use super::{ControlError, ControlEvent, ControlPlan, Sizes};
-use crate::sender::{Negotiated, Bound, SenderThread};
+use crate::sender::{Bound, Negotiated, SenderThread};
 
 /// How often a run without its Server is looked at.
 const SERVER_CHECK_EVERY: Duration = Duration::from_millis(500);

@@ -27,7 +27,7 @@ use super::refusals::RefusalCounts;
 use super::source::Source;
 use super::suspension::Suspensions;
 use super::{
-    Negotiated, Bound, Handle, Progress, RECORDS, STOP_WAIT, SessionNews, Shared, metrics_config,
+    Bound, Handle, Negotiated, Progress, RECORDS, STOP_WAIT, SessionNews, Shared, metrics_config,
 };
 use crate::error::RunError;
 use crate::interfaces::{Following, LOOK_EVERY};
@@ -503,7 +503,10 @@ impl Body {
             number: 1,
             protocol: self.plan.protocol,
             sid: self.negotiated.sid,
-            mode: self.negotiated.mode.unwrap_or(SecurityMode::Unauthenticated),
+            mode: self
+                .negotiated
+                .mode
+                .unwrap_or(SecurityMode::Unauthenticated),
             sender: self.sender,
             reflector: self.plan.far,
             started: self.started.wall,

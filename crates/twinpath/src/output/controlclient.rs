@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use twinpath_report::Note;
-use twinpath_runtime::controller::{NegotiatedSession, ControlClientReport};
+use twinpath_runtime::controller::{ControlClientReport, NegotiatedSession};
 use twinpath_wire::nanoseconds;
 
 use super::ends::named;
