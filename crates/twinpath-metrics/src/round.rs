@@ -46,7 +46,7 @@ pub(crate) fn quotient(sum: i128, count: u64) -> f64 {
 }
 
 /// `part / whole`; `None` where there is no whole.
-pub(crate) fn ratio(part: u64, whole: u64) -> Option<f64> {
+pub fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| float_unsigned(part) / float_unsigned(whole))
 }
 

@@ -451,4 +451,4 @@ pub fn send_remedy(reason: SendError) -> Option<&'static str> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::{
-    Basis, ClockEstimate, ClockModel, Coverage, Distributions, FarStep, Figures, MetricsConfig,
-    Timeline,
+    Basis, BinFigures, ClockEstimate, ClockModel, Coverage, Distributions, FarStep, Figures,
+    MetricsConfig, Timeline, VoiceFigures,
 };
-use twinpath_proto::sender::{Protocol, Schedule, SenderTally};
+use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, SenderTally};
 use twinpath_wire::control::{SecurityMode, Sid};
 use twinpath_wire::{ErrorEstimate, Rung, Tos, Wall};
 
-use crate::{Refusals, notes};
+use crate::{Refusals, Requested, hops, notes};
+
+/// Bins at most, where their edges are to fit what was measured.
+const AUTOMATIC_BINS: u16 = 20;
 
 /// What a clock's discipline says of it (adjtimex).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -320,6 +323,60 @@ impl SessionReport {
     /// Remarks on the direction of losses, by the figures as they are now.
     pub fn renew_directions(&mut self) {
         notes::renew_directions(self);
+    }
+
+    /// The sender's address and port. Its zone is that of the reflector, where it has none.
+    pub fn sender(&self) -> SocketAddr {
+        let mut sender = self.sender;
+        if let (SocketAddr::V6(near), SocketAddr::V6(far)) = (&mut sender, self.reflector)
+            && near.ip().is_unicast_link_local()
+            && near.scope_id() == 0
+        {
+            near.set_scope_id(far.scope_id());
+        }
+        sender
+    }
+
+    /// Octets of UDP payload of the packets.
+    pub fn payload_sizes(&self) -> PayloadSize {
+        PayloadSize::padded(
+            self.protocol,
+            u16::try_from(self.padding).ok(),
+            self.reflector.ip(),
+        )
+    }
+
+    /// How many routers lie on the way out; `None` where the TTL on arrival does not tell.
+    pub fn hops_forward(&self) -> Option<(u8, u8)> {
+        hops::forward(self)
+    }
+
+    /// The same on the way back.
+    pub fn hops_backward(&self) -> Option<(u8, u8)> {
+        hops::backward(self)
+    }
+
+    /// Quality of a call over the path; no estimate where the loss is not known.
+    pub fn voice(&self, requested: &Requested) -> VoiceFigures {
+        if !self.coverage().is_complete() {
+            return VoiceFigures::default();
+        }
+        let synchronised = matches!(self.basis(), Basis::Synchronized { .. });
+        let delays = self.delays.histograms();
+        VoiceFigures::new(&self.figures, &delays, synchronised, requested.voice)
+    }
+
+    /// Delays in the bins that were asked for.
+    pub fn bins(&self, requested: &Requested) -> Option<Cow<'_, BinFigures>> {
+        if !requested.automatic_bins {
+            return self.figures.bins.as_ref().map(Cow::Borrowed);
+        }
+        let delays = &self.delays;
+        Some(Cow::Owned(BinFigures {
+            round_trip: delays.round_trip.automatic_bins(AUTOMATIC_BINS)?,
+            forward: delays.forward.automatic_bins(AUTOMATIC_BINS)?,
+            backward: delays.backward.automatic_bins(AUTOMATIC_BINS)?,
+        }))
     }
 
     /// What raw one-way delays are worth: by what both clocks claim, and by what the packets tell of

@@ -1,6 +1,9 @@
 //! Counts and times as text: one wording for reports, notes and errors.
 
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use twinpath_wire::Wall;
 
 /// `1 packet`, `2 packets`.
 pub fn count(count: u64, one: &str, many: &str) -> String {
@@ -28,6 +31,25 @@ pub fn time(time: Duration) -> String {
     let fraction = fraction.trim_end_matches('0');
     let point = if fraction.is_empty() { "" } else { "." };
     format!("{}{point}{fraction} {name}", ns / unit)
+}
+
+/// `192.0.2.1:862`, `[2001:db8::1]:862`, `[fe80::1%eth0]:862`: zones by the `name` of their interface.
+pub fn endpoint(address: SocketAddr, name: impl Fn(u32) -> Option<String>) -> String {
+    match address {
+        SocketAddr::V6(v6) if v6.scope_id() != 0 => match name(v6.scope_id()) {
+            Some(zone) => format!("[{}%{zone}]:{}", v6.ip(), v6.port()),
+            None => address.to_string(),
+        },
+        SocketAddr::V4(_) | SocketAddr::V6(_) => address.to_string(),
+    }
+}
+
+/// RFC 3339, UTC, to the microsecond at most.
+pub fn rfc3339(at: Wall) -> String {
+    match jiff::Timestamp::from_nanosecond(i128::from(at.unix_ns()) / 1_000 * 1_000) {
+        Ok(timestamp) => timestamp.to_string(),
+        Err(_) => format!("{} ns", at.unix_ns()),
+    }
 }
 
 #[cfg(test)]

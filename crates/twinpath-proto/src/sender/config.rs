@@ -1,6 +1,6 @@
 //! What a Session-Sender is asked to do.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -76,7 +76,25 @@ pub enum PayloadSize {
     Imix([usize; 3]),
 }
 
+/// Octets of an Ethernet frame around UDP payload: its header, and those of IP and UDP.
+const AROUND_V4: usize = 14 + 20 + 8;
+const AROUND_V6: usize = 14 + 40 + 8;
+
 impl PayloadSize {
+    /// What packets to `far` really have: header and padding of this many octets; `None` is IMIX.
+    pub fn padded(protocol: Protocol, padding_octets: Option<u16>, far: IpAddr) -> Self {
+        if let Some(octets) = padding_octets {
+            let asked = usize::from(octets) + protocol.padding_counts_from();
+            return Self::Fixed(protocol.payload_octets(asked));
+        }
+        let around = match far {
+            IpAddr::V4(_) => AROUND_V4,
+            IpAddr::V6(_) => AROUND_V6,
+        };
+        // The smallest frame holds less than a header over IPv6, and for STAMP: then the header.
+        Self::Imix([64, 590, 1514].map(|frame: usize| protocol.payload_octets(frame - around)))
+    }
+
     /// The sizes of packets in turn, by number; one where all are alike.
     pub fn in_turn(self) -> Vec<usize> {
         match self {

@@ -27,7 +27,7 @@ pub(super) fn far() -> SocketAddr {
 }
 
 /// A millisecond there and back between synchronised clocks, ten times.
-pub(super) fn quiet() -> SessionReport {
+pub(crate) fn quiet() -> SessionReport {
     let mut metrics = SessionMetrics::new();
     for seq in 0..10 {
         let at =

@@ -1,27 +1,15 @@
-//! Figures that a report has for the asking.
+//! Figures that a report has on request.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use twinpath_metrics::{BinEdges, Codec, MAX_EDGES, ReflectorKind, VoiceParameters};
+use twinpath_report::Requested;
 use twinpath_runtime::Unavailable;
 
 use super::quantity::{Milliseconds, at_least_one, signed_time, whole};
 use super::{Advice, FIGURES, Time};
-
-/// Figures that a report has for the asking, and what they assume.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Wanted {
-    /// The call that voice quality is estimated for.
-    pub(crate) voice: VoiceParameters,
-    /// That was asked for: for people too.
-    pub(crate) voice_asked: bool,
-    /// Percentiles with lost packets as infinite delays.
-    pub(crate) with_loss: bool,
-    /// Bins with edges that fit what was measured.
-    pub(crate) automatic_bins: bool,
-}
 
 /// Which figures a report has beside the usual ones.
 #[derive(Debug, Args)]
@@ -60,17 +48,18 @@ pub(crate) struct FigureArgs {
 
 impl FigureArgs {
     /// For the report.
-    pub(crate) fn wanted(&self) -> Wanted {
+    pub(crate) fn requested(&self) -> Requested {
         let codec = self.voice.map(Codec::from).unwrap_or_default();
         let mut voice = VoiceParameters::of(codec);
         if let Some(buffer) = self.jitter_buffer {
             voice.buffer_ms = buffer.0.as_secs_f64() * 1e3;
         }
-        Wanted {
+        Requested {
             voice,
             voice_asked: self.voice.is_some(),
             with_loss: self.percentiles_with_loss,
             automatic_bins: matches!(self.bins, Some(Bins::Automatic)),
+            ..Requested::default()
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
 pub(crate) use control::{
     ControlClientArgs, ControlOptions, ControllerArgs, ServerArgs, WireFormat,
 };
-pub(crate) use figures::{FigureArgs, Wanted};
+pub(crate) use figures::FigureArgs;
 pub(crate) use groups::{
     Answers, Filling, IpOptions, LogOptions, Output, PacketOptions, ResultOptions, RunOptions,
     ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,

@@ -197,17 +197,17 @@ impl FromStr for PaddingSize {
 }
 
 impl PaddingSize {
-    /// From what reports have.
-    pub(crate) fn from_number(number: i64) -> Self {
-        u16::try_from(number).map_or(Self::Imix, Self::Octets)
+    /// `None` is IMIX.
+    pub(crate) fn octets(self) -> Option<u16> {
+        match self {
+            Self::Imix => None,
+            Self::Octets(octets) => Some(octets),
+        }
     }
 
     /// As reports have it: -1 is IMIX.
     pub(crate) fn number(self) -> i64 {
-        match self {
-            Self::Imix => -1,
-            Self::Octets(octets) => octets.into(),
-        }
+        self.octets().map_or(-1, i64::from)
     }
 }
 

@@ -72,7 +72,7 @@ impl Outlet {
         let form = options.form();
         let machine = form != Output::Text;
         let meta = Meta {
-            wanted: options.figures.wanted(),
+            requested: options.figures.requested(),
             ..meta
         };
         let sink: Box<dyn Sink> = match form {

@@ -3,12 +3,13 @@
 use std::net::{Ipv6Addr, SocketAddr};
 
 use twinpath_proto::sender::Protocol;
+use twinpath_report::words::endpoint;
 use twinpath_report::{Note, SessionReport};
 use twinpath_runtime::host::interface_name;
 
 /// `192.0.2.1:862`, `[2001:db8::1]:862`, `[fe80::1%eth0]:862`.
 pub(crate) fn named(address: SocketAddr) -> String {
-    with_zone(address, interface_name)
+    endpoint(address, interface_name)
 }
 
 /// A protocol by name, with what tells its sessions apart.
@@ -21,16 +22,9 @@ pub(crate) fn protocol(protocol: Protocol) -> String {
     }
 }
 
-/// A run's own end. Its zone is that of the far end, where it does not say.
+/// A run's own end.
 pub(super) fn sender(report: &SessionReport) -> String {
-    let mut sender = report.sender;
-    if let (SocketAddr::V6(near), SocketAddr::V6(far)) = (&mut sender, report.reflector)
-        && near.ip().is_unicast_link_local()
-        && near.scope_id() == 0
-    {
-        near.set_scope_id(far.scope_id());
-    }
-    named(sender)
+    named(report.sender())
 }
 
 /// Writes the zones in notes as everywhere else.
@@ -56,16 +50,6 @@ pub(crate) fn with_zones(line: &str) -> String {
     named + rest
 }
 
-fn with_zone(address: SocketAddr, name: impl Fn(u32) -> Option<String>) -> String {
-    match address {
-        SocketAddr::V6(v6) if v6.scope_id() != 0 => match name(v6.scope_id()) {
-            Some(zone) => format!("[{}%{zone}]:{}", v6.ip(), v6.port()),
-            None => address.to_string(),
-        },
-        SocketAddr::V4(_) | SocketAddr::V6(_) => address.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,7 +64,7 @@ mod tests {
             ("[2001:db8::1]:862", "[2001:db8::1]:862"),
             ("192.0.2.1:862", "192.0.2.1:862"),
         ] {
-            assert_eq!(with_zone(address.parse().unwrap(), name), shown);
+            assert_eq!(endpoint(address.parse().unwrap(), name), shown);
         }
         let Some(lo) = interface_name(1) else {
             println!("skipped: this system does not tell the names of interfaces");

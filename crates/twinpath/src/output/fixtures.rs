@@ -26,7 +26,7 @@ pub(crate) fn meta() -> Meta {
     Meta {
         host: Some("probe7".into()),
         labels: vec![label],
-        wanted: super::Wanted::default(),
+        requested: super::Requested::default(),
     }
 }
 

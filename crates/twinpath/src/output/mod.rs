@@ -10,7 +10,6 @@ pub(crate) mod dscptable;
 pub(crate) mod ends;
 #[cfg(test)]
 pub(crate) mod fixtures;
-pub(crate) mod hops;
 pub(crate) mod json;
 mod labels;
 pub(crate) mod lines;
@@ -33,20 +32,15 @@ pub(crate) mod units;
 use std::io::{self, Write as _};
 
 use serde::Serialize;
-use twinpath_metrics::{Basis, BinFigures, VoiceFigures};
-use twinpath_proto::sender::PayloadSize;
-use twinpath_report::ControlReport;
-use twinpath_report::SessionReport;
-use twinpath_wire::{Sample, Wall};
+use twinpath_report::{ControlReport, Requested, SessionReport};
+use twinpath_wire::Sample;
 
 #[cfg(feature = "live")]
 pub(crate) use self::counts::UNKNOWN;
-use crate::args::{Label, PaddingSize, Wanted};
+use crate::args::Label;
 use crate::failure::Failure;
 use crate::logs;
-
-/// Bins at most, where their edges are to fit what was measured.
-const AUTOMATIC_BINS: u16 = 20;
+pub(crate) use twinpath_report::words::rfc3339;
 
 /// Where a run's result goes, in one form.
 pub(crate) trait Sink {
@@ -187,8 +181,8 @@ pub(crate) struct Meta {
     pub(crate) host: Option<String>,
     /// The user's remarks.
     pub(crate) labels: Vec<Label>,
-    /// Figures for the asking.
-    pub(crate) wanted: Wanted,
+    /// Figures on request.
+    pub(crate) requested: Requested,
 }
 
 impl Meta {
@@ -197,7 +191,7 @@ impl Meta {
         Self {
             host: host_name(),
             labels: labels.to_vec(),
-            wanted: Wanted::default(),
+            requested: Requested::default(),
         }
     }
 }
@@ -209,45 +203,8 @@ fn host_name() -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// Octets of UDP payload of a run's packets.
-fn sizes(report: &SessionReport) -> PayloadSize {
-    let padding = PaddingSize::from_number(report.padding);
-    crate::plan::sizes(padding, report.protocol, report.reflector.ip())
-}
-
-/// What a call over the path would be like; no estimate where the loss is not known.
-fn voice(report: &SessionReport, wanted: &Wanted) -> VoiceFigures {
-    if !report.coverage().is_complete() {
-        return VoiceFigures::default();
-    }
-    let synchronised = matches!(report.basis(), Basis::Synchronized { .. });
-    let delays = report.delays.histograms();
-    VoiceFigures::new(&report.figures, &delays, synchronised, wanted.voice)
-}
-
-/// Delays in the bins that were asked for.
-fn bins(report: &SessionReport, wanted: &Wanted) -> Option<BinFigures> {
-    if !wanted.automatic_bins {
-        return report.figures.bins.clone();
-    }
-    let delays = &report.delays;
-    Some(BinFigures {
-        round_trip: delays.round_trip.automatic_bins(AUTOMATIC_BINS)?,
-        forward: delays.forward.automatic_bins(AUTOMATIC_BINS)?,
-        backward: delays.backward.automatic_bins(AUTOMATIC_BINS)?,
-    })
-}
-
 /// One line on stderr; it waits while the terminal shows something else. Where that is closed too,
 /// nobody is there to be told.
 pub(crate) fn complain(text: &str) {
     let _ = logs::Line.write_all(format!("{text}\n").as_bytes());
-}
-
-/// RFC 3339, UTC, to the microsecond at most.
-pub(crate) fn rfc3339(at: Wall) -> String {
-    match jiff::Timestamp::from_nanosecond(i128::from(at.unix_ns()) / 1_000 * 1_000) {
-        Ok(timestamp) => timestamp.to_string(),
-        Err(_) => format!("{} ns", at.unix_ns()),
-    }
 }

@@ -91,7 +91,7 @@ fn title(report: &SessionReport) -> String {
 }
 
 fn subtitle(first: &SessionReport, reports: &[SessionReport], labels: &[Label]) -> String {
-    let sizes = match super::sizes(first) {
+    let sizes = match first.payload_sizes() {
         PayloadSize::Imix(_) => "IMIX".to_owned(),
         PayloadSize::Fixed(octets) => format!("{octets}-octet packets"),
     };

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
+use twinpath_metrics::ratio;
 use twinpath_metrics::{Coverage, DelayFigures, Figures, IntervalFigures, Suspect};
 use twinpath_wire::Wall;
 
@@ -10,7 +11,7 @@ use super::counts::UNKNOWN;
 use super::labels::Labels;
 use super::style::Style;
 use super::table::{cell, enough};
-use super::units::{self, Unit, ratio};
+use super::units::{self, Unit};
 use super::{Meta, rfc3339};
 
 /// Columns of a row's time, and of a class's name.

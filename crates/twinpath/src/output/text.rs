@@ -138,7 +138,7 @@ fn page(report: &SessionReport, meta: &Meta, style: Style, out: &mut impl Write)
     stamps(report, out)?;
     one_way::write(report, style, out)?;
     path::write(report, out)?;
-    asked::write(report, &meta.wanted, style, out)
+    asked::write(report, &meta.requested, style, out)
 }
 
 /// The round trip decides: one-way figures may carry hours of clock offset.
@@ -170,7 +170,7 @@ fn heading(
     let (near, far) = (ends::sender(report), ends::named(report.reflector));
     let ends = format!("{protocol} from {near} to {far}");
     writeln!(out, "{}", style.heading(&wrapped(&ends, 2)))?;
-    let padding = match super::sizes(report) {
+    let padding = match report.payload_sizes() {
         PayloadSize::Imix([small, middle, large]) => {
             format!("IMIX ({small}, {middle} and {large}-octet packets)")
         }

@@ -125,15 +125,6 @@ pub(crate) fn wrapped(text: &str, indent: usize) -> String {
     lines
 }
 
-/// `None` of nothing.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a ratio has the digits of a float, and the counts stand beside it"
-)]
-pub(crate) fn ratio(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| part as f64 / whole as f64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

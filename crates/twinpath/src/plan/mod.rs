@@ -1,4 +1,4 @@
-//! Arguments resolved into what the runtime runs: names looked up, sizes and families checked.
+//! Arguments resolved into what the runtime runs: names looked up and families checked.
 //! Nothing is bound here.
 
 #[cfg(feature = "control")]
@@ -22,7 +22,7 @@ pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
 #[cfg(feature = "report")]
 pub(crate) use sender::figures;
-pub(crate) use sender::{classes, rows_fit, sender, sizes};
+pub(crate) use sender::{classes, rows_fit, sender};
 
 /// Where a passphrase may stand that no command line shows.
 const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";

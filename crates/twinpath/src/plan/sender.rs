@@ -27,9 +27,6 @@ const MOST_CLASSES: usize = 64;
 const INTERVAL: Duration = Duration::from_millis(100);
 /// Packets under way at once: more would need gigabytes.
 const MOST_IN_FLIGHT: u128 = 4_000_000;
-/// Ethernet, IP and UDP headers around an IMIX frame's payload.
-const AROUND_V4: usize = 14 + 20 + 8;
-const AROUND_V6: usize = 14 + 40 + 8;
 
 /// What the arguments mean, for the first class.
 ///
@@ -338,24 +335,8 @@ pub(super) fn payload(
             "--padding {octets} does not fit UDP over {}: write {most} at most",
             Family::of(far)
         ))),
-        PaddingSize::Octets(_) | PaddingSize::Imix => Ok(sizes(padding, protocol, far)),
-    }
-}
-
-/// Octets of UDP payload that packets to `far` really have: header and padding.
-pub(crate) fn sizes(padding: PaddingSize, protocol: Protocol, far: IpAddr) -> PayloadSize {
-    let around = match far {
-        IpAddr::V4(_) => AROUND_V4,
-        IpAddr::V6(_) => AROUND_V6,
-    };
-    match padding {
-        // The smallest frame holds less than a header over IPv6, and for STAMP: then the header.
-        PaddingSize::Imix => PayloadSize::Imix(
-            [64, 590, 1514].map(|frame: usize| protocol.payload_octets(frame - around)),
-        ),
-        PaddingSize::Octets(octets) => {
-            let asked = usize::from(octets) + protocol.padding_counts_from();
-            PayloadSize::Fixed(protocol.payload_octets(asked))
+        PaddingSize::Octets(_) | PaddingSize::Imix => {
+            Ok(PayloadSize::padded(protocol, padding.octets(), far))
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use twinpath_proto::sender::Schedule;
+use twinpath_report::SessionReport;
 use twinpath_wire::Tos;
 use twinpath_wire::control::SecurityMode;
 
@@ -36,9 +37,9 @@ fn a_ratio_of_nothing_is_null() {
     assert!(document["sessions"][0]["packets"]["loss_ratio"].is_null());
 }
 
-fn session(report: &SessionReport, wanted: Wanted) -> serde_json::Value {
+fn session(report: &SessionReport, requested: Requested) -> serde_json::Value {
     let meta = Meta {
-        wanted,
+        requested,
         ..fixtures::meta()
     };
     let reports = [report.clone()];
@@ -49,11 +50,11 @@ fn session(report: &SessionReport, wanted: Wanted) -> serde_json::Value {
 
 #[test]
 fn a_rough_path_has_its_known_answers() {
-    let wanted = Wanted {
+    let requested = Requested {
         with_loss: true,
-        ..Wanted::default()
+        ..Requested::default()
     };
-    let found = session(&fixtures::rough_path(), wanted);
+    let found = session(&fixtures::rough_path(), requested);
     let is = |pointer: &str, expected: serde_json::Value| {
         assert_eq!(found.pointer(pointer), Some(&expected), "{pointer}");
     };
@@ -129,7 +130,7 @@ fn a_rough_path_has_its_known_answers() {
 
 #[test]
 fn a_call_over_a_rough_path_has_its_known_quality() {
-    let found = session(&fixtures::rough_path(), Wanted::default());
+    let found = session(&fixtures::rough_path(), Requested::default());
     let voice = |key: &str| found.pointer(&format!("/voice/{key}")).unwrap().clone();
     assert_eq!(voice("codec"), "G.711 with PLC");
     assert_eq!(voice("jitter_buffer_ns"), 40_000_000);
@@ -155,7 +156,7 @@ fn a_call_over_a_rough_path_has_its_known_quality() {
 
 #[test]
 fn clocks_that_drift_apart_are_told_within_their_bounds() {
-    let found = session(&fixtures::rough_path(), Wanted::default());
+    let found = session(&fixtures::rough_path(), Requested::default());
     let number = |pointer: &str| found.pointer(pointer).unwrap().as_f64().unwrap();
     let clocks = |key: &str| number(&format!("/one_way/clocks/{key}"));
     let skew = clocks("skew_ppm");
@@ -201,7 +202,7 @@ fn clocks_that_drift_apart_are_told_within_their_bounds() {
 #[test]
 fn histograms_of_the_document_are_whole() {
     let report = fixtures::rough_path();
-    let found = session(&report, Wanted::default());
+    let found = session(&report, Requested::default());
     let of = |key: &str| {
         found
             .pointer(&format!("/histograms/forward/{key}"))
@@ -243,11 +244,11 @@ fn histograms_of_the_document_are_whole() {
 
 #[test]
 fn automatic_bins_hold_every_packet() {
-    let wanted = Wanted {
+    let requested = Requested {
         automatic_bins: true,
-        ..Wanted::default()
+        ..Requested::default()
     };
-    let found = session(&fixtures::rough_path(), wanted);
+    let found = session(&fixtures::rough_path(), requested);
     for direction in ["round_trip", "forward", "backward"] {
         let bins = found["bins"][direction].as_array().unwrap();
         let sum: u64 = bins.iter().filter_map(|bin| bin["count"].as_u64()).sum();
@@ -259,13 +260,16 @@ fn automatic_bins_hold_every_packet() {
 #[test]
 fn figures_of_a_registered_metric_have_its_name() {
     let mut report = fixtures::quiet_path();
-    assert_eq!(session(&report, Wanted::default())["registry"], json!({}));
+    assert_eq!(
+        session(&report, Requested::default())["registry"],
+        json!({})
+    );
     // 142 octets, one every 20 ms, begun within a second, a timeout of 3 s, unmarked, TTL 255.
     (report.padding, report.tos) = (128, Tos(0));
     report.schedule = Schedule::every(Duration::from_millis(20));
     report.timeout = Duration::from_secs(3);
     report.start_within = Duration::from_secs(1);
-    let found = session(&report, Wanted::default());
+    let found = session(&report, Requested::default());
     let names = found["registry"].as_object().unwrap();
     assert_eq!(
         names["forward.p95_ns"],
@@ -282,14 +286,20 @@ fn figures_of_a_registered_metric_have_its_name() {
         mean: Duration::from_secs(1),
     };
     assert_eq!(
-        session(&poisson, Wanted::default())["registry"]["forward.p95_ns"],
+        session(&poisson, Requested::default())["registry"]["forward.p95_ns"],
         "OWDelay_Active_IP-UDP-Poisson-Payload250B_RFC8912sec7_Seconds_95Percentile"
     );
     poisson.schedule = Schedule::Uniform {
         least: Duration::ZERO,
         most: Duration::from_secs(2),
     };
-    assert_eq!(session(&poisson, Wanted::default())["registry"], json!({}));
+    assert_eq!(
+        session(&poisson, Requested::default())["registry"],
+        json!({})
+    );
     report.mode = SecurityMode::Encrypted;
-    assert_eq!(session(&report, Wanted::default())["registry"], json!({}));
+    assert_eq!(
+        session(&report, Requested::default())["registry"],
+        json!({})
+    );
 }

@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use twinpath_metrics::{BinCounts, BinFigures, DelayFigures, PercentilesWithLoss, Voice};
-use twinpath_report::SessionReport;
+use twinpath_report::{Requested, SessionReport};
 
 use super::{WIDTH, table_unit};
 use crate::output::style::Style;
 use crate::output::table::{CELL, cell, fact, row};
-use crate::output::{Wanted, bins, units, voice};
+use crate::output::units;
 
 /// All of it that was asked for.
 ///
@@ -17,18 +17,18 @@ use crate::output::{Wanted, bins, units, voice};
 /// Those of `out`.
 pub(super) fn write(
     report: &SessionReport,
-    wanted: &Wanted,
+    requested: &Requested,
     style: Style,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    if wanted.with_loss {
+    if requested.with_loss {
         with_loss(report, style, out)?;
     }
-    if wanted.voice_asked {
-        estimates(report, wanted, out)?;
+    if requested.voice_asked {
+        estimates(report, requested, out)?;
     }
-    match bins(report, wanted) {
-        Some(bins) if wanted.automatic_bins => {
+    match report.bins(requested) {
+        Some(bins) if requested.automatic_bins => {
             for (name, counts) in named(&bins) {
                 table(&[(name, counts)], style, out)?;
             }
@@ -87,10 +87,14 @@ fn with_loss(report: &SessionReport, style: Style, out: &mut impl Write) -> io::
 }
 
 /// An estimate for each direction, and what it is of.
-fn estimates(report: &SessionReport, wanted: &Wanted, out: &mut impl Write) -> io::Result<()> {
-    let figures = voice(report, wanted);
-    let codec = wanted.voice.codec.name();
-    let buffer = wanted.voice.buffer_ms;
+fn estimates(
+    report: &SessionReport,
+    requested: &Requested,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let figures = report.voice(requested);
+    let codec = requested.voice.codec.name();
+    let buffer = requested.voice.buffer_ms;
     let of = format!("{codec}, jitter buffer {buffer} ms, estimated by the E-model (ITU-T G.107)");
     fact(out, "Voice", &of)?;
     let ways = [

@@ -6,7 +6,6 @@ use twinpath_metrics::TtlFigures;
 use twinpath_report::SessionReport;
 use twinpath_wire::Ecn;
 
-use crate::output::hops::{self, Hops};
 use crate::output::table::fact;
 use crate::output::{counts, units};
 
@@ -17,8 +16,8 @@ use crate::output::{counts, units};
 pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let figures = &report.figures;
     let out_and_in = [
-        ttl("outbound", figures.ttl_forward, hops::forward(report)),
-        ttl("inbound", figures.ttl_backward, hops::backward(report)),
+        ttl("outbound", figures.ttl_forward, report.hops_forward()),
+        ttl("inbound", figures.ttl_backward, report.hops_backward()),
     ];
     let both: Vec<String> = out_and_in.into_iter().flatten().collect();
     if !both.is_empty() {
@@ -66,7 +65,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     Ok(())
 }
 
-fn ttl(name: &str, seen: Option<TtlFigures>, hops: Hops) -> Option<String> {
+fn ttl(name: &str, seen: Option<TtlFigures>, hops: Option<(u8, u8)>) -> Option<String> {
     let seen = seen?;
     let range = |least: u8, greatest: u8| {
         if least == greatest {

@@ -6,8 +6,8 @@ use twinpath_metrics::{AvailabilityFigures, Codec, VoiceParameters};
 use twinpath_proto::sender::Schedule;
 
 use super::*;
-use crate::args::Wanted;
 use crate::output::fixtures;
+use twinpath_report::Requested;
 
 fn page(report: &SessionReport) -> String {
     let mut out = Vec::new();
@@ -26,10 +26,10 @@ fn a_page_says_the_figures_and_how_far_to_trust_them() {
     insta::assert_snapshot!("text_clocks_disagree", page(&fixtures::clocks_disagree()));
 }
 
-fn page_with(report: &SessionReport, wanted: Wanted) -> String {
+fn page_with(report: &SessionReport, requested: Requested) -> String {
     let mut out = Vec::new();
     let meta = Meta {
-        wanted,
+        requested,
         ..Meta::default()
     };
     write(report, &meta, Style::PLAIN, &mut out).unwrap();
@@ -52,29 +52,30 @@ fn a_rough_path_is_told_in_a_line_for_each_kind_of_trouble() {
 
 #[test]
 fn what_is_asked_for_stands_under_the_rest() {
-    let wanted = Wanted {
+    let requested = Requested {
         voice: VoiceParameters::of(Codec::G729a),
         voice_asked: true,
         with_loss: true,
         automatic_bins: false,
+        ..Requested::default()
     };
-    let all = page_with(&fixtures::rough_path(), wanted);
+    let all = page_with(&fixtures::rough_path(), requested);
     let asked = all.split_once("\nWith losses").unwrap().1;
     insta::assert_snapshot!("text_asked_for", asked);
-    let wanted = Wanted {
+    let requested = Requested {
         automatic_bins: true,
-        ..Wanted::default()
+        ..Requested::default()
     };
-    let all = page_with(&fixtures::rough_path(), wanted);
+    let all = page_with(&fixtures::rough_path(), requested);
     let bins = all.split_once("\nDelays from").unwrap().1;
     insta::assert_snapshot!("text_automatic_bins", bins);
     let none = page_with(
         &fixtures::nothing_came_back(),
-        Wanted {
+        Requested {
             voice_asked: true,
             with_loss: true,
             automatic_bins: true,
-            ..Wanted::default()
+            ..Requested::default()
         },
     );
     assert!(none.contains("no estimate: nothing came back"), "{none}");

@@ -9,6 +9,7 @@ use super::parts::Scope;
 use super::show::{plain, relative, whole_round_trips};
 use super::{Change, Comparison, Part, Source, Unit, verdict};
 use crate::output::{ends, json, rfc3339};
+use twinpath_report::document;
 
 /// What the tests take for granted: in the document, and in docs/saved.md.
 const ASSUMPTIONS: [&str; 7] = [
@@ -168,8 +169,8 @@ fn session(comparison: &Comparison) -> Session<'_> {
         session: report.number,
         sender: ends::named(report.sender),
         reflector: ends::named(report.reflector),
-        protocol: json::protocol(report.protocol),
-        ssid: json::ssid(report.protocol),
+        protocol: document::protocol_name(report.protocol),
+        ssid: document::ssid(report.protocol),
         dscp: report.tos.dscp().value(),
         started: rfc3339(report.started),
         packets: report.figures.received + report.figures.lost,

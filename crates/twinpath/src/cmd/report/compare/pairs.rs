@@ -8,7 +8,7 @@ use twinpath_proto::sender::Protocol;
 use twinpath_report::SessionReport;
 
 use crate::output::ends;
-use crate::output::json::ssid;
+use twinpath_report::document::ssid;
 
 /// What a session is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,14 +1,13 @@
 //! The smaller objects of a session's document.
 
+use crate::{ClockState, Origin, SessionReport};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
-use twinpath_metrics::TtlFigures;
+use twinpath_metrics::{TtlFigures, ratio};
 use twinpath_proto::sender::SenderTally;
-use twinpath_report::{ClockState, Origin, SessionReport};
 use twinpath_wire::Dscp;
 
-use crate::output::hops::Hops;
-use crate::output::units::ratio;
+use crate::hops::Hops;
 
 #[derive(Serialize)]
 pub(super) struct TimeStamps {

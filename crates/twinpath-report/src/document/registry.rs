@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::SessionReport;
 use twinpath_metrics::{
     RegistryMetric as Metric, RegistryParameters, RegistryStatistic as Statistic, RegistryStream,
     registry_name,
 };
 use twinpath_proto::sender::{PayloadSize, Schedule};
-use twinpath_report::SessionReport;
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::nanoseconds;
 
@@ -51,7 +51,7 @@ pub(super) fn names(report: &SessionReport) -> BTreeMap<&'static str, &'static s
 }
 
 fn parameters(report: &SessionReport) -> Option<RegistryParameters> {
-    let PayloadSize::Fixed(octets) = crate::output::sizes(report) else {
+    let PayloadSize::Fixed(octets) = report.payload_sizes() else {
         return None;
     };
     let stream = match report.schedule {

@@ -1,11 +1,11 @@
 //! One-way delays for machines: as they were measured and with the clocks taken out, each with what
 //! it may be off by and what that rests on (row M-57).
 
+use crate::SessionReport;
 use serde::Serialize;
 use twinpath_metrics::{Basis, ClockEstimate, DelayFigures, FarStep, Spread};
-use twinpath_report::SessionReport;
 
-use crate::output::rfc3339;
+use crate::words::rfc3339;
 
 #[derive(Serialize)]
 pub(super) struct OneWay {

@@ -1,7 +1,7 @@
 //! How many routers lie on the way, by what is left of the TTL (row M-70).
 
+use crate::SessionReport;
 use twinpath_metrics::TtlFigures;
-use twinpath_report::SessionReport;
 
 /// TTL with which a reflector sends (RFC 5357 section 4.2: it SHOULD).
 const OF_REPLIES: u8 = 255;
@@ -35,7 +35,7 @@ fn hops(sent: u8, seen: TtlFigures) -> Hops {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::fixtures;
+    use crate::notes::tests::quiet;
 
     /// Hops out and back of these TTLs: as sent, seen by the reflector, of the replies.
     fn of(sent: u8, seen: (u8, u8), replies: (u8, u8)) -> [Hops; 2] {
@@ -46,7 +46,7 @@ mod tests {
                 changes: 0,
             })
         };
-        let mut report = fixtures::quiet_path();
+        let mut report = quiet();
         report.ttl = sent;
         report.figures.ttl_forward = ttl(seen);
         report.figures.ttl_backward = ttl(replies);

@@ -1,11 +1,11 @@
 //! Losses in a row, copies, order, marking and availability, for machines.
 
+use crate::SessionReport;
 use serde::Serialize;
 use twinpath_metrics::{
     AvailabilityFigures, AvailabilityRule, EcnCounts, Figures, PercentilesWithLoss, RemarkCounts,
     ReorderingFigures,
 };
-use twinpath_report::SessionReport;
 
 /// RFC 4737, by direction.
 #[derive(Serialize)]

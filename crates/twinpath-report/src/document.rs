@@ -1,0 +1,226 @@
+//! A session as a document: the keys of `twinpath-report-1` and their order are a contract, additions
+//! stand last. What is not known is `null`, never 0.
+
+mod counted;
+mod details;
+mod one_way;
+mod parts;
+mod registry;
+mod schedule;
+mod voice;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use twinpath_metrics::{DelayFigures, DuplicationFigures, LossPeriods};
+use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_wire::{Rung, nanoseconds};
+
+use crate::words::rfc3339;
+use crate::{IcmpCount, Note, Requested, SessionReport, hops};
+
+use counted::{Bins, Histograms};
+use details::{Availability, Marking, Reordering, WithLoss};
+use one_way::OneWay;
+use parts::{
+    DscpCounts, Excluded, FallbackStamps, LossOfSize, OddReplies, OwnWait, Packets, Range,
+    TimeStamps,
+};
+use voice::Voice;
+
+/// A session's object in `sessions`.
+#[derive(Serialize)]
+pub struct SessionDocument<'a> {
+    protocol: &'static str,
+    mode: &'static str,
+    sender: String,
+    reflector: String,
+    sid: Option<String>,
+    ssid: Option<u16>,
+    started: String,
+    duration_ns: u64,
+    interval_ns: u64,
+    schedule: &'static str,
+    dscp: u8,
+    padding: i64,
+    timestamps: TimeStamps,
+    packets: Packets,
+    excluded: Excluded,
+    fallback_stamps: FallbackStamps,
+    round_trip: Option<DelayFigures>,
+    forward: Option<DelayFigures>,
+    backward: Option<DelayFigures>,
+    residence: Option<DelayFigures>,
+    departure: Option<DelayFigures>,
+    tos: u8,
+    ttl: u8,
+    ttl_forward: Option<Range>,
+    ttl_backward: Option<Range>,
+    dscp_backward: DscpCounts<'a>,
+    congestion_backward: u64,
+    achieved_pps: Option<f64>,
+    direction_uncertain: bool,
+    numbers_equal: bool,
+    residence_measured: Option<bool>,
+    clock_steps: Option<u64>,
+    reflector_restarts: u64,
+    odd_replies: Option<OddReplies<'a>>,
+    icmp: Option<&'a [IcmpCount]>,
+    receive_drops: Option<u64>,
+    records_dropped: Option<u64>,
+    notes: &'a [Note],
+    payload_octets: PayloadSize,
+    dscp_forward: DscpCounts<'a>,
+    congestion_forward: Option<u64>,
+    #[serde(rename = "session")]
+    number: usize,
+    timeout_ns: u64,
+    start_within_ns: u64,
+    loss_periods: LossPeriods,
+    duplication: DuplicationFigures,
+    reordering: Reordering<'a>,
+    marking: Marking,
+    availability: Option<Availability>,
+    far_resolution_ns: Option<u64>,
+    one_way: Option<OneWay>,
+    voice: Option<Voice>,
+    percentiles_with_loss: Option<WithLoss>,
+    bins: Option<Bins>,
+    histograms: Histograms,
+    registry: BTreeMap<&'static str, &'static str>,
+    schedule_parameters: schedule::Numbers,
+    seed: Option<u64>,
+    interface_rebinds: Option<u64>,
+    icmp_foreign: Option<u64>,
+    far_times: Option<&'static str>,
+    round_trip_includes_residence: Option<bool>,
+    loss_by_size: Option<Vec<LossOfSize>>,
+    own_wait: Option<OwnWait>,
+    suspensions: Option<u64>,
+    suspended_ns: Option<u64>,
+    implausible: u64,
+    /// Where a report is made from several files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+}
+
+/// A protocol as documents name it.
+pub fn protocol_name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::TwampLight => "twamp-light",
+        Protocol::Twamp(_) => "twamp",
+        Protocol::Stamp { .. } => "stamp",
+    }
+}
+
+/// The Session-Sender Identifier, where there is one.
+pub fn ssid(protocol: Protocol) -> Option<u16> {
+    match protocol {
+        Protocol::TwampLight | Protocol::Twamp(_) | Protocol::Stamp { ssid: 0 } => None,
+        Protocol::Stamp { ssid } => Some(ssid),
+    }
+}
+
+impl<'a> SessionDocument<'a> {
+    /// Of `report`, with what was `requested` beside the usual figures. `file`: the one that it is from,
+    /// where a report has several.
+    pub fn new(report: &'a SessionReport, file: Option<&'a str>, requested: &Requested) -> Self {
+        let figures = &report.figures;
+        // What nobody knows is null, not 0.
+        let (has_end, has_sender) = (report.origin.has_end(), report.origin.has_sender());
+        Self {
+            protocol: protocol_name(report.protocol),
+            mode: report.mode.name(),
+            sender: requested.endpoint(report.sender()),
+            reflector: requested.endpoint(report.reflector),
+            sid: report.sid.map(|sid| sid.to_string()),
+            ssid: ssid(report.protocol),
+            started: rfc3339(report.started),
+            duration_ns: nanoseconds::of(report.duration),
+            interval_ns: nanoseconds::of(report.schedule.mean_interval()),
+            schedule: report.schedule.name(),
+            dscp: report.tos.dscp().value(),
+            padding: report.padding,
+            timestamps: TimeStamps {
+                transmit: report.stamps.transmit.map(Rung::name),
+                receive: report.stamps.receive.map(Rung::name),
+                clock_synchronized: has_end.then_some(report.stamps.clock.synchronized),
+                clock_error_ns: report.stamps.clock.error_ns,
+                far_clock: report.stamps.far_clock,
+            },
+            packets: Packets::new(report),
+            excluded: Excluded::from(figures),
+            fallback_stamps: FallbackStamps {
+                transmit: report.stamps.fallback_transmit,
+                receive: report.stamps.fallback_receive,
+            },
+            round_trip: figures.round_trip,
+            forward: figures.forward,
+            backward: figures.backward,
+            residence: figures.residence,
+            departure: figures.departure,
+            tos: report.tos.0,
+            ttl: report.ttl,
+            ttl_forward: figures
+                .ttl_forward
+                .map(|ttl| Range::new(ttl, hops::forward(report))),
+            ttl_backward: figures
+                .ttl_backward
+                .map(|ttl| Range::new(ttl, hops::backward(report))),
+            dscp_backward: DscpCounts(&figures.dscp_backward),
+            congestion_backward: figures.congestion_backward,
+            achieved_pps: report.achieved_pps,
+            direction_uncertain: figures.direction_uncertain,
+            numbers_equal: figures.numbers_equal,
+            residence_measured: figures
+                .residence
+                .is_some()
+                .then_some(!figures.residence_never_measured),
+            clock_steps: Some(report.tally.clock_steps).filter(|steps| has_sender || *steps > 0),
+            reflector_restarts: figures.reflector_restarts,
+            odd_replies: has_end.then_some(OddReplies(&report.tally)),
+            icmp: has_end.then_some(&*report.icmp),
+            receive_drops: has_end.then_some(report.receive_drops),
+            records_dropped: has_end.then_some(report.records_dropped),
+            notes: &report.notes,
+            payload_octets: report.payload_sizes(),
+            dscp_forward: DscpCounts(&figures.dscp_forward),
+            congestion_forward: figures.congestion_forward,
+            number: report.number,
+            timeout_ns: nanoseconds::of(report.timeout),
+            start_within_ns: nanoseconds::of(report.start_within),
+            loss_periods: figures.loss_periods,
+            duplication: figures.duplication,
+            reordering: Reordering::from(figures),
+            marking: Marking::from(report),
+            availability: figures
+                .availability
+                .map(|availability| Availability::new(availability, report)),
+            far_resolution_ns: figures.far_resolution_ns,
+            one_way: OneWay::of(report),
+            voice: Voice::new(&report.voice(requested), requested.voice),
+            percentiles_with_loss: requested.with_loss.then(|| WithLoss::from(report)),
+            bins: report.bins(requested).as_deref().map(Bins::from),
+            histograms: Histograms::from(&report.delays),
+            registry: registry::names(report),
+            schedule_parameters: schedule::numbers(report.schedule),
+            seed: has_sender.then_some(report.seed),
+            interface_rebinds: has_end.then_some(report.rebinds),
+            icmp_foreign: has_end.then_some(report.icmp_foreign),
+            far_times: (figures.received > 0).then(|| figures.far_times.name()),
+            round_trip_includes_residence: includes_residence(figures),
+            loss_by_size: LossOfSize::of(report),
+            own_wait: OwnWait::of(report),
+            suspensions: has_sender.then_some(report.tally.suspensions),
+            suspended_ns: has_sender.then_some(report.tally.suspended_ns),
+            implausible: figures.implausible,
+            file,
+        }
+    }
+}
+
+/// Whether the reflector's time is in the round trip; `None` without one.
+fn includes_residence(figures: &twinpath_metrics::Figures) -> Option<bool> {
+    let known = figures.round_trip.is_some();
+    known.then(|| figures.round_trip_includes_residence())
+}
