@@ -27,9 +27,6 @@ mod files;
 pub mod inside;
 #[cfg(feature = "live")]
 mod live;
-#[cfg(not(feature = "live"))]
-#[path = "nolive.rs"]
-mod live;
 mod logs;
 mod output;
 #[cfg(feature = "pictures")]

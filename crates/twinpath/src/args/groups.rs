@@ -7,8 +7,7 @@ use twinpath_runtime::{PathOptions, StampChoice};
 use twinpath_wire::Dscp;
 
 use super::{
-    Count, FigureArgs, Interval, Label, LiveOptions, PaddingSize, Pattern, PictureOptions,
-    SavingOptions, Ssid, Time, TosOctet, Ttl, quantity,
+    Count, FigureArgs, Interval, Label, PaddingSize, Pattern, Ssid, Time, TosOctet, Ttl, quantity,
 };
 
 pub(super) const CONTROL: &str = "Control connection";
@@ -226,8 +225,9 @@ pub(crate) struct LogOptions {
 
 impl LogOptions {
     /// What is written, by its option.
-    pub(crate) fn places(&self) -> Option<(&'static str, &Path)> {
-        self.logfile.as_deref().map(|path| ("--logfile", path))
+    pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
+        let file = self.logfile.as_deref();
+        Vec::from_iter(file.map(|path| ("--logfile", path)))
     }
 }
 
@@ -236,12 +236,15 @@ impl LogOptions {
 pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) results: ResultOptions,
+    #[cfg(feature = "live")]
     #[command(flatten)]
-    pub(crate) live: LiveOptions,
+    pub(crate) live: super::LiveOptions,
+    #[cfg(feature = "pictures")]
     #[command(flatten)]
-    pub(crate) pictures: PictureOptions,
+    pub(crate) pictures: super::PictureOptions,
+    #[cfg(feature = "report")]
     #[command(flatten)]
-    pub(crate) saving: SavingOptions,
+    pub(crate) saving: super::SavingOptions,
     #[command(flatten)]
     pub(crate) log: LogOptions,
 }
@@ -249,8 +252,14 @@ pub(crate) struct RunOptions {
 impl RunOptions {
     /// What is written, by its option.
     pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
-        let results = [self.saving.places(), self.pictures.places()].concat();
-        results.into_iter().chain(self.log.places()).collect()
+        [
+            #[cfg(feature = "report")]
+            self.saving.places(),
+            #[cfg(feature = "pictures")]
+            self.pictures.places(),
+            self.log.places(),
+        ]
+        .concat()
     }
 }
 

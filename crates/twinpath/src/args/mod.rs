@@ -9,21 +9,12 @@ mod groups;
 mod keys;
 #[cfg(feature = "live")]
 mod live;
-#[cfg(not(feature = "live"))]
-#[path = "nolive.rs"]
-mod live;
 mod marking;
 mod negative;
 #[cfg(feature = "pictures")]
 mod pictures;
-#[cfg(not(feature = "pictures"))]
-#[path = "no_pictures.rs"]
-mod pictures;
 mod quantity;
 #[cfg(feature = "report")]
-mod saving;
-#[cfg(not(feature = "report"))]
-#[path = "saving_off.rs"]
 mod saving;
 mod schedule;
 pub(crate) mod usage;
@@ -46,15 +37,14 @@ pub(crate) use groups::{
 };
 #[cfg(feature = "control")]
 pub(crate) use keys::{Iterations, KeyFileOptions, KeyOptions};
+#[cfg(feature = "live")]
 pub(crate) use live::LiveOptions;
 pub(crate) use marking::{Label, Ssid, TosOctet, Ttl};
-pub(crate) use pictures::PictureOptions;
 #[cfg(feature = "pictures")]
-pub(crate) use pictures::{GraphFile, GraphForm, PictureTheme};
+pub(crate) use pictures::{GraphFile, GraphForm, PictureOptions, PictureTheme};
 pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
 #[cfg(feature = "report")]
-pub(crate) use saving::ReportArgs;
-pub(crate) use saving::SavingOptions;
+pub(crate) use saving::{ReportArgs, SavingOptions};
 pub(crate) use schedule::Pattern;
 
 use groups::{CONTROL, FIGURES, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS};

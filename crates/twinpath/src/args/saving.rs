@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::groups::OUTPUT;
 use super::quantity::at_least_one;
-use super::{LogOptions, PictureOptions, ResultOptions, Time};
+use super::{LogOptions, ResultOptions, Time};
 
 /// Where a run is saved.
 #[derive(Debug, Args)]
@@ -21,8 +21,7 @@ pub(crate) struct SavingOptions {
 impl SavingOptions {
     /// What is written, by its option.
     pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
-        let save = self.save.as_deref().map(|path| ("--save", path));
-        save.into_iter().collect()
+        Vec::from_iter(self.save.as_deref().map(|path| ("--save", path)))
     }
 }
 
@@ -64,9 +63,22 @@ pub(crate) struct ReportArgs {
     #[command(flatten)]
     pub(crate) results: ResultOptions,
 
+    #[cfg(feature = "pictures")]
     #[command(flatten)]
-    pub(crate) pictures: PictureOptions,
+    pub(crate) pictures: super::PictureOptions,
 
     #[command(flatten)]
     pub(crate) log: LogOptions,
+}
+
+impl ReportArgs {
+    /// What is written, by its option.
+    pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
+        [
+            #[cfg(feature = "pictures")]
+            self.pictures.places(),
+            self.log.places(),
+        ]
+        .concat()
+    }
 }

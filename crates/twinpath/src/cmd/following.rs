@@ -9,9 +9,8 @@ use twinpath_runtime::sender::Progress;
 use twinpath_runtime::sender::{STOP_WAIT, SessionHandle, SessionNews};
 use twinpath_wire::{Sample, Wall};
 
+use super::companions::Companions;
 use super::outlet::Outlet;
-use super::saving::Saving;
-use crate::live::View;
 use crate::output::complain;
 use crate::output::progress::ProgressLine;
 use crate::output::rows::{self, Row};
@@ -31,12 +30,7 @@ pub(super) struct Following {
     names: Vec<String>,
     /// A line for each packet is wanted.
     lines: bool,
-    /// The screen, while it is up.
-    view: Option<View>,
-    /// Where all of it is saved, if it is.
-    saving: Option<Saving>,
-    /// What is to be said of it when the view is gone.
-    unsaid: Option<String>,
+    pub(super) companions: Companions,
     /// How long replies are waited for, where that is to be said; said once.
     timeout: Option<Duration>,
     /// When the run was told to stop.
@@ -50,23 +44,15 @@ impl Following {
             books,
             names,
             lines,
-            saving: None,
-            unsaid: None,
-            view: None,
+            companions: Companions::default(),
             timeout: None,
             told: None,
         }
     }
 
-    /// With this view, where there is one.
-    pub(super) fn shown_by(self, view: Option<View>) -> Self {
-        Self { view, ..self }
-    }
-
-    /// Saves what happens from now on.
-    pub(super) fn saved(mut self, saving: Option<Saving>) -> Self {
-        self.saving = saving;
-        self
+    /// With these beside it.
+    pub(super) fn with(self, companions: Companions) -> Self {
+        Self { companions, ..self }
     }
 
     /// Says what a run that was told to stop waits for, which is this timeout or [`STOP_WAIT`] at most. `quiet`: not.
@@ -81,7 +67,7 @@ impl Following {
     pub(super) fn stopping(&mut self, sent: Progress, progress: &mut ProgressLine<Stderr>) {
         let told = *self.told.get_or_insert_with(Instant::now);
         let unanswered = sent.sent > sent.received;
-        if told.elapsed() < SAID_AFTER || !unanswered || self.view.is_some() {
+        if told.elapsed() < SAID_AFTER || !unanswered || self.companions.have_terminal() {
             return;
         }
         if let Some(timeout) = self.timeout.take() {
@@ -99,30 +85,6 @@ impl Following {
         self
     }
 
-    /// What is saved so far can be written. Says once if the file takes no more.
-    pub(super) fn hand_over(&mut self) {
-        let Some(saving) = &mut self.saving else {
-            return;
-        };
-        if let Some(line) = saving.look() {
-            if let Some(view) = &mut self.view {
-                view.event(&line);
-                self.unsaid = Some(line);
-            } else {
-                saving.say(line);
-            }
-        }
-    }
-
-    /// What the run is saved by, for its end.
-    pub(super) fn saving(&mut self) -> Option<Saving> {
-        let saving = self.saving.take()?;
-        if let Some(line) = self.unsaid.take() {
-            saving.say(line);
-        }
-        Some(saving)
-    }
-
     /// What happened next in one session, from 0.
     pub(super) fn record(
         &mut self,
@@ -134,12 +96,7 @@ impl Following {
             return Ok(());
         };
         books.record(record);
-        if let Some(view) = &mut self.view {
-            view.record(session, record);
-        }
-        if let Some(saving) = &mut self.saving {
-            saving.record(session, record);
-        }
+        self.companions.each(|it| it.record(session, record));
         match record {
             Record::Sample(sample) if self.lines => {
                 let number = (!self.names.is_empty()).then_some(session + 1);
@@ -159,33 +116,12 @@ impl Following {
         if let Some(books) = self.books.get_mut(session) {
             books.overdue(lost);
         }
-        if let Some(view) = &mut self.view {
-            view.overdue(session, lost.seq, lost.t1.at);
-        }
+        self.companions.each(|it| it.overdue(session, lost));
     }
 
-    /// A line of the negotiation, for the view.
-    pub(super) fn event(&mut self, line: &str) {
-        if let Some(view) = &mut self.view {
-            view.event(line);
-        }
-    }
-
-    /// Keeps the view true; whether its user wants the end.
+    /// Shows the run; whether its user wants the end.
     pub(super) fn show(&mut self, sessions: &[SessionHandle]) -> bool {
-        let Some(view) = &mut self.view else {
-            return false;
-        };
-        view.turn(&self.books, sessions).unwrap_or_else(|_| {
-            // Its terminal is gone: the run goes on without.
-            self.view = None;
-            false
-        })
-    }
-
-    /// The view is over: the terminal is for lines again.
-    pub(super) fn leave(&mut self) {
-        self.view = None;
+        self.companions.show(&self.books, sessions)
     }
 
     /// The news of all sessions that wait; whether these were all.
@@ -233,10 +169,9 @@ impl Following {
         Ok(())
     }
 
-    /// The run so far, on stderr, for whoever asks at once; the view says it all.
+    /// The run so far, on stderr, for a user who asks; the view shows it anyway.
     pub(super) fn glance(&mut self) {
-        if let Some(view) = &mut self.view {
-            view.hurry();
+        if self.companions.glance() {
             return;
         }
         let now = now();
@@ -257,7 +192,7 @@ impl Following {
 
     /// The run is over: its last rows, and what the reports owe to the books.
     pub(super) fn finish(
-        mut self,
+        &mut self,
         reports: &mut [SessionReport],
         outlet: &mut Outlet,
     ) -> io::Result<()> {

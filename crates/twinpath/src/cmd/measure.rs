@@ -9,25 +9,22 @@ use std::time::{Duration, Instant};
 
 use tracing::{Level, info};
 use twinpath_proto::sender::Protocol;
-use twinpath_report::{ControlReport, Note, SessionReport, is_one_host};
+use twinpath_report::{ControlReport, Note, SessionReport};
 use twinpath_runtime::sender::{ClassesRun, SessionHandle};
 use twinpath_runtime::{SenderPlan, StartError};
 use twinpath_wire::Tos;
-use twinpath_wire::control::SecurityMode;
 
-use super::following::{Following, now};
+use super::companions::Companions;
+use super::following::Following;
 use super::outlet::Outlet;
-use super::pictures::Pictures;
 use super::places::apart;
-use super::saving::{Beginning, Place};
-use super::{remark, unwritten};
+use super::unwritten;
 use crate::args::RunOptions;
 use crate::failure::{Exit, Failure};
-use crate::live::{self, About, View};
 use crate::logs;
-use crate::output::ends::{self, named};
+use crate::output::ends;
 use crate::output::progress::{ProgressLine, together};
-use crate::output::{Meta, Outcome, Written, WrittenFile, complain};
+use crate::output::{Outcome, Written, WrittenFile, complain};
 use crate::signals::Signals;
 
 /// How often the run is looked at: samples drained, signals seen.
@@ -115,10 +112,19 @@ pub(super) struct Subject<'a> {
     pub(super) classes: &'a [Tos],
 }
 
+/// A run whose sessions are about to begin.
+pub(super) struct Beginning<'a> {
+    pub(super) subject: &'a Subject<'a>,
+    pub(super) options: &'a RunOptions,
+    pub(super) sessions: &'a [SessionHandle],
+    /// What the sessions are called, where there are several.
+    pub(super) names: &'a [String],
+}
+
 /// What a command line asks of a measurement beside its plan, and the files that it is written into.
 pub(super) struct Measurement<'a> {
     options: &'a RunOptions,
-    pictures: Pictures,
+    companions: Companions,
     pub(super) signals: Signals,
 }
 
@@ -129,214 +135,162 @@ pub(super) fn begin(options: &RunOptions, read: &[(&'static str, &Path)]) -> Res
 }
 
 impl<'a> Measurement<'a> {
-    /// Makes sure that pictures can be written, and listens to signals.
+    /// Makes sure that files can be written, and listens to signals.
     pub(super) fn open(options: &'a RunOptions) -> Result<Self, Failure> {
         Ok(Self {
             options,
-            pictures: Pictures::open(&options.pictures, &options.results.labels)?,
+            companions: Companions::open(options)?,
             signals: Signals::listen()?.and_hangups()?.and_glances()?,
         })
     }
 
     /// From the first packet to the exit status. `amend`: what a command has to add to its reports.
     pub(super) fn run<R: Run>(
-        mut self,
+        self,
         subject: &Subject<'_>,
         start: impl FnOnce() -> Result<R, StartError>,
         amend: impl FnOnce(&mut [SessionReport]),
     ) -> Result<Exit, Failure> {
-        let (results, log) = (&self.options.results, &self.options.log);
-        let place = Place::open(&self.options.saving, log)?;
+        let Self {
+            options,
+            mut companions,
+            mut signals,
+        } = self;
+        let (results, log) = (&options.results, &options.log);
         let run = start()?;
-        let files = place.is_some() || self.pictures.columns().is_some();
         let mut outlet = match Outlet::open(results, log, run.sessions().len() > 1) {
-            Ok(outlet) => outlet.beside(files),
+            Ok(outlet) => outlet.beside(companions.write()),
             Err(error) => return unwritten(&error),
         };
         let names = class_names(subject.classes);
-        let view = self.view(&about(subject, &names, run.sessions()))?;
-        let progress = match &view {
-            Some(_) => ProgressLine::none(),
-            None => outlet.progress(results, log),
+        let beginning = Beginning {
+            subject,
+            options,
+            sessions: run.sessions(),
+            names: &names,
         };
-        let saving = place.map(|place| {
-            let sessions = beginnings(subject, run.sessions());
-            place.begin(&Meta::here(&results.labels), now(), &sessions)
-        });
+        companions.begin(&beginning, &mut signals)?;
+        let progress = if companions.have_terminal() {
+            ProgressLine::none()
+        } else {
+            outlet.progress(results, log)
+        };
         let interval = results.report_interval.map(|time| time.0);
-        let columns = view.as_ref().map(|_| View::COLUMNS);
-        let columns = columns.max(self.pictures.columns());
         let sessions = run.sessions().iter();
-        let books = sessions.map(|session| session.books(interval, columns));
+        let books = sessions.map(|session| session.books(interval, companions.columns()));
         let mut following = Following::new(books.collect(), names, results.records())
-            .saved(saving)
-            .shown_by(view)
+            .with(companions)
             .waits_for(subject.plan.timeout, log.quiet);
-        let measured = match self.watch(run, &mut outlet, &mut following, progress) {
+        // With -v it is printed anyway.
+        let alarms = !log.quiet && !results.verbose;
+        let measured = match watch(run, &signals, alarms, &mut outlet, &mut following, progress) {
             Ok(measured) => measured?,
             Err(error) => return unwritten(&error),
         };
-        self.conclude(measured, following, &mut outlet, amend)
-    }
-
-    /// The view, where it is asked for and there is a terminal for it; a remark where there is none.
-    fn view(&mut self, about: &About) -> Result<Option<View>, Failure> {
-        let RunOptions {
-            live, results, log, ..
-        } = self.options;
-        match View::open(live, results, log, about) {
-            Ok(Some(view)) => {
-                self.signals.and_tidy(live::give_back)?;
-                Ok(Some(view))
-            }
-            Ok(None) => Ok(None),
-            Err(why) => {
-                remark(log, Some(format!("no live view: {why}")));
-                Ok(None)
-            }
-        }
-    }
-
-    /// Follows a run to its end. The outer error is the output's: then the run is given up.
-    fn watch<R: Run>(
-        &self,
-        mut run: R,
-        outlet: &mut Outlet,
-        following: &mut Following,
-        mut progress: ProgressLine<Stderr>,
-    ) -> io::Result<Result<Measured, Failure>> {
-        // With -v it is printed anyway.
-        let alarms = !self.options.log.quiet && !self.options.results.verbose;
-        let mut next_progress = Instant::now();
-        loop {
-            // Asked before the draining: what was written before the end is drained after it.
-            let finished = run.is_finished();
-            let mut all = true;
-            while let Some(event) = run.next_event() {
-                // What comes after a session's packets is printed after them.
-                if event.is_late {
-                    all = following.drain(run.sessions_mut(), outlet)?;
-                }
-                let line = ends::with_zones(&event.line);
-                if alarms && event.warns {
-                    progress.erase();
-                    complain(&format!("warning: {line}"));
-                }
-                following.event(&line);
-                outlet.event(&line)?;
-            }
-            all &= following.drain(run.sessions_mut(), outlet)?;
-            if all {
-                following.look(outlet)?;
-            }
-            following.hand_over();
-            if self.signals.asked_how_far() {
-                progress.erase();
-                following.glance();
-            }
-            outlet.flush()?;
-            if finished && all {
-                progress.erase();
-                following.leave();
-                return Ok(run.join());
-            }
-            let so_far = || together(run.sessions().iter().map(SessionHandle::progress));
-            let left = following.show(run.sessions());
-            let told = left || self.signals.told_to_stop();
-            if told || outlet.is_closed() {
-                run.stop();
-            }
-            if told {
-                following.stopping(so_far(), &mut progress);
-            }
-            let now = Instant::now();
-            if now >= next_progress {
-                progress.show(&so_far());
-                next_progress = now + PROGRESS;
-            }
-            if all {
-                thread::sleep(POLL_EVERY);
-            }
-        }
-    }
-
-    /// The run is over: its files, its report and the exit status.
-    fn conclude(
-        &self,
-        measured: Measured,
-        mut following: Following,
-        outlet: &mut Outlet,
-        amend: impl FnOnce(&mut [SessionReport]),
-    ) -> Result<Exit, Failure> {
-        let Measured {
-            sessions: mut reports,
-            mut control,
-            failure,
-        } = measured;
-        let of_sessions = reports.iter_mut().flat_map(|it| &mut it.notes);
-        ends::name_zones(of_sessions.chain(control.iter_mut().flat_map(|it| &mut it.notes)));
-        amend(&mut reports);
-        for session in &reports {
-            let tally = &session.tally;
-            info!(
-                sent = tally.sent,
-                received = tally.received,
-                lost = tally.lost,
-                dscp = %session.tos.dscp(),
-                "finished"
-            );
-        }
-        let saved = following.saving();
-        let saved =
-            saved.and_then(|saving| saving.finish(Outcome::new(&reports, control.as_ref())));
-        let mut written: Vec<_> = saved.into_iter().chain(logs::written()).collect();
-        if let Err(error) = following.finish(&mut reports, outlet) {
-            return unwritten(&error);
-        }
-        let outcome = Outcome::new(&reports, control.as_ref());
-        let drawn = self.pictures.draw(outcome.with_written(&written));
-        written.extend(drawn);
-        let printed = outlet.report(outcome.with_written(&written));
-        conclude(&written, printed, || {
-            failure.map_or_else(|| verdict(&reports), Err)
-        })
+        report(measured, following, &mut outlet, amend)
     }
 }
 
-/// What is known of a run in advance, for the view.
-fn about(subject: &Subject<'_>, names: &[String], sessions: &[SessionHandle]) -> About {
-    let far = subject.far.ip();
-    About {
-        command: subject.command,
-        far: named(subject.far),
-        what: subject.what.clone(),
-        sessions: match names {
-            [] => vec![None],
-            names => names.iter().cloned().map(Some).collect(),
-        },
-        interval: subject.plan.schedule.usual_gap(),
-        timeout: subject.plan.timeout,
-        one_host: sessions
-            .iter()
-            .all(|session| is_one_host(session.sender().ip(), far)),
+/// Follows a run to its end. The outer error is the output's: then the run is given up.
+fn watch<R: Run>(
+    mut run: R,
+    signals: &Signals,
+    alarms: bool,
+    outlet: &mut Outlet,
+    following: &mut Following,
+    mut progress: ProgressLine<Stderr>,
+) -> io::Result<Result<Measured, Failure>> {
+    let mut next_progress = Instant::now();
+    loop {
+        // Asked before the draining: what was written before the end is drained after it.
+        let finished = run.is_finished();
+        let mut all = true;
+        while let Some(event) = run.next_event() {
+            // What comes after a session's packets is printed after them.
+            if event.is_late {
+                all = following.drain(run.sessions_mut(), outlet)?;
+            }
+            let line = ends::with_zones(&event.line);
+            if alarms && event.warns {
+                progress.erase();
+                complain(&format!("warning: {line}"));
+            }
+            following.companions.each(|it| it.event(&line));
+            outlet.event(&line)?;
+        }
+        all &= following.drain(run.sessions_mut(), outlet)?;
+        if all {
+            following.look(outlet)?;
+        }
+        following.companions.look();
+        if signals.asked_how_far() {
+            progress.erase();
+            following.glance();
+        }
+        outlet.flush()?;
+        if finished && all {
+            progress.erase();
+            following.companions.leave();
+            return Ok(run.join());
+        }
+        let so_far = || together(run.sessions().iter().map(SessionHandle::progress));
+        let left = following.show(run.sessions());
+        let told = left || signals.told_to_stop();
+        if told || outlet.is_closed() {
+            run.stop();
+        }
+        if told {
+            following.stopping(so_far(), &mut progress);
+        }
+        let now = Instant::now();
+        if now >= next_progress {
+            progress.show(&so_far());
+            next_progress = now + PROGRESS;
+        }
+        if all {
+            thread::sleep(POLL_EVERY);
+        }
     }
 }
 
-/// The sessions as far as they are known before their first packets. What is agreed on later,
-/// addresses and modes, is printed when the run is over.
-fn beginnings<'a>(subject: &Subject<'a>, sessions: &'a [SessionHandle]) -> Vec<Beginning<'a>> {
-    let sessions = sessions.iter().enumerate();
-    sessions
-        .map(|(index, session)| Beginning {
-            protocol: subject.protocol,
-            mode: SecurityMode::Unauthenticated,
-            sender: session.sender(),
-            reflector: subject.far,
-            tos: *subject.classes.get(index).unwrap_or(&subject.plan.tos),
-            plan: subject.plan,
-            books: session.books_facts(),
-        })
-        .collect()
+/// The run is over: its files, its report and the exit status.
+fn report(
+    measured: Measured,
+    mut following: Following,
+    outlet: &mut Outlet,
+    amend: impl FnOnce(&mut [SessionReport]),
+) -> Result<Exit, Failure> {
+    let Measured {
+        sessions: mut reports,
+        mut control,
+        failure,
+    } = measured;
+    let of_sessions = reports.iter_mut().flat_map(|it| &mut it.notes);
+    ends::name_zones(of_sessions.chain(control.iter_mut().flat_map(|it| &mut it.notes)));
+    amend(&mut reports);
+    for session in &reports {
+        let tally = &session.tally;
+        info!(
+            sent = tally.sent,
+            received = tally.received,
+            lost = tally.lost,
+            dscp = %session.tos.dscp(),
+            "finished"
+        );
+    }
+    let outcome = Outcome::new(&reports, control.as_ref());
+    let mut written = following.companions.save(outcome);
+    written.extend(logs::written());
+    if let Err(error) = following.finish(&mut reports, outlet) {
+        return unwritten(&error);
+    }
+    let outcome = Outcome::new(&reports, control.as_ref());
+    let drawn = following.companions.draw(outcome.with_written(&written));
+    written.extend(drawn);
+    let printed = outlet.report(outcome.with_written(&written));
+    conclude(&written, printed, || {
+        failure.map_or_else(|| verdict(&reports), Err)
+    })
 }
 
 /// Waits for the end of a run without a view.

@@ -1,17 +1,17 @@
 //! The commands: arguments to a plan, a run, its output, the exit status. A file each.
 
+mod companions;
 #[cfg(feature = "control")]
 mod controlclient;
 #[cfg(feature = "control")]
 mod controller;
 mod dscptable;
 mod following;
+#[cfg(feature = "live")]
+mod live;
 mod measure;
 mod outlet;
 #[cfg(feature = "pictures")]
-mod pictures;
-#[cfg(not(feature = "pictures"))]
-#[path = "no_pictures.rs"]
 mod pictures;
 mod places;
 #[cfg(feature = "control")]
@@ -20,9 +20,6 @@ mod reaching;
 mod report;
 mod responder;
 #[cfg(feature = "report")]
-mod saving;
-#[cfg(not(feature = "report"))]
-#[path = "saving_off.rs"]
 mod saving;
 mod selftest;
 mod sender;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tracing::info;
 use twinpath_metrics::Timeline;
 
+use super::companions::Companion;
 use crate::args::{GraphFile, GraphForm, Label, PictureOptions, PictureTheme};
 use crate::failure::Failure;
 use crate::files;
@@ -22,41 +23,48 @@ pub(super) struct Pictures {
 
 impl Pictures {
     /// Makes sure that what is asked for can be written.
-    pub(super) fn open(options: &PictureOptions, labels: &[Label]) -> Result<Self, Failure> {
+    pub(super) fn open(
+        options: &PictureOptions,
+        labels: &[Label],
+    ) -> Result<Option<Box<dyn Companion>>, Failure> {
         let theme = match options.theme {
             PictureTheme::Auto => Theme::Auto,
             PictureTheme::Light => Theme::Light,
             PictureTheme::Dark => Theme::Dark,
         };
-        let pictures = Self {
-            graph: options.graph.clone(),
-            html: options.html.clone(),
-            theme,
-            labels: labels.to_vec(),
-        };
-        if theme != Theme::Auto && pictures.columns().is_none() {
-            return Err(Failure::usage("--theme is for pictures")
-                .with_remedy(Some("add --graph or --html")));
+        let places = options.places();
+        if places.is_empty() {
+            return match theme {
+                Theme::Auto => Ok(None),
+                Theme::Light | Theme::Dark => Err(Failure::usage("--theme is for pictures")
+                    .with_remedy(Some("add --graph or --html"))),
+            };
         }
-        for (_, path) in options.places() {
+        for (_, path) in places {
             files::try_out(path).map_err(|error| {
                 Failure::could_not(format!("cannot write {}: {error}", path.display()))
                     .with_remedy(Some(error.remedy()))
             })?;
         }
-        Ok(pictures)
+        Ok(Some(Box::new(Self {
+            graph: options.graph.clone(),
+            html: options.html.clone(),
+            theme,
+            labels: labels.to_vec(),
+        })))
+    }
+}
+
+impl Companion for Pictures {
+    fn columns(&self) -> Option<usize> {
+        Some(Timeline::COLUMNS)
     }
 
-    /// How many columns a timeline should have; `None`: nothing is to be drawn.
-    pub(super) fn columns(&self) -> Option<usize> {
-        (self.graph.is_some() || self.html.is_some()).then_some(Timeline::COLUMNS)
+    fn writes(&self) -> bool {
+        true
     }
 
-    /// Draws a run that is over. What became of each picture.
-    pub(super) fn draw(&self, outcome: Outcome<'_>) -> Vec<Written> {
-        if self.columns().is_none() {
-            return Vec::new();
-        }
+    fn draw(&self, outcome: Outcome<'_>) -> Vec<Written> {
         let picture = picture(outcome, &self.labels);
         let graph = self.graph.as_ref().map(|graph| {
             let octets = match graph.form {

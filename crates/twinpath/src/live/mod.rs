@@ -23,7 +23,7 @@ use twinpath_runtime::sender::Progress;
 use twinpath_runtime::sender::SessionHandle;
 use twinpath_wire::Wall;
 
-use crate::args::{LiveOptions, LogOptions, Output, ResultOptions};
+use crate::args::{LogOptions, Output, ResultOptions};
 use crate::logs;
 use crate::output::progress::together;
 use crate::output::style;
@@ -56,19 +56,15 @@ pub(crate) fn give_back() {
 }
 
 impl View {
-    /// Takes the terminal, where that is asked for.
+    /// Takes the terminal.
     ///
     /// # Errors
     /// Why lines have to do.
     pub(crate) fn open(
-        options: &LiveOptions,
         results: &ResultOptions,
         log: &LogOptions,
         about: &About,
-    ) -> Result<Option<Self>, String> {
-        if !options.live {
-            return Ok(None);
-        }
+    ) -> Result<Self, String> {
         if let Some(why) = obstacle(results, log) {
             return Err(why.to_owned());
         }
@@ -79,7 +75,7 @@ impl View {
             .iter()
             .map(|name| Recent::new(about, name.as_deref()));
         let sessions: Vec<Recent> = sessions.collect();
-        Ok(Some(Self {
+        Ok(Self {
             screen,
             scene: Scene {
                 command: about.command,
@@ -92,7 +88,7 @@ impl View {
             next_clocks: 0,
             due: Instant::now(),
             interrupted: false,
-        }))
+        })
     }
 
     /// The columns that it wants books to have.

@@ -17,10 +17,10 @@ use twinpath_report::SessionReport;
 
 use self::replay::Replay;
 use self::source::Source;
+use super::companions::Companions;
 use super::following::Following;
 use super::measure::{conclude, verdict};
 use super::outlet::Outlet;
-use super::pictures::Pictures;
 use super::places::apart;
 use super::unwritten;
 use crate::args::ReportArgs;
@@ -50,18 +50,12 @@ impl From<io::Error> for Trouble {
 }
 
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
-    let written: Vec<_> = args
-        .pictures
-        .places()
-        .into_iter()
-        .chain(args.log.places())
-        .collect();
     let read: Vec<_> = args
         .files
         .iter()
         .map(|path| ("FILE", path.as_path()))
         .collect();
-    apart(&written, &read)?;
+    apart(&args.places(), &read)?;
     logs::start(&args.log, Level::WARN)?;
     let done = if args.compare {
         compare::run(args)
@@ -100,11 +94,10 @@ fn report(args: &ReportArgs, outlet: &Open<'_>) -> Result<Exit, Trouble> {
     let sessions: usize = sources.iter().map(|source| source.sessions.len()).sum();
     let several = sessions > 1 && !args.merge;
     let meta = together(&sources, args);
-    let pictures = Pictures::open(&args.pictures, &meta.labels)?;
+    let companions = Companions::of_report(args, &meta.labels)?;
     let names = source::names(&sources);
-    let drawing = pictures.columns().is_some();
-    let mut outlet = outlet(meta, several)?.beside(drawing);
-    let mut following = follow(&sources, &names, several, args, pictures.columns())?;
+    let mut outlet = outlet(meta, several)?.beside(companions.write());
+    let mut following = follow(&sources, &names, several, args, companions.columns())?;
     let mut replays = vec![Replay::default(); sessions];
     let mut first = 0;
     let mut reports = Vec::with_capacity(sessions);
@@ -150,7 +143,7 @@ fn report(args: &ReportArgs, outlet: &Open<'_>) -> Result<Exit, Trouble> {
         ..Outcome::new(&reports, control.as_ref())
     };
     let mut written = Vec::from_iter(logs::written());
-    written.extend(pictures.draw(outcome.with_written(&written)));
+    written.extend(companions.draw(outcome.with_written(&written)));
     let printed = outlet.report(outcome.with_written(&written));
     Ok(conclude(&written, printed, || verdict)?)
 }

@@ -29,8 +29,8 @@ use super::replay::Replay;
 use super::source::Source;
 use super::{Trouble, follow, open, read};
 use crate::args::{Output, ReportArgs};
+use crate::cmd::companions::Companions;
 use crate::cmd::outlet::Outlet;
-use crate::cmd::pictures::Pictures;
 use crate::failure::{Exit, Failure};
 use crate::output::{Meta, complain};
 
@@ -125,7 +125,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
         )
         .into());
     }
-    if Pictures::open(&args.pictures, &[])?.columns().is_some() {
+    if Companions::of_report(args, &[])?.write() {
         return Err(Failure::usage("--compare draws nothing")
             .with_remedy(Some("leave it out to draw both runs"))
             .into());

@@ -1,0 +1,196 @@
+//! What a run has beside its output: pictures, a raw file, the live view. Each is a feature of the
+//! program; only the two lists here know which of them were built.
+
+use twinpath_metrics::{Books, Record};
+use twinpath_runtime::sender::SessionHandle;
+use twinpath_wire::Sample;
+
+use super::measure::Beginning;
+use crate::args::RunOptions;
+use crate::failure::Failure;
+use crate::logs;
+use crate::output::{Outcome, Written, complain};
+use crate::signals::Signals;
+
+/// Follows a run from its first record to its report. Sessions are numbered from 0.
+pub(super) trait Companion {
+    /// How many columns it needs a timeline to have.
+    fn columns(&self) -> Option<usize> {
+        None
+    }
+
+    /// It writes a file, whatever becomes of the output.
+    fn writes(&self) -> bool {
+        false
+    }
+
+    /// It has the terminal: what others print waits until it has given it back.
+    fn has_terminal(&self) -> bool {
+        false
+    }
+
+    /// The sessions are about to begin.
+    fn begin(&mut self, _: &Beginning<'_>, _: &mut Signals) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    /// Something happened in a session.
+    fn record(&mut self, _session: usize, _: &Record) {}
+
+    /// A packet is counted lost; its record comes later.
+    fn overdue(&mut self, _session: usize, _: &Sample) {}
+
+    /// A line of the negotiation, or a warning.
+    fn event(&mut self, _line: &str) {}
+
+    /// All records of this turn were recorded. A warning to print, if any.
+    fn look(&mut self) -> Option<String> {
+        None
+    }
+
+    /// Shows the run as it is; whether its user wants the end.
+    fn show(&mut self, _: &[Books], _: &[SessionHandle]) -> bool {
+        false
+    }
+
+    /// The user asks how far the run is; whether this shows it.
+    fn glance(&mut self) -> bool {
+        false
+    }
+
+    /// Sending is over: gives the terminal back.
+    fn leave(&mut self) {}
+
+    /// The run is over, and its report lacks only what the books add. The file, if there is one.
+    fn save(&mut self, _: Outcome<'_>) -> Option<Written> {
+        None
+    }
+
+    /// The report is complete. The files.
+    fn draw(&self, _: Outcome<'_>) -> Vec<Written> {
+        Vec::new()
+    }
+}
+
+/// All companions of a run.
+#[derive(Default)]
+pub(super) struct Companions {
+    all: Vec<Box<dyn Companion>>,
+    /// Warnings to print when the terminal is free again.
+    unsaid: Vec<String>,
+    quiet: bool,
+}
+
+impl Companions {
+    /// Those that are asked for. Makes sure that their files can be written.
+    pub(super) fn open(options: &RunOptions) -> Result<Self, Failure> {
+        let asked: [Option<Box<dyn Companion>>; _] = [
+            #[cfg(feature = "pictures")]
+            super::pictures::Pictures::open(&options.pictures, &options.results.labels)?,
+            #[cfg(feature = "report")]
+            super::saving::Saving::open(&options.saving)?,
+            #[cfg(feature = "live")]
+            super::live::Live::open(&options.live),
+        ];
+        Ok(Self::of(asked, options.log.quiet))
+    }
+
+    /// The same for a run that was saved before, with these labels.
+    #[cfg(feature = "report")]
+    pub(super) fn of_report(
+        args: &crate::args::ReportArgs,
+        #[cfg_attr(
+            not(feature = "pictures"),
+            expect(unused_variables, reason = "pictures show them")
+        )]
+        labels: &[crate::args::Label],
+    ) -> Result<Self, Failure> {
+        let asked: [Option<Box<dyn Companion>>; _] = [
+            #[cfg(feature = "pictures")]
+            super::pictures::Pictures::open(&args.pictures, labels)?,
+        ];
+        Ok(Self::of(asked, args.log.quiet))
+    }
+
+    fn of(asked: impl IntoIterator<Item = Option<Box<dyn Companion>>>, quiet: bool) -> Self {
+        Self {
+            all: asked.into_iter().flatten().collect(),
+            unsaid: Vec::new(),
+            quiet,
+        }
+    }
+
+    pub(super) fn columns(&self) -> Option<usize> {
+        self.all.iter().filter_map(|it| it.columns()).max()
+    }
+
+    pub(super) fn write(&self) -> bool {
+        self.all.iter().any(|it| it.writes())
+    }
+
+    pub(super) fn have_terminal(&self) -> bool {
+        self.all.iter().any(|it| it.has_terminal())
+    }
+
+    /// Tells each of them.
+    pub(super) fn each(&mut self, tell: impl FnMut(&mut Box<dyn Companion>)) {
+        self.all.iter_mut().for_each(tell);
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        run: &Beginning<'_>,
+        signals: &mut Signals,
+    ) -> Result<(), Failure> {
+        self.all
+            .iter_mut()
+            .try_for_each(|it| it.begin(run, signals))
+    }
+
+    /// Prints their warnings, or has the one with the terminal show them until it is free.
+    pub(super) fn look(&mut self) {
+        let lines: Vec<String> = self.all.iter_mut().filter_map(|it| it.look()).collect();
+        for line in lines {
+            self.each(|it| it.event(&line));
+            self.unsaid.push(line);
+        }
+        if !self.have_terminal() {
+            self.say();
+        }
+    }
+
+    pub(super) fn show(&mut self, books: &[Books], handles: &[SessionHandle]) -> bool {
+        let shown = self.all.iter_mut().map(|it| it.show(books, handles));
+        shown.fold(false, |ends, end| ends | end)
+    }
+
+    pub(super) fn glance(&mut self) -> bool {
+        self.all.iter_mut().any(|it| it.glance())
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.each(|it| it.leave());
+        self.say();
+    }
+
+    pub(super) fn save(&mut self, outcome: Outcome<'_>) -> Vec<Written> {
+        self.all
+            .iter_mut()
+            .filter_map(|it| it.save(outcome))
+            .collect()
+    }
+
+    pub(super) fn draw(&self, outcome: Outcome<'_>) -> Vec<Written> {
+        self.all.iter().flat_map(|it| it.draw(outcome)).collect()
+    }
+
+    /// On stderr; in the log file too.
+    fn say(&mut self) {
+        for line in self.unsaid.drain(..).filter(|_| !self.quiet) {
+            complain(&format!("warning: {line}"));
+            if logs::in_file() {
+                tracing::warn!("{line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! `--live`: a run on the whole terminal.
+
+use twinpath_metrics::{Books, Record};
+use twinpath_report::is_one_host;
+use twinpath_runtime::sender::SessionHandle;
+use twinpath_wire::Sample;
+
+use super::companions::Companion;
+use super::measure::Beginning;
+use super::remark;
+use crate::args::LiveOptions;
+use crate::failure::Failure;
+use crate::live::{self, About, View};
+use crate::output::ends::named;
+use crate::signals::Signals;
+
+/// The view, while it is up.
+pub(super) struct Live(Option<View>);
+
+impl Live {
+    pub(super) fn open(options: &LiveOptions) -> Option<Box<dyn Companion>> {
+        options.live.then(|| Box::new(Self(None)) as _)
+    }
+}
+
+impl Companion for Live {
+    fn columns(&self) -> Option<usize> {
+        self.0.as_ref().map(|_| View::COLUMNS)
+    }
+
+    fn has_terminal(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Takes the terminal, or remarks why it cannot.
+    fn begin(&mut self, run: &Beginning<'_>, signals: &mut Signals) -> Result<(), Failure> {
+        match View::open(&run.options.results, &run.options.log, &about(run)) {
+            Ok(view) => {
+                self.0 = Some(view);
+                signals.and_tidy(live::give_back)
+            }
+            Err(why) => {
+                remark(&run.options.log, Some(format!("no live view: {why}")));
+                Ok(())
+            }
+        }
+    }
+
+    fn record(&mut self, session: usize, record: &Record) {
+        if let Some(view) = &mut self.0 {
+            view.record(session, record);
+        }
+    }
+
+    fn overdue(&mut self, session: usize, lost: &Sample) {
+        if let Some(view) = &mut self.0 {
+            view.overdue(session, lost.seq, lost.t1.at);
+        }
+    }
+
+    fn event(&mut self, line: &str) {
+        if let Some(view) = &mut self.0 {
+            view.event(line);
+        }
+    }
+
+    fn show(&mut self, books: &[Books], handles: &[SessionHandle]) -> bool {
+        let turn = self.0.as_mut().map(|view| view.turn(books, handles));
+        turn.is_some_and(|turn| {
+            turn.unwrap_or_else(|_| {
+                // Its terminal is gone: the run goes on without.
+                self.0 = None;
+                false
+            })
+        })
+    }
+
+    fn glance(&mut self) -> bool {
+        self.0.as_mut().map(View::hurry).is_some()
+    }
+
+    fn leave(&mut self) {
+        self.0 = None;
+    }
+}
+
+/// What is known of a run in advance.
+fn about(run: &Beginning<'_>) -> About {
+    let subject = run.subject;
+    let far = subject.far.ip();
+    let mut senders = run.sessions.iter().map(|session| session.sender().ip());
+    About {
+        command: subject.command,
+        far: named(subject.far),
+        what: subject.what.clone(),
+        sessions: match run.names {
+            [] => vec![None],
+            names => names.iter().cloned().map(Some).collect(),
+        },
+        interval: subject.plan.schedule.usual_gap(),
+        timeout: subject.plan.timeout,
+        one_host: senders.all(|sender| is_one_host(sender, far)),
+    }
+}
