@@ -69,7 +69,7 @@ impl Session {
                     session.client.start(now());
                 }
                 ClientEvent::Started { .. } => break,
-                ClientEvent::Said(_)
+                ClientEvent::Message(_)
                 | ClientEvent::Greeting { .. }
                 | ClientEvent::Ready { .. }
                 | ClientEvent::OddCount { .. }

@@ -157,7 +157,7 @@ pub(crate) fn drive_client(
                         client.stop(NOW, Accept::Ok);
                     }
                 }
-                ClientEvent::Said(_)
+                ClientEvent::Message(_)
                 | ClientEvent::Greeting { .. }
                 | ClientEvent::Ready { .. }
                 | ClientEvent::Accepted { .. }

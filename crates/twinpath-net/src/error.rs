@@ -1,11 +1,10 @@
-//! Why a socket could not be had, or would not send: each with its remedy.
+//! Why a socket could not be had, or would not send.
 
 use std::io;
 use std::net::SocketAddr;
 
 /// Why a socket could not be opened and bound.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum BindError {
     /// Another program has the port.
     #[error("cannot use {addr}: another program has the port")]
@@ -80,24 +79,6 @@ pub enum BindError {
 }
 
 impl BindError {
-    /// What the reader can do, in one clause.
-    pub fn remedy(&self) -> Option<&'static str> {
-        match self {
-            Self::InUse { .. } => {
-                Some("choose another port, 0 for any free one, or stop that program")
-            }
-            Self::NotLocal { .. } => Some("see `ip address` for this host's addresses"),
-            Self::Privilege { .. } => {
-                Some("use a port above 1023, run as root, or grant CAP_NET_BIND_SERVICE")
-            }
-            Self::Family { .. } => Some("give an address of the other family, or use -4 or -6"),
-            Self::Interface { .. } => Some("see `ip link` for the names of this host's interfaces"),
-            Self::NotOneHost { .. } => Some("give an address of this host"),
-            Self::Indistinct { .. } => Some("give one address of this host to listen on"),
-            Self::Option { .. } | Self::Other { .. } => None,
-        }
-    }
-
     /// The host lacks the whole address family (and not just this address).
     pub fn is_family(&self) -> bool {
         matches!(self, Self::Family { .. })
@@ -132,7 +113,6 @@ impl BindError {
 
 /// Why the system would not take a packet. Small and `Copy`: counted by kind on the packet path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-#[non_exhaustive]
 pub enum SendError {
     /// The send buffer or the interface's queue is full.
     #[error("no buffer space: the interface's queue is full")]

@@ -5,41 +5,37 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::os;
 
-/// A privilege that makes a difference here.
+/// A privilege of Linux that makes a difference here, by its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Privilege {
-    /// The system's name for it.
-    pub name: &'static str,
-    /// This process holds it.
-    pub held: bool,
-    /// What it buys.
-    pub buys: &'static str,
+pub enum Capability {
+    /// `CAP_NET_BIND_SERVICE`.
+    NetBindService = 10,
+    /// `CAP_NET_ADMIN`.
+    NetAdmin = 12,
+    /// `CAP_NET_RAW`.
+    NetRaw = 13,
 }
 
-/// Privileges, by their number in Linux, and what each buys.
-const PRIVILEGES: [(u32, &str, &str); 3] = [
-    (10, "CAP_NET_BIND_SERVICE", "ports below 1024, such as 862"),
-    (
-        12,
-        "CAP_NET_ADMIN",
-        "hardware timestamps, receive buffers beyond the system's limit",
-    ),
-    (13, "CAP_NET_RAW", "--interface on kernels before 5.7"),
-];
+impl Capability {
+    const ALL: [Self; 3] = [Self::NetBindService, Self::NetAdmin, Self::NetRaw];
 
-/// The privileges that make a difference, and whether they are held; empty where the system has none
-/// such.
-pub fn privileges() -> Vec<Privilege> {
+    /// The system's name for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NetBindService => "CAP_NET_BIND_SERVICE",
+            Self::NetAdmin => "CAP_NET_ADMIN",
+            Self::NetRaw => "CAP_NET_RAW",
+        }
+    }
+}
+
+/// The privileges that make a difference, and whether this process holds them; empty where the system has none such.
+pub fn privileges() -> Vec<(Capability, bool)> {
     let Some(held) = os::host::capabilities() else {
         return Vec::new();
     };
-    PRIVILEGES
-        .iter()
-        .map(|&(bit, name, buys)| Privilege {
-            name,
-            held: held >> bit & 1 == 1,
-            buys,
-        })
+    let each = Capability::ALL.into_iter();
+    each.map(|each| (each, held >> each as u32 & 1 == 1))
         .collect()
 }
 

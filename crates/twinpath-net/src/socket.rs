@@ -64,7 +64,7 @@ impl TestSocket {
     /// Opens and binds.
     ///
     /// # Errors
-    /// [`BindError`]: what could not be had, and its remedy.
+    /// [`BindError`]: what could not be had.
     pub fn open(options: &SocketOptions) -> Result<Self, BindError> {
         let inner = Self::open_inner(options)?;
         let local = match &inner {

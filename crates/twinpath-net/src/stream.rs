@@ -23,7 +23,7 @@ const KEEP_ALIVE_TRIES: u32 = 4;
 /// from their first answer on; without, the marking of each SYN is kept for [`syn_tos`].
 ///
 /// # Errors
-/// [`BindError`]: what could not be had, and its remedy.
+/// [`BindError`]: what could not be had.
 pub fn listen(
     near: SocketAddr,
     interface: Option<&str>,

@@ -446,7 +446,7 @@ pub fn send_remedy(reason: SendError) -> Option<&'static str> {
         SendError::BadSource => {
             Some("see `ip address`, and `ip route get` for that address: a blackhole looks alike")
         }
-        SendError::Other(_) | _ => None,
+        SendError::Other(_) => None,
     }
 }
 

@@ -3,11 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use twinpath_net::{BindError, SendError};
-use twinpath_report::{notes, words};
+use twinpath_report::words;
 
-/// Why a run could not start. One line; see [`StartError::remedy`].
+/// Why a run could not start. One line.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum StartError {
     /// A socket could not be had.
     #[error(transparent)]
@@ -52,31 +51,8 @@ pub enum StartError {
     },
 }
 
-impl StartError {
-    /// What the reader can do, in one clause.
-    pub fn remedy(&self) -> Option<String> {
-        match self {
-            Self::Bind(
-                BindError::Option { source, .. }
-                | BindError::Other { source, .. }
-                | BindError::Interface { source, .. },
-            ) if is_out_of_files(source) => Some(OUT_OF_FILES.to_owned()),
-            Self::Bind(error) => error.remedy().map(str::to_owned),
-            Self::NoFreePort { .. } => Some("give a wider range with --ports LO-HI".to_owned()),
-            Self::NoRoute { .. } => {
-                Some("see `ip route get` for that address, or name an --interface".to_owned())
-            }
-            Self::TooLargeForPath { most_padding, .. } => Some(format!(
-                "use --padding {most_padding} or less, or leave out --do-not-fragment"
-            )),
-            Self::System { source, .. } => is_out_of_files(source).then(|| OUT_OF_FILES.to_owned()),
-        }
-    }
-}
-
 /// Why a run ended without a result.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum RunError {
     /// Not one packet left this host.
     #[error("not one of {} to {far} left this host: {reason}", words::count(*tried, "packet", "packets"))]
@@ -96,22 +72,7 @@ pub enum RunError {
     Fault,
 }
 
-impl RunError {
-    /// What the reader can do, in one clause.
-    pub fn remedy(&self) -> Option<String> {
-        match self {
-            Self::NothingSent { reason, .. } => notes::send_remedy(*reason).map(str::to_owned),
-            Self::Receive(_) => None,
-            Self::Fault => Some("please report what you ran and what was printed".to_owned()),
-        }
-    }
-}
-
-/// What to do where [`is_out_of_files`].
-pub(crate) const OUT_OF_FILES: &str =
-    "this process, or the host, may open no more files: raise `ulimit -n` (or fs.file-max)";
-
 /// The process or the host has as many files and sockets open as it may (EMFILE, ENFILE).
-pub(crate) fn is_out_of_files(error: &std::io::Error) -> bool {
+pub fn is_out_of_files(error: &std::io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }

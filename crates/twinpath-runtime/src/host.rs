@@ -3,14 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use twinpath_net::host::Privilege;
 use twinpath_net::{Outbound, QueueEvent, RecvBatch, SocketOptions, TestSocket, Waiter, clock};
 use twinpath_report::ClockState;
 use twinpath_wire::{Mono, Rung};
 
 use crate::{StartError, clock_state};
 
-pub use twinpath_net::host::take_variable;
+pub use twinpath_net::host::{Capability, take_variable};
 
 /// Packets sent over loopback to see which stamps come.
 const PROBES: u32 = 20;
@@ -27,8 +26,8 @@ pub struct HostSurvey {
     pub receive: Vec<Rung>,
     /// The system clock.
     pub clock: ClockState,
-    /// Privileges that make a difference.
-    pub privileges: Vec<Privilege>,
+    /// Privileges that make a difference, and whether they are held.
+    pub privileges: Vec<(Capability, bool)>,
     /// Receive buffer granted of the 4 MiB asked for, in octets.
     pub receive_buffer_octets: usize,
 }

@@ -28,10 +28,10 @@ use twinpath_net::clock;
 use twinpath_report::ClockState;
 use twinpath_wire::{ErrorEstimate, TimeFormat};
 
-pub use error::{RunError, StartError};
+pub use error::{RunError, StartError, is_out_of_files};
 pub use plan::{FigureOptions, PortChoice, ResponderPlan, SenderPlan, Unavailable};
 pub use twinpath_net::file;
-pub use twinpath_net::{PathOptions, StampChoice};
+pub use twinpath_net::{BindError, PathOptions, SendError, StampChoice};
 
 /// The Error Estimate of the system clock's timestamps, by its discipline (row TT-50).
 fn error_estimate() -> ErrorEstimate {

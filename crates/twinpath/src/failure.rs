@@ -3,9 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use twinpath_runtime::{RunError, StartError};
-
 use crate::output::ends::with_zones;
+use crate::output::words::error::Remedy;
 
 /// The exit status of the program; scripts depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,14 +74,8 @@ impl Failure {
     }
 }
 
-impl From<StartError> for Failure {
-    fn from(error: StartError) -> Self {
-        Self::could_not(error.to_string()).with_remedy(error.remedy())
-    }
-}
-
-impl From<RunError> for Failure {
-    fn from(error: RunError) -> Self {
+impl<E: Remedy> From<E> for Failure {
+    fn from(error: E) -> Self {
         Self::could_not(error.to_string()).with_remedy(error.remedy())
     }
 }

@@ -27,7 +27,9 @@ mod guard;
 mod outbox;
 mod server;
 
-pub use client::{Awaited, ClientError, ClientEvent, ClientPlan, ControlClient, Said, SessionPlan};
+pub use client::{
+    Awaited, ClientError, ClientEvent, ClientPlan, ControlClient, Message, SessionPlan,
+};
 pub use server::{
     Admission, CloseReason, Nonces, Opened, PeerSlip, RequestFault, Server, ServerConfig,
     ServerEvent, SessionRequest, make_sid,

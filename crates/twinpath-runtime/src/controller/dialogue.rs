@@ -236,8 +236,8 @@ impl Dialogue {
             self.link.engine.stop(now, Accept::Failure);
             self.link.engine.close(now);
             while let Some(event) = self.link.engine.poll_event() {
-                if let ClientEvent::Said(said) = event {
-                    self.news.tell(ControlEvent::Said(said));
+                if let ClientEvent::Message(message) = event {
+                    self.news.tell(ControlEvent::Message(message));
                 }
             }
             self.link.part().await;
@@ -346,7 +346,7 @@ impl Dialogue {
             return Err(ControlError::Closed { server });
         };
         match event {
-            ClientEvent::Said(said) => self.news.tell(ControlEvent::Said(said)),
+            ClientEvent::Message(message) => self.news.tell(ControlEvent::Message(message)),
             ClientEvent::OddAck { sid } => self.news.tell(ControlEvent::OddAck { sid }),
             ClientEvent::Greeting { offered } => self.offered = offered,
             ClientEvent::OddCount { count } => {

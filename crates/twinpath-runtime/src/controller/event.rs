@@ -1,21 +1,18 @@
-//! What happens on a control connection, as it happens: the narration of `-v`.
+//! What happens on a control connection, as it happens.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::mpsc::SyncSender;
 
-use twinpath_proto::control::{ClientError, Said};
+use twinpath_proto::control::{ClientError, Message};
 use twinpath_wire::control::Sid;
 
 use super::NegotiatedSession;
-use crate::names::named;
 
 /// Events that wait for a reader at most; beyond that they are dropped.
 pub(crate) const EVENTS: usize = 1_024;
 
-/// What happened. `Display` is one line.
+/// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum ControlEvent {
     /// The connection is being made.
     Connecting {
@@ -30,7 +27,7 @@ pub enum ControlEvent {
         server: SocketAddr,
     },
     /// A message was sent or came.
-    Said(Said),
+    Message(Message),
     /// The Server's PBKDF2 iterations, which are no power of 2; used as they are.
     OddCount {
         /// How many.
@@ -59,48 +56,12 @@ pub enum ControlEvent {
     Closed,
 }
 
-impl fmt::Display for ControlEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Connecting { server } => write!(f, "connecting to {}", named(*server)),
-            Self::Connected { near, server } => {
-                write!(f, "connected to {} from {}", named(*server), named(*near))
-            }
-            Self::Said(said) => write!(f, "{said}"),
-            Self::OddCount { count } => {
-                write!(
-                    f,
-                    "{count} PBKDF2 iterations are not a power of 2; continuing"
-                )
-            }
-            Self::OddAck { sid } => {
-                write!(
-                    f,
-                    "an acknowledgement names SID {sid}, which waits for none"
-                )
-            }
-            Self::Running { index, session } => write!(
-                f,
-                "session {} runs: {} to {}, DSCP {}",
-                index + 1,
-                named(session.sender),
-                named(session.reflector),
-                session.dscp
-            ),
-            Self::Finished { index } => write!(f, "session {} has sent all", index + 1),
-            Self::ServerGone(error) => write!(f, "the server is gone ({error}); measuring goes on"),
-            Self::Closed => f.write_str("connection closed"),
-        }
-    }
-}
-
 /// Where events go; whoever does not read them loses them.
 #[derive(Clone, Debug)]
 pub(crate) struct News(pub(crate) SyncSender<ControlEvent>);
 
 impl News {
     pub(crate) fn tell(&self, event: ControlEvent) {
-        tracing::debug!("{event}");
         // Full or unread: the run itself matters more.
         let _ = self.0.try_send(event);
     }

@@ -47,7 +47,7 @@ pub struct ControllerRun {
 /// Opens the sockets of all sessions, then connects and begins.
 ///
 /// # Errors
-/// [`StartError`]: what could not be had on this host, and the remedy.
+/// [`StartError`]: what could not be had on this host.
 pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
     let ControllerPlan {
         control,

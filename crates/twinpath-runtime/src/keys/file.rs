@@ -40,7 +40,6 @@ pub enum Access {
 
 /// Why a file of keys is of no use.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum KeysError {
     /// It cannot be opened or read.
     #[error("cannot read the keys file {}: {source}", path.display())]
@@ -123,36 +122,6 @@ pub enum Slip {
     /// More lines than keys can be.
     #[error("more than {MOST_KEYS} keys")]
     TooMany,
-}
-
-impl KeysError {
-    /// What the reader can do, in one clause.
-    pub fn remedy(&self) -> Option<String> {
-        match self {
-            Self::Unreadable { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
-                Some(
-                    "give it to the user who runs this (chown), or run this as its owner"
-                        .to_owned(),
-                )
-            }
-            Self::Unreadable { source, .. } if source.kind() != ErrorKind::NotFound => None,
-            Self::Unreadable { .. } | Self::NoFile { .. } => {
-                Some("name a file with a line for each key: KEY-ID passphrase".to_owned())
-            }
-            Self::Foreign { .. } => Some(
-                "give it to the user who runs this (chown), or write --insecure-key-file"
-                    .to_owned(),
-            ),
-            Self::Exposed { path, .. } => Some(format!(
-                "close it (chmod 600 {}), or write --insecure-key-file",
-                path.display()
-            )),
-            Self::TooLarge { .. } | Self::Empty { .. } => {
-                Some("write a line for each key: KEY-ID passphrase".to_owned())
-            }
-            Self::Line { .. } => Some("a line is KEY-ID, a space, the passphrase".to_owned()),
-        }
-    }
 }
 
 /// Reads a file of keys. Its octets are wiped when they are read.

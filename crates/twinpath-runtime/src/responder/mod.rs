@@ -46,7 +46,7 @@ struct Worker {
 /// Opens the sockets and begins to reflect.
 ///
 /// # Errors
-/// [`StartError`]: which address could not be had, and the remedy.
+/// [`StartError`]: which address could not be had.
 pub fn start(plan: &ResponderPlan) -> Result<ResponderRun, StartError> {
     let groups = listen::open(plan)?;
     let listening = groups

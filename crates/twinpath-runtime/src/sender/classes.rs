@@ -28,7 +28,7 @@ pub struct ClassesReport {
 /// range.
 ///
 /// # Errors
-/// [`StartError`]: what could not be had, and the remedy.
+/// [`StartError`]: what could not be had.
 pub fn start_classes(template: &SenderPlan, classes: &[Tos]) -> Result<ClassesRun, StartError> {
     let mut bounds = Vec::new();
     let mut sessions = Vec::new();

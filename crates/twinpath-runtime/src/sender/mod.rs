@@ -68,7 +68,7 @@ pub struct SenderRun {
 /// Opens the socket and begins to send.
 ///
 /// # Errors
-/// [`StartError`]: what could not be had, and the remedy.
+/// [`StartError`]: what could not be had.
 pub fn start(plan: SenderPlan) -> Result<SenderRun, StartError> {
     let (bound, session) = bind(plan)?;
     let thread = bound.begin(Negotiated::default(), None)?;
@@ -78,7 +78,7 @@ pub fn start(plan: SenderPlan) -> Result<SenderRun, StartError> {
 /// Opens the socket, and sends nothing yet. With it comes what its caller follows the session by.
 ///
 /// # Errors
-/// [`StartError`]: what could not be had, and the remedy.
+/// [`StartError`]: what could not be had.
 pub(crate) fn bind(plan: SenderPlan) -> Result<(Bound, SessionHandle), StartError> {
     open::check_path(&plan)?;
     let socket = open::socket(&plan)?;

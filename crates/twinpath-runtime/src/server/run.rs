@@ -120,7 +120,7 @@ pub struct ServerRun {
 /// Derives the keys, opens the listening sockets and begins to serve.
 ///
 /// # Errors
-/// [`StartError`]: which address could not be had, and the remedy.
+/// [`StartError`]: which address could not be had.
 pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
     let descriptors = twinpath_net::host::raise_descriptor_limit();
     if let Some(most) = descriptors {

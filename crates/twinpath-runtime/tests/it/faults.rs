@@ -167,7 +167,6 @@ fn a_port_in_use_and_an_address_of_another_host_are_said() {
         plan.threads = threads;
         let error = responder::start(&plan).unwrap_err();
         assert!(error.to_string().contains(&taken.to_string()), "{error}");
-        assert!(error.remedy().is_some());
     }
     let mut plan = sender_plan("127.0.0.1:9".parse().unwrap());
     plan.near = Some("192.0.2.1".parse().unwrap());
@@ -217,7 +216,6 @@ fn packets_over_the_mtu_with_df_are_refused_beforehand() {
         plan.payload = PayloadSize::Fixed(mtu as usize - 27);
         let error = sender::start(plan.clone()).unwrap_err();
         assert!(error.to_string().contains(&mtu.to_string()), "{error}");
-        assert!(error.remedy().unwrap().contains("--padding"));
     }
     plan.payload = PayloadSize::Fixed(1000);
     let (report, _) = measure(plan);

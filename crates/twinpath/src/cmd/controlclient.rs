@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::thread;
 
-use tracing::{Level, info};
+use tracing::{Level, debug, info};
 use twinpath_runtime::controlclient::{self, ControlClientRun};
 use twinpath_runtime::controller::ControlEvent;
 
@@ -15,6 +15,7 @@ use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::{self, named};
 use crate::output::style::Style;
+use crate::output::words;
 use crate::output::{complain, controlclient as output};
 use crate::plan::{self, Given};
 use crate::signals::Signals;
@@ -67,11 +68,13 @@ pub(super) fn run(args: &ControlClientArgs, given: Given) -> Result<Exit, Failur
 /// What happened since the last look. With a result for machines, lines for people go to stderr.
 fn tell(run: &ControlClientRun, args: &ControlClientArgs, json: bool) -> io::Result<()> {
     while let Some(event) = run.next_event() {
+        let words = words::event::line(&event);
+        debug!("{words}");
         let mut line = Vec::new();
         if let ControlEvent::Running { session, .. } = &event {
             output::running(session, &mut line)?;
         } else if args.verbose {
-            writeln!(line, "{}", ends::with_zones(&event.to_string()))?;
+            writeln!(line, "{words}")?;
         }
         if !json {
             let mut out = io::stdout().lock();

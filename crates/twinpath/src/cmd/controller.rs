@@ -1,6 +1,6 @@
 //! `twinpath controller`.
 
-use tracing::info;
+use tracing::{debug, info};
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
 use twinpath_report::ControlReport;
@@ -13,6 +13,7 @@ use super::{remark, warn};
 use crate::args::{ControllerArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::output::ends::named;
+use crate::output::words;
 use crate::plan::{self, Given};
 
 pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> {
@@ -54,8 +55,11 @@ impl Run for ControllerRun {
     }
 
     fn next_event(&self) -> Option<Event> {
-        self.next_event().map(|event| Event {
-            line: event.to_string(),
+        let event = self.next_event()?;
+        let line = words::event::line(&event);
+        debug!("{line}");
+        Some(Event {
+            line,
             is_late: matches!(
                 event,
                 ControlEvent::Finished { .. } | ControlEvent::ServerGone(_) | ControlEvent::Closed

@@ -1,7 +1,7 @@
 //! Which of the addresses of a server's name is connected to.
 
 use twinpath_report::Attempt;
-use twinpath_runtime::controller::{self, ControlError, ControlPlan};
+use twinpath_runtime::controller::{self, ControlPlan};
 
 use super::remark;
 use crate::args::LogOptions;
@@ -37,10 +37,4 @@ pub(super) fn reached<P>(
     }
     let plan = plans.pop();
     plan.ok_or_else(|| Failure::could_not("no address to connect to"))
-}
-
-impl From<ControlError> for Failure {
-    fn from(error: ControlError) -> Self {
-        Self::could_not(error.to_string()).with_remedy(error.remedy())
-    }
 }

@@ -28,6 +28,7 @@ pub(crate) mod survey;
 pub(crate) mod table;
 pub(crate) mod text;
 pub(crate) mod units;
+pub(crate) mod words;
 
 use std::io::{self, Write as _};
 

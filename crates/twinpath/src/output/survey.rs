@@ -7,6 +7,7 @@ use twinpath_runtime::host::HostSurvey;
 use twinpath_wire::Rung;
 
 use super::table::{clock, fact};
+use super::words::host::buys;
 
 /// For people.
 ///
@@ -32,15 +33,13 @@ pub(crate) fn text(survey: &HostSurvey, out: &mut impl Write) -> io::Result<()> 
         "Receive buffer",
         &format!("{} KiB granted of 4096 asked", octets / 1024),
     )?;
-    for privilege in &survey.privileges {
-        let text = if privilege.held {
-            format!("{} held: {}", privilege.name, privilege.buys)
+    for &(capability, held) in &survey.privileges {
+        let standing = if held {
+            "held"
         } else {
-            format!(
-                "{} missing; it would buy: {}",
-                privilege.name, privilege.buys
-            )
+            "missing; it would allow"
         };
+        let text = format!("{} {standing}: {}", capability.name(), buys(capability));
         fact(out, "Privilege", &text)?;
     }
     out.flush()
@@ -77,10 +76,10 @@ impl From<&HostSurvey> for Survey {
             privileges: survey
                 .privileges
                 .iter()
-                .map(|privilege| Privilege {
-                    name: privilege.name,
-                    held: privilege.held,
-                    buys: privilege.buys,
+                .map(|&(capability, held)| Privilege {
+                    name: capability.name(),
+                    held,
+                    buys: buys(capability),
                 })
                 .collect(),
         }

@@ -189,6 +189,5 @@ pub(crate) fn ring(path: &Path, options: &KeyFileOptions) -> Result<KeyRing, Fai
     } else {
         Access::OwnerOnly
     };
-    keys::read(path, access)
-        .map_err(|error| Failure::could_not(error.to_string()).with_remedy(error.remedy()))
+    Ok(keys::read(path, access)?)
 }

@@ -11,7 +11,7 @@ use twinpath_wire::control::{
 };
 
 use super::sessions::{Sessions, Stage};
-use super::{Awaited, ClientError, ClientEvent, ClientPlan, Said, SessionPlan, requests};
+use super::{Awaited, ClientError, ClientEvent, ClientPlan, Message, SessionPlan, requests};
 use crate::control::frames::{Filled, Inbox, Length, Shape};
 use crate::control::guard::{Opening, Sealing};
 use crate::control::outbox::Outbox;
@@ -355,7 +355,7 @@ impl ControlClient {
         };
         self.sessions.set(&[index], Stage::Asked);
         self.asked = Some(index);
-        let said = Said::Request {
+        let said = Message::Request {
             index,
             sender: session_plan.sender,
             sender_port: session_plan.sender_port,
@@ -389,7 +389,7 @@ impl ControlClient {
         };
         self.send(
             message,
-            Said::Start {
+            Message::Start {
                 sessions,
                 individual,
             },
@@ -408,7 +408,7 @@ impl ControlClient {
         let individual = self.is_individual();
         let sessions = stopping.len();
         let accept = self.stop_accept;
-        let said = Said::Stop {
+        let said = Message::Stop {
             sessions,
             individual,
             accept,
@@ -428,7 +428,7 @@ impl ControlClient {
         }
     }
 
-    fn send(&mut self, mut message: Vec<u8>, said: Said) {
+    fn send(&mut self, mut message: Vec<u8>, said: Message) {
         if self.phase == Phase::Commands {
             self.sealing.seal(&mut message);
         }
@@ -437,8 +437,8 @@ impl ControlClient {
         self.await_answer();
     }
 
-    fn say(&mut self, said: Said) {
-        self.events.push_back(ClientEvent::Said(said));
+    fn say(&mut self, said: Message) {
+        self.events.push_back(ClientEvent::Message(said));
     }
 
     /// The time for the next answer begins.

@@ -43,7 +43,6 @@ impl fmt::Display for Awaited {
 
 /// Why a control connection failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum ClientError {
     /// Modes 0 in the greeting (row TC-2).
     #[error("the server takes no connections now: it offers no mode")]

@@ -3,14 +3,14 @@
 use twinpath_wire::WireTime;
 use twinpath_wire::control::{Modes, Sid};
 
-use super::{ClientError, Said};
+use super::{ClientError, Message};
 use crate::Refusal;
 
 /// What happened. `index` is a session's place among the requests, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientEvent {
     /// A message was sent or came: for the narration.
-    Said(Said),
+    Message(Message),
     /// What the Server offers.
     Greeting {
         /// All bits, unknown ones among them.

@@ -3,13 +3,13 @@
 mod engine;
 mod error;
 mod event;
+mod message;
 mod plan;
 mod requests;
-mod said;
 mod sessions;
 
 pub use engine::ControlClient;
 pub use error::{Awaited, ClientError};
 pub use event::ClientEvent;
+pub use message::Message;
 pub use plan::{ClientPlan, SessionPlan};
-pub use said::Said;

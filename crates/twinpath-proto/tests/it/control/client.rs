@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use twinpath_proto::control::{
-    Awaited, ClientError, ClientEvent, ClientPlan, ControlClient, Said, SessionPlan,
+    Awaited, ClientError, ClientEvent, ClientPlan, ControlClient, Message, SessionPlan,
 };
 use twinpath_proto::{Refusal, Step};
-use twinpath_wire::Mono;
 use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
+use twinpath_wire::{Dscp, Mono};
 
 use super::messages::{
     accept_session, greeting, many, request, server_start, set_up, sid, start_ack, start_sessions,
@@ -365,8 +365,8 @@ fn octets_that_answer_nothing_end_the_connection() {
 }
 
 #[test]
-fn the_negotiation_is_told_a_line_per_message() {
-    let mut lines = Vec::new();
+fn each_message_of_the_negotiation_is_an_event() {
+    let mut messages = Vec::new();
     let mut client = ControlClient::new(plan(1), START, "192.0.2.2:862".parse().unwrap());
     let answers = [
         greeting(1 | 16),
@@ -378,23 +378,50 @@ fn the_negotiation_is_told_a_line_per_message() {
         assert_eq!(client.handle_input(START, &octets), octets.len());
         while let Some(event) = client.poll_event() {
             match event {
-                ClientEvent::Said(said) => lines.push(Said::to_string(&said)),
+                ClientEvent::Message(message) => messages.push(message),
                 ClientEvent::Settled { .. } => assert_eq!(client.start(START), 1),
                 ClientEvent::Started { .. } => assert_eq!(client.stop(START, Accept::Ok), 1),
                 _ => {}
             }
         }
     }
+    let ok = |step| Refusal { step, octet: 0 };
     let expected = [
-        "< Server Greeting: offers unauthenticated, individual session control",
-        "> Set-Up-Response: chooses unauthenticated",
-        "< Server-Start: 0, OK",
-        "> Request-TW-Session 1: from zero address, port 20000 to zero address, port 20001, DSCP 0, \
-         padding 27, timeout 2 s",
-        "< Accept-Session 1: 0, OK; port 20001, SID a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0",
-        "> Start-Sessions: 1 session",
-        "< Start-Ack: 0, OK",
-        "> Stop-Sessions: 1 session",
+        Message::Greeting {
+            offered: Modes::UNAUTHENTICATED | Modes::INDIVIDUAL_CONTROL,
+            count: 1_024,
+        },
+        Message::SetUp {
+            chosen: Modes::UNAUTHENTICATED,
+            key_id: None,
+        },
+        Message::ServerStart(ok(Step::SetUp)),
+        Message::Request {
+            index: 0,
+            sender: None,
+            sender_port: 20_000,
+            receiver: None,
+            receiver_port: 20_001,
+            dscp: Dscp::BE,
+            padding_length: 27,
+            timeout: Duration::from_secs(2),
+        },
+        Message::AcceptSession {
+            index: 0,
+            answer: ok(Step::Request),
+            port: 20_001,
+            sid: sid(0),
+        },
+        Message::Start {
+            sessions: 1,
+            individual: false,
+        },
+        Message::StartAck(ok(Step::Start)),
+        Message::Stop {
+            sessions: 1,
+            individual: false,
+            accept: Accept::Ok,
+        },
     ];
-    assert_eq!(lines, expected);
+    assert_eq!(messages, expected);
 }

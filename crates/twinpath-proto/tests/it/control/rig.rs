@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use twinpath_proto::control::{
-    Admission, ClientEvent, ControlClient, Nonces, Opened, Server, ServerConfig, ServerEvent,
-    SessionRequest,
+    Admission, ClientEvent, ControlClient, Message, Nonces, Opened, Server, ServerConfig,
+    ServerEvent, SessionRequest,
 };
 use twinpath_proto::security::KeyTable;
 use twinpath_wire::Mono;
@@ -182,10 +182,10 @@ pub(crate) struct ClientRig {
     pub(crate) client: ControlClient,
     pub(crate) now: Mono,
     pub(crate) events: Vec<ClientEvent>,
-    /// The narration, which is left out of the events.
-    pub(crate) said: Vec<String>,
+    /// Messages, which are left out of the events.
+    pub(crate) messages: Vec<Message>,
     pub(crate) sent: Vec<Vec<u8>>,
-    /// Called with each event but narration.
+    /// Called with each event but messages.
     pub(crate) act: fn(&mut ControlClient, Mono, ClientEvent),
 }
 
@@ -195,7 +195,7 @@ impl ClientRig {
             client,
             now: START,
             events: Vec::new(),
-            said: Vec::new(),
+            messages: Vec::new(),
             sent: Vec::new(),
             act: |_, _, _| {},
         }
@@ -242,8 +242,8 @@ impl ClientRig {
 
     pub(crate) fn drain(&mut self) {
         while let Some(event) = self.client.poll_event() {
-            if let ClientEvent::Said(said) = event {
-                self.said.push(said.to_string());
+            if let ClientEvent::Message(message) = event {
+                self.messages.push(message);
             } else {
                 self.events.push(event);
                 (self.act)(&mut self.client, self.now, event);

@@ -88,7 +88,7 @@ fn no_error_quotes_what_stands_in_the_file() {
     ] {
         let file = file(text.as_bytes());
         let error = read(file.path(), Access::OwnerOnly).unwrap_err();
-        let said = format!("{error} {error:?} {:?}", error.remedy());
+        let said = format!("{error} {error:?}");
         for word in ["correct", "horse", "battery", "hunter2"] {
             assert!(!said.contains(word), "{said}");
         }
@@ -130,9 +130,8 @@ fn a_directory_and_a_device_are_no_files_and_a_pipe_is_one() {
     ] {
         for access in [Access::OwnerOnly, Access::Anybody] {
             let error = read(path, access).unwrap_err();
-            let said = format!("{error}; {}", error.remedy().unwrap());
+            let said = error.to_string();
             assert!(said.contains(kind), "{said}");
-            assert!(!said.contains("chmod"), "{said}");
         }
     }
     // What comes late is waited for.
@@ -185,9 +184,8 @@ fn a_file_of_another_user_is_refused() {
     }
     let error = read(file.path(), Access::OwnerOnly).unwrap_err();
     assert!(matches!(error, KeysError::Foreign { owner: 65_534, .. }));
-    let said = format!("{error}; {}", error.remedy().unwrap());
-    assert!(said.contains("(uid 65534); give it to"), "{said}");
-    assert!(said.contains("--insecure-key-file"), "{said}");
+    let said = error.to_string();
+    assert!(said.contains("(uid 65534)"), "{said}");
     assert!(read(file.path(), Access::Anybody).is_ok());
     let metadata = file.as_file().metadata().unwrap();
     assert!(closed(file.path(), &metadata, Some(65_534)).is_ok());
@@ -226,9 +224,8 @@ fn a_file_that_others_may_read_or_change_is_refused() {
         assert_eq!(found.is_ok(), closed, "{mode:o}");
         if let Err(error) = found {
             assert!(matches!(error, KeysError::Exposed { .. }), "{error}");
-            let said = format!("{error}; {}", error.remedy().unwrap());
+            let said = error.to_string();
             assert!(said.contains(&format!("(mode 0{mode:o})")), "{said}");
-            assert!(said.contains("chmod 600"), "{said}");
         }
         assert!(read(file.path(), Access::Anybody).is_ok());
     }

@@ -210,7 +210,7 @@ fn refusal(error: &BindError) -> Option<OpenError> {
         } else {
             OpenError::System
         }),
-        BindError::Indistinct { .. } | _ => Some(OpenError::System),
+        BindError::Indistinct { .. } => Some(OpenError::System),
     }
 }
 

@@ -42,11 +42,6 @@ fn where_no_address_takes_the_connection_each_is_said_with_its_cause() {
     let line =
         format!("cannot connect to {one}: connection refused; to {other}: connection refused");
     assert_eq!(error.to_string(), line);
-    let remedy = error.remedy().unwrap();
-    assert!(
-        remedy.starts_with("no server listens on that TCP port"),
-        "{remedy}"
-    );
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use twinpath_proto::control::{Opened, ServerEvent, SessionRequest};
+use twinpath_proto::control::{Message, Opened, ServerEvent, SessionRequest};
 use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_runtime::controller::{self, ControlEvent};
 use twinpath_runtime::{PortChoice, StartError};
-use twinpath_wire::control::{Modes, SecurityMode};
+use twinpath_wire::control::{Accept, Modes, SecurityMode};
 use twinpath_wire::{Dscp, Tos};
 
 use super::rig::{Script, control, finish, offering, opened, plan, serve, sid, slips, stops};
@@ -41,20 +41,23 @@ fn a_session_is_agreed_on_measured_and_stopped() {
     assert_eq!(session.tos, Dscp::EF.tos());
     assert_eq!(session.tally.odd.size_differs, 0);
     assert!(report.notes.is_empty(), "{:?}", report.notes);
-    let lines = outcome.lines();
-    for message in [
-        "< Server Greeting: offers unauthenticated",
-        "> Set-Up-Response: chooses unauthenticated",
-        "< Server-Start: 0, OK",
-        "> Request-TW-Session 1: ",
-        "< Accept-Session 1: 0, OK; port ",
-        "> Start-Sessions: 1 session",
-        "< Start-Ack: 0, OK",
-        "> Stop-Sessions: 1 session",
-    ] {
-        let said = lines.iter().filter(|line| line.starts_with(message));
-        assert_eq!(said.count(), 1, "{message} in {lines:#?}");
-    }
+    let messages = outcome.messages();
+    assert!(
+        matches!(
+            messages[..],
+            [
+                Message::Greeting { .. },
+                Message::SetUp { .. },
+                Message::ServerStart(_),
+                Message::Request { index: 0, .. },
+                Message::AcceptSession { index: 0, .. },
+                Message::Start { sessions: 1, .. },
+                Message::StartAck(_),
+                Message::Stop { sessions: 1, .. },
+            ]
+        ),
+        "{messages:#?}"
+    );
     let events = rig.events();
     assert_eq!(stops(&events), 1);
     assert_eq!(slips(&events), []);
@@ -82,14 +85,19 @@ fn several_classes_run_at_once_each_with_its_own_figures() {
                 assert_eq!(session.figures.dscp_backward, [(*class, 20)]);
             }
         }
-        let count = |begin: &str| {
-            let lines = outcome.lines();
-            lines.iter().filter(|line| line.starts_with(begin)).count()
+        let messages = outcome.messages();
+        let start = Message::Start {
+            sessions: 3,
+            individual: !features.is_empty(),
         };
-        let individual = usize::from(!features.is_empty());
-        assert_eq!(count("> Start-N-Sessions: 3 sessions"), individual);
-        assert_eq!(count("> Start-Sessions: 3 sessions"), 1 - individual);
-        assert_eq!(count("> Stop-Sessions: 3 sessions"), 1 - individual);
+        assert_eq!(messages.iter().filter(|it| **it == start).count(), 1);
+        let stop = Message::Stop {
+            sessions: 3,
+            individual: false,
+            accept: Accept::Ok,
+        };
+        let stops_all = messages.contains(&stop);
+        assert_eq!(stops_all, features.is_empty());
         let events = rig.events();
         assert_eq!(stops(&events), 3);
         assert_eq!(slips(&events), []);

@@ -6,7 +6,9 @@ use twinpath_proto::control::ServerEvent;
 use twinpath_proto::sender::PayloadSize;
 use twinpath_runtime::PortChoice;
 use twinpath_runtime::controlclient::{self, ControlClientRun};
-use twinpath_runtime::controller::{ControlClientPlan, ControlEvent, NegotiatedSession};
+use twinpath_runtime::controller::{
+    ControlClientPlan, ControlError, ControlEvent, NegotiatedSession,
+};
 use twinpath_wire::Dscp;
 
 use super::rig::{Rig, Script, Then, serve, sid, slips, stops};
@@ -73,8 +75,10 @@ fn a_server_that_takes_no_senders_elsewhere_is_told_from_one_that_cannot() {
     plan.control.nat = true;
     let error = controlclient::start(plan).unwrap().join().unwrap_err();
     assert!(error.to_string().contains("Accept 3"), "{error}");
-    let remedy = error.remedy().unwrap();
-    assert!(remedy.contains("--allow-sender 192.0.2.7"), "{remedy}");
+    let ControlError::Refused { advice, .. } = error else {
+        panic!("{error}");
+    };
+    assert!(advice.contains("--allow-sender 192.0.2.7"), "{advice}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use twinpath_proto::control::ServerEvent;
+use twinpath_proto::control::{Message, ServerEvent};
 use twinpath_proto::sender::Limit;
 use twinpath_runtime::controller::{self, ControlError, ControlEvent, ControllerPlan};
 use twinpath_wire::Dscp;
@@ -70,7 +70,8 @@ fn stop_while_start_ack_is_awaited_stops_what_then_runs() {
         let rig = serve(script);
         let run = controller::start(endless(&rig, &[Dscp::BE, Dscp::EF])).unwrap();
         let patience = Instant::now() + Duration::from_mins(1);
-        let started = |event: ControlEvent| event.to_string().starts_with("> Start");
+        let started =
+            |event: ControlEvent| matches!(event, ControlEvent::Message(Message::Start { .. }));
         while !std::iter::from_fn(|| run.next_event()).any(started) {
             assert!(Instant::now() < patience, "nothing is started");
             std::thread::sleep(Duration::from_millis(2));
@@ -93,7 +94,8 @@ fn a_run_told_to_stop_does_not_wait_long_for_a_start_ack_that_does_not_come() {
     wanted.control.answer_timeout = Duration::from_hours(1);
     let run = controller::start(wanted).unwrap();
     let patience = Instant::now() + Duration::from_mins(1);
-    let started = |event: ControlEvent| event.to_string().starts_with("> Start");
+    let started =
+        |event: ControlEvent| matches!(event, ControlEvent::Message(Message::Start { .. }));
     while !std::iter::from_fn(|| run.next_event()).any(started) {
         assert!(Instant::now() < patience, "nothing is started");
         std::thread::sleep(Duration::from_millis(2));
@@ -118,13 +120,13 @@ fn a_server_gone_before_start_ack_is_an_error() {
         let mut wanted = rig.plan();
         wanted.answer_timeout = Duration::from_millis(200);
         let outcome = control(plan(wanted, &[Dscp::BE]));
-        let (line, _) = outcome.words();
+        let line = outcome.line();
         assert!(line.contains(message), "{line}");
         let _ = rig.events();
     }
     let rig = serve(at(Script::default(), is_open, Then::Close));
     let outcome = control(plan(rig.plan(), &[Dscp::BE]));
-    let (line, _) = outcome.words();
+    let line = outcome.line();
     assert!(
         line.contains("the connection ended before Start-Ack came"),
         "{line}"
@@ -219,7 +221,8 @@ fn a_run_told_to_stop_gives_the_packets_under_way_their_time() {
 fn stop_before_the_start_ends_at_once_and_leaves_nothing() {
     let rig = serve(at(Script::default(), is_open, Then::Hang));
     let run = controller::start(endless(&rig, &[Dscp::BE])).unwrap();
-    let asked = |event: &ControlEvent| event.to_string().starts_with("> Request");
+    let asked =
+        |event: &ControlEvent| matches!(event, ControlEvent::Message(Message::Request { .. }));
     let patience = Instant::now() + Duration::from_mins(1);
     while !std::iter::from_fn(|| run.next_event()).any(|event| asked(&event)) {
         assert!(Instant::now() < patience, "nothing is asked");

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use twinpath_net::clock;
 use twinpath_proto::control::{
-    Admission, Nonces, Opened, Server, ServerConfig, ServerEvent, SessionRequest,
+    Admission, Message, Nonces, Opened, Server, ServerConfig, ServerEvent, SessionRequest,
 };
 use twinpath_proto::reflector::{NegotiatedConfig, NegotiatedReflector, SessionSpec};
 use twinpath_proto::security::KeyTable;
@@ -349,16 +349,22 @@ impl Outcome {
         self.result.as_ref().unwrap()
     }
 
-    /// The error's line and its remedy.
-    pub(crate) fn words(&self) -> (String, String) {
-        let error = self.result.as_ref().unwrap_err();
-        let line = error.to_string();
+    /// The error's line.
+    pub(crate) fn line(&self) -> String {
+        let line = self.result.as_ref().unwrap_err().to_string();
         assert!(!line.contains('\n'), "{line}");
-        (line, error.remedy().unwrap_or_default())
+        line
     }
 
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.events.iter().map(ToString::to_string).collect()
+    /// The messages of the control connection.
+    pub(crate) fn messages(&self) -> Vec<Message> {
+        let mut messages = Vec::new();
+        for event in &self.events {
+            if let ControlEvent::Message(message) = event {
+                messages.push(*message);
+            }
+        }
+        messages
     }
 
     /// Keys of the notes on the connection.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use twinpath_proto::control::ServerConfig;
+use twinpath_proto::control::{Message, ServerConfig};
 use twinpath_proto::security::{InForce, KeyId, KeyTable};
-use twinpath_runtime::controller::ControlPlan;
+use twinpath_runtime::controller::{ControlEvent, ControlPlan};
 use twinpath_runtime::keys::{Key, passphrase};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Modes, SecurityMode};
@@ -42,18 +42,20 @@ fn with_alice(rig: &Rig, security: &[SecurityMode]) -> ControlPlan {
 }
 
 #[test]
-fn a_count_that_is_no_power_of_2_is_a_remark_and_a_line() {
+fn a_count_that_is_no_power_of_2_is_a_remark_and_an_event() {
     for (count, odd) in [(2_048, false), (3_000, true)] {
         let rig = keyed(Modes::SECURED, count);
         let outcome = control(plan(with_alice(&rig, &[SecurityMode::Mixed]), &[Dscp::BE]));
-        let (report, lines) = (outcome.report(), outcome.lines());
-        assert_eq!(report.sessions[0].tally.lost, 0);
+        assert_eq!(outcome.report().sessions[0].tally.lost, 0);
         let expected: &[&str] = if odd { &["odd-pbkdf2-count"] } else { &[] };
         assert_eq!(outcome.keys(), expected);
-        let line = "3000 PBKDF2 iterations are not a power of 2; continuing";
-        assert_eq!(lines.iter().any(|said| said == line), odd, "{lines:?}");
-        let names = "> Set-Up-Response: chooses mixed, Key-ID \"alice\"";
-        assert!(lines.iter().any(|said| said == names), "{lines:?}");
+        let event = ControlEvent::OddCount { count: 3_000 };
+        assert_eq!(outcome.events.contains(&event), odd);
+        let set_up = Message::SetUp {
+            chosen: Modes::MIXED,
+            key_id: Some(alice().id),
+        };
+        assert!(outcome.messages().contains(&set_up));
     }
 }
 

@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use super::{ControlClient, Phase};
 use crate::control::client::sessions::Stage;
-use crate::control::client::{ClientError, ClientEvent, Said, requests};
+use crate::control::client::{ClientError, ClientEvent, Message, requests};
 use crate::control::guard::{Opening, Sealing};
 use crate::security::{OpeningChain, SealingChain, seal_token};
 use crate::{Refusal, Step};
@@ -24,7 +24,7 @@ impl ControlClient {
         };
         let offered = greeting.offers();
         let count = greeting.count.get();
-        self.say(Said::Greeting { offered, count });
+        self.say(Message::Greeting { offered, count });
         self.events.push_back(ClientEvent::Greeting { offered });
         if offered.is_empty() {
             return self.fail(ClientError::TurnedAway);
@@ -68,7 +68,7 @@ impl ControlClient {
         };
         self.modes = chosen;
         self.phase = Phase::SetUp;
-        self.send(response, Said::SetUp { chosen, key_id });
+        self.send(response, Message::SetUp { chosen, key_id });
     }
 
     pub(super) fn server_start(&mut self, message: &[u8]) {
@@ -76,7 +76,7 @@ impl ControlClient {
             return;
         };
         let answer = refusal(Step::SetUp, message.accept);
-        self.say(Said::ServerStart(answer));
+        self.say(Message::ServerStart(answer));
         if answer.accept() != Accept::Ok {
             self.modes = Modes::default();
             return self.refused_for_good(answer);
@@ -122,7 +122,7 @@ impl ControlClient {
         };
         let answer = refusal(Step::Request, message.accept);
         let (sid, port) = (message.sid, message.port.get());
-        self.say(Said::AcceptSession {
+        self.say(Message::AcceptSession {
             index,
             answer,
             port,
@@ -163,7 +163,7 @@ impl ControlClient {
     /// Start-Ack (row TC-52).
     pub(super) fn start_ack(&mut self, octet: u8) {
         let answer = refusal(Step::Start, octet);
-        self.say(Said::StartAck(answer));
+        self.say(Message::StartAck(answer));
         if answer.accept() != Accept::Ok {
             return self.refused_for_good(answer);
         }
@@ -191,9 +191,9 @@ impl ControlClient {
         let sessions = sids.len();
         let start = step == Step::Start;
         self.say(if start {
-            Said::StartManyAck { answer, sessions }
+            Message::StartManyAck { answer, sessions }
         } else {
-            Said::StopManyAck { answer, sessions }
+            Message::StopManyAck { answer, sessions }
         });
         let waiting = if start {
             Stage::Starting

@@ -1,0 +1,123 @@
+//! What to do about an error. The libraries say what failed and why; remedies and the names of options are here.
+
+#[cfg(feature = "control")]
+mod control;
+
+use std::borrow::Cow;
+use std::error::Error;
+
+use twinpath_runtime::{BindError, RunError, SendError, StartError, is_out_of_files};
+
+/// An error that a user can do something about.
+pub(crate) trait Remedy: Error {
+    /// What to do, in one clause. Each is a `match` without a wildcard: a new error brings its remedy, or `None`.
+    fn remedy(&self) -> Option<Cow<'static, str>>;
+}
+
+const OUT_OF_FILES: &str =
+    "this process or the host has as many files open as it may: raise `ulimit -n` (or fs.file-max)";
+
+impl Remedy for BindError {
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        let words = match self {
+            Self::InUse { .. } => "choose another port, 0 for any free one, or stop that program",
+            Self::NotLocal { .. } => "see `ip address` for this host's addresses",
+            Self::Privilege { .. } => {
+                "use a port above 1023, run as root, or grant CAP_NET_BIND_SERVICE"
+            }
+            Self::Family { .. } => "give an address of the other family, or use -4 or -6",
+            Self::Option { source, .. }
+            | Self::Other { source, .. }
+            | Self::Interface { source, .. }
+                if is_out_of_files(source) =>
+            {
+                OUT_OF_FILES
+            }
+            Self::Interface { .. } => "see `ip link` for the names of this host's interfaces",
+            Self::NotOneHost { .. } => "give an address of this host",
+            Self::Indistinct { .. } => "give one address of this host to listen on",
+            Self::Option { .. } | Self::Other { .. } => return None,
+        };
+        Some(words.into())
+    }
+}
+
+impl Remedy for SendError {
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        twinpath_report::notes::send_remedy(*self).map(Cow::from)
+    }
+}
+
+impl Remedy for StartError {
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        let words = match self {
+            Self::Bind(error) => return error.remedy(),
+            Self::NoFreePort { .. } => "give a wider range with --ports LO-HI",
+            Self::NoRoute { .. } => "see `ip route get` for that address, or name an --interface",
+            Self::TooLargeForPath { most_padding, .. } => {
+                let words =
+                    format!("use --padding {most_padding} or less, or leave out --do-not-fragment");
+                return Some(words.into());
+            }
+            Self::System { source, .. } if is_out_of_files(source) => OUT_OF_FILES,
+            Self::System { .. } => return None,
+        };
+        Some(words.into())
+    }
+}
+
+impl Remedy for RunError {
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::NothingSent { reason, .. } => reason.remedy(),
+            Self::Receive(_) => None,
+            Self::Fault => Some("report what you ran and what was printed".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_process_without_descriptors_is_told_of_its_limit() {
+        let addr = "127.0.0.1:0".parse().unwrap();
+        for number in [23, 24] {
+            let source = || io::Error::from_raw_os_error(number);
+            let system = StartError::System {
+                what: "a thread",
+                source: source(),
+            };
+            let option = BindError::Option {
+                what: "TTL",
+                addr,
+                source: source(),
+            };
+            let interface = BindError::Interface {
+                name: "eth0".to_owned(),
+                source: source(),
+            };
+            for error in [system, option.into(), interface.into()] {
+                assert_eq!(error.remedy().as_deref(), Some(OUT_OF_FILES), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn packets_that_do_not_fit_are_told_how_much_padding_would() {
+        let error = StartError::TooLargeForPath {
+            packet_octets: 1_501,
+            mtu: 1_500,
+            most_padding: 1_458,
+        };
+        let remedy = error.remedy().unwrap();
+        assert_eq!(
+            remedy,
+            "use --padding 1458 or less, or leave out --do-not-fragment"
+        );
+    }
+}

@@ -1,0 +1,12 @@
+//! What a host's privileges are good for.
+
+use twinpath_runtime::host::Capability;
+
+/// What a process can do with it.
+pub(crate) const fn buys(capability: Capability) -> &'static str {
+    match capability {
+        Capability::NetBindService => "ports below 1024, such as 862",
+        Capability::NetAdmin => "hardware timestamps, receive buffers beyond the system's limit",
+        Capability::NetRaw => "--interface on kernels before 5.7",
+    }
+}
