@@ -2,7 +2,7 @@
 //!
 //! Three drivers share them: `cargo fuzz` (the binaries in `fuzz/` are one line each), the test that
 //! replays the committed corpus, and properties that change captures. What a target checks goes
-//! beyond "no panic": sizes of replies, books that balance, memory that stays bounded, HMACs that are
+//! beyond "no panic": sizes of replies, counts that add up, memory that stays bounded, HMACs that are
 //! checked before anything is believed.
 #![forbid(unsafe_code)]
 #![allow(

@@ -52,7 +52,7 @@ pub(crate) fn reflector(input: &[u8]) {
 /// taken away (1), left alone (2), started. Where packets are secured its bit 7 seals the datagram,
 /// and bit 6 makes the HMAC wrong.
 ///
-/// Replies keep the rules of [`reflector`], nothing comes of a wrong HMAC, and the books balance.
+/// Replies keep the rules of [`reflector`], nothing comes of a wrong HMAC, and the counts add up.
 pub(crate) fn negotiated(input: &[u8]) {
     agreed_session(input);
 }

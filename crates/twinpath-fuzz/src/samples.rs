@@ -1,10 +1,10 @@
-//! Everything that keeps books of a session, fed with records of any kind, in any order, at any time.
+//! Everything that keeps a session's series, fed with records of any kind, in any order, at any time.
 
 use std::time::Duration;
 
 use twinpath_metrics::{
-    BinEdges, Books, BooksConfig, Distribution, MetricsConfig, Record, ReflectorKind, VoiceFigures,
-    VoiceParameters, Waits,
+    BinEdges, Distribution, MetricsConfig, Record, ReflectorKind, Series, SeriesConfig,
+    VoiceFigures, VoiceParameters, Waits,
 };
 use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
 
@@ -13,7 +13,7 @@ use crate::input::Input;
 const EPOCH_NS: i64 = 1_795_392_000_000_000_000;
 /// Octets that the figures of one session may take, and those of its rows and columns besides.
 const MOST_OCTETS: usize = 256 * 1024;
-/// Records of one input at most: books are for billions of them, a fuzzer is not.
+/// Records of one input at most: a series is for billions of them, a fuzzer is not.
 const MOST_RECORDS: usize = 20_000;
 /// Rows of all records at most, whatever times are in them: of two intervals that a record may open, and
 /// of those without anything before them.
@@ -27,7 +27,7 @@ pub(crate) fn samples(input: &[u8]) {
     let mut input = Input::new(input);
     let flags = input.octet();
     let interval = Duration::from_nanos(input.scaled().unsigned_abs());
-    let config = BooksConfig {
+    let config = SeriesConfig {
         metrics: MetricsConfig {
             reflector: match flags & 3 {
                 0 => ReflectorKind::Stateful,
@@ -48,7 +48,7 @@ pub(crate) fn samples(input: &[u8]) {
         interval: (flags & 8 != 0).then_some(interval),
         columns: (flags & 16 != 0).then_some((64, interval)),
     };
-    let mut books = Books::new(config.clone());
+    let mut series = Series::new(config.clone());
     let mut history = History::default();
     let mut rows = 0_u64;
     for _ in 0..MOST_RECORDS {
@@ -56,27 +56,27 @@ pub(crate) fn samples(input: &[u8]) {
             break;
         }
         let record = history.record(&mut input);
-        books.record(&record);
+        series.record(&record);
         for _ in 0..ROWS_AT_ONCE {
-            rows += u64::from(books.poll_row(history.at).is_some());
+            rows += u64::from(series.poll_row(history.at).is_some());
         }
-        let octets = books.metrics().memory_octets();
+        let octets = series.metrics().memory_octets();
         assert!(octets <= MOST_OCTETS, "{octets} octets");
     }
     if config.interval.is_none() {
         assert_eq!(rows, 0);
     }
-    finish(&mut books, rows);
+    finish(&mut series, rows);
 }
 
-/// Everything that a report asks of books.
-fn finish(books: &mut Books, mut rows: u64) {
-    while books.finish_row().is_some() {
+/// Everything that a report asks of series.
+fn finish(series: &mut Series, mut rows: u64) {
+    while series.finish_row().is_some() {
         rows += 1;
         assert!(rows <= MOST_ROWS, "{rows} rows");
     }
-    let figures = books.metrics().figures();
-    let histograms = books.metrics().histograms();
+    let figures = series.metrics().figures();
+    let histograms = series.metrics().histograms();
     for synchronised in [true, false] {
         let parameters = VoiceParameters::default();
         let voice = VoiceFigures::new(&figures, &histograms, synchronised, parameters);
@@ -105,12 +105,12 @@ fn finish(books: &mut Books, mut rows: u64) {
         let sum = u128::from(forward) + u128::from(backward) + u128::from(unattributed);
         assert_eq!(sum, u128::from(figures.lost), "{figures:?}");
     }
-    if let Some(timeline) = books.timeline() {
+    if let Some(timeline) = series.timeline() {
         let columns = timeline.columns().count();
         assert!(columns <= 64, "{columns} columns");
         assert!(timeline.memory_octets() <= 2 * MOST_OCTETS);
     }
-    if let Some(clocks) = books.clocks() {
+    if let Some(clocks) = series.clocks() {
         assert!(clocks.skew_ppm.is_none_or(f64::is_finite), "{clocks:?}");
     }
 }

@@ -170,7 +170,7 @@ pub struct SessionReport {
     pub delays: Distributions,
     /// Replies that the system dropped because they came faster than they were read.
     pub receive_drops: u64,
-    /// What the packets tell of the two clocks; `None` where nobody kept books of them.
+    /// What the packets tell of the two clocks; `None` where no series was kept of them.
     pub clocks: Option<ClockEstimate>,
     /// The session over time; `None` where nobody kept it.
     pub timeline: Option<Timeline>,
@@ -198,7 +198,7 @@ pub fn is_one_host(sender: IpAddr, reflector: IpAddr) -> bool {
 }
 
 impl SessionReport {
-    /// What the books of the session tell of the clocks, with the remarks that belong to it.
+    /// What the series of the session tell of the clocks, with the remarks that belong to it.
     pub fn take_clocks(&mut self, clocks: Option<ClockEstimate>) {
         self.clocks = clocks;
         if let Some(clocks) = &self.clocks {

@@ -1,6 +1,6 @@
-//! A session over time: intervals as rows, columns of a picture, and the books that keep them.
+//! A session over time: intervals as rows, columns of a picture, and a session's series of both.
 
-pub(crate) mod books;
 pub(crate) mod intervals;
 pub(crate) mod run_time;
+pub(crate) mod session_series;
 pub(crate) mod timeline;

@@ -9,7 +9,6 @@
 )]
 
 mod availability;
-mod books;
 mod clock_bounds;
 mod clock_checks;
 mod clock_rates;
@@ -34,6 +33,7 @@ mod order;
 mod periods;
 mod registry;
 mod restarts;
+mod series;
 mod timeline;
 mod trace;
 mod twins;

@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use twinpath_metrics::{
-    AvailabilityRule, Books, BooksConfig, Intervals, MetricsConfig, ReflectorKind, Waits,
+    AvailabilityRule, Intervals, MetricsConfig, ReflectorKind, Series, SeriesConfig, Waits,
 };
 use twinpath_net::{TestSocket, Waiter, Waker};
 use twinpath_proto::TestGuard;
@@ -99,7 +99,7 @@ pub(crate) fn bind(plan: SenderPlan) -> Result<(Bound, SessionHandle), StartErro
         sender,
         handle: handle.clone(),
         news: consumer,
-        books: BooksFacts::of(&plan),
+        series: SeriesFacts::of(&plan),
     };
     let bound = Bound {
         plan,
@@ -123,9 +123,9 @@ pub(crate) struct Bound {
     records: Option<rtrb::Producer<SessionNews>>,
 }
 
-/// What is known of a session before its first packet, for books about it.
+/// What is known of a session before its first packet, for its series.
 #[derive(Clone, Debug)]
-pub struct BooksFacts {
+pub struct SeriesFacts {
     /// What is known of the packets.
     pub metrics: MetricsConfig,
     /// A reply after it counts as lost.
@@ -134,7 +134,7 @@ pub struct BooksFacts {
     pub schedule: Schedule,
 }
 
-impl BooksFacts {
+impl SeriesFacts {
     pub(crate) fn of(plan: &SenderPlan) -> Self {
         Self {
             metrics: metrics_config(plan),
@@ -143,15 +143,15 @@ impl BooksFacts {
         }
     }
 
-    /// Empty books for one session of a run: with rows of `interval`, and with a timeline of so many
+    /// An empty series for one session of a run: with rows of `interval`, and with a timeline of so many
     /// `columns`, where these are wanted.
-    pub fn open(&self, interval: Option<Duration>, columns: Option<usize>) -> Books {
-        self.books(interval, columns, true)
+    pub fn open(&self, interval: Option<Duration>, columns: Option<usize>) -> Series {
+        self.series(interval, columns, true)
     }
 
     /// The same for records that were saved, without what is told before them.
-    pub fn open_saved(&self, interval: Option<Duration>, columns: Option<usize>) -> Books {
-        self.books(interval, columns, false)
+    pub fn open_saved(&self, interval: Option<Duration>, columns: Option<usize>) -> Series {
+        self.series(interval, columns, false)
     }
 
     /// The most rows of intervals that wait for their packets' fates at once.
@@ -167,14 +167,14 @@ impl BooksFacts {
         Intervals::shortest(&waits(timeout, false))
     }
 
-    fn books(&self, interval: Option<Duration>, columns: Option<usize>, told: bool) -> Books {
+    fn series(&self, interval: Option<Duration>, columns: Option<usize>, told: bool) -> Series {
         // Narrower columns would be empty, but for those that a packet falls into.
         let schedule = self.schedule;
         let width = schedule
             .mean_interval()
             .saturating_mul(4)
             .max(schedule.usual_gap());
-        Books::new(BooksConfig {
+        Series::new(SeriesConfig {
             metrics: self.metrics.clone(),
             waits: waits(self.timeout, told),
             interval,

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use twinpath_metrics::{Books, Record};
+use twinpath_metrics::{Record, Series};
 use twinpath_wire::Sample;
 
 use super::Progress;
-use super::{BooksFacts, Handle};
+use super::{Handle, SeriesFacts};
 
 /// What a session tells as it goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,13 +20,13 @@ pub enum SessionNews {
     Overdue(Sample),
 }
 
-/// A session as it goes on: its news, its books and a glance at it.
+/// A session as it goes on: its news, its series and a glance at it.
 #[derive(Debug)]
 pub struct SessionHandle {
     pub(super) sender: SocketAddr,
     pub(super) handle: Handle,
     pub(super) news: Option<rtrb::Consumer<SessionNews>>,
-    pub(super) books: BooksFacts,
+    pub(super) series: SeriesFacts,
 }
 
 impl SessionHandle {
@@ -58,15 +58,15 @@ impl SessionHandle {
         }
     }
 
-    /// Empty books, to be kept from [`SessionHandle::next_record`]: with rows of `interval`, and with
+    /// An empty series, to be fed from [`SessionHandle::next_record`]: with rows of `interval`, and with
     /// a timeline of so many `columns`, where these are wanted.
-    pub fn books(&self, interval: Option<Duration>, columns: Option<usize>) -> Books {
-        self.books.open(interval, columns)
+    pub fn series(&self, interval: Option<Duration>, columns: Option<usize>) -> Series {
+        self.series.open(interval, columns)
     }
 
-    /// What books of the session begin with: to keep it with records that are saved.
-    pub fn books_facts(&self) -> &BooksFacts {
-        &self.books
+    /// What series of the session begin with: to keep it with records that are saved.
+    pub fn series_facts(&self) -> &SeriesFacts {
+        &self.series
     }
 
     /// A glance at the session, at most about 50 ms old.

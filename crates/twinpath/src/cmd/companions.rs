@@ -1,7 +1,7 @@
 //! What a run has beside its output: pictures, a raw file, the live view. Each is a feature of the
 //! program; only the two lists here know which of them were built.
 
-use twinpath_metrics::{Books, Record};
+use twinpath_metrics::{Series, Record};
 use twinpath_runtime::sender::SessionHandle;
 use twinpath_wire::Sample;
 
@@ -49,7 +49,7 @@ pub(super) trait Companion {
     }
 
     /// Shows the run as it is; whether its user wants the end.
-    fn show(&mut self, _: &[Books], _: &[SessionHandle]) -> bool {
+    fn show(&mut self, _: &[Series], _: &[SessionHandle]) -> bool {
         false
     }
 
@@ -61,7 +61,7 @@ pub(super) trait Companion {
     /// Sending is over: gives the terminal back.
     fn leave(&mut self) {}
 
-    /// The run is over, and its report lacks only what the books add. The file, if there is one.
+    /// The run is over, and its report lacks only what the series add. The file, if there is one.
     fn save(&mut self, _: Outcome<'_>) -> Option<Written> {
         None
     }
@@ -159,8 +159,8 @@ impl Companions {
         }
     }
 
-    pub(super) fn show(&mut self, books: &[Books], handles: &[SessionHandle]) -> bool {
-        let shown = self.all.iter_mut().map(|it| it.show(books, handles));
+    pub(super) fn show(&mut self, series: &[Series], handles: &[SessionHandle]) -> bool {
+        let shown = self.all.iter_mut().map(|it| it.show(series, handles));
         shown.fold(false, |ends, end| ends | end)
     }
 

@@ -1,9 +1,9 @@
-//! A run as it goes on: books of each session, and the rows that come of them.
+//! A run as it goes on: series of each session, and the rows that come of them.
 
 use std::io::{self, Stderr};
 use std::time::{Duration, Instant, SystemTime};
 
-use twinpath_metrics::{Books, Record};
+use twinpath_metrics::{Series, Record};
 use twinpath_report::SessionReport;
 use twinpath_runtime::sender::Progress;
 use twinpath_runtime::sender::{STOP_WAIT, SessionHandle, SessionNews};
@@ -23,9 +23,9 @@ const DRAIN: usize = 4_096;
 /// A run that was told to stop and goes on for longer says what it waits for.
 const SAID_AFTER: Duration = Duration::from_millis(500);
 
-/// Books of all sessions of a run.
+/// Series of all sessions of a run.
 pub(super) struct Following {
-    books: Vec<Books>,
+    series: Vec<Series>,
     /// Names of the sessions, where there are several.
     names: Vec<String>,
     /// A line for each packet is wanted.
@@ -38,10 +38,10 @@ pub(super) struct Following {
 }
 
 impl Following {
-    /// Of sessions with these empty books. `names`: as many, or none for a single session.
-    pub(super) fn new(books: Vec<Books>, names: Vec<String>, lines: bool) -> Self {
+    /// Of sessions with these empty series. `names`: as many, or none for a single session.
+    pub(super) fn new(series: Vec<Series>, names: Vec<String>, lines: bool) -> Self {
         Self {
-            books,
+            series,
             names,
             lines,
             companions: Companions::default(),
@@ -92,10 +92,10 @@ impl Following {
         record: &Record,
         outlet: &mut Outlet,
     ) -> io::Result<()> {
-        let Some(books) = self.books.get_mut(session) else {
+        let Some(series) = self.series.get_mut(session) else {
             return Ok(());
         };
-        books.record(record);
+        series.record(record);
         self.companions.each(|it| it.record(session, record));
         match record {
             Record::Sample(sample) if self.lines => {
@@ -113,15 +113,15 @@ impl Following {
 
     /// A packet of one session is counted lost; its record comes later.
     fn overdue(&mut self, session: usize, lost: &Sample) {
-        if let Some(books) = self.books.get_mut(session) {
-            books.overdue(lost);
+        if let Some(series) = self.series.get_mut(session) {
+            series.overdue(lost);
         }
         self.companions.each(|it| it.overdue(session, lost));
     }
 
     /// Shows the run; whether its user wants the end.
     pub(super) fn show(&mut self, sessions: &[SessionHandle]) -> bool {
-        self.companions.show(&self.books, sessions)
+        self.companions.show(&self.series, sessions)
     }
 
     /// The news of all sessions that wait; whether these were all.
@@ -149,7 +149,7 @@ impl Following {
     /// Rows that are known by now. Called when all records that wait were recorded.
     pub(super) fn look(&mut self, outlet: &mut Outlet) -> io::Result<()> {
         let now = now();
-        for session in 0..self.books.len() {
+        for session in 0..self.series.len() {
             self.look_at(session, now, outlet)?;
         }
         Ok(())
@@ -162,7 +162,7 @@ impl Following {
         now: Wall,
         outlet: &mut Outlet,
     ) -> io::Result<()> {
-        while let Some(interval) = self.at(session).and_then(|books| books.poll_row(now)) {
+        while let Some(interval) = self.at(session).and_then(|series| series.poll_row(now)) {
             let (number, name) = self.who(session);
             outlet.row(&Row::of_interval(number, name, &interval))?;
         }
@@ -177,47 +177,47 @@ impl Following {
         let now = now();
         let mut stderr = io::stderr();
         let style = Style::of(&stderr);
-        for session in 0..self.books.len() {
+        for session in 0..self.series.len() {
             let (number, name) = self.who(session);
-            let Some(books) = self.books.get(session) else {
+            let Some(series) = self.series.get(session) else {
                 continue;
             };
-            let begun = books.begun().unwrap_or(now);
-            let figures = books.metrics().figures();
+            let begun = series.begun().unwrap_or(now);
+            let figures = series.metrics().figures();
             let row = Row::so_far(number, name, begun, now, &figures);
             // Where stderr is closed nobody reads.
             let _ = rows::write_glance(&row, style, &mut stderr);
         }
     }
 
-    /// The run is over: its last rows, and what the reports owe to the books.
+    /// The run is over: its last rows, and what the reports owe to the series.
     pub(super) fn finish(
         &mut self,
         reports: &mut [SessionReport],
         outlet: &mut Outlet,
     ) -> io::Result<()> {
-        for session in 0..self.books.len() {
-            while let Some(interval) = self.at(session).and_then(Books::finish_row) {
+        for session in 0..self.series.len() {
+            while let Some(interval) = self.at(session).and_then(Series::finish_row) {
                 let (number, name) = self.who(session);
                 outlet.row(&Row::of_interval(number, name, &interval))?;
             }
         }
         for report in reports {
-            if let Some(books) = self.books.get(report.number.saturating_sub(1)) {
-                report.take_clocks(books.clocks());
-                report.timeline = books.timeline().cloned();
+            if let Some(series) = self.series.get(report.number.saturating_sub(1)) {
+                report.take_clocks(series.clocks());
+                report.timeline = series.timeline().cloned();
             }
         }
         Ok(())
     }
 
     /// What is kept of one session, from 0.
-    pub(super) fn books(&self, session: usize) -> Option<&Books> {
-        self.books.get(session)
+    pub(super) fn series(&self, session: usize) -> Option<&Series> {
+        self.series.get(session)
     }
 
-    fn at(&mut self, session: usize) -> Option<&mut Books> {
-        self.books.get_mut(session)
+    fn at(&mut self, session: usize) -> Option<&mut Series> {
+        self.series.get_mut(session)
     }
 
     /// A session's number from 1 and its name, where there are several.

@@ -1,6 +1,6 @@
 //! `--live`: a run on the whole terminal.
 
-use twinpath_metrics::{Books, Record};
+use twinpath_metrics::{Series, Record};
 use twinpath_report::is_one_host;
 use twinpath_runtime::sender::SessionHandle;
 use twinpath_wire::Sample;
@@ -64,8 +64,8 @@ impl Companion for Live {
         }
     }
 
-    fn show(&mut self, books: &[Books], handles: &[SessionHandle]) -> bool {
-        let turn = self.0.as_mut().map(|view| view.turn(books, handles));
+    fn show(&mut self, series: &[Series], handles: &[SessionHandle]) -> bool {
+        let turn = self.0.as_mut().map(|view| view.turn(series, handles));
         turn.is_some_and(|turn| {
             turn.unwrap_or_else(|_| {
                 // Its terminal is gone: the run goes on without.

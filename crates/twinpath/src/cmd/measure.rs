@@ -177,8 +177,8 @@ impl<'a> Measurement<'a> {
         };
         let interval = results.report_interval.map(|time| time.0);
         let sessions = run.sessions().iter();
-        let books = sessions.map(|session| session.books(interval, companions.columns()));
-        let mut following = Following::new(books.collect(), names, results.records())
+        let series = sessions.map(|session| session.series(interval, companions.columns()));
+        let mut following = Following::new(series.collect(), names, results.records())
             .with(companions)
             .waits_for(subject.plan.timeout, log.quiet);
         // With -v it is printed anyway.

@@ -146,7 +146,7 @@ fn sessions(run: &Beginning<'_>) -> Vec<SessionFacts> {
             reflector: subject.far,
             tos: *subject.classes.get(index).unwrap_or(&subject.plan.tos),
             plan: subject.plan,
-            books: session.books_facts(),
+            series: session.series_facts(),
         })
     });
     facts.collect()

@@ -1,4 +1,4 @@
-//! The view of a run as it goes on (`--live`): drawn from the books that are kept anyway, by the
+//! The view of a run as it goes on (`--live`): drawn from the series that are kept anyway, by the
 //! thread that keeps them, at most five times a second. The sender's thread knows nothing of it.
 
 mod chart;
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use signal_hook::consts::SIGINT;
 use signal_hook::low_level::{exit, raise};
-use twinpath_metrics::{Books, Record};
+use twinpath_metrics::{Record, Series};
 use twinpath_runtime::sender::Progress;
 use twinpath_runtime::sender::SessionHandle;
 use twinpath_wire::Wall;
@@ -91,7 +91,7 @@ impl View {
         })
     }
 
-    /// The columns that it wants books to have.
+    /// the columns that it wants series to have.
     pub(crate) const COLUMNS: usize = COLUMNS;
 
     /// What happened next in one session, from 0.
@@ -120,7 +120,11 @@ impl View {
 
     /// Looks at the keys and draws what is due. True: the user wants the end. An error: there is
     /// no view any more.
-    pub(crate) fn turn(&mut self, books: &[Books], handles: &[SessionHandle]) -> io::Result<bool> {
+    pub(crate) fn turn(
+        &mut self,
+        series: &[Series],
+        handles: &[SessionHandle],
+    ) -> io::Result<bool> {
         let mut stale = false;
         let ending = self.scene.ending;
         for event in self.screen.events()? {
@@ -134,7 +138,7 @@ impl View {
             self.due = now + FRAME;
             stale = true;
             if !self.scene.paused {
-                self.look(now, books, handles);
+                self.look(now, series, handles);
             }
         }
         if stale {
@@ -183,23 +187,24 @@ impl View {
     }
 
     /// A new scene; of the sessions that the screen has room for, and one estimate of clocks.
-    fn look(&mut self, now: Instant, books: &[Books], handles: &[SessionHandle]) {
+    fn look(&mut self, now: Instant, series: &[Series], handles: &[SessionHandle]) {
         let scene = &mut self.scene;
         let fit = draw::sessions(self.screen.height());
         scene.first = scene.first.min(scene.all.saturating_sub(fit));
-        if let (Some(first), Some(books)) = (self.sessions.get(scene.first), books.get(scene.first))
+        if let (Some(first), Some(series)) =
+            (self.sessions.get(scene.first), series.get(scene.first))
         {
-            scene.widths = first.widths(books, self.screen.width());
+            scene.widths = first.widths(series, self.screen.width());
         }
         let looked_at = scene.first..scene.first.saturating_add(fit).min(scene.all);
         if self.next_clocks < looked_at.start || self.next_clocks >= looked_at.end {
             self.next_clocks = looked_at.start;
         }
-        if let (Some(session), Some(books)) = (
+        if let (Some(session), Some(series)) = (
             self.sessions.get_mut(self.next_clocks),
-            books.get(self.next_clocks),
+            series.get(self.next_clocks),
         ) {
-            session.estimate(now, books);
+            session.estimate(now, series);
         }
         self.next_clocks += 1;
         scene.elapsed = self.sessions.iter().filter_map(|it| it.elapsed(now)).max();
@@ -209,9 +214,9 @@ impl View {
         scene.progress = together(told.iter().copied());
         scene.sessions = looked_at
             .filter_map(|session| {
-                let (recent, books) = (self.sessions.get(session)?, books.get(session)?);
+                let (recent, series) = (self.sessions.get(session)?, series.get(session)?);
                 let progress = told.get(session).copied();
-                Some(recent.session(now, books, progress, scene.window))
+                Some(recent.session(now, series, progress, scene.window))
             })
             .collect();
     }

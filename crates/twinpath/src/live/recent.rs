@@ -1,9 +1,9 @@
-//! What the view keeps of a session beside its books: its last minutes, and counts for warnings.
+//! What the view keeps of a session beside its series: its last minutes, and counts for warnings.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use twinpath_metrics::{Basis, Books, ClockEstimate, ClockModel, Record, Timeline};
+use twinpath_metrics::{Basis, ClockEstimate, ClockModel, Record, Series, Timeline};
 use twinpath_report::ClockState;
 use twinpath_runtime::clock_state;
 use twinpath_runtime::sender::Progress;
@@ -159,17 +159,17 @@ impl Recent {
     }
 
     /// Looks at the clocks anew, where that is due.
-    pub(super) fn estimate(&mut self, now: Instant, books: &Books) {
+    pub(super) fn estimate(&mut self, now: Instant, series: &Series) {
         if now >= self.estimate_due {
             self.estimate_due = now + ESTIMATE;
-            self.clocks = books.clocks();
+            self.clocks = series.clocks();
             self.clock = clock_state();
         }
     }
 
     /// The columns of a screen of this width, in each window.
-    pub(super) fn widths(&self, books: &Books, width: u16) -> Widths {
-        let whole = books.timeline().map_or(Duration::ZERO, |timeline| {
+    pub(super) fn widths(&self, series: &Series, width: u16) -> Widths {
+        let whole = series.timeline().map_or(Duration::ZERO, |timeline| {
             let strip = Strip::of(timeline, Duration::ZERO, false);
             strip.time_of_a_slot(chart::room(width))
         });
@@ -184,7 +184,7 @@ impl Recent {
     pub(super) fn session(
         &self,
         now: Instant,
-        books: &Books,
+        series: &Series,
         progress: Option<Progress>,
         window: Window,
     ) -> Session {
@@ -192,7 +192,7 @@ impl Recent {
         let settled = elapsed.saturating_sub(self.timeout + SLACK);
         let timelines = self.timelines.as_ref();
         let shown = match window {
-            Window::Whole => books.timeline(),
+            Window::Whole => series.timeline(),
             Window::Near => timelines.map(|[near, _, _]| near),
             Window::Far => timelines.map(|[_, far, _]| far),
         };
@@ -204,7 +204,7 @@ impl Recent {
             strip
         };
         let latest = timelines.map(|[_, _, now]| strip(now, true));
-        let figures = books.metrics().figures();
+        let figures = series.metrics().figures();
         // The figures know of a lost packet when it can be no late one any more, the sender before.
         let (lost, received) = progress.map_or((figures.lost, figures.received), |progress| {
             (progress.lost, progress.received)

@@ -7,7 +7,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
-use twinpath_metrics::{Books, BooksConfig, MetricsConfig, Record, Waits};
+use twinpath_metrics::{MetricsConfig, Record, Series, SeriesConfig, Waits};
 use twinpath_runtime::sender::Progress;
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
@@ -112,7 +112,7 @@ fn scene(paths: &[(&str, Path)]) -> Scene {
     };
     let mut told = Vec::new();
     for ((_, path), name) in paths.iter().zip(&about.sessions) {
-        let mut books = Books::new(BooksConfig {
+        let mut series = Series::new(SeriesConfig {
             metrics: MetricsConfig::default(),
             waits: Waits::default(),
             interval: None,
@@ -124,10 +124,10 @@ fn scene(paths: &[(&str, Path)]) -> Scene {
         for record in std::iter::once(Record::Begun { at })
             .chain((0..PACKETS).map(|seq| Record::Sample(sample(seq, *path))))
         {
-            books.record(&record);
+            series.record(&record);
             recent.record(&record);
         }
-        let received = books.metrics().figures().received;
+        let received = series.metrics().figures().received;
         let progress = Progress {
             asked: Some(1_000),
             sent: PACKETS,
@@ -137,8 +137,8 @@ fn scene(paths: &[(&str, Path)]) -> Scene {
             far_clock: None,
         };
         let now = begun + Duration::from_millis(62_400);
-        recent.estimate(now, &books);
-        let session = recent.session(now, &books, Some(progress), Window::Whole);
+        recent.estimate(now, &series);
+        let session = recent.session(now, &series, Some(progress), Window::Whole);
         scene.elapsed = Some(Duration::from_millis(62_400));
         scene.sessions.push(session);
         told.push(progress);
@@ -297,7 +297,7 @@ fn just_died(overdue: u64) -> Scene {
         one_host: false,
     };
     let mut recent = Recent::new(&about, None);
-    let mut books = Books::new(BooksConfig {
+    let mut series = Series::new(SeriesConfig {
         metrics: MetricsConfig::default(),
         waits: Waits::default(),
         interval: None,
@@ -307,7 +307,7 @@ fn just_died(overdue: u64) -> Scene {
     let answered = (0..300).map(|seq| Record::Sample(sample(seq, quiet)));
     let begun = Instant::now();
     for record in std::iter::once(Record::Begun { at }).chain(answered) {
-        books.record(&record);
+        series.record(&record);
         recent.record(&record);
     }
     for seq in 300..300 + overdue {
@@ -322,24 +322,25 @@ fn just_died(overdue: u64) -> Scene {
         far_clock: None,
     };
     let now = begun + Duration::from_millis(32_450 + 100 * overdue);
-    let session =
-        |recent: &Recent, books: &Books, window| recent.session(now, books, Some(progress), window);
+    let session = |recent: &Recent, series: &Series, window| {
+        recent.session(now, series, Some(progress), window)
+    };
     for window in [Window::Near, Window::Far] {
-        let columns = session(&recent, &books, window).strip.columns;
+        let columns = session(&recent, &series, window).strip.columns;
         assert_eq!(
             columns.iter().map(|column| column.lost).sum::<u64>(),
             overdue
         );
     }
     scene.progress = progress;
-    scene.sessions = vec![session(&recent, &books, Window::Whole)];
+    scene.sessions = vec![session(&recent, &series, Window::Whole)];
     // They are no more to be late: the same picture, by other means.
     for seq in 300..300 + overdue {
         let record = Record::Sample(sample(seq, |_| None));
-        books.record(&record);
+        series.record(&record);
         recent.record(&record);
     }
-    let known = session(&recent, &books, Window::Whole);
+    let known = session(&recent, &series, Window::Whole);
     assert_eq!(known.strip.columns, scene.sessions[0].strip.columns);
     assert_eq!(known.now, scene.sessions[0].now);
     scene

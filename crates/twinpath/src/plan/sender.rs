@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twinpath_proto::reflector::answers_anything;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
-use twinpath_runtime::sender::BooksFacts;
+use twinpath_runtime::sender::SeriesFacts;
 use twinpath_runtime::{FigureOptions, PortChoice, SenderPlan};
 use twinpath_wire::{Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TWAMP_TEST_PORT, Tos};
 
@@ -147,7 +147,7 @@ impl Sending<'_> {
                 .schedule
                 .max_burst
                 .unwrap_or_else(|| burst(schedule.mean_interval())),
-            // Books are kept of every run.
+            // Series are kept of every run.
             records: true,
             seed: self.schedule.seed.map_or_else(random_seed, u64::from),
             figures: figures(&self.results.figures),
@@ -210,7 +210,7 @@ pub(crate) fn rows_fit(results: &ResultOptions, timeout: Duration) -> Result<(),
             "--report-interval 0 reports nothing: write 10s",
         ));
     }
-    let shortest = BooksFacts::shortest_interval(timeout);
+    let shortest = SeriesFacts::shortest_interval(timeout);
     if interval.0 < shortest {
         let ms = shortest.as_nanos().div_ceil(1_000_000);
         return Err(Failure::usage(format!(
@@ -218,8 +218,8 @@ pub(crate) fn rows_fit(results: &ResultOptions, timeout: Duration) -> Result<(),
              and {} rows wait at most",
             units::asked(interval.0),
             units::asked(timeout),
-            units::took(BooksFacts::longest_wait(timeout)),
-            BooksFacts::MOST_ROWS,
+            units::took(SeriesFacts::longest_wait(timeout)),
+            SeriesFacts::MOST_ROWS,
         ))
         .with_remedy(Some(format!(
             "write --report-interval {ms}ms or more, or measure with a shorter --timeout"

@@ -12,7 +12,7 @@ use twinpath_metrics::{AvailabilityRule, MetricsConfig};
 use twinpath_proto::sender::{Protocol, Schedule, SenderTally};
 use twinpath_report::{Attempt, ControlReport};
 use twinpath_report::{ClockState, IcmpCount, Note, SessionReport};
-use twinpath_runtime::sender::BooksFacts;
+use twinpath_runtime::sender::SeriesFacts;
 use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{Tos, Wall, nanoseconds};
 
@@ -128,7 +128,7 @@ pub(crate) struct Planned<'a> {
     pub(crate) reflector: SocketAddr,
     pub(crate) tos: Tos,
     pub(crate) plan: &'a twinpath_runtime::SenderPlan,
-    pub(crate) books: &'a BooksFacts,
+    pub(crate) series: &'a SeriesFacts,
 }
 
 impl RunFacts {
@@ -181,7 +181,7 @@ impl SessionFacts {
             },
             asked,
             duration_ns: duration,
-            metrics: planned.books.metrics.clone(),
+            metrics: planned.series.metrics.clone(),
         }
     }
 
@@ -223,9 +223,9 @@ impl SessionFacts {
         }
     }
 
-    /// What books of the session are opened with.
-    pub(crate) fn books(&self) -> BooksFacts {
-        BooksFacts {
+    /// What series of the session are opened with.
+    pub(crate) fn series(&self) -> SeriesFacts {
+        SeriesFacts {
             metrics: self.metrics.clone(),
             timeout: self.identity.timeout,
             schedule: self.identity.schedule,

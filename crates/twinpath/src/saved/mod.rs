@@ -29,7 +29,7 @@ const FORMAT_1: &str = "1";
 pub(crate) const RUN_KEY: &str = "twinpath.run";
 /// The key of the facts of the end; a run that was interrupted has none.
 pub(crate) const END_KEY: &str = "twinpath.end";
-/// Sessions of a run at most; each has books of its own.
+/// Sessions of a run at most; each has a series of its own.
 const MOST_SESSIONS: usize = 1_024;
 /// Who wrote the file, whatever the version.
 const WRITER: &str = "twinpath ";

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use twinpath_metrics::{Books, Distributions, Figures, Timeline};
+use twinpath_metrics::{Distributions, Figures, Series, Timeline};
 use twinpath_report::{ClockState, Note, Origin, SessionReport, StampReport};
 
 use super::alike;
@@ -12,11 +12,11 @@ use crate::output::{ends, schedule};
 /// Values, and sessions, that a note names at most.
 const SHOWN: usize = 4;
 
-/// All sessions as one, with what their books have of it over time; `None` of none.
+/// All sessions as one, with what their series have of it over time; `None` of none.
 pub(super) fn merge<'a>(
     reports: &[SessionReport],
     sources: &[Source],
-    books: impl Iterator<Item = &'a Books>,
+    series: impl Iterator<Item = &'a Series>,
 ) -> Option<SessionReport> {
     let (first, others) = reports.split_first()?;
     let mut sum = first.clone();
@@ -60,15 +60,16 @@ pub(super) fn merge<'a>(
         fallback_receive: sum.figures.stamps_receive.fell_back(),
         ..sum.stamps
     };
-    sum.timeline = books
-        .filter_map(Books::timeline)
-        .fold(None, |sum: Option<Timeline>, other| match sum {
-            None => Some(other.clone()),
-            Some(mut sum) => {
-                sum.merge(other);
-                Some(sum)
-            }
-        });
+    sum.timeline =
+        series
+            .filter_map(Series::timeline)
+            .fold(None, |sum: Option<Timeline>, other| match sum {
+                None => Some(other.clone()),
+                Some(mut sum) => {
+                    sum.merge(other);
+                    Some(sum)
+                }
+            });
     sum.number = 1;
     sum.renew_coverage();
     sum.notes.push(said(reports, sources));

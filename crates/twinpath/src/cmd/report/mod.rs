@@ -1,4 +1,4 @@
-//! `twinpath report`: what was saved or captured, through the same books and outputs as a run.
+//! `twinpath report`: what was saved or captured, through the same series and outputs as a run.
 
 mod alike;
 mod compare;
@@ -119,8 +119,8 @@ fn report(args: &ReportArgs, outlet: &Open<'_>) -> Result<Exit, Trouble> {
         source::files(&reports, &sources, &names)
     };
     if args.merge {
-        let books = (0..sessions).filter_map(|session| following.books(session));
-        let merged = merge::merge(&reports, &sources, books);
+        let series = (0..sessions).filter_map(|session| following.series(session));
+        let merged = merge::merge(&reports, &sources, series);
         reports.clear();
         reports.extend(merged);
         control = None;
@@ -164,7 +164,7 @@ fn open(args: &ReportArgs) -> Result<Vec<Source>, Failure> {
     }
 }
 
-/// Every row of a file into the books of its sessions, which begin at `first`.
+/// Every row of a file into the series of its sessions, which begin at `first`.
 fn read(
     source: &Source,
     first: usize,
@@ -187,7 +187,7 @@ fn read(
     })
 }
 
-/// Empty books of all sessions, as their runs began with, and with a timeline of so many `columns`.
+/// Empty series of all sessions, as their runs began with, and with a timeline of so many `columns`.
 fn follow(
     sources: &[Source],
     files: &[String],
@@ -196,13 +196,13 @@ fn follow(
     columns: Option<usize>,
 ) -> Result<Following, Failure> {
     let interval = args.results.report_interval.map(|time| time.0);
-    let mut books = Vec::new();
+    let mut series = Vec::new();
     let mut names = Vec::new();
     for (source, file) in sources.iter().zip(files) {
         for session in &source.sessions {
             let facts = source.facts(session);
             plan::rows_fit(&args.results, facts.timeout)?;
-            books.push(facts.open_saved(interval, columns));
+            series.push(facts.open_saved(interval, columns));
             let class = session.identity.tos.dscp();
             match (several, sources.len()) {
                 (false, _) => {}
@@ -212,7 +212,7 @@ fn follow(
             }
         }
     }
-    Ok(Following::new(books, names, args.results.records()))
+    Ok(Following::new(series, names, args.results.records()))
 }
 
 /// Host and labels: what all files agree on, and the user's own.

@@ -11,7 +11,7 @@ use twinpath_report::ControlReport;
 use twinpath_report::{Note, SessionReport};
 use twinpath_runtime::FigureOptions;
 use twinpath_runtime::file;
-use twinpath_runtime::sender::BooksFacts;
+use twinpath_runtime::sender::SeriesFacts;
 
 use super::Trouble;
 use super::replay::Replay;
@@ -128,9 +128,9 @@ impl Source {
         })
     }
 
-    /// What books of a session begin with.
-    pub(super) fn facts(&self, session: &SessionFacts) -> BooksFacts {
-        let mut facts = session.books();
+    /// What a series of a session begins with.
+    pub(super) fn facts(&self, session: &SessionFacts) -> SeriesFacts {
+        let mut facts = session.series();
         self.wanted.apply(&mut facts.metrics);
         facts
     }
@@ -157,15 +157,17 @@ impl Source {
         }
     }
 
-    /// The reports of its sessions, which have their books from `first` on.
+    /// The reports of its sessions, which have their series from `first` on.
     pub(super) fn reports(
         &self,
         first: usize,
         following: &Following,
         replays: &[Replay],
     ) -> Vec<SessionReport> {
-        let books = |number: usize| {
-            let metrics = following.books((first + number).checked_sub(1)?)?.metrics();
+        let series = |number: usize| {
+            let metrics = following
+                .series((first + number).checked_sub(1)?)?
+                .metrics();
             let session = self.sessions.get(number.checked_sub(1)?)?;
             Some((metrics, self.facts(session).metrics))
         };
@@ -175,7 +177,7 @@ impl Source {
                 .iter()
                 .filter_map(|session| {
                     let number = usize::try_from(session.identity.number).ok()?;
-                    let (metrics, config) = books(number)?;
+                    let (metrics, config) = series(number)?;
                     let mut report = session.report(metrics, config);
                     report.notes.extend(incomplete(&report, end.rows_missing));
                     Some(report)
@@ -185,12 +187,12 @@ impl Source {
                 end: None, growing, ..
             } => {
                 let note = |replay: &Replay| unfinished(replay, *growing);
-                let mut reports = self.by_rows(first, replays, books, note);
+                let mut reports = self.by_rows(first, replays, series, note);
                 reports.iter_mut().for_each(SessionReport::note_negative);
                 reports
             }
             Rows::Captured(capture) => {
-                let mut reports = self.by_rows(first, replays, books, |_| captured::note());
+                let mut reports = self.by_rows(first, replays, series, |_| captured::note());
                 for report in &mut reports {
                     capture.complete(report);
                 }
@@ -282,7 +284,7 @@ impl Source {
         &self,
         first: usize,
         replays: &[Replay],
-        books: impl Fn(usize) -> Option<(&'a SessionMetrics, MetricsConfig)>,
+        series: impl Fn(usize) -> Option<(&'a SessionMetrics, MetricsConfig)>,
         note: impl Fn(&Replay) -> Note,
     ) -> Vec<SessionReport> {
         let replays = replays.iter().skip(first);
@@ -290,7 +292,7 @@ impl Source {
             .zip(self.sessions.iter().zip(replays))
             .filter(|(_, (_, replay))| !replay.is_empty())
             .filter_map(|(number, (session, replay))| {
-                let (metrics, config) = books(number)?;
+                let (metrics, config) = series(number)?;
                 let identity = &session.identity;
                 let mut report = identity.report(replay.tally(), metrics, config);
                 replay.complete(&mut report, session.asked);

@@ -223,11 +223,11 @@ fn a_file_that_says_the_wildest_things_gives_a_report_in_plain_characters() {
         assert!(read(&sources[0], 0, &mut following, &mut replays, &mut outlet).is_ok());
         let mut reports = sources[0].reports(0, &following, &replays);
         assert_eq!(reports.len(), 1);
-        let books = following.books(0).into_iter();
+        let series = following.series(0).into_iter();
         let merged = merge::merge(
             &[reports.clone(), reports.clone()].concat(),
             &sources,
-            books,
+            series,
         );
         following.finish(&mut reports, &mut outlet).unwrap();
         let control = sources[0].control(&reports);

@@ -1,8 +1,8 @@
-//! Runs to draw: a simulated path, packet by packet, through the books that real runs keep.
+//! Runs to draw: a simulated path, packet by packet, through the series that real runs keep.
 
 use std::time::Duration;
 
-use twinpath_metrics::{Books, BooksConfig, MetricsConfig, Record, Waits};
+use twinpath_metrics::{MetricsConfig, Record, Series, SeriesConfig, Waits};
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
 use crate::picture::num;
@@ -54,22 +54,22 @@ impl Run {
         name: &str,
         mut fate: impl FnMut(u64) -> Fortune,
     ) -> PictureSession {
-        let mut books = self.books();
-        books.record(&Record::Begun {
+        let mut series = self.series();
+        series.record(&Record::Begun {
             at: Wall::from_unix_ns(START),
         });
         for seq in 0..self.count {
             let at = i64::try_from(seq).unwrap() * self.interval_ns;
             if let Some(sample) = self.sample(seq, at, fate(seq)) {
-                books.record(&Record::Sample(sample));
+                series.record(&Record::Sample(sample));
             }
         }
-        of_books(name, &books)
+        of_books(name, &series)
     }
 
-    pub(super) fn books(&self) -> Books {
+    pub(super) fn series(&self) -> Series {
         let width = Duration::from_nanos(u64::try_from(self.interval_ns * 4).unwrap());
-        Books::new(BooksConfig {
+        Series::new(SeriesConfig {
             metrics: MetricsConfig::default(),
             waits: Waits::default(),
             interval: None,
@@ -115,10 +115,10 @@ impl Run {
     }
 }
 
-pub(super) fn of_books(name: &str, books: &Books) -> PictureSession {
-    let figures = books.metrics().figures();
-    let histograms = books.metrics().histograms();
-    let timeline = books.timeline().unwrap();
+pub(super) fn of_books(name: &str, series: &Series) -> PictureSession {
+    let figures = series.metrics().figures();
+    let histograms = series.metrics().histograms();
+    let timeline = series.timeline().unwrap();
     let figure = |name, value: String| KeyFigure { name, value };
     let delay = figures.round_trip.map(|it| it.median_ns.to_string());
     PictureSession {
@@ -130,7 +130,7 @@ pub(super) fn of_books(name: &str, books: &Books) -> PictureSession {
         summary: "No loss".to_owned(),
         incomplete: false,
         round_trip: Some(histograms.round_trip.clone()),
-        clocks: books.clocks(),
+        clocks: series.clocks(),
         figures: vec![
             figure("Packets", (figures.received + figures.lost).to_string()),
             figure("Lost", figures.lost.to_string()),
@@ -271,15 +271,15 @@ pub(super) fn steps() -> Picture {
         count: 3_000,
         ..MINUTES
     };
-    let mut books = run.books();
-    books.record(&Record::Begun {
+    let mut series = run.series();
+    series.record(&Record::Begun {
         at: Wall::from_unix_ns(START),
     });
     for seq in 0..run.count {
         let at = i64::try_from(seq).unwrap() * run.interval_ns;
         let by = if seq < 900 { 0 } else { 2_500_000_000 };
         if seq == 900 {
-            books.record(&Record::ClockStep {
+            series.record(&Record::ClockStep {
                 now: Wall::from_unix_ns(START + at + by),
                 by: Delta::from_ns(by),
                 first_seq: seq,
@@ -303,9 +303,9 @@ pub(super) fn steps() -> Picture {
         if let Some(t4) = &mut sample.t4 {
             t4.at = t4.at + Delta::from_ns(by);
         }
-        books.record(&Record::Sample(sample));
+        series.record(&Record::Sample(sample));
     }
-    picture("Clock steps", vec![of_books("", &books)])
+    picture("Clock steps", vec![of_books("", &series)])
 }
 
 /// A run of so many packets, all the same.

@@ -14,7 +14,7 @@ mod verdict;
 
 use std::io::{self, Write as _};
 
-use twinpath_metrics::{Basis, Books, Distribution};
+use twinpath_metrics::{Basis, Distribution, Series};
 use twinpath_report::SessionReport;
 
 use self::blocks::{BASE, Blocks, Estimate};
@@ -172,8 +172,8 @@ fn reports(source: &Source, args: &ReportArgs) -> Result<Vec<SessionReport>, Tro
     read(source, 0, &mut following, &mut replays, &mut outlet)?;
     let mut reports = source.reports(0, &following, &replays);
     for report in &mut reports {
-        let books = following.books(report.number.saturating_sub(1));
-        report.clocks = books.and_then(Books::clocks);
+        let series = following.series(report.number.saturating_sub(1));
+        report.clocks = series.and_then(Series::clocks);
     }
     let known = |report: &SessionReport| report.figures.received + report.figures.lost > 0;
     Ok(reports.into_iter().filter(known).collect())

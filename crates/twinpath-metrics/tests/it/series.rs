@@ -1,8 +1,8 @@
-//! Books of a session: rows, columns and clocks from its records alone.
+//! Series of a session: rows, columns and clocks from its records alone.
 
 use std::time::Duration;
 
-use twinpath_metrics::{Books, BooksConfig, Column, MetricsConfig, Record, Suspect, Waits};
+use twinpath_metrics::{Column, MetricsConfig, Record, Series, SeriesConfig, Suspect, Waits};
 use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, Wall};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -39,8 +39,8 @@ fn answered(seq: u64, ahead_ns: i64) -> Sample {
     }
 }
 
-fn books(interval: Option<Duration>, columns: Option<usize>) -> Books {
-    Books::new(BooksConfig {
+fn series(interval: Option<Duration>, columns: Option<usize>) -> Series {
+    Series::new(SeriesConfig {
         metrics: MetricsConfig::default(),
         waits: Waits {
             fates: SECOND,
@@ -54,54 +54,54 @@ fn books(interval: Option<Duration>, columns: Option<usize>) -> Books {
 
 #[test]
 fn rows_come_when_they_are_final_and_with_the_end_and_add_up() {
-    let mut books = books(Some(SECOND), None);
-    books.record(&Record::Begun { at: wall(0) });
+    let mut series = series(Some(SECOND), None);
+    series.record(&Record::Begun { at: wall(0) });
     let mut rows = Vec::new();
     for seq in 0..550 {
-        books.record(&Record::Sample(answered(seq, 0)));
+        series.record(&Record::Sample(answered(seq, 0)));
         let now = wall(i64::try_from(seq).unwrap() * 10_000_000);
-        rows.extend(std::iter::from_fn(|| books.poll_row(now)));
+        rows.extend(std::iter::from_fn(|| series.poll_row(now)));
     }
     // Up to 5.49 s: the intervals that end 2 s before that.
     assert_eq!(rows.len(), 3);
-    rows.extend(std::iter::from_fn(|| books.finish_row()));
+    rows.extend(std::iter::from_fn(|| series.finish_row()));
     let received: Vec<_> = rows.iter().map(|row| row.figures.received).collect();
     assert_eq!(received, [100, 100, 100, 100, 100, 50]);
-    assert_eq!(books.metrics().figures().received, 550);
+    assert_eq!(series.metrics().figures().received, 550);
     assert_eq!(rows[1].start, wall(1_000_000_000));
 }
 
 #[test]
 fn without_an_interval_there_are_no_rows_and_without_columns_no_timeline() {
-    let mut books = books(None, None);
-    books.record(&Record::Sample(answered(0, 0)));
-    assert!(books.poll_row(wall(1_000_000_000_000)).is_none());
-    assert!(books.finish_row().is_none());
-    assert!(books.timeline().is_none());
-    assert_eq!(books.begun(), Some(wall(0)));
+    let mut series = series(None, None);
+    series.record(&Record::Sample(answered(0, 0)));
+    assert!(series.poll_row(wall(1_000_000_000_000)).is_none());
+    assert!(series.finish_row().is_none());
+    assert!(series.timeline().is_none());
+    assert_eq!(series.begun(), Some(wall(0)));
 }
 
 #[test]
 fn what_is_no_packet_marks_its_interval() {
-    let mut books = books(Some(SECOND), Some(60));
-    books.record(&Record::Begun { at: wall(0) });
+    let mut series = series(Some(SECOND), Some(60));
+    series.record(&Record::Begun { at: wall(0) });
     for seq in 0..400 {
         if seq == 120 {
             let at = wall(1_200_000_000);
-            books.record(&Record::NotSent { seq, at });
+            series.record(&Record::NotSent { seq, at });
             continue;
         }
         if seq == 230 {
             let now = wall(2_300_000_000);
-            books.record(&Record::Missed {
+            series.record(&Record::Missed {
                 count: 3,
                 since: now,
                 now,
             });
         }
-        books.record(&Record::Sample(answered(seq, 0)));
+        series.record(&Record::Sample(answered(seq, 0)));
     }
-    let rows: Vec<_> = std::iter::from_fn(|| books.finish_row()).collect();
+    let rows: Vec<_> = std::iter::from_fn(|| series.finish_row()).collect();
     let suspect: Vec<_> = rows.iter().map(|row| row.suspect.clone()).collect();
     let not_sent = vec![Suspect::NotSent];
     assert_eq!(suspect, [vec![], not_sent.clone(), not_sent, vec![]]);
@@ -110,16 +110,16 @@ fn what_is_no_packet_marks_its_interval() {
 
 #[test]
 fn a_step_of_the_far_clock_marks_its_interval_and_its_column() {
-    let mut books = books(Some(SECOND), Some(60));
+    let mut series = series(Some(SECOND), Some(60));
     for seq in 0..400 {
         let ahead_ns = if seq < 250 { 0 } else { 5_000_000_000 };
-        books.record(&Record::Sample(answered(seq, ahead_ns)));
+        series.record(&Record::Sample(answered(seq, ahead_ns)));
     }
-    let clocks = books.clocks().unwrap();
+    let clocks = series.clocks().unwrap();
     assert_eq!(clocks.far_steps_total, 1);
-    let rows: Vec<_> = std::iter::from_fn(|| books.finish_row()).collect();
+    let rows: Vec<_> = std::iter::from_fn(|| series.finish_row()).collect();
     assert_eq!(rows[2].suspect, [Suspect::FarStep]);
-    let marked = books.timeline().unwrap().columns();
+    let marked = series.timeline().unwrap().columns();
     let marked: Vec<_> = marked.filter(|column| column.marks.far_step).collect();
     assert_eq!(marked.len(), 1);
     assert_eq!(marked[0].start, wall(2_500_000_000));
@@ -128,14 +128,14 @@ fn a_step_of_the_far_clock_marks_its_interval_and_its_column() {
 #[test]
 fn a_restart_of_the_reflector_marks_its_column() {
     for interval in [None, Some(SECOND)] {
-        let mut books = books(interval, Some(20));
+        let mut series = series(interval, Some(20));
         for seq in 0..150_u32 {
-            books.record(&Record::Sample(Sample {
+            series.record(&Record::Sample(Sample {
                 reflector_seq: Some(if seq < 75 { seq } else { seq - 75 }),
                 ..answered(u64::from(seq), 0)
             }));
         }
-        let marks = books.timeline().unwrap().columns();
+        let marks = series.timeline().unwrap().columns();
         let marked: Vec<bool> = marks.map(|column| column.marks.restart).collect();
         let only: Vec<bool> = (0..15).map(|place| place == 7).collect();
         assert_eq!(marked, only);
@@ -144,14 +144,14 @@ fn a_restart_of_the_reflector_marks_its_column() {
 
 #[test]
 fn a_step_of_the_own_clock_leaves_intervals_their_length() {
-    let mut books = books(Some(SECOND), Some(60));
-    books.record(&Record::Begun { at: wall(0) });
+    let mut series = series(Some(SECOND), Some(60));
+    series.record(&Record::Begun { at: wall(0) });
     let by = Delta::from_ns(3_600_000_000_000);
     for seq in 0..400 {
         if seq == 200 {
             let now = wall(2_000_000_000) + by;
             let first_seq = seq;
-            books.record(&Record::ClockStep {
+            series.record(&Record::ClockStep {
                 now,
                 by,
                 first_seq,
@@ -166,25 +166,25 @@ fn a_step_of_the_own_clock_leaves_intervals_their_length() {
                 ..t4
             });
         }
-        books.record(&Record::Sample(sample));
+        series.record(&Record::Sample(sample));
     }
-    let rows: Vec<_> = std::iter::from_fn(|| books.finish_row()).collect();
+    let rows: Vec<_> = std::iter::from_fn(|| series.finish_row()).collect();
     let received: Vec<_> = rows.iter().map(|row| row.figures.received).collect();
     assert_eq!(received, [100; 4]);
     assert_eq!(rows[2].suspect, [Suspect::ClockStep]);
-    assert_eq!(books.clocks().unwrap().local_steps, 1);
+    assert_eq!(series.clocks().unwrap().local_steps, 1);
 }
 
 #[test]
 fn a_suspension_of_the_host_and_another_source_address_are_marks_of_their_own() {
-    let mut books = books(Some(SECOND), Some(60));
-    books.record(&Record::Begun { at: wall(0) });
+    let mut series = series(Some(SECOND), Some(60));
+    series.record(&Record::Begun { at: wall(0) });
     let by = Delta::from_ns(7_200_000_000_000);
     for seq in 0..400 {
         let now = answered(seq, 0).t1.at + by;
         if seq == 149 {
             // Told before the packet that was under way.
-            books.record(&Record::ClockStep {
+            series.record(&Record::ClockStep {
                 now: answered(150, 0).t1.at + by,
                 by,
                 first_seq: 150,
@@ -192,7 +192,7 @@ fn a_suspension_of_the_host_and_another_source_address_are_marks_of_their_own() 
             });
         }
         if seq == 320 {
-            books.record(&Record::SourceChange { at: now });
+            series.record(&Record::SourceChange { at: now });
         }
         let mut sample = answered(seq, 0);
         if seq >= 149 {
@@ -206,9 +206,9 @@ fn a_suspension_of_the_host_and_another_source_address_are_marks_of_their_own() 
             (sample.t2, sample.t3) = (sample.t2.map(|t2| t2 + by), sample.t3.map(|t3| t3 + by));
         }
         sample.excluded = (seq == 149).then_some(Exclusion::ClockStep);
-        books.record(&Record::Sample(sample));
+        series.record(&Record::Sample(sample));
     }
-    let timeline = books.timeline().unwrap();
+    let timeline = series.timeline().unwrap();
     let columns: Vec<_> = timeline.columns().collect();
     assert!(columns.iter().all(|column| !column.marks.clock_step));
     let places = |is: fn(&Column) -> bool| -> Vec<usize> {
@@ -217,7 +217,7 @@ fn a_suspension_of_the_host_and_another_source_address_are_marks_of_their_own() 
     };
     assert_eq!(places(|column| column.marks.suspended), [14, 15]);
     assert_eq!(places(|column| column.marks.source_change), [32]);
-    let clocks = books.clocks().unwrap();
+    let clocks = series.clocks().unwrap();
     assert_eq!((clocks.local_steps, clocks.far_steps_total), (0, 0));
     // Neither side of it is a delay.
     assert!(clocks.forward.unwrap().delay.max_ns < 10_000_000);

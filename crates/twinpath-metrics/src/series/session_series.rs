@@ -55,9 +55,9 @@ pub enum Record {
     },
 }
 
-/// What [`Books`] keep.
+/// What a [`Series`] keeps.
 #[derive(Clone, Debug)]
-pub struct BooksConfig {
+pub struct SeriesConfig {
     /// What is known of the session in advance.
     pub metrics: MetricsConfig,
     /// When the fates of packets are known.
@@ -74,9 +74,9 @@ pub struct BooksConfig {
 ///
 /// It makes figures on demand, which takes some milliseconds: not for a thread that sends packets.
 #[derive(Clone, Debug)]
-pub struct Books {
-    config: BooksConfig,
-    total: Total,
+pub struct Series {
+    config: SeriesConfig,
+    total: Counters,
     timeline: Option<Timeline>,
     clocks: ClockModel,
     far_steps: u64,
@@ -85,16 +85,16 @@ pub struct Books {
 }
 
 #[derive(Clone, Debug)]
-enum Total {
-    Plain(Box<SessionMetrics>),
-    Cut(Box<Intervals>),
+enum Counters {
+    Whole(Box<SessionMetrics>),
+    ByInterval(Box<Intervals>),
 }
 
-impl Books {
-    /// Books of a session that has not begun.
-    pub fn new(config: BooksConfig) -> Self {
+impl Series {
+    /// The series of a session that has not begun.
+    pub fn new(config: SeriesConfig) -> Self {
         Self {
-            total: Total::Plain(Box::new(SessionMetrics::with_config(&config.metrics))),
+            total: Counters::Whole(Box::new(SessionMetrics::with_config(&config.metrics))),
             timeline: None,
             clocks: ClockModel::new(),
             far_steps: 0,
@@ -112,8 +112,8 @@ impl Books {
             Record::NotSent { seq, at } => {
                 self.begin(*at);
                 match &mut self.total {
-                    Total::Plain(total) => total.record_not_sent(*seq, *at),
-                    Total::Cut(rows) => rows.record_not_sent(*seq, *at),
+                    Counters::Whole(total) => total.record_not_sent(*seq, *at),
+                    Counters::ByInterval(rows) => rows.record_not_sent(*seq, *at),
                 }
                 if let Some(timeline) = &mut self.timeline {
                     timeline.record_not_sent(*at);
@@ -135,15 +135,15 @@ impl Books {
                     timeline.record_clock_step(*now, *by, *first_seq, *suspended);
                 }
                 match &mut self.total {
-                    Total::Plain(total) => total.record_clock_step(),
-                    Total::Cut(rows) => rows.record_clock_step(*now, *by, *first_seq),
+                    Counters::Whole(total) => total.record_clock_step(),
+                    Counters::ByInterval(rows) => rows.record_clock_step(*now, *by, *first_seq),
                 }
             }
             Record::SourceChange { at } => {
                 self.begin(*at);
                 match &mut self.total {
-                    Total::Plain(total) => total.record_source_change(),
-                    Total::Cut(rows) => rows.record_source_change(),
+                    Counters::Whole(total) => total.record_source_change(),
+                    Counters::ByInterval(rows) => rows.record_source_change(),
                 }
                 if let Some(timeline) = &mut self.timeline {
                     timeline.record_source_change(*at);
@@ -152,8 +152,8 @@ impl Books {
             Record::Missed { count, since, now } => {
                 self.begin(*since);
                 match &mut self.total {
-                    Total::Plain(total) => total.record_missed(*count, *since, *now),
-                    Total::Cut(rows) => rows.record_missed(*count, *since, *now),
+                    Counters::Whole(total) => total.record_missed(*count, *since, *now),
+                    Counters::ByInterval(rows) => rows.record_missed(*count, *since, *now),
                 }
                 if let Some(timeline) = &mut self.timeline {
                     timeline.record_missed(*since, *now);
@@ -165,7 +165,7 @@ impl Books {
     /// A packet is counted lost before its record comes, as [`Intervals::record_overdue`].
     pub fn overdue(&mut self, lost: &Sample) {
         self.begin(lost.t1.at);
-        if let Total::Cut(rows) = &mut self.total {
+        if let Counters::ByInterval(rows) = &mut self.total {
             rows.record_overdue(lost);
         }
     }
@@ -176,27 +176,27 @@ impl Books {
     }
 
     /// The next row that is final at `now`, by the sender's clock; until there is none. Never one
-    /// without [`BooksConfig::interval`].
+    /// without [`SeriesConfig::interval`].
     pub fn poll_row(&mut self, now: Wall) -> Option<IntervalFigures> {
         match &mut self.total {
-            Total::Plain(_) => None,
-            Total::Cut(rows) => rows.poll(now),
+            Counters::Whole(_) => None,
+            Counters::ByInterval(rows) => rows.poll(now),
         }
     }
 
     /// The next row of a session that is over; until there is none.
     pub fn finish_row(&mut self) -> Option<IntervalFigures> {
         match &mut self.total {
-            Total::Plain(_) => None,
-            Total::Cut(rows) => rows.finish(),
+            Counters::Whole(_) => None,
+            Counters::ByInterval(rows) => rows.finish(),
         }
     }
 
     /// The figures of the whole session so far.
     pub fn metrics(&self) -> &SessionMetrics {
         match &self.total {
-            Total::Plain(total) => total,
-            Total::Cut(rows) => rows.total(),
+            Counters::Whole(total) => total,
+            Counters::ByInterval(rows) => rows.total(),
         }
     }
 
@@ -207,7 +207,7 @@ impl Books {
         usable.then(|| self.clocks.estimate()).flatten()
     }
 
-    /// The session over time; `None` without [`BooksConfig::columns`], and before it began.
+    /// The session over time; `None` without [`SeriesConfig::columns`], and before it began.
     pub fn timeline(&self) -> Option<&Timeline> {
         self.timeline.as_ref()
     }
@@ -223,15 +223,15 @@ impl Books {
             .map(|(columns, width)| Timeline::new(at, width, columns));
         if let Some(length) = config.interval {
             let rows = Intervals::new(at, length, config.waits, config.metrics.clone());
-            self.total = Total::Cut(Box::new(rows));
+            self.total = Counters::ByInterval(Box::new(rows));
         }
     }
 
     fn sample(&mut self, sample: &Sample) {
         self.begin(sample.t1.at);
         match &mut self.total {
-            Total::Plain(total) => total.record(sample),
-            Total::Cut(rows) => rows.record(sample),
+            Counters::Whole(total) => total.record(sample),
+            Counters::ByInterval(rows) => rows.record(sample),
         }
         if let Some(timeline) = &mut self.timeline {
             timeline.record(sample);
@@ -265,7 +265,7 @@ impl Books {
             };
             timeline.mark(mark, seq, at);
         }
-        if let Total::Cut(rows) = &mut self.total {
+        if let Counters::ByInterval(rows) = &mut self.total {
             rows.record_far_step(seq, at);
         }
     }
