@@ -181,8 +181,8 @@ impl Packets {
     }
 
     /// Learns what changes slowly of this host, where that is due.
-    pub(crate) fn keep_house(&mut self, now: Mono) {
-        self.paths.keep_house(now);
+    pub(crate) fn housekeeping(&mut self, now: Mono) {
+        self.paths.housekeeping(now);
     }
 
     /// Takes a batch from one socket and answers it. How many datagrams there were.

@@ -54,7 +54,7 @@ impl Paths {
     }
 
     /// Lists this host's addresses where that is due.
-    pub(super) fn keep_house(&mut self, now: Mono) {
+    pub(super) fn housekeeping(&mut self, now: Mono) {
         if !self.raw_t3 && now >= self.list_due {
             self.list_due = now + LIST_EVERY;
             self.locals = Locals::learned();
@@ -275,7 +275,7 @@ mod tests {
         // Taken away, to see that they are listed again.
         let listed = |paths: &mut Paths, now: Mono| {
             paths.know_locals(Locals::default());
-            paths.keep_house(now);
+            paths.housekeeping(now);
             paths.locals.has(local)
         };
         assert!(listed(&mut paths, NOW));

@@ -63,14 +63,16 @@ pub fn start(plan: &ResponderPlan) -> Result<ResponderRun, StartError> {
     let threads = groups.len();
     for (index, sockets) in groups.into_iter().enumerate() {
         let shared = Arc::new(Shared::default());
-        let (body, waker) = worker::Body::new(plan, threads, sockets, Arc::clone(&shared))
-            .map_err(|source| StartError::System {
-                what: "a descriptor to wait by",
-                source,
-            })?;
+        let (reflector_loop, waker) =
+            worker::ReflectorLoop::new(plan, threads, sockets, Arc::clone(&shared)).map_err(
+                |source| StartError::System {
+                    what: "a descriptor to wait by",
+                    source,
+                },
+            )?;
         let thread = std::thread::Builder::new()
             .name(format!("reflector-{index}"))
-            .spawn(move || body.run())
+            .spawn(move || reflector_loop.run())
             .map_err(|source| StartError::System {
                 what: "a thread",
                 source,

@@ -31,7 +31,7 @@ struct Port {
 }
 
 /// What a reflector thread owns: nothing of it is shared but the snapshot.
-pub(super) struct Body {
+pub(super) struct ReflectorLoop {
     ports: Vec<Port>,
     engine: SessionReflector,
     packets: Packets,
@@ -54,7 +54,7 @@ impl Port {
     }
 }
 
-impl Body {
+impl ReflectorLoop {
     pub(super) fn new(
         plan: &ResponderPlan,
         threads: usize,
@@ -86,7 +86,7 @@ impl Body {
             .into_iter()
             .map(|socket| Port::new(socket, each_address.as_ref()))
             .collect();
-        let body = Self {
+        let reflector_loop = Self {
             ports,
             engine: SessionReflector::new(config),
             packets: Packets::new(plan.raw_t3),
@@ -96,7 +96,7 @@ impl Body {
             snapshot_due: Mono::from_ns(0),
             each_address,
         };
-        Ok((body, waker))
+        Ok((reflector_loop, waker))
     }
 
     /// Until told to stop; what has arrived by then is still answered.
@@ -121,7 +121,7 @@ impl Body {
                     .reflect_batch(socket, state, &mut self.engine, now)
                     .map_err(RunError::Receive)?;
             }
-            self.keep_house(now);
+            self.housekeeping(now);
             if taken > 0 {
                 continue;
             }
@@ -138,14 +138,14 @@ impl Body {
         }
     }
 
-    fn keep_house(&mut self, now: Mono) {
+    fn housekeeping(&mut self, now: Mono) {
         for Port { socket, state } in &mut self.ports {
             if state.follow(now, |index| socket.bind_again(index)) {
                 self.packets.rebinds += 1;
             }
         }
         self.engine.handle_timeout(now);
-        self.packets.keep_house(now);
+        self.packets.housekeeping(now);
         if now >= self.clock_due {
             self.clock_due = now + CLOCK_EVERY;
             self.packets.error = crate::error_estimate();

@@ -8,10 +8,10 @@ mod phase;
 mod progress;
 mod quotes;
 mod refusals;
+mod sender_loop;
 mod session;
 mod source;
 mod suspension;
-mod worker;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -264,12 +264,12 @@ impl Bound {
             self.plan.protocol = protocol;
         }
         let handle = self.handle.clone();
-        let body = worker::Body::new(self, negotiated);
+        let sender_loop = sender_loop::SenderLoop::new(self, negotiated);
         let thread = std::thread::Builder::new()
             .name("sender".to_owned())
             .spawn(move || {
                 let _guard = EndGuard(ended);
-                body.run()
+                sender_loop.run()
             })
             .map_err(|source| StartError::System {
                 what: "a thread",

@@ -11,7 +11,7 @@ use twinpath_proto::reflector::{Ended, NegotiatedConfig, SessionTally};
 use twinpath_wire::control::Sid;
 
 use super::session_registry::{FreedSocket, SessionRegistry};
-use super::worker::{Body, Command, Fact};
+use super::worker::{Command, Fact, ReflectorLoop};
 use super::{OpenError, OpenRequest};
 use crate::PathOptions;
 use crate::error::{RunError, StartError};
@@ -118,7 +118,7 @@ impl Reflectors {
         for index in 0..count {
             let (commands, obeyed) = mpsc::channel(COMMANDS);
             let snapshot = Arc::new(Mutex::new(Snapshot::default()));
-            let (body, waker) = Body::new(
+            let (reflector_loop, waker) = ReflectorLoop::new(
                 config.clone(),
                 options.raw_t3,
                 obeyed,
@@ -131,7 +131,7 @@ impl Reflectors {
             })?;
             let handle = std::thread::Builder::new()
                 .name(format!("reflector-{index}"))
-                .spawn(move || body.run())
+                .spawn(move || reflector_loop.run())
                 .map_err(|source| StartError::System {
                     what: "a thread",
                     source,

@@ -73,7 +73,7 @@ pub(crate) enum Fact {
 }
 
 /// What a reflector thread owns.
-pub(super) struct Body {
+pub(super) struct ReflectorLoop {
     engine: NegotiatedReflector,
     sockets: SocketSet,
     states: Vec<Option<SocketState>>,
@@ -98,7 +98,7 @@ pub(super) struct Body {
     ending: bool,
 }
 
-impl Body {
+impl ReflectorLoop {
     pub(super) fn new(
         config: NegotiatedConfig,
         raw_t3: bool,
@@ -108,7 +108,7 @@ impl Body {
     ) -> io::Result<(Self, SetWaker)> {
         let (sockets, waker) = SocketSet::new()?;
         let start = Mono::from_ns(0);
-        let body = Self {
+        let reflector_loop = Self {
             engine: NegotiatedReflector::new(config),
             sockets,
             states: Vec::new(),
@@ -128,7 +128,7 @@ impl Body {
             follows: false,
             ending: false,
         };
-        Ok((body, waker))
+        Ok((reflector_loop, waker))
     }
 
     /// Until told to end; what has arrived by then is still answered.
@@ -148,7 +148,7 @@ impl Body {
                 return Ok(());
             }
             let taken = self.reflect_batches(now).map_err(RunError::Receive)?;
-            let told = self.keep_house(now);
+            let told = self.housekeeping(now);
             if taken > 0 && now < self.look_due {
                 continue;
             }
@@ -296,13 +296,13 @@ impl Body {
     }
 
     /// Whether all facts were told.
-    fn keep_house(&mut self, now: Mono) -> bool {
+    fn housekeeping(&mut self, now: Mono) -> bool {
         if self.follows && now >= self.follow_due {
             self.follow_due = now + interfaces::LOOK_EVERY;
             self.follow(now);
         }
         self.engine.handle_timeout(now);
-        self.packets.keep_house(now);
+        self.packets.housekeeping(now);
         if now >= self.survey_due {
             self.survey_due = now + SURVEY_EVERY;
             self.survey();

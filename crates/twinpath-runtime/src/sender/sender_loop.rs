@@ -47,21 +47,21 @@ const POLL_SLACK: u32 = 250;
 /// just now is slow for longer than a millisecond.
 const SPIN: Duration = Duration::from_millis(20);
 /// Spinning, how long before a departure the thread does nothing else.
-const QUIET: Duration = Duration::from_micros(20);
+const SPIN_ONLY_BEFORE_SEND: Duration = Duration::from_micros(20);
 /// Packets that follow each other faster than this leave no time for sleep.
-const SHORT: Duration = Duration::from_micros(100);
+const DENSE_INTERVAL: Duration = Duration::from_micros(100);
 /// With user-space stamps, how long before a departure the thread stops looking for packets.
-const DEAF: Duration = Duration::from_micros(100);
+const NO_READ_BEFORE_SEND: Duration = Duration::from_micros(100);
 /// Batches taken in a row, so that a flood cannot keep the thread from the rest of its work.
 const ROUNDS: usize = 16;
 /// Packets sent in a row, likewise.
-const ROW: usize = 512;
+const MAX_SENDS_PER_TURN: usize = 512;
 /// How often the handle gets news.
 const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 /// How often the clock's discipline is asked for the Error Estimate.
 const CLOCK_EVERY: Duration = Duration::from_secs(1);
 
-pub(super) struct Body {
+pub(super) struct SenderLoop {
     plan: SenderPlan,
     negotiated: Negotiated,
     socket: TestSocket,
@@ -99,7 +99,7 @@ fn pair() -> ClockPair {
     ClockPair { mono, wall }
 }
 
-impl Body {
+impl SenderLoop {
     pub(super) fn new(bound: Bound, negotiated: Negotiated) -> Self {
         let Bound {
             plan,
@@ -194,7 +194,7 @@ impl Body {
                 }
             }
             self.take_samples();
-            self.keep_house(now);
+            self.housekeeping(now);
             let Some(next) = self.engine.poll_timeout() else {
                 break;
             };
@@ -234,7 +234,7 @@ impl Body {
 
     /// Sends what is due; of a long burst a part, so that stamps and replies are read in between.
     fn transmit(&mut self) {
-        for _ in 0..ROW {
+        for _ in 0..MAX_SENDS_PER_TURN {
             let Some(transmit) = self.engine.poll_transmit(clock::mono(), &mut self.packet) else {
                 return;
             };
@@ -388,7 +388,7 @@ impl Body {
         }
     }
 
-    fn keep_house(&mut self, now: Mono) {
+    fn housekeeping(&mut self, now: Mono) {
         if let Some(missed) = self.engine.poll_missed() {
             self.tell_missed(missed);
         }
@@ -445,20 +445,24 @@ impl Body {
             return;
         };
         let margin = if self.reads_at_once {
-            DEAF
+            NO_READ_BEFORE_SEND
         } else {
             SLEEP_MARGIN
         };
         let deaf = margin.max(due.since(now) / POLL_SLACK);
         let awake = if self.plan.spin { deaf.max(SPIN) } else { deaf };
-        let is_dense = self.plan.schedule.mean_interval() < SHORT;
+        let is_dense = self.plan.schedule.mean_interval() < DENSE_INTERVAL;
         if now + awake < due {
             let until = next.min(due - awake);
             self.waiter.wait(&[&self.socket], Some(until));
-        } else if self.plan.spin && now + QUIET < due {
+        } else if self.plan.spin && now + SPIN_ONLY_BEFORE_SEND < due {
             // The loop itself is the spin: it reads what comes, and keeps all that a departure needs
             // in the caches.
-        } else if !self.plan.spin && is_dense && now + QUIET < due && due < now + SHORT {
+        } else if !self.plan.spin
+            && is_dense
+            && now + SPIN_ONLY_BEFORE_SEND < due
+            && due < now + DENSE_INTERVAL
+        {
             // A sleep would last longer than what is left.
         } else if now < due {
             // The packet is made while there is time: then only T1 is left to do.
