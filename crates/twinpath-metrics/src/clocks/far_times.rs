@@ -10,8 +10,8 @@
 
 use twinpath_wire::{Delta, Sample, Wall};
 
-use crate::clocks::apart::Apart;
 use crate::clocks::resolution::Resolution;
+use crate::clocks::stamp_step::StampStep;
 use crate::clocks::step::Step;
 use crate::round;
 
@@ -182,7 +182,7 @@ pub(crate) struct FarClockTest {
     resolution: Resolution,
     step: Step,
     /// Of T2, as long as every T3 is the same: what is near a multiple of something tells nothing then.
-    apart: Apart,
+    apart: StampStep,
     /// Of those with both, how many have T3 = T2, and how many a later T3.
     at_once: u64,
     later: u64,

@@ -7,8 +7,8 @@
 //! greatest distance from any line that the points allow. Unlike the formula of row M-53 that
 //! holds too where least delays drift in opposite directions.
 
-use super::body::Body;
 use super::hull::{Point, least};
+use super::points::Points;
 
 /// What is added to T2 - T1 and taken from T4 - T3 is this sign times the offset.
 pub(crate) const SIGN: [f64; 2] = [1.0, -1.0];
@@ -88,17 +88,17 @@ impl Line {
 
 impl Fit {
     /// With delays that may be off by `error`, in nanoseconds. `None` without a packet.
-    pub(crate) fn of(body: &Body, error: f64, rates: Rates) -> Option<Self> {
-        if body.count() == 0 {
+    pub(crate) fn of(points: &Points, error: f64, rates: Rates) -> Option<Self> {
+        if points.count() == 0 {
             return None;
         }
-        let [forward, backward] = body.low();
-        let (a, b) = body.span();
+        let [forward, backward] = points.low();
+        let (a, b) = points.span();
         let allowed = slopes(forward.vertices(), backward.vertices(), error, rates);
-        let means = body.mean_times();
+        let means = points.mean_times();
         let k_f = forward.slope_over(means[0]).unwrap_or(0.0);
         let k_b = backward.slope_over(means[1]).unwrap_or(0.0);
-        let enough = b - a >= LEAST_SPAN_NS && body.count() >= LEAST_PACKETS;
+        let enough = b - a >= LEAST_SPAN_NS && points.count() >= LEAST_PACKETS;
         let least_round_trip = (forward.least(0.0) + backward.least(0.0)).max(0.0);
         let change = (k_f + k_b).abs() * (b - a);
         let path_change =
@@ -137,7 +137,7 @@ impl Fit {
             skewed,
             bound,
             slope_bound,
-            wander: wander(body, line, (k_f + k_b).abs()).min(slope_bound * (b - a)),
+            wander: wander(points, line, (k_f + k_b).abs()).min(slope_bound * (b - a)),
             path_change,
             contradicted: allowed.is_err(),
         })
@@ -145,8 +145,8 @@ impl Fit {
 }
 
 /// Whether any straight line fits.
-pub(crate) fn fits(body: &Body, error: f64, rates: Rates) -> bool {
-    let [forward, backward] = body.low();
+pub(crate) fn fits(points: &Points, error: f64, rates: Rates) -> bool {
+    let [forward, backward] = points.low();
     slopes(forward.vertices(), backward.vertices(), error, rates).is_ok()
 }
 
@@ -226,10 +226,10 @@ fn distance(line: Line, hulls: [&[Point]; 2]) -> f64 {
 /// that their disagreement adds to it. Twice that, for the packets of the least delay that were
 /// not seen. An estimate, not a bound: two routes that change in opposite directions look like a
 /// skew.
-fn wander(body: &Body, line: Line, disagreement: f64) -> f64 {
-    let (a, b) = body.span();
+fn wander(points: &Points, line: Line, disagreement: f64) -> f64 {
+    let (a, b) = points.span();
     let mut height = 0.0_f64;
-    for (hull, sign) in body.low().iter().zip(SIGN) {
+    for (hull, sign) in points.low().iter().zip(SIGN) {
         let above = |share: f64| {
             let x = a + (b - a) * share;
             hull.height_over(x)

@@ -1,14 +1,13 @@
 //! What one clock was ahead of the other in the course of a run, and one-way delays without that
 //! (rows M-50 to M-57; RFC 5905 section 8).
 
-pub(crate) mod apart;
-mod body;
 pub(crate) mod far_times;
 mod figures;
 mod fit;
-mod guard;
 mod hull;
 mod model;
+mod offset_window;
+mod points;
 pub(crate) mod resolution;
 mod rounding;
 pub(crate) mod rungs;
@@ -16,6 +15,7 @@ mod segment;
 mod settled;
 mod slice;
 mod spread;
+pub(crate) mod stamp_step;
 pub(crate) mod step;
 
 pub use figures::{Basis, ClockEstimate, FarStep, OneWay, Spread};

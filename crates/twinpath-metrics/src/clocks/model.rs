@@ -2,10 +2,10 @@
 
 use twinpath_wire::{Delta, Fate, Sample, Wall};
 
-use super::body::{Body, Pair};
 use super::figures::{ClockEstimate, FarStep};
 use super::fit::{Fit, Rates};
-use super::guard::{Aside, Guard, Passed, Shift};
+use super::offset_window::{Aside, OffsetWindow, Passed, Shift};
+use super::points::{Pair, Points};
 use super::rounding::Rounding;
 use super::segment::Segment;
 use super::settled::Settled;
@@ -58,7 +58,7 @@ pub(super) const STAMP_ERROR_NS: f64 = ClockModel::STAMP_ERROR_NS as f64;
 pub struct ClockModel {
     origin: Option<Origin>,
     segment: Segment,
-    guard: Guard,
+    offset_window: OffsetWindow,
     /// What the clocks may run at: more than is ordinary once the packets show it.
     rates: Rates,
     settled: [Settled; 2],
@@ -99,7 +99,7 @@ impl ClockModel {
         Self {
             origin: None,
             segment: Segment::new(Rates::ORDINARY),
-            guard: Guard::new(Rates::ORDINARY),
+            offset_window: OffsetWindow::new(Rates::ORDINARY),
             rates: Rates::ORDINARY,
             settled: [Settled::new(), Settled::new()],
             last: Wall::default(),
@@ -147,7 +147,7 @@ impl ClockModel {
             return;
         }
         let explain = |pairs: &[Pair]| self.segment.rates_with(pairs, error);
-        match self.guard.pass(&pair, error, explain) {
+        match self.offset_window.pass(&pair, error, explain) {
             Passed::Agrees => self.accept(&pair, sample.t1.at),
             Passed::AgreesAgain { dropped } => {
                 self.disregarded += dropped;
@@ -185,11 +185,11 @@ impl ClockModel {
     /// glance, not for every packet.
     pub fn estimate(&self) -> Option<ClockEstimate> {
         let origin = self.origin?;
-        let (body, fit) = self.segment.fit()?;
+        let (points, fit) = self.segment.fit()?;
         let at = round::float((self.last - origin.at).ns());
         let figures = |direction: usize| {
             let settled = self.settled.get(direction)?;
-            settled.figures(direction, Some((&self.segment, &body, &fit)))
+            settled.figures(direction, Some((&self.segment, &points, &fit)))
         };
         let ppm = 1e6;
         Some(ClockEstimate {
@@ -207,7 +207,7 @@ impl ClockModel {
             far_steps: self.far_steps.clone(),
             far_steps_total: self.far_steps_total,
             rate_changes: self.rate_changes,
-            disregarded: self.disregarded + self.guard.waiting(),
+            disregarded: self.disregarded + self.offset_window.waiting(),
             forward: figures(0),
             backward: figures(1),
         })
@@ -235,9 +235,9 @@ impl ClockModel {
     fn believe(&mut self, rates: Rates, aside: &Aside, origin: Origin) {
         self.rates = rates;
         self.segment.believe(rates);
-        self.guard = Guard::new(rates);
+        self.offset_window = OffsetWindow::new(rates);
         for pair in aside.pairs() {
-            self.guard
+            self.offset_window
                 .pass(pair, self.rounding.error_at_most(), |_| None);
             self.accept(pair, origin.at + Delta::from_ns(pair.x[0]));
         }
@@ -274,7 +274,7 @@ impl ClockModel {
                 pair.y[0].saturating_sub(jump),
                 pair.y[1].saturating_add(jump),
             ];
-            self.guard
+            self.offset_window
                 .pass(&pair, self.rounding.error_at_most(), |_| None);
             self.accept(&pair, at + Delta::from_ns(pair.x[0]));
         }
@@ -283,17 +283,17 @@ impl ClockModel {
     fn begin_segment(&mut self) {
         let over = std::mem::replace(&mut self.segment, Segment::new(self.rates));
         self.settle(&over);
-        self.guard = Guard::new(self.rates);
+        self.offset_window = OffsetWindow::new(self.rates);
         self.origin = None;
     }
 
     fn settle(&mut self, over: &Segment) {
-        let Some((body, fit)): Option<(Body, Fit)> = over.fit() else {
+        let Some((points, fit)): Option<(Points, Fit)> = over.fit() else {
             return;
         };
         self.contradicted |= fit.contradicted;
         for (direction, settled) in self.settled.iter_mut().enumerate() {
-            settled.settle(direction, over, &body, &fit);
+            settled.settle(direction, over, &points, &fit);
         }
     }
 }

@@ -3,8 +3,8 @@
 use twinpath_wire::{Sample, Wall};
 
 use super::model::STAMP_ERROR_NS;
-use crate::clocks::apart::Apart;
 use crate::clocks::resolution::Resolution;
+use crate::clocks::stamp_step::StampStep;
 use crate::clocks::step::Step;
 use crate::round;
 
@@ -13,7 +13,7 @@ use crate::round;
 pub(crate) struct Rounding {
     /// A round grid that all lie on.
     round: Resolution,
-    apart: Apart,
+    apart: StampStep,
     /// For a clock whose steps are not all alike.
     step: Step,
     /// The last T3, and whether a T2 was ever the same as the T3 before.

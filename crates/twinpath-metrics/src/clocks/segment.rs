@@ -1,8 +1,8 @@
 //! A stretch of the run in which neither clock stepped.
 
-use super::body::{Body, Pair};
 use super::fit::{Fit, Rates, SIGN, fits};
 use super::model::STAMP_ERROR_NS;
+use super::points::{Pair, Points};
 use super::slice::Slice;
 use super::spread::Item;
 
@@ -25,9 +25,9 @@ pub(crate) struct Segment {
     /// The first packets, as long as there are no slices.
     held: Vec<Pair>,
     /// All but the slice in progress.
-    past: Body,
+    past: Points,
     /// The slice in progress.
-    present: Body,
+    present: Points,
     /// The last one is in progress.
     slices: Vec<Slice>,
     width: f64,
@@ -41,8 +41,8 @@ impl Segment {
     pub(crate) fn new(rates: Rates) -> Self {
         Self {
             held: Vec::with_capacity(HELD),
-            past: Body::new(VERTICES),
-            present: Body::new(VERTICES_OF_SLICE),
+            past: Points::new(VERTICES),
+            present: Points::new(VERTICES_OF_SLICE),
             slices: Vec::with_capacity(SLICES),
             width: NARROWEST_NS,
             ends: f64::NEG_INFINITY,
@@ -54,12 +54,12 @@ impl Segment {
     /// The rates at which one line fits all of this and `pairs` too; `None`: no rate does.
     #[cold]
     pub(crate) fn rates_with(&self, pairs: &[Pair], error: f64) -> Option<Rates> {
-        let mut body = self.past.clone();
-        body.merge(&self.present);
+        let mut points = self.past.clone();
+        points.merge(&self.present);
         for pair in pairs {
-            body.record(pair);
+            points.record(pair);
         }
-        let [forward, backward] = body.low();
+        let [forward, backward] = points.low();
         Rates::shown(forward.vertices(), backward.vertices(), error)
     }
 
@@ -105,11 +105,11 @@ impl Segment {
     }
 
     /// All points and the line that fits them; `None` without a packet.
-    pub(crate) fn fit(&self) -> Option<(Body, Fit)> {
-        let mut body = self.past.clone();
-        body.merge(&self.present);
-        let fit = Fit::of(&body, self.error, self.rates)?;
-        Some((body, fit))
+    pub(crate) fn fit(&self) -> Option<(Points, Fit)> {
+        let mut points = self.past.clone();
+        points.merge(&self.present);
+        let fit = Fit::of(&points, self.error, self.rates)?;
+        Some((points, fit))
     }
 
     /// The delays of one direction if the fit is right.
@@ -183,8 +183,8 @@ impl Segment {
         let last = self.slices.pop();
         let mut before = Self {
             held: Vec::new(),
-            past: Body::new(VERTICES),
-            present: Body::new(VERTICES_OF_SLICE),
+            past: Points::new(VERTICES),
+            present: Points::new(VERTICES_OF_SLICE),
             slices: std::mem::replace(&mut self.slices, Vec::with_capacity(SLICES)),
             ..*self
         };

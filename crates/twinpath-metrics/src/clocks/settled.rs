@@ -1,8 +1,8 @@
 //! What one direction comes to over segments that are over and the one in progress.
 
-use super::body::Body;
 use super::figures::OneWay;
 use super::fit::{Fit, SIGN};
+use super::points::Points;
 use super::segment::Segment;
 use super::slice::bin_error;
 use super::spread::{Ends, Item, spread};
@@ -15,14 +15,14 @@ const HISTOGRAM_OCTETS: usize = 6 * 1024;
 /// The delays of one direction of segments that are over, de-skewed.
 #[derive(Clone, Debug)]
 pub(crate) struct Settled {
-    known: Option<Known>,
-    /// Relative to `Known::base`.
+    totals: Option<Totals>,
+    /// Relative to `Totals::base`.
     delays: Histogram,
     variations: Histogram,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Known {
+struct Totals {
     base: f64,
     count: u64,
     delay: Ends,
@@ -52,15 +52,21 @@ struct Part {
 impl Settled {
     pub(crate) const fn new() -> Self {
         Self {
-            known: None,
+            totals: None,
             delays: Histogram::new(),
             variations: Histogram::new(),
         }
     }
 
     /// Takes over a segment that is over.
-    pub(crate) fn settle(&mut self, direction: usize, segment: &Segment, body: &Body, fit: &Fit) {
-        let part = Part::of(direction, segment, body, fit);
+    pub(crate) fn settle(
+        &mut self,
+        direction: usize,
+        segment: &Segment,
+        points: &Points,
+        fit: &Fit,
+    ) {
+        let part = Part::of(direction, segment, points, fit);
         let variation = part.variation();
         let rest = |item: &Item| {
             let width = item.share * (item.value - part.delay.least).abs();
@@ -68,7 +74,7 @@ impl Settled {
         };
         let smear = part.items.iter().map(rest).fold(1.0, f64::max);
         let share = part.items.iter().map(|item| item.share).fold(0.0, f64::max);
-        let fresh = Known {
+        let fresh = Totals {
             base: part.delay.least,
             count: part.count,
             delay: part.delay,
@@ -77,7 +83,7 @@ impl Settled {
             share,
             errors: part.errors,
         };
-        let known = self.known.map_or(fresh, |known| known.plus(&fresh));
+        let known = self.totals.map_or(fresh, |known| known.plus(&fresh));
         for item in &part.items {
             let bin = |value: f64| round::nearest(value);
             self.delays
@@ -85,7 +91,7 @@ impl Settled {
             self.variations
                 .record_many(bin(item.value - part.delay.least), item.count);
         }
-        self.known = Some(known);
+        self.totals = Some(known);
         while self.heap_octets() > HISTOGRAM_OCTETS {
             let coarser = self.delays.coarsen();
             if !(self.variations.coarsen() | coarser) {
@@ -98,10 +104,10 @@ impl Settled {
     pub(crate) fn figures(
         &self,
         direction: usize,
-        present: Option<(&Segment, &Body, &Fit)>,
+        present: Option<(&Segment, &Points, &Fit)>,
     ) -> Option<OneWay> {
-        let part = present.map(|(segment, body, fit)| Part::of(direction, segment, body, fit));
-        let fresh = part.as_ref().map(|part| Known {
+        let part = present.map(|(segment, points, fit)| Part::of(direction, segment, points, fit));
+        let fresh = part.as_ref().map(|part| Totals {
             base: 0.0,
             count: part.count,
             delay: part.delay,
@@ -110,7 +116,7 @@ impl Settled {
             share: 0.0,
             errors: part.errors,
         });
-        let all = match (self.known, fresh) {
+        let all = match (self.totals, fresh) {
             (Some(known), Some(fresh)) => known.plus(&fresh),
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => return None,
@@ -127,7 +133,7 @@ impl Settled {
             }
             None => (Vec::new(), Vec::new()),
         };
-        if let Some(known) = &self.known {
+        if let Some(known) = &self.totals {
             known.items(&self.delays, known.base, &mut delays);
             known.items(&self.variations, 0.0, &mut variations);
         }
@@ -150,7 +156,7 @@ impl Settled {
     }
 }
 
-impl Known {
+impl Totals {
     fn plus(&self, other: &Self) -> Self {
         let count = self.count + other.count;
         let join = |one: &Ends, more: &Ends| {
@@ -193,16 +199,16 @@ impl Known {
 impl Part {
     /// The line turns differences into delays, and a fast reflector's rate is taken out of them:
     /// what is left is in the sender's time.
-    fn of(direction: usize, segment: &Segment, body: &Body, fit: &Fit) -> Self {
+    fn of(direction: usize, segment: &Segment, points: &Points, fit: &Fit) -> Self {
         let pick = |values: [f64; 2]| values.get(direction).copied().unwrap_or(0.0);
         let sign = pick(SIGN);
         let slope = sign * fit.line.slope;
         let offset = sign * fit.line.at_0;
         let rate = 1.0 + fit.line.slope;
-        let (low, top) = (body.low().get(direction), body.top().get(direction));
+        let (low, top) = (points.low().get(direction), points.top().get(direction));
         let least = low.map_or(0.0, |hull| hull.least(slope)) - offset;
         let greatest = -top.map_or(0.0, |hull| hull.least(-slope)) - offset;
-        let mean = pick(body.mean_differences()) - sign * fit.line.at(pick(body.mean_times()));
+        let mean = pick(points.mean_differences()) - sign * fit.line.at(pick(points.mean_times()));
         let slack = [low, top]
             .into_iter()
             .flatten()
@@ -219,7 +225,7 @@ impl Part {
             item.error /= rate;
             item.width /= rate;
         }
-        let (a, b) = body.span();
+        let (a, b) = points.span();
         // The rate that is taken out of the delays is known as well as the skew is.
         let stretch = fit.slope_bound * greatest.abs().max(least.abs()) + slack;
         let drift = (fit.slope_bound * (b - a)).min(2.0 * fit.bound);
@@ -231,7 +237,7 @@ impl Part {
         };
         Self {
             items,
-            count: body.count(),
+            count: points.count(),
             delay,
             errors,
         }

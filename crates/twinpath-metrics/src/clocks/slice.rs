@@ -1,7 +1,7 @@
 //! Delays of a stretch of time, binned against the line that was believed when it began.
 
-use super::body::{Body, Pair};
 use super::fit::{Line, SIGN};
+use super::points::{Pair, Points};
 use super::spread::Item;
 use crate::Histogram;
 use crate::round;
@@ -28,7 +28,7 @@ pub(crate) struct Slice {
 
 impl Slice {
     /// An empty one against the line that fits what is known.
-    pub(crate) fn new(line: Line, known: &Body) -> Self {
+    pub(crate) fn new(line: Line, known: &Points) -> Self {
         let mut base = [0.0; 2];
         for ((base, hull), sign) in base.iter_mut().zip(known.low()).zip(SIGN) {
             *base = hull.least(sign * line.slope);

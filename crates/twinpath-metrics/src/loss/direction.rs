@@ -65,7 +65,7 @@ pub(crate) enum Copied {
 }
 
 /// Where a packet without a reply belongs.
-enum Home<'a> {
+enum EpochOf<'a> {
     Epoch(&'a mut Epoch),
     BeforeAnyReply,
     /// Between two epochs, or in one that is settled.
@@ -118,10 +118,10 @@ impl LossDirection {
         match sample.fate {
             Fate::Lost => {
                 self.lost += 1;
-                match self.home(sample.seq) {
-                    Home::Epoch(epoch) => epoch.lose(sample.seq),
-                    Home::BeforeAnyReply => self.early_lost.record_early(sample.seq),
-                    Home::Unknown => {}
+                match self.epoch_of(sample.seq) {
+                    EpochOf::Epoch(epoch) => epoch.lose(sample.seq),
+                    EpochOf::BeforeAnyReply => self.early_lost.record_early(sample.seq),
+                    EpochOf::Unknown => {}
                 }
                 Attribution::default()
             }
@@ -140,10 +140,10 @@ impl LossDirection {
     /// A number that the network refused: neither sent nor lost (row M-4).
     pub(crate) fn record_not_sent(&mut self, seq: u64) {
         self.least = self.least.min(seq);
-        match self.home(seq) {
-            Home::Epoch(epoch) => epoch.skip(seq),
-            Home::BeforeAnyReply => self.early_not_sent.record_early(seq),
-            Home::Unknown => {}
+        match self.epoch_of(seq) {
+            EpochOf::Epoch(epoch) => epoch.skip(seq),
+            EpochOf::BeforeAnyReply => self.early_not_sent.record_early(seq),
+            EpochOf::Unknown => {}
         }
     }
 
@@ -297,14 +297,14 @@ impl LossDirection {
     }
 
     /// The epoch in which a packet without a reply was sent.
-    fn home(&mut self, s: u64) -> Home<'_> {
+    fn epoch_of(&mut self, s: u64) -> EpochOf<'_> {
         match (&mut self.current, &mut self.previous) {
-            (None, _) => Home::BeforeAnyReply,
-            (Some(current), _) if current.covers(s) => Home::Epoch(current),
+            (None, _) => EpochOf::BeforeAnyReply,
+            (Some(current), _) if current.covers(s) => EpochOf::Epoch(current),
             (_, Some(previous)) if previous.covers(s) && s <= previous.s_max() => {
-                Home::Epoch(previous)
+                EpochOf::Epoch(previous)
             }
-            _ => Home::Unknown,
+            _ => EpochOf::Unknown,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use twinpath_wire::control::BLOCK;
 
-use super::guard::Opening;
+use super::protection::Opening;
 use crate::security::Forged;
 
 /// What the next octets of a direction are.

@@ -23,8 +23,8 @@
 
 mod client;
 mod frames;
-mod guard;
 mod outbox;
+mod protection;
 mod server;
 
 pub use client::{

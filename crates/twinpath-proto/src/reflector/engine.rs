@@ -10,7 +10,7 @@ use super::access::Access;
 use super::rate::RateLimit;
 use super::reply::{self, Fields, Layout, Reflection};
 use super::table::{SessionKey, Sessions};
-use super::{Class, Ignored, ReflectorConfig, ReflectorTally, Speaks, Tail, classify, guard};
+use super::{Class, Ignored, ReflectorConfig, ReflectorTally, Speaks, Tail, addresses, classify};
 
 /// A Session-Reflector for one port or several.
 pub struct SessionReflector {
@@ -95,7 +95,7 @@ impl SessionReflector {
         if arrival.truncated {
             return Err(Ignored::Truncated);
         }
-        guard::addresses(arrival)?;
+        addresses::check(arrival)?;
         if !self.access.permits(arrival.from.ip()) {
             return Err(Ignored::NotAllowed);
         }

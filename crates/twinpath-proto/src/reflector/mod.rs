@@ -5,10 +5,10 @@
 //! (RFC 5357 section 4.2), and nobody else.
 
 mod access;
+mod addresses;
 mod classify;
 mod config;
 mod engine;
-mod guard;
 mod ignored;
 mod lru;
 mod negotiated;
@@ -18,10 +18,10 @@ mod reply_guard;
 mod table;
 mod tally;
 
+pub use addresses::answers_anything;
 pub use classify::{Class, Tail, classify};
 pub use config::{ReflectorConfig, Speaks};
 pub use engine::SessionReflector;
-pub use guard::answers_anything;
 pub use ignored::Ignored;
 pub use negotiated::{
     Ended, InUse, NegotiatedConfig, NegotiatedReflector, SessionSpec, SessionTally,

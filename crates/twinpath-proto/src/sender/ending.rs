@@ -47,7 +47,7 @@ impl SessionSender {
                     self.tally.in_flight += 1;
                 }
                 Some(slot @ Slot::Prepared { .. }) => *slot = Slot::Done,
-                Some(Slot::Held { .. } | Slot::Answered { .. } | Slot::Done) | None => {}
+                Some(Slot::AwaitingStamp { .. } | Slot::Answered { .. } | Slot::Done) | None => {}
             }
         }
         self.in_flight.close_settled();

@@ -224,7 +224,7 @@ impl SessionSender {
         let stepped = token.seq < self.stepped_below;
         match self.in_flight.get_mut(token.seq) {
             Some(Slot::Flying(flight)) => flight.improve(sent, stepped),
-            Some(&mut Slot::Held { position, .. }) => self.improve_held(position, sent),
+            Some(&mut Slot::AwaitingStamp { position, .. }) => self.improve_held(position, sent),
             Some(Slot::Prepared { .. } | Slot::Answered { .. } | Slot::Done) | None => {
                 self.tally.unused_tx_stamps += 1;
             }
@@ -300,7 +300,7 @@ impl SessionSender {
                         return Some(lost(evicted));
                     }
                 }
-                Slot::Prepared { .. } | Slot::Flying(_) | Slot::Held { .. } => break,
+                Slot::Prepared { .. } | Slot::Flying(_) | Slot::AwaitingStamp { .. } => break,
             }
         }
         let until = self.linger.deadline(self.lingering());
@@ -321,7 +321,10 @@ impl SessionSender {
             let flight = match self.in_flight.get(seq) {
                 Some(Slot::Flying(flight)) => Some(flight),
                 Some(
-                    Slot::Prepared { .. } | Slot::Held { .. } | Slot::Answered { .. } | Slot::Done,
+                    Slot::Prepared { .. }
+                    | Slot::AwaitingStamp { .. }
+                    | Slot::Answered { .. }
+                    | Slot::Done,
                 ) => None,
                 None => self.linger.get(seq),
             };

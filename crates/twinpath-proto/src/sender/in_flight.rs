@@ -90,7 +90,7 @@ pub(super) enum Slot {
     /// Sent, without a reply so far.
     Flying(Flight),
     /// Answered; its sample waits at this position for a better T1 than the one written.
-    Held { position: u64, wire_t1: u64 },
+    AwaitingStamp { position: u64, wire_t1: u64 },
     /// Answered, with the T1 that was written into it.
     Answered { wire_t1: u64 },
     /// Never sent: nothing to wait for.
@@ -148,7 +148,7 @@ impl InFlight {
 
     /// Something at the ring's old end can be forgotten.
     pub(super) fn has_retired(&self) -> bool {
-        self.head < self.open && !matches!(self.get(self.head), Some(Slot::Held { .. }))
+        self.head < self.open && !matches!(self.get(self.head), Some(Slot::AwaitingStamp { .. }))
     }
 
     /// Opens the next number.
@@ -206,7 +206,7 @@ impl InFlight {
     pub(super) fn close_settled(&mut self) {
         while let Some(slot) = self.get(self.open) {
             match slot {
-                Slot::Done | Slot::Answered { .. } | Slot::Held { .. } => self.open += 1,
+                Slot::Done | Slot::Answered { .. } | Slot::AwaitingStamp { .. } => self.open += 1,
                 Slot::Flying(flight) if flight.overdue => self.open += 1,
                 Slot::Prepared { .. } | Slot::Flying(_) => break,
             }
@@ -218,7 +218,7 @@ impl InFlight {
         match self.get(self.open)? {
             Slot::Prepared { since } => Some(*since + patience),
             Slot::Flying(flight) => Some(flight.sent + patience),
-            Slot::Held { .. } | Slot::Answered { .. } | Slot::Done => None,
+            Slot::AwaitingStamp { .. } | Slot::Answered { .. } | Slot::Done => None,
         }
     }
 

@@ -44,7 +44,8 @@ impl SessionSender {
                 },
             );
             let wire_t1 = wire_t1.bits();
-            self.in_flight.set(seq, Slot::Held { position, wire_t1 });
+            self.in_flight
+                .set(seq, Slot::AwaitingStamp { position, wire_t1 });
         } else {
             self.close(sample.seq, wire_t1);
             let sample = self.decide(sample, facts);
@@ -108,7 +109,7 @@ impl SessionSender {
         };
         let Some(wait) = pending.wait else { return };
         let sample = pending.sample;
-        if let Some(&Slot::Held { wire_t1, .. }) = self.in_flight.get(sample.seq) {
+        if let Some(&Slot::AwaitingStamp { wire_t1, .. }) = self.in_flight.get(sample.seq) {
             self.close(sample.seq, WireTime::from_bits(wire_t1));
         }
         let sample = self.decide(sample, wait.facts);

@@ -173,7 +173,7 @@ impl SessionSender {
         }
         match self.in_flight.get(seq) {
             Some(Slot::Flying(flight)) => Asked::Open(seq, *flight),
-            Some(&(Slot::Held { wire_t1, .. } | Slot::Answered { wire_t1 })) => {
+            Some(&(Slot::AwaitingStamp { wire_t1, .. } | Slot::Answered { wire_t1 })) => {
                 Asked::Answered(seq, WireTime::from_bits(wire_t1))
             }
             Some(Slot::Prepared { .. } | Slot::Done) => Asked::Unknown,

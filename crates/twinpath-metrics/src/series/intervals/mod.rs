@@ -1,8 +1,8 @@
 //! A run in rows of equal time that add up to its total (rows M-7, M-73).
 
 mod figures;
+mod reported_lost;
 mod rows;
-mod told;
 mod waits;
 
 pub use figures::{IntervalFigures, LossChange, Suspect};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_wire::{Delta, Exclusion, Fate, Sample, Wall};
 
 use super::figures::{IntervalFigures, LossChange, Suspect};
-use super::told::Told;
+use super::reported_lost::ReportedLost;
 use super::waits::Waits;
 use crate::clocks::rungs::FirstRungs;
 use crate::series::run_time::RunTime;
@@ -37,7 +37,7 @@ pub struct Intervals {
     length: Duration,
     waits: Waits,
     total: SessionMetrics,
-    told: Told,
+    told: ReportedLost,
     /// Those with something in them, by ascending index.
     open: VecDeque<Open>,
     next_row: u64,
@@ -111,7 +111,7 @@ impl Intervals {
             waits,
             total: SessionMetrics::with_config(&config),
             config,
-            told: Told::default(),
+            told: ReportedLost::default(),
             open: VecDeque::new(),
             next_row: 0,
             next_expected: 0,

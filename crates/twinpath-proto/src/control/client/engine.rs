@@ -13,8 +13,8 @@ use twinpath_wire::control::{
 use super::sessions::{Sessions, Stage};
 use super::{Awaited, ClientError, ClientEvent, ClientPlan, Message, SessionPlan, requests};
 use crate::control::frames::{Filled, Inbox, Length, Shape};
-use crate::control::guard::{Opening, Sealing};
 use crate::control::outbox::Outbox;
+use crate::control::protection::{Opening, Sealing};
 use crate::{Refusal, Step, TestGuard};
 
 /// The Control-Client's end of one control connection.

@@ -18,8 +18,8 @@ use super::sessions::{Sessions, State};
 use super::{Admission, CloseReason, Nonces, Opened, PeerSlip, ServerConfig, ServerEvent, answers};
 use crate::TestGuard;
 use crate::control::frames::{Filled, Inbox, Length, Shape};
-use crate::control::guard::{Opening, Sealing};
 use crate::control::outbox::Outbox;
+use crate::control::protection::{Opening, Sealing};
 use crate::security::{KeyId, KeyTable, SessionKeys};
 
 /// The Server's end of one control connection.

@@ -15,7 +15,7 @@ use twinpath_wire::{Arrival, ErrorEstimate, Mono, ReflectorSecured, SenderOpen, 
 use super::access::Access;
 use super::rate::RateLimit;
 use super::reply::{self, Fields, Layout, Reflection};
-use super::{Ignored, ReflectorTally, guard, reply_guard};
+use super::{Ignored, ReflectorTally, addresses, reply_guard};
 use crate::TestGuard;
 use replays::Repeat;
 use session::{Session, State};
@@ -219,7 +219,7 @@ impl NegotiatedReflector {
         if arrival.truncated {
             return Err(Ignored::Truncated);
         }
-        guard::addresses(arrival)?;
+        addresses::check(arrival)?;
         SenderOpen::view(request).map_err(|_| Ignored::TooShort)?;
         let at = self
             .table

@@ -9,7 +9,7 @@ use zerocopy::{FromBytes, IntoBytes};
 use super::{ControlClient, Phase};
 use crate::control::client::sessions::Stage;
 use crate::control::client::{ClientError, ClientEvent, Message, requests};
-use crate::control::guard::{Opening, Sealing};
+use crate::control::protection::{Opening, Sealing};
 use crate::security::{OpeningChain, SealingChain, seal_token};
 use crate::{Refusal, Step};
 

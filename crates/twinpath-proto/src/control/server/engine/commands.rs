@@ -9,7 +9,7 @@ use twinpath_wire::control::{
 use zerocopy::FromBytes;
 
 use super::{Ack, Phase, Server};
-use crate::control::guard::{Opening, Sealing};
+use crate::control::protection::{Opening, Sealing};
 use crate::control::server::sessions::State;
 use crate::control::server::{
     Admission, CloseReason, PeerSlip, RequestFault, ServerEvent, answers, request,

@@ -3,9 +3,9 @@
 //! Times may also leave what was predicted because a clock runs faster than clocks should: a step is
 //! told only where no constant rate explains the packets.
 
-use super::body::Pair;
 use super::fit::Rates;
 use super::hull::Point;
+use super::points::Pair;
 use crate::round;
 
 /// Packets in a row that show a step.
@@ -47,7 +47,7 @@ pub(crate) struct Shift {
 /// The interval in which the offset must be: cut with that of every packet, widened by what the
 /// believed rates come to in the time in between. Relative to the segment's origin; nanoseconds.
 #[derive(Clone, Debug)]
-pub(crate) struct Guard {
+pub(crate) struct OffsetWindow {
     rates: Rates,
     running: Option<Interval>,
     /// The last one that agreed.
@@ -99,7 +99,7 @@ impl Aside {
     }
 }
 
-impl Guard {
+impl OffsetWindow {
     pub(crate) fn new(rates: Rates) -> Self {
         Self {
             rates,

@@ -32,7 +32,7 @@ impl Pair {
 
 /// Hulls and sums of both directions.
 #[derive(Clone, Debug)]
-pub(crate) struct Body {
+pub(crate) struct Points {
     count: u64,
     /// From below: where delays are least.
     low: [Hull; 2],
@@ -43,7 +43,7 @@ pub(crate) struct Body {
     span: (f64, f64),
 }
 
-impl Body {
+impl Points {
     /// Of hulls with so many vertices at most.
     pub(crate) fn new(most: usize) -> Self {
         Self {

@@ -7,7 +7,7 @@ use twinpath_wire::Arrival;
 use super::Ignored;
 
 /// Judges where a datagram came from and where it was sent to.
-pub(super) fn addresses(arrival: &Arrival) -> Result<(), Ignored> {
+pub(super) fn check(arrival: &Arrival) -> Result<(), Ignored> {
     if answers_anything(arrival.from.port()) {
         return Err(Ignored::ServicePort);
     }

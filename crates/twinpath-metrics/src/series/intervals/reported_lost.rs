@@ -7,13 +7,13 @@ const MOST: usize = 262_144;
 
 /// Their numbers.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told {
+pub(super) struct ReportedLost {
     numbers: BTreeSet<u64>,
     /// What was dropped for want of room is below this.
     dropped_below: u64,
 }
 
-impl Told {
+impl ReportedLost {
     pub(super) fn insert(&mut self, seq: u64) {
         self.numbers.insert(seq);
         if self.numbers.len() > MOST

@@ -12,13 +12,13 @@ const CUT_NS: u64 = 2;
 /// The greatest step of which stamps are multiples apart, wherever their grid lies: perhaps too long
 /// while they are few, never too short.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Apart {
+pub(crate) struct StampStep {
     last: Option<Wall>,
     ns: Option<u64>,
     differences: u32,
 }
 
-impl Apart {
+impl StampStep {
     #[inline]
     pub(crate) fn record(&mut self, stamp: Wall) {
         let last = self.last.replace(stamp);
