@@ -42,8 +42,8 @@ pub use registry::{
     RegistryMetric, RegistryParameters, RegistryStatistic, RegistryStream, registry_name,
 };
 pub use round::ratio;
-pub use series::session_series::{Series, SeriesConfig, Record};
 pub use series::intervals::{IntervalFigures, Intervals, LossChange, Suspect, Waits};
+pub use series::session_series::{Record, Series, SeriesConfig};
 pub use series::timeline::{Column, Marks, Smoke, Timeline};
 pub use session::SessionMetrics;
 pub use voice::{

@@ -1,7 +1,7 @@
 //! What a run has beside its output: pictures, a raw file, the live view. Each is a feature of the
 //! program; only the two lists here know which of them were built.
 
-use twinpath_metrics::{Series, Record};
+use twinpath_metrics::{Record, Series};
 use twinpath_runtime::sender::SessionHandle;
 use twinpath_wire::Sample;
 

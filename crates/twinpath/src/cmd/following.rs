@@ -3,7 +3,7 @@
 use std::io::{self, Stderr};
 use std::time::{Duration, Instant, SystemTime};
 
-use twinpath_metrics::{Series, Record};
+use twinpath_metrics::{Record, Series};
 use twinpath_report::SessionReport;
 use twinpath_runtime::sender::Progress;
 use twinpath_runtime::sender::{STOP_WAIT, SessionHandle, SessionNews};

@@ -1,6 +1,6 @@
 //! `--live`: a run on the whole terminal.
 
-use twinpath_metrics::{Series, Record};
+use twinpath_metrics::{Record, Series};
 use twinpath_report::is_one_host;
 use twinpath_runtime::sender::SessionHandle;
 use twinpath_wire::Sample;
