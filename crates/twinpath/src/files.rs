@@ -1,20 +1,16 @@
 //! Files by the names that a user gives: what is read is a regular file and opens without waiting;
 //! what is written is a new file beside the old one, and takes its name when it is whole.
 
-use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use tempfile::NamedTempFile;
 use twinpath_runtime::file;
 
 /// Octets that a disk with room for a file has room for.
 const PROBE: usize = 4_096;
-/// Names of new files that are tried.
-const NAMES: u32 = 100;
-/// Octets of a name that a new file takes over: what is put around it fits into a name too.
-const NAME: usize = 200;
 
 /// Why a file cannot be used under its name.
 #[derive(Debug)]
@@ -97,9 +93,8 @@ fn regular(about: &fs::Metadata) -> Result<(), Unfit> {
 /// # Errors
 /// [`Unfit`].
 pub(crate) fn try_out(path: &Path) -> Result<(), Unfit> {
-    let mut new = NewFile::create(path)?;
     // A full disk makes files as well as any: only writing tells.
-    new.file.write_all(&[0; PROBE])?;
+    create(path)?.as_file_mut().write_all(&[0; PROBE])?;
     Ok(())
 }
 
@@ -108,99 +103,42 @@ pub(crate) fn try_out(path: &Path) -> Result<(), Unfit> {
 /// # Errors
 /// [`Unfit`].
 pub(crate) fn write(path: &Path, octets: &[u8]) -> Result<(), Unfit> {
-    let mut new = NewFile::create(path)?;
-    new.file.write_all(octets)?;
-    new.file.sync_all()?;
-    new.put_in_place()?;
+    let mut new = create(path)?;
+    new.as_file_mut().write_all(octets)?;
+    new.as_file().sync_all()?;
+    new.persist(path).map_err(io::Error::from)?;
     Ok(())
 }
 
-/// A file without its name yet, in the directory where it is to be. It goes again, unless it is
-/// [put in place](Self::put_in_place).
-#[derive(Debug)]
-pub(crate) struct NewFile {
-    place: PathBuf,
-    /// Where it is until then; `None`: in its place.
-    aside: Option<PathBuf>,
-    pub(crate) file: File,
-}
-
-impl NewFile {
-    /// A new file that is to be `place`, with the permissions of what has that name. A symbolic link is
-    /// refused: whose file it leads to is for the user to say.
-    ///
-    /// # Errors
-    /// [`Unfit`].
-    pub(crate) fn create(place: &Path) -> Result<Self, Unfit> {
-        let before = match fs::symlink_metadata(place) {
-            Ok(about) if about.is_symlink() => {
-                return Err(Unfit::Link(fs::read_link(place)?));
-            }
-            Ok(about) => {
-                regular(&about)?;
-                Some(about.permissions())
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(error.into()),
-        };
-        let Some(name) = place.file_name() else {
-            return Err(io::Error::other("it names no file").into());
-        };
-        let (aside, file) = create_beside(place, name)?;
-        let new = Self {
-            place: place.to_owned(),
-            aside: Some(aside),
-            file,
-        };
-        if let Some(permissions) = before {
-            // A file system without them has none to keep.
-            let _ = new.file.set_permissions(permissions);
+/// A new file that is to be `place` when it is persisted there, and goes again if it is not; with the
+/// permissions of what has that name. A symbolic link is refused: whose file it leads to is for the
+/// user to say.
+///
+/// # Errors
+/// [`Unfit`].
+pub(crate) fn create(place: &Path) -> Result<NamedTempFile, Unfit> {
+    let before = match fs::symlink_metadata(place) {
+        Ok(about) if about.is_symlink() => return Err(Unfit::Link(fs::read_link(place)?)),
+        Ok(about) => {
+            regular(&about)?;
+            Some(about.permissions())
         }
-        Ok(new)
-    }
-
-    /// Gives it its name, which is one change: what had it is gone.
-    ///
-    /// # Errors
-    /// The system's.
-    pub(crate) fn put_in_place(&mut self) -> io::Result<()> {
-        if let Some(aside) = &self.aside {
-            fs::rename(aside, &self.place)?;
-            self.aside = None;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        if let Some(aside) = &self.aside {
-            // What is left of it is of no use, and the error that matters came before.
-            let _ = fs::remove_file(aside);
-        }
-    }
-}
-
-/// A file of a name that nothing has, beside `place`.
-fn create_beside(place: &Path, name: &std::ffi::OsStr) -> io::Result<(PathBuf, File)> {
-    let short = if name.len() > NAME {
-        "twinpath".as_ref()
-    } else {
-        name
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error.into()),
     };
-    let mut number = 0;
-    loop {
-        let mut hidden = OsString::from(".");
-        hidden.push(short);
-        hidden.push(format!(".{}-{number}", std::process::id()));
-        let aside = place.with_file_name(hidden);
-        match File::create_new(&aside) {
-            // Left behind by another process of this number.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && number < NAMES => number += 1,
-            Err(error) => return Err(error),
-            Ok(file) => return Ok((aside, file)),
-        }
+    let Some(directory) = place.parent().filter(|_| place.file_name().is_some()) else {
+        return Err(io::Error::other("it names no file").into());
+    };
+    let mut aside = tempfile::Builder::new();
+    // By our own call: with the permissions that a new file has, and the system's errors as they are.
+    let new = aside
+        .prefix(".twinpath-")
+        .make_in(directory, |path| File::create_new(path))?;
+    if let Some(permissions) = before {
+        // A file system without them has none to keep.
+        let _ = new.as_file().set_permissions(permissions);
     }
+    Ok(new)
 }
 
 #[cfg(test)]
@@ -214,8 +152,8 @@ mod tests {
         fs::write(&path, "before").unwrap();
         try_out(&path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"before");
-        let mut half = NewFile::create(&path).unwrap();
-        half.file.write_all(b"hal").unwrap();
+        let mut half = create(&path).unwrap();
+        half.write_all(b"hal").unwrap();
         drop(half);
         assert_eq!(fs::read(&path).unwrap(), b"before");
         write(&path, b"after").unwrap();
@@ -228,7 +166,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for name in ["a".to_owned(), "b".repeat(255)] {
             let path = folder.path().join(name);
-            let left = NewFile::create(&path).unwrap();
+            let left = create(&path).unwrap();
             write(&path, b"whole").unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"whole");
             drop(left);

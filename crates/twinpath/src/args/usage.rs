@@ -4,6 +4,7 @@ use std::error::Error as _;
 
 use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use strsim::osa_distance;
 
 use crate::failure::Failure;
 
@@ -37,7 +38,7 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
             }
             let suggested = strings(error, ContextKind::SuggestedSubcommand);
             let near = suggested.iter().filter(|name| looks_like(typed, name));
-            match near.min_by_key(|name| distance(typed, name)) {
+            match near.min_by_key(|name| osa_distance(typed, name)) {
                 Some(suggested) => format!("{typed}: did you mean {suggested}?"),
                 None => format!("{typed}: no such command ({help})"),
             }
@@ -163,30 +164,7 @@ fn owner_of(argument: &str) -> Option<String> {
 
 /// Near enough to be a slip of the fingers: clap also suggests what merely shares letters.
 fn looks_like(typed: &str, name: &str) -> bool {
-    name.starts_with(typed) || distance(typed, name) <= 1 + name.len() / 6
-}
-
-/// Edits from one to the other: insert, delete, replace, swap two neighbours.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX / 2);
-    for (i, x) in a.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let mut best = (at(&row, j + 1) + 1)
-                .min(at(&next, j) + 1)
-                .min(at(&row, j) + usize::from(x != y));
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            if swapped {
-                best = best.min(at(&before, j - 1) + 1);
-            }
-            next.push(best);
-        }
-        before = std::mem::replace(&mut row, next);
-    }
-    at(&row, b.len())
+    name.starts_with(typed) || osa_distance(typed, name) <= 1 + name.len() / 6
 }
 
 /// `write a, b or c`, where an option has a list.

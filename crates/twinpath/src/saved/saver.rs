@@ -12,7 +12,7 @@ use twinpath_metrics::Record;
 use super::facts::{EndFacts, RunFacts};
 use super::file::{Sync, Writer};
 use super::{END_KEY, FORMAT, FORMAT_KEY, RUN_KEY, Row};
-use crate::files::{self, NewFile, Unfit};
+use crate::files::{self, Unfit};
 use crate::output::units;
 
 /// A row waits so long for its place in the file, if its row group is not full before; at the
@@ -98,12 +98,12 @@ impl Opened {
             // It may be another run's by now.
             claim(&path)?;
         }
-        let mut new = NewFile::create(&path).map_err(|source| unfit(&path, source))?;
-        let file = new.file.try_clone().map_err(io)?;
+        let new = files::create(&path).map_err(|source| unfit(&path, source))?;
+        let file = new.as_file().try_clone().map_err(io)?;
         // A file system without locks saves all the same.
         let _ = file.try_lock();
         let writer = Writer::new(file, facts).map_err(io)?;
-        new.put_in_place().map_err(io)?;
+        new.persist(&path).map_err(|error| io(error.into()))?;
         let (messages, inbox) = sync_channel(WAITING);
         let thread = thread::Builder::new()
             .name("saver".to_owned())
