@@ -44,7 +44,7 @@ pub use registry::{
 pub use round::ratio;
 pub use series::intervals::{IntervalFigures, Intervals, LossChange, Suspect, Waits};
 pub use series::session_series::{Record, Series, SeriesConfig};
-pub use series::timeline::{Column, Marks, Smoke, Timeline};
+pub use series::timeline::{Column, Marks, Smoke, Timeline, variation};
 pub use session::SessionMetrics;
 pub use voice::{
     Codec, Voice, VoiceFigures, VoiceParameters, delay_impairment, loss_impairment, mos, r_factor,

@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use twinpath_metrics::{ClockEstimate, Column, FarStep, Smoke, Timeline};
+use twinpath_metrics::{ClockEstimate, Column, Smoke, Timeline, variation};
 use twinpath_wire::{Delta, Wall};
 
 /// Columns of a strip, far more than a timeline has: a clock that stepped must not fill the memory.
 const MOST: usize = 1_000;
-const PARTS_PER_BILLION: i128 = 1_000_000_000;
 
 /// A session over time, in the columns that were kept.
 #[derive(Clone, Debug, Default)]
@@ -55,8 +54,7 @@ pub(super) struct Slot {
 pub(super) enum OneWay<'a> {
     /// As they are: both clocks are synchronised.
     Delay,
-    /// As variation, above the least of each stretch without a step: the offset cancels out, the
-    /// skew is taken out (row M-52).
+    /// As variation: the offset cancels out, the skew is taken out.
     Variation(Option<&'a ClockEstimate>),
 }
 
@@ -126,8 +124,11 @@ impl Strip {
     /// A slot for each column, and silence after them as far as it is known; at most twice `room`
     /// of that.
     fn slots(&self, room: usize, one_way: OneWay<'_>) -> Vec<Slot> {
-        let forward = self.one_way(|column| column.forward, one_way, 1);
-        let backward = self.one_way(|column| column.backward, one_way, -1);
+        let raw = |pick: fn(&Column) -> Option<Smoke>| self.columns.iter().map(pick).collect();
+        let [forward, backward] = match one_way {
+            OneWay::Delay => [raw(|column| column.forward), raw(|column| column.backward)],
+            OneWay::Variation(clocks) => variation(&self.columns, self.width, clocks),
+        };
         let count = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
         let mut end = self.reach.saturating_sub(self.width.saturating_mul(count));
         let mut slots = Vec::with_capacity(self.columns.len());
@@ -140,8 +141,8 @@ impl Strip {
                 silent: column.sent == 0 && end <= self.settled,
                 marked: marks.part_offsets() || marks.source_change || marks.restart,
                 round_trip: column.round_trip.map(Band::from),
-                forward,
-                backward,
+                forward: forward.map(Band::from),
+                backward: backward.map(Band::from),
             });
         }
         for _ in 0..room.saturating_mul(2) {
@@ -156,86 +157,9 @@ impl Strip {
         }
         slots
     }
-
-    /// One direction's bands. `sign`: that of the far clock's skew in its delays.
-    fn one_way(
-        &self,
-        pick: fn(&Column) -> Option<Smoke>,
-        how: OneWay<'_>,
-        sign: i128,
-    ) -> Vec<Option<Band>> {
-        let raw = self
-            .columns
-            .iter()
-            .map(|column| pick(column).map(Band::from));
-        let OneWay::Variation(clocks) = how else {
-            return raw.collect();
-        };
-        let skew_ppb = sign * clocks.map_or(0, skew_ppb);
-        let steps = clocks.map_or(&[][..], |clocks| clocks.far_steps.as_slice());
-        let mut bands: Vec<_> = raw
-            .zip(&self.columns)
-            .map(|(band, column)| {
-                let drift = i128::from((column.start - Wall::from_unix_ns(0)).ns())
-                    .saturating_mul(skew_ppb)
-                    / PARTS_PER_BILLION;
-                band.map(|band| band.less(drift))
-            })
-            .collect();
-        let width = self.width;
-        let broken =
-            |column: &Column| column.marks.part_offsets() || any_in(steps, column.start, width);
-        let mut rest = bands.as_mut_slice();
-        let mut columns = self.columns.as_slice();
-        while !columns.is_empty() {
-            let whole = columns.iter().take_while(|column| !broken(column)).count();
-            let (stretch, after) = rest.split_at_mut(whole.min(rest.len()));
-            let least = stretch.iter().flatten().map(|band| band.min).min();
-            for band in stretch.iter_mut().flatten() {
-                *band = band.less(i128::from(least.unwrap_or(0)));
-            }
-            // A column with the step in it tells nothing.
-            rest = after;
-            if let Some((first, after)) = rest.split_first_mut() {
-                *first = None;
-                rest = after;
-            } else {
-                rest = &mut [];
-            }
-            columns = columns.get(whole + 1..).unwrap_or_default();
-        }
-        bands
-    }
-}
-
-fn any_in(steps: &[FarStep], start: Wall, width: Duration) -> bool {
-    let end = start + Delta::from_duration(width);
-    steps.iter().any(|step| step.at >= start && step.at < end)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a float saturates, and clocks run within a few hundred parts per million"
-)]
-fn skew_ppb(clocks: &ClockEstimate) -> i128 {
-    // What is not known is not drawn.
-    clocks
-        .known_skew_ppm()
-        .map_or(0, |ppm| i128::from((ppm * 1_000.0).round() as i64))
 }
 
 impl Band {
-    fn less(self, ns: i128) -> Self {
-        let less = |value: i64| narrow(i128::from(value).saturating_sub(ns));
-        Self {
-            count: self.count,
-            min: less(self.min),
-            median: less(self.median),
-            p95: less(self.p95),
-            max: less(self.max),
-        }
-    }
-
     /// Of both: median and percentile are means by weight, for the eye alone.
     fn with(self, other: Self) -> Self {
         let mean = |a: i64, b: i64| {

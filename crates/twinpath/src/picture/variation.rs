@@ -1,10 +1,9 @@
 //! One-way variation over time: how much longer than the least a packet took, on the way out and on
 //! the way back (PDV, RFC 5481 section 4.2), with the clocks' skew taken out.
 //!
-//! The least delay is that since the last step of a clock: it needs no synchronised clocks. What
-//! the two clocks drift apart within one column stays in.
+//! It needs no synchronised clocks.
 
-use twinpath_metrics::{ClockEstimate, Column, Marks, Smoke};
+use twinpath_metrics::{ClockEstimate, Marks, Smoke, variation};
 
 use super::canvas::{Anchor, Area, Canvas, Label, Size, fitted};
 use super::data::{Picture, PictureSession};
@@ -185,7 +184,11 @@ pub(super) fn drift(sessions: &[PictureSession]) -> &'static str {
 }
 
 fn is_drift_known(session: &PictureSession) -> bool {
-    session.clocks.as_ref().and_then(skew).is_some()
+    session
+        .clocks
+        .as_ref()
+        .and_then(ClockEstimate::known_skew_ppm)
+        .is_some()
 }
 
 /// The heading of its chart: beside sessions whose drift is taken out, one whose drift is not known
@@ -309,63 +312,30 @@ fn axis(all: &[Directions], height: f64) -> Option<Axis> {
     Some(Axis::linear(range, height / 32.0))
 }
 
-/// Both directions of a session. A column in which a clock stepped mixes two offsets: it has none.
+/// Both directions of a session.
 fn of(session: &PictureSession) -> Directions {
-    let marks = marks::of(session);
-    let skew = session.clocks.as_ref().and_then(skew).unwrap_or(0.0);
-    let width = num::nanoseconds(session.width);
-    let direction = |pick: fn(&Column) -> Option<Smoke>, skew: f64| {
-        let mut values = Vec::with_capacity(session.columns.len());
-        let mut segment: Vec<(f64, Option<Smoke>)> = Vec::new();
-        for ((place, column), mark) in (0..).map(f64::from).zip(&session.columns).zip(&marks) {
-            if mark.part_offsets() {
-                values.extend(against_least(&segment));
-                segment.clear();
-                values.push(None);
-            } else {
-                segment.push((place * width * skew, pick(column)));
-            }
-        }
-        values.extend(against_least(&segment));
-        values
-    };
-    [
-        direction(|column| column.forward, skew),
-        direction(|column| column.backward, -skew),
-    ]
+    let columns = variation(&session.columns, session.width, session.clocks.as_ref());
+    columns.map(|columns| {
+        columns
+            .into_iter()
+            .map(|it| it.map(Variation::from))
+            .collect()
+    })
 }
 
-/// What the reflector's clock gains in a nanosecond.
-fn skew(clocks: &ClockEstimate) -> Option<f64> {
-    clocks.known_skew_ppm().map(|ppm| ppm * 1e-6)
-}
-
-/// Columns without a step between them, each with the drift since the first.
-fn against_least(segment: &[(f64, Option<Smoke>)]) -> Vec<Option<Variation>> {
-    let base = segment.iter().find_map(|(_, smoke)| *smoke);
-    let base = base.map_or(0, |smoke| smoke.min_ns);
-    let beyond = |ns: i64, drift: f64| num::difference(ns, base) - drift;
-    let least = segment
-        .iter()
-        .filter_map(|(drift, smoke)| smoke.map(|smoke| beyond(smoke.min_ns, *drift)))
-        .fold(f64::INFINITY, f64::min);
-    let variation = |drift: f64, smoke: Smoke| {
-        let of = |ns| (beyond(ns, drift) - least).max(0.0);
-        Variation {
+impl From<Smoke> for Variation {
+    fn from(smoke: Smoke) -> Self {
+        Self {
             packets: num::count(smoke.count),
-            least: of(smoke.min_ns),
-            p5: of(smoke.p5_ns),
-            p25: of(smoke.p25_ns),
-            median: of(smoke.median_ns),
-            p75: of(smoke.p75_ns),
-            p95: of(smoke.p95_ns),
-            greatest: of(smoke.max_ns),
+            least: num::float(smoke.min_ns),
+            p5: num::float(smoke.p5_ns),
+            p25: num::float(smoke.p25_ns),
+            median: num::float(smoke.median_ns),
+            p75: num::float(smoke.p75_ns),
+            p95: num::float(smoke.p95_ns),
+            greatest: num::float(smoke.max_ns),
         }
-    };
-    segment
-        .iter()
-        .map(|(drift, smoke)| smoke.map(|smoke| variation(*drift, smoke)))
-        .collect()
+    }
 }
 
 #[cfg(test)]
@@ -386,27 +356,8 @@ mod tests {
     }
 
     #[test]
-    fn variation_counts_from_the_least_delay_with_the_drift_taken_out() {
-        let base = -4_000_000_000_000_000_000;
-        let segment = [
-            (0.0, Some(smoke(base))),
-            (500.0, None),
-            (1_000.0, Some(smoke(base + 1_007))),
-        ];
-        let values = against_least(&segment);
-        let of = |least| {
-            Some(Variation {
-                packets: 5.0,
-                least,
-                p5: least,
-                p25: least + 1.0,
-                median: least + 2.0,
-                p75: least + 3.0,
-                p95: least + 4.0,
-                greatest: least + 10.0,
-            })
-        };
-        assert_eq!(values, [of(0.0), None, of(7.0)]);
+    fn a_spread_is_of_all_columns_that_have_packets() {
+        let values = [Some(smoke(0)), None, Some(smoke(7))].map(|it| it.map(Variation::from));
         // What is called all begins with the least packet of the column.
         assert_eq!(values[2].unwrap().outer(), (7.0, 17.0));
         assert_eq!(values[2].unwrap().inner(), (7.0, 11.0));
@@ -422,6 +373,6 @@ mod tests {
             let found = spread.share_within(ns);
             assert!((found - share).abs() < 1e-9, "{ns}: {found}");
         }
-        assert_eq!(against_least(&[]), []);
+        assert!(Spread::of(&[None]).is_none());
     }
 }

@@ -3,6 +3,8 @@
 mod column;
 mod series;
 mod summary;
+mod variation;
 
 pub use column::{Column, Marks, Smoke};
 pub use series::Timeline;
+pub use variation::variation;
