@@ -59,7 +59,6 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> Result<()> {
         );
     }
     let work = root.join("target/fuzz");
-    seeds(&root, &work.join("seeds"))?;
     build(&root)?;
     println!(
         "{:<16}{:>12}{:>10}{:>10}  findings",
@@ -102,20 +101,6 @@ fn targets(root: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn seeds(root: &Path, into: &Path) -> Result<()> {
-    let mut command = Command::new("cargo");
-    command.args([
-        "run",
-        "--quiet",
-        "--package",
-        "twinpath-fuzz",
-        "--example",
-        "seeds",
-        "--",
-    ]);
-    succeed(command.arg(into).current_dir(root))
-}
-
 fn build(root: &Path) -> Result<()> {
     let mut command = Command::new("cargo");
     command
@@ -154,7 +139,6 @@ fn fuzz(root: &Path, work: &Path, target: &str, seconds: u32) -> Result<Outcome>
     let done = Command::new(binary(root, target)?)
         .arg(&corpus)
         .arg(&committed)
-        .arg(work.join("seeds").join(target))
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-rss_limit_mb={MOST_MIB}"))
         .arg(format!("-timeout={MOST_SECONDS}"))
@@ -201,7 +185,6 @@ fn keep(root: &Path, work: &Path, target: &str) -> Result<()> {
         .arg(format!("-max_len={MOST_OCTETS}"))
         .arg(&merged)
         .arg(&committed)
-        .arg(work.join("seeds").join(target))
         .arg(work.join("corpus").join(target))
         .output()?;
     ensure!(

@@ -1,7 +1,7 @@
 //! Fuzz targets: a function for each, from octets to nothing, that panics when a rule is broken.
 //!
 //! Three drivers share them: `cargo fuzz` (the binaries in `fuzz/` are one line each), the test that
-//! replays the committed corpus, and properties that change captures. What a target checks goes
+//! replays the committed corpus, and properties that change its inputs. What a target checks goes
 //! beyond "no panic": sizes of replies, counts that add up, memory that stays bounded, HMACs that are
 //! checked before anything is believed.
 #![forbid(unsafe_code)]
@@ -14,6 +14,7 @@
 )]
 
 mod control;
+pub mod corpus;
 mod files;
 mod input;
 mod keys;
@@ -25,7 +26,6 @@ mod raw_file;
 mod reflector;
 mod samples;
 mod secured;
-pub mod seeds;
 mod sender;
 
 /// A target: its name, as of its binary and its corpus, and what it does with octets.

@@ -340,14 +340,15 @@ fn datagram(input: &[u8], at: Wall) -> Option<(Arrival, Duration, &[u8], &[u8])>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seeds;
+    use crate::corpus;
 
     #[test]
     fn packets_are_reflected_in_the_open_and_sealed() {
         for mode in [0, 4, 8] {
-            let seeds = seeds::of("negotiated");
-            let of = seeds.iter().filter(|seed| seed[3] & 0x0c == mode);
-            let reflected: u64 = of.map(|seed| agreed_session(seed)).sum();
+            let inputs = corpus::of("negotiated");
+            let is_of = |input: &&Vec<u8>| input.get(3).is_some_and(|spec| spec & 0x0c == mode);
+            let of = inputs.iter().filter(is_of);
+            let reflected: u64 = of.map(|input| agreed_session(input)).sum();
             assert!(reflected >= 6, "mode {mode}: {reflected}");
         }
     }

@@ -297,19 +297,19 @@ impl Said {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seeds;
+    use crate::corpus;
 
     /// A target that never gets behind the first HMAC checks nothing.
     #[test]
-    fn the_seeds_get_behind_the_hmac() {
-        let seeds = seeds::of("secured_server");
-        let all: Vec<_> = seeds.iter().flat_map(|seed| served(seed)).collect();
+    fn the_inputs_get_behind_the_hmac() {
+        let inputs = corpus::of("secured_server");
+        let all: Vec<_> = inputs.iter().flat_map(|input| served(input)).collect();
         let count = |which: fn(&ServerEvent) -> bool| all.iter().filter(|it| which(it)).count();
         assert!(count(|event| matches!(event, ServerEvent::Open(_))) >= 20);
         assert!(count(|event| matches!(event, ServerEvent::Start(_))) >= 10);
         assert!(count(|event| matches!(event, ServerEvent::Stop(_))) >= 10);
-        let seeds = seeds::of("secured_client");
-        let all: Vec<_> = seeds.iter().flat_map(|seed| told(seed)).collect();
+        let inputs = corpus::of("secured_client");
+        let all: Vec<_> = inputs.iter().flat_map(|input| told(input)).collect();
         let count = |which: fn(&ClientEvent) -> bool| all.iter().filter(|it| which(it)).count();
         assert!(count(|event| matches!(event, ClientEvent::Accepted { .. })) >= 10);
         assert!(count(|event| matches!(event, ClientEvent::Started { .. })) >= 4);

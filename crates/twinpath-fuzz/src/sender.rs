@@ -199,17 +199,17 @@ fn count(sender: &mut SessionSender, fates: &mut [u32; 8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seeds;
+    use crate::corpus;
 
     #[test]
     fn replies_are_received_in_the_open_and_sealed() {
         let received = |secured: bool| {
-            let seeds = seeds::of("sender");
-            let of = seeds.iter().filter(|seed| {
-                let flags = seed.first().copied().unwrap_or(0);
+            let inputs = corpus::of("sender");
+            let of = inputs.iter().filter(|input| {
+                let flags = input.first().copied().unwrap_or(0);
                 (flags & 0x85 == 0x84) == secured
             });
-            of.map(|seed| history(seed).received).sum::<u64>()
+            of.map(|input| history(input).received).sum::<u64>()
         };
         assert!(received(false) >= 4, "{}", received(false));
         assert!(received(true) >= 8, "{}", received(true));

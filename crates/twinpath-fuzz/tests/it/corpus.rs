@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use twinpath_fuzz::{TARGETS, run};
+use twinpath_fuzz::{TARGETS, corpus, run};
 
 /// Octets of one target's inputs at most: the repository is no store of them.
 const MOST_OCTETS: u64 = 64 * 1024;
@@ -22,12 +22,10 @@ fn names(directory: &Path) -> BTreeSet<String> {
 #[test]
 fn every_input_of_the_corpus_breaks_no_rule() {
     for (target, _) in TARGETS {
-        let directory = root().join("corpus").join(target);
-        let inputs = names(&directory);
+        let inputs = corpus::of(target);
         assert!(inputs.len() >= 5, "{target}: {} inputs", inputs.len());
         let mut octets = 0;
         for input in inputs {
-            let input = fs::read(directory.join(&input)).unwrap();
             octets += input.len() as u64;
             run(target, &input);
         }
@@ -39,7 +37,7 @@ fn every_input_of_the_corpus_breaks_no_rule() {
 fn every_target_has_its_binary_and_its_corpus_and_no_other_has() {
     let targets: BTreeSet<String> = TARGETS.map(|(name, _)| name.to_owned()).into();
     assert_eq!(targets.len(), TARGETS.len(), "a name is used twice");
-    assert_eq!(names(&root().join("corpus")), targets);
+    assert_eq!(names(&corpus::directory()), targets);
     let binaries = names(&root().join("fuzz_targets"));
     let files: BTreeSet<String> = targets.iter().map(|name| format!("{name}.rs")).collect();
     assert_eq!(binaries, files);

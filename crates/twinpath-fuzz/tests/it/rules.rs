@@ -1,36 +1,75 @@
 //! What a fuzzer finds slowly: every capture under every configuration, and packets of every length.
 
+mod captures;
+
 use proptest::prelude::*;
-use twinpath_fuzz::{run, seeds};
+use twinpath_fuzz::{corpus, run};
+
+use self::captures::{CONTROL, TEST, datagrams, streams};
+
+/// A capture as the target `reflector` reads it.
+fn reflected(file: &str, flags: u8) -> Vec<u8> {
+    let mut input = vec![flags, 90];
+    for datagram in datagrams(file) {
+        input.extend_from_slice(&datagram.from_port.to_be_bytes());
+        input.push(datagram.to_port.to_be_bytes()[1]);
+        input.extend([datagram.ttl, datagram.tos, 100]);
+        push(&mut input, &datagram.octets);
+    }
+    input
+}
+
+/// A captured session as the target `negotiated` reads it, its sender's port that of the session.
+fn negotiated(file: &str, features: u8) -> Vec<u8> {
+    let port = 0x20;
+    let mut input = vec![features, 20, 0x11, port];
+    for datagram in datagrams(file) {
+        input.extend([0x30, port, 3, 64, datagram.tos, 50]);
+        push(&mut input, &datagram.octets);
+    }
+    input
+}
+
+fn push(input: &mut Vec<u8>, octets: &[u8]) {
+    let length = u16::try_from(octets.len()).expect("a datagram's length");
+    input.extend_from_slice(&length.to_be_bytes());
+    input.extend_from_slice(octets);
+}
 
 #[test]
 fn captures_break_no_rule_of_a_reflector_under_any_configuration() {
-    for seed in seeds::of("reflector") {
+    for file in TEST {
         for flags in 0..=255 {
-            run("reflector", &[&[flags], &seed[1..]].concat());
+            run("reflector", &reflected(file, flags));
         }
     }
 }
 
 #[test]
-fn captures_break_no_rule_of_an_agreed_session_with_any_features() {
-    for seed in seeds::of("negotiated") {
+fn captures_break_no_rule_of_a_negotiated_session_with_any_features() {
+    for file in TEST {
         for features in (0..=255).step_by(3) {
-            run("negotiated", &[&[features], &seed[1..]].concat());
+            run("negotiated", &negotiated(file, features));
         }
     }
 }
 
 #[test]
 fn captures_break_no_rule_of_control_under_any_configuration() {
-    let (clients, servers) = (seeds::clients(), seeds::servers());
+    let captured = CONTROL.map(|(file, port)| streams(file, port));
     for flags in (0..=255).step_by(5) {
         for piece in [1, 15, 17, 100] {
-            for stream in &clients {
-                run("server", &[&[flags, piece], &stream[..]].concat());
+            for (client, server) in &captured {
+                run("server", &[&[flags, piece], &client[..]].concat());
+                run("client", &[&[flags, piece], &server[..]].concat());
             }
-            for stream in &servers {
-                run("client", &[&[flags, piece], &stream[..]].concat());
+            for (target, whole) in [
+                ("server", corpus::of("server")),
+                ("client", corpus::of("client")),
+            ] {
+                for input in whole.iter().filter(|input| input.len() > 2).step_by(7) {
+                    run(target, &[&[flags, piece], &input[2..]].concat());
+                }
             }
         }
     }
@@ -50,7 +89,7 @@ proptest! {
 
     /// Packets of every length from the session's own sender, in the open and sealed.
     #[test]
-    fn no_datagram_breaks_a_rule_of_an_agreed_session(
+    fn no_datagram_breaks_a_rule_of_a_negotiated_session(
         setting in any::<[u8; 4]>(),
         packets in prop::collection::vec(
             (
