@@ -4,11 +4,13 @@ use std::io;
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::batch::{BATCH, Batch};
 use super::sys::monotonic_ns;
 
 /// What to send.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct FloodPlan {
     /// Packets a second asked for.
     pub pps: u64,
@@ -22,7 +24,7 @@ pub struct FloodPlan {
 }
 
 /// What a flood did.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct FloodCount {
     /// Requests that the system took.
     pub sent: u64,

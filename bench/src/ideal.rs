@@ -6,6 +6,7 @@ use std::io;
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use twinpath_wire::{ErrorEstimate, ReflectorOpen, Reply, SenderOpen, TimeFormat, Wall, WireTime};
 
 use super::message::{receive, send, some, stamp_arrivals, stamp_both_ways, wait_readable};
@@ -43,7 +44,7 @@ pub fn ideal_reflector(socket: &UdpSocket) -> io::Result<()> {
 }
 
 /// What the ideal sender sends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct IdealPlan {
     /// How many packets.
     pub count: u32,
@@ -54,7 +55,7 @@ pub struct IdealPlan {
 }
 
 /// The four times of one packet, Unix time in nanoseconds.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct IdealSample {
     /// Kernel transmit stamp.
     pub t1: Option<i64>,

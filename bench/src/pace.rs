@@ -4,11 +4,13 @@ use std::io;
 use std::net::UdpSocket;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::message::{receive, send, some, stamp_both_ways, wait_readable};
 use super::sys::{least_timer_slack, monotonic_ns, raise_receive_buffer, sleep_until, unix_ns};
 
 /// What to send.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct PacePlan {
     /// How many packets.
     pub count: u32,

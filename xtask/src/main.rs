@@ -68,8 +68,8 @@ enum Task {
     Removals(removals::Arguments),
     /// Play one part of a benchmark (benchmarks start it themselves)
     #[cfg(target_os = "linux")]
-    #[command(hide = true, subcommand)]
-    Role(role::Role),
+    #[command(hide = true)]
+    Role { json: String },
 }
 
 fn main() -> ExitCode {
@@ -78,7 +78,9 @@ fn main() -> ExitCode {
         Task::Bench(arguments) => bench::run(&arguments),
         Task::Removals(arguments) => removals::run(&root(), &arguments),
         #[cfg(target_os = "linux")]
-        Task::Role(role) => role.play(),
+        Task::Role { json } => serde_json::from_str(&json)
+            .map_err(Into::into)
+            .and_then(role::Role::play),
         Task::Fuzz(arguments) => fuzz::run(&root(), &arguments),
         Task::Conformance => conformance::run(&root()),
         #[cfg(target_os = "linux")]

@@ -213,7 +213,8 @@ impl Process {
     /// Starts this program again in another role.
     pub(crate) fn role(scratch: &Scratch, place: Place<'_>, role: &role::Role) -> Result<Self> {
         let own = std::env::current_exe().context("cannot find this program")?;
-        Self::start(scratch, place, &own, &role.arguments())
+        let role = serde_json::to_string(role)?;
+        Self::start(scratch, place, &own, &["role".to_owned(), role])
     }
 
     /// Waits until it printed `words`, on either stream.

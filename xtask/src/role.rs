@@ -4,60 +4,37 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use clap::Subcommand;
 use serde::{Deserialize, Serialize};
-use twinpath_bench::{FloodCount, FloodPlan, IdealPlan, PacePlan};
+use twinpath_bench::{FloodPlan, IdealPlan, PacePlan};
 use twinpath_wire::control::SecurityMode;
 
-use crate::bench::SECURED_OCTETS;
 use crate::session::Session;
 
 const BUFFER_OCTETS: i32 = 8 << 20;
 
-/// Times after the last request within which a reply still counts.
-const FLOOD_GRACE: Duration = Duration::from_millis(10);
-const IDEAL_GRACE: Duration = Duration::from_secs(2);
+/// How long a reply to one of many sessions may take.
 const SESSION_GRACE: Duration = Duration::from_millis(200);
 
-#[derive(Clone, Debug, Subcommand)]
+/// A part, as it is passed on the command line: in JSON.
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Role {
-    /// Burn a core
+    /// Burns a core.
     Busy,
-    /// The ideal pair's reflector
-    IdealReflector { listen: SocketAddr },
-    /// The ideal pair's sender; prints `[[t1, t2, t3, t4], ...]`
-    IdealSender {
-        far: SocketAddr,
-        count: u32,
-        interval_us: u64,
-    },
-    /// The bare echo
-    Echo { listen: SocketAddr },
-    /// Take datagrams and never read them
-    Sink { listen: SocketAddr },
-    /// The generator; prints a [`Flood`]
-    Flood {
-        far: SocketAddr,
-        pps: u64,
-        milliseconds: u64,
-        octets: usize,
-    },
-    /// The generator in a session that it agrees on with a server; prints a [`Flood`]
-    SessionFlood {
-        server: SocketAddr,
-        mode: String,
-        pps: u64,
-        milliseconds: u64,
-    },
-    /// The bare loop on an absolute schedule; prints `[departure - schedule in ns, ...]`
-    Pace {
-        far: SocketAddr,
-        count: u32,
-        interval_us: u64,
-        #[arg(long)]
-        spin: bool,
-    },
-    /// One packet from each of many ports; prints how many were answered
+    /// The ideal pair's reflector.
+    IdealReflector(SocketAddr),
+    /// The ideal pair's sender; prints an [`IdealSample`](twinpath_bench::IdealSample) for each packet.
+    IdealSender(SocketAddr, IdealPlan),
+    /// The bare echo.
+    Echo(SocketAddr),
+    /// Takes datagrams and never reads them.
+    Sink(SocketAddr),
+    /// The generator; prints a [`FloodCount`](twinpath_bench::FloodCount).
+    Flood(SocketAddr, FloodPlan),
+    /// The generator in a session of this mode that it agrees on with a server; prints the same.
+    SessionFlood(SocketAddr, String, FloodPlan),
+    /// The bare loop on an absolute schedule; prints `[departure - schedule in ns, ...]`.
+    Pace(SocketAddr, PacePlan),
+    /// One packet from each of many ports of each address; prints how many were answered.
     Sessions {
         far: SocketAddr,
         ports: u16,
@@ -65,157 +42,44 @@ pub(crate) enum Role {
     },
 }
 
-/// What the generator prints.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct Flood {
-    pub(crate) sent: u64,
-    pub(crate) received: u64,
-    pub(crate) elapsed_ns: u64,
-}
-
-/// The four times of a packet: T1, T2, T3, T4.
-pub(crate) type FourTimes = (Option<i64>, i64, i64, Option<i64>);
-
 impl Role {
-    /// The command line that plays this role.
-    pub(crate) fn arguments(&self) -> Vec<String> {
-        let line = match self {
-            Self::Busy => "busy".to_owned(),
-            Self::IdealReflector { listen } => format!("ideal-reflector {listen}"),
-            Self::IdealSender {
-                far,
-                count,
-                interval_us,
-            } => {
-                format!("ideal-sender {far} {count} {interval_us}")
-            }
-            Self::Echo { listen } => format!("echo {listen}"),
-            Self::Sink { listen } => format!("sink {listen}"),
-            Self::Flood {
-                far,
-                pps,
-                milliseconds,
-                octets,
-            } => {
-                format!("flood {far} {pps} {milliseconds} {octets}")
-            }
-            Self::SessionFlood {
-                server,
-                mode,
-                pps,
-                milliseconds,
-            } => {
-                format!("session-flood {server} {mode} {pps} {milliseconds}")
-            }
-            Self::Pace {
-                far,
-                count,
-                interval_us,
-                spin,
-            } => {
-                let spin = if *spin { " --spin" } else { "" };
-                format!("pace {far} {count} {interval_us}{spin}")
-            }
-            Self::Sessions { far, ports, near } => {
-                let near: Vec<String> = near.iter().map(ToString::to_string).collect();
-                format!("sessions {far} {ports} {}", near.join(" "))
-            }
-        };
-        std::iter::once("role")
-            .chain(line.split(' '))
-            .map(str::to_owned)
-            .collect()
-    }
-
     pub(crate) fn play(self) -> Result<()> {
         match self {
             Self::Busy => burn(),
-            Self::IdealReflector { listen } => {
+            Self::IdealReflector(listen) => {
                 Ok(twinpath_bench::ideal_reflector(&listening(listen)?)?)
             }
-            Self::IdealSender {
-                far,
-                count,
-                interval_us,
-            } => {
-                let interval = Duration::from_micros(interval_us);
-                let plan = IdealPlan {
-                    count,
-                    interval,
-                    grace: IDEAL_GRACE,
-                };
-                let samples = twinpath_bench::ideal_sender(&connected(far)?, plan)?;
-                let times: Vec<FourTimes> = samples
-                    .iter()
-                    .map(|sample| (sample.t1, sample.t2, sample.t3, sample.t4))
-                    .collect();
-                print(&times)
+            Self::IdealSender(far, plan) => {
+                print(&twinpath_bench::ideal_sender(&connected(far)?, plan)?)
             }
-            Self::Echo { listen } => Ok(twinpath_bench::echo(&listening(listen)?)?),
-            Self::Sink { listen } => {
+            Self::Echo(listen) => Ok(twinpath_bench::echo(&listening(listen)?)?),
+            Self::Sink(listen) => {
                 let _socket = listening(listen)?;
                 loop {
                     std::thread::park();
                 }
             }
-            Self::Flood {
-                far,
-                pps,
-                milliseconds,
-                octets,
-            } => {
-                let duration = Duration::from_millis(milliseconds);
-                let plan = FloodPlan {
-                    pps,
-                    duration,
-                    grace: FLOOD_GRACE,
-                    octets,
-                };
+            Self::Flood(far, plan) => {
                 let socket = connected(far)?;
                 twinpath_bench::raise_receive_buffer(&socket, BUFFER_OCTETS)?;
-                flooded(twinpath_bench::flood(&socket, plan)?)
+                print(&twinpath_bench::flood(&socket, plan)?)
             }
-            Self::SessionFlood {
-                server,
-                mode,
-                pps,
-                milliseconds,
-            } => {
-                let modes = [
-                    SecurityMode::Unauthenticated,
-                    SecurityMode::Authenticated,
-                    SecurityMode::Encrypted,
-                ];
-                let mode = modes.into_iter().find(|known| known.name() == mode);
+            Self::SessionFlood(server, mode, plan) => {
+                let mode = SecurityMode::ALL
+                    .into_iter()
+                    .find(|known| known.name() == mode);
                 let mode = mode.context("no such mode")?;
-                let session = Session::agree(server, mode, SECURED_OCTETS)?;
+                let session = Session::agree(server, mode, plan.octets)?;
                 twinpath_bench::raise_receive_buffer(&session.socket, BUFFER_OCTETS)?;
                 let plan = FloodPlan {
-                    pps,
-                    duration: Duration::from_millis(milliseconds),
-                    grace: FLOOD_GRACE,
                     octets: session.packet.len(),
+                    ..plan
                 };
                 let count = twinpath_bench::flood_with(&session.socket, plan, &session.packet)?;
                 session.stop()?;
-                flooded(count)
+                print(&count)
             }
-            Self::Pace {
-                far,
-                count,
-                interval_us,
-                spin,
-            } => {
-                let interval = Duration::from_micros(interval_us);
-                print(&twinpath_bench::pace(
-                    &connected(far)?,
-                    PacePlan {
-                        count,
-                        interval,
-                        spin,
-                    },
-                )?)
-            }
+            Self::Pace(far, plan) => print(&twinpath_bench::pace(&connected(far)?, plan)?),
             Self::Sessions { far, ports, near } => print(&sessions(far, ports, &near)?),
         }
     }
@@ -226,14 +90,6 @@ fn burn() -> Result<()> {
     loop {
         number = std::hint::black_box(number.wrapping_mul(3).wrapping_add(1));
     }
-}
-
-fn flooded(count: FloodCount) -> Result<()> {
-    print(&Flood {
-        sent: count.sent,
-        received: count.received,
-        elapsed_ns: u64::try_from(count.elapsed.as_nanos())?,
-    })
 }
 
 fn print(value: &impl Serialize) -> Result<()> {

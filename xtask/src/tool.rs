@@ -40,20 +40,17 @@ impl Tool {
         listen: SocketAddr,
         options: &str,
     ) -> Result<Process> {
-        let mut process = self.start(scratch, place, &format!("responder {listen} {options}"))?;
-        process.wait_for("listening on")?;
-        Ok(process)
+        self.listen(scratch, place, &format!("responder {listen} {options}"))
     }
 
-    /// Starts `twinpath server` and waits until it listens.
-    pub(crate) fn server(
+    /// Starts a role that listens, `responder` or `server`, and waits until it does.
+    pub(crate) fn listen(
         &self,
         scratch: &Scratch,
         place: Place<'_>,
-        listen: SocketAddr,
-        options: &str,
+        line: &str,
     ) -> Result<Process> {
-        let mut process = self.start(scratch, place, &format!("server {listen} {options}"))?;
+        let mut process = self.start(scratch, place, line)?;
         process.wait_for("listening on")?;
         Ok(process)
     }
@@ -69,23 +66,13 @@ impl Tool {
         self.start(scratch, place, &format!("sender {far} {options}"))
     }
 
-    /// Starts `twinpath controller`.
-    pub(crate) fn controller(
-        &self,
-        scratch: &Scratch,
-        place: Place<'_>,
-        server: SocketAddr,
-        options: &str,
-    ) -> Result<Process> {
-        self.start(scratch, place, &format!("controller {server} {options}"))
-    }
-
     /// Where the program is.
     pub(crate) fn binary(&self) -> &Path {
         &self.binary
     }
 
-    fn start(&self, scratch: &Scratch, place: Place<'_>, line: &str) -> Result<Process> {
+    /// Starts the program with these arguments.
+    pub(crate) fn start(&self, scratch: &Scratch, place: Place<'_>, line: &str) -> Result<Process> {
         let arguments: Vec<String> = line.split_ascii_whitespace().map(str::to_owned).collect();
         Process::start(scratch, place, &self.binary, &arguments)
     }

@@ -8,17 +8,19 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use twinpath_bench::{Capture, Captured, Direction};
+use twinpath_bench::{Capture, Captured, Direction, IdealPlan, IdealSample};
 
 use super::{Bench, Found, PORT};
 use crate::outcome::{Bar, Row, Unit};
 use crate::process::{Place, Process};
-use crate::role::{FourTimes, Role};
+use crate::role::Role;
 use crate::statistics::{float, percentile};
 use crate::tool::{Session, records};
 
 const COUNT: u32 = 1000;
 const INTERVAL_US: u64 = 5000;
+/// How long the ideal sender waits for its last replies.
+const IDEAL_GRACE: Duration = Duration::from_secs(2);
 const BUSY_PER_CORE: usize = 2;
 /// How many of the packets must have come back and have been captured at both ends.
 const LEAST_MATCHED: usize = 990;
@@ -138,19 +140,20 @@ impl Ways {
 fn ideal_pair(bench: &Bench) -> Result<RoundTrips> {
     let far = bench.reflector_v4();
     let place = Place::at(&bench.link.reflector);
-    let reflector = bench.listener(place, &Role::IdealReflector { listen: far })?;
-    let role = Role::IdealSender {
-        far,
+    let reflector = bench.listener(place, &Role::IdealReflector(far))?;
+    let plan = IdealPlan {
         count: COUNT,
-        interval_us: INTERVAL_US,
+        interval: Duration::from_micros(INTERVAL_US),
+        grace: IDEAL_GRACE,
     };
+    let role = Role::IdealSender(far, plan);
     let sender = Process::role(&bench.scratch, Place::at(&bench.link.sender), &role)?;
     let printed = sender.succeed(limit())?.stdout;
     drop(reflector);
-    let times: Vec<FourTimes> = serde_json::from_str(&printed).context("ideal sender")?;
+    let samples: Vec<IdealSample> = serde_json::from_str(&printed).context("ideal sender")?;
     let round_trips: RoundTrips = (0..)
-        .zip(times)
-        .filter_map(|(seq, (t1, t2, t3, t4))| Some((seq, (t4? - t1?) - (t3 - t2))))
+        .zip(samples)
+        .filter_map(|(seq, it)| Some((seq, (it.t4? - it.t1?) - (it.t3 - it.t2))))
         .collect();
     Ok(round_trips)
 }

@@ -76,8 +76,6 @@ struct Bench {
     sender_options: String,
 }
 
-pub(crate) use secured::OCTETS as SECURED_OCTETS;
-
 /// Rows, and remarks on them.
 type Found = (Vec<Row>, Vec<String>);
 

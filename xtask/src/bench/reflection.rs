@@ -9,11 +9,12 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use twinpath_bench::{FloodCount, FloodPlan};
 
 use super::{Bench, Found};
 use crate::outcome::{Bar, Row, Unit};
 use crate::process::{Place, Process};
-use crate::role::{Flood, Role};
+use crate::role::Role;
 use crate::statistics::float;
 
 pub(super) const TRIAL_MS: u64 = 1000;
@@ -47,7 +48,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
                 row.twinpath.push(rate);
                 cost.twinpath.push(reply_ns);
             }
-            let echo = bench.listener(place, &Role::Echo { listen: far })?;
+            let echo = bench.listener(place, &Role::Echo(far))?;
             let (rate, reply_ns) = highest_rate(bench, &echo, &flood_of(far))?;
             row.limit.push(rate);
             cost.limit.push(reply_ns);
@@ -69,7 +70,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
 /// What the generator sends where nobody answers.
 fn generator_alone(bench: &Bench, far: SocketAddr) -> Result<f64> {
     let place = Place::at(&bench.link.reflector).on_core(1);
-    let _sink = bench.listener(place, &Role::Sink { listen: far })?;
+    let _sink = bench.listener(place, &Role::Sink(far))?;
     let flood = trial(bench, &flood_of(far)(UNLIMITED_PPS))?;
     Ok(per_second(flood.sent, &flood))
 }
@@ -84,7 +85,8 @@ pub(super) fn highest_rate(
     let before = reflector.ran_ns();
     let flooded = trial(bench, &generator(UNLIMITED_PPS))?;
     let reply_ns = float(reflector.ran_ns() - before) / float(flooded.received.max(1));
-    let saturated = flooded.received * 1_000_000_000 / flooded.elapsed_ns.max(1);
+    let elapsed_ns = u64::try_from(flooded.elapsed.as_nanos())?.max(1);
+    let saturated = flooded.received * 1_000_000_000 / elapsed_ns;
     if saturated == 0 {
         bail!("the reflector answered nothing");
     }
@@ -119,17 +121,22 @@ fn holds(bench: &Bench, generator: &dyn Fn(u64) -> Role, pps: u64) -> Result<Opt
     Ok(None)
 }
 
-/// A generator of open packets at any rate.
-fn flood_of(far: SocketAddr) -> impl Fn(u64) -> Role {
-    move |pps| Role::Flood {
-        far,
+/// A trial of packets of so many octets at this rate.
+pub(super) fn trial_at(pps: u64, octets: usize) -> FloodPlan {
+    FloodPlan {
         pps,
-        milliseconds: TRIAL_MS,
-        octets: OCTETS,
+        duration: Duration::from_millis(TRIAL_MS),
+        grace: Duration::from_millis(10),
+        octets,
     }
 }
 
-fn trial(bench: &Bench, role: &Role) -> Result<Flood> {
+/// A generator of open packets at any rate.
+fn flood_of(far: SocketAddr) -> impl Fn(u64) -> Role {
+    move |pps| Role::Flood(far, trial_at(pps, OCTETS))
+}
+
+fn trial(bench: &Bench, role: &Role) -> Result<FloodCount> {
     // What the last trial left in the reflector's buffer is over by then.
     std::thread::sleep(Duration::from_millis(100));
     let place = Place::at(&bench.link.sender).on_core(0);
@@ -138,6 +145,6 @@ fn trial(bench: &Bench, role: &Role) -> Result<Flood> {
     Ok(serde_json::from_str(&printed)?)
 }
 
-fn per_second(packets: u64, flood: &Flood) -> f64 {
-    float(packets) * 1e9 / float(flood.elapsed_ns.max(1))
+fn per_second(packets: u64, flood: &FloodCount) -> f64 {
+    float(packets) / flood.elapsed.as_secs_f64()
 }

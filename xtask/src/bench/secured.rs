@@ -4,7 +4,7 @@
 use anyhow::{Result, bail};
 use twinpath_wire::control::SecurityMode;
 
-use super::reflection::{TRIAL_MS, highest_rate};
+use super::reflection::{TRIAL_MS, highest_rate, trial_at};
 use super::{Bench, Found};
 use crate::outcome::{Bar, Row, Unit};
 use crate::process::Place;
@@ -12,7 +12,7 @@ use crate::role::Role;
 use crate::session::{KEY_ID, PASSPHRASE};
 
 /// As long as their replies in every mode.
-pub(crate) const OCTETS: usize = 112;
+const OCTETS: usize = 112;
 
 pub(super) fn measure(bench: &Bench) -> Result<Found> {
     if bench.cores < 2 {
@@ -43,18 +43,15 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
     let far = bench.reflector_v4();
     let place = Place::at(&bench.link.reflector).on_core(1);
     for run in 1..=bench.runs {
-        let options = format!(
-            "--mode unauthenticated,authenticated,encrypted --keys {} {}",
+        let line = format!(
+            "server {far} --mode unauthenticated,authenticated,encrypted --keys {} {}",
             keys.display(),
             bench.responder_options
         );
-        let server = tool.server(&bench.scratch, place, far, &options)?;
+        let server = tool.listen(&bench.scratch, place, &line)?;
         let rate = |mode: SecurityMode| {
-            highest_rate(bench, &server, &|pps| Role::SessionFlood {
-                server: far,
-                mode: mode.name().to_owned(),
-                pps,
-                milliseconds: TRIAL_MS,
+            highest_rate(bench, &server, &|pps| {
+                Role::SessionFlood(far, mode.name().to_owned(), trial_at(pps, OCTETS))
             })
         };
         let open = rate(SecurityMode::Unauthenticated)?;

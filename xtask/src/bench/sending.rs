@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use twinpath_bench::PacePlan;
 
 use super::{Bench, Found};
 use crate::outcome::{Bar, Row, Unit};
@@ -56,7 +57,7 @@ fn paced(
     let (mut p50, mut p99) = (row("p50"), row("p99"));
     let far = bench.reflector_v4();
     let reflector = Place::at(&bench.link.reflector);
-    let _reflector = bench.listener(reflector, &Role::IdealReflector { listen: far })?;
+    let _reflector = bench.listener(reflector, &Role::IdealReflector(far))?;
     let place = Place::at(&bench.link.sender);
     let limit = Duration::from_micros(interval_us) * count * 2 + Duration::from_secs(20);
     for run in 1..=bench.runs {
@@ -80,12 +81,12 @@ fn paced(
             p50.twinpath.push(float(departure.median_ns.unsigned_abs()));
             p99.twinpath.push(float(departure.p99_ns.unsigned_abs()));
         }
-        let role = Role::Pace {
-            far,
+        let plan = PacePlan {
             count,
-            interval_us,
+            interval: Duration::from_micros(interval_us),
             spin,
         };
+        let role = Role::Pace(far, plan);
         let printed = Process::role(&bench.scratch, place, &role)?
             .succeed(limit)?
             .stdout;

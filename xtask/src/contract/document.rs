@@ -1,21 +1,22 @@
 //! Two outputs side by side: JSON by keys in their order and by values, all else by lines.
 
+use indexmap::IndexMap;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
 /// A sentence: its words may change.
 const SENTENCE: &str = "line";
 
 /// A JSON value whose objects keep the order of their keys.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(untagged)]
 enum Json {
     Null,
     Bool(bool),
     Number(Number),
     Text(String),
     List(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    Object(IndexMap<String, Json>),
 }
 
 /// What differs, a line each, by its path in the document. The exit status counts too.
@@ -71,78 +72,21 @@ fn value(path: &str, was: &Json, is: &Json, found: &mut Vec<String>) {
     }
 }
 
-fn object(path: &str, was: &[(String, Json)], is: &[(String, Json)], found: &mut Vec<String>) {
-    let kept = is
-        .iter()
-        .filter(|(key, _)| was.iter().any(|(known, _)| known == key));
-    let kept: Vec<&(String, Json)> = kept.collect();
-    let keys: Vec<&str> = was.iter().map(|(key, _)| key.as_str()).collect();
-    let now: Vec<&str> = kept.iter().map(|(key, _)| key.as_str()).collect();
+fn object(
+    path: &str,
+    was: &IndexMap<String, Json>,
+    is: &IndexMap<String, Json>,
+    found: &mut Vec<String>,
+) {
+    let keys: Vec<&String> = was.keys().collect();
+    let now: Vec<&String> = is.keys().filter(|key| was.contains_key(*key)).collect();
     if keys != now {
         found.push(format!("{path}: keys {keys:?}, now {now:?}"));
     }
     for (key, was) in was {
-        let is = kept.iter().find(|(known, _)| known == key);
-        if let Some((_, is)) = is.filter(|_| key != SENTENCE) {
+        if let Some(is) = is.get(key).filter(|_| key != SENTENCE) {
             value(&format!("{path}.{key}"), was, is, found);
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader)
-    }
-}
-
-struct Reader;
-
-impl<'de> Visitor<'de> for Reader {
-    type Value = Json;
-
-    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-        Ok(Json::Bool(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-        Ok(Json::Number(value.into()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-        Ok(Json::Number(value.into()))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Json, E> {
-        let number = Number::from_f64(value).ok_or_else(|| E::custom("not finite"))?;
-        Ok(Json::Number(number))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-        Ok(Json::Text(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
-        let mut list = Vec::new();
-        while let Some(entry) = entries.next_element()? {
-            list.push(entry);
-        }
-        Ok(Json::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
-        let mut object = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            object.push(entry);
-        }
-        Ok(Json::Object(object))
     }
 }
 

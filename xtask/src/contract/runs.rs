@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::process::{Place, Process, Scratch};
 use crate::tool::Tool;
@@ -15,156 +15,57 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// After this a run that is to be killed is under way, and has rows in its file.
 const UNDER_WAY: Duration = Duration::from_millis(2_500);
 
-/// One run that is saved.
-struct Saved {
-    name: &'static str,
-    far: Far,
-    /// Of the sender or the controller.
-    options: &'static str,
-}
+/// The runs: a name, who answers (`closed`: a port that is closed) with its options, and the options of
+/// the sender, or of the controller where a server answers. KEYS is a file of keys. Those named
+/// `killed` are, under way.
+const RUNS: &str = "\
+plain          | responder                 | -c 60 -i 10
+again          | responder                 | -c 60 -i 10
+one-packet     | responder                 | -c 1
+stamp          | responder                 | -c 60 -i 10 --stamp
+ssid           | responder                 | -c 60 -i 10 --stamp --ssid 77
+stateless      | responder --stateless     | -c 60 -i 10
+imix           | responder                 | -c 60 -i 10 --padding -1
+large          | responder                 | -c 60 -i 10 --padding 8000
+classes        | responder                 | -c 40 -i 10 --dscp ef,af41,0
+remarked       | responder --dscp 0        | -c 40 -i 10 --dscp ef
+tos            | responder --ttl 33        | -c 40 -i 10 --tos 0x03 --ttl 9
+poisson        | responder                 | -c 60 -i 5 --schedule poisson --seed 5
+uniform        | responder                 | -c 60 --schedule uniform:2ms-9ms --seed 6
+duration       | responder                 | --duration 700ms -i 10
+bins           | responder                 | -c 60 -i 10 --bins 5us,10us,20us,1ms
+limited        | responder --max-rate 60   | -c 150 -i 5 --timeout 300ms
+user           | responder --timestamps user | -c 60 -i 10 --timestamps user
+portable       | responder --portable      | -c 60 -i 10 --portable
+raw-t3         | responder --raw-t3        | -c 60 -i 10
+closed         | closed                    | -c 20 -i 10 --timeout 300ms
+labels         | responder                 | -c 20 -i 10 --label a=b --label site=x
+light-speed    | responder                 | -c 2000 -i 500us
+agreed         | server                    | -c 60 -i 10 --mode unauthenticated
+extended       | server                    | -c 60 -i 10 --mode unauthenticated --reflect-octets --symmetrical-size --dscp-monitoring
+refused        | server --max-sessions 1   | -c 40 -i 10 --mode unauthenticated --dscp ef,0
+authenticated  | server KEYS               | -c 60 -i 10 --mode authenticated KEYS
+encrypted      | server KEYS               | -c 60 -i 10 --mode encrypted KEYS
+six            | responder -6              | -c 60 -i 10
+killed         | responder                 | -c 1000 -i 10
+killed-classes | responder                 | -c 1000 -i 10 --dscp ef,0";
 
-/// Who answers.
-enum Far {
-    /// `responder` with these options.
-    Responder(&'static str),
-    /// `server`, over TCP.
-    Server(&'static str),
-    /// A port that is closed.
-    Closed,
-}
-
-const fn saved_as(name: &'static str, far: Far, options: &'static str) -> Saved {
-    Saved { name, far, options }
-}
-
-const RUNS: [Saved; 27] = [
-    saved_as("plain", Far::Responder(""), "-c 60 -i 10"),
-    saved_as("again", Far::Responder(""), "-c 60 -i 10"),
-    saved_as("one-packet", Far::Responder(""), "-c 1"),
-    saved_as("stamp", Far::Responder(""), "-c 60 -i 10 --stamp"),
-    saved_as("ssid", Far::Responder(""), "-c 60 -i 10 --stamp --ssid 77"),
-    saved_as("stateless", Far::Responder("--stateless"), "-c 60 -i 10"),
-    saved_as("imix", Far::Responder(""), "-c 60 -i 10 --padding -1"),
-    saved_as("large", Far::Responder(""), "-c 60 -i 10 --padding 8000"),
-    saved_as(
-        "classes",
-        Far::Responder(""),
-        "-c 40 -i 10 --dscp ef,af41,0",
-    ),
-    saved_as(
-        "remarked",
-        Far::Responder("--dscp 0"),
-        "-c 40 -i 10 --dscp ef",
-    ),
-    saved_as(
-        "tos",
-        Far::Responder("--ttl 33"),
-        "-c 40 -i 10 --tos 0x03 --ttl 9",
-    ),
-    saved_as(
-        "poisson",
-        Far::Responder(""),
-        "-c 60 -i 5 --schedule poisson --seed 5",
-    ),
-    saved_as(
-        "uniform",
-        Far::Responder(""),
-        "-c 60 --schedule uniform:2ms-9ms --seed 6",
-    ),
-    saved_as("duration", Far::Responder(""), "--duration 700ms -i 10"),
-    saved_as(
-        "bins",
-        Far::Responder(""),
-        "-c 60 -i 10 --bins 5us,10us,20us,1ms",
-    ),
-    saved_as(
-        "limited",
-        Far::Responder("--max-rate 60"),
-        "-c 150 -i 5 --timeout 300ms",
-    ),
-    saved_as(
-        "user",
-        Far::Responder("--timestamps user"),
-        "-c 60 -i 10 --timestamps user",
-    ),
-    saved_as(
-        "portable",
-        Far::Responder("--portable"),
-        "-c 60 -i 10 --portable",
-    ),
-    saved_as("raw-t3", Far::Responder("--raw-t3"), "-c 60 -i 10"),
-    saved_as("closed", Far::Closed, "-c 20 -i 10 --timeout 300ms"),
-    saved_as(
-        "labels",
-        Far::Responder(""),
-        "-c 20 -i 10 --label a=b --label site=x",
-    ),
-    saved_as("light-speed", Far::Responder(""), "-c 2000 -i 500us"),
-    saved_as(
-        "agreed",
-        Far::Server(""),
-        "-c 60 -i 10 --mode unauthenticated",
-    ),
-    saved_as(
-        "extended",
-        Far::Server(""),
-        "-c 60 -i 10 --mode unauthenticated --reflect-octets --symmetrical-size --dscp-monitoring",
-    ),
-    saved_as(
-        "refused",
-        Far::Server("--max-sessions 1"),
-        "-c 40 -i 10 --mode unauthenticated --dscp ef,0",
-    ),
-    saved_as(
-        "authenticated",
-        Far::Server("KEYS"),
-        "-c 60 -i 10 --mode authenticated KEYS",
-    ),
-    saved_as(
-        "encrypted",
-        Far::Server("KEYS"),
-        "-c 60 -i 10 --mode encrypted KEYS",
-    ),
-];
-
-/// Saves every run that is not in `directory` yet, and one over IPv6, and one that is killed.
+/// Saves every run that is not in `directory` yet.
 pub(super) fn saved(tool: &Tool, scratch: &Scratch, directory: &Path) -> Result<Vec<PathBuf>> {
     let keys = scratch.secret("user a passphrase of this test\n")?;
-    let keys = format!("--keys {}", keys.display());
+    let runs = RUNS.replace("KEYS", &format!("--keys {}", keys.display()));
     let mut files = Vec::new();
-    for run in &RUNS {
-        let file = directory.join(format!("{}.parquet", run.name));
-        if !file.exists() {
-            let options = run.options.replace("KEYS", &keys);
-            let ended = run.begin(tool, scratch, &file, &keys, &options, false)?;
-            ended.1.finish(LIMIT)?;
-        }
-        files.push(file);
-    }
-    for (name, run, killed) in [
-        (
-            "six",
-            saved_as("", Far::Responder("-6"), "-c 60 -i 10"),
-            false,
-        ),
-        (
-            "killed",
-            saved_as("", Far::Responder(""), "-c 1000 -i 10"),
-            true,
-        ),
-        (
-            "killed-classes",
-            saved_as("", Far::Responder(""), "-c 1000 -i 10 --dscp ef,0"),
-            true,
-        ),
-    ] {
+    for run in runs.lines() {
+        let cells: Vec<&str> = run.split(" | ").map(str::trim).collect();
+        let [name, far, options] = cells[..] else {
+            bail!("not a run: {run}")
+        };
         let file = directory.join(format!("{name}.parquet"));
         if !file.exists() {
-            let six = name == "six";
-            let (_far, process) = run.begin(tool, scratch, &file, &keys, run.options, six)?;
-            if killed {
+            let options = format!("{options} --save {} --quiet", file.display());
+            let (_far, process) = begin(tool, scratch, far, &options)?;
+            if name.starts_with("killed") {
                 std::thread::sleep(UNDER_WAY);
-                drop(process);
             } else {
                 process.finish(LIMIT)?;
             }
@@ -174,36 +75,27 @@ pub(super) fn saved(tool: &Tool, scratch: &Scratch, directory: &Path) -> Result<
     Ok(files)
 }
 
-impl Saved {
-    /// Starts the far end, waits until it listens, and starts the run.
-    fn begin(
-        &self,
-        tool: &Tool,
-        scratch: &Scratch,
-        file: &Path,
-        keys: &str,
-        options: &str,
-        six: bool,
-    ) -> Result<(Option<Process>, Process)> {
-        let near = Place::default();
-        let address = free(six)?;
-        let options = format!("{options} --save {} --quiet", file.display());
-        Ok(match self.far {
-            Far::Responder(of_far) => {
-                let far = tool.responder(scratch, near, address, of_far)?;
-                (Some(far), tool.sender(scratch, near, address, &options)?)
-            }
-            Far::Server(of_far) => {
-                let of_far = of_far.replace("KEYS", keys);
-                let far = tool.server(scratch, near, address, &of_far)?;
-                (
-                    Some(far),
-                    tool.controller(scratch, near, address, &options)?,
-                )
-            }
-            Far::Closed => (None, tool.sender(scratch, near, address, &options)?),
-        })
-    }
+/// Starts the far end, waits until it listens, and starts the run.
+fn begin(
+    tool: &Tool,
+    scratch: &Scratch,
+    far: &str,
+    options: &str,
+) -> Result<(Option<Process>, Process)> {
+    let near = Place::default();
+    let address = free(far.contains(" -6"))?;
+    let (role, of_far) = far.split_once(' ').unwrap_or((far, ""));
+    let listening = match role {
+        "closed" => None,
+        _ => Some(tool.listen(scratch, near, &format!("{role} {address} {of_far}"))?),
+    };
+    let near_role = if role == "server" {
+        "controller"
+    } else {
+        "sender"
+    };
+    let run = tool.start(scratch, near, &format!("{near_role} {address} {options}"))?;
+    Ok((listening, run))
 }
 
 /// An address of this host whose port was free a moment ago.
