@@ -3,7 +3,7 @@
 use serde::Serialize;
 use twinpath_wire::{Dscp, Wall};
 
-use crate::{BinCounts, FarTimes, RungCounts, SizeCounts};
+use crate::{BinCounts, DelayFigures, FarTimes, RungCounts, SizeCounts, figures};
 
 mod counts;
 
@@ -149,46 +149,6 @@ impl Figures {
     }
 }
 
-/// The figures of one kind of delay, over the packets received in time, first copies only, that no
-/// clock step touched (RFC 8912 section 4.4.1). Nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct DelayFigures {
-    /// Number of packets.
-    pub count: u64,
-    /// Least delay, exact.
-    pub min_ns: i64,
-    /// Greatest delay, exact.
-    pub max_ns: i64,
-    /// Arithmetic mean, exact, rounded half away from zero.
-    pub mean_ns: i64,
-    /// Middle value, or the mean of the two middle values (RFC 2330 section 11.3).
-    pub median_ns: i64,
-    /// Population standard deviation (RFC 8912 section 7.4.2.5).
-    pub stddev_ns: u64,
-    /// 90th percentile: nearest rank, never interpolated (RFC 2330 section 11.3).
-    pub p90_ns: i64,
-    /// 95th percentile.
-    pub p95_ns: i64,
-    /// 99th percentile.
-    pub p99_ns: i64,
-    /// 99.9th percentile.
-    pub p999_ns: i64,
-    /// Interarrival jitter after the last packet (RFC 3550 section 6.4.1); `None` without two
-    /// packets to compare since the last clock step, reflector restart or long silence.
-    pub jitter_ns: Option<u64>,
-    /// 99th percentile of the delay variation against the minimum (RFC 5481 section 4.2).
-    pub pdv_p99_ns: Option<u64>,
-    /// Mean absolute difference of the delays of consecutive numbers (RFC 3393, RFC 5481 section
-    /// 6.5); `None` without a pair.
-    pub ipdv_mean_abs_ns: Option<u64>,
-    /// The first delay, against which those of one-way delays were binned (row M-16); `None` where
-    /// they were binned as they are.
-    pub reference_ns: Option<i64>,
-    /// Bins per octave of the histogram behind median and percentiles: each is within 1 / (2 x
-    /// bins) of its distance from the reference. 512, less only if the values filled the memory.
-    pub bins_per_octave: u32,
-}
-
 /// Percentiles in which lost packets count as infinite delays (RFC 7679 section 5.1). Nanoseconds;
 /// `None` is infinite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -205,6 +165,15 @@ pub struct PercentilesWithLoss {
     pub p99_ns: Option<i64>,
     /// 99.9th percentile.
     pub p999_ns: Option<i64>,
+}
+
+figures! { PercentilesWithLoss:
+    undefined, Packets, Sum, "RFC 7679 section 5.1", "packets with an infinite delay";
+    median_ns, Nanoseconds, Distribution, "RFC 7679 section 5.2", "median, lost packets as infinite delays";
+    p90_ns, Nanoseconds, Distribution, "RFC 7679 section 5.1", "90th percentile, lost packets as infinite delays";
+    p95_ns, Nanoseconds, Distribution, "RFC 7679 section 5.1", "95th percentile, lost packets as infinite delays";
+    p99_ns, Nanoseconds, Distribution, "RFC 7679 section 5.1", "99th percentile, lost packets as infinite delays";
+    p999_ns, Nanoseconds, Distribution, "RFC 7679 section 5.1", "99.9th percentile, lost packets as infinite delays";
 }
 
 /// Delays in bins of the user's own, counted exactly.

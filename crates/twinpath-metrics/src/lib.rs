@@ -11,6 +11,7 @@
 mod clocks;
 mod config;
 mod delay;
+mod figure;
 mod figures;
 mod loss;
 mod merge;
@@ -29,10 +30,12 @@ pub use config::MetricsConfig;
 pub use delay::bins::{BadEdges, BinCounts, BinEdges, MAX_EDGES};
 pub use delay::delays::{Distributions, Histograms};
 pub use delay::distribution::{Distribution, DistributionParts};
+pub use delay::figures::DelayFigures;
 pub use delay::histogram::{BadParts, Histogram, HistogramBin, HistogramParts};
+pub use figure::{About, Figure, Merge, ToValue, Unit, Value};
 pub use figures::{
-    AvailabilityFigures, BinFigures, DelayFigures, DuplicationFigures, EcnCounts, Figures,
-    LossPeriods, PercentilesWithLoss, RemarkCounts, ReorderingFigures, TtlFigures,
+    AvailabilityFigures, BinFigures, DuplicationFigures, EcnCounts, Figures, LossPeriods,
+    PercentilesWithLoss, RemarkCounts, ReorderingFigures, TtlFigures,
 };
 pub use loss::availability::AvailabilityRule;
 pub use loss::coverage::Coverage;

@@ -3,6 +3,7 @@
 
 mod counted;
 mod details;
+mod metrics;
 mod one_way;
 mod parts;
 mod registry;
@@ -27,6 +28,8 @@ use parts::{
     TimeStamps,
 };
 use voice::Voice;
+
+pub use metrics::{METRICS, Metric};
 
 /// A session's object in `sessions`.
 #[derive(Serialize)]

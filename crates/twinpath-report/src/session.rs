@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::{
     Basis, BinFigures, ClockEstimate, ClockModel, Coverage, Distributions, FarStep, Figures,
-    MetricsConfig, Timeline, VoiceFigures,
+    MetricsConfig, Timeline, VoiceFigures, figures,
 };
 use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, SenderTally};
 use twinpath_wire::control::{SecurityMode, Sid};
@@ -25,6 +25,10 @@ pub struct ClockState {
     pub synchronized: bool,
     /// The greatest error it claims, in nanoseconds; `None` where it claims nothing.
     pub error_ns: Option<u64>,
+}
+
+figures! { ClockState:
+    error_ns, Nanoseconds, Greatest, "RFC 4656 section 4.1.2", "greatest error that the clock claims";
 }
 
 impl ClockState {

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use twinpath_wire::Wall;
 
+use crate::figures;
+
 /// The two clocks as the packets of a run tell (rows M-50 to M-57).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClockEstimate {
@@ -120,6 +122,17 @@ pub struct Spread {
     pub p99_ns: i64,
     /// 99.9th percentile.
     pub p999_ns: i64,
+}
+
+figures! { Spread:
+    count, Packets, Never, "", "number of packets";
+    min_ns, Nanoseconds, Never, "", "least value";
+    max_ns, Nanoseconds, Never, "", "greatest value";
+    mean_ns, Nanoseconds, Never, "", "arithmetic mean";
+    median_ns, Nanoseconds, Never, "RFC 2330 section 11.3", "middle value, or the mean of the two middle values";
+    p95_ns, Nanoseconds, Never, "RFC 2330 section 11.3", "95th percentile";
+    p99_ns, Nanoseconds, Never, "RFC 2330 section 11.3", "99th percentile";
+    p999_ns, Nanoseconds, Never, "RFC 2330 section 11.3", "99.9th percentile";
 }
 
 /// What raw one-way delays are worth (row M-57).

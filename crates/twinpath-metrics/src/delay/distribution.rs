@@ -1,6 +1,7 @@
 //! How the values of one kind of delay are distributed: moments, percentiles and neighbours'
 //! differences, mergeable and as plain data (rows M-8 to M-19).
 
+use crate::delay::figures::Delay;
 use crate::delay::histogram::{BadParts, Histogram, HistogramParts};
 use crate::delay::ipdv::Ipdv;
 use crate::delay::moments::Moments;
@@ -218,29 +219,36 @@ impl Distribution {
         })
     }
 
+    /// Arithmetic mean, rounded half away from zero; 0 without a value.
+    pub fn mean_ns(&self) -> i64 {
+        self.moments.mean()
+    }
+
+    /// Standard deviation of the population.
+    pub fn stddev_ns(&self) -> u64 {
+        self.moments.stddev()
+    }
+
+    /// Mean absolute difference of the delays of consecutive numbers; `None` without a pair.
+    pub fn ipdv_mean_abs_ns(&self) -> Option<u64> {
+        self.ipdv.value()
+    }
+
     /// The figures, without jitter: that hangs on the order of arrival. `None` without a value.
     pub fn figures(&self) -> Option<DelayFigures> {
-        let count = self.count();
+        self.figures_with_jitter(None)
+    }
+
+    pub(crate) fn figures_with_jitter(&self, jitter_ns: Option<u64>) -> Option<DelayFigures> {
         let (min_ns, max_ns) = (self.min_ns()?, self.max_ns()?);
-        let [lower, upper, p90_ns, p95_ns, p99_ns, one_in_1000] =
-            self.values_at(report_ranks(count));
-        Some(DelayFigures {
-            count,
+        let [lower, upper, p90, p95, p99, one_in_1000] = self.values_at(report_ranks(self.count()));
+        Some(DelayFigures::from(&Delay {
+            values: self,
+            ranked: [middle(lower, upper), p90, p95, p99, one_in_1000],
             min_ns,
             max_ns,
-            mean_ns: self.moments.mean(),
-            median_ns: middle(lower, upper),
-            stddev_ns: self.moments.stddev(),
-            p90_ns,
-            p95_ns,
-            p99_ns,
-            p999_ns: one_in_1000,
-            jitter_ns: None,
-            pdv_p99_ns: Some(p99_ns.abs_diff(min_ns)),
-            ipdv_mean_abs_ns: self.ipdv.value(),
-            reference_ns: self.reference_ns(),
-            bins_per_octave: self.histogram.bins_per_octave(),
-        })
+            jitter_ns,
+        }))
     }
 
     /// Median and percentiles with `undefined` values that are infinite (row M-11); `None` without

@@ -40,10 +40,7 @@ impl Delay {
 
     /// `None` without a packet.
     pub(crate) fn figures(&self) -> Option<DelayFigures> {
-        Some(DelayFigures {
-            jitter_ns: self.jitter.value(),
-            ..self.distribution.figures()?
-        })
+        self.distribution.figures_with_jitter(self.jitter.value())
     }
 
     pub(crate) fn distribution(&self) -> &Distribution {

@@ -1,64 +1,73 @@
 //! Figures that are counts and sums: those of several runs may be added. What is divided is a
 //! method, so that a ratio of nothing is `None`.
 
-use serde::ser::SerializeStruct as _;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use crate::round;
-
-/// What documents have of figures: fields as they are, and what follows from them, in this order.
-macro_rules! document {
-    ($figures:ident: $($key:ident $(= $value:expr)?,)*) => {
-        impl Serialize for $figures {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let keys = [$(stringify!($key)),*].len();
-                let mut document = serializer.serialize_struct(stringify!($figures), keys)?;
-                $(document.serialize_field(stringify!($key), &document!(self, $key $(= $value)?))?;)*
-                document.end()
-            }
-        }
-    };
-    ($it:ident, $key:ident) => { $it.$key };
-    ($it:ident, $key:ident = $value:expr) => { $value($it) };
-}
+use crate::{document, figures, round};
 
 document! { LossPeriods:
-    losses,
-    periods,
-    longest = |it: &Self| (it.periods > 0).then_some(it.longest),
-    mean_length = Self::mean_length,
-    mean_inter_length = Self::mean_inter_length,
-    delta,
-    noticeable,
-    noticeable_rate = Self::noticeable_rate,
-    lengths = Lengths::of,
-    unplaced,
+    losses, Packets, Sum, "RFC 3357 section 6", "lost packets";
+    periods, Events, Sum, "RFC 3357 section 6.2", "loss periods: losses in a row";
+    longest = |it: &Self| (it.periods > 0).then_some(it.longest), Packets, Greatest, "RFC 3357 section 6.3",
+        "packets in the longest loss period";
+    mean_length = Self::mean_length, Packets, Derived, "RFC 3357 section 6.3", "mean length of a loss period";
+    mean_inter_length = Self::mean_inter_length, Packets, Derived, "RFC 3357 section 6.4",
+        "mean distance from the beginning of a loss period back to the end of the one before";
+    delta, Packets, Greatest, "RFC 3357 section 6.1", "distance up to which a loss is noticeable";
+    noticeable, Packets, Sum, "RFC 3357 section 6.1", "losses at most `delta` after the one before";
+    noticeable_rate = Self::noticeable_rate, Ratio, Derived, "RFC 3357 section 6.1", "noticeable losses of all losses";
+    lengths = Lengths::of;
+    unplaced, Packets, Sum, "", "losses whose fate came after that of a later one: in no period";
 }
 
 document! { DuplicationFigures:
-    answered,
-    copies,
-    replicated,
-    fraction = Self::fraction,
-    replicated_rate = Self::replicated_rate,
-    copies_forward = |it: &Self| it.forward,
-    copies_backward = |it: &Self| it.backward,
+    answered, Packets, Sum, "RFC 5560 section 5.1", "packets with a reply, in time or late";
+    copies, Packets, Sum, "RFC 5560 section 5.1", "copies beyond the first";
+    replicated, Packets, Sum, "RFC 5560 section 5.2", "packets with more than one copy";
+    fraction = Self::fraction, Ratio, Derived, "RFC 5560 section 5.1", "copies beyond the first per answered packet";
+    replicated_rate = Self::replicated_rate, Ratio, Derived, "RFC 5560 section 5.2",
+        "packets with more than one copy per answered packet";
+    copies_forward = |it: &Self| it.forward, Packets, Sum, "", "copies made on the way out";
+    copies_backward = |it: &Self| it.backward, Packets, Sum, "", "copies made on the way back";
 }
 
 document! { ReorderingFigures:
-    packets,
-    reordered,
-    ratio = Self::ratio,
-    extent_max,
-    extent_mean = Self::extent_mean,
-    extent_beyond_window,
-    late_time_max_ns,
-    late_time_mean_ns = Self::late_time_mean_ns,
-    n_reordered = NReordered::of,
-    n_largest,
-    free_runs,
-    in_order,
-    run_squares,
+    packets, Packets, Sum, "RFC 4737 section 3", "packets of the stream: received in time, first copies";
+    reordered, Packets, Sum, "RFC 4737 section 3.3", "packets that arrived after one with a greater number";
+    ratio = Self::ratio, Ratio, Derived, "RFC 4737 section 4.1.3", "reordered packets of all";
+    extent_max, Packets, Greatest, "RFC 4737 section 4.2.3", "greatest reordering extent, in arrivals; 1024 is that and more";
+    extent_mean = Self::extent_mean, Packets, Derived, "RFC 4737 section 4.2.3", "mean reordering extent";
+    extent_beyond_window, Packets, Sum, "", "reordered packets whose extent is 1024 or more";
+    late_time_max_ns, Nanoseconds, Greatest, "RFC 4737 section 4.3.3", "greatest late time offset";
+    late_time_mean_ns = Self::late_time_mean_ns, Nanoseconds, Derived, "RFC 4737 section 4.3.3", "mean late time offset";
+    n_reordered = NReordered::of;
+    n_largest, Packets, Greatest, "RFC 4737 section 5.3", "largest n for which a packet is n-reordered; 100 is that and more";
+    free_runs, Events, Sum, "RFC 4737 section 4.6", "runs of in-order packets that a reordered one ended";
+    in_order, Packets, Sum, "RFC 4737 section 4.6", "in-order packets";
+    run_squares, Number, Sum, "RFC 4737 section 4.6", "sum of the squared lengths of the runs";
+}
+
+figures! { TtlFigures:
+    min, Number, Least, "RFC 5357 section 4.2.1", "least TTL or Hop Limit on arrival";
+    max, Number, Greatest, "RFC 5357 section 4.2.1", "greatest TTL or Hop Limit on arrival";
+    changes, Events, Sum, "", "packets whose TTL differs from that of the received packet before";
+}
+
+figures! { AvailabilityFigures:
+    blocks, Blocks, Sum, "", "blocks of time in which packets were sent";
+    bad_blocks, Blocks, Sum, "", "blocks with a loss ratio beyond the threshold";
+    unavailable_blocks, Blocks, Sum, "", "blocks of times in which the path was unavailable";
+    outages, Events, Sum, "", "times in which the path was unavailable";
+    longest_outage_blocks, Blocks, Greatest, "", "blocks of the longest outage";
+    unplaced, Packets, Sum, "", "packets whose fate came after their block was judged: in no block";
+    unmeasured_blocks, Blocks, Sum, "", "blocks in which packets were due and none was sent";
+}
+
+figures! { EcnCounts:
+    not_ect, Packets, Sum, "RFC 3168 section 5", "packets that arrived with Not-ECT";
+    ect_0, Packets, Sum, "RFC 3168 section 5", "packets that arrived with ECT(0)";
+    ect_1, Packets, Sum, "RFC 3168 section 5", "packets that arrived with ECT(1)";
+    ce, Packets, Sum, "RFC 3168 section 5", "packets that arrived with Congestion Experienced";
 }
 
 /// Loss periods of `from` to `to` packets; `None` is no bound.

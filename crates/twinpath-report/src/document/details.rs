@@ -4,15 +4,15 @@ use crate::SessionReport;
 use serde::Serialize;
 use twinpath_metrics::{
     AvailabilityFigures, AvailabilityRule, EcnCounts, Figures, PercentilesWithLoss, RemarkCounts,
-    ReorderingFigures,
+    ReorderingFigures, figures,
 };
 
 /// RFC 4737, by direction.
 #[derive(Serialize)]
 pub(super) struct Reordering<'a> {
-    round_trip: &'a ReorderingFigures,
-    forward: Option<&'a ReorderingFigures>,
-    backward: Option<&'a ReorderingFigures>,
+    pub(super) round_trip: &'a ReorderingFigures,
+    pub(super) forward: Option<&'a ReorderingFigures>,
+    pub(super) backward: Option<&'a ReorderingFigures>,
 }
 
 impl<'a> From<&'a Figures> for Reordering<'a> {
@@ -28,17 +28,22 @@ impl<'a> From<&'a Figures> for Reordering<'a> {
 /// How packets arrived, against how they left (RFC 2474, RFC 3168).
 #[derive(Serialize)]
 pub(super) struct Marking {
-    forward: Option<Arrived>,
-    backward: Option<Arrived>,
+    pub(super) forward: Option<Arrived>,
+    pub(super) backward: Option<Arrived>,
 }
 
 #[derive(Serialize)]
-struct Arrived {
-    expected_tos: Option<u8>,
+pub(super) struct Arrived {
+    pub(super) expected_tos: Option<u8>,
     #[serde(flatten)]
-    ecn: EcnCounts,
-    remarked_dscp: Option<u64>,
-    remarked_ecn: Option<u64>,
+    pub(super) ecn: EcnCounts,
+    pub(super) remarked_dscp: Option<u64>,
+    pub(super) remarked_ecn: Option<u64>,
+}
+
+figures! { Arrived:
+    remarked_dscp, Packets, Sum, "RFC 7750 section 2.2.1", "packets that arrived with another DSCP";
+    remarked_ecn, Packets, Sum, "RFC 7750 section 2.2.1", "packets that arrived with another ECN field, congestion aside";
 }
 
 impl From<&SessionReport> for Marking {
@@ -72,11 +77,15 @@ impl From<&SessionReport> for Marking {
 /// By blocks of send time, with the rule that judged them.
 #[derive(Serialize)]
 pub(super) struct Availability {
-    ratio: Option<f64>,
+    pub(super) ratio: Option<f64>,
     #[serde(flatten)]
-    rule: AvailabilityRule,
+    pub(super) rule: AvailabilityRule,
     #[serde(flatten)]
-    figures: AvailabilityFigures,
+    pub(super) figures: AvailabilityFigures,
+}
+
+figures! { Availability:
+    ratio, Ratio, Derived, "", "blocks of time in which the path was available, of all";
 }
 
 impl Availability {
@@ -96,9 +105,9 @@ impl Availability {
 /// Lost packets count as infinite delays (RFC 7679 section 5.1): here `null` is infinite.
 #[derive(Serialize)]
 pub(super) struct WithLoss {
-    round_trip: Option<PercentilesWithLoss>,
-    forward: Option<PercentilesWithLoss>,
-    backward: Option<PercentilesWithLoss>,
+    pub(super) round_trip: Option<PercentilesWithLoss>,
+    pub(super) forward: Option<PercentilesWithLoss>,
+    pub(super) backward: Option<PercentilesWithLoss>,
 }
 
 impl From<&SessionReport> for WithLoss {

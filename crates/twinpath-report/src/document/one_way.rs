@@ -3,18 +3,24 @@
 
 use crate::SessionReport;
 use serde::Serialize;
+use twinpath_metrics::figures;
 use twinpath_metrics::{Basis, ClockEstimate, DelayFigures, FarStep, Spread};
 
 use crate::words::rfc3339;
 
 #[derive(Serialize)]
 pub(super) struct OneWay {
-    basis: &'static str,
-    claimed_error_ns: Option<u64>,
-    least_offset_ns: Option<u64>,
-    clocks: Option<Clocks>,
-    forward: Option<Direction>,
-    backward: Option<Direction>,
+    pub(super) basis: &'static str,
+    pub(super) claimed_error_ns: Option<u64>,
+    pub(super) least_offset_ns: Option<u64>,
+    pub(super) clocks: Option<Clocks>,
+    pub(super) forward: Option<Direction>,
+    pub(super) backward: Option<Direction>,
+}
+
+figures! { OneWay:
+    claimed_error_ns, Nanoseconds, Derived, "RFC 4656 section 4.1.2", "error that both clocks claim, added up";
+    least_offset_ns, Nanoseconds, Never, "", "how far apart the clocks are at least, where that disproves the claim";
 }
 
 impl OneWay {
@@ -59,17 +65,29 @@ impl OneWay {
 }
 
 #[derive(Serialize)]
-struct Direction {
-    raw: Option<Raw>,
-    deskewed: Option<Deskewed>,
-    variation: Option<Variation>,
+pub(super) struct Direction {
+    pub(super) raw: Option<Raw>,
+    pub(super) deskewed: Option<Deskewed>,
+    pub(super) variation: Option<Variation>,
 }
 
 #[derive(Serialize)]
-struct Raw {
+pub(super) struct Raw {
     #[serde(flatten)]
-    spread: Spread,
-    error_bound_ns: Option<u64>,
+    pub(super) spread: Spread,
+    pub(super) error_bound_ns: Option<u64>,
+}
+
+figures! { Raw:
+    count = |it: &Self| it.spread.count, Packets, Sum, "", "number of packets";
+    min_ns = |it: &Self| it.spread.min_ns, Nanoseconds, Least, "", "least delay";
+    max_ns = |it: &Self| it.spread.max_ns, Nanoseconds, Greatest, "", "greatest delay";
+    mean_ns = |it: &Self| it.spread.mean_ns, Nanoseconds, Distribution, "", "arithmetic mean";
+    median_ns = |it: &Self| it.spread.median_ns, Nanoseconds, Distribution, "RFC 2330 section 11.3", "median";
+    p95_ns = |it: &Self| it.spread.p95_ns, Nanoseconds, Distribution, "RFC 2330 section 11.3", "95th percentile";
+    p99_ns = |it: &Self| it.spread.p99_ns, Nanoseconds, Distribution, "RFC 2330 section 11.3", "99th percentile";
+    p999_ns = |it: &Self| it.spread.p999_ns, Nanoseconds, Distribution, "RFC 2330 section 11.3", "99.9th percentile";
+    error_bound_ns, Nanoseconds, Derived, "RFC 4656 section 4.1.2", "greatest error of raw one-way delays";
 }
 
 impl Raw {
@@ -94,36 +112,56 @@ impl Raw {
 }
 
 #[derive(Serialize)]
-struct Deskewed {
+pub(super) struct Deskewed {
     #[serde(flatten)]
-    spread: Spread,
-    error_bound_ns: u64,
+    pub(super) spread: Spread,
+    pub(super) error_bound_ns: u64,
 }
 
 #[derive(Serialize)]
-struct Variation {
+pub(super) struct Variation {
     #[serde(flatten)]
-    spread: Spread,
-    error_bound_ns: u64,
-    likely_error_ns: u64,
+    pub(super) spread: Spread,
+    pub(super) error_bound_ns: u64,
+    pub(super) likely_error_ns: u64,
+}
+
+figures! { Deskewed:
+    error_bound_ns, Nanoseconds, Never, "", "greatest error of de-skewed delays";
+}
+
+figures! { Variation:
+    error_bound_ns, Nanoseconds, Never, "", "greatest error of delay variation";
+    likely_error_ns, Nanoseconds, Never, "", "likely error of delay variation";
+}
+
+figures! { Clocks:
+    offset_ns, Nanoseconds, Never, "RFC 5905 section 8", "reflector's clock minus sender's clock";
+    offset_error_bound_ns, Nanoseconds, Never, "", "greatest error of the offset";
+    skew_ppm, PartsPerMillion, Never, "", "relative rate of the two clocks, positive where the reflector's is fast";
+    skew_error_bound_ppm, PartsPerMillion, Never, "", "greatest error of the skew";
+    local_steps, Events, Never, "", "steps of the sender's clock";
+    far_steps_total, Events, Never, "", "steps of the reflector's clock";
+    rate_changes, Events, Never, "", "changes of the relative rate";
+    disregarded, Packets, Never, "", "packets that the clock model left out";
 }
 
 /// The two clocks, as the packets tell.
 #[derive(Serialize)]
-struct Clocks {
-    reference: String,
-    offset_ns: i64,
-    offset_error_bound_ns: u64,
-    skew_ppm: Option<f64>,
-    skew_error_bound_ppm: f64,
-    contradicted: bool,
-    path_change: bool,
-    local_steps: u64,
-    far_steps: Vec<Step>,
-    far_steps_total: u64,
-    rate_changes: u64,
-    disregarded: u64,
-    skew_known: bool,
+pub(super) struct Clocks {
+    pub(super) reference: String,
+    pub(super) offset_ns: i64,
+    pub(super) offset_error_bound_ns: u64,
+    pub(super) skew_ppm: Option<f64>,
+    pub(super) skew_error_bound_ppm: f64,
+    pub(super) contradicted: bool,
+    pub(super) path_change: bool,
+    pub(super) local_steps: u64,
+    pub(super) far_steps: Vec<Step>,
+    pub(super) far_steps_total: u64,
+    pub(super) rate_changes: u64,
+    pub(super) disregarded: u64,
+    pub(super) skew_known: bool,
 }
 
 impl From<&ClockEstimate> for Clocks {
@@ -147,7 +185,7 @@ impl From<&ClockEstimate> for Clocks {
 }
 
 #[derive(Serialize)]
-struct Step {
+pub(super) struct Step {
     at: String,
     size_ns: i64,
     error_bound_ns: u64,

@@ -3,7 +3,7 @@
 use crate::{ClockState, Origin, SessionReport};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
-use twinpath_metrics::{TtlFigures, ratio};
+use twinpath_metrics::{TtlFigures, figures, ratio};
 use twinpath_proto::sender::SenderTally;
 use twinpath_wire::Dscp;
 
@@ -16,6 +16,10 @@ pub(super) struct TimeStamps {
     pub(super) clock_synchronized: Option<bool>,
     pub(super) clock_error_ns: Option<u64>,
     pub(super) far_clock: Option<ClockState>,
+}
+
+figures! { TimeStamps:
+    clock_error_ns, Nanoseconds, Greatest, "", "greatest error that this host's clock claims";
 }
 
 #[derive(Serialize)]
@@ -39,6 +43,28 @@ pub(super) struct Packets {
     pub(super) loss_ratio_forward: Option<f64>,
     pub(super) loss_ratio_backward: Option<f64>,
     pub(super) unsent: u64,
+}
+
+figures! { Packets:
+    asked, Packets, Sum, "", "packets to send; unknown where a duration was asked for";
+    sent, Packets, Sum, "", "packets sent whose fate is known";
+    received, Packets, Sum, "RFC 2681 section 2.5", "packets with a first valid reply in time";
+    lost, Packets, Sum, "RFC 6673 section 6.1", "packets without one, the late ones among them";
+    lost_forward, Packets, Sum, "RFC 5357 section 4.2.1", "packets lost on the way to the reflector";
+    lost_backward, Packets, Sum, "RFC 5357 section 4.2.1", "packets lost on the way back";
+    lost_unattributed, Packets, Derived, "", "packets lost in an unknown direction";
+    duplicates, Packets, Sum, "RFC 5560", "further copies of replies";
+    reordered, Packets, Sum, "RFC 4737 section 3.3", "packets that arrived after one with a greater number";
+    late, Packets, Sum, "", "packets whose first reply came after the timeout";
+    loss_ratio, Ratio, Derived, "RFC 7680 section 2", "lost packets of those sent";
+    send_errors, Packets, Sum, "", "packets that this host's network refused: not sent";
+    slots_skipped, Events, Sum, "RFC 4656 section 4.1.1", "departures that were missed and not caught up";
+    in_flight, Packets, Sum, "", "packets whose fate was not known when the run ended";
+    stale, Packets, Sum, "", "replies that came too late to be counted as late";
+    largest_burst, Packets, Greatest, "", "most packets sent in a row to catch up";
+    loss_ratio_forward, Ratio, Derived, "RFC 7680 section 2", "packets lost on the way out of those sent";
+    loss_ratio_backward, Ratio, Derived, "RFC 6673 section 7", "packets lost on the way back of those that reached the reflector";
+    unsent, Packets, Derived, "", "packets that were due and not sent";
 }
 
 impl Packets {
@@ -111,8 +137,13 @@ impl LossOfSize {
 /// What packets waited in this host from the send call to the kernel's stamp of T1.
 #[derive(Serialize)]
 pub(super) struct OwnWait {
-    count: u64,
-    mean_ns: u64,
+    pub(super) count: u64,
+    pub(super) mean_ns: u64,
+}
+
+figures! { OwnWait:
+    count, Packets, Sum, "", "packets whose T1 is the kernel's";
+    mean_ns, Nanoseconds, Derived, "", "mean time from the send call to the kernel's T1";
 }
 
 impl OwnWait {
@@ -132,6 +163,12 @@ pub(super) struct Excluded {
     pub(super) unstamped: u64,
 }
 
+figures! { Excluded:
+    clock_step, Packets, Sum, "", "packets left out of the delays: a step of the local clock touched them";
+    implausible, Packets, Sum, "", "packets left out of the delays: the reflector's times cannot be true";
+    unstamped, Packets, Sum, "", "packets left out of the delays: the reply has no T2 or no T3";
+}
+
 impl From<&twinpath_metrics::Figures> for Excluded {
     fn from(figures: &twinpath_metrics::Figures) -> Self {
         Self {
@@ -148,12 +185,22 @@ pub(super) struct FallbackStamps {
     pub(super) receive: u64,
 }
 
+figures! { FallbackStamps:
+    transmit, Packets, Derived, "", "T1 that fell to a lower rung than the best one";
+    receive, Packets, Derived, "", "T4 that fell to a lower rung than the best one";
+}
+
 #[derive(Serialize)]
 pub(super) struct Range {
     #[serde(flatten)]
-    ttl: TtlFigures,
-    hops_min: Option<u8>,
-    hops_max: Option<u8>,
+    pub(super) ttl: TtlFigures,
+    pub(super) hops_min: Option<u8>,
+    pub(super) hops_max: Option<u8>,
+}
+
+figures! { Range:
+    hops_min, Hops, Derived, "RFC 5357 section 4.2.1", "least number of routers on the way";
+    hops_max, Hops, Derived, "RFC 5357 section 4.2.1", "greatest number of routers on the way";
 }
 
 impl Range {

@@ -14,7 +14,7 @@ use twinpath_wire::nanoseconds;
 
 /// Figures by their keys in the session's document. The way back is no stream of the registry's:
 /// nobody but the sender's packets decide when its packets leave.
-const FIGURES: [(&str, Metric, Statistic); 9] = {
+pub(super) const FIGURES: [(&str, Metric, Statistic); 9] = {
     use Metric::{OneWayDelay, OneWayLoss, OneWayVariation, RoundTripDelay, RoundTripLoss};
     use Statistic::{LossRatio, Max, Mean, Min, Percentile95, StdDev};
     [

@@ -1,21 +1,22 @@
 //! What a call over this path would be like, for machines: an estimate, with all that it assumes.
 
 use serde::Serialize;
+use twinpath_metrics::figures;
 use twinpath_metrics::{Voice as Estimate, VoiceFigures, VoiceParameters};
 
 #[derive(Serialize)]
 pub(super) struct Voice {
-    estimated_by: &'static str,
-    codec: &'static str,
-    jitter_buffer_ns: u64,
-    packet_ns: u64,
-    look_ahead_ns: u64,
-    equipment_impairment: f64,
-    loss_robustness: f64,
-    advantage: f64,
-    forward: Option<Direction>,
-    backward: Option<Direction>,
-    round_trip: Option<Direction>,
+    pub(super) estimated_by: &'static str,
+    pub(super) codec: &'static str,
+    pub(super) jitter_buffer_ns: u64,
+    pub(super) packet_ns: u64,
+    pub(super) look_ahead_ns: u64,
+    pub(super) equipment_impairment: f64,
+    pub(super) loss_robustness: f64,
+    pub(super) advantage: f64,
+    pub(super) forward: Option<Direction>,
+    pub(super) backward: Option<Direction>,
+    pub(super) round_trip: Option<Direction>,
 }
 
 impl Voice {
@@ -45,14 +46,22 @@ impl Voice {
 }
 
 #[derive(Serialize)]
-struct Direction {
-    r_factor: f64,
-    mos_cqe: f64,
-    mouth_to_ear_ns: u64,
-    delay_from_round_trip: bool,
-    loss_ratio: f64,
-    loss_from_round_trip: bool,
-    burst_ratio: f64,
+pub(super) struct Direction {
+    pub(super) r_factor: f64,
+    pub(super) mos_cqe: f64,
+    pub(super) mouth_to_ear_ns: u64,
+    pub(super) delay_from_round_trip: bool,
+    pub(super) loss_ratio: f64,
+    pub(super) loss_from_round_trip: bool,
+    pub(super) burst_ratio: f64,
+}
+
+figures! { Direction:
+    r_factor, Number, Derived, "ITU-T G.107", "transmission rating factor R";
+    mos_cqe, Number, Derived, "ITU-T G.107", "mean opinion score of conversational quality, estimated, 1 to 4.5";
+    mouth_to_ear_ns, Nanoseconds, Derived, "ITU-T G.107", "delay of the call, codec and jitter buffer included";
+    loss_ratio, Ratio, Derived, "ITU-T G.107", "packets lost to the listener, those that come too late among them";
+    burst_ratio, Number, Derived, "ITU-T G.107", "length of loss bursts against those of random losses";
 }
 
 impl From<&Estimate> for Direction {

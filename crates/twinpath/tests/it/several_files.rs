@@ -1,6 +1,8 @@
 //! Reports of several files: compared, merged, side by side.
 
 use serde_json::Value;
+use twinpath_metrics::Merge;
+use twinpath_report::document::METRICS;
 
 use crate::program::{Responder, run};
 use crate::saved::{captures, document, saved};
@@ -153,4 +155,50 @@ fn merged_runs_and_captures_are_drawn_too() {
     assert_eq!(done.status, 0, "{}", done.stderr);
     let drawn = std::fs::read_to_string(&svg).unwrap();
     assert!(drawn.contains("STAMP from 127.0.0.1"), "{drawn}");
+}
+
+#[test]
+fn figures_of_merged_runs_add_up_as_the_table_of_figures_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = |name: &str| directory.path().join(name).display().to_string();
+    let responder = Responder::on_loopback();
+    let files = [name("one"), name("other")];
+    for (file, count) in files.iter().zip([30, 50]) {
+        let done = run(&format!(
+            "sender {} -c {count} -i 1 --timeout 200ms -q --save {file}",
+            responder.at
+        ));
+        assert_eq!(done.status, 0, "{}", done.stderr);
+    }
+    let [one, other] =
+        [&files[0], &files[1]].map(|file| run(&format!("report {file} --json")).session());
+    let merged = run(&format!("report --merge {} {} --json", files[0], files[1])).session();
+    let (mut checked, mut wrong) = (0, Vec::new());
+    for metric in METRICS.iter() {
+        let pointer = format!("/{}", metric.path.replace('.', "/"));
+        let value = |session: &Value| session.pointer(&pointer).cloned().unwrap_or_default();
+        let (one, other, merged) = (value(&one), value(&other), value(&merged));
+        let whole = one.as_i64().zip(other.as_i64());
+        let expected = match metric.about.merge {
+            Merge::Sum => whole.map(|(one, other)| one + other),
+            Merge::Least => whole.map(|(one, other)| one.min(other)),
+            Merge::Greatest => one.as_i64().max(other.as_i64()),
+            Merge::First => one.as_i64(),
+            Merge::Never => None,
+            // Only whether it is known.
+            Merge::Derived | Merge::Distribution => {
+                let known = one.is_number() && other.is_number();
+                if known && !merged.is_number() {
+                    wrong.push(format!("{}: {merged}", metric.path));
+                }
+                continue;
+            }
+        };
+        if merged.as_i64() != expected {
+            wrong.push(format!("{}: {one}, {other}: {merged}", metric.path));
+        }
+        checked += u32::from(expected.is_some());
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(checked > 50, "{checked}");
 }

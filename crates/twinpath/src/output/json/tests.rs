@@ -8,6 +8,8 @@ use twinpath_report::SessionReport;
 use twinpath_wire::Tos;
 use twinpath_wire::control::SecurityMode;
 
+use twinpath_report::document::METRICS;
+
 use super::*;
 use crate::output::fixtures;
 
@@ -302,4 +304,101 @@ fn figures_of_a_registered_metric_have_its_name() {
         session(&report, Requested::default())["registry"],
         json!({})
     );
+}
+
+/// What a document has that is no figure: what a session was told to do.
+const PARAMETERS: [&str; 23] = [
+    "availability.bad_above",
+    "availability.block_ns",
+    "availability.in_a_row",
+    "dscp",
+    "interval_ns",
+    "marking.backward.expected_tos",
+    "marking.forward.expected_tos",
+    "padding",
+    "payload_octets",
+    "schedule_parameters.interval_ns",
+    "seed",
+    "session",
+    "ssid",
+    "start_within_ns",
+    "timeout_ns",
+    "tos",
+    "ttl",
+    "voice.advantage",
+    "voice.equipment_impairment",
+    "voice.jitter_buffer_ns",
+    "voice.look_ahead_ns",
+    "voice.loss_robustness",
+    "voice.packet_ns",
+];
+
+/// Objects whose keys are data, by kind, class or size.
+const MAPS: [&str; 5] = [
+    "bins",
+    "dscp_backward",
+    "dscp_forward",
+    "histograms",
+    "odd_replies",
+];
+
+/// Numbers of a document by path; what is in lists is left out.
+fn numbers(value: &serde_json::Value, path: &str, found: &mut Vec<(String, serde_json::Value)>) {
+    match value {
+        serde_json::Value::Object(map) if !MAPS.contains(&path) => {
+            for (key, value) in map {
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                numbers(value, &path, found);
+            }
+        }
+        serde_json::Value::Number(_) => found.push((path.to_owned(), value.clone())),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::String(_)
+        | serde_json::Value::Array(_)
+        | serde_json::Value::Object(_) => {}
+    }
+}
+
+#[test]
+fn each_number_of_a_session_has_a_row_in_the_table_of_figures_with_its_value() {
+    let requested = Requested {
+        with_loss: true,
+        ..Requested::default()
+    };
+    let mut odd = fixtures::rough_path();
+    odd.clocks = None;
+    (odd.figures.lost_forward, odd.figures.lost_backward) = (None, None);
+    odd.figures.ecn_forward = odd.figures.ecn_backward;
+    (odd.tally.stamped, odd.tally.own_wait_ns) = (2, 3_000);
+    let mut seen = std::collections::BTreeSet::new();
+    let reports: Vec<SessionReport> = vec![
+        fixtures::quiet_path(),
+        fixtures::loss(),
+        fixtures::nothing_came_back(),
+        fixtures::rough_path(),
+        odd,
+    ];
+    for report in reports {
+        let document = SessionDocument::new(&report, None, &requested);
+        let session = session(&report, requested);
+        let mut found = Vec::new();
+        numbers(&session, "", &mut found);
+        let mut found: std::collections::BTreeMap<_, _> = found.into_iter().collect();
+        for metric in METRICS.iter() {
+            let value = metric.get(&document).map(|value| json!(value));
+            assert_eq!(found.remove(&metric.path), value, "{}", metric.path);
+            let pointer = format!("/{}", metric.path.replace('.', "/"));
+            seen.extend(session.pointer(&pointer).map(|_| &metric.path));
+        }
+        found.retain(|path, _| !PARAMETERS.contains(&&**path));
+        assert!(found.is_empty(), "no figure and no parameter: {found:?}");
+    }
+    let unseen = METRICS.iter().filter(|metric| !seen.contains(&metric.path));
+    let unseen: Vec<&str> = unseen.map(|metric| &*metric.path).collect();
+    assert_eq!(unseen, [""; 0], "never seen");
 }
