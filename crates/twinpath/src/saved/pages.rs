@@ -19,7 +19,7 @@ const DENSEST: u64 = 32;
 /// dictionary (both names), run lengths, differences.
 const ENCODINGS: [i64; 5] = [0, 2, 3, 5, 8];
 /// Structures within structures.
-const DEEPEST: u8 = 8;
+const DEEPEST: usize = 8;
 
 /// Looks over the pages of a column.
 ///
@@ -59,37 +59,56 @@ struct Page {
 }
 
 impl Page {
-    /// `PageHeader` of the Parquet format: 2 and 3 are sizes, 5, 7 and 8 headers of data pages, of
-    /// dictionaries, and of data pages of version 2, which have their encoding in their field 2 or 4.
+    /// The page whose header these octets begin with.
     fn read(octets: &mut Octets<'_>) -> Option<Self> {
         let mut page = Self::default();
-        let mut id = 0;
+        page.structure(octets, &mut Vec::new())?;
+        Some(page)
+    }
+
+    /// A structure to its end; `path`: the numbers of the fields that it is in. The library that reads
+    /// the page goes by the number of a field, whatever type the field has: one that has another type
+    /// than `PageHeader` gives it (the Parquet format) would be something else to it, and is refused.
+    fn structure(&mut self, octets: &mut Octets<'_>, path: &mut Vec<u8>) -> Option<()> {
+        if path.len() >= DEEPEST {
+            return None;
+        }
+        path.push(0);
         loop {
-            let kind = octets.field(&mut id)?;
-            match (id, kind) {
-                (_, STOP) => return Some(page),
-                (2, INTEGER) => page.unpacked = u64::try_from(octets.integer()?).ok()?,
-                (3, INTEGER) => page.stored = u64::try_from(octets.integer()?).ok()?,
-                (5 | 7 | 8, STRUCTURE) => {
-                    let header = id;
-                    let mut id = 0;
-                    loop {
-                        let kind = octets.field(&mut id)?;
-                        match (header, id, kind) {
-                            (.., STOP) => break,
-                            (7, 1, INTEGER) => {
-                                page.entries = u64::try_from(octets.integer()?).ok()?;
-                            }
-                            (5 | 7, 2, INTEGER) | (8, 4, INTEGER) => {
-                                page.encoding = octets.integer()?;
-                            }
-                            _ => octets.skip(kind, DEEPEST)?,
-                        }
-                    }
+            let head = octets.octet()?;
+            if head == 0 {
+                break;
+            }
+            // Each field is told by its distance from the one before; 0 would be a number by itself.
+            let distance = Some(head >> 4).filter(|distance| *distance > 0)?;
+            let id = path.last_mut()?;
+            *id = id.checked_add(distance)?;
+            match (path.as_slice(), head & 0x0f) {
+                ([1..=4] | [5, 1..=4] | [7, 1 | 2] | [8, 1..=6], kind) => {
+                    let value = Some(octets.integer()?).filter(|_| kind == INTEGER)?;
+                    self.take(path, value)?;
                 }
-                _ => octets.skip(kind, DEEPEST)?,
+                ([5..=8] | [5, 5] | [8, 8], kind) if kind != STRUCTURE => return None,
+                (_, STRUCTURE) => self.structure(octets, path)?,
+                (_, kind) => octets.skip(kind)?,
             }
         }
+        path.pop();
+        Some(())
+    }
+
+    /// 2 and 3 are sizes; 5, 7 and 8 headers of data pages, of dictionaries, and of data pages of version
+    /// 2, which have their encoding in their field 2 or 4.
+    fn take(&mut self, path: &[u8], value: i64) -> Option<()> {
+        let count = || u64::try_from(value).ok();
+        match path {
+            [2] => self.unpacked = count()?,
+            [3] => self.stored = count()?,
+            [7, 1] => self.entries = count()?,
+            [5 | 7, 2] | [8, 4] => self.encoding = value,
+            _ => {}
+        }
+        Some(())
     }
 
     fn check(&self, packed: bool) -> Result<(), Broken> {
@@ -112,8 +131,7 @@ impl Page {
     }
 }
 
-/// Types of Thrift's compact protocol, and the end of a structure.
-const STOP: u8 = 0;
+/// Types of Thrift's compact protocol.
 const INTEGER: u8 = 5;
 const STRUCTURE: u8 = 12;
 
@@ -144,41 +162,18 @@ impl Octets<'_> {
         Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
     }
 
-    /// The type of the next field, its number in `id`.
-    fn field(&mut self, id: &mut i64) -> Option<u8> {
-        let head = self.octet()?;
-        *id = match (head, head >> 4) {
-            (STOP, _) => return Some(STOP),
-            (_, 0) => self.integer()?,
-            (_, delta) => id.checked_add(delta.into())?,
-        };
-        Some(head & 0x0f)
-    }
-
-    fn skip(&mut self, kind: u8, deep: u8) -> Option<()> {
-        let deep = deep.checked_sub(1)?;
-        match kind {
+    /// A value of such a type. No header of a page has lists or maps.
+    fn skip(&mut self, kind: u8) -> Option<()> {
+        let length = match kind {
             // True and false are the type alone.
-            1 | 2 => {}
-            3 => drop(self.octet()?),
-            4..=6 => drop(self.varint()?),
-            7 => self.0 = self.0.get(8..)?,
-            8 => {
-                let length = usize::try_from(self.varint()?).ok()?;
-                self.0 = self.0.get(length..)?;
-            }
-            STRUCTURE => {
-                let mut id = 0;
-                loop {
-                    match self.field(&mut id)? {
-                        STOP => break,
-                        kind => self.skip(kind, deep)?,
-                    }
-                }
-            }
-            // No header of a page has lists or maps.
+            1 | 2 => 0,
+            3 => 1,
+            4..=6 => return self.varint().map(drop),
+            7 => 8,
+            8 => usize::try_from(self.varint()?).ok()?,
             _ => return None,
-        }
+        };
+        self.0 = self.0.get(length..)?;
         Some(())
     }
 }
@@ -215,6 +210,27 @@ mod tests {
         assert_eq!(page, expected);
         for length in 0..=DATA.len() {
             assert_eq!(Page::read(&mut Octets(&DATA[..length])), None, "{length}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_of_another_type_to_the_library_is_refused() {
+        let read = |octets: &[u8]| Page::read(&mut Octets(octets));
+        let header = [&DATA[..], &[0]].concat();
+        assert!(read(&header).is_some());
+        let with = |at: usize, octet: u8| {
+            let mut header = header.clone();
+            header[at] = octet;
+            read(&header)
+        };
+        // The size when it is unpacked, and the encoding, as 64 or 16 bits; a header as a list.
+        for (at, octet) in [(2, 0x16), (2, 0x14), (11, 0x16), (8, 0x29)] {
+            assert_eq!(with(at, octet), None, "{octet:02x} at {at}");
+        }
+        // The number 2 again, by itself: as it is, and as the library would cut it to 16 bits.
+        for id in [&[0x04][..], &[0x84, 0x80, 0x08]] {
+            let again = [&DATA[..], &[0x05], id, &[0xfe, 0xff, 0xff, 0xff, 0x0f, 0]].concat();
+            assert_eq!(read(&again), None, "{id:x?}");
         }
     }
 
