@@ -106,7 +106,7 @@ impl<S: Store> Writer<S> {
             written: 0,
             stale: true,
         };
-        let tail = writer.tail(None, writer.end).map_err(io::Error::other)?;
+        let tail = writer.tail(None, writer.end)?;
         writer.file.put(tail.at.begin, &tail.octets)?;
         writer.live = tail.at;
         Ok(writer)
@@ -150,68 +150,53 @@ impl<S: Store> Writer<S> {
     }
 
     /// Puts all that is known into the file. A file that cannot take it is left as it was.
-    ///
     pub(super) fn write(&mut self, sync: Sync) -> io::Result<()> {
-        if !self.stale {
-            return Ok(());
-        }
-        let group = if self.rows.is_empty() {
-            None
-        } else {
-            Some(self.groups.encode(&self.rows).map_err(io::Error::other)?)
-        };
         let full = self.rows.len() >= self.group_rows();
-        self.replace(group.as_ref(), full, sync)?;
-        self.stale = false;
-        let finished: i64 = self
-            .finished
-            .iter()
-            .map(|(group, _)| group.num_rows())
-            .sum();
-        self.written = finished.unsigned_abs() + self.rows.len() as u64;
-        if full && let Some(group) = group {
-            let about = group.at(self.end, self.finished.len());
-            self.finished.push(about.map_err(io::Error::other)?);
-            self.end += group.octets.len() as u64;
-            self.rows.clear();
+        if self.stale {
+            self.replace(full, sync)?;
         }
         Ok(())
     }
 
     /// The last write: nothing is left in the file that does not count.
     pub(super) fn finish(&mut self) -> io::Result<()> {
-        self.write(Sync::Memory)?;
-        if self.live.begin > self.end {
-            let group = if self.rows.is_empty() {
-                None
-            } else {
-                Some(self.groups.encode(&self.rows).map_err(io::Error::other)?)
-            };
-            self.replace(group.as_ref(), true, Sync::Memory)?;
+        if self.stale || self.live.begin > self.end {
+            self.replace(true, Sync::Memory)?;
         }
         self.file.sync()
     }
 
-    /// Makes this row group, and a footer for it and all before, what the file ends with. `in_place`:
-    /// right behind the finished ones, or wherever there is room.
-    fn replace(&mut self, group: Option<&Group>, in_place: bool, sync: Sync) -> io::Result<()> {
-        let tail = self.tail(group, self.end).map_err(io::Error::other)?;
-        if tail.at.end <= self.live.begin {
-            return self.put_before(&tail, sync);
+    /// Makes the rows under way, and a footer for them and all before, what the file ends with.
+    /// `finished`: they are a row group of their own, right behind the others; else they are wherever
+    /// there is room, and are written again.
+    fn replace(&mut self, finished: bool, sync: Sync) -> io::Result<()> {
+        let group = (!self.rows.is_empty()).then(|| self.groups.encode(&self.rows));
+        let group = group.transpose().map_err(io::Error::other)?;
+        let tail = self.tail(group.as_ref(), self.end)?;
+        let fits = tail.at.end <= self.live.begin;
+        if !fits {
+            let mut at = self.live.end;
+            if finished {
+                at = at.max(tail.at.end);
+            }
+            let behind = self.tail(group.as_ref(), at)?;
+            if let Err(error) = self.put_behind(&behind, sync) {
+                // What the file said before still stands where it did.
+                let _ = self.file.cut(self.live.end);
+                return Err(error);
+            }
         }
-        let at = if in_place {
-            self.live.end.max(tail.at.end)
-        } else {
-            self.live.end
-        };
-        let behind = self.tail(group, at).map_err(io::Error::other)?;
-        if let Err(error) = self.put_behind(&behind, sync) {
-            // What the file said before still stands where it did.
-            let _ = self.file.cut(self.live.end);
-            return Err(error);
-        }
-        if in_place {
+        if fits || finished {
             self.put_before(&tail, sync)?;
+        }
+        self.stale = false;
+        let before = self.finished.iter().map(|(group, _)| group.num_rows());
+        self.written = before.sum::<i64>().unsigned_abs() + self.rows.len() as u64;
+        if finished && let Some(group) = group {
+            let placed = group.at(self.end, self.finished.len());
+            self.finished.push(placed.map_err(io::Error::other)?);
+            self.end += group.octets.len() as u64;
+            self.rows.clear();
         }
         Ok(())
     }
@@ -252,14 +237,16 @@ impl<S: Store> Writer<S> {
     }
 
     /// The row group under way and the footer behind it, to stand from `begin` on.
-    fn tail(&self, group: Option<&Group>, begin: u64) -> parquet::errors::Result<Tail> {
+    fn tail(&self, group: Option<&Group>, begin: u64) -> io::Result<Tail> {
         let mut groups = self.finished.clone();
         let mut octets = Vec::new();
         if let Some(group) = group {
-            groups.push(group.at(begin, self.finished.len())?);
+            let placed = group.at(begin, self.finished.len());
+            groups.push(placed.map_err(io::Error::other)?);
             octets.extend_from_slice(&group.octets);
         }
-        let footer = self.groups.footer(groups, &self.facts)?;
+        let footer = self.groups.footer(groups, &self.facts);
+        let footer = footer.map_err(io::Error::other)?;
         let seal = checksum::seal(footer.get(..footer.len() - END).unwrap_or_default());
         // The last eight octets are one write that nothing interrupts: they are not to lie across
         // pages. Readers do not look between a row group and the footer.

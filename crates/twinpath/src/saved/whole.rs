@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, FileReader as _, Length, SerializedFileReader};
 
 use super::group::MAGIC;
 use super::guard::fenced;
-use super::{Broken, END_KEY, checksum};
+use super::{Broken, checksum};
 
 /// How far back the end of a whole file is looked for, and how many places are tried.
 const FAR: u64 = 64 << 20;
@@ -19,7 +19,7 @@ const PLACES: usize = 64;
 /// Octets looked through at once.
 const STRETCH: u64 = 64 << 10;
 
-/// Octets of a file that is being written, at most, that are kept as they were when it was opened.
+/// Octets at the end of a file, at most, that are kept as they were when it was opened.
 const KEPT: u64 = 64 << 20;
 /// How often a file that changes while it is opened is looked at again.
 const TURNS: usize = 10;
@@ -29,8 +29,7 @@ const TURNS: usize = 10;
 pub(super) struct Whole {
     file: Arc<File>,
     octets: u64,
-    /// Where the last of them begin, which are in memory: the writer of the file may put others in
-    /// their place.
+    /// Where the last of them begin, which are in memory.
     kept: (u64, Bytes),
 }
 
@@ -129,15 +128,14 @@ pub(super) fn open(
 }
 
 fn upto(file: &Arc<File>, octets: u64, all: u64) -> std::result::Result<Opened, Broken> {
-    let mut whole = Whole::new(file, octets);
-    let mut reader = SerializedFileReader::new(whole.clone())?;
-    if !is_ended(reader.metadata()) {
-        let last = reader.metadata().row_groups().last();
-        let begin = last.and_then(RowGroupMetaData::file_offset);
-        let begin = begin.and_then(|begin| u64::try_from(begin).ok());
-        whole = whole.keeping(begin.unwrap_or(octets))?;
-        reader = SerializedFileReader::new(whole.clone())?;
-    }
+    let whole = Whole::new(file, octets);
+    let reader = SerializedFileReader::new(whole.clone())?;
+    // While the run goes on, its writer may put another row group and footer in the place of the last.
+    let last = reader.metadata().row_groups().last();
+    let begin = last.and_then(RowGroupMetaData::file_offset);
+    let begin = begin.and_then(|begin| u64::try_from(begin).ok());
+    let whole = whole.keeping(begin.unwrap_or(octets))?;
+    let reader = SerializedFileReader::new(whole.clone())?;
     let checksums = checksum::of_groups(&whole, reader.metadata())?;
     Ok(Opened {
         reader,
@@ -145,13 +143,6 @@ fn upto(file: &Arc<File>, octets: u64, all: u64) -> std::result::Result<Opened, 
         behind: all - octets,
         checksums,
     })
-}
-
-/// It has all that its run had to say.
-fn is_ended(about: &ParquetMetaData) -> bool {
-    let facts = about.file_metadata().key_value_metadata();
-    let mut facts = facts.into_iter().flatten();
-    facts.any(|fact| fact.key == END_KEY)
 }
 
 /// Where files may have ended: behind each magic number, the last ones first.
