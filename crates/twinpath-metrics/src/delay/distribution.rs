@@ -280,6 +280,14 @@ impl Distribution {
         BinCounts::automatic(self, most)
     }
 
+    /// The values, least first, each with its count: those in the middle of their bins.
+    pub(crate) fn binned(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
+        let (min, max) = (self.moments.min(), self.moments.max());
+        let reference = self.reference_ns().unwrap_or(0);
+        let bins = self.histogram.bins();
+        bins.map(move |(value, count)| (value.saturating_add(reference).clamp(min, max), count))
+    }
+
     /// The values at ascending ranks, the ends exact.
     fn values_at<const N: usize>(&self, ranks: [u64; N]) -> [i64; N] {
         let (min, max) = (self.moments.min(), self.moments.max());

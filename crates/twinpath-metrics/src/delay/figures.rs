@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::distribution::Distribution;
+use super::mad;
 use crate::figures;
 
 /// What the figures of a delay are made from.
@@ -63,4 +64,6 @@ delay_figures! { |delay|
     bins_per_octave: u32 = delay.values.histogram().bins_per_octave(), Number, Least, "",
         "bins per octave of the histogram behind median and percentiles, which are within 1 / (2 x bins) of \
          their distance from the reference";
+    mad_ns: u64 = mad::of(delay.values, delay.ranked[0]), Nanoseconds, Distribution, "",
+        "median absolute deviation: the middle value of the distances from the median";
 }

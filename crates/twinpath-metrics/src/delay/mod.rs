@@ -8,6 +8,7 @@ pub(crate) mod histogram;
 pub(crate) mod ipdv;
 pub(crate) mod jitter;
 pub(crate) mod kind;
+mod mad;
 pub(crate) mod moments;
 pub(crate) mod page;
 pub(crate) mod rank;

@@ -303,3 +303,16 @@ fn a_declared_counter_gives_equal_numbers_a_direction() {
     assert_eq!((figures.lost_forward, figures.lost_backward), (None, None));
     assert_eq!(figures.lost_unattributed, Some(5));
 }
+
+#[test]
+fn the_median_absolute_deviation_is_the_middle_distance_from_the_median() {
+    for (values, expected) in [
+        (&[7][..], 0),
+        (&[1, 1, 2, 2, 4, 6, 9], 1),
+        (&[9, 6, 4, 2, 2, 1, 1], 1),
+        (&[-10, 0, 10, 1_000], 10),
+        (&[0, 10], 5),
+    ] {
+        assert_eq!(departures(values).mad_ns, expected, "{values:?}");
+    }
+}

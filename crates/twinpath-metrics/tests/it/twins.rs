@@ -78,6 +78,10 @@ impl Seen {
             Some(figures.p99_ns.abs_diff(figures.min_ns))
         );
 
+        let farthest = values.iter().map(|value| value.abs_diff(reference)).max();
+        let error = farthest.map_or(0, |farthest| farthest / 1024 * 2 + 2);
+        prop_assert!(figures.mad_ns.abs_diff(delays::mad(values)) <= error);
+
         let close = |ours: Option<u64>, theirs: Option<f64>| match (ours, theirs) {
             (Some(ours), Some(theirs)) => (ours as f64 - theirs).abs() <= 0.5 + 1e-6,
             (ours, theirs) => ours.is_none() && theirs.is_none(),

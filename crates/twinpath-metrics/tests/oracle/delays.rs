@@ -82,3 +82,15 @@ pub(crate) fn ipdv_mean_abs(parts: &[Vec<(u64, i64)>]) -> Option<f64> {
     }
     (!differences.is_empty()).then(|| differences.iter().sum::<f64>() / differences.len() as f64)
 }
+
+/// Median absolute deviation from the median, by sorting.
+pub(crate) fn mad(values: &[i64]) -> u64 {
+    let (lower, upper) = middle(values);
+    let median = mean(&[lower, upper]);
+    let distances: Vec<i64> = values
+        .iter()
+        .map(|value| i64::try_from(value.abs_diff(median)).unwrap())
+        .collect();
+    let (lower, upper) = middle(&distances);
+    mean(&[lower, upper]).unsigned_abs()
+}

@@ -111,6 +111,7 @@ fn delay(min_ns: i64, count: u64) -> DelayFigures {
         ipdv_mean_abs_ns: Some(36_700),
         reference_ns: Some(min_ns + 80_000),
         bins_per_octave: 512,
+        mad_ns: 18_300,
     }
 }
 
