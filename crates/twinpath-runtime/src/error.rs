@@ -1,6 +1,7 @@
 //! Why a run could not start or could not go on.
 
 use std::net::{IpAddr, SocketAddr};
+use std::thread::JoinHandle;
 
 use twinpath_net::{BindError, SendError};
 use twinpath_report::words;
@@ -49,6 +50,38 @@ pub enum StartError {
         /// The system's word.
         source: std::io::Error,
     },
+}
+
+impl StartError {
+    /// The system did not give `what`.
+    pub(crate) fn system<E: Into<std::io::Error>>(what: &'static str) -> impl Fn(E) -> Self + Copy {
+        move |source| Self::System {
+            what,
+            source: source.into(),
+        }
+    }
+}
+
+/// Starts a thread of that name.
+pub(crate) fn spawn<T: Send + 'static>(
+    name: impl Into<String>,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, StartError> {
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn(body)
+        .map_err(StartError::system("a thread"))
+}
+
+/// The threads' results, once all have ended: the first failure, if there is one.
+pub(crate) fn join_all(
+    threads: impl IntoIterator<Item = JoinHandle<Result<(), RunError>>>,
+) -> Result<(), RunError> {
+    let mut result = Ok(());
+    for thread in threads {
+        result = result.and(thread.join().unwrap_or(Err(RunError::Fault)));
+    }
+    result
 }
 
 /// Why a run ended without a result.

@@ -45,10 +45,8 @@ pub fn survey() -> Result<HostSurvey, StartError> {
     let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     let far = TestSocket::open(&SocketOptions::reflector(loopback))?;
     let near = TestSocket::open(&SocketOptions::sender(loopback, far.local()))?;
-    let (mut waiter, _waker) = Waiter::new().map_err(|source| StartError::System {
-        what: "a descriptor to wait by",
-        source,
-    })?;
+    let (mut waiter, _waker) =
+        Waiter::new().map_err(StartError::system("a descriptor to wait by"))?;
     let mut transmit = vec![Rung::User];
     let mut receive = vec![Rung::User];
     let mut batch = RecvBatch::new(4, 256);

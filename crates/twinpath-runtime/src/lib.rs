@@ -21,6 +21,8 @@ pub mod responder;
 pub mod sender;
 #[cfg(feature = "control")]
 pub mod server;
+#[cfg(feature = "control")]
+mod stop;
 
 use std::time::Duration;
 

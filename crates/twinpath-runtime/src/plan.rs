@@ -3,12 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use ipnet::IpNet;
 use twinpath_metrics::{BinEdges, MetricsConfig, ReflectorKind};
 use twinpath_net::PathOptions;
-use twinpath_proto::reflector::Speaks;
+use twinpath_proto::reflector::ReflectorConfig;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
-use twinpath_wire::{Dscp, Tos, nanoseconds};
+use twinpath_wire::{Tos, nanoseconds};
 
 /// Which source port a Session-Sender binds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,40 +153,18 @@ impl SenderPlan {
 
 /// All that a Session-Reflector's run needs.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "switches of the command line, each its own"
-)]
 pub struct ResponderPlan {
     /// Addresses to listen on. Port 0 takes a free one. The unspecified IPv6 address means IPv6 only.
     pub near: Vec<SocketAddr>,
     /// Addresses that may be left out when the host cannot bind their family (default: all).
     pub tolerate_missing_family: bool,
-    /// Which protocol to answer.
-    pub speaks: Speaks,
-    /// Keep a sequence counter per session.
-    pub stateful: bool,
-    /// How many sessions to keep at most, over all threads.
-    pub max_sessions: usize,
-    /// A session is forgotten after this idle time.
-    pub idle: Duration,
-    /// `--padding` of the responder.
-    pub padding: Option<usize>,
-    /// Permit replies longer than their requests.
-    pub allow_larger_replies: bool,
-    /// Who may be answered; empty: everyone.
-    pub allow: Vec<IpNet>,
-    /// Packets per second answered per client address.
-    pub max_rate_pps: Option<u32>,
-    /// DSCP of the replies; `None`: the request's.
-    pub dscp: Option<Dscp>,
+    /// What is answered, and how; its sessions are those of all threads.
+    pub reflector: ReflectorConfig,
     /// What is set below UDP.
     pub path: PathOptions,
     /// Threads, each with its own sockets (`SO_REUSEPORT`).
     pub threads: usize,
-    /// Discard requests whose Error Estimate has a Multiplier of 0.
-    pub strict: bool,
-    /// Do not advance T3 by the measured way to the wire.
+    /// Do not advance T3 by the measured transmit latency.
     pub raw_t3: bool,
 }
 
@@ -197,18 +174,9 @@ impl ResponderPlan {
         Self {
             near,
             tolerate_missing_family: false,
-            speaks: Speaks::Auto,
-            stateful: true,
-            max_sessions: 100_000,
-            idle: Duration::from_mins(15),
-            padding: None,
-            allow_larger_replies: false,
-            allow: Vec::new(),
-            max_rate_pps: None,
-            dscp: None,
+            reflector: ReflectorConfig::default(),
             path: PathOptions::default(),
             threads: 1,
-            strict: false,
             raw_t3: false,
         }
     }

@@ -8,9 +8,10 @@ use twinpath_wire::control::Accept;
 
 use crate::controller::{
     ClientThread, ControlClientPlan, ControlClientReport, ControlError, ControlEvent, ControlPlan,
-    DefaultFeatures, Dialogue, News, SessionRequest, Stop, sizes,
+    DefaultFeatures, Dialogue, News, SessionRequest, sizes,
 };
 use crate::error::StartError;
+use crate::stop::Stop;
 
 /// A run that nothing bounds ends after this.
 const FOREVER: Duration = Duration::from_hours(24 * 365);

@@ -8,27 +8,10 @@ use tokio::sync::watch;
 
 use super::event::{EVENTS, News};
 use super::{ControlError, ControlEvent};
-use crate::error::{RunError, StartError};
+use crate::error::{RunError, StartError, spawn};
+use crate::stop::Stop;
 
 type Outcome<R> = Result<R, ControlError>;
-
-/// Whether the run was told to stop.
-#[derive(Clone, Debug)]
-pub(crate) struct Stop(watch::Receiver<bool>);
-
-impl Stop {
-    pub(crate) fn new() -> (watch::Sender<bool>, Self) {
-        let (teller, told) = watch::channel(false);
-        (teller, Self(told))
-    }
-
-    /// Returns when the run is told to stop. A handle that is gone is no reason.
-    pub(crate) async fn told(&mut self) {
-        if self.0.wait_for(|told| *told).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-}
 
 /// A thread that talks to a Server.
 #[derive(Debug)]
@@ -45,17 +28,15 @@ impl<R: Send + 'static> ClientThread<R> {
     where
         F: Future<Output = Outcome<R>>,
     {
-        let system = |what| move |source| StartError::System { what, source };
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(system("a descriptor to wait by"))?;
+            .map_err(StartError::system("a descriptor to wait by"))?;
         let (teller, events) = sync_channel(EVENTS);
         let (stop, told) = Stop::new();
-        let thread = std::thread::Builder::new()
-            .name("control".to_owned())
-            .spawn(move || runtime.block_on(task(News(teller), told)))
-            .map_err(system("a thread"))?;
+        let thread = spawn("control", move || {
+            runtime.block_on(task(News(teller), told))
+        })?;
         Ok(Self {
             events,
             stop,

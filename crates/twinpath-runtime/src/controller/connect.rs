@@ -43,10 +43,7 @@ pub fn reach<'a>(
     plans: impl ExactSizeIterator<Item = &'a ControlPlan>,
     stopped: &dyn Fn() -> bool,
 ) -> Result<(usize, Made), ControlError> {
-    let system = |source| StartError::System {
-        what: "a descriptor to wait by",
-        source,
-    };
+    let system = StartError::system("a descriptor to wait by");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

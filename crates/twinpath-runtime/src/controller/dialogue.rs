@@ -15,7 +15,6 @@ use twinpath_report::{Attempt, RefusedSession};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
 
-use super::client_thread::Stop;
 use super::connect::{connect, resume};
 use super::error::by_name;
 use super::event::News;
@@ -27,6 +26,7 @@ use crate::keys::Key;
 use crate::link::Link;
 use crate::names::named;
 use crate::random;
+use crate::stop::Stop;
 
 /// Padding beyond this may be what a Server's limit is about.
 const USUAL_PADDING: u32 = 1_458;
@@ -456,10 +456,7 @@ impl Dialogue {
 
 /// A key, and what is fresh for each connection.
 fn credentials(key: Key) -> Result<Credentials, StartError> {
-    let failed = |error: getrandom::Error| StartError::System {
-        what: "random octets",
-        source: error.into(),
-    };
+    let failed = StartError::system("random octets");
     let session = SessionKeys::fresh(getrandom::fill).map_err(failed)?;
     Ok(Credentials {
         key_id: key.id,

@@ -26,7 +26,7 @@ pub use event::ControlEvent;
 pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
 pub use report::{ControlClientReport, NegotiatedSession};
 
-pub(crate) use client_thread::{ClientThread, Stop};
+pub(crate) use client_thread::ClientThread;
 pub(crate) use dialogue::Dialogue;
 pub(crate) use event::News;
 pub(crate) use request::{DefaultFeatures, SessionRequest, sizes};

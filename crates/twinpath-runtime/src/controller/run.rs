@@ -12,12 +12,12 @@ use twinpath_report::{Note, SessionReport};
 use twinpath_wire::Mono;
 use twinpath_wire::control::Accept;
 
-use super::client_thread::Stop;
 use super::dialogue::Dialogue;
 use super::event::News;
 use super::request::{DefaultFeatures, SessionRequest, sizes};
 use super::{ControlError, ControlEvent, ControlPlan, Sizes};
 use crate::sender::{Bound, Negotiated, SenderThread};
+use crate::stop::Stop;
 
 /// How often a run without its Server is looked at.
 const SERVER_CHECK_EVERY: Duration = Duration::from_millis(500);

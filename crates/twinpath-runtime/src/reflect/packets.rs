@@ -3,15 +3,19 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use twinpath_metrics::RungCounts;
 use twinpath_net::{Outbound, QueueEvent, RecvBatch, TestSocket, clock};
-use twinpath_proto::reflector::{Ignored, NegotiatedReflector, Reflection, SessionReflector};
+use twinpath_proto::reflector::{
+    Ignored, NegotiatedReflector, Reflection, ReflectorTally, SessionReflector,
+};
 use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Wall};
 
 use crate::interfaces::Following;
 
+use super::Snapshot;
 use super::paths::{Awaited, Path, Paths};
 
 /// Datagrams taken at once.
@@ -151,10 +155,10 @@ pub(crate) struct Packets {
     /// When the last batch was taken.
     taken: Mono,
     pub(crate) error: ErrorEstimate,
-    pub(crate) rungs: RungCounts,
+    rungs: RungCounts,
     /// By how much T3 was advanced last, in nanoseconds; `None`: it never was.
-    pub(crate) t3_advance_ns: Option<u64>,
-    pub(crate) send_errors: u64,
+    t3_advance_ns: Option<u64>,
+    send_errors: u64,
     /// Sockets bound again to an interface that was made again.
     pub(crate) rebinds: u64,
     /// Replies that wait to be sent together: slot, octets and destination of each, what seals it, and by how
@@ -177,6 +181,21 @@ impl Packets {
             rebinds: 0,
             ready: Vec::with_capacity(TOGETHER),
             unsealed: Vec::with_capacity(TOGETHER),
+        }
+    }
+
+    /// Leaves what this thread did so far where its handle finds it. Never waits: while somebody
+    /// reads it, the next time will do.
+    pub(crate) fn publish(&self, to: &Mutex<Snapshot>, tally: &ReflectorTally, drops: u64) {
+        if let Ok(mut snapshot) = to.try_lock() {
+            *snapshot = Snapshot {
+                tally: *tally,
+                send_errors: self.send_errors,
+                rebinds: self.rebinds,
+                receive_drops: drops,
+                rungs: self.rungs,
+                t3_advance_ns: self.t3_advance_ns,
+            };
         }
     }
 

@@ -1,5 +1,7 @@
 //! What a reflector thread says of itself now and then.
 
+use std::sync::{Mutex, PoisonError};
+
 use twinpath_metrics::RungCounts;
 use twinpath_proto::reflector::ReflectorTally;
 
@@ -15,8 +17,17 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
+    /// The sum over threads that each leave theirs here.
+    pub(crate) fn sum<'a>(threads: impl IntoIterator<Item = &'a Mutex<Self>>) -> Self {
+        let mut sum = Self::default();
+        for one in threads {
+            sum.merge(&one.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        sum
+    }
+
     /// Adds what another thread says.
-    pub(crate) fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) {
         self.tally.merge(&other.tally);
         self.send_errors += other.send_errors;
         self.receive_drops += other.receive_drops;

@@ -27,7 +27,7 @@ pub(super) fn open(plan: &ResponderPlan) -> Result<Vec<Vec<TestSocket>>, StartEr
         groups.push(more.collect::<Result<_, _>>()?);
     }
     if threads > 1
-        && plan.max_rate_pps.is_some()
+        && plan.reflector.max_rate_pps.is_some()
         && let Some(first) = groups.first()
     {
         // A client's rate is limited where its packets come in: all on one thread.
@@ -116,10 +116,7 @@ fn steer(socket: &TestSocket, threads: usize) -> Result<(), StartError> {
     let sockets = u32::try_from(threads).unwrap_or(u32::MAX);
     socket
         .steer_by_source(sockets)
-        .map_err(|source| StartError::System {
-            what: "to steer clients to one thread each",
-            source,
-        })
+        .map_err(StartError::system("to steer clients to one thread each"))
 }
 
 /// The first thread's socket for an address. Where any port will do, the addresses share one.

@@ -6,7 +6,7 @@ mod worker;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use twinpath_net::{TestSocket, Waker, clock};
@@ -15,7 +15,7 @@ use twinpath_report::notes::why_no_hardware;
 use twinpath_wire::Mono;
 
 use crate::ResponderPlan;
-use crate::error::{RunError, StartError};
+use crate::error::{RunError, StartError, join_all, spawn};
 use crate::reflect::Snapshot;
 
 pub use report::ResponderReport;
@@ -64,19 +64,9 @@ pub fn start(plan: &ResponderPlan) -> Result<ResponderRun, StartError> {
     for (index, sockets) in groups.into_iter().enumerate() {
         let shared = Arc::new(Shared::default());
         let (reflector_loop, waker) =
-            worker::ReflectorLoop::new(plan, threads, sockets, Arc::clone(&shared)).map_err(
-                |source| StartError::System {
-                    what: "a descriptor to wait by",
-                    source,
-                },
-            )?;
-        let thread = std::thread::Builder::new()
-            .name(format!("reflector-{index}"))
-            .spawn(move || reflector_loop.run())
-            .map_err(|source| StartError::System {
-                what: "a thread",
-                source,
-            })?;
+            worker::ReflectorLoop::new(plan, threads, sockets, Arc::clone(&shared))
+                .map_err(StartError::system("a descriptor to wait by"))?;
+        let thread = spawn(format!("reflector-{index}"), move || reflector_loop.run())?;
         workers.push(Worker {
             shared,
             waker,
@@ -128,26 +118,13 @@ impl ResponderRun {
     pub fn join(mut self) -> Result<ResponderReport, RunError> {
         // One thread's failure ends all: half a group would leave its flows without answers.
         self.stop();
-        let mut result = Ok(());
-        for worker in &mut self.workers {
-            if let Some(thread) = worker.thread.take() {
-                result = result.and(thread.join().unwrap_or(Err(RunError::Fault)));
-            }
-        }
-        result.map(|()| self.report())
+        let threads = self.workers.iter_mut();
+        join_all(threads.filter_map(|worker| worker.thread.take()))?;
+        Ok(self.report())
     }
 
     fn snapshot(&self) -> Snapshot {
-        let mut sum = Snapshot::default();
-        for worker in &self.workers {
-            let one = *worker
-                .shared
-                .snapshot
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            sum.merge(&one);
-        }
-        sum
+        Snapshot::sum(self.workers.iter().map(|worker| &worker.shared.snapshot))
     }
 
     fn report(&self) -> ResponderReport {

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use twinpath_net::{TestSocket, Waiter, Waker, clock};
 use twinpath_proto::reflector::{ReflectorConfig, SessionReflector};
-use twinpath_wire::{Mono, TimeFormat};
+use twinpath_wire::Mono;
 
 use super::{Shared, listen};
 use crate::ResponderPlan;
 use crate::error::RunError;
 use crate::interfaces::LOOK_EVERY;
-use crate::reflect::{Packets, Snapshot, SocketState};
+use crate::reflect::{Packets, SocketState};
 
 /// How long a stopped thread goes on answering what has arrived.
 const DRAIN: Duration = Duration::from_millis(100);
@@ -63,18 +63,9 @@ impl ReflectorLoop {
     ) -> io::Result<(Self, Waker)> {
         let (waiter, waker) = Waiter::new()?;
         let config = ReflectorConfig {
-            speaks: plan.speaks,
-            stateful: plan.stateful,
-            max_sessions: plan.max_sessions.div_ceil(threads),
-            idle: plan.idle,
-            padding: plan.padding,
-            allow_larger_replies: plan.allow_larger_replies,
-            allow: plan.allow.clone(),
-            max_rate_pps: plan.max_rate_pps,
-            dscp: plan.dscp,
-            strict: plan.strict,
-            format: TimeFormat::Ntp,
+            max_sessions: plan.reflector.max_sessions.div_ceil(threads),
             tai_offset_s: clock::discipline().tai_offset_s,
+            ..plan.reflector.clone()
         };
         let port = sockets.first().map_or(0, |socket| socket.local().port());
         let each_address = listen::is_each_address(plan).then(|| {
@@ -174,27 +165,10 @@ impl ReflectorLoop {
         }
     }
 
-    /// Never waits: when somebody is reading, the next round will do.
-    fn publish(&mut self) {
-        let Self {
-            ports,
-            engine,
-            packets,
-            shared,
-            ..
-        } = self;
-        if let Ok(mut snapshot) = shared.snapshot.try_lock() {
-            *snapshot = Snapshot {
-                tally: *engine.tally(),
-                send_errors: packets.send_errors,
-                rebinds: packets.rebinds,
-                receive_drops: ports
-                    .iter()
-                    .map(|port| u64::from(port.socket.receive_drops()))
-                    .sum(),
-                rungs: packets.rungs,
-                t3_advance_ns: packets.t3_advance_ns,
-            };
-        }
+    fn publish(&self) {
+        let drops = self.ports.iter().map(|port| port.socket.receive_drops());
+        let drops = drops.map(u64::from).sum();
+        self.packets
+            .publish(&self.shared.snapshot, self.engine.tally(), drops);
     }
 }

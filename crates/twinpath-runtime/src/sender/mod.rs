@@ -34,7 +34,7 @@ pub(crate) use quotes::Quoted;
 pub use session::{SessionHandle, SessionNews};
 
 use crate::SenderPlan;
-use crate::error::{RunError, StartError};
+use crate::error::{RunError, StartError, spawn};
 
 /// Samples that wait for the caller at most; beyond that they are dropped and counted.
 const RECORDS: usize = 16_384;
@@ -89,10 +89,7 @@ pub(crate) fn bind(plan: SenderPlan) -> Result<(Bound, SessionHandle), StartErro
         None
     }
     .unzip();
-    let (waiter, waker) = Waiter::new().map_err(|source| StartError::System {
-        what: "a descriptor to wait by",
-        source,
-    })?;
+    let (waiter, waker) = Waiter::new().map_err(StartError::system("a descriptor to wait by"))?;
     let shared = Arc::new(Shared::default());
     let handle = Handle { shared, waker };
     let session = SessionHandle {
@@ -265,16 +262,10 @@ impl Bound {
         }
         let handle = self.handle.clone();
         let sender_loop = sender_loop::SenderLoop::new(self, negotiated);
-        let thread = std::thread::Builder::new()
-            .name("sender".to_owned())
-            .spawn(move || {
-                let _guard = EndGuard(ended);
-                sender_loop.run()
-            })
-            .map_err(|source| StartError::System {
-                what: "a thread",
-                source,
-            })?;
+        let thread = spawn("sender", move || {
+            let _guard = EndGuard(ended);
+            sender_loop.run()
+        })?;
         Ok(SenderThread {
             handle,
             thread: Some(thread),

@@ -16,10 +16,10 @@ use super::ServerState;
 use super::admission::Pass;
 use super::log_limit::log;
 use super::sessions::{OpenError, OpenRequest};
-use super::stopping::Stopping;
 use crate::link::Link;
 use crate::names::named;
 use crate::random;
+use crate::stop::Stop;
 
 /// SIDs made for one request, until one is unique.
 const SID_TRIES: usize = 3;
@@ -43,7 +43,7 @@ pub(super) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     pass: Pass,
-    mut stopping: Stopping,
+    mut stopping: Stop,
 ) {
     let Ok(local) = stream.local_addr() else {
         return;
@@ -103,7 +103,7 @@ fn marking(state: &ServerState, stream: &TcpStream) -> Option<Tos> {
 
 impl Connection {
     /// Until all is said. Nobody can tell the connection anything then.
-    async fn run(mut self, stopping: &mut Stopping) -> (Link<Server>, Pass) {
+    async fn run(mut self, stopping: &mut Stop) -> (Link<Server>, Pass) {
         let (mut stopped, mut displaced) = (false, false);
         loop {
             if !self.engine().has_sessions() {
@@ -119,7 +119,7 @@ impl Connection {
                     self.engine().make_room(clock::mono());
                 }
                 Some(sid) = self.ended.recv() => self.engine().session_ended(clock::mono(), sid),
-                () = stopping.heard(), if !stopped => {
+                () = stopping.told(), if !stopped => {
                     stopped = true;
                     self.engine().shut_down(clock::mono());
                 }

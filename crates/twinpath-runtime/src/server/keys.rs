@@ -12,7 +12,7 @@ use getrandom::Error;
 use tracing::{debug, info, warn};
 use twinpath_proto::security::{DerivedKey, InForce, KeyId, KeyTable};
 
-use crate::error::StartError;
+use crate::error::{StartError, spawn};
 use crate::keys::{Key, KeyRing};
 use crate::random;
 
@@ -188,13 +188,7 @@ impl KeyRotation {
         let first = secrets.clone();
         let given_up = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&given_up);
-        let thread = std::thread::Builder::new()
-            .name("keys".to_owned())
-            .spawn(move || keep(&keys, first, count, life, &new, &over))
-            .map_err(|source| StartError::System {
-                what: "a thread",
-                source,
-            })?;
+        let thread = spawn("keys", move || keep(&keys, first, count, life, &new, &over))?;
         Ok(Self {
             secrets: Mutex::new(secrets),
             changes,

@@ -17,11 +17,11 @@ use twinpath_wire::{Dscp, Mono};
 use super::admission::{Refusal, Verdict};
 use super::log_limit::log;
 use super::sessions::is_exhausted;
-use super::stopping::Stopping;
 use super::{ServerPlan, ServerState, connection};
 use crate::error::StartError;
 use crate::interfaces::{Following, LOOK_EVERY};
 use crate::names::named;
+use crate::stop::Stop;
 
 /// How long nothing is accepted when the system has no descriptors left.
 const RESPITE: Duration = Duration::from_millis(100);
@@ -73,7 +73,7 @@ fn bind(plan: &ServerPlan, near: SocketAddr) -> Result<TcpListener, BindError> {
 pub(super) async fn accept(
     state: Arc<ServerState>,
     mut listener: tokio::net::TcpListener,
-    stopping: Stopping,
+    stopping: Stop,
 ) {
     let local = listener.local_addr().ok();
     let device = local.and_then(|local| Device::of(local, state.plan.path.interface.as_deref()));
@@ -90,7 +90,7 @@ pub(super) async fn accept(
                 follow(&state, &mut listener, &mut following);
                 continue;
             }
-            () = stop.heard() => break,
+            () = stop.told() => break,
         };
         match accepted {
             Ok((stream, peer)) => welcome(&state, &mut connections, stream, peer, &stopping),
@@ -136,10 +136,7 @@ fn listen_again(
     listener: &mut tokio::net::TcpListener,
     index: u32,
 ) -> Result<(), StartError> {
-    let system = |source| StartError::System {
-        what: "a listening socket",
-        source,
-    };
+    let system = StartError::system("a listening socket");
     let mut near = listener.local_addr().map_err(system)?;
     if let SocketAddr::V6(near) = &mut near
         && near.scope_id() != 0
@@ -170,7 +167,7 @@ fn welcome(
     connections: &mut JoinSet<()>,
     stream: TcpStream,
     peer: SocketAddr,
-    stopping: &Stopping,
+    stopping: &Stop,
 ) {
     let client = peer.ip().to_canonical();
     let counts = &state.counts;

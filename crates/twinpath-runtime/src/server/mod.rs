@@ -11,7 +11,6 @@ mod plan;
 mod report;
 mod run;
 mod sessions;
-mod stopping;
 
 pub use keys::KeyChanges;
 pub use plan::ServerPlan;

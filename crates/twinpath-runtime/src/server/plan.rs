@@ -36,9 +36,9 @@ pub struct ServerPlan {
     pub refwait: Duration,
     /// How long a control message may take, in both directions; at most `servwait`.
     pub message_patience: Duration,
-    /// Test ports to offer where a open cannot be met, both ends included.
+    /// Test ports to offer where the port asked for cannot be had, both ends included.
     pub test_ports: (u16, u16),
-    /// Clients that proved no key may open for any port from 1024 up, and for 862, not for one of
+    /// Clients that proved no key may ask for any port from 1024 up, and for 862, not for one of
     /// `test_ports` only.
     pub allow_any_port: bool,
     /// Control connections at once.
@@ -70,7 +70,7 @@ pub struct ServerPlan {
     pub path: PathOptions,
     /// Reflector threads. A test port belongs to one of them.
     pub threads: usize,
-    /// Do not advance T3 by the measured way to the wire.
+    /// Do not advance T3 by the measured transmit latency.
     pub raw_t3: bool,
     /// Close connections that count their sessions wrong; discard requests whose Error Estimate has
     /// a Multiplier of 0.

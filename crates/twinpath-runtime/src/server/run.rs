@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use twinpath_net::clock;
 use twinpath_proto::control::ServerConfig;
@@ -19,11 +19,11 @@ use super::admission::ConnectionLimit;
 use super::failed_logins::FailedLogins;
 use super::keys::{self, KeyChanges, KeyRotation, Keys, Secrets};
 use super::log_limit::{self, LogLimit};
-use super::sessions::{Fact, Limits, ReflectingOptions, Reflectors};
-use super::stopping::{self, Stop, Stopping};
+use super::sessions::{Fact, Reflectors};
 use super::{ServerPlan, ServerReport, ServerTally, listen};
-use crate::error::{RunError, StartError};
+use crate::error::{RunError, StartError, spawn};
 use crate::keys::KeyRing;
+use crate::stop::Stop;
 
 /// Threads of the control plane, and those that bind test ports for it.
 const CONTROL_THREADS: usize = 2;
@@ -38,7 +38,7 @@ const FAR: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 
 /// What the tasks of a Server share.
 #[derive(Debug)]
 pub(super) struct ServerState {
-    pub(super) plan: ServerPlan,
+    pub(super) plan: Arc<ServerPlan>,
     pub(super) config: Arc<ServerConfig>,
     pub(super) connections: Arc<ConnectionLimit>,
     pub(super) reflectors: Reflectors,
@@ -111,7 +111,7 @@ pub struct ServerRun {
     listening: Vec<SocketAddr>,
     started: Mono,
     state: Arc<ServerState>,
-    stop: Stop,
+    stop: watch::Sender<bool>,
     /// `None`: there are no keys.
     rotation: Option<KeyRotation>,
     control: Option<JoinHandle<()>>,
@@ -128,10 +128,8 @@ pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
     }
     let secrets = Secrets::of(std::mem::take(&mut plan.keys));
     let keys = keys::derive_at_once(&secrets, plan.pbkdf2_count);
-    let keys = Keys::new(keys.map_err(|error| StartError::System {
-        what: "random octets",
-        source: error.into(),
-    })?);
+    let keys = Keys::new(keys.map_err(StartError::system("random octets"))?);
+    let plan = Arc::new(plan);
     let listeners = listen::open(&plan)?;
     let listening = listeners
         .iter()
@@ -143,11 +141,8 @@ pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
         .thread_name("control")
         .enable_all()
         .build()
-        .map_err(|source| StartError::System {
-            what: "threads for control connections",
-            source,
-        })?;
-    let (reflectors, facts) = Reflectors::start(reflecting(&plan))?;
+        .map_err(StartError::system("threads for control connections"))?;
+    let (reflectors, facts) = Reflectors::start(&plan)?;
     let rotation = if secrets.is_empty() {
         None
     } else {
@@ -173,15 +168,11 @@ pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
         next_octets: AtomicU16::new(1),
         plan,
     });
-    let (stop, stopping) = stopping::channel();
+    let (stop, stopping) = Stop::new();
     let shared = Arc::clone(&state);
-    let control = std::thread::Builder::new()
-        .name("server".to_owned())
-        .spawn(move || serve(&runtime, &shared, listeners, facts, &stopping))
-        .map_err(|source| StartError::System {
-            what: "a thread",
-            source,
-        })?;
+    let control = spawn("server", move || {
+        serve(&runtime, &shared, listeners, facts, &stopping);
+    })?;
     Ok(ServerRun {
         listening,
         started: clock::mono(),
@@ -206,31 +197,13 @@ fn config(plan: &ServerPlan) -> ServerConfig {
     }
 }
 
-fn reflecting(plan: &ServerPlan) -> ReflectingOptions {
-    ReflectingOptions {
-        threads: plan.threads,
-        limits: Limits {
-            sessions: plan.max_sessions,
-            open_sessions: plan.max_open_sessions,
-            sessions_per_client: plan.max_sessions_per_client,
-            rate_pps: plan.max_rate_pps,
-        },
-        test_ports: plan.test_ports,
-        allow_any_port: plan.allow_any_port,
-        path: plan.path.clone(),
-        raw_t3: plan.raw_t3,
-        strict: plan.strict,
-        allow_sender: plan.allow_sender.clone(),
-    }
-}
-
 /// Until the Server stops: connections, and the facts from the reflector threads.
 fn serve(
     runtime: &Runtime,
     state: &Arc<ServerState>,
     listeners: Vec<TcpListener>,
     facts: mpsc::Receiver<Fact>,
-    stopping: &Stopping,
+    stopping: &Stop,
 ) {
     runtime.block_on(async {
         let settling = tokio::spawn(settle(Arc::clone(state), facts));
@@ -249,7 +222,7 @@ fn serve(
                 Err(error) => tracing::error!(%error, "a listening socket is of no use"),
             }
         }
-        stopping.clone().heard().await;
+        stopping.clone().told().await;
         let all = async { while accepting.join_next().await.is_some() {} };
         let _in_time = timeout(FAREWELL, all).await;
         settling.abort();
@@ -314,7 +287,7 @@ impl ServerRun {
     /// Asks for the end: no new connections, those that there are are closed, their sessions
     /// stopped, packets that have arrived answered.
     pub fn stop(&self) {
-        self.stop.say();
+        self.stop.send_replace(true);
     }
 
     /// A thread has ended: by [`ServerRun::stop`] or by an error.

@@ -30,10 +30,9 @@ fn has_v6() -> bool {
 }
 
 fn responder_plan(near: &[&str]) -> ResponderPlan {
-    ResponderPlan {
-        max_sessions: 1000,
-        ..ResponderPlan::on(near.iter().map(|near| near.parse().unwrap()).collect())
-    }
+    let mut plan = ResponderPlan::on(near.iter().map(|near| near.parse().unwrap()).collect());
+    plan.reflector.max_sessions = 1000;
+    plan
 }
 
 fn sender_plan(far: SocketAddr) -> SenderPlan {

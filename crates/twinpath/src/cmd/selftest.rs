@@ -140,11 +140,10 @@ fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
 }
 
 fn responder_plan(address: IpAddr, args: &SelftestArgs) -> ResponderPlan {
-    ResponderPlan {
-        max_sessions: 16,
-        path: path(args),
-        ..ResponderPlan::on(vec![SocketAddr::new(address, 0)])
-    }
+    let mut plan = ResponderPlan::on(vec![SocketAddr::new(address, 0)]);
+    plan.reflector.max_sessions = 16;
+    plan.path = path(args);
+    plan
 }
 
 fn sender_plan(far: SocketAddr, args: &SelftestArgs) -> SenderPlan {

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use twinpath_proto::reflector::Speaks;
+use twinpath_proto::reflector::{ReflectorConfig, Speaks};
 use twinpath_runtime::ResponderPlan;
 use twinpath_wire::LIGHT_PORT;
 
@@ -32,25 +32,28 @@ pub(crate) fn responder(
     let (near, tolerate_missing_family) =
         listening(args.near.as_ref(), &args.ip, LIGHT_PORT, lookup)?;
     Ok(ResponderPlan {
-        near,
         tolerate_missing_family,
-        speaks: match args.protocol {
-            Answers::Auto => Speaks::Auto,
-            Answers::Stamp => Speaks::Stamp,
-            Answers::TwampLight => Speaks::TwampLight,
+        reflector: ReflectorConfig {
+            speaks: match args.protocol {
+                Answers::Auto => Speaks::Auto,
+                Answers::Stamp => Speaks::Stamp,
+                Answers::TwampLight => Speaks::TwampLight,
+            },
+            stateful: !args.stateless,
+            max_sessions: args.max_sessions,
+            idle: args.timer.0,
+            padding: args.padding.map(|padding| padding.0.into()),
+            allow_larger_replies: args.allow_larger_replies,
+            allow: args.allow.iter().map(|prefix| prefix.0).collect(),
+            max_rate_pps: args.max_rate,
+            dscp: args.dscp,
+            strict: args.strict,
+            ..ReflectorConfig::default()
         },
-        stateful: !args.stateless,
-        max_sessions: args.max_sessions,
-        idle: args.timer.0,
-        padding: args.padding.map(|padding| padding.0.into()),
-        allow_larger_replies: args.allow_larger_replies,
-        allow: args.allow.iter().map(|prefix| prefix.0).collect(),
-        max_rate_pps: args.max_rate,
-        dscp: args.dscp,
         path: args.ip.path(&args.stamps),
         threads: args.threads,
-        strict: args.strict,
         raw_t3: args.raw_t3,
+        ..ResponderPlan::on(near)
     })
 }
 
@@ -146,22 +149,26 @@ mod tests {
     fn every_option_reaches_the_plan() {
         let bare = plan("").unwrap();
         assert!(
-            bare.stateful
-                && !bare.strict
-                && bare.allow.is_empty()
+            bare.reflector.stateful
+                && !bare.reflector.strict
+                && bare.reflector.allow.is_empty()
                 && !bare.raw_t3
                 && !bare.path.portable
         );
         assert_eq!(
-            (bare.threads, bare.max_sessions, bare.path.ttl),
+            (bare.threads, bare.reflector.max_sessions, bare.path.ttl),
             (1, 100_000, 255)
         );
         assert_eq!(
-            (bare.idle, bare.speaks),
+            (bare.reflector.idle, bare.reflector.speaks),
             (Duration::from_mins(15), Speaks::Auto)
         );
         assert_eq!(
-            (bare.padding, bare.max_rate_pps, bare.dscp),
+            (
+                bare.reflector.padding,
+                bare.reflector.max_rate_pps,
+                bare.reflector.dscp
+            ),
             (None, None, None)
         );
         let plan = plan(
@@ -171,20 +178,25 @@ mod tests {
              --portable",
         )
         .unwrap();
-        assert_eq!(plan.allow.len(), 2);
-        assert_eq!((plan.max_rate_pps, plan.max_sessions), (Some(100), 5));
+        assert_eq!(plan.reflector.allow.len(), 2);
         assert_eq!(
-            (plan.idle, plan.stateful, plan.threads),
+            (plan.reflector.max_rate_pps, plan.reflector.max_sessions),
+            (Some(100), 5)
+        );
+        assert_eq!(
+            (plan.reflector.idle, plan.reflector.stateful, plan.threads),
             (Duration::from_secs(30), false, 4)
         );
         assert_eq!(
-            (plan.padding, plan.allow_larger_replies),
+            (plan.reflector.padding, plan.reflector.allow_larger_replies),
             (Some(1000), true)
         );
-        assert_eq!((plan.dscp, plan.path.ttl), (Some(Dscp::EF), 64));
-        assert!(plan.strict && plan.path.dont_fragment && plan.raw_t3 && plan.path.portable);
+        assert_eq!((plan.reflector.dscp, plan.path.ttl), (Some(Dscp::EF), 64));
+        assert!(
+            plan.reflector.strict && plan.path.dont_fragment && plan.raw_t3 && plan.path.portable
+        );
         assert_eq!(
-            (plan.path.interface.as_deref(), plan.speaks),
+            (plan.path.interface.as_deref(), plan.reflector.speaks),
             (Some("lo"), Speaks::Stamp)
         );
     }

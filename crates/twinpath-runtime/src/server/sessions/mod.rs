@@ -6,5 +6,5 @@ mod session_registry;
 mod worker;
 
 pub(super) use open::{OpenError, OpenRequest, is_exhausted};
-pub(super) use reflectors::{Limits, ReflectingOptions, Reflectors};
+pub(super) use reflectors::Reflectors;
 pub(super) use worker::Fact;

@@ -87,9 +87,9 @@ impl Inner {
     /// The port wished for, or the first that can be had of the range.
     fn find_port(&self, request: &OpenRequest) -> Result<u16, OpenError> {
         let wished = request.near.port();
-        let (low, high) = self.options.test_ports;
+        let (low, high) = self.plan.test_ports;
         // Other services of this host need their ports: who proved nothing holds none of those.
-        let trusted = !request.open || self.options.allow_any_port;
+        let trusted = !request.open || self.plan.allow_any_port;
         let may_be_had = (low..=high).contains(&wished)
             || (trusted && (wished == WELL_KNOWN || wished >= UNPRIVILEGED));
         if wished != 0 && may_be_had && self.has_port(request, wished, CLOSING_TRIES)? {
@@ -190,7 +190,7 @@ impl Inner {
 
     fn socket_options(&self, near: SocketAddr) -> SocketOptions {
         SocketOptions {
-            path: self.options.path.clone(),
+            path: self.plan.path.clone(),
             ..SocketOptions::reflector(near)
         }
     }

@@ -4,50 +4,21 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use ipnet::IpNet;
 use tokio::sync::{mpsc, oneshot};
 use twinpath_net::{SetWaker, clock};
 use twinpath_proto::reflector::{Ended, NegotiatedConfig, SessionTally};
 use twinpath_wire::control::Sid;
 
+use super::super::ServerPlan;
 use super::session_registry::{FreedSocket, SessionRegistry};
 use super::worker::{Command, Fact, ReflectorLoop};
 use super::{OpenError, OpenRequest};
-use crate::PathOptions;
-use crate::error::{RunError, StartError};
+use crate::error::{RunError, StartError, join_all, spawn};
 use crate::reflect::Snapshot;
 
 /// Commands that wait for a thread, and facts that wait for the control plane, at most.
 const COMMANDS: usize = 1024;
 const FACTS: usize = 1024;
-
-/// What the operator decides about test sessions.
-#[derive(Clone, Debug)]
-pub(crate) struct ReflectingOptions {
-    pub(crate) threads: usize,
-    pub(crate) limits: Limits,
-    /// Ports for sessions whose request cannot be met, both ends included.
-    pub(crate) test_ports: (u16, u16),
-    /// Clients without a key may request for ports beyond those.
-    pub(crate) allow_any_port: bool,
-    pub(crate) path: PathOptions,
-    pub(crate) raw_t3: bool,
-    pub(crate) strict: bool,
-    /// Who besides the control client may bind a session behind NAT.
-    pub(crate) allow_sender: Vec<IpNet>,
-}
-
-/// How many sessions there may be, those that were stopped and whose Timeout has not passed among
-/// them, and how many replies.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) sessions: usize,
-    /// Of clients that proved no key.
-    pub(crate) open_sessions: usize,
-    pub(crate) sessions_per_client: usize,
-    /// Replies per second for each sender (IPv6: its /64).
-    pub(crate) rate_pps: Option<u32>,
-}
 
 /// A session that is over.
 #[derive(Debug)]
@@ -67,7 +38,7 @@ pub(crate) struct Reflectors {
 
 #[derive(Debug)]
 pub(super) struct Inner {
-    pub(super) options: ReflectingOptions,
+    pub(super) plan: Arc<ServerPlan>,
     threads: Vec<Thread>,
     registry: Mutex<SessionRegistry>,
     /// That there are no hardware stamps was said.
@@ -104,38 +75,29 @@ impl Reflectors {
     /// # Errors
     /// [`StartError`]: no thread or no descriptor to be had.
     pub(crate) fn start(
-        options: ReflectingOptions,
+        plan: &Arc<ServerPlan>,
     ) -> Result<(Self, mpsc::Receiver<Fact>), StartError> {
         let (facts, told) = mpsc::channel(FACTS);
         let config = NegotiatedConfig {
-            strict: options.strict,
+            strict: plan.strict,
             tai_offset_s: clock::discipline().tai_offset_s,
-            max_rate_pps: options.limits.rate_pps,
-            allow_sender: options.allow_sender.clone(),
+            max_rate_pps: plan.max_rate_pps,
+            allow_sender: plan.allow_sender.clone(),
         };
-        let count = options.threads.max(1);
+        let count = plan.threads.max(1);
         let mut threads = Vec::with_capacity(count);
         for index in 0..count {
             let (commands, obeyed) = mpsc::channel(COMMANDS);
             let snapshot = Arc::new(Mutex::new(Snapshot::default()));
             let (reflector_loop, waker) = ReflectorLoop::new(
                 config.clone(),
-                options.raw_t3,
+                plan.raw_t3,
                 obeyed,
                 facts.clone(),
                 Arc::clone(&snapshot),
             )
-            .map_err(|source| StartError::System {
-                what: "a descriptor to wait by",
-                source,
-            })?;
-            let handle = std::thread::Builder::new()
-                .name(format!("reflector-{index}"))
-                .spawn(move || reflector_loop.run())
-                .map_err(|source| StartError::System {
-                    what: "a thread",
-                    source,
-                })?;
+            .map_err(StartError::system("a descriptor to wait by"))?;
+            let handle = spawn(format!("reflector-{index}"), move || reflector_loop.run())?;
             threads.push(Thread {
                 commands,
                 waker,
@@ -143,9 +105,9 @@ impl Reflectors {
                 handle: Mutex::new(Some(handle)),
             });
         }
-        let registry = Mutex::new(SessionRegistry::new(options.limits, count));
+        let registry = Mutex::new(SessionRegistry::new(Arc::clone(plan), count));
         let inner = Arc::new(Inner {
-            options,
+            plan: Arc::clone(plan),
             threads,
             registry,
             said_no_hardware: AtomicBool::new(false),
@@ -252,16 +214,7 @@ impl Reflectors {
 
     /// Counts so far, summed over the threads, at most about 100 ms old.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let mut sum = Snapshot::default();
-        for thread in &self.inner.threads {
-            sum.merge(
-                &thread
-                    .snapshot
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner),
-            );
-        }
-        sum
+        Snapshot::sum(self.inner.threads.iter().map(|thread| &*thread.snapshot))
     }
 
     /// A thread has ended.
@@ -283,15 +236,11 @@ impl Reflectors {
         for thread in &self.inner.threads {
             thread.tell_blocking(Command::End);
         }
-        let mut result = Ok(());
-        for thread in &self.inner.threads {
-            let handle = thread.handle.lock();
-            let handle = handle.unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(handle) = handle {
-                result = result.and(handle.join().unwrap_or(Err(RunError::Fault)));
-            }
-        }
-        result
+        let handle = |thread: &Thread| {
+            let mut handle = thread.handle.lock().unwrap_or_else(PoisonError::into_inner);
+            handle.take()
+        };
+        join_all(self.inner.threads.iter().filter_map(handle))
     }
 }
 

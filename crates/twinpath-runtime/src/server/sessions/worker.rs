@@ -344,17 +344,8 @@ impl ReflectorLoop {
         self.drops = self.drops_before + drops.map(u64::from).sum::<u64>();
     }
 
-    /// Never waits: when somebody is reading, the next round will do.
-    fn publish(&mut self) {
-        if let Ok(mut snapshot) = self.snapshot.try_lock() {
-            *snapshot = Snapshot {
-                tally: *self.engine.totals(),
-                send_errors: self.packets.send_errors,
-                rebinds: self.packets.rebinds,
-                receive_drops: self.drops,
-                rungs: self.packets.rungs,
-                t3_advance_ns: self.packets.t3_advance_ns,
-            };
-        }
+    fn publish(&self) {
+        self.packets
+            .publish(&self.snapshot, self.engine.totals(), self.drops);
     }
 }
