@@ -276,6 +276,13 @@ pub(crate) enum Output {
     Csv,
 }
 
+impl Output {
+    /// Rows of intervals have a place in it.
+    pub(crate) fn has_rows(self) -> bool {
+        matches!(self, Self::Text | Self::Json | Self::Jsonl)
+    }
+}
+
 /// Forms of a responder's last words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Summary {

@@ -4,9 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use twinpath_report::document::SessionDocument;
-use twinpath_report::{ControlReport, Note, RefusedSession, Requested};
-use twinpath_runtime::host::{HostSurvey, interface_name};
-use twinpath_wire::Sample;
+use twinpath_report::{ControlReport, Note, RefusedSession};
+use twinpath_runtime::host::HostSurvey;
 
 use super::captures::CaptureCounts;
 use super::labels::Labels;
@@ -39,23 +38,12 @@ pub(crate) struct Document<'a> {
 impl<'a> Document<'a> {
     /// From the sessions of one run.
     pub(crate) fn new(meta: &'a Meta, outcome: Outcome<'a>) -> Self {
-        let requested = Requested {
-            interface_name: Some(interface_name),
-            ..meta.requested
-        };
         Self {
             schema: "twinpath-report-1",
             version: env!("CARGO_PKG_VERSION"),
             host: meta.host.as_deref(),
             labels: Labels(&meta.labels),
-            sessions: outcome
-                .sessions
-                .iter()
-                .enumerate()
-                .map(|(place, report)| {
-                    SessionDocument::new(report, outcome.file(place), &requested)
-                })
-                .collect(),
+            sessions: outcome.documents(meta),
             survey: None,
             control: outcome.control.map(Control::from),
             saved: written(outcome, WrittenFile::Saved).next(),
@@ -159,14 +147,6 @@ impl<W: Write> Json<W> {
 }
 
 impl<W: Write> Sink for Json<W> {
-    fn sample(&mut self, _: Option<usize>, _: &Sample) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn event(&mut self, _: &str) -> io::Result<()> {
-        Ok(())
-    }
-
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         self.rows = true;
         rows::write_document(row, &self.meta, &mut self.out)

@@ -33,7 +33,9 @@ pub(crate) mod words;
 use std::io::{self, Write as _};
 
 use serde::Serialize;
+use twinpath_report::document::SessionDocument;
 use twinpath_report::{ControlReport, Requested, SessionReport};
+use twinpath_runtime::host::interface_name;
 use twinpath_wire::Sample;
 
 #[cfg(feature = "live")]
@@ -50,19 +52,25 @@ pub(crate) trait Sink {
     ///
     /// # Errors
     /// Those of the stream; a closed pipe is `BrokenPipe`.
-    fn sample(&mut self, session: Option<usize>, sample: &Sample) -> io::Result<()>;
+    fn sample(&mut self, _session: Option<usize>, _sample: &Sample) -> io::Result<()> {
+        Ok(())
+    }
 
     /// Something happened on the control connection: a line for people, who asked for it.
     ///
     /// # Errors
     /// As [`Sink::sample`].
-    fn event(&mut self, line: &str) -> io::Result<()>;
+    fn event(&mut self, _line: &str) -> io::Result<()> {
+        Ok(())
+    }
 
     /// An interval that is over. Only for those who asked for rows.
     ///
     /// # Errors
     /// As [`Sink::sample`].
-    fn row(&mut self, row: &rows::Row<'_>) -> io::Result<()>;
+    fn row(&mut self, _row: &rows::Row<'_>) -> io::Result<()> {
+        Ok(())
+    }
 
     /// All that was written so far can be read.
     ///
@@ -107,6 +115,17 @@ impl<'a> Outcome<'a> {
     /// With what became of these files.
     pub(crate) fn with_written(self, written: &'a [Written]) -> Self {
         Self { written, ..self }
+    }
+
+    /// The documents of the sessions.
+    fn documents(&self, meta: &Meta) -> Vec<SessionDocument<'a>> {
+        let requested = Requested {
+            interface_name: Some(interface_name),
+            ..meta.requested
+        };
+        let sessions = self.sessions.iter().enumerate();
+        let document = |(place, report)| SessionDocument::new(report, self.file(place), &requested);
+        sessions.map(document).collect()
     }
 
     /// The file that a session is from, by its place, where there are several files.

@@ -118,10 +118,6 @@ impl<W: Write> Sink for JsonLines<W> {
         self.out.write_all(b"\n")
     }
 
-    fn event(&mut self, _: &str) -> io::Result<()> {
-        Ok(())
-    }
-
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         rows::write_document(row, &self.meta, &mut self.out)
     }
@@ -170,15 +166,6 @@ impl<W: Write> Sink for Csv<W> {
             Some(session) => self.out.serialize((record, session, &self.labels)),
         };
         written.map_err(io_error)
-    }
-
-    fn event(&mut self, _: &str) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// A table of packets has no place for it: whoever asks for both is told so before.
-    fn row(&mut self, _: &Row<'_>) -> io::Result<()> {
-        Ok(())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -200,9 +200,9 @@ pub(crate) fn rows_fit(results: &ResultOptions, timeout: Duration) -> Result<(),
     let Some(interval) = results.report_interval else {
         return Ok(());
     };
-    if results.form() == Output::Csv {
+    if !results.form().has_rows() {
         return Err(Failure::usage(
-            "--report-interval has no place in csv: take --output jsonl, json or text",
+            "--report-interval has rows for --output text, json and jsonl: take one of them",
         ));
     }
     if interval.0.is_zero() {

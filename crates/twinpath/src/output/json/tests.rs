@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use twinpath_proto::sender::Schedule;
-use twinpath_report::SessionReport;
+use twinpath_report::document::SessionDocument;
+use twinpath_report::{Requested, SessionReport};
 use twinpath_wire::Tos;
 use twinpath_wire::control::SecurityMode;
 
