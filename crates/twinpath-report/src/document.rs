@@ -34,17 +34,21 @@ pub use metrics::{METRICS, Metric};
 /// A session's object in `sessions`.
 #[derive(Serialize)]
 pub struct SessionDocument<'a> {
-    protocol: &'static str,
+    /// `twamp`, `twamp-light`, `stamp`.
+    pub protocol: &'static str,
     mode: &'static str,
-    sender: String,
-    reflector: String,
+    /// Its address and port.
+    pub sender: String,
+    /// Its address and port.
+    pub reflector: String,
     sid: Option<String>,
     ssid: Option<u16>,
     started: String,
     duration_ns: u64,
     interval_ns: u64,
     schedule: &'static str,
-    dscp: u8,
+    /// As sent.
+    pub dscp: u8,
     padding: i64,
     timestamps: TimeStamps,
     packets: Packets,
@@ -75,8 +79,9 @@ pub struct SessionDocument<'a> {
     payload_octets: PayloadSize,
     dscp_forward: DscpCounts<'a>,
     congestion_forward: Option<u64>,
+    /// Its place in its run, from 1.
     #[serde(rename = "session")]
-    number: usize,
+    pub number: usize,
     timeout_ns: u64,
     start_within_ns: u64,
     loss_periods: LossPeriods,
@@ -104,7 +109,7 @@ pub struct SessionDocument<'a> {
     implausible: u64,
     /// Where a report is made from several files.
     #[serde(skip_serializing_if = "Option::is_none")]
-    file: Option<&'a str>,
+    pub file: Option<&'a str>,
 }
 
 /// A protocol as documents name it.

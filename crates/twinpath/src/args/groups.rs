@@ -274,6 +274,8 @@ pub(crate) enum Output {
     Jsonl,
     // A line for each packet.
     Csv,
+    // Metrics as Prometheus reads them.
+    Prometheus,
 }
 
 impl Output {

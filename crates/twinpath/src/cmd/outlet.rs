@@ -9,6 +9,7 @@ use crate::args::{LogOptions, Output, ResultOptions};
 use crate::output::json::Json;
 use crate::output::packets::{Csv, JsonLines};
 use crate::output::progress::ProgressLine;
+use crate::output::prometheus::Prometheus;
 use crate::output::rows::Row;
 use crate::output::style::Style;
 use crate::output::table;
@@ -79,6 +80,7 @@ impl Outlet {
             Output::Text => Box::new(Text::new(out, meta, style, options.verbose)),
             Output::Json => Box::new(Json::new(out, meta)),
             Output::Jsonl => Box::new(JsonLines::new(out, meta)),
+            Output::Prometheus => Box::new(Prometheus::new(out, meta)),
             Output::Csv => Box::new(Csv::new(out, meta, several)?),
         };
         Ok(Self {

@@ -17,6 +17,7 @@ pub(crate) mod packets;
 #[cfg(feature = "pictures")]
 pub(crate) mod pictures;
 pub(crate) mod progress;
+pub(crate) mod prometheus;
 pub(crate) mod responder;
 pub(crate) mod rows;
 pub(crate) mod schedule;

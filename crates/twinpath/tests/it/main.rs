@@ -48,6 +48,7 @@ mod pictures;
 #[cfg(feature = "report")]
 mod places;
 mod program;
+mod prometheus;
 #[cfg(feature = "report")]
 mod reports;
 mod responders;

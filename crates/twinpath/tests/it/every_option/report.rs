@@ -60,6 +60,9 @@ fn rows() -> Vec<Row> {
         row("--output", TEXT, "--output csv", |seen| {
             seen.done.stdout.starts_with("seq,t1_ns,")
         }),
+        row("--output", TEXT, "--output prometheus", |seen| {
+            seen.done.stdout.contains("\ntwinpath_packets_sent{")
+        }),
         row("--json", TEXT, "--json", |seen| {
             seen.json["schema"] == "twinpath-report-1"
         }),

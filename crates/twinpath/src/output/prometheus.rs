@@ -1,0 +1,231 @@
+//! `--output prometheus`: the report as Prometheus text, for the textfile collector of node_exporter.
+//! All are gauges: they are those of one run, and the next one begins again.
+//!
+//! Written here, because the crates that write this format do so for metrics that a program declares,
+//! while these come from the table of figures.
+
+use std::io::{self, Write};
+
+use twinpath_metrics::{Unit, Value};
+use twinpath_report::document::{METRICS, Metric, SessionDocument};
+
+use super::{Meta, Outcome, Sink};
+
+/// See the module.
+pub(crate) struct Prometheus<W> {
+    out: W,
+    meta: Meta,
+}
+
+impl<W: Write> Prometheus<W> {
+    pub(crate) fn new(out: W, meta: Meta) -> Self {
+        Self { out, meta }
+    }
+}
+
+impl<W: Write> Sink for Prometheus<W> {
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
+        let documents = outcome.documents(&self.meta);
+        let labels: Vec<String> = documents
+            .iter()
+            .map(|session| labels(session, &self.meta))
+            .collect();
+        let sessions = || labels.iter().zip(outcome.sessions);
+        let out = &mut self.out;
+        let started = sessions()
+            .map(|(labels, report)| (labels.clone(), seconds(report.started.unix_ns().into())));
+        let help = "time at which the first packet was due, since 1970";
+        family(out, "twinpath_start_time_seconds", help, started)?;
+        let notes = sessions().flat_map(|(labels, report)| {
+            report.notes.iter().map(move |note| {
+                let severity = if note.warning { "warning" } else { "remark" };
+                let key = label("key", &note.key);
+                (
+                    format!("{labels},{key},{}", label("severity", severity)),
+                    "1".to_owned(),
+                )
+            })
+        });
+        let help = "what the report remarks on, by its key";
+        family(out, "twinpath_finding", help, notes)?;
+        for metric in METRICS.iter() {
+            let help = match metric.about.rfc {
+                "" => metric.about.help.to_owned(),
+                rfc => format!("{} ({rfc})", metric.about.help),
+            };
+            let samples = documents
+                .iter()
+                .zip(&labels)
+                .filter_map(|(session, labels)| {
+                    let value = in_base_unit(metric.about.unit, metric.get(session)?);
+                    Some((labels.clone(), value))
+                });
+            family(out, &name(metric), &help, samples)?;
+        }
+        out.flush()
+    }
+}
+
+/// A metric with its samples; nothing without one.
+fn family(
+    out: &mut impl Write,
+    name: &str,
+    help: &str,
+    samples: impl Iterator<Item = (String, String)>,
+) -> io::Result<()> {
+    let mut samples = samples.peekable();
+    if samples.peek().is_some() {
+        writeln!(out, "# HELP {name} {}", help.replace('\\', "\\\\"))?;
+        writeln!(out, "# TYPE {name} gauge")?;
+    }
+    for (labels, value) in samples {
+        writeln!(out, "{name}{{{labels}}} {value}")?;
+    }
+    Ok(())
+}
+
+/// `round_trip.p99_ns`: `twinpath_round_trip_p99_seconds`.
+fn name(metric: &Metric) -> String {
+    let path = metric.path.replace('.', "_");
+    let (path, unit) = match metric.about.unit {
+        Unit::Nanoseconds => (path.trim_end_matches("_ns"), "_seconds"),
+        Unit::Ratio => (path.trim_end_matches("_ratio"), "_ratio"),
+        Unit::PartsPerMillion => (path.trim_end_matches("_ppm"), "_ratio"),
+        // By convention `_count` is a histogram's and `_total` a counter's.
+        Unit::Packets if path.ends_with("_count") => (path.trim_end_matches("_count"), "_packets"),
+        Unit::Packets
+        | Unit::Events
+        | Unit::PacketsPerSecond
+        | Unit::Blocks
+        | Unit::Hops
+        | Unit::Number => (path.trim_end_matches("_total"), ""),
+    };
+    format!("twinpath_{path}{unit}")
+}
+
+/// In seconds, not nanoseconds, and in parts, not parts per million.
+fn in_base_unit(unit: Unit, value: Value) -> String {
+    match (unit, value) {
+        (Unit::Nanoseconds, Value::Unsigned(ns)) => seconds(ns.into()),
+        (Unit::Nanoseconds, Value::Signed(ns)) => seconds(ns.into()),
+        (Unit::PartsPerMillion, Value::Float(value)) => (value / 1e6).to_string(),
+        (_, Value::Unsigned(value)) => value.to_string(),
+        (_, Value::Signed(value)) => value.to_string(),
+        (_, Value::Float(value)) => value.to_string(),
+    }
+}
+
+/// Exactly.
+fn seconds(ns: i128) -> String {
+    let sign = if ns < 0 { "-" } else { "" };
+    let ns = ns.unsigned_abs();
+    let (whole, part) = (ns / 1_000_000_000, ns % 1_000_000_000);
+    let text = format!("{sign}{whole}.{part:09}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// What tells a session from others, and the user's labels.
+fn labels(session: &SessionDocument<'_>, meta: &Meta) -> String {
+    let own = [
+        ("session", session.number.to_string()),
+        ("protocol", session.protocol.to_owned()),
+        ("sender", session.sender.clone()),
+        ("reflector", session.reflector.clone()),
+        ("dscp", session.dscp.to_string()),
+    ];
+    let file = session.file.map(|file| ("file", file.to_owned()));
+    let own = own.into_iter().chain(file);
+    let mut labels: Vec<String> = own.map(|(name, value)| label(name, &value)).collect();
+    for asked in &meta.labels {
+        // Keys may have dots and dashes, and are those of the user: none takes another's place.
+        let fits = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        let name: String = asked.key.chars().map(fits).collect();
+        labels.push(label(&format!("label_{name}"), &asked.value));
+    }
+    labels.join(",")
+}
+
+fn label(name: &str, value: &str) -> String {
+    let value = value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
+    format!("{name}=\"{value}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use twinpath_report::SessionReport;
+
+    use super::*;
+    use crate::args::Label;
+    use crate::output::fixtures;
+
+    fn text(reports: &[SessionReport], labels: Vec<Label>) -> String {
+        let mut out = Vec::new();
+        let meta = Meta {
+            labels,
+            ..Meta::default()
+        };
+        let mut sink = Prometheus::new(&mut out, meta);
+        sink.report(reports.into()).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn times_are_seconds_exactly() {
+        let all = [0, 1, -1, 1_500_000_000, 1_795_449_600_250_000_000];
+        assert_eq!(
+            all.map(seconds),
+            ["0", "0.000000001", "-0.000000001", "1.5", "1795449600.25"]
+        );
+    }
+
+    #[test]
+    fn a_report_is_gauges_in_base_units() {
+        insta::assert_snapshot!(text(&[fixtures::rough_path()], Vec::new()));
+    }
+
+    #[test]
+    fn each_metric_has_its_samples_together_and_those_that_are_not_known_are_not_there() {
+        let text = text(
+            &[fixtures::quiet_path(), fixtures::nothing_came_back()],
+            Vec::new(),
+        );
+        let mut names: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE "))
+            .collect();
+        let all = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all, "{text}");
+        let of = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
+        assert_eq!(of("twinpath_packets_sent{"), 2);
+        assert_eq!(of("twinpath_round_trip_median_seconds{"), 1, "{text}");
+        assert_eq!(of("twinpath_finding{"), 1, "{text}");
+    }
+
+    #[test]
+    fn labels_of_the_user_are_escaped_and_take_no_other_s_place() {
+        let labels = [("session", "a\\b\"c\nd"), ("site.rack-1", "e")];
+        let labels = labels.map(|(key, value)| Label {
+            key: key.to_owned(),
+            value: value.to_owned(),
+        });
+        let text = text(&[fixtures::quiet_path()], labels.to_vec());
+        let found = text
+            .lines()
+            .find(|line| line.starts_with("twinpath_packets_lost{"));
+        let found = found.unwrap();
+        assert!(found.contains("{session=\"1\","), "{found}");
+        assert!(
+            found.contains(",label_session=\"a\\\\b\\\"c\\nd\",label_site_rack_1=\"e\"}"),
+            "{found}"
+        );
+    }
+}

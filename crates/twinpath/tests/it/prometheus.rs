@@ -1,0 +1,68 @@
+//! The report as metrics, checked by Prometheus' own tool.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use crate::program::{Responder, run};
+
+#[test]
+fn prometheus_takes_the_report_and_its_values_are_those_of_the_document() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run").display().to_string();
+    let responder = Responder::on_loopback();
+    let line = format!(
+        "sender {} -c 40 -i 1 --timeout 0.3 --dscp be,ef --label site=a\"b --save {file} -q",
+        responder.at
+    );
+    let measured = run(&format!("{line} --output prometheus"));
+    assert_eq!(measured.status, 0, "{}", measured.stderr);
+    let text = run(&format!("report {file} --output prometheus")).stdout;
+    assert_eq!(
+        text.matches("\ntwinpath_packets_sent{").count(),
+        2,
+        "{text}"
+    );
+    let document: serde_json::Value =
+        serde_json::from_str(&run(&format!("report {file} --json")).stdout).unwrap();
+    for session in document["sessions"].as_array().unwrap() {
+        let ns = session["round_trip"]["p99_ns"].as_f64().unwrap();
+        let begin = format!(
+            "twinpath_round_trip_p99_seconds{{session=\"{}\",",
+            session["session"]
+        );
+        let sample = text.lines().find(|line| line.starts_with(&begin)).unwrap();
+        let (labels, value) = sample.rsplit_once(' ').unwrap();
+        assert!(labels.ends_with(",label_site=\"a\\\"b\"}"), "{labels}");
+        let seconds: f64 = value.parse().unwrap();
+        assert!((seconds * 1e9 - ns).abs() < 0.5, "{sample}: {ns}");
+    }
+    for text in [&measured.stdout, &text] {
+        match complaints(text) {
+            Some(complaints) => assert_eq!(complaints, "", "{text}"),
+            None => println!("skipped: promtool (Debian: prometheus) is not installed"),
+        }
+    }
+}
+
+/// What Prometheus' own tool says of metrics; `None` where it is not installed.
+fn complaints(metrics: &str) -> Option<String> {
+    let tool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut tool = tool.ok()?;
+    let mut input = tool.stdin.take().unwrap();
+    input.write_all(metrics.as_bytes()).unwrap();
+    drop(input);
+    let said = tool.wait_with_output().unwrap();
+    Some(String::from_utf8(said.stderr).unwrap())
+}
+
+#[test]
+fn rows_of_intervals_are_refused_with_a_remedy() {
+    let done = run("sender 127.0.0.1 --output prometheus --report-interval 1");
+    assert_eq!(done.status, 2, "{}", done.stderr);
+    assert!(done.stderr.contains("take one of them"), "{}", done.stderr);
+}
