@@ -12,6 +12,7 @@ mod interfaces;
 pub mod keys;
 #[cfg(feature = "control")]
 mod link;
+#[cfg(feature = "control")]
 mod names;
 mod plan;
 #[cfg(feature = "control")]

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 use clap::CommandFactory as _;
 
+#[cfg(feature = "control")]
+use crate::args::ControlCommand;
 use crate::args::{Cli, Command, usage};
 use crate::{cmd, plan};
 
@@ -49,15 +51,15 @@ pub fn plan(line: &[String]) -> Result<(), String> {
         Command::Sender(args) => plan::sender(&args, &lookup).map(drop),
         Command::Responder(args) => plan::responder(&args, &lookup).map(drop),
         #[cfg(feature = "control")]
-        Command::Controller(args) => {
-            plan::controllers(&args, plan::Given::default(), &lookup).map(drop)
-        }
-        #[cfg(feature = "control")]
-        Command::Controlclient(args) => {
-            plan::controlclients(&args, plan::Given::default(), &lookup).map(drop)
-        }
-        #[cfg(feature = "control")]
-        Command::Server(args) => plan::server(&args, &lookup).map(drop),
+        Command::Control(command) => match command {
+            ControlCommand::Controller(args) => {
+                plan::controllers(&args, plan::Given::default(), &lookup).map(drop)
+            }
+            ControlCommand::Controlclient(args) => {
+                plan::controlclients(&args, plan::Given::default(), &lookup).map(drop)
+            }
+            ControlCommand::Server(args) => plan::server(&args, &lookup).map(drop),
+        },
         Command::Report(_) | Command::Dscptable(_) | Command::Selftest(_) => Ok(()),
     };
     planned.map_err(|failure| failure.to_string())

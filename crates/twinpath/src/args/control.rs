@@ -1,16 +1,32 @@
 //! The commands that speak TWAMP-Control (RFC 5357 section 3), as they are written.
 
-use clap::{Args, ValueEnum};
+mod keys;
+
+use clap::{Args, Subcommand, ValueEnum};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::SecurityMode;
 
-use super::keys::mode;
 use super::quantity::{at_least_one, too_large, whole};
 use super::{
-    Advice, CONTROL, FarEnd, IP, IpOptions, Iterations, KeyFileOptions, KeyOptions, LogOptions,
-    NearEnd, OUTPUT, PACKETS, PacketOptions, PaddingSize, Ports, Prefix, RunOptions, SCHEDULE,
-    SESSIONS, STAMPS, ScheduleOptions, StampOptions, Summary, Time, TosOctet, threads,
+    Advice, CONTROL, FarEnd, IP, IpOptions, LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions,
+    PaddingSize, Ports, Prefix, RunOptions, SCHEDULE, SESSIONS, STAMPS, ScheduleOptions,
+    StampOptions, Summary, Time, TosOctet, threads,
 };
+
+use keys::{Iterations, mode};
+
+pub(crate) use keys::{KeyFileOptions, KeyOptions};
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ControlCommand {
+    /// Negotiate sessions with a TWAMP server and measure: Control-Client and Session-Sender
+    Controller(Box<ControllerArgs>),
+    /// Accept sessions from controllers and reflect probes: TWAMP Server and Session-Reflector
+    Server(Box<ServerArgs>),
+    /// Negotiate a session on behalf of a sender on another host: Control-Client only
+    Controlclient(Box<ControlClientArgs>),
+}
 
 /// `twinpath controller`.
 #[derive(Debug, Args)]

@@ -5,8 +5,6 @@ mod address;
 mod control;
 mod figures;
 mod groups;
-#[cfg(feature = "control")]
-mod keys;
 #[cfg(feature = "live")]
 mod live;
 mod marking;
@@ -28,15 +26,14 @@ use twinpath_wire::Dscp;
 pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
 #[cfg(feature = "control")]
 pub(crate) use control::{
-    ControlClientArgs, ControlOptions, ControllerArgs, ServerArgs, WireFormat,
+    ControlClientArgs, ControlCommand, ControlOptions, ControllerArgs, KeyFileOptions, KeyOptions,
+    ServerArgs, WireFormat,
 };
 pub(crate) use figures::FigureArgs;
 pub(crate) use groups::{
     Answers, Filling, IpOptions, LogOptions, Output, PacketOptions, ResultOptions, RunOptions,
     ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,
 };
-#[cfg(feature = "control")]
-pub(crate) use keys::{Iterations, KeyFileOptions, KeyOptions};
 #[cfg(feature = "live")]
 pub(crate) use live::LiveOptions;
 pub(crate) use marking::{Label, Ssid, TosOctet, Ttl};
@@ -94,14 +91,8 @@ pub(crate) enum Command {
     /// Reflect probes: TWAMP Light and STAMP Session-Reflector
     Responder(Box<ResponderArgs>),
     #[cfg(feature = "control")]
-    /// Negotiate sessions with a TWAMP server and measure: Control-Client and Session-Sender
-    Controller(Box<ControllerArgs>),
-    #[cfg(feature = "control")]
-    /// Accept sessions from controllers and reflect probes: TWAMP Server and Session-Reflector
-    Server(Box<ServerArgs>),
-    #[cfg(feature = "control")]
-    /// Negotiate a session on behalf of a sender on another host: Control-Client only
-    Controlclient(Box<ControlClientArgs>),
+    #[command(flatten)]
+    Control(ControlCommand),
     /// Re-render, merge or compare saved runs and packet captures
     #[cfg(feature = "report")]
     Report(Box<ReportArgs>),
@@ -109,17 +100,6 @@ pub(crate) enum Command {
     Dscptable(DscptableArgs),
     /// Check this host's capabilities and run a loopback measurement
     Selftest(SelftestArgs),
-}
-
-#[cfg(feature = "control")]
-impl Command {
-    /// It has a use for a passphrase, or says why it has none.
-    pub(crate) const fn may_use_passphrase(&self) -> bool {
-        matches!(
-            self,
-            Self::Controller(_) | Self::Server(_) | Self::Controlclient(_)
-        )
-    }
 }
 
 /// `twinpath sender`.

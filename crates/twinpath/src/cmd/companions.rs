@@ -6,10 +6,10 @@ use twinpath_runtime::sender::SessionHandle;
 use twinpath_wire::Sample;
 
 use super::measure::Beginning;
+use super::warn;
 use crate::args::RunOptions;
 use crate::failure::Failure;
-use crate::logs;
-use crate::output::{Outcome, Written, complain};
+use crate::output::{Outcome, Written};
 use crate::signals::Signals;
 
 /// Follows a run from its first record to its report. Sessions are numbered from 0.
@@ -72,6 +72,9 @@ pub(super) trait Companion {
     }
 }
 
+/// One that is asked for, or none.
+pub(super) type Opened = Result<Option<Box<dyn Companion>>, Failure>;
+
 /// All companions of a run.
 #[derive(Default)]
 pub(super) struct Companions {
@@ -84,15 +87,15 @@ pub(super) struct Companions {
 impl Companions {
     /// Those that are asked for. Makes sure that their files can be written.
     pub(super) fn open(options: &RunOptions) -> Result<Self, Failure> {
-        let asked: [Option<Box<dyn Companion>>; _] = [
+        let asked: [Opened; _] = [
             #[cfg(feature = "pictures")]
-            super::pictures::Pictures::open(&options.pictures, &options.results.labels)?,
+            super::pictures::Pictures::open(&options.pictures, &options.results.labels),
             #[cfg(feature = "report")]
-            super::saving::Saving::open(&options.saving)?,
+            super::saving::Saving::open(&options.saving),
             #[cfg(feature = "live")]
-            super::live::Live::open(&options.live),
+            Ok(super::live::Live::open(&options.live)),
         ];
-        Ok(Self::of(asked, options.log.quiet))
+        Self::of(asked, options.log.quiet)
     }
 
     /// The same for a run that was saved before, with these labels.
@@ -105,19 +108,20 @@ impl Companions {
         )]
         labels: &[crate::args::Label],
     ) -> Result<Self, Failure> {
-        let asked: [Option<Box<dyn Companion>>; _] = [
+        let asked: [Opened; _] = [
             #[cfg(feature = "pictures")]
-            super::pictures::Pictures::open(&args.pictures, labels)?,
+            super::pictures::Pictures::open(&args.pictures, labels),
         ];
-        Ok(Self::of(asked, args.log.quiet))
+        Self::of(asked, args.log.quiet)
     }
 
-    fn of(asked: impl IntoIterator<Item = Option<Box<dyn Companion>>>, quiet: bool) -> Self {
-        Self {
-            all: asked.into_iter().flatten().collect(),
+    fn of(asked: impl IntoIterator<Item = Opened>, quiet: bool) -> Result<Self, Failure> {
+        let asked = asked.into_iter().filter_map(Result::transpose);
+        Ok(Self {
+            all: asked.collect::<Result<_, _>>()?,
             unsaid: Vec::new(),
             quiet,
-        }
+        })
     }
 
     pub(super) fn columns(&self) -> Option<usize> {
@@ -184,13 +188,9 @@ impl Companions {
         self.all.iter().flat_map(|it| it.draw(outcome)).collect()
     }
 
-    /// On stderr; in the log file too.
     fn say(&mut self) {
-        for line in self.unsaid.drain(..).filter(|_| !self.quiet) {
-            complain(&format!("warning: {line}"));
-            if logs::in_file() {
-                tracing::warn!("{line}");
-            }
+        for line in self.unsaid.drain(..) {
+            warn(self.quiet, Some(line));
         }
     }
 }

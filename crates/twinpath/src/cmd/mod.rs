@@ -2,9 +2,7 @@
 
 mod companions;
 #[cfg(feature = "control")]
-mod controlclient;
-#[cfg(feature = "control")]
-mod controller;
+mod control;
 mod dscptable;
 mod following;
 #[cfg(feature = "live")]
@@ -14,8 +12,6 @@ mod outlet;
 #[cfg(feature = "pictures")]
 mod pictures;
 mod places;
-#[cfg(feature = "control")]
-mod reaching;
 #[cfg(feature = "report")]
 mod report;
 mod responder;
@@ -23,8 +19,6 @@ mod responder;
 mod saving;
 mod selftest;
 mod sender;
-#[cfg(feature = "control")]
-mod server;
 
 use std::io::{self, ErrorKind};
 
@@ -34,8 +28,7 @@ use crate::args::{Cli, Command, LogOptions};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::complain;
-#[cfg(feature = "control")]
-use crate::plan::Given;
+use crate::plan;
 
 /// Does what the command line says.
 ///
@@ -44,23 +37,14 @@ use crate::plan::Given;
 pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     // Before there is another thread. Whatever the command, its environment has it no more.
     #[cfg(not(feature = "control"))]
-    crate::plan::forget_passphrase();
+    plan::forget_passphrase();
     #[cfg(feature = "control")]
-    let mut given = Given::take();
-    #[cfg(feature = "control")]
-    if !cli.command.may_use_passphrase() {
-        // Wiped now, not when the command ends.
-        given = Given::default();
-    }
+    let given = plan::Given::take_for(&cli.command);
     match cli.command {
         Command::Sender(args) => sender::run(&args),
         Command::Responder(args) => responder::run(&args),
         #[cfg(feature = "control")]
-        Command::Controller(args) => controller::run(&args, given),
-        #[cfg(feature = "control")]
-        Command::Server(args) => server::run(&args, given.unused_by_server()),
-        #[cfg(feature = "control")]
-        Command::Controlclient(args) => controlclient::run(&args, given),
+        Command::Control(command) => control::run(&command, given),
         #[cfg(feature = "report")]
         Command::Report(args) => report::run(&args),
         Command::Dscptable(args) => dscptable::run(args),
@@ -91,9 +75,8 @@ fn remark(log: &LogOptions, text: Option<String>) {
 }
 
 /// A warning on stderr; in the log file too. `-q`: none.
-#[cfg(feature = "control")]
-fn warn(log: &LogOptions, text: Option<String>) {
-    if let Some(text) = text.filter(|_| !log.quiet) {
+fn warn(quiet: bool, text: Option<String>) {
+    if let Some(text) = text.filter(|_| !quiet) {
         complain(&format!("warning: {text}"));
         if logs::in_file() {
             tracing::warn!("{text}");

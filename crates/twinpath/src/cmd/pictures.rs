@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tracing::info;
 use twinpath_metrics::Timeline;
 
-use super::companions::Companion;
+use super::companions::{self, Companion};
 use crate::args::{GraphFile, GraphForm, Label, PictureOptions, PictureTheme};
 use crate::failure::Failure;
 use crate::files;
@@ -23,10 +23,7 @@ pub(super) struct Pictures {
 
 impl Pictures {
     /// Makes sure that what is asked for can be written.
-    pub(super) fn open(
-        options: &PictureOptions,
-        labels: &[Label],
-    ) -> Result<Option<Box<dyn Companion>>, Failure> {
+    pub(super) fn open(options: &PictureOptions, labels: &[Label]) -> companions::Opened {
         let theme = match options.theme {
             PictureTheme::Auto => Theme::Auto,
             PictureTheme::Light => Theme::Light,

@@ -3,7 +3,7 @@
 use twinpath_metrics::Record;
 use twinpath_wire::control::SecurityMode;
 
-use super::companions::Companion;
+use super::companions::{self, Companion};
 use super::following::now;
 use super::measure::Beginning;
 use crate::args::SavingOptions;
@@ -39,7 +39,7 @@ enum State {
 
 impl Saving {
     /// Opens the file, if there is to be one.
-    pub(super) fn open(options: &SavingOptions) -> Result<Option<Box<dyn Companion>>, Failure> {
+    pub(super) fn open(options: &SavingOptions) -> companions::Opened {
         let Some(path) = options.save.as_deref() else {
             return Ok(None);
         };

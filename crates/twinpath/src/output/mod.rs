@@ -39,7 +39,6 @@ use twinpath_report::{ControlReport, Requested, SessionReport};
 use twinpath_runtime::host::interface_name;
 use twinpath_wire::Sample;
 
-#[cfg(feature = "live")]
 pub(crate) use self::counts::UNKNOWN;
 use crate::args::Label;
 use crate::failure::Failure;

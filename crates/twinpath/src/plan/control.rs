@@ -1,5 +1,7 @@
 //! The commands that speak TWAMP-Control: from arguments to plans.
 
+mod keys;
+
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -16,10 +18,12 @@ use crate::args::{
 use crate::failure::Failure;
 
 use super::ends::{all_ends, one_host, pairs, usable};
-use super::keys::{BY_STRENGTH, FOR_OTHERS, Given, Wanted, offered, wanted};
 use super::resolve::{Family, Lookup, in_zone, resolve};
 use super::responder::listening;
 use super::sender::{Sending, classes, payload};
+use keys::{BY_STRENGTH, FOR_OTHERS, Wanted, offered, wanted};
+
+pub(crate) use keys::{Given, ring};
 
 /// The UDP port that a Session-Sender elsewhere has unless told otherwise.
 const SENDER_PORT: u16 = 20_000;

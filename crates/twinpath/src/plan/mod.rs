@@ -4,8 +4,6 @@
 #[cfg(feature = "control")]
 mod control;
 mod ends;
-#[cfg(feature = "control")]
-mod keys;
 mod resolve;
 mod responder;
 mod sender;
@@ -14,15 +12,11 @@ use std::ffi::CStr;
 use std::hash::{BuildHasher as _, RandomState};
 
 #[cfg(feature = "control")]
-pub(crate) use control::{controlclients, controllers, server};
+pub(crate) use control::{Given, controlclients, controllers, ring, server};
 pub(crate) use ends::other_addresses;
-#[cfg(feature = "control")]
-pub(crate) use keys::{Given, ring};
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
-#[cfg(feature = "report")]
-pub(crate) use sender::figures;
-pub(crate) use sender::{classes, rows_fit, sender};
+pub(crate) use sender::{classes, figures, rows_fit, sender};
 
 /// Where a passphrase may stand that no command line shows.
 const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";

@@ -6,7 +6,7 @@ use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Dscp, Tos};
 
 use super::*;
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, ControlCommand};
 use crate::plan::system_lookup;
 
 fn command(line: &str) -> Command {
@@ -16,7 +16,8 @@ fn command(line: &str) -> Command {
 }
 
 fn of_controller(line: &str) -> Result<ControllerPlan, Failure> {
-    let Command::Controller(args) = command(&format!("controller {line}")) else {
+    let Command::Control(ControlCommand::Controller(args)) = command(&format!("controller {line}"))
+    else {
         unreachable!("another command")
     };
     let plans = controllers(&args, Given::default(), &system_lookup)?;
@@ -24,7 +25,9 @@ fn of_controller(line: &str) -> Result<ControllerPlan, Failure> {
 }
 
 fn of_client(line: &str) -> Result<ControlClientPlan, Failure> {
-    let Command::Controlclient(args) = command(&format!("controlclient {line}")) else {
+    let Command::Control(ControlCommand::Controlclient(args)) =
+        command(&format!("controlclient {line}"))
+    else {
         unreachable!("another command")
     };
     let plans = controlclients(&args, Given::default(), &system_lookup)?;
@@ -32,7 +35,7 @@ fn of_client(line: &str) -> Result<ControlClientPlan, Failure> {
 }
 
 fn of_server(line: &str) -> Result<ServerPlan, Failure> {
-    let Command::Server(args) = command(&format!("server {line}")) else {
+    let Command::Control(ControlCommand::Server(args)) = command(&format!("server {line}")) else {
         unreachable!("another command")
     };
     server(&args, &system_lookup)
@@ -177,7 +180,9 @@ fn the_addresses_of_a_server_come_by_turns_of_their_families() {
         Ok(all.to_vec())
     };
     let of = |line: &str| -> Vec<String> {
-        let Command::Controller(args) = command(&format!("controller {line}")) else {
+        let Command::Control(ControlCommand::Controller(args)) =
+            command(&format!("controller {line}"))
+        else {
             unreachable!("another command")
         };
         let plans = controllers(&args, Given::default(), &lookup).unwrap();
@@ -217,7 +222,9 @@ fn each_address_of_a_server_has_a_sender_s_address_of_its_family() {
         Ok(all.collect())
     };
     let of = |line: &str| -> Vec<(String, String)> {
-        let Command::Controlclient(args) = command(&format!("controlclient {line}")) else {
+        let Command::Control(ControlCommand::Controlclient(args)) =
+            command(&format!("controlclient {line}"))
+        else {
             unreachable!("another command")
         };
         let plans = controlclients(&args, Given::default(), &lookup).unwrap();

@@ -13,10 +13,10 @@ use twinpath_runtime::server::{self, KeyChanges};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
-use super::measure::POLL_EVERY;
-use super::responder::{IGNORED, log_ignored, prefixes};
-use super::{remark, unwritten};
 use crate::args::{KeyFileOptions, ServerArgs, Summary, doubt};
+use crate::cmd::measure::POLL_EVERY;
+use crate::cmd::responder::{IGNORED, log_ignored, prefixes};
+use crate::cmd::{remark, unwritten};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
@@ -37,7 +37,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
         Level::WARN
     };
     logs::start(&args.log, usual)?;
-    super::warn(&args.log, unused);
+    crate::cmd::warn(args.log.quiet, unused);
     let plan = plan::server(args, &plan::system_lookup)?;
     let near = args.near.as_ref();
     let doubt = doubt(

@@ -7,10 +7,10 @@ use tracing::{Level, debug, info};
 use twinpath_runtime::controlclient::{self, ControlClientRun};
 use twinpath_runtime::controller::ControlEvent;
 
-use super::measure::POLL_EVERY;
 use super::reaching::reached;
-use super::{remark, unwritten, warn};
 use crate::args::{ControlClientArgs, Summary, doubt};
+use crate::cmd::measure::POLL_EVERY;
+use crate::cmd::{remark, unwritten, warn};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::{self, named};
@@ -22,7 +22,7 @@ use crate::signals::Signals;
 
 pub(super) fn run(args: &ControlClientArgs, given: Given) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
-    warn(&args.log, given.unused_by_client(&args.control.key));
+    warn(args.log.quiet, given.unused_by_client(&args.control.key));
     let plans = plan::controlclients(args, given, &plan::system_lookup)?;
     for end in [&args.sender, &args.server] {
         remark(&args.log, doubt(Some(&end.host), end.port));

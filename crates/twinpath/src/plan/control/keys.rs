@@ -7,19 +7,21 @@ use twinpath_proto::security::{KeyId, Passphrase};
 use twinpath_runtime::keys::{self, Access, Key, KeyRing, PassphraseError};
 use twinpath_wire::control::{Modes, SecurityMode};
 
-use crate::args::{ControlOptions, KeyFileOptions, KeyOptions, ServerArgs};
+use crate::args::{Command, ControlOptions, KeyFileOptions, KeyOptions, ServerArgs};
 use crate::failure::Failure;
 
-use super::PASSPHRASE;
+use crate::plan::PASSPHRASE;
 
 /// The passphrase of the environment, which nobody finds there any more.
 #[derive(Debug, Default)]
 pub(crate) struct Given(Option<Result<Passphrase, PassphraseError>>);
 
 impl Given {
-    /// Takes it, whatever it is for. For a process that has no other thread yet.
-    pub(crate) fn take() -> Self {
-        Self(keys::from_environment(PASSPHRASE).transpose())
+    /// Takes it, whatever the command; one that has no use for it does not get it. For a process that
+    /// has no other thread yet.
+    pub(crate) fn take_for(command: &Command) -> Self {
+        let taken = keys::from_environment(PASSPHRASE).transpose();
+        Self(taken.filter(|_| matches!(command, Command::Control(_))))
     }
 
     /// That a client has no use for it, and why.

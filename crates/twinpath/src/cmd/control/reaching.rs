@@ -3,8 +3,8 @@
 use twinpath_report::Attempt;
 use twinpath_runtime::controller::{self, ControlPlan};
 
-use super::remark;
 use crate::args::LogOptions;
+use crate::cmd::remark;
 use crate::failure::Failure;
 use crate::output::ends::{self, named};
 use crate::signals::Signals;

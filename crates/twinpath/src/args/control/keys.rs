@@ -7,8 +7,8 @@ use clap::Args;
 use twinpath_proto::security::KeyId;
 use twinpath_wire::control::SecurityMode;
 
-use super::quantity::whole;
-use super::{Advice, CONTROL};
+use crate::args::quantity::whole;
+use crate::args::{Advice, CONTROL};
 
 /// A token is an oracle for guesses where PBKDF2 makes fewer iterations (RFC 4656 section 3.1).
 const LEAST_COUNT: u32 = 1_024;

@@ -7,10 +7,10 @@ use twinpath_report::ControlReport;
 use twinpath_runtime::controller::{self, ControlEvent, ControllerRun};
 use twinpath_runtime::sender::SessionHandle;
 
-use super::measure::{self, Event, Measured, Measurement, Run, Subject};
 use super::reaching::reached;
-use super::{remark, warn};
 use crate::args::{ControllerArgs, doubt};
+use crate::cmd::measure::{self, Event, Measured, Measurement, Run, Subject};
+use crate::cmd::{remark, warn};
 use crate::failure::{Exit, Failure};
 use crate::output::ends::named;
 use crate::output::words;
@@ -19,7 +19,7 @@ use crate::plan::{self, Given};
 pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> {
     let log = &args.run.log;
     measure::begin(&args.run, &args.control.key.file.places())?;
-    warn(log, given.unused_by_client(&args.control.key));
+    warn(log.quiet, given.unused_by_client(&args.control.key));
     let plans = plan::controllers(args, given, &plan::system_lookup)?;
     remark(log, doubt(Some(&args.server.host), args.server.port));
     let measurement = Measurement::open(&args.run)?;
