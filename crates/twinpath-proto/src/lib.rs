@@ -16,8 +16,6 @@ mod refusal;
 #[cfg(feature = "control")]
 pub mod security;
 pub mod sender;
-#[doc(hidden)]
-pub mod sim;
 mod test_guard;
 
 pub use client_prefix::ClientPrefix;

@@ -1,4 +1,4 @@
-//! A small generator for padding and simulations: SplitMix64 (Steele, Lea, Flood 2014). Not for
+//! A small generator for padding and schedules: SplitMix64 (Steele, Lea, Flood 2014). Not for
 //! keys.
 
 /// Pseudo-random numbers from a seed, apart from any other randomness.
@@ -23,11 +23,6 @@ impl SplitMix {
     /// A number below `bound`; 0 where that is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next_u64().checked_rem(bound).unwrap_or(0)
-    }
-
-    /// True in `ppm` of a million cases.
-    pub fn chance(&mut self, ppm: u32) -> bool {
-        self.below(1_000_000) < u64::from(ppm)
     }
 }
 

@@ -6,30 +6,18 @@ use serde::{Deserialize, Serialize};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::TimeFormat;
+use crate::layout::layout;
 
 const S: u8 = 0x80;
 const Z: u8 = 0x40;
 const SCALE: u8 = 0x3f;
 
-/// Two octets: S, Z, Scale (6 bits), Multiplier (8 bits); error = Multiplier * 2^(Scale - 32) s.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    FromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
-    Serialize,
-    Deserialize,
-)]
-#[serde(from = "u16", into = "u16")]
-#[repr(C)]
-pub struct ErrorEstimate([u8; 2]);
+layout! {
+    /// Two octets: S, Z, Scale (6 bits), Multiplier (8 bits); error = Multiplier * 2^(Scale - 32) s.
+    #[derive(Serialize, Deserialize)]
+    #[serde(from = "u16", into = "u16")]
+    pub struct ErrorEstimate([u8; 2]);
+}
 
 impl From<u16> for ErrorEstimate {
     fn from(bits: u16) -> Self {

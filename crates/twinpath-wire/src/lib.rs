@@ -9,6 +9,7 @@ mod arrival;
 pub mod control;
 mod dscp;
 mod error_estimate;
+mod layout;
 pub mod nanoseconds;
 mod sample;
 mod test_packet;
@@ -25,3 +26,12 @@ pub use test_packet::{
 };
 pub use time::{Delta, Mono, Rung, Stamp, Wall};
 pub use wire_time::{Reading, ReplyTimes, TimeFormat, WireTime};
+
+/// Adds fields of `more` to those of the same name in `sum`: counts, which saturate, whatever a file
+/// says that they are.
+#[macro_export]
+macro_rules! add_counts {
+    ($sum:expr, $more:expr => $($count:ident),* $(,)?) => {
+        $($sum.$count = $sum.$count.saturating_add($more.$count);)*
+    };
+}

@@ -6,6 +6,7 @@
 use zerocopy::byteorder::big_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use crate::layout::layout;
 use crate::{ErrorEstimate, WireTime};
 
 /// The well-known UDP port of TWAMP-Test and STAMP reflectors (RFC 8545, RFC 8762 section 4.1).
@@ -27,174 +28,137 @@ pub struct Short {
     pub have: usize,
 }
 
-/// Session-Sender packet, TWAMP unauthenticated: 14 octets, then Packet Padding
-/// (RFC 4656 section 4.1.2, RFC 5357 section 4.1.2).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct SenderOpen {
-    /// From 0, one more for each packet sent.
-    pub seq: U32,
-    /// T1.
-    pub t1: WireTime,
-    /// Error Estimate of T1.
-    pub error: ErrorEstimate,
-}
+layout! {
+    /// Session-Sender packet, TWAMP unauthenticated: 14 octets, then Packet Padding
+    /// (RFC 4656 section 4.1.2, RFC 5357 section 4.1.2).
+    pub struct SenderOpen: 14 {
+        /// From 0, one more for each packet sent.
+        pub seq: U32,
+        /// T1.
+        pub t1: WireTime,
+        /// Error Estimate of T1.
+        pub error: ErrorEstimate,
+    }
 
-/// Session-Reflector packet, TWAMP unauthenticated: 41 octets, then Packet Padding
-/// (RFC 5357 section 4.2.1).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct ReflectorOpen {
-    /// The octets that every reply has, up to the Sender Timestamp.
-    pub head: ReplyHead,
-    /// Copy of the request's Error Estimate.
-    pub sender_error: ErrorEstimate,
-    /// Must be zero.
-    pub mbz: U16,
-    /// TTL or Hop Limit with which the request arrived.
-    pub sender_ttl: u8,
-}
+    /// Session-Reflector packet, TWAMP unauthenticated: 41 octets, then Packet Padding
+    /// (RFC 5357 section 4.2.1).
+    pub struct ReflectorOpen: 41 {
+        /// The octets that every reply has, up to the Sender Timestamp.
+        pub head: ReplyHead,
+        /// Copy of the request's Error Estimate.
+        pub sender_error: ErrorEstimate,
+        /// Must be zero.
+        pub mbz: U16,
+        /// TTL or Hop Limit with which the request arrived.
+        pub sender_ttl: u8,
+    }
 
-/// The first 36 octets of any open reply, TWAMP's or STAMP's: all that a round trip needs. Some
-/// peers send little more (38 octets).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct ReplyHead {
-    /// The reflector's own number, or a copy of the sender's where it keeps no state.
-    pub seq: U32,
-    /// T3.
-    pub t3: WireTime,
-    /// Error Estimate of T3 and T2.
-    pub error: ErrorEstimate,
-    /// STAMP Session Identifier (RFC 8972 section 3); must be zero in TWAMP.
-    pub ssid: U16,
-    /// T2.
-    pub t2: WireTime,
-    /// Copy of the request's Sequence Number.
-    pub sender_seq: U32,
-    /// Copy of the request's Timestamp, T1.
-    pub sender_t1: WireTime,
-}
+    /// The first 36 octets of any open reply, TWAMP's or STAMP's: all that a round trip needs. Some
+    /// peers send little more (38 octets).
+    pub struct ReplyHead: 36 {
+        /// The reflector's own number, or a copy of the sender's where it keeps no state.
+        pub seq: U32,
+        /// T3.
+        pub t3: WireTime,
+        /// Error Estimate of T3 and T2.
+        pub error: ErrorEstimate,
+        /// STAMP Session Identifier (RFC 8972 section 3); must be zero in TWAMP.
+        pub ssid: U16,
+        /// T2.
+        pub t2: WireTime,
+        /// Copy of the request's Sequence Number.
+        pub sender_seq: U32,
+        /// Copy of the request's Timestamp, T1.
+        pub sender_t1: WireTime,
+    }
 
-/// Session-Sender packet, STAMP unauthenticated: 44 octets, then TLVs (RFC 8762 section 4.2.1).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct StampSender {
-    /// From 0, one more for each packet sent.
-    pub seq: U32,
-    /// T1.
-    pub t1: WireTime,
-    /// Error Estimate of T1.
-    pub error: ErrorEstimate,
-    /// STAMP Session Identifier (RFC 8972 section 3); 0 where there is none.
-    pub ssid: U16,
-    /// Must be zero.
-    pub mbz: [u8; 28],
-}
+    /// Session-Sender packet, STAMP unauthenticated: 44 octets, then TLVs (RFC 8762 section 4.2.1).
+    pub struct StampSender: 44 {
+        /// From 0, one more for each packet sent.
+        pub seq: U32,
+        /// T1.
+        pub t1: WireTime,
+        /// Error Estimate of T1.
+        pub error: ErrorEstimate,
+        /// STAMP Session Identifier (RFC 8972 section 3); 0 where there is none.
+        pub ssid: U16,
+        /// Must be zero.
+        pub mbz: [u8; 28],
+    }
 
-/// Session-Reflector packet, STAMP unauthenticated: 44 octets, then TLVs (RFC 8762 section 4.3.1).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct StampReflector {
-    /// The octets that every reply has, up to the Session-Sender Timestamp.
-    pub head: ReplyHead,
-    /// Copy of the request's Error Estimate.
-    pub sender_error: ErrorEstimate,
-    /// Must be zero.
-    pub mbz: U16,
-    /// TTL or Hop Limit with which the request arrived.
-    pub sender_ttl: u8,
-    /// Must be zero.
-    pub mbz_end: [u8; 3],
-}
+    /// Session-Reflector packet, STAMP unauthenticated: 44 octets, then TLVs (RFC 8762 section 4.3.1).
+    pub struct StampReflector: 44 {
+        /// The octets that every reply has, up to the Session-Sender Timestamp.
+        pub head: ReplyHead,
+        /// Copy of the request's Error Estimate.
+        pub sender_error: ErrorEstimate,
+        /// Must be zero.
+        pub mbz: U16,
+        /// TTL or Hop Limit with which the request arrived.
+        pub sender_ttl: u8,
+        /// Must be zero.
+        pub mbz_end: [u8; 3],
+    }
 
-/// Session-Sender packet, TWAMP authenticated and encrypted: 48 octets, then Packet Padding (RFC
-/// 4656 section 4.1.2). As it is before encryption.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct SenderSecured {
-    /// From 0, one more for each packet sent.
-    pub seq: U32,
-    /// Must be zero.
-    pub mbz: [u8; 12],
-    /// T1.
-    pub t1: WireTime,
-    /// Error Estimate of T1.
-    pub error: ErrorEstimate,
-    /// Must be zero.
-    pub mbz_time: [u8; 6],
-    /// HMAC-SHA1 of what is encrypted, cut to 16 octets.
-    pub hmac: [u8; 16],
-}
+    /// Session-Sender packet, TWAMP authenticated and encrypted: 48 octets, then Packet Padding (RFC
+    /// 4656 section 4.1.2). As it is before encryption.
+    pub struct SenderSecured: 48 {
+        /// From 0, one more for each packet sent.
+        pub seq: U32,
+        /// Must be zero.
+        pub mbz: [u8; 12],
+        /// T1.
+        pub t1: WireTime,
+        /// Error Estimate of T1.
+        pub error: ErrorEstimate,
+        /// Must be zero.
+        pub mbz_time: [u8; 6],
+        /// HMAC-SHA1 of what is encrypted, cut to 16 octets.
+        pub hmac: [u8; 16],
+    }
 
-/// Session-Reflector packet, TWAMP authenticated and encrypted: 112 octets, then Packet Padding
-/// (RFC 5357 section 4.2.1, RFC 7750 section 2.2.1). As it is before encryption.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct ReflectorSecured {
-    /// The reflector's own number.
-    pub seq: U32,
-    /// Must be zero.
-    pub mbz: [u8; 12],
-    /// T3.
-    pub t3: WireTime,
-    /// Error Estimate of T3 and T2.
-    pub error: ErrorEstimate,
-    /// Must be zero.
-    pub mbz_time: [u8; 6],
-    /// T2.
-    pub t2: WireTime,
-    /// Must be zero.
-    pub mbz_arrival: [u8; 8],
-    /// Copy of the request's Sequence Number.
-    pub sender_seq: U32,
-    /// Must be zero.
-    pub mbz_sender: [u8; 12],
-    /// Copy of the request's Timestamp, T1.
-    pub sender_t1: WireTime,
-    /// Copy of the request's Error Estimate.
-    pub sender_error: ErrorEstimate,
-    /// Must be zero.
-    pub mbz_sender_time: [u8; 6],
-    /// TTL or Hop Limit with which the request arrived.
-    pub sender_ttl: u8,
-    /// ToS or Traffic Class octet with which the request arrived, with DSCP and ECN Monitoring;
-    /// else must be zero.
-    pub sender_tos: u8,
-    /// Must be zero.
-    pub mbz_end: [u8; 14],
-    /// HMAC-SHA1 of what is encrypted, cut to 16 octets.
-    pub hmac: [u8; 16],
+    /// Session-Reflector packet, TWAMP authenticated and encrypted: 112 octets, then Packet Padding
+    /// (RFC 5357 section 4.2.1, RFC 7750 section 2.2.1). As it is before encryption.
+    pub struct ReflectorSecured: 112 {
+        /// The reflector's own number.
+        pub seq: U32,
+        /// Must be zero.
+        pub mbz: [u8; 12],
+        /// T3.
+        pub t3: WireTime,
+        /// Error Estimate of T3 and T2.
+        pub error: ErrorEstimate,
+        /// Must be zero.
+        pub mbz_time: [u8; 6],
+        /// T2.
+        pub t2: WireTime,
+        /// Must be zero.
+        pub mbz_arrival: [u8; 8],
+        /// Copy of the request's Sequence Number.
+        pub sender_seq: U32,
+        /// Must be zero.
+        pub mbz_sender: [u8; 12],
+        /// Copy of the request's Timestamp, T1.
+        pub sender_t1: WireTime,
+        /// Copy of the request's Error Estimate.
+        pub sender_error: ErrorEstimate,
+        /// Must be zero.
+        pub mbz_sender_time: [u8; 6],
+        /// TTL or Hop Limit with which the request arrived.
+        pub sender_ttl: u8,
+        /// ToS or Traffic Class octet with which the request arrived, with DSCP and ECN Monitoring;
+        /// else must be zero.
+        pub sender_tos: u8,
+        /// Must be zero.
+        pub mbz_end: [u8; 14],
+        /// HMAC-SHA1 of what is encrypted, cut to 16 octets.
+        pub hmac: [u8; 16],
+    }
 }
-
-const _: () = assert!(size_of::<SenderOpen>() == 14);
-const _: () = assert!(size_of::<SenderSecured>() == 48);
-const _: () = assert!(size_of::<ReflectorSecured>() == 112);
-const _: () = assert!(size_of::<ReplyHead>() == 36);
-const _: () = assert!(size_of::<ReflectorOpen>() == 41);
-const _: () = assert!(size_of::<StampSender>() == 44);
-const _: () = assert!(size_of::<StampReflector>() == 44);
 
 macro_rules! views {
     ($($packet:ident)*) => {$(
         impl $packet {
-            /// Length of this header in octets.
-            pub const OCTETS: usize = size_of::<Self>();
-
             /// The header and what follows it, in place.
             ///
             /// # Errors

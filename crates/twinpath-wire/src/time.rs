@@ -123,58 +123,32 @@ impl core::fmt::Display for Rung {
     }
 }
 
-impl Sub for Wall {
-    type Output = Delta;
-    fn sub(self, earlier: Self) -> Delta {
-        Delta(self.0.saturating_sub(earlier.0))
-    }
+/// Saturating operators: `Left operator Right = Result, by |left, right| ...`.
+macro_rules! operators {
+    ($($left:ident $operator:ident $method:ident $right:ident = $result:ident, by $reckon:expr;)*) => {$(
+        impl $operator<$right> for $left {
+            type Output = $result;
+            fn $method(self, right: $right) -> $result {
+                let reckon: fn($left, $right) -> $result = $reckon;
+                reckon(self, right)
+            }
+        }
+    )*};
 }
 
-impl Add<Delta> for Wall {
-    type Output = Self;
-    fn add(self, delta: Delta) -> Self {
-        Self(self.0.saturating_add(delta.0))
-    }
-}
-
-impl Sub<Delta> for Wall {
-    type Output = Self;
-    fn sub(self, delta: Delta) -> Self {
-        Self(self.0.saturating_sub(delta.0))
-    }
-}
-
-impl Add<Duration> for Mono {
-    type Output = Self;
-    fn add(self, duration: Duration) -> Self {
-        Self(self.0.saturating_add(nanoseconds::of(duration)))
-    }
-}
-
-impl Sub<Duration> for Mono {
-    type Output = Self;
-    fn sub(self, duration: Duration) -> Self {
-        Self(self.0.saturating_sub(nanoseconds::of(duration)))
-    }
+operators! {
+    Wall Sub sub Wall = Delta, by |at, earlier| Delta(at.0.saturating_sub(earlier.0));
+    Wall Add add Delta = Wall, by |at, delta| Wall(at.0.saturating_add(delta.0));
+    Wall Sub sub Delta = Wall, by |at, delta| Wall(at.0.saturating_sub(delta.0));
+    Mono Add add Duration = Mono, by |at, span| Mono(at.0.saturating_add(nanoseconds::of(span)));
+    Mono Sub sub Duration = Mono, by |at, span| Mono(at.0.saturating_sub(nanoseconds::of(span)));
+    Delta Add add Delta = Delta, by |one, other| Delta(one.0.saturating_add(other.0));
+    Delta Sub sub Delta = Delta, by |one, other| Delta(one.0.saturating_sub(other.0));
 }
 
 impl AddAssign<Duration> for Mono {
     fn add_assign(&mut self, duration: Duration) {
         *self = *self + duration;
-    }
-}
-
-impl Add for Delta {
-    type Output = Self;
-    fn add(self, other: Self) -> Self {
-        Self(self.0.saturating_add(other.0))
-    }
-}
-
-impl Sub for Delta {
-    type Output = Self;
-    fn sub(self, other: Self) -> Self {
-        Self(self.0.saturating_sub(other.0))
     }
 }
 

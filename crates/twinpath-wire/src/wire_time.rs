@@ -7,6 +7,7 @@ use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::Wall;
+use crate::layout::layout;
 
 /// Seconds from 1900-01-01, NTP's prime epoch, to 1970-01-01.
 const NTP_TO_UNIX_S: i64 = 2_208_988_800;
@@ -24,22 +25,10 @@ pub enum TimeFormat {
     Ptp,
 }
 
-/// A timestamp as it stands in a packet: 8 octets of either format.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    FromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
-)]
-#[repr(C)]
-pub struct WireTime(U64);
+layout! {
+    /// A timestamp as it stands in a packet: 8 octets of either format.
+    pub struct WireTime(U64);
+}
 
 /// T2 and T3 of a reply, as [`WireTime::read_reply`] reads them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

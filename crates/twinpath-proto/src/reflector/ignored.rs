@@ -1,91 +1,70 @@
 //! Why a datagram got no reply. Counted by kind, never formatted on the packet path.
 
-/// Why a datagram got no reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Ignored {
+/// Declares [`Ignored`] with the name of each kind.
+macro_rules! kinds {
+    ($($(#[$about:meta])* $kind:ident = $name:literal,)*) => {
+        /// Why a datagram got no reply.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Ignored {
+            $($(#[$about])* $kind,)*
+        }
+
+        impl Ignored {
+            /// All kinds, in order.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$kind),*];
+
+            /// Its name in reports.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
     /// Shorter than a Session-Sender packet's 14 octets.
-    TooShort,
+    TooShort = "too_short",
     /// Its end is missing: the receive buffer was too small for it.
-    Truncated,
+    Truncated = "truncated",
     /// It is a Session-Reflector's packet: answering it could go on for ever.
-    Reply,
+    Reply = "reply",
     /// Its source is outside the list of allowed clients.
-    NotAllowed,
+    NotAllowed = "not_allowed",
     /// Its client is over the rate allowed.
-    RateLimited,
+    RateLimited = "rate_limited",
     /// Its source port is 0 or that of a service that would answer our reply.
-    ServicePort,
+    ServicePort = "service_port",
     /// Its source is no single host: multicast, broadcast or unspecified.
-    SourceAddress,
+    SourceAddress = "source_address",
     /// It was sent to a multicast or broadcast address.
-    Multicast,
+    Multicast = "multicast",
     /// It came from the very address and port that it was sent to.
-    OwnAddress,
+    OwnAddress = "own_address",
     /// STAMP authenticated, and there is no key: never answered unauthenticated.
-    NoKey,
+    NoKey = "no_key",
     /// Error Estimate Multiplier of 0, and the reflector is strict.
-    ErrorMultiplierZero,
+    ErrorMultiplierZero = "error_multiplier_zero",
     /// No negotiated session has this sender and port, or it is over.
-    NoSession,
+    NoSession = "no_session",
     /// Its session is agreed, and not started yet.
-    NotStarted,
+    NotStarted = "not_started",
     /// Its HMAC is wrong (row TT-34).
-    Forged,
+    Forged = "forged",
     /// Its number is too old to tell whether it came before, in a session of the
     /// encrypted mode (row TT-35).
-    Old,
+    Old = "old",
     /// The driver's buffer is too small for the reply: a fault on this side.
-    NoRoom,
+    NoRoom = "no_room",
 }
 
 impl Ignored {
     /// How many kinds there are.
     pub const COUNT: usize = Self::ALL.len();
 
-    /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
-        Self::TooShort,
-        Self::Truncated,
-        Self::Reply,
-        Self::NotAllowed,
-        Self::RateLimited,
-        Self::ServicePort,
-        Self::SourceAddress,
-        Self::Multicast,
-        Self::OwnAddress,
-        Self::NoKey,
-        Self::ErrorMultiplierZero,
-        Self::NoSession,
-        Self::NotStarted,
-        Self::Forged,
-        Self::Old,
-        Self::NoRoom,
-    ];
-
-    /// The word for logs and counters.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::TooShort => "too_short",
-            Self::Truncated => "truncated",
-            Self::Reply => "reply",
-            Self::NotAllowed => "not_allowed",
-            Self::RateLimited => "rate_limited",
-            Self::ServicePort => "service_port",
-            Self::SourceAddress => "source_address",
-            Self::Multicast => "multicast",
-            Self::OwnAddress => "own_address",
-            Self::NoKey => "no_key",
-            Self::ErrorMultiplierZero => "error_multiplier_zero",
-            Self::NoSession => "no_session",
-            Self::NotStarted => "not_started",
-            Self::Forged => "forged",
-            Self::Old => "old",
-            Self::NoRoom => "no_room",
-        }
-    }
-
-    /// Its number: the place in [`Self::ALL`] and in the tally.
+    /// Its place in [`Ignored::ALL`].
     pub const fn index(self) -> usize {
         self as usize
     }

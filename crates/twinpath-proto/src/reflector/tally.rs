@@ -1,5 +1,7 @@
 //! What a Session-Reflector did, as counts.
 
+use twinpath_wire::add_counts;
+
 use super::Ignored;
 
 /// What a Session-Reflector did so far.
@@ -44,15 +46,10 @@ impl ReflectorTally {
 
     /// Adds what another reflector did (one engine for each thread, one report for all).
     pub fn merge(&mut self, other: &Self) {
-        self.reflected += other.reflected;
-        self.sessions += other.sessions;
-        self.sessions_made += other.sessions_made;
-        self.sessions_expired += other.sessions_expired;
-        self.sessions_evicted += other.sessions_evicted;
-        self.sessions_restarted += other.sessions_restarted;
-        self.answered_stateless += other.answered_stateless;
-        self.error_multiplier_zero += other.error_multiplier_zero;
-        self.replays += other.replays;
+        add_counts!(self, other =>
+            reflected, sessions, sessions_made, sessions_expired, sessions_evicted,
+            sessions_restarted, answered_stateless, error_multiplier_zero, replays,
+        );
         for (mine, theirs) in self.ignored.iter_mut().zip(other.ignored) {
             *mine += theirs;
         }

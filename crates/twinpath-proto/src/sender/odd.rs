@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use twinpath_wire::add_counts;
 
 /// Odd replies by kind. The first group was not measured; the second was, all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,14 +57,6 @@ pub struct OddReplies {
     /// The last pair of unequal sizes, request and reply, in octets.
     pub last_sizes: Option<(usize, usize)>,
 }
-
-/// Adds counts of the same name, whatever a file says that they are.
-macro_rules! add_counts {
-    ($sum:expr, $more:expr => $($count:ident,)*) => {
-        $($sum.$count = $sum.$count.saturating_add($more.$count);)*
-    };
-}
-pub(super) use add_counts;
 
 impl OddReplies {
     /// Adds another run.

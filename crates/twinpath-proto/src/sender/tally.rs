@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use twinpath_wire::ErrorEstimate;
+use twinpath_wire::{ErrorEstimate, add_counts};
 
-use super::odd::{OddReplies, add_counts};
+use super::odd::OddReplies;
 
 /// Counts of one session so far. When it is over, `sent = received + lost`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,4 +3,5 @@
 mod control;
 mod reflector;
 mod sender;
+mod sim;
 mod vectors;

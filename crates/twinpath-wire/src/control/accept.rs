@@ -2,19 +2,20 @@
 
 /// What the other side made of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Accept {
     /// 0: done.
-    Ok,
+    Ok = 0,
     /// 1: refused, reason not given. Any value that is not known means this (row TC-28).
-    Failure,
+    Failure = 1,
     /// 2: the other side failed inside.
-    InternalError,
+    InternalError = 2,
     /// 3: some aspect of the request is not supported.
-    NotSupported,
+    NotSupported = 3,
     /// 4: refused by a limit that the same request will meet again.
-    PermanentLimit,
+    PermanentLimit = 4,
     /// 5: refused by a limit that may not be met later.
-    TemporaryLimit,
+    TemporaryLimit = 5,
 }
 
 impl Accept {
@@ -32,14 +33,7 @@ impl Accept {
 
     /// The octet on the wire.
     pub const fn octet(self) -> u8 {
-        match self {
-            Self::Ok => 0,
-            Self::Failure => 1,
-            Self::InternalError => 2,
-            Self::NotSupported => 3,
-            Self::PermanentLimit => 4,
-            Self::TemporaryLimit => 5,
-        }
+        self as u8
     }
 
     /// RFC 4656's words.

@@ -7,6 +7,7 @@ use zerocopy::byteorder::big_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::{Accept, Modes};
+use crate::layout::layout;
 use crate::{Dscp, Short, WireTime};
 
 /// First octet of a client's message after the Set-Up-Response (RFC 5357 section 3.4, RFC 5938).
@@ -50,23 +51,11 @@ impl Command {
     }
 }
 
-/// Session Identifier, made by the Server (RFC 5357 section 3.5).
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    FromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
-)]
-#[repr(C)]
-pub struct Sid(pub [u8; 16]);
+layout! {
+    /// Session Identifier, made by the Server (RFC 5357 section 3.5).
+    #[derive(Hash)]
+    pub struct Sid(pub [u8; 16]);
+}
 
 impl core::fmt::Display for Sid {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -74,22 +63,10 @@ impl core::fmt::Display for Sid {
     }
 }
 
-/// A span of time as control messages carry it: 32 bits of seconds, 32 of fraction.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    FromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
-)]
-#[repr(C)]
-pub struct WireInterval(U64);
+layout! {
+    /// A span of time as control messages carry it: 32 bits of seconds, 32 of fraction.
+    pub struct WireInterval(U64);
+}
 
 impl WireInterval {
     /// Rounded to nearest; at most 2^32 seconds less a fraction.
@@ -107,22 +84,10 @@ impl WireInterval {
     }
 }
 
-/// Type-P Descriptor: how the session's packets are marked (RFC 4656 section 3.5).
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    FromBytes,
-    IntoBytes,
-    KnownLayout,
-    Immutable,
-    Unaligned,
-)]
-#[repr(C)]
-pub struct TypeP(U32);
+layout! {
+    /// Type-P Descriptor: how the session's packets are marked (RFC 4656 section 3.5).
+    pub struct TypeP(U32);
+}
 
 impl TypeP {
     /// A DSCP: two bits 00, then the code point.
@@ -137,58 +102,159 @@ impl TypeP {
     }
 }
 
-/// Server Greeting, 64 octets, in the clear (RFC 4656 section 3.1).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct ServerGreeting {
-    /// Unused.
-    pub unused: [u8; 12],
-    /// What the Server offers: [`Modes`].
-    pub modes: U32,
-    /// Random, never repeated.
-    pub challenge: [u8; 16],
-    /// For PBKDF2.
-    pub salt: [u8; 16],
-    /// PBKDF2 iterations, a power of 2, at least 1024.
-    pub count: U32,
-    /// Must be zero.
-    pub mbz: [u8; 12],
-}
+layout! {
+    /// Server Greeting, 64 octets, in the clear (RFC 4656 section 3.1).
+    pub struct ServerGreeting: 64 {
+        /// Unused.
+        pub unused: [u8; 12],
+        /// What the Server offers: [`Modes`].
+        pub modes: U32,
+        /// Random, never repeated.
+        pub challenge: [u8; 16],
+        /// For PBKDF2.
+        pub salt: [u8; 16],
+        /// PBKDF2 iterations, a power of 2, at least 1024.
+        pub count: U32,
+        /// Must be zero.
+        pub mbz: [u8; 12],
+    }
 
-/// Set-Up-Response, 164 octets, in the clear but for the token (RFC 4656 section 3.1).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct SetUpResponse {
-    /// What the client chose: [`Modes`].
-    pub mode: U32,
-    /// UTF-8, padded with zeros; zero in the unauthenticated mode.
-    pub key_id: [u8; 80],
-    /// Challenge and session keys, encrypted; zero in the unauthenticated mode.
-    pub token: [u8; 64],
-    /// Zero in the unauthenticated mode.
-    pub client_iv: [u8; 16],
-}
+    /// Set-Up-Response, 164 octets, in the clear but for the token (RFC 4656 section 3.1).
+    pub struct SetUpResponse: 164 {
+        /// What the client chose: [`Modes`].
+        pub mode: U32,
+        /// UTF-8, padded with zeros; zero in the unauthenticated mode.
+        pub key_id: [u8; 80],
+        /// Challenge and session keys, encrypted; zero in the unauthenticated mode.
+        pub token: [u8; 64],
+        /// Zero in the unauthenticated mode.
+        pub client_iv: [u8; 16],
+    }
 
-/// Server-Start, 48 octets (RFC 4656 section 3.1). The last 16 are the first that are encrypted.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct ServerStart {
-    /// Must be zero.
-    pub mbz: [u8; 15],
-    /// [`Accept`].
-    pub accept: u8,
-    /// Zero in the unauthenticated mode.
-    pub server_iv: [u8; 16],
-    /// When this Server started; zero where `accept` is not 0.
-    pub start_time: WireTime,
-    /// Must be zero.
-    pub mbz_end: [u8; 8],
+    /// Server-Start, 48 octets (RFC 4656 section 3.1). The last 16 are the first that are encrypted.
+    pub struct ServerStart: 48 {
+        /// Must be zero.
+        pub mbz: [u8; 15],
+        /// [`Accept`].
+        pub accept: u8,
+        /// Zero in the unauthenticated mode.
+        pub server_iv: [u8; 16],
+        /// When this Server started; zero where `accept` is not 0.
+        pub start_time: WireTime,
+        /// Must be zero.
+        pub mbz_end: [u8; 8],
+    }
+
+    /// Request-TW-Session, 112 octets (RFC 5357 section 3.5, RFC 6038 section 4.2).
+    pub struct RequestSession: 112 {
+        /// [`Command::RequestSession`].
+        pub command: u8,
+        /// IP version in the low four bits: 4 or 6.
+        pub ipvn: u8,
+        /// 0 in TWAMP.
+        pub conf_sender: u8,
+        /// 0 in TWAMP.
+        pub conf_receiver: u8,
+        /// 0 in TWAMP.
+        pub schedule_slots: U32,
+        /// 0 in TWAMP.
+        pub packets: U32,
+        /// UDP port that test packets come from.
+        pub sender_port: U16,
+        /// UDP port wished for at the reflector.
+        pub receiver_port: U16,
+        /// IPv4 in the first four octets; all zero: the client's own.
+        pub sender_address: [u8; 16],
+        /// As above; all zero: the Server's own.
+        pub receiver_address: [u8; 16],
+        /// 0: the Server makes it.
+        pub sid: Sid,
+        /// Octets of Packet Padding in each of the sender's packets.
+        pub padding_length: U32,
+        /// When to start; 0 or past: at once.
+        pub start_time: WireTime,
+        /// How long the reflector goes on after Stop.
+        pub timeout: WireInterval,
+        /// Marking of the packets.
+        pub type_p: TypeP,
+        /// Any value, given back; with [`Modes::REFLECT_OCTETS`] only.
+        pub octets_to_reflect: U16,
+        /// Octets of padding to reflect; with [`Modes::REFLECT_OCTETS`] only.
+        pub padding_to_reflect: U16,
+        /// Must be zero.
+        pub mbz: [u8; 4],
+        /// Zero in the unauthenticated mode.
+        pub hmac: [u8; 16],
+    }
+
+    /// Accept-Session, 48 octets (RFC 4656 section 3.5, RFC 6038 section 4.3).
+    pub struct AcceptSession: 48 {
+        /// [`Accept`].
+        pub accept: u8,
+        /// Must be zero.
+        pub mbz: u8,
+        /// Port that the reflector listens on; 0 where `accept` is not 0.
+        pub port: U16,
+        /// The session's identifier; zero where `accept` is not 0.
+        pub sid: Sid,
+        /// Copy of the request's octets to be reflected; with [`Modes::REFLECT_OCTETS`] only.
+        pub reflected_octets: U16,
+        /// What the sender is to put first into its padding to reflect; 0: nothing.
+        pub server_octets: U16,
+        /// Must be zero.
+        pub mbz_end: [u8; 8],
+        /// Zero in the unauthenticated mode.
+        pub hmac: [u8; 16],
+    }
+
+    /// Start-Sessions, 32 octets (RFC 4656 section 3.7).
+    pub struct StartSessions: 32 {
+        /// [`Command::StartSessions`].
+        pub command: u8,
+        /// Must be zero.
+        pub mbz: [u8; 15],
+        /// Zero in the unauthenticated mode.
+        pub hmac: [u8; 16],
+    }
+
+    /// Start-Ack, 32 octets (RFC 4656 section 3.7).
+    pub struct StartAck: 32 {
+        /// [`Accept`].
+        pub accept: u8,
+        /// Must be zero.
+        pub mbz: [u8; 15],
+        /// Zero in the unauthenticated mode.
+        pub hmac: [u8; 16],
+    }
+
+    /// Stop-Sessions, 32 octets (RFC 5357 section 3.8).
+    pub struct StopSessions: 32 {
+        /// [`Command::StopSessions`].
+        pub command: u8,
+        /// [`Accept`]: 0 for an ordinary end.
+        pub accept: u8,
+        /// Must be zero.
+        pub mbz: U16,
+        /// Sessions started and not stopped.
+        pub sessions: U32,
+        /// Must be zero.
+        pub mbz_end: [u8; 8],
+        /// Zero in the unauthenticated mode.
+        pub hmac: [u8; 16],
+    }
+
+    /// First block of Start-N-Sessions, Start-N-Ack, Stop-N-Sessions and Stop-N-Ack: as many SIDs
+    /// follow as it says, then an HMAC (RFC 5938 sections 3.2 to 3.5).
+    pub struct ManySessions: 16 {
+        /// [`Command`].
+        pub command: u8,
+        /// [`Accept`] in the acknowledgements, else zero.
+        pub accept: u8,
+        /// Must be zero.
+        pub mbz: [u8; 10],
+        /// How many SIDs follow, at least one.
+        pub sessions: U32,
+    }
 }
 
 impl ServerStart {
@@ -196,157 +262,9 @@ impl ServerStart {
     pub const CLEAR: usize = 32;
 }
 
-/// Request-TW-Session, 112 octets (RFC 5357 section 3.5, RFC 6038 section 4.2).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct RequestSession {
-    /// [`Command::RequestSession`].
-    pub command: u8,
-    /// IP version in the low four bits: 4 or 6.
-    pub ipvn: u8,
-    /// 0 in TWAMP.
-    pub conf_sender: u8,
-    /// 0 in TWAMP.
-    pub conf_receiver: u8,
-    /// 0 in TWAMP.
-    pub schedule_slots: U32,
-    /// 0 in TWAMP.
-    pub packets: U32,
-    /// UDP port that test packets come from.
-    pub sender_port: U16,
-    /// UDP port wished for at the reflector.
-    pub receiver_port: U16,
-    /// IPv4 in the first four octets; all zero: the client's own.
-    pub sender_address: [u8; 16],
-    /// As above; all zero: the Server's own.
-    pub receiver_address: [u8; 16],
-    /// 0: the Server makes it.
-    pub sid: Sid,
-    /// Octets of Packet Padding in each of the sender's packets.
-    pub padding_length: U32,
-    /// When to start; 0 or past: at once.
-    pub start_time: WireTime,
-    /// How long the reflector goes on after Stop.
-    pub timeout: WireInterval,
-    /// Marking of the packets.
-    pub type_p: TypeP,
-    /// Any value, given back; with [`Modes::REFLECT_OCTETS`] only.
-    pub octets_to_reflect: U16,
-    /// Octets of padding to reflect; with [`Modes::REFLECT_OCTETS`] only.
-    pub padding_to_reflect: U16,
-    /// Must be zero.
-    pub mbz: [u8; 4],
-    /// Zero in the unauthenticated mode.
-    pub hmac: [u8; 16],
-}
-
-/// Accept-Session, 48 octets (RFC 4656 section 3.5, RFC 6038 section 4.3).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct AcceptSession {
-    /// [`Accept`].
-    pub accept: u8,
-    /// Must be zero.
-    pub mbz: u8,
-    /// Port that the reflector listens on; 0 where `accept` is not 0.
-    pub port: U16,
-    /// The session's identifier; zero where `accept` is not 0.
-    pub sid: Sid,
-    /// Copy of the request's octets to be reflected; with [`Modes::REFLECT_OCTETS`] only.
-    pub reflected_octets: U16,
-    /// What the sender is to put first into its padding to reflect; 0: nothing.
-    pub server_octets: U16,
-    /// Must be zero.
-    pub mbz_end: [u8; 8],
-    /// Zero in the unauthenticated mode.
-    pub hmac: [u8; 16],
-}
-
-/// Start-Sessions, 32 octets (RFC 4656 section 3.7).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct StartSessions {
-    /// [`Command::StartSessions`].
-    pub command: u8,
-    /// Must be zero.
-    pub mbz: [u8; 15],
-    /// Zero in the unauthenticated mode.
-    pub hmac: [u8; 16],
-}
-
-/// Start-Ack, 32 octets (RFC 4656 section 3.7).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct StartAck {
-    /// [`Accept`].
-    pub accept: u8,
-    /// Must be zero.
-    pub mbz: [u8; 15],
-    /// Zero in the unauthenticated mode.
-    pub hmac: [u8; 16],
-}
-
-/// Stop-Sessions, 32 octets (RFC 5357 section 3.8).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct StopSessions {
-    /// [`Command::StopSessions`].
-    pub command: u8,
-    /// [`Accept`]: 0 for an ordinary end.
-    pub accept: u8,
-    /// Must be zero.
-    pub mbz: U16,
-    /// Sessions started and not stopped.
-    pub sessions: U32,
-    /// Must be zero.
-    pub mbz_end: [u8; 8],
-    /// Zero in the unauthenticated mode.
-    pub hmac: [u8; 16],
-}
-
-/// First block of Start-N-Sessions, Start-N-Ack, Stop-N-Sessions and Stop-N-Ack: as many SIDs
-/// follow as it says, then an HMAC (RFC 5938 sections 3.2 to 3.5).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
-)]
-#[repr(C)]
-pub struct ManySessions {
-    /// [`Command`].
-    pub command: u8,
-    /// [`Accept`] in the acknowledgements, else zero.
-    pub accept: u8,
-    /// Must be zero.
-    pub mbz: [u8; 10],
-    /// How many SIDs follow, at least one.
-    pub sessions: U32,
-}
-
-const _: () = assert!(size_of::<ServerGreeting>() == 64);
-const _: () = assert!(size_of::<SetUpResponse>() == 164);
-const _: () = assert!(size_of::<ServerStart>() == 48);
-const _: () = assert!(size_of::<RequestSession>() == 112);
-const _: () = assert!(size_of::<AcceptSession>() == 48);
-const _: () = assert!(size_of::<StartSessions>() == 32);
-const _: () = assert!(size_of::<StartAck>() == 32);
-const _: () = assert!(size_of::<StopSessions>() == 32);
-const _: () = assert!(size_of::<ManySessions>() == 16);
-
 macro_rules! messages {
     ($($message:ident)*) => {$(
         impl $message {
-            /// Length in octets.
-            pub const OCTETS: usize = size_of::<Self>();
-
             /// The message at the start of `octets`, in place.
             ///
             /// # Errors

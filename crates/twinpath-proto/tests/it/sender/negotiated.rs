@@ -9,11 +9,11 @@ use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SenderTally, SessionSender,
 };
-use twinpath_proto::sim::{Clock, Link, Path};
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{Arrival, Delta, Dscp, ErrorEstimate, Fate, Mono, Sample, TimeFormat, Tos};
 
 use super::rig::{EPOCH_NS, FAR, arrival, config, wall};
+use crate::sim::{Clock, Link, Path};
 
 const SENDER: &str = "192.0.2.1:20000";
 /// What the path makes of the requests' marking.

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use twinpath_proto::sender::{Limit, Schedule, SenderConfig, SenderTally, SessionSender};
-use twinpath_proto::sim::{Clock, Link, Path};
 use twinpath_wire::{Delta, Fate, Mono, Rung, Sample, Stamp};
 
 use super::rig::{EPOCH_NS, arrival, config, reply_to};
+use crate::sim::{Clock, Link, Path};
 
 /// Both directions, the far clock, and a reflector that counts.
 struct World {
