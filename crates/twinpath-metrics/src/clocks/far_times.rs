@@ -11,14 +11,13 @@
 use twinpath_wire::{Delta, Sample, Wall};
 
 use crate::clocks::resolution::Resolution;
+use crate::clocks::rounding::STAMP_ERROR_NS;
 use crate::clocks::stamp_step::StampStep;
 use crate::clocks::step::Step;
 use crate::round;
 
 const SECOND: i64 = 1_000_000_000;
 const DAY_NS: u64 = 86_400 * 1_000_000_000;
-/// What stamps are off by (T3 is read before its packet leaves).
-const STAMP_ERROR_NS: i64 = 20_000;
 /// How fast two clocks may drift apart: well above what NTP lets one do (500 ppm, RFC 5905 section
 /// 7.1), for clocks that are being corrected and for those that run at a rate of their own.
 const DRIFT: f64 = 8_000e-6;

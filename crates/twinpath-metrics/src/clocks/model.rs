@@ -6,16 +6,13 @@ use super::figures::{ClockEstimate, FarStep};
 use super::fit::{Fit, Rates};
 use super::offset_window::{Aside, OffsetWindow, Passed, Shift};
 use super::points::{Pair, Points};
-use super::rounding::Rounding;
+use super::rounding::{Rounding, STAMP_ERROR_NS};
 use super::segment::Segment;
 use super::settled::Settled;
 use crate::round;
 
 /// Differences that are farther from the segment's first one than this are not believed: 36 years.
 const FARTHEST_NS: i64 = 1 << 60;
-/// [`ClockModel::STAMP_ERROR_NS`] to reckon with.
-#[expect(clippy::cast_precision_loss, reason = "it has no bits to lose")]
-pub(super) const STAMP_ERROR_NS: f64 = ClockModel::STAMP_ERROR_NS as f64;
 
 /// Estimates offset and skew of the reflector's clock against the sender's from the packets of a
 /// session, and de-skews its one-way delays, in constant memory (under 87 KB,
@@ -88,9 +85,8 @@ impl Default for ClockModel {
 }
 
 impl ClockModel {
-    /// What stamps are taken to be off by at most, in nanoseconds: T3 is read, or reckoned, before
-    /// its packet leaves. It is in every bound.
-    pub const STAMP_ERROR_NS: u64 = 20_000;
+    /// What timestamps are taken to be off by at most, in nanoseconds. It is in every bound.
+    pub const STAMP_ERROR_NS: u64 = STAMP_ERROR_NS.unsigned_abs();
     /// The most steps of the far clock that are listed; the rest is counted.
     pub const FAR_STEPS: usize = 16;
 

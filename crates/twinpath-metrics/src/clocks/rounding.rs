@@ -2,11 +2,16 @@
 
 use twinpath_wire::{Sample, Wall};
 
-use super::model::STAMP_ERROR_NS;
 use crate::clocks::resolution::Resolution;
 use crate::clocks::stamp_step::StampStep;
 use crate::clocks::step::Step;
 use crate::round;
+
+/// What timestamps are taken to be off by at most: T3 is read, or reckoned, before its packet leaves.
+pub(crate) const STAMP_ERROR_NS: i64 = 20_000;
+/// The same to reckon with.
+#[expect(clippy::cast_precision_loss, reason = "it has no bits to lose")]
+pub(super) const STAMP_ERROR: f64 = STAMP_ERROR_NS as f64;
 
 /// Finds it, in constant memory.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,6 +61,6 @@ impl Rounding {
         let leaps = self.repeats || self.at_once && self.later;
         let step = leaps.then(|| self.step.so_far().unsigned_abs());
         let ns = self.round.so_far().max(apart).max(step).unwrap_or(0);
-        STAMP_ERROR_NS.max(round::float_unsigned(ns))
+        STAMP_ERROR.max(round::float_unsigned(ns))
     }
 }

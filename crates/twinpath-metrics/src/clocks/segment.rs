@@ -1,8 +1,8 @@
 //! A stretch of the run in which neither clock stepped.
 
 use super::fit::{Fit, Rates, SIGN, fits};
-use super::model::STAMP_ERROR_NS;
 use super::points::{Pair, Points};
+use super::rounding::STAMP_ERROR;
 use super::slice::Slice;
 use super::spread::Item;
 
@@ -46,7 +46,7 @@ impl Segment {
             slices: Vec::with_capacity(SLICES),
             width: NARROWEST_NS,
             ends: f64::NEG_INFINITY,
-            error: STAMP_ERROR_NS,
+            error: STAMP_ERROR,
             rates,
         }
     }
@@ -66,7 +66,7 @@ impl Segment {
     /// What the stamps of a single packet add to that of the line: what they are rounded to, where
     /// that is more than what all stamps are off by. Nanoseconds.
     pub(crate) fn rounding(&self) -> f64 {
-        if self.error > STAMP_ERROR_NS {
+        if self.error > STAMP_ERROR {
             self.error
         } else {
             0.0

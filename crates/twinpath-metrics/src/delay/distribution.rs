@@ -1,13 +1,12 @@
 //! How the values of one kind of delay are distributed: moments, percentiles and neighbours'
 //! differences, mergeable and as plain data (rows M-8 to M-19).
 
-use crate::delay::figures::Delay;
 use crate::delay::histogram::{BadParts, Histogram, HistogramParts};
 use crate::delay::ipdv::Ipdv;
 use crate::delay::moments::Moments;
 use crate::delay::rank::{rank, rank_of};
 use crate::round;
-use crate::{BinCounts, DelayFigures, PercentilesWithLoss};
+use crate::{BinCounts, PercentilesWithLoss};
 
 /// Whether delays are binned as they are or as their distance from the first one (row M-16): a
 /// one-way delay carries the offset of two clocks, hours at worst, and 0.1 % of that would swamp
@@ -234,23 +233,6 @@ impl Distribution {
         self.ipdv.value()
     }
 
-    /// The figures, without jitter: that hangs on the order of arrival. `None` without a value.
-    pub fn figures(&self) -> Option<DelayFigures> {
-        self.figures_with_jitter(None)
-    }
-
-    pub(crate) fn figures_with_jitter(&self, jitter_ns: Option<u64>) -> Option<DelayFigures> {
-        let (min_ns, max_ns) = (self.min_ns()?, self.max_ns()?);
-        let [lower, upper, p90, p95, p99, one_in_1000] = self.values_at(report_ranks(self.count()));
-        Some(DelayFigures::from(&Delay {
-            values: self,
-            ranked: [middle(lower, upper), p90, p95, p99, one_in_1000],
-            min_ns,
-            max_ns,
-            jitter_ns,
-        }))
-    }
-
     /// Median and percentiles with `undefined` values that are infinite (row M-11); `None` without
     /// any value, infinite or not.
     pub fn percentiles_with_loss(&self, undefined: u64) -> Option<PercentilesWithLoss> {
@@ -289,7 +271,7 @@ impl Distribution {
     }
 
     /// The values at ascending ranks, the ends exact.
-    fn values_at<const N: usize>(&self, ranks: [u64; N]) -> [i64; N] {
+    pub(super) fn values_at<const N: usize>(&self, ranks: [u64; N]) -> [i64; N] {
         let (min, max) = (self.moments.min(), self.moments.max());
         let reference = self.reference_ns().unwrap_or(0);
         let mut values = self.histogram.at_ranks(ranks);
@@ -310,7 +292,7 @@ fn middle_ranks(count: u64) -> [u64; 2] {
 }
 
 /// Those in the middle, then the percentiles of the reports.
-fn report_ranks(count: u64) -> [u64; 6] {
+pub(super) fn report_ranks(count: u64) -> [u64; 6] {
     let [lower, upper] = middle_ranks(count);
     [
         lower,

@@ -2,19 +2,38 @@
 
 use serde::Serialize;
 
-use super::distribution::Distribution;
+use super::distribution::{Distribution, middle, report_ranks};
 use super::mad;
 use crate::figures;
 
 /// What the figures of a delay are made from.
-pub(crate) struct Delay<'a> {
-    pub(super) values: &'a Distribution,
+struct Delay<'a> {
+    values: &'a Distribution,
     /// Median, p90, p95, p99 and p99.9, which one pass finds.
-    pub(super) ranked: [i64; 5],
-    pub(super) min_ns: i64,
-    pub(super) max_ns: i64,
+    ranked: [i64; 5],
+    min_ns: i64,
+    max_ns: i64,
     /// It hangs on the order of arrival, which a distribution does not have.
-    pub(super) jitter_ns: Option<u64>,
+    jitter_ns: Option<u64>,
+}
+
+impl Distribution {
+    /// The figures, without jitter: that hangs on the order of arrival. `None` without a value.
+    pub fn figures(&self) -> Option<DelayFigures> {
+        self.figures_with_jitter(None)
+    }
+
+    pub(crate) fn figures_with_jitter(&self, jitter_ns: Option<u64>) -> Option<DelayFigures> {
+        let (min_ns, max_ns) = (self.min_ns()?, self.max_ns()?);
+        let [lower, upper, p90, p95, p99, one_in_1000] = self.values_at(report_ranks(self.count()));
+        Some(DelayFigures::from(&Delay {
+            values: self,
+            ranked: [middle(lower, upper), p90, p95, p99, one_in_1000],
+            min_ns,
+            max_ns,
+            jitter_ns,
+        }))
+    }
 }
 
 /// `key: type = formula, unit, merge, "RFC", "help";`: a field, its value, its row of the table.
