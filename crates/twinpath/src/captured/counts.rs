@@ -12,6 +12,7 @@ use super::finding::LeftOut;
 use super::frame::{Datagram, Unread};
 use super::pairing::{Counts, SESSIONS};
 use crate::output::captures::{CaptureCounts, NotRead};
+use crate::output::units;
 
 /// Kinds of links that are told apart at most.
 const LINKS: usize = 64;
@@ -123,65 +124,72 @@ pub(super) fn paired(found: &CaptureCounts, paired: Counts) -> CaptureCounts {
     }
 }
 
+/// A remark on so many of something, if there are any. `warning`: figures are wrong or incomplete by it.
+pub(super) fn note(
+    (count, one, many): (u64, &str, &str),
+    warning: bool,
+    key: &'static str,
+    what: &str,
+) -> Option<Note> {
+    let note = Note::remark(key, format!("{} {what}", units::count(count, one, many)));
+    (count > 0).then_some(Note { warning, ..note })
+}
+
+fn packets(count: u64, warning: bool, key: &'static str, what: &str) -> Option<Note> {
+    note((count, "packet", "packets"), warning, key, what)
+}
+
+fn replies(count: u64, warning: bool, key: &'static str, what: &str) -> Option<Note> {
+    note((count, "reply", "replies"), warning, key, what)
+}
+
 /// What has to be said of it: with a remedy where there is one.
 pub(super) fn notes(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Note> {
-    let cut_replies = counts.sessions.iter().map(|session| session.cut_replies);
+    let cut_replies = counts
+        .sessions
+        .iter()
+        .map(|session| session.counts.cut_replies);
     let mut notes = not_read(&counts.not_read, cut_replies.sum());
-    let packets = |count: u64| {
-        let s = if count == 1 { "" } else { "s" };
-        format!("{count} packet{s}")
-    };
-    if counts.out_of_window > 0 {
-        notes.push(Note::warning(
+    let is_unordered = counts.out_of_window > 0;
+    let many_unmatched = counts.unmatched_replies * 100 > counts.test_packets;
+    let of_packets = [
+        packets(
+            counts.out_of_window,
+            true,
             "capture-unordered",
-            format!(
-                "{} out of order by more than 60 s or 65,536 packets: replies that come before their \
-                 requests count as lost; sort the capture with reordercap and read it again",
-                packets(counts.out_of_window)
-            ),
-        ));
-    } else if counts.out_of_order > 0 {
-        notes.push(Note::remark(
+            "out of order by more than 60 s or 65,536 packets: replies that come before their requests \
+             count as lost; sort the capture with reordercap and read it again",
+        ),
+        packets(
+            if is_unordered { 0 } else { counts.out_of_order },
+            false,
             "capture-sorted",
-            format!(
-                "{} out of order in the capture: put in order by their times",
-                packets(counts.out_of_order)
-            ),
-        ));
-    }
-    if counts.unmatched_replies > 0 {
-        let line = format!(
-            "replies to requests that are not in the capture: {}; it began after them or missed them, \
-             and no figure has them",
-            counts.unmatched_replies
-        );
-        let note = Note::remark("capture-unmatched", line);
-        notes.push(Note {
-            warning: counts.unmatched_replies * 100 > counts.test_packets,
-            ..note
-        });
-    }
-    if counts.late_replies > 0 {
-        notes.push(Note::warning(
+            "out of order in the capture: put in order by their times",
+        ),
+        replies(
+            counts.unmatched_replies,
+            many_unmatched,
+            "capture-unmatched",
+            "to requests that are not in the capture: it began after them or missed them, and no figure \
+             has them",
+        ),
+        replies(
+            counts.late_replies,
+            true,
             "capture-late",
-            format!(
-                "replies that came more than twice the timeout after their requests: {}; no figure has \
-                 them; read the capture with a longer --timeout",
-                counts.late_replies
-            ),
-        ));
-    }
-    if counts.foreign > 0 {
-        notes.push(Note::remark(
+            "more than twice the timeout after their requests: no figure has them; read the capture with \
+             a longer --timeout",
+        ),
+        packets(
+            counts.foreign,
+            false,
             "capture-foreign",
-            format!(
-                "{} between the ends of sessions not counted: their numbers and times are far from those of \
-                 the test packets",
-                packets(counts.foreign)
-            ),
-        ));
-    }
-    notes.extend(unanswered(&counts.unanswered));
+            "between the ends of sessions not counted: their numbers and times are far from those of \
+             the test packets",
+        ),
+        unanswered(&counts.unanswered),
+    ];
+    notes.extend(of_packets.into_iter().flatten());
     for ended in ended {
         let file = counts
             .files
@@ -229,94 +237,79 @@ fn unanswered(counts: &BTreeMap<SocketAddr, u64>) -> Option<Note> {
 
 /// `cut_replies`: those of the packets that are cut that are said of their sessions.
 fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
-    let mut notes = Vec::new();
-    let packets = |count: u64| {
-        let s = if count == 1 { "" } else { "s" };
-        format!("{count} packet{s}")
-    };
-    let cut = counts.cut.saturating_sub(cut_replies);
-    if cut > 0 {
-        notes.push(Note::warning(
+    let notes = [
+        packets(
+            counts.cut.saturating_sub(cut_replies),
+            true,
             "capture-cut",
-            format!(
-                "{} not read: the snap length cut them before the fields of a test packet; capture \
-                 with a larger snap length: tcpdump -s 0",
-                packets(cut)
-            ),
-        ));
-    }
-    if counts.secured > 0 {
-        notes.push(Note::warning(
+            "not read: the snap length cut them before the fields of a test packet; capture with a larger \
+             snap length: tcpdump -s 0",
+        ),
+        packets(
+            counts.secured,
+            true,
             "capture-secured",
-            format!(
-                "{} not read: they look like authenticated TWAMP, whose numbers are encrypted; use the \
-                 sender's own report",
-                packets(counts.secured)
-            ),
-        ));
-    }
-    if !counts.encapsulations.is_empty() {
-        let kinds = counts.encapsulations.iter();
-        let kinds: Vec<String> = kinds
-            .map(|(what, count)| format!("{} in {what}", packets(*count)))
-            .collect();
-        notes.push(Note::warning(
+            "not read: they look like authenticated TWAMP, whose numbers are encrypted; use the sender's \
+             own report",
+        ),
+        kinds(
+            counts
+                .encapsulations
+                .iter()
+                .map(|(what, count)| (format!("in {what}"), *count)),
             "capture-encapsulated",
-            format!(
-                "{} not read: capture where test packets are not in them",
-                kinds.join(", ")
-            ),
-        ));
-    }
-    if !counts.link_types.is_empty() {
-        let kinds = counts.link_types.iter();
-        let kinds: Vec<String> = kinds
-            .map(|(link, count)| format!("{} of link type {link}", packets(*count)))
-            .collect();
-        notes.push(Note::warning(
+            "capture where test packets are not in them",
+        ),
+        kinds(
+            counts
+                .link_types
+                .iter()
+                .map(|(link, count)| (format!("of link type {link}"), *count)),
             "capture-links",
-            format!(
-                "{} not read: capture on Ethernet, on any interface, or raw IP",
-                kinds.join(", ")
-            ),
-        ));
-    }
-    if counts.without_time > 0 {
-        notes.push(Note::warning(
+            "capture on Ethernet, on any interface, or raw IP",
+        ),
+        packets(
+            counts.without_time,
+            true,
             "capture-without-time",
-            format!(
-                "{} not read: their blocks do not say when they were captured",
-                packets(counts.without_time)
-            ),
-        ));
-    }
-    if counts.beyond_sessions > 0 {
-        notes.push(Note::warning(
+            "not read: their blocks do not say when they were captured",
+        ),
+        packets(
+            counts.beyond_sessions,
+            true,
             "capture-sessions",
-            format!(
-                "{} not read: they are of sessions beyond the first {SESSIONS}; split the capture \
-                 with a filter, by address for example",
-                packets(counts.beyond_sessions)
+            &format!(
+                "not read: they are of sessions beyond the first {SESSIONS}; split the capture with a \
+                 filter, by address for example"
             ),
-        ));
-    }
-    if counts.later_fragments > 0 {
-        notes.push(Note::remark(
+        ),
+        packets(
+            counts.later_fragments,
+            false,
             "capture-fragments",
-            format!(
-                "{} not read: fragments after the first; the first of a test packet has all of its fields",
-                packets(counts.later_fragments)
-            ),
-        ));
-    }
-    if counts.malformed > 0 {
-        notes.push(Note::remark(
+            "not read: fragments after the first; the first of a test packet has all of its fields",
+        ),
+        packets(
+            counts.malformed,
+            false,
             "capture-malformed",
-            format!(
-                "{} not read: their headers contradict themselves or end too early",
-                packets(counts.malformed)
-            ),
-        ));
-    }
-    notes
+            "not read: their headers contradict themselves or end too early",
+        ),
+    ];
+    notes.into_iter().flatten().collect()
+}
+
+/// A warning of packets of these kinds, which are not read.
+fn kinds(
+    kinds: impl Iterator<Item = (String, u64)>,
+    key: &'static str,
+    remedy: &str,
+) -> Option<Note> {
+    let kinds = kinds.map(|(kind, count)| {
+        let packets = units::count(count, "packet", "packets");
+        format!("{packets} {kind}")
+    });
+    let kinds: Vec<String> = kinds.collect();
+    let line = format!("{} not read: {remedy}", kinds.join(", "));
+    (!kinds.is_empty()).then(|| Note::warning(key, line))
 }

@@ -245,11 +245,7 @@ impl Capture {
                     .place()
                     .and_then(|place| self.interfaces.name(place)),
                 interfaces: known.run.places(),
-                captured_again: paired.copies,
-                cut_replies: paired.cut_replies,
-                early_replies: paired.early_replies,
-                missing_requests: paired.missing,
-                answered_missing: paired.answered_missing,
+                counts: paired.counts,
             })
             .collect();
         *self.counts.borrow_mut() = counts;
@@ -298,80 +294,66 @@ impl Capture {
     }
 
     fn of_session(&self, known: &Known, session: &CapturedSession) -> Vec<Note> {
-        let mut notes = Vec::new();
-        if known.under_way > 0 {
-            notes.push(Note::remark(
+        let counts = &session.counts;
+        let taken = match &session.interface {
+            Some(name) => format!(
+                "seen at {} interfaces, T1 and T4 are taken at interface {name}, nearest the sender",
+                session.interfaces
+            ),
+            None => "T1 and T4 are those of the first copy".to_owned(),
+        };
+        let all = known.run.numbers();
+        let of_all = format!("of {all} numbers");
+        let answered = match counts.answered_missing {
+            0 => String::new(),
+            count => format!(
+                "; replies to {count} of them were captured: so the capture missed packets, and those \
+                 called lost may have been answered"
+            ),
+        };
+        let share = u128::from(counts.missing_requests) * 100;
+        let notes = [
+            counts::note(
+                (known.under_way, "packet", "packets"),
+                false,
                 "under-way",
-                format!(
-                    "{} not answered yet when the capture ended, less than the timeout of {} after \
-                     that: not counted",
-                    units::count(known.under_way, "packet", "packets"),
+                &format!(
+                    "not answered yet when the capture ended, less than the timeout of {} after that: \
+                     not counted",
                     units::asked(self.timeout)
                 ),
-            ));
-        }
-        if session.captured_again > 0 {
-            let taken = match &session.interface {
-                Some(name) => format!(
-                    "seen at {} interfaces, T1 and T4 are taken at interface {name}, nearest the sender",
-                    session.interfaces
-                ),
-                None => "T1 and T4 are those of the first copy".to_owned(),
-            };
-            notes.push(Note::remark(
+            ),
+            counts::note(
+                (counts.captured_again, "copy", "copies"),
+                false,
                 "captured-again",
-                format!(
-                    "{} made by the capture, not counted as duplicates; {taken}",
-                    units::count(session.captured_again, "copy", "copies")
-                ),
-            ));
-        }
-        if session.early_replies > 0 {
-            notes.push(Note::warning(
+                &format!("made by the capture, not counted as duplicates; {taken}"),
+            ),
+            counts::note(
+                (counts.early_replies, "reply", "replies"),
+                true,
                 "early-replies",
-                format!(
-                    "{} captured before the request: the times of the capture are out \
-                     of order, as those of two taps are, or of an interface that gathers packets; \
-                     delays are wrong by as much",
-                    units::count(session.early_replies, "reply", "replies")
+                "captured before the request: the times of the capture are out of order, as those of \
+                 two taps are, or of an interface that gathers packets; delays are wrong by as much",
+            ),
+            counts::note(
+                (counts.missing_requests, &of_all, &of_all),
+                counts.answered_missing > 0 || share >= u128::from(all),
+                "missing-requests",
+                &format!(
+                    "between the first captured request and the last have no request in the \
+                     capture: it missed them, or they were lost or filtered before it{answered}"
                 ),
-            ));
-        }
-        if session.missing_requests > 0 {
-            let all = known.run.numbers();
-            let answered = match session.answered_missing {
-                0 => String::new(),
-                count => format!(
-                    "; replies to {count} of them were captured: so the capture missed packets, and those \
-                     called lost may have been answered"
-                ),
-            };
-            let share = u128::from(session.missing_requests) * 100;
-            notes.push(Note {
-                warning: session.answered_missing > 0 || share >= u128::from(all),
-                ..Note::remark(
-                    "missing-requests",
-                    format!(
-                        "{} of {all} numbers between the first captured request and the last have no \
-                         request in the capture: it missed them, or they were lost or filtered before \
-                         it{answered}",
-                        session.missing_requests
-                    ),
-                )
-            });
-        }
-        if session.cut_replies > 0 {
-            notes.push(Note::warning(
+            ),
+            counts::note(
+                (counts.cut_replies, "packet", "packets"),
+                true,
                 "cut-replies",
-                format!(
-                    "{} from the reflector cut too short to be read: up to that many \
-                     of the packets called lost were answered; capture with a larger snap length: \
-                     tcpdump -s 0",
-                    units::count(session.cut_replies, "packet", "packets")
-                ),
-            ));
-        }
-        notes
+                "from the reflector cut too short to be read: up to that many of the packets called lost \
+                 were answered; capture with a larger snap length: tcpdump -s 0",
+            ),
+        ];
+        notes.into_iter().flatten().collect()
     }
 }
 

@@ -25,6 +25,7 @@ use super::layout::{Layout, Name};
 use super::order::Sorter;
 use super::session::Run;
 use super::steps::Shift;
+use crate::output::captures::SessionCounts;
 use crate::saved::Row;
 
 /// Packets whose fate is open, over all sessions, at most; the oldest are lost then.
@@ -72,16 +73,11 @@ struct Session {
     flights: BTreeMap<u64, Flight>,
     /// The number behind those whose fate is decided, and when the packet before it was captured.
     next: Option<(u64, Wall)>,
-    /// Numbers without a request in the capture, and replies to such numbers.
-    missing: u64,
-    answered_missing: u64,
-    /// Those of them that are behind the last request so far.
+    counts: SessionCounts,
+    /// Replies to numbers without a request that are behind the last request so far.
     answered_ahead: u64,
     by_size: BySize,
     under_way: u64,
-    copies: u64,
-    cut_replies: u64,
-    early_replies: u64,
 }
 
 impl Session {
@@ -102,16 +98,7 @@ pub(super) struct Known {
     pub(super) run: Run,
     /// Packets whose fate was open at the end.
     pub(super) under_way: u64,
-    /// Packets that were captured more than once.
-    pub(super) copies: u64,
-    /// Replies, perhaps, that are cut too short to be read.
-    pub(super) cut_replies: u64,
-    /// Replies that were captured before their requests, by their times.
-    pub(super) early_replies: u64,
-    /// Numbers between the first and the last request that the capture has no request of.
-    pub(super) missing: u64,
-    /// Replies to requests that are not in the capture, whose numbers are between those that are.
-    pub(super) answered_missing: u64,
+    pub(super) counts: SessionCounts,
     /// Losses by the octets of requests, where these differ.
     pub(super) by_size: Vec<SizeCounts>,
 }
@@ -283,11 +270,7 @@ impl<'a> Pairing<'a> {
             .map(|session| Known {
                 run: session.run,
                 under_way: session.under_way,
-                copies: session.copies,
-                cut_replies: session.cut_replies,
-                early_replies: session.early_replies,
-                missing: session.missing,
-                answered_missing: session.answered_missing,
+                counts: session.counts,
                 by_size: session.by_size.value(),
             })
             .collect()
@@ -349,7 +332,7 @@ impl<'a> Pairing<'a> {
         if let (None, Some(flow)) = (seen.request, seen.cut_reply)
             && let Some(session) = self.latest(flow)
         {
-            session.cut_replies += 1;
+            session.counts.cut_replies += 1;
         }
         match &seen.request {
             Some(request) => self.admit(seen, request),
@@ -434,7 +417,7 @@ impl<'a> Pairing<'a> {
         let there = session.flights.range(next..seq).count() as u64;
         let count = (seq - next).saturating_sub(there);
         if count > 0 {
-            session.missing += count;
+            session.counts.missing_requests += count;
             // They were due between the packets around them.
             let apart = (at - before).ns() / i64::try_from(seq - next + 1).unwrap_or(i64::MAX);
             self.rows.push_back(Row {

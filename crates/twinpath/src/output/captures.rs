@@ -60,6 +60,14 @@ pub(crate) struct CapturedSession {
     pub(crate) interface: Option<String>,
     /// How many interfaces it was seen at.
     pub(crate) interfaces: usize,
+    #[serde(flatten)]
+    pub(crate) counts: SessionCounts,
+}
+
+/// What became of a session's packets beside figures.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct SessionCounts {
+    /// Copies that the capture made.
     pub(crate) captured_again: u64,
     /// Packets from its reflector that are cut too short to be read.
     pub(crate) cut_replies: u64,

@@ -72,7 +72,7 @@ impl Pairing<'_> {
             by_hop || by_mirror
         });
         if elsewhere || is_copy {
-            session.copies += 1;
+            session.counts.captured_again += 1;
             self.counts.copies += 1;
             return true;
         }
@@ -82,7 +82,7 @@ impl Pairing<'_> {
                 copies: 0,
             });
         }
-        session.early_replies += u64::from(sighting.at < flight.sighting.at);
+        session.counts.early_replies += u64::from(sighting.at < flight.sighting.at);
         let again = std::mem::replace(&mut flight.answered, true);
         let sample = answered_by(seq, flight, again, sighting, &reply.reply, self.timeout);
         match sample.fate {
@@ -125,7 +125,7 @@ impl Pairing<'_> {
             if let Some(session) = self.latest(flow) {
                 match session.run.place_of(session.run.extended(seq)) {
                     Ordering::Less => {}
-                    Ordering::Equal => session.answered_missing += 1,
+                    Ordering::Equal => session.counts.answered_missing += 1,
                     Ordering::Greater => session.answered_ahead += 1,
                 }
             }

@@ -9,6 +9,7 @@ use super::samples::number;
 use super::seen::{AsRequest, Seen, Sighting};
 use super::sizes::BySize;
 use super::{COPY_WITHIN, Flight, Pairing, REPLIES, SESSIONS, Session};
+use crate::output::captures::SessionCounts;
 use crate::saved::Row;
 use twinpath_metrics::Record;
 
@@ -135,7 +136,7 @@ impl Pairing<'_> {
             session
                 .run
                 .request_at(sighting.interface, sighting.ttl, false);
-            session.copies += 1;
+            session.counts.captured_again += 1;
             self.counts.copies += 1;
             let place = self.known.get(*place).and_then(|known| known.run.place());
             if place == Some(sighting.interface) && !flight.in_place {
@@ -201,12 +202,8 @@ impl Pairing<'_> {
             shift: sighting.shift,
             flights: BTreeMap::new(),
             under_way: 0,
-            copies: 0,
-            cut_replies: 0,
-            early_replies: 0,
+            counts: SessionCounts::default(),
             next: None,
-            missing: 0,
-            answered_missing: 0,
             answered_ahead: 0,
             by_size: BySize::default(),
         });
@@ -230,7 +227,7 @@ impl Pairing<'_> {
         };
         let seq = session.run.extended(request.name.seq);
         if session.run.place_of(seq) == Ordering::Greater {
-            session.answered_missing += std::mem::take(&mut session.answered_ahead);
+            session.counts.answered_missing += std::mem::take(&mut session.answered_ahead);
         }
         session.run.departed(seq, request.name.t1, sighting.at);
         session

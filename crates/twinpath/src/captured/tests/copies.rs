@@ -52,7 +52,7 @@ fn a_port_that_mirrors_both_ways_makes_no_duplicates() {
     let opened = open(capture(101, &packets, 65_535));
     let counts = opened.counts(0);
     assert_eq!(counts.captured_again, 38, "{counts:?}");
-    assert_eq!(counts.sessions[0].captured_again, 38);
+    assert_eq!(counts.sessions[0].counts.captured_again, 38);
     let files = super::traffic::Files::new(&[capture(101, &packets, 65_535)]);
     let found = outcomes(&files.open(None));
     assert_eq!(figures(&found), [[20, 18, 2, 0]]);

@@ -34,7 +34,7 @@ fn authenticated_replies_that_are_cut_before_their_fields_are_counted_as_cut() {
         let opened = files.open(Some(862));
         assert_eq!(figures(&outcomes(&opened)), [[10, 0, 10, 0]], "{kept}");
         let counts = opened.counts(0);
-        assert_eq!(counts.sessions[0].cut_replies, 9, "{kept}");
+        assert_eq!(counts.sessions[0].counts.cut_replies, 9, "{kept}");
         assert_eq!(counts.not_read.cut, 9, "{kept}: requests can be read");
         let said = opened.of_session(&opened.sessions[0], &counts.sessions[0]);
         let said = said.iter().find(|note| note.key == "cut-replies").unwrap();
@@ -45,7 +45,7 @@ fn authenticated_replies_that_are_cut_before_their_fields_are_counted_as_cut() {
     assert_eq!(figures(&outcomes(&opened)), [[10, 9, 1, 0]]);
     let counts = opened.counts(0);
     assert_eq!(
-        [counts.sessions[0].cut_replies, counts.not_read.cut],
+        [counts.sessions[0].counts.cut_replies, counts.not_read.cut],
         [0, 0]
     );
 }

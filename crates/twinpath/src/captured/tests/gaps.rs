@@ -52,7 +52,10 @@ fn numbers_without_a_request_are_counted_and_said_and_replies_to_them_prove_that
         let session = &counts.sessions[0];
         let answered = if replies_too { 0 } else { 5 };
         assert_eq!(
-            (session.missing_requests, session.answered_missing),
+            (
+                session.counts.missing_requests,
+                session.counts.answered_missing
+            ),
             (5, answered)
         );
         let said = opened.of_session(&opened.sessions[0], session);
@@ -85,7 +88,7 @@ fn what_comes_before_the_first_captured_request_is_not_missing_and_overtaken_one
         let files = Files::new(&[capture(101, &packets, 65_535)]);
         let opened = files.open(None);
         assert_eq!(missed(&opened), []);
-        assert_eq!(opened.counts(0).sessions[0].missing_requests, 0);
+        assert_eq!(opened.counts(0).sessions[0].counts.missing_requests, 0);
     }
 }
 

@@ -156,7 +156,7 @@ fn replies_whose_requests_are_not_in_the_capture_are_counted_and_said() {
             assert_eq!(figures(&outcomes(&opened)), [[10, 10, 0, 0]], "{other:?}");
             assert_eq!(opened.counts(0).unmatched_replies, 10, "{other:?}");
             let (_, failed) = open(1, port).unwrap_err();
-            let expected = "replies to requests that are not in the capture: 10";
+            let expected = "10 replies to requests that are not in the capture";
             assert!(failed.to_string().contains(expected), "{port:?}: {failed}");
             let is_none = matches!(
                 failed,

@@ -162,7 +162,10 @@ fn a_reply_that_was_stamped_before_its_request_is_a_reply_and_is_warned_of() {
             assert!(is_expected, "{early}: {found:?}");
             let counts = opened.counts(0);
             assert_eq!(
-                [counts.unmatched_replies, counts.sessions[0].early_replies],
+                [
+                    counts.unmatched_replies,
+                    counts.sessions[0].counts.early_replies
+                ],
                 [0, 58]
             );
             let said = opened.of_session(&opened.sessions[0], &counts.sessions[0]);
@@ -192,7 +195,10 @@ fn a_few_replies_that_were_stamped_before_their_requests_are_not_lost() {
     assert_eq!(figures(&outcomes(&opened)), [[60, 58, 2, 0]]);
     let counts = opened.counts(0);
     assert_eq!(
-        [counts.unmatched_replies, counts.sessions[0].early_replies],
+        [
+            counts.unmatched_replies,
+            counts.sessions[0].counts.early_replies
+        ],
         [0, 6]
     );
 }

@@ -239,7 +239,7 @@ fn replies_that_are_cut_too_short_are_said_of_their_session() {
     let found = outcomes(&opened);
     assert_eq!((found.len(), found[0].under_way), (1, 10));
     let counts = opened.counts(0);
-    assert_eq!(counts.sessions[0].cut_replies, 10);
+    assert_eq!(counts.sessions[0].counts.cut_replies, 10);
     // The requests are used; the replies are said once.
     assert_eq!(counts.not_read.cut, 10);
     assert!(counts::notes(&counts, &[]).is_empty());
