@@ -28,7 +28,7 @@ pub use clocks::rungs::RungCounts;
 pub use clocks::{Basis, ClockEstimate, ClockModel, FarStep, OneWay, Spread};
 pub use config::MetricsConfig;
 pub use delay::bins::{BadEdges, BinCounts, BinEdges, MAX_EDGES};
-pub use delay::delays::{Distributions, Histograms};
+pub use delay::delays::{ByKind, Distributions, Histograms};
 pub use delay::distribution::{Distribution, DistributionParts};
 pub use delay::figures::DelayFigures;
 pub use delay::histogram::{BadParts, Histogram, HistogramBin, HistogramParts};

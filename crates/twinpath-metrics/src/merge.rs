@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use twinpath_wire::Dscp;
+use twinpath_wire::{Dscp, add_counts};
 
 use crate::figures::{add, both};
 use crate::loss::sizes;
@@ -55,12 +55,12 @@ impl Figures {
     }
 
     fn merge_counts(&mut self, other: &Self) {
-        add(&mut self.received, other.received);
-        add(&mut self.lost, other.lost);
-        add(&mut self.late, other.late);
-        add(&mut self.duplicates, other.duplicates);
+        add_counts!(self, other =>
+            received, lost, late, duplicates, reordered, lost_before_a_reply, not_sent,
+            unmeasured_blocks, excluded_clock_step, excluded_implausible, implausible,
+            excluded_unstamped, reflector_restarts,
+        );
         self.duplication.merge(&other.duplication);
-        add(&mut self.reordered, other.reordered);
         self.reordering.merge(&other.reordering);
         for (ours, theirs) in [
             (&mut self.reordering_forward, &other.reordering_forward),
@@ -77,7 +77,6 @@ impl Figures {
             // No loss has a direction where one run gives none.
             (None, _) | (_, None) => Some(self.lost),
         };
-        add(&mut self.lost_before_a_reply, other.lost_before_a_reply);
         // The end of both is that of the later one, where each has an answer to tell by.
         (self.answered_until, self.lost_at_end) = match (self.answered_until, other.answered_until)
         {
@@ -87,19 +86,12 @@ impl Figures {
         };
         self.direction_uncertain |= other.direction_uncertain;
         self.loss_periods.merge(&other.loss_periods);
-        add(&mut self.not_sent, other.not_sent);
         self.by_size = sizes::merged(&self.by_size, &other.by_size);
-        add(&mut self.unmeasured_blocks, other.unmeasured_blocks);
         self.merge_availability(other.availability.as_ref());
-        add(&mut self.excluded_clock_step, other.excluded_clock_step);
-        add(&mut self.excluded_implausible, other.excluded_implausible);
-        add(&mut self.implausible, other.implausible);
-        add(&mut self.excluded_unstamped, other.excluded_unstamped);
         self.far_times = self.far_times.with(other.far_times);
         self.far_times_contradicted |= other.far_times_contradicted;
         self.residence_never_measured &= other.residence_never_measured;
         self.numbers_equal &= other.numbers_equal;
-        add(&mut self.reflector_restarts, other.reflector_restarts);
         self.stamps_transmit.merge(&other.stamps_transmit);
         self.stamps_receive.merge(&other.stamps_receive);
     }

@@ -90,14 +90,6 @@ impl SessionMetrics {
         Self::with_config(&MetricsConfig::default())
     }
 
-    /// A session whose reflector is known to keep a counter of its own, or not to (row M-30).
-    pub fn with_reflector(kind: ReflectorKind) -> Self {
-        Self::with_config(&MetricsConfig {
-            reflector: kind,
-            ..MetricsConfig::default()
-        })
-    }
-
     /// A session of which this is known.
     pub fn with_config(config: &MetricsConfig) -> Self {
         let counts = config.reflector != ReflectorKind::Stateless;

@@ -1,6 +1,6 @@
 //! Where the timestamps came from: packets by the rung of the ladder.
 
-use twinpath_wire::{Fate, Rung, Sample};
+use twinpath_wire::{Fate, Rung, Sample, add_counts};
 
 /// Packets by the rung on which a stamp of theirs was taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,10 +28,7 @@ impl RungCounts {
 
     /// Adds another count.
     pub fn merge(&mut self, other: &Self) {
-        self.hardware = self.hardware.saturating_add(other.hardware);
-        self.kernel = self.kernel.saturating_add(other.kernel);
-        self.queue = self.queue.saturating_add(other.queue);
-        self.user = self.user.saturating_add(other.user);
+        add_counts!(self, other => hardware, kernel, queue, user);
     }
 
     /// The count of one rung.

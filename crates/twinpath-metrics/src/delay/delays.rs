@@ -68,45 +68,42 @@ impl Whole {
     }
 }
 
-/// The delays of a session by kind. Nanoseconds.
+/// Something of each kind of delay. Nanoseconds.
 #[derive(Clone, Copy, Debug)]
-pub struct Histograms<'a> {
+pub struct ByKind<T> {
     /// (T4 - T1) - (T3 - T2).
-    pub round_trip: &'a Distribution,
+    pub round_trip: T,
     /// T2 - T1 across two clocks.
-    pub forward: &'a Distribution,
+    pub forward: T,
     /// T4 - T3 across two clocks.
-    pub backward: &'a Distribution,
+    pub backward: T,
     /// T3 - T2.
-    pub residence: &'a Distribution,
+    pub residence: T,
     /// Actual departure minus schedule.
-    pub departure: &'a Distribution,
+    pub departure: T,
 }
 
-/// The delays of a session by kind, on their own: for what is made of them after it. Nanoseconds.
-#[derive(Clone, Debug)]
-pub struct Distributions {
-    /// (T4 - T1) - (T3 - T2).
-    pub round_trip: Distribution,
-    /// T2 - T1 across two clocks.
-    pub forward: Distribution,
-    /// T4 - T3 across two clocks.
-    pub backward: Distribution,
-    /// T3 - T2.
-    pub residence: Distribution,
-    /// Actual departure minus schedule.
-    pub departure: Distribution,
-}
+/// The delays of a session by kind.
+pub type Histograms<'a> = ByKind<&'a Distribution>;
+
+/// The delays of a session by kind, on their own: for what is made of them after it.
+pub type Distributions = ByKind<Distribution>;
 
 impl Histograms<'_> {
     /// A copy that outlives the session.
     pub fn cloned(&self) -> Distributions {
-        Distributions {
-            round_trip: self.round_trip.clone(),
-            forward: self.forward.clone(),
-            backward: self.backward.clone(),
-            residence: self.residence.clone(),
-            departure: self.departure.clone(),
+        self.map(|kind| (*kind).clone())
+    }
+}
+
+impl<T> ByKind<T> {
+    fn map<'a, U>(&'a self, of: impl Fn(&'a T) -> U) -> ByKind<U> {
+        ByKind {
+            round_trip: of(&self.round_trip),
+            forward: of(&self.forward),
+            backward: of(&self.backward),
+            residence: of(&self.residence),
+            departure: of(&self.departure),
         }
     }
 }
@@ -123,23 +120,8 @@ impl Distributions {
 
     /// To look at.
     pub fn histograms(&self) -> Histograms<'_> {
-        Histograms {
-            round_trip: &self.round_trip,
-            forward: &self.forward,
-            backward: &self.backward,
-            residence: &self.residence,
-            departure: &self.departure,
-        }
+        self.map(|kind| kind)
     }
-}
-
-/// The figures of [`Delays`].
-pub(crate) struct DelaysFigures {
-    pub(crate) round_trip: Option<DelayFigures>,
-    pub(crate) forward: Option<DelayFigures>,
-    pub(crate) backward: Option<DelayFigures>,
-    pub(crate) residence: Option<DelayFigures>,
-    pub(crate) departure: Option<DelayFigures>,
 }
 
 impl Delays {
@@ -263,33 +245,25 @@ impl Delays {
     }
 
     /// Where T2 and T3 cannot be used: round trips as they are by T1 and T4 alone, and nothing else.
-    pub(crate) fn figures(&self, far_times: FarTimes) -> DelaysFigures {
-        let [_, forward, backward, residence] = &self.paths;
-        let told = |delay: &Delay| delay.figures().filter(|_| far_times.are_usable());
-        DelaysFigures {
-            round_trip: self.round_trip(far_times).figures(),
-            forward: told(forward),
-            backward: told(backward),
-            residence: told(residence),
-            departure: self.departure.figures(),
-        }
+    pub(crate) fn figures(&self, far_times: FarTimes) -> ByKind<Option<DelayFigures>> {
+        self.kinds(far_times)
+            .map(|delay| delay.and_then(Delay::figures))
     }
 
     pub(crate) fn histograms(&self, far_times: FarTimes) -> Histograms<'_> {
+        self.kinds(far_times)
+            .map(|delay| delay.map_or(&self.none, Delay::distribution))
+    }
+
+    fn kinds(&self, far_times: FarTimes) -> ByKind<Option<&Delay>> {
         let [_, forward, backward, residence] = &self.paths;
-        let told = |delay| {
-            if far_times.are_usable() {
-                delay
-            } else {
-                &self.none
-            }
-        };
-        Histograms {
-            round_trip: self.round_trip(far_times).distribution(),
-            forward: told(forward.distribution()),
-            backward: told(backward.distribution()),
-            residence: told(residence.distribution()),
-            departure: self.departure.distribution(),
+        let usable = far_times.are_usable();
+        ByKind {
+            round_trip: Some(self.round_trip(far_times)),
+            forward: usable.then_some(forward),
+            backward: usable.then_some(backward),
+            residence: usable.then_some(residence),
+            departure: Some(&self.departure),
         }
     }
 

@@ -2,6 +2,7 @@
 //! method, so that a ratio of nothing is `None`.
 
 use serde::Serialize;
+use twinpath_wire::add_counts;
 
 use crate::{document, figures, round};
 
@@ -185,16 +186,12 @@ impl LossPeriods {
 
     /// Adds another run. Its first period is a period of its own: nothing is between two runs.
     pub fn merge(&mut self, other: &Self) {
-        add(&mut self.losses, other.losses);
-        add(&mut self.periods, other.periods);
+        add_counts!(self, other => losses, periods, inter_sum, noticeable, unplaced);
         self.longest = self.longest.max(other.longest);
-        add(&mut self.inter_sum, other.inter_sum);
         self.delta = self.delta.max(other.delta);
-        add(&mut self.noticeable, other.noticeable);
         for (count, more) in self.lengths.iter_mut().zip(other.lengths) {
             add(count, more);
         }
-        add(&mut self.unplaced, other.unplaced);
     }
 }
 
@@ -227,9 +224,7 @@ impl DuplicationFigures {
 
     /// Adds another run.
     pub fn merge(&mut self, other: &Self) {
-        add(&mut self.answered, other.answered);
-        add(&mut self.copies, other.copies);
-        add(&mut self.replicated, other.replicated);
+        add_counts!(self, other => answered, copies, replicated);
         self.forward = both(self.forward, other.forward);
         self.backward = both(self.backward, other.backward);
     }
@@ -294,21 +289,16 @@ impl ReorderingFigures {
 
     /// Adds another run.
     pub fn merge(&mut self, other: &Self) {
-        add(&mut self.packets, other.packets);
-        add(&mut self.reordered, other.reordered);
+        add_counts!(self, other =>
+            packets, reordered, extent_sum, extent_beyond_window, late_times, late_time_sum_ns,
+            free_runs, in_order, run_squares,
+        );
         self.extent_max = self.extent_max.max(other.extent_max);
-        self.extent_sum = self.extent_sum.saturating_add(other.extent_sum);
-        add(&mut self.extent_beyond_window, other.extent_beyond_window);
-        add(&mut self.late_times, other.late_times);
         self.late_time_max_ns = self.late_time_max_ns.max(other.late_time_max_ns);
-        self.late_time_sum_ns = self.late_time_sum_ns.saturating_add(other.late_time_sum_ns);
         for (count, more) in self.n_reordered.iter_mut().zip(other.n_reordered) {
             add(count, more);
         }
         self.n_largest = self.n_largest.max(other.n_largest);
-        add(&mut self.free_runs, other.free_runs);
-        add(&mut self.in_order, other.in_order);
-        self.run_squares = self.run_squares.saturating_add(other.run_squares);
     }
 }
 
@@ -370,13 +360,10 @@ impl AvailabilityFigures {
         if self.block_ns != other.block_ns {
             return false;
         }
-        add(&mut self.blocks, other.blocks);
-        add(&mut self.unmeasured_blocks, other.unmeasured_blocks);
-        add(&mut self.bad_blocks, other.bad_blocks);
-        add(&mut self.unavailable_blocks, other.unavailable_blocks);
-        add(&mut self.outages, other.outages);
+        add_counts!(self, other =>
+            blocks, unmeasured_blocks, bad_blocks, unavailable_blocks, outages, unplaced,
+        );
         self.longest_outage_blocks = self.longest_outage_blocks.max(other.longest_outage_blocks);
-        add(&mut self.unplaced, other.unplaced);
         true
     }
 }
@@ -397,10 +384,7 @@ pub struct EcnCounts {
 impl EcnCounts {
     /// Adds another run.
     pub fn merge(&mut self, other: &Self) {
-        add(&mut self.not_ect, other.not_ect);
-        add(&mut self.ect_0, other.ect_0);
-        add(&mut self.ect_1, other.ect_1);
-        add(&mut self.ce, other.ce);
+        add_counts!(self, other => not_ect, ect_0, ect_1, ce);
     }
 }
 
@@ -416,8 +400,7 @@ pub struct RemarkCounts {
 impl RemarkCounts {
     /// Adds another run.
     pub fn merge(&mut self, other: &Self) {
-        add(&mut self.dscp, other.dscp);
-        add(&mut self.ecn, other.ecn);
+        add_counts!(self, other => dscp, ecn);
     }
 }
 

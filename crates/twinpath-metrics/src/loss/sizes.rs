@@ -1,6 +1,6 @@
 //! Losses by the size of packets, where a session has several.
 
-use twinpath_wire::{Fate, Sample};
+use twinpath_wire::{Fate, Sample, add_counts};
 
 /// Sizes that are told apart at most, and how many packets their turn may have.
 const SIZES: usize = 16;
@@ -89,8 +89,7 @@ pub(crate) fn merged(ours: &[SizeCounts], theirs: &[SizeCounts]) -> Vec<SizeCoun
     for more in theirs {
         match sums.iter_mut().find(|known| known.octets == more.octets) {
             Some(known) => {
-                known.received = known.received.saturating_add(more.received);
-                known.lost = known.lost.saturating_add(more.lost);
+                add_counts!(known, more => received, lost);
             }
             None => sums.push(*more),
         }

@@ -72,7 +72,7 @@ struct Trace {
 /// Packets in simulated time: replies that overtake each other, losses known when nobody waits
 /// for them any more.
 fn simulate(packets: u64) -> (SessionMetrics, Trace) {
-    let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+    let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
     let mut trace = Trace::default();
     let mut halfway = 0;
     let mut waiting: Vec<Sample> = vec![];

@@ -21,7 +21,7 @@ proptest! {
     fn on_an_orderly_path_every_loss_between_two_replies_has_its_true_direction(
         fortunes in prop::collection::vec(orderly(), 0..300),
     ) {
-        let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+        let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
         for event in session(&fortunes, (0, 0), 0, None) {
             metrics.record(&event.sample);
         }
@@ -44,7 +44,7 @@ proptest! {
         fortunes in prop::collection::vec(orderly(), 1..200),
         restart_at in prop::option::of(17_usize..200),
     ) {
-        let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+        let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
         let forward = fortunes.iter().filter(|f| f.lost_forward).count() as u64;
         let backward = fortunes.iter().filter(|f| !f.lost_forward && f.lost_backward).count() as u64;
         for event in session(&fortunes, (0, 0), 0, restart_at) {
@@ -198,7 +198,7 @@ proptest! {
     fn no_numbers_that_a_reflector_may_choose_break_the_sum(
         replies in prop::collection::vec((0_u64..64, any::<u32>(), 0_usize..4, any::<i64>()), 0..200),
     ) {
-        let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+        let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
         for (seq, r, fate, t3) in replies {
             let fate = [Fate::Received, Fate::Lost, Fate::Late, Fate::Duplicate][fate];
             let t3 = Some(twinpath_wire::Wall::from_unix_ns(t3));

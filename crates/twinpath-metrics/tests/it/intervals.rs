@@ -104,7 +104,7 @@ proptest! {
             session(&fortunes, (0, 0), 5_000_000, None).iter().map(|event| event.sample).collect();
         let mut intervals = new(length);
         let rows = rows(&mut intervals, &samples);
-        let mut total = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+        let mut total = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
         for sample in &samples {
             total.record(sample);
         }

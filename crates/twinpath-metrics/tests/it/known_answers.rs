@@ -246,7 +246,7 @@ fn four_time_stamps_of_rfc_5905_give_its_round_trip() {
 }
 
 fn direction(case: &Value, kind: ReflectorKind) -> Figures {
-    let mut metrics = SessionMetrics::with_reflector(kind);
+    let mut metrics = SessionMetrics::with_config(&kind.into());
     let first = case["replies"][0][0].as_u64().unwrap();
     let sent = case["sent"].as_u64().unwrap_or(4);
     let mut answered = Vec::new();

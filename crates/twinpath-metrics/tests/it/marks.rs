@@ -143,7 +143,7 @@ fn a_copy_s_number_tells_where_it_was_made() {
     assert_eq!(duplication.fraction(), Some(2.0));
     assert_eq!(duplication.replicated_rate(), Some(1.0));
 
-    let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateless);
+    let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateless.into());
     assert_eq!(metrics.figures().duplication.fraction(), None);
     metrics.record(&numbered(0, 0));
     let duplication = metrics.figures().duplication;

@@ -7,7 +7,7 @@ use twinpath_wire::Fate;
 use crate::trace::{Event, lost, numbered, received, session, wild};
 
 fn figures(events: &[Event]) -> Figures {
-    let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+    let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
     for event in events {
         metrics.record(&event.sample);
     }
@@ -91,8 +91,8 @@ fn a_run_without_a_packet_changes_nothing() {
 
 #[test]
 fn what_one_run_does_not_know_the_sum_does_not_know() {
-    let run = |kind| {
-        let mut metrics = SessionMetrics::with_reflector(kind);
+    let run = |kind: ReflectorKind| {
+        let mut metrics = SessionMetrics::with_config(&kind.into());
         metrics.record(&numbered(0, 0));
         metrics.record(&lost(1));
         metrics.record(&numbered(2, 1));

@@ -220,7 +220,7 @@ fn availability(events: &[Event], figures: &Figures) -> Result<(), TestCaseError
 
 #[test]
 fn an_extent_beyond_the_window_is_counted_as_that_of_the_window() {
-    let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+    let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
     for seq in (1..=3000).chain([0, 3002, 3001]) {
         metrics.record(&numbered(seq, seq as u32));
     }
@@ -241,7 +241,7 @@ fn an_extent_beyond_the_window_is_counted_as_that_of_the_window() {
 
 #[test]
 fn overtaking_on_the_way_out_is_told_from_overtaking_on_the_way_back() {
-    let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+    let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
     // 2 overtook 1 on the way out, and 5 overtook 4 on the way back, 6 on both.
     for (s, r) in [
         (0, 0),
@@ -261,7 +261,7 @@ fn overtaking_on_the_way_out_is_told_from_overtaking_on_the_way_back() {
     assert_eq!(figures.reordering_forward.unwrap().reordered, 3);
     assert_eq!(figures.reordering_backward.unwrap().reordered, 2);
     // Without a counter, nobody can tell.
-    let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateless);
+    let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateless.into());
     for s in [0, 2, 1] {
         metrics.record(&numbered(s, s as u32));
     }
@@ -273,7 +273,7 @@ fn overtaking_on_the_way_out_is_told_from_overtaking_on_the_way_back() {
 
 #[test]
 fn a_reply_from_before_the_wrap_may_come_after_one_from_behind_it() {
-    let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+    let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
     for (s, r) in [(1, 0), (0, u32::MAX), (2, 1)] {
         metrics.record(&numbered(s, r));
     }
@@ -286,7 +286,7 @@ fn a_reply_from_before_the_wrap_may_come_after_one_from_behind_it() {
 
 #[test]
 fn a_restart_of_the_reflector_reorders_nothing() {
-    let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+    let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
     for seq in 0..40_u32 {
         metrics.record(&numbered(u64::from(seq), seq % 20));
     }
@@ -303,7 +303,7 @@ fn a_restart_of_the_reflector_reorders_nothing() {
 
 #[test]
 fn a_late_time_does_not_reach_over_a_step_of_the_clock() {
-    let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+    let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
     metrics.record(&received(1, 10, 1, 10));
     metrics.record_clock_step();
     metrics.record(&received(0, 1 << 50, 1, 10));
@@ -337,7 +337,7 @@ proptest! {
         restart_at in 20_usize..60,
     ) {
         let events = session(&fortunes, (0, 3), 0, Some(restart_at));
-        let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+        let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
         for event in &events {
             metrics.record(&event.sample);
         }

@@ -65,7 +65,7 @@ fn each_codec_has_its_robustness_frame_and_look_ahead() {
 
 #[test]
 fn unless_said_otherwise_the_buffer_has_40_ms_and_the_codec_is_g_711_with_concealment() {
-    let mut metrics = SessionMetrics::with_reflector(ReflectorKind::Stateful);
+    let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
     for seq in 0..50 {
         metrics.record(&received(seq, 10 * MS, 1000, 10 * MS));
     }
@@ -114,7 +114,7 @@ fn a_score_stays_within_one_and_four_and_a_half_and_never_falls_as_r_rises() {
 }
 
 fn session(kind: ReflectorKind, synchronised: bool) -> (Figures, VoiceFigures) {
-    let mut metrics = SessionMetrics::with_reflector(kind);
+    let mut metrics = SessionMetrics::with_config(&kind.into());
     let mut r = 0;
     for seq in 0..200 {
         // 4 in a row lost on the way out; one in a hundred comes 60 ms later than the buffer has.
