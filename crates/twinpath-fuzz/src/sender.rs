@@ -30,7 +30,6 @@ pub(crate) fn sender(data: &[u8]) {
 fn history(data: &[u8]) -> SenderTally {
     let far = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 2), 862));
     let flags = data.first().copied().unwrap_or(0);
-    let protocol = protocol(flags);
     let secured = secured(flags);
     let sid = Sid([7; 16]);
     let keys = TestKeys::new(sid.0, secured == Modes::ENCRYPTED);
@@ -40,22 +39,7 @@ fn history(data: &[u8]) -> SenderTally {
     } else {
         TestGuard::default()
     };
-    let mut sender = SessionSender::new(SenderConfig {
-        protocol,
-        far,
-        start: Mono::from_ns(0),
-        schedule: Schedule::every(Duration::from_millis(50)),
-        limit: Limit::Count(8),
-        timeout: Duration::from_millis(200),
-        payload: PayloadSize::Fixed(if is_secured { 112 } else { 41 }),
-        fill: Fill::Random,
-        seed: 1,
-        max_burst: 3,
-        error: ErrorEstimate::from_bits(1),
-        tai_offset_s: 37,
-        await_tx_stamps: flags & 2 == 2,
-    })
-    .guarded(guard);
+    let mut sender = SessionSender::new(config(flags, far, is_secured)).guarded(guard);
     let mut now = Mono::from_ns(0);
     let mut requests: Vec<Vec<u8>> = Vec::new();
     let mut tokens = Vec::new();
@@ -110,6 +94,30 @@ fn history(data: &[u8]) -> SenderTally {
     sender.stop(now);
     count(&mut sender, &mut fates);
     let tally = sender.tally();
+    check(tally, &fates);
+    *tally
+}
+
+fn config(flags: u8, far: SocketAddr, is_secured: bool) -> SenderConfig {
+    SenderConfig {
+        protocol: protocol(flags),
+        far,
+        start: Mono::from_ns(0),
+        schedule: Schedule::every(Duration::from_millis(50)),
+        limit: Limit::Count(8),
+        timeout: Duration::from_millis(200),
+        payload: PayloadSize::Fixed(if is_secured { 112 } else { 41 }),
+        fill: Fill::Random,
+        seed: 1,
+        max_burst: 3,
+        error: ErrorEstimate::from_bits(1),
+        tai_offset_s: 37,
+        await_tx_stamps: flags & 2 == 2,
+    }
+}
+
+/// Every packet that was sent has one fate, and the counts say so.
+fn check(tally: &SenderTally, fates: &[u32]) {
     assert_eq!(tally.sent, tally.received + tally.lost, "{tally:?}");
     assert!(
         fates.iter().all(|ends| *ends <= 1),
@@ -120,7 +128,6 @@ fn history(data: &[u8]) -> SenderTally {
         tally.sent,
         "{fates:?} {tally:?}"
     );
-    *tally
 }
 
 /// With bits 2 and 7, and not bit 0: one of the two modes that secure packets.

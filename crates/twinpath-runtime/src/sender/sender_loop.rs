@@ -4,6 +4,9 @@
 //! thread sleeps on the clock alone, and what arrived meanwhile is read after it. Where stamps are
 //! taken in user space it waits for packets instead, and reads them as they come.
 
+mod report;
+mod wait;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,11 +15,8 @@ use std::time::Duration;
 use twinpath_metrics::{Record, SessionMetrics};
 use twinpath_net::{BindError, Device, Outbound, QueueEvent, RecvBatch, TestSocket, Waiter, clock};
 use twinpath_proto::ClockPair;
-use twinpath_proto::sender::{
-    ClockStep, Missed, Protocol, SenderConfig, SenderTally, SessionSender, Transmit,
-};
-use twinpath_report::{ClockState, Origin, Refusals, SessionReport, StampReport, notes};
-use twinpath_wire::control::SecurityMode;
+use twinpath_proto::sender::{ClockStep, Missed, Protocol, SenderConfig, SessionSender, Transmit};
+use twinpath_report::{ClockState, SessionReport};
 use twinpath_wire::{Delta, Mono, Rung, TimeFormat};
 
 use super::departures::Departures;
@@ -29,9 +29,9 @@ use super::suspension::Suspensions;
 use super::{
     Bound, Handle, Negotiated, Progress, RECORDS, STOP_WAIT, SessionNews, Shared, metrics_config,
 };
+use crate::SenderPlan;
 use crate::error::RunError;
-use crate::interfaces::{Following, LOOK_EVERY};
-use crate::{SenderPlan, StampChoice, clock_state};
+use crate::interfaces::Following;
 
 /// Datagrams taken at once.
 const BATCH: usize = 64;
@@ -39,19 +39,6 @@ const BATCH: usize = 64;
 const SLOT_OCTETS: usize = 1 << 16;
 /// Before the first packet: the kernel begins to stamp a moment after it was asked.
 const WARM_UP: Duration = Duration::from_millis(5);
-/// Nearer to a departure than this the thread sleeps on the clock alone.
-const SLEEP_MARGIN: Duration = Duration::from_millis(1);
-/// A wait for packets may end late by a thousandth: so far ahead of a departure it must end.
-const POLL_SLACK: u32 = 250;
-/// With `--spin`, how long before a departure the thread stops sleeping: a processor that idled
-/// just now is slow for longer than a millisecond.
-const SPIN: Duration = Duration::from_millis(20);
-/// Spinning, how long before a departure the thread does nothing else.
-const SPIN_ONLY_BEFORE_SEND: Duration = Duration::from_micros(20);
-/// Packets that follow each other faster than this leave no time for sleep.
-const DENSE_INTERVAL: Duration = Duration::from_micros(100);
-/// With user-space stamps, how long before a departure the thread stops looking for packets.
-const NO_READ_BEFORE_SEND: Duration = Duration::from_micros(100);
 /// Batches taken in a row, so that a flood cannot keep the thread from the rest of its work.
 const ROUNDS: usize = 16;
 /// Packets sent in a row, likewise.
@@ -430,125 +417,6 @@ impl SenderLoop {
             last_round_trip_ns: self.last_round_trip_ns,
             far_clock: tally.far_error.map(ClockState::of_estimate),
         }
-    }
-
-    /// Until `next`, when the engine has something to do, or until packets come.
-    fn wait(&mut self, next: Mono, now: Mono) {
-        let follows = self.socket_follows.is_some() || self.far_follows.is_some();
-        let next = if follows {
-            next.min(now + LOOK_EVERY)
-        } else {
-            next
-        };
-        let Some(due) = self.engine.next_due() else {
-            self.waiter.wait(&[&self.socket], Some(next));
-            return;
-        };
-        let margin = if self.reads_at_once {
-            NO_READ_BEFORE_SEND
-        } else {
-            SLEEP_MARGIN
-        };
-        let deaf = margin.max(due.since(now) / POLL_SLACK);
-        let awake = if self.plan.spin { deaf.max(SPIN) } else { deaf };
-        let is_dense = self.plan.schedule.mean_interval() < DENSE_INTERVAL;
-        if now + awake < due {
-            let until = next.min(due - awake);
-            self.waiter.wait(&[&self.socket], Some(until));
-        } else if self.plan.spin && now + SPIN_ONLY_BEFORE_SEND < due {
-            // The loop itself is the spin: it reads what comes, and keeps all that a departure needs
-            // in the caches.
-        } else if !self.plan.spin
-            && is_dense
-            && now + SPIN_ONLY_BEFORE_SEND < due
-            && due < now + DENSE_INTERVAL
-        {
-            // A sleep would last longer than what is left.
-        } else if now < due {
-            // The packet is made while there is time: then only T1 is left to do.
-            let ready = self.engine.poll_transmit(due, &mut self.packet);
-            if self.plan.spin {
-                while clock::mono() < due {
-                    std::hint::spin_loop();
-                }
-            } else {
-                Waiter::sleep_until(due);
-            }
-            if let Some(transmit) = ready {
-                self.depart(transmit);
-            }
-        }
-    }
-
-    fn report(self) -> Result<SessionReport, RunError> {
-        let waited = self.departures.waited;
-        let tally = SenderTally {
-            stamped: waited.count,
-            own_wait_ns: waited.sum_ns,
-            ..self.suspensions.in_tally(self.engine.tally())
-        };
-        if tally.sent == 0
-            && let Some(reason) = self.refusals.main_send_error()
-        {
-            let (far, tried) = (self.plan.far, tally.send_errors);
-            return Err(RunError::NothingSent { far, tried, reason });
-        }
-        let figures = self.metrics.figures();
-        let ended = clock::mono();
-        let stamps = StampReport {
-            transmit: figures.stamps_transmit.best(),
-            receive: figures.stamps_receive.best(),
-            fallback_transmit: figures.stamps_transmit.fell_back(),
-            fallback_receive: figures.stamps_receive.fell_back(),
-            clock: clock_state(),
-            far_clock: tally.far_error.map(ClockState::of_estimate),
-        };
-        let mut report = SessionReport {
-            number: 1,
-            protocol: self.plan.protocol,
-            sid: self.negotiated.sid,
-            mode: self
-                .negotiated
-                .mode
-                .unwrap_or(SecurityMode::Unauthenticated),
-            sender: self.sender,
-            reflector: self.plan.far,
-            started: self.started.wall,
-            duration: ended.since(self.pace.began().unwrap_or(ended)),
-            schedule: self.plan.schedule,
-            seed: self.plan.seed,
-            timeout: self.plan.timeout,
-            start_within: start_within(&self.plan),
-            achieved_pps: self.pace.per_second(),
-            tos: self.plan.tos,
-            ttl: self.plan.path.ttl,
-            padding: self.plan.padding,
-            stamps,
-            tally,
-            figures,
-            config: metrics_config(&self.plan),
-            delays: self.metrics.histograms().cloned(),
-            clocks: None,
-            timeline: None,
-            receive_drops: self.socket.receive_drops().into(),
-            icmp: self.refusals.icmp_counts(),
-            icmp_foreign: self.refusals.icmp_foreign,
-            rebinds: self.rebinds,
-            refusals: Refusals {
-                no_departure_seen: self.socket.tells_departures() && !self.departures.are_heard(),
-                hardware_asked: self.plan.path.stamps == StampChoice::Hardware,
-                no_hardware: self.socket.no_hardware(),
-                ..self.refusals.main()
-            },
-            records_dropped: self.records_dropped,
-            origin: Origin::Run,
-            notes: Vec::new(),
-        };
-        report.notes = notes::of(&report);
-        report.notes.extend(self.source.note());
-        report.notes.extend(self.negotiated.notes);
-        report.notes.sort_by_key(|note| !note.warning);
-        Ok(report)
     }
 }
 

@@ -1,0 +1,83 @@
+//! What a sender found out, once its run is over.
+
+use twinpath_net::{StampChoice, clock};
+use twinpath_proto::sender::SenderTally;
+use twinpath_report::{ClockState, Origin, Refusals, SessionReport, StampReport, notes};
+use twinpath_wire::control::SecurityMode;
+
+use super::{SenderLoop, metrics_config, start_within};
+use crate::clock_state;
+use crate::error::RunError;
+
+impl SenderLoop {
+    pub(super) fn report(self) -> Result<SessionReport, RunError> {
+        let waited = self.departures.waited;
+        let tally = SenderTally {
+            stamped: waited.count,
+            own_wait_ns: waited.sum_ns,
+            ..self.suspensions.in_tally(self.engine.tally())
+        };
+        if tally.sent == 0
+            && let Some(reason) = self.refusals.main_send_error()
+        {
+            let (far, tried) = (self.plan.far, tally.send_errors);
+            return Err(RunError::NothingSent { far, tried, reason });
+        }
+        let figures = self.metrics.figures();
+        let ended = clock::mono();
+        let stamps = StampReport {
+            transmit: figures.stamps_transmit.best(),
+            receive: figures.stamps_receive.best(),
+            fallback_transmit: figures.stamps_transmit.fell_back(),
+            fallback_receive: figures.stamps_receive.fell_back(),
+            clock: clock_state(),
+            far_clock: tally.far_error.map(ClockState::of_estimate),
+        };
+        let mut report = SessionReport {
+            number: 1,
+            protocol: self.plan.protocol,
+            sid: self.negotiated.sid,
+            mode: self
+                .negotiated
+                .mode
+                .unwrap_or(SecurityMode::Unauthenticated),
+            sender: self.sender,
+            reflector: self.plan.far,
+            started: self.started.wall,
+            duration: ended.since(self.pace.began().unwrap_or(ended)),
+            schedule: self.plan.schedule,
+            seed: self.plan.seed,
+            timeout: self.plan.timeout,
+            start_within: start_within(&self.plan),
+            achieved_pps: self.pace.per_second(),
+            tos: self.plan.tos,
+            ttl: self.plan.path.ttl,
+            padding: self.plan.padding,
+            stamps,
+            tally,
+            figures,
+            config: metrics_config(&self.plan),
+            delays: self.metrics.histograms().cloned(),
+            clocks: None,
+            timeline: None,
+            receive_drops: self.socket.receive_drops().into(),
+            icmp: self.refusals.icmp_counts(),
+            icmp_foreign: self.refusals.icmp_foreign,
+            rebinds: self.rebinds,
+            refusals: Refusals {
+                no_departure_seen: self.socket.tells_departures() && !self.departures.are_heard(),
+                hardware_asked: self.plan.path.stamps == StampChoice::Hardware,
+                no_hardware: self.socket.no_hardware(),
+                ..self.refusals.main()
+            },
+            records_dropped: self.records_dropped,
+            origin: Origin::Run,
+            notes: Vec::new(),
+        };
+        report.notes = notes::of(&report);
+        report.notes.extend(self.source.note());
+        report.notes.extend(self.negotiated.notes);
+        report.notes.sort_by_key(|note| !note.warning);
+        Ok(report)
+    }
+}

@@ -1,0 +1,73 @@
+//! Waiting for the next departure or for packets, whichever the sender can do without being late.
+
+use std::time::Duration;
+
+use twinpath_net::{Waiter, clock};
+use twinpath_wire::Mono;
+
+use super::SenderLoop;
+use crate::interfaces::LOOK_EVERY;
+
+/// Nearer to a departure than this the thread sleeps on the clock alone.
+const SLEEP_MARGIN: Duration = Duration::from_millis(1);
+/// A wait for packets may end late by a thousandth: so far ahead of a departure it must end.
+const POLL_SLACK: u32 = 250;
+/// With `--spin`, how long before a departure the thread stops sleeping: a processor that idled
+/// just now is slow for longer than a millisecond.
+const SPIN: Duration = Duration::from_millis(20);
+/// Spinning, how long before a departure the thread does nothing else.
+const SPIN_ONLY_BEFORE_SEND: Duration = Duration::from_micros(20);
+/// Packets that follow each other faster than this leave no time for sleep.
+const DENSE_INTERVAL: Duration = Duration::from_micros(100);
+/// With user-space stamps, how long before a departure the thread stops looking for packets.
+const NO_READ_BEFORE_SEND: Duration = Duration::from_micros(100);
+
+impl SenderLoop {
+    /// Until `next`, when the engine has something to do, or until packets come.
+    pub(super) fn wait(&mut self, next: Mono, now: Mono) {
+        let follows = self.socket_follows.is_some() || self.far_follows.is_some();
+        let next = if follows {
+            next.min(now + LOOK_EVERY)
+        } else {
+            next
+        };
+        let Some(due) = self.engine.next_due() else {
+            self.waiter.wait(&[&self.socket], Some(next));
+            return;
+        };
+        let margin = if self.reads_at_once {
+            NO_READ_BEFORE_SEND
+        } else {
+            SLEEP_MARGIN
+        };
+        let deaf = margin.max(due.since(now) / POLL_SLACK);
+        let awake = if self.plan.spin { deaf.max(SPIN) } else { deaf };
+        let is_dense = self.plan.schedule.mean_interval() < DENSE_INTERVAL;
+        if now + awake < due {
+            let until = next.min(due - awake);
+            self.waiter.wait(&[&self.socket], Some(until));
+        } else if self.plan.spin && now + SPIN_ONLY_BEFORE_SEND < due {
+            // The loop itself is the spin: it reads what comes, and keeps all that a departure needs
+            // in the caches.
+        } else if !self.plan.spin
+            && is_dense
+            && now + SPIN_ONLY_BEFORE_SEND < due
+            && due < now + DENSE_INTERVAL
+        {
+            // A sleep would last longer than what is left.
+        } else if now < due {
+            // The packet is made while there is time: then only T1 is left to do.
+            let ready = self.engine.poll_transmit(due, &mut self.packet);
+            if self.plan.spin {
+                while clock::mono() < due {
+                    std::hint::spin_loop();
+                }
+            } else {
+                Waiter::sleep_until(due);
+            }
+            if let Some(transmit) = ready {
+                self.depart(transmit);
+            }
+        }
+    }
+}
