@@ -22,9 +22,8 @@ use super::unwritten;
 use crate::args::RunOptions;
 use crate::failure::{Exit, Failure};
 use crate::logs;
-use crate::output::ends;
 use crate::output::progress::{ProgressLine, together};
-use crate::output::{Outcome, Written, WrittenFile, complain};
+use crate::output::{Outcome, Written, WrittenFile, complain, ends, labels};
 use crate::signals::Signals;
 
 /// How often the run is looked at: samples drained, signals seen.
@@ -131,6 +130,7 @@ pub(super) struct Measurement<'a> {
 /// Makes sure that no file is named twice, those that are `read` included, and begins to log.
 pub(super) fn begin(options: &RunOptions, read: &[(&'static str, &Path)]) -> Result<(), Failure> {
     apart(&options.places(), read)?;
+    labels::fit(&options.results)?;
     logs::start(&options.log, Level::WARN)
 }
 

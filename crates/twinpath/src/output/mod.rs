@@ -11,7 +11,7 @@ pub(crate) mod ends;
 #[cfg(test)]
 pub(crate) mod fixtures;
 pub(crate) mod json;
-mod labels;
+pub(crate) mod labels;
 pub(crate) mod lines;
 pub(crate) mod packets;
 #[cfg(feature = "pictures")]

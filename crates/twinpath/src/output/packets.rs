@@ -44,7 +44,7 @@ pub(crate) const COLUMNS: [&str; 12] = [
 ];
 
 /// A label of this name would stand beside a column of that name.
-pub(crate) fn is_column(name: &str) -> bool {
+pub(super) fn is_column(name: &str) -> bool {
     name == SESSION || COLUMNS.contains(&name)
 }
 

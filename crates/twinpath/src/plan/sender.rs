@@ -5,16 +5,16 @@ use std::time::Duration;
 
 use twinpath_proto::reflector::answers_anything;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
+use twinpath_report::words;
 use twinpath_runtime::sender::SeriesFacts;
 use twinpath_runtime::{FigureOptions, PortChoice, SenderPlan};
 use twinpath_wire::{Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TWAMP_TEST_PORT, Tos};
 
 use crate::args::{
-    FigureArgs, Filling, IpOptions, Label, NearEnd, Output, PacketOptions, PaddingSize, Pattern,
-    Ports, ResultOptions, ScheduleOptions, SenderArgs, StampOptions, StampPackets, TosOctet,
+    FigureArgs, Filling, IpOptions, Label, NearEnd, PacketOptions, PaddingSize, Pattern, Ports,
+    ResultOptions, ScheduleOptions, SenderArgs, StampOptions, StampPackets, TosOctet,
 };
 use crate::failure::Failure;
-use crate::output::{packets, units};
 
 use super::ends::ends;
 use super::resolve::{Family, Lookup};
@@ -124,7 +124,6 @@ impl Sending<'_> {
         let schedule = schedule(self.schedule)?;
         let timeout = timeout(self.schedule, schedule.mean_interval())?;
         rows_fit(self.results, timeout)?;
-        columns(self.results)?;
         Ok(SenderPlan {
             far,
             near,
@@ -216,9 +215,9 @@ pub(crate) fn rows_fit(results: &ResultOptions, timeout: Duration) -> Result<(),
         return Err(Failure::usage(format!(
             "--report-interval {} is too short: with a timeout of {} a row waits {} for late replies, \
              and {} rows wait at most",
-            units::asked(interval.0),
-            units::asked(timeout),
-            units::took(SeriesFacts::longest_wait(timeout)),
+            words::time(interval.0),
+            words::time(timeout),
+            words::time(SeriesFacts::longest_wait(timeout)),
             SeriesFacts::MOST_ROWS,
         ))
         .with_remedy(Some(format!(
@@ -243,20 +242,6 @@ fn unique(labels: &[Label]) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// CSV has a column for each label beside its own.
-fn columns(args: &ResultOptions) -> Result<(), Failure> {
-    let taken = args
-        .labels
-        .iter()
-        .find(|label| args.output == Output::Csv && packets::is_column(&label.key));
-    taken.map_or(Ok(()), |label| {
-        Err(Failure::usage(format!(
-            "--label {}: csv has a column of that name already: write another key",
-            label.key
-        )))
-    })
 }
 
 fn protocol(packet: &StampPackets) -> Result<Protocol, Failure> {
@@ -314,7 +299,7 @@ fn check_in_flight(timeout: Duration, interval: Duration, packets: u128) -> Resu
         return Err(Failure::usage(format!(
             "with a timeout of {} {under_way} packets are under way, {MOST_IN_FLIGHT} are the most: \
              write a longer --interval or a shorter --timeout",
-            units::asked(timeout)
+            words::time(timeout)
         )));
     }
     Ok(())

@@ -288,7 +288,6 @@ fn what_cannot_be_meant_is_answered_in_one_line() {
         "0.0.0.0",
         "ff02::1%3",
         "255.255.255.255",
-        "::1 --output csv --label seq=1",
         "::1 --ssid 5",
         "::1 :5 --ports 5-9",
         "::1 --duration 0",
