@@ -33,6 +33,7 @@ use twinpath_wire::{ErrorEstimate, TimeFormat};
 
 pub use error::{RunError, StartError, is_out_of_files};
 pub use plan::{FigureOptions, PortChoice, ResponderPlan, SenderPlan, Unavailable};
+pub use reflect::ReflectorReport;
 pub use twinpath_net::file;
 pub use twinpath_net::{BindError, PathOptions, SendError, StampChoice};
 

@@ -16,45 +16,16 @@ use crate::stop::Stop;
 /// A run that nothing bounds ends after this.
 const FOREVER: Duration = Duration::from_hours(24 * 365);
 
-/// A Control-Client that runs.
-#[derive(Debug)]
-pub struct ControlClientRun {
-    thread: ClientThread<ControlClientReport>,
-}
+/// A Control-Client that runs. Its [`ControlEvent::Running`] says where the Session-Sender is to send
+/// to.
+pub type ControlClientRun = ClientThread<ControlClientReport>;
 
 /// Connects and begins.
 ///
 /// # Errors
 /// [`StartError`]: what could not be had on this host.
 pub fn start(plan: ControlClientPlan) -> Result<ControlClientRun, StartError> {
-    let thread = ClientThread::start(move |news, stop| run(plan, news, stop))?;
-    Ok(ControlClientRun { thread })
-}
-
-impl ControlClientRun {
-    /// What happened on the control connection; `None`: nothing more yet.
-    /// [`ControlEvent::Running`] says where the Session-Sender is to send to.
-    pub fn next_event(&self) -> Option<ControlEvent> {
-        self.thread.next_event()
-    }
-
-    /// Stops the session, and the connection.
-    pub fn stop(&self) {
-        self.thread.stop();
-    }
-
-    /// The run is over.
-    pub fn is_finished(&self) -> bool {
-        self.thread.is_finished()
-    }
-
-    /// Waits for the end and tells what was done.
-    ///
-    /// # Errors
-    /// [`ControlError`]: no session ran, and why; or the Server ended it.
-    pub fn join(self) -> Result<ControlClientReport, ControlError> {
-        self.thread.join()
-    }
+    ClientThread::start(move |news, stop| run(plan, news, stop))
 }
 
 async fn run(

@@ -13,9 +13,9 @@ use crate::stop::Stop;
 
 type Outcome<R> = Result<R, ControlError>;
 
-/// A thread that talks to a Server.
+/// A thread that talks to a Server, and reports.
 #[derive(Debug)]
-pub(crate) struct ClientThread<R> {
+pub struct ClientThread<R> {
     events: Receiver<ControlEvent>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<Outcome<R>>>,
@@ -44,19 +44,27 @@ impl<R: Send + 'static> ClientThread<R> {
         })
     }
 
-    pub(crate) fn next_event(&self) -> Option<ControlEvent> {
+    /// What happened on the control connection; `None`: nothing more yet. Events that nobody reads
+    /// are lost.
+    pub fn next_event(&self) -> Option<ControlEvent> {
         self.events.try_recv().ok()
     }
 
-    pub(crate) fn stop(&self) {
+    /// Stops the sessions, and the connection.
+    pub fn stop(&self) {
         self.stop.send_replace(true);
     }
 
-    pub(crate) fn is_finished(&self) -> bool {
+    /// The run is over.
+    pub fn is_finished(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
-    pub(crate) fn join(mut self) -> Outcome<R> {
+    /// Waits for the end and gives the report.
+    ///
+    /// # Errors
+    /// [`ControlError`]: no session ran, and why; or the Server ended it.
+    pub fn join(mut self) -> Result<R, ControlError> {
         let fault = || Err(RunError::Fault.into());
         match self.thread.take() {
             Some(thread) => thread.join().unwrap_or_else(|_| fault()),

@@ -20,13 +20,13 @@ use twinpath_report::ControlReport;
 use twinpath_wire::Tos;
 use twinpath_wire::control::Modes;
 
+pub use client_thread::ClientThread;
 pub use connect::{Made, reach};
 pub use error::ControlError;
 pub use event::ControlEvent;
 pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
 pub use report::{ControlClientReport, NegotiatedSession};
 
-pub(crate) use client_thread::ClientThread;
 pub(crate) use dialogue::Dialogue;
 pub(crate) use event::News;
 pub(crate) use request::{DefaultFeatures, SessionRequest, sizes};

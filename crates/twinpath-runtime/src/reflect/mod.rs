@@ -3,8 +3,10 @@
 mod locals;
 mod packets;
 mod paths;
+mod report;
 mod snapshot;
 mod transmit_latency;
 
 pub(crate) use packets::{Packets, SocketState};
+pub use report::ReflectorReport;
 pub(crate) use snapshot::Snapshot;

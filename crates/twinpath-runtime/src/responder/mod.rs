@@ -1,7 +1,6 @@
 //! The Session-Reflector's run: sockets, a thread each, and a handle on them.
 
 mod listen;
-mod report;
 mod worker;
 
 use std::net::SocketAddr;
@@ -16,9 +15,10 @@ use twinpath_wire::Mono;
 
 use crate::ResponderPlan;
 use crate::error::{RunError, StartError, join_all, spawn};
-use crate::reflect::Snapshot;
+use crate::reflect::{ReflectorReport, Snapshot};
 
-pub use report::ResponderReport;
+/// What a responder did.
+pub type ResponderReport = ReflectorReport<ReflectorTally>;
 
 /// What a thread and its handle share.
 #[derive(Debug, Default)]
@@ -120,26 +120,12 @@ impl ResponderRun {
         self.stop();
         let threads = self.workers.iter_mut();
         join_all(threads.filter_map(|worker| worker.thread.take()))?;
-        Ok(self.report())
+        let sum = self.snapshot();
+        Ok(sum.report(&self.listening, self.started, sum.tally))
     }
 
     fn snapshot(&self) -> Snapshot {
         Snapshot::sum(self.workers.iter().map(|worker| &worker.shared.snapshot))
-    }
-
-    fn report(&self) -> ResponderReport {
-        let sum = self.snapshot();
-        ResponderReport {
-            listening: self.listening.clone(),
-            duration: clock::mono().since(self.started),
-            tally: sum.tally,
-            send_errors: sum.send_errors,
-            rebinds: sum.rebinds,
-            receive_drops: sum.receive_drops,
-            receive_rung: sum.rungs.best(),
-            fallback_receive: sum.rungs.fell_back(),
-            t3_advance_ns: sum.t3_advance_ns,
-        }
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) async fn serve(
         owner,
     };
     let (link, pass) = connection.run(&mut stopping).await;
-    shared.counts.rebinds.fetch_add(link.rebinds, Relaxed);
+    shared.rebinds.fetch_add(link.rebinds, Relaxed);
     tokio::select! {
         biased;
         // Another has its place: its socket is not to linger.
@@ -186,7 +186,7 @@ impl Connection {
                 log!(self.state, info, "client's connection ends", client = %named(self.peer), %reason);
             }
             ServerEvent::Refused(fault) => {
-                self.state.counts.sessions_refused.fetch_add(1, Relaxed);
+                self.state.counts().sessions_refused += 1;
                 let accept = fault.accept();
                 log!(self.state, info, "refused", client = %named(self.peer), %accept, reason = %fault);
             }
@@ -202,15 +202,11 @@ impl Connection {
         let started = sids.len() - failed.len();
         log!(self.state, info, "sessions started", client = %named(self.peer), started, failed = failed.len());
         let started = u64::try_from(started).unwrap_or(0);
-        self.state
-            .counts
-            .sessions_started
-            .fetch_add(started, Relaxed);
+        self.state.counts().sessions_started += started;
     }
 
     async fn open(&mut self, request: &SessionRequest) -> Result<Opened, Accept> {
         let opened = self.find_room(request).await;
-        let counts = &self.state.counts;
         match &opened {
             Ok(opened) => {
                 log!(
@@ -223,7 +219,7 @@ impl Connection {
                     port = opened.port,
                     dscp = %request.dscp
                 );
-                counts.sessions_made.fetch_add(1, Relaxed);
+                self.state.counts().sessions_made += 1;
             }
             Err(error) => {
                 let accept = accept(*error);
@@ -236,7 +232,7 @@ impl Connection {
                     %accept,
                     reason = %error
                 );
-                counts.sessions_refused.fetch_add(1, Relaxed);
+                self.state.counts().sessions_refused += 1;
             }
         }
         opened.map_err(accept)

@@ -17,7 +17,7 @@ use twinpath_wire::{Dscp, Mono};
 use super::admission::{Refusal, Verdict};
 use super::log_limit::log;
 use super::sessions::is_exhausted;
-use super::{ServerPlan, ServerState, connection};
+use super::{ServerPlan, ServerState, ServerTally, connection};
 use crate::error::StartError;
 use crate::interfaces::{Following, LOOK_EVERY};
 use crate::names::named;
@@ -95,7 +95,7 @@ pub(super) async fn accept(
         match accepted {
             Ok((stream, peer)) => welcome(&state, &mut connections, stream, peer, &stopping),
             Err(error) => {
-                state.counts.accept_errors.fetch_add(1, Relaxed);
+                state.counts().accept_errors += 1;
                 let now = clock::mono();
                 if now >= say_due {
                     say_due = now + SAID_EVERY;
@@ -125,7 +125,7 @@ fn follow(
             Err(_) => listen_again(&state.plan, listener, index),
         };
         if following.settle(index, now, bound) {
-            state.counts.rebinds.fetch_add(1, Relaxed);
+            state.rebinds.fetch_add(1, Relaxed);
         }
     }
 }
@@ -170,27 +170,26 @@ fn welcome(
     stopping: &Stop,
 ) {
     let client = peer.ip().to_canonical();
-    let counts = &state.counts;
     let allow = &state.plan.allow;
     let allowed = allow.is_empty() || allow.iter().any(|net| net.contains(&client));
     let Verdict { refusal, pass } = state.connections.admit(client, allowed, clock::mono());
-    let count = match refusal {
+    let count: fn(&mut ServerTally) -> &mut u64 = match refusal {
         // Logged once it is set up: strangers who connect only to guess are logged together.
-        None => &counts.connections_served,
+        None => |counts| &mut counts.connections_served,
         Some(Refusal::ClientLimit) => {
             log!(state, info, "client refused: it has all the connections that it may have", client = %named(peer));
-            &counts.connections_over_client_limit
+            |counts| &mut counts.connections_over_client_limit
         }
         Some(Refusal::Full) => {
             log!(state, info, "client refused: the server is full", client = %named(peer));
-            &counts.connections_when_full
+            |counts| &mut counts.connections_when_full
         }
         Some(Refusal::NotAllowed) => {
             log!(state, info, "client refused: not allowed to connect", client = %named(peer));
-            &counts.connections_not_allowed
+            |counts| &mut counts.connections_not_allowed
         }
     };
-    count.fetch_add(1, Relaxed);
+    *count(&mut state.counts()) += 1;
     match pass {
         Some(pass) => {
             let serving =

@@ -1,10 +1,8 @@
 //! What a Server did, as plain data.
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use twinpath_proto::reflector::ReflectorTally;
-use twinpath_wire::Rung;
+
+use crate::reflect::ReflectorReport;
 
 /// Counts of a Server so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,25 +48,4 @@ impl ServerTally {
 }
 
 /// What a Server did.
-#[derive(Clone, Debug)]
-pub struct ServerReport {
-    /// Where it listened.
-    pub listening: Vec<SocketAddr>,
-    /// For how long.
-    pub duration: Duration,
-    /// Counts at the end.
-    pub tally: ServerTally,
-    /// Replies that the system refused to send.
-    pub send_errors: u64,
-    /// How often a socket was bound again to an interface that was made again, those of control
-    /// connections among them.
-    pub rebinds: u64,
-    /// Test packets that the system dropped because they came faster than they were read.
-    pub receive_drops: u64,
-    /// The best rung that T2 came from; `None` without a packet.
-    pub receive_rung: Option<Rung>,
-    /// T2 that fell to a lower rung.
-    pub fallback_receive: u64,
-    /// By how many nanoseconds T3 was advanced last; `None`: it was not.
-    pub t3_advance_ns: Option<u64>,
-}
+pub type ServerReport = ReflectorReport<ServerTally>;

@@ -1,9 +1,9 @@
 //! A Server's run: what its tasks share, and a handle on it.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicU16, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -44,25 +44,12 @@ pub(super) struct ServerState {
     pub(super) reflectors: Reflectors,
     pub(super) keys: Arc<Keys>,
     pub(super) failed_logins: FailedLogins,
-    pub(super) counts: Counts,
+    counts: Mutex<ServerTally>,
+    pub(super) rebinds: AtomicU64,
     pub(super) log_limit: LogLimit,
     /// This host's address for Session Identifiers; `None`: that of the connection.
     pub(super) host: Option<IpAddr>,
     next_octets: AtomicU16,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct Counts {
-    pub(super) connections_served: AtomicU64,
-    pub(super) connections_over_client_limit: AtomicU64,
-    pub(super) connections_when_full: AtomicU64,
-    pub(super) connections_not_allowed: AtomicU64,
-    pub(super) accept_errors: AtomicU64,
-    pub(super) sessions_made: AtomicU64,
-    pub(super) sessions_started: AtomicU64,
-    pub(super) sessions_refused: AtomicU64,
-    pub(super) sessions_expired: AtomicU64,
-    pub(super) rebinds: AtomicU64,
 }
 
 impl ServerState {
@@ -84,24 +71,20 @@ impl ServerState {
     fn tally(&self) -> ServerTally {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let (sessions, ports) = self.reflectors.held();
-        let counts = &self.counts;
         ServerTally {
             connections: number(self.connections.open()),
-            connections_served: counts.connections_served.load(Relaxed),
-            connections_over_client_limit: counts.connections_over_client_limit.load(Relaxed),
-            connections_when_full: counts.connections_when_full.load(Relaxed),
             connections_made_room: self.connections.made_room(),
-            connections_not_allowed: counts.connections_not_allowed.load(Relaxed),
-            accept_errors: counts.accept_errors.load(Relaxed),
             keys_refused: self.failed_logins.count(),
             sessions: number(sessions),
-            sessions_made: counts.sessions_made.load(Relaxed),
-            sessions_started: counts.sessions_started.load(Relaxed),
-            sessions_refused: counts.sessions_refused.load(Relaxed),
-            sessions_expired: counts.sessions_expired.load(Relaxed),
             ports: number(ports),
             packets: self.reflectors.snapshot().tally,
+            ..*self.counts()
         }
+    }
+
+    /// Counts of what has happened, to read and to add to.
+    pub(super) fn counts(&self) -> MutexGuard<'_, ServerTally> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -160,7 +143,8 @@ pub fn start(mut plan: ServerPlan) -> Result<ServerRun, StartError> {
         reflectors,
         keys,
         failed_logins: FailedLogins::default(),
-        counts: Counts::default(),
+        counts: Mutex::default(),
+        rebinds: AtomicU64::new(0),
         log_limit: LogLimit::default(),
         host: twinpath_net::local_address_towards(FAR, None)
             .ok()
@@ -258,7 +242,7 @@ async fn settle(state: Arc<ServerState>, mut facts: mpsc::Receiver<Fact>) {
             old = over.tally.old
         );
         if over.how == Ended::Refwait {
-            state.counts.sessions_expired.fetch_add(1, Relaxed);
+            state.counts().sessions_expired += 1;
             // It fails where the connection is gone as well.
             let _told = over.owner.send(over.sid);
         }
@@ -306,18 +290,9 @@ impl ServerRun {
         let control = self.control.take().map_or(Ok(()), JoinHandle::join);
         self.state.reflectors.end()?;
         control.map_err(|_| RunError::Fault)?;
-        let sum = self.state.reflectors.snapshot();
-        Ok(ServerReport {
-            listening: self.listening.clone(),
-            duration: clock::mono().since(self.started),
-            tally: self.state.tally(),
-            send_errors: sum.send_errors,
-            rebinds: sum.rebinds + self.state.counts.rebinds.load(Relaxed),
-            receive_drops: sum.receive_drops,
-            receive_rung: sum.rungs.best(),
-            fallback_receive: sum.rungs.fell_back(),
-            t3_advance_ns: sum.t3_advance_ns,
-        })
+        let mut sum = self.state.reflectors.snapshot();
+        sum.rebinds += self.state.rebinds.load(Relaxed);
+        Ok(sum.report(&self.listening, self.started, self.state.tally()))
     }
 }
 

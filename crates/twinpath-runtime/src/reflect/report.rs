@@ -1,0 +1,55 @@
+//! What a Session-Reflector did, as plain data.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use twinpath_net::clock;
+use twinpath_wire::{Mono, Rung};
+
+use super::Snapshot;
+
+/// What a Session-Reflector did, with the counts of its kind.
+#[derive(Clone, Debug)]
+pub struct ReflectorReport<C> {
+    /// Where it listened.
+    pub listening: Vec<SocketAddr>,
+    /// For how long.
+    pub duration: Duration,
+    /// Counts at the end, summed over threads.
+    pub tally: C,
+    /// Replies that the system refused to send.
+    pub send_errors: u64,
+    /// How often a socket was bound again to an interface that was made again, those of control
+    /// connections among them.
+    pub rebinds: u64,
+    /// Test packets that the system dropped because they came faster than they were read.
+    pub receive_drops: u64,
+    /// The best rung that T2 came from; `None` without a packet.
+    pub receive_rung: Option<Rung>,
+    /// T2 that fell to a lower rung.
+    pub fallback_receive: u64,
+    /// By how many nanoseconds T3 was advanced last; `None`: it was not.
+    pub t3_advance_ns: Option<u64>,
+}
+
+impl Snapshot {
+    /// The report of a run that has ended now.
+    pub(crate) fn report<C>(
+        &self,
+        listening: &[SocketAddr],
+        started: Mono,
+        tally: C,
+    ) -> ReflectorReport<C> {
+        ReflectorReport {
+            listening: listening.to_vec(),
+            duration: clock::mono().since(started),
+            tally,
+            send_errors: self.send_errors,
+            rebinds: self.rebinds,
+            receive_drops: self.receive_drops,
+            receive_rung: self.rungs.best(),
+            fallback_receive: self.rungs.fell_back(),
+            t3_advance_ns: self.t3_advance_ns,
+        }
+    }
+}
