@@ -5,6 +5,7 @@ use std::time::Duration;
 use twinpath_wire::{Mono, Wall};
 
 use crate::os;
+pub use crate::os::clock::{discipline, mono, wall};
 
 /// What the kernel's clock discipline says of the system clock (adjtimex).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,16 +16,6 @@ pub struct Discipline {
     pub max_error: Option<Duration>,
     /// TAI - UTC in seconds; 37, the value since 2017, where the kernel was not told.
     pub tai_offset_s: i32,
-}
-
-/// The system clock.
-pub fn wall() -> Wall {
-    os::clock::wall()
-}
-
-/// The monotonic clock: the one that [`crate::Waiter`] waits by.
-pub fn mono() -> Mono {
-    os::clock::mono()
 }
 
 /// Both clocks, taken together: the system clock is read between two readings of the monotonic one
@@ -51,9 +42,4 @@ pub fn pair() -> (Mono, Wall) {
 pub fn suspended() -> Option<Duration> {
     // A process that is held up between the two readings is no suspension.
     (0..3).filter_map(|_| os::clock::suspended()).min()
-}
-
-/// What the clock's discipline says now.
-pub fn discipline() -> Discipline {
-    os::clock::discipline()
 }

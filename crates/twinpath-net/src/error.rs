@@ -89,6 +89,20 @@ impl BindError {
         matches!(self, Self::InUse { .. })
     }
 
+    /// Why a socket could not be bound to an interface.
+    pub(crate) fn of_interface(name: &str) -> impl FnOnce(io::Error) -> Self {
+        let name = name.to_owned();
+        |source| Self::Interface { name, source }
+    }
+
+    /// Why an option of a socket could not be set.
+    pub(crate) fn of_option(
+        addr: SocketAddr,
+        what: &'static str,
+    ) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Option { what, addr, source }
+    }
+
     pub(crate) fn of_bind(addr: SocketAddr, source: io::Error) -> Self {
         let kind = source.kind();
         if kind == io::ErrorKind::AddrInUse {

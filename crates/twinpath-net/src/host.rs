@@ -1,9 +1,11 @@
 //! What this host has and what this process may do.
 
-use std::ffi::CStr;
-use std::net::{IpAddr, SocketAddr};
-
 use crate::os;
+pub use crate::os::addresses::{interface_of, own_addresses};
+pub use crate::os::host::{
+    effective_user, forbid_core_dumps, ignores_hangup, kernel, may_dump_core,
+    raise_descriptor_limit, take_variable,
+};
 
 /// A privilege of Linux that makes a difference here, by its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,59 +39,4 @@ pub fn privileges() -> Vec<(Capability, bool)> {
     let each = Capability::ALL.into_iter();
     each.map(|each| (each, held >> each as u32 & 1 == 1))
         .collect()
-}
-
-/// Lets this process open as many descriptors as it may: each connection and each port is one, and
-/// the customary soft limit is 1024. How many that are; `None` where the system does not tell.
-pub fn raise_descriptor_limit() -> Option<u64> {
-    os::host::raise_descriptor_limit()
-}
-
-/// Keeps this process's memory out of core dumps, and other processes of the same user from reading
-/// it: for who holds keys. Whether the system does so.
-pub fn forbid_core_dumps() -> bool {
-    os::host::forbid_core_dumps()
-}
-
-/// Whether this process's memory may be dumped; `None` where the system does not tell.
-pub fn may_dump_core() -> Option<bool> {
-    os::host::may_dump_core()
-}
-
-/// The user in whose name this process acts; `None` where the system has no such numbers.
-pub fn effective_user() -> Option<u32> {
-    os::host::effective_user()
-}
-
-/// Whether this process was started so that a terminal that hangs up does not end it (`nohup`).
-pub fn ignores_hangup() -> bool {
-    os::host::ignores_hangup()
-}
-
-/// Takes a variable out of this process's environment: its octets where the system keeps them are
-/// overwritten, and no child inherits it. Where another thread runs it is read and left, for another
-/// thread may be reading the environment. `None` where it is not set.
-pub fn take_variable(name: &CStr) -> Option<Vec<u8>> {
-    os::host::take_variable(name)
-}
-
-/// The kernel and its version; `None` where the system does not tell.
-pub fn kernel() -> Option<String> {
-    os::host::kernel()
-}
-
-/// This host's own addresses with `port`, each with its zone; `None` where the system does not tell.
-pub fn own_addresses(port: u16) -> Option<Vec<SocketAddr>> {
-    #[cfg(unix)]
-    return os::addresses::own_addresses(port);
-    #[cfg(not(unix))]
-    {
-        let _ = port;
-        None
-    }
-}
-
-/// The name of the interface that has `address`; `None` where none has or the system does not tell.
-pub fn interface_of(address: IpAddr) -> Option<String> {
-    os::host::interface_of(address)
 }

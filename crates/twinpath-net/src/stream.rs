@@ -34,13 +34,7 @@ pub fn listen(
     } else {
         Domain::IPV4
     };
-    let option = |what| {
-        move |source| BindError::Option {
-            what,
-            addr: near,
-            source,
-        }
-    };
+    let option = |what| BindError::of_option(near, what);
     let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))
         .map_err(|source| BindError::of_open(near, source))?;
     if near.is_ipv6() {
@@ -52,10 +46,7 @@ pub fn listen(
         .set_reuse_address(true)
         .map_err(option("SO_REUSEADDR"))?;
     if let Some(name) = interface {
-        os::bind_device(&socket, name).map_err(|source| BindError::Interface {
-            name: name.to_owned(),
-            source,
-        })?;
+        os::bind_device(&socket, name).map_err(BindError::of_interface(name))?;
     }
     socket
         .set_nonblocking(true)

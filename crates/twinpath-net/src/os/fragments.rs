@@ -13,6 +13,15 @@ use libc::c_int;
 const INT_OCTETS: libc::socklen_t = 4;
 const _: () = assert!(size_of::<c_int>() == 4);
 
+/// What a system call that gives 0 or -1 came to.
+pub(crate) fn check(result: c_int) -> io::Result<()> {
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 /// `setsockopt` with an `int`.
 pub(crate) fn set_int(
     fd: BorrowedFd<'_>,
@@ -21,7 +30,7 @@ pub(crate) fn set_int(
     value: c_int,
 ) -> io::Result<()> {
     // SAFETY: `value` lives across the call and its exact size is given.
-    let result = unsafe {
+    check(unsafe {
         libc::setsockopt(
             fd.as_raw_fd(),
             level,
@@ -29,12 +38,7 @@ pub(crate) fn set_int(
             (&raw const value).cast::<libc::c_void>(),
             INT_OCTETS,
         )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    })
 }
 
 /// What becomes of packets that are larger than a link.

@@ -10,11 +10,13 @@ use crate::clock::Discipline;
 /// TAI - UTC since 2017-01-01, where the kernel was not told.
 const TAI_OFFSET_S: i32 = 37;
 
-pub(crate) fn wall() -> Wall {
+/// The system clock.
+pub fn wall() -> Wall {
     Wall::from_unix_ns(clock_ns(libc::CLOCK_REALTIME).unwrap_or(0))
 }
 
-pub(crate) fn mono() -> Mono {
+/// The monotonic clock: the one that [`crate::Waiter`] waits by.
+pub fn mono() -> Mono {
     Mono::from_ns(clock_ns(libc::CLOCK_MONOTONIC).unwrap_or(0).unsigned_abs())
 }
 
@@ -24,7 +26,8 @@ pub(crate) fn suspended() -> Option<Duration> {
     u64::try_from(ns).ok().map(Duration::from_nanos)
 }
 
-pub(crate) fn discipline() -> Discipline {
+/// What the clock's discipline says now.
+pub fn discipline() -> Discipline {
     // SAFETY: `timex` is plain numbers, for which zero is a value.
     let mut state: libc::timex = unsafe { std::mem::zeroed() };
     // SAFETY: `state` lives across the call; modes 0 only reads.

@@ -1,11 +1,12 @@
 //! What this host has: interfaces, routes, privileges.
 
 use std::ffi::{CStr, OsString};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStringExt;
 
-use super::{names, system};
+use super::system;
+use crate::os::addresses;
 
 /// `IP_MTU` and `IPV6_MTU`.
 const IP_MTU: libc::c_int = 14;
@@ -24,29 +25,17 @@ pub(crate) fn interface_mtu(far: SocketAddr, interface: Option<&str>) -> Option<
         .ok()
         .and_then(|mtu| u32::try_from(mtu).ok());
     let local = socket.local_addr().ok()?.as_socket()?.ip();
-    let own = interface_of(local).and_then(|name| mtu_of(&socket, &name));
+    let own = addresses::interface_of(local).and_then(|name| mtu_of(&socket, &name));
     // The larger one: the source address may be another interface's than the route's.
     path.max(own)
 }
 
 /// The MTU of an interface.
 fn mtu_of(socket: &socket2::Socket, name: &str) -> Option<u32> {
-    // SAFETY: the structure is octets and pointers, for which zero is a value.
-    let mut call: libc::ifreq = unsafe { std::mem::zeroed() };
-    if name.len() >= call.ifr_name.len() {
-        return None;
-    }
-    for (to, from) in call.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = libc::c_char::from_ne_bytes([from]);
-    }
+    let mut call = system::interface_request(name).ok()?;
+    let fd = socket.as_fd().as_raw_fd();
     // SAFETY: `call` lives across the call; the request reads the name and writes the MTU.
-    let result = unsafe {
-        libc::ioctl(
-            socket.as_fd().as_raw_fd(),
-            libc::SIOCGIFMTU as _,
-            &raw mut call,
-        )
-    };
+    let result = unsafe { libc::ioctl(fd, libc::SIOCGIFMTU as _, &raw mut call) };
     // SAFETY: the request has just written this member.
     let mtu = unsafe { call.ifr_ifru.ifru_mtu };
     (result == 0).then(|| u32::try_from(mtu).ok()).flatten()
@@ -61,8 +50,8 @@ pub(crate) fn capabilities() -> Option<u64> {
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
-/// The set of ignored signals, a bit each, has SIGHUP in it.
-pub(crate) fn ignores_hangup() -> bool {
+/// Whether this process was started so that a terminal that hangs up does not end it (`nohup`).
+pub fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status
         .lines()
@@ -71,8 +60,9 @@ pub(crate) fn ignores_hangup() -> bool {
     ignored.is_some_and(|set| set >> (libc::SIGHUP - 1) & 1 == 1)
 }
 
-/// Raises the soft limit of open descriptors to the hard one. What holds after that.
-pub(crate) fn raise_descriptor_limit() -> Option<u64> {
+/// Lets this process open as many descriptors as it may: each connection and each port is one, and
+/// the customary soft limit is 1024. How many that are; `None` where the system does not tell.
+pub fn raise_descriptor_limit() -> Option<u64> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
@@ -90,28 +80,30 @@ pub(crate) fn raise_descriptor_limit() -> Option<u64> {
     Some(u64::from(if raised { limit.rlim_cur } else { before }))
 }
 
-/// `PR_SET_DUMPABLE` 0.
-pub(crate) fn forbid_core_dumps() -> bool {
+/// Keeps this process's memory out of core dumps, and other processes of the same user from reading
+/// it: for who holds keys. Whether the system does so.
+pub fn forbid_core_dumps() -> bool {
     // SAFETY: this request takes one number and touches no memory.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) == 0 }
 }
 
-/// `PR_GET_DUMPABLE`.
-pub(crate) fn may_dump_core() -> Option<bool> {
+/// Whether this process's memory may be dumped; `None` where the system does not tell.
+pub fn may_dump_core() -> Option<bool> {
     // SAFETY: this request takes nothing and touches no memory.
     let answer = unsafe { libc::prctl(libc::PR_GET_DUMPABLE) };
     (answer >= 0).then_some(answer == 1)
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "one face for all systems")]
-pub(crate) fn effective_user() -> Option<u32> {
+/// The user in whose name this process acts; `None` where the system has no such numbers.
+pub fn effective_user() -> Option<u32> {
     // SAFETY: it takes nothing, touches no memory and cannot fail.
     Some(unsafe { libc::geteuid() })
 }
 
-/// A variable's value, overwritten in the environment and taken out of it, where this thread is the
-/// only one.
-pub(crate) fn take_variable(name: &CStr) -> Option<Vec<u8>> {
+/// Takes a variable out of this process's environment: its octets where the system keeps them are
+/// overwritten, and no child inherits it. Where another thread runs it is read and left, for another
+/// thread may be reading the environment. `None` where it is not set.
+pub fn take_variable(name: &CStr) -> Option<Vec<u8>> {
     let text = name.to_str().ok()?;
     if !is_alone() {
         return std::env::var_os(text).map(OsString::into_vec);
@@ -139,43 +131,8 @@ fn is_alone() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
 }
 
-pub(crate) fn kernel() -> Option<String> {
+/// The kernel and its version; `None` where the system does not tell.
+pub fn kernel() -> Option<String> {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
     Some(format!("Linux {}", release.trim()))
-}
-
-/// The name of the interface that has `address`.
-pub(crate) fn interface_of(address: IpAddr) -> Option<String> {
-    let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
-    // SAFETY: `list` lives across the call, which points it to a list of its own.
-    if unsafe { libc::getifaddrs(&raw mut list) } != 0 {
-        return None;
-    }
-    let mut found = None;
-    let mut next = list;
-    // SAFETY: the list is intact until it is freed below; its last `ifa_next` is null.
-    while let Some(entry) = unsafe { next.as_ref() } {
-        next = entry.ifa_next;
-        if entry.ifa_addr.is_null() || entry.ifa_name.is_null() {
-            continue;
-        }
-        // SAFETY: not null; every socket address begins with its family.
-        let family = libc::c_int::from(unsafe { (*entry.ifa_addr).sa_family });
-        let octets = match family {
-            libc::AF_INET => 16,
-            libc::AF_INET6 => 28,
-            _ => continue,
-        };
-        // SAFETY: an address of that family has that many octets.
-        let name = unsafe { std::slice::from_raw_parts(entry.ifa_addr.cast::<u8>(), octets) };
-        if names::address(name).is_some_and(|this| this.ip() == address) {
-            // SAFETY: not null; interface names end with a zero octet.
-            let name = unsafe { CStr::from_ptr(entry.ifa_name) };
-            found = Some(name.to_string_lossy().into_owned());
-            break;
-        }
-    }
-    // SAFETY: `list` came from `getifaddrs` and is not used after this.
-    unsafe { libc::freeifaddrs(list) };
-    found
 }

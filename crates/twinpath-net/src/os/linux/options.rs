@@ -1,13 +1,12 @@
 //! Options of a stamped socket.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use libc::c_int;
 
 use super::system;
-use crate::error::BindError;
 use crate::options::SocketOptions;
 use crate::os::fragments::Fragments;
 
@@ -16,10 +15,6 @@ use crate::os::fragments::Fragments;
 pub(super) fn bound(near: IpAddr) -> Option<IpAddr> {
     let link_local = matches!(near, IpAddr::V6(v6) if v6.is_unicast_link_local());
     (!near.is_unspecified() && !near.is_multicast() && !link_local).then_some(near)
-}
-
-pub(super) fn option(addr: SocketAddr, what: &'static str) -> impl Fn(io::Error) -> BindError {
-    move |source| BindError::Option { what, addr, source }
 }
 
 /// As much buffer as the system gives: beyond its limit only with a privilege.

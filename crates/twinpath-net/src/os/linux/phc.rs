@@ -158,20 +158,8 @@ fn interface_call(
     request: libc::Ioctl,
     data: *mut libc::c_char,
 ) -> io::Result<()> {
-    // SAFETY: the structure is octets and pointers, for which zero is a value.
-    let mut call: libc::ifreq = unsafe { std::mem::zeroed() };
-    if name.len() >= call.ifr_name.len() {
-        return Err(io::ErrorKind::NotFound.into());
-    }
-    for (to, from) in call.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = libc::c_char::from_ne_bytes([from]);
-    }
+    let mut call = system::interface_request(name)?;
     call.ifr_ifru.ifru_data = data;
     // SAFETY: `call` and what `data` points to live across the call; the request fits the structure.
-    let result = unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &raw mut call) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    system::check(unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &raw mut call) })
 }

@@ -9,7 +9,7 @@ use socket2::{Domain, Protocol, Type};
 use twinpath_wire::{Arrival, Rung, Stamp, Tos, Wall};
 
 use super::control::messages;
-use super::options::{bound, buffers, ip_options, option};
+use super::options::{bound, buffers, ip_options};
 use super::phc::Phc;
 use super::sending::NAME_KEY;
 use super::{clock, error_queue, steering, system};
@@ -75,23 +75,21 @@ impl Socket {
         if v6 {
             socket
                 .set_only_v6(true)
-                .map_err(option(addr, "IPV6_V6ONLY"))?;
+                .map_err(BindError::of_option(addr, "IPV6_V6ONLY"))?;
         }
         if options.shares_port() {
             socket
                 .set_reuse_port(true)
-                .map_err(option(addr, "SO_REUSEPORT"))?;
+                .map_err(BindError::of_option(addr, "SO_REUSEPORT"))?;
         }
         if let Some(name) = &options.path.interface {
             socket
                 .bind_device(Some(name.as_bytes()))
-                .map_err(|source| BindError::Interface {
-                    name: name.clone(),
-                    source,
-                })?;
+                .map_err(BindError::of_interface(name))?;
         }
         buffers(&socket, options.receive_buffer_octets());
-        ip_options(socket.as_fd(), v6, options).map_err(option(addr, "an IP option"))?;
+        ip_options(socket.as_fd(), v6, options)
+            .map_err(BindError::of_option(addr, "an IP option"))?;
         let (phc, no_hardware) = match options.path.stamps {
             StampChoice::Hardware => match stamping_clock(options) {
                 Ok(phc) => (Some(phc), None),
@@ -129,7 +127,7 @@ impl Socket {
             }
             this.departure = AtomicU32::new(departure);
             this.ask_for_stamps(0)
-                .map_err(option(addr, "SO_TIMESTAMPING"))?;
+                .map_err(BindError::of_option(addr, "SO_TIMESTAMPING"))?;
         }
         this.udp
             .bind(&addr.into())

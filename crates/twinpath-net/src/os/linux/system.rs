@@ -5,31 +5,12 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use libc::{c_int, c_uint, c_void};
 
-pub(crate) use crate::os::fragments::set_int;
+pub(crate) use crate::os::fragments::{check, set_int};
 
 /// Octets of an `int`, as socket options give them.
-const INT_OCTETS: libc::socklen_t = 4;
-const _: () = assert!(size_of::<c_int>() == 4);
-
 /// `getsockopt` of an `int`.
 pub(crate) fn int_option(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<c_int> {
-    let mut value: c_int = 0;
-    let mut length = INT_OCTETS;
-    // SAFETY: `value` and `length` live across the call; `length` is the room in `value`.
-    let result = unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            level,
-            name,
-            (&raw mut value).cast::<c_void>(),
-            &raw mut length,
-        )
-    };
-    if result == 0 {
-        Ok(value)
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    words_of(fd, level, name).map(|[word]| word)
 }
 
 /// Datagrams that a socket dropped for want of room (`SO_MEMINFO`, the last of its words); 0 where the
@@ -37,19 +18,42 @@ pub(crate) fn int_option(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::R
 pub(crate) fn drops(fd: BorrowedFd<'_>) -> u32 {
     const SO_MEMINFO: c_int = 55;
     const DROPS: usize = 8;
-    let mut words = [0_u32; DROPS + 1];
+    let words = words_of::<{ DROPS + 1 }>(fd, libc::SOL_SOCKET, SO_MEMINFO);
+    words.map_or(0, |words| words[DROPS].cast_unsigned())
+}
+
+/// The first words of a socket option.
+fn words_of<const N: usize>(
+    fd: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+) -> io::Result<[c_int; N]> {
+    let mut words = [0; N];
     let mut length = libc::socklen_t::try_from(size_of_val(&words)).unwrap_or(0);
     // SAFETY: `words` and `length` live across the call; `length` is the room in `words`.
-    let result = unsafe {
+    check(unsafe {
         libc::getsockopt(
             fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            SO_MEMINFO,
+            level,
+            name,
             words.as_mut_ptr().cast::<c_void>(),
             &raw mut length,
         )
-    };
-    if result == 0 { words[DROPS] } else { 0 }
+    })?;
+    Ok(words)
+}
+
+/// A request about the interface of this name, as `ioctl` takes it.
+pub(crate) fn interface_request(name: &str) -> io::Result<libc::ifreq> {
+    // SAFETY: the structure is octets and pointers, for which zero is a value.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    if name.len() >= request.ifr_name.len() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = libc::c_char::from_ne_bytes([from]);
+    }
+    Ok(request)
 }
 
 /// `sendto` without waiting and without control messages: the quickest way out.
@@ -66,10 +70,9 @@ pub(crate) fn send_to(fd: BorrowedFd<'_>, octets: &[u8], name: &[u8]) -> io::Res
             name_octets,
         )
     };
-    if result >= 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
+    match result {
+        0.. => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -112,10 +115,9 @@ pub(crate) unsafe fn receive_messages(
 pub(crate) unsafe fn send_message(fd: BorrowedFd<'_>, message: &libc::msghdr) -> io::Result<()> {
     // SAFETY: the caller vouches for what `message` points to; the kernel only reads it.
     let result = unsafe { libc::sendmsg(fd.as_raw_fd(), message, libc::MSG_DONTWAIT) };
-    if result >= 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
+    match result {
+        0.. => Ok(()),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 

@@ -37,7 +37,7 @@ impl Socket {
         let domain = if v6 { Domain::IPV6 } else { Domain::IPV4 };
         let socket = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
             .map_err(|source| BindError::of_open(addr, source))?;
-        let option = |what| move |source| BindError::Option { what, addr, source };
+        let option = |what| BindError::of_option(addr, what);
         socket
             .set_nonblocking(true)
             .map_err(option("non-blocking"))?;
@@ -63,10 +63,7 @@ impl Socket {
                 .map_err(option("SO_REUSEPORT"))?;
         }
         if let Some(name) = &options.path.interface {
-            bind_device(&socket, name).map_err(|source| BindError::Interface {
-                name: name.clone(),
-                source,
-            })?;
+            bind_device(&socket, name).map_err(BindError::of_interface(name))?;
         }
         fragments(&socket, options).map_err(option("DF"))?;
         // Not granted is not fatal: a report says what there is.

@@ -7,7 +7,8 @@ use twinpath_wire::{Mono, Wall};
 
 use crate::clock::Discipline;
 
-pub(crate) fn wall() -> Wall {
+/// The system clock.
+pub fn wall() -> Wall {
     let ns = match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
         Err(before) => -i64::try_from(before.duration().as_nanos()).unwrap_or(i64::MAX),
@@ -15,7 +16,8 @@ pub(crate) fn wall() -> Wall {
     Wall::from_unix_ns(ns)
 }
 
-pub(crate) fn mono() -> Mono {
+/// The monotonic clock: the one that [`crate::Waiter`] waits by.
+pub fn mono() -> Mono {
     static START: OnceLock<Instant> = OnceLock::new();
     let since = START.get_or_init(Instant::now).elapsed();
     // One second ahead, so that moments shortly before the first reading exist.
@@ -30,8 +32,8 @@ pub(crate) fn suspended() -> Option<Duration> {
     None
 }
 
-/// Nothing is known of the discipline: not synchronised, TAI as since 2017.
-pub(crate) fn discipline() -> Discipline {
+/// What the clock's discipline says now.
+pub fn discipline() -> Discipline {
     Discipline {
         synchronized: false,
         max_error: None,
