@@ -8,7 +8,6 @@ use twinpath_wire::{
     ErrorEstimate, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Mono, ReflectorOpen, SenderOpen, StampSender,
 };
 
-use super::payload::IMIX_PATTERN;
 use super::schedule::Schedule;
 use crate::features::TestFeatures;
 
@@ -99,14 +98,20 @@ impl PayloadSize {
     pub fn in_turn(self) -> Vec<usize> {
         match self {
             Self::Fixed(octets) => vec![octets],
-            Self::Imix([small, middle, large]) => IMIX_PATTERN
-                .iter()
-                .map(|place| match place {
-                    1 => middle,
-                    2 => large,
-                    _ => small,
-                })
-                .collect(),
+            Self::Imix(_) => (0..12).map(|nth| self.nth(nth)).collect(),
+        }
+    }
+
+    /// The size of the `nth` packet, from 0: of a dozen of IMIX seven are small, four middle, one large,
+    /// interleaved.
+    pub(super) fn nth(self, nth: u64) -> usize {
+        match self {
+            Self::Fixed(octets) => octets,
+            Self::Imix([small, middle, large]) => match nth % 12 {
+                1 | 3 | 7 | 9 => middle,
+                5 => large,
+                _ => small,
+            },
         }
     }
 }
@@ -169,5 +174,32 @@ impl SenderConfig {
         } else {
             MAX_PAYLOAD_V6
         }
+    }
+}
+
+/// How long after the timeout a packet is not yet counted lost: its reply may have come in time
+/// and wait in the socket while the scheduler keeps us from reading it.
+const GRACE: Duration = Duration::from_millis(100);
+
+/// How long after its sending a packet without a reply is counted lost, with this timeout.
+pub fn patience(timeout: Duration) -> Duration {
+    timeout.saturating_add(GRACE)
+}
+
+/// How long after its sending a packet that was counted lost may still become a late one, with this
+/// timeout; its sample comes then.
+pub fn lingering(timeout: Duration) -> Duration {
+    patience(timeout).saturating_add(timeout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_imix_pattern_is_seven_to_four_to_one() {
+        let sizes = PayloadSize::Imix([64, 590, 1514]).in_turn();
+        let count = |size| sizes.iter().filter(|one| **one == size).count();
+        assert_eq!([64, 590, 1514].map(count), [7, 4, 1]);
     }
 }

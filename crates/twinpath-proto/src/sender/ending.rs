@@ -8,12 +8,10 @@ use std::time::Duration;
 
 use twinpath_wire::Mono;
 
+use super::config::{lingering, patience};
 use super::engine::SessionSender;
 use super::in_flight::Slot;
 
-/// How long after the timeout a packet is not yet counted lost: its reply may have come in time
-/// and wait in the socket while the scheduler keeps us from reading it.
-const GRACE: Duration = Duration::from_millis(100);
 /// How much longer replies are looked for where there was none.
 const NO_REPLY_WAIT: Duration = Duration::from_secs(1);
 /// How long a copy of the last reply is looked for in a run without losses and without copies.
@@ -86,15 +84,4 @@ impl SessionSender {
     pub(super) fn is_observed(&self) -> bool {
         self.observed_until().is_some_and(|until| until <= self.now)
     }
-}
-
-/// How long after its sending a packet without a reply is counted lost, with this timeout.
-pub fn patience(timeout: Duration) -> Duration {
-    timeout.saturating_add(GRACE)
-}
-
-/// How long after its sending a packet that was counted lost may still become a late one, with this
-/// timeout; its sample comes then.
-pub fn lingering(timeout: Duration) -> Duration {
-    patience(timeout).saturating_add(timeout)
 }

@@ -7,8 +7,7 @@ use twinpath_wire::{
 use zerocopy::IntoBytes;
 
 use super::answered::Answered;
-use super::config::{Limit, SenderConfig};
-use super::ending::lingering;
+use super::config::{Limit, SenderConfig, lingering};
 use super::in_flight::{Flight, InFlight, Slot};
 use super::linger::Linger;
 use super::numbers::low32;

@@ -30,8 +30,7 @@ mod schedule;
 mod slots;
 mod tally;
 
-pub use config::{Fill, Limit, PayloadSize, Protocol, SenderConfig};
-pub use ending::{lingering, patience};
+pub use config::{Fill, Limit, PayloadSize, Protocol, SenderConfig, lingering, patience};
 pub use engine::{ClockStep, SessionSender, Transmit, TxToken};
 pub use judge::STAMP_ERROR;
 pub use odd::OddReplies;

@@ -7,8 +7,6 @@ use super::config::{Fill, PayloadSize, Protocol, SenderConfig, TLV_HEADER_OCTETS
 use super::echo::Echo;
 use crate::random::SplitMix;
 
-/// Which of the three sizes the packets of a dozen have: 7:4:1, interleaved.
-pub(super) const IMIX_PATTERN: [u8; 12] = [0, 1, 0, 1, 0, 2, 0, 1, 0, 1, 0, 0];
 /// Flags of a TLV as a sender writes it: U (row ST-23).
 const TLV_UNRECOGNIZED: u8 = 0x80;
 /// Extra Padding (RFC 8972 section 4.1).
@@ -52,17 +50,7 @@ impl Payload {
 
     /// The size of the session's `nth` packet, from 0.
     pub(super) fn octets(&self, nth: u64) -> usize {
-        match self.sizes {
-            PayloadSize::Fixed(octets) => octets,
-            PayloadSize::Imix([small, middle, large]) => {
-                let place = usize::try_from(nth % 12).unwrap_or(0);
-                match IMIX_PATTERN.get(place) {
-                    Some(1) => middle,
-                    Some(2) => large,
-                    _ => small,
-                }
-            }
-        }
+        self.sizes.nth(nth)
     }
 
     /// The largest size there is.
@@ -194,14 +182,5 @@ mod tests {
                 "{octets}: no end"
             );
         }
-    }
-
-    #[test]
-    fn the_imix_pattern_is_seven_to_four_to_one() {
-        let mut counts = [0; 3];
-        for size in IMIX_PATTERN {
-            counts[usize::from(size)] += 1;
-        }
-        assert_eq!(counts, [7, 4, 1]);
     }
 }

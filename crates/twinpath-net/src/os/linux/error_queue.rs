@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
 
 use libc::c_int;
 use twinpath_wire::{Rung, Stamp, Wall};
@@ -10,7 +11,6 @@ use super::control::{Message, messages};
 use super::headers::{Headers, Received};
 use super::names::address;
 use super::phc::Phc;
-use super::socket::Socket;
 use super::system;
 use crate::packet::{IcmpError, IcmpKind, QueueEvent, Quote};
 
@@ -31,19 +31,23 @@ thread_local! {
 }
 
 /// Takes what is there, at most [`ROUNDS`] batches. How many messages.
-pub(super) fn drain(socket: &Socket, tell: &mut dyn FnMut(QueueEvent)) -> usize {
+pub(super) fn drain(
+    fd: BorrowedFd<'_>,
+    phc: Option<&Phc>,
+    tell: &mut dyn FnMut(QueueEvent),
+) -> usize {
     ROOM.with_borrow_mut(|(headers, octets)| {
         let mut taken = 0;
         for _ in 0..ROUNDS {
             let room = headers.prepare(octets, SLOT_OCTETS);
             // SAFETY: `prepare` has just pointed every header into `headers` and `octets`, which
             // are borrowed for the whole call.
-            let result = unsafe { system::receive_messages(socket.fd(), room, libc::MSG_ERRQUEUE) };
+            let result = unsafe { system::receive_messages(fd, room, libc::MSG_ERRQUEUE) };
             let Ok(count) = result else { break };
             let quoted = octets.chunks_exact(SLOT_OCTETS);
             for (message, quoted) in headers.received(count).zip(quoted) {
                 let quoted = quoted.get(..message.octets).unwrap_or(quoted);
-                if let Some(told) = read(&message, quoted, socket.phc.as_ref()) {
+                if let Some(told) = read(&message, quoted, phc) {
                     tell(told);
                 }
             }

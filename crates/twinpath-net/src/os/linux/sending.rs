@@ -10,28 +10,13 @@ use twinpath_wire::Tos;
 use super::control::{Control, Writer};
 use super::names::Name;
 use super::socket::Socket;
-use super::system;
+use super::system::{self, NAME_KEY};
 use crate::error::SendError;
 use crate::os::fragments::Fragments;
 use crate::packet::Outbound;
 
 /// The count of stamped packets starts anew when this is switched on.
 const COUNT: u32 = libc::SOF_TIMESTAMPING_OPT_ID;
-/// `SCM_TS_OPT_ID` (Linux 6.13): a packet names its own key, so that a refused one cannot shift the
-/// others'. The number is that of the architectures with the generic list.
-pub(super) const NAME_KEY: Option<c_int> = if cfg!(any(
-    target_arch = "x86",
-    target_arch = "x86_64",
-    target_arch = "arm",
-    target_arch = "aarch64",
-    target_arch = "riscv64",
-    target_arch = "powerpc64",
-    target_arch = "s390x",
-)) {
-    Some(81)
-} else {
-    None
-};
 /// How often a packet is tried again after an error that is not its own: an ICMP error that came back
 /// is reported by the next call, which then sends nothing.
 const TRIES: u32 = 8;

@@ -11,7 +11,7 @@ use twinpath_wire::{Arrival, Rung, Stamp, Tos, Wall};
 use super::control::messages;
 use super::options::{bound, buffers, ip_options};
 use super::phc::Phc;
-use super::sending::NAME_KEY;
+use super::system::NAME_KEY;
 use super::{clock, error_queue, steering, system};
 use crate::batch::RecvBatch;
 use crate::error::BindError;
@@ -248,7 +248,7 @@ impl Socket {
     }
 
     pub(crate) fn drain_errors(&self, tell: &mut dyn FnMut(QueueEvent)) -> usize {
-        error_queue::drain(self, tell)
+        error_queue::drain(self.fd(), self.phc.as_ref(), tell)
     }
 
     pub(crate) fn settle_transmit_rung(&self) {

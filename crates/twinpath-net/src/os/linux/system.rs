@@ -8,6 +8,22 @@ use libc::{c_int, c_uint, c_void};
 pub(crate) use crate::os::fragments::{check, set_int};
 
 /// Octets of an `int`, as socket options give them.
+/// `SCM_TS_OPT_ID` (Linux 6.13): a packet names its own key, so that a refused one cannot shift the
+/// others'. The number is that of the architectures with the generic list.
+pub(crate) const NAME_KEY: Option<c_int> = if cfg!(any(
+    target_arch = "x86",
+    target_arch = "x86_64",
+    target_arch = "arm",
+    target_arch = "aarch64",
+    target_arch = "riscv64",
+    target_arch = "powerpc64",
+    target_arch = "s390x",
+)) {
+    Some(81)
+} else {
+    None
+};
+
 /// `getsockopt` of an `int`.
 pub(crate) fn int_option(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<c_int> {
     words_of(fd, level, name).map(|[word]| word)
