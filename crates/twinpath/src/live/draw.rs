@@ -2,8 +2,11 @@
 //! most urgent first.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::Constraint::{Fill, Length};
+use ratatui::layout::{Layout, Rect};
 use ratatui::style::Style;
+use ratatui::text::Line;
+use ratatui::widgets::Widget as _;
 use twinpath_runtime::sender::Progress;
 
 use super::chart::{self, Chart};
@@ -28,13 +31,7 @@ pub(super) fn draw(scene: &Scene, theme: Theme, area: Rect, buffer: &mut Buffer)
     counts(scene, theme, take(&mut rest, 1), buffer);
     let slots = width_of_a_slot(scene, area.width);
     if rest.height > 2 {
-        let last = Rect {
-            y: rest.bottom() - 1,
-            height: 1,
-            ..rest
-        };
-        rest.height -= 1;
-        keys(scene, &slots, last, buffer);
+        keys(scene, &slots, take_last(&mut rest, 1), buffer);
     }
     let lines = lines(scene, theme);
     let shown = u16::try_from(lines.len()).unwrap_or(u16::MAX);
@@ -44,12 +41,7 @@ pub(super) fn draw(scene: &Scene, theme: Theme, area: Rect, buffer: &mut Buffer)
         9..14 => 2,
         height => height / 4,
     });
-    let below = Rect {
-        y: rest.bottom() - shown,
-        height: shown,
-        ..rest
-    };
-    rest.height -= shown;
+    let below = take_last(&mut rest, shown);
     for (y, (text, style)) in (below.y..below.bottom()).zip(lines) {
         put(buffer, below, y, &text, style);
     }
@@ -62,13 +54,7 @@ pub(super) fn draw(scene: &Scene, theme: Theme, area: Rect, buffer: &mut Buffer)
         many => u16::try_from(many * 2).unwrap_or(u16::MAX),
     };
     if spare >= needed && !sessions.is_empty() {
-        let area = Rect {
-            y: rest.bottom() - table,
-            height: table,
-            ..rest
-        };
-        rest.height -= table;
-        table::draw(sessions, area, buffer);
+        table::draw(sessions, take_last(&mut rest, table), buffer);
     }
     panels(sessions, theme, rest, buffer);
 }
@@ -84,28 +70,21 @@ fn fitting(sessions: usize, height: u16) -> usize {
 }
 
 fn take(rest: &mut Rect, height: u16) -> Rect {
-    let height = height.min(rest.height);
-    let taken = Rect { height, ..*rest };
-    rest.y += height;
-    rest.height -= height;
-    taken
+    let [first, last] = Layout::vertical([Length(height), Fill(1)]).areas(*rest);
+    *rest = last;
+    first
+}
+
+fn take_last(rest: &mut Rect, height: u16) -> Rect {
+    let [first, last] = Layout::vertical([Fill(1), Length(height)]).areas(*rest);
+    *rest = first;
+    last
 }
 
 fn put(buffer: &mut Buffer, area: Rect, y: u16, text: &str, style: Style) {
     if y < area.bottom() {
         buffer.set_stringn(area.x, y, text, usize::from(area.width), style);
     }
-}
-
-fn put_right(buffer: &mut Buffer, area: Rect, text: &str, style: Style) {
-    let width = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
-    let left = area.width.saturating_sub(width);
-    let area = Rect {
-        x: area.x + left,
-        width: area.width - left,
-        ..area
-    };
-    put(buffer, area, area.y, text, style);
 }
 
 /// The first of these texts that fits, or the last one.
@@ -149,7 +128,9 @@ fn title(scene: &Scene, area: Rect, buffer: &mut Buffer) {
         ..area
     };
     put(buffer, space, area.y, &left, Theme::title());
-    put_right(buffer, area, &right, Theme::title());
+    Line::styled(right, Theme::title())
+        .right_aligned()
+        .render(area, buffer);
 }
 
 fn counts(scene: &Scene, theme: Theme, area: Rect, buffer: &mut Buffer) {
@@ -210,7 +191,9 @@ fn counts(scene: &Scene, theme: Theme, area: Rect, buffer: &mut Buffer) {
         let done = u128::from(sent.min(asked)) * u128::from(BAR) / u128::from(asked);
         let done = usize::try_from(done).unwrap_or(0);
         let bar = "█".repeat(done) + &"░".repeat(usize::from(BAR) - done);
-        put_right(buffer, area, &format!("{bar} "), theme.round_trip());
+        Line::styled(format!("{bar} "), theme.round_trip())
+            .right_aligned()
+            .render(area, buffer);
     }
 }
 

@@ -2,7 +2,9 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use twinpath_metrics::DelayFigures;
+use ratatui::text::Text;
+use ratatui::widgets::{Row, Table, Widget as _};
+use twinpath_metrics::{DelayFigures, OneWay};
 
 use super::scene::Session;
 use super::theme::Theme;
@@ -24,10 +26,7 @@ const HEADS: [(&str, u8); 6] = [
 const LOSS: (&str, u8) = ("Loss", 0);
 
 /// A row: its name and its cells.
-struct Row {
-    name: String,
-    cells: Vec<String>,
-}
+type Named = (String, Vec<String>);
 
 /// Rows that a table of these sessions has, its heading with them.
 pub(super) fn height(sessions: usize) -> u16 {
@@ -39,112 +38,61 @@ pub(super) fn height(sessions: usize) -> u16 {
 
 /// Round trip and both directions of a single session; of several the round trips and losses.
 pub(super) fn draw(sessions: &[Session], area: Rect, buffer: &mut Buffer) {
-    let (heads, rows): (Vec<_>, Vec<Row>) = match sessions {
+    let (heads, rows): (Vec<_>, Vec<Named>) = match sessions {
         [] => return,
-        [session] => (HEADS.to_vec(), of_one(session)),
+        [session] => (HEADS.to_vec(), of_one(session).into()),
         many => {
-            let heads = HEADS.iter().copied().chain([LOSS]).collect();
-            (heads, many.iter().map(of_several).collect())
+            let heads = HEADS.into_iter().chain([LOSS]);
+            (heads.collect(), many.iter().map(of_several).collect())
         }
     };
-    let room = area.width.saturating_sub(NAME) / CELL;
-    let shown = |urgency: u8, place: usize| {
-        let before = heads
-            .iter()
-            .enumerate()
-            .filter(|(other, (_, head))| (*head, *other) < (urgency, place));
-        before.count() < usize::from(room)
+    let mut shown: Vec<(u8, usize)> = heads.iter().map(|(_, urgency)| *urgency).zip(0..).collect();
+    shown.sort_unstable();
+    shown.truncate(usize::from(area.width.saturating_sub(NAME) / CELL));
+    let row = |(name, cells): Named| {
+        let cells = cells.into_iter().enumerate();
+        let cells = cells.filter(|(place, _)| shown.iter().any(|(_, shown)| shown == place));
+        let cells = cells.map(|(_, cell)| Text::from(cell).right_aligned());
+        Row::new([Text::styled(name, Theme::bold())].into_iter().chain(cells))
     };
-    let width = usize::from(CELL);
-    let line = |cells: &mut dyn Iterator<Item = &str>| -> String {
-        let shown = cells
-            .zip(&heads)
-            .enumerate()
-            .filter(|(place, (_, (_, urgency)))| shown(*urgency, *place));
-        let cells = shown.map(|(_, (cell, _))| format!("{cell:>width$}"));
-        cells.collect::<Vec<_>>().concat()
-    };
-    let mut lines = vec![(
-        String::new(),
-        line(&mut heads.iter().map(|(head, _)| *head)),
-        Theme::bold(),
-    )];
-    for row in &rows {
-        let cells = line(&mut row.cells.iter().map(String::as_str));
-        lines.push((row.name.clone(), cells, Theme::plain()));
-    }
-    for (y, (name, cells, style)) in (area.y..area.bottom()).zip(lines) {
-        let name_width = usize::from(NAME.min(area.width));
-        buffer.set_stringn(area.x, y, name, name_width, Theme::bold());
-        if area.width > NAME {
-            let left = usize::from(area.width - NAME);
-            buffer.set_stringn(area.x + NAME, y, cells, left, style);
-        }
-    }
+    let heads = heads.iter().map(|(head, _)| (*head).to_owned()).collect();
+    let widths = [NAME].into_iter().chain(shown.iter().map(|_| CELL));
+    Table::new(rows.into_iter().map(row), widths)
+        .header(row((String::new(), heads)).style(Theme::bold()))
+        .column_spacing(0)
+        .render(area, buffer);
 }
 
-fn of_one(session: &Session) -> Vec<Row> {
+fn of_one(session: &Session) -> [Named; 3] {
     let figures = &session.figures;
     let delays = |delay: Option<&DelayFigures>| {
-        let values = delay.map(|delay| {
-            [
-                delay.min_ns,
-                delay.median_ns,
-                delay.p95_ns,
-                delay.p99_ns,
-                delay.max_ns,
-            ]
-        });
+        let values = delay.map(|it| [it.min_ns, it.median_ns, it.p95_ns, it.p99_ns, it.max_ns]);
         cells(values, delay.and_then(|delay| delay.jitter_ns))
     };
-    let mut rows = vec![Row {
-        name: "Roundtrip".to_owned(),
-        cells: delays(figures.round_trip.as_ref()),
-    }];
-    let clocks = session.clocks.as_ref();
-    let ways = [
-        (
-            "Outbound",
-            &figures.forward,
-            clocks.and_then(|it| it.forward),
-        ),
-        (
-            "Inbound",
-            &figures.backward,
-            clocks.and_then(|it| it.backward),
-        ),
-    ];
-    for (name, raw, estimate) in ways {
-        rows.push(if session.is_synchronized() {
-            Row {
-                name: name.to_owned(),
-                cells: delays(raw.as_ref()),
-            }
-        } else {
-            let values = estimate.map(|estimate| {
-                let it = estimate.variation;
-                [it.min_ns, it.median_ns, it.p95_ns, it.p99_ns, it.max_ns]
-            });
-            Row {
-                name: format!("{name} var"),
-                cells: cells(values, raw.as_ref().and_then(|delay| delay.jitter_ns)),
-            }
+    let way = |name: &str, raw: Option<&DelayFigures>, estimate: Option<OneWay>| {
+        if session.is_synchronized() {
+            return (name.to_owned(), delays(raw));
+        }
+        let values = estimate.map(|estimate| {
+            let it = estimate.variation;
+            [it.min_ns, it.median_ns, it.p95_ns, it.p99_ns, it.max_ns]
         });
-    }
-    rows
+        let jitter = raw.and_then(|delay| delay.jitter_ns);
+        (format!("{name} var"), cells(values, jitter))
+    };
+    let clocks = session.clocks.as_ref();
+    let (forward, backward) = (figures.forward.as_ref(), figures.backward.as_ref());
+    [
+        ("Roundtrip".to_owned(), delays(figures.round_trip.as_ref())),
+        way("Outbound", forward, clocks.and_then(|it| it.forward)),
+        way("Inbound", backward, clocks.and_then(|it| it.backward)),
+    ]
 }
 
-fn of_several(session: &Session) -> Row {
-    let mut cells = of_one(session)
-        .into_iter()
-        .next()
-        .map(|row| row.cells)
-        .unwrap_or_default();
+fn of_several(session: &Session) -> Named {
+    let [(_, mut cells), ..] = of_one(session);
     cells.push(session.loss());
-    Row {
-        name: session.name.clone().unwrap_or_default(),
-        cells,
-    }
+    (session.name.clone().unwrap_or_default(), cells)
 }
 
 /// Delays, least first, and jitter in one unit.
