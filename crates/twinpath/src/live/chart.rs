@@ -4,8 +4,9 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
+use twinpath_metrics::Smoke;
 
-use super::columns::{Band, Slot};
+use super::columns::Slot;
 use super::theme::Theme;
 use crate::output::units;
 
@@ -26,7 +27,7 @@ const LEAST_SPAN_NS: i64 = 20_000;
 pub(super) struct Chart<'a> {
     pub(super) name: &'a str,
     pub(super) slots: &'a [Slot],
-    pub(super) pick: fn(&Slot) -> Option<Band>,
+    pub(super) pick: fn(&Slot) -> Option<Smoke>,
     pub(super) style: Style,
     pub(super) theme: Theme,
     /// Variation: its scale begins at 0 and is never finer than this.
@@ -52,9 +53,9 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(bands: impl Iterator<Item = Band> + Clone, variation: Option<i64>) -> Option<Self> {
-        let high = bands.clone().map(|band| band.p95).max()?;
-        let least = bands.map(|band| band.min).min()?;
+    fn of(bands: impl Iterator<Item = Smoke> + Clone, variation: Option<i64>) -> Option<Self> {
+        let high = bands.clone().map(|band| band.p95_ns).max()?;
+        let least = bands.map(|band| band.min_ns).min()?;
         // From 0 where that wastes less than it explains.
         let low = if (variation.is_some() || least < high - high / 3) && least >= 0 {
             0
@@ -147,9 +148,9 @@ impl Chart<'_> {
                 self.style
             };
             let rows = area.height;
-            let median = scale.place(band.median, rows);
-            let p95 = scale.place(band.p95, rows);
-            let max = scale.place(band.max, rows);
+            let median = scale.place(band.median_ns, rows);
+            let p95 = scale.place(band.p95_ns, rows);
+            let max = scale.place(band.max_ns, rows);
             for row in 0..rows {
                 let base = row * 8;
                 let filled = median.saturating_sub(base).min(8);
@@ -198,13 +199,17 @@ pub(super) fn losses(slots: &[Slot], theme: Theme, area: Rect, buffer: &mut Buff
 mod tests {
     use super::*;
 
-    fn band(min: i64, p95: i64) -> Band {
-        Band {
+    fn band(min: i64, p95: i64) -> Smoke {
+        let median = i64::midpoint(min, p95);
+        Smoke {
             count: 9,
-            min,
-            median: i64::midpoint(min, p95),
-            p95,
-            max: p95,
+            min_ns: min,
+            p5_ns: min,
+            p25_ns: min,
+            median_ns: median,
+            p75_ns: p95,
+            p95_ns: p95,
+            max_ns: p95,
         }
     }
 

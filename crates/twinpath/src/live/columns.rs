@@ -25,16 +25,6 @@ pub(super) struct Strip {
     pub(super) recent: bool,
 }
 
-/// What is drawn of one direction in a column. Nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Band {
-    pub(super) count: u64,
-    pub(super) min: i64,
-    pub(super) median: i64,
-    pub(super) p95: i64,
-    pub(super) max: i64,
-}
-
 /// One column of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Slot {
@@ -44,9 +34,9 @@ pub(super) struct Slot {
     pub(super) silent: bool,
     /// A clock stepped or the reflector began anew.
     pub(super) marked: bool,
-    pub(super) round_trip: Option<Band>,
-    pub(super) forward: Option<Band>,
-    pub(super) backward: Option<Band>,
+    pub(super) round_trip: Option<Smoke>,
+    pub(super) forward: Option<Smoke>,
+    pub(super) backward: Option<Smoke>,
 }
 
 /// How one-way delays are shown.
@@ -140,9 +130,9 @@ impl Strip {
                 lost: column.lost,
                 silent: column.sent == 0 && end <= self.settled,
                 marked: marks.part_offsets() || marks.source_change || marks.restart,
-                round_trip: column.round_trip.map(Band::from),
-                forward: forward.map(Band::from),
-                backward: backward.map(Band::from),
+                round_trip: column.round_trip,
+                forward,
+                backward,
             });
         }
         for _ in 0..room.saturating_mul(2) {
@@ -159,37 +149,27 @@ impl Strip {
     }
 }
 
-impl Band {
-    /// Of both: median and percentile are means by weight, for the eye alone.
-    fn with(self, other: Self) -> Self {
-        let mean = |a: i64, b: i64| {
-            let (one, two) = (i128::from(self.count), i128::from(other.count));
-            let sum = i128::from(a) * one + i128::from(b) * two;
-            narrow(sum / (one + two).max(1))
-        };
-        Self {
-            count: self.count.saturating_add(other.count),
-            min: self.min.min(other.min),
-            median: mean(self.median, other.median),
-            p95: mean(self.p95, other.p95),
-            max: self.max.max(other.max),
-        }
-    }
+fn together(one: Option<Smoke>, other: Option<Smoke>) -> Option<Smoke> {
+    one.into_iter().chain(other).reduce(both)
 }
 
-fn narrow(value: i128) -> i64 {
-    i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
-}
-
-impl From<Smoke> for Band {
-    fn from(smoke: Smoke) -> Self {
-        Self {
-            count: smoke.count,
-            min: smoke.min_ns,
-            median: smoke.median_ns,
-            p95: smoke.p95_ns,
-            max: smoke.max_ns,
-        }
+/// Of both: medians and percentiles are means by weight, for the eye alone.
+fn both(one: Smoke, other: Smoke) -> Smoke {
+    let mean = |of: fn(&Smoke) -> i64| {
+        let (first, second) = (i128::from(one.count), i128::from(other.count));
+        let sum = i128::from(of(&one)) * first + i128::from(of(&other)) * second;
+        let mean = sum / (first + second).max(1);
+        i64::try_from(mean).unwrap_or(if mean < 0 { i64::MIN } else { i64::MAX })
+    };
+    Smoke {
+        count: one.count.saturating_add(other.count),
+        min_ns: one.min_ns.min(other.min_ns),
+        p5_ns: mean(|it| it.p5_ns),
+        p25_ns: mean(|it| it.p25_ns),
+        median_ns: mean(|it| it.median_ns),
+        p75_ns: mean(|it| it.p75_ns),
+        p95_ns: mean(|it| it.p95_ns),
+        max_ns: one.max_ns.max(other.max_ns),
     }
 }
 
@@ -199,18 +179,14 @@ impl Slot {
     }
 
     fn with(self, other: Self) -> Self {
-        let both = |one: Option<Band>, other: Option<Band>| match (one, other) {
-            (Some(one), Some(other)) => Some(one.with(other)),
-            (one, other) => one.or(other),
-        };
         Self {
             sent: self.sent.saturating_add(other.sent),
             lost: self.lost.saturating_add(other.lost),
             silent: self.silent || other.silent,
             marked: self.marked || other.marked,
-            round_trip: both(self.round_trip, other.round_trip),
-            forward: both(self.forward, other.forward),
-            backward: both(self.backward, other.backward),
+            round_trip: together(self.round_trip, other.round_trip),
+            forward: together(self.forward, other.forward),
+            backward: together(self.backward, other.backward),
         }
     }
 

@@ -7,10 +7,11 @@ use ratatui::layout::{Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::Widget as _;
+use twinpath_metrics::Smoke;
 use twinpath_runtime::sender::Progress;
 
 use super::chart::{self, Chart};
-use super::columns::{Band, Slot};
+use super::columns::Slot;
 use super::scene::{Scene, Session, Window};
 use super::table;
 use super::theme::Theme;
@@ -349,7 +350,7 @@ fn panel(session: &Session, theme: Theme, area: Rect, buffer: &mut Buffer) {
     for (name, pick, style) in [
         (
             name("Out"),
-            (|slot: &Slot| slot.forward) as fn(&Slot) -> Option<Band>,
+            (|slot: &Slot| slot.forward) as fn(&Slot) -> Option<Smoke>,
             theme.forward(),
         ),
         (name("In"), |slot: &Slot| slot.backward, theme.backward()),

@@ -19,78 +19,64 @@ use crate::output::clocks::skew_bound;
 /// What less is the noise of stamps, not of a path.
 const LEAST_HEIGHT: f64 = 10_000.0;
 
-/// One column, one direction, in nanoseconds beyond the least delay.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Variation {
-    packets: f64,
-    least: f64,
-    p5: f64,
-    p25: f64,
-    median: f64,
-    p75: f64,
-    p95: f64,
-    greatest: f64,
+/// From the least to the greatest of a column.
+fn outer(smoke: &Smoke) -> (f64, f64) {
+    (num::float(smoke.min_ns), num::float(smoke.max_ns))
 }
 
-impl Variation {
-    /// From the least to the greatest.
-    fn outer(&self) -> (f64, f64) {
-        (self.least, self.greatest)
-    }
+/// The middle nine in ten.
+fn inner(smoke: &Smoke) -> (f64, f64) {
+    (num::float(smoke.p5_ns), num::float(smoke.p95_ns))
+}
 
-    /// The middle nine in ten.
-    fn inner(&self) -> (f64, f64) {
-        (self.p5, self.p95)
-    }
-
-    /// Packets of the column that were not longer under way: straight lines between what is known.
-    fn packets_within(&self, ns: f64) -> f64 {
-        let known = [
-            (self.least, 0.0),
-            (self.p5, 0.05),
-            (self.p25, 0.25),
-            (self.median, 0.5),
-            (self.p75, 0.75),
-            (self.p95, 0.95),
-            (self.greatest, 1.0),
-        ];
-        let mut before = (self.least, 0.0);
-        for (value, share) in known {
-            if ns < value {
-                let width = (value - before.0).max(1.0);
-                let part = ((ns - before.0) / width).max(0.0);
-                return (before.1 + (share - before.1) * part) * self.packets;
-            }
-            before = (value, share);
+/// Packets of a column that were not longer under way: straight lines between what is known.
+fn packets_within(smoke: &Smoke, ns: f64) -> f64 {
+    let known = [
+        (smoke.min_ns, 0.0),
+        (smoke.p5_ns, 0.05),
+        (smoke.p25_ns, 0.25),
+        (smoke.median_ns, 0.5),
+        (smoke.p75_ns, 0.75),
+        (smoke.p95_ns, 0.95),
+        (smoke.max_ns, 1.0),
+    ];
+    let packets = num::count(smoke.count);
+    let mut before = (num::float(smoke.min_ns), 0.0);
+    for (value, share) in known {
+        let value = num::float(value);
+        if ns < value {
+            let width = (value - before.0).max(1.0);
+            let part = ((ns - before.0) / width).max(0.0);
+            return (before.1 + (share - before.1) * part) * packets;
         }
-        self.packets
+        before = (value, share);
     }
+    packets
 }
 
 /// How the variation of one direction is distributed over the run.
 #[derive(Clone, Debug)]
 pub(super) struct Spread {
-    columns: Vec<Variation>,
+    columns: Vec<Smoke>,
     packets: f64,
     /// The greatest variation.
     pub(super) greatest: f64,
 }
 
 impl Spread {
-    fn of(columns: &[Option<Variation>]) -> Option<Self> {
-        let columns: Vec<Variation> = columns.iter().flatten().copied().collect();
-        let packets = columns.iter().map(|column| column.packets).sum();
-        let greatest = columns.iter().map(|column| column.greatest);
+    fn of(columns: &[Option<Smoke>]) -> Option<Self> {
+        let columns: Vec<Smoke> = columns.iter().flatten().copied().collect();
+        let greatest = columns.iter().map(|column| column.max_ns).max()?;
         Some(Self {
-            packets,
-            greatest: greatest.max_by(f64::total_cmp)?,
+            packets: columns.iter().map(|column| num::count(column.count)).sum(),
+            greatest: num::float(greatest),
             columns,
         })
     }
 
     /// The share of the packets within so many nanoseconds of the least delay.
     pub(super) fn share_within(&self, ns: f64) -> f64 {
-        let within = self.columns.iter().map(|column| column.packets_within(ns));
+        let within = self.columns.iter().map(|column| packets_within(column, ns));
         within.sum::<f64>() / self.packets.max(1.0)
     }
 }
@@ -101,7 +87,7 @@ pub(super) fn spreads(session: &PictureSession) -> [Option<Spread>; 2] {
 }
 
 /// Both directions of each session: out, back.
-type Directions = [Vec<Option<Variation>>; 2];
+type Directions = [Vec<Option<Smoke>>; 2];
 
 /// Draws the chart of each session; gives the lower edge. Nothing without a one-way delay.
 pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: f64) -> f64 {
@@ -126,8 +112,8 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
     let values = || all.iter().flatten().flatten().flatten();
     let mut entries = vec![Entry::new(Swatch::Line("forward-3"), "median")];
     // Of few packets in each column the middle nine in ten are all of them.
-    let inner = values().any(|it| it.inner() != it.outer());
-    if inner {
+    let with_inner = values().any(|it| inner(it) != outer(it));
+    if with_inner {
         entries.push(Entry::new(Swatch::Patch("forward-2"), "5 to 95%"));
     }
     entries.extend([
@@ -137,7 +123,9 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
             format!("beyond the least delay; {}", drift(sessions)),
         ),
     ]);
-    let greatest = values().map(|it| it.greatest).max_by(f64::total_cmp);
+    let greatest = values()
+        .map(|it| num::float(it.max_ns))
+        .max_by(f64::total_cmp);
     if let Some(greatest) = greatest.filter(|greatest| *greatest > axis.high()) {
         let text = format!("beyond the scale: up to {}", values::delay(greatest));
         entries.push(Entry::new(Swatch::None, text));
@@ -159,7 +147,7 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
             width: canvas.width() - left - 1.0,
             height,
         };
-        let what = (session, directions, &*marks, inner);
+        let what = (session, directions, &*marks, with_inner);
         y = chart(canvas, what, (plot, &axis), time);
         if number == last {
             y = time.labels(canvas, plot, y + 1.0);
@@ -263,15 +251,18 @@ fn chart(
             hanging,
         };
         value_axis(canvas, &grid);
-        let [outer, inner, line] = classes;
-        let pick = |pair: fn(&Variation) -> (f64, f64)| -> Vec<Option<(f64, f64)>> {
+        let [all, most, line] = classes;
+        let pick = |pair: fn(&Smoke) -> (f64, f64)| -> Vec<Option<(f64, f64)>> {
             values.iter().map(|it| it.as_ref().map(pair)).collect()
         };
-        grid.band(canvas, &pick(Variation::outer), outer);
+        grid.band(canvas, &pick(outer), all);
         if with_inner {
-            grid.band(canvas, &pick(Variation::inner), inner);
+            grid.band(canvas, &pick(inner), most);
         }
-        let medians: Vec<Option<f64>> = values.iter().map(|it| it.map(|it| it.median)).collect();
+        let medians: Vec<Option<f64>> = values
+            .iter()
+            .map(|it| it.map(|it| num::float(it.median_ns)))
+            .collect();
         grid.line(canvas, &medians, line);
         canvas.text(Label {
             x: plot.x + 6.0,
@@ -302,8 +293,8 @@ fn chart(
 
 fn axis(all: &[Directions], height: f64) -> Option<Axis> {
     let values = || all.iter().flatten().flatten().flatten();
-    let ordinary: Vec<(f64, f64)> = values().map(|it| (0.0, it.p95)).collect();
-    let extreme: Vec<(f64, f64)> = values().map(|it| (0.0, it.greatest)).collect();
+    let ordinary: Vec<(f64, f64)> = values().map(|it| (0.0, num::float(it.p95_ns))).collect();
+    let extreme: Vec<(f64, f64)> = values().map(|it| (0.0, num::float(it.max_ns))).collect();
     let range = Range::of(&ordinary, &extreme)?;
     let range = Range {
         high: range.high.max(LEAST_HEIGHT),
@@ -314,28 +305,7 @@ fn axis(all: &[Directions], height: f64) -> Option<Axis> {
 
 /// Both directions of a session.
 fn of(session: &PictureSession) -> Directions {
-    let columns = variation(&session.columns, session.width, session.clocks.as_ref());
-    columns.map(|columns| {
-        columns
-            .into_iter()
-            .map(|it| it.map(Variation::from))
-            .collect()
-    })
-}
-
-impl From<Smoke> for Variation {
-    fn from(smoke: Smoke) -> Self {
-        Self {
-            packets: num::count(smoke.count),
-            least: num::float(smoke.min_ns),
-            p5: num::float(smoke.p5_ns),
-            p25: num::float(smoke.p25_ns),
-            median: num::float(smoke.median_ns),
-            p75: num::float(smoke.p75_ns),
-            p95: num::float(smoke.p95_ns),
-            greatest: num::float(smoke.max_ns),
-        }
-    }
+    variation(&session.columns, session.width, session.clocks.as_ref())
 }
 
 #[cfg(test)]
@@ -357,10 +327,10 @@ mod tests {
 
     #[test]
     fn a_spread_is_of_all_columns_that_have_packets() {
-        let values = [Some(smoke(0)), None, Some(smoke(7))].map(|it| it.map(Variation::from));
+        let values = [Some(smoke(0)), None, Some(smoke(7))];
         // What is called all begins with the least packet of the column.
-        assert_eq!(values[2].unwrap().outer(), (7.0, 17.0));
-        assert_eq!(values[2].unwrap().inner(), (7.0, 11.0));
+        assert_eq!(outer(&smoke(7)), (7.0, 17.0));
+        assert_eq!(inner(&smoke(7)), (7.0, 11.0));
         let spread = Spread::of(&values).unwrap();
         assert_eq!((spread.packets, spread.greatest), (10.0, 17.0));
         for (ns, share) in [
