@@ -1,5 +1,7 @@
 //! `--live`: a run on the whole terminal.
 
+use std::io::{self, IsTerminal as _};
+
 use twinpath_metrics::{Record, Series};
 use twinpath_report::is_one_host;
 use twinpath_runtime::sender::SessionHandle;
@@ -8,10 +10,11 @@ use twinpath_wire::Sample;
 use super::companions::Companion;
 use super::measure::Beginning;
 use super::remark;
-use crate::args::LiveOptions;
+use crate::args::{LiveOptions, LogOptions, Output, ResultOptions};
 use crate::failure::Failure;
 use crate::live::{self, About, View};
 use crate::output::ends::named;
+use crate::output::style;
 use crate::signals::Signals;
 
 /// The view, while it is up.
@@ -34,7 +37,12 @@ impl Companion for Live {
 
     /// Takes the terminal, or remarks why it cannot.
     fn begin(&mut self, run: &Beginning<'_>, signals: &mut Signals) -> Result<(), Failure> {
-        match View::open(&run.options.results, &run.options.log, &about(run)) {
+        let view = match obstacle(&run.options.results, &run.options.log) {
+            Some(why) => Err(why.to_owned()),
+            None => View::open(style::colour_wanted(), &about(run))
+                .map_err(|error| format!("the terminal cannot be used: {error}")),
+        };
+        match view {
             Ok(view) => {
                 self.0 = Some(view);
                 signals.and_tidy(live::give_back)
@@ -100,5 +108,23 @@ fn about(run: &Beginning<'_>) -> About {
         interval: subject.plan.schedule.usual_gap(),
         timeout: subject.plan.timeout,
         one_host: senders.all(|sender| is_one_host(sender, far)),
+    }
+}
+
+/// Why there can be no view.
+fn obstacle(results: &ResultOptions, log: &LogOptions) -> Option<&'static str> {
+    let (stdout, stderr) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+    let lines = results.records() || results.report_interval.is_some();
+    let aside = results.verbose && results.form() != Output::Text;
+    if !stdout && !stderr {
+        Some("neither stderr nor stdout is a terminal")
+    } else if style::is_dumb() {
+        Some("the terminal is a dumb one (TERM)")
+    } else if (lines && stdout) || (aside && stderr) {
+        Some("lines go to the same terminal; send stdout to a file to have both")
+    } else if log.quiet {
+        Some("-q keeps the terminal quiet")
+    } else {
+        None
     }
 }

@@ -12,7 +12,7 @@ mod table;
 mod tests;
 mod theme;
 
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -23,10 +23,8 @@ use twinpath_runtime::sender::Progress;
 use twinpath_runtime::sender::SessionHandle;
 use twinpath_wire::Wall;
 
-use crate::args::{LogOptions, Output, ResultOptions};
 use crate::logs;
 use crate::output::progress::together;
-use crate::output::style;
 use recent::Recent;
 use scene::Scene;
 use screen::Screen;
@@ -59,17 +57,9 @@ impl View {
     /// Takes the terminal.
     ///
     /// # Errors
-    /// Why lines have to do.
-    pub(crate) fn open(
-        results: &ResultOptions,
-        log: &LogOptions,
-        about: &About,
-    ) -> Result<Self, String> {
-        if let Some(why) = obstacle(results, log) {
-            return Err(why.to_owned());
-        }
-        let screen = Screen::take(style::colour_wanted())
-            .map_err(|error| format!("the terminal cannot be used: {error}"))?;
+    /// It cannot be used.
+    pub(crate) fn open(colour: bool, about: &About) -> io::Result<Self> {
+        let screen = Screen::take(colour)?;
         let sessions = about
             .sessions
             .iter()
@@ -219,23 +209,5 @@ impl View {
                 Some(recent.session(now, series, progress, scene.window))
             })
             .collect();
-    }
-}
-
-/// Why there can be no view.
-fn obstacle(results: &ResultOptions, log: &LogOptions) -> Option<&'static str> {
-    let (stdout, stderr) = (io::stdout().is_terminal(), io::stderr().is_terminal());
-    let lines = results.records() || results.report_interval.is_some();
-    let aside = results.verbose && results.form() != Output::Text;
-    if !stdout && !stderr {
-        Some("neither stderr nor stdout is a terminal")
-    } else if style::is_dumb() {
-        Some("the terminal is a dumb one (TERM)")
-    } else if (lines && stdout) || (aside && stderr) {
-        Some("lines go to the same terminal; send stdout to a file to have both")
-    } else if log.quiet {
-        Some("-q keeps the terminal quiet")
-    } else {
-        None
     }
 }
