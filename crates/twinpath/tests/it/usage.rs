@@ -68,10 +68,7 @@ fn bad_usage_is_one_line_and_status_two() {
         ("sender fe80::1%v0:862", "write [fe80::1%v0]:862"),
         ("sender ::1 --port 862", "the port goes after the address"),
         ("help sendr", "sendr: no such command"),
-        (
-            "sender ::1 --output xml",
-            "write text, json, jsonl, csv or prometheus",
-        ),
+        ("sender ::1 --output xml", "jsonl, csv or prometheus"),
         ("responder --allow-larger-replies", "write --padding too"),
         ("responder --allow lab", "192.0.2.0/24"),
         (
