@@ -3,6 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// Why a socket could not be opened and bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -126,7 +128,8 @@ impl BindError {
 }
 
 /// Why the system would not take a packet. Small and `Copy`: counted by kind on the packet path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SendError {
     /// The send buffer or the interface's queue is full.
     #[error("no buffer space: the interface's queue is full")]

@@ -1,8 +1,10 @@
 //! Why an interface gives no hardware timestamps.
 
+use serde::{Deserialize, Serialize};
+
 /// Hardware timestamps were asked for, and there are none.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum NoHardware {
     /// Which interface it is depends on the packet.
     #[error("which interface they would come from is not known")]
@@ -48,17 +50,4 @@ pub enum NoHardware {
     /// Plain sockets were asked for, or the system has no others.
     #[error("plain sockets have none")]
     Plain,
-}
-
-impl NoHardware {
-    /// What the reader can do, in one clause.
-    pub const fn remedy(&self) -> Option<&'static str> {
-        match self {
-            Self::Interface => Some("name an --interface, or one of its addresses"),
-            Self::Privilege { .. } => Some("run as root, or give the program that capability"),
-            Self::Clock { .. } => Some("run as root, or let this user read that device"),
-            Self::Plain => Some("leave out --portable"),
-            Self::Unknown { .. } | Self::None { .. } | Self::Refused { .. } => None,
-        }
-    }
 }

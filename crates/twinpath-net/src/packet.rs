@@ -75,7 +75,6 @@ impl Quote {
 
 /// What an ICMP error says (RFC 792, RFC 4443).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum IcmpKind {
     /// Nothing listens on that port.
     PortUnreachable,

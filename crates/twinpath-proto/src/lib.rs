@@ -21,5 +21,5 @@ mod test_guard;
 pub use client_prefix::ClientPrefix;
 pub use clock::ClockPair;
 pub use features::TestFeatures;
-pub use refusal::{Refusal, Step, advice};
+pub use refusal::{Refusal, Step};
 pub use test_guard::TestGuard;

@@ -1,14 +1,14 @@
 //! What a control connection came to, as its report and a raw file have it.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use twinpath_proto::Refusal;
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
-use crate::{Note, SessionReport};
+use crate::{Finding, Note, SessionReport};
 
 /// What a Control-Client with its Session-Senders found out.
 #[derive(Clone, Debug)]
@@ -27,7 +27,9 @@ pub struct ControlReport {
     pub sessions: Vec<SessionReport>,
     /// The sessions that the Server refused, in the same order.
     pub refused: Vec<RefusedSession>,
-    /// Remarks on the connection and on sessions that there are no figures of, warnings first.
+    /// What is remarkable about the connection, and about sessions without figures, warnings first.
+    pub findings: Vec<Finding>,
+    /// The findings in words.
     pub notes: Vec<Note>,
 }
 
@@ -40,8 +42,30 @@ pub struct RefusedSession {
     pub dscp: Dscp,
     /// At which step, and by which Accept value.
     pub refusal: Refusal,
-    /// What the reader can do about it.
+    /// What the reader can do about it; `None` of a file, which has the words.
+    pub remedy: Option<Advice>,
+    /// The same in words.
     pub advice: String,
+}
+
+/// What can be done about a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Advice {
+    /// What follows from the step and the Accept value.
+    AsRefused,
+    /// Also: ask for less padding.
+    LessPadding,
+    /// The Server may take no sessions of other senders than its client.
+    AllowSender {
+        /// Whom it would have to take.
+        sender: IpAddr,
+    },
+    /// Ask for less: DSCP, padding, and addresses unless they were left out.
+    AskForLess {
+        /// The addresses were left out.
+        without_addresses: bool,
+    },
 }
 
 /// An address of a Server that did not take the connection.

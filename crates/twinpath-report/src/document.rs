@@ -18,7 +18,7 @@ use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_wire::{Rung, nanoseconds};
 
 use crate::words::rfc3339;
-use crate::{IcmpCount, Note, Requested, SessionReport, hops};
+use crate::{Finding, IcmpCount, Note, Requested, SessionReport, hops};
 
 use counted::{Bins, Histograms};
 use details::{Availability, Marking, Reordering, WithLoss};
@@ -75,6 +75,7 @@ pub struct SessionDocument<'a> {
     icmp: Option<&'a [IcmpCount]>,
     receive_drops: Option<u64>,
     records_dropped: Option<u64>,
+    findings: &'a [Finding],
     notes: &'a [Note],
     payload_octets: PayloadSize,
     dscp_forward: DscpCounts<'a>,
@@ -190,6 +191,7 @@ impl<'a> SessionDocument<'a> {
             icmp: has_end.then_some(&*report.icmp),
             receive_drops: has_end.then_some(report.receive_drops),
             records_dropped: has_end.then_some(report.records_dropped),
+            findings: &report.findings,
             notes: &report.notes,
             payload_octets: report.payload_sizes(),
             dscp_forward: DscpCounts(&figures.dscp_forward),

@@ -35,7 +35,7 @@ fn hops(sent: u8, seen: TtlFigures) -> Hops {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notes::tests::quiet;
+    use crate::finding::tests::quiet;
 
     /// Hops out and back of these TTLs: as sent, seen by the reflector, of the replies.
     fn of(sent: u8, seen: (u8, u8), replies: (u8, u8)) -> [Hops; 2] {

@@ -4,14 +4,15 @@
 
 mod control;
 pub mod document;
+pub mod finding;
 mod hops;
-pub mod notes;
 mod refusals;
 mod requested;
 mod session;
 pub mod words;
 
-pub use control::{Attempt, ControlReport, RefusedSession};
+pub use control::{Advice, Attempt, ControlReport, RefusedSession};
+pub use finding::{Finding, Note, Severity};
 pub use refusals::{IcmpRefusal, Refusals};
 pub use requested::Requested;
-pub use session::{ClockState, IcmpCount, Note, Origin, SessionReport, StampReport, is_one_host};
+pub use session::{ClockState, IcmpCount, Origin, SessionReport, StampReport, is_one_host};

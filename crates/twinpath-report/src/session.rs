@@ -13,7 +13,8 @@ use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, SenderTally};
 use twinpath_wire::control::{SecurityMode, Sid};
 use twinpath_wire::{ErrorEstimate, Rung, Tos, Wall};
 
-use crate::{Refusals, Requested, hops, notes};
+use crate::finding;
+use crate::{Finding, Note, Refusals, Requested, hops};
 
 /// Bins at most, where their edges are to fit what was measured.
 const AUTOMATIC_BINS: u16 = 20;
@@ -70,36 +71,6 @@ pub struct IcmpCount {
     pub from: Option<IpAddr>,
     /// How many.
     pub count: u64,
-}
-
-/// A remark that belongs to the figures: one line, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Note {
-    /// Short fixed key for machines: `clocks-not-synchronized`, `nothing-came-back`, ...
-    pub key: Cow<'static, str>,
-    /// The figures cannot be believed without it: printed as a warning.
-    pub warning: bool,
-    /// One line, lower case start, no full stop, with figures.
-    pub line: String,
-}
-
-impl Note {
-    /// The figures cannot be believed without it.
-    pub fn warning(key: &'static str, line: String) -> Self {
-        Self {
-            key: Cow::Borrowed(key),
-            warning: true,
-            line,
-        }
-    }
-
-    /// The figures can be believed without it.
-    pub fn remark(key: &'static str, line: String) -> Self {
-        Self {
-            warning: false,
-            ..Self::warning(key, line)
-        }
-    }
 }
 
 /// What a report is made from, and so which of its counts are known: a count that is not is 0 in it.
@@ -190,7 +161,9 @@ pub struct SessionReport {
     pub refusals: Refusals,
     /// Which of the counts are known.
     pub origin: Origin,
-    /// Remarks, warnings first.
+    /// What is remarkable, warnings first.
+    pub findings: Vec<Finding>,
+    /// The findings in words: of one report each, of a sum of reports those of several once.
     pub notes: Vec<Note>,
 }
 
@@ -206,9 +179,9 @@ impl SessionReport {
     pub fn take_clocks(&mut self, clocks: Option<ClockEstimate>) {
         self.clocks = clocks;
         if let Some(clocks) = &self.clocks {
-            let notes = notes::clocks(self, clocks);
-            self.notes.extend(notes);
-            self.notes.sort_by_key(|note| !note.warning);
+            let findings = finding::estimated(self, clocks);
+            self.add(findings);
+            finding::sort(&mut self.findings);
         }
     }
 
@@ -232,7 +205,7 @@ impl SessionReport {
     /// More than what the reflector's rounding explains speaks against one clock.
     fn disprove_one_clock(&self, clocks: &ClockEstimate) -> bool {
         let rounding = self.figures.far_rounding_ns;
-        if rounding <= notes::STAMP_ERROR_NS.unsigned_abs() {
+        if rounding <= finding::STAMP_ERROR_NS.unsigned_abs() {
             return !clocks.may_be_one_clock();
         }
         clocks.least_offset_ns() > rounding || self.has_seen_far_step(clocks)
@@ -249,14 +222,14 @@ impl SessionReport {
     /// A one-way delay is further below zero than stamps are off and the reflector rounds its own.
     pub(crate) fn has_negative_delay(&self) -> bool {
         let rounding = i64::try_from(self.figures.far_rounding_ns).unwrap_or(i64::MAX);
-        let least = -notes::STAMP_ERROR_NS.saturating_add(rounding);
+        let least = -finding::STAMP_ERROR_NS.saturating_add(rounding);
         let one_way = [self.figures.forward, self.figures.backward];
         one_way.iter().flatten().any(|delay| delay.min_ns < least)
     }
 
-    /// The remark on replies that no delay is made of, where there is none of the run's own.
-    pub fn note_implausible(&mut self) {
-        self.notes.extend(notes::implausible(self));
+    /// Adds to the findings.
+    pub fn add<F: Into<Finding>>(&mut self, found: impl IntoIterator<Item = F>) {
+        self.findings.extend(found.into_iter().map(Into::into));
     }
 
     /// How much of what was due was sent. Where that is incomplete, loss and availability are not
@@ -270,13 +243,22 @@ impl SessionReport {
     /// The warning of an incomplete measurement: where there is one, the run was not what was asked
     /// for.
     pub fn incompletely_measured(&self) -> Option<&Note> {
-        self.notes.iter().find(|note| note.key == notes::INCOMPLETE)
+        self.notes
+            .iter()
+            .find(|note| note.key == finding::INCOMPLETE)
     }
 
-    /// The warning of an incomplete measurement by the figures as they are now, in place of an
-    /// earlier one.
-    pub fn renew_coverage(&mut self) {
-        notes::renew_coverage(self);
+    /// Decides again what follows from the figures alone: of a report from a file, whose reflector the user may know
+    /// more about than the run did.
+    pub fn decide_again(&mut self) {
+        finding::renew_directions(self);
+        self.decide_coverage_again();
+        finding::renew_far_times(self);
+    }
+
+    /// Decides again whether the measurement is incomplete.
+    pub fn decide_coverage_again(&mut self) {
+        finding::renew_coverage(self);
     }
 
     /// What comes before the time of its first departure: of a run that was stopped earlier, it is still
@@ -307,26 +289,6 @@ impl SessionReport {
             Origin::Capture => "captured",
             Origin::Run | Origin::Records => "sent",
         }
-    }
-
-    /// The remark on losses of one size, by the figures as they are now.
-    pub fn note_sizes(&mut self) {
-        self.notes.extend(notes::large_lost(self));
-    }
-
-    /// The remark on round trips below zero, likewise.
-    pub fn note_negative(&mut self) {
-        self.notes.extend(notes::negative(self));
-    }
-
-    /// Remarks on the reflector's times, by the figures as they are now.
-    pub fn renew_far_times(&mut self) {
-        notes::renew_far_times(self);
-    }
-
-    /// Remarks on the direction of losses, by the figures as they are now.
-    pub fn renew_directions(&mut self) {
-        notes::renew_directions(self);
     }
 
     /// The sender's address and port. Its zone is that of the reflector, where it has none.

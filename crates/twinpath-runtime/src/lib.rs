@@ -35,7 +35,7 @@ pub use error::{RunError, StartError, is_out_of_files};
 pub use plan::{FigureOptions, PortChoice, ResponderPlan, SenderPlan, Unavailable};
 pub use reflect::ReflectorReport;
 pub use twinpath_net::file;
-pub use twinpath_net::{BindError, PathOptions, SendError, StampChoice};
+pub use twinpath_net::{BindError, NoHardware, PathOptions, SendError, StampChoice};
 
 /// The Error Estimate of the system clock's timestamps, by its discipline (row TT-50).
 fn error_estimate() -> ErrorEstimate {

@@ -6,7 +6,10 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// A 6-bit `DiffServ` code point. Not the ToS octet: EF is 46 here and 184 there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(try_from = "u8")]
 pub struct Dscp(u8);
 
 /// A whole ToS (IPv4) or Traffic Class (IPv6) octet: DSCP in the upper six bits, ECN below.
@@ -118,6 +121,14 @@ impl Tos {
             2 => Ecn::Ect0,
             _ => Ecn::Ce,
         }
+    }
+}
+
+impl TryFrom<u8> for Dscp {
+    type Error = DscpError;
+
+    fn try_from(value: u8) -> Result<Self, DscpError> {
+        Self::new(value)
     }
 }
 

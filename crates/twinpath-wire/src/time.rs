@@ -25,7 +25,8 @@ pub struct Mono(u64);
 pub struct Delta(i64);
 
 /// The ladder of timestamps, best rung first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Rung {
     /// Taken by the network interface, converted to the system clock.
     Hardware,

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
+use twinpath_report::finding;
 use twinpath_wire::control::Accept;
 
 use crate::controller::{
@@ -84,9 +85,9 @@ async fn hold(
     let duration = begun.elapsed();
     let cut_short = dialogue.lost();
     dialogue.end(Accept::Ok).await;
-    let mut notes = dialogue.notes();
-    notes.extend(dialogue.session_notes(0));
-    notes.sort_by_key(|note| !note.warning);
+    let mut findings = dialogue.findings();
+    findings.extend(dialogue.session_findings(0));
+    finding::sort(&mut findings);
     Ok(ControlClientReport {
         server,
         near: dialogue.near,
@@ -96,6 +97,6 @@ async fn hold(
         session,
         duration,
         cut_short,
-        notes,
+        findings,
     })
 }

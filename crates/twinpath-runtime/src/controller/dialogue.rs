@@ -1,6 +1,6 @@
 //! One control connection from greeting to close, whoever sends the packets.
 
-mod notes;
+mod findings;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,12 +11,11 @@ use twinpath_proto::TestFeatures;
 use twinpath_proto::control::{ClientError, ClientEvent, ClientPlan, ControlClient, SessionPlan};
 use twinpath_proto::security::{Credentials, SessionKeys};
 use twinpath_proto::{Refusal, Step, TestGuard};
-use twinpath_report::{Attempt, RefusedSession};
+use twinpath_report::{Advice, Attempt, RefusedSession};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
 
 use super::connect::{connect, resume};
-use super::error::by_name;
 use super::event::News;
 use super::greeting::{First, first};
 use super::request::{DefaultFeatures, SessionRequest};
@@ -24,7 +23,6 @@ use super::{ControlError, ControlEvent, ControlPlan, NegotiatedSession};
 use crate::error::StartError;
 use crate::keys::Key;
 use crate::link::Link;
-use crate::names::named;
 use crate::random;
 use crate::stop::Stop;
 
@@ -312,7 +310,8 @@ impl Dialogue {
                 number: index + 1,
                 dscp: session.plan.dscp,
                 refusal,
-                advice: self.advice(Some(session), refusal),
+                remedy: Some(self.advice(Some(session), refusal)),
+                advice: String::new(),
             }),
             Standing::Asked | Standing::Accepted | Standing::Running | Standing::Stopped => None,
         });
@@ -426,30 +425,21 @@ impl Dialogue {
         }
     }
 
-    /// What to do about a refusal, with the options' names where they help.
-    fn advice(&self, session: Option<&Session>, refusal: Refusal) -> String {
-        let advice = refusal.advice();
+    /// What to do about a refusal.
+    fn advice(&self, session: Option<&Session>, refusal: Refusal) -> Advice {
         let padding = session.map_or(0, |session| session.plan.padding_length);
-        if (refusal.step, refusal.accept()) == (Step::Request, Accept::PermanentLimit)
-            && padding > USUAL_PADDING
-        {
-            return format!("{advice}, or for less --padding");
-        }
-        if (refusal.step, refusal.accept()) != (Step::Request, Accept::NotSupported) {
-            return advice.to_owned();
-        }
-        match session {
-            Some(Session {
-                is_elsewhere: true,
-                sender,
-                ..
-            }) => format!(
-                "the server may take no sessions of senders other than its client: let it (a \
-                 twinpath server: --allow-sender {}); or it does not do what was asked",
-                sender.ip()
-            ),
-            _ if self.plan.nat => format!("{advice} (--dscp be, --padding)"),
-            _ => format!("{advice} (--nat, --dscp be, --padding)"),
+        let elsewhere = session.filter(|session| session.is_elsewhere);
+        match (refusal.step, refusal.accept(), elsewhere) {
+            (Step::Request, Accept::PermanentLimit, _) if padding > USUAL_PADDING => {
+                Advice::LessPadding
+            }
+            (Step::Request, Accept::NotSupported, Some(session)) => Advice::AllowSender {
+                sender: session.sender.ip(),
+            },
+            (Step::Request, Accept::NotSupported, None) => Advice::AskForLess {
+                without_addresses: self.plan.nat,
+            },
+            _ => Advice::AsRefused,
         }
     }
 }

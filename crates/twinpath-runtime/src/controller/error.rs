@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use twinpath_proto::Refusal;
 use twinpath_proto::control::ClientError;
-use twinpath_report::Attempt;
-use twinpath_wire::control::Accept;
+use twinpath_report::{Advice, Attempt};
 
 use crate::error::{RunError, StartError, is_out_of_files};
 use crate::names::named;
@@ -61,7 +60,7 @@ pub enum ControlError {
         said: String,
     },
     /// The Server refused a step.
-    #[error("{} refuses {what}: Accept {}", named(*server), by_name(*refusal))]
+    #[error("{} refuses {what}: Accept {refusal}", named(*server))]
     Refused {
         /// The Server.
         server: SocketAddr,
@@ -70,7 +69,7 @@ pub enum ControlError {
         /// With which value.
         refusal: Refusal,
         /// What the reader can do about it.
-        advice: String,
+        advice: Advice,
     },
     /// The connection failed before a session ran.
     #[error("{}: {error}", named(*server))]
@@ -141,14 +140,6 @@ fn each(tried: &[ControlError]) -> String {
         .map(|attempt| format!("{}: {}", named(attempt.server), attempt.error))
         .collect();
     attempts.join("; to ")
-}
-
-/// The number and its name in RFC 4656.
-pub(crate) fn by_name(refusal: Refusal) -> String {
-    match refusal.octet {
-        0..=5 => refusal.accept().to_string(),
-        unknown => format!("{unknown}, read as {}", Accept::Failure),
-    }
 }
 
 /// The system's word without its number.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twinpath_proto::control::ClientError;
 use twinpath_report::Attempt;
-use twinpath_report::Note;
+use twinpath_report::Finding;
 use twinpath_wire::Dscp;
 use twinpath_wire::control::{Modes, Sid};
 
@@ -28,8 +28,8 @@ pub struct ControlClientReport {
     pub duration: Duration,
     /// How the Server ended the connection before that was asked for; `None`: it did not.
     pub cut_short: Option<ClientError>,
-    /// Remarks, warnings first.
-    pub notes: Vec<Note>,
+    /// What is remarkable, warnings first.
+    pub findings: Vec<Finding>,
 }
 
 /// A session as it was agreed on.

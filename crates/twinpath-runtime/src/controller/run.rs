@@ -7,8 +7,8 @@ use tokio::time::sleep;
 use twinpath_net::clock;
 use twinpath_proto::sender::Protocol;
 use twinpath_report::ControlReport;
-use twinpath_report::notes::warning;
-use twinpath_report::{Note, SessionReport};
+use twinpath_report::finding::{self, Control};
+use twinpath_report::{Finding, SessionReport};
 use twinpath_wire::Mono;
 use twinpath_wire::control::Accept;
 
@@ -166,7 +166,7 @@ impl Senders {
                     sid: Some(session.sid),
                     mode: dialogue.modes.security(),
                     guard: dialogue.guard(index),
-                    notes: dialogue.session_notes(index),
+                    findings: dialogue.session_findings(index),
                 };
                 dialogue.tell(ControlEvent::Running { index, session });
                 senders.begin_one(index, bound, negotiated, &teller);
@@ -258,13 +258,15 @@ impl Senders {
         {
             return Err(error);
         }
-        let mut notes: Vec<Note> = dialogue.notes();
+        let mut findings = dialogue.findings();
         if self.given_up {
-            let line = "no replies came any more after that: the run was ended early";
-            notes.push(warning("ended-early", line.to_owned()));
+            findings.push(Control::EndedEarly.into());
         }
-        notes.extend(failures.map(|error| warning("session-failed", error.to_string())));
-        notes.sort_by_key(|note| !note.warning);
+        findings.extend(failures.map(|error| {
+            let error = error.to_string();
+            Finding::from(Control::SessionFailed { error })
+        }));
+        finding::sort(&mut findings);
         Ok(ControlReport {
             server: dialogue.server(),
             near: dialogue.near,
@@ -273,7 +275,8 @@ impl Senders {
             modes: dialogue.modes,
             sessions,
             refused: dialogue.refusals(),
-            notes,
+            findings,
+            notes: Vec::new(),
         })
     }
 }

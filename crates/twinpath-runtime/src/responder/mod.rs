@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use twinpath_net::{TestSocket, Waker, clock};
+use twinpath_net::{NoHardware, TestSocket, Waker, clock};
 use twinpath_proto::reflector::ReflectorTally;
-use twinpath_report::notes::why_no_hardware;
 use twinpath_wire::Mono;
 
 use crate::ResponderPlan;
@@ -31,7 +30,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct ResponderRun {
     listening: Vec<SocketAddr>,
-    no_hardware: Vec<String>,
+    no_hardware: Vec<NoHardware>,
     started: Mono,
     workers: Vec<Worker>,
 }
@@ -52,11 +51,10 @@ pub fn start(plan: &ResponderPlan) -> Result<ResponderRun, StartError> {
     let listening = groups
         .first()
         .map(|sockets| sockets.iter().map(TestSocket::local).collect());
-    let mut no_hardware: Vec<String> = Vec::new();
+    let mut no_hardware: Vec<NoHardware> = Vec::new();
     for why in groups.iter().flatten().filter_map(TestSocket::no_hardware) {
-        let line = why_no_hardware(&why);
-        if !no_hardware.contains(&line) {
-            no_hardware.push(line);
+        if !no_hardware.contains(&why) {
+            no_hardware.push(why);
         }
     }
     let mut workers = Vec::with_capacity(groups.len());
@@ -83,7 +81,7 @@ pub fn start(plan: &ResponderPlan) -> Result<ResponderRun, StartError> {
 
 impl ResponderRun {
     /// Why there are no hardware timestamps, where they were asked for: a line for each reason.
-    pub fn no_hardware(&self) -> &[String] {
+    pub fn no_hardware(&self) -> &[NoHardware] {
         &self.no_hardware
     }
 

@@ -25,7 +25,7 @@ use twinpath_metrics::{
 use twinpath_net::{TestSocket, Waiter, Waker};
 use twinpath_proto::TestGuard;
 use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, lingering, patience};
-use twinpath_report::{Note, SessionReport};
+use twinpath_report::{Finding, SessionReport};
 use twinpath_wire::control::{SecurityMode, Sid};
 
 pub use classes::{ClassesReport, ClassesRun, start_classes};
@@ -284,8 +284,8 @@ pub(crate) struct Negotiated {
     pub(crate) mode: Option<SecurityMode>,
     /// What protects its packets.
     pub(crate) guard: TestGuard,
-    /// What is to be said of it in the report.
-    pub(crate) notes: Vec<Note>,
+    /// What is remarkable about its negotiation.
+    pub(crate) findings: Vec<Finding>,
 }
 
 /// Called when a sender's thread has ended.

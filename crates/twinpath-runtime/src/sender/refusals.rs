@@ -101,7 +101,6 @@ fn words(kind: IcmpKind) -> String {
         IcmpKind::TooBig { mtu } => format!("packet too big for an MTU of {mtu}"),
         IcmpKind::TtlExceeded => "TTL exceeded on the way".to_owned(),
         IcmpKind::Other { kind, code } => format!("ICMP type {kind} code {code}"),
-        _ => "another ICMP error".to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use twinpath_net::local_address_towards;
-use twinpath_report::{Note, notes};
+use twinpath_report::finding::Host;
 use twinpath_wire::{Arrival, Mono};
 
 use crate::SenderPlan;
@@ -75,8 +75,12 @@ impl Source {
         is_changed
     }
 
-    /// What there is to say of it.
-    pub(super) fn note(&self) -> Option<Note> {
-        (self.changes > 0).then(|| notes::source_changed(self.first, self.now, self.changes))
+    /// That it changed.
+    pub(super) fn finding(&self) -> Option<Host> {
+        (self.changes > 0).then_some(Host::SourceAddressChanged {
+            before: self.first,
+            now: self.now,
+            count: self.changes,
+        })
     }
 }

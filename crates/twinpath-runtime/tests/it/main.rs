@@ -6,10 +6,12 @@ mod loops;
 mod measuring;
 mod server;
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use twinpath_proto::sender::{Limit, Schedule};
+use twinpath_report::Finding;
 use twinpath_report::SessionReport;
 use twinpath_runtime::responder::ResponderRun;
 use twinpath_runtime::{ResponderPlan, SenderPlan, responder, sender};
@@ -65,7 +67,7 @@ fn measure(plan: SenderPlan) -> (SessionReport, Vec<Sample>) {
     }
 }
 
-/// The keys of a report's remarks.
-fn keys(report: &SessionReport) -> Vec<&str> {
-    report.notes.iter().map(|note| &*note.key).collect()
+/// The keys of a report's findings.
+fn keys(report: &SessionReport) -> Vec<Cow<'static, str>> {
+    report.findings.iter().map(Finding::key).collect()
 }

@@ -1,10 +1,9 @@
-//! What of a capture was read and what was not, by kind, and what is said of it.
+//! What of a capture was read and what was not, by kind, and what is remarkable about it.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::Path;
 
-use twinpath_report::Note;
+use twinpath_report::finding::Captured;
 
 use super::file::End;
 use super::files::Ended;
@@ -12,7 +11,6 @@ use super::finding::LeftOut;
 use super::frame::{Datagram, Unread};
 use super::pairing::{Counts, SESSIONS};
 use crate::output::captures::{CaptureCounts, NotRead};
-use crate::output::units;
 
 /// Kinds of links that are told apart at most.
 const LINKS: usize = 64;
@@ -124,192 +122,89 @@ pub(super) fn paired(found: &CaptureCounts, paired: Counts) -> CaptureCounts {
     }
 }
 
-/// A remark on so many of something, if there are any. `warning`: figures are wrong or incomplete by it.
-pub(super) fn note(
-    (count, one, many): (u64, &str, &str),
-    warning: bool,
-    key: &'static str,
-    what: &str,
-) -> Option<Note> {
-    let note = Note::remark(key, format!("{} {what}", units::count(count, one, many)));
-    (count > 0).then_some(Note { warning, ..note })
-}
-
-fn packets(count: u64, warning: bool, key: &'static str, what: &str) -> Option<Note> {
-    note((count, "packet", "packets"), warning, key, what)
-}
-
-fn replies(count: u64, warning: bool, key: &'static str, what: &str) -> Option<Note> {
-    note((count, "reply", "replies"), warning, key, what)
-}
-
-/// What has to be said of it: with a remedy where there is one.
-pub(super) fn notes(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Note> {
+/// What is remarkable about it.
+pub(super) fn findings(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Captured> {
     let cut_replies = counts
         .sessions
         .iter()
         .map(|session| session.counts.cut_replies);
-    let mut notes = not_read(&counts.not_read, cut_replies.sum());
-    let is_unordered = counts.out_of_window > 0;
-    let many_unmatched = counts.unmatched_replies * 100 > counts.test_packets;
-    let of_packets = [
-        packets(
-            counts.out_of_window,
-            true,
-            "capture-unordered",
-            "out of order by more than 60 s or 65,536 packets: replies that come before their requests \
-             count as lost; sort the capture with reordercap and read it again",
-        ),
-        packets(
-            if is_unordered { 0 } else { counts.out_of_order },
-            false,
-            "capture-sorted",
-            "out of order in the capture: put in order by their times",
-        ),
-        replies(
-            counts.unmatched_replies,
-            many_unmatched,
-            "capture-unmatched",
-            "to requests that are not in the capture: it began after them or missed them, and no figure \
-             has them",
-        ),
-        replies(
-            counts.late_replies,
-            true,
-            "capture-late",
-            "more than twice the timeout after their requests: no figure has them; read the capture with \
-             a longer --timeout",
-        ),
-        packets(
-            counts.foreign,
-            false,
-            "capture-foreign",
-            "between the ends of sessions not counted: their numbers and times are far from those of \
-             the test packets",
-        ),
-        unanswered(&counts.unanswered),
-    ];
-    notes.extend(of_packets.into_iter().flatten());
+    let mut findings = not_read(&counts.not_read, cut_replies.sum());
+    if let count @ 1.. = counts.out_of_window {
+        findings.push(Captured::Unordered { count });
+    } else if let count @ 1.. = counts.out_of_order {
+        findings.push(Captured::Sorted { count });
+    }
+    if let count @ 1.. = counts.unmatched_replies {
+        findings.push(Captured::Unmatched {
+            count,
+            packets: counts.test_packets,
+        });
+    }
+    if let count @ 1.. = counts.late_replies {
+        findings.push(Captured::Late { count });
+    }
+    if let count @ 1.. = counts.foreign {
+        findings.push(Captured::Foreign { count });
+    }
+    if let count @ 1.. = counts.unanswered.values().sum() {
+        findings.push(Captured::Unanswered {
+            to: counts.unanswered.keys().take(NAMED).copied().collect(),
+            more: counts.unanswered.len().saturating_sub(NAMED) as u64,
+            count,
+        });
+    }
     for ended in ended {
-        let file = counts
-            .files
-            .get(ended.place)
-            .filter(|_| counts.files.len() > 1);
-        let which = file.map_or_else(|| "the capture".to_owned(), Clone::clone);
-        match ended.end {
-            End::Whole => {}
-            End::BrokenOff => notes.push(Note::warning(
-                "capture-broken-off",
-                format!("{which} ends within a packet: it was cut, or is still being written"),
-            )),
-            End::Damaged(what) => notes.push(Note::warning(
-                "capture-damaged",
-                format!(
-                    "{which} is damaged ({what}): these are the packets before that; take the \
-                     capture again, in pcap or pcapng"
-                ),
-            )),
-        }
+        let file = counts.files.get(ended.place).cloned();
+        let file = file.filter(|_| counts.files.len() > 1);
+        findings.extend(match ended.end {
+            End::Whole => None,
+            End::BrokenOff => Some(Captured::BrokenOff { file }),
+            End::Damaged(error) => Some(Captured::Damaged {
+                file,
+                error: error.to_owned(),
+            }),
+        });
     }
-    notes
+    findings
 }
 
-fn unanswered(counts: &BTreeMap<SocketAddr, u64>) -> Option<Note> {
-    let packets: u64 = counts.values().sum();
-    if packets == 0 {
-        return None;
+/// `cut_replies`: those of the packets that are cut that are findings of their sessions.
+fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Captured> {
+    let mut findings = Vec::new();
+    if let count @ 1.. = counts.cut.saturating_sub(cut_replies) {
+        findings.push(Captured::Cut { count });
     }
-    let named = counts.keys().take(NAMED).map(SocketAddr::to_string);
-    let mut ends: Vec<String> = named.collect();
-    let others = counts.len().saturating_sub(NAMED);
-    if others > 0 {
-        ends.push(format!("{others} more"));
+    if let count @ 1.. = counts.secured {
+        findings.push(Captured::Secured { count });
     }
-    let ends = ends.join(", ");
-    Some(Note::warning(
-        "capture-unanswered",
-        format!(
-            "packets to {ends} that look like requests, and none was answered: {packets}; name the port \
-             with --port"
-        ),
-    ))
-}
-
-/// `cut_replies`: those of the packets that are cut that are said of their sessions.
-fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Note> {
-    let notes = [
-        packets(
-            counts.cut.saturating_sub(cut_replies),
-            true,
-            "capture-cut",
-            "not read: the snap length cut them before the fields of a test packet; capture with a larger \
-             snap length: tcpdump -s 0",
-        ),
-        packets(
-            counts.secured,
-            true,
-            "capture-secured",
-            "not read: they look like authenticated TWAMP, whose numbers are encrypted; use the sender's \
-             own report",
-        ),
-        kinds(
-            counts
-                .encapsulations
-                .iter()
-                .map(|(what, count)| (format!("in {what}"), *count)),
-            "capture-encapsulated",
-            "capture where test packets are not in them",
-        ),
-        kinds(
-            counts
-                .link_types
-                .iter()
-                .map(|(link, count)| (format!("of link type {link}"), *count)),
-            "capture-links",
-            "capture on Ethernet, on any interface, or raw IP",
-        ),
-        packets(
-            counts.without_time,
-            true,
-            "capture-without-time",
-            "not read: their blocks do not say when they were captured",
-        ),
-        packets(
-            counts.beyond_sessions,
-            true,
-            "capture-sessions",
-            &format!(
-                "not read: they are of sessions beyond the first {SESSIONS}; split the capture with a \
-                 filter, by address for example"
-            ),
-        ),
-        packets(
-            counts.later_fragments,
-            false,
-            "capture-fragments",
-            "not read: fragments after the first; the first of a test packet has all of its fields",
-        ),
-        packets(
-            counts.malformed,
-            false,
-            "capture-malformed",
-            "not read: their headers contradict themselves or end too early",
-        ),
-    ];
-    notes.into_iter().flatten().collect()
-}
-
-/// A warning of packets of these kinds, which are not read.
-fn kinds(
-    kinds: impl Iterator<Item = (String, u64)>,
-    key: &'static str,
-    remedy: &str,
-) -> Option<Note> {
-    let kinds = kinds.map(|(kind, count)| {
-        let packets = units::count(count, "packet", "packets");
-        format!("{packets} {kind}")
-    });
-    let kinds: Vec<String> = kinds.collect();
-    let line = format!("{} not read: {remedy}", kinds.join(", "));
-    (!kinds.is_empty()).then(|| Note::warning(key, line))
+    if !counts.encapsulations.is_empty() {
+        let kinds = counts.encapsulations.iter();
+        findings.push(Captured::Encapsulated {
+            kinds: kinds
+                .map(|(what, count)| ((*what).to_owned(), *count))
+                .collect(),
+        });
+    }
+    if !counts.link_types.is_empty() {
+        let kinds = counts.link_types.iter();
+        findings.push(Captured::Links {
+            kinds: kinds.map(|(link, count)| (*link, *count)).collect(),
+        });
+    }
+    if let count @ 1.. = counts.without_time {
+        findings.push(Captured::WithoutTime { count });
+    }
+    if let count @ 1.. = counts.beyond_sessions {
+        findings.push(Captured::Sessions {
+            count,
+            most: SESSIONS as u64,
+        });
+    }
+    if let count @ 1.. = counts.later_fragments {
+        findings.push(Captured::Fragments { count });
+    }
+    if let count @ 1.. = counts.malformed {
+        findings.push(Captured::Malformed { count });
+    }
+    findings
 }

@@ -25,7 +25,8 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use twinpath_report::{Note, Origin, SessionReport};
+use twinpath_report::finding::{Captured, large_lost, negative, steps as clock_steps};
+use twinpath_report::{Origin, SessionReport};
 use twinpath_wire::Wall;
 
 use self::counts::FrameCounts;
@@ -35,7 +36,6 @@ use self::frame::{Datagram, Unread};
 use self::pairing::{Known, Pairing};
 use self::steps::{Step, Steps};
 use crate::output::captures::{CaptureCounts, CapturedSession};
-use crate::output::units;
 use crate::saved::{Row, SessionFacts};
 
 pub(crate) use self::file::is_magic;
@@ -53,36 +53,37 @@ pub(crate) enum CaptureError {
     #[error("it was captured on a link of type {0}, which is not known here")]
     Link(u32),
     /// No packets of ours.
-    #[error("no TWAMP or STAMP packets and replies to them are in it{}", also(.0))]
-    NoSession(Vec<Note>),
+    #[error("no TWAMP or STAMP packets and replies to them are in it")]
+    NoSession(Vec<Captured>),
     /// Requests, perhaps, but nobody answered.
-    #[error(
-        "no TWAMP or STAMP packets to UDP port {port} are in it{}",
-        also(notes)
-    )]
+    #[error("no TWAMP or STAMP packets to UDP port {port} are in it")]
     NothingTo {
         /// The reflector's.
         port: u16,
         /// What else is known.
-        notes: Vec<Note>,
+        findings: Vec<Captured>,
     },
 }
 
-/// What else is known of a capture without sessions.
-fn also(notes: &[Note]) -> String {
-    let warnings = notes.iter().filter(|note| note.warning);
-    warnings.fold(String::new(), |said, note| format!("{said}; {}", note.line))
-}
-
 impl CaptureError {
+    /// What else is known of a capture without sessions.
+    pub(crate) fn findings(&self) -> &[Captured] {
+        match self {
+            Self::NoSession(findings) | Self::NothingTo { findings, .. } => findings,
+            Self::Io(_) | Self::Damaged(_) | Self::Link(_) => &[],
+        }
+    }
+
     /// What the reader can do.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Io(_) => "write the name of a capture",
             Self::Damaged(_) => "take the capture again, in pcap or pcapng",
             Self::Link(_) => "capture on Ethernet, on any interface, or raw IP",
-            Self::NoSession(notes) | Self::NothingTo { notes, .. }
-                if notes.iter().any(|note| note.key == "capture-unmatched") =>
+            Self::NoSession(findings) | Self::NothingTo { findings, .. }
+                if findings
+                    .iter()
+                    .any(|finding| matches!(finding, Captured::Unmatched { .. })) =>
             {
                 "capture both directions"
             }
@@ -171,11 +172,11 @@ impl Capture {
         let paired = counts::paired(&found, pairing.counts());
         let sessions = pairing.sessions();
         if sessions.is_empty() {
-            let notes = counts::notes(&paired, &ended);
+            let findings = counts::findings(&paired, &ended);
             let error = match (frames.unknown_link(), port) {
                 (Some(link), _) => CaptureError::Link(link),
-                (None, None) => CaptureError::NoSession(notes),
-                (None, Some(port)) => CaptureError::NothingTo { port, notes },
+                (None, None) => CaptureError::NoSession(findings),
+                (None, Some(port)) => CaptureError::NothingTo { port, findings },
             };
             return Err(whole(error));
         }
@@ -274,101 +275,42 @@ impl Capture {
         let known = self.sessions.get(place).zip(counts.sessions.get(place));
         if let Some((known, session)) = known {
             report.tally.in_flight = known.under_way;
-            report.notes.extend(self.of_session(known, session));
-            report.notes.extend(clock_step(report));
+            report.add(of_session(known, session, self.timeout));
+            report.add(clock_steps(report));
             report.figures.by_size.clone_from(&known.by_size);
-            report.note_sizes();
+            report.add(large_lost(report));
         }
-        let least = report.figures.round_trip.map_or(0, |delay| delay.min_ns);
-        if least < 0 {
-            report.notes.push(Note::remark(
-                "negative-round-trip",
-                format!(
-                    "round trips down to {:.1}us: that is the timestamps' error, the capture's and the \
-                     reflector's; near the reflector nothing else is left",
-                    Duration::from_nanos(least.unsigned_abs()).as_secs_f64() * -1e6
-                ),
-            ));
-        }
-        report.notes.extend(counts::notes(&counts, &self.ended));
-    }
-
-    fn of_session(&self, known: &Known, session: &CapturedSession) -> Vec<Note> {
-        let counts = &session.counts;
-        let taken = match &session.interface {
-            Some(name) => format!(
-                "seen at {} interfaces, T1 and T4 are taken at interface {name}, nearest the sender",
-                session.interfaces
-            ),
-            None => "T1 and T4 are those of the first copy".to_owned(),
-        };
-        let all = known.run.numbers();
-        let of_all = format!("of {all} numbers");
-        let answered = match counts.answered_missing {
-            0 => String::new(),
-            count => format!(
-                "; replies to {count} of them were captured: so the capture missed packets, and those \
-                 called lost may have been answered"
-            ),
-        };
-        let share = u128::from(counts.missing_requests) * 100;
-        let notes = [
-            counts::note(
-                (known.under_way, "packet", "packets"),
-                false,
-                "under-way",
-                &format!(
-                    "not answered yet when the capture ended, less than the timeout of {} after that: \
-                     not counted",
-                    units::asked(self.timeout)
-                ),
-            ),
-            counts::note(
-                (counts.captured_again, "copy", "copies"),
-                false,
-                "captured-again",
-                &format!("made by the capture, not counted as duplicates; {taken}"),
-            ),
-            counts::note(
-                (counts.early_replies, "reply", "replies"),
-                true,
-                "early-replies",
-                "captured before the request: the times of the capture are out of order, as those of \
-                 two taps are, or of an interface that gathers packets; delays are wrong by as much",
-            ),
-            counts::note(
-                (counts.missing_requests, &of_all, &of_all),
-                counts.answered_missing > 0 || share >= u128::from(all),
-                "missing-requests",
-                &format!(
-                    "between the first captured request and the last have no request in the \
-                     capture: it missed them, or they were lost or filtered before it{answered}"
-                ),
-            ),
-            counts::note(
-                (counts.cut_replies, "packet", "packets"),
-                true,
-                "cut-replies",
-                "from the reflector cut too short to be read: up to that many of the packets called lost \
-                 were answered; capture with a larger snap length: tcpdump -s 0",
-            ),
-        ];
-        notes.into_iter().flatten().collect()
+        report.add(negative(report));
+        report.add(counts::findings(&counts, &self.ended));
     }
 }
 
-/// Steps of the capture's clock during a session.
-fn clock_step(report: &SessionReport) -> Option<Note> {
-    let steps = report.tally.clock_steps;
-    (steps > 0).then(|| {
-        Note::warning(
-            "clock-step",
-            format!(
-                "the capture's clock stepped ({steps}): {} packets are left out of the delays",
-                report.figures.excluded_clock_step
-            ),
-        )
-    })
+fn of_session(known: &Known, session: &CapturedSession, timeout: Duration) -> Vec<Captured> {
+    let mut findings = Vec::new();
+    if let count @ 1.. = known.under_way {
+        findings.push(Captured::UnderWay { count, timeout });
+    }
+    if let count @ 1.. = session.counts.captured_again {
+        findings.push(Captured::CapturedAgain {
+            count,
+            interface: session.interface.clone(),
+            interfaces: session.interfaces as u64,
+        });
+    }
+    if let count @ 1.. = session.counts.early_replies {
+        findings.push(Captured::EarlyReplies { count });
+    }
+    if let count @ 1.. = session.counts.missing_requests {
+        findings.push(Captured::MissingRequests {
+            count,
+            numbers: known.run.numbers(),
+            answered: session.counts.answered_missing,
+        });
+    }
+    if let count @ 1.. = session.counts.cut_replies {
+        findings.push(Captured::CutReplies { count });
+    }
+    findings
 }
 
 /// All frames of a capture, and what was read of them.
@@ -392,14 +334,4 @@ impl Stop<()> {
             Self::Taker(()) => CaptureError::NoSession(Vec::new()),
         }
     }
-}
-
-/// What a report from a capture is worth.
-pub(crate) fn note() -> Note {
-    Note::remark(
-        "from-capture",
-        "recomputed from a capture: T1 and T4 are when packets passed where it was taken, losses and \
-         delays are those from there to the reflector and back"
-            .to_owned(),
-    )
 }

@@ -17,12 +17,29 @@ mod traffic;
 
 use std::path::{Path, PathBuf};
 
+use twinpath_report::finding::Captured;
+use twinpath_report::{Finding, Note};
+
 use super::CaptureError;
 use super::file::{End, Packets};
+use crate::output::words;
 
 /// What the datagrams of these tests carry.
 const PAYLOAD: &[u8] = b"sixteen octets..";
 const ETHERNET: u32 = 1;
+
+/// Findings in words.
+fn in_words(findings: Vec<Captured>) -> Vec<Note> {
+    words::finding::notes(&Vec::from_iter(findings.into_iter().map(Finding::from)))
+}
+
+/// Why a capture gives no report, with what was left out.
+fn in_full(error: &CaptureError) -> String {
+    let left_out = in_words(error.findings().to_vec());
+    left_out.iter().fold(error.to_string(), |said, note| {
+        format!("{said}; {}", note.line)
+    })
+}
 
 fn be(number: usize) -> [u8; 2] {
     u16::try_from(number).unwrap().to_be_bytes()

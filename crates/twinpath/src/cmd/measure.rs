@@ -23,7 +23,7 @@ use crate::args::RunOptions;
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::progress::{ProgressLine, together};
-use crate::output::{Outcome, Written, WrittenFile, complain, ends, labels};
+use crate::output::{Outcome, Written, WrittenFile, complain, labels, words};
 use crate::signals::Signals;
 
 /// How often the run is looked at: samples drained, signals seen.
@@ -210,7 +210,7 @@ fn watch<R: Run>(
             if event.is_late {
                 all = following.drain(run.sessions_mut(), outlet)?;
             }
-            let line = ends::with_zones(&event.line);
+            let line = event.line;
             if alarms && event.warns {
                 progress.erase();
                 complain(&format!("warning: {line}"));
@@ -265,9 +265,9 @@ fn report(
         mut control,
         failure,
     } = measured;
-    let of_sessions = reports.iter_mut().flat_map(|it| &mut it.notes);
-    ends::name_zones(of_sessions.chain(control.iter_mut().flat_map(|it| &mut it.notes)));
     amend(&mut reports);
+    // For the files, and again with what is decided then.
+    words::finding::put(&mut reports, control.as_mut());
     for session in &reports {
         let tally = &session.tally;
         info!(
@@ -284,6 +284,7 @@ fn report(
     if let Err(error) = following.finish(&mut reports, outlet) {
         return unwritten(&error);
     }
+    words::finding::put(&mut reports, None);
     let outcome = Outcome::new(&reports, control.as_ref());
     let drawn = following.companions.draw(outcome.with_written(&written));
     written.extend(drawn);

@@ -13,6 +13,7 @@ use crate::args::{Answers, Prefix, ResponderArgs, Summary, doubt};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
+use crate::output::words;
 use crate::output::{self, complain};
 use crate::plan;
 use crate::signals::Signals;
@@ -59,8 +60,8 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
             }
         }
     }
-    for line in run.no_hardware() {
-        warn!("{line}");
+    for reason in run.no_hardware() {
+        warn!("{}", words::finding::no_hardware(reason));
     }
     remark(&args.log, bounds(args));
     let mut before = ReflectorTally::default();

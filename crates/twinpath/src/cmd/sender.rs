@@ -1,7 +1,7 @@
 //! `twinpath sender`.
 
 use tracing::info;
-use twinpath_report::{Note, SessionReport};
+use twinpath_report::SessionReport;
 use twinpath_runtime::{SenderPlan, sender};
 
 use super::measure::{self, Measurement, Subject};
@@ -47,8 +47,6 @@ fn name_others(args: &SenderArgs, plan: &SenderPlan, reports: &mut [SessionRepor
     let used = plan.far.ip();
     let others = plan::other_addresses(&args.far, &args.ip, used, &plan::system_lookup);
     for session in reports {
-        let others = others.clone();
-        let notes = others.map(|line| Note::warning("other-addresses", line));
-        session.notes.extend(notes);
+        session.add(others.clone());
     }
 }

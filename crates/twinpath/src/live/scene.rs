@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use twinpath_metrics::{Basis, ClockEstimate, Coverage, Figures};
-use twinpath_report::notes::missed_departures;
 use twinpath_runtime::sender::Progress;
 use twinpath_wire::Rung;
 
 use super::columns::{OneWay, Strip};
 use crate::output::clocks::{ONE_HOST, skew_bound};
+use crate::output::words::finding::missed_departures;
 use crate::output::{UNKNOWN, units};
 
 /// Lines of warnings at most.
@@ -186,7 +186,7 @@ impl Session {
             doubts.push("both clocks claim to be synchronized, and are not".to_owned());
         }
         if self.missed > 0 {
-            let what = missed_departures(self.missed, self.asked);
+            let what = missed_departures(self.missed, self.asked.is_some());
             doubts.push(format!("{} {what}: this host is too slow", self.missed));
         }
         let stamps = figures.stamps_transmit.fell_back() + figures.stamps_receive.fell_back();

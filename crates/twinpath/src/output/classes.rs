@@ -171,6 +171,7 @@ mod tests {
                 step: Step::Request,
                 octet: 5,
             },
+            remedy: None,
             advice: String::new(),
         };
         let rows = |reports: &[SessionReport], refused: &[RefusedSession]| {

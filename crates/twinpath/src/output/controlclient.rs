@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use twinpath_report::Note;
+use twinpath_report::{Finding, Note};
 use twinpath_runtime::controller::{ControlClientReport, NegotiatedSession};
 use twinpath_wire::nanoseconds;
 
@@ -11,7 +11,7 @@ use super::ends::named;
 use super::json::Attempt;
 use super::style::Style;
 use super::table::{fact, notes};
-use super::units;
+use super::{units, words};
 
 /// Where the Session-Sender is to send to, as soon as that is known.
 ///
@@ -52,7 +52,7 @@ pub(crate) fn text(
         "Session",
         &format!("{} ran for {took}", report.session.sid),
     )?;
-    notes(&report.notes, style, out)?;
+    notes(&words::finding::notes(&report.findings), style, out)?;
     out.flush()
 }
 
@@ -76,7 +76,8 @@ pub(crate) fn json(report: &ControlClientReport, out: &mut impl Write) -> io::Re
         reflector: named(session.reflector),
         dscp: session.dscp.value(),
         duration_ns: nanoseconds::of(report.duration),
-        notes: &report.notes,
+        findings: &report.findings,
+        notes: words::finding::notes(&report.findings),
     };
     super::json::write(&document, out)
 }
@@ -96,5 +97,6 @@ struct Document<'a> {
     reflector: String,
     dscp: u8,
     duration_ns: u64,
-    notes: &'a [Note],
+    findings: &'a [Finding],
+    notes: Vec<Note>,
 }

@@ -4,9 +4,9 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use crate::output::words::finding::missed_departures;
 use twinpath_metrics::{DuplicationFigures, Figures, LossPeriods};
 use twinpath_report::SessionReport;
-use twinpath_report::notes::missed_departures;
 
 use super::table::fact;
 use super::units;
@@ -88,7 +88,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     duplication(&figures.duplication, out)?;
     coverage(report, out)?;
     availability(report, out)?;
-    let missed = missed_departures(tally.slots_skipped, tally.asked);
+    let missed = missed_departures(tally.slots_skipped, tally.asked.is_some());
     let unsent = [
         (tally.send_errors, "refused by this host's network"),
         (tally.slots_skipped, missed),

@@ -3,8 +3,8 @@
 use std::net::{Ipv6Addr, SocketAddr};
 
 use twinpath_proto::sender::Protocol;
+use twinpath_report::SessionReport;
 use twinpath_report::words::endpoint;
-use twinpath_report::{Note, SessionReport};
 use twinpath_runtime::host::interface_name;
 
 /// `192.0.2.1:862`, `[2001:db8::1]:862`, `[fe80::1%eth0]:862`.
@@ -25,13 +25,6 @@ pub(crate) fn protocol(protocol: Protocol) -> String {
 /// A run's own end.
 pub(super) fn sender(report: &SessionReport) -> String {
     named(report.sender())
-}
-
-/// Writes the zones in notes as everywhere else.
-pub(crate) fn name_zones<'a>(notes: impl IntoIterator<Item = &'a mut Note>) {
-    for note in notes {
-        note.line = with_zones(&note.line);
-    }
 }
 
 /// A line from below, which has zones by their numbers, with their interfaces' names.
@@ -99,18 +92,11 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_and_the_notes_have_the_far_end_s_zone() {
+    fn a_sender_has_the_far_end_s_zone() {
         let mut report = fixtures::quiet_path();
         report.sender = "[fe80::2]:20000".parse().unwrap();
         report.reflector = "[fe80::1%1]:862".parse().unwrap();
         let zone = interface_name(1).unwrap_or_else(|| "1".to_owned());
         assert_eq!(sender(&report), format!("[fe80::2%{zone}]:20000"));
-        report.notes = fixtures::nothing_came_back().notes;
-        report.notes[0].line = "no reply from [fe80::1%1]:862".into();
-        name_zones(&mut report.notes);
-        assert_eq!(
-            report.notes[0].line,
-            format!("no reply from [fe80::1%{zone}]:862")
-        );
     }
 }

@@ -201,6 +201,7 @@ pub(crate) fn quiet_path() -> SessionReport {
         icmp_foreign: 0,
         rebinds: 0,
         records_dropped: 0,
+        findings: Vec::new(),
         notes: Vec::new(),
     }
 }
@@ -366,13 +367,29 @@ pub(crate) fn loss() -> SessionReport {
     figures.congestion_backward = 11;
     report.records_dropped = 6;
     report.notes = vec![
-        Note::warning(
+        warning(
             "clock-stepped",
             "the local clock stepped once: 8 packets are left out of the delays".into(),
         ),
-        Note::remark("t3-advanced", "T3 is advanced by the reflector".into()),
+        remark("t3-advanced", "T3 is advanced by the reflector".into()),
     ];
     report
+}
+
+/// A finding in words.
+pub(crate) fn warning(key: &'static str, line: String) -> Note {
+    Note {
+        key: key.into(),
+        warning: true,
+        line,
+    }
+}
+
+pub(crate) fn remark(key: &'static str, line: String) -> Note {
+    Note {
+        warning: false,
+        ..warning(key, line)
+    }
 }
 
 /// Nothing listens there.
@@ -409,7 +426,7 @@ pub(crate) fn nothing_came_back() -> SessionReport {
         from,
         count: 100,
     }];
-    report.notes = vec![Note::warning(
+    report.notes = vec![warning(
         "nothing-came-back",
         "nothing listens on 192.0.2.2:20001; the well-known ports are 862 and 20001".into(),
     )];
@@ -425,7 +442,7 @@ pub(crate) fn clocks_disagree() -> SessionReport {
     };
     report.figures.forward = Some(delay(-3_600_000_000_000 + 610_000, 100));
     report.figures.backward = Some(delay(3_600_000_000_000 + 594_000, 100));
-    report.notes = vec![Note::warning(
+    report.notes = vec![warning(
         "negative-delay",
         "outbound delays are negative: the clocks disagree, one-way figures mean little".into(),
     )];

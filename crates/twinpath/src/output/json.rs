@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use twinpath_report::document::SessionDocument;
-use twinpath_report::{ControlReport, Note, RefusedSession};
+use twinpath_report::{ControlReport, Finding, Note, RefusedSession};
 use twinpath_runtime::host::HostSurvey;
 
 use super::captures::CaptureCounts;
@@ -73,6 +73,7 @@ struct Control<'a> {
     attempts: Vec<Attempt<'a>>,
     modes_offered: u32,
     modes: u32,
+    findings: &'a [Finding],
     notes: &'a [Note],
     refused: Vec<Refused<'a>>,
 }
@@ -125,6 +126,7 @@ impl<'a> From<&'a ControlReport> for Control<'a> {
             attempts: report.attempts.iter().map(Attempt::from).collect(),
             modes_offered: report.offered.bits(),
             modes: report.modes.bits(),
+            findings: &report.findings,
             notes: &report.notes,
             refused: report.refused.iter().map(Refused::from).collect(),
         }

@@ -1,6 +1,7 @@
 //! The addresses of both ends: names looked up, families and zones matched.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use twinpath_report::finding::Silence;
 
 use crate::args::{FarEnd, Host, IpOptions, NearEnd};
 use crate::failure::Failure;
@@ -26,7 +27,7 @@ pub(crate) fn other_addresses(
     ip: &IpOptions,
     used: IpAddr,
     lookup: Lookup<'_>,
-) -> Option<String> {
+) -> Option<Silence> {
     let Host::Name(name) = &far.host else {
         return None;
     };
@@ -35,20 +36,13 @@ pub(crate) fn other_addresses(
         .iter()
         .map(SocketAddr::ip)
         .filter(|other| *other != used);
-    let others: Vec<String> = others.take(4).map(|other| other.to_string()).collect();
-    if others.is_empty() {
-        return None;
-    }
-    let option = match used {
-        IpAddr::V4(_) if ip.ipv4 => "leave out -4, or write one of them",
-        IpAddr::V6(_) if ip.ipv6 => "leave out -6, or write one of them",
-        IpAddr::V4(_) => "write one of them, or -6 for IPv6",
-        IpAddr::V6(_) => "write one of them, or -4 for IPv4",
-    };
-    Some(format!(
-        "{name} has other addresses than {used}: {}; {option}",
-        others.join(", ")
-    ))
+    let others: Vec<IpAddr> = others.take(4).collect();
+    (!others.is_empty()).then(|| Silence::OtherAddresses {
+        name: name.clone(),
+        used,
+        others,
+        is_version_chosen: if used.is_ipv4() { ip.ipv4 } else { ip.ipv6 },
+    })
 }
 
 /// All addresses of the far end, each with a local one of its family: at least one.

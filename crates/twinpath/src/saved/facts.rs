@@ -94,6 +94,9 @@ pub(crate) struct SessionEnd {
     icmp: Vec<IcmpCount>,
     #[serde(default)]
     icmp_foreign: u64,
+    /// As JSON, so that those of a later version can be read over: their words are in `notes`, in the same order.
+    #[serde(default)]
+    findings: Vec<serde_json::Value>,
     notes: Vec<Note>,
 }
 
@@ -107,6 +110,8 @@ pub(crate) struct ControlFacts {
     modes: Modes,
     #[serde(default)]
     refused: Vec<RefusedFacts>,
+    #[serde(default)]
+    findings: Vec<serde_json::Value>,
     notes: Vec<Note>,
 }
 
@@ -262,6 +267,7 @@ impl SessionEnd {
             records_dropped: report.records_dropped,
             icmp_foreign: report.icmp_foreign,
             icmp: report.icmp.clone(),
+            findings: convert::values(&report.findings),
             notes: report.notes.clone(),
         }
     }
@@ -282,6 +288,7 @@ impl EndFacts {
                 modes_offered: control.offered,
                 modes: control.modes,
                 refused: control.refused.iter().map(RefusedFacts::from).collect(),
+                findings: convert::values(&control.findings),
                 notes: control.notes.clone(),
             }),
             rows_missing,

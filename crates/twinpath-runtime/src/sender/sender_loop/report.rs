@@ -2,7 +2,7 @@
 
 use twinpath_net::{StampChoice, clock};
 use twinpath_proto::sender::SenderTally;
-use twinpath_report::{ClockState, Origin, Refusals, SessionReport, StampReport, notes};
+use twinpath_report::{ClockState, Origin, Refusals, SessionReport, StampReport, finding};
 use twinpath_wire::control::SecurityMode;
 
 use super::{SenderLoop, metrics_config, start_within};
@@ -72,12 +72,13 @@ impl SenderLoop {
             },
             records_dropped: self.records_dropped,
             origin: Origin::Run,
+            findings: Vec::new(),
             notes: Vec::new(),
         };
-        report.notes = notes::of(&report);
-        report.notes.extend(self.source.note());
-        report.notes.extend(self.negotiated.notes);
-        report.notes.sort_by_key(|note| !note.warning);
+        report.findings = finding::decide(&report);
+        report.add(self.source.finding());
+        report.add(self.negotiated.findings);
+        finding::sort(&mut report.findings);
         Ok(report)
     }
 }

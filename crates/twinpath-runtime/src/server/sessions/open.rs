@@ -164,7 +164,7 @@ impl Inner {
             && !self.said_no_hardware.swap(true, Ordering::Relaxed)
         {
             // Of the first test port: the others are no better.
-            tracing::warn!("{}", twinpath_report::notes::why_no_hardware(&why));
+            tracing::warn!("no hardware timestamps: {why}");
         }
         let (thread, socket_index) = registry.add(sid, near);
         // Told before anybody else can join: a session never comes before its socket. The thread

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use twinpath_proto::control::{Message, Opened, ServerEvent, SessionRequest};
 use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_report::finding::FarEnd;
 use twinpath_runtime::controller::{self, ControlEvent};
 use twinpath_runtime::{PortChoice, StartError};
 use twinpath_wire::control::{Accept, Modes, SecurityMode};
@@ -40,7 +41,7 @@ fn a_session_is_agreed_on_measured_and_stopped() {
     assert_eq!(session.reflector, (LOCAL, port).into());
     assert_eq!(session.tos, Dscp::EF.tos());
     assert_eq!(session.tally.odd.size_differs, 0);
-    assert!(report.notes.is_empty(), "{:?}", report.notes);
+    assert_eq!(report.findings, []);
     let messages = outcome.messages();
     assert!(
         matches!(
@@ -156,7 +157,7 @@ fn every_combination_of_test_features_measures() {
         );
         let told = features.contains(Modes::DSCP_MONITORING);
         assert_eq!(!session.figures.dscp_forward.is_empty(), told, "{features}");
-        assert!(!keys(session).contains(&"octets-not-reflected"));
+        assert!(!keys(session).contains(&"octets-not-reflected".into()));
         assert_eq!(slips(&rig.events()), []);
     }
 }
@@ -172,16 +173,15 @@ fn remarking_on_the_way_out_is_said() {
     wanted.classes = vec![Tos(Dscp::EF.tos().0 | 2)];
     let outcome = control(wanted);
     let session = &outcome.report().sessions[0];
-    let line = |key| {
-        let note = session.notes.iter().find(|note| note.key == key);
-        note.map(|note| note.line.clone()).unwrap_or_default()
-    };
-    let remarked = line("dscp-changed-forward");
-    assert!(
-        remarked.contains("ef") && remarked.contains("(20)"),
-        "{remarked}"
-    );
-    assert!(line("ecn-changed-forward").contains("20 packets"));
+    for expected in [
+        FarEnd::DscpChangedForward {
+            sent: Dscp::EF,
+            came: vec![(Dscp::BE, 20)],
+        },
+        FarEnd::EcnChangedForward { count: 20 },
+    ] {
+        assert!(session.findings.contains(&expected.into()));
+    }
 }
 
 #[test]
@@ -194,8 +194,8 @@ fn congestion_on_the_way_out_is_said() {
     wanted.classes = vec![Tos(2)];
     let outcome = control(wanted);
     let found = keys(&outcome.report().sessions[0]);
-    assert!(found.contains(&"congestion-forward"), "{found:?}");
-    assert!(!found.contains(&"ecn-changed-forward"), "{found:?}");
+    assert!(found.contains(&"congestion-forward".into()), "{found:?}");
+    assert!(!found.contains(&"ecn-changed-forward".into()), "{found:?}");
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn another_receiver_port_than_the_one_asked_for_is_a_remark() {
         let outcome = control(plan(wanted, &[Dscp::BE]));
         let session = &outcome.report().sessions[0];
         assert_eq!(session.tally.received, 20);
-        assert_eq!(keys(session).contains(&"receiver-port"), said);
+        assert_eq!(keys(session).contains(&"receiver-port".into()), said);
     }
 }
 

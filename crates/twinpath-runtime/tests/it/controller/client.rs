@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use twinpath_proto::control::ServerEvent;
 use twinpath_proto::sender::PayloadSize;
+use twinpath_report::Advice;
 use twinpath_runtime::PortChoice;
 use twinpath_runtime::controlclient::{self, ControlClientRun};
 use twinpath_runtime::controller::{
@@ -60,8 +61,7 @@ fn a_sender_elsewhere_measures_in_the_session_that_is_kept_up() {
     run.stop();
     let report = run.join().unwrap();
     assert_eq!(report.session, session);
-    let keys: Vec<_> = report.notes.iter().map(|note| &*note.key).collect();
-    assert_eq!((keys, report.cut_short), (Vec::<&str>::new(), None));
+    assert_eq!((report.findings, report.cut_short), (Vec::new(), None));
     let events = rig.events();
     assert_eq!((stops(&events), slips(&events)), (1, Vec::new()));
 }
@@ -75,10 +75,9 @@ fn a_server_that_takes_no_senders_elsewhere_is_told_from_one_that_cannot() {
     plan.control.nat = true;
     let error = controlclient::start(plan).unwrap().join().unwrap_err();
     assert!(error.to_string().contains("Accept 3"), "{error}");
-    let ControlError::Refused { advice, .. } = error else {
-        panic!("{error}");
-    };
-    assert!(advice.contains("--allow-sender 192.0.2.7"), "{advice}");
+    let sender = [192, 0, 2, 7].into();
+    let expected = Advice::AllowSender { sender };
+    assert!(matches!(error, ControlError::Refused { advice, .. } if advice == expected));
 }
 
 #[test]
@@ -108,6 +107,6 @@ fn a_server_that_goes_ends_it_with_a_warning() {
         .unwrap()
         .join();
     let report = report.unwrap();
-    assert_eq!(report.notes[0].key, "server-gone");
-    assert!(report.notes[0].warning);
+    assert_eq!(report.findings[0].key(), "server-gone");
+    assert!(report.findings[0].is_warning());
 }

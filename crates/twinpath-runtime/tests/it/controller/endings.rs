@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use twinpath_proto::control::{Message, ServerEvent};
 use twinpath_proto::sender::Limit;
+use twinpath_report::Finding;
+use twinpath_report::finding::{Control, Silence};
 use twinpath_runtime::controller::{self, ControlError, ControlEvent, ControllerPlan};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
@@ -38,7 +40,7 @@ fn a_server_gone_in_mid_run_is_a_warning_and_every_packet_is_measured() {
     assert_eq!(report.sessions[0].tally.sent, 20);
     assert_eq!(report.sessions[0].tally.received, 20);
     assert_eq!(outcome.keys(), ["server-gone"]);
-    assert!(report.notes[0].warning);
+    assert!(report.findings[0].is_warning());
     let gone = |event: &&ControlEvent| matches!(event, ControlEvent::ServerGone(_));
     assert_eq!(outcome.events.iter().filter(gone).count(), 1);
 }
@@ -150,11 +152,11 @@ fn a_silent_server_in_mid_run_costs_nothing_but_an_acknowledgement() {
             .all(|session| session.tally.received == 20)
     );
     assert_eq!(outcome.keys(), ["server-gone"]);
-    assert!(
-        report.notes[0].line.contains("Stop-N-Ack"),
-        "{:?}",
-        report.notes
-    );
+    let gone = Control::ServerGone {
+        server: report.server,
+        error: "Stop-N-Ack did not come in time".to_owned(),
+    };
+    assert_eq!(report.findings, [gone.into()]);
 }
 
 #[test]
@@ -262,8 +264,11 @@ fn a_reflector_that_does_not_answer_is_no_refusal() {
     let session = &outcome.report().sessions[0];
     assert_eq!((session.tally.sent, session.tally.received), (20, 0));
     if !crate::portable_build() {
-        assert_eq!(session.notes[0].key, "port-unreachable");
-        assert!(session.notes[0].line.contains("agreed"));
+        let refused = &session.findings[0];
+        assert!(
+            matches!(refused, Finding::Silence(Silence::PortUnreachable(it)) if it.is_negotiated),
+            "{refused:?}"
+        );
     }
     assert_eq!(stops(&rig.events()), 1);
 }

@@ -1,6 +1,7 @@
 //! A Server on a thread: the engine over a blocking socket, a reflector behind it, and a script
 //! that decides what goes wrong.
 
+use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,6 +16,7 @@ use twinpath_proto::control::{
 use twinpath_proto::reflector::{NegotiatedConfig, NegotiatedReflector, SessionSpec};
 use twinpath_proto::security::KeyTable;
 use twinpath_report::ControlReport;
+use twinpath_report::Finding;
 use twinpath_runtime::controller::{
     self, ControlError, ControlEvent, ControlPlan, ControllerPlan, ControllerRun,
 };
@@ -367,9 +369,9 @@ impl Outcome {
         messages
     }
 
-    /// Keys of the notes on the connection.
-    pub(crate) fn keys(&self) -> Vec<&str> {
-        self.report().notes.iter().map(|note| &*note.key).collect()
+    /// Keys of the findings on the connection.
+    pub(crate) fn keys(&self) -> Vec<Cow<'static, str>> {
+        self.report().findings.iter().map(Finding::key).collect()
     }
 }
 

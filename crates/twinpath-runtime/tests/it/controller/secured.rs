@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use twinpath_proto::control::{Message, ServerConfig};
 use twinpath_proto::security::{InForce, KeyId, KeyTable};
+use twinpath_report::Finding;
 use twinpath_runtime::controller::{ControlEvent, ControlPlan};
 use twinpath_runtime::keys::{Key, passphrase};
 use twinpath_wire::Dscp;
@@ -75,6 +76,6 @@ fn falling_back_to_open_packets_is_a_warning_and_asking_for_them_is_none() {
         let outcome = control(plan(with_alice(&rig, security), &[Dscp::BE]));
         let report = outcome.report();
         assert_eq!(outcome.keys().concat(), expected, "{security:?}");
-        assert!(report.notes.iter().all(|note| note.warning));
+        assert!(report.findings.iter().all(Finding::is_warning));
     }
 }

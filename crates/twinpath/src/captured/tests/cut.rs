@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::super::file::Packets;
-use super::super::{Capture, counts};
+use super::super::{Capture, counts, of_session};
 use super::captures;
 use super::traffic::{
     BEGIN, Files, Form, MS, SECOND, Spec, capture, figures, ip, outcomes, sorted,
 };
+use super::{in_full, in_words};
 
 /// Headers of IP and UDP.
 const HEADERS: usize = 20 + 8;
@@ -36,7 +37,11 @@ fn authenticated_replies_that_are_cut_before_their_fields_are_counted_as_cut() {
         let counts = opened.counts(0);
         assert_eq!(counts.sessions[0].counts.cut_replies, 9, "{kept}");
         assert_eq!(counts.not_read.cut, 9, "{kept}: requests can be read");
-        let said = opened.of_session(&opened.sessions[0], &counts.sessions[0]);
+        let said = in_words(of_session(
+            &opened.sessions[0],
+            &counts.sessions[0],
+            opened.timeout,
+        ));
         let said = said.iter().find(|note| note.key == "cut-replies").unwrap();
         assert!(said.warning && said.line.starts_with("9 packets"), "{kept}");
     }
@@ -72,7 +77,7 @@ fn packets_of_authenticated_twamp_are_counted_as_such_cut_or_whole_alone_or_besi
         let line = "20 packets not read: they look like authenticated TWAMP";
         let alone = Capture::open(&files.paths()[..1], None, Duration::from_secs(2));
         let (_, failed) = alone.unwrap_err();
-        let failed = failed.to_string();
+        let failed = in_full(&failed);
         assert!(failed.contains(line), "{snap}: {failed}");
         assert!(!failed.contains("snap length"), "{snap}: {failed}");
         let opened = files.open(None);
@@ -83,7 +88,7 @@ fn packets_of_authenticated_twamp_are_counted_as_such_cut_or_whole_alone_or_besi
             [20, 0],
             "{snap}"
         );
-        let said = counts::notes(&counts, &[]);
+        let said = in_words(counts::findings(&counts, &[]));
         assert!(
             said.iter()
                 .any(|note| note.warning && note.line.starts_with(line))
@@ -100,7 +105,7 @@ fn authenticated_packets_that_are_cut_are_counted_beside_an_open_session_too() {
         assert_eq!(figures(&outcomes(&opened)), [[10, 10, 0, 0]], "{kept}");
         let counts = opened.counts(0);
         assert_eq!(counts.not_read.cut, 19, "{kept}");
-        let said = counts::notes(&counts, &opened.ended);
+        let said = in_words(counts::findings(&counts, &opened.ended));
         let cut = said.iter().find(|note| note.key == "capture-cut");
         assert!(cut.is_some_and(|note| note.warning), "{kept}: {said:?}");
     }

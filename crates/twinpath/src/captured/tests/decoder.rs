@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::super::file::Packets;
 use super::super::{Capture, frame};
+use super::in_full;
 use super::traffic::{Files, Form, Passed, Spec, WRAPPINGS, capture, figures, outcomes};
 
 /// Ports, octets of the payload, and its first 14.
@@ -151,7 +152,7 @@ fn sessions_are_the_same_in_every_wrapping_and_at_every_snap_length_that_keeps_t
             let files = Files::new(&[capture(*link, &packets, around + 30)]);
             let failed = Capture::open(files.paths(), None, Duration::from_secs(2));
             let (_, failed) = failed.unwrap_err();
-            let failed = failed.to_string();
+            let failed = in_full(&failed);
             assert!(
                 failed.contains("18 packets not read: the snap length"),
                 "{name}: {failed}"

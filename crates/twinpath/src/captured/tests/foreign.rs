@@ -1,6 +1,7 @@
 //! Packets between the ends of a session that are none of its test packets.
 
 use super::super::counts;
+use super::in_words;
 use super::traffic::{
     BEGIN, Files, Form, MS, Passed, SECOND, Spec, capture, figures, outcomes, packet, sorted,
 };
@@ -75,7 +76,7 @@ fn a_stray_packet_from_the_same_ports_is_no_loss_and_no_session_wherever_it_is()
                     assert_eq!(found, [[40, 39, 1, 0], [1, 1, 0, 0]], "{what}");
                     let counts = opened.counts(0);
                     assert_eq!(counts.foreign, 1, "{what}");
-                    let said = counts::notes(&counts, &[]);
+                    let said = in_words(counts::findings(&counts, &[]));
                     let said = said.iter().find(|note| note.key == "capture-foreign");
                     assert!(said.unwrap().line.starts_with("1 packet between"), "{what}");
                 }

@@ -2,7 +2,8 @@
 
 use twinpath_metrics::Record;
 
-use super::super::Capture;
+use super::super::{Capture, of_session};
+use super::in_words;
 use super::traffic::{
     BEGIN, Files, Form, MS, Passed, Spec, capture, figures, open, outcomes, sorted,
 };
@@ -58,7 +59,7 @@ fn numbers_without_a_request_are_counted_and_said_and_replies_to_them_prove_that
             ),
             (5, answered)
         );
-        let said = opened.of_session(&opened.sessions[0], session);
+        let said = in_words(of_session(&opened.sessions[0], session, opened.timeout));
         let said = said.iter().find(|note| note.key == "missing-requests");
         let said = said.unwrap();
         assert!(

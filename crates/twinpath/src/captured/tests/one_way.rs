@@ -7,6 +7,7 @@ use super::super::{Capture, CaptureError, counts};
 use super::traffic::{
     BEGIN, Files, Form, MS, Passed, SECOND, Spec, capture, figures, ip, outcomes, sorted,
 };
+use super::{in_full, in_words};
 
 /// Beside an answered one: another one, none of whose packets is answered.
 fn unanswered() -> Spec {
@@ -117,14 +118,14 @@ fn requests_to_a_port_that_is_not_known_are_counted_and_said() {
     let line = format!(
         "packets to {to} that look like requests, and none was answered: 10; name the port with --port"
     );
-    let said = counts::notes(&counts, &opened.ended);
+    let said = in_words(counts::findings(&counts, &opened.ended));
     assert!(
         said.iter().any(|note| note.warning && note.line == line),
         "{said:?}"
     );
     // Alone, there is no report, for that reason.
     let (_, failed) = open(1).unwrap_err();
-    assert!(failed.to_string().contains(&line), "{failed}");
+    assert!(in_full(&failed).contains(&line), "{failed}");
 }
 
 #[test]
@@ -157,7 +158,7 @@ fn replies_whose_requests_are_not_in_the_capture_are_counted_and_said() {
             assert_eq!(opened.counts(0).unmatched_replies, 10, "{other:?}");
             let (_, failed) = open(1, port).unwrap_err();
             let expected = "10 replies to requests that are not in the capture";
-            assert!(failed.to_string().contains(expected), "{port:?}: {failed}");
+            assert!(in_full(&failed).contains(expected), "{port:?}: {failed}");
             let is_none = matches!(
                 failed,
                 CaptureError::NoSession(_) | CaptureError::NothingTo { port: 20_001, .. }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::{Capture, counts};
+use super::super::{Capture, counts, of_session};
+use super::in_words;
 use super::traffic::{BEGIN, Files, MS, SECOND, Spec, capture, figures, outcomes, read, sorted};
 
 fn spec() -> Spec {
@@ -66,7 +67,7 @@ fn a_file_in_no_order_at_all_has_the_same_sessions() {
         let counts = opened.counts(0);
         assert!(counts.out_of_order > 50, "{counts:?}");
         assert_eq!(counts.out_of_window, 0);
-        let said = counts::notes(&counts, &[]);
+        let said = in_words(counts::findings(&counts, &[]));
         assert_eq!(said[0].key, "capture-sorted");
     }
 }
@@ -91,7 +92,7 @@ fn what_is_out_of_order_by_more_than_the_window_is_said_with_the_remedy() {
     assert_eq!((sum(0), sum(1)), (120, 115), "{found:?}");
     let counts = opened.counts(0);
     assert!(counts.out_of_window > 100, "{counts:?}");
-    let said = counts::notes(&counts, &[]);
+    let said = in_words(counts::findings(&counts, &[]));
     let said = said.iter().find(|note| note.key == "capture-unordered");
     let said = said.unwrap();
     assert!(said.warning && said.line.contains("reordercap"), "{said:?}");
@@ -168,7 +169,11 @@ fn a_reply_that_was_stamped_before_its_request_is_a_reply_and_is_warned_of() {
                 ],
                 [0, 58]
             );
-            let said = opened.of_session(&opened.sessions[0], &counts.sessions[0]);
+            let said = in_words(of_session(
+                &opened.sessions[0],
+                &counts.sessions[0],
+                opened.timeout,
+            ));
             let said = said
                 .iter()
                 .find(|note| note.key == "early-replies")
@@ -217,7 +222,7 @@ fn a_reply_after_twice_the_timeout_is_late_and_its_request_is_in_the_capture() {
     assert_eq!(figures(&outcomes(&opened)), [[60, 57, 3, 0]]);
     let counts = opened.counts(0);
     assert_eq!([counts.unmatched_replies, counts.late_replies], [0, 1]);
-    let said = counts::notes(&counts, &opened.ended);
+    let said = in_words(counts::findings(&counts, &opened.ended));
     assert!(
         said.iter()
             .any(|note| note.key == "capture-late" && note.warning),

@@ -7,6 +7,7 @@ use twinpath_metrics::Record;
 use twinpath_wire::{Fate, Sample, Wall};
 
 use super::super::{Capture, CaptureError, counts};
+use super::in_words;
 use super::traffic::{BEGIN, Files, MS, Passed, Spec, capture, figures, ip, outcomes, sorted};
 use super::{captures, datagram, enhanced, interface, pcap, section, v4};
 
@@ -230,7 +231,7 @@ fn replies_that_are_cut_too_short_are_said_of_their_session() {
     assert_eq!(figures(&outcomes(&opened)), [[10, 10, 0, 0]]);
     let counts = opened.counts(0);
     assert_eq!(counts.not_read.cut, 20);
-    let said = counts::notes(&counts, &[]);
+    let said = in_words(counts::findings(&counts, &[]));
     assert!(
         said[0].warning && said[0].line.contains("20 packets") && said[0].line.contains("-s 0"),
         "{said:?}"
@@ -242,7 +243,7 @@ fn replies_that_are_cut_too_short_are_said_of_their_session() {
     assert_eq!(counts.sessions[0].counts.cut_replies, 10);
     // The requests are used; the replies are said once.
     assert_eq!(counts.not_read.cut, 10);
-    assert!(counts::notes(&counts, &[]).is_empty());
+    assert!(in_words(counts::findings(&counts, &[])).is_empty());
 }
 
 #[test]
@@ -269,7 +270,7 @@ fn what_is_not_read_is_counted_by_kind() {
         (counts.frames, counts.datagrams, counts.test_packets),
         (24, 20, 20)
     );
-    let said = counts::notes(&counts, &[]);
+    let said = in_words(counts::findings(&counts, &[]));
     let keys: Vec<&str> = said.iter().map(|note| &*note.key).collect();
     assert_eq!(
         keys,
@@ -299,7 +300,7 @@ fn sessions_beyond_the_bound_are_counted_and_said() {
         assert!(found.iter().all(|of| of.received == 1));
         let counts = opened.counts(0);
         assert_eq!(counts.not_read.beyond_sessions, beyond, "{port:?}");
-        let said = counts::notes(&counts, &[]);
+        let said = in_words(counts::findings(&counts, &[]));
         assert!(said.iter().any(|note| note.key == "capture-sessions"));
     }
     // Runs of one flow are sessions too.
@@ -364,7 +365,7 @@ fn a_capture_that_is_damaged_in_its_middle_gives_what_was_before() {
     assert_eq!(figures(&outcomes(&opened)), [[6, 6, 0, 0]]);
     let counts = opened.counts(0);
     assert_eq!(counts.end, "damaged");
-    let said = counts::notes(&counts, &opened.ended);
+    let said = in_words(counts::findings(&counts, &opened.ended));
     assert_eq!(said[0].key, "capture-damaged");
     assert!(said[0].warning);
 }

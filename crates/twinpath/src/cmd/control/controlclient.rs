@@ -13,7 +13,7 @@ use crate::cmd::measure::POLL_EVERY;
 use crate::cmd::{remark, unwritten, warn};
 use crate::failure::{Exit, Failure};
 use crate::logs;
-use crate::output::ends::{self, named};
+use crate::output::ends::named;
 use crate::output::style::Style;
 use crate::output::words;
 use crate::output::{complain, controlclient as output};
@@ -43,8 +43,7 @@ pub(super) fn run(args: &ControlClientArgs, given: Given) -> Result<Exit, Failur
     if let Err(error) = tell(&run, args, json) {
         return unwritten(&error);
     }
-    let mut report = run.join()?;
-    ends::name_zones(&mut report.notes);
+    let report = run.join()?;
     info!(sid = %report.session.sid, "stopped");
     let stdout = io::stdout();
     let style = Style::of(&stdout);

@@ -1,12 +1,12 @@
 //! Which of the addresses of a server's name is connected to.
 
-use twinpath_report::Attempt;
 use twinpath_runtime::controller::{self, ControlPlan};
 
 use crate::args::LogOptions;
 use crate::cmd::remark;
 use crate::failure::Failure;
-use crate::output::ends::{self, named};
+use crate::output::ends::named;
+use crate::output::words;
 use crate::signals::Signals;
 
 /// The plan for the first address of the server that takes a connection. Of several it is connected
@@ -24,12 +24,9 @@ pub(super) fn reached<P>(
         let mut plan = plans.swap_remove(index);
         let control = control(&mut plan);
         if !made.attempts().is_empty() {
-            let tried: Vec<String> = made.attempts().iter().map(Attempt::to_string).collect();
+            let tried: Vec<String> = made.attempts().iter().map(words::attempt).collect();
             let server = named(control.server);
-            let line = format!(
-                "{}; connected to {server}",
-                ends::with_zones(&tried.join("; "))
-            );
+            let line = format!("{}; connected to {server}", tried.join("; "));
             remark(log, Some(line));
         }
         control.made = Some(made);

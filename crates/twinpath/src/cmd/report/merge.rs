@@ -1,13 +1,12 @@
 //! Several runs as one.
 
-use std::fmt::Write as _;
-
 use twinpath_metrics::{Distributions, Figures, Series, Timeline};
-use twinpath_report::{ClockState, Note, Origin, SessionReport, StampReport};
+use twinpath_report::finding::{self, Difference, RawFile};
+use twinpath_report::{ClockState, Finding, Note, Origin, SessionReport, StampReport};
 
 use super::alike;
 use super::source::{self, Source};
-use crate::output::{ends, schedule};
+use crate::output::{ends, schedule, words};
 
 /// Values, and sessions, that a note names at most.
 const SHOWN: usize = 4;
@@ -43,7 +42,7 @@ pub(super) fn merge<'a>(
             }
         }
     }
-    sum.notes = notes(reports, sources);
+    sum.findings = findings(reports);
     if !others.is_empty() {
         sum.duration = alike::together(reports);
         ask(&sum.delays, &mut sum.figures);
@@ -71,30 +70,43 @@ pub(super) fn merge<'a>(
                 }
             });
     sum.number = 1;
-    sum.renew_coverage();
-    sum.notes.push(said(reports, sources));
+    sum.decide_coverage_again();
+    sum.add([RawFile::Merged {
+        count: reports.len() as u64,
+        files: sources.iter().map(|source| source.path.clone()).collect(),
+        differences: differences(reports),
+    }]);
     // Those of one file have packets of their own.
     if sources.len() > 1 {
-        sum.notes.extend(twice(reports));
+        sum.add(twice(reports));
     }
-    sum.notes.sort_by_key(|note| !note.warning);
+    finding::sort(&mut sum.findings);
+    sum.notes = notes(&sum, reports, sources);
     Some(sum)
 }
 
-/// The remarks of all sessions: those that not every session has, with the sessions that they are of.
-fn notes(reports: &[SessionReport], sources: &[Source]) -> Vec<Note> {
-    let mut notes: Vec<(&Note, Vec<usize>)> = Vec::new();
-    for report in reports {
-        for note in &report.notes {
-            match notes.iter_mut().find(|(known, _)| *known == note) {
-                Some((_, of)) => of.push(report.number),
-                None => notes.push((note, vec![report.number])),
-            }
+/// The findings of all sessions, each once.
+fn findings(reports: &[SessionReport]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in reports.iter().flat_map(|report| &report.findings) {
+        if !findings.contains(finding) {
+            findings.push(finding.clone());
         }
     }
-    let notes = notes.into_iter().map(|(note, of)| {
-        let mut note = note.clone();
-        if of.len() < reports.len() {
+    findings
+}
+
+/// The findings of the sum in words: those that not every session has, with the sessions that they are of.
+fn notes(sum: &SessionReport, reports: &[SessionReport], sources: &[Source]) -> Vec<Note> {
+    let notes = words::finding::notes(&sum.findings);
+    let notes = sum.findings.iter().zip(notes).map(|(finding, mut note)| {
+        let has = |report: &&SessionReport| report.findings.contains(finding);
+        let of: Vec<usize> = reports
+            .iter()
+            .filter(has)
+            .map(|report| report.number)
+            .collect();
+        if !of.is_empty() && of.len() < reports.len() {
             note.line = format!("{}: {}", named(&of, sources), note.line);
         }
         note
@@ -118,40 +130,16 @@ fn named(of: &[usize], sources: &[Source]) -> String {
         }));
         first += count;
     }
-    some_of(&shown, ", ")
-}
-
-/// The first few, and how many more there are.
-fn some_of(values: &[String], between: &str) -> String {
-    let mut text = values.get(..SHOWN).unwrap_or(values).join(between);
-    if let more @ 1.. = values.len().saturating_sub(SHOWN) {
-        let _ = write!(text, " and {more} more");
-    }
-    text
-}
-
-/// What was added up, and whether it was the same thing.
-fn said(reports: &[SessionReport], sources: &[Source]) -> Note {
-    let files: Vec<&str> = sources.iter().map(|source| source.path.as_str()).collect();
-    let files = files.join(", ");
-    let mut line = match reports.len() {
-        1 => format!("one session from {files}"),
-        count => format!("{count} sessions added up ({files})"),
+    let more = match shown.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
     };
-    let differences = differences(reports);
-    if !differences.is_empty() {
-        line.push_str("; they differ in ");
-        line.push_str(&differences.join(", "));
-    }
-    Note {
-        key: "merged".into(),
-        line,
-        warning: !differences.is_empty(),
-    }
+    shown.truncate(SHOWN);
+    shown.join(", ") + &more
 }
 
 /// In what sessions differ, with the values that they have.
-fn differences(reports: &[SessionReport]) -> Vec<String> {
+fn differences(reports: &[SessionReport]) -> Vec<Difference> {
     type Fact = fn(&SessionReport) -> String;
     let facts: [(&str, Fact); 6] = [
         ("protocol", |report| ends::protocol(report.protocol)),
@@ -174,14 +162,20 @@ fn differences(reports: &[SessionReport]) -> Vec<String> {
             }
         }
         if values.len() > 1 {
-            differences.push(format!("{name} ({})", some_of(&values, " and ")));
+            let more = values.len().saturating_sub(SHOWN) as u64;
+            values.truncate(SHOWN);
+            differences.push(Difference {
+                what: name.to_owned(),
+                values,
+                more,
+            });
         }
     }
     differences
 }
 
 /// The same packets are in it twice.
-fn twice(reports: &[SessionReport]) -> Option<Note> {
+fn twice(reports: &[SessionReport]) -> Option<RawFile> {
     let again = reports.iter().enumerate().filter(|(place, report)| {
         let before = reports.iter().take(*place);
         before
@@ -189,12 +183,8 @@ fn twice(reports: &[SessionReport]) -> Option<Note> {
             .any(|earlier| alike::same_packets(earlier, report))
     });
     let count = again.count();
-    (count > 0).then(|| {
-        let line = format!(
-            "sessions of packets that another one has already, by their addresses and times: {count}; \
-             those are counted twice"
-        );
-        Note::warning("merged-twice", line)
+    (count > 0).then_some(RawFile::MergedTwice {
+        count: count as u64,
     })
 }
 

@@ -27,7 +27,7 @@ use crate::args::ReportArgs;
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::style::Style;
-use crate::output::{Meta, Outcome, labels};
+use crate::output::{Meta, Outcome, labels, words};
 use crate::plan;
 use crate::saved::Row;
 
@@ -133,6 +133,7 @@ fn report(args: &ReportArgs, outlet: &Open<'_>) -> Result<Exit, Trouble> {
         &mut reports
     };
     following.finish(own, &mut outlet)?;
+    words::finding::put(own, control.as_mut());
     let sent: u64 = reports.iter().map(|report| report.tally.sent).sum();
     let verdict = match sources.first() {
         Some(source) if sent == 0 => Err(source.nothing()),

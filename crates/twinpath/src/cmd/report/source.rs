@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use twinpath_metrics::{MetricsConfig, SessionMetrics};
 use twinpath_report::ControlReport;
-use twinpath_report::{Note, SessionReport};
+use twinpath_report::finding::{self, Captured, RawFile};
+use twinpath_report::{Finding, SessionReport};
 use twinpath_runtime::FigureOptions;
 use twinpath_runtime::file;
 use twinpath_runtime::sender::SeriesFacts;
@@ -21,7 +22,7 @@ use crate::cmd::following::Following;
 use crate::failure::Failure;
 use crate::files::{self, Unfit};
 use crate::output::captures::CaptureCounts;
-use crate::output::{Meta, rfc3339, units};
+use crate::output::{Meta, words};
 use crate::plan;
 use crate::saved::{Broken, EndFacts, Reader, Row, SessionFacts};
 
@@ -179,20 +180,23 @@ impl Source {
                     let number = usize::try_from(session.identity.number).ok()?;
                     let (metrics, config) = series(number)?;
                     let mut report = session.report(metrics, config);
-                    report.notes.extend(incomplete(&report, end.rows_missing));
+                    report.add(incomplete(&report, end.rows_missing));
                     Some(report)
                 })
                 .collect(),
             Rows::Saved {
                 end: None, growing, ..
             } => {
-                let note = |replay: &Replay| unfinished(replay, *growing);
-                let mut reports = self.by_rows(first, replays, series, note);
-                reports.iter_mut().for_each(SessionReport::note_negative);
+                let finding = |replay: &Replay| unfinished(replay, *growing).into();
+                let mut reports = self.by_rows(first, replays, series, finding);
+                for report in &mut reports {
+                    report.add(finding::negative(report));
+                }
                 reports
             }
             Rows::Captured(capture) => {
-                let mut reports = self.by_rows(first, replays, series, |_| captured::note());
+                let mut reports =
+                    self.by_rows(first, replays, series, |_| Captured::FromCapture.into());
                 for report in &mut reports {
                     capture.complete(report);
                 }
@@ -200,12 +204,9 @@ impl Source {
             }
         };
         for report in &mut reports {
-            // The user may know more of the reflector than the run did.
-            report.renew_directions();
-            report.renew_coverage();
-            report.renew_far_times();
-            report.notes.extend(self.left_out());
-            report.notes.sort_by_key(|note| !note.warning);
+            report.decide_again();
+            report.add(self.left_out());
+            finding::sort(&mut report.findings);
             report.number += first;
         }
         reports
@@ -247,25 +248,14 @@ impl Source {
 
     /// What of the file is not of its records: a write that was broken off, or, behind a run that came
     /// to its end, octets of others.
-    fn left_out(&self) -> Option<Note> {
+    fn left_out(&self) -> Option<RawFile> {
         let Rows::Saved { reader, end, .. } = &self.rows else {
             return None;
         };
         match (reader.octets_behind(), end) {
             (0, _) => None,
-            (count, Some(_)) => Some(Note::remark(
-                "octets-behind",
-                format!(
-                    "{} behind the end of the run in the file left out: the run is complete",
-                    units::count(count, "octet", "octets")
-                ),
-            )),
-            (_, None) => Some(Note::warning(
-                "file-torn",
-                "the end of the file is missing or damaged: these are the records up to the last \
-                 write that is whole"
-                    .to_owned(),
-            )),
+            (count, Some(_)) => Some(RawFile::OctetsBehind { count }),
+            (_, None) => Some(RawFile::FileTorn),
         }
     }
 
@@ -285,7 +275,7 @@ impl Source {
         first: usize,
         replays: &[Replay],
         series: impl Fn(usize) -> Option<(&'a SessionMetrics, MetricsConfig)>,
-        note: impl Fn(&Replay) -> Note,
+        finding: impl Fn(&Replay) -> Finding,
     ) -> Vec<SessionReport> {
         let replays = replays.iter().skip(first);
         (1..)
@@ -296,8 +286,8 @@ impl Source {
                 let identity = &session.identity;
                 let mut report = identity.report(replay.tally(), metrics, config);
                 replay.complete(&mut report, session.asked);
-                report.note_implausible();
-                report.notes.push(note(replay));
+                report.add(finding::implausible(&report));
+                report.findings.push(finding(replay));
                 Some(report)
             })
             .collect()
@@ -369,38 +359,22 @@ impl From<Broken> for Stop {
 }
 
 /// The file ends, or the run goes on.
-fn unfinished(replay: &Replay, growing: bool) -> Note {
-    let newest = rfc3339(replay.newest());
-    let (key, line) = if growing {
-        (
-            "still-running",
-            format!(
-                "the run still goes on: this is what was saved of it until now, up to {newest}"
-            ),
-        )
+fn unfinished(replay: &Replay, growing: bool) -> RawFile {
+    let newest = replay.newest();
+    if growing {
+        RawFile::StillRunning { newest }
     } else {
-        (
-            "interrupted",
-            format!(
-                "the file ends before its run did: that was killed, or could not go on saving; the last \
-                 record is of {newest}, what was under way then is not counted"
-            ),
-        )
-    };
-    Note::warning(key, line)
+        RawFile::Interrupted { newest }
+    }
 }
 
 /// The file does not hold all that the run counted.
-fn incomplete(report: &SessionReport, rows_missing: u64) -> Option<Note> {
+fn incomplete(report: &SessionReport, rows_missing: u64) -> Option<RawFile> {
     let (tally, figures) = (&report.tally, &report.figures);
     let same = tally.received == figures.received && tally.lost == figures.lost;
-    (rows_missing > 0 || !same).then(|| {
-        let line = format!(
-            "the file lacks records of the run, those of {} of {}: its figures are those of the rest",
-            tally.sent.saturating_sub(figures.received + figures.lost),
-            units::count(tally.sent, "packet", "packets")
-        );
-        Note::warning("records-missing", line)
+    (rows_missing > 0 || !same).then(|| RawFile::RecordsMissing {
+        count: tally.sent.saturating_sub(figures.received + figures.lost),
+        sent: tally.sent,
     })
 }
 
@@ -428,5 +402,12 @@ fn broken(path: &str, error: &Broken) -> Failure {
 }
 
 fn captured_failure(path: &str, error: &captured::CaptureError) -> Failure {
-    Failure::could_not(format!("cannot read {path}: {error}")).with_remedy(Some(error.remedy()))
+    // Of what was left out, what may be why.
+    let left_out = error.findings().iter().cloned().map(Finding::from);
+    let left_out = left_out.filter(Finding::is_warning);
+    let said = left_out.fold(String::new(), |said, finding| {
+        format!("{said}; {}", words::finding::line(&finding))
+    });
+    Failure::could_not(format!("cannot read {path}: {error}{said}"))
+        .with_remedy(Some(error.remedy()))
 }

@@ -166,7 +166,7 @@ fn a_note_that_holds_for_several_sessions_is_said_once() {
     first.notes = fixtures::nothing_came_back().notes;
     let mut second = first.clone();
     second.number = 2;
-    let own = Note::remark("late", "its own".into());
+    let own = fixtures::remark("late", "its own".into());
     second.notes.push(own);
     let mut out = Vec::new();
     let mut sink = Text::new(&mut out, fixtures::meta(), Style::PLAIN, false);

@@ -6,7 +6,7 @@ mod control;
 use std::borrow::Cow;
 use std::error::Error;
 
-use twinpath_runtime::{BindError, RunError, SendError, StartError, is_out_of_files};
+use twinpath_runtime::{BindError, NoHardware, RunError, SendError, StartError, is_out_of_files};
 
 /// An error that a user can do something about.
 pub(crate) trait Remedy: Error {
@@ -14,6 +14,10 @@ pub(crate) trait Remedy: Error {
     fn remedy(&self) -> Option<Cow<'static, str>>;
 }
 
+/// The port of OWAMP, for control and test (RFC 4656, RFC 8545).
+pub(super) const OWAMP_PORT: u16 = 861;
+pub(super) const OWAMP: &str =
+    "port 861 is OWAMP's (RFC 4656), another protocol: TWAMP's and STAMP's is 862";
 const OUT_OF_FILES: &str =
     "this process or the host has as many files open as it may: raise `ulimit -n` (or fs.file-max)";
 
@@ -44,7 +48,33 @@ impl Remedy for BindError {
 
 impl Remedy for SendError {
     fn remedy(&self) -> Option<Cow<'static, str>> {
-        twinpath_report::notes::send_remedy(*self).map(Cow::from)
+        let words = match self {
+            Self::NoBuffers => "send less often, or fewer octets",
+            Self::TooLarge => "use a smaller --padding, or leave out --do-not-fragment",
+            Self::Unreachable => {
+                "see `ip route` and `ip link`: there is no route, or the link is down"
+            }
+            Self::Filtered => "see this host's own packet filter (nft list ruleset)",
+            Self::Prohibited => "see `ip route get` for that address",
+            Self::BadSource => {
+                "see `ip address`, and `ip route get` for that address: a blackhole looks alike"
+            }
+            Self::Other(_) => return None,
+        };
+        Some(words.into())
+    }
+}
+
+impl Remedy for NoHardware {
+    fn remedy(&self) -> Option<Cow<'static, str>> {
+        let words = match self {
+            Self::Interface => "name an --interface, or one of its addresses",
+            Self::Privilege { .. } => "run as root, or give the program that capability",
+            Self::Clock { .. } => "run as root, or let this user read that device",
+            Self::Plain => "leave out --portable",
+            Self::Unknown { .. } | Self::None { .. } | Self::Refused { .. } => return None,
+        };
+        Some(words.into())
     }
 }
 

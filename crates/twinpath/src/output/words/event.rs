@@ -3,12 +3,15 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use twinpath_proto::Refusal;
 use twinpath_proto::control::Message;
+use twinpath_report::Advice;
 use twinpath_runtime::controller::ControlEvent;
 use twinpath_wire::control::{Accept, Modes};
 
 use crate::output::ends::named;
 use crate::output::units::count;
+use crate::output::words::refusal;
 
 /// One line, without an end.
 pub(crate) fn line(event: &ControlEvent) -> String {
@@ -57,7 +60,7 @@ fn message(message: &Message) -> String {
             let key = key_id.map_or_else(String::new, |id| format!(", Key-ID {id:?}"));
             format!("> Set-Up-Response: chooses {chosen}{key}")
         }
-        Message::ServerStart(answer) => format!("< Server-Start: {answer}"),
+        Message::ServerStart(answer) => format!("< Server-Start: {}", said(answer)),
         Message::Request {
             index,
             sender,
@@ -86,17 +89,17 @@ fn message(message: &Message) -> String {
             } else {
                 String::new()
             };
-            format!("< Accept-Session {}: {answer}{agreed}", index + 1)
+            format!("< Accept-Session {}: {}{agreed}", index + 1, said(answer))
         }
         Message::Start {
             sessions: number,
             individual,
         } => format!("> Start-{}Sessions: {}", many(individual), sessions(number)),
-        Message::StartAck(answer) => format!("< Start-Ack: {answer}"),
+        Message::StartAck(answer) => format!("< Start-Ack: {}", said(answer)),
         Message::StartManyAck {
             answer,
             sessions: number,
-        } => format!("< Start-N-Ack: {}: {answer}", sessions(number)),
+        } => format!("< Start-N-Ack: {}: {}", sessions(number), said(answer)),
         Message::Stop {
             sessions: number,
             individual,
@@ -116,7 +119,15 @@ fn message(message: &Message) -> String {
         Message::StopManyAck {
             answer,
             sessions: number,
-        } => format!("< Stop-N-Ack: {}: {answer}", sessions(number)),
+        } => format!("< Stop-N-Ack: {}: {}", sessions(number), said(answer)),
+    }
+}
+
+/// The Accept value, and what can be done about it.
+fn said(answer: Refusal) -> String {
+    match refusal::advice(answer, Advice::AsRefused) {
+        advice if advice.is_empty() => answer.to_string(),
+        advice => format!("{answer}: {advice}"),
     }
 }
 
@@ -132,8 +143,8 @@ fn end(address: Option<IpAddr>, port: u16) -> String {
 mod tests {
     use std::time::Duration;
 
+    use twinpath_proto::Step;
     use twinpath_proto::security::KeyId;
-    use twinpath_proto::{Refusal, Step};
     use twinpath_wire::Dscp;
     use twinpath_wire::control::Sid;
 

@@ -1,7 +1,9 @@
 //! Plain data of the run and what stands for it in a file, one to the other.
 
+use serde::Deserialize as _;
+use serde_json::Value;
 use twinpath_proto::{Refusal, Step};
-use twinpath_report::{Attempt, IcmpCount, Note, RefusedSession};
+use twinpath_report::{Attempt, Finding, IcmpCount, Note, RefusedSession};
 use twinpath_wire::Tos;
 use twinpath_wire::control::Sid;
 
@@ -32,19 +34,50 @@ impl RefusedFacts {
                 step,
                 octet: self.accept,
             },
+            remedy: None,
             advice: plain(&self.advice),
         })
     }
 }
 
-/// Remarks of a file.
-pub(super) fn plain_notes(notes: &[Note]) -> Vec<Note> {
-    let notes = notes.iter().map(|note| Note {
-        key: plain(&note.key).into(),
-        line: plain(&note.line),
-        ..*note
+/// Findings as a file has them beside their notes.
+pub(super) fn values(findings: &[Finding]) -> Vec<Value> {
+    let values = findings.iter().map(serde_json::to_value);
+    values.map(Result::unwrap_or_default).collect()
+}
+
+/// Findings of a file: those that this version knows, and of the others their words.
+pub(super) fn findings(values: &[Value], notes: &[Note]) -> Vec<Finding> {
+    let findings = notes.iter().enumerate().map(|(place, note)| {
+        let known = values.get(place).map(plain_value);
+        let known = known.and_then(|value| Finding::deserialize(value).ok());
+        let known = known.filter(|finding: &Finding| finding.key() == note.key);
+        known.unwrap_or_else(|| {
+            Finding::Written(Note {
+                key: plain(&note.key).into(),
+                warning: note.warning,
+                line: plain(&note.line),
+            })
+        })
     });
-    notes.collect()
+    findings.collect()
+}
+
+/// All strings in it as a terminal may have them.
+fn plain_value(value: &Value) -> Value {
+    match value {
+        Value::String(text) => plain(text).into(),
+        Value::Array(values) => values.iter().map(plain_value).collect(),
+        Value::Object(members) => {
+            let members = members.iter();
+            Value::Object(
+                members
+                    .map(|(key, value)| (key.clone(), plain_value(value)))
+                    .collect(),
+            )
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
 }
 
 pub(super) fn plain_errors(icmp: &[IcmpCount]) -> Vec<IcmpCount> {

@@ -7,7 +7,7 @@ use twinpath_proto::sender::SenderTally;
 use twinpath_report::{ClockState, ControlReport, Origin, Refusals, SessionReport, StampReport};
 use twinpath_wire::Wall;
 
-use super::convert::{plain_attempts, plain_errors, plain_notes, sid};
+use super::convert::{findings, plain_attempts, plain_errors, sid};
 use super::{ControlFacts, Identity, RefusedFacts, SessionEnd};
 
 impl SessionEnd {
@@ -34,7 +34,7 @@ impl SessionEnd {
             records_dropped: self.records_dropped,
             icmp_foreign: self.icmp_foreign,
             icmp: plain_errors(&self.icmp),
-            notes: plain_notes(&self.notes),
+            findings: findings(&self.findings, &self.notes),
             ..self.identity.report(&tally, metrics, config)
         }
     }
@@ -95,6 +95,7 @@ impl Identity {
             records_dropped: 0,
             refusals: Refusals::default(),
             origin: Origin::Records,
+            findings: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -115,7 +116,8 @@ impl ControlFacts {
                 .iter()
                 .filter_map(RefusedFacts::session)
                 .collect(),
-            notes: plain_notes(&self.notes),
+            findings: findings(&self.findings, &self.notes),
+            notes: Vec::new(),
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::args::{Output, ReportArgs};
 use crate::cmd::companions::Companions;
 use crate::cmd::outlet::Outlet;
 use crate::failure::{Exit, Failure};
-use crate::output::{Meta, complain};
+use crate::output::{Meta, complain, words};
 
 /// In the order in which they are shown.
 const DIRECTIONS: [&str; 3] = ["round_trip", "forward", "backward"];
@@ -175,6 +175,7 @@ fn reports(source: &Source, args: &ReportArgs) -> Result<Vec<SessionReport>, Tro
         let series = following.series(report.number.saturating_sub(1));
         report.clocks = series.and_then(Series::clocks);
     }
+    words::finding::put(&mut reports, None);
     let known = |report: &SessionReport| report.figures.received + report.figures.lost > 0;
     Ok(reports.into_iter().filter(known).collect())
 }

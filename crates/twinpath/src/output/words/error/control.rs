@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::io;
 
 use twinpath_proto::control::ClientError;
-use twinpath_report::notes::{OWAMP, OWAMP_PORT};
 use twinpath_runtime::controller::ControlError;
 use twinpath_runtime::is_out_of_files;
 use twinpath_runtime::keys::KeysError;
 use twinpath_wire::control::Modes;
 
-use super::{OUT_OF_FILES, Remedy};
+use super::{OUT_OF_FILES, OWAMP, OWAMP_PORT, Remedy};
+use crate::output::words::refusal;
 
 /// For an address at which no TCP server answers.
 const WITHOUT_A_SERVER: &str =
@@ -42,7 +42,9 @@ impl Remedy for ControlError {
             Self::Mute { .. } | Self::NotTwamp { .. } => {
                 "another service has that port: TWAMP-Control's own is 862"
             }
-            Self::Refused { advice, .. } => return Some(advice.clone().into()),
+            Self::Refused {
+                refusal, advice, ..
+            } => return Some(refusal::advice(*refusal, *advice).into()),
             Self::Lost { error, .. } => return error.remedy(),
             Self::Closed { .. } => {
                 "check the server's log; this address may not be allowed, or the server is full"

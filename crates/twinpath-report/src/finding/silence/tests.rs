@@ -8,7 +8,7 @@
 use twinpath_net::IcmpKind;
 use twinpath_proto::sender::SenderTally;
 
-use super::super::of;
+use super::super::decide;
 use super::super::tests::{far, keys, silent};
 use super::*;
 use crate::IcmpRefusal;
@@ -64,21 +64,6 @@ fn icmp(report: &mut SessionReport, kind: IcmpKind) {
 }
 
 #[test]
-fn a_closed_port_is_not_advised_again() {
-    for (port, advice) in [
-        (862, "try the other usual port, 20001;"),
-        (20_001, "try the other usual port, 862;"),
-        (9, "try the usual ports 862 and 20001;"),
-    ] {
-        let mut report = silent();
-        report.reflector.set_port(port);
-        icmp(&mut report, IcmpKind::PortUnreachable);
-        let notes = of(&report);
-        assert!(notes[0].line.contains(advice), "{}", notes[0].line);
-    }
-}
-
-#[test]
 fn an_icmp_error_that_quotes_too_little_is_reported_with_that_doubt() {
     let mut report = silent();
     report.icmp_foreign = 2;
@@ -86,8 +71,13 @@ fn an_icmp_error_that_quotes_too_little_is_reported_with_that_doubt() {
     for is_own in [false, true] {
         icmp(&mut report, IcmpKind::PortUnreachable);
         report.refusals.icmp.as_mut().unwrap().is_own = is_own;
-        let line = of(&report).remove(0).line;
-        assert_eq!(line.contains("quotes too little"), !is_own, "{line}");
+        let cause = IcmpCause {
+            far: far(),
+            from: None,
+            is_negotiated: false,
+            is_own,
+        };
+        assert_eq!(decide(&report)[0], Silence::PortUnreachable(cause).into());
     }
 }
 

@@ -1,18 +1,18 @@
-//! Each remark is made for its own reason, and not without.
+//! Each finding is made for its own reason, and not without.
 
 #![expect(
     clippy::semicolon_if_nothing_returned,
     reason = "a row of a table is one expression"
 )]
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_metrics::{
-    Basis, DelayFigures, MetricsConfig, ReflectorKind, RemarkCounts, SessionMetrics, SizeCounts,
+    Basis, DelayFigures, FarTimes, MetricsConfig, ReflectorKind, RemarkCounts, SessionMetrics,
+    SizeCounts,
 };
-use twinpath_net::SendError;
+use twinpath_net::{NoHardware, SendError};
 use twinpath_proto::sender::{Protocol, Schedule, SenderTally};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, Tos, Wall};
@@ -101,6 +101,7 @@ pub(crate) fn quiet() -> SessionReport {
         records_dropped: 0,
         refusals: crate::Refusals::default(),
         origin: crate::Origin::Run,
+        findings: Vec::new(),
         notes: Vec::new(),
     }
 }
@@ -118,16 +119,17 @@ pub(super) fn silent() -> SessionReport {
     report
 }
 
-/// The key of a note that was not read from a file.
-pub(super) fn own_key(note: &Note) -> &'static str {
-    match note.key {
-        Cow::Borrowed(key) => key,
-        Cow::Owned(_) => panic!("{note:?}"),
-    }
+/// Keys and severities.
+pub(super) fn states(findings: &[Finding]) -> Vec<(String, Severity)> {
+    let states = findings
+        .iter()
+        .map(|finding| (finding.key().into_owned(), finding.severity()));
+    states.collect()
 }
 
-pub(super) fn keys(report: &SessionReport) -> Vec<&'static str> {
-    of(report).iter().map(own_key).collect()
+pub(super) fn keys(report: &SessionReport) -> Vec<String> {
+    let findings = decide(report).into_iter();
+    findings.map(|finding| finding.key().into_owned()).collect()
 }
 
 fn delay(report: &mut SessionReport, change: impl Fn(&mut DelayFigures)) {
@@ -137,12 +139,12 @@ fn delay(report: &mut SessionReport, change: impl Fn(&mut DelayFigures)) {
 }
 
 #[test]
-fn a_quiet_path_needs_no_words() {
+fn of_a_quiet_path_nothing_is_remarkable() {
     assert_eq!(keys(&quiet()), [""; 0]);
 }
 
 #[test]
-fn each_peculiarity_has_its_remark() {
+fn each_peculiarity_has_its_finding() {
     type Change = fn(&mut SessionReport);
     let rows: [(&str, bool, Change); 30] = [
         ("clocks-not-synchronized", true, |r| {
@@ -225,47 +227,47 @@ fn each_peculiarity_has_its_remark() {
     for (key, warning, change) in rows {
         let mut report = quiet();
         change(&mut report);
-        let notes = of(&report);
-        let found: Vec<_> = notes
-            .iter()
-            .map(|note| (own_key(note), note.warning))
-            .collect();
-        assert_eq!(found, [(key, warning)]);
-        assert!(
-            !notes[0].line.ends_with('.') && !notes[0].line.contains("  "),
-            "{}",
-            notes[0].line
-        );
+        let severity = if warning {
+            Severity::Warning
+        } else {
+            Severity::Remark
+        };
+        assert_eq!(states(&decide(&report)), [(key.to_owned(), severity)]);
     }
 }
 
 #[test]
-fn records_that_figures_contradict_are_told_of() {
-    let told = |far_times, implausible| {
+fn records_that_figures_contradict_are_counted() {
+    let count = |far_times, implausible| {
         let mut report = quiet();
         (report.figures.far_times, report.figures.implausible) = (far_times, implausible);
-        report.renew_far_times();
-        let mut lines = report.notes.iter().map(|note| note.line.as_str());
-        lines.any(|line| {
-            line.contains("3 replies that records of single packets mark as implausible")
-        })
+        report.decide_again();
+        let count = report.findings.iter().find_map(|finding| match finding {
+            Finding::FarEnd(
+                FarEnd::FarTimes { marked, .. } | FarEnd::ClockResolution { marked, .. },
+            ) => Some(*marked),
+            _ => None,
+        });
+        count.unwrap_or(0)
     };
     for far_times in [FarTimes::Coarse, FarTimes::Contradict, FarTimes::Missing] {
-        assert!(told(far_times, 3) && !told(far_times, 0));
+        assert_eq!([count(far_times, 3), count(far_times, 0)], [3, 0]);
     }
-    assert!(!told(FarTimes::Agree, 3));
+    assert_eq!(count(FarTimes::Agree, 3), 0);
 }
 
 #[test]
-fn missed_departures_are_put_off_with_a_count_and_left_out_with_a_duration() {
-    for (asked, words) in [
-        (Some(10), " 12 departures postponed;"),
-        (None, " 12 departures skipped;"),
-    ] {
+fn missed_departures_are_postponed_with_a_count_and_left_out_with_a_duration() {
+    for (asked, is_postponed) in [(Some(10), true), (None, false)] {
         let mut report = quiet();
         (report.tally.asked, report.tally.slots_skipped) = (asked, 12);
-        let notes = of(&report);
-        assert!(notes[0].line.contains(words), "{}", notes[0].line);
+        let expected = Host::FellBehind {
+            count: 12,
+            is_postponed,
+            achieved_pps: 100.0,
+            largest_burst: 0,
+        };
+        assert_eq!(decide(&report)[0], expected.into());
     }
 }
 
@@ -300,17 +302,15 @@ fn one_clock_is_not_claimed_against_the_packets() {
 }
 
 #[test]
-fn what_did_not_leave_is_said_with_its_reason() {
+fn what_did_not_leave_has_its_reason() {
     let mut report = quiet();
     report.tally.send_errors = 3;
     report.refusals.send = Some(SendError::Unreachable);
-    let notes = of(&report);
-    assert_eq!(notes[0].key, "not-sent");
-    assert!(
-        notes[0].line.contains("network unreachable"),
-        "{}",
-        notes[0].line
-    );
+    let expected = Host::NotSent {
+        count: 3,
+        reason: SendError::Unreachable,
+    };
+    assert_eq!(decide(&report)[0], expected.into());
 }
 
 #[test]
@@ -326,114 +326,63 @@ fn icmp_errors_beside_replies_are_shown() {
 }
 
 #[test]
-fn hardware_stamps_that_never_came_are_said() {
-    let line = |no_hardware: Option<NoHardware>| {
+fn hardware_stamps_that_never_came_have_their_reason() {
+    for reason in [None, Some(NoHardware::Plain)] {
         let mut report = quiet();
         report.refusals.hardware_asked = true;
-        report.refusals.no_hardware = no_hardware;
-        let notes = of(&report);
-        assert_eq!(notes[0].key, "no-hardware-stamps");
-        notes[0].line.clone()
-    };
-    let interface = || "eth7".to_owned();
-    for (why, part) in [
-        (None, "stamped no packet"),
-        (
-            Some(NoHardware::None {
-                interface: interface(),
-            }),
-            "stamps: interface eth7 has none",
-        ),
-        (
-            Some(NoHardware::Privilege {
-                interface: interface(),
-            }),
-            "CAP_NET_ADMIN is missing, which switches them on at interface eth7; run as root",
-        ),
-        (
-            Some(NoHardware::Interface),
-            "is not known; name an --interface",
-        ),
-        (
-            Some(NoHardware::Plain),
-            "plain sockets have none; leave out --portable",
-        ),
-    ] {
-        let line = line(why);
-        assert!(line.contains(part), "{line}");
-        // One reason, not two to choose from.
-        let both = line.contains("has none") && line.contains("CAP_NET_ADMIN");
-        assert!(!both, "{line}");
+        report.refusals.no_hardware.clone_from(&reason);
+        assert_eq!(
+            decide(&report),
+            [Host::NoHardwareStamps {
+                reason: reason.clone()
+            }
+            .into()]
+        );
+        // Of a run without a packet nothing is known but that.
+        report.tally = SenderTally::default();
+        assert_eq!(decide(&report).len(), usize::from(reason.is_some()));
     }
 }
 
 #[test]
-fn what_is_said_of_directions_helps_and_goes_with_the_figures() {
+fn directions_are_decided_again_in_their_place() {
+    use NoDirection::{DeclaredStateless, NoCounter, NoneAttributed, NothingAfter};
     use ReflectorKind::{Stateful, Stateless, Undeclared};
     let mut report = quiet();
     (report.figures.lost, report.figures.numbers_equal) = (3, true);
-    report.notes = vec![
-        remark("late", "before".to_owned()),
-        remark("icmp", "behind".to_owned()),
+    let unknown = |reason| Finding::from(Losses::DirectionUnknown { reason });
+    let equal = Finding::from(Losses::NumbersEqual {
+        is_negotiated: false,
+    });
+    let [before, behind] = [
+        Finding::from(Losses::Late { count: 1 }),
+        FarEnd::SsidMissing.into(),
     ];
-    report
-        .notes
-        .insert(1, remark("direction-unknown", "of another time".to_owned()));
-    for (kind, forward, before_a_reply, late, parts) in [
-        (
-            Undeclared,
-            None,
-            2,
-            0,
-            &[
-                "no counter of its own",
-                "(--reflector stateful, if it counts)",
-            ][..],
-        ),
-        (
-            Undeclared,
-            None,
-            0,
-            0,
-            &["nothing was answered after the losses"],
-        ),
-        (Stateless, None, 2, 0, &["--reflector stateless"]),
-        (
-            Stateful,
-            Some(0),
-            3,
-            0,
-            &["rests on --reflector stateful alone"],
-        ),
-        (Stateful, Some(0), 0, 0, &["no loss has a direction"]),
-        (Stateful, Some(0), 0, 3, &[]),
+    report.findings = vec![before.clone(), unknown(NothingAfter), behind.clone()];
+    for (kind, forward, before_a_reply, late, expected) in [
+        (Undeclared, None, 2, 0, Some(unknown(NoCounter))),
+        (Undeclared, None, 0, 0, Some(unknown(NothingAfter))),
+        (Stateless, None, 2, 0, Some(unknown(DeclaredStateless))),
+        (Stateful, Some(0), 3, 0, Some(equal)),
+        (Stateful, Some(0), 0, 0, Some(unknown(NoneAttributed))),
+        (Stateful, Some(0), 0, 3, None),
     ] {
         report.config.reflector = kind;
         let figures = &mut report.figures;
         (figures.lost_forward, figures.late) = (forward, late);
         figures.lost_before_a_reply = before_a_reply;
-        report.renew_directions();
-        let lines: Vec<&str> = report.notes.iter().map(|note| note.line.as_str()).collect();
-        assert_eq!(lines.len(), 2 + usize::from(!parts.is_empty()), "{lines:?}");
-        for part in parts {
-            assert!(lines[1].contains(part), "{lines:?}");
-        }
-        let advised = lines.iter().any(|line| line.contains("if it counts"));
-        assert_eq!(
-            advised,
-            parts.len() == 2,
-            "a remedy where it helps: {lines:?}"
-        );
+        report.decide_again();
+        let ends = [Some(before.clone()), expected, Some(behind.clone())];
+        assert_eq!(report.findings, Vec::from_iter(ends.into_iter().flatten()));
     }
 }
 
 #[test]
 fn a_long_wait_in_this_host_and_losses_of_large_packets_are_said_and_small_ones_are_not() {
-    let keys = |change: fn(&mut SessionReport)| -> Vec<&'static str> {
+    let keys = |change: fn(&mut SessionReport)| {
         let mut report = quiet();
         change(&mut report);
-        let notes = of(&report);
-        notes.iter().map(own_key).collect()
+        keys(&report)
     };
     let size = |octets, received, lost| SizeCounts {
         octets,
@@ -458,7 +407,7 @@ fn a_long_wait_in_this_host_and_losses_of_large_packets_are_said_and_small_ones_
     let lost = |sizes: Vec<SizeCounts>| {
         let mut report = quiet();
         report.figures.by_size = sizes;
-        of(&report).len()
+        decide(&report).len()
     };
     assert_eq!(lost(vec![size(22, 100, 1), size(1_472, 0, 10)]), 1);
     assert_eq!(
@@ -467,4 +416,71 @@ fn a_long_wait_in_this_host_and_losses_of_large_packets_are_said_and_small_ones_
         "all sizes"
     );
     assert_eq!(lost(vec![size(22, 100, 1), size(1_472, 9, 2)]), 0, "a few");
+}
+
+/// A finding of each kind, as JSON and files have it.
+const SAMPLES: &str = include_str!("../../../../testdata/findings.jsonl");
+
+fn sample(line: &str) -> Finding {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))
+}
+
+#[test]
+fn a_finding_of_each_kind_comes_back_from_json_as_it_was() {
+    let mut found = Vec::new();
+    for line in SAMPLES.lines() {
+        let finding = sample(line);
+        assert!(!matches!(finding, Finding::Written(_)), "{line}");
+        assert_eq!(serde_json::to_string(&finding).unwrap(), line);
+        found.push(finding);
+    }
+    let kinds = [
+        Silence::KEYS,
+        Clocks::KEYS,
+        FarEnd::KEYS,
+        Losses::KEYS,
+        Host::KEYS,
+        Control::KEYS,
+        RawFile::KEYS,
+        Captured::KEYS,
+    ]
+    .concat();
+    for (key, severity) in &kinds {
+        let mut samples = found.iter().filter(|finding| finding.key() == *key);
+        let as_usual = samples.any(|finding| finding.severity() == *severity);
+        assert!(as_usual, "{key} has no sample in testdata/findings.jsonl");
+        let same = kinds.iter().filter(|(other, _)| other == key);
+        assert_eq!(same.count(), 1, "{key}");
+    }
+}
+
+#[test]
+fn findings_whose_weight_depends_on_their_values_are_warnings_only_then() {
+    let warns: Vec<(String, bool)> = SAMPLES
+        .lines()
+        .map(sample)
+        .map(|finding| (finding.key().into_owned(), finding.is_warning()))
+        .collect();
+    for key in [
+        "answers-from-elsewhere",
+        "merged",
+        "capture-unmatched",
+        "missing-requests",
+    ] {
+        for warning in [false, true] {
+            assert!(
+                warns.contains(&(key.to_owned(), warning)),
+                "{key} {warning}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_another_version_found_is_kept_in_its_words() {
+    let line = r#"{"key":"of-tomorrow","warning":true,"line":"something new: 3"}"#;
+    let finding: Finding = serde_json::from_str(line).unwrap();
+    assert_eq!(finding.severity(), Severity::Warning);
+    assert_eq!(finding.key(), "of-tomorrow");
+    assert_eq!(serde_json::to_string(&finding).unwrap(), line);
 }

@@ -1,0 +1,221 @@
+//! What is remarkable about a run: what is known where nothing came back, and what its figures must not be taken for.
+//! Values only: the binary words them.
+//!
+//! A new finding is a row of the table of its subject and a decision beside it, and its words in the binary.
+
+macro_rules! findings {
+    ($(#[$about:meta])* pub enum $Subject:ident {$(
+        $(#[$doc:meta])*
+        $severity:ident $key:literal $name:ident
+            $(($values:ty))?
+            $({ $( $(#[$field_doc:meta])* $field:ident: $type:ty, )* })?
+    )*}) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "key")]
+        pub enum $Subject {$(
+            $(#[$doc])*
+            #[serde(rename = $key)]
+            $name $(($values))? $({ $( $(#[$field_doc])* $field: $type, )* })?,
+        )*}
+
+        impl $Subject {
+            /// The keys of this subject, with what each is whatever its values.
+            pub const KEYS: &[(&str, $crate::Severity)] = &[$(($key, $crate::Severity::$severity),)*];
+
+            pub(super) const fn usual(&self) -> (&'static str, $crate::Severity) {
+                match self {$(
+                    Self::$name { .. } => ($key, $crate::Severity::$severity),
+                )*}
+            }
+        }
+
+        impl From<$Subject> for $crate::Finding {
+            fn from(finding: $Subject) -> Self {
+                Self::$Subject(finding)
+            }
+        }
+    };
+}
+
+mod captured;
+mod clocks;
+mod control;
+mod coverage;
+mod delays;
+mod directions;
+mod far_end;
+mod far_times;
+mod host;
+mod losses;
+mod raw_file;
+mod sending;
+mod silence;
+mod sizes;
+mod stamps;
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+pub use captured::Captured;
+pub use clocks::{Clocks, NTP_PPM};
+pub use control::Control;
+pub use directions::NoDirection;
+pub use far_end::FarEnd;
+pub use far_times::FarFault;
+pub use host::Host;
+pub use losses::Losses;
+pub use raw_file::{Difference, RawFile};
+pub use silence::{IcmpCause, Silence};
+
+pub use clocks::steps;
+pub use delays::{implausible, negative};
+pub use sizes::large_lost;
+
+pub(crate) use clocks::estimated;
+pub(crate) use coverage::{KEY as INCOMPLETE, renew as renew_coverage};
+pub(crate) use directions::renew as renew_directions;
+pub(crate) use far_times::renew as renew_far_times;
+
+use crate::SessionReport;
+
+/// A one-way delay may be this far below zero because of its timestamps: that says nothing about the clocks.
+pub(crate) const STAMP_ERROR_NS: i64 = 100_000;
+
+/// Whether the figures can be believed without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// They cannot: printed as a warning.
+    Warning,
+    /// They can.
+    Remark,
+}
+
+/// A finding in words, as JSON shows it and as files have it: one line, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// [`Finding::key`].
+    pub key: Cow<'static, str>,
+    /// [`Severity::Warning`].
+    pub warning: bool,
+    /// One line, lower case start, no full stop, with figures.
+    pub line: String,
+}
+
+/// What is remarkable. The keys are for machines and stay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Finding {
+    /// Nothing came back.
+    Silence(Silence),
+    /// What one-way figures are worth.
+    Clocks(Clocks),
+    /// What is peculiar about the far end.
+    FarEnd(FarEnd),
+    /// What losses are worth.
+    Losses(Losses),
+    /// What this host did not do as asked.
+    Host(Host),
+    /// The control connection.
+    Control(Control),
+    /// What raw files lack.
+    RawFile(RawFile),
+    /// What a capture is worth.
+    Captured(Captured),
+    /// In the words of the program that wrote the file: of a version before findings were values, or of a later one.
+    Written(Note),
+}
+
+impl Finding {
+    fn usual(&self) -> (&'static str, Severity) {
+        match self {
+            Self::Silence(finding) => finding.usual(),
+            Self::Clocks(finding) => finding.usual(),
+            Self::FarEnd(finding) => finding.usual(),
+            Self::Losses(finding) => finding.usual(),
+            Self::Host(finding) => finding.usual(),
+            Self::Control(finding) => finding.usual(),
+            Self::RawFile(finding) => finding.usual(),
+            Self::Captured(finding) => finding.usual(),
+            Self::Written(note) if note.warning => ("", Severity::Warning),
+            Self::Written(_) => ("", Severity::Remark),
+        }
+    }
+
+    /// Short fixed key for machines: `clocks-not-synchronized`, `nothing-came-back`, ...
+    pub fn key(&self) -> Cow<'static, str> {
+        match self {
+            Self::Written(note) => note.key.clone(),
+            finding => Cow::Borrowed(finding.usual().0),
+        }
+    }
+
+    /// Whether the figures can be believed without it: of some findings that depends on their values.
+    pub fn severity(&self) -> Severity {
+        let warns = match self {
+            Self::Silence(Silence::AnswersFromElsewhere { is_silent, .. }) => *is_silent,
+            Self::RawFile(RawFile::Merged { differences, .. }) => !differences.is_empty(),
+            Self::Captured(Captured::Unmatched { count, packets }) => count * 100 > *packets,
+            Self::Captured(Captured::MissingRequests {
+                count,
+                numbers,
+                answered,
+            }) => *answered > 0 || u128::from(*count) * 100 >= u128::from(*numbers),
+            finding => return finding.usual().1,
+        };
+        if warns {
+            Severity::Warning
+        } else {
+            Severity::Remark
+        }
+    }
+
+    /// The figures cannot be believed without it.
+    pub fn is_warning(&self) -> bool {
+        self.severity() == Severity::Warning
+    }
+
+    /// With its words.
+    pub fn note(&self, line: String) -> Note {
+        Note {
+            key: self.key(),
+            warning: self.is_warning(),
+            line,
+        }
+    }
+}
+
+/// Warnings first, otherwise in their order.
+pub fn sort(findings: &mut [Finding]) {
+    findings.sort_by_key(|finding| !finding.is_warning());
+}
+
+/// All that is remarkable about `report` itself, warnings first.
+pub fn decide(report: &SessionReport) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let left = report.tally.sent + report.tally.in_flight;
+    if report.tally.received > 0 {
+        findings.extend(silence::forged(report).map(Finding::from));
+        findings.extend(far_times::of(report).into_iter().map(Finding::from));
+        findings.extend(clocks::claims(report).into_iter().map(Finding::from));
+        findings.extend(implausible(report).map(Finding::from));
+        far_end::of(report, &mut findings);
+    } else if report.tally.sent > 0 {
+        findings.push(silence::of(report).into());
+    } else if left > 0 {
+        // Stopped before a fate was known: only a refusal says something.
+        findings.extend(silence::refused(report).map(Finding::from));
+    }
+    findings.extend(sending::of(report).into_iter().map(Finding::from));
+    findings.extend(coverage::incomplete(report, report.refusals.send).map(Finding::from));
+    findings.extend(sending::late(report).map(Finding::from));
+    findings.extend(sizes::left_out(report).map(Finding::from));
+    findings.extend(large_lost(report).map(Finding::from));
+    stamps::of(report, &mut findings);
+    sort(&mut findings);
+    findings
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

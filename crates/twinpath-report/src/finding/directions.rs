@@ -1,0 +1,72 @@
+//! The direction of losses: what it rests on (row M-30). Decided from the figures alone, so that it is decided again
+//! for a saved run where the user knows more about its reflector.
+
+use serde::{Deserialize, Serialize};
+use twinpath_metrics::ReflectorKind;
+use twinpath_proto::sender::Protocol;
+
+use super::{Finding, Losses};
+use crate::SessionReport;
+
+const KEYS: [&str; 3] = ["direction-unknown", "numbers-equal", "direction-uncertain"];
+
+/// Why losses have no direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoDirection {
+    /// The user declared that the reflector has no counter of its own.
+    DeclaredStateless,
+    /// The reflector shows none.
+    NoCounter,
+    /// No reply followed the losses.
+    NothingAfter,
+    /// No reply followed them, or the reflector's counter had begun before.
+    NoneAttributed,
+}
+
+/// What there is to say of the report's losses.
+pub(super) fn of(report: &SessionReport) -> Vec<Losses> {
+    let figures = &report.figures;
+    let mut findings = Vec::new();
+    if figures.lost > 0 {
+        let unknown = unknown(report).map(|reason| Losses::DirectionUnknown { reason });
+        findings.extend(unknown);
+        // What the split rests on where the reflector's numbers are the sender's.
+        let rests = figures.numbers_equal
+            && figures.lost_before_a_reply > 0
+            && report.config.reflector == ReflectorKind::Stateful;
+        findings.extend(rests.then_some(Losses::NumbersEqual {
+            is_negotiated: matches!(report.protocol, Protocol::Twamp(_)),
+        }));
+    }
+    if figures.direction_uncertain {
+        findings.push(Losses::DirectionUncertain);
+    }
+    findings
+}
+
+/// Decides again, in the place of what the report has.
+pub(crate) fn renew(report: &mut SessionReport) {
+    let ours = |finding: &Finding| KEYS.contains(&&*finding.key());
+    let at = report.findings.iter().position(ours);
+    report.findings.retain(|finding| !ours(finding));
+    if report.tally.received > 0 {
+        let end = report.findings.len();
+        let at = at.unwrap_or(end).min(end);
+        let new = of(report);
+        let new = new.into_iter().map(Finding::from);
+        report.findings.splice(at..at, new);
+    }
+}
+
+fn unknown(report: &SessionReport) -> Option<NoDirection> {
+    let figures = &report.figures;
+    let told = figures.lost_before_a_reply > 0;
+    match (report.config.reflector, figures.lost_forward) {
+        (ReflectorKind::Stateless, _) => Some(NoDirection::DeclaredStateless),
+        (ReflectorKind::Undeclared, None) if told => Some(NoDirection::NoCounter),
+        (ReflectorKind::Undeclared, None) => Some(NoDirection::NothingAfter),
+        (_, Some(_)) if !told && figures.lost > figures.late => Some(NoDirection::NoneAttributed),
+        (ReflectorKind::Undeclared | ReflectorKind::Stateful, _) => None,
+    }
+}

@@ -1,0 +1,209 @@
+//! What is peculiar about the far end, and what the path did to packets.
+
+use serde::{Deserialize, Serialize};
+use twinpath_metrics::FarTimes;
+use twinpath_wire::{Dscp, Ecn};
+
+use super::{FarFault, Finding, Losses, Silence, directions};
+use crate::SessionReport;
+
+findings! {
+    /// What is peculiar about the far end and its times, and about the path.
+    pub enum FarEnd {
+        /// The reflector's times fit to none of this host's: of too few packets to say why.
+        Warning "far-times-undecided" FarTimesUndecided
+        /// The reflector's times are of no use.
+        Warning "far-times" FarTimes {
+            /// Why.
+            fault: FarFault,
+            /// Replies that records of single packets mark as implausible, written before this was known.
+            marked: u64,
+        }
+        /// The reflector's clock has steps longer than the round trip.
+        Warning "clock-resolution" ClockResolution {
+            /// Their length.
+            step_ns: u64,
+            /// Its times are of no use at all, so that the round trip includes its own time. Else the one-way delays are
+            /// of little use.
+            is_round_trip_whole: bool,
+            /// As in [`Finding::FarTimes`].
+            marked: u64,
+        }
+        /// Replies without T2 or T3.
+        Warning "far-times-missing" FarTimesMissing {
+            /// How many.
+            count: u64,
+        }
+        /// The reflector's clock is years away.
+        Warning "far-clock-not-set" FarClockNotSet {
+            /// From this host's; negative: behind.
+            away_ns: i64,
+        }
+        /// Replies whose times cannot be.
+        Warning "implausible" Implausible {
+            /// How many.
+            count: u64,
+        }
+        /// The median round trip is below zero.
+        Warning "negative-median" NegativeMedian {
+            /// The median.
+            median_ns: i64,
+        }
+        /// Round trips below zero.
+        Remark "negative-round-trip" NegativeRoundTrip {
+            /// The least.
+            least_ns: i64,
+            /// T1 and T4 are those of a capture.
+            is_of_capture: bool,
+        }
+        /// The reflector gives one time for arrival and departure.
+        Remark "residence-not-measured" ResidenceNotMeasured
+        /// The reflector kept replies for long.
+        Warning "residence-long" ResidenceLong {
+            /// The longest time.
+            longest_ns: i64,
+        }
+        /// The reflector's counter began again.
+        Remark "reflector-restarts" ReflectorRestarts {
+            /// How often.
+            count: u64,
+        }
+        /// Replies of another size than their requests.
+        Remark "sizes-differ" SizesDiffer {
+            /// How many.
+            count: u64,
+            /// The last request's.
+            request_octets: usize,
+            /// Its reply's.
+            reply_octets: usize,
+        }
+        /// Replies without the SSID.
+        Remark "ssid-missing" SsidMissing
+        /// Replies whose Z bit is wrong.
+        Remark "z-bit-wrong" ZBitWrong {
+            /// How many.
+            count: u64,
+            /// Read in the other format, their times fit to this host's.
+            is_borne_out: bool,
+        }
+        /// An Error Estimate with a Multiplier of 0.
+        Remark "error-estimate-zero" ErrorEstimateZero
+        /// Replies came with another DSCP.
+        Remark "dscp-changed" DscpChanged {
+            /// Sent with.
+            sent: Dscp,
+            /// Replies came back with, and how many.
+            came: Vec<(Dscp, u64)>,
+        }
+        /// Packets arrived at the reflector with another DSCP.
+        Remark "dscp-changed-forward" DscpChangedForward {
+            /// Sent with.
+            sent: Dscp,
+            /// Arrived with, and how many.
+            came: Vec<(Dscp, u64)>,
+        }
+        /// Packets arrived at the reflector with another ECN field.
+        Remark "ecn-changed-forward" EcnChangedForward {
+            /// How many.
+            count: u64,
+        }
+        /// Packets arrived at the reflector with a congestion mark.
+        Remark "congestion-forward" CongestionForward {
+            /// How many.
+            count: u64,
+        }
+    }
+}
+
+/// A reflector that keeps a reply for longer deserves a warning (RFC 6673 section 4.4; row M-10).
+const LONG_RESIDENCE_NS: i64 = 1_000_000_000;
+
+pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
+    let (odd, figures) = (&report.tally.odd, &report.figures);
+    if figures.residence_never_measured && figures.far_times.are_usable() {
+        findings.push(FarEnd::ResidenceNotMeasured.into());
+    }
+    let longest_ns = figures.residence.map_or(0, |residence| residence.max_ns);
+    if longest_ns > LONG_RESIDENCE_NS {
+        findings.push(FarEnd::ResidenceLong { longest_ns }.into());
+    }
+    findings.extend(directions::of(report).into_iter().map(Finding::from));
+    if let count @ 1.. = figures.reflector_restarts {
+        findings.push(FarEnd::ReflectorRestarts { count }.into());
+    }
+    if let (count @ 1.., Some((request, reply))) = (odd.size_differs, odd.last_sizes) {
+        findings.push(
+            FarEnd::SizesDiffer {
+                count,
+                request_octets: request,
+                reply_octets: reply,
+            }
+            .into(),
+        );
+    }
+    if odd.ssid_missing > 0 {
+        findings.push(FarEnd::SsidMissing.into());
+    }
+    if odd.z_wrong > 0 && figures.far_times.are_usable() {
+        findings.push(
+            FarEnd::ZBitWrong {
+                count: odd.z_wrong,
+                is_borne_out: figures.far_times == FarTimes::Agree,
+            }
+            .into(),
+        );
+    }
+    if odd.error_multiplier_zero > 0 {
+        findings.push(FarEnd::ErrorEstimateZero.into());
+    }
+    let sent = report.tos.dscp();
+    if figures.dscp_backward.iter().any(|(dscp, _)| *dscp != sent) {
+        findings.push(
+            FarEnd::DscpChanged {
+                sent,
+                came: figures.dscp_backward.clone(),
+            }
+            .into(),
+        );
+    }
+    if let Some(from) = odd.last_elsewhere {
+        findings.push(
+            Silence::AnswersFromElsewhere {
+                from,
+                far: report.reflector,
+                count: odd.answers_elsewhere,
+                is_silent: false,
+            }
+            .into(),
+        );
+    }
+    if let count @ 1.. = figures.late {
+        findings.push(Losses::Late { count }.into());
+    }
+    forward_marking(report, findings);
+}
+
+/// What happened to the ToS octet outbound, where the reflector says with which one packets came
+/// (RFC 7750).
+fn forward_marking(report: &SessionReport, findings: &mut Vec<Finding>) {
+    let figures = &report.figures;
+    let sent = report.tos.dscp();
+    if figures.dscp_forward.iter().any(|(dscp, _)| *dscp != sent) {
+        findings.push(
+            FarEnd::DscpChangedForward {
+                sent,
+                came: figures.dscp_forward.clone(),
+            }
+            .into(),
+        );
+    }
+    let remarked = figures.remarked_forward.unwrap_or_default();
+    if let count @ 1.. = remarked.ecn {
+        findings.push(FarEnd::EcnChangedForward { count }.into());
+    }
+    if let Some(count @ 1..) = figures.congestion_forward
+        && report.tos.ecn() != Ecn::Ce
+    {
+        findings.push(FarEnd::CongestionForward { count }.into());
+    }
+}

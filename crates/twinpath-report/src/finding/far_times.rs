@@ -1,0 +1,142 @@
+//! The reflector's times, by what the packets show of them: decided from the figures alone, so that every report has
+//! the findings, whatever it was made from.
+
+use serde::{Deserialize, Serialize};
+use twinpath_metrics::{FarFormat, FarTimes};
+
+use super::{FarEnd, Finding, STAMP_ERROR_NS, sort};
+use crate::SessionReport;
+
+/// Keys of the findings that [`of`] makes.
+const KEYS: [&str; 5] = [
+    "clock-resolution",
+    "far-times",
+    "far-times-undecided",
+    "far-times-missing",
+    "far-clock-not-set",
+];
+/// Keys of findings that take T2 and T3 for times.
+const FROM_TIMES: [&str; 8] = [
+    "clocks-not-synchronized",
+    "time-scale",
+    "implausible",
+    "residence-not-measured",
+    "residence-long",
+    "z-bit-wrong",
+    "negative-round-trip",
+    "negative-median",
+];
+const YEAR_NS: i64 = 365 * 86_400 * 1_000_000_000;
+
+/// Why the reflector's times are of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FarFault {
+    /// T2 or T3 is 0.
+    Missing,
+    /// They contradict this host's, in no way that is known.
+    Contradict,
+    /// The fraction looks like nanoseconds.
+    Nanoseconds,
+    /// The fraction looks like microseconds.
+    Microseconds,
+    /// The fraction looks like milliseconds.
+    Milliseconds,
+    /// The fraction looks like a thousandth of what it should be.
+    Thousandth,
+    /// The fraction looks like a millionth of what it should be.
+    Millionth,
+    /// They look like seconds since 1970.
+    UnixSeconds,
+    /// They look like seconds since 1970 and microseconds.
+    UnixMicroseconds,
+    /// They look like seconds since 1970 and milliseconds.
+    UnixMilliseconds,
+}
+
+/// What there is to say of T2 and T3.
+pub(super) fn of(report: &SessionReport) -> Vec<FarEnd> {
+    let figures = &report.figures;
+    let marked = figures.implausible;
+    let fault = |fault| Some(FarEnd::FarTimes { fault, marked });
+    let mut findings = Vec::new();
+    findings.extend(match figures.far_times {
+        // Of a handful of packets nothing is said that they do not contradict.
+        FarTimes::Undecided if figures.far_times_contradicted => Some(FarEnd::FarTimesUndecided),
+        FarTimes::Agree | FarTimes::Undecided => None,
+        FarTimes::Missing => fault(FarFault::Missing),
+        FarTimes::Coarse => Some(FarEnd::ClockResolution {
+            step_ns: figures.far_rounding_ns,
+            is_round_trip_whole: true,
+            marked,
+        }),
+        FarTimes::Contradict => fault(FarFault::Contradict),
+        FarTimes::Looks(format) => fault(looks_like(format, report)),
+    });
+    if figures.excluded_unstamped > 0 {
+        findings.push(FarEnd::FarTimesMissing {
+            count: figures.excluded_unstamped,
+        });
+    }
+    let one_way = figures.forward.is_some() || figures.backward.is_some();
+    let round_trip = figures
+        .round_trip
+        .map_or(0, |delay| delay.median_ns.unsigned_abs());
+    // Of few packets only delays that nothing else explains show a step.
+    let least = [figures.forward, figures.backward].map(|delay| delay.map_or(0, |d| d.min_ns));
+    let below = least.iter().any(|ns| *ns < -STAMP_ERROR_NS) && !report.has_negative_delay();
+    let step_ns = match figures.far_resolution_ns {
+        None if below => figures.far_rounding_ns,
+        step => step.unwrap_or(0),
+    };
+    if one_way && step_ns > STAMP_ERROR_NS.unsigned_abs() && step_ns > round_trip {
+        findings.push(FarEnd::ClockResolution {
+            step_ns,
+            is_round_trip_whole: false,
+            marked: 0,
+        });
+    }
+    if is_unset(report) {
+        findings.push(FarEnd::FarClockNotSet {
+            away_ns: away_ns(report),
+        });
+    }
+    findings
+}
+
+fn away_ns(report: &SessionReport) -> i64 {
+    report.figures.forward.map_or(0, |delay| delay.median_ns)
+}
+
+/// The far clock is years away.
+pub(super) fn is_unset(report: &SessionReport) -> bool {
+    away_ns(report).saturating_abs() > YEAR_NS
+}
+
+fn looks_like(format: FarFormat, report: &SessionReport) -> FarFault {
+    let other_format = report.tally.odd.z_wrong > 0;
+    match format {
+        FarFormat::Nanoseconds => FarFault::Nanoseconds,
+        FarFormat::Microseconds => FarFault::Microseconds,
+        FarFormat::Milliseconds => FarFault::Milliseconds,
+        FarFormat::Thousandth if other_format => FarFault::UnixMicroseconds,
+        FarFormat::Thousandth => FarFault::Thousandth,
+        FarFormat::Millionth if other_format => FarFault::UnixMilliseconds,
+        FarFormat::Millionth => FarFault::Millionth,
+        FarFormat::UnixSeconds => FarFault::UnixSeconds,
+    }
+}
+
+/// Decides again, in the place of what the report has, and takes out what is disproved.
+pub(crate) fn renew(report: &mut SessionReport) {
+    let usable = report.figures.far_times.are_usable();
+    report.findings.retain(|finding| {
+        let key = finding.key();
+        !KEYS.contains(&&*key) && (usable || !FROM_TIMES.contains(&&*key))
+    });
+    if report.tally.received > 0 {
+        let new = of(report);
+        report.findings.extend(new.into_iter().map(Finding::from));
+        sort(&mut report.findings);
+    }
+}

@@ -1,0 +1,95 @@
+//! What this host did not do as asked.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use twinpath_net::{NoHardware, SendError};
+use twinpath_wire::Rung;
+
+findings! {
+    /// What this host did not do as asked.
+    pub enum Host {
+        /// The system did not take packets.
+        Warning "not-sent" NotSent {
+            /// How many.
+            count: u64,
+            /// Why, most often.
+            reason: SendError,
+        }
+        /// Departures were missed.
+        Warning "fell-behind" FellBehind {
+            /// How many.
+            count: u64,
+            /// They are made up for later: the run is for a number of packets.
+            is_postponed: bool,
+            /// Packets a second.
+            achieved_pps: f64,
+            /// Packets that left at once, at most.
+            largest_burst: u32,
+        }
+        /// Packets left long after they were due.
+        Warning "departures-late" DeparturesLate {
+            /// The longest time.
+            longest_ns: i64,
+        }
+        /// Packets waited in the queue of this host's interface.
+        Warning "own-wait" OwnWait {
+            /// On average.
+            mean_ns: i64,
+            /// The median round trip, without it.
+            round_trip_ns: i64,
+        }
+        /// This host's address changed.
+        Warning "source-address-changed" SourceAddressChanged {
+            /// The report's.
+            before: IpAddr,
+            /// The last one.
+            now: IpAddr,
+            /// How often it changed.
+            count: u64,
+        }
+        /// ICMP errors about packets that this run did not send.
+        Remark "icmp-foreign" IcmpForeign {
+            /// How many.
+            count: u64,
+        }
+        /// ICMP errors beside replies.
+        Remark "icmp" Icmp {
+            /// What they say.
+            what: String,
+            /// Who sent the last of them.
+            from: Option<IpAddr>,
+            /// How many.
+            count: u64,
+        }
+        /// Hardware timestamps were asked for, and none came.
+        Remark "no-hardware-stamps" NoHardwareStamps {
+            /// Why; `None`: the interface was told to stamp and did not.
+            reason: Option<NoHardware>,
+        }
+        /// Timestamps came from a lower rung.
+        Remark "stamps-fell-back" StampsFellBack {
+            /// T1, else T4.
+            is_transmit: bool,
+            /// The best rung.
+            rung: Rung,
+            /// How many did not come from it.
+            count: u64,
+        }
+        /// The system dropped replies.
+        Warning "receive-drops" ReceiveDrops {
+            /// How many.
+            count: u64,
+        }
+        /// The interface was deleted and created again.
+        Warning "interface-made-again" InterfaceMadeAgain {
+            /// How often.
+            count: u64,
+        }
+        /// The output was too slow for records of single packets.
+        Warning "records-dropped" RecordsDropped {
+            /// How many.
+            count: u64,
+        }
+    }
+}

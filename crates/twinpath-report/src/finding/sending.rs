@@ -1,0 +1,42 @@
+//! What this host did not send as asked.
+
+use super::Host;
+use crate::SessionReport;
+
+/// A departure this late is worth a word.
+const WAITED_NS: i64 = 50_000_000;
+
+pub(super) fn of(report: &SessionReport) -> Vec<Host> {
+    let mut findings = Vec::new();
+    let tally = &report.tally;
+    if let (count @ 1.., Some(reason)) = (tally.send_errors, report.refusals.send) {
+        findings.push(Host::NotSent { count, reason });
+    }
+    if let count @ 1.. = tally.slots_skipped {
+        findings.push(Host::FellBehind {
+            count,
+            is_postponed: tally.asked.is_some(),
+            achieved_pps: report.achieved_pps.unwrap_or(0.0),
+            largest_burst: tally.largest_burst,
+        });
+    }
+    if let count @ 1.. = report.icmp_foreign {
+        findings.push(Host::IcmpForeign { count });
+    }
+    if tally.received > 0 {
+        findings.extend(report.icmp.iter().map(|icmp| Host::Icmp {
+            what: icmp.what.clone(),
+            from: icmp.from,
+            count: icmp.count,
+        }));
+    }
+    findings
+}
+
+/// Packets that waited in this host: what the path did meanwhile is not known.
+pub(super) fn late(report: &SessionReport) -> Option<Host> {
+    let longest_ns = report.figures.departure?.max_ns;
+    let gap_ns = i64::try_from(report.schedule.usual_gap().as_nanos()).unwrap_or(i64::MAX);
+    let is_late = longest_ns > gap_ns.saturating_mul(2).max(WAITED_NS);
+    is_late.then_some(Host::DeparturesLate { longest_ns })
+}

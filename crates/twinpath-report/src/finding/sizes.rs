@@ -1,0 +1,38 @@
+//! What the delays leave out, and losses that depend on the size of packets.
+
+use super::{Host, Losses};
+use crate::SessionReport;
+
+/// A wait in this host that matters beside what packets take on the path.
+const WAIT_NS: i64 = 1_000_000;
+/// At least this many lost packets of one size are no accident.
+const LOST: u64 = 3;
+
+/// The kernel stamped packets long after they were handed to it: their wait in this host's own queue
+/// is in none of the delays.
+pub(super) fn left_out(report: &SessionReport) -> Option<Host> {
+    let wait = report.tally.own_wait_mean()?;
+    let round_trip_ns = report.figures.round_trip?.median_ns;
+    let mean_ns = i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX);
+    (mean_ns >= WAIT_NS && mean_ns >= round_trip_ns / 10).then_some(Host::OwnWait {
+        mean_ns,
+        round_trip_ns,
+    })
+}
+
+/// Most packets of the greatest size are lost, and hardly any others.
+pub fn large_lost(report: &SessionReport) -> Option<Losses> {
+    let (largest, others) = report.figures.by_size.split_last()?;
+    let (lost, sent) = others.iter().fold((0, 0), |(lost, sent), size| {
+        (lost + size.lost, sent + size.sent())
+    });
+    let most = largest.lost >= LOST && largest.lost.saturating_mul(2) >= largest.sent();
+    let few = u128::from(lost) * 10 <= u128::from(sent);
+    (most && few && sent > 0).then(|| Losses::LargeLost {
+        octets: u64::from(largest.octets),
+        lost: largest.lost,
+        sent: largest.sent(),
+        smaller_lost: lost,
+        smaller_sent: sent,
+    })
+}

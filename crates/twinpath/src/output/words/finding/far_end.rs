@@ -1,0 +1,187 @@
+//! What is peculiar about the far end and its times, and about the path.
+
+use std::time::Duration;
+
+use twinpath_report::finding::{FarEnd, FarFault};
+use twinpath_wire::Dscp;
+
+use super::{if_so, packets, replies};
+use crate::output::units::count;
+
+const YEAR_NS: u64 = 365 * 86_400 * 1_000_000_000;
+
+pub(super) fn line(finding: &FarEnd) -> String {
+    match finding {
+        FarEnd::FarTimesUndecided => "the reflector's times do not match those of this host, in too few \
+                                      packets to say why: its own time in the round trip and one-way \
+                                      delays are uncertain"
+            .to_owned(),
+        FarEnd::FarTimes { fault, marked } => {
+            format!("{}: {}", fault_words(*fault), whole(*marked))
+        }
+        FarEnd::ClockResolution {
+            step_ns,
+            is_round_trip_whole,
+            marked,
+        } => {
+            let us = step_ns / 1_000;
+            let clock = format!(
+                "the reflector's clock has steps of {us} us, longer than the round trip"
+            );
+            if *is_round_trip_whole {
+                format!("{clock}: {}", whole(*marked))
+            } else {
+                format!("{clock}: one-way delays are unreliable")
+            }
+        }
+        FarEnd::FarTimesMissing { count } => format!(
+            "{} without a time of arrival or departure (T2 or T3 is 0): left out of the delays",
+            replies(*count)
+        ),
+        FarEnd::FarClockNotSet { away_ns } => {
+            let side = if *away_ns < 0 { "behind" } else { "ahead" };
+            let years = count(away_ns.unsigned_abs() / YEAR_NS, "year", "years");
+            format!(
+                "the reflector's clock is {years} {side}: it seems to count from its start or was never \
+                 set; one-way delays are meaningless"
+            )
+        }
+        FarEnd::Implausible { count } => format!(
+            "{} with impossible times (left before it arrived, or stayed longer than it was away): left \
+             out of the delays",
+            replies(*count)
+        ),
+        FarEnd::NegativeMedian { median_ns } => format!(
+            "the median round trip is {}: the far T3 is estimated too late, and all inbound delays are \
+             too short; start the reflector with --raw-t3 if it is a twinpath",
+            below_zero(*median_ns)
+        ),
+        FarEnd::NegativeRoundTrip {
+            least_ns,
+            is_of_capture: false,
+        } => format!(
+            "round trips down to {}: that is the timestamps' error, mostly of the far T3, which is read \
+             or estimated before its packet leaves",
+            below_zero(*least_ns)
+        ),
+        FarEnd::NegativeRoundTrip { least_ns, .. } => {
+            let us = Duration::from_nanos(least_ns.unsigned_abs()).as_secs_f64() * -1e6;
+            format!(
+                "round trips down to {us:.1}us: that is the timestamps' error, the capture's and the \
+                 reflector's; near the reflector nothing else is left"
+            )
+        }
+        FarEnd::ResidenceNotMeasured => "the reflector gives one time for arrival and departure: its \
+                                         own time is in the round trip"
+            .to_owned(),
+        FarEnd::ResidenceLong { longest_ns } => format!(
+            "the reflector kept replies for up to {} ms: it is overloaded, or its clock stepped; that \
+             time is not in the round trip",
+            longest_ns / 1_000_000
+        ),
+        FarEnd::ReflectorRestarts { count } => {
+            format!("the reflector's counter restarted during the run ({count})")
+        }
+        FarEnd::SizesDiffer {
+            count,
+            request_octets,
+            reply_octets,
+        } => format!(
+            "{} of another size than the request: {reply_octets} octets to {request_octets}",
+            replies(*count)
+        ),
+        FarEnd::SsidMissing => {
+            "the reflector does not return the SSID: it does not know RFC 8972".to_owned()
+        }
+        FarEnd::ZBitWrong {
+            count,
+            is_borne_out,
+        } => format!(
+            "{} with the wrong timestamp format (Z bit): read in the other one{}",
+            replies(*count),
+            if_so(*is_borne_out, ", which agrees with this host's clock")
+        ),
+        FarEnd::ErrorEstimateZero => {
+            "the reflector's Error Estimate has a Multiplier of 0: its error is unknown".to_owned()
+        }
+        FarEnd::DscpChanged { sent, came } => format!(
+            "sent with DSCP {sent}, replies came back with {}",
+            shares(came)
+        ),
+        FarEnd::DscpChangedForward { sent, came } => format!(
+            "remarked outbound: sent with DSCP {sent}, arrived with {}",
+            shares(came)
+        ),
+        FarEnd::EcnChangedForward { count } => format!(
+            "the ECN field was changed outbound: {} did not arrive with the one sent",
+            packets(*count)
+        ),
+        FarEnd::CongestionForward { count } => {
+            format!("{} met congestion outbound (ECN mark)", packets(*count))
+        }
+    }
+}
+
+/// How many packets had which DSCP.
+fn shares(counts: &[(Dscp, u64)]) -> String {
+    let shares = counts
+        .iter()
+        .map(|(dscp, count)| format!("{dscp} ({count})"));
+    Vec::from_iter(shares).join(", ")
+}
+
+/// As the table rounds.
+fn below_zero(ns: i64) -> String {
+    let tenths = (ns.unsigned_abs() + 50) / 100;
+    format!("-{}.{}us", tenths / 10, tenths % 10)
+}
+
+/// What the round trip is, where the reflector's times are of no use.
+fn whole(marked: u64) -> String {
+    let marked = match marked {
+        0 => String::new(),
+        count => format!(
+            " ({count} replies that records of single packets mark as implausible among them)"
+        ),
+    };
+    format!(
+        "the round trip is T4 - T1 of all replies{marked}, including the reflector's own time, and \
+         one-way delays are unknown"
+    )
+}
+
+fn fault_words(fault: FarFault) -> &'static str {
+    match fault {
+        FarFault::Missing => "the reflector gives no time of arrival or departure (T2 or T3 is 0)",
+        FarFault::Contradict => {
+            "the reflector's times contradict those of this host, in no known way"
+        }
+        FarFault::Nanoseconds => {
+            "the fraction of the reflector's times looks like nanoseconds, not units of 2^-32 s"
+        }
+        FarFault::Microseconds => {
+            "the fraction of the reflector's times looks like microseconds, not units of 2^-32 s"
+        }
+        FarFault::Milliseconds => {
+            "the fraction of the reflector's times looks like milliseconds, not units of 2^-32 s"
+        }
+        FarFault::UnixMicroseconds => {
+            "the reflector's times look like seconds since 1970 and microseconds"
+        }
+        FarFault::Thousandth => {
+            "the fraction of the reflector's times looks like a thousandth of what it should be \
+             (milliseconds taken for microseconds, or microseconds for nanoseconds)"
+        }
+        FarFault::UnixMilliseconds => {
+            "the reflector's times look like seconds since 1970 and milliseconds"
+        }
+        FarFault::Millionth => {
+            "the fraction of the reflector's times looks like a millionth of what it should be \
+             (milliseconds taken for nanoseconds)"
+        }
+        FarFault::UnixSeconds => {
+            "the reflector's times look like seconds since 1970, not since 1900, and a fraction in units \
+             of 2^-32 s"
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What this host did not do as asked.
+
+use std::time::Duration;
+
+use twinpath_report::finding::Host;
+use twinpath_runtime::NoHardware;
+
+use super::{packets, times};
+use crate::output::units::count;
+use crate::output::words::error::Remedy as _;
+
+pub(super) fn line(finding: &Host) -> String {
+    match finding {
+        Host::NotSent { count, reason } => {
+            let remedy = reason.remedy().map(|remedy| format!(" ({remedy})"));
+            let remedy = remedy.unwrap_or_default();
+            format!(
+                "{} did not leave this host: {reason}{remedy}",
+                packets(*count)
+            )
+        }
+        Host::FellBehind {
+            count,
+            is_postponed,
+            achieved_pps,
+            largest_burst,
+        } => format!(
+            "this host fell behind its schedule: {count} {}; achieved {achieved_pps:.1} packets a second \
+             (bursts of {largest_burst} at most)",
+            missed_departures(*count, *is_postponed)
+        ),
+        Host::DeparturesLate { longest_ns } => format!(
+            "packets left up to {} ms after their time: this host stalled, or they waited in it (link \
+             down, neighbour unresolved)",
+            longest_ns / 1_000_000
+        ),
+        Host::OwnWait {
+            mean_ns,
+            round_trip_ns,
+        } => {
+            let ms = |ns: i64| Duration::from_nanos(ns.unsigned_abs()).as_secs_f64() * 1e3;
+            format!(
+                "the delays leave out the time that packets wait in the queue of this host's interface: \
+                 {:.3} ms on average, from the send call to the timestamp; with it a round trip takes about \
+                 {:.3} ms",
+                ms(*mean_ns),
+                ms(mean_ns.saturating_add((*round_trip_ns).max(0)))
+            )
+        }
+        Host::SourceAddressChanged { before, now, count } => {
+            let changes = match count {
+                1 => String::new(),
+                count => format!(" ({count} changes)"),
+            };
+            format!(
+                "this host's address changed during the run from {before} to {now}{changes}: to a \
+                 reflector it is another sender, whose numbers begin at 0; losses around the change have no \
+                 direction"
+            )
+        }
+        Host::IcmpForeign { count: number } => format!(
+            "{} about packets that this run did not send: an earlier run's, or forged",
+            count(*number, "ICMP error", "ICMP errors")
+        ),
+        Host::Icmp { what, from, count } => {
+            let from = from.map_or_else(String::new, |from| format!(" from {from}"));
+            format!("ICMP{from}: {what} ({count})")
+        }
+        Host::NoHardwareStamps { reason } => match reason {
+            Some(reason) => no_hardware(reason),
+            None => "no hardware timestamps: the interface was told to stamp and stamped no packet"
+                .to_owned(),
+        },
+        Host::StampsFellBack {
+            is_transmit,
+            rung,
+            count,
+        } => {
+            let which = if *is_transmit { "T1" } else { "T4" };
+            format!("{count} {which} fell back from {rung} to a lower rung")
+        }
+        Host::ReceiveDrops { count } => format!(
+            "the system dropped {}: packets came faster than they were read",
+            packets(*count)
+        ),
+        Host::InterfaceMadeAgain { count } => format!(
+            "the interface was deleted and created again: this run was bound to it again{}",
+            times(*count)
+        ),
+        Host::RecordsDropped { count: number } => format!(
+            "{} of single packets dropped: the output was too slow",
+            count(*number, "record", "records")
+        ),
+    }
+}
+
+/// Why hardware timestamps that were asked for do not come, and what to do about it.
+pub(crate) fn no_hardware(reason: &NoHardware) -> String {
+    let remedy = reason.remedy().map(|remedy| format!("; {remedy}"));
+    format!(
+        "no hardware timestamps: {reason}{}",
+        remedy.unwrap_or_default()
+    )
+}
+
+/// What became of departures that were missed, behind their number: a count is reached all the same, later; a duration
+/// is not made longer (row M-67).
+pub(crate) fn missed_departures(count: u64, is_postponed: bool) -> &'static str {
+    match (count, is_postponed) {
+        (1, true) => "departure postponed",
+        (_, true) => "departures postponed",
+        (1, false) => "departure skipped",
+        (_, false) => "departures skipped",
+    }
+}

@@ -1,0 +1,191 @@
+//! Where nothing came back: what is known, and what to try.
+
+use std::net::{IpAddr, SocketAddr};
+
+use twinpath_proto::sender::Protocol;
+use twinpath_report::finding::{IcmpCause, Silence};
+use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
+
+use super::replies;
+use crate::output::ends::named;
+use crate::output::units::asked;
+use crate::output::words::error::{OWAMP, OWAMP_PORT};
+
+pub(super) fn line(finding: &Silence) -> String {
+    match finding {
+        Silence::AllRepliesLate { count, timeout } => format!(
+            "{} came, each after the timeout of {}: raise --timeout",
+            replies(*count),
+            asked(*timeout)
+        ),
+        Silence::AnswersFromElsewhere {
+            from,
+            far,
+            is_silent: true,
+            ..
+        } => format!(
+            "replies come from {from}, not from {far}: NAT, or a host with several addresses; measure \
+             towards {from} instead",
+            from = named(*from),
+            far = named(*far)
+        ),
+        Silence::AnswersFromElsewhere { from, count, .. } => {
+            format!(
+                "{} came from {}: not counted",
+                replies(*count),
+                named(*from)
+            )
+        }
+        Silence::EchoService { far } => format!(
+            "{} returns packets unchanged: an echo service, not a reflector",
+            named(*far)
+        ),
+        Silence::AnotherSsid { far, count } => format!(
+            "{} answers with another SSID ({}): another session's replies",
+            named(*far),
+            replies(*count)
+        ),
+        Silence::ForgedReplies { count } => format!(
+            "replies failed their HMAC and were not measured ({count}): they are changed or forged on \
+             the path, or the reflector has other keys"
+        ),
+        Silence::AnotherProtocol {
+            far,
+            protocol,
+            count,
+        } => {
+            let (name, other) = match protocol {
+                Protocol::Twamp(_) => ("TWAMP", ""),
+                Protocol::TwampLight => ("TWAMP Light", "try --stamp, or "),
+                Protocol::Stamp { .. } => ("STAMP", "try without --stamp, or "),
+            };
+            let far = named(*far);
+            format!(
+                "{far} answers, but its answers are not {name} ({count}): {other}check what listens \
+                 there"
+            )
+        }
+        Silence::NothingLeft { far } => format!(
+            "no packet to {} left this host: the link is down, or no neighbour has that address or the \
+             gateway's",
+            named(*far)
+        ),
+        Silence::NothingCameBack {
+            far,
+            is_negotiated: true,
+        } => format!(
+            "no reply and no error from {}, although the server agreed to reflect there: a firewall \
+             drops packets or replies silently (let UDP port {} pass, or ask for an open one with \
+             --receiver-port), an address is translated on the path (try --nat), or the reflector needs \
+             a moment to start (try --start-delay 1)",
+            named(*far),
+            far.port()
+        ),
+        Silence::NothingCameBack { far, .. } => {
+            let other_port = match far.port() {
+                TWAMP_TEST_PORT => LIGHT_PORT,
+                _ => TWAMP_TEST_PORT,
+            };
+            format!(
+                "no reply and no error from {}: a firewall drops packets or replies silently, the \
+                 address is wrong, or no reflector runs there (another usual port is {other_port}){}",
+                named(*far),
+                other_protocol(*far)
+            )
+        }
+        Silence::PortUnreachable(cause) => port_unreachable(cause) + unproven(cause),
+        Silence::Prohibited(cause) => {
+            let port = cause.far.port();
+            let (far, from) = ends(cause);
+            let unproven = unproven(cause);
+            format!("a firewall forbids packets to {far}{from}: let UDP port {port} pass{unproven}")
+        }
+        Silence::Unreachable(cause) => format!(
+            "{} cannot be reached{}: the host is down or a route is missing{}",
+            cause.far.ip(),
+            ends(cause).1,
+            unproven(cause)
+        ),
+        Silence::TtlExceeded(cause) => {
+            let (far, from) = ends(cause);
+            let unproven = unproven(cause);
+            format!(
+                "the TTL of packets to {far} ran out on the path{from}: raise --ttl, or there is a \
+                 routing loop{unproven}"
+            )
+        }
+        Silence::TooBig(cause) => {
+            let (far, from) = ends(cause);
+            let unproven = unproven(cause);
+            format!(
+                "packets are too big for the path to {far}{from}: use a smaller --padding{unproven}"
+            )
+        }
+        Silence::IcmpError(cause) => {
+            let (far, from) = ends(cause);
+            let unproven = unproven(cause);
+            format!("an ICMP error came back for packets to {far}{from}{unproven}")
+        }
+        Silence::OtherAddresses {
+            name,
+            used,
+            others,
+            is_version_chosen,
+        } => {
+            let option = match (used, is_version_chosen) {
+                (IpAddr::V4(_), true) => "leave out -4, or write one of them",
+                (IpAddr::V6(_), true) => "leave out -6, or write one of them",
+                (IpAddr::V4(_), false) => "write one of them, or -6 for IPv6",
+                (IpAddr::V6(_), false) => "write one of them, or -4 for IPv4",
+            };
+            let others: Vec<String> = others.iter().map(IpAddr::to_string).collect();
+            let others = others.join(", ");
+            format!("{name} has other addresses than {used}: {others}; {option}")
+        }
+    }
+}
+
+/// The far end, and who sent the error.
+fn ends(cause: &IcmpCause) -> (String, String) {
+    let from = cause.from.map(|from| format!(" (says {from})"));
+    (named(cause.far), from.unwrap_or_default())
+}
+
+fn unproven(cause: &IcmpCause) -> &'static str {
+    super::if_so(
+        !cause.is_own,
+        "; the ICMP error quotes too little of a packet to be sure that it is about one of this run",
+    )
+}
+
+fn port_unreachable(cause: &IcmpCause) -> String {
+    let (far, port) = (cause.far.ip(), cause.far.port());
+    let from = ends(cause).1;
+    if cause.is_negotiated {
+        return format!(
+            "nothing listens on UDP port {port} of {far}{from}, although the server agreed to reflect \
+             there: its reflector failed, the server ended the session because nothing came for its \
+             REFWAIT, or the address is another host's (see --nat)"
+        );
+    }
+    let usual = match port {
+        TWAMP_TEST_PORT => format!("the other usual port, {LIGHT_PORT}"),
+        LIGHT_PORT => format!("the other usual port, {TWAMP_TEST_PORT}"),
+        _ => format!("the usual ports {TWAMP_TEST_PORT} and {LIGHT_PORT}"),
+    };
+    format!(
+        "nothing listens on UDP port {port} of {far}{from}: start a reflector there, or try \
+         {usual}{}",
+        other_protocol(cause.far)
+    )
+}
+
+/// What else may run there, where no reflector answers.
+fn other_protocol(far: SocketAddr) -> String {
+    let server = "; a TWAMP server reflects only what was negotiated with it: for one, write twinpath \
+                  controller in place of sender";
+    match far.port() {
+        OWAMP_PORT => format!("; {OWAMP}{server}"),
+        _ => server.to_owned(),
+    }
+}

@@ -1,0 +1,109 @@
+//! What a Server's refusal means at each step, and what can be done about it (RFC 4656 section 3.3; rows TC-28, TC-29).
+
+use twinpath_proto::{Refusal, Step};
+use twinpath_report::Advice;
+use twinpath_wire::control::Accept;
+
+/// Server-Start's Accept 6 (RFC 7717 section 5.3; row TC-29).
+const NO_ASSOCIATION: u8 = 6;
+
+/// What the reader can do about it, in one clause; empty for [`Accept::Ok`].
+pub(crate) fn advice(refusal: Refusal, advice: Advice) -> String {
+    let meaning = meaning(refusal);
+    match advice {
+        Advice::AsRefused => meaning.to_owned(),
+        Advice::LessPadding => format!("{meaning}, or for less --padding"),
+        Advice::AllowSender { sender } => format!(
+            "the server may take no sessions of senders other than its client: let it (a twinpath server: \
+             --allow-sender {sender}); or it does not do what was asked"
+        ),
+        Advice::AskForLess {
+            without_addresses: true,
+        } => format!("{meaning} (--dscp be, --padding)"),
+        Advice::AskForLess { .. } => format!("{meaning} (--nat, --dscp be, --padding)"),
+    }
+}
+
+/// What follows from the step and the value.
+fn meaning(refusal: Refusal) -> &'static str {
+    match (refusal.step, refusal.accept()) {
+        (_, Accept::Ok) => "",
+        (Step::SetUp, Accept::Failure) if refusal.octet == NO_ASSOCIATION => {
+            "the server has no IKEv2 security association with this host (RFC 7717)"
+        }
+        (Step::SetUp, Accept::Failure) => {
+            "the server does not say why; in a secured mode it does not know the key, or has another \
+             passphrase for it"
+        }
+        (Step::SetUp, Accept::NotSupported) => {
+            "the server does not support the chosen modes; choose among those it offers"
+        }
+        (Step::SetUp, Accept::PermanentLimit) => {
+            "the server does not serve this address, or this client has all the connections it may have; \
+             close some of them"
+        }
+        (Step::SetUp, Accept::TemporaryLimit) => {
+            "the server is full: all its connections are taken; try again later"
+        }
+        (Step::Request, Accept::NotSupported) => {
+            "the server does not do what was asked; try zero addresses, DSCP 0, no features, or other \
+             padding"
+        }
+        (Step::Request, Accept::PermanentLimit) => {
+            "the server's limit for one client; ask for fewer sessions"
+        }
+        (Step::Request, Accept::TemporaryLimit) => {
+            "all of the server's sessions or ports are taken, some perhaps by ended sessions that wait for \
+             their timeout; try again in a few seconds"
+        }
+        (Step::Start, Accept::NotSupported) => {
+            "the server has no such session to start, or it runs already"
+        }
+        (Step::Start, Accept::PermanentLimit) => {
+            "the server's limit for one client; start fewer sessions"
+        }
+        (Step::Start, Accept::TemporaryLimit) => {
+            "the server cannot start more sessions now; try again later"
+        }
+        (Step::Stop, Accept::NotSupported) => "the server has no such session to stop",
+        (Step::Stop, Accept::PermanentLimit | Accept::TemporaryLimit) => {
+            "the server ends the session by itself after REFWAIT"
+        }
+        (Step::Request | Step::Start | Step::Stop, Accept::Failure) => {
+            "the server does not say why; its log may"
+        }
+        (_, Accept::InternalError) => "the server itself failed; check its log",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_advice_at_every_step() {
+        for step in [Step::SetUp, Step::Request, Step::Start, Step::Stop] {
+            for octet in 0..=u8::MAX {
+                let refusal = Refusal { step, octet };
+                let words = advice(refusal, Advice::AsRefused);
+                assert_eq!(words.is_empty(), octet == 0, "{refusal:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn advice_names_the_options_that_help() {
+        let of = |octet, kind| {
+            let step = Step::Request;
+            advice(Refusal { step, octet }, kind)
+        };
+        assert!(of(4, Advice::LessPadding).ends_with("fewer sessions, or for less --padding"));
+        let sender = [192, 0, 2, 7].into();
+        let words = of(3, Advice::AllowSender { sender });
+        assert!(words.contains("--allow-sender 192.0.2.7"), "{words}");
+        for without_addresses in [false, true] {
+            let words = of(3, Advice::AskForLess { without_addresses });
+            assert_eq!(words.contains("--nat"), !without_addresses, "{words}");
+        }
+    }
+}
