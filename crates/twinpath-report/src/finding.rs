@@ -156,7 +156,9 @@ impl Finding {
         let warns = match self {
             Self::Silence(Silence::AnswersFromElsewhere { is_silent, .. }) => *is_silent,
             Self::RawFile(RawFile::Merged { differences, .. }) => !differences.is_empty(),
-            Self::Captured(Captured::Unmatched { count, packets }) => count * 100 > *packets,
+            Self::Captured(Captured::Unmatched { count, packets }) => {
+                count.saturating_mul(100) > *packets
+            }
             Self::Captured(Captured::MissingRequests {
                 count,
                 numbers,

@@ -65,6 +65,26 @@ fn every_key_is_documented() {
 }
 
 #[test]
+fn every_finding_is_documented_with_its_values() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../../");
+    let page = std::fs::read_to_string(format!("{root}docs/output.md")).unwrap();
+    let samples = std::fs::read_to_string(format!("{root}testdata/findings.jsonl")).unwrap();
+    for sample in samples.lines() {
+        let finding = document(sample);
+        let key = finding["key"].as_str().unwrap();
+        let values = finding.as_object().unwrap().keys();
+        let values: Vec<String> = values
+            .filter(|value| *value != "key")
+            .map(|value| format!("`{value}`"))
+            .collect();
+        let is_complete = |row: &str| {
+            row.starts_with(&format!("| `{key}` | ")) && values.iter().all(|it| row.contains(it))
+        };
+        assert!(page.lines().any(is_complete), "{sample}");
+    }
+}
+
+#[test]
 fn every_column_of_csv_is_documented() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/output.md");
     let page = std::fs::read_to_string(page).unwrap();

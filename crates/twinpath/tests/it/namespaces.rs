@@ -198,7 +198,7 @@ fn a_wait_in_the_sender_s_own_queue_is_said_to_be_left_out_of_the_delays() {
     assert!(ns("round_trip", "median_ns") < ns("departure", "median_ns"));
     assert!(
         done.stderr.contains(
-            "the delays leave out what packets wait in the queue of this host's interface"
+            "the delays leave out the time that packets wait in the queue of this host's interface"
         ),
         "{}",
         done.stderr

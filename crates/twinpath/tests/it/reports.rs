@@ -361,7 +361,7 @@ fn a_capture_that_lacks_requests_does_not_tell_its_loss() {
     for said in [
         "1 of 5 packets not captured; 0% of those captured were lost",
         "1 of 5 numbers between the first captured request and the last have no request in the capture",
-        "1 of 5 packets is not in the capture: loss and availability are not known",
+        "1 of 5 packets is not in the capture: loss and availability are unknown",
     ] {
         assert!(text.contains(said), "{said}: {text}");
     }

@@ -172,7 +172,7 @@ fn a_client_is_never_secured_less_than_it_asked() {
     let done = run(&line);
     assert_eq!(json(&done.stdout)["control"]["modes"], 8);
     assert!(
-        done.stderr.contains("test packets are open"),
+        done.stderr.contains("test packets are unprotected"),
         "{}",
         done.stderr
     );

@@ -22,9 +22,10 @@ fn is_incomplete(done: &Done, what: &str) -> Value {
         Value::Null,
         "{what}"
     );
-    let said = done.stderr.lines().filter(|line| {
-        line.contains("packets could not be sent") && line.contains("are not known")
-    });
+    let said = done
+        .stderr
+        .lines()
+        .filter(|line| line.contains("packets could not be sent") && line.contains("are unknown"));
     // Once, or of two sessions once each where their counts differ.
     assert!((1..=2).contains(&said.count()), "{what}: {}", done.stderr);
     session

@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 use twinpath_metrics::Record;
+use twinpath_report::Finding;
 use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::*;
@@ -175,6 +176,21 @@ fn wild(path: &std::path::Path, chance: &mut Chance, ended: bool) {
     }
     let clock = json!({"synchronized": true, "error_ns": most});
     let note = json!({"key": ESCAPE, "line": ESCAPE, "warning": chance.of(&[true, false])});
+    // Of another version, of this one with values that cannot be, and of none.
+    let findings = [
+        json!({"key": ESCAPE, "of": ESCAPE}),
+        json!({"key": "icmp", "what": ESCAPE, "from": null, "count": most}),
+        json!({"key": "capture-unmatched", "count": most, "packets": most}),
+        json!({"key": "far-clock-not-set", "away_ns": i64::MIN}),
+        json!({"key": "clock-rate", "skew_ppm": -1e308}),
+        json!({"key": "interrupted", "newest_ns": i64::MIN}),
+        json!({"key": "captured-again", "count": most, "interface": ESCAPE, "interfaces": most}),
+        json!({"key": "late", "count": -1}),
+        json!(7),
+    ];
+    let keys = findings.iter().map(|finding| finding["key"].clone());
+    let keys = keys.map(|key| if key.is_null() { "late".into() } else { key });
+    let notes = Vec::from_iter(keys.map(|key| with(note.clone(), json!({"key": key}))));
     let end = json!({
         "sessions": [with(identity(1, chance), json!({
             "started_ns": chance.of(&[i64::MIN, i64::MAX]),
@@ -186,7 +202,8 @@ fn wild(path: &std::path::Path, chance: &mut Chance, ended: bool) {
             "receive_drops": most,
             "records_dropped": most,
             "icmp": [{"what": ESCAPE, "from": "::", "count": most}],
-            "notes": [note],
+            "findings": findings,
+            "notes": notes,
         }))],
         "control": {
             "server": "127.0.0.1:1",
@@ -194,7 +211,8 @@ fn wild(path: &std::path::Path, chance: &mut Chance, ended: bool) {
             "modes_offered": u32::MAX,
             "modes": u32::MAX,
             "refused": [{"number": u32::MAX, "tos": 255, "step": "Start-Sessions", "accept": 255, "advice": ESCAPE}],
-            "notes": [note],
+            "findings": findings,
+            "notes": notes,
         },
         "rows_missing": most,
     });
@@ -230,7 +248,11 @@ fn a_file_that_says_the_wildest_things_gives_a_report_in_plain_characters() {
             series,
         );
         following.finish(&mut reports, &mut outlet).unwrap();
-        let control = sources[0].control(&reports);
+        let mut control = sources[0].control(&reports);
+        words::finding::put(&mut reports, control.as_mut());
+        let is_known = |finding: &&Finding| !matches!(finding, Finding::Written(_));
+        let known = reports[0].findings.iter().filter(is_known).count();
+        assert!(turn % 3 == 0 || known >= 6, "{known}");
         let meta = together(&sources, &args);
         for reports in [reports, merged.into_iter().collect()] {
             let mut outcome = Outcome::from(reports.as_slice());

@@ -63,11 +63,14 @@ pub(super) fn findings(values: &[Value], notes: &[Note]) -> Vec<Finding> {
     findings.collect()
 }
 
+/// Values in a list of a finding at most.
+const MOST_VALUES: usize = 64;
+
 /// All strings in it as a terminal may have them.
 fn plain_value(value: &Value) -> Value {
     match value {
         Value::String(text) => plain(text).into(),
-        Value::Array(values) => values.iter().map(plain_value).collect(),
+        Value::Array(values) => values.iter().take(MOST_VALUES).map(plain_value).collect(),
         Value::Object(members) => {
             let members = members.iter();
             Value::Object(
@@ -119,4 +122,37 @@ pub(super) fn plain(text: &str) -> String {
 pub(super) fn sid(hex: &str) -> Option<Sid> {
     let number = u128::from_str_radix(hex, 16).ok()?;
     Some(Sid(number.to_be_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use twinpath_report::finding::Losses;
+
+    use super::*;
+
+    #[test]
+    fn findings_of_older_and_later_versions_have_the_words_of_their_file() {
+        let note = |key: &str| Note {
+            key: key.to_owned().into(),
+            warning: true,
+            line: format!("{key} in words"),
+        };
+        let late = Finding::from(Losses::Late { count: 3 });
+        let known = json!({"key": "late", "count": 3});
+        for (values, key, expected) in [
+            (vec![], "late", None),
+            (vec![known.clone()], "late", Some(late)),
+            (vec![known], "icmp", None),
+            (vec![json!({"key": "late", "number": 3})], "late", None),
+            (
+                vec![json!({"key": "of-tomorrow", "count": 3})],
+                "of-tomorrow",
+                None,
+            ),
+        ] {
+            let expected = expected.unwrap_or_else(|| Finding::Written(note(key)));
+            assert_eq!(findings(&values, &[note(key)]), [expected], "{values:?}");
+        }
+    }
 }
