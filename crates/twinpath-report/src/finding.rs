@@ -48,6 +48,7 @@ mod far_end;
 mod far_times;
 mod host;
 mod losses;
+mod not_read;
 mod raw_file;
 mod sending;
 mod silence;
@@ -66,6 +67,7 @@ pub use far_end::FarEnd;
 pub use far_times::FarFault;
 pub use host::Host;
 pub use losses::Losses;
+pub use not_read::NotRead;
 pub use raw_file::{Difference, RawFile};
 pub use silence::{IcmpCause, Silence};
 
@@ -123,6 +125,8 @@ pub enum Finding {
     RawFile(RawFile),
     /// What a capture is worth.
     Captured(Captured),
+    /// What of a capture was not read.
+    NotRead(NotRead),
     /// In the words of the program that wrote the file: of a version before findings were values, or of a later one.
     Written(Note),
 }
@@ -138,6 +142,7 @@ impl Finding {
             Self::Control(finding) => finding.usual(),
             Self::RawFile(finding) => finding.usual(),
             Self::Captured(finding) => finding.usual(),
+            Self::NotRead(finding) => finding.usual(),
             Self::Written(note) if note.warning => ("", Severity::Warning),
             Self::Written(_) => ("", Severity::Remark),
         }
@@ -145,26 +150,30 @@ impl Finding {
 
     /// Short fixed key for machines: `clocks-not-synchronized`, `nothing-came-back`, ...
     pub fn key(&self) -> Cow<'static, str> {
-        match self {
-            Self::Written(note) => note.key.clone(),
-            finding => Cow::Borrowed(finding.usual().0),
+        if let Self::Written(note) = self {
+            note.key.clone()
+        } else {
+            Cow::Borrowed(self.usual().0)
         }
     }
 
     /// Whether the figures can be believed without it: of some findings that depends on their values.
     pub fn severity(&self) -> Severity {
-        let warns = match self {
-            Self::Silence(Silence::AnswersFromElsewhere { is_silent, .. }) => *is_silent,
-            Self::RawFile(RawFile::Merged { differences, .. }) => !differences.is_empty(),
-            Self::Captured(Captured::Unmatched { count, packets }) => {
-                count.saturating_mul(100) > *packets
-            }
-            Self::Captured(Captured::MissingRequests {
-                count,
-                numbers,
-                answered,
-            }) => *answered > 0 || u128::from(*count) * 100 >= u128::from(*numbers),
-            finding => return finding.usual().1,
+        let warns = if let Self::Silence(Silence::AnswersFromElsewhere { is_silent, .. }) = self {
+            *is_silent
+        } else if let Self::RawFile(RawFile::Merged { differences, .. }) = self {
+            !differences.is_empty()
+        } else if let Self::Captured(Captured::Unmatched { count, packets }) = self {
+            count.saturating_mul(100) > *packets
+        } else if let Self::Captured(Captured::MissingRequests {
+            count,
+            numbers,
+            answered,
+        }) = self
+        {
+            *answered > 0 || u128::from(*count) * 100 >= u128::from(*numbers)
+        } else {
+            return self.usual().1;
         };
         if warns {
             Severity::Warning

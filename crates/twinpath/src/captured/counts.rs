@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use twinpath_report::finding::Captured;
+use twinpath_report::Finding;
+use twinpath_report::finding::{self, Captured};
 
 use super::file::End;
 use super::files::Ended;
@@ -123,12 +124,13 @@ pub(super) fn paired(found: &CaptureCounts, paired: Counts) -> CaptureCounts {
 }
 
 /// What is remarkable about it.
-pub(super) fn findings(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Captured> {
+pub(super) fn findings(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Finding> {
     let cut_replies = counts
         .sessions
         .iter()
         .map(|session| session.counts.cut_replies);
-    let mut findings = not_read(&counts.not_read, cut_replies.sum());
+    let not_read = not_read(&counts.not_read, cut_replies.sum());
+    let mut findings: Vec<Captured> = Vec::new();
     if let count @ 1.. = counts.out_of_window {
         findings.push(Captured::Unordered { count });
     } else if let count @ 1.. = counts.out_of_order {
@@ -165,21 +167,24 @@ pub(super) fn findings(counts: &CaptureCounts, ended: &[Ended]) -> Vec<Captured>
             }),
         });
     }
-    findings
+    let not_read = not_read.into_iter().map(Finding::from);
+    not_read
+        .chain(findings.into_iter().map(Finding::from))
+        .collect()
 }
 
 /// `cut_replies`: those of the packets that are cut that are findings of their sessions.
-fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Captured> {
+fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<finding::NotRead> {
     let mut findings = Vec::new();
     if let count @ 1.. = counts.cut.saturating_sub(cut_replies) {
-        findings.push(Captured::Cut { count });
+        findings.push(finding::NotRead::Cut { count });
     }
     if let count @ 1.. = counts.secured {
-        findings.push(Captured::Secured { count });
+        findings.push(finding::NotRead::Secured { count });
     }
     if !counts.encapsulations.is_empty() {
         let kinds = counts.encapsulations.iter();
-        findings.push(Captured::Encapsulated {
+        findings.push(finding::NotRead::Encapsulated {
             kinds: kinds
                 .map(|(what, count)| ((*what).to_owned(), *count))
                 .collect(),
@@ -187,24 +192,24 @@ fn not_read(counts: &NotRead, cut_replies: u64) -> Vec<Captured> {
     }
     if !counts.link_types.is_empty() {
         let kinds = counts.link_types.iter();
-        findings.push(Captured::Links {
+        findings.push(finding::NotRead::Links {
             kinds: kinds.map(|(link, count)| (*link, *count)).collect(),
         });
     }
     if let count @ 1.. = counts.without_time {
-        findings.push(Captured::WithoutTime { count });
+        findings.push(finding::NotRead::WithoutTime { count });
     }
     if let count @ 1.. = counts.beyond_sessions {
-        findings.push(Captured::Sessions {
+        findings.push(finding::NotRead::Sessions {
             count,
             most: SESSIONS as u64,
         });
     }
     if let count @ 1.. = counts.later_fragments {
-        findings.push(Captured::Fragments { count });
+        findings.push(finding::NotRead::Fragments { count });
     }
     if let count @ 1.. = counts.malformed {
-        findings.push(Captured::Malformed { count });
+        findings.push(finding::NotRead::Malformed { count });
     }
     findings
 }

@@ -54,20 +54,20 @@ pub(crate) enum CaptureError {
     Link(u32),
     /// No packets of ours.
     #[error("no TWAMP or STAMP packets and replies to them are in it")]
-    NoSession(Vec<Captured>),
+    NoSession(Vec<twinpath_report::Finding>),
     /// Requests, perhaps, but nobody answered.
     #[error("no TWAMP or STAMP packets to UDP port {port} are in it")]
     NothingTo {
         /// The reflector's.
         port: u16,
         /// What else is known.
-        findings: Vec<Captured>,
+        findings: Vec<twinpath_report::Finding>,
     },
 }
 
 impl CaptureError {
     /// What else is known of a capture without sessions.
-    pub(crate) fn findings(&self) -> &[Captured] {
+    pub(crate) fn findings(&self) -> &[twinpath_report::Finding] {
         match self {
             Self::NoSession(findings) | Self::NothingTo { findings, .. } => findings,
             Self::Io(_) | Self::Damaged(_) | Self::Link(_) => &[],
@@ -83,7 +83,7 @@ impl CaptureError {
             Self::NoSession(findings) | Self::NothingTo { findings, .. }
                 if findings
                     .iter()
-                    .any(|finding| matches!(finding, Captured::Unmatched { .. })) =>
+                    .any(|finding| finding.key() == "capture-unmatched") =>
             {
                 "capture both directions"
             }

@@ -17,7 +17,6 @@ mod traffic;
 
 use std::path::{Path, PathBuf};
 
-use twinpath_report::finding::Captured;
 use twinpath_report::{Finding, Note};
 
 use super::CaptureError;
@@ -29,8 +28,9 @@ const PAYLOAD: &[u8] = b"sixteen octets..";
 const ETHERNET: u32 = 1;
 
 /// Findings in words.
-fn in_words(findings: Vec<Captured>) -> Vec<Note> {
-    words::finding::notes(&Vec::from_iter(findings.into_iter().map(Finding::from)))
+fn in_words<F: Into<Finding>>(findings: Vec<F>) -> Vec<Note> {
+    let findings: Vec<Finding> = findings.into_iter().map(Into::into).collect();
+    words::finding::notes(&findings)
 }
 
 /// Why a capture gives no report, with what was left out.

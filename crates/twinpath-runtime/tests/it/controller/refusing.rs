@@ -79,11 +79,10 @@ fn a_refused_session_names_its_class_and_the_accept_value() {
     let expected = Advice::AskForLess {
         without_addresses: false,
     };
-    let advice = outcome.result.map_err(|error| match error {
-        ControlError::Refused { advice, .. } => Some(advice),
-        _ => None,
-    });
-    assert_eq!(advice.unwrap_err(), Some(expected));
+    let Err(ControlError::Refused { advice, .. }) = outcome.result else {
+        panic!("{line}");
+    };
+    assert_eq!(advice, expected);
     let events = rig.events();
     assert!(
         !events

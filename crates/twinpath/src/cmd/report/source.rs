@@ -403,10 +403,10 @@ fn broken(path: &str, error: &Broken) -> Failure {
 
 fn captured_failure(path: &str, error: &captured::CaptureError) -> Failure {
     // Of what was left out, what may be why.
-    let left_out = error.findings().iter().cloned().map(Finding::from);
-    let left_out = left_out.filter(Finding::is_warning);
+    let left_out = error.findings().iter();
+    let left_out = left_out.filter(|finding| finding.is_warning());
     let said = left_out.fold(String::new(), |said, finding| {
-        format!("{said}; {}", words::finding::line(&finding))
+        format!("{said}; {}", words::finding::line(finding))
     });
     Failure::could_not(format!("cannot read {path}: {error}{said}"))
         .with_remedy(Some(error.remedy()))

@@ -190,7 +190,9 @@ fn wild(path: &std::path::Path, chance: &mut Chance, ended: bool) {
     ];
     let keys = findings.iter().map(|finding| finding["key"].clone());
     let keys = keys.map(|key| if key.is_null() { "late".into() } else { key });
-    let notes = Vec::from_iter(keys.map(|key| with(note.clone(), json!({"key": key}))));
+    let notes: Vec<Value> = keys
+        .map(|key| with(note.clone(), json!({"key": key})))
+        .collect();
     let end = json!({
         "sessions": [with(identity(1, chance), json!({
             "started_ns": chance.of(&[i64::MIN, i64::MAX]),

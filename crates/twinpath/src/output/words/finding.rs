@@ -7,6 +7,7 @@ mod control;
 mod far_end;
 mod host;
 mod losses;
+mod not_read;
 mod raw_file;
 mod silence;
 
@@ -27,6 +28,7 @@ pub(crate) fn line(finding: &Finding) -> String {
         Finding::Control(finding) => control::line(finding),
         Finding::RawFile(finding) => raw_file::line(finding),
         Finding::Captured(finding) => captured::line(finding),
+        Finding::NotRead(finding) => not_read::line(finding),
         Finding::Written(note) => note.line.clone(),
     }
 }

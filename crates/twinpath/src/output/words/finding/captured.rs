@@ -56,6 +56,7 @@ pub(super) fn line(finding: &Captured) -> String {
             interface,
             interfaces,
         } => {
+            let copies = count(*number, "copy", "copies");
             let taken = match interface {
                 Some(name) => format!(
                     "seen at {interfaces} interfaces, T1 and T4 are taken at interface {name}, nearest the \
@@ -63,10 +64,7 @@ pub(super) fn line(finding: &Captured) -> String {
                 ),
                 None => "T1 and T4 are those of the first copy".to_owned(),
             };
-            format!(
-                "{} made by the capture, not counted as duplicates; {taken}",
-                count(*number, "copy", "copies")
-            )
+            format!("{copies} made by the capture, not counted as duplicates; {taken}")
         }
         Captured::EarlyReplies { count: number } => format!(
             "{} captured before the request: the times of the capture are out of order, as those of two \
@@ -109,55 +107,7 @@ pub(super) fn line(finding: &Captured) -> String {
              test packets",
             packets(*count)
         ),
-        Captured::Cut { count } => not_read(
-            &packets(*count),
-            "the snap length cut them before the fields of a test packet; capture with a larger snap length: \
-             tcpdump -s 0",
-        ),
-        Captured::Secured { count } => not_read(
-            &packets(*count),
-            "they look like authenticated TWAMP, whose numbers are encrypted; use the sender's own report",
-        ),
-        Captured::Encapsulated { kinds } => {
-            let kinds = kinds.iter();
-            let kinds = kinds.map(|(what, count)| format!("{} in {what}", packets(*count)));
-            not_read(
-                &Vec::from_iter(kinds).join(", "),
-                "capture where test packets are not encapsulated",
-            )
-        }
-        Captured::Links { kinds } => {
-            let kinds = kinds.iter();
-            let kinds = kinds.map(|(link, count)| format!("{} of link type {link}", packets(*count)));
-            not_read(
-                &Vec::from_iter(kinds).join(", "),
-                "capture on Ethernet, on any interface, or raw IP",
-            )
-        }
-        Captured::WithoutTime { count } => not_read(
-            &packets(*count),
-            "their blocks do not say when they were captured",
-        ),
-        Captured::Sessions { count, most } => not_read(
-            &packets(*count),
-            &format!(
-                "they belong to sessions beyond the first {most}; split the capture with a filter, by address \
-                 for example"
-            ),
-        ),
-        Captured::Fragments { count } => not_read(
-            &packets(*count),
-            "fragments after the first; the first of a test packet has all of its fields",
-        ),
-        Captured::Malformed { count } => not_read(
-            &packets(*count),
-            "their headers contradict themselves or end too early",
-        ),
     }
-}
-
-fn not_read(packets: &str, why: &str) -> String {
-    format!("{packets} not read: {why}")
 }
 
 fn which(file: Option<&str>) -> &str {

@@ -1,7 +1,5 @@
 //! What is peculiar about the far end and its times, and about the path.
 
-use std::time::Duration;
-
 use twinpath_report::finding::{FarEnd, FarFault};
 use twinpath_wire::Dscp;
 
@@ -10,6 +8,7 @@ use crate::output::units::count;
 
 const YEAR_NS: u64 = 365 * 86_400 * 1_000_000_000;
 
+#[expect(clippy::too_many_lines, reason = "a table: an arm for each finding")]
 pub(super) fn line(finding: &FarEnd) -> String {
     match finding {
         FarEnd::FarTimesUndecided => "the reflector's times do not match those of this host, in too few \
@@ -38,14 +37,11 @@ pub(super) fn line(finding: &FarEnd) -> String {
             "{} without a time of arrival or departure (T2 or T3 is 0): left out of the delays",
             replies(*count)
         ),
-        FarEnd::FarClockNotSet { away_ns } => {
-            let side = if *away_ns < 0 { "behind" } else { "ahead" };
-            let years = count(away_ns.unsigned_abs() / YEAR_NS, "year", "years");
-            format!(
-                "the reflector's clock is {years} {side}: it seems to count from its start or was never \
-                 set; one-way delays are meaningless"
-            )
-        }
+        FarEnd::FarClockNotSet { away_ns } => format!(
+            "the reflector's clock is {}: it seems to count from its start or was never set; one-way delays \
+             are meaningless",
+            years_away(*away_ns)
+        ),
         FarEnd::Implausible { count } => format!(
             "{} with impossible times (left before it arrived, or stayed longer than it was away): left \
              out of the delays",
@@ -58,18 +54,15 @@ pub(super) fn line(finding: &FarEnd) -> String {
         ),
         FarEnd::NegativeRoundTrip {
             least_ns,
-            is_of_capture: false,
-        } => format!(
-            "round trips down to {}: that is the timestamps' error, mostly of the far T3, which is read \
-             or estimated before its packet leaves",
-            below_zero(*least_ns)
-        ),
-        FarEnd::NegativeRoundTrip { least_ns, .. } => {
-            let us = Duration::from_nanos(least_ns.unsigned_abs()).as_secs_f64() * -1e6;
-            format!(
-                "round trips down to {us:.1}us: that is the timestamps' error, the capture's and the \
-                 reflector's; near the reflector nothing else is left"
-            )
+            is_of_capture,
+        } => {
+            let whose = if *is_of_capture {
+                "the capture's and the reflector's; near the reflector nothing else is left"
+            } else {
+                "mostly of the far T3, which is read or estimated before its packet leaves"
+            };
+            let least = below_zero(*least_ns);
+            format!("round trips down to {least}: that is the timestamps' error, {whose}")
         }
         FarEnd::ResidenceNotMeasured => "the reflector gives one time for arrival and departure: its \
                                          own time is in the round trip"
@@ -122,12 +115,18 @@ pub(super) fn line(finding: &FarEnd) -> String {
     }
 }
 
+fn years_away(ns: i64) -> String {
+    let side = if ns < 0 { "behind" } else { "ahead" };
+    let years = count(ns.unsigned_abs() / YEAR_NS, "year", "years");
+    format!("{years} {side}")
+}
+
 /// How many packets had which DSCP.
 fn shares(counts: &[(Dscp, u64)]) -> String {
     let shares = counts
         .iter()
         .map(|(dscp, count)| format!("{dscp} ({count})"));
-    Vec::from_iter(shares).join(", ")
+    shares.collect::<Vec<_>>().join(", ")
 }
 
 /// As the table rounds.

@@ -11,6 +11,7 @@ use crate::output::ends::named;
 use crate::output::units::asked;
 use crate::output::words::error::{OWAMP, OWAMP_PORT};
 
+#[expect(clippy::too_many_lines, reason = "a table: an arm for each finding")]
 pub(super) fn line(finding: &Silence) -> String {
     match finding {
         Silence::AllRepliesLate { count, timeout } => format!(
@@ -53,18 +54,7 @@ pub(super) fn line(finding: &Silence) -> String {
             far,
             protocol,
             count,
-        } => {
-            let (name, other) = match protocol {
-                Protocol::Twamp(_) => ("TWAMP", ""),
-                Protocol::TwampLight => ("TWAMP Light", "try --stamp, or "),
-                Protocol::Stamp { .. } => ("STAMP", "try without --stamp, or "),
-            };
-            let far = named(*far);
-            format!(
-                "{far} answers, but its answers are not {name} ({count}): {other}check what listens \
-                 there"
-            )
-        }
+        } => another_protocol(*far, *protocol, *count),
         Silence::NothingLeft { far } => format!(
             "no packet to {} left this host: the link is down, or no neighbour has that address or the \
              gateway's",
@@ -73,26 +63,8 @@ pub(super) fn line(finding: &Silence) -> String {
         Silence::NothingCameBack {
             far,
             is_negotiated: true,
-        } => format!(
-            "no reply and no error from {}, although the server agreed to reflect there: a firewall \
-             drops packets or replies silently (let UDP port {} pass, or ask for an open one with \
-             --receiver-port), an address is translated on the path (try --nat), or the reflector needs \
-             a moment to start (try --start-delay 1)",
-            named(*far),
-            far.port()
-        ),
-        Silence::NothingCameBack { far, .. } => {
-            let other_port = match far.port() {
-                TWAMP_TEST_PORT => LIGHT_PORT,
-                _ => TWAMP_TEST_PORT,
-            };
-            format!(
-                "no reply and no error from {}: a firewall drops packets or replies silently, the \
-                 address is wrong, or no reflector runs there (another usual port is {other_port}){}",
-                named(*far),
-                other_protocol(*far)
-            )
-        }
+        } => nothing_came_back_though_agreed(*far),
+        Silence::NothingCameBack { far, .. } => nothing_came_back(*far),
         Silence::PortUnreachable(cause) => port_unreachable(cause) + unproven(cause),
         Silence::Prohibited(cause) => {
             let port = cause.far.port();
@@ -143,6 +115,42 @@ pub(super) fn line(finding: &Silence) -> String {
             format!("{name} has other addresses than {used}: {others}; {option}")
         }
     }
+}
+
+fn another_protocol(far: SocketAddr, protocol: Protocol, count: u64) -> String {
+    let (name, other) = match protocol {
+        Protocol::Twamp(_) => ("TWAMP", ""),
+        Protocol::TwampLight => ("TWAMP Light", "try --stamp, or "),
+        Protocol::Stamp { .. } => ("STAMP", "try without --stamp, or "),
+    };
+    let far = named(far);
+    format!(
+        "{far} answers, but its answers are not {name} ({count}): {other}check what listens there"
+    )
+}
+
+fn nothing_came_back(far: SocketAddr) -> String {
+    let other_port = match far.port() {
+        TWAMP_TEST_PORT => LIGHT_PORT,
+        _ => TWAMP_TEST_PORT,
+    };
+    format!(
+        "no reply and no error from {}: a firewall drops packets or replies silently, the address is wrong, \
+         or no reflector runs there (another usual port is {other_port}){}",
+        named(far),
+        other_protocol(far)
+    )
+}
+
+fn nothing_came_back_though_agreed(far: SocketAddr) -> String {
+    format!(
+        "no reply and no error from {}, although the server agreed to reflect there: a firewall drops \
+         packets or replies silently (let UDP port {} pass, or ask for an open one with --receiver-port), an \
+         address is translated on the path (try --nat), or the reflector needs a moment to start (try \
+         --start-delay 1)",
+        named(far),
+        far.port()
+    )
 }
 
 /// The far end, and who sent the error.
