@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{
     FileMetaData, KeyValue, ParquetMetaDataBuilder, ParquetMetaDataWriter, RowGroupMetaData,
@@ -140,37 +140,27 @@ impl Group {
     }
 }
 
-/// The values of a column with, where not each row has one, which rows do.
-fn present<T>(column: &Column, values: impl Iterator<Item = Option<T>>) -> (Vec<T>, Vec<i16>) {
+/// Writes the values of a column and, where not each row has one, which rows do.
+fn put<T: DataType>(
+    column: &Column,
+    values: impl Iterator<Item = Option<T::T>>,
+    writer: &mut SerializedColumnWriter<'_>,
+) -> Result<()> {
     let mut levels = Vec::new();
-    let present = values
-        .filter_map(|value| {
-            if !column.always {
-                levels.push(value.is_some().into());
-            }
-            value
-        })
-        .collect();
-    (present, levels)
+    let values = values.inspect(|value| levels.push(value.is_some().into()));
+    let values: Vec<T::T> = values.flatten().collect();
+    let levels = (!column.always).then_some(levels.as_slice());
+    writer.typed::<T>().write_batch(&values, levels, None)?;
+    Ok(())
 }
 
 fn write(column: &Column, rows: &[Row], writer: &mut SerializedColumnWriter<'_>) -> Result<()> {
     let rows = rows.iter();
     match column.values {
-        Values::Time(of) | Values::Long(of) => {
-            let (values, levels) = present(column, rows.map(of));
-            let levels = (!column.always).then_some(levels.as_slice());
-            writer
-                .typed::<Int64Type>()
-                .write_batch(&values, levels, None)?;
-        }
+        Values::Time(of) | Values::Long(of) => put::<Int64Type>(column, rows.map(of), writer),
         Values::Short(_, of) => {
             let values = rows.map(|row| of(row).map(u32::cast_signed));
-            let (values, levels) = present(column, values);
-            let levels = (!column.always).then_some(levels.as_slice());
-            writer
-                .typed::<Int32Type>()
-                .write_batch(&values, levels, None)?;
+            put::<Int32Type>(column, values, writer)
         }
         Values::Word(of) => {
             let mut words: Vec<(&str, ByteArray)> = Vec::new();
@@ -183,12 +173,7 @@ fn write(column: &Column, rows: &[Row], writer: &mut SerializedColumnWriter<'_>)
                 octets
             };
             let values = rows.map(|row| of(row).map(&mut shared));
-            let (values, levels) = present(column, values);
-            let levels = (!column.always).then_some(levels.as_slice());
-            writer
-                .typed::<ByteArrayType>()
-                .write_batch(&values, levels, None)?;
+            put::<ByteArrayType>(column, values, writer)
         }
     }
-    Ok(())
 }
