@@ -44,10 +44,12 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
             }
         }
         ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            format!(
-                "a command is missing: sender, responder, controller, server, controlclient, \
-                 report, dscptable or selftest ({help})"
-            )
+            let cli = super::Cli::command();
+            let names = cli
+                .get_subcommands()
+                .map(|command| command.get_name().to_owned());
+            let names = either(&names.collect::<Vec<_>>()).unwrap_or_default();
+            format!("a command is missing: {names} ({help})")
         }
         ErrorKind::MissingRequiredArgument => {
             let names: Vec<String> = strings(error, ContextKind::InvalidArg)
@@ -95,7 +97,7 @@ fn known_elsewhere(command: &str) -> Option<&'static str> {
     match command {
         "reflector" | "session-reflector" => Some("did you mean responder?"),
         "client" | "session-sender" => Some("did you mean sender?"),
-        "control-client" => Some("did you mean controlclient?"),
+        "control-client" if is_command("controlclient") => Some("did you mean controlclient?"),
         "merge" if is_command("report") => Some("write report --merge FILE FILE ..."),
         "compare" if is_command("report") => Some("write report --compare FILE FILE"),
         _ => None,
@@ -169,10 +171,15 @@ fn looks_like(typed: &str, name: &str) -> bool {
 
 /// `write a, b or c`, where an option has a list.
 fn one_of(error: &clap::Error) -> Option<String> {
-    let values = strings(error, ContextKind::ValidValue);
-    match values.split_last()? {
-        (last, []) => Some(format!("write {last}")),
-        (last, others) => Some(format!("write {} or {last}", others.join(", "))),
+    let values = either(&strings(error, ContextKind::ValidValue))?;
+    Some(format!("write {values}"))
+}
+
+/// `a, b or c`.
+fn either(names: &[String]) -> Option<String> {
+    match names.split_last()? {
+        (last, []) => Some(last.clone()),
+        (last, others) => Some(format!("{} or {last}", others.join(", "))),
     }
 }
 

@@ -239,3 +239,29 @@ fn help_is_a_contract() {
         insta::assert_snapshot!(format!("help_{name}"), command.render_help().to_string());
     }
 }
+
+#[test]
+fn what_is_not_built_has_no_option_and_no_command() {
+    let parts = [
+        ("controller", cfg!(feature = "control")),
+        ("server", cfg!(feature = "control")),
+        ("controlclient", cfg!(feature = "control")),
+        ("report", cfg!(feature = "report")),
+    ];
+    let missing = answer("");
+    for (command, built) in parts {
+        assert_eq!(is_command(command), built, "{command}");
+        assert_eq!(missing.contains(&format!(" {command}")), built, "{missing}");
+    }
+    let options = [
+        ("--live", cfg!(feature = "live")),
+        ("--graph a.svg", cfg!(feature = "pictures")),
+        ("--html a", cfg!(feature = "pictures")),
+        ("--theme dark", cfg!(feature = "pictures")),
+        ("--save a", cfg!(feature = "report")),
+    ];
+    for (option, built) in options {
+        let line = format!("twinpath sender ::1 {option}");
+        assert_eq!(Cli::read(line.split(' ')).is_ok(), built, "{option}");
+    }
+}
