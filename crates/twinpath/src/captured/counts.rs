@@ -8,7 +8,7 @@ use twinpath_report::finding::{self, Captured};
 
 use super::file::End;
 use super::files::Ended;
-use super::finding::LeftOut;
+use super::flows::LeftOut;
 use super::frame::{Datagram, Unread};
 use super::pairing::{Counts, SESSIONS};
 use crate::output::captures::{CaptureCounts, NotRead};

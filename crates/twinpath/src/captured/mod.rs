@@ -9,7 +9,7 @@ mod counts;
 mod evidence;
 mod file;
 mod files;
-mod finding;
+mod flows;
 mod frame;
 mod layout;
 mod order;
@@ -26,12 +26,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use twinpath_report::finding::{Captured, large_lost, negative, steps as clock_steps};
-use twinpath_report::{Origin, SessionReport};
+use twinpath_report::{Finding, Origin, SessionReport};
 use twinpath_wire::Wall;
 
 use self::counts::FrameCounts;
 use self::files::{Ended, Frame, Frames, Interfaces, Parts};
-use self::finding::{Ends, Finding, Found};
+use self::flows::{Ends, FlowFinder, Found};
 use self::frame::{Datagram, Unread};
 use self::pairing::{Known, Pairing};
 use self::steps::{Step, Steps};
@@ -54,20 +54,20 @@ pub(crate) enum CaptureError {
     Link(u32),
     /// No packets of ours.
     #[error("no TWAMP or STAMP packets and replies to them are in it")]
-    NoSession(Vec<twinpath_report::Finding>),
+    NoSession(Vec<Finding>),
     /// Requests, perhaps, but nobody answered.
     #[error("no TWAMP or STAMP packets to UDP port {port} are in it")]
     NothingTo {
         /// The reflector's.
         port: u16,
         /// What else is known.
-        findings: Vec<twinpath_report::Finding>,
+        findings: Vec<Finding>,
     },
 }
 
 impl CaptureError {
     /// What else is known of a capture without sessions.
-    pub(crate) fn findings(&self) -> &[twinpath_report::Finding] {
+    pub(crate) fn findings(&self) -> &[Finding] {
         match self {
             Self::NoSession(findings) | Self::NothingTo { findings, .. } => findings,
             Self::Io(_) | Self::Damaged(_) | Self::Link(_) => &[],
@@ -133,15 +133,15 @@ impl Capture {
     ) -> Result<Self, (PathBuf, CaptureError)> {
         let mut parts = Parts::new(paths)?;
         let whole = |error| (paths.first().cloned().unwrap_or_default(), error);
-        let mut finding = Finding::new(port);
+        let mut finder = FlowFinder::new(port);
         let mut frames = FrameCounts::default();
         let mut steps = Steps::default();
         let ended = each_frame(&parts, |frame, read| {
             frames.count(read);
             if let Ok(datagram) = read {
                 let at = frame.packet.at;
-                finding.look(at, datagram);
-                let timed = finding.timed((frame.part, frame.number), at, datagram);
+                finder.look(at, datagram);
+                let timed = finder.timed((frame.part, frame.number), at, datagram);
                 if let Some((ends, timed)) = timed {
                     steps.look(ends, timed);
                 }
@@ -150,7 +150,7 @@ impl Capture {
         })
         .map_err(|stop| whole(stop.into_capture()))?;
         parts.tell_apart(&ended);
-        let (flows, left_out) = finding.finish();
+        let (flows, left_out) = finder.finish();
         let steps = steps.finish();
         let mut end = Wall::from_unix_ns(i64::MIN);
         let mut interfaces = Interfaces::default();

@@ -19,7 +19,7 @@ use twinpath_wire::{Delta, Wall};
 use self::samples::{lost, number};
 use self::seen::{AsReply, AsRequest, Seen, Sighting, kind};
 use self::sizes::BySize;
-use super::finding::{Ends, Found, LAYOUTS, is_cut, is_cut_as};
+use super::flows::{Ends, Found, LAYOUTS, is_cut, is_cut_as};
 use super::frame::Datagram;
 use super::layout::{Layout, Name};
 use super::order::Sorter;

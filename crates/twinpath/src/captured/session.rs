@@ -8,7 +8,7 @@ use twinpath_proto::sender::Protocol;
 use twinpath_wire::{Delta, SenderOpen, Tos, Wall};
 
 use super::evidence::{NEXT, is_near};
-use super::finding::Ends;
+use super::flows::Ends;
 use super::layout::Layout;
 
 /// Interfaces of a session that are told apart.

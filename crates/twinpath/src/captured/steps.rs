@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 
 use twinpath_wire::{Delta, Wall};
 
-use super::finding::Ends;
+use super::flows::Ends;
 
 /// Steps below this are not told from what packets wait.
 const LEAST: Delta = Delta::from_ns(10_000_000);

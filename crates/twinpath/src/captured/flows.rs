@@ -72,7 +72,7 @@ struct Candidate {
 
 /// Looks for sessions.
 #[derive(Debug)]
-pub(super) struct Finding {
+pub(super) struct FlowFinder {
     port: Option<u16>,
     candidates: HashMap<Ends, Candidate>,
     found: BTreeMap<Ends, Found>,
@@ -99,7 +99,7 @@ pub(super) struct LeftOut {
     pub(super) unanswered: BTreeMap<SocketAddr, u64>,
 }
 
-impl Finding {
+impl FlowFinder {
     /// `port`: the reflector's; then packets that nobody answers are a session too.
     pub(super) fn new(port: Option<u16>) -> Self {
         Self {
