@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use twinpath_proto::control::{
     Admission, ClientEvent, ClientPlan, ControlClient, Nonces, Opened, Server, ServerConfig,
@@ -12,9 +13,9 @@ use twinpath_proto::security::KeyTable;
 use twinpath_wire::Mono;
 use twinpath_wire::control::{Accept, Modes, Sid};
 
-const NOW: Mono = Mono::from_ns(1_000_000_000);
-const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
-const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 862);
+pub(crate) const NOW: Mono = Mono::from_ns(1_000_000_000);
+pub(crate) const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
+pub(crate) const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 862);
 /// No message that a Server answers is shorter.
 const LEAST_COMMAND: usize = 16;
 const LARGEST_ANSWER: usize = 64;
@@ -60,7 +61,7 @@ fn serve(flags: u8, stream: &[u8], piece: usize) -> (Vec<ServerEvent>, Vec<u8>) 
         max_sessions: 6,
         ..ServerConfig::default()
     };
-    let mut server = Server::new(
+    let server = Server::new(
         Arc::new(config),
         Arc::new(KeyTable::new([0; 16], 1024, [0; 16])),
         Admission::Served,
@@ -69,47 +70,106 @@ fn serve(flags: u8, stream: &[u8], piece: usize) -> (Vec<ServerEvent>, Vec<u8>) 
         CLIENT,
         SERVER,
     );
-    let (mut events, mut output) = (Vec::new(), Vec::new());
+    let said = Said {
+        octets: stream.to_vec(),
+        after: Duration::ZERO,
+        forged: false,
+    };
+    let driven = drive_server(server, &[said], piece, |opened| {
+        flags & 2 << (opened % 4) != 0
+    });
+    (driven.events, driven.output)
+}
+
+/// A message that a peer sends, or a stream of them.
+pub(crate) struct Said {
+    pub(crate) octets: Vec<u8>,
+    /// After so long a silence.
+    pub(crate) after: Duration,
+    /// Its HMAC is wrong: nothing of it may be obeyed.
+    pub(crate) forged: bool,
+}
+
+/// What came of it.
+pub(crate) struct Driven {
+    pub(crate) events: Vec<ServerEvent>,
+    pub(crate) output: Vec<u8>,
+    /// The most octets of output at once.
+    pub(crate) largest: usize,
+}
+
+/// Feeds a Server with what a client says, in pieces. SIDs count from 1; `refuses` says which of the
+/// sessions asked for are refused.
+pub(crate) fn drive_server(
+    mut server: Server,
+    said: &[Said],
+    piece: usize,
+    refuses: impl Fn(u8) -> bool,
+) -> Driven {
+    let mut driven = Driven {
+        events: Vec::new(),
+        output: Vec::new(),
+        largest: 0,
+    };
+    let mut now = NOW;
     let mut opened = 0_u8;
-    let mut round = |server: &mut Server| {
+    let mut round = |server: &mut Server, now: Mono, driven: &mut Driven| {
         while let Some(event) = server.poll_event() {
             if let ServerEvent::Open(request) = event {
                 opened = opened.saturating_add(1);
-                let refused = opened == u8::MAX || flags & 2 << (opened % 4) != 0;
-                server.answer_open(
-                    NOW,
-                    if refused {
-                        Err(Accept::TemporaryLimit)
-                    } else {
-                        Ok(Opened {
-                            sid: Sid([opened; 16]),
-                            port: request.receiver_port,
-                            server_octets: 0,
-                        })
-                    },
-                );
+                let answer = if opened == u8::MAX || refuses(opened) {
+                    Err(Accept::TemporaryLimit)
+                } else {
+                    Ok(Opened {
+                        sid: Sid([opened; 16]),
+                        port: request.receiver_port,
+                        server_octets: 0,
+                    })
+                };
+                server.answer_open(now, answer);
             }
-            events.push(event);
+            driven.events.push(event);
         }
         while let Some(octets) = server.poll_output() {
-            output.extend_from_slice(octets);
+            driven.output.extend_from_slice(octets);
             let written = octets.len();
-            server.handle_written(NOW, written);
+            driven.largest = driven.largest.max(written);
+            server.handle_written(now, written);
         }
     };
-    round(&mut server);
-    for mut rest in stream.chunks(piece) {
-        while !rest.is_empty() {
-            let taken = server.handle_input(NOW, rest);
-            assert!(taken > 0, "nothing waits, and nothing is taken");
-            rest = rest.get(taken..).unwrap_or_default();
-            round(&mut server);
+    round(&mut server, now, &mut driven);
+    for message in said {
+        now += message.after;
+        if server.poll_timeout().is_some_and(|due| due <= now) {
+            server.handle_timeout(now);
+            round(&mut server, now, &mut driven);
+        }
+        let before = driven.events.len();
+        for mut rest in message
+            .octets
+            .chunks(piece.min(message.octets.len().max(1)))
+        {
+            while !rest.is_empty() {
+                let taken = server.handle_input(now, rest);
+                assert!(taken > 0, "nothing waits, and nothing is taken");
+                rest = &rest[taken..];
+                round(&mut server, now, &mut driven);
+            }
+        }
+        if message.forged {
+            let obeyed =
+                |event: &ServerEvent| matches!(event, ServerEvent::Open(_) | ServerEvent::Start(_));
+            assert!(
+                !driven.events[before..].iter().any(obeyed),
+                "obeyed unverified"
+            );
+            assert!(server.is_closed(), "open after a wrong HMAC");
         }
     }
-    server.handle_eof(NOW);
-    round(&mut server);
+    server.handle_eof(now);
+    round(&mut server, now, &mut driven);
     assert!(server.is_closed() && server.poll_timeout().is_none());
-    (events, output)
+    driven
 }
 
 /// Octet 0: features wanted, and how many sessions. Octet 1: size of the pieces that the rest comes

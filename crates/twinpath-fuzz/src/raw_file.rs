@@ -253,40 +253,40 @@ fn put(
     // A column that has a value in every row has one here too.
     let cells = cells.iter().filter(|cell| !optional || cell.is_some());
     match field.get_physical_type() {
-        Physical::INT64 => {
-            let values: Vec<i64> = cells
-                .map(|cell| match cell {
-                    Some(Value::Long(value)) => *value,
-                    _ => 0,
-                })
-                .collect();
-            writer
-                .typed::<Int64Type>()
-                .write_batch(&values, levels, None)?;
-        }
-        Physical::INT32 => {
-            let values: Vec<i32> = cells
-                .map(|cell| match cell {
-                    Some(Value::Short(value)) => *value,
-                    _ => 0,
-                })
-                .collect();
-            writer
-                .typed::<Int32Type>()
-                .write_batch(&values, levels, None)?;
-        }
-        _ => {
-            let values: Vec<ByteArray> = cells
-                .map(|cell| match cell {
-                    Some(Value::Word(value)) => value.clone(),
-                    _ => ByteArray::from(""),
-                })
-                .collect();
-            writer
-                .typed::<ByteArrayType>()
-                .write_batch(&values, levels, None)?;
-        }
+        Physical::INT64 => put_as::<Int64Type>(
+            writer,
+            levels,
+            cells.map(|cell| match cell {
+                Some(Value::Long(value)) => *value,
+                _ => 0,
+            }),
+        ),
+        Physical::INT32 => put_as::<Int32Type>(
+            writer,
+            levels,
+            cells.map(|cell| match cell {
+                Some(Value::Short(value)) => *value,
+                _ => 0,
+            }),
+        ),
+        _ => put_as::<ByteArrayType>(
+            writer,
+            levels,
+            cells.map(|cell| match cell {
+                Some(Value::Word(value)) => value.clone(),
+                _ => ByteArray::from(""),
+            }),
+        ),
     }
+}
+
+fn put_as<T: DataType>(
+    writer: &mut SerializedColumnWriter<'_>,
+    levels: Option<&[i16]>,
+    values: impl Iterator<Item = T::T>,
+) -> Result<()> {
+    let values: Vec<T::T> = values.collect();
+    writer.typed::<T>().write_batch(&values, levels, None)?;
     Ok(())
 }
 

@@ -2,26 +2,21 @@
 //! so that the engines get to read it. Now and then an HMAC is wrong, and then nothing of the message
 //! may be obeyed.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use twinpath_proto::control::{
-    Admission, ClientEvent, ClientPlan, Nonces, Opened, Server, ServerConfig, ServerEvent,
-    SessionPlan,
+    Admission, ClientEvent, ClientPlan, Nonces, Server, ServerConfig, ServerEvent, SessionPlan,
 };
 use twinpath_proto::security::{
     Credentials, DerivedKey, InForce, KeyId, KeyTable, Passphrase, SessionKeys,
 };
-use twinpath_wire::Mono;
-use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
+use twinpath_wire::control::{Modes, SecurityMode};
 
-use crate::control::{drive_client, ends_balance};
+use crate::control::{CLIENT, NOW, SERVER, Said, drive_client, drive_server, ends_balance};
 use crate::input::Input;
 use crate::peer::{AES, Chain, HMAC, TAG, token};
 
-const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
-const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 862);
 const NAME: &str = "alice";
 const SECRET: &[u8] = b"secret";
 const KEY: [u8; 16] = [0x4b; 16];
@@ -82,13 +77,6 @@ fn served(input: &[u8]) -> Vec<ServerEvent> {
     whole
 }
 
-/// A message as it goes over the connection.
-struct Said {
-    octets: Vec<u8>,
-    after: Duration,
-    forged: bool,
-}
-
 impl Said {
     fn by_client(input: &mut Input<'_>, chain: &mut Chain) -> Self {
         let how = input.octet();
@@ -132,76 +120,23 @@ fn serve(flags: u8, said: &[Said], piece: usize) -> Vec<ServerEvent> {
         max_sessions: 6,
         ..ServerConfig::default()
     };
-    let mut now = Mono::from_ns(1_000_000_000);
     let nonces = Nonces {
         challenge: CHALLENGE,
         server_iv: SERVER_IV,
     };
-    let mut server = Server::new(
+    let server = Server::new(
         Arc::new(config),
         Arc::new(keys),
         Admission::Served,
         nonces,
-        now,
+        NOW,
         CLIENT,
         SERVER,
     );
-    let mut events = Vec::new();
-    let mut opened = 0_u8;
-    let mut round = |server: &mut Server, now: Mono, events: &mut Vec<ServerEvent>| {
-        while let Some(event) = server.poll_event() {
-            if let ServerEvent::Open(request) = event {
-                opened = opened.saturating_add(1);
-                let answer = Opened {
-                    sid: Sid([opened; 16]),
-                    port: request.receiver_port,
-                    server_octets: 0,
-                };
-                let refused = opened == u8::MAX || opened % 5 == 4;
-                server.answer_open(
-                    now,
-                    if refused {
-                        Err(Accept::TemporaryLimit)
-                    } else {
-                        Ok(answer)
-                    },
-                );
-            }
-            events.push(event);
-        }
-        while let Some(octets) = server.poll_output() {
-            let written = octets.len();
-            assert!(written <= 16 * (MOST_SIDS + 4), "{written} octets at once");
-            server.handle_written(now, written);
-        }
-    };
-    round(&mut server, now, &mut events);
-    for message in said {
-        now += message.after;
-        if server.poll_timeout().is_some_and(|due| due <= now) {
-            server.handle_timeout(now);
-            round(&mut server, now, &mut events);
-        }
-        let before = events.len();
-        for mut rest in message.octets.chunks(piece.min(message.octets.len())) {
-            while !rest.is_empty() {
-                let taken = server.handle_input(now, rest);
-                assert!(taken > 0, "nothing waits, and nothing is taken");
-                rest = &rest[taken..];
-                round(&mut server, now, &mut events);
-            }
-        }
-        if message.forged {
-            let obeyed =
-                |event: &ServerEvent| matches!(event, ServerEvent::Open(_) | ServerEvent::Start(_));
-            assert!(!events[before..].iter().any(obeyed), "obeyed unverified");
-            assert!(server.is_closed(), "open after a wrong HMAC");
-        }
-    }
-    server.handle_eof(now);
-    round(&mut server, now, &mut events);
-    assert!(server.is_closed() && server.poll_timeout().is_none());
-    events
+    let driven = drive_server(server, said, piece, |opened| opened % 5 == 4);
+    let largest = driven.largest;
+    assert!(largest <= 16 * (MOST_SIDS + 4), "{largest} octets at once");
+    driven.events
 }
 
 /// Octet 0: security mode, sessions asked for. Octet 1: features, pieces. Octets 2 to 5: modes
