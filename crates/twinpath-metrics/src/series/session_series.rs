@@ -55,6 +55,55 @@ pub enum Record {
     },
 }
 
+impl SessionMetrics {
+    /// What happened next, of any kind.
+    pub fn take(&mut self, record: &Record) {
+        match record {
+            Record::Begun { .. } => {}
+            Record::Sample(sample) => self.record(sample),
+            Record::NotSent { seq, at } => self.record_not_sent(*seq, *at),
+            Record::ClockStep { .. } => self.record_clock_step(),
+            Record::SourceChange { .. } => self.record_source_change(),
+            Record::Missed { count, since, now } => self.record_missed(*count, *since, *now),
+        }
+    }
+}
+
+impl Intervals {
+    /// What happened next, of any kind.
+    pub fn take(&mut self, record: &Record) {
+        match record {
+            Record::Begun { .. } => {}
+            Record::Sample(sample) => self.record(sample),
+            Record::NotSent { seq, at } => self.record_not_sent(*seq, *at),
+            Record::ClockStep {
+                now, by, first_seq, ..
+            } => self.record_clock_step(*now, *by, *first_seq),
+            Record::SourceChange { .. } => self.record_source_change(),
+            Record::Missed { count, since, now } => self.record_missed(*count, *since, *now),
+        }
+    }
+}
+
+impl Timeline {
+    /// What happened next, of any kind.
+    pub fn take(&mut self, record: &Record) {
+        match record {
+            Record::Begun { .. } => {}
+            Record::Sample(sample) => self.record(sample),
+            Record::NotSent { at, .. } => self.record_not_sent(*at),
+            Record::ClockStep {
+                now,
+                by,
+                first_seq,
+                suspended,
+            } => self.record_clock_step(*now, *by, *first_seq, *suspended),
+            Record::SourceChange { at } => self.record_source_change(*at),
+            Record::Missed { since, now, .. } => self.record_missed(*since, *now),
+        }
+    }
+}
+
 /// What a [`Series`] keeps.
 #[derive(Clone, Debug)]
 pub struct SeriesConfig {
@@ -76,7 +125,7 @@ pub struct SeriesConfig {
 #[derive(Clone, Debug)]
 pub struct Series {
     config: SeriesConfig,
-    total: Counters,
+    counters: Counters,
     timeline: Option<Timeline>,
     clocks: ClockModel,
     far_steps: u64,
@@ -94,7 +143,7 @@ impl Series {
     /// The series of a session that has not begun.
     pub fn new(config: SeriesConfig) -> Self {
         Self {
-            total: Counters::Whole(Box::new(SessionMetrics::with_config(&config.metrics))),
+            counters: Counters::Whole(Box::new(SessionMetrics::with_config(&config.metrics))),
             timeline: None,
             clocks: ClockModel::new(),
             far_steps: 0,
@@ -106,66 +155,36 @@ impl Series {
 
     /// What happened next.
     pub fn record(&mut self, record: &Record) {
+        self.begin(match record {
+            Record::Begun { at } | Record::NotSent { at, .. } | Record::SourceChange { at } => *at,
+            Record::Sample(sample) => sample.t1.at,
+            Record::ClockStep { now, by, .. } => *now - *by,
+            Record::Missed { since, .. } => *since,
+        });
+        match &mut self.counters {
+            Counters::Whole(metrics) => metrics.take(record),
+            Counters::ByInterval(rows) => rows.take(record),
+        }
+        if let Some(timeline) = &mut self.timeline {
+            timeline.take(record);
+        }
         match record {
-            Record::Begun { at } => self.begin(*at),
-            Record::Sample(sample) => self.sample(sample),
-            Record::NotSent { seq, at } => {
-                self.begin(*at);
-                match &mut self.total {
-                    Counters::Whole(total) => total.record_not_sent(*seq, *at),
-                    Counters::ByInterval(rows) => rows.record_not_sent(*seq, *at),
-                }
-                if let Some(timeline) = &mut self.timeline {
-                    timeline.record_not_sent(*at);
-                }
-            }
+            Record::Sample(sample) => self.watch_clocks(sample),
             Record::ClockStep {
-                now,
-                by,
-                first_seq,
-                suspended,
-            } => {
-                self.begin(*now - *by);
-                if *suspended {
-                    self.clocks.record_suspension();
-                } else {
-                    self.clocks.record_clock_step();
-                }
-                if let Some(timeline) = &mut self.timeline {
-                    timeline.record_clock_step(*now, *by, *first_seq, *suspended);
-                }
-                match &mut self.total {
-                    Counters::Whole(total) => total.record_clock_step(),
-                    Counters::ByInterval(rows) => rows.record_clock_step(*now, *by, *first_seq),
-                }
-            }
-            Record::SourceChange { at } => {
-                self.begin(*at);
-                match &mut self.total {
-                    Counters::Whole(total) => total.record_source_change(),
-                    Counters::ByInterval(rows) => rows.record_source_change(),
-                }
-                if let Some(timeline) = &mut self.timeline {
-                    timeline.record_source_change(*at);
-                }
-            }
-            Record::Missed { count, since, now } => {
-                self.begin(*since);
-                match &mut self.total {
-                    Counters::Whole(total) => total.record_missed(*count, *since, *now),
-                    Counters::ByInterval(rows) => rows.record_missed(*count, *since, *now),
-                }
-                if let Some(timeline) = &mut self.timeline {
-                    timeline.record_missed(*since, *now);
-                }
-            }
+                suspended: true, ..
+            } => self.clocks.record_suspension(),
+            Record::ClockStep { .. } => self.clocks.record_clock_step(),
+            Record::Begun { .. }
+            | Record::NotSent { .. }
+            | Record::SourceChange { .. }
+            | Record::Missed { .. } => {}
         }
     }
 
     /// A packet is counted lost before its record comes, as [`Intervals::record_overdue`].
     pub fn overdue(&mut self, lost: &Sample) {
         self.begin(lost.t1.at);
-        if let Counters::ByInterval(rows) = &mut self.total {
+        if let Counters::ByInterval(rows) = &mut self.counters {
             rows.record_overdue(lost);
         }
     }
@@ -178,7 +197,7 @@ impl Series {
     /// The next row that is final at `now`, by the sender's clock; until there is none. Never one
     /// without [`SeriesConfig::interval`].
     pub fn poll_row(&mut self, now: Wall) -> Option<IntervalFigures> {
-        match &mut self.total {
+        match &mut self.counters {
             Counters::Whole(_) => None,
             Counters::ByInterval(rows) => rows.poll(now),
         }
@@ -186,7 +205,7 @@ impl Series {
 
     /// The next row of a session that is over; until there is none.
     pub fn finish_row(&mut self) -> Option<IntervalFigures> {
-        match &mut self.total {
+        match &mut self.counters {
             Counters::Whole(_) => None,
             Counters::ByInterval(rows) => rows.finish(),
         }
@@ -194,7 +213,7 @@ impl Series {
 
     /// The figures of the whole session so far.
     pub fn metrics(&self) -> &SessionMetrics {
-        match &self.total {
+        match &self.counters {
             Counters::Whole(total) => total,
             Counters::ByInterval(rows) => rows.total(),
         }
@@ -223,19 +242,11 @@ impl Series {
             .map(|(columns, width)| Timeline::new(at, width, columns));
         if let Some(length) = config.interval {
             let rows = Intervals::new(at, length, config.waits, config.metrics.clone());
-            self.total = Counters::ByInterval(Box::new(rows));
+            self.counters = Counters::ByInterval(Box::new(rows));
         }
     }
 
-    fn sample(&mut self, sample: &Sample) {
-        self.begin(sample.t1.at);
-        match &mut self.total {
-            Counters::Whole(total) => total.record(sample),
-            Counters::ByInterval(rows) => rows.record(sample),
-        }
-        if let Some(timeline) = &mut self.timeline {
-            timeline.record(sample);
-        }
+    fn watch_clocks(&mut self, sample: &Sample) {
         self.clocks.record(sample);
         let far_steps = self.clocks.far_steps_total();
         if far_steps != self.far_steps {
@@ -265,7 +276,7 @@ impl Series {
             };
             timeline.mark(mark, seq, at);
         }
-        if let Counters::ByInterval(rows) = &mut self.total {
+        if let Counters::ByInterval(rows) = &mut self.counters {
             rows.record_far_step(seq, at);
         }
     }

@@ -105,44 +105,27 @@ impl Recent {
             }
             Record::Sample(sample) => {
                 self.overdue.remove(&sample.seq);
-                for timeline in self.timelines.iter_mut().flatten() {
-                    timeline.record(sample);
-                }
             }
-            Record::NotSent { at, .. } => {
+            Record::NotSent { .. } => {
                 self.refused = self.refused.saturating_add(1);
-                for timeline in self.timelines.iter_mut().flatten() {
-                    timeline.record_not_sent(*at);
-                }
             }
-            Record::ClockStep {
-                now,
-                by,
-                first_seq,
-                suspended,
-            } => {
+            Record::ClockStep { suspended, .. } => {
                 let count = if *suspended {
                     &mut self.suspensions
                 } else {
                     &mut self.steps
                 };
                 *count = count.saturating_add(1);
-                for timeline in self.timelines.iter_mut().flatten() {
-                    timeline.record_clock_step(*now, *by, *first_seq, *suspended);
-                }
             }
-            Record::SourceChange { at } => {
+            Record::SourceChange { .. } => {
                 self.source_changes = self.source_changes.saturating_add(1);
-                for timeline in self.timelines.iter_mut().flatten() {
-                    timeline.record_source_change(*at);
-                }
             }
-            Record::Missed { count, since, now } => {
+            Record::Missed { count, .. } => {
                 self.missed = self.missed.saturating_add(*count);
-                for timeline in self.timelines.iter_mut().flatten() {
-                    timeline.record_missed(*since, *now);
-                }
             }
+        }
+        for timeline in self.timelines.iter_mut().flatten() {
+            timeline.take(record);
         }
     }
 
