@@ -50,7 +50,7 @@ impl Capture {
     /// # Errors
     /// Where the namespace cannot be entered or there is no privilege to capture.
     pub fn start(namespace: &Path, port: u16) -> io::Result<Self> {
-        // A socket belongs to the namespace it was made in, whoever reads it.
+        // A socket belongs to the namespace it was made in, whichever thread reads it.
         let socket = in_namespace(namespace, open)?;
         let over = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&over);
@@ -74,7 +74,7 @@ fn open() -> io::Result<OwnedFd> {
     let protocol = libc::c_int::from(u16::try_from(libc::ETH_P_ALL).unwrap_or(0).to_be());
     // SAFETY: socket takes three numbers and touches no memory of ours.
     let fd = checked(unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_DGRAM, protocol) })?;
-    // SAFETY: the descriptor was opened just above and nobody else has it.
+    // SAFETY: the descriptor was opened just above and nothing else has it.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
     set_option(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
     raise_receive_buffer(&socket, 32 << 20)?;

@@ -87,7 +87,7 @@ pub(super) fn receive(
     header.msg_controllen = size_of_val(&control);
     let fd = socket.as_fd().as_raw_fd();
     // SAFETY: the descriptor is borrowed, so open; every pointer in the header leads to a place on
-    // this stack or in `buffer` of the length that stands beside it, all alive until the return.
+    // this stack or in `buffer` of the length that is beside it, all alive until the return.
     let octets = unsafe { libc::recvmsg(fd, &raw mut header, flags) };
     let octets = usize::try_from(octets).map_err(|_| io::Error::last_os_error())?;
     from.octets = header.msg_namelen;

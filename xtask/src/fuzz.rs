@@ -117,7 +117,7 @@ fn succeed(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// The binary that `cargo fuzz build` made: it stands under the host's triple.
+/// The binary that `cargo fuzz build` made: it is under the host's triple.
 fn binary(root: &Path, target: &str) -> Result<PathBuf> {
     let built = root.join("fuzz/target");
     for entry in fs::read_dir(&built).context("nothing was built")? {

@@ -3,7 +3,7 @@
 //! code (`cargo xtask removals`), what fuzzing finds (`cargo xtask fuzz`), and whether another build
 //! prints the same documents (`cargo xtask contract`).
 //!
-//! Benchmarks run in network namespaces of their own. Each figure stands beside a limit measured in
+//! Benchmarks run in network namespaces of their own. Each figure is shown beside a limit measured in
 //! the same run, by the smallest program that does the same with plain sockets
 //! (`twinpath_bench`). Linux, root (namespaces, captures), `ip`.
 #![allow(

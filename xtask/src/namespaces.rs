@@ -1,4 +1,4 @@
-//! Two network namespaces with a veth between them, made and removed by whoever holds a [`Link`].
+//! Two network namespaces with a veth between them, made and removed with a [`Link`].
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -19,9 +19,9 @@ pub(crate) enum Unit {
 /// What a figure must reach.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bar {
-    /// At most so many times the limit.
+    /// At most this many times the limit.
     AtMostTimes(f64),
-    /// At least so many times the limit.
+    /// At least this many times the limit.
     AtLeastTimes(f64),
     /// At most so much.
     AtMost(f64),

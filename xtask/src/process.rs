@@ -1,6 +1,6 @@
 //! Programs of a benchmark: started in a namespace, tied to a core, ended when dropped.
 //!
-//! What they print goes into files, so that nobody wakes up to read it while they measure.
+//! What they print goes into files, so that no reader wakes up while they measure.
 
 use std::cell::Cell;
 use std::fs::{self, File};

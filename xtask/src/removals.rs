@@ -48,7 +48,7 @@ struct Removal {
     /// What the program no longer does.
     what: String,
     file: PathBuf,
-    /// Stands once in `file`.
+    /// Appears once in `file`.
     find: String,
     replace: String,
     /// `CRATE::PATH` (a part of the path is enough), the crate without `twinpath-`.

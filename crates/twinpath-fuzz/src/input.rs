@@ -29,7 +29,7 @@ impl<'a> Input<'a> {
         u64::from_be_bytes(self.array())
     }
 
-    /// At most so many octets.
+    /// At most this many octets.
     pub(crate) fn take(&mut self, most: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(most.min(self.0.len()));
         self.0 = rest;

@@ -7,7 +7,7 @@ use cbc::cipher::{BlockModeDecrypt as _, BlockModeEncrypt as _, KeyIvInit as _};
 use hmac::{Hmac, Mac as _};
 use sha1::Sha1;
 
-/// Octets of an HMAC as it stands in a message.
+/// Octets of an HMAC as it is in a message.
 pub(crate) const TAG: usize = 16;
 /// Session keys of every connection here.
 pub(crate) const AES: [u8; 16] = [0x11; 16];

@@ -48,7 +48,7 @@ pub(crate) fn reflector(input: &[u8]) {
 
 /// Octets 0 to 3: features, length of padding to reflect, Server octets, the sender's port, which is
 /// the security mode too (bits 2 and 3). Then datagrams as for [`reflector`], before each of which
-/// its port octet says what happens to the session, opened anew if it is gone: it is stopped (0),
+/// its port octet says what happens to the session, opened again if it is gone: it is stopped (0),
 /// taken away (1), left alone (2), started. Where packets are secured its bit 7 seals the datagram,
 /// and bit 6 makes the HMAC wrong.
 ///

@@ -32,7 +32,7 @@ const PIECES: [usize; 4] = [usize::MAX, 1, 15, 100];
 
 /// Octet 0: security mode, strictness, pieces, whether the key is right. Octets 1 to 4: modes beside
 /// the security mode. Then for each message an octet that says how it is sent (bit 0: with a wrong
-/// HMAC; the rest: after so many units of 16 s) and its plain octets, as many as its command has.
+/// HMAC; the rest: after this many units of 16 s) and its plain octets, as many as its command has.
 pub(crate) fn server(input: &[u8]) {
     served(input);
 }
@@ -206,7 +206,7 @@ fn told(input: &[u8]) -> Vec<ClientEvent> {
         let (before, _) = drive_client(plan.clone(), before, usize::MAX);
         assert_eq!(accepted(&events), accepted(&before), "believed unverified");
     }
-    // Whoever has not the key cannot make it believe anything.
+    // Without the key nothing is believed.
     if flags & 8 != 0 && stream.len() > clear {
         stream[clear] ^= 1;
         let (events, _) = drive_client(plan, &stream, usize::MAX);

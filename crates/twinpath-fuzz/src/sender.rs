@@ -20,7 +20,7 @@ use crate::peer::{AES, HMAC, TestKeys};
 const EPOCH_NS: i64 = 1_795_392_000_000_000_000;
 
 /// A session of eight packets. Octet 0: the protocol, features and security mode. Then its history:
-/// per record one octet that says what happens (bits 0 to 5: after so many times 2 ms; bit 6: the
+/// per record one octet that says what happens (bits 0 to 5: after this many times 2 ms; bit 6: the
 /// datagram is made a reply to one of the requests; bit 7: a transmit stamp comes), one that says how
 /// long the datagram is, then the datagram. Every packet has one fate at the end.
 pub(crate) fn sender(data: &[u8]) {

@@ -19,7 +19,7 @@ pub struct MetricsConfig {
     /// Blocks of the availability (row M-63).
     #[serde(flatten)]
     pub availability: AvailabilityRule,
-    /// Losses at most so many packets apart are noticeable (RFC 3357 section 6.1).
+    /// Losses at most this many packets apart are noticeable (RFC 3357 section 6.1).
     pub noticeable_distance: u64,
     /// Bins in which delays are counted exactly, round trip and one way; `None`: in none.
     #[serde(rename = "bins_ns", default, deserialize_with = "usable_bins")]

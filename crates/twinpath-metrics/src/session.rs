@@ -122,7 +122,7 @@ impl SessionMetrics {
         }
     }
 
-    /// Times that the reflector's counter started anew so far (row M-29).
+    /// Times that the reflector's counter started again so far (row M-29).
     pub fn reflector_restarts(&self) -> u64 {
         self.loss.restarts()
     }
@@ -166,7 +166,7 @@ impl SessionMetrics {
         self.delays.record(sample);
     }
 
-    /// The local clock stepped: jitter and IPDV start anew (row M-22), and T1 has another zero.
+    /// The local clock stepped: jitter and IPDV start again (row M-22), and T1 has another zero.
     /// Comes before the samples of packets that were sent after the step.
     pub fn record_clock_step(&mut self) {
         self.forget_times();
@@ -357,7 +357,7 @@ impl SessionMetrics {
         }
     }
 
-    /// The reflector's counter started anew.
+    /// The reflector's counter started again.
     fn restart(&mut self) {
         self.delays.reset_paths();
         if let Some((forward, backward)) = &mut self.by_direction {
@@ -377,7 +377,7 @@ impl SessionMetrics {
     }
 
     /// Round trip, forward and backward (row M-11). One-way only where each loss has a direction:
-    /// a packet lost on the way back has a forward delay that nobody knows.
+    /// a packet lost on the way back has an unknown forward delay.
     fn with_loss(
         &self,
         direction: &Directions,

@@ -13,7 +13,7 @@ use crate::os;
 /// Connections that wait to be accepted, at most. The system may allow fewer.
 const BACKLOG: i32 = 4096;
 /// A far end that is silent for so long is asked whether it is still there, and again at
-/// [`KEEP_ALIVE_EVERY`], so many times.
+/// [`KEEP_ALIVE_EVERY`], this many times.
 const KEEP_ALIVE: Duration = Duration::from_mins(1);
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 #[cfg(not(windows))]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{ReflectorOpen, ReflectorSecured, SenderOpen, SenderSecured, TimeFormat};
 
-/// S-DSCP-ECN stands here in an open reply: behind the Sender TTL (RFC 7750 section 2.2.1, figure 2).
+/// S-DSCP-ECN is here in an open reply: behind the Sender TTL (RFC 7750 section 2.2.1, figure 2).
 pub(crate) const SENDER_TOS_AT: usize = ReflectorOpen::OCTETS;
 /// S-DSCP-ECN and two octets that must be zero.
 const MONITORED_HEADER: usize = ReflectorOpen::OCTETS + 3;

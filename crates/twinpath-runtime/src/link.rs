@@ -224,7 +224,7 @@ impl<E: Engine> Link<E> {
                 }
             }
         };
-        // Longer than this nobody is waited for.
+        // Wait no longer than this.
         let _in_time = timeout(PARTING, parting).await;
     }
 
@@ -326,7 +326,7 @@ impl<E: Engine> Link<E> {
 mod tests {
     use super::*;
 
-    /// Takes an octet at a time, tells of each, and says what it is told to say.
+    /// Takes an octet at a time, reports each, and sends what it is given.
     #[derive(Debug, Default)]
     struct Slow {
         heard: Option<u8>,

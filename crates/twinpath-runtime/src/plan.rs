@@ -66,7 +66,7 @@ pub struct SenderPlan {
 pub struct FigureOptions {
     /// Bins in which delays are counted exactly (`--bins`); `None`: in none.
     pub bins: Option<BinEdges>,
-    /// Losses at most so many packets apart are noticeable (`--loss-noticeable`; row M-36).
+    /// Losses at most this many packets apart are noticeable (`--loss-noticeable`; row M-36).
     pub noticeable_distance: Option<u64>,
     /// Whether the reflector counts its replies (`--reflector`; row M-30).
     pub reflector: Option<ReflectorKind>,
@@ -79,7 +79,7 @@ pub struct FigureOptions {
 pub struct Unavailable {
     /// A block is bad if more than this share of its packets is lost.
     pub bad_above: f64,
-    /// So many bad blocks in a row make the path unavailable.
+    /// This many bad blocks in a row make the path unavailable.
     pub in_a_row: u32,
     /// Length of a block; `None`: a second, or ten intervals.
     pub block: Option<Duration>,

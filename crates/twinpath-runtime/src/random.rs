@@ -1,4 +1,4 @@
-//! Octets that nobody can foretell, from the system. Where it has none, nothing is made up.
+//! Unpredictable octets, from the system. Where it has none, nothing is made up.
 
 use getrandom::Error;
 use twinpath_proto::control::Nonces;

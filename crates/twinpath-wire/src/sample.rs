@@ -1,4 +1,4 @@
-//! The waist of the house: what became of one test packet.
+//! What became of one test packet: the interface between the engines and the metrics.
 
 use crate::{Delta, Stamp, Tos, Wall};
 

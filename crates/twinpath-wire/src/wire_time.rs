@@ -1,6 +1,6 @@
 //! The 8-octet timestamp of test packets: NTP (RFC 5905 section 6) or truncated `PTPv2` (RFC 8186).
 //!
-//! Which of the two it is stands in the Z bit of the Error Estimate that covers it, and some peers
+//! The Z bit of the Error Estimate that covers it tells which of the two it is, and some peers
 //! set that bit wrongly: [`WireTime::read_plausibly`] checks it against the local clock (row TT-46).
 
 use zerocopy::byteorder::big_endian::U64;
@@ -26,7 +26,7 @@ pub enum TimeFormat {
 }
 
 layout! {
-    /// A timestamp as it stands in a packet: 8 octets of either format.
+    /// A timestamp as it is in a packet: 8 octets of either format.
     pub struct WireTime(U64);
 }
 

@@ -1,4 +1,4 @@
-//! The benchmarks: what each measures stands in its own file.
+//! The benchmarks: each in a file of its own.
 
 mod accuracy;
 mod memory;

@@ -67,7 +67,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
     Ok((rows, notes))
 }
 
-/// What the generator sends where nobody answers.
+/// What the generator sends without replies.
 fn generator_alone(bench: &Bench, far: SocketAddr) -> Result<f64> {
     let place = Place::at(&bench.link.reflector).on_core(1);
     let _sink = bench.listener(place, &Role::Sink(far))?;
@@ -121,7 +121,7 @@ fn holds(bench: &Bench, generator: &dyn Fn(u64) -> Role, pps: u64) -> Result<Opt
     Ok(None)
 }
 
-/// A trial of packets of so many octets at this rate.
+/// A trial of packets of this many octets at this rate.
 pub(super) fn trial_at(pps: u64, octets: usize) -> FloodPlan {
     FloodPlan {
         pps,

@@ -28,7 +28,7 @@ pub(super) struct Row {
 struct Sum {
     line: usize,
     part: String,
-    /// What stands in brackets behind the part's name, with which its IDs begin.
+    /// What is in brackets behind the part's name, with which its IDs begin.
     prefix: Option<String>,
     counts: Counts,
 }

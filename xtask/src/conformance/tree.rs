@@ -5,7 +5,7 @@ pub(super) struct Tree<'a> {
     read: &'a dyn Fn(&str) -> Option<String>,
 }
 
-/// A module: the text it stands in, from where it begins there.
+/// A module: the text it is in, from where it begins there.
 struct Module {
     path: String,
     text: String,
@@ -100,7 +100,7 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// Whether `function` stands in `text` with the attribute of a test on it, and is not ignored.
+/// Whether `function` is in `text` with the attribute of a test on it, and is not ignored.
 fn is_test(text: &str, function: &str) -> Result<(), String> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let head = |line: &&str| {

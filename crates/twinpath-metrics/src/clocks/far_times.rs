@@ -25,7 +25,7 @@ const DRIFT: f64 = 8_000e-6;
 const ENOUGH: u64 = 10;
 /// Contradictions that a known format must explain to be named.
 const NAMED: u64 = 5;
-/// Contradictions at least, one in so many packets, where no known format explains them.
+/// Contradictions at least, one in this many packets, where no known format explains them.
 const UNKNOWN: u64 = 10;
 const UNKNOWN_SHARE: u64 = 4;
 /// How many times fewer contradictions the named format leaves.

@@ -38,7 +38,7 @@ pub struct ClockEstimate {
     /// All of them.
     pub far_steps_total: u64,
     /// Times that the line before did not fit what came, though no step was seen: a clock's rate
-    /// changed. One-way figures begin anew as after a step.
+    /// changed. One-way figures begin again as after a step.
     pub rate_changes: u64,
     /// Received packets whose times contradict those of others, left out of these figures.
     pub disregarded: u64,

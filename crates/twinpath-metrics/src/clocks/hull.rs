@@ -32,7 +32,7 @@ impl Clone for Hull {
 }
 
 impl Hull {
-    /// Of so many vertices at most.
+    /// Of this many vertices at most.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             vertices: Vec::with_capacity(most),

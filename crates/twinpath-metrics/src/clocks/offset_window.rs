@@ -167,7 +167,7 @@ impl OffsetWindow {
         if !self.is_ordinary(pair.round_trip(), error) {
             return Passed::Waits { dropped: 1 };
         }
-        // Those aside must tell the same story; if not, it begins anew.
+        // Those aside must agree with it; if not, it begins again.
         let mut all = self.aside.with(pair);
         let mut dropped = 0;
         if all.rates(None, error).is_none() {

@@ -44,7 +44,7 @@ pub(crate) struct Points {
 }
 
 impl Points {
-    /// Of hulls with so many vertices at most.
+    /// Of hulls with this many vertices at most.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             count: 0,

@@ -3,7 +3,7 @@
 use super::figures::Spread;
 use crate::round;
 
-/// So many values of about this size. Nanoseconds.
+/// This many values of about this size. Nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Item {
     pub(crate) value: f64,

@@ -113,7 +113,7 @@ impl BinCounts {
         same
     }
 
-    /// All bins, the open ones at both ends too: from this value on, below that one, so many.
+    /// All bins, the open ones at both ends too: from this value on, below that one, this many.
     pub fn bins(&self) -> impl Iterator<Item = (Option<i64>, Option<i64>, u64)> + '_ {
         let edges = || self.edges_ns.iter().copied().map(Some);
         let froms = std::iter::once(None).chain(edges());

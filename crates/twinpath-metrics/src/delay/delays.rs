@@ -175,7 +175,7 @@ impl Delays {
         }
     }
 
-    /// So many octets of the histograms' memory are another's: what grows only where the path is
+    /// This many octets of the histograms' memory are another's: what grows only where the path is
     /// bad.
     pub(crate) fn leave_room(&mut self, octets: usize) {
         if self.elsewhere_octets != octets {
@@ -184,7 +184,7 @@ impl Delays {
         }
     }
 
-    /// A new epoch of the reflector, or a silence: what travelled starts anew (row M-22).
+    /// A new epoch of the reflector, or a silence: what travelled starts again (row M-22).
     pub(crate) fn reset_paths(&mut self) {
         self.paths.iter_mut().for_each(Delay::reset);
         self.path_neighbours.reset();
@@ -237,7 +237,7 @@ impl Delays {
         self.stay_within();
     }
 
-    /// The local clock stepped: departures start anew too.
+    /// The local clock stepped: departures start again too.
     pub(crate) fn reset(&mut self) {
         self.reset_paths();
         self.departure.reset();

@@ -190,7 +190,7 @@ impl Distribution {
         }
     }
 
-    /// From plain data, whoever wrote it. Takes memory for at most the 112 octaves there are.
+    /// From plain data of any origin. Takes memory for at most the 112 octaves there are.
     ///
     /// # Errors
     /// [`BadParts`] if no values could have them.

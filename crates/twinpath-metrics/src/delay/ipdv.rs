@@ -39,7 +39,7 @@ impl Ipdv {
 }
 
 /// The last sequence numbers, a window of them, with N values each, so that the second of two
-/// neighbours finds the first. A number that is older than the window meets nobody.
+/// neighbours finds the first. A number that is older than the window has no neighbours.
 #[derive(Clone, Debug)]
 pub(crate) struct Neighbours<const N: usize> {
     slots: Box<[Slot<N>]>,

@@ -25,7 +25,7 @@ impl Jitter {
         self.previous = Some(transit_ns);
     }
 
-    /// Starts anew: what comes is not comparable with what was (row M-22).
+    /// Starts again: what comes is not comparable with what was (row M-22).
     pub(crate) fn reset(&mut self) {
         *self = Self::default();
     }

@@ -3,7 +3,7 @@
 
 use crate::Figures;
 
-/// With this share of the packets due unsent, or more, the loss of a run is not known: one in so many.
+/// With this share of the packets due unsent, or more, the loss of a run is not known: one in this many.
 const UNSENT_SHARE: u64 = 100;
 
 /// Packets that were due and were not sent, and blocks of time in which none was.

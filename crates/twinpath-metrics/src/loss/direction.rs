@@ -44,7 +44,7 @@ pub(crate) struct LossDirection {
     source_changed: Option<u64>,
 }
 
-/// What a reply tells of the reflector's counter.
+/// What a reply shows of the reflector's counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Attribution {
     /// The counter restarted with this reply, or it is another one.

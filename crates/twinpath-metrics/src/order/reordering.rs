@@ -71,7 +71,7 @@ impl Reordering {
         self.before_step = self.arrivals;
     }
 
-    /// The numbers start anew, at `first` or above: what comes is not compared with what was.
+    /// The numbers start again, at `first` or above: what comes is not compared with what was.
     pub(crate) fn restart(&mut self, first: i64) {
         self.next_expected = first;
         self.arrivals = 0;

@@ -67,7 +67,7 @@ impl Resequenced {
         next
     }
 
-    /// The reflector's counter starts anew.
+    /// The reflector's counter starts again.
     pub(crate) fn restart(&mut self) {
         if let Some(next) = self.next.take() {
             self.release(next.saturating_add(i64::from(WINDOW)), next);

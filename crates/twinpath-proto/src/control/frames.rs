@@ -8,7 +8,7 @@ use crate::security::Forged;
 /// What the next octets of a direction are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// A message in the clear, of so many octets.
+    /// A message in the clear, of this many octets.
     Clear(usize),
     /// A message whose first block tells its length.
     Blocks,
@@ -17,7 +17,7 @@ pub(super) enum Shape {
 /// What a first block says about the length of its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Length {
-    /// So many octets, the first block included.
+    /// This many octets, the first block included.
     Octets(usize),
     /// The block is all that can be made of it.
     Unknown,

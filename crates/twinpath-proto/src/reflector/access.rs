@@ -20,7 +20,7 @@ impl Access {
         }
     }
 
-    /// As [`Self::new`], but without prefixes there is nobody to be answered.
+    /// As [`Self::new`], but without prefixes no client is answered.
     pub(super) fn only(prefixes: &[IpNet]) -> Self {
         let mut v4 = Vec::new();
         let mut v6 = Vec::new();

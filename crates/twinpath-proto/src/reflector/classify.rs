@@ -14,14 +14,14 @@ pub enum Class {
     Stamp {
         /// Session Identifier (RFC 8972 section 3); 0 where there is none.
         ssid: u16,
-        /// What stands behind the base packet.
+        /// What follows the base packet.
         tail: Tail,
     },
     /// STAMP authenticated by its looks (RFC 8762 section 4.2.2); its HMAC is not checked here.
     StampAuthenticated,
 }
 
-/// What stands behind a STAMP base packet.
+/// What follows a STAMP base packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tail {
     /// Nothing.

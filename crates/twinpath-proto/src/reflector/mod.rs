@@ -2,7 +2,7 @@
 //!
 //! [`SessionReflector`] answers strangers in TWAMP Light and STAMP (RFC 5357 Appendix I, RFC 8762
 //! section 4.3); [`NegotiatedReflector`] answers the sessions that Control-Client and Server agreed on
-//! (RFC 5357 section 4.2), and nobody else.
+//! (RFC 5357 section 4.2), and no other.
 
 mod access;
 mod addresses;

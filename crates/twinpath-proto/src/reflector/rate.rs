@@ -21,7 +21,7 @@ const CLIENTS: usize = 65_536;
 
 /// Replies per second and client.
 pub(super) struct RateLimit {
-    /// Time that one reply costs; `None`: nobody gets a reply.
+    /// Time that one reply costs; `None`: no reply is sent.
     cost: Option<Duration>,
     clients: Lru<ClientPrefix, Bucket>,
     strangers: Bucket,

@@ -15,10 +15,10 @@ const Z: u16 = 0x4000;
 /// S = 0 and the largest error that the field can hold: nothing is known of the clock.
 const UNKNOWN_ERROR: u16 = 0x3fff;
 
-/// A reply that stands ready but for T3 and its Error Estimate.
+/// A reply that is ready but for T3 and its Error Estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reflection {
-    /// Its length: it stands in the first octets of the buffer.
+    /// Its length: it is in the first octets of the buffer.
     pub octets: usize,
     /// The ToS or Traffic Class octet to send it with.
     pub tos: Tos,
@@ -28,7 +28,7 @@ pub struct Reflection {
     pub(super) keys: Option<u32>,
 }
 
-/// Where padding stands in a TWAMP request and in its reply.
+/// Where padding is in a TWAMP request and in its reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     padding_from: usize,

@@ -14,7 +14,7 @@
 //!
 //! A T2 of zero needs care. Zero padding has it, and so has a request with T1 = 0, which would be a
 //! moment apart from it, as would any T1 near the turn of the NTP era in 2036: such packets are
-//! requests, unless a Sender Timestamp near the present stands where their zeros should go on.
+//! requests, unless a Sender Timestamp near the present is where their zeros should go on.
 //!
 //! All together, random padding passes for a reply with a probability of about 6e-12.
 

@@ -23,7 +23,7 @@ const NEW_RUN: Duration = Duration::from_secs(1);
 const EXPIRED_AT_ONCE: usize = 64;
 
 /// Who a session is between: both addresses and ports, and the SSID. IPv4 addresses stand mapped;
-/// the zone of a link-local source stands in the 32 bits of its address that are always zero.
+/// the zone of a link-local source is in the 32 bits of its address that are always zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct SessionKey {
     from: [u64; 2],

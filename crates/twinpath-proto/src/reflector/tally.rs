@@ -11,7 +11,7 @@ pub struct ReflectorTally {
     pub reflected: u64,
     /// Sessions remembered now.
     pub sessions: u64,
-    /// Sessions made, those made anew after they were forgotten too.
+    /// Sessions made, those made again after they were forgotten too.
     pub sessions_made: u64,
     /// Sessions forgotten because they were idle for the configured time.
     pub sessions_expired: u64,

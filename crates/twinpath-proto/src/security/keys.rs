@@ -54,8 +54,8 @@ impl KeyId {
         Ok(Self(field))
     }
 
-    /// From the wire: what stands before the first zero octet. `None` for nothing and for what is
-    /// not UTF-8: nobody has such a key (row TC-26).
+    /// From the wire: what precedes the first zero octet. `None` for nothing and for what is
+    /// not UTF-8: no such key exists (row TC-26).
     pub fn from_field(field: &[u8; KEY_ID]) -> Option<Self> {
         let octets = field.split(|octet| *octet == 0).next()?;
         Self::new(std::str::from_utf8(octets).ok()?).ok()
@@ -85,7 +85,7 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// A shared secret as it was typed (row TC-11); by default nobody's.
+/// A shared secret as it was typed (row TC-11); empty by default.
 #[derive(Clone, Default)]
 pub struct Passphrase(Zeroizing<Vec<u8>>);
 
@@ -122,7 +122,7 @@ impl fmt::Debug for Passphrase {
 pub struct DerivedKey(Box<Zeroizing<Key>>);
 
 impl DerivedKey {
-    /// A key that no passphrase stands behind.
+    /// A key without a passphrase.
     pub fn from_octets(octets: Key) -> Self {
         Self(Box::new(Zeroizing::new(octets)))
     }

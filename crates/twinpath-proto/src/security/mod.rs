@@ -1,7 +1,7 @@
 //! The secured modes of TWAMP: keys, what they do to a control connection, and what they do to test
 //! packets (RFC 4656 sections 3.1 to 3.4, 4.1.2 and 6; RFC 5357 sections 3 and 4; RFC 5618).
 //!
-//! Every cipher and hash is a library's. What stands here is the order in which the standard has
+//! Every cipher and hash is a library's. What is here is the order in which the standard has
 //! them used. Secrets are wiped when they are dropped, and no `Debug` shows one.
 //!
 //! ```text
@@ -54,9 +54,9 @@ fn keyed(key: &[u8; 32]) -> Mac {
 }
 
 /// Makes what holds secrets, and overwrites the stack on which it was made: libraries build their key
-/// schedules there and move them, and what was moved away is wiped by nobody.
+/// schedules there and move them, and what was moved away is not wiped.
 fn off_stack<T>(work: impl FnOnce() -> T) -> T {
-    /// In a frame below that of whoever overwrites it.
+    /// In a frame below that of the caller that overwrites it.
     #[inline(never)]
     fn apart<T>(work: impl FnOnce() -> T) -> T {
         work()

@@ -2,7 +2,7 @@
 //! TT-29 to TT-35).
 //!
 //! A secured header ends with its HMAC: 48 octets in a request, 112 in a reply. The authenticated
-//! mode encrypts and covers the first block alone, the encrypted mode all that stands before the
+//! mode encrypts and covers the first block alone, the encrypted mode all that precedes the
 //! HMAC. The HMAC itself and the padding are neither encrypted nor covered.
 
 use std::sync::Arc;
@@ -85,7 +85,7 @@ impl Seal for Authenticated {
     }
 }
 
-/// All that stands before the HMAC is encrypted and covered.
+/// All that precedes the HMAC is encrypted and covered.
 struct Encrypted(TestKeys);
 
 impl Seal for Encrypted {

@@ -26,7 +26,7 @@ fn testdata(file: &str) -> PathBuf {
         .collect()
 }
 
-/// What stands in `secured.json` of a capture.
+/// What is in `secured.json` of a capture.
 fn known(capture: &str) -> Value {
     let text = std::fs::read_to_string(testdata("secured.json")).unwrap();
     let mut all: Value = serde_json::from_str(&text).unwrap();
@@ -275,7 +275,7 @@ fn open_places<const HEADER: usize>(guard: &TestGuard, packet: &[u8]) -> Vec<usi
 #[test]
 fn a_changed_bit_in_a_test_packet_is_noticed_wherever_the_hmac_covers_it() {
     // RFC 4656 section 6.6: the authenticated mode leaves the timestamps open, so that they can be
-    // written last; and all that follows the HMAC is padding, which nobody reads.
+    // written last; and all that follows the HMAC is padding, which is not read.
     for (capture, request_open, reply_open) in [
         ("authenticated-padding.pcap", 16..32, 16..96),
         ("encrypted-padding.pcap", 0..0, 0..0),

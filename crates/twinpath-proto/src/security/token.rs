@@ -80,7 +80,7 @@ pub struct Credentials {
     pub client_iv: [u8; 16],
 }
 
-/// The token that shows `challenge` to whoever has `key`.
+/// The token that shows `challenge` to the holder of `key`.
 pub(crate) fn seal_token(
     key: &DerivedKey,
     challenge: &[u8; 16],

@@ -11,7 +11,7 @@ use twinpath_wire::{
 use super::schedule::Schedule;
 use crate::features::TestFeatures;
 
-/// The TLV header that STAMP padding stands behind (RFC 8972 section 4).
+/// The TLV header that STAMP padding follows (RFC 8972 section 4).
 pub(super) const TLV_HEADER_OCTETS: usize = 4;
 
 /// The packets that a sender speaks.
@@ -128,7 +128,7 @@ pub enum Fill {
 /// When a session has sent enough.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// So many packets.
+    /// This many packets.
     Count(u64),
     /// All slots that are due before `start` + this.
     Duration(Duration),

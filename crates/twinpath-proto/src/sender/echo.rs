@@ -10,7 +10,7 @@ const WORD: usize = size_of::<u64>();
 /// What must come back.
 #[derive(Debug)]
 pub(super) struct Echo {
-    /// So many octets.
+    /// This many octets.
     octets: usize,
     /// Where they stand in a reply.
     reply_from: usize,
@@ -48,7 +48,7 @@ impl Echo {
     }
 
     /// Whether the reply to packet `seq`, a request of `asked` octets, has it. Of a truncated reply
-    /// nobody knows more than what there is.
+    /// no more is known than what there is.
     pub(super) fn came_back(&self, seq: u32, asked: usize, reply: &[u8], truncated: bool) -> bool {
         let sent = self.octets.min(asked.saturating_sub(self.reply_from));
         let back = reply.get(self.reply_from..).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The sender's engine: packets out, stamps, timeouts, samples. What replies mean stands in
+//! The sender's engine: packets out, stamps, timeouts, samples. What replies mean is in
 //! [`super::replies`], what becomes of them in [`super::judge`].
 
 use twinpath_wire::{

@@ -6,7 +6,7 @@ pub(super) fn extend(near: u64, low: u32) -> Option<u64> {
     near.checked_add_signed(i64::from(way))
 }
 
-/// The number as it stands on the wire (row TT-1: it wraps).
+/// The number as it is on the wire (row TT-1: it wraps).
 pub(super) fn low32(seq: u64) -> u32 {
     #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32 is the point")]
     let low = seq as u32;

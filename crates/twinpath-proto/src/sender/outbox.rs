@@ -79,7 +79,7 @@ impl Outbox {
         Some((self.waiting, wait.until))
     }
 
-    /// Too much stands behind a sample that waits.
+    /// Too much follows a sample that waits.
     pub(super) fn is_crowded(&self) -> bool {
         self.queue.len() > CAPACITY
     }

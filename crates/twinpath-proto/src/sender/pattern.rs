@@ -105,7 +105,7 @@ impl Pattern {
     }
 }
 
-/// So many slots at once, at start + k * gap.
+/// This many slots at once, at start + k * gap.
 #[derive(Debug)]
 pub(super) struct Regular {
     start: Mono,

@@ -1,5 +1,5 @@
 //! When packets are to leave (RFC 2330 section 11.1, RFC 3432): what is asked for. What becomes of
-//! it stands in [`super::slots`].
+//! it is in [`super::slots`].
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use twinpath_wire::nanoseconds;
 /// is longer.
 const USUAL_POISSON: u32 = 7;
 
-/// Longer gaps of a Poisson schedule, one in 10^13, are cut to so many mean ones: the limit of the
+/// Longer gaps of a Poisson schedule, one in 10^13, are cut to this many mean ones: the limit of the
 /// registry's Poisson streams (RFC 8912 section 7.3.2).
 const LONGEST_POISSON: u32 = 30;
 

@@ -44,7 +44,7 @@ impl<R: Send + 'static> ClientThread<R> {
         })
     }
 
-    /// What happened on the control connection; `None`: nothing more yet. Events that nobody reads
+    /// What happened on the control connection; `None`: nothing more yet. Events that are not read
     /// are lost.
     pub fn next_event(&self) -> Option<ControlEvent> {
         self.events.try_recv().ok()

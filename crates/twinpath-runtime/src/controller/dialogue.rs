@@ -1,4 +1,4 @@
-//! One control connection from greeting to close, whoever sends the packets.
+//! One control connection from greeting to close, wherever the Session-Sender runs.
 
 mod findings;
 
@@ -401,7 +401,7 @@ impl Dialogue {
         }
     }
 
-    /// At least one session stands so; or why none does.
+    /// At least one session has this standing; or why none has.
     fn some(&self, standing: Standing) -> Result<(), ControlError> {
         if self.has(standing) {
             return Ok(());

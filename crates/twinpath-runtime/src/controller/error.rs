@@ -28,7 +28,7 @@ pub enum ControlError {
         /// Why not, address by address.
         tried: Vec<ControlError>,
     },
-    /// Nobody answered the connection.
+    /// The connection was not answered.
     #[error("cannot connect to {}: {}", named(*server), unanswered(*after))]
     Unanswered {
         /// Where to.

@@ -56,7 +56,7 @@ pub enum ControlEvent {
     Closed,
 }
 
-/// Where events go; whoever does not read them loses them.
+/// Where events go; events that are not read are lost.
 #[derive(Clone, Debug)]
 pub(crate) struct News(pub(crate) SyncSender<ControlEvent>);
 

@@ -8,7 +8,7 @@ use twinpath_wire::control::ServerGreeting;
 
 use crate::link::Link;
 
-/// So many octets of plain text are no greeting: it begins with 12 that are unused.
+/// This many octets of plain text are no greeting: it begins with 12 that are unused.
 const UNUSED_OCTETS: usize = 12;
 /// So much of what another service says is shown.
 const SHOWN_OCTETS: usize = 48;

@@ -111,7 +111,7 @@ impl ControllerRun {
         &mut self.sessions
     }
 
-    /// What happened on the control connection; `None`: nothing more yet. Events that nobody reads
+    /// What happened on the control connection; `None`: nothing more yet. Events that are not read
     /// are lost.
     pub fn next_event(&self) -> Option<ControlEvent> {
         self.thread.next_event()

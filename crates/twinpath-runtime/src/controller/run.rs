@@ -184,7 +184,7 @@ impl Senders {
     ) {
         let over = teller.clone();
         let ended = Box::new(move || {
-            // Nobody listens any more: then nobody waits for it.
+            // The receiver is gone: the event is dropped.
             let _ = over.send(index);
         });
         match bound.begin(negotiated, Some(ended)) {

@@ -2,7 +2,7 @@
 //!
 //! A Key-ID ends at the first space or tab; the passphrase is the rest of the line, without the white
 //! space around it, with that inside it. Empty lines and lines that begin with `#` are for people. What
-//! is wrong with a file is told by its line, and nothing of what stands there is quoted: it may be a
+//! is wrong with a file is told by its line, and nothing of what is there is quoted: it may be a
 //! passphrase.
 
 use std::collections::HashMap;
@@ -34,7 +34,7 @@ const OTHERS: u32 = 0o066;
 pub enum Access {
     /// Its owner alone, who is the user of this process or root, or the file is refused.
     OwnerOnly,
-    /// Whoever may: the operator said so.
+    /// Any user may: the operator said so.
     Anybody,
 }
 
@@ -128,7 +128,7 @@ pub enum Slip {
 ///
 /// # Errors
 /// [`KeysError`]: where the file is open to others or theirs, where a line cannot be meant. Never with anything
-/// that stands in the file.
+/// that is in the file.
 pub fn read(path: &Path, access: Access) -> Result<KeyRing, KeysError> {
     // Before the first octet of a secret is in this process.
     twinpath_net::host::forbid_core_dumps();

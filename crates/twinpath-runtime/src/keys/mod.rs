@@ -1,5 +1,5 @@
 //! Shared secrets for the secured modes of TWAMP-Control (RFC 4656 section 3.1): a file of them, the
-//! environment, a terminal. Whoever reads one keeps it out of core dumps from then on.
+//! environment, a terminal. A process that reads one keeps it out of core dumps from then on.
 
 mod file;
 
@@ -92,7 +92,7 @@ pub enum PassphraseError {
     /// Over [`MOST_PASSPHRASE_OCTETS`].
     #[error("the passphrase has more than {MOST_PASSPHRASE_OCTETS} octets")]
     TooLong,
-    /// A line's end, a tab, an escape: nobody can type it at the other end (row TC-11).
+    /// A line's end, a tab, an escape: it cannot be typed at the other end (row TC-11).
     #[error("the passphrase has a control character")]
     Control,
 }

@@ -22,7 +22,7 @@ use super::paths::{Awaited, Path, Paths};
 const BATCH: usize = 64;
 /// Room for the largest datagram there is. Only pages that packets touch cost memory.
 const SLOT_OCTETS: usize = 1 << 16;
-/// So many datagrams at once are a flood: then replies leave a few by one system call, and the last
+/// This many datagrams at once are a flood: then replies leave a few by one system call, and the last
 /// of them some microseconds after its T3. Fewer leave one by one, each right after its T3.
 const FLOOD: usize = 16;
 const TOGETHER: usize = 4;
@@ -303,7 +303,7 @@ impl Packets {
         }
     }
 
-    /// Reads T3 for each reply that stands ready, and lets them go together.
+    /// Reads T3 for each reply that is ready, and lets them go together.
     fn send_ready(&mut self, socket: &TestSocket, engine: &impl Replies) {
         for ((slot, octets, _), (reflection, advance)) in self.ready.iter().zip(&self.unsealed) {
             if let Some((packet, ..)) = self.batch.packet(*slot)

@@ -10,7 +10,7 @@ use crate::error::StartError;
 /// The sockets of each thread, one for each address.
 ///
 /// With several threads the kernel's flow hash keeps a session on one of them, but only while the
-/// group stands: so all are opened here, and none is ever added.
+/// group is complete: so all are opened here, and none is ever added.
 pub(super) fn open(plan: &ResponderPlan) -> Result<Vec<Vec<TestSocket>>, StartError> {
     let threads = plan.threads.max(1);
     let first = if is_each_address(plan) {
@@ -136,7 +136,7 @@ fn open_first(
         }
     }
     if threads > 1 && near.port() != 0 {
-        // A group lets any program of the same user join: make sure that nobody is there.
+        // A group lets any program of the same user join: make sure that none has it.
         drop(TestSocket::open(&options(plan, near, 1))?);
     }
     TestSocket::open(&options(plan, near, threads))

@@ -105,7 +105,7 @@ mod tests {
     use crate::PortChoice;
     use crate::sender::start;
 
-    /// To `far`, where nobody answers.
+    /// To `far`, which does not answer.
     fn hasty(far: SocketAddr) -> SenderPlan {
         SenderPlan {
             near: Some("127.0.0.1".parse().unwrap()),

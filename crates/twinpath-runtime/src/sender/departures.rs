@@ -7,7 +7,7 @@ use twinpath_wire::{Delta, Rung, Stamp, Wall};
 
 /// Stamps awaited at most: what a queue below the socket may hold.
 const AWAITED: usize = 8_192;
-/// So many packets without one stamp: there are none to come.
+/// After this many packets without a stamp, none is expected.
 const PATIENCE: usize = 1_000;
 /// A packet may be stamped this much before the reading of T1 right before its system call: two
 /// readings of one clock, and its adjustments.
@@ -147,7 +147,7 @@ impl Departures {
         best && !std::mem::replace(&mut self.settled, true)
     }
 
-    /// So many have left and not one stamp came: the engine need not wait for any.
+    /// Enough have left without a stamp: the engine need not wait for any.
     pub(super) fn are_silent(&self) -> bool {
         self.stamped == 0 && self.slots.len() >= PATIENCE
     }

@@ -140,7 +140,7 @@ impl SeriesFacts {
         }
     }
 
-    /// An empty series for one session of a run: with rows of `interval`, and with a timeline of so many
+    /// An empty series for one session of a run: with rows of `interval`, and with a timeline of this many
     /// `columns`, where these are wanted.
     pub fn open(&self, interval: Option<Duration>, columns: Option<usize>) -> Series {
         self.series(interval, columns, true)

@@ -9,7 +9,7 @@ use twinpath_wire::nanoseconds;
 
 use crate::SenderPlan;
 
-/// The first departure falls at random within one interval, but nobody waits longer than this.
+/// The first departure falls at random within one interval, but no later than this.
 const LONGEST_PHASE: Duration = Duration::from_secs(1);
 
 /// The first departure is put off by a random time up to this (dT of RFC 3432): an interval, a second

@@ -229,7 +229,7 @@ impl SenderLoop {
         }
     }
 
-    /// Writes T1 into the packet that stands ready, and lets it go.
+    /// Writes T1 into the packet that is ready, and lets it go.
     fn depart(&mut self, transmit: Transmit) {
         let Some(packet) = self.packet.get_mut(..transmit.octets) else {
             return;
@@ -254,7 +254,7 @@ impl SenderLoop {
             Err(error) => {
                 self.refusals.send(error);
                 let seq = token.seq();
-                // A step that nobody knows of yet would put the packet into another time.
+                // A step that is not known yet would put the packet into another time.
                 self.engine.handle_clock(now);
                 self.tell_clock_step();
                 self.metrics.record_not_sent(seq, now.wall);

@@ -59,7 +59,7 @@ impl SessionHandle {
     }
 
     /// An empty series, to be fed from [`SessionHandle::next_record`]: with rows of `interval`, and with
-    /// a timeline of so many `columns`, where these are wanted.
+    /// a timeline of this many `columns`, where these are wanted.
     pub fn series(&self, interval: Option<Duration>, columns: Option<usize>) -> Series {
         self.series.open(interval, columns)
     }

@@ -102,7 +102,7 @@ fn marking(state: &ServerState, stream: &TcpStream) -> Option<Tos> {
 }
 
 impl Connection {
-    /// Until all is said. Nobody can tell the connection anything then.
+    /// Until everything is sent. Nothing can reach the connection then.
     async fn run(mut self, stopping: &mut Stop) -> (Link<Server>, Pass) {
         let (mut stopped, mut displaced) = (false, false);
         loop {
@@ -151,7 +151,7 @@ impl Connection {
     async fn obey_one(&mut self, event: ServerEvent) {
         match event {
             ServerEvent::Ready { modes } => {
-                // Quoted and escaped: whoever named the key may have put anything into its name.
+                // Quoted and escaped: a key's name may hold anything.
                 let key_id = self.engine().key_id();
                 let key_id = key_id.as_ref().map(tracing::field::debug);
                 log!(self.state, info, "client set up", client = %named(self.peer), %modes, key_id);

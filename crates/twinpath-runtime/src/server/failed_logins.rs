@@ -7,7 +7,7 @@ use tracing::warn;
 
 use crate::names::named;
 
-/// Wrong failed_logins, whoever made them.
+/// Failed logins of all clients.
 #[derive(Debug, Default)]
 pub(super) struct FailedLogins(Mutex<State>);
 

@@ -1,6 +1,6 @@
 //! TWAMP-Control messages (RFC 5357 section 3 on RFC 4656 section 3; RFC 5618, 5938, 6038, 7750, 8186).
 //!
-//! Plain layouts: in the secured modes these are what stands under the encryption. Fields that must
+//! Plain layouts: in the secured modes these are what is under the encryption. Fields that must
 //! be zero are sent as zero and never looked at.
 
 mod accept;

@@ -65,7 +65,7 @@ impl Histogram {
         }
     }
 
-    /// From plain data, whoever wrote it. Takes memory for at most the 112 octaves there are.
+    /// From plain data of any origin. Takes memory for at most the 112 octaves there are.
     ///
     /// # Errors
     /// [`BadParts`] if it is not what [`parts`](Self::parts) gives.

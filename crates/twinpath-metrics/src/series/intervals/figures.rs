@@ -20,7 +20,7 @@ pub struct IntervalFigures {
     /// counts, least and greatest values too. A packet without a reply in time is lost, whether a
     /// late one came or not: `late` and `duplicates` count late replies and copies that *arrived* in
     /// the interval, whenever their packets were sent. `reordered` counts those that the run as a
-    /// whole finds reordered (RFC 4737 section 3.3). Jitter and IPDV begin anew in every row. Losses
+    /// whole finds reordered (RFC 4737 section 3.3). Jitter and IPDV begin again in every row. Losses
     /// by direction are `None`: see `loss`.
     pub figures: Figures,
     /// How the run's losses by direction changed since the row before, as they were known when the

@@ -86,7 +86,7 @@ pub struct Marks {
     pub source_change: bool,
     /// The reflector's clock stepped (row M-56).
     pub far_step: bool,
-    /// The reflector's counter started anew (row M-29).
+    /// The reflector's counter started again (row M-29).
     pub restart: bool,
     /// A stamp came from a lower rung of the ladder than that of the run's first packet.
     pub lower_rung: bool,

@@ -12,7 +12,7 @@ use crate::series::run_time::RunTime;
 
 /// A departure so much earlier than the latest one was stamped by a clock that stepped.
 const BACK_NS: i64 = 600_000_000_000;
-/// So much later, or so many times the run: likewise.
+/// So much later, or this many times the run: likewise.
 const AHEAD_NS: i64 = 3_600_000_000_000;
 const AHEAD_TIMES: i64 = 8;
 
@@ -280,7 +280,7 @@ impl Timeline {
         size_of::<Self>() + size_of::<FarClockTest>() + size_of_val(&*self.cells)
     }
 
-    /// When a packet was sent, since the origin, and whether that is a leap which nobody announced:
+    /// When a packet was sent, since the origin, and whether that is a leap that was not announced:
     /// the axis then goes on one column further.
     #[inline]
     fn departure(&mut self, seq: u64, t1: Wall) -> (Delta, bool) {

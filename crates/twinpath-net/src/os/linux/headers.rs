@@ -14,7 +14,7 @@ pub(crate) struct Headers {
 }
 
 // SAFETY: the pointers within point into the batch that owns these headers, or to nothing, and are
-// set anew by `prepare` before each use.
+// set again by `prepare` before each use.
 unsafe impl Send for Headers {}
 // SAFETY: as above; nothing is reached through a shared reference.
 unsafe impl Sync for Headers {}

@@ -15,12 +15,12 @@ use crate::error::SendError;
 use crate::os::fragments::Fragments;
 use crate::packet::Outbound;
 
-/// The count of stamped packets starts anew when this is switched on.
+/// The count of stamped packets starts again when this is switched on.
 const COUNT: u32 = libc::SOF_TIMESTAMPING_OPT_ID;
 /// How often a packet is tried again after an error that is not its own: an ICMP error that came back
 /// is reported by the next call, which then sends nothing.
 const TRIES: u32 = 8;
-/// After so many tries the interface itself refuses a packet for its size.
+/// After this many tries the interface itself refuses a packet for its size.
 const SIZE_TRIES: u32 = 2;
 
 /// Datagrams sent by one system call at most.

@@ -9,7 +9,7 @@ use libc::sock_filter;
 const ATTACH: libc::c_int = 51;
 /// Offsets from here count from the IP header.
 const NETWORK: u32 = 0xfff0_0000;
-/// Where the source address stands in the header.
+/// Where the source address is in the header.
 const V4_SOURCE: u32 = 12;
 const V6_SOURCE: u32 = 8;
 

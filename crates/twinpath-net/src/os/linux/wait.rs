@@ -25,7 +25,7 @@ pub(crate) fn new() -> io::Result<(Waiter, Waker)> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the call has just made this descriptor and nobody else has it.
+    // SAFETY: the call has just made this descriptor and nothing else has it.
     let event = Arc::new(unsafe { OwnedFd::from_raw_fd(fd) });
     Ok((
         Waiter {

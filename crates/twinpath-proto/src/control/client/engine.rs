@@ -221,7 +221,7 @@ impl ControlClient {
         self.outbox.front()
     }
 
-    /// So many octets of [`Self::poll_output`] were written.
+    /// This many octets of [`Self::poll_output`] were written.
     pub fn handle_written(&mut self, now: Mono, octets: usize) {
         self.now = now;
         self.outbox.wrote(now, octets);

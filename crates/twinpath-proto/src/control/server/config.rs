@@ -82,7 +82,7 @@ pub enum Admission {
     TurnedAway,
 }
 
-/// Random octets of a connection, from a source that nobody can foretell: fresh for each.
+/// Random octets of a connection, from an unpredictable source: fresh for each.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Nonces {
     /// What a client has to encrypt.

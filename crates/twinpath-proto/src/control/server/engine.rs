@@ -284,7 +284,7 @@ impl Server {
         self.outbox.front()
     }
 
-    /// So many octets of [`Self::poll_output`] were written.
+    /// This many octets of [`Self::poll_output`] were written.
     pub fn handle_written(&mut self, now: Mono, octets: usize) {
         self.now = now;
         self.outbox.wrote(now, octets);

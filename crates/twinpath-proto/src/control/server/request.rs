@@ -30,7 +30,7 @@ pub struct SessionRequest {
     pub timeout: Duration,
     /// When the client means to start; 0: at once.
     pub start_time: WireTime,
-    /// Reflect Octets: the first so many octets of padding come back unchanged.
+    /// Reflect Octets: how many leading octets of padding come back unchanged.
     pub padding_to_reflect: u16,
 }
 

@@ -17,7 +17,7 @@ pub(super) enum State {
     Ended,
 }
 
-/// At most so many that are not stopped, and as many stopped ones that are remembered: stopping
+/// At most this many that are not stopped, and as many stopped ones that are remembered: stopping
 /// them again does nothing (row TC-66).
 #[derive(Debug)]
 pub(super) struct Sessions {

@@ -303,7 +303,7 @@ fn judge(
         return Err(Ignored::NoRoom);
     }
     let sender = session.read(request)?;
-    // No whole reply passes for a request where packets are secured: its HMAC stands elsewhere.
+    // No whole reply passes for a request where packets are secured: its HMAC is elsewhere.
     if session.secured.is_none() && reply_guard::is_open_reply(request, NO_SIGN, clock) {
         return Err(Ignored::Reply);
     }

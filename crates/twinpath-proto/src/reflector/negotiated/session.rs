@@ -39,7 +39,7 @@ impl SenderKey {
     }
 }
 
-/// Where a session stands.
+/// The state of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     /// Accepted, not started: nothing is reflected.
@@ -154,7 +154,7 @@ impl Session {
         }
     }
 
-    /// Nobody without the keys can make a request with a number of its own: the HMAC of the encrypted
+    /// Without the keys no one can make a request with a number of its own: the HMAC of the encrypted
     /// mode spans a request's header, which no reply has. That of the authenticated mode spans the
     /// first block alone, and a reply's is made of the same octets with the same key.
     pub(super) fn numbers_are_proven(&self) -> bool {

@@ -105,7 +105,7 @@ impl Table {
     }
 
     /// Whose packet this is (row TT-24): its sender's, or that of a session which allows for NAT
-    /// and has heard of nobody yet, if the packet comes from where its client is or from one of
+    /// and has no sender yet, if the packet comes from where its client is or from one of
     /// `others`.
     pub(super) fn find(&self, request: &[u8], arrival: &Arrival, others: &Access) -> Option<u32> {
         let key = SenderKey::new(arrival.from, arrival.to_port);

@@ -73,7 +73,7 @@ impl Reflector {
         }
     }
 
-    /// Answers so many requests to `far`, sent before the first is read: by how many minutes each T3
+    /// Answers this many requests to `far`, sent before the first is read: by how many minutes each T3
     /// was advanced.
     fn answer(&mut self, far: &str, requests: usize) -> Vec<i64> {
         let far = SocketAddr::new(far.parse().unwrap(), self.socket.local().port());

@@ -230,7 +230,7 @@ impl ReflectorLoop {
                 answer,
             } => {
                 let opened = self.open(spec, guard, socket_index);
-                // Nobody waits for it any more: the session is forgotten with its connection.
+                // The requester is gone: the session is forgotten with its connection.
                 if let Err(Ok(())) = answer.send(opened) {
                     self.engine.remove(spec.sid);
                 }
@@ -240,7 +240,7 @@ impl ReflectorLoop {
             Command::Remove(sid) => self.engine.remove(sid),
             Command::Close(socket_index) => self.close(socket_index),
             Command::Mark(done) => {
-                // It fails where nobody waits.
+                // It fails where the requester is gone.
                 let _told = done.send(());
             }
             Command::End => self.ending = true,

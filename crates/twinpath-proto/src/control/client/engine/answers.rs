@@ -220,7 +220,7 @@ impl ControlClient {
                 (false, _) => self.refused(Some(index), answer),
             }
         }
-        // One that names nobody who waits is no answer: it gives the Server no more time.
+        // One that names no waiting session is no answer: it gives the Server no more time.
         if answers {
             self.await_answer();
         }
