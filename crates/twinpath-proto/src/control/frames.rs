@@ -14,15 +14,6 @@ pub(super) enum Shape {
     Blocks,
 }
 
-/// What a first block says about the length of its message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Length {
-    /// This many octets, the first block included.
-    Octets(usize),
-    /// The block is all that can be made of it.
-    Unknown,
-}
-
 /// One message, from the first octet that came to the last that is still missing.
 ///
 /// Memory is what has come of that message: a length that a peer claims reserves nothing.
@@ -40,7 +31,7 @@ pub(super) enum Filled {
     Partial,
     /// A message of a known length, opened and verified.
     Message(Vec<u8>),
-    /// A first block of [`Length::Unknown`], opened, verified by nothing.
+    /// A first block of a message of unknown length, opened and not verified.
     Block(Vec<u8>),
 }
 
@@ -50,13 +41,14 @@ impl Inbox {
         !self.octets.is_empty()
     }
 
-    /// Takes what the message under way still lacks, and says how many octets that was.
+    /// Takes what the message under way still lacks, and says how many octets that was. `length` is that
+    /// of the whole message that a first block begins; `None`: not known.
     pub(super) fn fill(
         &mut self,
         octets: &[u8],
         shape: Shape,
         opening: &mut Opening,
-        length: impl Fn(&[u8]) -> Length,
+        length: impl Fn(&[u8]) -> Option<usize>,
     ) -> (usize, Result<Filled, Forged>) {
         let first = match shape {
             Shape::Clear(all) => all,
@@ -78,8 +70,8 @@ impl Inbox {
                 (Shape::Blocks, None) => {
                     opening.open(&mut self.octets);
                     match length(&self.octets) {
-                        Length::Octets(all) => self.total = Some(all.max(BLOCK)),
-                        Length::Unknown => return (taken, Ok(Filled::Block(self.take()))),
+                        Some(all) => self.total = Some(all.max(BLOCK)),
+                        None => return (taken, Ok(Filled::Block(self.take()))),
                     }
                     false
                 }
@@ -107,10 +99,10 @@ impl Inbox {
 mod tests {
     use super::*;
 
-    fn length(block: &[u8]) -> Length {
+    fn length(block: &[u8]) -> Option<usize> {
         match block[0] {
-            0 => Length::Unknown,
-            blocks => Length::Octets(usize::from(blocks) * BLOCK),
+            0 => None,
+            blocks => Some(usize::from(blocks) * BLOCK),
         }
     }
 
@@ -119,7 +111,8 @@ mod tests {
         let message: Vec<u8> = [3].into_iter().chain(1..48).collect();
         let mut inbox = Inbox::default();
         for (at, octet) in message.iter().enumerate() {
-            let (taken, filled) = inbox.fill(&[*octet], Shape::Blocks, &mut Opening::Open, length);
+            let (taken, filled) =
+                inbox.fill(&[*octet], Shape::Blocks, &mut Opening::default(), length);
             assert_eq!(taken, 1);
             let expected = if at == 47 {
                 Filled::Message(message.clone())
@@ -135,17 +128,21 @@ mod tests {
     fn octets_of_the_next_message_are_left() {
         let stream: Vec<u8> = [1; 40].to_vec();
         let mut inbox = Inbox::default();
-        let (taken, filled) = inbox.fill(&stream, Shape::Blocks, &mut Opening::Open, length);
+        let (taken, filled) = inbox.fill(&stream, Shape::Blocks, &mut Opening::default(), length);
         assert_eq!((taken, filled), (16, Ok(Filled::Message(vec![1; 16]))));
-        let (taken, filled) =
-            inbox.fill(&stream[16..], Shape::Clear(20), &mut Opening::Open, length);
+        let (taken, filled) = inbox.fill(
+            &stream[16..],
+            Shape::Clear(20),
+            &mut Opening::default(),
+            length,
+        );
         assert_eq!((taken, filled), (20, Ok(Filled::Message(vec![1; 20]))));
     }
 
     #[test]
     fn a_block_of_unknown_length_stands_alone() {
         let mut inbox = Inbox::default();
-        let (taken, filled) = inbox.fill(&[0; 64], Shape::Blocks, &mut Opening::Open, length);
+        let (taken, filled) = inbox.fill(&[0; 64], Shape::Blocks, &mut Opening::default(), length);
         assert_eq!((taken, filled), (16, Ok(Filled::Block(vec![0; 16]))));
     }
 }

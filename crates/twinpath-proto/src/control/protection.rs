@@ -6,66 +6,61 @@
 
 use crate::security::{Forged, OpeningChain, SealingChain};
 
-/// The receiving side of one direction.
+/// The receiving side of one direction; by default nothing is encrypted, and HMAC fields are not looked
+/// at (row TC-20).
 #[derive(Debug, Default)]
-pub(super) enum Opening {
-    /// Nothing is encrypted, HMAC fields are not looked at (row TC-20).
-    #[default]
-    Open,
-    /// Everything is encrypted.
-    Secured(Box<OpeningChain>),
-}
+pub(super) struct Opening(Option<Box<OpeningChain>>);
 
 impl Opening {
+    /// Everything is encrypted.
+    pub(super) fn secured(chain: Box<OpeningChain>) -> Self {
+        Self(Some(chain))
+    }
+
     /// Whole blocks, in the order in which they came, made plain in place.
     pub(super) fn open(&mut self, blocks: &mut [u8]) {
-        match self {
-            Self::Open => {}
-            Self::Secured(chain) => chain.decrypt(blocks),
+        if let Some(chain) = &mut self.0 {
+            chain.decrypt(blocks);
         }
     }
 
     /// As [`Self::open`], of what has no HMAC of its own: the next one covers it (row TC-18).
     pub(super) fn open_uncovered(&mut self, blocks: &mut [u8]) {
-        match self {
-            Self::Open => {}
-            Self::Secured(chain) => chain.decrypt_uncovered(blocks),
+        if let Some(chain) = &mut self.0 {
+            chain.decrypt_uncovered(blocks);
         }
     }
 
     /// Judges the HMAC at the end of a message that was opened whole.
     pub(super) fn verify(&mut self, message: &[u8]) -> Result<(), Forged> {
-        match self {
-            Self::Open => Ok(()),
-            Self::Secured(chain) => chain.verify(message),
-        }
+        self.0
+            .as_mut()
+            .map_or(Ok(()), |chain| chain.verify(message))
     }
 }
 
-/// The sending side of one direction.
+/// The sending side of one direction; by default nothing is encrypted, and HMAC fields stay zero
+/// (row TC-20).
 #[derive(Debug, Default)]
-pub(super) enum Sealing {
-    /// Nothing is encrypted, HMAC fields stay zero (row TC-20).
-    #[default]
-    Open,
-    /// Everything is encrypted.
-    Secured(Box<SealingChain>),
-}
+pub(super) struct Sealing(Option<Box<SealingChain>>);
 
 impl Sealing {
+    /// Everything is encrypted.
+    pub(super) fn secured(chain: Box<SealingChain>) -> Self {
+        Self(Some(chain))
+    }
+
     /// Writes the HMAC into the last block of a whole message and encrypts it.
     pub(super) fn seal(&mut self, message: &mut [u8]) {
-        match self {
-            Self::Open => {}
-            Self::Secured(chain) => chain.seal(message),
+        if let Some(chain) = &mut self.0 {
+            chain.seal(message);
         }
     }
 
     /// Encrypts what has no HMAC of its own: the next one covers it (row TC-18).
     pub(super) fn seal_uncovered(&mut self, blocks: &mut [u8]) {
-        match self {
-            Self::Open => {}
-            Self::Secured(chain) => chain.encrypt(blocks),
+        if let Some(chain) = &mut self.0 {
+            chain.encrypt(blocks);
         }
     }
 }

@@ -12,7 +12,7 @@ use twinpath_wire::control::{
 
 use super::sessions::{Sessions, Stage};
 use super::{Awaited, ClientError, ClientEvent, ClientPlan, Message, SessionPlan, requests};
-use crate::control::frames::{Filled, Inbox, Length, Shape};
+use crate::control::frames::{Filled, Inbox, Shape};
 use crate::control::outbox::Outbox;
 use crate::control::protection::{Opening, Sealing};
 use crate::{Refusal, Step, TestGuard};
@@ -293,10 +293,10 @@ impl ControlClient {
     }
 
     /// Whole length of the message that `block` begins.
-    fn length(&self, block: &[u8]) -> Length {
+    fn length(&self, block: &[u8]) -> Option<usize> {
         let octet = block.first().copied().unwrap_or_default();
         let most = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
-        let octets = match self.meaning(octet) {
+        match self.meaning(octet) {
             Some(Awaited::AcceptSession) => Some(AcceptSession::OCTETS),
             Some(Awaited::StartAck) => Some(StartAck::OCTETS),
             Some(Awaited::StartManyAck | Awaited::StopManyAck) => ManySessions::view(block)
@@ -304,8 +304,7 @@ impl ControlClient {
                 .filter(|head| head.sessions.get() != 0)
                 .and_then(|head| head.message_octets(most)),
             Some(Awaited::Greeting | Awaited::ServerStart) | None => None,
-        };
-        octets.map_or(Length::Unknown, Length::Octets)
+        }
     }
 
     fn message(&mut self, message: &[u8]) {

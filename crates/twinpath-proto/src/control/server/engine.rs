@@ -17,7 +17,7 @@ use super::request::Ends;
 use super::sessions::{Sessions, State};
 use super::{Admission, CloseReason, Nonces, Opened, PeerSlip, ServerConfig, ServerEvent, answers};
 use crate::TestGuard;
-use crate::control::frames::{Filled, Inbox, Length, Shape};
+use crate::control::frames::{Filled, Inbox, Shape};
 use crate::control::outbox::Outbox;
 use crate::control::protection::{Opening, Sealing};
 use crate::security::{KeyId, KeyTable, SessionKeys};
@@ -435,8 +435,8 @@ impl Server {
 }
 
 /// Whole length of the message that `block` begins.
-fn length(block: &[u8], individual: bool, most: u32) -> Length {
-    let octets = match block.first().copied().and_then(Command::from_octet) {
+fn length(block: &[u8], individual: bool, most: u32) -> Option<usize> {
+    match block.first().copied().and_then(Command::from_octet) {
         Some(Command::RequestSession) => Some(RequestSession::OCTETS),
         Some(Command::StartSessions) => Some(StartSessions::OCTETS),
         Some(Command::StopSessions) => Some(StopSessions::OCTETS),
@@ -448,6 +448,5 @@ fn length(block: &[u8], individual: bool, most: u32) -> Length {
             Command::StartMany | Command::StopMany | Command::StartManyAck | Command::StopManyAck,
         )
         | None => None,
-    };
-    octets.map_or(Length::Unknown, Length::Octets)
+    }
 }

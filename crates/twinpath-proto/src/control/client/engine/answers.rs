@@ -101,8 +101,8 @@ impl ControlClient {
             return;
         }
         let keys = &credentials.session;
-        self.opening = Opening::Secured(OpeningChain::new(keys, &message.server_iv));
-        self.sealing = Sealing::Secured(SealingChain::new(keys, &credentials.client_iv));
+        self.opening = Opening::secured(OpeningChain::new(keys, &message.server_iv));
+        self.sealing = Sealing::secured(SealingChain::new(keys, &credentials.client_iv));
         let last = message.as_mut_bytes().get_mut(ServerStart::CLEAR..);
         self.opening.open_uncovered(last.unwrap_or_default());
     }

@@ -76,8 +76,8 @@ impl Server {
         if let Ok(message) = ServerStart::mut_from_bytes(start) {
             message.server_iv = *iv;
         }
-        self.opening = Opening::Secured(OpeningChain::new(keys, client_iv));
-        self.sealing = Sealing::Secured(SealingChain::new(keys, iv));
+        self.opening = Opening::secured(OpeningChain::new(keys, client_iv));
+        self.sealing = Sealing::secured(SealingChain::new(keys, iv));
         let last = start.get_mut(ServerStart::CLEAR..).unwrap_or_default();
         self.sealing.seal_uncovered(last);
     }
