@@ -18,23 +18,22 @@ use crate::signals::Signals;
 pub(super) struct Saving {
     state: State,
     path: String,
-    /// Why nothing is saved, until it is said, and for the end.
+    /// Once its sessions are about to begin.
+    facts: Option<RunFacts>,
+    /// That nothing is saved, until it is said.
     unsaid: Option<String>,
-    failed: Option<Shortfall>,
     /// What happened while nothing is saved.
     recorded: u64,
 }
 
 /// How far it is.
 enum State {
-    /// It can be written.
-    Opened(Opened),
     /// Nothing has happened yet: the file holds what it held.
-    Waiting(Box<(Opened, RunFacts)>),
+    Waiting(Opened),
     /// The file is the run's.
     Begun(Saver),
     /// It could not begin.
-    Over,
+    Over(Option<Shortfall>),
 }
 
 impl Saving {
@@ -46,29 +45,32 @@ impl Saving {
         let opened = Opened::open(path).map_err(|error| failure(&error))?;
         Ok(Some(Box::new(Self {
             path: opened.path(),
-            state: State::Opened(opened),
+            state: State::Waiting(opened),
+            facts: None,
             unsaid: None,
-            failed: None,
             recorded: 0,
         })))
     }
 
     /// What the file held is gone.
     fn start(&mut self) {
-        if let State::Waiting(waiting) = std::mem::replace(&mut self.state, State::Over) {
-            let (opened, facts) = *waiting;
-            match opened.begin(&facts) {
-                Ok(saver) => self.state = State::Begun(saver),
-                Err(error) => {
-                    self.unsaid =
-                        Some(format!("{error}; the measurement goes on and is not saved"));
-                    self.failed = Some(Shortfall {
-                        line: error.reason(),
-                        remedy: error.remedy(),
-                    });
-                }
+        let (State::Waiting(opened), Some(facts)) = (self.take(), self.facts.take()) else {
+            return;
+        };
+        self.state = match opened.begin(&facts) {
+            Ok(saver) => State::Begun(saver),
+            Err(error) => {
+                self.unsaid = Some(format!("{error}; the measurement goes on and is not saved"));
+                State::Over(Some(Shortfall {
+                    line: error.reason(),
+                    remedy: error.remedy(),
+                }))
             }
-        }
+        };
+    }
+
+    fn take(&mut self) -> State {
+        std::mem::replace(&mut self.state, State::Over(None))
     }
 }
 
@@ -80,11 +82,8 @@ impl Companion for Saving {
     /// The file keeps what it holds until a session has begun: a run that comes to nothing takes
     /// nothing away.
     fn begin(&mut self, run: &Beginning<'_>, _: &mut Signals) -> Result<(), Failure> {
-        if let State::Opened(opened) = std::mem::replace(&mut self.state, State::Over) {
-            let meta = Meta::here(&run.options.results.labels);
-            let facts = RunFacts::new(&meta, now(), sessions(run));
-            self.state = State::Waiting(Box::new((opened, facts)));
-        }
+        let meta = Meta::here(&run.options.results.labels);
+        self.facts = Some(RunFacts::new(&meta, now(), sessions(run)));
         Ok(())
     }
 
@@ -95,7 +94,7 @@ impl Companion for Saving {
         }
         match &mut self.state {
             State::Begun(saver) => saver.record(number, record),
-            State::Opened(_) | State::Waiting(_) | State::Over => self.recorded += 1,
+            State::Waiting(_) | State::Over(_) => self.recorded += 1,
         }
     }
 
@@ -103,21 +102,21 @@ impl Companion for Saving {
     fn look(&mut self) -> Option<String> {
         match &mut self.state {
             State::Begun(saver) => saver.look(),
-            State::Opened(_) | State::Waiting(_) | State::Over => self.unsaid.take(),
+            State::Waiting(_) | State::Over(_) => self.unsaid.take(),
         }
     }
 
     /// What became of the file; `None`: nothing happened in the run, and nothing was written.
     fn save(&mut self, outcome: Outcome<'_>) -> Option<Written> {
         let end = |missing| EndFacts::new(outcome.sessions, outcome.control, missing);
-        let saved = match std::mem::replace(&mut self.state, State::Over) {
+        let saved = match self.take() {
             State::Begun(saver) => saver.finish(end),
-            State::Over => Saved {
+            State::Over(error) => Saved {
                 records: 0,
                 of: self.recorded,
-                error: self.failed.take(),
+                error,
             },
-            State::Opened(_) | State::Waiting(_) => return None,
+            State::Waiting(_) => return None,
         };
         let (error, remedy) = saved.error.map(|why| (why.line, why.remedy)).unzip();
         Some(Written {

@@ -8,12 +8,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use twinpath_metrics::Record;
+use twinpath_report::words;
 
 use super::facts::{EndFacts, RunFacts};
 use super::file::{Sync, Writer};
 use super::{END_KEY, FORMAT, FORMAT_KEY, RUN_KEY, Row};
 use crate::files::{self, Unfit};
-use crate::output::units;
 
 /// A row waits so long for its place in the file, if its row group is not full before; at the
 /// beginning of a run, when there is little to write again, a second, then twice as long each time.
@@ -150,14 +150,6 @@ enum Message {
     End(String),
 }
 
-/// Saving that came to an end before its run.
-#[derive(Debug)]
-pub(crate) struct Ended {
-    error: io::Error,
-    /// Rows that the file holds.
-    written: u64,
-}
-
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Saved {
@@ -176,19 +168,31 @@ pub(crate) struct Shortfall {
     pub(crate) remedy: &'static str,
 }
 
+impl From<io::Error> for Shortfall {
+    fn from(error: io::Error) -> Self {
+        Self {
+            line: error.to_string(),
+            remedy: files::remedy(&error),
+        }
+    }
+}
+
+/// How many rows a file holds, and why saving ended before its run.
+type Ended = (u64, Option<Shortfall>);
+
 /// A run that is being saved. Never waits for the disk.
 #[derive(Debug)]
 pub(crate) struct Saver {
     path: PathBuf,
     messages: Option<SyncSender<Message>>,
-    thread: Option<JoinHandle<Result<u64, Ended>>>,
+    thread: Option<JoinHandle<Ended>>,
     batch: Vec<Row>,
     /// When the last batch was, or the run began.
     handed_over: Instant,
     recorded: u64,
     missing: u64,
-    /// The thread has ended: rows in the file, and why it ended before the run.
-    ended: Option<(u64, Option<Shortfall>)>,
+    /// The thread has.
+    ended: Option<Ended>,
 }
 
 impl Saver {
@@ -237,7 +241,7 @@ impl Saver {
         let slow = || Shortfall {
             line: format!(
                 "the disk was too slow for {}",
-                units::count(self.missing, "record", "records")
+                words::count(self.missing, "record", "records")
             ),
             remedy: "write a file on a faster disk",
         };
@@ -270,19 +274,13 @@ impl Saver {
         let Some(thread) = self.thread.take() else {
             return;
         };
-        self.ended = Some(match thread.join() {
-            Ok(Ok(written)) => (written, None),
-            Ok(Err(Ended { error, written })) => {
-                let remedy = files::remedy(&error);
-                let line = error.to_string();
-                (written, Some(Shortfall { line, remedy }))
-            }
-            Err(_) => {
-                let line = "internal error".to_owned();
-                let remedy = "report it";
-                (0, Some(Shortfall { line, remedy }))
-            }
-        });
+        self.ended = Some(thread.join().unwrap_or_else(|_| {
+            let why = Shortfall {
+                line: "internal error".to_owned(),
+                remedy: "report it",
+            };
+            (0, Some(why))
+        }));
     }
 }
 
@@ -294,12 +292,9 @@ impl Drop for Saver {
     }
 }
 
-fn save(mut writer: Writer, inbox: &Receiver<Message>) -> Result<u64, Ended> {
-    let result = follow(&mut writer, inbox);
-    let written = writer.written();
-    result
-        .map(|()| written)
-        .map_err(|error| Ended { error, written })
+fn save(mut writer: Writer, inbox: &Receiver<Message>) -> Ended {
+    let end = follow(&mut writer, inbox);
+    (writer.written(), end.err().map(Shortfall::from))
 }
 
 fn follow(writer: &mut Writer, inbox: &Receiver<Message>) -> io::Result<()> {
