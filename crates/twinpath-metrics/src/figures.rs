@@ -141,6 +141,13 @@ pub struct Figures {
     pub reflector_restarts: u64,
 }
 
+impl Default for Figures {
+    /// Of no packet.
+    fn default() -> Self {
+        crate::SessionMetrics::new().figures()
+    }
+}
+
 impl Figures {
     /// The reflector's own time is in `round_trip`: its T2 and T3 cannot be used, or it gives one time
     /// for both.

@@ -32,11 +32,12 @@ impl Step {
 }
 
 /// A Server's refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// Of what.
     pub step: Step,
     /// The octet as it came: see [`Self::accept`].
+    #[serde(rename = "accept")]
     pub octet: u8,
 }
 

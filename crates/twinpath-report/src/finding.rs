@@ -57,7 +57,8 @@ mod stamps;
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 pub use captured::Captured;
 pub use clocks::{Clocks, NTP_PPM};
@@ -84,6 +85,9 @@ use crate::SessionReport;
 
 /// A one-way delay may be this far below zero because of its timestamps: that says nothing about the clocks.
 pub(crate) const STAMP_ERROR_NS: i64 = 100_000;
+
+/// Values in a list of a finding at most.
+const MOST_VALUES: usize = 64;
 
 /// Whether the figures can be believed without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +199,45 @@ impl Finding {
             line,
         }
     }
+}
+
+/// Findings of a file. Those of a later version are nothing until [`in_words`] gives them theirs.
+pub(crate) fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Finding>, D::Error> {
+    let values = Vec::<Value>::deserialize(from)?;
+    let nothing = || {
+        Finding::Written(Note {
+            key: Cow::Borrowed(""),
+            warning: false,
+            line: String::new(),
+        })
+    };
+    let findings = values
+        .into_iter()
+        .map(|value| Finding::deserialize(bounded(value)).unwrap_or_else(|_| nothing()));
+    Ok(findings.collect())
+}
+
+/// With lists as short as those of this program's findings are.
+fn bounded(value: Value) -> Value {
+    match value {
+        Value::Array(values) => values.into_iter().take(MOST_VALUES).map(bounded).collect(),
+        Value::Object(members) => {
+            let members = members.into_iter();
+            Value::Object(members.map(|(key, value)| (key, bounded(value))).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
+    }
+}
+
+/// Findings of a file by its notes, which are the same in words: what this version does not know keeps
+/// the words that the file has.
+pub(crate) fn in_words(findings: Vec<Finding>, notes: Vec<Note>) -> Vec<Finding> {
+    let mut findings = findings.into_iter();
+    let findings = notes.into_iter().map(|note| {
+        let known = findings.next().filter(|known| known.key() == note.key);
+        known.unwrap_or(Finding::Written(note))
+    });
+    findings.collect()
 }
 
 /// Warnings first, otherwise in their order.

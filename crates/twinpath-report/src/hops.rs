@@ -18,7 +18,7 @@ pub(crate) fn forward(report: &SessionReport) -> Hops {
     let seen = report.figures.ttl_forward?;
     let routed = backward(report).is_some_and(|(least, _)| least > 0);
     let given = seen.min > 0 && !(seen.min == u8::MAX && routed);
-    hops(report.ttl, seen).filter(|_| given)
+    hops(report.identity.ttl, seen).filter(|_| given)
 }
 
 /// Back, if the reflector sends with 255.
@@ -47,7 +47,7 @@ mod tests {
             })
         };
         let mut report = quiet();
-        report.ttl = sent;
+        report.identity.ttl = sent;
         report.figures.ttl_forward = ttl(seen);
         report.figures.ttl_backward = ttl(replies);
         [forward(&report), backward(&report)]

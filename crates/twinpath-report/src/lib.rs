@@ -15,4 +15,6 @@ pub use control::{Advice, Attempt, ControlReport, RefusedSession};
 pub use finding::{Finding, Note, Severity};
 pub use refusals::{IcmpRefusal, Refusals};
 pub use requested::Requested;
-pub use session::{ClockState, IcmpCount, Origin, SessionReport, StampReport, is_one_host};
+pub use session::{
+    ClockState, Facts, IcmpCount, Identity, Origin, SessionReport, StampReport, is_one_host,
+};

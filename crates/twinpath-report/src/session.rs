@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::{
-    Basis, BinFigures, ClockEstimate, ClockModel, Coverage, Distributions, FarStep, Figures,
-    MetricsConfig, Timeline, VoiceFigures, figures,
+    AvailabilityRule, Basis, BinFigures, ClockEstimate, ClockModel, Coverage, Distributions,
+    FarStep, Figures, MetricsConfig, SessionMetrics, Timeline, VoiceFigures, figures,
 };
 use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, SenderTally};
 use twinpath_wire::control::{SecurityMode, Sid};
-use twinpath_wire::{ErrorEstimate, Rung, Tos, Wall};
+use twinpath_wire::{ErrorEstimate, Rung, Tos, Wall, nanoseconds};
 
 use crate::finding;
 use crate::{Finding, Note, Refusals, Requested, hops};
@@ -46,20 +46,42 @@ impl ClockState {
 }
 
 /// Where the timestamps of a run came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StampReport {
     /// The best rung that T1 came from; `None` before any packet.
+    #[serde(skip)]
     pub transmit: Option<Rung>,
     /// The best rung that T4 came from; `None` without a reply.
+    #[serde(skip)]
     pub receive: Option<Rung>,
     /// T1 that fell to a lower rung than `transmit`.
+    #[serde(skip)]
     pub fallback_transmit: u64,
     /// T4 that fell to a lower rung than `receive`.
+    #[serde(skip)]
     pub fallback_receive: u64,
     /// The local clock at the end of the run.
     pub clock: ClockState,
     /// What the replies' Error Estimates claim of the reflector's clock; `None` without a reply.
     pub far_clock: Option<ClockState>,
+}
+
+impl StampReport {
+    /// Of what samples tell; nothing is known of the clocks.
+    pub fn of(figures: &Figures) -> Self {
+        let unknown = ClockState {
+            synchronized: false,
+            error_ns: None,
+        };
+        Self {
+            transmit: figures.stamps_transmit.best(),
+            receive: figures.stamps_receive.best(),
+            fallback_transmit: figures.stamps_transmit.fell_back(),
+            fallback_receive: figures.stamps_receive.fell_back(),
+            clock: unknown,
+            far_clock: None,
+        }
+    }
 }
 
 /// How many ICMP errors of one kind came from one place.
@@ -98,73 +120,130 @@ impl Origin {
     }
 }
 
-/// One session's result.
-#[derive(Clone, Debug)]
-pub struct SessionReport {
+/// Which session it is, and what it was told to do: known before its first packet, but for the
+/// addresses and the Session Identifier of a session that is still to be negotiated. The keys are those
+/// of raw files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Identity {
     /// Its place in its run, from 1; those that came to nothing have theirs too.
     pub number: usize,
     /// TWAMP, TWAMP Light or STAMP.
     pub protocol: Protocol,
-    /// Session Identifier; TWAMP-Control alone gives one.
-    pub sid: Option<Sid>,
     /// How the session is secured.
     pub mode: SecurityMode,
+    /// Session Identifier; TWAMP-Control alone gives one.
+    #[serde(with = "sid")]
+    pub sid: Option<Sid>,
     /// The sender's address and port as the far end sees them without NAT.
     pub sender: SocketAddr,
     /// The reflector's address and port.
     pub reflector: SocketAddr,
-    /// When the first packet was due, or the run began.
-    pub started: Wall,
-    /// From the first departure to the end of the run.
-    pub duration: Duration,
     /// When packets were to leave.
     pub schedule: Schedule,
     /// What a random schedule and the first departure came out of.
     pub seed: u64,
     /// A reply after it counts as lost (Tmax).
+    #[serde(rename = "timeout_ns", with = "nanoseconds")]
     pub timeout: Duration,
     /// The first departure was put off by a random time up to this (dT of RFC 3432).
+    #[serde(rename = "start_within_ns", with = "nanoseconds")]
     pub start_within: Duration,
-    /// Departures per second as achieved; `None` under two packets.
-    pub achieved_pps: Option<f64>,
     /// ToS octet of the packets.
     pub tos: Tos,
     /// TTL of the packets.
     pub ttl: u8,
     /// `--padding` as given; -1 is IMIX.
     pub padding: i64,
-    /// Where timestamps came from.
-    pub stamps: StampReport,
+}
+
+/// A session before its first packet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Which session it is.
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// Packets asked for; `None` where a duration was.
+    pub asked: Option<u64>,
+    /// For how long packets were to be sent, in nanoseconds; `None` where a count was.
+    pub duration_ns: Option<u64>,
+    /// What its figures are made by.
+    pub metrics: MetricsConfig,
+}
+
+impl Facts {
+    /// Of a session whose sender is not this program's: with the parameters of `identity`.
+    pub fn of_others(identity: Identity) -> Self {
+        let metrics = MetricsConfig {
+            tos_forward: Some(identity.tos),
+            availability: AvailabilityRule::for_interval(identity.schedule.mean_interval()),
+            ..MetricsConfig::default()
+        };
+        Self {
+            identity,
+            asked: None,
+            duration_ns: None,
+            metrics,
+        }
+    }
+}
+
+/// What a session came to. In a raw file it stands without what its rows tell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SessionReport {
+    /// Which session it is.
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// When the first packet was due, or the run began.
+    #[serde(rename = "started_ns")]
+    pub started: Wall,
+    /// From the first departure to the end of the run.
+    #[serde(rename = "duration_ns", with = "nanoseconds")]
+    pub duration: Duration,
+    /// Departures per second as achieved; `None` under two packets.
+    pub achieved_pps: Option<f64>,
     /// Counts of the Session-Sender, odd replies among them.
     pub tally: SenderTally,
-    /// All that the samples say.
-    pub figures: Figures,
-    /// What the figures were made by: thresholds, bins, the marking expected.
-    pub config: MetricsConfig,
-    /// The delays behind the figures.
-    pub delays: Distributions,
+    /// Where timestamps came from.
+    #[serde(flatten)]
+    pub stamps: StampReport,
     /// Replies that the system dropped because they came faster than they were read.
     pub receive_drops: u64,
-    /// What the packets tell of the two clocks; `None` where no series was kept of them.
-    pub clocks: Option<ClockEstimate>,
-    /// The session over time; `None` where nobody kept it.
-    pub timeline: Option<Timeline>,
-    /// ICMP errors that came back.
-    pub icmp: Vec<IcmpCount>,
-    /// ICMP errors about packets that this run did not send: of an earlier run, or forged.
-    pub icmp_foreign: u64,
     /// How often the socket was bound again to an interface that was made again.
+    #[serde(default)]
     pub rebinds: u64,
     /// Per-packet records that the output was too slow to take.
     pub records_dropped: u64,
-    /// What kept packets from leaving or from coming back, as far as it was told.
-    pub refusals: Refusals,
-    /// Which of the counts are known.
-    pub origin: Origin,
+    /// ICMP errors that came back.
+    pub icmp: Vec<IcmpCount>,
+    /// ICMP errors about packets that this run did not send: of an earlier run, or forged.
+    #[serde(default)]
+    pub icmp_foreign: u64,
     /// What is remarkable, warnings first.
+    #[serde(default, deserialize_with = "finding::known")]
     pub findings: Vec<Finding>,
     /// The findings in words: of one report each, of a sum of reports those of several once.
     pub notes: Vec<Note>,
+    /// What kept packets from leaving or from coming back, as far as it was told.
+    #[serde(skip)]
+    pub refusals: Refusals,
+    /// All that the samples say.
+    #[serde(skip)]
+    pub figures: Figures,
+    /// What the figures were made by: thresholds, bins, the marking expected.
+    #[serde(skip)]
+    pub config: MetricsConfig,
+    /// The delays behind the figures.
+    #[serde(skip)]
+    pub delays: Distributions,
+    /// What the packets tell of the two clocks; `None` where no series was kept of them.
+    #[serde(skip)]
+    pub clocks: Option<ClockEstimate>,
+    /// The session over time; `None` where nobody kept it.
+    #[serde(skip)]
+    pub timeline: Option<Timeline>,
+    /// Which of the counts are known.
+    #[serde(skip)]
+    pub origin: Origin,
 }
 
 /// Both addresses are this host's, and so both ends read one clock: the same address, or one that
@@ -175,6 +254,52 @@ pub fn is_one_host(sender: IpAddr, reflector: IpAddr) -> bool {
 }
 
 impl SessionReport {
+    /// Of what samples tell: what only the end of a run tells is 0, as `origin` says.
+    pub fn new(identity: Identity, metrics: &SessionMetrics, config: MetricsConfig) -> Self {
+        let figures = metrics.figures();
+        Self {
+            identity,
+            started: Wall::default(),
+            duration: Duration::ZERO,
+            achieved_pps: None,
+            tally: SenderTally::default(),
+            stamps: StampReport::of(&figures),
+            receive_drops: 0,
+            rebinds: 0,
+            records_dropped: 0,
+            icmp: Vec::new(),
+            icmp_foreign: 0,
+            findings: Vec::new(),
+            notes: Vec::new(),
+            refusals: Refusals::default(),
+            figures,
+            config,
+            delays: metrics.histograms().cloned(),
+            clocks: None,
+            timeline: None,
+            origin: Origin::Records,
+        }
+    }
+
+    /// One that was read from a file, with what its rows tell.
+    #[must_use]
+    pub fn with_samples(mut self, metrics: &SessionMetrics, config: MetricsConfig) -> Self {
+        if self.tally.asked.is_none() {
+            // Older files do not say so of those that were skipped.
+            self.tally.slots_left_out = self.tally.slots_skipped;
+        }
+        self.findings = finding::in_words(self.findings, std::mem::take(&mut self.notes));
+        self.figures = metrics.figures();
+        self.stamps = StampReport {
+            clock: self.stamps.clock,
+            far_clock: self.stamps.far_clock,
+            ..StampReport::of(&self.figures)
+        };
+        self.delays = metrics.histograms().cloned();
+        self.config = config;
+        self
+    }
+
     /// What the series of the session tell of the clocks, with the remarks that belong to it.
     pub fn take_clocks(&mut self, clocks: Option<ClockEstimate>) {
         self.clocks = clocks;
@@ -187,7 +312,7 @@ impl SessionReport {
 
     /// Both ends have an address of this host (see [`is_one_host`]).
     pub fn is_one_host(&self) -> bool {
-        is_one_host(self.sender.ip(), self.reflector.ip())
+        is_one_host(self.identity.sender.ip(), self.identity.reflector.ip())
     }
 
     /// Both ends have an address of this host, and no packet disproves that they read one clock: a
@@ -293,8 +418,8 @@ impl SessionReport {
 
     /// The sender's address and port. Its zone is that of the reflector, where it has none.
     pub fn sender(&self) -> SocketAddr {
-        let mut sender = self.sender;
-        if let (SocketAddr::V6(near), SocketAddr::V6(far)) = (&mut sender, self.reflector)
+        let mut sender = self.identity.sender;
+        if let (SocketAddr::V6(near), SocketAddr::V6(far)) = (&mut sender, self.identity.reflector)
             && near.ip().is_unicast_link_local()
             && near.scope_id() == 0
         {
@@ -306,9 +431,9 @@ impl SessionReport {
     /// Octets of UDP payload of the packets.
     pub fn payload_sizes(&self) -> PayloadSize {
         PayloadSize::padded(
-            self.protocol,
-            u16::try_from(self.padding).ok(),
-            self.reflector.ip(),
+            self.identity.protocol,
+            u16::try_from(self.identity.padding).ok(),
+            self.identity.reflector.ip(),
         )
     }
 
@@ -360,5 +485,25 @@ impl SessionReport {
         let claim = |clock: ClockState| clock.error_ns.filter(|_| clock.synchronized);
         let far = self.stamps.far_clock.and_then(claim);
         Basis::of(claim(self.stamps.clock), far, self.clocks.as_ref())
+    }
+}
+
+/// A Session Identifier as raw files have it: 32 hexadecimal digits.
+mod sid {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+    use twinpath_wire::control::Sid;
+
+    #[expect(clippy::ref_option, reason = "as serde calls it")]
+    pub(super) fn serialize<S: Serializer>(sid: &Option<Sid>, to: S) -> Result<S::Ok, S::Error> {
+        match sid {
+            Some(sid) => to.serialize_some(&sid.to_string()),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Sid>, D::Error> {
+        let hex = Option::<String>::deserialize(from)?;
+        let number = hex.and_then(|hex| u128::from_str_radix(&hex, 16).ok());
+        Ok(number.map(|number| Sid(number.to_be_bytes())))
     }
 }

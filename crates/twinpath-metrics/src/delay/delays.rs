@@ -89,6 +89,13 @@ pub type Histograms<'a> = ByKind<&'a Distribution>;
 /// The delays of a session by kind, on their own: for what is made of them after it.
 pub type Distributions = ByKind<Distribution>;
 
+impl Default for Distributions {
+    /// Of no packet.
+    fn default() -> Self {
+        crate::SessionMetrics::new().histograms().cloned()
+    }
+}
+
 impl Histograms<'_> {
     /// A copy that outlives the session.
     pub fn cloned(&self) -> Distributions {

@@ -54,23 +54,23 @@ fn parameters(report: &SessionReport) -> Option<RegistryParameters> {
     let PayloadSize::Fixed(octets) = report.payload_sizes() else {
         return None;
     };
-    let stream = match report.schedule {
+    let stream = match report.identity.schedule {
         Schedule::Periodic { interval } => RegistryStream::Periodic {
             interval_ns: nanoseconds::of(interval),
-            start_within_ns: nanoseconds::of(report.start_within),
+            start_within_ns: nanoseconds::of(report.identity.start_within),
         },
         Schedule::Poisson { mean } => RegistryStream::Poisson {
             mean_ns: nanoseconds::of(mean),
-            longest_ns: Some(nanoseconds::of(report.schedule.longest_gap())),
+            longest_ns: Some(nanoseconds::of(report.identity.schedule.longest_gap())),
         },
         Schedule::Uniform { .. } | Schedule::Bursts { .. } => return None,
     };
     Some(RegistryParameters {
         stream,
         payload: u32::try_from(octets).ok()?,
-        timeout_ns: nanoseconds::of(report.timeout),
-        ttl: report.ttl,
-        dscp: report.tos.dscp().value(),
-        twamp_format: report.mode == SecurityMode::Unauthenticated,
+        timeout_ns: nanoseconds::of(report.identity.timeout),
+        ttl: report.identity.ttl,
+        dscp: report.identity.tos.dscp().value(),
+        twamp_format: report.identity.mode == SecurityMode::Unauthenticated,
     })
 }

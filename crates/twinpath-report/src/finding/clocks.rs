@@ -254,7 +254,10 @@ mod tests {
     fn both_addresses_on_one_host_are_one_clock_until_the_packets_say_no() {
         let notes = |clocks: ClockEstimate| {
             let mut report = quiet();
-            report.reflector.set_ip(report.sender.ip());
+            report
+                .identity
+                .reflector
+                .set_ip(report.identity.sender.ip());
             report.take_clocks(Some(clocks));
             assert_eq!(report.is_one_clock(), report.findings.is_empty());
             report
@@ -302,7 +305,10 @@ mod tests {
     fn what_the_far_clocks_step_or_another_time_scale_explains_is_no_other_clock() {
         let keys = |far_rounding_ns, offset_ns, scale: bool| {
             let mut report = quiet();
-            report.reflector.set_ip(report.sender.ip());
+            report
+                .identity
+                .reflector
+                .set_ip(report.identity.sender.ip());
             report.figures.far_rounding_ns = far_rounding_ns;
             if scale {
                 report.add([Clocks::TimeScale]);

@@ -36,7 +36,7 @@ pub(super) fn of(report: &SessionReport) -> Vec<Losses> {
             && figures.lost_before_a_reply > 0
             && report.config.reflector == ReflectorKind::Stateful;
         findings.extend(rests.then_some(Losses::NumbersEqual {
-            is_negotiated: matches!(report.protocol, Protocol::Twamp(_)),
+            is_negotiated: matches!(report.identity.protocol, Protocol::Twamp(_)),
         }));
     }
     if figures.direction_uncertain {

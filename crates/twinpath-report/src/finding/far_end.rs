@@ -156,7 +156,7 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
     if odd.error_multiplier_zero > 0 {
         findings.push(FarEnd::ErrorEstimateZero.into());
     }
-    let sent = report.tos.dscp();
+    let sent = report.identity.tos.dscp();
     if figures.dscp_backward.iter().any(|(dscp, _)| *dscp != sent) {
         findings.push(
             FarEnd::DscpChanged {
@@ -170,7 +170,7 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
         findings.push(
             Silence::AnswersFromElsewhere {
                 from,
-                far: report.reflector,
+                far: report.identity.reflector,
                 count: odd.answers_elsewhere,
                 is_silent: false,
             }
@@ -187,7 +187,7 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
 /// (RFC 7750).
 fn forward_marking(report: &SessionReport, findings: &mut Vec<Finding>) {
     let figures = &report.figures;
-    let sent = report.tos.dscp();
+    let sent = report.identity.tos.dscp();
     if figures.dscp_forward.iter().any(|(dscp, _)| *dscp != sent) {
         findings.push(
             FarEnd::DscpChangedForward {
@@ -202,7 +202,7 @@ fn forward_marking(report: &SessionReport, findings: &mut Vec<Finding>) {
         findings.push(FarEnd::EcnChangedForward { count }.into());
     }
     if let Some(count @ 1..) = figures.congestion_forward
-        && report.tos.ecn() != Ecn::Ce
+        && report.identity.tos.ecn() != Ecn::Ce
     {
         findings.push(FarEnd::CongestionForward { count }.into());
     }

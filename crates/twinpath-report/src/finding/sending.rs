@@ -36,7 +36,7 @@ pub(super) fn of(report: &SessionReport) -> Vec<Host> {
 /// Packets that waited in this host: what the path did meanwhile is not known.
 pub(super) fn late(report: &SessionReport) -> Option<Host> {
     let longest_ns = report.figures.departure?.max_ns;
-    let gap_ns = i64::try_from(report.schedule.usual_gap().as_nanos()).unwrap_or(i64::MAX);
+    let gap_ns = i64::try_from(report.identity.schedule.usual_gap().as_nanos()).unwrap_or(i64::MAX);
     let is_late = longest_ns > gap_ns.saturating_mul(2).max(WAITED_NS);
     is_late.then_some(Host::DeparturesLate { longest_ns })
 }

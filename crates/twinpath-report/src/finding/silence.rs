@@ -111,12 +111,12 @@ pub struct IcmpCause {
 
 /// Nothing came back in time.
 pub(super) fn of(report: &SessionReport) -> Silence {
-    let far = report.reflector;
+    let far = report.identity.reflector;
     let odd = &report.tally.odd;
     if report.tally.late > 0 {
         return Silence::AllRepliesLate {
             count: report.tally.late,
-            timeout: report.timeout,
+            timeout: report.identity.timeout,
         };
     }
     if let Some(from) = odd.last_elsewhere {
@@ -146,7 +146,7 @@ pub(super) fn of(report: &SessionReport) -> Silence {
     if strange > 0 {
         return Silence::AnotherProtocol {
             far,
-            protocol: report.protocol,
+            protocol: report.identity.protocol,
             count: strange,
         };
     }
@@ -160,7 +160,7 @@ pub(super) fn of(report: &SessionReport) -> Silence {
 }
 
 fn is_negotiated(report: &SessionReport) -> bool {
-    matches!(report.protocol, Protocol::Twamp(_))
+    matches!(report.identity.protocol, Protocol::Twamp(_))
 }
 
 /// Replies whose HMAC is wrong.
@@ -172,7 +172,7 @@ pub(super) fn forged(report: &SessionReport) -> Option<Silence> {
 /// An ICMP error says why.
 pub(super) fn refused(report: &SessionReport) -> Option<Silence> {
     let icmp = report.refusals.icmp?;
-    let far = report.reflector;
+    let far = report.identity.reflector;
     let is_other = |from: &IpAddr| from.to_canonical() != far.ip().to_canonical();
     let cause = IcmpCause {
         far,

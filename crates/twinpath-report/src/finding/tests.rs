@@ -18,7 +18,7 @@ use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::*;
-use crate::{ClockState, IcmpCount, StampReport};
+use crate::{ClockState, IcmpCount, Identity, StampReport};
 
 const FAR: &str = "192.0.2.2:862";
 
@@ -58,23 +58,25 @@ pub(crate) fn quiet() -> SessionReport {
         synchronized: true,
         error_ns: Some(1_000_000),
     };
-    SessionReport {
+    let identity = Identity {
         number: 1,
         protocol: Protocol::TwampLight,
         sid: None,
         mode: SecurityMode::Unauthenticated,
         sender: "192.0.2.1:20000".parse().unwrap(),
         reflector: far(),
-        started: Wall::from_unix_ns(0),
-        duration: Duration::from_millis(100),
         schedule: Schedule::every(Duration::from_millis(10)),
         seed: 0,
         timeout: Duration::from_secs(2),
         start_within: Duration::from_millis(10),
-        achieved_pps: Some(100.0),
         tos: Tos(0),
         ttl: 255,
         padding: 27,
+    };
+    SessionReport {
+        started: Wall::from_unix_ns(0),
+        duration: Duration::from_millis(100),
+        achieved_pps: Some(100.0),
         stamps: StampReport {
             transmit: Some(Rung::Kernel),
             receive: Some(Rung::Kernel),
@@ -89,20 +91,8 @@ pub(crate) fn quiet() -> SessionReport {
             received: 10,
             ..SenderTally::default()
         },
-        figures: metrics.figures(),
-        config: MetricsConfig::default(),
-        delays: metrics.histograms().cloned(),
-        receive_drops: 0,
-        clocks: None,
-        timeline: None,
-        icmp: Vec::new(),
-        icmp_foreign: 0,
-        rebinds: 0,
-        records_dropped: 0,
-        refusals: crate::Refusals::default(),
         origin: crate::Origin::Run,
-        findings: Vec::new(),
-        notes: Vec::new(),
+        ..SessionReport::new(identity, &metrics, MetricsConfig::default())
     }
 }
 
@@ -279,14 +269,14 @@ fn an_ecn_mark_that_the_sender_set_tells_nothing_of_the_way() {
     let mut report = quiet();
     report.figures.congestion_forward = Some(100);
     assert_eq!(keys(&report), ["congestion-forward"]);
-    report.tos = Tos(report.tos.0 | 3);
+    report.identity.tos = Tos(report.identity.tos.0 | 3);
     assert!(keys(&report).is_empty());
 }
 
 #[test]
 fn one_clock_needs_no_synchronisation() {
     let mut report = quiet();
-    report.sender.set_ip(far().ip());
+    report.identity.sender.set_ip(far().ip());
     report.stamps.clock.synchronized = false;
     delay(&mut report, |delay| delay.min_ns = -20_000);
     assert_eq!(keys(&report), [""; 0]);
@@ -296,7 +286,7 @@ fn one_clock_needs_no_synchronisation() {
 #[test]
 fn one_clock_is_not_claimed_against_the_packets() {
     let mut report = quiet();
-    report.sender.set_ip(far().ip());
+    report.identity.sender.set_ip(far().ip());
     report.stamps.clock.synchronized = false;
     delay(&mut report, |delay| delay.min_ns = -200_000);
     assert!(report.is_one_host() && !report.is_one_clock());

@@ -231,7 +231,7 @@ impl Senders {
         let thread = self.threads.get_mut(index).and_then(Option::take);
         match thread.map(SenderThread::join) {
             Some(Ok(mut report)) => {
-                report.number = index + 1;
+                report.identity.number = index + 1;
                 if let Some(slot) = self.reports.get_mut(index) {
                     *slot = Some(report);
                 }

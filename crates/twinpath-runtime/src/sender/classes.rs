@@ -80,7 +80,7 @@ impl ClassesRun {
         for (index, (dscp, thread)) in self.threads.into_iter().enumerate() {
             match thread.join() {
                 Ok(mut session) => {
-                    session.number = index + 1;
+                    session.identity.number = index + 1;
                     report.sessions.push(session);
                 }
                 Err(error) => report.failures.push((dscp, error)),
@@ -133,7 +133,11 @@ mod tests {
         let report = sessions(&[nowhere, deaf.local_addr().unwrap()])
             .join()
             .unwrap();
-        let numbers: Vec<usize> = report.sessions.iter().map(|one| one.number).collect();
+        let numbers: Vec<usize> = report
+            .sessions
+            .iter()
+            .map(|one| one.identity.number)
+            .collect();
         assert_eq!(numbers, [2]);
         let [(dscp, RunError::NothingSent { .. })] = report.failures.as_slice() else {
             panic!("{:?}", report.failures)

@@ -256,11 +256,11 @@ fn classes_are_measured_side_by_side_in_the_order_asked_for() {
     let report = run.join().unwrap();
     assert!(report.failures.is_empty());
     for (index, session) in report.sessions.iter().enumerate() {
-        assert_eq!(session.number, index + 1);
-        assert_eq!(session.tos, classes[index]);
-        assert_eq!(session.sender, senders[index]);
+        assert_eq!(session.identity.number, index + 1);
+        assert_eq!(session.identity.tos, classes[index]);
+        assert_eq!(session.identity.sender, senders[index]);
         assert_eq!(session.tally.received, 20);
-        assert_eq!(session.seed, 7 + index as u64);
+        assert_eq!(session.identity.seed, 7 + index as u64);
         if !portable_build() {
             let arrived = session.figures.dscp_backward.as_slice();
             assert_eq!(arrived, [(classes[index].dscp(), 20)]);

@@ -25,9 +25,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use twinpath_proto::sender::Schedule;
 use twinpath_report::finding::{Captured, large_lost, negative, steps as clock_steps};
-use twinpath_report::{Finding, Origin, SessionReport};
+use twinpath_report::{Facts, Finding, Identity, Origin, SessionReport};
 use twinpath_wire::Wall;
+use twinpath_wire::control::SecurityMode;
 
 use self::counts::FrameCounts;
 use self::files::{Ended, Frame, Frames, Interfaces, Parts};
@@ -36,7 +38,7 @@ use self::frame::{Datagram, Unread};
 use self::pairing::{Known, Pairing};
 use self::steps::{Step, Steps};
 use crate::output::captures::{CaptureCounts, CapturedSession};
-use crate::saved::{Row, SessionFacts};
+use crate::saved::Row;
 
 pub(crate) use self::file::is_magic;
 
@@ -195,18 +197,25 @@ impl Capture {
     }
 
     /// The sessions, by their first packets.
-    pub(crate) fn sessions(&self) -> Vec<SessionFacts> {
+    pub(crate) fn sessions(&self) -> Vec<Facts> {
         let numbered = (1..).zip(&self.sessions);
         numbered
             .map(|(number, Known { run, .. })| {
-                SessionFacts::captured(
+                Facts::of_others(Identity {
                     number,
-                    run.protocol(),
-                    [run.sender, run.reflector],
-                    (run.tos, run.ttl),
-                    run.padding(),
-                    [run.interval(), self.timeout],
-                )
+                    protocol: run.protocol(),
+                    mode: SecurityMode::Unauthenticated,
+                    sid: None,
+                    sender: run.sender,
+                    reflector: run.reflector,
+                    schedule: Schedule::every(run.interval()),
+                    seed: 0,
+                    timeout: self.timeout,
+                    start_within: Duration::ZERO,
+                    tos: run.tos,
+                    ttl: run.ttl,
+                    padding: run.padding(),
+                })
             })
             .collect()
     }
@@ -270,7 +279,7 @@ impl Capture {
         report.figures.departure = None;
         report.tally.slots_skipped = 0;
         report.origin = Origin::Capture;
-        let place = report.number.wrapping_sub(1);
+        let place = report.identity.number.wrapping_sub(1);
         let counts = self.counts.borrow();
         let known = self.sessions.get(place).zip(counts.sessions.get(place));
         if let Some((known, session)) = known {

@@ -203,7 +203,7 @@ impl Following {
             }
         }
         for report in reports {
-            if let Some(series) = self.series.get(report.number.saturating_sub(1)) {
+            if let Some(series) = self.series.get(report.identity.number.saturating_sub(1)) {
                 report.take_clocks(series.clocks());
                 report.timeline = series.timeline().cloned();
             }

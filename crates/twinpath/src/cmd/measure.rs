@@ -274,7 +274,7 @@ fn report(
             sent = tally.sent,
             received = tally.received,
             lost = tally.lost,
-            dscp = %session.tos.dscp(),
+            dscp = %session.identity.tos.dscp(),
             "finished"
         );
     }
@@ -360,7 +360,7 @@ pub(super) fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
                     (some, all) => format!(
                         "{some} of {all} sessions {} measured incompletely; {}: {line}",
                         if some == 1 { "was" } else { "were" },
-                        first.tos.dscp()
+                        first.identity.tos.dscp()
                     ),
                 },
             ))

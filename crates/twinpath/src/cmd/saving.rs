@@ -1,7 +1,13 @@
 //! `--save`: a run into a raw file.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use twinpath_metrics::Record;
+use twinpath_proto::sender::Limit;
+use twinpath_report::{Facts, Identity};
 use twinpath_wire::control::SecurityMode;
+use twinpath_wire::nanoseconds;
 
 use super::companions::{self, Companion};
 use super::following::now;
@@ -9,9 +15,7 @@ use super::measure::Beginning;
 use crate::args::SavingOptions;
 use crate::failure::Failure;
 use crate::output::{Meta, Outcome, Written, WrittenFile};
-use crate::saved::{
-    EndFacts, OpenError, Opened, Planned, RunFacts, Saved, Saver, SessionFacts, Shortfall,
-};
+use crate::saved::{EndFacts, OpenError, Opened, RunFacts, Saved, Saver, Shortfall};
 use crate::signals::Signals;
 
 /// A run that is being saved.
@@ -108,7 +112,11 @@ impl Companion for Saving {
 
     /// What became of the file; `None`: nothing happened in the run, and nothing was written.
     fn save(&mut self, outcome: Outcome<'_>) -> Option<Written> {
-        let end = |missing| EndFacts::new(outcome.sessions, outcome.control, missing);
+        let end = |rows_missing| EndFacts {
+            sessions: outcome.sessions.into(),
+            control: outcome.control.map(Cow::Borrowed),
+            rows_missing,
+        };
         let saved = match self.take() {
             State::Begun(saver) => saver.finish(end),
             State::Over(error) => Saved {
@@ -133,20 +141,32 @@ impl Companion for Saving {
 
 /// The sessions as far as they are known before their first packets. What is agreed on later,
 /// addresses and modes, is written when the run is over.
-fn sessions(run: &Beginning<'_>) -> Vec<SessionFacts> {
-    let subject = run.subject;
+fn sessions(run: &Beginning<'_>) -> Vec<Facts> {
+    let (subject, plan) = (run.subject, run.subject.plan);
+    let (asked, duration_ns) = match plan.limit {
+        Limit::Count(count) => (Some(count), None),
+        Limit::Duration(duration) => (None, Some(nanoseconds::of(duration))),
+    };
     let sessions = run.sessions.iter().enumerate();
-    let facts = sessions.zip(1..).map(|((index, session), number)| {
-        SessionFacts::new(&Planned {
-            number,
+    let facts = sessions.map(|(index, session)| Facts {
+        identity: Identity {
+            number: index + 1,
             protocol: subject.protocol,
             mode: SecurityMode::Unauthenticated,
+            sid: None,
             sender: session.sender(),
             reflector: subject.far,
-            tos: *subject.classes.get(index).unwrap_or(&subject.plan.tos),
-            plan: subject.plan,
-            series: session.series_facts(),
-        })
+            schedule: plan.schedule,
+            seed: plan.seed,
+            timeout: plan.timeout,
+            start_within: Duration::ZERO,
+            tos: *subject.classes.get(index).unwrap_or(&plan.tos),
+            ttl: plan.path.ttl,
+            padding: plan.padding,
+        },
+        asked,
+        duration_ns,
+        metrics: session.series_facts().metrics.clone(),
     });
     facts.collect()
 }

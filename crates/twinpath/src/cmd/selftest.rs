@@ -73,7 +73,7 @@ pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
         }
     }
     for (index, report) in reports.iter_mut().enumerate() {
-        report.number = index + 1;
+        report.identity.number = index + 1;
     }
     match write(&survey, &reports, args.json, style, &mut out) {
         Ok(()) => verdict(&reports),

@@ -37,7 +37,13 @@ pub(crate) fn write(
     let unit = unit(reports);
     let mut rows: Vec<Row> = reports
         .iter()
-        .map(|report| (report.number, report.tos.dscp(), Ok(cells(report, unit))))
+        .map(|report| {
+            (
+                report.identity.number,
+                report.identity.tos.dscp(),
+                Ok(cells(report, unit)),
+            )
+        })
         .collect();
     rows.extend(refused.iter().map(|session| {
         let accept = format!("  refused (Accept {})", session.refusal.octet);
@@ -50,7 +56,9 @@ pub(crate) fn write(
         .enumerate()
         .any(|(at, (_, dscp, _))| rows.iter().skip(at + 1).any(|(_, other, _)| other == dscp));
     let file = |number: usize| {
-        let place = reports.iter().position(|report| report.number == number);
+        let place = reports
+            .iter()
+            .position(|report| report.identity.number == number);
         place.and_then(|place| outcome.file(place))
     };
     let name = |number: usize, dscp: Dscp| {
@@ -153,10 +161,10 @@ mod tests {
     fn classes_stand_side_by_side_in_one_unit() {
         let mut out = Vec::new();
         let mut silent = fixtures::nothing_came_back();
-        silent.tos = Dscp::BE.tos();
-        silent.number = 3;
+        silent.identity.tos = Dscp::BE.tos();
+        silent.identity.number = 3;
         let mut middle = fixtures::loss();
-        (middle.tos, middle.number) = ("cs1".parse::<Dscp>().unwrap().tos(), 2);
+        (middle.identity.tos, middle.identity.number) = ("cs1".parse::<Dscp>().unwrap().tos(), 2);
         let reports = vec![fixtures::quiet_path(), middle, silent];
         write(reports.as_slice().into(), &[], Style::PLAIN, &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
@@ -183,8 +191,8 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let mut measured = fixtures::quiet_path();
-        measured.number = 2;
-        measured.tos = Dscp::EF.tos();
+        measured.identity.number = 2;
+        measured.identity.tos = Dscp::EF.tos();
         let found = rows(&[measured.clone()], &[refused(1, Dscp::BE)]);
         assert_eq!(found[0], "be       refused (Accept 5)");
         assert!(found[1].starts_with("ef  "), "{}", found[1]);
@@ -196,7 +204,7 @@ mod tests {
     #[test]
     fn rows_of_long_names_and_delays_fit_the_page() {
         let mut far = fixtures::quiet_path();
-        far.number = 2;
+        far.identity.number = 2;
         let delay = far.figures.round_trip.as_mut().unwrap();
         delay.max_ns = 4_321_000_000;
         (delay.mean_ns, delay.median_ns) = (2_345_678_901, 2_345_678_901);

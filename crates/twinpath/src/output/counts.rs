@@ -80,7 +80,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     // What is reordered depends on how it was sent (RFC 4737 section 6).
     let pattern = match figures.reordered {
         0 => String::new(),
-        _ => format!(" (schedule {})", report.schedule.name()),
+        _ => format!(" (schedule {})", report.identity.schedule.name()),
     };
     let order = format!("{} reordered{pattern}, {duplicates}", figures.reordered);
     fact(out, "Order", &order)?;
@@ -294,11 +294,12 @@ fn availability(report: &SessionReport, out: &mut impl Write) -> io::Result<()> 
 
 /// Said only where it is not what was asked and no note says so.
 fn rate(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
-    let asked = 1.0 / report.schedule.mean_interval().as_secs_f64();
+    let asked = 1.0 / report.identity.schedule.mean_interval().as_secs_f64();
     // Of a handful of packets, the lateness of the last one would pass for a rate.
     // Random gaps meet their rate on average only.
     let tally = &report.tally;
-    let unsaid = tally.slots_skipped == 0 && tally.sent >= 100 && !report.schedule.is_random();
+    let unsaid =
+        tally.slots_skipped == 0 && tally.sent >= 100 && !report.identity.schedule.is_random();
     match report.achieved_pps {
         Some(achieved) if achieved < asked * 0.99 && unsaid => fact(
             out,
@@ -408,7 +409,10 @@ mod tests {
     #[test]
     fn one_host_has_one_clock_on_one_line() {
         let mut report = fixtures::quiet_path();
-        report.reflector.set_ip(report.sender.ip());
+        report
+            .identity
+            .reflector
+            .set_ip(report.identity.sender.ip());
         report.stamps.clock.synchronized = false;
         let mut page = Vec::new();
         let style = crate::output::style::Style::PLAIN;
@@ -431,7 +435,7 @@ mod tests {
             "{periodic}"
         );
         assert!(periodic.contains("9 packets/s of 10"), "{periodic}");
-        report.schedule = Schedule::Poisson {
+        report.identity.schedule = Schedule::Poisson {
             mean: Duration::from_millis(100),
         };
         let poisson = page(&report);

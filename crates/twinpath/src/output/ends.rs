@@ -94,8 +94,8 @@ mod tests {
     #[test]
     fn a_sender_has_the_far_end_s_zone() {
         let mut report = fixtures::quiet_path();
-        report.sender = "[fe80::2]:20000".parse().unwrap();
-        report.reflector = "[fe80::1%1]:862".parse().unwrap();
+        report.identity.sender = "[fe80::2]:20000".parse().unwrap();
+        report.identity.reflector = "[fe80::1%1]:862".parse().unwrap();
         let zone = interface_name(1).unwrap_or_else(|| "1".to_owned());
         assert_eq!(sender(&report), format!("[fe80::2%{zone}]:20000"));
     }

@@ -8,7 +8,7 @@ use twinpath_metrics::{
 };
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::{OddReplies, Protocol, Schedule, SenderTally};
-use twinpath_report::{ClockState, IcmpCount, Note, Origin, SessionReport, StampReport};
+use twinpath_report::{ClockState, IcmpCount, Identity, Note, Origin, SessionReport, StampReport};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
 
@@ -125,23 +125,25 @@ pub(crate) fn quiet_path() -> SessionReport {
         synchronized: true,
         error_ns: Some(1_250_000),
     };
-    SessionReport {
+    let identity = Identity {
         number: 1,
         protocol: Protocol::TwampLight,
         sid: None,
         mode: SecurityMode::Unauthenticated,
         sender: "192.0.2.1:20000".parse().unwrap(),
         reflector: "192.0.2.2:20001".parse().unwrap(),
-        started: Wall::from_unix_ns(STARTED),
-        duration: Duration::from_millis(9_902),
         schedule: Schedule::every(Duration::from_millis(100)),
         seed: 2_330,
         timeout: Duration::from_secs(2),
         start_within: Duration::from_millis(100),
-        achieved_pps: Some(10.0),
         tos: Dscp::EF.tos(),
         ttl: 255,
         padding: 27,
+    };
+    SessionReport {
+        started: Wall::from_unix_ns(STARTED),
+        duration: Duration::from_millis(9_902),
+        achieved_pps: Some(10.0),
         stamps: StampReport {
             transmit: Some(Rung::Kernel),
             receive: Some(Rung::Kernel),
@@ -190,19 +192,8 @@ pub(crate) fn quiet_path() -> SessionReport {
             reflector_restarts: 0,
             ..SessionMetrics::new().figures()
         },
-        config: MetricsConfig::default(),
-        delays: SessionMetrics::new().histograms().cloned(),
-        receive_drops: 0,
-        refusals: twinpath_report::Refusals::default(),
         origin: Origin::Run,
-        clocks: None,
-        timeline: None,
-        icmp: Vec::new(),
-        icmp_foreign: 0,
-        rebinds: 0,
-        records_dropped: 0,
-        findings: Vec::new(),
-        notes: Vec::new(),
+        ..SessionReport::new(identity, &SessionMetrics::new(), MetricsConfig::default())
     }
 }
 
@@ -217,7 +208,7 @@ fn is_lost_forward(seq: u64) -> bool {
 /// way back is two hops longer, and the replies to 20 to 24 come back as best effort.
 pub(crate) fn rough_path() -> SessionReport {
     let mut report = quiet_path();
-    report.protocol = Protocol::Twamp(TestFeatures::default());
+    report.identity.protocol = Protocol::Twamp(TestFeatures::default());
     report.duration = Duration::from_millis(21_900);
     report.stamps.clock.synchronized = false;
     let edges = [1_200_000, 1_300_000, 1_500_000, 2_000_000];
@@ -316,13 +307,13 @@ pub(crate) fn rough_path() -> SessionReport {
 /// STAMP under load: a little of everything.
 pub(crate) fn loss() -> SessionReport {
     let mut report = quiet_path();
-    report.protocol = Protocol::Stamp { ssid: 7 };
-    report.sender = "[2001:db8::1]:20000".parse().unwrap();
-    report.reflector = "[2001:db8::2]:862".parse().unwrap();
-    report.schedule = Schedule::every(Duration::from_micros(500));
+    report.identity.protocol = Protocol::Stamp { ssid: 7 };
+    report.identity.sender = "[2001:db8::1]:20000".parse().unwrap();
+    report.identity.reflector = "[2001:db8::2]:862".parse().unwrap();
+    report.identity.schedule = Schedule::every(Duration::from_micros(500));
     report.duration = Duration::from_millis(62_500);
     report.achieved_pps = Some(1_600.5);
-    report.padding = -1;
+    report.identity.padding = -1;
     report.stamps.fallback_transmit = 12;
     report.stamps.far_clock = Some(ClockState {
         synchronized: false,

@@ -72,21 +72,21 @@ fn picture_note(note: &Note) -> PictureNote {
 
 /// What tells a session from the others; nothing where there are none.
 fn name(outcome: Outcome<'_>, place: usize, report: &SessionReport) -> String {
-    let class = report.tos.dscp();
+    let class = report.identity.tos.dscp();
     match outcome.file(place) {
-        Some(file) => format!("{} {class} {file}", report.number),
-        None if outcome.sessions.len() > 1 => format!("{} {class}", report.number),
+        Some(file) => format!("{} {class} {file}", report.identity.number),
+        None if outcome.sessions.len() > 1 => format!("{} {class}", report.identity.number),
         None => String::new(),
     }
 }
 
 fn title(report: &SessionReport) -> String {
-    let protocol = match report.protocol {
+    let protocol = match report.identity.protocol {
         Protocol::TwampLight => "TWAMP Light",
         Protocol::Twamp(_) => "TWAMP",
         Protocol::Stamp { .. } => "STAMP",
     };
-    let (near, far) = (ends::sender(report), ends::named(report.reflector));
+    let (near, far) = (ends::sender(report), ends::named(report.identity.reflector));
     format!("{protocol} from {near} to {far}")
 }
 
@@ -96,12 +96,12 @@ fn subtitle(first: &SessionReport, reports: &[SessionReport], labels: &[Label]) 
         PayloadSize::Fixed(octets) => format!("{octets}-octet packets"),
     };
     let class = match reports {
-        [one] => format!("DSCP {}", one.tos.dscp()),
+        [one] => format!("DSCP {}", one.identity.tos.dscp()),
         _ => format!("{} sessions", reports.len()),
     };
     let started = Wall::from_unix_ns(first.started.unix_ns() / SECOND * SECOND);
     let mut parts = vec![
-        schedule::words(first.schedule),
+        schedule::words(first.identity.schedule),
         sizes,
         class,
         format!("{} {}", first.started_words(), rfc3339(started)),
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn a_run_says_what_it_is_and_only_what_it_knows() {
         let mut silent = fixtures::nothing_came_back();
-        silent.number = 2;
+        silent.identity.number = 2;
         let reports = [fixtures::quiet_path(), silent];
         let picture = picture(reports.as_slice().into(), &fixtures::meta().labels);
         let mut text = format!("{}\n{}\n", picture.title, picture.subtitle);
@@ -315,7 +315,10 @@ mod tests {
     fn packets_under_way_have_a_row_and_one_host_has_no_offset() {
         let mut report = fixtures::quiet_path();
         report.tally.in_flight = 40;
-        report.reflector.set_ip(report.sender.ip());
+        report
+            .identity
+            .reflector
+            .set_ip(report.identity.sender.ip());
         let reports = [report];
         let picture = picture(reports.as_slice().into(), &[]);
         let value = |name: &str| {

@@ -162,7 +162,7 @@ fn loss_words(loss: Loss, report: &SessionReport) -> String {
             sent => format!("Nothing came back: {sent} packets {word}"),
         },
         Loss::All { late } => {
-            let (timeout, sent) = (units::asked(report.timeout), tally.sent);
+            let (timeout, sent) = (units::asked(report.identity.timeout), tally.sent);
             format!(
                 "Nothing came back within {timeout}: {sent} packets {word}, {late} answered late"
             )

@@ -159,15 +159,15 @@ fn heading(
     style: Style,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let protocol = match report.protocol {
-        Protocol::Twamp(_) if report.mode != SecurityMode::Unauthenticated => {
-            format!("TWAMP ({})", report.mode.name())
+    let protocol = match report.identity.protocol {
+        Protocol::Twamp(_) if report.identity.mode != SecurityMode::Unauthenticated => {
+            format!("TWAMP ({})", report.identity.mode.name())
         }
         protocol @ (Protocol::TwampLight | Protocol::Twamp(_) | Protocol::Stamp { .. }) => {
             ends::protocol(protocol)
         }
     };
-    let (near, far) = (ends::sender(report), ends::named(report.reflector));
+    let (near, far) = (ends::sender(report), ends::named(report.identity.reflector));
     let ends = format!("{protocol} from {near} to {far}");
     writeln!(out, "{}", style.heading(&wrapped(&ends, 2)))?;
     let padding = match report.payload_sizes() {
@@ -180,11 +180,11 @@ fn heading(
             });
             format!(
                 "padding {}{raised} ({octets}-octet packets)",
-                report.padding
+                report.identity.padding
             )
         }
     };
-    let ecn = match report.tos.ecn() {
+    let ecn = match report.identity.tos.ecn() {
         Ecn::NotEct => "",
         Ecn::Ect0 => ", ECN ECT(0)",
         Ecn::Ect1 => ", ECN ECT(1)",
@@ -193,9 +193,9 @@ fn heading(
     writeln!(
         out,
         "{}, {padding}, DSCP {}{ecn}, TTL {}",
-        schedule::words(report.schedule),
-        report.tos.dscp(),
-        report.ttl,
+        schedule::words(report.identity.schedule),
+        report.identity.tos.dscp(),
+        report.identity.ttl,
     )?;
     writeln!(
         out,
@@ -205,7 +205,7 @@ fn heading(
             report.started.unix_ns() / SECOND * SECOND
         ))
     )?;
-    if let Some(sid) = report.sid {
+    if let Some(sid) = report.identity.sid {
         writeln!(out, "SID {sid}")?;
     }
     for label in &meta.labels {
@@ -217,7 +217,7 @@ fn heading(
 
 /// What wants more padding than was asked for.
 fn raised_for(report: &SessionReport) -> &'static str {
-    match report.protocol {
+    match report.identity.protocol {
         Protocol::Twamp(features) if features.is_secured() => "mode",
         Protocol::Twamp(_) | Protocol::TwampLight | Protocol::Stamp { .. } => "features",
     }
@@ -226,11 +226,11 @@ fn raised_for(report: &SessionReport) -> &'static str {
 /// The padding that was sent, as `--padding` counts it, where the mode or the features of a session
 /// want more than was asked for.
 fn raised(report: &SessionReport, octets: usize) -> Option<usize> {
-    if !matches!(report.protocol, Protocol::Twamp(_)) {
+    if !matches!(report.identity.protocol, Protocol::Twamp(_)) {
         return None;
     }
-    let asked = usize::try_from(report.padding).ok()?;
-    let sent = octets.checked_sub(report.protocol.padding_counts_from())?;
+    let asked = usize::try_from(report.identity.padding).ok()?;
+    let sent = octets.checked_sub(report.identity.protocol.padding_counts_from())?;
     (sent > asked).then_some(sent)
 }
 

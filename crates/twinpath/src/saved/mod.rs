@@ -14,7 +14,7 @@ mod schema;
 mod tests;
 mod whole;
 
-pub(crate) use facts::{EndFacts, Planned, RunFacts, SessionFacts};
+pub(crate) use facts::{EndFacts, RunFacts};
 pub(crate) use read::Reader;
 pub(crate) use saver::{OpenError, Opened, Saved, Saver, Shortfall};
 pub(crate) use schema::Row;
@@ -41,15 +41,15 @@ impl Reader {
     ///
     /// # Errors
     /// [`Broken`]: it is no raw file, or of a format of the future.
-    pub(crate) fn facts(&self) -> Result<(RunFacts, Option<EndFacts>), Broken> {
+    pub(crate) fn facts(&self) -> Result<(RunFacts, Option<EndFacts<'static>>), Broken> {
         let format = self.fact(FORMAT_KEY).ok_or(Broken::NoFormat)?;
         if ![FORMAT_1, FORMAT].contains(&format) {
             return Err(Broken::Format(format.chars().take(20).collect()));
         }
         let run = self.fact(RUN_KEY).ok_or(Broken::NoFormat)?;
-        let mut run: RunFacts = serde_json::from_str(run).map_err(Broken::Facts)?;
-        let end = self.fact(END_KEY).map(serde_json::from_str).transpose();
-        let mut end: Option<EndFacts> = end.map_err(Broken::Facts)?;
+        let mut run: RunFacts = facts::read(run).map_err(Broken::Facts)?;
+        let end = self.fact(END_KEY).map(facts::read).transpose();
+        let end: Option<EndFacts<'_>> = end.map_err(Broken::Facts)?;
         // Rows name their session by its number.
         run.sessions.sort_by_key(|session| session.identity.number);
         let count = run.sessions.len();
@@ -57,10 +57,10 @@ impl Reader {
         if count > MOST_SESSIONS || !numbers.eq((1..).take(count)) {
             return Err(Broken::Sessions);
         }
-        if let Some(end) = &mut end {
-            let known = 1..=u32::try_from(count).unwrap_or(u32::MAX);
+        if let Some(end) = &end {
+            let known = 1..=count;
             let numbers = end.sessions.iter().map(|session| session.identity.number);
-            let numbers: Vec<u32> = numbers.collect();
+            let numbers: Vec<usize> = numbers.collect();
             let rising = numbers.windows(2).all(|pair| pair.first() < pair.last());
             if !rising || numbers.iter().any(|number| !known.contains(number)) {
                 return Err(Broken::Sessions);

@@ -229,7 +229,7 @@ impl Saver {
     }
 
     /// The run is over.
-    pub(crate) fn finish(mut self, end: impl FnOnce(u64) -> EndFacts) -> Saved {
+    pub(crate) fn finish<'a>(mut self, end: impl FnOnce(u64) -> EndFacts<'a>) -> Saved {
         self.hand_over();
         let facts = serde_json::to_string(&end(self.missing)).unwrap_or_default();
         if let Some(messages) = self.messages.take() {

@@ -2,7 +2,7 @@
 
 use twinpath_net::{StampChoice, clock};
 use twinpath_proto::sender::SenderTally;
-use twinpath_report::{ClockState, Origin, Refusals, SessionReport, StampReport, finding};
+use twinpath_report::{ClockState, Identity, Origin, Refusals, SessionReport, StampReport, finding};
 use twinpath_wire::control::SecurityMode;
 
 use super::{SenderLoop, metrics_config, start_within};
@@ -23,43 +23,36 @@ impl SenderLoop {
             let (far, tried) = (self.plan.far, tally.send_errors);
             return Err(RunError::NothingSent { far, tried, reason });
         }
-        let figures = self.metrics.figures();
         let ended = clock::mono();
-        let stamps = StampReport {
-            transmit: figures.stamps_transmit.best(),
-            receive: figures.stamps_receive.best(),
-            fallback_transmit: figures.stamps_transmit.fell_back(),
-            fallback_receive: figures.stamps_receive.fell_back(),
-            clock: clock_state(),
-            far_clock: tally.far_error.map(ClockState::of_estimate),
-        };
-        let mut report = SessionReport {
+        let identity = Identity {
             number: 1,
             protocol: self.plan.protocol,
-            sid: self.negotiated.sid,
             mode: self
                 .negotiated
                 .mode
                 .unwrap_or(SecurityMode::Unauthenticated),
+            sid: self.negotiated.sid,
             sender: self.sender,
             reflector: self.plan.far,
-            started: self.started.wall,
-            duration: ended.since(self.pace.began().unwrap_or(ended)),
             schedule: self.plan.schedule,
             seed: self.plan.seed,
             timeout: self.plan.timeout,
             start_within: start_within(&self.plan),
-            achieved_pps: self.pace.per_second(),
             tos: self.plan.tos,
             ttl: self.plan.path.ttl,
             padding: self.plan.padding,
-            stamps,
+        };
+        let samples = SessionReport::new(identity, &self.metrics, metrics_config(&self.plan));
+        let mut report = SessionReport {
+            started: self.started.wall,
+            duration: ended.since(self.pace.began().unwrap_or(ended)),
+            achieved_pps: self.pace.per_second(),
             tally,
-            figures,
-            config: metrics_config(&self.plan),
-            delays: self.metrics.histograms().cloned(),
-            clocks: None,
-            timeline: None,
+            stamps: StampReport {
+                clock: clock_state(),
+                far_clock: tally.far_error.map(ClockState::of_estimate),
+                ..samples.stamps
+            },
             receive_drops: self.socket.receive_drops().into(),
             icmp: self.refusals.icmp_counts(),
             icmp_foreign: self.refusals.icmp_foreign,
@@ -72,8 +65,7 @@ impl SenderLoop {
             },
             records_dropped: self.records_dropped,
             origin: Origin::Run,
-            findings: Vec::new(),
-            notes: Vec::new(),
+            ..samples
         };
         report.findings = finding::decide(&report);
         report.add(self.source.finding());

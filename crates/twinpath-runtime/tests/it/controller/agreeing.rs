@@ -35,11 +35,11 @@ fn a_session_is_agreed_on_measured_and_stopped() {
     assert_eq!(report.sessions.len(), 1);
     let session = &report.sessions[0];
     assert_eq!((session.tally.sent, session.tally.received), (20, 20));
-    assert_eq!(session.sid, Some(sid(0)));
-    assert_eq!(session.mode, SecurityMode::Unauthenticated);
-    assert!(matches!(session.protocol, Protocol::Twamp(_)));
-    assert_eq!(session.reflector, (LOCAL, port).into());
-    assert_eq!(session.tos, Dscp::EF.tos());
+    assert_eq!(session.identity.sid, Some(sid(0)));
+    assert_eq!(session.identity.mode, SecurityMode::Unauthenticated);
+    assert!(matches!(session.identity.protocol, Protocol::Twamp(_)));
+    assert_eq!(session.identity.reflector, (LOCAL, port).into());
+    assert_eq!(session.identity.tos, Dscp::EF.tos());
     assert_eq!(session.tally.odd.size_differs, 0);
     assert_eq!(report.findings, []);
     let messages = outcome.messages();
@@ -63,7 +63,7 @@ fn a_session_is_agreed_on_measured_and_stopped() {
     assert_eq!(stops(&events), 1);
     assert_eq!(slips(&events), []);
     let request = requests(&events)[0];
-    assert_eq!(request.sender, session.sender);
+    assert_eq!(request.sender, session.identity.sender);
     assert_eq!(request.dscp, Dscp::EF);
     assert_eq!(request.padding_length, 27);
     assert_eq!(request.timeout.as_secs(), 2);
@@ -79,8 +79,8 @@ fn several_classes_run_at_once_each_with_its_own_figures() {
         assert!(report.modes.contains(features));
         assert_eq!(report.sessions.len(), 3);
         for ((number, class), session) in classes.iter().enumerate().zip(&report.sessions) {
-            assert_eq!(session.tos, class.tos());
-            assert_eq!(session.sid, Some(sid(number)));
+            assert_eq!(session.identity.tos, class.tos());
+            assert_eq!(session.identity.sid, Some(sid(number)));
             assert_eq!(session.tally.received, 20);
             if !portable_build() {
                 assert_eq!(session.figures.dscp_backward, [(*class, 20)]);
@@ -247,7 +247,7 @@ fn sessions_over_ipv6_are_like_those_over_ipv4() {
         let outcome = control(plan(wanted, &[Dscp::BE, Dscp::EF]));
         let sessions = &outcome.report().sessions;
         assert!(sessions.iter().all(|session| session.tally.received == 20));
-        assert!(sessions[0].reflector.is_ipv6());
+        assert!(sessions[0].identity.reflector.is_ipv6());
         let events = rig.events();
         assert_eq!((stops(&events), slips(&events)), (2, Vec::new()));
     }

@@ -56,7 +56,7 @@ fn measure(far: SocketAddr, key: Key) -> Result<Modes, String> {
         Ok(report) => {
             let session = &report.sessions[0];
             assert_eq!(session.tally.lost, 0);
-            assert_eq!(session.mode, SecurityMode::Encrypted);
+            assert_eq!(session.identity.mode, SecurityMode::Encrypted);
             assert_eq!(
                 session.tally.odd,
                 twinpath_proto::sender::OddReplies::default()

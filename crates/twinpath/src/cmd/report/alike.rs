@@ -8,7 +8,13 @@ use twinpath_wire::{Delta, Wall};
 /// Whether both are of the same packets: no two sessions of different files have the same ends, and
 /// SSID where there is one, at the same time.
 pub(super) fn same_packets(one: &SessionReport, other: &SessionReport) -> bool {
-    let ends = |report: &SessionReport| (report.sender, report.reflector, report.protocol);
+    let ends = |report: &SessionReport| {
+        (
+            report.identity.sender,
+            report.identity.reflector,
+            report.identity.protocol,
+        )
+    };
     let ([begun, over], [other_begun, other_over]) = (span(one), span(other));
     ends(one) == ends(other) && begun <= other_over && other_begun <= over
 }
@@ -70,11 +76,11 @@ mod tests {
         assert!(same_packets(&ran(14, 9), &one));
         assert!(!same_packets(&one, &ran(16, 5)));
         let mut other = ran(10, 5);
-        other.sender.set_port(1);
+        other.identity.sender.set_port(1);
         assert!(!same_packets(&one, &other));
         let [mut one, mut other] = [ran(10, 5), ran(10, 5)];
-        one.protocol = Protocol::Stamp { ssid: 1 };
-        other.protocol = Protocol::Stamp { ssid: 2 };
+        one.identity.protocol = Protocol::Stamp { ssid: 1 };
+        other.identity.protocol = Protocol::Stamp { ssid: 2 };
         assert!(!same_packets(&one, &other));
         assert!(same_packets(&one, &one));
     }

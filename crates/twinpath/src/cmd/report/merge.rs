@@ -48,9 +48,11 @@ pub(super) fn merge<'a>(
         ask(&sum.delays, &mut sum.figures);
         // Rates and offsets are each run's own.
         sum.achieved_pps = None;
-        sum.sid = sum
-            .sid
-            .filter(|_| others.iter().all(|other| other.sid == sum.sid));
+        sum.identity.sid = sum.identity.sid.filter(|_| {
+            others
+                .iter()
+                .all(|other| other.identity.sid == sum.identity.sid)
+        });
     }
     sum.stamps = StampReport {
         transmit: sum.figures.stamps_transmit.best(),
@@ -69,7 +71,7 @@ pub(super) fn merge<'a>(
                     Some(sum)
                 }
             });
-    sum.number = 1;
+    sum.identity.number = 1;
     sum.decide_coverage_again();
     sum.add([RawFile::Merged {
         count: reports.len() as u64,
@@ -104,7 +106,7 @@ fn notes(sum: &SessionReport, reports: &[SessionReport], sources: &[Source]) -> 
         let of: Vec<usize> = reports
             .iter()
             .filter(has)
-            .map(|report| report.number)
+            .map(|report| report.identity.number)
             .collect();
         if !of.is_empty() && of.len() < reports.len() {
             note.line = format!("{}: {}", named(&of, sources), note.line);
@@ -142,12 +144,16 @@ fn named(of: &[usize], sources: &[Source]) -> String {
 fn differences(reports: &[SessionReport]) -> Vec<Difference> {
     type Fact = fn(&SessionReport) -> String;
     let facts: [(&str, Fact); 6] = [
-        ("protocol", |report| ends::protocol(report.protocol)),
-        ("sender", |report| report.sender.ip().to_string()),
-        ("reflector", |report| ends::named(report.reflector)),
-        ("DSCP", |report| report.tos.dscp().to_string()),
-        ("padding", |report| report.padding.to_string()),
-        ("interval", |report| schedule::words(report.schedule)),
+        ("protocol", |report| {
+            ends::protocol(report.identity.protocol)
+        }),
+        ("sender", |report| report.identity.sender.ip().to_string()),
+        ("reflector", |report| ends::named(report.identity.reflector)),
+        ("DSCP", |report| report.identity.tos.dscp().to_string()),
+        ("padding", |report| report.identity.padding.to_string()),
+        ("interval", |report| {
+            schedule::words(report.identity.schedule)
+        }),
     ];
     let mut differences = Vec::new();
     for (name, fact) in facts {

@@ -75,16 +75,13 @@ impl Replay {
         self.newest.is_none()
     }
 
-    pub(super) fn tally(&self) -> &SenderTally {
-        &self.tally
-    }
-
-    /// Puts what is known of its times into the report.
+    /// Puts its counts, and what is known of its times, into the report.
     pub(super) fn complete(&self, report: &mut SessionReport, asked: Option<u64>) {
         let span = |from: Option<Wall>, to: Option<Wall>| {
             let span = from.zip(to).map_or(0, |(from, to)| (to - from).ns());
             Duration::from_nanos(u64::try_from(span).unwrap_or(0))
         };
+        report.tally = self.tally;
         report.tally.asked = asked;
         if asked.is_none() {
             report.tally.slots_left_out = report.tally.slots_skipped;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use twinpath_metrics::{MetricsConfig, SessionMetrics};
 use twinpath_report::ControlReport;
 use twinpath_report::finding::{self, Captured, RawFile};
-use twinpath_report::{Finding, SessionReport};
+use twinpath_report::{Facts, Finding, SessionReport};
 use twinpath_runtime::FigureOptions;
 use twinpath_runtime::file;
 use twinpath_runtime::sender::SeriesFacts;
@@ -24,7 +24,7 @@ use crate::files::{self, Unfit};
 use crate::output::captures::CaptureCounts;
 use crate::output::{Meta, words};
 use crate::plan;
-use crate::saved::{Broken, EndFacts, Reader, Row, SessionFacts};
+use crate::saved::{Broken, EndFacts, Reader, Row};
 
 /// How long a reply in a capture is waited for, unless the user says.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -34,7 +34,7 @@ pub(super) struct Source {
     /// As the user wrote it.
     pub(super) path: String,
     pub(super) meta: Meta,
-    pub(super) sessions: Vec<SessionFacts>,
+    pub(super) sessions: Vec<Facts>,
     /// Bins and thresholds of the user's own, in place of the run's.
     wanted: FigureOptions,
     rows: Rows,
@@ -45,7 +45,7 @@ enum Rows {
         reader: Box<Reader>,
         /// Its run is still being saved.
         growing: bool,
-        end: Option<Box<EndFacts>>,
+        end: Option<Box<EndFacts<'static>>>,
     },
     Captured(Box<Capture>),
 }
@@ -130,8 +130,12 @@ impl Source {
     }
 
     /// What a series of a session begins with.
-    pub(super) fn facts(&self, session: &SessionFacts) -> SeriesFacts {
-        let mut facts = session.series();
+    pub(super) fn facts(&self, session: &Facts) -> SeriesFacts {
+        let mut facts = SeriesFacts {
+            metrics: session.metrics.clone(),
+            timeout: session.identity.timeout,
+            schedule: session.identity.schedule,
+        };
         self.wanted.apply(&mut facts.metrics);
         facts
     }
@@ -177,9 +181,8 @@ impl Source {
                 .sessions
                 .iter()
                 .filter_map(|session| {
-                    let number = usize::try_from(session.identity.number).ok()?;
-                    let (metrics, config) = series(number)?;
-                    let mut report = session.report(metrics, config);
+                    let (metrics, config) = series(session.identity.number)?;
+                    let mut report = session.clone().with_samples(metrics, config);
                     report.add(incomplete(&report, end.rows_missing));
                     Some(report)
                 })
@@ -207,7 +210,7 @@ impl Source {
             report.decide_again();
             report.add(self.left_out());
             finding::sort(&mut report.findings);
-            report.number += first;
+            report.identity.number += first;
         }
         reports
     }
@@ -263,7 +266,8 @@ impl Source {
     pub(super) fn control(&self, sessions: &[SessionReport]) -> Option<ControlReport> {
         match &self.rows {
             Rows::Saved { end: Some(end), .. } => {
-                Some(end.control.as_ref()?.report(sessions.to_vec()))
+                let control = end.control.as_deref()?.clone();
+                Some(control.with_sessions(sessions.to_vec()))
             }
             Rows::Saved { end: None, .. } | Rows::Captured(_) => None,
         }
@@ -283,8 +287,8 @@ impl Source {
             .filter(|(_, (_, replay))| !replay.is_empty())
             .filter_map(|(number, (session, replay))| {
                 let (metrics, config) = series(number)?;
-                let identity = &session.identity;
-                let mut report = identity.report(replay.tally(), metrics, config);
+                let identity = session.identity.clone();
+                let mut report = SessionReport::new(identity, metrics, config);
                 replay.complete(&mut report, session.asked);
                 report.add(finding::implausible(&report));
                 report.findings.push(finding(replay));
@@ -333,7 +337,7 @@ pub(super) fn files(
     reports
         .iter()
         .map(|report| {
-            let name = of_sessions.get(report.number.wrapping_sub(1));
+            let name = of_sessions.get(report.identity.number.wrapping_sub(1));
             name.map_or_else(String::new, |name| (*name).clone())
         })
         .collect()

@@ -218,7 +218,7 @@ fn wild(path: &std::path::Path, chance: &mut Chance, ended: bool) {
         },
         "rows_missing": most,
     });
-    let end: EndFacts = serde_json::from_value(end).unwrap();
+    let end: EndFacts<'_> = serde_json::from_value(end).unwrap();
     assert_eq!(saver.finish(|_| end).error, None);
 }
 

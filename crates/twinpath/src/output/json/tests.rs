@@ -268,10 +268,10 @@ fn figures_of_a_registered_metric_have_its_name() {
         json!({})
     );
     // 142 octets, one every 20 ms, begun within a second, a timeout of 3 s, unmarked, TTL 255.
-    (report.padding, report.tos) = (128, Tos(0));
-    report.schedule = Schedule::every(Duration::from_millis(20));
-    report.timeout = Duration::from_secs(3);
-    report.start_within = Duration::from_secs(1);
+    (report.identity.padding, report.identity.tos) = (128, Tos(0));
+    report.identity.schedule = Schedule::every(Duration::from_millis(20));
+    report.identity.timeout = Duration::from_secs(3);
+    report.identity.start_within = Duration::from_secs(1);
     let found = session(&report, Requested::default());
     let names = found["registry"].as_object().unwrap();
     assert_eq!(
@@ -284,15 +284,15 @@ fn figures_of_a_registered_metric_have_its_name() {
         assert!(found.pointer(&pointer).is_some(), "{key}");
     }
     let mut poisson = report.clone();
-    poisson.padding = 236;
-    poisson.schedule = Schedule::Poisson {
+    poisson.identity.padding = 236;
+    poisson.identity.schedule = Schedule::Poisson {
         mean: Duration::from_secs(1),
     };
     assert_eq!(
         session(&poisson, Requested::default())["registry"]["forward.p95_ns"],
         "OWDelay_Active_IP-UDP-Poisson-Payload250B_RFC8912sec7_Seconds_95Percentile"
     );
-    poisson.schedule = Schedule::Uniform {
+    poisson.identity.schedule = Schedule::Uniform {
         least: Duration::ZERO,
         most: Duration::from_secs(2),
     };
@@ -300,7 +300,7 @@ fn figures_of_a_registered_metric_have_its_name() {
         session(&poisson, Requested::default())["registry"],
         json!({})
     );
-    report.mode = SecurityMode::Encrypted;
+    report.identity.mode = SecurityMode::Encrypted;
     assert_eq!(
         session(&report, Requested::default())["registry"],
         json!({})

@@ -31,7 +31,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     }
     remarking(report, out)?;
     match figures.congestion_forward {
-        Some(1..) if report.tos.ecn() == Ecn::Ce => {
+        Some(1..) if report.identity.tos.ecn() == Ecn::Ce => {
             let text = "CE, as sent (tells nothing of the way)";
             fact(out, "ECN on arrival", text)?;
         }
@@ -91,7 +91,7 @@ fn ttl(name: &str, seen: Option<TtlFigures>, hops: Option<(u8, u8)>) -> Option<S
 
 /// The DSCP that reached the reflector (RFC 7750).
 fn remarking(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
-    let asked = report.tos.dscp();
+    let asked = report.identity.tos.dscp();
     let arrived = match report.figures.dscp_forward.as_slice() {
         [] => return Ok(()),
         [(dscp, _)] if *dscp == asked => format!("{dscp}, as sent"),

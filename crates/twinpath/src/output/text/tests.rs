@@ -117,12 +117,12 @@ fn a_coarse_far_clock_is_said_to_be_one() {
 #[test]
 fn what_is_on_the_wire_stands_in_the_heading() {
     let mut report = fixtures::quiet_path();
-    report.protocol = Protocol::Stamp { ssid: 0 };
-    report.tos = twinpath_wire::Tos(186);
+    report.identity.protocol = Protocol::Stamp { ssid: 0 };
+    report.identity.tos = twinpath_wire::Tos(186);
     let stamp = page(&report);
     let line = "every 100 ms, padding 27 (44-octet packets), DSCP ef, ECN ECT(0), TTL 255";
     assert_eq!(stamp.lines().nth(1), Some(line));
-    report.padding = -1;
+    report.identity.padding = -1;
     let imix = page(&report);
     assert!(
         imix.contains(" IMIX (44, 548 and 1472-octet packets), "),
@@ -133,14 +133,14 @@ fn what_is_on_the_wire_stands_in_the_heading() {
 #[test]
 fn padding_that_features_raised_is_said_beside_what_was_asked() {
     let mut report = fixtures::quiet_path();
-    report.protocol = Protocol::Twamp(twinpath_proto::TestFeatures {
+    report.identity.protocol = Protocol::Twamp(twinpath_proto::TestFeatures {
         modes: twinpath_wire::control::Modes::DSCP_MONITORING,
         ..twinpath_proto::TestFeatures::default()
     });
     let said = "padding 0, raised to 30 for the features chosen (44-octet packets)";
-    report.padding = 0;
+    report.identity.padding = 0;
     assert!(page(&report).contains(said), "{}", page(&report));
-    report.padding = 30;
+    report.identity.padding = 30;
     assert!(page(&report).contains(" padding 30 (44-octet packets)"));
 }
 
@@ -155,7 +155,7 @@ fn an_ecn_mark_of_the_sender_s_own_and_a_ttl_that_is_not_known_are_said() {
         "{marked}"
     );
     assert!(marked.contains(", inbound not known\n"), "{marked}");
-    report.tos = twinpath_wire::Tos(187);
+    report.identity.tos = twinpath_wire::Tos(187);
     let own = page(&report);
     assert!(own.contains("\nECN on arrival   CE, as sent"), "{own}");
 }
@@ -165,7 +165,7 @@ fn a_note_that_holds_for_several_sessions_is_said_once() {
     let mut first = fixtures::quiet_path();
     first.notes = fixtures::nothing_came_back().notes;
     let mut second = first.clone();
-    second.number = 2;
+    second.identity.number = 2;
     let own = fixtures::remark("late", "its own".into());
     second.notes.push(own);
     let mut out = Vec::new();
@@ -202,7 +202,7 @@ fn the_heading_says_when_packets_left() {
         ),
     ] {
         let mut report = fixtures::quiet_path();
-        report.schedule = schedule;
+        report.identity.schedule = schedule;
         let page = page(&report);
         let line = page.lines().nth(1).unwrap();
         assert!(line.starts_with(words), "{line}");
@@ -240,10 +240,10 @@ fn a_percentile_of_too_few_packets_is_a_dash() {
 #[test]
 fn no_line_is_wider_than_the_page_on_an_ordinary_path() {
     let mut far_away = fixtures::clocks_disagree();
-    far_away.sender = "[2001:db8:1111:2222:3333:4444:5555:6666]:20000"
+    far_away.identity.sender = "[2001:db8:1111:2222:3333:4444:5555:6666]:20000"
         .parse()
         .unwrap();
-    far_away.reflector = "[2001:db8:7777:8888:9999:aaaa:bbbb:cccc]:20001"
+    far_away.identity.reflector = "[2001:db8:7777:8888:9999:aaaa:bbbb:cccc]:20001"
         .parse()
         .unwrap();
     let reports = vec![

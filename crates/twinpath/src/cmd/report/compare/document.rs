@@ -166,12 +166,12 @@ pub(super) fn write(
 
 fn session(comparison: &Comparison) -> Session<'_> {
     let [before, after] = comparison.reports.each_ref().map(|report| Run {
-        session: report.number,
-        sender: ends::named(report.sender),
-        reflector: ends::named(report.reflector),
-        protocol: document::protocol_name(report.protocol),
-        ssid: document::ssid(report.protocol),
-        dscp: report.tos.dscp().value(),
+        session: report.identity.number,
+        sender: ends::named(report.identity.sender),
+        reflector: ends::named(report.identity.reflector),
+        protocol: document::protocol_name(report.identity.protocol),
+        ssid: document::ssid(report.identity.protocol),
+        dscp: report.identity.tos.dscp().value(),
         started: rfc3339(report.started),
         packets: report.figures.received + report.figures.lost,
     });

@@ -195,7 +195,7 @@ impl Comparison {
                 });
             }
         };
-        let interval = |report: &SessionReport| report.schedule.mean_interval();
+        let interval = |report: &SessionReport| report.identity.schedule.mean_interval();
         let other_interval = interval(before).max(interval(after))
             > interval(before).min(interval(after)).mul_f64(1.05);
         let ends = different_ends(before, after);
@@ -206,12 +206,12 @@ impl Comparison {
         );
         differ(
             "different-class",
-            before.tos != after.tos,
+            before.identity.tos != after.identity.tos,
             "the runs had different classes of service (DSCP, ECN)",
         );
         differ(
             "different-size",
-            before.padding != after.padding,
+            before.identity.padding != after.identity.padding,
             "the runs had packets of different sizes",
         );
         differ(

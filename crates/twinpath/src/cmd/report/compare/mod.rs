@@ -172,7 +172,7 @@ fn reports(source: &Source, args: &ReportArgs) -> Result<Vec<SessionReport>, Tro
     read(source, 0, &mut following, &mut replays, &mut outlet)?;
     let mut reports = source.reports(0, &following, &replays);
     for report in &mut reports {
-        let series = following.series(report.number.saturating_sub(1));
+        let series = following.series(report.identity.number.saturating_sub(1));
         report.clocks = series.and_then(Series::clocks);
     }
     words::finding::put(&mut reports, None);
@@ -236,7 +236,7 @@ impl Comparison {
     /// Which session it is of, in each run.
     fn sessions(&self) -> [(usize, usize); 2] {
         let [before, after] = &self.reports;
-        [(0, before.number), (1, after.number)]
+        [(0, before.identity.number), (1, after.identity.number)]
     }
 
     fn blocks(&self, scopes: &[Scope; 2]) -> [Blocks; 2] {

@@ -62,28 +62,33 @@ pub(super) fn paired(runs: [Vec<SessionReport>; 2]) -> Pairs {
     for (report, partner) in before.into_iter().zip(partners) {
         match partner.and_then(|place| after.get_mut(place)?.take()) {
             Some(other) => pairs.push([report, other]),
-            None => alone[0].push(report.number),
+            None => alone[0].push(report.identity.number),
         }
     }
-    alone[1].extend(after.into_iter().flatten().map(|report| report.number));
+    alone[1].extend(
+        after
+            .into_iter()
+            .flatten()
+            .map(|report| report.identity.number),
+    );
     Pairs { pairs, alone }
 }
 
 /// What a session is known by, what weighs most first. The system chooses ports, so they come last.
 fn facts(report: &SessionReport) -> [Fact; FACTS] {
-    let protocol = match report.protocol {
+    let protocol = match report.identity.protocol {
         Protocol::TwampLight => 0,
         Protocol::Twamp(_) => 1,
         Protocol::Stamp { .. } => 2,
     };
     [
-        Fact::Address(report.reflector.ip()),
-        Fact::Address(report.sender.ip()),
-        Fact::Number(ssid(report.protocol).unwrap_or(0)),
-        Fact::Number(u16::from(report.tos.0)),
+        Fact::Address(report.identity.reflector.ip()),
+        Fact::Address(report.identity.sender.ip()),
+        Fact::Number(ssid(report.identity.protocol).unwrap_or(0)),
+        Fact::Number(u16::from(report.identity.tos.0)),
         Fact::Number(protocol),
-        Fact::Number(report.reflector.port()),
-        Fact::Number(report.sender.port()),
+        Fact::Number(report.identity.reflector.port()),
+        Fact::Number(report.identity.sender.port()),
     ]
 }
 
@@ -108,9 +113,13 @@ pub(super) fn different_ends(before: &SessionReport, after: &SessionReport) -> O
             differences.push(format!("{name} port {before}, then {after}"));
         }
     };
-    ends("reflector", before.reflector, after.reflector);
-    ends("sender", before.sender, after.sender);
-    let [one, other] = [before.protocol, after.protocol];
+    ends(
+        "reflector",
+        before.identity.reflector,
+        after.identity.reflector,
+    );
+    ends("sender", before.identity.sender, after.identity.sender);
+    let [one, other] = [before.identity.protocol, after.identity.protocol];
     if discriminant(&one) != discriminant(&other) || ssid(one) != ssid(other) {
         let [one, other] = [one, other].map(ends::protocol);
         differences.push(format!("{one}, then {other}"));
@@ -126,10 +135,10 @@ mod tests {
 
     fn session(number: usize, ends: [&str; 2], ssid: u16, tos: u8) -> SessionReport {
         let mut report = fixtures::quiet_path();
-        report.number = number;
-        [report.sender, report.reflector] = ends.map(|end| end.parse().unwrap());
-        report.protocol = Protocol::Stamp { ssid };
-        report.tos = twinpath_wire::Tos(tos);
+        report.identity.number = number;
+        [report.identity.sender, report.identity.reflector] = ends.map(|end| end.parse().unwrap());
+        report.identity.protocol = Protocol::Stamp { ssid };
+        report.identity.tos = twinpath_wire::Tos(tos);
         report
     }
 
@@ -137,7 +146,7 @@ mod tests {
     fn numbers(runs: [Vec<SessionReport>; 2]) -> (Vec<[usize; 2]>, [Vec<usize>; 2]) {
         let paired = paired(runs);
         let pairs = paired.pairs.iter();
-        let numbers = pairs.map(|pair| pair.each_ref().map(|report| report.number));
+        let numbers = pairs.map(|pair| pair.each_ref().map(|report| report.identity.number));
         (numbers.collect(), paired.alone)
     }
 
@@ -212,7 +221,7 @@ mod tests {
             assert!(line.ends_with(said), "{line}");
         }
         let mut light = one.clone();
-        light.protocol = Protocol::TwampLight;
+        light.identity.protocol = Protocol::TwampLight;
         let line = different_ends(&light, &one).unwrap();
         assert!(line.ends_with("TWAMP Light, then STAMP"), "{line}");
     }

@@ -57,11 +57,11 @@ pub(super) fn text(
             let line = format!(
                 "{name:<7} {}: session {}, {} to {}, {}, DSCP {}, {} from {} on",
                 source.path,
-                report.number,
-                ends::named(report.sender),
-                ends::named(report.reflector),
-                ends::protocol(report.protocol),
-                report.tos.dscp(),
+                report.identity.number,
+                ends::named(report.identity.sender),
+                ends::named(report.identity.reflector),
+                ends::protocol(report.identity.protocol),
+                report.identity.tos.dscp(),
                 units::count(
                     report.figures.received + report.figures.lost,
                     "packet",

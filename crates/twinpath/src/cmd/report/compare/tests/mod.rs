@@ -8,7 +8,9 @@ use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
 use super::Comparison;
 use super::verdict::Verdict;
-use crate::saved::SessionFacts;
+use twinpath_report::{Identity, SessionReport};
+
+use crate::output::fixtures;
 
 /// Numbers that look like chance, the same ones each time.
 struct Chance(u64);
@@ -119,19 +121,13 @@ fn compared(runs: &[Vec<Record>; 2]) -> Comparison {
                 metrics.record(sample);
             }
         }
-        let ends = ["192.0.2.1:1000", "192.0.2.2:862"].map(|end| end.parse().unwrap());
-        let times = [std::time::Duration::from_millis(10); 2];
-        let facts = SessionFacts::captured(
-            1,
-            twinpath_proto::sender::Protocol::TwampLight,
-            ends,
-            (twinpath_wire::Tos(0), 64),
-            0,
-            times,
-        );
-        let config = MetricsConfig::default();
-        let tally = twinpath_proto::sender::SenderTally::default();
-        facts.identity.report(&tally, &metrics, config)
+        let identity = Identity {
+            sender: "192.0.2.1:1000".parse().unwrap(),
+            reflector: "192.0.2.2:862".parse().unwrap(),
+            tos: twinpath_wire::Tos(0),
+            ..fixtures::quiet_path().identity
+        };
+        SessionReport::new(identity, &metrics, MetricsConfig::default())
     });
     let mut one = [Comparison::new(reports)];
     assert!(super::compare(runs, &mut one).is_ok());
@@ -234,10 +230,7 @@ fn is_sound(comparison: &Comparison) {
 }
 
 /// Two runs beside each other, after something of their reports was made otherwise.
-fn compared_with(
-    runs: &[Vec<Record>; 2],
-    change: impl Fn(&mut [twinpath_report::SessionReport; 2]),
-) -> Comparison {
+fn compared_with(runs: &[Vec<Record>; 2], change: impl Fn(&mut [SessionReport; 2])) -> Comparison {
     let mut reports = compared(runs).reports;
     change(&mut reports);
     let mut one = [Comparison::new(reports)];

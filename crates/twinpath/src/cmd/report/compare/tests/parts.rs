@@ -132,7 +132,7 @@ fn what_a_file_lacks_is_said_first_and_its_losses_are_undecided_whole_and_in_par
         ("records-missing", true),
     ] {
         for run in 0..2 {
-            let note = crate::output::fixtures::warning(key, "what the file lacks".to_owned());
+            let note = fixtures::warning(key, "what the file lacks".to_owned());
             let comparison = compared_with(&runs, |reports| reports[run].notes.push(note.clone()));
             is_sound(&comparison);
             let first = &comparison.findings[0];

@@ -152,10 +152,14 @@ fn what_differs_beside_the_path_is_named() {
     let mut one = [compared(&runs)];
     {
         let [before, after] = &mut one[0].reports;
-        after.tos = twinpath_wire::Tos(0xb8);
-        after.schedule = twinpath_proto::sender::Schedule::every(std::time::Duration::from_secs(1));
-        after.padding = before.padding + 100;
-        after.reflector.set_ip("192.0.2.77".parse().unwrap());
+        after.identity.tos = twinpath_wire::Tos(0xb8);
+        after.identity.schedule =
+            twinpath_proto::sender::Schedule::every(std::time::Duration::from_secs(1));
+        after.identity.padding = before.identity.padding + 100;
+        after
+            .identity
+            .reflector
+            .set_ip("192.0.2.77".parse().unwrap());
         after.tally.send_errors = 100;
         let reports = one[0].reports.clone();
         one[0] = Comparison::new(reports);
