@@ -63,6 +63,7 @@ mod tos {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
     use twinpath_wire::{Dscp, Tos};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
     pub(super) fn serialize<S: Serializer>(dscp: &Dscp, to: S) -> Result<S::Ok, S::Error> {
         dscp.tos().serialize(to)
     }

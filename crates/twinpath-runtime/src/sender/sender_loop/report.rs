@@ -2,7 +2,9 @@
 
 use twinpath_net::{StampChoice, clock};
 use twinpath_proto::sender::SenderTally;
-use twinpath_report::{ClockState, Identity, Origin, Refusals, SessionReport, StampReport, finding};
+use twinpath_report::{
+    ClockState, Identity, Origin, Refusals, SessionReport, StampReport, finding,
+};
 use twinpath_wire::control::SecurityMode;
 
 use super::{SenderLoop, metrics_config, start_within};
