@@ -36,6 +36,7 @@ mod interfaces;
 mod intervals;
 mod keys;
 mod kills;
+mod layers;
 #[cfg(feature = "live")]
 mod live;
 mod logs;
