@@ -54,6 +54,7 @@ mod sending;
 mod silence;
 mod sizes;
 mod stamps;
+mod unreached;
 
 use std::borrow::Cow;
 
@@ -65,12 +66,13 @@ pub use clocks::{Clocks, NTP_PPM};
 pub use control::Control;
 pub use directions::NoDirection;
 pub use far_end::FarEnd;
-pub use far_times::FarFault;
+pub use far_times::{FarFault, FarStamps};
 pub use host::Host;
 pub use losses::Losses;
 pub use not_read::NotRead;
 pub use raw_file::{Difference, RawFile};
-pub use silence::{IcmpCause, Silence};
+pub use silence::Silence;
+pub use unreached::{IcmpCause, Unreached};
 
 pub use clocks::steps;
 pub use delays::{implausible, negative};
@@ -115,8 +117,12 @@ pub struct Note {
 pub enum Finding {
     /// Nothing came back.
     Silence(Silence),
+    /// An ICMP error came back.
+    Unreached(Unreached),
     /// What one-way figures are worth.
     Clocks(Clocks),
+    /// What the reflector's times are worth.
+    FarStamps(FarStamps),
     /// What is peculiar about the far end.
     FarEnd(FarEnd),
     /// What losses are worth.
@@ -139,7 +145,9 @@ impl Finding {
     fn usual(&self) -> (&'static str, Severity) {
         match self {
             Self::Silence(finding) => finding.usual(),
+            Self::Unreached(finding) => finding.usual(),
             Self::Clocks(finding) => finding.usual(),
+            Self::FarStamps(finding) => finding.usual(),
             Self::FarEnd(finding) => finding.usual(),
             Self::Losses(finding) => finding.usual(),
             Self::Host(finding) => finding.usual(),
@@ -256,10 +264,10 @@ pub fn decide(report: &SessionReport) -> Vec<Finding> {
         findings.extend(implausible(report).map(Finding::from));
         far_end::of(report, &mut findings);
     } else if report.tally.sent > 0 {
-        findings.push(silence::of(report).into());
+        findings.push(silence::of(report));
     } else if left > 0 {
         // Stopped before a fate was known: only a refusal says something.
-        findings.extend(silence::refused(report).map(Finding::from));
+        findings.extend(unreached::of(report).map(Finding::from));
     }
     findings.extend(sending::of(report).into_iter().map(Finding::from));
     findings.extend(coverage::incomplete(report, report.refusals.send).map(Finding::from));

@@ -4,65 +4,12 @@ use serde::{Deserialize, Serialize};
 use twinpath_metrics::FarTimes;
 use twinpath_wire::{Dscp, Ecn};
 
-use super::{FarFault, Finding, Losses, Silence, directions};
+use super::{FarStamps, Finding, Losses, Silence, directions};
 use crate::SessionReport;
 
 findings! {
-    /// What is peculiar about the far end and its times, and about the path.
+    /// What is peculiar about the far end and about the path.
     pub enum FarEnd {
-        /// The reflector's times fit to none of this host's: of too few packets to say why.
-        Warning "far-times-undecided" FarTimesUndecided
-        /// The reflector's times are of no use.
-        Warning "far-times" FarTimes {
-            /// Why.
-            fault: FarFault,
-            /// Replies that records of single packets mark as implausible, written before this was known.
-            marked: u64,
-        }
-        /// The reflector's clock has steps longer than the round trip.
-        Warning "clock-resolution" ClockResolution {
-            /// Their length.
-            step_ns: u64,
-            /// Its times are of no use at all, so that the round trip includes its own time. Else the one-way delays are
-            /// of little use.
-            is_round_trip_whole: bool,
-            /// As in [`Finding::FarTimes`].
-            marked: u64,
-        }
-        /// Replies without T2 or T3.
-        Warning "far-times-missing" FarTimesMissing {
-            /// How many.
-            count: u64,
-        }
-        /// The reflector's clock is years away.
-        Warning "far-clock-not-set" FarClockNotSet {
-            /// From this host's; negative: behind.
-            away_ns: i64,
-        }
-        /// Replies whose times cannot be.
-        Warning "implausible" Implausible {
-            /// How many.
-            count: u64,
-        }
-        /// The median round trip is below zero.
-        Warning "negative-median" NegativeMedian {
-            /// The median.
-            median_ns: i64,
-        }
-        /// Round trips below zero.
-        Remark "negative-round-trip" NegativeRoundTrip {
-            /// The least.
-            least_ns: i64,
-            /// T1 and T4 are those of a capture.
-            is_of_capture: bool,
-        }
-        /// The reflector gives one time for arrival and departure.
-        Remark "residence-not-measured" ResidenceNotMeasured
-        /// The reflector kept replies for long.
-        Warning "residence-long" ResidenceLong {
-            /// The longest time.
-            longest_ns: i64,
-        }
         /// The reflector's counter began again.
         Remark "reflector-restarts" ReflectorRestarts {
             /// How often.
@@ -121,11 +68,11 @@ const LONG_RESIDENCE_NS: i64 = 1_000_000_000;
 pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
     let (odd, figures) = (&report.tally.odd, &report.figures);
     if figures.residence_never_measured && figures.far_times.are_usable() {
-        findings.push(FarEnd::ResidenceNotMeasured.into());
+        findings.push(FarStamps::ResidenceNotMeasured.into());
     }
     let longest_ns = figures.residence.map_or(0, |residence| residence.max_ns);
     if longest_ns > LONG_RESIDENCE_NS {
-        findings.push(FarEnd::ResidenceLong { longest_ns }.into());
+        findings.push(FarStamps::ResidenceLong { longest_ns }.into());
     }
     findings.extend(directions::of(report).into_iter().map(Finding::from));
     if let count @ 1.. = figures.reflector_restarts {

@@ -4,8 +4,67 @@
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::{FarFormat, FarTimes};
 
-use super::{FarEnd, Finding, STAMP_ERROR_NS, sort};
+use super::{Finding, STAMP_ERROR_NS, sort};
 use crate::SessionReport;
+
+findings! {
+    /// What the reflector's times are worth, and the figures that use them.
+    pub enum FarStamps {
+        /// The reflector's times fit to none of this host's: of too few packets to say why.
+        Warning "far-times-undecided" FarTimesUndecided
+        /// The reflector's times are of no use.
+        Warning "far-times" FarTimes {
+            /// Why.
+            fault: FarFault,
+            /// Replies that records of single packets mark as implausible, written before this was known.
+            marked: u64,
+        }
+        /// The reflector's clock has steps longer than the round trip.
+        Warning "clock-resolution" ClockResolution {
+            /// Their length.
+            step_ns: u64,
+            /// Its times are of no use at all, so that the round trip includes its own time. Else the one-way delays are
+            /// of little use.
+            is_round_trip_whole: bool,
+            /// As in [`Finding::FarTimes`].
+            marked: u64,
+        }
+        /// Replies without T2 or T3.
+        Warning "far-times-missing" FarTimesMissing {
+            /// How many.
+            count: u64,
+        }
+        /// The reflector's clock is years away.
+        Warning "far-clock-not-set" FarClockNotSet {
+            /// From this host's; negative: behind.
+            away_ns: i64,
+        }
+        /// Replies whose times cannot be.
+        Warning "implausible" Implausible {
+            /// How many.
+            count: u64,
+        }
+        /// The median round trip is below zero.
+        Warning "negative-median" NegativeMedian {
+            /// The median.
+            median_ns: i64,
+        }
+        /// Round trips below zero.
+        Remark "negative-round-trip" NegativeRoundTrip {
+            /// The least.
+            least_ns: i64,
+            /// T1 and T4 are those of a capture.
+            is_of_capture: bool,
+        }
+        /// The reflector gives one time for arrival and departure.
+        Remark "residence-not-measured" ResidenceNotMeasured
+        /// The reflector kept replies for long.
+        Warning "residence-long" ResidenceLong {
+            /// The longest time.
+            longest_ns: i64,
+        }
+    }
+}
 
 /// Keys of the findings that [`of`] makes.
 const KEYS: [&str; 5] = [
@@ -55,17 +114,17 @@ pub enum FarFault {
 }
 
 /// What there is to say of T2 and T3.
-pub(super) fn of(report: &SessionReport) -> Vec<FarEnd> {
+pub(super) fn of(report: &SessionReport) -> Vec<FarStamps> {
     let figures = &report.figures;
     let marked = figures.implausible;
-    let fault = |fault| Some(FarEnd::FarTimes { fault, marked });
+    let fault = |fault| Some(FarStamps::FarTimes { fault, marked });
     let mut findings = Vec::new();
     findings.extend(match figures.far_times {
         // Of a handful of packets nothing is said that they do not contradict.
-        FarTimes::Undecided if figures.far_times_contradicted => Some(FarEnd::FarTimesUndecided),
+        FarTimes::Undecided if figures.far_times_contradicted => Some(FarStamps::FarTimesUndecided),
         FarTimes::Agree | FarTimes::Undecided => None,
         FarTimes::Missing => fault(FarFault::Missing),
-        FarTimes::Coarse => Some(FarEnd::ClockResolution {
+        FarTimes::Coarse => Some(FarStamps::ClockResolution {
             step_ns: figures.far_rounding_ns,
             is_round_trip_whole: true,
             marked,
@@ -74,7 +133,7 @@ pub(super) fn of(report: &SessionReport) -> Vec<FarEnd> {
         FarTimes::Looks(format) => fault(looks_like(format, report)),
     });
     if figures.excluded_unstamped > 0 {
-        findings.push(FarEnd::FarTimesMissing {
+        findings.push(FarStamps::FarTimesMissing {
             count: figures.excluded_unstamped,
         });
     }
@@ -90,14 +149,14 @@ pub(super) fn of(report: &SessionReport) -> Vec<FarEnd> {
         step => step.unwrap_or(0),
     };
     if one_way && step_ns > STAMP_ERROR_NS.unsigned_abs() && step_ns > round_trip {
-        findings.push(FarEnd::ClockResolution {
+        findings.push(FarStamps::ClockResolution {
             step_ns,
             is_round_trip_whole: false,
             marked: 0,
         });
     }
     if is_unset(report) {
-        findings.push(FarEnd::FarClockNotSet {
+        findings.push(FarStamps::FarClockNotSet {
             away_ns: away_ns(report),
         });
     }

@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use twinpath_net::IcmpKind;
 use twinpath_proto::sender::Protocol;
 use twinpath_wire::nanoseconds;
 
+use super::{Finding, unreached};
 use crate::SessionReport;
 
 findings! {
@@ -70,18 +70,6 @@ findings! {
             /// A Server agreed to reflect there.
             is_negotiated: bool,
         }
-        /// ICMP: nothing listens there.
-        Warning "port-unreachable" PortUnreachable(IcmpCause)
-        /// ICMP: a firewall forbids it.
-        Warning "prohibited" Prohibited(IcmpCause)
-        /// ICMP: host or network unreachable.
-        Warning "unreachable" Unreachable(IcmpCause)
-        /// ICMP: TTL or Hop Limit ran out.
-        Warning "ttl-exceeded" TtlExceeded(IcmpCause)
-        /// ICMP: larger than a link of the path, and DF is set.
-        Warning "too-big" TooBig(IcmpCause)
-        /// ICMP: another error.
-        Warning "icmp-error" IcmpError(IcmpCause)
         /// Where nothing came back, the name of the far end has other addresses.
         Warning "other-addresses" OtherAddresses {
             /// The far end, as the user named it.
@@ -96,28 +84,16 @@ findings! {
     }
 }
 
-/// ICMP errors in place of replies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IcmpCause {
-    /// Where packets were sent to.
-    pub far: SocketAddr,
-    /// Who sent the last of the errors, where that is not the far end.
-    pub from: Option<IpAddr>,
-    /// A Server agreed to reflect there.
-    pub is_negotiated: bool,
-    /// One of them at least quotes enough to be about a packet of this run.
-    pub is_own: bool,
-}
-
 /// Nothing came back in time.
-pub(super) fn of(report: &SessionReport) -> Silence {
+pub(super) fn of(report: &SessionReport) -> Finding {
     let far = report.identity.reflector;
     let odd = &report.tally.odd;
     if report.tally.late > 0 {
         return Silence::AllRepliesLate {
             count: report.tally.late,
             timeout: report.identity.timeout,
-        };
+        }
+        .into();
     }
     if let Some(from) = odd.last_elsewhere {
         return Silence::AnswersFromElsewhere {
@@ -125,22 +101,24 @@ pub(super) fn of(report: &SessionReport) -> Silence {
             far,
             count: odd.answers_elsewhere,
             is_silent: true,
-        };
+        }
+        .into();
     }
     if odd.looks_like_request > 0 {
-        return Silence::EchoService { far };
+        return Silence::EchoService { far }.into();
     }
-    if let Some(finding) = refused(report) {
-        return finding;
+    if let Some(refused) = unreached::of(report) {
+        return refused.into();
     }
     if odd.other_ssid > 0 {
         return Silence::AnotherSsid {
             far,
             count: odd.other_ssid,
-        };
+        }
+        .into();
     }
-    if let Some(finding) = forged(report) {
-        return finding;
+    if let Some(forged) = forged(report) {
+        return forged.into();
     }
     let strange = odd.not_a_reply + odd.too_short + odd.foreign_t1 + odd.unknown_seq;
     if strange > 0 {
@@ -148,18 +126,20 @@ pub(super) fn of(report: &SessionReport) -> Silence {
             far,
             protocol: report.identity.protocol,
             count: strange,
-        };
+        }
+        .into();
     }
     if report.refusals.no_departure_seen {
-        return Silence::NothingLeft { far };
+        return Silence::NothingLeft { far }.into();
     }
     Silence::NothingCameBack {
         far,
         is_negotiated: is_negotiated(report),
     }
+    .into()
 }
 
-fn is_negotiated(report: &SessionReport) -> bool {
+pub(super) fn is_negotiated(report: &SessionReport) -> bool {
     matches!(report.identity.protocol, Protocol::Twamp(_))
 }
 
@@ -167,27 +147,6 @@ fn is_negotiated(report: &SessionReport) -> bool {
 pub(super) fn forged(report: &SessionReport) -> Option<Silence> {
     let count = report.tally.odd.forged;
     (count > 0).then_some(Silence::ForgedReplies { count })
-}
-
-/// An ICMP error says why.
-pub(super) fn refused(report: &SessionReport) -> Option<Silence> {
-    let icmp = report.refusals.icmp?;
-    let far = report.identity.reflector;
-    let is_other = |from: &IpAddr| from.to_canonical() != far.ip().to_canonical();
-    let cause = IcmpCause {
-        far,
-        from: icmp.from.filter(is_other),
-        is_negotiated: is_negotiated(report),
-        is_own: icmp.is_own,
-    };
-    Some(match icmp.kind {
-        IcmpKind::PortUnreachable => Silence::PortUnreachable(cause),
-        IcmpKind::Prohibited => Silence::Prohibited(cause),
-        IcmpKind::HostUnreachable | IcmpKind::NetworkUnreachable => Silence::Unreachable(cause),
-        IcmpKind::TtlExceeded => Silence::TtlExceeded(cause),
-        IcmpKind::TooBig { .. } => Silence::TooBig(cause),
-        IcmpKind::Other { .. } => Silence::IcmpError(cause),
-    })
 }
 
 #[cfg(test)]

@@ -234,8 +234,8 @@ fn records_that_figures_contradict_are_counted() {
         report.decide_again();
         let mut counts = Vec::new();
         for finding in &report.findings {
-            if let Finding::FarEnd(
-                FarEnd::FarTimes { marked, .. } | FarEnd::ClockResolution { marked, .. },
+            if let Finding::FarStamps(
+                FarStamps::FarTimes { marked, .. } | FarStamps::ClockResolution { marked, .. },
             ) = finding
             {
                 counts.push(*marked);
@@ -430,7 +430,9 @@ fn a_finding_of_each_kind_comes_back_from_json_as_it_was() {
     }
     let kinds = [
         Silence::KEYS,
+        Unreached::KEYS,
         Clocks::KEYS,
+        FarStamps::KEYS,
         FarEnd::KEYS,
         Losses::KEYS,
         Host::KEYS,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_report::Finding;
-use twinpath_report::finding::Silence;
+use twinpath_report::finding::{Silence, Unreached};
 use twinpath_runtime::{PortChoice, StartError, responder, sender};
 use twinpath_wire::Fate;
 
@@ -52,7 +52,7 @@ fn nothing_listening_is_said() {
     assert_eq!(keys(&report)[0], "port-unreachable");
     let refused = &report.findings[0];
     assert!(
-        matches!(refused, Finding::Silence(Silence::PortUnreachable(it)) if it.far == gone),
+        matches!(refused, Finding::Unreached(Unreached::PortUnreachable(it)) if it.far == gone),
         "{refused:?}"
     );
     assert!(samples.iter().all(|sample| sample.fate == Fate::Lost));

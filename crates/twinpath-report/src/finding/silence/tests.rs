@@ -8,8 +8,8 @@
 use twinpath_net::IcmpKind;
 use twinpath_proto::sender::SenderTally;
 
-use super::super::decide;
 use super::super::tests::{far, keys, silent};
+use super::super::{IcmpCause, Unreached, decide};
 use super::*;
 use crate::IcmpRefusal;
 
@@ -77,7 +77,7 @@ fn an_icmp_error_that_quotes_too_little_is_reported_with_that_doubt() {
             is_negotiated: false,
             is_own,
         };
-        assert_eq!(decide(&report)[0], Silence::PortUnreachable(cause).into());
+        assert_eq!(decide(&report)[0], Unreached::PortUnreachable(cause).into());
     }
 }
 

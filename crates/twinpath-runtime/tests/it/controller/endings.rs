@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use twinpath_proto::control::{Message, ServerEvent};
 use twinpath_proto::sender::Limit;
 use twinpath_report::Finding;
-use twinpath_report::finding::{Control, Silence};
+use twinpath_report::finding::{Control, Unreached};
 use twinpath_runtime::controller::{self, ControlError, ControlEvent, ControllerPlan};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
@@ -266,7 +266,7 @@ fn a_reflector_that_does_not_answer_is_no_refusal() {
     if !crate::portable_build() {
         let refused = &session.findings[0];
         assert!(
-            matches!(refused, Finding::Silence(Silence::PortUnreachable(it)) if it.is_negotiated),
+            matches!(refused, Finding::Unreached(Unreached::PortUnreachable(it)) if it.is_negotiated),
             "{refused:?}"
         );
     }

@@ -5,11 +5,13 @@ mod captured;
 mod clocks;
 mod control;
 mod far_end;
+mod far_times;
 mod host;
 mod losses;
 mod not_read;
 mod raw_file;
 mod silence;
+mod unreached;
 
 use twinpath_report::{ControlReport, Finding, Note, SessionReport};
 
@@ -21,7 +23,9 @@ pub(crate) use host::{missed_departures, no_hardware};
 pub(crate) fn line(finding: &Finding) -> String {
     match finding {
         Finding::Silence(finding) => silence::line(finding),
+        Finding::Unreached(finding) => unreached::line(finding),
         Finding::Clocks(finding) => clocks::line(finding),
+        Finding::FarStamps(finding) => far_times::line(finding),
         Finding::FarEnd(finding) => far_end::line(finding),
         Finding::Losses(finding) => losses::line(finding),
         Finding::Host(finding) => host::line(finding),

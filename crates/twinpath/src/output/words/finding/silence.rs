@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use twinpath_proto::sender::Protocol;
-use twinpath_report::finding::{IcmpCause, Silence};
+use twinpath_report::finding::Silence;
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
 use super::replies;
@@ -11,7 +11,6 @@ use crate::output::ends::named;
 use crate::output::units::asked;
 use crate::output::words::error::{OWAMP, OWAMP_PORT};
 
-#[expect(clippy::too_many_lines, reason = "a table: an arm for each finding")]
 pub(super) fn line(finding: &Silence) -> String {
     match finding {
         Silence::AllRepliesLate { count, timeout } => format!(
@@ -65,39 +64,6 @@ pub(super) fn line(finding: &Silence) -> String {
             is_negotiated: true,
         } => nothing_came_back_though_agreed(*far),
         Silence::NothingCameBack { far, .. } => nothing_came_back(*far),
-        Silence::PortUnreachable(cause) => port_unreachable(cause) + unproven(cause),
-        Silence::Prohibited(cause) => {
-            let port = cause.far.port();
-            let (far, from) = ends(cause);
-            let unproven = unproven(cause);
-            format!("a firewall forbids packets to {far}{from}: let UDP port {port} pass{unproven}")
-        }
-        Silence::Unreachable(cause) => format!(
-            "{} cannot be reached{}: the host is down or a route is missing{}",
-            cause.far.ip(),
-            ends(cause).1,
-            unproven(cause)
-        ),
-        Silence::TtlExceeded(cause) => {
-            let (far, from) = ends(cause);
-            let unproven = unproven(cause);
-            format!(
-                "the TTL of packets to {far} ran out on the path{from}: raise --ttl, or there is a \
-                 routing loop{unproven}"
-            )
-        }
-        Silence::TooBig(cause) => {
-            let (far, from) = ends(cause);
-            let unproven = unproven(cause);
-            format!(
-                "packets are too big for the path to {far}{from}: use a smaller --padding{unproven}"
-            )
-        }
-        Silence::IcmpError(cause) => {
-            let (far, from) = ends(cause);
-            let unproven = unproven(cause);
-            format!("an ICMP error came back for packets to {far}{from}{unproven}")
-        }
         Silence::OtherAddresses {
             name,
             used,
@@ -153,43 +119,8 @@ fn nothing_came_back_though_agreed(far: SocketAddr) -> String {
     )
 }
 
-/// The far end, and who sent the error.
-fn ends(cause: &IcmpCause) -> (String, String) {
-    let from = cause.from.map(|from| format!(" (says {from})"));
-    (named(cause.far), from.unwrap_or_default())
-}
-
-fn unproven(cause: &IcmpCause) -> &'static str {
-    super::if_so(
-        !cause.is_own,
-        "; the ICMP error quotes too little of a packet to be sure that it is about one of this run",
-    )
-}
-
-fn port_unreachable(cause: &IcmpCause) -> String {
-    let (far, port) = (cause.far.ip(), cause.far.port());
-    let from = ends(cause).1;
-    if cause.is_negotiated {
-        return format!(
-            "nothing listens on UDP port {port} of {far}{from}, although the server agreed to reflect \
-             there: its reflector failed, the server ended the session because nothing came for its \
-             REFWAIT, or the address is another host's (see --nat)"
-        );
-    }
-    let usual = match port {
-        TWAMP_TEST_PORT => format!("the other usual port, {LIGHT_PORT}"),
-        LIGHT_PORT => format!("the other usual port, {TWAMP_TEST_PORT}"),
-        _ => format!("the usual ports {TWAMP_TEST_PORT} and {LIGHT_PORT}"),
-    };
-    format!(
-        "nothing listens on UDP port {port} of {far}{from}: start a reflector there, or try \
-         {usual}{}",
-        other_protocol(cause.far)
-    )
-}
-
 /// What else may run there, where no reflector answers.
-fn other_protocol(far: SocketAddr) -> String {
+pub(super) fn other_protocol(far: SocketAddr) -> String {
     let server = "; a TWAMP server reflects only what was negotiated with it: for one, write twinpath \
                   controller in place of sender";
     match far.port() {

@@ -1,0 +1,61 @@
+//! ICMP errors in place of replies.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+use twinpath_net::IcmpKind;
+
+use super::silence::is_negotiated;
+use crate::SessionReport;
+
+findings! {
+    /// An ICMP error came back in place of replies.
+    pub enum Unreached {
+        /// ICMP: nothing listens there.
+        Warning "port-unreachable" PortUnreachable(IcmpCause)
+        /// ICMP: a firewall forbids it.
+        Warning "prohibited" Prohibited(IcmpCause)
+        /// ICMP: host or network unreachable.
+        Warning "unreachable" Unreachable(IcmpCause)
+        /// ICMP: TTL or Hop Limit ran out.
+        Warning "ttl-exceeded" TtlExceeded(IcmpCause)
+        /// ICMP: larger than a link of the path, and DF is set.
+        Warning "too-big" TooBig(IcmpCause)
+        /// ICMP: another error.
+        Warning "icmp-error" IcmpError(IcmpCause)
+    }
+}
+
+/// ICMP errors in place of replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IcmpCause {
+    /// Where packets were sent to.
+    pub far: SocketAddr,
+    /// Who sent the last of the errors, where that is not the far end.
+    pub from: Option<IpAddr>,
+    /// A Server agreed to reflect there.
+    pub is_negotiated: bool,
+    /// One of them at least quotes enough to be about a packet of this run.
+    pub is_own: bool,
+}
+
+/// An ICMP error says why.
+pub(super) fn of(report: &SessionReport) -> Option<Unreached> {
+    let icmp = report.refusals.icmp?;
+    let far = report.identity.reflector;
+    let is_other = |from: &IpAddr| from.to_canonical() != far.ip().to_canonical();
+    let cause = IcmpCause {
+        far,
+        from: icmp.from.filter(is_other),
+        is_negotiated: is_negotiated(report),
+        is_own: icmp.is_own,
+    };
+    Some(match icmp.kind {
+        IcmpKind::PortUnreachable => Unreached::PortUnreachable(cause),
+        IcmpKind::Prohibited => Unreached::Prohibited(cause),
+        IcmpKind::HostUnreachable | IcmpKind::NetworkUnreachable => Unreached::Unreachable(cause),
+        IcmpKind::TtlExceeded => Unreached::TtlExceeded(cause),
+        IcmpKind::TooBig { .. } => Unreached::TooBig(cause),
+        IcmpKind::Other { .. } => Unreached::IcmpError(cause),
+    })
+}

@@ -1,0 +1,80 @@
+//! Where an ICMP error came back in place of replies: what it says, and what to try.
+
+use twinpath_report::finding::{IcmpCause, Unreached};
+use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
+
+use super::silence::other_protocol;
+use crate::output::ends::named;
+
+pub(super) fn line(finding: &Unreached) -> String {
+    match finding {
+        Unreached::PortUnreachable(cause) => port_unreachable(cause) + unproven(cause),
+        Unreached::Prohibited(cause) => {
+            let port = cause.far.port();
+            let (far, from) = ends(cause);
+            let unproven = unproven(cause);
+            format!("a firewall forbids packets to {far}{from}: let UDP port {port} pass{unproven}")
+        }
+        Unreached::Unreachable(cause) => format!(
+            "{} cannot be reached{}: the host is down or a route is missing{}",
+            cause.far.ip(),
+            ends(cause).1,
+            unproven(cause)
+        ),
+        Unreached::TtlExceeded(cause) => {
+            let (far, from) = ends(cause);
+            let unproven = unproven(cause);
+            format!(
+                "the TTL of packets to {far} ran out on the path{from}: raise --ttl, or there is a \
+                 routing loop{unproven}"
+            )
+        }
+        Unreached::TooBig(cause) => {
+            let (far, from) = ends(cause);
+            let unproven = unproven(cause);
+            format!(
+                "packets are too big for the path to {far}{from}: use a smaller --padding{unproven}"
+            )
+        }
+        Unreached::IcmpError(cause) => {
+            let (far, from) = ends(cause);
+            let unproven = unproven(cause);
+            format!("an ICMP error came back for packets to {far}{from}{unproven}")
+        }
+    }
+}
+
+/// The far end, and who sent the error.
+fn ends(cause: &IcmpCause) -> (String, String) {
+    let from = cause.from.map(|from| format!(" (says {from})"));
+    (named(cause.far), from.unwrap_or_default())
+}
+
+fn unproven(cause: &IcmpCause) -> &'static str {
+    super::if_so(
+        !cause.is_own,
+        "; the ICMP error quotes too little of a packet to be sure that it is about one of this run",
+    )
+}
+
+fn port_unreachable(cause: &IcmpCause) -> String {
+    let (far, port) = (cause.far.ip(), cause.far.port());
+    let from = ends(cause).1;
+    if cause.is_negotiated {
+        return format!(
+            "nothing listens on UDP port {port} of {far}{from}, although the server agreed to reflect \
+             there: its reflector failed, the server ended the session because nothing came for its \
+             REFWAIT, or the address is another host's (see --nat)"
+        );
+    }
+    let usual = match port {
+        TWAMP_TEST_PORT => format!("the other usual port, {LIGHT_PORT}"),
+        LIGHT_PORT => format!("the other usual port, {TWAMP_TEST_PORT}"),
+        _ => format!("the usual ports {TWAMP_TEST_PORT} and {LIGHT_PORT}"),
+    };
+    format!(
+        "nothing listens on UDP port {port} of {far}{from}: start a reflector there, or try \
+         {usual}{}",
+        other_protocol(cause.far)
+    )
+}
