@@ -171,7 +171,7 @@ pub(crate) struct StampOptions {
 pub(crate) struct ResultOptions {
     /// Format of the result
     #[arg(long, value_name = "FORM", default_value = "text")]
-    pub(crate) output: Output,
+    pub(crate) output: OutputFormat,
 
     /// Short for --output json
     #[arg(long, conflicts_with = "output")]
@@ -195,13 +195,17 @@ pub(crate) struct ResultOptions {
 
 impl ResultOptions {
     /// The form that was asked for.
-    pub(crate) fn form(&self) -> Output {
-        if self.json { Output::Json } else { self.output }
+    pub(crate) fn form(&self) -> OutputFormat {
+        if self.json {
+            OutputFormat::Json
+        } else {
+            self.output
+        }
     }
 
     /// Packets are wanted one by one.
     pub(crate) fn records(&self) -> bool {
-        self.verbose || matches!(self.output, Output::Jsonl | Output::Csv)
+        self.verbose || matches!(self.output, OutputFormat::Jsonl | OutputFormat::Csv)
     }
 }
 
@@ -265,7 +269,7 @@ impl RunOptions {
 
 /// Forms of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
+pub(crate) enum OutputFormat {
     // A table for people.
     Text,
     // One JSON document.
@@ -278,7 +282,7 @@ pub(crate) enum Output {
     Prometheus,
 }
 
-impl Output {
+impl OutputFormat {
     /// Rows of intervals have a place in it.
     pub(crate) fn has_rows(self) -> bool {
         matches!(self, Self::Text | Self::Json | Self::Jsonl)

@@ -31,8 +31,8 @@ pub(crate) use control::{
 };
 pub(crate) use figures::FigureArgs;
 pub(crate) use groups::{
-    Answers, Filling, IpOptions, LogOptions, Output, PacketOptions, ResultOptions, RunOptions,
-    ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,
+    Answers, Filling, IpOptions, LogOptions, OutputFormat, PacketOptions, ResultOptions,
+    RunOptions, ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,
 };
 #[cfg(feature = "live")]
 pub(crate) use live::LiveOptions;

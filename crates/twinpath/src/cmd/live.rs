@@ -10,7 +10,7 @@ use twinpath_wire::Sample;
 use super::companions::Companion;
 use super::measure::Beginning;
 use super::remark;
-use crate::args::{LiveOptions, LogOptions, Output, ResultOptions};
+use crate::args::{LiveOptions, LogOptions, OutputFormat, ResultOptions};
 use crate::failure::Failure;
 use crate::live::{self, About, View};
 use crate::output::ends::named;
@@ -115,7 +115,7 @@ fn about(run: &Beginning<'_>) -> About {
 fn obstacle(results: &ResultOptions, log: &LogOptions) -> Option<&'static str> {
     let (stdout, stderr) = (io::stdout().is_terminal(), io::stderr().is_terminal());
     let lines = results.records() || results.report_interval.is_some();
-    let aside = results.verbose && results.form() != Output::Text;
+    let aside = results.verbose && results.form() != OutputFormat::Text;
     if !stdout && !stderr {
         Some("neither stderr nor stdout is a terminal")
     } else if style::is_dumb() {

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Stderr, Write};
 use twinpath_report::{Note, SessionReport};
 use twinpath_wire::Sample;
 
-use crate::args::{LogOptions, Output, ResultOptions};
+use crate::args::{LogOptions, OutputFormat, ResultOptions};
 use crate::output::json::Json;
 use crate::output::packets::{Csv, JsonLines};
 use crate::output::progress::ProgressLine;
@@ -71,17 +71,17 @@ impl Outlet {
         several: bool,
     ) -> io::Result<Self> {
         let form = options.form();
-        let machine = form != Output::Text;
+        let machine = form != OutputFormat::Text;
         let meta = Meta {
             requested: options.figures.requested(),
             ..meta
         };
         let sink: Box<dyn Sink> = match form {
-            Output::Text => Box::new(Text::new(out, meta, style, options.verbose)),
-            Output::Json => Box::new(Json::new(out, meta)),
-            Output::Jsonl => Box::new(JsonLines::new(out, meta)),
-            Output::Prometheus => Box::new(Prometheus::new(out, meta)),
-            Output::Csv => Box::new(Csv::new(out, meta, several)?),
+            OutputFormat::Text => Box::new(Text::new(out, meta, style, options.verbose)),
+            OutputFormat::Json => Box::new(Json::new(out, meta)),
+            OutputFormat::Jsonl => Box::new(JsonLines::new(out, meta)),
+            OutputFormat::Prometheus => Box::new(Prometheus::new(out, meta)),
+            OutputFormat::Csv => Box::new(Csv::new(out, meta, several)?),
         };
         Ok(Self {
             sink,

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::packets::is_column;
-use crate::args::{Label, Output, ResultOptions};
+use crate::args::{Label, OutputFormat, ResultOptions};
 use crate::failure::Failure;
 
 /// Makes sure that labels have a place in the output: CSV has a column for each, beside its own.
@@ -11,7 +11,7 @@ use crate::failure::Failure;
 /// # Errors
 /// [`Failure`]: bad usage.
 pub(crate) fn fit(options: &ResultOptions) -> Result<(), Failure> {
-    let is_csv = options.form() == Output::Csv;
+    let is_csv = options.form() == OutputFormat::Csv;
     let taken = |label: &&Label| is_csv && is_column(&label.key);
     options.labels.iter().find(taken).map_or(Ok(()), |label| {
         let line = format!(

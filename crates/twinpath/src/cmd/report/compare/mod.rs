@@ -28,7 +28,7 @@ use super::alike::same_packets;
 use super::replay::Replay;
 use super::source::Source;
 use super::{Trouble, follow, open, read};
-use crate::args::{Output, ReportArgs};
+use crate::args::{OutputFormat, ReportArgs};
 use crate::cmd::companions::Companions;
 use crate::cmd::outlet::Outlet;
 use crate::failure::{Exit, Failure};
@@ -119,7 +119,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
         return Err(two());
     }
     let form = args.results.form();
-    if !matches!(form, Output::Text | Output::Json) {
+    if !matches!(form, OutputFormat::Text | OutputFormat::Json) {
         return Err(Failure::usage(
             "--compare has no packets to list: write --output text or json",
         )
@@ -144,11 +144,11 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
     let mut comparisons: Vec<Comparison> = pairs.into_iter().map(Comparison::new).collect();
     compare(&sources, &mut comparisons)?;
     let same = comparisons.iter().any(|comparison| comparison.same_packets);
-    if same && form == Output::Json && !args.log.quiet {
+    if same && form == OutputFormat::Json && !args.log.quiet {
         complain(&format!("warning: {}", show::SAME_PACKETS));
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
-    if form == Output::Json {
+    if form == OutputFormat::Json {
         document::write(&sources, &comparisons, &alone, &mut out)?;
     } else {
         show::text(&sources, &comparisons, &alone, &mut out)?;
