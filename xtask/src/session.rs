@@ -72,8 +72,8 @@ impl Session {
                 ClientEvent::Message(_)
                 | ClientEvent::Greeting { .. }
                 | ClientEvent::Ready { .. }
-                | ClientEvent::OddCount { .. }
-                | ClientEvent::OddAck { .. } => {}
+                | ClientEvent::IrregularCount { .. }
+                | ClientEvent::UnexpectedAck { .. } => {}
                 other @ (ClientEvent::Refused { .. }
                 | ClientEvent::Settled { .. }
                 | ClientEvent::Stopped { .. }

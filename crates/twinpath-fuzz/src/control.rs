@@ -223,8 +223,8 @@ pub(crate) fn drive_client(
                 | ClientEvent::Accepted { .. }
                 | ClientEvent::Refused { .. }
                 | ClientEvent::Stopped { .. }
-                | ClientEvent::OddCount { .. }
-                | ClientEvent::OddAck { .. }
+                | ClientEvent::IrregularCount { .. }
+                | ClientEvent::UnexpectedAck { .. }
                 | ClientEvent::Failed(_)
                 | ClientEvent::Closed => {}
             }

@@ -134,7 +134,7 @@ impl SessionSender {
         } else if residence < Delta::ZERO {
             Some(Exclusion::Implausible)
         } else if residence > way + STAMP_ERROR {
-            self.tally.odd.residence_too_long += 1;
+            self.tally.anomalies.residence_too_long += 1;
             Some(Exclusion::Implausible)
         } else {
             None

@@ -12,6 +12,7 @@
 //!    each system call;
 //! 6. [`SessionSender::poll_sample`] until it has none.
 
+mod anomalies;
 mod answered;
 mod config;
 mod echo;
@@ -21,7 +22,6 @@ mod in_flight;
 mod judge;
 mod linger;
 mod numbers;
-mod odd;
 mod outbox;
 mod pattern;
 mod payload;
@@ -30,10 +30,10 @@ mod schedule;
 mod slots;
 mod tally;
 
+pub use anomalies::ReplyAnomalies;
 pub use config::{Fill, Limit, PayloadSize, Protocol, SenderConfig, lingering, patience};
 pub use engine::{ClockStep, SessionSender, Transmit, TxToken};
 pub use judge::STAMP_ERROR;
-pub use odd::OddReplies;
 pub use schedule::Schedule;
 pub use slots::Missed;
 pub use tally::SenderTally;

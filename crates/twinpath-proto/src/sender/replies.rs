@@ -47,11 +47,11 @@ impl SessionSender {
             Ok(reply) => reply,
             Err(unopened) => {
                 let echoed = self.is_own_request(octets);
-                let odd = &mut self.tally.odd;
+                let anomalies = &mut self.tally.anomalies;
                 let kind = match unopened {
-                    _ if echoed => &mut odd.looks_like_request,
-                    Unopened::Short => &mut odd.too_short,
-                    Unopened::Forged => &mut odd.forged,
+                    _ if echoed => &mut anomalies.looks_like_request,
+                    Unopened::Short => &mut anomalies.too_short,
+                    Unopened::Forged => &mut anomalies.forged,
                 };
                 *kind += 1;
                 return;
@@ -61,7 +61,7 @@ impl SessionSender {
         match self.asked(reply.head.sender_seq.get()) {
             Asked::Open(seq, flight) if flight.wire_t1() == sender_t1 => {
                 if self.is_other_session(&reply) {
-                    self.tally.odd.other_ssid += 1;
+                    self.tally.anomalies.other_ssid += 1;
                 } else {
                     self.first_reply(seq, flight, &reply, octets, now, arrival);
                 }
@@ -100,10 +100,10 @@ impl SessionSender {
         let ReplyTimes { t2, t3, z_wrong } = self.far_times(reply, arrival.at.at);
         self.note_oddities(seq, reply, octets, arrival.truncated);
         self.tally.far_error = Some(reply.head.error);
-        self.tally.odd.z_wrong += u64::from(z_wrong);
-        self.tally.odd.unset_times += u64::from(t2.is_none() || t3.is_none());
+        self.tally.anomalies.z_wrong += u64::from(z_wrong);
+        self.tally.anomalies.unset_times += u64::from(t2.is_none() || t3.is_none());
         let backwards = t2.zip(t3).is_some_and(|(t2, t3)| t3 < t2);
-        self.tally.odd.t3_before_t2 += u64::from(backwards);
+        self.tally.anomalies.t3_before_t2 += u64::from(backwards);
         self.last_reply = Some(now);
         if flight.overdue {
             self.linger.remove(seq);
@@ -247,24 +247,24 @@ impl SessionSender {
             .payload
             .echo()
             .is_some_and(|echo| !echo.came_back(low32(seq), asked_octets, octets, truncated));
-        let odd = &mut self.tally.odd;
+        let anomalies = &mut self.tally.anomalies;
         if truncated {
-            odd.truncated += 1;
+            anomalies.truncated += 1;
         } else if octets.len() != self.config.protocol.reply_octets(asked_octets) {
-            odd.size_differs += 1;
-            odd.last_sizes = Some((asked_octets, octets.len()));
+            anomalies.size_differs += 1;
+            anomalies.last_sizes = Some((asked_octets, octets.len()));
         }
-        odd.padding_differs += u64::from(differs);
+        anomalies.padding_differs += u64::from(differs);
         if reply.sender_ttl.is_none() {
-            odd.short_replies += 1;
+            anomalies.short_replies += 1;
         }
         if reply.head.error.multiplier() == 0 {
-            odd.error_multiplier_zero += 1;
+            anomalies.error_multiplier_zero += 1;
         }
         if matches!(self.config.protocol, Protocol::Stamp { ssid } if ssid != 0)
             && reply.head.ssid.get() == 0
         {
-            odd.ssid_missing += 1;
+            anomalies.ssid_missing += 1;
         }
     }
 
@@ -272,12 +272,12 @@ impl SessionSender {
         let ours = self
             .read(octets)
             .is_ok_and(|reply| self.was_sent(reply.head.sender_seq.get(), reply.head.sender_t1));
-        let odd = &mut self.tally.odd;
-        odd.foreign_address += 1;
-        odd.last_foreign = Some(from);
+        let anomalies = &mut self.tally.anomalies;
+        anomalies.foreign_address += 1;
+        anomalies.last_foreign = Some(from);
         if ours {
-            odd.answers_elsewhere += 1;
-            odd.last_elsewhere = Some(from);
+            anomalies.answers_elsewhere += 1;
+            anomalies.last_elsewhere = Some(from);
         }
     }
 
@@ -286,15 +286,15 @@ impl SessionSender {
         let echo = self.is_own_request(octets);
         let format = self.config.error.format();
         let reading = echoed.read_plausibly(format, clock, self.config.tai_offset_s);
-        let odd = &mut self.tally.odd;
+        let anomalies = &mut self.tally.anomalies;
         let kind = if echo {
-            &mut odd.looks_like_request
+            &mut anomalies.looks_like_request
         } else if (reading.at - clock).abs_ns() > NEAR_NS {
-            &mut odd.not_a_reply
+            &mut anomalies.not_a_reply
         } else if known {
-            &mut odd.foreign_t1
+            &mut anomalies.foreign_t1
         } else {
-            &mut odd.unknown_seq
+            &mut anomalies.unknown_seq
         };
         *kind += 1;
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use twinpath_wire::{ErrorEstimate, add_counts};
 
-use super::odd::OddReplies;
+use super::anomalies::ReplyAnomalies;
 
 /// Counts of one session so far. When it is over, `sent = received + lost`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +53,8 @@ pub struct SenderTally {
     /// The Error Estimate of the last first reply: what the far end claims of its clock.
     pub far_error: Option<ErrorEstimate>,
     /// Odd replies by kind.
-    pub odd: OddReplies,
+    #[serde(rename = "odd")]
+    pub anomalies: ReplyAnomalies,
 }
 
 impl SenderTally {
@@ -63,7 +64,7 @@ impl SenderTally {
         self.asked = asked.map(|(one, other)| one.saturating_add(other));
         self.largest_burst = self.largest_burst.max(other.largest_burst);
         self.far_error = other.far_error.or(self.far_error);
-        self.odd.merge(&other.odd);
+        self.anomalies.merge(&other.anomalies);
         add_counts!(self, other =>
             sent, send_errors, slots_skipped, slots_left_out, in_flight, received, lost, late,
             duplicates, stale, clock_steps, suspensions, suspended_ns, unused_tx_stamps, stamped,
@@ -119,18 +120,18 @@ mod tests {
             far_error: far(1),
             ..SenderTally::default()
         };
-        sum.odd.last_sizes = Some((50, 60));
+        sum.anomalies.last_sizes = Some((50, 60));
         let mut other = SenderTally {
             largest_burst: 3,
             far_error: far(2),
             ..SenderTally::default()
         };
-        other.odd.last_foreign = Some(([192, 0, 2, 1], 862).into());
+        other.anomalies.last_foreign = Some(([192, 0, 2, 1], 862).into());
         sum.merge(&other);
         assert_eq!((sum.asked, sum.largest_burst), (None, 7));
         assert_eq!(sum.far_error, far(2));
-        assert_eq!(sum.odd.last_foreign, other.odd.last_foreign);
-        assert_eq!(sum.odd.last_sizes, Some((50, 60)));
+        assert_eq!(sum.anomalies.last_foreign, other.anomalies.last_foreign);
+        assert_eq!(sum.anomalies.last_sizes, Some((50, 60)));
     }
 
     #[test]
@@ -141,8 +142,8 @@ mod tests {
             far_error: Some(ErrorEstimate::from_bits(0xfedc)),
             ..SenderTally::default()
         };
-        tally.odd.last_sizes = Some((1, 2));
-        tally.odd.last_elsewhere = Some("[2001:db8::1]:862".parse().unwrap());
+        tally.anomalies.last_sizes = Some((1, 2));
+        tally.anomalies.last_elsewhere = Some("[2001:db8::1]:862".parse().unwrap());
         let document = serde_json::to_string(&tally).unwrap();
         assert!(document.contains(r#""far_error":65244"#), "{document}");
         assert_eq!(

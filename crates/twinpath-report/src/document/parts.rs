@@ -228,7 +228,7 @@ pub(super) struct OddReplies<'a>(pub(super) &'a SenderTally);
 impl Serialize for OddReplies<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (kind, count) in self.0.odd.kinds().filter(|(_, count)| *count > 0) {
+        for (kind, count) in self.0.anomalies.kinds().filter(|(_, count)| *count > 0) {
             map.serialize_entry(&kind.to_lowercase().replace(' ', "_"), &count)?;
         }
         map.end()

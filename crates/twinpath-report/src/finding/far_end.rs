@@ -66,7 +66,7 @@ findings! {
 const LONG_RESIDENCE_NS: i64 = 1_000_000_000;
 
 pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
-    let (odd, figures) = (&report.tally.odd, &report.figures);
+    let (anomalies, figures) = (&report.tally.anomalies, &report.figures);
     if figures.residence_never_measured && figures.far_times.are_usable() {
         findings.push(FarStamps::ResidenceNotMeasured.into());
     }
@@ -78,7 +78,7 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
     if let count @ 1.. = figures.reflector_restarts {
         findings.push(FarEnd::ReflectorRestarts { count }.into());
     }
-    if let (count @ 1.., Some((request, reply))) = (odd.size_differs, odd.last_sizes) {
+    if let (count @ 1.., Some((request, reply))) = (anomalies.size_differs, anomalies.last_sizes) {
         findings.push(
             FarEnd::SizesDiffer {
                 count,
@@ -88,19 +88,19 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
             .into(),
         );
     }
-    if odd.ssid_missing > 0 {
+    if anomalies.ssid_missing > 0 {
         findings.push(FarEnd::SsidMissing.into());
     }
-    if odd.z_wrong > 0 && figures.far_times.are_usable() {
+    if anomalies.z_wrong > 0 && figures.far_times.are_usable() {
         findings.push(
             FarEnd::ZBitWrong {
-                count: odd.z_wrong,
+                count: anomalies.z_wrong,
                 is_borne_out: figures.far_times == FarTimes::Agree,
             }
             .into(),
         );
     }
-    if odd.error_multiplier_zero > 0 {
+    if anomalies.error_multiplier_zero > 0 {
         findings.push(FarEnd::ErrorEstimateZero.into());
     }
     let sent = report.identity.tos.dscp();
@@ -113,12 +113,12 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
             .into(),
         );
     }
-    if let Some(from) = odd.last_elsewhere {
+    if let Some(from) = anomalies.last_elsewhere {
         findings.push(
             Silence::AnswersFromElsewhere {
                 from,
                 far: report.identity.reflector,
-                count: odd.answers_elsewhere,
+                count: anomalies.answers_elsewhere,
                 is_silent: false,
             }
             .into(),

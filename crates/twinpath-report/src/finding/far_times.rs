@@ -173,7 +173,7 @@ pub(super) fn is_unset(report: &SessionReport) -> bool {
 }
 
 fn looks_like(format: FarFormat, report: &SessionReport) -> FarFault {
-    let other_format = report.tally.odd.z_wrong > 0;
+    let other_format = report.tally.anomalies.z_wrong > 0;
     match format {
         FarFormat::Nanoseconds => FarFault::Nanoseconds,
         FarFormat::Microseconds => FarFault::Microseconds,

@@ -87,7 +87,7 @@ findings! {
 /// Nothing came back in time.
 pub(super) fn of(report: &SessionReport) -> Finding {
     let far = report.identity.reflector;
-    let odd = &report.tally.odd;
+    let anomalies = &report.tally.anomalies;
     if report.tally.late > 0 {
         return Silence::AllRepliesLate {
             count: report.tally.late,
@@ -95,32 +95,33 @@ pub(super) fn of(report: &SessionReport) -> Finding {
         }
         .into();
     }
-    if let Some(from) = odd.last_elsewhere {
+    if let Some(from) = anomalies.last_elsewhere {
         return Silence::AnswersFromElsewhere {
             from,
             far,
-            count: odd.answers_elsewhere,
+            count: anomalies.answers_elsewhere,
             is_silent: true,
         }
         .into();
     }
-    if odd.looks_like_request > 0 {
+    if anomalies.looks_like_request > 0 {
         return Silence::EchoService { far }.into();
     }
     if let Some(refused) = unreached::of(report) {
         return refused.into();
     }
-    if odd.other_ssid > 0 {
+    if anomalies.other_ssid > 0 {
         return Silence::AnotherSsid {
             far,
-            count: odd.other_ssid,
+            count: anomalies.other_ssid,
         }
         .into();
     }
     if let Some(forged) = forged(report) {
         return forged.into();
     }
-    let strange = odd.not_a_reply + odd.too_short + odd.foreign_t1 + odd.unknown_seq;
+    let strange =
+        anomalies.not_a_reply + anomalies.too_short + anomalies.foreign_t1 + anomalies.unknown_seq;
     if strange > 0 {
         return Silence::AnotherProtocol {
             far,
@@ -145,7 +146,7 @@ pub(super) fn is_negotiated(report: &SessionReport) -> bool {
 
 /// Replies whose HMAC is wrong.
 pub(super) fn forged(report: &SessionReport) -> Option<Silence> {
-    let count = report.tally.odd.forged;
+    let count = report.tally.anomalies.forged;
     (count > 0).then_some(Silence::ForgedReplies { count })
 }
 

@@ -170,19 +170,21 @@ fn each_peculiarity_has_its_finding() {
             r.figures.reflector_restarts = 1
         }),
         ("sizes-differ", false, |r| {
-            r.tally.odd.size_differs = 1;
-            r.tally.odd.last_sizes = Some((100, 41));
+            r.tally.anomalies.size_differs = 1;
+            r.tally.anomalies.last_sizes = Some((100, 41));
         }),
-        ("ssid-missing", false, |r| r.tally.odd.ssid_missing = 1),
-        ("z-bit-wrong", false, |r| r.tally.odd.z_wrong = 1),
+        ("ssid-missing", false, |r| {
+            r.tally.anomalies.ssid_missing = 1
+        }),
+        ("z-bit-wrong", false, |r| r.tally.anomalies.z_wrong = 1),
         ("error-estimate-zero", false, |r| {
-            r.tally.odd.error_multiplier_zero = 1
+            r.tally.anomalies.error_multiplier_zero = 1
         }),
         ("dscp-changed", false, |r| {
             r.figures.dscp_backward = vec![(Dscp::EF, 10)]
         }),
         ("answers-from-elsewhere", false, |r| {
-            r.tally.odd.last_elsewhere = Some(far())
+            r.tally.anomalies.last_elsewhere = Some(far())
         }),
         ("late", false, |r| r.figures.late = 1),
         ("numbers-equal", false, |r| {

@@ -346,11 +346,13 @@ impl Dialogue {
         };
         match event {
             ClientEvent::Message(message) => self.news.tell(ControlEvent::Message(message)),
-            ClientEvent::OddAck { sid } => self.news.tell(ControlEvent::OddAck { sid }),
+            ClientEvent::UnexpectedAck { sid } => {
+                self.news.tell(ControlEvent::UnexpectedAck { sid });
+            }
             ClientEvent::Greeting { offered } => self.offered = offered,
-            ClientEvent::OddCount { count } => {
+            ClientEvent::IrregularCount { count } => {
                 self.odd_count = Some(count);
-                self.news.tell(ControlEvent::OddCount { count });
+                self.news.tell(ControlEvent::IrregularCount { count });
             }
             ClientEvent::Ready { modes, .. } => self.modes = modes,
             ClientEvent::Accepted {

@@ -29,12 +29,12 @@ pub enum ControlEvent {
     /// A message was sent or came.
     Message(Message),
     /// The Server's PBKDF2 iterations, which are no power of 2; used as they are.
-    OddCount {
+    IrregularCount {
         /// How many.
         count: u32,
     },
     /// An acknowledgement names a session that waits for none; ignored.
-    OddAck {
+    UnexpectedAck {
         /// What it names.
         sid: Sid,
     },

@@ -91,7 +91,7 @@ fn a_wildcard_responder_answers_from_the_address_that_was_asked() {
     let far = SocketAddr::new("127.0.0.42".parse().unwrap(), near.port());
     let (report, _) = measure(sender_plan(far));
     assert_eq!(report.tally.received, 20);
-    assert_eq!(report.tally.odd.foreign_address, 0);
+    assert_eq!(report.tally.anomalies.foreign_address, 0);
 }
 
 #[test]
@@ -109,11 +109,14 @@ fn stamp_and_twamp_light_are_answered_on_one_port() {
         let (report, _) = measure(plan);
         assert_eq!(report.tally.received, 20, "{protocol:?} {octets}");
         assert_eq!(
-            report.tally.odd.ssid_missing + report.tally.odd.other_ssid,
+            report.tally.anomalies.ssid_missing + report.tally.anomalies.other_ssid,
             0
         );
         // 41 octets to 14 are the least that a reply can have, and nothing odd.
-        assert_eq!(report.tally.odd.size_differs, 0, "{protocol:?} {octets}");
+        assert_eq!(
+            report.tally.anomalies.size_differs, 0,
+            "{protocol:?} {octets}"
+        );
     }
 }
 
@@ -126,7 +129,7 @@ fn jumbo_and_fragmented_payloads_pass() {
         plan.limit = Limit::Count(3);
         let (report, _) = measure(plan);
         assert_eq!(report.tally.received, 3, "{octets}");
-        assert_eq!(report.tally.odd.size_differs, 0, "{octets}");
+        assert_eq!(report.tally.anomalies.size_differs, 0, "{octets}");
     }
 }
 

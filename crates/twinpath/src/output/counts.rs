@@ -121,7 +121,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
         out,
         "Odd replies",
         tally
-            .odd
+            .anomalies
             .kinds()
             .chain([("too late to count", tally.stale)])
             .map(|(kind, count)| (count, kind)),

@@ -7,7 +7,7 @@ use twinpath_metrics::{
     SessionMetrics, TtlFigures,
 };
 use twinpath_proto::TestFeatures;
-use twinpath_proto::sender::{OddReplies, Protocol, Schedule, SenderTally};
+use twinpath_proto::sender::{Protocol, ReplyAnomalies, Schedule, SenderTally};
 use twinpath_report::{ClockState, IcmpCount, Identity, Note, Origin, SessionReport, StampReport};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
@@ -330,10 +330,10 @@ pub(crate) fn loss() -> SessionReport {
         slots_skipped: 20_000,
         largest_burst: 10,
         clock_steps: 1,
-        odd: OddReplies {
+        anomalies: ReplyAnomalies {
             short_replies: 99_996,
             ssid_missing: 99_996,
-            ..OddReplies::default()
+            ..ReplyAnomalies::default()
         },
         ..SenderTally::default()
     };

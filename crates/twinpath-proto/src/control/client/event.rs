@@ -17,7 +17,7 @@ pub enum ClientEvent {
         offered: Modes,
     },
     /// The Server's Count, which is no power of 2 (RFC 4656 section 3.1); used as it is (row TC-24).
-    OddCount {
+    IrregularCount {
         /// PBKDF2 iterations.
         count: u32,
     },
@@ -65,7 +65,7 @@ pub enum ClientEvent {
         index: usize,
     },
     /// An acknowledgement names a session that waits for none; ignored.
-    OddAck {
+    UnexpectedAck {
         /// What it names.
         sid: Sid,
     },

@@ -333,7 +333,7 @@ fn an_acknowledgement_of_nobody_who_waits_gives_the_server_no_more_time() {
     let due = rig.client.poll_timeout();
     rig.now += Duration::from_secs(20);
     let (events, _) = rig.exchange(&many(8, 0, &[sid(9)]));
-    assert_eq!(events, [ClientEvent::OddAck { sid: sid(9) }]);
+    assert_eq!(events, [ClientEvent::UnexpectedAck { sid: sid(9) }]);
     assert_eq!(rig.client.poll_timeout(), due);
 }
 

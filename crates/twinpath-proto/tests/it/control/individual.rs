@@ -115,7 +115,10 @@ fn an_acknowledgement_of_what_waits_for_none_is_ignored() {
     let mut rig = running(2);
     rig.client.start_sessions(rig.now, &[0]);
     let (events, _) = rig.exchange(&many(8, 0, &[sid(1), sid(0)]));
-    assert_eq!(events, [ClientEvent::OddAck { sid: sid(1) }, started(0)]);
+    assert_eq!(
+        events,
+        [ClientEvent::UnexpectedAck { sid: sid(1) }, started(0)]
+    );
 }
 
 #[test]

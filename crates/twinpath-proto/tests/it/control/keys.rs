@@ -69,7 +69,9 @@ fn a_count_that_is_no_power_of_2_is_used_and_said() {
             let client = answering(alice(), security, &greeting);
             assert_eq!(client.sent.len(), 1, "{count}");
             // Of no account where there is no key to derive.
-            let said = client.events.contains(&ClientEvent::OddCount { count });
+            let said = client
+                .events
+                .contains(&ClientEvent::IrregularCount { count });
             assert_eq!(said, odd && security == Encrypted, "{count} {security:?}");
         }
     }

@@ -186,7 +186,7 @@ fn sessions_are_started_and_stopped_one_by_one_while_others_run() {
     assert_eq!(round(&mut client, &mut server), 0);
     assert!(!client.events.iter().any(|event| matches!(
         event,
-        ClientEvent::Refused { .. } | ClientEvent::Failed(_) | ClientEvent::OddAck { .. }
+        ClientEvent::Refused { .. } | ClientEvent::Failed(_) | ClientEvent::UnexpectedAck { .. }
     )));
 }
 

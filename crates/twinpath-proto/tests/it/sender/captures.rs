@@ -194,10 +194,10 @@ fn replies_of_other_programs_give_the_samples_that_their_octets_say() {
         } else {
             0
         };
-        assert_eq!(tally.odd.short_replies, short, "{file}");
-        assert_eq!(tally.odd.size_differs, short, "{file}");
+        assert_eq!(tally.anomalies.short_replies, short, "{file}");
+        assert_eq!(tally.anomalies.size_differs, short, "{file}");
         assert_eq!(
-            (tally.odd.z_wrong, tally.odd.t3_before_t2),
+            (tally.anomalies.z_wrong, tally.anomalies.t3_before_t2),
             (0, 0),
             "{file}"
         );
@@ -215,7 +215,7 @@ fn ptp_time_stamps_of_another_program_are_read_by_their_z_bit() {
     };
     let (datagrams, samples, tally) = replay("stamp-v1-ptp.pcap", config);
     assert_eq!(
-        (samples.len(), tally.received, tally.odd.z_wrong),
+        (samples.len(), tally.received, tally.anomalies.z_wrong),
         (5, 5, 0)
     );
     for (sample, request) in samples.iter().zip(datagrams.iter().step_by(2)) {
@@ -227,7 +227,10 @@ fn ptp_time_stamps_of_another_program_are_read_by_their_z_bit() {
         let residence = sample.residence().unwrap();
         assert!(Delta::ZERO < residence && residence < sample.t4.unwrap().at - sample.t1.at);
     }
-    assert_eq!(tally.odd.kinds().map(|(_, count)| count).sum::<u64>(), 0);
+    assert_eq!(
+        tally.anomalies.kinds().map(|(_, count)| count).sum::<u64>(),
+        0
+    );
 }
 
 #[test]
@@ -261,7 +264,7 @@ fn captured_replies_are_foreign_to_another_session() {
         now = sender.next_due().unwrap_or(now);
     }
     assert_eq!(
-        (sender.tally().odd.foreign_t1, sender.tally().received),
+        (sender.tally().anomalies.foreign_t1, sender.tally().received),
         (10, 0)
     );
 }

@@ -41,7 +41,7 @@ fn packets_in_flight_at_a_step_are_left_out_of_the_delays_and_not_of_the_loss() 
         assert_eq!(samples[1].excluded, Some(Exclusion::ClockStep));
         let tally = rig.sender.tally();
         assert_eq!((tally.clock_steps, tally.received, tally.lost), (1, 2, 0));
-        assert_eq!(tally.odd.residence_too_long, 0);
+        assert_eq!(tally.anomalies.residence_too_long, 0);
     }
 }
 

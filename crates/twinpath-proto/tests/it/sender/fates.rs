@@ -229,7 +229,7 @@ fn a_refused_packet_was_neither_sent_nor_lost_and_its_number_is_not_used_again()
     let tally = rig.sender.tally();
     assert_eq!((tally.sent, tally.send_errors), (2, 1));
     rig.reply(1, ms(250));
-    assert_eq!(rig.sender.tally().odd.unknown_seq, 1);
+    assert_eq!(rig.sender.tally().anomalies.unknown_seq, 1);
     rig.send_count(1);
     assert_eq!(rig.requests[3][..4], [0, 0, 0, 3]);
     let rest = rig.finish();

@@ -165,7 +165,7 @@ fn on_a_clean_link_nothing_is_odd_in_any_combination() {
                     assert_eq!(tally.received, 60, "{context}");
                     let plain = modes.bits() & (32 | 64 | 256) == 0;
                     let odd: Vec<_> = tally
-                        .odd
+                        .anomalies
                         .kinds()
                         .filter(|(kind, count)| {
                             let grows = plain && *kind == "size differs";
@@ -215,7 +215,7 @@ fn on_a_bad_link_the_books_balance_in_any_combination() {
             tally.lost > 50 && tally.duplicates > 50,
             "{modes}: {tally:?}"
         );
-        assert_eq!(tally.odd.padding_differs, 0, "{modes}");
+        assert_eq!(tally.anomalies.padding_differs, 0, "{modes}");
         let copies = samples.iter().filter(|said| said.fate == Fate::Duplicate);
         for copy in copies {
             let said = (modes.bits() & 256 != 0).then_some(REMARKED);
@@ -245,7 +245,7 @@ fn ends_with_different_time_formats_measure_the_same() {
             ..speaking(features)
         };
         let (samples, tally, _) = run(config, features, FIVE_MS, |_| {});
-        assert_eq!(tally.odd.z_wrong, 0);
+        assert_eq!(tally.anomalies.z_wrong, 0);
         assert_eq!(
             tally.far_error.unwrap().format() == TimeFormat::Ptp,
             theirs != 0
@@ -285,13 +285,16 @@ fn padding_that_comes_back_changed_is_measured_and_counted() {
             let (_, tally, _) = run(config, features, FIVE_MS, |reply| reply[at] ^= 1);
             assert_eq!(tally.received, 60);
             let expected = if counts { 60 } else { 0 };
-            assert_eq!(tally.odd.padding_differs, expected, "{modes}: octet {at}");
+            assert_eq!(
+                tally.anomalies.padding_differs, expected,
+                "{modes}: octet {at}"
+            );
         }
         let (_, tally, _) = run(speaking(features), features, FIVE_MS, |reply| {
             reply.truncate(header + 10);
         });
-        assert_eq!(tally.odd.padding_differs, 60, "{modes}: cut");
-        assert_eq!(tally.odd.size_differs, 60, "{modes}: cut");
+        assert_eq!(tally.anomalies.padding_differs, 60, "{modes}: cut");
+        assert_eq!(tally.anomalies.size_differs, 60, "{modes}: cut");
     }
 }
 
@@ -444,7 +447,11 @@ fn a_reply_that_was_changed_on_its_way_does_not_count() {
             let (samples, tally, _) = run(speaking(features), features, FIVE_MS, |reply| {
                 reply[at] ^= 0x10;
             });
-            assert_eq!((tally.received, tally.odd.forged), (0, 60), "octet {at}");
+            assert_eq!(
+                (tally.received, tally.anomalies.forged),
+                (0, 60),
+                "octet {at}"
+            );
             assert!(samples.iter().all(|sample| sample.fate == Fate::Lost));
         }
         // Every second reply comes twice over: once forged, once as it was made.
@@ -455,7 +462,7 @@ fn a_reply_that_was_changed_on_its_way_does_not_count() {
                 reply[0] ^= 1;
             }
         });
-        assert_eq!((tally.received, tally.odd.forged), (30, 30));
+        assert_eq!((tally.received, tally.anomalies.forged), (30, 30));
     }
 }
 
@@ -467,7 +474,7 @@ fn open_replies_to_secured_requests_do_not_count() {
     };
     let (samples, tally, _) = run(speaking(secured), secured, FIVE_MS, |reply| reply.fill(0));
     assert_eq!(tally.received, 0);
-    assert_eq!(tally.odd.forged, 60);
+    assert_eq!(tally.anomalies.forged, 60);
     assert!(samples.iter().all(|sample| sample.fate == Fate::Lost));
 }
 

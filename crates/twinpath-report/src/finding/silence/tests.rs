@@ -23,14 +23,16 @@ fn silence_says_what_is_known() {
         }),
         ("all-replies-late", |report| report.tally.late = 10),
         ("answers-from-elsewhere", |report| {
-            report.tally.odd.last_elsewhere = Some(far())
+            report.tally.anomalies.last_elsewhere = Some(far())
         }),
         ("echo-service", |report| {
-            report.tally.odd.looks_like_request = 1
+            report.tally.anomalies.looks_like_request = 1
         }),
-        ("another-ssid", |report| report.tally.odd.other_ssid = 1),
+        ("another-ssid", |report| {
+            report.tally.anomalies.other_ssid = 1
+        }),
         ("another-protocol", |report| {
-            report.tally.odd.not_a_reply = 1
+            report.tally.anomalies.not_a_reply = 1
         }),
         ("port-unreachable", |report| {
             icmp(report, IcmpKind::PortUnreachable)

@@ -40,7 +40,7 @@ fn a_session_is_agreed_on_measured_and_stopped() {
     assert!(matches!(session.identity.protocol, Protocol::Twamp(_)));
     assert_eq!(session.identity.reflector, (LOCAL, port).into());
     assert_eq!(session.identity.tos, Dscp::EF.tos());
-    assert_eq!(session.tally.odd.size_differs, 0);
+    assert_eq!(session.tally.anomalies.size_differs, 0);
     assert_eq!(report.findings, []);
     let messages = outcome.messages();
     assert!(
@@ -143,8 +143,8 @@ fn every_combination_of_test_features_measures() {
         assert_eq!(report.modes, Modes::UNAUTHENTICATED | features);
         let session = &report.sessions[0];
         assert_eq!(session.tally.received, 20, "{features}");
-        assert_eq!(session.tally.odd.size_differs, 0, "{features}");
-        assert_eq!(session.tally.odd.z_wrong, 0, "{features}");
+        assert_eq!(session.tally.anomalies.size_differs, 0, "{features}");
+        assert_eq!(session.tally.anomalies.z_wrong, 0, "{features}");
         let round_trip = session.figures.round_trip.unwrap();
         let forward = session.figures.forward.unwrap();
         assert!(
@@ -203,7 +203,7 @@ fn monitoring_is_not_chosen_where_replies_would_outgrow_requests() {
     let rig = serve(offering(Modes::DSCP_MONITORING));
     let outcome = control(plan(rig.plan(), &[Dscp::BE]));
     assert_eq!(outcome.report().modes, Modes::UNAUTHENTICATED);
-    assert_eq!(outcome.report().sessions[0].tally.odd.size_differs, 0);
+    assert_eq!(outcome.report().sessions[0].tally.anomalies.size_differs, 0);
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn a_count_that_is_no_power_of_2_is_a_remark_and_an_event() {
         assert_eq!(outcome.report().sessions[0].tally.lost, 0);
         let expected: &[&str] = if odd { &["odd-pbkdf2-count"] } else { &[] };
         assert_eq!(outcome.keys(), expected);
-        let event = ControlEvent::OddCount { count: 3_000 };
+        let event = ControlEvent::IrregularCount { count: 3_000 };
         assert_eq!(outcome.events.contains(&event), odd);
         let set_up = Message::SetUp {
             chosen: Modes::MIXED,

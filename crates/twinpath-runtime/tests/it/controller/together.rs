@@ -34,7 +34,7 @@ fn all_features_and_several_classes_go_through_one_connection() {
     assert_eq!(report.findings, []);
     for (class, session) in classes.iter().zip(&report.sessions) {
         assert_eq!(session.tally.received, 20);
-        assert_eq!(session.tally.odd.size_differs, 0);
+        assert_eq!(session.tally.anomalies.size_differs, 0);
         assert!(!keys(session).contains(&"octets-not-reflected".into()));
         if !portable_build() {
             assert_eq!(session.figures.dscp_forward, [(*class, 20)]);

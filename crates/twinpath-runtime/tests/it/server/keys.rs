@@ -58,8 +58,8 @@ fn measure(far: SocketAddr, key: Key) -> Result<Modes, String> {
             assert_eq!(session.tally.lost, 0);
             assert_eq!(session.identity.mode, SecurityMode::Encrypted);
             assert_eq!(
-                session.tally.odd,
-                twinpath_proto::sender::OddReplies::default()
+                session.tally.anomalies,
+                twinpath_proto::sender::ReplyAnomalies::default()
             );
             Ok(report.modes)
         }

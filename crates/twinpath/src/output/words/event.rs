@@ -21,10 +21,10 @@ pub(crate) fn line(event: &ControlEvent) -> String {
             format!("connected to {} from {}", named(*server), named(*near))
         }
         ControlEvent::Message(message) => self::message(message),
-        ControlEvent::OddCount { count } => {
+        ControlEvent::IrregularCount { count } => {
             format!("{count} PBKDF2 iterations are not a power of 2; continuing")
         }
-        ControlEvent::OddAck { sid } => {
+        ControlEvent::UnexpectedAck { sid } => {
             format!("an acknowledgement names SID {sid}, which waits for none")
         }
         ControlEvent::Running { index, session } => format!(

@@ -57,7 +57,7 @@ impl ControlClient {
             }
             Some(credentials) => {
                 if !count.is_power_of_two() {
-                    self.events.push_back(ClientEvent::OddCount { count });
+                    self.events.push_back(ClientEvent::IrregularCount { count });
                 }
                 // It has done its work: what goes on needs the session keys alone.
                 let passphrase = std::mem::take(&mut credentials.passphrase);
@@ -204,7 +204,7 @@ impl ControlClient {
         let mut answers = false;
         for sid in sids.iter().copied() {
             let Some(index) = self.sessions.find(sid, waiting) else {
-                self.events.push_back(ClientEvent::OddAck { sid });
+                self.events.push_back(ClientEvent::UnexpectedAck { sid });
                 continue;
             };
             answers = true;

@@ -8,7 +8,7 @@ use twinpath_wire::add_counts;
 /// Odd replies by kind. The first group was not measured; the second was, all the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct OddReplies {
+pub struct ReplyAnomalies {
     /// From another address or port than the far end's; not measured.
     pub foreign_address: u64,
     /// Of those: they echo our number and T1, so the far end answers from another address or port
@@ -58,7 +58,7 @@ pub struct OddReplies {
     pub last_sizes: Option<(usize, usize)>,
 }
 
-impl OddReplies {
+impl ReplyAnomalies {
     /// Adds another run.
     pub fn merge(&mut self, other: &Self) {
         self.last_foreign = other.last_foreign.or(self.last_foreign);
