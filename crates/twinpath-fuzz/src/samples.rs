@@ -77,9 +77,9 @@ fn finish(series: &mut Series, mut rows: u64) {
     }
     let figures = series.metrics().figures();
     let histograms = series.metrics().histograms();
-    for synchronised in [true, false] {
+    for synchronized in [true, false] {
         let parameters = VoiceParameters::default();
-        let voice = VoiceFigures::new(&figures, &histograms, synchronised, parameters);
+        let voice = VoiceFigures::new(&figures, &histograms, synchronized, parameters);
         let ways = [voice.forward, voice.backward, voice.round_trip];
         for way in ways.into_iter().flatten() {
             assert!((1.0..=4.5).contains(&way.mos), "{way:?}");

@@ -91,8 +91,8 @@ impl Merge {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sum => "sum",
-            Self::Least => "least",
-            Self::Greatest => "greatest",
+            Self::Least => "minimum",
+            Self::Greatest => "maximum",
             Self::Distribution => "from distributions",
             Self::Derived => "from sums",
             Self::First => "the first run's",

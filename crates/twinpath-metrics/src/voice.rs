@@ -175,13 +175,13 @@ struct Way<'a> {
 
 impl VoiceFigures {
     /// Estimates from a session's figures and its delays ([`SessionMetrics::histograms`]).
-    /// `synchronised`: both clocks are, so that a one-way delay is one.
+    /// `synchronized`: both clocks are, so that a one-way delay is one.
     ///
     /// [`SessionMetrics::histograms`]: crate::SessionMetrics::histograms
     pub fn new(
         figures: &Figures,
         delays: &crate::Histograms<'_>,
-        synchronised: bool,
+        synchronized: bool,
         parameters: VoiceParameters,
     ) -> Self {
         let Some(least_round_trip) = delays.round_trip.min_ns() else {
@@ -189,7 +189,7 @@ impl VoiceFigures {
         };
         let sent = figures.received.saturating_add(figures.lost);
         let estimate = |delays, one_way: Option<i64>, sent, lost: Option<u64>| {
-            let one_way = one_way.filter(|least| synchronised && *least >= 0);
+            let one_way = one_way.filter(|least| synchronized && *least >= 0);
             Way {
                 delays,
                 least_ns: one_way.unwrap_or(least_round_trip / 2),

@@ -10,7 +10,7 @@ pub use crate::os::clock::{discipline, mono, wall};
 /// What the kernel's clock discipline says of the system clock (adjtimex).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discipline {
-    /// Synchronised to an external source of UTC.
+    /// Synchronized to an external source of UTC.
     pub synchronized: bool,
     /// The greatest error it claims; `None` where the system does not tell.
     pub max_error: Option<Duration>,

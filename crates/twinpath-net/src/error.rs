@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// Why a socket could not be opened and bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Another program has the port.
-    #[error("cannot use {addr}: another program has the port")]
+    /// The port is in use.
+    #[error("cannot use {addr}: the port is in use")]
     InUse {
         /// What was asked for.
         addr: SocketAddr,
@@ -33,7 +33,7 @@ pub enum BindError {
         source: io::Error,
     },
     /// The host has no such address family.
-    #[error("cannot use {addr}: this host does not speak {}", if addr.is_ipv4() { "IPv4" } else { "IPv6" })]
+    #[error("cannot use {addr}: this host does not support {}", if addr.is_ipv4() { "IPv4" } else { "IPv6" })]
     Family {
         /// What was asked for.
         addr: SocketAddr,
@@ -59,13 +59,15 @@ pub enum BindError {
         source: io::Error,
     },
     /// What is sent there is for several hosts, and the socket is to answer.
-    #[error("cannot answer at {addr}: it is not the address of one host")]
+    #[error("cannot listen on {addr}: not the address of a single host")]
     NotOneHost {
         /// What was asked for.
         addr: SocketAddr,
     },
     /// The socket is to answer, and cannot tell packets for this host from those for several.
-    #[error("cannot answer at {addr}: plain sockets do not tell what was sent to this host alone")]
+    #[error(
+        "cannot listen on {addr}: plain sockets cannot tell unicast from broadcast or multicast packets"
+    )]
     Indistinct {
         /// What was asked for.
         addr: SocketAddr,
@@ -144,15 +146,15 @@ pub enum SendError {
     #[error("refused by a local packet filter")]
     Filtered,
     /// A route forbids it.
-    #[error("a route of this host forbids that destination")]
+    #[error("this host's routing prohibits that destination")]
     Prohibited,
     /// The source address is not (or no longer) one of this host's.
     #[error(
-        "the source address is not this host's, or a blackhole route or rule takes the packets"
+        "the source address is not this host's, or a blackhole route or rule drops the packets"
     )]
     BadSource,
     /// Another reason, by its number.
-    #[error("error {0} from the system")]
+    #[error("system error {0}")]
     Other(i32),
 }
 

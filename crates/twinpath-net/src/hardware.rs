@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum NoHardware {
     /// Which interface it is depends on the packet.
-    #[error("which interface they would come from is not known")]
+    #[error("the interface is unknown")]
     Interface,
     /// The host has no such interface, or its driver tells nothing.
-    #[error("interface {interface} does not tell what it can stamp ({error})")]
+    #[error("interface {interface} does not report its timestamping capabilities ({error})")]
     Unknown {
         /// Its name.
         interface: String,
@@ -24,13 +24,13 @@ pub enum NoHardware {
         interface: String,
     },
     /// Switching them on takes a privilege.
-    #[error("CAP_NET_ADMIN is missing, which switches them on at interface {interface}")]
+    #[error("CAP_NET_ADMIN is missing, which is needed to enable them on interface {interface}")]
     Privilege {
         /// Its name.
         interface: String,
     },
     /// Its driver does not switch them on.
-    #[error("interface {interface} does not stamp every packet ({error})")]
+    #[error("interface {interface} cannot timestamp every packet ({error})")]
     Refused {
         /// Its name.
         interface: String,

@@ -22,19 +22,19 @@ const AUTOMATIC_BINS: u16 = 20;
 /// What a clock's discipline says of it (adjtimex).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockState {
-    /// Synchronised to an external source of UTC.
+    /// Synchronized to an external source of UTC.
     pub synchronized: bool,
     /// The greatest error it claims, in nanoseconds; `None` where it claims nothing.
     pub error_ns: Option<u64>,
 }
 
 figures! { ClockState:
-    error_ns, Nanoseconds, Greatest, "RFC 4656 section 4.1.2", "greatest error that the clock claims";
+    error_ns, Nanoseconds, Greatest, "RFC 4656 section 4.1.2", "maximum error that the clock claims";
 }
 
 impl ClockState {
     /// What an Error Estimate claims. Without S its error is not believed (some peers claim a
-    /// fraction of a nanosecond unsynchronised).
+    /// fraction of a nanosecond unsynchronized).
     pub fn of_estimate(estimate: ErrorEstimate) -> Self {
         let error_ns = estimate.error_ns().and_then(|ns| u64::try_from(ns).ok());
         let synchronized = estimate.synchronized();
@@ -392,7 +392,7 @@ impl SessionReport {
         if self.has_begun() {
             "started"
         } else {
-            "not started: the first packet was due"
+            "not started; first packet due"
         }
     }
 
@@ -452,9 +452,9 @@ impl SessionReport {
         if !self.coverage().is_complete() {
             return VoiceFigures::default();
         }
-        let synchronised = matches!(self.basis(), Basis::Synchronized { .. });
+        let synchronized = matches!(self.basis(), Basis::Synchronized { .. });
         let delays = self.delays.histograms();
-        VoiceFigures::new(&self.figures, &delays, synchronised, requested.voice)
+        VoiceFigures::new(&self.figures, &delays, synchronized, requested.voice)
     }
 
     /// Delays in the bins that were asked for.

@@ -32,7 +32,7 @@ pub enum StartError {
     },
     /// With DF set the packets cannot leave.
     #[error(
-        "packets of {packet_octets} octets do not fit the interface's MTU of {mtu} and may not be fragmented"
+        "packets of {packet_octets} octets exceed the interface's MTU of {mtu} and must not be fragmented"
     )]
     TooLargeForPath {
         /// The largest IP packet of the run.
@@ -88,7 +88,7 @@ pub(crate) fn join_all(
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// Not one packet left this host.
-    #[error("not one of {} to {far} left this host: {reason}", words::count(*tried, "packet", "packets"))]
+    #[error("none of {} to {far} left this host: {reason}", words::count(*tried, "packet", "packets"))]
     NothingSent {
         /// Where to.
         far: SocketAddr,
@@ -101,7 +101,7 @@ pub enum RunError {
     #[error("receiving failed: {0}")]
     Receive(#[source] std::io::Error),
     /// A thread ended by a fault of the program.
-    #[error("a thread of twinpath ended by a fault: this is a bug")]
+    #[error("a thread of twinpath crashed: this is a bug")]
     Fault,
 }
 

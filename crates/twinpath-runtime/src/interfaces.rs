@@ -82,7 +82,7 @@ impl Watch {
                 Err(error) => error!(
                     interface = device.name,
                     %error,
-                    "no thread to watch the interface: it is not bound again when it is made again"
+                    "cannot start the thread that watches the interface: if it is recreated, it is not bound again"
                 ),
             }
         }
@@ -126,7 +126,7 @@ fn look_at(one: &Interface, renamed: &mut Vec<String>) {
             } else {
                 warn!(
                     interface = name,
-                    "interface was made again: binding to it again"
+                    "interface was recreated: binding to it again"
                 );
             }
         }
@@ -137,15 +137,14 @@ fn look_at(one: &Interface, renamed: &mut Vec<String>) {
                     renamed.push(name.to_owned());
                     warn!(
                         interface = name,
-                        now,
-                        "interface was renamed: staying with it until another has the old name"
+                        now, "interface was renamed: keeping it until another takes the old name"
                     );
                 }
             } else {
                 one.index.store(0, Ordering::Release);
                 warn!(
                     interface = name,
-                    "interface is gone: nothing can be sent or received by it until it is back"
+                    "interface is gone: no packets until it is back"
                 );
             }
         }

@@ -63,7 +63,7 @@ impl ErrorEstimate {
         ])
     }
 
-    /// S: the clock is synchronised to UTC by an external source.
+    /// S: the clock is synchronized to UTC by an external source.
     pub const fn synchronized(self) -> bool {
         self.0[0] & S != 0
     }

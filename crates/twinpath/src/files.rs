@@ -46,8 +46,8 @@ impl Unfit {
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Io(error) => remedy(error),
-            Self::Kind(_) => "write the name of a file",
-            Self::Link(_) => "write the name of that file",
+            Self::Kind(_) => "give the name of a file",
+            Self::Link(_) => "give the name of that file",
         }
     }
 }
@@ -60,15 +60,15 @@ pub(crate) fn remedy(error: &io::Error) -> &'static str {
     )]
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            "make room there, or write a file on another disk"
+            "free some space, or use a file on another disk"
         }
         ErrorKind::NotFound | ErrorKind::NotADirectory => {
-            "make its directory first, or write another"
+            "create its directory first, or use another"
         }
         ErrorKind::IsADirectory | ErrorKind::InvalidFilename | ErrorKind::Other => {
-            "write the name of a file"
+            "give the name of a file"
         }
-        _ => "write a file in a directory that you may write to",
+        _ => "use a file in a directory that you may write to",
     }
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn create(place: &Path) -> Result<NamedTempFile, Unfit> {
         Err(error) => return Err(error.into()),
     };
     let Some(directory) = place.parent().filter(|_| place.file_name().is_some()) else {
-        return Err(io::Error::other("it names no file").into());
+        return Err(io::Error::other("not the name of a file").into());
     };
     let mut aside = tempfile::Builder::new();
     // By our own call: with the permissions that a new file has, and the system's errors as they are.

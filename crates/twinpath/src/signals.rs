@@ -131,5 +131,5 @@ impl Signals {
 
 #[expect(clippy::needless_pass_by_value, reason = "as errors are mapped")]
 fn deaf(error: std::io::Error) -> Failure {
-    Failure::could_not(format!("cannot listen to signals: {error}"))
+    Failure::could_not(format!("cannot handle signals: {error}"))
 }

@@ -126,8 +126,8 @@ pub struct Spread {
 
 figures! { Spread:
     count, Packets, Never, "", "number of packets";
-    min_ns, Nanoseconds, Never, "", "least value";
-    max_ns, Nanoseconds, Never, "", "greatest value";
+    min_ns, Nanoseconds, Never, "", "minimum value";
+    max_ns, Nanoseconds, Never, "", "maximum value";
     mean_ns, Nanoseconds, Never, "", "arithmetic mean";
     median_ns, Nanoseconds, Never, "RFC 2330 section 11.3", "middle value, or the mean of the two middle values";
     p95_ns, Nanoseconds, Never, "RFC 2330 section 11.3", "95th percentile";
@@ -138,7 +138,7 @@ figures! { Spread:
 /// What raw one-way delays are worth (row M-57).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
-    /// Both ends say that their clocks are synchronised (S = 1 in both Error Estimates, RFC 4656
+    /// Both ends say that their clocks are synchronized (S = 1 in both Error Estimates, RFC 4656
     /// section 4.1.2), and nothing contradicts: raw delays are within `error_ns`.
     Synchronized {
         /// Sum of both error estimates.

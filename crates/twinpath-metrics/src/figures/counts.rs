@@ -36,10 +36,10 @@ document! { ReorderingFigures:
     packets, Packets, Sum, "RFC 4737 section 3", "packets of the stream: received in time, first copies";
     reordered, Packets, Sum, "RFC 4737 section 3.3", "packets that arrived after one with a greater number";
     ratio = Self::ratio, Ratio, Derived, "RFC 4737 section 4.1.3", "reordered packets of all";
-    extent_max, Packets, Greatest, "RFC 4737 section 4.2.3", "greatest reordering extent, in arrivals; 1024 is that and more";
+    extent_max, Packets, Greatest, "RFC 4737 section 4.2.3", "maximum reordering extent, in arrivals; 1024 is that and more";
     extent_mean = Self::extent_mean, Packets, Derived, "RFC 4737 section 4.2.3", "mean reordering extent";
     extent_beyond_window, Packets, Sum, "", "reordered packets whose extent is 1024 or more";
-    late_time_max_ns, Nanoseconds, Greatest, "RFC 4737 section 4.3.3", "greatest late time offset";
+    late_time_max_ns, Nanoseconds, Greatest, "RFC 4737 section 4.3.3", "maximum late time offset";
     late_time_mean_ns = Self::late_time_mean_ns, Nanoseconds, Derived, "RFC 4737 section 4.3.3", "mean late time offset";
     n_reordered = NReordered::of;
     n_largest, Packets, Greatest, "RFC 4737 section 5.3", "largest n for which a packet is n-reordered; 100 is that and more";
@@ -49,8 +49,8 @@ document! { ReorderingFigures:
 }
 
 figures! { TtlFigures:
-    min, Number, Least, "RFC 5357 section 4.2.1", "least TTL or Hop Limit on arrival";
-    max, Number, Greatest, "RFC 5357 section 4.2.1", "greatest TTL or Hop Limit on arrival";
+    min, Number, Least, "RFC 5357 section 4.2.1", "minimum TTL or Hop Limit on arrival";
+    max, Number, Greatest, "RFC 5357 section 4.2.1", "maximum TTL or Hop Limit on arrival";
     changes, Events, Sum, "", "packets whose TTL differs from that of the received packet before";
 }
 

@@ -228,7 +228,7 @@ fn a_path_that_grows_in_one_direction_is_no_skew_of_the_clocks() {
 }
 
 #[test]
-fn claims_of_synchronised_clocks_are_held_against_the_packets() {
+fn claims_of_synchronized_clocks_are_held_against_the_packets() {
     let (estimate, ..) = estimate(&Run {
         offset: 9_000_000,
         skew_ppm: 0.0,

@@ -113,7 +113,7 @@ fn a_score_stays_within_one_and_four_and_a_half_and_never_falls_as_r_rises() {
     assert_eq!((scores[0], scores[1399]), (1.0, 4.5));
 }
 
-fn session(kind: ReflectorKind, synchronised: bool) -> (Figures, VoiceFigures) {
+fn session(kind: ReflectorKind, synchronized: bool) -> (Figures, VoiceFigures) {
     let mut metrics = SessionMetrics::with_config(&kind.into());
     let mut r = 0;
     for seq in 0..200 {
@@ -132,7 +132,7 @@ fn session(kind: ReflectorKind, synchronised: bool) -> (Figures, VoiceFigures) {
     }
     let figures = metrics.figures();
     let parameters = VoiceParameters::default();
-    let voice = VoiceFigures::new(&figures, &metrics.histograms(), synchronised, parameters);
+    let voice = VoiceFigures::new(&figures, &metrics.histograms(), synchronized, parameters);
     (figures, voice)
 }
 

@@ -80,14 +80,14 @@ pub(super) struct Raw {
 
 figures! { Raw:
     count = |it: &Self| it.spread.count, Packets, Sum, "", "number of packets";
-    min_ns = |it: &Self| it.spread.min_ns, Nanoseconds, Least, "", "least delay";
-    max_ns = |it: &Self| it.spread.max_ns, Nanoseconds, Greatest, "", "greatest delay";
+    min_ns = |it: &Self| it.spread.min_ns, Nanoseconds, Least, "", "minimum delay";
+    max_ns = |it: &Self| it.spread.max_ns, Nanoseconds, Greatest, "", "maximum delay";
     mean_ns = |it: &Self| it.spread.mean_ns, Nanoseconds, Distribution, "", "arithmetic mean";
     median_ns = |it: &Self| it.spread.median_ns, Nanoseconds, Distribution, "RFC 2330 section 11.3", "median";
     p95_ns = |it: &Self| it.spread.p95_ns, Nanoseconds, Distribution, "RFC 2330 section 11.3", "95th percentile";
     p99_ns = |it: &Self| it.spread.p99_ns, Nanoseconds, Distribution, "RFC 2330 section 11.3", "99th percentile";
     p999_ns = |it: &Self| it.spread.p999_ns, Nanoseconds, Distribution, "RFC 2330 section 11.3", "99.9th percentile";
-    error_bound_ns, Nanoseconds, Derived, "RFC 4656 section 4.1.2", "greatest error of raw one-way delays";
+    error_bound_ns, Nanoseconds, Derived, "RFC 4656 section 4.1.2", "maximum error of raw one-way delays";
 }
 
 impl Raw {
@@ -127,19 +127,19 @@ pub(super) struct Variation {
 }
 
 figures! { Deskewed:
-    error_bound_ns, Nanoseconds, Never, "", "greatest error of de-skewed delays";
+    error_bound_ns, Nanoseconds, Never, "", "maximum error of de-skewed delays";
 }
 
 figures! { Variation:
-    error_bound_ns, Nanoseconds, Never, "", "greatest error of delay variation";
+    error_bound_ns, Nanoseconds, Never, "", "maximum error of delay variation";
     likely_error_ns, Nanoseconds, Never, "", "likely error of delay variation";
 }
 
 figures! { Clocks:
     offset_ns, Nanoseconds, Never, "RFC 5905 section 8", "reflector's clock minus sender's clock";
-    offset_error_bound_ns, Nanoseconds, Never, "", "greatest error of the offset";
+    offset_error_bound_ns, Nanoseconds, Never, "", "maximum error of the offset";
     skew_ppm, PartsPerMillion, Never, "", "relative rate of the two clocks, positive where the reflector's is fast";
-    skew_error_bound_ppm, PartsPerMillion, Never, "", "greatest error of the skew";
+    skew_error_bound_ppm, PartsPerMillion, Never, "", "maximum error of the skew";
     local_steps, Events, Never, "", "steps of the sender's clock";
     far_steps_total, Events, Never, "", "steps of the reflector's clock";
     rate_changes, Events, Never, "", "changes of the relative rate";

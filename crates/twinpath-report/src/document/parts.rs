@@ -19,7 +19,7 @@ pub(super) struct TimeStamps {
 }
 
 figures! { TimeStamps:
-    clock_error_ns, Nanoseconds, Greatest, "", "greatest error that this host's clock claims";
+    clock_error_ns, Nanoseconds, Greatest, "", "maximum error that this host's clock claims";
 }
 
 #[derive(Serialize)]
@@ -199,8 +199,8 @@ pub(super) struct Range {
 }
 
 figures! { Range:
-    hops_min, Hops, Derived, "RFC 5357 section 4.2.1", "least number of routers on the way";
-    hops_max, Hops, Derived, "RFC 5357 section 4.2.1", "greatest number of routers on the way";
+    hops_min, Hops, Derived, "RFC 5357 section 4.2.1", "minimum number of routers on the path";
+    hops_max, Hops, Derived, "RFC 5357 section 4.2.1", "maximum number of routers on the path";
 }
 
 impl Range {

@@ -14,9 +14,9 @@ findings! {
     pub enum Clocks {
         /// The ends write different time scales.
         Warning "time-scale" TimeScale
-        /// A clock is not synchronised, or one-way delays prove that the two disagree.
+        /// A clock is not synchronized, or one-way delays prove that the two disagree.
         Warning "clocks-not-synchronized" ClocksNotSynchronized {
-            /// This host's clock is synchronised.
+            /// This host's clock is synchronized.
             near: bool,
             /// The reflector's says that it is.
             far: bool,

@@ -26,7 +26,7 @@ pub(super) fn far() -> SocketAddr {
     FAR.parse().unwrap()
 }
 
-/// A millisecond there and back between synchronised clocks, ten times.
+/// A millisecond there and back between synchronized clocks, ten times.
 pub(crate) fn quiet() -> SessionReport {
     let mut metrics = SessionMetrics::new();
     for seq in 0..10 {
@@ -276,7 +276,7 @@ fn an_ecn_mark_that_the_sender_set_tells_nothing_of_the_way() {
 }
 
 #[test]
-fn one_clock_needs_no_synchronisation() {
+fn one_clock_needs_no_synchronization() {
     let mut report = quiet();
     report.identity.sender.set_ip(far().ip());
     report.stamps.clock.synchronized = false;

@@ -38,7 +38,7 @@ pub enum ControlError {
     },
     /// The port answers, and says nothing.
     #[error(
-        "{} takes the connection but sends no Server Greeting within {} s",
+        "{} accepts the connection but sends no Server Greeting within {} s",
         named(*server),
         after.as_secs_f64()
     )]
@@ -50,7 +50,7 @@ pub enum ControlError {
     },
     /// The port answers with something else than a Server Greeting.
     #[error(
-        "{} is no TWAMP server: instead of a Server Greeting it sends \"{said}\"",
+        "{} is not a TWAMP server: it sends \"{said}\" instead of a Server Greeting",
         named(*server)
     )]
     NotTwamp {
@@ -79,14 +79,14 @@ pub enum ControlError {
         /// How.
         error: ClientError,
     },
-    /// The Server closed the connection before a session ran.
-    #[error("{} closed the connection before a session ran", named(*server))]
+    /// The Server closed the connection before a session started.
+    #[error("{} closed the connection before a session started", named(*server))]
     Closed {
         /// The Server.
         server: SocketAddr,
     },
     /// Told to stop before a session ran.
-    #[error("stopped before a session ran")]
+    #[error("stopped before a session started")]
     Interrupted,
     /// A Session-Sender could not start.
     #[error(transparent)]

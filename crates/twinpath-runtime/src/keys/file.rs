@@ -42,15 +42,15 @@ pub enum Access {
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// It cannot be opened or read.
-    #[error("cannot read the keys file {}: {source}", path.display())]
+    #[error("cannot read key file {}: {source}", path.display())]
     Unreadable {
         /// Which.
         path: PathBuf,
         /// The system's word.
         source: io::Error,
     },
-    /// It is a directory, a device, a socket, or a pipe from which nothing comes.
-    #[error("{} is {kind}, not a keys file", path.display())]
+    /// It is a directory, a device, a socket, or a pipe without a writer.
+    #[error("{} is {kind}, not a key file", path.display())]
     NoFile {
         /// Which.
         path: PathBuf,
@@ -66,7 +66,7 @@ pub enum KeysError {
         owner: u32,
     },
     /// Others than its owner may read or change it.
-    #[error("{} is open to others than its owner (mode {mode:04o})", path.display())]
+    #[error("{} is accessible to other users (mode {mode:04o})", path.display())]
     Exposed {
         /// Which.
         path: PathBuf,
@@ -74,7 +74,7 @@ pub enum KeysError {
         mode: u32,
     },
     /// It is no file of keys.
-    #[error("the keys file {} has more than {MOST_OCTETS} octets", path.display())]
+    #[error("the key file {} has more than {MOST_OCTETS} octets", path.display())]
     TooLarge {
         /// Which.
         path: PathBuf,
@@ -90,7 +90,7 @@ pub enum KeysError {
         slip: Slip,
     },
     /// Nothing but comments.
-    #[error("the keys file {} has no key", path.display())]
+    #[error("the key file {} has no key", path.display())]
     Empty {
         /// Which.
         path: PathBuf,
@@ -111,13 +111,13 @@ pub enum Slip {
     #[error(transparent)]
     KeyId(#[from] KeyIdError),
     /// There is a Key-ID and nothing else.
-    #[error("no passphrase stands behind the Key-ID")]
+    #[error("the Key-ID has no passphrase")]
     NoPassphrase,
     /// The passphrase cannot be one.
     #[error(transparent)]
     Passphrase(PassphraseError),
     /// The Key-ID has a line already.
-    #[error("the Key-ID stands on line {0} already")]
+    #[error("the Key-ID is already on line {0}")]
     Twice(usize),
     /// More lines than keys can be.
     #[error("more than {MOST_KEYS} keys")]
@@ -178,7 +178,7 @@ pub fn read(path: &Path, access: Access) -> Result<KeyRing, KeysError> {
 }
 
 /// What a pipe is that has no keys.
-const SILENT: &str = "a pipe from which nothing comes";
+const SILENT: &str = "a pipe without a writer";
 
 /// Why nothing could be opened: a socket is no file that can be.
 fn not_open(path: &Path, source: io::Error) -> KeysError {

@@ -116,7 +116,7 @@ fn steer(socket: &TestSocket, threads: usize) -> Result<(), StartError> {
     let sockets = u32::try_from(threads).unwrap_or(u32::MAX);
     socket
         .steer_by_source(sockets)
-        .map_err(StartError::system("to steer clients to one thread each"))
+        .map_err(StartError::system("to steer each client to one thread"))
 }
 
 /// The first thread's socket for an address. Where any port will do, the addresses share one.

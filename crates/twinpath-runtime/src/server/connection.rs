@@ -53,7 +53,7 @@ pub(super) async fn serve(
     let nonces = match random::nonces() {
         Ok(nonces) => nonces,
         Err(error) => {
-            log!(state, warn, "no random octets to greet with", client = %named(peer), %error);
+            log!(state, warn, "no random octets for the greeting", client = %named(peer), %error);
             return;
         }
     };
@@ -176,14 +176,14 @@ impl Connection {
             }
             ServerEvent::Note(slip) => {
                 let slip = slip.name();
-                log!(self.state, debug, "departs from the standard", client = %named(self.peer), slip);
+                log!(self.state, debug, "deviates from the standard", client = %named(self.peer), slip);
             }
             ServerEvent::Closed(reason) => {
                 if reason == CloseReason::KeyRefused {
                     // Logged with the others: a line for each would use up the limit for all.
                     return self.state.failed_logins.add(self.peer);
                 }
-                log!(self.state, info, "client's connection ends", client = %named(self.peer), %reason);
+                log!(self.state, info, "client connection ended", client = %named(self.peer), %reason);
             }
             ServerEvent::Refused(fault) => {
                 self.state.counts().sessions_refused += 1;

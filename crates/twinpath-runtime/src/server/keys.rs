@@ -255,7 +255,7 @@ fn keep(
                     debug!(keys = number, "the salt is renewed");
                 }
             }
-            Err(error) => warn!(%error, "no random octets for a new salt: the old keys stay"),
+            Err(error) => warn!(%error, "no random octets for a new salt: keeping the old keys"),
         }
         due = Instant::now() + life;
     }

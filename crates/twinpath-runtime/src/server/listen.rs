@@ -177,7 +177,7 @@ fn welcome(
         // Logged once it is set up: strangers who connect only to guess are logged together.
         None => |counts| &mut counts.connections_served,
         Some(Refusal::ClientLimit) => {
-            log!(state, info, "client refused: it has all the connections that it may have", client = %named(peer));
+            log!(state, info, "client refused: it has reached its limit of connections", client = %named(peer));
             |counts| &mut counts.connections_over_client_limit
         }
         Some(Refusal::Full) => {

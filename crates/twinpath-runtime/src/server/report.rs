@@ -32,7 +32,7 @@ pub struct ServerTally {
     pub sessions_started: u64,
     /// Requests that were refused by a limit, for want of a port or by the system.
     pub sessions_refused: u64,
-    /// Sessions that ended because nothing came for REFWAIT.
+    /// Sessions that ended because no packets for REFWAIT.
     pub sessions_expired: u64,
     /// Test ports open now.
     pub ports: u64,

@@ -224,13 +224,13 @@ async fn settle(state: Arc<ServerState>, mut facts: mpsc::Receiver<Fact>) {
         };
         let how = match over.how {
             Ended::Stopped => "its timeout has passed",
-            Ended::Refwait => "nothing came for REFWAIT",
+            Ended::Refwait => "no packets for REFWAIT",
             Ended::Removed => "removed",
         };
         log_limit::log!(
             state,
             info,
-            "session is over",
+            "session ended",
             session = %over.sid,
             how,
             received = over.tally.received,

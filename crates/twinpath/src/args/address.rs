@@ -47,7 +47,9 @@ impl FromStr for FarEnd {
 
     fn from_str(text: &str) -> Result<Self, Advice> {
         match split(text, 1)? {
-            (_, Some(0)) => Err(Advice::new("port 0 is no destination: write 1 to 65535")),
+            (_, Some(0)) => Err(Advice::new(
+                "port 0 is not a valid destination: use 1 to 65535",
+            )),
             (Some(host), port) => Ok(Self { host, port }),
             (None, _) => Err(Advice::new(
                 "an address or a name is missing before the port",
@@ -72,7 +74,7 @@ impl FromStr for Prefix {
         let net = match text.parse::<IpAddr>() {
             Ok(address) => IpNet::from(address.to_canonical()),
             Err(_) => text.parse::<IpNet>().map_err(|_| {
-                Advice::new("not a prefix: write 192.0.2.0/24, 2001:db8::/32 or an address")
+                Advice::new("not a prefix: use 192.0.2.0/24, 2001:db8::/32 or an address")
             })?,
         };
         Ok(Self(net.trunc()))
@@ -83,24 +85,24 @@ impl FromStr for Prefix {
 /// that advice begins with.
 fn split(text: &str, least: u16) -> Result<(Option<Host>, Option<u16>), Advice> {
     if text.contains("://") {
-        return Err(Advice::new("write the host alone, without a scheme"));
+        return Err(Advice::new("give the host alone, without a scheme"));
     }
     if let Some(rest) = text.strip_prefix('[') {
         let (inside, after) = rest.split_once(']').ok_or_else(|| {
-            Advice::new("the closing ] is missing: write [2001:db8::1] or [2001:db8::1]:20001")
+            Advice::new("the closing ] is missing: use [2001:db8::1] or [2001:db8::1]:20001")
         })?;
         let port = if after.is_empty() {
             None
         } else {
-            let after = after.strip_prefix(':').ok_or_else(|| {
-                Advice::new("a port is written after a colon: [2001:db8::1]:20001")
-            })?;
+            let after = after
+                .strip_prefix(':')
+                .ok_or_else(|| Advice::new("give the port after a colon: [2001:db8::1]:20001"))?;
             Some(port(after, least)?)
         };
         return Ok((Some(v6(inside)?), port));
     }
     match text.split_once(':') {
-        None if text.is_empty() => Err(Advice::new("write an address, a name or :PORT")),
+        None if text.is_empty() => Err(Advice::new("give an address, a name or :PORT")),
         None => Ok((Some(name_or_v4(text)?), None)),
         Some((_, rest)) if rest.contains(':') => Ok((Some(v6(text)?), None)),
         Some(("", rest)) => Ok((None, Some(port(rest, least)?))),
@@ -109,7 +111,7 @@ fn split(text: &str, least: u16) -> Result<(Option<Host>, Option<u16>), Advice> 
 }
 
 fn port(text: &str, least: u16) -> Result<u16, Advice> {
-    let write = format!("write {least} to 65535");
+    let write = format!("use {least} to 65535");
     if text.is_empty() {
         return Err(Advice::new(format!(
             "a port is missing after the colon: {write}"
@@ -123,9 +125,8 @@ fn port_number(text: &str) -> Option<u16> {
 }
 
 fn v6(text: &str) -> Result<Host, Advice> {
-    let wrong = || {
-        Advice::new("not an IPv6 address: write 2001:db8::1, [2001:db8::1]:20001 or fe80::1%eth0")
-    };
+    let wrong =
+        || Advice::new("not an IPv6 address: use 2001:db8::1, [2001:db8::1]:20001 or fe80::1%eth0");
     let (address, zone) = match text.split_once('%') {
         Some((address, zone)) => (address, Some(zone)),
         None => (text, None),
@@ -136,7 +137,7 @@ fn v6(text: &str) -> Result<Host, Advice> {
             if ip.parse::<Ipv6Addr>().is_ok() && port_number(port).is_some() =>
         {
             return Err(Advice::new(format!(
-                "an IPv6 address with a port has brackets: write [{ip}]:{port}"
+                "an IPv6 address with a port needs brackets: use [{ip}]:{port}"
             )));
         }
         (Err(_), _) => return Err(wrong()),
@@ -152,14 +153,14 @@ fn v6(text: &str) -> Result<Host, Advice> {
             wrong()
         } else {
             Advice::new(format!(
-                "a zone has no colon: write [{address}%{zone}]:{port}"
+                "a zone has no colon: use [{address}%{zone}]:{port}"
             ))
         });
     }
     // A group is refused where it is used, with words of its own.
     if !address.is_unicast_link_local() && !address.is_multicast() {
         return Err(Advice::new(format!(
-            "only link-local addresses (fe80::) take a zone: write {address} and --interface {zone}"
+            "only link-local addresses (fe80::) take a zone: use {address} and --interface {zone}"
         )));
     }
     Ok(Host::Zoned(address, zone.to_owned()))
@@ -188,19 +189,19 @@ fn name_or_v4(text: &str) -> Result<Host, Advice> {
         .all(|octet| octet.is_ascii_digit() || octet == b'.')
     {
         return Err(if text.contains('.') {
-            Advice::new("not an IPv4 address: write four numbers from 0 to 255")
+            Advice::new("not an IPv4 address: give four numbers from 0 to 255")
         } else {
-            Advice::new(format!("not an address: a port alone is written :{text}"))
+            Advice::new(format!("not an address: give a port alone as :{text}"))
         });
     }
     if text.contains('%') {
         return Err(Advice::new(
-            "only an IPv6 address has a zone: write fe80::1%eth0",
+            "only an IPv6 address has a zone: use fe80::1%eth0",
         ));
     }
     if text.contains('/') {
         return Err(Advice::new(
-            "write the host alone, without a scheme, a path or a prefix length",
+            "give the host alone, without a scheme, a path or a prefix length",
         ));
     }
     if text
@@ -293,24 +294,21 @@ mod tests {
     #[test]
     fn what_is_no_end_says_what_to_write() {
         for (text, part) in [
-            ("", "write an address"),
+            ("", "give an address"),
             (":862", "missing before the port"),
-            ("192.0.2.1:0", "no destination"),
-            (
-                "192.0.2.1:70000",
-                "\"70000\" is not a port: write 1 to 65535",
-            ),
-            ("192.0.2.1:", "missing after the colon: write 1 to 65535"),
-            ("[::1]:", "missing after the colon: write 1 to 65535"),
-            ("::1:20001", "brackets: write [::1]:20001"),
-            ("fe80::1%nuv0:862", "write [fe80::1%nuv0]:862"),
-            ("[fe80::1%nuv0:862]", "write [fe80::1%nuv0]:862"),
+            ("192.0.2.1:0", "not a valid destination"),
+            ("192.0.2.1:70000", "\"70000\" is not a port: use 1 to 65535"),
+            ("192.0.2.1:", "missing after the colon: use 1 to 65535"),
+            ("[::1]:", "missing after the colon: use 1 to 65535"),
+            ("::1:20001", "brackets: use [::1]:20001"),
+            ("fe80::1%nuv0:862", "use [fe80::1%nuv0]:862"),
+            ("[fe80::1%nuv0:862]", "use [fe80::1%nuv0]:862"),
             ("fe80::1%nuv0:x", "IPv6"),
-            ("fd77::2%nuv0", "write fd77::2 and --interface nuv0"),
-            ("[::1%lo]:862", "write ::1 and --interface lo"),
+            ("fd77::2%nuv0", "use fd77::2 and --interface nuv0"),
+            ("[::1%lo]:862", "use ::1 and --interface lo"),
             ("192.0.2.300", "four numbers"),
             ("10.1", "four numbers"),
-            ("20001", "written :20001"),
+            ("20001", "give a port alone as :20001"),
             ("[::1", "closing ]"),
             ("[::1]862", "after a colon"),
             ("[192.0.2.1]:862", "IPv6"),
@@ -331,7 +329,7 @@ mod tests {
     #[test]
     fn a_near_end_may_have_port_0() {
         let error = "192.0.2.1:70000".parse::<NearEnd>().unwrap_err();
-        assert!(error.to_string().contains("write 0 to 65535"), "{error}");
+        assert!(error.to_string().contains("use 0 to 65535"), "{error}");
     }
 
     #[test]

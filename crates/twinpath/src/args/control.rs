@@ -254,8 +254,8 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "LO-HI", default_value = "18760-19960", help_heading = SESSIONS)]
     pub(crate) test_ports: Ports,
 
-    /// Let clients without a key ask for any free port from 1024 up, and for 862, not just for one
-    /// of --test-ports; clients with a key always may
+    /// Let clients without a key request any free port from 1024 up, and 862, not only --test-ports;
+    /// clients with a key always may
     #[arg(long, help_heading = SESSIONS)]
     pub(crate) allow_any_port: bool,
 
@@ -273,7 +273,7 @@ pub(crate) struct ServerArgs {
     pub(crate) max_sessions_per_client: usize,
 
     /// Answer at most this many packets per second per sender (an IPv4 address or an IPv6 /64),
-    /// over all its sessions [default: no limit]
+    /// summed over its sessions [default: no limit]
     #[arg(long, value_name = "PPS", value_parser = at_least_one::<u32>, help_heading = SESSIONS)]
     pub(crate) max_rate: Option<u32>,
 
@@ -361,6 +361,6 @@ fn count(text: &str) -> Result<usize, Advice> {
         .and_then(|number| usize::try_from(number).ok())
         .ok_or_else(|| {
             too_large(text, u64::MAX)
-                .unwrap_or_else(|| Advice::new("not a number: write a whole number from 0"))
+                .unwrap_or_else(|| Advice::new("not a number: use a whole number from 0"))
         })
 }

@@ -86,7 +86,7 @@ impl FromStr for Threshold {
     type Err = Advice;
 
     fn from_str(text: &str) -> Result<Self, Advice> {
-        let wrong = || Advice::new("no threshold: write 50%/10, or 5%/3/10s for blocks of 10 s");
+        let wrong = || Advice::new("not a threshold: use 50%/10, or 5%/3/10s for blocks of 10 s");
         let (share, blocks) = text.split_once('/').ok_or_else(wrong)?;
         let (blocks, length) = match blocks.split_once('/') {
             Some((blocks, length)) => (blocks, Some(length)),
@@ -106,7 +106,7 @@ impl FromStr for Threshold {
             None => None,
         };
         if length.is_some_and(|length| length < Duration::from_millis(1)) {
-            return Err(Advice::new("a block has 1ms at least"));
+            return Err(Advice::new("a block is at least 1ms"));
         }
         Ok(Self(Unavailable {
             bad_above: share / 100.0,
@@ -189,7 +189,7 @@ impl FromStr for Bins {
 }
 
 fn wrong() -> Advice {
-    Advice::new("no bins: write 1ms,2ms,5ms or lin:0:10ms:20 or log:100us:1s:40 or auto")
+    Advice::new("not bins: use 1ms,2ms,5ms or lin:0:10ms:20 or log:100us:1s:40 or auto")
 }
 
 /// Nanoseconds.
@@ -208,9 +208,9 @@ fn range(kind: &str, text: &str) -> Result<(i64, i64, u32), Advice> {
     let ends = (edge(low)?, edge(high)?);
     if ends.0 >= ends.1 {
         return Err(Advice::new(if ends.0 == ends.1 {
-            format!("both ends are {low}: write {kind}:LO:HI:{bins}")
+            format!("both ends are {low}: use {kind}:LO:HI:{bins}")
         } else {
-            format!("the lower end comes first: write {kind}:{high}:{low}:{bins}")
+            format!("the lower end comes first: use {kind}:{high}:{low}:{bins}")
         }));
     }
     let (low, high) = ends;
@@ -240,7 +240,7 @@ fn logarithmic(text: &str) -> Result<Vec<i64>, Advice> {
     let (low, high, bins) = range("log", text)?;
     if low <= 0 {
         return Err(Advice::new(
-            "logarithmic bins begin above 0: write log:100us:1s:40",
+            "logarithmic bins begin above 0: use log:100us:1s:40",
         ));
     }
     let ratio = high as f64 / low as f64;
@@ -257,7 +257,7 @@ impl FromStr for Milliseconds {
     fn from_str(text: &str) -> Result<Self, Advice> {
         let time = super::quantity::milliseconds(text)?;
         if time > Duration::from_secs(10) {
-            return Err(Advice::new("nobody waits so long: 10s is the most"));
+            return Err(Advice::new("too long: at most 10s"));
         }
         Ok(Self(time))
     }
@@ -330,10 +330,10 @@ mod tests {
             ("lin:1:2:3:4", "lin:0:10ms:20"),
             ("2ms,1ms", "greater than the one before"),
             ("1ms,1ms", "greater than the one before"),
-            ("lin:2:1:4", "the lower end comes first: write lin:1:2:4"),
-            ("log:1ms:1us:3", "write log:1us:1ms:3"),
-            ("lin:-1:-2:3", "write lin:-2:-1:3"),
-            ("lin:1s:1000ms:4", "both ends are 1s: write lin:LO:HI:4"),
+            ("lin:2:1:4", "the lower end comes first: use lin:1:2:4"),
+            ("log:1ms:1us:3", "use log:1us:1ms:3"),
+            ("lin:-1:-2:3", "use lin:-2:-1:3"),
+            ("lin:1s:1000ms:4", "both ends are 1s: use lin:LO:HI:4"),
             ("lin:0:1ms:0", "1 to 999 bins"),
             ("lin:0:1ms:1000", "1 to 999 bins"),
             ("lin:0:2ns:4", "greater than the one before"),

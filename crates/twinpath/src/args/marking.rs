@@ -43,9 +43,9 @@ impl FromStr for TosOctet {
         };
         number.map(|octet| Self(Tos(octet))).ok_or_else(|| {
             Advice::new(if text.parse::<twinpath_wire::Dscp>().is_ok() {
-                "a name is a DSCP, not a ToS octet: write it with --dscp"
+                "a name is a DSCP, not a ToS octet: use --dscp"
             } else {
-                "not a ToS octet: write 0 to 255 or 0x00 to 0xff (a DSCP goes with --dscp)"
+                "not a ToS octet: use 0 to 255 or 0x00 to 0xff (a DSCP goes with --dscp)"
             })
         })
     }
@@ -58,7 +58,7 @@ impl FromStr for Ttl {
         octet(text)
             .filter(|ttl| *ttl > 0)
             .map(Self)
-            .ok_or_else(|| Advice::new("not a TTL: write 1 to 255"))
+            .ok_or_else(|| Advice::new("not a TTL: use 1 to 255"))
     }
 }
 
@@ -70,7 +70,7 @@ impl FromStr for Ssid {
             .and_then(|ssid| u16::try_from(ssid).ok())
             .filter(|ssid| *ssid > 0)
             .map(Self)
-            .ok_or_else(|| Advice::new("not a Session Identifier: write 1 to 65535"))
+            .ok_or_else(|| Advice::new("not a Session Identifier: use 1 to 65535"))
     }
 }
 
@@ -80,7 +80,7 @@ impl FromStr for Label {
     fn from_str(text: &str) -> Result<Self, Advice> {
         let (key, value) = text
             .split_once('=')
-            .ok_or_else(|| Advice::new("not a label: write KEY=VALUE, such as site=lab"))?;
+            .ok_or_else(|| Advice::new("not a label: give KEY=VALUE, such as site=lab"))?;
         let fits = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
         if key.is_empty() || !key.chars().all(fits) {
             return Err(Advice::new(

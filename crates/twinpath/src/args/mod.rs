@@ -271,5 +271,5 @@ fn threads(text: &str) -> Result<usize, Advice> {
     quantity::whole(text)
         .and_then(|threads| usize::try_from(threads).ok())
         .filter(|threads| (1..=256).contains(threads))
-        .ok_or_else(|| Advice::new("not a number of threads: write 1 to 256"))
+        .ok_or_else(|| Advice::new("not a number of threads: use 1 to 256"))
 }

@@ -9,7 +9,7 @@ use super::Advice;
 /// Nothing here waits or measures longer than this.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
 
-const TOO_LONG: &str = "too long: a year is the most, 365d";
+const TOO_LONG: &str = "too long: at most a year (365d)";
 
 const UNITS: &str = "ns us ms s m h d";
 
@@ -65,7 +65,7 @@ fn time(text: &str, bare_ns: u128, example: &'static str) -> Result<Duration, Ad
     plain_time(text, bare_ns, example).map_err(|advice| {
         let plain = text.trim().to_lowercase();
         if plain != text && plain_time(&plain, bare_ns, example).is_ok() {
-            Advice::new(format!("not a time: write {plain}"))
+            Advice::new(format!("not a time: use {plain}"))
         } else {
             advice
         }
@@ -73,7 +73,7 @@ fn time(text: &str, bare_ns: u128, example: &'static str) -> Result<Duration, Ad
 }
 
 fn plain_time(text: &str, bare_ns: u128, example: &'static str) -> Result<Duration, Advice> {
-    let wrong = || Advice::new(format!("not a time: write {example} (units: {UNITS})"));
+    let wrong = || Advice::new(format!("not a time: use {example} (units: {UNITS})"));
     let digits_end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
         .unwrap_or(text.len());
@@ -133,7 +133,7 @@ impl FromStr for Interval {
         let interval = interval(text)?;
         if interval < SHORTEST_INTERVAL {
             return Err(Advice::new(
-                "packets need some time between them: 1us is the least; write 100us, 10ms or 1s",
+                "too short: at least 1us; use 100us, 10ms or 1s",
             ));
         }
         Ok(Self(interval))
@@ -171,10 +171,10 @@ impl FromStr for Count {
 
     fn from_str(text: &str) -> Result<Self, Advice> {
         match whole(text) {
-            Some(0) => Err(Advice::new("1 is the least")),
+            Some(0) => Err(Advice::new("at least 1")),
             Some(count) => Ok(Self(count)),
             None => Err(too_large(text, u64::MAX)
-                .unwrap_or_else(|| Advice::new("not a count: write a whole number from 1"))),
+                .unwrap_or_else(|| Advice::new("not a count: use a whole number from 1"))),
         }
     }
 }
@@ -189,7 +189,7 @@ impl FromStr for PaddingSize {
         match whole(text).map(u16::try_from) {
             Some(Ok(octets)) if octets <= MAX_PADDING => Ok(Self::Octets(octets)),
             _ => Err(Advice::new(format!(
-                "not a padding: write 0 to {MAX_PADDING} octets (over IPv4 {MAX_PADDING_V4}), or -1 \
+                "not a padding: use 0 to {MAX_PADDING} octets (over IPv4 {MAX_PADDING_V4}), or -1 \
                  for IMIX"
             ))),
         }
@@ -218,7 +218,7 @@ impl FromStr for ReplyPadding {
         match text.parse()? {
             PaddingSize::Octets(octets) => Ok(Self(octets)),
             PaddingSize::Imix => Err(Advice::new(
-                "IMIX is the sender's to ask: leave it out and replies follow",
+                "IMIX is chosen by the sender: leave it out, and replies have the size of requests",
             )),
         }
     }
@@ -231,13 +231,15 @@ impl FromStr for Ports {
         let (low, high) = text.split_once('-').unwrap_or((text, text));
         let port = |text: &str| whole(text).and_then(|port| u16::try_from(port).ok());
         match (port(low), port(high)) {
-            (Some(0), Some(_)) => Err(Advice::new("port 0 is none: write LO-HI from 1 to 65535")),
+            (Some(0), Some(_)) => Err(Advice::new(
+                "port 0 is not valid: use LO-HI from 1 to 65535",
+            )),
             (Some(low), Some(high)) if low <= high => Ok(Self { low, high }),
             (Some(low), Some(high)) => Err(Advice::new(format!(
-                "the lower one comes first: write {high}-{low}"
+                "the lower one comes first: use {high}-{low}"
             ))),
             _ => Err(Advice::new(
-                "not a range of ports: write LO-HI, such as 20000-20099",
+                "not a range of ports: use LO-HI, such as 20000-20099",
             )),
         }
     }
@@ -262,7 +264,7 @@ pub(super) fn whole(text: &str) -> Option<u64> {
 pub(super) fn too_large(text: &str, most: u64) -> Option<Advice> {
     let is_number = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
     let is_beyond = is_number && whole(text).is_none_or(|number| number > most);
-    is_beyond.then(|| Advice::new(format!("too large: {most} is the most")))
+    is_beyond.then(|| Advice::new(format!("too large: at most {most}")))
 }
 
 /// A whole number of at least one, for options where 0 would switch everything off.
@@ -271,10 +273,10 @@ pub(super) fn at_least_one<T: TryFrom<u64>>(text: &str) -> Result<T, Advice> {
     let most = u64::MAX >> (u64::BITS - 8 * u32::try_from(size_of::<T>()).unwrap_or(8));
     let wrong = || {
         too_large(text, most)
-            .unwrap_or_else(|| Advice::new("not a number: write a whole number from 1"))
+            .unwrap_or_else(|| Advice::new("not a number: use a whole number from 1"))
     };
     match whole(text).ok_or_else(wrong)? {
-        0 => Err(Advice::new("1 is the least")),
+        0 => Err(Advice::new("at least 1")),
         number => T::try_from(number).map_err(|_| wrong()),
     }
 }
@@ -283,7 +285,7 @@ pub(super) fn at_least_one<T: TryFrom<u64>>(text: &str) -> Result<T, Advice> {
 pub(super) fn seed(text: &str) -> Result<u32, Advice> {
     whole(text)
         .and_then(|seed| u32::try_from(seed).ok())
-        .ok_or_else(|| Advice::new(format!("not a seed: write 0 to {}", u32::MAX)))
+        .ok_or_else(|| Advice::new(format!("not a seed: use 0 to {}", u32::MAX)))
 }
 
 #[cfg(test)]
@@ -337,19 +339,19 @@ mod tests {
             assert!(ns::<Time>(bad, |t| t.0).is_err(), "{bad}");
         }
         for (bad, part) in [
-            ("0", "some time between"),
-            ("999ns", "1us is the least"),
-            ("0.0ms", "some time between"),
+            ("0", "too short: at least 1us"),
+            ("999ns", "at least 1us"),
+            ("0.0ms", "too short: at least 1us"),
             ("0.0000001", "finer"),
             ("0.0000000000000000001s", "finer"),
             ("9000h", "a year"),
-            ("366d", "a year is the most, 365d"),
+            ("366d", "at most a year (365d)"),
             ("365.1d", "a year"),
-            ("1D", "write 1d"),
-            ("2 H", "write 2 h"),
-            ("100MS", "write 100ms"),
-            (" 10ms", "write 10ms"),
-            ("10ms ", "write 10ms"),
+            ("1D", "use 1d"),
+            ("2 H", "use 2 h"),
+            ("100MS", "use 100ms"),
+            (" 10ms", "use 10ms"),
+            ("10ms ", "use 10ms"),
             ("1week", "units: ns us ms s m h d"),
             ("99999999999999999999999999999999999999999999999", "a year"),
         ] {
@@ -367,7 +369,7 @@ mod tests {
         for (text, part) in [
             (
                 "18446744073709551616",
-                "too large: 18446744073709551615 is the most",
+                "too large: at most 18446744073709551615",
             ),
             ("-5", "whole number from 1"),
             (" 5", "whole number from 1"),
@@ -378,10 +380,10 @@ mod tests {
         assert_eq!("99999999999".parse(), Ok(Count(99_999_999_999)));
         for text in ["65536", "99999999999", "99999999999999999999999"] {
             let error = at_least_one::<u16>(text).unwrap_err().to_string();
-            assert_eq!(error, "too large: 65535 is the most");
+            assert_eq!(error, "too large: at most 65535");
         }
         let error = at_least_one::<u32>("4294967296").unwrap_err().to_string();
-        assert_eq!(error, "too large: 4294967295 is the most");
+        assert_eq!(error, "too large: at most 4294967295");
         assert_eq!("-1".parse(), Ok(PaddingSize::Imix));
         assert_eq!("27".parse(), Ok(PaddingSize::Octets(27)));
         assert_eq!("65513".parse(), Ok(PaddingSize::Octets(65_513)));
@@ -394,7 +396,7 @@ mod tests {
             "-1".parse::<ReplyPadding>()
                 .unwrap_err()
                 .to_string()
-                .contains("sender's")
+                .contains("chosen by the sender")
         );
         assert_eq!(
             "20000-20099".parse(),
@@ -411,7 +413,7 @@ mod tests {
             })
         );
         for (bad, part) in [
-            ("20099-20000", "write 20000-20099"),
+            ("20099-20000", "use 20000-20099"),
             ("0-10", "from 1"),
             ("a-b", "LO-HI"),
             ("1-70000", "LO-HI"),

@@ -44,39 +44,37 @@ impl FromStr for Pattern {
             ("periodic", None) => Ok(Self::Periodic),
             ("poisson", None) => Ok(Self::Poisson),
             ("periodic" | "poisson", Some(_)) => Err(Advice::new(format!(
-                "its time is that of --interval: write --schedule {name} --interval 20"
+                "its time is set by --interval: use --schedule {name} --interval 20"
             ))),
             ("uniform", Some(times)) => uniform(times),
             ("uniform", None) => Err(Advice::new(UNIFORM)),
             ("bursts", Some(times)) => bursts(times),
             ("bursts", None) => Err(Advice::new(BURSTS)),
             _ => Err(Advice::new(
-                "not a schedule: write periodic, poisson, uniform:LO-HI or bursts:N/GAP",
+                "not a schedule: use periodic, poisson, uniform:LO-HI or bursts:N/GAP",
             )),
         }
     }
 }
 
-const UNIFORM: &str = "write the shortest and the longest gap, such as uniform:5ms-20ms";
-const BURSTS: &str = "write how many packets and how often, such as bursts:10/1s";
+const UNIFORM: &str = "give the shortest and the longest gap, such as uniform:5ms-20ms";
+const BURSTS: &str = "give how many packets and how often, such as bursts:10/1s";
 
 fn uniform(times: &str) -> Result<Pattern, Advice> {
     let (low, high) = times.split_once('-').ok_or(Advice::new(UNIFORM))?;
     if is_bare(low) && low != "0" && !is_bare(high) {
         return Err(Advice::new(
-            "write the unit at both times, such as uniform:5ms-20ms",
+            "give the unit at both times, such as uniform:5ms-20ms",
         ));
     }
     let (least, most) = (interval(low)?, interval(high)?);
     if least > most {
         return Err(Advice::new(format!(
-            "the shorter one comes first: write uniform:{high}-{low}"
+            "the shorter one comes first: use uniform:{high}-{low}"
         )));
     }
     if least + most < 2 * SHORTEST_INTERVAL {
-        return Err(Advice::new(
-            "packets need some time between them: 1us is the least mean",
-        ));
+        return Err(Advice::new("too short: the mean gap is at least 1us"));
     }
     Ok(Pattern::Uniform { least, most })
 }
@@ -88,13 +86,13 @@ fn bursts(times: &str) -> Result<Pattern, Advice> {
         .filter(|packets| (1..=MOST_PACKETS).contains(packets))
         .ok_or_else(|| {
             Advice::new(format!(
-                "a burst has 1 to {MOST_PACKETS} packets: write bursts:N/GAP, such as bursts:10/1s"
+                "a burst has 1 to {MOST_PACKETS} packets: use bursts:N/GAP, such as bursts:10/1s"
             ))
         })?;
     let gap = interval(gap)?;
     if gap < packets * SHORTEST_INTERVAL {
         return Err(Advice::new(format!(
-            "packets need 1us each: {packets}us is the shortest gap of such a burst"
+            "the gap is too short: this burst needs at least {packets}us, 1us for each packet"
         )));
     }
     Ok(Pattern::Bursts { packets, gap })
@@ -166,16 +164,16 @@ mod tests {
     fn what_is_no_schedule_says_how_one_is_written() {
         for (bad, part) in [
             ("", "uniform:LO-HI or bursts:N/GAP"),
-            ("Poisson", "write periodic, poisson"),
-            ("exponential", "write periodic, poisson"),
-            ("poisson:20", "write --schedule poisson --interval 20"),
-            ("periodic:1", "write --schedule periodic --interval 20"),
+            ("Poisson", "use periodic, poisson"),
+            ("exponential", "use periodic, poisson"),
+            ("poisson:20", "use --schedule poisson --interval 20"),
+            ("periodic:1", "use --schedule periodic --interval 20"),
             ("uniform", "such as uniform:5ms-20ms"),
             ("uniform:5ms", "such as uniform:5ms-20ms"),
-            ("uniform:20ms-5ms", "write uniform:5ms-20ms"),
+            ("uniform:20ms-5ms", "use uniform:5ms-20ms"),
             ("uniform:5-20s", "the unit at both"),
-            ("uniform:0-0", "1us is the least mean"),
-            ("uniform:0us-1us", "1us is the least mean"),
+            ("uniform:0-0", "mean gap is at least 1us"),
+            ("uniform:0us-1us", "mean gap is at least 1us"),
             ("uniform:a-b", "milliseconds"),
             ("uniform:1-", "milliseconds"),
             ("uniform:1-2-3", "milliseconds"),
@@ -184,8 +182,8 @@ mod tests {
             ("bursts:0/1s", "1 to 10000"),
             ("bursts:10001/1s", "1 to 10000"),
             ("bursts:x/1s", "1 to 10000"),
-            ("bursts:10/0", "10us is the shortest"),
-            ("bursts:10/9999ns", "10us is the shortest"),
+            ("bursts:10/0", "needs at least 10us"),
+            ("bursts:10/9999ns", "needs at least 10us"),
             ("bursts:10/9000h", "a year"),
             ("bursts:10/", "milliseconds"),
         ] {

@@ -65,13 +65,13 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
                 .map(|prior| plain(prior))
             {
                 Some(prior) if prior != argument => {
-                    format!("{argument} and {prior} exclude each other: write one of them")
+                    format!("{argument} and {prior} exclude each other: use one of them")
                 }
-                _ => format!("{argument} is given twice: write it once"),
+                _ => format!("{argument} is given twice: give it once"),
             }
         }
         ErrorKind::InvalidValue if value.is_empty() => {
-            let write = one_of(error).unwrap_or_else(|| format!("write {argument}"));
+            let write = one_of(error).unwrap_or_else(|| format!("use {argument}"));
             format!("{} needs a value: {write}", plain(&argument))
         }
         ErrorKind::InvalidValue => {
@@ -98,8 +98,8 @@ fn known_elsewhere(command: &str) -> Option<&'static str> {
         "reflector" | "session-reflector" => Some("did you mean responder?"),
         "client" | "session-sender" => Some("did you mean sender?"),
         "control-client" if is_command("controlclient") => Some("did you mean controlclient?"),
-        "merge" if is_command("report") => Some("write report --merge FILE FILE ..."),
-        "compare" if is_command("report") => Some("write report --compare FILE FILE"),
+        "merge" if is_command("report") => Some("use report --merge FILE FILE ..."),
+        "compare" if is_command("report") => Some("use report --compare FILE FILE"),
         _ => None,
     }
 }
@@ -169,10 +169,10 @@ fn looks_like(typed: &str, name: &str) -> bool {
     name.starts_with(typed) || osa_distance(typed, name) <= 1 + name.len() / 6
 }
 
-/// `write a, b or c`, where an option has a list.
+/// `use a, b or c`, where an option has a list.
 fn one_of(error: &clap::Error) -> Option<String> {
     let values = either(&strings(error, ContextKind::ValidValue))?;
-    Some(format!("write {values}"))
+    Some(format!("use {values}"))
 }
 
 /// `a, b or c`.

@@ -103,9 +103,7 @@ impl<'a> Packets<'a> {
         };
         let reader = reader.map_err(|error| match (failure.take(), error) {
             (Some(error), _) => CaptureError::Io(error),
-            (None, PcapError::Incomplete(_)) => {
-                CaptureError::Damaged("it breaks off in its header")
-            }
+            (None, PcapError::Incomplete(_)) => CaptureError::Damaged("it ends within its header"),
             (None, _) => CaptureError::Damaged("its header"),
         })?;
         Ok(Self {

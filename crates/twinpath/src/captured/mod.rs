@@ -52,13 +52,13 @@ pub(crate) enum CaptureError {
     #[error("the capture is damaged ({0})")]
     Damaged(&'static str),
     /// Of a link that we know no headers of.
-    #[error("it was captured on a link of type {0}, which is not known here")]
+    #[error("link type {0} is not supported")]
     Link(u32),
     /// No packets of ours.
-    #[error("no TWAMP or STAMP packets and replies to them are in it")]
+    #[error("no TWAMP or STAMP packets with replies")]
     NoSession(Vec<Finding>),
     /// Requests, perhaps, but nobody answered.
-    #[error("no TWAMP or STAMP packets to UDP port {port} are in it")]
+    #[error("no TWAMP or STAMP packets to UDP port {port}")]
     NothingTo {
         /// The reflector's.
         port: u16,
@@ -79,7 +79,7 @@ impl CaptureError {
     /// What the reader can do.
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
-            Self::Io(_) => "write the name of a capture",
+            Self::Io(_) => "give the name of a capture",
             Self::Damaged(_) => "take the capture again, in pcap or pcapng",
             Self::Link(_) => "capture on Ethernet, on any interface, or raw IP",
             Self::NoSession(findings) | Self::NothingTo { findings, .. }
@@ -89,10 +89,8 @@ impl CaptureError {
             {
                 "capture both directions"
             }
-            Self::NoSession(_) => {
-                "packets that nobody answered are found by --port, secured packets not at all"
-            }
-            Self::NothingTo { .. } => "write --port with the reflector's port",
+            Self::NoSession(_) => "unanswered packets need --port; secured packets cannot be read",
+            Self::NothingTo { .. } => "use --port with the reflector's port",
         }
     }
 }

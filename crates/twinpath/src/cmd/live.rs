@@ -119,7 +119,7 @@ fn obstacle(results: &ResultOptions, log: &LogOptions) -> Option<&'static str> {
     if !stdout && !stderr {
         Some("neither stderr nor stdout is a terminal")
     } else if style::is_dumb() {
-        Some("the terminal is a dumb one (TERM)")
+        Some("TERM is dumb")
     } else if (lines && stdout) || (aside && stderr) {
         Some("lines go to the same terminal; send stdout to a file to have both")
     } else if log.quiet {

@@ -33,8 +33,9 @@ impl Pictures {
         if places.is_empty() {
             return match theme {
                 Theme::Auto => Ok(None),
-                Theme::Light | Theme::Dark => Err(Failure::usage("--theme is for pictures")
-                    .with_remedy(Some("add --graph or --html"))),
+                Theme::Light | Theme::Dark => {
+                    Err(Failure::usage("--theme needs --graph or --html"))
+                }
             };
         }
         for (_, path) in places {
@@ -70,7 +71,7 @@ impl Companion for Pictures {
             };
             match octets {
                 Ok(octets) => save(&graph.path, &octets),
-                Err(error) => written(&graph.path, Some((error.to_string(), "write an SVG"))),
+                Err(error) => written(&graph.path, Some((error.to_string(), "use SVG"))),
             }
         });
         let html = self.html.as_ref().map(|path| {

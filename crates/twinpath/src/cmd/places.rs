@@ -31,7 +31,7 @@ pub(super) fn apart(written: &[Named<'_>], read: &[Named<'_>]) -> Result<(), Fai
                     there.display()
                 );
                 return Err(
-                    Failure::usage(line).with_remedy(Some("write another name for one of them"))
+                    Failure::usage(line).with_remedy(Some("use another name for one of them"))
                 );
             }
         }

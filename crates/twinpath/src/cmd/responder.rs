@@ -99,12 +99,12 @@ fn bounds(args: &ResponderArgs) -> Option<String> {
     }
     if let Some(padding) = args.padding {
         let longer = if args.allow_larger_replies {
-            "longer than the request if need be"
+            "longer than the request if necessary"
         } else {
             "never longer than the request (--allow-larger-replies)"
         };
         bounds.push(format!(
-            "replies as to a request with padding {}, {longer}",
+            "replies sized as for a request with padding {}, {longer}",
             padding.0
         ));
     }

@@ -64,7 +64,7 @@ impl Saving {
         self.state = match opened.begin(&facts) {
             Ok(saver) => State::Begun(saver),
             Err(error) => {
-                self.unsaid = Some(format!("{error}; the measurement goes on and is not saved"));
+                self.unsaid = Some(format!("{error}; the measurement continues without saving"));
                 State::Over(Some(Shortfall {
                     line: error.reason(),
                     remedy: error.remedy(),

@@ -98,7 +98,7 @@ fn session(
 /// What a run of one session came to.
 fn measured(run: impl Run, signals: &Signals) -> Result<SessionReport, Failure> {
     let session = measure::finish(run, signals)?.sessions.pop();
-    session.ok_or_else(|| Failure::could_not("the control connection came to no session"))
+    session.ok_or_else(|| Failure::could_not("no session over the control connection"))
 }
 
 fn write(

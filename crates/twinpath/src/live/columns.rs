@@ -42,7 +42,7 @@ pub(super) struct Slot {
 /// How one-way delays are shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum OneWay<'a> {
-    /// As they are: both clocks are synchronised.
+    /// As they are: both clocks are synchronized.
     Delay,
     /// As variation: the offset cancels out, the skew is taken out.
     Variation(Option<&'a ClockEstimate>),

@@ -132,7 +132,7 @@ impl Session {
         }
     }
 
-    /// Both clocks are synchronised as far as anybody knows.
+    /// Both clocks are synchronized as far as anybody knows.
     pub(super) fn is_synchronized(&self) -> bool {
         matches!(self.basis, Basis::Synchronized { .. })
     }
@@ -175,15 +175,17 @@ impl Session {
                 doubts.push(format!("the far clock stepped {steps}"));
             }
             if clocks.path_change {
-                doubts.push("the least round trip changed: another path, it seems".to_owned());
+                doubts.push(
+                    "the minimum round trip changed: the path seems to have changed".to_owned(),
+                );
             }
         }
         if figures.reflector_restarts > 0 {
             let restarts = times(figures.reflector_restarts);
-            doubts.push(format!("the reflector began anew {restarts}"));
+            doubts.push(format!("the reflector restarted {restarts}"));
         }
         if matches!(self.basis, Basis::Disproved { .. }) {
-            doubts.push("both clocks claim to be synchronized, and are not".to_owned());
+            doubts.push("both clocks claim to be synchronized but are not".to_owned());
         }
         if self.missed > 0 {
             let what = missed_departures(self.missed, self.asked.is_some());
@@ -208,7 +210,7 @@ impl Session {
 
     fn clocks(&self) -> String {
         if !self.figures.far_times.are_usable() {
-            return "the reflector's times cannot be used: rtt has its own time in it".to_owned();
+            return "the reflector's times are unusable: rtt includes its own time".to_owned();
         }
         if self.one_clock {
             return ONE_HOST.to_owned();

@@ -80,7 +80,7 @@ impl<S: Sink> Log<S> {
         }
         self.broken = None;
         let again = format!(
-            "note: the log file {} is written again; {} lost",
+            "note: the log file {} can be written again; {} lost",
             self.name,
             lines(lost)
         );
@@ -257,7 +257,7 @@ mod tests {
         let said = log
             .line(b"three\n", start + Duration::from_secs(6))
             .unwrap();
-        let again = "note: the log file x.log is written again; 5000 lines were lost";
+        let again = "note: the log file x.log can be written again; 5000 lines were lost";
         assert_eq!(said, again);
         assert_eq!(log.line(b"four\n", start + Duration::from_secs(6)), None);
         let gap = "5000 lines were lost: this file could not be written";

@@ -20,7 +20,7 @@ use super::{units, words};
 pub(crate) fn running(session: &NegotiatedSession, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
-        "session {} runs: {} to {}, DSCP {}",
+        "session {} started: {} to {}, DSCP {}",
         session.sid,
         named(session.sender),
         named(session.reflector),

@@ -65,10 +65,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
         ),
     )?;
     if tally.in_flight > 0 {
-        let text = format!(
-            "{} more when it ended: neither sent nor lost",
-            tally.in_flight
-        );
+        let text = format!("{} at the end: neither sent nor lost", tally.in_flight);
         fact(out, "Under way", &text)?;
     }
     if tally.lost > 0 && tally.received > 0 {
@@ -112,7 +109,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
             ),
             (
                 figures.excluded_unstamped,
-                "without a time of the reflector (T2 or T3 is 0)",
+                "without a reflector timestamp (T2 or T3 is 0)",
             ),
         ],
     )?;
@@ -400,7 +397,7 @@ mod tests {
         assert!(
             page.starts_with(
                 "Packets          280 sent, 0 received, 280 lost, in 9.9 s\n\
-                 Under way        20 more when it ended: neither sent nor lost\n"
+                 Under way        20 at the end: neither sent nor lost\n"
             ),
             "{page}"
         );

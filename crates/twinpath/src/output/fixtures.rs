@@ -115,7 +115,7 @@ fn delay(min_ns: i64, count: u64) -> DelayFigures {
     }
 }
 
-/// A hundred packets, all back, clocks synchronised.
+/// A hundred packets, all back, clocks synchronized.
 pub(crate) fn quiet_path() -> SessionReport {
     let counts = RungCounts {
         kernel: 100,

@@ -15,10 +15,10 @@ pub(crate) fn fit(options: &ResultOptions) -> Result<(), Failure> {
     let taken = |label: &&Label| is_csv && is_column(&label.key);
     options.labels.iter().find(taken).map_or(Ok(()), |label| {
         let line = format!(
-            "--label {}: csv has a column of that name already",
+            "--label {}: csv already has a column of that name",
             label.key
         );
-        Err(Failure::usage(line).with_remedy(Some("write another key")))
+        Err(Failure::usage(line).with_remedy(Some("use another key")))
     })
 }
 

@@ -180,7 +180,7 @@ impl Written {
         }
         Some(match (self.records, self.records_of_run) {
             (Some(records), Some(all)) if records > 0 => {
-                format!("{path} is not complete, it holds {records} of {all} records: {error}")
+                format!("{path} is incomplete: {records} of {all} records: {error}")
             }
             (Some(_), _) => format!("{path} holds no record of the run: {error}"),
             _ => format!("cannot write {path}: {error}"),

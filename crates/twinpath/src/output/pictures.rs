@@ -190,14 +190,14 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
         format!("{} \u{b1} {bound}", units::delay(clocks.offset_ns))
     });
     let offset = if report.is_one_clock() {
-        Some("one host, one clock".to_owned())
+        Some("both ends are this host: one clock".to_owned())
     } else {
         offset
     };
     let some = |count: u64| (count > 0).then(|| count.to_string());
     let [not_sent, no_time] = match report.origin {
-        Origin::Capture => ["Not in the capture", "Time in which nothing was captured"],
-        Origin::Run | Origin::Records => ["Could not be sent", "Time in which nothing was sent"],
+        Origin::Capture => ["Not in the capture", "Time without captured packets"],
+        Origin::Run | Origin::Records => ["Could not be sent", "Time without packets sent"],
     };
     let rows = [
         ("Packets sent", Some(tally.sent.to_string())),
@@ -212,7 +212,7 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
         ("Late", some(figures.late)),
         ("Duplicates", some(figures.duplicates)),
         ("Reordered", some(figures.reordered)),
-        ("Round trip, least", trip(|delay| Some(delay.min_ns))),
+        ("Round trip, minimum", trip(|delay| Some(delay.min_ns))),
         ("Round trip, median", trip(|delay| Some(delay.median_ns))),
         ("Round trip, mean", trip(|delay| Some(delay.mean_ns))),
         (
@@ -231,7 +231,7 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
                 .and_then(|delay| enough(delay, 100, delay.p99_ns))
                 .map(|ns| unit.delay(ns)),
         ),
-        ("Round trip, greatest", trip(|delay| Some(delay.max_ns))),
+        ("Round trip, maximum", trip(|delay| Some(delay.max_ns))),
         (
             "Jitter (RFC 3550)",
             trip(|delay| delay.jitter_ns.and_then(|ns| i64::try_from(ns).ok())),
@@ -326,6 +326,9 @@ mod tests {
             figures.find(|it| it.name == name).map(|it| &*it.value)
         };
         assert_eq!(value("Still under way at the end"), Some("40"));
-        assert_eq!(value("Far clock minus ours"), Some("one host, one clock"));
+        assert_eq!(
+            value("Far clock minus ours"),
+            Some("both ends are this host: one clock")
+        );
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
     ];
     for (count, what) in [
         (tally.sessions_expired, "forgotten after idle time"),
-        (tally.sessions_evicted, "forgotten for want of room"),
+        (tally.sessions_evicted, "evicted to make room"),
         (tally.sessions_restarted, "restarted by their sender"),
     ] {
         if count > 0 {
@@ -101,7 +101,7 @@ pub(super) fn troubles(
     }
     if rebinds > 0 {
         let sockets = units::count(rebinds, "socket", "sockets");
-        let text = format!("{sockets} bound to it again: it was deleted and made again");
+        let text = format!("{sockets} bound again: it was deleted and recreated");
         fact(out, "Interface", &text)?;
     }
     Ok(())
@@ -120,9 +120,9 @@ pub(super) fn stamps(
         count => format!(" ({count} lower)"),
     };
     let advance = match t3_advance_ns {
-        None => "not corrected".to_owned(),
+        None => "as read".to_owned(),
         Some(ns) => format!(
-            "advanced by {}, the measured way to the wire",
+            "advanced by {}, the measured transmit latency",
             units::span(ns)
         ),
     };

@@ -70,7 +70,7 @@ pub(crate) fn text(report: &ServerReport, out: &mut impl Write) -> io::Result<()
         fact(
             out,
             "Replayed",
-            &format!("{replays}, answered all the same"),
+            &format!("{replays}, answered nevertheless"),
         )?;
     }
     ignored(&tally.packets, out)?;

@@ -175,7 +175,7 @@ fn round_trip(report: &SessionReport, unit: Unit) -> Option<String> {
         return None;
     }
     let Some(delay) = &report.figures.round_trip else {
-        return Some("round trip not known".to_owned());
+        return Some("round trip unknown".to_owned());
     };
     let of = |value: i64| unit.delay(value);
     Some(match enough(delay, 100, delay.p99_ns) {

@@ -31,14 +31,10 @@ pub(crate) fn text(survey: &HostSurvey, out: &mut impl Write) -> io::Result<()> 
     fact(
         out,
         "Receive buffer",
-        &format!("{} KiB granted of 4096 asked", octets / 1024),
+        &format!("{} KiB granted of 4096 requested", octets / 1024),
     )?;
     for &(capability, held) in &survey.privileges {
-        let standing = if held {
-            "held"
-        } else {
-            "missing; it would allow"
-        };
+        let standing = if held { "held" } else { "missing; it allows" };
         let text = format!("{} {standing}: {}", capability.name(), buys(capability));
         fact(out, "Privilege", &text)?;
     }

@@ -340,7 +340,7 @@ fn own_times(figures: &Figures, out: &mut impl Write) -> io::Result<()> {
         fact(
             out,
             "Reflector time",
-            "not known: it is in the round trip (T4 - T1)",
+            "unknown: included in the round trip (T4 - T1)",
         )?;
     } else if residence.is_some() && figures.residence_never_measured {
         fact(out, "Reflector time", "not measured by the reflector")?;
@@ -380,16 +380,16 @@ fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
         (true, false) => format!("{ONE_HOST} (not synchronized)"),
         (false, _) => {
             let here = known.then(|| clock(stamps.clock));
-            let here = here.unwrap_or_else(|| "not known".to_owned());
+            let here = here.unwrap_or_else(|| "unknown".to_owned());
             let far = stamps.far_clock.map(|far| format!("; far {}", clock(far)));
-            format!("here {here}{}", far.unwrap_or_default())
+            format!("this host {here}{}", far.unwrap_or_default())
         }
     };
     fact(out, "Clocks", &clocks)?;
     match report.figures.far_resolution_ns {
         Some(ns) if ns >= COARSE_NS => {
             let grid = units::asked(Duration::from_nanos(ns));
-            let text = format!("the reflector tells its time in steps of {grid}");
+            let text = format!("the reflector's clock has a resolution of {grid}");
             fact(out, "Resolution", &text)
         }
         _ => Ok(()),

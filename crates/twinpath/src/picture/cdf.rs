@@ -134,7 +134,7 @@ fn one_way(canvas: &mut Canvas, area: Area, session: &PictureSession) -> Option<
         Entry::new(Swatch::Line("curve backward-3 dash-1"), "inbound"),
         Entry::new(Swatch::None, drift(std::slice::from_ref(session))),
     ];
-    let plot = open(canvas, area, "One way: beyond the least delay", &entries);
+    let plot = open(canvas, area, "One way: above the minimum delay", &entries);
     let range = Range {
         low: 0.0,
         high: greatest,

@@ -142,6 +142,6 @@ fn charts(picture: &Picture, out: &mut String) {
         }
     }
     if !any {
-        out.push_str("<p class=\"sub\">Nothing to show: the fate of no packet is known.</p>\n");
+        out.push_str("<p class=\"sub\">Nothing to show: no packet has a known fate yet.</p>\n");
     }
 }

@@ -89,7 +89,7 @@ pub(super) fn name(mark: Marks) -> Option<String> {
     let names = [
         (mark.clock_step, "clock step here"),
         (mark.suspended, "host suspended"),
-        (mark.source_change, "other source address"),
+        (mark.source_change, "source address changed"),
         (mark.far_step, "far clock step"),
         (mark.restart, "reflector restart"),
         (mark.not_sent, "packets not sent"),

@@ -95,7 +95,7 @@ fn nothing(canvas: &mut Canvas, top: f64) -> f64 {
         anchor: Anchor::Start,
         size: Size::Heading,
         class: "dim",
-        text: "Nothing to show: the fate of no packet is known.",
+        text: "Nothing to show: no packet has a known fate yet.",
     });
     top + 60.0
 }

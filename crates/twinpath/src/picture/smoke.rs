@@ -157,9 +157,9 @@ pub(super) fn value_axis(canvas: &mut Canvas, grid: &Grid<'_>) {
 /// In words: for the heading, and for those who cannot see the chart.
 pub(super) fn summary(session: &PictureSession) -> String {
     let loss = match (session.sent, session.lost) {
-        (0, _) => "no packet whose fate is known".to_owned(),
+        (0, _) => "no finished packet".to_owned(),
         (sent, lost) if session.incomplete => {
-            format!("loss unknown ({lost} of {sent} sent, others could not be)")
+            format!("loss unknown ({lost} of {sent} sent; others could not be sent)")
         }
         (_, 0) => "no loss".to_owned(),
         (sent, lost) => format!("{} lost ({lost} of {sent})", percent(lost, sent)),

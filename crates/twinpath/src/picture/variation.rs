@@ -1,7 +1,7 @@
 //! One-way variation over time: how much longer than the least a packet took, on the way out and on
 //! the way back (PDV, RFC 5481 section 4.2), with the clocks' skew taken out.
 //!
-//! It needs no synchronised clocks.
+//! It needs no synchronized clocks.
 
 use twinpath_metrics::{ClockEstimate, Marks, Smoke, variation};
 
@@ -120,7 +120,7 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
         Entry::new(Swatch::Patch("forward-1"), "all"),
         Entry::new(
             Swatch::None,
-            format!("beyond the least delay; {}", drift(sessions)),
+            format!("above the minimum delay; {}", drift(sessions)),
         ),
     ]);
     let greatest = values()
@@ -165,9 +165,9 @@ pub(super) fn drift(sessions: &[PictureSession]) -> &'static str {
         |session: &PictureSession| session.clocks.as_ref().is_some_and(|it| it.path_change);
     match known.count() {
         0 if sessions.iter().any(changed) => "drift not known, path changed",
-        0 => "drift of the clocks not known",
-        count if count == sessions.len() => "drift of the clocks taken out",
-        _ => "drift of the clocks taken out where it is said",
+        0 => "clock drift unknown",
+        count if count == sessions.len() => "clock drift removed",
+        _ => "clock drift removed where stated",
     }
 }
 
@@ -183,7 +183,7 @@ fn is_drift_known(session: &PictureSession) -> bool {
 /// says so.
 fn told(session: &PictureSession, sessions: &[PictureSession]) -> String {
     let unknown = !is_drift_known(session) && sessions.iter().any(is_drift_known);
-    let unknown = unknown.then(|| "drift of the clocks not known".to_owned());
+    let unknown = unknown.then(|| "clock drift unknown".to_owned());
     let parts = [
         Some(summary(session)).filter(|text| !text.is_empty()),
         unknown,

@@ -177,7 +177,7 @@ pub(crate) fn controlclients(
     let ends = alternating(pairs(&servers, &senders)?);
     if args.duration.is_some_and(|duration| duration.0.is_zero()) {
         return Err(Failure::usage(
-            "--duration 0 stops at once: write 10 (seconds) or 500ms",
+            "--duration 0 stops at once: use 10 (seconds) or 500ms",
         ));
     }
     let wanted = wanted(&args.control, given, &FOR_OTHERS)?;
@@ -228,7 +228,7 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
     for (option, time) in [("servwait", args.servwait.0), ("refwait", args.refwait.0)] {
         if time.is_zero() {
             return Err(Failure::usage(format!(
-                "--{option} 0 ends everything at once: write 900 (seconds) or 15m"
+                "--{option} 0 ends everything at once: use 900 (seconds) or 15m"
             )));
         }
     }
@@ -271,7 +271,7 @@ fn open_sessions(args: &ServerArgs, modes: Modes) -> Result<usize, Failure> {
     let both = modes.contains(Modes::UNAUTHENTICATED) && args.keys.keys.is_some();
     match args.max_open_sessions {
         Some(_) if !both => Err(Failure::usage(
-            "--max-open-sessions is for servers of both kinds of clients: write --mode \
+            "--max-open-sessions applies only if clients with and without a key are served: use --mode \
              unauthenticated,encrypted, or leave it out",
         )),
         Some(most) => Ok(most),

@@ -81,11 +81,11 @@ pub(super) fn all_ends(
 /// An address that is one host's.
 pub(super) fn one_host(far: IpAddr) -> Result<(), Failure> {
     let why = if far.is_unspecified() {
-        "is no destination: write a host"
+        "is not a valid destination: give a host"
     } else if far == IpAddr::V4(Ipv4Addr::BROADCAST) {
-        "is every host: write one host"
+        "is a broadcast address: give one host"
     } else if far.is_multicast() {
-        "is a group: write one host"
+        "is a multicast address: give one host"
     } else {
         return Ok(());
     };
@@ -106,7 +106,7 @@ pub(super) fn pairs(
         (Some(far), Some(near)) if pairs.is_empty() => {
             let (far, near) = (far.ip(), near.ip());
             Err(Failure::usage(format!(
-                "{far} is {} but {near} is {}: give both of one family",
+                "{far} is {} but {near} is {}: both must be of the same family",
                 Family::of(far),
                 Family::of(near)
             )))

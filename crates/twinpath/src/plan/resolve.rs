@@ -90,7 +90,7 @@ pub(super) fn resolve(
             Err(if literal {
                 Failure::usage(format!("{host} is {has} but {option} asks for {family}"))
                     .with_remedy(Some(format!(
-                        "leave out {option}, or write an {family} address"
+                        "leave out {option}, or give an {family} address"
                     )))
             } else {
                 Failure::usage(format!(
@@ -106,8 +106,8 @@ pub(super) fn resolve(
 
 fn named(name: &str, port: u16, lookup: Lookup<'_>) -> Result<Vec<SocketAddr>, Failure> {
     let unknown = |why: String| {
-        Failure::could_not(format!("no address is known for {name}{why}"))
-            .with_remedy(Some("check the name, or write the address"))
+        Failure::could_not(format!("cannot resolve {name}{why}"))
+            .with_remedy(Some("check the name, or give the address"))
     };
     let mut found = lookup(name, port).map_err(|error| {
         let text = error.to_string();
@@ -146,7 +146,7 @@ pub(super) fn in_zone(
             match interface {
                 Some(interface) => zoned(ip, interface, v6.port(), lookup),
                 None => Err(Failure::usage(format!(
-                    "{ip} is link-local: write the interface too, such as {ip}%eth0"
+                    "{ip} is link-local: give the interface too, such as {ip}%eth0"
                 ))),
             }
         }
@@ -166,8 +166,8 @@ pub(super) fn zoned(
     }
     let found = lookup(&format!("{address}%{zone}"), port).unwrap_or_default();
     found.into_iter().find(SocketAddr::is_ipv6).ok_or_else(|| {
-        Failure::could_not(format!("{address}%{zone}: no interface is called {zone}"))
-            .with_remedy(Some("write one that this host has"))
+        Failure::could_not(format!("{address}%{zone}: there is no interface {zone}"))
+            .with_remedy(Some("see `ip link`"))
     })
 }
 
@@ -217,28 +217,28 @@ mod tests {
             (
                 zoned("eth9"),
                 Family::Any,
-                "1 fe80::1%eth9: no interface is called eth9; write one that this host has",
+                "1 fe80::1%eth9: there is no interface eth9; see `ip link`",
             ),
             (
                 zoned("3"),
                 Family::V4,
-                "2 fe80::1%3 is IPv6 but -4 asks for IPv4; leave out -4, or write an IPv4 address",
+                "2 fe80::1%3 is IPv6 but -4 asks for IPv4; leave out -4, or give an IPv4 address",
             ),
             (
                 v6,
                 Family::V4,
-                "2 ::1 is IPv6 but -4 asks for IPv4; leave out -4, or write an IPv4 address",
+                "2 ::1 is IPv6 but -4 asks for IPv4; leave out -4, or give an IPv4 address",
             ),
             (
                 name("empty"),
                 Family::Any,
-                "1 no address is known for empty; check the name, or write the address",
+                "1 cannot resolve empty; check the name, or give the address",
             ),
             (
                 name("gone"),
                 Family::Any,
-                "1 no address is known for gone: name or service not known; \
-                 check the name, or write the address",
+                "1 cannot resolve gone: name or service not known; \
+                 check the name, or give the address",
             ),
         ] {
             assert_eq!(answer(&host, family), expected, "{host}");

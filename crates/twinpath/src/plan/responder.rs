@@ -20,13 +20,11 @@ pub(crate) fn responder(
     lookup: Lookup<'_>,
 ) -> Result<ResponderPlan, Failure> {
     if args.allow_larger_replies && args.padding.is_none() {
-        return Err(Failure::usage(
-            "--allow-larger-replies acts on --padding: write --padding too",
-        ));
+        return Err(Failure::usage("--allow-larger-replies needs --padding"));
     }
     if args.timer.0.is_zero() {
         return Err(Failure::usage(
-            "--timer 0 forgets at once: write --stateless instead",
+            "--timer 0 forgets at once: use --stateless instead",
         ));
     }
     let (near, tolerate_missing_family) =
@@ -204,9 +202,9 @@ mod tests {
     #[test]
     fn options_that_would_do_nothing_are_refused() {
         for (line, part) in [
-            ("--allow-larger-replies", "--padding too"),
+            ("--allow-larger-replies", "needs --padding"),
             ("--timer 0", "--stateless instead"),
-            ("fe80::1", "write the interface too, such as fe80::1%eth0"),
+            ("fe80::1", "give the interface too, such as fe80::1%eth0"),
         ] {
             let failure = plan(line).unwrap_err().to_string();
             assert!(failure.contains(part), "{line}: {failure}");

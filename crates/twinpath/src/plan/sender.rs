@@ -75,7 +75,7 @@ pub(crate) fn classes(
     };
     if classes.len() > MOST_CLASSES {
         return Err(Failure::usage(format!(
-            "--dscp names {} classes: write {MOST_CLASSES} at most",
+            "--dscp names {} classes: use at most {MOST_CLASSES}",
             classes.len()
         )));
     }
@@ -91,7 +91,7 @@ pub(crate) fn classes(
             };
             let sessions = classes.len();
             return Err(Failure::usage(format!(
-                "--ports {ports} is {range} port{}{but}: {sessions} session{} need{} as many",
+                "--ports {ports} has {range} port{}{but}, but {sessions} session{} need{} {sessions}",
                 plural(range),
                 plural(sessions),
                 if sessions == 1 { "s" } else { "" },
@@ -179,7 +179,7 @@ fn schedule(options: &ScheduleOptions) -> Result<Schedule, Failure> {
     };
     if options.interval.is_some() {
         return Err(Failure::usage(format!(
-            "--schedule {} has times of its own: leave --interval out",
+            "--schedule {} sets its own times: leave out --interval",
             schedule.name()
         )));
     }
@@ -201,27 +201,26 @@ pub(crate) fn rows_fit(results: &ResultOptions, timeout: Duration) -> Result<(),
     };
     if !results.form().has_rows() {
         return Err(Failure::usage(
-            "--report-interval has rows for --output text, json and jsonl: take one of them",
+            "--report-interval works with --output text, json and jsonl: use one of them",
         ));
     }
     if interval.0.is_zero() {
         return Err(Failure::usage(
-            "--report-interval 0 reports nothing: write 10s",
+            "--report-interval 0 reports nothing: use a longer one, such as 10s",
         ));
     }
     let shortest = SeriesFacts::shortest_interval(timeout);
     if interval.0 < shortest {
         let ms = shortest.as_nanos().div_ceil(1_000_000);
         return Err(Failure::usage(format!(
-            "--report-interval {} is too short: with a timeout of {} a row waits {} for late replies, \
-             and {} rows wait at most",
+            "--report-interval {} is too short: with a timeout of {}, a row waits {} for late replies, and at most {} rows can wait",
             words::time(interval.0),
             words::time(timeout),
             words::time(SeriesFacts::longest_wait(timeout)),
             SeriesFacts::MOST_ROWS,
         ))
         .with_remedy(Some(format!(
-            "write --report-interval {ms}ms or more, or measure with a shorter --timeout"
+            "use --report-interval {ms}ms or more, or measure with a shorter --timeout"
         ))));
     }
     Ok(())
@@ -236,7 +235,7 @@ fn unique(labels: &[Label]) -> Result<(), Failure> {
             .any(|earlier| earlier.key == label.key)
         {
             return Err(Failure::usage(format!(
-                "--label {} is given twice: write it once",
+                "--label {} is given twice: give it once",
                 label.key
             )));
         }
@@ -251,7 +250,7 @@ fn protocol(packet: &StampPackets) -> Result<Protocol, Failure> {
         }),
         (false, None) => Ok(Protocol::TwampLight),
         (false, Some(_)) => Err(Failure::usage(
-            "--ssid is STAMP's and TWAMP Light has none: write --stamp too",
+            "--ssid needs --stamp: TWAMP Light has no SSID",
         )),
     }
 }
@@ -259,7 +258,7 @@ fn protocol(packet: &StampPackets) -> Result<Protocol, Failure> {
 fn port(near: Option<&NearEnd>, ports: Option<Ports>) -> Result<PortChoice, Failure> {
     match (near.and_then(|near| near.port), ports) {
         (Some(_), Some(_)) => Err(Failure::usage(
-            "the port of NEAR and --ports exclude each other: write one of them",
+            "the port of NEAR and --ports exclude each other: use one of them",
         )),
         (Some(port), None) => Ok(PortChoice::Exact(port)),
         (None, Some(ports)) => Ok(PortChoice::Range(ports.low, ports.high)),
@@ -271,7 +270,7 @@ fn limit(schedule: &ScheduleOptions) -> Result<Limit, Failure> {
     match schedule.duration {
         None => Ok(Limit::Count(schedule.count.0)),
         Some(duration) if duration.0.is_zero() => Err(Failure::usage(
-            "--duration 0 sends nothing: write 10 (seconds) or 500ms",
+            "--duration 0 sends nothing: use 10 (seconds) or 500ms",
         )),
         Some(duration) => Ok(Limit::Duration(duration.0)),
     }
@@ -281,7 +280,7 @@ fn timeout(schedule: &ScheduleOptions, interval: Duration) -> Result<Duration, F
     let timeout = schedule.timeout.0;
     if timeout.is_zero() {
         return Err(Failure::usage(
-            "--timeout 0 loses every packet: write 2 (seconds) or 500ms",
+            "--timeout 0 loses every packet: use 2 (seconds) or 500ms",
         ));
     }
     let packets = match schedule.duration {
@@ -297,8 +296,7 @@ fn check_in_flight(timeout: Duration, interval: Duration, packets: u128) -> Resu
     let under_way = packets.min(timeout.as_nanos() / interval.as_nanos().max(1));
     if under_way > MOST_IN_FLIGHT {
         return Err(Failure::usage(format!(
-            "with a timeout of {} {under_way} packets are under way, {MOST_IN_FLIGHT} are the most: \
-             write a longer --interval or a shorter --timeout",
+            "with a timeout of {}, {under_way} packets would be under way; the limit is {MOST_IN_FLIGHT}: use a longer --interval or a shorter --timeout",
             words::time(timeout)
         )));
     }
@@ -317,7 +315,7 @@ pub(super) fn payload(
     } - protocol.padding_counts_from();
     match padding {
         PaddingSize::Octets(octets) if usize::from(octets) > most => Err(Failure::usage(format!(
-            "--padding {octets} does not fit UDP over {}: write {most} at most",
+            "--padding {octets} does not fit UDP over {}: use at most {most}",
             Family::of(far)
         ))),
         PaddingSize::Octets(_) | PaddingSize::Imix => {

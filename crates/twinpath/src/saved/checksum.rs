@@ -181,7 +181,7 @@ pub(super) mod tests {
             let mut octets = whole.clone();
             octets[at] ^= 1 << (turn % 8);
             if let Ok(found) = read(&octets) {
-                assert!(found == right, "octet {at} of {} is another", whole.len());
+                assert!(found == right, "octet {at} of {} differs", whole.len());
                 harmless += 1;
             }
         }

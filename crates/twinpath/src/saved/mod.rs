@@ -74,31 +74,31 @@ impl Reader {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Broken {
     /// It is not Parquet, or not whole.
-    #[error("it is no Parquet file, or damaged ({0})")]
+    #[error("not a Parquet file, or damaged ({0})")]
     Parquet(#[from] parquet::errors::ParquetError),
     /// It is Parquet of somebody else.
-    #[error("it is a Parquet file, but no raw file of twinpath: it has no column {0}")]
+    #[error("a Parquet file, but not a raw file of twinpath: column {0} is missing")]
     NoColumn(&'static str),
     /// Somebody took the rows and left the facts.
-    #[error("it is a Parquet file, but says nothing of a run (twinpath.format, twinpath.run)")]
+    #[error("a Parquet file without the facts of a run (twinpath.format, twinpath.run)")]
     NoFormat,
     /// A format that this version does not know.
-    #[error("it is a raw file of format {0}, and this version of twinpath reads 1 and 2")]
+    #[error("a raw file of format {0}; this version of twinpath reads 1 and 2")]
     Format(String),
     /// The facts are none.
-    #[error("what it says of the run is damaged ({0})")]
+    #[error("the facts of the run are damaged ({0})")]
     Facts(serde_json::Error),
     /// Octets are not those that were written.
-    #[error("it is damaged: its octets do not have the checksum that they were written with")]
+    #[error("it is damaged: wrong checksum")]
     Checksum,
     /// A column of ours holds something else.
-    #[error("its column {0} is of another type than in a raw file")]
+    #[error("column {0} has the wrong type")]
     OtherColumn(&'static str),
     /// Times as other programs write them unless told otherwise.
-    #[error("its column {0} is not in nanoseconds, as those of a raw file are")]
+    #[error("column {0} is not in nanoseconds")]
     Unit(&'static str),
     /// A value that each row of its kind has is not there.
-    #[error("a row has no {0}")]
+    #[error("a row lacks {0}")]
     Missing(&'static str),
     /// A word that this version does not know.
     #[error("it has a row of an unknown kind ({0})")]
@@ -107,10 +107,10 @@ pub(crate) enum Broken {
     #[error("it has a page of more than 64 MiB")]
     TooLarge,
     /// Values that are stored so that a few octets are many rows.
-    #[error("it claims more rows than packets of a measurement fit into its octets")]
+    #[error("it claims more rows than its octets can hold")]
     TooDense,
     /// Stored in a way of others.
-    #[error("a column is stored in an encoding that is not read here")]
+    #[error("a column has an encoding that is not supported")]
     Encoding,
     /// More sessions than a run can have, or such of the same number.
     #[error("its sessions are damaged")]

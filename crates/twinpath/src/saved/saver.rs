@@ -44,7 +44,7 @@ pub(crate) struct Opened {
 pub(crate) enum OpenError {
     #[error("cannot write {path}: {source}")]
     Unfit { path: String, source: Unfit },
-    #[error("cannot save in {path}: another run does")]
+    #[error("cannot save to {path}: another run is saving to it")]
     Busy { path: String },
 }
 
@@ -53,7 +53,7 @@ impl OpenError {
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Unfit { source, .. } => source.to_string(),
-            Self::Busy { .. } => "another run saves in it".to_owned(),
+            Self::Busy { .. } => "another run is saving to it".to_owned(),
         }
     }
 
@@ -61,7 +61,7 @@ impl OpenError {
     pub(crate) fn remedy(&self) -> &'static str {
         match self {
             Self::Unfit { source, .. } => source.remedy(),
-            Self::Busy { .. } => "write another name",
+            Self::Busy { .. } => "use another name",
         }
     }
 }
@@ -222,8 +222,7 @@ impl Saver {
         let (written, why) = self.ended.as_ref()?;
         let why = why.as_ref().map_or("internal error", |why| &why.line);
         Some(format!(
-            "cannot go on saving to {}: {why}; the measurement goes on, the file holds {written} of its \
-             records",
+            "saving to {} failed: {why}; the measurement continues, the file holds {written} of its records",
             self.path.display()
         ))
     }
@@ -243,7 +242,7 @@ impl Saver {
                 "the disk was too slow for {}",
                 words::count(self.missing, "record", "records")
             ),
-            remedy: "write a file on a faster disk",
+            remedy: "use a file on a faster disk",
         };
         Saved {
             records,

@@ -228,7 +228,7 @@ fn the_negotiation_is_told_a_line_for_each_message() {
         "< Accept-Session 1: 0, OK; port ",
         "> Start-Sessions: 1 session",
         "< Start-Ack: 0, OK",
-        "session 1 runs: ",
+        "session 1 started: ",
         "seq=0 ",
         "seq=1 ",
         "> Stop-Sessions: 1 session",

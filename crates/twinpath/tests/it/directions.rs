@@ -35,7 +35,7 @@ fn a_report_that_is_told_of_a_counter_says_what_its_split_rests_on() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("run.parquet");
     let file = file.display();
-    let advice = "(--reflector stateful, if it counts)";
+    let advice = "(if it counts, use --reflector stateful)";
     let far = copying_reflector(30, |seq| !(10..15).contains(&seq));
     let measured = run(&format!(
         "sender {far} -c 30 -i 2 --timeout 0.2 --save {file}"
@@ -46,7 +46,7 @@ fn a_report_that_is_told_of_a_counter_says_what_its_split_rests_on() {
     assert!(!told.contains(advice), "it was followed: {told}");
     assert!(told.contains("0 outbound, 5 inbound"), "{told}");
     assert!(
-        told.contains("rests on --reflector stateful alone"),
+        told.contains("relies only on --reflector stateful"),
         "{told}"
     );
     let told = run(&format!("report {file} --reflector stateless")).stdout;
@@ -60,7 +60,7 @@ fn where_a_path_dies_no_counter_is_asked_for() {
     assert!(done.stdout.contains("20 lost"), "{}", done.stdout);
     assert!(
         done.stdout
-            .contains("nothing was answered after the losses"),
+            .contains("no packet was answered after the losses"),
         "{}",
         done.stdout
     );

@@ -120,7 +120,7 @@ fn a_run_stopped_before_its_first_packet_has_measured_nothing() {
     assert_eq!(last, "twinpath: stopped before the first packet was due");
     let text = &done.stdout;
     let started = text.contains("\nstarted ");
-    let due = text.contains("\nnot started: the first packet was due 20");
+    let due = text.contains("\nnot started; first packet due 20");
     assert!(!started && due, "{text}");
 }
 

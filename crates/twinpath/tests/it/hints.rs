@@ -183,7 +183,7 @@ fn a_sender_whose_packets_are_all_lost_names_the_other_addresses() {
     let check = |answers: &str, used: &str, other: &str, option: &str| {
         let _responder = hosts.responder(answers);
         let said = format!(
-            "both.example has other addresses than {used}: {other}; write one of them, or {option}"
+            "both.example has other addresses than {used}: {other}; use one of them, or {option}"
         );
         let done = hosts.run(&format!("{line} --json"));
         assert_eq!(done.status, 3, "{}", done.stderr);
@@ -214,7 +214,7 @@ fn a_sender_whose_packets_are_all_lost_names_the_other_addresses() {
     assert!(
         done.session()["notes"]
             .to_string()
-            .contains("leave out -4, or write one of them")
+            .contains("leave out -4, or use one of them")
     );
 }
 
@@ -250,7 +250,7 @@ fn port_861_is_said_to_be_that_of_another_protocol() {
         println!("skipped: port 861 cannot be had");
         return;
     };
-    let said = "port 861 is OWAMP's";
+    let said = "port 861 belongs to OWAMP";
     let session = run("sender 127.0.0.61:861 127.0.0.1:0 -c 2 -i 2 --timeout 0.3 --json").session();
     assert!(session["notes"].to_string().contains(said), "{session}");
     // It takes the connection and says no more: as an OWAMP server that wants another message.
@@ -289,5 +289,5 @@ fn hardware_stamps_that_cannot_be_had_are_said_with_their_reason() {
     assert_eq!(done.status, 0, "{}", done.stderr);
     server.wait_for(why);
     let mut responder = Responder::start("0.0.0.0:0 --timestamps hardware");
-    responder.wait_for("is not known; name an --interface");
+    responder.wait_for("the interface is unknown; name an --interface");
 }

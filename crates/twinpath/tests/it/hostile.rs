@@ -264,7 +264,7 @@ fn an_agreed_session_answers_nothing_that_is_sent_to_many() {
         let mut client = Running::spawn(Hosts::on(&hosts.near, &twinpath(line)));
         let mut lines = BufReader::new(client.0.stdout.take().unwrap());
         let mut said = String::new();
-        while !said.contains(" runs: ") {
+        while !said.contains(" started: ") {
             said.clear();
             assert!(lines.read_line(&mut said).unwrap() > 0, "it does not run");
         }

@@ -352,7 +352,7 @@ fn a_control_client_outlives_the_interface() {
     let mut run = Running::spawn(Hosts::on(&hosts.near, &twinpath(line)));
     let mut lines = BufReader::new(run.0.stdout.take().unwrap());
     let mut line = String::new();
-    while !line.contains(" runs: ") {
+    while !line.contains(" started: ") {
         line.clear();
         assert!(lines.read_line(&mut line).unwrap() > 0, "it does not run");
     }

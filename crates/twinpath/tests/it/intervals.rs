@@ -199,7 +199,7 @@ fn an_interval_that_rows_cannot_have_is_refused_and_says_why() {
         assert_eq!((done.status, done.stdout.as_str()), (2, ""), "{line}");
         let said = &done.stderr;
         assert!(said.contains("too short: with a timeout of"), "{said}");
-        assert!(said.contains("write --report-interval"), "{said}");
+        assert!(said.contains("use --report-interval"), "{said}");
     }
 }
 

@@ -37,7 +37,7 @@ fn the_keys_are_read_again_while_a_session_runs() {
     // What cannot be used changes nothing.
     std::fs::write(held.path(), "carol\n").unwrap();
     server.signal("HUP");
-    let said = server.wait_for("the old keys stay");
+    let said = server.wait_for("keeping the old keys");
     assert!(said.contains(":1: no passphrase"), "{said}");
     assert_eq!(with("bob other"), 0);
     std::fs::write(held.path(), "bob other\n").unwrap();
@@ -57,7 +57,7 @@ fn the_keys_are_read_again_while_a_session_runs() {
 fn a_server_without_keys_outlives_a_hang_up_and_says_that_it_has_nothing_to_read() {
     let mut server = Responder::server("");
     server.signal("HUP");
-    server.wait_for("SIGHUP: there is no file of keys to read again");
+    server.wait_for("SIGHUP: no key file to reread");
     assert_eq!(
         run(&format!("controller {} {ANY} -c 2 -i 2", server.at)).status,
         0
@@ -267,7 +267,11 @@ fn a_passphrase_that_is_not_used_is_said_and_leaves_the_environment_too() {
             "other words",
             Some("the passphrase is that of --keys"),
         ),
-        (&open, "other words", Some("write --key-id NAME")),
+        (
+            &open,
+            "other words",
+            Some("give the name of its key: --key-id NAME"),
+        ),
         (
             &client,
             "two\nlines",
@@ -358,7 +362,7 @@ fn what_has_no_key_or_no_mode_is_bad_usage() {
         (
             format!("server {ANY} --mode encrypted"),
             2,
-            "--mode encrypted needs keys: write --keys",
+            "--mode encrypted needs keys: use --keys",
         ),
         (
             format!("server {ANY} --keys {file} --mode unauthenticated"),
@@ -368,7 +372,7 @@ fn what_has_no_key_or_no_mode_is_bad_usage() {
         (
             format!("server {ANY} --mode secret"),
             2,
-            "write unauthenticated, authenticated,",
+            "use unauthenticated, authenticated,",
         ),
         (
             format!("server {ANY} --pbkdf2-count 2048"),
@@ -383,7 +387,7 @@ fn what_has_no_key_or_no_mode_is_bad_usage() {
         (
             format!("server {ANY} --keys {file} --pbkdf2-count 1000"),
             2,
-            "write 1024 to 1048576",
+            "use 1024 to 1048576",
         ),
         (
             "controller ::1 --mode mixed".to_owned(),
@@ -393,12 +397,12 @@ fn what_has_no_key_or_no_mode_is_bad_usage() {
         (
             format!("controller ::1 --mode unauthenticated --keys {file}"),
             2,
-            "has no use for a key",
+            "uses no key",
         ),
         (
             format!("controller ::1 --keys {file}"),
             2,
-            "has 2 keys: say which with --key-id",
+            "has 2 keys: choose one with --key-id",
         ),
         (
             format!("controller ::1 --keys {file} --key-id carol"),
@@ -413,12 +417,12 @@ fn what_has_no_key_or_no_mode_is_bad_usage() {
         (
             format!("controlclient ::1 ::1 --keys {file} --mode encrypted"),
             2,
-            "cannot be given; write mixed or unauthenticated",
+            "cannot get the session's keys; use mixed or unauthenticated",
         ),
         (
             "controller ::1 --keys /no/such/file".to_owned(),
             1,
-            "cannot read the keys file /no/such/file: No such file or directory (os error 2); name a file",
+            "cannot read key file /no/such/file: No such file or directory (os error 2); give a file",
         ),
     ] {
         let done = run(&line);

@@ -104,7 +104,8 @@ fn a_server_killed_in_mid_run_leaves_the_controller_with_its_report_and_a_warnin
     let keys: Vec<&str> = notes.iter().map(|n| n["key"].as_str().unwrap()).collect();
     assert_eq!(keys, ["server-gone", "ended-early"]);
     assert!(
-        done.stderr.contains("warning: the server is gone")
+        done.stderr
+            .contains("warning: lost the connection to the server")
             && done.stderr.contains("before the end"),
         "{}",
         done.stderr
@@ -140,7 +141,7 @@ fn a_server_killed_before_start_is_one_line() {
     assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
     assert!(
         done.stderr
-            .contains("the connection ended before Start-Ack came"),
+            .contains("the connection ended before Start-Ack arrived"),
         "{}",
         done.stderr
     );

@@ -36,7 +36,7 @@ fn a_storm_of_clients_is_a_line_of_each_kind_a_second_with_the_number_of_the_oth
     };
     let of_kind: Vec<&str> = text
         .lines()
-        .filter(|line| line.contains("client refused: it has all the connections"))
+        .filter(|line| line.contains("client refused: it has reached its limit of connections"))
         .collect();
     assert!((1..=seconds).contains(&of_kind.len()), "{seconds}: {text}");
     let lines = u64::try_from(
@@ -66,7 +66,7 @@ fn a_log_file_without_room_is_said_once_and_the_run_goes_on() {
     assert!(
         last.starts_with("twinpath: the log file /dev/full is not complete: ")
             && last.contains(" lost: No space left on device")
-            && last.contains("; make room there"),
+            && last.contains("; free some space"),
         "{last}"
     );
 }

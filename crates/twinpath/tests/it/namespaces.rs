@@ -197,9 +197,8 @@ fn a_wait_in_the_sender_s_own_queue_is_said_to_be_left_out_of_the_delays() {
     assert!(ns("departure", "median_ns") > 50_000_000);
     assert!(ns("round_trip", "median_ns") < ns("departure", "median_ns"));
     assert!(
-        done.stderr.contains(
-            "the delays leave out the time that packets wait in the queue of this host's interface"
-        ),
+        done.stderr
+            .contains("the delays exclude the wait in this host's interface queue"),
         "{}",
         done.stderr
     );

@@ -102,27 +102,26 @@ fn what_cannot_be_drawn_is_said_before_the_first_packet() {
             format!("--graph {at}/none/a.svg"),
             1,
             format!(
-                "twinpath: cannot write {at}/none/a.svg: No such file or directory (os error 2); make its \
-                 directory first, or write another\n"
+                "twinpath: cannot write {at}/none/a.svg: No such file or directory (os error 2); create its directory first, or use another\n"
             ),
         ),
         (
             format!("--html {at}"),
             1,
             format!(
-                "twinpath: cannot write {at}: it is a directory, not a regular file; write the name of a file\n"
+                "twinpath: cannot write {at}: it is a directory, not a regular file; give the name of a file\n"
             ),
         ),
         (
             "--theme dark".to_owned(),
             2,
-            "twinpath: --theme is for pictures; add --graph or --html\n".to_owned(),
+            "twinpath: --theme needs --graph or --html\n".to_owned(),
         ),
         (
             format!("--graph {at}/a.svg --html {at}/a.svg"),
             2,
             format!(
-                "twinpath: --graph and --html name the same file, {at}/a.svg; write another name for \
+                "twinpath: --graph and --html name the same file, {at}/a.svg; use another name for \
                  one of them\n"
             ),
         ),

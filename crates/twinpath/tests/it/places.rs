@@ -69,7 +69,7 @@ fn what_is_written_never_takes_the_place_of_something_else() {
             done.stderr
         );
         assert!(
-            done.stderr.contains("; write another name"),
+            done.stderr.contains("; use another name"),
             "{}",
             done.stderr
         );

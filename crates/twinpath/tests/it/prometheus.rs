@@ -64,5 +64,5 @@ fn complaints(metrics: &str) -> Option<String> {
 fn rows_of_intervals_are_refused_with_a_remedy() {
     let done = run("sender 127.0.0.1 --output prometheus --report-interval 1");
     assert_eq!(done.status, 2, "{}", done.stderr);
-    assert!(done.stderr.contains("take one of them"), "{}", done.stderr);
+    assert!(done.stderr.contains("use one of them"), "{}", done.stderr);
 }

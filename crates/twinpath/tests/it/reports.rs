@@ -77,7 +77,7 @@ fn one_run_that_is_named_twice_is_said_to_be_one() {
     let file = saved(directory.path(), "run.parquet", "");
     let other = saved(directory.path(), "other.parquet", "");
     let merged = |files: &str| run(&format!("report --merge --json {files}"));
-    let twice = "sessions of packets that another one has already";
+    let twice = "contains packets of another one";
     let same = merged(&format!("{file} {file}"));
     assert!(same.stderr.contains(twice), "{}", same.stderr);
     assert_eq!(same.session()["packets"]["sent"], 120);
@@ -87,7 +87,7 @@ fn one_run_that_is_named_twice_is_said_to_be_one() {
     assert!(
         compared
             .stdout
-            .contains("Warning: both are of the same packets"),
+            .contains("Warning: both contain the same packets"),
         "{}",
         compared.stdout
     );
@@ -95,7 +95,7 @@ fn one_run_that_is_named_twice_is_said_to_be_one() {
     assert!(
         compared
             .stderr
-            .contains("warning: both are of the same packets"),
+            .contains("warning: both contain the same packets"),
         "{}",
         compared.stderr
     );
@@ -106,7 +106,7 @@ fn one_run_that_is_named_twice_is_said_to_be_one() {
         compared.stdout
     );
     assert!(
-        compared.stdout.contains("chance and * reckon with all"),
+        compared.stdout.contains("chance and * account for all"),
         "{}",
         compared.stdout
     );

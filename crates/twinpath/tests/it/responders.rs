@@ -210,7 +210,7 @@ fn bounds_are_said_at_the_start_and_listening_once() {
     assert!(
         stderr.starts_with(
             "note: answers 127.0.0.1/32, 192.0.2.0/24 only; at most 9 packets/s for each client; \
-             replies as to a request with padding 100, never longer than the request \
+             replies sized as for a request with padding 100, never longer than the request \
              (--allow-larger-replies)\n"
         ),
         "{stderr}"

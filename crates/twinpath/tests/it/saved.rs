@@ -183,7 +183,7 @@ fn what_is_no_raw_file_is_refused_by_name_and_with_a_remedy() {
     for (file, said) in [
         (&text, "neither a raw file nor a capture"),
         (&empty, "neither a raw file nor a capture"),
-        (&stub, "no Parquet file, or damaged"),
+        (&stub, "not a Parquet file, or damaged"),
         (&capture, "the capture is damaged"),
         (&missing, "No such file"),
         (&here, "it is a directory, not a regular file"),
@@ -209,7 +209,7 @@ fn a_place_that_nothing_can_be_saved_in_is_refused_before_anything_is_sent() {
         assert_eq!(done.status, 1, "{}", done.stderr);
         assert!(done.stderr.contains(&place), "{}", done.stderr);
         assert!(
-            done.stderr.contains("; write the name of a file"),
+            done.stderr.contains("; give the name of a file"),
             "{}",
             done.stderr
         );
@@ -239,7 +239,7 @@ fn a_full_disk_ends_the_saving_and_not_the_measurement() {
     let measured: Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!(measured["sessions"][0]["packets"]["sent"], 2_500);
     assert!(
-        done.stderr.contains("cannot go on saving to"),
+        done.stderr.contains("warning: saving to "),
         "{}",
         done.stderr
     );
@@ -251,7 +251,7 @@ fn a_full_disk_ends_the_saving_and_not_the_measurement() {
         &again.stderr
     };
     assert!(
-        said.contains("interrupted") || said.contains("whose fate is known"),
+        said.contains("interrupted") || said.contains("no finished packet"),
         "{said}"
     );
 }

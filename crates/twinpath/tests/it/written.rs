@@ -57,7 +57,7 @@ fn a_disk_that_fills_fails_a_quiet_run_too_whose_report_is_whole() {
             assert!(
                 said.contains("run.parquet")
                     && said.contains("No space left on device")
-                    && said.contains("; make room there"),
+                    && said.contains("; free some space"),
                 "{said}"
             );
             let document = document(&done);
@@ -248,9 +248,9 @@ fn what_is_no_file_is_not_written_into_and_stays_as_it_is() {
     ] {
         let is_link = said.contains("link");
         let remedy = if is_link {
-            "; write the name of that file"
+            "; give the name of that file"
         } else {
-            "; write the name of a file"
+            "; give the name of a file"
         };
         let path = if name.starts_with('/') {
             name.to_owned()
@@ -281,8 +281,8 @@ fn what_is_no_file_is_not_waited_for_when_it_is_to_be_read() {
         return;
     };
     let at = directory.path().display();
-    let file = "; write what comes from it into a file";
-    let other = "; write the name of a raw file";
+    let file = "; write its output to a file";
+    let other = "; give the name of a raw file";
     for (path, said, remedy) in [
         (format!("{at}/pipe"), "it is a pipe", file),
         (format!("{at}/to-pipe"), "it is a pipe", file),
@@ -294,14 +294,11 @@ fn what_is_no_file_is_not_waited_for_when_it_is_to_be_read() {
         refused(&format!("report --merge {path} {path}"), said, remedy);
     }
     for (name, said) in [
-        (
-            "pipe",
-            "is a pipe from which nothing comes, not a keys file",
-        ),
-        ("socket", "is a socket, not a keys file"),
+        ("pipe", "is a pipe without a writer, not a key file"),
+        ("socket", "is a socket, not a key file"),
     ] {
         let keys = format!("--keys {at}/{name}");
-        let remedy = "; name a file with a line for each key";
+        let remedy = "; give a file with one line per key";
         refused(
             &format!("server 127.0.0.1:0 --mode encrypted {keys}"),
             said,

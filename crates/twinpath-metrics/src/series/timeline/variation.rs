@@ -1,4 +1,4 @@
-//! One-way delays of columns as what clocks that are not synchronised let be known of them: how much
+//! One-way delays of columns as what clocks that are not synchronized let be known of them: how much
 //! longer than the least a packet took (PDV, RFC 5481 section 4.2), without the clocks' skew (row M-52).
 
 use std::time::Duration;

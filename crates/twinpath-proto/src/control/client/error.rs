@@ -45,10 +45,10 @@ impl fmt::Display for Awaited {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
     /// Modes 0 in the greeting (row TC-2).
-    #[error("the server takes no connections now: it offers no mode")]
+    #[error("the server refuses connections at present: it offers no mode")]
     TurnedAway,
     /// No security mode that is wanted is offered, or a required feature is not (row TC-8).
-    #[error("the server offers {offered}; wanted: {wanted}")]
+    #[error("the server offers {offered}; required: {wanted}")]
     NoMode {
         /// In the greeting.
         offered: Modes,
@@ -56,7 +56,7 @@ pub enum ClientError {
         wanted: Modes,
     },
     /// The Server closed, or the connection broke, before an answer came.
-    #[error("the connection ended before {0} came")]
+    #[error("the connection ended before {0} arrived")]
     EndedBefore(Awaited),
     /// The Server closed, or the connection broke, while sessions ran.
     #[error("the connection ended while {running} session{} ran", if *running == 1 { "" } else { "s" })]
@@ -65,25 +65,25 @@ pub enum ClientError {
         running: u32,
     },
     /// An answer did not come in time.
-    #[error("{0} did not come in time")]
+    #[error("{0} did not arrive in time")]
     Silent(Awaited),
     /// The Server does not read what it is sent.
-    #[error("the server does not read what it is sent")]
+    #[error("the server does not read its connection")]
     Stuck,
     /// Octets that answer nothing.
-    #[error("the server sent octets that answer nothing, the first is {octet}")]
+    #[error("the server sent unexpected octets, beginning with {octet}")]
     Unexpected {
         /// The first of them.
         octet: u8,
     },
     /// An acknowledgement of no session, or of more than there are.
-    #[error("the server acknowledged another number of sessions: {sessions}")]
+    #[error("the server acknowledged the wrong number of sessions: {sessions}")]
     SessionCount {
         /// What it says.
         sessions: u32,
     },
     /// Another port than the one asked for, and the plan is strict.
-    #[error("the server offers port {offered} where {asked} was asked for")]
+    #[error("the server offers port {offered} instead of {asked}")]
     OtherPort {
         /// In the request.
         asked: u16,
@@ -91,7 +91,7 @@ pub enum ClientError {
         offered: u16,
     },
     /// The Server asks for too many PBKDF2 iterations, or for too few to be safe.
-    #[error("the server asks for {count} PBKDF2 iterations; 1024 to {most} are accepted")]
+    #[error("the server requires {count} PBKDF2 iterations; accepted are 1024 to {most}")]
     Count {
         /// In the greeting.
         count: u32,

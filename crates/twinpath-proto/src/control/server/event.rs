@@ -129,7 +129,7 @@ pub enum CloseReason {
     #[error("the connection ended within a message")]
     CutShort,
     /// Nothing came for SERVWAIT.
-    #[error("nothing came for SERVWAIT")]
+    #[error("idle for SERVWAIT")]
     Idle,
     /// A message was begun and not finished in time, the Set-Up-Response not sent in time.
     #[error("a message was not complete in time")]
@@ -141,13 +141,13 @@ pub enum CloseReason {
     #[error("refused: {0}")]
     Refused(Accept),
     /// There is no room even for a handshake: Modes 0 was offered.
-    #[error("turned away: no room for a handshake")]
+    #[error("refused: too many handshakes in progress")]
     TurnedAway,
     /// The client chose Mode 0: it does not want to talk.
     #[error("the client chose no mode")]
     Declined,
     /// The client chose what was not offered, or no single security mode.
-    #[error("the client chose modes that do not fit: {0}")]
+    #[error("the client chose invalid modes: {0}")]
     ModesRefused(Modes),
     /// The client's Key-ID is unknown, or its passphrase is another than ours: which, it is not told
     /// (row TC-26).
@@ -160,10 +160,10 @@ pub enum CloseReason {
     #[error("a request with {0} schedule slots")]
     ScheduleSlots(u32),
     /// A command about no session, or about more than a client may have.
-    #[error("a command about sessions: {0} of them")]
+    #[error("a command with {0} sessions")]
     SessionCount(u32),
     /// Stop-Sessions counted wrong, and the Server is strict.
-    #[error("Stop-Sessions counts {said} of {running} running sessions")]
+    #[error("Stop-Sessions counts {said} sessions, {running} are running")]
     StopCount {
         /// What the client says.
         said: u32,
@@ -174,7 +174,7 @@ pub enum CloseReason {
     #[error("a message failed its HMAC")]
     Forged,
     /// All connections were taken, and this one had no sessions.
-    #[error("it made room for another client: the server is full")]
+    #[error("closed for another client: the server is full")]
     MadeRoom,
     /// The driver ended it.
     #[error("the server shuts down")]

@@ -9,7 +9,7 @@ use twinpath_wire::control::Accept;
 #[non_exhaustive]
 pub enum RequestFault {
     /// Conf-Sender or Conf-Receiver is set (row TC-31).
-    #[error("Conf-Sender {sender} and Conf-Receiver {receiver}, both are to be 0")]
+    #[error("Conf-Sender {sender} and Conf-Receiver {receiver}: both must be 0")]
     OneWay {
         /// Conf-Sender.
         sender: u8,
@@ -20,7 +20,7 @@ pub enum RequestFault {
     #[error("IP version {0}")]
     IpVersion(u8),
     /// A per-hop behaviour, or reserved bits.
-    #[error("Type-P is no DSCP")]
+    #[error("Type-P is not a DSCP")]
     TypeP,
     /// Not the client's own (row TC-39).
     #[error("Sender Address {0} is not the client's own")]
@@ -32,7 +32,7 @@ pub enum RequestFault {
     #[error("Receiver Address {0}")]
     Receiver(IpAddr),
     /// Packets would be longer than any datagram.
-    #[error("Padding Length {asked}, at most {most} fit")]
+    #[error("Padding Length {asked}: at most {most} fits")]
     Padding {
         /// In the request.
         asked: u32,
@@ -54,13 +54,13 @@ pub enum RequestFault {
     #[error("a command that must wait for Stop-Sessions")]
     WhileRunning,
     /// The client's limit on one connection.
-    #[error("a client may have no more sessions than it has: {0}")]
+    #[error("the client has reached its limit of {0} sessions")]
     Sessions(u32),
     /// Start-Sessions, and no session waits to be started (row TC-54).
     #[error("Start-Sessions without a session to start")]
     NothingToStart,
-    /// Start-Sessions under Individual Session Control.
-    #[error("Start-Sessions under Individual Session Control")]
+    /// Start-Sessions with Individual Session Control.
+    #[error("Start-Sessions with Individual Session Control")]
     StartWithoutSids,
 }
 

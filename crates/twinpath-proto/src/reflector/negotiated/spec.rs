@@ -78,7 +78,7 @@ impl Default for NegotiatedConfig {
 
 /// Another session has this sender and port, or this SID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a session of this sender is on this port already")]
+#[error("this sender already has a session on this port")]
 pub struct InUse;
 
 /// How a session ended.

@@ -123,10 +123,10 @@ fn a_directory_and_a_device_are_no_files_and_a_pipe_is_one() {
     let socket = directory.path().join("socket");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
     for (path, kind) in [
-        (directory.path(), "is a directory, not a keys file"),
-        (Path::new("/dev/null"), "is a device, not a keys file"),
-        (Path::new("/dev/zero"), "is a device, not a keys file"),
-        (&socket, "is a socket, not a keys file"),
+        (directory.path(), "is a directory, not a key file"),
+        (Path::new("/dev/null"), "is a device, not a key file"),
+        (Path::new("/dev/zero"), "is a device, not a key file"),
+        (&socket, "is a socket, not a key file"),
     ] {
         for access in [Access::OwnerOnly, Access::Anybody] {
             let error = read(path, access).unwrap_err();
@@ -152,9 +152,7 @@ fn a_directory_and_a_device_are_no_files_and_a_pipe_is_one() {
     let path = format!("/dev/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&end));
     let error = read(Path::new(&path), Access::OwnerOnly).unwrap_err();
     assert!(
-        error
-            .to_string()
-            .contains("a pipe from which nothing comes"),
+        error.to_string().contains("a pipe without a writer"),
         "{error}"
     );
     let (end, mut other) = io::pipe().unwrap();

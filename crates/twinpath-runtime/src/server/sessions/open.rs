@@ -44,17 +44,19 @@ pub(crate) struct OpenRequest {
 /// Why a session could not be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum OpenError {
-    #[error("the client has as many sessions as it may have")]
+    #[error("the client has reached its limit of sessions")]
     ClientLimit,
-    #[error("the client has as many sessions as it may have, some for their timeout only")]
+    #[error(
+        "the client has reached its limit of sessions, some of them only waiting for their timeout"
+    )]
     ClientLingers,
-    #[error("there are as many sessions as there may be")]
+    #[error("the limit of sessions is reached")]
     Limit,
-    #[error("there are as many sessions of clients without a key as there may be")]
+    #[error("the limit of sessions without a key is reached")]
     OpenLimit,
     #[error("no test port is free")]
     NoPort,
-    #[error("the receiver's address is not one of this host")]
+    #[error("the receiver's address is not this host's")]
     NotLocal,
     #[error("the system has no descriptors or memory left")]
     Exhausted,

@@ -114,9 +114,9 @@ fn a_server_gone_before_start_ack_is_an_error() {
         (
             is_open as fn(&ServerEvent) -> bool,
             Then::Hang,
-            "Accept-Session did not come in time",
+            "Accept-Session did not arrive in time",
         ),
-        (is_start, Then::Hang, "Start-Ack did not come in time"),
+        (is_start, Then::Hang, "Start-Ack did not arrive in time"),
     ] {
         let rig = serve(at(offering(Modes::default()), like, then));
         let mut wanted = rig.plan();
@@ -130,7 +130,7 @@ fn a_server_gone_before_start_ack_is_an_error() {
     let outcome = control(plan(rig.plan(), &[Dscp::BE]));
     let line = outcome.line();
     assert!(
-        line.contains("the connection ended before Start-Ack came"),
+        line.contains("the connection ended before Start-Ack arrived"),
         "{line}"
     );
 }
@@ -154,7 +154,7 @@ fn a_silent_server_in_mid_run_costs_nothing_but_an_acknowledgement() {
     assert_eq!(outcome.keys(), ["server-gone"]);
     let gone = Control::ServerGone {
         server: report.server,
-        error: "Stop-N-Ack did not come in time".to_owned(),
+        error: "Stop-N-Ack did not arrive in time".to_owned(),
     };
     assert_eq!(report.findings, [gone.into()]);
 }

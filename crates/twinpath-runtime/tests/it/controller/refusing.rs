@@ -135,7 +135,7 @@ fn a_mode_that_is_not_offered_is_said_with_those_that_are() {
         "{line}"
     );
     assert!(
-        line.contains("wanted: unauthenticated, reflect octets"),
+        line.contains("required: unauthenticated, reflect octets"),
         "{line}"
     );
 }
@@ -147,7 +147,7 @@ fn a_strict_client_takes_no_other_port() {
     wanted.receiver_port = Some(9);
     wanted.strict = true;
     let line = control(plan(wanted, &[Dscp::BE])).line();
-    assert!(line.contains("where 9 was asked for"), "{line}");
+    assert!(line.contains("instead of 9"), "{line}");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn nobody_on_the_port_is_said() {
 fn another_service_is_told_by_its_banner() {
     let server = peer(b"SSH-2.0-OpenSSH_9.2p1 \x1bDebian\r\n", false);
     let line = towards(server).line();
-    assert!(line.contains("is no TWAMP server"), "{line}");
+    assert!(line.contains("is not a TWAMP server"), "{line}");
     assert!(
         line.contains("SSH-2.0-OpenSSH_9.2p1 \\x1bDebian\""),
         "{line}"
@@ -180,7 +180,10 @@ fn another_service_is_told_by_its_banner() {
     );
     let long = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n";
     let line = towards(peer(long, true)).line();
-    assert!(line.ends_with("\"HTTP/1.1 400 Bad Request\""), "{line}");
+    assert!(
+        line.contains("sends \"HTTP/1.1 400 Bad Request\" instead"),
+        "{line}"
+    );
 }
 
 #[test]
@@ -191,7 +194,7 @@ fn a_service_that_waits_for_its_client_is_said() {
         "{line}"
     );
     let line = towards(peer(b"\0\0\0\0\0", false)).line();
-    assert!(line.contains("is no TWAMP server"), "{line}");
+    assert!(line.contains("is not a TWAMP server"), "{line}");
 }
 
 #[test]
@@ -209,7 +212,7 @@ fn octets_of_anything_are_an_error_and_no_more() {
 #[test]
 fn a_server_that_closes_before_its_greeting_is_said() {
     let line = towards(peer(b"", true)).line();
-    assert!(line.contains("before Server Greeting came"), "{line}");
+    assert!(line.contains("before Server Greeting arrived"), "{line}");
 }
 
 #[test]

@@ -82,7 +82,7 @@ pub(super) fn iterations(text: &str) -> Result<u32, Advice> {
         .filter(|count| (LEAST_COUNT..=MOST_COUNT).contains(count))
         .ok_or_else(|| {
             Advice::new(format!(
-                "not a number of PBKDF2 iterations: write {LEAST_COUNT} to {MOST_COUNT}"
+                "not a number of PBKDF2 iterations: use {LEAST_COUNT} to {MOST_COUNT}"
             ))
         })
 }
@@ -94,7 +94,7 @@ pub(super) fn key_id(text: &str) -> Result<KeyId, Advice> {
         .any(|c| c.is_control() || matches!(c, ' ' | '\t'))
     {
         return Err(Advice::new(
-            "not a Key-ID: write one word without white space",
+            "not a Key-ID: give one word without white space",
         ));
     }
     KeyId::new(text).map_err(|error| Advice::new(error.to_string()))
@@ -110,7 +110,7 @@ pub(super) fn mode(text: &str) -> Result<SecurityMode, Advice> {
     ];
     let found = modes.into_iter().find(|mode| mode.name() == text);
     found.ok_or_else(|| {
-        Advice::new("not a mode: write unauthenticated, authenticated, encrypted or mixed")
+        Advice::new("not a mode: use unauthenticated, authenticated, encrypted or mixed")
     })
 }
 

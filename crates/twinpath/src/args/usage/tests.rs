@@ -51,7 +51,7 @@ fn every_option_takes_a_value_that_begins_with_a_minus_sign_for_its_own() {
     let answer = failure(&Cli::read(words.split(' ')).unwrap_err(), Some("sender"));
     assert_eq!(
         answer.to_string(),
-        "--ipv4 and --ipv6 exclude each other: write one of them"
+        "--ipv4 and --ipv6 exclude each other: use one of them"
     );
 }
 
@@ -195,7 +195,7 @@ fn every_option_of_a_number_or_a_time_answers_a_negative_one_by_its_own_words() 
             };
             let said = answer(&format!("{} {far}--{long} -5", command.get_name()));
             assert!(said.starts_with(&format!("--{long} -5: ")), "{said}");
-            assert!(said.contains("write"), "{said}");
+            assert!(said.contains("use "), "{said}");
             seen += 1;
         }
     }
@@ -207,7 +207,7 @@ fn what_help_does_not_show_is_never_suggested() {
     assert_eq!(answer("dscptable --jso"), "--jso: did you mean --json?");
     if cfg!(feature = "report") {
         let merge = answer("merge a.parquet b.parquet");
-        assert_eq!(merge, "merge: write report --merge FILE FILE ...");
+        assert_eq!(merge, "merge: use report --merge FILE FILE ...");
     }
     assert_eq!(answer("dscptable --hepl"), "--hepl: did you mean --help?");
     assert!(is_shown("--portable") && is_shown("--version") && !is_shown("--json-lines"));

@@ -116,7 +116,7 @@ fn requests_to_a_port_that_is_not_known_are_counted_and_said() {
     let counts = opened.counts(0);
     assert_eq!(counts.unanswered, [(end(to), 10)].into());
     let line = format!(
-        "packets to {to} that look like requests, and none was answered: 10; name the port with --port"
+        "unanswered packets to {to} that look like requests: 10; give the port with --port"
     );
     let said = in_words(counts::findings(&counts, &opened.ended));
     assert!(
@@ -157,7 +157,7 @@ fn replies_whose_requests_are_not_in_the_capture_are_counted_and_said() {
             assert_eq!(figures(&outcomes(&opened)), [[10, 10, 0, 0]], "{other:?}");
             assert_eq!(opened.counts(0).unmatched_replies, 10, "{other:?}");
             let (_, failed) = open(1, port).unwrap_err();
-            let expected = "10 replies to requests that are not in the capture";
+            let expected = "10 replies without a captured request";
             assert!(in_full(&failed).contains(expected), "{port:?}: {failed}");
             let is_none = matches!(
                 failed,

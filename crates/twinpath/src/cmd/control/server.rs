@@ -142,18 +142,18 @@ impl<'a> KeyFile<'a> {
             return None;
         }
         let Some(path) = self.options.keys.as_deref() else {
-            warn!("SIGHUP: there is no file of keys to read again");
+            warn!("SIGHUP: no key file to reread");
             return None;
         };
         // A pipe has been read: to wait for its next writer would stop all else.
         if std::fs::metadata(path).is_ok_and(|file| !file.is_file()) {
-            warn!("the keys are from no file that can be read again: the old ones stay");
+            warn!("the key file cannot be reread: keeping the old keys");
             return None;
         }
         match plan::ring(path, self.options) {
             Ok(ring) => Some((path, ring)),
             Err(failure) => {
-                warn!("{failure}; the old keys stay");
+                warn!("{failure}; keeping the old keys");
                 None
             }
         }
@@ -198,12 +198,11 @@ fn bounds(args: &ServerArgs) -> Option<String> {
         bounds.push(format!("serves {} only", prefixes(&args.allow)));
     }
     if !args.allow_sender.is_empty() {
-        bounds.push(format!("senders of {} too", prefixes(&args.allow_sender)));
+        bounds.push(format!("and senders from {}", prefixes(&args.allow_sender)));
     }
     if let Some(count) = args.pbkdf2_count.filter(|count| count.is_beyond_custom()) {
         bounds.push(format!(
-            "clients close the connection at {} PBKDF2 iterations unless they are told otherwise \
-             (twinpath's: --max-pbkdf2-count)",
+            "many clients refuse {} PBKDF2 iterations by default (twinpath: --max-pbkdf2-count)",
             count.0
         ));
     }
@@ -219,14 +218,14 @@ fn bounds(args: &ServerArgs) -> Option<String> {
             " or from those senders"
         };
         bounds.push(format!(
-            "a session's first packet from its client's address{others} says its sender's port"
+            "the first packet from the client's address{others} sets a session's sender port"
         ));
     }
     if args.allow_any_port {
-        bounds.push("clients without a key may have any port from 1024 up".to_owned());
+        bounds.push("clients without a key may request any port from 1024 up".to_owned());
     }
     if let Some(dscp) = args.control_dscp.filter(|dscp| *dscp != Dscp::BE) {
-        bounds.push(format!("control segments have DSCP {dscp}"));
+        bounds.push(format!("control packets have DSCP {dscp}"));
     }
     (!bounds.is_empty()).then(|| bounds.join("; "))
 }

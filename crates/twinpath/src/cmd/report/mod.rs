@@ -158,10 +158,10 @@ fn open(args: &ReportArgs) -> Result<Vec<Source>, Failure> {
         ("--timeout", args.timeout.is_some()),
     ];
     match given.into_iter().find(|(_, given)| *given) {
-        Some((option, _)) if !sources.iter().any(Source::is_capture) => Err(Failure::usage(
-            format!("{option} is for captures, and this is a saved run"),
-        )
-        .with_remedy(Some("leave it out: a run keeps what it was measured with"))),
+        Some((option, _)) if !sources.iter().any(Source::is_capture) => {
+            Err(Failure::usage(format!("{option} is for captures only"))
+                .with_remedy(Some("leave it out: a saved run keeps its own setting")))
+        }
         _ => Ok(sources),
     }
 }

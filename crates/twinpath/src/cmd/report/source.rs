@@ -70,9 +70,9 @@ impl Source {
         let wanted = plan::figures(&args.results.figures);
         let mut file = files::open(path).map_err(|error| {
             let remedy = match error {
-                Unfit::Kind(file::PIPE) => "write what comes from it into a file, and name that",
+                Unfit::Kind(file::PIPE) => "use its output to a file, and give that",
                 Unfit::Io(_) | Unfit::Kind(_) | Unfit::Link(_) => {
-                    "write the name of a raw file (--save) or of a capture"
+                    "give the name of a raw file (--save) or of a capture"
                 }
             };
             Failure::could_not(format!("cannot read {shown}: {error}")).with_remedy(Some(remedy))
@@ -84,10 +84,10 @@ impl Source {
         }
         if !known || &magic != b"PAR1" {
             return Err(Failure::could_not(format!(
-                "cannot read {shown}: it is neither a raw file nor a capture"
+                "cannot read {shown}: neither a raw file nor a capture"
             ))
             .with_remedy(Some(
-                "write a file that --save wrote, or a capture in pcap or pcapng",
+                "use a file written by --save, or a capture in pcap or pcapng",
             )));
         }
         // Whoever saves a run holds its file.
@@ -231,21 +231,25 @@ impl Source {
     pub(super) fn nothing(&self) -> Failure {
         let path = &self.path;
         match self.rows {
-            Rows::Saved { growing: true, end: None, .. } => Failure::could_not(format!(
-                "{path} has no packet yet whose fate is known: its run has just begun"
+            Rows::Saved {
+                growing: true,
+                end: None,
+                ..
+            } => Failure::could_not(format!(
+                "{path} has no finished packet yet: its run has just begun"
             ))
             .with_remedy(Some("try again in a few seconds")),
             Rows::Saved { end: None, .. } => Failure::could_not(format!(
-                "{path} has no packet whose fate is known: its run was killed soon after it began, or \
+                "{path} has no finished packet: its run was killed soon after it began, or \
                  could not be saved"
             )),
             Rows::Saved { .. } => Failure::could_not(format!(
-                "{path} has no packet whose fate is known: its run was stopped before"
+                "{path} has no finished packet: its run was stopped before"
             )),
             Rows::Captured(_) => Failure::could_not(format!(
-                "{path} has no packet whose fate is known: it ends before the timeout of the first one"
+                "{path} has no finished packet: it ends before the timeout of the first one"
             ))
-            .with_remedy(Some("write a shorter --timeout")),
+            .with_remedy(Some("use a shorter --timeout")),
         }
     }
 
@@ -390,17 +394,19 @@ fn broken(path: &str, error: &Broken) -> Failure {
         | Broken::Sessions
         | Broken::TooDense
         | Broken::Checksum
-        | Broken::Missing(_) => "write a file that --save wrote and nobody changed",
+        | Broken::Missing(_) => "use an unchanged file written by --save",
         Broken::TooLarge | Broken::Encoding => {
-            "write the file as --save wrote it, not one written again by another program"
+            "use the file as written by --save, not one rewritten by another program"
         }
         Broken::NoColumn(_) | Broken::NoFormat | Broken::OtherColumn(_) => {
-            "write a file that --save wrote"
+            "use a file written by --save"
         }
         Broken::Unit(_) => {
-            "write it again with timestamps in nanoseconds (pyarrow: without coerce_timestamps)"
+            "rewrite it with timestamps in nanoseconds (pyarrow: without coerce_timestamps)"
         }
-        Broken::Format(_) | Broken::Word(_) => "read it with the version that wrote it, or a newer",
+        Broken::Format(_) | Broken::Word(_) => {
+            "read it with the version that wrote it, or a newer one"
+        }
     };
     Failure::could_not(format!("cannot read {path}: {error}")).with_remedy(Some(remedy))
 }

@@ -17,7 +17,7 @@ fn a_quiet_path_is_said_in_one_breath() {
     let few = "No loss; round trip 1.292ms median, 1.487ms max";
     assert_eq!(said(&report), few);
     report.figures.round_trip = None;
-    assert_eq!(said(&report), "No loss; round trip not known");
+    assert_eq!(said(&report), "No loss; round trip unknown");
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn with_loss(report: &SessionReport, style: Style, out: &mut impl Write) -> io::
     ];
     if !report.coverage().is_complete() {
         let word = report.sent_word();
-        let why = format!("unknown: packets were due that were not {word}");
+        let why = format!("unknown: due packets were not {word}");
         return fact(out, "With losses", &why);
     }
     let heads = ["Outbound", "Inbound", "Roundtrip"];
@@ -111,7 +111,7 @@ fn estimates(
         let why = if report.coverage().is_complete() {
             "no estimate: nothing came back"
         } else {
-            "no estimate: the loss is not known"
+            "no estimate: loss unknown"
         };
         fact(out, "", why)?;
     }

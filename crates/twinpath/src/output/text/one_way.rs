@@ -10,7 +10,7 @@ use crate::output::style::Style;
 use crate::output::table::{CELL, fact, row};
 use crate::output::units::{self, Unit};
 
-/// Nothing where both clocks are synchronised: the table has it.
+/// Nothing where both clocks are synchronized: the table has it.
 ///
 /// # Errors
 /// Those of `out`.
@@ -45,7 +45,7 @@ pub(super) fn write(report: &SessionReport, style: Style, out: &mut impl Write) 
     writeln!(
         out,
         "{}",
-        style.heading(&row("Clocks taken out", &heads, CELL))
+        style.heading(&row("Clocks removed", &heads, CELL))
     )?;
     for (name, spread, bound_ns) in rows {
         let values = [
@@ -59,7 +59,7 @@ pub(super) fn write(report: &SessionReport, style: Style, out: &mut impl Write) 
         let cells: Vec<String> = cells.into_iter().map(|ns| unit.delay(ns)).collect();
         writeln!(out, "{}", row(&name, &cells, CELL))?;
     }
-    let assumed = "(if the least delays are equal both ways; bounds hold anyway)";
+    let assumed = "(if minimum delays are equal both ways; bounds hold anyway)";
     fact(out, "", assumed)
 }
 

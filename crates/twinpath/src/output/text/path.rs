@@ -22,8 +22,8 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     let both: Vec<String> = out_and_in.into_iter().flatten().collect();
     if !both.is_empty() {
         let unknown = match (figures.ttl_forward, figures.ttl_backward) {
-            (None, _) => ", outbound not known",
-            (_, None) => ", inbound not known",
+            (None, _) => ", outbound unknown",
+            (_, None) => ", inbound unknown",
             _ => "",
         };
         let text = format!("{}{unknown}", both.join(", "));
@@ -32,7 +32,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     remarking(report, out)?;
     match figures.congestion_forward {
         Some(1..) if report.identity.tos.ecn() == Ecn::Ce => {
-            let text = "CE, as sent (tells nothing of the way)";
+            let text = "CE, as sent (says nothing about the path)";
             fact(out, "ECN on arrival", text)?;
         }
         marked => {
@@ -46,7 +46,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
         "ECN of replies",
         [
             (figures.congestion_backward, "met congestion"),
-            (remarked.ecn, "not as they were to be sent"),
+            (remarked.ecn, "not as requested"),
         ],
     )?;
     // A run with replies has a note on each kind.

@@ -109,7 +109,7 @@ fn a_path_that_was_away_is_said_to_have_been() {
 fn a_coarse_far_clock_is_said_to_be_one() {
     let mut report = fixtures::quiet_path();
     report.figures.far_resolution_ns = Some(1_000_000);
-    assert!(page(&report).contains("tells its time in steps of 1 ms\n"));
+    assert!(page(&report).contains("the reflector's clock has a resolution of 1 ms\n"));
     report.figures.far_resolution_ns = Some(1_000);
     assert!(!page(&report).contains("in steps of"));
 }
@@ -154,7 +154,7 @@ fn an_ecn_mark_of_the_sender_s_own_and_a_ttl_that_is_not_known_are_said() {
         marked.contains("\nECN on arrival   7 met congestion\n"),
         "{marked}"
     );
-    assert!(marked.contains(", inbound not known\n"), "{marked}");
+    assert!(marked.contains(", inbound unknown\n"), "{marked}");
     report.identity.tos = twinpath_wire::Tos(187);
     let own = page(&report);
     assert!(own.contains("\nECN on arrival   CE, as sent"), "{own}");

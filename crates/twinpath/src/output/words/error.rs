@@ -16,15 +16,16 @@ pub(crate) trait Remedy: Error {
 
 /// The port of OWAMP, for control and test (RFC 4656, RFC 8545).
 pub(super) const OWAMP_PORT: u16 = 861;
-pub(super) const OWAMP: &str =
-    "port 861 is OWAMP's (RFC 4656), another protocol: TWAMP's and STAMP's is 862";
+pub(super) const OWAMP: &str = "port 861 belongs to OWAMP (RFC 4656); TWAMP and STAMP use 862";
 const OUT_OF_FILES: &str =
-    "this process or the host has as many files open as it may: raise `ulimit -n` (or fs.file-max)";
+    "raise the limit of open files: `ulimit -n` (fs.file-max for the whole host)";
 
 impl Remedy for BindError {
     fn remedy(&self) -> Option<Cow<'static, str>> {
         let words = match self {
-            Self::InUse { .. } => "choose another port, 0 for any free one, or stop that program",
+            Self::InUse { .. } => {
+                "choose another port, 0 for any free one, or stop the program that uses it"
+            }
             Self::NotLocal { .. } => "see `ip address` for this host's addresses",
             Self::Privilege { .. } => {
                 "use a port above 1023, run as root, or grant CAP_NET_BIND_SERVICE"
@@ -51,13 +52,11 @@ impl Remedy for SendError {
         let words = match self {
             Self::NoBuffers => "send less often, or fewer octets",
             Self::TooLarge => "use a smaller --padding, or leave out --do-not-fragment",
-            Self::Unreachable => {
-                "see `ip route` and `ip link`: there is no route, or the link is down"
-            }
+            Self::Unreachable => "see `ip route` and `ip link`: no route, or the link is down",
             Self::Filtered => "see this host's own packet filter (nft list ruleset)",
             Self::Prohibited => "see `ip route get` for that address",
             Self::BadSource => {
-                "see `ip address`, and `ip route get` for that address: a blackhole looks alike"
+                "see `ip address`, and `ip route get` for that address (a blackhole route gives the same error)"
             }
             Self::Other(_) => return None,
         };
@@ -82,7 +81,7 @@ impl Remedy for StartError {
     fn remedy(&self) -> Option<Cow<'static, str>> {
         let words = match self {
             Self::Bind(error) => return error.remedy(),
-            Self::NoFreePort { .. } => "give a wider range with --ports LO-HI",
+            Self::NoFreePort { .. } => "use a wider range: --ports LO-HI",
             Self::NoRoute { .. } => "see `ip route get` for that address, or name an --interface",
             Self::TooLargeForPath { most_padding, .. } => {
                 let words =

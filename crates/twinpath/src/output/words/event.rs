@@ -25,18 +25,18 @@ pub(crate) fn line(event: &ControlEvent) -> String {
             format!("{count} PBKDF2 iterations are not a power of 2; continuing")
         }
         ControlEvent::UnexpectedAck { sid } => {
-            format!("an acknowledgement names SID {sid}, which waits for none")
+            format!("unexpected acknowledgement for SID {sid}")
         }
         ControlEvent::Running { index, session } => format!(
-            "session {} runs: {} to {}, DSCP {}",
+            "session {} started: {} to {}, DSCP {}",
             index + 1,
             named(session.sender),
             named(session.reflector),
             session.dscp
         ),
-        ControlEvent::Finished { index } => format!("session {} has sent all", index + 1),
+        ControlEvent::Finished { index } => format!("session {}: all packets sent", index + 1),
         ControlEvent::ServerGone(error) => {
-            format!("the server is gone ({error}); measuring goes on")
+            format!("lost the connection to the server ({error}); the measurement continues")
         }
         ControlEvent::Closed => "connection closed".to_owned(),
     }

@@ -6,7 +6,7 @@ use twinpath_runtime::host::Capability;
 pub(crate) const fn buys(capability: Capability) -> &'static str {
     match capability {
         Capability::NetBindService => "ports below 1024, such as 862",
-        Capability::NetAdmin => "hardware timestamps, receive buffers beyond the system's limit",
+        Capability::NetAdmin => "hardware timestamps, receive buffers above the system's limit",
         Capability::NetRaw => "--interface on kernels before 5.7",
     }
 }

@@ -12,10 +12,9 @@ pub(crate) fn advice(refusal: Refusal, advice: Advice) -> String {
     let meaning = meaning(refusal);
     match advice {
         Advice::AsRefused => meaning.to_owned(),
-        Advice::LessPadding => format!("{meaning}, or for less --padding"),
+        Advice::LessPadding => format!("{meaning}, or use less --padding"),
         Advice::AllowSender { sender } => format!(
-            "the server may take no sessions of senders other than its client: let it (a twinpath server: \
-             --allow-sender {sender}); or it does not do what was asked"
+            "the server may refuse senders other than its client: allow them (twinpath server: --allow-sender {sender}); or it does not support the request"
         ),
         Advice::AskForLess {
             without_addresses: true,
@@ -32,45 +31,41 @@ fn meaning(refusal: Refusal) -> &'static str {
             "the server has no IKEv2 security association with this host (RFC 7717)"
         }
         (Step::SetUp, Accept::Failure) => {
-            "the server does not say why; in a secured mode it does not know the key, or has another \
-             passphrase for it"
+            "the server gives no reason; in a secured mode, the key is unknown or the passphrase differs"
         }
         (Step::SetUp, Accept::NotSupported) => {
-            "the server does not support the chosen modes; choose among those it offers"
+            "the server does not accept the chosen modes; choose others that it offers"
         }
         (Step::SetUp, Accept::PermanentLimit) => {
-            "the server does not serve this address, or this client has all the connections it may have; \
-             close some of them"
+            "this address is not allowed, or this client has reached its limit of connections; close some"
         }
         (Step::SetUp, Accept::TemporaryLimit) => {
             "the server is full: all its connections are taken; try again later"
         }
         (Step::Request, Accept::NotSupported) => {
-            "the server does not do what was asked; try zero addresses, DSCP 0, no features, or other \
-             padding"
+            "the server does not support the request; try zero addresses, DSCP 0, no features, or other padding"
         }
         (Step::Request, Accept::PermanentLimit) => {
-            "the server's limit for one client; ask for fewer sessions"
+            "the server's limit per client is reached; request fewer sessions"
         }
         (Step::Request, Accept::TemporaryLimit) => {
-            "all of the server's sessions or ports are taken, some perhaps by ended sessions that wait for \
-             their timeout; try again in a few seconds"
+            "all sessions or ports of the server are taken, perhaps by ended sessions still waiting for their timeout; try again in a few seconds"
         }
         (Step::Start, Accept::NotSupported) => {
-            "the server has no such session to start, or it runs already"
+            "the server has no such session, or it is already running"
         }
         (Step::Start, Accept::PermanentLimit) => {
-            "the server's limit for one client; start fewer sessions"
+            "the server's limit per client is reached; start fewer sessions"
         }
         (Step::Start, Accept::TemporaryLimit) => {
             "the server cannot start more sessions now; try again later"
         }
         (Step::Stop, Accept::NotSupported) => "the server has no such session to stop",
         (Step::Stop, Accept::PermanentLimit | Accept::TemporaryLimit) => {
-            "the server ends the session by itself after REFWAIT"
+            "the server ends the session itself after REFWAIT"
         }
         (Step::Request | Step::Start | Step::Stop, Accept::Failure) => {
-            "the server does not say why; its log may"
+            "the server gives no reason; check its log"
         }
         (_, Accept::InternalError) => "the server itself failed; check its log",
     }
@@ -97,7 +92,7 @@ mod tests {
             let step = Step::Request;
             advice(Refusal { step, octet }, kind)
         };
-        assert!(of(4, Advice::LessPadding).ends_with("fewer sessions, or for less --padding"));
+        assert!(of(4, Advice::LessPadding).ends_with("fewer sessions, or use less --padding"));
         let sender = [192, 0, 2, 7].into();
         let words = of(3, Advice::AllowSender { sender });
         assert!(words.contains("--allow-sender 192.0.2.7"), "{words}");

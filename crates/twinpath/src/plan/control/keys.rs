@@ -28,14 +28,14 @@ impl Given {
     pub(crate) fn unused_by_client(&self, options: &KeyOptions) -> Option<String> {
         match (&options.file.keys, options.key_id) {
             (Some(_), _) => self.unused("the passphrase is that of --keys"),
-            (None, None) => self.unused("write --key-id NAME to be known by it"),
+            (None, None) => self.unused("give the name of its key: --key-id NAME"),
             (None, Some(_)) => None,
         }
     }
 
     /// That a Server has no use for it, and why. It is wiped.
     pub(crate) fn unused_by_server(self) -> Option<String> {
-        self.unused("a server has its passphrases in a file, --keys")
+        self.unused("a server reads its passphrases from a file: --keys")
     }
 
     fn unused(&self, why: &str) -> Option<String> {
@@ -76,22 +76,20 @@ pub(super) fn wanted(
     let security = match options.mode {
         Some(mode) if !able.contains(&mode) => {
             return Err(Failure::usage(format!(
-                "--mode {}: its packets need keys that a sender elsewhere cannot be given; write \
-                 mixed or unauthenticated",
+                "--mode {} is not possible here: the sender on the other host cannot get the session's keys; use mixed or unauthenticated",
                 mode.name()
             )));
         }
         Some(mode) if is_secured(mode) && !has_key => {
             return Err(Failure::usage(format!(
-                "--mode {} needs a key: write --keys FILE, or --key-id NAME with the passphrase in \
+                "--mode {} needs a key: use --keys FILE, or --key-id NAME with the passphrase in \
                  TWINPATH_PASSPHRASE or from the terminal",
                 mode.name()
             )));
         }
         Some(mode) if !is_secured(mode) && has_key => {
             return Err(Failure::usage(
-                "--mode unauthenticated has no use for a key: leave out --keys and --key-id, or write \
-                 another mode",
+                "--mode unauthenticated uses no key: leave out --keys and --key-id, or use another mode",
             ));
         }
         Some(mode) => vec![mode],
@@ -116,7 +114,7 @@ fn key(options: &ControlOptions, given: Given) -> Result<Key, Failure> {
             Some(id) => Failure::could_not(format!("{} has no key {id}", path.display()))
                 .with_remedy(Some("see its lines, each begins with a Key-ID")),
             None => Failure::usage(format!(
-                "{} has {} keys: say which with --key-id",
+                "{} has {} keys: choose one with --key-id",
                 path.display(),
                 ring.len()
             )),
@@ -140,7 +138,7 @@ fn key(options: &ControlOptions, given: Given) -> Result<Key, Failure> {
 fn ask(id: &KeyId) -> Result<Passphrase, Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::usage(format!(
-            "no passphrase for {id}, and no terminal to ask for it: write --keys FILE, or put it into \
+            "no passphrase for {id}, and no terminal to ask for it: use --keys FILE, or put it into \
              TWINPATH_PASSPHRASE"
         )));
     }
@@ -163,7 +161,7 @@ pub(super) fn offered(args: &ServerArgs) -> Result<(Modes, KeyRing), Failure> {
         (None, modes) if secured => {
             let mode = modes.iter().find(|mode| is_secured(**mode));
             Err(Failure::usage(format!(
-                "--mode {} needs keys: write --keys FILE",
+                "--mode {} needs keys: use --keys FILE",
                 mode.map_or("", |mode| mode.name())
             )))
         }
@@ -171,8 +169,7 @@ pub(super) fn offered(args: &ServerArgs) -> Result<(Modes, KeyRing), Failure> {
         (Some(path), []) => Ok((Modes::SECURED, ring(path, &args.keys)?)),
         (Some(path), _) if secured => Ok((named, ring(path, &args.keys)?)),
         (Some(_), _) => Err(Failure::usage(
-            "--keys is for the secured modes: write --mode authenticated,encrypted,mixed, or leave \
-             --mode out",
+            "--keys is for the secured modes: use --mode authenticated,encrypted,mixed, or leave out --mode",
         )),
     }
 }

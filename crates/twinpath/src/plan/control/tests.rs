@@ -85,17 +85,17 @@ fn every_option_of_a_controller_reaches_its_plan() {
     for (options, line) in [
         (
             "--ports 5000-5001 --dscp be,af41,ef",
-            "--ports 5000-5001 is 2 ports: 3 sessions need as many",
+            "--ports 5000-5001 has 2 ports, but 3 sessions need 3",
         ),
         (
             "--ports 500-501 --dscp be,ef",
-            "--ports 500-501 is 2 ports, 1 of them a service's that reflectors do not answer: 2 \
-             sessions need as many",
+            "--ports 500-501 has 2 ports, 1 of them a service's that reflectors do not answer, but 2 \
+             sessions need 2",
         ),
         (
             "--ports 520-520",
-            "--ports 520-520 is 1 port, 1 of them a service's that reflectors do not answer: 1 \
-             session needs as many",
+            "--ports 520-520 has 1 port, 1 of them a service's that reflectors do not answer, but 1 \
+             session needs 1",
         ),
     ] {
         let failure = of_controller(&format!("::1 {options}")).unwrap_err();
@@ -103,7 +103,7 @@ fn every_option_of_a_controller_reaches_its_plan() {
     }
     let many = vec!["be"; 65].join(",");
     let failure = of_controller(&format!("::1 --dscp {many}")).unwrap_err();
-    assert!(failure.to_string().contains("write 64 at most"));
+    assert!(failure.to_string().contains("use at most 64"));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn with_symmetrical_size_padding_begins_behind_the_zeros() {
     assert_eq!(plan.sender.payload, PayloadSize::Fixed(78));
     assert!(of_controller("127.0.0.1 --padding 65493").is_ok());
     let failure = of_controller("127.0.0.1 --padding 65493 --symmetrical-size").unwrap_err();
-    assert!(failure.to_string().contains("write 65466 at most"));
+    assert!(failure.to_string().contains("use at most 65466"));
 }
 
 #[test]
@@ -163,7 +163,11 @@ fn secured_packets_are_as_long_as_their_replies_unless_padding_is_asked_for() {
     let plan = of_server(&format!("{line} unauthenticated,encrypted")).unwrap();
     assert_eq!(plan.max_open_sessions, 7);
     let failure = of_server(&format!("{line} encrypted")).unwrap_err();
-    assert!(failure.to_string().contains("of both kinds of clients"));
+    assert!(
+        failure
+            .to_string()
+            .contains("clients with and without a key")
+    );
 }
 
 #[test]
@@ -262,9 +266,9 @@ fn a_control_client_knows_both_ends_of_one_family() {
     assert_eq!(plan.duration, Some(Duration::from_hours(1)));
     assert_eq!(of_client("::1 ::1").unwrap().duration, None);
     for (line, part) in [
-        ("::1 127.0.0.1", "give both of one family"),
-        ("0.0.0.0 127.0.0.1", "is no destination"),
-        ("127.0.0.1 224.0.0.1", "is a group"),
+        ("::1 127.0.0.1", "both must be of the same family"),
+        ("0.0.0.0 127.0.0.1", "is not a valid destination"),
+        ("127.0.0.1 224.0.0.1", "is a multicast address"),
     ] {
         let failure = of_client(line).unwrap_err().to_string();
         assert!(failure.contains(part), "{line}: {failure}");

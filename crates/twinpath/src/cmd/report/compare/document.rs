@@ -13,17 +13,15 @@ use twinpath_report::document;
 
 /// What the tests take for granted: in the document, and in docs/saved.md.
 const ASSUMPTIONS: [&str; 7] = [
-    "the two runs are independent of each other, and the path was the same throughout each: where it was \
-     not, the parts are compared and the rest is undecided",
-    "packets that follow each other fare alike: errors come from up to 40 blocks of consecutive \
+    "the two runs are independent of each other, and the path did not change during either; otherwise parts are compared and the rest is undecided",
+    "successive packets fare alike: errors come from up to 40 blocks of consecutive \
      packets, widened where neighbouring blocks are alike, and where that leaves a quantile without a \
      bound, it is undecided",
-    "what lasts longer than a block, as a time of day does, is taken for a change between the runs",
+    "effects longer than a block (time of day, for example) count as a change between the runs",
     "probabilities are corrected for the number of comparisons (Holm); a change is one under 0.05",
-    "unchanged is what would have been noticed to change by a tenth (or 20 us), losses by one point: that \
-     is where the interval ends before it",
-    "intervals are not corrected: one may leave 0 out where its corrected probability tells of no change",
-    "one-way delays of clocks that are not synchronised are compared by their distance from each \
+    "unchanged: a change of a tenth (or 20 us), of one point for losses, would have been noticed",
+    "intervals are not corrected: one may exclude 0 although its corrected probability shows no change",
+    "one-way delays of clocks that are not synchronized are compared by their distance from each \
      run's fifth percentile",
 ];
 

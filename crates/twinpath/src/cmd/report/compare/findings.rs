@@ -101,7 +101,7 @@ impl Comparison {
             for note in warnings {
                 let line = format!("{name}: {}", note.line);
                 if LACKING.contains(&&*note.key) {
-                    let doubt = || format!("the file of {name} lacks packets of it");
+                    let doubt = || format!("the file of {name} lacks packets");
                     self.inputs.loss.get_or_insert_with(doubt);
                     if LACKING_DELAYS.contains(&&*note.key) {
                         self.inputs.delay.get_or_insert_with(doubt);
@@ -119,8 +119,7 @@ impl Comparison {
                     key: "under-way".into(),
                     run: Some(run),
                     line: format!(
-                        "{} under way when {name} ended: each may have been lost or not, and losses are \
-                         compared for both",
+                        "{} under way when {name} ended: losses are compared with and without them",
                         units::count(under_way, "packet was", "packets were")
                     ),
                 });
@@ -242,12 +241,11 @@ impl Comparison {
                 Some(split) if split.changes == 1 => {
                     let [from, to] = split.events.first().copied().unwrap_or_default();
                     Some(format!(
-                        "the path changed during {name}, between packets {from} and {to}: its least \
-                         round trip is another since"
+                        "the path changed during {name}, between packets {from} and {to}: the minimum round trip differs since then"
                     ))
                 }
                 Some(split) => Some(format!(
-                    "the path changed {} times during {name}, between two least round trips",
+                    "the path changed {} times during {name}, between two minimum round trips",
                     split.changes
                 )),
                 None if clocks.is_some_and(|clocks| clocks.path_change) => {
@@ -350,7 +348,7 @@ fn bursts(report: &SessionReport, blocks: &Blocks, run: &str) -> Option<String> 
         let few = lost > 1 && periods.periods < BURSTS;
         return few.then(|| {
             let bursts = units::count(periods.periods, "burst", "bursts");
-            format!("the losses of {run} came in {bursts}, and it is short")
+            format!("the losses of {run} came in {bursts}, and the run is short")
         });
     }
     // Where all was lost throughout, nothing came and went.

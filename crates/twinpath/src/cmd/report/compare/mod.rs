@@ -37,7 +37,7 @@ use crate::output::{Meta, complain, words};
 /// In the order in which they are shown.
 const DIRECTIONS: [&str; 3] = ["round_trip", "forward", "backward"];
 /// Of a quantile that may be beyond all delays of a run.
-const UNBOUNDED: &str = "too few packets for it, as long as delays of successive packets are alike";
+const UNBOUNDED: &str = "too few packets, given how alike successive delays are";
 
 /// What is compared of two runs.
 #[derive(Clone, Debug)]
@@ -110,7 +110,7 @@ impl Of {
 pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
     let two = || -> Trouble {
         Failure::usage(format!(
-            "--compare takes two files, not {}: write the earlier one first",
+            "--compare takes two files, not {}: give the earlier one first",
             args.files.len()
         ))
         .into()
@@ -120,13 +120,12 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
     }
     let form = args.results.form();
     if !matches!(form, OutputFormat::Text | OutputFormat::Json) {
-        return Err(Failure::usage(
-            "--compare has no packets to list: write --output text or json",
-        )
-        .into());
+        return Err(
+            Failure::usage("--compare does not list packets: use --output text or json").into(),
+        );
     }
     if Companions::of_report(args, &[])?.write() {
-        return Err(Failure::usage("--compare draws nothing")
+        return Err(Failure::usage("--compare has no pictures")
             .with_remedy(Some("leave it out to draw both runs"))
             .into());
     }
@@ -135,10 +134,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
     };
     let reports = [reports(&sources[0], args)?, reports(&sources[1], args)?];
     if reports.iter().any(Vec::is_empty) {
-        return Err(Failure::could_not(
-            "a file has no packets whose fate is known: nothing to compare",
-        )
-        .into());
+        return Err(
+            Failure::could_not("a file has no finished packets: nothing to compare").into(),
+        );
     }
     let Pairs { pairs, alone } = paired(reports);
     let mut comparisons: Vec<Comparison> = pairs.into_iter().map(Comparison::new).collect();
@@ -213,9 +211,9 @@ fn correct(comparisons: &mut [Comparison]) {
 
 impl Comparison {
     fn new(reports: [SessionReport; 2]) -> Self {
-        let synchronised =
+        let synchronized =
             |report: &SessionReport| matches!(report.basis(), Basis::Synchronized { .. });
-        let above_base = !reports.iter().all(synchronised);
+        let above_base = !reports.iter().all(synchronized);
         let [before, after] = &reports;
         let same_packets = same_packets(before, after);
         let slower = slower(&before.delays.round_trip, &after.delays.round_trip);
@@ -352,7 +350,7 @@ impl Comparison {
                 values,
                 difference: difference(values),
                 interval: judged.map(|(interval, _)| interval),
-                test: "Fisher's exact test, or two proportions with the error by blocks: the less sure",
+                test: "Fisher's exact test, or two proportions with the error by blocks: the less certain",
                 p: judged.map(|(_, p)| p),
                 p_holm: None,
                 doubt: self.doubts.loss.clone(),

@@ -10,8 +10,7 @@ use crate::output::{ends, rfc3339};
 const INDENT: usize = 2;
 
 /// Said of two files of one run.
-pub(super) const SAME_PACKETS: &str = "both are of the same packets, by their addresses and times: \
-     what differs is how they were seen, not the path";
+pub(super) const SAME_PACKETS: &str = "both contain the same packets (same addresses and times): differences come from the observation, not the path";
 
 /// Whether the reflector's own time is in the round trip of each run.
 pub(super) fn whole_round_trips(comparison: &Comparison) -> [bool; 2] {
@@ -36,7 +35,7 @@ pub(super) fn text(
         if !alone.is_empty() {
             let numbers: Vec<String> = alone.iter().map(usize::to_string).collect();
             let line = format!(
-                "not compared, the other file has no session for it: {}, session {}",
+                "not compared, the other file has no matching session: {}, session {}",
                 source.path,
                 numbers.join(", ")
             );
@@ -79,14 +78,13 @@ pub(super) fn text(
         table(comparison, out)?;
         for part in &comparison.parts {
             let [before, after] = &part.names;
-            let line = format!("{before} beside {after}:");
+            let line = format!("{before} and {after}:");
             writeln!(out, "{}", wrapped(&line, INDENT))?;
             table(&part.comparison, out)?;
         }
         if tests > 1 {
             let line = format!(
-                "Each interval is that of its row alone; chance and * reckon with all {tests} comparisons, so \
-                 an interval may leave 0 out without a *."
+                "Each interval is for its row alone; chance and * account for all {tests} comparisons, so an interval may exclude 0 without a *."
             );
             writeln!(out, "{}", wrapped(&line, INDENT))?;
         }
@@ -251,13 +249,12 @@ pub(super) fn words(comparison: &Comparison) -> Vec<String> {
     lines.extend(verdicts(comparison, ""));
     for part in &comparison.parts {
         let [before, after] = &part.names;
-        let of = format!(" ({before} beside {after})");
+        let of = format!(" ({before} and {after})");
         lines.extend(verdicts(&part.comparison, &of));
     }
     if let Some(share) = comparison.slower {
         lines.push(format!(
-            "Of a packet of each run, that of the second had the longer round trip in {:.0} of 100 \
-             cases (50: no difference).",
+            "In {:.0} of 100 pairs of packets, the second run's had the longer round trip (50: no difference).",
             share * 100.0
         ));
     }
@@ -268,13 +265,11 @@ pub(super) fn words(comparison: &Comparison) -> Vec<String> {
         [true, true] => Some("both runs"),
     };
     lines.extend(whole.map(|which| {
-        format!(
-            "The round trips of {which} have the reflector's own time in them, which is not known."
-        )
+        format!("The round trips of {which} include the reflector's own time, which is unknown.")
     }));
     if comparison.above_base {
         lines.push(
-            "The clocks were not synchronised: one-way delays are those above each run's 5th percentile."
+            "The clocks were not synchronized: one-way delays are those above each run's 5th percentile."
                 .to_owned(),
         );
     }
@@ -309,7 +304,7 @@ fn verdicts(comparison: &Comparison, of: &str) -> Vec<String> {
     }
     let mut lines = Vec::new();
     if !unnoticed.is_empty() {
-        let why = "a change of up to this would not have been noticed".to_owned();
+        let why = "a smaller change would not have been noticed".to_owned();
         undecided.push((why, unnoticed));
     }
     // Of a part, the figures are named below: what changed beside it is not in it.
@@ -319,7 +314,7 @@ fn verdicts(comparison: &Comparison, of: &str) -> Vec<String> {
     }
     if !changed.is_empty() {
         let changed = changed.join(", ");
-        lines.push(format!("Changed, and hardly by chance (*){of}: {changed}."));
+        lines.push(format!("Changed, chance unlikely (*){of}: {changed}."));
     }
     if !unchanged.is_empty() {
         lines.push(format!(

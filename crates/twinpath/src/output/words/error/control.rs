@@ -14,7 +14,7 @@ use crate::output::words::refusal;
 
 /// For an address at which no TCP server answers.
 const WITHOUT_A_SERVER: &str =
-    "a reflector without a server (TWAMP Light, STAMP) is measured by twinpath sender";
+    "for a reflector without a server (TWAMP Light, STAMP) use twinpath sender";
 
 impl Remedy for ControlError {
     fn remedy(&self) -> Option<Cow<'static, str>> {
@@ -40,7 +40,7 @@ impl Remedy for ControlError {
                 return Some(format!("{why}; {WITHOUT_A_SERVER}").into());
             }
             Self::Mute { .. } | Self::NotTwamp { .. } => {
-                "another service has that port: TWAMP-Control's own is 862"
+                "another service uses that port: the port of TWAMP-Control is 862"
             }
             Self::Refused {
                 refusal, advice, ..
@@ -70,7 +70,7 @@ fn is_refused(error: &ControlError) -> bool {
 impl Remedy for ClientError {
     fn remedy(&self) -> Option<Cow<'static, str>> {
         let words = match *self {
-            Self::TurnedAway => "it is full, or does not serve this address: try again later",
+            Self::TurnedAway => "it is full, or this address is not allowed: try again later",
             Self::NoMode { offered, wanted }
                 if wanted.contains(Modes::UNAUTHENTICATED)
                     && !offered.contains(Modes::UNAUTHENTICATED) =>
@@ -82,23 +82,23 @@ impl Remedy for ClientError {
                 if !options.is_empty() {
                     return Some(format!("leave out {}", options.join(" and ")).into());
                 }
-                "choose with --mode and features of what it offers"
+                "choose a mode (--mode) and features that it offers"
             }
             Self::OtherPort { .. } => {
-                "leave out --strict, ask for a port that it has free, or try again in a few seconds"
+                "leave out --strict, request a free port, or try again in a few seconds"
             }
-            Self::EndedBefore(_) => "the server's log may say why; it may not serve this address",
+            Self::EndedBefore(_) => "check the server's log; this address may not be allowed",
             Self::Silent(_) => "the server is overloaded or stuck, or the path is broken",
             Self::Unexpected { .. } | Self::SessionCount { .. } => {
-                "the server breaks the protocol: a capture of the connection shows its vendor how"
+                "the server violates the protocol: send its vendor a capture of the connection"
             }
             Self::Count { count, most } if count > most => {
-                "allow as many with --max-pbkdf2-count, or lower the server's count"
+                "allow it with --max-pbkdf2-count, or lower the server's count"
             }
             Self::Count { .. } => {
                 "with so few, the passphrase is easy to guess: raise the server's count"
             }
-            Self::Forged => "the keys differ, or messages are changed on the path",
+            Self::Forged => "the keys differ, or the messages are changed on the path",
             Self::EndedWhileRunning { .. } | Self::Stuck => return None,
         };
         Some(words.into())
@@ -129,15 +129,15 @@ impl Remedy for KeysError {
             }
             Self::Unreadable { .. } | Self::NoFile { .. } => A_KEYS_FILE,
             Self::Foreign { .. } => {
-                "give it to the user who runs this (chown), or write --insecure-key-file"
+                "give it to the user who runs this (chown), or use --insecure-key-file"
             }
             Self::Exposed { path, .. } => {
                 let path = path.display();
-                let words = format!("close it (chmod 600 {path}), or write --insecure-key-file");
+                let words = format!("restrict it (chmod 600 {path}), or use --insecure-key-file");
                 return Some(words.into());
             }
             Self::TooLarge { .. } | Self::Empty { .. } => {
-                "write a line for each key: KEY-ID passphrase"
+                "give one line per key: KEY-ID passphrase"
             }
             Self::Line { .. } => "a line is KEY-ID, a space, the passphrase",
         };
@@ -145,7 +145,7 @@ impl Remedy for KeysError {
     }
 }
 
-const A_KEYS_FILE: &str = "name a file with a line for each key: KEY-ID passphrase";
+const A_KEYS_FILE: &str = "give a file with one line per key: KEY-ID passphrase";
 
 #[cfg(test)]
 mod tests {
@@ -275,7 +275,7 @@ mod tests {
             path: path(),
             mode: 0o644,
         };
-        let words = "close it (chmod 600 /etc/keys), or write --insecure-key-file";
+        let words = "restrict it (chmod 600 /etc/keys), or use --insecure-key-file";
         assert_eq!(remedy(&exposed), words);
         let foreign = KeysError::Foreign {
             path: path(),

@@ -9,17 +9,14 @@ use crate::output::units::{asked, count};
 
 pub(super) fn line(finding: &Captured) -> String {
     match finding {
-        Captured::FromCapture => "recomputed from a capture: T1 and T4 are when packets passed where it was \
-                                 taken, losses and delays are those from there to the reflector and back"
+        Captured::FromCapture => "computed from a capture: T1 and T4 are taken at the capture point; losses and delays are from there to the reflector and back"
             .to_owned(),
         Captured::Unmatched { count, .. } => format!(
-            "{} to requests that are not in the capture: it began after them or missed them, and no figure \
-             includes them",
+            "{} without a captured request: the capture started later or missed the requests; not in any figure",
             replies(*count)
         ),
         Captured::Late { count } => format!(
-            "{} more than twice the timeout after their requests: no figure includes them; read the capture \
-             with a longer --timeout",
+            "{} more than twice the timeout after their requests: not in any figure; use a longer --timeout",
             replies(*count)
         ),
         Captured::Unanswered { to, more, count } => {
@@ -28,18 +25,16 @@ pub(super) fn line(finding: &Captured) -> String {
                 ends.push(format!("{more} more"));
             }
             format!(
-                "packets to {} that look like requests, and none was answered: {count}; name the port with \
-                 --port",
+                "unanswered packets to {} that look like requests: {count}; give the port with --port",
                 ends.join(", ")
             )
         }
         Captured::BrokenOff { file } => format!(
-            "{} ends within a packet: it was cut, or is still being written",
+            "{} ends within a packet: truncated, or still being written",
             which(file.as_deref())
         ),
         Captured::Damaged { file, error } => format!(
-            "{} is damaged ({error}): these are the packets before that; take the capture again, in pcap or \
-             pcapng",
+            "{} is damaged ({error}): only the packets before that are read; take the capture again, in pcap or pcapng",
             which(file.as_deref())
         ),
         Captured::UnderWay {
@@ -67,8 +62,7 @@ pub(super) fn line(finding: &Captured) -> String {
             format!("{copies} made by the capture, not counted as duplicates; {taken}")
         }
         Captured::EarlyReplies { count: number } => format!(
-            "{} captured before the request: the times of the capture are out of order, as those of two \
-             taps are, or of an interface that coalesces packets; delays are wrong by as much",
+            "{} captured before the request: capture times are out of order (two taps, or an interface that coalesces packets); delays are off by as much",
             replies(*number)
         ),
         Captured::MissingRequests {
@@ -79,8 +73,7 @@ pub(super) fn line(finding: &Captured) -> String {
             let answered = match answered {
                 0 => String::new(),
                 count => format!(
-                    "; replies to {count} of them were captured: so the capture missed packets, and those \
-                     counted as lost may have been answered"
+                    "; replies to {count} of them were captured, so the capture missed packets, and packets reported as lost may have been answered"
                 ),
             };
             format!(
@@ -94,12 +87,11 @@ pub(super) fn line(finding: &Captured) -> String {
             packets(*count)
         ),
         Captured::Unordered { count } => format!(
-            "{} out of order by more than 60 s or 65,536 packets: replies that come before their requests \
-             count as lost; sort the capture with reordercap and read it again",
+            "{} out of order by more than 60 s or 65,536 packets: replies before their requests count as lost; sort the capture with reordercap",
             packets(*count)
         ),
         Captured::Sorted { count } => format!(
-            "{} out of order in the capture: put in order by their times",
+            "{} out of order in the capture: sorted by time",
             packets(*count)
         ),
         Captured::Foreign { count } => format!(

@@ -6,8 +6,7 @@ use super::{if_so, packets, times};
 
 pub(super) fn line(finding: &Clocks) -> String {
     match finding {
-        Clocks::TimeScale => "one-way delays are off by about 37 s, TAI - UTC: the ends write \
-                              different time scales"
+        Clocks::TimeScale => "one-way delays are off by about 37 s (TAI - UTC): the ends use different time scales"
             .to_owned(),
         Clocks::ClocksNotSynchronized {
             near,
@@ -23,7 +22,7 @@ pub(super) fn line(finding: &Clocks) -> String {
             };
             let sound = if_so(
                 *is_round_trip_sound,
-                ", round trip and variation are reliable",
+                "; round trip and variation are valid",
             );
             format!("{why}: one-way delays are unreliable{sound}")
         }
@@ -43,8 +42,7 @@ pub(super) fn line(finding: &Clocks) -> String {
             )
         }
         Clocks::Suspended { count, duration } => format!(
-            "this host was suspended for {duration:.1?}{}: nothing was sent meanwhile, replies that came \
-             then are lost, and packets on the path at that time are left out of the delays",
+            "this host was suspended for {duration:.1?}{}: nothing was sent, replies that arrived then are lost, and packets under way are left out of the delays",
             times(*count)
         ),
         Clocks::AnotherClock { least_offset_ns } => {
@@ -53,17 +51,14 @@ pub(super) fn line(finding: &Clocks) -> String {
                 us => format!(", at least {us} us away"),
             };
             format!(
-                "both addresses are this host's, but the reflector's times are those of another \
-                 clock{apart}: something here forwards the packets to another host, or the reflector \
-                 reads no clock of this host"
+                "both addresses are this host's, but the reflector uses another clock{apart}: packets are forwarded to another host, or the reflector does not use this host's clock"
             )
         }
         Clocks::ClocksDisproved {
             claimed_ns,
             least_offset_ns,
         } => format!(
-            "both clocks claim to be within {} us of each other, and packets prove that they are at \
-             least {} us apart: one-way delays are unreliable",
+            "both clocks claim to be within {} us of each other, but the packets prove an offset of at least {} us: one-way delays are unreliable",
             claimed_ns / 1_000,
             least_offset_ns / 1_000
         ),
@@ -72,26 +67,23 @@ pub(super) fn line(finding: &Clocks) -> String {
             first_ns,
             is_round_trip_sound,
         } => {
-            let sound = if_so(*is_round_trip_sound, ", the round trip is reliable");
+            let sound = if_so(*is_round_trip_sound, "; the round trip is valid");
             format!(
-                "the reflector's clock stepped ({count}; the first time by {} us): raw one-way delays \
-                 jump with it{sound}",
+                "the reflector's clock stepped ({count}, first by {} us): raw one-way delays jump too{sound}",
                 first_ns / 1_000
             )
         }
         Clocks::ClockRate { skew_ppm } => {
             let side = if *skew_ppm < 0.0 { "slower" } else { "faster" };
             format!(
-                "the reflector's clock runs {:.0} ppm {side} than this host's: NTP corrects {NTP_PPM} ppm \
-                 at most, so one of the two is not disciplined",
+                "the reflector's clock runs {:.0} ppm {side} than this host's: NTP corrects at most {NTP_PPM} ppm, so one of the two is not disciplined",
                 skew_ppm.abs()
             )
         }
         Clocks::ClockRateChanged { count } => format!(
-            "a clock changed its rate during the run ({count}): one-way figures start again there"
+            "a clock changed its rate during the run ({count}): one-way figures restart there"
         ),
-        Clocks::PathChanged => "the least round trip changed during the run: the path changed, or \
-                                seems to have; de-skewed one-way figures mix both"
+        Clocks::PathChanged => "the minimum round trip changed during the run: the path seems to have changed; de-skewed one-way figures mix both"
             .to_owned(),
     }
 }

@@ -9,15 +9,12 @@ use crate::output::words::{attempt, refusal};
 pub(super) fn line(finding: &Control) -> String {
     match finding {
         Control::ReceiverPort { port, asked } => format!(
-            "the server reflects on UDP port {port}, not on {asked} as asked for: it is taken there, or \
-             the server does not let clients choose it"
+            "the server reflects on UDP port {port} instead of {asked}: that port is taken, or clients may not choose it"
         ),
         Control::OctetsNotReflected => {
             "the server did not return the octets to be reflected unchanged".to_owned()
         }
-        Control::TimesNotProtected => "the authenticated mode protects a packet's first number and \
-                                       nothing else: anyone on the path can change its times undetected, \
-                                       and forge whole replies (--mode encrypted protects all but padding)"
+        Control::TimesNotProtected => "the authenticated mode protects only the sequence number of a packet: anyone on the path can change timestamps undetected and forge whole replies (--mode encrypted protects everything except padding)"
             .to_owned(),
         Control::OtherAddress { server, attempts } => {
             let tried: Vec<String> = attempts.iter().map(attempt).collect();
@@ -28,13 +25,11 @@ pub(super) fn line(finding: &Control) -> String {
             )
         }
         Control::NotSecured { server } => format!(
-            "{} offers no secured mode, so nothing is secured although there is a key (with --mode there \
-             would have been no session)",
+            "{} offers no secured mode, so nothing is secured despite the key (with --mode the session would have been refused)",
             named(*server)
         ),
         Control::PacketsNotSecured { server } => format!(
-            "{} offers the mixed mode at best, so test packets are unprotected on the path although there \
-             is a key (with --mode there would have been no session)",
+            "{} offers at best the mixed mode, so test packets are open to anyone on the path despite the key (with --mode the session would have been refused)",
             named(*server)
         ),
         Control::SessionRefused {
@@ -55,16 +50,15 @@ pub(super) fn line(finding: &Control) -> String {
             )
         }
         Control::ServerGone { server, error } => format!(
-            "the server {} was gone before the end ({error}); it may have stopped reflecting then",
+            "the connection to {} was lost before the end ({error}); it may have stopped reflecting then",
             named(*server)
         ),
         Control::OddPbkdf2Count { server, count } => format!(
-            "{} asks for {count} PBKDF2 iterations, not a power of 2 as the standard requires: used as \
-             asked",
+            "{} requires {count} PBKDF2 iterations, not a power of 2 as the standard demands; used as given",
             named(*server)
         ),
         Control::EndedEarly => {
-            "no replies came after that: the run was ended early".to_owned()
+            "no more replies after that: the run ended early".to_owned()
         }
         Control::SessionFailed { error } => error.clone(),
     }

@@ -15,37 +15,40 @@ pub(super) fn line(finding: &FarEnd) -> String {
             request_octets,
             reply_octets,
         } => format!(
-            "{} of another size than the request: {reply_octets} octets to {request_octets}",
+            "{} differ in size from their requests: {reply_octets} octets for {request_octets}",
             replies(*count)
         ),
         FarEnd::SsidMissing => {
-            "the reflector does not return the SSID: it does not know RFC 8972".to_owned()
+            "the reflector does not return the SSID: it does not support RFC 8972".to_owned()
         }
         FarEnd::ZBitWrong {
             count,
             is_borne_out,
         } => format!(
-            "{} with the wrong timestamp format (Z bit): read in the other one{}",
+            "{} with the wrong timestamp format (Z bit): read in the other format{}",
             replies(*count),
             if_so(*is_borne_out, ", which agrees with this host's clock")
         ),
         FarEnd::ErrorEstimateZero => {
-            "the reflector's Error Estimate has a Multiplier of 0: its error is unknown".to_owned()
+            "the reflector's Error Estimate has a Multiplier of 0: its clock error is unknown"
+                .to_owned()
         }
         FarEnd::DscpChanged { sent, came } => format!(
-            "sent with DSCP {sent}, replies came back with {}",
+            "sent with DSCP {sent}, replies arrived with {}",
             shares(came)
         ),
         FarEnd::DscpChangedForward { sent, came } => format!(
-            "remarked outbound: sent with DSCP {sent}, arrived with {}",
+            "DSCP changed outbound: sent with {sent}, arrived with {}",
             shares(came)
         ),
-        FarEnd::EcnChangedForward { count } => format!(
-            "the ECN field was changed outbound: {} did not arrive with the one sent",
-            packets(*count)
-        ),
+        FarEnd::EcnChangedForward { count } => {
+            format!("the ECN field of {} was changed outbound", packets(*count))
+        }
         FarEnd::CongestionForward { count } => {
-            format!("{} met congestion outbound (ECN mark)", packets(*count))
+            format!(
+                "{} marked Congestion Experienced outbound (ECN)",
+                packets(*count)
+            )
         }
     }
 }

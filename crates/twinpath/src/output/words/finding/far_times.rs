@@ -9,9 +9,7 @@ const YEAR_NS: u64 = 365 * 86_400 * 1_000_000_000;
 
 pub(super) fn line(finding: &FarStamps) -> String {
     match finding {
-        FarStamps::FarTimesUndecided => "the reflector's times do not match those of this host, in too few \
-                                      packets to say why: its own time in the round trip and one-way \
-                                      delays are uncertain"
+        FarStamps::FarTimesUndecided => "the reflector's times do not match this host's, and there are too few packets to say why: its own time and one-way delays are unreliable"
             .to_owned(),
         FarStamps::FarTimes { fault, marked } => {
             format!("{}: {}", fault_words(*fault), whole(*marked))
@@ -23,7 +21,7 @@ pub(super) fn line(finding: &FarStamps) -> String {
         } => {
             let us = step_ns / 1_000;
             let clock = format!(
-                "the reflector's clock has steps of {us} us, longer than the round trip"
+                "the reflector's clock has a resolution of {us} us, longer than the round trip"
             );
             if *is_round_trip_whole {
                 format!("{clock}: {}", whole(*marked))
@@ -32,22 +30,19 @@ pub(super) fn line(finding: &FarStamps) -> String {
             }
         }
         FarStamps::FarTimesMissing { count } => format!(
-            "{} without a time of arrival or departure (T2 or T3 is 0): left out of the delays",
+            "{} without a reflector timestamp (T2 or T3 is 0): left out of the delays",
             replies(*count)
         ),
         FarStamps::FarClockNotSet { away_ns } => format!(
-            "the reflector's clock is {}: it seems to count from its start or was never set; one-way delays \
-             are meaningless",
+            "the reflector's clock is {}: it seems to count from its start, or was never set; one-way delays are meaningless",
             years_away(*away_ns)
         ),
         FarStamps::Implausible { count } => format!(
-            "{} with impossible times (left before it arrived, or stayed longer than it was away): left \
-             out of the delays",
+            "{} with impossible reflector timestamps (departure before arrival, or a residence longer than the round trip): left out of the delays",
             replies(*count)
         ),
         FarStamps::NegativeMedian { median_ns } => format!(
-            "the median round trip is {}: the far T3 is estimated too late, and all inbound delays are \
-             too short; start the reflector with --raw-t3 if it is a twinpath",
+            "the median round trip is {}: the reflector's T3 is too late, so all inbound delays are too short; if it is twinpath, start it with --raw-t3",
             below_zero(*median_ns)
         ),
         FarStamps::NegativeRoundTrip {
@@ -55,15 +50,14 @@ pub(super) fn line(finding: &FarStamps) -> String {
             is_of_capture,
         } => {
             let whose = if *is_of_capture {
-                "the capture's and the reflector's; near the reflector nothing else is left"
+                " of capture and reflector, which dominates near the reflector"
             } else {
-                "mostly of the far T3, which is read or estimated before its packet leaves"
+                ", mainly of the reflector's T3, which is taken or estimated before its packet leaves"
             };
             let least = below_zero(*least_ns);
-            format!("round trips down to {least}: that is the timestamps' error, {whose}")
+            format!("round trips down to {least}: timestamp error{whose}")
         }
-        FarStamps::ResidenceNotMeasured => "the reflector gives one time for arrival and departure: its \
-                                         own time is in the round trip"
+        FarStamps::ResidenceNotMeasured => "the reflector gives the same time for arrival and departure: the round trip includes its own time"
             .to_owned(),
         FarStamps::ResidenceLong { longest_ns } => format!(
             "the reflector kept replies for up to {} ms: it is overloaded, or its clock stepped; that \
@@ -94,17 +88,14 @@ fn whole(marked: u64) -> String {
         ),
     };
     format!(
-        "the round trip is T4 - T1 of all replies{marked}, including the reflector's own time, and \
-         one-way delays are unknown"
+        "the round trip is T4 - T1 for all replies{marked}, including the reflector's own time; one-way delays are unknown"
     )
 }
 
 fn fault_words(fault: FarFault) -> &'static str {
     match fault {
-        FarFault::Missing => "the reflector gives no time of arrival or departure (T2 or T3 is 0)",
-        FarFault::Contradict => {
-            "the reflector's times contradict those of this host, in no known way"
-        }
+        FarFault::Missing => "the reflector's timestamps are missing (T2 or T3 is 0)",
+        FarFault::Contradict => "the reflector's times contradict this host's in an unknown way",
         FarFault::Nanoseconds => {
             "the fraction of the reflector's times looks like nanoseconds, not units of 2^-32 s"
         }
@@ -129,8 +120,7 @@ fn fault_words(fault: FarFault) -> &'static str {
              (milliseconds taken for nanoseconds)"
         }
         FarFault::UnixSeconds => {
-            "the reflector's times look like seconds since 1970, not since 1900, and a fraction in units \
-             of 2^-32 s"
+            "the reflector's times look like seconds since 1970, not since 1900, with a fraction in units of 2^-32 s"
         }
     }
 }

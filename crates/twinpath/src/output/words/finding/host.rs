@@ -25,13 +25,11 @@ pub(super) fn line(finding: &Host) -> String {
             achieved_pps,
             largest_burst,
         } => format!(
-            "this host fell behind its schedule: {count} {}; achieved {achieved_pps:.1} packets a second \
-             (bursts of {largest_burst} at most)",
+            "this host fell behind its schedule: {count} {}; achieved {achieved_pps:.1} packets/s (bursts of at most {largest_burst})",
             missed_departures(*count, *is_postponed)
         ),
         Host::DeparturesLate { longest_ns } => format!(
-            "packets left up to {} ms after their time: this host stalled, or they waited in it (link \
-             down, neighbour unresolved)",
+            "packets left up to {} ms late: this host stalled, or they were queued in it (link down, neighbour unresolved)",
             longest_ns / 1_000_000
         ),
         Host::OwnWait {
@@ -40,9 +38,7 @@ pub(super) fn line(finding: &Host) -> String {
         } => {
             let ms = |ns: i64| Duration::from_nanos(ns.unsigned_abs()).as_secs_f64() * 1e3;
             format!(
-                "the delays leave out the time that packets wait in the queue of this host's interface: \
-                 {:.3} ms on average, from the send call to the timestamp; with it a round trip takes about \
-                 {:.3} ms",
+                "the delays exclude the wait in this host's interface queue: {:.3} ms on average between send call and timestamp; including it, a round trip takes about {:.3} ms",
                 ms(*mean_ns),
                 ms(mean_ns.saturating_add((*round_trip_ns).max(0)))
             )
@@ -53,13 +49,11 @@ pub(super) fn line(finding: &Host) -> String {
                 count => format!(" ({count} changes)"),
             };
             format!(
-                "this host's address changed during the run from {before} to {now}{changes}: to a \
-                 reflector it is another sender, whose numbers begin at 0; losses around the change have no \
-                 direction"
+                "this host's address changed during the run from {before} to {now}{changes}: the reflector sees a new sender and counts from 0; losses around the change have no direction"
             )
         }
         Host::IcmpForeign { count: number } => format!(
-            "{} about packets that this run did not send: an earlier run's, or forged",
+            "{} about packets that this run did not send: from an earlier run, or forged",
             count(*number, "ICMP error", "ICMP errors")
         ),
         Host::Icmp { what, from, count } => {
@@ -68,8 +62,9 @@ pub(super) fn line(finding: &Host) -> String {
         }
         Host::NoHardwareStamps { reason } => match reason {
             Some(reason) => no_hardware(reason),
-            None => "no hardware timestamps: the interface was told to stamp and stamped no packet"
-                .to_owned(),
+            None => {
+                "no hardware timestamps: enabled on the interface, but no packet had one".to_owned()
+            }
         },
         Host::StampsFellBack {
             is_transmit,
@@ -77,19 +72,19 @@ pub(super) fn line(finding: &Host) -> String {
             count,
         } => {
             let which = if *is_transmit { "T1" } else { "T4" };
-            format!("{count} {which} fell back from {rung} to a lower rung")
+            format!("{count} {which} have timestamps from a lower source than {rung}")
         }
         Host::ReceiveDrops { count } => format!(
             "the system dropped {}: packets came faster than they were read",
             packets(*count)
         ),
         Host::InterfaceMadeAgain { count } => format!(
-            "the interface was deleted and created again: this run was bound to it again{}",
+            "the interface was deleted and recreated: this run was bound to it again{}",
             times(*count)
         ),
         Host::RecordsDropped { count: number } => format!(
-            "{} of single packets dropped: the output was too slow",
-            count(*number, "record", "records")
+            "records of {} were dropped: the output was too slow",
+            packets(*number)
         ),
     }
 }

@@ -11,38 +11,32 @@ pub(super) fn line(finding: &Losses) -> String {
     match finding {
         Losses::DirectionUnknown { reason } => match reason {
             NoDirection::DeclaredStateless => {
-                "the reflector is declared to have no counter of its own (--reflector stateless): the \
-                 direction of the losses is unknown"
+                "the reflector is declared stateless (--reflector): losses have no direction"
             }
             NoDirection::NoCounter => {
-                "the reflector shows no counter of its own: the direction of the losses is unknown \
-                 (--reflector stateful, if it counts)"
+                "the reflector's numbers show no counter: losses have no direction (if it counts, use --reflector stateful)"
             }
             NoDirection::NothingAfter => {
-                "nothing was answered after the losses: their direction is unknown"
+                "no packet was answered after the losses: their direction is unknown"
             }
             NoDirection::NoneAttributed => {
-                "no loss has a direction: nothing was answered after it, or the reflector's counter had \
-                 started before"
+                "losses have no direction: no packet was answered after them, or the reflector's counter had started earlier"
             }
         }
         .to_owned(),
         // Its numbers are its own (RFC 5357 section 4.2.1).
         Losses::NumbersEqual {
             is_negotiated: true,
-        } => "the reflector's number was the sender's in every reply: if it copies them, losses inbound \
-              may be losses outbound"
+        } => "the reflector's number equalled the sender's in every reply: if it copies the number, inbound losses may be outbound"
             .to_owned(),
         Losses::NumbersEqual { .. } => {
-            "the reflector's number was the sender's in every reply, and the split of losses rests on \
-             --reflector stateful alone: if it copies them, losses inbound may be losses outbound"
+            "the reflector's number equalled the sender's in every reply, so the direction of losses relies only on --reflector stateful: if it copies the number, inbound losses may be outbound"
                 .to_owned()
         }
-        Losses::DirectionUncertain => "the reflector's numbers contradict each other: the split of \
-                                       losses by direction may be off"
+        Losses::DirectionUncertain => "the reflector's numbers contradict each other: the split of losses by direction may be wrong"
             .to_owned(),
         Losses::Late { count } => {
-            format!("{} came after the timeout: counted as lost", replies(*count))
+            format!("{} arrived after the timeout: counted as lost", replies(*count))
         }
         Losses::LargeLost {
             octets,

@@ -20,7 +20,7 @@ pub(super) fn line(finding: &NotRead) -> String {
             let kinds = kinds.map(|(what, count)| format!("{} in {what}", packets(*count)));
             not_read(
                 &kinds.collect::<Vec<_>>().join(", "),
-                "capture where test packets are not encapsulated",
+                "capture outside of these encapsulations",
             )
         }
         NotRead::Links { kinds } => {
@@ -32,10 +32,9 @@ pub(super) fn line(finding: &NotRead) -> String {
                 "capture on Ethernet, on any interface, or raw IP",
             )
         }
-        NotRead::WithoutTime { count } => not_read(
-            &packets(*count),
-            "their blocks do not say when they were captured",
-        ),
+        NotRead::WithoutTime { count } => {
+            not_read(&packets(*count), "their blocks have no capture time")
+        }
         NotRead::Sessions { count, most } => not_read(
             &packets(*count),
             &format!(

@@ -9,20 +9,19 @@ use crate::output::units::count;
 pub(super) fn line(finding: &RawFile) -> String {
     match finding {
         RawFile::StillRunning { newest } => format!(
-            "the run is still going on: this is what was saved of it until now, up to {}",
+            "the run is still going on: saved so far, up to {}",
             rfc3339(*newest)
         ),
         RawFile::Interrupted { newest } => format!(
-            "the file ends before its run did: the run was killed, or could not go on saving; the last \
-             record is from {}, packets without a reply by then are not counted",
+            "the file ends before its run did (killed, or saving failed); the last record is from {}; packets under way then are not counted",
             rfc3339(*newest)
         ),
         RawFile::RecordsMissing { count, sent } => format!(
-            "the file lacks records of the run, those of {count} of {}: its figures are those of the rest",
+            "the file lacks records of {count} of {}: figures are of the rest",
             packets(*sent)
         ),
         RawFile::OctetsBehind { count: number } => format!(
-            "{} after the end of the run in the file ignored: the run is complete",
+            "{} after the end of the run ignored: the run is complete",
             count(*number, "octet", "octets")
         ),
         RawFile::FileTorn => {
@@ -46,9 +45,9 @@ pub(super) fn line(finding: &RawFile) -> String {
             let differences: Vec<String> = differences.iter().map(difference).collect();
             format!("{what}; they differ in {}", differences.join(", "))
         }
-        RawFile::MergedTwice { count } => format!(
-            "sessions of packets that another one has already, by their addresses and times: {count}; \
-             those are counted twice"
+        RawFile::MergedTwice { count: number } => format!(
+            "{} packets of another one (same addresses and times): these are counted twice",
+            count(*number, "session contains", "sessions contain")
         ),
     }
 }

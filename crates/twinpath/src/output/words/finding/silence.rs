@@ -14,7 +14,7 @@ use crate::output::words::error::{OWAMP, OWAMP_PORT};
 pub(super) fn line(finding: &Silence) -> String {
     match finding {
         Silence::AllRepliesLate { count, timeout } => format!(
-            "{} came, each after the timeout of {}: raise --timeout",
+            "{} arrived, all after the timeout of {}: raise --timeout",
             replies(*count),
             asked(*timeout)
         ),
@@ -30,24 +30,20 @@ pub(super) fn line(finding: &Silence) -> String {
             far = named(*far)
         ),
         Silence::AnswersFromElsewhere { from, count, .. } => {
-            format!(
-                "{} came from {}: not counted",
-                replies(*count),
-                named(*from)
-            )
+            format!("{} from {}: not counted", replies(*count), named(*from))
         }
         Silence::EchoService { far } => format!(
             "{} returns packets unchanged: an echo service, not a reflector",
             named(*far)
         ),
         Silence::AnotherSsid { far, count } => format!(
-            "{} answers with another SSID ({}): another session's replies",
+            "{} answers with another SSID ({}): replies of another session",
             named(*far),
             replies(*count)
         ),
         Silence::ForgedReplies { count } => format!(
-            "replies failed their HMAC and were not measured ({count}): they are changed or forged on \
-             the path, or the reflector has other keys"
+            "{} with a wrong HMAC not measured: changed or forged on the path, or the reflector has other keys",
+            replies(*count)
         ),
         Silence::AnotherProtocol {
             far,
@@ -55,8 +51,7 @@ pub(super) fn line(finding: &Silence) -> String {
             count,
         } => another_protocol(*far, *protocol, *count),
         Silence::NothingLeft { far } => format!(
-            "no packet to {} left this host: the link is down, or no neighbour has that address or the \
-             gateway's",
+            "no packet to {} left this host: the link is down, or neither that address nor the gateway answers as a neighbour",
             named(*far)
         ),
         Silence::NothingCameBack {
@@ -71,10 +66,10 @@ pub(super) fn line(finding: &Silence) -> String {
             is_version_chosen,
         } => {
             let option = match (used, is_version_chosen) {
-                (IpAddr::V4(_), true) => "leave out -4, or write one of them",
-                (IpAddr::V6(_), true) => "leave out -6, or write one of them",
-                (IpAddr::V4(_), false) => "write one of them, or -6 for IPv6",
-                (IpAddr::V6(_), false) => "write one of them, or -4 for IPv4",
+                (IpAddr::V4(_), true) => "leave out -4, or use one of them",
+                (IpAddr::V6(_), true) => "leave out -6, or use one of them",
+                (IpAddr::V4(_), false) => "use one of them, or -6 for IPv6",
+                (IpAddr::V6(_), false) => "use one of them, or -4 for IPv4",
             };
             let others: Vec<String> = others.iter().map(IpAddr::to_string).collect();
             let others = others.join(", ");
@@ -90,9 +85,7 @@ fn another_protocol(far: SocketAddr, protocol: Protocol, count: u64) -> String {
         Protocol::Stamp { .. } => ("STAMP", "try without --stamp, or "),
     };
     let far = named(far);
-    format!(
-        "{far} answers, but its answers are not {name} ({count}): {other}check what listens there"
-    )
+    format!("{far} answers, but not with {name} ({count}): {other}check what listens there")
 }
 
 fn nothing_came_back(far: SocketAddr) -> String {
@@ -101,8 +94,7 @@ fn nothing_came_back(far: SocketAddr) -> String {
         _ => TWAMP_TEST_PORT,
     };
     format!(
-        "no reply and no error from {}: a firewall drops packets or replies silently, the address is wrong, \
-         or no reflector runs there (another usual port is {other_port}){}",
+        "no reply and no error from {}: a firewall silently drops packets or replies, the address is wrong, or no reflector is running there (the other usual port is {other_port}){}",
         named(far),
         other_protocol(far)
     )
@@ -110,10 +102,7 @@ fn nothing_came_back(far: SocketAddr) -> String {
 
 fn nothing_came_back_though_agreed(far: SocketAddr) -> String {
     format!(
-        "no reply and no error from {}, although the server agreed to reflect there: a firewall drops \
-         packets or replies silently (let UDP port {} pass, or ask for an open one with --receiver-port), an \
-         address is translated on the path (try --nat), or the reflector needs a moment to start (try \
-         --start-delay 1)",
+        "no reply and no error from {}, although the server agreed to reflect there: a firewall silently drops packets or replies (allow UDP port {}, or request an open one with --receiver-port), NAT on the path (try --nat), or the reflector starts late (try --start-delay 1)",
         named(far),
         far.port()
     )
@@ -121,8 +110,7 @@ fn nothing_came_back_though_agreed(far: SocketAddr) -> String {
 
 /// What else may run there, where no reflector answers.
 pub(super) fn other_protocol(far: SocketAddr) -> String {
-    let server = "; a TWAMP server reflects only what was negotiated with it: for one, write twinpath \
-                  controller in place of sender";
+    let server = "; a TWAMP server reflects only negotiated sessions: use twinpath controller instead of sender";
     match far.port() {
         OWAMP_PORT => format!("; {OWAMP}{server}"),
         _ => server.to_owned(),

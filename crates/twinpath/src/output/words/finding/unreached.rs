@@ -13,7 +13,7 @@ pub(super) fn line(finding: &Unreached) -> String {
             let port = cause.far.port();
             let (far, from) = ends(cause);
             let unproven = unproven(cause);
-            format!("a firewall forbids packets to {far}{from}: let UDP port {port} pass{unproven}")
+            format!("a firewall rejects packets to {far}{from}: allow UDP port {port}{unproven}")
         }
         Unreached::Unreachable(cause) => format!(
             "{} cannot be reached{}: the host is down or a route is missing{}",
@@ -25,8 +25,7 @@ pub(super) fn line(finding: &Unreached) -> String {
             let (far, from) = ends(cause);
             let unproven = unproven(cause);
             format!(
-                "the TTL of packets to {far} ran out on the path{from}: raise --ttl, or there is a \
-                 routing loop{unproven}"
+                "TTL expired on the path to {far}{from}: raise --ttl, or check for a routing loop{unproven}"
             )
         }
         Unreached::TooBig(cause) => {
@@ -53,7 +52,7 @@ fn ends(cause: &IcmpCause) -> (String, String) {
 fn unproven(cause: &IcmpCause) -> &'static str {
     super::if_so(
         !cause.is_own,
-        "; the ICMP error quotes too little of a packet to be sure that it is about one of this run",
+        "; the ICMP error quotes too little to be certain that it concerns this run",
     )
 }
 
@@ -63,8 +62,7 @@ fn port_unreachable(cause: &IcmpCause) -> String {
     if cause.is_negotiated {
         return format!(
             "nothing listens on UDP port {port} of {far}{from}, although the server agreed to reflect \
-             there: its reflector failed, the server ended the session because nothing came for its \
-             REFWAIT, or the address is another host's (see --nat)"
+             there: its reflector failed, the server ended the session after its REFWAIT without packets, or the address belongs to another host (see --nat)"
         );
     }
     let usual = match port {

@@ -188,7 +188,7 @@ fn one_run_beside_itself_is_said_to_be_one() {
     let run = records(USUAL, 1_200, &mut chance);
     let mut same = compared(&[run.clone(), run]);
     assert!(same.same_packets, "the same addresses at the same time");
-    assert!(text(&same).contains("both are of the same packets"));
+    assert!(text(&same).contains("both contain the same packets"));
     same.same_packets = false;
     assert!(!text(&same).contains("same packets"));
 }
