@@ -2,32 +2,21 @@
 
 use std::time::Duration;
 
-use twinpath_proto::TestFeatures;
-use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{NegotiatedConfig, NegotiatedReflector, SessionSpec};
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
     Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SenderTally, SessionSender,
 };
+use twinpath_proto::{TestFeatures, TestGuard};
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{Arrival, Delta, Dscp, ErrorEstimate, Fate, Mono, Sample, TimeFormat, Tos};
 
-use super::rig::{EPOCH_NS, FAR, arrival, config, wall};
+use super::rig::{EPOCH_NS, FAR, arrival, combinations, config, wall};
 use crate::sim::{Clock, Link, Path};
 
 const SENDER: &str = "192.0.2.1:20000";
 /// What the path makes of the requests' marking.
 const REMARKED: Tos = Tos(0x2b);
-
-/// Every security mode with every combination of the features that test packets show.
-fn combinations() -> impl Iterator<Item = Modes> {
-    let bits = [32, 64, 256, 512];
-    (0..64_u32).map(move |chosen| {
-        let on = (0..4).filter(|bit| chosen & 1 << bit != 0);
-        let security = 1 << (chosen >> 4);
-        Modes::from_bits(on.map(|bit| bits[bit]).sum::<u32>() | security)
-    })
-}
 
 /// What both ends protect their packets with.
 fn guard(features: TestFeatures) -> TestGuard {

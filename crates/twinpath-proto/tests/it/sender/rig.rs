@@ -211,3 +211,13 @@ impl Rig {
 pub(super) fn elsewhere() -> SocketAddr {
     "198.51.100.9:862".parse().unwrap()
 }
+
+/// Every security mode with every combination of the features that test packets show.
+pub(super) fn combinations() -> impl Iterator<Item = twinpath_wire::control::Modes> {
+    let bits = [32, 64, 256, 512];
+    (0..64_u32).map(move |chosen| {
+        let on = (0..4).filter(|bit| chosen & 1 << bit != 0);
+        let security = 1 << (chosen >> 4);
+        twinpath_wire::control::Modes::from_bits(on.map(|bit| bits[bit]).sum::<u32>() | security)
+    })
+}
