@@ -26,8 +26,6 @@ pub(super) struct Saving {
     facts: Option<RunFacts>,
     /// That nothing is saved, until it is said.
     unsaid: Option<String>,
-    /// The sessions that began, and no packet of any is known yet.
-    begun: Vec<(u32, Record)>,
     /// What happened while nothing is saved.
     recorded: u64,
 }
@@ -54,7 +52,6 @@ impl Saving {
             state: State::Waiting(opened),
             facts: None,
             unsaid: None,
-            begun: Vec::new(),
             recorded: 0,
         })))
     }
@@ -76,13 +73,6 @@ impl Saving {
         };
     }
 
-    fn put(&mut self, session: u32, record: &Record) {
-        match &mut self.state {
-            State::Begun(saver) => saver.record(session, record),
-            State::Waiting(_) | State::Over(_) => self.recorded += 1,
-        }
-    }
-
     fn take(&mut self) -> State {
         std::mem::replace(&mut self.state, State::Over(None))
     }
@@ -93,8 +83,8 @@ impl Companion for Saving {
         true
     }
 
-    /// The file keeps what it holds until something is known of a packet: a run that comes to nothing
-    /// takes nothing away.
+    /// The file keeps what it holds until a session has begun: a run that comes to nothing takes
+    /// nothing away.
     fn begin(&mut self, run: &Beginning<'_>, _: &mut Signals) -> Result<(), Failure> {
         let meta = Meta::here(&run.options.results.labels);
         self.facts = Some(RunFacts::new(&meta, now(), sessions(run)));
@@ -104,16 +94,12 @@ impl Companion for Saving {
     fn record(&mut self, session: usize, record: &Record) {
         let number = u32::try_from(session + 1).unwrap_or(u32::MAX);
         if let State::Waiting(_) = self.state {
-            if let Record::Begun { .. } = record {
-                self.begun.push((number, *record));
-                return;
-            }
             self.start();
-            for (number, begun) in std::mem::take(&mut self.begun) {
-                self.put(number, &begun);
-            }
         }
-        self.put(number, record);
+        match &mut self.state {
+            State::Begun(saver) => saver.record(number, record),
+            State::Waiting(_) | State::Over(_) => self.recorded += 1,
+        }
     }
 
     /// Hands over what has happened. `Some`, once: the file takes no more.
