@@ -334,7 +334,9 @@ fn a_run_that_is_killed_leaves_the_file_of_before_or_a_whole_one() {
         .read_exact(&mut octet)
         .unwrap();
     drop(sender);
-    assert_eq!(fs::read(&file).unwrap(), b"before");
+    // Its session may have begun already.
+    let left = fs::read(&file).unwrap();
+    assert!(left == b"before" || left.starts_with(b"PAR1"), "{left:?}");
     // A moment after it.
     let mut sender = Running::start(&format!("{line} -v"));
     sender
