@@ -323,8 +323,7 @@ fn rotated_captures_are_merged_without_a_loss_at_the_seam() {
     assert_eq!(document["sessions"][0]["packets"]["in_flight"], 1);
     assert_eq!(document["captures"][1]["unmatched_replies"], 1);
     assert!(
-        done.stderr
-            .contains("1 reply to requests that are not in the capture"),
+        done.stderr.contains("1 reply without a captured request"),
         "{}",
         done.stderr
     );
