@@ -96,7 +96,7 @@ fn split(text: &str, least: u16) -> Result<(Option<Host>, Option<u16>), Advice> 
         } else {
             let after = after
                 .strip_prefix(':')
-                .ok_or_else(|| Advice::new("give the port after a colon: [2001:db8::1]:20001"))?;
+                .ok_or_else(|| Advice::new("write the port after a colon: [2001:db8::1]:20001"))?;
             Some(port(after, least)?)
         };
         return Ok((Some(v6(inside)?), port));
@@ -191,7 +191,7 @@ fn name_or_v4(text: &str) -> Result<Host, Advice> {
         return Err(if text.contains('.') {
             Advice::new("not an IPv4 address: give four numbers from 0 to 255")
         } else {
-            Advice::new(format!("not an address: give a port alone as :{text}"))
+            Advice::new(format!("not an address: write a port alone as :{text}"))
         });
     }
     if text.contains('%') {
@@ -308,7 +308,7 @@ mod tests {
             ("[::1%lo]:862", "use ::1 and --interface lo"),
             ("192.0.2.300", "four numbers"),
             ("10.1", "four numbers"),
-            ("20001", "give a port alone as :20001"),
+            ("20001", "write a port alone as :20001"),
             ("[::1", "closing ]"),
             ("[::1]862", "after a colon"),
             ("[192.0.2.1]:862", "IPv6"),

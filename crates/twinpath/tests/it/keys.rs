@@ -38,7 +38,7 @@ fn the_keys_are_read_again_while_a_session_runs() {
     std::fs::write(held.path(), "carol\n").unwrap();
     server.signal("HUP");
     let said = server.wait_for("keeping the old keys");
-    assert!(said.contains(":1: no passphrase"), "{said}");
+    assert!(said.contains(":1: the Key-ID has no passphrase"), "{said}");
     assert_eq!(with("bob other"), 0);
     std::fs::write(held.path(), "bob other\n").unwrap();
     server.signal("HUP");

@@ -70,7 +70,7 @@ impl Source {
         let wanted = plan::figures(&args.results.figures);
         let mut file = files::open(path).map_err(|error| {
             let remedy = match error {
-                Unfit::Kind(file::PIPE) => "use its output to a file, and give that",
+                Unfit::Kind(file::PIPE) => "write its output to a file, and give that",
                 Unfit::Io(_) | Unfit::Kind(_) | Unfit::Link(_) => {
                     "give the name of a raw file (--save) or of a capture"
                 }

@@ -137,7 +137,7 @@ impl Remedy for KeysError {
                 return Some(words.into());
             }
             Self::TooLarge { .. } | Self::Empty { .. } => {
-                "give one line per key: KEY-ID passphrase"
+                "write one line per key: KEY-ID passphrase"
             }
             Self::Line { .. } => "a line is KEY-ID, a space, the passphrase",
         };
