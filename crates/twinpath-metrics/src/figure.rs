@@ -70,12 +70,14 @@ impl Unit {
 /// How the figures of several runs become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
-    /// Their sum; unknown if one of them is.
+    /// Their sum; unknown if one of them is, and of blocks of time if these have other lengths.
     Sum,
-    /// The least of them.
+    /// The least of them; what only some runs can have may be unknown if one of them lacks it.
     Least,
-    /// The greatest of them.
+    /// The greatest of them; likewise.
     Greatest,
+    /// The value that all have; unknown if they differ.
+    Same,
     /// Computed again from their distributions, added up.
     Distribution,
     /// Computed again from other figures, added up.
@@ -93,6 +95,7 @@ impl Merge {
             Self::Sum => "sum",
             Self::Least => "minimum",
             Self::Greatest => "maximum",
+            Self::Same => "if equal",
             Self::Distribution => "from distributions",
             Self::Derived => "from sums",
             Self::First => "the first run's",

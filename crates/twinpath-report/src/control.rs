@@ -40,11 +40,10 @@ pub struct ControlReport {
 }
 
 impl ControlReport {
-    /// One that was read from a file, with its sessions.
+    /// One that was read from a file: what this version does not know keeps the file's words.
     #[must_use]
-    pub fn with_sessions(mut self, sessions: Vec<SessionReport>) -> Self {
+    pub fn as_read(mut self) -> Self {
         self.findings = finding::in_words(self.findings, std::mem::take(&mut self.notes));
-        self.sessions = sessions;
         self
     }
 }

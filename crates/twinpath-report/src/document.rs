@@ -75,7 +75,6 @@ pub struct SessionDocument<'a> {
     icmp: Option<&'a [IcmpCount]>,
     receive_drops: Option<u64>,
     records_dropped: Option<u64>,
-    findings: &'a [Finding],
     notes: &'a [Note],
     payload_octets: PayloadSize,
     dscp_forward: DscpCounts<'a>,
@@ -108,6 +107,7 @@ pub struct SessionDocument<'a> {
     suspensions: Option<u64>,
     suspended_ns: Option<u64>,
     implausible: u64,
+    findings: &'a [Finding],
     /// Where a report is made from several files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<&'a str>,
@@ -191,7 +191,6 @@ impl<'a> SessionDocument<'a> {
             icmp: has_end.then_some(&*report.icmp),
             receive_drops: has_end.then_some(report.receive_drops),
             records_dropped: has_end.then_some(report.records_dropped),
-            findings: &report.findings,
             notes: &report.notes,
             payload_octets: report.payload_sizes(),
             dscp_forward: DscpCounts(&figures.dscp_forward),
@@ -224,6 +223,7 @@ impl<'a> SessionDocument<'a> {
             suspensions: has_sender.then_some(report.tally.suspensions),
             suspended_ns: has_sender.then_some(report.tally.suspended_ns),
             implausible: figures.implausible,
+            findings: &report.findings,
             file,
         }
     }

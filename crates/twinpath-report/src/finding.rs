@@ -88,6 +88,8 @@ use crate::SessionReport;
 /// A one-way delay may be this far below zero because of its timestamps: that says nothing about the clocks.
 pub(crate) const STAMP_ERROR_NS: i64 = 100_000;
 
+/// Findings of a session at most, of a file.
+const MOST_FINDINGS: usize = 1_024;
 /// Values in a list of a finding at most.
 const MOST_VALUES: usize = 64;
 
@@ -221,8 +223,18 @@ pub(crate) fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Finding>, 
     };
     let findings = values
         .into_iter()
+        .take(MOST_FINDINGS)
         .map(|value| Finding::deserialize(bounded(value)).unwrap_or_else(|_| nothing()));
     Ok(findings.collect())
+}
+
+/// An address in it, in brackets, has a zone.
+fn has_zone(line: &str) -> bool {
+    let mut inside = line.split('[').skip(1);
+    inside.any(|rest| {
+        rest.split_once(']')
+            .is_some_and(|(address, _)| address.contains('%'))
+    })
 }
 
 /// With lists as short as those of this program's findings are.
@@ -241,8 +253,10 @@ fn bounded(value: Value) -> Value {
 /// the words that the file has.
 pub(crate) fn in_words(findings: Vec<Finding>, notes: Vec<Note>) -> Vec<Finding> {
     let mut findings = findings.into_iter();
-    let findings = notes.into_iter().map(|note| {
-        let known = findings.next().filter(|known| known.key() == note.key);
+    let findings = notes.into_iter().take(MOST_FINDINGS).map(|note| {
+        // Numbers of interfaces are those of the host that measured, which named them.
+        let known = findings.next().filter(|_| !has_zone(&note.line));
+        let known = known.filter(|known| known.key() == note.key);
         known.unwrap_or(Finding::Written(note))
     });
     findings.collect()

@@ -367,10 +367,9 @@ impl SessionReport {
 
     /// The warning of an incomplete measurement: where there is one, the run was not what was asked
     /// for.
-    pub fn incompletely_measured(&self) -> Option<&Note> {
-        self.notes
-            .iter()
-            .find(|note| note.key == finding::INCOMPLETE)
+    pub fn incompletely_measured(&self) -> Option<&Finding> {
+        let mut findings = self.findings.iter();
+        findings.find(|finding| finding.key() == finding::INCOMPLETE)
     }
 
     /// Decides again what follows from the figures alone: of a report from a file, whose reflector the user may know

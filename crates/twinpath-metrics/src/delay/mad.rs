@@ -5,20 +5,28 @@ use super::distribution::{Distribution, middle};
 /// The median of the distances of `values` from `median_ns`, nanoseconds. Each value is as exact as its
 /// bin is wide.
 pub(super) fn of(values: &Distribution, median_ns: i64) -> u64 {
-    let mut distances: Vec<(u64, u64)> = values
-        .binned()
-        .map(|(value_ns, count)| (value_ns.abs_diff(median_ns), count))
-        .collect();
-    distances.sort_unstable();
-    let at = |rank: u64| {
-        let mut below = 0_u64;
-        let found = distances.iter().find(|(_, count)| {
-            below = below.saturating_add(*count);
-            rank <= below
-        });
-        let distance = found.map_or(0, |(distance, _)| *distance);
-        i64::try_from(distance).unwrap_or(i64::MAX)
-    };
+    let bins: Vec<(i64, u64)> = values.binned().collect();
+    let (below, above) = bins.split_at(bins.partition_point(|(value, _)| *value < median_ns));
+    // From the median on, both ways: each side by itself comes in order of distance.
+    let distance = |(value, count): &(i64, u64)| (value.abs_diff(median_ns), *count);
+    let mut below = below.iter().rev().map(distance).peekable();
+    let mut above = above.iter().map(distance).peekable();
+    let mut in_order = std::iter::from_fn(|| match (below.peek(), above.peek()) {
+        (Some(lower), Some(upper)) if lower < upper => below.next(),
+        (Some(_), None) => below.next(),
+        _ => above.next(),
+    });
     let count = values.count();
-    middle(at(count.div_ceil(2)), at(count / 2 + 1)).unsigned_abs()
+    let (mut farthest, mut passed) = (0, 0_u64);
+    let mut at = |rank: u64| {
+        while passed < rank
+            && let Some((distance, count)) = in_order.next()
+        {
+            farthest = distance;
+            passed = passed.saturating_add(count);
+        }
+        i64::try_from(farthest).unwrap_or(i64::MAX)
+    };
+    let (lower, upper) = (at(count.div_ceil(2)), at(count / 2 + 1));
+    middle(lower, upper).unsigned_abs()
 }

@@ -51,7 +51,7 @@ document! { ReorderingFigures:
 figures! { TtlFigures:
     min, Number, Least, "RFC 5357 section 4.2.1", "minimum TTL or Hop Limit on arrival";
     max, Number, Greatest, "RFC 5357 section 4.2.1", "maximum TTL or Hop Limit on arrival";
-    changes, Events, Sum, "", "packets whose TTL differs from that of the received packet before";
+    changes, Events, Sum, "", "packets whose TTL differs from that of the received packet with the next lower number";
 }
 
 figures! { AvailabilityFigures:

@@ -142,7 +142,7 @@ static GROUPS: &[&dyn Group] = groups! {
         reflector_restarts, Events, Sum, "", "times that the reflector's counter restarted in mid-run";
         receive_drops, Packets, Sum, "", "replies that the system dropped because they came faster than they were read";
         records_dropped, Packets, Sum, "", "per-packet records that the output was too slow to take";
-        far_resolution_ns, Nanoseconds, Greatest, "", "grid that all T2 and T3 lie on";
+        far_resolution_ns, Nanoseconds, Same, "", "grid that all T2 and T3 lie on";
         interface_rebinds, Events, Sum, "", "times that the socket was bound again to an interface that was made again";
         icmp_foreign, Packets, Sum, "", "ICMP errors about packets that this run did not send";
         suspensions, Events, Sum, "", "times that this host was suspended";

@@ -49,20 +49,20 @@ figures! { Packets:
     asked, Packets, Sum, "", "packets to send; unknown where a duration was asked for";
     sent, Packets, Sum, "", "packets sent whose fate is known";
     received, Packets, Sum, "RFC 2681 section 2.5", "packets with a first valid reply in time";
-    lost, Packets, Sum, "RFC 6673 section 6.1", "packets without one, the late ones among them";
+    lost, Packets, Sum, "RFC 6673 section 4.3", "packets without one, the late ones among them";
     lost_forward, Packets, Sum, "RFC 5357 section 4.2.1", "packets lost on the way to the reflector";
     lost_backward, Packets, Sum, "RFC 5357 section 4.2.1", "packets lost on the way back";
     lost_unattributed, Packets, Derived, "", "packets lost in an unknown direction";
     duplicates, Packets, Sum, "RFC 5560", "further copies of replies";
     reordered, Packets, Sum, "RFC 4737 section 3.3", "packets that arrived after one with a greater number";
     late, Packets, Sum, "", "packets whose first reply came after the timeout";
-    loss_ratio, Ratio, Derived, "RFC 7680 section 2", "lost packets of those sent";
+    loss_ratio, Ratio, Derived, "RFC 6673 section 6.1", "lost packets of those sent";
     send_errors, Packets, Sum, "", "packets that this host's network refused: not sent";
     slots_skipped, Events, Sum, "RFC 4656 section 4.1.1", "departures that were missed and not caught up";
     in_flight, Packets, Sum, "", "packets whose fate was not known when the run ended";
     stale, Packets, Sum, "", "replies that came too late to be counted as late";
     largest_burst, Packets, Greatest, "", "most packets sent in a row to catch up";
-    loss_ratio_forward, Ratio, Derived, "RFC 7680 section 2", "packets lost on the way out of those sent";
+    loss_ratio_forward, Ratio, Derived, "RFC 7680 section 4.1", "packets lost on the way out of those sent";
     loss_ratio_backward, Ratio, Derived, "RFC 6673 section 7", "packets lost on the way back of those that reached the reflector";
     unsent, Packets, Derived, "", "packets that were due and not sent";
 }

@@ -60,7 +60,7 @@ findings! {
             count: u64,
             /// The first time by this.
             first_ns: i64,
-            /// As in [`Finding::ClocksNotSynchronized`].
+            /// As in [`Clocks::ClocksNotSynchronized`].
             is_round_trip_sound: bool,
         }
         /// The reflector's clock runs faster or slower than NTP corrects.

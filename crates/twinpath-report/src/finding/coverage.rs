@@ -30,9 +30,52 @@ pub(crate) fn renew(report: &mut SessionReport) {
         if let Finding::Losses(Losses::IncompletelyMeasured { reason, .. }) = finding {
             known = known.or(*reason);
         }
+        if let Finding::Written(note) = finding
+            && note.key == KEY
+        {
+            known = known.or_else(|| reason_in(&note.line));
+        }
         finding.key() != KEY
     });
     let renewed = incomplete(report, known);
     report.findings.extend(renewed.map(Finding::from));
     sort(&mut report.findings);
+}
+
+/// The reason in the words of a file from before findings were values.
+fn reason_in(line: &str) -> Option<SendError> {
+    let reasons = [
+        SendError::NoBuffers,
+        SendError::TooLarge,
+        SendError::Unreachable,
+        SendError::Filtered,
+        SendError::Prohibited,
+        SendError::BadSource,
+    ];
+    let named = |reason: &SendError| line.contains(&format!("({reason})"));
+    reasons.into_iter().find(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Note;
+    use crate::finding::tests::quiet;
+
+    #[test]
+    fn the_reason_in_the_words_of_an_old_file_is_kept() {
+        let mut report = quiet();
+        (report.tally.send_errors, report.tally.sent) = (7, 10);
+        report.findings.push(Finding::Written(Note {
+            key: KEY.into(),
+            warning: true,
+            line: "7 of 17 packets could not be sent (network unreachable): too few".to_owned(),
+        }));
+        renew(&mut report);
+        let reasons = report.findings.iter().map(|finding| match finding {
+            Finding::Losses(Losses::IncompletelyMeasured { reason, .. }) => *reason,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(reasons.collect::<Vec<_>>(), [Some(SendError::Unreachable)]);
+    }
 }

@@ -26,7 +26,7 @@ findings! {
             /// Its times are of no use at all, so that the round trip includes its own time. Else the one-way delays are
             /// of little use.
             is_round_trip_whole: bool,
-            /// As in [`Finding::FarTimes`].
+            /// As in `FarStamps::FarTimes`.
             marked: u64,
         }
         /// Replies without T2 or T3.

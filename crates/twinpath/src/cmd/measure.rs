@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{Level, info};
 use twinpath_proto::sender::Protocol;
-use twinpath_report::{ControlReport, Note, SessionReport};
+use twinpath_report::{ControlReport, Finding, SessionReport};
 use twinpath_runtime::sender::{ClassesRun, SessionHandle};
 use twinpath_runtime::{SenderPlan, StartError};
 use twinpath_wire::Tos;
@@ -340,7 +340,7 @@ pub(super) fn conclude(
 pub(super) fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
     let sent: u64 = reports.iter().map(|report| report.tally.sent).sum();
     let received: u64 = reports.iter().map(|report| report.tally.received).sum();
-    let incomplete: Vec<(&SessionReport, &Note)> = reports
+    let incomplete: Vec<(&SessionReport, &Finding)> = reports
         .iter()
         .filter_map(|report| Some((report, report.incompletely_measured()?)))
         .collect();
@@ -352,11 +352,11 @@ pub(super) fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
                 "stopped before the first packet was due"
             },
         )),
-        _ if let Some((first, note)) = incomplete.first() => {
-            let line = &note.line;
+        _ if let Some((first, finding)) = incomplete.first() => {
+            let line = words::finding::line(finding);
             Err(Failure::could_not(
                 match (incomplete.len(), reports.len()) {
-                    (_, 1) => line.clone(),
+                    (_, 1) => line,
                     (some, all) => format!(
                         "{some} of {all} sessions {} measured incompletely; {}: {line}",
                         if some == 1 { "was" } else { "were" },

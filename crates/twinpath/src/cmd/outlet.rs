@@ -14,6 +14,7 @@ use crate::output::rows::Row;
 use crate::output::style::Style;
 use crate::output::table;
 use crate::output::text::Text;
+use crate::output::words;
 use crate::output::{Meta, Outcome, Sink, lines};
 
 /// Where all that a run says goes.
@@ -188,11 +189,11 @@ impl Outlet {
                 .sessions
                 .iter()
                 .filter_map(SessionReport::incompletely_measured);
-            let last = last.next();
+            let last = last.next().map(words::finding::line);
             let mut said: Vec<&Note> = Vec::new();
             for note in of_sessions.chain(of_control).flatten() {
                 let is_new = said.iter().all(|earlier| earlier.line != note.line);
-                if is_new && Some(note) != last {
+                if is_new && last.as_ref() != Some(&note.line) {
                     said.push(note);
                 }
             }

@@ -73,9 +73,9 @@ struct Control<'a> {
     attempts: Vec<Attempt<'a>>,
     modes_offered: u32,
     modes: u32,
-    findings: &'a [Finding],
     notes: &'a [Note],
     refused: Vec<Refused<'a>>,
+    findings: &'a [Finding],
 }
 
 /// An address of the Server that did not take the connection.
@@ -126,9 +126,9 @@ impl<'a> From<&'a ControlReport> for Control<'a> {
             attempts: report.attempts.iter().map(Attempt::from).collect(),
             modes_offered: report.offered.bits(),
             modes: report.modes.bits(),
-            findings: &report.findings,
             notes: &report.notes,
             refused: report.refused.iter().map(Refused::from).collect(),
+            findings: &report.findings,
         }
     }
 }

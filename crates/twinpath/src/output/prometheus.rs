@@ -4,12 +4,14 @@
 //! Written here, because the crates that write this format do so for metrics that a program declares,
 //! while these come from the table of figures.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use twinpath_metrics::{Unit, Value};
+use twinpath_report::Finding;
 use twinpath_report::document::{METRICS, Metric, SessionDocument};
 
-use super::{Meta, Outcome, Sink};
+use super::{Meta, Outcome, Sink, ends};
 
 /// See the module.
 pub(crate) struct Prometheus<W> {
@@ -40,18 +42,28 @@ impl<W: Write> Sink for Prometheus<W> {
             .map(|(labels, report)| (labels.clone(), seconds(report.started.unix_ns().into())));
         let help = "time at which the first packet was due, since 1970";
         family(out, "twinpath_start_time_seconds", help, started)?;
-        let notes = sessions().flat_map(|(labels, report)| {
-            report.notes.iter().map(move |note| {
-                let severity = if note.warning { "warning" } else { "remark" };
-                let key = label("key", &note.key);
-                (
-                    format!("{labels},{key},{}", label("severity", severity)),
-                    "1".to_owned(),
-                )
-            })
+        let control = outcome.control.map(|control| {
+            let server = label("server", &ends::named(control.server));
+            (control, server)
         });
-        let help = "what the report remarks on, by its key";
-        family(out, "twinpath_finding", help, notes)?;
+        let findings = sessions()
+            .map(|(labels, report)| (labels, &report.findings))
+            .chain(
+                control
+                    .iter()
+                    .map(|(control, labels)| (labels, &control.findings)),
+            );
+        let findings: BTreeSet<String> = findings
+            .flat_map(|(labels, findings)| findings.iter().map(move |one| finding(labels, one)))
+            .collect();
+        let help = "what is remarkable, by its key";
+        let findings = findings.into_iter().map(|labels| (labels, "1".to_owned()));
+        family(out, "twinpath_finding", help, findings)?;
+        let refused = control
+            .iter()
+            .map(|(control, labels)| (labels.clone(), control.refused.len().to_string()));
+        let help = "sessions that the server refused";
+        family(out, "twinpath_sessions_refused", help, refused)?;
         for metric in METRICS.iter() {
             let help = match metric.about.rfc {
                 "" => metric.about.help.to_owned(),
@@ -88,12 +100,24 @@ fn family(
     Ok(())
 }
 
+/// The labels of a finding. Several of one key are one series.
+fn finding(labels: &str, finding: &Finding) -> String {
+    let severity = if finding.is_warning() {
+        "warning"
+    } else {
+        "remark"
+    };
+    let key = label("key", &finding.key());
+    format!("{labels},{key},{}", label("severity", severity))
+}
+
 /// `round_trip.p99_ns`: `twinpath_round_trip_p99_seconds`.
 fn name(metric: &Metric) -> String {
     let path = metric.path.replace('.', "_");
     let (path, unit) = match metric.about.unit {
         Unit::Nanoseconds => (path.trim_end_matches("_ns"), "_seconds"),
-        Unit::Ratio => (path.trim_end_matches("_ratio"), "_ratio"),
+        Unit::Ratio if ["ratio", "fraction"].iter().any(|word| path.contains(word)) => (&*path, ""),
+        Unit::Ratio => (&*path, "_ratio"),
         Unit::PartsPerMillion => (path.trim_end_matches("_ppm"), "_ratio"),
         // By convention `_count` is a histogram's and `_total` a counter's.
         Unit::Packets if path.ends_with("_count") => (path.trim_end_matches("_count"), "_packets"),
@@ -133,20 +157,31 @@ fn labels(session: &SessionDocument<'_>, meta: &Meta) -> String {
     let own = [
         ("session", session.number.to_string()),
         ("protocol", session.protocol.to_owned()),
-        ("sender", session.sender.clone()),
+        // Without its port, which may be another one in each run.
+        ("sender", without_port(&session.sender)),
         ("reflector", session.reflector.clone()),
         ("dscp", session.dscp.to_string()),
     ];
     let file = session.file.map(|file| ("file", file.to_owned()));
     let own = own.into_iter().chain(file);
     let mut labels: Vec<String> = own.map(|(name, value)| label(name, &value)).collect();
+    let mut names = BTreeSet::new();
     for asked in &meta.labels {
         // Keys may have dots and dashes, and are those of the user: none takes another's place.
         let fits = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
         let name: String = asked.key.chars().map(fits).collect();
-        labels.push(label(&format!("label_{name}"), &asked.value));
+        if names.insert(name.clone()) {
+            labels.push(label(&format!("label_{name}"), &asked.value));
+        }
     }
     labels.join(",")
+}
+
+fn without_port(endpoint: &str) -> String {
+    let address = endpoint
+        .rsplit_once(':')
+        .map_or(endpoint, |(address, _)| address);
+    address.trim_matches(['[', ']']).to_owned()
 }
 
 fn label(name: &str, value: &str) -> String {
@@ -159,7 +194,7 @@ fn label(name: &str, value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use twinpath_report::SessionReport;
+    use twinpath_report::{Note, SessionReport};
 
     use super::*;
     use crate::args::Label;
@@ -207,12 +242,40 @@ mod tests {
         let of = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
         assert_eq!(of("twinpath_packets_sent{"), 2);
         assert_eq!(of("twinpath_round_trip_median_seconds{"), 1, "{text}");
-        assert_eq!(of("twinpath_finding{"), 1, "{text}");
+    }
+
+    #[test]
+    fn findings_of_one_key_are_one_series_and_those_of_the_connection_are_there() {
+        let mut report = fixtures::quiet_path();
+        let note = |line: &str| {
+            Finding::Written(Note {
+                key: "icmp".into(),
+                warning: false,
+                line: line.to_owned(),
+            })
+        };
+        report.findings = vec![note("one"), note("other")];
+        let text = text(&[report], Vec::new());
+        let found = text
+            .lines()
+            .filter(|line| line.starts_with("twinpath_finding{"));
+        let found: Vec<&str> = found.collect();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].ends_with(",key=\"icmp\",severity=\"remark\"} 1"),
+            "{found:?}"
+        );
+        assert!(found[0].contains(",sender=\"192.0.2.1\","), "{found:?}");
+        assert_eq!(without_port("[fe80::1%eth0]:862"), "fe80::1%eth0");
     }
 
     #[test]
     fn labels_of_the_user_are_escaped_and_take_no_other_s_place() {
-        let labels = [("session", "a\\b\"c\nd"), ("site.rack-1", "e")];
+        let labels = [
+            ("session", "a\\b\"c\nd"),
+            ("site.rack-1", "e"),
+            ("site-rack.1", "f"),
+        ];
         let labels = labels.map(|(key, value)| Label {
             key: key.to_owned(),
             value: value.to_owned(),

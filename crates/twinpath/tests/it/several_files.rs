@@ -183,6 +183,7 @@ fn figures_of_merged_runs_add_up_as_the_table_of_figures_says() {
             Merge::Sum => whole.map(|(one, other)| one + other),
             Merge::Least => whole.map(|(one, other)| one.min(other)),
             Merge::Greatest => one.as_i64().max(other.as_i64()),
+            Merge::Same => one.as_i64().filter(|_| one == other),
             Merge::First => one.as_i64(),
             Merge::Never => None,
             // Only whether it is known.

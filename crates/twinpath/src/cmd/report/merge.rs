@@ -1,5 +1,7 @@
 //! Several runs as one.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use twinpath_metrics::{Distributions, Figures, Series, Timeline};
 use twinpath_report::finding::{self, Difference, RawFile};
 use twinpath_report::{ClockState, Finding, Note, Origin, SessionReport, StampReport};
@@ -75,7 +77,10 @@ pub(super) fn merge<'a>(
     sum.decide_coverage_again();
     sum.add([RawFile::Merged {
         count: reports.len() as u64,
-        files: sources.iter().map(|source| source.path.clone()).collect(),
+        files: sources
+            .iter()
+            .map(|source| source::plain(&source.path))
+            .collect(),
         differences: differences(reports),
     }]);
     // Those of one file have packets of their own.
@@ -87,33 +92,33 @@ pub(super) fn merge<'a>(
     Some(sum)
 }
 
-/// The findings of all sessions, each once.
+/// The findings of all sessions, each once: those that say the same are one, whatever their values are
+/// beyond the digits that are said.
 fn findings(reports: &[SessionReport]) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
-    for finding in reports.iter().flat_map(|report| &report.findings) {
-        if !findings.contains(finding) {
-            findings.push(finding.clone());
-        }
-    }
-    findings
+    let mut said = BTreeSet::new();
+    let findings = reports.iter().flat_map(|report| &report.findings);
+    let new = findings.filter(|finding| said.insert(words::finding::line(finding)));
+    new.cloned().collect()
 }
 
 /// The findings of the sum in words: those that not every session has, with the sessions that they are of.
 fn notes(sum: &SessionReport, reports: &[SessionReport], sources: &[Source]) -> Vec<Note> {
-    let notes = words::finding::notes(&sum.findings);
-    let notes = sum.findings.iter().zip(notes).map(|(finding, mut note)| {
-        let has = |report: &&SessionReport| report.findings.contains(finding);
-        let of: Vec<usize> = reports
-            .iter()
-            .filter(has)
-            .map(|report| report.identity.number)
-            .collect();
-        if !of.is_empty() && of.len() < reports.len() {
-            note.line = format!("{}: {}", named(&of, sources), note.line);
+    let mut of: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for report in reports {
+        let lines: BTreeSet<String> = report.findings.iter().map(words::finding::line).collect();
+        for line in lines {
+            of.entry(line).or_default().push(report.identity.number);
         }
-        note
-    });
-    notes.collect()
+    }
+    let mut notes = words::finding::notes(&sum.findings);
+    for (note, finding) in notes.iter_mut().zip(&sum.findings) {
+        if let Some(of) = of.get(&words::finding::line(finding))
+            && of.len() < reports.len()
+        {
+            note.line = format!("{}: {}", named(of, sources), note.line);
+        }
+    }
+    notes
 }
 
 /// Sessions by their files and their numbers there.

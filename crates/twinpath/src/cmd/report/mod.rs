@@ -108,7 +108,7 @@ fn report(args: &ReportArgs, outlet: &Open<'_>) -> Result<Exit, Trouble> {
         read(source, first, &mut following, &mut replays, &mut outlet)?;
         let of_file = source.reports(first, &following, &replays);
         if sources.len() == 1 {
-            control = source.control(&of_file);
+            control = source.control();
         }
         reports.extend(of_file);
         captures.extend(source.counts(first));

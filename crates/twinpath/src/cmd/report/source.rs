@@ -267,11 +267,11 @@ impl Source {
     }
 
     /// The control connection of the run, if it had one and came to its end.
-    pub(super) fn control(&self, sessions: &[SessionReport]) -> Option<ControlReport> {
+    pub(super) fn control(&self) -> Option<ControlReport> {
         match &self.rows {
             Rows::Saved { end: Some(end), .. } => {
                 let control = end.control.as_deref()?.clone();
-                Some(control.with_sessions(sessions.to_vec()))
+                Some(control.as_read())
             }
             Rows::Saved { end: None, .. } | Rows::Captured(_) => None,
         }
@@ -318,11 +318,13 @@ pub(super) fn names(sources: &[Source]) -> Vec<String> {
             .collect(),
         None => sources.iter().map(|source| source.path.clone()).collect(),
     };
+    names.iter().map(|name| plain(name)).collect()
+}
+
+/// A file's name as a terminal may have it.
+pub(super) fn plain(name: &str) -> String {
     let plain = |c: char| if c.is_control() { '?' } else { c };
-    names
-        .iter()
-        .map(|name| name.chars().map(plain).collect())
-        .collect()
+    name.chars().map(plain).collect()
 }
 
 /// The file that each session is from, by its name; none where there is one file.

@@ -8,6 +8,7 @@ use crate::args::{Cli, Command};
 use crate::output::Sink as _;
 use crate::output::json::Json;
 use crate::output::pictures::picture;
+use crate::output::prometheus::Prometheus;
 use crate::output::style::Style;
 use crate::output::text::Text;
 use crate::picture::{self, Theme};
@@ -212,7 +213,7 @@ fn wild(path: &std::path::Path, chance: &mut Chance, ended: bool) {
             "client": "127.0.0.1:2",
             "modes_offered": u32::MAX,
             "modes": u32::MAX,
-            "refused": [{"number": u32::MAX, "tos": 255, "step": "Start-Sessions", "accept": 255, "advice": ESCAPE}],
+            "refused": [{"number": u32::MAX, "tos": 255, "step": "start", "accept": 255, "advice": ESCAPE}],
             "findings": findings,
             "notes": notes,
         },
@@ -250,8 +251,10 @@ fn a_file_that_says_the_wildest_things_gives_a_report_in_plain_characters() {
             series,
         );
         following.finish(&mut reports, &mut outlet).unwrap();
-        let mut control = sources[0].control(&reports);
+        let mut control = sources[0].control();
         words::finding::put(&mut reports, control.as_mut());
+        let refused = control.as_ref().map(|control| control.refused.len());
+        assert_eq!(refused, (turn % 3 > 0).then_some(1));
         let is_known = |finding: &&Finding| !matches!(finding, Finding::Written(_));
         let known = reports[0].findings.iter().filter(is_known).count();
         assert!(turn % 3 == 0 || known >= 6, "{known}");
@@ -267,10 +270,15 @@ fn a_file_that_says_the_wildest_things_gives_a_report_in_plain_characters() {
             Json::new(&mut document, meta.clone())
                 .report(outcome)
                 .unwrap();
+            let mut metrics = Vec::new();
+            Prometheus::new(&mut metrics, meta.clone())
+                .report(outcome)
+                .unwrap();
             let picture = picture(outcome, &meta.labels);
             for (what, octets) in [
                 ("text", text),
                 ("document", document),
+                ("metrics", metrics),
                 ("picture", picture::svg(&picture, Theme::Auto).into_bytes()),
                 (
                     "page",

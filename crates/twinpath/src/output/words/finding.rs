@@ -19,6 +19,9 @@ use super::refusal;
 
 pub(crate) use host::{missed_departures, no_hardware};
 
+/// Characters of a line at most.
+const LONGEST: usize = 4_096;
+
 /// One line, lower case start, no full stop.
 pub(crate) fn line(finding: &Finding) -> String {
     match finding {
@@ -39,7 +42,14 @@ pub(crate) fn line(finding: &Finding) -> String {
 
 /// All of them in words.
 pub(crate) fn notes(findings: &[Finding]) -> Vec<Note> {
-    let notes = findings.iter().map(|finding| finding.note(line(finding)));
+    let notes = findings.iter().map(|finding| {
+        let mut line = line(finding);
+        // Of a file, whose lists may be long.
+        if let Some((end, _)) = line.char_indices().nth(LONGEST) {
+            line.truncate(end);
+        }
+        finding.note(line)
+    });
     notes.collect()
 }
 
