@@ -11,7 +11,7 @@
 mod clocks;
 mod config;
 mod delay;
-mod figure;
+mod figure_table;
 mod figures;
 mod loss;
 mod merge;
@@ -32,7 +32,7 @@ pub use delay::delays::{ByKind, Distributions, Histograms};
 pub use delay::distribution::{Distribution, DistributionParts};
 pub use delay::figures::DelayFigures;
 pub use delay::histogram::{BadParts, Histogram, HistogramBin, HistogramParts};
-pub use figure::{About, Figure, Merge, ToValue, Unit, Value};
+pub use figure_table::{About, Figure, Merge, ToValue, Unit, Value};
 pub use figures::{
     AvailabilityFigures, BinFigures, DuplicationFigures, EcnCounts, Figures, LossPeriods,
     PercentilesWithLoss, RemarkCounts, ReorderingFigures, TtlFigures,

@@ -16,5 +16,5 @@ pub use finding::{Finding, Note, Severity};
 pub use refusals::{IcmpRefusal, Refusals};
 pub use requested::Requested;
 pub use session::{
-    ClockState, Facts, IcmpCount, Identity, Origin, SessionReport, StampReport, is_one_host,
+    ClockState, IcmpCount, Identity, Origin, SessionReport, SessionSetup, StampReport, is_one_host,
 };

@@ -158,7 +158,7 @@ pub struct Identity {
 
 /// A session before its first packet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Facts {
+pub struct SessionSetup {
     /// Which session it is.
     #[serde(flatten)]
     pub identity: Identity,
@@ -170,7 +170,7 @@ pub struct Facts {
     pub metrics: MetricsConfig,
 }
 
-impl Facts {
+impl SessionSetup {
     /// Of a session whose sender is not this program's: with the parameters of `identity`.
     pub fn of_others(identity: Identity) -> Self {
         let metrics = MetricsConfig {

@@ -4,9 +4,9 @@
 use serde::Serialize;
 use twinpath_wire::add_counts;
 
-use crate::{document, figures, round};
+use crate::{figures, round, serialized_figures};
 
-document! { LossPeriods:
+serialized_figures! { LossPeriods:
     losses, Packets, Sum, "RFC 3357 section 6", "lost packets";
     periods, Events, Sum, "RFC 3357 section 6.2", "loss periods: losses in a row";
     longest = |it: &Self| (it.periods > 0).then_some(it.longest), Packets, Greatest, "RFC 3357 section 6.3",
@@ -21,7 +21,7 @@ document! { LossPeriods:
     unplaced, Packets, Sum, "", "losses whose fate came after that of a later one: in no period";
 }
 
-document! { DuplicationFigures:
+serialized_figures! { DuplicationFigures:
     answered, Packets, Sum, "RFC 5560 section 5.1", "packets with a reply, in time or late";
     copies, Packets, Sum, "RFC 5560 section 5.1", "copies beyond the first";
     replicated, Packets, Sum, "RFC 5560 section 5.2", "packets with more than one copy";
@@ -32,7 +32,7 @@ document! { DuplicationFigures:
     copies_backward = |it: &Self| it.backward, Packets, Sum, "", "copies made on the way back";
 }
 
-document! { ReorderingFigures:
+serialized_figures! { ReorderingFigures:
     packets, Packets, Sum, "RFC 4737 section 3", "packets of the stream: received in time, first copies";
     reordered, Packets, Sum, "RFC 4737 section 3.3", "packets that arrived after one with a greater number";
     ratio = Self::ratio, Ratio, Derived, "RFC 4737 section 4.1.3", "reordered packets of all";

@@ -72,10 +72,9 @@ mod tests {
             line: "7 of 17 packets could not be sent (network unreachable): too few".to_owned(),
         }));
         renew(&mut report);
-        let reasons = report.findings.iter().map(|finding| match finding {
-            Finding::Losses(Losses::IncompletelyMeasured { reason, .. }) => *reason,
-            other => panic!("{other:?}"),
-        });
-        assert_eq!(reasons.collect::<Vec<_>>(), [Some(SendError::Unreachable)]);
+        let expected = incomplete(&report, Some(SendError::Unreachable));
+        let expected: Vec<Finding> = expected.into_iter().map(Finding::from).collect();
+        assert_eq!(expected.len(), 1);
+        assert_eq!(report.findings, expected);
     }
 }

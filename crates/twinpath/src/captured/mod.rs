@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use twinpath_proto::sender::Schedule;
 use twinpath_report::finding::{Captured, large_lost, negative, steps as clock_steps};
-use twinpath_report::{Facts, Finding, Identity, Origin, SessionReport};
+use twinpath_report::{Finding, Identity, Origin, SessionReport, SessionSetup};
 use twinpath_wire::Wall;
 use twinpath_wire::control::SecurityMode;
 
@@ -195,11 +195,11 @@ impl Capture {
     }
 
     /// The sessions, by their first packets.
-    pub(crate) fn sessions(&self) -> Vec<Facts> {
+    pub(crate) fn sessions(&self) -> Vec<SessionSetup> {
         let numbered = (1..).zip(&self.sessions);
         numbered
             .map(|(number, Known { run, .. })| {
-                Facts::of_others(Identity {
+                SessionSetup::of_others(Identity {
                     number,
                     protocol: run.protocol(),
                     mode: SecurityMode::Unauthenticated,

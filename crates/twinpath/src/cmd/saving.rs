@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use twinpath_metrics::Record;
 use twinpath_proto::sender::Limit;
-use twinpath_report::{Facts, Identity};
+use twinpath_report::{Identity, SessionSetup};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::nanoseconds;
 
@@ -15,7 +15,7 @@ use super::measure::Beginning;
 use crate::args::SavingOptions;
 use crate::failure::Failure;
 use crate::output::{Meta, Outcome, Written, WrittenFile};
-use crate::saved::{EndFacts, OpenError, Opened, RunFacts, Saved, Saver, Shortfall};
+use crate::saved::{FooterBegin, FooterEnd, OpenError, Opened, Saved, Saver, Shortfall};
 use crate::signals::Signals;
 
 /// A run that is being saved.
@@ -23,7 +23,7 @@ pub(super) struct Saving {
     state: State,
     path: String,
     /// Once its sessions are about to begin.
-    facts: Option<RunFacts>,
+    facts: Option<FooterBegin>,
     /// That nothing is saved, until it is said.
     unsaid: Option<String>,
     /// What happened while nothing is saved.
@@ -87,7 +87,7 @@ impl Companion for Saving {
     /// nothing away.
     fn begin(&mut self, run: &Beginning<'_>, _: &mut Signals) -> Result<(), Failure> {
         let meta = Meta::here(&run.options.results.labels);
-        self.facts = Some(RunFacts::new(&meta, now(), sessions(run)));
+        self.facts = Some(FooterBegin::new(&meta, now(), sessions(run)));
         Ok(())
     }
 
@@ -112,7 +112,7 @@ impl Companion for Saving {
 
     /// What became of the file; `None`: nothing happened in the run, and nothing was written.
     fn save(&mut self, outcome: Outcome<'_>) -> Option<Written> {
-        let end = |rows_missing| EndFacts {
+        let end = |rows_missing| FooterEnd {
             sessions: outcome.sessions.into(),
             control: outcome.control.map(Cow::Borrowed),
             rows_missing,
@@ -141,14 +141,14 @@ impl Companion for Saving {
 
 /// The sessions as far as they are known before their first packets. What is agreed on later,
 /// addresses and modes, is written when the run is over.
-fn sessions(run: &Beginning<'_>) -> Vec<Facts> {
+fn sessions(run: &Beginning<'_>) -> Vec<SessionSetup> {
     let (subject, plan) = (run.subject, run.subject.plan);
     let (asked, duration_ns) = match plan.limit {
         Limit::Count(count) => (Some(count), None),
         Limit::Duration(duration) => (None, Some(nanoseconds::of(duration))),
     };
     let sessions = run.sessions.iter().enumerate();
-    let facts = sessions.map(|(index, session)| Facts {
+    let facts = sessions.map(|(index, session)| SessionSetup {
         identity: Identity {
             number: index + 1,
             protocol: subject.protocol,

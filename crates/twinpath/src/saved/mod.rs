@@ -2,8 +2,8 @@
 //! docs/saved.md describes them for other readers.
 
 mod checksum;
-mod facts;
 mod file;
+mod footer;
 mod group;
 mod guard;
 mod pages;
@@ -14,7 +14,7 @@ mod schema;
 mod tests;
 mod whole;
 
-pub(crate) use facts::{EndFacts, RunFacts};
+pub(crate) use footer::{FooterBegin, FooterEnd};
 pub(crate) use read::Reader;
 pub(crate) use saver::{OpenError, Opened, Saved, Saver, Shortfall};
 pub(crate) use schema::Row;
@@ -41,15 +41,15 @@ impl Reader {
     ///
     /// # Errors
     /// [`Broken`]: it is no raw file, or of a format of the future.
-    pub(crate) fn facts(&self) -> Result<(RunFacts, Option<EndFacts<'static>>), Broken> {
+    pub(crate) fn facts(&self) -> Result<(FooterBegin, Option<FooterEnd<'static>>), Broken> {
         let format = self.fact(FORMAT_KEY).ok_or(Broken::NoFormat)?;
         if ![FORMAT_1, FORMAT].contains(&format) {
             return Err(Broken::Format(format.chars().take(20).collect()));
         }
         let run = self.fact(RUN_KEY).ok_or(Broken::NoFormat)?;
-        let mut run: RunFacts = facts::read(run).map_err(Broken::Facts)?;
-        let end = self.fact(END_KEY).map(facts::read).transpose();
-        let end: Option<EndFacts<'_>> = end.map_err(Broken::Facts)?;
+        let mut run: FooterBegin = footer::read(run).map_err(Broken::Facts)?;
+        let end = self.fact(END_KEY).map(footer::read).transpose();
+        let end: Option<FooterEnd<'_>> = end.map_err(Broken::Facts)?;
         // Rows name their session by its number.
         run.sessions.sort_by_key(|session| session.identity.number);
         let count = run.sessions.len();

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use twinpath_metrics::Record;
 use twinpath_report::words;
 
-use super::facts::{EndFacts, RunFacts};
 use super::file::{Sync, Writer};
+use super::footer::{FooterBegin, FooterEnd};
 use super::{END_KEY, FORMAT, FORMAT_KEY, RUN_KEY, Row};
 use crate::files::{self, Unfit};
 
@@ -89,7 +89,7 @@ impl Opened {
     ///
     /// # Errors
     /// [`OpenError`]; nothing can be saved here.
-    pub(crate) fn begin(self, facts: &RunFacts) -> Result<Saver, OpenError> {
+    pub(crate) fn begin(self, facts: &FooterBegin) -> Result<Saver, OpenError> {
         let Self { path, before } = self;
         let io = |source: io::Error| unfit(&path, source.into());
         let facts = serde_json::to_string(facts).map_err(|error| io(error.into()))?;
@@ -228,7 +228,7 @@ impl Saver {
     }
 
     /// The run is over.
-    pub(crate) fn finish<'a>(mut self, end: impl FnOnce(u64) -> EndFacts<'a>) -> Saved {
+    pub(crate) fn finish<'a>(mut self, end: impl FnOnce(u64) -> FooterEnd<'a>) -> Saved {
         self.hand_over();
         let facts = serde_json::to_string(&end(self.missing)).unwrap_or_default();
         if let Some(messages) = self.messages.take() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use twinpath_metrics::{MetricsConfig, SessionMetrics};
 use twinpath_report::ControlReport;
 use twinpath_report::finding::{self, Captured, RawFile};
-use twinpath_report::{Facts, Finding, SessionReport};
+use twinpath_report::{Finding, SessionReport, SessionSetup};
 use twinpath_runtime::FigureOptions;
 use twinpath_runtime::file;
 use twinpath_runtime::sender::SeriesFacts;
@@ -24,7 +24,7 @@ use crate::files::{self, Unfit};
 use crate::output::captures::CaptureCounts;
 use crate::output::{Meta, words};
 use crate::plan;
-use crate::saved::{Broken, EndFacts, Reader, Row};
+use crate::saved::{Broken, FooterEnd, Reader, Row};
 
 /// How long a reply in a capture is waited for, unless the user says.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -34,7 +34,7 @@ pub(super) struct Source {
     /// As the user wrote it.
     pub(super) path: String,
     pub(super) meta: Meta,
-    pub(super) sessions: Vec<Facts>,
+    pub(super) sessions: Vec<SessionSetup>,
     /// Bins and thresholds of the user's own, in place of the run's.
     wanted: FigureOptions,
     rows: Rows,
@@ -45,7 +45,7 @@ enum Rows {
         reader: Box<Reader>,
         /// Its run is still being saved.
         growing: bool,
-        end: Option<Box<EndFacts<'static>>>,
+        end: Option<Box<FooterEnd<'static>>>,
     },
     Captured(Box<Capture>),
 }
@@ -130,7 +130,7 @@ impl Source {
     }
 
     /// What a series of a session begins with.
-    pub(super) fn facts(&self, session: &Facts) -> SeriesFacts {
+    pub(super) fn facts(&self, session: &SessionSetup) -> SeriesFacts {
         let mut facts = SeriesFacts {
             metrics: session.metrics.clone(),
             timeout: session.identity.timeout,

@@ -12,7 +12,7 @@ use crate::output::prometheus::Prometheus;
 use crate::output::style::Style;
 use crate::output::text::Text;
 use crate::picture::{self, Theme};
-use crate::saved::{EndFacts, Opened, RunFacts};
+use crate::saved::{FooterBegin, FooterEnd, Opened};
 
 /// What a terminal is not to be told by a file.
 const ESCAPE: &str = "\u{1b}]0;owned\u{7}\nwarning: forged\r\u{9b}2J\u{202e}";
@@ -167,7 +167,7 @@ fn wild(path: &std::path::Path, chance: &mut Chance, ended: bool) {
             },
         }))],
     });
-    let facts: RunFacts = serde_json::from_value(facts).unwrap();
+    let facts: FooterBegin = serde_json::from_value(facts).unwrap();
     let mut saver = Opened::open(path).unwrap().begin(&facts).unwrap();
     for _ in 0..400 {
         saver.record(chance.of(&[1, 1, 1, 1, 0, 2, u32::MAX]), &chance.record());
@@ -219,7 +219,7 @@ fn wild(path: &std::path::Path, chance: &mut Chance, ended: bool) {
         },
         "rows_missing": most,
     });
-    let end: EndFacts<'_> = serde_json::from_value(end).unwrap();
+    let end: FooterEnd<'_> = serde_json::from_value(end).unwrap();
     assert_eq!(saver.finish(|_| end).error, None);
 }
 

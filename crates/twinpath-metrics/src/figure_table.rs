@@ -172,7 +172,7 @@ macro_rules! figures {
 /// What documents have of a type, in this order: figures, as in [`figures!`], and what is none:
 /// `key = get;`.
 #[macro_export]
-macro_rules! document {
+macro_rules! serialized_figures {
     ($of:ident: $($key:ident $(= $get:expr)? $(, $unit:ident, $merge:ident, $rfc:literal, $help:literal)?;)*) => {
         impl serde::Serialize for $of {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -186,13 +186,13 @@ macro_rules! document {
                 document.end()
             }
         }
-        $crate::document!(@rows $of [] $($key $(= $get)? $(, $unit, $merge, $rfc, $help)?;)*);
+        $crate::serialized_figures!(@rows $of [] $($key $(= $get)? $(, $unit, $merge, $rfc, $help)?;)*);
     };
     (@rows $of:ident [$($rows:tt)*]) => { $crate::figures!($of: $($rows)*); };
     (@rows $of:ident [$($rows:tt)*] $key:ident $(= $get:expr)?, $unit:ident, $merge:ident, $rfc:literal, $help:literal; $($rest:tt)*) => {
-        $crate::document!(@rows $of [$($rows)* $key $(= $get)?, $unit, $merge, $rfc, $help;] $($rest)*);
+        $crate::serialized_figures!(@rows $of [$($rows)* $key $(= $get)?, $unit, $merge, $rfc, $help;] $($rest)*);
     };
     (@rows $of:ident [$($rows:tt)*] $key:ident = $get:expr; $($rest:tt)*) => {
-        $crate::document!(@rows $of [$($rows)*] $($rest)*);
+        $crate::serialized_figures!(@rows $of [$($rows)*] $($rest)*);
     };
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use twinpath_report::{ControlReport, Facts, SessionReport};
+use twinpath_report::{ControlReport, SessionReport, SessionSetup};
 use twinpath_wire::Wall;
 
 use crate::args::Label;
@@ -14,7 +14,7 @@ use crate::output::Meta;
 
 /// What is known when a run begins: `twinpath.run`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct RunFacts {
+pub(crate) struct FooterBegin {
     /// Of twinpath.
     pub(crate) version: String,
     pub(crate) host: Option<String>,
@@ -22,20 +22,20 @@ pub(crate) struct RunFacts {
     /// Unix time.
     #[serde(rename = "started_ns")]
     pub(crate) started: Wall,
-    pub(crate) sessions: Vec<Facts>,
+    pub(crate) sessions: Vec<SessionSetup>,
 }
 
 /// What is known when a run is over: `twinpath.end`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct EndFacts<'a> {
+pub(crate) struct FooterEnd<'a> {
     pub(crate) sessions: Cow<'a, [SessionReport]>,
     pub(crate) control: Option<Cow<'a, ControlReport>>,
     /// Rows that are not in the file: the disk was too slow.
     pub(crate) rows_missing: u64,
 }
 
-impl RunFacts {
-    pub(crate) fn new(meta: &Meta, started: Wall, sessions: Vec<Facts>) -> Self {
+impl FooterBegin {
+    pub(crate) fn new(meta: &Meta, started: Wall, sessions: Vec<SessionSetup>) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             host: meta.host.clone(),
