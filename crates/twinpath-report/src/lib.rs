@@ -6,6 +6,7 @@ mod control;
 pub mod document;
 pub mod finding;
 mod hops;
+mod identity;
 mod refusals;
 mod requested;
 mod session;
@@ -13,8 +14,7 @@ pub mod words;
 
 pub use control::{Advice, Attempt, ControlReport, RefusedSession};
 pub use finding::{Finding, Note, Severity};
+pub use identity::{Identity, SessionSetup};
 pub use refusals::{IcmpRefusal, Refusals};
 pub use requested::Requested;
-pub use session::{
-    ClockState, IcmpCount, Identity, Origin, SessionReport, SessionSetup, StampReport, is_one_host,
-};
+pub use session::{ClockState, IcmpCount, Origin, SessionReport, StampReport, is_one_host};

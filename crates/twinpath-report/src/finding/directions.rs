@@ -3,7 +3,6 @@
 
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::ReflectorKind;
-use twinpath_proto::sender::Protocol;
 
 use super::{Finding, Losses};
 use crate::SessionReport;
@@ -36,7 +35,7 @@ pub(super) fn of(report: &SessionReport) -> Vec<Losses> {
             && figures.lost_before_a_reply > 0
             && report.config.reflector == ReflectorKind::Stateful;
         findings.extend(rests.then_some(Losses::NumbersEqual {
-            is_negotiated: matches!(report.identity.protocol, Protocol::Twamp(_)),
+            is_negotiated: report.is_negotiated(),
         }));
     }
     if figures.direction_uncertain {

@@ -135,13 +135,9 @@ pub(super) fn of(report: &SessionReport) -> Finding {
     }
     Silence::NothingCameBack {
         far,
-        is_negotiated: is_negotiated(report),
+        is_negotiated: report.is_negotiated(),
     }
     .into()
-}
-
-pub(super) fn is_negotiated(report: &SessionReport) -> bool {
-    matches!(report.identity.protocol, Protocol::Twamp(_))
 }
 
 /// Replies whose HMAC is wrong.

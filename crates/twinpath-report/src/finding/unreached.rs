@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 use twinpath_net::IcmpKind;
 
-use super::silence::is_negotiated;
 use crate::SessionReport;
 
 findings! {
@@ -47,7 +46,7 @@ pub(super) fn of(report: &SessionReport) -> Option<Unreached> {
     let cause = IcmpCause {
         far,
         from: icmp.from.filter(is_other),
-        is_negotiated: is_negotiated(report),
+        is_negotiated: report.is_negotiated(),
         is_own: icmp.is_own,
     };
     Some(match icmp.kind {

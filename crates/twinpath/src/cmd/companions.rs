@@ -5,7 +5,7 @@ use twinpath_metrics::{Record, Series};
 use twinpath_runtime::sender::SessionHandle;
 use twinpath_wire::Sample;
 
-use super::measure::Beginning;
+use super::subject::Beginning;
 use super::warn;
 use crate::args::RunOptions;
 use crate::failure::Failure;

@@ -1,7 +1,7 @@
 //! A run as it goes on: series of each session, and the rows that come of them.
 
 use std::io::{self, Stderr};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use twinpath_metrics::{Record, Series};
 use twinpath_report::SessionReport;
@@ -11,6 +11,7 @@ use twinpath_wire::{Sample, Wall};
 
 use super::companions::Companions;
 use super::outlet::Outlet;
+use super::subject::now;
 use crate::output::complain;
 use crate::output::progress::ProgressLine;
 use crate::output::rows::{self, Row};
@@ -225,12 +226,4 @@ impl Following {
         let name = self.names.get(session).map(String::as_str);
         (name.map(|_| session + 1), name)
     }
-}
-
-/// The system clock, by which packets are stamped.
-pub(super) fn now() -> Wall {
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
-    Wall::from_unix_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

@@ -8,8 +8,8 @@ use twinpath_runtime::sender::SessionHandle;
 use twinpath_wire::Sample;
 
 use super::companions::Companion;
-use super::measure::Beginning;
 use super::remark;
+use super::subject::Beginning;
 use crate::args::{LiveOptions, LogOptions, OutputFormat, ResultOptions};
 use crate::failure::Failure;
 use crate::live::{self, About, View};

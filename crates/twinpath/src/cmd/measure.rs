@@ -2,28 +2,27 @@
 //! alike once they know what to measure.
 
 use std::io::{self, Stderr};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{Level, info};
-use twinpath_proto::sender::Protocol;
 use twinpath_report::{ControlReport, Finding, SessionReport};
+use twinpath_runtime::StartError;
 use twinpath_runtime::sender::{ClassesRun, SessionHandle};
-use twinpath_runtime::{SenderPlan, StartError};
 use twinpath_wire::Tos;
 
 use super::companions::Companions;
 use super::following::Following;
 use super::outlet::Outlet;
 use super::places::apart;
+use super::subject::{Beginning, Subject};
 use super::unwritten;
 use crate::args::RunOptions;
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::progress::{ProgressLine, together};
-use crate::output::{Outcome, Written, WrittenFile, complain, labels, words};
+use crate::output::{Outcome, Written, WrittenFile, complain, packets, words};
 use crate::signals::Signals;
 
 /// How often the run is looked at: samples drained, signals seen.
@@ -97,29 +96,6 @@ impl Run for ClassesRun {
     }
 }
 
-/// What is measured.
-pub(super) struct Subject<'a> {
-    pub(super) command: &'static str,
-    /// The reflector or the Server.
-    pub(super) far: SocketAddr,
-    /// The protocol, for the view.
-    pub(super) what: String,
-    /// That of the packets, as far as it is known in advance.
-    pub(super) protocol: Protocol,
-    /// Every session's but for the class.
-    pub(super) plan: &'a SenderPlan,
-    pub(super) classes: &'a [Tos],
-}
-
-/// A run whose sessions are about to begin.
-pub(super) struct Beginning<'a> {
-    pub(super) subject: &'a Subject<'a>,
-    pub(super) options: &'a RunOptions,
-    pub(super) sessions: &'a [SessionHandle],
-    /// What the sessions are called, where there are several.
-    pub(super) names: &'a [String],
-}
-
 /// What a command line asks of a measurement beside its plan, and the files that it is written into.
 pub(super) struct Measurement<'a> {
     options: &'a RunOptions,
@@ -130,7 +106,7 @@ pub(super) struct Measurement<'a> {
 /// Makes sure that no file is named twice, those that are `read` included, and begins to log.
 pub(super) fn begin(options: &RunOptions, read: &[(&'static str, &Path)]) -> Result<(), Failure> {
     apart(&options.places(), read)?;
-    labels::fit(&options.results)?;
+    packets::labels_fit(&options.results)?;
     logs::start(&options.log, Level::WARN)
 }
 

@@ -19,6 +19,7 @@ mod responder;
 mod saving;
 mod selftest;
 mod sender;
+mod subject;
 
 use std::io::{self, ErrorKind};
 

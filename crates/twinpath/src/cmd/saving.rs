@@ -10,8 +10,8 @@ use twinpath_wire::control::SecurityMode;
 use twinpath_wire::nanoseconds;
 
 use super::companions::{self, Companion};
-use super::following::now;
-use super::measure::Beginning;
+use super::subject::Beginning;
+use super::subject::now;
 use crate::args::SavingOptions;
 use crate::failure::Failure;
 use crate::output::{Meta, Outcome, Written, WrittenFile};

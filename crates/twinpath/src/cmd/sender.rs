@@ -4,8 +4,9 @@ use tracing::info;
 use twinpath_report::SessionReport;
 use twinpath_runtime::{SenderPlan, sender};
 
-use super::measure::{self, Measurement, Subject};
+use super::measure::{self, Measurement};
 use super::remark;
+use super::subject::Subject;
 use crate::args::{SenderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::output::ends::{self, named};

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::output::words::finding::missed_departures;
+use crate::output::words::{self, finding::missed_departures};
 use twinpath_metrics::{DuplicationFigures, Figures, LossPeriods};
 use twinpath_report::SessionReport;
 
@@ -237,7 +237,7 @@ fn coverage(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     if coverage.is_complete() {
         return Ok(());
     }
-    let word = report.sent_word();
+    let word = words::sent(report);
     let unsent = match coverage.unsent {
         0 => format!("for a time nothing was {word}"),
         unsent => format!(
@@ -262,7 +262,7 @@ fn availability(report: &SessionReport, out: &mut impl Write) -> io::Result<()> 
         };
         let text = format!(
             "{UNKNOWN}: nothing was {} in {} of {} of {}{outages}",
-            report.sent_word(),
+            words::sent(report),
             figures.unmeasured_blocks,
             units::count(
                 figures.blocks.saturating_add(figures.unmeasured_blocks),

@@ -9,6 +9,8 @@ use super::json::Document;
 use super::labels::Labels;
 use super::rows::{self, Row};
 use super::{Meta, Outcome, Sink};
+use crate::args::{Label, OutputFormat, ResultOptions};
+use crate::failure::Failure;
 
 /// The columns, in the contract's order.
 #[derive(Serialize)]
@@ -46,6 +48,22 @@ pub(crate) const COLUMNS: [&str; 12] = [
 /// A label of this name would stand beside a column of that name.
 pub(super) fn is_column(name: &str) -> bool {
     name == SESSION || COLUMNS.contains(&name)
+}
+
+/// Makes sure that labels have a place in the output: CSV has a column for each, beside its own.
+///
+/// # Errors
+/// [`Failure`]: bad usage.
+pub(crate) fn labels_fit(options: &ResultOptions) -> Result<(), Failure> {
+    let is_csv = options.form() == OutputFormat::Csv;
+    let taken = |label: &&Label| is_csv && is_column(&label.key);
+    options.labels.iter().find(taken).map_or(Ok(()), |label| {
+        let line = format!(
+            "--label {}: csv already has a column of that name",
+            label.key
+        );
+        Err(Failure::usage(line).with_remedy(Some("use another key")))
+    })
 }
 
 /// The further column of runs with several sessions.
@@ -190,6 +208,7 @@ fn io_error(error: csv::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::{Cli, Command};
     use crate::output::fixtures;
 
     #[test]
@@ -260,5 +279,23 @@ mod tests {
             String::from_utf8(out).unwrap(),
             format!("{}\n", COLUMNS.join(","))
         );
+    }
+
+    #[test]
+    fn a_label_is_no_second_column_of_a_name() {
+        for (line, fits) in [
+            ("--output csv --label seq=1", false),
+            ("--output csv --label a=1 --label session=2", false),
+            ("--output csv --label a=1", true),
+            ("--output json --label seq=1", true),
+        ] {
+            let words = ["twinpath", "sender", "::1"].into_iter();
+            let Command::Sender(args) = Cli::read(words.chain(line.split(' '))).unwrap().command
+            else {
+                panic!("{line}")
+            };
+            let told = labels_fit(&args.run.results).map_err(|failure| failure.to_string());
+            assert_eq!(told.is_ok(), fits, "{told:?}");
+        }
     }
 }

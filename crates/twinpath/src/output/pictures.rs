@@ -8,7 +8,7 @@ use twinpath_report::{Note, Origin, SessionReport};
 use twinpath_wire::Wall;
 
 use super::units::{self, Unit};
-use super::{Outcome, Written, counts, ends, rfc3339, schedule, summary};
+use super::{Outcome, Written, counts, ends, rfc3339, schedule, summary, words};
 use crate::args::Label;
 use crate::picture::{KeyFigure, Picture, PictureNote, PictureSession};
 
@@ -104,7 +104,7 @@ fn subtitle(first: &SessionReport, reports: &[SessionReport], labels: &[Label]) 
         schedule::words(first.identity.schedule),
         sizes,
         class,
-        format!("{} {}", first.started_words(), rfc3339(started)),
+        format!("{} {}", words::started(first), rfc3339(started)),
         format!("took {}", units::took(first.duration)),
     ];
     let stamps = &first.stamps;

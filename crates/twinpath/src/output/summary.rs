@@ -11,7 +11,7 @@ use twinpath_wire::Wall;
 
 use super::table::enough;
 use super::units::{self, Unit};
-use super::{counts, rfc3339};
+use super::{counts, rfc3339, words};
 
 /// Fewer losses than this at the end of a run are not called its end.
 const SILENT_FROM: u64 = 5;
@@ -127,7 +127,7 @@ pub(crate) fn sentence(report: &SessionReport, unit: Unit) -> String {
 }
 
 fn loss_words(loss: Loss, report: &SessionReport) -> String {
-    let (tally, word) = (&report.tally, report.sent_word());
+    let (tally, word) = (&report.tally, words::sent(report));
     match loss {
         Loss::NothingSent { due: 0 } => format!("No packet was {word}"),
         Loss::NothingSent { due } => {
@@ -207,7 +207,7 @@ fn early_end(report: &SessionReport) -> Option<String> {
     let short = tally
         .asked
         .filter(|asked| *asked > left && left > 0 && tally.send_errors == 0);
-    let short = short.map(|asked| format!("{left} of {asked} packets {}", report.sent_word()));
+    let short = short.map(|asked| format!("{left} of {asked} packets {}", words::sent(report)));
     let open = (tally.in_flight > 0).then(|| format!("{} still under way", tally.in_flight));
     let said: Vec<String> = [short, open].into_iter().flatten().collect();
     (!said.is_empty()).then(|| format!("ended early: {}", said.join(", ")))

@@ -20,7 +20,7 @@ use super::style::Style;
 use super::table::{CELL, NAME, cell, clock, enough, fact, notes, row, signed};
 use super::units::{self, Unit, WIDTH, wrapped};
 use super::{
-    Meta, Outcome, Sink, Written, classes, counts, ends, lines, rfc3339, schedule, summary,
+    Meta, Outcome, Sink, Written, classes, counts, ends, lines, rfc3339, schedule, summary, words,
 };
 
 const SECOND: i64 = 1_000_000_000;
@@ -200,7 +200,7 @@ fn heading(
     writeln!(
         out,
         "{} {}",
-        report.started_words(),
+        words::started(report),
         rfc3339(Wall::from_unix_ns(
             report.started.unix_ns() / SECOND * SECOND
         ))

@@ -9,7 +9,8 @@ use twinpath_runtime::sender::SessionHandle;
 
 use super::reaching::reached;
 use crate::args::{ControllerArgs, doubt};
-use crate::cmd::measure::{self, Event, Measured, Measurement, Run, Subject};
+use crate::cmd::measure::{self, Event, Measured, Measurement, Run};
+use crate::cmd::subject::Subject;
 use crate::cmd::{remark, warn};
 use crate::failure::{Exit, Failure};
 use crate::output::ends::named;

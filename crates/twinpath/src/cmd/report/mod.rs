@@ -27,7 +27,7 @@ use crate::args::ReportArgs;
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::style::Style;
-use crate::output::{Meta, Outcome, labels, words};
+use crate::output::{Meta, Outcome, packets, words};
 use crate::plan;
 use crate::saved::Row;
 
@@ -56,7 +56,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         .map(|path| ("FILE", path.as_path()))
         .collect();
     apart(&args.places(), &read)?;
-    labels::fit(&args.results)?;
+    packets::labels_fit(&args.results)?;
     logs::start(&args.log, Level::WARN)?;
     let done = if args.compare {
         compare::run(args)

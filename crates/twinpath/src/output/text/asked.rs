@@ -10,6 +10,7 @@ use super::{WIDTH, table_unit};
 use crate::output::style::Style;
 use crate::output::table::{CELL, cell, fact, row};
 use crate::output::units;
+use crate::output::words;
 
 /// All of it that was asked for.
 ///
@@ -66,7 +67,7 @@ fn with_loss(report: &SessionReport, style: Style, out: &mut impl Write) -> io::
         (&figures.round_trip, &figures.round_trip_with_loss),
     ];
     if !report.coverage().is_complete() {
-        let word = report.sent_word();
+        let word = words::sent(report);
         let why = format!("unknown: due packets were not {word}");
         return fact(out, "With losses", &why);
     }

@@ -7,7 +7,7 @@ pub(crate) mod finding;
 pub(crate) mod host;
 pub(crate) mod refusal;
 
-use twinpath_report::Attempt;
+use twinpath_report::{Attempt, Origin, SessionReport};
 
 use super::ends::named;
 use super::units::count;
@@ -15,4 +15,21 @@ use super::units::count;
 /// An address that did not take the connection, and why not.
 pub(crate) fn attempt(attempt: &Attempt) -> String {
     format!("{}: {}", named(attempt.server), attempt.error)
+}
+
+/// What comes before the time of the first departure, which is still to come in a run stopped before it.
+pub(crate) fn started(report: &SessionReport) -> &'static str {
+    if report.has_begun() {
+        "started"
+    } else {
+        "not started; first packet due"
+    }
+}
+
+/// What is known of the packets that are there: of a capture, that they were captured.
+pub(crate) fn sent(report: &SessionReport) -> &'static str {
+    match report.origin {
+        Origin::Capture => "captured",
+        Origin::Run | Origin::Records => "sent",
+    }
 }

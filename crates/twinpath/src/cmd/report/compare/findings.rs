@@ -10,7 +10,7 @@ use super::chance::real;
 use super::pairs::different_ends;
 use super::parts::{self, Scope, Split};
 use super::{Comparison, Of, Part};
-use crate::output::units;
+use crate::output::{units, words};
 
 const INCOMPLETE: &str = "incompletely-measured";
 /// Warnings of files that lack a part of their run: what was lost is not known.
@@ -166,7 +166,7 @@ impl Comparison {
                     "{name} was measured incompletely ({} of {} not {})",
                     coverage.unsent,
                     units::count(coverage.due, "packet", "packets"),
-                    report.sent_word()
+                    words::sent(report)
                 );
                 self.doubts.loss = Some(line.clone());
                 find(INCOMPLETE, line);
