@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use twinpath_metrics::{DelayFigures, DuplicationFigures, LossPeriods};
 use twinpath_proto::sender::{PayloadSize, Protocol};
-use twinpath_wire::{Rung, nanoseconds};
+use twinpath_wire::nanoseconds;
 
 use crate::words::rfc3339;
 use crate::{Finding, IcmpCount, Note, Requested, SessionReport, hops};
@@ -150,19 +150,10 @@ impl<'a> SessionDocument<'a> {
             schedule: report.identity.schedule.name(),
             dscp: report.identity.tos.dscp().value(),
             padding: report.identity.padding,
-            timestamps: TimeStamps {
-                transmit: report.stamps.transmit.map(Rung::name),
-                receive: report.stamps.receive.map(Rung::name),
-                clock_synchronized: has_end.then_some(report.stamps.clock.synchronized),
-                clock_error_ns: report.stamps.clock.error_ns,
-                far_clock: report.stamps.far_clock,
-            },
+            timestamps: TimeStamps::new(report),
             packets: Packets::new(report),
             excluded: Excluded::from(figures),
-            fallback_stamps: FallbackStamps {
-                transmit: report.stamps.fallback_transmit,
-                receive: report.stamps.fallback_receive,
-            },
+            fallback_stamps: FallbackStamps::new(report),
             round_trip: figures.round_trip,
             forward: figures.forward,
             backward: figures.backward,

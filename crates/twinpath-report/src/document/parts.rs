@@ -5,7 +5,7 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use twinpath_metrics::{TtlFigures, figures, ratio};
 use twinpath_proto::sender::SenderTally;
-use twinpath_wire::Dscp;
+use twinpath_wire::{Dscp, Rung};
 
 use crate::hops::Hops;
 
@@ -16,6 +16,19 @@ pub(super) struct TimeStamps {
     pub(super) clock_synchronized: Option<bool>,
     pub(super) clock_error_ns: Option<u64>,
     pub(super) far_clock: Option<ClockState>,
+}
+
+impl TimeStamps {
+    pub(super) fn new(report: &SessionReport) -> Self {
+        let (stamps, has_end) = (&report.stamps, report.origin.has_end());
+        Self {
+            transmit: stamps.transmit.map(Rung::name),
+            receive: stamps.receive.map(Rung::name),
+            clock_synchronized: has_end.then_some(stamps.clock.synchronized),
+            clock_error_ns: stamps.clock.error_ns,
+            far_clock: stamps.far_clock,
+        }
+    }
 }
 
 figures! { TimeStamps:
@@ -183,6 +196,15 @@ impl From<&twinpath_metrics::Figures> for Excluded {
 pub(super) struct FallbackStamps {
     pub(super) transmit: u64,
     pub(super) receive: u64,
+}
+
+impl FallbackStamps {
+    pub(super) fn new(report: &SessionReport) -> Self {
+        Self {
+            transmit: report.stamps.fallback_transmit,
+            receive: report.stamps.fallback_receive,
+        }
+    }
 }
 
 figures! { FallbackStamps:

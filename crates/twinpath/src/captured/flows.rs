@@ -99,6 +99,26 @@ pub(super) struct LeftOut {
     pub(super) unanswered: BTreeMap<SocketAddr, u64>,
 }
 
+impl Candidate {
+    /// From the first of its packets that may be a test packet.
+    fn new(datagram: &Datagram<'_>, at: Wall) -> Self {
+        let fits = |layout: &Layout| {
+            layout.fits(datagram.payload) && datagram.octets >= layout.request_octets()
+        };
+        Self {
+            requests: Default::default(),
+            replies: Default::default(),
+            first: LAYOUTS.into_iter().find(fits).unwrap_or(Layout::Open),
+            evidence: Evidence::default(),
+            secured: 0,
+            secured_cut: 0,
+            is_answered: false,
+            begun: at,
+            last: at,
+        }
+    }
+}
+
 impl FlowFinder {
     /// `port`: the reflector's; then packets that nobody answers are a session too.
     pub(super) fn new(port: Option<u16>) -> Self {
@@ -162,22 +182,8 @@ impl FlowFinder {
                 continue;
             }
             self.make_room(there);
-            let candidate = self.candidates.entry(there).or_insert_with(|| Candidate {
-                requests: Default::default(),
-                replies: Default::default(),
-                first: LAYOUTS
-                    .into_iter()
-                    .find(|layout| {
-                        layout.fits(datagram.payload) && datagram.octets >= layout.request_octets()
-                    })
-                    .unwrap_or(Layout::Open),
-                evidence: Evidence::default(),
-                secured: 0,
-                secured_cut: 0,
-                is_answered: false,
-                begun: at,
-                last: at,
-            });
+            let new = || Candidate::new(datagram, at);
+            let candidate = self.candidates.entry(there).or_insert_with(new);
             candidate.last = candidate.last.max(at);
             candidate.begun = candidate.begun.min(at);
             candidate.is_answered |= answered;

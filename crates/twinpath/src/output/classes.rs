@@ -70,31 +70,8 @@ pub(crate) fn write(
             dscp.to_string()
         }
     };
-    let needed = |column: usize, head: &str| {
-        let measured = rows.iter().filter_map(|(.., cells)| cells.as_ref().ok());
-        let cells = measured.filter_map(|cells| cells.get(column));
-        let widest = cells.map(|cell| cell.chars().count()).max();
-        widest.unwrap_or(0).max(head.len()) + 1
-    };
-    let needed = HEADS
-        .iter()
-        .enumerate()
-        .map(|(column, head)| needed(column, head));
-    let needed: Vec<usize> = needed.collect();
-    let roomy: Vec<usize> = needed.iter().map(|width| (*width).max(CELL)).collect();
-    let names = rows
-        .iter()
-        .map(|(number, dscp, _)| name(*number, *dscp).chars().count());
-    let longest = names.max().unwrap_or(0);
-    let first = (longest + usize::from(longest >= NAME)).max(NAME);
-    let (first, widths) = if first + roomy.iter().sum::<usize>() <= WIDTH {
-        (first, roomy)
-    } else if first + needed.iter().sum::<usize>() <= WIDTH {
-        (first, needed)
-    } else {
-        // Names are above their cells.
-        (0, needed)
-    };
+    let names = rows.iter().map(|(number, dscp, _)| name(*number, *dscp));
+    let (first, widths) = widths(&rows, names);
     let line = |name: &str, cells: &[String]| {
         let cells = cells.iter().zip(&widths);
         let cells = cells.map(|(cell, width)| format!("{cell:>width$}"));
@@ -122,6 +99,27 @@ pub(crate) fn write(
         }
     }
     writeln!(out, "{}", "=".repeat(width))
+}
+
+/// Of the names, 0 where these are above their cells, and of the columns.
+fn widths(rows: &[Row], names: impl Iterator<Item = String>) -> (usize, Vec<usize>) {
+    let needed = |(column, head): (usize, &&str)| {
+        let measured = rows.iter().filter_map(|(.., cells)| cells.as_ref().ok());
+        let cells = measured.filter_map(|cells| cells.get(column));
+        let widest = cells.map(|cell| cell.chars().count()).max();
+        widest.unwrap_or(0).max(head.len()) + 1
+    };
+    let needed: Vec<usize> = HEADS.iter().enumerate().map(needed).collect();
+    let roomy: Vec<usize> = needed.iter().map(|width| (*width).max(CELL)).collect();
+    let longest = names.map(|name| name.chars().count()).max().unwrap_or(0);
+    let first = (longest + usize::from(longest >= NAME)).max(NAME);
+    if first + roomy.iter().sum::<usize>() <= WIDTH {
+        (first, roomy)
+    } else if first + needed.iter().sum::<usize>() <= WIDTH {
+        (first, needed)
+    } else {
+        (0, needed)
+    }
 }
 
 /// One for all: classes are to be compared.

@@ -7,6 +7,7 @@ use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_report::{Note, Origin, SessionReport};
 use twinpath_wire::Wall;
 
+use super::table::enough;
 use super::units::{self, Unit};
 use super::{Outcome, Written, counts, ends, rfc3339, schedule, summary, words};
 use crate::args::Label;
@@ -154,12 +155,24 @@ fn session(report: &SessionReport, name: String, unit: Unit) -> PictureSession {
     }
 }
 
+/// A row by its name; `None` where there is nothing to say.
+type KeyRow = (&'static str, Option<String>);
+
 /// The same rows for every session; `-` where there is nothing.
 fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
+    let rows = counted(report).into_iter();
+    let rows = rows.chain(round_trips(report, unit)).chain(clocks(report));
+    rows.map(|(name, value)| KeyFigure {
+        name,
+        value: value.unwrap_or_else(|| "-".to_owned()),
+    })
+    .collect()
+}
+
+fn counted(report: &SessionReport) -> [KeyRow; 12] {
     let (tally, figures) = (&report.tally, &report.figures);
     let [loss_out, loss_in, _] = counts::losses_by_direction(report);
     let coverage = report.coverage();
-    let unsent = (coverage.unsent > 0).then(|| coverage.unsent.to_string());
     let unmeasured = match figures.availability {
         Some(blocks) if figures.unmeasured_blocks > 0 => Some(format!(
             "{} of {} blocks of {}",
@@ -175,33 +188,14 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
     } else {
         format!("{} (share {})", tally.lost, counts::UNKNOWN)
     };
-    let trip = |value: fn(&DelayFigures) -> Option<i64>| {
-        let delay = figures.round_trip.as_ref().and_then(value);
-        delay.map(|ns| unit.delay(ns))
-    };
-    let enough = |delay: &DelayFigures, packets, ns| (delay.count >= packets).then_some(ns);
-    let clocks = report.clocks.as_ref();
-    let variation = |direction: Option<OneWay>| {
-        let one_way = direction.filter(|one_way| one_way.variation.count >= 20)?;
-        Some(units::delay(one_way.variation.p95_ns))
-    };
-    let offset = clocks.map(|clocks| {
-        let bound = units::span(clocks.error_bound_ns);
-        format!("{} \u{b1} {bound}", units::delay(clocks.offset_ns))
-    });
-    let offset = if report.is_one_clock() {
-        Some("both ends are this host: one clock".to_owned())
-    } else {
-        offset
-    };
     let some = |count: u64| (count > 0).then(|| count.to_string());
     let [not_sent, no_time] = match report.origin {
         Origin::Capture => ["Not in the capture", "Time without captured packets"],
         Origin::Run | Origin::Records => ["Could not be sent", "Time without packets sent"],
     };
-    let rows = [
+    [
         ("Packets sent", Some(tally.sent.to_string())),
-        (not_sent, unsent),
+        (not_sent, some(coverage.unsent)),
         (no_time, unmeasured),
         ("Still under way at the end", some(tally.in_flight)),
         ("Received", Some(tally.received.to_string())),
@@ -212,30 +206,48 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
         ("Late", some(figures.late)),
         ("Duplicates", some(figures.duplicates)),
         ("Reordered", some(figures.reordered)),
+    ]
+}
+
+fn round_trips(report: &SessionReport, unit: Unit) -> [KeyRow; 7] {
+    let delay = report.figures.round_trip.as_ref();
+    let trip =
+        |value: fn(&DelayFigures) -> Option<i64>| delay.and_then(value).map(|ns| unit.delay(ns));
+    [
         ("Round trip, minimum", trip(|delay| Some(delay.min_ns))),
         ("Round trip, median", trip(|delay| Some(delay.median_ns))),
         ("Round trip, mean", trip(|delay| Some(delay.mean_ns))),
         (
             "Round trip, p95",
-            figures
-                .round_trip
-                .as_ref()
-                .and_then(|delay| enough(delay, 20, delay.p95_ns))
-                .map(|ns| unit.delay(ns)),
+            trip(|delay| enough(delay, 20, delay.p95_ns)),
         ),
         (
             "Round trip, p99",
-            figures
-                .round_trip
-                .as_ref()
-                .and_then(|delay| enough(delay, 100, delay.p99_ns))
-                .map(|ns| unit.delay(ns)),
+            trip(|delay| enough(delay, 100, delay.p99_ns)),
         ),
         ("Round trip, maximum", trip(|delay| Some(delay.max_ns))),
         (
             "Jitter (RFC 3550)",
             trip(|delay| delay.jitter_ns.and_then(|ns| i64::try_from(ns).ok())),
         ),
+    ]
+}
+
+fn clocks(report: &SessionReport) -> [KeyRow; 3] {
+    let clocks = report.clocks.as_ref();
+    let variation = |direction: Option<OneWay>| {
+        let one_way = direction.filter(|one_way| one_way.variation.count >= 20)?;
+        Some(units::delay(one_way.variation.p95_ns))
+    };
+    let offset = if report.is_one_clock() {
+        Some("both ends are this host: one clock".to_owned())
+    } else {
+        clocks.map(|clocks| {
+            let bound = units::span(clocks.error_bound_ns);
+            format!("{} \u{b1} {bound}", units::delay(clocks.offset_ns))
+        })
+    };
+    [
         (
             "One-way variation outbound, p95",
             variation(clocks.and_then(|clocks| clocks.forward)),
@@ -245,13 +257,7 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
             variation(clocks.and_then(|clocks| clocks.backward)),
         ),
         ("Far clock minus ours", offset),
-    ];
-    rows.into_iter()
-        .map(|(name, value)| KeyFigure {
-            name,
-            value: value.unwrap_or_else(|| "-".to_owned()),
-        })
-        .collect()
+    ]
 }
 
 /// Losses of each size of packets, where there are several and some were lost.

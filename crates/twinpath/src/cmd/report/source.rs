@@ -239,6 +239,14 @@ impl Source {
                 "{path} has no finished packet yet: its run has just begun"
             ))
             .with_remedy(Some("try again in a few seconds")),
+            Rows::Saved {
+                end: None,
+                ref reader,
+                ..
+            } if reader.octets_behind() > 0 => Failure::could_not(format!(
+                "{path} has no finished packet in what is left of it: its end is missing or damaged"
+            ))
+            .with_remedy(Some("copy the file again")),
             Rows::Saved { end: None, .. } => Failure::could_not(format!(
                 "{path} has no finished packet: its run was killed soon after it began, or \
                  could not be saved"

@@ -19,16 +19,7 @@ pub(super) fn line(finding: &Captured) -> String {
             "{} more than twice the timeout after their requests: not in any figure; use a longer --timeout",
             replies(*count)
         ),
-        Captured::Unanswered { to, more, count } => {
-            let mut ends: Vec<String> = to.iter().map(SocketAddr::to_string).collect();
-            if *more > 0 {
-                ends.push(format!("{more} more"));
-            }
-            format!(
-                "unanswered packets to {} that look like requests: {count}; give the port with --port",
-                ends.join(", ")
-            )
-        }
+        Captured::Unanswered { to, more, count } => unanswered(to, *more, *count),
         Captured::BrokenOff { file } => format!(
             "{} ends within a packet: truncated, or still being written",
             which(file.as_deref())
@@ -47,20 +38,10 @@ pub(super) fn line(finding: &Captured) -> String {
             asked(*timeout)
         ),
         Captured::CapturedAgain {
-            count: number,
+            count,
             interface,
             interfaces,
-        } => {
-            let copies = count(*number, "copy", "copies");
-            let taken = match interface {
-                Some(name) => format!(
-                    "seen at {interfaces} interfaces, T1 and T4 are taken at interface {name}, nearest the \
-                     sender"
-                ),
-                None => "T1 and T4 are those of the first copy".to_owned(),
-            };
-            format!("{copies} made by the capture, not counted as duplicates; {taken}")
-        }
+        } => captured_again(*count, interface.as_deref(), *interfaces),
         Captured::EarlyReplies { count: number } => format!(
             "{} captured before the request: capture times are out of order (two taps, or an interface that coalesces packets); delays are off by as much",
             replies(*number)
@@ -69,18 +50,7 @@ pub(super) fn line(finding: &Captured) -> String {
             count,
             numbers,
             answered,
-        } => {
-            let answered = match answered {
-                0 => String::new(),
-                count => format!(
-                    "; replies to {count} of them were captured, so the capture missed packets, and packets reported as lost may have been answered"
-                ),
-            };
-            format!(
-                "{count} of {numbers} numbers between the first captured request and the last have no \
-                 request in the capture: it missed them, or they were lost or filtered before it{answered}"
-            )
-        }
+        } => missing_requests(*count, *numbers, *answered),
         Captured::CutReplies { count } => format!(
             "{} from the reflector cut too short to be read: up to that many of the packets counted as lost \
              were answered; capture with a larger snap length: tcpdump -s 0",
@@ -100,6 +70,43 @@ pub(super) fn line(finding: &Captured) -> String {
             packets(*count)
         ),
     }
+}
+
+fn unanswered(to: &[SocketAddr], more: u64, packets: u64) -> String {
+    let mut ends: Vec<String> = to.iter().map(SocketAddr::to_string).collect();
+    if more > 0 {
+        ends.push(format!("{more} more"));
+    }
+    format!(
+        "unanswered packets to {} that look like requests: {packets}; give the port with --port",
+        ends.join(", ")
+    )
+}
+
+fn captured_again(copies: u64, interface: Option<&str>, interfaces: u64) -> String {
+    let copies = count(copies, "copy", "copies");
+    let taken = match interface {
+        Some(name) => format!(
+            "seen at {interfaces} interfaces, T1 and T4 are taken at interface {name}, nearest the \
+             sender"
+        ),
+        None => "T1 and T4 are those of the first copy".to_owned(),
+    };
+    format!("{copies} made by the capture, not counted as duplicates; {taken}")
+}
+
+fn missing_requests(missing: u64, numbers: u64, answered: u64) -> String {
+    let answered = match answered {
+        0 => String::new(),
+        count => format!(
+            "; replies to {count} of them were captured, so the capture missed packets, and packets \
+             reported as lost may have been answered"
+        ),
+    };
+    format!(
+        "{missing} of {numbers} numbers between the first captured request and the last have no \
+         request in the capture: it missed them, or they were lost or filtered before it{answered}"
+    )
 }
 
 fn which(file: Option<&str>) -> &str {

@@ -4,6 +4,15 @@ use twinpath_report::finding::{Clocks, NTP_PPM};
 
 use super::{if_so, packets, times};
 
+fn disagreement(near: bool, far: bool, is_negative: bool) -> &'static str {
+    match (near, far, is_negative) {
+        (_, _, true) => "a one-way delay is negative, so the clocks disagree",
+        (false, false, _) => "neither clock is synchronized",
+        (false, true, _) => "this host's clock is not synchronized",
+        (true, _, _) => "the reflector's clock is not synchronized",
+    }
+}
+
 pub(super) fn line(finding: &Clocks) -> String {
     match finding {
         Clocks::TimeScale => "one-way delays are off by about 37 s (TAI - UTC): the ends use different time scales"
@@ -14,12 +23,7 @@ pub(super) fn line(finding: &Clocks) -> String {
             is_negative,
             is_round_trip_sound,
         } => {
-            let why = match (near, far, is_negative) {
-                (_, _, true) => "a one-way delay is negative, so the clocks disagree",
-                (false, false, _) => "neither clock is synchronized",
-                (false, true, _) => "this host's clock is not synchronized",
-                (true, _, _) => "the reflector's clock is not synchronized",
-            };
+            let why = disagreement(*near, *far, *is_negative);
             let sound = if_so(
                 *is_round_trip_sound,
                 "; round trip and variation are valid",
