@@ -137,7 +137,7 @@ pub struct Figures {
     pub residence_never_measured: bool,
     /// The reflector's number was the sender's in every reply: stateless, or it looks the same.
     pub numbers_equal: bool,
-    /// Times that the reflector's counter started again in mid-run (row M-29).
+    /// Times that the reflector's counter started again during the run (row M-29).
     pub reflector_restarts: u64,
 }
 

@@ -6,7 +6,7 @@ use twinpath_metrics::TtlFigures;
 /// TTL with which a reflector sends (RFC 5357 section 4.2: it SHOULD).
 const OF_REPLIES: u8 = 255;
 /// No path has more: whoever seems farther away began with 128 or 64, the other usual beginnings, or
-/// something on the way sends anew.
+/// something on the way sends again.
 const MOST_HOPS: u8 = 126;
 
 /// Least and greatest number of hops.

@@ -145,7 +145,7 @@ fn compare_delays(figures: &Figures, trace: &Trace) {
     assert_eq!(departure.mean_ns, delays::mean(&trace.departures));
 }
 
-/// Transits in order of arrival; jitter starts anew after a minute without an arrival.
+/// Transits in order of arrival; jitter restarts after a minute without an arrival.
 fn silence_parted(arrivals: &[(i64, i64)], values: &[i64]) -> Vec<Option<i64>> {
     let mut transits = vec![];
     let mut last = arrivals[0].1;

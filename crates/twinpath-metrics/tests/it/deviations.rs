@@ -1,4 +1,4 @@
-//! What is left out of the delays, and what starts anew.
+//! What is left out of the delays, and what restarts.
 
 use twinpath_metrics::{SessionMetrics, TtlFigures};
 use twinpath_wire::{Delta, Dscp, Exclusion, Fate, Rung, Sample, Tos};

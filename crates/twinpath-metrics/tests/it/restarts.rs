@@ -1,4 +1,4 @@
-//! The reflector's counter starts anew in mid-run (row M-29).
+//! The reflector's counter restarts during the run (row M-29).
 
 use twinpath_metrics::SessionMetrics;
 use twinpath_wire::Sample;

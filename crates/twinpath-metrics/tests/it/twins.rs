@@ -9,7 +9,7 @@ use crate::order;
 use crate::trace::{Event, Fortune, session, wild};
 
 /// One kind of delay as the twins see it: all values, those in order of arrival with `None` where
-/// all starts anew, and those by number in parts.
+/// all restarts, and those by number in parts.
 #[derive(Default)]
 struct Seen {
     values: Vec<i64>,

@@ -48,7 +48,7 @@ pub(crate) fn stddev(values: &[i64]) -> f64 {
         .sqrt()
 }
 
-/// RFC 3550 section 6.4.1 over transit times in order of arrival; `None` starts anew.
+/// RFC 3550 section 6.4.1 over transit times in order of arrival; `None` restarts.
 pub(crate) fn jitter(transits: &[Option<i64>]) -> Option<f64> {
     let last_part = transits.rsplit(Option::is_none).next().unwrap();
     let last_part: Vec<f64> = last_part

@@ -281,7 +281,7 @@ impl SessionSender {
     }
 
     /// What became of a packet, or one further copy of a reply. Replies come in the order of their
-    /// arrival. Poll until there is none: what is not polled is kept.
+    /// arrival. Poll until `None`: what is not polled is kept.
     pub fn poll_sample(&mut self) -> Option<Sample> {
         if let Some(sample) = self.outbox.pop() {
             return Some(sample);

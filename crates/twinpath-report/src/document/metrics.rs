@@ -18,7 +18,7 @@ pub static METRICS: LazyLock<Vec<Metric>> = LazyLock::new(all);
 
 /// A figure of a session.
 pub struct Metric {
-    /// Where it stands in a session's document: `round_trip.p99_ns`.
+    /// Where it is in a session's document: `round_trip.p99_ns`.
     pub path: String,
     /// What it is.
     pub about: &'static About,

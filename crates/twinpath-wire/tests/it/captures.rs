@@ -49,7 +49,7 @@ fn estimate(error: ErrorEstimate) -> ErrorEstimate {
     ErrorEstimate::from_bits(error.bits())
 }
 
-/// A head made anew, field by field.
+/// A head made again, field by field.
 fn head(head: &ReplyHead) -> ReplyHead {
     ReplyHead {
         seq: U32::new(head.seq.get()),

@@ -123,7 +123,7 @@ fn are_alike(one: Delta, other: Delta) -> bool {
     (one - other).abs_ns() <= one.abs_ns().min(other.abs_ns()) / 4
 }
 
-/// A packet of a flow, in the file that it stands in.
+/// A packet of a flow, in the file that it is in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timed {
     pub(super) part: usize,

@@ -32,7 +32,7 @@ pub(super) struct Slot {
     pub(super) lost: u64,
     /// Nothing was sent; if this is false too, nothing is known yet.
     pub(super) silent: bool,
-    /// A clock stepped or the reflector began anew.
+    /// A clock stepped or the reflector began again.
     pub(super) marked: bool,
     pub(super) round_trip: Option<Smoke>,
     pub(super) forward: Option<Smoke>,

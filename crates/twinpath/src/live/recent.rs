@@ -141,7 +141,7 @@ impl Recent {
         Some(now.saturating_duration_since(self.begun?))
     }
 
-    /// Looks at the clocks anew, where that is due.
+    /// Looks at the clocks again, where that is due.
     pub(super) fn estimate(&mut self, now: Instant, series: &Series) {
         if now >= self.estimate_due {
             self.estimate_due = now + ESTIMATE;

@@ -35,7 +35,7 @@ static HOOK: Once = Once::new();
 pub(super) struct Screen {
     /// Not ratatui's `Terminal`: that asks for the cursor's place, by stdout, and waits for it.
     backend: CrosstermBackend<BufWriter<File>>,
-    /// What stands on it; empty: nobody knows.
+    /// What is on it; empty: nobody knows.
     shown: Buffer,
     theme: Theme,
     /// Where keys come from.
@@ -105,7 +105,7 @@ impl Screen {
         io::Write::flush(&mut self.backend)
     }
 
-    /// The screen anew, whatever happened to it.
+    /// The screen again, whatever happened to it.
     pub(super) fn clear(&mut self) {
         self.shown = Buffer::empty(Rect::ZERO);
     }

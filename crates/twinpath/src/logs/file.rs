@@ -152,7 +152,7 @@ impl Turning {
     }
 
     /// Begins another file. Where that cannot be (a directory that is not ours to write), this one is
-    /// begun anew.
+    /// begun again.
     fn turn(&mut self, path: &Path) -> io::Result<()> {
         let mut before = path.as_os_str().to_owned();
         before.push(".1");

@@ -2,7 +2,7 @@
 
 use super::canvas::{Anchor, Area, Canvas, Label, Size, text_width};
 
-/// What stands before the words.
+/// What is before the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Swatch {
     /// A piece of line.

@@ -22,7 +22,7 @@ pub(super) const LOSS_CLASSES: [&str; 4] = ["up to 1%", "1 to 5%", "5 to 20%", "
 /// How many sessions have a colour of their own.
 const SESSION_COLOURS: usize = 6;
 
-/// The classes of a session's curve: beyond the last colour they begin anew, with other dashes.
+/// The classes of a session's curve: beyond the last colour they begin again, with other dashes.
 pub(super) fn session_curve(number: usize) -> &'static str {
     const CURVES: [&str; 3 * SESSION_COLOURS] = [
         "curve session-1",

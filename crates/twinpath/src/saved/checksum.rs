@@ -27,7 +27,7 @@ pub(super) fn fact(groups: &[u32]) -> KeyValue {
     KeyValue::new(KEY.to_owned(), format!("[{}]", list.join(",")))
 }
 
-/// What stands right before this footer, which is without its length and the magic number.
+/// What is right before this footer, which is without its length and the magic number.
 pub(super) fn seal(footer: &[u8]) -> Vec<u8> {
     let length = u32::try_from(footer.len()).unwrap_or(u32::MAX);
     [TAG, length.to_le_bytes(), of(footer).to_le_bytes()].concat()

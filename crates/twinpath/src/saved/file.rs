@@ -211,7 +211,7 @@ impl<S: Store> Writer<S> {
     }
 
     /// Behind what counts. The file gets its new length at once, with an end that points to the
-    /// footer of before: what stands between is of no meaning to readers until the end is another.
+    /// footer of before: what is between is of no meaning to readers until the end is another.
     fn put_behind(&mut self, tail: &Tail, sync: Sync) -> io::Result<()> {
         let (Some((body, end)), Ok(back)) = (
             tail.octets.split_last_chunk::<END>(),

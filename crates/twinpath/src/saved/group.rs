@@ -14,7 +14,7 @@ use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, TypePtr};
 use super::checksum;
 use super::schema::{self, Column, Row, Values};
 
-/// What stands at both ends of a Parquet file.
+/// What is at both ends of a Parquet file.
 pub(super) const MAGIC: &[u8; 4] = b"PAR1";
 
 /// Makes row groups and footers of one schema.

@@ -38,12 +38,12 @@ pub(crate) struct Reader {
     behind: u64,
     /// Of the row groups, where the file has them.
     checksums: Option<Vec<u32>>,
-    /// Where each of our columns stands in this file.
+    /// Where each of our columns is in this file.
     places: [usize; WIDTH],
 }
 
 impl Reader {
-    /// Reads what stands around the rows.
+    /// Reads what is around the rows.
     ///
     /// # Errors
     /// [`Broken`]: it is no raw file, or not whole.

@@ -305,7 +305,7 @@ fn a_file_whose_end_is_missing_is_read_up_to_its_last_whole_write() {
     let mut writer = Writer::new(File::create(&path).unwrap(), facts).unwrap();
     let mut seq = 0;
     let mut lengths: Vec<(u64, u64)> = Vec::new();
-    // Until a write stands behind the one before it, and not in the place of older ones.
+    // Until a write follows the one before it, and not in the place of older ones.
     while lengths.len() < 4 || lengths[lengths.len() - 2].0 > lengths[lengths.len() - 1].0 {
         for _ in 0..40 {
             writer.push(row(seq));

@@ -1,4 +1,4 @@
-//! Every key of every document stands in docs/output.md.
+//! Every key of every document is in docs/output.md.
 
 use serde_json::Value;
 

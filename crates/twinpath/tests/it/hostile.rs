@@ -65,7 +65,7 @@ fn attacked(hosts: &Hosts, line: &str, attack: impl FnOnce()) -> Done {
 }
 
 /// The packets of a run in both directions are whole, as long as they were asked to be, with and
-/// without DF as asked, although both ends are told in mid-run that they are too big for the path.
+/// without DF as asked, although both ends are told during the run that they are too big for the path.
 fn no_forged_error_changes_the_size(v6: bool, sends: &str, reflects: &str, controlled: bool) {
     const COUNT: usize = 100;
     let Some(hosts) = Hosts::new() else { return };

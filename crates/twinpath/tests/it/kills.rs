@@ -75,7 +75,7 @@ fn relay(server: SocketAddr, limit: usize) -> (SocketAddr, Receiver<()>) {
     (at, withheld)
 }
 
-/// A controller in mid-run: its first packet came back.
+/// A controller during the run: its first packet came back.
 fn in_mid_run(server: &Server) -> (Running, BufReader<std::process::ChildStdout>) {
     let line = format!(
         "controller {} {ANY} --duration 600 -i 10 --timeout 0.2 --output jsonl",

@@ -1,4 +1,4 @@
-//! What stands on the wire, as an independent program sees it (tshark).
+//! What is on the wire, as an independent program sees it (tshark).
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Command;

@@ -185,7 +185,7 @@ impl NegotiatedReflector {
         self.table.first_timer().map(|(due, _)| due)
     }
 
-    /// A session that is over, and what it came to. Poll until there is none: what is not polled
+    /// A session that is over, and what it came to. Poll until `None`: what is not polled
     /// is kept.
     pub fn poll_ended(&mut self) -> Option<(Sid, Ended, SessionTally)> {
         self.ended.pop_front()

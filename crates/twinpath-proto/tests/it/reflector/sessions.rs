@@ -1,4 +1,4 @@
-//! Sequence numbers: whose they are, and when they start anew.
+//! Sequence numbers: whose they are, and when they restart.
 
 use std::net::SocketAddr;
 use std::time::Duration;

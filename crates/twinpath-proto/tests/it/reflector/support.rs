@@ -58,7 +58,7 @@ pub(crate) fn light(seq: u32, padding: &[u8]) -> Vec<u8> {
     request
 }
 
-/// A STAMP request with SSID and what stands behind the base packet.
+/// A STAMP request with SSID and what is behind the base packet.
 pub(crate) fn stamp(seq: u32, ssid: u16, tail: &[u8]) -> Vec<u8> {
     let [high, low] = ssid.to_be_bytes();
     let mut padding = vec![0; 30];

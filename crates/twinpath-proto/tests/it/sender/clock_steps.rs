@@ -1,4 +1,4 @@
-//! A step of the local clock in mid-run must not pass for a delay (row M-55).
+//! A step of the local clock during the run must not pass for a delay (row M-55).
 
 use std::time::Duration;
 

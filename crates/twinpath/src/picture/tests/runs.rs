@@ -264,7 +264,7 @@ pub(super) fn classes() -> Picture {
     picture("Three classes side by side", sessions.to_vec())
 }
 
-/// Both clocks step, and the reflector starts anew.
+/// Both clocks step, and the reflector restarts.
 pub(super) fn steps() -> Picture {
     let mut random = Random(6);
     let run = Run {

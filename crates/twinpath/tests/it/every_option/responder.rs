@@ -120,7 +120,7 @@ fn sessions() -> Vec<Row> {
         Row {
             asked: (&[(5, 60, 0), (6, 60, 0), (7, 60, 600)], &[]),
             ..row("--timer", JSON, "--timer 300ms", |seen| {
-                // Its counter begins anew after it was idle.
+                // Its counter begins again after it was idle.
                 seen.numbers() == [0, 1, 0] && seen.json["sessions"]["expired"] == 1
             })
         },

@@ -9,7 +9,7 @@ use twinpath_wire::control::Modes;
 use super::super::support::{HERE, arrival, light, ms, reply, way_back};
 use super::{PORT, ask, open_and_start, packet, reflector, sid, spec};
 
-/// What stands behind the translator: its address, on this port.
+/// What is behind the translator: its address, on this port.
 fn outside(port: u16) -> Arrival {
     Arrival {
         from: SocketAddr::new("198.51.100.7".parse().unwrap(), port),
