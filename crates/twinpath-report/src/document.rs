@@ -161,12 +161,8 @@ impl<'a> SessionDocument<'a> {
             departure: figures.departure,
             tos: report.identity.tos.0,
             ttl: report.identity.ttl,
-            ttl_forward: figures
-                .ttl_forward
-                .map(|ttl| Range::new(ttl, hops::forward(report))),
-            ttl_backward: figures
-                .ttl_backward
-                .map(|ttl| Range::new(ttl, hops::backward(report))),
+            ttl_forward: Range::of(figures.ttl_forward, hops::forward(report)),
+            ttl_backward: Range::of(figures.ttl_backward, hops::backward(report)),
             dscp_backward: DscpCounts(&figures.dscp_backward),
             congestion_backward: figures.congestion_backward,
             achieved_pps: report.achieved_pps,

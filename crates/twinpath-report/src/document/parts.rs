@@ -226,12 +226,12 @@ figures! { Range:
 }
 
 impl Range {
-    pub(super) fn new(ttl: TtlFigures, hops: Hops) -> Self {
-        Self {
-            ttl,
+    pub(super) fn of(ttl: Option<TtlFigures>, hops: Hops) -> Option<Self> {
+        Some(Self {
+            ttl: ttl?,
             hops_min: hops.map(|(least, _)| least),
             hops_max: hops.map(|(_, greatest)| greatest),
-        }
+        })
     }
 }
 
