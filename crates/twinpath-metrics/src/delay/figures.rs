@@ -59,7 +59,7 @@ macro_rules! delay_figures {
 delay_figures! { |delay|
     count: u64 = delay.values.count(), Packets, Sum, "", "number of packets";
     min_ns: i64 = delay.min_ns, Nanoseconds, Least, "RFC 7679 section 5.3", "minimum delay, exact";
-    max_ns: i64 = delay.max_ns, Nanoseconds, Greatest, "", "maximum delay, exact";
+    max_ns: i64 = delay.max_ns, Nanoseconds, Greatest, "RFC 8912 section 7.4.2.4", "maximum delay, exact";
     mean_ns: i64 = delay.values.mean_ns(), Nanoseconds, Distribution, "RFC 8912 section 7.4.2.2",
         "arithmetic mean, exact, rounded half away from zero";
     median_ns: i64 = delay.ranked[0], Nanoseconds, Distribution, "RFC 2330 section 11.3",
