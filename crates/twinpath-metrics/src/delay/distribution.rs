@@ -284,6 +284,29 @@ impl Distribution {
         }
         values
     }
+
+    /// The same of [`binned`](Self::binned) values.
+    pub(super) fn values_in<const N: usize>(
+        &self,
+        bins: &[(i64, u64)],
+        ranks: [u64; N],
+    ) -> [i64; N] {
+        let mut bins = bins.iter();
+        let (mut below, mut last) = (0_u64, 0);
+        ranks.map(|rank| {
+            while below < rank
+                && let Some((value, count)) = bins.next()
+            {
+                below = below.saturating_add(*count);
+                last = *value;
+            }
+            match rank {
+                1 => self.moments.min(),
+                _ if rank >= self.count() => self.moments.max(),
+                _ => last,
+            }
+        })
+    }
 }
 
 /// The two in the middle; the same if the count is odd.

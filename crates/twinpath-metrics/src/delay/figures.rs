@@ -9,6 +9,8 @@ use crate::figures;
 /// What the figures of a delay are made from.
 struct Delay<'a> {
     values: &'a Distribution,
+    /// Its values, least first, each with its count.
+    bins: &'a [(i64, u64)],
     /// Median, p90, p95, p99 and p99.9, which one pass finds.
     ranked: [i64; 5],
     min_ns: i64,
@@ -25,9 +27,13 @@ impl Distribution {
 
     pub(crate) fn figures_with_jitter(&self, jitter_ns: Option<u64>) -> Option<DelayFigures> {
         let (min_ns, max_ns) = (self.min_ns()?, self.max_ns()?);
-        let [lower, upper, p90, p95, p99, one_in_1000] = self.values_at(report_ranks(self.count()));
+        // One pass over the bins, for percentiles and deviations.
+        let bins: Vec<(i64, u64)> = self.binned().collect();
+        let ranks = report_ranks(self.count());
+        let [lower, upper, p90, p95, p99, one_in_1000] = self.values_in(&bins, ranks);
         Some(DelayFigures::from(&Delay {
             values: self,
+            bins: &bins,
             ranked: [middle(lower, upper), p90, p95, p99, one_in_1000],
             min_ns,
             max_ns,
@@ -83,6 +89,6 @@ delay_figures! { |delay|
     bins_per_octave: u32 = delay.values.histogram().bins_per_octave(), Number, Least, "",
         "bins per octave of the histogram behind median and percentiles, which are within 1 / (2 x bins) of \
          their distance from the reference";
-    mad_ns: u64 = mad::of(delay.values, delay.ranked[0]), Nanoseconds, Distribution, "",
+    mad_ns: u64 = mad::of(delay.bins, delay.ranked[0]), Nanoseconds, Distribution, "",
         "median absolute deviation: the middle value of the distances from the median";
 }

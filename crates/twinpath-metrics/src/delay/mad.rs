@@ -1,11 +1,10 @@
 //! Median absolute deviation from the median: a spread that a few outliers do not move.
 
-use super::distribution::{Distribution, middle};
+use super::distribution::middle;
 
-/// The median of the distances of `values` from `median_ns`, nanoseconds. Each value is as exact as its
-/// bin is wide.
-pub(super) fn of(values: &Distribution, median_ns: i64) -> u64 {
-    let bins: Vec<(i64, u64)> = values.binned().collect();
+/// The median of the distances of the values of `bins` (least first, each with its count) from
+/// `median_ns`, nanoseconds. Each value is as exact as its bin is wide.
+pub(super) fn of(bins: &[(i64, u64)], median_ns: i64) -> u64 {
     let (below, above) = bins.split_at(bins.partition_point(|(value, _)| *value < median_ns));
     // From the median on, both ways: each side by itself comes in order of distance.
     let distance = |(value, count): &(i64, u64)| (value.abs_diff(median_ns), *count);
@@ -16,7 +15,9 @@ pub(super) fn of(values: &Distribution, median_ns: i64) -> u64 {
         (Some(_), None) => below.next(),
         _ => above.next(),
     });
-    let count = values.count();
+    let count = bins
+        .iter()
+        .fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
     let (mut farthest, mut passed) = (0, 0_u64);
     let mut at = |rank: u64| {
         while passed < rank
