@@ -135,7 +135,7 @@ impl<'a> SessionDocument<'a> {
     /// where a report has several.
     pub fn new(report: &'a SessionReport, file: Option<&'a str>, requested: &Requested) -> Self {
         let figures = &report.figures;
-        // What nobody knows is null, not 0.
+        // What is not known is null, not 0.
         let (has_end, has_sender) = (report.origin.has_end(), report.origin.has_sender());
         Self {
             protocol: protocol_name(report.identity.protocol),

@@ -12,7 +12,7 @@ impl Stop {
         (teller, Self(told))
     }
 
-    /// Returns when the run is told to stop. A handle that is gone is no reason.
+    /// Returns when the run is to stop. A handle that is gone is no reason.
     pub(crate) async fn told(&mut self) {
         if self.0.wait_for(|told| *told).await.is_err() {
             std::future::pending::<()>().await;

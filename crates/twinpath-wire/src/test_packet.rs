@@ -80,7 +80,7 @@ layout! {
         pub t1: WireTime,
         /// Error Estimate of T1.
         pub error: ErrorEstimate,
-        /// STAMP Session Identifier (RFC 8972 section 3); 0 where there is none.
+        /// STAMP Session Identifier (RFC 8972 section 3); 0 without one.
         pub ssid: U16,
         /// Must be zero.
         pub mbz: [u8; 28],

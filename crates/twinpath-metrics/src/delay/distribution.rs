@@ -4,7 +4,7 @@
 use crate::delay::histogram::{BadParts, Histogram, HistogramParts};
 use crate::delay::ipdv::Ipdv;
 use crate::delay::moments::Moments;
-use crate::delay::rank::{rank, rank_of};
+use crate::delay::rank::{at_ranks, rank, rank_of};
 use crate::round;
 use crate::{BinCounts, PercentilesWithLoss};
 
@@ -271,41 +271,25 @@ impl Distribution {
     }
 
     /// The values at ascending ranks, the ends exact.
-    pub(super) fn values_at<const N: usize>(&self, ranks: [u64; N]) -> [i64; N] {
-        let (min, max) = (self.moments.min(), self.moments.max());
-        let reference = self.reference_ns().unwrap_or(0);
-        let mut values = self.histogram.at_ranks(ranks);
-        for (value, rank) in values.iter_mut().zip(ranks) {
-            *value = match rank {
-                1 => min,
-                _ if rank >= self.count() => max,
-                _ => value.saturating_add(reference).clamp(min, max),
-            };
-        }
-        values
+    fn values_at<const N: usize>(&self, ranks: [u64; N]) -> [i64; N] {
+        self.values_in(self.binned(), ranks)
     }
 
-    /// The same of [`binned`](Self::binned) values.
+    /// The same of [`binned`](Self::binned) values that are there already.
     pub(super) fn values_in<const N: usize>(
         &self,
-        bins: &[(i64, u64)],
+        bins: impl Iterator<Item = (i64, u64)>,
         ranks: [u64; N],
     ) -> [i64; N] {
-        let mut bins = bins.iter();
-        let (mut below, mut last) = (0_u64, 0);
-        ranks.map(|rank| {
-            while below < rank
-                && let Some((value, count)) = bins.next()
-            {
-                below = below.saturating_add(*count);
-                last = *value;
-            }
+        let mut values = at_ranks(bins, ranks);
+        for (value, rank) in values.iter_mut().zip(ranks) {
             match rank {
-                1 => self.moments.min(),
-                _ if rank >= self.count() => self.moments.max(),
-                _ => last,
+                1 => *value = self.moments.min(),
+                _ if rank >= self.count() => *value = self.moments.max(),
+                _ => {}
             }
-        })
+        }
+        values
     }
 }
 

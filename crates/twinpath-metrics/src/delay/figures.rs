@@ -30,7 +30,8 @@ impl Distribution {
         // One pass over the bins, for percentiles and deviations.
         let bins: Vec<(i64, u64)> = self.binned().collect();
         let ranks = report_ranks(self.count());
-        let [lower, upper, p90, p95, p99, one_in_1000] = self.values_in(&bins, ranks);
+        let [lower, upper, p90, p95, p99, one_in_1000] =
+            self.values_in(bins.iter().copied(), ranks);
         Some(DelayFigures::from(&Delay {
             values: self,
             bins: &bins,

@@ -10,6 +10,7 @@ mod parts;
 pub use parts::{BadParts, HistogramBin, HistogramParts};
 
 use crate::delay::page::Page;
+use crate::delay::rank::at_ranks;
 use crate::round;
 
 /// log2 of the exact values and of the bins per octave that a histogram starts with.
@@ -147,20 +148,7 @@ impl Histogram {
     /// The values at `ranks` (1 to count, ascending) of the sorted values, each within half a bin.
     /// A rank beyond the count has the last value; all are 0 in an empty histogram.
     pub fn at_ranks<const N: usize>(&self, ranks: [u64; N]) -> [i64; N] {
-        let mut values = [0; N];
-        let mut wanted = ranks.into_iter().zip(values.iter_mut()).peekable();
-        let (mut below, mut last) = (0_u64, 0);
-        for (value, count) in self.bins() {
-            below = below.saturating_add(count);
-            last = value;
-            while let Some((_, slot)) = wanted.next_if(|(rank, _)| *rank <= below) {
-                *slot = value;
-            }
-        }
-        for (_, slot) in wanted {
-            *slot = last;
-        }
-        values
+        at_ranks(self.bins(), ranks)
     }
 
     /// Memory in octets, the histogram itself and its heap.

@@ -24,6 +24,24 @@ fn exact(count: u64, share: u64, whole: u64) -> u64 {
     u64::try_from(rank).unwrap_or(count).max(1)
 }
 
+/// The values at `ranks` (1 to count, ascending) of `bins`, which have their values ascending, each with
+/// its count. A rank beyond the count has the last value; all are 0 without a bin.
+pub(crate) fn at_ranks<const N: usize>(
+    mut bins: impl Iterator<Item = (i64, u64)>,
+    ranks: [u64; N],
+) -> [i64; N] {
+    let (mut below, mut last) = (0_u64, 0);
+    ranks.map(|rank| {
+        while below < rank
+            && let Some((value, count)) = bins.next()
+        {
+            below = below.saturating_add(count);
+            last = value;
+        }
+        last
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ pub enum Class {
     TwampLight,
     /// STAMP unauthenticated.
     Stamp {
-        /// Session Identifier (RFC 8972 section 3); 0 where there is none.
+        /// Session Identifier (RFC 8972 section 3); 0 without one.
         ssid: u16,
         /// What follows the base packet.
         tail: Tail,

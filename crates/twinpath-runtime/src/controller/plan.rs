@@ -1,4 +1,4 @@
-//! What a Control-Client is to agree on, and with whom.
+//! What a Control-Client is to negotiate, and with which Server.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;

@@ -2,7 +2,7 @@
 //!
 //! A Key-ID ends at the first space or tab; the passphrase is the rest of the line, without the white
 //! space around it, with that inside it. Empty lines and lines that begin with `#` are for people. What
-//! is wrong with a file is told by its line, and nothing of what is there is quoted: it may be a
+//! is wrong with a file is reported with its line number, and nothing of what is there is quoted: it may be a
 //! passphrase.
 
 use std::collections::HashMap;

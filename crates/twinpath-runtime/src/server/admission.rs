@@ -11,7 +11,7 @@ use twinpath_proto::control::Admission;
 use twinpath_wire::Mono;
 use twinpath_wire::control::Accept;
 
-/// One in this many connections more is told why it is refused, and as many again that there is no
+/// One in this many connections more gets the reason why it is refused, and as many again that there is no
 /// room for that.
 const RESERVE: usize = 10;
 

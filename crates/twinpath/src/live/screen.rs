@@ -35,7 +35,7 @@ static HOOK: Once = Once::new();
 pub(super) struct Screen {
     /// Not ratatui's `Terminal`: that asks for the cursor's place, by stdout, and waits for it.
     backend: CrosstermBackend<BufWriter<File>>,
-    /// What is on it; empty: nobody knows.
+    /// What is on it; empty: not known.
     shown: Buffer,
     theme: Theme,
     /// Where keys come from.

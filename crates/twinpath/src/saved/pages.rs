@@ -79,7 +79,7 @@ impl Page {
             if head == 0 {
                 break;
             }
-            // Each field is told by its distance from the one before; 0 would be a number by itself.
+            // Each field is named by its distance from the one before; 0 would be a number by itself.
             let distance = Some(head >> 4).filter(|distance| *distance > 0)?;
             let id = path.last_mut()?;
             *id = id.checked_add(distance)?;

@@ -25,7 +25,7 @@ pub(super) struct Entry {
     thread: usize,
     /// It is stopped or to be removed: reflected for its Timeout at most.
     ending: bool,
-    /// Who is told of its end.
+    /// Where its end is reported.
     pub(super) owner: mpsc::UnboundedSender<Sid>,
 }
 

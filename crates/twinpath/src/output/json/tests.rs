@@ -279,7 +279,7 @@ fn figures_of_a_registered_metric_have_its_name() {
         "OWDelay_Active_IP-UDP-Periodic20m-Payload142B_RFC8912sec8_Seconds_95Percentile"
     );
     for key in names.keys() {
-        // Of clocks that no series was kept of there is none; of all others there is a figure.
+        // Without a series there is no figure of the clocks; all others have one.
         let pointer = format!("/{}", key.replace('.', "/"));
         assert!(found.pointer(&pointer).is_some(), "{key}");
     }

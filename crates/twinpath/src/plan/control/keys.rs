@@ -148,7 +148,7 @@ fn ask(id: &KeyId) -> Result<Passphrase, Failure> {
         .map_err(|error: PassphraseError| Failure::could_not(error.to_string()))
 }
 
-/// What a Server offers, and to whom (row TC-10).
+/// What a Server offers to which clients (row TC-10).
 ///
 /// # Errors
 /// Modes that need keys without any, keys that no mode needs, a file of keys that is of no use.
