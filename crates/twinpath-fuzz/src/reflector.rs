@@ -120,10 +120,10 @@ fn agreed_session(input: &[u8]) -> u64 {
         assert!(made.is_err() || !proven || !forged, "answered unverified");
         reflected += u64::from(made.is_ok());
         reflector.handle_timeout(now);
-        while let Some((sid, _, tally)) = reflector.poll_ended() {
+        while let Some((sid, _, counters)) = reflector.poll_ended() {
             assert_eq!(sid, spec.sid);
-            let whole = tally.reflected + tally.not_started + tally.ignored;
-            assert_eq!(tally.received, whole, "{tally:?}");
+            let whole = counters.reflected + counters.not_started + counters.ignored;
+            assert_eq!(counters.received, whole, "{counters:?}");
             ended += 1;
         }
     }

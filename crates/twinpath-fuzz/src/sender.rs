@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_proto::TestGuard;
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SenderTally, SessionSender,
+    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SenderCounters, SessionSender,
 };
 use twinpath_proto::{ClockPair, TestFeatures};
 use twinpath_wire::control::{Modes, Sid};
@@ -27,7 +27,7 @@ pub(crate) fn sender(data: &[u8]) {
     history(data);
 }
 
-fn history(data: &[u8]) -> SenderTally {
+fn history(data: &[u8]) -> SenderCounters {
     let far = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 2), 862));
     let flags = data.first().copied().unwrap_or(0);
     let secured = secured(flags);
@@ -93,9 +93,9 @@ fn history(data: &[u8]) -> SenderTally {
     }
     sender.stop(now);
     count(&mut sender, &mut fates);
-    let tally = sender.tally();
-    check(tally, &fates);
-    *tally
+    let counters = sender.counters();
+    check(counters, &fates);
+    *counters
 }
 
 fn config(flags: u8, far: SocketAddr, is_secured: bool) -> SenderConfig {
@@ -117,16 +117,20 @@ fn config(flags: u8, far: SocketAddr, is_secured: bool) -> SenderConfig {
 }
 
 /// Every packet that was sent has one fate, and the counts say so.
-fn check(tally: &SenderTally, fates: &[u32]) {
-    assert_eq!(tally.sent, tally.received + tally.lost, "{tally:?}");
+fn check(counters: &SenderCounters, fates: &[u32]) {
+    assert_eq!(
+        counters.sent,
+        counters.received + counters.lost,
+        "{counters:?}"
+    );
     assert!(
         fates.iter().all(|ends| *ends <= 1),
         "a packet ended twice: {fates:?}"
     );
     assert_eq!(
         u64::from(fates.iter().sum::<u32>()),
-        tally.sent,
-        "{fates:?} {tally:?}"
+        counters.sent,
+        "{fates:?} {counters:?}"
     );
 }
 

@@ -147,11 +147,11 @@ fn run(bencher: Bencher<'_, '_>, payload: usize, fill: Fill, stamps: bool) {
     bencher
         .counter(ItemsCount::new(BATCH))
         .bench_local(|| session.batch(stamps));
-    let tally = session.sender.tally();
+    let counters = session.sender.counters();
     assert_eq!(
-        (tally.lost, tally.late, tally.slots_skipped),
+        (counters.lost, counters.late, counters.slots_skipped),
         (0, 0, 0),
-        "{tally:?}"
+        "{counters:?}"
     );
 }
 

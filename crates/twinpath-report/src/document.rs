@@ -172,9 +172,9 @@ impl<'a> SessionDocument<'a> {
                 .residence
                 .is_some()
                 .then_some(!figures.residence_never_measured),
-            clock_steps: Some(report.tally.clock_steps).filter(|steps| has_sender || *steps > 0),
+            clock_steps: Some(report.counters.clock_steps).filter(|steps| has_sender || *steps > 0),
             reflector_restarts: figures.reflector_restarts,
-            odd_replies: has_end.then_some(OddReplies(&report.tally)),
+            odd_replies: has_end.then_some(OddReplies(&report.counters)),
             icmp: has_end.then_some(&*report.icmp),
             receive_drops: has_end.then_some(report.receive_drops),
             records_dropped: has_end.then_some(report.records_dropped),
@@ -207,8 +207,8 @@ impl<'a> SessionDocument<'a> {
             round_trip_includes_residence: includes_residence(figures),
             loss_by_size: LossOfSize::of(report),
             own_wait: OwnWait::of(report),
-            suspensions: has_sender.then_some(report.tally.suspensions),
-            suspended_ns: has_sender.then_some(report.tally.suspended_ns),
+            suspensions: has_sender.then_some(report.counters.suspensions),
+            suspended_ns: has_sender.then_some(report.counters.suspended_ns),
             implausible: figures.implausible,
             findings: &report.findings,
             file,

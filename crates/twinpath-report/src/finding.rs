@@ -270,14 +270,14 @@ pub fn sort(findings: &mut [Finding]) {
 /// All that is remarkable about `report` itself, warnings first.
 pub fn decide(report: &SessionReport) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let left = report.tally.sent + report.tally.in_flight;
-    if report.tally.received > 0 {
+    let left = report.counters.sent + report.counters.in_flight;
+    if report.counters.received > 0 {
         findings.extend(silence::forged(report).map(Finding::from));
         findings.extend(far_times::of(report).into_iter().map(Finding::from));
         findings.extend(clocks::claims(report).into_iter().map(Finding::from));
         findings.extend(implausible(report).map(Finding::from));
         far_end::of(report, &mut findings);
-    } else if report.tally.sent > 0 {
+    } else if report.counters.sent > 0 {
         findings.push(silence::of(report));
     } else if left > 0 {
         // Stopped before a fate was known: only a refusal says something.

@@ -9,7 +9,7 @@ use twinpath_metrics::{
     Basis, BinFigures, ClockEstimate, ClockModel, Coverage, Distributions, FarStep, Figures,
     MetricsConfig, SessionMetrics, Timeline, VoiceFigures, figures,
 };
-use twinpath_proto::sender::{PayloadSize, Protocol, SenderTally};
+use twinpath_proto::sender::{PayloadSize, Protocol, SenderCounters};
 use twinpath_wire::{ErrorEstimate, Rung, Wall, nanoseconds};
 
 use crate::finding;
@@ -134,7 +134,8 @@ pub struct SessionReport {
     /// Departures per second as achieved; `None` under two packets.
     pub achieved_pps: Option<f64>,
     /// Counts of the Session-Sender, odd replies among them.
-    pub tally: SenderTally,
+    #[serde(rename = "tally")]
+    pub counters: SenderCounters,
     /// Where timestamps came from.
     #[serde(flatten)]
     pub stamps: StampReport,
@@ -194,7 +195,7 @@ impl SessionReport {
             started: Wall::default(),
             duration: Duration::ZERO,
             achieved_pps: None,
-            tally: SenderTally::default(),
+            counters: SenderCounters::default(),
             stamps: StampReport::of(&figures),
             receive_drops: 0,
             rebinds: 0,
@@ -216,9 +217,9 @@ impl SessionReport {
     /// One that was read from a file, with what its rows tell.
     #[must_use]
     pub fn with_samples(mut self, metrics: &SessionMetrics, config: MetricsConfig) -> Self {
-        if self.tally.asked.is_none() {
+        if self.counters.asked.is_none() {
             // Older files do not say so of those that were skipped.
-            self.tally.slots_left_out = self.tally.slots_skipped;
+            self.counters.slots_left_out = self.counters.slots_skipped;
         }
         self.findings = finding::in_words(self.findings, std::mem::take(&mut self.notes));
         self.figures = metrics.figures();
@@ -292,9 +293,9 @@ impl SessionReport {
     /// How much of what was due was sent. Where that is incomplete, loss and availability are not
     /// known: a ratio of the rest would be too good.
     pub fn coverage(&self) -> Coverage {
-        let tally = &self.tally;
-        let unsent = tally.send_errors.saturating_add(tally.slots_left_out);
-        Coverage::of(&self.figures, unsent, tally.in_flight)
+        let counters = &self.counters;
+        let unsent = counters.send_errors.saturating_add(counters.slots_left_out);
+        Coverage::of(&self.figures, unsent, counters.in_flight)
     }
 
     /// The warning of an incomplete measurement: where there is one, the run was not what was asked
@@ -319,12 +320,12 @@ impl SessionReport {
 
     /// A packet was due, whatever became of it.
     pub fn has_begun(&self) -> bool {
-        let tally = &self.tally;
+        let counters = &self.counters;
         let due = [
-            tally.sent,
-            tally.in_flight,
-            tally.send_errors,
-            tally.slots_skipped,
+            counters.sent,
+            counters.in_flight,
+            counters.send_errors,
+            counters.slots_skipped,
         ];
         due.iter().any(|count| *count > 0)
     }

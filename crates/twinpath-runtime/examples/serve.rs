@@ -19,14 +19,14 @@ fn main() {
     eprintln!("listening on {:?}", run.listening());
     while !run.is_finished() {
         std::thread::sleep(Duration::from_secs(1));
-        let tally = run.tally();
+        let counters = run.counters();
         eprintln!(
             "{} connections, {} sessions, {} ports, {} packets reflected, {} failed to accept",
-            tally.connections,
-            tally.sessions,
-            tally.ports,
-            tally.packets.reflected,
-            tally.accept_errors
+            counters.connections,
+            counters.sessions,
+            counters.ports,
+            counters.packets.reflected,
+            counters.accept_errors
         );
     }
 }

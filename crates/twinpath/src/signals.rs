@@ -13,32 +13,32 @@ use signal_hook::{SigId, flag};
 
 use crate::failure::Failure;
 
-/// Whether somebody told us to read our files again.
+/// Whether the program was asked to read its files again.
 pub(crate) struct Rereads {
-    told: Arc<AtomicBool>,
+    requested: Arc<AtomicBool>,
 }
 
 impl Rereads {
-    /// From now on: SIGHUP ends the program no more. Where there is no such signal, nobody tells.
+    /// From now on: SIGHUP no longer ends the program. Never requested where there is no such signal.
     ///
     /// # Errors
     /// The system's, if it has no room for a handler.
     pub(crate) fn listen() -> Result<Self, Failure> {
-        let told = Arc::new(AtomicBool::new(false));
+        let requested = Arc::new(AtomicBool::new(false));
         #[cfg(unix)]
-        flag::register(SIGHUP, Arc::clone(&told)).map_err(deaf)?;
-        Ok(Self { told })
+        flag::register(SIGHUP, Arc::clone(&requested)).map_err(no_handler)?;
+        Ok(Self { requested })
     }
 
     /// The signal came since the last time.
-    pub(crate) fn told(&self) -> bool {
-        self.told.swap(false, Ordering::AcqRel)
+    pub(crate) fn requested(&self) -> bool {
+        self.requested.swap(false, Ordering::AcqRel)
     }
 }
 
-/// Whether somebody told us to stop.
+/// Whether the program was asked to stop.
 pub(crate) struct Signals {
-    told: Arc<AtomicBool>,
+    requested: Arc<AtomicBool>,
     hung_up: Arc<AtomicBool>,
     asked: Arc<AtomicBool>,
     /// What ends the program at the second signal.
@@ -51,16 +51,16 @@ impl Signals {
     /// # Errors
     /// The system's, if it has no room for a handler.
     pub(crate) fn listen() -> Result<Self, Failure> {
-        let told = Arc::new(AtomicBool::new(false));
+        let requested = Arc::new(AtomicBool::new(false));
         let mut ends = Vec::new();
         for (signal, status) in [(SIGINT, 130), (SIGTERM, 143)] {
             // In this order: the second signal finds the flag that the first one set.
-            let end = flag::register_conditional_shutdown(signal, status, Arc::clone(&told));
-            ends.push(end.map_err(deaf)?);
-            flag::register(signal, Arc::clone(&told)).map_err(deaf)?;
+            let end = flag::register_conditional_shutdown(signal, status, Arc::clone(&requested));
+            ends.push(end.map_err(no_handler)?);
+            flag::register(signal, Arc::clone(&requested)).map_err(no_handler)?;
         }
         Ok(Self {
-            told,
+            requested,
             ends,
             hung_up: Arc::default(),
             asked: Arc::default(),
@@ -76,7 +76,7 @@ impl Signals {
     pub(crate) fn and_hangups(self) -> Result<Self, Failure> {
         if !twinpath_runtime::host::ignores_hangup() {
             #[cfg(unix)]
-            flag::register(SIGHUP, Arc::clone(&self.hung_up)).map_err(deaf)?;
+            flag::register(SIGHUP, Arc::clone(&self.hung_up)).map_err(no_handler)?;
         }
         Ok(self)
     }
@@ -86,7 +86,7 @@ impl Signals {
     /// # Errors
     /// The system's, if it has no room for a handler.
     pub(crate) fn and_glances(self) -> Result<Self, Failure> {
-        flag::register(SIGQUIT, Arc::clone(&self.asked)).map_err(deaf)?;
+        flag::register(SIGQUIT, Arc::clone(&self.asked)).map_err(no_handler)?;
         Ok(self)
     }
 
@@ -96,9 +96,9 @@ impl Signals {
     /// # Errors
     /// The system's, if it has no room for a handler or a thread.
     pub(crate) fn and_tidy(&mut self, tidy: fn()) -> Result<(), Failure> {
-        let mut heard = Heard::new([SIGINT, SIGTERM]).map_err(deaf)?;
-        let told = Arc::clone(&self.told);
-        let mut second = told.load(Ordering::Acquire);
+        let mut heard = Heard::new([SIGINT, SIGTERM]).map_err(no_handler)?;
+        let requested = Arc::clone(&self.requested);
+        let mut second = requested.load(Ordering::Acquire);
         thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
@@ -108,10 +108,10 @@ impl Signals {
                         exit(128 + signal);
                     }
                     second = true;
-                    told.store(true, Ordering::Release);
+                    requested.store(true, Ordering::Release);
                 }
             })
-            .map_err(deaf)?;
+            .map_err(no_handler)?;
         for end in self.ends.drain(..) {
             unregister(end);
         }
@@ -124,12 +124,12 @@ impl Signals {
     }
 
     /// The first signal came, or the terminal is gone.
-    pub(crate) fn told_to_stop(&self) -> bool {
-        self.told.load(Ordering::Acquire) || self.hung_up.load(Ordering::Acquire)
+    pub(crate) fn stop_requested(&self) -> bool {
+        self.requested.load(Ordering::Acquire) || self.hung_up.load(Ordering::Acquire)
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as errors are mapped")]
-fn deaf(error: std::io::Error) -> Failure {
+fn no_handler(error: std::io::Error) -> Failure {
     Failure::could_not(format!("cannot handle signals: {error}"))
 }

@@ -10,7 +10,9 @@ use super::access::Access;
 use super::rate::RateLimit;
 use super::reply::{self, Fields, Layout, Reflection};
 use super::table::{SessionKey, Sessions};
-use super::{Class, Ignored, ReflectorConfig, ReflectorTally, Speaks, Tail, addresses, classify};
+use super::{
+    Class, Ignored, ReflectorConfig, ReflectorCounters, Speaks, Tail, addresses, classify,
+};
 
 /// A Session-Reflector for one port or several.
 pub struct SessionReflector {
@@ -19,7 +21,7 @@ pub struct SessionReflector {
     access: Access,
     sessions: Option<Sessions>,
     rate: Option<RateLimit>,
-    tally: ReflectorTally,
+    counters: ReflectorCounters,
 }
 
 impl SessionReflector {
@@ -35,7 +37,7 @@ impl SessionReflector {
                 .stateful
                 .then(|| Sessions::new(config.max_sessions, config.idle)),
             rate: config.max_rate_pps.map(RateLimit::new),
-            tally: ReflectorTally::default(),
+            counters: ReflectorCounters::default(),
             config,
         }
     }
@@ -56,8 +58,8 @@ impl SessionReflector {
     ) -> Result<Reflection, Ignored> {
         let result = self.answer(now, buffer, received, arrival);
         match result {
-            Ok(_) => self.tally.reflected += 1,
-            Err(kind) => self.tally.ignore(kind),
+            Ok(_) => self.counters.reflected += 1,
+            Err(kind) => self.counters.ignore(kind),
         }
         result
     }
@@ -70,7 +72,7 @@ impl SessionReflector {
     /// Forgets sessions that were idle for too long: a bounded number of them in one call.
     pub fn handle_timeout(&mut self, now: Mono) {
         if let Some(sessions) = &mut self.sessions {
-            sessions.expire(now, &mut self.tally);
+            sessions.expire(now, &mut self.counters);
         }
     }
 
@@ -80,8 +82,8 @@ impl SessionReflector {
     }
 
     /// What it did so far.
-    pub fn tally(&self) -> &ReflectorTally {
-        &self.tally
+    pub fn counters(&self) -> &ReflectorCounters {
+        &self.counters
     }
 
     fn answer(
@@ -122,7 +124,7 @@ impl SessionReflector {
         {
             return Err(Ignored::RateLimited);
         }
-        self.tally.error_multiplier_zero += u64::from(error_unknown);
+        self.counters.error_multiplier_zero += u64::from(error_unknown);
         let number = self.number(now, arrival, form.ssid(), sender.seq.get());
         let fields = Fields {
             number,
@@ -151,9 +153,9 @@ impl SessionReflector {
         };
         let key = SessionKey::new(arrival, ssid);
         sessions
-            .number(key, seq, now, &mut self.tally)
+            .number(key, seq, now, &mut self.counters)
             .unwrap_or_else(|| {
-                self.tally.answered_stateless += 1;
+                self.counters.answered_stateless += 1;
                 seq
             })
     }

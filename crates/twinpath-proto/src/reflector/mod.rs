@@ -8,6 +8,7 @@ mod access;
 mod addresses;
 mod classify;
 mod config;
+mod counters;
 mod engine;
 mod ignored;
 mod lru;
@@ -16,15 +17,14 @@ mod rate;
 mod reply;
 mod reply_guard;
 mod table;
-mod tally;
 
 pub use addresses::answers_anything;
 pub use classify::{Class, Tail, classify};
 pub use config::{ReflectorConfig, Speaks};
+pub use counters::ReflectorCounters;
 pub use engine::SessionReflector;
 pub use ignored::Ignored;
 pub use negotiated::{
-    Ended, InUse, NegotiatedConfig, NegotiatedReflector, SessionSpec, SessionTally,
+    Ended, InUse, NegotiatedConfig, NegotiatedReflector, SessionCounters, SessionSpec,
 };
 pub use reply::Reflection;
-pub use tally::ReflectorTally;

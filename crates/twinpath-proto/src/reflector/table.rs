@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use twinpath_wire::{Arrival, Mono};
 
-use super::ReflectorTally;
+use super::ReflectorCounters;
 use super::lru::{Entry, Lru};
 
 /// A session that was heard of more recently is never given up for a new one.
@@ -88,26 +88,26 @@ impl Sessions {
         key: SessionKey,
         seq: u32,
         now: Mono,
-        tally: &mut ReflectorTally,
+        counters: &mut ReflectorCounters,
     ) -> Option<u32> {
         let session = match self.table.entry(key, now, self.spare) {
             Entry::Known(session, idle) => {
                 if idle >= self.idle {
-                    tally.sessions_expired += 1;
-                    tally.sessions_made += 1;
+                    counters.sessions_expired += 1;
+                    counters.sessions_made += 1;
                     session.next = 0;
                 } else if seq == 0 && session.last != 0 && idle > NEW_RUN {
-                    tally.sessions_restarted += 1;
+                    counters.sessions_restarted += 1;
                     session.next = 0;
                 }
                 session
             }
             Entry::Made { value, evicted } => {
-                tally.sessions_made += 1;
+                counters.sessions_made += 1;
                 match evicted {
-                    Some(idle) if idle >= self.idle => tally.sessions_expired += 1,
-                    Some(_) => tally.sessions_evicted += 1,
-                    None => tally.sessions += 1,
+                    Some(idle) if idle >= self.idle => counters.sessions_expired += 1,
+                    Some(_) => counters.sessions_evicted += 1,
+                    None => counters.sessions += 1,
                 }
                 value
             }
@@ -120,15 +120,15 @@ impl Sessions {
     }
 
     /// Forgets sessions whose time has come, some of them: the rest at the next call.
-    pub(super) fn expire(&mut self, now: Mono, tally: &mut ReflectorTally) {
+    pub(super) fn expire(&mut self, now: Mono, counters: &mut ReflectorCounters) {
         for _ in 0..EXPIRED_AT_ONCE {
             if self.next_expiry().is_none_or(|at| at > now) {
                 break;
             }
             self.table.remove_oldest();
-            tally.sessions_expired += 1;
+            counters.sessions_expired += 1;
         }
-        tally.sessions = self.table.len() as u64;
+        counters.sessions = self.table.len() as u64;
     }
 
     /// When the next session's time comes.

@@ -37,12 +37,12 @@ impl SessionSender {
                 Some(Slot::Flying(flight)) if flight.overdue => {}
                 Some(Slot::Flying(flight)) if flight.sent() < youngest => {
                     flight.overdue = true;
-                    self.tally.lost += 1;
+                    self.counters.lost += 1;
                 }
                 Some(slot @ Slot::Flying(_)) => {
                     *slot = Slot::Done;
-                    self.tally.sent = self.tally.sent.saturating_sub(1);
-                    self.tally.in_flight += 1;
+                    self.counters.sent = self.counters.sent.saturating_sub(1);
+                    self.counters.in_flight += 1;
                 }
                 Some(slot @ Slot::Prepared { .. }) => *slot = Slot::Done,
                 Some(Slot::AwaitingStamp { .. } | Slot::Answered { .. } | Slot::Done) | None => {}
@@ -71,11 +71,11 @@ impl SessionSender {
         let Some(last) = self.last_departure.filter(|_| !self.stopped) else {
             return Some(self.now);
         };
-        if self.linger.is_empty() && self.tally.duplicates == 0 {
+        if self.linger.is_empty() && self.counters.duplicates == 0 {
             let last_reply = self.last_reply.unwrap_or(last);
             return Some(last_reply + COPY_WAIT.min(self.config.timeout));
         }
-        let none = self.tally.received == 0 && !self.cut_short;
+        let none = self.counters.received == 0 && !self.cut_short;
         let longer = if none { NO_REPLY_WAIT } else { Duration::ZERO };
         Some(last + self.patience().saturating_add(longer))
     }

@@ -8,13 +8,13 @@ use zerocopy::IntoBytes;
 
 use super::answered::Answered;
 use super::config::{Limit, SenderConfig, lingering};
+use super::counters::SenderCounters;
 use super::in_flight::{Flight, InFlight, Slot};
 use super::linger::Linger;
 use super::numbers::low32;
 use super::outbox::Outbox;
 use super::payload::Payload;
 use super::slots::{Missed, Slots};
-use super::tally::SenderTally;
 use crate::TestGuard;
 use crate::clock::{ClockPair, StepWatch};
 
@@ -57,7 +57,7 @@ impl TxToken {
 #[derive(Debug)]
 pub struct SessionSender {
     pub(super) config: SenderConfig,
-    pub(super) tally: SenderTally,
+    pub(super) counters: SenderCounters,
     pub(super) payload: Payload,
     pub(super) guard: TestGuard,
     pub(super) first: u64,
@@ -115,9 +115,9 @@ impl SessionSender {
             ),
             answered: Answered::new(first, lingering(config.timeout)),
             config,
-            tally: SenderTally {
+            counters: SenderCounters {
                 asked,
-                ..SenderTally::default()
+                ..SenderCounters::default()
             },
             first,
             in_flight: InFlight::new(first),
@@ -156,11 +156,11 @@ impl SessionSender {
     pub fn poll_transmit(&mut self, now: Mono, packet: &mut [u8]) -> Option<Transmit> {
         self.now = self.now.max(now);
         let due = self.slots.take(now);
-        self.tally.slots_skipped = self.slots.skipped();
-        if self.tally.asked.is_none() {
-            self.tally.slots_left_out = self.tally.slots_skipped;
+        self.counters.slots_skipped = self.slots.skipped();
+        if self.counters.asked.is_none() {
+            self.counters.slots_left_out = self.counters.slots_skipped;
         }
-        self.tally.largest_burst = self.slots.largest_burst();
+        self.counters.largest_burst = self.slots.largest_burst();
         let due = due?;
         let seq = self.in_flight.next();
         self.in_flight.push(Slot::Prepared { since: now });
@@ -210,9 +210,9 @@ impl SessionSender {
         if let Some(slot @ Slot::Flying(_)) = self.in_flight.get_mut(token.seq) {
             let counted_lost = matches!(slot, Slot::Flying(flight) if flight.overdue);
             *slot = Slot::Done;
-            self.tally.sent = self.tally.sent.saturating_sub(1);
-            self.tally.lost = self.tally.lost.saturating_sub(u64::from(counted_lost));
-            self.tally.send_errors += 1;
+            self.counters.sent = self.counters.sent.saturating_sub(1);
+            self.counters.lost = self.counters.lost.saturating_sub(u64::from(counted_lost));
+            self.counters.send_errors += 1;
             self.in_flight.close_settled();
         }
     }
@@ -225,7 +225,7 @@ impl SessionSender {
             Some(Slot::Flying(flight)) => flight.improve(sent, stepped),
             Some(&mut Slot::AwaitingStamp { position, .. }) => self.improve_held(position, sent),
             Some(Slot::Prepared { .. } | Slot::Answered { .. } | Slot::Done) | None => {
-                self.tally.unused_tx_stamps += 1;
+                self.counters.unused_tx_stamps += 1;
             }
         }
     }
@@ -248,7 +248,7 @@ impl SessionSender {
     pub fn handle_clock(&mut self, pair: ClockPair) {
         self.now = self.now.max(pair.mono);
         if let Some(by) = self.watch.stepped(pair) {
-            self.tally.clock_steps += 1;
+            self.counters.clock_steps += 1;
             self.stepped_below = self.finished;
             let earlier = self.step.map_or(Delta::ZERO, |step| step.by);
             self.step = Some(ClockStep {
@@ -277,7 +277,7 @@ impl SessionSender {
         {
             self.conclude_held(position);
         }
-        self.tally.lost += self.in_flight.expire(self.now, self.patience());
+        self.counters.lost += self.in_flight.expire(self.now, self.patience());
     }
 
     /// What became of a packet, or one further copy of a reply. Replies come in the order of their
@@ -360,8 +360,8 @@ impl SessionSender {
     }
 
     /// The counts so far.
-    pub fn tally(&self) -> &SenderTally {
-        &self.tally
+    pub fn counters(&self) -> &SenderCounters {
+        &self.counters
     }
 
     /// Octets on the heap: for tests of what a session may cost.
@@ -379,7 +379,7 @@ impl SessionSender {
         if let Some(slot @ Slot::Prepared { .. }) = self.in_flight.get_mut(seq) {
             let departure = now.mono.signed_since(due);
             *slot = Slot::Flying(Flight::new(t1, now.wall, now.mono, departure));
-            self.tally.sent += 1;
+            self.counters.sent += 1;
             self.finished = self.finished.max(seq + 1);
             self.last_departure = Some(now.mono);
             let (earliest, latest) = self.t1_span.unwrap_or((now.wall, now.wall));

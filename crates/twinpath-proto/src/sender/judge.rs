@@ -134,20 +134,20 @@ impl SessionSender {
         } else if residence < Delta::ZERO {
             Some(Exclusion::Implausible)
         } else if residence > way + STAMP_ERROR {
-            self.tally.anomalies.residence_too_long += 1;
+            self.counters.anomalies.residence_too_long += 1;
             Some(Exclusion::Implausible)
         } else {
             None
         };
-        let tally = &mut self.tally;
+        let counters = &mut self.counters;
         if in_time {
             sample.fate = Fate::Received;
-            tally.received += 1;
-            tally.lost = tally.lost.saturating_sub(u64::from(facts.overdue));
+            counters.received += 1;
+            counters.lost = counters.lost.saturating_sub(u64::from(facts.overdue));
         } else {
             sample.fate = Fate::Late;
-            tally.late += 1;
-            tally.lost += u64::from(!facts.overdue);
+            counters.late += 1;
+            counters.lost += u64::from(!facts.overdue);
         }
         sample
     }

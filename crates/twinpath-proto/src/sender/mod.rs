@@ -15,6 +15,7 @@
 mod anomalies;
 mod answered;
 mod config;
+mod counters;
 mod echo;
 mod ending;
 mod engine;
@@ -28,12 +29,11 @@ mod payload;
 mod replies;
 mod schedule;
 mod slots;
-mod tally;
 
 pub use anomalies::ReplyAnomalies;
 pub use config::{Fill, Limit, PayloadSize, Protocol, SenderConfig, lingering, patience};
+pub use counters::SenderCounters;
 pub use engine::{ClockStep, SessionSender, Transmit, TxToken};
 pub use judge::STAMP_ERROR;
 pub use schedule::Schedule;
 pub use slots::Missed;
-pub use tally::SenderTally;

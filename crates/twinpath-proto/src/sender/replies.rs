@@ -47,7 +47,7 @@ impl SessionSender {
             Ok(reply) => reply,
             Err(unopened) => {
                 let echoed = self.is_own_request(octets);
-                let anomalies = &mut self.tally.anomalies;
+                let anomalies = &mut self.counters.anomalies;
                 let kind = match unopened {
                     _ if echoed => &mut anomalies.looks_like_request,
                     Unopened::Short => &mut anomalies.too_short,
@@ -61,7 +61,7 @@ impl SessionSender {
         match self.asked(reply.head.sender_seq.get()) {
             Asked::Open(seq, flight) if flight.wire_t1() == sender_t1 => {
                 if self.is_other_session(&reply) {
-                    self.tally.anomalies.other_ssid += 1;
+                    self.counters.anomalies.other_ssid += 1;
                 } else {
                     self.first_reply(seq, flight, &reply, octets, now, arrival);
                 }
@@ -69,7 +69,7 @@ impl SessionSender {
             Asked::Answered(seq, t1) if t1 == sender_t1 => {
                 self.further_copy(seq, &reply, arrival);
             }
-            Asked::Old if self.is_of_ours(sender_t1) => self.tally.stale += 1,
+            Asked::Old if self.is_of_ours(sender_t1) => self.counters.stale += 1,
             Asked::Open(..) | Asked::Answered(..) | Asked::Old => {
                 self.note_stray(octets, sender_t1, true, arrival.at.at);
             }
@@ -99,11 +99,11 @@ impl SessionSender {
     ) {
         let ReplyTimes { t2, t3, z_wrong } = self.far_times(reply, arrival.at.at);
         self.note_oddities(seq, reply, octets, arrival.truncated);
-        self.tally.far_error = Some(reply.head.error);
-        self.tally.anomalies.z_wrong += u64::from(z_wrong);
-        self.tally.anomalies.unset_times += u64::from(t2.is_none() || t3.is_none());
+        self.counters.far_error = Some(reply.head.error);
+        self.counters.anomalies.z_wrong += u64::from(z_wrong);
+        self.counters.anomalies.unset_times += u64::from(t2.is_none() || t3.is_none());
         let backwards = t2.zip(t3).is_some_and(|(t2, t3)| t3 < t2);
-        self.tally.anomalies.t3_before_t2 += u64::from(backwards);
+        self.counters.anomalies.t3_before_t2 += u64::from(backwards);
         self.last_reply = Some(now);
         if flight.overdue {
             self.linger.remove(seq);
@@ -131,11 +131,11 @@ impl SessionSender {
     fn further_copy(&mut self, seq: u64, reply: &Reply, arrival: &Arrival) {
         let t1 = self.written(reply.head.sender_t1, arrival.at.at);
         if arrival.at.at - t1 > Delta::from_duration(self.lingering()) {
-            self.tally.stale += 1;
+            self.counters.stale += 1;
             return;
         }
         let ReplyTimes { t2, t3, .. } = self.far_times(reply, arrival.at.at);
-        self.tally.duplicates += 1;
+        self.counters.duplicates += 1;
         self.outbox.push_ready(Sample {
             seq,
             fate: Fate::Duplicate,
@@ -247,7 +247,7 @@ impl SessionSender {
             .payload
             .echo()
             .is_some_and(|echo| !echo.came_back(low32(seq), asked_octets, octets, truncated));
-        let anomalies = &mut self.tally.anomalies;
+        let anomalies = &mut self.counters.anomalies;
         if truncated {
             anomalies.truncated += 1;
         } else if octets.len() != self.config.protocol.reply_octets(asked_octets) {
@@ -272,7 +272,7 @@ impl SessionSender {
         let ours = self
             .read(octets)
             .is_ok_and(|reply| self.was_sent(reply.head.sender_seq.get(), reply.head.sender_t1));
-        let anomalies = &mut self.tally.anomalies;
+        let anomalies = &mut self.counters.anomalies;
         anomalies.foreign_address += 1;
         anomalies.last_foreign = Some(from);
         if ours {
@@ -286,7 +286,7 @@ impl SessionSender {
         let echo = self.is_own_request(octets);
         let format = self.config.error.format();
         let reading = echoed.read_plausibly(format, clock, self.config.tai_offset_s);
-        let anomalies = &mut self.tally.anomalies;
+        let anomalies = &mut self.counters.anomalies;
         let kind = if echo {
             &mut anomalies.looks_like_request
         } else if (reading.at - clock).abs_ns() > NEAR_NS {

@@ -4,7 +4,7 @@ use crate::{ClockState, Origin, SessionReport};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 use twinpath_metrics::{TtlFigures, figures, ratio};
-use twinpath_proto::sender::SenderTally;
+use twinpath_proto::sender::SenderCounters;
 use twinpath_wire::{Dscp, Rung};
 
 use crate::hops::Hops;
@@ -82,7 +82,7 @@ figures! { Packets:
 
 impl Packets {
     pub(super) fn new(report: &SessionReport) -> Self {
-        let (tally, figures) = (&report.tally, &report.figures);
+        let (counters, figures) = (&report.counters, &report.figures);
         let (has_end, has_sender) = (report.origin.has_end(), report.origin.has_sender());
         // Of what was sent it would be too good where more was due.
         let coverage = report.coverage();
@@ -96,23 +96,23 @@ impl Packets {
         // Of the packets that reached the far end (RFC 6673 section 7).
         let reached = figures.lost_backward.unwrap_or(0) + figures.received + figures.late;
         Self {
-            asked: tally.asked,
-            sent: tally.sent,
-            received: tally.received,
-            lost: tally.lost,
+            asked: counters.asked,
+            sent: counters.sent,
+            received: counters.received,
+            lost: counters.lost,
             lost_forward: figures.lost_forward,
             lost_backward: figures.lost_backward,
             lost_unattributed: figures.lost_unattributed,
-            duplicates: tally.duplicates,
+            duplicates: counters.duplicates,
             reordered: figures.reordered,
-            late: tally.late,
-            loss_ratio: ratio(tally.lost, tally.sent),
-            send_errors: has_sender.then_some(tally.send_errors),
-            slots_skipped: has_sender.then_some(tally.slots_skipped),
-            in_flight: (report.origin != Origin::Records).then_some(tally.in_flight),
-            stale: has_end.then_some(tally.stale),
-            largest_burst: has_end.then_some(tally.largest_burst),
-            loss_ratio_forward: by_direction(figures.lost_forward, tally.sent),
+            late: counters.late,
+            loss_ratio: ratio(counters.lost, counters.sent),
+            send_errors: has_sender.then_some(counters.send_errors),
+            slots_skipped: has_sender.then_some(counters.slots_skipped),
+            in_flight: (report.origin != Origin::Records).then_some(counters.in_flight),
+            stale: has_end.then_some(counters.stale),
+            largest_burst: has_end.then_some(counters.largest_burst),
+            loss_ratio_forward: by_direction(figures.lost_forward, counters.sent),
             loss_ratio_backward: by_direction(figures.lost_backward, reached),
             unsent: coverage.unsent,
         }
@@ -161,9 +161,9 @@ figures! { OwnWait:
 
 impl OwnWait {
     pub(super) fn of(report: &SessionReport) -> Option<Self> {
-        let mean = report.tally.own_wait_mean()?;
+        let mean = report.counters.own_wait_mean()?;
         Some(Self {
-            count: report.tally.stamped,
+            count: report.counters.stamped,
             mean_ns: u64::try_from(mean.as_nanos()).unwrap_or(u64::MAX),
         })
     }
@@ -245,7 +245,7 @@ impl Serialize for DscpCounts<'_> {
 }
 
 /// Odd replies, the kinds that occurred.
-pub(super) struct OddReplies<'a>(pub(super) &'a SenderTally);
+pub(super) struct OddReplies<'a>(pub(super) &'a SenderCounters);
 
 impl Serialize for OddReplies<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -109,10 +109,10 @@ pub(super) fn claims(report: &SessionReport) -> Vec<Clocks> {
         });
     }
     findings.extend(steps(report));
-    if let count @ 1.. = report.tally.suspensions {
+    if let count @ 1.. = report.counters.suspensions {
         findings.push(Clocks::Suspended {
             count,
-            duration: Duration::from_nanos(report.tally.suspended_ns),
+            duration: Duration::from_nanos(report.counters.suspended_ns),
         });
     }
     findings
@@ -120,7 +120,7 @@ pub(super) fn claims(report: &SessionReport) -> Vec<Clocks> {
 
 /// Steps of this host's clock, or of the capture's.
 pub fn steps(report: &SessionReport) -> Option<Clocks> {
-    let count = report.tally.clock_steps;
+    let count = report.counters.clock_steps;
     (count > 0).then_some(Clocks::ClockStep {
         count,
         packets: report.figures.excluded_clock_step,

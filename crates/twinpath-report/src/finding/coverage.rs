@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn the_reason_in_the_words_of_an_old_file_is_kept() {
         let mut report = quiet();
-        (report.tally.send_errors, report.tally.sent) = (7, 10);
+        (report.counters.send_errors, report.counters.sent) = (7, 10);
         report.findings.push(Finding::Written(Note {
             key: KEY.into(),
             warning: true,

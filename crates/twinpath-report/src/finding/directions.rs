@@ -49,7 +49,7 @@ pub(crate) fn renew(report: &mut SessionReport) {
     let ours = |finding: &Finding| KEYS.contains(&&*finding.key());
     let at = report.findings.iter().position(ours);
     report.findings.retain(|finding| !ours(finding));
-    if report.tally.received > 0 {
+    if report.counters.received > 0 {
         let end = report.findings.len();
         let at = at.unwrap_or(end).min(end);
         let new = of(report);

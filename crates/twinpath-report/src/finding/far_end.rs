@@ -66,7 +66,7 @@ findings! {
 const LONG_RESIDENCE_NS: i64 = 1_000_000_000;
 
 pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
-    let (anomalies, figures) = (&report.tally.anomalies, &report.figures);
+    let (anomalies, figures) = (&report.counters.anomalies, &report.figures);
     if figures.residence_never_measured && figures.far_times.are_usable() {
         findings.push(FarStamps::ResidenceNotMeasured.into());
     }

@@ -173,7 +173,7 @@ pub(super) fn is_unset(report: &SessionReport) -> bool {
 }
 
 fn looks_like(format: FarFormat, report: &SessionReport) -> FarFault {
-    let other_format = report.tally.anomalies.z_wrong > 0;
+    let other_format = report.counters.anomalies.z_wrong > 0;
     match format {
         FarFormat::Nanoseconds => FarFault::Nanoseconds,
         FarFormat::Microseconds => FarFault::Microseconds,
@@ -193,7 +193,7 @@ pub(crate) fn renew(report: &mut SessionReport) {
         let key = finding.key();
         !KEYS.contains(&&*key) && (usable || !FROM_TIMES.contains(&&*key))
     });
-    if report.tally.received > 0 {
+    if report.counters.received > 0 {
         let new = of(report);
         report.findings.extend(new.into_iter().map(Finding::from));
         sort(&mut report.findings);

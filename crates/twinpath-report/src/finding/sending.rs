@@ -8,22 +8,22 @@ const WAITED_NS: i64 = 50_000_000;
 
 pub(super) fn of(report: &SessionReport) -> Vec<Host> {
     let mut findings = Vec::new();
-    let tally = &report.tally;
-    if let (count @ 1.., Some(reason)) = (tally.send_errors, report.refusals.send) {
+    let counters = &report.counters;
+    if let (count @ 1.., Some(reason)) = (counters.send_errors, report.refusals.send) {
         findings.push(Host::NotSent { count, reason });
     }
-    if let count @ 1.. = tally.slots_skipped {
+    if let count @ 1.. = counters.slots_skipped {
         findings.push(Host::FellBehind {
             count,
-            is_postponed: tally.asked.is_some(),
+            is_postponed: counters.asked.is_some(),
             achieved_pps: report.achieved_pps.unwrap_or(0.0),
-            largest_burst: tally.largest_burst,
+            largest_burst: counters.largest_burst,
         });
     }
     if let count @ 1.. = report.icmp_foreign {
         findings.push(Host::IcmpForeign { count });
     }
-    if tally.received > 0 {
+    if counters.received > 0 {
         findings.extend(report.icmp.iter().map(|icmp| Host::Icmp {
             what: icmp.what.clone(),
             from: icmp.from,

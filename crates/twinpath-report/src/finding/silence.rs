@@ -87,10 +87,10 @@ findings! {
 /// Nothing came back in time.
 pub(super) fn of(report: &SessionReport) -> Finding {
     let far = report.identity.reflector;
-    let anomalies = &report.tally.anomalies;
-    if report.tally.late > 0 {
+    let anomalies = &report.counters.anomalies;
+    if report.counters.late > 0 {
         return Silence::AllRepliesLate {
-            count: report.tally.late,
+            count: report.counters.late,
             timeout: report.identity.timeout,
         }
         .into();
@@ -142,7 +142,7 @@ pub(super) fn of(report: &SessionReport) -> Finding {
 
 /// Replies whose HMAC is wrong.
 pub(super) fn forged(report: &SessionReport) -> Option<Silence> {
-    let count = report.tally.anomalies.forged;
+    let count = report.counters.anomalies.forged;
     (count > 0).then_some(Silence::ForgedReplies { count })
 }
 

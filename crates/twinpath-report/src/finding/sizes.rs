@@ -11,7 +11,7 @@ const LOST: u64 = 3;
 /// The kernel stamped packets long after they were handed to it: their wait in this host's own queue
 /// is in none of the delays.
 pub(super) fn left_out(report: &SessionReport) -> Option<Host> {
-    let wait = report.tally.own_wait_mean()?;
+    let wait = report.counters.own_wait_mean()?;
     let round_trip_ns = report.figures.round_trip?.median_ns;
     let mean_ns = i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX);
     (mean_ns >= WAIT_NS && mean_ns >= round_trip_ns / 10).then_some(Host::OwnWait {

@@ -9,7 +9,7 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
     let (stamps, refusals) = (&report.stamps, &report.refusals);
     let hardware = [stamps.transmit, stamps.receive].contains(&Some(Rung::Hardware));
     let reason = &refusals.no_hardware;
-    let is_known = reason.is_some() || report.tally.sent > 0;
+    let is_known = reason.is_some() || report.counters.sent > 0;
     if refusals.hardware_asked && !hardware && is_known {
         let reason = reason.clone();
         findings.push(Host::NoHardwareStamps { reason }.into());

@@ -13,7 +13,7 @@ use twinpath_metrics::{
     SizeCounts,
 };
 use twinpath_net::{NoHardware, SendError};
-use twinpath_proto::sender::{Protocol, Schedule, SenderTally};
+use twinpath_proto::sender::{Protocol, Schedule, SenderCounters};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Fate, Rung, Sample, Stamp, Tos, Wall};
 
@@ -85,11 +85,11 @@ pub(crate) fn quiet() -> SessionReport {
             clock: synchronized,
             far_clock: Some(synchronized),
         },
-        tally: SenderTally {
+        counters: SenderCounters {
             asked: Some(10),
             sent: 10,
             received: 10,
-            ..SenderTally::default()
+            ..SenderCounters::default()
         },
         origin: crate::Origin::Run,
         ..SessionReport::new(identity, &metrics, MetricsConfig::default())
@@ -99,11 +99,11 @@ pub(crate) fn quiet() -> SessionReport {
 /// A run in which nothing came back.
 pub(super) fn silent() -> SessionReport {
     let mut report = quiet();
-    report.tally = SenderTally {
+    report.counters = SenderCounters {
         asked: Some(10),
         sent: 10,
         lost: 10,
-        ..SenderTally::default()
+        ..SenderCounters::default()
     };
     report.figures = SessionMetrics::new().figures();
     report
@@ -149,8 +149,8 @@ fn each_peculiarity_has_its_finding() {
         ("time-scale", true, |r| {
             delay(r, |delay| delay.median_ns = -37_000_000_000)
         }),
-        ("clock-step", true, |r| r.tally.clock_steps = 1),
-        ("suspended", true, |r| r.tally.suspensions = 1),
+        ("clock-step", true, |r| r.counters.clock_steps = 1),
+        ("suspended", true, |r| r.counters.suspensions = 1),
         ("implausible", true, |r| r.figures.excluded_implausible = 1),
         ("residence-not-measured", false, |r| {
             r.figures.residence_never_measured = true
@@ -170,21 +170,21 @@ fn each_peculiarity_has_its_finding() {
             r.figures.reflector_restarts = 1
         }),
         ("sizes-differ", false, |r| {
-            r.tally.anomalies.size_differs = 1;
-            r.tally.anomalies.last_sizes = Some((100, 41));
+            r.counters.anomalies.size_differs = 1;
+            r.counters.anomalies.last_sizes = Some((100, 41));
         }),
         ("ssid-missing", false, |r| {
-            r.tally.anomalies.ssid_missing = 1
+            r.counters.anomalies.ssid_missing = 1
         }),
-        ("z-bit-wrong", false, |r| r.tally.anomalies.z_wrong = 1),
+        ("z-bit-wrong", false, |r| r.counters.anomalies.z_wrong = 1),
         ("error-estimate-zero", false, |r| {
-            r.tally.anomalies.error_multiplier_zero = 1
+            r.counters.anomalies.error_multiplier_zero = 1
         }),
         ("dscp-changed", false, |r| {
             r.figures.dscp_backward = vec![(Dscp::EF, 10)]
         }),
         ("answers-from-elsewhere", false, |r| {
-            r.tally.anomalies.last_elsewhere = Some(far())
+            r.counters.anomalies.last_elsewhere = Some(far())
         }),
         ("late", false, |r| r.figures.late = 1),
         ("numbers-equal", false, |r| {
@@ -195,8 +195,10 @@ fn each_peculiarity_has_its_finding() {
         ("ecn-changed-forward", false, |r| {
             r.figures.remarked_forward = Some(RemarkCounts { dscp: 0, ecn: 3 });
         }),
-        ("fell-behind", true, |r| r.tally.slots_skipped = 5),
-        ("incompletely-measured", true, |r| r.tally.send_errors = 5),
+        ("fell-behind", true, |r| r.counters.slots_skipped = 5),
+        ("incompletely-measured", true, |r| {
+            r.counters.send_errors = 5
+        }),
         ("incompletely-measured", true, |r| {
             r.figures.unmeasured_blocks = 1
         }),
@@ -255,7 +257,7 @@ fn records_that_figures_contradict_are_counted() {
 fn missed_departures_are_postponed_with_a_count_and_left_out_with_a_duration() {
     for (asked, is_postponed) in [(Some(10), true), (None, false)] {
         let mut report = quiet();
-        (report.tally.asked, report.tally.slots_skipped) = (asked, 12);
+        (report.counters.asked, report.counters.slots_skipped) = (asked, 12);
         let expected = Host::FellBehind {
             count: 12,
             is_postponed,
@@ -299,7 +301,7 @@ fn one_clock_is_not_claimed_against_the_packets() {
 #[test]
 fn what_did_not_leave_has_its_reason() {
     let mut report = quiet();
-    report.tally.send_errors = 3;
+    report.counters.send_errors = 3;
     report.refusals.send = Some(SendError::Unreachable);
     let expected = Host::NotSent {
         count: 3,
@@ -334,7 +336,7 @@ fn hardware_stamps_that_never_came_have_their_reason() {
             .into()]
         );
         // Of a run without a packet nothing is known but that.
-        report.tally = SenderTally::default();
+        report.counters = SenderCounters::default();
         assert_eq!(decide(&report).len(), usize::from(reason.is_some()));
     }
 }
@@ -387,17 +389,18 @@ fn a_long_wait_in_this_host_and_losses_of_large_packets_are_said_and_small_ones_
     };
     assert_eq!(
         keys(|r| {
-            (r.tally.stamped, r.tally.own_wait_ns) = (10, 225_000_000);
+            (r.counters.stamped, r.counters.own_wait_ns) = (10, 225_000_000);
         }),
         ["own-wait"]
     );
     let none: [&str; 0] = [];
-    let short = |r: &mut SessionReport| (r.tally.stamped, r.tally.own_wait_ns) = (10, 9_000_000);
+    let short =
+        |r: &mut SessionReport| (r.counters.stamped, r.counters.own_wait_ns) = (10, 9_000_000);
     assert_eq!(keys(short), none);
     // A process that is late sends late: that is no packet's wait.
     let late = |r: &mut SessionReport| {
         r.figures.departure.as_mut().unwrap().median_ns = 22_600_000;
-        (r.tally.stamped, r.tally.own_wait_ns) = (10, 90_000);
+        (r.counters.stamped, r.counters.own_wait_ns) = (10, 90_000);
     };
     assert_eq!(keys(late), none);
     let lost = |sizes: Vec<SizeCounts>| {

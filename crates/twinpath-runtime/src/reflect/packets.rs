@@ -9,7 +9,7 @@ use std::time::Duration;
 use twinpath_metrics::RungCounts;
 use twinpath_net::{Outbound, QueueEvent, RecvBatch, TestSocket, clock};
 use twinpath_proto::reflector::{
-    Ignored, NegotiatedReflector, Reflection, ReflectorTally, SessionReflector,
+    Ignored, NegotiatedReflector, Reflection, ReflectorCounters, SessionReflector,
 };
 use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Wall};
 
@@ -186,10 +186,10 @@ impl Packets {
 
     /// Leaves what this thread did so far where its handle finds it. Never waits: while somebody
     /// reads it, the next time will do.
-    pub(crate) fn publish(&self, to: &Mutex<Snapshot>, tally: &ReflectorTally, drops: u64) {
+    pub(crate) fn publish(&self, to: &Mutex<Snapshot>, counters: &ReflectorCounters, drops: u64) {
         if let Ok(mut snapshot) = to.try_lock() {
             *snapshot = Snapshot {
-                tally: *tally,
+                counters: *counters,
                 send_errors: self.send_errors,
                 rebinds: self.rebinds,
                 receive_drops: drops,

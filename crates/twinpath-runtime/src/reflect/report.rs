@@ -16,7 +16,7 @@ pub struct ReflectorReport<C> {
     /// For how long.
     pub duration: Duration,
     /// Counts at the end, summed over threads.
-    pub tally: C,
+    pub counters: C,
     /// Replies that the system refused to send.
     pub send_errors: u64,
     /// How often a socket was bound again to an interface that was made again, those of control
@@ -38,12 +38,12 @@ impl Snapshot {
         &self,
         listening: &[SocketAddr],
         started: Mono,
-        tally: C,
+        counters: C,
     ) -> ReflectorReport<C> {
         ReflectorReport {
             listening: listening.to_vec(),
             duration: clock::mono().since(started),
-            tally,
+            counters,
             send_errors: self.send_errors,
             rebinds: self.rebinds,
             receive_drops: self.receive_drops,

@@ -3,12 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use twinpath_metrics::RungCounts;
-use twinpath_proto::reflector::ReflectorTally;
+use twinpath_proto::reflector::ReflectorCounters;
 
 /// A thread's counts, at most about 100 ms old.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Snapshot {
-    pub(crate) tally: ReflectorTally,
+    pub(crate) counters: ReflectorCounters,
     pub(crate) send_errors: u64,
     pub(crate) receive_drops: u64,
     pub(crate) rebinds: u64,
@@ -28,7 +28,7 @@ impl Snapshot {
 
     /// Adds what another thread says.
     fn merge(&mut self, other: &Self) {
-        self.tally.merge(&other.tally);
+        self.counters.merge(&other.counters);
         self.send_errors += other.send_errors;
         self.receive_drops += other.receive_drops;
         self.rebinds += other.rebinds;

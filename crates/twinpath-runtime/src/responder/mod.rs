@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use twinpath_net::{NoHardware, TestSocket, Waker, clock};
-use twinpath_proto::reflector::ReflectorTally;
+use twinpath_proto::reflector::ReflectorCounters;
 use twinpath_wire::Mono;
 
 use crate::ResponderPlan;
@@ -17,7 +17,7 @@ use crate::error::{RunError, StartError, join_all, spawn};
 use crate::reflect::{ReflectorReport, Snapshot};
 
 /// What a responder did.
-pub type ResponderReport = ReflectorReport<ReflectorTally>;
+pub type ResponderReport = ReflectorReport<ReflectorCounters>;
 
 /// What a thread and its handle share.
 #[derive(Debug, Default)]
@@ -91,8 +91,8 @@ impl ResponderRun {
     }
 
     /// Counts so far, summed over the threads, at most about 100 ms old.
-    pub fn tally(&self) -> ReflectorTally {
-        self.snapshot().tally
+    pub fn counters(&self) -> ReflectorCounters {
+        self.snapshot().counters
     }
 
     /// Asks the threads to answer what has arrived and end.
@@ -119,7 +119,7 @@ impl ResponderRun {
         let threads = self.workers.iter_mut();
         join_all(threads.filter_map(|worker| worker.thread.take()))?;
         let sum = self.snapshot();
-        Ok(sum.report(&self.listening, self.started, sum.tally))
+        Ok(sum.report(&self.listening, self.started, sum.counters))
     }
 
     fn snapshot(&self) -> Snapshot {

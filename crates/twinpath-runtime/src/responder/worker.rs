@@ -169,6 +169,6 @@ impl ReflectorLoop {
         let drops = self.ports.iter().map(|port| port.socket.receive_drops());
         let drops = drops.map(u64::from).sum();
         self.packets
-            .publish(&self.shared.snapshot, self.engine.tally(), drops);
+            .publish(&self.shared.snapshot, self.engine.counters(), drops);
     }
 }

@@ -408,14 +408,14 @@ impl SenderLoop {
     }
 
     fn progress(&self) -> Progress {
-        let tally = self.engine.tally();
+        let counters = self.engine.counters();
         Progress {
-            asked: tally.asked,
-            sent: tally.sent,
-            received: tally.received,
-            lost: tally.lost,
+            asked: counters.asked,
+            sent: counters.sent,
+            received: counters.received,
+            lost: counters.lost,
             last_round_trip_ns: self.last_round_trip_ns,
-            far_clock: tally.far_error.map(ClockState::of_estimate),
+            far_clock: counters.far_error.map(ClockState::of_estimate),
         }
     }
 }

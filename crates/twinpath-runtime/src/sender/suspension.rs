@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_proto::sender::{ClockStep, SenderTally};
+use twinpath_proto::sender::{ClockStep, SenderCounters};
 use twinpath_wire::{Delta, nanoseconds};
 
 /// What a suspension and the step that it looks like may differ by: readings of clocks that are
@@ -59,13 +59,13 @@ impl Suspensions {
         )
     }
 
-    /// The tally with suspensions in it, and without them in the clock's steps.
-    pub(super) fn in_tally(&self, tally: &SenderTally) -> SenderTally {
-        SenderTally {
-            clock_steps: tally.clock_steps.saturating_sub(self.explained),
+    /// The counters with suspensions in it, and without them in the clock's steps.
+    pub(super) fn in_counters(&self, counters: &SenderCounters) -> SenderCounters {
+        SenderCounters {
+            clock_steps: counters.clock_steps.saturating_sub(self.explained),
             suspensions: self.count,
             suspended_ns: nanoseconds::of(self.suspended),
-            ..*tally
+            ..*counters
         }
     }
 }
@@ -86,7 +86,7 @@ mod tests {
         }
     }
 
-    /// The parts of a step when the host was suspended for so long meanwhile, and the tally of both.
+    /// The parts of a step when the host was suspended for so long meanwhile, and the counters of both.
     fn split(suspended_ns: i64, by: i64) -> ([Option<i64>; 2], [u64; 3]) {
         let total = |ns: i64| Some(Duration::from_nanos(ns.unsigned_abs()));
         let mut suspensions = Suspensions::new(total(HOUR_NS));
@@ -95,11 +95,15 @@ mod tests {
             assert_eq!((one.by + other.by, other.now), (step(by).by, step(by).now));
             assert_eq!(other.now - one.now, other.by);
         }
-        let tally = suspensions.in_tally(&SenderTally {
+        let counters = suspensions.in_counters(&SenderCounters {
             clock_steps: 1,
-            ..SenderTally::default()
+            ..SenderCounters::default()
         });
-        let told = [tally.clock_steps, tally.suspensions, tally.suspended_ns];
+        let told = [
+            counters.clock_steps,
+            counters.suspensions,
+            counters.suspended_ns,
+        ];
         ([parts.0, parts.1].map(|part| Some(part?.by.ns())), told)
     }
 

@@ -17,7 +17,7 @@ use twinpath_wire::{Dscp, Mono};
 use super::admission::{Refusal, Verdict};
 use super::log_limit::log;
 use super::sessions::is_exhausted;
-use super::{ServerPlan, ServerState, ServerTally, connection};
+use super::{ServerCounters, ServerPlan, ServerState, connection};
 use crate::error::StartError;
 use crate::interfaces::{Following, LOOK_EVERY};
 use crate::names::named;
@@ -173,7 +173,7 @@ fn welcome(
     let allow = &state.plan.allow;
     let allowed = allow.is_empty() || allow.iter().any(|net| net.contains(&client));
     let Verdict { refusal, pass } = state.connections.admit(client, allowed, clock::mono());
-    let count: fn(&mut ServerTally) -> &mut u64 = match refusal {
+    let count: fn(&mut ServerCounters) -> &mut u64 = match refusal {
         // Logged once it is set up: strangers who connect only to guess are logged together.
         None => |counts| &mut counts.connections_served,
         Some(Refusal::ClientLimit) => {

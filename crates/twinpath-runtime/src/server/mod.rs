@@ -14,6 +14,6 @@ mod sessions;
 
 pub use keys::KeyChanges;
 pub use plan::ServerPlan;
-pub use report::{ServerReport, ServerTally};
+pub use report::{ServerCounters, ServerReport};
 use run::ServerState;
 pub use run::{ServerRun, start};

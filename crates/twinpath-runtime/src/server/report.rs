@@ -1,12 +1,12 @@
 //! What a Server did, as plain data.
 
-use twinpath_proto::reflector::ReflectorTally;
+use twinpath_proto::reflector::ReflectorCounters;
 
 use crate::reflect::ReflectorReport;
 
 /// Counts of a Server so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ServerTally {
+pub struct ServerCounters {
     /// Control connections that are open now, those that are being refused among them.
     pub connections: u64,
     /// Control connections that were served.
@@ -37,10 +37,10 @@ pub struct ServerTally {
     /// Test ports open now.
     pub ports: u64,
     /// Test packets, summed over threads.
-    pub packets: ReflectorTally,
+    pub packets: ReflectorCounters,
 }
 
-impl ServerTally {
+impl ServerCounters {
     /// Control connections refused by a limit.
     pub fn connections_refused(&self) -> u64 {
         self.connections_over_client_limit + self.connections_when_full
@@ -48,4 +48,4 @@ impl ServerTally {
 }
 
 /// What a Server did.
-pub type ServerReport = ReflectorReport<ServerTally>;
+pub type ServerReport = ReflectorReport<ServerCounters>;

@@ -20,7 +20,7 @@ use super::failed_logins::FailedLogins;
 use super::keys::{self, KeyChanges, KeyRotation, Keys, Secrets};
 use super::log_limit::{self, LogLimit};
 use super::sessions::{Fact, Reflectors};
-use super::{ServerPlan, ServerReport, ServerTally, listen};
+use super::{ServerCounters, ServerPlan, ServerReport, listen};
 use crate::error::{RunError, StartError, spawn};
 use crate::keys::KeyRing;
 use crate::stop::Stop;
@@ -44,7 +44,7 @@ pub(super) struct ServerState {
     pub(super) reflectors: Reflectors,
     pub(super) keys: Arc<Keys>,
     pub(super) failed_logins: FailedLogins,
-    counts: Mutex<ServerTally>,
+    counts: Mutex<ServerCounters>,
     pub(super) rebinds: AtomicU64,
     pub(super) log_limit: LogLimit,
     /// This host's address for Session Identifiers; `None`: that of the connection.
@@ -68,22 +68,22 @@ impl ServerState {
         }
     }
 
-    fn tally(&self) -> ServerTally {
+    fn counters(&self) -> ServerCounters {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let (sessions, ports) = self.reflectors.held();
-        ServerTally {
+        ServerCounters {
             connections: number(self.connections.open()),
             connections_made_room: self.connections.made_room(),
             keys_refused: self.failed_logins.count(),
             sessions: number(sessions),
             ports: number(ports),
-            packets: self.reflectors.snapshot().tally,
+            packets: self.reflectors.snapshot().counters,
             ..*self.counts()
         }
     }
 
     /// Counts of what has happened, to read and to add to.
-    pub(super) fn counts(&self) -> MutexGuard<'_, ServerTally> {
+    pub(super) fn counts(&self) -> MutexGuard<'_, ServerCounters> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -233,13 +233,13 @@ async fn settle(state: Arc<ServerState>, mut facts: mpsc::Receiver<Fact>) {
             "session ended",
             session = %over.sid,
             how,
-            received = over.tally.received,
-            reflected = over.tally.reflected,
-            not_started = over.tally.not_started,
-            rate_limited = over.tally.rate_limited,
-            forged = over.tally.forged,
-            replays = over.tally.replays,
-            old = over.tally.old
+            received = over.counters.received,
+            reflected = over.counters.reflected,
+            not_started = over.counters.not_started,
+            rate_limited = over.counters.rate_limited,
+            forged = over.counters.forged,
+            replays = over.counters.replays,
+            old = over.counters.old
         );
         if over.how == Ended::Refwait {
             state.counts().sessions_expired += 1;
@@ -256,8 +256,8 @@ impl ServerRun {
     }
 
     /// Counts so far; those of packets at most about 100 ms old.
-    pub fn tally(&self) -> ServerTally {
-        self.state.tally()
+    pub fn counters(&self) -> ServerCounters {
+        self.state.counters()
     }
 
     /// Other keys are to be in force as soon as they are derived: what they change. Those that are not among them open
@@ -292,7 +292,7 @@ impl ServerRun {
         control.map_err(|_| RunError::Fault)?;
         let mut sum = self.state.reflectors.snapshot();
         sum.rebinds += self.state.rebinds.load(Relaxed);
-        Ok(sum.report(&self.listening, self.started, self.state.tally()))
+        Ok(sum.report(&self.listening, self.started, self.state.counters()))
     }
 }
 

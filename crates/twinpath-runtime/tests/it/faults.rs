@@ -48,7 +48,7 @@ fn nothing_listening_is_said() {
         .local_addr()
         .unwrap();
     let (report, samples) = measure(quick(gone));
-    assert_eq!(report.tally.sent, 20);
+    assert_eq!(report.counters.sent, 20);
     assert_eq!(keys(&report)[0], "port-unreachable");
     let refused = &report.findings[0];
     assert!(
@@ -63,7 +63,7 @@ fn nothing_listening_is_said() {
 fn silence_is_said() {
     let far = peer(|_, _, _| {});
     let (report, _) = measure(quick(far));
-    assert_eq!((report.tally.received, report.tally.lost), (0, 20));
+    assert_eq!((report.counters.received, report.counters.lost), (0, 20));
     assert_eq!(keys(&report)[0], "nothing-came-back");
 }
 
@@ -73,7 +73,7 @@ fn an_echo_service_is_no_reflector() {
         socket.send_to(octets, from).unwrap();
     });
     let (report, _) = measure(quick(far));
-    assert_eq!(report.tally.received, 0);
+    assert_eq!(report.counters.received, 0);
     assert_eq!(keys(&report)[0], "echo-service");
 }
 
@@ -91,7 +91,7 @@ fn a_peer_that_speaks_something_else_is_said() {
         let mut plan = quick(far);
         plan.protocol = protocol;
         let (report, _) = measure(plan);
-        assert_eq!(report.tally.received, 0);
+        assert_eq!(report.counters.received, 0);
         assert_eq!(keys(&report)[0], "another-protocol");
     }
 }
@@ -109,7 +109,7 @@ fn answers_from_another_address_are_said() {
         other.send_to(&reply[..count], from).unwrap();
     });
     let (report, _) = measure(quick(far));
-    assert_eq!(report.tally.received, 0);
+    assert_eq!(report.counters.received, 0);
     assert_eq!(keys(&report)[0], "answers-from-elsewhere");
     let elsewhere = &report.findings[0];
     assert!(
@@ -135,18 +135,18 @@ fn late_replies_are_said_and_counted_as_lost_too() {
     let mut plan = quick(far);
     plan.timeout = Duration::from_millis(10);
     let (report, samples) = measure(plan);
-    assert_eq!(report.tally.received, 0);
+    assert_eq!(report.counters.received, 0);
     assert!(
-        report.tally.late > 0 && report.tally.lost == 20,
+        report.counters.late > 0 && report.counters.lost == 20,
         "{:?}",
-        report.tally
+        report.counters
     );
     assert_eq!(keys(&report)[0], "all-replies-late");
     let late = samples
         .iter()
         .filter(|sample| sample.fate == Fate::Late)
         .count() as u64;
-    assert_eq!(late, report.tally.late);
+    assert_eq!(late, report.counters.late);
     assert_eq!(samples.len(), 20, "a late packet has one record");
 }
 
@@ -228,7 +228,7 @@ fn packets_over_the_mtu_with_df_are_refused_beforehand() {
     }
     plan.payload = PayloadSize::Fixed(1000);
     let (report, _) = measure(plan);
-    assert_eq!(report.tally.received, 20);
+    assert_eq!(report.counters.received, 20);
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn garbage_is_counted_and_not_answered() {
     }
     let mut reply = [0; 64];
     assert!(socket.recv_from(&mut reply).is_err());
-    let tally = reflector.join().unwrap().tally;
-    assert_eq!(tally.reflected, 0);
-    assert_eq!(tally.ignored.iter().sum::<u64>(), 4);
+    let counters = reflector.join().unwrap().counters;
+    assert_eq!(counters.reflected, 0);
+    assert_eq!(counters.ignored.iter().sum::<u64>(), 4);
 }

@@ -73,7 +73,7 @@ fn two_reflectors_and_a_spoofed_packet_do_not_talk_for_ever() {
         .unwrap();
     }
     std::thread::sleep(Duration::from_millis(500));
-    let (one, two) = (one.join().unwrap().tally, two.join().unwrap().tally);
+    let (one, two) = (one.join().unwrap().counters, two.join().unwrap().counters);
     assert_eq!(two.reflected, count, "{two:?}");
     assert_eq!(one.reflected, 0, "{one:?}");
     assert_eq!(one.ignored_as(Ignored::Reply), count, "{one:?}");

@@ -24,7 +24,7 @@ fn every_packet_is_answered_and_stamped_by_the_kernel() {
         plan.path.ttl = 200;
         let (report, samples) = measure(plan);
         assert_eq!(
-            (report.tally.sent, report.tally.received),
+            (report.counters.sent, report.counters.received),
             (20, 20),
             "{near}"
         );
@@ -46,7 +46,7 @@ fn every_packet_is_answered_and_stamped_by_the_kernel() {
         assert_eq!(report.stamps.transmit, Some(Rung::Kernel));
         assert_eq!(report.stamps.receive, Some(Rung::Kernel));
         let did = reflector.join().unwrap();
-        assert_eq!(did.tally.reflected, 20);
+        assert_eq!(did.counters.reflected, 20);
         assert_eq!(did.receive_rung, Some(Rung::Kernel));
         assert_eq!(did.t3_advance_ns, None, "both ends are this host");
     }
@@ -61,7 +61,7 @@ fn plain_sockets_on_either_side_measure_too() {
         let mut plan = sender_plan(far);
         plan.path.portable = plain_sender;
         let (report, _) = measure(plan);
-        assert_eq!(report.tally.received, 20);
+        assert_eq!(report.counters.received, 20);
         if plain_sender || portable_build() {
             assert_eq!(report.stamps.transmit, Some(Rung::User));
             assert_eq!(report.stamps.receive, Some(Rung::User));
@@ -90,8 +90,8 @@ fn a_wildcard_responder_answers_from_the_address_that_was_asked() {
     let (_reflector, near) = reflect(&responder_plan(&["0.0.0.0:0"]));
     let far = SocketAddr::new("127.0.0.42".parse().unwrap(), near.port());
     let (report, _) = measure(sender_plan(far));
-    assert_eq!(report.tally.received, 20);
-    assert_eq!(report.tally.anomalies.foreign_address, 0);
+    assert_eq!(report.counters.received, 20);
+    assert_eq!(report.counters.anomalies.foreign_address, 0);
 }
 
 #[test]
@@ -107,14 +107,14 @@ fn stamp_and_twamp_light_are_answered_on_one_port() {
         plan.protocol = protocol;
         plan.payload = PayloadSize::Fixed(octets);
         let (report, _) = measure(plan);
-        assert_eq!(report.tally.received, 20, "{protocol:?} {octets}");
+        assert_eq!(report.counters.received, 20, "{protocol:?} {octets}");
         assert_eq!(
-            report.tally.anomalies.ssid_missing + report.tally.anomalies.other_ssid,
+            report.counters.anomalies.ssid_missing + report.counters.anomalies.other_ssid,
             0
         );
         // 41 octets to 14 are the least that a reply can have, and nothing odd.
         assert_eq!(
-            report.tally.anomalies.size_differs, 0,
+            report.counters.anomalies.size_differs, 0,
             "{protocol:?} {octets}"
         );
     }
@@ -128,8 +128,8 @@ fn jumbo_and_fragmented_payloads_pass() {
         plan.payload = PayloadSize::Fixed(octets);
         plan.limit = Limit::Count(3);
         let (report, _) = measure(plan);
-        assert_eq!(report.tally.received, 3, "{octets}");
-        assert_eq!(report.tally.anomalies.size_differs, 0, "{octets}");
+        assert_eq!(report.counters.received, 3, "{octets}");
+        assert_eq!(report.counters.anomalies.size_differs, 0, "{octets}");
     }
 }
 
@@ -140,7 +140,7 @@ fn several_threads_keep_each_session_s_counter() {
     let (reflector, far) = reflect(&plan);
     for _ in 0..6 {
         let (report, samples) = measure(sender_plan(far));
-        assert_eq!(report.tally.received, 20);
+        assert_eq!(report.counters.received, 20);
         let numbers: Vec<_> = samples
             .iter()
             .filter_map(|sample| sample.reflector_seq)
@@ -148,7 +148,10 @@ fn several_threads_keep_each_session_s_counter() {
         assert_eq!(numbers, (0..20).collect::<Vec<_>>());
     }
     let did = reflector.join().unwrap();
-    assert_eq!((did.tally.reflected, did.tally.sessions_made), (120, 6));
+    assert_eq!(
+        (did.counters.reflected, did.counters.sessions_made),
+        (120, 6)
+    );
 }
 
 #[test]
@@ -168,7 +171,7 @@ fn a_client_s_rate_is_limited_over_all_threads() {
             .map(|_| {
                 let mut plan = sender_plan(far);
                 plan.timeout = Duration::from_millis(100);
-                std::thread::spawn(move || measure(plan).0.tally.received)
+                std::thread::spawn(move || measure(plan).0.counters.received)
             })
             .collect();
         let received: u64 = runs.into_iter().map(|run| run.join().unwrap()).sum();
@@ -178,7 +181,7 @@ fn a_client_s_rate_is_limited_over_all_threads() {
             reflector
                 .join()
                 .unwrap()
-                .tally
+                .counters
                 .ignored_as(Ignored::RateLimited)
                 >= 140
         );
@@ -192,8 +195,8 @@ fn a_duration_ends_a_run_too_and_stop_ends_it_early() {
     plan.limit = Limit::Duration(Duration::from_millis(100));
     plan.schedule = Schedule::every(Duration::from_millis(10));
     let (report, _) = measure(plan);
-    assert_eq!(report.tally.asked, None);
-    assert_eq!(report.tally.sent + report.tally.slots_skipped, 10);
+    assert_eq!(report.counters.asked, None);
+    assert_eq!(report.counters.sent + report.counters.slots_skipped, 10);
     let mut plan = sender_plan(far);
     plan.limit = Limit::Count(1_000_000);
     let mut run = sender::start(plan).unwrap();
@@ -202,9 +205,9 @@ fn a_duration_ends_a_run_too_and_stop_ends_it_early() {
     }
     run.stop();
     let report = run.join().unwrap();
-    let tally = report.tally;
-    assert!(tally.received >= 5 && tally.sent < 1_000_000);
-    assert_eq!(tally.sent, tally.received + tally.lost);
+    let counters = report.counters;
+    assert!(counters.received >= 5 && counters.sent < 1_000_000);
+    assert_eq!(counters.sent, counters.received + counters.lost);
 }
 
 #[test]
@@ -225,7 +228,7 @@ fn what_was_sent_is_what_the_samples_say() {
     plan.limit = Limit::Count(500);
     plan.schedule = Schedule::every(Duration::from_micros(200));
     let (report, samples) = measure(plan);
-    assert_eq!(report.tally.sent, 500);
+    assert_eq!(report.counters.sent, 500);
     assert_eq!(samples.len(), 500);
     assert!(keys(&report).iter().all(|key| *key != "records-dropped"));
     let mut numbers: Vec<_> = samples.iter().map(|sample| sample.seq).collect();
@@ -262,12 +265,12 @@ fn classes_are_measured_side_by_side_in_the_order_asked_for() {
         assert_eq!(session.identity.number, index + 1);
         assert_eq!(session.identity.tos, classes[index]);
         assert_eq!(session.identity.sender, senders[index]);
-        assert_eq!(session.tally.received, 20);
+        assert_eq!(session.counters.received, 20);
         assert_eq!(session.identity.seed, 7 + index as u64);
         if !portable_build() {
             let arrived = session.figures.dscp_backward.as_slice();
             assert_eq!(arrived, [(classes[index].dscp(), 20)]);
         }
     }
-    assert_eq!(reflector.join().unwrap().tally.reflected, 60);
+    assert_eq!(reflector.join().unwrap().counters.reflected, 60);
 }

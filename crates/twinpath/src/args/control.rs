@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::SecurityMode;
 
-use super::quantity::{at_least_one, too_large, whole};
+use super::value::quantity::{at_least_one, too_large, whole};
 use super::{
     Advice, CONTROL, FarEnd, IP, IpOptions, LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions,
     PaddingSize, Ports, Prefix, RunOptions, SCHEDULE, SESSIONS, STAMPS, ScheduleOptions,

@@ -8,7 +8,7 @@ use twinpath_metrics::{BinEdges, Codec, MAX_EDGES, ReflectorKind, VoiceParameter
 use twinpath_report::Requested;
 use twinpath_runtime::Unavailable;
 
-use super::quantity::{Milliseconds, at_least_one, signed_time, whole};
+use super::value::quantity::{Milliseconds, at_least_one, signed_time, whole};
 use super::{Advice, FIGURES, Time};
 
 /// Which figures a report has beside the usual ones.
@@ -255,7 +255,7 @@ impl FromStr for Milliseconds {
     type Err = Advice;
 
     fn from_str(text: &str) -> Result<Self, Advice> {
-        let time = super::quantity::milliseconds(text)?;
+        let time = super::value::quantity::milliseconds(text)?;
         if time > Duration::from_secs(10) {
             return Err(Advice::new("too long: at most 10s"));
         }

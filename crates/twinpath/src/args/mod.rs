@@ -1,21 +1,18 @@
 //! The command line as it is written. Nothing is resolved, bound or opened here.
 
-mod address;
 #[cfg(feature = "control")]
 mod control;
 mod figures;
-mod groups;
 #[cfg(feature = "live")]
 mod live;
-mod marking;
-mod negative;
+mod negative_values;
 #[cfg(feature = "pictures")]
 mod pictures;
-mod quantity;
 #[cfg(feature = "report")]
 mod saving;
-mod schedule;
+mod shared_options;
 pub(crate) mod usage;
+mod value;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -23,28 +20,29 @@ use std::ffi::OsString;
 use clap::{Args, CommandFactory as _, Error, Parser, Subcommand};
 use twinpath_wire::Dscp;
 
-pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
 #[cfg(feature = "control")]
 pub(crate) use control::{
     ControlClientArgs, ControlCommand, ControlOptions, ControllerArgs, KeyFileOptions, KeyOptions,
     ServerArgs, WireFormat,
 };
 pub(crate) use figures::FigureArgs;
-pub(crate) use groups::{
+#[cfg(feature = "live")]
+pub(crate) use live::LiveOptions;
+#[cfg(feature = "pictures")]
+pub(crate) use pictures::{GraphFile, GraphForm, PictureOptions, PictureTheme};
+#[cfg(feature = "report")]
+pub(crate) use saving::{ReportArgs, SavingOptions};
+pub(crate) use shared_options::{
     Answers, Filling, IpOptions, LogOptions, OutputFormat, PacketOptions, ResultOptions,
     RunOptions, ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,
 };
-#[cfg(feature = "live")]
-pub(crate) use live::LiveOptions;
-pub(crate) use marking::{Label, Ssid, TosOctet, Ttl};
-#[cfg(feature = "pictures")]
-pub(crate) use pictures::{GraphFile, GraphForm, PictureOptions, PictureTheme};
-pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
-#[cfg(feature = "report")]
-pub(crate) use saving::{ReportArgs, SavingOptions};
-pub(crate) use schedule::Pattern;
+pub(crate) use value::{
+    Count, FarEnd, Host, Interval, Label, NearEnd, PaddingSize, Pattern, Ports, Prefix,
+    ReplyPadding, Ssid, Time, TosOctet, Ttl, doubt,
+};
 
-use groups::{CONTROL, FIGURES, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS};
+use shared_options::{CONTROL, FIGURES, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS};
+use value::quantity;
 
 /// Why a value cannot be meant: what to write instead, in one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +77,7 @@ impl Cli {
         words: impl IntoIterator<Item = impl Into<OsString>>,
     ) -> Result<Self, Error> {
         let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
-        Self::try_parse_from(negative::joined(&Self::command(), words))
+        Self::try_parse_from(negative_values::joined(&Self::command(), words))
     }
 }
 

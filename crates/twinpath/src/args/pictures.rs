@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::Advice;
-use super::groups::OUTPUT;
+use super::shared_options::OUTPUT;
 
 /// What is to be drawn of a run.
 #[derive(Debug, Args)]
@@ -26,7 +26,7 @@ pub(crate) struct PictureOptions {
 
 impl PictureOptions {
     /// What is written, by its option.
-    pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
+    pub(crate) fn written_files(&self) -> Vec<(&'static str, &Path)> {
         let graph = self.graph.as_ref().map(|graph| ("--graph", &*graph.path));
         let html = self.html.as_deref().map(|path| ("--html", path));
         graph.into_iter().chain(html).collect()

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::groups::OUTPUT;
-use super::quantity::at_least_one;
+use super::shared_options::OUTPUT;
+use super::value::quantity::at_least_one;
 use super::{LogOptions, ResultOptions, Time};
 
 /// Where a run is saved.
@@ -20,7 +20,7 @@ pub(crate) struct SavingOptions {
 
 impl SavingOptions {
     /// What is written, by its option.
-    pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
+    pub(crate) fn written_files(&self) -> Vec<(&'static str, &Path)> {
         Vec::from_iter(self.save.as_deref().map(|path| ("--save", path)))
     }
 }
@@ -73,11 +73,11 @@ pub(crate) struct ReportArgs {
 
 impl ReportArgs {
     /// What is written, by its option.
-    pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
+    pub(crate) fn written_files(&self) -> Vec<(&'static str, &Path)> {
         [
             #[cfg(feature = "pictures")]
-            self.pictures.places(),
-            self.log.places(),
+            self.pictures.written_files(),
+            self.log.written_files(),
         ]
         .concat()
     }

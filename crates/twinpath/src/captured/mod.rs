@@ -252,7 +252,7 @@ impl Capture {
                     .run
                     .place()
                     .and_then(|place| self.interfaces.name(place)),
-                interfaces: known.run.places(),
+                interfaces: known.run.interfaces(),
                 counts: paired.counts,
             })
             .collect();
@@ -275,13 +275,13 @@ impl Capture {
     pub(crate) fn complete(&self, report: &mut SessionReport) {
         // When packets were due is not known, nor why those that are missing are.
         report.figures.departure = None;
-        report.tally.slots_skipped = 0;
+        report.counters.slots_skipped = 0;
         report.origin = Origin::Capture;
         let place = report.identity.number.wrapping_sub(1);
         let counts = self.counts.borrow();
         let known = self.sessions.get(place).zip(counts.sessions.get(place));
         if let Some((known, session)) = known {
-            report.tally.in_flight = known.under_way;
+            report.counters.in_flight = known.under_way;
             report.add(of_session(known, session, self.timeout));
             report.add(clock_steps(report));
             report.figures.by_size.clone_from(&known.by_size);

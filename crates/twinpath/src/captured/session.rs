@@ -12,7 +12,7 @@ use super::flows::Ends;
 use super::layout::Layout;
 
 /// Interfaces of a session that are told apart.
-const PLACES: usize = 16;
+const INTERFACES: usize = 16;
 
 /// The protocol, as far as a packet tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) enum Fit {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct InterfaceCounts {
     interface: u32,
     requests: u64,
     replies: u64,
@@ -67,7 +67,7 @@ pub(super) struct Run {
     highest_t1: u64,
     /// Requests that one interface showed again at once.
     again: u64,
-    places: Vec<Place>,
+    interfaces: Vec<InterfaceCounts>,
 }
 
 impl Run {
@@ -94,7 +94,7 @@ impl Run {
             highest: seq.into(),
             highest_t1: t1,
             again: 0,
-            places: Vec::new(),
+            interfaces: Vec::new(),
         }
     }
 
@@ -260,7 +260,7 @@ impl Run {
     }
 
     pub(super) fn request_at(&mut self, interface: u32, ttl: u8, first: bool) {
-        if let Some(place) = self.place_at(interface) {
+        if let Some(place) = self.interface_counts(interface) {
             place.requests += 1;
             place.first += u64::from(first);
             place.ttl = place.ttl.max(ttl);
@@ -269,21 +269,21 @@ impl Run {
 
     /// `again`: another interface had it before.
     pub(super) fn reply_at(&mut self, interface: u32, again: bool) {
-        if let Some(place) = self.place_at(interface) {
+        if let Some(place) = self.interface_counts(interface) {
             place.replies += 1;
             place.passed_on += u64::from(again);
         }
     }
 
-    fn place_at(&mut self, interface: u32) -> Option<&mut Place> {
+    fn interface_counts(&mut self, interface: u32) -> Option<&mut InterfaceCounts> {
         let known = self
-            .places
+            .interfaces
             .iter()
             .position(|place| place.interface == interface);
         let place = match known {
             Some(place) => place,
-            None if self.places.len() < PLACES => {
-                self.places.push(Place {
+            None if self.interfaces.len() < INTERFACES => {
+                self.interfaces.push(InterfaceCounts {
                     interface,
                     requests: 0,
                     replies: 0,
@@ -291,27 +291,27 @@ impl Run {
                     first: 0,
                     ttl: 0,
                 });
-                self.places.len() - 1
+                self.interfaces.len() - 1
             }
             None => return None,
         };
-        self.places.get_mut(place)
+        self.interfaces.get_mut(place)
     }
 
     /// The interface where times are taken, where packets pass several: the one nearest the sender, by
     /// the TTL and by which sees requests first. It sees nearly all requests, and replies after another
     /// interface has; where packets are spread over interfaces, there is none like it.
     pub(super) fn place(&self) -> Option<u32> {
-        if self.places.len() < 2 {
+        if self.interfaces.len() < 2 {
             return None;
         }
-        let unanswered = self.places.iter().all(|place| place.replies == 0);
-        let sees_all = |place: &&Place| {
+        let unanswered = self.interfaces.iter().all(|place| place.replies == 0);
+        let sees_all = |place: &&InterfaceCounts| {
             let sees_last = place.replies > 0 && place.passed_on * 2 >= place.replies;
             place.requests * 10 >= self.requests * 9 && (unanswered || sees_last)
         };
         let nearest = self
-            .places
+            .interfaces
             .iter()
             .filter(sees_all)
             .max_by_key(|place| (place.ttl, place.first, std::cmp::Reverse(place.interface)));
@@ -319,7 +319,7 @@ impl Run {
     }
 
     /// It was captured at this many interfaces.
-    pub(super) fn places(&self) -> usize {
-        self.places.len()
+    pub(super) fn interfaces(&self) -> usize {
+        self.interfaces.len()
     }
 }

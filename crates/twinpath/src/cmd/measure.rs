@@ -13,9 +13,9 @@ use twinpath_runtime::sender::{ClassesRun, SessionHandle};
 use twinpath_wire::Tos;
 
 use super::companions::Companions;
-use super::following::Following;
-use super::outlet::Outlet;
-use super::places::apart;
+use super::output_files::distinct_files;
+use super::run_observers::RunObservers;
+use super::run_output::RunOutput;
 use super::subject::{Beginning, Subject};
 use super::unwritten;
 use crate::args::RunOptions;
@@ -105,7 +105,7 @@ pub(super) struct Measurement<'a> {
 
 /// Makes sure that no file is named twice, those that are `read` included, and begins to log.
 pub(super) fn begin(options: &RunOptions, read: &[(&'static str, &Path)]) -> Result<(), Failure> {
-    apart(&options.places(), read)?;
+    distinct_files(&options.written_files(), read)?;
     packets::labels_fit(&options.results)?;
     logs::start(&options.log, Level::WARN)
 }
@@ -134,8 +134,8 @@ impl<'a> Measurement<'a> {
         } = self;
         let (results, log) = (&options.results, &options.log);
         let run = start()?;
-        let mut outlet = match Outlet::open(results, log, run.sessions().len() > 1) {
-            Ok(outlet) => outlet.beside(companions.write()),
+        let mut output = match RunOutput::open(results, log, run.sessions().len() > 1) {
+            Ok(output) => output.beside(companions.write()),
             Err(error) => return unwritten(&error),
         };
         let names = class_names(subject.classes);
@@ -149,21 +149,21 @@ impl<'a> Measurement<'a> {
         let progress = if companions.have_terminal() {
             ProgressLine::none()
         } else {
-            outlet.progress(results, log)
+            output.progress(results, log)
         };
         let interval = results.report_interval.map(|time| time.0);
         let sessions = run.sessions().iter();
         let series = sessions.map(|session| session.series(interval, companions.columns()));
-        let mut following = Following::new(series.collect(), names, results.records())
+        let mut observers = RunObservers::new(series.collect(), names, results.records())
             .with(companions)
             .waits_for(subject.plan.timeout, log.quiet);
         // With -v it is printed anyway.
         let alarms = !log.quiet && !results.verbose;
-        let measured = match watch(run, &signals, alarms, &mut outlet, &mut following, progress) {
+        let measured = match watch(run, &signals, alarms, &mut output, &mut observers, progress) {
             Ok(measured) => measured?,
             Err(error) => return unwritten(&error),
         };
-        report(measured, following, &mut outlet, amend)
+        report(measured, observers, &mut output, amend)
     }
 }
 
@@ -172,8 +172,8 @@ fn watch<R: Run>(
     mut run: R,
     signals: &Signals,
     alarms: bool,
-    outlet: &mut Outlet,
-    following: &mut Following,
+    output: &mut RunOutput,
+    observers: &mut RunObservers,
     mut progress: ProgressLine<Stderr>,
 ) -> io::Result<Result<Measured, Failure>> {
     let mut next_progress = Instant::now();
@@ -184,39 +184,39 @@ fn watch<R: Run>(
         while let Some(event) = run.next_event() {
             // What comes after a session's packets is printed after them.
             if event.is_late {
-                all = following.drain(run.sessions_mut(), outlet)?;
+                all = observers.drain(run.sessions_mut(), output)?;
             }
             let line = event.line;
             if alarms && event.warns {
                 progress.erase();
                 complain(&format!("warning: {line}"));
             }
-            following.companions.each(|it| it.event(&line));
-            outlet.event(&line)?;
+            observers.companions.each(|it| it.event(&line));
+            output.event(&line)?;
         }
-        all &= following.drain(run.sessions_mut(), outlet)?;
+        all &= observers.drain(run.sessions_mut(), output)?;
         if all {
-            following.look(outlet)?;
+            observers.look(output)?;
         }
-        following.companions.look();
+        observers.companions.look();
         if signals.asked_how_far() {
             progress.erase();
-            following.glance();
+            observers.glance();
         }
-        outlet.flush()?;
+        output.flush()?;
         if finished && all {
             progress.erase();
-            following.companions.leave();
+            observers.companions.leave();
             return Ok(run.join());
         }
         let so_far = || together(run.sessions().iter().map(SessionHandle::progress));
-        let left = following.show(run.sessions());
-        let told = left || signals.told_to_stop();
-        if told || outlet.is_closed() {
+        let left = observers.show(run.sessions());
+        let told = left || signals.stop_requested();
+        if told || output.is_closed() {
             run.stop();
         }
         if told {
-            following.stopping(so_far(), &mut progress);
+            observers.stopping(so_far(), &mut progress);
         }
         let now = Instant::now();
         if now >= next_progress {
@@ -232,8 +232,8 @@ fn watch<R: Run>(
 /// The run is over: its files, its report and the exit status.
 fn report(
     measured: Measured,
-    mut following: Following,
-    outlet: &mut Outlet,
+    mut observers: RunObservers,
+    output: &mut RunOutput,
     amend: impl FnOnce(&mut [SessionReport]),
 ) -> Result<Exit, Failure> {
     let Measured {
@@ -245,26 +245,26 @@ fn report(
     // For the files, and again with what is decided then.
     words::finding::put(&mut reports, control.as_mut());
     for session in &reports {
-        let tally = &session.tally;
+        let counters = &session.counters;
         info!(
-            sent = tally.sent,
-            received = tally.received,
-            lost = tally.lost,
+            sent = counters.sent,
+            received = counters.received,
+            lost = counters.lost,
             dscp = %session.identity.tos.dscp(),
             "finished"
         );
     }
     let outcome = Outcome::new(&reports, control.as_ref());
-    let mut written = following.companions.save(outcome);
+    let mut written = observers.companions.save(outcome);
     written.extend(logs::written());
-    if let Err(error) = following.finish(&mut reports, outlet) {
+    if let Err(error) = observers.finish(&mut reports, output) {
         return unwritten(&error);
     }
     words::finding::put(&mut reports, None);
     let outcome = Outcome::new(&reports, control.as_ref());
-    let drawn = following.companions.draw(outcome.with_written(&written));
+    let drawn = observers.companions.draw(outcome.with_written(&written));
     written.extend(drawn);
-    let printed = outlet.report(outcome.with_written(&written));
+    let printed = output.report(outcome.with_written(&written));
     conclude(&written, printed, || {
         failure.map_or_else(|| verdict(&reports), Err)
     })
@@ -273,7 +273,7 @@ fn report(
 /// Waits for the end of a run without a view.
 pub(super) fn finish(run: impl Run, signals: &Signals) -> Result<Measured, Failure> {
     while !run.is_finished() {
-        if signals.told_to_stop() {
+        if signals.stop_requested() {
             run.stop();
         }
         thread::sleep(POLL_EVERY);
@@ -314,8 +314,8 @@ pub(super) fn conclude(
 
 /// The exit status of a run with reports.
 pub(super) fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
-    let sent: u64 = reports.iter().map(|report| report.tally.sent).sum();
-    let received: u64 = reports.iter().map(|report| report.tally.received).sum();
+    let sent: u64 = reports.iter().map(|report| report.counters.sent).sum();
+    let received: u64 = reports.iter().map(|report| report.counters.received).sum();
     let incomplete: Vec<(&SessionReport, &Finding)> = reports
         .iter()
         .filter_map(|report| Some((report, report.incompletely_measured()?)))

@@ -4,17 +4,17 @@ mod companions;
 #[cfg(feature = "control")]
 mod control;
 mod dscptable;
-mod following;
 #[cfg(feature = "live")]
 mod live;
 mod measure;
-mod outlet;
+mod output_files;
 #[cfg(feature = "pictures")]
 mod pictures;
-mod places;
 #[cfg(feature = "report")]
 mod report;
 mod responder;
+mod run_observers;
+mod run_output;
 #[cfg(feature = "report")]
 mod saving;
 mod selftest;

@@ -29,7 +29,7 @@ impl Pictures {
             PictureTheme::Light => Theme::Light,
             PictureTheme::Dark => Theme::Dark,
         };
-        let places = options.places();
+        let places = options.written_files();
         if places.is_empty() {
             return match theme {
                 Theme::Auto => Ok(None),

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{Level, info, warn};
-use twinpath_proto::reflector::ReflectorTally;
+use twinpath_proto::reflector::ReflectorCounters;
 use twinpath_runtime::responder;
 
 use super::{remark, unwritten};
@@ -64,20 +64,20 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         warn!("{}", words::finding::no_hardware(reason));
     }
     remark(&args.log, bounds(args));
-    let mut before = ReflectorTally::default();
+    let mut before = ReflectorCounters::default();
     let mut next_look = Instant::now() + IGNORED;
-    while !signals.told_to_stop() && !run.is_finished() {
+    while !signals.stop_requested() && !run.is_finished() {
         thread::sleep(POLL_EVERY);
         if Instant::now() >= next_look {
-            let tally = run.tally();
-            log_ignored(&before, &tally);
-            before = tally;
+            let counters = run.counters();
+            log_ignored(&before, &counters);
+            before = counters;
             next_look += IGNORED;
         }
     }
     let report = run.join()?;
-    info!(reflected = report.tally.reflected, "stopped");
-    log_ignored(&before, &report.tally);
+    info!(reflected = report.counters.reflected, "stopped");
+    log_ignored(&before, &report.counters);
     let json = args.json || args.output == Summary::Json;
     let mut out = io::stdout().lock();
     let written = if json {
@@ -123,7 +123,7 @@ pub(super) fn prefixes(all: &[Prefix]) -> String {
 }
 
 /// What was ignored since the last look, a line for each kind.
-pub(super) fn log_ignored(before: &ReflectorTally, now: &ReflectorTally) {
+pub(super) fn log_ignored(before: &ReflectorCounters, now: &ReflectorCounters) {
     for ((kind, count), (_, earlier)) in now.ignored_by_kind().zip(before.ignored_by_kind()) {
         let packets = count.saturating_sub(earlier);
         if packets > 0 {

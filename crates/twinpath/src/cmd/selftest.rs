@@ -53,7 +53,7 @@ pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
         IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(Ipv6Addr::LOCALHOST),
     ] {
-        if signals.told_to_stop() {
+        if signals.stop_requested() {
             break;
         }
         match session(address, args, &signals) {
@@ -68,7 +68,7 @@ pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
         }
     }
     for session in FURTHER {
-        if !signals.told_to_stop() {
+        if !signals.stop_requested() {
             reports.push(session(args, &signals)?);
         }
     }
@@ -124,8 +124,8 @@ fn write(
 
 /// Healthy: something was measured, and loopback lost nothing.
 fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
-    let sent: u64 = reports.iter().map(|report| report.tally.sent).sum();
-    let lost: u64 = reports.iter().map(|report| report.tally.lost).sum();
+    let sent: u64 = reports.iter().map(|report| report.counters.sent).sum();
+    let lost: u64 = reports.iter().map(|report| report.counters.lost).sum();
     if sent == 0 {
         return Err(Failure::could_not("stopped before anything was measured"));
     }

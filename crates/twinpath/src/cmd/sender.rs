@@ -39,8 +39,8 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
 /// Where nothing came back, what else the far end's name stands for.
 fn name_others(args: &SenderArgs, plan: &SenderPlan, reports: &mut [SessionReport]) {
     let silent = |session: &SessionReport| {
-        let tried = session.tally.sent > 0 || session.figures.not_sent > 0;
-        tried && session.tally.received == 0
+        let tried = session.counters.sent > 0 || session.figures.not_sent > 0;
+        tried && session.counters.received == 0
     };
     if !reports.iter().all(silent) {
         return;

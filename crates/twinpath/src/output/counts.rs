@@ -19,7 +19,7 @@ pub(crate) const UNKNOWN: &str = "unknown";
 fn loss(report: &SessionReport, lost: Option<u64>, whole: u64) -> Option<String> {
     let lost = lost?;
     let open = report.figures.lost_unattributed.unwrap_or(0) > 0;
-    let uncertain = report.figures.direction_uncertain && report.tally.lost > 0;
+    let uncertain = report.figures.direction_uncertain && report.counters.lost > 0;
     let share = units::percent(lost, whole);
     match (lost, uncertain, open) {
         (_, false, false) => Some(share),
@@ -38,9 +38,9 @@ pub(super) fn losses_by_direction(report: &SessionReport) -> [Option<String>; 3]
     // Of the packets that reached the far end (RFC 6673 section 7).
     let reached = figures.lost_backward.unwrap_or(0) + figures.received + figures.late;
     [
-        loss(report, figures.lost_forward, report.tally.sent),
+        loss(report, figures.lost_forward, report.counters.sent),
         loss(report, figures.lost_backward, reached),
-        Some(units::percent(report.tally.lost, report.tally.sent)),
+        Some(units::percent(report.counters.lost, report.counters.sent)),
     ]
 }
 
@@ -49,9 +49,9 @@ pub(super) fn losses_by_direction(report: &SessionReport) -> [Option<String>; 3]
 /// # Errors
 /// Those of `out`.
 pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
-    let (tally, figures) = (&report.tally, &report.figures);
-    let left = tally.sent + tally.in_flight;
-    let asked = match tally.asked {
+    let (counters, figures) = (&report.counters, &report.figures);
+    let left = counters.sent + counters.in_flight;
+    let asked = match counters.asked {
         Some(asked) if asked != left => format!("{asked} asked, "),
         _ => String::new(),
     };
@@ -61,19 +61,19 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
         "Packets",
         &format!(
             "{asked}{} sent, {} received, {} lost, in {took}",
-            tally.sent, tally.received, tally.lost
+            counters.sent, counters.received, counters.lost
         ),
     )?;
-    if tally.in_flight > 0 {
-        let text = format!("{} at the end: neither sent nor lost", tally.in_flight);
+    if counters.in_flight > 0 {
+        let text = format!("{} at the end: neither sent nor lost", counters.in_flight);
         fact(out, "Under way", &text)?;
     }
-    if tally.lost > 0 && tally.received > 0 {
+    if counters.lost > 0 && counters.received > 0 {
         fact(out, "Lost", &losses(report))?;
         bursts(&figures.loss_periods, out)?;
     }
     by_size(report, out)?;
-    let duplicates = units::count(tally.duplicates, "duplicate", "duplicates");
+    let duplicates = units::count(counters.duplicates, "duplicate", "duplicates");
     // What is reordered depends on how it was sent (RFC 4737 section 6).
     let pattern = match figures.reordered {
         0 => String::new(),
@@ -85,10 +85,10 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     duplication(&figures.duplication, out)?;
     coverage(report, out)?;
     availability(report, out)?;
-    let missed = missed_departures(tally.slots_skipped, tally.asked.is_some());
+    let missed = missed_departures(counters.slots_skipped, counters.asked.is_some());
     let unsent = [
-        (tally.send_errors, "refused by this host's network"),
-        (tally.slots_skipped, missed),
+        (counters.send_errors, "refused by this host's network"),
+        (counters.slots_skipped, missed),
     ];
     list(out, "Not counted", unsent)?;
     list(
@@ -97,7 +97,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
         [
             (
                 figures.excluded_clock_step,
-                if tally.suspensions > 0 {
+                if counters.suspensions > 0 {
                     "touched by a step of the local clock or a suspension of this host"
                 } else {
                     "touched by a step of the local clock"
@@ -117,10 +117,10 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     list(
         out,
         "Odd replies",
-        tally
+        counters
             .anomalies
             .kinds()
-            .chain([("too late to count", tally.stale)])
+            .chain([("too late to count", counters.stale)])
             .map(|(kind, count)| (count, kind)),
     )
 }
@@ -153,7 +153,7 @@ fn losses(report: &SessionReport) -> String {
 /// Losses by the size of packets, where these differ.
 fn by_size(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let sizes = &report.figures.by_size;
-    if sizes.is_empty() || report.tally.lost == 0 {
+    if sizes.is_empty() || report.counters.lost == 0 {
         return Ok(());
     }
     let sizes = sizes.iter().map(|counts| {
@@ -245,7 +245,7 @@ fn coverage(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
             units::count(coverage.due, "packet", "packets")
         ),
     };
-    let share = units::percent(report.tally.lost, report.tally.sent);
+    let share = units::percent(report.counters.lost, report.counters.sent);
     let text = format!("{UNKNOWN}: {unsent}; {share} of those {word} were lost");
     fact(out, "Loss", &text)
 }
@@ -294,9 +294,10 @@ fn rate(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let asked = 1.0 / report.identity.schedule.mean_interval().as_secs_f64();
     // Of a handful of packets, the lateness of the last one would pass for a rate.
     // Random gaps meet their rate on average only.
-    let tally = &report.tally;
-    let unsaid =
-        tally.slots_skipped == 0 && tally.sent >= 100 && !report.identity.schedule.is_random();
+    let counters = &report.counters;
+    let unsaid = counters.slots_skipped == 0
+        && counters.sent >= 100
+        && !report.identity.schedule.is_random();
     match report.achieved_pps {
         Some(achieved) if achieved < asked * 0.99 && unsaid => fact(
             out,
@@ -351,7 +352,7 @@ mod tests {
         let mut report = fixtures::quiet_path();
         let cell = |report: &SessionReport, lost| loss(report, lost, 100);
         assert_eq!(cell(&report, Some(0)).as_deref(), Some("0%"));
-        report.tally.lost = 3;
+        report.counters.lost = 3;
         assert_eq!(cell(&report, None), None);
         assert_eq!(cell(&report, Some(0)).as_deref(), Some("0%"));
         assert_eq!(cell(&report, Some(3)).as_deref(), Some("3.00%"));
@@ -366,7 +367,7 @@ mod tests {
     #[test]
     fn late_packets_are_no_riddle() {
         let mut report = fixtures::quiet_path();
-        (report.tally.lost, report.tally.received) = (3, 97);
+        (report.counters.lost, report.counters.received) = (3, 97);
         (report.figures.late, report.figures.lost_unattributed) = (3, Some(3));
         let late = page(&report);
         assert!(
@@ -390,9 +391,9 @@ mod tests {
     #[test]
     fn packets_still_under_way_are_said_beside_those_that_count() {
         let mut report = fixtures::nothing_came_back();
-        let tally = &mut report.tally;
-        (tally.sent, tally.lost, tally.in_flight) = (280, 280, 20);
-        tally.asked = None;
+        let counters = &mut report.counters;
+        (counters.sent, counters.lost, counters.in_flight) = (280, 280, 20);
+        counters.asked = None;
         let page = page(&report);
         assert!(
             page.starts_with(
@@ -446,12 +447,12 @@ mod tests {
     #[test]
     fn one_is_not_many() {
         let mut report = fixtures::quiet_path();
-        (report.tally.duplicates, report.tally.slots_skipped) = (1, 1);
+        (report.counters.duplicates, report.counters.slots_skipped) = (1, 1);
         let counted = page(&report);
         assert!(counted.contains("0 reordered, 1 duplicate\n"), "{counted}");
         assert!(counted.contains("1 departure postponed\n"), "{counted}");
         // A duration is not made longer.
-        (report.tally.asked, report.tally.slots_skipped) = (None, 12);
+        (report.counters.asked, report.counters.slots_skipped) = (None, 12);
         let timed = page(&report);
         assert!(timed.contains("12 departures skipped\n"), "{timed}");
     }

@@ -7,7 +7,7 @@ use twinpath_metrics::{
     SessionMetrics, TtlFigures,
 };
 use twinpath_proto::TestFeatures;
-use twinpath_proto::sender::{Protocol, ReplyAnomalies, Schedule, SenderTally};
+use twinpath_proto::sender::{Protocol, ReplyAnomalies, Schedule, SenderCounters};
 use twinpath_report::{ClockState, IcmpCount, Identity, Note, Origin, SessionReport, StampReport};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Delta, Dscp, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
@@ -152,12 +152,12 @@ pub(crate) fn quiet_path() -> SessionReport {
             clock,
             far_clock: Some(clock),
         },
-        tally: SenderTally {
+        counters: SenderCounters {
             asked: Some(100),
             sent: 100,
             received: 100,
             largest_burst: 1,
-            ..SenderTally::default()
+            ..SenderCounters::default()
         },
         figures: Figures {
             received: 100,
@@ -288,14 +288,14 @@ pub(crate) fn rough_path() -> SessionReport {
             overtaken.iter().for_each(&mut record);
         }
     }
-    report.tally = SenderTally {
+    report.counters = SenderCounters {
         asked: Some(200),
         sent: 200,
         received: 195,
         lost: 5,
         duplicates: 2,
         largest_burst: 1,
-        ..SenderTally::default()
+        ..SenderCounters::default()
     };
     report.figures = metrics.figures();
     report.delays = metrics.histograms().cloned();
@@ -319,7 +319,7 @@ pub(crate) fn loss() -> SessionReport {
         synchronized: false,
         error_ns: None,
     });
-    report.tally = SenderTally {
+    report.counters = SenderCounters {
         asked: None,
         sent: 100_000,
         received: 99_993,
@@ -335,7 +335,7 @@ pub(crate) fn loss() -> SessionReport {
             ssid_missing: 99_996,
             ..ReplyAnomalies::default()
         },
-        ..SenderTally::default()
+        ..SenderCounters::default()
     };
     let figures = &mut report.figures;
     figures.received = 99_993;
@@ -386,12 +386,12 @@ pub(crate) fn remark(key: &'static str, line: String) -> Note {
 /// Nothing listens there.
 pub(crate) fn nothing_came_back() -> SessionReport {
     let mut report = quiet_path();
-    report.tally = SenderTally {
+    report.counters = SenderCounters {
         asked: Some(100),
         sent: 100,
         lost: 100,
         largest_burst: 1,
-        ..SenderTally::default()
+        ..SenderCounters::default()
     };
     let figures = &mut report.figures;
     figures.received = 0;

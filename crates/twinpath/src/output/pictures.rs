@@ -170,7 +170,7 @@ fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
 }
 
 fn counted(report: &SessionReport) -> [KeyRow; 12] {
-    let (tally, figures) = (&report.tally, &report.figures);
+    let (counters, figures) = (&report.counters, &report.figures);
     let [loss_out, loss_in, _] = counts::losses_by_direction(report);
     let coverage = report.coverage();
     let unmeasured = match figures.availability {
@@ -183,10 +183,10 @@ fn counted(report: &SessionReport) -> [KeyRow; 12] {
         _ => None,
     };
     let lost = if coverage.is_complete() {
-        let share = units::percent(tally.lost, tally.sent);
-        format!("{} ({share})", tally.lost)
+        let share = units::percent(counters.lost, counters.sent);
+        format!("{} ({share})", counters.lost)
     } else {
-        format!("{} (share {})", tally.lost, counts::UNKNOWN)
+        format!("{} (share {})", counters.lost, counts::UNKNOWN)
     };
     let some = |count: u64| (count > 0).then(|| count.to_string());
     let [not_sent, no_time] = match report.origin {
@@ -194,11 +194,11 @@ fn counted(report: &SessionReport) -> [KeyRow; 12] {
         Origin::Run | Origin::Records => ["Could not be sent", "Time without packets sent"],
     };
     [
-        ("Packets sent", Some(tally.sent.to_string())),
+        ("Packets sent", Some(counters.sent.to_string())),
         (not_sent, some(coverage.unsent)),
         (no_time, unmeasured),
-        ("Still under way at the end", some(tally.in_flight)),
-        ("Received", Some(tally.received.to_string())),
+        ("Still under way at the end", some(counters.in_flight)),
+        ("Received", Some(counters.received.to_string())),
         ("Lost", Some(lost)),
         ("Lost outbound", loss_out),
         ("Lost inbound", loss_in),
@@ -263,7 +263,7 @@ fn clocks(report: &SessionReport) -> [KeyRow; 3] {
 /// Losses of each size of packets, where there are several and some were lost.
 fn by_size(report: &SessionReport) -> Option<String> {
     let sizes = &report.figures.by_size;
-    (!sizes.is_empty() && report.tally.lost > 0).then(|| {
+    (!sizes.is_empty() && report.counters.lost > 0).then(|| {
         let sizes = sizes.iter().map(|counts| {
             let (lost, sent) = (counts.lost, counts.sent());
             format!("{lost} of {sent} of {} octets", counts.octets)
@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn packets_under_way_have_a_row_and_one_host_has_no_offset() {
         let mut report = fixtures::quiet_path();
-        report.tally.in_flight = 40;
+        report.counters.in_flight = 40;
         report
             .identity
             .reflector

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
-use twinpath_proto::reflector::ReflectorTally;
+use twinpath_proto::reflector::ReflectorCounters;
 use twinpath_runtime::responder::ResponderReport;
 use twinpath_wire::{Rung, nanoseconds};
 
@@ -16,38 +16,38 @@ use super::units;
 /// # Errors
 /// Those of `out`.
 pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result<()> {
-    let tally = &report.tally;
+    let counters = &report.counters;
     let took = units::took(report.duration);
     fact(
         out,
         "Answered",
-        &format!("{} in {took}", packets(tally.reflected)),
+        &format!("{} in {took}", packets(counters.reflected)),
     )?;
     let mut sessions = vec![
-        format!("{} made", tally.sessions_made),
-        format!("{} kept at the end", tally.sessions),
+        format!("{} made", counters.sessions_made),
+        format!("{} kept at the end", counters.sessions),
     ];
     for (count, what) in [
-        (tally.sessions_expired, "forgotten after idle time"),
-        (tally.sessions_evicted, "evicted to make room"),
-        (tally.sessions_restarted, "restarted by their sender"),
+        (counters.sessions_expired, "forgotten after idle time"),
+        (counters.sessions_evicted, "evicted to make room"),
+        (counters.sessions_restarted, "restarted by their sender"),
     ] {
         if count > 0 {
             sessions.push(format!("{count} {what}"));
         }
     }
     fact(out, "Sessions", &sessions.join(", "))?;
-    if tally.answered_stateless > 0 {
-        let count = tally.answered_stateless;
+    if counters.answered_stateless > 0 {
+        let count = counters.answered_stateless;
         fact(
             out,
             "Without state",
             &format!("{}: all sessions were in use", packets(count)),
         )?;
     }
-    ignored(tally, out)?;
-    if tally.error_multiplier_zero > 0 {
-        let count = tally.error_multiplier_zero;
+    ignored(counters, out)?;
+    if counters.error_multiplier_zero > 0 {
+        let count = counters.error_multiplier_zero;
         fact(
             out,
             "Odd requests",
@@ -70,8 +70,8 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
 }
 
 /// Datagrams without a reply, by kind.
-pub(super) fn ignored(tally: &ReflectorTally, out: &mut impl Write) -> io::Result<()> {
-    let ignored: Vec<String> = tally
+pub(super) fn ignored(counters: &ReflectorCounters, out: &mut impl Write) -> io::Result<()> {
+    let ignored: Vec<String> = counters
         .ignored_by_kind()
         .filter(|(_, count)| *count > 0)
         .map(|(kind, count)| format!("{count} {}", kind.replace('_', " ")))
@@ -142,27 +142,27 @@ pub(super) fn packets(count: u64) -> String {
 /// # Errors
 /// Those of `out`.
 pub(crate) fn json(report: &ResponderReport, out: &mut impl Write) -> io::Result<()> {
-    let tally = &report.tally;
+    let counters = &report.counters;
     let document = Document {
         schema: "twinpath-responder-1",
         version: env!("CARGO_PKG_VERSION"),
         host: super::host_name(),
         listening: report.listening.iter().copied().map(named).collect(),
         duration_ns: nanoseconds::of(report.duration),
-        reflected: tally.reflected,
+        reflected: counters.reflected,
         send_errors: report.send_errors,
         receive_drops: report.receive_drops,
         interface_rebinds: report.rebinds,
         sessions: Sessions {
-            live: tally.sessions,
-            made: tally.sessions_made,
-            expired: tally.sessions_expired,
-            evicted: tally.sessions_evicted,
-            restarted: tally.sessions_restarted,
+            live: counters.sessions,
+            made: counters.sessions_made,
+            expired: counters.sessions_expired,
+            evicted: counters.sessions_evicted,
+            restarted: counters.sessions_restarted,
         },
-        answered_stateless: tally.answered_stateless,
-        error_multiplier_zero: tally.error_multiplier_zero,
-        ignored: Ignored(tally),
+        answered_stateless: counters.answered_stateless,
+        error_multiplier_zero: counters.error_multiplier_zero,
+        ignored: Ignored(counters),
         timestamps: TimeStamps {
             receive: report.receive_rung.map(Rung::name),
             fallback_receive: report.fallback_receive,
@@ -207,7 +207,7 @@ pub(super) struct TimeStamps {
 }
 
 /// Every kind, those that did not occur too.
-pub(super) struct Ignored<'a>(pub(super) &'a ReflectorTally);
+pub(super) struct Ignored<'a>(pub(super) &'a ReflectorCounters);
 
 impl Serialize for Ignored<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -224,20 +224,20 @@ mod tests {
     use super::*;
 
     fn report() -> ResponderReport {
-        let mut tally = ReflectorTally {
+        let mut counters = ReflectorCounters {
             reflected: 1_000,
             sessions: 2,
             sessions_made: 3,
             sessions_expired: 1,
             answered_stateless: 4,
-            ..ReflectorTally::default()
+            ..ReflectorCounters::default()
         };
-        tally.ignored[Kind::TooShort.index()] = 5;
-        tally.ignored[Kind::NotAllowed.index()] = 6;
+        counters.ignored[Kind::TooShort.index()] = 5;
+        counters.ignored[Kind::NotAllowed.index()] = 6;
         ResponderReport {
             listening: vec!["127.0.0.1:20001".parse().unwrap()],
             duration: Duration::from_millis(61_250),
-            tally,
+            counters,
             send_errors: 7,
             receive_drops: 8,
             rebinds: 9,
@@ -258,7 +258,7 @@ mod tests {
     fn one_is_not_many() {
         let mut report = report();
         (
-            report.tally.reflected,
+            report.counters.reflected,
             report.send_errors,
             report.receive_drops,
         ) = (1, 1, 1);

@@ -16,21 +16,21 @@ use super::units;
 /// # Errors
 /// Those of `out`.
 pub(crate) fn text(report: &ServerReport, out: &mut impl Write) -> io::Result<()> {
-    let tally = &report.tally;
+    let counters = &report.counters;
     let took = units::took(report.duration);
-    let answered = packets(tally.packets.reflected);
+    let answered = packets(counters.packets.reflected);
     fact(out, "Answered", &format!("{answered} in {took}"))?;
-    let mut connections = vec![format!("{} served", tally.connections_served)];
+    let mut connections = vec![format!("{} served", counters.connections_served)];
     let mut sessions = vec![
-        format!("{} made", tally.sessions_made),
-        format!("{} started", tally.sessions_started),
+        format!("{} made", counters.sessions_made),
+        format!("{} started", counters.sessions_started),
     ];
     some(
         &mut connections,
         [
-            (tally.accept_errors, "failed"),
+            (counters.accept_errors, "failed"),
             (
-                tally.keys_refused,
+                counters.keys_refused,
                 "with unknown Key-ID or wrong passphrase",
             ),
         ],
@@ -38,26 +38,29 @@ pub(crate) fn text(report: &ServerReport, out: &mut impl Write) -> io::Result<()
     some(
         &mut sessions,
         [
-            (tally.sessions_refused, "refused"),
-            (tally.sessions_expired, "ended by REFWAIT"),
+            (counters.sessions_refused, "refused"),
+            (counters.sessions_expired, "ended by REFWAIT"),
         ],
     );
     let mut refused = Vec::new();
     some(
         &mut refused,
         [
-            (tally.connections_when_full, "when the server was full"),
-            (tally.connections_over_client_limit, "over a client's limit"),
-            (tally.connections_not_allowed, "not allowed"),
+            (counters.connections_when_full, "when the server was full"),
+            (
+                counters.connections_over_client_limit,
+                "over a client's limit",
+            ),
+            (counters.connections_not_allowed, "not allowed"),
         ],
     );
     fact(out, "Connections", &connections.join(", "))?;
     if !refused.is_empty() {
         fact(out, "Refused", &refused.join(", "))?;
     }
-    if tally.connections_made_room > 0 {
+    if counters.connections_made_room > 0 {
         let idle = units::count(
-            tally.connections_made_room,
+            counters.connections_made_room,
             "idle connection",
             "idle connections",
         );
@@ -65,15 +68,15 @@ pub(crate) fn text(report: &ServerReport, out: &mut impl Write) -> io::Result<()
         fact(out, "Made room", &closed)?;
     }
     fact(out, "Sessions", &sessions.join(", "))?;
-    if tally.packets.replays > 0 {
-        let replays = packets(tally.packets.replays);
+    if counters.packets.replays > 0 {
+        let replays = packets(counters.packets.replays);
         fact(
             out,
             "Replayed",
             &format!("{replays}, answered nevertheless"),
         )?;
     }
-    ignored(&tally.packets, out)?;
+    ignored(&counters.packets, out)?;
     troubles(
         report.send_errors,
         report.receive_drops,
@@ -99,7 +102,7 @@ fn some<const N: usize>(list: &mut Vec<String>, counts: [(u64, &str); N]) {
 /// # Errors
 /// Those of `out`.
 pub(crate) fn json(report: &ServerReport, out: &mut impl Write) -> io::Result<()> {
-    let tally = &report.tally;
+    let counters = &report.counters;
     let document = Document {
         schema: "twinpath-server-1",
         version: env!("CARGO_PKG_VERSION"),
@@ -107,33 +110,33 @@ pub(crate) fn json(report: &ServerReport, out: &mut impl Write) -> io::Result<()
         listening: report.listening.iter().copied().map(named).collect(),
         duration_ns: nanoseconds::of(report.duration),
         connections: Connections {
-            served: tally.connections_served,
-            refused: tally.connections_refused(),
-            refused_full: tally.connections_when_full,
-            refused_client_limit: tally.connections_over_client_limit,
-            made_room: tally.connections_made_room,
-            not_allowed: tally.connections_not_allowed,
-            failed: tally.accept_errors,
-            keys_refused: tally.keys_refused,
+            served: counters.connections_served,
+            refused: counters.connections_refused(),
+            refused_full: counters.connections_when_full,
+            refused_client_limit: counters.connections_over_client_limit,
+            made_room: counters.connections_made_room,
+            not_allowed: counters.connections_not_allowed,
+            failed: counters.accept_errors,
+            keys_refused: counters.keys_refused,
         },
         sessions: Sessions {
-            made: tally.sessions_made,
-            started: tally.sessions_started,
-            refused: tally.sessions_refused,
-            expired: tally.sessions_expired,
+            made: counters.sessions_made,
+            started: counters.sessions_started,
+            refused: counters.sessions_refused,
+            expired: counters.sessions_expired,
         },
-        reflected: tally.packets.reflected,
+        reflected: counters.packets.reflected,
         send_errors: report.send_errors,
         receive_drops: report.receive_drops,
         interface_rebinds: report.rebinds,
-        error_multiplier_zero: tally.packets.error_multiplier_zero,
-        ignored: Ignored(&tally.packets),
+        error_multiplier_zero: counters.packets.error_multiplier_zero,
+        ignored: Ignored(&counters.packets),
         timestamps: TimeStamps {
             receive: report.receive_rung.map(Rung::name),
             fallback_receive: report.fallback_receive,
             t3_advance_ns: report.t3_advance_ns,
         },
-        replays: tally.packets.replays,
+        replays: counters.packets.replays,
     };
     super::json::write(&document, out)
 }
@@ -181,13 +184,13 @@ struct Sessions {
 mod tests {
     use std::time::Duration;
 
-    use twinpath_runtime::server::ServerTally;
+    use twinpath_runtime::server::ServerCounters;
 
     use super::*;
 
     #[test]
     fn the_last_words_say_what_was_served() {
-        let mut tally = ServerTally {
+        let mut counters = ServerCounters {
             connections_served: 3,
             connections_when_full: 1,
             connections_over_client_limit: 4,
@@ -195,15 +198,15 @@ mod tests {
             sessions_made: 5,
             sessions_started: 4,
             sessions_expired: 2,
-            ..ServerTally::default()
+            ..ServerCounters::default()
         };
-        tally.packets.reflected = 1_000;
-        tally.packets.replays = 3;
-        tally.keys_refused = 7;
+        counters.packets.reflected = 1_000;
+        counters.packets.replays = 3;
+        counters.keys_refused = 7;
         let report = ServerReport {
             listening: vec!["127.0.0.1:862".parse().unwrap()],
             duration: Duration::from_millis(61_250),
-            tally,
+            counters,
             send_errors: 1,
             receive_drops: 0,
             rebinds: 0,

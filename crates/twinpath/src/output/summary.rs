@@ -56,14 +56,14 @@ struct Bursts {
 }
 
 fn loss(report: &SessionReport) -> Loss {
-    let (tally, coverage) = (&report.tally, report.coverage());
-    if tally.sent == 0 {
-        return match tally.in_flight {
+    let (counters, coverage) = (&report.counters, report.coverage());
+    if counters.sent == 0 {
+        return match counters.in_flight {
             0 => Loss::NothingSent { due: coverage.due },
             _ => Loss::Open,
         };
     }
-    if tally.received == 0 {
+    if counters.received == 0 {
         let late = report.figures.late;
         return Loss::All { late };
     }
@@ -73,7 +73,7 @@ fn loss(report: &SessionReport) -> Loss {
             due: coverage.due,
         };
     }
-    if tally.lost == 0 {
+    if counters.lost == 0 {
         return Loss::None;
     }
     Loss::Some {
@@ -106,7 +106,7 @@ fn silent_since(report: &SessionReport) -> Option<Wall> {
     let figures = &report.figures;
     figures
         .answered_until
-        .filter(|_| report.tally.received > 0 && figures.lost_at_end >= SILENT_FROM)
+        .filter(|_| report.counters.received > 0 && figures.lost_at_end >= SILENT_FROM)
 }
 
 /// One sentence about a session. `unit`: that of its table.
@@ -127,7 +127,7 @@ pub(crate) fn sentence(report: &SessionReport, unit: Unit) -> String {
 }
 
 fn loss_words(loss: Loss, report: &SessionReport) -> String {
-    let (tally, word) = (&report.tally, words::sent(report));
+    let (counters, word) = (&report.counters, words::sent(report));
     match loss {
         Loss::NothingSent { due: 0 } => format!("No packet was {word}"),
         Loss::NothingSent { due } => {
@@ -144,7 +144,7 @@ fn loss_words(loss: Loss, report: &SessionReport) -> String {
         }
         Loss::None => "No loss".to_owned(),
         Loss::Some { direction, bursts } => {
-            let share = units::percent(tally.lost, tally.sent);
+            let share = units::percent(counters.lost, counters.sent);
             let direction = match direction {
                 Some(Direction::Outbound) => " outbound",
                 Some(Direction::Inbound) => " inbound",
@@ -157,12 +157,12 @@ fn loss_words(loss: Loss, report: &SessionReport) -> String {
             };
             format!("{share} lost{direction}{bursts}")
         }
-        Loss::All { late: 0 } => match tally.sent {
+        Loss::All { late: 0 } => match counters.sent {
             1 => format!("Nothing came back: 1 packet {word}"),
             sent => format!("Nothing came back: {sent} packets {word}"),
         },
         Loss::All { late } => {
-            let (timeout, sent) = (units::asked(report.identity.timeout), tally.sent);
+            let (timeout, sent) = (units::asked(report.identity.timeout), counters.sent);
             format!(
                 "Nothing came back within {timeout}: {sent} packets {word}, {late} answered late"
             )
@@ -171,7 +171,7 @@ fn loss_words(loss: Loss, report: &SessionReport) -> String {
 }
 
 fn round_trip(report: &SessionReport, unit: Unit) -> Option<String> {
-    if report.tally.received == 0 {
+    if report.counters.received == 0 {
         return None;
     }
     let Some(delay) = &report.figures.round_trip else {
@@ -193,7 +193,7 @@ fn few(delay: &DelayFigures, of: impl Fn(i64) -> String) -> String {
 
 /// What else is worth a word.
 fn oddities(report: &SessionReport) -> Option<String> {
-    let (reordered, copies) = (report.figures.reordered, report.tally.duplicates);
+    let (reordered, copies) = (report.figures.reordered, report.counters.duplicates);
     let reordered = (reordered > 0).then(|| format!("{reordered} reordered"));
     let copies = (copies > 0).then(|| units::count(copies, "duplicate", "duplicates"));
     let said: Vec<String> = [reordered, copies].into_iter().flatten().collect();
@@ -202,13 +202,13 @@ fn oddities(report: &SessionReport) -> Option<String> {
 
 /// What an early end left out or open.
 fn early_end(report: &SessionReport) -> Option<String> {
-    let tally = &report.tally;
-    let left = tally.sent + tally.in_flight;
-    let short = tally
+    let counters = &report.counters;
+    let left = counters.sent + counters.in_flight;
+    let short = counters
         .asked
-        .filter(|asked| *asked > left && left > 0 && tally.send_errors == 0);
+        .filter(|asked| *asked > left && left > 0 && counters.send_errors == 0);
     let short = short.map(|asked| format!("{left} of {asked} packets {}", words::sent(report)));
-    let open = (tally.in_flight > 0).then(|| format!("{} still under way", tally.in_flight));
+    let open = (counters.in_flight > 0).then(|| format!("{} still under way", counters.in_flight));
     let said: Vec<String> = [short, open].into_iter().flatten().collect();
     (!said.is_empty()).then(|| format!("ended early: {}", said.join(", ")))
 }

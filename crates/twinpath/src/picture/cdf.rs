@@ -91,9 +91,9 @@ fn trip(number: usize, session: &PictureSession) -> Option<Trip<'_>> {
     })
 }
 
-/// `told`: its percentiles are named on the curve.
-fn round_trips(canvas: &mut Canvas, area: Area, trips: &[Trip<'_>], told: bool) -> f64 {
-    let entries: Vec<Entry> = if told {
+/// `labelled`: its percentiles are named on the curve.
+fn round_trips(canvas: &mut Canvas, area: Area, trips: &[Trip<'_>], labelled: bool) -> f64 {
+    let entries: Vec<Entry> = if labelled {
         trips.iter().filter_map(never_came_back).collect()
     } else {
         trips.iter().map(entry).collect()
@@ -114,7 +114,7 @@ fn round_trips(canvas: &mut Canvas, area: Area, trips: &[Trip<'_>], told: bool) 
     axes(canvas, plot, &axis);
     for trip in trips {
         curve(canvas, plot, &axis, trip);
-        if told {
+        if labelled {
             percentiles(canvas, plot, &axis, trip);
         }
     }

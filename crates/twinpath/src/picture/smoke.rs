@@ -220,7 +220,7 @@ fn chart(
     frame(canvas, grid.plot);
     for ((place, column), mark) in (0..).map(f64::from).zip(columns).zip(marks) {
         let area = grid.stretch(place, place + 1.0);
-        canvas.hover(area, &told(column, *mark));
+        canvas.hover(area, &describe(column, *mark));
     }
 }
 
@@ -413,7 +413,7 @@ fn axis(sessions: &[PictureSession], height: f64) -> Axis {
 }
 
 /// A column in words.
-fn told(column: &Column, mark: Marks) -> String {
+fn describe(column: &Column, mark: Marks) -> String {
     let mut text = moment(column.start.unix_ns());
     if column.sent == 0 {
         text.push_str(": nothing sent");

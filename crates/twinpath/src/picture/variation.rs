@@ -137,7 +137,7 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
     for (number, (session, directions)) in sessions.iter().zip(&all).enumerate() {
         let marks = marks::of(session);
         y += 4.0;
-        y = heading(canvas, &session.name, &told(session, sessions), y);
+        y = heading(canvas, &session.name, &describe(session, sessions), y);
         if marks::any(&marks) {
             y += marks::ROW;
         }
@@ -181,7 +181,7 @@ fn is_drift_known(session: &PictureSession) -> bool {
 
 /// The heading of its chart: beside sessions whose drift is taken out, one whose drift is not known
 /// says so.
-fn told(session: &PictureSession, sessions: &[PictureSession]) -> String {
+fn describe(session: &PictureSession, sessions: &[PictureSession]) -> String {
     let unknown = !is_drift_known(session) && sessions.iter().any(is_drift_known);
     let unknown = unknown.then(|| "clock drift unknown".to_owned());
     let parts = [

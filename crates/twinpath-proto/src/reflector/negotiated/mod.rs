@@ -15,13 +15,13 @@ use twinpath_wire::{Arrival, ErrorEstimate, Mono, ReflectorSecured, SenderOpen, 
 use super::access::Access;
 use super::rate::RateLimit;
 use super::reply::{self, Fields, Layout, Reflection};
-use super::{Ignored, ReflectorTally, addresses, reply_guard};
+use super::{Ignored, ReflectorCounters, addresses, reply_guard};
 use crate::TestGuard;
 use replays::Repeat;
 use session::{Session, State};
 use table::Table;
 
-pub use spec::{Ended, InUse, NegotiatedConfig, SessionSpec, SessionTally};
+pub use spec::{Ended, InUse, NegotiatedConfig, SessionCounters, SessionSpec};
 
 /// Sessions looked after in one call of [`NegotiatedReflector::handle_timeout`] at most.
 const LOOKED_AFTER_AT_ONCE: usize = 256;
@@ -35,8 +35,8 @@ pub struct NegotiatedReflector {
     /// Who may bind any session that allows for NAT.
     others: Access,
     table: Table,
-    ended: VecDeque<(Sid, Ended, SessionTally)>,
-    totals: ReflectorTally,
+    ended: VecDeque<(Sid, Ended, SessionCounters)>,
+    totals: ReflectorCounters,
 }
 
 impl NegotiatedReflector {
@@ -48,7 +48,7 @@ impl NegotiatedReflector {
             config,
             table: Table::default(),
             ended: VecDeque::new(),
-            totals: ReflectorTally::default(),
+            totals: ReflectorCounters::default(),
         }
     }
 
@@ -187,18 +187,18 @@ impl NegotiatedReflector {
 
     /// A session that is over, and what it came to. Poll until `None`: what is not polled
     /// is kept.
-    pub fn poll_ended(&mut self) -> Option<(Sid, Ended, SessionTally)> {
+    pub fn poll_ended(&mut self) -> Option<(Sid, Ended, SessionCounters)> {
         self.ended.pop_front()
     }
 
     /// What a session came to so far; `None` once it is over.
-    pub fn tally(&self, sid: Sid) -> Option<SessionTally> {
+    pub fn counters(&self, sid: Sid) -> Option<SessionCounters> {
         let at = self.table.slot_of(sid)?;
-        self.table.get(at).map(|session| session.tally)
+        self.table.get(at).map(|session| session.counters)
     }
 
     /// All sessions together, those that are over too, and what belonged to none.
-    pub fn totals(&self) -> &ReflectorTally {
+    pub fn totals(&self) -> &ReflectorCounters {
         &self.totals
     }
 
@@ -229,9 +229,9 @@ impl NegotiatedReflector {
         let session = self.table.get_mut(at).ok_or(Ignored::NoSession)?;
         let octets = session.features.reply_octets(received);
         let room = buffer.len() >= octets;
-        let replays = session.tally.replays;
+        let replays = session.counters.replays;
         let judged = judge(session, request, now, arrival.at.at, room, strict);
-        self.totals.replays += session.tally.replays - replays;
+        self.totals.replays += session.counters.replays - replays;
         // Last: what gets no reply anyway costs its sender nothing.
         let judged = judged.and_then(|sender| {
             let rate = self.rate.as_mut();
@@ -241,11 +241,11 @@ impl NegotiatedReflector {
                 Err(Ignored::RateLimited)
             }
         });
-        session.tally.judge(judged.map(|_| ()));
+        session.counters.judge(judged.map(|_| ()));
         let sender = judged?;
         let error_unknown = u64::from(sender.error.multiplier() == 0);
-        session.tally.error_multiplier_zero += error_unknown;
-        session.tally.too_short += u64::from(session.features.is_too_short(received));
+        session.counters.error_multiplier_zero += error_unknown;
+        session.counters.too_short += u64::from(session.features.is_too_short(received));
         self.totals.error_multiplier_zero += error_unknown;
         let format = session.features.reflector_format();
         let fields = Fields {
@@ -279,7 +279,7 @@ impl NegotiatedReflector {
 
     fn end(&mut self, at: u32, how: Ended) {
         if let Some(session) = self.table.remove(at) {
-            self.ended.push_back((session.sid, how, session.tally));
+            self.ended.push_back((session.sid, how, session.counters));
             self.totals.sessions = self.table.len() as u64;
         }
     }
@@ -312,15 +312,15 @@ fn judge(
     }
     match session.repeat(sender.seq.get()) {
         Repeat::New => {}
-        Repeat::Seen => session.tally.replays += 1,
+        Repeat::Seen => session.counters.replays += 1,
         Repeat::Old => {
-            session.tally.old += 1;
+            session.counters.old += 1;
             // Numbers of the authenticated mode can be invented: a reply's first block and HMAC
             // pass for a request's. Refusing for their sake would silence the true sender.
             if session.numbers_are_proven() {
                 return Err(Ignored::Old);
             }
-            session.tally.replays += 1;
+            session.counters.replays += 1;
         }
     }
     Ok(sender)

@@ -9,7 +9,7 @@ use twinpath_wire::{Dscp, Mono, SenderOpen, SenderSecured, nanoseconds};
 use super::super::Ignored;
 use super::super::table::halves;
 use super::replays::{Repeat, Replays};
-use super::{SessionSpec, SessionTally};
+use super::{SessionCounters, SessionSpec};
 use crate::TestGuard;
 use crate::features::TestFeatures;
 use crate::test_guard::Unopened;
@@ -73,7 +73,7 @@ pub(super) struct Session {
     begins: Mono,
     /// When the table looks after it next.
     pub(super) timer: Option<Mono>,
-    pub(super) tally: SessionTally,
+    pub(super) counters: SessionCounters,
     /// `None` where packets are open.
     pub(super) secured: Option<Box<Secured>>,
 }
@@ -106,7 +106,7 @@ impl Session {
             heard: Mono::default(),
             begins: spec.begins.unwrap_or_default(),
             timer: None,
-            tally: SessionTally::default(),
+            counters: SessionCounters::default(),
             secured: guard.is_secured().then(|| {
                 Box::new(Secured {
                     guard,

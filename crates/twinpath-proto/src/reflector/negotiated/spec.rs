@@ -95,7 +95,7 @@ pub enum Ended {
 /// What came in one session, and what became of it: `received` is the sum of `reflected`,
 /// `not_started` and `ignored`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SessionTally {
+pub struct SessionCounters {
     /// Datagrams from its sender.
     pub received: u64,
     /// Replies made.
@@ -122,7 +122,7 @@ pub struct SessionTally {
     pub bound: Option<SocketAddr>,
 }
 
-impl SessionTally {
+impl SessionCounters {
     /// Counts a datagram by what it got. One that came when all was over is not the session's.
     pub(super) fn judge(&mut self, judged: Result<(), Ignored>) {
         let count = match judged {

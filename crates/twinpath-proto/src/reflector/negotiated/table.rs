@@ -131,7 +131,7 @@ impl Table {
             self.unbound.remove(&place);
         }
         session.unbound = None;
-        session.tally.bound = Some(arrival.from);
+        session.counters.bound = Some(arrival.from);
         let key = SenderKey::new(arrival.from, arrival.to_port);
         if key != session.key {
             self.by_sender.remove(&session.key);

@@ -67,8 +67,8 @@ fn replies_are_those_of_twampd_and_stamp_suite_octet_for_octet() {
             seen += 1;
         }
         assert_eq!(seen, expected, "{file}");
-        assert_eq!(ours.tally().reflected, expected, "{file}");
-        assert_eq!(ours.tally().sessions, 1, "{file}");
+        assert_eq!(ours.counters().reflected, expected, "{file}");
+        assert_eq!(ours.counters().sessions, 1, "{file}");
     }
 }
 
@@ -91,7 +91,7 @@ fn requests_of_twampy_get_whole_replies_of_their_own_size() {
             assert_eq!(reply[38..41], [0, 0, 64], "{context}");
             assert!(reply[41..].iter().all(|octet| *octet == 0), "{context}");
         }
-        assert_eq!(ours.tally().reflected, expected, "{file}");
+        assert_eq!(ours.counters().reflected, expected, "{file}");
     }
 }
 
@@ -118,7 +118,7 @@ fn tlvs_come_back_as_they_came() {
             );
             assert_eq!(tos, request.arrival.tos.unwrap(), "{context}");
         }
-        assert_eq!(ours.tally().reflected, expected, "{file}");
+        assert_eq!(ours.counters().reflected, expected, "{file}");
     }
 }
 
@@ -161,5 +161,5 @@ fn a_stateless_reflector_copies_the_number() {
         let asked = SenderOpen::view(&request.octets).unwrap().0.seq;
         assert_eq!(ReplyHead::view(&reply).unwrap().0.seq, asked);
     }
-    assert_eq!(ours.tally().sessions_made, 0);
+    assert_eq!(ours.counters().sessions_made, 0);
 }

@@ -48,15 +48,18 @@ fn a_flood_of_sources_resets_no_live_session_and_the_table_stays_bounded() {
             );
         }
     }
-    let tally = ours.tally();
-    assert_eq!(tally.sessions, 1_000);
-    assert_eq!(tally.reflected, 200 + 10 + 100_000);
-    assert!(tally.answered_stateless > 50_000, "{tally:?}");
+    let counters = ours.counters();
+    assert_eq!(counters.sessions, 1_000);
+    assert_eq!(counters.reflected, 200 + 10 + 100_000);
+    assert!(counters.answered_stateless > 50_000, "{counters:?}");
     assert!(
-        tally.sessions_evicted > 1_000,
-        "old strangers make room for new ones: {tally:?}"
+        counters.sessions_evicted > 1_000,
+        "old strangers make room for new ones: {counters:?}"
     );
-    assert_eq!(tally.sessions_made, tally.sessions + tally.sessions_evicted);
+    assert_eq!(
+        counters.sessions_made,
+        counters.sessions + counters.sessions_evicted
+    );
 }
 
 #[test]
@@ -66,7 +69,7 @@ fn a_table_without_room_answers_everyone_without_state() {
         let (reply, _) = ask(&mut ours, ms(0), &light(seq, &[]), &arrival()).unwrap();
         assert_eq!(number(&reply), seq);
     }
-    assert_eq!(ours.tally().answered_stateless, 3);
+    assert_eq!(ours.counters().answered_stateless, 3);
     assert_eq!(ours.poll_timeout(), None);
 }
 
@@ -79,7 +82,7 @@ fn idle_sessions_are_forgotten_a_bounded_number_at_a_time() {
     let due = ours.poll_timeout().unwrap();
     assert_eq!(due, ms(900_000));
     ours.handle_timeout(ms(899_999));
-    assert_eq!(ours.tally().sessions, 1_000);
+    assert_eq!(ours.counters().sessions, 1_000);
     let mut calls = 0;
     while let Some(due) = ours.poll_timeout() {
         ours.handle_timeout(due);
@@ -87,6 +90,6 @@ fn idle_sessions_are_forgotten_a_bounded_number_at_a_time() {
         assert!(calls <= 1_000, "it does not end");
     }
     assert!(calls >= 10, "{calls} calls: too many sessions in one");
-    assert_eq!(ours.tally().sessions, 0);
-    assert_eq!(ours.tally().sessions_expired, 1_000);
+    assert_eq!(ours.counters().sessions, 0);
+    assert_eq!(ours.counters().sessions_expired, 1_000);
 }

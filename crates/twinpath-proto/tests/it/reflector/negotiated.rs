@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_proto::reflector::{
-    Ended, Ignored, NegotiatedConfig, NegotiatedReflector, SessionSpec, SessionTally,
+    Ended, Ignored, NegotiatedConfig, NegotiatedReflector, SessionCounters, SessionSpec,
 };
 use twinpath_wire::control::{Modes, Sid};
 use twinpath_wire::{Arrival, Delta, Dscp, Mono, Tos};
@@ -92,7 +92,7 @@ fn packet(ours: &mut NegotiatedReflector, number: u16, now: Mono) -> Result<u32,
     Ok(super::support::number(&reply))
 }
 
-fn ended(ours: &mut NegotiatedReflector) -> Vec<(Sid, Ended, SessionTally)> {
+fn ended(ours: &mut NegotiatedReflector) -> Vec<(Sid, Ended, SessionCounters)> {
     std::iter::from_fn(|| ours.poll_ended()).collect()
 }
 

@@ -67,19 +67,27 @@ fn each_reason_is_told_and_counted() {
     }
     let mut ours = reflector(|_| {});
     for (count, (request, arrival, kind)) in cases.iter().enumerate() {
-        let before = ours.tally().ignored_as(*kind);
+        let before = ours.counters().ignored_as(*kind);
         assert_eq!(
             ask(&mut ours, ms(0), request, arrival),
             Err(*kind),
             "case {count}"
         );
-        assert_eq!(ours.tally().ignored_as(*kind), before + 1, "case {count}");
+        assert_eq!(
+            ours.counters().ignored_as(*kind),
+            before + 1,
+            "case {count}"
+        );
     }
-    let counted: u64 = ours.tally().ignored_by_kind().map(|(_, count)| count).sum();
+    let counted: u64 = ours
+        .counters()
+        .ignored_by_kind()
+        .map(|(_, count)| count)
+        .sum();
     assert_eq!(counted, cases.len() as u64);
-    assert_eq!(ours.tally().reflected, 0);
+    assert_eq!(ours.counters().reflected, 0);
     assert_eq!(
-        ours.tally().sessions_made,
+        ours.counters().sessions_made,
         0,
         "what is not answered makes no session"
     );
@@ -130,7 +138,7 @@ fn a_client_over_its_rate_is_cut_to_it_and_garbage_costs_it_nothing() {
     let request = light(0, &[]);
     let answered = (0..100).filter(|_| ask(&mut ours, ms(0), &request, &arrival()).is_ok());
     assert_eq!(answered.count(), 10);
-    assert_eq!(ours.tally().ignored_as(Ignored::RateLimited), 90);
+    assert_eq!(ours.counters().ignored_as(Ignored::RateLimited), 90);
     assert!(
         ask(&mut ours, ms(100), &request, &arrival()).is_ok(),
         "a tenth of a second on"
@@ -155,7 +163,7 @@ fn a_multiplier_of_zero_is_counted_and_only_a_strict_reflector_refuses_it() {
     let mut lenient = reflector(|_| {});
     let (reply, _) = ask(&mut lenient, ms(0), &request, &arrival()).unwrap();
     assert_eq!(reply[36..38], [0x80, 0], "copied bit for bit");
-    assert_eq!(lenient.tally().error_multiplier_zero, 1);
+    assert_eq!(lenient.counters().error_multiplier_zero, 1);
     let mut strict = reflector(|config| config.strict = true);
     let answer = ask(&mut strict, ms(0), &request, &arrival());
     assert_eq!(answer, Err(Ignored::ErrorMultiplierZero));
@@ -177,7 +185,7 @@ fn a_buffer_without_room_is_refused_and_left_alone() {
         assert_eq!(answer, Err(kind), "{received} in {octets}");
         assert_eq!(buffer, before);
     }
-    assert_eq!(ours.tally().sessions_made, 0);
+    assert_eq!(ours.counters().sessions_made, 0);
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn each_address_port_and_ssid_has_numbers_of_its_own() {
             }
         }
     }
-    assert_eq!(ours.tally().sessions, arrivals.len() as u64 * 3);
+    assert_eq!(ours.counters().sessions, arrivals.len() as u64 * 3);
 }
 
 #[test]
@@ -89,8 +89,8 @@ fn a_new_run_from_the_same_port_starts_at_zero_and_a_copy_of_packet_0_does_not()
     assert_eq!(at(6_200, 7), 6);
     assert_eq!(at(7_201, 0), 0, "more than a second later");
     assert_eq!(at(7_300, 1), 1);
-    assert_eq!(ours.tally().sessions_restarted, 1);
-    assert_eq!(ours.tally().sessions_made, 1);
+    assert_eq!(ours.counters().sessions_restarted, 1);
+    assert_eq!(ours.counters().sessions_made, 1);
 }
 
 #[test]
@@ -100,9 +100,13 @@ fn a_session_idle_for_its_time_starts_at_zero_without_any_call_in_between() {
     assert_eq!(at(0, 5), 0);
     assert_eq!(at(29_999, 6), 1);
     assert_eq!(at(59_999, 7), 0);
-    let tally = ours.tally();
+    let counters = ours.counters();
     assert_eq!(
-        (tally.sessions, tally.sessions_made, tally.sessions_expired),
+        (
+            counters.sessions,
+            counters.sessions_made,
+            counters.sessions_expired
+        ),
         (1, 2, 1)
     );
 }
@@ -237,11 +241,11 @@ proptest! {
                     twin.expire(now_ms);
                 }
             }
-            let tally = ours.tally();
-            prop_assert_eq!(tally.sessions, twin.sessions.len() as u64);
-            prop_assert_eq!(tally.answered_stateless, twin.stateless);
-            prop_assert_eq!(tally.sessions_expired, twin.expired);
-            prop_assert_eq!(tally.sessions_evicted, twin.evicted);
+            let counters = ours.counters();
+            prop_assert_eq!(counters.sessions, twin.sessions.len() as u64);
+            prop_assert_eq!(counters.answered_stateless, twin.stateless);
+            prop_assert_eq!(counters.sessions_expired, twin.expired);
+            prop_assert_eq!(counters.sessions_evicted, twin.evicted);
             let oldest = twin.oldest().map(|at| ms(twin.sessions[at].heard_ms + IDLE_MS));
             prop_assert_eq!(ours.poll_timeout(), oldest);
         }

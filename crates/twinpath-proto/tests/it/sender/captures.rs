@@ -6,7 +6,7 @@ use std::path::Path;
 use pcap_parser::PcapCapture;
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, SenderConfig, SenderTally, SessionSender,
+    Fill, Limit, PayloadSize, Protocol, SenderConfig, SenderCounters, SessionSender,
 };
 use twinpath_wire::{
     Arrival, Delta, ErrorEstimate, Fate, Mono, Rung, Sample, Stamp, TimeFormat, Tos, Wall, WireTime,
@@ -60,7 +60,7 @@ fn t1_of(request: &[u8]) -> WireTime {
 
 /// Replays a capture: each request is sent as captured at its captured time, each reply handled
 /// with its time in the capture as T4.
-fn replay(file: &str, mut config: SenderConfig) -> (Vec<Datagram>, Vec<Sample>, SenderTally) {
+fn replay(file: &str, mut config: SenderConfig) -> (Vec<Datagram>, Vec<Sample>, SenderCounters) {
     let datagrams = capture(file);
     let first = &datagrams[0];
     let mono = |at: Wall| Mono::from_ns((at - first.at).abs_ns() + 1_000_000_000);
@@ -99,8 +99,8 @@ fn replay(file: &str, mut config: SenderConfig) -> (Vec<Datagram>, Vec<Sample>, 
         samples.extend(std::iter::from_fn(|| sender.poll_sample()));
     }
     assert_eq!(sender.poll_timeout(), None, "{file}: all is answered");
-    let tally = *sender.tally();
-    (datagrams, samples, tally)
+    let counters = *sender.counters();
+    (datagrams, samples, counters)
 }
 
 fn twamp() -> SenderConfig {
@@ -124,14 +124,14 @@ fn replies_of_other_programs_give_the_samples_that_their_octets_say() {
         ("stamp-open.pcap", stamp, 5, 0, 64, Some(64)),
     ];
     for (file, config, packets, tos, ttl, ttl_forward) in files {
-        let (datagrams, samples, tally) = replay(file, config);
+        let (datagrams, samples, counters) = replay(file, config);
         assert_eq!(
-            (samples.len(), tally.received),
+            (samples.len(), counters.received),
             (packets, packets as u64),
             "{file}"
         );
         assert_eq!(
-            (tally.sent, tally.lost, tally.duplicates),
+            (counters.sent, counters.lost, counters.duplicates),
             (packets as u64, 0, 0),
             "{file}"
         );
@@ -194,10 +194,10 @@ fn replies_of_other_programs_give_the_samples_that_their_octets_say() {
         } else {
             0
         };
-        assert_eq!(tally.anomalies.short_replies, short, "{file}");
-        assert_eq!(tally.anomalies.size_differs, short, "{file}");
+        assert_eq!(counters.anomalies.short_replies, short, "{file}");
+        assert_eq!(counters.anomalies.size_differs, short, "{file}");
         assert_eq!(
-            (tally.anomalies.z_wrong, tally.anomalies.t3_before_t2),
+            (counters.anomalies.z_wrong, counters.anomalies.t3_before_t2),
             (0, 0),
             "{file}"
         );
@@ -213,9 +213,9 @@ fn ptp_time_stamps_of_another_program_are_read_by_their_z_bit() {
         tai_offset_s: 0, // that peer writes UTC
         ..twamp()
     };
-    let (datagrams, samples, tally) = replay("stamp-v1-ptp.pcap", config);
+    let (datagrams, samples, counters) = replay("stamp-v1-ptp.pcap", config);
     assert_eq!(
-        (samples.len(), tally.received, tally.anomalies.z_wrong),
+        (samples.len(), counters.received, counters.anomalies.z_wrong),
         (5, 5, 0)
     );
     for (sample, request) in samples.iter().zip(datagrams.iter().step_by(2)) {
@@ -228,7 +228,11 @@ fn ptp_time_stamps_of_another_program_are_read_by_their_z_bit() {
         assert!(Delta::ZERO < residence && residence < sample.t4.unwrap().at - sample.t1.at);
     }
     assert_eq!(
-        tally.anomalies.kinds().map(|(_, count)| count).sum::<u64>(),
+        counters
+            .anomalies
+            .kinds()
+            .map(|(_, count)| count)
+            .sum::<u64>(),
         0
     );
 }
@@ -264,7 +268,10 @@ fn captured_replies_are_foreign_to_another_session() {
         now = sender.next_due().unwrap_or(now);
     }
     assert_eq!(
-        (sender.tally().anomalies.foreign_t1, sender.tally().received),
+        (
+            sender.counters().anomalies.foreign_t1,
+            sender.counters().received
+        ),
         (10, 0)
     );
 }

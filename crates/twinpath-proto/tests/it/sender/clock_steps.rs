@@ -39,9 +39,12 @@ fn packets_in_flight_at_a_step_are_left_out_of_the_delays_and_not_of_the_loss() 
             "{by:?}"
         );
         assert_eq!(samples[1].excluded, Some(Exclusion::ClockStep));
-        let tally = rig.sender.tally();
-        assert_eq!((tally.clock_steps, tally.received, tally.lost), (1, 2, 0));
-        assert_eq!(tally.anomalies.residence_too_long, 0);
+        let counters = rig.sender.counters();
+        assert_eq!(
+            (counters.clock_steps, counters.received, counters.lost),
+            (1, 2, 0)
+        );
+        assert_eq!(counters.anomalies.residence_too_long, 0);
     }
 }
 
@@ -59,7 +62,7 @@ fn packets_sent_after_the_step_are_measured() {
         .handle_reply(ms(130), &reply, &arrival(wall(ms(130)) + HOUR));
     let sample = rig.samples()[0];
     assert_eq!((sample.excluded, sample.departure), (None, Delta::ZERO));
-    assert_eq!(rig.sender.tally().clock_steps, 1);
+    assert_eq!(rig.sender.counters().clock_steps, 1);
 }
 
 #[test]
@@ -70,7 +73,7 @@ fn the_reading_for_a_t1_finds_a_step_too() {
     rig.sender
         .finish(&mut packet, transmit, stepped(ms(100), HOUR));
     rig.requests.push(packet.to_vec());
-    assert_eq!(rig.sender.tally().clock_steps, 1);
+    assert_eq!(rig.sender.counters().clock_steps, 1);
     for which in [0, 1] {
         let reply = rig.reply_octets(which, ms(130));
         rig.sender
@@ -99,7 +102,7 @@ fn ordinary_readings_are_no_steps() {
         let wobble = Delta::from_ns(if k % 2 == 0 { 20_000 } else { -20_000 });
         rig.sender.handle_clock(stepped(us(k * 100), wobble));
     }
-    assert_eq!(rig.sender.tally().clock_steps, 0);
+    assert_eq!(rig.sender.counters().clock_steps, 0);
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn a_run_of_answered_packets_is_over_a_tenth_of_a_second_after_the_last_reply() 
     assert_eq!(rig.sender.poll_timeout(), Some(ms(930 + 100)));
     assert_eq!(rig.finish(), []);
     rig.assert_over();
-    assert_eq!(rig.sender.tally().asked, Some(10));
+    assert_eq!(rig.sender.counters().asked, Some(10));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_copy_of_the_last_reply_alone_is_seen_and_others_are_then_waited_for() {
     assert_eq!(rig.sender.poll_timeout(), Some(OBSERVED));
     rig.reply(9, ms(2_890));
     assert_eq!(fates(&rig.finish()), [(9, Fate::Duplicate)]);
-    assert_eq!(rig.sender.tally().duplicates, 2);
+    assert_eq!(rig.sender.counters().duplicates, 2);
     rig.assert_over();
 }
 
@@ -73,7 +73,7 @@ fn where_copies_were_seen_those_of_the_last_packets_are_waited_for() {
     }
     assert_eq!(rig.samples().len(), 10);
     assert_eq!(rig.finish(), []);
-    assert_eq!(rig.sender.tally().duplicates, 11);
+    assert_eq!(rig.sender.counters().duplicates, 11);
     rig.assert_over();
 }
 
@@ -84,12 +84,12 @@ fn a_late_reply_is_waited_for_until_the_timeout_after_the_last_departure() {
         let counted = ms(missing as u64 * 100 + 2_100);
         assert_eq!(rig.sender.poll_timeout(), Some(counted));
         assert_eq!(rig.samples_at(counted), [], "it may yet be a late one");
-        assert_eq!(rig.sender.tally().lost, 1);
+        assert_eq!(rig.sender.counters().lost, 1);
         assert_eq!(rig.sender.poll_timeout(), Some(OBSERVED));
         rig.reply(missing, ms(2_950));
         assert_eq!(fates(&rig.samples()), [(missing as u64, Fate::Late)]);
-        let tally = rig.sender.tally();
-        assert_eq!((tally.received, tally.lost, tally.late), (9, 1, 1));
+        let counters = rig.sender.counters();
+        assert_eq!((counters.received, counters.lost, counters.late), (9, 1, 1));
         // Nothing is missing any more.
         rig.finish();
         rig.assert_over();
@@ -119,8 +119,11 @@ fn a_copy_of_a_late_reply_is_counted_once_as_late_and_once_as_a_copy() {
     assert_eq!(rig.sender.poll_timeout(), Some(OBSERVED));
     rig.finish();
     rig.assert_over();
-    let tally = rig.sender.tally();
-    assert_eq!((tally.lost, tally.late, tally.duplicates), (2, 2, 1));
+    let counters = rig.sender.counters();
+    assert_eq!(
+        (counters.lost, counters.late, counters.duplicates),
+        (2, 2, 1)
+    );
 }
 
 #[test]
@@ -135,7 +138,7 @@ fn a_loss_that_can_no_longer_be_late_does_not_hold_up_the_end() {
         }
         rig.samples_at(ms(which as u64 * 100 + 40));
     }
-    assert_eq!(rig.sender.tally().lost, 1);
+    assert_eq!(rig.sender.counters().lost, 1);
     assert_eq!(rig.sender.poll_timeout(), Some(ms(5_930 + 100)));
 }
 
@@ -167,7 +170,7 @@ fn a_run_of_which_no_packet_came_back_in_time_waits_a_second_longer() {
         rig.reply(which, ms(3_990));
     }
     assert_eq!(rig.samples().len(), 10);
-    assert_eq!(rig.sender.tally().late, 10);
+    assert_eq!(rig.sender.counters().late, 10);
     rig.finish();
     rig.assert_over();
 }
@@ -186,8 +189,8 @@ fn sending_that_is_stopped_leaves_every_packet_its_time() {
     assert_eq!(rig.samples().len(), 9);
     assert_eq!(fates(&rig.finish()), [(9, Fate::Lost)]);
     rig.assert_over();
-    let tally = rig.sender.tally();
-    assert_eq!((tally.sent, tally.in_flight), (10, 0));
+    let counters = rig.sender.counters();
+    assert_eq!((counters.sent, counters.in_flight), (10, 0));
 }
 
 #[test]
@@ -250,16 +253,21 @@ fn a_stop_counts_the_young_in_flight_and_the_old_lost() {
         .filter(|sample| sample.fate == Fate::Lost)
         .count();
     assert_eq!((lost, samples.len()), (10, 11));
-    let tally = *rig.sender.tally();
+    let counters = *rig.sender.counters();
     assert_eq!(
-        (tally.sent, tally.received, tally.lost, tally.in_flight),
+        (
+            counters.sent,
+            counters.received,
+            counters.lost,
+            counters.in_flight
+        ),
         (11, 1, 10, 19)
     );
     rig.assert_over();
     rig.reply(25, ms(2_960));
     assert_eq!(
-        *rig.sender.tally(),
-        tally,
+        *rig.sender.counters(),
+        counters,
         "what comes after the end is not looked at"
     );
     assert_eq!(rig.sender.next_due(), None);

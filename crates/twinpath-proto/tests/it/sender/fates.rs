@@ -58,10 +58,10 @@ fn a_reply_at_the_timeout_is_in_time_and_one_after_it_is_late() {
         let mut rig = Rig::sent(config(), 1);
         rig.reply(0, us(at_us));
         assert_eq!(rig.samples()[0].fate, fate, "{at_us} us");
-        let tally = rig.sender.tally();
+        let counters = rig.sender.counters();
         let late = u64::from(fate == Fate::Late);
         assert_eq!(
-            (tally.received, tally.lost, tally.late),
+            (counters.received, counters.lost, counters.late),
             (1 - late, late, late)
         );
     }
@@ -95,16 +95,22 @@ fn a_late_reply_counts_as_lost_and_late_and_has_one_sample() {
     let mut rig = Rig::sent(config(), 10);
     let samples = rig.samples_at(ms(2_150));
     assert_eq!(samples, [], "a lost packet lingers before it is said lost");
-    assert_eq!((rig.sender.tally().lost, rig.sender.tally().late), (1, 0));
+    assert_eq!(
+        (rig.sender.counters().lost, rig.sender.counters().late),
+        (1, 0)
+    );
     rig.reply(0, ms(2_500));
     let samples = rig.samples();
     assert_eq!(samples.len(), 1);
     assert_eq!((samples[0].seq, samples[0].fate), (0, Fate::Late));
     assert_eq!(samples[0].t4.map(|t4| t4.at), Some(wall(ms(2_500))));
-    assert_eq!((rig.sender.tally().lost, rig.sender.tally().late), (1, 1));
+    assert_eq!(
+        (rig.sender.counters().lost, rig.sender.counters().late),
+        (1, 1)
+    );
     rig.reply(0, ms(2_510));
     assert_eq!(
-        rig.sender.tally().duplicates,
+        rig.sender.counters().duplicates,
         1,
         "a second late copy is a duplicate"
     );
@@ -142,12 +148,12 @@ fn a_reply_that_came_in_time_and_was_read_late_is_received() {
     let mut rig = Rig::sent(config(), 10);
     // The process slept through everything: by its own clock the packet is lost.
     assert_eq!(rig.samples_at(ms(2_200)), []);
-    assert_eq!(rig.sender.tally().lost, 2);
+    assert_eq!(rig.sender.counters().lost, 2);
     rig.reply_read(0, ms(40), ms(2_200));
     let sample = rig.samples()[0];
     assert_eq!((sample.seq, sample.fate), (0, Fate::Received));
     assert_eq!(
-        (rig.sender.tally().lost, rig.sender.tally().received),
+        (rig.sender.counters().lost, rig.sender.counters().received),
         (1, 1)
     );
     rig.finish();
@@ -158,9 +164,9 @@ fn a_reply_that_came_in_time_and_was_read_late_is_received() {
 fn the_scheduler_has_a_hundred_milliseconds_before_a_packet_counts_as_lost() {
     let mut rig = Rig::sent(config(), 1);
     rig.samples_at(us(2_099_999));
-    assert_eq!(rig.sender.tally().lost, 0);
+    assert_eq!(rig.sender.counters().lost, 0);
     rig.samples_at(ms(2_100));
-    assert_eq!(rig.sender.tally().lost, 1);
+    assert_eq!(rig.sender.counters().lost, 1);
 }
 
 #[test]
@@ -178,7 +184,10 @@ fn a_lost_packet_is_said_lost_when_it_has_lingered_for_another_timeout() {
     rig.samples_at(ms(5_000));
     rig.reply(0, ms(5_000));
     assert_eq!(rig.samples(), []);
-    assert_eq!((rig.sender.tally().stale, rig.sender.tally().late), (1, 0));
+    assert_eq!(
+        (rig.sender.counters().stale, rig.sender.counters().late),
+        (1, 0)
+    );
 }
 
 #[test]
@@ -192,8 +201,8 @@ fn copies_of_a_reply_are_duplicates_and_measured_once() {
     assert_eq!(fates, [Fate::Received, Fate::Duplicate, Fate::Duplicate]);
     assert_eq!(samples[1].t1.at, wall(ms(100)), "the T1 that it echoes");
     assert_eq!(samples[2].t4.map(|t4| t4.at), Some(wall(ms(220))));
-    let tally = rig.sender.tally();
-    assert_eq!((tally.received, tally.duplicates), (1, 2));
+    let counters = rig.sender.counters();
+    assert_eq!((counters.received, counters.duplicates), (1, 2));
 }
 
 #[test]
@@ -211,12 +220,18 @@ fn a_copy_older_than_the_window_is_stale_and_one_within_is_a_duplicate() {
     let now = us(700_100);
     rig.reply(70_000 - 65_537, now);
     assert_eq!(
-        (rig.sender.tally().stale, rig.sender.tally().duplicates),
+        (
+            rig.sender.counters().stale,
+            rig.sender.counters().duplicates
+        ),
         (1, 0)
     );
     rig.reply(70_000 - 65_536, now);
     assert_eq!(
-        (rig.sender.tally().stale, rig.sender.tally().duplicates),
+        (
+            rig.sender.counters().stale,
+            rig.sender.counters().duplicates
+        ),
         (1, 1)
     );
 }
@@ -226,10 +241,10 @@ fn a_refused_packet_was_neither_sent_nor_lost_and_its_number_is_not_used_again()
     let mut rig = Rig::sent(config(), 3);
     let token = rig.tokens.remove(1);
     rig.sender.handle_send_error(token);
-    let tally = rig.sender.tally();
-    assert_eq!((tally.sent, tally.send_errors), (2, 1));
+    let counters = rig.sender.counters();
+    assert_eq!((counters.sent, counters.send_errors), (2, 1));
     rig.reply(1, ms(250));
-    assert_eq!(rig.sender.tally().anomalies.unknown_seq, 1);
+    assert_eq!(rig.sender.counters().anomalies.unknown_seq, 1);
     rig.send_count(1);
     assert_eq!(rig.requests[3][..4], [0, 0, 0, 3]);
     let rest = rig.finish();
@@ -237,7 +252,7 @@ fn a_refused_packet_was_neither_sent_nor_lost_and_its_number_is_not_used_again()
     assert_eq!(rest.len(), 9);
     rig.assert_over();
     assert_eq!(
-        (rig.sender.tally().sent, rig.sender.tally().asked),
+        (rig.sender.counters().sent, rig.sender.counters().asked),
         (9, Some(10))
     );
 }
@@ -250,7 +265,7 @@ fn a_packet_that_was_asked_for_and_never_finished_ends_nothing() {
     let samples = rig.finish();
     assert_eq!(samples.len(), 9);
     rig.assert_over();
-    assert_eq!(rig.sender.tally().sent, 9);
+    assert_eq!(rig.sender.counters().sent, 9);
 }
 
 #[test]

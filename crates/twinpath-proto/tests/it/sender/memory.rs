@@ -38,7 +38,7 @@ fn a_dead_path_at_100_000_packets_a_second_costs_under_12_megabytes() {
         }
         most = most.max(rig.sender.memory_octets());
     }
-    assert_eq!((lost, rig.sender.tally().lost), (400_000, 400_000));
+    assert_eq!((lost, rig.sender.counters().lost), (400_000, 400_000));
     assert!(most < 12_000_000, "{most} octets");
     assert!(
         most > 6_000_000,
@@ -90,7 +90,7 @@ fn a_million_packets_need_no_more_than_ten_thousand() {
         }
         received += rig.finish().len();
         assert_eq!(received as u64, count);
-        assert_eq!(rig.sender.tally().lost, count / 100);
+        assert_eq!(rig.sender.counters().lost, count / 100);
         after.push(most);
     }
     // A lost packet is waited for for two seconds: some 8 MB of the faster run's window.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use twinpath_proto::reflector::{NegotiatedConfig, NegotiatedReflector, SessionSpec};
 use twinpath_proto::security::SessionKeys;
 use twinpath_proto::sender::{
-    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SenderTally, SessionSender,
+    Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SenderCounters, SessionSender,
 };
 use twinpath_proto::{TestFeatures, TestGuard};
 use twinpath_wire::control::{Modes, Sid};
@@ -54,7 +54,7 @@ fn run(
     features: TestFeatures,
     path: Path,
     mut back: impl FnMut(&mut Vec<u8>),
-) -> (Vec<Sample>, SenderTally, NegotiatedReflector) {
+) -> (Vec<Sample>, SenderCounters, NegotiatedReflector) {
     let near = Clock {
         offset_ns: EPOCH_NS,
         skew_ppb: 0,
@@ -97,7 +97,7 @@ fn run(
         sender.handle_timeout(now);
         samples.extend(std::iter::from_fn(|| sender.poll_sample()));
         let Some(next) = sender.poll_timeout() else {
-            return (samples, *sender.tally(), reflector);
+            return (samples, *sender.counters(), reflector);
         };
         let arrivals = [forward.poll_timeout(), backward.poll_timeout()];
         now = arrivals
@@ -150,10 +150,10 @@ fn on_a_clean_link_nothing_is_odd_in_any_combination() {
                         ..speaking(features)
                     };
                     let context = format!("{features:?} {fill:?} {payload:?}");
-                    let (samples, tally, far) = run(config, features, FIVE_MS, |_| {});
-                    assert_eq!(tally.received, 60, "{context}");
+                    let (samples, counters, far) = run(config, features, FIVE_MS, |_| {});
+                    assert_eq!(counters.received, 60, "{context}");
                     let plain = modes.bits() & (32 | 64 | 256) == 0;
-                    let odd: Vec<_> = tally
+                    let odd: Vec<_> = counters
                         .anomalies
                         .kinds()
                         .filter(|(kind, count)| {
@@ -162,7 +162,11 @@ fn on_a_clean_link_nothing_is_odd_in_any_combination() {
                         })
                         .collect();
                     assert_eq!(odd, [], "{context}");
-                    assert_eq!(far.tally(Sid([1; 16])).unwrap().too_short, 0, "{context}");
+                    assert_eq!(
+                        far.counters(Sid([1; 16])).unwrap().too_short,
+                        0,
+                        "{context}"
+                    );
                     for sample in samples {
                         let round_trip = sample.round_trip().unwrap().ns();
                         assert!((round_trip - 10_000_000).abs() <= 2, "{context}");
@@ -197,21 +201,21 @@ fn on_a_bad_link_the_books_balance_in_any_combination() {
             limit: Limit::Count(400),
             ..speaking(features)
         };
-        let (samples, tally, far) = run(config, features, bad, |_| {});
-        assert_eq!(tally.sent, 400, "{modes}");
-        assert_eq!(tally.sent, tally.received + tally.lost, "{modes}");
+        let (samples, counters, far) = run(config, features, bad, |_| {});
+        assert_eq!(counters.sent, 400, "{modes}");
+        assert_eq!(counters.sent, counters.received + counters.lost, "{modes}");
         assert!(
-            tally.lost > 50 && tally.duplicates > 50,
-            "{modes}: {tally:?}"
+            counters.lost > 50 && counters.duplicates > 50,
+            "{modes}: {counters:?}"
         );
-        assert_eq!(tally.anomalies.padding_differs, 0, "{modes}");
+        assert_eq!(counters.anomalies.padding_differs, 0, "{modes}");
         let copies = samples.iter().filter(|said| said.fate == Fate::Duplicate);
         for copy in copies {
             let said = (modes.bits() & 256 != 0).then_some(REMARKED);
             assert_eq!(copy.tos_forward, said, "{modes}: copies say it too");
         }
         // TT-11: numbers from 0 without a gap; what the sender got are some of them.
-        let made = far.tally(Sid([1; 16])).unwrap().reflected;
+        let made = far.counters(Sid([1; 16])).unwrap().reflected;
         let largest = samples.iter().filter_map(|said| said.reflector_seq).max();
         assert!(u64::from(largest.unwrap()) < made, "{modes}");
     }
@@ -233,10 +237,10 @@ fn ends_with_different_time_formats_measure_the_same() {
             error: ErrorEstimate::new(true, ours, Duration::from_micros(50)),
             ..speaking(features)
         };
-        let (samples, tally, _) = run(config, features, FIVE_MS, |_| {});
-        assert_eq!(tally.anomalies.z_wrong, 0);
+        let (samples, counters, _) = run(config, features, FIVE_MS, |_| {});
+        assert_eq!(counters.anomalies.z_wrong, 0);
         assert_eq!(
-            tally.far_error.unwrap().format() == TimeFormat::Ptp,
+            counters.far_error.unwrap().format() == TimeFormat::Ptp,
             theirs != 0
         );
         for sample in samples {
@@ -271,19 +275,19 @@ fn padding_that_comes_back_changed_is_measured_and_counted() {
                 payload: PayloadSize::Fixed(header + 39),
                 ..speaking(features)
             };
-            let (_, tally, _) = run(config, features, FIVE_MS, |reply| reply[at] ^= 1);
-            assert_eq!(tally.received, 60);
+            let (_, counters, _) = run(config, features, FIVE_MS, |reply| reply[at] ^= 1);
+            assert_eq!(counters.received, 60);
             let expected = if counts { 60 } else { 0 };
             assert_eq!(
-                tally.anomalies.padding_differs, expected,
+                counters.anomalies.padding_differs, expected,
                 "{modes}: octet {at}"
             );
         }
-        let (_, tally, _) = run(speaking(features), features, FIVE_MS, |reply| {
+        let (_, counters, _) = run(speaking(features), features, FIVE_MS, |reply| {
             reply.truncate(header + 10);
         });
-        assert_eq!(tally.anomalies.padding_differs, 60, "{modes}: cut");
-        assert_eq!(tally.anomalies.size_differs, 60, "{modes}: cut");
+        assert_eq!(counters.anomalies.padding_differs, 60, "{modes}: cut");
+        assert_eq!(counters.anomalies.size_differs, 60, "{modes}: cut");
     }
 }
 
@@ -433,11 +437,11 @@ fn a_reply_that_was_changed_on_its_way_does_not_count() {
             ..TestFeatures::default()
         };
         for at in [0, 3, 15, 96, 111] {
-            let (samples, tally, _) = run(speaking(features), features, FIVE_MS, |reply| {
+            let (samples, counters, _) = run(speaking(features), features, FIVE_MS, |reply| {
                 reply[at] ^= 0x10;
             });
             assert_eq!(
-                (tally.received, tally.anomalies.forged),
+                (counters.received, counters.anomalies.forged),
                 (0, 60),
                 "octet {at}"
             );
@@ -445,13 +449,13 @@ fn a_reply_that_was_changed_on_its_way_does_not_count() {
         }
         // Every second reply comes twice over: once forged, once as it was made.
         let mut second = false;
-        let (_, tally, _) = run(speaking(features), features, FIVE_MS, |reply| {
+        let (_, counters, _) = run(speaking(features), features, FIVE_MS, |reply| {
             second = !second;
             if second {
                 reply[0] ^= 1;
             }
         });
-        assert_eq!((tally.received, tally.anomalies.forged), (30, 30));
+        assert_eq!((counters.received, counters.anomalies.forged), (30, 30));
     }
 }
 
@@ -461,9 +465,9 @@ fn open_replies_to_secured_requests_do_not_count() {
         modes: Modes::ENCRYPTED,
         ..TestFeatures::default()
     };
-    let (samples, tally, _) = run(speaking(secured), secured, FIVE_MS, |reply| reply.fill(0));
-    assert_eq!(tally.received, 0);
-    assert_eq!(tally.anomalies.forged, 60);
+    let (samples, counters, _) = run(speaking(secured), secured, FIVE_MS, |reply| reply.fill(0));
+    assert_eq!(counters.received, 0);
+    assert_eq!(counters.anomalies.forged, 60);
     assert!(samples.iter().all(|sample| sample.fate == Fate::Lost));
 }
 

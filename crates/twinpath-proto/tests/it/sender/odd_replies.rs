@@ -19,7 +19,7 @@ fn after(
     change(&mut octets, &mut arrival);
     rig.sender.handle_reply(ms(230), &octets, &arrival);
     let samples = rig.samples();
-    let odd = rig.sender.tally().anomalies;
+    let odd = rig.sender.counters().anomalies;
     let kinds: u64 = odd.kinds().map(|(_, count)| count).sum();
     assert!(kinds > 0, "nothing was odd: {samples:?}");
     // The run goes on: a good reply is measured, if that one was not.
@@ -104,8 +104,8 @@ fn a_reply_to_an_earlier_run_from_the_same_port_is_no_duplicate() {
     octets[28..36].copy_from_slice(&earlier);
     rig.sender
         .handle_reply(ms(231), &octets, &arrival(wall(ms(231))));
-    let tally = rig.sender.tally();
-    assert_eq!((tally.duplicates, tally.anomalies.foreign_t1), (0, 1));
+    let counters = rig.sender.counters();
+    assert_eq!((counters.duplicates, counters.anomalies.foreign_t1), (0, 1));
 }
 
 #[test]
@@ -146,9 +146,9 @@ fn a_copy_must_echo_the_t1_of_its_own_packet() {
                 .handle_reply(ms(19_970), &octets, &arrival(wall(ms(19_970))));
         }
         assert_eq!(rig.samples(), []);
-        let tally = rig.sender.tally();
-        let odd = tally.anomalies;
-        assert_eq!((tally.duplicates, tally.stale), (0, 0));
+        let counters = rig.sender.counters();
+        let odd = counters.anomalies;
+        assert_eq!((counters.duplicates, counters.stale), (0, 0));
         assert_eq!(odd.foreign_t1 + odd.not_a_reply, forged.len() as u64);
         rig.reply(195, ms(19_980));
         let copy = rig.samples();
@@ -168,8 +168,8 @@ fn a_copy_of_a_reply_that_waits_for_its_stamp_must_echo_its_t1_too() {
     rig.sender
         .handle_reply(ms(231), &octets, &arrival(wall(ms(231))));
     rig.reply(1, ms(232));
-    let tally = rig.sender.tally();
-    assert_eq!((tally.duplicates, tally.anomalies.foreign_t1), (1, 1));
+    let counters = rig.sender.counters();
+    assert_eq!((counters.duplicates, counters.anomalies.foreign_t1), (1, 1));
 }
 
 #[test]
@@ -182,8 +182,8 @@ fn a_late_reply_must_echo_the_t1_of_its_own_packet() {
         rig.sender
             .handle_reply(ms(2_200), &octets, &arrival(wall(ms(2_200))));
     }
-    let tally = rig.sender.tally();
-    assert_eq!((tally.late, tally.anomalies.foreign_t1), (0, 3));
+    let counters = rig.sender.counters();
+    assert_eq!((counters.late, counters.anomalies.foreign_t1), (0, 3));
     rig.reply(0, ms(2_210));
     assert_eq!(rig.samples()[0].fate, Fate::Late);
 }
@@ -201,9 +201,9 @@ fn a_copy_later_than_any_late_reply_is_counted_and_is_no_sample() {
         assert_eq!(rig.samples().len(), usize::from(sent == 60), "{sent}");
         rig.reply(0, us(4_100_001));
         assert_eq!(rig.samples(), []);
-        let tally = rig.sender.tally();
+        let counters = rig.sender.counters();
         let copies = u64::from(sent == 60);
-        assert_eq!((tally.duplicates, tally.stale), (copies, 2 - copies));
+        assert_eq!((counters.duplicates, counters.stale), (copies, 2 - copies));
     }
 }
 
@@ -226,8 +226,11 @@ fn forged_copies_of_any_number_take_no_memory() {
     }
     assert_eq!(rig.samples(), []);
     assert_eq!(rig.sender.memory_octets(), before);
-    let tally = rig.sender.tally();
-    assert_eq!((tally.duplicates, tally.anomalies.foreign_t1), (0, 100_000));
+    let counters = rig.sender.counters();
+    assert_eq!(
+        (counters.duplicates, counters.anomalies.foreign_t1),
+        (0, 100_000)
+    );
 }
 
 #[test]
@@ -237,7 +240,7 @@ fn a_request_that_comes_back_after_its_reply_is_an_echo_too() {
     let echo = rig.requests[1].clone();
     rig.sender
         .handle_reply(ms(231), &echo, &arrival(wall(ms(231))));
-    assert_eq!(rig.sender.tally().anomalies.looks_like_request, 1);
+    assert_eq!(rig.sender.counters().anomalies.looks_like_request, 1);
 }
 
 #[test]
@@ -348,7 +351,7 @@ fn an_echo_service_is_recognised_by_our_own_octets() {
             rig.sender
                 .handle_reply(ms(230), &echo, &arrival(wall(ms(230))));
         }
-        let odd = rig.sender.tally().anomalies;
+        let odd = rig.sender.counters().anomalies;
         assert_eq!(
             (odd.looks_like_request, rig.samples().len()),
             (3, 0),
@@ -392,7 +395,7 @@ fn an_ssid_that_comes_back_as_zero_is_counted_and_another_one_is_foreign() {
         rig.sender
             .handle_reply(ms(5), &octets, &arrival(wall(ms(5))));
         assert_eq!(rig.samples().len(), usize::from(measured), "{back}");
-        let odd = rig.sender.tally().anomalies;
+        let odd = rig.sender.counters().anomalies;
         assert_eq!(
             (odd.ssid_missing, odd.other_ssid),
             (u64::from(back == 0), u64::from(back == 8))
@@ -409,7 +412,7 @@ fn without_an_ssid_of_its_own_a_sender_does_not_look_at_one() {
         rig.sender
             .handle_reply(ms(5), &octets, &arrival(wall(ms(5))));
         assert_eq!(rig.samples().len(), 1);
-        assert_eq!(rig.sender.tally().anomalies.ssid_missing, 0);
+        assert_eq!(rig.sender.counters().anomalies.ssid_missing, 0);
     }
 }
 
@@ -426,5 +429,5 @@ fn a_far_clock_that_is_years_off_is_no_reason_to_doubt_the_round_trip() {
         (sample.excluded, sample.round_trip()),
         (None, Some(Delta::from_ns(4_990_000)))
     );
-    assert_eq!(rig.sender.tally().anomalies.z_wrong, 0);
+    assert_eq!(rig.sender.counters().anomalies.z_wrong, 0);
 }

@@ -194,16 +194,20 @@ impl Rig {
             self.send(next);
             samples.extend(self.samples_at(next));
         }
-        panic!("a session without an end: {:?}", self.sender.tally());
+        panic!("a session without an end: {:?}", self.sender.counters());
     }
 
     /// The session is over, and the books balance.
     pub(super) fn assert_over(&mut self) {
         assert_eq!(self.sender.poll_timeout(), None);
         assert_eq!(self.sender.poll_sample(), None);
-        let tally = self.sender.tally();
-        assert_eq!(tally.sent, tally.received + tally.lost, "{tally:?}");
-        assert!(tally.late <= tally.lost, "{tally:?}");
+        let counters = self.sender.counters();
+        assert_eq!(
+            counters.sent,
+            counters.received + counters.lost,
+            "{counters:?}"
+        );
+        assert!(counters.late <= counters.lost, "{counters:?}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_proto::sender::{Limit, Schedule, SenderConfig, SenderTally, SessionSender};
+use twinpath_proto::sender::{Limit, Schedule, SenderConfig, SenderCounters, SessionSender};
 use twinpath_wire::{Delta, Fate, Mono, Rung, Sample, Stamp};
 
 use super::rig::{EPOCH_NS, arrival, config, reply_to};
@@ -38,7 +38,7 @@ impl World {
     }
 
     /// Runs a session to its end. The kernel stamps each departure 8 us after the process did.
-    fn run(&mut self, config: SenderConfig) -> (Vec<Sample>, SenderTally) {
+    fn run(&mut self, config: SenderConfig) -> (Vec<Sample>, SenderCounters) {
         let mut sender = SessionSender::new(config);
         let mut buffer = vec![0; sender.largest_payload()];
         let mut samples = Vec::new();
@@ -79,7 +79,7 @@ impl World {
                     .filter(|_| sender.poll_timeout().is_some()),
             ];
             if next[0].is_none() {
-                return (samples, *sender.tally());
+                return (samples, *sender.counters());
             }
             now = next.into_iter().flatten().min().unwrap().max(now);
         }
@@ -114,8 +114,8 @@ fn on_a_clean_link_every_round_trip_is_what_the_link_says() {
         ..Path::default()
     };
     let mut world = World::new(way, back, Clock::default());
-    let (samples, tally) = world.run(thousand());
-    assert_eq!((samples.len(), tally.received), (1_000, 1_000));
+    let (samples, counters) = world.run(thousand());
+    assert_eq!((samples.len(), counters.received), (1_000, 1_000));
     for sample in samples {
         assert_eq!(sample.round_trip().map(Delta::ns), Some(10_000_000));
         assert_eq!(sample.forward().map(Delta::ns), Some(7_000_000));
@@ -177,7 +177,7 @@ fn loss_duplication_and_reordering_are_counted_as_the_link_made_them() {
         reorder_by: Duration::from_millis(25),
     };
     let mut world = World::new(path, path, Clock::default());
-    let (samples, tally) = world.run(thousand());
+    let (samples, counters) = world.run(thousand());
     let mut ends = [0_u32; 1_000];
     for sample in samples
         .iter()
@@ -187,13 +187,16 @@ fn loss_duplication_and_reordering_are_counted_as_the_link_made_them() {
     }
     assert!(ends.iter().all(|ends| *ends == 1));
     let received = of(&samples, Fate::Received);
-    assert_eq!(received.len() as u64, tally.received);
-    assert_eq!(of(&samples, Fate::Lost).len() as u64, tally.lost);
-    assert_eq!(of(&samples, Fate::Duplicate).len() as u64, tally.duplicates);
-    assert_eq!(tally.received + tally.lost, 1_000);
+    assert_eq!(received.len() as u64, counters.received);
+    assert_eq!(of(&samples, Fate::Lost).len() as u64, counters.lost);
+    assert_eq!(
+        of(&samples, Fate::Duplicate).len() as u64,
+        counters.duplicates
+    );
+    assert_eq!(counters.received + counters.lost, 1_000);
     // Two directions of 5 % loss are 97 lost in a thousand, two of 3 % duplication 58 copies.
-    assert!((60..140).contains(&tally.lost), "{tally:?}");
-    assert!((25..95).contains(&tally.duplicates), "{tally:?}");
+    assert!((60..140).contains(&counters.lost), "{counters:?}");
+    assert!((25..95).contains(&counters.duplicates), "{counters:?}");
     let reordered = received
         .windows(2)
         .filter(|two| two[0].seq > two[1].seq)
@@ -215,16 +218,21 @@ fn a_path_slower_than_the_timeout_is_all_late() {
         limit: Limit::Duration(Duration::from_secs(5)),
         ..thousand()
     };
-    let (samples, tally) = World::new(way, way, Clock::default()).run(config);
+    let (samples, counters) = World::new(way, way, Clock::default()).run(config);
     assert_eq!(
-        (tally.sent, tally.received, tally.lost, tally.asked),
+        (
+            counters.sent,
+            counters.received,
+            counters.lost,
+            counters.asked
+        ),
         (500, 0, 500, None)
     );
     // Those whose reply comes before the run's end are late, the last ones are lost.
-    assert_eq!(of(&samples, Fate::Late).len() as u64, tally.late);
+    assert_eq!(of(&samples, Fate::Late).len() as u64, counters.late);
     assert_eq!(
         of(&samples, Fate::Late).len() + of(&samples, Fate::Lost).len(),
         500
     );
-    assert!(tally.late > 400, "{tally:?}");
+    assert!(counters.late > 400, "{counters:?}");
 }

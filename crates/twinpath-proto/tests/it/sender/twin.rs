@@ -343,7 +343,7 @@ fn wind_up(driven: &mut Driven, twin: &mut Twin) {
         driven.drain();
         twin.time(driven.now, driven.sender.next_due().is_none());
     }
-    panic!("a session without an end: {:?}", driven.sender.tally());
+    panic!("a session without an end: {:?}", driven.sender.counters());
 }
 
 proptest! {
@@ -370,19 +370,19 @@ proptest! {
             .map(|said| (said.seq, said.fate, said.t1, said.departure, said.excluded))
             .collect();
         prop_assert_eq!(&said, &twin.said);
-        let tally = driven.sender.tally();
-        prop_assert_eq!(tally.received, twin.count(Fate::Received));
-        prop_assert_eq!(tally.late, twin.count(Fate::Late));
-        prop_assert_eq!(tally.lost, twin.count(Fate::Late) + twin.count(Fate::Lost));
-        prop_assert_eq!(tally.duplicates, twin.count(Fate::Duplicate));
-        prop_assert_eq!((tally.stale, tally.clock_steps), (twin.stale, twin.steps));
-        prop_assert_eq!(tally.sent, tally.received + tally.lost);
+        let counters = driven.sender.counters();
+        prop_assert_eq!(counters.received, twin.count(Fate::Received));
+        prop_assert_eq!(counters.late, twin.count(Fate::Late));
+        prop_assert_eq!(counters.lost, twin.count(Fate::Late) + twin.count(Fate::Lost));
+        prop_assert_eq!(counters.duplicates, twin.count(Fate::Duplicate));
+        prop_assert_eq!((counters.stale, counters.clock_steps), (twin.stale, twin.steps));
+        prop_assert_eq!(counters.sent, counters.received + counters.lost);
         let refused = twin.packets.values().filter(|packet| packet.state == State::Refused);
-        prop_assert_eq!(tally.send_errors, refused.count() as u64);
+        prop_assert_eq!(counters.send_errors, refused.count() as u64);
         if let Limit::Count(count) = limit {
-            prop_assert_eq!(tally.sent + tally.send_errors, count);
+            prop_assert_eq!(counters.sent + counters.send_errors, count);
         }
-        prop_assert!(tally.largest_burst <= 4);
+        prop_assert!(counters.largest_burst <= 4);
     }
 
     #[test]
@@ -402,7 +402,7 @@ proptest! {
         }
         wind_up(&mut driven, &mut twin);
 
-        let tally = driven.sender.tally();
+        let counters = driven.sender.counters();
         let mut ended = HashSet::new();
         let mut counts = [0_u64; 4];
         for sample in &driven.samples {
@@ -417,12 +417,12 @@ proptest! {
             prop_assert!(t1.at == *written || t1.at > *written && t1.rung < Rung::User);
         }
         let [received, lost, late, duplicates] = counts;
-        prop_assert_eq!((tally.received, tally.late, tally.duplicates), (received, late, duplicates));
-        prop_assert_eq!(tally.lost, lost + late);
-        prop_assert_eq!(tally.sent, tally.received + tally.lost);
+        prop_assert_eq!((counters.received, counters.late, counters.duplicates), (received, late, duplicates));
+        prop_assert_eq!(counters.lost, lost + late);
+        prop_assert_eq!(counters.sent, counters.received + counters.lost);
         prop_assert_eq!(
-            tally.sent + tally.in_flight + tally.send_errors, driven.sent.len() as u64
+            counters.sent + counters.in_flight + counters.send_errors, driven.sent.len() as u64
         );
-        prop_assert!(stop || tally.in_flight == 0);
+        prop_assert!(stop || counters.in_flight == 0);
     }
 }

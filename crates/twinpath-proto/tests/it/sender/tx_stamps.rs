@@ -81,7 +81,7 @@ fn a_stamp_that_never_comes_costs_a_hundred_milliseconds_and_the_rung() {
     );
     rig.stamp(1, us(100_020), Rung::Kernel);
     assert_eq!(rig.samples(), []);
-    assert_eq!(rig.sender.tally().unused_tx_stamps, 1);
+    assert_eq!(rig.sender.counters().unused_tx_stamps, 1);
 }
 
 #[test]
@@ -170,11 +170,11 @@ fn in_time_or_late_is_decided_by_the_better_stamp() {
     let mut rig = taught(Rung::Kernel);
     rig.send(ms(100));
     rig.reply(1, ms(2_150));
-    assert_eq!(rig.sender.tally().lost, 0);
+    assert_eq!(rig.sender.counters().lost, 0);
     rig.stamp(1, ms(600), Rung::Kernel);
     assert_eq!(only(&rig.samples()).fate, Fate::Received);
     assert_eq!(
-        (rig.sender.tally().received, rig.sender.tally().late),
+        (rig.sender.counters().received, rig.sender.counters().late),
         (2, 0)
     );
 }
@@ -194,7 +194,7 @@ fn a_copy_that_comes_while_the_first_reply_waits_is_a_duplicate() {
     rig.send(ms(100));
     rig.reply(1, ms(130));
     rig.reply(1, ms(131));
-    assert_eq!(rig.sender.tally().duplicates, 1);
+    assert_eq!(rig.sender.counters().duplicates, 1);
     rig.stamp(1, us(100_040), Rung::Kernel);
     let fates: Vec<_> = rig.samples().iter().map(|sample| sample.fate).collect();
     assert_eq!(fates, [Fate::Received, Fate::Duplicate]);

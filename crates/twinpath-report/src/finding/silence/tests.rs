@@ -6,7 +6,7 @@
 )]
 
 use twinpath_net::IcmpKind;
-use twinpath_proto::sender::SenderTally;
+use twinpath_proto::sender::SenderCounters;
 
 use super::super::tests::{far, keys, silent};
 use super::super::{IcmpCause, Unreached, decide};
@@ -21,18 +21,18 @@ fn silence_says_what_is_known() {
         ("nothing-left", |report| {
             report.refusals.no_departure_seen = true
         }),
-        ("all-replies-late", |report| report.tally.late = 10),
+        ("all-replies-late", |report| report.counters.late = 10),
         ("answers-from-elsewhere", |report| {
-            report.tally.anomalies.last_elsewhere = Some(far())
+            report.counters.anomalies.last_elsewhere = Some(far())
         }),
         ("echo-service", |report| {
-            report.tally.anomalies.looks_like_request = 1
+            report.counters.anomalies.looks_like_request = 1
         }),
         ("another-ssid", |report| {
-            report.tally.anomalies.other_ssid = 1
+            report.counters.anomalies.other_ssid = 1
         }),
         ("another-protocol", |report| {
-            report.tally.anomalies.not_a_reply = 1
+            report.counters.anomalies.not_a_reply = 1
         }),
         ("port-unreachable", |report| {
             icmp(report, IcmpKind::PortUnreachable)
@@ -86,9 +86,9 @@ fn an_icmp_error_that_quotes_too_little_is_reported_with_that_doubt() {
 #[test]
 fn a_run_stopped_before_any_fate_says_only_what_refused_it() {
     let mut report = silent();
-    report.tally = SenderTally {
+    report.counters = SenderCounters {
         in_flight: 5,
-        ..SenderTally::default()
+        ..SenderCounters::default()
     };
     assert_eq!(keys(&report), [""; 0]);
     icmp(&mut report, IcmpKind::PortUnreachable);

@@ -1,7 +1,7 @@
 //! What a sender found out, once its run is over.
 
 use twinpath_net::{StampChoice, clock};
-use twinpath_proto::sender::SenderTally;
+use twinpath_proto::sender::SenderCounters;
 use twinpath_report::{
     ClockState, Identity, Origin, Refusals, SessionReport, StampReport, finding,
 };
@@ -14,15 +14,15 @@ use crate::error::RunError;
 impl SenderLoop {
     pub(super) fn report(self) -> Result<SessionReport, RunError> {
         let waited = self.departures.waited;
-        let tally = SenderTally {
+        let counters = SenderCounters {
             stamped: waited.count,
             own_wait_ns: waited.sum_ns,
-            ..self.suspensions.in_tally(self.engine.tally())
+            ..self.suspensions.in_counters(self.engine.counters())
         };
-        if tally.sent == 0
+        if counters.sent == 0
             && let Some(reason) = self.refusals.main_send_error()
         {
-            let (far, tried) = (self.plan.far, tally.send_errors);
+            let (far, tried) = (self.plan.far, counters.send_errors);
             return Err(RunError::NothingSent { far, tried, reason });
         }
         let ended = clock::mono();
@@ -49,10 +49,10 @@ impl SenderLoop {
             started: self.started.wall,
             duration: ended.since(self.pace.began().unwrap_or(ended)),
             achieved_pps: self.pace.per_second(),
-            tally,
+            counters,
             stamps: StampReport {
                 clock: clock_state(),
-                far_clock: tally.far_error.map(ClockState::of_estimate),
+                far_clock: counters.far_error.map(ClockState::of_estimate),
                 ..samples.stamps
             },
             receive_drops: self.socket.receive_drops().into(),

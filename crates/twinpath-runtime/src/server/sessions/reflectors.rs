@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 use twinpath_net::{SetWaker, clock};
-use twinpath_proto::reflector::{Ended, NegotiatedConfig, SessionTally};
+use twinpath_proto::reflector::{Ended, NegotiatedConfig, SessionCounters};
 use twinpath_wire::control::Sid;
 
 use super::super::ServerPlan;
@@ -25,7 +25,7 @@ const FACTS: usize = 1024;
 pub(crate) struct Over {
     pub(crate) sid: Sid,
     pub(crate) how: Ended,
-    pub(crate) tally: SessionTally,
+    pub(crate) counters: SessionCounters,
     /// Who opened it.
     pub(crate) owner: mpsc::UnboundedSender<Sid>,
 }
@@ -183,13 +183,13 @@ impl Reflectors {
                 self.inner.registry().closed(socket_index);
                 return None;
             }
-            Fact::Ended(sid, how, tally) => {
+            Fact::Ended(sid, how, counters) => {
                 let mut registry = self.inner.registry();
                 let freed = registry.part(sid);
                 let over = registry.leave(sid).map(|held| Over {
                     sid,
                     how,
-                    tally,
+                    counters,
                     owner: held.owner,
                 });
                 (over, freed)

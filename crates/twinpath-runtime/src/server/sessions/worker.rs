@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use twinpath_net::{SetWaker, SocketSet, TestSocket, clock};
 use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{
-    Ended, InUse, NegotiatedConfig, NegotiatedReflector, SessionSpec, SessionTally,
+    Ended, InUse, NegotiatedConfig, NegotiatedReflector, SessionCounters, SessionSpec,
 };
 use twinpath_wire::Mono;
 use twinpath_wire::control::Sid;
@@ -67,7 +67,7 @@ pub(super) enum Refused {
 #[derive(Debug)]
 pub(crate) enum Fact {
     /// A session is over.
-    Ended(Sid, Ended, SessionTally),
+    Ended(Sid, Ended, SessionCounters),
     /// A socket is closed.
     Closed(usize),
 }
@@ -320,8 +320,8 @@ impl ReflectorLoop {
             let fact = self.held.take().or_else(|| {
                 let closed = self.closed.pop().map(Fact::Closed);
                 closed.or_else(|| {
-                    let (sid, how, tally) = self.engine.poll_ended()?;
-                    Some(Fact::Ended(sid, how, tally))
+                    let (sid, how, counters) = self.engine.poll_ended()?;
+                    Some(Fact::Ended(sid, how, counters))
                 })
             });
             let Some(fact) = fact else {

@@ -34,13 +34,13 @@ fn a_session_is_agreed_on_measured_and_stopped() {
     assert_eq!(report.modes, Modes::UNAUTHENTICATED);
     assert_eq!(report.sessions.len(), 1);
     let session = &report.sessions[0];
-    assert_eq!((session.tally.sent, session.tally.received), (20, 20));
+    assert_eq!((session.counters.sent, session.counters.received), (20, 20));
     assert_eq!(session.identity.sid, Some(sid(0)));
     assert_eq!(session.identity.mode, SecurityMode::Unauthenticated);
     assert!(matches!(session.identity.protocol, Protocol::Twamp(_)));
     assert_eq!(session.identity.reflector, (LOCAL, port).into());
     assert_eq!(session.identity.tos, Dscp::EF.tos());
-    assert_eq!(session.tally.anomalies.size_differs, 0);
+    assert_eq!(session.counters.anomalies.size_differs, 0);
     assert_eq!(report.findings, []);
     let messages = outcome.messages();
     assert!(
@@ -81,7 +81,7 @@ fn several_classes_run_at_once_each_with_its_own_figures() {
         for ((number, class), session) in classes.iter().enumerate().zip(&report.sessions) {
             assert_eq!(session.identity.tos, class.tos());
             assert_eq!(session.identity.sid, Some(sid(number)));
-            assert_eq!(session.tally.received, 20);
+            assert_eq!(session.counters.received, 20);
             if !portable_build() {
                 assert_eq!(session.figures.dscp_backward, [(*class, 20)]);
             }
@@ -142,9 +142,9 @@ fn every_combination_of_test_features_measures() {
         let report = outcome.report();
         assert_eq!(report.modes, Modes::UNAUTHENTICATED | features);
         let session = &report.sessions[0];
-        assert_eq!(session.tally.received, 20, "{features}");
-        assert_eq!(session.tally.anomalies.size_differs, 0, "{features}");
-        assert_eq!(session.tally.anomalies.z_wrong, 0, "{features}");
+        assert_eq!(session.counters.received, 20, "{features}");
+        assert_eq!(session.counters.anomalies.size_differs, 0, "{features}");
+        assert_eq!(session.counters.anomalies.z_wrong, 0, "{features}");
         let round_trip = session.figures.round_trip.unwrap();
         let forward = session.figures.forward.unwrap();
         assert!(
@@ -203,7 +203,10 @@ fn monitoring_is_not_chosen_where_replies_would_outgrow_requests() {
     let rig = serve(offering(Modes::DSCP_MONITORING));
     let outcome = control(plan(rig.plan(), &[Dscp::BE]));
     assert_eq!(outcome.report().modes, Modes::UNAUTHENTICATED);
-    assert_eq!(outcome.report().sessions[0].tally.anomalies.size_differs, 0);
+    assert_eq!(
+        outcome.report().sessions[0].counters.anomalies.size_differs,
+        0
+    );
 }
 
 #[test]
@@ -213,7 +216,7 @@ fn the_reflector_is_asked_to_go_on_for_the_timeout_and_two_seconds_at_least() {
         let rig = serve(Script::default());
         let mut wanted = plan(rig.plan(), &[Dscp::BE]);
         wanted.sender.timeout = std::time::Duration::from_millis(own_ms);
-        assert_eq!(control(wanted).report().sessions[0].tally.received, 20);
+        assert_eq!(control(wanted).report().sessions[0].counters.received, 20);
         let events = rig.events();
         assert_eq!(requests(&events)[0].timeout.as_millis(), asked_ms);
     }
@@ -225,7 +228,7 @@ fn zero_addresses_are_the_ends_of_the_connection() {
     let mut wanted = rig.plan();
     wanted.nat = true;
     let outcome = control(plan(wanted, &[Dscp::BE]));
-    assert_eq!(outcome.report().sessions[0].tally.received, 20);
+    assert_eq!(outcome.report().sessions[0].counters.received, 20);
     let events = rig.events();
     let request = requests(&events)[0];
     assert_eq!((request.sender.ip(), request.receiver), (LOCAL, LOCAL));
@@ -246,7 +249,11 @@ fn sessions_over_ipv6_are_like_those_over_ipv4() {
         wanted.control_dscp = Some(Dscp::EF);
         let outcome = control(plan(wanted, &[Dscp::BE, Dscp::EF]));
         let sessions = &outcome.report().sessions;
-        assert!(sessions.iter().all(|session| session.tally.received == 20));
+        assert!(
+            sessions
+                .iter()
+                .all(|session| session.counters.received == 20)
+        );
         assert!(sessions[0].identity.reflector.is_ipv6());
         let events = rig.events();
         assert_eq!((stops(&events), slips(&events)), (2, Vec::new()));
@@ -262,7 +269,7 @@ fn another_receiver_port_than_the_one_asked_for_is_a_remark() {
         wanted.receiver_port = wished.map(|port: u16| if port == 0 { rig.port } else { port });
         let outcome = control(plan(wanted, &[Dscp::BE]));
         let session = &outcome.report().sessions[0];
-        assert_eq!(session.tally.received, 20);
+        assert_eq!(session.counters.received, 20);
         assert_eq!(keys(session).contains(&"receiver-port".into()), said);
     }
 }
@@ -291,7 +298,7 @@ fn source_ports_come_from_the_range_that_was_given() {
             .report()
             .sessions
             .iter()
-            .all(|s| s.tally.received == 20)
+            .all(|s| s.counters.received == 20)
     );
     // Both of one range of one port cannot be.
     let mut wanted = plan(to_nobody(), &[Dscp::BE, Dscp::EF]);
@@ -312,7 +319,7 @@ fn the_start_delay_counts_from_start_ack() {
     let (_, before) = twinpath_net::clock::pair();
     let outcome = control(wanted);
     let session = &outcome.report().sessions[0];
-    assert_eq!(session.tally.received, 20);
+    assert_eq!(session.counters.received, 20);
     // A bound from below holds however slow the machine is.
     assert!((session.started - before).ns() >= 300_000_000);
 }

@@ -56,7 +56,7 @@ fn a_sender_elsewhere_measures_in_the_session_that_is_kept_up() {
     elsewhere.port = PortChoice::Exact(port);
     elsewhere.tos = Dscp::EF.tos();
     let (report, _) = measure(elsewhere);
-    assert_eq!(report.tally.received, 20);
+    assert_eq!(report.counters.received, 20);
     assert!(!run.is_finished());
     run.stop();
     let report = run.join().unwrap();

@@ -37,8 +37,8 @@ fn a_server_gone_in_mid_run_is_a_warning_and_every_packet_is_measured() {
     let rig = serve(at(Script::default(), is_start, Then::Close));
     let outcome = control(plan(rig.plan(), &[Dscp::BE]));
     let report = outcome.report();
-    assert_eq!(report.sessions[0].tally.sent, 20);
-    assert_eq!(report.sessions[0].tally.received, 20);
+    assert_eq!(report.sessions[0].counters.sent, 20);
+    assert_eq!(report.sessions[0].counters.received, 20);
     assert_eq!(outcome.keys(), ["server-gone"]);
     assert!(report.findings[0].is_warning());
     let gone = |event: &&ControlEvent| matches!(event, ControlEvent::ServerGone(_));
@@ -54,7 +54,7 @@ fn a_run_ends_early_when_server_and_replies_are_gone() {
     wanted.sender.timeout = Duration::from_millis(100);
     let outcome = control(wanted);
     assert_eq!(outcome.keys(), ["server-gone", "ended-early"]);
-    assert!(outcome.report().sessions[0].tally.sent < 1_000_000);
+    assert!(outcome.report().sessions[0].counters.sent < 1_000_000);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn a_silent_server_in_mid_run_costs_nothing_but_an_acknowledgement() {
         report
             .sessions
             .iter()
-            .all(|session| session.tally.received == 20)
+            .all(|session| session.counters.received == 20)
     );
     assert_eq!(outcome.keys(), ["server-gone"]);
     let gone = Control::ServerGone {
@@ -176,8 +176,8 @@ fn stop_in_mid_run_tells_the_server_and_reports() {
         run.stop();
         let outcome = finish(run);
         for session in &outcome.report().sessions {
-            let tally = session.tally;
-            assert!(tally.received >= 5 && tally.sent < 1_000_000);
+            let counters = session.counters;
+            assert!(counters.received >= 5 && counters.sent < 1_000_000);
         }
         let events = rig.events();
         assert_eq!((stops(&events), slips(&events)), (2, Vec::new()));
@@ -192,8 +192,12 @@ fn copies_of_the_last_packets_come_before_the_server_is_told_to_stop() {
         let rig = serve(script);
         let outcome = control(plan(rig.plan(), &[Dscp::BE, Dscp::EF]));
         for session in &outcome.report().sessions {
-            let tally = session.tally;
-            assert_eq!((tally.received, tally.duplicates), (20, 20), "{tally:?}");
+            let counters = session.counters;
+            assert_eq!(
+                (counters.received, counters.duplicates),
+                (20, 20),
+                "{counters:?}"
+            );
         }
         let events = rig.events();
         assert_eq!((stops(&events), slips(&events)), (2, Vec::new()));
@@ -213,9 +217,9 @@ fn a_run_told_to_stop_gives_the_packets_under_way_their_time() {
     }
     run.stop();
     let outcome = finish(run);
-    let tally = outcome.report().sessions[0].tally;
-    assert_eq!((tally.received, tally.in_flight), (tally.sent, 0));
-    assert_eq!(tally.duplicates, tally.sent, "{tally:?}");
+    let counters = outcome.report().sessions[0].counters;
+    assert_eq!((counters.received, counters.in_flight), (counters.sent, 0));
+    assert_eq!(counters.duplicates, counters.sent, "{counters:?}");
     assert_eq!(stops(&rig.events()), 1);
 }
 
@@ -262,7 +266,7 @@ fn a_reflector_that_does_not_answer_is_no_refusal() {
     wanted.sender.timeout = Duration::from_millis(150);
     let outcome = control(wanted);
     let session = &outcome.report().sessions[0];
-    assert_eq!((session.tally.sent, session.tally.received), (20, 0));
+    assert_eq!((session.counters.sent, session.counters.received), (20, 0));
     if !crate::portable_build() {
         let refused = &session.findings[0];
         assert!(

@@ -33,8 +33,8 @@ fn all_features_and_several_classes_go_through_one_connection() {
     assert_eq!(report.modes, Modes::UNAUTHENTICATED | Modes::FEATURES);
     assert_eq!(report.findings, []);
     for (class, session) in classes.iter().zip(&report.sessions) {
-        assert_eq!(session.tally.received, 20);
-        assert_eq!(session.tally.anomalies.size_differs, 0);
+        assert_eq!(session.counters.received, 20);
+        assert_eq!(session.counters.anomalies.size_differs, 0);
         assert!(!keys(session).contains(&"octets-not-reflected".into()));
         if !portable_build() {
             assert_eq!(session.figures.dscp_forward, [(*class, 20)]);
@@ -42,7 +42,7 @@ fn all_features_and_several_classes_go_through_one_connection() {
         }
     }
     let did = house.join().unwrap();
-    assert_eq!(did.tally.sessions_started, 3);
+    assert_eq!(did.counters.sessions_started, 3);
 }
 
 #[test]
@@ -53,6 +53,6 @@ fn what_was_asked_at_a_millisecond_is_sent_and_comes_back() {
     wanted.sender.schedule = Schedule::every(Duration::from_millis(1));
     wanted.sender.timeout = Duration::from_secs(2);
     let outcome = control(wanted);
-    let tally = outcome.report().sessions[0].tally;
-    assert_eq!((tally.sent, tally.received), (2_000, 2_000));
+    let counters = outcome.report().sessions[0].counters;
+    assert_eq!((counters.sent, counters.received), (2_000, 2_000));
 }

@@ -84,9 +84,12 @@ fn a_client_that_dies_at_any_point_leaves_no_session_port_or_task() {
             }
         }
     }
-    let tally = run.join().unwrap().tally;
-    assert_eq!(tally.sessions_made, 10);
-    assert_eq!((tally.sessions, tally.connections, tally.ports), (0, 0, 0));
+    let counters = run.join().unwrap().counters;
+    assert_eq!(counters.sessions_made, 10);
+    assert_eq!(
+        (counters.sessions, counters.connections, counters.ports),
+        (0, 0, 0)
+    );
 }
 
 #[test]
@@ -102,8 +105,8 @@ fn a_session_without_packets_ends_by_refwait_and_its_connection_by_servwait() {
         exchange(&socket, session.unwrap().far, seq);
         std::thread::sleep(Duration::from_millis(50));
     }
-    assert_eq!(run.tally().sessions, 1);
-    until(&run, |tally| tally.sessions_expired == 1);
+    assert_eq!(run.counters().sessions, 1);
+    until(&run, |counters| counters.sessions_expired == 1);
     in_vain(&socket, session.unwrap().far);
     assert!(client.is_closed());
     drop(client);
@@ -119,7 +122,7 @@ fn after_refwait_the_session_still_counts_as_started() {
     let (run, far) = serve(plan);
     let socket = sender(far.ip());
     let (mut client, _) = bring(far, &socket, At::MidRun);
-    until(&run, |tally| tally.sessions_expired == 1);
+    until(&run, |counters| counters.sessions_expired == 1);
     client.stop(1);
     let session = client.ask(&client.wish(port(&socket), 0)).unwrap();
     assert_eq!(client.start(), Accept::Ok);
@@ -148,8 +151,8 @@ fn a_session_that_is_to_start_later_is_reflected_at_once_and_waited_for() {
     for (socket, session) in sockets.iter().zip(sessions) {
         exchange(socket, session.far, 0);
     }
-    let tally = until(&run, |tally| tally.sessions_expired == 2);
-    assert_eq!(tally.sessions, 1);
+    let counters = until(&run, |counters| counters.sessions_expired == 2);
+    assert_eq!(counters.sessions, 1);
     exchange(&sockets[0], sessions[0].far, 1);
     for k in [1, 2] {
         in_vain(&sockets[k], sessions[k].far);
@@ -202,8 +205,8 @@ fn a_server_that_stops_says_farewell_and_leaves_nothing() {
     let (mut idle, _) = bring(far, &socket, At::SetUp);
     run.stop();
     let report = run.join().unwrap();
-    assert_eq!(report.tally.packets.reflected, 10);
-    assert_eq!(report.tally.connections, 0);
+    assert_eq!(report.counters.packets.reflected, 10);
+    assert_eq!(report.counters.connections, 0);
     assert!(running.is_closed());
     assert!(idle.is_closed());
     assert!(UdpSocket::bind(session.unwrap().far).is_ok());

@@ -55,10 +55,10 @@ fn measure(far: SocketAddr, key: Key) -> Result<Modes, String> {
     match run.unwrap().join() {
         Ok(report) => {
             let session = &report.sessions[0];
-            assert_eq!(session.tally.lost, 0);
+            assert_eq!(session.counters.lost, 0);
             assert_eq!(session.identity.mode, SecurityMode::Encrypted);
             assert_eq!(
-                session.tally.anomalies,
+                session.counters.anomalies,
                 twinpath_proto::sender::ReplyAnomalies::default()
             );
             Ok(report.modes)
@@ -123,14 +123,14 @@ fn keys_come_and_go_while_the_server_runs() {
     assert!(measure(far, key("alice", "secret")).is_ok());
     let refused = measure(far, key("bob", "other")).unwrap_err();
     assert!(refused.contains("Accept 1"), "{refused}");
-    let tally = until(&run, |tally| tally.keys_refused == 1);
-    assert_eq!((tally.sessions_made, tally.packets.replays), (1, 0));
+    let counters = until(&run, |counters| counters.keys_refused == 1);
+    assert_eq!((counters.sessions_made, counters.packets.replays), (1, 0));
     let salt = greeting(far).salt;
     run.replace_keys(ring(&[("bob", "other")]));
     until(&run, |_| greeting(far).salt != salt);
     assert_eq!(measure(far, key("alice", "secret")), Err(refused));
     assert!(measure(far, key("bob", "other")).is_ok());
-    assert_eq!(run.join().unwrap().tally.keys_refused, 2);
+    assert_eq!(run.join().unwrap().counters.keys_refused, 2);
 }
 
 /// A connection that was greeted and has not answered yet.
@@ -218,7 +218,7 @@ fn clients_without_a_key_leave_room_for_those_with_one() {
     }
     // Its room comes back.
     drop(open);
-    until(&run, |tally| tally.sessions == 0);
+    until(&run, |counters| counters.sessions == 0);
     let mut open = Client::new(far, Modes::UNAUTHENTICATED);
     assert!(open.ask(&open.wish(20_000, 0)).is_ok());
 }

@@ -18,8 +18,8 @@ fn a_client_over_its_connections_is_told_a_permanent_limit() {
     assert!(third.is_closed());
     drop((held, third));
     until_empty(&run);
-    let tally = run.tally();
-    let seen = (tally.connections_served, tally.connections_refused());
+    let counters = run.counters();
+    let seen = (counters.connections_served, counters.connections_refused());
     assert_eq!(seen, (2, 1));
     drop(Client::new(far, OPEN));
 }
@@ -44,8 +44,11 @@ fn when_all_connections_are_taken_a_few_are_told_and_the_rest_is_sent_off() {
     assert_eq!(told.set_up(OPEN), Accept::TemporaryLimit);
     assert!(told.is_closed());
     drop((held, told, sent_off));
-    let tally = until_empty(&run);
-    let refused = (tally.connections_when_full, tally.connections_made_room);
+    let counters = until_empty(&run);
+    let refused = (
+        counters.connections_when_full,
+        counters.connections_made_room,
+    );
     assert_eq!(refused, (42, 0));
 }
 
@@ -69,9 +72,12 @@ fn a_full_server_closes_idle_connections_of_the_client_who_has_most() {
     assert!(idle.is_closed());
     let _third = from(3);
     assert!(mute.is_closed());
-    let tally = until(&run, |tally| tally.connections == 4);
+    let counters = until(&run, |counters| counters.connections == 4);
     assert_eq!(
-        (tally.connections_made_room, tally.connections_refused()),
+        (
+            counters.connections_made_room,
+            counters.connections_refused()
+        ),
         (2, 0)
     );
     exchange(&socket, session.far, 0);
@@ -79,14 +85,14 @@ fn a_full_server_closes_idle_connections_of_the_client_who_has_most() {
     exchange(&socket, waits.far, 0);
     // Once its sessions are stopped a connection may go.
     negotiated.stop(1);
-    until(&run, |tally| tally.sessions == 1);
+    until(&run, |counters| counters.sessions == 1);
     let _fourth = from(4);
     assert!(negotiated.is_closed());
     exchange(&socket, session.far, 1);
     // All have one: the idle one that is oldest makes room, never the one with a session.
     let _fifth = from(5);
     exchange(&socket, session.far, 2);
-    assert_eq!(run.tally().connections_made_room, 4);
+    assert_eq!(run.counters().connections_made_room, 4);
 }
 
 #[test]
@@ -97,9 +103,9 @@ fn who_may_not_connect_is_told_so_by_the_reserve() {
     let (mut stranger, _) = Client::greeted(far);
     assert_eq!(stranger.set_up(OPEN), Accept::PermanentLimit);
     assert!(stranger.is_closed());
-    let tally = until(&run, |tally| tally.connections_not_allowed == 1);
+    let counters = until(&run, |counters| counters.connections_not_allowed == 1);
     assert_eq!(
-        (tally.connections_served, tally.connections_refused()),
+        (counters.connections_served, counters.connections_refused()),
         (0, 0)
     );
 }
@@ -128,7 +134,7 @@ fn sessions_are_limited_for_each_client_and_for_all() {
     }
     let wish = client.wish(port(&sockets[3]), 0);
     assert_eq!(client.ask(&wish).unwrap_err(), Accept::TemporaryLimit);
-    assert_eq!(run.tally().sessions_refused, 1);
+    assert_eq!(run.counters().sessions_refused, 1);
 }
 
 #[test]
@@ -148,7 +154,7 @@ fn by_default_a_client_has_a_hundred_connections_and_sessions() {
     let mut wish = other.wish(6_000, 0);
     wish.sender_address[..4].copy_from_slice(&[127, 0, 0, 2]);
     assert!(other.ask(&wish).is_ok());
-    assert_eq!(run.tally().sessions, 101);
+    assert_eq!(run.counters().sessions, 101);
 }
 
 #[test]
@@ -159,7 +165,7 @@ fn a_request_that_the_engine_refuses_counts_as_refused() {
     foreign.sender_address[..4].copy_from_slice(&[192, 0, 2, 1]);
     assert_eq!(client.ask(&foreign).unwrap_err(), Accept::NotSupported);
     assert_eq!(client.start(), Accept::NotSupported);
-    until(&run, |tally| tally.sessions_refused == 2);
+    until(&run, |counters| counters.sessions_refused == 2);
 }
 
 #[test]

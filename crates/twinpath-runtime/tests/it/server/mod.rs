@@ -12,7 +12,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use twinpath_runtime::server::{self, ServerPlan, ServerRun, ServerTally};
+use twinpath_runtime::server::{self, ServerCounters, ServerPlan, ServerRun};
 use twinpath_wire::control::Modes;
 
 use client::{Client, PATIENCE, exchange, in_vain, port, send, sender};
@@ -57,21 +57,22 @@ fn serve(plan: ServerPlan) -> (ServerRun, SocketAddr) {
 }
 
 /// Waits until the counts are as they must become.
-fn until(run: &ServerRun, holds: impl Fn(&ServerTally) -> bool) -> ServerTally {
+fn until(run: &ServerRun, holds: impl Fn(&ServerCounters) -> bool) -> ServerCounters {
     let patience = Instant::now() + PATIENCE;
     loop {
-        let tally = run.tally();
-        if holds(&tally) {
-            return tally;
+        let counters = run.counters();
+        if holds(&counters) {
+            return counters;
         }
-        assert!(Instant::now() < patience, "{tally:?}");
+        assert!(Instant::now() < patience, "{counters:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 /// Nothing is left of any client.
-fn until_empty(run: &ServerRun) -> ServerTally {
-    until(run, |tally| {
-        (tally.connections, tally.sessions, tally.ports) == (0, 0, 0) && tally.packets.sessions == 0
+fn until_empty(run: &ServerRun) -> ServerCounters {
+    until(run, |counters| {
+        (counters.connections, counters.sessions, counters.ports) == (0, 0, 0)
+            && counters.packets.sessions == 0
     })
 }

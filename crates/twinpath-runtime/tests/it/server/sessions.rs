@@ -33,16 +33,16 @@ fn a_session_is_reflected_from_start_to_stop_and_for_its_timeout() {
         in_vain(&sender(far.ip()), session.far);
         client.stop(1);
         exchange(&socket, session.far, 50);
-        until(&run, |tally| tally.sessions == 0);
+        until(&run, |counters| counters.sessions == 0);
         in_vain(&socket, session.far);
     }
-    let tally = until_empty(&run);
+    let counters = until_empty(&run);
     let rounds = run.listening().len() as u64;
-    assert_eq!(tally.packets.reflected, 51 * rounds);
-    assert_eq!(tally.packets.ignored_as(Ignored::NotStarted), rounds);
-    assert_eq!(tally.sessions_made, rounds);
+    assert_eq!(counters.packets.reflected, 51 * rounds);
+    assert_eq!(counters.packets.ignored_as(Ignored::NotStarted), rounds);
+    assert_eq!(counters.sessions_made, rounds);
     let report = run.join().unwrap();
-    assert_eq!(report.tally.sessions_started, rounds);
+    assert_eq!(report.counters.sessions_started, rounds);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_test_packet_may_overtake_start_ack() {
         exchange(&socket, session.far, round);
         client.stop(1);
     }
-    assert_eq!(run.tally().packets.ignored_as(Ignored::NotStarted), 0);
+    assert_eq!(run.counters().packets.ignored_as(Ignored::NotStarted), 0);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn the_wished_port_is_granted_where_it_is_free_and_shared_by_other_senders() {
     let one = client.ask(&client.wish(port(&sockets[0]), free)).unwrap();
     let two = client.ask(&client.wish(port(&sockets[1]), free)).unwrap();
     assert_eq!((one.far.port(), two.far.port()), (free, free));
-    assert_eq!(run.tally().ports, 1);
+    assert_eq!(run.counters().ports, 1);
     // The same sender once more, a port of another program, one below 1024, none: another one.
     let taken = sender(far.ip());
     for wished in [free, port(&taken), 80, 0] {
@@ -89,7 +89,9 @@ fn the_wished_port_is_granted_where_it_is_free_and_shared_by_other_senders() {
     exchange(&sockets[0], one.far, 0);
     exchange(&sockets[1], two.far, 0);
     client.stop(6);
-    until(&run, |tally| (tally.sessions, tally.ports) == (0, 0));
+    until(&run, |counters| {
+        (counters.sessions, counters.ports) == (0, 0)
+    });
 }
 
 #[test]
@@ -139,10 +141,10 @@ fn a_rerun_of_a_client_and_sender_gets_the_port_of_the_session_that_only_lingers
         }
         // It is stopped when its successor asks.
         drop(client);
-        until(&run, |tally| tally.connections == 0);
+        until(&run, |counters| counters.connections == 0);
     }
-    let tally = until(&run, |tally| tally.sessions == 1);
-    assert_eq!((tally.sessions_made, tally.ports), (3, 1));
+    let counters = until(&run, |counters| counters.sessions == 1);
+    assert_eq!((counters.sessions_made, counters.ports), (3, 1));
 }
 
 #[test]
@@ -167,8 +169,8 @@ fn five_thousand_sessions_of_one_client_share_a_port() {
     );
     assert_eq!(client.start(), Accept::Ok);
     exchange(&socket, session.far, 0);
-    let tally = run.tally();
-    assert_eq!((tally.sessions, tally.ports), (5_000, 1));
+    let counters = run.counters();
+    assert_eq!((counters.sessions, counters.ports), (5_000, 1));
     client.stop(5_000);
     drop(client);
     until_empty(&run);
@@ -187,7 +189,7 @@ fn one_session_of_two_is_started_and_stopped_by_its_identifier() {
     in_vain(&sockets[0], sessions[0].far);
     let stop = client.individually(Command::StopMany, sessions[1].sid);
     assert_eq!(stop, Accept::Ok);
-    until(&run, |tally| tally.sessions == 1);
+    until(&run, |counters| counters.sessions == 1);
     let unknown = client.individually(Command::StopMany, Sid::default());
     assert_eq!(unknown, Accept::NotSupported);
     drop(client);
@@ -209,8 +211,8 @@ fn a_receiver_that_is_not_this_host_alone_is_refused() {
     wish.receiver_address = RequestSession::field(Ipv4Addr::new(127, 0, 0, 2).into());
     let session = client.ask(&wish).unwrap();
     assert_eq!(session.far.ip(), Ipv4Addr::new(127, 0, 0, 2));
-    let tally = run.tally();
-    assert_eq!((tally.sessions_made, tally.sessions_refused), (1, 3));
+    let counters = run.counters();
+    assert_eq!((counters.sessions_made, counters.sessions_refused), (1, 3));
 }
 
 #[test]
@@ -412,11 +414,13 @@ fn several_threads_share_the_ports() {
     for session in &sessions {
         exchange(&socket, session.far, 0);
     }
-    assert_eq!(run.tally().ports, 9);
+    assert_eq!(run.counters().ports, 9);
     client.stop(9);
-    until(&run, |tally| (tally.sessions, tally.ports) == (0, 0));
+    until(&run, |counters| {
+        (counters.sessions, counters.ports) == (0, 0)
+    });
     let report = run.join().unwrap();
-    assert_eq!(report.tally.packets.reflected, 9);
+    assert_eq!(report.counters.packets.reflected, 9);
 }
 
 #[test]

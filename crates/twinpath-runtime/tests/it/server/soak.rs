@@ -82,9 +82,9 @@ fn one_after_the_other() {
     let took = began.elapsed();
     eprintln!("{count} sessions in {took:?}; descriptors and KiB {before:?}, then {after:?}");
     assert_eq!(before.0, after.0);
-    let tally = run.join().unwrap().tally;
-    assert_eq!(tally.sessions_made, u64::from(count) + 20);
-    assert_eq!(tally.sessions_refused, 0);
+    let counters = run.join().unwrap().counters;
+    assert_eq!(counters.sessions_made, u64::from(count) + 20);
+    assert_eq!(counters.sessions_refused, 0);
 }
 
 #[test]
@@ -114,9 +114,9 @@ fn at_once() {
         held.push((client, session));
     }
     let took = began.elapsed();
-    let tally = run.tally();
+    let counters = run.counters();
     let number = count as u64;
-    assert_eq!((tally.connections, tally.sessions), (number, number));
+    assert_eq!((counters.connections, counters.sessions), (number, number));
     let at_most = memory();
     exchange(&socket, held.last().unwrap().1.far, 0);
     held.clear();

@@ -7,7 +7,7 @@ use clap::Args;
 use twinpath_proto::security::KeyId;
 use twinpath_wire::control::SecurityMode;
 
-use crate::args::quantity::whole;
+use crate::args::value::quantity::whole;
 use crate::args::{Advice, CONTROL};
 
 /// A token is an oracle for guesses where PBKDF2 makes fewer iterations (RFC 4656 section 3.1).
@@ -33,7 +33,7 @@ pub(crate) struct KeyFileOptions {
 
 impl KeyFileOptions {
     /// What is read, by its option.
-    pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
+    pub(crate) fn written_files(&self) -> Vec<(&'static str, &Path)> {
         let keys = self.keys.as_deref().map(|path| ("--keys", path));
         keys.into_iter().collect()
     }

@@ -35,7 +35,7 @@ pub(super) fn run(args: &ControlClientArgs, given: Given) -> Result<Exit, Failur
         if let Err(error) = tell(&run, args, json) {
             return unwritten(&error);
         }
-        if signals.told_to_stop() {
+        if signals.stop_requested() {
             run.stop();
         }
         thread::sleep(POLL_EVERY);

@@ -19,7 +19,7 @@ use crate::plan::{self, Given};
 
 pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> {
     let log = &args.run.log;
-    measure::begin(&args.run, &args.control.key.file.places())?;
+    measure::begin(&args.run, &args.control.key.file.written_files())?;
     warn(log.quiet, given.unused_by_client(&args.control.key));
     let plans = plan::controllers(args, given, &plan::system_lookup)?;
     remark(log, doubt(Some(&args.server.host), args.server.port));

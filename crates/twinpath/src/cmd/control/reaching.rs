@@ -20,7 +20,7 @@ pub(super) fn reached<P>(
     if plans.len() > 1 {
         let controls: Vec<ControlPlan> =
             plans.iter_mut().map(|plan| control(plan).clone()).collect();
-        let (index, made) = controller::reach(controls.iter(), &|| signals.told_to_stop())?;
+        let (index, made) = controller::reach(controls.iter(), &|| signals.stop_requested())?;
         let mut plan = plans.swap_remove(index);
         let control = control(&mut plan);
         if !made.attempts().is_empty() {

@@ -68,9 +68,9 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
         }
     }
     remark(&args.log, bounds(args));
-    let mut before = run.tally().packets;
+    let mut before = run.counters().packets;
     let mut next_look = Instant::now() + IGNORED;
-    while !signals.told_to_stop() && !run.is_finished() {
+    while !signals.stop_requested() && !run.is_finished() {
         thread::sleep(POLL_EVERY);
         if let Some((path, ring)) = keys.again() {
             let count = ring.len();
@@ -78,16 +78,16 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
             remark(&args.log, Some(read_again(path, count, &changes)));
         }
         if Instant::now() >= next_look {
-            let tally = run.tally().packets;
-            log_ignored(&before, &tally);
-            before = tally;
+            let counters = run.counters().packets;
+            log_ignored(&before, &counters);
+            before = counters;
             next_look += IGNORED;
         }
     }
     run.stop();
     let report = run.join()?;
-    info!(reflected = report.tally.packets.reflected, "stopped");
-    log_ignored(&before, &report.tally.packets);
+    info!(reflected = report.counters.packets.reflected, "stopped");
+    log_ignored(&before, &report.counters.packets);
     let json = args.json || args.output == Summary::Json;
     let mut out = io::stdout().lock();
     let written = if json {
@@ -138,7 +138,7 @@ impl<'a> KeyFile<'a> {
     /// The keys that it has now, where somebody told us that it changed. What cannot be used changes
     /// nothing, and is said.
     fn again(&mut self) -> Option<(&'a Path, KeyRing)> {
-        if !self.rereads.told() {
+        if !self.rereads.requested() {
             return None;
         }
         let Some(path) = self.options.keys.as_deref() else {

@@ -23,7 +23,7 @@ pub(super) fn merge<'a>(
     let mut sum = first.clone();
     for other in others {
         sum.figures.merge(&other.figures);
-        sum.tally.merge(&other.tally);
+        sum.counters.merge(&other.counters);
         sum.delays.merge(&other.delays);
         sum.origin = sum.origin.max(other.origin);
         sum.started = sum.started.min(other.started);

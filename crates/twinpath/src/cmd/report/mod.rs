@@ -18,10 +18,10 @@ use twinpath_report::SessionReport;
 use self::replay::Replay;
 use self::source::Source;
 use super::companions::Companions;
-use super::following::Following;
 use super::measure::{conclude, verdict};
-use super::outlet::Outlet;
-use super::places::apart;
+use super::output_files::distinct_files;
+use super::run_observers::RunObservers;
+use super::run_output::RunOutput;
 use super::unwritten;
 use crate::args::ReportArgs;
 use crate::failure::{Exit, Failure};
@@ -55,14 +55,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         .iter()
         .map(|path| ("FILE", path.as_path()))
         .collect();
-    apart(&args.places(), &read)?;
+    distinct_files(&args.written_files(), &read)?;
     packets::labels_fit(&args.results)?;
     logs::start(&args.log, Level::WARN)?;
     let done = if args.compare {
         compare::run(args)
     } else {
         report(args, &|meta, several| {
-            Outlet::of(meta, &args.results, &args.log, several)
+            RunOutput::of(meta, &args.results, &args.log, several)
         })
     };
     match done {
@@ -78,7 +78,7 @@ pub(super) fn on(args: &ReportArgs, out: Box<dyn Write>) -> Result<Exit, Failure
     let done = report(args, &|meta, several| {
         let out = out.take().unwrap_or_else(|| Box::new(io::sink()));
         let style = Style::PLAIN;
-        Outlet::on(out, style, meta, &args.results, &args.log, several)
+        RunOutput::on(out, style, meta, &args.results, &args.log, several)
     });
     match done {
         Ok(exit) => Ok(exit),
@@ -88,25 +88,25 @@ pub(super) fn on(args: &ReportArgs, out: Box<dyn Write>) -> Result<Exit, Failure
 }
 
 /// Opens what a report goes to: about which runs, and whether of several sessions.
-type Open<'a> = dyn Fn(Meta, bool) -> io::Result<Outlet> + 'a;
+type Open<'a> = dyn Fn(Meta, bool) -> io::Result<RunOutput> + 'a;
 
-fn report(args: &ReportArgs, outlet: &Open<'_>) -> Result<Exit, Trouble> {
+fn report(args: &ReportArgs, output: &Open<'_>) -> Result<Exit, Trouble> {
     let sources = open(args)?;
     let sessions: usize = sources.iter().map(|source| source.sessions.len()).sum();
     let several = sessions > 1 && !args.merge;
     let meta = together(&sources, args);
     let companions = Companions::of_report(args, &meta.labels)?;
     let names = source::names(&sources);
-    let mut outlet = outlet(meta, several)?.beside(companions.write());
-    let mut following = follow(&sources, &names, several, args, companions.columns())?;
+    let mut output = output(meta, several)?.beside(companions.write());
+    let mut observers = follow(&sources, &names, several, args, companions.columns())?;
     let mut replays = vec![Replay::default(); sessions];
     let mut first = 0;
     let mut reports = Vec::with_capacity(sessions);
     let mut control = None;
     let mut captures = Vec::new();
     for source in &sources {
-        read(source, first, &mut following, &mut replays, &mut outlet)?;
-        let of_file = source.reports(first, &following, &replays);
+        read(source, first, &mut observers, &mut replays, &mut output)?;
+        let of_file = source.reports(first, &observers, &replays);
         if sources.len() == 1 {
             control = source.control();
         }
@@ -120,7 +120,7 @@ fn report(args: &ReportArgs, outlet: &Open<'_>) -> Result<Exit, Trouble> {
         source::files(&reports, &sources, &names)
     };
     if args.merge {
-        let series = (0..sessions).filter_map(|session| following.series(session));
+        let series = (0..sessions).filter_map(|session| observers.series(session));
         let merged = merge::merge(&reports, &sources, series);
         reports.clear();
         reports.extend(merged);
@@ -132,9 +132,9 @@ fn report(args: &ReportArgs, outlet: &Open<'_>) -> Result<Exit, Trouble> {
     } else {
         &mut reports
     };
-    following.finish(own, &mut outlet)?;
+    observers.finish(own, &mut output)?;
     words::finding::put(own, control.as_mut());
-    let sent: u64 = reports.iter().map(|report| report.tally.sent).sum();
+    let sent: u64 = reports.iter().map(|report| report.counters.sent).sum();
     let verdict = match sources.first() {
         Some(source) if sent == 0 => Err(source.nothing()),
         _ => verdict(&reports),
@@ -146,7 +146,7 @@ fn report(args: &ReportArgs, outlet: &Open<'_>) -> Result<Exit, Trouble> {
     };
     let mut written = Vec::from_iter(logs::written());
     written.extend(companions.draw(outcome.with_written(&written)));
-    let printed = outlet.report(outcome.with_written(&written));
+    let printed = output.report(outcome.with_written(&written));
     Ok(conclude(&written, printed, || verdict)?)
 }
 
@@ -170,9 +170,9 @@ fn open(args: &ReportArgs) -> Result<Vec<Source>, Failure> {
 fn read(
     source: &Source,
     first: usize,
-    following: &mut Following,
+    observers: &mut RunObservers,
     replays: &mut [Replay],
-    outlet: &mut Outlet,
+    output: &mut RunOutput,
 ) -> Result<(), Trouble> {
     source.each(&mut |row: Row| {
         let session = usize::try_from(row.session).unwrap_or(0).wrapping_sub(1);
@@ -180,10 +180,10 @@ fn read(
             return Ok(());
         }
         let session = first + session;
-        following.record(session, &row.record, outlet)?;
+        observers.record(session, &row.record, output)?;
         if let Some(replay) = replays.get_mut(session) {
             replay.record(&row.record);
-            following.look_at(session, replay.newest(), outlet)?;
+            observers.look_at(session, replay.newest(), output)?;
         }
         Ok(())
     })
@@ -196,7 +196,7 @@ fn follow(
     several: bool,
     args: &ReportArgs,
     columns: Option<usize>,
-) -> Result<Following, Failure> {
+) -> Result<RunObservers, Failure> {
     let interval = args.results.report_interval.map(|time| time.0);
     let mut series = Vec::new();
     let mut names = Vec::new();
@@ -214,7 +214,7 @@ fn follow(
             }
         }
     }
-    Ok(Following::new(series, names, args.results.records()))
+    Ok(RunObservers::new(series, names, args.results.records()))
 }
 
 /// Host and labels: what all files agree on, and the user's own.

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use twinpath_metrics::Record;
-use twinpath_proto::sender::SenderTally;
+use twinpath_proto::sender::SenderCounters;
 use twinpath_report::SessionReport;
 use twinpath_wire::{Fate, Wall};
 
 /// Counts of a session as its records come.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Replay {
-    tally: SenderTally,
+    counters: SenderCounters,
     begun: Option<Wall>,
     first_departure: Option<Wall>,
     last_departure: Option<Wall>,
@@ -19,7 +19,7 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) fn record(&mut self, record: &Record) {
-        let tally = &mut self.tally;
+        let counters = &mut self.counters;
         let at = match record {
             Record::Begun { at } => {
                 self.begun.get_or_insert(*at);
@@ -27,22 +27,22 @@ impl Replay {
             }
             Record::Sample(sample) => {
                 match sample.fate {
-                    Fate::Received => tally.received += 1,
-                    Fate::Lost => tally.lost += 1,
+                    Fate::Received => counters.received += 1,
+                    Fate::Lost => counters.lost += 1,
                     Fate::Late => {
-                        tally.lost += 1;
-                        tally.late += 1;
+                        counters.lost += 1;
+                        counters.late += 1;
                     }
-                    Fate::Duplicate => tally.duplicates += 1,
+                    Fate::Duplicate => counters.duplicates += 1,
                 }
-                tally.sent = tally.received + tally.lost;
+                counters.sent = counters.received + counters.lost;
                 let t1 = sample.t1.at;
                 self.first_departure = Some(self.first_departure.map_or(t1, |first| first.min(t1)));
                 self.last_departure = Some(self.last_departure.map_or(t1, |last| last.max(t1)));
                 sample.t4.map_or(t1, |t4| t4.at)
             }
             Record::NotSent { at, .. } => {
-                tally.send_errors += 1;
+                counters.send_errors += 1;
                 *at
             }
             Record::SourceChange { at } => *at,
@@ -50,15 +50,15 @@ impl Replay {
                 now, by, suspended, ..
             } => {
                 if *suspended {
-                    tally.suspensions += 1;
-                    tally.suspended_ns = tally.suspended_ns.saturating_add(by.abs_ns());
+                    counters.suspensions += 1;
+                    counters.suspended_ns = counters.suspended_ns.saturating_add(by.abs_ns());
                 } else {
-                    tally.clock_steps += 1;
+                    counters.clock_steps += 1;
                 }
                 *now
             }
             Record::Missed { count, now, .. } => {
-                tally.slots_skipped = tally.slots_skipped.saturating_add(*count);
+                counters.slots_skipped = counters.slots_skipped.saturating_add(*count);
                 *now
             }
         };
@@ -81,10 +81,10 @@ impl Replay {
             let span = from.zip(to).map_or(0, |(from, to)| (to - from).ns());
             Duration::from_nanos(u64::try_from(span).unwrap_or(0))
         };
-        report.tally = self.tally;
-        report.tally.asked = asked;
+        report.counters = self.counters;
+        report.counters.asked = asked;
         if asked.is_none() {
-            report.tally.slots_left_out = report.tally.slots_skipped;
+            report.counters.slots_left_out = report.counters.slots_skipped;
         }
         report.started = self.begun.or(self.first_departure).unwrap_or_default();
         report.duration = span(self.first_departure.or(self.begun), self.newest);
@@ -93,7 +93,7 @@ impl Replay {
             clippy::cast_precision_loss,
             reason = "a rate is shown with a few digits"
         )]
-        let gaps = report.tally.sent.saturating_sub(1) as f64;
+        let gaps = report.counters.sent.saturating_sub(1) as f64;
         report.achieved_pps = (seconds > 0.0 && gaps > 0.0).then(|| gaps / seconds);
     }
 }

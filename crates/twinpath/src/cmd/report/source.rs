@@ -18,7 +18,7 @@ use super::Trouble;
 use super::replay::Replay;
 use crate::args::ReportArgs;
 use crate::captured::{self, Capture};
-use crate::cmd::following::Following;
+use crate::cmd::run_observers::RunObservers;
 use crate::failure::Failure;
 use crate::files::{self, Unfit};
 use crate::output::captures::CaptureCounts;
@@ -166,11 +166,11 @@ impl Source {
     pub(super) fn reports(
         &self,
         first: usize,
-        following: &Following,
+        observers: &RunObservers,
         replays: &[Replay],
     ) -> Vec<SessionReport> {
         let series = |number: usize| {
-            let metrics = following
+            let metrics = observers
                 .series((first + number).checked_sub(1)?)?
                 .metrics();
             let session = self.sessions.get(number.checked_sub(1)?)?;
@@ -388,11 +388,13 @@ fn unfinished(replay: &Replay, growing: bool) -> RawFile {
 
 /// The file does not hold all that the run counted.
 fn incomplete(report: &SessionReport, rows_missing: u64) -> Option<RawFile> {
-    let (tally, figures) = (&report.tally, &report.figures);
-    let same = tally.received == figures.received && tally.lost == figures.lost;
+    let (counters, figures) = (&report.counters, &report.figures);
+    let same = counters.received == figures.received && counters.lost == figures.lost;
     (rows_missing > 0 || !same).then(|| RawFile::RecordsMissing {
-        count: tally.sent.saturating_sub(figures.received + figures.lost),
-        sent: tally.sent,
+        count: counters
+            .sent
+            .saturating_sub(figures.received + figures.lost),
+        sent: counters.sent,
     })
 }
 

@@ -235,22 +235,22 @@ fn a_file_that_says_the_wildest_things_gives_a_report_in_plain_characters() {
             panic!()
         };
         let sources = [Source::open(&path, &args).unwrap()];
-        let following = follow(&sources, &[String::new()], false, &args, Some(60));
-        let Ok(mut following) = following else {
+        let observers = follow(&sources, &[String::new()], false, &args, Some(60));
+        let Ok(mut observers) = observers else {
             panic!("no rows are asked for");
         };
         let mut replays = vec![Replay::default(); 1];
-        let mut outlet = Outlet::of(Meta::default(), &args.results, &args.log, false).unwrap();
-        assert!(read(&sources[0], 0, &mut following, &mut replays, &mut outlet).is_ok());
-        let mut reports = sources[0].reports(0, &following, &replays);
+        let mut output = RunOutput::of(Meta::default(), &args.results, &args.log, false).unwrap();
+        assert!(read(&sources[0], 0, &mut observers, &mut replays, &mut output).is_ok());
+        let mut reports = sources[0].reports(0, &observers, &replays);
         assert_eq!(reports.len(), 1);
-        let series = following.series(0).into_iter();
+        let series = observers.series(0).into_iter();
         let merged = merge::merge(
             &[reports.clone(), reports.clone()].concat(),
             &sources,
             series,
         );
-        following.finish(&mut reports, &mut outlet).unwrap();
+        observers.finish(&mut reports, &mut output).unwrap();
         let mut control = sources[0].control();
         words::finding::put(&mut reports, control.as_mut());
         let refused = control.as_ref().map(|control| control.refused.len());

@@ -35,7 +35,7 @@ fn keys_and_their_order_are_a_contract() {
 #[test]
 fn a_ratio_of_nothing_is_null() {
     let mut report = fixtures::nothing_came_back();
-    (report.tally.sent, report.tally.lost) = (0, 0);
+    (report.counters.sent, report.counters.lost) = (0, 0);
     let document: serde_json::Value = serde_json::from_str(&document(report)).unwrap();
     assert!(document["sessions"][0]["packets"]["loss_ratio"].is_null());
 }
@@ -375,7 +375,7 @@ fn each_number_of_a_session_has_a_row_in_the_table_of_figures_with_its_value() {
     odd.clocks = None;
     (odd.figures.lost_forward, odd.figures.lost_backward) = (None, None);
     odd.figures.ecn_forward = odd.figures.ecn_backward;
-    (odd.tally.stamped, odd.tally.own_wait_ns) = (2, 3_000);
+    (odd.counters.stamped, odd.counters.own_wait_ns) = (2, 3_000);
     let mut seen = std::collections::BTreeSet::new();
     let reports: Vec<SessionReport> = vec![
         fixtures::quiet_path(),

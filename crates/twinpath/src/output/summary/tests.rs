@@ -23,8 +23,8 @@ fn a_quiet_path_is_said_in_one_breath() {
 #[test]
 fn losses_have_their_share_direction_and_bursts_where_these_are_certain() {
     let mut report = fixtures::quiet_path();
-    (report.tally.lost, report.tally.received) = (12, 988);
-    report.tally.sent = 1_000;
+    (report.counters.lost, report.counters.received) = (12, 988);
+    report.counters.sent = 1_000;
     (report.figures.lost, report.figures.received) = (12, 988);
     report.figures.lost_forward = Some(12);
     report.figures.loss_periods = LossPeriods {
@@ -64,7 +64,7 @@ fn losses_have_their_share_direction_and_bursts_where_these_are_certain() {
 #[test]
 fn silence_at_the_end_has_its_time_and_a_few_losses_are_none() {
     let mut report = fixtures::quiet_path();
-    (report.tally.lost, report.tally.received) = (50, 50);
+    (report.counters.lost, report.counters.received) = (50, 50);
     report.figures.answered_until = Some(Wall::from_unix_ns(1_795_449_605_150_000_001));
     report.figures.lost_at_end = 4;
     assert!(!said(&report).contains("after"), "{}", said(&report));
@@ -91,32 +91,32 @@ fn where_nothing_came_back_there_is_no_share_and_no_delay() {
     let late = "Nothing came back within 2 s: 100 packets sent, 3 answered late";
     assert_eq!(said(&report), late);
     report.figures.late = 0;
-    (report.tally.sent, report.tally.lost) = (80, 80);
-    report.tally.in_flight = 7;
+    (report.counters.sent, report.counters.lost) = (80, 80);
+    report.counters.in_flight = 7;
     let early = "Nothing came back: 80 packets sent; ended early: 87 of 100 packets sent, \
                  7 still under way";
     assert_eq!(said(&report), early);
-    (report.tally.sent, report.tally.lost) = (0, 0);
+    (report.counters.sent, report.counters.lost) = (0, 0);
     (report.figures.lost, report.figures.lost_at_end) = (0, 0);
     let open = "No packet was answered or lost yet; ended early: 7 of 100 packets sent, \
                 7 still under way";
     assert_eq!(said(&report), open);
-    report.tally.in_flight = 0;
+    report.counters.in_flight = 0;
     assert_eq!(said(&report), "No packet was sent");
-    report.tally.send_errors = 100;
+    report.counters.send_errors = 100;
     assert_eq!(said(&report), "None of 100 packets could be sent");
 }
 
 #[test]
 fn a_loss_that_the_table_calls_unknown_is_unknown() {
     let mut report = fixtures::quiet_path();
-    (report.tally.sent, report.tally.received) = (90, 90);
-    (report.tally.send_errors, report.figures.received) = (10, 90);
+    (report.counters.sent, report.counters.received) = (90, 90);
+    (report.counters.send_errors, report.figures.received) = (10, 90);
     let rest = "; round trip 1.292ms median, 1.444ms p99";
     let unsent = format!("Loss unknown: 10 of 100 packets not sent{rest}");
     assert_eq!(said(&report), unsent);
-    report.tally.send_errors = 0;
-    report.tally.asked = None;
+    report.counters.send_errors = 0;
+    report.counters.asked = None;
     report.figures.unmeasured_blocks = 1;
     let gap = format!("Loss unknown: for a time nothing was sent{rest}");
     assert_eq!(said(&report), gap);
@@ -125,9 +125,9 @@ fn a_loss_that_the_table_calls_unknown_is_unknown() {
 #[test]
 fn an_early_end_reordering_and_copies_are_said() {
     let mut report = fixtures::quiet_path();
-    (report.tally.sent, report.tally.received) = (30, 30);
-    report.tally.in_flight = 2;
-    (report.figures.reordered, report.tally.duplicates) = (3, 1);
+    (report.counters.sent, report.counters.received) = (30, 30);
+    report.counters.in_flight = 2;
+    (report.figures.reordered, report.counters.duplicates) = (3, 1);
     assert_eq!(
         said(&report),
         "No loss; round trip 1.292ms median, 1.444ms p99; 3 reordered, 1 duplicate; \

@@ -67,13 +67,13 @@ fn replies_are_those_of_twampd_octet_for_octet() {
         ours.handle_timeout(ms(2_001));
         let ended = ended(&mut ours);
         assert_eq!(ended.len(), 1, "{file}");
-        let (_, how, tally) = ended[0];
+        let (_, how, counters) = ended[0];
         assert_eq!(how, Ended::Stopped, "{file}");
         assert_eq!(
-            (tally.received, tally.reflected),
+            (counters.received, counters.reflected),
             (expected, expected),
             "{file}"
         );
-        assert_eq!(tally.too_short, 0, "{file}");
+        assert_eq!(counters.too_short, 0, "{file}");
     }
 }

@@ -17,7 +17,7 @@ fn how(ours: &mut NegotiatedReflector) -> Vec<(u64, Ended)> {
     let ended = ended(ours);
     ended
         .into_iter()
-        .map(|(_, how, tally)| (tally.reflected, how))
+        .map(|(_, how, counters)| (counters.reflected, how))
         .collect()
 }
 
@@ -37,7 +37,7 @@ fn after_a_stop_packets_are_reflected_until_the_timeout_and_never_after_it() {
     ours.handle_timeout(end);
     assert_eq!(how(&mut ours), [(3, Ended::Stopped)]);
     assert_eq!(packet(&mut ours, 0, end), Err(Ignored::NoSession));
-    assert_eq!(ours.tally(sid(0)), None);
+    assert_eq!(ours.counters(sid(0)), None);
     assert_eq!(ours.poll_timeout(), None);
     assert_eq!(ours.totals().sessions, 0);
 }

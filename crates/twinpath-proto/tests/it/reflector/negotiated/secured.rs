@@ -101,10 +101,10 @@ fn replies_say_what_those_of_twampd_say() {
         }
         ours.stop(negotiated.sid, ms(1));
         ours.handle_timeout(ms(2_001));
-        let (_, how, tally) = ended(&mut ours)[0];
+        let (_, how, counters) = ended(&mut ours)[0];
         assert_eq!(how, Ended::Stopped, "{file}");
-        assert_eq!(tally.reflected, exchanges.len() as u64, "{file}");
-        assert_eq!((tally.forged, tally.replays), (0, 0), "{file}");
+        assert_eq!(counters.reflected, exchanges.len() as u64, "{file}");
+        assert_eq!((counters.forged, counters.replays), (0, 0), "{file}");
     }
     assert_eq!(packets, 30);
 }
@@ -212,9 +212,9 @@ fn a_packet_with_a_wrong_hmac_is_counted_and_never_answered() {
         );
         // Nothing of that moved the session: the number is still free.
         assert!(ask(&mut ours, request, &arrival()).is_ok());
-        let tally = ours.tally(sid(0)).unwrap();
+        let counters = ours.counters(sid(0)).unwrap();
         assert_eq!(
-            (tally.forged, tally.reflected, tally.replays),
+            (counters.forged, counters.reflected, counters.replays),
             (forged, 1, 0)
         );
     }
@@ -242,13 +242,13 @@ fn a_replayed_packet_is_counted_and_in_the_encrypted_mode_refused_when_it_is_too
         }
         assert!(ask(&mut ours, &sent[0], &arrival()).is_ok());
         assert!(ask(&mut ours, &sent[500], &arrival()).is_ok());
-        assert_eq!(ours.tally(sid(0)).unwrap().replays, 2);
+        assert_eq!(ours.counters(sid(0)).unwrap().replays, 2);
         assert!(ask(&mut ours, &sent[1_024], &arrival()).is_ok());
         let old = ask(&mut ours, &sent[0], &arrival());
-        let tally = ours.tally(sid(0)).unwrap();
-        assert_eq!(tally.old, 1, "{modes}");
-        let counts = (tally.reflected, tally.replays, tally.ignored);
-        assert_eq!(ours.totals().replays, tally.replays);
+        let counters = ours.counters(sid(0)).unwrap();
+        assert_eq!(counters.old, 1, "{modes}");
+        let counts = (counters.reflected, counters.replays, counters.ignored);
+        assert_eq!(ours.totals().replays, counters.replays);
         if modes == Modes::ENCRYPTED {
             assert_eq!(old, Err(Ignored::Old));
             assert_eq!(counts, (1_027, 2, 1));
@@ -278,9 +278,13 @@ fn a_request_made_of_a_replys_octets_silences_no_sender() {
         for request in &sent[1..] {
             assert!(ask(&mut ours, request, &arrival()).is_ok(), "{modes}");
         }
-        let tally = ours.tally(sid(0)).unwrap();
+        let counters = ours.counters(sid(0)).unwrap();
         let old = if taken.is_ok() { 49 } else { 0 };
-        assert_eq!((tally.old, tally.replays), (old, 2_999 + old), "{modes}");
+        assert_eq!(
+            (counters.old, counters.replays),
+            (old, 2_999 + old),
+            "{modes}"
+        );
     }
 }
 
@@ -305,7 +309,7 @@ fn behind_nat_the_first_packet_that_verifies_binds_the_session_and_no_other() {
             let request = &requests(modes, &guards[usize::from(number)], 1)[0];
             let from = outside(40_000 + number);
             assert!(ask(&mut ours, request, &from).is_ok());
-            let bound = ours.tally(sid(number.into())).unwrap().bound;
+            let bound = ours.counters(sid(number.into())).unwrap().bound;
             assert_eq!(bound, Some(from.from), "{modes}");
         }
     }
@@ -369,8 +373,8 @@ fn secured_replies_have_their_sizes_and_the_padding_that_is_to_come_back() {
             request.extend((request.len()..octets).map(|at| u8::try_from(at).unwrap() | 1));
             let made = ask(&mut ours, &request, &arrival()).unwrap();
             assert_eq!(made.len(), reply, "{context}");
-            let tally = ours.tally(negotiated.sid).unwrap();
-            assert_eq!(tally.too_short, u64::from(too_short), "{context}");
+            let counters = ours.counters(negotiated.sid).unwrap();
+            assert_eq!(counters.too_short, u64::from(too_short), "{context}");
             if bits & RO != 0 {
                 // What fits of it, and comes at all.
                 let there = octets.saturating_sub(from);

@@ -4,7 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use twinpath_proto::reflector::{
-    Ignored, InUse, NegotiatedConfig, NegotiatedReflector, SessionTally,
+    Ignored, InUse, NegotiatedConfig, NegotiatedReflector, SessionCounters,
 };
 use twinpath_wire::control::Modes;
 use twinpath_wire::{Arrival, Dscp, ErrorEstimate, SenderOpen, Tos};
@@ -22,13 +22,13 @@ fn nothing_is_reflected_before_the_start_and_the_first_reply_after_it_has_number
     ours.start(sid(0), ms(5));
     assert_eq!(packet(&mut ours, 0, ms(5)), Ok(0));
     assert_eq!(packet(&mut ours, 0, ms(6)), Ok(1));
-    let expected = SessionTally {
+    let expected = SessionCounters {
         received: 7,
         reflected: 2,
         not_started: 5,
-        ..SessionTally::default()
+        ..SessionCounters::default()
     };
-    assert_eq!(ours.tally(sid(0)), Some(expected));
+    assert_eq!(ours.counters(sid(0)), Some(expected));
     assert_eq!(ours.totals().ignored_as(Ignored::NotStarted), 5);
     assert_eq!(ours.totals().reflected, 2);
 }
@@ -62,7 +62,7 @@ fn only_the_agreed_sender_is_reflected_on_the_agreed_port_and_address() {
         let answer = ask(&mut ours, ms(0), &request, &stranger);
         assert_eq!(answer.unwrap_err(), Ignored::NoSession, "{stranger:?}");
     }
-    assert_eq!(ours.tally(sid(0)), Some(SessionTally::default()));
+    assert_eq!(ours.counters(sid(0)), Some(SessionCounters::default()));
     assert!(ask(&mut ours, ms(0), &request, &arrival()).is_ok());
     let silent = Arrival {
         to: None,
@@ -131,8 +131,8 @@ fn many_sessions_on_one_port_count_each_for_itself() {
         }
     }
     assert_eq!(ours.totals().reflected, 45_000);
-    assert_eq!(ours.tally(sid(7)).unwrap().reflected, 6);
-    assert_eq!(ours.tally(sid(8)).unwrap().reflected, 3);
+    assert_eq!(ours.counters(sid(7)).unwrap().reflected, 6);
+    assert_eq!(ours.counters(sid(8)).unwrap().reflected, 3);
 }
 
 #[test]
@@ -168,8 +168,8 @@ fn a_multiplier_of_zero_is_reflected_and_counted_unless_the_reflector_is_strict(
     let mut ours = running(|_| {});
     let (reply, _) = ask(&mut ours, ms(0), &request, &arrival()).unwrap();
     assert_eq!(reply[36..38], [0x8d, 0]);
-    let tally = ours.tally(sid(0)).unwrap();
-    assert_eq!((tally.reflected, tally.error_multiplier_zero), (1, 1));
+    let counters = ours.counters(sid(0)).unwrap();
+    assert_eq!((counters.reflected, counters.error_multiplier_zero), (1, 1));
 
     let mut strict = NegotiatedReflector::new(NegotiatedConfig {
         strict: true,
@@ -178,8 +178,8 @@ fn a_multiplier_of_zero_is_reflected_and_counted_unless_the_reflector_is_strict(
     open_and_start(&mut strict, 0, |_| {});
     let answer = ask(&mut strict, ms(0), &request, &arrival());
     assert_eq!(answer.unwrap_err(), Ignored::ErrorMultiplierZero);
-    let tally = strict.tally(sid(0)).unwrap();
-    assert_eq!((tally.received, tally.ignored), (1, 1));
+    let counters = strict.counters(sid(0)).unwrap();
+    assert_eq!((counters.received, counters.ignored), (1, 1));
 }
 
 #[test]
@@ -200,9 +200,9 @@ fn a_sender_over_its_rate_is_cut_to_it_and_garbage_costs_it_nothing() {
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 10);
     assert_eq!(answers.last(), Some(&Err(Ignored::RateLimited)));
     assert_eq!(ours.totals().ignored_as(Ignored::RateLimited), 90);
-    let tally = ours.tally(sid(1)).unwrap();
-    assert_eq!((tally.reflected, tally.rate_limited), (5, 45));
-    assert_eq!((tally.ignored, tally.received), (45, 50));
+    let counters = ours.counters(sid(1)).unwrap();
+    assert_eq!((counters.reflected, counters.rate_limited), (5, 45));
+    assert_eq!((counters.ignored, counters.received), (45, 50));
     assert_eq!(
         packet(&mut ours, 0, ms(100)),
         Ok(5),

@@ -113,7 +113,7 @@ impl Comparison {
                     line,
                 });
             }
-            let under_way = report.tally.in_flight;
+            let under_way = report.counters.in_flight;
             if under_way > 0 {
                 self.findings.push(Finding {
                     key: "under-way".into(),

@@ -30,7 +30,7 @@ use super::source::Source;
 use super::{Trouble, follow, open, read};
 use crate::args::{OutputFormat, ReportArgs};
 use crate::cmd::companions::Companions;
-use crate::cmd::outlet::Outlet;
+use crate::cmd::run_output::RunOutput;
 use crate::failure::{Exit, Failure};
 use crate::output::{Meta, complain, words};
 
@@ -157,7 +157,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
 
 /// The sessions of one file.
 fn reports(source: &Source, args: &ReportArgs) -> Result<Vec<SessionReport>, Trouble> {
-    let mut following = follow(
+    let mut observers = follow(
         std::slice::from_ref(source),
         &[String::new()],
         false,
@@ -166,11 +166,11 @@ fn reports(source: &Source, args: &ReportArgs) -> Result<Vec<SessionReport>, Tro
     )?
     .silent();
     let mut replays = vec![Replay::default(); source.sessions.len()];
-    let mut outlet = Outlet::of(Meta::default(), &args.results, &args.log, false)?;
-    read(source, 0, &mut following, &mut replays, &mut outlet)?;
-    let mut reports = source.reports(0, &following, &replays);
+    let mut output = RunOutput::of(Meta::default(), &args.results, &args.log, false)?;
+    read(source, 0, &mut observers, &mut replays, &mut output)?;
+    let mut reports = source.reports(0, &observers, &replays);
     for report in &mut reports {
-        let series = following.series(report.identity.number.saturating_sub(1));
+        let series = observers.series(report.identity.number.saturating_sub(1));
         report.clocks = series.and_then(Series::clocks);
     }
     words::finding::put(&mut reports, None);
@@ -332,7 +332,7 @@ impl Comparison {
             (sent, lost)
         });
         let clustering = blocks.each_ref().map(Blocks::clustering);
-        let under_way = self.reports.each_ref().map(|it| it.tally.in_flight);
+        let under_way = self.reports.each_ref().map(|it| it.counters.in_flight);
         for (place, direction) in DIRECTIONS.into_iter().enumerate() {
             let counts = totals.map(|(sent, lost)| Some((lost.get(place).copied()??, sent)));
             let values =

@@ -160,7 +160,7 @@ fn what_differs_beside_the_path_is_named() {
             .identity
             .reflector
             .set_ip("192.0.2.77".parse().unwrap());
-        after.tally.send_errors = 100;
+        after.counters.send_errors = 100;
         let reports = one[0].reports.clone();
         one[0] = Comparison::new(reports);
     }
@@ -202,7 +202,7 @@ fn packets_under_way_at_the_end_may_be_lost_or_not() {
     for run in 0..2 {
         let with = |runs, count| {
             let comparison = compared_with(runs, |reports: &mut [_; 2]| {
-                reports[run].tally.in_flight = count;
+                reports[run].counters.in_flight = count;
             });
             is_sound(&comparison);
             assert_eq!(keys(&comparison), ["under-way"]);

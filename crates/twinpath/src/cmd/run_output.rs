@@ -18,7 +18,7 @@ use crate::output::words;
 use crate::output::{Meta, Outcome, Sink, lines};
 
 /// Where all that a run says goes.
-pub(super) struct Outlet {
+pub(super) struct RunOutput {
     sink: Box<dyn Sink>,
     /// Lines for people keep away from results for machines.
     aside: Option<Stderr>,
@@ -39,7 +39,7 @@ enum State {
     Broken(io::Error),
 }
 
-impl Outlet {
+impl RunOutput {
     /// On stdout, in the form asked for. `several`: sessions.
     pub(super) fn open(
         options: &ResultOptions,
@@ -138,9 +138,9 @@ impl Outlet {
     /// A packet's end.
     pub(super) fn sample(&mut self, session: Option<usize>, sample: &Sample) -> io::Result<()> {
         self.written = true;
-        self.put(|outlet| {
-            outlet.sink.sample(session, sample)?;
-            if let Some(aside) = &mut outlet.aside {
+        self.put(|output| {
+            output.sink.sample(session, sample)?;
+            if let Some(aside) = &mut output.aside {
                 // Where stderr is gone, the results are not.
                 let _ = lines::write(session, sample, aside);
             }
@@ -151,16 +151,16 @@ impl Outlet {
     /// An interval that is over.
     pub(super) fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         self.written = true;
-        self.put(|outlet| outlet.sink.row(row))
+        self.put(|output| output.sink.row(row))
     }
 
     /// A line of the negotiation.
     pub(super) fn event(&mut self, line: &str) -> io::Result<()> {
         use io::Write as _;
         self.written = true;
-        self.put(|outlet| {
-            outlet.sink.event(line)?;
-            if let Some(aside) = &mut outlet.aside {
+        self.put(|output| {
+            output.sink.event(line)?;
+            if let Some(aside) = &mut output.aside {
                 // Where stderr is gone, the results are not.
                 let _ = writeln!(aside, "{line}");
             }
@@ -171,7 +171,7 @@ impl Outlet {
     /// What was written since the last time can be read.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.written) {
-            self.put(|outlet| outlet.sink.flush())?;
+            self.put(|output| output.sink.flush())?;
         }
         Ok(())
     }

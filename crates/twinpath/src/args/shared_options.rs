@@ -6,9 +6,8 @@ use clap::{Args, ValueEnum};
 use twinpath_runtime::{PathOptions, StampChoice};
 use twinpath_wire::Dscp;
 
-use super::{
-    Count, FigureArgs, Interval, Label, PaddingSize, Pattern, Ssid, Time, TosOctet, Ttl, quantity,
-};
+use super::value::quantity;
+use super::{Count, FigureArgs, Interval, Label, PaddingSize, Pattern, Ssid, Time, TosOctet, Ttl};
 
 pub(super) const CONTROL: &str = "Control connection";
 pub(super) const SCHEDULE: &str = "Schedule";
@@ -229,7 +228,7 @@ pub(crate) struct LogOptions {
 
 impl LogOptions {
     /// What is written, by its option.
-    pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
+    pub(crate) fn written_files(&self) -> Vec<(&'static str, &Path)> {
         let file = self.logfile.as_deref();
         Vec::from_iter(file.map(|path| ("--logfile", path)))
     }
@@ -255,13 +254,13 @@ pub(crate) struct RunOptions {
 
 impl RunOptions {
     /// What is written, by its option.
-    pub(crate) fn places(&self) -> Vec<(&'static str, &Path)> {
+    pub(crate) fn written_files(&self) -> Vec<(&'static str, &Path)> {
         [
             #[cfg(feature = "report")]
-            self.saving.places(),
+            self.saving.written_files(),
             #[cfg(feature = "pictures")]
-            self.pictures.places(),
-            self.log.places(),
+            self.pictures.written_files(),
+            self.log.written_files(),
         ]
         .concat()
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::Advice;
+use crate::args::Advice;
 
 /// Nothing here waits or measures longer than this.
 const LONGEST: Duration = Duration::from_hours(24 * 365);
@@ -14,7 +14,7 @@ const TOO_LONG: &str = "too long: at most a year (365d)";
 const UNITS: &str = "ns us ms s m h d";
 
 /// No core sends faster: a shorter interval would only be missed.
-pub(super) const SHORTEST_INTERVAL: Duration = Duration::from_micros(1);
+pub(in crate::args) const SHORTEST_INTERVAL: Duration = Duration::from_micros(1);
 
 /// Time between two departures. A bare number is milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +121,7 @@ fn plain_time(text: &str, bare_ns: u128, example: &'static str) -> Result<Durati
 }
 
 /// Time between packets: a bare number is milliseconds.
-pub(super) fn interval(text: &str) -> Result<Duration, Advice> {
+pub(in crate::args) fn interval(text: &str) -> Result<Duration, Advice> {
     let example = "100 or 0.5 (milliseconds), 100us, 10ms or 1s";
     time(text, 1_000_000, example)
 }
@@ -149,12 +149,12 @@ impl FromStr for Time {
 }
 
 /// A time whose bare number is milliseconds.
-pub(super) fn milliseconds(text: &str) -> Result<Duration, Advice> {
+pub(in crate::args) fn milliseconds(text: &str) -> Result<Duration, Advice> {
     time(text, 1_000_000, "40 (milliseconds), 40ms or 0.1s")
 }
 
 /// A time that may be negative, in nanoseconds.
-pub(super) fn signed_time(text: &str) -> Result<i64, Advice> {
+pub(in crate::args) fn signed_time(text: &str) -> Result<i64, Advice> {
     let (sign, text) = match text.strip_prefix('-') {
         Some(text) => (-1, text),
         None => (1, text),
@@ -252,7 +252,7 @@ impl fmt::Display for Ports {
 }
 
 /// Digits and nothing else.
-pub(super) fn whole(text: &str) -> Option<u64> {
+pub(in crate::args) fn whole(text: &str) -> Option<u64> {
     if text.bytes().all(|octet| octet.is_ascii_digit()) {
         text.parse().ok()
     } else {
@@ -261,14 +261,14 @@ pub(super) fn whole(text: &str) -> Option<u64> {
 }
 
 /// That a number is beyond `most`, where it is one.
-pub(super) fn too_large(text: &str, most: u64) -> Option<Advice> {
+pub(in crate::args) fn too_large(text: &str, most: u64) -> Option<Advice> {
     let is_number = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
     let is_beyond = is_number && whole(text).is_none_or(|number| number > most);
     is_beyond.then(|| Advice::new(format!("too large: at most {most}")))
 }
 
 /// A whole number of at least one, for options where 0 would switch everything off.
-pub(super) fn at_least_one<T: TryFrom<u64>>(text: &str) -> Result<T, Advice> {
+pub(in crate::args) fn at_least_one<T: TryFrom<u64>>(text: &str) -> Result<T, Advice> {
     // All types of options are unsigned.
     let most = u64::MAX >> (u64::BITS - 8 * u32::try_from(size_of::<T>()).unwrap_or(8));
     let wrong = || {
@@ -282,7 +282,7 @@ pub(super) fn at_least_one<T: TryFrom<u64>>(text: &str) -> Result<T, Advice> {
 }
 
 /// `--seed`: any number of 32 bits, so that people can copy it.
-pub(super) fn seed(text: &str) -> Result<u32, Advice> {
+pub(in crate::args) fn seed(text: &str) -> Result<u32, Advice> {
     whole(text)
         .and_then(|seed| u32::try_from(seed).ok())
         .ok_or_else(|| Advice::new(format!("not a seed: use 0 to {}", u32::MAX)))

@@ -10,7 +10,7 @@ use super::anomalies::ReplyAnomalies;
 /// Counts of one session so far. When it is over, `sent = received + lost`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct SenderTally {
+pub struct SenderCounters {
     /// Packets asked for; `None` where a duration was.
     pub asked: Option<u64>,
     /// Packets handed to the network without error (row M-4).
@@ -57,7 +57,7 @@ pub struct SenderTally {
     pub anomalies: ReplyAnomalies,
 }
 
-impl SenderTally {
+impl SenderCounters {
     /// Adds another run. What is known of one only is not known of both.
     pub fn merge(&mut self, other: &Self) {
         let asked = self.asked.zip(other.asked);
@@ -96,14 +96,14 @@ mod tests {
             }
         }
         let counts = |number| {
-            let mut counts = json!(SenderTally {
+            let mut counts = json!(SenderCounters {
                 asked: Some(0),
-                ..SenderTally::default()
+                ..SenderCounters::default()
             });
             each(&mut counts, number);
             counts
         };
-        let one: SenderTally = serde_json::from_value(counts(1)).unwrap();
+        let one: SenderCounters = serde_json::from_value(counts(1)).unwrap();
         let mut sum = one;
         sum.merge(&one);
         let mut expected = counts(2);
@@ -114,17 +114,17 @@ mod tests {
     #[test]
     fn of_two_runs_the_last_of_what_came_last_is_kept_and_unknown_is_unknown() {
         let far = |bits| Some(ErrorEstimate::from_bits(bits));
-        let mut sum = SenderTally {
+        let mut sum = SenderCounters {
             asked: Some(5),
             largest_burst: 7,
             far_error: far(1),
-            ..SenderTally::default()
+            ..SenderCounters::default()
         };
         sum.anomalies.last_sizes = Some((50, 60));
-        let mut other = SenderTally {
+        let mut other = SenderCounters {
             largest_burst: 3,
             far_error: far(2),
-            ..SenderTally::default()
+            ..SenderCounters::default()
         };
         other.anomalies.last_foreign = Some(([192, 0, 2, 1], 862).into());
         sum.merge(&other);
@@ -136,26 +136,26 @@ mod tests {
 
     #[test]
     fn counts_come_back_from_a_document_and_those_it_lacks_are_none() {
-        let mut tally = SenderTally {
+        let mut counters = SenderCounters {
             asked: Some(100),
             own_wait_ns: u64::MAX,
             far_error: Some(ErrorEstimate::from_bits(0xfedc)),
-            ..SenderTally::default()
+            ..SenderCounters::default()
         };
-        tally.anomalies.last_sizes = Some((1, 2));
-        tally.anomalies.last_elsewhere = Some("[2001:db8::1]:862".parse().unwrap());
-        let document = serde_json::to_string(&tally).unwrap();
+        counters.anomalies.last_sizes = Some((1, 2));
+        counters.anomalies.last_elsewhere = Some("[2001:db8::1]:862".parse().unwrap());
+        let document = serde_json::to_string(&counters).unwrap();
         assert!(document.contains(r#""far_error":65244"#), "{document}");
         assert_eq!(
-            serde_json::from_str::<SenderTally>(&document).unwrap(),
-            tally
+            serde_json::from_str::<SenderCounters>(&document).unwrap(),
+            counters
         );
-        let older: SenderTally = serde_json::from_str(r#"{"sent":3}"#).unwrap();
+        let older: SenderCounters = serde_json::from_str(r#"{"sent":3}"#).unwrap();
         assert_eq!(
             older,
-            SenderTally {
+            SenderCounters {
                 sent: 3,
-                ..SenderTally::default()
+                ..SenderCounters::default()
             }
         );
     }

@@ -17,15 +17,15 @@ const LINKS: usize = 40;
 ///
 /// # Errors
 /// [`Failure`]: two options name one file.
-pub(super) fn apart(written: &[Named<'_>], read: &[Named<'_>]) -> Result<(), Failure> {
-    let mut known: Vec<(Named<'_>, Place)> = read
+pub(super) fn distinct_files(written: &[Named<'_>], read: &[Named<'_>]) -> Result<(), Failure> {
+    let mut known: Vec<(Named<'_>, FileTarget)> = read
         .iter()
-        .map(|named| (*named, Place::of(named.1)))
+        .map(|named| (*named, FileTarget::of(named.1)))
         .collect();
     for (option, path) in written {
-        let place = Place::of(path);
+        let target = FileTarget::of(path);
         for ((other, there), known) in &known {
-            if place.is(known) {
+            if target.is(known) {
                 let line = format!(
                     "{other} and {option} name the same file, {}",
                     there.display()
@@ -35,18 +35,18 @@ pub(super) fn apart(written: &[Named<'_>], read: &[Named<'_>]) -> Result<(), Fai
                 );
             }
         }
-        known.push(((option, path), place));
+        known.push(((option, path), target));
     }
     Ok(())
 }
 
 /// Where a name leads to.
-struct Place {
+struct FileTarget {
     path: PathBuf,
     file: Option<Identity>,
 }
 
-impl Place {
+impl FileTarget {
     fn of(path: &Path) -> Self {
         Self {
             path: followed(path),
@@ -136,13 +136,13 @@ mod tests {
         ] {
             let (one, other) = (at(one), at(other));
             let pair: [Named<'_>; 2] = [("--save", &one), ("--html", &other)];
-            assert_eq!(apart(&pair, &[]).is_err(), same, "{pair:?}");
+            assert_eq!(distinct_files(&pair, &[]).is_err(), same, "{pair:?}");
             let [one, other] = pair;
-            assert_eq!(apart(&[one], &[other]).is_err(), same, "{pair:?}");
+            assert_eq!(distinct_files(&[one], &[other]).is_err(), same, "{pair:?}");
         }
         let read: Named<'_> = ("FILE", &at("there"));
         assert!(
-            apart(&[], &[read, read]).is_ok(),
+            distinct_files(&[], &[read, read]).is_ok(),
             "reading twice harms nobody"
         );
     }

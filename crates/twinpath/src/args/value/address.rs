@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use super::Advice;
 use super::quantity::whole;
+use crate::args::Advice;
 
 /// One host, not yet resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]

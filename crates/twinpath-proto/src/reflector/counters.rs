@@ -6,7 +6,7 @@ use super::Ignored;
 
 /// What a Session-Reflector did so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReflectorTally {
+pub struct ReflectorCounters {
     /// Replies made.
     pub reflected: u64,
     /// Sessions remembered now.
@@ -30,7 +30,7 @@ pub struct ReflectorTally {
     pub ignored: [u64; Ignored::COUNT],
 }
 
-impl ReflectorTally {
+impl ReflectorCounters {
     /// Datagrams without a reply: each kind's name and count.
     pub fn ignored_by_kind(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Ignored::ALL

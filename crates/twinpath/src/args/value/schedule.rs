@@ -3,8 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::Advice;
 use super::quantity::{SHORTEST_INTERVAL, interval, whole};
+use crate::args::Advice;
 
 /// A burst of more than this leaves no time for anything else.
 const MOST_PACKETS: u32 = 10_000;

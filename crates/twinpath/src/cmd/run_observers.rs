@@ -10,7 +10,7 @@ use twinpath_runtime::sender::{STOP_WAIT, SessionHandle, SessionNews};
 use twinpath_wire::{Sample, Wall};
 
 use super::companions::Companions;
-use super::outlet::Outlet;
+use super::run_output::RunOutput;
 use super::subject::now;
 use crate::output::complain;
 use crate::output::progress::ProgressLine;
@@ -25,7 +25,7 @@ const DRAIN: usize = 4_096;
 const SAID_AFTER: Duration = Duration::from_millis(500);
 
 /// Series of all sessions of a run.
-pub(super) struct Following {
+pub(super) struct RunObservers {
     series: Vec<Series>,
     /// Names of the sessions, where there are several.
     names: Vec<String>,
@@ -38,7 +38,7 @@ pub(super) struct Following {
     told: Option<Instant>,
 }
 
-impl Following {
+impl RunObservers {
     /// Of sessions with these empty series. `names`: as many, or none for a single session.
     pub(super) fn new(series: Vec<Series>, names: Vec<String>, lines: bool) -> Self {
         Self {
@@ -91,7 +91,7 @@ impl Following {
         &mut self,
         session: usize,
         record: &Record,
-        outlet: &mut Outlet,
+        output: &mut RunOutput,
     ) -> io::Result<()> {
         let Some(series) = self.series.get_mut(session) else {
             return Ok(());
@@ -101,7 +101,7 @@ impl Following {
         match record {
             Record::Sample(sample) if self.lines => {
                 let number = (!self.names.is_empty()).then_some(session + 1);
-                outlet.sample(number, sample)
+                output.sample(number, sample)
             }
             Record::Begun { .. }
             | Record::Sample(_)
@@ -129,7 +129,7 @@ impl Following {
     pub(super) fn drain(
         &mut self,
         sessions: &mut [SessionHandle],
-        outlet: &mut Outlet,
+        output: &mut RunOutput,
     ) -> io::Result<bool> {
         let mut all = true;
         for (session, handle) in sessions.iter_mut().enumerate() {
@@ -137,7 +137,7 @@ impl Following {
             while drained < DRAIN {
                 match handle.next_news() {
                     None => break,
-                    Some(SessionNews::Record(record)) => self.record(session, &record, outlet)?,
+                    Some(SessionNews::Record(record)) => self.record(session, &record, output)?,
                     Some(SessionNews::Overdue(lost)) => self.overdue(session, &lost),
                 }
                 drained += 1;
@@ -148,10 +148,10 @@ impl Following {
     }
 
     /// Rows that are known by now. Called when all records that wait were recorded.
-    pub(super) fn look(&mut self, outlet: &mut Outlet) -> io::Result<()> {
+    pub(super) fn look(&mut self, output: &mut RunOutput) -> io::Result<()> {
         let now = now();
         for session in 0..self.series.len() {
-            self.look_at(session, now, outlet)?;
+            self.look_at(session, now, output)?;
         }
         Ok(())
     }
@@ -161,11 +161,11 @@ impl Following {
         &mut self,
         session: usize,
         now: Wall,
-        outlet: &mut Outlet,
+        output: &mut RunOutput,
     ) -> io::Result<()> {
         while let Some(interval) = self.at(session).and_then(|series| series.poll_row(now)) {
             let (number, name) = self.who(session);
-            outlet.row(&Row::of_interval(number, name, &interval))?;
+            output.row(&Row::of_interval(number, name, &interval))?;
         }
         Ok(())
     }
@@ -195,12 +195,12 @@ impl Following {
     pub(super) fn finish(
         &mut self,
         reports: &mut [SessionReport],
-        outlet: &mut Outlet,
+        output: &mut RunOutput,
     ) -> io::Result<()> {
         for session in 0..self.series.len() {
             while let Some(interval) = self.at(session).and_then(Series::finish_row) {
                 let (number, name) = self.who(session);
-                outlet.row(&Row::of_interval(number, name, &interval))?;
+                output.row(&Row::of_interval(number, name, &interval))?;
             }
         }
         for report in reports {

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use twinpath_wire::Tos;
 
-use super::Advice;
 use super::quantity::whole;
+use crate::args::Advice;
 
 /// A whole ToS or Traffic Class octet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,11 @@
+//! Values of options as they are written on a command line: one type with `FromStr` for each kind.
+
+mod address;
+mod header;
+pub(super) mod quantity;
+mod schedule;
+
+pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
+pub(crate) use header::{Label, Ssid, TosOctet, Ttl};
+pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
+pub(crate) use schedule::Pattern;
