@@ -1,4 +1,4 @@
-//! `DiffServ` code points (RFC 2474), the ToS octet they live in, and ECN (RFC 3168).
+//! `DiffServ` code points (RFC 2474), the ToS octet that contains them, and ECN (RFC 3168).
 
 use core::fmt;
 use core::str::FromStr;
@@ -42,8 +42,8 @@ impl Dscp {
     /// Expedited forwarding (RFC 3246), code point 46.
     pub const EF: Self = Self(46);
 
-    /// Names by their code points (RFC 2474, 2597, 3246, 5865, 8622, 9956): all that are read, and of
-    /// several for one code point first the one that is written.
+    /// Names by their code points (RFC 2474, 2597, 3246, 5865, 8622, 9956): every name that is
+    /// accepted; where a code point has several, the one that is written comes first.
     pub const NAMES: [(&'static str, Self); 29] = [
         ("be", Self(0)),
         ("df", Self(0)),
@@ -98,7 +98,7 @@ impl Dscp {
         Tos(self.0 << 2)
     }
 
-    /// The customary name, where there is one.
+    /// The customary name, if it has one.
     pub fn name(self) -> Option<&'static str> {
         Self::NAMES
             .iter()
@@ -136,7 +136,7 @@ impl FromStr for Dscp {
     type Err = DscpError;
 
     fn from_str(text: &str) -> Result<Self, DscpError> {
-        // As in a list with blanks behind its commas.
+        // As in a list with spaces after its commas.
         let text = text.trim();
         for (name, dscp) in Self::NAMES {
             if name.eq_ignore_ascii_case(text) {
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn each_name_is_there_once_by_its_code_point_and_what_is_written_is_read() {
+    fn each_name_is_listed_once_in_order_of_code_points_and_what_is_written_is_read() {
         let mut before = 0;
         for (place, (name, dscp)) in Dscp::NAMES.into_iter().enumerate() {
             assert!(dscp.value() >= before, "{name}");
@@ -216,7 +216,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Dscp>().unwrap().value(), value, "{text}");
         }
-        // Every name is in the advice, or within a range there.
+        // The advice contains every name, directly or within a range.
         let advice = DscpError.to_string();
         let (_, list) = advice.split_once('(').unwrap();
         let (list, _) = list.split_once(')').unwrap();

@@ -32,18 +32,18 @@ impl From<ErrorEstimate> for u16 {
 }
 
 impl ErrorEstimate {
-    /// From the 16 bits as they stand on the wire.
+    /// From the 16 bits on the wire.
     pub const fn from_bits(bits: u16) -> Self {
         Self(bits.to_be_bytes())
     }
 
-    /// The 16 bits as they stand on the wire.
+    /// The 16 bits on the wire.
     pub const fn bits(self) -> u16 {
         u16::from_be_bytes(self.0)
     }
 
-    /// What a clock's discipline says of it. The error is rounded up, never understated, capped at
-    /// what the field can hold, and the Multiplier is never 0 (rows TT-50, TT-51).
+    /// From what the clock's discipline reports. The error is rounded up, never understated, capped
+    /// at what the field can hold, and the Multiplier is never 0 (rows TT-50, TT-51).
     pub fn new(synchronized: bool, format: TimeFormat, error: Duration) -> Self {
         let units = (error.as_nanos() << 32).div_ceil(1_000_000_000);
         let mut scale = 0_u8;
@@ -82,12 +82,12 @@ impl ErrorEstimate {
         self.0[0] & SCALE
     }
 
-    /// Multiplier; 0 is not allowed by RFC 4656, and some peers send it all the same.
+    /// Multiplier; RFC 4656 does not allow 0, but some peers send it.
     pub const fn multiplier(self) -> u8 {
         self.0[1]
     }
 
-    /// The error claimed, in nanoseconds rounded up; `None` where the Multiplier is 0: unknown.
+    /// The claimed error in nanoseconds, rounded up; `None` (unknown) if the Multiplier is 0.
     pub fn error_ns(self) -> Option<u128> {
         if self.multiplier() == 0 {
             return None;

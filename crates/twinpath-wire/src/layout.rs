@@ -1,7 +1,7 @@
-//! How structures of the wire are declared.
+//! Macros that declare structures of the wire.
 
-/// Structures whose fields are the octets in their order, with their lengths: any octets that are long
-/// enough are one. Or one field with a meaning of its own.
+/// Declares structures whose fields are the octets in order, valid for any octets that are long
+/// enough, or a newtype of one field.
 macro_rules! layout {
     ($(
         $(#[$about:meta])*

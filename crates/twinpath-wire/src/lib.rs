@@ -1,7 +1,7 @@
 //! Octets, timestamps and code points of TWAMP-Test (RFC 5357 section 4) and STAMP (RFC 8762).
 //!
 //! Every message is a typed view over octets: no copy, no allocation, `no_std`. Views accept any
-//! octets that are long enough; what a field may hold is for the engines to judge.
+//! octets that are long enough; the engines check what a field may contain.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -27,8 +27,8 @@ pub use test_packet::{
 pub use time::{Delta, Mono, Rung, Stamp, Wall};
 pub use wire_time::{Reading, ReplyTimes, TimeFormat, WireTime};
 
-/// Adds fields of `more` to those of the same name in `sum`: counts, which saturate, whatever a file
-/// says that they are.
+/// Adds counts of `more` to those of the same name in `sum`. Saturates, because counts read from a
+/// file can have any value.
 #[macro_export]
 macro_rules! add_counts {
     ($sum:expr, $more:expr => $($count:ident),* $(,)?) => {

@@ -1,15 +1,15 @@
-//! A time as documents have it: whole nanoseconds, saturating at 584 years.
+//! A duration as documents contain it: whole nanoseconds, saturating at 584 years.
 
 use core::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serializer};
 
-/// The number of a time.
+/// A duration in nanoseconds.
 pub fn of(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// For `#[serde(with)]`.
+/// Serializes for `#[serde(with)]`.
 ///
 /// # Errors
 /// Those of the serializer.
@@ -17,10 +17,10 @@ pub fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok,
     serializer.serialize_u64(of(*time))
 }
 
-/// Likewise.
+/// Deserializes for `#[serde(with)]`.
 ///
 /// # Errors
-/// It is no such number.
+/// Not a whole number of nanoseconds.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     u64::deserialize(deserializer).map(Duration::from_nanos)
 }

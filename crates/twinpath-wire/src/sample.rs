@@ -1,8 +1,8 @@
-//! What became of one test packet: the interface between the engines and the metrics.
+//! The fate of one test packet: the interface between the engines and the metrics.
 
 use crate::{Delta, Stamp, Tos, Wall};
 
-/// What became of a test packet (conformance rows M-1, M-6).
+/// The fate of a test packet (conformance rows M-1, M-6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// First valid reply, in time: T4 - T1 <= timeout.
@@ -11,12 +11,12 @@ pub enum Fate {
     Lost,
     /// First reply came after the timeout: the packet is lost and counted as late too.
     Late,
-    /// A further copy of a reply that was already seen; an event, not a packet's end.
+    /// A further copy of a reply already received; an event, not a packet's fate.
     Duplicate,
 }
 
 impl Fate {
-    /// The word that reports use.
+    /// The name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Received => "received",
@@ -27,23 +27,23 @@ impl Fate {
     }
 }
 
-/// Why a received packet's times are left out of the delays (never out of the loss).
+/// Why a received packet's times are left out of the delays; the packet still counts as received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Exclusion {
     /// The local clock stepped while the packet was in flight.
     ClockStep,
-    /// T3 before T2, or a residence longer than the whole way: the far clock cannot be believed.
+    /// T3 before T2, or a residence longer than T4 - T1: the remote clock is not credible.
     Implausible,
 }
 
-/// One packet's end, or one further copy of a reply. No addresses; small; `Copy`.
+/// One packet's fate, or one further copy of a reply. Small and `Copy`, without addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// Session-Sender's Sequence Number, extended to 64 bits (it never wraps here).
     pub seq: u64,
-    /// What became of it.
+    /// Its fate.
     pub fate: Fate,
-    /// Departure from the sender, the best stamp there is, and how it was taken.
+    /// Departure from the sender, the best timestamp available, and how it was taken.
     pub t1: Stamp,
     /// Arrival at the reflector by its own clock; `None` without a reply.
     pub t2: Option<Wall>,
@@ -53,23 +53,24 @@ pub struct Sample {
     pub t4: Option<Stamp>,
     /// The reflector's own Sequence Number as received; `None` without a reply.
     pub reflector_seq: Option<u32>,
-    /// TTL or Hop Limit with which the packet reached the reflector; `None` if it did not say.
+    /// TTL or Hop Limit with which the packet reached the reflector; `None` if the reply does not
+    /// say.
     pub ttl_forward: Option<u8>,
     /// TTL or Hop Limit with which the reply came back.
     pub ttl_backward: Option<u8>,
     /// ToS or Traffic Class octet with which the packet reached the reflector (RFC 7750); `None` if
-    /// it did not say.
+    /// the reply does not say.
     pub tos_forward: Option<Tos>,
     /// ToS or Traffic Class octet of the reply as it came back.
     pub tos_backward: Option<Tos>,
-    /// Actual departure minus schedule: what the sender itself added.
+    /// Actual departure minus scheduled: the sender's own lateness.
     pub departure: Delta,
     /// Why the times are left out of the delays, if they are.
     pub excluded: Option<Exclusion>,
 }
 
 impl Sample {
-    /// Of a packet without a reply, that departed when it was due.
+    /// Of a packet without a reply that departed on schedule.
     pub const fn lost(seq: u64, t1: Stamp) -> Self {
         Self {
             seq,

@@ -1,6 +1,6 @@
 //! TWAMP-Test and STAMP packets, both directions.
 //!
-//! Octets beyond a header (padding, TLVs) are handed out beside the view. Any octets that are long
+//! Octets after a header (padding, TLVs) are returned beside the view. Any octets that are long
 //! enough are a view.
 
 use zerocopy::byteorder::big_endian::{U16, U32};
@@ -11,20 +11,20 @@ use crate::{ErrorEstimate, WireTime};
 
 /// The well-known UDP port of TWAMP-Test and STAMP reflectors (RFC 8545, RFC 8762 section 4.1).
 pub const TWAMP_TEST_PORT: u16 = 862;
-/// The UDP port that TWAMP Light responders of this tool's ancestry listen on.
+/// The UDP port that twampy's TWAMP Light responder listens on.
 pub const LIGHT_PORT: u16 = 20001;
 /// The largest UDP payload over IPv4, in octets.
 pub const MAX_PAYLOAD_V4: usize = 65_507;
 /// The largest UDP payload over IPv6 without jumbograms, in octets.
 pub const MAX_PAYLOAD_V6: usize = 65_527;
 
-/// A datagram is too short to be what it was taken for.
+/// The datagram is too short for the expected layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{have} octets where {need} are needed")]
 pub struct Short {
     /// Octets that the header needs.
     pub need: usize,
-    /// Octets that there were.
+    /// Octets in the datagram.
     pub have: usize,
 }
 
@@ -32,7 +32,7 @@ layout! {
     /// Session-Sender packet, TWAMP unauthenticated: 14 octets, then Packet Padding
     /// (RFC 4656 section 4.1.2, RFC 5357 section 4.1.2).
     pub struct SenderOpen: 14 {
-        /// From 0, one more for each packet sent.
+        /// Starts at 0 and grows by one with each packet sent.
         pub seq: U32,
         /// T1.
         pub t1: WireTime,
@@ -43,7 +43,7 @@ layout! {
     /// Session-Reflector packet, TWAMP unauthenticated: 41 octets, then Packet Padding
     /// (RFC 5357 section 4.2.1).
     pub struct ReflectorOpen: 41 {
-        /// The octets that every reply has, up to the Sender Timestamp.
+        /// The octets common to all replies, up to the Sender Timestamp.
         pub head: ReplyHead,
         /// Copy of the request's Error Estimate.
         pub sender_error: ErrorEstimate,
@@ -53,10 +53,10 @@ layout! {
         pub sender_ttl: u8,
     }
 
-    /// The first 36 octets of any open reply, TWAMP's or STAMP's: all that a round trip needs. Some
-    /// peers send little more (38 octets).
+    /// The first 36 octets of any unauthenticated reply, TWAMP or STAMP: all that a round trip
+    /// needs. Some peers send little more (38 octets).
     pub struct ReplyHead: 36 {
-        /// The reflector's own number, or a copy of the sender's where it keeps no state.
+        /// The reflector's own number, or a copy of the sender's if the reflector keeps no state.
         pub seq: U32,
         /// T3.
         pub t3: WireTime,
@@ -74,7 +74,7 @@ layout! {
 
     /// Session-Sender packet, STAMP unauthenticated: 44 octets, then TLVs (RFC 8762 section 4.2.1).
     pub struct StampSender: 44 {
-        /// From 0, one more for each packet sent.
+        /// Starts at 0 and grows by one with each packet sent.
         pub seq: U32,
         /// T1.
         pub t1: WireTime,
@@ -88,7 +88,7 @@ layout! {
 
     /// Session-Reflector packet, STAMP unauthenticated: 44 octets, then TLVs (RFC 8762 section 4.3.1).
     pub struct StampReflector: 44 {
-        /// The octets that every reply has, up to the Session-Sender Timestamp.
+        /// The octets common to all replies, up to the Session-Sender Timestamp.
         pub head: ReplyHead,
         /// Copy of the request's Error Estimate.
         pub sender_error: ErrorEstimate,
@@ -100,10 +100,10 @@ layout! {
         pub mbz_end: [u8; 3],
     }
 
-    /// Session-Sender packet, TWAMP authenticated and encrypted: 48 octets, then Packet Padding (RFC
-    /// 4656 section 4.1.2). As it is before encryption.
+    /// Session-Sender packet, TWAMP authenticated and encrypted: 48 octets, then Packet Padding
+    /// (RFC 4656 section 4.1.2), as it is before encryption.
     pub struct SenderSecured: 48 {
-        /// From 0, one more for each packet sent.
+        /// Starts at 0 and grows by one with each packet sent.
         pub seq: U32,
         /// Must be zero.
         pub mbz: [u8; 12],
@@ -113,12 +113,12 @@ layout! {
         pub error: ErrorEstimate,
         /// Must be zero.
         pub mbz_time: [u8; 6],
-        /// HMAC-SHA1 of what is encrypted, cut to 16 octets.
+        /// HMAC-SHA1 of the encrypted part, truncated to 16 octets.
         pub hmac: [u8; 16],
     }
 
     /// Session-Reflector packet, TWAMP authenticated and encrypted: 112 octets, then Packet Padding
-    /// (RFC 5357 section 4.2.1, RFC 7750 section 2.2.1). As it is before encryption.
+    /// (RFC 5357 section 4.2.1, RFC 7750 section 2.2.1), as it is before encryption.
     pub struct ReflectorSecured: 112 {
         /// The reflector's own number.
         pub seq: U32,
@@ -151,7 +151,7 @@ layout! {
         pub sender_tos: u8,
         /// Must be zero.
         pub mbz_end: [u8; 14],
-        /// HMAC-SHA1 of what is encrypted, cut to 16 octets.
+        /// HMAC-SHA1 of the encrypted part, truncated to 16 octets.
         pub hmac: [u8; 16],
     }
 }
@@ -168,7 +168,7 @@ macro_rules! views {
                 Self::ref_from_prefix(datagram).map_err(|_| Short { need: Self::OCTETS, have })
             }
 
-            /// The header and what follows it, in place and open to change.
+            /// The header and what follows it, in place and mutable.
             ///
             /// # Errors
             /// [`Short`] when there are too few octets.
@@ -182,22 +182,23 @@ macro_rules! views {
 
 views! { SenderOpen SenderSecured ReflectorOpen ReflectorSecured ReplyHead StampSender StampReflector }
 
-/// What any peer's reply says, as much of it as came: at least what [`ReplyHead`] holds.
+/// The fields of a reply from any peer, as far as it is long enough: at least those of
+/// [`ReplyHead`].
 #[derive(Clone, Copy, Debug)]
 pub struct Reply {
-    /// All that a round trip needs.
+    /// The fields that a round trip needs.
     pub head: ReplyHead,
-    /// Copy of the request's Error Estimate, where the reply is long enough.
+    /// Copy of the request's Error Estimate, if the reply is long enough.
     pub sender_error: Option<ErrorEstimate>,
-    /// Sender TTL, where the reply is long enough.
+    /// Sender TTL, if the reply is long enough.
     pub sender_ttl: Option<u8>,
-    /// S-DSCP-ECN (RFC 7750 section 2.2.1), where the reply is long enough. Means something only
-    /// where DSCP and ECN Monitoring was agreed on.
+    /// S-DSCP-ECN (RFC 7750 section 2.2.1), if the reply is long enough. Meaningful only if DSCP
+    /// and ECN Monitoring was negotiated.
     pub sender_tos: Option<u8>,
 }
 
 impl Reply {
-    /// Reads any open reply, TWAMP's or STAMP's (row TT-60).
+    /// Reads any unauthenticated reply, TWAMP or STAMP (row TT-60).
     ///
     /// # Errors
     /// [`Short`] under 36 octets.

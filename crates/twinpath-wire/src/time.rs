@@ -1,7 +1,7 @@
-//! The two scales of time and the signed difference between readings of one of them.
+//! The two time scales, and the signed difference between two readings of the wall clock.
 //!
-//! [`Wall`] is what measurements are made of and may step; [`Mono`] drives schedules and timeouts.
-//! No operator mixes them. All arithmetic saturates: what comes from a peer must not overflow.
+//! Measurements use [`Wall`], which may step; schedules and timeouts use [`Mono`]. No operator
+//! mixes them. All arithmetic saturates, because values come from peers.
 
 use core::ops::{Add, AddAssign, Neg, Sub};
 use core::time::Duration;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::nanoseconds;
 
-/// Unix time (UTC) in nanoseconds as one clock told it: the scale of T1 to T4.
+/// Unix time (UTC) in nanoseconds by one clock: the scale of T1 to T4.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -24,7 +24,7 @@ pub struct Mono(u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Delta(i64);
 
-/// The ladder of timestamps, best rung first.
+/// How a timestamp was taken, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rung {
@@ -38,7 +38,7 @@ pub enum Rung {
     User,
 }
 
-/// A reading and the rung of the ladder that it came from.
+/// A reading and how it was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// When, on the system clock.
@@ -82,7 +82,7 @@ impl Mono {
 }
 
 impl Delta {
-    /// No difference.
+    /// Zero.
     pub const ZERO: Self = Self(0);
 
     /// From nanoseconds.
@@ -107,7 +107,7 @@ impl Delta {
 }
 
 impl Rung {
-    /// The word that reports use.
+    /// The name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Hardware => "hardware",

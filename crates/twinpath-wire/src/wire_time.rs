@@ -1,7 +1,7 @@
 //! The 8-octet timestamp of test packets: NTP (RFC 5905 section 6) or truncated `PTPv2` (RFC 8186).
 //!
-//! The Z bit of the Error Estimate that covers it tells which of the two it is, and some peers
-//! set that bit wrongly: [`WireTime::read_plausibly`] checks it against the local clock (row TT-46).
+//! The Z bit of the accompanying Error Estimate selects the format. Some peers set that bit
+//! wrongly: [`WireTime::read_plausibly`] checks it against the local clock (row TT-46).
 
 use zerocopy::byteorder::big_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -26,39 +26,39 @@ pub enum TimeFormat {
 }
 
 layout! {
-    /// A timestamp as it is in a packet: 8 octets of either format.
+    /// A timestamp in a packet: 8 octets of either format.
     pub struct WireTime(U64);
 }
 
 /// T2 and T3 of a reply, as [`WireTime::read_reply`] reads them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyTimes {
-    /// T2; `None` where all of its bits are zero: not known (RFC 5905 section 6).
+    /// T2; `None` (unknown) if all of its bits are zero (RFC 5905 section 6).
     pub t2: Option<Wall>,
-    /// T3, likewise.
+    /// T3; `None` as for T2.
     pub t3: Option<Wall>,
     /// The Z bit named the other format.
     pub z_wrong: bool,
 }
 
-/// What a timestamp meant once the Z bit was checked.
+/// A timestamp's meaning once the Z bit is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The moment, UTC.
     pub at: Wall,
-    /// The format that it was really in.
+    /// The format it was actually in.
     pub format: TimeFormat,
     /// The Z bit named the other format.
     pub z_wrong: bool,
 }
 
 impl WireTime {
-    /// From the 64 bits as they stand on the wire.
+    /// From the 64 bits on the wire.
     pub const fn from_bits(bits: u64) -> Self {
         Self(U64::from_bytes(bits.to_be_bytes()))
     }
 
-    /// The 64 bits as they stand on the wire.
+    /// The 64 bits on the wire.
     pub const fn bits(self) -> u64 {
         u64::from_be_bytes(self.0.to_bytes())
     }
@@ -95,8 +95,8 @@ impl WireTime {
         Self(U64::new((seconds << 32) | ns))
     }
 
-    /// The moment nearest to `clock` that these octets can mean in `format`: a 32-bit second counts
-    /// from the era nearest to the local clock (RFC 5905 section 6; row TT-53).
+    /// The moment nearest to `clock` that these octets can mean in `format`: 32-bit seconds count
+    /// from the start of the nearest era (RFC 5905 section 6; row TT-53).
     pub fn read(self, format: TimeFormat, clock: Wall, tai_offset_s: i32) -> Wall {
         let bits = self.0.get();
         let (epoch_s, ns) = match format {
@@ -108,11 +108,11 @@ impl WireTime {
         };
         let era_seconds = (bits >> 32).cast_signed() + epoch_s;
         let clock_s = clock.unix_ns().div_euclid(NS_PER_S);
-        // The difference modulo 2^32, read as signed, is the way to the nearest such second.
+        // The difference modulo 2^32, read as signed, leads to the nearest such second.
         #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32 is the point")]
         let way = era_seconds.wrapping_sub(clock_s) as i32;
         let seconds = clock_s + i64::from(way);
-        // `ns` is at most 2^32 (PTP garbage), so this cannot pass i64 by more than saturation.
+        // `ns` is at most 2^32 (in an invalid PTP timestamp), so the sum fits or saturates.
         Wall::from_unix_ns(
             seconds
                 .saturating_mul(NS_PER_S)
@@ -120,12 +120,12 @@ impl WireTime {
         )
     }
 
-    /// All bits are zero: the moment is not known (RFC 5905 section 6).
+    /// Whether all bits are zero: the moment is unknown (RFC 5905 section 6).
     pub const fn is_unset(self) -> bool {
         self.bits() == 0
     }
 
-    /// Whether these octets can be a time in `format`: of PTP's, the nanoseconds stay below a second.
+    /// Whether these octets can be a time in `format`: PTP nanoseconds are below a second.
     const fn can_be(self, format: TimeFormat) -> bool {
         match format {
             TimeFormat::Ntp => true,
@@ -133,10 +133,10 @@ impl WireTime {
         }
     }
 
-    /// T2 and T3, which share a clock and a format: the one that `z` names, unless the bit lies as in
-    /// [`Self::read_plausibly`]. What has too many nanoseconds for a PTP timestamp is none, whatever
-    /// the bit says. Where the bit lies, `PTPv2` timestamps are taken for TAI or UTC, whichever is
-    /// nearer to `clock`.
+    /// T2 and T3, which share a clock and a format: the one that `z` names, unless the bit is wrong
+    /// (see [`Self::read_plausibly`]). A value with too many nanoseconds is not a PTP timestamp,
+    /// whatever the bit says. If the bit is wrong, `PTPv2` timestamps are taken for TAI or UTC,
+    /// whichever is nearer to `clock`.
     pub fn read_reply(
         [t2, t3]: [Self; 2],
         z: TimeFormat,
@@ -169,8 +169,8 @@ impl WireTime {
         }
     }
 
-    /// Reads by the format that `z` names, unless that is more than a year from `clock` and the
-    /// other one within a day of it: then the bit lies (row TT-46).
+    /// Reads in the format that `z` names, unless the result is more than a year from `clock` and
+    /// the other format is within a day of it: then the bit is wrong (row TT-46).
     pub fn read_plausibly(self, z: TimeFormat, clock: Wall, tai_offset_s: i32) -> Reading {
         let named = self.read(z, clock, tai_offset_s);
         if (named - clock).abs_ns() <= YEAR_NS {
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn ntp_era_turns_in_february_2036() {
+    fn the_ntp_era_ends_in_february_2036() {
         let turn_s = 2_085_978_496_i64; // 2036-02-07T06:28:16Z
         for offset_ns in [-1_i64, 0, 1, 999_999_999, -NS_PER_S] {
             let at = Wall::from_unix_ns(turn_s * NS_PER_S + offset_ns);
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lying_z_bit_is_noticed() {
+    fn a_wrong_z_bit_is_noticed() {
         let ptp = WireTime::ptp(NOW, 37);
         let reading = ptp.read_plausibly(TimeFormat::Ntp, NOW, 37);
         assert_eq!(

@@ -1,20 +1,20 @@
 //! Accept values (RFC 4656 section 3.3).
 
-/// What the other side made of a request.
+/// The other side's answer to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Accept {
-    /// 0: done.
+    /// 0: accepted.
     Ok = 0,
-    /// 1: refused, reason not given. Any value that is not known means this (row TC-28).
+    /// 1: refused, reason not given. Any unknown value means this (row TC-28).
     Failure = 1,
-    /// 2: the other side failed inside.
+    /// 2: internal error on the other side.
     InternalError = 2,
     /// 3: some aspect of the request is not supported.
     NotSupported = 3,
-    /// 4: refused by a limit that the same request will meet again.
+    /// 4: refused by a permanent resource limit.
     PermanentLimit = 4,
-    /// 5: refused by a limit that may not be met later.
+    /// 5: refused by a temporary resource limit.
     TemporaryLimit = 5,
 }
 
@@ -36,7 +36,7 @@ impl Accept {
         self as u8
     }
 
-    /// RFC 4656's words.
+    /// The description in RFC 4656.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ok => "OK",

@@ -90,14 +90,14 @@ layout! {
 }
 
 impl TypeP {
-    /// A DSCP: two bits 00, then the code point.
+    /// From a DSCP: two zero bits, then the code point.
     pub fn dscp(dscp: Dscp) -> Self {
         Self(U32::new(u32::from(dscp.value()) << 24))
     }
 
     /// The DSCP; `None` for a PHB identifier and reserved kinds.
     pub fn as_dscp(self) -> Option<Dscp> {
-        // Two bits of kind above six of code point: more than six bits is no DSCP.
+        // Two bits of kind above six of code point: more than six bits are not a DSCP.
         Dscp::new(self.0.to_bytes()[0]).ok()
     }
 }
@@ -119,7 +119,7 @@ layout! {
         pub mbz: [u8; 12],
     }
 
-    /// Set-Up-Response, 164 octets, in the clear but for the token (RFC 4656 section 3.1).
+    /// Set-Up-Response, 164 octets, in the clear except for the token (RFC 4656 section 3.1).
     pub struct SetUpResponse: 164 {
         /// What the client chose: [`Modes`].
         pub mode: U32,
@@ -131,7 +131,7 @@ layout! {
         pub client_iv: [u8; 16],
     }
 
-    /// Server-Start, 48 octets (RFC 4656 section 3.1). The last 16 are the first that are encrypted.
+    /// Server-Start, 48 octets (RFC 4656 section 3.1). Encryption starts at the last 16.
     pub struct ServerStart: 48 {
         /// Must be zero.
         pub mbz: [u8; 15],
@@ -161,23 +161,23 @@ layout! {
         pub packets: U32,
         /// UDP port that test packets come from.
         pub sender_port: U16,
-        /// UDP port wished for at the reflector.
+        /// UDP port requested at the reflector.
         pub receiver_port: U16,
         /// IPv4 in the first four octets; all zero: the client's own.
         pub sender_address: [u8; 16],
         /// As above; all zero: the Server's own.
         pub receiver_address: [u8; 16],
-        /// 0: the Server makes it.
+        /// 0: the Server chooses it.
         pub sid: Sid,
         /// Octets of Packet Padding in each of the sender's packets.
         pub padding_length: U32,
-        /// When to start; 0 or past: at once.
+        /// When to start; 0 or a time in the past: at once.
         pub start_time: WireTime,
         /// How long the reflector goes on after Stop.
         pub timeout: WireInterval,
         /// Marking of the packets.
         pub type_p: TypeP,
-        /// Any value, given back; with [`Modes::REFLECT_OCTETS`] only.
+        /// Any value, returned by the Server; with [`Modes::REFLECT_OCTETS`] only.
         pub octets_to_reflect: U16,
         /// Octets of padding to reflect; with [`Modes::REFLECT_OCTETS`] only.
         pub padding_to_reflect: U16,
@@ -199,7 +199,7 @@ layout! {
         pub sid: Sid,
         /// Copy of the request's octets to be reflected; with [`Modes::REFLECT_OCTETS`] only.
         pub reflected_octets: U16,
-        /// What the sender is to put first into its padding to reflect; 0: nothing.
+        /// Octets that the sender puts first into its padding to reflect; 0: none.
         pub server_octets: U16,
         /// Must be zero.
         pub mbz_end: [u8; 8],
@@ -243,8 +243,8 @@ layout! {
         pub hmac: [u8; 16],
     }
 
-    /// First block of Start-N-Sessions, Start-N-Ack, Stop-N-Sessions and Stop-N-Ack: as many SIDs
-    /// follow as it says, then an HMAC (RFC 5938 sections 3.2 to 3.5).
+    /// First block of Start-N-Sessions, Start-N-Ack, Stop-N-Sessions and Stop-N-Ack: the given
+    /// number of SIDs follows, then an HMAC (RFC 5938 sections 3.2 to 3.5).
     pub struct ManySessions: 16 {
         /// [`Command`].
         pub command: u8,
@@ -258,7 +258,7 @@ layout! {
 }
 
 impl ServerStart {
-    /// Octets before those that are encrypted.
+    /// Octets before the encrypted part.
     pub const CLEAR: usize = 32;
 }
 
@@ -284,7 +284,7 @@ messages! {
 }
 
 impl ManySessions {
-    /// Length of the whole message with its SIDs and HMAC; `None` where it passes `most` sessions.
+    /// Length of the whole message with its SIDs and HMAC; `None` for more than `most` sessions.
     pub fn message_octets(&self, most: u32) -> Option<usize> {
         let sessions = self.sessions.get();
         (sessions <= most).then(|| 32 + 16 * sessions as usize)

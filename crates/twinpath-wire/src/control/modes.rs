@@ -19,7 +19,7 @@ pub enum SecurityMode {
     Encrypted,
     /// 8: control encrypted, test packets open (RFC 5618).
     Mixed,
-    /// 1: nothing is secured. What is read and not known is taken for it.
+    /// 1: nothing is secured. An unknown value read from a file is taken for it.
     #[serde(other)]
     Unauthenticated,
 }
@@ -47,7 +47,7 @@ impl Modes {
     pub const SECURITY: Self = Self(15);
     /// The security bits under which control messages are encrypted.
     pub const SECURED: Self = Self(2 | 4 | 8);
-    /// Every feature bit that this code knows.
+    /// Every known feature bit.
     pub const FEATURES: Self = Self(16 | 32 | 64 | 256 | 512);
 
     const NAMES: [(Self, &'static str); 9] = [
@@ -72,29 +72,29 @@ impl Modes {
         self.0
     }
 
-    /// No bit at all.
+    /// No bits.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// All bits of `other` are here.
+    /// Whether all bits of `other` are set.
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// The bits that both have.
+    /// The bits that are in both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// The bits that `other` does not have.
+    /// The bits that are not in `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// The one security mode; `None` where there is none or more than one.
+    /// The security mode; `None` unless exactly one is set.
     pub const fn security(self) -> Option<SecurityMode> {
         match self.0 & Self::SECURITY.0 {
             1 => Some(SecurityMode::Unauthenticated),
@@ -125,12 +125,12 @@ impl SecurityMode {
         }
     }
 
-    /// Test packets are encrypted, in part or whole, and carry an HMAC.
+    /// Whether test packets are encrypted, in part or whole, and carry an HMAC.
     pub const fn secures_packets(self) -> bool {
         matches!(self, Self::Authenticated | Self::Encrypted)
     }
 
-    /// The word that options and reports use.
+    /// The name in options and reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Unauthenticated => "unauthenticated",

@@ -1,4 +1,4 @@
-//! Captured packets survive decoding and encoding, and say what their peers meant.
+//! Captured packets survive decoding and encoding, and are read as their peers meant them.
 
 use pcap_parser::PcapCapture;
 use twinpath_wire::{
@@ -17,7 +17,7 @@ struct Datagram {
     octets: Vec<u8>,
 }
 
-/// UDP over IPv4 in Ethernet: all datagrams of a capture.
+/// All UDP datagrams over IPv4 in a capture of Ethernet frames.
 fn datagrams(file: &str) -> Vec<Datagram> {
     let path = data(&format!("captures/{file}.pcap"));
     let octets = std::fs::read(path).unwrap();
@@ -49,7 +49,7 @@ fn estimate(error: ErrorEstimate) -> ErrorEstimate {
     ErrorEstimate::from_bits(error.bits())
 }
 
-/// A head made again, field by field.
+/// A reply head rebuilt field by field.
 fn head(head: &ReplyHead) -> ReplyHead {
     ReplyHead {
         seq: U32::new(head.seq.get()),
@@ -142,7 +142,7 @@ fn captured_packets_survive_decoding_and_encoding() {
 }
 
 #[test]
-fn captured_time_stamps_are_those_of_the_recording_host() {
+fn captured_timestamps_are_near_those_of_the_recording_host() {
     const SECOND: u64 = 1_000_000_000;
     for (file, format) in [
         ("light-twampy", TimeFormat::Ntp),
@@ -153,7 +153,7 @@ fn captured_time_stamps_are_those_of_the_recording_host() {
         for datagram in datagrams(file) {
             let (packet, _) = SenderOpen::view(&datagram.octets).unwrap();
             assert_eq!(packet.error.format(), format, "{file}");
-            // That peer writes UTC in PTPv2 format: no TAI offset.
+            // This peer writes UTC in PTPv2 format, without the TAI offset.
             let reading = packet.t1.read_plausibly(format, datagram.at, 0);
             assert!((datagram.at - reading.at).abs_ns() < SECOND, "{file}");
             assert!(!reading.z_wrong);

@@ -1,4 +1,4 @@
-//! Answers worked out from the RFCs.
+//! Answers computed by hand from the RFCs.
 
 use std::time::Duration;
 

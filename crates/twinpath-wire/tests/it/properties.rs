@@ -1,4 +1,4 @@
-//! Whatever the octets, whatever the times.
+//! Properties that hold for any octets and any times.
 
 use proptest::prelude::*;
 use twinpath_wire::{
@@ -28,12 +28,12 @@ proptest! {
     }
 
     #[test]
-    fn any_stamp_is_read_as_the_moment_nearest_to_the_clock(
+    fn any_timestamp_is_read_as_the_moment_nearest_to_the_clock(
         bits: u64, clock in -4_000_000_000_i64..8_000_000_000, format in formats(),
     ) {
         let clock = Wall::from_unix_ns(clock.saturating_mul(1_000_000_000));
         let at = WireTime::from_bits(bits).read(format, clock, 37);
-        // Half an era, a PTP garbage of nanoseconds and the rounding of the clock's second.
+        // Half an era, excess nanoseconds of an invalid PTP timestamp, and rounding to a second.
         let most = (1_u64 << 31) * 1_000_000_000 + 6_000_000_000;
         prop_assert!((at - clock).abs_ns() <= most);
     }
@@ -63,7 +63,7 @@ proptest! {
         prop_assert_eq!(estimate.format(), format);
         let told = estimate.error_ns().unwrap();
         prop_assert!(told >= u128::from(ns));
-        // Eight bits of multiplier: within 1/128, give or take the least unit.
+        // The multiplier has eight bits: within 1/128, plus or minus the smallest unit.
         prop_assert!(told <= u128::from(ns) + u128::from(ns) / 127 + 2);
     }
 }
