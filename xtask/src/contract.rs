@@ -3,7 +3,8 @@
 //!
 //! `--before` is a program that is known to be right. It saves runs of every kind here; then it and
 //! the other read these files, and the captures of `testdata/`, in every form, and what they print is
-//! compared. Keys that only the other has are additions. Sentences (`line`) may differ.
+//! compared. Keys that only the other has are additions: they come last in their object. Sentences
+//! (`line`) may differ.
 
 mod document;
 mod runs;

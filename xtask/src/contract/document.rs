@@ -83,6 +83,12 @@ fn object(
     if keys != now {
         found.push(format!("{path}: keys {keys:?}, now {now:?}"));
     }
+    // Behind the last key that was there before.
+    let old = is.keys().rposition(|key| was.contains_key(key));
+    let before_old = is.keys().take(old.unwrap_or(0));
+    for key in before_old.filter(|key| !was.contains_key(*key)) {
+        found.push(format!("{path}.{key}: new, and not last in its object"));
+    }
     for (key, was) in was {
         if let Some(is) = is.get(key).filter(|_| !SENTENCES.contains(&key.as_str())) {
             value(&format!("{path}.{key}"), was, is, found);
@@ -99,12 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn additions_and_sentences_may_differ_and_nothing_else() {
+    fn additions_that_come_last_and_sentences_may_differ_and_nothing_else() {
         let was = r#"{"a":1,"notes":[{"key":"k","line":"one way"}],"z":null}"#;
         assert!(of(was, was).is_empty());
-        let more = r#"{"a":1,"new":3,"notes":[{"key":"k","line":"another"}],"z":null}"#;
+        let more =
+            r#"{"a":1,"notes":[{"key":"k","line":"another","new":1}],"z":null,"new":3,"b":{}}"#;
         assert!(of(was, more).is_empty());
         for other in [
+            r#"{"new":3,"a":1,"notes":[{"key":"k","line":"one way"}],"z":null}"#,
+            r#"{"a":1,"notes":[{"key":"k","line":"one way"}],"new":3,"z":null}"#,
+            r#"{"a":1,"notes":[{"key":"k","new":1,"line":"one way"}],"z":null}"#,
             r#"{"a":1.0,"notes":[{"key":"k","line":"one way"}],"z":null}"#,
             r#"{"a":1,"notes":[{"key":"l","line":"one way"}],"z":null}"#,
             r#"{"a":1,"notes":[],"z":null}"#,
@@ -113,6 +123,11 @@ mod tests {
         ] {
             assert_eq!(of(was, other).len(), 1, "{other}");
         }
+        let new = of(
+            was,
+            r#"{"new":3,"a":1,"notes":[{"key":"k","line":"one way"}],"z":null}"#,
+        );
+        assert_eq!(new, ["[0].new: new, and not last in its object"]);
     }
 
     #[test]
