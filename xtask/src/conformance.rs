@@ -3,7 +3,10 @@
 //! Every test that a row or the heading names has to exist, by the rule in the heading: crate, path,
 //! function, with `#[test]` on it, in a file that its parent declares. The rest is bookkeeping: each ID
 //! once, a known status, something that holds a row or says why nothing does, a summary that adds up.
+//!
+//! And whether the paths that the other documents name exist.
 
+mod paths;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -34,11 +37,21 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot read {DOCUMENT}"))?;
     let read = |path: &str| std::fs::read_to_string(root.join(path)).ok();
     let (table, faults) = check(&text, &read);
+    let mut found = faults.len();
     for fault in &faults {
         println!("{DOCUMENT}:{}: {}", fault.line, fault.what);
     }
-    if !faults.is_empty() {
-        bail!("{} faults in {DOCUMENT}", faults.len());
+    let paths = paths::tree(root);
+    for document in paths.iter().filter(|path| paths::has_ending(path, "md")) {
+        let text = std::fs::read_to_string(root.join(document))
+            .with_context(|| format!("cannot read {document}"))?;
+        for fault in paths::faults(&text, &paths) {
+            println!("{document}:{}: {}", fault.line, fault.what);
+            found += 1;
+        }
+    }
+    if found > 0 {
+        bail!("{found} faults");
     }
     println!(
         "{} rows name {} tests, all of which exist",

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{DOCUMENT, Fault, check};
+use super::{DOCUMENT, Fault, check, paths};
 
 const GOOD: &str = "\
 # Conformance
@@ -221,4 +221,14 @@ fn the_document_of_this_tree_is_true() {
     let (table, faults) = check(&text, &|path| std::fs::read_to_string(root.join(path)).ok());
     assert_eq!(faults, []);
     assert!(table.rows.len() > 200, "{} rows", table.rows.len());
+}
+
+#[test]
+fn the_paths_that_the_documents_of_this_tree_name_exist() {
+    let root = crate::root();
+    let tree = paths::tree(&root);
+    let text = std::fs::read_to_string(root.join("CONTRIBUTING.md")).unwrap();
+    assert_eq!(paths::faults(&text, &tree), []);
+    let text = text.replace("args/shared_options.rs", "args/options.rs");
+    assert_eq!(paths::faults(&text, &tree).len(), 1);
 }
