@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
-use twinpath_net::clock;
+use twinpath_net::{NoHardware, clock};
 use twinpath_proto::control::ServerConfig;
 use twinpath_proto::reflector::Ended;
 use twinpath_wire::{Mono, WireTime};
@@ -253,6 +253,11 @@ impl ServerRun {
     /// Where it listens for control connections.
     pub fn listening(&self) -> &[SocketAddr] {
         &self.listening
+    }
+
+    /// Why there are no hardware timestamps, where they were asked for; known from the first session on.
+    pub fn no_hardware(&self) -> Option<&NoHardware> {
+        self.state.reflectors.no_hardware()
     }
 
     /// Counts so far; those of packets at most about 100 ms old.

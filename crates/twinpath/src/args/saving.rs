@@ -13,7 +13,7 @@ use super::{LogOptions, ResultOptions, Time};
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct SavingOptions {
     /// Save every packet as Parquet, for twinpath report and other tools; an existing file is
-    /// replaced when the run begins
+    /// replaced when the first packet's fate is known
     #[arg(long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
 }

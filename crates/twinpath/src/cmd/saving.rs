@@ -26,13 +26,15 @@ pub(super) struct Saving {
     facts: Option<FooterBegin>,
     /// That nothing is saved, until it is said.
     unsaid: Option<String>,
+    /// The sessions that began while nothing else is known of the run.
+    begun: Vec<(u32, Record)>,
     /// What happened while nothing is saved.
     recorded: u64,
 }
 
 /// How far it is.
 enum State {
-    /// Nothing has happened yet: the file holds what it held.
+    /// Nothing is known of a packet yet: the file holds what it held.
     Waiting(Opened),
     /// The file is the run's.
     Begun(Saver),
@@ -52,11 +54,12 @@ impl Saving {
             state: State::Waiting(opened),
             facts: None,
             unsaid: None,
+            begun: Vec::new(),
             recorded: 0,
         })))
     }
 
-    /// What the file held is gone.
+    /// What the file held is gone; the sessions that began are its first rows.
     fn start(&mut self) {
         let (State::Waiting(opened), Some(facts)) = (self.take(), self.facts.take()) else {
             return;
@@ -71,6 +74,16 @@ impl Saving {
                 }))
             }
         };
+        for (number, begun) in std::mem::take(&mut self.begun) {
+            self.put(number, &begun);
+        }
+    }
+
+    fn put(&mut self, session: u32, record: &Record) {
+        match &mut self.state {
+            State::Begun(saver) => saver.record(session, record),
+            State::Waiting(_) | State::Over(_) => self.recorded += 1,
+        }
     }
 
     fn take(&mut self) -> State {
@@ -83,8 +96,8 @@ impl Companion for Saving {
         true
     }
 
-    /// The file keeps what it holds until a session has begun: a run that comes to nothing takes
-    /// nothing away.
+    /// The file keeps what it holds until something is known of a packet, or the run is over: a run
+    /// that is refused, or killed while it waits for its first packet, takes nothing away.
     fn begin(&mut self, run: &Beginning<'_>, _: &mut Signals) -> Result<(), Failure> {
         let meta = Meta::here(&run.options.results.labels);
         self.facts = Some(FooterBegin::new(&meta, now(), sessions(run)));
@@ -94,12 +107,13 @@ impl Companion for Saving {
     fn record(&mut self, session: usize, record: &Record) {
         let number = u32::try_from(session + 1).unwrap_or(u32::MAX);
         if let State::Waiting(_) = self.state {
+            if let Record::Begun { .. } = record {
+                self.begun.push((number, *record));
+                return;
+            }
             self.start();
         }
-        match &mut self.state {
-            State::Begun(saver) => saver.record(number, record),
-            State::Waiting(_) | State::Over(_) => self.recorded += 1,
-        }
+        self.put(number, record);
     }
 
     /// Hands over what has happened. `Some`, once: the file takes no more.
@@ -110,8 +124,11 @@ impl Companion for Saving {
         }
     }
 
-    /// What became of the file; `None`: nothing happened in the run, and nothing was written.
+    /// What became of the file; `None`: no session began, and nothing was written.
     fn save(&mut self, outcome: Outcome<'_>) -> Option<Written> {
+        if !self.begun.is_empty() {
+            self.start();
+        }
         let end = |rows_missing| FooterEnd {
             sessions: outcome.sessions.into(),
             control: outcome.control.map(Cow::Borrowed),

@@ -5,7 +5,7 @@ use std::net::{TcpListener, UdpSocket};
 use serde_json::{Value, json};
 
 use crate::hosts::{Hosts, ip};
-use crate::program::{Done, Responder, run};
+use crate::program::{Done, Responder, run, twinpath};
 
 /// Names for one host alone.
 struct Names(std::path::PathBuf);
@@ -288,6 +288,11 @@ fn hardware_stamps_that_cannot_be_had_are_said_with_their_reason() {
     let done = run(&format!("controller {} 127.0.0.1:0 -c 2 -i 2", server.at));
     assert_eq!(done.status, 0, "{}", done.stderr);
     server.wait_for(why);
+    // It has a remedy, as a responder's has.
+    let mut server = Responder::spawn(twinpath("server 127.0.0.2:0 --timestamps hardware"));
+    let done = run(&format!("controller {} 127.0.0.1:0 -c 2 -i 2", server.at));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    server.wait_for("the interface is unknown; name an --interface");
     let mut responder = Responder::start("0.0.0.0:0 --timestamps hardware");
     responder.wait_for("the interface is unknown; name an --interface");
 }

@@ -99,6 +99,7 @@ impl Running {
         let signal = match name {
             "HUP" => 1,
             "INT" => 2,
+            "QUIT" => 3,
             "TERM" => 15,
             other => panic!("no number is known of {other}"),
         };

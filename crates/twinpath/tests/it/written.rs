@@ -1,7 +1,7 @@
 //! Files that a run is written into: when they cannot be, and when the output cannot be written.
 
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -323,29 +323,40 @@ fn a_run_that_is_killed_leaves_the_file_of_before_or_a_whole_one() {
         responder.at,
         file.display()
     );
-    // Before its first packet.
-    let mut sender = Running::start(&format!("{line} --start-delay 600 -d"));
-    let mut octet = [0];
-    sender
-        .0
-        .stderr
-        .as_mut()
-        .unwrap()
-        .read_exact(&mut octet)
-        .unwrap();
+    // Its session has begun, its first packet has not left.
+    let waiting = format!("{line} --start-delay 600");
+    let mut sender = Running::start(&waiting);
+    sender.wait_until_it_catches("QUIT");
+    let mut stderr = BufReader::new(sender.0.stderr.take().unwrap());
+    // Each is answered when what happened before it has been recorded.
+    for _ in 0..3 {
+        sender.signal(&["QUIT"]);
+        stderr.read_line(&mut String::new()).unwrap();
+    }
     drop(sender);
-    // Its session may have begun already.
-    let left = fs::read(&file).unwrap();
-    assert!(left == b"before" || left.starts_with(b"PAR1"), "{left:?}");
-    // A moment after it.
+    assert_eq!(fs::read(&file).unwrap(), b"before");
+    // The same run comes to its end instead, without a packet: that is its result.
+    let sender = Running::start(&waiting);
+    sender.wait_until_it_catches("QUIT");
+    sender.signal(&["INT"]);
+    let done = sender.finish();
+    assert!(
+        done.stdout.contains("No packet was sent"),
+        "{}",
+        done.stdout
+    );
+    let done = run(&format!("report {} --json", file.display()));
+    assert_eq!(done.session()["packets"]["sent"], 0);
+    assert_eq!(
+        done.session()["notes"].to_string().find("interrupted"),
+        None
+    );
+    // A moment after its first packet.
+    fs::write(&file, "before").unwrap();
     let mut sender = Running::start(&format!("{line} -v"));
-    sender
-        .0
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_exact(&mut octet)
-        .unwrap();
+    let stdout = BufReader::new(sender.0.stdout.take().unwrap());
+    let mut lines = stdout.lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("seq=")));
     drop(sender);
     assert_eq!(fs::read(&file).unwrap()[..4], *b"PAR1");
     let done = run(&format!("report {}", file.display()));

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -162,11 +161,9 @@ impl Inner {
             Ok(socket) => socket,
             Err(error) => return refusal(&error).map_or(Ok(Found::Taken), Err),
         };
-        if let Some(why) = socket.no_hardware()
-            && !self.said_no_hardware.swap(true, Ordering::Relaxed)
-        {
+        if let Some(reason) = socket.no_hardware() {
             // Of the first test port: the others are no better.
-            tracing::warn!("no hardware timestamps: {why}");
+            let _ = self.no_hardware.set(reason);
         }
         let (thread, socket_index) = registry.add(sid, near);
         // Told before anybody else can join: a session never comes before its socket. The thread

@@ -1,11 +1,10 @@
 //! The threads that reflect negotiated sessions, as the control plane sees them.
 
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
-use twinpath_net::{SetWaker, clock};
+use twinpath_net::{NoHardware, SetWaker, clock};
 use twinpath_proto::reflector::{Ended, NegotiatedConfig, SessionCounters};
 use twinpath_wire::control::Sid;
 
@@ -41,8 +40,8 @@ pub(super) struct Inner {
     pub(super) plan: Arc<ServerPlan>,
     threads: Vec<Thread>,
     registry: Mutex<SessionRegistry>,
-    /// That there are no hardware stamps was said.
-    pub(super) said_no_hardware: AtomicBool,
+    /// Why the first test port has no hardware timestamps, where they were asked for.
+    pub(super) no_hardware: OnceLock<NoHardware>,
 }
 
 #[derive(Debug)]
@@ -110,7 +109,7 @@ impl Reflectors {
             plan: Arc::clone(plan),
             threads,
             registry,
-            said_no_hardware: AtomicBool::new(false),
+            no_hardware: OnceLock::new(),
         });
         Ok((Self { inner }, told))
     }
@@ -215,6 +214,11 @@ impl Reflectors {
     /// Counts so far, summed over the threads, at most about 100 ms old.
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot::sum(self.inner.threads.iter().map(|thread| &*thread.snapshot))
+    }
+
+    /// Why the first test port has no hardware timestamps, where they were asked for.
+    pub(crate) fn no_hardware(&self) -> Option<&NoHardware> {
+        self.inner.no_hardware.get()
     }
 
     /// A thread has ended.

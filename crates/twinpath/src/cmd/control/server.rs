@@ -20,7 +20,7 @@ use crate::cmd::{remark, unwritten};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
-use crate::output::{complain, server as output};
+use crate::output::{complain, server as output, words};
 use crate::plan;
 use crate::signals::{Rereads, Signals};
 
@@ -70,8 +70,16 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     remark(&args.log, bounds(args));
     let mut before = run.counters().packets;
     let mut next_look = Instant::now() + IGNORED;
+    let mut told = false;
+    let mut tell_no_hardware = || {
+        if let Some(reason) = run.no_hardware().filter(|_| !told) {
+            told = true;
+            warn!("{}", words::finding::no_hardware(reason));
+        }
+    };
     while !signals.stop_requested() && !run.is_finished() {
         thread::sleep(POLL_EVERY);
+        tell_no_hardware();
         if let Some((path, ring)) = keys.again() {
             let count = ring.len();
             let changes = run.replace_keys(ring);
@@ -85,6 +93,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
         }
     }
     run.stop();
+    tell_no_hardware();
     let report = run.join()?;
     info!(reflected = report.counters.packets.reflected, "stopped");
     log_ignored(&before, &report.counters.packets);
