@@ -1,16 +1,16 @@
-//! Who counts as one client wherever something is limited for each client.
+//! What counts as one client for limits per client.
 
 use core::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Octets of an IPv6 address that tell one client from another: its /64. A host may take any address
-/// of its link's /64, as many as it likes, so that a limit by the whole address limits nothing.
+/// Octets of an IPv6 address that identify a client: its /64. A host may take any number of
+/// addresses in its link's /64, so a limit by the whole address would be ineffective.
 const V6_BITS: u32 = 64;
 
 /// A client, for limits: an IPv4 address, mapped into IPv6 or not, or the /64 of an IPv6 address.
 ///
-/// It is not an identity: hosts on one link share it. What belongs to one host alone (a session, its
-/// sender) is known by the whole address.
+/// It is not an identity: hosts on one link share it. What belongs to one host (a session, its
+/// sender) is identified by the whole address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientPrefix(Bits);
 
@@ -21,7 +21,7 @@ enum Bits {
 }
 
 impl ClientPrefix {
-    /// Whose address it is.
+    /// The client that this address belongs to.
     pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V4(v4) => Bits::V4(v4.to_bits()),

@@ -1,12 +1,12 @@
-//! The two clocks of the host, read together, and the watch on steps of the system clock.
+//! The two clocks of the host, read together, and the detection of steps of the system clock.
 
 use twinpath_wire::{Delta, Mono, Wall};
 
-/// One reading of both clocks, taken together: what ties schedules to timestamps.
+/// One reading of both clocks, taken together: it relates schedules to timestamps.
 ///
-/// Nothing may come between the two readings: read monotonic, system, monotonic, and again if the
-/// two outer ones are more than some microseconds apart. A process that is held up in between
-/// would otherwise look like a stepped clock.
+/// The two readings must be close: read monotonic, system, monotonic, and repeat if the two outer
+/// readings differ by more than a few microseconds. Otherwise a process that is delayed in between
+/// would look like a stepped clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockPair {
     /// The monotonic clock.
@@ -15,10 +15,10 @@ pub struct ClockPair {
     pub wall: Wall,
 }
 
-/// A jump beyond this is a step however long it took, the kernel's own slewing (at most 500 ppm)
-/// apart.
+/// A jump beyond this, less the kernel's own slewing (at most 500 ppm), is a step however long it
+/// took.
 const JUMP_NS: u64 = 1_000_000;
-/// What two good readings of the pair may differ by, in the test for speed.
+/// Tolerance between two good readings of the pair, in the test for speed.
 const NOISE_NS: u64 = 100_000;
 /// The reference is renewed when it is this old.
 const RENEWED_AFTER_NS: u64 = 1_000_000_000;
@@ -31,7 +31,7 @@ pub(crate) struct StepWatch {
 }
 
 impl StepWatch {
-    /// By how much the system clock stepped (or was slewed fast) since the reference reading; `None`:
+    /// How far the system clock stepped (or was slewed fast) since the reference reading; `None` if
     /// it did not.
     pub(crate) fn stepped(&mut self, pair: ClockPair) -> Option<Delta> {
         let Some(reference) = self.reference else {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_kernel_slews_is_no_step_however_sparse_the_readings() {
+    fn slewing_by_the_kernel_is_not_a_step_however_sparse_the_readings() {
         for gap_ns in [10_000_u64, 1_000_000, 1_000_000_000, 60_000_000_000] {
             let mut watch = StepWatch::default();
             for k in 0..2_000_u64 {
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_jump_over_a_millisecond_is_a_step_however_sparse_the_readings() {
         for gap_ns in [2_000_000_000_u64, 10_000_000_000, 60_000_000_000] {
-            // What the kernel may have slewed meanwhile, and a jump on top of it.
+            // The most that the kernel can have slewed meanwhile, plus a jump.
             let slewed = (gap_ns / 2_000).cast_signed();
             for (jump, found) in [(950_000, false), (1_050_000, true)] {
                 for sign in [1, -1] {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_of_the_readings_is_no_step() {
+    fn noise_of_the_readings_is_not_a_step() {
         let mut watch = StepWatch::default();
         for k in 0..10_000_u64 {
             let noise = if k % 3 == 0 { 40_000 } else { -40_000 };

@@ -1,32 +1,34 @@
-//! What the modes change in test packets, for both ends: the secured ones of RFC 4656 and 5357, and
-//! the features of RFC 6038, 7750 and 8186 (`twamp-test.md` section 1, "variants").
+//! How the modes change test packets, for both ends: the secured ones of RFC 4656 and 5357, and the
+//! features of RFC 6038, 7750 and 8186 (`twamp-test.md` section 1, "variants").
 
 use serde::{Deserialize, Serialize};
 use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{ReflectorOpen, ReflectorSecured, SenderOpen, SenderSecured, TimeFormat};
 
-/// S-DSCP-ECN is here in an open reply: behind the Sender TTL (RFC 7750 section 2.2.1, figure 2).
+/// Offset of S-DSCP-ECN in an unauthenticated reply: after the Sender TTL (RFC 7750 section 2.2.1,
+/// figure 2).
 pub(crate) const SENDER_TOS_AT: usize = ReflectorOpen::OCTETS;
 /// S-DSCP-ECN and two octets that must be zero.
 const MONITORED_HEADER: usize = ReflectorOpen::OCTETS + 3;
 /// Where padding begins in a request of Symmetrical Size with DSCP and ECN Monitoring: 14 octets
-/// and 28 that must be zero (RFC 7750 section 2.2.2, figure 4). Two less than a reply's header:
-/// the RFC contradicts itself (row TT-43).
+/// and 28 that must be zero (RFC 7750 section 2.2.2, figure 4). Two octets less than a reply's
+/// header: the RFC contradicts itself (row TT-43).
 const MONITORED_SYMMETRICAL: usize = SenderOpen::OCTETS + 28;
 
-/// The features that a test session was agreed with, as far as its packets show them.
+/// The negotiated features of a test session, as far as its packets show them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestFeatures {
-    /// The modes chosen; what does not touch test packets may stand in it too.
+    /// The chosen modes; they may include bits that do not affect test packets.
     pub modes: Modes,
-    /// Length of padding to reflect (RFC 6038 section 4.2); acts with Reflect Octets only.
+    /// Length of padding to reflect (RFC 6038 section 4.2); effective with Reflect Octets only.
     pub padding_to_reflect: u16,
     /// Server octets (RFC 6038 section 4.3): the first two of the padding to reflect; 0: none.
     pub server_octets: u16,
 }
 
 impl TestFeatures {
-    /// Test packets are encrypted, in part or whole, and carry an HMAC (RFC 5357 section 4).
+    /// Whether test packets are encrypted, in part or whole, and carry an HMAC (RFC 5357 section
+    /// 4).
     pub fn is_secured(self) -> bool {
         self.modes
             .security()
@@ -63,7 +65,7 @@ impl TestFeatures {
         }
     }
 
-    /// How many octets of padding the reflector has to send back as they came.
+    /// Octets of padding that the reflector returns unchanged.
     pub fn reflected(self) -> usize {
         if self.modes.contains(Modes::REFLECT_OCTETS) {
             usize::from(self.padding_to_reflect)
@@ -72,9 +74,9 @@ impl TestFeatures {
         }
     }
 
-    /// The least UDP payload that our sender sends: with any of the features so much that the reply
-    /// has the same size and all that is to be reflected (rows TT-39, TT-40, TT-43; TC-82, TC-84). A
-    /// secured reply has room for what DSCP and ECN Monitoring says.
+    /// The smallest UDP payload that our sender sends: with any of the features, large enough for a
+    /// reply of the same size and for all octets to be reflected (rows TT-39, TT-40, TT-43; TC-82,
+    /// TC-84). A secured reply has room for the field of DSCP and ECN Monitoring.
     pub fn least_payload(self) -> usize {
         let mut any = Modes::REFLECT_OCTETS | Modes::SYMMETRICAL_SIZE;
         if !self.is_secured() {
@@ -87,8 +89,8 @@ impl TestFeatures {
         }
     }
 
-    /// Padding Length as control messages count it, of a request with a UDP payload of `octets`:
-    /// the zeros of Symmetrical Size are none of it (row TC-83).
+    /// Padding Length, as control messages count it, of a request with a UDP payload of `octets`:
+    /// without the zeros of Symmetrical Size (row TC-83).
     pub fn padding_length(self, octets: usize) -> usize {
         octets.saturating_sub(self.padding_from())
     }
@@ -105,7 +107,8 @@ impl TestFeatures {
         }
     }
 
-    /// The request is too short for what was agreed: it is answered with what fits (row TT-41).
+    /// Whether the request is too short for what was negotiated: it is answered with what fits (row
+    /// TT-41).
     pub fn is_too_short(self, received: usize) -> bool {
         let symmetrical = self.is_symmetrical() && received < self.padding_from();
         let reflected = self.reflected();
@@ -121,12 +124,12 @@ impl TestFeatures {
         }
     }
 
-    /// Replies say with which ToS octet their request arrived (RFC 7750).
+    /// Whether replies carry the ToS octet with which their request arrived (RFC 7750).
     pub fn monitors_dscp(self) -> bool {
         self.modes.contains(Modes::DSCP_MONITORING)
     }
 
-    /// Requests are as long as their replies by zeros before their padding (RFC 6038).
+    /// Whether zeros before the padding make requests as long as their replies (RFC 6038).
     pub fn is_symmetrical(self) -> bool {
         self.modes.contains(Modes::SYMMETRICAL_SIZE)
     }

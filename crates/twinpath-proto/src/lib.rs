@@ -1,8 +1,7 @@
 //! The engines: Session-Sender and Session-Reflector as pure logic.
 //!
-//! Octets and times in, octets, samples and counts out. No socket, no clock, no thread and no
-//! randomness of their own: a driver hands all of these in, so that a whole session can run in
-//! virtual time.
+//! Octets and times in, octets, samples and counts out. They use no socket, clock, thread or
+//! randomness: a driver supplies all of these, so that a whole session can run in virtual time.
 #![forbid(unsafe_code)]
 
 mod client_prefix;

@@ -1,7 +1,7 @@
 //! A small generator for padding and schedules: SplitMix64 (Steele, Lea, Flood 2014). Not for
 //! keys.
 
-/// Pseudo-random numbers from a seed, apart from any other randomness.
+/// Pseudo-random numbers that depend only on their seed.
 #[derive(Clone, Debug)]
 pub struct SplitMix(u64);
 
@@ -20,7 +20,7 @@ impl SplitMix {
         z ^ (z >> 31)
     }
 
-    /// A number below `bound`; 0 where that is 0.
+    /// A number below `bound`; 0 if that is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next_u64().checked_rem(bound).unwrap_or(0)
     }
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_published_sequence_comes_out() {
+    fn the_sequence_is_the_published_one() {
         let mut random = SplitMix::new(1_234_567);
         let first: [u64; 3] = std::array::from_fn(|_| random.next_u64());
         assert_eq!(

@@ -20,7 +20,7 @@ pub enum Step {
 }
 
 impl Step {
-    /// The word for documents.
+    /// The name in documents.
     pub const fn name(self) -> &'static str {
         match self {
             Self::SetUp => "set-up",
@@ -34,9 +34,9 @@ impl Step {
 /// A Server's refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Of what.
+    /// The refused step.
     pub step: Step,
-    /// The octet as it came: see [`Self::accept`].
+    /// The octet as received: see [`Self::accept`].
     #[serde(rename = "accept")]
     pub octet: u8,
 }
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_that_is_not_known_is_a_failure_with_its_number() {
+    fn an_unknown_value_is_a_failure_with_its_number() {
         // Rows TC-28, TC-29.
         let value = |octet| {
             let step = Step::Start;

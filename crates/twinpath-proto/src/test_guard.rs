@@ -1,29 +1,29 @@
-//! What protects test packets, as the engines that send and answer them see it: without keys.
+//! Protection of test packets, as the engines use it: without access to keys.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// What a secured mode does to the headers of one session's test packets.
+/// How a secured mode protects the headers of one session's test packets.
 pub(crate) trait Seal: Send + Sync {
     /// The mode's name.
     fn name(&self) -> &'static str;
 
-    /// The HMAC covers all of a header.
+    /// Whether the HMAC covers all of a header.
     fn covers_headers(&self) -> bool {
         false
     }
 
-    /// What can be done before the timestamp is written.
+    /// Prepares a header as far as possible before the timestamp is written.
     fn prepare(&self, _header: &mut [u8]) {}
 
-    /// What needs the timestamp.
+    /// Seals a header once the timestamp is written.
     fn finish(&self, _header: &mut [u8]) {}
 
-    /// Makes a header that came plain, and checks its HMAC.
+    /// Decrypts a received header, and checks its HMAC.
     fn open(&self, header: &mut [u8]) -> Result<(), Unopened>;
 }
 
-/// What protects the test packets of one session, both ways; by default nothing, as in the
+/// The protection of one session's test packets, both ways; by default none, as in the
 /// unauthenticated and the mixed mode (RFC 5618).
 #[derive(Clone, Default)]
 pub struct TestGuard(Option<Arc<dyn Seal>>);
@@ -47,7 +47,7 @@ impl TestGuard {
         Self(Some(seal))
     }
 
-    /// Packets are protected.
+    /// Whether packets are protected.
     pub fn is_secured(&self) -> bool {
         self.0.is_some()
     }
@@ -68,8 +68,7 @@ impl TestGuard {
         }
     }
 
-    /// The header of a packet that came, made plain, once its HMAC is found right. The packet is
-    /// left as it is.
+    /// The decrypted header of a received packet, if its HMAC is right. The packet is unchanged.
     pub(crate) fn open<const HEADER: usize>(
         &self,
         packet: &[u8],

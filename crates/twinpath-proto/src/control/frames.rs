@@ -1,48 +1,48 @@
-//! Messages out of a stream of octets, block by block (RFC 4656 section 3; row TC-71).
+//! Splits a stream of octets into messages, block by block (RFC 4656 section 3; row TC-71).
 
 use twinpath_wire::control::BLOCK;
 
 use super::protection::Opening;
 use crate::security::Forged;
 
-/// What the next octets of a direction are.
+/// What the next octets in a direction belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// A message in the clear, of this many octets.
     Clear(usize),
-    /// A message whose first block tells its length.
+    /// A message whose first block determines its length.
     Blocks,
 }
 
-/// One message, from the first octet that came to the last that is still missing.
+/// One message while it arrives.
 ///
-/// Memory is what has come of that message: a length that a peer claims reserves nothing.
+/// It takes memory only for the octets received: a length claimed by a peer reserves nothing.
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     octets: Vec<u8>,
-    /// Whole length of the message, once its first block told it.
+    /// Whole length of the message, once its first block is known.
     total: Option<usize>,
 }
 
-/// What an offer of octets came to.
+/// The result of offering octets.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Filled {
     /// The message is not complete.
     Partial,
     /// A message of a known length, opened and verified.
     Message(Vec<u8>),
-    /// A first block of a message of unknown length, opened and not verified.
+    /// A first block of a message of unknown length, opened but not verified.
     Block(Vec<u8>),
 }
 
 impl Inbox {
-    /// Some octets of a message came, and not all.
+    /// Whether a message is partly received.
     pub(super) fn is_begun(&self) -> bool {
         !self.octets.is_empty()
     }
 
-    /// Takes what the message under way still lacks, and says how many octets that was. `length` is that
-    /// of the whole message that a first block begins; `None`: not known.
+    /// Takes the octets that the current message still lacks, and returns how many. `length` gives
+    /// the length of the whole message from its first block; `None`: unknown.
     pub(super) fn fill(
         &mut self,
         octets: &[u8],
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_of_unknown_length_stands_alone() {
+    fn a_block_of_unknown_length_is_returned_alone() {
         let mut inbox = Inbox::default();
         let (taken, filled) = inbox.fill(&[0; 64], Shape::Blocks, &mut Opening::default(), length);
         assert_eq!((taken, filled), (16, Ok(Filled::Block(vec![0; 16]))));

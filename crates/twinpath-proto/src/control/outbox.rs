@@ -1,18 +1,18 @@
-//! Messages on their way out, and how long the peer may take to read them (row TC-73).
+//! Outgoing messages, and how long the peer may take to read them (row TC-73).
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use twinpath_wire::Mono;
 
-/// Whole messages, each to be written with one call where the socket takes it: deployed peers
-/// read a message with one `recv` (section 14 of our conformance table).
+/// Whole messages, each written with one call if the socket takes it: deployed peers read a message
+/// with one `recv` (section 14 of our conformance table).
 #[derive(Debug)]
 pub(super) struct Outbox {
     messages: VecDeque<Vec<u8>>,
-    /// Octets of the first message that went out.
+    /// Octets of the first message already written.
     written: usize,
-    /// When the first message must be out.
+    /// Deadline for writing the first message.
     due: Option<Mono>,
     patience: Duration,
 }
@@ -57,7 +57,7 @@ impl Outbox {
         self.due
     }
 
-    /// The peer does not read.
+    /// Whether the peer does not read.
     pub(super) fn is_stuck(&self, now: Mono) -> bool {
         self.due.is_some_and(|due| now >= due)
     }

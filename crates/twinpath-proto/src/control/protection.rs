@@ -1,13 +1,13 @@
-//! What protects one direction of a control connection.
+//! The protection of one direction of a control connection.
 //!
-//! Framing opens the octets block by block as they come, so that the first block tells the length
-//! of its message, and verifies the HMAC before any other field is used (RFC 4656 section 3.4;
-//! row TC-19). Nothing above this knows whether a connection is secured.
+//! Framing decrypts octets block by block as they arrive, because the first block determines the
+//! length of its message, and verifies the HMAC before any other field is used (RFC 4656 section
+//! 3.4; row TC-19). The layers above do not depend on whether a connection is secured.
 
 use crate::security::{Forged, OpeningChain, SealingChain};
 
-/// The receiving side of one direction; by default nothing is encrypted, and HMAC fields are not looked
-/// at (row TC-20).
+/// The receiving side of one direction; by default nothing is encrypted, and HMAC fields are
+/// ignored (row TC-20).
 #[derive(Debug, Default)]
 pub(super) struct Opening(Option<Box<OpeningChain>>);
 
@@ -17,21 +17,21 @@ impl Opening {
         Self(Some(chain))
     }
 
-    /// Whole blocks, in the order in which they came, made plain in place.
+    /// Decrypts whole blocks in place, in the order of arrival.
     pub(super) fn open(&mut self, blocks: &mut [u8]) {
         if let Some(chain) = &mut self.0 {
             chain.decrypt(blocks);
         }
     }
 
-    /// As [`Self::open`], of what has no HMAC of its own: the next one covers it (row TC-18).
+    /// As [`Self::open`], for octets without their own HMAC: the next one covers them (row TC-18).
     pub(super) fn open_uncovered(&mut self, blocks: &mut [u8]) {
         if let Some(chain) = &mut self.0 {
             chain.decrypt_uncovered(blocks);
         }
     }
 
-    /// Judges the HMAC at the end of a message that was opened whole.
+    /// Verifies the HMAC at the end of a message that was opened whole.
     pub(super) fn verify(&mut self, message: &[u8]) -> Result<(), Forged> {
         self.0
             .as_mut()
@@ -57,7 +57,7 @@ impl Sealing {
         }
     }
 
-    /// Encrypts what has no HMAC of its own: the next one covers it (row TC-18).
+    /// Encrypts octets without their own HMAC: the next one covers them (row TC-18).
     pub(super) fn seal_uncovered(&mut self, blocks: &mut [u8]) {
         if let Some(chain) = &mut self.0 {
             chain.encrypt(blocks);

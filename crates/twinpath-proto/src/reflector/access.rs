@@ -1,10 +1,10 @@
-//! Who is answered: the list of allowed prefixes, as sorted ranges without overlap.
+//! The list of allowed prefixes, as sorted ranges without overlap.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// The allowed clients. A look costs the logarithm of the list's length.
+/// The allowed clients. A lookup takes logarithmic time.
 pub(super) struct Access {
     everyone: bool,
     v4: Vec<(u32, u32)>,
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_list_lets_everyone_in_and_families_stay_apart() {
+    fn an_empty_list_allows_everyone_and_a_prefix_only_its_own_family() {
         assert!(Access::new(&[]).permits("192.0.2.1".parse().unwrap()));
         assert!(!Access::only(&[]).permits("192.0.2.1".parse().unwrap()));
         let only_v6 = Access::new(&["::/0".parse().unwrap()]);
@@ -74,9 +74,9 @@ mod tests {
     }
 
     proptest! {
-        /// The slow obvious twin asks every prefix. Few high bits, so that prefixes overlap.
+        /// The slow twin checks every prefix. Few high bits vary, so that prefixes overlap.
         #[test]
-        fn ranges_say_what_the_prefixes_say(
+        fn ranges_allow_what_the_prefixes_allow(
             nets in prop::collection::vec((0..16_u32, 0..=32_u8), 1..20),
             clients in prop::collection::vec((0..16_u32, any::<u16>()), 1..20),
         ) {

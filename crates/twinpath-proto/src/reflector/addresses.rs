@@ -1,4 +1,4 @@
-//! Addresses and ports that are never answered, whatever the octets say (row TT-58).
+//! Addresses and ports that are never answered (row TT-58).
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use twinpath_wire::Arrival;
 
 use super::Ignored;
 
-/// Judges where a datagram came from and where it was sent to.
+/// Checks where a datagram came from and where it was sent to.
 pub(super) fn check(arrival: &Arrival) -> Result<(), Ignored> {
     if answers_anything(arrival.from.port()) {
         return Err(Ignored::ServicePort);
@@ -26,8 +26,8 @@ pub(super) fn check(arrival: &Arrival) -> Result<(), Ignored> {
     Ok(())
 }
 
-/// Multicast, or the limited broadcast address. A subnet's broadcast address cannot be told here: an
-/// [`Arrival`] gives it as the limited one.
+/// Multicast, or the limited broadcast address. A subnet's broadcast address needs no check here:
+/// an [`Arrival`] gives it as the limited one.
 fn is_many(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),
@@ -35,8 +35,8 @@ fn is_many(address: IpAddr) -> bool {
     }
 }
 
-/// Port 0, discard, and the services that may answer a datagram that is none of theirs: a reply to
-/// a spoofed request could go to and fro for ever. No packet from there is reflected (row TT-58).
+/// Port 0, discard, and services that may answer any datagram: a reply to a spoofed request could
+/// start an endless exchange. No packet from these ports is reflected (row TT-58).
 pub const fn answers_anything(port: u16) -> bool {
     matches!(
         port,

@@ -1,5 +1,5 @@
-//! What a datagram is: TWAMP Light and STAMP on one port (`stamp.md` section 7, RFC 8762
-//! section 4.6). A pure function of one packet: no state, no memory of earlier ones.
+//! Classifies a datagram: TWAMP Light and STAMP on one port (`stamp.md` section 7, RFC 8762 section
+//! 4.6). A pure function of one packet, without state.
 
 use twinpath_wire::{SenderOpen, StampSender, Wall};
 
@@ -17,7 +17,8 @@ pub enum Class {
         /// What follows the base packet.
         tail: Tail,
     },
-    /// STAMP authenticated by its looks (RFC 8762 section 4.2.2); its HMAC is not checked here.
+    /// Has the layout of STAMP authenticated (RFC 8762 section 4.2.2); its HMAC is not checked
+    /// here.
     StampAuthenticated,
 }
 
@@ -28,14 +29,14 @@ pub enum Tail {
     None,
     /// A whole chain of TLVs.
     Tlvs,
-    /// Octets that are meant as TLVs, and no whole chain of them.
+    /// Octets meant as TLVs, but not a whole chain of them.
     Malformed,
 }
 
 /// A STAMP authenticated base packet (RFC 8762 section 4.2.2).
 const AUTHENTICATED_OCTETS: usize = 112;
 
-/// Says what `payload` is, from `from_port`, to `to_port`, at `now` by the local clock.
+/// Classifies `payload`, received from `from_port` on `to_port` at `now` by the local clock.
 ///
 /// # Errors
 /// [`Ignored::TooShort`] or [`Ignored::Reply`]: not a request at all.
@@ -60,7 +61,7 @@ pub fn classify(
     if speaks == Speaks::TwampLight {
         return Ok(Class::TwampLight);
     }
-    // Steps 2 and 3. No open sender has time, Error Estimate and SSID of 0, all three.
+    // Steps 2 and 3. No unauthenticated sender has a time, Error Estimate and SSID that are all 0.
     if payload.len() >= AUTHENTICATED_OCTETS && all_zero(payload.get(4..16)) {
         return if reply_guard::is_authenticated_reply(payload, ports, now) {
             Err(Ignored::Reply)
@@ -69,7 +70,7 @@ pub fn classify(
         };
     }
     let Ok((base, rest)) = StampSender::view(payload) else {
-        // Step 4. Too short to hold an SSID that is one: in TWAMP those octets are padding.
+        // Step 4. Too short for an SSID: in TWAMP those octets are padding.
         return Ok(match speaks {
             Speaks::Stamp => Class::Stamp {
                 ssid: 0,
@@ -112,7 +113,8 @@ impl Tail {
     }
 }
 
-/// The first TLV has a sender's flags, or (some senders forget them) a type with a valid Length.
+/// Whether the first TLV has a sender's flags, or (some senders omit them) a type with a valid
+/// Length.
 fn begins_like_a_chain(rest: &[u8]) -> bool {
     let [flags, kind, high, low, ..] = *rest else {
         return false;
@@ -131,7 +133,7 @@ fn begins_like_a_chain(rest: &[u8]) -> bool {
         }
 }
 
-/// Every header and every value fits, and the last one ends where the packet ends.
+/// Whether every header and value fits, and the last one ends where the packet ends.
 fn is_chain(mut rest: &[u8]) -> bool {
     while let [_flags, _kind, high, low, after @ ..] = rest {
         let length = usize::from(u16::from_be_bytes([*high, *low]));

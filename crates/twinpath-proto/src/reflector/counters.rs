@@ -1,17 +1,17 @@
-//! What a Session-Reflector did, as counts.
+//! Counts of a Session-Reflector.
 
 use twinpath_wire::add_counts;
 
 use super::Ignored;
 
-/// What a Session-Reflector did so far.
+/// Counts of a Session-Reflector so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReflectorCounters {
     /// Replies made.
     pub reflected: u64,
     /// Sessions remembered now.
     pub sessions: u64,
-    /// Sessions made, those made again after they were forgotten too.
+    /// Sessions created, including those created again after they were forgotten.
     pub sessions_made: u64,
     /// Sessions forgotten because they were idle for the configured time.
     pub sessions_expired: u64,
@@ -23,8 +23,8 @@ pub struct ReflectorCounters {
     pub answered_stateless: u64,
     /// Requests answered although their Error Estimate Multiplier was 0.
     pub error_multiplier_zero: u64,
-    /// Requests answered although their number came before, where packets are secured, or in the
-    /// authenticated mode is too old to tell (row TT-35).
+    /// Requests of secured sessions that were answered although their number came before or, in the
+    /// authenticated mode, is too old to check (row TT-35).
     pub replays: u64,
     /// Datagrams without a reply, by [`Ignored::index`].
     pub ignored: [u64; Ignored::COUNT],
@@ -39,12 +39,12 @@ impl ReflectorCounters {
             .map(|(kind, count)| (kind.name(), count))
     }
 
-    /// Datagrams without a reply, one kind of them.
+    /// Datagrams without a reply, of one kind.
     pub fn ignored_as(&self, kind: Ignored) -> u64 {
         self.ignored.get(kind.index()).copied().unwrap_or(0)
     }
 
-    /// Adds what another reflector did (one engine for each thread, one report for all).
+    /// Adds the counts of another reflector (one engine per thread, one report for all).
     pub fn merge(&mut self, other: &Self) {
         add_counts!(self, other =>
             reflected, sessions, sessions_made, sessions_expired, sessions_evicted,

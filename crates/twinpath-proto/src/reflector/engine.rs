@@ -45,7 +45,7 @@ impl SessionReflector {
     /// Turns the request in `buffer[..received]` into its reply, in place.
     ///
     /// The buffer is at least max(`received`, 44) octets long; a reply that the configured padding
-    /// makes longer than that is cut to the buffer's end.
+    /// makes longer is truncated to the buffer.
     ///
     /// # Errors
     /// Why there is no reply; counted already. The buffer is then unchanged.
@@ -76,12 +76,12 @@ impl SessionReflector {
         }
     }
 
-    /// When [`Self::handle_timeout`] has something to do next; `None`: nothing is remembered.
+    /// When [`Self::handle_timeout`] has work next; `None`: no session is remembered.
     pub fn poll_timeout(&self) -> Option<Mono> {
         self.sessions.as_ref().and_then(Sessions::next_expiry)
     }
 
-    /// What it did so far.
+    /// Its counts so far.
     pub fn counters(&self) -> &ReflectorCounters {
         &self.counters
     }
@@ -136,8 +136,8 @@ impl SessionReflector {
             Form::TwampLight => fields.write_twamp(buffer, received, octets, Layout::PLAIN),
             Form::Stamp { ssid, .. } => fields.write_stamp(buffer, received, octets, ssid),
         }
-        // The TLVs of a STAMP request stand in `buffer[44..octets]` now, as they came: a reflector
-        // without extensions copies them (RFC 8972 section 4; row ST-30). Extensions act here.
+        // `buffer[44..octets]` now contains the TLVs of a STAMP request, unchanged: a reflector
+        // without extensions copies them (RFC 8972 section 4; row ST-30). Extensions go here.
         Ok(Reflection {
             octets,
             tos: self.reply_tos(arrival),
@@ -146,7 +146,7 @@ impl SessionReflector {
         })
     }
 
-    /// The reply's own Sequence Number: the session's, or a copy where there is no state.
+    /// The reply's own Sequence Number: the session's, or a copy if there is no state.
     fn number(&mut self, now: Mono, arrival: &Arrival, ssid: u16, seq: u32) -> u32 {
         let Some(sessions) = &mut self.sessions else {
             return seq;
@@ -228,7 +228,7 @@ impl Form {
         }
     }
 
-    /// A chain of TLVs comes back whole: cut or lengthened it would be malformed.
+    /// A chain of TLVs comes back whole: truncated or padded it would be malformed.
     fn may_be_resized(self) -> bool {
         match self {
             Self::TwampLight => true,

@@ -29,7 +29,7 @@ kinds! {
     TooShort = "too_short",
     /// Its end is missing: the receive buffer was too small for it.
     Truncated = "truncated",
-    /// It is a Session-Reflector's packet: answering it could go on for ever.
+    /// It is a Session-Reflector's packet: answering it could start an endless exchange.
     Reply = "reply",
     /// Its source is outside the list of allowed clients.
     NotAllowed = "not_allowed",
@@ -37,34 +37,33 @@ kinds! {
     RateLimited = "rate_limited",
     /// Its source port is 0 or that of a service that would answer our reply.
     ServicePort = "service_port",
-    /// Its source is no single host: multicast, broadcast or unspecified.
+    /// Its source is not a single host: multicast, broadcast or unspecified.
     SourceAddress = "source_address",
     /// It was sent to a multicast or broadcast address.
     Multicast = "multicast",
-    /// It came from the very address and port that it was sent to.
+    /// Its source and destination are the same address and port.
     OwnAddress = "own_address",
-    /// STAMP authenticated, and there is no key: never answered unauthenticated.
+    /// STAMP authenticated, and no key is configured: never answered unauthenticated.
     NoKey = "no_key",
-    /// Error Estimate Multiplier of 0, and the reflector is strict.
+    /// Its Error Estimate Multiplier is 0, and the reflector is strict.
     ErrorMultiplierZero = "error_multiplier_zero",
-    /// No negotiated session has this sender and port, or it is over.
+    /// No negotiated session has this sender and port, or the session is over.
     NoSession = "no_session",
-    /// Its session is agreed, and not started yet.
+    /// Its session is accepted, but not started yet.
     NotStarted = "not_started",
     /// Its HMAC is wrong (row TT-34).
     Forged = "forged",
-    /// Its number is too old to tell whether it came before, in a session of the
-    /// encrypted mode (row TT-35).
+    /// Its number is too old to check for a replay, in a session of the encrypted mode (row TT-35).
     Old = "old",
     /// The driver's buffer is too small for the reply: a fault on this side.
     NoRoom = "no_room",
 }
 
 impl Ignored {
-    /// How many kinds there are.
+    /// Number of kinds.
     pub const COUNT: usize = Self::ALL.len();
 
-    /// Its place in [`Ignored::ALL`].
+    /// Its index in [`Ignored::ALL`].
     pub const fn index(self) -> usize {
         self as usize
     }
@@ -75,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_stands_at_its_own_number_and_has_its_own_name() {
+    fn every_kind_has_its_own_index_and_name() {
         for (at, kind) in Ignored::ALL.into_iter().enumerate() {
             assert_eq!(kind.index(), at);
             let namesakes = Ignored::ALL

@@ -1,8 +1,8 @@
-//! A bounded table whose oldest idle entry can be found and taken out at once.
+//! A bounded table whose oldest idle entry is found and removed in constant time.
 //!
-//! Strangers choose the keys, so their hash is keyed (std's `SipHash`). The index holds nothing but
-//! hashes and slot numbers, to stay small in the caches; entries lie in a slab and are linked from
-//! the newest to the oldest.
+//! Remote hosts choose the keys, so their hash is keyed (std's `SipHash`). The index contains only
+//! hashes and slot numbers, to stay small in the caches; entries are in a slab and linked from the
+//! newest to the oldest.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
@@ -13,11 +13,11 @@ use twinpath_wire::Mono;
 /// No slot.
 const NONE: u32 = u32::MAX;
 
-/// Time is cut into spans of 2^30 ns, and an entry moves to the front when it is heard of for the
-/// first time in a span: a busy session's packet touches no neighbour.
+/// Time is divided into spans of 2^30 ns, and an entry moves to the front on its first use in a
+/// span, so that most packets of a busy session touch no other entry.
 const SPAN_BITS: u32 = 30;
 
-/// A bounded table, in order of when its entries were last heard of (to within a second or so).
+/// A bounded table, in order of last use (to within about a second).
 pub(super) struct Lru<K, V> {
     slots: Vec<Slot<K, V>>,
     index: HashMap<u64, u32, BuildHasherDefault<Hashed>>,
@@ -29,16 +29,16 @@ pub(super) struct Lru<K, V> {
     empty: u32,
 }
 
-/// What became of a look into the table.
+/// Result of a lookup.
 pub(super) enum Entry<'a, V> {
-    /// It was there, and heard of last this long ago.
+    /// Found; last used this long ago.
     Known(&'a mut V, Duration),
-    /// It is there now. `evicted`: how long the entry that made room for it had been idle.
+    /// Inserted. `evicted`: how long the entry that made room for it had been idle.
     Made {
         value: &'a mut V,
         evicted: Option<Duration>,
     },
-    /// The table is full of entries that are not old enough to go.
+    /// The table is full of entries that are not idle long enough to be evicted.
     Full,
 }
 
@@ -71,13 +71,13 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         self.index.len()
     }
 
-    /// When the oldest entry was last heard of.
+    /// When the oldest entry was last used.
     pub(super) fn oldest_heard(&self) -> Option<Mono> {
         self.slot(self.oldest).map(|slot| slot.heard)
     }
 
-    /// The entry of `key`, heard of `now`; made if it is not there. A full table gives up its
-    /// oldest entry for it if that was idle for `spare` or longer.
+    /// The entry of `key`, used at `now`; inserted if it is missing. A full table evicts its oldest
+    /// entry for it if that was idle for `spare` or longer.
     pub(super) fn entry(&mut self, key: K, now: Mono, spare: Duration) -> Entry<'_, V> {
         let hash = self.hasher.hash_one(key);
         if let Some(at) = self.index.get(&hash).copied() {
@@ -113,7 +113,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         }
     }
 
-    /// Takes the oldest entry out.
+    /// Removes the oldest entry.
     pub(super) fn remove_oldest(&mut self) {
         let at = self.oldest;
         let Some(slot) = self.slot(at) else { return };
@@ -132,7 +132,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
             return Entry::Full;
         };
         if slot.key != key {
-            // Two keys with one hash of 64 bits: the later one finds no room.
+            // Two keys with the same 64-bit hash: the later one finds no room.
             return Entry::Full;
         }
         let before = slot.heard;
@@ -148,7 +148,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         }
     }
 
-    /// Puts it into an empty slot or a new one and says which.
+    /// Puts it into an empty slot or a new one and returns the slot's number.
     fn place(&mut self, slot: Slot<K, V>) -> Option<u32> {
         let at = self.empty;
         if let Some(place) = self.slot_mut(at) {
@@ -210,7 +210,7 @@ impl Hasher for Hashed {
     }
 
     fn write(&mut self, octets: &[u8]) {
-        // Never called: the keys are `u64`. Slow and right all the same.
+        // Never called, because the keys are `u64`; slow but correct.
         for octet in octets {
             self.0 = self.0.rotate_left(8) ^ u64::from(*octet);
         }
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_with_one_hash_are_never_taken_for_each_other() {
+    fn two_keys_with_one_hash_are_never_confused() {
         #[derive(Clone, Copy, PartialEq, Eq)]
         struct Alike(u8);
         impl Hash for Alike {

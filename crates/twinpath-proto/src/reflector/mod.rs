@@ -1,8 +1,8 @@
 //! The Session-Reflector: octets and the facts of their arrival in, reply octets out.
 //!
-//! [`SessionReflector`] answers strangers in TWAMP Light and STAMP (RFC 5357 Appendix I, RFC 8762
-//! section 4.3); [`NegotiatedReflector`] answers the sessions that Control-Client and Server agreed on
-//! (RFC 5357 section 4.2), and no other.
+//! [`SessionReflector`] answers any sender in TWAMP Light and STAMP (RFC 5357 Appendix I, RFC 8762
+//! section 4.3); [`NegotiatedReflector`] answers only sessions negotiated by Control-Client and
+//! Server (RFC 5357 section 4.2).
 
 mod access;
 mod addresses;

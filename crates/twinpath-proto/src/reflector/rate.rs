@@ -1,10 +1,10 @@
 //! Replies per second and client, in a bounded table.
 //!
-//! A client's bucket is one moment: the one at which it would be full again. Full buckets say
-//! nothing, and every bucket is full after [`BURST`] without a packet, so an entry that is idle for
-//! that long is given up for a new client at no loss. When more clients than the table holds are
-//! active within that time (a flood of spoofed sources), those who find no room share one bucket;
-//! the clients in the table keep theirs.
+//! A client's bucket is stored as the time at which it is full again. Every bucket is full after
+//! [`BURST`] without a packet, and a full bucket holds no information, so an entry idle for that
+//! long can be evicted for a new client. If more clients than the table holds are active within
+//! that time (a flood of spoofed sources), those without an entry share one bucket; the clients in
+//! the table keep theirs.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use twinpath_wire::Mono;
 use super::lru::{Entry, Lru};
 use crate::ClientPrefix;
 
-/// A bucket holds this long a time's worth of replies.
+/// A bucket holds the replies of this much time.
 const BURST: Duration = Duration::from_secs(1);
-/// Clients with a bucket of their own.
+/// The most clients with their own bucket.
 const CLIENTS: usize = 65_536;
 
 /// Replies per second and client.
@@ -41,7 +41,7 @@ impl RateLimit {
         }
     }
 
-    /// Whether this client gets a reply now; if so it is paid for.
+    /// Whether this client gets a reply now; if so, takes it from the bucket.
     pub(super) fn admits(&mut self, client: IpAddr, now: Mono) -> bool {
         let Some(cost) = self.cost else { return false };
         let bucket = match self.clients.entry(client.into(), now, BURST) {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_of_zero_admits_nobody() {
+    fn a_rate_of_zero_admits_no_client() {
         assert!(!RateLimit::new(0).admits("192.0.2.1".parse().unwrap(), at_ms(0)));
     }
 

@@ -1,5 +1,5 @@
-//! The making of replies (RFC 5357 section 4.2.1, RFC 8762 section 4.3.1; RFC 6038, 7750, 8186): one
-//! hand for every kind of reflector.
+//! Building replies (RFC 5357 section 4.2.1, RFC 8762 section 4.3.1; RFC 6038, 7750, 8186), for
+//! every kind of reflector.
 
 use twinpath_wire::{
     Arrival, ErrorEstimate, ReflectorOpen, ReflectorSecured, ReplyHead, SenderOpen, StampReflector,
@@ -12,19 +12,19 @@ use crate::features::{SENDER_TOS_AT, TestFeatures};
 
 /// The Z bit of an Error Estimate (RFC 8186 section 2.3).
 const Z: u16 = 0x4000;
-/// S = 0 and the largest error that the field can hold: nothing is known of the clock.
+/// S = 0 and the largest error that the field can hold: nothing is known about the clock.
 const UNKNOWN_ERROR: u16 = 0x3fff;
 
-/// A reply that is ready but for T3 and its Error Estimate.
+/// A reply that is ready except for T3 and its Error Estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reflection {
-    /// Its length: it is in the first octets of the buffer.
+    /// Its length; it starts at the beginning of the buffer.
     pub octets: usize,
     /// The ToS or Traffic Class octet to send it with.
     pub tos: Tos,
     /// The format of T2, and so of T3.
     pub(super) format: TimeFormat,
-    /// Whose keys it is sealed with: a place in the table of negotiated sessions.
+    /// The session whose keys seal it: an index into the table of negotiated sessions.
     pub(super) keys: Option<u32>,
 }
 
@@ -54,7 +54,7 @@ impl Layout {
         header: ReflectorOpen::OCTETS,
     };
 
-    /// As a session was agreed.
+    /// With the features of a session.
     pub(super) fn of(features: TestFeatures) -> Self {
         Self {
             padding_from: features.padding_from(),
@@ -70,7 +70,7 @@ impl Layout {
     }
 }
 
-/// What a reply says, but for T3 and its Error Estimate.
+/// The contents of a reply except for T3 and its Error Estimate.
 pub(super) struct Fields<'a> {
     pub(super) number: u32,
     pub(super) t2: WireTime,
@@ -79,9 +79,9 @@ pub(super) struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// The request's padding moves behind the reply's header, from its first octet, cut at the end
-    /// (rows TT-19, TT-20): so what is to be reflected (row TT-39) comes back with the rest. What
-    /// it does not reach is zero, never what an earlier packet left.
+    /// The request's padding moves after the reply's header and is truncated at its end (rows
+    /// TT-19, TT-20), so the octets to be reflected (row TT-39) come first. Octets beyond it are
+    /// zeroed, because the buffer may contain an earlier packet.
     pub(super) fn write_twamp(
         &self,
         buffer: &mut [u8],
@@ -134,7 +134,7 @@ impl Fields<'_> {
         }
     }
 
-    /// What lies beyond the base packet stays where it is.
+    /// Octets after the base packet stay in place.
     pub(super) fn write_stamp(&self, buffer: &mut [u8], received: usize, octets: usize, ssid: u16) {
         if let Some(beyond) = buffer.get_mut(received.max(StampReflector::OCTETS)..octets) {
             beyond.fill(0);
@@ -158,7 +158,7 @@ impl Fields<'_> {
         head.sender_t1 = self.sender.t1;
     }
 
-    /// TTL or Hop Limit on arrival; 255 where it truly cannot be had (row TT-15).
+    /// TTL or Hop Limit on arrival; 255 if it is not available (row TT-15).
     fn sender_ttl(&self) -> u8 {
         self.arrival.ttl.unwrap_or(255)
     }
@@ -178,7 +178,7 @@ pub(super) fn seal(
     }
 }
 
-/// As [`seal`], where the header is the secured one; what is encrypted after that is the caller's.
+/// As [`seal`], for a secured header; the caller encrypts it afterwards.
 pub(super) fn seal_secured(
     reply: &mut [u8],
     t3: Wall,
@@ -192,8 +192,8 @@ pub(super) fn seal_secured(
     }
 }
 
-/// `error` with the Z bit of the format that T2 and T3 are really in, and never with a Multiplier
-/// of 0 (rows TT-45, TT-51).
+/// `error` with the Z bit of the actual format of T2 and T3, and never with a Multiplier of 0 (rows
+/// TT-45, TT-51).
 fn estimate_in(format: TimeFormat, error: ErrorEstimate) -> ErrorEstimate {
     let known = if error.multiplier() == 0 {
         UNKNOWN_ERROR

@@ -1,22 +1,22 @@
 //! A reply is never answered (row TT-58): one spoofed packet must not make two reflectors answer
-//! each other for ever.
+//! each other endlessly.
 //!
-//! By the reflector's layout a reply carries T3 and T2 a moment apart, where a request has T1 and
-//! padding or zeros; that alone is so for one in 400 million randomly padded requests. One more
-//! sign is needed, and each of these is one:
+//! Read in the reflector's layout, a reply has T3 shortly after T2, where a request has T1 and
+//! padding or zeros. One in 400 million randomly padded requests looks like that too, so one more
+//! sign is needed, any of these:
 //!
-//! * it came from a reflector's port, or from a port of the number that it was sent to;
+//! * its source port is a reflector's, or equal to its destination port;
 //! * its Sender Timestamp is within 30 days of its T3;
-//! * beyond the row: its Sender Timestamp is within 30 days of *our* clock. What answers our own
-//!   packet gives our T3 back, and its own clock may be decades off;
-//! * beyond the row: MBZ after the Sender Error Estimate is zero. Every whole reply has that, so
-//!   that no reply of ours is answered by one of us, whatever port and time a forger chose.
+//! * beyond the row: its Sender Timestamp is within 30 days of *our* clock. A reply to our own
+//!   packet returns our T3, and the reflector's own clock may be decades off;
+//! * beyond the row: MBZ after the Sender Error Estimate is zero. Every whole reply has that, so no
+//!   twinpath reflector answers a twinpath reply, whatever port and time are forged.
 //!
-//! A T2 of zero needs care. Zero padding has it, and so has a request with T1 = 0, which would be a
-//! moment apart from it, as would any T1 near the turn of the NTP era in 2036: such packets are
-//! requests, unless a Sender Timestamp near the present is where their zeros should go on.
+//! A T2 of zero needs care: requests with zero padding have it, and a T1 of 0, or any T1 near the
+//! end of the NTP era in 2036, is close to it. Such packets are requests, unless they have a Sender
+//! Timestamp near the present where further zeros are expected.
 //!
-//! All together, random padding passes for a reply with a probability of about 6e-12.
+//! Taken together, random padding passes for a reply with a probability of about 6e-12.
 
 use twinpath_wire::{LIGHT_PORT, ReplyHead, TWAMP_TEST_PORT, Wall, WireTime};
 
@@ -72,8 +72,8 @@ impl Times {
         if self.t2.bits() == 0 {
             return self.echoes_the_present(now);
         }
-        // Seconds above, a fraction or nanoseconds below: for either format this difference lies
-        // in these whole seconds exactly when the true one does.
+        // The upper half is seconds, the lower a fraction or nanoseconds: in both formats this
+        // difference is within these whole seconds exactly when the true one is.
         let residence = self.t3.bits().wrapping_sub(self.t2.bits()).cast_signed();
         if !RESIDENCE.contains(&residence) {
             return false;
@@ -84,7 +84,7 @@ impl Times {
             || self.echoes_the_present(now)
     }
 
-    /// The Sender Timestamp is one of these days by our clock, in either format.
+    /// Whether the Sender Timestamp is within 30 days of our clock, in either format.
     fn echoes_the_present(&self, now: Wall) -> bool {
         let unix_s = now.unix_ns().div_euclid(1_000_000_000);
         #[expect(clippy::cast_possible_truncation, reason = "seconds of an era")]

@@ -1,10 +1,10 @@
 //! Sessions and their sequence numbers (RFC 8762 section 4, RFC 8972 section 3; rows TT-56, ST-5,
 //! ST-16, ST-21).
 //!
-//! A packet that finds the table full takes the place of the session that is idle longest, but only
-//! of one idle for [`SPARE`] at least; where there is none it is answered without state. So a flood
-//! of spoofed sources can fill the table, but it resets no session that is being measured: it gets
-//! stateless replies, as do new senders for as long as it lasts, and they still measure.
+//! If the table is full, a new session replaces the one idle longest, but only if that was idle for
+//! at least [`SPARE`]; otherwise it is answered without state. So a flood of spoofed sources can
+//! fill the table but does not reset sessions in use. While it lasts, new senders get stateless
+//! replies, with which they can still measure.
 
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
@@ -15,15 +15,15 @@ use twinpath_wire::{Arrival, Mono};
 use super::ReflectorCounters;
 use super::lru::{Entry, Lru};
 
-/// A session that was heard of more recently is never given up for a new one.
+/// A session used more recently than this is never evicted for a new one.
 const SPARE: Duration = Duration::from_secs(30);
-/// A Sequence Number of 0 later than this is a new run; sooner it may be a copy of packet 0.
+/// A Sequence Number of 0 later than this is a new run; sooner, it may be a duplicate of packet 0.
 const NEW_RUN: Duration = Duration::from_secs(1);
-/// Sessions forgotten in one call at most.
+/// The most sessions forgotten in one call.
 const EXPIRED_AT_ONCE: usize = 64;
 
-/// Who a session is between: both addresses and ports, and the SSID. IPv4 addresses stand mapped;
-/// the zone of a link-local source is in the 32 bits of its address that are always zero.
+/// The key of a session: both addresses and ports, and the SSID. IPv4 addresses are mapped; the
+/// zone of a link-local source is in the 32 bits of its address that are always zero.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct SessionKey {
     from: [u64; 2],

@@ -8,7 +8,7 @@ use hmac::Mac as _;
 
 use super::{Decryptor, Encryptor, Mac, SessionKeys, TAG, blocks, keyed, off_stack, write_tag};
 
-/// A message's HMAC is not that of its octets: the connection ends (RFC 4656 section 6.10).
+/// A message's HMAC does not match its octets: the connection ends (RFC 4656 section 6.10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Forged;
 
@@ -25,13 +25,13 @@ impl Running {
         Self { keyed, mac }
     }
 
-    /// The HMAC so far; the next one begins.
+    /// Returns the HMAC so far and begins the next one.
     fn take(&mut self) -> Mac {
         std::mem::replace(&mut self.mac, self.keyed.clone())
     }
 }
 
-/// What this side sends.
+/// The direction that this side sends.
 pub(crate) struct SealingChain {
     cbc: Encryptor,
     running: Running,
@@ -47,7 +47,7 @@ impl SealingChain {
         })
     }
 
-    /// Encrypts what has no HMAC of its own; the next one covers it too (row TC-18).
+    /// Encrypts octets without their own HMAC; the next one covers them too (row TC-18).
     pub(crate) fn encrypt(&mut self, octets: &mut [u8]) {
         self.running.mac.update(octets);
         self.cbc.encrypt_blocks(blocks(octets));
@@ -63,7 +63,7 @@ impl SealingChain {
     }
 }
 
-/// What the peer sends.
+/// The direction that the peer sends.
 pub(crate) struct OpeningChain {
     cbc: Decryptor,
     running: Running,
@@ -79,18 +79,18 @@ impl OpeningChain {
         })
     }
 
-    /// Decrypts whole blocks, in the order in which they came.
+    /// Decrypts whole blocks, in the order of arrival.
     pub(crate) fn decrypt(&mut self, octets: &mut [u8]) {
         self.cbc.decrypt_blocks(blocks(octets));
     }
 
-    /// Decrypts what has no HMAC of its own; the next one covers it too (row TC-18).
+    /// Decrypts octets without their own HMAC; the next one covers them too (row TC-18).
     pub(crate) fn decrypt_uncovered(&mut self, octets: &mut [u8]) {
         self.decrypt(octets);
         self.running.mac.update(octets);
     }
 
-    /// Judges the HMAC at the end of a message that was decrypted whole, in constant time.
+    /// Verifies the HMAC at the end of a fully decrypted message, in constant time.
     pub(crate) fn verify(&mut self, message: &[u8]) -> Result<(), Forged> {
         let (covered, field) = message.split_last_chunk::<TAG>().ok_or(Forged)?;
         self.running.mac.update(covered);

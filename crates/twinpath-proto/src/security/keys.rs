@@ -19,25 +19,25 @@ type Key = [u8; 16];
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyId([u8; KEY_ID]);
 
-/// A text is no Key-ID.
+/// The text is not a valid Key-ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyIdError {
-    /// Nothing.
+    /// Empty.
     #[error("a Key-ID has at least one character")]
     Empty,
     /// Over 80 octets.
     #[error("a Key-ID has at most 80 octets of UTF-8, this one has {0}")]
     TooLong(usize),
-    /// An octet of zero ends a Key-ID on the wire.
+    /// Contains a zero octet, which ends a Key-ID on the wire.
     #[error("a Key-ID has no zero octet")]
     Zero,
 }
 
 impl KeyId {
-    /// From what a user wrote.
+    /// From text that a user entered.
     ///
     /// # Errors
-    /// [`KeyIdError`] where it does not fit.
+    /// [`KeyIdError`] if it is empty, too long or contains a zero octet.
     pub fn new(text: &str) -> Result<Self, KeyIdError> {
         let octets = text.as_bytes();
         if octets.is_empty() {
@@ -54,14 +54,14 @@ impl KeyId {
         Ok(Self(field))
     }
 
-    /// From the wire: what precedes the first zero octet. `None` for nothing and for what is
-    /// not UTF-8: no such key exists (row TC-26).
+    /// From the wire: the octets before the first zero octet. `None` if they are empty or not
+    /// UTF-8: no such key exists (row TC-26).
     pub fn from_field(field: &[u8; KEY_ID]) -> Option<Self> {
         let octets = field.split(|octet| *octet == 0).next()?;
         Self::new(std::str::from_utf8(octets).ok()?).ok()
     }
 
-    /// As the wire has it: padded with zeros.
+    /// Its form on the wire: padded with zeros.
     pub const fn field(&self) -> &[u8; KEY_ID] {
         &self.0
     }
@@ -85,12 +85,12 @@ impl fmt::Display for KeyId {
     }
 }
 
-/// A shared secret as it was typed (row TC-11); empty by default.
+/// A shared secret as entered (row TC-11); empty by default.
 #[derive(Clone, Default)]
 pub struct Passphrase(Zeroizing<Vec<u8>>);
 
 impl Passphrase {
-    /// Takes the octets; they are wiped in the end.
+    /// Takes the octets, which are wiped on drop.
     pub fn new(octets: Vec<u8>) -> Self {
         Self(Zeroizing::new(octets))
     }
@@ -118,7 +118,8 @@ impl fmt::Debug for Passphrase {
     }
 }
 
-/// K: what a token is encrypted with. On the heap: tables grow and move, and leave no copy behind.
+/// K, the key that encrypts a token. On the heap, so that a table that grows and moves leaves no
+/// copy behind.
 pub struct DerivedKey(Box<Zeroizing<Key>>);
 
 impl DerivedKey {
@@ -138,18 +139,18 @@ impl fmt::Debug for DerivedKey {
     }
 }
 
-/// Whether a shared secret opens connections. All tables that it is in know at once when it does no
-/// more, those among them that greeted clients long ago.
+/// Whether a shared secret is in force. Shared by all tables that contain it, including those of
+/// earlier greetings, so that a change takes effect in all of them at once.
 #[derive(Clone, Debug)]
 pub struct InForce(Arc<AtomicBool>);
 
 impl InForce {
-    /// From now on.
+    /// In force from now on.
     pub fn begin() -> Self {
         Self(Arc::new(AtomicBool::new(true)))
     }
 
-    /// Never again.
+    /// Permanently out of force.
     pub fn end(&self) {
         self.0.store(false, Ordering::Release);
     }
@@ -161,19 +162,19 @@ impl InForce {
 
 /// All keys of a Server, derived beforehand for one Salt and one Count.
 ///
-/// A client's attempt costs a look into a table, whether its Key-ID is known, unknown or its
-/// passphrase wrong or out of force: nothing in the answer or its time tells which (row TC-26), no
-/// guess costs PBKDF2, and a thousand clients that come again cost nothing (row TC-25).
+/// A client's attempt takes one table lookup, whether its Key-ID is unknown, its passphrase wrong
+/// or the key out of force, so neither the answer nor its timing reveals which (row TC-26). Guesses
+/// and reconnecting clients never cause a PBKDF2 computation (row TC-25).
 pub struct KeyTable {
     salt: [u8; 16],
     count: u32,
     keys: HashMap<KeyId, (DerivedKey, InForce)>,
-    /// In place of a key that there is not.
+    /// Used in place of an unknown key.
     nobody: DerivedKey,
 }
 
 impl KeyTable {
-    /// A table without keys. `nobody` is random: it opens no token.
+    /// A table without keys. `nobody` is random, so it opens no token.
     pub fn new(salt: [u8; 16], count: u32, nobody: [u8; 16]) -> Self {
         Self {
             salt,
@@ -183,7 +184,7 @@ impl KeyTable {
         }
     }
 
-    /// Adds a key, derived with this table's Salt and Count, which opens tokens as long as it is
+    /// Adds a key, derived with this table's Salt and Count, that opens tokens while it is
     /// `in_force`.
     pub fn insert(&mut self, id: KeyId, key: DerivedKey, in_force: InForce) {
         self.keys.insert(id, (key, in_force));
@@ -199,17 +200,17 @@ impl KeyTable {
         self.count
     }
 
-    /// How many keys there are.
+    /// Number of keys.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// There is no key: no secured mode can be offered.
+    /// Whether the table has no key, so that no secured mode can be offered.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The key of that name, or one that opens nothing.
+    /// The key of that name, or one that opens no token.
     pub(crate) fn key(&self, id: Option<&KeyId>) -> &DerivedKey {
         let found = id.and_then(|id| self.keys.get(id));
         found
@@ -250,14 +251,14 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_the_first_zero_is_not_the_name() {
+    fn octets_after_the_first_zero_are_not_part_of_the_name() {
         let mut field = *KeyId::new("alice").unwrap().field();
         field[40] = b'x';
         assert_eq!(KeyId::from_field(&field), KeyId::new("alice").ok());
     }
 
     #[test]
-    fn a_key_out_of_force_is_that_of_nobody_in_every_table() {
+    fn a_key_out_of_force_opens_no_token_in_any_table() {
         let (alice, bob) = (KeyId::new("alice").unwrap(), KeyId::new("bob").unwrap());
         let in_force = InForce::begin();
         let mut tables = [1, 2].map(|salt| KeyTable::new([salt; 16], 1024, [9; 16]));
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn passphrases_are_equal_octet_by_octet() {
+    fn passphrases_are_compared_octet_by_octet() {
         let phrase = |text: &str| Passphrase::new(text.into());
         assert_eq!(phrase("secret"), phrase("secret"));
         assert_ne!(phrase("secret"), phrase("Secret"));

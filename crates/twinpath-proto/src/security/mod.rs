@@ -1,8 +1,8 @@
-//! The secured modes of TWAMP: keys, what they do to a control connection, and what they do to test
-//! packets (RFC 4656 sections 3.1 to 3.4, 4.1.2 and 6; RFC 5357 sections 3 and 4; RFC 5618).
+//! The secured modes of TWAMP: keys, and how they protect control connections and test packets (RFC
+//! 4656 sections 3.1 to 3.4, 4.1.2 and 6; RFC 5357 sections 3 and 4; RFC 5618).
 //!
-//! Every cipher and hash is a library's. What is here is the order in which the standard has
-//! them used. Secrets are wiped when they are dropped, and no `Debug` shows one.
+//! Every cipher and hash comes from a library; this module applies them in the order of the
+//! standard. Secrets are wiped on drop, and no `Debug` shows one.
 //!
 //! ```text
 //! passphrase --PBKDF2(Salt, Count)--> K --opens the token--> AES and HMAC Session-keys
@@ -33,30 +33,30 @@ use zeroize::{Zeroize as _, Zeroizing};
 type Encryptor = cbc::Encryptor<Aes128>;
 /// AES-CBC of one direction, deciphering.
 type Decryptor = cbc::Decryptor<Aes128>;
-/// HMAC-SHA1, of which the first 16 octets travel (RFC 4656 section 3.2).
+/// HMAC-SHA1, of which the first 16 octets are sent (RFC 4656 section 3.2).
 type Mac = Hmac<Sha1>;
 
 /// Octets of an HMAC field.
 const TAG: usize = 16;
 
-/// The whole blocks of `octets`: all of them in every place that the standard encrypts.
+/// The whole blocks of `octets`. The standard encrypts whole blocks only, so they cover all octets.
 fn blocks(octets: &mut [u8]) -> &mut [aes::Block] {
     let (blocks, rest) = aes::Block::slice_as_chunks_mut(octets);
     debug_assert!(rest.is_empty(), "what is encrypted is whole blocks");
     blocks
 }
 
-/// HMAC-SHA1 with a key of 32 octets. HMAC itself fills a key up to its block with zeros.
+/// HMAC-SHA1 with a key of 32 octets. HMAC pads a key with zeros to its block size.
 fn keyed(key: &[u8; 32]) -> Mac {
     let mut block = Zeroizing::new([0; 64]);
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
     Mac::new((&*block).into())
 }
 
-/// Makes what holds secrets, and overwrites the stack on which it was made: libraries build their key
-/// schedules there and move them, and what was moved away is not wiped.
+/// Builds a value with secrets, then overwrites the stack used for it: libraries build their key
+/// schedules there and move them, and moving does not wipe the source.
 fn off_stack<T>(work: impl FnOnce() -> T) -> T {
-    /// In a frame below that of the caller that overwrites it.
+    /// In a stack frame below that of the caller, which overwrites it.
     #[inline(never)]
     fn apart<T>(work: impl FnOnce() -> T) -> T {
         work()
@@ -72,7 +72,7 @@ fn overwrite_stack() {
     words.zeroize();
 }
 
-/// The HMAC, cut to its field (RFC 4656 section 3.2).
+/// The HMAC, truncated to its field (RFC 4656 section 3.2).
 fn write_tag(mac: Mac, field: &mut [u8; TAG]) {
     let whole = mac.finalize().into_bytes();
     field

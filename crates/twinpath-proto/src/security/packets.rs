@@ -1,9 +1,9 @@
-//! What the secured modes do to test packets (RFC 4656 section 4.1.2, RFC 5357 section 4.2.1; rows
-//! TT-29 to TT-35).
+//! Test packets in the secured modes (RFC 4656 section 4.1.2, RFC 5357 section 4.2.1; rows TT-29 to
+//! TT-35).
 //!
 //! A secured header ends with its HMAC: 48 octets in a request, 112 in a reply. The authenticated
-//! mode encrypts and covers the first block alone, the encrypted mode all that precedes the
-//! HMAC. The HMAC itself and the padding are neither encrypted nor covered.
+//! mode encrypts and covers only the first block, the encrypted mode everything before the HMAC.
+//! The HMAC itself and the padding are neither encrypted nor covered.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ fn chain(enc: &Aes128Enc) -> cbc::Encryptor<&Aes128Enc> {
     cbc::Encryptor::inner_iv_init(enc, &[0; BLOCK].into())
 }
 
-/// The first block is all that is encrypted and covered.
+/// Only the first block is encrypted and covered.
 struct Authenticated(TestKeys);
 
 impl Seal for Authenticated {
@@ -85,7 +85,7 @@ impl Seal for Authenticated {
     }
 }
 
-/// All that precedes the HMAC is encrypted and covered.
+/// Everything before the HMAC is encrypted and covered.
 struct Encrypted(TestKeys);
 
 impl Seal for Encrypted {
@@ -129,7 +129,7 @@ impl TestGuard {
         }
     }
 
-    /// A guard from keys that were agreed on elsewhere: for tests and benchmarks.
+    /// A guard from given keys, for tests and benchmarks.
     #[doc(hidden)]
     pub fn with_keys(modes: Modes, session: &SessionKeys, sid: Sid) -> Self {
         Self::new(modes, session, sid)

@@ -1,5 +1,5 @@
-//! Keys, messages and packets of sessions that other programs held, recorded: they decrypt, every
-//! HMAC in them is right, and sealed again they are the same octets.
+//! Recorded keys, messages and packets of sessions between other programs: they decrypt, every HMAC
+//! in them verifies, and sealing them again gives the same octets.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,7 @@ fn testdata(file: &str) -> PathBuf {
         .collect()
 }
 
-/// What is in `secured.json` of a capture.
+/// Contents of a capture's `secured.json`.
 fn known(capture: &str) -> Value {
     let text = std::fs::read_to_string(testdata("secured.json")).unwrap();
     let mut all: Value = serde_json::from_str(&text).unwrap();
@@ -58,7 +58,7 @@ fn guard(known: &Value) -> TestGuard {
     TestGuard::with_keys(Modes::from_bits(mode), &session_keys(known), sid)
 }
 
-/// The UDP payloads of a capture: those that went to `port`, and the others.
+/// The UDP payloads of a capture: those sent to `port`, and the others.
 fn payloads(capture: &str, port: u16) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let octets = std::fs::read(testdata("captures").join(capture)).unwrap();
     let packets = PcapCapture::from_file(&octets).unwrap().blocks;
@@ -113,7 +113,7 @@ fn a_passphrase_becomes_the_key_that_opens_the_token() {
     }
 }
 
-/// A direction of a capture: the IV, what comes before the first HMAC, and the messages.
+/// A direction of a capture: the IV, the octets before the first HMAC, and the messages.
 fn directions(known: &Value) -> [([u8; 16], Vec<u8>, Vec<Value>); 2] {
     let messages = |direction: &str| known[direction].as_array().unwrap().clone();
     let start = hex(&known["server_start"]["wire"])[32..].to_vec();
@@ -152,7 +152,7 @@ fn control_messages_open_verify_and_seal_to_the_same_octets() {
                 let name = &message["message"];
                 let wire = hex(&message["wire"]);
                 let mut plain = wire.clone();
-                // Block by block, as they come.
+                // Block by block, as received.
                 plain
                     .chunks_mut(16)
                     .for_each(|block| opening.decrypt(block));
@@ -179,8 +179,8 @@ fn a_changed_bit_anywhere_in_a_control_message_is_noticed() {
                 stream.extend(hex(&message["wire"]));
                 ends.push(stream.len());
             }
-            // Of the messages up to and with the one that a bit was changed in, all but that one are
-            // found right. What follows is never read: the connection ends.
+            // All messages before the changed one verify, and the changed one does not. Later ones
+            // are never read, because the connection ends.
             let read = |stream: &[u8]| -> usize {
                 let mut opening = OpeningChain::new(&keys, &iv);
                 let mut octets = stream.to_vec();
@@ -256,7 +256,7 @@ fn every_test_packet_opens_verifies_and_seals_to_the_same_octets() {
     assert_eq!(packets, 60, "all of them");
 }
 
-/// The places at which a changed bit is not noticed, in octets.
+/// Offsets of octets in which a changed bit is not noticed.
 fn open_places<const HEADER: usize>(guard: &TestGuard, packet: &[u8]) -> Vec<usize> {
     let noticed = |bit: usize| {
         let mut changed = packet.to_vec();

@@ -1,4 +1,4 @@
-//! The token: how a client proves that it has the secret, and hands over the session keys (RFC
+//! The token, with which a client proves that it has the secret and passes on the session keys (RFC
 //! 4656 section 3.1; rows TC-12, TC-13).
 
 use std::fmt;
@@ -12,8 +12,8 @@ use super::{Decryptor, DerivedKey, Encryptor, KeyId, Passphrase, blocks, off_sta
 /// Octets of a token: the Challenge, the AES Session-key, the HMAC Session-key.
 const TOKEN: usize = 64;
 
-/// The AES and the HMAC Session-key of one control connection, which the client makes. All else is
-/// derived from them. On the heap: what has them is moved, and leaves no copy behind.
+/// The AES and HMAC Session-keys of one control connection, chosen by the client. All other keys
+/// are derived from them. On the heap, so that moving their owner leaves no copy behind.
 pub struct SessionKeys(Box<Octets>);
 
 #[derive(Default, Zeroize, ZeroizeOnDrop)]
@@ -23,15 +23,15 @@ struct Octets {
 }
 
 impl SessionKeys {
-    /// From octets that are known already.
+    /// From given octets.
     pub fn new(aes: [u8; 16], hmac: [u8; 32]) -> Self {
         Self::copied(&aes, &hmac)
     }
 
-    /// From a source of fresh random octets, which fills them in their place.
+    /// From a source of fresh random octets, which fills them in place.
     ///
     /// # Errors
-    /// That of the source.
+    /// The source's error.
     pub fn fresh<E>(mut fill: impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
         let mut keys = Box::<Octets>::default();
         fill(&mut keys.aes)?;
@@ -70,7 +70,7 @@ impl fmt::Debug for SessionKeys {
 /// What a Control-Client brings to a secured connection.
 #[derive(Clone, Debug)]
 pub struct Credentials {
-    /// Whose secret it is.
+    /// Name of the secret.
     pub key_id: KeyId,
     /// The secret.
     pub passphrase: Passphrase,
@@ -80,7 +80,7 @@ pub struct Credentials {
     pub client_iv: [u8; 16],
 }
 
-/// The token that shows `challenge` to the holder of `key`.
+/// The token that contains `challenge` and the session keys, encrypted with `key`.
 pub(crate) fn seal_token(
     key: &DerivedKey,
     challenge: &[u8; 16],
@@ -98,7 +98,7 @@ pub(crate) fn seal_token(
     token
 }
 
-/// The session keys in a token; `None` where it was not made with `key` for `challenge`.
+/// The session keys in a token; `None` if it was not made with `key` for `challenge`.
 pub(crate) fn open_token(
     key: &DerivedKey,
     challenge: &[u8; 16],
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_moved_of_a_key_is_a_pointer() {
+    fn moving_a_key_moves_only_a_pointer() {
         assert_eq!(size_of::<SessionKeys>(), size_of::<usize>());
         assert_eq!(size_of::<DerivedKey>(), size_of::<usize>());
     }

@@ -1,15 +1,15 @@
-//! Counts of replies that are not as they should be. None of them ends a run.
+//! Counts of replies with anomalies. None of them ends a run.
 
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 use twinpath_wire::add_counts;
 
-/// Odd replies by kind. The first group was not measured; the second was, all the same.
+/// Replies with anomalies, by kind. The first group was not measured; the second was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ReplyAnomalies {
-    /// From another address or port than the far end's; not measured.
+    /// From an address or port other than the far end's; not measured.
     pub foreign_address: u64,
     /// Of those: they echo our number and T1, so the far end answers from another address or port
     /// (NAT, several addresses).
@@ -20,22 +20,22 @@ pub struct ReplyAnomalies {
     pub unknown_seq: u64,
     /// Under the 36 octets that any reply has; not measured.
     pub too_short: u64,
-    /// Long enough, but nothing where the echoed Timestamp belongs looks like a time.
+    /// Long enough, but the field of the echoed Timestamp does not look like a time.
     pub not_a_reply: u64,
-    /// Our own request came back as it was: an echo service, no reflector.
+    /// Our own request came back unchanged: from an echo service, not a reflector.
     pub looks_like_request: u64,
-    /// The HMAC is wrong, where packets are secured; not measured (row TT-34).
+    /// The HMAC is wrong, in a secured mode; not measured (row TT-34).
     pub forged: u64,
-    /// Another STAMP Session Identifier than ours; not measured (row ST-20).
+    /// A STAMP Session Identifier other than ours; not measured (row ST-20).
     pub other_ssid: u64,
 
-    /// Longer than the buffer, so that the end is missing; measured by what there is.
+    /// Longer than the buffer, so that its end is missing; measured by the part received.
     pub truncated: u64,
     /// Without Sender TTL (twampy's responder sends 38 octets).
     pub short_replies: u64,
     /// The Z bit names the other format (row TT-46).
     pub z_wrong: u64,
-    /// T2 or T3 is zero: no time (RFC 5905 section 6).
+    /// T2 or T3 is zero: unknown (RFC 5905 section 6).
     pub unset_times: u64,
     /// T3 before T2: left out of the delays (row M-10).
     pub t3_before_t2: u64,
@@ -45,7 +45,7 @@ pub struct ReplyAnomalies {
     pub error_multiplier_zero: u64,
     /// Not as long as the request (row TT-63).
     pub size_differs: u64,
-    /// The padding that was to be reflected did not come back as it was sent (RFC 6038).
+    /// The padding to be reflected did not come back unchanged (RFC 6038).
     pub padding_differs: u64,
     /// The Session Identifier came back as 0: the far end does not know RFC 8972 (row ST-19).
     pub ssid_missing: u64,
@@ -59,7 +59,7 @@ pub struct ReplyAnomalies {
 }
 
 impl ReplyAnomalies {
-    /// Adds another run.
+    /// Adds the counts of another run.
     pub fn merge(&mut self, other: &Self) {
         self.last_foreign = other.last_foreign.or(self.last_foreign);
         self.last_elsewhere = other.last_elsewhere.or(self.last_elsewhere);

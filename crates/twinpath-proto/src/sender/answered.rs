@@ -1,5 +1,5 @@
-//! Packets that were answered and left the ring of those in flight, with the T1 that was written into
-//! each: a further copy of a reply echoes it (rows M-6, TT-60).
+//! Answered packets that have left the ring of packets in flight, with the T1 written into each: a
+//! further copy of a reply echoes it (rows M-6, TT-60).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -29,14 +29,14 @@ pub(super) struct Answered {
 
 #[derive(Debug)]
 struct Chunk {
-    /// T1 as it was written; 0: not answered. `None`: none of these was.
+    /// T1 as written; 0: not answered. `None`: no number of this chunk was answered.
     t1s: Option<Box<[u64]>>,
-    /// When the last of its numbers was entered.
+    /// When its last number was entered.
     newest: Mono,
 }
 
 impl Answered {
-    /// For numbers from `first` on, each remembered for `keep` at the least, if the window has room.
+    /// For numbers from `first` on, each remembered for at least `keep`, if the window has room.
     pub(super) fn new(first: u64, keep: Duration) -> Self {
         Self {
             keep,
@@ -48,7 +48,7 @@ impl Answered {
         }
     }
 
-    /// `seq`, the next number, is sent at `now` while `in_flight` numbers wait.
+    /// Call when `seq`, the next number, is sent at `now` while `in_flight` numbers wait.
     pub(super) fn enter(&mut self, seq: u64, in_flight: u64, now: Mono) {
         self.window = in_flight.saturating_mul(2).max(MIN_WINDOW);
         self.next = seq.saturating_add(1);
@@ -72,7 +72,7 @@ impl Answered {
         }
     }
 
-    /// `seq` was answered; `t1` was written into it.
+    /// Records that `seq` was answered, and the `t1` written into it.
     pub(super) fn mark(&mut self, seq: u64, t1: WireTime) {
         if !self.remembers(seq) {
             return;
@@ -114,7 +114,7 @@ impl Answered {
         (self.base..self.next).contains(&seq) && self.next - seq <= self.window
     }
 
-    /// The chunk and the place in it of a number that is not before `base`.
+    /// The chunk of a number not before `base`, and the index in it.
     fn place(&self, seq: u64) -> (usize, usize) {
         let ahead = seq.saturating_sub(self.base);
         let place = usize::try_from(ahead % CHUNK_NUMBERS).unwrap_or(0);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_window_is_remembered_with_its_t1_and_the_rest_is_not() {
+    fn numbers_in_the_window_are_remembered_with_their_t1_and_others_are_not() {
         let first = (1 << 32) - 40;
         let mut answered = Answered::new(first, KEEP);
         let end = first + 300_000;
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_without_an_answer_take_next_to_nothing() {
+    fn numbers_without_an_answer_take_almost_no_memory() {
         let mut answered = Answered::new(0, KEEP);
         for seq in 0..200_000 {
             answered.enter(seq, seq, Mono::from_ns(seq));

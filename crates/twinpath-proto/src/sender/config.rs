@@ -1,4 +1,4 @@
-//! What a Session-Sender is asked to do.
+//! Configuration of a Session-Sender.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -14,14 +14,15 @@ use crate::features::TestFeatures;
 /// The TLV header that STAMP padding follows (RFC 8972 section 4).
 pub(super) const TLV_HEADER_OCTETS: usize = 4;
 
-/// The packets that a sender speaks.
+/// The packet format of a sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum Protocol {
     /// TWAMP-Test as TWAMP Light uses it (RFC 5357 section 4.1.2 and Appendix I).
     TwampLight,
-    /// TWAMP-Test as Control-Client and Server agreed on it (RFC 5357 section 4.1, RFC 6038 section
-    /// 5.1, RFC 7750 section 2.2.2). The format of T1 is the sender's own choice (RFC 8186).
+    /// TWAMP-Test as negotiated by Control-Client and Server (RFC 5357 section 4.1, RFC 6038
+    /// section 5.1, RFC 7750 section 2.2.2). The format of T1 is the sender's own choice (RFC
+    /// 8186).
     Twamp(TestFeatures),
     /// STAMP base packets (RFC 8762 section 4.2.1).
     Stamp {
@@ -31,9 +32,9 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    /// The UDP payload that is really sent where `asked` octets were asked for: at least the
-    /// header and what the features agreed on need, and for STAMP never with 1 to 3 octets too few
-    /// for a TLV header (row ST-36).
+    /// The UDP payload actually sent if `asked` octets are requested: at least the header and what
+    /// the negotiated features need, and for STAMP never 1 to 3 octets more than the base packet,
+    /// which are too few for a TLV header (row ST-36).
     pub fn payload_octets(self, asked: usize) -> usize {
         match self {
             Self::TwampLight => asked.max(SenderOpen::OCTETS),
@@ -43,8 +44,8 @@ impl Protocol {
         }
     }
 
-    /// Where padding is counted from that a user asks for: behind the 14 octets of an open header,
-    /// whatever the packets really are, or behind the zeros of Symmetrical Size (RFC 6038 section
+    /// The offset from which the user's padding counts: the 14 octets of an unauthenticated header,
+    /// whatever the actual header, or the end of the zeros of Symmetrical Size (RFC 6038 section
     /// 5.1.4; row TC-83).
     pub fn padding_counts_from(self) -> usize {
         match self {
@@ -53,8 +54,8 @@ impl Protocol {
         }
     }
 
-    /// The UDP payload of the reply to a request of `sent` octets: as long, but for the header that a
-    /// reply needs at the least (rows TT-20, ST-6).
+    /// The UDP payload of the reply to a request of `sent` octets: the same, but at least a reply's
+    /// header (rows TT-20, ST-6).
     pub fn reply_octets(self, sent: usize) -> usize {
         match self {
             Self::TwampLight => sent.max(ReflectorOpen::OCTETS),
@@ -68,7 +69,7 @@ impl Protocol {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum PayloadSize {
-    /// All packets alike.
+    /// All packets have the same size.
     Fixed(usize),
     /// The three sizes of IMIX (Ethernet frames of 64, 590 and 1514 octets), 7:4:1 in a fixed
     /// interleaved pattern of twelve.
@@ -80,7 +81,7 @@ const AROUND_V4: usize = 14 + 20 + 8;
 const AROUND_V6: usize = 14 + 40 + 8;
 
 impl PayloadSize {
-    /// What packets to `far` really have: header and padding of this many octets; `None` is IMIX.
+    /// The sizes of packets to `far` with a header and this many octets of padding; `None`: IMIX.
     pub fn padded(protocol: Protocol, padding_octets: Option<u16>, far: IpAddr) -> Self {
         if let Some(octets) = padding_octets {
             let asked = usize::from(octets) + protocol.padding_counts_from();
@@ -90,11 +91,12 @@ impl PayloadSize {
             IpAddr::V4(_) => AROUND_V4,
             IpAddr::V6(_) => AROUND_V6,
         };
-        // The smallest frame holds less than a header over IPv6, and for STAMP: then the header.
+        // Over IPv6 and for STAMP, the smallest frame is too small for the header: then the
+        // header's size.
         Self::Imix([64, 590, 1514].map(|frame: usize| protocol.payload_octets(frame - around)))
     }
 
-    /// The sizes of packets in turn, by number; one where all are alike.
+    /// The sizes of packets in turn, by number; one if all are equal.
     pub fn in_turn(self) -> Vec<usize> {
         match self {
             Self::Fixed(octets) => vec![octets],
@@ -102,8 +104,8 @@ impl PayloadSize {
         }
     }
 
-    /// The size of the `nth` packet, from 0: of a dozen of IMIX seven are small, four middle, one large,
-    /// interleaved.
+    /// The size of the `nth` packet, from 0. IMIX interleaves seven small, four medium and one
+    /// large packet in every twelve.
     pub(super) fn nth(self, nth: u64) -> usize {
         match self {
             Self::Fixed(octets) => octets,
@@ -116,7 +118,7 @@ impl PayloadSize {
     }
 }
 
-/// What padding is made of (row TT-5).
+/// Contents of padding (row TT-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fill {
     /// Zeros.
@@ -125,7 +127,7 @@ pub enum Fill {
     Random,
 }
 
-/// When a session has sent enough.
+/// When a session stops sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// This many packets.
@@ -134,18 +136,19 @@ pub enum Limit {
     Duration(Duration),
 }
 
-/// All that a Session-Sender needs to know.
+/// Configuration of a Session-Sender.
 #[derive(Clone, Copy, Debug)]
 pub struct SenderConfig {
-    /// The packets to send.
+    /// The packet format.
     pub protocol: Protocol,
-    /// The Session-Reflector; replies count from exactly there (IPv6 scope and flow aside).
+    /// The Session-Reflector; replies must come from exactly this address and port (ignoring IPv6
+    /// scope and flow).
     pub far: SocketAddr,
-    /// When the first packet is due; of a Poisson schedule, when the wait for it begins.
+    /// When the first packet is due; in a Poisson schedule, when the wait for it begins.
     pub start: Mono,
     /// When the others are due.
     pub schedule: Schedule,
-    /// When enough was sent.
+    /// When to stop sending.
     pub limit: Limit,
     /// How long a packet may take to come back (row M-3).
     pub timeout: Duration,
@@ -155,8 +158,8 @@ pub struct SenderConfig {
     pub fill: Fill,
     /// Seed of the padding and of a random schedule.
     pub seed: u64,
-    /// The most packets sent in a row to catch up (row M-67); 10 is customary. Taken as 1 and one
-    /// burst of the schedule at the least, for a random schedule as 16,384 at the most.
+    /// The most packets sent in a row to catch up (row M-67); 10 is customary. At least 1 and one
+    /// burst of the schedule; at most 16,384 for a random schedule.
     pub max_burst: u32,
     /// Error Estimate of T1, which is written in the format that its Z bit names.
     pub error: ErrorEstimate,
@@ -177,17 +180,17 @@ impl SenderConfig {
     }
 }
 
-/// How long after the timeout a packet is not yet counted lost: its reply may have come in time
-/// and wait in the socket while the scheduler keeps us from reading it.
+/// How long after the timeout a packet is not yet counted lost: its reply may have arrived in time
+/// and still wait in the socket if this thread was not scheduled.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// How long after its sending a packet without a reply is counted lost, with this timeout.
+/// With this timeout, how long after its departure a packet without a reply is counted lost.
 pub fn patience(timeout: Duration) -> Duration {
     timeout.saturating_add(GRACE)
 }
 
-/// How long after its sending a packet that was counted lost may still become a late one, with this
-/// timeout; its sample comes then.
+/// With this timeout, how long after its departure a lost packet may still become a late one; its
+/// sample follows then.
 pub fn lingering(timeout: Duration) -> Duration {
     patience(timeout).saturating_add(timeout)
 }

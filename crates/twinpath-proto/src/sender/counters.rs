@@ -1,4 +1,4 @@
-//! What a Session-Sender counts.
+//! Counts of a Session-Sender.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::anomalies::ReplyAnomalies;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SenderCounters {
-    /// Packets asked for; `None` where a duration was.
+    /// Requested number of packets; `None` if a duration was requested.
     pub asked: Option<u64>,
     /// Packets handed to the network without error (row M-4).
     pub sent: u64,
@@ -19,46 +19,48 @@ pub struct SenderCounters {
     pub send_errors: u64,
     /// Slots of the schedule that were missed and not caught up (row M-67).
     pub slots_skipped: u64,
-    /// Those of them that no later packet makes up for: the run had an end in time, not a count.
+    /// Of those, the slots that no later packet replaces, because the run has a duration, not a
+    /// count.
     pub slots_left_out: u64,
     /// The most packets sent in a row without a wait between them.
     pub largest_burst: u32,
-    /// Packets younger than the timeout when the session was ended at once: neither sent nor lost.
+    /// Packets sent less than the timeout before the session was ended at once: neither sent nor
+    /// lost.
     pub in_flight: u64,
     /// First valid replies in time.
     pub received: u64,
-    /// Packets without one, the late ones included. Counted when the timeout has passed; a reply
-    /// that came in time and was read after that takes its packet out again.
+    /// Packets without a first reply in time, including late ones. Counted once the timeout has
+    /// passed; a reply that arrived in time but was read later subtracts its packet again.
     pub lost: u64,
     /// First replies after the timeout.
     pub late: u64,
     /// Further copies of a reply.
     pub duplicates: u64,
-    /// Replies later than any late one or copy is counted, or to a packet that is forgotten.
+    /// Replies too late to be counted as late or as a copy, or to a packet that is forgotten.
     pub stale: u64,
     /// Steps of the local clock (row M-55).
     pub clock_steps: u64,
-    /// Suspensions of the host, which are none of these, and how long they were together: told by
-    /// who drives the sender.
+    /// Suspensions of the host, which are not among the steps, and their total duration: reported
+    /// by the driver.
     pub suspensions: u64,
     /// Nanoseconds.
     pub suspended_ns: u64,
-    /// Transmit stamps that came when nothing waited for them any more.
+    /// Transmit timestamps that arrived too late to be used.
     pub unused_tx_stamps: u64,
     /// Packets whose departure the kernel or the network interface stamped.
     pub stamped: u64,
-    /// What these waited in this host, from the reading of T1 right before the send call to that stamp,
-    /// added up. Nanoseconds.
+    /// Total time that these packets waited in this host, from the reading of T1 just before the
+    /// send call to that timestamp, in nanoseconds.
     pub own_wait_ns: u64,
-    /// The Error Estimate of the last first reply: what the far end claims of its clock.
+    /// The Error Estimate of the last first reply: the far end's claim about its clock.
     pub far_error: Option<ErrorEstimate>,
-    /// Odd replies by kind.
+    /// Replies with anomalies, by kind.
     #[serde(rename = "odd")]
     pub anomalies: ReplyAnomalies,
 }
 
 impl SenderCounters {
-    /// Adds another run. What is known of one only is not known of both.
+    /// Adds the counts of another run. A value known for only one of the two becomes unknown.
     pub fn merge(&mut self, other: &Self) {
         let asked = self.asked.zip(other.asked);
         self.asked = asked.map(|(one, other)| one.saturating_add(other));
@@ -72,8 +74,8 @@ impl SenderCounters {
         );
     }
 
-    /// What a packet waited in this host on average between the send call and its stamp; `None`
-    /// without a stamp.
+    /// Mean time that a packet waited in this host between the send call and its timestamp; `None`
+    /// without timestamps.
     pub fn own_wait_mean(&self) -> Option<Duration> {
         let mean = self.own_wait_ns.checked_div(self.stamped)?;
         Some(Duration::from_nanos(mean))

@@ -1,18 +1,18 @@
-//! Padding that the reflector has to send back as it came (RFC 6038 section 5.1.2; row TT-39): a
-//! function of the packet's number, so that it can be checked without being remembered.
+//! Padding that the reflector must return unchanged (RFC 6038 section 5.1.2; row TT-39): a function
+//! of the packet's number, so that it can be checked without being stored.
 
 use super::config::{Fill, Protocol, SenderConfig};
 use crate::random::SplitMix;
 
-/// Octets of one word of the generator.
+/// Octets per word of the generator.
 const WORD: usize = size_of::<u64>();
 
-/// What must come back.
+/// The octets that must come back.
 #[derive(Debug)]
 pub(super) struct Echo {
-    /// This many octets.
+    /// Number of octets.
     octets: usize,
-    /// Where they stand in a reply.
+    /// Their offset in a reply.
     reply_from: usize,
     /// The first two of them (RFC 6038 section 4.3); 0: none.
     server_octets: u16,
@@ -21,7 +21,7 @@ pub(super) struct Echo {
 }
 
 impl Echo {
-    /// `None` where nothing has to come back.
+    /// `None` if nothing must come back.
     pub(super) fn new(config: &SenderConfig) -> Option<Self> {
         let Protocol::Twamp(features) = config.protocol else {
             return None;
@@ -37,7 +37,7 @@ impl Echo {
         })
     }
 
-    /// Writes it at the beginning of the padding and gives the rest of that.
+    /// Writes it at the beginning of the padding and returns the rest of the padding.
     pub(super) fn write<'a>(&self, seq: u32, padding: &'a mut [u8]) -> &'a mut [u8] {
         let (mine, rest) = padding.split_at_mut(self.octets.min(padding.len()));
         let words = self.words(seq).flat_map(u64::to_be_bytes);
@@ -47,8 +47,8 @@ impl Echo {
         rest
     }
 
-    /// Whether the reply to packet `seq`, a request of `asked` octets, has it. Of a truncated reply
-    /// no more is known than what there is.
+    /// Whether the reply to packet `seq`, a request of `asked` octets, contains it. Of a truncated
+    /// reply, only the part received is checked.
     pub(super) fn came_back(&self, seq: u32, asked: usize, reply: &[u8], truncated: bool) -> bool {
         let sent = self.octets.min(asked.saturating_sub(self.reply_from));
         let back = reply.get(self.reply_from..).unwrap_or_default();
@@ -63,7 +63,8 @@ impl Echo {
         })
     }
 
-    /// Without end. The first two octets are the Server's, if it gave any and they fit.
+    /// An endless sequence. The first two octets are the Server octets, if there are any and they
+    /// fit.
     fn words(&self, seq: u32) -> impl Iterator<Item = u64> {
         let marked = self.server_octets != 0 && self.octets >= 2;
         let mark = u64::from(self.server_octets) << 48;

@@ -1,8 +1,8 @@
-//! When a session is over: each figure has an end of observation of its own.
+//! When a session is over: each figure has its own end of observation.
 //!
-//! A packet is lost once its own timeout has passed. A late reply and a further copy are looked for
-//! until the timeout after the last departure, where there is reason to: a packet is still without a
-//! reply, or copies were seen.
+//! A packet is lost once its own timeout has passed. Late replies and further copies are awaited
+//! until one timeout after the last departure, but only if a packet is still without a reply or
+//! copies have arrived.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use super::config::{lingering, patience};
 use super::engine::SessionSender;
 use super::in_flight::Slot;
 
-/// How much longer replies are looked for where there was none.
+/// How much longer replies are awaited if there was none.
 const NO_REPLY_WAIT: Duration = Duration::from_secs(1);
-/// How long a copy of the last reply is looked for in a run without losses and without copies.
+/// How long a copy of the last reply is awaited in a run without losses and copies.
 const COPY_WAIT: Duration = Duration::from_millis(100);
 
 impl SessionSender {
-    /// Sends nothing more. What was sent is waited for as at any other end.
+    /// Stops sending. Replies to packets already sent are awaited as at any other end.
     pub fn stop_sending(&mut self) {
         self.slots.stop();
         self.cut_short = true;
     }
 
-    /// Ends the session at once: nothing more is sent or waited for. Packets younger than the timeout
-    /// are neither sent nor lost but counted in flight (row M-4).
+    /// Ends the session at once: nothing more is sent or awaited. Packets sent less than the
+    /// timeout ago are counted in flight, neither sent nor lost (row M-4).
     pub fn stop(&mut self, now: Mono) {
         self.now = self.now.max(now);
         self.stop_sending();
@@ -51,19 +51,19 @@ impl SessionSender {
         self.in_flight.close_settled();
     }
 
-    /// How long after its sending a packet without a reply is lost.
+    /// How long after its departure a packet without a reply is lost.
     pub(super) fn patience(&self) -> Duration {
         patience(self.config.timeout)
     }
 
-    /// How long after its sending a lost packet may still become a late one, and a copy of a reply is
-    /// counted as one.
+    /// How long after its departure a lost packet may still become a late one, and a copy of a
+    /// reply is counted as one.
     pub(super) fn lingering(&self) -> Duration {
         lingering(self.config.timeout)
     }
 
-    /// Every packet that there will be was sent, and was answered or counted lost (samples that wait
-    /// for stamps aside): until when late replies and copies are looked for. `None`: not so far yet.
+    /// Until when late replies and copies are awaited, once all packets are sent and answered or
+    /// counted lost (ignoring samples that wait for timestamps). `None` before that.
     pub(super) fn observed_until(&self) -> Option<Mono> {
         if self.slots.next_due().is_some() || !self.in_flight.all_closed() {
             return None;
@@ -80,7 +80,7 @@ impl SessionSender {
         Some(last + self.patience().saturating_add(longer))
     }
 
-    /// Nothing more is looked for.
+    /// Whether no more replies are awaited.
     pub(super) fn is_observed(&self) -> bool {
         self.observed_until().is_some_and(|until| until <= self.now)
     }

@@ -1,5 +1,5 @@
-//! The sender's engine: packets out, stamps, timeouts, samples. What replies mean is in
-//! [`super::replies`], what becomes of them in [`super::judge`].
+//! The sender's engine: packets out, timestamps, timeouts, samples. [`super::replies`] classifies
+//! replies, [`super::judge`] decides their fate.
 
 use twinpath_wire::{
     Delta, ErrorEstimate, Mono, Rung, Sample, SenderOpen, SenderSecured, Stamp, Wall, WireTime,
@@ -18,7 +18,7 @@ use super::slots::{Missed, Slots};
 use crate::TestGuard;
 use crate::clock::{ClockPair, StepWatch};
 
-/// A packet that is ready but for its T1.
+/// A packet that is ready except for its T1.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Transmit {
     /// Its number, extended to 64 bits.
@@ -32,15 +32,15 @@ pub struct Transmit {
 /// A step of the sender's clock (row M-55).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockStep {
-    /// What the clock tells since.
+    /// The clock's reading after the step.
     pub now: Wall,
     /// How far it jumped.
     pub by: Delta,
-    /// Packets from this number on are stamped with it.
+    /// Packets from this number on have timestamps of the stepped clock.
     pub first_seq: u64,
 }
 
-/// A packet that was given to the network: what a transmit stamp or a send error belongs to.
+/// A packet that was handed to the network: transmit timestamps and send errors refer to it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TxToken {
     seq: u64,
@@ -53,7 +53,7 @@ impl TxToken {
     }
 }
 
-/// One test session seen from its sender.
+/// The sender's side of one test session.
 #[derive(Debug)]
 pub struct SessionSender {
     pub(super) config: SenderConfig,
@@ -71,21 +71,21 @@ pub struct SessionSender {
     pub(super) last_departure: Option<Mono>,
     /// When a first reply was last read.
     pub(super) last_reply: Option<Mono>,
-    /// Sending was ended before its time.
+    /// Sending was ended early.
     pub(super) cut_short: bool,
     pub(super) stopped: bool,
-    /// The latest moment a caller named.
+    /// The latest time that a caller passed.
     pub(super) now: Mono,
     pub(super) slots: Slots,
     watch: StepWatch,
-    /// Numbers below this were in flight when the clock stepped, or before.
+    /// Numbers below this were sent before the clock last stepped.
     pub(super) stepped_below: u64,
     step: Option<ClockStep>,
-    /// One more than the largest number that has a T1.
+    /// One more than the largest number with a T1.
     finished: u64,
-    /// Of all numbers before this one it was told if they are overdue.
+    /// All numbers before this one have been reported if overdue.
     told_overdue: u64,
-    /// The best rung that transmit stamps have reached.
+    /// The best rung that transmit timestamps have reached.
     pub(super) best_rung: Option<Rung>,
 }
 
@@ -138,7 +138,7 @@ impl SessionSender {
         }
     }
 
-    /// Protects the packets, where the features agreed on are those of a secured mode.
+    /// Sets the guard that protects the packets, for the features of a secured mode.
     #[must_use]
     pub fn guarded(mut self, guard: TestGuard) -> Self {
         self.guard = guard;
@@ -151,8 +151,8 @@ impl SessionSender {
         self.payload.largest()
     }
 
-    /// If a packet is due at `now`: writes all of it but T1 and the Error Estimate. A buffer that
-    /// is too short shortens the packet.
+    /// If a packet is due at `now`, writes it except for T1 and the Error Estimate. A buffer that
+    /// is too short truncates the packet.
     pub fn poll_transmit(&mut self, now: Mono, packet: &mut [u8]) -> Option<Transmit> {
         self.now = self.now.max(now);
         let due = self.slots.take(now);
@@ -175,7 +175,7 @@ impl SessionSender {
         Some(Transmit { seq, octets, due })
     }
 
-    /// Writes T1 and its Error Estimate and encrypts what could not be before, last of all before
+    /// Writes T1 and its Error Estimate and encrypts what depends on them, as the last step before
     /// the system call. `now` was read just before.
     #[expect(clippy::needless_pass_by_value, reason = "a packet is finished once")]
     pub fn finish(&mut self, packet: &mut [u8], transmit: Transmit, now: ClockPair) -> TxToken {
@@ -194,7 +194,7 @@ impl SessionSender {
         self.register(&transmit, now, t1)
     }
 
-    /// In place of [`SessionSender::finish`]: the packet was sent by another program, with this T1.
+    /// Replaces [`SessionSender::finish`] for a packet that another program sent, with this T1.
     #[doc(hidden)]
     pub fn adopt(&mut self, transmit: &Transmit, now: ClockPair, t1: WireTime) -> TxToken {
         self.register(transmit, now, t1)
@@ -217,8 +217,8 @@ impl SessionSender {
         }
     }
 
-    /// A stamp of a packet's departure: replaces T1 if its rung is better. It may come after the
-    /// reply, several times (queue, then driver), or never.
+    /// A timestamp of a packet's departure: replaces T1 if its rung is better. It may arrive after
+    /// the reply, several times (queue, then driver), or never.
     pub fn handle_tx_stamp(&mut self, token: &TxToken, sent: Stamp) {
         let stepped = token.seq < self.stepped_below;
         match self.in_flight.get_mut(token.seq) {
@@ -230,7 +230,8 @@ impl SessionSender {
         }
     }
 
-    /// Whether replies wait for stamps from now on; turned off, those that wait do so no more.
+    /// Whether replies wait for timestamps from now on; turning it off also releases those that
+    /// wait.
     pub fn set_await_tx_stamps(&mut self, on: bool) {
         self.config.await_tx_stamps = on;
         if !on {
@@ -238,13 +239,13 @@ impl SessionSender {
         }
     }
 
-    /// What the clock's discipline says now.
+    /// The current state of the clock's discipline.
     pub fn set_error_estimate(&mut self, error: ErrorEstimate) {
         self.config.error = never_zero(error);
     }
 
-    /// The clocks as they were read after the sockets were drained, before what came from them is
-    /// handled. A step marks all packets in flight (row M-55).
+    /// The clocks as read after the sockets were drained and before their contents are handled. A
+    /// step marks all packets in flight (row M-55).
     pub fn handle_clock(&mut self, pair: ClockPair) {
         self.now = self.now.max(pair.mono);
         if let Some(by) = self.watch.stepped(pair) {
@@ -259,7 +260,7 @@ impl SessionSender {
         }
     }
 
-    /// A step of the clock that was found since the last call; several in between are one.
+    /// The step of the clock found since the last call; several are merged into one.
     pub fn poll_clock_step(&mut self) -> Option<ClockStep> {
         self.step.take()
     }
@@ -269,7 +270,7 @@ impl SessionSender {
         self.slots.take_missed()
     }
 
-    /// What `now` brings: packets lost, waits that are over.
+    /// Handles what is due at `now`: lost packets, and waits that are over.
     pub fn handle_timeout(&mut self, now: Mono) {
         self.now = self.now.max(now);
         while let Some((position, until)) = self.outbox.first_waiting()
@@ -280,7 +281,7 @@ impl SessionSender {
         self.counters.lost += self.in_flight.expire(self.now, self.patience());
     }
 
-    /// What became of a packet, or one further copy of a reply. Replies come in the order of their
+    /// The fate of a packet, or one further copy of a reply. Replies come in the order of their
     /// arrival. Poll until `None`: what is not polled is kept.
     pub fn poll_sample(&mut self) -> Option<Sample> {
         if let Some(sample) = self.outbox.pop() {
@@ -310,9 +311,9 @@ impl SessionSender {
         }
     }
 
-    /// A packet that is counted lost and may still be answered: its sample as it will be if it is
-    /// not. Each is told once, by ascending numbers, if this is polled before
-    /// [`SessionSender::poll_sample`], which has its sample up to a timeout later.
+    /// A packet that is counted lost and may still be answered: its sample if it stays lost. Each
+    /// is returned once, in ascending order, if this is polled before
+    /// [`SessionSender::poll_sample`], which returns its sample up to a timeout later.
     pub fn poll_overdue(&mut self) -> Option<Sample> {
         while self.told_overdue < self.in_flight.open() {
             let seq = self.told_overdue;
@@ -334,8 +335,8 @@ impl SessionSender {
         None
     }
 
-    /// The next thing to do, a transmission included; `None`: the session is over and every sample
-    /// was polled.
+    /// The time of the next action, including transmissions; `None`: the session is over and every
+    /// sample was polled.
     pub fn poll_timeout(&self) -> Option<Mono> {
         let undelivered = self.outbox.has_ready() || self.in_flight.has_retired();
         let end = self
@@ -354,7 +355,7 @@ impl SessionSender {
         .min()
     }
 
-    /// The next transmission; `None`: all packets were handed out.
+    /// The time of the next transmission; `None`: all packets were handed out.
     pub fn next_due(&self) -> Option<Mono> {
         self.slots.next_due()
     }
@@ -364,7 +365,7 @@ impl SessionSender {
         &self.counters
     }
 
-    /// Octets on the heap: for tests of what a session may cost.
+    /// Octets on the heap, for tests of a session's memory.
     #[doc(hidden)]
     pub fn memory_octets(&self) -> usize {
         self.in_flight.memory_octets()

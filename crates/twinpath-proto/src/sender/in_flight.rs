@@ -1,5 +1,5 @@
 //! The packets whose fate is open: a ring indexed by number, in small chunks, so that its memory
-//! is what is in flight and nothing is copied when it grows.
+//! follows the packets in flight and growth copies nothing.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -11,14 +11,14 @@ use twinpath_wire::{Delta, Mono, Rung, Stamp, Wall, WireTime};
 const CHUNK: usize = 256;
 const CHUNK_NUMBERS: u64 = CHUNK as u64;
 
-/// What is known of a packet that was sent.
+/// State of a packet that was sent.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Flight {
-    /// T1 exactly as it was written, to check the echo.
+    /// T1 exactly as written, to check the echo.
     wire_t1: u64,
-    /// The best T1 there is.
+    /// The best T1 available.
     t1: Wall,
-    /// When it was sent on the monotonic clock: timeouts.
+    /// When it was sent by the monotonic clock, for timeouts.
     sent: Mono,
     /// Departure minus schedule, 48 bits of nanoseconds (1.6 days).
     departure_low: u32,
@@ -62,7 +62,7 @@ impl Flight {
         Delta::from_ns(i64::from(self.departure_high) << 32 | i64::from(self.departure_low))
     }
 
-    /// Takes a better T1. `stepped`: the clock did since, so the departure keeps what it has.
+    /// Takes a better T1. `stepped`: the clock has stepped since, so the departure stays unchanged.
     pub(super) fn improve(&mut self, stamp: Stamp, stepped: bool) {
         if stamp.rung >= self.rung {
             return;
@@ -82,7 +82,7 @@ impl Flight {
     }
 }
 
-/// A number's place in the ring.
+/// State of a number in the ring.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Slot {
     /// Handed out, its T1 not yet written.
@@ -108,7 +108,7 @@ pub(super) struct InFlight {
     base: u64,
     /// The oldest number in the ring.
     head: u64,
-    /// All before this one are answered, counted lost or not to be waited for.
+    /// All before this one are answered, counted lost or not awaited.
     open: u64,
     /// The next number.
     next: u64,
@@ -131,7 +131,7 @@ impl InFlight {
         self.next
     }
 
-    /// All numbers before this one are answered, counted lost or not to be waited for.
+    /// All numbers before this one are answered, counted lost or not awaited.
     pub(super) fn open(&self) -> u64 {
         self.open
     }
@@ -146,7 +146,7 @@ impl InFlight {
         self.head..self.next
     }
 
-    /// Something at the ring's old end can be forgotten.
+    /// Whether the oldest numbers of the ring can be forgotten.
     pub(super) fn has_retired(&self) -> bool {
         self.head < self.open && !matches!(self.get(self.head), Some(Slot::AwaitingStamp { .. }))
     }
@@ -197,12 +197,12 @@ impl InFlight {
         }
     }
 
-    /// Nothing is waited for any more (held samples aside).
+    /// Whether no number is awaited any more (ignoring held samples).
     pub(super) fn all_closed(&self) -> bool {
         self.open == self.next
     }
 
-    /// Steps over what is not waited for; called whenever a slot may have become so.
+    /// Skips numbers that are not awaited; called whenever a slot may have become one.
     pub(super) fn close_settled(&mut self) {
         while let Some(slot) = self.get(self.open) {
             match slot {
@@ -213,7 +213,7 @@ impl InFlight {
         }
     }
 
-    /// When the oldest packet that is waited for will have waited for `patience`.
+    /// When the oldest awaited packet will have waited for `patience`.
     pub(super) fn deadline(&self, patience: Duration) -> Option<Mono> {
         match self.get(self.open)? {
             Slot::Prepared { since } => Some(*since + patience),
@@ -222,7 +222,8 @@ impl InFlight {
         }
     }
 
-    /// Closes what has waited for `patience` at `now`, and says how many packets became overdue.
+    /// Closes packets that have waited for `patience` at `now`, and returns how many became
+    /// overdue.
     pub(super) fn expire(&mut self, now: Mono, patience: Duration) -> u64 {
         let mut lost = 0;
         self.close_settled();
@@ -235,7 +236,7 @@ impl InFlight {
                     flight.overdue = true;
                     lost += 1;
                 }
-                // A driver that asked for a packet and never finished it.
+                // The driver polled a packet and never finished it.
                 Some(slot) => *slot = Slot::Done,
                 None => break,
             }
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_that_turns_for_ever_keeps_its_memory() {
+    fn a_ring_in_use_does_not_grow() {
         let mut ring = InFlight::new(u64::from(u32::MAX) - 5);
         for _ in 0..600 {
             ring.push(Slot::Done);

@@ -1,5 +1,5 @@
-//! The judgement of a first reply: when its T1 is final, whether it came in time and whether its
-//! times can be believed.
+//! Decides the fate of a first reply: when its T1 is final, whether it arrived in time and whether
+//! its times are credible.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use super::engine::SessionSender;
 use super::in_flight::{Flight, Slot};
 use super::outbox::{Facts, Wait};
 
-/// By how much T3 - T2 may exceed T4 - T1 before the far clock is not believed. Timestamps are
-/// some microseconds off their packets, T3 (read before the packet leaves, or advanced by an
-/// estimate) most of all: on a short path such a round trip is a little below zero, and to leave
-/// it out would make the others look longer than they are (row M-10).
+/// How far T3 - T2 may exceed T4 - T1 before the far clock counts as not credible. Timestamps are a
+/// few microseconds off, most of all T3, which is read before the packet leaves or advanced by an
+/// estimate. On a short path, a round trip can then be slightly negative, and excluding it would
+/// bias the delays upwards (row M-10).
 pub const STAMP_ERROR: Delta = Delta::from_ns(100_000);
-/// How long a reply waits for the kernel's stamp of its T1.
+/// How long a reply waits for the kernel's timestamp of its T1.
 const STAMP_WAIT: Duration = Duration::from_millis(100);
-/// How long it waits for a better one once there is one.
+/// How long it waits for a better one after the first.
 const BETTER_STAMP_WAIT: Duration = Duration::from_millis(10);
 
 impl SessionSender {
-    /// A first reply, complete but for a T1 that may get better and for the fate that follows.
+    /// A first reply, complete except for its T1, which may still improve, and its fate.
     pub(super) fn admit(&mut self, sample: Sample, flight: &Flight, now: Mono) {
         let overdue = flight.overdue;
         let wire_t1 = flight.wire_t1();
@@ -59,7 +59,7 @@ impl SessionSender {
         }
     }
 
-    /// A packet was answered: nothing more is waited for but copies, which echo this T1.
+    /// A packet was answered: from now on only copies are expected, which echo this T1.
     fn close(&mut self, seq: u64, wire_t1: WireTime) {
         match self.in_flight.get_mut(seq) {
             Some(slot) => {
@@ -71,7 +71,7 @@ impl SessionSender {
         }
     }
 
-    /// Whether no better stamp than one of `rung` is to be expected, by what came so far.
+    /// Whether no timestamp better than `rung` is expected, judging by earlier ones.
     fn is_settled(&self, rung: Rung) -> bool {
         rung == Rung::Hardware || rung != Rung::User && self.best_rung.is_some_and(|b| rung <= b)
     }
@@ -116,7 +116,7 @@ impl SessionSender {
         self.outbox.ready(position, sample);
     }
 
-    /// In time or late, believable or not: decided when T1 is final, and counted.
+    /// Decides, once T1 is final, whether the reply is in time and credible, and counts it.
     fn decide(&mut self, mut sample: Sample, facts: Facts) -> Sample {
         if sample.t1.rung != Rung::User {
             let best = self.best_rung.unwrap_or(sample.t1.rung);

@@ -14,7 +14,7 @@ const CAPACITY: usize = 4096;
 #[derive(Debug)]
 struct Entry {
     seq: u64,
-    /// `None`: answered late.
+    /// `None`: was answered late.
     flight: Option<Flight>,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Linger {
 }
 
 impl Linger {
-    /// Takes a lost packet in; one that must leave for it is finally lost.
+    /// Adds a lost packet; returns the one it displaces, if any, which is then finally lost.
     pub(super) fn push(&mut self, seq: u64, flight: Flight) -> Option<(u64, Flight)> {
         let evicted = if self.entries.len() >= CAPACITY {
             self.pop()
@@ -48,7 +48,7 @@ impl Linger {
         self.entries.get(place)?.flight.as_ref()
     }
 
-    /// Takes the packet `seq` out: it was answered.
+    /// Removes the packet `seq`, which was answered.
     pub(super) fn remove(&mut self, seq: u64) {
         if let Ok(place) = self.entries.binary_search_by_key(&seq, |entry| entry.seq)
             && let Some(entry) = self.entries.get_mut(place)
@@ -64,7 +64,7 @@ impl Linger {
         }
     }
 
-    /// When the oldest one has lingered enough.
+    /// When the oldest one is finally lost.
     pub(super) fn deadline(&self, patience: Duration) -> Option<Mono> {
         let flight = self.entries.front()?.flight.as_ref()?;
         Some(flight.sent() + patience)

@@ -1,16 +1,17 @@
 //! The Session-Sender (RFC 5357 section 4.1, RFC 8762 section 4.2): what to send and when, which
-//! reply belongs to which packet, and what became of each.
+//! reply belongs to which packet, and the fate of each packet.
 //!
-//! A driver's round:
+//! A driver's loop:
 //! 1. wait until [`SessionSender::poll_timeout`] or until something arrives;
-//! 2. drain the sockets, replies and transmit stamps; *then* read a [`crate::ClockPair`] and give
-//!    it to [`SessionSender::handle_clock`], so that a step is known before the stamps it touched;
-//! 3. give transmit stamps to [`SessionSender::handle_tx_stamp`] and replies to
+//! 2. drain the sockets, replies and transmit stamps; *then* read a [`crate::ClockPair`] and pass
+//!    it to [`SessionSender::handle_clock`], so that a step is known before the timestamps it
+//!    affects;
+//! 3. pass transmit timestamps to [`SessionSender::handle_tx_stamp`] and replies to
 //!    [`SessionSender::handle_reply`];
 //! 4. [`SessionSender::handle_timeout`];
-//! 5. [`SessionSender::poll_transmit`] until it has none, [`SessionSender::finish`] right before
-//!    each system call;
-//! 6. [`SessionSender::poll_sample`] until it has none.
+//! 5. [`SessionSender::poll_transmit`] until `None`, [`SessionSender::finish`] right before each
+//!    system call;
+//! 6. [`SessionSender::poll_sample`] until `None`.
 
 mod anomalies;
 mod answered;

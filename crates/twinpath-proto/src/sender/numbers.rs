@@ -1,4 +1,4 @@
-//! The 64-bit reading of numbers that wrap (row M-31).
+//! Extension of numbers that wrap to 64 bits (row M-31).
 
 /// The number nearest to `near` whose lower 32 bits are `low`; `None` below zero.
 pub(super) fn extend(near: u64, low: u32) -> Option<u64> {

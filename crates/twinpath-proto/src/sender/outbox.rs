@@ -1,28 +1,28 @@
-//! Samples on their way out, in the order in which the replies arrived: one that waits for its T1
-//! holds back those behind it, or the metrics would see reordering that never was.
+//! Samples to be polled, in the order in which the replies arrived: one that waits for its T1 holds
+//! back those after it, or the metrics would see reordering that did not happen.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use twinpath_wire::{Mono, Sample};
 
-/// The most samples that stand behind one that waits.
+/// The most samples that queue behind one that waits.
 const CAPACITY: usize = 8192;
 
-/// Why a sample waits, and what its fate will be decided by.
+/// A waiting sample, and what its fate depends on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wait {
-    /// When it waits no more.
+    /// When it stops waiting.
     pub(super) until: Mono,
     pub(super) facts: Facts,
 }
 
-/// What the sample does not say, and its fate hangs on.
+/// What its fate depends on, besides the sample.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
-    /// From the sending to the reading of the reply, by the monotonic clock.
+    /// From sending the packet to reading the reply, by the monotonic clock.
     pub(super) elapsed: Duration,
-    /// The system clock stepped on the way.
+    /// The system clock stepped meanwhile.
     pub(super) stepped: bool,
     /// It was already counted lost.
     pub(super) overdue: bool,
@@ -50,7 +50,7 @@ impl Outbox {
         self.step_over_ready();
     }
 
-    /// Adds a sample that waits and says its position.
+    /// Adds a sample that waits and returns its position.
     pub(super) fn push_waiting(&mut self, sample: Sample, wait: Wait) -> u64 {
         self.queue.push_back(Pending {
             sample,
@@ -64,7 +64,7 @@ impl Outbox {
             .get_mut(usize::try_from(position.checked_sub(self.front)?).ok()?)
     }
 
-    /// Puts the decided sample in its place.
+    /// Replaces the waiting sample by the decided one.
     pub(super) fn ready(&mut self, position: u64, sample: Sample) {
         if let Some(pending) = self.get_mut(position) {
             *pending = Pending { sample, wait: None };
@@ -79,7 +79,7 @@ impl Outbox {
         Some((self.waiting, wait.until))
     }
 
-    /// Too much follows a sample that waits.
+    /// Whether too many samples follow one that waits.
     pub(super) fn is_crowded(&self) -> bool {
         self.queue.len() > CAPACITY
     }
@@ -92,7 +92,7 @@ impl Outbox {
         self.queue.pop_front().map(|pending| pending.sample)
     }
 
-    /// Whether [`Outbox::pop`] would give something.
+    /// Whether [`Outbox::pop`] would return a sample.
     pub(super) fn has_ready(&self) -> bool {
         self.queue
             .front()

@@ -1,7 +1,7 @@
-//! Slots in their order, one after another without an end (RFC 2330 section 11.1).
+//! An endless sequence of slots (RFC 2330 section 11.1).
 //!
-//! All times are sums fixed beforehand (RFC 2330 section 11.1.3, method 3): no departure, late or
-//! not, moves another.
+//! All times are sums fixed beforehand (RFC 2330 section 11.1.3, method 3): a late departure does
+//! not move another.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use twinpath_wire::{Mono, nanoseconds};
 use super::schedule::Schedule;
 use crate::random::SplitMix;
 
-/// The most random slots that are looked at in one call. Of what was missed beyond them nobody sees
-/// the single times: they are taken to be a mean gap apart.
+/// The most random slots computed in one call. Missed slots beyond them are assumed to be a mean
+/// gap apart, since their individual times are never reported.
 pub(super) const MOST_WALKED: u64 = 1 << 14;
 
 /// A slot, and all those after it.
@@ -35,7 +35,7 @@ impl Pattern {
         };
         let mean_ns = nanoseconds::of(schedule.mean_interval());
         let random = |gaps: Gaps, waits_first: bool| {
-            // Apart from the padding and from the first phase, which come from the seed itself.
+            // Independent of the padding and the first phase, which use the seed itself.
             let random = SplitMix::new(SplitMix::new(!seed).next_u64());
             let mut head = Cursor { due: start, random };
             if waits_first {
@@ -79,7 +79,7 @@ impl Pattern {
         }
     }
 
-    /// How many slots, the next one first, are due at `now`.
+    /// How many slots, from the next one on, are due at `now`.
     pub(super) fn backlog(&mut self, now: Mono) -> u64 {
         match self {
             Self::Regular(regular) => regular.backlog(now),
@@ -87,7 +87,7 @@ impl Pattern {
         }
     }
 
-    /// On to the slot after the next one.
+    /// Advances by one slot.
     #[inline]
     pub(super) fn step(&mut self) {
         match self {
@@ -96,7 +96,7 @@ impl Pattern {
         }
     }
 
-    /// Passes over the next `slots`, as many as were counted at the most.
+    /// Skips the next `slots`, at most as many as were counted.
     pub(super) fn skip(&mut self, slots: u64) {
         match self {
             Self::Regular(regular) => regular.skip(slots),
@@ -112,7 +112,7 @@ pub(super) struct Regular {
     gap_ns: u64,
     packets: u64,
     round: u64,
-    /// Slots of this round that are gone.
+    /// Slots of this burst already passed.
     place: u64,
 }
 
@@ -147,9 +147,9 @@ impl Regular {
 /// How gaps are distributed.
 #[derive(Clone, Copy, Debug)]
 enum Gaps {
-    /// -ln(U) * mean, U in (0, 1], and no longer than `longest_ns`.
+    /// -ln(U) * mean with U in (0, 1], at most `longest_ns`.
     Exponential { mean_ns: u64, longest_ns: u64 },
-    /// Evenly from `least_ns` to `least_ns + span_ns`, both included.
+    /// Uniformly from `least_ns` to `least_ns + span_ns`, both included.
     Even { least_ns: u64, span_ns: u64 },
 }
 
@@ -177,12 +177,12 @@ impl Gaps {
     reason = "53 bits of each are enough; the product is not negative, and `as` saturates"
 )]
 fn exponential(bits: u64, mean_ns: u64) -> u64 {
-    // 1 to 2^53, of 2^53: never 0, whose logarithm is none.
+    // From 1 to 2^53, divided by 2^53: never 0, which has no logarithm.
     let u = ((bits >> 11) + 1) as f64 / (1_u64 << 53) as f64;
     (-u.ln() * mean_ns as f64).round() as u64
 }
 
-/// A slot, and the generator that all later ones come out of.
+/// A slot, and the generator of all later ones.
 #[derive(Clone, Debug)]
 struct Cursor {
     due: Mono,
@@ -202,8 +202,8 @@ pub(super) struct Random {
     mean_ns: u64,
     /// The next slot.
     head: Cursor,
-    /// The first slot that was not counted, and how many there are before it. So each slot is
-    /// made twice, however often somebody asks.
+    /// The first slot not counted yet, and how many precede it. So each slot is generated twice,
+    /// however often this is called.
     tail: Cursor,
     between: u64,
 }
@@ -235,7 +235,7 @@ impl Random {
 
     fn skip(&mut self, slots: u64) {
         if let Some(unseen) = slots.checked_sub(self.between) {
-            // To the tail, and from there on by mean gaps.
+            // To the last computed slot, and from there on by mean gaps.
             self.between = 0;
             self.tail.due += Duration::from_nanos(unseen.saturating_mul(self.mean_ns));
             self.head = self.tail.clone();

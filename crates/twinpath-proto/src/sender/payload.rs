@@ -1,5 +1,5 @@
-//! Sizes and contents of requests (RFC 5357 section 4.1.2, RFC 8762 section 4.2.1, RFC 8972
-//! section 4.1), all but T1 and its Error Estimate.
+//! Sizes and contents of requests (RFC 5357 section 4.1.2, RFC 8762 section 4.2.1, RFC 8972 section
+//! 4.1), except for T1 and its Error Estimate.
 
 use twinpath_wire::{SenderOpen, StampSender};
 
@@ -11,7 +11,7 @@ use crate::random::SplitMix;
 const TLV_UNRECOGNIZED: u8 = 0x80;
 /// Extra Padding (RFC 8972 section 4.1).
 const TLV_EXTRA_PADDING: u8 = 1;
-/// Octets of one prepared run of noise.
+/// Octets of prepared random padding.
 const BLOCK_WORDS: usize = 256;
 
 /// Writes requests.
@@ -43,7 +43,7 @@ impl Payload {
         }
     }
 
-    /// What must come back as it is sent, if anything.
+    /// The padding that must come back unchanged, if any.
     pub(super) fn echo(&self) -> Option<&Echo> {
         self.echo.as_ref()
     }
@@ -53,7 +53,7 @@ impl Payload {
         self.sizes.nth(nth)
     }
 
-    /// The largest size there is.
+    /// The largest size.
     pub(super) fn largest(&self) -> usize {
         match self.sizes {
             PayloadSize::Fixed(octets) => octets,
@@ -61,7 +61,7 @@ impl Payload {
         }
     }
 
-    /// Writes a whole request but its T1 and Error Estimate.
+    /// Writes a whole request except for T1 and its Error Estimate.
     pub(super) fn write(&mut self, seq: u32, packet: &mut [u8]) {
         match self.protocol {
             Protocol::TwampLight => {
@@ -117,8 +117,8 @@ impl Payload {
     }
 }
 
-/// Pseudo-random octets, cheaply: short runs straight from the generator, long ones from a block
-/// made once, under a fresh mask for each run of it.
+/// Pseudo-random octets, computed cheaply: short runs straight from the generator, long ones from a
+/// block prepared once and combined with a new mask for each use.
 #[derive(Debug)]
 struct Noise {
     random: SplitMix,

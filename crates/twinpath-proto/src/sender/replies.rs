@@ -1,5 +1,5 @@
-//! What a datagram from outside means: a first reply, a copy, or something odd (rows TT-45 to
-//! TT-46, TT-59 to TT-63, ST-19, ST-20).
+//! Classifies a received datagram: a first reply, a copy, or an anomaly (rows TT-45 to TT-46, TT-59
+//! to TT-63, ST-19, ST-20).
 
 use std::net::SocketAddr;
 
@@ -14,26 +14,26 @@ use super::in_flight::{Flight, Slot};
 use super::numbers::{extend, low32};
 use crate::test_guard::Unopened;
 
-/// An echoed Timestamp farther from the present than this is no time of ours (row TT-58).
+/// An echoed Timestamp farther from the present than this is not one of ours (row TT-58).
 const NEAR_NS: u64 = 30 * 86_400 * 1_000_000_000;
-/// What the reading of a written T1 may be off by.
+/// Rounding error of a T1 as written.
 const ROUNDING: Delta = Delta::from_ns(1_000);
 
-/// What the number that a reply echoes stands for.
+/// The packet that the echoed number belongs to.
 enum Asked {
     /// A packet without a reply so far.
     Open(u64, Flight),
-    /// One that was answered, and the T1 that was written into it.
+    /// One that was answered, and the T1 written into it.
     Answered(u64, WireTime),
-    /// One that was sent too long ago to say.
+    /// One that was sent too long ago to be remembered.
     Old,
     /// One that was never sent.
     Unknown,
 }
 
 impl SessionSender {
-    /// A datagram came to the session's socket, read at `now`. Nothing in it can end the run: what
-    /// is no reply of ours is counted by kind.
+    /// Handles a datagram from the session's socket, read at `now`. Its contents cannot end the
+    /// run: a datagram that is not a reply to us is counted by kind.
     pub fn handle_reply(&mut self, now: Mono, octets: &[u8], arrival: &Arrival) {
         self.now = self.now.max(now);
         if self.stopped {
@@ -77,8 +77,7 @@ impl SessionSender {
         }
     }
 
-    /// What a reply says; nothing of it is believed before its HMAC is found right, where there is
-    /// one (row TT-34).
+    /// The fields of a reply; if it has an HMAC, none is used before that is verified (row TT-34).
     fn read(&self, octets: &[u8]) -> Result<Reply, Unopened> {
         if !self.guard.is_secured() {
             return Reply::view(octets).map_err(|_| Unopened::Short);
@@ -126,8 +125,8 @@ impl SessionSender {
         self.admit(sample, &flight, now);
     }
 
-    /// A copy of a reply that was measured. Its T1 is what it echoes, which is what was written: the
-    /// record of the packet is gone, and with it a better stamp.
+    /// A copy of a reply that was measured. Its T1 is the echoed one, as written: a better
+    /// timestamp is gone with the packet's record.
     fn further_copy(&mut self, seq: u64, reply: &Reply, arrival: &Arrival) {
         let t1 = self.written(reply.head.sender_t1, arrival.at.at);
         if arrival.at.at - t1 > Delta::from_duration(self.lingering()) {
@@ -156,7 +155,7 @@ impl SessionSender {
         });
     }
 
-    /// T2 and T3, in the format that the Z bit names or in the other one, if it lies.
+    /// T2 and T3, in the format that the Z bit names, or in the other one if the bit is wrong.
     fn far_times(&self, reply: &Reply, clock: Wall) -> ReplyTimes {
         let stamps = [reply.head.t2, reply.head.t3];
         let z = reply.head.error.format();
@@ -190,7 +189,7 @@ impl SessionSender {
         t1.read(self.config.error.format(), clock, self.config.tai_offset_s)
     }
 
-    /// This session can have sent the T1 that is echoed.
+    /// Whether this session can have sent the echoed T1.
     fn is_of_ours(&self, echoed: WireTime) -> bool {
         self.t1_span.is_some_and(|(earliest, latest)| {
             let t1 = self.written(echoed, latest);
@@ -198,7 +197,7 @@ impl SessionSender {
         })
     }
 
-    /// The octets are a request of ours as it was sent.
+    /// Whether the octets are a request of ours, unchanged.
     fn is_own_request(&self, octets: &[u8]) -> bool {
         if self.guard.is_secured() {
             return self.is_own_secured_request(octets);
@@ -215,7 +214,7 @@ impl SessionSender {
             .is_ok_and(|(request, _)| self.was_sent(request.seq.get(), request.t1))
     }
 
-    /// A packet with this number and this T1 was sent, and is remembered.
+    /// Whether a packet with this number and T1 was sent and is remembered.
     fn was_sent(&self, number: u32, t1: WireTime) -> bool {
         match self.asked(number) {
             Asked::Open(_, flight) => flight.wire_t1() == t1,
@@ -229,8 +228,8 @@ impl SessionSender {
         matches!(self.config.protocol, Protocol::Stamp { ssid } if ssid != 0 && back != 0 && back != ssid)
     }
 
-    /// The ToS octet of the request on its arrival, where the features agreed on have the reflector
-    /// say it and the reply reaches so far (RFC 7750 section 2.2.1; row TT-43).
+    /// The ToS octet of the request on its arrival, if DSCP and ECN Monitoring is negotiated and
+    /// the reply is long enough (RFC 7750 section 2.2.1; row TT-43).
     fn tos_forward(&self, reply: &Reply) -> Option<Tos> {
         let Protocol::Twamp(features) = self.config.protocol else {
             return None;
@@ -281,7 +280,7 @@ impl SessionSender {
         }
     }
 
-    /// From the far end, and no reply to any packet of ours.
+    /// A datagram from the far end that is not a reply to any packet of ours.
     fn note_stray(&mut self, octets: &[u8], echoed: WireTime, known: bool, clock: Wall) {
         let echo = self.is_own_request(octets);
         let format = self.config.error.format();
@@ -300,7 +299,7 @@ impl SessionSender {
     }
 }
 
-/// Address and port alike; IPv6 scope and flow do not matter.
+/// Whether address and port are equal; IPv6 scope and flow are ignored.
 fn same_source(from: SocketAddr, far: SocketAddr) -> bool {
     from.port() == far.port() && from.ip().to_canonical() == far.ip().to_canonical()
 }

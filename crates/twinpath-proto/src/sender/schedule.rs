@@ -1,24 +1,23 @@
-//! When packets are to leave (RFC 2330 section 11.1, RFC 3432): what is asked for. What becomes of
-//! it is in [`super::slots`].
+//! The requested schedule of departures (RFC 2330 section 11.1, RFC 3432). [`super::slots`] carries
+//! it out.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use twinpath_wire::nanoseconds;
 
-/// The longest wait that is nothing unusual, in mean waits of a Poisson schedule: one in a thousand
-/// is longer.
+/// The longest usual wait of a Poisson schedule, in mean waits: one in a thousand is longer.
 const USUAL_POISSON: u32 = 7;
 
 /// Longer gaps of a Poisson schedule, one in 10^13, are cut to this many mean ones: the limit of the
 /// registry's Poisson streams (RFC 8912 section 7.3.2).
 const LONGEST_POISSON: u32 = 30;
 
-/// A pattern of departures. Times of nothing are taken as 1 ns, no packets as one.
+/// A pattern of departures. A time of zero is taken as 1 ns, a count of zero as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum Schedule {
-    /// One packet each interval (RFC 3432 section 3).
+    /// One packet every interval (RFC 3432 section 3).
     Periodic {
         /// From one packet to the next.
         #[serde(rename = "interval_ns", with = "nanoseconds")]
@@ -30,7 +29,7 @@ pub enum Schedule {
         #[serde(rename = "mean_ns", with = "nanoseconds")]
         mean: Duration,
     },
-    /// Gaps that are evenly distributed: additive random sampling (RFC 2330 section 11.1).
+    /// Uniformly distributed gaps: additive random sampling (RFC 2330 section 11.1).
     Uniform {
         /// The shortest.
         #[serde(rename = "least_ns", with = "nanoseconds")]
@@ -39,7 +38,7 @@ pub enum Schedule {
         #[serde(rename = "most_ns", with = "nanoseconds")]
         most: Duration,
     },
-    /// Several packets back to back each time.
+    /// Several packets back to back at each time.
     Bursts {
         /// How many.
         packets: u32,
@@ -50,12 +49,12 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// One packet each `interval`.
+    /// One packet every `interval`.
     pub const fn every(interval: Duration) -> Self {
         Self::Periodic { interval }
     }
 
-    /// The word for it: that of the command line and of reports.
+    /// The name on the command line and in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Periodic { .. } => "periodic",
@@ -76,7 +75,7 @@ impl Schedule {
         mean.max(Duration::from_nanos(1))
     }
 
-    /// The longest wait between two packets that is nothing unusual.
+    /// The longest usual wait between two packets.
     pub fn usual_gap(self) -> Duration {
         match self {
             Self::Periodic { interval } => interval,
@@ -86,7 +85,7 @@ impl Schedule {
         }
     }
 
-    /// No wait between two packets is longer.
+    /// The longest possible wait between two packets.
     pub fn longest_gap(self) -> Duration {
         match self {
             Self::Poisson { mean } => mean.saturating_mul(LONGEST_POISSON),
@@ -94,7 +93,7 @@ impl Schedule {
         }
     }
 
-    /// Whether gaps come out of a generator, and so a rate is met on average only.
+    /// Whether gaps are random, so that a rate is met only on average.
     pub const fn is_random(self) -> bool {
         matches!(self, Self::Poisson { .. } | Self::Uniform { .. })
     }

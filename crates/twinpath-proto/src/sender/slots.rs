@@ -10,7 +10,7 @@ use super::config::Limit;
 use super::pattern::{MOST_WALKED, Pattern};
 use super::schedule::Schedule;
 
-/// A pattern of slots, how far it goes, and how it is caught up with.
+/// A pattern of slots, where it ends, and how missed slots are caught up with.
 #[derive(Debug)]
 pub(super) struct Slots {
     pattern: Pattern,
@@ -23,7 +23,7 @@ pub(super) struct Slots {
     row: u32,
     handed_at: Option<Mono>,
     skipped: u64,
-    /// Those skipped since the last time that was asked.
+    /// Slots skipped since they were last reported.
     missed: Option<Missed>,
     largest_burst: u32,
 }
@@ -71,9 +71,9 @@ impl Slots {
         (self.left > 0 && self.end.is_none_or(|end| due < end)).then_some(due)
     }
 
-    /// Takes the next slot that is due at `now`. Of those that were missed at most `max_burst` are
-    /// handed out in a row, the newest; the older ones are skipped. A count is reached all the
-    /// same, later; a duration is not made longer.
+    /// Takes the next slot that is due at `now`. Of missed slots, the newest `max_burst` are handed
+    /// out in a row; older ones are skipped. A count is still reached, later; a duration is not
+    /// extended.
     pub(super) fn take(&mut self, now: Mono) -> Option<Mono> {
         let due = self.next_due().filter(|due| *due <= now)?;
         let in_a_row = self.handed_at.is_some_and(|handed| due <= handed);
@@ -122,7 +122,7 @@ impl Slots {
         self.missed.take()
     }
 
-    /// Nothing more is handed out.
+    /// Hands out nothing more.
     pub(super) fn stop(&mut self) {
         self.left = 0;
     }
@@ -138,7 +138,7 @@ impl Slots {
     }
 }
 
-/// How many packets may leave without a wait between them: whole bursts, one at the least.
+/// How many packets may leave without a wait between them: whole bursts, at least one.
 fn row(schedule: Schedule, max_burst: u32) -> u32 {
     let most = max_burst.max(1);
     match schedule {
@@ -147,7 +147,7 @@ fn row(schedule: Schedule, max_burst: u32) -> u32 {
             let packets = packets.max(1);
             (most / packets).max(1).saturating_mul(packets)
         }
-        // What is caught up with must have been looked at.
+        // A random pattern computes only this many missed slots.
         Schedule::Poisson { .. } | Schedule::Uniform { .. } => {
             most.min(u32::try_from(MOST_WALKED).unwrap_or(u32::MAX))
         }

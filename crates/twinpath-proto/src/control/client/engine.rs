@@ -1,4 +1,4 @@
-//! One control connection, as the Control-Client has it.
+//! The Control-Client's side of one control connection.
 
 mod answers;
 
@@ -19,9 +19,10 @@ use crate::{Refusal, Step, TestGuard};
 
 /// The Control-Client's end of one control connection.
 ///
-/// It asks for the plan's sessions by itself; [`ClientEvent::Settled`] says when all are answered.
-/// Then the driver calls [`Self::start`], sends packets once [`ClientEvent::Started`] says so, calls
-/// [`Self::stop`] after the last reply, and [`Self::close`] once all is [`ClientEvent::Stopped`].
+/// It requests the plan's sessions by itself and reports [`ClientEvent::Settled`] when all are
+/// answered. The driver then calls [`Self::start`], sends packets after [`ClientEvent::Started`],
+/// calls [`Self::stop`] after the last reply, and [`Self::close`] once every session is
+/// [`ClientEvent::Stopped`].
 #[derive(Debug)]
 pub struct ControlClient {
     plan: ClientPlan,
@@ -29,13 +30,13 @@ pub struct ControlClient {
     phase: Phase,
     modes: Modes,
     sessions: Sessions,
-    /// Whose Accept-Session is awaited.
+    /// The session whose Accept-Session is awaited.
     asked: Option<usize>,
     /// Requests were made since [`ClientEvent::Settled`].
     unsettled: bool,
     /// From Start-Sessions to Stop-Sessions, without Individual Session Control.
     active: bool,
-    /// Stop-Sessions' Accept.
+    /// The Accept of Stop-Sessions.
     stop_accept: Accept,
     inbox: Inbox,
     opening: Opening,
@@ -43,7 +44,7 @@ pub struct ControlClient {
     sealing: Sealing,
     events: VecDeque<ClientEvent>,
     now: Mono,
-    /// When the awaited answer must be here.
+    /// Deadline of the awaited answer.
     due: Option<Mono>,
 }
 
@@ -56,7 +57,7 @@ enum Phase {
 }
 
 impl ControlClient {
-    /// A connection that was made to `server` just now: it speaks first.
+    /// A connection just made to `server`, which sends the first message.
     pub fn new(plan: ClientPlan, now: Mono, server: SocketAddr) -> Self {
         let mut sessions = Sessions::default();
         for session_plan in &plan.sessions {
@@ -84,8 +85,8 @@ impl ControlClient {
         client
     }
 
-    /// Asks for one more session, and says its index. Between Start-Sessions and Stop-Sessions it
-    /// waits for the latter.
+    /// Requests one more session and returns its index. Between Start-Sessions and Stop-Sessions,
+    /// the request waits for the latter.
     pub fn request(&mut self, now: Mono, session_plan: SessionPlan) -> usize {
         self.now = now;
         let index = self.sessions.push(session_plan);
@@ -94,8 +95,8 @@ impl ControlClient {
         index
     }
 
-    /// Starts all sessions that were accepted and not started; says how many. 0 where there are
-    /// none, or some run without Individual Session Control.
+    /// Starts all sessions that are accepted and not started, and returns how many. 0 if there are
+    /// none, or if sessions are running without Individual Session Control.
     pub fn start(&mut self, now: Mono) -> usize {
         self.now = now;
         let accepted = self
@@ -104,8 +105,8 @@ impl ControlClient {
         self.send_start(&accepted)
     }
 
-    /// Starts those of `indices` that were accepted and not started; says how many. Needs Individual
-    /// Session Control, without which it does nothing.
+    /// Starts those of `indices` that are accepted and not started, and returns how many. Does
+    /// nothing without Individual Session Control.
     pub fn start_sessions(&mut self, now: Mono, indices: &[usize]) -> usize {
         self.now = now;
         if !self.is_individual() {
@@ -118,8 +119,8 @@ impl ControlClient {
         self.send_start(&accepted)
     }
 
-    /// Stops all that run, those that are being started as soon as they do; says how many.
-    /// `accept` is not 0 where this side failed (row TC-58); only Stop-Sessions carries it.
+    /// Stops all running sessions, and those being started as soon as they run; returns how many.
+    /// `accept` is not 0 if this side failed (row TC-58); only Stop-Sessions carries it.
     pub fn stop(&mut self, now: Mono, accept: Accept) -> usize {
         self.now = now;
         self.stop_accept = accept;
@@ -128,8 +129,8 @@ impl ControlClient {
         marked
     }
 
-    /// Stops those of `indices` that run; says how many. Needs Individual Session Control, without
-    /// which it does nothing.
+    /// Stops those of `indices` that are running, and returns how many. Does nothing without
+    /// Individual Session Control.
     pub fn stop_sessions(&mut self, now: Mono, indices: &[usize]) -> usize {
         self.now = now;
         if !self.is_individual() {
@@ -140,8 +141,8 @@ impl ControlClient {
         marked
     }
 
-    /// Ends the connection once what was said is written. What runs then, the Server stops (row
-    /// TC-77).
+    /// Ends the connection once all output is written. The Server stops any sessions still running
+    /// (row TC-77).
     pub fn close(&mut self, now: Mono) {
         self.now = now;
         self.end();
@@ -152,8 +153,8 @@ impl ControlClient {
         self.phase == Phase::Closing || self.events.is_empty()
     }
 
-    /// Octets from the Server; says how many were taken: never beyond what events tell of. When the
-    /// connection ends, all are taken and thrown away.
+    /// Takes octets from the Server and returns how many, never more than the events so far cover.
+    /// Once the connection has ended, all are taken and discarded.
     pub fn handle_input(&mut self, now: Mono, octets: &[u8]) -> usize {
         self.now = now;
         let mut rest = octets;
@@ -181,7 +182,7 @@ impl ControlClient {
         }
     }
 
-    /// The Server closed its side and all its octets are taken, or the connection broke.
+    /// The Server closed its side and all its octets are taken, or the connection failed.
     pub fn handle_eof(&mut self, now: Mono) {
         self.now = now;
         let running = self.sessions.count(Stage::Running);
@@ -211,12 +212,12 @@ impl ControlClient {
         }
     }
 
-    /// When [`Self::handle_timeout`] is to be called; `None`: not at all.
+    /// When to call [`Self::handle_timeout`]; `None`: never.
     pub fn poll_timeout(&self) -> Option<Mono> {
         [self.outbox.due(), self.due].into_iter().flatten().min()
     }
 
-    /// What is next to be written, with one call: a message, or the rest of one.
+    /// The next octets to write, with one call: a message, or the rest of one.
     pub fn poll_output(&mut self) -> Option<&[u8]> {
         self.outbox.front()
     }
@@ -232,12 +233,12 @@ impl ControlClient {
         self.events.pop_front()
     }
 
-    /// All is said and written: the driver closes the connection.
+    /// All output is written: the driver closes the connection.
     pub fn is_closed(&self) -> bool {
         self.phase == Phase::Closing && self.events.is_empty() && self.outbox.is_empty()
     }
 
-    /// What was chosen; empty before [`ClientEvent::Ready`].
+    /// The chosen modes; empty before [`ClientEvent::Ready`].
     pub fn modes(&self) -> Modes {
         self.modes
     }
@@ -256,7 +257,7 @@ impl ControlClient {
         self.modes.contains(Modes::INDIVIDUAL_CONTROL)
     }
 
-    /// The answer that comes next; with Individual Session Control, one of those that may.
+    /// The answer that comes next; with Individual Session Control, one of the possible ones.
     fn awaited(&self) -> Option<Awaited> {
         match self.phase {
             Phase::Greeting => Some(Awaited::Greeting),
@@ -274,16 +275,16 @@ impl ControlClient {
         }
     }
 
-    /// What a message is that begins with `octet`. Acknowledgements of RFC 5938 may come in any
-    /// order; Accept-Session and Start-Ack have no command octet, and begin with an Accept.
+    /// The message that begins with `octet`. Acknowledgements of RFC 5938 may come in any order;
+    /// Accept-Session and Start-Ack have no command octet, and begin with an Accept.
     fn meaning(&self, octet: u8) -> Option<Awaited> {
         let waits = |stage| self.is_individual() && self.sessions.any(stage);
         match Command::from_octet(octet) {
             Some(Command::StartManyAck) if waits(Stage::Starting) => Some(Awaited::StartManyAck),
             Some(Command::StopManyAck) if waits(Stage::Stopping) => Some(Awaited::StopManyAck),
             _ => match self.awaited() {
-                // A Server that takes a command for unexpected says so in an Accept-Session with
-                // Accept 3 (row TC-69).
+                // A Server answers an unexpected command with an Accept-Session with Accept 3 (row
+                // TC-69).
                 Some(Awaited::StartManyAck | Awaited::StopManyAck) => {
                     (1..=5).contains(&octet).then_some(Awaited::AcceptSession)
                 }
@@ -322,7 +323,7 @@ impl ControlClient {
         }
     }
 
-    /// Octets that are no answer, or an acknowledgement of too many.
+    /// Octets that are not an answer, or an acknowledgement of too many sessions.
     fn strange(&mut self, block: &[u8]) {
         let octet = block.first().copied().unwrap_or_default();
         let many = matches!(
@@ -337,7 +338,7 @@ impl ControlClient {
         });
     }
 
-    /// Sends the next request, where one waits and may be sent now.
+    /// Sends the next request, if one waits and may be sent now.
     fn ask(&mut self) {
         if self.phase != Phase::Commands || self.asked.is_some() || self.active {
             return;
@@ -396,7 +397,7 @@ impl ControlClient {
         sessions
     }
 
-    /// Stops what is to be stopped and runs (rows TC-55, TC-56).
+    /// Stops running sessions that are marked to be stopped (rows TC-55, TC-56).
     fn send_stop(&mut self) {
         let stopping = self
             .sessions
@@ -440,7 +441,7 @@ impl ControlClient {
         self.events.push_back(ClientEvent::Message(said));
     }
 
-    /// The time for the next answer begins.
+    /// Restarts the timeout for the next answer.
     fn await_answer(&mut self) {
         self.due = self.awaited().map(|_| self.now + self.plan.patience);
     }

@@ -47,18 +47,18 @@ pub enum ClientError {
     /// Modes 0 in the greeting (row TC-2).
     #[error("the server refuses connections at present: it offers no mode")]
     TurnedAway,
-    /// No security mode that is wanted is offered, or a required feature is not (row TC-8).
+    /// None of the wanted security modes is offered, or a required feature is missing (row TC-8).
     #[error("the server offers {offered}; required: {wanted}")]
     NoMode {
         /// In the greeting.
         offered: Modes,
-        /// By the plan: its security modes and required features.
+        /// In the plan: its security modes and required features.
         wanted: Modes,
     },
-    /// The Server closed, or the connection broke, before an answer came.
+    /// The Server closed, or the connection failed, before an answer came.
     #[error("the connection ended before {0} arrived")]
     EndedBefore(Awaited),
-    /// The Server closed, or the connection broke, while sessions ran.
+    /// The Server closed, or the connection failed, while sessions were running.
     #[error("the connection ended while {running} session{} ran", if *running == 1 { "" } else { "s" })]
     EndedWhileRunning {
         /// Sessions started and not stopped.
@@ -67,22 +67,22 @@ pub enum ClientError {
     /// An answer did not come in time.
     #[error("{0} did not arrive in time")]
     Silent(Awaited),
-    /// The Server does not read what it is sent.
+    /// The Server does not read our messages.
     #[error("the server does not read its connection")]
     Stuck,
-    /// Octets that answer nothing.
+    /// Octets that are not an answer.
     #[error("the server sent unexpected octets, beginning with {octet}")]
     Unexpected {
-        /// The first of them.
+        /// The first octet.
         octet: u8,
     },
-    /// An acknowledgement of no session, or of more than there are.
+    /// An acknowledgement of no session, or of more sessions than exist.
     #[error("the server acknowledged the wrong number of sessions: {sessions}")]
     SessionCount {
-        /// What it says.
+        /// Its count.
         sessions: u32,
     },
-    /// Another port than the one asked for, and the plan is strict.
+    /// A port other than the requested one, and the plan is strict.
     #[error("the server offers port {offered} instead of {asked}")]
     OtherPort {
         /// In the request.

@@ -1,4 +1,4 @@
-//! What a Control-Client tells its driver.
+//! The events that a Control-Client reports to its driver.
 
 use twinpath_wire::WireTime;
 use twinpath_wire::control::{Modes, Sid};
@@ -9,34 +9,35 @@ use crate::Refusal;
 /// What happened. `index` is a session's place among the requests, from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientEvent {
-    /// A message was sent or came: for the narration.
+    /// A message was sent or received, for logs.
     Message(Message),
     /// What the Server offers.
     Greeting {
-        /// All bits, unknown ones among them.
+        /// All bits, including unknown ones.
         offered: Modes,
     },
-    /// The Server's Count, which is no power of 2 (RFC 4656 section 3.1); used as it is (row TC-24).
+    /// The Server's Count is not a power of 2 (RFC 4656 section 3.1); it is used as it is (row
+    /// TC-24).
     IrregularCount {
         /// PBKDF2 iterations.
         count: u32,
     },
-    /// The connection is set up; sessions can be asked for.
+    /// The connection is set up; sessions can be requested.
     Ready {
         /// The chosen modes.
         modes: Modes,
-        /// When the Server says that it started.
+        /// When the Server started, by its own account.
         server_since: WireTime,
     },
-    /// A session was made.
+    /// A session was accepted.
     Accepted {
         /// Which.
         index: usize,
         /// Its identifier.
         sid: Sid,
-        /// UDP port that packets go to: the one asked for, or the Server's own choice.
+        /// UDP port that packets go to: the requested one, or the Server's choice.
         port: u16,
-        /// What comes first in the padding to reflect; 0: nothing.
+        /// First octets of the padding to reflect; 0: none.
         server_octets: u16,
         /// The octets to reflect came back unchanged (row TC-80).
         octets_reflected: bool,
@@ -46,15 +47,15 @@ pub enum ClientEvent {
     Refused {
         /// Of which session; `None`: of all.
         index: Option<usize>,
-        /// Why, and what to do about it.
+        /// Why.
         refusal: Refusal,
     },
     /// Every request is answered: time for [`super::ControlClient::start`].
     Settled {
-        /// Sessions made and not yet started.
+        /// Sessions accepted and not yet started.
         accepted: usize,
     },
-    /// A session runs: packets may be sent.
+    /// A session is running: packets may be sent.
     Started {
         /// Which.
         index: usize,
@@ -64,9 +65,9 @@ pub enum ClientEvent {
         /// Which.
         index: usize,
     },
-    /// An acknowledgement names a session that waits for none; ignored.
+    /// An acknowledgement names a session that is not waiting for one; ignored.
     UnexpectedAck {
-        /// What it names.
+        /// The SID in it.
         sid: Sid,
     },
     /// The connection failed: the last event.

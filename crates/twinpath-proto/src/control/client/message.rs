@@ -1,4 +1,4 @@
-//! The messages of a control connection in short: what was offered, asked and accepted.
+//! Summaries of the messages of a control connection: what was offered, requested and accepted.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -9,24 +9,24 @@ use twinpath_wire::control::{Accept, Modes, Sid};
 use crate::Refusal;
 use crate::security::KeyId;
 
-/// A message in short, sent or received.
+/// Summary of a message sent or received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// Server Greeting came.
+    /// Server Greeting was received.
     Greeting {
         /// Modes.
         offered: Modes,
-        /// PBKDF2 iterations; of no account in the unauthenticated mode.
+        /// PBKDF2 iterations; meaningless in the unauthenticated mode.
         count: u32,
     },
     /// Set-Up-Response was sent.
     SetUp {
         /// Mode.
         chosen: Modes,
-        /// Whose key, in a secured mode.
+        /// The Key-ID, in a secured mode.
         key_id: Option<KeyId>,
     },
-    /// Server-Start came.
+    /// Server-Start was received.
     ServerStart(Refusal),
     /// Request-TW-Session was sent.
     Request {
@@ -47,7 +47,7 @@ pub enum Message {
         /// Timeout.
         timeout: Duration,
     },
-    /// Accept-Session came.
+    /// Accept-Session was received.
     AcceptSession {
         /// Which, from 0.
         index: usize,
@@ -60,34 +60,34 @@ pub enum Message {
     },
     /// Start-Sessions or Start-N-Sessions was sent.
     Start {
-        /// Of how many sessions.
+        /// Number of sessions.
         sessions: usize,
-        /// By their SIDs.
+        /// With their SIDs.
         individual: bool,
     },
-    /// Start-Ack came.
+    /// Start-Ack was received.
     StartAck(Refusal),
-    /// Start-N-Ack came.
+    /// Start-N-Ack was received.
     StartManyAck {
         /// Accept.
         answer: Refusal,
-        /// Of how many sessions.
+        /// Number of sessions.
         sessions: usize,
     },
     /// Stop-Sessions or Stop-N-Sessions was sent.
     Stop {
-        /// Of how many sessions.
+        /// Number of sessions.
         sessions: usize,
-        /// By their SIDs.
+        /// With their SIDs.
         individual: bool,
         /// Accept.
         accept: Accept,
     },
-    /// Stop-N-Ack came.
+    /// Stop-N-Ack was received.
     StopManyAck {
         /// Accept.
         answer: Refusal,
-        /// Of how many sessions.
+        /// Number of sessions.
         sessions: usize,
     },
 }

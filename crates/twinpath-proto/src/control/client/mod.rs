@@ -1,4 +1,4 @@
-//! The Control-Client: what asks a Server for sessions (RFC 5357 section 3).
+//! The Control-Client, which requests sessions from a Server (RFC 5357 section 3).
 
 mod engine;
 mod error;

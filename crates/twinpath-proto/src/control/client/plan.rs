@@ -1,4 +1,4 @@
-//! What a Control-Client is to do.
+//! The plan of a Control-Client.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -8,29 +8,29 @@ use twinpath_wire::{Dscp, WireTime};
 
 use crate::security::Credentials;
 
-/// What to choose of the modes offered, and which sessions to ask for.
+/// Which of the offered modes to choose, and which sessions to request.
 #[derive(Clone, Debug)]
 pub struct ClientPlan {
-    /// The first of these that is offered is chosen (row TC-10); without credentials, the secured
-    /// ones are passed over.
+    /// The first of these that is offered is chosen (row TC-10); without credentials, secured modes
+    /// are skipped.
     pub security: Vec<SecurityMode>,
     /// For the secured modes.
     pub credentials: Option<Credentials>,
-    /// PBKDF2 iterations that the Server may ask for at most; 32768 is customary (RFC 5357 section
-    /// 6). More, and fewer than 1024, end a secured connection (row TC-24).
+    /// The most PBKDF2 iterations that the Server may ask for; 32768 is customary (RFC 5357 section
+    /// 6). More than that, or fewer than 1024, ends a secured connection (row TC-24).
     pub most_count: u32,
-    /// Features without which there is no connection.
+    /// Required features: without them the connection ends.
     pub required: Modes,
-    /// Features chosen where they are offered.
+    /// Features chosen if they are offered.
     pub preferred: Modes,
-    /// Those chosen besides where test packets are secured.
+    /// Features chosen in addition if test packets are secured.
     pub preferred_secured: Modes,
-    /// Asked for one after the other as soon as the connection is set up. More can come by
-    /// [`super::ControlClient::request`].
+    /// Sessions to request, one after the other, as soon as the connection is set up.
+    /// [`super::ControlClient::request`] adds more.
     pub sessions: Vec<SessionPlan>,
-    /// How long an answer may take, and a message may wait to be written.
+    /// How long an answer may take, and how long a message may wait to be written.
     pub patience: Duration,
-    /// Gives up where the Server offers another Receiver Port than the one asked for (row TC-41).
+    /// Gives up if the Server offers a Receiver Port other than the requested one (row TC-41).
     pub strict: bool,
 }
 
@@ -50,16 +50,18 @@ impl Default for ClientPlan {
     }
 }
 
-/// A session to ask for.
+/// A session to request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionPlan {
-    /// Where test packets come from; `None`: sent as zero, the client's end of the connection.
+    /// Source address of test packets; `None`: sent as zero, which means the client's end of the
+    /// connection.
     pub sender: Option<IpAddr>,
-    /// UDP port that they come from.
+    /// Source UDP port.
     pub sender_port: u16,
-    /// Where they go to; `None`: sent as zero, the Server's end of the connection.
+    /// Destination address of test packets; `None`: sent as zero, which means the Server's end of
+    /// the connection.
     pub receiver: Option<IpAddr>,
-    /// UDP port asked for there.
+    /// Requested destination UDP port.
     pub receiver_port: u16,
     /// Marking of packets and replies.
     pub dscp: Dscp,
@@ -69,9 +71,9 @@ pub struct SessionPlan {
     pub timeout: Duration,
     /// When to start; 0: at once (row TC-48).
     pub start_time: WireTime,
-    /// Two octets that the Server is to give back; with Reflect Octets only.
+    /// Two octets that the Server returns; with Reflect Octets only.
     pub octets_to_reflect: u16,
-    /// Octets of padding that come back unchanged; with Reflect Octets only.
+    /// Octets of padding that the reflector returns unchanged; with Reflect Octets only.
     pub padding_to_reflect: u16,
 }
 

@@ -1,4 +1,4 @@
-//! The Control-Client's messages, made whole.
+//! Encoding of the Control-Client's messages.
 
 use std::net::IpAddr;
 
@@ -27,7 +27,7 @@ pub(super) fn set_up_secured(modes: Modes, credentials: &Credentials, token: [u8
     message.as_bytes().to_vec()
 }
 
-/// Request-TW-Session. `server` is the Server's end of the connection: its family goes for zero
+/// Request-TW-Session. `server` is the Server's end of the connection: its family applies to zero
 /// addresses.
 pub(super) fn request(session_plan: &SessionPlan, modes: Modes, server: IpAddr) -> Vec<u8> {
     let field = |address: Option<IpAddr>| {

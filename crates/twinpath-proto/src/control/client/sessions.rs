@@ -1,19 +1,19 @@
-//! The sessions of one connection, in the order in which they were asked for.
+//! The sessions of one connection, in the order of their requests.
 
 use twinpath_wire::control::Sid;
 
 use super::SessionPlan;
 
-/// How far a session has come.
+/// State of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// To be asked for.
+    /// Not yet requested.
     Queued,
-    /// The request is sent.
+    /// Requested.
     Asked,
-    /// The Server does not make or start it.
+    /// Refused by the Server.
     Refused,
-    /// Made.
+    /// Accepted.
     Accepted,
     /// Start-Sessions or Start-N-Sessions is sent.
     Starting,
@@ -30,7 +30,7 @@ pub(super) struct Session {
     pub(super) plan: SessionPlan,
     pub(super) sid: Sid,
     pub(super) stage: Stage,
-    /// It is to be stopped as soon as it runs.
+    /// Stop it as soon as it runs.
     pub(super) stop: bool,
 }
 
@@ -68,14 +68,14 @@ impl Sessions {
         self.all(|session| session.stage == stage).len()
     }
 
-    /// The first that waits to be asked for.
+    /// The first that is not yet requested.
     pub(super) fn next_queued(&self) -> Option<usize> {
         self.0
             .iter()
             .position(|session| session.stage == Stage::Queued)
     }
 
-    /// Which of them are as `wanted` says.
+    /// The indices of those for which `wanted` is true.
     pub(super) fn all(&self, wanted: impl Fn(&Session) -> bool) -> Vec<usize> {
         let numbered = self.0.iter().enumerate();
         numbered
@@ -98,7 +98,7 @@ impl Sessions {
         }
     }
 
-    /// Marks what runs or is about to, of `among`, as to be stopped.
+    /// Marks those of `among` that are running or being started, to be stopped.
     pub(super) fn mark_stop(&mut self, among: impl Fn(usize) -> bool) -> usize {
         let mut marked = 0;
         for (index, session) in self.0.iter_mut().enumerate() {

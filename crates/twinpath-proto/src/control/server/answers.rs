@@ -1,4 +1,4 @@
-//! The Server's messages, made whole.
+//! Encoding of the Server's messages.
 
 use twinpath_wire::control::{
     Accept, AcceptSession, Command, ManySessions, Modes, ServerGreeting, ServerStart, Sid, StartAck,
@@ -8,7 +8,8 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::{Nonces, Opened, ServerConfig};
 use crate::security::KeyTable;
 
-/// SIDs in one acknowledgement; more go into another (RFC 5938 section 3.3 allows that).
+/// The most SIDs in one acknowledgement; further SIDs go into another (RFC 5938 section 3.3 allows
+/// that).
 pub(super) const ACK_SIDS: usize = 1024;
 
 pub(super) fn greeting(modes: Modes, nonces: &Nonces, keys: &KeyTable) -> Vec<u8> {
@@ -20,7 +21,8 @@ pub(super) fn greeting(modes: Modes, nonces: &Nonces, keys: &KeyTable) -> Vec<u8
     message.as_bytes().to_vec()
 }
 
-/// Server-Start: with any Accept but 0, Start-Time is zero (row TC-27), and nothing else is told.
+/// Server-Start: with any Accept but 0, Start-Time is zero (row TC-27), so that it reveals nothing
+/// else.
 pub(super) fn server_start(accept: Accept, config: &ServerConfig) -> Vec<u8> {
     let mut message = ServerStart::new_zeroed();
     message.accept = accept.octet();
@@ -30,7 +32,7 @@ pub(super) fn server_start(accept: Accept, config: &ServerConfig) -> Vec<u8> {
     message.as_bytes().to_vec()
 }
 
-/// Accept-Session; `octets` are those that the client wants back.
+/// Accept-Session; `octets` are those that the client wants returned.
 pub(super) fn accept_session(answer: Result<Opened, Accept>, octets: u16) -> Vec<u8> {
     let mut message = AcceptSession::new_zeroed();
     message.reflected_octets = octets.into();

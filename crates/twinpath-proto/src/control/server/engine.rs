@@ -1,5 +1,5 @@
-//! One control connection, as the Server has it: the state table of RFC 5357 section 3 with RFC
-//! 5938 (section 11 of our conformance table).
+//! The Server's side of one control connection: the state table of RFC 5357 section 3 with RFC 5938
+//! (section 11 of our conformance table).
 
 mod commands;
 
@@ -30,9 +30,9 @@ pub struct Server {
     nonces: Nonces,
     /// Until the client is set up.
     keys: Option<Arc<KeyTable>>,
-    /// What the client's token held; `None` before it came, and in the unauthenticated mode.
+    /// Contents of the client's token; `None` before it arrives, and in the unauthenticated mode.
     session_keys: Option<SessionKeys>,
-    /// By which the client proved itself.
+    /// The key by which the client authenticated.
     key_id: Option<KeyId>,
     ends: Ends,
     phase: Phase,
@@ -44,14 +44,14 @@ pub struct Server {
     outbox: Outbox,
     sealing: Sealing,
     events: VecDeque<ServerEvent>,
-    /// A request waits for the driver; its octets to reflect.
+    /// A request that waits for the driver; its octets to reflect.
     asked: Option<u16>,
-    /// An acknowledgement that leaves once the driver did what the events ask.
+    /// An acknowledgement to send once the driver has handled the events.
     ack: Option<Ack>,
-    /// Kinds of [`PeerSlip`] that were told.
+    /// Kinds of [`PeerSlip`] already reported.
     noted: u16,
     now: Mono,
-    /// When the message under way began.
+    /// When the current message began.
     begun: Mono,
     /// When SERVWAIT began.
     heard: Mono,
@@ -59,10 +59,10 @@ pub struct Server {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// The greeting is sent, the Set-Up-Response awaited.
+    /// The greeting is sent; the Set-Up-Response is awaited.
     SetUp,
     Commands,
-    /// Nothing is read any more; output still goes out.
+    /// Input is ignored; output is still written.
     Closing,
 }
 
@@ -75,8 +75,8 @@ enum Ack {
 }
 
 impl Server {
-    /// A connection that `peer` made to `local` just now. The greeting waits to be sent. `keys` are
-    /// those whose Salt and Count it names, kept until the client is set up.
+    /// A connection that `peer` just made to `local`, with the greeting ready to send. `keys` are
+    /// those that match its Salt and Count, kept until the client is set up.
     pub fn new(
         config: Arc<ServerConfig>,
         keys: Arc<KeyTable>,
@@ -134,8 +134,8 @@ impl Server {
                 && self.outbox.is_empty())
     }
 
-    /// Octets from the client; says how many were taken. Never goes beyond a message that is to be
-    /// answered (row TC-73). When the connection ends, all are taken and thrown away.
+    /// Takes octets from the client and returns how many. Stops after a message that needs an
+    /// answer (row TC-73). Once the connection has ended, all are taken and discarded.
     pub fn handle_input(&mut self, now: Mono, octets: &[u8]) -> usize {
         self.now = now;
         let mut rest = octets;
@@ -166,7 +166,7 @@ impl Server {
         }
     }
 
-    /// The client closed its side and all its octets are taken, or the connection broke. Running
+    /// The client closed its side and all its octets are taken, or the connection failed. Running
     /// sessions are stopped (row TC-77).
     pub fn handle_eof(&mut self, now: Mono) {
         self.now = now;
@@ -190,16 +190,16 @@ impl Server {
         }
     }
 
-    /// When [`Self::handle_timeout`] is to be called; `None`: not at all.
+    /// When to call [`Self::handle_timeout`]; `None`: never.
     pub fn poll_timeout(&self) -> Option<Mono> {
         let dues = [self.outbox.due(), self.message_due(), self.servwait_due()];
         dues.into_iter().flatten().min()
     }
 
-    /// The driver's answer to [`ServerEvent::Open`]. [`Accept::TemporaryLimit`] where no session or
+    /// The driver's answer to [`ServerEvent::Open`]. [`Accept::TemporaryLimit`] if no session or
     /// port is free now, [`Accept::PermanentLimit`] at the client's own limit,
-    /// [`Accept::NotSupported`] for an address that is not served, [`Accept::InternalError`] where
-    /// the host fails.
+    /// [`Accept::NotSupported`] for an address that is not served, [`Accept::InternalError`] if the
+    /// host fails.
     pub fn answer_open(&mut self, now: Mono, answer: Result<Opened, Accept>) {
         self.now = now;
         match (self.asked.take(), answer) {
@@ -210,15 +210,15 @@ impl Server {
                 }
                 self.send(answers::accept_session(answer, octets));
             }
-            // The client went away meanwhile.
+            // The client has disconnected meanwhile.
             (_, Ok(opened)) => self.events.push_back(ServerEvent::Remove(opened.sid)),
             (_, Err(_)) => {}
         }
     }
 
-    /// A session that [`ServerEvent::Start`] named cannot be started: to be said before output is
-    /// polled. Without Individual Session Control none of the round's sessions starts then:
-    /// [`ServerEvent::Remove`] comes for each.
+    /// A session that [`ServerEvent::Start`] named cannot be started: call this before polling
+    /// output. Without Individual Session Control no session of that command starts then, and each
+    /// gets [`ServerEvent::Remove`].
     pub fn refuse_start(&mut self, sid: Sid, accept: Accept) {
         match &mut self.ack {
             Some(Ack::All(answer)) if *answer == Accept::Ok && accept != Accept::Ok => {
@@ -263,19 +263,19 @@ impl Server {
         self.close(CloseReason::Shutdown);
     }
 
-    /// The driver gives the connection's place to another client: it has no sessions.
+    /// The driver closes this connection, which has no sessions, in favour of another client.
     pub fn make_room(&mut self, now: Mono) {
         self.now = now;
         self.close(CloseReason::MadeRoom);
     }
 
-    /// A session is agreed or runs, or is being asked for.
+    /// Whether a session is accepted, running or being requested.
     pub fn has_sessions(&self) -> bool {
         self.asked.is_some() || self.sessions.any_open()
     }
 
-    /// What is next to be written, with one call: a message, or the rest of one. Nothing while
-    /// events wait: what they ask comes first (row TC-53).
+    /// The next octets to write, with one call: a message, or the rest of one. `None` while events
+    /// wait, because they are handled first (row TC-53).
     pub fn poll_output(&mut self) -> Option<&[u8]> {
         if !self.events.is_empty() {
             return None;
@@ -295,17 +295,18 @@ impl Server {
         self.events.pop_front()
     }
 
-    /// All is said and written: the driver closes the connection.
+    /// All output is written: the driver closes the connection.
     pub fn is_closed(&self) -> bool {
         self.phase == Phase::Closing && self.events.is_empty() && self.outbox.is_empty()
     }
 
-    /// What was agreed; empty before [`ServerEvent::Ready`].
+    /// The negotiated modes; empty before [`ServerEvent::Ready`].
     pub fn modes(&self) -> Modes {
         self.ends.modes
     }
 
-    /// The Key-ID by which the client proved itself; `None` before, and in the unauthenticated mode.
+    /// The Key-ID by which the client authenticated; `None` before that, and in the unauthenticated
+    /// mode.
     pub fn key_id(&self) -> Option<KeyId> {
         self.key_id
     }
@@ -376,7 +377,7 @@ impl Server {
         }
     }
 
-    /// Writes the acknowledgement that waited for the driver.
+    /// Writes the pending acknowledgement.
     fn settle(&mut self) {
         match self.ack.take() {
             None => {}
@@ -413,7 +414,7 @@ impl Server {
         }
     }
 
-    /// Ends everything; output still goes out.
+    /// Ends the connection; output is still written.
     fn close(&mut self, reason: CloseReason) {
         if self.phase == Phase::Closing {
             return;
@@ -427,7 +428,7 @@ impl Server {
         self.events.push_back(ServerEvent::Closed(reason));
     }
 
-    /// Ends everything at once.
+    /// Ends the connection at once and drops its output.
     fn drop_connection(&mut self, reason: CloseReason) {
         self.close(reason);
         self.outbox.clear();

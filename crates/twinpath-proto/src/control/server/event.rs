@@ -1,10 +1,10 @@
-//! What a Server tells its driver.
+//! The events that a Server reports to its driver.
 
 use twinpath_wire::control::{Accept, Modes, Sid};
 
 use super::{RequestFault, SessionRequest};
 
-/// What happened, and what the driver is to do about it.
+/// What happened, and what the driver must do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServerEvent {
     /// The client is set up in these modes.
@@ -12,9 +12,10 @@ pub enum ServerEvent {
         /// The chosen ones: one security bit, and features.
         modes: Modes,
     },
-    /// A session is asked for: the driver answers with [`super::Server::answer_open`].
+    /// A session is requested: the driver answers with [`super::Server::answer_open`].
     Open(SessionRequest),
-    /// Reflect this session from now on. Where that cannot be: [`super::Server::refuse_start`].
+    /// Reflect this session from now on. If that is impossible, call
+    /// [`super::Server::refuse_start`].
     Start(Sid),
     /// Reflect this session for its Timeout, then forget it.
     Stop(Sid),
@@ -23,10 +24,10 @@ pub enum ServerEvent {
     /// A request, or Start-Sessions, was refused without asking the driver: with
     /// [`RequestFault::accept`].
     Refused(RequestFault),
-    /// The client did what the standard forbids and what does no harm. Each kind comes once.
+    /// A harmless breach of the standard by the client. Each kind is reported once.
     Note(PeerSlip),
-    /// The connection ends. What output there is still goes out. The last event, but for a
-    /// [`Self::Remove`] where a session is opened after it.
+    /// The connection ends. Pending output is still written. The last event, except for a
+    /// [`Self::Remove`] if a session is opened after it.
     Closed(CloseReason),
 }
 
@@ -37,7 +38,7 @@ pub struct Opened {
     pub sid: Sid,
     /// UDP port that the reflector listens on.
     pub port: u16,
-    /// What the sender is to put first into its padding to reflect; 0: nothing.
+    /// Octets that the sender puts first into its padding to reflect; 0: none.
     pub server_octets: u16,
 }
 
@@ -59,14 +60,14 @@ pub enum PeerSlip {
     StartWhileRunning,
     /// Stop-Sessions came when nothing was started; ignored.
     StopWithoutStart,
-    /// Stop-Sessions counted its sessions wrong.
+    /// The Number of Sessions in Stop-Sessions is wrong.
     StopCount {
-        /// What the client says.
+        /// The client's count.
         said: u32,
-        /// What was started and not stopped.
+        /// Sessions started and not stopped.
         running: u32,
     },
-    /// Stop-Sessions says that the client failed: the results mean nothing.
+    /// Stop-Sessions says that the client failed: the results are not valid.
     StopFailure(Accept),
     /// Start-Sessions came under Individual Session Control; refused.
     StartWithoutSids,
@@ -74,12 +75,12 @@ pub enum PeerSlip {
     StopWithoutSids,
     /// Start-N-Sessions or Stop-N-Sessions named a session twice; it counts once.
     RepeatedSid,
-    /// Start-N-Sessions or Stop-N-Sessions named a session that there is not; refused.
+    /// Start-N-Sessions or Stop-N-Sessions named an unknown session; refused.
     UnknownSid,
 }
 
 impl PeerSlip {
-    /// The word for logs.
+    /// The name in logs.
     pub const fn name(self) -> &'static str {
         match self {
             Self::UnknownModeBits(_) => "unknown_mode_bits",
@@ -98,7 +99,7 @@ impl PeerSlip {
         }
     }
 
-    /// A bit for each kind.
+    /// One bit per kind.
     pub(super) const fn bit(self) -> u16 {
         1 << match self {
             Self::UnknownModeBits(_) => 0,
@@ -128,46 +129,46 @@ pub enum CloseReason {
     /// The client closed its side, or was cut off, within a message.
     #[error("the connection ended within a message")]
     CutShort,
-    /// Nothing came for SERVWAIT.
+    /// Nothing arrived for SERVWAIT.
     #[error("idle for SERVWAIT")]
     Idle,
-    /// A message was begun and not finished in time, the Set-Up-Response not sent in time.
+    /// A message was not finished in time, or the Set-Up-Response did not arrive in time.
     #[error("a message was not complete in time")]
     MessageLate,
-    /// The client did not read what it was sent.
+    /// The client did not read our messages.
     #[error("the client does not read its answers")]
     OutputStuck,
     /// The driver refused the connection.
     #[error("refused: {0}")]
     Refused(Accept),
-    /// There is no room even for a handshake: Modes 0 was offered.
+    /// Too many handshakes: Modes 0 was offered.
     #[error("refused: too many handshakes in progress")]
     TurnedAway,
-    /// The client chose Mode 0: it does not want to talk.
+    /// The client chose Mode 0: it declines the connection.
     #[error("the client chose no mode")]
     Declined,
-    /// The client chose what was not offered, or no single security mode.
+    /// The client chose a mode that was not offered, or not exactly one security mode.
     #[error("the client chose invalid modes: {0}")]
     ModesRefused(Modes),
-    /// The client's Key-ID is unknown, or its passphrase is another than ours: which, it is not told
+    /// The client's Key-ID is unknown or its passphrase is wrong; the answer does not reveal which
     /// (row TC-26).
     #[error("unknown Key-ID or wrong passphrase")]
     KeyRefused,
     /// A command that is unknown, or not one of the chosen modes: its length cannot be known.
     #[error("unexpected command {0}")]
     UnexpectedCommand(u8),
-    /// A request with schedule slots: what follows them cannot be told.
+    /// A request with schedule slots: the length of what follows is unknown.
     #[error("a request with {0} schedule slots")]
     ScheduleSlots(u32),
     /// A command about no session, or about more than a client may have.
     #[error("a command with {0} sessions")]
     SessionCount(u32),
-    /// Stop-Sessions counted wrong, and the Server is strict.
+    /// The Number of Sessions in Stop-Sessions is wrong, and the Server is strict.
     #[error("Stop-Sessions counts {said} sessions, {running} are running")]
     StopCount {
-        /// What the client says.
+        /// The client's count.
         said: u32,
-        /// What was started and not stopped.
+        /// Sessions started and not stopped.
         running: u32,
     },
     /// A message's HMAC is wrong.

@@ -1,10 +1,10 @@
-//! Why the Server itself refuses a command, for its operator: the client gets an Accept value alone.
+//! Why the Server itself refuses a command, for its operator: the client gets only an Accept value.
 
 use std::net::IpAddr;
 
 use twinpath_wire::control::Accept;
 
-/// The field of a request, or the moment of a command, that makes it one to refuse.
+/// The field of a request, or the state at a command, for which it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestFault {
@@ -25,10 +25,10 @@ pub enum RequestFault {
     /// Not the client's own (row TC-39).
     #[error("Sender Address {0} is not the client's own")]
     Sender(IpAddr),
-    /// 0 without NAT, or that of a service that answers anything (row TT-58).
+    /// 0 without NAT, or the port of a service that answers any datagram (row TT-58).
     #[error("Sender Port {0}")]
     SenderPort(u16),
-    /// A group, or of another family than the sender's.
+    /// Multicast, or of another family than the sender's.
     #[error("Receiver Address {0}")]
     Receiver(IpAddr),
     /// Packets would be longer than any datagram.
@@ -36,10 +36,10 @@ pub enum RequestFault {
     Padding {
         /// In the request.
         asked: u32,
-        /// What fits.
+        /// The most that fits.
         most: usize,
     },
-    /// More is to be reflected than there is.
+    /// The Length of Padding to Reflect exceeds the padding.
     #[error("{reflected} octets of padding to reflect, of {padding}")]
     PaddingToReflect {
         /// Length of Padding to Reflect.
@@ -53,10 +53,10 @@ pub enum RequestFault {
     /// A request or another Start-Sessions between Start-Sessions and Stop-Sessions (row TC-54).
     #[error("a command that must wait for Stop-Sessions")]
     WhileRunning,
-    /// The client's limit on one connection.
+    /// The client's session limit on one connection.
     #[error("the client has reached its limit of {0} sessions")]
     Sessions(u32),
-    /// Start-Sessions, and no session waits to be started (row TC-54).
+    /// Start-Sessions without a session to start (row TC-54).
     #[error("Start-Sessions without a session to start")]
     NothingToStart,
     /// Start-Sessions with Individual Session Control.
@@ -65,7 +65,7 @@ pub enum RequestFault {
 }
 
 impl RequestFault {
-    /// What the client is told: 4 where it asks for too much, else 3.
+    /// The Accept value sent to the client: 4 if it asks for too much, else 3.
     pub const fn accept(self) -> Accept {
         match self {
             Self::Padding { .. } | Self::Sessions(_) => Accept::PermanentLimit,

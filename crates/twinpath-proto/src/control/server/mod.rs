@@ -1,4 +1,4 @@
-//! The Server: what answers a Control-Client (RFC 5357 section 3).
+//! The Server, which answers a Control-Client (RFC 5357 section 3).
 
 mod answers;
 mod config;

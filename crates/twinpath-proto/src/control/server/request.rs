@@ -1,4 +1,4 @@
-//! Request-TW-Session, judged field by field (RFC 5357 section 3.5).
+//! Request-TW-Session, checked field by field (RFC 5357 section 3.5).
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
@@ -9,34 +9,34 @@ use twinpath_wire::{Dscp, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TimeFormat, Wall, Wire
 use super::{RequestFault, ServerConfig};
 use crate::reflector::answers_anything;
 
-/// A session that a client asks for. All fields are judged, but for what the host alone knows:
+/// A session that a client requests. All fields are checked, except for what depends on the host:
 /// whether `receiver` is one of its addresses, and which ports and sessions are free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionRequest {
-    /// Where test packets come from.
+    /// Source of the test packets.
     pub sender: SocketAddr,
-    /// Where they are to arrive. The Server's end of the control connection where the client named
-    /// none; another address that is not this host's is refused with `Accept::NotSupported`.
+    /// Destination address of the test packets: the Server's end of the control connection if the
+    /// client named none. Refuse an address that is not this host's with `Accept::NotSupported`.
     pub receiver: IpAddr,
-    /// UDP port that the client would like them to arrive at.
+    /// UDP port requested by the client.
     pub receiver_port: u16,
-    /// Chosen for the connection.
+    /// Modes of the connection.
     pub modes: Modes,
     /// Marking of the packets, and of the replies.
     pub dscp: Dscp,
-    /// Octets of padding that the client says its packets have.
+    /// Octets of padding in the client's packets, as announced.
     pub padding_length: u32,
     /// How long to reflect after Stop; at most REFWAIT.
     pub timeout: Duration,
-    /// When the client means to start; 0: at once.
+    /// When the client intends to start; 0: at once.
     pub start_time: WireTime,
     /// Reflect Octets: how many leading octets of padding come back unchanged.
     pub padding_to_reflect: u16,
 }
 
 impl SessionRequest {
-    /// How long after `clock` the client means to start: REFWAIT counts from there. At most a day,
-    /// as the clocks may disagree (row TC-48).
+    /// How long after `clock` the client intends to start: REFWAIT counts from there. At most a
+    /// day, as the clocks may disagree (row TC-48).
     pub fn start_delay(&self, clock: Wall) -> Duration {
         if self.start_time == WireTime::default() {
             return Duration::ZERO;
@@ -47,7 +47,7 @@ impl SessionRequest {
     }
 }
 
-/// The ends of the control connection, and what was agreed on it.
+/// The ends of the control connection, and what was negotiated on it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ends {
     pub(super) peer: SocketAddr,
@@ -55,9 +55,9 @@ pub(super) struct Ends {
     pub(super) modes: Modes,
 }
 
-/// The session that a message asks for, or why not. Whatever is refused here will be refused again:
-/// 3 where some aspect is not supported, 4 where it asks for too much (rows TC-31 to TC-39, TC-50,
-/// TC-82, TC-83).
+/// The session that a message requests, or why it is refused. A request refused here will be
+/// refused again: 3 if some aspect is not supported, 4 if it asks for too much (rows TC-31 to
+/// TC-39, TC-50, TC-82, TC-83).
 pub(super) fn judge(
     message: &RequestSession,
     ends: &Ends,
@@ -107,8 +107,8 @@ pub(super) fn odd_ip_version(message: &RequestSession, ends: &Ends) -> Option<u8
     (zero && ipvn != family).then_some(ipvn)
 }
 
-/// A port whose packets would never be answered is not agreed on (row TT-58); 0 stands for the one
-/// that packets will come from, where the Server allows for NAT.
+/// A port whose packets would never be answered is refused (row TT-58). If the Server allows for
+/// NAT, 0 means the port that packets will come from.
 fn sender(
     message: &RequestSession,
     ends: &Ends,
@@ -125,7 +125,7 @@ fn sender(
         return Err(RequestFault::SenderPort(port));
     }
     Ok(match (address, ends.peer) {
-        // A link-local address means nothing without its link.
+        // A link-local address is meaningless without its link.
         (IpAddr::V6(v6), SocketAddr::V6(peer)) if !foreign => {
             SocketAddrV6::new(v6, port, 0, peer.scope_id()).into()
         }
@@ -140,7 +140,8 @@ fn padding(message: &RequestSession, modes: Modes, v4: bool) -> Result<u16, Requ
         Some(SecurityMode::Authenticated | SecurityMode::Encrypted)
     );
     let symmetrical = modes.contains(Modes::SYMMETRICAL_SIZE);
-    // Header of a sender's packet, and by how much the reply's is longer (E 5045 for 64).
+    // Header of a sender's packet, and by how much the reply's header is longer (64: RFC erratum
+    // 5045).
     let (header, difference) = if secured { (48, 64) } else { (14, 27) };
     let largest = if v4 { MAX_PAYLOAD_V4 } else { MAX_PAYLOAD_V6 };
     let most = largest - header - if symmetrical { difference } else { 0 };

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use twinpath_wire::control::Sid;
 
-/// How far a session has come.
+/// State of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// Agreed, not started.
+    /// Accepted, not started.
     Accepted,
     /// Started.
     Running,
@@ -17,8 +17,8 @@ pub(super) enum State {
     Ended,
 }
 
-/// At most this many that are not stopped, and as many stopped ones that are remembered: stopping
-/// them again does nothing (row TC-66).
+/// The most sessions that are not stopped, and the most stopped sessions that are remembered:
+/// stopping those again does nothing (row TC-66).
 #[derive(Debug)]
 pub(super) struct Sessions {
     states: BTreeMap<[u8; 16], State>,
@@ -43,7 +43,7 @@ impl Sessions {
         self.states.len() - self.ended.len() >= self.most
     }
 
-    /// Sessions that are not stopped, and those that are remembered.
+    /// Sessions that are not stopped, and remembered ones.
     pub(super) fn known(&self) -> usize {
         self.states.len()
     }
@@ -52,17 +52,17 @@ impl Sessions {
         self.states.get(&sid.0).copied()
     }
 
-    /// Some session is reflected now.
+    /// Whether a session is reflected now.
     pub(super) fn any_running(&self) -> bool {
         self.running > 0
     }
 
-    /// Some session is reflected now, or is yet to be started.
+    /// Whether a session is reflected now or not yet started.
     pub(super) fn any_open(&self) -> bool {
         self.running + self.accepted > 0
     }
 
-    /// Started and not stopped: what Stop-Sessions is to count.
+    /// Started and not stopped: the right Number of Sessions in Stop-Sessions.
     pub(super) fn started(&self) -> u32 {
         let started = |state: &&State| matches!(state, State::Running | State::Expired);
         u32::try_from(self.states.values().filter(started).count()).unwrap_or(u32::MAX)

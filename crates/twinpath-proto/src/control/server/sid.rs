@@ -6,7 +6,7 @@ use twinpath_wire::control::Sid;
 use twinpath_wire::{Wall, WireTime};
 
 /// The Server's SID for a session: an address of the host, the time, and four octets of `random`
-/// that cannot be predicted. IPv4 whole, of IPv6 the last four octets.
+/// that cannot be predicted. The whole IPv4 address, or the last four octets of an IPv6 address.
 pub fn make_sid(host: IpAddr, at: Wall, random: u32) -> Sid {
     let address = match host.to_canonical() {
         IpAddr::V4(v4) => u128::from(v4.to_bits()),

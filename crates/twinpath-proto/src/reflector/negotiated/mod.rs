@@ -1,5 +1,5 @@
-//! Sessions that were agreed on by TWAMP-Control (RFC 5357 section 4.2): reflected from start to
-//! stop, for their sender alone.
+//! Sessions negotiated by TWAMP-Control (RFC 5357 section 4.2): reflected from start to stop, for
+//! their sender only.
 
 mod replays;
 mod session;
@@ -23,16 +23,17 @@ use table::Table;
 
 pub use spec::{Ended, InUse, NegotiatedConfig, SessionCounters, SessionSpec};
 
-/// Sessions looked after in one call of [`NegotiatedReflector::handle_timeout`] at most.
+/// The most sessions handled in one call of [`NegotiatedReflector::handle_timeout`].
 const LOOKED_AFTER_AT_ONCE: usize = 256;
-/// Two ports that are no sign of a reflector: a negotiated sender may have any, its peer's too.
+/// Two ports that do not suggest a reflector: a negotiated sender may use any port, even its
+/// peer's.
 const NO_SIGN: reply_guard::Ports = reply_guard::Ports { from: 1, to: 0 };
 
 /// All negotiated sessions of one reflector thread, on any of its ports.
 pub struct NegotiatedReflector {
     config: NegotiatedConfig,
     rate: Option<RateLimit>,
-    /// Who may bind any session that allows for NAT.
+    /// Addresses that may bind any session that allows for NAT.
     others: Access,
     table: Table,
     ended: VecDeque<(Sid, Ended, SessionCounters)>,
@@ -52,12 +53,12 @@ impl NegotiatedReflector {
         }
     }
 
-    /// Takes a session on, to be reflected on `local_port` (and at `local`, if that matters) once
-    /// it is started. Its packets are open.
+    /// Adds a session, to be reflected on `local_port` (and at `local`, if that matters) once it is
+    /// started. Its packets are not secured.
     ///
     /// # Errors
-    /// [`InUse`] when a session of this sender is on this port, one that was stopped and whose
-    /// Timeout has not passed too; or when the SID is another session's.
+    /// [`InUse`] if this sender has a session on this port, even a stopped one whose Timeout has
+    /// not passed, or if another session has this SID.
     pub fn open(
         &mut self,
         spec: SessionSpec,
@@ -67,10 +68,10 @@ impl NegotiatedReflector {
         self.open_guarded(spec, TestGuard::default(), local_port, local)
     }
 
-    /// As [`Self::open`], with what protects its packets in the secured modes.
+    /// As [`Self::open`], with the guard of its packets in the secured modes.
     ///
     /// # Errors
-    /// [`InUse`], as there.
+    /// [`InUse`], as for [`Self::open`].
     pub fn open_guarded(
         &mut self,
         spec: SessionSpec,
@@ -85,8 +86,7 @@ impl NegotiatedReflector {
         Ok(())
     }
 
-    /// Reflects it from now on. Without effect on one that was started before, and on an unknown
-    /// one.
+    /// Reflects it from now on. Has no effect on a session already started or unknown.
     pub fn start(&mut self, sid: Sid, now: Mono) {
         let Some((at, session)) = self.session_mut(sid) else {
             return;
@@ -97,8 +97,8 @@ impl NegotiatedReflector {
         }
     }
 
-    /// Reflects it until `now` + Timeout, then never (row TT-22). One that was never started is
-    /// gone at once (row TC-66); one that was stopped before ends when it was to end.
+    /// Reflects it until `now` + Timeout (row TT-22). A session never started is removed at once
+    /// (row TC-66); one stopped before keeps its earlier end.
     pub fn stop(&mut self, sid: Sid, now: Mono) {
         let Some((at, session)) = self.session_mut(sid) else {
             return;
@@ -113,7 +113,7 @@ impl NegotiatedReflector {
         }
     }
 
-    /// Takes it away at once.
+    /// Removes it at once.
     pub fn remove(&mut self, sid: Sid) {
         if let Some(at) = self.table.slot_of(sid) {
             self.end(at, Ended::Removed);
@@ -141,9 +141,9 @@ impl NegotiatedReflector {
         result
     }
 
-    /// Writes T3 and the Error Estimate that covers T3 and T2, in the format agreed, and encrypts
-    /// what could not be before: last, just before the system call. `reply` is what `reflection`
-    /// tells of.
+    /// Writes T3 and the Error Estimate that covers T3 and T2, in the negotiated format, and
+    /// encrypts what depends on them: last, just before the system call. `reply` is the reply that
+    /// `reflection` describes.
     pub fn seal(&self, reflection: &Reflection, reply: &mut [u8], t3: Wall, error: ErrorEstimate) {
         let (format, tai_offset_s) = (reflection.format, self.config.tai_offset_s);
         let Some(at) = reflection.keys else {
@@ -180,29 +180,28 @@ impl NegotiatedReflector {
         }
     }
 
-    /// When [`Self::handle_timeout`] has something to do next; `None`: nothing ends by itself.
+    /// When [`Self::handle_timeout`] has work next; `None`: no session ends by time.
     pub fn poll_timeout(&self) -> Option<Mono> {
         self.table.first_timer().map(|(due, _)| due)
     }
 
-    /// A session that is over, and what it came to. Poll until `None`: what is not polled
-    /// is kept.
+    /// A session that is over, and its counts. Poll until `None`: what is not polled is kept.
     pub fn poll_ended(&mut self) -> Option<(Sid, Ended, SessionCounters)> {
         self.ended.pop_front()
     }
 
-    /// What a session came to so far; `None` once it is over.
+    /// The counts of a session so far; `None` once it is over.
     pub fn counters(&self, sid: Sid) -> Option<SessionCounters> {
         let at = self.table.slot_of(sid)?;
         self.table.get(at).map(|session| session.counters)
     }
 
-    /// All sessions together, those that are over too, and what belonged to none.
+    /// The counts of all sessions, finished ones included, and of datagrams that belong to none.
     pub fn totals(&self) -> &ReflectorCounters {
         &self.totals
     }
 
-    /// Octets on the heap: for tests of what a session may cost.
+    /// Octets on the heap, for tests of a session's memory.
     #[doc(hidden)]
     pub fn memory_octets(&self) -> usize {
         self.table.memory_octets()
@@ -232,7 +231,7 @@ impl NegotiatedReflector {
         let replays = session.counters.replays;
         let judged = judge(session, request, now, arrival.at.at, room, strict);
         self.totals.replays += session.counters.replays - replays;
-        // Last: what gets no reply anyway costs its sender nothing.
+        // Last, so that only packets that get a reply count against the rate.
         let judged = judged.and_then(|sender| {
             let rate = self.rate.as_mut();
             if rate.is_none_or(|rate| rate.admits(arrival.from.ip(), now)) {
@@ -285,7 +284,7 @@ impl NegotiatedReflector {
     }
 }
 
-/// Whether a packet of this session gets a reply now, and what it says.
+/// Whether a packet of this session gets a reply now, and its contents.
 fn judge(
     session: &mut Session,
     request: &[u8],
@@ -303,7 +302,7 @@ fn judge(
         return Err(Ignored::NoRoom);
     }
     let sender = session.read(request)?;
-    // No whole reply passes for a request where packets are secured: its HMAC is elsewhere.
+    // In the secured modes no whole reply passes for a request: its HMAC is elsewhere.
     if session.secured.is_none() && reply_guard::is_open_reply(request, NO_SIGN, clock) {
         return Err(Ignored::Reply);
     }
@@ -315,8 +314,8 @@ fn judge(
         Repeat::Seen => session.counters.replays += 1,
         Repeat::Old => {
             session.counters.old += 1;
-            // Numbers of the authenticated mode can be invented: a reply's first block and HMAC
-            // pass for a request's. Refusing for their sake would silence the true sender.
+            // In the authenticated mode, numbers can be forged: a reply's first block and HMAC pass
+            // for a request's. Refusing old numbers would let a forger block the real sender.
             if session.numbers_are_proven() {
                 return Err(Ignored::Old);
             }

@@ -1,19 +1,19 @@
-//! Which numbers a reflector saw in a secured session (row TT-35).
+//! Numbers that a reflector received in a secured session (row TT-35).
 
-/// Numbers that are remembered.
+/// How many numbers are remembered.
 const WINDOW: u32 = 1024;
-/// Numbers in a word.
+/// Numbers per word.
 const WORD: u32 = u64::BITS;
 
-/// What a number is.
+/// Whether a number is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeat {
     /// Not seen before.
     New,
-    /// Seen before: a copy that the network made, or somebody's replay. Reflected, so that
-    /// duplication can be measured, and counted.
+    /// Seen before: duplicated by the network, or replayed. Reflected, so that duplication can be
+    /// measured, and counted.
     Seen,
-    /// Too old to be known.
+    /// Too old to be remembered.
     Old,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Replays {
 }
 
 impl Replays {
-    /// What `number` is, of a packet that was found genuine. It is remembered.
+    /// Classifies and remembers `number`, of a packet that was verified.
     pub(super) fn judge(&mut self, number: u32) -> Repeat {
         let greatest = *self.greatest.get_or_insert(number);
         let ahead = number.wrapping_sub(greatest);
@@ -48,7 +48,7 @@ impl Replays {
         }
     }
 
-    /// Marks a number, and says what it was before.
+    /// Marks a number, and returns whether it was marked before.
     fn set(&mut self, number: u32, seen: bool) -> bool {
         let at = number % WINDOW;
         let bit = 1_u64 << (at % WORD);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_go_on_behind_2_to_the_32() {
+    fn numbers_continue_after_2_to_the_32() {
         let mut replays = Replays::default();
         assert_eq!(replays.judge(u32::MAX), Repeat::New);
         assert_eq!(replays.judge(0), Repeat::New);

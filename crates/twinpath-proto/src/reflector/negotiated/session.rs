@@ -17,8 +17,8 @@ use crate::test_guard::Unopened;
 /// A Start Time farther ahead than this is taken as this (row TC-48).
 const FARTHEST_START: Duration = Duration::from_hours(24);
 
-/// By what a datagram finds its session: its source and the local port. IPv4 addresses stand
-/// mapped; zones of link-local addresses do not count.
+/// The key of a datagram's session: its source and the local port. IPv4 addresses are mapped; zones
+/// of link-local addresses are ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SenderKey {
     address: [u64; 2],
@@ -50,35 +50,35 @@ pub(super) enum State {
     Stopping { until: Mono },
 }
 
-/// What is remembered of a session.
+/// The state kept for a session.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) sid: Sid,
     pub(super) key: SenderKey,
-    /// The address its packets are sent to, where that is agreed.
+    /// The address that its packets are sent to, if that is negotiated.
     local: Option<IpAddr>,
     pub(super) features: TestFeatures,
     pub(super) dscp: Dscp,
     pub(super) state: State,
-    /// It allows for NAT, and nothing has come yet: the control client's address.
+    /// The control client's address, if the session allows for NAT and no packet has arrived yet.
     pub(super) unbound: Option<IpAddr>,
     /// Sequence Number of the next reply (row TT-11).
     next: u32,
-    /// How long it is reflected after its stop; 64 bits of nanoseconds, for there are many sessions.
+    /// How long it is reflected after its stop; 64 bits of nanoseconds to save memory.
     timeout_ns: u64,
     refwait_ns: u64,
     /// When a packet was last reflected, or when one was first due.
     heard: Mono,
-    /// When it is to begin; before now: at its start.
+    /// When it begins, if that is after its start.
     begins: Mono,
-    /// When the table looks after it next.
+    /// When the table handles it next.
     pub(super) timer: Option<Mono>,
     pub(super) counters: SessionCounters,
-    /// `None` where packets are open.
+    /// `None` if packets are not secured.
     pub(super) secured: Option<Box<Secured>>,
 }
 
-/// What a session of a secured mode has besides.
+/// Additional state of a session in a secured mode.
 #[derive(Debug)]
 pub(super) struct Secured {
     pub(super) guard: TestGuard,
@@ -116,7 +116,7 @@ impl Session {
         }
     }
 
-    /// Whether datagrams to this address are its own, as far as both are known.
+    /// Whether datagrams to this address belong to it, as far as both are known.
     pub(super) fn listens_at(&self, to: Option<IpAddr>) -> bool {
         match (self.local, to) {
             (Some(local), Some(to)) => local == to.to_canonical(),
@@ -124,8 +124,7 @@ impl Session {
         }
     }
 
-    /// The fields of a request, made plain; nothing of it is believed before its HMAC is found right
-    /// (row TT-34).
+    /// The decrypted fields of a request; none is used before its HMAC is verified (row TT-34).
     pub(super) fn read(&self, request: &[u8]) -> Result<SenderOpen, Ignored> {
         let Some(secured) = &self.secured else {
             let (sender, _) = SenderOpen::view(request).map_err(|_| Ignored::TooShort)?;
@@ -154,9 +153,9 @@ impl Session {
         }
     }
 
-    /// Without the keys no one can make a request with a number of its own: the HMAC of the encrypted
-    /// mode spans a request's header, which no reply has. That of the authenticated mode spans the
-    /// first block alone, and a reply's is made of the same octets with the same key.
+    /// Whether a request's number cannot be forged without the keys: the HMAC of the encrypted mode
+    /// covers a request's whole header, which no reply has. That of the authenticated mode covers
+    /// only the first block, and a reply's is computed over the same octets with the same key.
     pub(super) fn numbers_are_proven(&self) -> bool {
         let secured = self.secured.as_ref();
         secured.is_none_or(|secured| secured.guard.covers_headers())
@@ -168,13 +167,13 @@ impl Session {
         self.heard = self.begins.clamp(now, now + FARTHEST_START);
     }
 
-    /// Reflects for the Timeout and no longer.
+    /// Reflects for the Timeout only.
     pub(super) fn stop(&mut self, now: Mono) {
         let until = now + Duration::from_nanos(self.timeout_ns);
         self.state = State::Stopping { until };
     }
 
-    /// When it ends if nothing more comes; `None`: not by time.
+    /// When it ends if no more packets arrive; `None`: not by time.
     pub(super) fn ends(&self) -> Option<Mono> {
         match self.state {
             State::Negotiated => None,
@@ -183,7 +182,7 @@ impl Session {
         }
     }
 
-    /// The number of the reply that is made `now`.
+    /// The number of the reply made at `now`.
     pub(super) fn number(&mut self, now: Mono) -> u32 {
         let number = self.next;
         self.next = number.wrapping_add(1);

@@ -10,10 +10,10 @@ use super::super::table::halves;
 use super::InUse;
 use super::session::{SenderKey, Session, State};
 
-/// Sessions that one packet from an unknown source is held against, at most.
+/// The most sessions that one packet from an unknown source is compared with.
 const CANDIDATES: usize = 8;
 
-/// Sessions in a slab, with what finds them. Strangers choose senders, so the hash of the index is
+/// Sessions in a slab, with their indexes. Remote hosts choose senders, so the hash of the index is
 /// keyed (std's `SipHash`).
 #[derive(Default)]
 pub(super) struct Table {
@@ -21,10 +21,10 @@ pub(super) struct Table {
     empty: Vec<u32>,
     by_sender: HashMap<SenderKey, u32>,
     by_sid: HashMap<Sid, u32>,
-    /// Each session that ends by time, once. A packet does not move it: it is looked after when
-    /// the moment comes (and put off if something was heard of it).
+    /// Each session that ends by time, once. A packet does not move its entry: when the time comes,
+    /// the entry is postponed if packets have arrived meanwhile.
     timers: BTreeSet<(Mono, u32)>,
-    /// Started sessions that wait for their first packet by whichever port it comes.
+    /// Started sessions that wait for their first packet from any port.
     unbound: BTreeSet<Unbound>,
 }
 
@@ -80,7 +80,7 @@ impl Table {
         Some(session)
     }
 
-    /// Has the session looked after when its time comes, and lets it be bound if it may.
+    /// Schedules the session's next deadline, and lets it be bound if it allows for NAT.
     pub(super) fn rearm(&mut self, at: u32) {
         let Some(session) = self.slots.get_mut(at as usize).and_then(Option::as_mut) else {
             return;
@@ -99,14 +99,13 @@ impl Table {
         }
     }
 
-    /// The session that is looked after next, and when.
+    /// The session that is handled next, and when.
     pub(super) fn first_timer(&self) -> Option<(Mono, u32)> {
         self.timers.first().copied()
     }
 
-    /// Whose packet this is (row TT-24): its sender's, or that of a session which allows for NAT
-    /// and has no sender yet, if the packet comes from where its client is or from one of
-    /// `others`.
+    /// The session of a packet (row TT-24): by its sender, or else a session that allows for NAT
+    /// and has no sender yet, if the packet comes from its client's address or one of `others`.
     pub(super) fn find(&self, request: &[u8], arrival: &Arrival, others: &Access) -> Option<u32> {
         let key = SenderKey::new(arrival.from, arrival.to_port);
         if let Some(at) = self.by_sender.get(&key).copied() {
@@ -122,7 +121,7 @@ impl Table {
         self.find_unbound(request, arrival, allowed)
     }
 
-    /// The packet's source is its sender's from now on.
+    /// Binds the session to the packet's source.
     pub(super) fn bind(&mut self, at: u32, arrival: &Arrival) {
         let Some(session) = self.slots.get_mut(at as usize).and_then(Option::as_mut) else {
             return;
@@ -140,8 +139,9 @@ impl Table {
         }
     }
 
-    /// Server octets first, wherever a layout has them; then those who have none. A secured session
-    /// takes only what its keys open. `allowed`: the operator lets this sender be any session's.
+    /// Sessions with matching Server octets first, in any layout that has them; then sessions
+    /// without. A secured session takes only packets that its keys open. `allowed`: the operator
+    /// lets this sender bind any session.
     fn find_unbound(&self, request: &[u8], arrival: &Arrival, allowed: bool) -> Option<u32> {
         let port = arrival.to_port;
         let its_own =
@@ -163,7 +163,7 @@ impl Table {
         marked.or_else(|| find(0, &its_own))
     }
 
-    /// The first that fits of those with a client from `low` to `high`.
+    /// The first match among sessions with a client from `low` to `high`.
     fn first_unbound(
         &self,
         (port, octets): (u16, u16),
@@ -178,7 +178,7 @@ impl Table {
             .find(|at| self.get(*at).is_some_and(&fits))
     }
 
-    /// Octets on the heap, about.
+    /// Octets on the heap, approximately.
     pub(super) fn memory_octets(&self) -> usize {
         let bucket = |key: usize| key + size_of::<u32>() + 1;
         self.slots.capacity() * size_of::<Option<Session>>()
@@ -190,7 +190,7 @@ impl Table {
     }
 }
 
-/// `None`: it is bound, or needs not be.
+/// `None`: it is bound, or need not be.
 fn place(session: &Session, at: u32) -> Option<Unbound> {
     let octets = if session.features.reflected() >= 2 {
         session.features.server_octets

@@ -1,4 +1,4 @@
-//! Whether gaps are distributed as they claim, by seeds that are fixed.
+//! Whether gaps have the claimed distribution, with fixed seeds.
 #![expect(clippy::cast_precision_loss, reason = "statistics of small numbers")]
 
 use super::*;
@@ -21,7 +21,7 @@ fn slots(schedule: Schedule, seed: u64, count: usize) -> Vec<Mono> {
     std::iter::repeat_with(next).take(count).collect()
 }
 
-/// Gaps in mean gaps, the one before the first packet among them where `waits_first`.
+/// Gaps in units of the mean gap, including the one before the first packet if `waits_first`.
 fn gaps(schedule: Schedule, seed: u64, waits_first: bool) -> Vec<f64> {
     let mean_ns = schedule.mean_interval().as_nanos() as f64;
     let slots = slots(schedule, seed, COUNT);
@@ -63,7 +63,7 @@ fn correlation(values: &[f64]) -> f64 {
 }
 
 #[test]
-fn poisson_gaps_are_exponential_and_know_nothing_of_each_other() {
+fn poisson_gaps_are_exponential_and_independent() {
     for seed in [0, 1, 2, u64::MAX] {
         let gaps = gaps(Schedule::Poisson { mean: MS }, seed, true);
         assert_eq!(gaps.len(), COUNT);
@@ -107,7 +107,7 @@ fn uniform_gaps_fill_their_range_evenly_both_ends_included() {
 }
 
 #[test]
-fn the_logarithm_of_nothing_is_never_taken() {
+fn the_logarithm_of_zero_is_never_taken() {
     assert_eq!(exponential(u64::MAX, 1_000_000), 0);
     // 2^-53, whose logarithm is -36.7.
     assert_eq!(exponential(0, 1_000_000), 36_736_801);

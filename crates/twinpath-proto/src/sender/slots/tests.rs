@@ -1,4 +1,4 @@
-//! Schedules in virtual time, some beside a twin that has every slot in a list.
+//! Schedules in virtual time, some compared with a twin that has every slot in a list.
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -56,7 +56,7 @@ fn a_short_stall_is_caught_up_whole() {
 }
 
 #[test]
-fn a_long_stall_is_caught_up_by_the_newest_and_a_count_is_still_reached() {
+fn a_long_stall_is_caught_up_with_the_newest_slots_and_a_count_is_still_reached() {
     let mut slots = slots(Limit::Count(100), 10);
     let now = ms(1_245);
     let burst: Vec<_> = std::iter::from_fn(|| slots.take(now)).collect();
@@ -100,7 +100,7 @@ fn the_last_packets_of_a_count_are_not_skipped_over() {
 
 #[test]
 fn a_row_is_bounded_while_time_goes_on_between_its_packets() {
-    // Sending takes as long as a slot: without a bound the row would never end.
+    // Sending takes as long as a slot, so without a bound the row would never end.
     let mut slots = slots(Limit::Count(10_000), 5);
     let mut now = ms(1_200);
     let mut handed = 0;
@@ -113,7 +113,7 @@ fn a_row_is_bounded_while_time_goes_on_between_its_packets() {
 }
 
 #[test]
-fn an_interval_of_nothing_does_not_divide_by_it() {
+fn an_interval_of_zero_does_not_divide_by_zero() {
     let interval = Duration::ZERO;
     let mut slots = Slots::new(
         ms(0),
@@ -125,8 +125,7 @@ fn an_interval_of_nothing_does_not_divide_by_it() {
     assert_eq!(std::iter::from_fn(|| slots.take(ms(1))).count(), 5);
 }
 
-/// Every slot up to `end`, from the words of RFC 2330 section 11.1.3 and of this project's own
-/// rules.
+/// Every slot up to `end`, by the definition in RFC 2330 section 11.1.3 and this project's rules.
 fn list(schedule: Schedule, start: Mono, seed: u64, end: Mono) -> Vec<Mono> {
     let mut random = SplitMix::new(SplitMix::new(!seed).next_u64());
     let mut slots = Vec::new();
@@ -162,7 +161,7 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap()
 }
 
-/// The twin: what is left of the list, and the same rules by walking all of it.
+/// The twin: the rest of the list, and the same rules applied by walking all of it.
 struct Twin {
     slots: Vec<Mono>,
     left: u64,
@@ -219,7 +218,7 @@ fn any_limit() -> impl Strategy<Value = Limit> {
 }
 
 proptest! {
-    /// However late its caller is, and however often it asks.
+    /// However late and however often it is called.
     #[test]
     fn slots_are_those_of_a_twin_that_has_them_all_in_a_list(
         schedule in any_schedule(),
@@ -297,7 +296,7 @@ proptest! {
 }
 
 #[test]
-fn hours_that_were_missed_of_a_random_schedule_are_passed_over_at_once() {
+fn missed_hours_of_a_random_schedule_are_skipped_at_once() {
     let hour = Duration::from_hours(1);
     for (schedule, mean_ns) in [
         (
@@ -355,14 +354,14 @@ fn a_burst_leaves_whole_and_a_missed_one_is_caught_up_whole() {
     assert_eq!(take_all(&mut slots, ms(450)), two);
     assert_eq!((slots.skipped(), slots.largest_burst()), (8, 8));
     assert_eq!(take_all(&mut slots, ms(500)), [ms(500); 4]);
-    // A burst of more than may be caught up with is one all the same.
+    // A burst larger than the bound still leaves whole.
     let mut slots = Slots::new(ms(0), schedule, 0, Limit::Count(40), 1);
     assert_eq!(take_all(&mut slots, ms(0)), [ms(0); 4]);
     assert_eq!(take_all(&mut slots, ms(201)), [ms(200); 4]);
 }
 
 #[test]
-fn missed_slots_are_told_with_the_first_and_the_last_of_them() {
+fn missed_slots_are_reported_with_the_first_and_the_last_of_them() {
     let mut slots = slots(Limit::Duration(Duration::from_secs(1)), 10);
     assert_eq!(slots.take(ms(1_000)), Some(ms(1_000)));
     assert_eq!(slots.take_missed(), None);
@@ -375,7 +374,7 @@ fn missed_slots_are_told_with_the_first_and_the_last_of_them() {
     };
     assert_eq!(slots.take_missed(), Some(missed(20, 1_010, 1_200)));
     assert_eq!(slots.take_missed(), None);
-    // Long after its end, those to the end; two stretches are told as one.
+    // Long after its end, slots up to the end; two gaps are reported as one.
     while slots.take(ms(1_500)).is_some() {}
     while slots.take(ms(9_000)).is_some() {}
     assert_eq!(slots.take_missed(), Some(missed(49, 1_310, 1_890)));

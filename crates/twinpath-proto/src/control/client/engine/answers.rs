@@ -1,4 +1,4 @@
-//! What each of the Server's messages does.
+//! The handling of each of the Server's messages.
 
 use twinpath_wire::control::{
     Accept, AcceptSession, BLOCK, ManySessions, Modes, SecurityMode, ServerGreeting, ServerStart,
@@ -59,7 +59,7 @@ impl ControlClient {
                 if !count.is_power_of_two() {
                     self.events.push_back(ClientEvent::IrregularCount { count });
                 }
-                // It has done its work: what goes on needs the session keys alone.
+                // No longer needed: from here on only the session keys are used.
                 let passphrase = std::mem::take(&mut credentials.passphrase);
                 let key = passphrase.derive(&greeting.salt, count);
                 let token = seal_token(&key, &greeting.challenge, &credentials.session);
@@ -92,7 +92,7 @@ impl ControlClient {
     }
 
     /// Both directions are encrypted from here on: the Server's since the last block of this
-    /// message, ours from the next (rows TC-14, TC-18).
+    /// message, ours from the next message on (rows TC-14, TC-18).
     fn secure(&mut self, message: &mut ServerStart) {
         let Some(credentials) = &self.plan.credentials else {
             return;
@@ -178,7 +178,7 @@ impl ControlClient {
         self.send_stop();
     }
 
-    /// Start-N-Ack, Stop-N-Ack: one of several perhaps, in any order (rows TC-63, TC-64).
+    /// Start-N-Ack, Stop-N-Ack: possibly one of several, in any order (rows TC-63, TC-64).
     pub(super) fn many_ack(&mut self, step: Step, message: &[u8]) {
         let sids = message.get(BLOCK..message.len().saturating_sub(BLOCK));
         let (Ok(head), Ok(sids)) = (
@@ -220,7 +220,8 @@ impl ControlClient {
                 (false, _) => self.refused(Some(index), answer),
             }
         }
-        // One that names no waiting session is no answer: it gives the Server no more time.
+        // An acknowledgement of no waiting session is not an answer: it does not extend the
+        // Server's deadline.
         if answers {
             self.await_answer();
         }

@@ -1,4 +1,4 @@
-//! What each of the client's messages does.
+//! The handling of each of the client's messages.
 
 use std::collections::BTreeSet;
 
@@ -16,11 +16,12 @@ use crate::control::server::{
 };
 use crate::security::{KeyId, OpeningChain, SealingChain, SessionKeys, open_token};
 
-/// SIDs that one command may name beyond those that this connection knows: one acknowledgement's
-/// worth, which is what a client can make this side hold and say by one message about nothing.
+/// SIDs that one command may name beyond those of this connection: as many as fit one
+/// acknowledgement. It bounds the memory and output that a message about unknown sessions can
+/// cause.
 const STRANGE_SIDS: usize = answers::ACK_SIDS;
 
-/// Mode bits that some RFC defines, those that we do not offer among them.
+/// Mode bits defined by any RFC, including those not offered here.
 const DEFINED_MODES: u32 = 0x3ff;
 
 impl Server {
@@ -29,7 +30,8 @@ impl Server {
         let Ok(message) = SetUpResponse::view(message) else {
             return;
         };
-        // Of no more use to this connection: once others are in force, these are to be wiped.
+        // No longer needed by this connection: dropped now, so that keys that are replaced get
+        // wiped.
         let Some(table) = self.keys.take() else {
             return;
         };
@@ -63,7 +65,8 @@ impl Server {
             self.session_keys = Some(keys);
         }
         self.ends.modes = modes;
-        // Sent before commands are: sealing begins within this message, not with it.
+        // Sent before the phase changes to `Commands`: encryption begins within this message, not
+        // at its start.
         self.send(start);
         self.phase = Phase::Commands;
         self.events.push_back(ServerEvent::Ready { modes });
@@ -122,7 +125,7 @@ impl Server {
         }
     }
 
-    /// Accept-Session with the fault's value; the operator hears of the fault.
+    /// Accept-Session with the fault's value; the fault is reported to the operator.
     fn refuse_request(&mut self, fault: RequestFault, octets: u16) {
         self.events.push_back(ServerEvent::Refused(fault));
         self.refuse(fault.accept(), octets);
@@ -217,7 +220,7 @@ impl Server {
         self.ack = Some(Ack::Many(command, answers));
     }
 
-    /// A first block whose command is unexpected: what follows it cannot be told (rows TC-67,
+    /// A first block with an unexpected command: the length of what follows is unknown (rows TC-67,
     /// TC-69, TC-70).
     pub(super) fn strange(&mut self, block: &[u8]) {
         let octet = block.first().copied().unwrap_or_default();
