@@ -10,6 +10,7 @@ mod identity;
 mod refusals;
 mod requested;
 mod session;
+mod traffic;
 pub mod words;
 
 pub use control::{Advice, Attempt, ControlReport, RefusedSession};
@@ -18,3 +19,4 @@ pub use identity::{Identity, SessionSetup};
 pub use refusals::{IcmpRefusal, Refusals};
 pub use requested::Requested;
 pub use session::{ClockState, IcmpCount, Origin, SessionReport, StampReport, is_one_host};
+pub use traffic::{Sizes, Spacing, Traffic};

@@ -13,7 +13,7 @@ use twinpath_proto::sender::{PayloadSize, Protocol, SenderCounters};
 use twinpath_wire::{ErrorEstimate, Rung, Wall, nanoseconds};
 
 use crate::finding;
-use crate::{Finding, Identity, Note, Refusals, Requested, hops};
+use crate::{Finding, Identity, Note, Refusals, Requested, Sizes, Traffic, hops};
 
 /// Bins at most, where their edges are to fit what was measured.
 const AUTOMATIC_BINS: u16 = 20;
@@ -177,6 +177,9 @@ pub struct SessionReport {
     /// Which of the counts are known.
     #[serde(skip)]
     pub origin: Origin,
+    /// How packets were sent, as a capture shows it; `None` of a run, which knows what it was told to do.
+    #[serde(skip)]
+    pub traffic: Option<Traffic>,
 }
 
 /// Both addresses are this host's, and so both ends read one clock: the same address, or one that
@@ -211,6 +214,7 @@ impl SessionReport {
             clocks: None,
             timeline: None,
             origin: Origin::Records,
+            traffic: None,
         }
     }
 
@@ -354,6 +358,16 @@ impl SessionReport {
             u16::try_from(self.identity.padding).ok(),
             self.identity.reflector.ip(),
         )
+    }
+
+    /// The sizes that packets had: of a run, those that it was told to send.
+    pub fn sizes(&self) -> Sizes {
+        let told = || match self.payload_sizes() {
+            PayloadSize::Fixed(octets) => Sizes::of([octets]),
+            PayloadSize::Imix(sizes) => Sizes::of(sizes),
+        };
+        let seen = self.traffic.as_ref().map(|traffic| traffic.sizes.clone());
+        seen.unwrap_or_else(told)
     }
 
     /// How many routers lie on the way out; `None` where the TTL on arrival does not tell.

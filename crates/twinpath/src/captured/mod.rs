@@ -254,6 +254,7 @@ impl Capture {
                     .and_then(|place| self.interfaces.name(place)),
                 interfaces: known.run.interfaces(),
                 counts: paired.counts,
+                traffic: known.traffic.clone(),
             })
             .collect();
         *self.counts.borrow_mut() = counts;
@@ -285,6 +286,7 @@ impl Capture {
             report.add(of_session(known, session, self.timeout));
             report.add(clock_steps(report));
             report.figures.by_size.clone_from(&known.by_size);
+            report.traffic = Some(known.traffic.clone());
             report.add(large_lost(report));
         }
         report.add(negative(report));

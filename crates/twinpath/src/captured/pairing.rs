@@ -9,16 +9,19 @@ mod requests;
 mod samples;
 mod seen;
 mod sizes;
+mod traffic;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use twinpath_metrics::{Record, SizeCounts};
+use twinpath_report::Traffic;
 use twinpath_wire::{Delta, Wall};
 
 use self::samples::{lost, number};
 use self::seen::{AsReply, AsRequest, Seen, Sighting, kind};
 use self::sizes::BySize;
+use self::traffic::Sent;
 use super::flows::{Ends, Found, LAYOUTS, is_cut, is_cut_as};
 use super::frame::Datagram;
 use super::layout::{Layout, Name};
@@ -77,6 +80,7 @@ struct Session {
     /// Replies to numbers without a request that are behind the last request so far.
     answered_ahead: u64,
     by_size: BySize,
+    sent: Sent,
     under_way: u64,
 }
 
@@ -101,6 +105,7 @@ pub(super) struct Known {
     pub(super) counts: SessionCounts,
     /// Losses by the octets of requests, where these differ.
     pub(super) by_size: Vec<SizeCounts>,
+    pub(super) traffic: Traffic,
 }
 
 #[derive(Debug)]
@@ -272,6 +277,7 @@ impl<'a> Pairing<'a> {
                 under_way: session.under_way,
                 counts: session.counts,
                 by_size: session.by_size.value(),
+                traffic: session.sent.traffic(),
             })
             .collect()
     }

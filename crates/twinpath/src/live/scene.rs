@@ -92,7 +92,7 @@ pub(super) struct Session {
     pub(super) figures: Figures,
     /// What the packets tell of the two clocks, a few seconds old at most.
     pub(super) clocks: Option<ClockEstimate>,
-    /// Both ends are this host, and read one clock.
+    /// Both ends are on this host, and read one clock.
     pub(super) one_clock: bool,
     /// What raw one-way delays are worth.
     pub(super) basis: Basis,
@@ -159,7 +159,7 @@ impl Session {
             doubts.push(format!("the network refused {packets}"));
         }
         if self.steps > 0 {
-            doubts.push(format!("the local clock stepped {}", times(self.steps)));
+            doubts.push(format!("the sender's clock stepped {}", times(self.steps)));
         }
         if self.suspensions > 0 {
             let count = times(self.suspensions);
@@ -172,7 +172,7 @@ impl Session {
         if let Some(clocks) = &self.clocks {
             if clocks.far_steps_total > 0 {
                 let steps = times(clocks.far_steps_total);
-                doubts.push(format!("the far clock stepped {steps}"));
+                doubts.push(format!("the reflector's clock stepped {steps}"));
             }
             if clocks.path_change {
                 doubts.push(
@@ -236,7 +236,7 @@ impl Session {
                     "ahead"
                 };
                 format!(
-                    "unsynchronized, far {}±{} {side}{skew}",
+                    "unsynchronized, reflector {}±{} {side}{skew}",
                     units::span(clocks.offset_ns.unsigned_abs()),
                     units::span(clocks.error_bound_ns)
                 )

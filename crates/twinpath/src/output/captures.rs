@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::Serialize;
+use twinpath_report::Traffic;
 
 /// A capture, or several that were read as one.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -62,6 +63,8 @@ pub(crate) struct CapturedSession {
     pub(crate) interfaces: usize,
     #[serde(flatten)]
     pub(crate) counts: SessionCounts,
+    #[serde(flatten)]
+    pub(crate) traffic: Traffic,
 }
 
 /// What became of a session's packets beside figures.

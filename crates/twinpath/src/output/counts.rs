@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::output::words::{self, finding::missed_departures};
 use twinpath_metrics::{DuplicationFigures, Figures, LossPeriods};
-use twinpath_report::SessionReport;
+use twinpath_report::{Origin, SessionReport};
 
 use super::table::fact;
-use super::units;
+use super::{schedule, units};
 
 /// What is said of a figure that too little was measured for.
 pub(crate) const UNKNOWN: &str = "unknown";
@@ -77,6 +77,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     // What is reordered depends on how it was sent (RFC 4737 section 6).
     let pattern = match figures.reordered {
         0 => String::new(),
+        _ if report.traffic.is_some() => format!(" ({})", schedule::of(report)),
         _ => format!(" (schedule {})", report.identity.schedule.name()),
     };
     let order = format!("{} reordered{pattern}, {duplicates}", figures.reordered);
@@ -97,10 +98,12 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
         [
             (
                 figures.excluded_clock_step,
-                if counters.suspensions > 0 {
-                    "touched by a step of the local clock or a suspension of this host"
-                } else {
-                    "touched by a step of the local clock"
+                match report.origin {
+                    Origin::Capture => "touched by a step of the capture's clock",
+                    Origin::Run | Origin::Records if counters.suspensions > 0 => {
+                        "touched by a step of the sender's clock or a suspension of its host"
+                    }
+                    Origin::Run | Origin::Records => "touched by a step of the sender's clock",
                 },
             ),
             (
@@ -419,7 +422,7 @@ mod tests {
         let line = page.lines().find(|line| line.starts_with("Clocks"));
         assert_eq!(
             line,
-            Some("Clocks           both ends are this host: one clock (not synchronized)")
+            Some("Clocks           both ends on one host: one clock (not synchronized)")
         );
     }
 

@@ -193,6 +193,7 @@ pub(crate) fn quiet_path() -> SessionReport {
             ..SessionMetrics::new().figures()
         },
         origin: Origin::Run,
+        traffic: None,
         ..SessionReport::new(identity, &SessionMetrics::new(), MetricsConfig::default())
     }
 }
@@ -360,7 +361,7 @@ pub(crate) fn loss() -> SessionReport {
     report.notes = vec![
         warning(
             "clock-stepped",
-            "the local clock stepped once: 8 packets are left out of the delays".into(),
+            "the sender's clock stepped (1): 8 packets left out of the delays".into(),
         ),
         remark("t3-advanced", "T3 is advanced by the reflector".into()),
     ];

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, OneWay};
-use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_proto::sender::Protocol;
 use twinpath_report::{Note, Origin, SessionReport};
 use twinpath_wire::Wall;
 
+use super::clocks::ONE_HOST;
 use super::table::enough;
 use super::units::{self, Unit};
 use super::{Outcome, Written, counts, ends, rfc3339, schedule, summary, words};
@@ -19,7 +20,8 @@ const SECOND: i64 = 1_000_000_000;
 pub(crate) fn picture(outcome: Outcome<'_>, labels: &[Label]) -> Picture {
     let reports = outcome.sessions;
     Picture {
-        title: reports.first().map_or_else(String::new, title),
+        title: common(reports, |report| Some(title(report)))
+            .unwrap_or_else(|| units::count(reports.len() as u64, "session", "sessions")),
         subtitle: reports
             .first()
             .map_or_else(String::new, |first| subtitle(first, reports, labels)),
@@ -91,29 +93,43 @@ fn title(report: &SessionReport) -> String {
     format!("{protocol} from {near} to {far}")
 }
 
+/// What holds for all sessions.
+fn common(
+    reports: &[SessionReport],
+    fact: impl Fn(&SessionReport) -> Option<String>,
+) -> Option<String> {
+    let (first, others) = reports.split_first()?;
+    let known = fact(first)?;
+    let all = others
+        .iter()
+        .all(|other| fact(other).as_ref() == Some(&known));
+    all.then_some(known)
+}
+
 fn subtitle(first: &SessionReport, reports: &[SessionReport], labels: &[Label]) -> String {
-    let sizes = match first.payload_sizes() {
-        PayloadSize::Imix(_) => "IMIX".to_owned(),
-        PayloadSize::Fixed(octets) => format!("{octets}-octet packets"),
-    };
     let class = match reports {
         [one] => format!("DSCP {}", one.identity.tos.dscp()),
         _ => format!("{} sessions", reports.len()),
     };
     let started = Wall::from_unix_ns(first.started.unix_ns() / SECOND * SECOND);
-    let mut parts = vec![
-        schedule::words(first.identity.schedule),
-        sizes,
-        class,
-        format!("{} {}", words::started(first), rfc3339(started)),
-        format!("took {}", units::took(first.duration)),
-    ];
-    let stamps = &first.stamps;
-    if let (Some(transmit), Some(receive)) = (stamps.transmit, stamps.receive) {
-        parts.push(format!(
+    let stamps = common(reports, |report| {
+        let stamps = &report.stamps;
+        let (transmit, receive) = (stamps.transmit?, stamps.receive?);
+        Some(format!(
             "timestamps: transmit {transmit}, receive {receive}"
-        ));
-    }
+        ))
+    });
+    let parts = [
+        common(reports, |report| Some(schedule::of(report))),
+        common(reports, |report| Some(schedule::sizes(report))),
+        Some(class),
+        Some(format!("{} {}", words::started(first), rfc3339(started))),
+        common(reports, |report| {
+            Some(format!("took {}", units::took(report.duration)))
+        }),
+        stamps,
+    ];
+    let mut parts: Vec<String> = parts.into_iter().flatten().collect();
     let labels = labels
         .iter()
         .map(|label| format!("{}={}", label.key, label.value));
@@ -240,7 +256,7 @@ fn clocks(report: &SessionReport) -> [KeyRow; 3] {
         Some(units::delay(one_way.variation.p95_ns))
     };
     let offset = if report.is_one_clock() {
-        Some("both ends are this host: one clock".to_owned())
+        Some(ONE_HOST.to_owned())
     } else {
         clocks.map(|clocks| {
             let bound = units::span(clocks.error_bound_ns);
@@ -256,7 +272,7 @@ fn clocks(report: &SessionReport) -> [KeyRow; 3] {
             "One-way variation inbound, p95",
             variation(clocks.and_then(|clocks| clocks.backward)),
         ),
-        ("Far clock minus ours", offset),
+        ("Reflector's clock minus sender's", offset),
     ]
 }
 
@@ -332,9 +348,6 @@ mod tests {
             figures.find(|it| it.name == name).map(|it| &*it.value)
         };
         assert_eq!(value("Still under way at the end"), Some("40"));
-        assert_eq!(
-            value("Far clock minus ours"),
-            Some("both ends are this host: one clock")
-        );
+        assert_eq!(value("Reflector's clock minus sender's"), Some(ONE_HOST));
     }
 }

@@ -1,11 +1,68 @@
-//! When packets left, for people and for machines.
+//! When packets left and how large they were, for people.
 
-use twinpath_proto::sender::Schedule;
+use std::time::Duration;
+
+use twinpath_proto::sender::{PayloadSize, Schedule};
+use twinpath_report::{SessionReport, Sizes, Spacing};
 
 use super::units::asked;
 
+/// Sizes that are listed at most.
+const LISTED: usize = 4;
+
+/// When the packets of a session left: of a run, as it was told; of a capture, as far as that shows it.
+pub(crate) fn of(report: &SessionReport) -> String {
+    match &report.traffic {
+        Some(traffic) => seen(traffic.spacing),
+        None => words(report.identity.schedule),
+    }
+}
+
+fn seen(spacing: Option<Spacing>) -> String {
+    match spacing {
+        Some(Spacing {
+            median_ns,
+            is_even: true,
+        }) => format!("about every {}", about(median_ns)),
+        Some(Spacing { median_ns, .. }) => {
+            format!("schedule unknown (median spacing {})", about(median_ns))
+        }
+        None => "schedule unknown".to_owned(),
+    }
+}
+
+/// To a hundredth, in as few digits as that takes: a capture tells no more of a spacing.
+fn about(ns: u64) -> String {
+    let digits = ns.checked_ilog10().unwrap_or(0);
+    let steps = (0..=digits).rev().map(|power| 10_u64.pow(power));
+    let mut rounded = steps.map(|step| ns.saturating_add(step / 2) / step * step);
+    let near = rounded.find(|rounded| rounded.abs_diff(ns) <= ns / 100);
+    asked(Duration::from_nanos(near.unwrap_or(ns)))
+}
+
+/// How large the packets of a session were.
+pub(crate) fn sizes(report: &SessionReport) -> String {
+    let sizes = octets(&report.sizes());
+    match report.payload_sizes() {
+        PayloadSize::Imix(_) if report.traffic.is_none() => format!("IMIX ({sizes})"),
+        PayloadSize::Imix(_) | PayloadSize::Fixed(_) => sizes,
+    }
+}
+
+fn octets(sizes: &Sizes) -> String {
+    let Sizes { least, most, each } = sizes;
+    match each.as_slice() {
+        _ if least == most => format!("{least}-octet packets"),
+        [others @ .., _] if each.len() <= LISTED => {
+            let others: Vec<String> = others.iter().map(usize::to_string).collect();
+            format!("packets of {} and {most} octets", others.join(", "))
+        }
+        _ => format!("packets of {least} to {most} octets"),
+    }
+}
+
 /// In the words of a heading.
-pub(crate) fn words(schedule: Schedule) -> String {
+fn words(schedule: Schedule) -> String {
     match schedule {
         Schedule::Periodic { interval } => format!("every {}", asked(interval)),
         Schedule::Poisson { mean } => format!("Poisson, {} on average", asked(mean)),
@@ -21,6 +78,58 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::output::fixtures;
+    use twinpath_report::Traffic;
+
+    #[test]
+    fn of_a_capture_only_what_was_seen_is_said() {
+        for (median_ns, is_even, said) in [
+            (9_995_434, true, "about every 10 ms"),
+            (99_951_000, true, "about every 100 ms"),
+            (125_432_100, true, "about every 125 ms"),
+            (8_538_444, false, "schedule unknown (median spacing 8.5 ms)"),
+            (21_600_000, true, "about every 21.6 ms"),
+            (102_000_000, true, "about every 102 ms"),
+            (17, true, "about every 17 ns"),
+            (0, true, "about every 0 ns"),
+            (59_996_000_000, true, "about every 1 min"),
+            (u64::MAX, true, "about every 18400000000 s"),
+        ] {
+            let spacing = Some(Spacing { median_ns, is_even });
+            assert_eq!(seen(spacing), said);
+        }
+        assert_eq!(seen(None), "schedule unknown");
+        let mut report = fixtures::quiet_path();
+        report.traffic = Some(Traffic {
+            sizes: Sizes::of([41]),
+            spacing: None,
+        });
+        assert_eq!(of(&report), "schedule unknown");
+    }
+
+    #[test]
+    fn sizes_are_listed_where_they_are_few() {
+        let mut report = fixtures::quiet_path();
+        assert_eq!(sizes(&report), "41-octet packets");
+        report.identity.padding = -1;
+        assert_eq!(sizes(&report), "IMIX (packets of 22, 548 and 1472 octets)");
+        let mut seen = |of: Sizes| {
+            report.traffic = Some(Traffic {
+                sizes: of,
+                spacing: None,
+            });
+            sizes(&report)
+        };
+        assert_eq!(seen(Sizes::of([22, 22])), "22-octet packets");
+        assert_eq!(seen(Sizes::of([548, 22])), "packets of 22 and 548 octets");
+        assert_eq!(seen(Sizes::of(50..60)), "packets of 50 to 59 octets");
+        let beyond = Sizes {
+            least: 22,
+            most: 1_472,
+            each: Vec::new(),
+        };
+        assert_eq!(seen(beyond), "packets of 22 to 1472 octets");
+    }
 
     #[test]
     fn each_schedule_has_its_own_words() {

@@ -170,19 +170,15 @@ fn heading(
     let (near, far) = (ends::sender(report), ends::named(report.identity.reflector));
     let ends = format!("{protocol} from {near} to {far}");
     writeln!(out, "{}", style.heading(&wrapped(&ends, 2)))?;
-    let padding = match report.payload_sizes() {
-        PayloadSize::Imix([small, middle, large]) => {
-            format!("IMIX ({small}, {middle} and {large}-octet packets)")
-        }
-        PayloadSize::Fixed(octets) => {
+    let sizes = match report.payload_sizes() {
+        PayloadSize::Fixed(octets) if report.traffic.is_none() => {
             let raised = raised(report, octets).map_or_else(String::new, |to| {
                 format!(", raised to {to} for the {} chosen", raised_for(report))
             });
-            format!(
-                "padding {}{raised} ({octets}-octet packets)",
-                report.identity.padding
-            )
+            let sizes = schedule::sizes(report);
+            format!("padding {}{raised} ({sizes})", report.identity.padding)
         }
+        PayloadSize::Fixed(_) | PayloadSize::Imix(_) => schedule::sizes(report),
     };
     let ecn = match report.identity.tos.ecn() {
         Ecn::NotEct => "",
@@ -192,8 +188,8 @@ fn heading(
     };
     writeln!(
         out,
-        "{}, {padding}, DSCP {}{ecn}, TTL {}",
-        schedule::words(report.identity.schedule),
+        "{}, {sizes}, DSCP {}{ecn}, TTL {}",
+        schedule::of(report),
         report.identity.tos.dscp(),
         report.identity.ttl,
     )?;
@@ -381,8 +377,10 @@ fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
         (false, _) => {
             let here = known.then(|| clock(stamps.clock));
             let here = here.unwrap_or_else(|| "unknown".to_owned());
-            let far = stamps.far_clock.map(|far| format!("; far {}", clock(far)));
-            format!("this host {here}{}", far.unwrap_or_default())
+            let far = stamps
+                .far_clock
+                .map(|far| format!("; reflector {}", clock(far)));
+            format!("sender {here}{}", far.unwrap_or_default())
         }
     };
     fact(out, "Clocks", &clocks)?;

@@ -87,10 +87,10 @@ pub(super) fn rungs(canvas: &mut Canvas, marks: &[Marks], grid: &Grid<'_>) {
 /// In words; `None` for what needs none.
 pub(super) fn name(mark: Marks) -> Option<String> {
     let names = [
-        (mark.clock_step, "clock step here"),
+        (mark.clock_step, "sender clock step"),
         (mark.suspended, "host suspended"),
         (mark.source_change, "source address changed"),
-        (mark.far_step, "far clock step"),
+        (mark.far_step, "reflector clock step"),
         (mark.restart, "reflector restart"),
         (mark.not_sent, "packets not sent"),
     ];

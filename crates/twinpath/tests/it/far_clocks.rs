@@ -89,7 +89,7 @@ fn times_that_the_packets_disprove_are_named_and_not_used() {
             "read rightly",
             "one clock",
             "skew",
-            "Far clock",
+            "Reflector clock",
             "De-skewed",
         ] {
             assert!(!text.contains(claim), "{name}: {claim}: {text}");

@@ -40,6 +40,54 @@ fn a_run_that_has_no_fate_to_tell_yet_is_said_to_have_just_begun() {
 }
 
 #[test]
+fn a_capture_is_described_by_what_was_seen_in_it() {
+    let imix = "about every 10 ms, packets of 22, 548 and 1472 octets, DSCP af41, TTL 64";
+    for (file, heading) in [
+        ("light-twampy-imix.pcap", imix),
+        (
+            "light-twampy.pcap",
+            "about every 20 ms, 41-octet packets, DSCP af41, TTL 64",
+        ),
+        (
+            "mixed.pcap",
+            "schedule unknown (median spacing 10 ms), 41-octet packets, DSCP be, TTL 255",
+        ),
+    ] {
+        let text = run(&format!("report {}", captures().join(file).display())).stdout;
+        assert_eq!(text.lines().nth(1), Some(heading), "{text}");
+        assert!(!text.contains("this host"), "{text}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let page = directory.path().join("page.html");
+    let [one, other] = ["light-twampy-imix.pcap", "light-twampy.pcap"].map(|f| captures().join(f));
+    let (one, other) = (one.display(), other.display());
+    let subtitle = |files: &str| {
+        let done = run(&format!("report {files} -q --html {}", page.display()));
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        let page = std::fs::read_to_string(&page).unwrap();
+        assert!(!page.contains("this host"), "{page}");
+        let line = page
+            .lines()
+            .find(|line| line.starts_with("<p class=\"sub\">"));
+        line.unwrap().to_owned()
+    };
+    let said = subtitle(&one.to_string());
+    let seen = ">about every 10 ms; packets of 22, 548 and 1472 octets; DSCP af41; ";
+    assert!(said.contains(seen), "{said}");
+    // What is not of both is said of neither.
+    let both = subtitle(&format!("{one} {other}"));
+    assert!(both.contains(">2 sessions; started "), "{both}");
+    let json = run(&format!("report {one} --json")).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let seen = |key: &str| {
+        json.pointer(&format!("/captures/0/sessions/0/{key}"))
+            .unwrap()
+    };
+    assert_eq!(seen("sizes/each").to_string(), "[22,548,1472]");
+    assert_eq!(seen("spacing/is_even"), true);
+}
+
+#[test]
 fn what_is_for_captures_is_refused_for_saved_runs() {
     let directory = tempfile::tempdir().unwrap();
     let file = saved(directory.path(), "run.parquet", "");

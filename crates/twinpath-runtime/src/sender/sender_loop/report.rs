@@ -67,6 +67,7 @@ impl SenderLoop {
             },
             records_dropped: self.records_dropped,
             origin: Origin::Run,
+            traffic: None,
             ..samples
         };
         report.findings = finding::decide(&report);

@@ -8,6 +8,7 @@ use super::super::session::Run;
 use super::samples::number;
 use super::seen::{AsRequest, Seen, Sighting};
 use super::sizes::BySize;
+use super::traffic::Sent;
 use super::{COPY_WITHIN, Flight, Pairing, REPLIES, SESSIONS, Session};
 use crate::output::captures::SessionCounts;
 use crate::saved::Row;
@@ -206,6 +207,7 @@ impl Pairing<'_> {
             next: None,
             answered_ahead: 0,
             by_size: BySize::default(),
+            sent: Sent::default(),
         });
         self.rows.push_back(Row {
             session: number(place),
@@ -230,6 +232,7 @@ impl Pairing<'_> {
             session.counts.answered_missing += std::mem::take(&mut session.answered_ahead);
         }
         session.run.departed(seq, request.name.t1, sighting.at);
+        session.sent.departed(seq, sighting.at, sighting.octets);
         session
             .run
             .request_at(sighting.interface, sighting.ttl, true);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use twinpath_metrics::SizeCounts;
 
 /// Sizes that are told apart at most.
-const SIZES: usize = 16;
+pub(super) const SIZES: usize = 16;
 
 /// Counts by octets of payload.
 #[derive(Debug, Default)]

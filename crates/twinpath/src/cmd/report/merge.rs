@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use twinpath_metrics::{Distributions, Figures, Series, Timeline};
 use twinpath_report::finding::{self, Difference, RawFile};
-use twinpath_report::{ClockState, Finding, Note, Origin, SessionReport, StampReport};
+use twinpath_report::{ClockState, Finding, Note, Origin, SessionReport, StampReport, Traffic};
 
 use super::alike;
 use super::source::{self, Source};
@@ -44,6 +44,7 @@ pub(super) fn merge<'a>(
             }
         }
     }
+    sum.traffic = Traffic::together(reports);
     sum.findings = findings(reports);
     if !others.is_empty() {
         sum.duration = alike::together(reports);
@@ -155,10 +156,11 @@ fn differences(reports: &[SessionReport]) -> Vec<Difference> {
         ("sender", |report| report.identity.sender.ip().to_string()),
         ("reflector", |report| ends::named(report.identity.reflector)),
         ("DSCP", |report| report.identity.tos.dscp().to_string()),
-        ("padding", |report| report.identity.padding.to_string()),
-        ("interval", |report| {
-            schedule::words(report.identity.schedule)
+        ("padding", |report| match report.traffic {
+            Some(_) => schedule::sizes(report),
+            None => report.identity.padding.to_string(),
         }),
+        ("interval", schedule::of),
     ];
     let mut differences = Vec::new();
     for (name, fact) in facts {

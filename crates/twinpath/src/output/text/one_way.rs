@@ -22,7 +22,7 @@ pub(super) fn write(report: &SessionReport, style: Style, out: &mut impl Write) 
         Basis::Synchronized { .. } => return Ok(()),
         Basis::Disproved { .. } | Basis::Unsynchronized => {}
     }
-    fact(out, "Far clock", &offset(clocks))?;
+    fact(out, "Reflector clock", &offset(clocks))?;
     let ways = [("out", clocks.forward), ("in", clocks.backward)];
     let ways = ways.map(|(name, way)| way.map(|way| (name, way)));
     let ways: Vec<(&str, OneWay)> = ways.into_iter().flatten().collect();

@@ -125,7 +125,7 @@ fn what_is_on_the_wire_stands_in_the_heading() {
     report.identity.padding = -1;
     let imix = page(&report);
     assert!(
-        imix.contains(" IMIX (44, 548 and 1472-octet packets), "),
+        imix.contains("IMIX (packets of 44, 548 and 1472 octets), "),
         "{imix}"
     );
 }

@@ -220,7 +220,11 @@ fn steps_are_marked_by_name() {
     let svg = svg(&runs::steps(), Theme::Light);
     let document = Document::parse(&svg).unwrap();
     let words = labels::words(&document);
-    for name in ["clock step here", "far clock step", "reflector restart"] {
+    for name in [
+        "sender clock step",
+        "reflector clock step",
+        "reflector restart",
+    ] {
         let named = words.iter().filter(|it| it.text == name).count();
         assert_eq!(named, 2, "{name}");
     }

@@ -197,6 +197,10 @@ impl Comparison {
         let interval = |report: &SessionReport| report.identity.schedule.mean_interval();
         let other_interval = interval(before).max(interval(after))
             > interval(before).min(interval(after)).mul_f64(1.05);
+        let other_sizes = match (&before.traffic, &after.traffic) {
+            (None, None) => before.identity.padding != after.identity.padding,
+            _ => before.sizes() != after.sizes(),
+        };
         let ends = different_ends(before, after);
         differ(
             "different-ends",
@@ -210,7 +214,7 @@ impl Comparison {
         );
         differ(
             "different-size",
-            before.identity.padding != after.identity.padding,
+            other_sizes,
             "the runs had packets of different sizes",
         );
         differ(

@@ -8,7 +8,7 @@ fn disagreement(near: bool, far: bool, is_negative: bool) -> &'static str {
     match (near, far, is_negative) {
         (_, _, true) => "a one-way delay is negative, so the clocks disagree",
         (false, false, _) => "neither clock is synchronized",
-        (false, true, _) => "this host's clock is not synchronized",
+        (false, true, _) => "the sender's clock is not synchronized",
         (true, _, _) => "the reflector's clock is not synchronized",
     }
 }
@@ -38,7 +38,7 @@ pub(super) fn line(finding: &Clocks) -> String {
             let whose = if *is_of_capture {
                 "the capture's"
             } else {
-                "this host's"
+                "the sender's"
             };
             format!(
                 "{whose} clock stepped ({count}): {} left out of the delays",
@@ -55,7 +55,7 @@ pub(super) fn line(finding: &Clocks) -> String {
                 us => format!(", at least {us} us away"),
             };
             format!(
-                "both addresses are this host's, but the reflector uses another clock{apart}: packets are forwarded to another host, or the reflector does not use this host's clock"
+                "both addresses are of one host, but the reflector uses another clock{apart}: packets are forwarded to another host, or the reflector does not use that host's clock"
             )
         }
         Clocks::ClocksDisproved {
@@ -80,7 +80,7 @@ pub(super) fn line(finding: &Clocks) -> String {
         Clocks::ClockRate { skew_ppm } => {
             let side = if *skew_ppm < 0.0 { "slower" } else { "faster" };
             format!(
-                "the reflector's clock runs {:.0} ppm {side} than this host's: NTP corrects at most {NTP_PPM} ppm, so one of the two is not disciplined",
+                "the reflector's clock runs {:.0} ppm {side} than the sender's: NTP corrects at most {NTP_PPM} ppm, so one of the two is not disciplined",
                 skew_ppm.abs()
             )
         }

@@ -27,7 +27,7 @@ pub(super) fn line(finding: &FarEnd) -> String {
         } => format!(
             "{} with the wrong timestamp format (Z bit): read in the other format{}",
             replies(*count),
-            if_so(*is_borne_out, ", which agrees with this host's clock")
+            if_so(*is_borne_out, ", which agrees with the sender's clock")
         ),
         FarEnd::ErrorEstimateZero => {
             "the reflector's Error Estimate has a Multiplier of 0: its clock error is unknown"

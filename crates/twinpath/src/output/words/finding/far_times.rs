@@ -9,7 +9,7 @@ const YEAR_NS: u64 = 365 * 86_400 * 1_000_000_000;
 
 pub(super) fn line(finding: &FarStamps) -> String {
     match finding {
-        FarStamps::FarTimesUndecided => "the reflector's times do not match this host's, and there are too few packets to say why: its own time and one-way delays are unreliable"
+        FarStamps::FarTimesUndecided => "the reflector's times do not match the sender's, and there are too few packets to say why: its own time and one-way delays are unreliable"
             .to_owned(),
         FarStamps::FarTimes { fault, marked } => {
             format!("{}: {}", fault_words(*fault), whole(*marked))
@@ -95,7 +95,7 @@ fn whole(marked: u64) -> String {
 fn fault_words(fault: FarFault) -> &'static str {
     match fault {
         FarFault::Missing => "the reflector's timestamps are missing (T2 or T3 is 0)",
-        FarFault::Contradict => "the reflector's times contradict this host's in an unknown way",
+        FarFault::Contradict => "the reflector's times contradict the sender's in an unknown way",
         FarFault::Nanoseconds => {
             "the fraction of the reflector's times looks like nanoseconds, not units of 2^-32 s"
         }
