@@ -6,14 +6,14 @@ use clap::{Args, Subcommand, ValueEnum};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::SecurityMode;
 
-use super::value::quantity::{at_least_one, too_large, whole};
+use super::value::quantity::{above_zero, at_least_one, number};
 use super::{
     Advice, CONTROL, FarEnd, IP, IpOptions, LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions,
     PaddingSize, Ports, Prefix, RunOptions, SCHEDULE, SESSIONS, STAMPS, ScheduleOptions,
-    StampOptions, Summary, Time, TosOctet, threads,
+    StampOptions, Summary, Time, TosOctet, dscp, listed_dscp, threads,
 };
 
-use keys::{Iterations, mode};
+use keys::{Iterations, listed_mode, mode};
 
 pub(crate) use keys::{KeyFileOptions, KeyOptions};
 
@@ -94,7 +94,7 @@ pub(crate) struct ControllerArgs {
 
     /// DSCP of packets and replies (see twinpath dscptable); a list runs one session per class, all
     /// at once [default: be]
-    #[arg(long, value_name = "NAME|0-63,..", value_delimiter = ',', help_heading = IP)]
+    #[arg(long, value_name = "NAME|0-63,..", value_delimiter = ',', value_parser = listed_dscp, help_heading = IP)]
     pub(crate) dscp: Vec<Dscp>,
 
     /// Whole ToS or Traffic Class octet instead, with ECN; decimal, or hexadecimal as 0xb8
@@ -145,7 +145,7 @@ pub(crate) struct ControlClientArgs {
 
     /// Stop after this time: seconds, or with a unit (ns us ms s m h d) [default: on SIGINT or
     /// SIGTERM]
-    #[arg(long, value_name = "T", help_heading = SCHEDULE)]
+    #[arg(long, value_name = "T", value_parser = above_zero, help_heading = SCHEDULE)]
     pub(crate) duration: Option<Time>,
 
     /// The sender's timeout: keep reflecting this long after the stop
@@ -157,7 +157,7 @@ pub(crate) struct ControlClientArgs {
     pub(crate) padding: PaddingSize,
 
     /// DSCP of packets and replies
-    #[arg(long, value_name = "NAME|0-63", default_value = "be", help_heading = IP)]
+    #[arg(long, value_name = "NAME|0-63", value_parser = dscp, default_value = "be", help_heading = IP)]
     pub(crate) dscp: Dscp,
 
     /// Bind to this interface or VRF
@@ -210,7 +210,7 @@ pub(crate) struct ServerArgs {
 
     /// Security modes to offer: unauthenticated, authenticated, encrypted, mixed [default:
     /// unauthenticated; with --keys all but unauthenticated]
-    #[arg(long, value_name = "MODE,..", value_delimiter = ',', value_parser = mode, help_heading = CONTROL)]
+    #[arg(long, value_name = "MODE,..", value_delimiter = ',', value_parser = listed_mode, help_heading = CONTROL)]
     pub(crate) mode: Vec<SecurityMode>,
 
     #[command(flatten)]
@@ -222,11 +222,11 @@ pub(crate) struct ServerArgs {
     pub(crate) pbkdf2_count: Option<Iterations>,
 
     /// Close an idle connection without running sessions after this time: seconds, or with a unit
-    #[arg(long, value_name = "T", default_value = "900", help_heading = CONTROL)]
+    #[arg(long, value_name = "T", default_value = "900", value_parser = above_zero, help_heading = CONTROL)]
     pub(crate) servwait: Time,
 
     /// End a running session after this time without a packet: seconds, or with a unit
-    #[arg(long, value_name = "T", default_value = "900", help_heading = CONTROL)]
+    #[arg(long, value_name = "T", default_value = "900", value_parser = above_zero, help_heading = CONTROL)]
     pub(crate) refwait: Time,
 
     /// Maximum control connections
@@ -242,7 +242,7 @@ pub(crate) struct ServerArgs {
     pub(crate) allow: Vec<Prefix>,
 
     /// DSCP of control segments [default: the client's]
-    #[arg(long, value_name = "NAME|0-63", help_heading = CONTROL)]
+    #[arg(long, value_name = "NAME|0-63", value_parser = dscp, help_heading = CONTROL)]
     pub(crate) control_dscp: Option<Dscp>,
 
     /// Close connections with wrong session counts; drop packets with a zero Error Estimate
@@ -343,7 +343,7 @@ pub(crate) struct ControlOptions {
     pub(crate) strict: bool,
 
     /// DSCP of control segments [default: the system's]
-    #[arg(long, value_name = "NAME|0-63")]
+    #[arg(long, value_name = "NAME|0-63", value_parser = dscp)]
     pub(crate) control_dscp: Option<Dscp>,
 }
 
@@ -357,10 +357,5 @@ pub(crate) enum WireFormat {
 }
 
 fn count(text: &str) -> Result<usize, Advice> {
-    whole(text)
-        .and_then(|number| usize::try_from(number).ok())
-        .ok_or_else(|| {
-            too_large(text, u64::MAX)
-                .unwrap_or_else(|| Advice::new("not a number: use a whole number from 0"))
-        })
+    number(text, 0..=u64::MAX)
 }

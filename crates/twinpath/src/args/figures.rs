@@ -8,8 +8,10 @@ use twinpath_metrics::{BinEdges, Codec, MAX_EDGES, ReflectorKind, VoiceParameter
 use twinpath_report::Requested;
 use twinpath_runtime::Unavailable;
 
-use super::value::quantity::{Milliseconds, at_least_one, signed_time, whole};
-use super::{Advice, FIGURES, Time};
+use super::value::quantity::{
+    Milliseconds, at_least_one, listed, number, out_of_range, seconds, signed_time,
+};
+use super::{Advice, FIGURES};
 
 /// Which figures a report has beside the usual ones.
 #[derive(Debug, Args)]
@@ -97,20 +99,18 @@ impl FromStr for Threshold {
             .and_then(|share| share.parse().ok())
             .ok_or_else(wrong)?;
         if !(0.0..100.0).contains(&share) {
-            return Err(Advice::new(
-                "from 0% up to less than 100% of a block's packets may be lost",
-            ));
+            return Err(out_of_range("0%", "less than 100%"));
         }
         let length = match length {
-            Some(length) => Some(length.parse::<Time>()?.0),
+            Some(length) => {
+                let block = seconds(length, (Duration::from_millis(1), "1ms"));
+                Some(block.map_err(|advice| advice.of("T", length))?.0)
+            }
             None => None,
         };
-        if length.is_some_and(|length| length < Duration::from_millis(1)) {
-            return Err(Advice::new("a block is at least 1ms"));
-        }
         Ok(Self(Unavailable {
             bad_above: share / 100.0,
-            in_a_row: at_least_one(blocks).map_err(|_| wrong())?,
+            in_a_row: at_least_one(blocks).map_err(|advice| advice.of("N", blocks))?,
             block: length,
         }))
     }
@@ -180,7 +180,13 @@ impl FromStr for Bins {
             Some(("lin", range)) => linear(range)?,
             Some(("log", range)) => logarithmic(range)?,
             Some(_) => return Err(wrong()),
-            None => text.split(',').map(edge).collect::<Result<_, _>>()?,
+            None => {
+                let edges = text.split(',');
+                if text.contains(',') {
+                    edges.clone().try_for_each(listed)?;
+                }
+                edges.map(edge).collect::<Result<_, _>>()?
+            }
         };
         BinEdges::new(&edges)
             .map(Self::Edges)
@@ -214,10 +220,8 @@ fn range(kind: &str, text: &str) -> Result<(i64, i64, u32), Advice> {
         }));
     }
     let (low, high) = ends;
-    let bins = whole(bins).and_then(|bins| u32::try_from(bins).ok());
-    let bins = bins
-        .filter(|bins| *bins >= 1 && usize::try_from(*bins).is_ok_and(|bins| bins < MAX_EDGES))
-        .ok_or_else(|| Advice::new(format!("1 to {} bins are possible", MAX_EDGES - 1)))?;
+    let most = u64::try_from(MAX_EDGES - 1).unwrap_or(u64::MAX);
+    let bins = number(bins, 1..=most).map_err(|advice| advice.of("N", bins))?;
     Ok((low, high, bins))
 }
 
@@ -249,18 +253,6 @@ fn logarithmic(text: &str) -> Result<Vec<i64>, Advice> {
         (low as f64 * ratio.powf(share)).round() as i64
     };
     Ok((0..bins).map(edge).chain([high]).collect())
-}
-
-impl FromStr for Milliseconds {
-    type Err = Advice;
-
-    fn from_str(text: &str) -> Result<Self, Advice> {
-        let time = super::value::quantity::milliseconds(text)?;
-        if time > Duration::from_secs(10) {
-            return Err(Advice::new("too long: at most 10s"));
-        }
-        Ok(Self(time))
-    }
 }
 
 #[cfg(test)]
@@ -326,6 +318,8 @@ mod tests {
             ("", "lin:0:10ms:20"),
             ("fast", "lin:0:10ms:20"),
             ("exp:1:2:3", "lin:0:10ms:20"),
+            ("1ms,", "write the list without spaces"),
+            ("1ms,,2ms", "write the list without spaces"),
             ("lin:1:2", "lin:0:10ms:20"),
             ("lin:1:2:3:4", "lin:0:10ms:20"),
             ("2ms,1ms", "greater than the one before"),
@@ -334,8 +328,8 @@ mod tests {
             ("log:1ms:1us:3", "use log:1us:1ms:3"),
             ("lin:-1:-2:3", "use lin:-2:-1:3"),
             ("lin:1s:1000ms:4", "both ends are 1s: use lin:LO:HI:4"),
-            ("lin:0:1ms:0", "1 to 999 bins"),
-            ("lin:0:1ms:1000", "1 to 999 bins"),
+            ("lin:0:1ms:0", "out of range: use 1 to 999"),
+            ("lin:0:1ms:1000", "out of range: use 1 to 999"),
             ("lin:0:2ns:4", "greater than the one before"),
             ("log:0:1ms:4", "above 0"),
             ("log:-1us:1ms:4", "above 0"),

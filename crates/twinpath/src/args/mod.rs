@@ -38,11 +38,11 @@ pub(crate) use shared_options::{
 };
 pub(crate) use value::{
     Count, FarEnd, Host, Interval, Label, NearEnd, PaddingSize, Pattern, Ports, Prefix,
-    ReplyPadding, Ssid, Time, TosOctet, Ttl, doubt,
+    ReplyPadding, Ssid, Time, TosOctet, Ttl, doubt, dscp_for_host,
 };
 
 use shared_options::{CONTROL, FIGURES, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS};
-use value::quantity;
+use value::{dscp, listed_dscp, quantity};
 
 /// Why a value cannot be meant: what to write instead, in one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +52,16 @@ pub(crate) struct Advice(Cow<'static, str>);
 impl Advice {
     fn new(text: impl Into<Cow<'static, str>>) -> Self {
         Self(text.into())
+    }
+
+    /// With more to write.
+    fn and(self, more: &str) -> Self {
+        Self::new(format!("{self}{more}"))
+    }
+
+    /// Of a part of what was typed.
+    fn of(self, name: &str, part: &str) -> Self {
+        Self::new(format!("{name} {part}: {self}"))
     }
 }
 
@@ -176,7 +186,7 @@ pub(crate) struct ResponderArgs {
     pub(crate) max_sessions: usize,
 
     /// Forget a session after this idle time: seconds, or with a unit
-    #[arg(long, value_name = "T", default_value = "900", help_heading = SESSIONS)]
+    #[arg(long, value_name = "T", default_value = "900", value_parser = quantity::above_zero, help_heading = SESSIONS)]
     pub(crate) timer: Time,
 
     /// Keep no sequence counters; replies carry the request's number
@@ -205,7 +215,7 @@ pub(crate) struct ResponderArgs {
     pub(crate) allow_larger_replies: bool,
 
     /// DSCP of replies [default: the request's]
-    #[arg(long, value_name = "NAME|0-63", help_heading = IP)]
+    #[arg(long, value_name = "NAME|0-63", value_parser = dscp, help_heading = IP)]
     pub(crate) dscp: Option<Dscp>,
 
     #[command(flatten)]
@@ -266,8 +276,5 @@ pub(crate) struct SelftestArgs {
 }
 
 fn threads(text: &str) -> Result<usize, Advice> {
-    quantity::whole(text)
-        .and_then(|threads| usize::try_from(threads).ok())
-        .filter(|threads| (1..=256).contains(threads))
-        .ok_or_else(|| Advice::new("not a number of threads: use 1 to 256"))
+    quantity::number(text, 1..=256)
 }

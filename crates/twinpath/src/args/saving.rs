@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::shared_options::OUTPUT;
-use super::value::quantity::at_least_one;
+use super::value::quantity::{above_zero, at_least_one};
 use super::{LogOptions, ResultOptions, Time};
 
 /// Where a run is saved.
@@ -57,7 +57,7 @@ pub(crate) struct ReportArgs {
 
     /// Captures: how long to wait for a reply; later ones count as lost: seconds, or with a unit
     /// [default: 2]
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = above_zero)]
     pub(crate) timeout: Option<Time>,
 
     #[command(flatten)]

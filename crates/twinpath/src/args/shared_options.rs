@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use twinpath_runtime::{PathOptions, StampChoice};
 use twinpath_wire::Dscp;
 
-use super::value::quantity;
+use super::value::{listed_dscp, quantity};
 use super::{Count, FigureArgs, Interval, Label, PaddingSize, Pattern, Ssid, Time, TosOctet, Ttl};
 
 pub(super) const CONTROL: &str = "Control connection";
@@ -41,12 +41,12 @@ pub(crate) struct ScheduleOptions {
     pub(crate) seed: Option<u32>,
 
     /// Send for this time instead of a count: seconds, or with a unit (ns us ms s m h d)
-    #[arg(long, value_name = "T", conflicts_with = "count")]
+    #[arg(long, value_name = "T", conflicts_with = "count", value_parser = quantity::above_zero)]
     pub(crate) duration: Option<Time>,
 
     /// How long to wait for a reply; later ones count as lost, and are reported as late: seconds,
     /// or with a unit (ns us ms s m h d)
-    #[arg(long, value_name = "T", default_value = "2")]
+    #[arg(long, value_name = "T", default_value = "2", value_parser = quantity::above_zero)]
     pub(crate) timeout: Time,
 
     /// Wait before the first packet: seconds, or with a unit
@@ -105,7 +105,7 @@ pub(crate) struct StampPackets {
 pub(crate) struct SenderMarking {
     /// DSCP of packets (see twinpath dscptable); a list runs one session per class, all at once
     /// [default: be]
-    #[arg(long, value_name = "NAME|0-63,..", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME|0-63,..", value_delimiter = ',', value_parser = listed_dscp)]
     pub(crate) dscp: Vec<Dscp>,
 
     /// Whole ToS or Traffic Class octet instead, with ECN; decimal, or hexadecimal as 0xb8
@@ -177,7 +177,7 @@ pub(crate) struct ResultOptions {
     pub(crate) json: bool,
 
     /// Report each interval of this length as it ends: a row, or with json a document per line
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = quantity::above_zero)]
     pub(crate) report_interval: Option<Time>,
 
     /// Add KEY=VALUE to the result (repeatable)

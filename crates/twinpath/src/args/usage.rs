@@ -118,7 +118,10 @@ fn unknown_argument(
     help: &str,
 ) -> String {
     if !argument.starts_with('-') {
-        return format!("{}: one argument too many ({help})", shown(argument));
+        let dscp = command.filter(|command| has(command, "dscp"));
+        let remedy = dscp.and_then(|_| super::dscp_for_host(argument));
+        let remedy = remedy.unwrap_or_else(|| help.to_owned());
+        return format!("{}: one argument too many ({remedy})", shown(argument));
     }
     let rest = argument.trim_start_matches('-');
     if rest.starts_with(|c: char| c.is_ascii_digit()) {
@@ -162,6 +165,16 @@ fn owner_of(argument: &str) -> Option<String> {
     cli.get_subcommands()
         .find(|command| has(command))
         .map(|command| command.get_name().to_owned())
+}
+
+/// Whether a command has this option.
+fn has(command: &str, long: &str) -> bool {
+    let cli = super::Cli::command();
+    let mut options = cli
+        .find_subcommand(command)
+        .into_iter()
+        .flat_map(clap::Command::get_arguments);
+    options.any(|option| option.get_long() == Some(long))
 }
 
 /// Near enough to be a slip of the fingers: clap also suggests what merely shares letters.

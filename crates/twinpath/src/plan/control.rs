@@ -175,11 +175,6 @@ pub(crate) fn controlclients(
     let port = args.sender.port.unwrap_or(SENDER_PORT);
     let senders = resolve(&args.sender.host, port, family, lookup)?;
     let ends = alternating(pairs(&servers, &senders)?);
-    if args.duration.is_some_and(|duration| duration.0.is_zero()) {
-        return Err(Failure::usage(
-            "--duration 0 stops at once: use 10 (seconds) or 500ms",
-        ));
-    }
     let wanted = wanted(&args.control, given, &FOR_OTHERS)?;
     let plan = |(server, sender)| {
         let server = in_zone(server, args.interface.as_deref(), lookup)?;
@@ -225,13 +220,6 @@ fn control(options: &ControlOptions, wanted: Wanted, server: SocketAddr) -> Cont
 /// # Errors
 /// Arguments that mean nothing together, names without an address.
 pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan, Failure> {
-    for (option, time) in [("servwait", args.servwait.0), ("refwait", args.refwait.0)] {
-        if time.is_zero() {
-            return Err(Failure::usage(format!(
-                "--{option} 0 ends everything at once: use 900 (seconds) or 15m"
-            )));
-        }
-    }
     let (near, tolerate_missing_family) =
         listening(args.near.as_ref(), &args.ip, CONTROL_PORT, lookup)?;
     let (modes, keys) = offered(args)?;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs as _};
 
-use crate::args::{Host, IpOptions};
+use crate::args::{Host, IpOptions, dscp_for_host};
 use crate::failure::Failure;
 
 /// How names are looked up: the system's way, or a test's.
@@ -106,8 +106,9 @@ pub(super) fn resolve(
 
 fn named(name: &str, port: u16, lookup: Lookup<'_>) -> Result<Vec<SocketAddr>, Failure> {
     let unknown = |why: String| {
-        Failure::could_not(format!("cannot resolve {name}{why}"))
-            .with_remedy(Some("check the name, or give the address"))
+        Failure::could_not(format!("cannot resolve {name}{why}")).with_remedy(Some(
+            dscp_for_host(name).unwrap_or_else(|| "check the name, or give the address".to_owned()),
+        ))
     };
     let mut found = lookup(name, port).map_err(|error| {
         let text = error.to_string();
@@ -239,6 +240,12 @@ mod tests {
                 Family::Any,
                 "1 cannot resolve gone: name or service not known; \
                  check the name, or give the address",
+            ),
+            (
+                name("ef"),
+                Family::Any,
+                "1 cannot resolve ef: name or service not known; \
+                 ef is a DSCP: write a list without spaces, such as be,ef",
             ),
         ] {
             assert_eq!(answer(&host, family), expected, "{host}");

@@ -22,11 +22,6 @@ pub(crate) fn responder(
     if args.allow_larger_replies && args.padding.is_none() {
         return Err(Failure::usage("--allow-larger-replies needs --padding"));
     }
-    if args.timer.0.is_zero() {
-        return Err(Failure::usage(
-            "--timer 0 forgets at once: use --stateless instead",
-        ));
-    }
     let (near, tolerate_missing_family) =
         listening(args.near.as_ref(), &args.ip, LIGHT_PORT, lookup)?;
     Ok(ResponderPlan {
@@ -203,7 +198,6 @@ mod tests {
     fn options_that_would_do_nothing_are_refused() {
         for (line, part) in [
             ("--allow-larger-replies", "needs --padding"),
-            ("--timer 0", "--stateless instead"),
             ("fe80::1", "give the interface too, such as fe80::1%eth0"),
         ] {
             let failure = plan(line).unwrap_err().to_string();

@@ -129,7 +129,7 @@ impl Sending<'_> {
             near,
             port: port(self.near, self.ports)?,
             protocol,
-            limit: limit(self.schedule)?,
+            limit: limit(self.schedule),
             schedule,
             timeout,
             payload: payload(self.packet.padding(), protocol, far.ip())?,
@@ -204,11 +204,6 @@ pub(crate) fn rows_fit(results: &ResultOptions, timeout: Duration) -> Result<(),
             "--report-interval works with --output text, json and jsonl: use one of them",
         ));
     }
-    if interval.0.is_zero() {
-        return Err(Failure::usage(
-            "--report-interval 0 reports nothing: use a longer one, such as 10s",
-        ));
-    }
     let shortest = SeriesFacts::shortest_interval(timeout);
     if interval.0 < shortest {
         let ms = shortest.as_nanos().div_ceil(1_000_000);
@@ -266,23 +261,15 @@ fn port(near: Option<&NearEnd>, ports: Option<Ports>) -> Result<PortChoice, Fail
     }
 }
 
-fn limit(schedule: &ScheduleOptions) -> Result<Limit, Failure> {
+fn limit(schedule: &ScheduleOptions) -> Limit {
     match schedule.duration {
-        None => Ok(Limit::Count(schedule.count.0)),
-        Some(duration) if duration.0.is_zero() => Err(Failure::usage(
-            "--duration 0 sends nothing: use 10 (seconds) or 500ms",
-        )),
-        Some(duration) => Ok(Limit::Duration(duration.0)),
+        None => Limit::Count(schedule.count.0),
+        Some(duration) => Limit::Duration(duration.0),
     }
 }
 
 fn timeout(schedule: &ScheduleOptions, interval: Duration) -> Result<Duration, Failure> {
     let timeout = schedule.timeout.0;
-    if timeout.is_zero() {
-        return Err(Failure::usage(
-            "--timeout 0 loses every packet: use 2 (seconds) or 500ms",
-        ));
-    }
     let packets = match schedule.duration {
         Some(duration) => duration.0.as_nanos() / interval.as_nanos().max(1),
         None => schedule.count.0.into(),
@@ -315,7 +302,7 @@ pub(super) fn payload(
     } - protocol.padding_counts_from();
     match padding {
         PaddingSize::Octets(octets) if usize::from(octets) > most => Err(Failure::usage(format!(
-            "--padding {octets} does not fit UDP over {}: use at most {most}",
+            "--padding {octets}: out of range: use 0 to {most} over {}",
             Family::of(far)
         ))),
         PaddingSize::Octets(_) | PaddingSize::Imix => {

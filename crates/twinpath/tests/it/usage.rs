@@ -13,7 +13,7 @@ fn bad_usage_is_one_line_and_status_two() {
         ("sendr", "sendr: did you mean sender?"),
         ("sender", "FAR[:PORT] is missing"),
         ("sender ::1 --dcsp ef", "--dcsp: did you mean --dscp?"),
-        ("sender ::1 --dscp 64", "--dscp 64: not a DSCP"),
+        ("sender ::1 --dscp 64", "--dscp 64: out of range"),
         (
             "sender ::1 --dscp ef --tos 184",
             "--dscp and --tos exclude each other",
@@ -29,7 +29,7 @@ fn bad_usage_is_one_line_and_status_two() {
         ),
         (
             "sender 127.0.0.1 --padding 65500",
-            "--padding 65500 does not fit UDP over IPv4",
+            "--padding 65500: out of range: use 0 to 65493 over IPv4",
         ),
         (
             "sender 127.0.0.1 -6",
@@ -47,7 +47,7 @@ fn bad_usage_is_one_line_and_status_two() {
             "controller [::1",
             "the closing ] is missing: use [2001:db8::1] or",
         ),
-        ("controller ::1 --dscp be,-1", "--dscp -1: not a DSCP"),
+        ("controller ::1 --dscp be,-1", "--dscp -1: out of range"),
         ("server --control-dscp -1", "--control-dscp -1: not a DSCP"),
         (
             "sender ::1 --dscp nonsense",
@@ -94,7 +94,7 @@ fn bad_usage_is_one_line_and_status_two() {
         ),
         ("server --refwait 0", "use 900 (seconds) or 15m"),
         ("controlclient ::1 127.0.0.1", "both must be of the same"),
-        ("controlclient ::1 ::1 --duration 0", "stops at once"),
+        ("controlclient ::1 ::1 --duration 0", "out of range"),
     ] {
         let done = run(line);
         assert_eq!((done.status, done.stdout.as_str()), (2, ""), "{line}");

@@ -7,7 +7,7 @@ use clap::Args;
 use twinpath_proto::security::KeyId;
 use twinpath_wire::control::SecurityMode;
 
-use crate::args::value::quantity::whole;
+use crate::args::value::quantity::{listed, number};
 use crate::args::{Advice, CONTROL};
 
 /// A token is an oracle for guesses where PBKDF2 makes fewer iterations (RFC 4656 section 3.1).
@@ -77,14 +77,7 @@ impl FromStr for Iterations {
 
 /// A bound for PBKDF2 iterations.
 pub(super) fn iterations(text: &str) -> Result<u32, Advice> {
-    whole(text)
-        .and_then(|count| u32::try_from(count).ok())
-        .filter(|count| (LEAST_COUNT..=MOST_COUNT).contains(count))
-        .ok_or_else(|| {
-            Advice::new(format!(
-                "not a number of PBKDF2 iterations: use {LEAST_COUNT} to {MOST_COUNT}"
-            ))
-        })
+    number(text, LEAST_COUNT.into()..=MOST_COUNT.into())
 }
 
 /// The name of a key.
@@ -98,6 +91,12 @@ pub(super) fn key_id(text: &str) -> Result<KeyId, Advice> {
         ));
     }
     KeyId::new(text).map_err(|error| Advice::new(error.to_string()))
+}
+
+/// A security mode in a list.
+pub(super) fn listed_mode(text: &str) -> Result<SecurityMode, Advice> {
+    listed(text)?;
+    mode(text)
 }
 
 /// A security mode.

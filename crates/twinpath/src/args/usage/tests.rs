@@ -98,6 +98,21 @@ const SLIPS: &[&str] = &[
     "sender ::1 --output=",
     "sender ::1 --output jsno",
     "sender ::1 --dscp 64",
+    "sender ::1 --dscp ef, be",
+    "sender ::1 ::1 --dscp af11 ef",
+    "sender ::1,::2",
+    "sender host1, host2",
+    "responder --allow ::1,::2",
+    "server --mode authenticated, encrypted",
+    "sender ::1 --bins 1ms, 2ms",
+    "sender ::1 --ports 0-9",
+    "sender ::1 --unavailable 50%/0",
+    "sender ::1 --jitter-buffer 11s --voice g711",
+    "sender ::1 --schedule bursts:0/1s",
+    "sender ::1 --schedule bursts:10/5us",
+    "sender ::1 --schedule uniform:0-0",
+    "sender ::1 --timeout 0",
+    "responder --timer 0",
     "sender ::1 --dscp ef --tos 184",
     "sender ::1 --tos ef",
     "sender ::1 --count 5 --duration 5",
@@ -174,11 +189,26 @@ fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
 }
 
+/// What the values of options are called that have no bounds.
+const WORDS: [&str; 14] = [
+    "CODEC",
+    "EDGES",
+    "FILE",
+    "FILE.svg|.png",
+    "FORM",
+    "FORMAT",
+    "K=V",
+    "KIND",
+    "MODE",
+    "MODE,..",
+    "NAME",
+    "PATTERN",
+    "PREFIX",
+    "RUNG",
+];
+
 #[test]
-fn every_option_of_a_number_or_a_time_answers_a_negative_one_by_its_own_words() {
-    let quantities = [
-        "T", "N", "PPS", "MS", "PORT", "0-255", "1-255", "LO-HI", "BYTES",
-    ];
+fn every_option_of_a_number_or_a_time_answers_what_is_beyond_its_bounds_in_the_same_words() {
     let mut seen = 0;
     for command in Cli::command().get_subcommands() {
         let far = match command.get_name() {
@@ -190,16 +220,39 @@ fn every_option_of_a_number_or_a_time_answers_a_negative_one_by_its_own_words() 
         for option in command.get_opts() {
             let name = option.get_value_names().and_then(|names| names.first());
             let name = name.map_or("", |name| name.as_str());
-            let (Some(long), true) = (option.get_long(), quantities.contains(&name)) else {
+            let is_number = option.get_action().takes_values() && !WORDS.contains(&name);
+            let Some(long) = option.get_long().filter(|_| is_number) else {
                 continue;
             };
-            let said = answer(&format!("{} {far}--{long} -5", command.get_name()));
-            assert!(said.starts_with(&format!("--{long} -5: ")), "{said}");
-            assert!(said.contains("use "), "{said}");
-            seen += 1;
+            let beyond: &[&str] = match name {
+                "LO-HI" => &["0-5", "5-99999"],
+                "LOSS%/N[/T]" => &["-5%/10", "100%/10", "50%/0", "50%/9999999999", "50%/1/0"],
+                _ => &["-5", "99999999999999999999999"],
+            };
+            for value in beyond {
+                let said = answer(&format!("{} {far}--{long} {value}", command.get_name()));
+                assert!(said.starts_with(&format!("--{long} {value}: ")), "{said}");
+                let wording = said.contains("out of range: use ");
+                assert!(
+                    wording && (said.contains(" to ") || said.contains(" or more")),
+                    "{said}"
+                );
+                seen += 1;
+            }
+            // Zero is used, or out of range.
+            let zero = format!("twinpath {} {far}--{long} 0", command.get_name());
+            if let Err(error) = Cli::read(zero.split(' ')) {
+                let said = failure(&error, Some(command.get_name())).to_string();
+                let other = ["LO-HI", "LOSS%/N[/T]"].contains(&name);
+                let needs = said.contains(" is missing");
+                assert!(
+                    other || needs || said.contains("out of range: use "),
+                    "{said}"
+                );
+            }
         }
     }
-    assert!(seen > 40, "{seen}");
+    assert!(seen > 100, "{seen}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use super::quantity::whole;
+use super::quantity::{self, whole};
 use crate::args::Advice;
 
 /// One host, not yet resolved.
@@ -47,9 +47,6 @@ impl FromStr for FarEnd {
 
     fn from_str(text: &str) -> Result<Self, Advice> {
         match split(text, 1)? {
-            (_, Some(0)) => Err(Advice::new(
-                "port 0 is not a valid destination: use 1 to 65535",
-            )),
             (Some(host), port) => Ok(Self { host, port }),
             (None, _) => Err(Advice::new(
                 "an address or a name is missing before the port",
@@ -73,6 +70,11 @@ impl FromStr for Prefix {
     fn from_str(text: &str) -> Result<Self, Advice> {
         let net = match text.parse::<IpAddr>() {
             Ok(address) => IpNet::from(address.to_canonical()),
+            Err(_) if text.contains(',') => {
+                return Err(Advice::new(
+                    "not one prefix: give the option again for each of them",
+                ));
+            }
             Err(_) => text.parse::<IpNet>().map_err(|_| {
                 Advice::new("not a prefix: use 192.0.2.0/24, 2001:db8::/32 or an address")
             })?,
@@ -111,13 +113,12 @@ fn split(text: &str, least: u16) -> Result<(Option<Host>, Option<u16>), Advice> 
 }
 
 fn port(text: &str, least: u16) -> Result<u16, Advice> {
-    let write = format!("use {least} to 65535");
     if text.is_empty() {
         return Err(Advice::new(format!(
-            "a port is missing after the colon: {write}"
+            "a port is missing after the colon: use {least} to 65535"
         )));
     }
-    port_number(text).ok_or_else(|| Advice::new(format!("{text:?} is not a port: {write}")))
+    quantity::port(text, least)
 }
 
 fn port_number(text: &str) -> Option<u16> {
@@ -202,6 +203,11 @@ fn name_or_v4(text: &str) -> Result<Host, Advice> {
     if text.contains('/') {
         return Err(Advice::new(
             "give the host alone, without a scheme, a path or a prefix length",
+        ));
+    }
+    if text.contains(',') {
+        return Err(Advice::new(
+            "a comma is not part of a name: give one host, and lists without spaces (--dscp ef,be)",
         ));
     }
     if text
@@ -296,8 +302,11 @@ mod tests {
         for (text, part) in [
             ("", "give an address"),
             (":862", "missing before the port"),
-            ("192.0.2.1:0", "not a valid destination"),
-            ("192.0.2.1:70000", "\"70000\" is not a port: use 1 to 65535"),
+            ("192.0.2.1:0", "port 0: out of range: use 1 to 65535"),
+            (
+                "192.0.2.1:70000",
+                "port 70000: out of range: use 1 to 65535",
+            ),
             ("192.0.2.1:", "missing after the colon: use 1 to 65535"),
             ("[::1]:", "missing after the colon: use 1 to 65535"),
             ("::1:20001", "brackets: use [::1]:20001"),
@@ -319,7 +328,7 @@ mod tests {
             ("router/24", "host alone"),
             ("a b", "neither"),
             ("::1:+5", "IPv6"),
-            ("host:+5", "not a port"),
+            ("host:+5", "port +5: not a whole number: use 1 to 65535"),
         ] {
             let error = text.parse::<FarEnd>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");

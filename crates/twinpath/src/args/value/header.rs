@@ -1,11 +1,12 @@
 //! Octets of the IP header, and labels.
 
+use std::num::IntErrorKind;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use twinpath_wire::Tos;
+use twinpath_wire::{Dscp, DscpError, Tos};
 
-use super::quantity::whole;
+use super::quantity::{is_integer, listed, number, out_of_range};
 use crate::args::Advice;
 
 /// A whole ToS or Traffic Class octet.
@@ -34,31 +35,50 @@ impl FromStr for TosOctet {
 
     fn from_str(text: &str) -> Result<Self, Advice> {
         let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
-        let number = match hex {
-            Some(hex) if hex.bytes().all(|octet| octet.is_ascii_hexdigit()) => {
-                u8::from_str_radix(hex, 16).ok()
+        let hex = hex.filter(|hex| hex.bytes().all(|octet| octet.is_ascii_hexdigit()));
+        let octet = match hex.map(|hex| u8::from_str_radix(hex, 16)) {
+            Some(Ok(octet)) => octet,
+            Some(Err(error)) if *error.kind() == IntErrorKind::PosOverflow => {
+                return Err(out_of_range("0x00", "0xff"));
             }
-            Some(_) => None,
-            None => octet(text),
+            _ if text.starts_with(char::is_alphabetic) && text.parse::<Dscp>().is_ok() => {
+                return Err(Advice::new("a name is a DSCP, not a ToS octet: use --dscp"));
+            }
+            _ => number(text, 0..=255)
+                .map_err(|advice| advice.and(" or 0x00 to 0xff (a DSCP goes with --dscp)"))?,
         };
-        number.map(|octet| Self(Tos(octet))).ok_or_else(|| {
-            Advice::new(if text.parse::<twinpath_wire::Dscp>().is_ok() {
-                "a name is a DSCP, not a ToS octet: use --dscp"
-            } else {
-                "not a ToS octet: use 0 to 255 or 0x00 to 0xff (a DSCP goes with --dscp)"
-            })
-        })
+        Ok(Self(Tos(octet)))
     }
+}
+
+/// A DSCP by its name or number.
+pub(in crate::args) fn dscp(text: &str) -> Result<Dscp, Advice> {
+    text.parse().map_err(|error: DscpError| {
+        if is_integer(text) {
+            out_of_range(0, "63 or a name (see twinpath dscptable)")
+        } else {
+            Advice::new(error.to_string())
+        }
+    })
+}
+
+/// The same in a list.
+pub(in crate::args) fn listed_dscp(text: &str) -> Result<Dscp, Advice> {
+    listed(text)?;
+    dscp(text)
+}
+
+/// What to write where the name of a DSCP is typed as a host, as behind `--dscp be `.
+pub(crate) fn dscp_for_host(name: &str) -> Option<String> {
+    let is_dscp = name.starts_with(char::is_alphabetic) && name.parse::<Dscp>().is_ok();
+    is_dscp.then(|| format!("{name} is a DSCP: write a list without spaces, such as be,{name}"))
 }
 
 impl FromStr for Ttl {
     type Err = Advice;
 
     fn from_str(text: &str) -> Result<Self, Advice> {
-        octet(text)
-            .filter(|ttl| *ttl > 0)
-            .map(Self)
-            .ok_or_else(|| Advice::new("not a TTL: use 1 to 255"))
+        number(text, 1..=255).map(Self)
     }
 }
 
@@ -66,11 +86,7 @@ impl FromStr for Ssid {
     type Err = Advice;
 
     fn from_str(text: &str) -> Result<Self, Advice> {
-        whole(text)
-            .and_then(|ssid| u16::try_from(ssid).ok())
-            .filter(|ssid| *ssid > 0)
-            .map(Self)
-            .ok_or_else(|| Advice::new("not a Session Identifier: use 1 to 65535"))
+        number(text, 1..=65_535).map(Self)
     }
 }
 
@@ -94,10 +110,6 @@ impl FromStr for Label {
     }
 }
 
-fn octet(text: &str) -> Option<u8> {
-    whole(text).and_then(|number| u8::try_from(number).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +123,7 @@ mod tests {
         assert_eq!("1".parse(), Ok(Ttl(1)));
         assert_eq!("255".parse(), Ok(Ttl(255)));
         assert_eq!("65535".parse(), Ok(Ssid(65_535)));
-        for bad in ["256", "-1", "", "0x100", "0x", "0x+1", "+1"] {
+        for bad in ["256", "-1", "", "0x", "0x+1", "+1"] {
             assert!(
                 bad.parse::<TosOctet>()
                     .unwrap_err()
@@ -133,6 +145,10 @@ mod tests {
                 .to_string()
                 .contains("--dscp")
         );
+        assert_eq!(
+            "0x100".parse::<TosOctet>().unwrap_err().to_string(),
+            "out of range: use 0x00 to 0xff"
+        );
         assert!("0".parse::<Ttl>().is_err());
         for bad in ["0", "65536", "", "x"] {
             assert!(
@@ -142,6 +158,28 @@ mod tests {
                     .contains("1 to 65535"),
                 "{bad}"
             );
+        }
+    }
+
+    #[test]
+    fn a_dscp_is_a_name_or_a_number_and_a_list_of_them_has_no_spaces() {
+        for text in ["ef", "46", "0x2e", "EF", " ef"] {
+            assert_eq!(dscp(text), Ok(Dscp::EF), "{text}");
+            assert_eq!(listed_dscp(text), Ok(Dscp::EF), "{text}");
+        }
+        for (text, part) in [
+            ("64", "out of range: use 0 to 63 or a name"),
+            ("-1", "out of range: use 0 to 63 or a name"),
+            ("99999999999", "out of range: use 0 to 63 or a name"),
+            ("eff", "not a DSCP: a name (be, "),
+        ] {
+            let error = dscp(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{text}: {error}");
+            assert_eq!(listed_dscp(text).unwrap_err().to_string(), error);
+        }
+        for text in ["", " "] {
+            let error = listed_dscp(text).unwrap_err().to_string();
+            assert!(error.contains("write the list without spaces"), "{error}");
         }
     }
 

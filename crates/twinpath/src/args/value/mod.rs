@@ -6,6 +6,7 @@ pub(super) mod quantity;
 mod schedule;
 
 pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
-pub(crate) use header::{Label, Ssid, TosOctet, Ttl};
+pub(crate) use header::{Label, Ssid, TosOctet, Ttl, dscp_for_host};
+pub(super) use header::{dscp, listed_dscp};
 pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
 pub(crate) use schedule::Pattern;

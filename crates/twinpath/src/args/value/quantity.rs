@@ -1,15 +1,17 @@
 //! Times, counts and sizes as they are written on a command line.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::args::Advice;
 
-/// Nothing here waits or measures longer than this.
-const LONGEST: Duration = Duration::from_hours(24 * 365);
+/// The bounds of a time, and how they are written.
+type Bound = (Duration, &'static str);
 
-const TOO_LONG: &str = "too long: at most a year (365d)";
+/// Nothing here waits or measures longer than this.
+const LONGEST: Bound = (Duration::from_hours(24 * 365), "365d");
 
 const UNITS: &str = "ns us ms s m h d";
 
@@ -59,19 +61,41 @@ pub(crate) const MAX_PADDING: u16 = 65_513;
 /// The same over IPv4, whose header counts.
 const MAX_PADDING_V4: u16 = MAX_PADDING - 20;
 
-/// A decimal number and a unit, exact in nanoseconds. What means a time in other letters, or with
-/// blanks around it, is told how to write it.
-fn time(text: &str, bare_ns: u128, example: &'static str) -> Result<Duration, Advice> {
-    plain_time(text, bare_ns, example).map_err(|advice| {
+/// What every number that is too small or too large is answered with.
+pub(in crate::args) fn out_of_range(low: impl fmt::Display, high: impl fmt::Display) -> Advice {
+    Advice::new(format!("out of range: use {low} to {high}"))
+}
+
+/// A decimal number and a unit, exact in nanoseconds, within bounds. What means a time in other letters,
+/// or with blanks around it, is told how to write it.
+fn time(
+    text: &str,
+    bare_ns: u128,
+    (low, high): (Bound, Bound),
+    example: &'static str,
+) -> Result<Duration, Advice> {
+    let read = |text: &str| plain_time(text, bare_ns, example);
+    let time = read(text).map_err(|advice| {
         let plain = text.trim().to_lowercase();
-        if plain != text && plain_time(&plain, bare_ns, example).is_ok() {
+        if plain != text && read(&plain).is_ok() {
             Advice::new(format!("not a time: use {plain}"))
+        } else if text
+            .strip_prefix('-')
+            .is_some_and(|text| read(text).is_ok())
+        {
+            out_of_range(low.1, high.1)
         } else {
             advice
         }
-    })
+    })?;
+    if (low.0..=high.0).contains(&time) {
+        Ok(time)
+    } else {
+        Err(out_of_range(low.1, high.1))
+    }
 }
 
+/// What is beyond all bounds is the longest time of all.
 fn plain_time(text: &str, bare_ns: u128, example: &'static str) -> Result<Duration, Advice> {
     let wrong = || Advice::new(format!("not a time: use {example} (units: {UNITS})"));
     let digits_end = text
@@ -94,63 +118,66 @@ fn plain_time(text: &str, bare_ns: u128, example: &'static str) -> Result<Durati
     if whole.is_empty() && fraction.is_empty() && number != "0" || fraction.contains('.') {
         return Err(wrong());
     }
-    let too_long = || Advice::new(TOO_LONG);
     if fraction.len() > 18 {
         return Err(Advice::new("finer than a nanosecond"));
     }
-    let parse = |digits: &str| -> Result<u128, Advice> {
-        if digits.is_empty() {
-            Ok(0)
-        } else {
-            digits.parse().map_err(|_| too_long())
-        }
+    // Digits alone: too many of them are a number too large.
+    let parse = |digits: &str| match digits {
+        "" => 0,
+        digits => digits.parse().unwrap_or(u128::MAX),
     };
-    let whole_ns = parse(whole)?.checked_mul(unit_ns).ok_or_else(too_long)?;
     let scale = 10_u128.pow(u32::try_from(fraction.len()).map_err(|_| wrong())?);
-    let part = parse(fraction)? * unit_ns;
+    let part = parse(fraction) * unit_ns;
     if !part.is_multiple_of(scale) {
         return Err(Advice::new("finer than a nanosecond"));
     }
-    let total = whole_ns.checked_add(part / scale).ok_or_else(too_long)?;
-    let total = Duration::from_nanos(u64::try_from(total).map_err(|_| too_long())?);
-    if total > LONGEST {
-        Err(too_long())
-    } else {
-        Ok(total)
-    }
+    let total = parse(whole).saturating_mul(unit_ns);
+    let total = total.saturating_add(part / scale);
+    Ok(Duration::from_nanos(
+        u64::try_from(total).unwrap_or(u64::MAX),
+    ))
 }
 
-/// Time between packets: a bare number is milliseconds.
-pub(in crate::args) fn interval(text: &str) -> Result<Duration, Advice> {
+/// Time between packets, at least the time that stands in `low`: a bare number is milliseconds.
+pub(in crate::args) fn interval(text: &str, low: Bound) -> Result<Duration, Advice> {
     let example = "100 or 0.5 (milliseconds), 100us, 10ms or 1s";
-    time(text, 1_000_000, example)
+    time(text, 1_000_000, (low, LONGEST), example)
 }
 
 impl FromStr for Interval {
     type Err = Advice;
 
     fn from_str(text: &str) -> Result<Self, Advice> {
-        let interval = interval(text)?;
-        if interval < SHORTEST_INTERVAL {
-            return Err(Advice::new(
-                "too short: at least 1us; use 100us, 10ms or 1s",
-            ));
-        }
-        Ok(Self(interval))
+        interval(text, (SHORTEST_INTERVAL, "1us")).map(Self)
     }
+}
+
+/// A time whose bare number is seconds, of at least `low`.
+pub(in crate::args) fn seconds(text: &str, low: Bound) -> Result<Time, Advice> {
+    let example = "2 or 0.5 (seconds), 500ms, 10m or 1d";
+    time(text, 1_000_000_000, (low, LONGEST), example).map(Time)
+}
+
+/// A time that is not 0, for options where 0 would do nothing, or end everything at once.
+pub(in crate::args) fn above_zero(text: &str) -> Result<Time, Advice> {
+    seconds(text, (Duration::from_nanos(1), "1ns"))
 }
 
 impl FromStr for Time {
     type Err = Advice;
 
     fn from_str(text: &str) -> Result<Self, Advice> {
-        time(text, 1_000_000_000, "2 or 0.5 (seconds), 500ms, 10m or 1d").map(Self)
+        seconds(text, (Duration::ZERO, "0"))
     }
 }
 
-/// A time whose bare number is milliseconds.
-pub(in crate::args) fn milliseconds(text: &str) -> Result<Duration, Advice> {
-    time(text, 1_000_000, "40 (milliseconds), 40ms or 0.1s")
+impl FromStr for Milliseconds {
+    type Err = Advice;
+
+    fn from_str(text: &str) -> Result<Self, Advice> {
+        let bounds = ((Duration::ZERO, "0"), (Duration::from_secs(10), "10s"));
+        time(text, 1_000_000, bounds, "40 (milliseconds), 40ms or 0.1s").map(Self)
+    }
 }
 
 /// A time that may be negative, in nanoseconds.
@@ -161,21 +188,15 @@ pub(in crate::args) fn signed_time(text: &str) -> Result<i64, Advice> {
     };
     let time: Time = text.parse()?;
     // A year is far below 2^63 ns.
-    i64::try_from(time.0.as_nanos())
-        .map(|ns| sign * ns)
-        .map_err(|_| Advice::new(TOO_LONG))
+    let ns = i64::try_from(time.0.as_nanos()).unwrap_or(i64::MAX);
+    Ok(sign * ns)
 }
 
 impl FromStr for Count {
     type Err = Advice;
 
     fn from_str(text: &str) -> Result<Self, Advice> {
-        match whole(text) {
-            Some(0) => Err(Advice::new("at least 1")),
-            Some(count) => Ok(Self(count)),
-            None => Err(too_large(text, u64::MAX)
-                .unwrap_or_else(|| Advice::new("not a count: use a whole number from 1"))),
-        }
+        at_least_one(text).map(Self)
     }
 }
 
@@ -186,14 +207,14 @@ impl FromStr for PaddingSize {
         if text == "-1" {
             return Ok(Self::Imix);
         }
-        match whole(text).map(u16::try_from) {
-            Some(Ok(octets)) if octets <= MAX_PADDING => Ok(Self::Octets(octets)),
-            _ => Err(Advice::new(format!(
-                "not a padding: use 0 to {MAX_PADDING} octets (over IPv4 {MAX_PADDING_V4}), or -1 \
-                 for IMIX"
-            ))),
-        }
+        let octets = padding(text).map_err(|advice| advice.and(", or -1 for IMIX"))?;
+        Ok(Self::Octets(octets))
     }
+}
+
+fn padding(text: &str) -> Result<u16, Advice> {
+    number(text, 0..=MAX_PADDING.into())
+        .map_err(|advice| advice.and(&format!(" octets (over IPv4 {MAX_PADDING_V4})")))
 }
 
 impl PaddingSize {
@@ -215,12 +236,12 @@ impl FromStr for ReplyPadding {
     type Err = Advice;
 
     fn from_str(text: &str) -> Result<Self, Advice> {
-        match text.parse()? {
-            PaddingSize::Octets(octets) => Ok(Self(octets)),
-            PaddingSize::Imix => Err(Advice::new(
+        if text == "-1" {
+            return Err(Advice::new(
                 "IMIX is chosen by the sender: leave it out, and replies have the size of requests",
-            )),
+            ));
         }
+        padding(text).map(Self)
     }
 }
 
@@ -229,20 +250,24 @@ impl FromStr for Ports {
 
     fn from_str(text: &str) -> Result<Self, Advice> {
         let (low, high) = text.split_once('-').unwrap_or((text, text));
-        let port = |text: &str| whole(text).and_then(|port| u16::try_from(port).ok());
-        match (port(low), port(high)) {
-            (Some(0), Some(_)) => Err(Advice::new(
-                "port 0 is not valid: use LO-HI from 1 to 65535",
-            )),
-            (Some(low), Some(high)) if low <= high => Ok(Self { low, high }),
-            (Some(low), Some(high)) => Err(Advice::new(format!(
-                "the lower one comes first: use {high}-{low}"
-            ))),
-            _ => Err(Advice::new(
+        if [low, high].iter().any(|port| whole(port).is_none()) {
+            return Err(Advice::new(
                 "not a range of ports: use LO-HI, such as 20000-20099",
-            )),
+            ));
         }
+        let (low, high) = (port(low, 1)?, port(high, 1)?);
+        if low > high {
+            return Err(Advice::new(format!(
+                "the lower one comes first: use {high}-{low}"
+            )));
+        }
+        Ok(Self { low, high })
     }
+}
+
+/// A port, from `low` on, among other things.
+pub(super) fn port(text: &str, low: u16) -> Result<u16, Advice> {
+    number(text, low.into()..=u16::MAX.into()).map_err(|advice| advice.of("port", text))
 }
 
 impl fmt::Display for Ports {
@@ -260,32 +285,54 @@ pub(in crate::args) fn whole(text: &str) -> Option<u64> {
     }
 }
 
-/// That a number is beyond `most`, where it is one.
-pub(in crate::args) fn too_large(text: &str, most: u64) -> Option<Advice> {
-    let is_number = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
-    let is_beyond = is_number && whole(text).is_none_or(|number| number > most);
-    is_beyond.then(|| Advice::new(format!("too large: at most {most}")))
+/// Digits, perhaps with a minus sign.
+pub(in crate::args) fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit())
+}
+
+/// A whole number within bounds, which `T` holds.
+pub(in crate::args) fn number<T: TryFrom<u64>>(
+    text: &str,
+    bounds: RangeInclusive<u64>,
+) -> Result<T, Advice> {
+    let number = whole(text).filter(|number| bounds.contains(number));
+    if let Some(number) = number.and_then(|number| T::try_from(number).ok()) {
+        return Ok(number);
+    }
+    let wrong = if is_integer(text) {
+        "out of range"
+    } else {
+        "not a whole number"
+    };
+    let (low, high) = (bounds.start(), bounds.end());
+    Err(Advice::new(if *high == u64::MAX && text.len() < 20 {
+        format!("{wrong}: use {low} or more")
+    } else {
+        format!("{wrong}: use {low} to {high}")
+    }))
 }
 
 /// A whole number of at least one, for options where 0 would switch everything off.
 pub(in crate::args) fn at_least_one<T: TryFrom<u64>>(text: &str) -> Result<T, Advice> {
     // All types of options are unsigned.
     let most = u64::MAX >> (u64::BITS - 8 * u32::try_from(size_of::<T>()).unwrap_or(8));
-    let wrong = || {
-        too_large(text, most)
-            .unwrap_or_else(|| Advice::new("not a number: use a whole number from 1"))
-    };
-    match whole(text).ok_or_else(wrong)? {
-        0 => Err(Advice::new("at least 1")),
-        number => T::try_from(number).map_err(|_| wrong()),
+    number(text, 1..=most)
+}
+
+/// Whether a part of a list is there: behind `ef, ` the shell ends the list.
+pub(in crate::args) fn listed(part: &str) -> Result<(), Advice> {
+    if part.trim().is_empty() {
+        return Err(Advice::new(
+            "a value is missing at a comma: write the list without spaces",
+        ));
     }
+    Ok(())
 }
 
 /// `--seed`: any number of 32 bits, so that people can copy it.
 pub(in crate::args) fn seed(text: &str) -> Result<u32, Advice> {
-    whole(text)
-        .and_then(|seed| u32::try_from(seed).ok())
-        .ok_or_else(|| Advice::new(format!("not a seed: use 0 to {}", u32::MAX)))
+    number(text, 0..=u32::MAX.into())
 }
 
 #[cfg(test)]
@@ -332,28 +379,33 @@ mod tests {
     #[test]
     fn what_is_not_a_time_says_how_times_are_written() {
         for bad in [
-            "", ".", "fast", "1,5", "1.2.3", "-5", "1e3", "1x", "ms", "0x10", "+1", "١",
+            "", ".", "fast", "1,5", "1.2.3", "-x", "1e3", "1x", "ms", "0x10", "+1", "١",
         ] {
             let error = ns::<Interval>(bad, |t| t.0).unwrap_err();
             assert!(error.contains("100us, 10ms or 1s"), "{bad}: {error}");
             assert!(ns::<Time>(bad, |t| t.0).is_err(), "{bad}");
         }
         for (bad, part) in [
-            ("0", "too short: at least 1us"),
-            ("999ns", "at least 1us"),
-            ("0.0ms", "too short: at least 1us"),
+            ("0", "out of range: use 1us to 365d"),
+            ("999ns", "out of range: use 1us to 365d"),
+            ("0.0ms", "out of range: use 1us to 365d"),
+            ("-5", "out of range: use 1us to 365d"),
+            ("-.5s", "out of range: use 1us to 365d"),
             ("0.0000001", "finer"),
             ("0.0000000000000000001s", "finer"),
-            ("9000h", "a year"),
-            ("366d", "at most a year (365d)"),
-            ("365.1d", "a year"),
+            ("9000h", "out of range: use 1us to 365d"),
+            ("366d", "out of range: use 1us to 365d"),
+            ("365.1d", "out of range: use 1us to 365d"),
             ("1D", "use 1d"),
             ("2 H", "use 2 h"),
             ("100MS", "use 100ms"),
             (" 10ms", "use 10ms"),
             ("10ms ", "use 10ms"),
             ("1week", "units: ns us ms s m h d"),
-            ("99999999999999999999999999999999999999999999999", "a year"),
+            (
+                "99999999999999999999999999999999999999999999999",
+                "out of range: use 1us to 365d",
+            ),
         ] {
             let error = ns::<Interval>(bad, |t| t.0).unwrap_err();
             assert!(error.contains(part), "{bad}: {error}");
@@ -369,10 +421,12 @@ mod tests {
         for (text, part) in [
             (
                 "18446744073709551616",
-                "too large: at most 18446744073709551615",
+                "out of range: use 1 to 18446744073709551615",
             ),
-            ("-5", "whole number from 1"),
-            (" 5", "whole number from 1"),
+            ("-5", "out of range: use 1 or more"),
+            ("0", "out of range: use 1 or more"),
+            (" 5", "not a whole number: use 1 or more"),
+            ("1.5", "not a whole number: use 1 or more"),
         ] {
             let error = text.parse::<Count>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
@@ -380,10 +434,10 @@ mod tests {
         assert_eq!("99999999999".parse(), Ok(Count(99_999_999_999)));
         for text in ["65536", "99999999999", "99999999999999999999999"] {
             let error = at_least_one::<u16>(text).unwrap_err().to_string();
-            assert_eq!(error, "too large: at most 65535");
+            assert_eq!(error, "out of range: use 1 to 65535");
         }
         let error = at_least_one::<u32>("4294967296").unwrap_err().to_string();
-        assert_eq!(error, "too large: at most 4294967295");
+        assert_eq!(error, "out of range: use 1 to 4294967295");
         assert_eq!("-1".parse(), Ok(PaddingSize::Imix));
         assert_eq!("27".parse(), Ok(PaddingSize::Octets(27)));
         assert_eq!("65513".parse(), Ok(PaddingSize::Octets(65_513)));
@@ -392,6 +446,11 @@ mod tests {
             assert!(error.contains("-1 for IMIX"), "{bad}: {error}");
         }
         assert_eq!("27".parse(), Ok(ReplyPadding(27)));
+        let error = "65514".parse::<ReplyPadding>().unwrap_err().to_string();
+        assert!(
+            error.ends_with("use 0 to 65513 octets (over IPv4 65493)"),
+            "{error}"
+        );
         assert!(
             "-1".parse::<ReplyPadding>()
                 .unwrap_err()
@@ -414,9 +473,9 @@ mod tests {
         );
         for (bad, part) in [
             ("20099-20000", "use 20000-20099"),
-            ("0-10", "from 1"),
+            ("0-10", "port 0: out of range: use 1 to 65535"),
             ("a-b", "LO-HI"),
-            ("1-70000", "LO-HI"),
+            ("1-70000", "port 70000: out of range: use 1 to 65535"),
             ("1:2", "LO-HI"),
             ("-", "LO-HI"),
         ] {

@@ -3,11 +3,11 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::quantity::{SHORTEST_INTERVAL, interval, whole};
+use super::quantity::{SHORTEST_INTERVAL, interval, number, out_of_range};
 use crate::args::Advice;
 
 /// A burst of more than this leaves no time for anything else.
-const MOST_PACKETS: u32 = 10_000;
+const MOST_PACKETS: u64 = 10_000;
 
 /// A schedule; periodic and Poisson ones have their times from `--interval`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,34 +67,29 @@ fn uniform(times: &str) -> Result<Pattern, Advice> {
             "give the unit at both times, such as uniform:5ms-20ms",
         ));
     }
-    let (least, most) = (interval(low)?, interval(high)?);
+    let zero = (Duration::ZERO, "0");
+    let (least, most) = (interval(low, zero)?, interval(high, zero)?);
     if least > most {
         return Err(Advice::new(format!(
             "the shorter one comes first: use uniform:{high}-{low}"
         )));
     }
     if least + most < 2 * SHORTEST_INTERVAL {
-        return Err(Advice::new("too short: the mean gap is at least 1us"));
+        return Err(out_of_range("a mean gap of 1us", "365d"));
     }
     Ok(Pattern::Uniform { least, most })
 }
 
 fn bursts(times: &str) -> Result<Pattern, Advice> {
     let (packets, gap) = times.split_once('/').ok_or(Advice::new(BURSTS))?;
-    let packets = whole(packets)
-        .and_then(|packets| u32::try_from(packets).ok())
-        .filter(|packets| (1..=MOST_PACKETS).contains(packets))
-        .ok_or_else(|| {
-            Advice::new(format!(
-                "a burst has 1 to {MOST_PACKETS} packets: use bursts:N/GAP, such as bursts:10/1s"
-            ))
-        })?;
-    let gap = interval(gap)?;
-    if gap < packets * SHORTEST_INTERVAL {
-        return Err(Advice::new(format!(
-            "the gap is too short: this burst needs at least {packets}us, 1us for each packet"
-        )));
+    let packets: u32 =
+        number(packets, 1..=MOST_PACKETS).map_err(|advice| advice.of("N", packets))?;
+    let length = interval(gap, (Duration::ZERO, "0"))?;
+    // A packet takes 1 us.
+    if length < packets * SHORTEST_INTERVAL {
+        return Err(out_of_range(format_args!("{packets}us"), "365d").of("GAP", gap));
     }
+    let gap = length;
     Ok(Pattern::Bursts { packets, gap })
 }
 
@@ -172,19 +167,19 @@ mod tests {
             ("uniform:5ms", "such as uniform:5ms-20ms"),
             ("uniform:20ms-5ms", "use uniform:5ms-20ms"),
             ("uniform:5-20s", "the unit at both"),
-            ("uniform:0-0", "mean gap is at least 1us"),
-            ("uniform:0us-1us", "mean gap is at least 1us"),
+            ("uniform:0-0", "use a mean gap of 1us to 365d"),
+            ("uniform:0us-1us", "use a mean gap of 1us to 365d"),
             ("uniform:a-b", "milliseconds"),
             ("uniform:1-", "milliseconds"),
             ("uniform:1-2-3", "milliseconds"),
             ("bursts", "such as bursts:10/1s"),
             ("bursts:10", "such as bursts:10/1s"),
-            ("bursts:0/1s", "1 to 10000"),
-            ("bursts:10001/1s", "1 to 10000"),
-            ("bursts:x/1s", "1 to 10000"),
-            ("bursts:10/0", "needs at least 10us"),
-            ("bursts:10/9999ns", "needs at least 10us"),
-            ("bursts:10/9000h", "a year"),
+            ("bursts:0/1s", "use 1 to 10000"),
+            ("bursts:10001/1s", "use 1 to 10000"),
+            ("bursts:x/1s", "use 1 to 10000"),
+            ("bursts:10/0", "out of range: use 10us to 365d"),
+            ("bursts:10/9999ns", "out of range: use 10us to 365d"),
+            ("bursts:10/9000h", "to 365d"),
             ("bursts:10/", "milliseconds"),
         ] {
             let error = bad.parse::<Pattern>().unwrap_err().to_string();

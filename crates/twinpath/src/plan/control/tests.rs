@@ -117,7 +117,7 @@ fn with_symmetrical_size_padding_begins_behind_the_zeros() {
     assert_eq!(plan.sender.payload, PayloadSize::Fixed(78));
     assert!(of_controller("127.0.0.1 --padding 65493").is_ok());
     let failure = of_controller("127.0.0.1 --padding 65493 --symmetrical-size").unwrap_err();
-    assert!(failure.to_string().contains("use at most 65466"));
+    assert!(failure.to_string().contains("out of range: use 0 to 65466"));
 }
 
 #[test]
@@ -333,9 +333,4 @@ fn every_option_of_a_server_reaches_its_plan() {
     assert_eq!(plan.control_dscp.map(Dscp::value), Some(48));
     assert_eq!(plan.path.interface.as_deref(), Some("lo"));
     assert_eq!(plan.max_open_sessions, plan.max_sessions);
-    let failure = of_server("--servwait 0").unwrap_err().to_string();
-    assert!(
-        failure.contains("--servwait 0 ends everything"),
-        "{failure}"
-    );
 }

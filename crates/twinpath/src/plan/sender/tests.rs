@@ -267,12 +267,7 @@ fn rows_of_intervals_go_where_there_is_a_place_for_them() {
             "{line}"
         );
     }
-    for line in [
-        "::1 --report-interval 1 --output csv",
-        "::1 --report-interval 0",
-    ] {
-        assert!(plan(line).is_err(), "{line}");
-    }
+    assert!(plan("::1 --report-interval 1 --output csv").is_err());
 }
 
 #[test]
@@ -290,8 +285,6 @@ fn what_cannot_be_meant_is_answered_in_one_line() {
         "255.255.255.255",
         "::1 --ssid 5",
         "::1 :5 --ports 5-9",
-        "::1 --duration 0",
-        "::1 --timeout 0",
         "::1 --timeout 3600 -i 10us -c 999999999",
         "192.0.2.1 --padding 65494",
         "::1 --label a=1 --label b=2 --label a=3",
