@@ -1,4 +1,4 @@
-//! What one sample costs: `cargo bench -p twinpath-metrics --bench record`.
+//! Cost of one sample: `cargo bench -p twinpath-metrics --bench record`.
 //!
 //! The allocations that divan prints are those of a warmed-up session: none.
 
@@ -73,7 +73,7 @@ fn one_in_ten_lost(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// All figures of a session: once per report, or per glance of a live view.
+/// All figures of a session: once per report or refresh of a live view.
 #[divan::bench]
 fn figures(bencher: Bencher<'_, '_>) {
     let mut metrics = SessionMetrics::new();
@@ -92,7 +92,7 @@ fn histogram(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// A session that goes on from round to round; making the samples is not measured.
+/// A session that continues from round to round; generating the samples is not measured.
 fn run(bencher: Bencher<'_, '_>, fate: impl Fn(u64) -> Fate) {
     let mut metrics = SessionMetrics::new();
     let mut next = 0;

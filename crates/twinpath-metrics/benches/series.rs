@@ -1,5 +1,4 @@
-//! What one sample costs where a run is followed in time:
-//! `cargo bench -p twinpath-metrics --bench series`.
+//! Cost of one sample with intervals and columns: `cargo bench -p twinpath-metrics --bench series`.
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
@@ -60,7 +59,7 @@ fn timeline(bencher: Bencher<'_, '_>) {
     run(bencher, |sample| timeline.record(sample));
 }
 
-/// With the total beside, which the session's own metrics would be else.
+/// Including the total, which replaces the session's own metrics.
 #[divan::bench]
 fn intervals(bencher: Bencher<'_, '_>) {
     let second = std::time::Duration::from_secs(1);
@@ -79,7 +78,7 @@ fn intervals(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// Once per report, or per glance of a live view.
+/// Once per report or refresh of a live view.
 #[divan::bench]
 fn estimate(bencher: Bencher<'_, '_>) {
     let mut model = ClockModel::new();
@@ -89,7 +88,7 @@ fn estimate(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| black_box(&model).estimate());
 }
 
-/// A session that goes on from round to round; making the samples is not measured.
+/// A session that continues from round to round; generating the samples is not measured.
 fn run(bencher: Bencher<'_, '_>, mut record: impl FnMut(&Sample)) {
     let mut next = 0;
     let mut round = move || {

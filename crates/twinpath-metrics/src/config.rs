@@ -1,4 +1,4 @@
-//! What is known of a session before its first packet.
+//! What is known about a session before its first packet.
 
 use std::time::Duration;
 
@@ -10,26 +10,29 @@ use crate::{AvailabilityRule, BinEdges, LossPeriods, ReflectorKind};
 /// Options of [`SessionMetrics`](crate::SessionMetrics).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricsConfig {
-    /// Whether the reflector keeps a counter of its own (row M-30).
+    /// Whether the reflector keeps its own counter (row M-30).
     pub reflector: ReflectorKind,
-    /// ToS octet with which packets are sent: others at the reflector were remarked (row M-71).
+    /// ToS octet with which packets are sent: those that reach the reflector with another were
+    /// remarked (row M-71).
     pub tos_forward: Option<Tos>,
-    /// ToS octet with which the reflector was to send replies.
+    /// ToS octet with which the reflector should send replies.
     pub tos_backward: Option<Tos>,
     /// Blocks of the availability (row M-63).
     #[serde(flatten)]
     pub availability: AvailabilityRule,
     /// Losses at most this many packets apart are noticeable (RFC 3357 section 6.1).
     pub noticeable_distance: u64,
-    /// Bins in which delays are counted exactly, round trip and one way; `None`: in none.
+    /// User-defined bins in which delays are counted exactly, round trip and one-way; `None`: no
+    /// bins.
     #[serde(rename = "bins_ns", default, deserialize_with = "usable_bins")]
     pub bins: Option<BinEdges>,
-    /// Octets of the packets' payload in turn, beginning with number 0, where they differ; else empty.
+    /// Payload sizes of the packets in turn, beginning with number 0, in octets; empty if all are
+    /// equal.
     #[serde(default)]
     pub sizes_in_turn: Vec<u32>,
 }
 
-/// Edges that cannot be used are none.
+/// Unusable edges count as none.
 fn usable_bins<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BinEdges>, D::Error> {
     let edges_ns = Option::<Vec<i64>>::deserialize(deserializer)?;
     Ok(edges_ns.and_then(|edges_ns| BinEdges::new(&edges_ns).ok()))
@@ -45,7 +48,7 @@ impl From<ReflectorKind> for MetricsConfig {
 }
 
 impl Default for MetricsConfig {
-    /// Nothing is known, packets follow each other within a second, losses within 99 packets are
+    /// Nothing is known; packets are at most a second apart; losses within 99 packets are
     /// noticeable.
     fn default() -> Self {
         Self {

@@ -1,38 +1,39 @@
-//! The table of figures: each figure's key, unit, meaning and RFC, how to get it and how those of
-//! several runs add up. Documents, metrics for monitoring and the table in the docs follow from it.
+//! The table of figures: each figure's key, unit, meaning and RFC, how to get its value and how
+//! values of several runs are combined. Documents, metrics for monitoring and the table in the docs
+//! are generated from it.
 
 use serde::Serialize;
 
-/// What a figure is called and what it means.
+/// Description of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct About {
     /// Its key in documents.
     pub key: &'static str,
-    /// What it is measured in.
+    /// Its unit.
     pub unit: Unit,
-    /// How those of several runs become one.
+    /// How the values of several runs become one.
     pub merge: Merge,
-    /// What defines it; empty where nothing but this project does.
+    /// The document that defines it; empty if only this project does.
     pub rfc: &'static str,
-    /// What it is, in a clause.
+    /// Its meaning, as a short phrase.
     pub help: &'static str,
 }
 
 /// A figure of a `T`.
 #[derive(Clone, Copy, Debug)]
 pub struct Figure<T> {
-    /// What it is.
+    /// Its description.
     pub about: About,
     /// Its value; `None` is "not known", never 0.
     pub get: fn(&T) -> Option<Value>,
 }
 
-/// What a figure is measured in.
+/// The unit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Packets, replies or copies.
     Packets,
-    /// Times that something happened.
+    /// How often something happened.
     Events,
     /// Nanoseconds.
     Nanoseconds,
@@ -51,7 +52,7 @@ pub enum Unit {
 }
 
 impl Unit {
-    /// In a table.
+    /// The text in a table.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Packets => "packets",
@@ -70,26 +71,27 @@ impl Unit {
 /// How the figures of several runs become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
-    /// Their sum; unknown if one of them is, and of blocks of time if these have other lengths.
+    /// Their sum; unknown if one of them is, or if blocks of time have different lengths.
     Sum,
-    /// The least of them; what only some runs can have may be unknown if one of them lacks it.
+    /// The least of them; a figure that only some runs can have may be unknown if one of them lacks
+    /// it.
     Least,
-    /// The greatest of them; likewise.
+    /// The greatest of them, under the same condition.
     Greatest,
-    /// The value that all have; unknown if they differ.
+    /// The common value; unknown if they differ.
     Same,
-    /// Computed again from their distributions, added up.
+    /// Computed again from the sum of their distributions.
     Distribution,
-    /// Computed again from other figures, added up.
+    /// Computed again from the sums of other figures.
     Derived,
-    /// That of the first run.
+    /// The value of the first run.
     First,
     /// Not at all: it belongs to one run.
     Never,
 }
 
 impl Merge {
-    /// In a table.
+    /// The text in a table.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sum => "sum",
@@ -116,7 +118,7 @@ pub enum Value {
     Float(f64),
 }
 
-/// What can be the value of a figure.
+/// A type that can be the value of a figure.
 pub trait ToValue {
     /// `None` is "not known".
     fn to_value(&self) -> Option<Value>;
@@ -147,7 +149,8 @@ values! {
     f64 => Value::Float,
 }
 
-/// The figures of a type: `key, unit, merge, "RFC", "help";`, with `key = get, ...` where it is no field.
+/// The figures of a type: `key, unit, merge, "RFC", "help";`, with `key = get, ...` if it is not a
+/// field.
 #[macro_export]
 macro_rules! figures {
     ($of:ident: $($key:ident $(= $get:expr)?, $unit:ident, $merge:ident, $rfc:literal, $help:literal;)*) => {
@@ -169,7 +172,7 @@ macro_rules! figures {
     (@get $it:ident, $key:ident = $get:expr) => { ($get)($it) };
 }
 
-/// What documents have of a type, in this order: figures, as in [`figures!`], and what is none:
+/// What documents contain of a type, in this order: figures, as in [`figures!`], and other values:
 /// `key = get;`.
 #[macro_export]
 macro_rules! serialized_figures {

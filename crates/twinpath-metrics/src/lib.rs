@@ -1,8 +1,8 @@
 //! What samples mean: delay, delay variation, loss, duplication and reordering, per direction.
 //!
-//! [`SessionMetrics`] takes the [`Sample`](twinpath_wire::Sample)s of one session and comes to
-//! [`Figures`], in constant memory and without an allocation per packet. [`ClockModel`] tells the
-//! two clocks apart from the path, [`Intervals`] cuts a run into rows that add up, [`Timeline`]
+//! [`SessionMetrics`] takes the [`Sample`](twinpath_wire::Sample)s of one session and computes
+//! [`Figures`], in constant memory and without an allocation per packet. [`ClockModel`] separates
+//! the two clocks from the path, [`Intervals`] divides a run into rows that add up, [`Timeline`]
 //! into the columns of a picture; their memory is bounded too. The crate knows no protocol, no
 //! socket and no output format. Names and formulas are those of the IPPM RFCs; rows (M-1 and on)
 //! number the project's conformance tables.

@@ -12,12 +12,12 @@ use crate::{
 };
 
 impl Figures {
-    /// Adds another run. Counts and sums are as though one run had measured them, but that nothing
-    /// is between two runs: no loss period, outage or reordering reaches from one into the other.
+    /// Adds another run. Counts and sums are as if one run had measured them, except that no loss
+    /// period, outage or reordering spans two runs.
     ///
-    /// Delays cannot be merged from their figures: where both runs have some, they become `None`,
-    /// with loss or without; merge their [`Distribution`](crate::Distribution)s and ask those.
-    /// What is known of one run only is not known of both.
+    /// Delays cannot be merged from their figures: if both runs have some, they and the percentiles
+    /// with loss become `None`; merge their [`Distribution`](crate::Distribution)s instead. A value
+    /// known for only one of the runs becomes unknown.
     pub fn merge(&mut self, other: &Self) {
         if self.is_empty() || other.is_empty() {
             let none = if self.is_empty() {
@@ -25,7 +25,7 @@ impl Figures {
             } else {
                 other.clone()
             };
-            // What could not be sent is no packet, and is not measured all the same.
+            // Refused packets were never sent, but they make the measurement incomplete.
             add(&mut self.not_sent, none.not_sent);
             add(&mut self.unmeasured_blocks, none.unmeasured_blocks);
             self.merge_availability(none.availability.as_ref());
@@ -49,7 +49,7 @@ impl Figures {
         self.bins = bins.and_then(|(ours, theirs)| sum_of_bins(ours, theirs));
     }
 
-    /// No packet had its end yet.
+    /// Whether no packet has been recorded yet.
     fn is_empty(&self) -> bool {
         self.received == 0 && self.lost == 0
     }
@@ -74,10 +74,10 @@ impl Figures {
             (Some(forward), Some(backward)) => {
                 Some(self.lost.saturating_sub(forward.saturating_add(backward)))
             }
-            // No loss has a direction where one run gives none.
+            // No loss has a direction if one run gives none.
             (None, _) | (_, None) => Some(self.lost),
         };
-        // The end of both is that of the later one, where each has an answer to tell by.
+        // The end of both is that of the later one, if each has an answered packet.
         (self.answered_until, self.lost_at_end) = match (self.answered_until, other.answered_until)
         {
             (Some(ours), Some(theirs)) if theirs > ours => (Some(theirs), other.lost_at_end),
@@ -151,7 +151,7 @@ fn merged<T>(ours: Option<T>, theirs: Option<&T>, add: impl Fn(&mut T, &T)) -> O
     Some(sum)
 }
 
-/// What only one run has.
+/// A value that only one run has.
 fn the_only<T>(ours: Option<T>, theirs: Option<T>) -> Option<T> {
     match (ours, theirs) {
         (Some(_), Some(_)) => None,

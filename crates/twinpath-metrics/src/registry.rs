@@ -16,7 +16,7 @@ pub enum RegistryMetric {
     OneWayLoss,
 }
 
-/// A statistic of it.
+/// A statistic of a registered metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RegistryStatistic {
     /// 95th percentile, nearest rank.
@@ -47,7 +47,7 @@ pub enum RegistryStream {
     Poisson {
         /// The mean gap, nanoseconds.
         mean_ns: u64,
-        /// Longer gaps are cut to this; `None`: none is cut.
+        /// The longest gap, to which longer ones are cut; `None`: unlimited.
         longest_ns: Option<u64>,
     },
 }
@@ -65,12 +65,13 @@ pub struct RegistryParameters {
     pub ttl: u8,
     /// DSCP as sent.
     pub dscp: u8,
-    /// The packets have TWAMP-Test formats (RFC 5357 section 4.1.2), or STAMP's that go with them.
+    /// Whether packets have the format of TWAMP-Test (RFC 5357 section 4.1.2), or the compatible
+    /// one of STAMP.
     pub twamp_format: bool,
 }
 
 impl RegistryParameters {
-    /// They are those of a registered metric.
+    /// Whether they are those of a registered metric.
     pub fn are_registered(&self) -> bool {
         (self.timeout_ns, self.ttl, self.dscp) == (3 * SECOND, 255, 0) && stream(self).is_some()
     }
@@ -78,8 +79,8 @@ impl RegistryParameters {
 
 const SECOND: u64 = 1_000_000_000;
 
-/// The registry's name for a figure, if the run has exactly the parameters that the name stands
-/// for; else `None`.
+/// The registry's name of a figure, if the run has exactly the parameters of that name; otherwise
+/// `None`.
 pub fn registry_name(
     metric: RegistryMetric,
     statistic: RegistryStatistic,

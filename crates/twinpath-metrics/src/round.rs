@@ -1,7 +1,7 @@
-//! Every rounding of the crate, in one place: nanoseconds are integers outside and floats nowhere
-//! but in means of squares.
+//! All rounding of the crate, in one place: nanoseconds are integers, except as floats in means of
+//! squares.
 
-/// `sum / count` rounded half away from zero (row M-12); 0 where there is nothing to divide by.
+/// `sum / count` rounded half away from zero (row M-12); 0 if `count` is 0.
 pub(crate) fn mean(sum: i128, count: u64) -> i64 {
     let count = i128::from(count.max(1));
     let (quotient, rest) = (sum / count, sum % count);
@@ -36,7 +36,7 @@ pub(crate) fn float_unsigned(value: u64) -> f64 {
     value as f64
 }
 
-/// `sum / count` as a float; 0 where there is nothing to divide by.
+/// `sum / count` as a float; 0 if `count` is 0.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a mean need not be exact beyond 2^-53 of itself"
@@ -45,20 +45,20 @@ pub(crate) fn quotient(sum: i128, count: u64) -> f64 {
     sum as f64 / float_unsigned(count.max(1))
 }
 
-/// `part / whole`; `None` where there is no whole.
+/// `part / whole`; `None` if `whole` is 0.
 pub fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| float_unsigned(part) / float_unsigned(whole))
 }
 
-/// `sum / count` of unsigned nanoseconds, rounded half up; `None` where there is no count.
+/// `sum / count` of unsigned nanoseconds, rounded half up; `None` if `count` is 0.
 pub(crate) fn mean_unsigned(sum: u128, count: u64) -> Option<u64> {
     let count = u128::from(count);
     let mean = sum.saturating_add(count / 2).checked_div(count)?;
     Some(u64::try_from(mean).unwrap_or(u64::MAX))
 }
 
-/// A float rounded half away from zero; what is negative or no number becomes 0, what is too
-/// large the maximum.
+/// A float rounded half away from zero; negative values and NaN become 0, too large ones the
+/// maximum.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -68,7 +68,7 @@ pub(crate) fn whole(value: f64) -> u64 {
     value.round() as u64
 }
 
-/// A float rounded half away from zero, saturating; no number becomes 0.
+/// A float rounded half away from zero, saturating; NaN becomes 0.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "`as` saturates, as the doc says"

@@ -1,4 +1,4 @@
-//! All metrics of a session: samples in, figures out.
+//! All metrics of a session, computed from its samples.
 
 use twinpath_wire::{Exclusion, Fate, Sample, Wall};
 
@@ -17,11 +17,11 @@ use crate::path::marking::Marking;
 use crate::path::ttl::Ttl;
 use crate::{Figures, MetricsConfig, PercentilesWithLoss, ReflectorKind, RungCounts};
 
-/// Everything that is measured in one session, in constant memory: under 169 KB whatever the
-/// values are and however long the run is, and with a [`ClockModel`](crate::ClockModel) under 256 KB.
+/// All metrics of one session, in constant memory: under 169 KB for any values and any length of
+/// run, and with a [`ClockModel`](crate::ClockModel) under 256 KB.
 ///
-/// Received packets are recorded in their order of arrival, which reordering (RFC 4737) and jitter
-/// (RFC 3550) are about. The fates of others may come at any time.
+/// Received packets must be recorded in their order of arrival, which determines reordering (RFC
+/// 4737) and jitter (RFC 3550). The fates of others may be recorded at any time.
 ///
 /// ```
 /// use twinpath_metrics::SessionMetrics;
@@ -85,12 +85,12 @@ impl Default for SessionMetrics {
 }
 
 impl SessionMetrics {
-    /// A session of which nothing is known in advance.
+    /// A session about which nothing is known in advance.
     pub fn new() -> Self {
         Self::with_config(&MetricsConfig::default())
     }
 
-    /// A session of which this is known.
+    /// A session with this configuration.
     pub fn with_config(config: &MetricsConfig) -> Self {
         let counts = config.reflector != ReflectorKind::Stateless;
         Self {
@@ -122,13 +122,13 @@ impl SessionMetrics {
         }
     }
 
-    /// Times that the reflector's counter started again so far (row M-29).
+    /// How often the reflector's counter restarted so far (row M-29).
     pub fn reflector_restarts(&self) -> u64 {
         self.loss.restarts()
     }
 
-    /// One packet's end, or one further copy of a reply. Allocates only when a delay falls into an
-    /// octave for the first time, or a counter has to widen.
+    /// Records one packet's fate, or one further copy of a reply. Allocates only when a delay falls
+    /// into an octave for the first time, or a counter has to widen.
     pub fn record(&mut self, sample: &Sample) {
         let attribution = self.loss.record(sample);
         if attribution.begun_again {
@@ -159,7 +159,7 @@ impl SessionMetrics {
             self.stamps_transmit.record(sample.t1.rung);
         }
         self.availability.record(sample);
-        // A lost packet's exclusion is old news: its timeout has passed since the step.
+        // A lost packet's exclusion does not count: its timeout has passed since the step.
         if sample.excluded == Some(Exclusion::ClockStep) && sample.fate != Fate::Lost {
             self.forget_times();
         }
@@ -167,21 +167,22 @@ impl SessionMetrics {
     }
 
     /// The local clock stepped: jitter and IPDV start again (row M-22), and T1 has another zero.
-    /// Comes before the samples of packets that were sent after the step.
+    /// Call before recording packets sent after the step.
     pub fn record_clock_step(&mut self) {
         self.forget_times();
         self.availability.record_clock_step();
     }
 
-    /// The sender's source address changed: to a reflector it is another sender, whose numbers begin
-    /// at 0. That is no restart of the reflector, and losses between the last reply to the old address
-    /// and the first one to the new have no direction. Comes before the samples of the latter.
+    /// The sender's source address changed: a reflector sees a new sender, whose numbers begin at
+    /// 0. That is not a restart of the reflector, and losses between the last reply to the old
+    /// address and the first one to the new have no direction. Call before recording replies to the
+    /// new address.
     pub fn record_source_change(&mut self) {
         self.loss.record_source_change();
     }
 
     /// The network refused this number at `at`: it was never sent (row M-4), and the reflector does
-    /// not miss it. Without this call the direction of as many losses may stay unknown.
+    /// not miss it. Without this call, the direction of that many losses may stay unknown.
     pub fn record_not_sent(&mut self, seq: u64, at: Wall) {
         self.not_sent += 1;
         self.availability.record_not_sent(seq, at);
@@ -190,12 +191,12 @@ impl SessionMetrics {
         self.leave_room();
     }
 
-    /// `count` packets were due from `since` until `until` and were not sent then (row M-67).
+    /// Records that `count` packets due from `since` until `until` were not sent then (row M-67).
     pub fn record_missed(&mut self, count: u64, since: Wall, until: Wall) {
         self.availability.record_missed(count, since, until);
     }
 
-    /// Losses forward and backward, as far as they have a direction, and the others.
+    /// Losses forward and backward, as far as known, and those without a direction.
     pub(crate) fn losses_by_direction(&self) -> (Option<u64>, Option<u64>, u64) {
         let direction = self.loss.value();
         (
@@ -205,12 +206,12 @@ impl SessionMetrics {
         )
     }
 
-    /// The delays so far, to be asked for any percentile, merged or taken apart.
+    /// The delays so far, for any percentile, merging or conversion to plain data.
     pub fn histograms(&self) -> Histograms<'_> {
         self.delays.histograms(self.far_times())
     }
 
-    /// What the packets so far tell of T2 and T3.
+    /// What the packets so far show about T2 and T3.
     pub fn far_times(&self) -> FarTimes {
         match self.far_clock.value() {
             usable if usable.are_usable() && self.delays.knows_the_whole_only() => {
@@ -220,12 +221,12 @@ impl SessionMetrics {
         }
     }
 
-    /// The figures so far. Walks the histograms: for a report or a glance, not for every packet.
+    /// The figures so far. Walks the histograms: for reports and displays, not for every packet.
     pub fn figures(&self) -> Figures {
         self.figures_as(self.far_times())
     }
 
-    /// The same of a part of a session, whose T2 and T3 are what the whole of it tells.
+    /// The same for a part of a session, using the whole session's verdict on T2 and T3.
     pub(crate) fn figures_as(&self, far_times: FarTimes) -> Figures {
         let direction = self.loss.value();
         let delays = self.delays.figures(far_times);
@@ -257,7 +258,7 @@ impl SessionMetrics {
             lost_at_end: self.trailing.lost(),
             direction_uncertain: direction.uncertain,
             excluded_clock_step: self.excluded_clock_step,
-            // Without T2 and T3 every reply has a delay.
+            // If T2 and T3 are not used, every reply has a delay.
             excluded_implausible: if usable { self.implausible } else { 0 },
             implausible: self.implausible,
             excluded_unstamped: if usable {
@@ -300,7 +301,7 @@ impl SessionMetrics {
         }
     }
 
-    /// Memory of the session in octets, its heap included.
+    /// Memory of the session in octets, including the heap.
     pub fn memory_octets(&self) -> usize {
         let by_direction = self.by_direction.as_ref();
         size_of::<Self>()
@@ -318,7 +319,7 @@ impl SessionMetrics {
             + self.ttl_backward.heap_octets()
     }
 
-    /// What late packets, copies and refusals take is taken from the histograms.
+    /// The memory of late packets, copies and refusals is taken from the histograms'.
     #[cold]
     fn leave_room(&mut self) {
         let octets = self.periods.heap_octets() + self.duplication.heap_octets();
@@ -357,7 +358,7 @@ impl SessionMetrics {
         }
     }
 
-    /// The reflector's counter started again.
+    /// The reflector's counter restarted.
     fn restart(&mut self) {
         self.delays.reset_paths();
         if let Some((forward, backward)) = &mut self.by_direction {
@@ -366,7 +367,7 @@ impl SessionMetrics {
         }
     }
 
-    /// No time is compared over this moment.
+    /// Times before and after this moment are not compared.
     fn forget_times(&mut self) {
         self.delays.reset();
         self.far_clock.record_clock_step();

@@ -1,5 +1,5 @@
-//! Voice quality as the simplified E-model estimates it (ITU-T G.107, G.113 Appendix I; rows M-58
-//! to M-62). Estimates of a call over this path, never a measured MOS.
+//! Voice quality estimated by the simplified E-model (ITU-T G.107, G.113 Appendix I; rows M-58 to
+//! M-62). Estimates of a call over this path, never a measured MOS.
 
 use crate::{Distribution, Figures};
 
@@ -21,7 +21,7 @@ impl Codec {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::G711Plc, Self::G711, Self::G729a, Self::G7231];
 
-    /// The name that reports use.
+    /// The name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::G711Plc => "G.711 with PLC",
@@ -58,7 +58,7 @@ impl Codec {
         }
     }
 
-    /// What the encoder waits for beyond the frame, in milliseconds.
+    /// The encoder's look-ahead beyond the frame, in milliseconds.
     pub const fn look_ahead_ms(self) -> f64 {
         match self {
             Self::G711Plc | Self::G711 => 0.0,
@@ -68,7 +68,7 @@ impl Codec {
     }
 }
 
-/// What a call is assumed to be like.
+/// The assumptions about a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VoiceParameters {
     /// The codec of both ends.
@@ -99,22 +99,23 @@ impl Default for VoiceParameters {
     }
 }
 
-/// An estimate and everything that it was made from.
+/// An estimate and its inputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Voice {
     /// Rating factor R, 0 to 100; at most 93.2 plus the advantage.
     pub r_factor: f64,
     /// Estimated mean opinion score, 1 to 4.5.
     pub mos: f64,
-    /// What was assumed of the call.
+    /// The assumptions about the call.
     pub parameters: VoiceParameters,
     /// One way, mouth to ear, in milliseconds.
     pub delay_ms: f64,
-    /// The network's least delay is half of the round trip's: the clocks do not tell one-way delay.
+    /// Whether the network's least delay is taken as half of the round trip's, because the clocks
+    /// give no one-way delay.
     pub half_of_round_trip: bool,
     /// Packets lost to the listener, in percent: lost, or later than the buffer waits.
     pub loss_percent: f64,
-    /// The loss is that of both directions together: no direction is known.
+    /// Whether the loss is that of both directions together, because the direction is unknown.
     pub round_trip_loss: bool,
     /// Burst ratio BurstR: 1 for losses at random, more for losses in a row.
     pub burst_ratio: f64,
@@ -127,7 +128,7 @@ pub struct VoiceFigures {
     pub forward: Option<Voice>,
     /// Back from it.
     pub backward: Option<Voice>,
-    /// One way of a call that had the round trip's loss: where the directions are not known.
+    /// One direction of a call with the round trip's loss, if the directions are unknown.
     pub round_trip: Option<Voice>,
 }
 
@@ -144,8 +145,8 @@ pub fn loss_impairment(codec: Codec, loss_percent: f64, burst_ratio: f64) -> f64
     codec.impairment() + (95.0 - codec.impairment()) * loss / heard
 }
 
-/// Rating factor R, 0 to 100 (ITU-T G.107 at its defaults; row M-58). What the sum of impairments leaves
-/// below 0 means nothing: 0 is the worst call there is (G.107 Annex B).
+/// Rating factor R, 0 to 100 (ITU-T G.107 at its defaults; row M-58). Values below 0 are
+/// meaningless, so they become 0, the worst call (G.107 Annex B).
 pub fn r_factor(delay_impairment: f64, loss_impairment: f64, advantage: f64) -> f64 {
     (93.2 - delay_impairment - loss_impairment + advantage).clamp(0.0, 100.0)
 }
@@ -175,7 +176,7 @@ struct Way<'a> {
 
 impl VoiceFigures {
     /// Estimates from a session's figures and its delays ([`SessionMetrics::histograms`]).
-    /// `synchronized`: both clocks are, so that a one-way delay is one.
+    /// `synchronized`: whether both clocks are, so that one-way delays are meaningful.
     ///
     /// [`SessionMetrics::histograms`]: crate::SessionMetrics::histograms
     pub fn new(
@@ -200,7 +201,7 @@ impl VoiceFigures {
             }
             .estimate(figures, parameters)
         };
-        // A direction's loss is known if no loss is without a direction.
+        // A direction's loss is known if every loss has a direction.
         let split = figures
             .lost_forward
             .zip(figures.lost_backward)

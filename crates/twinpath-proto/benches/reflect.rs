@@ -1,8 +1,8 @@
-//! What a packet costs a Session-Reflector: `cargo bench -p twinpath-proto --bench reflect`.
+//! Cost of a packet for a Session-Reflector: `cargo bench -p twinpath-proto --bench reflect`.
 //!
-//! One iteration is a batch of packets, as the sockets hand them over, and the item rate is what to
-//! read (`ns` / 64 is one packet's time). For each packet the request is put into the buffer (a copy
-//! that the kernel makes in earnest), reflected and sealed.
+//! One iteration is a batch of packets, as the sockets hand them over, and the item rate is the
+//! result (`ns` / 64 is one packet's time). For each packet the request is copied into the buffer
+//! (as the kernel does in operation), reflected and sealed.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -142,8 +142,8 @@ fn agreed_72_octets(bencher: Bencher<'_, '_>, (live, modes): (u32, u32)) {
     });
 }
 
-/// What the secured modes cost a reflector: a request opened, a reply made and sealed. Open packets
-/// of the same size beside them.
+/// Cost of the secured modes for a reflector: a request opened, a reply made and sealed; compared
+/// with unsecured packets of the same size.
 #[divan::bench(args = [1, 2, 4], min_time = 1)]
 fn secured_112_octets(bencher: Bencher<'_, '_>, modes: u32) {
     let (modes, sid) = (Modes::from_bits(modes), Sid([7; 16]));
@@ -217,7 +217,7 @@ fn a_flood_of_sources(bencher: Bencher<'_, '_>) {
     run(bencher, config, u32::MAX, &twamp(41), at_random);
 }
 
-/// Every client has a bucket of its own too.
+/// Every client also has its own bucket.
 #[divan::bench(args = LIVE, min_time = 1)]
 fn with_a_rate_limit_sessions_at_random(bencher: Bencher<'_, '_>, live: u32) {
     let config = ReflectorConfig {

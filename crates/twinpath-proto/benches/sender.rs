@@ -1,8 +1,8 @@
-//! What a packet costs a Session-Sender: `cargo bench -p twinpath-proto --bench sender`.
+//! Cost of a packet for a Session-Sender: `cargo bench -p twinpath-proto --bench sender`.
 //!
 //! One iteration is a batch of packets from `poll_transmit` to `poll_sample`, with or without a
-//! transmit stamp; the item rate is what to read (`ns` / 64 is one packet's time). Making the reply
-//! is part of it: a header of 41 octets, built from the request.
+//! transmit stamp; the item rate is the result (`ns` / 64 is one packet's time). It includes making
+//! the reply: a header of 41 octets, built from the request.
 #![expect(clippy::expect_used, reason = "a benchmark may panic")]
 
 use std::time::Duration;
@@ -165,7 +165,7 @@ fn kernel_stamps_random_padding(bencher: Bencher<'_, '_>, payload: usize) {
     run(bencher, payload, Fill::Random, true);
 }
 
-/// A path on which nothing comes back: 200,000 packets in flight, each lost, lingering and said so.
+/// A path without replies: 200,000 packets in flight, each counted lost, lingering and reported.
 #[divan::bench]
 fn dead_path(bencher: Bencher<'_, '_>) {
     let mut session = Loop::new(41, Fill::Random, false);

@@ -1,12 +1,12 @@
-//! Whether the far end's times can be what they claim to be, by the packets alone: some peers write
-//! microseconds where a fraction of a second belongs, count from 1970 where 1900 is meant, or write no
-//! time at all.
+//! Whether the far end's times are plausible, judged by the packets alone: some peers write
+//! microseconds in the place of a fraction of a second, count from 1970 instead of 1900, or write
+//! no time at all.
 //!
-//! Between the two readings of one packet lies all that both clocks agree on: the far clock's offset is
-//! at least T3 - T4 and at most T2 - T1. From packet to packet that interval moves no faster than clocks
-//! drift. A fraction that is too small by a factor makes the far clock slow within a second and leap at
-//! its end, and so contradicts itself again and again. The same packets are read in each of the ways
-//! that are known of peers: one that fits throughout is the guess.
+//! For each packet, the far clock's offset is at least T3 - T4 and at most T2 - T1. From packet to
+//! packet that interval moves no faster than clocks drift. A fraction that is too small by a factor
+//! makes the far clock slow within each second and jump at its end, so it contradicts itself
+//! repeatedly. The same packets are read in each format known to be in use; a format that fits all
+//! of them is the guess.
 
 use twinpath_wire::{Delta, Sample, Wall};
 
@@ -18,48 +18,48 @@ use crate::round;
 
 const SECOND: i64 = 1_000_000_000;
 const DAY_NS: u64 = 86_400 * 1_000_000_000;
-/// How fast two clocks may drift apart: well above what NTP lets one do (500 ppm, RFC 5905 section
-/// 7.1), for clocks that are being corrected and for those that run at a rate of their own.
+/// How fast two clocks may drift apart: well above NTP's limit (500 ppm, RFC 5905 section 7.1), to
+/// allow for clocks that are being corrected and for undisciplined ones.
 const DRIFT: f64 = 8_000e-6;
-/// Packets that agree, and no fewer, bear a clock out.
+/// The fewest agreeing packets that confirm a clock.
 const ENOUGH: u64 = 10;
-/// Contradictions that a known format must explain to be named.
+/// The fewest contradictions that a known format must explain to be named.
 const NAMED: u64 = 5;
-/// Contradictions at least, one in this many packets, where no known format explains them.
+/// If no known format explains them, contradictions count from one in this many packets on.
 const UNKNOWN: u64 = 10;
 const UNKNOWN_SHARE: u64 = 4;
 /// How many times fewer contradictions the named format leaves.
 const BETTER: u64 = 10;
-/// A step this many times as long as T4 - T1 shows in times that repeat: a tick within is rare.
+/// A step this many times as long as T4 - T1 shows in repeated times, because a tick within is
+/// rare.
 const STEP_OF_WAY: i64 = 4;
-/// A step that is no longer than this is lost in what stamps are off by.
+/// A step no longer than this is within the error of timestamps.
 const COARSE_NS: i64 = 100_000;
-/// Contradictions after which a way to read the times is no longer tried, if there are twice as many as
-/// without it.
+/// Contradictions after which a format is no longer tried, if they are twice as many as without it.
 const GIVEN_UP: u64 = 64;
-/// What seconds since 1970, read as those since 1900, are ahead of the truth.
+/// Error of seconds since 1970 that are read as seconds since 1900.
 const UNIX_AS_NTP_NS: i64 = ((1 << 32) - 2_208_988_800) * SECOND;
 
-/// What the packets tell of T2 and T3.
+/// What the packets show about T2 and T3.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FarTimes {
-    /// They run as the sender's clock does.
+    /// They agree with the sender's clock.
     Agree,
     /// Too few packets to tell.
     #[default]
     Undecided,
-    /// T2, T3 or both are zero in every reply: the reflector gives no time there.
+    /// T2, T3 or both are zero in every reply: the reflector writes no time there.
     Missing,
-    /// They contradict the sender's clock, and do not once they are read in another way.
+    /// They contradict the sender's clock, but not if read in another format.
     Looks(FarFormat),
-    /// They contradict the sender's clock, in whatever way they are read.
+    /// They contradict the sender's clock in every known format.
     Contradict,
     /// The far clock's step is longer than the round trip, and some replies show one: T3 - T2 is
-    /// nothing or a whole step, and no measure of the reflector's own time.
+    /// zero or a whole step, so it does not measure the reflector's own time.
     Coarse,
 }
 
-/// Another way to read the far end's times than the one that the packets name.
+/// A format of the far end's times other than the one that the packets name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FarFormat {
     /// The fraction is a number of nanoseconds.
@@ -78,12 +78,12 @@ pub enum FarFormat {
 }
 
 impl FarTimes {
-    /// T2 and T3 may be used: nothing speaks against them so far.
+    /// Whether T2 and T3 may be used: nothing contradicts them so far.
     pub const fn are_usable(self) -> bool {
         matches!(self, Self::Agree | Self::Undecided)
     }
 
-    /// A fixed word for machines.
+    /// The key in documents.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Agree => "agree",
@@ -100,7 +100,7 @@ impl FarTimes {
         }
     }
 
-    /// What is known of two runs together.
+    /// The result for two runs together.
     #[must_use]
     pub(crate) fn with(self, other: Self) -> Self {
         match (self.are_usable(), other.are_usable()) {
@@ -123,14 +123,14 @@ const FORMATS: [FarFormat; 6] = [
 ];
 
 impl FarFormat {
-    /// What `far` means if it is written in this way; `None` where it cannot be. `near` is within a day
-    /// of it.
+    /// The time that `far` means in this format; `None` if impossible. `near` is within a day of
+    /// it.
     fn read(self, far: Wall, near: Wall) -> Option<Wall> {
         let ns = far.unix_ns().rem_euclid(SECOND);
         let second = far - Delta::from_ns(ns);
         let of = |ns: i64| (ns < SECOND).then(|| second + Delta::from_ns(ns));
         let fraction = (i128::from(ns) << 32) / i128::from(SECOND);
-        // A nanosecond is 4.3 units of the fraction: what stood there may be 2 less.
+        // A nanosecond is 4.3 units of the fraction: the original may be 2 less.
         let fraction = i64::try_from(fraction).unwrap_or(i64::MAX);
         let fraction = fraction.saturating_sub(2).max(0);
         match self {
@@ -140,7 +140,7 @@ impl FarFormat {
             Self::Thousandth => of(ns.saturating_mul(1_000)),
             Self::Millionth => of(ns.saturating_mul(1_000_000)),
             Self::UnixSeconds => {
-                // Fractions that can be nanoseconds were read as PTP's, the others as NTP's.
+                // Fractions that can be nanoseconds were read as PTP, the others as NTP.
                 let as_ntp = far - Delta::from_ns(UNIX_AS_NTP_NS);
                 if (as_ntp - near).abs_ns() <= DAY_NS {
                     Some(as_ntp)
@@ -154,7 +154,7 @@ impl FarFormat {
         }
     }
 
-    /// What times that are written so are rounded to, read as nanoseconds on the way.
+    /// Resolution of times in this format, when read as nanoseconds.
     const fn grid_ns(self) -> i64 {
         match self {
             Self::Nanoseconds | Self::UnixSeconds => 5,
@@ -168,39 +168,40 @@ impl FarFormat {
 /// Watches T2 and T3 of a session, in constant memory.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FarClockTest {
-    /// Received with both times.
+    /// Packets received with both times.
     stamped: u64,
-    /// Received without T2 or T3.
+    /// Packets received without T2 or T3.
     unstamped: u64,
-    /// Of those with both, how many cannot be by themselves: T3 before T2, or kept for longer than away.
+    /// Of those with both, how many are impossible by themselves: T3 before T2, or T3 - T2 longer
+    /// than T4 - T1.
     impossible: u64,
-    /// Seconds look as though they counted from 1970.
+    /// Whether seconds appear to count from 1970.
     unix: u64,
     as_read: Reading,
     others: [Reading; FORMATS.len()],
     resolution: Resolution,
     step: Step,
-    /// Of T2, as long as every T3 is the same: what is near a multiple of something tells nothing then.
+    /// Of T2, while every T3 is the same, because then T3 gives no information about the step.
     apart: StampStep,
     /// Of those with both, how many have T3 = T2, and how many a later T3.
     at_once: u64,
     later: u64,
-    /// Replies that stayed longer than they were away, by less than the step that explains it.
+    /// Replies with T3 - T2 longer than T4 - T1 by less than the step that explains it.
     explained: u64,
     /// The least T4 - T1, in nanoseconds.
     least_way: Option<i64>,
 }
 
-/// One way to read the times, and how often it contradicted itself.
+/// One format, and how often it contradicted itself.
 #[derive(Clone, Copy, Debug, Default)]
 struct Reading {
     running: Option<Interval>,
     contradictions: u64,
-    /// A stamp could not be read so.
+    /// A timestamp could not be read in this format.
     impossible: bool,
 }
 
-/// In which the far clock's offset must be. Nanoseconds.
+/// Interval that contains the far clock's offset, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 struct Interval {
     at: Wall,
@@ -209,7 +210,7 @@ struct Interval {
 }
 
 impl FarClockTest {
-    /// A reply in time that no step of the local clock touched.
+    /// Records a reply in time that no step of the local clock affected.
     #[inline]
     pub(crate) fn record(&mut self, sample: &Sample) {
         let Some(t4) = sample.t4 else { return };
@@ -222,7 +223,7 @@ impl FarClockTest {
         self.resolution.record(Some(t3));
         let (t1, t4) = (sample.t1.at, t4.at);
         self.step.record(t2, t1);
-        // A reflector that gives one time for both has repeated nothing.
+        // A reflector that writes one time as both does not count as repeating it.
         if t3 != t2 {
             self.step.record(t3, t4);
         } else if self.later == 0 {
@@ -235,8 +236,8 @@ impl FarClockTest {
         let grid = self.grid_ns();
         let coarse = grid.max(self.step.so_far());
         let interval = Interval::of([t1, t2, t3, t4]);
-        // Times that never repeat are not those of a step much longer than the way, however the few
-        // that are known fit to one.
+        // Times that never repeat do not come from a step much longer than the round trip, even if
+        // the few known ones fit one.
         let of_way = way.saturating_mul(STEP_OF_WAY);
         let borne_out = self.leaps() || self.step.so_far() <= of_way;
         let alone = if borne_out { coarse } else { grid };
@@ -247,7 +248,7 @@ impl FarClockTest {
         let ahead = (t3 - Delta::from_ns(UNIX_AS_NTP_NS) - t4).abs_ns();
         self.unix += u64::from(ahead <= DAY_NS);
         self.as_read.test(interval, coarse);
-        // Most formats are ruled out by the first stamps.
+        // Most formats are ruled out by the first timestamps.
         for (format, reading) in FORMATS.into_iter().zip(&mut self.others) {
             if reading.impossible {
                 continue;
@@ -271,36 +272,36 @@ impl FarClockTest {
         i64::try_from(grid).unwrap_or(i64::MAX)
     }
 
-    /// The sender's clock stepped: no offset reaches over this moment.
+    /// The sender's clock stepped: offsets before and after are not comparable.
     pub(crate) fn record_clock_step(&mut self) {
         for reading in self.others.iter_mut().chain([&mut self.as_read]) {
             reading.running = None;
         }
     }
 
-    /// Received without T2 or T3.
+    /// Packets received without T2 or T3.
     pub(crate) fn unstamped(&self) -> u64 {
         self.unstamped
     }
 
-    /// Every stamp can be one that counts from 1970, and some can be nothing else.
+    /// Whether every timestamp can count from 1970, and some must.
     fn is_unix(&self) -> bool {
         let [.., unix] = &self.others;
         self.unix == self.stamped || self.unix > 0 && !unix.impossible && unix.contradictions == 0
     }
 
-    /// Some packet contradicts the others.
+    /// Whether some packet contradicts the others.
     pub(crate) fn is_contradicted(&self) -> bool {
         self.as_read.contradictions > 0
     }
 
-    /// Something is wrong with the times, perhaps: what needs none of them is to be kept.
+    /// Whether the times may be wrong, so that delays independent of them must be kept.
     #[inline]
     pub(crate) fn is_suspicious(&self) -> bool {
         self.as_read.contradictions > 0 || self.unstamped > 0 || self.unix > 0 || self.is_coarse()
     }
 
-    /// T3 - T2 is nothing or a step that is longer than the way, or a step too many.
+    /// Whether T3 - T2 is zero, a step longer than the round trip, or a step too many.
     fn is_coarse(&self) -> bool {
         let step = self.step_ns();
         let longer = self.least_way.is_some_and(|way| step > way);
@@ -308,12 +309,12 @@ impl FarClockTest {
         step > COARSE_NS && (mixed || self.explained > 0)
     }
 
-    /// It told one time for several packets, or for some stays and not for others.
+    /// Whether one time appears in several packets, or T3 = T2 in some packets but not in others.
     fn leaps(&self) -> bool {
         self.step.repeats() || self.at_once > 0 && self.later > 0
     }
 
-    /// The far clock's step as far as it is borne out, 0 for a fine clock. Nanoseconds.
+    /// The far clock's step as far as it is confirmed, in nanoseconds; 0 for a fine clock.
     pub(crate) fn step_ns(&self) -> i64 {
         if self.leaps() || self.explained > 0 {
             return self.grid_ns().max(self.step.so_far());
@@ -347,7 +348,7 @@ impl FarClockTest {
         let best = known.min_by_key(|(_, other)| other.contradictions);
         match best {
             Some((format, _)) if against >= NAMED => FarTimes::Looks(format),
-            // Few contradict, but no clock is wrong by just this by chance.
+            // Few contradict, but no clock is off by exactly this amount by chance.
             _ if self.is_unix() => FarTimes::Looks(FarFormat::UnixSeconds),
             _ if self.impossible == self.stamped => FarTimes::Contradict,
             _ if against >= UNKNOWN && against.saturating_mul(UNKNOWN_SHARE) >= self.stamped => {
@@ -362,7 +363,7 @@ impl FarClockTest {
 }
 
 impl Reading {
-    /// A packet's interval, of times that are rounded to `grid_ns`.
+    /// A packet's interval, for times rounded to `grid_ns`.
     #[inline]
     fn test(&mut self, own: Option<Interval>, grid_ns: i64) {
         let Some(own) = own.filter(|own| own.is_possible(grid_ns)) else {
@@ -377,8 +378,8 @@ impl Reading {
 }
 
 impl Interval {
-    /// Of times as they are: what they are off by is allowed for where intervals are judged, for it is
-    /// known better later. `None` where the packet left before it arrived.
+    /// From the times as they are: their error is allowed for when intervals are compared, because
+    /// it is better known by then. `None` if the packet would have left before it arrived.
     fn of([t1, t2, t3, t4]: [Wall; 4]) -> Option<Self> {
         (t3 >= t2).then(|| Self {
             at: t1,
@@ -387,14 +388,14 @@ impl Interval {
         })
     }
 
-    /// Both of its ends may be off, by what stamps are or by the step of `grid_ns` that the far clock
-    /// has.
+    /// Both of its ends may be off by the error of timestamps or by `grid_ns`, the far clock's
+    /// step.
     fn is_possible(self, grid_ns: i64) -> bool {
         let error = Delta::from_ns(STAMP_ERROR_NS.max(grid_ns));
         self.low + -error <= self.high + error
     }
 
-    /// What both allow, at the later one's time.
+    /// The intersection of both, at the time of the later one.
     fn cut(self, own: Self) -> Self {
         let apart = round::whole(round::float_unsigned((own.at - self.at).abs_ns()) * DRIFT);
         let drift = Delta::from_ns(i64::try_from(apart).unwrap_or(i64::MAX));

@@ -1,27 +1,27 @@
-//! The line that says what one clock is ahead of the other, and how far it can be wrong (rows M-50
-//! to M-54).
+//! The line of one clock's offset from the other over time, and its error bound (rows M-50 to
+//! M-54).
 //!
-//! But for what stamps are off by, a delay is never negative, so that the true offset lies below every T2 - T1 and above every
-//! T3 - T4. As long as both clocks run at constant rates, the truth is one of the straight lines
-//! between those two sets of points. The estimate is the one of row M-53; the bound is its
-//! greatest distance from any line that the points allow. Unlike the formula of row M-53 that
-//! holds too where least delays drift in opposite directions.
+//! Apart from errors of timestamps, a delay is never negative, so the true offset lies below every
+//! T2 - T1 and above every T3 - T4. If both clocks run at constant rates, the truth is one of the
+//! straight lines between those two sets of points. The estimate is the one of row M-53; the bound
+//! is its greatest distance from any line that the points allow. Unlike the formula of row M-53,
+//! that also holds if least delays drift in opposite directions.
 
 use super::hull::{Point, least};
 use super::points::Points;
 
-/// What is added to T2 - T1 and taken from T4 - T3 is this sign times the offset.
+/// The sign with which the offset enters a delay: added to T2 - T1, subtracted from T4 - T3.
 pub(crate) const SIGN: [f64; 2] = [1.0, -1.0];
-/// The greatest relative rate of two clocks that is believed unless the packets show another one:
+/// The greatest relative rate of two clocks that is assumed unless the packets show a greater one:
 /// NTP's own limit (RFC 5905 section 7.1, 500 ppm), and that of row M-56.
 const GREATEST_SKEW: f64 = 500e-6;
-/// The greatest one that packets can show, a tenth. Clocks that are being slewed fast stay below;
-/// times whose fraction is misread run slower by more than that.
+/// The greatest rate that packets can show, a tenth. Clocks that are being slewed fast stay below;
+/// times whose fraction is misread are slow by more than that.
 const GREATEST_SHOWN: f64 = 0.1;
-/// Below these no skew is estimated (row M-54).
+/// With less than these no skew is estimated (row M-54).
 const LEAST_SPAN_NS: f64 = 10e9;
 const LEAST_PACKETS: u64 = 30;
-/// The least round trip changed over a run by this share and this much: the path changed.
+/// If the least round trip changes over a run by both this share and this amount, the path changed.
 const CHANGED_SHARE: f64 = 0.1;
 const CHANGED_NS: f64 = 100_000.0;
 
@@ -32,7 +32,7 @@ pub(crate) struct Line {
     pub(crate) at_0: f64,
 }
 
-/// The relative rates that are believed.
+/// A range of relative rates.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rates {
     pub(crate) least: f64,
@@ -40,19 +40,19 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    /// Those of clocks that are as they should be.
+    /// The rates of ordinary clocks.
     pub(crate) const ORDINARY: Self = Self {
         least: -GREATEST_SKEW,
         greatest: GREATEST_SKEW,
     };
-    /// All that packets can show.
+    /// All rates that packets can show.
     const ANY: Self = Self {
         least: -GREATEST_SHOWN,
         greatest: GREATEST_SHOWN,
     };
 
-    /// Those of the lines that fit these points, whatever the rate, and what is ordinary on either
-    /// side of them. `None` where no line fits.
+    /// The rates of all lines that fit these points, extended on either side by the ordinary range.
+    /// `None` if no line fits.
     pub(crate) fn shown(above: &[Point], below: &[Point], error: f64) -> Option<Self> {
         let (least, greatest) = slopes(above, below, error, Self::ANY).ok()?;
         Some(Self {
@@ -62,17 +62,17 @@ impl Rates {
     }
 }
 
-/// A line with what is known about it.
+/// A line with its error bounds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fit {
     pub(crate) line: Line,
-    /// Whether run and packets were enough to speak of a skew.
+    /// Whether the run was long enough, with enough packets, to estimate a skew.
     pub(crate) skewed: bool,
     /// Greatest distance of the line from the truth, over the segment.
     pub(crate) bound: f64,
     /// Greatest error of the slope.
     pub(crate) slope_bound: f64,
-    /// What the offset's error is thought to change by over the segment (see [`wander`]).
+    /// The estimated change of the offset's error over the segment (see [`wander`]).
     pub(crate) wander: f64,
     /// (k_f + k_b) of row M-52 over the segment is a large part of the round trip.
     pub(crate) path_change: bool,
@@ -87,7 +87,7 @@ impl Line {
 }
 
 impl Fit {
-    /// With delays that may be off by `error`, in nanoseconds. `None` without a packet.
+    /// Fits points whose delays may be off by `error`, in nanoseconds. `None` without a packet.
     pub(crate) fn of(points: &Points, error: f64, rates: Rates) -> Option<Self> {
         if points.count() == 0 {
             return None;
@@ -103,8 +103,8 @@ impl Fit {
         let change = (k_f + k_b).abs() * (b - a);
         let path_change =
             enough && change > CHANGED_NS && change > CHANGED_SHARE * least_round_trip;
-        // Where the path changed in one direction, that looks like a skew, and none is taken out that
-        // the points do not force.
+        // A change of the path in one direction looks like a skew, so only the skew that the points
+        // force is removed.
         let skewed = enough && !path_change;
         let wanted = if skewed { (k_f - k_b) / 2.0 } else { 0.0 };
         let slope = match &allowed {
@@ -150,11 +150,11 @@ pub(crate) fn fits(points: &Points, error: f64, rates: Rates) -> bool {
     slopes(forward.vertices(), backward.vertices(), error, rates).is_ok()
 }
 
-/// The least and the greatest slope of a line below all of `above` and, mirrored, of `below`, give
-/// or take `error`; the slope that comes nearest to one where there is none.
+/// The least and greatest slope of a line below all of `above` and, mirrored, of `below`, within
+/// `error`; if no line fits, the slope that comes nearest.
 ///
-/// The room between the two sets, seen along a slope, is a concave function of the slope: its
-/// greatest value is found by dividing into three, the two ends of where there is room by halving.
+/// The gap between the two sets along a slope is a concave function of the slope: its maximum is
+/// found by ternary search, the two ends of its positive range by bisection.
 fn slopes(above: &[Point], below: &[Point], error: f64, rates: Rates) -> Result<(f64, f64), f64> {
     let room = |slope: f64| least(above, slope) + least(below, -slope) + 2.0 * error;
     let (mut left, mut right) = (rates.least, rates.greatest);
@@ -205,7 +205,7 @@ fn bound(
         .max(0.0)
 }
 
-/// The distance of the farthest vertex from the line.
+/// The greatest distance of a vertex from the line.
 fn distance(line: Line, hulls: [&[Point]; 2]) -> f64 {
     hulls
         .into_iter()
@@ -218,14 +218,13 @@ fn distance(line: Line, hulls: [&[Point]; 2]) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// What the error of the line is thought to change by from one end to the other.
+/// The estimated change of the line's error from one end to the other.
 ///
-/// If the least delay of a direction recurs in the first and in the last part of the run, its
-/// hull runs along the truth there, and its height above the chosen line at one and at seven
-/// eighths is what the slope can be off by; skew shows in both directions with opposite signs, so
-/// that their disagreement adds to it. Twice that, for the packets of the least delay that were
-/// not seen. An estimate, not a bound: two routes that change in opposite directions look like a
-/// skew.
+/// If the least delay of a direction recurs in the first and last part of the run, its hull follows
+/// the truth there, and its height above the chosen line at one and seven eighths shows the error
+/// of the slope. Skew appears in both directions with opposite signs, so their disagreement adds to
+/// it. The sum is doubled because packets with the least delay may be missing. This is an estimate,
+/// not a bound: two routes that change in opposite directions look like a skew.
 fn wander(points: &Points, line: Line, disagreement: f64) -> f64 {
     let (a, b) = points.span();
     let mut height = 0.0_f64;

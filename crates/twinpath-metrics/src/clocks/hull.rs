@@ -1,29 +1,29 @@
 //! Lower convex hull of a stream of points, in bounded memory (rows M-52, M-54).
 
-/// A time and a difference of two clocks, both relative to their segment's origin. Nanoseconds.
+/// A time and a difference of two clocks, both relative to their segment's origin, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Point {
     pub(crate) x: f64,
     pub(crate) y: f64,
 }
 
-/// The points below which no other lies, by ascending time.
+/// The lower hull of the points, by ascending time.
 ///
 /// Random points leave few vertices (the logarithm of their number), so this is nearly always the
-/// hull of all points. At its limit those that matter least are dropped: that loosens what the
-/// hull says, it never makes it wrong.
+/// exact hull. At the limit, the vertices that matter least are dropped, which loosens the hull but
+/// keeps it valid.
 #[derive(Debug)]
 pub(crate) struct Hull {
-    /// With room for as many as are kept, never more.
+    /// Allocated once, for the most vertices kept.
     vertices: Vec<Point>,
     /// The most vertices that are kept.
     most: usize,
-    /// By how much the hull may lie above the least point, vertices having been dropped.
+    /// How far the hull may lie above the lowest points because of dropped vertices.
     slack: f64,
 }
 
 impl Clone for Hull {
-    /// With the same room: a copy of `vertices` would have none, and then twice too much.
+    /// Keeps the capacity: a plain copy of `vertices` would have none to spare, and then double it.
     fn clone(&self) -> Self {
         let mut vertices = Vec::with_capacity(self.most);
         vertices.extend_from_slice(&self.vertices);
@@ -32,7 +32,7 @@ impl Clone for Hull {
 }
 
 impl Hull {
-    /// Of this many vertices at most.
+    /// With at most this many vertices.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             vertices: Vec::with_capacity(most),
@@ -41,7 +41,7 @@ impl Hull {
         }
     }
 
-    /// Adds a point, wherever it lies. Constant time on average when times mostly ascend.
+    /// Adds a point at any time. Constant time on average if times mostly ascend.
     #[inline]
     pub(crate) fn insert(&mut self, point: Point) {
         match self.vertices.last() {
@@ -70,7 +70,7 @@ impl Hull {
         &self.vertices
     }
 
-    /// What dropped vertices may have lain lower than the hull, in nanoseconds.
+    /// How far dropped vertices may have been below the hull, in nanoseconds.
     pub(crate) fn slack(&self) -> f64 {
         self.slack
     }
@@ -85,7 +85,7 @@ impl Hull {
         self.edge_over(x).map(|(one, other)| slope(one, other))
     }
 
-    /// The height of the hull at `x`; the nearest edge goes on beyond the ends.
+    /// The height of the hull at `x`; beyond the ends, the nearest edge is extended.
     pub(crate) fn height_over(&self, x: f64) -> Option<f64> {
         let (one, other) = self.edge_over(x)?;
         Some(one.y + slope(one, other) * (x - one.x))
@@ -111,7 +111,7 @@ impl Hull {
         self.vertices.push(point);
     }
 
-    /// A point that came out of order.
+    /// Adds a point that is out of order.
     #[cold]
     fn insert_within(&mut self, point: Point) {
         let mut place = self.vertices.partition_point(|vertex| vertex.x < point.x);
@@ -146,7 +146,7 @@ impl Hull {
         }
     }
 
-    /// Drops the vertices that matter least, and no two neighbours at once.
+    /// Drops the vertices that matter least, but never two neighbours at once.
     #[cold]
     fn thin_out(&mut self) {
         let mut heights = self.heights();
@@ -167,7 +167,7 @@ impl Hull {
             }
             !dropped
         });
-        // What was dropped before is below edges that are higher now.
+        // Vertices dropped earlier are below edges that are now higher.
         self.slack += worst;
     }
 
@@ -183,7 +183,7 @@ impl Hull {
     }
 }
 
-/// The least `y - slope * x` of some points; infinite without one.
+/// The least `y - slope * x` of the given points; infinite without one.
 pub(crate) fn least(points: &[Point], slope: f64) -> f64 {
     points
         .iter()
@@ -212,7 +212,7 @@ mod tests {
         }
     }
 
-    /// Numbers that look random: xorshift.
+    /// Pseudo-random numbers: xorshift.
     fn random(state: &mut u64) -> i32 {
         *state ^= *state << 13;
         *state ^= *state >> 7;
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn more_vertices_than_fit_are_thinned_out_and_the_loss_is_said() {
+    fn more_vertices_than_fit_are_thinned_out_and_the_loss_is_reported() {
         let mut hull = Hull::new(256);
         let parabola = |i: i32| at(i * 1000, i * i);
         (0..5000).for_each(|i| hull.insert(parabola(i)));

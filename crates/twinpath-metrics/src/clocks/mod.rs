@@ -1,5 +1,5 @@
-//! What one clock was ahead of the other in the course of a run, and one-way delays without that
-//! (rows M-50 to M-57; RFC 5905 section 8).
+//! The offset of the two clocks over a run, and one-way delays without it (rows M-50 to M-57; RFC
+//! 5905 section 8).
 
 pub(crate) mod far_times;
 mod figures;

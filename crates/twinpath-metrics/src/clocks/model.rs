@@ -1,4 +1,4 @@
-//! Samples in, an estimate of the clocks out.
+//! Estimates the clocks from samples.
 
 use twinpath_wire::{Delta, Fate, Sample, Wall};
 
@@ -11,15 +11,15 @@ use super::segment::Segment;
 use super::settled::Settled;
 use crate::round;
 
-/// Differences that are farther from the segment's first one than this are not believed: 36 years.
+/// Differences farther than this from the segment's first one are ignored: 36 years.
 const FARTHEST_NS: i64 = 1 << 60;
 
 /// Estimates offset and skew of the reflector's clock against the sender's from the packets of a
-/// session, and de-skews its one-way delays, in constant memory (under 87 KB,
-/// most of it histograms and hulls, whatever comes).
+/// session, and de-skews its one-way delays, in constant memory (under 87 KB for any input, most of
+/// it histograms and hulls).
 ///
-/// Packets may be recorded in any order; that of arrival is the fastest. Nothing is allocated per
-/// packet, histograms apart that grow with the octaves of the delays.
+/// Packets may be recorded in any order; the order of arrival is the fastest. Nothing is allocated
+/// per packet, except that histograms grow with the octaves of the delays.
 ///
 /// ```
 /// use twinpath_metrics::ClockModel;
@@ -56,7 +56,7 @@ pub struct ClockModel {
     origin: Option<Origin>,
     segment: Segment,
     offset_window: OffsetWindow,
-    /// What the clocks may run at: more than is ordinary once the packets show it.
+    /// The assumed range of rates, widened once the packets show more.
     rates: Rates,
     settled: [Settled; 2],
     last: Wall,
@@ -71,7 +71,7 @@ pub struct ClockModel {
     disregarded: u64,
 }
 
-/// What times and differences of a segment are relative to: its first T1 and T2 - T1.
+/// The origin of a segment's times and differences: its first T1 and T2 - T1.
 #[derive(Clone, Copy, Debug)]
 struct Origin {
     at: Wall,
@@ -85,12 +85,12 @@ impl Default for ClockModel {
 }
 
 impl ClockModel {
-    /// What timestamps are taken to be off by at most, in nanoseconds. It is in every bound.
+    /// The assumed largest error of timestamps, in nanoseconds. Every bound includes it.
     pub const STAMP_ERROR_NS: u64 = STAMP_ERROR_NS.unsigned_abs();
-    /// The most steps of the far clock that are listed; the rest is counted.
+    /// The most steps of the far clock that are listed; further steps are only counted.
     pub const FAR_STEPS: usize = 16;
 
-    /// Two clocks of which nothing is known.
+    /// Two clocks about which nothing is known.
     pub fn new() -> Self {
         Self {
             origin: None,
@@ -110,7 +110,7 @@ impl ClockModel {
         }
     }
 
-    /// One packet's end. Those that were received in time count, first copies, not excluded (rows
+    /// Records one packet's fate. Only first copies received in time and not excluded count (rows
     /// M-11, M-55).
     pub fn record(&mut self, sample: &Sample) {
         if sample.fate != Fate::Received || sample.excluded.is_some() {
@@ -160,25 +160,26 @@ impl ClockModel {
         }
     }
 
-    /// The sender's clock stepped: what comes is a segment of its own (row M-55).
+    /// The sender's clock stepped: later packets form a new segment (row M-55).
     pub fn record_clock_step(&mut self) {
         self.local_steps += 1;
         self.over = true;
     }
 
-    /// The sender's host was suspended, and its clock was set when it went on: likewise.
+    /// The sender's host was suspended and its clock set on resume: later packets form a new
+    /// segment.
     pub fn record_suspension(&mut self) {
         self.over = true;
     }
 
-    /// Steps of the far clock so far (row M-56): for a glance while the run goes on.
+    /// Steps of the far clock so far (row M-56): for display during the run.
     pub fn far_steps_total(&self) -> u64 {
         self.far_steps_total
     }
 
-    /// What the packets so far tell, the clocks since the last step that a packet was received
-    /// after; `None` without a packet. Walks histograms and searches for lines (some ten milliseconds): for a report or a
-    /// glance, not for every packet.
+    /// The estimate from the packets so far, for the clocks since the last step that a received
+    /// packet followed; `None` without a packet. Walks histograms and searches for lines (about ten
+    /// milliseconds): for reports and displays, not for every packet.
     pub fn estimate(&self) -> Option<ClockEstimate> {
         let origin = self.origin?;
         let (points, fit) = self.segment.fit()?;
@@ -209,7 +210,7 @@ impl ClockModel {
         })
     }
 
-    /// Memory in octets, its heap included.
+    /// Memory in octets, including the heap.
     pub fn memory_octets(&self) -> usize {
         size_of::<Self>()
             + self.segment.heap_octets()
@@ -226,7 +227,7 @@ impl ClockModel {
         }
     }
 
-    /// The segment goes on at rates that its packets have shown.
+    /// Continues the segment at the rates that its packets have shown.
     #[cold]
     fn believe(&mut self, rates: Rates, aside: &Aside, origin: Origin) {
         self.rates = rates;

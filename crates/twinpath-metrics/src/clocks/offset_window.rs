@@ -1,42 +1,43 @@
-//! Steps of the far clock, by the packets alone (row M-56).
+//! Steps of the far clock, found from the packets alone (row M-56).
 //!
-//! Times may also leave what was predicted because a clock runs faster than clocks should: a step is
-//! told only where no constant rate explains the packets.
+//! Times may also leave the predicted interval because a clock runs unusually fast: a step is
+//! reported only if no constant rate explains the packets.
 
 use super::fit::Rates;
 use super::hull::Point;
 use super::points::Pair;
 use crate::round;
 
-/// Packets in a row that show a step.
+/// Consecutive packets that prove a step.
 const IN_A_ROW: usize = 3;
 
-/// What became of a packet's times.
+/// The verdict on a packet's times.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Passed {
     /// They agree with the others.
     Agrees,
-    /// They do not, and are set aside until the next packets tell more; `dropped` is how many that
-    /// were aside are so for good.
+    /// They do not, and are set aside until later packets decide; `dropped` is how many earlier
+    /// ones are discarded.
     Waits { dropped: u64 },
-    /// They do, and what was set aside before them was wrong.
+    /// They agree, and those set aside before them were wrong.
     AgreesAgain { dropped: u64 },
-    /// This one and those before, set aside, show a step.
+    /// This packet and those set aside prove a step.
     Stepped(Shift),
-    /// They show a rate that was not believed: all that was fits one line at these rates.
+    /// They show a rate outside the assumed range: all packets so far fit one line at these rates.
     Runs(Rates, Aside),
-    /// They show that the rate changed: they go on from the last that agreed, at these rates.
+    /// They show that the rate changed: they continue from the last packet that agreed, at these
+    /// rates.
     RateChanged(Rates, Aside),
 }
 
-/// Packets in a row that leave what was predicted, and the one that brought the decision.
+/// Consecutive packets outside the predicted interval, up to the one that decides.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Aside {
     pairs: [Pair; IN_A_ROW],
     count: usize,
 }
 
-/// A step: the packets that show it, by how much and how exactly.
+/// A step: the packets that show it, its size and error.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shift {
     pub(crate) aside: Aside,
@@ -44,8 +45,8 @@ pub(crate) struct Shift {
     pub(crate) bound: f64,
 }
 
-/// The interval in which the offset must be: cut with that of every packet, widened by what the
-/// believed rates come to in the time in between. Relative to the segment's origin; nanoseconds.
+/// The interval that contains the offset: intersected with that of every packet, and widened by the
+/// assumed rates over the time between. Relative to the segment's origin, in nanoseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct OffsetWindow {
     rates: Rates,
@@ -76,7 +77,7 @@ impl Aside {
         self
     }
 
-    /// No pause lies between that packet and these, in which a step would look like a rate.
+    /// Whether no pause precedes these packets, in which a step would look like a rate.
     fn follow(&self, before: &Pair) -> bool {
         let at = |pair: Option<&Pair>| pair.map_or(0, |pair| pair.x[0]);
         let (first, last) = (at(self.pairs().first()), at(self.pairs().last()));
@@ -110,8 +111,8 @@ impl OffsetWindow {
         }
     }
 
-    /// One packet, whose delays may be off by `error`, in nanoseconds; `explain` tells the rates at
-    /// which one line fits all that agreed and some more.
+    /// Judges one packet, whose delays may be off by `error`, in nanoseconds; `explain` returns the
+    /// rates at which one line fits all agreeing packets and the given ones.
     #[inline]
     pub(crate) fn pass(
         &mut self,
@@ -144,7 +145,7 @@ impl OffsetWindow {
         }
     }
 
-    /// Packets that are set aside.
+    /// Number of packets set aside.
     pub(crate) fn waiting(&self) -> u64 {
         round::count(self.aside.count)
     }
@@ -163,11 +164,11 @@ impl OffsetWindow {
         error: f64,
         explain: impl Fn(&[Pair]) -> Option<Rates>,
     ) -> Passed {
-        // Times that no step explains: a packet whose stamps are wrong. It interrupts nothing.
+        // Times that no step explains: the packet has wrong timestamps and is skipped.
         if !self.is_ordinary(pair.round_trip(), error) {
             return Passed::Waits { dropped: 1 };
         }
-        // Those aside must agree with it; if not, it begins again.
+        // The packets set aside must agree with this one; otherwise it starts a new set.
         let mut all = self.aside.with(pair);
         let mut dropped = 0;
         if all.rates(None, error).is_none() {
@@ -200,15 +201,15 @@ impl OffsetWindow {
         })
     }
 
-    /// A long way makes the interval wide, and stamps that are late at our end do too: neither
-    /// contradicts. One that is too short has stamps that are wrong, or a step within it.
+    /// A long round trip makes the interval wide, as do late timestamps at this end: neither is a
+    /// contradiction. Too short an interval means wrong timestamps, or a step within it.
     fn is_ordinary(&self, round_trip: i64, error: f64) -> bool {
         round::float(round_trip) >= round::float(self.least_round_trip / 2) - 2.0 * error
     }
 }
 
 impl Interval {
-    /// The certain interval of row M-50, give or take `error`: T3 - T4 is certain at T4, the
+    /// The certain interval of row M-50, widened by `error`: T3 - T4 is certain at T4, but the
     /// interval is for T1.
     fn of(pair: &Pair, error: f64, rates: Rates) -> Self {
         let (forward, backward) = (pair.point(0), pair.point(1));

@@ -1,4 +1,4 @@
-//! What is kept of the points of a stretch of time: hulls, counts and sums.
+//! Summary of the points of a stretch of time: hulls, counts and sums.
 
 use super::hull::{Hull, Point};
 use crate::round;
@@ -34,9 +34,9 @@ impl Pair {
 #[derive(Clone, Debug)]
 pub(crate) struct Points {
     count: u64,
-    /// From below: where delays are least.
+    /// Lower hulls: the least delays.
     low: [Hull; 2],
-    /// From above, upside down: where they are greatest.
+    /// Upper hulls, mirrored: the greatest delays.
     top: [Hull; 2],
     sum_x: [i128; 2],
     sum_y: [i128; 2],
@@ -44,7 +44,7 @@ pub(crate) struct Points {
 }
 
 impl Points {
-    /// Of hulls with this many vertices at most.
+    /// With hulls of at most this many vertices.
     pub(crate) fn new(most: usize) -> Self {
         Self {
             count: 0,
@@ -118,7 +118,7 @@ impl Points {
         &self.low
     }
 
-    /// As [`low`](Self::low), the other way up.
+    /// As [`low`](Self::low), mirrored.
     pub(crate) fn top(&self) -> &[Hull; 2] {
         &self.top
     }

@@ -1,8 +1,8 @@
-//! The resolution of the far end's timestamps: some routers tell T2 and T3 in milliseconds.
+//! The resolution of the far end's timestamps: some routers write T2 and T3 in milliseconds.
 
 use twinpath_wire::Wall;
 
-/// Grids that a coarse clock may tell its time on, finest first: powers of ten of nanoseconds.
+/// Grids of a coarse clock's times, finest first: powers of ten of nanoseconds.
 const DECIMAL: [i64; 7] = [
     1_000,
     10_000,
@@ -12,19 +12,21 @@ const DECIMAL: [i64; 7] = [
     100_000_000,
     1_000_000_000,
 ];
-/// And powers of two of the 32-bit fraction of a second, from 2^13 (1.9 us) to 2^31 (0.5 s).
+/// Binary grids: powers of two of the 32-bit fraction of a second, from 2^13 (1.9 us) to 2^31 (0.5
+/// s).
 const BINARY: std::ops::Range<u32> = 13..32;
-/// A bit for each: decimal grids from bit 0, binary ones from bit 8.
+/// One bit per grid: decimal grids from bit 0, binary ones from bit 8.
 const ALL: u32 = 0x07ff_ff7f;
-/// Different stamps that have to agree: by chance one in ten does on a grid ten times as coarse.
+/// The fewest distinct timestamps that must agree: by chance, one in ten fits a grid ten times as
+/// coarse.
 const ENOUGH: u32 = 16;
 const SECOND: i64 = 1_000_000_000;
 
-/// The coarsest grid that every T2 and T3 lies on. A clock without one costs nothing after a few
-/// stamps.
+/// The coarsest grid that contains every T2 and T3. For a clock without a grid, the work ends after
+/// a few timestamps.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Resolution {
-    /// Grids that no stamp contradicts yet.
+    /// Grids that no timestamp contradicts yet.
     possible: u32,
     different: u32,
     last: Option<Wall>,
@@ -41,7 +43,7 @@ impl Default for Resolution {
 }
 
 impl Resolution {
-    /// A stamp of the far end.
+    /// Records a timestamp of the far end.
     #[inline]
     pub(crate) fn record(&mut self, stamp: Option<Wall>) {
         if self.possible != 0
@@ -51,12 +53,13 @@ impl Resolution {
         }
     }
 
-    /// Nanoseconds, 1 us or more; `None` for a finer clock, or while stamps are few.
+    /// The grid in nanoseconds, at least 1 us; `None` for a finer clock, or with too few
+    /// timestamps.
     pub(crate) fn value(self) -> Option<u64> {
         self.so_far().filter(|_| self.different >= ENOUGH)
     }
 
-    /// The same while stamps are few: perhaps too coarse, never too fine.
+    /// The grid even with few timestamps: possibly too coarse, never too fine.
     pub(crate) fn so_far(self) -> Option<u64> {
         if self.possible == 0 {
             return None;
@@ -74,7 +77,7 @@ impl Resolution {
             self.different = self.different.saturating_add(1);
             self.last = Some(stamp);
         }
-        // What an NTP stamp's fraction makes of whole microseconds may be off by 1 ns.
+        // Whole microseconds converted through an NTP fraction may be off by 1 ns.
         let ns = stamp.unix_ns();
         for (bit, grid) in (0..).zip(DECIMAL) {
             let beyond = ns.rem_euclid(grid);
@@ -117,7 +120,7 @@ mod tests {
     fn coarse_clocks_are_found_and_fine_ones_are_not() {
         for grid in DECIMAL.into_iter().take(5) {
             assert_eq!(of(|at| at - at % grid), Some(grid.unsigned_abs()));
-            // As an NTP stamp's fraction, cut off on either way, carries it.
+            // As carried by an NTP fraction, truncated in both conversions.
             let ntp = |at: i64| {
                 let at = at - at % grid;
                 let fraction = (i128::from(at % SECOND) << 32) / i128::from(SECOND);
@@ -143,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn few_stamps_or_one_again_and_again_tell_nothing() {
+    fn few_or_repeated_timestamps_give_no_resolution() {
         let mut resolution = Resolution::default();
         for _ in 0..1000 {
             resolution.record(Some(Wall::from_unix_ns(1_763_900_000_000_000_000)));

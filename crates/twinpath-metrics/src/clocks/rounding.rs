@@ -1,4 +1,4 @@
-//! What the far end rounds its stamps to, on a round grid or off it.
+//! The rounding of the far end's timestamps, on a round grid or not.
 
 use twinpath_wire::{Sample, Wall};
 
@@ -7,24 +7,24 @@ use crate::clocks::stamp_step::StampStep;
 use crate::clocks::step::Step;
 use crate::round;
 
-/// What timestamps are taken to be off by at most: T3 is read, or reckoned, before its packet leaves.
+/// The assumed largest error of timestamps: T3 is read or estimated before its packet leaves.
 pub(crate) const STAMP_ERROR_NS: i64 = 20_000;
-/// The same to reckon with.
+/// The same as a float.
 #[expect(clippy::cast_precision_loss, reason = "it has no bits to lose")]
 pub(super) const STAMP_ERROR: f64 = STAMP_ERROR_NS as f64;
 
 /// Finds it, in constant memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rounding {
-    /// A round grid that all lie on.
+    /// The round grid of all timestamps.
     round: Resolution,
     apart: StampStep,
-    /// For a clock whose steps are not all alike.
+    /// The step of a clock whose steps vary.
     step: Step,
-    /// The last T3, and whether a T2 was ever the same as the T3 before.
+    /// The last T3, and whether a T2 was ever equal to the previous T3.
     last: Option<Wall>,
     repeats: bool,
-    /// T3 was T2, T3 was later.
+    /// Whether T3 was ever equal to T2, and whether it was ever later.
     at_once: bool,
     later: bool,
 }
@@ -46,18 +46,19 @@ impl Rounding {
         self.later |= t2 < t3;
     }
 
-    /// What a delay may be off by, in nanoseconds.
+    /// The error of a delay, in nanoseconds.
     pub(crate) fn error(&self) -> f64 {
         self.worst(self.apart.value())
     }
 
-    /// The same while stamps may be too few to tell.
+    /// The error even with few timestamps.
     pub(crate) fn error_at_most(&self) -> f64 {
         self.worst(Some(self.apart.so_far()))
     }
 
     fn worst(&self, apart: Option<u64>) -> f64 {
-        // One time for several packets, or for some of the residences: a clock that leaps.
+        // Whether the clock is coarse: one time appears in several packets, or T3 = T2 in some
+        // packets only.
         let leaps = self.repeats || self.at_once && self.later;
         let step = leaps.then(|| self.step.so_far().unsigned_abs());
         let ns = self.round.so_far().max(apart).max(step).unwrap_or(0);

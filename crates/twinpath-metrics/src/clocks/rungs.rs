@@ -1,8 +1,8 @@
-//! Where the timestamps came from: packets by the rung of the ladder.
+//! How timestamps were taken: packets by rung.
 
 use twinpath_wire::{Fate, Rung, Sample, add_counts};
 
-/// Packets by the rung on which a stamp of theirs was taken.
+/// Packets by the rung of a timestamp.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RungCounts {
     /// Taken by the network interface.
@@ -16,7 +16,7 @@ pub struct RungCounts {
 }
 
 impl RungCounts {
-    /// Counts one stamp.
+    /// Counts one timestamp.
     pub fn record(&mut self, rung: Rung) {
         match rung {
             Rung::Hardware => self.hardware += 1,
@@ -46,20 +46,20 @@ impl RungCounts {
         self.hardware + self.kernel + self.queue + self.user
     }
 
-    /// The best rung that any stamp came from: the run's own. `None` without a packet.
+    /// The best rung of any timestamp: the run's own. `None` without a packet.
     pub fn best(&self) -> Option<Rung> {
         [Rung::Hardware, Rung::Kernel, Rung::Queue, Rung::User]
             .into_iter()
             .find(|rung| self.of(*rung) > 0)
     }
 
-    /// Packets whose stamp came from a lower rung than the run's best.
+    /// Packets with a timestamp from a lower rung than the run's best.
     pub fn fell_back(&self) -> u64 {
         self.total() - self.best().map_or(0, |rung| self.of(rung))
     }
 }
 
-/// The rungs that a run began with.
+/// The rungs at the start of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct FirstRungs {
     transmit: Option<Rung>,
@@ -67,8 +67,9 @@ pub(crate) struct FirstRungs {
 }
 
 impl FirstRungs {
-    /// Whether a stamp of this packet's is of a lower rung than the first one's. Only of those that
-    /// are in the delays: copies have the T1 that was written, lost packets no reply to wait for.
+    /// Whether a timestamp of this packet is from a lower rung than the first packet's. Only for
+    /// packets in the delays: copies have the T1 as written, and lost packets have no reply to wait
+    /// for.
     pub(crate) fn record(&mut self, sample: &Sample) -> bool {
         let measured = sample.fate == Fate::Received && sample.excluded.is_none();
         let Some(t4) = sample.t4.filter(|_| measured) else {
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_rung_is_the_run_s_and_the_others_fell_back() {
+    fn the_best_rung_is_the_runs_and_others_are_fallbacks() {
         let mut counts = RungCounts::default();
         assert_eq!((counts.best(), counts.fell_back()), (None, 0));
         for rung in [Rung::User, Rung::Kernel, Rung::Kernel, Rung::Queue] {

@@ -6,14 +6,14 @@ use super::rounding::STAMP_ERROR;
 use super::slice::Slice;
 use super::spread::Item;
 
-/// Packets that are held as they are until a trend can be known.
+/// Packets held unbinned until a trend is known.
 const HELD: usize = 256;
-/// Slices of a segment; at that number neighbours merge and the width doubles.
+/// The most slices of a segment; then neighbours merge and the width doubles.
 const SLICES: usize = 4;
-/// Heap memory that the histograms of a segment may have, in octets.
+/// The most heap memory of a segment's histograms, in octets.
 const HISTOGRAM_OCTETS: usize = 42 * 1024;
-/// The most vertices of the hulls of all that was, and of a slice in progress: it is shorter, so that
-/// what is dropped matters less.
+/// The most vertices of the hulls of all earlier points, and of the slice in progress, which is
+/// shorter, so that dropped vertices matter less.
 const VERTICES: usize = 256;
 const VERTICES_OF_SLICE: usize = 64;
 /// The narrowest slice, in nanoseconds.
@@ -22,7 +22,7 @@ const NARROWEST_NS: f64 = 1e6;
 /// Points and delays since the last step.
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
-    /// The first packets, as long as there are no slices.
+    /// The first packets, before there are slices.
     held: Vec<Pair>,
     /// All but the slice in progress.
     past: Points,
@@ -32,7 +32,7 @@ pub(crate) struct Segment {
     slices: Vec<Slice>,
     width: f64,
     ends: f64,
-    /// What delays may be off by, in nanoseconds.
+    /// The error of delays, in nanoseconds.
     error: f64,
     rates: Rates,
 }
@@ -63,8 +63,8 @@ impl Segment {
         Rates::shown(forward.vertices(), backward.vertices(), error)
     }
 
-    /// What the stamps of a single packet add to that of the line: what they are rounded to, where
-    /// that is more than what all stamps are off by. Nanoseconds.
+    /// The error that a single packet's timestamps add to the line's, in nanoseconds: their
+    /// rounding, if it exceeds the error assumed for all timestamps.
     pub(crate) fn rounding(&self) -> f64 {
         if self.error > STAMP_ERROR {
             self.error
@@ -73,13 +73,14 @@ impl Segment {
         }
     }
 
-    /// The packets showed these rates.
+    /// Sets the rates that the packets have shown.
     pub(crate) fn believe(&mut self, rates: Rates) {
         self.rates = rates;
     }
 
-    /// One packet, with delays that may be off by `error`, in nanoseconds. If no line fits both what was and the slice that ends now, the part before
-    /// that slice is returned: the clocks' rates changed.
+    /// Records one packet, with delays that may be off by `error`, in nanoseconds. If no line fits
+    /// both the earlier points and the slice that ends now, returns the part before that slice: the
+    /// clocks' rates changed.
     #[inline]
     pub(crate) fn record(&mut self, pair: &Pair, error: f64) -> Option<Self> {
         self.error = error;
@@ -112,7 +113,7 @@ impl Segment {
         Some((points, fit))
     }
 
-    /// The delays of one direction if the fit is right.
+    /// The delays of one direction, given the fit.
     pub(crate) fn items(&self, direction: usize, fit: &Fit) -> Vec<Item> {
         let sign = SIGN.get(direction).copied().unwrap_or(1.0);
         let exact = self.held.iter().map(|pair| {
@@ -141,7 +142,7 @@ impl Segment {
             + self.present.heap_octets()
     }
 
-    /// The first line is known: what was held is binned against it.
+    /// The first line is known: bins the held packets against it.
     #[cold]
     fn begin_slices(&mut self) {
         let Some(fit) = Fit::of(&self.past, self.error, self.rates) else {
@@ -157,7 +158,7 @@ impl Segment {
         self.stay_within();
     }
 
-    /// A slice is over and the next one begins.
+    /// Ends a slice and begins the next one.
     #[cold]
     fn turn(&mut self, x: f64) -> Option<Self> {
         let mut both = self.past.clone();
@@ -178,7 +179,7 @@ impl Segment {
         closed
     }
 
-    /// Leaves the slice in progress here and returns all that was before.
+    /// Keeps the slice in progress and returns everything before it.
     fn split(&mut self) -> Self {
         let last = self.slices.pop();
         let mut before = Self {
@@ -189,10 +190,10 @@ impl Segment {
             ..*self
         };
         std::mem::swap(&mut before.past, &mut self.past);
-        // The slice has become all that was, and has its room.
+        // The slice becomes all earlier points and gets their capacity.
         self.past.merge(&self.present);
         self.slices.extend(last);
-        // Clocks that no line fits must not cost a search for one every time.
+        // Avoids a search for each packet if no line fits the clocks.
         self.width *= 2.0;
         before
     }

@@ -1,4 +1,4 @@
-//! What one direction comes to over segments that are over and the one in progress.
+//! The figures of one direction over finished segments and the one in progress.
 
 use super::figures::OneWay;
 use super::fit::{Fit, SIGN};
@@ -9,10 +9,10 @@ use super::spread::{Ends, Item, spread};
 use crate::Histogram;
 use crate::round;
 
-/// Heap memory that the histograms may have, in octets.
+/// The most heap memory of the histograms, in octets.
 const HISTOGRAM_OCTETS: usize = 6 * 1024;
 
-/// The delays of one direction of segments that are over, de-skewed.
+/// The de-skewed delays of one direction in finished segments.
 #[derive(Clone, Debug)]
 pub(crate) struct Settled {
     totals: Option<Totals>,
@@ -27,13 +27,13 @@ struct Totals {
     count: u64,
     delay: Ends,
     variation: Ends,
-    /// How far binned values are off, beside a share of themselves.
+    /// The error of binned values, in addition to a share of the value.
     smear: f64,
     share: f64,
     errors: Errors,
 }
 
-/// How far figures may be from the truth, binning apart.
+/// The error of figures, excluding binning.
 #[derive(Clone, Copy, Debug)]
 struct Errors {
     delay: f64,
@@ -58,7 +58,7 @@ impl Settled {
         }
     }
 
-    /// Takes over a segment that is over.
+    /// Adds a finished segment.
     pub(crate) fn settle(
         &mut self,
         direction: usize,
@@ -183,7 +183,7 @@ impl Totals {
     }
 
     fn items(&self, histogram: &Histogram, base: f64, into: &mut Vec<Item>) {
-        // Two least delays lie between the two references of a value that was settled late.
+        // Two least delays lie between the two references of a value that was added late.
         let apart = self.share * (base - self.delay.least).abs();
         let share = self.share + 1.0 / (2.0 * f64::from(histogram.bins_per_octave()));
         into.extend(histogram.bins().map(|(value, count)| Item {
@@ -197,8 +197,8 @@ impl Totals {
 }
 
 impl Part {
-    /// The line turns differences into delays, and a fast reflector's rate is taken out of them:
-    /// what is left is in the sender's time.
+    /// The line turns differences into delays, and removing a fast reflector's rate leaves them in
+    /// the sender's time.
     fn of(direction: usize, segment: &Segment, points: &Points, fit: &Fit) -> Self {
         let pick = |values: [f64; 2]| values.get(direction).copied().unwrap_or(0.0);
         let sign = pick(SIGN);
@@ -226,7 +226,7 @@ impl Part {
             item.width /= rate;
         }
         let (a, b) = points.span();
-        // The rate that is taken out of the delays is known as well as the skew is.
+        // The rate removed from the delays is as exact as the skew.
         let stretch = fit.slope_bound * greatest.abs().max(least.abs()) + slack;
         let drift = (fit.slope_bound * (b - a)).min(2.0 * fit.bound);
         let rounding = segment.rounding();

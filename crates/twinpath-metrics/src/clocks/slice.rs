@@ -1,4 +1,4 @@
-//! Delays of a stretch of time, binned against the line that was believed when it began.
+//! Delays of a stretch of time, binned against the line assumed when it began.
 
 use super::fit::{Line, SIGN};
 use super::points::{Pair, Points};
@@ -7,27 +7,27 @@ use crate::Histogram;
 use crate::round;
 
 /// Two references that differ by less than this, or than this part of the least round trip, are
-/// taken as one and the difference as an error: moving values from bin to bin costs more.
+/// taken as equal and the difference as an error: moving values from bin to bin loses more.
 const ALIKE_NS: f64 = 256.0;
 const ALIKE_PART: f64 = 2048.0;
 
-/// A trend and what was left of the packets' differences when it was taken off.
+/// A trend, and the packets' differences after it is subtracted.
 #[derive(Clone, Debug)]
 pub(crate) struct Slice {
     slope: f64,
-    /// About the least difference of either direction once the slope is off: what is binned is
-    /// small, so that bins are narrow.
+    /// Roughly the least difference of either direction after subtracting the slope: binned values
+    /// are small, so bins are narrow.
     base: [f64; 2],
-    /// By how much values are off since slices were merged.
+    /// The error of values from merging slices.
     smear: [f64; 2],
-    /// How often values have been put into a bin.
+    /// How often values have been binned.
     binned: u32,
     span: (f64, f64),
     histograms: [Histogram; 2],
 }
 
 impl Slice {
-    /// An empty one against the line that fits what is known.
+    /// An empty slice against the line that fits the points so far.
     pub(crate) fn new(line: Line, known: &Points) -> Self {
         let mut base = [0.0; 2];
         for ((base, hull), sign) in base.iter_mut().zip(known.low()).zip(SIGN) {
@@ -62,8 +62,8 @@ impl Slice {
         grown
     }
 
-    /// Takes over an earlier slice: its values move by what the two lines differ by in its middle,
-    /// and what they differ by at its ends becomes an error.
+    /// Merges an earlier slice: its values move by the difference of the two lines in its middle,
+    /// and the difference at its ends becomes an error.
     pub(crate) fn absorb(&mut self, earlier: &Self) {
         let alike = (self.base.iter().sum::<f64>() / ALIKE_PART).max(ALIKE_NS);
         for (direction, sign) in SIGN.into_iter().enumerate() {
@@ -96,7 +96,7 @@ impl Slice {
         );
     }
 
-    /// The delays of one direction if `line` is what the clocks did.
+    /// The delays of one direction, given `line`.
     pub(crate) fn items(&self, direction: usize, line: Line, into: &mut Vec<Item>) {
         let sign = SIGN.get(direction).copied().unwrap_or(1.0);
         let (Some((shift, error)), Some(histogram)) = (
@@ -119,15 +119,15 @@ impl Slice {
         self.histograms.iter().map(Histogram::heap_octets).sum()
     }
 
-    /// Halves the resolution; false if it is as coarse as can be.
+    /// Halves the resolution; false if it is already the coarsest.
     pub(crate) fn coarsen(&mut self) -> bool {
         self.histograms
             .iter_mut()
             .fold(false, |any, histogram| histogram.coarsen() | any)
     }
 
-    /// How far values move when they are to be seen against another line (in this direction's own
-    /// sign), and by how much they are off then. `None` in an empty slice.
+    /// How far values move relative to another line (in this direction's sign), and the resulting
+    /// error. `None` in an empty slice.
     fn moved(&self, direction: usize, slope: f64, base: f64) -> Option<(f64, f64)> {
         let (a, b) = self.span;
         if a > b {
@@ -143,7 +143,7 @@ impl Slice {
     }
 }
 
-/// How far the middle of a bin may be from what fell into it: nothing below 512, then a share.
+/// The largest distance of a bin's middle from its values: zero below 512, then a share.
 pub(crate) fn bin_error(value: i64, share: f64) -> f64 {
     let magnitude = value.unsigned_abs();
     if magnitude < 512 {

@@ -1,15 +1,15 @@
-//! Percentiles of values that are known within an error each.
+//! Percentiles of values that each have an error.
 
 use super::figures::Spread;
 use crate::round;
 
-/// This many values of about this size. Nanoseconds.
+/// This many values of about this size, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Item {
     pub(crate) value: f64,
-    /// What they may be off by, beside `width`.
+    /// Their error, in addition to `width`.
     pub(crate) error: f64,
-    /// What their bin adds to that.
+    /// The error added by their bin.
     pub(crate) width: f64,
     /// Bins grow with their values: `width` is this share of the value that was binned.
     pub(crate) share: f64,
@@ -22,7 +22,7 @@ impl Item {
     }
 }
 
-/// What is known without the items. Nanoseconds.
+/// Figures known without the items, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends {
     pub(crate) least: f64,
@@ -30,9 +30,8 @@ pub(crate) struct Ends {
     pub(crate) mean: f64,
 }
 
-/// Nearest rank (RFC 2330 section 11.3) of the items, and how far the farthest of the percentiles
-/// can be off because its items are: the percentiles of all values at their lowest and at their
-/// highest are counted as well.
+/// Nearest rank (RFC 2330 section 11.3) of the items, and the largest error of a percentile due to
+/// errors of the items, from the percentiles with all values at their lowest and at their highest.
 pub(crate) fn spread(items: &mut [Item], ends: Ends) -> (Spread, f64) {
     let count = items.iter().map(|item| item.count).sum();
     let middle = at_ranks(items, count, |item| item.value);

@@ -1,16 +1,16 @@
-//! What the stamps of a clock are apart: the step that all differences have in common.
+//! The step of a clock's timestamps: the common divisor of all their differences.
 
 use twinpath_wire::Wall;
 
-/// Differences, and no fewer, tell what they have in common.
+/// The fewest differences that determine the step.
 const ENOUGH: u32 = 3;
-/// No clock is taken to have longer steps, in nanoseconds.
+/// The longest step considered, in nanoseconds.
 const LONGEST_NS: u64 = 1_000_000_000;
-/// What a difference may be off by, in nanoseconds: a stamp's fraction is cut off.
+/// The error of a difference, in nanoseconds: a timestamp's fraction is truncated.
 const CUT_NS: u64 = 2;
 
-/// The greatest step of which stamps are multiples apart, wherever their grid lies: perhaps too long
-/// while they are few, never too short.
+/// The greatest step that divides the differences of timestamps, for any position of their grid:
+/// possibly too long with few differences, never too short.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct StampStep {
     last: Option<Wall>,
@@ -29,24 +29,24 @@ impl StampStep {
         }
     }
 
-    /// Nanoseconds; `None` while differences are few.
+    /// The step in nanoseconds; `None` with too few differences.
     pub(crate) fn value(&self) -> Option<u64> {
         (self.differences >= ENOUGH).then(|| self.so_far())
     }
 
-    /// The same while they are.
+    /// The step even with few differences.
     pub(crate) fn so_far(&self) -> u64 {
         self.ns.unwrap_or(LONGEST_NS).min(LONGEST_NS)
     }
 }
 
-/// What both are multiples of, but for what is cut off: Euclid's algorithm.
+/// The common divisor of both, allowing for truncation: Euclid's algorithm.
 fn common(one: u64, other: u64) -> u64 {
     let (mut long, mut short) = (one.max(other), one.min(other));
     loop {
         let beyond = long % short;
         let beyond = beyond.min(short - beyond);
-        // What the step is off by adds up.
+        // The error of the step accumulates.
         if beyond <= (long / short).saturating_add(1).saturating_mul(CUT_NS) {
             return short;
         }

@@ -1,28 +1,28 @@
-//! The step of a coarse clock, by the values that it tells: on a round grid or off it.
+//! The step of a coarse clock, found from its readings, on a round grid or not.
 
 use twinpath_wire::Wall;
 
-/// The longest step that a clock is believed to have, in nanoseconds: whole seconds.
+/// The longest step considered, in nanoseconds: whole seconds.
 const LONGEST_NS: i64 = 1_000_000_000;
-/// Differences count as multiples of a step within a sixteenth of it: steps of a clock that is being
-/// corrected are not all alike.
+/// Differences count as multiples of a step within a sixteenth of it: steps of a clock that is
+/// being corrected vary.
 const NEAR: i64 = 16;
-/// Differences of more steps than this tell nothing: what steps are off by adds up.
+/// Differences of more steps than this are ignored: the error of steps accumulates.
 const MOST_STEPS: i64 = 256;
 
-/// The greatest step of which all differences between successive values are multiples. While values
-/// are few it is perhaps too long, never too short.
+/// The greatest step that divides all differences of successive readings. With few readings it is
+/// possibly too long, never too short.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Step {
     ns: Option<i64>,
     last: Option<Wall>,
-    /// When the first value came, and the latest that was still the same, by the near clock.
+    /// When the current reading was first and last seen, by the near clock.
     same: Option<(Wall, Wall)>,
     repeats: bool,
 }
 
 impl Step {
-    /// The far clock told `value` at about `near`.
+    /// Records that the far clock read `value` at about `near`.
     #[inline]
     pub(crate) fn record(&mut self, value: Wall, near: Wall) {
         let apart = self.last.map(|last| (value - last).abs_ns());
@@ -42,7 +42,7 @@ impl Step {
         }
     }
 
-    /// Nanoseconds; 0 where the clock told one time for longer than any step.
+    /// The step in nanoseconds; 0 if one reading lasted longer than any step.
     pub(crate) fn so_far(&self) -> i64 {
         let told_one = || {
             let (first, last) = self.same?;
@@ -52,13 +52,14 @@ impl Step {
         self.ns.or_else(told_one).unwrap_or(0).min(LONGEST_NS)
     }
 
-    /// Some value came twice in a row, as a clock's does whose step is longer than what lies between.
+    /// Whether some reading came twice in a row, as from a clock whose step is longer than the time
+    /// between.
     pub(crate) fn repeats(&self) -> bool {
         self.repeats
     }
 }
 
-/// What both are multiples of, give or take: Euclid's algorithm on measured values.
+/// The approximate common divisor of both: Euclid's algorithm on measured values.
 #[inline]
 fn common(one: i64, other: i64) -> i64 {
     let (mut long, mut short) = (one.max(other), one.min(other));
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_tells_one_time_may_be_coarse_for_a_second_and_no_longer() {
+    fn a_clock_that_repeats_one_time_counts_as_coarse_for_at_most_a_second() {
         assert_eq!(of(20, |_| 77).so_far(), LONGEST_NS);
         assert_eq!(of(400, |_| 77).so_far(), 0);
         assert_eq!(of(1, |_| 77).so_far(), 0);

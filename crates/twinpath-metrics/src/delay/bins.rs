@@ -1,4 +1,4 @@
-//! Bins with edges of the user's own, counted exactly, and bins made from a histogram.
+//! Bins with user-defined edges, counted exactly, and bins computed from a histogram.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ pub const MAX_EDGES: usize = 1000;
 /// Why edges cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadEdges {
-    /// None at all, or more than [`MAX_EDGES`].
+    /// No edges, or more than [`MAX_EDGES`].
     #[error("1 to {MAX_EDGES} edges are possible")]
     Number,
-    /// Each has to be greater than the one before.
+    /// Each edge must be greater than the one before.
     #[error("each edge has to be greater than the one before")]
     Order,
     /// A width of 0, a ratio that is not above 1, or edges beyond 292 years.
@@ -25,8 +25,8 @@ pub enum BadEdges {
     Range,
 }
 
-/// Edges of bins, ascending, in nanoseconds. A bin holds what is at least its lower edge and below
-/// its upper one.
+/// Edges of bins, ascending, in nanoseconds. A bin holds values from its lower edge up to, but not
+/// including, its upper edge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "Vec<i64>")]
 pub struct BinEdges(Arc<[i64]>);
@@ -92,7 +92,7 @@ impl BinEdges {
     }
 }
 
-/// Values by bin. Nanoseconds; all values are counted somewhere.
+/// Values by bin, in nanoseconds; every value is counted in some bin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BinCounts {
     /// The edges, ascending.
@@ -106,14 +106,15 @@ pub struct BinCounts {
 }
 
 impl BinCounts {
-    /// No value, in the same bins.
+    /// The same bins without values.
     pub(crate) fn none(mut same: Self) -> Self {
         (same.below, same.above) = (0, 0);
         same.counts.fill(0);
         same
     }
 
-    /// All bins, the open ones at both ends too: from this value on, below that one, this many.
+    /// All bins, including the open ones at both ends: lower edge (inclusive), upper edge
+    /// (exclusive), count.
     pub fn bins(&self) -> impl Iterator<Item = (Option<i64>, Option<i64>, u64)> + '_ {
         let edges = || self.edges_ns.iter().copied().map(Some);
         let froms = std::iter::once(None).chain(edges());
@@ -128,7 +129,7 @@ impl BinCounts {
             .map(|((from, to), count)| (from, to, count))
     }
 
-    /// Adds the counts of another run; false, and nothing is added, if its edges differ.
+    /// Adds the counts of another run; if its edges differ, adds nothing and returns false.
     pub fn merge(&mut self, other: &Self) -> bool {
         if self.edges_ns != other.edges_ns || self.counts.len() != other.counts.len() {
             return false;
@@ -145,7 +146,7 @@ impl BinCounts {
     pub(crate) fn automatic(values: &Distribution, most: u16) -> Option<Self> {
         let (min, max) = (values.min_ns()?, values.max_ns()?);
         let most = u64::from(most.clamp(2, 999));
-        // One bin may be lost to the rounding of either end.
+        // Rounding may cost one bin at either end.
         let width = round_width(max.abs_diff(min) / (most - 1) + 1);
         let width = i64::try_from(width).ok()?;
         let first = min.checked_sub(min.rem_euclid(width))?;
@@ -158,7 +159,7 @@ impl BinCounts {
         let mut counts = vec![0_u64; edges_ns.len() - 1];
         let reference = values.reference_ns().unwrap_or(0);
         for (value, count) in values.histogram().bins() {
-            // The middle of a bin may lie a little beyond the values that it stands for.
+            // The middle of a bin may be slightly outside the range of its values.
             let value = value.saturating_add(reference).clamp(min, max);
             let bin = edges_ns.partition_point(|edge| *edge <= value);
             if let Some(slot) = bin.checked_sub(1).and_then(|bin| counts.get_mut(bin)) {
@@ -182,7 +183,7 @@ fn round_width(width: u64) -> u64 {
         .unwrap_or(u64::MAX)
 }
 
-/// Counters between edges of the user's own.
+/// Counters between user-defined edges.
 #[derive(Clone, Debug)]
 pub(crate) struct Binned {
     edges: BinEdges,
@@ -197,12 +198,12 @@ impl Binned {
         }
     }
 
-    /// The same without a value.
+    /// The same bins without values.
     pub(crate) fn emptied(&self) -> Self {
         Self::new(&self.edges)
     }
 
-    /// True if a counter was full and memory was allocated.
+    /// Counts a value; true if a counter was full and memory was allocated.
     #[inline]
     pub(crate) fn record(&mut self, value_ns: i64) -> bool {
         let bin = self.edges.0.partition_point(|edge| *edge <= value_ns);
@@ -230,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn edges_that_cannot_be_are_refused() {
+    fn invalid_edges_are_refused() {
         assert_eq!(BinEdges::new(&[]), Err(BadEdges::Number));
         let many: Vec<i64> = (0..1001).collect();
         assert_eq!(BinEdges::new(&many), Err(BadEdges::Number));
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn linear_and_logarithmic_edges_are_where_one_expects_them() {
+    fn linear_and_logarithmic_edges_are_as_specified() {
         let linear = BinEdges::linear(-20, 10, 4).unwrap();
         assert_eq!(linear.edges_ns(), [-20, -10, 0, 10, 20]);
         let decades = BinEdges::logarithmic(1_000, 10.0, 3).unwrap();

@@ -1,4 +1,4 @@
-//! The five kinds of delay of a session, within one limit of memory.
+//! The five kinds of delay of a session, within one memory limit.
 
 use twinpath_wire::{Exclusion, Fate, Sample, Wall};
 
@@ -8,47 +8,48 @@ use crate::delay::ipdv::Neighbours;
 use crate::delay::kind::Delay;
 use crate::{BinCounts, BinEdges, BinFigures, DelayFigures, FarTimes};
 
-/// Heap memory that the five histograms may have together, in octets, with bins of the user's own
-/// and what [`Delays::leave_room`] takes of it.
+/// The most heap memory of the five histograms together, in octets, including user-defined bins and
+/// what [`Delays::leave_room`] reserves.
 const HISTOGRAM_OCTETS: usize = 81 * 1024;
-/// Numbers that a reply may be overtaken by and still meet its neighbours' delays.
+/// How many numbers may overtake a reply before its neighbours' delays are forgotten.
 const PATH_WINDOW: u16 = 256;
-/// Numbers that a packet's fate may come late and its departure still meet its neighbours': those of
-/// lost ones come a timeout late.
+/// How many numbers late a packet's fate may come before its neighbours' departures are forgotten:
+/// fates of lost packets come a timeout late.
 const DEPARTURE_WINDOW: u16 = 512;
-/// Bins per octave below which doubtful times are given up for the sake of the others.
+/// Fewest bins per octave: below that, delays of doubtful times are dropped in favour of the
+/// others.
 const COARSE: u64 = 64;
-/// Packets whose T2 and T3 may turn out to be wrong later, and are remembered without them.
+/// The most packets remembered by T4 - T1 because their T2 and T3 may later prove wrong.
 const FIRST: usize = 100;
-/// A silence after which neither jitter nor IPDV compares (row M-22).
+/// A pause after which jitter and IPDV start again (row M-22).
 const LONG_SILENCE_NS: i64 = 60_000_000_000;
 
-/// Delays of a session. Nanoseconds.
+/// Delays of a session, in nanoseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Delays {
     /// Round trip, forward, backward, residence.
     paths: [Delay; 4],
     departure: Delay,
-    /// Number and T4 - T1 of the first packets: of those that T2 and T3 are not known to fit yet.
+    /// Number and T4 - T1 of the first packets, whose T2 and T3 are not confirmed yet.
     first: Vec<(u64, i64)>,
     /// There were more.
     many: bool,
-    /// T4 - T1, kept from the first packet on that casts doubt on T2 and T3.
+    /// T4 - T1, kept from the first packet that casts doubt on T2 and T3.
     whole: Option<Box<Whole>>,
-    /// There was no room for the others beside it: they are no longer kept.
+    /// The others were dropped for lack of room.
     only_whole: bool,
-    /// In the place of what cannot be told.
+    /// Used in place of unavailable delays.
     none: Distribution,
     path_neighbours: Neighbours<4>,
     departure_neighbours: Neighbours<1>,
     last_arrival: Option<Wall>,
     /// Round trip, forward, backward.
     bins: Option<Box<[Binned; 3]>>,
-    /// Memory that others have of the histograms'.
+    /// Memory reserved from the histograms for other uses.
     elsewhere_octets: usize,
 }
 
-/// Round trips with the reflector's own time in them.
+/// Round trips that include the reflector's own time.
 #[derive(Clone, Debug)]
 struct Whole {
     delay: Delay,
@@ -68,7 +69,7 @@ impl Whole {
     }
 }
 
-/// Something of each kind of delay. Nanoseconds.
+/// One value per kind of delay.
 #[derive(Clone, Copy, Debug)]
 pub struct ByKind<T> {
     /// (T4 - T1) - (T3 - T2).
@@ -86,11 +87,11 @@ pub struct ByKind<T> {
 /// The delays of a session by kind.
 pub type Histograms<'a> = ByKind<&'a Distribution>;
 
-/// The delays of a session by kind, on their own: for what is made of them after it.
+/// An owned copy of the delays of a session by kind, for use after the session.
 pub type Distributions = ByKind<Distribution>;
 
 impl Default for Distributions {
-    /// Of no packet.
+    /// Without a packet.
     fn default() -> Self {
         crate::SessionMetrics::new().histograms().cloned()
     }
@@ -125,7 +126,7 @@ impl Distributions {
         self.departure.merge(&other.departure);
     }
 
-    /// To look at.
+    /// By reference.
     pub fn histograms(&self) -> Histograms<'_> {
         self.map(|kind| kind)
     }
@@ -158,8 +159,8 @@ impl Delays {
         }
     }
 
-    /// One packet's end. Departures of all packets that were sent; the rest of those received in
-    /// time, first copies, not excluded (row M-11).
+    /// Records one packet's fate: the departure of every packet sent, the other delays only of
+    /// first copies received in time and not excluded (row M-11).
     pub(crate) fn record(&mut self, sample: &Sample) {
         if sample.fate == Fate::Duplicate {
             return;
@@ -182,8 +183,7 @@ impl Delays {
         }
     }
 
-    /// This many octets of the histograms' memory are another's: what grows only where the path is
-    /// bad.
+    /// Reserves this many octets of the histograms' memory for state that grows only on a bad path.
     pub(crate) fn leave_room(&mut self, octets: usize) {
         if self.elsewhere_octets != octets {
             self.elsewhere_octets = octets;
@@ -191,7 +191,8 @@ impl Delays {
         }
     }
 
-    /// A new epoch of the reflector, or a silence: what travelled starts again (row M-22).
+    /// A new epoch of the reflector, or a pause: jitter and IPDV of the path's delays start again
+    /// (row M-22).
     pub(crate) fn reset_paths(&mut self) {
         self.paths.iter_mut().for_each(Delay::reset);
         self.path_neighbours.reset();
@@ -201,13 +202,12 @@ impl Delays {
         }
     }
 
-    /// T2 and T3 were so far from anything that a clock tells that nothing is kept of them.
+    /// Whether T2 and T3 were so implausible that nothing is kept of them.
     pub(crate) fn knows_the_whole_only(&self) -> bool {
         self.only_whole
     }
 
-    /// Lets doubtful times go where they would make all delays coarse; true if there was something to
-    /// let go.
+    /// Drops delays of doubtful times if they would make all delays coarse; true if there were any.
     fn gives_up(&mut self) -> bool {
         let bins = |delay: &Delay| u64::from(delay.distribution().histogram().bins_per_octave());
         let coarse = self.paths.iter().any(|path| bins(path) <= COARSE);
@@ -220,8 +220,8 @@ impl Delays {
         gives_up
     }
 
-    /// From now on round trips are kept with the reflector's time in them too. Of many packets before,
-    /// which cast no doubt, they are those without it.
+    /// From now on, also keeps round trips that include the reflector's time. If there were many
+    /// packets before, which cast no doubt, their round trips without it are used.
     pub(crate) fn keep_whole(&mut self) {
         if self.whole.is_some() {
             return;
@@ -244,14 +244,14 @@ impl Delays {
         self.stay_within();
     }
 
-    /// The local clock stepped: departures start again too.
+    /// The local clock stepped: the variation of departures starts again too.
     pub(crate) fn reset(&mut self) {
         self.reset_paths();
         self.departure.reset();
         self.departure_neighbours.reset();
     }
 
-    /// Where T2 and T3 cannot be used: round trips as they are by T1 and T4 alone, and nothing else.
+    /// If T2 and T3 cannot be used: only round trips as T4 - T1.
     pub(crate) fn figures(&self, far_times: FarTimes) -> ByKind<Option<DelayFigures>> {
         self.kinds(far_times)
             .map(|delay| delay.and_then(Delay::figures))
@@ -383,7 +383,7 @@ impl Delays {
         self.last_arrival = Some(arrival.at);
     }
 
-    /// Of [`Whole`], but for its histogram and bins.
+    /// Memory of [`Whole`] without its histogram and bins.
     fn whole_octets(&self) -> usize {
         let whole = self.whole.as_deref();
         whole.map_or(0, |whole| size_of::<Whole>() + whole.neighbours.octets())

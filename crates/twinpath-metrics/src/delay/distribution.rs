@@ -1,5 +1,5 @@
-//! How the values of one kind of delay are distributed: moments, percentiles and neighbours'
-//! differences, mergeable and as plain data (rows M-8 to M-19).
+//! The distribution of one kind of delay: moments, percentiles and neighbours' differences,
+//! mergeable and available as plain data (rows M-8 to M-19).
 
 use crate::delay::histogram::{BadParts, Histogram, HistogramParts};
 use crate::delay::ipdv::Ipdv;
@@ -9,18 +9,18 @@ use crate::round;
 use crate::{BinCounts, PercentilesWithLoss};
 
 /// Whether delays are binned as they are or as their distance from the first one (row M-16): a
-/// one-way delay carries the offset of two clocks, hours at worst, and 0.1 % of that would swamp
-/// the variation.
+/// one-way delay includes the offset of two clocks, which may be hours, and 0.1 % of that would
+/// hide the variation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Binning {
     AsTheyAre,
     FromTheFirst,
 }
 
-/// The values of one kind of delay, in nanoseconds: everything that does not hang on their order.
+/// The values of one kind of delay, in nanoseconds: everything that does not depend on their order.
 ///
-/// Distributions of several runs may be merged, and one may be taken apart into plain data and put
-/// together again without loss.
+/// Distributions of several runs can be merged, and one can be converted to plain data and back
+/// without loss.
 #[derive(Clone, Debug)]
 pub struct Distribution {
     binning: Binning,
@@ -60,7 +60,7 @@ impl Distribution {
         }
     }
 
-    /// One value; true if the histogram had to allocate.
+    /// Records one value; true if the histogram had to allocate.
     #[inline]
     pub(crate) fn record(&mut self, value_ns: i64) -> bool {
         self.moments.record(value_ns);
@@ -68,13 +68,13 @@ impl Distribution {
         self.histogram.record(value_ns.saturating_sub(reference))
     }
 
-    /// The values of two packets with consecutive numbers.
+    /// Records the values of two packets with consecutive numbers.
     #[inline]
     pub(crate) fn record_pair(&mut self, one_ns: i64, other_ns: i64) {
         self.ipdv.record(one_ns, other_ns);
     }
 
-    /// Halves the histogram's resolution; false if it is as coarse as can be.
+    /// Halves the histogram's resolution; false if it is already the coarsest.
     pub(crate) fn coarsen(&mut self) -> bool {
         self.histogram.coarsen()
     }
@@ -99,8 +99,8 @@ impl Distribution {
         (self.count() > 0).then(|| self.moments.max())
     }
 
-    /// The value whose distance from the others the histogram holds (row M-16); `None` where it
-    /// holds the values themselves.
+    /// The value that the histogram's distances refer to (row M-16); `None` if it holds the values
+    /// themselves.
     pub fn reference_ns(&self) -> Option<i64> {
         match self.binning {
             Binning::AsTheyAre => None,
@@ -113,8 +113,8 @@ impl Distribution {
         &self.histogram
     }
 
-    /// The middle value, or the mean of the two in the middle (RFC 2330 section 11.3): what every
-    /// output calls the median. `None` without a value.
+    /// The median: the middle value, or the mean of the two in the middle (RFC 2330 section 11.3).
+    /// `None` without a value.
     pub fn median(&self) -> Option<i64> {
         self.median_with_loss(0)
     }
@@ -128,9 +128,9 @@ impl Distribution {
         (upper <= self.count()).then(|| middle(low, high))
     }
 
-    /// The smallest value that at least the share `p` (0 to 1, rounded to 9 decimals) of all
-    /// values does not exceed: nearest rank (RFC 2330 section 11.3; row M-14). `None` without a
-    /// value, or if `p` is no share.
+    /// The smallest value that at least the share `p` (0 to 1, rounded to 9 decimals) of all values
+    /// does not exceed: nearest rank (RFC 2330 section 11.3; row M-14). `None` without a value, or
+    /// if `p` is not from 0 to 1.
     pub fn quantile(&self, p: f64) -> Option<i64> {
         self.quantile_with_loss(p, 0)
     }
@@ -143,9 +143,8 @@ impl Distribution {
         (rank <= self.count()).then_some(value)
     }
 
-    /// How many values are at most `x_ns`: the distribution function times the count. Values share
-    /// a bin with their neighbours, so that those within half a bin of `x_ns` may be counted on
-    /// the wrong side.
+    /// How many values are at most `x_ns`: the distribution function times the count. Values within
+    /// half a bin of `x_ns` may be counted on the wrong side.
     pub fn at_most(&self, x_ns: i64) -> u64 {
         if self.max_ns().is_none_or(|max| x_ns >= max) {
             return self.count();
@@ -161,7 +160,7 @@ impl Distribution {
     }
 
     /// Adds the values of another run. Medians and percentiles stay within half a bin, or within
-    /// two halves if the references differ; all else is as though one run had measured them.
+    /// two halves if the references differ; everything else is as if one run had measured them.
     pub fn merge(&mut self, other: &Self) {
         if self.count() == 0 {
             *self = other.clone();
@@ -175,7 +174,7 @@ impl Distribution {
         self.ipdv.merge(&other.ipdv);
     }
 
-    /// As plain data, without loss.
+    /// Converts to plain data, without loss.
     pub fn parts(&self) -> DistributionParts {
         let (ipdv_sum_ns, ipdv_pairs) = self.ipdv.parts();
         DistributionParts {
@@ -190,10 +189,10 @@ impl Distribution {
         }
     }
 
-    /// From plain data of any origin. Takes memory for at most the 112 octaves there are.
+    /// From plain data of any origin. Allocates at most the 112 existing octaves.
     ///
     /// # Errors
-    /// [`BadParts`] if no values could have them.
+    /// [`BadParts`] if no set of values has them.
     pub fn from_parts(parts: &DistributionParts) -> Result<Self, BadParts> {
         let histogram = Histogram::from_parts(&parts.histogram)?;
         if histogram.count() != parts.count {
@@ -233,8 +232,8 @@ impl Distribution {
         self.ipdv.value()
     }
 
-    /// Median and percentiles with `undefined` values that are infinite (row M-11); `None` without
-    /// any value, infinite or not.
+    /// Median and percentiles with `undefined` further values that are infinite (row M-11); `None`
+    /// without any value, finite or infinite.
     pub fn percentiles_with_loss(&self, undefined: u64) -> Option<PercentilesWithLoss> {
         let all = self.count().saturating_add(undefined);
         if all == 0 {
@@ -262,7 +261,7 @@ impl Distribution {
         BinCounts::automatic(self, most)
     }
 
-    /// The values, least first, each with its count: those in the middle of their bins.
+    /// The middles of the bins, least first, each with its count.
     pub(crate) fn binned(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
         let (min, max) = (self.moments.min(), self.moments.max());
         let reference = self.reference_ns().unwrap_or(0);
@@ -275,7 +274,7 @@ impl Distribution {
         self.values_in(self.binned(), ranks)
     }
 
-    /// The same of [`binned`](Self::binned) values that are there already.
+    /// As above, from [`binned`](Self::binned) values.
     pub(super) fn values_in<const N: usize>(
         &self,
         bins: impl Iterator<Item = (i64, u64)>,
@@ -298,7 +297,7 @@ fn middle_ranks(count: u64) -> [u64; 2] {
     [count.div_ceil(2), count / 2 + 1]
 }
 
-/// Those in the middle, then the percentiles of the reports.
+/// The ranks of the middle values, then those of the reported percentiles.
 pub(super) fn report_ranks(count: u64) -> [u64; 6] {
     let [lower, upper] = middle_ranks(count);
     [

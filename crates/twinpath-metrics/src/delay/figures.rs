@@ -1,4 +1,4 @@
-//! The figures of one kind of delay: a line each.
+//! The figures of one kind of delay, one line each.
 
 use serde::Serialize;
 
@@ -6,28 +6,28 @@ use super::distribution::{Distribution, middle, report_ranks};
 use super::mad;
 use crate::figures;
 
-/// What the figures of a delay are made from.
+/// The input of a delay's figures.
 struct Delay<'a> {
     values: &'a Distribution,
-    /// Its values, least first, each with its count.
+    /// The values, least first, each with its count.
     bins: &'a [(i64, u64)],
     /// Median, p90, p95, p99 and p99.9, which one pass finds.
     ranked: [i64; 5],
     min_ns: i64,
     max_ns: i64,
-    /// It hangs on the order of arrival, which a distribution does not have.
+    /// Jitter depends on the order of arrival, which a distribution does not keep.
     jitter_ns: Option<u64>,
 }
 
 impl Distribution {
-    /// The figures, without jitter: that hangs on the order of arrival. `None` without a value.
+    /// The figures without jitter, which depends on the order of arrival. `None` without a value.
     pub fn figures(&self) -> Option<DelayFigures> {
         self.figures_with_jitter(None)
     }
 
     pub(crate) fn figures_with_jitter(&self, jitter_ns: Option<u64>) -> Option<DelayFigures> {
         let (min_ns, max_ns) = (self.min_ns()?, self.max_ns()?);
-        // One pass over the bins, for percentiles and deviations.
+        // One pass over the bins serves percentiles and deviations.
         let bins: Vec<(i64, u64)> = self.binned().collect();
         let ranks = report_ranks(self.count());
         let [lower, upper, p90, p95, p99, one_in_1000] =

@@ -1,7 +1,7 @@
 //! Log-linear histogram of signed nanoseconds (row M-16): 512 linear bins per octave on either
 //! side of zero, one page of counters per octave, allocated when a value first falls into it.
 //!
-//! Exact below 1024 ns, else a value is off by at most 1/1024 of itself. Under a memory limit
+//! Exact below 1024 ns; otherwise a value is off by at most 1/1024 of itself. Under a memory limit
 //! [`coarsen`](Histogram::coarsen) halves the bins of all octaves from 512 ns on, and the error
 //! doubles: values from a hostile peer cannot fill the host.
 
@@ -27,14 +27,14 @@ const PAGES: usize = 56;
 pub struct Histogram {
     bits: u32,
     total: u64,
-    /// One more than the place of an octave's page in `pages`; 0: not touched yet.
+    /// One more than the index of an octave's page in `pages`; 0: not touched yet.
     positive: [u8; PAGES],
     negative: [u8; PAGES],
     pages: Vec<Page>,
     page_octets: usize,
 }
 
-/// Where a value is counted.
+/// The bin of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     negative: bool,
@@ -49,7 +49,7 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// An empty one, without heap memory.
+    /// An empty histogram, without heap memory.
     pub const fn new() -> Self {
         Self {
             bits: EXACT_BITS,
@@ -93,9 +93,9 @@ impl Histogram {
         self.merge_shifted(other, 0);
     }
 
-    /// Adds all counts of `other`, each value moved by `shift_ns`: for histograms relative to
-    /// different references. A shift other than 0 puts the middle of a bin into a bin, so that
-    /// the errors of both add up.
+    /// Adds all counts of `other`, each value moved by `shift_ns`, for histograms relative to
+    /// different references. With a shift other than 0, the middle of a bin is binned again, so the
+    /// errors of both add up.
     pub fn merge_shifted(&mut self, other: &Self, shift_ns: i64) {
         while self.bits > other.bits {
             self.coarsen();
@@ -105,7 +105,7 @@ impl Histogram {
         }
     }
 
-    /// How many values were counted.
+    /// Number of values.
     pub const fn count(&self) -> u64 {
         self.total
     }
@@ -116,7 +116,7 @@ impl Histogram {
         1 << self.bits
     }
 
-    /// Halves the bins of every octave from 512 ns on; false if they are as coarse as can be.
+    /// Halves the bins of every octave from 512 ns on; false if they are already the coarsest.
     pub fn coarsen(&mut self) -> bool {
         if self.bits == COARSEST_BITS {
             return false;
@@ -146,7 +146,7 @@ impl Histogram {
     }
 
     /// The values at `ranks` (1 to count, ascending) of the sorted values, each within half a bin.
-    /// A rank beyond the count has the last value; all are 0 in an empty histogram.
+    /// A rank beyond the count gives the last value; all are 0 in an empty histogram.
     pub fn at_ranks<const N: usize>(&self, ranks: [u64; N]) -> [i64; N] {
         at_ranks(self.bins(), ranks)
     }

@@ -3,7 +3,7 @@
 
 use crate::round;
 
-/// The mean of `|D(i) - D(i-1)|`. Nanoseconds.
+/// The mean of `|D(i) - D(i-1)|`, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ipdv {
     sum: u128,
@@ -11,7 +11,7 @@ pub(crate) struct Ipdv {
 }
 
 impl Ipdv {
-    /// The delays of two packets with consecutive numbers, in either order.
+    /// Records the delays of two packets with consecutive numbers, in either order.
     pub(crate) fn record(&mut self, one_ns: i64, other_ns: i64) {
         self.sum += u128::from(one_ns.abs_diff(other_ns));
         self.pairs += 1;
@@ -39,7 +39,7 @@ impl Ipdv {
 }
 
 /// The last sequence numbers, a window of them, with N values each, so that the second of two
-/// neighbours finds the first. A number that is older than the window has no neighbours.
+/// neighbours finds the first. A number older than the window has no neighbours.
 #[derive(Clone, Debug)]
 pub(crate) struct Neighbours<const N: usize> {
     slots: Box<[Slot<N>]>,
@@ -59,8 +59,8 @@ impl<const N: usize> Neighbours<N> {
         values: [0; N],
     };
 
-    /// `window`: sequence numbers that a packet may come late and still meet its neighbours; a power
-    /// of two.
+    /// `window`: how many sequence numbers late a packet may come and still find its neighbours; a
+    /// power of two.
     pub(crate) fn new(window: u16) -> Self {
         Self {
             slots: vec![Self::EMPTY; usize::from(window).next_power_of_two()].into(),
@@ -68,8 +68,8 @@ impl<const N: usize> Neighbours<N> {
         }
     }
 
-    /// Remembers `values` and hands those of `seq - 1` and `seq + 1` to `pair`, where known. A
-    /// number is recorded once: duplicates are for the caller to keep away.
+    /// Remembers `values` and passes those of `seq - 1` and `seq + 1`, if known, to `pair`. Each
+    /// number must be recorded only once: the caller filters duplicates.
     pub(crate) fn record(&mut self, seq: u64, values: [i64; N], mut pair: impl FnMut(&[i64; N])) {
         let number = seq.saturating_add(1);
         for neighbour in [number - 1, number.saturating_add(1)] {
@@ -89,7 +89,7 @@ impl<const N: usize> Neighbours<N> {
         }
     }
 
-    /// Forgets all numbers: no pair reaches over this moment (row M-22).
+    /// Forgets all numbers, so that no pair spans this moment (row M-22).
     pub(crate) fn reset(&mut self) {
         if !self.empty {
             self.slots.fill(Self::EMPTY);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reordered_packet_still_meets_both_neighbours() {
+    fn a_reordered_packet_still_finds_both_neighbours() {
         let mut window = Neighbours::new(1024);
         assert_eq!(partners(&mut window, 0, 10), []);
         assert_eq!(partners(&mut window, 2, 12), []);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_older_than_the_window_takes_nobody_s_place() {
+    fn a_packet_older_than_the_window_replaces_no_other() {
         let mut window = Neighbours::new(1024);
         assert_eq!(partners(&mut window, 1024, 1), []);
         assert_eq!(partners(&mut window, 0, 2), []);

@@ -3,10 +3,10 @@
 use crate::round;
 
 /// `J += (|D| - J) / 16` over the received packets in their order of arrival, D being the
-/// difference of two successive transit times. Nanoseconds.
+/// difference of two successive transit times. In nanoseconds.
 ///
-/// RFC 3550 starts with J = 0 at the first packet; so does this, and never with the first
-/// difference. Gaps are not corrected: the difference is to the packet received before.
+/// As in RFC 3550, J starts at 0 with the first packet, not with the first difference. Gaps are not
+/// corrected: the difference is to the packet received before.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Jitter {
     previous: Option<i64>,
@@ -15,7 +15,7 @@ pub(crate) struct Jitter {
 }
 
 impl Jitter {
-    /// The transit time of the next packet to arrive.
+    /// Records the transit time of the next packet to arrive.
     pub(crate) fn record(&mut self, transit_ns: i64) {
         if let Some(previous) = self.previous {
             let difference = round::float_unsigned(transit_ns.abs_diff(previous));
@@ -25,7 +25,7 @@ impl Jitter {
         self.previous = Some(transit_ns);
     }
 
-    /// Starts again: what comes is not comparable with what was (row M-22).
+    /// Starts again: later packets are not comparable with earlier ones (row M-22).
     pub(crate) fn reset(&mut self) {
         *self = Self::default();
     }

@@ -1,10 +1,10 @@
-//! One kind of delay: its distribution and its jitter (rows M-8 to M-22), composed.
+//! One kind of delay: its distribution and its jitter (rows M-8 to M-22).
 
 use crate::DelayFigures;
 use crate::delay::distribution::{Binning, Distribution};
 use crate::delay::jitter::Jitter;
 
-/// Everything that is said of one kind of delay. Nanoseconds.
+/// All figures of one kind of delay, in nanoseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct Delay {
     distribution: Distribution,
@@ -19,21 +19,21 @@ impl Delay {
         }
     }
 
-    /// The delay of the next packet to arrive; true if the histogram had to allocate.
+    /// Records the delay of the next packet to arrive; true if the histogram had to allocate.
     #[inline]
     pub(crate) fn record(&mut self, delay_ns: i64) -> bool {
         self.jitter.record(delay_ns);
         self.distribution.record(delay_ns)
     }
 
-    /// The delays of two packets with consecutive numbers.
+    /// Records the delays of two packets with consecutive numbers.
     #[inline]
     pub(crate) fn record_pair(&mut self, one_ns: i64, other_ns: i64) {
         self.distribution.record_pair(one_ns, other_ns);
     }
 
-    /// What comes is not comparable with what was (row M-22). The partner of the IPDV is kept, and
-    /// forgotten, where the numbers are.
+    /// Later packets are not comparable with earlier ones (row M-22). The pairs of IPDV are kept
+    /// and reset together with the numbers.
     pub(crate) fn reset(&mut self) {
         self.jitter.reset();
     }
@@ -47,7 +47,7 @@ impl Delay {
         &self.distribution
     }
 
-    /// Halves the histogram's resolution; false if it is as coarse as can be.
+    /// Halves the histogram's resolution; false if it is already the coarsest.
     pub(crate) fn coarsen(&mut self) -> bool {
         self.distribution.coarsen()
     }

@@ -3,10 +3,10 @@
 use super::distribution::middle;
 
 /// The median of the distances of the values of `bins` (least first, each with its count) from
-/// `median_ns`, nanoseconds. Each value is as exact as its bin is wide.
+/// `median_ns`, in nanoseconds. Each value is exact to the width of its bin.
 pub(super) fn of(bins: &[(i64, u64)], median_ns: i64) -> u64 {
     let (below, above) = bins.split_at(bins.partition_point(|(value, _)| *value < median_ns));
-    // From the median on, both ways: each side by itself comes in order of distance.
+    // From the median outwards: each side by itself is in order of distance.
     let distance = |(value, count): &(i64, u64)| (value.abs_diff(median_ns), *count);
     let mut below = below.iter().rev().map(distance).peekable();
     let mut above = above.iter().map(distance).peekable();

@@ -1,5 +1,5 @@
-//! Count, least, greatest, mean and standard deviation: exact where integers can be (rows M-12,
-//! M-13), never taken from the histogram.
+//! Count, least, greatest, mean and standard deviation, computed with integers where possible (rows
+//! M-12, M-13), never from the histogram.
 
 use crate::round;
 
@@ -32,7 +32,7 @@ impl Moments {
         self.squares += before * (distance - self.mean);
     }
 
-    /// Moments that were taken apart; `base` is near the values. `None` if no values can have them.
+    /// From plain data; `base` is near the values. `None` if no set of values has these moments.
     pub(crate) fn from_parts(
         base: i64,
         count: u64,
@@ -59,8 +59,8 @@ impl Moments {
         })
     }
 
-    /// Adds the values of `other`, as though they had been recorded here (Chan, Golub and LeVeque
-    /// for the squares).
+    /// Adds the values of `other`, as if they had been recorded here (Chan, Golub and LeVeque for
+    /// the squares).
     pub(crate) fn merge(&mut self, other: &Self) {
         if self.count == 0 || other.count == 0 {
             if self.count == 0 {

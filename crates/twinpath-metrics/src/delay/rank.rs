@@ -2,7 +2,7 @@
 
 use crate::round;
 
-/// Parts of a share that are told apart.
+/// Resolution of a share.
 const PARTS: u64 = 1_000_000_000;
 
 /// The rank of a percentile given in tenths of a percent.
@@ -10,8 +10,8 @@ pub(crate) fn rank(count: u64, permille: u16) -> u64 {
     exact(count, u64::from(permille), 1000)
 }
 
-/// The rank of the share `p` of 0 to 1, to nine decimals, so that no binary fraction of 0.07 makes
-/// 8 of 7. `None` for what is no share, and for a count of 0.
+/// The rank of the share `p` from 0 to 1, rounded to nine decimals, so that the binary fraction of
+/// 0.07 does not turn 7 into 8. `None` if `p` is out of range or the count is 0.
 pub(crate) fn rank_of(count: u64, p: f64) -> Option<u64> {
     let share = (0.0..=1.0)
         .contains(&p)
@@ -24,8 +24,8 @@ fn exact(count: u64, share: u64, whole: u64) -> u64 {
     u64::try_from(rank).unwrap_or(count).max(1)
 }
 
-/// The values at `ranks` (1 to count, ascending) of `bins`, which have their values ascending, each with
-/// its count. A rank beyond the count has the last value; all are 0 without a bin.
+/// The values at `ranks` (1 to count, ascending) of `bins`, which hold ascending values, each with
+/// its count. A rank beyond the count gives the last value; all are 0 without a bin.
 pub(crate) fn at_ranks<const N: usize>(
     mut bins: impl Iterator<Item = (i64, u64)>,
     ranks: [u64; N],
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_share_has_no_rank() {
+    fn a_share_out_of_range_has_no_rank() {
         for p in [-0.001, 1.001, f64::NAN, f64::INFINITY] {
             assert_eq!(rank_of(10, p), None, "{p}");
         }

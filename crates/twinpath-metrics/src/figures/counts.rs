@@ -1,5 +1,5 @@
-//! Figures that are counts and sums: those of several runs may be added. What is divided is a
-//! method, so that a ratio of nothing is `None`.
+//! Figures that are counts and sums: those of several runs can be added. Ratios are methods, which
+//! return `None` for a denominator of zero.
 
 use serde::Serialize;
 use twinpath_wire::add_counts;
@@ -71,7 +71,7 @@ figures! { EcnCounts:
     ce, Packets, Sum, "RFC 3168 section 5", "packets that arrived with Congestion Experienced";
 }
 
-/// Loss periods of `from` to `to` packets; `None` is no bound.
+/// Loss periods of `from` to `to` packets; `None`: unbounded.
 #[derive(Serialize)]
 struct Lengths {
     from: u64,
@@ -115,9 +115,9 @@ impl NReordered {
 /// Bins of the histogram of loss periods.
 const LENGTH_BINS: usize = 33;
 
-/// Loss periods and distances by number (RFC 3357). Packets.
+/// Loss periods and distances by number (RFC 3357), in packets.
 ///
-/// Numbers that were never sent count as though they did not exist.
+/// Numbers that were never sent are skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LossPeriods {
     /// Lost packets.
@@ -134,7 +134,7 @@ pub struct LossPeriods {
     pub noticeable: u64,
     /// Periods by length: 1, 2, 3 to 4, 5 to 8 and so on; the last bin holds all from 2^31 + 1.
     pub lengths: [u64; LENGTH_BINS],
-    /// Losses whose fate came after that of a later one: in no period.
+    /// Losses whose fate came after that of a later one: they are in no period.
     pub unplaced: u64,
 }
 
@@ -154,8 +154,8 @@ impl Default for LossPeriods {
 }
 
 impl LossPeriods {
-    /// The usual distance up to which a loss is noticeable: RFC 3357 section 6.1 has it in its
-    /// example.
+    /// The usual distance up to which a loss is noticeable, from the example in RFC 3357 section
+    /// 6.1.
     pub const DELTA: u64 = 99;
 
     /// Mean length of a period; `None` without one.
@@ -169,7 +169,7 @@ impl LossPeriods {
         round::ratio(self.inter_sum, self.periods.saturating_sub(1))
     }
 
-    /// Noticeable losses of all losses; `None` without a loss.
+    /// Share of losses that are noticeable; `None` without a loss.
     pub fn noticeable_rate(&self) -> Option<f64> {
         round::ratio(self.noticeable, self.losses)
     }
@@ -184,7 +184,7 @@ impl LossPeriods {
         })
     }
 
-    /// Adds another run. Its first period is a period of its own: nothing is between two runs.
+    /// Adds another run. No period or distance spans two runs.
     pub fn merge(&mut self, other: &Self) {
         add_counts!(self, other => losses, periods, inter_sum, noticeable, unplaced);
         self.longest = self.longest.max(other.longest);
@@ -195,7 +195,8 @@ impl LossPeriods {
     }
 }
 
-/// Copies of replies (RFC 5560). Late packets have copies too: all is of answered packets.
+/// Copies of replies (RFC 5560). Late packets can have copies too, so all figures refer to answered
+/// packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DuplicationFigures {
     /// Packets with a reply, in time or late.
@@ -204,15 +205,15 @@ pub struct DuplicationFigures {
     pub copies: u64,
     /// Packets with more than one copy; a lower bound where copies come 65,536 numbers late.
     pub replicated: u64,
-    /// Copies made on the way out, or reflected twice; `None` if the reflector keeps no counter.
+    /// Copies made outbound, or packets reflected twice; `None` if the reflector keeps no counter.
     pub forward: Option<u64>,
-    /// Copies made on the way back. What is neither is of before the reflector's last restart.
+    /// Copies made inbound. Copies in neither count are from before the reflector's last restart.
     pub backward: Option<u64>,
 }
 
 impl DuplicationFigures {
-    /// Copies beyond the first per answered packet (RFC 5560 section 5.1, with the "- 1" that its
-    /// other words lack); `None` without an answer.
+    /// Copies beyond the first per answered packet (RFC 5560 section 5.1, with the "- 1" that is
+    /// missing elsewhere in it); `None` without an answer.
     pub fn fraction(&self) -> Option<f64> {
         round::ratio(self.copies, self.answered)
     }
@@ -237,36 +238,36 @@ pub struct ReorderingFigures {
     pub packets: u64,
     /// Packets that arrived after one with a greater number (RFC 4737 section 3.3).
     pub reordered: u64,
-    /// Greatest reordering extent (RFC 4737 section 4.2.3); 1024 stands for that and more. `None`
-    /// without a reordered packet.
+    /// Greatest reordering extent (RFC 4737 section 4.2.3); 1024 means 1024 or more. `None` without
+    /// a reordered packet.
     pub extent_max: Option<u64>,
     /// Sum of the extents.
     pub extent_sum: u128,
-    /// Reordered packets whose extent is 1024 or more, or was not to be told from it: the sums of
-    /// extents and late times are too small by theirs.
+    /// Reordered packets whose extent is, or may be, 1024 or more: the sums of extents and late
+    /// times are too small because of them.
     pub extent_beyond_window: u64,
-    /// Reordered packets with a late time: the arrivals' clock did not step in between.
+    /// Reordered packets with a late time, because the arrivals' clock did not step in between.
     pub late_times: u64,
     /// Greatest late time offset (RFC 4737 section 4.3.3); `None` without one.
     pub late_time_max_ns: Option<u64>,
     /// Sum of the late time offsets.
     pub late_time_sum_ns: u128,
-    /// Packets that are 1-, 2- and 3-reordered (RFC 4737 section 5.3): the last ones would make
+    /// Packets that are 1-, 2- and 3-reordered (RFC 4737 section 5.3): 3-reordered ones would make
     /// TCP retransmit.
     pub n_reordered: [u64; 3],
-    /// The largest n for which a packet is n-reordered; 100 stands for that and more. `None` if
-    /// there is none.
+    /// The largest n for which a packet is n-reordered; 100 means 100 or more. `None` if no packet
+    /// is.
     pub n_largest: Option<u64>,
     /// Runs of in-order packets that a reordered one ended (RFC 4737 section 4.6).
     pub free_runs: u64,
-    /// In-order packets, those after the last run included: "a" of RFC 4737 section 4.6.
+    /// In-order packets, including those after the last run: "a" of RFC 4737 section 4.6.
     pub in_order: u64,
     /// Sum of the squared lengths of the runs: "q" of RFC 4737 section 4.6.
     pub run_squares: u128,
 }
 
 impl ReorderingFigures {
-    /// Reordered packets of all (RFC 4737 section 4.1.3); `None` without a packet.
+    /// Share of packets that are reordered (RFC 4737 section 4.1.3); `None` without a packet.
     pub fn ratio(&self) -> Option<f64> {
         round::ratio(self.reordered, self.packets)
     }
@@ -325,27 +326,27 @@ impl TtlFigures {
 /// Availability by blocks of send time (row M-63).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AvailabilityFigures {
-    /// Length of a block in nanoseconds; documents have it with the rule.
+    /// Length of a block in nanoseconds; documents give it with the rule.
     #[serde(skip)]
     pub block_ns: u64,
     /// Blocks in which packets were sent.
     pub blocks: u64,
     /// Blocks with a loss ratio beyond the threshold.
     pub bad_blocks: u64,
-    /// Blocks of times in which the path was unavailable.
+    /// Blocks in periods of unavailability.
     pub unavailable_blocks: u64,
-    /// Such times.
+    /// Periods of unavailability.
     pub outages: u64,
-    /// Blocks of the longest of them; 0 without one.
+    /// Blocks of the longest of these periods; 0 without one.
     pub longest_outage_blocks: u64,
-    /// Packets whose fate came after their block was judged: in no block.
+    /// Packets whose fate came after their block was judged: they are in no block.
     pub unplaced: u64,
-    /// Blocks in which packets were due and none was sent: what the path was like is not known.
+    /// Blocks in which packets were due and none was sent: the path's state is unknown.
     pub unmeasured_blocks: u64,
 }
 
 impl AvailabilityFigures {
-    /// Available blocks of all; `None` without a block, and where some were not measured.
+    /// Share of blocks that are available; `None` without a block, or if some were not measured.
     pub fn ratio(&self) -> Option<f64> {
         if self.unmeasured_blocks > 0 {
             return None;
@@ -354,8 +355,8 @@ impl AvailabilityFigures {
         round::ratio(available, self.blocks)
     }
 
-    /// Adds another run with blocks of the same length; false, and nothing is added, if its blocks
-    /// are others. An outage does not go on from one run into the next.
+    /// Adds another run with blocks of the same length; if its length differs, adds nothing and
+    /// returns false. An outage does not continue from one run into the next.
     pub fn merge(&mut self, other: &Self) -> bool {
         if self.block_ns != other.block_ns {
             return false;
@@ -388,12 +389,12 @@ impl EcnCounts {
     }
 }
 
-/// Packets that did not arrive with the marking that they left with (row M-71).
+/// Packets whose marking changed on the way (row M-71).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RemarkCounts {
     /// Another DSCP.
     pub dscp: u64,
-    /// Another ECN field, ECT changed to Congestion Experienced aside.
+    /// Another ECN field, except for ECT changed to Congestion Experienced.
     pub ecn: u64,
 }
 
@@ -404,7 +405,7 @@ impl RemarkCounts {
     }
 }
 
-/// Adds, whatever a file says that the counts are.
+/// Adds counts; saturates, because counts read from a file can have any value.
 pub(crate) fn add(sum: &mut u64, more: u64) {
     *sum = sum.saturating_add(more);
 }

@@ -1,7 +1,7 @@
 //! Availability by blocks of send time (row M-63; the shape of ITU-T Y.1540 and Y.1731).
 //!
-//! A block in which packets were due and none was sent tells nothing of the path: it is counted as
-//! not measured, so that a fault of the sender does not pass for an available path.
+//! A block in which packets were due and none was sent says nothing about the path: it counts as
+//! not measured, so that a fault of the sender is not reported as an available path.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use twinpath_wire::{Exclusion, Fate, Sample, Wall, nanoseconds};
 use crate::AvailabilityFigures;
 use crate::round;
 
-/// Blocks whose packets may still be on their way: a fate may come 255 blocks after its packet.
+/// Blocks whose packets may still be in flight: a fate may come 255 blocks after its packet.
 const OPEN: u16 = 256;
 const SECOND: u64 = 1_000_000_000;
 
 /// What a bad block is, and when the path is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AvailabilityRule {
-    /// Length of a block in nanoseconds; 0 is taken for 1.
+    /// Length of a block in nanoseconds; 0 is taken as 1.
     pub block_ns: u64,
     /// A block is bad if more than this share of its packets is lost.
     pub bad_above: f64,
-    /// Bad blocks in a row that make the path unavailable, from the first of them on; and blocks in
-    /// a row that are not bad and make it available again, from the first of them on.
+    /// How many bad blocks in a row make the path unavailable, from the first of them on; as many
+    /// blocks in a row that are not bad make it available again, from the first of them on.
     pub in_a_row: u32,
 }
 
@@ -45,18 +45,19 @@ impl AvailabilityRule {
     }
 }
 
-/// Counts packets per block, and judges a block when no packet of it can be open. Constant memory.
+/// Counts packets per block, and judges a block once all fates of its packets are known. Constant
+/// memory.
 ///
-/// Blocks are those of T1. A step of the sender's clock moves T1 against the run: the first packet
-/// after it is put where its number expects it.
+/// Packets belong to blocks by T1. After a step of the sender's clock, the first packet is placed
+/// by its number.
 #[derive(Clone, Debug)]
 pub(crate) struct Availability {
     rule: AvailabilityRule,
     block_ns: i64,
-    /// T1 of the run's time 0, by the clock of now and by that before its last step.
+    /// T1 at the run's time 0, by the current clock and by the clock before its last step.
     zero: i64,
     zero_before: Option<i64>,
-    /// The clock stepped, and no packet of after that has come.
+    /// The clock stepped, and no later packet has been recorded yet.
     stepped: bool,
     first: Option<u64>,
     /// The number of the newest packet and its time in the run.
@@ -95,7 +96,7 @@ impl Block {
         self.lost_and_due & !Self::DUE
     }
 
-    /// A packet was due in it that was not sent then.
+    /// Whether a packet was due in it and not sent.
     fn mark_due(&mut self) {
         self.lost_and_due |= Self::DUE;
     }
@@ -105,7 +106,7 @@ impl Block {
     }
 }
 
-/// What places an event in the run: a packet's number, its T1 or when it was refused, its fate.
+/// The data that place an event in the run: a packet's number, its T1 or time of refusal, its fate.
 #[derive(Clone, Copy, Debug)]
 struct Event {
     seq: u64,
@@ -114,20 +115,20 @@ struct Event {
     excluded: Option<Exclusion>,
 }
 
-/// Blocks in their order, one after another.
+/// Judges blocks in order.
 #[derive(Clone, Copy, Debug, Default)]
 struct Judge {
     unavailable: bool,
-    /// Blocks at the end that are not as the path's state is.
+    /// Blocks at the end that differ from the path's state.
     against: u64,
-    /// Unavailable blocks since the path became so.
+    /// Unavailable blocks since the path became unavailable.
     outage: u64,
     figures: AvailabilityFigures,
 }
 
 impl Availability {
     pub(crate) fn new(rule: AvailabilityRule) -> Self {
-        // Whatever the block, 255 of them are a time.
+        // At least 1 ns per block, so that 255 blocks have a duration.
         let most = i64::MAX / (i64::from(OPEN) * 4);
         let block_ns = i64::try_from(rule.block_ns).unwrap_or(most).clamp(1, most);
         Self {
@@ -147,7 +148,7 @@ impl Availability {
         }
     }
 
-    /// One packet's end.
+    /// Records one packet's fate.
     #[inline]
     pub(crate) fn record(&mut self, sample: &Sample) {
         let lost = match sample.fate {
@@ -170,8 +171,8 @@ impl Availability {
         } else {
             block.receive();
         }
-        // Sent half a block late or more: it was due in another one, which is not measured if no
-        // packet was sent there.
+        // Sent at least half a block late, so it was due in another block, which is not measured if
+        // no packet was sent in it.
         let late = sample.departure.ns();
         if late > self.block_ns / 2 && sample.excluded != Some(Exclusion::ClockStep) {
             self.mark_due(run.saturating_sub(late));
@@ -199,7 +200,7 @@ impl Availability {
         if self.first.is_none() {
             self.begin(0, since);
         }
-        // After a step the clock has no zero until a packet was sent.
+        // After a step, the clock's zero is unknown until a packet is sent.
         let from = if self.stepped {
             self.newest.1
         } else {
@@ -212,9 +213,9 @@ impl Availability {
         }
         let number = |run: i64| u64::try_from(run.div_euclid(self.block_ns)).unwrap_or(0);
         let (first, last) = (number(from), number(to));
-        // Every block where there are as many packets, else every so manieth.
+        // Spread over all blocks if there are enough packets, otherwise over every n-th block.
         let stride = (last - first + 1).div_ceil(count.max(1));
-        // Blocks that were never open have no packet.
+        // Blocks that were never open contain no packet.
         let unopened = self
             .oldest
             .saturating_sub(first.max(begun + 1))
@@ -259,12 +260,12 @@ impl Availability {
         }
     }
 
-    /// The T1 of packets that are sent from now on is by another clock.
+    /// Later T1s are by the stepped clock.
     pub(crate) fn record_clock_step(&mut self) {
         self.stepped = self.first.is_some();
     }
 
-    /// `None` where no packet was due.
+    /// `None` if no packet was due.
     pub(crate) fn value(&self) -> Option<AvailabilityFigures> {
         self.first?;
         let mut judge = self.judge;
@@ -285,7 +286,7 @@ impl Availability {
         size_of_val(&*self.open)
     }
 
-    /// When something happened, in the time of the run.
+    /// Converts an event to time in the run.
     #[inline]
     fn run(&mut self, event: Event) -> i64 {
         if self.first.is_none() {
@@ -310,14 +311,14 @@ impl Availability {
         run
     }
 
-    /// By the clock of before the step or by that of after it.
+    /// By the clock before the step or the clock after it.
     #[cold]
     fn run_across_step(&mut self, event: Event, t1: i64) -> i64 {
         let now = t1.saturating_sub(self.zero);
         let expected = self.expected(event.seq);
         let in_flight = event.excluded == Some(Exclusion::ClockStep);
         if self.stepped {
-            // Only answered packets say whether they were in flight at the step.
+            // Only answered packets show whether they were in flight at the step.
             let older = match event.fate {
                 Fate::Received | Fate::Late => in_flight,
                 Fate::Lost | Fate::Duplicate => {
@@ -342,7 +343,7 @@ impl Availability {
         } else if before.abs_diff(expected) <= 10 * self.block_ns.unsigned_abs() {
             before
         } else {
-            // Of before yet another step.
+            // From before an earlier step.
             expected
         }
     }
@@ -359,7 +360,7 @@ impl Availability {
         round::saturated(i128::from(run) + further)
     }
 
-    /// Opens the block of this time, and judges those that leave for it.
+    /// Opens the block of this time, and judges those that it displaces.
     #[cold]
     fn advance(&mut self, run: i64) {
         let block = u64::try_from(run / self.block_ns).unwrap_or(0);
@@ -377,7 +378,7 @@ impl Availability {
 }
 
 impl Judge {
-    /// The next block; one without a packet tells nothing of the path.
+    /// Judges the next block; a block without a packet says nothing about the path.
     fn next(&mut self, block: Block, rule: &AvailabilityRule) {
         let lost = u64::from(block.lost());
         let Some(ratio) = round::ratio(lost, lost + u64::from(block.received)) else {

@@ -1,29 +1,29 @@
-//! How much of what was to be measured was measured: a loss ratio of the rest must not pass for one of
-//! the whole.
+//! How much of the planned measurement took place, so that a loss ratio of a part is not reported
+//! as that of the whole.
 
 use crate::Figures;
 
-/// With this share of the packets due unsent, or more, the loss of a run is not known: one in this many.
+/// If one in this many packets due is not sent, or more, the loss of a run is unknown.
 const UNSENT_SHARE: u64 = 100;
 
-/// Packets that were due and were not sent, and blocks of time in which none was.
+/// Packets that were due and not sent, and blocks of time without a sent packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// Packets that were due and were never sent: the network refused them, or their time passed.
     pub unsent: u64,
-    /// Packets that were due, the unsent ones among them.
+    /// Packets that were due, including the unsent ones.
     pub due: u64,
     /// Blocks of the availability in which packets were due and none was sent.
     pub unmeasured_blocks: u64,
-    /// Blocks in which packets were sent; of runs whose blocks differ in length, not known: 0.
+    /// Blocks in which packets were sent; 0 (unknown) for runs with blocks of different lengths.
     pub measured_blocks: u64,
-    /// Length of a block in nanoseconds; 0 likewise.
+    /// Length of a block in nanoseconds; 0 (unknown) likewise.
     pub block_ns: u64,
 }
 
 impl Coverage {
-    /// Of packets with these figures, `unsent` more that were due, and `open` ones that were sent and
-    /// whose fate is not known.
+    /// From packets with these figures, plus `unsent` ones that were due and `open` ones that were
+    /// sent and whose fate is unknown.
     pub fn of(figures: &Figures, unsent: u64, open: u64) -> Self {
         let sent = figures.received.saturating_add(figures.lost);
         let blocks = figures.availability;
@@ -36,8 +36,8 @@ impl Coverage {
         }
     }
 
-    /// Loss and availability are known: there is no block in which nothing could be sent, and fewer
-    /// than one in a hundred packets due were not sent.
+    /// Whether loss and availability are known: every block has a sent packet if any was due, and
+    /// fewer than one in a hundred packets due were not sent.
     pub fn is_complete(&self) -> bool {
         let unsent = u128::from(self.unsent);
         let few = unsent == 0 || unsent * u128::from(UNSENT_SHARE) < u128::from(self.due);

@@ -7,7 +7,7 @@ use twinpath_wire::{Fate, Sample, Wall};
 use crate::loss::epoch::{Epoch, Placed, SMALL, Start, Verdict};
 use crate::loss::seen::{Seen, SeenWindow};
 
-/// Whether the reflector keeps a counter of its own per session.
+/// Whether the reflector keeps its own counter per session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReflectorKind {
@@ -15,7 +15,8 @@ pub enum ReflectorKind {
     Stateful,
     /// It does not (RFC 8762 section 4): no loss has a direction.
     Stateless,
-    /// Not known: it counts as soon as one of its numbers differs from the sender's (row M-30).
+    /// Unknown: assumed to count as soon as one of its numbers differs from the sender's (row
+    /// M-30).
     #[default]
     #[serde(other)]
     Undeclared,
@@ -30,26 +31,26 @@ pub(crate) struct LossDirection {
     equal: bool,
     first: Option<(u64, Wall)>,
     least: u64,
-    /// Numbers without a reply that had their fate before the first reply came.
+    /// Numbers without a reply whose fate was known before the first reply.
     early_lost: Placed,
     early_not_sent: Placed,
     seen: SeenWindow,
     current: Option<Epoch>,
     previous: Option<Epoch>,
-    /// Of the epochs before `previous`.
+    /// Counts of the epochs before `previous`.
     settled: Verdict,
     restarts: u64,
-    /// The source address changed after this number had a reply: the next one beyond it is of another
+    /// The source address changed after the reply to this number: later replies are from another
     /// counter.
     source_changed: Option<u64>,
 }
 
-/// What a reply shows of the reflector's counter.
+/// What a reply shows about the reflector's counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Attribution {
-    /// The counter restarted with this reply, or it is another one.
+    /// The counter restarted with this reply, or a new one began.
     pub(crate) begun_again: bool,
-    /// The reflector's number in full, unless it is of before the last restart.
+    /// The reflector's number in full, unless it is from before the last restart.
     pub(crate) number: Option<i64>,
     /// Where a copy was made.
     pub(crate) copied: Option<Copied>,
@@ -58,32 +59,32 @@ pub(crate) struct Attribution {
 /// Where a further copy of a reply was made (row M-38).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Copied {
-    /// On the way out, or the reflector answered twice: it has a number of its own.
+    /// Outbound, or the reflector answered twice: the copy has its own number.
     Forward,
-    /// On the way back.
+    /// Inbound.
     Backward,
 }
 
-/// Where a packet without a reply belongs.
+/// The epoch of a packet without a reply.
 enum EpochOf<'a> {
     Epoch(&'a mut Epoch),
     BeforeAnyReply,
-    /// Between two epochs, or in one that is settled.
+    /// Between two epochs, or in a finished one.
     Unknown,
 }
 
-/// What [`LossDirection`] comes to.
+/// The result of [`LossDirection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Directions {
     pub(crate) forward: Option<u64>,
     pub(crate) backward: Option<u64>,
     pub(crate) unattributed: u64,
-    /// What a counter, if there is one, tells the direction of.
+    /// Losses whose direction a counter, if any, shows.
     pub(crate) before_a_reply: u64,
     pub(crate) uncertain: bool,
     pub(crate) numbers_equal: bool,
     pub(crate) restarts: u64,
-    /// The reflector keeps a counter: declared, or seen.
+    /// Whether the reflector keeps a counter, as declared or as observed.
     pub(crate) counted: bool,
 }
 
@@ -111,7 +112,7 @@ impl LossDirection {
         self.restarts
     }
 
-    /// One packet's end or a copy of a reply.
+    /// Records one packet's fate or a copy of a reply.
     pub(crate) fn record(&mut self, sample: &Sample) -> Attribution {
         self.least = self.least.min(sample.seq);
         let first = *self.first.get_or_insert((sample.seq, sample.t1.at));
@@ -137,7 +138,7 @@ impl LossDirection {
         }
     }
 
-    /// A number that the network refused: neither sent nor lost (row M-4).
+    /// Records a number that the network refused: neither sent nor lost (row M-4).
     pub(crate) fn record_not_sent(&mut self, seq: u64) {
         self.least = self.least.min(seq);
         match self.epoch_of(seq) {
@@ -147,7 +148,7 @@ impl LossDirection {
         }
     }
 
-    /// Replies to later packets are of another counter, for all that is known.
+    /// Replies to later packets may be from another counter.
     pub(crate) fn record_source_change(&mut self) {
         self.source_changed = self.current.as_ref().map(Epoch::s_max);
     }
@@ -270,7 +271,8 @@ impl LossDirection {
             .then_some(previous)
     }
 
-    /// The counter restarted. Losses between its last reply before and its start have no direction.
+    /// The counter restarted. Losses between the last reply before that and its start have no
+    /// direction.
     fn restart(&mut self, s: u64, number: u32, t3: Wall) -> i64 {
         self.restarts += 1;
         let last = self.current.as_ref().map_or(0, Epoch::s_max);
@@ -285,7 +287,7 @@ impl LossDirection {
         self.begin_again(start, s, number, t3)
     }
 
-    /// Opens a new epoch and says what its first number counts as.
+    /// Opens a new epoch and returns what its first number counts as.
     fn begin_again(&mut self, start: Start, s: u64, number: u32, t3: Wall) -> i64 {
         self.seen.reset();
         let r = i64::from(number);
@@ -319,7 +321,7 @@ impl Verdict {
     }
 }
 
-/// Packets in flight when this reply arrived: its time on the way over the mean interval since the
+/// Packets in flight when this reply arrived: its round trip divided by the mean interval since the
 /// session's first packet, rounded up.
 fn in_flight(sample: &Sample, first: (u64, Wall)) -> u64 {
     let numbers = sample.seq.saturating_sub(first.0);

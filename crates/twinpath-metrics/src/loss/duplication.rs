@@ -14,12 +14,12 @@ pub(crate) struct Duplication {
     replicated: u64,
     forward: u64,
     backward: u64,
-    /// Packets with a copy; there is none of it before the first one.
+    /// Packets with a copy; allocated with the first one.
     copied: Option<SeenWindow>,
 }
 
 impl Duplication {
-    /// One packet's end or a copy, and where that was made.
+    /// Records one packet's fate or a copy, and where the copy was made.
     #[inline]
     pub(crate) fn record(&mut self, sample: &Sample, copied: Option<Copied>) {
         match sample.fate {
@@ -29,7 +29,7 @@ impl Duplication {
         }
     }
 
-    /// `by_direction`: the reflector keeps a counter, so that a copy's number tells where it was
+    /// `by_direction`: the reflector keeps a counter, so that a copy's number shows where it was
     /// made.
     pub(crate) fn value(&self, by_direction: bool) -> DuplicationFigures {
         let known = by_direction || self.copies == 0;

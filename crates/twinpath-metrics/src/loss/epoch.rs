@@ -3,22 +3,23 @@
 
 use twinpath_wire::Wall;
 
-/// A number up to which a counter is taken to have started at 0: its first replies were lost.
+/// The largest first number at which a counter is assumed to have started at 0, its first replies
+/// being lost.
 pub(crate) const SMALL: u64 = 16;
 
 /// How an epoch began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
-    /// The session's first: number 0 met the session's first packet, unless that contradicts
-    /// what is seen (a counter that an earlier session left behind).
+    /// The session's first: number 0 belongs to the session's first packet, unless later replies
+    /// contradict that (a counter left over from an earlier session).
     Original,
-    /// A restarted counter: its 0 met this packet, as far as one can know.
+    /// A restarted counter: its 0 belongs to this packet, as far as is known.
     AtZero(u64),
-    /// Nothing is known of what came before the first reply.
+    /// Nothing is known about packets before the first reply.
     Unknown,
 }
 
-/// Numbers of packets without a reply, by where they stand among those with one.
+/// Numbers of packets without a reply, by position among those with one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Placed {
     before: u64,
@@ -27,7 +28,7 @@ pub(crate) struct Placed {
     greatest: u64,
 }
 
-/// What replies told of one epoch. Sender's numbers are `s`, the reflector's `r`.
+/// Counts from the replies of one epoch. Sender's numbers are `s`, the reflector's `r`.
 #[derive(Clone, Debug)]
 pub(crate) struct Epoch {
     start: Start,
@@ -45,7 +46,7 @@ pub(crate) struct Epoch {
     answered: u64,
     /// Distinct `r`.
     distinct: u64,
-    /// Distinct `r` beyond the first of their `s`: copies made on the way out (row M-27).
+    /// Distinct `r` beyond the first of their `s`: copies made outbound (row M-27).
     copies: u64,
     contradicted: bool,
     lost: Placed,
@@ -61,7 +62,7 @@ pub(crate) struct Verdict {
 }
 
 impl Epoch {
-    /// Begins with a reply, which is not yet counted.
+    /// Begins an epoch at a reply, which is not yet counted.
     pub(crate) fn new(start: Start, s: u64, r: i64, t3: Wall) -> Self {
         Self {
             start,
@@ -91,9 +92,9 @@ impl Epoch {
             .saturating_add(i64::from(r.wrapping_sub(low).cast_signed()))
     }
 
-    /// True if this reply cannot come from the same counter (row M-29): later than that with the
-    /// greatest number by both clocks, and yet more than the packets in flight below it; or above
-    /// it by more than any sending explains, which is a fall over half the 32 bits.
+    /// Whether this reply cannot come from the same counter (row M-29): its number is below the
+    /// greatest one by more than the packets in flight, although it is later by both clocks; or
+    /// above it by more than any sending explains, which is a drop of over half the 32 bits.
     pub(crate) fn restarted(
         &self,
         s: u64,
@@ -112,15 +113,16 @@ impl Epoch {
         }
     }
 
-    /// True if a reply with this T3 and number stems from before this epoch, `earlier` being the
-    /// greatest number of the one before.
+    /// Whether a reply with this T3 and number is from before this epoch; `earlier` is the greatest
+    /// number of the previous epoch.
     pub(crate) fn is_after(&self, t3: Wall, r: u32, earlier: &Self) -> bool {
         let here = self.extend(r).abs_diff(self.r_max);
         let there = earlier.extend(r).abs_diff(earlier.r_max);
         t3 < self.t3_first && there < here
     }
 
-    /// The first reply to `s`, in time or late. `again`: its number was seen with another `s`.
+    /// Records the first reply to `s`, in time or late. `again`: its number was seen with another
+    /// `s`.
     pub(crate) fn answer(&mut self, s: u64, r: i64, t3: Wall, again: bool) {
         self.answered += 1;
         if again {
@@ -137,14 +139,14 @@ impl Epoch {
         self.reflected(s, r, t3);
     }
 
-    /// A further reply to `s` with a number that was not seen: copied on the way out.
+    /// Records a further reply to `s` with a new number: copied outbound.
     pub(crate) fn copy(&mut self, s: u64, r: i64, t3: Wall) {
         self.distinct += 1;
         self.copies += 1;
         self.reflected(s, r, t3);
     }
 
-    /// True if a packet without a reply belongs here.
+    /// Whether a packet without a reply belongs to this epoch.
     pub(crate) fn covers(&self, s: u64) -> bool {
         match self.start {
             Start::Original => true,
@@ -158,17 +160,17 @@ impl Epoch {
         self.s_max
     }
 
-    /// A packet that never had a reply.
+    /// Records a packet that never had a reply.
     pub(crate) fn lose(&mut self, s: u64) {
         self.lost.record(s, self.s_min, self.s_max);
     }
 
-    /// A number that was never sent.
+    /// Records a number that was never sent.
     pub(crate) fn skip(&mut self, s: u64) {
         self.not_sent.record(s, self.s_min, self.s_max);
     }
 
-    /// Takes over the numbers that had their fate before the first reply.
+    /// Takes over the numbers whose fate was known before the first reply.
     pub(crate) fn inherit(&mut self, lost: Placed, not_sent: Placed) {
         self.lost = lost.seen_from(self.s_min);
         self.not_sent = not_sent.seen_from(self.s_min);
@@ -177,8 +179,8 @@ impl Epoch {
     /// The direction of the losses between the epoch's first packet and its last answered one.
     /// `first` is the session's first number.
     ///
-    /// As long as packets in that range have no fate yet, a missing number of the reflector may be
-    /// one of them: then only what holds either way has a direction.
+    /// While packets in that range have no fate yet, a missing number of the reflector may be one
+    /// of them: then only losses that have the same direction either way count.
     pub(crate) fn verdict(&self, first: u64) -> Verdict {
         let (s_0, r_0, whole) = self.origin(first);
         let sent = self.s_max.saturating_sub(s_0).saturating_add(1);
@@ -197,8 +199,8 @@ impl Epoch {
         }
     }
 
-    /// The first packet and the first number of the epoch, and whether what was lost before the
-    /// first reply counts.
+    /// The first packet and the first number of the epoch, and whether losses before the first
+    /// reply count.
     fn origin(&self, first: u64) -> (u64, i64, bool) {
         let s_0 = match self.start {
             Start::AtZero(s_0) => Some(s_0),
@@ -206,14 +208,14 @@ impl Epoch {
             Start::Unknown => None,
         };
         match s_0 {
-            // A number below 0 was one before 2^32: the counter is older than the epoch.
+            // A number below 0 is from before 2^32: the counter is older than the epoch.
             Some(s_0) if self.r_min >= 0 => (s_0.min(self.s_min), 0, true),
             Some(_) | None => (self.s_min, self.r_min, false),
         }
     }
 
-    /// Whether the session's first packet may have met the counter at 0: not if the first reply
-    /// is ahead of its packet, or more was reflected than was sent.
+    /// Whether the session's first packet may have been number 0 of the counter: not if the first
+    /// reply's number is ahead of its packet's, or more was reflected than was sent.
     fn met_zero(&self, first: u64) -> bool {
         let lead = i128::from(self.r_first) - i128::from(self.s_first);
         let sent = self.s_max.saturating_sub(first).saturating_add(1);
@@ -230,13 +232,13 @@ impl Epoch {
 }
 
 impl Placed {
-    /// A number without a reply while there is no reply at all.
+    /// Records a number without a reply before the first reply.
     pub(crate) fn record_early(&mut self, s: u64) {
         self.after += 1;
         self.greatest = self.greatest.max(s);
     }
 
-    /// The early numbers once the first reply is there.
+    /// The early numbers once the first reply has arrived.
     fn seen_from(self, s: u64) -> Self {
         if self.greatest < s {
             Self {
@@ -260,8 +262,8 @@ impl Placed {
         }
     }
 
-    /// A reply to `s` came: what was behind the last one is so no more. Where `s` lies among
-    /// them, they wait for a reply beyond them all.
+    /// A reply to `s` arrived: numbers after the last reply now precede one. If `s` is among them,
+    /// they wait for a reply beyond them all.
     fn reached(&mut self, s: u64) {
         if self.after > 0 && s > self.greatest {
             self.within += self.after;

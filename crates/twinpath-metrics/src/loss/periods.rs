@@ -1,8 +1,8 @@
 //! Loss periods and distances (RFC 3357; rows M-33 to M-37), by number over final fates.
 //!
-//! Lost packets come in the order of their numbers, late ones before some lost packets that were
-//! sent earlier: these wait until a lost packet beyond them has come. Numbers that were never sent
-//! count as though they did not exist: they neither end a period nor make one longer.
+//! Lost packets are recorded in the order of their numbers, but late ones before some lost packets
+//! sent earlier: late ones wait until a lost packet beyond them is recorded. Numbers that were
+//! never sent are skipped: they neither end a period nor lengthen one.
 
 use std::collections::VecDeque;
 
@@ -10,20 +10,20 @@ use crate::LossPeriods;
 
 /// The most late packets that wait.
 const LATE: usize = 1024;
-/// The most gaps of numbers never sent that are remembered beyond the last loss.
+/// The most gaps of numbers never sent remembered beyond the last loss.
 const GAPS: usize = 256;
 
-/// Streams of losses to periods. Constant memory.
+/// Groups losses into periods. Constant memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Periods {
     last: Option<u64>,
-    /// Packets of the period that `last` belongs to.
+    /// Packets in the period that `last` belongs to.
     current: u64,
     /// Late packets beyond `last`, ascending.
     late: VecDeque<u64>,
     /// First and last of numbers beyond `last` that were never sent, ascending.
     gaps: VecDeque<(u64, u64)>,
-    /// Numbers beyond `last` never sent that are no longer in `gaps`.
+    /// Numbers beyond `last` never sent and no longer in `gaps`.
     skipped: u64,
     figures: LossPeriods,
 }
@@ -44,7 +44,7 @@ impl Periods {
         }
     }
 
-    /// A packet without any reply: all losses before it are known.
+    /// Records a packet without any reply: all losses before it are known.
     pub(crate) fn record_lost(&mut self, seq: u64) {
         while let Some(earlier) = self.late.pop_front_if(|late| *late < seq) {
             self.next(earlier);
@@ -52,7 +52,7 @@ impl Periods {
         self.next(seq);
     }
 
-    /// A packet whose reply came too late.
+    /// Records a packet whose reply came too late.
     pub(crate) fn record_late(&mut self, seq: u64) {
         if self.late.len() >= LATE
             && let Some(earliest) = self.late.pop_front()
@@ -63,7 +63,7 @@ impl Periods {
         self.late.insert(place, seq);
     }
 
-    /// A number that the network refused.
+    /// Records a number that the network refused.
     pub(crate) fn record_not_sent(&mut self, seq: u64) {
         if let Some((_, last)) = self.gaps.back_mut()
             && seq <= last.saturating_add(1)
@@ -93,7 +93,7 @@ impl Periods {
         self.late.capacity() * size_of::<u64>() + self.gaps.capacity() * size_of::<(u64, u64)>()
     }
 
-    /// The next loss by number.
+    /// Records the next loss by number.
     fn next(&mut self, seq: u64) {
         self.figures.losses += 1;
         let Some(last) = self.last else {
@@ -104,7 +104,7 @@ impl Periods {
             return;
         };
         if seq <= last {
-            // The order was not that of the numbers: counted, and in no period.
+            // Out of order: counted, but in no period.
             self.figures.unplaced += 1;
             return;
         }
@@ -130,7 +130,7 @@ impl Periods {
         }
     }
 
-    /// The current period is over.
+    /// Ends the current period.
     fn close(&mut self) {
         let length = self.current;
         if length == 0 {

@@ -1,6 +1,6 @@
-//! Which of the last numbers of the reflector were seen.
+//! The set of the reflector's recent numbers.
 
-/// Numbers that are remembered.
+/// How many numbers are remembered.
 const WINDOW: u64 = 65_536;
 const WORDS: u16 = 1024;
 
@@ -11,7 +11,7 @@ pub(crate) struct SeenWindow {
     greatest: Option<i64>,
 }
 
-/// What [`SeenWindow::insert`] knows of a number.
+/// Result of [`SeenWindow::insert`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     First,
@@ -28,7 +28,7 @@ impl SeenWindow {
         }
     }
 
-    /// Notes a number.
+    /// Adds a number.
     pub(crate) fn insert(&mut self, number: i64) -> Seen {
         match self.greatest {
             Some(greatest) if number <= greatest => {
@@ -62,7 +62,7 @@ impl SeenWindow {
         size_of_val(&*self.words)
     }
 
-    /// Clears the bits of the numbers after `old` up to `new`: they stood for others.
+    /// Clears the bits of the numbers after `old` up to `new`, which were used for older numbers.
     fn forget_between(&mut self, old: i64, new: i64) {
         if new.abs_diff(old) >= WINDOW {
             self.words.fill(0);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_forgets_all_that_it_passes() {
+    fn a_jump_forgets_the_numbers_that_it_passes() {
         let mut seen = SeenWindow::new();
         for number in 0..65_536 {
             assert_eq!(seen.insert(number), Seen::First);

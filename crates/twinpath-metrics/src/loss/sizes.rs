@@ -2,7 +2,7 @@
 
 use twinpath_wire::{Fate, Sample, add_counts};
 
-/// Sizes that are told apart at most, and how many packets their turn may have.
+/// The most sizes, and the longest sequence of sizes in turn.
 const SIZES: usize = 16;
 const TURN: usize = 64;
 
@@ -13,7 +13,7 @@ pub struct SizeCounts {
     pub octets: u32,
     /// Packets with a first valid reply in time.
     pub received: u64,
-    /// Packets without one, the late ones among them.
+    /// Packets without one, including late ones.
     pub lost: u64,
 }
 
@@ -24,16 +24,16 @@ impl SizeCounts {
     }
 }
 
-/// Counts of a session whose packets have their sizes in turn. Bounded memory.
+/// Counts of a session whose packets have several sizes in turn. Bounded memory.
 #[derive(Clone, Debug)]
 pub(crate) struct BySize {
-    /// Places in `counts`.
+    /// Indexes into `counts`.
     turn: Box<[u8]>,
     counts: Box<[SizeCounts]>,
 }
 
 impl BySize {
-    /// `None` where packets are of one size, or of more than can be told apart.
+    /// `None` if packets have one size, or more sizes than are counted.
     pub(crate) fn new(octets_in_turn: &[u32]) -> Option<Self> {
         let mut sizes = octets_in_turn.to_vec();
         sizes.sort_unstable();
@@ -80,7 +80,7 @@ impl BySize {
     }
 }
 
-/// Both runs', where both know their sizes: packets of one run alone would be too few of their size.
+/// The sums of both runs, if both know their sizes: counts of one run alone would be too small.
 pub(crate) fn merged(ours: &[SizeCounts], theirs: &[SizeCounts]) -> Vec<SizeCounts> {
     if ours.is_empty() || theirs.is_empty() {
         return Vec::new();
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn one_size_and_too_many_have_no_counts_of_their_own() {
+    fn one_size_or_too_many_sizes_have_no_counts_by_size() {
         assert!(BySize::new(&[]).is_none());
         assert!(BySize::new(&[41; 12]).is_none());
         let many: Vec<u32> = (0..17).collect();

@@ -2,7 +2,7 @@
 
 use twinpath_wire::{Fate, Sample, Wall};
 
-/// Packets that got no reply since the last one that got one, in time or late.
+/// Packets without a reply since the last answered one, in time or late.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Trailing {
     /// Number and T1 of the answered packet with the greatest number.
@@ -11,7 +11,7 @@ pub(crate) struct Trailing {
 }
 
 impl Trailing {
-    /// A packet is lost only after its timeout, so an answer to an earlier one is known before.
+    /// A packet is lost only after its timeout, so replies to earlier ones are already known.
     pub(crate) fn record(&mut self, sample: &Sample) {
         let is_newer = self.answered.is_none_or(|(seq, _)| sample.seq > seq);
         match sample.fate {

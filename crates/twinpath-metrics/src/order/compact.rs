@@ -2,7 +2,7 @@
 
 use twinpath_wire::Wall;
 
-/// A [`Wall`] that needs an alignment of four octets only.
+/// A [`Wall`] with an alignment of only four octets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CompactWall([u32; 2]);
 

@@ -7,20 +7,19 @@ use crate::order::compact::{CompactWall, low32};
 
 /// Arrivals that are remembered (row M-49).
 const WINDOW: u16 = 1024;
-/// The greatest n of n-reordering that is told apart.
+/// The greatest n of n-reordering that is counted separately.
 const MOST_N: u16 = 100;
-/// Mask of the part of a number that an arrival keeps; the lowest bit of what it keeps says
-/// whether it came in order.
+/// Mask of the part of a number that an arrival keeps; the lowest bit marks arrivals in order.
 const LOW: u64 = (1 << 31) - 1;
 
-/// What the reordered packets of a stream have to say. In-order packets only leave their mark in
-/// the window: the rest is done when one is reordered.
+/// Reordering of one stream. In-order packets are only entered in the window; the work is done for
+/// reordered ones.
 #[derive(Clone, Debug)]
 pub(crate) struct Reordering {
     next_expected: i64,
     /// Arrivals since the window was emptied.
     arrivals: u64,
-    /// Of those, the ones before the arrivals' clock stepped last.
+    /// Of those, the ones before the last step of the arrivals' clock.
     before_step: u64,
     window: Box<[Arrival]>,
     /// In-order packets since the last reordered one.
@@ -48,7 +47,7 @@ impl Reordering {
         }
     }
 
-    /// The next packet to arrive; first copies only, late ones are lost and not counted.
+    /// Records the next packet to arrive: only first copies; late ones are lost and not recorded.
     #[inline]
     pub(crate) fn record(&mut self, number: i64, at: Wall) {
         let in_order = number >= self.next_expected;
@@ -66,12 +65,13 @@ impl Reordering {
         self.arrivals += 1;
     }
 
-    /// The clock of the arrivals stepped: no late time reaches over this moment.
+    /// The clock of the arrivals stepped: no late time spans this moment.
     pub(crate) fn record_clock_step(&mut self) {
         self.before_step = self.arrivals;
     }
 
-    /// The numbers start again, at `first` or above: what comes is not compared with what was.
+    /// The numbers start again, at `first` or above: later arrivals are not compared with earlier
+    /// ones.
     pub(crate) fn restart(&mut self, first: i64) {
         self.next_expected = first;
         self.arrivals = 0;
@@ -102,8 +102,8 @@ impl Reordering {
     #[cold]
     fn reordered(&mut self, number: i64, at: Wall) {
         let distance = self.next_expected.abs_diff(number);
-        // Backwards to the earliest arrival with a greater number: none is before an in-order
-        // packet with a smaller one.
+        // Searches back for the earliest arrival with a greater number: there is none before an
+        // in-order packet with a smaller one.
         let (mut extent, mut overtaken_by, mut unbroken) = (0, None, true);
         let mut n = 0;
         let mut begins = false;
@@ -167,7 +167,7 @@ impl Arrival {
         self.number & 1 == 1
     }
 
-    /// How far the number is below the next one expected: all in a window are nearer than 2^31.
+    /// How far the number is below the next one expected: within a window, less than 2^31.
     fn distance(self, next_expected: i64) -> u64 {
         next_expected
             .cast_unsigned()

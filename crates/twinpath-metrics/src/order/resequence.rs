@@ -1,5 +1,5 @@
-//! Reordering on the way out: the sender's numbers in the order in which the reflector counted
-//! them (row M-48). Replies overtake each other on the way back, so they are sorted first.
+//! Outbound reordering: the sender's numbers in the order in which the reflector counted them (row
+//! M-48). Replies may be reordered inbound, so they are sorted first.
 
 use twinpath_wire::Wall;
 
@@ -7,15 +7,15 @@ use crate::ReorderingFigures;
 use crate::order::compact::{CompactWall, low32, nearest};
 use crate::order::reordering::Reordering;
 
-/// Reflector's numbers that a reply may be behind the greatest one and still be sorted in.
+/// How many of the reflector's numbers a reply may be behind the greatest one and still be sorted.
 const WINDOW: u16 = 1024;
 const WORDS: u16 = WINDOW / 64;
 
-/// Replies wait for those with lower numbers as long as these may come. Constant memory.
+/// Holds replies while ones with lower numbers may still arrive. Constant memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Resequenced {
     ordered: Reordering,
-    /// All below have been handed on, or come too late; `None` before the first reply.
+    /// All numbers below have been passed on or are too late; `None` before the first reply.
     next: Option<i64>,
     waiting: u16,
     present: [u64; WORDS as usize],
@@ -40,7 +40,7 @@ impl Resequenced {
         }
     }
 
-    /// The first reply to `seq`, which the reflector counted as `r`.
+    /// Records the first reply to `seq`, which the reflector counted as `r`.
     #[inline]
     pub(crate) fn record(&mut self, seq: i64, r: i64, t2: Wall) {
         let next = match self.next {
@@ -55,8 +55,8 @@ impl Resequenced {
         }
     }
 
-    /// The first reply since the counter started: others may be before it, even from before a wrap,
-    /// but none of the sender's numbers is far from this one.
+    /// The first reply since the counter started: others may precede it, even from before a wrap,
+    /// but the sender's numbers are all near this one.
     #[cold]
     fn begin(&mut self, seq: i64, r: i64) -> i64 {
         if self.ordered.is_empty() {
@@ -118,8 +118,8 @@ impl Resequenced {
         self.next = Some(next);
     }
 
-    /// Hands on all that waits with numbers from `next` to below `open`; who comes later comes too
-    /// late.
+    /// Passes on all waiting replies with numbers from `next` to below `open`; later ones with
+    /// these numbers are too late.
     fn release(&mut self, open: i64, next: i64) {
         let mut number = next;
         while self.waiting > 0 && number < open {
@@ -128,7 +128,7 @@ impl Resequenced {
         }
     }
 
-    /// Hands on the reply with this number; false if there is none.
+    /// Passes on the reply with this number; false if there is none.
     fn take(&mut self, number: i64) -> bool {
         let place = place(number);
         let bit = 1 << (place % 64);

@@ -1,4 +1,4 @@
-//! How packets were marked where they arrived: DSCP (RFC 2474) and ECN (RFC 3168; row M-71).
+//! The marking of packets on arrival: DSCP (RFC 2474) and ECN (RFC 3168; row M-71).
 
 use twinpath_wire::{Dscp, Ecn, Tos};
 
@@ -15,7 +15,7 @@ pub(crate) struct Marking {
 }
 
 impl Marking {
-    /// `expected`: how the packets left the other end, where that is known.
+    /// `expected`: the marking with which packets left the other end, if known.
     pub(crate) fn new(expected: Option<Tos>) -> Self {
         Self {
             expected,
@@ -26,7 +26,7 @@ impl Marking {
         }
     }
 
-    /// The ToS octet of a received packet at that end, where it is known.
+    /// Records the ToS octet of a received packet at that end, if known.
     #[inline]
     pub(crate) fn record(&mut self, tos: Option<Tos>) {
         let Some(tos) = tos else { return };
@@ -45,7 +45,7 @@ impl Marking {
         }
     }
 
-    /// The code points that were seen, in their order, with the packets that had them.
+    /// The code points that arrived, in ascending order, with their packets.
     pub(crate) fn dscp(&self) -> Vec<(Dscp, u64)> {
         let counted = (0..).zip(self.by_dscp).filter(|(_, count)| *count > 0);
         counted
@@ -53,12 +53,12 @@ impl Marking {
             .collect()
     }
 
-    /// Packets by their ECN field; `None` where no marking is known.
+    /// Packets by their ECN field; `None` if no marking is known.
     pub(crate) fn ecn(&self) -> Option<EcnCounts> {
         self.known.then_some(self.ecn)
     }
 
-    /// Packets that did not arrive as they left; `None` where either is not known.
+    /// Packets whose marking changed; `None` if either marking is unknown.
     pub(crate) fn remarked(&self) -> Option<RemarkCounts> {
         let expected = self.expected.filter(|_| self.known)?;
         let kept = usize::from(expected.dscp().value());
@@ -70,7 +70,7 @@ impl Marking {
     }
 }
 
-/// Whether the ECN field was changed other than to say congestion, which is what it is for.
+/// Whether the ECN field was changed other than to Congestion Experienced, its intended use.
 fn was_changed(left: Ecn, arrived: Ecn) -> bool {
     let congestion = arrived == Ecn::Ce && left != Ecn::NotEct;
     left != arrived && !congestion

@@ -1,4 +1,4 @@
-//! What the path did to the packets: marking and TTL.
+//! Changes made to packets by the path: marking and TTL.
 
 pub(crate) mod marking;
 pub(crate) mod ttl;

@@ -2,7 +2,7 @@
 
 use crate::TtlFigures;
 
-/// Numbers that a packet may come late and still be put in its place.
+/// How many numbers late a packet may come and still be entered.
 const WINDOW: u16 = 1024;
 
 /// Least, greatest and changes of the TTL in one direction, changes by the sender's numbers.
@@ -12,14 +12,14 @@ pub(crate) struct Ttl {
     /// The greatest number, and its TTL.
     newest: u64,
     last: u8,
-    /// The TTL of the greatest number that left the window.
+    /// The TTL of the greatest number older than the window.
     before: Option<u8>,
     /// One more than the TTL of the numbers up to the newest; 0: not received, or without one.
     window: Option<Box<[u16]>>,
 }
 
 impl Ttl {
-    /// The TTL of a received packet, where it is known.
+    /// Records the TTL of a received packet, if known.
     #[inline]
     pub(crate) fn record(&mut self, seq: u64, ttl: Option<u8>) {
         let Some(ttl) = ttl else { return };
@@ -49,7 +49,7 @@ impl Ttl {
         }
     }
 
-    /// `None` if no packet told its TTL.
+    /// `None` if the TTL of no packet is known.
     pub(crate) fn value(&self) -> Option<TtlFigures> {
         self.figures
     }
@@ -59,7 +59,7 @@ impl Ttl {
         self.window.as_deref().map_or(0, size_of_val)
     }
 
-    /// Makes `seq` the newest number; the places of those between are emptied.
+    /// Makes `seq` the newest number and clears the entries in between.
     #[inline]
     fn advance(&mut self, seq: u64) {
         let steps = (seq - self.newest).min(u64::from(WINDOW));
@@ -76,7 +76,8 @@ impl Ttl {
         self.newest = seq;
     }
 
-    /// A packet that comes after ones with greater numbers changes what its neighbours see.
+    /// A packet that arrives after ones with greater numbers changes the predecessor of the next
+    /// number.
     #[cold]
     fn insert(&mut self, seq: u64, ttl: u8) {
         if self.newest - seq >= u64::from(WINDOW) {

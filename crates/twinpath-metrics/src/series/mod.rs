@@ -1,4 +1,4 @@
-//! A session over time: intervals as rows, columns of a picture, and a session's series of both.
+//! A session over time: intervals as rows, columns of a picture, and the two together.
 
 pub(crate) mod intervals;
 pub(crate) mod run_time;

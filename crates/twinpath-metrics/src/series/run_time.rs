@@ -1,13 +1,13 @@
-//! Time since the run's origin, undisturbed by steps of the clock that tells it.
+//! Time since the run's origin, unaffected by steps of the clock.
 
 use std::collections::VecDeque;
 
 use twinpath_wire::{Delta, Wall};
 
-/// Steps that are remembered; packets sent before older ones have long had their fate.
+/// The most steps remembered; the fates of packets sent before older steps are long known.
 const STEPS: usize = 16;
 
-/// Turns the sender's stamps into time since the origin.
+/// Converts the sender's timestamps to time since the origin.
 #[derive(Clone, Debug)]
 pub(crate) struct RunTime {
     origin: Wall,
@@ -30,17 +30,17 @@ impl RunTime {
         }
     }
 
-    /// Since the origin, of a stamp of packet `seq`.
+    /// Time since the origin of a timestamp of packet `seq`.
     pub(crate) fn of_packet(&self, seq: u64, at: Wall) -> Delta {
         self.since(at, |step| step.first_seq <= seq)
     }
 
-    /// Since the origin, of a reading of the clock as it is.
+    /// Time since the origin of a reading of the current clock.
     pub(crate) fn of_now(&self, now: Wall) -> Delta {
         self.since(now, |_| true)
     }
 
-    /// What the clock told, or will tell, at a time since the origin.
+    /// The clock's past or future reading at a time since the origin.
     pub(crate) fn wall(&self, at: Delta) -> Wall {
         self.steps
             .iter()
@@ -49,7 +49,7 @@ impl RunTime {
             + at
     }
 
-    /// The clock jumped; `now` is a reading after that.
+    /// The clock jumped; `now` is a reading after the jump.
     pub(crate) fn step(&mut self, now: Wall, by: Delta, first_seq: u64) {
         if self.steps.len() == STEPS
             && let Some(oldest) = self.steps.pop_front()
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn time_goes_on_whatever_the_clock_does() {
+    fn time_continues_through_steps_of_the_clock() {
         let wall = Wall::from_unix_ns;
         let mut time = RunTime::new(wall(1000));
         assert_eq!(time.of_packet(3, wall(1500)).ns(), 500);

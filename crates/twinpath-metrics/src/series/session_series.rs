@@ -1,4 +1,4 @@
-//! All that is kept of a session beside its total: rows, columns, clocks.
+//! A session's total, rows, columns and clocks.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use crate::{
     Timeline, Waits,
 };
 
-/// What happened in a session, in the order in which its sender knew it.
+/// An event of a session, in the order in which its sender learned of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
     /// The first packet is due.
     Begun {
-        /// When, by the sender's clock.
+        /// Time by the sender's clock.
         at: Wall,
     },
-    /// One packet's end, or one further copy of a reply.
+    /// One packet's fate, or one further copy of a reply.
     Sample(Sample),
     /// The network refused a packet: it was never sent (row M-4).
     NotSent {
@@ -28,23 +28,23 @@ pub enum Record {
     },
     /// The sender's clock stepped (row M-55).
     ClockStep {
-        /// What it tells since.
+        /// Its reading after the step.
         now: Wall,
         /// How far it jumped.
         by: Delta,
-        /// The first number that is stamped with it.
+        /// The first number with timestamps of the stepped clock.
         first_seq: u64,
-        /// It did not: the host was suspended for that long, and the clock that spaces the packets
-        /// stood still.
+        /// How long the host was suspended, if that is the cause: the clock that schedules the
+        /// packets stopped meanwhile.
         suspended: bool,
     },
-    /// Packets leave with another source address: to a reflector they are another sender's. Comes
-    /// before the samples of replies to that address.
+    /// Packets leave with another source address: to a reflector they come from another sender.
+    /// Recorded before the samples of replies to that address.
     SourceChange {
         /// When the first reply to it was read.
         at: Wall,
     },
-    /// Times to send passed unused (row M-67).
+    /// Scheduled packets were not sent (row M-67).
     Missed {
         /// How many.
         count: u64,
@@ -56,7 +56,7 @@ pub enum Record {
 }
 
 impl SessionMetrics {
-    /// What happened next, of any kind.
+    /// Records the next event, of any kind.
     pub fn take(&mut self, record: &Record) {
         match record {
             Record::Begun { .. } => {}
@@ -70,7 +70,7 @@ impl SessionMetrics {
 }
 
 impl Intervals {
-    /// What happened next, of any kind.
+    /// Records the next event, of any kind.
     pub fn take(&mut self, record: &Record) {
         match record {
             Record::Begun { .. } => {}
@@ -86,7 +86,7 @@ impl Intervals {
 }
 
 impl Timeline {
-    /// What happened next, of any kind.
+    /// Records the next event, of any kind.
     pub fn take(&mut self, record: &Record) {
         match record {
             Record::Begun { .. } => {}
@@ -104,24 +104,25 @@ impl Timeline {
     }
 }
 
-/// What a [`Series`] keeps.
+/// Configuration of a [`Series`].
 #[derive(Clone, Debug)]
 pub struct SeriesConfig {
-    /// What is known of the session in advance.
+    /// What is known about the session in advance.
     pub metrics: MetricsConfig,
     /// When the fates of packets are known.
     pub waits: Waits,
     /// Length of the intervals that get a row; `None`: no rows.
     pub interval: Option<Duration>,
-    /// The columns of the timeline, and the width that they begin with; `None`: no timeline.
+    /// The number of columns of the timeline, and their initial width; `None`: no timeline.
     pub columns: Option<(usize, Duration)>,
 }
 
-/// Rows, columns and clocks of one session, from its records alone: of a run as it goes on, and of a
+/// Rows, columns and clocks of one session, computed from its records alone, during a run or from a
 /// saved one. In bounded memory: that of [`ClockModel`], of [`Timeline`], and of [`Intervals`] or
 /// one [`SessionMetrics`].
 ///
-/// It makes figures on demand, which takes some milliseconds: not for a thread that sends packets.
+/// Figures are computed on demand, which takes some milliseconds: do not call from a thread that
+/// sends packets.
 #[derive(Clone, Debug)]
 pub struct Series {
     config: SeriesConfig,
@@ -140,7 +141,7 @@ enum Counters {
 }
 
 impl Series {
-    /// The series of a session that has not begun.
+    /// The series of a session that has not started.
     pub fn new(config: SeriesConfig) -> Self {
         Self {
             counters: Counters::Whole(Box::new(SessionMetrics::with_config(&config.metrics))),
@@ -153,7 +154,7 @@ impl Series {
         }
     }
 
-    /// What happened next.
+    /// Records the next event.
     pub fn record(&mut self, record: &Record) {
         self.begin(match record {
             Record::Begun { at } | Record::NotSent { at, .. } | Record::SourceChange { at } => *at,
@@ -181,7 +182,7 @@ impl Series {
         }
     }
 
-    /// A packet is counted lost before its record comes, as [`Intervals::record_overdue`].
+    /// Records that a packet is counted lost before its record, as [`Intervals::record_overdue`].
     pub fn overdue(&mut self, lost: &Sample) {
         self.begin(lost.t1.at);
         if let Counters::ByInterval(rows) = &mut self.counters {
@@ -194,7 +195,7 @@ impl Series {
         self.begun
     }
 
-    /// The next row that is final at `now`, by the sender's clock; until there is none. Never one
+    /// The next row that is final at `now`, by the sender's clock; call until `None`. Always `None`
     /// without [`SeriesConfig::interval`].
     pub fn poll_row(&mut self, now: Wall) -> Option<IntervalFigures> {
         match &mut self.counters {
@@ -203,7 +204,7 @@ impl Series {
         }
     }
 
-    /// The next row of a session that is over; until there is none.
+    /// The next row of a finished session; call until `None`.
     pub fn finish_row(&mut self) -> Option<IntervalFigures> {
         match &mut self.counters {
             Counters::Whole(_) => None,
@@ -219,8 +220,8 @@ impl Series {
         }
     }
 
-    /// What the packets so far tell of the two clocks; `None` without a packet, and where T2 and T3
-    /// are not what they claim to be.
+    /// The estimate of the two clocks from the packets so far; `None` without a packet, or if T2
+    /// and T3 are not plausible.
     pub fn clocks(&self) -> Option<ClockEstimate> {
         let usable = self.metrics().far_times().are_usable();
         usable.then(|| self.clocks.estimate()).flatten()

@@ -115,7 +115,7 @@ fn a_slow_session_has_blocks_of_ten_intervals() {
 #[test]
 fn a_step_of_the_clock_opens_no_block_and_closes_none() {
     for step in [-3600 * SECOND, 3600 * SECOND, -20 * SECOND, 20 * SECOND] {
-        // While all is well, and in the middle of an outage.
+        // On an available path, and in the middle of an outage.
         for at in [300, 150] {
             let clock = |seq: u64| if seq < at { 0 } else { step };
             let figures = run(100 * MS, 600, |seq| (100..220).contains(&seq), clock);
@@ -135,7 +135,7 @@ fn a_step_of_the_clock_opens_no_block_and_closes_none() {
 }
 
 #[test]
-fn a_packet_in_flight_at_the_step_is_of_before_it() {
+fn a_packet_in_flight_at_the_step_belongs_before_it() {
     let mut metrics = session(100 * MS);
     let step = -3600 * SECOND;
     for seq in 0..50 {
@@ -175,7 +175,7 @@ fn late_packets_count_as_lost_and_copies_do_not_count() {
 }
 
 #[test]
-fn a_fate_that_comes_when_its_block_was_judged_is_counted_apart() {
+fn a_fate_that_comes_after_its_block_was_judged_is_counted_separately() {
     let mut metrics = session(100 * MS);
     metrics.record(&sent(0, 100 * MS, true, 0));
     metrics.record(&sent(3000, 100 * MS, true, 0));
@@ -187,8 +187,8 @@ fn a_fate_that_comes_when_its_block_was_judged_is_counted_apart() {
     );
 }
 
-/// A session that sends ten packets a second for `seconds`, where `refused` of them are refused by
-/// the network, and the blocks that it comes to: measured and not.
+/// A session that sends ten packets a second for `seconds`, of which the network refuses `refused`;
+/// returns its blocks: measured and not measured.
 fn refused(seconds: u64, refused: impl Fn(u64) -> bool) -> (AvailabilityFigures, u64) {
     let interval = SECOND / 10;
     let mut metrics = session(interval);
@@ -236,7 +236,8 @@ fn departures_that_were_missed_or_made_up_for_later_leave_their_seconds_unmeasur
         for seq in 0..50 {
             metrics.record(&sent(seq, interval, true, 0));
         }
-        // The sender sleeps; when it wakes up it sends what it still may, late.
+        // The sender is suspended; on resume it sends the packets that it may still catch up with,
+        // late.
         let asleep = i64::try_from(stalled).unwrap() * SECOND;
         let due = |slot: u64| sent(50 + slot, interval, true, 0).t1.at;
         if skipped > 0 {
@@ -257,7 +258,7 @@ fn departures_that_were_missed_or_made_up_for_later_leave_their_seconds_unmeasur
 }
 
 #[test]
-fn what_is_a_little_late_or_follows_a_step_of_the_clock_leaves_no_second_unmeasured() {
+fn packets_slightly_late_or_after_a_step_of_the_clock_leave_no_second_unmeasured() {
     // One packet a second, around the blocks' borders: some blocks have two, some none.
     let mut metrics = session(SECOND);
     for seq in 0..60 {
@@ -267,7 +268,7 @@ fn what_is_a_little_late_or_follows_a_step_of_the_clock_leaves_no_second_unmeasu
         metrics.record(&packet);
     }
     assert_eq!(metrics.figures().unmeasured_blocks, 0);
-    // What a step makes of a departure is no lateness.
+    // A departure moved by a step is not late.
     let interval = SECOND / 10;
     let mut metrics = session(interval);
     for seq in 0..100 {
@@ -295,7 +296,7 @@ fn what_is_a_little_late_or_follows_a_step_of_the_clock_leaves_no_second_unmeasu
 }
 
 #[test]
-fn a_file_s_times_from_the_ends_of_time_are_counted_in_no_time() {
+fn extreme_times_of_a_file_are_counted_quickly() {
     let ends = [i64::MIN, -1, 0, START, i64::MAX].map(twinpath_wire::Wall::from_unix_ns);
     for since in ends {
         for until in ends {

@@ -1,4 +1,4 @@
-//! What is claimed to be within a bound is, whatever clocks and network do.
+//! Figures are within their bounds for any clocks and network.
 
 use proptest::prelude::*;
 use twinpath_metrics::{ClockEstimate, ClockModel};
@@ -13,7 +13,7 @@ proptest! {
 
     #[test]
     fn the_truth_is_within_the_bounds_whatever_the_network_does(run in runs()) {
-        // A far step shows in three packets; with fewer than that after it none is claimed.
+        // A step of the far clock shows in three packets; with fewer after it, none is reported.
         let shown = |(at, _): (f64, i64)| (1.0 - at) * run.packets as f64 * (1.0 - run.loss) > 40.0;
         if run.far_step.is_none_or(shown) && run.packets as f64 * (1.0 - run.loss) > 12.0 {
             check_all(&run);
@@ -110,7 +110,7 @@ proptest! {
         for sample in &samples {
             forwards.record(sample);
         }
-        // The first one stays: times are relative to it.
+        // The first one stays in place, because times are relative to it.
         let mut backwards = ClockModel::new();
         let (first, rest) = samples.split_first().unwrap();
         backwards.record(first);
@@ -152,6 +152,6 @@ fn variation_is_within_its_likely_error_where_the_least_delay_recurs() {
         }
     }
     assert!(worst <= 1.0, "{worst}");
-    // And it says more than the bound does.
+    // And it is tighter than the bound.
     assert!(tightest < 0.01, "{tightest}");
 }

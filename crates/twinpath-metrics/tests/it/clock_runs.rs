@@ -1,4 +1,4 @@
-//! Runs between two clocks of which the truth is known.
+//! Runs between two clocks whose truth is known.
 
 use proptest::prelude::*;
 use twinpath_wire::{Exclusion, Rung, Sample, Stamp, Wall};
@@ -7,7 +7,7 @@ use crate::trace::received;
 
 pub(crate) const START_NS: i64 = 1_763_900_000_000_000_000;
 
-/// A run whose truth is known. Nanoseconds; shares of the run where it says `at`.
+/// A run whose truth is known, in nanoseconds; `at` is a share of the run.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
     pub(crate) packets: i64,
@@ -18,7 +18,7 @@ pub(crate) struct Run {
     /// Mean of the queueing delay.
     pub(crate) queue: [i64; 2],
     pub(crate) loss: f64,
-    /// From here on the least delay is another one.
+    /// From here on the least delay differs.
     pub(crate) route: [(f64, i64); 2],
     pub(crate) far_step: Option<(f64, i64)>,
     pub(crate) local_step: Option<(f64, i64)>,
@@ -42,8 +42,8 @@ pub(crate) const CALM: Run = Run {
     seed: 1,
 };
 
-/// What was really so: the delays of either direction by part of the run between steps, and the
-/// offset by the sender's time since the last step.
+/// The truth: the delays of either direction by part of the run between steps, and the offset by
+/// the sender's time since the last step.
 #[derive(Default)]
 pub(crate) struct Truth {
     pub(crate) parts: Vec<[Vec<i64>; 2]>,
@@ -115,7 +115,7 @@ pub(crate) fn play(run: &Run, mut record: impl FnMut(Option<&Sample>)) -> Truth 
             far_stepped = true;
             truth.parts.push([Vec::new(), Vec::new()]);
         }
-        // A residence with a step in it is no residence.
+        // A residence with a step in it is not a residence.
         let split = after(run.far_step, arrived + 2_000) && !after(run.far_step, arrived);
         let stamp = |t: i64| Stamp {
             at: Wall::from_unix_ns(START_NS + near(t)),

@@ -9,13 +9,13 @@ use crate::memory::CLOCKS;
 use crate::trace::received;
 
 #[test]
-fn offset_and_skew_of_a_calm_run_come_out() {
+fn offset_and_skew_of_a_calm_run_are_found() {
     let (estimate, errors) = check_all(&CALM);
     assert!(
         (estimate.skew_ppm.unwrap() - 37.0).abs() < 0.3,
         "{estimate:?}"
     );
-    // What cannot be known is how the least round trip of 8.5 ms is split.
+    // The split of the least round trip of 8.5 ms is unknown.
     assert!(estimate.error_bound_ns > 4_000_000 && estimate.error_bound_ns < 5_000_000);
     for (delay, _) in errors {
         assert!(delay.abs_diff(250_000) < 60_000, "{delay}");
@@ -36,8 +36,8 @@ fn a_run_of_a_day_is_known_as_well_as_one_of_minutes() {
         };
         let (estimate, errors) = check_all(&run);
         let shown = estimate.forward.unwrap();
-        // 100 ppm of a day are 8.6 s. What cannot be known stays under 5 ms for the delays; for
-        // their variation it is what is likely that counts.
+        // 100 ppm of a day are 8.6 s. The bound stays under 5 ms for the delays; for their
+        // variation, the likely error counts.
         assert!(estimate.error_bound_ns < 5_000_000, "{estimate:?}");
         assert!(
             shown.variation_error_ns < 1_000_000,
@@ -94,7 +94,7 @@ fn a_step_of_the_far_clock_is_found_with_its_size() {
 }
 
 #[test]
-fn a_step_of_the_local_clock_begins_anew() {
+fn a_step_of_the_local_clock_starts_a_new_estimate() {
     for size in [-30_000_000, 5_000_000_000] {
         let run = Run {
             local_step: Some((0.7, size)),
@@ -103,7 +103,7 @@ fn a_step_of_the_local_clock_begins_anew() {
         let (estimate, _) = check_all(&run);
         assert_eq!((estimate.local_steps, estimate.far_steps_total), (1, 0));
     }
-    // As many steps as one likes take no more memory, and the list of them ends.
+    // More steps take no more memory, and their list is bounded.
     let mut model = ClockModel::new();
     for round in 0..40 {
         let run = Run {
@@ -125,7 +125,7 @@ fn a_step_of_the_local_clock_begins_anew() {
 }
 
 #[test]
-fn single_stamps_that_are_wrong_are_no_step() {
+fn single_wrong_timestamps_are_not_a_step() {
     let mut model = ClockModel::new();
     let mut count = 0;
     play(&CALM, |event| {
@@ -154,7 +154,7 @@ fn a_longer_route_is_a_change_of_the_path_and_bounds_hold() {
         let (estimate, _) = check_all(&run);
         assert!(estimate.path_change, "{forward} {backward} {estimate:?}");
     }
-    // Changes in opposite directions look like a skew: the bounds know.
+    // Changes in opposite directions look like a skew; the bounds allow for that.
     check_all(&Run {
         route: [(0.5, 2_000_000), (0.5, -2_000_000)],
         ..CALM
@@ -162,7 +162,7 @@ fn a_longer_route_is_a_change_of_the_path_and_bounds_hold() {
 }
 
 #[test]
-fn what_stamps_are_off_by_on_a_path_of_a_microsecond_is_no_change_of_rate() {
+fn errors_of_timestamps_on_a_path_of_a_microsecond_are_not_a_change_of_rate() {
     let mut model = ClockModel::new();
     let run = Run {
         packets: 10_000,
@@ -175,7 +175,7 @@ fn what_stamps_are_off_by_on_a_path_of_a_microsecond_is_no_change_of_rate() {
     };
     play(&run, |event| {
         let mut sample = *event.unwrap();
-        // T3 as it is reckoned: early or late, and another way after a while.
+        // T3 as estimated: early or late, and differently after a while.
         let seq = i64::try_from(sample.seq).unwrap();
         let off = Delta::from_ns(seq * 7_919 % 6_000 - 3_000 - seq / 1_000 * 500);
         sample.t3 = sample.t3.map(|t3| t3 + off);
@@ -193,8 +193,8 @@ fn what_stamps_are_off_by_on_a_path_of_a_microsecond_is_no_change_of_rate() {
 }
 
 #[test]
-fn a_path_that_grows_in_one_direction_is_no_skew_of_the_clocks() {
-    // Two halves of one clock; the second one's way out is 10 ms longer.
+fn a_path_that_grows_in_one_direction_is_not_a_skew_of_the_clocks() {
+    // Two halves of one clock; the second one's outbound delay is 10 ms longer.
     let mut model = ClockModel::new();
     for part in 0..2 {
         let run = Run {
@@ -258,7 +258,7 @@ fn claims_of_synchronized_clocks_are_held_against_the_packets() {
 }
 
 #[test]
-fn what_has_no_delay_does_not_count() {
+fn packets_without_a_delay_do_not_count() {
     let mut model = ClockModel::new();
     assert_eq!(model.estimate(), None);
     let good = received(0, 40_000, 1_000, 40_000);
@@ -272,14 +272,15 @@ fn what_has_no_delay_does_not_count() {
         });
     }
     assert_eq!(model.estimate(), None);
-    // T3 - T2 longer than T4 - T1 by more than stamps are off by, and a time that is 200 years off.
+    // T3 - T2 longer than T4 - T1 by more than the error of timestamps, and a time that is 200
+    // years off.
     model.record(&received(1, 40_000, 1_000, -80_001));
     model.record(&good);
     model.record(&received(2, i64::MAX / 4, 0, -(i64::MAX / 4)));
     let estimate = model.estimate().unwrap();
     assert_eq!(estimate.disregarded, 2);
     assert_eq!(estimate.offset_ns, 0);
-    // Half the round trip, and what stamps are off by.
+    // Half the round trip, and the error of timestamps.
     assert_eq!(estimate.error_bound_ns / 100, 600);
 }
 

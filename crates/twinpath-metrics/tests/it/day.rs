@@ -1,5 +1,5 @@
-//! A day at a hundred packets per second, in simulated time: nothing drifts, overflows or is
-//! forgotten that a whole trace in memory would know.
+//! A day at a hundred packets per second, in simulated time: the figures are those of a whole trace
+//! in memory, without drift or overflow.
 
 use twinpath_metrics::{Figures, ReflectorKind, SessionMetrics};
 use twinpath_wire::{Delta, Fate, Sample, Stamp, Wall};
@@ -8,7 +8,7 @@ use crate::oracle::{delays, losses, reordering};
 use crate::trace::{lost, numbered};
 
 const INTERVAL_NS: i64 = 10_000_000;
-/// A loss is known so many packets after it.
+/// A loss is known this many packets later.
 const PATIENCE: u64 = 400;
 const START_NS: i64 = 1_763_900_000_000_000_000;
 const OUTAGE: std::ops::Range<u64> = 20_000..23_000;
@@ -21,7 +21,7 @@ fn random(seq: u64, salt: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// What becomes of a packet; 0.2 % are lost, some in a row, and some minutes of every hour all.
+/// The fate of a packet: 0.2 % are lost, some in a row, and all in some minutes of every hour.
 fn is_lost(seq: u64) -> bool {
     random(seq, 1).is_multiple_of(1000)
         || random(seq / 7, 2).is_multiple_of(7000)
@@ -57,7 +57,7 @@ fn sample(seq: u64) -> Sample {
     }
 }
 
-/// The whole trace, as the slow twins want it.
+/// The whole trace, in the form that the slow twins need.
 #[derive(Default)]
 struct Trace {
     /// Numbers and T4, in order of arrival.
@@ -69,8 +69,8 @@ struct Trace {
     fates: Vec<(i64, bool)>,
 }
 
-/// Packets in simulated time: replies that overtake each other, losses known when nobody waits
-/// for them any more.
+/// Packets in simulated time: replies that overtake each other, losses known once they are no
+/// longer awaited.
 fn simulate(packets: u64) -> (SessionMetrics, Trace) {
     let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
     let mut trace = Trace::default();
@@ -193,8 +193,8 @@ fn compare_losses(figures: &Figures, trace: &Trace) {
 }
 
 fn compare_order(figures: &Figures, trace: &Trace) {
-    // Nothing is behind the greatest by more than some hundred arrivals: parts of the trace that
-    // overlap by so many hold all that the definitions search for.
+    // No packet is more than a few hundred arrivals behind the greatest, so parts of the trace that
+    // overlap by that many contain everything that the definitions search for.
     let arrivals = &trace.arrivals;
     let mut late = vec![];
     for start in (0..arrivals.len()).step_by(2000) {

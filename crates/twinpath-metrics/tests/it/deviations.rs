@@ -1,4 +1,4 @@
-//! What is left out of the delays, and what restarts.
+//! Packets left out of the delays, and restarts of jitter.
 
 use twinpath_metrics::{SessionMetrics, TtlFigures};
 use twinpath_wire::{Delta, Dscp, Exclusion, Fate, Rung, Sample, Tos};
@@ -67,7 +67,7 @@ fn excluded_packets_are_received_without_a_delay() {
 }
 
 #[test]
-fn after_a_clock_step_nothing_is_compared_with_what_was() {
+fn after_a_clock_step_nothing_is_compared_with_earlier_packets() {
     let step = |metrics: &mut SessionMetrics| metrics.record_clock_step();
     let sample = |metrics: &mut SessionMetrics| {
         let excluded = Some(Exclusion::ClockStep);
@@ -98,7 +98,7 @@ fn after_a_clock_step_nothing_is_compared_with_what_was() {
 }
 
 #[test]
-fn an_implausible_packet_is_skipped_and_jitter_goes_on() {
+fn an_implausible_packet_is_skipped_and_jitter_continues() {
     let mut metrics = SessionMetrics::new();
     metrics.record(&received(0, 100, 1, 10));
     let excluded = Some(Exclusion::Implausible);
@@ -115,7 +115,7 @@ fn an_implausible_packet_is_skipped_and_jitter_goes_on() {
 }
 
 #[test]
-fn a_silence_of_more_than_a_minute_starts_jitter_anew() {
+fn a_pause_of_more_than_a_minute_restarts_jitter() {
     for (gap, jitter) in [(59_999, Some(1)), (60_002, None)] {
         let mut metrics = SessionMetrics::new();
         metrics.record(&received(0, 100, 1, 10));
@@ -153,7 +153,7 @@ fn one_way_delays_keep_their_sign_and_their_precision_under_an_offset_of_hours()
 }
 
 #[test]
-fn a_residence_that_is_never_measured_is_said() {
+fn a_residence_that_is_never_measured_is_reported() {
     let mut metrics = SessionMetrics::new();
     metrics.record(&received(0, 10, 0, 10));
     assert!(metrics.figures().residence_never_measured);

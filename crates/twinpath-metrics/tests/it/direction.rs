@@ -1,4 +1,4 @@
-//! Loss by direction: what is claimed is true, at the end and before it.
+//! Loss by direction: reported directions are true, during and at the end of a run.
 
 use proptest::prelude::*;
 use twinpath_metrics::{Figures, ReflectorKind, SessionMetrics};
@@ -15,7 +15,7 @@ fn split(figures: &Figures) -> [Option<u64>; 3] {
 }
 
 proptest! {
-    // Figures after every event: fewer cases will do.
+    // Figures after every event: fewer cases are enough.
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn on_an_orderly_path_every_loss_between_two_replies_has_its_true_direction(
@@ -40,7 +40,7 @@ proptest! {
     }
 
     #[test]
-    fn in_mid_run_no_more_is_claimed_than_what_is_true(
+    fn during_a_run_only_true_directions_are_reported(
         fortunes in prop::collection::vec(orderly(), 1..200),
         restart_at in prop::option::of(17_usize..200),
     ) {
@@ -91,7 +91,7 @@ fn a_counter_left_behind_by_an_earlier_session_loses_nothing() {
 }
 
 #[test]
-fn a_late_packet_went_both_ways_and_is_lost_in_neither() {
+fn a_late_packet_is_lost_in_neither_direction() {
     let mut metrics = SessionMetrics::new();
     metrics.record(&numbered(0, 0));
     metrics.record(&lost(1));
@@ -184,7 +184,7 @@ fn a_blackout_has_no_direction_until_a_later_packet_is_answered() {
 }
 
 #[test]
-fn nothing_received_says_nothing() {
+fn without_a_reply_no_loss_has_a_direction() {
     let empty = SessionMetrics::new().figures();
     assert_eq!(split(&empty), [None, None, Some(0)]);
     assert!(empty.round_trip.is_none() && empty.departure.is_none());
@@ -192,10 +192,10 @@ fn nothing_received_says_nothing() {
 }
 
 proptest! {
-    // Figures after every event: fewer cases will do.
+    // Figures after every event: fewer cases are enough.
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn no_numbers_that_a_reflector_may_choose_break_the_sum(
+    fn any_numbers_of_a_reflector_keep_the_sum(
         replies in prop::collection::vec((0_u64..64, any::<u32>(), 0_usize..4, any::<i64>()), 0..200),
     ) {
         let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());

@@ -15,7 +15,7 @@ type Spoil = fn(&mut DistributionParts);
 fn session(values: &[i64]) -> SessionMetrics {
     let mut metrics = SessionMetrics::new();
     for (seq, value) in (0..).zip(values) {
-        // Ways that are long enough for one clock to have told all of it.
+        // Delays long enough to be measured by one clock.
         metrics.record(&received(seq, *value, value.abs(), 10_000_000_000 - *value));
     }
     metrics
@@ -54,7 +54,7 @@ proptest! {
     }
 
     #[test]
-    fn lost_packets_are_infinite_where_that_is_asked(
+    fn lost_packets_are_infinite_if_requested(
         values in prop::collection::vec(0..400_i64, 0..60),
         undefined in 0_u64..60,
     ) {
@@ -140,7 +140,7 @@ proptest! {
         );
         prop_assert_eq!(figures.jitter_ns, None);
         // The middle of one bin falls into another: half a bin of each run, in distances from
-        // references that lie at most the whole range apart.
+        // references that differ by at most the whole range.
         let range = figures.min_ns.abs_diff(figures.max_ns);
         for (permille, told) in [(500, merged.quantile(0.5).unwrap()), (900, figures.p90_ns)] {
             let exact = delays::percentile(&values, permille);
@@ -152,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn the_bins_of_the_user_count_every_value_exactly(
+    fn user_defined_bins_count_every_value_exactly(
         values in prop::collection::vec(-1000..1000_i64, 0..100),
         edges in prop::collection::btree_set(-1200..1200_i64, 1..40),
     ) {
@@ -212,12 +212,12 @@ fn a_lost_packet_moves_the_median_as_rfc_7679_has_it() {
     assert_eq!(with_loss.median_ns, case["median"].as_i64());
     assert_eq!((with_loss.undefined, with_loss.p90_ns), (1, None));
     assert_eq!(figures.round_trip.unwrap().median_ns, 100);
-    // Which way it was lost is not known, so that no direction has such a median.
+    // The direction of the loss is unknown, so no direction has such a median.
     assert_eq!(figures.forward_with_loss, None);
 }
 
 #[test]
-fn nothing_that_a_file_may_say_is_taken_for_a_distribution() {
+fn invalid_data_of_a_file_is_not_taken_for_a_distribution() {
     let metrics = session(&[-40_000, 20, 5_000_000, 70]);
     let good = metrics.histograms().forward.parts();
     let cases: [(Spoil, BadParts); 7] = [
@@ -248,7 +248,7 @@ fn nothing_that_a_file_may_say_is_taken_for_a_distribution() {
 }
 
 #[test]
-fn extreme_but_possible_data_is_read_merged_and_asked_without_a_panic() {
+fn extreme_but_valid_data_is_read_merged_and_queried_without_a_panic() {
     let mut metrics = SessionMetrics::new();
     metrics.record(&received(0, 0, 0, 0));
     let mut low = metrics.histograms().forward.parts();

@@ -1,4 +1,4 @@
-//! What T2 and T3 of far ends tell that write them wrongly, and of honest ones whose clocks are poor.
+//! T2 and T3 of far ends that write them wrongly, and of correct ones with poor clocks.
 
 use twinpath_metrics::{FarFormat, FarTimes, Figures, SessionMetrics, Timeline};
 use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, TimeFormat, Wall, WireTime};
@@ -12,7 +12,7 @@ const NTP_TO_UNIX_S: i64 = 2_208_988_800;
 struct Run {
     packets: i64,
     interval: i64,
-    /// One way at least, and what is added to some packets.
+    /// The least one-way delay, and an addition for some packets.
     delay: i64,
     jitter: i64,
     residence: i64,
@@ -29,7 +29,7 @@ const USUAL: Run = Run {
 };
 
 impl Run {
-    /// Of a far end whose clock tells `clock` of the true time, written by `write`.
+    /// Samples of a far end whose clock reads `clock` of the true time, written by `write`.
     fn samples(
         self,
         clock: impl Fn(i64) -> i64,
@@ -99,7 +99,7 @@ fn exact(at: i64) -> i64 {
 type Write = fn(i64) -> u64;
 type Clock = Box<dyn Fn(i64) -> i64>;
 
-/// Ways to write a time wrongly that are known of peers.
+/// Wrong formats known to be in use.
 const WRONG: [(FarFormat, Write); 9] = [
     (FarFormat::Nanoseconds, |at| {
         stamp(at, NTP_TO_UNIX_S, |ns| ns)
@@ -157,7 +157,7 @@ fn a_fraction_in_another_unit_and_another_epoch_are_named() {
 }
 
 #[test]
-fn a_ptp_time_stamp_with_too_many_nanoseconds_is_not_read_as_one() {
+fn a_ptp_timestamp_with_too_many_nanoseconds_is_not_read_as_one() {
     let run = Run {
         z: TimeFormat::Ptp,
         ..USUAL
@@ -170,7 +170,7 @@ fn a_ptp_time_stamp_with_too_many_nanoseconds_is_not_read_as_one() {
 }
 
 #[test]
-fn times_that_nothing_known_explains_are_not_used() {
+fn times_that_no_known_format_explains_are_not_used() {
     let scaled: Write = |at| stamp(at, NTP_TO_UNIX_S, |ns| (ns / 1_000) << 12);
     let swapped: Write = |at| ntp(-at);
     let wild: Write = |at| ntp(START + at % 7_919 * 1_000_003);
@@ -179,7 +179,7 @@ fn times_that_nothing_known_explains_are_not_used() {
         assert_eq!(figures.far_times, FarTimes::Contradict);
         whole(&figures, USUAL);
     }
-    // T3 before T2 in every reply leaves nothing else to report, however few there are.
+    // With T3 before T2 in every reply, nothing else can be reported, however few there are.
     let run = Run {
         packets: 2,
         ..USUAL
@@ -190,7 +190,7 @@ fn times_that_nothing_known_explains_are_not_used() {
 }
 
 #[test]
-fn honest_clocks_are_believed_however_poor() {
+fn correct_clocks_are_accepted_however_poor() {
     let day = 86_400 * SECOND;
     let grid = |grid: i64| move |at: i64| at - at.rem_euclid(grid);
     let clocks: [(&str, Clock); 10] = [
@@ -266,7 +266,7 @@ fn a_coarse_clock_is_right_to_within_its_step() {
                 let what = format!("{step} ns off by {phase}, {run:?}");
                 assert!(!figures.far_times_contradicted, "{what}");
                 let way = run.residence + 2 * run.delay;
-                // Some reply shows the step, some shows none: a mixture of the two would be wrong.
+                // Some replies show the step, others do not: a mixture of the two would be wrong.
                 let residences: Vec<i64> = run
                     .samples(clock, ntp)
                     .map(|sample| (sample.t3.unwrap() - sample.t2.unwrap()).ns())
@@ -309,7 +309,7 @@ fn replies_with_a_step_too_many_are_not_left_out() {
         let figures = run.figures(|at| at.div_euclid(step) * step, ntp);
         assert_eq!(figures.far_times, FarTimes::Coarse);
         whole(&figures, run);
-        // Their records were written as they came, and say of some that their times cannot be.
+        // Their records were written as they arrived, some with impossible times.
         let marked = run.samples(|at| at.div_euclid(step) * step, ntp);
         let marked = marked.filter(|sample| sample.excluded.is_some()).count();
         assert!(marked > 0);
@@ -321,7 +321,7 @@ fn replies_with_a_step_too_many_are_not_left_out() {
 }
 
 #[test]
-fn a_clock_that_runs_at_another_rate_or_not_at_all_is_none() {
+fn a_clock_at_an_impossible_rate_or_stopped_is_rejected() {
     let clocks: [Clock; 4] = [
         Box::new(|at| START + (at - START) / 5 * 4),
         Box::new(|at| START + (at - START) / 100 * 99),
@@ -398,7 +398,7 @@ fn columns_have_the_round_trip_as_the_figures_have_it() {
 }
 
 #[test]
-fn one_time_for_arrival_and_departure_is_no_coarse_clock() {
+fn one_time_for_arrival_and_departure_is_not_a_coarse_clock() {
     for (interval, jitter) in [
         (SECOND, 40_000),
         (100_000_000, 3_000_000),
@@ -425,7 +425,7 @@ fn one_time_for_arrival_and_departure_is_no_coarse_clock() {
             figures.far_rounding_ns
         );
     }
-    // A coarse one that never ticks within a reply shows by what its times are apart.
+    // A coarse one that never ticks within a reply shows in the differences of its times.
     for (step, phase) in [(10_000_000, 3_141_592), (4_000_000, 77), (15_625_000, 123)] {
         let run = Run {
             packets: 60,

@@ -1,4 +1,4 @@
-//! Rows of intervals of any length, of long silence and of times all over the ages.
+//! Rows of intervals of any length, of long pauses and of extreme times.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::intervals::{WAITS, new, origin, quiet};
 use crate::trace::{INTERVAL_NS, TIMEOUT_NS, lost, received};
 
 #[test]
-fn an_interval_has_the_length_that_was_asked_for_and_memory_is_bounded() {
+fn an_interval_has_the_requested_length_and_memory_is_bounded() {
     let mut intervals = Intervals::new(
         origin(),
         Duration::from_millis(1),
@@ -23,7 +23,7 @@ fn an_interval_has_the_length_that_was_asked_for_and_memory_is_bounded() {
             sample = lost(seq);
         }
         intervals.record(&sample);
-        // Too short an interval, and nothing polled for 20 s: all is still counted.
+        // Too short an interval, and nothing polled for 20 s: everything is still counted.
         if seq > 20_000 {
             rows.extend(std::iter::from_fn(|| intervals.poll(sample.t1.at)));
         }
@@ -51,7 +51,7 @@ fn the_shortest_interval_keeps_every_packet_in_its_own_row() {
     for seq in 0..4_000 {
         let now = received(seq, 0, 0, 0).t1.at;
         rows.extend(std::iter::from_fn(|| intervals.poll(now)));
-        // Lost packets have their records as late as can be.
+        // Lost packets have their records as late as possible.
         let gone = seq.checked_sub(2 * TIMEOUT_NS.unsigned_abs() / INTERVAL_NS.unsigned_abs());
         if let Some(gone) = gone.filter(|gone| gone % 3 == 0) {
             intervals.record(&lost(gone));
@@ -65,7 +65,7 @@ fn the_shortest_interval_keeps_every_packet_in_its_own_row() {
 }
 
 #[test]
-fn a_long_stretch_of_nothing_is_one_row_whatever_its_length() {
+fn a_long_empty_stretch_is_one_row_whatever_its_length() {
     for gap_ns in [3_600_000_000_000, i64::MAX - 2_000_000_000_000_000_000] {
         let mut intervals = new(1);
         let mut rows = Vec::new();
@@ -87,7 +87,7 @@ fn a_long_stretch_of_nothing_is_one_row_whatever_its_length() {
 }
 
 #[test]
-fn departures_missed_for_ages_are_one_row_too() {
+fn departures_missed_for_a_long_time_are_one_row_too() {
     let mut intervals = new(1);
     for sample in quiet(20) {
         intervals.record(&sample);
@@ -103,7 +103,7 @@ fn departures_missed_for_ages_are_one_row_too() {
 }
 
 #[test]
-fn times_all_over_the_ages_are_a_row_or_two_for_each_packet() {
+fn extreme_times_take_a_row_or_two_per_packet() {
     let mut intervals = new(1);
     let mut rows = 0;
     let mut counted = 0;

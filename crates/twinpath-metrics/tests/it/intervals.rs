@@ -29,7 +29,7 @@ fn known_at(sample: &Sample) -> Wall {
     sample.t4.map_or(gone, |t4| t4.at)
 }
 
-/// Feeds samples as they come to be known, polling all the while.
+/// Feeds samples as they become known, polling after each.
 fn rows(intervals: &mut Intervals, samples: &[Sample]) -> Vec<IntervalFigures> {
     let mut rows = Vec::new();
     for sample in samples {
@@ -208,7 +208,7 @@ fn a_step_of_the_clock_moves_no_packet_into_another_interval() {
 }
 
 #[test]
-fn each_reason_for_doubt_is_said_of_its_interval() {
+fn each_reason_for_doubt_is_reported_for_its_interval() {
     let mut intervals = new(100);
     for mut sample in quiet(500) {
         sample.t1.rung = if sample.seq == 150 {
@@ -283,7 +283,7 @@ fn copies_and_late_replies_are_counted_when_they_come_and_losses_where_they_were
     assert!(rows.iter().all(|row| row.strays == 0));
 }
 
-/// What a run tells of packets that are counted lost, before their records come.
+/// The events of packets counted lost that a run reports before their records.
 fn overdue(seq: u64) -> Sample {
     Sample { seq, ..lost(seq) }
 }
@@ -342,8 +342,8 @@ fn a_packet_counted_lost_that_was_read_late_is_received_once() {
     }
 }
 
-/// The samples as a run tells them, with what it counts as lost before, and the rows that come of it,
-/// polled all the while.
+/// The samples as a run reports them, with packets counted lost before their records, and the
+/// resulting rows, polled after each.
 fn rows_of_a_run(length: Duration, samples: &[Sample]) -> Vec<IntervalFigures> {
     let waits = Waits {
         told: true,
@@ -387,7 +387,7 @@ proptest! {
         let live = rows_of_a_run(length, &samples);
         let mut intervals = Intervals::new(origin(), length, WAITS, ReflectorKind::Stateful);
         let saved = rows(&mut intervals, &samples);
-        // All of it in one go, too.
+        // And all of it without polling in between.
         let mut intervals = Intervals::new(origin(), length, WAITS, ReflectorKind::Stateful);
         let mut late = Vec::new();
         for sample in &samples {

@@ -77,7 +77,7 @@ fn reordering_is_that_of_rfc_4737() {
     assert_eq!(seen, 4);
 }
 
-/// RFC 4737 section 7 has its packets leave 20 ms apart, and tells when the late ones came.
+/// In RFC 4737 section 7, packets leave every 20 ms, and the arrival times of late ones are given.
 #[test]
 fn late_times_are_those_of_rfc_4737() {
     let cases = data("reordering");
@@ -227,7 +227,7 @@ fn percentiles_and_medians_are_those_of_rfc_2330() {
 }
 
 #[test]
-fn four_time_stamps_of_rfc_5905_give_its_round_trip() {
+fn four_timestamps_of_rfc_5905_give_its_round_trip() {
     let case = data("offset");
     let at = |key: &str| Wall::from_unix_ns(case[key].as_i64().unwrap());
     let mut sample = received(0, 0, 0, 0);
@@ -263,7 +263,7 @@ fn direction(case: &Value, kind: ReflectorKind) -> Figures {
 }
 
 #[test]
-fn losses_go_to_the_direction_that_the_reflector_s_numbers_tell() {
+fn losses_have_the_direction_that_the_reflectors_numbers_show() {
     let mut seen = 0;
     for case in data("direction_of_loss").as_array().unwrap() {
         let figures = direction(case, ReflectorKind::Undeclared);

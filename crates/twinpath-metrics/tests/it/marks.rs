@@ -62,7 +62,7 @@ fn packets_are_counted_by_ecn_field_and_remarks_against_what_was_sent() {
         tos_backward: Some(Tos(0)),
         ..MetricsConfig::default()
     });
-    // As sent; congestion met; DSCP bleached; ECN bleached; ECT(0) to ECT(1); not told.
+    // As sent; congestion met; DSCP bleached; ECN bleached; ECT(0) to ECT(1); unknown.
     let forward = [
         Some(0xba),
         Some(0xbb),
@@ -90,7 +90,7 @@ fn packets_are_counted_by_ecn_field_and_remarks_against_what_was_sent() {
         figures.remarked_forward,
         Some(RemarkCounts { dscp: 1, ecn: 2 })
     );
-    // What never was capable of ECN cannot have met congestion.
+    // A packet that is not ECN-capable cannot be marked for congestion.
     assert_eq!(
         figures.remarked_backward,
         Some(RemarkCounts { dscp: 0, ecn: 1 })
@@ -99,7 +99,7 @@ fn packets_are_counted_by_ecn_field_and_remarks_against_what_was_sent() {
 }
 
 #[test]
-fn without_a_marking_to_expect_or_to_see_nothing_is_remarked() {
+fn without_an_expected_or_received_marking_nothing_is_remarked() {
     let mut metrics = SessionMetrics::new();
     metrics.record(&Sample {
         tos_backward: Some(Tos(0xb8)),
@@ -119,7 +119,7 @@ fn without_a_marking_to_expect_or_to_see_nothing_is_remarked() {
 }
 
 #[test]
-fn a_copy_s_number_tells_where_it_was_made() {
+fn a_copys_number_shows_where_it_was_made() {
     let duplicate = |s, r| Sample {
         fate: Fate::Duplicate,
         ..numbered(s, r)
@@ -154,7 +154,7 @@ fn a_copy_s_number_tells_where_it_was_made() {
 }
 
 #[test]
-fn a_reflector_that_tells_its_time_in_milliseconds_is_seen() {
+fn a_reflector_with_times_in_milliseconds_is_detected() {
     let run = |grid: i64| {
         let mut metrics = SessionMetrics::new();
         for seq in 0..100 {

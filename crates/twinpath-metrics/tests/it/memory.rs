@@ -1,4 +1,4 @@
-//! A session stays small, whatever its delays are.
+//! A session stays small for any delays.
 
 use twinpath_metrics::{BinEdges, ClockModel, MetricsConfig, SessionMetrics};
 use twinpath_wire::{Delta, Fate, Sample, Wall};
@@ -28,12 +28,12 @@ fn times_that_a_hostile_reflector_makes_up_stay_within_the_limit() {
 }
 
 #[test]
-fn a_thousand_bins_of_the_user_s_own_stay_within_the_limit_too() {
+fn a_thousand_user_defined_bins_stay_within_the_limit_too() {
     let bins = BinEdges::linear(-5_000_000, 10_000, 999).unwrap();
     hostile(Some(bins), 16);
 }
 
-/// With everything that a session may have, and at least so many bins per octave in the end.
+/// With everything that a session may have, and at least this many bins per octave in the end.
 fn hostile(bins: Option<BinEdges>, bins_per_octave: u32) {
     let mut metrics = SessionMetrics::with_config(&MetricsConfig {
         bins,
@@ -75,7 +75,7 @@ fn hostile(bins: Option<BinEdges>, bins_per_octave: u32) {
         clocks.record(&sample);
         greatest = greatest.max(metrics.memory_octets());
     }
-    // Of times that have to agree with each other the clocks' own tests make up worse.
+    // The clocks' own tests use worse times that are consistent with each other.
     assert!(clocks.memory_octets() < CLOCKS);
     assert!(greatest + CLOCKS < LIMIT, "{greatest} octets");
     let figures = metrics.figures();

@@ -143,7 +143,7 @@ fn what_could_not_be_sent_stays_when_runs_are_added_up_in_whatever_order() {
     for seq in 0..3_000 {
         whole.record(&numbered(seq, seq as u32));
     }
-    // A run of which nothing could be sent has no packets, and is not nothing.
+    // A run in which nothing could be sent has no packets but still counts.
     let mut down = SessionMetrics::new();
     for seq in 0..3_000 {
         down.record_not_sent(seq, crate::trace::at(seq));

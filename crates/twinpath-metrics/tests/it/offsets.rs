@@ -1,5 +1,4 @@
-//! Offset and bound by hand: packets whose four times are written down, and what rows M-50 to M-56
-//! make of them.
+//! Offset and bound by hand: packets with given times, and the results by rows M-50 to M-56.
 
 use twinpath_metrics::{ClockEstimate, ClockModel};
 use twinpath_wire::{Delta, Rung, Sample, Stamp, Wall};
@@ -37,8 +36,8 @@ fn estimate(packets: impl IntoIterator<Item = Sample>) -> ClockEstimate {
     model.estimate().unwrap()
 }
 
-/// The offset is the middle, and the bound half the width, of the interval from `low` to `high`: give
-/// or take what stamps are off by, and a hundredth for what clocks may drift meanwhile.
+/// The offset is the middle, and the bound half the width, of the interval from `low` to `high`,
+/// plus or minus the error of timestamps and a hundredth for the clocks' drift meanwhile.
 fn assert_interval(told: &ClockEstimate, low: i64, high: i64) {
     let bound = told.error_bound_ns.cast_signed();
     let half = (high - low) / 2 + STAMP_ERROR_NS;
@@ -65,7 +64,8 @@ fn one_packet_has_its_offset_in_the_middle_of_what_its_times_allow() {
 
 #[test]
 fn without_skew_the_least_delays_of_either_direction_bound_the_offset() {
-    // The least one out and the least one back are two packets, neither of them the fastest.
+    // The least outbound and the least inbound delay are of two packets, neither of them the
+    // fastest.
     let delays = [(9, 9), (2, 30), (5, 5), (30, 4), (8, 7)];
     let packets = (0..)
         .zip(delays)
@@ -91,7 +91,7 @@ fn with_skew_the_line_runs_in_the_middle_between_the_least_delays() {
     }
 }
 
-/// Packets over so much time at even distances, with a constant skew.
+/// Packets at equal distances over this much time, with a constant skew.
 fn over(span: i64, packets: i64) -> ClockEstimate {
     let at = |k: i64| span / (packets - 1) * k;
     estimate((0..packets).map(|k| packet(at(k), at(k) / 20_000, 100 * US, 100 * US)))

@@ -1,4 +1,4 @@
-//! What hangs on numbers and on the order of arrival, against the slow twins.
+//! Figures that depend on numbers and on the order of arrival, against the slow twins.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use twinpath_wire::{Exclusion, Fate, Sample};
 use crate::oracle::{losses, reordering};
 use crate::trace::{Event, INTERVAL_NS, numbered, received, session, wild};
 
-/// Everything of a wild session that is no delay.
+/// All figures of a random session except for delays.
 pub(crate) fn agree(events: &[Event], figures: &Figures) -> Result<(), TestCaseError> {
     loss_periods(events, figures)?;
     copies(events, figures)?;
@@ -242,7 +242,7 @@ fn an_extent_beyond_the_window_is_counted_as_that_of_the_window() {
 #[test]
 fn overtaking_on_the_way_out_is_told_from_overtaking_on_the_way_back() {
     let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateful.into());
-    // 2 overtook 1 on the way out, and 5 overtook 4 on the way back, 6 on both.
+    // 2 overtook 1 outbound, and 5 overtook 4 inbound, 6 both.
     for (s, r) in [
         (0, 0),
         (2, 1),
@@ -260,7 +260,7 @@ fn overtaking_on_the_way_out_is_told_from_overtaking_on_the_way_back() {
     assert_eq!(figures.reordered, 4);
     assert_eq!(figures.reordering_forward.unwrap().reordered, 3);
     assert_eq!(figures.reordering_backward.unwrap().reordered, 2);
-    // Without a counter, nobody can tell.
+    // Without a counter, the direction is unknown.
     let mut metrics = SessionMetrics::with_config(&ReflectorKind::Stateless.into());
     for s in [0, 2, 1] {
         metrics.record(&numbered(s, s as u32));
@@ -330,7 +330,7 @@ proptest! {
         agree(&events, &metrics.figures())?;
     }
 
-    /// What was counted before a restart and arrives after it belongs to neither count.
+    /// A reply counted before a restart that arrives after it belongs to neither count.
     #[test]
     fn a_restart_leaves_the_order_of_the_round_trip_alone(
         fortunes in prop::collection::vec(wild(), 60..200),

@@ -1,4 +1,4 @@
-//! Names of the registry of RFC 8912, and when they are not to be used.
+//! Names of the registry of RFC 8912, and when they must not be used.
 
 use twinpath_metrics::{
     RegistryMetric as Metric, RegistryParameters, RegistryStatistic as Statistic, RegistryStream,

@@ -134,7 +134,7 @@ fn another_source_address_is_no_restart_and_losses_around_the_change_have_no_dir
     // 1 forward, 4 backward; 6 to 8 around the change; 10 backward, 12 forward.
     let after: [[(u64, u32); 3]; 3] = [
         [(9, 0), (11, 2), (13, 3)],
-        // Few enough numbers were seen before that these may seem to go on, or to be seen again.
+        // So few numbers were seen before that these may look like a continuation or repetition.
         [(9, 3), (11, 5), (13, 6)],
         [(9, 4), (11, 6), (13, 7)],
     ];

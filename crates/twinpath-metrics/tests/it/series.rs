@@ -183,7 +183,7 @@ fn a_suspension_of_the_host_and_another_source_address_are_marks_of_their_own() 
     for seq in 0..400 {
         let now = answered(seq, 0).t1.at + by;
         if seq == 149 {
-            // Told before the packet that was under way.
+            // Reported before the packet that was in flight.
             series.record(&Record::ClockStep {
                 now: answered(150, 0).t1.at + by,
                 by,

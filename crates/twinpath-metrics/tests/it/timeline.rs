@@ -44,7 +44,7 @@ fn a_column_has_the_packets_that_were_sent_in_it() {
     timeline.record(&good(2));
     let columns: Vec<Column> = timeline.columns().collect();
     assert_eq!(sent(&timeline), [11, 0, 10, 10, 1]);
-    // Silence is not loss.
+    // A pause is not loss.
     assert_eq!(
         (columns[1].lost, columns[2].lost, columns[4].late),
         (0, 10, 1)
@@ -87,12 +87,12 @@ fn recent_columns_keep_their_width_and_the_earliest_make_room() {
     assert_eq!(timeline.reach(), Duration::from_millis(100));
     let first = timeline.columns().next().unwrap();
     assert_eq!(first.start, origin() + Delta::from_ns(20_000_000));
-    // Of what is gone nothing is told, and of what came late its own column is.
+    // Dropped columns are not returned, and late events go to their own column.
     timeline.record(&lost(5));
     timeline.record(&lost(95));
     let lost: Vec<u64> = timeline.columns().map(|column| column.lost).collect();
     assert_eq!(lost, [0, 0, 0, 0, 0, 0, 0, 1]);
-    // Over a silence longer than all columns.
+    // Over a pause longer than all columns.
     timeline.record(&good(1_000));
     assert_eq!(sent(&timeline), [0, 0, 0, 0, 0, 0, 0, 1]);
     assert_eq!(timeline.reach(), Duration::from_millis(1_010));
@@ -127,7 +127,7 @@ fn a_step_of_the_clock_is_a_mark_and_no_absurd_axis() {
                 assert_eq!(sent(&timeline), [10; 20]);
                 assert_eq!(marked, [10]);
             } else {
-                // What passed in between nobody knows: one column.
+                // How much time passed in between is unknown: one column.
                 assert_eq!(marked, [11]);
                 assert_eq!(timeline.columns().count(), 21);
             }

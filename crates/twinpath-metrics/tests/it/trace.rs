@@ -5,11 +5,11 @@ use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, Wall};
 
 /// Between two departures.
 pub(crate) const INTERVAL_NS: i64 = 1_000_000;
-/// After this a reply is late; after twice this nobody waits for it.
+/// After this a reply is late; after twice this it is no longer awaited.
 pub(crate) const TIMEOUT_NS: i64 = 20_000_000;
 const START_NS: i64 = 1_763_900_000_000_000_000;
 
-/// A received packet with these delays, sent at its place of the schedule.
+/// A received packet with these delays, sent on schedule.
 pub(crate) fn received(seq: u64, forward: i64, residence: i64, backward: i64) -> Sample {
     let t1 = START_NS + i64::try_from(seq % 1_000_000_000).unwrap() * INTERVAL_NS;
     let t2 = t1 + forward;
@@ -74,7 +74,7 @@ pub(crate) struct Fortune {
     pub(crate) copy_backward: Option<i64>,
     pub(crate) departure: i64,
     pub(crate) excluded: Option<Exclusion>,
-    /// With which packet and reply arrive.
+    /// The TTLs with which packet and reply arrive.
     pub(crate) ttl: u8,
 }
 
@@ -99,7 +99,7 @@ pub(crate) fn orderly() -> impl Strategy<Value = Fortune> {
         })
 }
 
-/// A path that does everything a path can do.
+/// A path with every kind of impairment.
 pub(crate) fn wild() -> impl Strategy<Value = Fortune> {
     let delay = || prop_oneof![8 => 0..900_000_i64, 3 => 0..6_000_000_i64, 1 => 0..30_000_000_i64];
     let copy = || prop::option::weighted(0.06, 0..4_000_000_i64);

@@ -8,8 +8,8 @@ use crate::oracle::{delays, direction};
 use crate::order;
 use crate::trace::{Event, Fortune, session, wild};
 
-/// One kind of delay as the twins see it: all values, those in order of arrival with `None` where
-/// all restarts, and those by number in parts.
+/// One kind of delay in the form of the twins: all values, those in order of arrival with `None` at
+/// restarts, and those by number in parts.
 #[derive(Default)]
 struct Seen {
     values: Vec<i64>,
@@ -159,7 +159,7 @@ fn same_direction(
             Fate::Received | Fate::Duplicate => {}
         }
         if let Some(number) = number {
-            // Of the first number a sender sees the lower 32 bits, of the others their distance.
+            // A sender sees the lower 32 bits of the first number, and the distances of the others.
             let turns = *turns.get_or_insert(number & !0xffff_ffff);
             trace.replies.push((sample.seq, number - turns));
             equal &= number.rem_euclid(1 << 32)

@@ -32,7 +32,7 @@ fn impairments_rating_and_score_are_those_of_the_e_model() {
         let r = r_factor(id, ie, 0.0);
         let told = [id, ie, r, mos(r)];
         for (told, key) in told.into_iter().zip(["Id", "Ie_eff", "R", "mos"]) {
-            // The formula may go below 0, a rating does not.
+            // The formula may give less than 0, a rating does not.
             let expected = number(key).max(0.0);
             assert!(near(told, expected), "{key} {told}: {case}");
         }
@@ -58,7 +58,7 @@ fn each_codec_has_its_robustness_frame_and_look_ahead() {
         ];
         assert_eq!(own.map(f64::to_bits), told.map(f64::to_bits), "{codec:?}");
     }
-    // 15 + (95 - 15) * 5 / (5 / 2 + 16.1), reckoned by hand.
+    // 15 + (95 - 15) * 5 / (5 / 2 + 16.1), computed by hand.
     assert!(near(loss_impairment(Codec::G7231, 5.0, 2.0), 36.505_376));
     assert!(near(loss_impairment(Codec::G7231, 0.0, 1.0), 15.0));
 }
@@ -117,7 +117,7 @@ fn session(kind: ReflectorKind, synchronized: bool) -> (Figures, VoiceFigures) {
     let mut metrics = SessionMetrics::with_config(&kind.into());
     let mut r = 0;
     for seq in 0..200 {
-        // 4 in a row lost on the way out; one in a hundred comes 60 ms later than the buffer has.
+        // 4 in a row lost outbound; one in a hundred arrives 60 ms too late for the buffer.
         if (40..44).contains(&seq) {
             continue;
         }

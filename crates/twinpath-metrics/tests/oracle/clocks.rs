@@ -1,4 +1,4 @@
-//! The lines that the packets of a run allow, found by trying: all pairs of points.
+//! The lines that the packets of a run allow, found by trying all pairs of points.
 
 /// A time and a difference of two clocks, nanoseconds.
 pub(crate) type Point = (f64, f64);

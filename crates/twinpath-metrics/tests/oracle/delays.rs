@@ -67,8 +67,7 @@ pub(crate) fn jitter(transits: &[Option<i64>]) -> Option<f64> {
     Some(j)
 }
 
-/// Mean |D(i) - D(i-1)| over (number, delay) lists (RFC 3393); no pair reaches from one list into
-/// another.
+/// Mean |D(i) - D(i-1)| over (number, delay) lists (RFC 3393); no pair spans two lists.
 pub(crate) fn ipdv_mean_abs(parts: &[Vec<(u64, i64)>]) -> Option<f64> {
     let mut differences = Vec::new();
     for part in parts {

@@ -45,7 +45,7 @@ pub(crate) fn copies(arrivals: &[u64]) -> (u64, u64, u64) {
     (answered, arrivals.len() as u64 - answered, replicated)
 }
 
-/// Replies by where their copies were made: a number of its own means on the way out.
+/// Replies by where their copies were made: a copy with its own number was made outbound.
 pub(crate) fn copies_by_direction(replies: &[(u64, i64)]) -> (u64, u64) {
     let numbers: BTreeSet<(u64, i64)> = replies.iter().copied().collect();
     let packets: BTreeSet<u64> = replies.iter().map(|(s, _)| *s).collect();
@@ -72,7 +72,7 @@ pub(crate) fn availability(packets: &[(i64, bool)], block_ns: i64) -> [u64; 5] {
         block.1 += u64::from(*lost);
     }
     let bad: Vec<bool> = blocks.values().map(|(all, lost)| lost * 2 > *all).collect();
-    // From each block on, are there ten in a row that say otherwise?
+    // Whether ten blocks in a row from each block on are in the other state.
     let mut unavailable = vec![];
     let mut state = false;
     for i in 0..bad.len() {

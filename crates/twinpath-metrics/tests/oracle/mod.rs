@@ -1,5 +1,5 @@
-//! Slow, obvious twins of the metrics, written from the RFCs: whole traces in memory, sorted and
-//! searched again for each figure.
+//! Slow, simple twins of the metrics, written from the RFCs: whole traces in memory, sorted and
+//! searched for each figure.
 
 pub(crate) mod clocks;
 pub(crate) mod delays;

@@ -1,10 +1,10 @@
-//! RFC 4737 over whole lists of arrivals: each definition by searching all that came before.
+//! RFC 4737 over whole lists of arrivals: each definition by searching all earlier arrivals.
 
-/// What is said of one reordered packet.
+/// The figures of one reordered packet.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Late {
     pub(crate) number: i64,
-    /// Its place among the arrivals.
+    /// Its position among the arrivals.
     pub(crate) place: usize,
     /// Section 4.2.3.
     pub(crate) extent: u64,

@@ -12,14 +12,14 @@ use twinpath_wire::{Mono, Wall, nanoseconds};
 /// A system clock as a function of true time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Clock {
-    /// What it shows at true time 0, Unix nanoseconds.
+    /// Its reading at true time 0, in Unix nanoseconds.
     pub(crate) offset_ns: i64,
     /// How much faster than true time it runs, in parts per billion.
     pub(crate) skew_ppb: i64,
 }
 
 impl Clock {
-    /// What it shows at true time `at`.
+    /// Its reading at true time `at`.
     pub(crate) fn wall(&self, at: Mono) -> Wall {
         let at = i64::try_from(at.ns()).unwrap_or(i64::MAX);
         let ahead = i128::from(at) * i128::from(self.skew_ppb) / 1_000_000_000;
@@ -36,7 +36,7 @@ impl Clock {
     }
 }
 
-/// What one direction does to packets.
+/// The impairments of one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Path {
     /// The least delay.
@@ -137,7 +137,7 @@ fn arrivals(path: Path, seed: u64) -> Vec<(Mono, Vec<u8>)> {
 }
 
 #[test]
-fn one_seed_is_one_history_and_another_is_another() {
+fn a_seed_determines_the_run() {
     let path = Path {
         delay: Duration::from_millis(5),
         jitter: Duration::from_millis(3),

@@ -7,7 +7,7 @@ use twinpath_proto::TestGuard;
 use twinpath_proto::security::SessionKeys;
 use twinpath_wire::control::{Modes, Sid};
 
-/// What is known of one capture.
+/// The description of one capture.
 pub(crate) struct Known(Value);
 
 impl Known {

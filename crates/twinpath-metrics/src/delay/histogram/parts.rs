@@ -1,9 +1,9 @@
-//! A histogram as plain data: for a report that another program reads, and back from it.
+//! A histogram as plain data, for reports that other programs read, and back.
 
 use super::{COARSEST_BITS, EXACT_BITS, Histogram, Place};
 use crate::round;
 
-/// The values of one bin. Nanoseconds, both bounds included.
+/// The values of one bin, in nanoseconds, both bounds included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistogramBin {
     /// The least value that the bin can hold.
@@ -17,7 +17,8 @@ pub struct HistogramBin {
 /// A [`Histogram`] as plain data, without loss.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistogramParts {
-    /// What the values are distances from; `None` where they are the values themselves.
+    /// The reference of the values, which are distances from it; `None` if they are the values
+    /// themselves.
     pub reference_ns: Option<i64>,
     /// Bins per octave: a power of two from 16 to 512.
     pub bins_per_octave: u32,
@@ -25,7 +26,7 @@ pub struct HistogramParts {
     pub bins: Vec<HistogramBin>,
 }
 
-/// Why plain data is no distribution.
+/// Why plain data is not a valid distribution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadParts {
     /// A number of bins per octave that no histogram has.
@@ -34,19 +35,19 @@ pub enum BadParts {
     /// Bounds that are not those of a bin at this resolution.
     #[error("a bin's bounds are not those of a bin of this resolution")]
     Bounds,
-    /// The bins do not ascend, or one is there twice.
+    /// The bins do not ascend, or one is repeated.
     #[error("the bins do not ascend")]
     Order,
     /// A bin without a value, more values than 64 bits count, or a total that differs.
     #[error("the counts are not those of the bins")]
     Count,
-    /// Least, greatest, sum and squares that no values have together.
+    /// A least and greatest value, sum and squares that no set of values has.
     #[error("no values have these least, greatest and sums")]
     Moments,
 }
 
 impl Histogram {
-    /// As plain data; `reference_ns` is what the values are distances from.
+    /// Converts to plain data; `reference_ns` is the reference of the values.
     pub fn parts(&self, reference_ns: Option<i64>) -> HistogramParts {
         HistogramParts {
             reference_ns,
@@ -65,10 +66,10 @@ impl Histogram {
         }
     }
 
-    /// From plain data of any origin. Takes memory for at most the 112 octaves there are.
+    /// From plain data of any origin. Allocates at most the 112 existing octaves.
     ///
     /// # Errors
-    /// [`BadParts`] if it is not what [`parts`](Self::parts) gives.
+    /// [`BadParts`] if [`parts`](Self::parts) cannot return it.
     pub fn from_parts(parts: &HistogramParts) -> Result<Self, BadParts> {
         let bits = (COARSEST_BITS..=EXACT_BITS)
             .find(|bits| 1 << bits == parts.bins_per_octave)
@@ -122,7 +123,7 @@ mod tests {
     type Spoil = fn(&mut HistogramParts);
 
     #[test]
-    fn every_value_is_within_the_bounds_of_its_bin_and_alone_with_its_neighbours() {
+    fn every_value_is_within_the_bounds_of_its_bin_and_of_no_other() {
         let mut histogram = Histogram::new();
         loop {
             for shift in 0..63 {
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_histogram_has_is_refused() {
+    fn parts_that_no_histogram_has_are_refused() {
         let mut histogram = Histogram::new();
         for value in [-70_000, -3, 12, 5_000] {
             histogram.record(value);

@@ -1,15 +1,15 @@
-//! Packets that were told lost and have no record yet.
+//! Packets that were reported lost and have no record yet.
 
 use std::collections::BTreeSet;
 
-/// The most that are kept; of older ones it is taken for granted.
+/// The most that are kept; older ones are assumed to have been reported.
 const MOST: usize = 262_144;
 
 /// Their numbers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ReportedLost {
     numbers: BTreeSet<u64>,
-    /// What was dropped for want of room is below this.
+    /// Numbers dropped for lack of room are below this.
     dropped_below: u64,
 }
 
@@ -23,14 +23,14 @@ impl ReportedLost {
         }
     }
 
-    /// The record of a packet came: whether it had been told lost.
+    /// The record of a packet arrived: returns whether it had been reported lost.
     pub(super) fn take(&mut self, seq: u64) -> bool {
         self.numbers.remove(&seq) || seq < self.dropped_below
     }
 
-    /// Heap memory in octets, about.
+    /// Heap memory in octets, approximately.
     pub(super) fn octets(&self) -> usize {
-        // Nodes of a B-tree are two thirds full as a rule.
+        // Nodes of a B-tree are usually two thirds full.
         self.numbers.len() * size_of::<u64>() * 3 / 2
     }
 }

@@ -1,4 +1,4 @@
-//! Packets into the intervals in which they were sent, and rows out of those that are over.
+//! Groups packets by the interval in which they were sent, and returns rows of finished intervals.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,22 +14,22 @@ use crate::{Figures, MetricsConfig, SessionMetrics};
 
 /// Fewer packets make an interval suspect (row M-73).
 const FEW: u64 = 10;
-/// Stretches of missed departures that are remembered until their rows are given.
+/// Stretches of missed departures remembered until their rows are returned.
 const STRETCHES: usize = 64;
-/// Intervals without anything in a row that have rows of their own; more are one row.
+/// How many consecutive empty intervals get their own rows; longer stretches are one row.
 const EMPTY: u64 = 10;
 
-/// Cuts a run into intervals by the time at which packets were sent, and keeps the total beside.
+/// Divides a run into intervals by the time at which packets were sent, and also keeps the total.
 ///
-/// A row is given when the fates of its packets are known: [`Waits::row`] after its end. Until then an
-/// interval is open and has the metrics of a session of its own; no more than [`OPEN`](Self::OPEN)
-/// with anything in them are, which is enough for intervals of [`Intervals::shortest`] or more.
+/// A row is returned when the fates of its packets are known: [`Waits::row`] after its end. Until
+/// then the interval is open and has its own session metrics. At most [`OPEN`](Self::OPEN)
+/// intervals with events are open, enough for intervals of at least [`Intervals::shortest`].
 ///
-/// Rows come of what is recorded, not of when [`Intervals::poll`] is called: those of a run and
-/// those of its records read from a file are the same.
+/// Rows depend on what is recorded, not on when [`Intervals::poll`] is called: a run and its
+/// records read from a file give the same rows.
 ///
-/// Memory is that of `OPEN` + 1 [`SessionMetrics`] at most. Nothing is allocated per packet, but
-/// per interval.
+/// Takes the memory of at most `OPEN` + 1 [`SessionMetrics`]. Allocates per interval, not per
+/// packet.
 #[derive(Clone, Debug)]
 pub struct Intervals {
     config: MetricsConfig,
@@ -38,25 +38,25 @@ pub struct Intervals {
     waits: Waits,
     total: SessionMetrics,
     told: ReportedLost,
-    /// Those with something in them, by ascending index.
+    /// Open intervals with events, by ascending index.
     open: VecDeque<Open>,
     next_row: u64,
-    /// Row M-41, over the whole run.
+    /// Reordering over the whole run (row M-41).
     next_expected: u64,
     rungs: FirstRungs,
     given: LossChange,
-    /// Missed departures that reach over several intervals.
+    /// Missed departures that span several intervals.
     missed: VecDeque<Stretch>,
-    /// The run's losses by direction as they were when the fates of intervals were known: of those
-    /// below each index, from the one before on.
+    /// The run's losses by direction at the time when the fates of intervals became known: for the
+    /// intervals below each index, from the previous index on.
     losses: VecDeque<(u64, LossChange)>,
     /// The fates of the packets of intervals below this are known.
     known_below: u64,
-    /// Packets that were counted lost in a row that was given, and were received after all.
+    /// Packets that were counted lost in a returned row, and were received after all.
     recalled: u64,
 }
 
-/// Departures that were missed from one time to another, since the origin.
+/// Departures missed between two times since the origin.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
     from: Delta,
@@ -65,7 +65,7 @@ struct Stretch {
 }
 
 impl Stretch {
-    /// Those before `at`, as though they were due at even distances.
+    /// Those before `at`, assuming that they were due at equal distances.
     fn before(&self, at: Delta) -> u64 {
         let part = u128::try_from((at - self.from).ns()).unwrap_or(0);
         let whole = u128::try_from((self.to - self.from).ns()).unwrap_or(0);
@@ -124,24 +124,24 @@ impl Intervals {
         }
     }
 
-    /// The shortest interval whose rows wait for nothing but the fates of their packets.
+    /// The shortest interval whose rows wait only for the fates of their packets.
     pub fn shortest(waits: &Waits) -> Duration {
         waits.row() / (Self::OPEN - 2)
     }
 
-    /// The metrics of the whole run: no others need be kept.
+    /// The metrics of the whole run; callers need no others.
     pub fn total(&self) -> &SessionMetrics {
         &self.total
     }
 
-    /// A packet is counted lost; it may yet be a late one. `lost` is what its record will be if it is
-    /// none. Comes before that record, if it comes at all.
+    /// Records that a packet is counted lost but may still become late. `lost` is its record if it
+    /// stays lost. If called at all, it must be before that record.
     pub fn record_overdue(&mut self, lost: &Sample) {
         self.told.insert(lost.seq);
         self.lose(lost);
     }
 
-    /// One packet's end, or one further copy of a reply, in the order of arrival as in
+    /// Records one packet's fate, or one further copy of a reply, in the order of arrival as in
     /// [`SessionMetrics::record`].
     pub fn record(&mut self, sample: &Sample) {
         let sent = self.time.of_packet(sample.seq, sample.t1.at);
@@ -173,8 +173,8 @@ impl Intervals {
         open.metrics.record_not_sent(seq, at);
     }
 
-    /// `count` times to send passed unused from `since` until `now` (row M-67). What belongs to rows
-    /// that were given goes to the next one.
+    /// Records that `count` scheduled packets were not sent from `since` until `now` (row M-67).
+    /// Those that belong to returned rows go to the next one.
     pub fn record_missed(&mut self, count: u64, since: Wall, now: Wall) {
         self.pass(self.time.of_now(now));
         self.total.record_missed(count, since, now);
@@ -189,7 +189,7 @@ impl Intervals {
             open.metrics.record_missed(count, since, now);
             return;
         }
-        // The last interval has a row, and with it those before.
+        // Every interval up to the last one gets a row.
         self.open_at(to);
         let stretch = Stretch { from, to, count };
         self.missed.push_back(stretch);
@@ -208,8 +208,8 @@ impl Intervals {
         }
     }
 
-    /// The sender's clock jumped by `by` and tells `now`; packets from `first_seq` on are stamped
-    /// with it. Intervals go on as if nothing had happened.
+    /// The sender's clock jumped by `by` and reads `now`; packets from `first_seq` on have its
+    /// timestamps. Intervals continue unaffected.
     pub fn record_clock_step(&mut self, now: Wall, by: Delta, first_seq: u64) {
         self.time.step(now, by, first_seq);
         self.total.record_clock_step();
@@ -235,9 +235,9 @@ impl Intervals {
         self.open_at(at).far_step = true;
     }
 
-    /// The next row, if it is known at `now`. To be called until there is none. Intervals without
-    /// anything have rows as well, once something follows them; the last row of all, which has what
-    /// becomes known to the end, comes of [`Intervals::finish`].
+    /// The next row, if it is known at `now`. Call until `None`. Empty intervals get rows too, once
+    /// something follows them; the last row, with everything that becomes known by the end, comes
+    /// from [`Intervals::finish`].
     pub fn poll(&mut self, now: Wall) -> Option<IntervalFigures> {
         let now = self.time.of_now(now);
         self.pass(now - Delta::from_duration(self.waits.slack));
@@ -246,21 +246,21 @@ impl Intervals {
         (end + Delta::from_duration(self.waits.row()) <= now).then(|| self.row(next))
     }
 
-    /// The next row of a run that is over, up to the last one with something in it.
+    /// The next row of a finished run, up to the last one with events.
     pub fn finish(&mut self) -> Option<IntervalFigures> {
         let next = self.open.front()?.index;
         Some(self.row(next))
     }
 
-    /// The interval in progress as far as it is known: packets without an answer yet are not in
-    /// it, and losses have no direction.
+    /// The interval in progress as far as it is known: without packets not yet answered, and
+    /// without directions of losses.
     pub fn glance(&self, now: Wall) -> IntervalFigures {
         let index = self.index_of(self.time.of_now(now)).max(self.next_row);
         let open = self.open.iter().find(|open| open.index == index);
         self.figures(index, 1, open, LossChange::default())
     }
 
-    /// Memory in octets, its heap included.
+    /// Memory in octets, including the heap.
     pub fn memory_octets(&self) -> usize {
         let open = self.open.iter().map(|open| open.metrics.memory_octets());
         size_of::<Self>()
@@ -293,7 +293,7 @@ impl Intervals {
         self.open_at(at).metrics.record(lost);
     }
 
-    /// Whatever is recorded from now on was not known before this time since the origin.
+    /// Events recorded from now on were not known before this time since the origin.
     fn pass(&mut self, at: Delta) {
         let known = at - Delta::from_duration(self.waits.fates);
         let below = self.index_of(known);
@@ -308,7 +308,7 @@ impl Intervals {
         }
     }
 
-    /// How the losses changed up to the interval `index`, which is given now.
+    /// The change of losses up to the interval `index`, which is being returned.
     fn loss(&mut self, index: u64) -> LossChange {
         while self
             .losses
@@ -326,7 +326,7 @@ impl Intervals {
         change
     }
 
-    /// The next row, where `next` is the next interval with anything in it.
+    /// The next row; `next` is the next interval with events.
     fn row(&mut self, next: u64) -> IntervalFigures {
         let index = self.next_row;
         let intervals = match next.saturating_sub(index) {
@@ -401,8 +401,8 @@ impl Intervals {
         }
     }
 
-    /// The open interval at a time since the origin. What belongs to a row that was given goes to
-    /// the next one, and what would open one too many to the last: rows still add up.
+    /// The open interval at a time since the origin. Events of a returned row go to the next one,
+    /// and events that would open one too many go to the last, so that rows add up.
     fn open_at(&mut self, at: Delta) -> &mut Open {
         let wanted = self.index_of(at);
         let index = wanted.max(self.next_row);
@@ -455,7 +455,7 @@ impl Open {
 }
 
 impl LossChange {
-    /// From none to what they are.
+    /// The change from zero.
     fn of(metrics: &SessionMetrics) -> Self {
         let (forward, backward, unattributed) = metrics.losses_by_direction();
         Self {
@@ -465,7 +465,7 @@ impl LossChange {
         }
     }
 
-    /// The way from `earlier` to here. A direction that was not known counted as none.
+    /// The change since `earlier`. An unknown direction counted as zero.
     fn since(self, earlier: Self) -> Self {
         let change = |now: Option<i64>, before: Option<i64>| match (now, before) {
             (None, None) => None,

@@ -1,8 +1,8 @@
-//! How long after an interval its row is known.
+//! The time from an interval's end until its row is known.
 
 use std::time::Duration;
 
-/// When what is in a row is known, and when the row is given.
+/// The waits after which a row's contents are known and the row is returned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waits {
     /// From a packet's departure until it is counted lost.
@@ -10,17 +10,17 @@ pub struct Waits {
     /// From a packet's departure until its record comes, if it has no reply: it may be late until
     /// then.
     pub records: Duration,
-    /// What the caller takes to record what is known.
+    /// How long the caller takes to record what is known.
     pub slack: Duration,
-    /// Packets are told lost as soon as they are ([`Intervals::record_overdue`]): rows need not wait
-    /// for their records.
+    /// Packets are reported lost at once ([`Intervals::record_overdue`]), so rows need not wait for
+    /// their records.
     ///
     /// [`Intervals::record_overdue`]: crate::Intervals::record_overdue
     pub told: bool,
 }
 
 impl Waits {
-    /// From an interval's end until its row is given.
+    /// From an interval's end until its row is returned.
     pub fn row(&self) -> Duration {
         let known = if self.told { self.fates } else { self.records };
         known.saturating_add(self.slack)

@@ -2,8 +2,8 @@
 
 use twinpath_wire::Wall;
 
-/// What happened to the packets that were sent in one stretch of time. Where `sent` is 0 there was
-/// silence, which is not loss and is to be drawn as silence.
+/// The fates of the packets sent in one stretch of time. If `sent` is 0, nothing was sent: that is
+/// not loss, and pictures leave it empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
     /// Beginning, by the sender's clock as it was then.
@@ -12,7 +12,7 @@ pub struct Column {
     pub sent: u64,
     /// Packets with a first valid reply in time (RFC 2681 section 2.5).
     pub received: u64,
-    /// Packets without one (RFC 6673 section 6.1), the late ones among them.
+    /// Packets without one (RFC 6673 section 6.1), including late ones.
     pub lost: u64,
     /// Packets whose first reply came after the timeout.
     pub late: u64,
@@ -26,12 +26,12 @@ pub struct Column {
     pub forward: Option<Smoke>,
     /// T4 - T3 across two clocks, signed (RFC 7679 section 3.4).
     pub backward: Option<Smoke>,
-    /// What is to be marked.
+    /// The marks of the column.
     pub marks: Marks,
 }
 
 impl Column {
-    /// One in which nothing was sent.
+    /// A column in which nothing was sent.
     pub fn silent(start: Wall) -> Self {
         Self {
             start,
@@ -49,8 +49,9 @@ impl Column {
     }
 }
 
-/// How delays were spread in a column, for a smoke graph. Nanoseconds. Least and greatest are
-/// exact; the others too up to 31 packets, then they are those of a sample: a few ranks of 32 off.
+/// The spread of delays in a column, for a smoke graph, in nanoseconds. Least and greatest are
+/// exact, the others up to 31 packets; beyond that they are from a sample and off by a few ranks of
+/// 32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Smoke {
     /// Number of packets.
@@ -71,14 +72,14 @@ pub struct Smoke {
     pub max_ns: i64,
 }
 
-/// What befell the clocks, stamps and the reflector in a column.
+/// Events of the clocks, timestamps and the reflector in a column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "facts that have nothing to do with each other"
 )]
 pub struct Marks {
-    /// The sender's clock stepped, or times of departure leapt as if it had.
+    /// The sender's clock stepped, or times of departure jumped as if it had.
     pub clock_step: bool,
     /// The sender's host was suspended.
     pub suspended: bool,
@@ -88,15 +89,15 @@ pub struct Marks {
     pub far_step: bool,
     /// The reflector's counter started again (row M-29).
     pub restart: bool,
-    /// A stamp came from a lower rung of the ladder than that of the run's first packet.
+    /// A timestamp came from a lower rung than that of the run's first packet.
     pub lower_rung: bool,
     /// Packets were due that were not sent then: the network refused them, or the sender was late.
     pub not_sent: bool,
 }
 
 impl Marks {
-    /// A clock jumped against the other one: differences of their times before and after have
-    /// nothing to do with each other.
+    /// Whether one clock jumped against the other: differences of their times before and after are
+    /// not comparable.
     pub fn part_offsets(self) -> bool {
         self.clock_step || self.suspended || self.far_step
     }

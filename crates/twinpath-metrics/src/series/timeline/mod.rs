@@ -1,4 +1,4 @@
-//! A run as pictures show it: a bounded number of columns of equal time.
+//! A run divided into a bounded number of columns of equal time, for pictures.
 
 mod column;
 mod series;

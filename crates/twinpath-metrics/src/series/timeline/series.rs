@@ -1,4 +1,4 @@
-//! Packets into columns; columns that double in width.
+//! Groups packets into columns, which double in width as the run grows.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use crate::clocks::far_times::FarClockTest;
 use crate::clocks::rungs::FirstRungs;
 use crate::series::run_time::RunTime;
 
-/// A departure so much earlier than the latest one was stamped by a clock that stepped.
+/// A departure earlier than the latest one by this much has a timestamp of a clock that stepped.
 const BACK_NS: i64 = 600_000_000_000;
-/// So much later, or this many times the run: likewise.
+/// A departure later by this much, or by this many times the run's length, likewise.
 const AHEAD_NS: i64 = 3_600_000_000_000;
 const AHEAD_TIMES: i64 = 8;
 
@@ -37,7 +37,7 @@ pub struct Timeline {
     next_expected: u64,
     rungs: FirstRungs,
     far_clock: Box<FarClockTest>,
-    /// It was merged of runs of which one knows nothing of one way.
+    /// Whether it was merged from runs of which one has no one-way delays.
     without_one_way: bool,
     /// The last step of the sender's clock was a suspension of its host.
     suspended: bool,
@@ -56,10 +56,10 @@ struct Cell {
 }
 
 impl Timeline {
-    /// The number of columns that a picture is content with.
+    /// The number of columns that is enough for a picture.
     pub const COLUMNS: usize = 240;
 
-    /// `columns` (2 at least, and even) of `width` each to begin with, from `origin` on.
+    /// `columns` columns (at least 2, and even), initially of `width` each, from `origin` on.
     pub fn new(origin: Wall, width: Duration, columns: usize) -> Self {
         let columns = columns.max(2).next_multiple_of(2);
         Self {
@@ -79,8 +79,8 @@ impl Timeline {
         }
     }
 
-    /// The last columns of a run alone: their width stays, and when the run outgrows them, the
-    /// earliest ones make room. What belongs to those that are gone is left out.
+    /// Only the last columns of a run: their width is fixed, and when the run outgrows them, the
+    /// earliest ones are dropped. Events in dropped columns are ignored.
     pub fn recent(origin: Wall, width: Duration, columns: usize) -> Self {
         Self {
             recent: true,
@@ -99,12 +99,12 @@ impl Timeline {
         self.time.wall(Delta::ZERO)
     }
 
-    /// The width of a column as it is now.
+    /// The current width of a column.
     pub fn width(&self) -> Duration {
         self.width
     }
 
-    /// One packet's end, or one further copy of a reply, in the order of arrival as in
+    /// Records one packet's fate, or one further copy of a reply, in the order of arrival as in
     /// [`SessionMetrics::record`](crate::SessionMetrics::record).
     #[inline]
     pub fn record(&mut self, sample: &Sample) {
@@ -133,7 +133,7 @@ impl Timeline {
             Fate::Received => {
                 cell.received += 1;
                 if !usable {
-                    // The reflector's time stays in; one way nothing is known.
+                    // The round trip includes the reflector's time; one-way delays are unknown.
                     if let Some(t4) = sample.t4.filter(|_| !stepped) {
                         let whole = (t4.at - sample.t1.at).ns();
                         cell.delays.record([whole, 0, 0], &mut self.random);
@@ -155,9 +155,9 @@ impl Timeline {
         }
     }
 
-    /// The sender's clock jumped by `by` and tells `now`, for its host was suspended or for another
-    /// reason; packets from `first_seq` on are stamped with it. The axis goes on as if nothing had
-    /// happened, with a mark.
+    /// The sender's clock jumped by `by` and reads `now`, because its host was suspended or for
+    /// another reason; packets from `first_seq` on have its timestamps. The time axis continues,
+    /// with a mark.
     pub fn record_clock_step(&mut self, now: Wall, by: Delta, first_seq: u64, suspended: bool) {
         self.time.step(now, by, first_seq);
         self.far_clock.record_clock_step();
@@ -171,7 +171,7 @@ impl Timeline {
             source_change: true,
             ..Marks::default()
         };
-        // By the clock as it is: after all steps.
+        // By the current clock, after all steps.
         self.mark(mark, u64::MAX, at);
     }
 
@@ -188,7 +188,7 @@ impl Timeline {
         self.record_missed(at, at);
     }
 
-    /// Packets were due from `since` until `until` that were not sent then.
+    /// Records that packets due from `since` until `until` were not sent then.
     #[cold]
     pub fn record_missed(&mut self, since: Wall, until: Wall) {
         let from = self.time.of_now(since);
@@ -219,7 +219,7 @@ impl Timeline {
         }
     }
 
-    /// The columns so far, the empty ones between others too.
+    /// The columns so far, including empty ones between others.
     pub fn columns(&self) -> impl Iterator<Item = Column> + '_ {
         let cells = self.cells.iter().take(self.used).enumerate();
         let usable = self.knows_one_way();
@@ -239,8 +239,8 @@ impl Timeline {
     }
 
     /// Adds another timeline, of any origin and width: the result begins with the earlier one and
-    /// has columns wide enough for both. Where borders do not meet, a column of the finer one goes
-    /// where its middle lies. For reports: packets that come later are best recorded before.
+    /// has columns wide enough for both. If borders do not match, a column of the finer one goes
+    /// where its middle lies. Intended for reports: record all packets before.
     pub fn merge(&mut self, other: &Self) {
         let (own, new) = (self.time.wall(Delta::ZERO), other.time.wall(Delta::ZERO));
         let origin = match (self.used, other.used) {
@@ -275,13 +275,13 @@ impl Timeline {
         !self.without_one_way && self.far_clock.value().are_usable()
     }
 
-    /// Memory in octets, its heap included; it never changes.
+    /// Memory in octets, including the heap; it never changes.
     pub fn memory_octets(&self) -> usize {
         size_of::<Self>() + size_of::<FarClockTest>() + size_of_val(&*self.cells)
     }
 
-    /// When a packet was sent, since the origin, and whether that is a leap that was not announced:
-    /// the axis then goes on one column further.
+    /// When a packet was sent, since the origin, and whether that is an unreported jump of the
+    /// clock: the time axis then continues one column further.
     #[inline]
     fn departure(&mut self, seq: u64, t1: Wall) -> (Delta, bool) {
         let at = self.time.of_packet(seq, t1);
@@ -299,8 +299,8 @@ impl Timeline {
         (there, true)
     }
 
-    /// The column of a time since the origin, doubling the width until there is one. None of
-    /// `cells` for what is gone.
+    /// The column of a time since the origin, doubling the width until there is one. `None` for
+    /// columns already dropped.
     #[inline]
     fn place(&mut self, at: Delta) -> usize {
         let at = u64::try_from(at.ns()).unwrap_or(0);
@@ -323,7 +323,7 @@ impl Timeline {
         }
     }
 
-    /// Lets the earliest columns go, so that `place` becomes the last one.
+    /// Drops the earliest columns, so that `place` becomes the last one.
     #[cold]
     fn make_room(&mut self, place: usize) {
         let columns = self.cells.len();

@@ -11,9 +11,9 @@ pub(crate) const SERIES: usize = 3;
 
 /// A sample of the values, each of which stands for 2^`level` of them.
 ///
-/// Up to 32 values all are kept. Then every second one of the sorted values is dropped, and of
-/// what comes one in 2^`level` is taken, at random within each such block: the cost of a value
-/// falls with their number. Least and greatest are exact.
+/// Up to 32 values, all are kept. Then every second of the sorted values is dropped, and of later
+/// values one in 2^`level` is taken, at random within each such block, so the cost per value falls
+/// with their number. Least and greatest are exact.
 #[derive(Clone, Debug)]
 pub(crate) struct Summary {
     count: u64,
@@ -53,7 +53,7 @@ impl Summary {
         self.count += 1;
     }
 
-    /// Adds what another one knows.
+    /// Adds another summary.
     pub(crate) fn merge(&mut self, other: &Self, random: &mut Random) {
         if other.count == 0 {
             return;
@@ -118,7 +118,7 @@ impl Summary {
         values.sort_unstable_by(f32::total_cmp);
         let (min_ns, max_ns) = (*self.least.get(series)?, *self.greatest.get(series)?);
         let base = *self.base.get(series)?;
-        // Of all values the ends are known exactly.
+        // The least and greatest value are exact.
         let all = self.level == 0;
         let at_rank = |rank: usize| {
             if all && (rank == 1 || rank == kept) {
@@ -158,7 +158,7 @@ impl Summary {
         self.next = (block << self.level) + random.below(self.level);
     }
 
-    /// Drops every second of the sorted values; those that stay stand for twice as many.
+    /// Drops every second of the sorted values; each remaining one represents twice as many.
     #[cold]
     fn halve(&mut self, random: &mut Random) {
         let kept = usize::from(self.kept);
@@ -173,7 +173,8 @@ impl Summary {
                         *slot = value;
                     }
                 }
-                // An odd one stands for half of what it should, and is worth keeping half the time.
+                // With an odd number, the last one represents half as many as the others, so it is
+                // kept half of the time.
                 if kept % 2 == 1
                     && first == 0
                     && let Some(value) = values.get(kept - 1).copied()
@@ -189,7 +190,7 @@ impl Summary {
     }
 }
 
-/// Numbers that look random and are the same in every run: xorshift.
+/// Pseudo-random numbers that are the same in every run: xorshift.
 #[derive(Clone, Debug)]
 pub(crate) struct Random(u64);
 
@@ -267,7 +268,7 @@ mod tests {
             assert!((apart - smoke.median_ns).abs() <= 1, "halves are rounded");
             assert_eq!(summary.smoke(1).unwrap().min_ns, -smoke.max_ns);
             if count < 20 {
-                // Far from the first value, beyond what 24 bits can tell.
+                // Far from the first value, beyond the precision of 24 bits.
                 summary.record([-40_000_000_001; 3], &mut random);
                 let wide = summary.smoke(0).unwrap();
                 assert_eq!((wide.p5_ns, wide.p95_ns), (wide.min_ns, wide.max_ns));

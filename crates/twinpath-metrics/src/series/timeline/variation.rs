@@ -1,5 +1,6 @@
-//! One-way delays of columns as what clocks that are not synchronized let be known of them: how much
-//! longer than the least a packet took (PDV, RFC 5481 section 4.2), without the clocks' skew (row M-52).
+//! One-way delay variation of columns, which is known even without synchronized clocks: how much
+//! longer than the least delay a packet took (PDV, RFC 5481 section 4.2), without the clocks' skew
+//! (row M-52).
 
 use std::time::Duration;
 
@@ -9,9 +10,9 @@ use super::{Column, Smoke};
 use crate::clocks::ClockEstimate;
 use crate::round::{float, nearest, saturated};
 
-/// The variation of each column: outbound, inbound. The least delay is that since the last step of a
-/// clock; a column with a step in it mixes two offsets, and has none. What the two clocks drift apart
-/// within one column stays in.
+/// The variation of each column: outbound, inbound. The least delay is that since the last step of
+/// a clock; a column with a step in it mixes two offsets, and has none. The drift of the two clocks
+/// within one column is not removed.
 pub fn variation(
     columns: &[Column],
     width: Duration,

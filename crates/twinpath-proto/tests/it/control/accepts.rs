@@ -80,7 +80,7 @@ fn a_client_that_chooses_mode_0_gives_up_and_gets_no_answer() {
 }
 
 #[test]
-fn a_connection_over_a_limit_is_told_so_after_its_set_up_response() {
+fn a_connection_over_a_limit_is_refused_after_its_set_up_response() {
     // Row TC-79.
     for accept in [Accept::PermanentLimit, Accept::TemporaryLimit] {
         let admission = Admission::Refused(accept);
@@ -94,7 +94,7 @@ fn a_connection_over_a_limit_is_told_so_after_its_set_up_response() {
 }
 
 #[test]
-fn where_even_handshakes_are_too_many_modes_0_is_offered() {
+fn with_too_many_handshakes_modes_0_is_offered() {
     // Rows TC-2, TC-79.
     let config = ServerConfig::default();
     let rig = ServerRig::between(config, Admission::TurnedAway, peer(), local());
@@ -104,7 +104,7 @@ fn where_even_handshakes_are_too_many_modes_0_is_offered() {
 }
 
 #[test]
-fn what_the_driver_makes_of_a_request_is_what_the_client_is_told() {
+fn the_client_gets_the_drivers_answer_to_its_request() {
     // Rows TC-30, TC-40, TC-44: a refusal has neither port nor SID, and the connection stays.
     let refusals = [
         Accept::Failure,
@@ -260,7 +260,7 @@ fn stopping_at_the_driver_s_word_stops_sessions() {
     rig.drain();
     let closed = ServerEvent::Closed(CloseReason::Shutdown);
     assert_eq!(rig.events, [ServerEvent::Stop(sid(0)), closed]);
-    // What still comes is thrown away.
+    // Later input is discarded.
     rig.feed(&stop_sessions(0, 1));
     assert!(rig.server.is_closed());
 }

@@ -38,7 +38,7 @@ pub(super) fn one_by_one(octets: usize) -> Cuts {
     (1..=octets).collect()
 }
 
-/// A Server that has what twampd had to tell: its challenge, salt, start time, SIDs and ports.
+/// A Server with twampd's values: its challenge, salt, start time, SIDs and ports.
 fn server_like(streams: &Streams) -> ServerRig {
     let greeting = ServerGreeting::view(&streams.server).unwrap();
     let start = ServerStart::view(&streams.server[64..]).unwrap();
@@ -86,7 +86,7 @@ fn serve(streams: &Streams, cuts: &Cuts) -> (Vec<ServerEvent>, Vec<Vec<u8>>) {
     (rig.events, rig.sent)
 }
 
-/// A client that asks for what the captured one asked for.
+/// A client with the captured client's requests.
 fn client_like(streams: &Streams) -> ClientRig {
     let request = RequestSession::view(&streams.client[164..]).unwrap();
     let address = |field| RequestSession::address(field, request.ipvn);
@@ -233,8 +233,8 @@ fn one_octet_at_a_time_makes_no_difference() {
 }
 
 #[test]
-fn a_client_that_chose_a_secured_mode_is_told_that_it_is_not_offered() {
-    // Row TC-7; what follows cannot be read and is thrown away.
+fn a_client_that_chose_a_secured_mode_is_refused_because_it_is_not_offered() {
+    // Row TC-7; the rest cannot be read and is discarded.
     for file in SECURED {
         let streams = streams(file, 8620);
         for cuts in [vec![streams.client.len()], one_by_one(streams.client.len())] {

@@ -89,7 +89,7 @@ fn the_client_chooses_of_what_is_offered_and_ignores_what_it_does_not_know() {
 }
 
 #[test]
-fn a_server_that_offers_nothing_of_what_is_wanted_is_left() {
+fn a_server_that_offers_no_wanted_mode_is_left() {
     // Rows TC-2, TC-8.
     let needs = ClientPlan {
         required: Modes::REFLECT_OCTETS,
@@ -221,7 +221,7 @@ fn a_request_made_while_sessions_run_waits_for_their_stop() {
 
 #[test]
 fn nothing_is_started_while_a_request_waits_for_its_answer() {
-    // Start-Ack and Accept-Session could not be told apart.
+    // Start-Ack and Accept-Session could not be distinguished.
     let mut rig = settled(plan(1), 1);
     rig.client.request(rig.now, session_plan());
     assert_eq!(rig.client.start(rig.now), 0);
@@ -322,7 +322,7 @@ fn an_answer_that_does_not_come_ends_the_connection_by_its_name() {
 }
 
 #[test]
-fn an_acknowledgement_of_nobody_who_waits_gives_the_server_no_more_time() {
+fn an_acknowledgement_of_no_waiting_session_gives_the_server_no_more_time() {
     let individual = ClientPlan {
         required: Modes::INDIVIDUAL_CONTROL,
         ..plan(1)

@@ -1,4 +1,4 @@
-//! Any octets at any time: nothing panics, and what is held is bounded.
+//! Any octets at any time: nothing panics, and memory is bounded.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::messages::{
 };
 use super::rig::{START, ServerRig, grant, local};
 
-/// Octets that are partly what a client says.
+/// Octets that partly resemble a client's messages.
 fn from_client() -> impl Strategy<Value = Vec<u8>> {
     let sids = prop::collection::vec((0_u8..6).prop_map(sid), 1..6);
     prop_oneof![
@@ -31,7 +31,7 @@ fn from_client() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Octets that are partly what a Server says.
+/// Octets that partly resemble a Server's messages.
 fn from_server() -> impl Strategy<Value = Vec<u8>> {
     let sids = prop::collection::vec((0_u8..4).prop_map(sid), 0..4);
     prop_oneof![
@@ -72,7 +72,7 @@ proptest! {
         rig.drain();
         prop_assert!(rig.server.is_closed());
         prop_assert_eq!(rig.server.poll_timeout(), None);
-        // What was opened is stopped or removed, once, and started at most once before.
+        // Each opened session is stopped or removed once, and started at most once before.
         let count = |wanted: ServerEvent| rig.events.iter().filter(|event| **event == wanted).count();
         let opened = rig.sent.iter().filter(|message| message.len() == 48 && message[0] == 0 && message[4] >= 0xa0);
         for message in opened {
@@ -92,7 +92,7 @@ proptest! {
         let mut rig = ServerRig::new(ServerConfig::default());
         octets.chunks(piece).for_each(|piece| rig.feed(piece));
         let held: usize = rig.sent.iter().map(Vec::len).sum();
-        // Greeting, Server-Start, a last refusal, and no answer longer than what it answers.
+        // Greeting, Server-Start, a last refusal, and no answer longer than its command.
         prop_assert!(held <= 64 + 48 + 48 + octets.len());
     }
 

@@ -11,7 +11,7 @@ use super::messages;
 use super::rig::{ClientRig, START, ServerRig, local};
 use super::secured::alice;
 
-/// A client that answers the greeting: alice, or who else.
+/// A client that answers the greeting as alice or another user.
 fn answering(credentials: Credentials, security: SecurityMode, greeting: &[u8]) -> ClientRig {
     let plan = ClientPlan {
         security: vec![security],
@@ -53,7 +53,7 @@ fn a_key_that_was_taken_out_opens_no_connection_that_was_greeted_before() {
             ..alice()
         };
         assert_eq!(wrong.exchange(&response(&wrong, guess)), refused);
-        // Who was set up stays so.
+        // A client already set up stays so.
         assert!(!before.server.is_closed());
         assert!(before.server.modes().contains(security.modes()));
     }
@@ -68,7 +68,7 @@ fn a_count_that_is_no_power_of_2_is_used_and_said() {
             greeting[48..52].copy_from_slice(&count.to_be_bytes());
             let client = answering(alice(), security, &greeting);
             assert_eq!(client.sent.len(), 1, "{count}");
-            // Of no account where there is no key to derive.
+            // Irrelevant without a key to derive.
             let said = client
                 .events
                 .contains(&ClientEvent::IrregularCount { count });

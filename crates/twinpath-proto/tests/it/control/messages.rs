@@ -1,5 +1,5 @@
-//! Messages written by hand, octet by octet from section 2 of the conformance table: not by the
-//! code that is under test.
+//! Messages written by hand, octet by octet from section 2 of the conformance table, not by the
+//! code under test.
 
 use twinpath_wire::control::Sid;
 

@@ -14,7 +14,7 @@ use super::rig::{ClientRig, START, ServerRig, local, peer};
 use super::secured::{alice, keys};
 use super::together::carry;
 
-/// What a request comes to: the session that the driver is asked for, or an Accept value.
+/// Result of a request: the session that the driver is asked to open, or an Accept value.
 fn judged(rig: &mut ServerRig, message: &[u8]) -> Result<SessionRequest, u8> {
     let (events, sent) = rig.exchange(message);
     let asked = events.iter().find_map(|event| match event {
@@ -68,7 +68,7 @@ fn each_address_is_judged_on_its_own() {
 }
 
 #[test]
-fn another_sender_than_the_client_needs_to_be_allowed() {
+fn a_sender_other_than_the_client_must_be_allowed() {
     // Row TC-39.
     let foreign = request_with(16, &[198, 51, 100, 9]);
     assert_eq!(judged(&mut open(), &foreign), Err(3));
@@ -224,7 +224,7 @@ fn a_sender_behind_nat_may_name_no_port() {
 
 #[test]
 fn a_sender_on_a_services_port_is_not_agreed_on() {
-    // Row TT-58: nothing from there would be reflected.
+    // Row TT-58: packets from there would not be reflected.
     for nat in [false, true] {
         let config = ServerConfig {
             nat,

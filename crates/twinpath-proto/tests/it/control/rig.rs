@@ -25,7 +25,7 @@ pub(crate) struct ServerRig {
     pub(crate) events: Vec<ServerEvent>,
     /// Messages, whole.
     pub(crate) sent: Vec<Vec<u8>>,
-    /// What the driver makes of a request; the second argument counts them.
+    /// The driver's answer to a request; the second argument counts requests.
     pub(crate) answer: Answer,
     opened: u8,
 }
@@ -106,7 +106,7 @@ impl ServerRig {
         rig
     }
 
-    /// A Server that was set up in `modes`; nothing that came before is in `events` and `sent`.
+    /// A Server set up in `modes`; `events` and `sent` do not include the set-up.
     pub(crate) fn set_up(config: ServerConfig, modes: u32) -> Self {
         let mut rig = Self::new(config);
         rig.feed(&messages::set_up(modes));
@@ -134,7 +134,7 @@ impl ServerRig {
         assert!(rest.is_empty(), "{} octets left", rest.len());
     }
 
-    /// Feeds, and gives what came out of that alone.
+    /// Feeds octets and returns only the resulting output.
     pub(crate) fn exchange(&mut self, octets: &[u8]) -> (Vec<ServerEvent>, Vec<Vec<u8>>) {
         self.forget();
         self.feed(octets);
@@ -228,7 +228,7 @@ impl ClientRig {
         }
     }
 
-    /// Feeds, and gives what came out of that alone.
+    /// Feeds octets and returns only the resulting output.
     pub(crate) fn exchange(&mut self, octets: &[u8]) -> (Vec<ClientEvent>, Vec<Vec<u8>>) {
         self.drain();
         self.events.clear();

@@ -22,7 +22,7 @@ use crate::vectors::Known;
 const SALT: [u8; 16] = [0x5a; 16];
 const COUNT: u32 = 1_024;
 
-/// What alice brings.
+/// Alice's credentials.
 pub(super) fn alice() -> Credentials {
     Credentials {
         key_id: KeyId::new("alice").unwrap(),
@@ -47,7 +47,7 @@ fn table(salt: [u8; 16], count: u32) -> KeyTable {
     keys
 }
 
-/// A Server that has what twampd had: its nonces, its Start-Time, its SID and port.
+/// A Server with twampd's values: its nonces, its Start-Time, its SID and port.
 fn server_like(file: &str, streams: &Streams) -> ServerRig {
     let known = Known::of(file);
     let greeting = ServerGreeting::view(&streams.server).unwrap();
@@ -134,7 +134,7 @@ fn one_octet_at_a_time_makes_no_difference_to_the_server() {
     }
 }
 
-/// A client that has what twping had: its key, its session keys, its IV.
+/// A client with twping's values: its key, its session keys, its IV.
 fn client_like(file: &str) -> ClientRig {
     let known = Known::of(file);
     let plan = ClientPlan {
@@ -163,7 +163,7 @@ fn hear(file: &str, cuts: &Cuts) -> (Vec<ClientEvent>, Vec<u8>) {
 }
 
 #[test]
-fn our_client_understands_what_twampd_said_and_proves_itself_as_twping_did() {
+fn our_client_understands_twampd_and_authenticates_as_twping_did() {
     for file in SECURED {
         let streams = streams(file, 8620);
         let (events, said) = hear(file, &vec![streams.server.len()]);
@@ -238,7 +238,7 @@ fn nothing_in_a_changed_message_is_obeyed() {
     let (whole, _) = serve(file, &vec![streams.client.len()]);
     // The Set-Up-Response, then Request, Start and Stop.
     let ends = [164, 276, 308, 340];
-    // What each of these, found right, lets happen.
+    // The effect of each of these if accepted.
     let obeyed = [0, 1, 2, 3, 4];
     for bit in 164 * 8..340 * 8 {
         let mut rig = server_like(file, &streams);
@@ -276,7 +276,7 @@ fn nothing_in_a_changed_message_is_obeyed() {
     }
 }
 
-/// A client as alice, or as whom else, and what comes of it.
+/// A client as alice or another user, and the result.
 fn attempt(credentials: Credentials, security: SecurityMode) -> (ClientRig, ServerRig) {
     attempt_at(Arc::new(keys()), credentials, security)
 }

@@ -1,5 +1,5 @@
-//! What deployed peers get wrong (section 14 of the conformance table): harmless things are put up
-//! with and told once, others refused.
+//! Mistakes of deployed peers (section 14 of the conformance table): harmless ones are tolerated
+//! and reported once, others refused.
 
 use twinpath_proto::control::{
     CloseReason, Opened, PeerSlip, RequestFault, ServerConfig, ServerEvent,
@@ -95,7 +95,7 @@ fn a_session_named_twice_counts_once() {
 
 #[test]
 fn a_command_about_no_session_or_too_many_ends_the_connection_unanswered() {
-    // Row TC-67: a forged number makes this side hold nothing.
+    // Row TC-67: a forged number takes no memory on this side.
     let config = ServerConfig {
         max_sessions: 3,
         ..ServerConfig::default()
@@ -143,8 +143,8 @@ fn a_thousand_sessions_are_acknowledged_in_parts() {
 }
 
 #[test]
-fn sessions_that_nobody_has_make_one_acknowledgement_and_no_more() {
-    // Row TC-67: however many the operator allows, an answer is bounded by what there is.
+fn unknown_sessions_cause_at_most_one_acknowledgement() {
+    // Row TC-67: whatever the operator allows, an answer is bounded by the existing sessions.
     let config = ServerConfig {
         max_sessions: 100_000,
         ..ServerConfig::default()
@@ -158,7 +158,7 @@ fn sessions_that_nobody_has_make_one_acknowledgement_and_no_more() {
         rig.feed(&request());
         let (_, sent) = rig.exchange(&many(command, 0, &numbered(0..1025)));
         assert_eq!(sent.iter().map(Vec::len).sum::<usize>(), 2 * 32 + 1025 * 16);
-        // The number alone is enough: nothing of the rest is held.
+        // The number alone is enough: the rest is not stored.
         let (events, sent) = rig.exchange(&many(command, 0, &numbered(0..1026))[..16]);
         let closed = ServerEvent::Closed(CloseReason::SessionCount(1026));
         assert_eq!(events.last(), Some(&closed));

@@ -11,7 +11,7 @@ use super::rig::ServerRig;
 
 const NOTHING: Sid = Sid([0; 16]);
 
-/// What a command comes to: kinds of events, messages, and whether the connection ends.
+/// Result of a command: kinds of events, messages, and whether the connection ends.
 struct Cell {
     command: Vec<u8>,
     events: Vec<ServerEvent>,

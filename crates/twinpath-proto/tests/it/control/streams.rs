@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pcap_parser::PcapCapture;
 
-/// What each side said, whole.
+/// All octets of each side.
 pub(crate) struct Streams {
     pub(crate) client: Vec<u8>,
     pub(crate) server: Vec<u8>,

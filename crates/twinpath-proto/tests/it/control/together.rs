@@ -131,7 +131,7 @@ fn every_combination_of_features_goes_from_greeting_to_stop() {
         client.events.clear();
         assert_eq!(client.client.stop(START, Accept::Ok), 3);
         carry(&mut client, &mut server, 7);
-        // No slip is noted: we count right, and use only what was agreed.
+        // No slip is reported: the counts are right, and only negotiated features are used.
         assert_eq!(server.events, sids.map(ServerEvent::Stop), "{modes}");
         assert_eq!(
             client.events,

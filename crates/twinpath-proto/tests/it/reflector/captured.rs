@@ -1,4 +1,4 @@
-//! Requests of other programs, recorded, and what their reflectors made of them.
+//! Recorded requests of other programs, and their reflectors' replies.
 
 use twinpath_proto::reflector::{ReflectorConfig, SessionReflector, Speaks};
 use twinpath_wire::{Arrival, ReplyHead, SenderOpen, Stamp, TimeFormat, Wall};
@@ -58,7 +58,8 @@ fn replies_are_those_of_twampd_and_stamp_suite_octet_for_octet() {
             let theirs = ReplyHead::view(&recorded.octets).unwrap().0;
             let (mut reply, tos) = answer_as(&mut ours, &request, theirs, config.format);
             assert_eq!(tos, recorded.arrival.tos.unwrap().0, "{context}");
-            // A nanosecond is 4.3 units of the fraction: times agree to that, and nothing else.
+            // A nanosecond is 4.3 units of the fraction: times agree to within that, and everything
+            // else exactly.
             let head = ReplyHead::view_mut(&mut reply).unwrap().0;
             assert!(head.t2.bits().abs_diff(theirs.t2.bits()) <= 3, "{context}");
             assert!(head.t3.bits().abs_diff(theirs.t3.bits()) <= 3, "{context}");

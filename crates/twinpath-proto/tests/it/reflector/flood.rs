@@ -1,4 +1,4 @@
-//! Strangers who fill the table must not disturb those who measure.
+//! Senders that fill the table must not disturb sessions in use.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

@@ -77,7 +77,7 @@ fn two_responders_and_a_spoofed_packet_make_one_reply() {
     }
 }
 
-/// Reflectors that answer whatever comes, each with a slip of its own.
+/// Reflectors that answer any datagram, each with a different mistake.
 fn careless(slip: Slip) -> impl FnMut(&[u8], &Arrival) -> Option<Vec<u8>> {
     move |packet, arrival| {
         let mut reply = vec![0; packet.len().max(41)];

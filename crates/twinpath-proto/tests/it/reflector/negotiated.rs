@@ -82,7 +82,7 @@ fn ask(
     Ok((buffer, reflection.tos))
 }
 
-/// What becomes of one plain packet from session `number`'s sender.
+/// The fate of one plain packet from session `number`'s sender.
 fn packet(ours: &mut NegotiatedReflector, number: u16, now: Mono) -> Result<u32, Ignored> {
     let arrival = Arrival {
         from: spec(number).sender,

@@ -1,4 +1,4 @@
-//! What is never answered, and that it is counted by kind.
+//! Datagrams that are never answered but counted by kind.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -8,7 +8,7 @@ use twinpath_wire::{Arrival, ErrorEstimate, SenderOpen};
 use super::support::{HERE, arrival, ask, from_port, light, ms, reflector, stamp};
 
 #[test]
-fn each_reason_is_told_and_counted() {
+fn each_reason_is_returned_and_counted() {
     let request = light(3, &[7; 27]);
     let to = |to: &str| Arrival {
         to: Some(to.parse().unwrap()),

@@ -1,4 +1,4 @@
-//! What a reply says and how long it is.
+//! Contents and length of replies.
 
 use proptest::prelude::*;
 use twinpath_proto::reflector::Speaks;

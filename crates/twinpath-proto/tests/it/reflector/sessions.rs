@@ -133,7 +133,7 @@ const IDLE_MS: u64 = 60_000;
 const SPARE_MS: u64 = 30_000;
 
 impl Twin {
-    /// Where the session stands that was put in front longest ago.
+    /// Position of the session that was moved to the front longest ago.
     fn oldest(&self) -> Option<usize> {
         (0..self.sessions.len()).min_by_key(|at| self.sessions[*at].front)
     }

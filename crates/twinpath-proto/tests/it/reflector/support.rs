@@ -12,7 +12,7 @@ pub(crate) const NOW: Wall = Wall::from_unix_ns(1_795_392_000_123_456_789);
 pub(crate) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 pub(crate) const THERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 pub(crate) const ERROR: ErrorEstimate = ErrorEstimate::from_bits(0x8d01);
-/// What buffers hold from earlier packets.
+/// Contents of buffers from earlier packets.
 pub(crate) const STALE: u8 = 0xa7;
 
 pub(crate) fn reflector(change: impl FnOnce(&mut ReflectorConfig)) -> SessionReflector {
@@ -58,7 +58,7 @@ pub(crate) fn light(seq: u32, padding: &[u8]) -> Vec<u8> {
     request
 }
 
-/// A STAMP request with SSID and what is behind the base packet.
+/// A STAMP request with an SSID and octets after the base packet.
 pub(crate) fn stamp(seq: u32, ssid: u16, tail: &[u8]) -> Vec<u8> {
     let [high, low] = ssid.to_be_bytes();
     let mut padding = vec![0; 30];

@@ -1,4 +1,4 @@
-//! Sessions between other programs, fed to an engine that is told it had sent the requests.
+//! Sessions between other programs, replayed to an engine as if it had sent the requests.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -74,7 +74,7 @@ fn replay(file: &str, mut config: SenderConfig) -> (Vec<Datagram>, Vec<Sample>, 
     for datagram in &datagrams {
         let now = mono(datagram.at);
         if datagram.to == config.far {
-            // Late on purpose: the schedule is not what is looked at here.
+            // Late on purpose: the schedule is not under test here.
             let later = now + std::time::Duration::from_secs(100);
             let transmit = sender.poll_transmit(later, &mut buffer).unwrap();
             let t1 = t1_of(&datagram.octets);
@@ -205,7 +205,7 @@ fn replies_of_other_programs_give_the_samples_that_their_octets_say() {
 }
 
 #[test]
-fn ptp_time_stamps_of_another_program_are_read_by_their_z_bit() {
+fn ptp_timestamps_of_another_program_are_read_by_their_z_bit() {
     let config = SenderConfig {
         protocol: Protocol::Stamp { ssid: 7 },
         payload: PayloadSize::Fixed(44),

@@ -1,4 +1,4 @@
-//! What becomes of a packet (metrics rows M-1 to M-6).
+//! The fates of packets (metrics rows M-1 to M-6).
 
 use std::time::Duration;
 
@@ -122,7 +122,7 @@ fn a_late_reply_counts_as_lost_and_late_and_has_one_sample() {
 }
 
 #[test]
-fn a_lost_packet_is_told_once_as_soon_as_its_timeout_passed() {
+fn a_lost_packet_is_reported_once_as_soon_as_its_timeout_passed() {
     let mut rig = Rig::sent(config(), 3);
     rig.reply(1, ms(130));
     assert_eq!(rig.sender.poll_overdue(), None);
@@ -170,7 +170,7 @@ fn the_scheduler_has_a_hundred_milliseconds_before_a_packet_counts_as_lost() {
 }
 
 #[test]
-fn a_lost_packet_is_said_lost_when_it_has_lingered_for_another_timeout() {
+fn a_lost_packet_has_its_sample_after_lingering_for_another_timeout() {
     let mut config = config();
     config.limit = Limit::Count(1_000);
     let mut rig = Rig::sent(config, 10);

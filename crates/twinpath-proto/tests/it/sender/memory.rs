@@ -1,4 +1,4 @@
-//! What a session costs: what is in flight, never how long it runs.
+//! A session's memory depends on the packets in flight, not on its duration.
 
 use std::time::Duration;
 

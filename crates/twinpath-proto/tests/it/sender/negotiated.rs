@@ -15,10 +15,10 @@ use super::rig::{EPOCH_NS, FAR, arrival, combinations, config, wall};
 use crate::sim::{Clock, Link, Path};
 
 const SENDER: &str = "192.0.2.1:20000";
-/// What the path makes of the requests' marking.
+/// The path's change to the requests' marking.
 const REMARKED: Tos = Tos(0x2b);
 
-/// What both ends protect their packets with.
+/// The guard of both ends' packets.
 fn guard(features: TestFeatures) -> TestGuard {
     let keys = SessionKeys::new([0xae; 16], [0x3c; 32]);
     TestGuard::with_keys(features.modes, &keys, Sid([1; 16]))
@@ -214,7 +214,7 @@ fn on_a_bad_link_the_books_balance_in_any_combination() {
             let said = (modes.bits() & 256 != 0).then_some(REMARKED);
             assert_eq!(copy.tos_forward, said, "{modes}: copies say it too");
         }
-        // TT-11: numbers from 0 without a gap; what the sender got are some of them.
+        // TT-11: numbers from 0 without a gap; the sender received some of them.
         let made = far.counters(Sid([1; 16])).unwrap().reflected;
         let largest = samples.iter().filter_map(|said| said.reflector_seq).max();
         assert!(u64::from(largest.unwrap()) < made, "{modes}");
@@ -430,7 +430,7 @@ fn secured_requests_have_the_sizes_of_the_tables_and_nothing_readable() {
 
 #[test]
 fn a_reply_that_was_changed_on_its_way_does_not_count() {
-    // Row TT-34: nothing in it is believed, and no genuine reply is taken for a copy of it.
+    // Row TT-34: none of its fields is used, and no genuine reply is taken for a copy of it.
     for security in [2, 4] {
         let features = TestFeatures {
             modes: Modes::from_bits(security),
@@ -472,7 +472,7 @@ fn open_replies_to_secured_requests_do_not_count() {
 }
 
 #[test]
-fn what_is_to_be_reflected_is_another_in_each_packet_and_zero_where_padding_is() {
+fn octets_to_be_reflected_differ_in_each_packet_and_are_zero_with_zero_padding() {
     let features = TestFeatures {
         modes: Modes::from_bits(1 | 32),
         padding_to_reflect: 24,

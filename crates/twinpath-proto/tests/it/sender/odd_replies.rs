@@ -8,7 +8,7 @@ use twinpath_wire::{Arrival, Delta, Exclusion, Fate, Rung, Sample, WireTime};
 
 use super::rig::{FAR, Rig, arrival, config, elsewhere, ms, ntp, reply_to, us, wall};
 
-/// Three packets are out; `change` makes what comes back from the reply to packet 1.
+/// Three packets are in flight; `change` modifies the reply to packet 1.
 fn after(
     config: SenderConfig,
     change: impl Fn(&mut Vec<u8>, &mut Arrival),
@@ -296,7 +296,7 @@ fn an_error_estimate_with_multiplier_0_is_counted_and_measured() {
 }
 
 #[test]
-fn an_answer_from_another_address_is_told_from_noise_of_strangers() {
+fn an_answer_from_another_address_is_distinguished_from_unrelated_packets() {
     let (odd, samples) = after(config(), |_, arrival| arrival.from = elsewhere());
     assert_eq!(
         (odd.foreign_address, odd.answers_elsewhere, samples.len()),

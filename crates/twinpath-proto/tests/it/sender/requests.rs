@@ -1,4 +1,4 @@
-//! Octets that the engine emits, against the RFCs' layouts built by hand.
+//! Octets written by the engine, against the RFCs' layouts built by hand.
 
 use std::time::Duration;
 

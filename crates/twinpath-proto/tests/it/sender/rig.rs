@@ -1,4 +1,4 @@
-//! A sender on a bench: virtual time in milliseconds, replies made by hand from the RFC's layout.
+//! A sender under test: virtual time in milliseconds, replies built by hand from the RFC's layout.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -101,7 +101,7 @@ pub(super) fn arrival(at: Wall) -> Arrival {
     }
 }
 
-/// A sender, what it sent and what it said.
+/// A sender, its packets and its samples.
 pub(super) struct Rig {
     pub(super) sender: SessionSender,
     pub(super) requests: Vec<Vec<u8>>,
@@ -178,7 +178,7 @@ impl Rig {
         std::iter::from_fn(|| self.sender.poll_sample()).collect()
     }
 
-    /// All samples there are once `now` was handled.
+    /// All samples available after handling `now`.
     pub(super) fn samples_at(&mut self, now: Mono) -> Vec<Sample> {
         self.sender.handle_timeout(now);
         self.samples()

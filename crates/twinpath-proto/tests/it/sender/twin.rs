@@ -55,7 +55,7 @@ fn history() -> impl Strategy<Value = Vec<(u32, Event)>> {
     prop::collection::vec((pause, event()), 1..150)
 }
 
-/// What became of a packet so far.
+/// The fate of a packet so far.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Waiting,
@@ -150,7 +150,7 @@ impl Twin {
                 .packets
                 .values()
                 .any(|packet| packet.state == State::Waiting);
-        // Where nothing came in time, replies that are late are waited for a moment longer.
+        // If no reply came in time, late replies are awaited a moment longer.
         let longer = if self.count(Fate::Received) == 0 {
             Duration::from_secs(1)
         } else {
@@ -173,7 +173,7 @@ impl Twin {
     }
 }
 
-/// The engine, and what its driver knows.
+/// The engine and its driver's state.
 struct Driven {
     sender: SessionSender,
     now: Mono,
@@ -235,7 +235,7 @@ impl Driven {
             } => {
                 let Some(seq) = self.pick(which) else { return };
                 if twin.packets[&seq].state == State::Refused {
-                    return; // nobody ever got it
+                    return; // never delivered
                 }
                 let at = self.now - Duration::from_micros(u64::from(read_after_us));
                 let (t4, residence) = (self.wall(at), i64::from(residence_us) * 1_000);
@@ -260,7 +260,7 @@ impl Driven {
                 twin.stamp(seq, stamp);
             }
             Event::Refused { which } => {
-                // Only what left just now can be refused.
+                // Only a packet that just left can be refused.
                 let Some(seq) = self.pick(which / 64) else {
                     return;
                 };
@@ -288,7 +288,7 @@ impl Driven {
     }
 }
 
-/// A token of a packet that no sender knows: what comes for it is not used.
+/// A token of an unknown packet: its events are not used.
 fn unspent(_: &TxToken) -> TxToken {
     let mut sender = SessionSender::starting_at(config(), u64::MAX / 2);
     let mut buffer = [0; 41];

@@ -242,7 +242,7 @@ fn a_lost_packet_has_the_best_t1_that_came() {
 }
 
 #[test]
-fn what_stands_behind_a_reply_that_waits_is_bounded() {
+fn the_queue_behind_a_waiting_reply_is_bounded() {
     let mut config = awaiting();
     config.schedule = Schedule::every(Duration::from_micros(2));
     config.limit = Limit::Count(60_000);

@@ -56,7 +56,8 @@ fn replies_are_those_of_twampd_octet_for_octet() {
             let theirs = ReplyHead::view(&recorded.octets).unwrap().0;
             let (mut reply, tos) = answer_as(&mut ours, request, theirs);
             assert_eq!(tos, recorded.arrival.tos.unwrap().0, "{context}");
-            // A nanosecond is 4.3 units of the fraction: times agree to that, and nothing else.
+            // A nanosecond is 4.3 units of the fraction: times agree to within that, and everything
+            // else exactly.
             let head = ReplyHead::view_mut(&mut reply).unwrap().0;
             assert!(head.t2.bits().abs_diff(theirs.t2.bits()) <= 3, "{context}");
             assert!(head.t3.bits().abs_diff(theirs.t3.bits()) <= 3, "{context}");

@@ -54,7 +54,7 @@ fn a_second_stop_and_a_start_after_it_change_nothing() {
 }
 
 #[test]
-fn a_timeout_of_nothing_ends_with_the_stop() {
+fn a_timeout_of_zero_ends_with_the_stop() {
     let mut ours = running(|spec| spec.timeout = Duration::ZERO);
     ours.stop(sid(0), ms(10));
     assert_eq!(packet(&mut ours, 0, ms(10)), Err(Ignored::NoSession));
@@ -102,11 +102,11 @@ fn a_removed_session_is_gone_at_once_and_an_unknown_one_is_no_matter() {
 }
 
 #[test]
-fn a_session_of_which_nothing_is_heard_for_refwait_ends() {
+fn a_session_without_packets_for_refwait_ends() {
     let mut ours = running(|_| {});
     assert_eq!(ours.poll_timeout(), Some(ms(900_000)));
     assert_eq!(packet(&mut ours, 0, ms(600_000)), Ok(0));
-    // What others send, or what gets no reply, is not heard.
+    // Packets of others, or without a reply, do not count as activity.
     assert_eq!(packet(&mut ours, 1, ms(700_000)), Err(Ignored::NoSession));
     ours.handle_timeout(ms(900_000));
     assert_eq!(how(&mut ours), []);

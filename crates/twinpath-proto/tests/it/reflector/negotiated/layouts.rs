@@ -11,7 +11,7 @@ use super::{ask, combinations, running};
 const NOW_S: u32 = 1_795_392_000;
 const NOW_NS: u32 = 123_456_789;
 
-/// T2 or T3 by hand: 20 us later each.
+/// T2 or T3, built by hand, each 20 us later.
 fn time(ptp: bool, later_ns: u32) -> [u8; 8] {
     let ns = NOW_NS + later_ns;
     let (seconds, below) = if ptp {
@@ -93,7 +93,7 @@ fn replies_of_every_combination_of_features_are_those_of_the_tables() {
 }
 
 #[test]
-fn what_is_to_be_reflected_stands_behind_the_header_wherever_it_came_from() {
+fn octets_to_be_reflected_follow_the_header_wherever_they_came_from() {
     for modes in combinations().filter(|modes| modes.bits() & 32 != 0) {
         let reflected = 21;
         let mut ours = running(|spec| {
@@ -155,7 +155,7 @@ fn a_session_without_ptp_answers_in_ntp_whatever_its_sender_writes_and_copies_wh
 }
 
 #[test]
-fn an_error_estimate_of_nothing_is_never_sent() {
+fn an_error_estimate_of_zero_is_never_sent() {
     let mut ours = running(|spec| spec.modes = Modes::from_bits(1 | 512));
     let mut buffer = light(9, &[0x11; 40]);
     let octets = buffer.len();

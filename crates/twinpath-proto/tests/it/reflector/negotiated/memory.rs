@@ -1,4 +1,4 @@
-//! What sessions cost, and that nothing of them stays.
+//! Memory of sessions, and that it is freed.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

@@ -9,7 +9,7 @@ use twinpath_wire::control::Modes;
 use super::super::support::{HERE, arrival, light, ms, reply, way_back};
 use super::{PORT, ask, open_and_start, packet, reflector, sid, spec};
 
-/// What is behind the translator: its address, on this port.
+/// A sender behind the NAT: its address, on this port.
 fn outside(port: u16) -> Arrival {
     Arrival {
         from: SocketAddr::new("198.51.100.7".parse().unwrap(), port),
@@ -36,7 +36,7 @@ fn the_first_packet_binds_the_session_to_where_it_came_from() {
     let counters = ours.counters(sid(0)).unwrap();
     assert_eq!(counters.bound, Some(outside(40_000).from));
     assert_eq!(send(&mut ours, &outside(40_000), &[0x11; 27]), Ok(1));
-    // From now on it is nobody else's, its agreed sender's neither.
+    // From now on it belongs to no other sender, not even the negotiated one.
     let stranger = send(&mut ours, &outside(40_001), &[0x11; 27]);
     assert_eq!(stranger, Err(Ignored::NoSession));
     assert_eq!(packet(&mut ours, 0, ms(1)), Err(Ignored::NoSession));
@@ -66,7 +66,7 @@ fn a_packet_from_elsewhere_than_the_client_binds_nothing_unless_the_operator_all
         ("198.51.100.7", "::ffff:203.0.113.15", false, true),
         ("198.51.100.7", "203.0.113.16", false, false),
         ("2001:db8::1", "2001:db8::1", true, true),
-        // A neighbour on its link is another host.
+        // Another address on its link is another host.
         ("2001:db8::1", "2001:db8::2", false, false),
         ("2001:db8::1", "2001:db8:9:1::5", false, true),
     ] {
@@ -160,7 +160,7 @@ fn a_reply_binds_nothing() {
 }
 
 #[test]
-fn server_octets_tell_sessions_behind_one_translator_apart() {
+fn server_octets_distinguish_sessions_behind_one_nat() {
     for (modes, zeros) in [(32, 0), (32 | 64, 27), (32 | 64 | 256, 28), (32 | 256, 0)] {
         let mut ours = reflector();
         for number in 0..3 {

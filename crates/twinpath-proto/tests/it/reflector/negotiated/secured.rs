@@ -19,7 +19,7 @@ use super::super::support::{ERROR, NOW, STALE, arrival, light, ms};
 use super::{PORT, ended, reflector, sid, spec};
 use crate::vectors::Known;
 
-/// The 112 octets of a reply made plain, by nothing of ours; its HMAC is checked.
+/// The 112 octets of a reply, decrypted independently of the code under test; its HMAC is checked.
 fn plain(known: &Known, reply: &[u8]) -> ReflectorSecured {
     let mut header: [u8; 112] = reply[..112].try_into().unwrap();
     let encrypted = if known.modes() == Modes::ENCRYPTED {
@@ -92,7 +92,8 @@ fn replies_say_what_those_of_twampd_say() {
             let theirs = plain(&known, &recorded.octets);
             let reply = answer_as(&mut ours, request, &theirs);
             let mut said = plain(&known, &reply);
-            // A nanosecond is 4.3 units of the fraction: times agree to that, and nothing else.
+            // A nanosecond is 4.3 units of the fraction: times agree to within that, and everything
+            // else exactly.
             assert!(said.t2.bits().abs_diff(theirs.t2.bits()) <= 3, "{context}");
             assert!(said.t3.bits().abs_diff(theirs.t3.bits()) <= 3, "{context}");
             (said.t2, said.t3) = (theirs.t2, theirs.t3);
@@ -117,7 +118,7 @@ fn guard(modes: Modes, sid: Sid) -> TestGuard {
     TestGuard::with_keys(modes, &keys(0xae), sid)
 }
 
-/// Session `number`, started, and what its sender protects packets with.
+/// Session `number`, started, and its sender's guard.
 fn open(ours: &mut NegotiatedReflector, number: u16, modes: Modes, nat: bool) -> TestGuard {
     let negotiated = SessionSpec {
         modes,
@@ -335,7 +336,7 @@ const SIZES: &[(u32, u16, usize, usize, bool)] = &[
     (0, 0, 48, 112, false),
     (0, 0, 112, 112, false),
     (0, 0, 214, 214, false),
-    (0, 9, 48, 112, false), // a length without the feature says nothing
+    (0, 9, 48, 112, false), // a length has no effect without the feature
     (MON, 0, 48, 112, false),
     (SYM, 0, 48, 112, true),
     (SYM, 0, 111, 112, true),
@@ -376,7 +377,7 @@ fn secured_replies_have_their_sizes_and_the_padding_that_is_to_come_back() {
             let counters = ours.counters(negotiated.sid).unwrap();
             assert_eq!(counters.too_short, u64::from(too_short), "{context}");
             if bits & RO != 0 {
-                // What fits of it, and comes at all.
+                // The part that fits and arrives.
                 let there = octets.saturating_sub(from);
                 let fits = usize::from(padding_to_reflect).min(reply - 112).min(there);
                 assert_eq!(

@@ -1,5 +1,4 @@
-//! Who is reflected: the sender of a session that was started, and nobody else (rows TT-10, TT-11,
-//! TT-17, TT-24 to TT-27).
+//! Only the sender of a started session is reflected (rows TT-10, TT-11, TT-17, TT-24 to TT-27).
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -18,7 +18,7 @@ const TABLE: &[(u32, u16, usize, usize, bool)] = &[
     (0, 0, 41, 41, false),
     (0, 0, 42, 42, false),
     (0, 0, 314, 314, false),
-    (0, 9, 14, 41, false), // a length without the feature says nothing
+    (0, 9, 14, 41, false), // a length has no effect without the feature
     (MON, 0, 14, 44, false),
     (MON, 0, 43, 44, false),
     (MON, 0, 44, 44, false),
@@ -143,7 +143,7 @@ fn what_our_sender_sends_at_least_is_never_too_short_and_comes_back_in_its_own_s
             } else {
                 assert_eq!(least, 14);
             }
-            // TC-82, TC-83: what the Server checks, of a Padding Length that says what is sent.
+            // TC-82, TC-83: the Server's checks, for a Padding Length that matches the packets.
             let padding = features.padding_length(least);
             let reflected = features.reflected();
             match modes.bits() & (RO | SYM) {
