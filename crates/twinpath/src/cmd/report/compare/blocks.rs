@@ -6,13 +6,14 @@ use twinpath_report::SessionReport;
 use twinpath_wire::{Delta, Exclusion, Fate, Sample};
 
 use super::chance::{real, student_quantile};
+use super::outages::LossRuns;
 use super::parts::Scope;
 use super::verdict::Clustering;
 
 /// Blocks of a run that has packets for as many.
 const MOST: u64 = 40;
 /// Packets of a block at least.
-const PACKETS: u64 = 20;
+pub(super) const PACKETS: u64 = 20;
 /// Fewer blocks tell nothing of themselves.
 const LEAST: u64 = 10;
 /// Independent blocks that a run is worth at least: its error has two degrees of freedom.
@@ -67,6 +68,7 @@ pub(super) struct Blocks {
     bases: [Option<i64>; 3],
     quantiles: [[Option<i64>; QUANTILES.len()]; 3],
     last: Option<(u64, [i64; 3])>,
+    loss_runs: LossRuns,
     /// T2 and T3 tell nothing: T4 - T1 alone is compared.
     whole: bool,
 }
@@ -88,6 +90,7 @@ impl Blocks {
             bases,
             quantiles,
             last: None,
+            loss_runs: LossRuns::new((packets / MOST).max(PACKETS)),
             whole: !report.figures.far_times.are_usable(),
         }
     }
@@ -122,6 +125,7 @@ impl Blocks {
         block.sent += 1;
         if sample.fate != Fate::Received {
             block.lost += 1;
+            self.loss_runs.lose(sample.seq);
             return;
         }
         let [from, to] = block.answered.unwrap_or([sample.seq; 2]);
@@ -266,24 +270,54 @@ impl Blocks {
         self.parts.iter().map(|block| block.answered).collect()
     }
 
-    /// How many times as unsure the loss is as if each packet were lost or not by itself.
+    /// The stretches in which every packet was lost.
+    pub(super) fn loss_runs(&self) -> &LossRuns {
+        &self.loss_runs
+    }
+
+    /// The last number.
+    pub(super) fn end(&self) -> u64 {
+        self.scope.end()
+    }
+
+    /// Packets of all blocks.
+    pub(super) fn packets(&self) -> u64 {
+        self.packets
+    }
+
+    /// How many times as uncertain the loss is as if each packet were lost or not by itself. Losses in
+    /// a row tell: a path on which one packet's fate depends on the one before (Gilbert) has as many as
+    /// it does. Blocks that differ clearly more than that have bursts with packets between that arrived.
     pub(super) fn clustering(&self) -> Clustering {
-        let alone = Clustering {
-            times: 1.0,
-            freedom: None,
-        };
-        let Some(loss) = self.loss().filter(|_| !self.are_few()) else {
-            return alone;
-        };
-        let by_itself = loss.value * (1.0 - loss.value) / real(self.packets.max(1));
-        let times = loss.error * loss.error / by_itself;
-        if by_itself > 0.0 && times > 1.0 {
-            Clustering {
-                times,
-                freedom: Some(loss.freedom),
+        let runs = real(self.loss_runs.count());
+        let lost: u64 = self.parts.iter().map(|block| block.lost).sum();
+        let lost = real(lost);
+        let received = real(self.packets) - lost;
+        if runs <= 0.0 || received <= 0.0 {
+            return Clustering::ALONE;
+        }
+        // The correlation of neighbouring packets.
+        let alike = (1.0 - runs / lost - runs / received).max(0.0);
+        let of_runs = (1.0 + alike) / (1.0 - alike);
+        let loss = self.loss().filter(|_| !self.are_few());
+        let of_blocks = loss.map_or(0.0, |loss| {
+            let by_itself = loss.value * (1.0 - loss.value) / real(self.packets.max(1));
+            let times = loss.error * loss.error / by_itself;
+            // By so much the estimate may be too great by chance.
+            let by_chance = 1.0 + (2.0 / loss.freedom).sqrt();
+            if times > of_runs * by_chance {
+                times
+            } else {
+                0.0
             }
-        } else {
-            alone
+        });
+        let times = of_runs.max(of_blocks);
+        let bursts = runs * of_runs / times;
+        Clustering {
+            times,
+            bursts,
+            // As that of a variance that is known as well as a count is.
+            freedom: (times > 1.0).then_some(2.0 * bursts.max(1.0)),
         }
     }
 
@@ -308,6 +342,14 @@ impl Blocks {
             return None;
         }
         let value = sum / all;
+        // So few blocks with any packet of it do not tell how much blocks differ.
+        if count <= 4.0 {
+            return Some(Estimate {
+                value,
+                error: f64::INFINITY,
+                freedom: 1.0,
+            });
+        }
         let mean = all / count;
         let apart: Vec<f64> = pairs.iter().map(|(y, x)| (y - value * x) / mean).collect();
         let squares: f64 = apart.iter().map(|apart| apart * apart).sum();
@@ -316,7 +358,7 @@ impl Blocks {
             .map(|pair| pair.iter().product::<f64>())
             .sum();
         // The correlation of so few blocks, taken about their own mean, comes out too small (Kendall).
-        let alike = if squares > 0.0 && count > 4.0 {
+        let alike = if squares > 0.0 {
             ((count * neighbours / squares + 1.0) / (count - 4.0)).clamp(0.0, 1.0)
         } else {
             0.0

@@ -42,6 +42,8 @@ const RUNS: [&str; 2] = ["the first run", "the second run"];
 const BURST: u64 = 3;
 /// Bursts of losses that tell how often one comes, of a run too short for blocks.
 const BURSTS: u64 = 3;
+/// So many bursts tell how often one comes, although there are outages among them.
+const FEW_BURSTS: f64 = 6.0;
 
 /// A fact about one run (0 or 1), or about both.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,9 +59,16 @@ pub(super) struct Doubts {
     pub(super) delay: Option<String>,
     pub(super) variation: Option<String>,
     pub(super) loss: Option<String>,
+    /// Of losses: bursts and outages, which do not tell how often one comes.
+    pub(super) bursts: Option<String>,
 }
 
 impl Doubts {
+    /// Of a loss ratio.
+    pub(super) fn of_loss(&self) -> Option<String> {
+        self.loss.as_ref().or(self.bursts.as_ref()).cloned()
+    }
+
     /// Of a delay's figure.
     pub(super) fn of_delay(&self, figure: &str) -> Option<String> {
         let variation = self
@@ -84,7 +93,14 @@ impl Comparison {
         }
         let [out_before, out_after] = &outages;
         if out_before.is_some() || out_after.is_some() {
-            self.doubts.loss = Some(whose("there was an outage in", &outages));
+            let few = |blocks: &Blocks| blocks.clustering().bursts < FEW_BURSTS;
+            if blocks
+                .iter()
+                .zip(&outages)
+                .any(|(it, outage)| outage.is_some() && few(it))
+            {
+                self.doubts.bursts = Some(whose("there was an outage in", &outages));
+            }
             self.part(
                 scopes,
                 [out_before.as_ref(), out_after.as_ref()],
@@ -146,7 +162,7 @@ impl Comparison {
             .filter_map(|((report, blocks), run)| bursts(report, blocks, run))
             .collect();
         if !losses.is_empty() {
-            self.doubts.loss = Some(losses.join(", and "));
+            self.doubts.bursts = Some(losses.join(", and "));
         }
     }
 
@@ -176,7 +192,7 @@ impl Comparison {
                 let line = if blocks.unavailable_blocks < blocks.blocks {
                     let outages = units::count(blocks.outages, "outage", "outages");
                     let line = format!("the path was unavailable for a time in {name}: {outages}");
-                    self.doubts.loss.get_or_insert_with(|| line.clone());
+                    self.doubts.bursts.get_or_insert_with(|| line.clone());
                     line
                 } else {
                     format!("the path was unavailable throughout {name}")

@@ -4,6 +4,7 @@ mod blocks;
 mod chance;
 mod document;
 mod findings;
+mod outages;
 mod pairs;
 mod parts;
 mod passes;
@@ -36,6 +37,8 @@ use crate::output::{Meta, complain, words};
 
 /// In the order in which they are shown.
 const DIRECTIONS: [&str; 3] = ["round_trip", "forward", "backward"];
+/// Of what needs no probability.
+const OBSERVED: &str = "none: one run had the path, the other was without it for a third of its packets, or for a tenth of them up to its end";
 /// Of a quantile that may be beyond all delays of a run.
 const UNBOUNDED: &str = "too few packets, given how alike successive delays are";
 
@@ -57,6 +60,8 @@ struct Change {
     p_holm: Option<f64>,
     /// Why nothing can be said of it, whatever the numbers are.
     doubt: Option<String>,
+    /// It is what happened in the runs, not what chance might make of them.
+    observed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +191,8 @@ fn compare(rows: &impl Rows, comparisons: &mut [Comparison]) -> Result<(), Troub
     let blocks = in_blocks(rows, &wanted)?;
     for ((comparison, scopes), blocks) in comparisons.iter_mut().zip(&scopes).zip(&blocks) {
         comparison.look(scopes, blocks);
-        comparison.fill(blocks);
+        let observed = comparison.unavailability(blocks);
+        comparison.fill(blocks, observed);
     }
     by_parts(rows, comparisons)?;
     correct(comparisons);
@@ -252,7 +258,8 @@ impl Comparison {
         })
     }
 
-    fn fill(&mut self, blocks: &[Blocks; 2]) {
+    /// All figures but unavailability, which makes losses `observed` ones.
+    fn fill(&mut self, blocks: &[Blocks; 2], observed: bool) {
         for (direction, name) in DIRECTIONS.into_iter().enumerate() {
             let names = ["median", "p95", "p99"];
             for (place, figure) in names.into_iter().enumerate() {
@@ -282,7 +289,7 @@ impl Comparison {
                 variations,
             );
         }
-        self.losses(blocks);
+        self.losses(blocks, observed);
         let place = |change: &Change| DIRECTIONS.iter().position(|it| *it == change.direction);
         self.changes.sort_by_key(place);
     }
@@ -313,12 +320,46 @@ impl Comparison {
             p: judged.map(|(_, p)| p),
             p_holm: None,
             doubt,
+            observed: false,
         });
     }
 
-    /// Losses of both ways, then of each where they are known. Losses come in bursts: what blocks
+    /// The share of each run in which the path was unavailable, if there is any; whether that changed.
+    fn unavailability(&mut self, blocks: &[Blocks; 2]) -> bool {
+        let shares = outages::unavailable(blocks);
+        if shares == [0.0; 2] {
+            return false;
+        }
+        let observed = self.doubts.loss.is_none() && outages::differ(blocks);
+        let count: u64 = blocks.iter().map(|it| it.loss_runs().outages()).sum();
+        let doubt = self.doubts.loss.clone().unwrap_or_else(|| {
+            let (outages, tell) = if count == 1 {
+                ("outage does", "comes")
+            } else {
+                ("outages do", "come")
+            };
+            format!("{count} {outages} not tell how often they {tell}")
+        });
+        let values = shares.map(Some);
+        self.changes.push(Change {
+            direction: DIRECTIONS[0],
+            figure: "unavailable_ratio",
+            unit: Unit::Ratio,
+            values,
+            difference: difference(values),
+            interval: None,
+            test: OBSERVED,
+            p: None,
+            p_holm: None,
+            doubt: Some(doubt),
+            observed,
+        });
+        observed
+    }
+
+    /// Losses of both ways, `observed` to have changed or not, then of each where they are known. Losses come in bursts: what blocks
     /// tell of that holds for each way.
-    fn losses(&mut self, blocks: &[Blocks; 2]) {
+    fn losses(&mut self, blocks: &[Blocks; 2], observed: bool) {
         let totals = self.reports.each_ref().map(|report| {
             let figures = &report.figures;
             let sent = figures.received + figures.lost;
@@ -337,8 +378,10 @@ impl Comparison {
             let counts = totals.map(|(sent, lost)| Some((lost.get(place).copied()??, sent)));
             let values =
                 counts.map(|count| count.map(|(lost, sent)| real(lost) / real(sent.max(1))));
+            let observed = observed && place == 0;
+            let doubt = self.doubts.of_loss().filter(|_| !observed);
             let judged = match counts {
-                [Some(before), Some(after)] if self.doubts.loss.is_none() => {
+                [Some(before), Some(after)] if doubt.is_none() && !observed => {
                     Some(judge_losses([before, after], under_way, clustering))
                 }
                 _ => None,
@@ -350,10 +393,15 @@ impl Comparison {
                 values,
                 difference: difference(values),
                 interval: judged.map(|(interval, _)| interval),
-                test: "Fisher's exact test, or two proportions with the error by blocks: the less certain",
+                test: if observed {
+                    OBSERVED
+                } else {
+                    "Fisher's exact test on bursts of losses, or Student's t on the odds of a loss; not surer than Fisher's on packets"
+                },
                 p: judged.map(|(_, p)| p),
                 p_holm: None,
-                doubt: self.doubts.loss.clone(),
+                doubt,
+                observed,
             });
         }
     }

@@ -49,6 +49,11 @@ impl Scope {
         None
     }
 
+    /// The last number; 0 of none.
+    pub(super) fn end(&self) -> u64 {
+        self.ranges.last().map_or(0, |(_, to)| to - 1)
+    }
+
     pub(super) fn has(&self, seq: u64) -> bool {
         self.place(seq).is_some()
     }

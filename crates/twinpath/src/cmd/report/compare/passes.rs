@@ -166,7 +166,7 @@ pub(super) fn by_parts(rows: &impl Rows, comparisons: &mut [Comparison]) -> Resu
     {
         if let Some(blocks) = blocks.next() {
             part.comparison.doubt(&blocks);
-            part.comparison.fill(&blocks);
+            part.comparison.fill(&blocks, false);
             part.comparison
                 .changes
                 .retain(|change| part.of.has(change.unit) && change.values != [None; 2]);

@@ -202,6 +202,7 @@ fn figure(figure: &str) -> &str {
     match figure {
         "ipdv_mean_abs" => "variation",
         "loss_ratio" => "loss",
+        "unavailable_ratio" => "outages",
         other => other,
     }
 }

@@ -42,6 +42,9 @@ impl Change {
             [Some(_), Some(_)] => {}
             _ => return undecided("one of the runs has no such figure"),
         }
+        if self.observed {
+            return Verdict::Changed;
+        }
         if let Some(why) = &self.doubt {
             return undecided(why);
         }
@@ -88,13 +91,29 @@ pub(super) fn judge(before: Estimate, after: Estimate) -> ([f64; 2], f64) {
     ([difference - reach, difference + reach], p)
 }
 
-/// How unsure a loss is beside one of packets that are lost each by itself.
+/// How uncertain a loss is beside one of packets that are lost each by itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Clustering {
     /// So many times the variance; 1 at least.
     pub(super) times: f64,
-    /// Degrees of freedom of that; `None`: it is not from blocks.
+    /// Bursts of losses that are independent of each other.
+    pub(super) bursts: f64,
+    /// Degrees of freedom of `times`; `None`: as though it were known.
     pub(super) freedom: Option<f64>,
+}
+
+impl Clustering {
+    /// Of a run without a loss, or without anything else.
+    pub(super) const ALONE: Self = Self {
+        times: 1.0,
+        bursts: 0.0,
+        freedom: None,
+    };
+
+    /// Losses in a row of a burst, on average.
+    fn length(self, lost: u64) -> f64 {
+        (real(lost) / self.bursts.max(1.0)).max(1.0)
+    }
 }
 
 /// As [`judge_loss`], where so many more packets of each run were under way at its end: the interval
@@ -133,62 +152,121 @@ pub(super) fn judge_losses(
 /// Lost and sent packets of two runs, and how their losses cluster. The interval is Newcombe's, of
 /// Wilson's for each run: it holds where nothing or everything was lost, and stays within 100 points.
 pub(super) fn judge_loss(counts: [(u64, u64); 2], clustering: [Clustering; 2]) -> ([f64; 2], f64) {
-    let [(lost, sent), (other_lost, other_sent)] = counts;
-    // How the losses of a run without any would cluster is told by the other at best.
-    let most = clustering
-        .map(|it| it.times)
-        .into_iter()
-        .fold(1.0, f64::max);
-    let times = |lost: u64, own: Clustering| if lost == 0 { most } else { own.times };
+    let [before, after] = counts;
     let [one, other] = clustering;
-    let [times, other_times] = [times(lost, one), times(other_lost, other)];
-    let freedom = clustering
-        .iter()
-        .filter_map(|it| it.freedom)
-        .fold(NORMAL, f64::min);
-    let ratios = counts.map(|(lost, sent)| real(lost) / real(sent.max(1)));
-    let [ratio, other_ratio] = ratios;
+    // How long a burst would have been in a run without any, the other run tells at best.
+    let shares = [
+        Share::of(before, one, other.length(after.0)),
+        Share::of(after, other, one.length(before.0)),
+    ];
+    let [
+        Share { ratio, .. },
+        Share {
+            ratio: other_ratio, ..
+        },
+    ] = shares;
+    let [[low, high], [other_low, other_high]] = shares.map(Share::interval);
     let difference = other_ratio - ratio;
-    let alone = |sent: u64, times: f64| real(sent.max(1)) / times;
-    let (size, other_size) = (alone(sent, times), alone(other_sent, other_times));
-    let z = student_quantile(CHANCE, freedom);
-    let [low, high] = wilson(ratio, size, z);
-    let [other_low, other_high] = wilson(other_ratio, other_size, z);
     let down = (other_ratio - other_low).hypot(high - ratio);
     let up = (other_high - other_ratio).hypot(ratio - low);
     let interval = [(difference - down).max(-1.0), (difference + up).min(1.0)];
-    let pooled = real(lost + other_lost) / real((sent + other_sent).max(1));
-    let by_chance = (pooled * (1.0 - pooled) * (1.0 / size + 1.0 / other_size)).sqrt();
-    let p = if by_chance > 0.0 {
-        student(difference / by_chance, freedom)
-    } else {
-        1.0
-    };
-    let p = if lost + other_lost <= EXACT {
-        p.max(fisher(lost, sent, other_lost, other_sent))
-    } else {
-        p
-    };
-    (interval, p)
+    (interval, by_chance(counts, clustering, shares))
 }
 
-/// Wilson's interval of a share.
-fn wilson(share: f64, size: f64, z: f64) -> [f64; 2] {
-    let square = z * z;
-    let middle = share + square / (2.0 * size);
-    let reach = z * (share * (1.0 - share) / size + square / (4.0 * size * size)).sqrt();
-    let scale = 1.0 + square / size;
-    [(middle - reach) / scale, (middle + reach) / scale].map(|at| at.clamp(0.0, 1.0))
+/// How often chance makes such a difference of losses. Where a run has none, by how many bursts began
+/// in the other, of the packets with which one might have; otherwise by that or by the odds of a loss.
+fn by_chance(counts: [(u64, u64); 2], clustering: [Clustering; 2], shares: [Share; 2]) -> f64 {
+    let [(lost, sent), (other_lost, other_sent)] = counts;
+    let each_alone = if lost + other_lost <= EXACT {
+        fisher(lost, sent, other_lost, other_sent)
+    } else {
+        0.0
+    };
+    let all_lost = counts.iter().any(|(lost, sent)| lost == sent);
+    let began = || {
+        let [one, other] = [0, 1].map(|run| {
+            let ((lost, sent), bursts) = (counts[run], clustering[run].bursts);
+            let bursts = whole(bursts).clamp(u64::from(lost > 0), lost);
+            (bursts, sent - lost + bursts)
+        });
+        fisher(one.0, one.1, other.0, other.1)
+    };
+    let p = if lost == 0 || other_lost == 0 {
+        began()
+    } else if all_lost {
+        0.0
+    } else {
+        // Of independent packets, the logarithm of the odds has this variance.
+        let estimates = shares.map(|share| Estimate {
+            value: (share.ratio / (1.0 - share.ratio)).ln(),
+            error: (share.size * share.ratio * (1.0 - share.ratio))
+                .sqrt()
+                .recip(),
+            freedom: share.freedom,
+        });
+        let [one, other] = estimates;
+        // The better of two tests has twice as many chances.
+        (2.0 * judge(one, other).1.min(began())).min(1.0)
+    };
+    p.max(each_alone)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count that is no more than that of all packets"
+)]
+fn whole(count: f64) -> u64 {
+    count.round() as u64
+}
+
+/// A share of packets, of so many that are independent of each other.
+#[derive(Clone, Copy)]
+struct Share {
+    ratio: f64,
+    size: f64,
+    freedom: f64,
+}
+
+impl Share {
+    /// Lost and sent packets. `length`: of a burst, if there was none to tell.
+    fn of((lost, sent): (u64, u64), clustering: Clustering, length: f64) -> Self {
+        let times = if lost == 0 { length } else { clustering.times };
+        let sent = real(sent.max(1));
+        Self {
+            ratio: real(lost) / sent,
+            size: sent / times,
+            freedom: clustering.freedom.unwrap_or(NORMAL),
+        }
+    }
+
+    /// Wilson's.
+    fn interval(self) -> [f64; 2] {
+        let Self {
+            ratio,
+            size,
+            freedom,
+        } = self;
+        let z = student_quantile(CHANCE, freedom);
+        let square = z * z;
+        let middle = ratio + square / (2.0 * size);
+        let reach = z * (ratio * (1.0 - ratio) / size + square / (4.0 * size * size)).sqrt();
+        let scale = 1.0 + square / size;
+        [(middle - reach) / scale, (middle + reach) / scale].map(|at| at.clamp(0.0, 1.0))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ALONE: Clustering = Clustering {
-        times: 1.0,
-        freedom: None,
-    };
+    /// Losses each by itself.
+    fn alone(counts: [(u64, u64); 2]) -> [Clustering; 2] {
+        counts.map(|(lost, _)| Clustering {
+            bursts: real(lost),
+            ..Clustering::ALONE
+        })
+    }
 
     #[test]
     fn intervals_of_shares_have_newcombe_s_values_and_stay_within_100_points() {
@@ -199,21 +277,27 @@ mod tests {
             ([(0, 20), (10, 10)], [0.6791, 1.0]),
             ([(0, 10), (0, 20)], [-0.2775, 0.1611]),
         ] {
-            let ([low, high], _) = judge_loss(counts, [ALONE; 2]);
+            let ([low, high], _) = judge_loss(counts, alone(counts));
             let [want_low, want_high] = expected;
             assert!((low - want_low).abs() < 2e-4, "{counts:?}: {low} {high}");
             assert!((high - want_high).abs() < 2e-4, "{counts:?}: {low} {high}");
             let [(lost, sent), other] = counts;
-            let ([back_low, back_high], _) = judge_loss([other, (lost, sent)], [ALONE; 2]);
+            let turned = [other, (lost, sent)];
+            let ([back_low, back_high], _) = judge_loss(turned, alone(turned));
             assert!((back_low + high).abs() < 1e-9 && (back_high + low).abs() < 1e-9);
         }
         let bursty = Clustering {
             times: 800.0,
+            bursts: 1.1,
             freedom: Some(1.1),
         };
         for one in [(0, 1), (1, 1), (0, 1_000), (500, 1_000), (1_000, 1_000)] {
             for other in [(0, 1), (1, 1), (0, 1_000), (500, 1_000), (1_000, 1_000)] {
-                for clustering in [[ALONE; 2], [bursty; 2], [ALONE, bursty]] {
+                for clustering in [
+                    [Clustering::ALONE; 2],
+                    [bursty; 2],
+                    [Clustering::ALONE, bursty],
+                ] {
                     let ([low, high], p) = judge_loss([one, other], clustering);
                     assert!(-1.0 <= low && low <= high && high <= 1.0, "{low} {high}");
                     assert!((0.0..=1.0).contains(&p), "{p}");
