@@ -299,12 +299,12 @@ impl Blocks {
         // The correlation of neighbouring packets.
         let alike = (1.0 - runs / lost - runs / received).max(0.0);
         let of_runs = (1.0 + alike) / (1.0 - alike);
-        let loss = self.loss().filter(|_| !self.are_few());
-        let of_blocks = loss.map_or(0.0, |loss| {
-            let by_itself = loss.value * (1.0 - loss.value) / real(self.packets.max(1));
-            let times = loss.error * loss.error / by_itself;
+        let ratio = self.loss().filter(|_| !self.are_few());
+        let of_blocks = ratio.map_or(0.0, |ratio| {
+            let by_itself = ratio.value * (1.0 - ratio.value) / real(self.packets.max(1));
+            let times = ratio.error * ratio.error / by_itself;
             // By so much the estimate may be too great by chance.
-            let by_chance = 1.0 + (2.0 / loss.freedom).sqrt();
+            let by_chance = 1.0 + (2.0 / ratio.freedom).sqrt();
             if times > of_runs * by_chance {
                 times
             } else {

@@ -7,12 +7,12 @@ use serde::Serialize;
 use super::findings::Finding;
 use super::parts::Scope;
 use super::show::{plain, relative, whole_round_trips};
-use super::{Change, Comparison, Part, Source, Unit, verdict};
+use super::{Change, Comparison, Part, Source, UNAVAILABLE, Unit, verdict};
 use crate::output::{ends, json, rfc3339};
 use twinpath_report::document;
 
 /// What the tests take for granted: in the document, and in docs/saved.md.
-const ASSUMPTIONS: [&str; 7] = [
+const ASSUMPTIONS: [&str; 8] = [
     "the two runs are independent of each other, and the path did not change during either; otherwise parts are compared and the rest is undecided",
     "successive packets fare alike: errors come from up to 40 blocks of consecutive \
      packets, widened where neighbouring blocks are alike, and where that leaves a quantile without a \
@@ -23,6 +23,8 @@ const ASSUMPTIONS: [&str; 7] = [
     "intervals are not corrected: one may exclude 0 although its corrected probability shows no change",
     "one-way delays of clocks that are not synchronized are compared by their distance from each \
      run's fifth percentile",
+    "bursts of losses are independent of each other; a run that was unavailable for a third of its \
+     packets, or at its end, differs from one that was not, without a probability",
 ];
 
 #[derive(Serialize)]
@@ -32,7 +34,7 @@ struct Document<'a> {
     files: [&'a str; 2],
     sessions: Vec<Session<'a>>,
     unpaired: Unpaired<'a>,
-    assumptions: [&'static str; 7],
+    assumptions: [&'static str; 8],
 }
 
 /// Sessions of one file that have none beside them in the other, by their numbers.
@@ -219,7 +221,12 @@ fn pair(part: &Part) -> PartPair<'_> {
 }
 
 fn figures(comparison: &Comparison) -> Vec<Figure<'_>> {
-    let changes = comparison.changes.iter().map(|change| {
+    // What not every comparison has comes last, so that the others keep their places.
+    let (last, first): (Vec<_>, Vec<_>) = comparison
+        .changes
+        .iter()
+        .partition(|change| change.figure == UNAVAILABLE);
+    let changes = first.into_iter().chain(last).map(|change| {
         let [before, after] = change.values;
         let verdict = Verdict::of(change);
         Figure {

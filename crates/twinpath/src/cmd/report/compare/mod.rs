@@ -37,10 +37,12 @@ use crate::output::{Meta, complain, words};
 
 /// In the order in which they are shown.
 const DIRECTIONS: [&str; 3] = ["round_trip", "forward", "backward"];
+/// The figure that only runs with outages have.
+const UNAVAILABLE: &str = "unavailable_ratio";
 /// Of what needs no probability.
 const OBSERVED: &str = "none: one run had the path, the other was without it for a third of its packets, or for a tenth of them up to its end";
 /// Of a quantile that may be beyond all delays of a run.
-const UNBOUNDED: &str = "too few packets, given how alike successive delays are";
+const UNBOUNDED: &str = "too few delays, as successive ones are alike";
 
 /// What is compared of two runs.
 #[derive(Clone, Debug)]
@@ -326,12 +328,11 @@ impl Comparison {
 
     /// The share of each run in which the path was unavailable, if there is any; whether that changed.
     fn unavailability(&mut self, blocks: &[Blocks; 2]) -> bool {
-        let shares = outages::unavailable(blocks);
-        if shares == [0.0; 2] {
+        let count: u64 = blocks.iter().map(|it| it.loss_runs().outages()).sum();
+        if count == 0 {
             return false;
         }
         let observed = self.doubts.loss.is_none() && outages::differ(blocks);
-        let count: u64 = blocks.iter().map(|it| it.loss_runs().outages()).sum();
         let doubt = self.doubts.loss.clone().unwrap_or_else(|| {
             let (outages, tell) = if count == 1 {
                 ("outage does", "comes")
@@ -340,10 +341,10 @@ impl Comparison {
             };
             format!("{count} {outages} not tell how often they {tell}")
         });
-        let values = shares.map(Some);
+        let values = blocks.each_ref().map(|it| Some(outages::unavailable(it)));
         self.changes.push(Change {
             direction: DIRECTIONS[0],
-            figure: "unavailable_ratio",
+            figure: UNAVAILABLE,
             unit: Unit::Ratio,
             values,
             difference: difference(values),

@@ -68,29 +68,23 @@ impl LossRuns {
     }
 }
 
-/// The share of each run in which the path was unavailable.
-pub(super) fn unavailable(blocks: &[Blocks; 2]) -> [f64; 2] {
-    let share =
-        |blocks: &Blocks| real(blocks.loss_runs().unavailable) / real(blocks.packets().max(1));
-    blocks.each_ref().map(share)
+/// The share of a run in which the path was unavailable.
+pub(super) fn unavailable(blocks: &Blocks) -> f64 {
+    real(blocks.loss_runs().unavailable) / real(blocks.packets().max(1))
 }
 
 /// One run had the path, and the other was without it for much of its time, or at its end.
-pub(super) fn differ(blocks: &[Blocks; 2]) -> bool {
-    let shares = unavailable(blocks);
-    let without = |run: usize, other: usize| {
-        let ([share, other_share], Some(blocks), Some(others)) = (
-            [shares[run], shares[other]],
-            blocks.get(run),
-            blocks.get(other),
-        ) else {
-            return false;
-        };
-        let at_end = real(blocks.loss_runs().until(blocks.end())) / real(blocks.packets().max(1));
-        // A run shorter than an outage tells of none.
-        others.packets() >= others.loss_runs().outage
-            && other_share <= share * LITTLE
-            && (share >= MUCH || (at_end >= MUCH_AT_END && blocks.loss_runs().outages == 1))
-    };
-    without(0, 1) || without(1, 0)
+pub(super) fn differ([before, after]: &[Blocks; 2]) -> bool {
+    is_without(before, after) || is_without(after, before)
+}
+
+/// The run lacked the path, and the other had it.
+fn is_without(run: &Blocks, other: &Blocks) -> bool {
+    let share = unavailable(run);
+    let runs = run.loss_runs();
+    let at_end = real(runs.until(run.end())) / real(run.packets().max(1));
+    // A run shorter than an outage tells of none.
+    other.packets() >= other.loss_runs().outage
+        && unavailable(other) <= share * LITTLE
+        && (share >= MUCH || (at_end >= MUCH_AT_END && runs.outages == 1))
 }

@@ -35,7 +35,7 @@ pub(super) fn text(
         if !alone.is_empty() {
             let numbers: Vec<String> = alone.iter().map(usize::to_string).collect();
             let line = format!(
-                "not compared, the other file has no matching session: {}, session {}",
+                "not compared: {}, session {}: the other file has no matching session",
                 source.path,
                 numbers.join(", ")
             );
@@ -84,7 +84,7 @@ pub(super) fn text(
         }
         if tests > 1 {
             let line = format!(
-                "Each interval is for its row alone; chance and * account for all {tests} comparisons, so an interval may exclude 0 without a *."
+                "Each interval is for its row alone; chance and * account for all {tests} comparisons: an interval may exclude 0 without a *."
             );
             writeln!(out, "{}", wrapped(&line, INDENT))?;
         }
@@ -255,7 +255,7 @@ pub(super) fn words(comparison: &Comparison) -> Vec<String> {
     }
     if let Some(share) = comparison.slower {
         lines.push(format!(
-            "In {:.0} of 100 pairs of packets, the second run's had the longer round trip (50: no difference).",
+            "Of 100 pairs of packets, one from each run, the second run's had the longer round trip in {:.0} (50: no difference).",
             share * 100.0
         ));
     }
@@ -305,7 +305,7 @@ fn verdicts(comparison: &Comparison, of: &str) -> Vec<String> {
     }
     let mut lines = Vec::new();
     if !unnoticed.is_empty() {
-        let why = "a smaller change would not have been noticed".to_owned();
+        let why = "a change of up to this would not have been noticed".to_owned();
         undecided.push((why, unnoticed));
     }
     // Of a part, the figures are named below: what changed beside it is not in it.
@@ -315,7 +315,7 @@ fn verdicts(comparison: &Comparison, of: &str) -> Vec<String> {
     }
     if !changed.is_empty() {
         let changed = changed.join(", ");
-        lines.push(format!("Changed, chance unlikely (*){of}: {changed}."));
+        lines.push(format!("Changed (*){of}, unlikely by chance: {changed}."));
     }
     if !unchanged.is_empty() {
         lines.push(format!(

@@ -40,7 +40,7 @@ impl Change {
         match self.values {
             [None, None] => return Verdict::Absent,
             [Some(_), Some(_)] => {}
-            _ => return undecided("one of the runs has no such figure"),
+            _ => return undecided("unknown in one of the runs"),
         }
         if self.observed {
             return Verdict::Changed;
@@ -184,12 +184,14 @@ fn by_chance(counts: [(u64, u64); 2], clustering: [Clustering; 2], shares: [Shar
     };
     let all_lost = counts.iter().any(|(lost, sent)| lost == sent);
     let began = || {
-        let [one, other] = [0, 1].map(|run| {
-            let ((lost, sent), bursts) = (counts[run], clustering[run].bursts);
-            let bursts = whole(bursts).clamp(u64::from(lost > 0), lost);
+        let [one, other] = clustering;
+        let of = |lost: u64, sent: u64, it: Clustering| {
+            let bursts = whole(it.bursts).clamp(u64::from(lost > 0), lost);
             (bursts, sent - lost + bursts)
-        });
-        fisher(one.0, one.1, other.0, other.1)
+        };
+        let (bursts, of_packets) = of(lost, sent, one);
+        let (other_bursts, of_others) = of(other_lost, other_sent, other);
+        fisher(bursts, of_packets, other_bursts, of_others)
     };
     let p = if lost == 0 || other_lost == 0 {
         began()

@@ -1,5 +1,6 @@
 //! Losses that come in bursts: what is called a change, and how often chance alone is.
 
+use super::super::Change;
 use super::*;
 
 /// How packets are lost.
@@ -129,10 +130,9 @@ fn intervals_of_losses_are_no_wider_than_their_bursts_allow() {
         Losses::Bursts(0.47, 10.0, 1.0).run(600, &mut chance),
     ];
     for comparison in both_ways(&runs) {
-        let change = comparison.changes.iter();
-        let mut change =
-            change.filter(|it| it.direction == "round_trip" && it.figure == "loss_ratio");
-        let [low, high] = change.next().unwrap().interval.unwrap();
+        let of_losses = |it: &&Change| it.direction == "round_trip" && it.figure == "loss_ratio";
+        let found = comparison.changes.iter().find(of_losses);
+        let [low, high] = found.unwrap().interval.unwrap();
         assert!(low.signum() == high.signum(), "{low} {high}");
         assert!(high - low < 0.5, "{low} {high}");
     }

@@ -36,7 +36,7 @@ fn an_outage_of_half_a_run_is_said_first_and_the_rest_is_compared() {
             assert!(clear || is_unnoticed(&outside), "{outside:?}");
             let text = text(&comparison);
             let first = if long {
-                "Changed, chance unlikely (*): Roundtrip outages"
+                "Changed (*), unlikely by chance: Roundtrip outages"
             } else {
                 "Cannot decide (?): Roundtrip outages"
             };
