@@ -1,5 +1,5 @@
-//! Chooses the socket layer: Linux's own, or the portable one that any system has.
-//! `TWINPATH_PORTABLE=1` builds as for a system without the former, so that this can be checked here.
+//! Chooses the socket layer: the one for Linux, or the portable one for any system.
+//! `TWINPATH_PORTABLE=1` builds the portable one, so that it can be checked on Linux.
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(linux_sockets)");

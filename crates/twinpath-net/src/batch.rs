@@ -1,4 +1,4 @@
-//! A batch of received datagrams: room made once, used for every call.
+//! A batch of received datagrams: allocated once, reused for every call.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -7,8 +7,8 @@ use twinpath_wire::{Arrival, Rung, Stamp, Wall};
 #[cfg(linux_sockets)]
 use crate::os::linux::headers::Headers;
 
-/// Slots for a batch of datagrams and what is known of them. Octets are touched only where packets
-/// came, so large slots cost address space and not memory.
+/// Slots for a batch of datagrams and their arrivals. Octets are touched only when packets arrive,
+/// so large slots take address space but not memory.
 #[derive(Debug)]
 pub struct RecvBatch {
     pub(crate) data: Box<[u8]>,
@@ -41,7 +41,7 @@ impl RecvBatch {
         Self {
             #[cfg(linux_sockets)]
             headers: Headers::new(slots),
-            // Zeroed allocation: the system maps pages when they are first written.
+            // A zeroed allocation, whose pages the system maps when they are first written.
             data: vec![0; slots * slot_octets].into_boxed_slice(),
             slot_octets,
             received: vec![0; slots].into_boxed_slice(),
@@ -49,7 +49,7 @@ impl RecvBatch {
         }
     }
 
-    /// How many datagrams it can take at once.
+    /// The most datagrams received at once.
     pub fn slots(&self) -> usize {
         self.received.len()
     }
@@ -60,8 +60,8 @@ impl RecvBatch {
         self.data.get(start..start + octets).unwrap_or_default()
     }
 
-    /// The `index`th datagram of the last call: its whole slot, to make a reply in place, how many
-    /// octets of it were received, and what is known of its way.
+    /// The `index`th datagram of the last call: its whole slot, so that a reply can be made in
+    /// place, the number of octets received, and its arrival.
     pub fn packet(&mut self, index: usize) -> Option<(&mut [u8], usize, &Arrival)> {
         let received = *self.received.get(index)?;
         let arrival = self.arrivals.get(index)?;

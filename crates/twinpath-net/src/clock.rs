@@ -1,4 +1,4 @@
-//! The host's clocks and what their discipline says of them.
+//! The host's clocks and the state of their discipline.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use twinpath_wire::{Mono, Wall};
 use crate::os;
 pub use crate::os::clock::{discipline, mono, wall};
 
-/// What the kernel's clock discipline says of the system clock (adjtimex).
+/// State of the kernel's discipline of the system clock (adjtimex).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Discipline {
     /// Synchronized to an external source of UTC.
     pub synchronized: bool,
-    /// The greatest error it claims; `None` where the system does not tell.
+    /// The greatest error it claims; `None` if the system does not report it.
     pub max_error: Option<Duration>,
-    /// TAI - UTC in seconds; 37, the value since 2017, where the kernel was not told.
+    /// TAI - UTC in seconds; 37, the value since 2017, if it is not set in the kernel.
     pub tai_offset_s: i32,
 }
 
-/// Both clocks, taken together: the system clock is read between two readings of the monotonic one
-/// and goes with the middle of these; the tightest of three tries.
+/// Reads both clocks together: the system clock between two readings of the monotonic one, and
+/// paired with the middle of these; the tightest of three tries.
 pub fn pair() -> (Mono, Wall) {
     let mut best: Option<(u64, Mono, Wall)> = None;
     for _ in 0..3 {
@@ -37,9 +37,9 @@ pub fn pair() -> (Mono, Wall) {
     best.map_or_else(|| (mono(), wall()), |(_, mono, wall)| (mono, wall))
 }
 
-/// How long this host has been suspended since it started: what the monotonic clock leaves out.
-/// `None` where the system does not tell.
+/// How long this host has been suspended since it started, which the monotonic clock does not
+/// count. `None` if the system does not report it.
 pub fn suspended() -> Option<Duration> {
-    // A process that is held up between the two readings is no suspension.
+    // A delay of the process between the two readings is not a suspension.
     (0..3).filter_map(|_| os::clock::suspended()).min()
 }

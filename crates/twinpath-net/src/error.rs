@@ -1,4 +1,4 @@
-//! Why a socket could not be had, or would not send.
+//! Why a socket could not be opened, or did not send.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,33 +11,33 @@ pub enum BindError {
     /// The port is in use.
     #[error("cannot use {addr}: the port is in use")]
     InUse {
-        /// What was asked for.
+        /// The requested address.
         addr: SocketAddr,
-        /// The system's word.
+        /// The system's error.
         source: io::Error,
     },
     /// The address is not one of this host's.
     #[error("cannot use {addr}: this host does not have that address")]
     NotLocal {
-        /// What was asked for.
+        /// The requested address.
         addr: SocketAddr,
-        /// The system's word.
+        /// The system's error.
         source: io::Error,
     },
-    /// A low port, and no privilege for it.
+    /// A low port, without the privilege for it.
     #[error("cannot use {addr}: ports below 1024 need a privilege")]
     Privilege {
-        /// What was asked for.
+        /// The requested address.
         addr: SocketAddr,
-        /// The system's word.
+        /// The system's error.
         source: io::Error,
     },
     /// The host has no such address family.
     #[error("cannot use {addr}: this host does not support {}", if addr.is_ipv4() { "IPv4" } else { "IPv6" })]
     Family {
-        /// What was asked for.
+        /// The requested address.
         addr: SocketAddr,
-        /// The system's word.
+        /// The system's error.
         source: io::Error,
     },
     /// No such interface, or it may not be bound to.
@@ -45,39 +45,40 @@ pub enum BindError {
     Interface {
         /// The interface.
         name: String,
-        /// The system's word.
+        /// The system's error.
         source: io::Error,
     },
     /// An option that the run depends on was refused.
     #[error("cannot set {what} on {addr}: {source}")]
     Option {
-        /// What was to be set.
+        /// The option.
         what: &'static str,
         /// The socket's address.
         addr: SocketAddr,
-        /// The system's word.
+        /// The system's error.
         source: io::Error,
     },
-    /// What is sent there is for several hosts, and the socket is to answer.
+    /// Packets to that address are for several hosts, and the socket is to answer them.
     #[error("cannot listen on {addr}: not the address of a single host")]
     NotOneHost {
-        /// What was asked for.
+        /// The requested address.
         addr: SocketAddr,
     },
-    /// The socket is to answer, and cannot tell packets for this host from those for several.
+    /// The socket is to answer, but cannot distinguish packets for this host from those for
+    /// several.
     #[error(
         "cannot listen on {addr}: plain sockets cannot tell unicast from broadcast or multicast packets"
     )]
     Indistinct {
-        /// What was asked for.
+        /// The requested address.
         addr: SocketAddr,
     },
     /// Anything else.
     #[error("cannot open a socket for {addr}: {source}")]
     Other {
-        /// What was asked for.
+        /// The requested address.
         addr: SocketAddr,
-        /// The system's word.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -129,7 +130,7 @@ impl BindError {
     }
 }
 
-/// Why the system would not take a packet. Small and `Copy`: counted by kind on the packet path.
+/// Why the system refused a packet. Small and `Copy`, because the packet path counts it by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SendError {

@@ -1,14 +1,14 @@
-//! Files whose names come from a user: opened without waiting, and known by what they are.
+//! Files whose names come from a user: opened without waiting, and their kind.
 
 use std::fs::{File, FileType, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Opens `path` with these options, and never waits for another program: a named pipe without a far
-/// end opens at once for reading, and is refused for writing. Regular files are opened as ever.
+/// Opens `path` with these options without waiting for another program: a named pipe without a peer
+/// opens at once for reading, and is refused for writing. Regular files are opened as usual.
 ///
 /// # Errors
-/// The system's.
+/// The system's error.
 pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     {
@@ -18,7 +18,7 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     options.open(path)
 }
 
-/// What something is that is not a regular file, in words; `None`: it is one.
+/// The kind of a file that is not a regular one, in words; `None` for a regular file.
 pub fn other_kind(of: FileType) -> Option<&'static str> {
     if of.is_file() {
         return None;
@@ -45,7 +45,7 @@ pub fn other_kind(of: FileType) -> Option<&'static str> {
     Some("not a regular file")
 }
 
-/// A pipe, with a name or without.
+/// A named or unnamed pipe.
 pub const PIPE: &str = "a pipe";
 /// A character or block device.
 pub const DEVICE: &str = "a device";
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pipe_that_nothing_writes_to_opens_at_once_and_says_what_it_is() {
+    fn a_pipe_without_a_writer_opens_at_once_and_is_known_as_a_pipe() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status();

@@ -2,22 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Hardware timestamps were asked for, and there are none.
+/// Why requested hardware timestamps are not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum NoHardware {
-    /// Which interface it is depends on the packet.
+    /// The interface depends on the packet.
     #[error("the interface is unknown")]
     Interface,
-    /// The host has no such interface, or its driver tells nothing.
+    /// The host has no such interface, or its driver does not report its capabilities.
     #[error("interface {interface} does not report its timestamping capabilities ({error})")]
     Unknown {
         /// Its name.
         interface: String,
-        /// The system's word.
+        /// The system's error.
         error: String,
     },
-    /// It has no clock that stamps what leaves.
+    /// It has no clock that timestamps outgoing packets.
     #[error("interface {interface} has none")]
     None {
         /// Its name.
@@ -34,20 +34,20 @@ pub enum NoHardware {
     Refused {
         /// Its name.
         interface: String,
-        /// The system's word.
+        /// The system's error.
         error: String,
     },
-    /// Its clock cannot be read, so that its stamps would mean nothing here.
+    /// Its clock cannot be read, so its timestamps would be meaningless here.
     #[error("{clock}, the clock of interface {interface}, cannot be read ({error})")]
     Clock {
         /// Its name.
         interface: String,
         /// Its clock.
         clock: String,
-        /// The system's word.
+        /// The system's error.
         error: String,
     },
-    /// Plain sockets were asked for, or the system has no others.
+    /// Plain sockets were requested, or the system has no others.
     #[error("plain sockets have none")]
     Plain,
 }

@@ -1,4 +1,4 @@
-//! What this host has and what this process may do.
+//! Properties of this host, and privileges of this process.
 
 use crate::os;
 pub use crate::os::addresses::{interface_of, own_addresses};
@@ -7,7 +7,7 @@ pub use crate::os::host::{
     raise_descriptor_limit, take_variable,
 };
 
-/// A privilege of Linux that makes a difference here, by its number there.
+/// A Linux capability that matters here, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
     /// `CAP_NET_BIND_SERVICE`.
@@ -31,7 +31,7 @@ impl Capability {
     }
 }
 
-/// The privileges that make a difference, and whether this process holds them; empty where the system has none such.
+/// The capabilities that matter, and whether this process holds them; empty if the system has none.
 pub fn privileges() -> Vec<(Capability, bool)> {
     let Some(held) = os::host::capabilities() else {
         return Vec::new();

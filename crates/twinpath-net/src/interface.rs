@@ -1,13 +1,13 @@
-//! Interfaces by name and by number. A name stays when an interface is deleted and made again; its
-//! number does not.
+//! Interfaces by name and by number. If an interface is deleted and created again, its name stays
+//! the same, but its number changes.
 
-/// The number of the interface `name`; `None`: there is no such interface now, or the system has no
+/// The number of the interface `name`; `None`: no such interface exists now, or the system has no
 /// numbers.
 pub fn index_of(name: &str) -> Option<u32> {
     sys::index_of(name)
 }
 
-/// The name of the interface with this number; `None`: there is no such interface now, or the system
+/// The name of the interface with this number; `None`: no such interface exists now, or the system
 /// has no numbers.
 pub fn name_of(index: u32) -> Option<String> {
     sys::name_of(index)

@@ -1,8 +1,9 @@
-//! Sockets, clocks and timestamps: moves octets and says when and how they travelled.
+//! Sockets, clocks and timestamps: sends and receives octets, and reports when and how they left
+//! and arrived.
 //!
-//! The only crate with `unsafe`: each block is one call into the system behind a safe face. It
-//! knows no protocol, no metric and no policy. [`TestSocket`] is the kernel-stamped socket of
-//! Linux or, where there is none or where it is asked for, a plain one with user-space stamps.
+//! The only crate with `unsafe`: each block is one system call behind a safe function. It knows no
+//! protocol, metric or policy. [`TestSocket`] is the socket of Linux with kernel timestamps or, on
+//! other systems or on request, a plain one with user-space timestamps.
 #![cfg_attr(
     unix,
     expect(

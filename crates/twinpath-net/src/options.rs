@@ -7,31 +7,31 @@ use twinpath_wire::Tos;
 #[cfg(linux_sockets)]
 use crate::{host, local_address_towards};
 
-/// Which rungs of the ladder of timestamps may be used.
+/// Which kinds of timestamps may be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum StampChoice {
-    /// The best that delivers, hardware left out unless the interface already has it on.
+    /// The best available; hardware only if it is already enabled on the interface.
     #[default]
     Auto,
-    /// Hardware where the interface delivers, else the kernel's.
+    /// Hardware if the interface supports it, otherwise the kernel's.
     Hardware,
-    /// The kernel's.
+    /// Only the kernel's.
     Kernel,
-    /// User space only.
+    /// Only user space.
     User,
 }
 
-/// What is set below UDP, in every role.
+/// Settings below UDP, for every role.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PathOptions {
-    /// TTL or Hop Limit of what is sent.
+    /// TTL or Hop Limit of packets sent.
     pub ttl: u8,
-    /// Set DF; never fragment. Packets over the interface's MTU are refused, and leave in fragments
-    /// without this. What ICMP errors say of the path's MTU changes neither.
+    /// Set DF; never fragment. Packets over the interface's MTU are refused; without this they
+    /// leave in fragments. The path MTU from ICMP errors changes neither.
     pub dont_fragment: bool,
     /// Device or VRF to bind to.
     pub interface: Option<String>,
-    /// Timestamps to ask for.
+    /// Timestamps to request.
     pub stamps: StampChoice,
     /// Use plain sockets and user-space timestamps, as on a system without better ones.
     pub portable: bool,
@@ -49,18 +49,18 @@ impl Default for PathOptions {
     }
 }
 
-/// What a socket is for.
+/// The role of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Sends to `far`: every departure is stamped, and ICMP errors that come back are told.
+    /// Sends to `far`: every departure is timestamped, and ICMP errors are reported.
     Sender {
-        /// Where packets go.
+        /// Destination.
         far: SocketAddr,
-        /// ToS or Traffic Class octet of what is sent.
+        /// ToS or Traffic Class octet of packets sent.
         tos: Tos,
     },
-    /// Answers what arrives, stamping the departures that ask for it. Takes nothing that was sent to
-    /// several hosts (multicast, broadcast), or tells that it was.
+    /// Answers received packets, timestamping departures on request. Does not receive packets sent
+    /// to several hosts (multicast, broadcast), or reports that they were.
     Reflector {
         /// Other sockets with the same option may share the port, each with its share of the flows.
         shares_port: bool,
@@ -72,14 +72,14 @@ pub enum Role {
 pub struct SocketOptions {
     /// Address and port to bind; port 0 takes a free one. An IPv6 socket never takes IPv4.
     pub near: SocketAddr,
-    /// What is set below UDP.
+    /// Settings below UDP.
     pub path: PathOptions,
-    /// What the socket is for.
+    /// The role of the socket.
     pub role: Role,
 }
 
 impl SocketOptions {
-    /// A Session-Reflector's, with the usual options.
+    /// For a Session-Reflector, with the usual options.
     pub fn reflector(near: SocketAddr) -> Self {
         Self {
             near,
@@ -88,7 +88,7 @@ impl SocketOptions {
         }
     }
 
-    /// A Session-Sender's towards `far`, with the usual options.
+    /// For a Session-Sender towards `far`, with the usual options.
     pub fn sender(near: SocketAddr, far: SocketAddr) -> Self {
         Self {
             near,
@@ -97,8 +97,8 @@ impl SocketOptions {
         }
     }
 
-    /// Octets of receive buffer to ask for: replies wait in it while a sender sleeps towards a departure,
-    /// and the system's default loses requests at 100,000 a second.
+    /// Octets of receive buffer to request: replies wait in it while a sender sleeps until a
+    /// departure, and the system's default loses requests at 100,000 a second.
     pub(crate) fn receive_buffer_octets(&self) -> usize {
         match self.role {
             Role::Sender { .. } => 4 << 20,
@@ -113,7 +113,7 @@ impl SocketOptions {
         }
     }
 
-    /// Every packet sent is stamped, and ICMP errors are told.
+    /// Whether every packet sent is timestamped and ICMP errors are reported.
     pub(crate) fn is_sender(&self) -> bool {
         matches!(self.role, Role::Sender { .. })
     }
@@ -123,8 +123,8 @@ impl SocketOptions {
         self.role == Role::Reflector { shares_port: true }
     }
 
-    /// The interface whose clock stamps packets: the one named, or the one that has the address they
-    /// leave from.
+    /// The interface whose clock timestamps packets: the named one, or the one with their source
+    /// address.
     #[cfg(linux_sockets)]
     pub(crate) fn stamping_interface(&self) -> Option<String> {
         let interface = self.path.interface.as_deref();

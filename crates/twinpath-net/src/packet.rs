@@ -1,10 +1,10 @@
-//! A packet to send, and what comes back of it through the error queue.
+//! A packet to send, and the events of the error queue.
 
 use std::net::{IpAddr, SocketAddr};
 
 use twinpath_wire::{Stamp, Tos};
 
-/// Where a packet goes and how.
+/// Destination and settings of a packet.
 #[derive(Clone, Copy, Debug)]
 pub struct Outbound {
     /// Destination.
@@ -13,36 +13,36 @@ pub struct Outbound {
     pub from: Option<IpAddr>,
     /// ToS or Traffic Class octet; `None`: the socket's.
     pub tos: Option<Tos>,
-    /// Interface to leave by where `to` needs one (link-local); 0: the system's choice.
+    /// Outgoing interface if `to` needs one (link-local); 0: the system's choice.
     pub interface: u32,
-    /// Ask for a transmit stamp of this packet.
+    /// Request a transmit timestamp of this packet.
     pub stamp: bool,
 }
 
-/// What the error queue holds.
+/// An event of the error queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueEvent {
     /// A packet left. `key` counts the stamped packets of this socket as [`TestSocket::send`](crate::TestSocket::send) gave it.
     Sent {
-        /// Which packet.
+        /// The packet's key.
         key: u32,
-        /// When and how.
+        /// The timestamp.
         stamp: Stamp,
     },
     /// An ICMP error came back.
     Icmp(IcmpError),
 }
 
-/// An ICMP error about a packet of ours.
+/// An ICMP error about a packet that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IcmpError {
-    /// What it says.
+    /// Its kind.
     pub kind: IcmpKind,
-    /// Who says it; `None` where the system does not tell.
+    /// Who sent it; `None` if the system does not report it.
     pub from: Option<IpAddr>,
-    /// Where the packet was going.
+    /// The packet's destination.
     pub to: Option<SocketAddr>,
-    /// The beginning of the packet, as far as it is quoted.
+    /// The beginning of the packet's payload, as far as it is quoted.
     pub quote: Quote,
 }
 
@@ -54,7 +54,7 @@ pub struct Quote {
 }
 
 impl Quote {
-    /// Octets that are kept at most.
+    /// The most octets kept.
     pub const OCTETS: usize = 16;
 
     /// Of a payload that begins with these octets.
@@ -67,24 +67,24 @@ impl Quote {
         quote
     }
 
-    /// What is quoted.
+    /// The quoted octets.
     pub fn octets(&self) -> &[u8] {
         self.octets.get(..self.count).unwrap_or_default()
     }
 }
 
-/// What an ICMP error says (RFC 792, RFC 4443).
+/// Kind of an ICMP error (RFC 792, RFC 4443).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IcmpKind {
     /// Nothing listens on that port.
     PortUnreachable,
-    /// No way to the host.
+    /// Host unreachable.
     HostUnreachable,
-    /// No way to the network.
+    /// Network unreachable.
     NetworkUnreachable,
-    /// A firewall forbids it.
+    /// Forbidden by a firewall.
     Prohibited,
-    /// Larger than the next link and DF is set; the link's MTU, 0 if not told.
+    /// Larger than the next link and DF is set; the link's MTU, 0 if unknown.
     TooBig {
         /// Octets.
         mtu: u32,

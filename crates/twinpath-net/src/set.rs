@@ -1,4 +1,4 @@
-//! Many sockets, of which a few have something at a time.
+//! Many sockets, of which only a few are ready at a time.
 
 use std::io;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use crate::clock;
 use crate::error::BindError;
 use crate::socket::TestSocket;
 
-/// Sockets that one thread waits for together, however many: a wait costs by what has arrived, and
-/// not by what there is.
+/// Sockets that one thread waits for together: the cost of a wait depends on the ready sockets, not
+/// on their total number.
 #[derive(Debug)]
 pub struct SocketSet {
     poller: Arc<Poller>,
@@ -28,7 +28,7 @@ impl SocketSet {
     /// An empty set and its waker.
     ///
     /// # Errors
-    /// What the system says when it has no more descriptors.
+    /// The system's error, if it has no more descriptors.
     pub fn new() -> io::Result<(Self, SetWaker)> {
         let poller = Arc::new(Poller::new()?);
         let set = Self {
@@ -39,18 +39,18 @@ impl SocketSet {
         Ok((set, SetWaker(poller)))
     }
 
-    /// Takes a socket in at a `place` of the caller's choice; places are small numbers. What stood
-    /// there goes.
+    /// Adds a socket at a `place` chosen by the caller; places are small numbers. Drops the socket
+    /// that was there.
     ///
     /// # Errors
-    /// What the system says where it can watch no more; the socket is then closed.
+    /// The system's error, if it cannot watch another socket, which is then closed.
     pub fn insert(&mut self, place: usize, socket: TestSocket) -> io::Result<()> {
         drop(self.remove(place));
         if self.sockets.len() <= place {
             self.sockets.resize_with(place + 1, || None);
         }
-        // SAFETY: the set owns the socket, and `remove` takes it out of the poller before it can be
-        // closed; so does the set's own end.
+        // SAFETY: the set owns the socket, and removes it from the poller before it is closed, in
+        // `remove` and on drop.
         unsafe {
             self.poller
                 .add_with_mode(&socket.source(), Event::readable(place), PollMode::Level)?;
@@ -61,10 +61,10 @@ impl SocketSet {
         Ok(())
     }
 
-    /// Takes a socket out.
+    /// Removes a socket.
     pub fn remove(&mut self, place: usize) -> Option<TestSocket> {
         let socket = self.sockets.get_mut(place)?.take()?;
-        // It fails only for what is not in there.
+        // Fails only for a socket that is not in the poller.
         let _deleted = self.poller.delete(socket.source());
         Some(socket)
     }
@@ -72,14 +72,14 @@ impl SocketSet {
     /// Binds the socket at a place to its device again, as [`TestSocket::bind_again`].
     ///
     /// # Errors
-    /// [`BindError`]: it is as it was.
+    /// [`BindError`]: the socket is unchanged.
     pub fn bind_again(&mut self, place: usize, index: u32) -> Result<(), BindError> {
         let Some(mut socket) = self.remove(place) else {
             return Ok(());
         };
         let bound = socket.bind_again(index);
         let addr = socket.local();
-        // It was watched a moment ago.
+        // It was just being watched.
         self.insert(place, socket)
             .map_err(|source| BindError::Other { addr, source })?;
         bound
@@ -95,14 +95,15 @@ impl SocketSet {
         self.sockets.iter().flatten()
     }
 
-    /// Until a socket has something to read (packets or errors), `until` has come, or the waker was
-    /// called. `ready` is then the places of those that have something; more may have than fit.
+    /// Waits until a socket has something to read (packets or errors), `until` has come, or the
+    /// waker was called. `ready` then contains the places of ready sockets; more may be ready than
+    /// fit.
     pub fn wait(&mut self, until: Mono, ready: &mut Vec<usize>) {
         ready.clear();
         self.events.clear();
         let left = until.since(clock::mono());
         if self.poller.wait(&mut self.events, Some(left)).is_err() {
-            // Whatever it is, it may last: no busy loop.
+            // The error may persist, so avoid a busy loop.
             std::thread::sleep(Duration::from_micros(100));
         }
         ready.extend(self.events.iter().map(|event| event.key));

@@ -1,4 +1,4 @@
-//! The test socket: UDP, stamped, with what IP knows beside the octets.
+//! The test socket: UDP with timestamps and the fields of the IP header.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,7 +11,8 @@ use crate::os::Source;
 use crate::packet::{Outbound, QueueEvent};
 use crate::{interface, os};
 
-/// A UDP socket that says when its packets left and came. Never blocks: see [`crate::Waiter`].
+/// A UDP socket that reports when its packets left and arrived. Never blocks: see
+/// [`crate::Waiter`].
 #[derive(Debug)]
 pub struct TestSocket {
     inner: Inner,
@@ -30,7 +31,8 @@ pub struct Device {
 }
 
 impl Device {
-    /// Of a socket bound to `near` and `interface`: the zone of a link-local address comes first.
+    /// For a socket bound to `near` and `interface`: the zone of a link-local address takes
+    /// precedence.
     pub fn of(near: SocketAddr, interface: Option<&str>) -> Option<Self> {
         if let SocketAddr::V6(near) = near
             && near.scope_id() != 0
@@ -64,7 +66,7 @@ impl TestSocket {
     /// Opens and binds.
     ///
     /// # Errors
-    /// [`BindError`]: what could not be had.
+    /// [`BindError`]: why it could not be opened or bound.
     pub fn open(options: &SocketOptions) -> Result<Self, BindError> {
         let inner = Self::open_inner(options)?;
         let local = match &inner {
@@ -98,7 +100,7 @@ impl TestSocket {
         os::portable::Socket::open(options).map(Inner::Plain)
     }
 
-    /// Why there are no hardware stamps, where they were asked for; `None`: there may be.
+    /// Why there are no hardware timestamps, if they were requested; `None`: they may be available.
     pub fn no_hardware(&self) -> Option<NoHardware> {
         match &self.inner {
             #[cfg(linux_sockets)]
@@ -114,9 +116,9 @@ impl TestSocket {
         self.device.as_ref()
     }
 
-    /// Binds it to its device again, which was deleted, made again under the same name, and has the
-    /// number `index` now. It stays the same socket, with all that has arrived, where this process may
-    /// do that (`CAP_NET_RAW`); else another takes its place.
+    /// Binds it again to its device, which was deleted and created again under the same name, now
+    /// with the number `index`. With `CAP_NET_RAW` it stays the same socket and keeps the packets
+    /// that have arrived; otherwise a new socket replaces it.
     ///
     /// # Errors
     /// [`BindError`]: it is as it was.
@@ -153,17 +155,17 @@ impl TestSocket {
         self.local
     }
 
-    /// Takes what has arrived, a batch at most: how many datagrams.
+    /// Receives at most a batch of datagrams, and returns how many.
     ///
     /// # Errors
-    /// What the system says; nothing there is no error but 0.
+    /// The system's error; if nothing has arrived, the result is 0.
     pub fn receive(&self, batch: &mut RecvBatch) -> io::Result<usize> {
         each!(self, socket => socket.receive(batch, self.local))
     }
 
-    /// Sends one datagram. With a stamp asked for (here or for the whole socket): the key under
-    /// which [`TestSocket::drain_errors`] will tell of it. Keys rise by one, or start at 0 again
-    /// after a refused packet where the kernel cannot be told which key to use.
+    /// Sends one datagram. If a timestamp is requested (here or for the whole socket), returns the
+    /// key under which [`TestSocket::drain_errors`] reports it. Keys grow by one, or restart at 0
+    /// after a refused packet if the kernel assigns the keys.
     ///
     /// # Errors
     /// [`SendError`]: the packet did not leave.
@@ -171,8 +173,8 @@ impl TestSocket {
         each!(self, socket => socket.send(octets, out))
     }
 
-    /// Sends datagrams out of the slots of `batch`: slot, octets and way of each. Those that need
-    /// nothing but a destination leave by one system call. How many did not leave.
+    /// Sends datagrams from the slots of `batch`: slot, octets and destination of each. Those that
+    /// need only a destination leave by one system call. Returns how many did not leave.
     pub fn send_from(&self, batch: &RecvBatch, packets: &[(usize, usize, Outbound)]) -> usize {
         #[cfg(linux_sockets)]
         if let Inner::Stamped(socket) = &self.inner
@@ -185,7 +187,7 @@ impl TestSocket {
                 *plain = (batch.octets(*slot, *octets), out.to);
             }
             let plain = plain.get(..packets.len()).unwrap_or_default();
-            // What the call stopped at, or did not take for too many, goes one by one.
+            // Datagrams that the call stopped at, or did not take, are sent one by one.
             let left = socket.send_plain(plain).unwrap_or(0);
             return self.send_each(batch, packets.get(left..).unwrap_or_default());
         }
@@ -199,7 +201,7 @@ impl TestSocket {
         packets.iter().filter(failed).count()
     }
 
-    /// Whether the system will tell when packets left (as far as its drivers do).
+    /// Whether the system reports when packets left (as far as its drivers do).
     pub fn tells_departures(&self) -> bool {
         match &self.inner {
             #[cfg(linux_sockets)]
@@ -212,18 +214,18 @@ impl TestSocket {
     /// bound: all packets of one source, an IPv4 address or an IPv6 /64, then go to the same one.
     ///
     /// # Errors
-    /// What the system says where it cannot.
+    /// The system's error, if it is not supported.
     pub fn steer_by_source(&self, sockets: u32) -> io::Result<()> {
         each!(self, socket => socket.steer_by_source(sockets))
     }
 
-    /// Takes what the error queue holds, a bounded number at a time: transmit stamps and ICMP
-    /// errors. How many there were.
+    /// Takes a bounded number of events from the error queue: transmit timestamps and ICMP errors.
+    /// Returns how many there were.
     pub fn drain_errors(&self, tell: &mut dyn FnMut(QueueEvent)) -> usize {
         each!(self, socket => socket.drain_errors(tell))
     }
 
-    /// Stops asking for the lower transmit rung (`queue`) once a better one has delivered.
+    /// Stops requesting the lower transmit rung (`queue`) once a better one has arrived.
     pub fn settle_transmit_rung(&self) {
         each!(self, socket => socket.settle_transmit_rung());
     }
@@ -238,25 +240,26 @@ impl TestSocket {
         each!(self, socket => socket.source())
     }
 
-    /// Datagrams that the system dropped because the receive buffer was full, as far as it told.
+    /// Datagrams that the system dropped because the receive buffer was full, as far as it reports
+    /// them.
     pub fn receive_drops(&self) -> u32 {
         each!(self, socket => socket.receive_drops())
     }
 }
 
-/// Whether a socket on the unspecified address tells where each packet was sent to. Where it does not,
-/// it cannot answer: see [`Role::Reflector`](crate::Role::Reflector).
+/// Whether a socket on the unspecified address reports the destination of each packet. If not, it
+/// cannot answer: see [`Role::Reflector`](crate::Role::Reflector).
 pub fn tells_destination(portable: bool) -> bool {
     cfg!(linux_sockets) && !portable
 }
 
-/// Refuses an address at which packets for several hosts would arrive unseen.
+/// Refuses an address at which packets for several hosts would arrive undetected.
 fn check_address(options: &SocketOptions) -> Result<(), BindError> {
     let addr = options.near;
     if addr.ip().is_multicast() || is_broadcast(addr, options.path.interface.as_deref()) {
         return Err(BindError::NotOneHost { addr });
     }
-    // Elsewhere than on Unix broadcasts come to sockets that are bound to one address, too.
+    // On systems other than Unix, sockets bound to one address receive broadcasts too.
     let is_distinct = cfg!(unix) && !addr.ip().is_unspecified();
     if !tells_destination(options.path.portable) && !is_distinct {
         return Err(BindError::Indistinct { addr });
@@ -264,8 +267,8 @@ fn check_address(options: &SocketOptions) -> Result<(), BindError> {
     Ok(())
 }
 
-/// Whether the system takes the address for a broadcast: it then lets no socket send there that was not
-/// made for it.
+/// Whether the system treats the address as a broadcast: it then refuses to send there without
+/// `SO_BROADCAST`.
 fn is_broadcast(addr: SocketAddr, interface: Option<&str>) -> bool {
     let IpAddr::V4(ip) = addr.ip() else {
         return false;
@@ -281,13 +284,13 @@ fn is_broadcast(addr: SocketAddr, interface: Option<&str>) -> bool {
 /// The local address that the system would send from to reach `far`.
 ///
 /// # Errors
-/// What the system says where there is no way.
+/// The system's error, if there is no route.
 pub fn local_address_towards(far: SocketAddr, interface: Option<&str>) -> io::Result<IpAddr> {
     os::portable::local_address_towards(far, interface)
 }
 
-/// The MTU of the interface that packets to `far` leave by; `None` where the system does not tell. What
-/// routers said of the rest of the path does not count: anyone could have said it.
+/// The MTU of the interface that packets to `far` leave by; `None` if the system does not report
+/// it. The path MTU from ICMP errors is ignored, because these can be forged.
 pub fn interface_mtu(far: SocketAddr, interface: Option<&str>) -> Option<u32> {
     os::interface_mtu(far, interface)
 }

@@ -1,4 +1,4 @@
-//! Streams of control connections: TCP, marked, kept alive, answered without delay.
+//! TCP streams of control connections: marked, kept alive, without delayed sends.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -10,20 +10,20 @@ use twinpath_wire::Tos;
 use crate::error::BindError;
 use crate::os;
 
-/// Connections that wait to be accepted, at most. The system may allow fewer.
+/// The most connections that wait to be accepted. The system may allow fewer.
 const BACKLOG: i32 = 4096;
-/// A far end that is silent for so long is asked whether it is still there, and again at
-/// [`KEEP_ALIVE_EVERY`], this many times.
+/// After this long without data a keep-alive is sent, and again every [`KEEP_ALIVE_EVERY`], up to
+/// the number of retries.
 const KEEP_ALIVE: Duration = Duration::from_mins(1);
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 #[cfg(not(windows))]
 const KEEP_ALIVE_TRIES: u32 = 4;
 
-/// Opens a listening socket. An IPv6 one never takes IPv4. With `tos` all connections are marked so
-/// from their first answer on; without, the marking of each SYN is kept for [`syn_tos`].
+/// Opens a listening socket. An IPv6 one never takes IPv4. With `tos`, all connections have this
+/// marking from their first answer on; without, the marking of each SYN is kept for [`syn_tos`].
 ///
 /// # Errors
-/// [`BindError`]: what could not be had.
+/// [`BindError`]: why it could not be opened or bound.
 pub fn listen(
     near: SocketAddr,
     interface: Option<&str>,
@@ -40,7 +40,7 @@ pub fn listen(
     if near.is_ipv6() {
         socket.set_only_v6(true).map_err(option("IPV6_V6ONLY"))?;
     }
-    // Elsewhere it means that two programs may listen at once.
+    // On other systems this option would let two programs listen at once.
     #[cfg(unix)]
     socket
         .set_reuse_address(true)
@@ -64,11 +64,11 @@ pub fn listen(
     Ok(socket.into())
 }
 
-/// Makes a connection ready for control messages: none waits for another, a dead far end is found
-/// out, and segments are marked with `tos`.
+/// Prepares a connection for control messages: sent without delay, with keep-alive, and marked with
+/// `tos`.
 ///
 /// # Errors
-/// What the system says.
+/// The system's error.
 pub fn prepare<'s, S>(stream: &'s S, v6: bool, tos: Option<Tos>) -> io::Result<()>
 where
     SockRef<'s>: From<&'s S>,
@@ -87,11 +87,11 @@ where
     }
 }
 
-/// Binds a listening socket or a connection to `interface` again, which was deleted and made again
-/// under that name.
+/// Binds a listening socket or a connection to `interface` again, which was deleted and created
+/// again under that name.
 ///
 /// # Errors
-/// What the system says: without `CAP_NET_RAW` a socket that is bound to a device stays so.
+/// The system's error: without `CAP_NET_RAW` a socket that is bound to a device stays so.
 pub fn bind_again<'s, S>(stream: &'s S, interface: &str) -> io::Result<()>
 where
     SockRef<'s>: From<&'s S>,
@@ -99,8 +99,8 @@ where
     os::bind_device(&SockRef::from(stream), interface)
 }
 
-/// The ToS or Traffic Class octet of the SYN that began an accepted connection; `None` where the
-/// system does not tell. It tells once.
+/// The ToS or Traffic Class octet of the SYN that began an accepted connection; `None` if the
+/// system does not report it. It is returned only once.
 pub fn syn_tos<'s, S>(stream: &'s S) -> Option<Tos>
 where
     SockRef<'s>: From<&'s S>,

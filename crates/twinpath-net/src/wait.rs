@@ -1,4 +1,4 @@
-//! Waiting: for sockets, for a moment, for a word from another thread.
+//! Waiting for sockets, for a point in time, or for another thread.
 
 use std::io;
 
@@ -11,7 +11,7 @@ use crate::socket::TestSocket;
 #[derive(Clone, Debug)]
 pub struct Waker(pub(crate) os::wait::Waker);
 
-/// Waits for sockets, a moment and its [`Waker`].
+/// Waits for sockets, a point in time and its [`Waker`].
 #[derive(Debug)]
 pub struct Waiter(os::wait::Waiter);
 
@@ -19,25 +19,26 @@ impl Waiter {
     /// A waiter and the waker that goes with it.
     ///
     /// # Errors
-    /// What the system says when it has no more descriptors.
+    /// The system's error, if it has no more descriptors.
     pub fn new() -> io::Result<(Self, Waker)> {
         let (waiter, waker) = os::wait::new()?;
         Ok((Self(waiter), Waker(waker)))
     }
 
-    /// Until a socket has something to read (packets or errors), `until` has come, or the waker
-    /// was called. The kernel may let it be late by a thousandth of the time waited.
+    /// Waits until a socket has something to read (packets or errors), `until` has come, or the
+    /// waker was called. It may end late by a thousandth of the time waited.
     pub fn wait(&mut self, sockets: &[&TestSocket], until: Option<Mono>) {
         self.0
             .wait(sockets.iter().map(|socket| socket.source()), until);
     }
 
-    /// Until exactly `until` (absolute, as sharp as the kernel's timers), whatever arrives.
+    /// Waits exactly until `until` (absolute, as precise as the kernel's timers), even if packets
+    /// arrive.
     pub fn sleep_until(until: Mono) {
         os::wait::sleep_until(until);
     }
 
-    /// Lets this thread's timers fire on time, not rounded to save power.
+    /// Makes this thread's timers fire on time instead of being coalesced to save power.
     pub fn sharpen_timers() {
         os::wait::sharpen_timers();
     }

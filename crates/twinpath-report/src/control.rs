@@ -1,4 +1,4 @@
-//! What a control connection came to, as its report and a raw file have it.
+//! The result of a control connection, for its report and raw files.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -10,7 +10,7 @@ use twinpath_wire::control::Modes;
 
 use crate::{Finding, Note, SessionReport, finding};
 
-/// What a Control-Client with its Session-Senders found out. The keys are those of raw files.
+/// Report of a Control-Client with its Session-Senders. The keys are those of raw files.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ControlReport {
     /// The Server's end of the control connection.
@@ -18,7 +18,7 @@ pub struct ControlReport {
     /// This host's end of it.
     #[serde(rename = "client")]
     pub near: SocketAddr,
-    /// Other addresses of the Server, which did not take the connection before, in this order.
+    /// Other addresses of the Server, tried before without success, in this order.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
     /// Modes that the Server offers.
@@ -26,13 +26,13 @@ pub struct ControlReport {
     pub offered: Modes,
     /// Modes chosen.
     pub modes: Modes,
-    /// The sessions that were measured, in the order of the classes asked for.
+    /// The sessions that were measured, in the order of the requested classes.
     #[serde(skip)]
     pub sessions: Vec<SessionReport>,
     /// The sessions that the Server refused, in the same order.
     #[serde(default, deserialize_with = "known")]
     pub refused: Vec<RefusedSession>,
-    /// What is remarkable about the connection, and about sessions without figures, warnings first.
+    /// Findings about the connection, and about sessions without figures, warnings first.
     #[serde(default, deserialize_with = "finding::known")]
     pub findings: Vec<Finding>,
     /// The findings in words.
@@ -40,7 +40,7 @@ pub struct ControlReport {
 }
 
 impl ControlReport {
-    /// One that was read from a file: what this version does not know keeps the file's words.
+    /// From a file: findings unknown to this version keep the file's words.
     #[must_use]
     pub fn as_read(mut self) -> Self {
         self.findings = finding::in_words(self.findings, std::mem::take(&mut self.notes));
@@ -48,7 +48,7 @@ impl ControlReport {
     }
 }
 
-/// Refused sessions of a file, without those at a step that this version does not know.
+/// Refused sessions of a file, without those at a step unknown to this version.
 fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RefusedSession>, D::Error> {
     let values = Vec::<serde_json::Value>::deserialize(from)?;
     let known = values
@@ -57,7 +57,7 @@ fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RefusedSession>, D::E
     Ok(known.collect())
 }
 
-/// A DSCP as raw files have it: in its ToS octet.
+/// A DSCP as stored in raw files: in its ToS octet.
 mod tos {
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
     use twinpath_wire::{Dscp, Tos};
@@ -72,10 +72,10 @@ mod tos {
     }
 }
 
-/// A session that was asked for and that the Server does not make or start.
+/// A requested session that the Server does not accept or start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedSession {
-    /// Its place among the classes asked for, from 1.
+    /// Its position among the requested classes, from 1.
     pub number: usize,
     /// Its marking.
     #[serde(rename = "tos", with = "tos")]
@@ -83,10 +83,10 @@ pub struct RefusedSession {
     /// At which step, and by which Accept value.
     #[serde(flatten)]
     pub refusal: Refusal,
-    /// What the reader can do about it; `None` of a file, which has the words.
+    /// What the reader can do about it; `None` from a file, which contains the words.
     #[serde(skip)]
     pub remedy: Option<Advice>,
-    /// The same in words.
+    /// The advice in words.
     pub advice: String,
 }
 
@@ -94,13 +94,13 @@ pub struct RefusedSession {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Advice {
-    /// What follows from the step and the Accept value.
+    /// The remedy for the step and the Accept value.
     AsRefused,
     /// Also: ask for less padding.
     LessPadding,
-    /// The Server may take no sessions of other senders than its client.
+    /// The Server may not accept sessions of senders other than its client.
     AllowSender {
-        /// Whom it would have to take.
+        /// The sender that it would have to accept.
         sender: IpAddr,
     },
     /// Ask for less: DSCP, padding, and addresses unless they were left out.
@@ -116,7 +116,7 @@ pub struct Attempt {
     /// The address.
     #[serde(rename = "address")]
     pub server: SocketAddr,
-    /// Why not, without the address.
+    /// The reason, without the address.
     pub error: String,
 }
 

@@ -1,5 +1,5 @@
-//! A session as a document: the keys of `twinpath-report-1` and their order are a contract, additions
-//! stand last. What is not known is `null`, never 0.
+//! A session as a document: the keys of `twinpath-report-1` and their order are a contract;
+//! additions come last. Unknown values are `null`, never 0.
 
 mod counted;
 mod details;
@@ -79,7 +79,7 @@ pub struct SessionDocument<'a> {
     payload_octets: PayloadSize,
     dscp_forward: DscpCounts<'a>,
     congestion_forward: Option<u64>,
-    /// Its place in its run, from 1.
+    /// Its position in its run, from 1.
     #[serde(rename = "session")]
     pub number: usize,
     timeout_ns: u64,
@@ -108,7 +108,7 @@ pub struct SessionDocument<'a> {
     suspended_ns: Option<u64>,
     implausible: u64,
     findings: &'a [Finding],
-    /// Where a report is made from several files.
+    /// If a report is made from several files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<&'a str>,
 }
@@ -122,7 +122,7 @@ pub fn protocol_name(protocol: Protocol) -> &'static str {
     }
 }
 
-/// The Session-Sender Identifier, where there is one.
+/// The Session-Sender Identifier, if any.
 pub fn ssid(protocol: Protocol) -> Option<u16> {
     match protocol {
         Protocol::TwampLight | Protocol::Twamp(_) | Protocol::Stamp { ssid: 0 } => None,
@@ -131,11 +131,11 @@ pub fn ssid(protocol: Protocol) -> Option<u16> {
 }
 
 impl<'a> SessionDocument<'a> {
-    /// Of `report`, with what was `requested` beside the usual figures. `file`: the one that it is from,
-    /// where a report has several.
+    /// From `report`, with the figures `requested` in addition to the usual ones. `file`: the file
+    /// it is from, if a report has several.
     pub fn new(report: &'a SessionReport, file: Option<&'a str>, requested: &Requested) -> Self {
         let figures = &report.figures;
-        // What is not known is null, not 0.
+        // Unknown values are null, not 0.
         let (has_end, has_sender) = (report.origin.has_end(), report.origin.has_sender());
         Self {
             protocol: protocol_name(report.identity.protocol),
@@ -216,7 +216,7 @@ impl<'a> SessionDocument<'a> {
     }
 }
 
-/// Whether the reflector's time is in the round trip; `None` without one.
+/// Whether the round trip includes the reflector's time; `None` without a round trip.
 fn includes_residence(figures: &twinpath_metrics::Figures) -> Option<bool> {
     let known = figures.round_trip.is_some();
     known.then(|| figures.round_trip_includes_residence())

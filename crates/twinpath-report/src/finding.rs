@@ -1,7 +1,8 @@
-//! What is remarkable about a run: what is known where nothing came back, and what its figures must not be taken for.
-//! Values only: the binary words them.
+//! Findings about a run: what is known if nothing came back, and the limits of its figures. Values
+//! only; the binary puts them into words.
 //!
-//! A new finding is a row of the table of its subject and a decision beside it, and its words in the binary.
+//! A new finding needs a row in the table of its subject, a decision next to it, and its words in
+//! the binary.
 
 macro_rules! findings {
     ($(#[$about:meta])* pub enum $Subject:ident {$(
@@ -20,7 +21,7 @@ macro_rules! findings {
         )*}
 
         impl $Subject {
-            /// The keys of this subject, with what each is whatever its values.
+            /// The keys of this subject with their usual severities.
             pub const KEYS: &[(&str, $crate::Severity)] = &[$(($key, $crate::Severity::$severity),)*];
 
             pub(super) const fn usual(&self) -> (&'static str, $crate::Severity) {
@@ -85,24 +86,25 @@ pub(crate) use far_times::renew as renew_far_times;
 
 use crate::SessionReport;
 
-/// A one-way delay may be this far below zero because of its timestamps: that says nothing about the clocks.
+/// A one-way delay may be this far below zero because of its timestamps, without showing an error
+/// of the clocks.
 pub(crate) const STAMP_ERROR_NS: i64 = 100_000;
 
-/// Findings of a session at most, of a file.
+/// The most findings of a session in a file.
 const MOST_FINDINGS: usize = 1_024;
-/// Values in a list of a finding at most.
+/// The most values in a list of a finding.
 const MOST_VALUES: usize = 64;
 
-/// Whether the figures can be believed without it.
+/// Whether the figures can be trusted without this finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// They cannot: printed as a warning.
+    /// The figures are misleading without it: printed as a warning.
     Warning,
-    /// They can.
+    /// The figures can be trusted without it.
     Remark,
 }
 
-/// A finding in words, as JSON shows it and as files have it: one line, and what to do about it.
+/// A finding in words, as in JSON and files: one line, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
     /// [`Finding::key`].
@@ -113,7 +115,7 @@ pub struct Note {
     pub line: String,
 }
 
-/// What is remarkable. The keys are for machines and stay.
+/// A finding. The keys are for machines and do not change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Finding {
@@ -121,23 +123,23 @@ pub enum Finding {
     Silence(Silence),
     /// An ICMP error came back.
     Unreached(Unreached),
-    /// What one-way figures are worth.
+    /// The validity of one-way figures.
     Clocks(Clocks),
-    /// What the reflector's times are worth.
+    /// The validity of the reflector's times.
     FarStamps(FarStamps),
-    /// What is peculiar about the far end.
+    /// Peculiarities of the far end.
     FarEnd(FarEnd),
-    /// What losses are worth.
+    /// The validity of losses.
     Losses(Losses),
-    /// What this host did not do as asked.
+    /// What this host did not do as requested.
     Host(Host),
     /// The control connection.
     Control(Control),
-    /// What raw files lack.
+    /// Data missing in raw files.
     RawFile(RawFile),
-    /// What a capture is worth.
+    /// Limits of a capture.
     Captured(Captured),
-    /// What of a capture was not read.
+    /// Packets of a capture that were not read.
     NotRead(NotRead),
     /// In the words of the program that wrote the file: of a version before findings were values, or of a later one.
     Written(Note),
@@ -171,7 +173,8 @@ impl Finding {
         }
     }
 
-    /// Whether the figures can be believed without it: of some findings that depends on their values.
+    /// Whether the figures can be trusted without it; for some findings that depends on their
+    /// values.
     pub fn severity(&self) -> Severity {
         let warns = if let Self::Silence(Silence::AnswersFromElsewhere { is_silent, .. }) = self {
             *is_silent
@@ -196,12 +199,12 @@ impl Finding {
         }
     }
 
-    /// The figures cannot be believed without it.
+    /// Whether the figures are misleading without it.
     pub fn is_warning(&self) -> bool {
         self.severity() == Severity::Warning
     }
 
-    /// With its words.
+    /// The finding together with its words.
     pub fn note(&self, line: String) -> Note {
         Note {
             key: self.key(),
@@ -211,7 +214,7 @@ impl Finding {
     }
 }
 
-/// Findings of a file. Those of a later version are nothing until [`in_words`] gives them theirs.
+/// Findings of a file. Those of a later version are empty until [`in_words`] adds the file's words.
 pub(crate) fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Finding>, D::Error> {
     let values = Vec::<Value>::deserialize(from)?;
     let nothing = || {
@@ -228,7 +231,7 @@ pub(crate) fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Finding>, 
     Ok(findings.collect())
 }
 
-/// An address in it, in brackets, has a zone.
+/// Whether it contains an address in brackets with a zone.
 fn has_zone(line: &str) -> bool {
     let mut inside = line.split('[').skip(1);
     inside.any(|rest| {
@@ -237,7 +240,7 @@ fn has_zone(line: &str) -> bool {
     })
 }
 
-/// With lists as short as those of this program's findings are.
+/// Shortens its lists to the length that this program writes.
 fn bounded(value: Value) -> Value {
     match value {
         Value::Array(values) => values.into_iter().take(MOST_VALUES).map(bounded).collect(),
@@ -249,12 +252,12 @@ fn bounded(value: Value) -> Value {
     }
 }
 
-/// Findings of a file by its notes, which are the same in words: what this version does not know keeps
-/// the words that the file has.
+/// Combines the findings of a file with its notes, which are the same in words: findings unknown to
+/// this version keep the file's words.
 pub(crate) fn in_words(findings: Vec<Finding>, notes: Vec<Note>) -> Vec<Finding> {
     let mut findings = findings.into_iter();
     let findings = notes.into_iter().take(MOST_FINDINGS).map(|note| {
-        // Numbers of interfaces are those of the host that measured, which named them.
+        // Interface numbers are those of the measuring host, whose notes contain the names.
         let known = findings.next().filter(|_| !has_zone(&note.line));
         let known = known.filter(|known| known.key() == note.key);
         known.unwrap_or(Finding::Written(note))
@@ -262,12 +265,12 @@ pub(crate) fn in_words(findings: Vec<Finding>, notes: Vec<Note>) -> Vec<Finding>
     findings.collect()
 }
 
-/// Warnings first, otherwise in their order.
+/// Warnings first, otherwise in the original order.
 pub fn sort(findings: &mut [Finding]) {
     findings.sort_by_key(|finding| !finding.is_warning());
 }
 
-/// All that is remarkable about `report` itself, warnings first.
+/// All findings about `report` itself, warnings first.
 pub fn decide(report: &SessionReport) -> Vec<Finding> {
     let mut findings = Vec::new();
     let left = report.counters.sent + report.counters.in_flight;
@@ -280,7 +283,7 @@ pub fn decide(report: &SessionReport) -> Vec<Finding> {
     } else if report.counters.sent > 0 {
         findings.push(silence::of(report));
     } else if left > 0 {
-        // Stopped before a fate was known: only a refusal says something.
+        // Stopped before any fate was known: only a refusal is informative.
         findings.extend(unreached::of(report).map(Finding::from));
     }
     findings.extend(sending::of(report).into_iter().map(Finding::from));

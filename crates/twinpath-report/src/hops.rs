@@ -1,19 +1,19 @@
-//! How many routers lie on the way, by what is left of the TTL (row M-70).
+//! The number of routers on the path, from the TTL on arrival (row M-70).
 
 use crate::SessionReport;
 use twinpath_metrics::TtlFigures;
 
 /// TTL with which a reflector sends (RFC 5357 section 4.2: it SHOULD).
 const OF_REPLIES: u8 = 255;
-/// No path has more: whoever seems farther away began with 128 or 64, the other usual beginnings, or
-/// something on the way sends again.
+/// No path has more hops: a host that seems farther away started with 128 or 64, the other usual
+/// values, or the packet was sent anew on the way.
 const MOST_HOPS: u8 = 126;
 
 /// Least and greatest number of hops.
 pub(crate) type Hops = Option<(u8, u8)>;
 
-/// Out: the sent TTL is known. `None` where the reflector does not give the one that it saw: it
-/// says 0, more than was sent, or always 255 though the way back has hops.
+/// Outbound, where the sent TTL is known. `None` if the reflector does not report the received TTL:
+/// it writes 0, more than was sent, or always 255 although the inbound path has hops.
 pub(crate) fn forward(report: &SessionReport) -> Hops {
     let seen = report.figures.ttl_forward?;
     let routed = backward(report).is_some_and(|(least, _)| least > 0);
@@ -21,7 +21,7 @@ pub(crate) fn forward(report: &SessionReport) -> Hops {
     hops(report.identity.ttl, seen).filter(|_| given)
 }
 
-/// Back, if the reflector sends with 255.
+/// Inbound, if the reflector sends with 255.
 pub(crate) fn backward(report: &SessionReport) -> Hops {
     let seen = report.figures.ttl_backward?;
     hops(OF_REPLIES, seen)
@@ -37,7 +37,8 @@ mod tests {
     use super::*;
     use crate::finding::tests::quiet;
 
-    /// Hops out and back of these TTLs: as sent, seen by the reflector, of the replies.
+    /// Hops outbound and inbound from these TTLs: as sent, as received by the reflector, and of the
+    /// replies.
     fn of(sent: u8, seen: (u8, u8), replies: (u8, u8)) -> [Hops; 2] {
         let ttl = |(min, max)| {
             Some(TtlFigures {
@@ -58,15 +59,15 @@ mod tests {
         let same = |hops| Some((hops, hops));
         assert_eq!(of(255, (251, 251), (250, 252)), [same(4), Some((3, 5))]);
         assert_eq!(of(64, (60, 61), (255, 255)), [Some((3, 4)), same(0)]);
-        // Neighbours, and a reflector that does not look.
+        // Neighbours, and a reflector that does not report the TTL.
         assert_eq!(of(255, (255, 255), (255, 255)), [same(0), same(0)]);
         assert_eq!(of(255, (255, 255), (250, 250)), [None, same(5)]);
         assert_eq!(of(255, (0, 0), (250, 250)), [None, same(5)]);
         assert_eq!(of(64, (255, 255), (250, 250)), [None, same(5)]);
-        // Replies that began with 64 or 128.
+        // Replies sent with 64 or 128.
         assert_eq!(of(255, (250, 250), (59, 60)), [same(5), None]);
         assert_eq!(of(255, (250, 250), (120, 128)), [same(5), None]);
-        // A relay on the way out.
+        // A relay outbound.
         assert_eq!(of(255, (64, 64), (255, 255)), [None, same(0)]);
     }
 }

@@ -1,4 +1,4 @@
-//! Which session it is, and what it was told to do.
+//! Identity and parameters of a session.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,32 +9,31 @@ use twinpath_proto::sender::{Protocol, Schedule};
 use twinpath_wire::control::{SecurityMode, Sid};
 use twinpath_wire::{Tos, nanoseconds};
 
-/// Which session it is, and what it was told to do: known before its first packet, but for the
-/// addresses and the Session Identifier of a session that is still to be negotiated. The keys are those
-/// of raw files.
+/// Identity and parameters of a session: known before its first packet, except for the addresses
+/// and Session Identifier of a session not yet negotiated. The keys are those of raw files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Identity {
-    /// Its place in its run, from 1; those that came to nothing have theirs too.
+    /// Its position in its run, from 1; refused sessions count too.
     pub number: usize,
     /// TWAMP, TWAMP Light or STAMP.
     pub protocol: Protocol,
     /// How the session is secured.
     pub mode: SecurityMode,
-    /// Session Identifier; TWAMP-Control alone gives one.
+    /// Session Identifier; only with TWAMP-Control.
     #[serde(with = "sid")]
     pub sid: Option<Sid>,
     /// The sender's address and port as the far end sees them without NAT.
     pub sender: SocketAddr,
     /// The reflector's address and port.
     pub reflector: SocketAddr,
-    /// When packets were to leave.
+    /// The requested schedule.
     pub schedule: Schedule,
-    /// What a random schedule and the first departure came out of.
+    /// Seed of a random schedule and of the first departure.
     pub seed: u64,
     /// A reply after it counts as lost (Tmax).
     #[serde(rename = "timeout_ns", with = "nanoseconds")]
     pub timeout: Duration,
-    /// The first departure was put off by a random time up to this (dT of RFC 3432).
+    /// The first departure was delayed by a random time up to this (dT of RFC 3432).
     #[serde(rename = "start_within_ns", with = "nanoseconds")]
     pub start_within: Duration,
     /// ToS octet of the packets.
@@ -48,19 +47,19 @@ pub struct Identity {
 /// A session before its first packet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionSetup {
-    /// Which session it is.
+    /// Its identity.
     #[serde(flatten)]
     pub identity: Identity,
-    /// Packets asked for; `None` where a duration was.
+    /// Requested number of packets; `None` if a duration was requested.
     pub asked: Option<u64>,
-    /// For how long packets were to be sent, in nanoseconds; `None` where a count was.
+    /// Requested duration of sending, in nanoseconds; `None` if a count was requested.
     pub duration_ns: Option<u64>,
-    /// What its figures are made by.
+    /// Parameters of its figures.
     pub metrics: MetricsConfig,
 }
 
 impl SessionSetup {
-    /// Of a session whose sender is not this program's: with the parameters of `identity`.
+    /// Of a session with a sender of another program: with the parameters of `identity`.
     pub fn of_others(identity: Identity) -> Self {
         let metrics = MetricsConfig {
             tos_forward: Some(identity.tos),
@@ -76,7 +75,7 @@ impl SessionSetup {
     }
 }
 
-/// A Session Identifier as raw files have it: 32 hexadecimal digits.
+/// A Session Identifier as stored in raw files: 32 hexadecimal digits.
 mod sid {
     use serde::{Deserialize as _, Deserializer, Serializer};
     use twinpath_wire::control::Sid;

@@ -1,5 +1,5 @@
-//! What a run found out, as plain data: sessions with their figures, the control connection, and what
-//! is remarkable about them.
+//! The report of a run, as plain data: sessions with their figures, the control connection, and
+//! findings about them.
 #![forbid(unsafe_code)]
 
 mod control;

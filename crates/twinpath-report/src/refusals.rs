@@ -1,19 +1,19 @@
-//! What kept packets from leaving this host or from coming back.
+//! Reasons why packets did not leave this host or did not come back.
 
 use std::net::IpAddr;
 
 use twinpath_net::{IcmpKind, NoHardware, SendError};
 
-/// The main reasons, as far as the network and the system told them.
+/// The main reasons, as far as the network and the system reported them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusals {
     /// The ICMP errors that came most often.
     pub icmp: Option<IcmpRefusal>,
-    /// Why the system did not take packets, most often.
+    /// The most frequent reason why the system did not take packets.
     pub send: Option<SendError>,
-    /// The kernel was to tell when packets left, and told of none.
+    /// Whether transmit timestamps were requested from the kernel, but none arrived.
     pub no_departure_seen: bool,
-    /// Hardware timestamps were asked for.
+    /// Whether hardware timestamps were requested.
     pub hardware_asked: bool,
     /// Why there are none.
     pub no_hardware: Option<NoHardware>,
@@ -22,10 +22,10 @@ pub struct Refusals {
 /// ICMP errors of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IcmpRefusal {
-    /// What they say.
+    /// Their kind.
     pub kind: IcmpKind,
-    /// Who sent the last of them; `None` where the system does not tell.
+    /// Who sent the last of them; `None` if the system does not report it.
     pub from: Option<IpAddr>,
-    /// One of them at least quotes a packet of this run.
+    /// Whether at least one of them quotes a packet of this run.
     pub is_own: bool,
 }

@@ -1,4 +1,4 @@
-//! What a report has on request, and what it assumes.
+//! Additional figures of a report, and their assumptions.
 
 use std::net::SocketAddr;
 
@@ -6,18 +6,19 @@ use twinpath_metrics::VoiceParameters;
 
 use crate::words;
 
-/// Figures beside the usual ones, and how addresses are written.
+/// Figures in addition to the usual ones, and how addresses are written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Requested {
     /// The call that voice quality is estimated for.
     pub voice: VoiceParameters,
-    /// That was asked for: for people too.
+    /// Whether it was requested, so that text shows it too.
     pub voice_asked: bool,
     /// Percentiles with lost packets as infinite delays.
     pub with_loss: bool,
     /// Bins with edges that fit what was measured.
     pub automatic_bins: bool,
-    /// The name of an interface by its number, where the system tells; `None`: zones are numbers.
+    /// Returns the name of an interface by its number, if the system knows it; `None`: zones are
+    /// written as numbers.
     pub interface_name: Option<fn(u32) -> Option<String>>,
 }
 

@@ -1,4 +1,4 @@
-//! What a run found out, as plain data. Outputs turn it into text, JSON and lines.
+//! The report of a session, as plain data. Outputs turn it into text, JSON and lines.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -15,15 +15,15 @@ use twinpath_wire::{ErrorEstimate, Rung, Wall, nanoseconds};
 use crate::finding;
 use crate::{Finding, Identity, Note, Refusals, Requested, Sizes, Traffic, hops};
 
-/// Bins at most, where their edges are to fit what was measured.
+/// The most bins, if their edges are chosen to fit the measurement.
 const AUTOMATIC_BINS: u16 = 20;
 
-/// What a clock's discipline says of it (adjtimex).
+/// State of a clock's discipline (adjtimex).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockState {
     /// Synchronized to an external source of UTC.
     pub synchronized: bool,
-    /// The greatest error it claims, in nanoseconds; `None` where it claims nothing.
+    /// The greatest error it claims, in nanoseconds; `None` if it claims none.
     pub error_ns: Option<u64>,
 }
 
@@ -32,8 +32,8 @@ figures! { ClockState:
 }
 
 impl ClockState {
-    /// What an Error Estimate claims. Without S its error is not believed (some peers claim a
-    /// fraction of a nanosecond unsynchronized).
+    /// From an Error Estimate. Without S its error is ignored (some peers claim a fraction of a
+    /// nanosecond while unsynchronized).
     pub fn of_estimate(estimate: ErrorEstimate) -> Self {
         let error_ns = estimate.error_ns().and_then(|ns| u64::try_from(ns).ok());
         let synchronized = estimate.synchronized();
@@ -44,7 +44,7 @@ impl ClockState {
     }
 }
 
-/// Where the timestamps of a run came from.
+/// Sources of a run's timestamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StampReport {
     /// The best rung that T1 came from; `None` before any packet.
@@ -61,12 +61,13 @@ pub struct StampReport {
     pub fallback_receive: u64,
     /// The local clock at the end of the run.
     pub clock: ClockState,
-    /// What the replies' Error Estimates claim of the reflector's clock; `None` without a reply.
+    /// The claims about the reflector's clock in the replies' Error Estimates; `None` without a
+    /// reply.
     pub far_clock: Option<ClockState>,
 }
 
 impl StampReport {
-    /// Of what samples tell; nothing is known of the clocks.
+    /// From samples alone; nothing is known about the clocks.
     pub fn of(figures: &Figures) -> Self {
         let unknown = ClockState {
             synchronized: false,
@@ -88,41 +89,41 @@ impl StampReport {
 pub struct IcmpCount {
     /// In words: "port unreachable".
     pub what: String,
-    /// Who sent the last of them; `None` where the system does not tell.
+    /// Who sent the last of them; `None` if the system does not report it.
     pub from: Option<IpAddr>,
     /// How many.
     pub count: u64,
 }
 
-/// What a report is made from, and so which of its counts are known: a count that is not is 0 in it.
+/// The source of a report, which determines the known counts: unknown counts are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// A run that came to its end: all are known.
+    /// A completed run: all counts are known.
     #[default]
     Run,
-    /// The records of a run that did not: what only its end tells is not known.
+    /// The records of an interrupted run: counts written only at its end are unknown.
     Records,
-    /// A capture: what only the sender knows is not known.
+    /// A capture: counts known only to the sender are unknown.
     Capture,
 }
 
 impl Origin {
-    /// Whether what only the end of a run tells is known: odd and stale replies, ICMP errors, drops,
-    /// the largest burst, the local clock.
+    /// Whether the data written at the end of a run are known: replies with anomalies and stale
+    /// ones, ICMP errors, drops, the largest burst, the local clock.
     pub fn has_end(self) -> bool {
         self == Self::Run
     }
 
-    /// Whether what only the sender knows is known: its seed, what it did not send, its clock's steps.
+    /// Whether the data of the sender are known: its seed, packets not sent, its clock's steps.
     pub fn has_sender(self) -> bool {
         self != Self::Capture
     }
 }
 
-/// What a session came to. In a raw file it stands without what its rows tell.
+/// The report of a session. A raw file stores it without what follows from its rows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SessionReport {
-    /// Which session it is.
+    /// Its identity.
     #[serde(flatten)]
     pub identity: Identity,
     /// When the first packet was due, or the run began.
@@ -133,7 +134,7 @@ pub struct SessionReport {
     pub duration: Duration,
     /// Departures per second as achieved; `None` under two packets.
     pub achieved_pps: Option<f64>,
-    /// Counts of the Session-Sender, odd replies among them.
+    /// Counts of the Session-Sender, including replies with anomalies.
     #[serde(rename = "tally")]
     pub counters: SenderCounters,
     /// Where timestamps came from.
@@ -141,37 +142,37 @@ pub struct SessionReport {
     pub stamps: StampReport,
     /// Replies that the system dropped because they came faster than they were read.
     pub receive_drops: u64,
-    /// How often the socket was bound again to an interface that was made again.
+    /// How often the socket was bound again because its interface was created again.
     #[serde(default)]
     pub rebinds: u64,
     /// Per-packet records that the output was too slow to take.
     pub records_dropped: u64,
     /// ICMP errors that came back.
     pub icmp: Vec<IcmpCount>,
-    /// ICMP errors about packets that this run did not send: of an earlier run, or forged.
+    /// ICMP errors about packets that this run did not send: from an earlier run, or forged.
     #[serde(default)]
     pub icmp_foreign: u64,
-    /// What is remarkable, warnings first.
+    /// Findings, warnings first.
     #[serde(default, deserialize_with = "finding::known")]
     pub findings: Vec<Finding>,
-    /// The findings in words: of one report each, of a sum of reports those of several once.
+    /// The findings in words; in a sum of reports, those of several reports once.
     pub notes: Vec<Note>,
-    /// What kept packets from leaving or from coming back, as far as it was told.
+    /// Reasons why packets did not leave or did not come back, as far as they were reported.
     #[serde(skip)]
     pub refusals: Refusals,
-    /// All that the samples say.
+    /// All figures from the samples.
     #[serde(skip)]
     pub figures: Figures,
-    /// What the figures were made by: thresholds, bins, the marking expected.
+    /// Parameters of the figures: thresholds, bins, the expected marking.
     #[serde(skip)]
     pub config: MetricsConfig,
     /// The delays behind the figures.
     #[serde(skip)]
     pub delays: Distributions,
-    /// What the packets tell of the two clocks; `None` where no series was kept of them.
+    /// The estimate of the two clocks; `None` if no series was kept.
     #[serde(skip)]
     pub clocks: Option<ClockEstimate>,
-    /// The session over time; `None` where nobody kept it.
+    /// The session over time; `None` if it was not kept.
     #[serde(skip)]
     pub timeline: Option<Timeline>,
     /// Which of the counts are known.
@@ -182,15 +183,15 @@ pub struct SessionReport {
     pub traffic: Option<Traffic>,
 }
 
-/// Both addresses are this host's, and so both ends read one clock: the same address, or one that
-/// leaves no host. Where a program forwards packets from there to elsewhere, only the packets tell
-/// (see [`SessionReport::is_one_clock`]).
+/// Whether both addresses are this host's, so that both ends read one clock: they are equal, or
+/// never leave a host. If a program forwards packets from there to another host, only the packets
+/// show it (see [`SessionReport::is_one_clock`]).
 pub fn is_one_host(sender: IpAddr, reflector: IpAddr) -> bool {
     sender == reflector || reflector.is_loopback()
 }
 
 impl SessionReport {
-    /// Of what samples tell: what only the end of a run tells is 0, as `origin` says.
+    /// From samples alone: counts written at the end of a run are 0, as `origin` indicates.
     pub fn new(identity: Identity, metrics: &SessionMetrics, config: MetricsConfig) -> Self {
         let figures = metrics.figures();
         Self {
@@ -218,11 +219,11 @@ impl SessionReport {
         }
     }
 
-    /// One that was read from a file, with what its rows tell.
+    /// From a file, with the figures from its rows.
     #[must_use]
     pub fn with_samples(mut self, metrics: &SessionMetrics, config: MetricsConfig) -> Self {
         if self.counters.asked.is_none() {
-            // Older files do not say so of those that were skipped.
+            // Older files do not mark skipped ones.
             self.counters.slots_left_out = self.counters.slots_skipped;
         }
         self.findings = finding::in_words(self.findings, std::mem::take(&mut self.notes));
@@ -237,7 +238,7 @@ impl SessionReport {
         self
     }
 
-    /// What the series of the session tell of the clocks, with the remarks that belong to it.
+    /// Adds the estimate of the clocks from the session's series, with its findings.
     pub fn take_clocks(&mut self, clocks: Option<ClockEstimate>) {
         self.clocks = clocks;
         if let Some(clocks) = &self.clocks {
@@ -247,13 +248,13 @@ impl SessionReport {
         }
     }
 
-    /// Both ends have an address of this host (see [`is_one_host`]).
+    /// Whether both ends have an address of this host (see [`is_one_host`]).
     pub fn is_one_host(&self) -> bool {
         is_one_host(self.identity.sender.ip(), self.identity.reflector.ip())
     }
 
-    /// Both ends have an address of this host, and no packet disproves that they read one clock: a
-    /// delay below zero, or an offset that its bound does not explain, does.
+    /// Whether both ends have an address of this host, and no packet disproves that they read one
+    /// clock, as a delay below zero or an offset beyond its bound would.
     pub fn is_one_clock(&self) -> bool {
         let disproved = self
             .clocks
@@ -264,7 +265,7 @@ impl SessionReport {
         self.is_one_host() && tested && !disproved
     }
 
-    /// More than what the reflector's rounding explains speaks against one clock.
+    /// An offset beyond the reflector's rounding disproves one clock.
     fn disprove_one_clock(&self, clocks: &ClockEstimate) -> bool {
         let rounding = self.figures.far_rounding_ns;
         if rounding <= finding::STAMP_ERROR_NS.unsigned_abs() {
@@ -273,7 +274,7 @@ impl SessionReport {
         clocks.least_offset_ns() > rounding || self.has_seen_far_step(clocks)
     }
 
-    /// The reflector's clock stepped, by more than the steps in which it tells its time.
+    /// The reflector's clock stepped by more than its resolution.
     pub(crate) fn has_seen_far_step(&self, clocks: &ClockEstimate) -> bool {
         let rounding = self.figures.far_rounding_ns.saturating_mul(2);
         let beyond = |step: &FarStep| step.size_ns.unsigned_abs() > rounding;
@@ -281,7 +282,8 @@ impl SessionReport {
         unlisted || clocks.far_steps.iter().any(beyond)
     }
 
-    /// A one-way delay is further below zero than stamps are off and the reflector rounds its own.
+    /// A one-way delay is further below zero than the error of timestamps and the reflector's
+    /// rounding explain.
     pub(crate) fn has_negative_delay(&self) -> bool {
         let rounding = i64::try_from(self.figures.far_rounding_ns).unwrap_or(i64::MAX);
         let least = -finding::STAMP_ERROR_NS.saturating_add(rounding);
@@ -294,23 +296,22 @@ impl SessionReport {
         self.findings.extend(found.into_iter().map(Into::into));
     }
 
-    /// How much of what was due was sent. Where that is incomplete, loss and availability are not
-    /// known: a ratio of the rest would be too good.
+    /// How much of the traffic due was sent. If that is incomplete, loss and availability are
+    /// unknown: a ratio of the rest would be too low.
     pub fn coverage(&self) -> Coverage {
         let counters = &self.counters;
         let unsent = counters.send_errors.saturating_add(counters.slots_left_out);
         Coverage::of(&self.figures, unsent, counters.in_flight)
     }
 
-    /// The warning of an incomplete measurement: where there is one, the run was not what was asked
-    /// for.
+    /// The warning of an incomplete measurement, if the run did not send what was requested.
     pub fn incompletely_measured(&self) -> Option<&Finding> {
         let mut findings = self.findings.iter();
         findings.find(|finding| finding.key() == finding::INCOMPLETE)
     }
 
-    /// Decides again what follows from the figures alone: of a report from a file, whose reflector the user may know
-    /// more about than the run did.
+    /// Decides again what follows from the figures alone, for a report from a file when the user
+    /// knows more about its reflector than the run did.
     pub fn decide_again(&mut self) {
         finding::renew_directions(self);
         self.decide_coverage_again();
@@ -322,7 +323,7 @@ impl SessionReport {
         finding::renew_coverage(self);
     }
 
-    /// A packet was due, whatever became of it.
+    /// Whether a packet was due, sent or not.
     pub fn has_begun(&self) -> bool {
         let counters = &self.counters;
         let due = [
@@ -334,12 +335,12 @@ impl SessionReport {
         due.iter().any(|count| *count > 0)
     }
 
-    /// The session was negotiated by TWAMP-Control.
+    /// Whether the session was negotiated by TWAMP-Control.
     pub(crate) fn is_negotiated(&self) -> bool {
         matches!(self.identity.protocol, Protocol::Twamp(_))
     }
 
-    /// The sender's address and port. Its zone is that of the reflector, where it has none.
+    /// The sender's address and port. Its zone is the reflector's, if it has none.
     pub fn sender(&self) -> SocketAddr {
         let mut sender = self.identity.sender;
         if let (SocketAddr::V6(near), SocketAddr::V6(far)) = (&mut sender, self.identity.reflector)
@@ -370,17 +371,17 @@ impl SessionReport {
         seen.unwrap_or_else(told)
     }
 
-    /// How many routers lie on the way out; `None` where the TTL on arrival does not tell.
+    /// Routers on the outbound path; `None` if the TTL on arrival does not show it.
     pub fn hops_forward(&self) -> Option<(u8, u8)> {
         hops::forward(self)
     }
 
-    /// The same on the way back.
+    /// Routers on the inbound path, likewise.
     pub fn hops_backward(&self) -> Option<(u8, u8)> {
         hops::backward(self)
     }
 
-    /// Quality of a call over the path; no estimate where the loss is not known.
+    /// Quality of a call over the path; `None` if the loss is unknown.
     pub fn voice(&self, requested: &Requested) -> VoiceFigures {
         if !self.coverage().is_complete() {
             return VoiceFigures::default();
@@ -390,7 +391,7 @@ impl SessionReport {
         VoiceFigures::new(&self.figures, &delays, synchronized, requested.voice)
     }
 
-    /// Delays in the bins that were asked for.
+    /// Delays in the requested bins.
     pub fn bins(&self, requested: &Requested) -> Option<Cow<'_, BinFigures>> {
         if !requested.automatic_bins {
             return self.figures.bins.as_ref().map(Cow::Borrowed);
@@ -403,11 +404,11 @@ impl SessionReport {
         }))
     }
 
-    /// What raw one-way delays are worth: by what both clocks claim, and by what the packets tell of
-    /// them (row M-57).
+    /// Whether raw one-way delays can be trusted, judged by both clocks' claims and by the packets
+    /// (row M-57).
     pub fn basis(&self) -> Basis {
         if self.is_one_clock() {
-            // One clock; what is left is what its stamps are off by.
+            // One clock: only the error of its timestamps remains.
             return Basis::Synchronized {
                 error_ns: ClockModel::STAMP_ERROR_NS,
             };

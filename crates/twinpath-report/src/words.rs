@@ -10,8 +10,8 @@ pub fn count(count: u64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// A time as a command line takes it, in the largest unit that needs no more digits: `100 ms`, `1.5 s`,
-/// `15 min`, `1 d`.
+/// A time as the command line accepts it, in the largest unit that needs no more digits: `100 ms`,
+/// `1.5 s`, `15 min`, `1 d`.
 pub fn time(time: Duration) -> String {
     const SECOND: u128 = 1_000_000_000;
     let ns = time.as_nanos();
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_is_not_many() {
+    fn one_takes_the_singular() {
         let packets = |number| count(number, "packet", "packets");
         assert_eq!(
             [0, 1, 2].map(packets),

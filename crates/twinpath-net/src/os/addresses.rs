@@ -3,11 +3,11 @@
 use std::ffi::CStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// All addresses of all interfaces, with their interfaces' names, each with the zone that it is meant in;
-/// `None` where the system does not tell.
+/// All addresses of all interfaces, with the interface's name and the address's zone; `None` if the
+/// system does not report them.
 fn interfaces() -> Option<Vec<(String, SocketAddr)>> {
     let mut list: *mut libc::ifaddrs = std::ptr::null_mut();
-    // SAFETY: `list` lives across the call, which points it to a list of its own.
+    // SAFETY: `list` lives across the call, which points it to an allocated list.
     if unsafe { libc::getifaddrs(&raw mut list) } != 0 {
         return None;
     }
@@ -44,7 +44,8 @@ fn interfaces() -> Option<Vec<(String, SocketAddr)>> {
     Some(found)
 }
 
-/// This host's own addresses with `port`, each with its zone; `None` where the system does not tell.
+/// This host's own addresses with `port`, each with its zone; `None` if the system does not report
+/// them.
 pub fn own_addresses(port: u16) -> Option<Vec<SocketAddr>> {
     let all = interfaces()?.into_iter();
     let at_port = |(_, mut address): (String, SocketAddr)| {
@@ -54,7 +55,8 @@ pub fn own_addresses(port: u16) -> Option<Vec<SocketAddr>> {
     Some(all.map(at_port).collect())
 }
 
-/// The name of the interface that has `address`; `None` where none has or the system does not tell.
+/// The name of the interface that has `address`; `None` if no interface has it, or the system does
+/// not report it.
 pub fn interface_of(address: IpAddr) -> Option<String> {
     let all = interfaces()?.into_iter();
     let mut of = all.filter(|(_, this)| this.ip() == address);
@@ -81,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_zone_is_found_where_systems_write_it() {
+    fn a_zone_is_found_in_the_address_too() {
         let mut octets = "fe80::1".parse::<Ipv6Addr>().unwrap().octets();
         assert_eq!(zoned(octets, 7).to_string(), "[fe80::1%7]:0");
         octets[3] = 5;

@@ -1,19 +1,19 @@
 //! Fragmentation on Linux, for both kinds of sockets.
 //!
-//! What a host was told about the MTU of a path (ICMP "fragmentation needed", "packet too big") can be
-//! forged, and the kernel believes it for ten minutes. Packets of a measurement do not depend on it:
-//! the only limit is the MTU of the interface that they leave by.
+//! ICMP messages about the MTU of a path ("fragmentation needed", "packet too big") can be forged,
+//! and the kernel applies them for ten minutes. Packets of a measurement ignore them: the only
+//! limit is the MTU of the outgoing interface.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use libc::c_int;
 
-/// Octets of an `int`, as socket options are told them.
+/// Octets of an `int`, for socket options.
 const INT_OCTETS: libc::socklen_t = 4;
 const _: () = assert!(size_of::<c_int>() == 4);
 
-/// What a system call that gives 0 or -1 came to.
+/// The result of a system call that returns 0 or -1.
 pub(crate) fn check(result: c_int) -> io::Result<()> {
     if result == 0 {
         Ok(())
@@ -41,21 +41,21 @@ pub(crate) fn set_int(
     })
 }
 
-/// What becomes of packets that are larger than a link.
+/// Handling of packets that are larger than a link's MTU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fragments {
-    /// DF is set, and what is larger than the interface's MTU is refused.
+    /// DF is set, and packets over the interface's MTU are refused.
     Never,
-    /// What is larger than the interface's MTU leaves in fragments; DF is not set.
+    /// Packets over the interface's MTU leave in fragments; DF is not set.
     ByInterface,
-    /// As [`Self::ByInterface`] for packets that fit the interface, and what routers say of them is
-    /// reported; larger ones are refused. IPv6 only: there the kernel reports to a socket that
-    /// fragments nothing of what routers say.
+    /// As [`Self::ByInterface`] for packets that fit the interface, but ICMP errors about them are
+    /// reported; larger ones are refused. IPv6 only: there the kernel does not report these errors
+    /// to a socket that fragments.
     Reported,
 }
 
 impl Fragments {
-    /// For a socket on which DF was asked for or not, and which wants to be told of ICMP errors or not.
+    /// The setting of a socket, with or without DF, and with or without ICMP errors.
     pub(crate) fn of(v6: bool, dont_fragment: bool, reports: bool) -> Self {
         match (dont_fragment, v6 && reports) {
             (true, _) => Self::Never,
@@ -87,8 +87,8 @@ impl Fragments {
     }
 }
 
-/// Kernels before 3.15 know no way of sending in fragments that ignores what they were told: there
-/// the next best is set.
+/// Kernels before 3.15 cannot send in fragments regardless of the path MTU: there the next best is
+/// set.
 fn or_else(
     result: io::Result<()>,
     fragments: Fragments,

@@ -1,4 +1,4 @@
-//! One file an operating system, all with the same face; `portable` is the one that any has.
+//! One module per operating system, all with the same interface; `portable` is for any system.
 
 /// What a poller waits for.
 #[cfg(unix)]

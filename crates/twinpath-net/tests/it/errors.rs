@@ -1,4 +1,4 @@
-//! What goes wrong, in words and kinds.
+//! Errors: their words and kinds.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -33,7 +33,7 @@ fn bind_errors_name_the_thing() {
 }
 
 #[test]
-fn port_unreachable_is_told_and_the_next_packets_still_leave() {
+fn port_unreachable_is_reported_and_the_next_packets_still_leave() {
     if !full() {
         return;
     }
@@ -106,7 +106,7 @@ fn a_packet_over_the_mtu_with_df_is_refused() {
 }
 
 #[test]
-fn the_way_to_loopback_is_loopback() {
+fn the_route_to_loopback_is_loopback() {
     let local = local_address_towards("127.0.0.5:9".parse().unwrap(), None).unwrap();
     assert!(local.is_loopback());
     if full() {

@@ -1,4 +1,4 @@
-//! Sockets over loopback: what they say of a packet's way is true.
+//! Sockets over loopback: the arrivals that they report are true.
 #![cfg(test)]
 mod errors;
 mod secrets;
@@ -17,7 +17,7 @@ fn open(ip: &str, change: impl FnOnce(&mut SocketOptions)) -> TestSocket {
     TestSocket::open(&options).unwrap()
 }
 
-/// Makes it a sender's: every departure stamped, ICMP errors told.
+/// Makes it a sender's: every departure timestamped, ICMP errors reported.
 fn sender(options: &mut SocketOptions) {
     *options = SocketOptions::sender(options.near, options.near);
 }
@@ -36,7 +36,7 @@ fn receive(socket: &TestSocket, batch: &mut RecvBatch) -> usize {
     0
 }
 
-/// Whether this host has an IPv6 loopback; says so where it has not.
+/// Whether this host has an IPv6 loopback; prints a note if it has not.
 fn has_v6() -> bool {
     let has = std::net::UdpSocket::bind("[::1]:0").is_ok();
     if !has {

@@ -1,18 +1,18 @@
-//! What a process that holds secrets does to keep them.
+//! Protection of secrets in a process.
 
 use std::process::Command;
 
 use twinpath_net::host;
 
-/// Set for the process that plays the part of a program with a secret in its environment.
+/// Set for the process that acts as a program with a secret in its environment.
 const PART: &str = "TWINPATH_TEST_PART";
 
 #[test]
-fn with_other_threads_the_environment_is_read_and_left() {
+fn with_other_threads_the_environment_is_only_read() {
     if std::env::var_os(PART).is_some() {
         return;
     }
-    // This process has threads: what it has is read and left.
+    // This process has threads, so its environment is only read.
     let path = host::take_variable(c"PATH").unwrap();
     assert_eq!(
         Some(path),

@@ -1,4 +1,4 @@
-//! What is known of a packet beside its octets.
+//! What is known about a packet besides its octets.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn to(to: std::net::SocketAddr) -> Outbound {
 }
 
 #[test]
-fn a_packet_says_when_and_how_it_came() {
+fn a_packet_has_the_time_and_circumstances_of_its_arrival() {
     for ip in ["127.0.0.1", "::1"] {
         if ip == "::1" && !has_v6() {
             continue;
@@ -26,7 +26,7 @@ fn a_packet_says_when_and_how_it_came() {
         let near = open(ip, |options| options.path.ttl = 77);
         let far = open(ip, |_| {});
         let mut batch = RecvBatch::new(4, 2048);
-        // The kernel begins to stamp a moment after the first socket asked for it.
+        // The kernel starts timestamping shortly after the first socket requests it.
         let mut kernel_stamped = false;
         for round in 0..50 {
             let before = clock::wall();
@@ -65,7 +65,7 @@ fn a_packet_says_when_and_how_it_came() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn transmit_stamps_come_back_under_their_keys() {
+fn transmit_timestamps_come_back_under_their_keys() {
     if std::env::var_os("TWINPATH_PORTABLE").is_some() {
         return;
     }
@@ -111,7 +111,7 @@ fn transmit_stamps_come_back_under_their_keys() {
             told[20..].iter().all(|rungs| *rungs == [Rung::Kernel]),
             "{told:?}"
         );
-        // A refused packet between two others shifts nobody's key.
+        // A refused packet between two others does not shift their keys.
         let out = Outbound {
             stamp: true,
             ..to(far.local())
@@ -132,7 +132,7 @@ fn transmit_stamps_come_back_under_their_keys() {
 }
 
 #[test]
-fn a_reply_leaves_from_the_address_that_was_asked_for() {
+fn a_reply_leaves_from_the_requested_address() {
     if !cfg!(target_os = "linux") || std::env::var_os("TWINPATH_PORTABLE").is_some() {
         return;
     }
@@ -151,7 +151,7 @@ fn a_reply_leaves_from_the_address_that_was_asked_for() {
 }
 
 #[test]
-fn a_wildcard_socket_says_which_address_and_interface_a_packet_came_to() {
+fn a_wildcard_socket_reports_the_address_and_interface_of_a_packet() {
     if !cfg!(target_os = "linux") || std::env::var_os("TWINPATH_PORTABLE").is_some() {
         return;
     }
@@ -197,7 +197,7 @@ fn plain_sockets_work_too() {
 }
 
 #[test]
-fn user_stamps_can_be_asked_for() {
+fn user_space_timestamps_can_be_requested() {
     let near = open("127.0.0.1", |options| {
         sender(options);
         options.path.stamps = StampChoice::User;

@@ -30,7 +30,7 @@ fn marking(stream: &TcpStream, v6: bool) -> u32 {
 }
 
 #[test]
-fn the_marking_of_a_syn_is_told_once_and_can_be_given_back() {
+fn the_marking_of_a_syn_is_returned_once_and_can_be_sent_back() {
     if !full() {
         return;
     }
@@ -73,7 +73,7 @@ fn a_listening_socket_marks_what_it_accepts() {
 }
 
 #[test]
-fn a_set_tells_which_of_its_sockets_have_something() {
+fn a_set_reports_which_of_its_sockets_are_ready() {
     let (mut set, waker) = SocketSet::new().unwrap();
     let far: Vec<SocketAddr> = (0..20)
         .map(|place| {
@@ -91,7 +91,7 @@ fn a_set_tells_which_of_its_sockets_have_something() {
         sender.send_to(b"x", far[place]).unwrap();
         set.wait(soon(), &mut ready);
         assert_eq!(ready, [place]);
-        // Until it is read.
+        // It stays ready until it is read.
         set.wait(soon(), &mut ready);
         assert_eq!(ready, [place]);
         let mut batch = RecvBatch::new(4, 64);

@@ -1,5 +1,5 @@
-//! Delays by size, for machines: in bins of the user's own, and as histograms of many runs that can
-//! be added up. Lists of numbers stand on a line each.
+//! Delays by size, for machines: in user-defined bins, and as histograms that can be added over
+//! many runs. Each list of numbers is on one line.
 
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
@@ -24,7 +24,7 @@ pub(super) struct Bins {
     backward: Vec<OnOneLine<Bin>>,
 }
 
-/// Delays of at least `from_ns` and less than `to_ns`; `null` is no bound.
+/// Delays of at least `from_ns` and less than `to_ns`; `null`: unbounded.
 #[derive(Serialize)]
 struct Bin {
     from_ns: Option<i64>,
@@ -54,7 +54,7 @@ fn bins(counts: &BinCounts) -> Vec<OnOneLine<Bin>> {
     .collect()
 }
 
-/// All that is kept of the delays, without loss.
+/// All stored data of the delays, without loss.
 #[derive(Serialize)]
 pub(super) struct Histograms {
     round_trip: Option<Histogram>,

@@ -25,7 +25,7 @@ impl<'a> From<&'a Figures> for Reordering<'a> {
     }
 }
 
-/// How packets arrived, against how they left (RFC 2474, RFC 3168).
+/// The marking of packets on arrival, compared with that on departure (RFC 2474, RFC 3168).
 #[derive(Serialize)]
 pub(super) struct Marking {
     pub(super) forward: Option<Arrived>,
@@ -113,7 +113,7 @@ pub(super) struct WithLoss {
 impl From<&SessionReport> for WithLoss {
     fn from(report: &SessionReport) -> Self {
         let figures = &report.figures;
-        // Packets that were due and not sent would count as well.
+        // Packets that were due and not sent would also have to count.
         let known = report.coverage().is_complete();
         let percentiles = |figures: Option<PercentilesWithLoss>| figures.filter(|_| known);
         Self {

@@ -1,4 +1,4 @@
-//! The table of all figures of a session: what monitoring, thresholds and the docs are made from.
+//! The table of all figures of a session: the source for monitoring, thresholds and the docs.
 
 use std::sync::LazyLock;
 
@@ -18,9 +18,9 @@ pub static METRICS: LazyLock<Vec<Metric>> = LazyLock::new(all);
 
 /// A figure of a session.
 pub struct Metric {
-    /// Where it is in a session's document: `round_trip.p99_ns`.
+    /// Its path in a session's document: `round_trip.p99_ns`.
     pub path: String,
-    /// What it is.
+    /// Its description.
     pub about: &'static About,
     group: &'static dyn Group,
     place: usize,
@@ -32,8 +32,8 @@ impl Metric {
         self.group.get(session, self.place)
     }
 
-    /// It may have a name in the Performance Metrics Registry (RFC 8912), in runs with exactly the
-    /// parameters that the name stands for.
+    /// Whether it may have a name in the Performance Metrics Registry (RFC 8912), in runs with
+    /// exactly the parameters of that name.
     pub fn is_registered(&self) -> bool {
         registry::FIGURES.iter().any(|(key, ..)| *key == self.path)
     }
@@ -254,7 +254,7 @@ mod tests {
         text
     }
 
-    /// `TWINPATH_WRITE_DOCS=1 cargo test -p twinpath-report` writes it again.
+    /// `TWINPATH_WRITE_DOCS=1 cargo test -p twinpath-report` regenerates it.
     #[test]
     fn the_page_of_figures_is_the_table() {
         let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/figures.md");

@@ -1,5 +1,5 @@
-//! One-way delays for machines: as they were measured and with the clocks taken out, each with what
-//! it may be off by and what that rests on (row M-57).
+//! One-way delays for machines: as measured and with the clocks removed, each with its error bound
+//! and the basis of that (row M-57).
 
 use crate::SessionReport;
 use serde::Serialize;
@@ -24,7 +24,7 @@ figures! { OneWay:
 }
 
 impl OneWay {
-    /// `None` without a reply: nothing is known of one way then.
+    /// `None` without a reply: then nothing is known about one-way delays.
     pub(super) fn of(report: &SessionReport) -> Option<Self> {
         let (figures, clocks) = (&report.figures, report.clocks.as_ref());
         let basis = report.basis();
@@ -146,7 +146,7 @@ figures! { Clocks:
     disregarded, Packets, Never, "", "packets that the clock model left out";
 }
 
-/// The two clocks, as the packets tell.
+/// The two clocks, estimated from the packets.
 #[derive(Serialize)]
 pub(super) struct Clocks {
     pub(super) reference: String,

@@ -84,11 +84,11 @@ impl Packets {
     pub(super) fn new(report: &SessionReport) -> Self {
         let (counters, figures) = (&report.counters, &report.figures);
         let (has_end, has_sender) = (report.origin.has_end(), report.origin.has_sender());
-        // Of what was sent it would be too good where more was due.
+        // A ratio of the packets sent would be too low if more were due.
         let coverage = report.coverage();
         let known = coverage.is_complete();
         let ratio = |part: u64, whole: u64| ratio(part, whole).filter(|_| known);
-        // Of a direction it is known if no loss is without one.
+        // It is known for a direction if every loss has a direction.
         let by_direction = |lost: Option<u64>, whole: u64| {
             let lost = lost.filter(|_| figures.lost_unattributed == Some(0))?;
             ratio(lost, whole)
@@ -119,7 +119,7 @@ impl Packets {
     }
 }
 
-/// Packets of one size, where there are several.
+/// Packets of one size, if there are several.
 #[derive(Serialize)]
 pub(super) struct LossOfSize {
     octets: u32,
@@ -130,7 +130,7 @@ pub(super) struct LossOfSize {
 }
 
 impl LossOfSize {
-    /// `None` where all have the same size, or where it is not known.
+    /// `None` if all have the same size, or it is unknown.
     pub(super) fn of(report: &SessionReport) -> Option<Vec<Self>> {
         let known = report.coverage().is_complete();
         let sizes = report.figures.by_size.iter();
@@ -147,7 +147,7 @@ impl LossOfSize {
     }
 }
 
-/// What packets waited in this host from the send call to the kernel's stamp of T1.
+/// How long packets waited in this host from the send call to the kernel's timestamp of T1.
 #[derive(Serialize)]
 pub(super) struct OwnWait {
     pub(super) count: u64,
@@ -244,7 +244,7 @@ impl Serialize for DscpCounts<'_> {
     }
 }
 
-/// Odd replies, the kinds that occurred.
+/// Replies with anomalies, by the kinds that occurred.
 pub(super) struct OddReplies<'a>(pub(super) &'a SenderCounters);
 
 impl Serialize for OddReplies<'_> {

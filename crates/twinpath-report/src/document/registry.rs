@@ -1,5 +1,5 @@
-//! Which figures have a name in the Performance Metrics Registry (RFC 8912): those of runs with
-//! exactly the parameters that a name stands for.
+//! Names of figures in the Performance Metrics Registry (RFC 8912), for runs with exactly the
+//! parameters of a name.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use twinpath_proto::sender::{PayloadSize, Schedule};
 use twinpath_wire::control::SecurityMode;
 use twinpath_wire::nanoseconds;
 
-/// Figures by their keys in the session's document. The way back is no stream of the registry's:
-/// nobody but the sender's packets decide when its packets leave.
+/// Figures by their keys in the session's document. The inbound direction is not a stream of the
+/// registry: its departures depend on the arrivals of the sender's packets.
 pub(super) const FIGURES: [(&str, Metric, Statistic); 9] = {
     use Metric::{OneWayDelay, OneWayLoss, OneWayVariation, RoundTripDelay, RoundTripLoss};
     use Statistic::{LossRatio, Max, Mean, Min, Percentile95, StdDev};
@@ -36,7 +36,7 @@ pub(super) const FIGURES: [(&str, Metric, Statistic); 9] = {
 
 /// The registry's names by the keys of their figures.
 pub(super) fn names(report: &SessionReport) -> BTreeMap<&'static str, &'static str> {
-    // Of a round trip with the reflector's time in it the registry knows nothing.
+    // The registry has no round trip that includes the reflector's time.
     let usable = report.figures.far_times.are_usable();
     let Some(parameters) = parameters(report).filter(|_| usable) else {
         return BTreeMap::new();

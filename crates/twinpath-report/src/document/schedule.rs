@@ -1,10 +1,10 @@
-//! When packets left, in numbers.
+//! The schedule in numbers.
 
 use serde::Serialize;
 use twinpath_proto::sender::Schedule;
 use twinpath_wire::nanoseconds;
 
-/// The numbers beside a schedule's name.
+/// The parameters of a schedule, besides its name.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Numbers {

@@ -1,4 +1,4 @@
-//! What a call over this path would be like, for machines: an estimate, with all that it assumes.
+//! Estimated quality of a call over this path, for machines, with all assumptions.
 
 use serde::Serialize;
 use twinpath_metrics::figures;

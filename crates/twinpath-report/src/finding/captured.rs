@@ -1,4 +1,4 @@
-//! What a capture is worth.
+//! Limits of a capture.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,61 +7,61 @@ use serde::{Deserialize, Serialize};
 use twinpath_wire::nanoseconds;
 
 findings! {
-    /// What a capture is worth.
+    /// Limits of a capture.
     pub enum Captured {
         /// The report is made from a capture.
         Remark "from-capture" FromCapture
-        /// Packets are out of order by too much to be put in order.
+        /// Packets are too far out of order to be sorted.
         Warning "capture-unordered" Unordered {
-            /// How many.
+            /// Number of packets.
             count: u64,
         }
-        /// Packets were put in order.
+        /// Packets were sorted by time.
         Remark "capture-sorted" Sorted {
-            /// How many.
+            /// Number of packets.
             count: u64,
         }
-        /// Replies without their requests. A warning where they are many.
+        /// Replies without their requests. A warning if there are many.
         Remark "capture-unmatched" Unmatched {
-            /// How many.
+            /// Number of packets.
             count: u64,
             /// Test packets in all.
             packets: u64,
         }
         /// Replies far after the timeout.
         Warning "capture-late" Late {
-            /// How many.
+            /// Number of packets.
             count: u64,
         }
         /// Packets between the ends of a session that are not the session's.
         Remark "capture-foreign" Foreign {
-            /// How many.
+            /// Number of packets.
             count: u64,
         }
         /// Packets that look like requests and were not answered.
         Warning "capture-unanswered" Unanswered {
-            /// Where the first of them went to.
+            /// Destinations of the first of them.
             to: Vec<SocketAddr>,
-            /// How many such ends there are beyond those.
+            /// Number of further destinations.
             more: u64,
             /// How many packets.
             count: u64,
         }
         /// The file ends within a packet.
         Warning "capture-broken-off" BrokenOff {
-            /// Which, where there are several.
+            /// The file, if there are several.
             file: Option<String>,
         }
         /// The file is damaged.
         Warning "capture-damaged" Damaged {
-            /// Which, where there are several.
+            /// The file, if there are several.
             file: Option<String>,
             /// How.
             error: String,
         }
         /// Packets without an answer so far, when the capture ended.
         Remark "under-way" UnderWay {
-            /// How many.
+            /// Number of packets.
             count: u64,
             /// When a reply is late.
             #[serde(rename = "timeout_ns", with = "nanoseconds")]
@@ -71,28 +71,29 @@ findings! {
         Remark "captured-again" CapturedAgain {
             /// Copies.
             count: u64,
-            /// Where T1 and T4 are taken, where there are several interfaces.
+            /// The interface that T1 and T4 are taken from, if there are several.
             interface: Option<String>,
             /// How many interfaces.
             interfaces: u64,
         }
         /// Replies before their requests.
         Warning "early-replies" EarlyReplies {
-            /// How many.
+            /// Number of packets.
             count: u64,
         }
-        /// Numbers without a request. A warning where the capture missed packets, or where they are many.
+        /// Numbers without a request. A warning if the capture missed packets, or if there are
+        /// many.
         Remark "missing-requests" MissingRequests {
-            /// How many.
+            /// Number of packets.
             count: u64,
             /// Numbers between the first request and the last.
             numbers: u64,
             /// Those that were answered.
             answered: u64,
         }
-        /// Replies that the snap length cut.
+        /// Replies truncated by the snap length.
         Warning "cut-replies" CutReplies {
-            /// How many.
+            /// Number of packets.
             count: u64,
         }
     }

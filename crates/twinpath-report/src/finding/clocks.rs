@@ -1,4 +1,4 @@
-//! What one-way figures are worth: by what both clocks claim, and by what the packets show of them.
+//! The validity of one-way figures, judged by both clocks' claims and by the packets.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::far_times;
 use crate::{Origin, SessionReport};
 
 findings! {
-    /// What one-way figures are worth.
+    /// Findings about one-way figures.
     pub enum Clocks {
         /// The ends write different time scales.
         Warning "time-scale" TimeScale
@@ -18,59 +18,60 @@ findings! {
         Warning "clocks-not-synchronized" ClocksNotSynchronized {
             /// This host's clock is synchronized.
             near: bool,
-            /// The reflector's says that it is.
+            /// The reflector's clock claims to be synchronized.
             far: bool,
             /// A one-way delay is negative.
             is_negative: bool,
-            /// The reflector's times fit to this host's: the round trip does not depend on the clocks.
+            /// The reflector's times are consistent with this host's: the round trip does not
+            /// depend on the clocks.
             is_round_trip_sound: bool,
         }
         /// The clock of this host, or of the capture, stepped.
         Warning "clock-step" ClockStep {
-            /// How often.
+            /// Number of times.
             count: u64,
-            /// Packets that no delay is made of, therefore.
+            /// Packets left out of the delays because of that.
             packets: u64,
             /// It is the capture's clock.
             is_of_capture: bool,
         }
         /// This host was suspended.
         Warning "suspended" Suspended {
-            /// How often.
+            /// Number of times.
             count: u64,
-            /// In all.
+            /// Total duration.
             #[serde(rename = "duration_ns", with = "nanoseconds")]
             duration: Duration,
         }
         /// Both addresses are this host's, and the packets show two clocks.
         Warning "another-clock" AnotherClock {
-            /// They are apart by at least this.
+            /// They differ by at least this.
             least_offset_ns: u64,
         }
-        /// The clocks are further apart than they claim.
+        /// The clocks differ by more than they claim.
         Warning "clocks-disproved" ClocksDisproved {
-            /// Both claims together.
+            /// The sum of both claims.
             claimed_ns: u64,
-            /// They are apart by at least this.
+            /// They differ by at least this.
             least_offset_ns: u64,
         }
         /// The reflector's clock stepped.
         Warning "far-clock-step" FarClockStep {
-            /// How often.
+            /// Number of times.
             count: u64,
-            /// The first time by this.
+            /// The size of the first step.
             first_ns: i64,
             /// As in [`Clocks::ClocksNotSynchronized`].
             is_round_trip_sound: bool,
         }
         /// The reflector's clock runs faster or slower than NTP corrects.
         Warning "clock-rate" ClockRate {
-            /// Than this host's; negative: slower.
+            /// Compared with this host's; negative: slower.
             skew_ppm: f64,
         }
         /// A clock changed its rate.
         Remark "clock-rate-changed" ClockRateChanged {
-            /// How often.
+            /// Number of times.
             count: u64,
         }
         /// The least round trip changed.
@@ -78,12 +79,12 @@ findings! {
     }
 }
 
-/// 37 s, TAI - UTC, give or take a second: one end writes TAI and the other reads UTC.
+/// 37 s (TAI - UTC), plus or minus a second: one end writes TAI and the other reads UTC.
 const TAI_NS: std::ops::RangeInclusive<u64> = 36_000_000_000..=38_000_000_000;
-/// What NTP corrects a clock's rate by at most (RFC 5905 section 7.1), in parts per million.
+/// The largest correction of a clock's rate by NTP (RFC 5905 section 7.1), in parts per million.
 pub const NTP_PPM: f64 = 500.0;
 
-/// By what the clocks claim and the delays contradict.
+/// Findings from the clocks' claims and delays that contradict them.
 pub(super) fn claims(report: &SessionReport) -> Vec<Clocks> {
     let mut findings = Vec::new();
     let near = report.stamps.clock.synchronized;
@@ -99,7 +100,7 @@ pub(super) fn claims(report: &SessionReport) -> Vec<Clocks> {
     if is_tai {
         findings.push(Clocks::TimeScale);
     } else if !figures.far_times.are_usable() || far_times::is_unset(report) {
-        // Nothing is claimed of the clocks.
+        // The clocks claim nothing.
     } else if !report.is_one_clock() && (is_negative || !near || !far) {
         findings.push(Clocks::ClocksNotSynchronized {
             near,
@@ -128,7 +129,7 @@ pub fn steps(report: &SessionReport) -> Option<Clocks> {
     })
 }
 
-/// By what the packets show of them.
+/// Findings from the packets.
 pub(crate) fn estimated(report: &SessionReport, clocks: &ClockEstimate) -> Vec<Clocks> {
     let mut findings = Vec::new();
     let has = |key| report.findings.iter().any(|finding| finding.key() == key);

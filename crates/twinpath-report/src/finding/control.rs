@@ -1,4 +1,4 @@
-//! The control connection, and what was agreed on by it.
+//! The control connection, and what was negotiated on it.
 
 use std::net::SocketAddr;
 
@@ -9,32 +9,32 @@ use twinpath_wire::Dscp;
 use crate::{Advice, Attempt};
 
 findings! {
-    /// The control connection, and what was agreed on by it.
+    /// The control connection, and what was negotiated on it.
     pub enum Control {
-        /// The Server reflects on another port than asked for.
+        /// The Server reflects on a port other than the requested one.
         Remark "receiver-port" ReceiverPort {
-            /// Where it reflects.
+            /// The port on which it reflects.
             port: u16,
-            /// Asked for.
+            /// The requested port.
             asked: u16,
         }
         /// The Server did not return the octets to be reflected.
         Remark "octets-not-reflected" OctetsNotReflected
-        /// The authenticated mode leaves times unprotected.
+        /// The authenticated mode does not protect timestamps.
         Remark "times-not-protected" TimesNotProtected
         /// Other addresses of the Server did not take the connection.
         Remark "other-address" OtherAddress {
-            /// The one that did.
+            /// The address that did.
             server: SocketAddr,
-            /// Those that did not.
+            /// The addresses that did not.
             attempts: Vec<Attempt>,
         }
-        /// There is a key, and the Server offers no secured mode.
+        /// There is a key, but the Server offers no secured mode.
         Warning "not-secured" NotSecured {
             /// The Server.
             server: SocketAddr,
         }
-        /// There is a key, and the Server's best mode leaves test packets open.
+        /// There is a key, but the Server's best mode does not secure test packets.
         Warning "packets-not-secured" PacketsNotSecured {
             /// The Server.
             server: SocketAddr,
@@ -52,11 +52,11 @@ findings! {
             /// What can be done.
             advice: Advice,
         }
-        /// The connection failed while sessions ran.
+        /// The connection failed while sessions were running.
         Warning "server-gone" ServerGone {
             /// The Server.
             server: SocketAddr,
-            /// How.
+            /// The failure.
             error: String,
         }
         /// A number of PBKDF2 iterations that is not a power of 2.

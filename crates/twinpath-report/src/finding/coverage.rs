@@ -1,5 +1,5 @@
-//! Measurements that leave out packets or time: decided from the figures alone, so that files whose end was not
-//! written, and sums of runs, have the finding too.
+//! Measurements that leave out packets or time: decided from the figures alone, so that the finding
+//! also applies to files whose end was not written and to sums of runs.
 
 use twinpath_net::SendError;
 
@@ -9,7 +9,7 @@ use crate::{Origin, SessionReport};
 /// Its key.
 pub(crate) const KEY: &str = "incompletely-measured";
 
-/// What was not measured, and why where that is known; `None` of a complete run.
+/// What was not measured, and why, if known; `None` for a complete run.
 pub(super) fn incomplete(report: &SessionReport, reason: Option<SendError>) -> Option<Losses> {
     let coverage = report.coverage();
     (!coverage.is_complete()).then_some(Losses::IncompletelyMeasured {
@@ -23,7 +23,7 @@ pub(super) fn incomplete(report: &SessionReport, reason: Option<SendError>) -> O
     })
 }
 
-/// Decides again, by the figures as they are now. Only the run itself knew the reason.
+/// Decides again from the current figures. The reason is taken from the run.
 pub(crate) fn renew(report: &mut SessionReport) {
     let mut known = None;
     report.findings.retain(|finding| {
@@ -42,7 +42,7 @@ pub(crate) fn renew(report: &mut SessionReport) {
     sort(&mut report.findings);
 }
 
-/// The reason in the words of a file from before findings were values.
+/// The reason, in the words of a file written before findings were values.
 fn reason_in(line: &str) -> Option<SendError> {
     let reasons = [
         SendError::NoBuffers,

@@ -1,10 +1,10 @@
-//! Delays that cannot be: decided from the figures alone, so that files whose end was not written have the findings
-//! too.
+//! Impossible delays: decided from the figures alone, so that the findings also apply to files
+//! whose end was not written.
 
 use super::FarStamps;
 use crate::{Origin, SessionReport};
 
-/// Replies that no delay is made of (row M-10).
+/// Replies left out of the delays (row M-10).
 pub fn implausible(report: &SessionReport) -> Option<FarStamps> {
     let count = report.figures.excluded_implausible;
     (count > 0).then_some(FarStamps::Implausible { count })

@@ -1,5 +1,5 @@
-//! The direction of losses: what it rests on (row M-30). Decided from the figures alone, so that it is decided again
-//! for a saved run where the user knows more about its reflector.
+//! The basis of the direction of losses (row M-30). Decided from the figures alone, so that it can
+//! be decided again for a saved run when the user knows more about its reflector.
 
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::ReflectorKind;
@@ -13,24 +13,24 @@ const KEYS: [&str; 3] = ["direction-unknown", "numbers-equal", "direction-uncert
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NoDirection {
-    /// The user declared that the reflector has no counter of its own.
+    /// The user declared that the reflector does not keep its own counter.
     DeclaredStateless,
     /// The reflector shows none.
     NoCounter,
     /// No reply followed the losses.
     NothingAfter,
-    /// No reply followed them, or the reflector's counter had begun before.
+    /// No reply followed them, or the reflector's counter had started before.
     NoneAttributed,
 }
 
-/// What there is to say of the report's losses.
+/// Findings about the report's losses.
 pub(super) fn of(report: &SessionReport) -> Vec<Losses> {
     let figures = &report.figures;
     let mut findings = Vec::new();
     if figures.lost > 0 {
         let unknown = unknown(report).map(|reason| Losses::DirectionUnknown { reason });
         findings.extend(unknown);
-        // What the split rests on where the reflector's numbers are the sender's.
+        // The basis of the split if the reflector's numbers equal the sender's.
         let rests = figures.numbers_equal
             && figures.lost_before_a_reply > 0
             && report.config.reflector == ReflectorKind::Stateful;
@@ -44,7 +44,7 @@ pub(super) fn of(report: &SessionReport) -> Vec<Losses> {
     findings
 }
 
-/// Decides again, in the place of what the report has.
+/// Decides again, and replaces the report's findings.
 pub(crate) fn renew(report: &mut SessionReport) {
     let ours = |finding: &Finding| KEYS.contains(&&*finding.key());
     let at = report.findings.iter().position(ours);

@@ -1,4 +1,4 @@
-//! What is peculiar about the far end, and what the path did to packets.
+//! Peculiarities of the far end, and changes made to packets by the path.
 
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::FarTimes;
@@ -8,20 +8,20 @@ use super::{FarStamps, Finding, Losses, Silence, directions};
 use crate::SessionReport;
 
 findings! {
-    /// What is peculiar about the far end and about the path.
+    /// Findings about the far end and the path.
     pub enum FarEnd {
-        /// The reflector's counter began again.
+        /// The reflector's counter restarted.
         Remark "reflector-restarts" ReflectorRestarts {
             /// How often.
             count: u64,
         }
-        /// Replies of another size than their requests.
+        /// Replies whose size differs from their requests'.
         Remark "sizes-differ" SizesDiffer {
             /// How many.
             count: u64,
-            /// The last request's.
+            /// Size of the last request.
             request_octets: usize,
-            /// Its reply's.
+            /// Size of its reply.
             reply_octets: usize,
         }
         /// Replies without the SSID.
@@ -30,7 +30,7 @@ findings! {
         Remark "z-bit-wrong" ZBitWrong {
             /// How many.
             count: u64,
-            /// Read in the other format, their times fit to this host's.
+            /// Read in the other format, their times are consistent with this host's.
             is_borne_out: bool,
         }
         /// An Error Estimate with a Multiplier of 0.
@@ -62,7 +62,7 @@ findings! {
     }
 }
 
-/// A reflector that keeps a reply for longer deserves a warning (RFC 6673 section 4.4; row M-10).
+/// Holding a reply for longer than this is worth a warning (RFC 6673 section 4.4; row M-10).
 const LONG_RESIDENCE_NS: i64 = 1_000_000_000;
 
 pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
@@ -130,8 +130,7 @@ pub(super) fn of(report: &SessionReport, findings: &mut Vec<Finding>) {
     forward_marking(report, findings);
 }
 
-/// What happened to the ToS octet outbound, where the reflector says with which one packets came
-/// (RFC 7750).
+/// Changes of the ToS octet outbound, if the reflector reports the received one (RFC 7750).
 fn forward_marking(report: &SessionReport, findings: &mut Vec<Finding>) {
     let figures = &report.figures;
     let sent = report.identity.tos.dscp();

@@ -1,5 +1,5 @@
-//! The reflector's times, by what the packets show of them: decided from the figures alone, so that every report has
-//! the findings, whatever it was made from.
+//! The validity of the reflector's times, judged by the packets: decided from the figures alone, so
+//! that the findings apply to every report, whatever its source.
 
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::{FarFormat, FarTimes};
@@ -8,11 +8,11 @@ use super::{Finding, STAMP_ERROR_NS, sort};
 use crate::SessionReport;
 
 findings! {
-    /// What the reflector's times are worth, and the figures that use them.
+    /// Findings about the reflector's times and the figures that use them.
     pub enum FarStamps {
-        /// The reflector's times fit to none of this host's: of too few packets to say why.
+        /// The reflector's times are inconsistent with this host's; too few packets to say why.
         Warning "far-times-undecided" FarTimesUndecided
-        /// The reflector's times are of no use.
+        /// The reflector's times are unusable.
         Warning "far-times" FarTimes {
             /// Why.
             fault: FarFault,
@@ -23,8 +23,8 @@ findings! {
         Warning "clock-resolution" ClockResolution {
             /// Their length.
             step_ns: u64,
-            /// Its times are of no use at all, so that the round trip includes its own time. Else the one-way delays are
-            /// of little use.
+            /// Whether its times are unusable, so that the round trip includes its own time.
+            /// Otherwise only the one-way delays are of little use.
             is_round_trip_whole: bool,
             /// As in `FarStamps::FarTimes`.
             marked: u64,
@@ -39,7 +39,7 @@ findings! {
             /// From this host's; negative: behind.
             away_ns: i64,
         }
-        /// Replies whose times cannot be.
+        /// Replies with impossible times.
         Warning "implausible" Implausible {
             /// How many.
             count: u64,
@@ -56,9 +56,9 @@ findings! {
             /// T1 and T4 are those of a capture.
             is_of_capture: bool,
         }
-        /// The reflector gives one time for arrival and departure.
+        /// The reflector writes the same time for arrival and departure.
         Remark "residence-not-measured" ResidenceNotMeasured
-        /// The reflector kept replies for long.
+        /// The reflector held replies for a long time.
         Warning "residence-long" ResidenceLong {
             /// The longest time.
             longest_ns: i64,
@@ -74,7 +74,7 @@ const KEYS: [&str; 5] = [
     "far-times-missing",
     "far-clock-not-set",
 ];
-/// Keys of findings that take T2 and T3 for times.
+/// Keys of findings that assume valid T2 and T3.
 const FROM_TIMES: [&str; 8] = [
     "clocks-not-synchronized",
     "time-scale",
@@ -87,13 +87,13 @@ const FROM_TIMES: [&str; 8] = [
 ];
 const YEAR_NS: i64 = 365 * 86_400 * 1_000_000_000;
 
-/// Why the reflector's times are of no use.
+/// Why the reflector's times are unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FarFault {
     /// T2 or T3 is 0.
     Missing,
-    /// They contradict this host's, in no way that is known.
+    /// They contradict this host's for an unknown reason.
     Contradict,
     /// The fraction looks like nanoseconds.
     Nanoseconds,
@@ -113,14 +113,14 @@ pub enum FarFault {
     UnixMilliseconds,
 }
 
-/// What there is to say of T2 and T3.
+/// Findings about T2 and T3.
 pub(super) fn of(report: &SessionReport) -> Vec<FarStamps> {
     let figures = &report.figures;
     let marked = figures.implausible;
     let fault = |fault| Some(FarStamps::FarTimes { fault, marked });
     let mut findings = Vec::new();
     findings.extend(match figures.far_times {
-        // Of a handful of packets nothing is said that they do not contradict.
+        // A few packets give a finding only if they contradict this host's times.
         FarTimes::Undecided if figures.far_times_contradicted => Some(FarStamps::FarTimesUndecided),
         FarTimes::Agree | FarTimes::Undecided => None,
         FarTimes::Missing => fault(FarFault::Missing),
@@ -141,7 +141,7 @@ pub(super) fn of(report: &SessionReport) -> Vec<FarStamps> {
     let round_trip = figures
         .round_trip
         .map_or(0, |delay| delay.median_ns.unsigned_abs());
-    // Of few packets only delays that nothing else explains show a step.
+    // With few packets, only delays without another explanation show a step.
     let least = [figures.forward, figures.backward].map(|delay| delay.map_or(0, |d| d.min_ns));
     let below = least.iter().any(|ns| *ns < -STAMP_ERROR_NS) && !report.has_negative_delay();
     let step_ns = match figures.far_resolution_ns {
@@ -186,7 +186,7 @@ fn looks_like(format: FarFormat, report: &SessionReport) -> FarFault {
     }
 }
 
-/// Decides again, in the place of what the report has, and takes out what is disproved.
+/// Decides again, replaces the report's findings, and removes disproved ones.
 pub(crate) fn renew(report: &mut SessionReport) {
     let usable = report.figures.far_times.are_usable();
     report.findings.retain(|finding| {

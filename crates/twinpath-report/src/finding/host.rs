@@ -1,4 +1,4 @@
-//! What this host did not do as asked.
+//! What this host did not do as requested.
 
 use std::net::IpAddr;
 
@@ -7,24 +7,24 @@ use twinpath_net::{NoHardware, SendError};
 use twinpath_wire::Rung;
 
 findings! {
-    /// What this host did not do as asked.
+    /// What this host did not do as requested.
     pub enum Host {
         /// The system did not take packets.
         Warning "not-sent" NotSent {
             /// How many.
             count: u64,
-            /// Why, most often.
+            /// The most frequent reason.
             reason: SendError,
         }
         /// Departures were missed.
         Warning "fell-behind" FellBehind {
             /// How many.
             count: u64,
-            /// They are made up for later: the run is for a number of packets.
+            /// Whether they are made up for later, because the run has a number of packets.
             is_postponed: bool,
             /// Packets a second.
             achieved_pps: f64,
-            /// Packets that left at once, at most.
+            /// The most packets that left at once.
             largest_burst: u32,
         }
         /// Packets left long after they were due.
@@ -55,21 +55,21 @@ findings! {
         }
         /// ICMP errors beside replies.
         Remark "icmp" Icmp {
-            /// What they say.
+            /// Their kind.
             what: String,
             /// Who sent the last of them.
             from: Option<IpAddr>,
             /// How many.
             count: u64,
         }
-        /// Hardware timestamps were asked for, and none came.
+        /// Hardware timestamps were requested, but none arrived.
         Remark "no-hardware-stamps" NoHardwareStamps {
-            /// Why; `None`: the interface was told to stamp and did not.
+            /// Why; `None`: the interface was configured to timestamp but did not.
             reason: Option<NoHardware>,
         }
         /// Timestamps came from a lower rung.
         Remark "stamps-fell-back" StampsFellBack {
-            /// T1, else T4.
+            /// Whether it is T1, otherwise T4.
             is_transmit: bool,
             /// The best rung.
             rung: Rung,

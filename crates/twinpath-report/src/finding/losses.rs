@@ -1,4 +1,4 @@
-//! What losses are worth.
+//! The validity of losses.
 
 use serde::{Deserialize, Serialize};
 use twinpath_net::SendError;
@@ -6,16 +6,16 @@ use twinpath_net::SendError;
 use super::NoDirection;
 
 findings! {
-    /// What losses are worth.
+    /// The validity of losses.
     pub enum Losses {
         /// Why losses have no direction.
         Remark "direction-unknown" DirectionUnknown {
             /// Why.
             reason: NoDirection,
         }
-        /// The reflector's numbers are the sender's.
+        /// The reflector's numbers equal the sender's.
         Remark "numbers-equal" NumbersEqual {
-            /// The protocol says that they are the reflector's own.
+            /// Whether the protocol requires the reflector's own numbers.
             is_negotiated: bool,
         }
         /// The reflector's numbers contradict each other.
@@ -25,9 +25,9 @@ findings! {
             /// How many.
             count: u64,
         }
-        /// Packets of the greatest size are lost, and hardly any others.
+        /// Packets of the largest size are lost, and hardly any others.
         Warning "large-lost" LargeLost {
-            /// The greatest size.
+            /// The largest size.
             octets: u64,
             /// Lost of that size.
             lost: u64,
@@ -48,9 +48,9 @@ findings! {
             reason: Option<SendError>,
             /// Blocks of time in which nothing was sent.
             unmeasured_blocks: u64,
-            /// The others.
+            /// Blocks of time in which packets were sent.
             measured_blocks: u64,
-            /// How long one is; 0 where that differs.
+            /// Length of a block; 0 if it differs.
             block_ns: u64,
             /// Packets are missing in a capture.
             is_of_capture: bool,

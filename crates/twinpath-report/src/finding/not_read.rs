@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 findings! {
     /// Packets of a capture that were not read.
     pub enum NotRead {
-        /// Packets were cut by the snap length.
+        /// Packets were truncated by the snap length.
         Warning "capture-cut" Cut {
             /// How many.
             count: u64,
@@ -15,12 +15,12 @@ findings! {
             /// How many.
             count: u64,
         }
-        /// Packets within others.
+        /// Encapsulated packets.
         Warning "capture-encapsulated" Encapsulated {
-            /// In what, and how many.
+            /// The encapsulations, and the number of packets in each.
             kinds: Vec<(String, u64)>,
         }
-        /// Packets of links that are not known.
+        /// Packets with unknown link types.
         Warning "capture-links" Links {
             /// Link types, and how many.
             kinds: Vec<(u32, u64)>,
@@ -42,7 +42,7 @@ findings! {
             /// How many.
             count: u64,
         }
-        /// Packets whose headers cannot be.
+        /// Packets with impossible headers.
         Remark "capture-malformed" Malformed {
             /// How many.
             count: u64,

@@ -1,20 +1,20 @@
-//! What a raw file or several of them lack.
+//! Data missing in one or more raw files.
 
 use serde::{Deserialize, Serialize};
 use twinpath_wire::Wall;
 
 findings! {
-    /// What a raw file or several of them lack.
+    /// Data missing in one or more raw files.
     pub enum RawFile {
-        /// The run goes on.
+        /// The run is still in progress.
         Warning "still-running" StillRunning {
-            /// When the last packet left that is known.
+            /// Departure of the last known packet.
             #[serde(rename = "newest_ns")]
             newest: Wall,
         }
-        /// The file ends before its run did.
+        /// The file ends before its run.
         Warning "interrupted" Interrupted {
-            /// When the last packet left that is known.
+            /// Departure of the last known packet.
             #[serde(rename = "newest_ns")]
             newest: Wall,
         }
@@ -25,37 +25,37 @@ findings! {
             /// Packets sent.
             sent: u64,
         }
-        /// There are octets behind the end of the run.
+        /// There are octets after the end of the run.
         Remark "octets-behind" OctetsBehind {
             /// How many.
             count: u64,
         }
         /// The end of the file is damaged.
         Warning "file-torn" FileTorn
-        /// Sessions were added up. A warning where they differ.
+        /// Sessions were added up. A warning if they differ.
         Remark "merged" Merged {
             /// How many.
             count: u64,
             /// From which files.
             files: Vec<String>,
-            /// In what they differ, with the values.
+            /// The properties in which they differ, with the values.
             differences: Vec<Difference>,
         }
         /// The same packets were added up twice.
         Warning "merged-twice" MergedTwice {
-            /// Sessions of which that is so.
+            /// The sessions concerned.
             count: u64,
         }
     }
 }
 
-/// In what sessions differ that were added up.
+/// Properties in which added sessions differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// Of what.
     pub what: String,
     /// The first of the values.
     pub values: Vec<String>,
-    /// How many there are beyond those.
+    /// Number of further values.
     pub more: u64,
 }

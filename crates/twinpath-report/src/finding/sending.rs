@@ -1,9 +1,9 @@
-//! What this host did not send as asked.
+//! What this host did not send as requested.
 
 use super::Host;
 use crate::SessionReport;
 
-/// A departure this late is worth a word.
+/// A departure this late is reported.
 const WAITED_NS: i64 = 50_000_000;
 
 pub(super) fn of(report: &SessionReport) -> Vec<Host> {
@@ -33,7 +33,7 @@ pub(super) fn of(report: &SessionReport) -> Vec<Host> {
     findings
 }
 
-/// Packets that waited in this host: what the path did meanwhile is not known.
+/// Packets that waited in this host: the state of the path meanwhile is unknown.
 pub(super) fn late(report: &SessionReport) -> Option<Host> {
     let longest_ns = report.figures.departure?.max_ns;
     let gap_ns = i64::try_from(report.identity.schedule.usual_gap().as_nanos()).unwrap_or(i64::MAX);

@@ -1,4 +1,4 @@
-//! Where nothing came back: what is known.
+//! What is known if nothing came back.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -21,7 +21,8 @@ findings! {
             #[serde(rename = "timeout_ns", with = "nanoseconds")]
             timeout: Duration,
         }
-        /// Replies came from an address that nothing was sent to. A remark where others came from the right one.
+        /// Replies came from an address that nothing was sent to. A remark if others came from the
+        /// right one.
         Warning "answers-from-elsewhere" AnswersFromElsewhere {
             /// The last address that they came from.
             from: SocketAddr,
@@ -32,14 +33,14 @@ findings! {
             /// None came from `far`.
             is_silent: bool,
         }
-        /// Packets came back as they were sent.
+        /// Packets came back unchanged.
         Warning "echo-service" EchoService {
-            /// From there.
+            /// The source.
             far: SocketAddr,
         }
         /// Replies have another session's SSID.
         Warning "another-ssid" AnotherSsid {
-            /// From there.
+            /// The source.
             far: SocketAddr,
             /// How many.
             count: u64,
@@ -49,11 +50,11 @@ findings! {
             /// How many.
             count: u64,
         }
-        /// What came back is not a reply of the protocol.
+        /// The packets that came back are not replies of the protocol.
         Warning "another-protocol" AnotherProtocol {
-            /// From there.
+            /// The source.
             far: SocketAddr,
-            /// What was sent.
+            /// The protocol sent.
             protocol: Protocol,
             /// How many.
             count: u64,
@@ -70,7 +71,7 @@ findings! {
             /// A Server agreed to reflect there.
             is_negotiated: bool,
         }
-        /// Where nothing came back, the name of the far end has other addresses.
+        /// Nothing came back, and the far end's name has other addresses.
         Warning "other-addresses" OtherAddresses {
             /// The far end, as the user named it.
             name: String,

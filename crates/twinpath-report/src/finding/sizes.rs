@@ -1,15 +1,15 @@
-//! What the delays leave out, and losses that depend on the size of packets.
+//! Waits that the delays do not include, and losses that depend on the size of packets.
 
 use super::{Host, Losses};
 use crate::SessionReport;
 
-/// A wait in this host that matters beside what packets take on the path.
+/// A wait in this host that matters compared with the path's delay.
 const WAIT_NS: i64 = 1_000_000;
-/// At least this many lost packets of one size are no accident.
+/// The fewest lost packets of one size that are not a coincidence.
 const LOST: u64 = 3;
 
-/// The kernel stamped packets long after they were handed to it: their wait in this host's own queue
-/// is in none of the delays.
+/// The kernel timestamped packets long after they were handed to it: their wait in this host's own
+/// queue is not part of any delay.
 pub(super) fn left_out(report: &SessionReport) -> Option<Host> {
     let wait = report.counters.own_wait_mean()?;
     let round_trip_ns = report.figures.round_trip?.median_ns;
@@ -20,7 +20,7 @@ pub(super) fn left_out(report: &SessionReport) -> Option<Host> {
     })
 }
 
-/// Most packets of the greatest size are lost, and hardly any others.
+/// Most packets of the largest size are lost, and hardly any others.
 pub fn large_lost(report: &SessionReport) -> Option<Losses> {
     let (largest, others) = report.figures.by_size.split_last()?;
     let (lost, sent) = others.iter().fold((0, 0), |(lost, sent), size| {

@@ -1,4 +1,4 @@
-//! What the timestamps and the records are worth.
+//! The validity of the timestamps and records.
 
 use twinpath_wire::Rung;
 

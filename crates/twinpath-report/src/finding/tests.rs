@@ -1,4 +1,4 @@
-//! Each finding is made for its own reason, and not without.
+//! Each finding is made for its own reason, and only then.
 
 #![expect(
     clippy::semicolon_if_nothing_returned,
@@ -26,7 +26,7 @@ pub(super) fn far() -> SocketAddr {
     FAR.parse().unwrap()
 }
 
-/// A millisecond there and back between synchronized clocks, ten times.
+/// Ten round trips of a millisecond between synchronized clocks.
 pub(crate) fn quiet() -> SessionReport {
     let mut metrics = SessionMetrics::new();
     for seq in 0..10 {
@@ -129,7 +129,7 @@ fn delay(report: &mut SessionReport, change: impl Fn(&mut DelayFigures)) {
 }
 
 #[test]
-fn of_a_quiet_path_nothing_is_remarkable() {
+fn a_quiet_path_has_no_findings() {
     assert_eq!(keys(&quiet()), [""; 0]);
 }
 
@@ -269,7 +269,7 @@ fn missed_departures_are_postponed_with_a_count_and_left_out_with_a_duration() {
 }
 
 #[test]
-fn an_ecn_mark_that_the_sender_set_tells_nothing_of_the_way() {
+fn an_ecn_mark_that_the_sender_set_is_not_a_finding_about_the_path() {
     let mut report = quiet();
     report.figures.congestion_forward = Some(100);
     assert_eq!(keys(&report), ["congestion-forward"]);
@@ -299,7 +299,7 @@ fn one_clock_is_not_claimed_against_the_packets() {
 }
 
 #[test]
-fn what_did_not_leave_has_its_reason() {
+fn packets_that_did_not_leave_have_their_reason() {
     let mut report = quiet();
     report.counters.send_errors = 3;
     report.refusals.send = Some(SendError::Unreachable);
@@ -335,7 +335,7 @@ fn hardware_stamps_that_never_came_have_their_reason() {
             }
             .into()]
         );
-        // Of a run without a packet nothing is known but that.
+        // Without a packet, only that is known.
         report.counters = SenderCounters::default();
         assert_eq!(decide(&report).len(), usize::from(reason.is_some()));
     }
@@ -376,7 +376,8 @@ fn directions_are_decided_again_in_their_place() {
 }
 
 #[test]
-fn a_long_wait_in_this_host_and_losses_of_large_packets_are_said_and_small_ones_are_not() {
+fn a_long_wait_in_this_host_and_losses_of_large_packets_are_reported_and_short_and_small_ones_are_not()
+ {
     let keys = |change: fn(&mut SessionReport)| {
         let mut report = quiet();
         change(&mut report);
@@ -397,7 +398,7 @@ fn a_long_wait_in_this_host_and_losses_of_large_packets_are_said_and_small_ones_
     let short =
         |r: &mut SessionReport| (r.counters.stamped, r.counters.own_wait_ns) = (10, 9_000_000);
     assert_eq!(keys(short), none);
-    // A process that is late sends late: that is no packet's wait.
+    // A late process sends late: that is not a wait of a packet.
     let late = |r: &mut SessionReport| {
         r.figures.departure.as_mut().unwrap().median_ns = 22_600_000;
         (r.counters.stamped, r.counters.own_wait_ns) = (10, 90_000);
@@ -479,7 +480,7 @@ fn findings_whose_weight_depends_on_their_values_are_warnings_only_then() {
 }
 
 #[test]
-fn what_another_version_found_is_kept_in_its_words() {
+fn findings_of_another_version_keep_their_words() {
     let line = r#"{"key":"of-tomorrow","warning":true,"line":"something new: 3"}"#;
     let finding: Finding = serde_json::from_str(line).unwrap();
     assert_eq!(finding.severity(), Severity::Warning);

@@ -18,7 +18,7 @@ findings! {
         Warning "unreachable" Unreachable(IcmpCause)
         /// ICMP: TTL or Hop Limit ran out.
         Warning "ttl-exceeded" TtlExceeded(IcmpCause)
-        /// ICMP: larger than a link of the path, and DF is set.
+        /// ICMP: larger than a link of the path with DF set.
         Warning "too-big" TooBig(IcmpCause)
         /// ICMP: another error.
         Warning "icmp-error" IcmpError(IcmpCause)
@@ -30,15 +30,15 @@ findings! {
 pub struct IcmpCause {
     /// Where packets were sent to.
     pub far: SocketAddr,
-    /// Who sent the last of the errors, where that is not the far end.
+    /// Who sent the last of the errors, if not the far end.
     pub from: Option<IpAddr>,
     /// A Server agreed to reflect there.
     pub is_negotiated: bool,
-    /// One of them at least quotes enough to be about a packet of this run.
+    /// Whether at least one of them quotes enough to belong to a packet of this run.
     pub is_own: bool,
 }
 
-/// An ICMP error says why.
+/// Findings from ICMP errors.
 pub(super) fn of(report: &SessionReport) -> Option<Unreached> {
     let icmp = report.refusals.icmp?;
     let far = report.identity.reflector;

@@ -7,7 +7,7 @@ use twinpath_wire::{Mono, Wall};
 use super::system::clock_ns;
 use crate::clock::Discipline;
 
-/// TAI - UTC since 2017-01-01, where the kernel was not told.
+/// TAI - UTC since 2017-01-01, used if it is not set in the kernel.
 const TAI_OFFSET_S: i32 = 37;
 
 /// The system clock.
@@ -15,7 +15,7 @@ pub fn wall() -> Wall {
     Wall::from_unix_ns(clock_ns(libc::CLOCK_REALTIME).unwrap_or(0))
 }
 
-/// The monotonic clock: the one that [`crate::Waiter`] waits by.
+/// The monotonic clock, which [`crate::Waiter`] uses.
 pub fn mono() -> Mono {
     Mono::from_ns(clock_ns(libc::CLOCK_MONOTONIC).unwrap_or(0).unsigned_abs())
 }
@@ -26,7 +26,7 @@ pub(crate) fn suspended() -> Option<Duration> {
     u64::try_from(ns).ok().map(Duration::from_nanos)
 }
 
-/// What the clock's discipline says now.
+/// The current state of the clock's discipline.
 pub fn discipline() -> Discipline {
     // SAFETY: `timex` is plain numbers, for which zero is a value.
     let mut state: libc::timex = unsafe { std::mem::zeroed() };
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_system_tells_how_long_it_was_suspended() {
+    fn this_system_reports_how_long_it_was_suspended() {
         assert!(suspended().is_some());
     }
 }

@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use libc::c_int;
 
-/// The kernel's word: `size_t` of a control message's length, and what messages are aligned to.
+/// The kernel's word size: `size_t` of a control message's length, and the alignment of messages.
 const WORD: usize = size_of::<usize>();
 const HEADER: usize = WORD + 2 * size_of::<c_int>();
 
-/// Room for control messages, aligned as the kernel wants it.
+/// Buffer for control messages, aligned as the kernel requires.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
 pub(crate) struct Control(pub(crate) [u8; Control::OCTETS]);
@@ -34,15 +34,15 @@ impl Message<'_> {
         }
     }
 
-    /// Destination and interface of `IP_PKTINFO` and `IPV6_PKTINFO`. A subnet's broadcast address is
-    /// given as the limited one: nothing in the address itself tells.
+    /// Destination and interface of `IP_PKTINFO` and `IPV6_PKTINFO`. A subnet's broadcast address
+    /// is returned as the limited one, because the address alone does not show it.
     pub(crate) fn packet_info(&self) -> Option<(IpAddr, u32)> {
         if self.level == libc::SOL_IP {
             // Index, then the local address, then the header's destination.
             let interface = u32::from_ne_bytes(*self.data.first_chunk()?);
             let local = Ipv4Addr::from(*self.data.get(4..)?.first_chunk::<4>()?);
             let to = Ipv4Addr::from(*self.data.get(8..)?.first_chunk::<4>()?);
-            // To one host alone, and both are the same.
+            // For a packet to one host, both are the same.
             let is_many = to != local && !local.is_unspecified() && !to.is_multicast();
             let to = if is_many { Ipv4Addr::BROADCAST } else { to };
             return Some((IpAddr::V4(to), interface));
@@ -73,7 +73,7 @@ impl Message<'_> {
     }
 }
 
-/// The control messages in `octets`, as many as are whole.
+/// The complete control messages in `octets`.
 pub(crate) fn messages(octets: &[u8]) -> impl Iterator<Item = Message<'_>> {
     let mut rest = octets;
     std::iter::from_fn(move || {
@@ -107,7 +107,8 @@ impl<'a> Writer<'a> {
         self.used
     }
 
-    /// Appends a message; one that does not fit is left out, and the room is chosen so that all do.
+    /// Appends a message. One that does not fit is left out, but the buffer is large enough for
+    /// all.
     pub(crate) fn push(&mut self, level: c_int, kind: c_int, data: &[u8]) {
         let length = HEADER + data.len();
         let end = self.used + length.next_multiple_of(WORD);

@@ -1,4 +1,4 @@
-//! The error queue: transmit stamps and ICMP errors.
+//! The error queue: transmit timestamps and ICMP errors.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -14,14 +14,14 @@ use super::phc::Phc;
 use super::system;
 use crate::packet::{IcmpError, IcmpKind, QueueEvent, Quote};
 
-/// Messages taken at once; most hold a stamp and no octets.
+/// Messages taken at once; most contain a timestamp and no octets.
 const SLOTS: usize = 32;
-/// Room for octets in a slot: what is kept of a quoted packet.
+/// Octets per slot: the part kept of a quoted packet.
 const SLOT_OCTETS: usize = Quote::OCTETS;
 /// Calls in a row, so that a storm of errors cannot keep the thread from its packets.
 const ROUNDS: usize = 8;
 
-/// `ee_info` of a stamp: which point of the way it is from.
+/// `ee_info` of a timestamp: where it was taken.
 const AT_DRIVER: u32 = 0;
 const AT_QUEUE: u32 = 1;
 
@@ -30,7 +30,7 @@ thread_local! {
         RefCell::new((Headers::new(SLOTS), [0; SLOTS * SLOT_OCTETS]));
 }
 
-/// Takes what is there, at most [`ROUNDS`] batches. How many messages.
+/// Takes the messages in the queue, at most [`ROUNDS`] batches, and returns how many.
 pub(super) fn drain(
     fd: BorrowedFd<'_>,
     phc: Option<&Phc>,
@@ -123,14 +123,14 @@ fn read(message: &Received<'_>, quoted: &[u8], phc: Option<&Phc>) -> Option<Queu
             let (kind, code) = (extended.octet(5), extended.octet(6));
             Some(icmp(v6(kind, code, extended.word(8)), &extended))
         }
-        // Local errors (a packet over the known MTU) were told by the send call already.
+        // Local errors (a packet over the known MTU) were already returned by the send call.
         _ => None,
     }
 }
 
 fn stamp((software, hardware): (i64, i64), point: u32, phc: Option<&Phc>) -> Option<Stamp> {
     if hardware != 0 {
-        // Without a way to the system clock a NIC's stamp is not used.
+        // A NIC's timestamp that cannot be converted to the system clock is not used.
         let at = phc?.to_wall(hardware)?;
         return Some(Stamp {
             at,

@@ -1,4 +1,4 @@
-//! Message headers for a batch: what `recvmmsg` fills, and their reading.
+//! Message headers for a batch: filled by `recvmmsg`, and read here.
 
 use libc::{iovec, mmsghdr, msghdr};
 
@@ -48,8 +48,8 @@ impl Headers {
         }
     }
 
-    /// Points every header at its slot of `data` (cut in pieces of `slot_octets`; 0: no room for
-    /// octets), its name and its control messages. The headers are good until one of these moves.
+    /// Points every header at its slot of `data` (in slots of `slot_octets`; 0: none), its name and
+    /// its control messages. The headers are valid until one of these moves.
     pub(crate) fn prepare(&mut self, data: &mut [u8], slot_octets: usize) -> &mut [mmsghdr] {
         let mut slots = data.chunks_exact_mut(slot_octets.max(1));
         let each = self
@@ -75,7 +75,7 @@ impl Headers {
         &mut self.messages
     }
 
-    /// What the kernel wrote for each of the first `count` messages.
+    /// The data that the kernel wrote for each of the first `count` messages.
     pub(crate) fn received(&self, count: usize) -> impl Iterator<Item = Received<'_>> {
         self.messages
             .iter()
@@ -103,7 +103,7 @@ fn control_octets(header: &msghdr) -> usize {
     header.msg_controllen as usize
 }
 
-/// One received message beside its octets.
+/// One received message without its octets.
 pub(crate) struct Received<'a> {
     pub(crate) octets: usize,
     pub(crate) truncated: bool,

@@ -1,4 +1,4 @@
-//! What this host has: interfaces, routes, privileges.
+//! Properties of this host: interfaces, routes, privileges.
 
 use std::ffi::{CStr, OsString};
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::os::addresses;
 const IP_MTU: libc::c_int = 14;
 const IPV6_MTU: libc::c_int = 24;
 
-/// The MTU of the interface that packets to `far` leave by.
+/// The MTU of the outgoing interface of packets to `far`.
 pub(crate) fn interface_mtu(far: SocketAddr, interface: Option<&str>) -> Option<u32> {
     let socket = crate::os::portable::towards(far, interface).ok()?;
     let (level, name) = if far.is_ipv4() {
@@ -20,13 +20,14 @@ pub(crate) fn interface_mtu(far: SocketAddr, interface: Option<&str>) -> Option<
     } else {
         (libc::SOL_IPV6, IPV6_MTU)
     };
-    // The path's, which is smaller than the interface's where a router said so, or who forged that.
+    // The path MTU, which is smaller than the interface's after an ICMP error, possibly a forged
+    // one.
     let path = system::int_option(socket.as_fd(), level, name)
         .ok()
         .and_then(|mtu| u32::try_from(mtu).ok());
     let local = socket.local_addr().ok()?.as_socket()?.ip();
     let own = addresses::interface_of(local).and_then(|name| mtu_of(&socket, &name));
-    // The larger one: the source address may be another interface's than the route's.
+    // The larger one, because the source address may belong to another interface than the route's.
     path.max(own)
 }
 
@@ -41,7 +42,7 @@ fn mtu_of(socket: &socket2::Socket, name: &str) -> Option<u32> {
     (result == 0).then(|| u32::try_from(mtu).ok()).flatten()
 }
 
-/// Effective capabilities, a bit each.
+/// Effective capabilities, one bit each.
 pub(crate) fn capabilities() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
@@ -50,7 +51,7 @@ pub(crate) fn capabilities() -> Option<u64> {
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
-/// Whether this process was started so that a terminal that hangs up does not end it (`nohup`).
+/// Whether this process ignores the hangup of its terminal (`nohup`).
 pub fn ignores_hangup() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status
@@ -60,8 +61,8 @@ pub fn ignores_hangup() -> bool {
     ignored.is_some_and(|set| set >> (libc::SIGHUP - 1) & 1 == 1)
 }
 
-/// Lets this process open as many descriptors as it may: each connection and each port is one, and
-/// the customary soft limit is 1024. How many that are; `None` where the system does not tell.
+/// Raises the limit of open descriptors to the hard limit and returns it: each connection and each
+/// port takes one, and the usual soft limit is 1024. `None` if the system does not report it.
 pub fn raise_descriptor_limit() -> Option<u64> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
@@ -80,35 +81,36 @@ pub fn raise_descriptor_limit() -> Option<u64> {
     Some(u64::from(if raised { limit.rlim_cur } else { before }))
 }
 
-/// Keeps this process's memory out of core dumps, and other processes of the same user from reading
-/// it: for who holds keys. Whether the system does so.
+/// Excludes this process's memory from core dumps and from reading by other processes of the same
+/// user, to protect keys. Returns whether the system did so.
 pub fn forbid_core_dumps() -> bool {
     // SAFETY: this request takes one number and touches no memory.
     unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0) == 0 }
 }
 
-/// Whether this process's memory may be dumped; `None` where the system does not tell.
+/// Whether this process's memory may be dumped; `None` if the system does not report it.
 pub fn may_dump_core() -> Option<bool> {
     // SAFETY: this request takes nothing and touches no memory.
     let answer = unsafe { libc::prctl(libc::PR_GET_DUMPABLE) };
     (answer >= 0).then_some(answer == 1)
 }
 
-/// The user in whose name this process acts; `None` where the system has no such numbers.
+/// The effective user of this process; `None` if the system has no such numbers.
 pub fn effective_user() -> Option<u32> {
     // SAFETY: it takes nothing, touches no memory and cannot fail.
     Some(unsafe { libc::geteuid() })
 }
 
-/// Takes a variable out of this process's environment: its octets where the system keeps them are
-/// overwritten, and no child inherits it. Where another thread runs it is read and left, for another
-/// thread may be reading the environment. `None` where it is not set.
+/// Removes a variable from this process's environment and overwrites its octets there, so that no
+/// child inherits it. If another thread is running, which may be reading the environment, the
+/// variable is only read. `None` if it is not set.
 pub fn take_variable(name: &CStr) -> Option<Vec<u8>> {
     let text = name.to_str().ok()?;
     if !is_alone() {
         return std::env::var_os(text).map(OsString::into_vec);
     }
-    // SAFETY: `name` ends with a zero octet; no other thread is there to change the environment.
+    // SAFETY: `name` ends with a zero octet; no other thread exists that could change the
+    // environment.
     let start = unsafe { libc::getenv(name.as_ptr()) };
     if start.is_null() {
         return None;
@@ -118,20 +120,20 @@ pub fn take_variable(name: &CStr) -> Option<Vec<u8>> {
     for at in 0..value.len() {
         // SAFETY: within the value, before its zero octet.
         let octet = unsafe { start.add(at) };
-        // SAFETY: as above; a process's environment is its own to write.
+        // SAFETY: as above; a process may write its own environment.
         unsafe { octet.write_volatile(0) };
     }
-    // SAFETY: no other thread is there to read the environment.
+    // SAFETY: no other thread exists that could read the environment.
     unsafe { std::env::remove_var(text) };
     Some(value)
 }
 
-/// No other thread runs in this process.
+/// Whether no other thread is running in this process.
 fn is_alone() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
 }
 
-/// The kernel and its version; `None` where the system does not tell.
+/// The kernel and its version; `None` if the system does not report them.
 pub fn kernel() -> Option<String> {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok()?;
     Some(format!("Linux {}", release.trim()))

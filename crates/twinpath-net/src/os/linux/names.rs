@@ -2,12 +2,12 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// Room for an IPv4 or IPv6 socket address, aligned as the kernel wants it.
+/// Buffer for an IPv4 or IPv6 socket address, aligned as the kernel requires.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
 pub(crate) struct Name(pub(crate) [u8; 32]);
 
-/// `AF_INET` and `AF_INET6` as they stand in a socket address.
+/// `AF_INET` and `AF_INET6` as written in a socket address.
 #[expect(clippy::cast_possible_truncation, reason = "2 and 10")]
 const V4: u16 = libc::AF_INET as u16;
 #[expect(clippy::cast_possible_truncation, reason = "2 and 10")]
@@ -16,7 +16,7 @@ const V6: u16 = libc::AF_INET6 as u16;
 impl Name {
     pub(crate) const EMPTY: Self = Self([0; 32]);
 
-    /// The address and the octets of it that count.
+    /// The address and its length in octets.
     pub(crate) fn of(address: &SocketAddr) -> (Self, u32) {
         let mut name = Self::EMPTY;
         let octets = &mut name.0;
@@ -60,7 +60,7 @@ pub(crate) fn address(octets: &[u8]) -> Option<SocketAddr> {
     if family == V6 {
         let ip = Ipv6Addr::from(*octets.get(8..)?.first_chunk::<16>()?);
         let scope = u32::from_ne_bytes(*octets.get(24..)?.first_chunk()?);
-        // The flow label of a reply says nothing of who sent it.
+        // The flow label of a reply does not identify its sender.
         return Some(SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)));
     }
     None

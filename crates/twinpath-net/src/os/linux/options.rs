@@ -1,4 +1,4 @@
-//! Options of a stamped socket.
+//! Options of a socket with kernel timestamps.
 
 use std::io;
 use std::net::IpAddr;
@@ -10,14 +10,14 @@ use super::system;
 use crate::options::SocketOptions;
 use crate::os::fragments::Fragments;
 
-/// The one address that all packets of a socket bound to `near` are sent to; `None` where each must
-/// say: there are several, or the interface matters.
+/// The destination address of all packets of a socket bound to `near`; `None` if it differs by
+/// packet, because there are several or the interface matters.
 pub(super) fn bound(near: IpAddr) -> Option<IpAddr> {
     let link_local = matches!(near, IpAddr::V6(v6) if v6.is_unicast_link_local());
     (!near.is_unspecified() && !near.is_multicast() && !link_local).then_some(near)
 }
 
-/// As much buffer as the system gives: beyond its limit only with a privilege.
+/// As much buffer as the system grants: beyond its limit only with a privilege.
 pub(super) fn buffers(socket: &socket2::Socket, receive_octets: usize) {
     let octets = c_int::try_from(receive_octets).unwrap_or(c_int::MAX);
     if system::set_int(
@@ -28,7 +28,7 @@ pub(super) fn buffers(socket: &socket2::Socket, receive_octets: usize) {
     )
     .is_err()
     {
-        // Not granted is not fatal: a report says what there is, and drops are counted.
+        // A refusal is not fatal: reports give the granted size, and drops are counted.
         let _granted = socket.set_recv_buffer_size(receive_octets);
     }
     let _granted = socket.set_send_buffer_size(1 << 20);

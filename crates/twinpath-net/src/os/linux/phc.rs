@@ -1,7 +1,7 @@
-//! A network interface's own clock (PHC) and its way to the system clock.
+//! A network interface's own clock (PHC) and its conversion to the system clock.
 //!
-//! A NIC's stamp is in the NIC's time. It is converted before it meets a system time, by an offset
-//! measured around a reading of both clocks; where that cannot be had, the stamp is not used.
+//! A NIC's timestamp is in the NIC's time. It is converted to the system clock by an offset
+//! measured from readings of both clocks; without such an offset it is not used.
 
 use std::fs::File;
 use std::io;
@@ -14,13 +14,14 @@ use twinpath_wire::{Delta, Mono, Wall};
 use super::{clock, system};
 use crate::hardware::NoHardware;
 
-/// How long an offset holds: a NIC's free crystal, 50 ppm off, moves 5 ns in it per 0.1 ms.
+/// How long an offset is valid: a NIC's free-running oscillator, 50 ppm off, drifts 5 ns per 0.1
+/// ms.
 const FRESH: Duration = Duration::from_millis(100);
-/// A reading of both clocks that took longer says too little.
+/// A reading of both clocks that took longer is too inexact.
 const WIDEST_NS: i64 = 100_000;
 const TRIES: usize = 5;
 
-/// Wants the interface's driver to stamp (`linux/net_tstamp.h`).
+/// Enables timestamps in the interface's driver (`linux/net_tstamp.h`).
 #[repr(C)]
 struct StampConfig {
     flags: i32,
@@ -28,7 +29,7 @@ struct StampConfig {
     receive: i32,
 }
 
-/// `struct ethtool_ts_info`: what an interface can stamp, and the index of its clock.
+/// `struct ethtool_ts_info`: an interface's timestamping capabilities, and the index of its clock.
 #[repr(C)]
 struct StampInfo {
     command: u32,
@@ -48,10 +49,10 @@ pub(crate) struct Phc {
 }
 
 impl Phc {
-    /// The clock of an interface, its stamping switched on.
+    /// The clock of an interface, with timestamping enabled.
     ///
     /// # Errors
-    /// [`NoHardware`]: it has none, or this process may not.
+    /// [`NoHardware`]: it has none, or this process lacks the privilege.
     pub(crate) fn of_interface(name: &str) -> Result<Self, NoHardware> {
         let interface = || name.to_owned();
         let unknown = |error: io::Error| NoHardware::Unknown {
@@ -67,7 +68,7 @@ impl Phc {
         };
         match interface_call(&socket, name, libc::SIOCETHTOOL, (&raw mut info).cast()) {
             Ok(()) => {}
-            // A driver without a word on stamps has none.
+            // A driver that reports no timestamps has none.
             Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
                 return Err(NoHardware::None {
                     interface: interface(),
@@ -117,7 +118,7 @@ impl Phc {
         }
     }
 
-    /// A NIC's time as the system clock's; `None` where the two cannot be compared now.
+    /// Converts a NIC's time to the system clock; `None` if the two cannot be compared now.
     pub(crate) fn to_wall(&self, phc_ns: i64) -> Option<Wall> {
         let now = clock::mono();
         let mut offset = self.offset.lock().ok()?;
@@ -151,7 +152,7 @@ impl Phc {
     }
 }
 
-/// An interface `ioctl` with a structure of its own.
+/// An interface `ioctl` with its own structure.
 fn interface_call(
     socket: &std::net::UdpSocket,
     name: &str,

@@ -1,4 +1,4 @@
-//! Sending, and the keys under which the kernel will tell of what was sent.
+//! Sending, and the keys under which the kernel reports departures.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,13 +17,13 @@ use crate::packet::Outbound;
 
 /// The count of stamped packets starts again when this is switched on.
 const COUNT: u32 = libc::SOF_TIMESTAMPING_OPT_ID;
-/// How often a packet is tried again after an error that is not its own: an ICMP error that came back
-/// is reported by the next call, which then sends nothing.
+/// How often a packet is retried after an error of another packet: an ICMP error is returned by the
+/// next call, which then sends nothing.
 const TRIES: u32 = 8;
-/// After this many tries the interface itself refuses a packet for its size.
+/// After this many tries, the interface itself is refusing the packet for its size.
 const SIZE_TRIES: u32 = 2;
 
-/// Datagrams sent by one system call at most.
+/// The most datagrams sent by one system call.
 pub(crate) const TOGETHER: usize = 4;
 
 impl Socket {
@@ -35,7 +35,7 @@ impl Socket {
             let key = self.next_key.fetch_add(1, Ordering::Relaxed);
             match self.send_with(octets, out, NAME_KEY.map(|name| (name, key))) {
                 Ok(()) => return Ok(Some(key)),
-                // An older kernel does not know that control message, and has sent nothing.
+                // An older kernel rejects that control message and has sent nothing.
                 Err(SendError::BadSource) if key == 0 => {
                     self.next_key.store(0, Ordering::Relaxed);
                     self.names_keys.store(false, Ordering::Relaxed);
@@ -105,7 +105,7 @@ impl Socket {
             };
             let Err(error) = result else { return Ok(()) };
             if counted {
-                // Before anything else is sent: some kernels have counted this packet.
+                // Before anything else is sent, because some kernels have counted this packet.
                 self.count_again();
             }
             if !self.is_worth_another(&error, &mut tries) {
@@ -132,14 +132,15 @@ impl Socket {
         }
     }
 
-    /// From now on packets that are larger than the interface's MTU leave in fragments, where they were
-    /// refused although DF was not asked for. Whether that is new.
+    /// From now on, sends packets over the interface's MTU in fragments if they were refused
+    /// although DF was not requested. Returns whether that is a change.
     fn let_fragments(&self) -> bool {
         self.refuses_larger.swap(false, Ordering::Relaxed)
             && Fragments::ByInterface.set(self.fd(), self.v6).is_ok()
     }
 
-    /// Sends several datagrams that need no control message by one system call. How many were taken.
+    /// Sends several datagrams that need no control message by one system call. Returns how many
+    /// were taken.
     pub(crate) fn send_plain(&self, packets: &[(&[u8], SocketAddr)]) -> io::Result<usize> {
         // SAFETY: headers are pointers and lengths, for which zero is a value.
         let mut messages: [libc::mmsghdr; TOGETHER] = unsafe { std::mem::zeroed() };
@@ -173,22 +174,22 @@ impl Socket {
         self.stamped
     }
 
-    /// Whether a packet needs no control message and no stamp.
+    /// Whether a packet needs no control message and no timestamp.
     pub(crate) fn is_plain(&self, out: &Outbound) -> bool {
         let marked = out.tos.is_some_and(|tos| tos != self.tos);
         !marked && !self.stamps(out) && out.from.is_none()
     }
 
-    /// With counted keys, after a packet that the kernel may have counted or not: its count begins at
-    /// 0 again. Stamps of packets that left before still come under their own keys, and may be the
-    /// same as those of packets that leave from now on.
+    /// With counted keys, after a packet that the kernel may or may not have counted: restarts its
+    /// count at 0. Timestamps of earlier packets still have their old keys, which may equal those
+    /// of later packets.
     fn count_again(&self) {
         if self.stamped && self.ask_for_stamps(COUNT).is_ok() && self.ask_for_stamps(0).is_ok() {
             self.next_key.store(0, Ordering::Relaxed);
         }
     }
 
-    /// Whether a packet is stamped as it leaves.
+    /// Whether a packet is timestamped as it leaves.
     fn stamps(&self, out: &Outbound) -> bool {
         self.every_departure || (out.stamp && self.stamped)
     }
@@ -202,7 +203,7 @@ mod tests {
     use crate::options::SocketOptions;
     use crate::packet::QueueEvent;
 
-    /// A socket that stamps all it sends, on loopback, and a place to send to.
+    /// A socket on loopback that timestamps all packets, and a destination.
     fn open() -> (Socket, Outbound) {
         let near = "127.0.0.1:0".parse().unwrap();
         let socket = Socket::open(&SocketOptions::sender(near, near)).unwrap();

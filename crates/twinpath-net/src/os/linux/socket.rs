@@ -1,4 +1,4 @@
-//! The stamped socket.
+//! The socket with kernel timestamps.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -21,45 +21,45 @@ use crate::os::Source;
 use crate::os::fragments::Fragments;
 use crate::packet::QueueEvent;
 
-/// What every stamped socket asks for: receive stamps by the kernel, reports by the error queue
-/// without the packet's octets, packets counted.
+/// Flags of every socket with kernel timestamps: receive timestamps by the kernel, reports in the
+/// error queue without the packet's octets, packets counted.
 const RECEIVE: u32 = libc::SOF_TIMESTAMPING_RX_SOFTWARE
     | libc::SOF_TIMESTAMPING_SOFTWARE
     | libc::SOF_TIMESTAMPING_OPT_ID
     | libc::SOF_TIMESTAMPING_OPT_TSONLY;
 const HARDWARE_RECEIVE: u32 =
     libc::SOF_TIMESTAMPING_RX_HARDWARE | libc::SOF_TIMESTAMPING_RAW_HARDWARE;
-/// `SOF_TIMESTAMPING_OPT_TX_SWHW`: a hardware transmit stamp does not displace the kernel's.
+/// `SOF_TIMESTAMPING_OPT_TX_SWHW`: a hardware transmit timestamp does not replace the kernel's.
 const BOTH_DEPARTURES: u32 = 1 << 14;
 #[derive(Debug)]
 pub(crate) struct Socket {
     udp: socket2::Socket,
     pub(super) v6: bool,
-    /// The transmit flags of a packet that is to be stamped.
+    /// The transmit flags of a packet to be timestamped.
     pub(super) departure: AtomicU32,
-    /// Flags of the whole socket besides.
+    /// Additional flags of the whole socket.
     flags: u32,
     pub(super) every_departure: bool,
-    /// The key that the next stamped packet gets.
+    /// The key of the next timestamped packet.
     pub(super) next_key: AtomicU32,
-    /// The ToS octet that packets have unless they say otherwise.
+    /// The ToS octet of packets without their own.
     pub(super) tos: Tos,
-    /// Packets over the interface's MTU are refused ([`Fragments::Reported`]), although DF was not
-    /// asked for.
+    /// Whether packets over the interface's MTU are refused ([`Fragments::Reported`]) although DF
+    /// was not requested.
     pub(super) refuses_larger: AtomicBool,
-    /// Where every packet was sent to, if the socket is bound to one address of the host.
+    /// The destination of every packet, if the socket is bound to one address of the host.
     to: Option<IpAddr>,
-    /// Kernel stamps are asked for; without, all stamps are user space's.
+    /// Whether kernel timestamps are requested; otherwise all are from user space.
     pub(super) stamped: bool,
     pub(super) phc: Option<Phc>,
-    /// Why there is no such clock, where it was asked for.
+    /// Why there is no such clock, if it was requested.
     pub(crate) no_hardware: Option<NoHardware>,
     settled: AtomicBool,
-    /// Packets name their keys; else the kernel counts.
+    /// Whether packets name their keys; otherwise the kernel counts.
     pub(super) names_keys: AtomicBool,
 }
 
-/// The clock of the interface that stamps packets.
+/// The clock of the interface that timestamps packets.
 fn stamping_clock(options: &SocketOptions) -> Result<Phc, NoHardware> {
     let interface = options.stamping_interface().ok_or(NoHardware::Interface)?;
     Phc::of_interface(&interface)
@@ -138,7 +138,7 @@ impl Socket {
     /// Binds to the device of this name as it is now.
     pub(crate) fn bind_again(&mut self, device: &str, options: &SocketOptions) -> io::Result<()> {
         self.udp.bind_device(Some(device.as_bytes()))?;
-        // Made again, it stamps nothing until it is asked to.
+        // An interface created again has timestamping off.
         if self.phc.is_some() {
             match stamping_clock(options) {
                 Ok(phc) => self.phc = Some(phc),
@@ -163,7 +163,7 @@ impl Socket {
             .ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
     }
 
-    /// Sets the whole socket's stamping flags, `without` left out.
+    /// Sets the whole socket's timestamping flags, except for `without`.
     pub(super) fn ask_for_stamps(&self, without: u32) -> io::Result<()> {
         let every = if self.every_departure {
             self.departure.load(Ordering::Relaxed)
@@ -207,7 +207,7 @@ impl Socket {
             });
             *arrival = Arrival {
                 at,
-                // A datagram always has a source; port 0 is one that no engine answers.
+                // A datagram always has a source; no engine answers port 0.
                 from: message
                     .name
                     .address()
@@ -224,8 +224,8 @@ impl Socket {
     }
 
     fn receive_messages(&self, batch: &mut RecvBatch) -> io::Result<usize> {
-        // An ICMP error that came back is reported by the next call, once each; packets may stand
-        // behind it, and the error queue has the details.
+        // An ICMP error is returned by the next call, once each; packets may be queued behind it,
+        // and the error queue has the details.
         for _ in 0..4 {
             let messages = batch.headers.prepare(&mut batch.data, batch.slot_octets);
             // SAFETY: `prepare` has just pointed every header into `batch`, which is borrowed whole.
@@ -257,12 +257,12 @@ impl Socket {
         }
         self.departure
             .fetch_and(!libc::SOF_TIMESTAMPING_TX_SCHED, Ordering::Relaxed);
-        // Refused, both rungs go on coming, and the better one counts.
+        // If that is refused, both timestamps keep coming, and the better one counts.
         let _asked = self.ask_for_stamps(0);
     }
 
     pub(crate) fn receive_buffer_octets(&self) -> usize {
-        // The kernel gives back twice what it was asked for, its own book-keeping included.
+        // The kernel returns twice the requested size, including its own overhead.
         self.udp.recv_buffer_size().unwrap_or(0) / 2
     }
 
@@ -271,7 +271,7 @@ impl Socket {
     }
 }
 
-/// What a packet's control messages say.
+/// The contents of a packet's control messages.
 #[derive(Default)]
 struct FromControl {
     software_ns: i64,

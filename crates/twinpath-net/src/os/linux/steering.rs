@@ -1,15 +1,15 @@
-//! Which socket of a `SO_REUSEPORT` group gets a packet: by its source alone.
+//! Chooses the socket of a `SO_REUSEPORT` group for a packet by its source only.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use libc::sock_filter;
 
-/// `SO_ATTACH_REUSEPORT_CBPF`, where the generic list of socket options holds.
+/// `SO_ATTACH_REUSEPORT_CBPF`, on architectures with the generic list of socket options.
 const ATTACH: libc::c_int = 51;
 /// Offsets from here count from the IP header.
 const NETWORK: u32 = 0xfff0_0000;
-/// Where the source address is in the header.
+/// Offset of the source address in the header.
 const V4_SOURCE: u32 = 12;
 const V6_SOURCE: u32 = 8;
 
@@ -28,12 +28,12 @@ const fn step(code: u16, k: u32) -> sock_filter {
     }
 }
 
-/// All packets of one source, an IPv4 address or an IPv6 /64, go to one of the `sockets` of `fd`'s group, in the order in
-/// which these were bound.
+/// Directs all packets of one source, an IPv4 address or an IPv6 /64, to one of the `sockets` of
+/// `fd`'s group, numbered in the order of binding.
 pub(super) fn by_source(fd: BorrowedFd<'_>, v6: bool, sockets: u32) -> io::Result<()> {
     let mut program = Vec::with_capacity(6);
     if v6 {
-        // The /64: a host has all addresses of it.
+        // The /64, because a host may use all of its addresses.
         program.push(step(LOAD, NETWORK + V6_SOURCE));
         program.push(step(TO_X, 0));
         program.push(step(LOAD, NETWORK + V6_SOURCE + 4));

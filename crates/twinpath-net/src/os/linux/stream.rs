@@ -24,7 +24,7 @@ pub(crate) fn mark(socket: &Socket, v6: bool, tos: Tos) -> io::Result<()> {
     system::set_int(socket.as_fd(), level, name, tos.0.into())
 }
 
-/// Has the headers of each SYN kept. A kernel that cannot is no reason not to listen.
+/// Keeps the headers of each SYN. Failure is ignored: the socket still listens.
 pub(crate) fn keep_syn(socket: &Socket) {
     let _kept = system::set_int(socket.as_fd(), libc::SOL_TCP, SAVE_SYN, 1);
 }
@@ -48,7 +48,7 @@ pub(crate) fn syn_tos(socket: &Socket) -> Option<Tos> {
     tos_of(headers.get(..usize::try_from(length).ok()?)?)
 }
 
-/// Of an IP header.
+/// The ToS octet of an IP header.
 fn tos_of(header: &[u8]) -> Option<Tos> {
     let [first, second, ..] = *header else {
         return None;
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_syn_tells_its_marking() {
+    fn the_marking_of_a_syn_is_read() {
         assert_eq!(tos_of(&[0x45, 0xb8, 0, 60]), Some(Tos(0xb8)));
         assert_eq!(tos_of(&[0x6b, 0x80, 0, 0]), Some(Tos(0xb8)));
         assert_eq!(tos_of(&[]), None);

@@ -1,4 +1,4 @@
-//! System calls with a safe face: one function each, errors as [`io::Error`].
+//! Safe wrappers of system calls: one function each, errors as [`io::Error`].
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -7,9 +7,9 @@ use libc::{c_int, c_uint, c_void};
 
 pub(crate) use crate::os::fragments::{check, set_int};
 
-/// Octets of an `int`, as socket options give them.
-/// `SCM_TS_OPT_ID` (Linux 6.13): a packet names its own key, so that a refused one cannot shift the
-/// others'. The number is that of the architectures with the generic list.
+/// Octets of an `int`, for socket options. `SCM_TS_OPT_ID` (Linux 6.13): a packet names its own
+/// key, so that a refused one cannot shift the others'. The number is that of the architectures
+/// with the generic list.
 pub(crate) const NAME_KEY: Option<c_int> = if cfg!(any(
     target_arch = "x86",
     target_arch = "x86_64",
@@ -29,8 +29,8 @@ pub(crate) fn int_option(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::R
     words_of(fd, level, name).map(|[word]| word)
 }
 
-/// Datagrams that a socket dropped for want of room (`SO_MEMINFO`, the last of its words); 0 where the
-/// kernel does not tell.
+/// Datagrams that a socket dropped for lack of buffer (`SO_MEMINFO`, the last of its words); 0 if
+/// the kernel does not report it.
 pub(crate) fn drops(fd: BorrowedFd<'_>) -> u32 {
     const SO_MEMINFO: c_int = 55;
     const DROPS: usize = 8;
@@ -72,7 +72,7 @@ pub(crate) fn interface_request(name: &str) -> io::Result<libc::ifreq> {
     Ok(request)
 }
 
-/// `sendto` without waiting and without control messages: the quickest way out.
+/// `sendto` without waiting and without control messages: the fastest way to send.
 pub(crate) fn send_to(fd: BorrowedFd<'_>, octets: &[u8], name: &[u8]) -> io::Result<()> {
     let name_octets = libc::socklen_t::try_from(name.len()).unwrap_or(0);
     // SAFETY: octets and name live across the call, with these lengths.
@@ -92,11 +92,11 @@ pub(crate) fn send_to(fd: BorrowedFd<'_>, octets: &[u8], name: &[u8]) -> io::Res
     }
 }
 
-/// `recvmmsg` without waiting. How many messages were received.
+/// `recvmmsg` without waiting. Returns how many messages were received.
 ///
 /// # Safety
-/// Every header in `messages` must point to live memory of the lengths that it gives, which
-/// nothing else uses during the call.
+/// Every header in `messages` must point to live memory of the given lengths, which nothing else
+/// uses during the call.
 pub(crate) unsafe fn receive_messages(
     fd: BorrowedFd<'_>,
     messages: &mut [libc::mmsghdr],
@@ -111,7 +111,7 @@ pub(crate) unsafe fn receive_messages(
     let flags = (flags | libc::MSG_DONTWAIT)
         .try_into()
         .unwrap_or(libc::MSG_DONTWAIT as _);
-    // SAFETY: the caller vouches for the headers; their number is that of the slice.
+    // SAFETY: the caller guarantees the headers; their number is that of the slice.
     let result = unsafe {
         libc::recvmmsg(
             fd.as_raw_fd(),
@@ -127,9 +127,9 @@ pub(crate) unsafe fn receive_messages(
 /// `sendmsg` without waiting.
 ///
 /// # Safety
-/// `message` must point to live memory of the lengths that it gives.
+/// `message` must point to live memory of the given lengths.
 pub(crate) unsafe fn send_message(fd: BorrowedFd<'_>, message: &libc::msghdr) -> io::Result<()> {
-    // SAFETY: the caller vouches for what `message` points to; the kernel only reads it.
+    // SAFETY: the caller guarantees that `message` points to live memory; the kernel only reads it.
     let result = unsafe { libc::sendmsg(fd.as_raw_fd(), message, libc::MSG_DONTWAIT) };
     match result {
         0.. => Ok(()),
@@ -137,10 +137,10 @@ pub(crate) unsafe fn send_message(fd: BorrowedFd<'_>, message: &libc::msghdr) ->
     }
 }
 
-/// `sendmmsg` without waiting. How many messages were taken.
+/// `sendmmsg` without waiting. Returns how many messages were taken.
 ///
 /// # Safety
-/// Every header in `messages` must point to live memory of the lengths that it gives.
+/// Every header in `messages` must point to live memory of the given lengths.
 pub(crate) unsafe fn send_messages(
     fd: BorrowedFd<'_>,
     messages: &mut [libc::mmsghdr],
@@ -152,7 +152,7 @@ pub(crate) unsafe fn send_messages(
         reason = "another type with another C library"
     )]
     let flags = libc::MSG_DONTWAIT.try_into().unwrap_or_default();
-    // SAFETY: the caller vouches for the headers; their number is that of the slice.
+    // SAFETY: the caller guarantees the headers; their number is that of the slice.
     let result = unsafe { libc::sendmmsg(fd.as_raw_fd(), messages.as_mut_ptr(), count, flags) };
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }

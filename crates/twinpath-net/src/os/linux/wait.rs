@@ -9,7 +9,7 @@ use twinpath_wire::Mono;
 use super::clock;
 use crate::os::Source;
 
-/// The event descriptor that both sides hold.
+/// The event descriptor that both sides share.
 #[derive(Clone, Debug)]
 pub(crate) struct Waker(Arc<OwnedFd>);
 
@@ -25,7 +25,7 @@ pub(crate) fn new() -> io::Result<(Waiter, Waker)> {
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the call has just made this descriptor and nothing else has it.
+    // SAFETY: the call has just created this descriptor, and nothing else owns it.
     let event = Arc::new(unsafe { OwnedFd::from_raw_fd(fd) });
     Ok((
         Waiter {
@@ -74,7 +74,7 @@ impl Waiter {
         unsafe { libc::ppoll(self.polled.as_mut_ptr(), count, timeout, std::ptr::null()) };
         if self.polled.first().is_some_and(|event| event.revents != 0) {
             let mut count = [0_u8; 8];
-            // SAFETY: room for the eight octets that the event descriptor gives.
+            // SAFETY: the buffer has room for the eight octets that the event descriptor returns.
             unsafe {
                 libc::read(
                     self.event.as_raw_fd(),
@@ -92,7 +92,7 @@ pub(crate) fn sleep_until(until: Mono) {
         tv_sec: libc::time_t::try_from(until.ns() / NS_PER_S).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::try_from(until.ns() % NS_PER_S).unwrap_or(0),
     };
-    // SAFETY: `at` lives across the call. A signal may end it early: the caller looks at the clock.
+    // SAFETY: `at` lives across the call. A signal may end it early: the caller checks the clock.
     unsafe {
         libc::clock_nanosleep(
             libc::CLOCK_MONOTONIC,
@@ -123,12 +123,12 @@ struct SchedAttr {
     period_ns: u64,
 }
 
-/// The shortest slice that Linux grants.
+/// The shortest time slice that Linux grants.
 const SLICE_NS: u64 = 100_000;
 
-/// Asks for short slices of processor time: since Linux 6.12 a thread that wakes up with them takes
-/// the place of one with longer ones at once, and does not wait for the end of its slice, some
-/// milliseconds. Threads of another policy than the usual one know better, and keep it.
+/// Requests short time slices: since Linux 6.12, a thread with short slices that wakes up preempts
+/// one with longer slices at once, instead of waiting some milliseconds for the end of its slice.
+/// Threads with another policy than the default keep it.
 fn shorten_slice() {
     let octets = u32::try_from(size_of::<SchedAttr>()).unwrap_or(0);
     let mut attr = SchedAttr::default();
@@ -139,6 +139,6 @@ fn shorten_slice() {
     }
     attr.size = octets;
     attr.runtime_ns = SLICE_NS;
-    // SAFETY: `attr` lives across the call, which only reads it. Where it fails, all stays as it was.
+    // SAFETY: `attr` lives across the call, which only reads it. If it fails, nothing changes.
     unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attr, 0_u32) };
 }

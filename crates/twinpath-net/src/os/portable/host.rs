@@ -1,4 +1,4 @@
-//! What an unknown host can tell of itself: nothing.
+//! Properties of an unknown host: all unknown.
 
 use std::ffi::CStr;
 use std::net::SocketAddr;
@@ -11,42 +11,42 @@ pub(crate) fn capabilities() -> Option<u64> {
     None
 }
 
-/// Lets this process open as many descriptors as it may: each connection and each port is one, and
-/// the customary soft limit is 1024. How many that are; `None` where the system does not tell.
+/// Raises the limit of open descriptors to the hard limit and returns it: each connection and each
+/// port takes one, and the usual soft limit is 1024. `None` if the system does not report it.
 pub fn raise_descriptor_limit() -> Option<u64> {
     None
 }
 
-/// Keeps this process's memory out of core dumps, and other processes of the same user from reading
-/// it: for who holds keys. Whether the system does so.
+/// Excludes this process's memory from core dumps and from reading by other processes of the same
+/// user, to protect keys. Returns whether the system did so.
 pub fn forbid_core_dumps() -> bool {
     false
 }
 
-/// Whether this process's memory may be dumped; `None` where the system does not tell.
+/// Whether this process's memory may be dumped; `None` if the system does not report it.
 pub fn may_dump_core() -> Option<bool> {
     None
 }
 
-/// The user in whose name this process acts; `None` where the system has no such numbers.
+/// The effective user of this process; `None` if the system has no such numbers.
 pub fn effective_user() -> Option<u32> {
     None
 }
 
-/// Whether this process was started so that a terminal that hangs up does not end it (`nohup`).
+/// Whether this process ignores the hangup of its terminal (`nohup`).
 pub fn ignores_hangup() -> bool {
     false
 }
 
-/// Takes a variable out of this process's environment: its octets where the system keeps them are
-/// overwritten, and no child inherits it. Where another thread runs it is read and left, for another
-/// thread may be reading the environment. `None` where it is not set.
+/// Removes a variable from this process's environment and overwrites its octets there, so that no
+/// child inherits it. If another thread is running, which may be reading the environment, the
+/// variable is only read. `None` if it is not set.
 pub fn take_variable(name: &CStr) -> Option<Vec<u8>> {
     let value = std::env::var_os(name.to_str().ok()?)?;
     Some(value.into_encoded_bytes())
 }
 
-/// The kernel and its version; `None` where the system does not tell.
+/// The kernel and its version; `None` if the system does not report them.
 pub fn kernel() -> Option<String> {
     Some(std::env::consts::OS.to_owned())
 }
@@ -55,12 +55,12 @@ pub fn kernel() -> Option<String> {
 pub(crate) mod addresses {
     use std::net::{IpAddr, SocketAddr};
 
-    /// This host's own addresses: not told.
+    /// This host's own addresses: unknown.
     pub fn own_addresses(_port: u16) -> Option<Vec<SocketAddr>> {
         None
     }
 
-    /// The name of the interface that has `address`: not told.
+    /// The name of the interface that has `address`: unknown.
     pub fn interface_of(_address: IpAddr) -> Option<String> {
         None
     }

@@ -1,7 +1,7 @@
-//! Plain sockets and user-space stamps: what any system has.
+//! Plain sockets and user-space timestamps, available on any system.
 //!
-//! It cannot tell TTL, ToS, local address or interface of a packet, nor learn of ICMP errors; a
-//! reply leaves from the address that the system chooses. On Linux it serves `--portable`.
+//! It reports neither TTL, ToS, local address or interface of a packet nor ICMP errors; a reply
+//! leaves from the address that the system chooses. On Linux, `--portable` uses it.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -66,7 +66,7 @@ impl Socket {
             bind_device(&socket, name).map_err(BindError::of_interface(name))?;
         }
         fragments(&socket, options).map_err(option("DF"))?;
-        // Not granted is not fatal: a report says what there is.
+        // A refusal is not fatal: reports give the granted size.
         let _granted = socket.set_recv_buffer_size(options.receive_buffer_octets());
         socket
             .bind(&addr.into())
@@ -76,7 +76,7 @@ impl Socket {
         })
     }
 
-    /// Binds to the device of this name as it is now, where the system can.
+    /// Binds to the current device of this name, if the system can.
     pub(crate) fn bind_again(&mut self, device: &str) -> io::Result<()> {
         bind_device(&socket2::SockRef::from(&self.socket), device)
     }
@@ -99,7 +99,7 @@ impl Socket {
             let (length, from) = match self.socket.recv_from(slot) {
                 Ok(datagram) => datagram,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // An ICMP error, where the system reports it here: packets may stand behind it.
+                // An ICMP error, on systems that report it here: packets may be queued behind it.
                 Err(error) if is_passing(&error) => break,
                 Err(error) => return Err(error),
             };
@@ -163,7 +163,7 @@ impl Socket {
     }
 }
 
-/// An error that belongs to an earlier packet and not to the socket.
+/// Whether an error belongs to an earlier packet and not to the socket.
 fn is_passing(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -186,7 +186,7 @@ pub(crate) fn bind_device(_socket: &socket2::Socket, _name: &str) -> io::Result<
     Err(io::Error::from(io::ErrorKind::Unsupported))
 }
 
-/// Fragmentation as on the stamped socket.
+/// Fragmentation as on the socket with kernel timestamps.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn fragments(socket: &socket2::Socket, options: &SocketOptions) -> io::Result<()> {
     use std::os::fd::AsFd as _;
@@ -194,11 +194,11 @@ fn fragments(socket: &socket2::Socket, options: &SocketOptions) -> io::Result<()
     use crate::os::fragments::Fragments;
 
     let v6 = options.near.is_ipv6();
-    // Plain sockets are told of no ICMP errors.
+    // Plain sockets get no ICMP errors.
     Fragments::of(v6, options.path.dont_fragment, false).set(socket.as_fd(), v6)
 }
 
-/// What the system does without being asked; DF is not to be had.
+/// The system's default; DF is not available.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn fragments(_socket: &socket2::Socket, options: &SocketOptions) -> io::Result<()> {
     if options.path.dont_fragment {
@@ -207,7 +207,7 @@ fn fragments(_socket: &socket2::Socket, options: &SocketOptions) -> io::Result<(
     Ok(())
 }
 
-/// A socket connected to `far`: the system has chosen the way.
+/// A socket connected to `far`, for which the system has chosen the route.
 pub(crate) fn towards(far: SocketAddr, interface: Option<&str>) -> io::Result<socket2::Socket> {
     let domain = if far.is_ipv6() {
         Domain::IPV6

@@ -1,4 +1,4 @@
-//! The marking of control connections, where the system lets them be marked.
+//! The marking of control connections, on systems that allow it.
 
 use std::io;
 

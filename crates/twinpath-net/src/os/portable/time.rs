@@ -1,4 +1,4 @@
-//! The clocks as the standard library gives them.
+//! The clocks of the standard library.
 
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -16,7 +16,7 @@ pub fn wall() -> Wall {
     Wall::from_unix_ns(ns)
 }
 
-/// The monotonic clock: the one that [`crate::Waiter`] waits by.
+/// The monotonic clock, which [`crate::Waiter`] uses.
 pub fn mono() -> Mono {
     static START: OnceLock<Instant> = OnceLock::new();
     let since = START.get_or_init(Instant::now).elapsed();
@@ -32,7 +32,7 @@ pub(crate) fn suspended() -> Option<Duration> {
     None
 }
 
-/// What the clock's discipline says now.
+/// The current state of the clock's discipline.
 pub fn discipline() -> Discipline {
     Discipline {
         synchronized: false,

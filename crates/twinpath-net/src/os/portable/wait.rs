@@ -1,4 +1,4 @@
-//! Waiting by the system's own poller, whichever it is.
+//! Waiting by the system's own poller.
 
 use std::io;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl Waiter {
         until: Option<Mono>,
     ) {
         for (key, socket) in sockets.clone().enumerate() {
-            // SAFETY: taken out again below, before the borrow of the socket ends.
+            // SAFETY: removed again below, before the borrow of the socket ends.
             let _added = unsafe { self.poller.add(&socket, Event::readable(key)) };
         }
         self.events.clear();

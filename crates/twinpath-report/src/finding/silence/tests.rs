@@ -1,4 +1,4 @@
-//! Why nothing came back is said as far as it is known.
+//! The reason why nothing came back is reported as far as it is known.
 
 #![expect(
     clippy::semicolon_if_nothing_returned,
@@ -14,7 +14,7 @@ use super::*;
 use crate::IcmpRefusal;
 
 #[test]
-fn silence_says_what_is_known() {
+fn a_run_without_replies_reports_what_is_known() {
     type Change = fn(&mut SessionReport);
     let rows: [(&str, Change); 13] = [
         ("nothing-came-back", |_| {}),
@@ -66,7 +66,7 @@ fn icmp(report: &mut SessionReport, kind: IcmpKind) {
 }
 
 #[test]
-fn an_icmp_error_that_quotes_too_little_is_reported_with_that_doubt() {
+fn an_icmp_error_that_quotes_too_little_is_reported_as_doubtful() {
     let mut report = silent();
     report.icmp_foreign = 2;
     assert_eq!(keys(&report), ["nothing-came-back", "icmp-foreign"]);
@@ -84,7 +84,7 @@ fn an_icmp_error_that_quotes_too_little_is_reported_with_that_doubt() {
 }
 
 #[test]
-fn a_run_stopped_before_any_fate_says_only_what_refused_it() {
+fn a_run_stopped_before_any_fate_reports_only_refusals() {
     let mut report = silent();
     report.counters = SenderCounters {
         in_flight: 5,
