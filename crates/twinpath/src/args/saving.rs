@@ -48,7 +48,11 @@ pub(crate) struct ReportArgs {
     pub(crate) merge: bool,
 
     /// Compare two files: what changed, and whether chance explains it
-    #[arg(long, conflicts_with = "report_interval")]
+    #[arg(long, conflicts_with_all = [
+        "report_interval", "verbose", "labels", "bins", "voice", "jitter_buffer",
+        "percentiles_with_loss", "loss_noticeable",
+    ])]
+    #[cfg_attr(feature = "pictures", arg(conflicts_with_all = ["graph", "html", "theme"]))]
     pub(crate) compare: bool,
 
     /// Captures: UDP port of the reflector [default: detected]

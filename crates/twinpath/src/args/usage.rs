@@ -56,7 +56,11 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
                 .iter()
                 .map(|name| plain(name))
                 .collect();
-            format!("{} is missing ({help})", names.join(", "))
+            let remedy = names.iter().find_map(|name| needed(name));
+            remedy.map_or_else(
+                || format!("{} is missing ({help})", names.join(", ")),
+                str::to_owned,
+            )
         }
         ErrorKind::ArgumentConflict => {
             let argument = plain(&argument);
@@ -118,7 +122,7 @@ fn unknown_argument(
     help: &str,
 ) -> String {
     if !argument.starts_with('-') {
-        let dscp = command.filter(|command| has(command, "dscp"));
+        let dscp = command.filter(|command| has(command, "--dscp"));
         let remedy = dscp.and_then(|_| super::dscp_for_host(argument));
         let remedy = remedy.unwrap_or_else(|| help.to_owned());
         return format!("{}: one argument too many ({remedy})", shown(argument));
@@ -132,9 +136,19 @@ fn unknown_argument(
     if argument == "--port" || argument == "-p" {
         return format!("{argument}: the port goes after the address: HOST:PORT");
     }
-    if let Some(owner) = owner_of(argument) {
+    if argument == "--output" && command.is_some_and(|command| has(command, "--json")) {
+        return format!(
+            "--output: no such option; the result is text: use --json for JSON ({help})"
+        );
+    }
+    if let Some((owner, name)) = owner_of(argument) {
         let here = command.map_or_else(String::new, |command| format!(", not of {command}"));
-        return format!("{argument} is an option of {owner}{here} ({help})");
+        let named = if name == argument {
+            name
+        } else {
+            format!("{argument} ({name})")
+        };
+        return format!("{named} is an option of {owner}{here}: leave it out ({help})");
     }
     let suggested = strings(error, ContextKind::SuggestedArg)
         .into_iter()
@@ -153,28 +167,36 @@ fn is_shown(option: &str) -> bool {
     ["--help", "--version"].contains(&option) || owner_of(option).is_some()
 }
 
-/// The command that has this very option, and shows it.
-fn owner_of(argument: &str) -> Option<String> {
-    let long = argument.strip_prefix("--")?;
+/// The first command that has this very option and shows it, and the option's long name.
+fn owner_of(argument: &str) -> Option<(String, String)> {
     let cli = super::Cli::command();
-    let has = |command: &clap::Command| {
-        command
-            .get_arguments()
-            .any(|arg| arg.get_long() == Some(long) && !arg.is_hide_set())
-    };
     cli.get_subcommands()
-        .find(|command| has(command))
-        .map(|command| command.get_name().to_owned())
+        .find_map(|command| Some((command.get_name().to_owned(), shown_as(command, argument)?)))
 }
 
-/// Whether a command has this option.
-fn has(command: &str, long: &str) -> bool {
+/// A command has this very option.
+fn has(command: &str, argument: &str) -> bool {
     let cli = super::Cli::command();
-    let mut options = cli
-        .find_subcommand(command)
-        .into_iter()
-        .flat_map(clap::Command::get_arguments);
-    options.any(|option| option.get_long() == Some(long))
+    let command = cli.find_subcommand(command);
+    command.is_some_and(|command| shown_as(command, argument).is_some())
+}
+
+/// The long name of a command's option that is written like this.
+fn shown_as(command: &clap::Command, argument: &str) -> Option<String> {
+    let mut options = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    let arg = options.find(|arg| match argument.strip_prefix("--") {
+        Some(long) => arg.get_long() == Some(long),
+        None => arg.get_short().map(|short| format!("-{short}")).as_deref() == Some(argument),
+    })?;
+    arg.get_long().map(|long| format!("--{long}"))
+}
+
+/// What to write, where an option is missing that another one needs.
+fn needed(missing: &str) -> Option<&'static str> {
+    match missing {
+        "--voice" => Some("--jitter-buffer needs --voice: add --voice CODEC, such as g711"),
+        _ => None,
+    }
 }
 
 /// Near enough to be a slip of the fingers: clap also suggests what merely shares letters.

@@ -3,8 +3,9 @@
 use std::net::{Ipv6Addr, SocketAddr};
 
 use twinpath_proto::sender::Protocol;
-use twinpath_report::SessionReport;
+use twinpath_report::finding::RawFile;
 use twinpath_report::words::endpoint;
+use twinpath_report::{Finding, SessionReport};
 use twinpath_runtime::host::interface_name;
 
 /// `192.0.2.1:862`, `[2001:db8::1]:862`, `[fe80::1%eth0]:862`.
@@ -22,9 +23,39 @@ pub(crate) fn protocol(protocol: Protocol) -> String {
     }
 }
 
-/// A run's own end.
-pub(super) fn sender(report: &SessionReport) -> String {
-    named(report.sender())
+/// `TWAMP Light from 192.0.2.1:20000 to 192.0.2.2:862`. Of sessions that were added up, how many ends
+/// they have instead of the first one's.
+pub(super) fn line(report: &SessionReport, protocol: &str) -> String {
+    let protocol = several(report, "protocol")
+        .map_or_else(|| protocol.to_owned(), |(values, _)| values.join(", "));
+    let count = |what: &str| several(report, what).map(|(_, count)| format!("{count} {what}s"));
+    let near = count("sender").unwrap_or_else(|| named(report.sender()));
+    let far = count("reflector").unwrap_or_else(|| named(report.identity.reflector));
+    format!("{protocol} from {near} to {far}")
+}
+
+/// The values of a fact in which sessions differ that were added up, at least the first ones, and how
+/// many there are.
+pub(super) fn several<'a>(report: &'a SessionReport, what: &str) -> Option<(&'a [String], u64)> {
+    report.findings.iter().find_map(|finding| {
+        let Finding::RawFile(RawFile::Merged { differences, .. }) = finding else {
+            return None;
+        };
+        let difference = differences.iter().find(|it| it.what == what)?;
+        let count = difference.values.len() as u64 + difference.more;
+        Some((&*difference.values, count))
+    })
+}
+
+/// `DSCP be`, of sessions that were added up the first ones.
+pub(super) fn class(report: &SessionReport) -> String {
+    let classes = several(report, "DSCP");
+    let classes = classes.map(|(values, count)| match count - values.len() as u64 {
+        0 => values.join(", "),
+        more => format!("{} and {more} more", values.join(", ")),
+    });
+    let own = || report.identity.tos.dscp().to_string();
+    format!("DSCP {}", classes.unwrap_or_else(own))
 }
 
 /// A line from below, which has zones by their numbers, with their interfaces' names.
@@ -97,6 +128,6 @@ mod tests {
         report.identity.sender = "[fe80::2]:20000".parse().unwrap();
         report.identity.reflector = "[fe80::1%1]:862".parse().unwrap();
         let zone = interface_name(1).unwrap_or_else(|| "1".to_owned());
-        assert_eq!(sender(&report), format!("[fe80::2%{zone}]:20000"));
+        assert_eq!(named(report.sender()), format!("[fe80::2%{zone}]:20000"));
     }
 }

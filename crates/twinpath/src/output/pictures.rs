@@ -89,8 +89,7 @@ fn title(report: &SessionReport) -> String {
         Protocol::Twamp(_) => "TWAMP",
         Protocol::Stamp { .. } => "STAMP",
     };
-    let (near, far) = (ends::sender(report), ends::named(report.identity.reflector));
-    format!("{protocol} from {near} to {far}")
+    ends::line(report, protocol)
 }
 
 /// What holds for all sessions.
@@ -108,7 +107,7 @@ fn common(
 
 fn subtitle(first: &SessionReport, reports: &[SessionReport], labels: &[Label]) -> String {
     let class = match reports {
-        [one] => format!("DSCP {}", one.identity.tos.dscp()),
+        [one] => ends::class(one),
         _ => format!("{} sessions", reports.len()),
     };
     let started = Wall::from_unix_ns(first.started.unix_ns() / SECOND * SECOND);

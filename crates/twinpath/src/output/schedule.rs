@@ -5,6 +5,7 @@ use std::time::Duration;
 use twinpath_proto::sender::{PayloadSize, Schedule};
 use twinpath_report::{SessionReport, Sizes, Spacing};
 
+use super::ends;
 use super::units::asked;
 
 /// Sizes that are listed at most.
@@ -12,9 +13,11 @@ const LISTED: usize = 4;
 
 /// When the packets of a session left: of a run, as it was told; of a capture, as far as that shows it.
 pub(crate) fn of(report: &SessionReport) -> String {
-    match &report.traffic {
-        Some(traffic) => seen(traffic.spacing),
-        None => words(report.identity.schedule),
+    let intervals = ends::several(report, "interval");
+    match (&report.traffic, intervals) {
+        (Some(traffic), _) => seen(traffic.spacing),
+        (None, Some((_, count))) => format!("{count} intervals"),
+        (None, None) => words(report.identity.schedule),
     }
 }
 
@@ -42,6 +45,9 @@ fn about(ns: u64) -> String {
 
 /// How large the packets of a session were.
 pub(crate) fn sizes(report: &SessionReport) -> String {
+    if let (None, Some((values, _))) = (&report.traffic, ends::several(report, "padding")) {
+        return format!("padding {}", values.join(", "));
+    }
     let sizes = octets(&report.sizes());
     match report.payload_sizes() {
         PayloadSize::Imix(_) if report.traffic.is_none() => format!("IMIX ({sizes})"),

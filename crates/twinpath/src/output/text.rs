@@ -167,11 +167,12 @@ fn heading(
             ends::protocol(protocol)
         }
     };
-    let (near, far) = (ends::sender(report), ends::named(report.identity.reflector));
-    let ends = format!("{protocol} from {near} to {far}");
+    let ends = ends::line(report, &protocol);
     writeln!(out, "{}", style.heading(&wrapped(&ends, 2)))?;
     let sizes = match report.payload_sizes() {
-        PayloadSize::Fixed(octets) if report.traffic.is_none() => {
+        PayloadSize::Fixed(octets)
+            if report.traffic.is_none() && ends::several(report, "padding").is_none() =>
+        {
             let raised = raised(report, octets).map_or_else(String::new, |to| {
                 format!(", raised to {to} for the {} chosen", raised_for(report))
             });
@@ -188,9 +189,9 @@ fn heading(
     };
     writeln!(
         out,
-        "{}, {sizes}, DSCP {}{ecn}, TTL {}",
+        "{}, {sizes}, {}{ecn}, TTL {}",
         schedule::of(report),
-        report.identity.tos.dscp(),
+        ends::class(report),
         report.identity.ttl,
     )?;
     writeln!(

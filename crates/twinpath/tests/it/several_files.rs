@@ -203,3 +203,29 @@ fn figures_of_merged_runs_add_up_as_the_table_of_figures_says() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(checked > 50, "{checked}");
 }
+
+#[test]
+fn merged_sessions_of_several_reflectors_are_not_said_to_be_of_the_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let name = |name: &str| directory.path().join(name).display().to_string();
+    let responders = [(); 2].map(|()| Responder::on_loopback());
+    let mut files = Vec::new();
+    for (responder, options) in responders.iter().zip(["--dscp be -i 2", "--dscp ef -i 4"]) {
+        files.push(name(&format!("{}.parquet", files.len())));
+        let done = run(&format!(
+            "sender {} 127.0.0.1:0 -c 10 {options} -q --save {}",
+            responder.at,
+            files[files.len() - 1]
+        ));
+        assert_eq!(done.status, 0, "{}", done.stderr);
+    }
+    let line = format!("report --merge {}", files.join(" "));
+    let text = run(&line).stdout;
+    let heading: Vec<&str> = text.lines().take(4).collect();
+    let heading = heading.join(" ");
+    assert!(heading.contains("to 2 reflectors"), "{text}");
+    assert!(heading.contains("2 intervals"), "{text}");
+    assert!(heading.contains("DSCP be, ef"), "{text}");
+    let one = run(&format!("report --merge {0} {0}", files[0])).stdout;
+    assert!(one.contains(&format!("to {}", responders[0].at)), "{one}");
+}

@@ -171,6 +171,25 @@ const SLIPS: &[&str] = &[
     "controlclient ::1 ::2 --count 5",
     "dscptable ef",
     "selftest --interval 1w",
+    "selftest --output json",
+    "dscptable --output=json",
+    "report a -c 5",
+    "report a --count=5",
+    "report a -i 5 -4",
+    "report a --jitter-buffer 5",
+    "sender ::1 --jitter-buffer 5",
+    "report a b --compare -v",
+    "report a b --compare --bins auto",
+    "report a b --compare --voice g711",
+    "report a b --compare --voice g711 --jitter-buffer 5",
+    "report a b --compare --label a=b",
+    "report a b --compare --percentiles-with-loss",
+    "report a b --compare --loss-noticeable 5",
+    "report a b --compare --graph a.svg",
+    "report a b --compare --html a.html",
+    "report a b --compare --theme dark",
+    "report a b --compare --merge",
+    "report a b --compare --report-interval 1",
 ];
 
 #[test]
@@ -244,7 +263,7 @@ fn every_option_of_a_number_or_a_time_answers_what_is_beyond_its_bounds_in_the_s
             if let Err(error) = Cli::read(zero.split(' ')) {
                 let said = failure(&error, Some(command.get_name())).to_string();
                 let other = ["LO-HI", "LOSS%/N[/T]"].contains(&name);
-                let needs = said.contains(" is missing");
+                let needs = said.contains(" is missing") || said.contains(" needs --");
                 assert!(
                     other || needs || said.contains("out of range: use "),
                     "{said}"

@@ -30,7 +30,6 @@ use super::replay::Replay;
 use super::source::Source;
 use super::{Trouble, follow, open, read};
 use crate::args::{OutputFormat, ReportArgs};
-use crate::cmd::companions::Companions;
 use crate::cmd::run_output::RunOutput;
 use crate::failure::{Exit, Failure};
 use crate::output::{Meta, complain, words};
@@ -127,14 +126,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
     }
     let form = args.results.form();
     if !matches!(form, OutputFormat::Text | OutputFormat::Json) {
-        return Err(
-            Failure::usage("--compare does not list packets: use --output text or json").into(),
-        );
-    }
-    if Companions::of_report(args, &[])?.write() {
-        return Err(Failure::usage("--compare has no pictures")
-            .with_remedy(Some("leave it out to draw both runs"))
-            .into());
+        return Err(Failure::usage("--compare has no such --output: use text or json").into());
     }
     let Ok(sources) = <[Source; 2]>::try_from(open(args)?) else {
         return Err(two());
