@@ -52,9 +52,33 @@ pub fn rfc3339(at: Wall) -> String {
     }
 }
 
+/// RFC 3339, UTC, cut to this many digits of a second: as many in all times of a text.
+pub fn instant(at: Wall, digits: u8) -> String {
+    let digits = digits.min(9);
+    let step = 10_i128.pow(9 - u32::from(digits));
+    match jiff::Timestamp::from_nanosecond(i128::from(at.unix_ns()).div_euclid(step) * step) {
+        Ok(timestamp) => format!("{timestamp:.0$}", usize::from(digits)),
+        Err(_) => format!("{} ns", at.unix_ns()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_of_a_text_has_its_digits_whatever_they_are() {
+        for (ns, digits, text) in [
+            (1_795_449_600_500_000_000, 0, "2026-11-23T16:00:00Z"),
+            (1_795_449_600_500_000_000, 3, "2026-11-23T16:00:00.500Z"),
+            (1_795_449_600_000_000_000, 3, "2026-11-23T16:00:00.000Z"),
+            (1_795_449_600_999_999_999, 3, "2026-11-23T16:00:00.999Z"),
+            (-1, 0, "1969-12-31T23:59:59Z"),
+            (i64::MIN, 0, "1677-09-21T00:12:43Z"),
+        ] {
+            assert_eq!(instant(Wall::from_unix_ns(ns), digits), text);
+        }
+    }
 
     #[test]
     fn one_takes_the_singular() {

@@ -149,7 +149,10 @@ fn losses(report: &SessionReport) -> String {
             };
             format!("{forward} outbound, {backward} inbound{late}{rest}{doubt}")
         }
-        _ => format!("direction unknown{late}"),
+        _ => match report.counters.lost.saturating_sub(figures.late) {
+            0 => format!("{} late", figures.late),
+            count => format!("{count} in unknown direction{late}"),
+        },
     }
 }
 
@@ -385,8 +388,17 @@ mod tests {
         );
         report.figures.lost_forward = None;
         let unknown = page(&report);
+        assert!(unknown.contains("\nLost             3 late\n"), "{unknown}");
+        report.counters.lost = 5;
+        let unknown = page(&report);
         assert!(
-            unknown.contains("\nLost             direction unknown, 3 late\n"),
+            unknown.contains("\nLost             2 in unknown direction, 3 late\n"),
+            "{unknown}"
+        );
+        report.figures.late = 0;
+        let unknown = page(&report);
+        assert!(
+            unknown.contains("\nLost             5 in unknown direction\n"),
             "{unknown}"
         );
     }

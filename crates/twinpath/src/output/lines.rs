@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use twinpath_wire::{Delta, Exclusion, Fate, Sample};
+use twinpath_wire::{Exclusion, Fate, Sample};
 
 use super::units::Unit;
 
@@ -23,7 +23,10 @@ pub(crate) fn write(
     if sample.fate != Fate::Received {
         write!(out, " {}", sample.fate.name())?;
     }
-    let unit = unit(sample.round_trip());
+    // The round trip decides, as in the table.
+    let unit = sample.round_trip().map_or(Unit::Milliseconds, |delay| {
+        Unit::fit(delay.ns().unsigned_abs())
+    });
     for (name, delay) in [
         ("rtt", sample.round_trip()),
         ("fwd", sample.forward()),
@@ -50,14 +53,6 @@ pub(crate) fn write(
     writeln!(out)
 }
 
-/// One unit for a line, which the round trip decides as in the table.
-fn unit(round_trip: Option<Delta>) -> Unit {
-    match round_trip.map(|delay| delay.ns().unsigned_abs()) {
-        Some(0..1_000_000) => Unit::Microseconds,
-        Some(_) | None => Unit::Milliseconds,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +69,20 @@ mod tests {
         assert_eq!(
             line,
             "session=2 seq=12 rtt=704.0us fwd=610.0us bck=94.0us ttl=60/61\n"
+        );
+    }
+
+    #[test]
+    fn a_line_of_ten_seconds_is_in_the_unit_of_the_table() {
+        let mut sample = fixtures::samples()[0];
+        let t3 = sample.t3.unwrap().unix_ns();
+        sample.t4.as_mut().unwrap().at = twinpath_wire::Wall::from_unix_ns(t3 + 12_000_000_000);
+        sample.fate = Fate::Late;
+        let mut out = Vec::new();
+        write(None, &sample, &mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "seq=12 late rtt=12.000610s fwd=0.000610s bck=12.000000s ttl=60/61\n"
         );
     }
 

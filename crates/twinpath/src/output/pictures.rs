@@ -4,17 +4,15 @@ use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, OneWay};
 use twinpath_proto::sender::Protocol;
+use twinpath_report::words::instant;
 use twinpath_report::{Note, Origin, SessionReport};
-use twinpath_wire::Wall;
 
 use super::clocks::ONE_HOST;
 use super::table::enough;
 use super::units::{self, Unit};
-use super::{Outcome, Written, counts, ends, rfc3339, schedule, summary, words};
+use super::{Outcome, Written, counts, ends, schedule, summary, words};
 use crate::args::Label;
 use crate::picture::{KeyFigure, Picture, PictureNote, PictureSession};
-
-const SECOND: i64 = 1_000_000_000;
 
 /// Everything there is to see of a run.
 pub(crate) fn picture(outcome: Outcome<'_>, labels: &[Label]) -> Picture {
@@ -110,7 +108,6 @@ fn subtitle(first: &SessionReport, reports: &[SessionReport], labels: &[Label]) 
         [one] => ends::class(one),
         _ => format!("{} sessions", reports.len()),
     };
-    let started = Wall::from_unix_ns(first.started.unix_ns() / SECOND * SECOND);
     let stamps = common(reports, |report| {
         let stamps = &report.stamps;
         let (transmit, receive) = (stamps.transmit?, stamps.receive?);
@@ -122,7 +119,11 @@ fn subtitle(first: &SessionReport, reports: &[SessionReport], labels: &[Label]) 
         common(reports, |report| Some(schedule::of(report))),
         common(reports, |report| Some(schedule::sizes(report))),
         Some(class),
-        Some(format!("{} {}", words::started(first), rfc3339(started))),
+        Some(format!(
+            "{} {}",
+            words::started(first),
+            instant(first.started, 0)
+        )),
         common(reports, |report| {
             Some(format!("took {}", units::took(report.duration)))
         }),

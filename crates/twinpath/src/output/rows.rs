@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use twinpath_metrics::ratio;
 use twinpath_metrics::{Coverage, DelayFigures, Figures, IntervalFigures, Suspect};
+use twinpath_report::words::instant;
 use twinpath_wire::Wall;
 
 use super::counts::UNKNOWN;
@@ -222,7 +223,7 @@ fn stretch(row: &Row<'_>, (intervals, missed): (u64, u64)) -> String {
         0 => String::new(),
         count => format!("\n  {count} missed"),
     };
-    let to = rfc3339(row.end);
+    let to = instant(row.end, digits(row));
     let said = format!(
         " {} without a packet, to {to}",
         units::count(intervals, "interval", "intervals")
@@ -230,23 +231,21 @@ fn stretch(row: &Row<'_>, (intervals, missed): (u64, u64)) -> String {
     format!("{}{missed}", named(&clock(row), row.name, &said))
 }
 
-/// Hours, minutes and seconds of a row's beginning, with milliseconds where intervals are not of whole
-/// seconds.
+/// The time of day of a row's beginning.
 fn clock(row: &Row<'_>) -> String {
+    let text = instant(row.start, digits(row));
+    match text.split_once('T') {
+        Some((_, time)) => time.trim_end_matches('Z').to_owned(),
+        None => text,
+    }
+}
+
+/// Digits of a second in the times of a row: none, or milliseconds where intervals are not of whole seconds.
+fn digits(row: &Row<'_>) -> u8 {
     const SECOND: i64 = 1_000_000_000;
-    let text = rfc3339(row.start);
-    let Some((_, time)) = text.split_once('T') else {
-        return text;
-    };
-    let time: String = time.chars().take(8).collect();
     let intervals = row.interval.map_or(1, |interval| interval.intervals);
     let length = (row.end - row.start).ns() / i64::try_from(intervals).unwrap_or(i64::MAX).max(1);
-    if length % SECOND == 0 {
-        time
-    } else {
-        let ms = row.start.unix_ns().rem_euclid(SECOND) / 1_000_000;
-        format!("{time}.{ms:03}")
-    }
+    if length % SECOND == 0 { 0 } else { 3 }
 }
 
 /// A document for machines.

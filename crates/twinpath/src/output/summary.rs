@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use twinpath_metrics::DelayFigures;
 use twinpath_report::SessionReport;
+use twinpath_report::words::instant;
 use twinpath_wire::Wall;
 
 use super::table::enough;
 use super::units::{self, Unit};
-use super::{counts, rfc3339, words};
+use super::{counts, words};
 
 /// Fewer losses than this at the end of a run are not called its end.
 const SILENT_FROM: u64 = 5;
@@ -216,10 +217,17 @@ fn early_end(report: &SessionReport) -> Option<String> {
 /// A time of the run, rounded up so that "after" holds; with its date where it is not the first day.
 fn clock(at: Wall, report: &SessionReport) -> String {
     let fine = report.duration < Duration::from_mins(1);
-    let step = if fine { SECOND / 1_000 } else { SECOND };
+    let (step, digits) = if fine {
+        (SECOND / 1_000, 3)
+    } else {
+        (SECOND, 0)
+    };
     let ns = at.unix_ns();
     let up = ns.saturating_add((step - ns.rem_euclid(step)) % step);
-    let (at, started) = (rfc3339(Wall::from_unix_ns(up)), rfc3339(report.started));
+    let (at, started) = (
+        instant(Wall::from_unix_ns(up), digits),
+        instant(report.started, digits),
+    );
     match (at.split_once('T'), started.split_once('T')) {
         (Some((day, time)), Some((first, _))) if day == first => {
             format!("{} UTC", time.trim_end_matches('Z'))

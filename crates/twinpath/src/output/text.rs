@@ -10,20 +10,18 @@ use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, Figures};
 use twinpath_proto::sender::{PayloadSize, Protocol};
+use twinpath_report::words::instant;
 use twinpath_report::{Note, SessionReport};
 use twinpath_wire::control::SecurityMode;
-use twinpath_wire::{Ecn, Sample, Wall};
+use twinpath_wire::{Ecn, Sample};
 
 use super::clocks::ONE_HOST;
 use super::rows::{self, Row};
 use super::style::Style;
 use super::table::{CELL, NAME, cell, clock, enough, fact, notes, row, signed};
 use super::units::{self, Unit, WIDTH, wrapped};
-use super::{
-    Meta, Outcome, Sink, Written, classes, counts, ends, lines, rfc3339, schedule, summary, words,
-};
+use super::{Meta, Outcome, Sink, Written, classes, counts, ends, lines, schedule, summary, words};
 
-const SECOND: i64 = 1_000_000_000;
 /// A far clock's resolution that is worth a word: delays of some microseconds are lost in it.
 const COARSE_NS: u64 = 10_000;
 
@@ -198,9 +196,7 @@ fn heading(
         out,
         "{} {}",
         words::started(report),
-        rfc3339(Wall::from_unix_ns(
-            report.started.unix_ns() / SECOND * SECOND
-        ))
+        instant(report.started, 0)
     )?;
     if let Some(sid) = report.identity.sid {
         writeln!(out, "SID {sid}")?;

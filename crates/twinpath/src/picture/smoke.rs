@@ -12,7 +12,7 @@ use super::key::{Entry, Swatch};
 use super::scale::{Axis, Range};
 use super::steps::Grid;
 use super::theme::LOSS_CLASSES;
-use super::times::{TimeAxis, moment};
+use super::times::{TimeAxis, moments};
 use super::{key, marks, num, values};
 use crate::output::units::percent;
 
@@ -218,9 +218,10 @@ fn chart(
     marks::rungs(canvas, marks, grid);
     marks::draw(canvas, marks, grid);
     frame(canvas, grid.plot);
-    for ((place, column), mark) in (0..).map(f64::from).zip(columns).zip(marks) {
+    let described = moments(session).zip(columns).zip(marks);
+    for (place, ((moment, column), mark)) in (0..).map(f64::from).zip(described) {
         let area = grid.stretch(place, place + 1.0);
-        canvas.hover(area, &describe(column, *mark));
+        canvas.hover(area, &describe(moment, column, *mark));
     }
 }
 
@@ -412,9 +413,8 @@ fn axis(sessions: &[PictureSession], height: f64) -> Axis {
     }
 }
 
-/// A column in words.
-fn describe(column: &Column, mark: Marks) -> String {
-    let mut text = moment(column.start.unix_ns());
+/// A column in words, behind the moment when it begins.
+fn describe(mut text: String, column: &Column, mark: Marks) -> String {
     if column.sent == 0 {
         text.push_str(": nothing sent");
     } else {

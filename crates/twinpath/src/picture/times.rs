@@ -156,16 +156,12 @@ impl TimeAxis {
     }
 }
 
-/// When a moment was, to the second or finer.
-pub(super) fn moment(unix_ns: i64) -> String {
-    clock(
-        unix_ns,
-        if unix_ns % SECOND == 0 {
-            SECOND
-        } else {
-            SECOND / 1000
-        },
-    )
+/// When each column of a session begins: to the second, or all to the millisecond where one is between seconds.
+pub(super) fn moments(session: &PictureSession) -> impl Iterator<Item = String> {
+    let starts = session.columns.iter().map(|column| column.start.unix_ns());
+    let is_fine = starts.clone().any(|start| start % SECOND != 0);
+    let step = if is_fine { SECOND / 1000 } else { SECOND };
+    starts.map(move |start| clock(start, step))
 }
 
 fn origin(session: &PictureSession) -> Option<i64> {

@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 
+use twinpath_report::words::instant;
+
 use super::{Change, Comparison, Source, Unit, verdict};
+use crate::output::ends;
 use crate::output::units::{self, WIDTH, wrapped};
-use crate::output::{ends, rfc3339};
 
 /// Columns before what continues a line.
 const INDENT: usize = 2;
@@ -66,7 +68,7 @@ pub(super) fn text(
                     "packet",
                     "packets"
                 ),
-                rfc3339(report.started)
+                instant(report.started, 0)
             );
             writeln!(out, "{}", wrapped(&line, 8))?;
         }

@@ -1,7 +1,7 @@
 //! What a raw file or several of them lack.
 
 use twinpath_report::finding::{Difference, RawFile};
-use twinpath_report::words::rfc3339;
+use twinpath_report::words::instant;
 
 use super::packets;
 use crate::output::units::count;
@@ -10,11 +10,11 @@ pub(super) fn line(finding: &RawFile) -> String {
     match finding {
         RawFile::StillRunning { newest } => format!(
             "the run is still going on: saved so far, up to {}",
-            rfc3339(*newest)
+            instant(*newest, 3)
         ),
         RawFile::Interrupted { newest } => format!(
             "the file ends before its run did (killed, or saving failed); the last record is from {}; packets under way then are not counted",
-            rfc3339(*newest)
+            instant(*newest, 3)
         ),
         RawFile::RecordsMissing { count, sent } => format!(
             "the file lacks records of {count} of {}: figures are of the rest",
