@@ -7,7 +7,7 @@ use twinpath_runtime::sender::Progress;
 use twinpath_wire::Rung;
 
 use super::columns::{OneWay, Strip};
-use crate::output::clocks::{ONE_HOST, skew_bound};
+use crate::output::clocks::{ONE_HOST, offset};
 use crate::output::words::finding::missed_departures;
 use crate::output::{UNKNOWN, units};
 
@@ -223,23 +223,10 @@ impl Session {
                 )
             }
             (Basis::Disproved { .. } | Basis::Unsynchronized, None) => {
-                "unsynchronized (var is variation)".to_owned()
+                "not synchronized (var is variation)".to_owned()
             }
             (Basis::Disproved { .. } | Basis::Unsynchronized, Some(clocks)) => {
-                let skew = match clocks.known_skew_ppm() {
-                    Some(ppm) => format!(", skew {ppm:+.1}±{} ppm", skew_bound(clocks)),
-                    None => ", skew unknown".to_owned(),
-                };
-                let side = if clocks.offset_ns < 0 {
-                    "behind"
-                } else {
-                    "ahead"
-                };
-                format!(
-                    "unsynchronized, reflector {}±{} {side}{skew}",
-                    units::span(clocks.offset_ns.unsigned_abs()),
-                    units::span(clocks.error_bound_ns)
-                )
+                format!("reflector {}", offset(clocks))
             }
         }
     }

@@ -230,18 +230,18 @@ fn round_trips(report: &SessionReport, unit: Unit) -> [KeyRow; 7] {
     let trip =
         |value: fn(&DelayFigures) -> Option<i64>| delay.and_then(value).map(|ns| unit.delay(ns));
     [
-        ("Round trip, minimum", trip(|delay| Some(delay.min_ns))),
-        ("Round trip, median", trip(|delay| Some(delay.median_ns))),
-        ("Round trip, mean", trip(|delay| Some(delay.mean_ns))),
+        ("Round trip min", trip(|delay| Some(delay.min_ns))),
+        ("Round trip median", trip(|delay| Some(delay.median_ns))),
+        ("Round trip avg", trip(|delay| Some(delay.mean_ns))),
         (
-            "Round trip, p95",
+            "Round trip p95",
             trip(|delay| enough(delay, 20, delay.p95_ns)),
         ),
         (
-            "Round trip, p99",
+            "Round trip p99",
             trip(|delay| enough(delay, 100, delay.p99_ns)),
         ),
-        ("Round trip, maximum", trip(|delay| Some(delay.max_ns))),
+        ("Round trip max", trip(|delay| Some(delay.max_ns))),
         (
             "Jitter (RFC 3550)",
             trip(|delay| delay.jitter_ns.and_then(|ns| i64::try_from(ns).ok())),
@@ -258,21 +258,18 @@ fn clocks(report: &SessionReport) -> [KeyRow; 3] {
     let offset = if report.is_one_clock() {
         Some(ONE_HOST.to_owned())
     } else {
-        clocks.map(|clocks| {
-            let bound = units::span(clocks.error_bound_ns);
-            format!("{} \u{b1} {bound}", units::delay(clocks.offset_ns))
-        })
+        clocks.map(super::clocks::offset)
     };
     [
         (
-            "One-way variation outbound, p95",
+            "One-way variation outbound p95",
             variation(clocks.and_then(|clocks| clocks.forward)),
         ),
         (
-            "One-way variation inbound, p95",
+            "One-way variation inbound p95",
             variation(clocks.and_then(|clocks| clocks.backward)),
         ),
-        ("Reflector's clock minus sender's", offset),
+        ("Reflector clock", offset),
     ]
 }
 
@@ -348,6 +345,6 @@ mod tests {
             figures.find(|it| it.name == name).map(|it| &*it.value)
         };
         assert_eq!(value("Still under way at the end"), Some("40"));
-        assert_eq!(value("Reflector's clock minus sender's"), Some(ONE_HOST));
+        assert_eq!(value("Reflector clock"), Some(ONE_HOST));
     }
 }

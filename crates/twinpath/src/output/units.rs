@@ -25,13 +25,23 @@ impl Unit {
         }
     }
 
+    /// As it is written.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Microseconds => "us",
+            Self::Milliseconds => "ms",
+            Self::Seconds => "s",
+        }
+    }
+
     /// A delay with its unit.
     pub(crate) fn delay(self, ns: i64) -> String {
-        let (step, decimals, name) = match self {
-            Self::Microseconds => (100, 1, "us"),
-            Self::Milliseconds => (1_000, 3, "ms"),
-            Self::Seconds => (1_000, 6, "s"),
+        let (step, decimals) = match self {
+            Self::Microseconds => (100, 1),
+            Self::Milliseconds => (1_000, 3),
+            Self::Seconds => (1_000, 6),
         };
+        let name = self.name();
         let steps = (i128::from(ns.unsigned_abs()) + step / 2) / step;
         let scale = 10_i128.pow(decimals);
         let sign = if ns < 0 && steps > 0 { "-" } else { "" };

@@ -8,7 +8,7 @@ use super::data::{Picture, PictureSession};
 use super::key::{Entry, Swatch};
 use super::scale::{Axis, Range};
 use super::theme::session_curve;
-use super::variation::{Spread, drift, spreads};
+use super::variation::{Spread, skew, spreads};
 use super::{key, num, values};
 use crate::output::units::percent;
 
@@ -132,9 +132,9 @@ fn one_way(canvas: &mut Canvas, area: Area, session: &PictureSession) -> Option<
     let entries = [
         Entry::new(Swatch::Line("curve forward-3"), "outbound"),
         Entry::new(Swatch::Line("curve backward-3 dash-1"), "inbound"),
-        Entry::new(Swatch::None, drift(std::slice::from_ref(session))),
+        Entry::new(Swatch::None, skew(std::slice::from_ref(session))),
     ];
-    let plot = open(canvas, area, "One way: above the minimum delay", &entries);
+    let plot = open(canvas, area, "Share within a one-way variation", &entries);
     let range = Range {
         low: 0.0,
         high: greatest,

@@ -141,9 +141,10 @@ impl Axis {
                 let at = factor * 10_f64.powf(first + num::place(power));
                 if at >= low * 0.999 && at <= high * 1.001 {
                     let (unit, name) = values::unit_for(at * 1.000_001);
+                    let (value, decimals) = (at / unit, decimals_for(at / unit));
                     ticks.push(Tick {
                         at,
-                        label: format!("{:.0} {name}", at / unit),
+                        label: format!("{value:.decimals$} {name}"),
                     });
                 }
             }
@@ -226,7 +227,7 @@ mod tests {
         assert_eq!(labels(-3e3, 9e3, 2.0), ["0"]);
         assert_eq!(labels(-3e3, 9e3, 3.0), ["0", "5 us"]);
         assert_eq!(labels(0.0, 0.0, 2.0), ["0", "2 us"]);
-        assert_eq!(labels(0.0, 1.4e9, 3.0), ["0", "0.5 s", "1.0 s"]);
+        assert_eq!(labels(0.0, 1.4e9, 3.0), ["0", "500 ms", "1000 ms"]);
     }
 
     #[test]

@@ -1,34 +1,20 @@
-//! Delays and shares in words, as short as they can be read.
+//! Delays in the words and units of the other outputs.
 
-/// The units of axes, with their length in nanoseconds.
-const UNITS: [(f64, &str); 4] = [(1.0, "ns"), (1e3, "us"), (1e6, "ms"), (1e9, "s")];
+use super::num;
+use crate::output::units::{self, Unit};
 
-/// A unit in which the greatest of some values has one to three digits before the point.
+/// The unit in which the greatest of some values is written, and its length in nanoseconds.
 pub(super) fn unit_for(greatest_ns: f64) -> (f64, &'static str) {
-    let mut fitting = (1.0, "ns");
-    for (length, name) in UNITS {
-        if greatest_ns.abs() >= length {
-            fitting = (length, name);
-        }
-    }
-    fitting
+    let unit = Unit::fit(num::whole(greatest_ns).unsigned_abs());
+    let length = match unit {
+        Unit::Microseconds => 1e3,
+        Unit::Milliseconds => 1e6,
+        Unit::Seconds => 1e9,
+    };
+    (length, unit.name())
 }
 
-/// A delay with three digits and its unit: `1.24 ms`, `843 us`.
+/// A delay with its unit.
 pub(super) fn delay(ns: f64) -> String {
-    let (length, name) = unit_for(ns);
-    let value = ns / length;
-    let decimals = match value.abs() {
-        0.0 => 0,
-        size if length <= 1.0 || size >= 99.95 => 0,
-        size if size >= 9.995 => 1,
-        _ => 2,
-    };
-    let text = format!("{value:.decimals$}");
-    let text = if text.trim_start_matches(['-', '0', '.']).is_empty() {
-        "0"
-    } else {
-        text.as_str()
-    };
-    format!("{text} {name}")
+    units::delay(num::whole(ns))
 }

@@ -14,7 +14,7 @@ use super::smoke::{frame, gutter, value_axis};
 use super::steps::Grid;
 use super::times::TimeAxis;
 use super::{key, marks, num, values};
-use crate::output::clocks::skew_bound;
+use crate::output::{clocks, units};
 
 /// What less is the noise of stamps, not of a path.
 const LEAST_HEIGHT: f64 = 10_000.0;
@@ -120,7 +120,7 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
         Entry::new(Swatch::Patch("forward-1"), "all"),
         Entry::new(
             Swatch::None,
-            format!("above the minimum delay; {}", drift(sessions)),
+            format!("above the minimum delay; {}", skew(sessions)),
         ),
     ]);
     let greatest = values()
@@ -158,20 +158,20 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
     y
 }
 
-/// What is known of the drift that the values have in them, or have not.
-pub(super) fn drift(sessions: &[PictureSession]) -> &'static str {
-    let known = sessions.iter().filter(|session| is_drift_known(session));
+/// Whether the clocks' skew is still in the values.
+pub(super) fn skew(sessions: &[PictureSession]) -> &'static str {
+    let known = sessions.iter().filter(|session| is_skew_known(session));
     let changed =
         |session: &PictureSession| session.clocks.as_ref().is_some_and(|it| it.path_change);
     match known.count() {
-        0 if sessions.iter().any(changed) => "drift not known, path changed",
-        0 => "clock drift unknown",
-        count if count == sessions.len() => "clock drift removed",
-        _ => "clock drift removed where stated",
+        0 if sessions.iter().any(changed) => "clock skew unknown, path changed",
+        0 => "clock skew unknown",
+        count if count == sessions.len() => "clock skew removed",
+        _ => "clock skew removed where stated",
     }
 }
 
-fn is_drift_known(session: &PictureSession) -> bool {
+fn is_skew_known(session: &PictureSession) -> bool {
     session
         .clocks
         .as_ref()
@@ -179,11 +179,11 @@ fn is_drift_known(session: &PictureSession) -> bool {
         .is_some()
 }
 
-/// The heading of its chart: beside sessions whose drift is taken out, one whose drift is not known
+/// The heading of its chart: beside sessions whose skew is taken out, one whose skew is not known
 /// says so.
 fn describe(session: &PictureSession, sessions: &[PictureSession]) -> String {
-    let unknown = !is_drift_known(session) && sessions.iter().any(is_drift_known);
-    let unknown = unknown.then(|| "clock drift unknown".to_owned());
+    let unknown = !is_skew_known(session) && sessions.iter().any(is_skew_known);
+    let unknown = unknown.then(|| "clock skew unknown".to_owned());
     let parts = [
         Some(summary(session)).filter(|text| !text.is_empty()),
         unknown,
@@ -193,23 +193,21 @@ fn describe(session: &PictureSession, sessions: &[PictureSession]) -> String {
 
 /// In words. Empty where nothing is known.
 pub(super) fn summary(session: &PictureSession) -> String {
-    let Some(clocks) = &session.clocks else {
+    let Some(estimate) = &session.clocks else {
         return String::new();
     };
-    let part = |name: &str, one: Option<twinpath_metrics::OneWay>| {
-        let p95 = num::float(one?.variation.p95_ns);
-        Some(format!("{name} p95 {}", values::delay(p95)))
-    };
-    let skew = clocks.known_skew_ppm().map(|ppm| {
-        let bound = skew_bound(clocks);
-        format!("clocks drift by {ppm:+.1} ppm within {bound}")
-    });
-    let parts = [
-        part("outbound", clocks.forward),
-        part("inbound", clocks.backward),
-        skew,
+    let ways = [
+        ("outbound", estimate.forward),
+        ("inbound", estimate.backward),
     ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let ways = ways.into_iter().filter_map(|(name, way)| {
+        let p95 = units::delay(way?.variation.p95_ns);
+        Some(format!("{p95} {name}"))
+    });
+    let ways: Vec<String> = ways.collect();
+    let variation = (!ways.is_empty()).then(|| format!("variation p95 {}", ways.join(", ")));
+    let parts = [variation, clocks::skew(estimate)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// Outbound above, inbound below, both from the line between them.

@@ -52,7 +52,7 @@ fn a_run_leaves_the_pictures_that_were_asked_for_and_nothing_else() {
     for part in [
         "<td>40</td>",
         "site=&lt;lab&gt;",
-        "Round trip, median",
+        "Round trip median",
         "<svg ",
     ] {
         assert!(page.contains(part), "{part}");

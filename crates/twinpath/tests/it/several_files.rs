@@ -41,7 +41,7 @@ fn two_runs_over_one_path_are_compared_and_a_slower_one_is_found() {
     // Text and document say the same of every figure.
     let (table, _) = text.stdout.split_once("\nEach interval").unwrap();
     let rows = table.lines().filter(|line| {
-        ["median", "p95", "p99", "mean", "variation", "loss"]
+        ["median", "p95", "p99", "avg", "IPDV mean", "loss"]
             .iter()
             .any(|figure| line.starts_with(&format!("  {figure} ")))
     });
@@ -76,7 +76,7 @@ fn two_runs_over_one_path_are_compared_and_a_slower_one_is_found() {
     for word in [
         "Roundtrip median",
         "Outbound p99",
-        "Inbound variation",
+        "Inbound IPDV mean",
         "Roundtrip loss",
     ] {
         let words = text.stdout.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use twinpath_metrics::{Basis, ClockEstimate, OneWay, Spread};
+use twinpath_metrics::{Basis, OneWay, Spread};
 use twinpath_report::SessionReport;
 
-use crate::output::clocks::skew_bound;
+use crate::output::clocks::offset;
 use crate::output::style::Style;
 use crate::output::table::{CELL, fact, row};
-use crate::output::units::{self, Unit};
+use crate::output::units::Unit;
 
 /// Nothing where both clocks are synchronized: the table has it.
 ///
@@ -61,25 +61,4 @@ pub(super) fn write(report: &SessionReport, style: Style, out: &mut impl Write) 
     }
     let assumed = "(if minimum delays are equal both ways; bounds hold anyway)";
     fact(out, "", assumed)
-}
-
-fn offset(clocks: &ClockEstimate) -> String {
-    let skew = match clocks.skew_ppm {
-        None => String::new(),
-        Some(_) if clocks.known_skew_ppm().is_none() => ", skew unknown".to_owned(),
-        Some(skew) => format!(", skew {skew:+.1} ppm within {}", skew_bound(clocks)),
-    };
-    let bound = units::span(clocks.error_bound_ns);
-    let doubt = if clocks.contradicted {
-        ", but no constant rate fits"
-    } else {
-        ""
-    };
-    let offset = units::span(clocks.offset_ns.unsigned_abs());
-    let side = if clocks.offset_ns < 0 {
-        "behind"
-    } else {
-        "ahead"
-    };
-    format!("{offset} {side} within {bound}{skew}{doubt}")
 }

@@ -134,7 +134,7 @@ pub(super) fn of_books(name: &str, series: &Series) -> PictureSession {
         figures: vec![
             figure("Packets", (figures.received + figures.lost).to_string()),
             figure("Lost", figures.lost.to_string()),
-            figure("Round trip, median", delay.unwrap_or("-".to_owned())),
+            figure("Round trip median", delay.unwrap_or("-".to_owned())),
         ],
     }
 }

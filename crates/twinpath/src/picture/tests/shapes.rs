@@ -273,7 +273,7 @@ fn a_picture_for_a_screen_reader_says_what_there_is_to_see() {
 }
 
 #[test]
-fn a_drift_that_may_be_none_is_neither_drawn_nor_said() {
+fn a_skew_that_may_be_none_is_neither_drawn_nor_said() {
     let mut quiet = runs::quiet();
     let skew = |picture: &mut Picture, skew_bound_ppm| {
         let clocks = picture.sessions[0].clocks.as_mut().unwrap();
@@ -281,25 +281,22 @@ fn a_drift_that_may_be_none_is_neither_drawn_nor_said() {
     };
     skew(&mut quiet, 13.7);
     let unknown = svg(&quiet, Theme::Auto);
-    assert!(!unknown.contains("clocks drift by"), "{unknown}");
+    assert!(!unknown.contains("skew +"), "{unknown}");
     // All is as in a run in which no skew was estimated at all.
     quiet.sessions[0].clocks.as_mut().unwrap().skew_ppm = None;
     let none = svg(&quiet, Theme::Auto);
     assert_eq!(unknown, none);
-    assert!(none.contains("clock drift unknown"), "{none}");
+    assert!(none.contains("clock skew unknown"), "{none}");
     skew(&mut quiet, 1.7);
     let known = svg(&quiet, Theme::Auto);
-    assert!(
-        known.contains("clocks drift by +12.0 ppm within 1.7"),
-        "{known}"
-    );
+    assert!(known.contains("skew +12.0 ppm within 1.7"), "{known}");
     // Beside a session whose drift is known, another one says of itself that it is not.
     let mut both = quiet.clone();
     both.sessions.extend(quiet.sessions.clone());
     both.sessions[1].clocks = None;
     let both = svg(&both, Theme::Auto);
-    assert!(both.contains("clock drift removed where stated"), "{both}");
-    assert_eq!(both.matches("clock drift unknown").count(), 1, "{both}");
+    assert!(both.contains("clock skew removed where stated"), "{both}");
+    assert_eq!(both.matches("clock skew unknown").count(), 1, "{both}");
 }
 
 #[test]

@@ -202,7 +202,8 @@ fn shown(direction: &str) -> &'static str {
 
 fn figure(figure: &str) -> &str {
     match figure {
-        "ipdv_mean_abs" => "variation",
+        "ipdv_mean_abs" => "IPDV mean",
+        "mean" => "avg",
         "loss_ratio" => "loss",
         "unavailable_ratio" => "outages",
         other => other,
