@@ -1,4 +1,4 @@
-//! The command line as it is written. Nothing is resolved, bound or opened here.
+//! Parsing of the command line. Nothing is resolved, bound or opened here.
 
 #[cfg(feature = "control")]
 mod control;
@@ -44,7 +44,7 @@ pub(crate) use value::{
 use shared_options::{CONTROL, FIGURES, IP, OUTPUT, PACKETS, SCHEDULE, SESSIONS, STAMPS};
 use value::{dscp, listed_dscp, quantity};
 
-/// Why a value cannot be meant: what to write instead, in one line.
+/// Why a value is refused, and what to write instead, in one line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Advice(Cow<'static, str>);

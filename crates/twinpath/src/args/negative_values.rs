@@ -1,5 +1,5 @@
-//! Values that begin with a minus sign, such as `-1` and `-1ms,1ms`. They belong to the option before
-//! them, which says what is wrong with them; clap alone would take them for options.
+//! Values that begin with a minus sign, such as `-1` and `-1ms,1ms`. They belong to the option
+//! before them, which reports what is wrong with them; clap alone would take them for options.
 
 use std::any::TypeId;
 use std::ffi::{OsStr, OsString};
@@ -38,8 +38,8 @@ fn is_negative(word: &OsStr) -> bool {
     })
 }
 
-/// What is written between an option and its value; `None`: no option that takes one. The name of a file
-/// is none that anybody means by `-1`.
+/// The separator between an option and its value; `None`: not an option with a value. `-1` is never
+/// meant as the name of a file.
 fn separator(command: &Command, word: &OsStr) -> Option<&'static str> {
     let word = word.to_str()?;
     let is_file = |arg: &Arg| arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// One line for what clap would say in five. `command`: the subcommand, as far as it was read.
 ///
-/// Who typed `--help` or `--version` made no mistake: that is for the caller to see.
+/// `--help` and `--version` are not errors: the caller handles them.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "kinds without words of their own keep clap's"
@@ -199,7 +199,7 @@ fn needed(missing: &str) -> Option<&'static str> {
     }
 }
 
-/// Near enough to be a slip of the fingers: clap also suggests what merely shares letters.
+/// Close enough to be a typing error: clap also suggests names that merely share letters.
 fn looks_like(typed: &str, name: &str) -> bool {
     name.starts_with(typed) || osa_distance(typed, name) <= 1 + name.len() / 6
 }

@@ -1,5 +1,5 @@
 //! A row of columns as high as their delays: solid up to the median, shaded to the 95th percentile
-//! and thinner to the greatest. Loss, silence and what is not known yet each look like themselves.
+//! and thinner to the greatest. Loss, silence and columns not known yet look different.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,7 +20,7 @@ const MARK: &str = "▾";
 pub(super) const GUTTER: u16 = 12;
 /// Narrower screens have no labels.
 const LABELLED: u16 = 40;
-/// A scale is never finer than this: noise is to look like noise.
+/// A scale is never finer than this, so that noise looks like noise.
 const LEAST_SPAN_NS: i64 = 20_000;
 
 /// One direction over time.
@@ -45,7 +45,7 @@ fn gutter(width: u16) -> u16 {
     if width < LABELLED { 0 } else { GUTTER }
 }
 
-/// What the lowest and the highest place stand for.
+/// The values of the lowest and the highest position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Scale {
     low: i64,
@@ -56,7 +56,7 @@ impl Scale {
     fn of(bands: impl Iterator<Item = Smoke> + Clone, variation: Option<i64>) -> Option<Self> {
         let high = bands.clone().map(|band| band.p95_ns).max()?;
         let least = bands.map(|band| band.min_ns).min()?;
-        // From 0 where that wastes less than it explains.
+        // From 0, unless that wastes too much room.
         let low = if (variation.is_some() || least < high - high / 3) && least >= 0 {
             0
         } else {

@@ -1,5 +1,5 @@
-//! A timeline's columns as those of a screen: as many as fit, and one-way delays as what can be
-//! known of them.
+//! A timeline's columns as those of a screen: as many as fit, with one-way delays as far as they
+//! are known.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) struct Strip {
     pub(super) reach: Duration,
     /// Until when the fate of every packet is known, since the session began.
     pub(super) settled: Duration,
-    /// The last columns are shown; if not, all of them.
+    /// Whether only the last columns are shown.
     pub(super) recent: bool,
 }
 
@@ -30,9 +30,9 @@ pub(super) struct Strip {
 pub(super) struct Slot {
     pub(super) sent: u64,
     pub(super) lost: u64,
-    /// Nothing was sent; if this is false too, nothing is known yet.
+    /// Nothing was sent. If false, nothing is known yet.
     pub(super) silent: bool,
-    /// A clock stepped or the reflector began again.
+    /// A clock stepped or the reflector restarted.
     pub(super) marked: bool,
     pub(super) round_trip: Option<Smoke>,
     pub(super) forward: Option<Smoke>,
@@ -61,7 +61,7 @@ impl Strip {
         }
     }
 
-    /// A packet that was sent `at` is counted lost, and no record of it has come yet.
+    /// Records a packet that was sent `at`, is counted lost, and has no record yet.
     pub(super) fn lose(&mut self, at: Wall) {
         let width = Delta::from_duration(self.width);
         if self.columns.is_empty() {
@@ -153,7 +153,7 @@ fn together(one: Option<Smoke>, other: Option<Smoke>) -> Option<Smoke> {
     one.into_iter().chain(other).reduce(both)
 }
 
-/// Of both: medians and percentiles are means by weight, for the eye alone.
+/// Merges both: medians and percentiles become weighted means, which is enough for display.
 fn both(one: Smoke, other: Smoke) -> Smoke {
     let mean = |of: fn(&Smoke) -> i64| {
         let (first, second) = (i128::from(one.count), i128::from(other.count));
@@ -190,7 +190,7 @@ impl Slot {
         }
     }
 
-    /// Something was sent, and all of it is lost.
+    /// Whether packets were sent and all are lost.
     pub(super) fn is_dead(&self) -> bool {
         self.sent > 0 && self.lost == self.sent
     }

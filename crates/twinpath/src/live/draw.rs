@@ -20,7 +20,7 @@ use crate::output::{UNKNOWN, units};
 /// Columns of a bar of progress.
 const BAR: u16 = 20;
 
-/// Draws all of it; an area of any size, an empty one too.
+/// Draws everything, in an area of any size, even an empty one.
 pub(super) fn draw(scene: &Scene, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let mut rest = area.intersection(buffer.area);
     if rest.is_empty() {
@@ -216,7 +216,7 @@ fn stress(text: &str, begin: &str, ends: &str, style: Style, area: Rect, buffer:
     buffer.set_style(part, style);
 }
 
-/// How much time a column of the screen is, for people.
+/// The duration of a column of the screen, for people.
 fn width_of_a_slot(scene: &Scene, width: u16) -> String {
     let session = scene.sessions.first();
     session.map_or_else(String::new, |session| {
@@ -341,7 +341,7 @@ fn panel(session: &Session, theme: Theme, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let delay = session.figures.round_trip.as_ref();
-    // What is little beside the round trip is to look little.
+    // Values that are small compared with the round trip look small.
     let variation = (!session.is_synchronized()).then(|| delay.map_or(0, |it| it.median_ns / 10));
     let name = |name: &str| match variation {
         Some(_) => format!("{name} var"),

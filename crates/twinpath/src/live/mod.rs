@@ -1,5 +1,5 @@
-//! The view of a run as it goes on (`--live`): drawn from the series that are kept anyway, by the
-//! thread that keeps them, at most five times a second. The sender's thread knows nothing of it.
+//! The view of a run in progress (`--live`): drawn from the series that are kept anyway, by the
+//! thread that keeps them, at most five times a second. The sender's thread is not involved.
 
 mod chart;
 mod columns;
@@ -84,14 +84,14 @@ impl View {
     /// the columns that it wants series to have.
     pub(crate) const COLUMNS: usize = COLUMNS;
 
-    /// What happened next in one session, from 0.
+    /// Records the next event of a session, numbered from 0.
     pub(crate) fn record(&mut self, session: usize, record: &Record) {
         if let Some(recent) = self.sessions.get_mut(session) {
             recent.record(record);
         }
     }
 
-    /// The timeout of a packet passed, and nothing is known of it yet.
+    /// Records that the timeout of a packet passed without a record of it.
     pub(crate) fn overdue(&mut self, session: usize, seq: u64, at: Wall) {
         if let Some(recent) = self.sessions.get_mut(session) {
             recent.overdue(seq, at);
@@ -108,8 +108,8 @@ impl View {
         self.due = Instant::now();
     }
 
-    /// Looks at the keys and draws what is due. True: the user wants the end. An error: there is
-    /// no view any more.
+    /// Handles keys and draws what is due. True: the user wants to end the run. An error: the view
+    /// has ended.
     pub(crate) fn turn(
         &mut self,
         series: &[Series],
@@ -199,7 +199,7 @@ impl View {
         self.next_clocks += 1;
         scene.elapsed = self.sessions.iter().filter_map(|it| it.elapsed(now)).max();
         scene.log = logs::last_held();
-        // Asked once: all counts of one frame are of one moment.
+        // Read once, so that all counts of a frame are from the same time.
         let told: Vec<Progress> = handles.iter().map(SessionHandle::progress).collect();
         scene.progress = together(told.iter().copied());
         scene.sessions = looked_at

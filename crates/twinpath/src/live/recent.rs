@@ -1,4 +1,4 @@
-//! What the view keeps of a session beside its series: its last minutes, and counts for warnings.
+//! State of a session for the view, besides its series: its last minutes, and counts for warnings.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -19,17 +19,18 @@ const NEAR: Duration = Duration::from_secs(1);
 const TIMES: u32 = 10;
 /// Columns of the shorter window that "now" is as long as.
 const NOW: u32 = 10;
-/// Columns of which "now" is made are so many times narrower: news of a path that died are fresh.
+/// The columns for "now" are this many times narrower, so that a path that died shows quickly.
 const FINER: u32 = 4;
-/// How long after its timeout it is told at the latest that a packet is lost: the sender's grace, its
-/// and the view's naps.
+/// How long after its timeout a packet is reported lost at the latest: the sender's grace period,
+/// and the sleeps of sender and view.
 const SLACK: Duration = Duration::from_millis(400);
-/// Packets that are lost and may yet be late, at most: further ones are shown when they are no more.
+/// The most packets remembered that are lost but may become late; further ones are shown once they
+/// are finally lost.
 const OVERDUE: usize = 16_384;
 /// Time between two estimates of a session's clocks: one takes some ten milliseconds.
 const ESTIMATE: Duration = Duration::from_secs(2);
 
-/// What is known of a run in advance.
+/// What is known about a run in advance.
 pub(crate) struct About {
     /// `sender`, `controller`.
     pub(crate) command: &'static str,
@@ -95,7 +96,7 @@ impl Recent {
             Record::Begun { at } => {
                 let near = Timeline::recent(*at, self.near_width, COLUMNS);
                 let far = Timeline::recent(*at, TIMES * self.near_width, COLUMNS);
-                // As many columns as "now" and what is not settled yet want.
+                // As many columns as "now" and the unsettled time need.
                 let unsettled = NOW * self.near_width + self.timeout.saturating_mul(2);
                 let columns = u32::try_from(COLUMNS).unwrap_or(u32::MAX);
                 let width = (self.near_width / FINER).max(unsettled * 2 / columns);
@@ -188,7 +189,8 @@ impl Recent {
         };
         let latest = timelines.map(|[_, _, now]| strip(now, true));
         let figures = series.metrics().figures();
-        // The figures know of a lost packet when it can be no late one any more, the sender before.
+        // The figures include a lost packet once it can no longer become late; the sender knows it
+        // earlier.
         let (lost, received) = progress.map_or((figures.lost, figures.received), |progress| {
             (progress.lost, progress.received)
         });

@@ -1,4 +1,4 @@
-//! What the screen shows, as plain data: drawn again at another size without asking anybody.
+//! The contents of the screen as plain data, so that it can be redrawn at another size.
 
 use std::time::Duration;
 
@@ -25,11 +25,11 @@ pub(super) struct Scene {
     pub(super) what: String,
     /// Since the first packet was due; `None` before.
     pub(super) elapsed: Option<Duration>,
-    /// The last thing that happened on the control connection.
+    /// The last event of the control connection.
     pub(super) event: Option<String>,
     /// The last line that was logged.
     pub(super) log: Option<String>,
-    /// The user wants the end.
+    /// Whether the user wants to end the run.
     pub(super) ending: bool,
     pub(super) paused: bool,
     pub(super) window: Window,
@@ -90,11 +90,11 @@ pub(super) struct Session {
     /// Its class, where there are several.
     pub(super) name: Option<String>,
     pub(super) figures: Figures,
-    /// What the packets tell of the two clocks, a few seconds old at most.
+    /// The estimate of the two clocks, at most a few seconds old.
     pub(super) clocks: Option<ClockEstimate>,
     /// Both ends are on this host, and read one clock.
     pub(super) one_clock: bool,
-    /// What raw one-way delays are worth.
+    /// Whether raw one-way delays can be trusted.
     pub(super) basis: Basis,
     /// Lost, and sent, of all packets whose fate is known: as the sender counts them.
     pub(super) counted: (u64, u64),
@@ -102,7 +102,7 @@ pub(super) struct Session {
     pub(super) now: (u64, u64),
     /// Packets that the network refused to take.
     pub(super) refused: u64,
-    /// Times to send that passed unused.
+    /// Scheduled packets that were not sent.
     pub(super) missed: u64,
     /// Packets to send; `None` for a duration.
     pub(super) asked: Option<u64>,
@@ -114,9 +114,9 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Packets were due that could not be sent, more than a few: the loss is not known.
+    /// Whether more than a few packets that were due were not sent, so that the loss is unknown.
     pub(super) fn is_incomplete(&self) -> bool {
-        // With a count, what was missed is sent later.
+        // Whether missed packets are sent later, because the run has a count.
         let left_out = self.asked.map_or(self.missed, |_| 0);
         let unsent = self.refused.saturating_add(left_out);
         !Coverage::of(&self.figures, unsent, 0).is_complete()
@@ -132,7 +132,7 @@ impl Session {
         }
     }
 
-    /// Both clocks are synchronized as far as anybody knows.
+    /// Whether both clocks are synchronized, as far as known.
     pub(super) fn is_synchronized(&self) -> bool {
         matches!(self.basis, Basis::Synchronized { .. })
     }
@@ -145,7 +145,7 @@ impl Session {
         }
     }
 
-    /// What deserves doubt, the worst first.
+    /// Reasons for doubt, the worst first.
     fn doubts(&self) -> Vec<String> {
         let figures = &self.figures;
         let times = |count| units::count(count, "time", "times");

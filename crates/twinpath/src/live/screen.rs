@@ -24,14 +24,14 @@ use crate::logs;
 
 /// Octets of a frame that are written in one go.
 const FRAME: usize = 64 * 1_024;
-/// Events looked at in one go: a pasted book does not hold up the run.
+/// The most events handled at once, so that pasted text does not delay the run.
 const EVENTS: usize = 64;
 
 /// The terminal that is to be given back; `None` where it was.
 static TAKEN: Mutex<Option<File>> = Mutex::new(None);
 static HOOK: Once = Once::new();
 
-/// A terminal in our hands.
+/// A terminal in use.
 pub(super) struct Screen {
     /// Not ratatui's `Terminal`: that asks for the cursor's place, by stdout, and waits for it.
     backend: CrosstermBackend<BufWriter<File>>,
@@ -40,7 +40,7 @@ pub(super) struct Screen {
     theme: Theme,
     /// Where keys come from.
     keys: Keys,
-    /// There are events that nobody looked at yet.
+    /// Whether there are unhandled events.
     more: bool,
 }
 
@@ -48,10 +48,10 @@ impl Screen {
     /// Takes the terminal of stderr, or that of stdout.
     ///
     /// # Errors
-    /// There is none, or it cannot be asked for keys.
+    /// There is no terminal, or keys cannot be read from it.
     pub(super) fn take(colour: bool) -> io::Result<Self> {
         let (stderr, stdout) = (io::stderr(), io::stdout());
-        // A descriptor of its own: no lock is in the way of giving it back.
+        // A separate descriptor, so that no lock prevents restoring the terminal.
         let fd = if stderr.is_terminal() {
             stderr.as_fd().try_clone_to_owned()?
         } else {
@@ -137,8 +137,8 @@ impl Screen {
     }
 }
 
-/// The terminal that crossterm reads keys from. It reads without an end from one that has hung up:
-/// it must not be asked then.
+/// The terminal that crossterm reads keys from. On a terminal that has hung up it reads endlessly,
+/// so it must not be called then.
 #[cfg(unix)]
 enum Keys {
     Stdin,
@@ -199,7 +199,7 @@ pub(super) fn give_back() {
     let Some(mut file) = taken().take() else {
         return;
     };
-    // Where the terminal is gone, there is nothing to give back.
+    // If the terminal is gone, there is nothing to restore.
     let _ = execute!(file, LeaveAlternateScreen, cursor::Show);
     let _ = file.flush();
     let _ = disable_raw_mode();

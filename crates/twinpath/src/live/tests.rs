@@ -21,7 +21,7 @@ const MS: i64 = 1_000_000;
 const PACKETS: u64 = 600;
 const SIZES: [(u16, u16); 3] = [(80, 24), (200, 60), (20, 5)];
 
-/// What becomes of a packet: its delays out and back, or nothing.
+/// The fate of a packet: its outbound and inbound delays, or `None`.
 type Path = fn(u64) -> Option<(i64, i64)>;
 
 /// Up to 0.2 ms, the same in every run.
@@ -185,7 +185,7 @@ fn bursts_of_loss_are_seen_where_they_were() {
 }
 
 #[test]
-fn a_change_of_route_is_a_step_on_its_way_alone() {
+fn a_change_of_route_is_a_step_in_its_direction_only() {
     insta::assert_snapshot!(screens(&scene(&[("be", rerouted)])));
 }
 
@@ -195,7 +195,7 @@ fn a_path_that_dies_is_not_silence() {
 }
 
 #[test]
-fn classes_stand_below_each_other() {
+fn classes_are_below_each_other() {
     let paths: [(&str, Path); 3] = [("be", jittery), ("af41", bursts), ("ef", quiet)];
     insta::assert_snapshot!(screens(&scene(&paths)));
 }
@@ -334,7 +334,7 @@ fn just_died(overdue: u64) -> Scene {
     }
     scene.progress = progress;
     scene.sessions = vec![session(&recent, &series, Window::Whole)];
-    // They are no more to be late: the same picture, by other means.
+    // They can no longer become late: the same picture, from their records.
     for seq in 300..300 + overdue {
         let record = Record::Sample(sample(seq, |_| None));
         series.record(&record);
@@ -367,7 +367,7 @@ fn a_path_that_never_answered_is_seen_too() {
     let lost: Vec<u64> = strip.columns.iter().map(|column| column.lost).collect();
     assert_eq!(lost, [4, 4, 2]);
     assert_eq!(strip.reach, Duration::from_millis(1_200));
-    // A clock that leapt fills no memory.
+    // A jump of the clock does not fill the memory.
     strip.lose(Wall::from_unix_ns(i64::MAX));
     assert!(strip.columns.len() <= 1_000);
 }

@@ -1,4 +1,4 @@
-//! Colours of the screen: the terminal's own sixteen, or none. What they say, glyphs say too.
+//! Colours of the screen: the terminal's own sixteen, or none. Glyphs carry the same meaning.
 
 use ratatui::style::{Color, Modifier, Style};
 

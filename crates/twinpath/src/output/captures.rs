@@ -1,4 +1,4 @@
-//! What of a capture was read, for machines.
+//! The packets read from a capture, for machines.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,32 +6,33 @@ use std::net::SocketAddr;
 use serde::Serialize;
 use twinpath_report::Traffic;
 
-/// A capture, or several that were read as one.
+/// A capture, or several read as one.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct CaptureCounts {
-    /// In the order in which they were read.
+    /// In reading order.
     pub(crate) files: Vec<String>,
     pub(crate) frames: u64,
     /// Of UDP.
     pub(crate) datagrams: u64,
     /// Requests and replies of sessions, copies included.
     pub(crate) test_packets: u64,
-    /// Copies of test packets that the capture made.
+    /// Copies of test packets made by the capture.
     pub(crate) captured_again: u64,
-    /// Test packets that stand behind a later one in the file.
+    /// Test packets that follow a later one in the file.
     pub(crate) out_of_order: u64,
-    /// Those that were not put in order.
+    /// Those that were not sorted.
     pub(crate) out_of_window: u64,
     pub(crate) unmatched_replies: u64,
     /// Replies that came more than twice the timeout after their requests.
     pub(crate) late_replies: u64,
-    /// Packets between the ends of sessions that are far from the test packets by numbers and times.
+    /// Packets between the ends of sessions whose numbers and times are far from those of the test
+    /// packets.
     pub(crate) foreign: u64,
-    /// Packets that look like requests and were not answered, by where they went: of no session.
+    /// Packets that look like requests but were not answered, by destination: of no session.
     pub(crate) unanswered: BTreeMap<SocketAddr, u64>,
-    /// Steps of the clocks that captured: how far each one went.
+    /// Steps of the capturing clocks: the size of each.
     pub(crate) clock_steps_ns: Vec<i64>,
-    /// Datagrams that are read from their first fragment.
+    /// Datagrams read from their first fragment.
     pub(crate) first_fragments: u64,
     pub(crate) end: &'static str,
     pub(crate) not_read: NotRead,
@@ -46,7 +47,7 @@ pub(crate) struct NotRead {
     pub(crate) encapsulations: BTreeMap<&'static str, u64>,
     pub(crate) link_types: BTreeMap<u32, u64>,
     pub(crate) malformed: u64,
-    /// Of sessions that look like authenticated TWAMP, whose numbers are encrypted.
+    /// Packets of sessions that look like authenticated TWAMP, whose numbers are encrypted.
     pub(crate) secured: u64,
     pub(crate) without_time: u64,
     pub(crate) beyond_sessions: u64,
@@ -57,9 +58,10 @@ pub(crate) struct NotRead {
 pub(crate) struct CapturedSession {
     /// Its number in the document.
     pub(crate) session: usize,
-    /// Where T1 and T4 were taken, if it was seen at several interfaces and one of them has both.
+    /// The interface that T1 and T4 were taken from, if packets were captured at several and one of
+    /// them has both.
     pub(crate) interface: Option<String>,
-    /// How many interfaces it was seen at.
+    /// Number of interfaces at which packets were captured.
     pub(crate) interfaces: usize,
     #[serde(flatten)]
     pub(crate) counts: SessionCounts,
@@ -67,17 +69,17 @@ pub(crate) struct CapturedSession {
     pub(crate) traffic: Traffic,
 }
 
-/// What became of a session's packets beside figures.
+/// Counts of a session's packets besides its figures.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct SessionCounts {
-    /// Copies that the capture made.
+    /// Copies made by the capture.
     pub(crate) captured_again: u64,
-    /// Packets from its reflector that are cut too short to be read.
+    /// Packets from its reflector truncated too much to be read.
     pub(crate) cut_replies: u64,
     /// Replies that were captured before their requests, by their times.
     pub(crate) early_replies: u64,
-    /// Numbers between the first and the last request that the capture has no request of.
+    /// Numbers between the first and the last request without a request in the capture.
     pub(crate) missing_requests: u64,
-    /// Replies to such numbers that are in it.
+    /// Replies to such numbers.
     pub(crate) answered_missing: u64,
 }

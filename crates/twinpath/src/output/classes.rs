@@ -1,4 +1,4 @@
-//! Several sessions side by side: a line for each class.
+//! Several sessions side by side, one line per class.
 
 use std::io::{self, Write};
 
@@ -14,19 +14,19 @@ use super::{Outcome, counts};
 
 /// Columns of a class's name.
 const NAME: usize = 7;
-/// Columns of a cell, at least.
+/// Minimum columns of a cell.
 const CELL: usize = 9;
 const HEADS: [&str; 8] = [
     "Min", "Avg", "Max", "Median", "Jitter", "Loss out", "Loss in", "Loss",
 ];
 
-/// A session's number and class, and its cells; or, where it was refused, how.
+/// A session's number and class, and its cells, or how it was refused.
 type Row = (usize, Dscp, Result<Vec<String>, String>);
 
-/// Round trips and losses of all sessions, those that were refused among them.
+/// Round trips and losses of all sessions, including refused ones.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn write(
     outcome: Outcome<'_>,
     refused: &[RefusedSession],
@@ -50,7 +50,7 @@ pub(crate) fn write(
         (session.number, session.dscp, Err(accept))
     }));
     rows.sort_by_key(|(number, ..)| *number);
-    // A class that was asked for twice is told apart by its sessions' numbers.
+    // The sessions of a class requested twice are distinguished by their numbers.
     let twice = rows
         .iter()
         .enumerate()
@@ -101,7 +101,7 @@ pub(crate) fn write(
     writeln!(out, "{}", "=".repeat(width))
 }
 
-/// Of the names, 0 where these are above their cells, and of the columns.
+/// Widths of the names (0 if these are above their cells) and of the columns.
 fn widths(rows: &[Row], names: impl Iterator<Item = String>) -> (usize, Vec<usize>) {
     let needed = |(column, head): (usize, &&str)| {
         let measured = rows.iter().filter_map(|(.., cells)| cells.as_ref().ok());
@@ -122,7 +122,7 @@ fn widths(rows: &[Row], names: impl Iterator<Item = String>) -> (usize, Vec<usiz
     }
 }
 
-/// One for all: classes are to be compared.
+/// One unit for all, so that classes can be compared.
 fn unit(reports: &[SessionReport]) -> Unit {
     let greatest = reports
         .iter()
@@ -156,7 +156,7 @@ mod tests {
     use crate::output::fixtures;
 
     #[test]
-    fn classes_stand_side_by_side_in_one_unit() {
+    fn classes_are_side_by_side_in_one_unit() {
         let mut out = Vec::new();
         let mut silent = fixtures::nothing_came_back();
         silent.identity.tos = Dscp::BE.tos();
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_class_has_a_row_and_one_asked_for_twice_its_numbers() {
+    fn a_refused_class_has_a_row_and_one_requested_twice_its_numbers() {
         let refused = |number, dscp| RefusedSession {
             number,
             dscp,

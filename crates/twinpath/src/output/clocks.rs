@@ -1,10 +1,10 @@
-//! Words for the two clocks that every output shares.
+//! Words for the two clocks, shared by all outputs.
 
 use twinpath_metrics::ClockEstimate;
 
 use super::units;
 
-/// There is nothing to compare.
+/// Used if there is nothing to compare.
 pub(crate) const ONE_HOST: &str = "both ends on one host: one clock";
 
 /// The reflector's clock against the sender's: how far it is away, and its rate.
@@ -35,7 +35,7 @@ pub(crate) fn skew(clocks: &ClockEstimate) -> Option<String> {
     Some(format!("skew {skew:+.1} ppm within {}", skew_bound(clocks)))
 }
 
-/// How far the skew may be from the truth, in parts per million: rounded up, for it is a bound.
+/// The error bound of the skew in parts per million, rounded up.
 fn skew_bound(clocks: &ClockEstimate) -> String {
     format!("{:.1}", (clocks.skew_bound_ppm * 10.0).ceil() / 10.0)
 }

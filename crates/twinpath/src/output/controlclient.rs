@@ -1,4 +1,4 @@
-//! What a Control-Client alone agreed on and did.
+//! Result of a Control-Client without a Session-Sender.
 
 use std::io::{self, Write};
 
@@ -13,10 +13,10 @@ use super::style::Style;
 use super::table::{fact, notes};
 use super::{units, words};
 
-/// Where the Session-Sender is to send to, as soon as that is known.
+/// The destination for the Session-Sender, as soon as it is known.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn running(session: &NegotiatedSession, out: &mut impl Write) -> io::Result<()> {
     writeln!(
         out,
@@ -32,7 +32,7 @@ pub(crate) fn running(session: &NegotiatedSession, out: &mut impl Write) -> io::
 /// For people.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn text(
     report: &ControlClientReport,
     style: Style,
@@ -59,7 +59,7 @@ pub(crate) fn text(
 /// For machines.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn json(report: &ControlClientReport, out: &mut impl Write) -> io::Result<()> {
     let session = &report.session;
     let document = Document {

@@ -1,5 +1,4 @@
-//! What was sent, what came back and what did not: the lines of counts under the table, and its
-//! column of losses.
+//! Packets sent, received and lost: the lines of counts under the table, and its column of losses.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -11,11 +10,11 @@ use twinpath_report::{Origin, SessionReport};
 use super::table::fact;
 use super::{schedule, units};
 
-/// What is said of a figure that too little was measured for.
+/// The text for a figure that is unknown because too little was measured.
 pub(crate) const UNKNOWN: &str = "unknown";
 
-/// The loss of one direction, of the `whole` that went that way: `-` where it is not known, `>=`
-/// where more losses may be of this direction, `~` where the split is uncertain.
+/// The loss of one direction, of the `whole` sent in it: `-` if unknown, `>=` if more losses may
+/// belong to it, `~` if the split is uncertain.
 fn loss(report: &SessionReport, lost: Option<u64>, whole: u64) -> Option<String> {
     let lost = lost?;
     let open = report.figures.lost_unattributed.unwrap_or(0) > 0;
@@ -29,7 +28,7 @@ fn loss(report: &SessionReport, lost: Option<u64>, whole: u64) -> Option<String>
     }
 }
 
-/// Outbound, inbound, both; unknown where packets were due that were not sent.
+/// Outbound, inbound, both; unknown if packets that were due were not sent.
 pub(super) fn losses_by_direction(report: &SessionReport) -> [Option<String>; 3] {
     if !report.coverage().is_complete() {
         return [const { UNKNOWN }; 3].map(|word| Some(word.to_owned()));
@@ -47,7 +46,7 @@ pub(super) fn losses_by_direction(report: &SessionReport) -> [Option<String>; 3]
 /// Counts of packets, in words.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let (counters, figures) = (&report.counters, &report.figures);
     let left = counters.sent + counters.in_flight;
@@ -74,7 +73,7 @@ pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<
     }
     by_size(report, out)?;
     let duplicates = units::count(counters.duplicates, "duplicate", "duplicates");
-    // What is reordered depends on how it was sent (RFC 4737 section 6).
+    // Reordering depends on how packets were sent (RFC 4737 section 6).
     let pattern = match figures.reordered {
         0 => String::new(),
         _ if report.traffic.is_some() => format!(" ({})", schedule::of(report)),
@@ -156,7 +155,7 @@ fn losses(report: &SessionReport) -> String {
     }
 }
 
-/// Losses by the size of packets, where these differ.
+/// Losses by the size of packets, if these differ.
 fn by_size(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let sizes = &report.figures.by_size;
     if sizes.is_empty() || report.counters.lost == 0 {
@@ -180,7 +179,7 @@ fn bursts(periods: &LossPeriods, out: &mut impl Write) -> io::Result<()> {
     let between = periods
         .mean_inter_length()
         .map(|mean| format!("; {mean:.1} packets from one to the next"));
-    // Of the usual distance nobody wants to know; of one's own, one does.
+    // The distance is given only if it is not the default.
     let own = periods.delta != LossPeriods::DELTA;
     let noticeable = own.then(|| format!("; {} noticeable", periods.noticeable));
     let more = [mean, between, noticeable].map(Option::unwrap_or_default);
@@ -223,7 +222,7 @@ fn reordering(figures: &Figures, out: &mut impl Write) -> io::Result<()> {
     fact(out, "Reordering", &text)
 }
 
-/// Copies, and where they were made (RFC 5560).
+/// Copies, and where they were duplicated (RFC 5560).
 fn duplication(figures: &DuplicationFigures, out: &mut impl Write) -> io::Result<()> {
     if figures.copies == 0 {
         return Ok(());
@@ -237,7 +236,7 @@ fn duplication(figures: &DuplicationFigures, out: &mut impl Write) -> io::Result
     fact(out, "Duplicates", &format!("{copies} of {of}{made}"))
 }
 
-/// What the unknown loss is of, and what is known of it.
+/// The packets that the unknown loss refers to, and what is known about it.
 fn coverage(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let coverage = report.coverage();
     if coverage.is_complete() {
@@ -256,7 +255,7 @@ fn coverage(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     fact(out, "Loss", &text)
 }
 
-/// Said only of a path that was not available throughout, or not known to be.
+/// Given only if the path was not available throughout, or not known to be.
 fn availability(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let Some(figures) = report.figures.availability else {
         return Ok(());
@@ -295,11 +294,11 @@ fn availability(report: &SessionReport, out: &mut impl Write) -> io::Result<()> 
     fact(out, "Availability", &text)
 }
 
-/// Said only where it is not what was asked and no note says so.
+/// Given only if it is not the requested rate and no note says so.
 fn rate(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let asked = 1.0 / report.identity.schedule.mean_interval().as_secs_f64();
-    // Of a handful of packets, the lateness of the last one would pass for a rate.
-    // Random gaps meet their rate on average only.
+    // With only a few packets, the lateness of the last one would distort the rate. Random gaps
+    // meet their rate only on average.
     let counters = &report.counters;
     let unsaid = counters.slots_skipped == 0
         && counters.sent >= 100
@@ -318,10 +317,10 @@ fn rate(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// A line of counts, those that are not 0; none if all are.
+/// A line of the counts that are not 0; no line if all are 0.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(super) fn list<'a>(
     out: &mut impl Write,
     name: &str,
@@ -354,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn no_direction_claims_to_be_without_loss_where_a_loss_has_none() {
+    fn no_direction_is_without_loss_if_a_loss_has_no_direction() {
         let mut report = fixtures::quiet_path();
         let cell = |report: &SessionReport, lost| loss(report, lost, 100);
         assert_eq!(cell(&report, Some(0)).as_deref(), Some("0%"));
@@ -371,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn late_packets_are_no_riddle() {
+    fn late_packets_are_explained() {
         let mut report = fixtures::quiet_path();
         (report.counters.lost, report.counters.received) = (3, 97);
         (report.figures.late, report.figures.lost_unattributed) = (3, Some(3));
@@ -404,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_still_under_way_are_said_beside_those_that_count() {
+    fn packets_in_flight_are_given_beside_those_that_count() {
         let mut report = fixtures::nothing_came_back();
         let counters = &mut report.counters;
         (counters.sent, counters.lost, counters.in_flight) = (280, 280, 20);
@@ -439,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn reordering_names_the_pattern_and_a_random_one_has_no_rate_to_miss() {
+    fn reordering_names_the_pattern_and_a_random_one_has_no_missed_rate() {
         let mut report = fixtures::quiet_path();
         (report.figures.reordered, report.achieved_pps) = (3, Some(9.0));
         let periodic = page(&report);
@@ -460,13 +459,13 @@ mod tests {
     }
 
     #[test]
-    fn one_is_not_many() {
+    fn one_takes_the_singular() {
         let mut report = fixtures::quiet_path();
         (report.counters.duplicates, report.counters.slots_skipped) = (1, 1);
         let counted = page(&report);
         assert!(counted.contains("0 reordered, 1 duplicate\n"), "{counted}");
         assert!(counted.contains("1 departure postponed\n"), "{counted}");
-        // A duration is not made longer.
+        // A duration is not extended.
         (report.counters.asked, report.counters.slots_skipped) = (None, 12);
         let timed = page(&report);
         assert!(timed.contains("12 departures skipped\n"), "{timed}");

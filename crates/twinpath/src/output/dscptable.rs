@@ -1,4 +1,4 @@
-//! DSCP names, values and ToS octets, so that nobody has to shift bits by hand.
+//! DSCP names, values and ToS octets.
 
 use std::io::{self, Write};
 
@@ -20,7 +20,7 @@ struct Row {
     tos_binary: String,
 }
 
-/// Every name, by value; names of one value stand together.
+/// Every name, by value; names of one value are grouped.
 fn rows() -> Vec<Row> {
     let row = |(name, dscp): (&'static str, Dscp)| {
         let tos = dscp.tos().0;
@@ -38,7 +38,7 @@ fn rows() -> Vec<Row> {
 /// For people.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn text(out: &mut impl Write) -> io::Result<()> {
     let line = "-".repeat(53);
     writeln!(
@@ -58,7 +58,7 @@ pub(crate) fn text(out: &mut impl Write) -> io::Result<()> {
 /// For machines.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn json(out: &mut impl Write) -> io::Result<()> {
     super::json::write(
         &Document {

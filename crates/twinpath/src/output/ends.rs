@@ -1,4 +1,4 @@
-//! Addresses and ports as they are shown: a zone by its interface's name, where the system tells.
+//! Addresses and ports as they are shown: a zone by its interface's name, if the system knows it.
 
 use std::net::{Ipv6Addr, SocketAddr};
 
@@ -13,7 +13,7 @@ pub(crate) fn named(address: SocketAddr) -> String {
     endpoint(address, interface_name)
 }
 
-/// A protocol by name, with what tells its sessions apart.
+/// A protocol by name, with what identifies its sessions.
 pub(crate) fn protocol(protocol: Protocol) -> String {
     match protocol {
         Protocol::TwampLight => "TWAMP Light".to_owned(),
@@ -58,7 +58,7 @@ pub(super) fn class(report: &SessionReport) -> String {
     format!("DSCP {}", classes.unwrap_or_else(own))
 }
 
-/// A line from below, which has zones by their numbers, with their interfaces' names.
+/// A line from a library, with zone numbers replaced by their interfaces' names.
 pub(crate) fn with_zones(line: &str) -> String {
     let mut named = String::with_capacity(line.len());
     let mut rest = line;
@@ -80,7 +80,7 @@ mod tests {
     use crate::output::fixtures;
 
     #[test]
-    fn a_zone_is_shown_by_name_where_the_system_tells() {
+    fn a_zone_is_shown_by_name_if_the_system_knows_it() {
         let name = |index| (index == 7).then(|| "eth0".to_owned());
         for (address, shown) in [
             ("[fe80::1%7]:862", "[fe80::1%eth0]:862"),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_all_its_zones_by_name_and_is_else_as_it_was() {
+    fn a_line_has_all_its_zones_by_name_and_is_otherwise_unchanged() {
         let zone = interface_name(1).unwrap_or_else(|| "1".to_owned());
         for (line, named) in [
             ("100% of [fe80::1%1]:1, 5%", "100% of [fe80::1%ZONE]:1, 5%"),

@@ -30,7 +30,7 @@ pub(crate) fn meta() -> Meta {
     }
 }
 
-/// One of each fate.
+/// One packet of each fate.
 pub(crate) fn samples() -> Vec<Sample> {
     let stamp = |ns: i64| Stamp {
         at: Wall::from_unix_ns(STARTED + ns),
@@ -198,15 +198,15 @@ pub(crate) fn quiet_path() -> SessionReport {
     }
 }
 
-/// A number that [`rough_path`] loses on the way out.
+/// A number that [`rough_path`] loses outbound.
 fn is_lost_forward(seq: u64) -> bool {
     (10..13).contains(&seq) || seq == 60
 }
 
 /// Twenty seconds of TWAMP with known answers, by a far clock that is 5 ms ahead and gains 20 us a
-/// second: numbers 10 to 12 and 60 are lost on the way out and 50 on the way back, 70 is copied on
-/// the way back and 80 on the way out, 90 is overtaken by 91 and 92 on the way back, from 150 on the
-/// way back is two hops longer, and the replies to 20 to 24 come back as best effort.
+/// second: numbers 10 to 12 and 60 are lost outbound and 50 inbound, 70 is copied inbound and 80
+/// outbound, 90 is overtaken by 91 and 92 inbound, from 150 on the inbound path is two hops longer,
+/// and the replies to 20 to 24 come back as best effort.
 pub(crate) fn rough_path() -> SessionReport {
     let mut report = quiet_path();
     report.identity.protocol = Protocol::Twamp(TestFeatures::default());
@@ -425,7 +425,7 @@ pub(crate) fn nothing_came_back() -> SessionReport {
     report
 }
 
-/// One-way delays an hour apart from each other.
+/// One-way delays that differ by an hour.
 pub(crate) fn clocks_disagree() -> SessionReport {
     let mut report = quiet_path();
     report.stamps.clock = ClockState {

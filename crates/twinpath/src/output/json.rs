@@ -1,4 +1,4 @@
-//! The report for machines: key names and their order are a contract, additions stand last.
+//! The report for machines: key names and their order are a contract; additions come last.
 
 use std::io::{self, Write};
 
@@ -53,7 +53,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// With what this host can do.
+    /// With the capabilities of this host.
     pub(crate) fn with_survey(mut self, survey: &HostSurvey) -> Self {
         self.survey = Some(Survey::from(survey));
         self
@@ -137,7 +137,7 @@ impl<'a> From<&'a ControlReport> for Control<'a> {
 pub(crate) struct Json<W> {
     out: W,
     meta: Meta,
-    /// Rows were written: each document has a line then.
+    /// Whether rows were written: then each document is on one line.
     rows: bool,
 }
 
@@ -169,10 +169,10 @@ impl<W: Write> Sink for Json<W> {
     }
 }
 
-/// A document as people can read it too.
+/// A document, indented for people.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn write(document: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, document)?;
     out.write_all(b"\n")?;

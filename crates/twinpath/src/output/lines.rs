@@ -1,4 +1,4 @@
-//! A line for each packet, as ping has it (`-v`).
+//! A line for each packet, like ping (`-v`).
 
 use std::io::{self, Write};
 
@@ -6,11 +6,11 @@ use twinpath_wire::{Exclusion, Fate, Sample};
 
 use super::units::Unit;
 
-/// Writes `seq=12 rtt=1.204ms fwd=0.610ms bck=0.594ms ttl=60/61`, and the fate where it is not
-/// "received". Where there are several sessions, `session=2` stands first.
+/// Writes `seq=12 rtt=1.204ms fwd=0.610ms bck=0.594ms ttl=60/61`, and the fate if it is not
+/// "received". With several sessions, `session=2` comes first.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn write(
     session: Option<usize>,
     sample: &Sample,

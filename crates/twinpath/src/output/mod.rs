@@ -1,4 +1,4 @@
-//! What a run prints: a file for each form. Results go to stdout, all else to stderr.
+//! What a run prints, one module per format. Results go to stdout, everything else to stderr.
 
 pub(crate) mod captures;
 pub(crate) mod classes;
@@ -47,8 +47,8 @@ pub(crate) use twinpath_report::words::rfc3339;
 
 /// Where a run's result goes, in one form.
 pub(crate) trait Sink {
-    /// A packet's end, as it is known. Only for those who asked for records. `session`: its number
-    /// from 1, where there are several.
+    /// A packet's fate, as soon as it is known. Only if records were requested. `session`: its
+    /// number from 1, if there are several.
     ///
     /// # Errors
     /// Those of the stream; a closed pipe is `BrokenPipe`.
@@ -56,7 +56,7 @@ pub(crate) trait Sink {
         Ok(())
     }
 
-    /// Something happened on the control connection: a line for people, who asked for it.
+    /// An event of the control connection: a line for people, if requested.
     ///
     /// # Errors
     /// As [`Sink::sample`].
@@ -64,7 +64,7 @@ pub(crate) trait Sink {
         Ok(())
     }
 
-    /// An interval that is over. Only for those who asked for rows.
+    /// A finished interval. Only if rows were requested.
     ///
     /// # Errors
     /// As [`Sink::sample`].
@@ -72,7 +72,7 @@ pub(crate) trait Sink {
         Ok(())
     }
 
-    /// All that was written so far can be read.
+    /// Flushes everything written so far.
     ///
     /// # Errors
     /// As [`Sink::sample`].
@@ -85,23 +85,23 @@ pub(crate) trait Sink {
     fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()>;
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome<'a> {
     /// Sessions with figures.
     pub(crate) sessions: &'a [SessionReport],
-    /// The control connection, where there was one.
+    /// The control connection, if any.
     pub(crate) control: Option<&'a ControlReport>,
-    /// The file that each of the sessions is from, where that is not the same for all; else empty.
+    /// The file of each session, if not the same for all; otherwise empty.
     pub(crate) files: &'a [String],
-    /// The files that the run was to be written into, and what became of them so far.
+    /// The files of the run, and their state so far.
     pub(crate) written: &'a [Written],
-    /// What of captures was read, where they are what the sessions are from.
+    /// The packets read from captures, if the sessions are from captures.
     pub(crate) captures: &'a [captures::CaptureCounts],
 }
 
 impl<'a> Outcome<'a> {
-    /// Of a run without files.
+    /// From a run without files.
     pub(crate) fn new(sessions: &'a [SessionReport], control: Option<&'a ControlReport>) -> Self {
         Self {
             sessions,
@@ -112,7 +112,7 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// With what became of these files.
+    /// With the state of these files.
     pub(crate) fn with_written(self, written: &'a [Written]) -> Self {
         Self { written, ..self }
     }
@@ -128,7 +128,7 @@ impl<'a> Outcome<'a> {
         sessions.map(document).collect()
     }
 
-    /// The file that a session is from, by its place, where there are several files.
+    /// The file of a session, by its position, if there are several files.
     fn file(&self, place: usize) -> Option<&'a str> {
         self.files.get(place).map(String::as_str)
     }
@@ -140,15 +140,15 @@ impl<'a> From<&'a [SessionReport]> for Outcome<'a> {
     }
 }
 
-/// A file of a run, and what became of it.
+/// A file of a run, and its state.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Written {
     #[serde(skip)]
     pub(crate) what: WrittenFile,
     pub(crate) path: String,
-    /// It holds all that it should.
+    /// Whether it is complete.
     pub(crate) complete: bool,
-    /// Of a saved run: the records that it holds, and those that it should.
+    /// For a saved run: the records that it contains, and those that it should contain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) records: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,7 +159,7 @@ pub(crate) struct Written {
     pub(crate) remedy: &'static str,
 }
 
-/// Files that a run is written into.
+/// Files written by a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WrittenFile {
     /// `--save`.
@@ -171,7 +171,7 @@ pub(crate) enum WrittenFile {
 }
 
 impl Written {
-    /// What it lacks, and why; `None`: nothing.
+    /// What is missing in it, and why; `None` if it is complete.
     pub(crate) fn shortfall(&self) -> Option<String> {
         let error = self.error.as_deref()?;
         let path = &self.path;
@@ -187,17 +187,17 @@ impl Written {
         })
     }
 
-    /// The same as the end of a command.
+    /// The same as the failure of a command.
     pub(crate) fn failure(&self) -> Option<Failure> {
         let line = self.shortfall()?;
         Some(Failure::could_not(line).with_remedy(Some(self.remedy)))
     }
 }
 
-/// What every output carries beside figures.
+/// What every output contains besides figures.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Meta {
-    /// This host's name; `None` where the system does not tell.
+    /// This host's name; `None` if the system does not report it.
     pub(crate) host: Option<String>,
     /// The user's remarks.
     pub(crate) labels: Vec<Label>,
@@ -206,7 +206,7 @@ pub(crate) struct Meta {
 }
 
 impl Meta {
-    /// Of this host.
+    /// For this host.
     pub(crate) fn here(labels: &[Label]) -> Self {
         Self {
             host: host_name(),
@@ -223,8 +223,8 @@ fn host_name() -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// One line on stderr; it waits while the terminal shows something else. Where that is closed too,
-/// nobody is there to be told.
+/// Prints one line on stderr; it waits while the terminal shows something else. Errors are ignored,
+/// because there is no other place to report them.
 pub(crate) fn complain(text: &str) {
     let _ = logs::Line.write_all(format!("{text}\n").as_bytes());
 }

@@ -29,7 +29,7 @@ struct Record {
     fate: &'static str,
 }
 
-/// Their names, for the first line of a table without rows too.
+/// Their names, also for the first line of a table without rows.
 pub(crate) const COLUMNS: [&str; 12] = [
     "seq",
     "t1_ns",
@@ -45,12 +45,12 @@ pub(crate) const COLUMNS: [&str; 12] = [
     "fate",
 ];
 
-/// A label of this name would stand beside a column of that name.
+/// Whether a label of this name would duplicate a column.
 pub(super) fn is_column(name: &str) -> bool {
     name == SESSION || COLUMNS.contains(&name)
 }
 
-/// Makes sure that labels have a place in the output: CSV has a column for each, beside its own.
+/// Checks that the output has room for labels: CSV has a column for each, besides its own.
 ///
 /// # Errors
 /// [`Failure`]: bad usage.
@@ -66,7 +66,7 @@ pub(crate) fn labels_fit(options: &ResultOptions) -> Result<(), Failure> {
     })
 }
 
-/// The further column of runs with several sessions.
+/// The additional column of runs with several sessions.
 const SESSION: &str = "session";
 
 impl From<&Sample> for Record {
@@ -88,9 +88,9 @@ impl From<&Sample> for Record {
     }
 }
 
-/// A JSON line: the columns, which session's where there are several, the ToS octet that reached the
-/// reflector where it says so, why its times are left out of the delays where they are, and the
-/// user's labels where there are any.
+/// A JSON line: the columns; the session if there are several; the ToS octet that reached the
+/// reflector, if reported; why its times are left out of the delays, if so; and the user's labels,
+/// if any.
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(flatten)]
@@ -151,17 +151,17 @@ impl<W: Write> Sink for JsonLines<W> {
     }
 }
 
-/// `--output csv`: a heading, then a row for each packet. Labels are columns of their own, last.
+/// `--output csv`: a heading, then a row for each packet. Labels are additional columns at the end.
 pub(crate) struct Csv<W: Write> {
     out: csv::Writer<W>,
     labels: Vec<String>,
 }
 
 impl<W: Write> Csv<W> {
-    /// Writes the heading. `several`: sessions, told apart by a column before the labels.
+    /// Writes the heading. `several`: sessions, distinguished by a column before the labels.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of writing to `out`.
     pub(crate) fn new(out: W, meta: Meta, several: bool) -> io::Result<Self> {
         let mut out = csv::WriterBuilder::new()
             .has_headers(false)
@@ -195,7 +195,7 @@ impl<W: Write> Sink for Csv<W> {
     }
 }
 
-/// What went wrong below, kind and all: a closed pipe must be known as one.
+/// The underlying error with its kind, so that a closed pipe is recognized.
 fn io_error(error: csv::Error) -> io::Error {
     let text = error.to_string();
     if let csv::ErrorKind::Io(error) = error.into_kind() {
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn several_sessions_are_told_apart_before_the_labels() {
+    fn several_sessions_are_distinguished_before_the_labels() {
         let sample = fixtures::samples()[0];
         let mut out = Vec::new();
         let mut sink = Csv::new(&mut out, fixtures::meta(), true).unwrap();
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_no_second_column_of_a_name() {
+    fn a_label_does_not_duplicate_a_column() {
         for (line, fits) in [
             ("--output csv --label seq=1", false),
             ("--output csv --label a=1 --label session=2", false),

@@ -1,4 +1,4 @@
-//! A run as a picture's plain data: what it is called, and the figures beside it.
+//! A run as plain data for a picture: its name, and the figures beside it.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::{Outcome, Written, counts, ends, schedule, summary, words};
 use crate::args::Label;
 use crate::picture::{KeyFigure, Picture, PictureNote, PictureSession};
 
-/// Everything there is to see of a run.
+/// The complete picture of a run.
 pub(crate) fn picture(outcome: Outcome<'_>, labels: &[Label]) -> Picture {
     let reports = outcome.sessions;
     Picture {
@@ -71,7 +71,7 @@ fn picture_note(note: &Note) -> PictureNote {
     }
 }
 
-/// What tells a session from the others; nothing where there are none.
+/// What distinguishes a session from the others; empty if there is only one.
 fn name(outcome: Outcome<'_>, place: usize, report: &SessionReport) -> String {
     let class = report.identity.tos.dscp();
     match outcome.file(place) {
@@ -171,10 +171,10 @@ fn session(report: &SessionReport, name: String, unit: Unit) -> PictureSession {
     }
 }
 
-/// A row by its name; `None` where there is nothing to say.
+/// A row by its name; `None` if it would be empty.
 type KeyRow = (&'static str, Option<String>);
 
-/// The same rows for every session; `-` where there is nothing.
+/// The same rows for every session; `-` for an empty cell.
 fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
     let rows = counted(report).into_iter();
     let rows = rows.chain(round_trips(report, unit)).chain(clocks(report));
@@ -273,7 +273,7 @@ fn clocks(report: &SessionReport) -> [KeyRow; 3] {
     ]
 }
 
-/// Losses of each size of packets, where there are several and some were lost.
+/// Losses by size of packets, if there are several sizes and losses.
 fn by_size(report: &SessionReport) -> Option<String> {
     let sizes = &report.figures.by_size;
     (!sizes.is_empty() && report.counters.lost > 0).then(|| {
@@ -285,7 +285,7 @@ fn by_size(report: &SessionReport) -> Option<String> {
     })
 }
 
-/// A row that says nothing in any session is left out of all.
+/// A row that is empty in all sessions is left out.
 fn without_empty_rows(sessions: &mut [PictureSession]) {
     let rows = sessions.first().map_or(0, |first| first.figures.len());
     let said: Vec<bool> = (0..rows)
@@ -312,7 +312,7 @@ mod tests {
     use crate::output::fixtures;
 
     #[test]
-    fn a_run_says_what_it_is_and_only_what_it_knows() {
+    fn a_run_has_its_name_and_only_known_figures() {
         let mut silent = fixtures::nothing_came_back();
         silent.identity.number = 2;
         let reports = [fixtures::quiet_path(), silent];
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_under_way_have_a_row_and_one_host_has_no_offset() {
+    fn packets_in_flight_have_a_row_and_one_host_has_no_offset() {
         let mut report = fixtures::quiet_path();
         report.counters.in_flight = 40;
         report

@@ -1,4 +1,4 @@
-//! One line on a terminal that tells how far a run is, and is gone when the report comes.
+//! A progress line on a terminal, erased before the report.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -7,22 +7,22 @@ use twinpath_runtime::sender::Progress;
 use super::style::is_dumb;
 use super::units;
 
-/// Whoever shows the line.
+/// The progress line.
 pub(crate) struct ProgressLine<W: Write> {
     out: Option<W>,
     shown: bool,
 }
 
 impl ProgressLine<io::Stderr> {
-    /// On stderr, if that is a terminal that understands it and nothing else is written there.
-    /// `busy`: something else writes lines to the same terminal.
+    /// On stderr, if that is a terminal that supports it and nothing else is written there. `busy`:
+    /// something else writes lines to the same terminal.
     pub(crate) fn on_stderr(busy: bool) -> Self {
         let stderr = io::stderr();
         let fits = stderr.is_terminal() && !is_dumb() && !busy;
         Self::new(fits.then_some(stderr))
     }
 
-    /// None: something else shows where the run is.
+    /// No line: something else shows the progress.
     pub(crate) fn none() -> Self {
         Self::new(None)
     }
@@ -33,7 +33,7 @@ impl<W: Write> ProgressLine<W> {
         Self { out, shown: false }
     }
 
-    /// Shows where the run is. A terminal that cannot be written to is left alone from then on.
+    /// Shows the progress. A terminal that cannot be written to is no longer used.
     pub(crate) fn show(&mut self, progress: &Progress) {
         let text = text(progress);
         if let Some(out) = &mut self.out {
@@ -45,7 +45,7 @@ impl<W: Write> ProgressLine<W> {
         }
     }
 
-    /// Takes the line away, so that other text can stand there.
+    /// Erases the line, to make room for other text.
     pub(crate) fn erase(&mut self) {
         if let Some(out) = &mut self.out
             && self.shown
@@ -59,7 +59,7 @@ impl<W: Write> ProgressLine<W> {
     }
 }
 
-/// A run that ends by an error leaves no half line behind.
+/// A run that ends with an error leaves no partial line.
 impl<W: Write> Drop for ProgressLine<W> {
     fn drop(&mut self) {
         self.erase();
@@ -79,7 +79,7 @@ fn text(progress: &Progress) -> String {
     )
 }
 
-/// Several sessions as one.
+/// Sums several sessions.
 pub(crate) fn together(sessions: impl Iterator<Item = Progress>) -> Progress {
     let none = Progress {
         asked: Some(0),

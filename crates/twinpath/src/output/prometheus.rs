@@ -1,8 +1,8 @@
-//! `--output prometheus`: the report as Prometheus text, for the textfile collector of node_exporter.
-//! All are gauges: they are those of one run, and the next one begins again.
+//! `--output prometheus`: the report as Prometheus text, for the textfile collector of
+//! node_exporter. All are gauges, because they belong to one run and the next run starts again.
 //!
-//! Written here, because the crates that write this format do so for metrics that a program declares,
-//! while these come from the table of figures.
+//! Written without a crate for this format, because such crates expect metrics declared in the
+//! program, while these come from the table of figures.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ use twinpath_report::document::{METRICS, Metric, SessionDocument};
 
 use super::{Meta, Outcome, Sink, ends};
 
-/// See the module.
+/// The `--output prometheus` output.
 pub(crate) struct Prometheus<W> {
     out: W,
     meta: Meta,
@@ -82,7 +82,7 @@ impl<W: Write> Sink for Prometheus<W> {
     }
 }
 
-/// A metric with its samples; nothing without one.
+/// A metric with its samples; omitted without samples.
 fn family(
     out: &mut impl Write,
     name: &str,
@@ -100,7 +100,7 @@ fn family(
     Ok(())
 }
 
-/// The labels of a finding. Several of one key are one series.
+/// The labels of a finding. Findings with the same key are one series.
 fn finding(labels: &str, finding: &Finding) -> String {
     let severity = if finding.is_warning() {
         "warning"
@@ -152,12 +152,12 @@ fn seconds(ns: i128) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// What tells a session from others, and the user's labels.
+/// The labels that identify a session, and the user's labels.
 fn labels(session: &SessionDocument<'_>, meta: &Meta) -> String {
     let own = [
         ("session", session.number.to_string()),
         ("protocol", session.protocol.to_owned()),
-        // Without its port, which may be another one in each run.
+        // Without its port, which may differ in each run.
         ("sender", without_port(&session.sender)),
         ("reflector", session.reflector.clone()),
         ("dscp", session.dscp.to_string()),
@@ -167,7 +167,7 @@ fn labels(session: &SessionDocument<'_>, meta: &Meta) -> String {
     let mut labels: Vec<String> = own.map(|(name, value)| label(name, &value)).collect();
     let mut names = BTreeSet::new();
     for asked in &meta.labels {
-        // Keys may have dots and dashes, and are those of the user: none takes another's place.
+        // The user's keys may contain dots and dashes; no two keys may become the same label.
         let fits = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
         let name: String = asked.key.chars().map(fits).collect();
         if names.insert(name.clone()) {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn each_metric_has_its_samples_together_and_those_that_are_not_known_are_not_there() {
+    fn each_metric_has_its_samples_together_and_unknown_ones_are_omitted() {
         let text = text(
             &[fixtures::quiet_path(), fixtures::nothing_came_back()],
             Vec::new(),
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn findings_of_one_key_are_one_series_and_those_of_the_connection_are_there() {
+    fn findings_of_one_key_are_one_series_and_those_of_the_connection_are_included() {
         let mut report = fixtures::quiet_path();
         let note = |line: &str| {
             Finding::Written(Note {
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_of_the_user_are_escaped_and_take_no_other_s_place() {
+    fn labels_of_the_user_are_escaped_and_never_collide() {
         let labels = [
             ("session", "a\\b\"c\nd"),
             ("site.rack-1", "e"),

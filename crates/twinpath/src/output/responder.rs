@@ -1,4 +1,4 @@
-//! What a responder did, when it is told to stop.
+//! The final summary of a responder.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ use super::units;
 /// For people.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result<()> {
     let counters = &report.counters;
     let took = units::took(report.duration);
@@ -82,7 +82,7 @@ pub(super) fn ignored(counters: &ReflectorCounters, out: &mut impl Write) -> io:
     fact(out, "Ignored", &ignored.join(", "))
 }
 
-/// What the system refused or dropped.
+/// Packets that the system refused or dropped.
 pub(super) fn troubles(
     send_errors: u64,
     drops: u64,
@@ -107,7 +107,7 @@ pub(super) fn troubles(
     Ok(())
 }
 
-/// Where T2 came from and what was done to T3; nothing without a packet.
+/// The source of T2 and the adjustment of T3; empty without a packet.
 pub(super) fn stamps(
     rung: Option<Rung>,
     fallen: u64,
@@ -140,7 +140,7 @@ pub(super) fn packets(count: u64) -> String {
 /// For machines.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn json(report: &ResponderReport, out: &mut impl Write) -> io::Result<()> {
     let counters = &report.counters;
     let document = Document {
@@ -206,7 +206,7 @@ pub(super) struct TimeStamps {
     pub(super) t3_advance_ns: Option<u64>,
 }
 
-/// Every kind, those that did not occur too.
+/// Every kind, including those that did not occur.
 pub(super) struct Ignored<'a>(pub(super) &'a ReflectorCounters);
 
 impl Serialize for Ignored<'_> {
@@ -248,14 +248,14 @@ mod tests {
     }
 
     #[test]
-    fn the_last_words_say_what_was_done() {
+    fn the_summary_has_the_counts() {
         let mut out = Vec::new();
         text(&report(), &mut out).unwrap();
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
     }
 
     #[test]
-    fn one_is_not_many() {
+    fn one_takes_the_singular() {
         let mut report = report();
         (
             report.counters.reflected,
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_says_the_same() {
+    fn the_document_has_the_same_counts() {
         let mut out = Vec::new();
         json(&report(), &mut out).unwrap();
         let document: serde_json::Value = serde_json::from_slice(&out).unwrap();

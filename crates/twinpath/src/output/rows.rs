@@ -1,4 +1,4 @@
-//! Rows of a run that goes on: a line of a table for people, a document for machines.
+//! Rows of a run in progress: a line of a table for people, a document for machines.
 
 use std::io::{self, Write};
 
@@ -18,7 +18,7 @@ use super::{Meta, rfc3339};
 /// Columns of a row's time, and of a class's name.
 const TIME: usize = 13;
 const CLASS: usize = 5;
-/// Heads of the columns, and their widths with the blank before them.
+/// Headings of the columns, and their widths including the space before them.
 const HEADS: [(&str, usize); 7] = [
     ("Sent", 6),
     ("Lost", 7),
@@ -30,12 +30,12 @@ const HEADS: [(&str, usize); 7] = [
 ];
 /// Columns of a row.
 const ROW: usize = 80;
-/// Rows until the heading stands again.
+/// Rows until the heading is repeated.
 const PAGE: u32 = 40;
 
-/// The packets that were sent from one time to another, and what came of them.
+/// The packets sent between two times, and their fates.
 pub(crate) struct Row<'a> {
-    /// The session's number from 1, where there are several.
+    /// The session's number from 1, if there are several.
     session: Option<usize>,
     /// Its class.
     name: Option<&'a str>,
@@ -48,7 +48,7 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// An interval that is over.
+    /// A finished interval.
     pub(crate) fn of_interval(
         session: Option<usize>,
         name: Option<&'a str>,
@@ -89,7 +89,7 @@ impl<'a> Row<'a> {
         self.figures.received + self.figures.lost
     }
 
-    /// Whether all that was due was sent, but for a few packets.
+    /// Whether all packets due were sent, except for a few.
     fn is_complete(&self) -> bool {
         let coverage = match self.interval {
             Some(interval) => interval.coverage(),
@@ -112,7 +112,7 @@ impl<'a> Row<'a> {
         Some((interval.intervals, interval.missed))
     }
 
-    /// Why the figures deserve doubt, word by word.
+    /// Why the figures are doubtful, as words.
     fn suspect(&self) -> impl Iterator<Item = &'static str> {
         let interval = self.interval.map(|interval| interval.suspect.as_slice());
         interval
@@ -130,15 +130,15 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// There was no row.
+    /// Whether there was no row.
     pub(crate) fn is_empty(&self) -> bool {
         self.written == 0
     }
 
-    /// The row, after the heading where there was none for a page.
+    /// The row, preceded by the heading if it is due.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// Errors of writing to `out`.
     pub(crate) fn write(
         &mut self,
         row: &Row<'_>,
@@ -159,7 +159,7 @@ impl Table {
 /// The run so far, as one line.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn write_glance(row: &Row<'_>, style: Style, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}", style.heading(&heading(row)))?;
     writeln!(out, "{}", line(row, "so far"))
@@ -178,7 +178,7 @@ fn cells(cells: &[String; HEADS.len()]) -> String {
     cells.collect::<Vec<_>>().concat()
 }
 
-/// What a row says, behind its time and its name; below the name where that leaves no room.
+/// The contents of a row, after its time and name, or below the name if there is no room.
 fn named(time: &str, name: Option<&str>, said: &str) -> String {
     let Some(name) = name else {
         return format!("{time:<TIME$}{said}");
@@ -290,7 +290,7 @@ struct Packets {
 /// The row as a document on one line.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn write_document(row: &Row<'_>, meta: &Meta, out: &mut impl Write) -> io::Result<()> {
     let figures = row.figures;
     let loss = row.interval.map(|interval| interval.loss);
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_for_people_have_a_heading_and_their_doubts() {
+    fn rows_for_people_have_a_heading_and_reasons_for_doubt() {
         let mut out = Vec::new();
         let mut table = Table::default();
         for interval in &intervals() {
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_for_machines_are_a_line_each() {
+    fn each_row_for_machines_is_one_line() {
         let mut out = Vec::new();
         for interval in &intervals() {
             let row = Row::of_interval(None, None, interval);
@@ -399,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_glance_says_that_it_is_the_run_so_far() {
+    fn a_snapshot_is_marked_as_the_run_so_far() {
         let interval = &intervals()[0];
         let row = Row::so_far(None, None, interval.start, interval.end, &interval.figures);
         let mut out = Vec::new();

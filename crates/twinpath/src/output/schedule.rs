@@ -67,7 +67,7 @@ fn octets(sizes: &Sizes) -> String {
     }
 }
 
-/// In the words of a heading.
+/// As in a heading.
 fn words(schedule: Schedule) -> String {
     match schedule {
         Schedule::Periodic { interval } => format!("every {}", asked(interval)),

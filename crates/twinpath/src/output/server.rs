@@ -1,4 +1,4 @@
-//! What a server did, when it is told to stop.
+//! The final summary of a server.
 
 use std::io::{self, Write};
 
@@ -14,7 +14,7 @@ use super::units;
 /// For people.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn text(report: &ServerReport, out: &mut impl Write) -> io::Result<()> {
     let counters = &report.counters;
     let took = units::took(report.duration);
@@ -100,7 +100,7 @@ fn some<const N: usize>(list: &mut Vec<String>, counts: [(u64, &str); N]) {
 /// For machines.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn json(report: &ServerReport, out: &mut impl Write) -> io::Result<()> {
     let counters = &report.counters;
     let document = Document {
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_words_say_what_was_served() {
+    fn the_summary_has_what_was_served() {
         let mut counters = ServerCounters {
             connections_served: 3,
             connections_when_full: 1,

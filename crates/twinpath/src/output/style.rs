@@ -1,25 +1,26 @@
-//! Colour, for terminals whose user did not refuse it, and only for words that stand without it.
+//! Colour, for terminals whose user did not refuse it. It never carries meaning that the words do
+//! not.
 
 use std::io::IsTerminal;
 
-/// What may be sent to one stream beside plain text.
+/// What may be written to a stream besides plain text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Style {
     colour: bool,
 }
 
 impl Style {
-    /// Nothing but text.
+    /// Only text.
     pub(crate) const PLAIN: Self = Self { colour: false };
 
-    /// By the stream and the user's wish (`NO_COLOR`, `TERM=dumb`).
+    /// Depends on the stream and the environment (`NO_COLOR`, `TERM=dumb`).
     pub(crate) fn of(stream: &impl IsTerminal) -> Self {
         Self {
             colour: stream.is_terminal() && colour_wanted(),
         }
     }
 
-    /// Colour may be used.
+    /// Whether colour may be used.
     pub(crate) const fn colour(self) -> bool {
         self.colour
     }
@@ -43,13 +44,13 @@ impl Style {
     }
 }
 
-/// The user did not refuse colour.
+/// Whether the user did not refuse colour.
 pub(crate) fn colour_wanted() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && !is_dumb()
 }
 
-/// The terminal understands no control sequences.
+/// Whether the terminal does not support control sequences.
 pub(crate) fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_stand_without_colour() {
+    fn words_are_complete_without_colour() {
         assert_eq!(Style::PLAIN.warning("warning"), "warning");
         let style = Style { colour: true };
         assert_eq!(style.warning("warning"), "\u{1b}[1;33mwarning\u{1b}[0m");

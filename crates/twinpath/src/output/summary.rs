@@ -1,4 +1,4 @@
-//! A session in one sentence: what was lost and how, what a round trip took, what else was odd.
+//! A session in one sentence: losses, round trip, other anomalies.
 //!
 //! Decided from the figures of the table below it and written with the table's own digits, so that the
 //! two cannot contradict each other.
@@ -14,20 +14,20 @@ use super::table::enough;
 use super::units::{self, Unit};
 use super::{counts, words};
 
-/// Fewer losses than this at the end of a run are not called its end.
+/// Fewer losses than this at the end of a run are not reported as silence.
 const SILENT_FROM: u64 = 5;
 const SECOND: i64 = 1_000_000_000;
 
-/// What became of the packets.
+/// The fate of the packets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Loss {
     /// None was sent: the run had no first packet, or all were refused.
     NothingSent {
         due: u64,
     },
-    /// Packets were sent, and what became of them is not known yet.
+    /// Packets were sent, but their fate is not known yet.
     Open,
-    /// Too many packets were not sent for a ratio of the others to mean anything.
+    /// So many packets were not sent that a ratio of the others would be meaningless.
     Unknown {
         unsent: u64,
         due: u64,
@@ -83,7 +83,7 @@ fn loss(report: &SessionReport) -> Loss {
     }
 }
 
-/// Where all losses are of one direction, and that is certain.
+/// The direction of all losses, if they have the same one and that is certain.
 fn direction(report: &SessionReport) -> Option<Direction> {
     let figures = &report.figures;
     let is_known = !figures.direction_uncertain && figures.lost_unattributed == Some(0);
@@ -102,7 +102,7 @@ fn bursts(report: &SessionReport) -> Option<Bursts> {
     })
 }
 
-/// When the last packet was sent that got a reply, where several after it got none.
+/// When the last answered packet was sent, if several after it got no reply.
 fn silent_since(report: &SessionReport) -> Option<Wall> {
     let figures = &report.figures;
     figures
@@ -192,7 +192,7 @@ fn few(delay: &DelayFigures, of: impl Fn(i64) -> String) -> String {
     format!("round trip {median} median, {greatest} max")
 }
 
-/// What else is worth a word.
+/// Other anomalies.
 fn oddities(report: &SessionReport) -> Option<String> {
     let (reordered, copies) = (report.figures.reordered, report.counters.duplicates);
     let reordered = (reordered > 0).then(|| format!("{reordered} reordered"));
@@ -201,7 +201,7 @@ fn oddities(report: &SessionReport) -> Option<String> {
     (!said.is_empty()).then(|| said.join(", "))
 }
 
-/// What an early end left out or open.
+/// Packets left out or open because of an early end.
 fn early_end(report: &SessionReport) -> Option<String> {
     let counters = &report.counters;
     let left = counters.sent + counters.in_flight;
@@ -214,7 +214,8 @@ fn early_end(report: &SessionReport) -> Option<String> {
     (!said.is_empty()).then(|| format!("ended early: {}", said.join(", ")))
 }
 
-/// A time of the run, rounded up so that "after" holds; with its date where it is not the first day.
+/// A time of the run, rounded up so that "after" holds; with its date if it is not on the first
+/// day.
 fn clock(at: Wall, report: &SessionReport) -> String {
     let fine = report.duration < Duration::from_mins(1);
     let (step, digits) = if fine {

@@ -1,4 +1,4 @@
-//! What this host can do, as `twinpath selftest` found it out.
+//! The capabilities of this host, as found by `twinpath selftest`.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use super::words::host::buys;
 /// For people.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn text(survey: &HostSurvey, out: &mut impl Write) -> io::Result<()> {
     if let Some(system) = &survey.system {
         fact(out, "Host", system)?;
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_survey_says_what_delivered() {
+    fn a_survey_names_what_was_delivered() {
         let survey = HostSurvey {
             system: Some("Linux 6.12.0".into()),
             transmit: vec![Rung::Kernel, Rung::Queue, Rung::User],

@@ -1,4 +1,4 @@
-//! What the texts are made of: named lines, rows of cells, notes.
+//! Elements of text output: named lines, rows of cells, notes.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -12,13 +12,13 @@ use super::units;
 
 /// Columns of a row's name.
 pub(super) const NAME: usize = 17;
-/// Columns of a cell, at least.
+/// Minimum columns of a cell.
 pub(super) const CELL: usize = 12;
 
-/// The warnings of a report alone, for stderr beside a result that is for machines.
+/// Only the warnings of a report, for stderr when the result is for machines.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn warnings(notes: &[Note], style: Style, out: &mut impl Write) -> io::Result<()> {
     for note in notes.iter().filter(|note| note.warning) {
         writeln!(out, "{} {}", style.warning("warning:"), note.line)?;
@@ -34,7 +34,7 @@ pub(super) fn notes(notes: &[Note], style: Style, out: &mut impl Write) -> io::R
     Ok(())
 }
 
-/// What a host says of its clock.
+/// The host's claim about its clock.
 pub(super) fn clock(state: ClockState) -> String {
     let error = match state.error_ns {
         Some(ns) => format!(", error up to {}", units::asked(Duration::from_nanos(ns))),
@@ -51,7 +51,7 @@ pub(super) fn fact(out: &mut impl Write, name: &str, text: &str) -> io::Result<(
     writeln!(out, "{name:<NAME$}{text}")
 }
 
-/// A named row of cells, each as wide as this at least.
+/// A named row of cells, each at least this wide.
 pub(super) fn row(name: &str, cells: &[impl AsRef<str>], width: usize) -> String {
     let cells: Vec<String> = cells
         .iter()
@@ -60,7 +60,7 @@ pub(super) fn row(name: &str, cells: &[impl AsRef<str>], width: usize) -> String
     format!("{name:<NAME$}{}", cells.concat())
 }
 
-/// `-` where nothing is known.
+/// `-` if the value is unknown.
 pub(super) fn cell(text: Option<String>) -> String {
     text.unwrap_or_else(|| "-".to_owned())
 }
@@ -69,7 +69,7 @@ pub(super) fn signed(ns: u64) -> i64 {
     i64::try_from(ns).unwrap_or(i64::MAX)
 }
 
-/// A percentile that is not merely the maximum: of so many packets at least.
+/// The fewest packets with which a percentile differs from the maximum.
 pub(super) fn enough(delay: &DelayFigures, packets: u64, value: i64) -> Option<i64> {
     (delay.count >= packets).then_some(value)
 }

@@ -1,5 +1,5 @@
-//! The report for people: the table that users of TWAMP tools know, and under it all that says how
-//! far it can be trusted. Times carry their unit in every cell.
+//! The report for people: the usual table of TWAMP tools, followed by everything that limits its
+//! validity. Every time has its unit.
 
 mod asked;
 mod one_way;
@@ -22,10 +22,10 @@ use super::table::{CELL, NAME, cell, clock, enough, fact, notes, row, signed};
 use super::units::{self, Unit, WIDTH, wrapped};
 use super::{Meta, Outcome, Sink, Written, classes, counts, ends, lines, schedule, summary, words};
 
-/// A far clock's resolution that is worth a word: delays of some microseconds are lost in it.
+/// A resolution of the far clock that is worth mentioning: it hides delays of some microseconds.
 const COARSE_NS: u64 = 10_000;
 
-/// `--output text`: a line for each packet where asked for, then the table.
+/// `--output text`: a line for each packet if requested, then the table.
 pub(crate) struct Text<W> {
     out: W,
     meta: Meta,
@@ -35,7 +35,7 @@ pub(crate) struct Text<W> {
 }
 
 impl<W: Write> Text<W> {
-    /// `lines`: one for each packet, too.
+    /// `lines`: whether to print one for each packet.
     pub(crate) fn new(out: W, meta: Meta, style: Style, lines: bool) -> Self {
         Self {
             out,
@@ -76,7 +76,7 @@ impl<W: Write> Sink for Text<W> {
         if !self.rows.is_empty() {
             writeln!(self.out)?;
         }
-        // What holds for several sessions is said under the first.
+        // Findings common to several sessions are printed under the first.
         let mut said: Vec<&Note> = Vec::new();
         for (index, report) in outcome.sessions.iter().enumerate() {
             if index > 0 {
@@ -113,7 +113,7 @@ impl<W: Write> Sink for Text<W> {
 /// One session's page.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(crate) fn write(
     report: &SessionReport,
     meta: &Meta,
@@ -124,7 +124,7 @@ pub(crate) fn write(
     notes(&report.notes, style, out)
 }
 
-/// All of it but the notes.
+/// The page without its notes.
 fn page(report: &SessionReport, meta: &Meta, style: Style, out: &mut impl Write) -> io::Result<()> {
     let figures = &report.figures;
     let unit = table_unit(figures);
@@ -139,7 +139,7 @@ fn page(report: &SessionReport, meta: &Meta, style: Style, out: &mut impl Write)
     asked::write(report, &meta.requested, style, out)
 }
 
-/// The round trip decides: one-way figures may carry hours of clock offset.
+/// Chosen by the round trip, because one-way figures may include hours of clock offset.
 fn table_unit(figures: &Figures) -> Unit {
     let deciding = [&figures.round_trip, &figures.forward, &figures.backward];
     deciding
@@ -208,7 +208,7 @@ fn heading(
     Ok(())
 }
 
-/// What wants more padding than was asked for.
+/// Features that need more padding than was requested.
 fn raised_for(report: &SessionReport) -> &'static str {
     match report.identity.protocol {
         Protocol::Twamp(features) if features.is_secured() => "mode",
@@ -216,8 +216,8 @@ fn raised_for(report: &SessionReport) -> &'static str {
     }
 }
 
-/// The padding that was sent, as `--padding` counts it, where the mode or the features of a session
-/// want more than was asked for.
+/// The padding that was sent, as `--padding` counts it, if the mode or features of a session need
+/// more than was requested.
 fn raised(report: &SessionReport, octets: usize) -> Option<usize> {
     if !matches!(report.identity.protocol, Protocol::Twamp(_)) {
         return None;
@@ -227,7 +227,7 @@ fn raised(report: &SessionReport, octets: usize) -> Option<usize> {
     (sent > asked).then_some(sent)
 }
 
-/// Both halves of the table share their columns, which are as wide as the widest cell wants.
+/// Both halves of the table share their columns, which fit the widest cell.
 fn table(report: &SessionReport, unit: Unit, style: Style, out: &mut impl Write) -> io::Result<()> {
     let directions = directions(report, unit);
     let distribution = distribution(&report.figures, unit);
@@ -238,7 +238,7 @@ fn table(report: &SessionReport, unit: Unit, style: Style, out: &mut impl Write)
         .max()
         .unwrap_or(0)
         .max(CELL);
-    // Five cells beside each other, unless clocks that are far apart make them long.
+    // Five cells side by side, unless a large clock offset makes them too long.
     let beside = NAME + 5 * width <= WIDTH;
     let rule = |of: &str| of.repeat(WIDTH.max(NAME + 3 * width));
     let heads = ["Min", "Max", "Avg", "Jitter", "Loss"];
@@ -326,7 +326,7 @@ const DISTRIBUTION: [(&str, Figure); 8] = [
     ("IPDV mean", |delay| delay.ipdv_mean_abs_ns.map(signed)),
 ];
 
-/// What the two ends added themselves.
+/// Delays added by the two ends themselves.
 fn own_times(figures: &Figures, out: &mut impl Write) -> io::Result<()> {
     let residence = &figures.residence;
     if figures.round_trip.is_some() && !figures.far_times.are_usable() {

@@ -1,10 +1,10 @@
-//! How numbers are written for people: delays with a unit, shares that never round to nothing.
+//! Numbers for people: delays with a unit, shares that never round to 0.
 
 use std::time::Duration;
 
 pub(crate) use twinpath_report::words::{count, time as asked};
 
-/// The unit of a table: one for all of its cells, so that they can be compared at a glance.
+/// The unit of a table: one for all of its cells, so that they can be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     /// With one decimal.
@@ -50,7 +50,7 @@ impl Unit {
     }
 }
 
-/// A delay alone, in the unit that fits it.
+/// A single delay, in the unit that fits it.
 pub(crate) fn delay(ns: i64) -> String {
     Unit::fit(ns.unsigned_abs()).delay(ns)
 }
@@ -60,7 +60,7 @@ pub(crate) fn span(ns: u64) -> String {
     delay(i64::try_from(ns).unwrap_or(i64::MAX))
 }
 
-/// How long something took, in seconds to the tenth or better.
+/// A duration, in seconds to the tenth or better.
 pub(crate) fn took(time: Duration) -> String {
     let rounded = |step: u128| (time.as_nanos() + step / 2) / step;
     let (ms, tenths) = (rounded(1_000_000), rounded(100_000_000));
@@ -71,8 +71,8 @@ pub(crate) fn took(time: Duration) -> String {
     }
 }
 
-/// `part` of `whole` in percent: 0% is none, 100% is all, between them two decimals, or as many as
-/// two digits that count want.
+/// `part` of `whole` in percent: 0% means none, 100% means all; otherwise two decimals, or as many
+/// as two significant digits need.
 pub(crate) fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "-".to_owned();
@@ -111,11 +111,11 @@ pub(crate) fn rate(pps: f64) -> String {
     }
 }
 
-/// Columns of a line for people, at most.
+/// The most columns of a line for people.
 pub(crate) const WIDTH: usize = 79;
 
-/// The text in lines of [`WIDTH`] columns at most, the second and those after it indented. A word that
-/// is longer, a path, is whole.
+/// The text in lines of at most [`WIDTH`] columns, all but the first indented. A longer word, such
+/// as a path, is not broken.
 pub(crate) fn wrapped(text: &str, indent: usize) -> String {
     let mut lines = String::new();
     let mut column = 0;
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_never_rounds_to_nothing_or_to_all() {
+    fn a_share_never_rounds_to_0_or_100_percent() {
         for (part, whole, text) in [
             (0, 0, "-"),
             (0, 100, "0%"),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn times_and_rates_are_said_shortly() {
+    fn times_and_rates_are_short() {
         for (us, text) in [
             (0, "0 ms"),
             (12_400, "12 ms"),

@@ -70,7 +70,7 @@ pub(super) struct Label<'a> {
 #[derive(Debug)]
 pub(super) struct Canvas {
     body: String,
-    /// Begins the names of its elements: several may stand in one page.
+    /// Prefix of the names of its elements, because a page may contain several.
     prefix: &'static str,
     width: f64,
     margin: f64,
@@ -86,7 +86,7 @@ impl Canvas {
         }
     }
 
-    /// With empty space around all that is drawn.
+    /// With a margin around everything drawn.
     pub(super) fn framed(self, margin: f64) -> Self {
         Self { margin, ..self }
     }
@@ -111,7 +111,7 @@ impl Canvas {
         );
     }
 
-    /// Nothing to see, but a text where a pointer rests on it.
+    /// An invisible area with a tooltip.
     pub(super) fn hover(&mut self, area: Area, text: &str) {
         self.open_rect(area, "hit");
         let _ = writeln!(self.body, "><title>{}</title></rect>", escaped(text));
@@ -165,7 +165,8 @@ impl Canvas {
         );
     }
 
-    /// The whole as an element. `style`: a sheet of its own, where no page around has one.
+    /// The complete picture as an element. `style`: its own style sheet, if no surrounding page has
+    /// one.
     pub(super) fn finish(self, height: f64, title: &str, about: &str, style: &str) -> String {
         let (prefix, margin) = (self.prefix, px(self.margin));
         let width = px(self.width + 2.0 * self.margin);
@@ -234,7 +235,7 @@ impl Path {
     }
 }
 
-/// A coordinate to a tenth of a pixel. What is no number would break the picture: it is 0.
+/// A coordinate to a tenth of a pixel. NaN would break the picture, so it becomes 0.
 fn px(value: f64) -> String {
     let tenths = num::whole(value.clamp(-100_000.0, 100_000.0) * 10.0);
     let sign = if tenths < 0 { "-" } else { "" };
@@ -246,8 +247,8 @@ fn px(value: f64) -> String {
     }
 }
 
-/// Text as XML and HTML have it. Left out: what XML forbids, and what turns the direction of the
-/// text around it.
+/// Text escaped for XML and HTML. Characters that XML forbids or that change the direction of
+/// surrounding text are left out.
 pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -271,7 +272,7 @@ pub(super) fn escaped(text: &str) -> String {
     out
 }
 
-/// The width of a text in pixels, rather too much: which letters a viewer has is not known.
+/// The estimated width of a text in pixels, rather too large, because the viewer's font is unknown.
 pub(super) fn text_width(text: &str, size: Size) -> f64 {
     let bold = match size {
         Size::Title | Size::Heading => 1.16,

@@ -1,5 +1,5 @@
-//! How delays are distributed: which share of the packets sent came back within which time. Lost
-//! packets never do, as RFC 7679 section 5.1 counts them: then a curve ends below 100 %.
+//! The distribution of delays: the share of packets that came back within a time. Lost packets have
+//! an infinite delay (RFC 7679 section 5.1), so with loss a curve ends below 100 %.
 
 use twinpath_metrics::Distribution;
 
@@ -18,7 +18,7 @@ const HEIGHT: f64 = 11.0;
 const MIDDLE: u64 = 2;
 /// A scale is logarithmic when the greatest value is this many times the least.
 const WIDE: f64 = 8.0;
-/// What a logarithmic scale begins with where values are 0 or less, in nanoseconds.
+/// The start of a logarithmic scale if values are 0 or less, in nanoseconds.
 const LEAST: f64 = 100.0;
 /// Shares with a line.
 const SHARES: [(f64, &str); 5] = [
@@ -38,8 +38,8 @@ struct Trip<'a> {
     greatest: f64,
 }
 
-/// Draws the distributions; gives the lower edge. One session has a chart of its one-way variation
-/// beside that of the round trip, below it where there is no room.
+/// Draws the distributions; returns the lower edge. A single session has a chart of its one-way
+/// variation beside that of the round trip, or below it if there is no room.
 pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, top: f64) -> f64 {
     let sessions = &picture.sessions;
     let trips: Vec<Trip<'_>> = sessions
@@ -186,7 +186,7 @@ fn entry(trip: &Trip<'_>) -> Entry {
     Entry::new(Swatch::Line(trip.class), format!("{name}{lost}"))
 }
 
-/// What a share is of, where more was due than was sent.
+/// The reference of a share, if more was due than was sent.
 fn of_sent(session: &PictureSession) -> &'static str {
     if session.incomplete {
         " of those sent"
@@ -261,7 +261,7 @@ fn axes(canvas: &mut Canvas, plot: Area, axis: &Axis) {
     }
 }
 
-/// From nothing on the left to the share that came back on the right; what is lost, dotted, to the
+/// From 0 on the left to the share that came back on the right; the lost share is dotted, to the
 /// top.
 fn curve(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
     let sent = trip.values.count().saturating_add(trip.session.lost);
@@ -278,7 +278,7 @@ fn curve(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
         let left = (x(num::float(bin.lower_ns) + reference), y(below));
         below = below.saturating_add(bin.count);
         let right = (x(num::float(bin.upper_ns) + reference), y(below));
-        // Steps that nobody can see are left out.
+        // Steps too small to see are left out.
         if right.0 - drawn.0 >= 0.7 || drawn.1 - right.1 >= 0.7 {
             path.line_to(left.0, left.1);
             path.line_to(right.0, right.1);
@@ -294,7 +294,7 @@ fn curve(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
     }
 }
 
-/// Dots with what they say. Right of a curve and below it there is room.
+/// Dots with their labels. There is room to the right of a curve and below it.
 fn percentiles(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
     let lost = trip.session.lost;
     let sent = trip.values.count().saturating_add(lost);
@@ -303,7 +303,7 @@ fn percentiles(canvas: &mut Canvas, plot: Area, axis: &Axis, trip: &Trip<'_>) {
     } else {
         ["median", "p95", "p99"]
     };
-    // Of fewer packets a percentile is merely the greatest.
+    // With fewer packets, a percentile is just the maximum.
     let places = [(0.5, MIDDLE), (0.95, 20), (0.99, 100)];
     let mut taken: Vec<Area> = Vec::new();
     for ((p, packets), name) in places.into_iter().zip(names) {
@@ -397,7 +397,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_dots_say_stands_on_no_curve_and_not_on_each_other() {
+    fn labels_of_dots_overlap_neither_curves_nor_each_other() {
         let plot = Area {
             x: 40.0,
             y: 30.0,

@@ -1,4 +1,4 @@
-//! What a picture is drawn from: plain data.
+//! The plain data that a picture is drawn from.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use twinpath_metrics::{ClockEstimate, Column, Distribution};
 pub(crate) struct Picture {
     /// One line.
     pub(crate) title: String,
-    /// What it was made of, in a line or two.
+    /// Its source, in a line or two.
     pub(crate) subtitle: String,
     /// In the order of the report.
     pub(crate) sessions: Vec<PictureSession>,
@@ -20,9 +20,9 @@ pub(crate) struct Picture {
 /// One session, or class.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PictureSession {
-    /// What tells it from the others.
+    /// What distinguishes it from the others.
     pub(crate) name: String,
-    /// What it came to, in a sentence. The page has it.
+    /// Its result, in a sentence. Only the page shows it.
     pub(crate) summary: String,
     /// The run over time (see [`twinpath_metrics::Timeline`]).
     pub(crate) columns: Vec<Column>,
@@ -30,13 +30,13 @@ pub(crate) struct PictureSession {
     pub(crate) width: Duration,
     /// Packets whose fate is known.
     pub(crate) sent: u64,
-    /// Those of them that were lost.
+    /// Those that were lost.
     pub(crate) lost: u64,
-    /// Packets were due that were not sent: the lost ones are no share of what was to be measured.
+    /// Whether packets that were due were not sent, so that a share of losses would be misleading.
     pub(crate) incomplete: bool,
     /// Delays of the round trip.
     pub(crate) round_trip: Option<Distribution>,
-    /// What is known of the two clocks.
+    /// What is known about the two clocks.
     pub(crate) clocks: Option<ClockEstimate>,
     /// For the table of the page: the same names in the same order in each session.
     pub(crate) figures: Vec<KeyFigure>,
@@ -45,7 +45,7 @@ pub(crate) struct PictureSession {
 /// A number with its name, as people read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyFigure {
-    /// What it is.
+    /// Its name.
     pub(crate) name: &'static str,
     /// With its unit.
     pub(crate) value: String,
@@ -56,6 +56,6 @@ pub(crate) struct KeyFigure {
 pub(crate) struct PictureNote {
     /// One line.
     pub(crate) line: String,
-    /// Without it the figures cannot be believed.
+    /// Whether the figures are misleading without it.
     pub(crate) warning: bool,
 }

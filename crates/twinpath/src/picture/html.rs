@@ -1,5 +1,5 @@
-//! A page with all of a run: figures, pictures, remarks. One file that asks for no other, and that
-//! no script, font or picture of others could be brought into: its policy forbids them.
+//! A page with everything about a run: figures, pictures, findings. One file that loads no others;
+//! its content security policy forbids scripts, fonts and pictures.
 
 use std::fmt::Write as _;
 

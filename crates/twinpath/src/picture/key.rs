@@ -1,8 +1,8 @@
-//! What colours mean, in one line or a few above the charts: only what is there.
+//! The key of colours, in one or more lines above the charts: only those in use.
 
 use super::canvas::{Anchor, Area, Canvas, Label, Size, text_width};
 
-/// What is before the words.
+/// The symbol before the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Swatch {
     /// A piece of line.
@@ -35,7 +35,7 @@ const SWATCH: f64 = 20.0;
 const GAP: f64 = 14.0;
 const LINE: f64 = 19.0;
 
-/// Draws entries from `top` on between `left` and `right`; gives the lower edge.
+/// Draws entries from `top` on between `left` and `right`; returns the lower edge.
 pub(super) fn draw(
     canvas: &mut Canvas,
     entries: &[Entry],

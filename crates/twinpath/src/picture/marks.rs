@@ -1,4 +1,4 @@
-//! What befell clocks, stamps and the reflector, as marks across a chart.
+//! Events of clocks, timestamps and the reflector, as marks across a chart.
 
 use twinpath_metrics::Marks;
 
@@ -13,7 +13,7 @@ pub(super) const ROW: f64 = 15.0;
 /// clocks found.
 pub(super) fn of(session: &PictureSession) -> Vec<Marks> {
     let columns = session.columns.iter();
-    // Where nothing was sent at all, that is drawn.
+    // If nothing was sent, the gap itself is drawn.
     let mut marks: Vec<Marks> = columns
         .map(|column| Marks {
             not_sent: column.marks.not_sent && column.sent > 0,

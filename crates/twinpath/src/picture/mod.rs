@@ -1,8 +1,8 @@
 //! Pictures of a run: delay over time as smoke, its distribution, one-way variation; as SVG, as PNG,
 //! and as one page with all of them.
 //!
-//! They are drawn from plain data, and know no runtime and no command. Whatever a picture says in
-//! words (names, labels, notes) may come from outside: it is escaped in one place, [`canvas`].
+//! They are drawn from plain data, independent of the runtime and commands. All text in a picture
+//! (names, labels, notes) may come from outside: it is escaped in one place, [`canvas`].
 
 mod canvas;
 mod cdf;

@@ -1,5 +1,5 @@
-//! The picture in pixels, drawn with letters that the program brings along: it looks the same on a
-//! machine without any fonts.
+//! The picture in pixels, drawn with a font contained in the program, so that it looks the same on
+//! a host without fonts.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ const FAMILY: &str = "Noto Sans";
 /// Why there is no picture.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PngError {
-    /// What we wrote ourselves cannot be read.
+    /// The SVG cannot be read.
     #[error("cannot draw the picture")]
     Read(#[source] resvg::usvg::Error),
     /// No memory, or no size.
@@ -32,7 +32,7 @@ pub(crate) enum PngError {
 /// The octets of a PNG file. It has one theme: light, unless dark is asked for.
 ///
 /// # Errors
-/// [`PngError`]: none that a picture of ours should cause.
+/// [`PngError`]: not expected for pictures of this program.
 pub(crate) fn png(picture: &Picture, theme: Theme) -> Result<Vec<u8>, PngError> {
     let theme = match theme {
         Theme::Auto | Theme::Light => Theme::Light,

@@ -28,15 +28,16 @@ pub(super) struct Range {
     pub(super) high: f64,
 }
 
-/// Extremes may take this many times the room of all else; beyond that they are cut off.
+/// Extremes may take this many times the range of everything else; beyond that they are cut off.
 const TALLEST: f64 = 3.0;
 /// And so much room they get.
 const HEADROOM: f64 = 1.6;
 /// Extremes are of fewer columns than this share.
 const EXTREME: f64 = 0.02;
-/// An axis shows so much of its greatest value at least: that a quiet path looks quiet.
+/// The minimum range of an axis, as a share of its greatest value, so that a quiet path looks
+/// quiet.
 const LEAST_SHARE: f64 = 0.1;
-/// And so many nanoseconds.
+/// The minimum range in nanoseconds.
 const LEAST_SPAN: f64 = 2_000.0;
 /// Room beyond what is drawn, as a share of all.
 const AIR: f64 = 0.04;
@@ -120,7 +121,7 @@ impl Axis {
         }
     }
 
-    /// Of no value at all: without a number on it.
+    /// An axis without values, and without numbers.
     pub(super) fn blank() -> Self {
         Self {
             low: 0.0,

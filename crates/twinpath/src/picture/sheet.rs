@@ -87,7 +87,7 @@ fn heading(canvas: &mut Canvas, picture: &Picture) -> f64 {
     y + 14.0
 }
 
-/// A run of which nothing is known.
+/// A run about which nothing is known.
 fn nothing(canvas: &mut Canvas, top: f64) -> f64 {
     canvas.text(Label {
         x: 0.0,

@@ -32,7 +32,7 @@ const BANDS: [Band; 3] = [
     }),
 ];
 
-/// What became of a column's packets, as far as loss goes.
+/// A column's packets by loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Loss {
     /// Nothing was sent.
@@ -294,7 +294,7 @@ fn beyond(canvas: &mut Canvas, columns: &[Column], grid: &Grid<'_>) {
     }
 }
 
-/// The losses again, under the chart, where nothing hides them.
+/// The losses again, under the chart, where they are always visible.
 fn strip(canvas: &mut Canvas, session: &PictureSession, grid: &Grid<'_>, top: f64) {
     canvas.text(Label {
         x: grid.plot.x - 6.0,
@@ -328,8 +328,8 @@ fn strip(canvas: &mut Canvas, session: &PictureSession, grid: &Grid<'_>, top: f6
     }
 }
 
-/// The bands that can be told apart, the outermost first: of few packets in each column the middle
-/// nine in ten are all of them.
+/// The distinguishable bands, the outermost first: with few packets in each column, the middle nine
+/// in ten are all of them.
 fn bands(sessions: &[PictureSession]) -> Vec<Band> {
     let columns = || sessions.iter().flat_map(|session| &session.columns);
     let mut bands: Vec<Band> = Vec::new();
@@ -346,7 +346,7 @@ fn bands(sessions: &[PictureSession]) -> Vec<Band> {
     bands
 }
 
-/// The key: what is there, and no more.
+/// The key: only entries in use.
 fn entries(sessions: &[PictureSession], bands: &[Band], axis: &Axis) -> Vec<Entry> {
     let columns = || sessions.iter().flat_map(|session| &session.columns);
     let smokes = || columns().filter_map(|column| column.round_trip);
@@ -395,7 +395,7 @@ fn entries(sessions: &[PictureSession], bands: &[Band], axis: &Axis) -> Vec<Entr
     entries
 }
 
-/// One for all sessions: they are to be compared.
+/// One for all sessions, so that they can be compared.
 fn axis(sessions: &[PictureSession], height: f64) -> Axis {
     let smokes = || {
         let columns = sessions.iter().flat_map(|session| &session.columns);

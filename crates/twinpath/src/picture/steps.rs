@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_begin_anew_after_a_gap() {
+    fn a_gap_starts_a_new_run() {
         let values = [None, Some(1), Some(2), None, None, Some(3)];
         assert_eq!(runs(&values), [(1.0, vec![1, 2]), (5.0, vec![3])]);
         assert_eq!(runs::<u8>(&[]), []);

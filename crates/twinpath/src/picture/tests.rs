@@ -1,4 +1,4 @@
-//! Simulated runs, and what their pictures have to hold.
+//! Simulated runs, and the required contents of their pictures.
 
 mod browser;
 mod labels;

@@ -1,6 +1,6 @@
-//! Colours, light and dark. Told apart by lightness too, so that neither a colour-blind reader nor a
-//! grey printer loses anything: from Okabe and Ito's palette, and a scale for loss whose contrast to
-//! the background grows with it.
+//! Colours, light and dark. They also differ in lightness, for colour-blind readers and grey
+//! printers: from Okabe and Ito's palette, and a scale for loss whose contrast with the background
+//! grows with the loss.
 
 use std::fmt::Write as _;
 
@@ -110,7 +110,8 @@ const DARK: Palette = Palette {
     ],
 };
 
-/// What does not hang on colours. `.tp` is the picture: a page around it keeps its own.
+/// Styles other than colours. `.tp` is the picture, so that a surrounding page keeps its own
+/// styles.
 const FORMS: &str = "\
 .tp{font-family:\"Noto Sans\",system-ui,-apple-system,\"Segoe UI\",Roboto,\"Helvetica Neue\",Arial,sans-serif;font-variant-numeric:tabular-nums}
 .tp .t1{font-size:19px;font-weight:700}

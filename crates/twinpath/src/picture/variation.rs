@@ -1,5 +1,5 @@
-//! One-way variation over time: how much longer than the least a packet took, on the way out and on
-//! the way back (PDV, RFC 5481 section 4.2), with the clocks' skew taken out.
+//! One-way variation over time: how much longer than the least a packet took, outbound and inbound
+//! (PDV, RFC 5481 section 4.2), with the clocks' skew removed.
 //!
 //! It needs no synchronized clocks.
 
@@ -16,7 +16,7 @@ use super::times::TimeAxis;
 use super::{key, marks, num, values};
 use crate::output::{clocks, units};
 
-/// What less is the noise of stamps, not of a path.
+/// Less than this is noise of the timestamps, not of the path.
 const LEAST_HEIGHT: f64 = 10_000.0;
 
 /// From the least to the greatest of a column.
@@ -29,7 +29,7 @@ fn inner(smoke: &Smoke) -> (f64, f64) {
     (num::float(smoke.p5_ns), num::float(smoke.p95_ns))
 }
 
-/// Packets of a column that were not longer under way: straight lines between what is known.
+/// Packets of a column with at most this variation, by linear interpolation.
 fn packets_within(smoke: &Smoke, ns: f64) -> f64 {
     let known = [
         (smoke.min_ns, 0.0),
@@ -54,7 +54,7 @@ fn packets_within(smoke: &Smoke, ns: f64) -> f64 {
     packets
 }
 
-/// How the variation of one direction is distributed over the run.
+/// The distribution of one direction's variation over the run.
 #[derive(Clone, Debug)]
 pub(super) struct Spread {
     columns: Vec<Smoke>,
@@ -74,7 +74,7 @@ impl Spread {
         })
     }
 
-    /// The share of the packets within so many nanoseconds of the least delay.
+    /// The share of the packets within this many nanoseconds of the least delay.
     pub(super) fn share_within(&self, ns: f64) -> f64 {
         let within = self.columns.iter().map(|column| packets_within(column, ns));
         within.sum::<f64>() / self.packets.max(1.0)
@@ -89,7 +89,7 @@ pub(super) fn spreads(session: &PictureSession) -> [Option<Spread>; 2] {
 /// Both directions of each session: out, back.
 type Directions = [Vec<Option<Smoke>>; 2];
 
-/// Draws the chart of each session; gives the lower edge. Nothing without a one-way delay.
+/// Draws the chart of each session; returns the lower edge. Draws nothing without one-way delays.
 pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: f64) -> f64 {
     let sessions = &picture.sessions;
     let all: Vec<Directions> = sessions.iter().map(of).collect();
@@ -111,7 +111,7 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
     });
     let values = || all.iter().flatten().flatten().flatten();
     let mut entries = vec![Entry::new(Swatch::Line("forward-3"), "median")];
-    // Of few packets in each column the middle nine in ten are all of them.
+    // With few packets in each column, the middle nine in ten are all of them.
     let with_inner = values().any(|it| inner(it) != outer(it));
     if with_inner {
         entries.push(Entry::new(Swatch::Patch("forward-2"), "5 to 95%"));
@@ -191,7 +191,7 @@ fn describe(session: &PictureSession, sessions: &[PictureSession]) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// In words. Empty where nothing is known.
+/// In words; empty if nothing is known.
 pub(super) fn summary(session: &PictureSession) -> String {
     let Some(estimate) = &session.clocks else {
         return String::new();

@@ -25,16 +25,16 @@ use keys::{BY_STRENGTH, FOR_OTHERS, Wanted, offered, wanted};
 
 pub(crate) use keys::{Given, ring};
 
-/// The UDP port that a Session-Sender elsewhere has unless told otherwise.
+/// The default UDP port of a Session-Sender on another host.
 const SENDER_PORT: u16 = 20_000;
 /// A reply's header, the octets of RFC 7750 among them.
 const REPLY_HEADER: usize = 44;
-/// What the Server is to give back with Reflect Octets; anything but zero.
+/// The octets that the Server returns with Reflect Octets; any value but zero.
 const OCTETS_TO_REFLECT: u16 = 0x5450;
-/// A control message may take this long.
+/// Time limit of a control message.
 const MESSAGE_PATIENCE: Duration = Duration::from_mins(1);
 
-/// What the arguments mean, for each address of the server: at least one.
+/// Resolves the arguments, for each address of the server: at least one.
 ///
 /// # Errors
 /// Arguments that exclude each other, names without an address, sizes that do not fit.
@@ -159,7 +159,7 @@ fn secured(
     })
 }
 
-/// What the arguments mean, for each address of the server that is of a family with one of the
+/// Resolves the arguments, for each address of the server that is of a family with one of the
 /// sender's: at least one.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ pub(super) fn ends(
     first.ok_or_else(|| Failure::could_not("no address to send to"))
 }
 
-/// What else the far end's name stands for, where `used` brought nothing.
+/// Other addresses of the far end's name, if `used` did not answer.
 pub(crate) fn other_addresses(
     far: &FarEnd,
     ip: &IpOptions,
@@ -115,7 +115,7 @@ pub(super) fn pairs(
     }
 }
 
-/// What can be used of several; if nothing, why not the first.
+/// The usable ones of several; if none, why not the first.
 pub(super) fn usable<T>(all: impl Iterator<Item = Result<T, Failure>>) -> Result<Vec<T>, Failure> {
     let mut found = Vec::new();
     let mut why = None;

@@ -18,10 +18,10 @@ pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
 pub(crate) use sender::{classes, figures, rows_fit, sender};
 
-/// Where a passphrase may stand that no command line shows.
+/// The environment variable of a passphrase, which keeps it off the command line.
 const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";
 
-/// Takes a passphrase out of the environment of a program that has no use for any.
+/// Removes a passphrase from the environment of a command that does not use it.
 #[cfg(not(feature = "control"))]
 pub(crate) fn forget_passphrase() {
     drop(twinpath_runtime::host::take_variable(PASSPHRASE));

@@ -21,11 +21,11 @@ use super::resolve::{Family, Lookup};
 
 /// The source port that users of TWAMP Light know.
 const NEAR_PORT: u16 = 20_000;
-/// Sessions side by side: each has a thread. There are no more code points.
+/// The most sessions side by side, each with a thread: as many as there are code points.
 const MOST_CLASSES: usize = 64;
 /// Between packets, unless told otherwise.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Packets under way at once: more would need gigabytes.
+/// The most packets in flight: more would need gigabytes.
 const MOST_IN_FLIGHT: u128 = 4_000_000;
 
 /// What the arguments mean, for the first class.
@@ -62,7 +62,7 @@ pub(crate) fn sender(args: &SenderArgs, lookup: Lookup<'_>) -> Result<SenderPlan
 /// ToS octets, one for each session.
 ///
 /// # Errors
-/// More than a thread each could be had for, or than there are `ports` in the range.
+/// More than can have a thread each, or more than `ports` in the range.
 pub(crate) fn classes(
     tos: Option<TosOctet>,
     dscp: &[Dscp],
@@ -101,7 +101,7 @@ pub(crate) fn classes(
     Ok(classes)
 }
 
-/// The options of whoever sends, controlled or not.
+/// The options of a Session-Sender, controlled or not.
 pub(super) struct Sending<'a> {
     pub(super) schedule: &'a ScheduleOptions,
     pub(super) packet: &'a PacketOptions,
@@ -154,7 +154,7 @@ impl Sending<'_> {
     }
 }
 
-/// Bins and thresholds of the user's own.
+/// User-defined bins and thresholds.
 pub(crate) fn figures(args: &FigureArgs) -> FigureOptions {
     FigureOptions {
         bins: args.edges(),
@@ -186,8 +186,8 @@ fn schedule(options: &ScheduleOptions) -> Result<Schedule, Failure> {
     Ok(schedule)
 }
 
-/// How many missed departures to catch up in a row (row M-67): ten, or at high rates what 5 ms hold,
-/// for there a stall of any length that schedulers know is more than ten packets.
+/// How many missed departures to catch up in a row (row M-67): ten, or at high rates the packets of
+/// 5 ms, because a usual scheduling delay is more than ten packets there.
 fn burst(interval: Duration) -> u32 {
     let in_5_ms = 5_000_000 / interval.as_nanos().max(1);
     u32::try_from(in_5_ms).unwrap_or(u32::MAX).clamp(10, 10_000)
@@ -221,7 +221,7 @@ pub(crate) fn rows_fit(results: &ResultOptions, timeout: Duration) -> Result<(),
     Ok(())
 }
 
-/// A key is one key in every output.
+/// Each key occurs once, in every output.
 fn unique(labels: &[Label]) -> Result<(), Failure> {
     for (index, label) in labels.iter().enumerate() {
         if labels
@@ -278,7 +278,7 @@ fn timeout(schedule: &ScheduleOptions, interval: Duration) -> Result<Duration, F
     Ok(timeout)
 }
 
-/// Whether what is under way at once fits a memory.
+/// Whether the packets in flight fit in memory.
 fn check_in_flight(timeout: Duration, interval: Duration, packets: u128) -> Result<(), Failure> {
     let under_way = packets.min(timeout.as_nanos() / interval.as_nanos().max(1));
     if under_way > MOST_IN_FLIGHT {

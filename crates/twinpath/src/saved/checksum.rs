@@ -1,5 +1,5 @@
-//! Checksums of a raw file: those of its row groups stand in the footer, that of the footer right
-//! before it. An octet that a disk or a copy changed is an error and not another value.
+//! Checksums of a raw file: those of its row groups are in the footer, that of the footer right
+//! before it. An octet changed by a disk or a copy is an error, not another value.
 
 use parquet::file::metadata::{KeyValue, ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader as _, Length as _};
@@ -13,7 +13,7 @@ const KEY: &str = "twinpath.checksums";
 const TAG: [u8; 4] = *b"TPck";
 /// Octets of a seal: the tag, the footer's length, its checksum.
 const SEAL: usize = 12;
-/// Octets that are read at once.
+/// Octets read at once.
 const STRETCH: u64 = 1 << 20;
 
 /// CRC-32 of these octets.
@@ -21,7 +21,7 @@ pub(super) fn of(octets: &[u8]) -> u32 {
     crc32fast::hash(octets)
 }
 
-/// What the footer says of row groups with these checksums.
+/// The footer's entry for row groups with these checksums.
 pub(super) fn fact(groups: &[u32]) -> KeyValue {
     let list: Vec<String> = groups.iter().map(u32::to_string).collect();
     KeyValue::new(KEY.to_owned(), format!("[{}]", list.join(",")))
@@ -34,7 +34,7 @@ pub(super) fn seal(footer: &[u8]) -> Vec<u8> {
 }
 
 /// Checks the footer of a file, and gives the checksums of its row groups; `None`: it has none,
-/// because an older version wrote it, or another program wrote it again.
+/// because an older version wrote it, or another program rewrote it.
 ///
 /// # Errors
 /// [`Broken`].
@@ -74,7 +74,7 @@ fn footer(file: &Whole) -> Result<bool, Broken> {
         return Ok(false);
     };
     let sealed = number(sealed);
-    // While a file grows, octets without a meaning may follow its footer.
+    // While a file grows, meaningless octets may follow its footer.
     if sealed > length || hash(file, begin, sealed.into())? != number(sum) {
         return Err(Broken::Checksum);
     }

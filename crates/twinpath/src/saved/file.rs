@@ -1,4 +1,4 @@
-//! A raw file as it grows: whole at any moment, in bounded memory.
+//! Writes a growing raw file: complete at any moment, in bounded memory.
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -9,7 +9,7 @@ use super::schema::Row;
 
 /// Rows of a finished row group in a file of up to [`DOUBLES_AFTER`] groups.
 const GROUP_ROWS: usize = 1 << 16;
-/// Groups after which they become twice as long, twice: the footer of a long run stays short.
+/// Groups after which their length doubles, twice, so that the footer of a long run stays short.
 const DOUBLES_AFTER: usize = 64;
 /// Length of the footer and magic number, which a Parquet file ends with.
 const END: usize = 8;
@@ -23,12 +23,12 @@ pub(super) enum Sync {
     Disk,
 }
 
-/// A raw file that is being written. Row groups that are finished stay as they are; the last one is
-/// written again, with a footer behind it, as it grows.
+/// A raw file that is being written. Finished row groups do not change; the last one is rewritten,
+/// followed by a footer, as it grows.
 ///
-/// The file is whole at any moment: what it ends with stays where it is until what is to replace it
-/// is complete elsewhere, and then one change of the file's length, or of its last eight octets, puts
-/// one in the place of the other.
+/// The file is complete at any moment: its end stays in place until its replacement is complete
+/// elsewhere in the file; then one change of the file's length, or of its last eight octets,
+/// switches to the replacement.
 #[derive(Debug)]
 pub(super) struct Writer<S = File> {
     file: S,
@@ -37,7 +37,7 @@ pub(super) struct Writer<S = File> {
     finished: Vec<Placed>,
     /// Where the next row group, or the footer, is to begin in the end.
     end: u64,
-    /// What the file says now.
+    /// The current end of the file.
     live: Live,
     facts: Vec<(&'static str, String)>,
     rows: Vec<Row>,
@@ -45,12 +45,12 @@ pub(super) struct Writer<S = File> {
     group_rows: usize,
     /// The rows in the file.
     written: u64,
-    /// Something is not in the file yet.
+    /// Whether something is not in the file yet.
     stale: bool,
 }
 
-/// The row group under way and the footer with which the file ends. Between the finished row groups
-/// and this stands nothing that counts.
+/// The row group under way and the footer with which the file ends. The octets between the finished
+/// row groups and this are unused.
 #[derive(Clone, Copy, Debug, Default)]
 struct Live {
     begin: u64,
@@ -64,7 +64,7 @@ struct Tail {
     at: Live,
 }
 
-/// What a file is written to: the system's, or one that breaks off where a test wants it to.
+/// The target of writes: a file of the system, or one that fails where a test wants it to.
 pub(super) trait Store {
     /// Writes these octets there; the file grows as it must.
     fn put(&mut self, at: u64, octets: &[u8]) -> io::Result<()>;
@@ -119,14 +119,14 @@ impl<S: Store> Writer<S> {
         self.rows.len() >= self.group_rows()
     }
 
-    /// Says something else about the run.
+    /// Replaces the metadata of the run.
     pub(super) fn tell(&mut self, key: &'static str, value: String) {
         self.facts.retain(|(known, _)| *known != key);
         self.facts.push((key, value));
         self.stale = true;
     }
 
-    /// Rows that the file holds.
+    /// Rows in the file.
     pub(super) fn written(&self) -> u64 {
         self.written
     }
@@ -144,12 +144,12 @@ impl<S: Store> Writer<S> {
         &mut self.file
     }
 
-    /// Octets that the next write puts down again, about.
+    /// Approximate number of octets that the next write rewrites.
     pub(super) fn again(&self) -> u64 {
         self.live.end.saturating_sub(self.live.begin)
     }
 
-    /// Puts all that is known into the file. A file that cannot take it is left as it was.
+    /// Writes everything known into the file. If that fails, the file is left as it was.
     pub(super) fn write(&mut self, sync: Sync) -> io::Result<()> {
         let full = self.rows.len() >= self.group_rows();
         if self.stale {
@@ -158,7 +158,7 @@ impl<S: Store> Writer<S> {
         Ok(())
     }
 
-    /// The last write: nothing is left in the file that does not count.
+    /// The last write, which leaves no unused octets in the file.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         if self.stale || self.live.begin > self.end {
             self.replace(true, Sync::Memory)?;
@@ -201,7 +201,7 @@ impl<S: Store> Writer<S> {
         Ok(())
     }
 
-    /// Where nothing stands that counts; then the file ends there.
+    /// Into unused space, where the file then ends.
     fn put_before(&mut self, tail: &Tail, sync: Sync) -> io::Result<()> {
         self.file.put(tail.at.begin, &tail.octets)?;
         self.sync(sync)?;

@@ -1,5 +1,5 @@
-//! What a raw file says of its run beside the rows: JSON in the footer, when it begins and when it is
-//! over. Its sessions are those of reports.
+//! The metadata of a run in a raw file: JSON in the footer, written when the run begins and when it
+//! ends. Its sessions are those of reports.
 
 use std::borrow::Cow;
 
@@ -30,7 +30,7 @@ pub(crate) struct FooterBegin {
 pub(crate) struct FooterEnd<'a> {
     pub(crate) sessions: Cow<'a, [SessionReport]>,
     pub(crate) control: Option<Cow<'a, ControlReport>>,
-    /// Rows that are not in the file: the disk was too slow.
+    /// Rows that are not in the file because the disk was too slow.
     pub(crate) rows_missing: u64,
 }
 
@@ -54,10 +54,10 @@ impl FooterBegin {
     }
 }
 
-/// What a file says, all of its strings as a terminal may have them.
+/// The contents of a file, with all strings made safe for a terminal.
 ///
 /// # Errors
-/// It is no JSON of that.
+/// Not valid JSON of this type.
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     serde_json::from_value(plain_value(serde_json::from_str(text)?))
 }
@@ -78,10 +78,10 @@ fn plain_value(value: Value) -> Value {
     }
 }
 
-/// Characters of a remark at most.
+/// The most characters of a remark.
 const LONGEST: usize = 4_096;
 
-/// One line of plain characters, and one that ends.
+/// One line of plain characters, of limited length.
 fn plain(text: &str) -> String {
     // Some that are no control characters turn the direction of what follows.
     let turns = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

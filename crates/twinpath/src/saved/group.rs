@@ -1,4 +1,4 @@
-//! Rows to the octets of a row group, and the footer that makes a file of row groups.
+//! Encodes rows as the octets of a row group, and writes the footer of a file of row groups.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor, TypePtr};
 use super::checksum;
 use super::schema::{self, Column, Row, Values};
 
-/// What is at both ends of a Parquet file.
+/// The magic number at both ends of a Parquet file.
 pub(super) const MAGIC: &[u8; 4] = b"PAR1";
 
 /// Makes row groups and footers of one schema.
@@ -27,10 +27,10 @@ pub(super) struct Groups {
     unanswered: WriterPropertiesPtr,
 }
 
-/// A row group in its place: what the footer says of it, and the checksum of its octets.
+/// A row group in its place: its entry in the footer, and the checksum of its octets.
 pub(super) type Placed = (RowGroupMetaData, u32);
 
-/// A row group that stands nowhere yet.
+/// A row group without a place yet.
 #[derive(Debug)]
 pub(super) struct Group {
     /// Its octets.

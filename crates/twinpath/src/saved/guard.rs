@@ -1,5 +1,4 @@
-//! A fence around the Parquet library: it panics over some files that are damaged, and a file is
-//! somebody else's.
+//! Catches panics of the Parquet library, which it raises for some damaged files.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -8,7 +7,7 @@ use std::sync::Once;
 use super::Broken;
 
 thread_local! {
-    /// A panic on this thread is the file's fault and not worth a word.
+    /// A panic on this thread is caused by the file, so no message is printed.
     static FENCED: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -25,11 +25,11 @@ pub(crate) const FORMAT_KEY: &str = "twinpath.format";
 pub(crate) const FORMAT: &str = "2";
 /// The one before: times are plain numbers, and there are no columns of delays.
 const FORMAT_1: &str = "1";
-/// The key of the facts of the beginning.
+/// The key of the metadata of the beginning.
 pub(crate) const RUN_KEY: &str = "twinpath.run";
-/// The key of the facts of the end; a run that was interrupted has none.
+/// The key of the metadata of the end; an interrupted run has none.
 pub(crate) const END_KEY: &str = "twinpath.end";
-/// Sessions of a run at most; each has a series of its own.
+/// The most sessions of a run; each has its own series.
 const MOST_SESSIONS: usize = 1_024;
 /// Who wrote the file, whatever the version.
 const WRITER: &str = "twinpath ";
@@ -37,10 +37,10 @@ const WRITER: &str = "twinpath ";
 const CREATED_BY: &str = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
 
 impl Reader {
-    /// The facts of the beginning, and those of the end where the run came to it.
+    /// The metadata of the beginning, and those of the end if the run reached it.
     ///
     /// # Errors
-    /// [`Broken`]: it is no raw file, or of a format of the future.
+    /// [`Broken`]: it is not a raw file, or has a newer format.
     pub(crate) fn facts(&self) -> Result<(FooterBegin, Option<FooterEnd<'static>>), Broken> {
         let format = self.fact(FORMAT_KEY).ok_or(Broken::NoFormat)?;
         if ![FORMAT_1, FORMAT].contains(&format) {
@@ -76,22 +76,22 @@ pub(crate) enum Broken {
     /// It is not Parquet, or not whole.
     #[error("not a Parquet file, or damaged ({0})")]
     Parquet(#[from] parquet::errors::ParquetError),
-    /// It is Parquet of somebody else.
+    /// It is Parquet of another program.
     #[error("a Parquet file, but not a raw file of twinpath: column {0} is missing")]
     NoColumn(&'static str),
-    /// Somebody took the rows and left the facts.
+    /// It has the rows but not the metadata.
     #[error("a Parquet file without the facts of a run (twinpath.format, twinpath.run)")]
     NoFormat,
     /// A format that this version does not know.
     #[error("a raw file of format {0}; this version of twinpath reads 1 and 2")]
     Format(String),
-    /// The facts are none.
+    /// The metadata are invalid.
     #[error("the facts of the run are damaged ({0})")]
     Facts(serde_json::Error),
-    /// Octets are not those that were written.
+    /// Octets differ from those written.
     #[error("it is damaged: wrong checksum")]
     Checksum,
-    /// A column of ours holds something else.
+    /// A column has an unexpected type.
     #[error("column {0} has the wrong type")]
     OtherColumn(&'static str),
     /// Times as other programs write them unless told otherwise.
@@ -100,22 +100,22 @@ pub(crate) enum Broken {
     /// A value that each row of its kind has is not there.
     #[error("a row lacks {0}")]
     Missing(&'static str),
-    /// A word that this version does not know.
+    /// A word unknown to this version.
     #[error("it has a row of an unknown kind ({0})")]
     Word(String),
-    /// Pages of others, of a size that would take the memory away.
+    /// Pages of another program, too large for memory.
     #[error("it has a page of more than 64 MiB")]
     TooLarge,
     /// Values that are stored so that a few octets are many rows.
     #[error("it claims more rows than its octets can hold")]
     TooDense,
-    /// Stored in a way of others.
+    /// Stored in an encoding that is not read.
     #[error("a column has an encoding that is not supported")]
     Encoding,
     /// More sessions than a run can have, or such of the same number.
     #[error("its sessions are damaged")]
     Sessions,
-    /// Values that do not go together.
+    /// Inconsistent values.
     #[error("its rows are damaged")]
     Rows,
 }

@@ -1,5 +1,5 @@
-//! The pages of a column looked over before they are read: what their headers say decides how much
-//! memory reading them takes, and a file from a stranger may say anything.
+//! Checks the pages of a column before they are read: their headers determine the memory that
+//! reading takes, and a file may contain any values.
 
 use parquet::basic::Compression;
 use parquet::file::metadata::ColumnChunkMetaData;
@@ -8,23 +8,23 @@ use parquet::file::reader::ChunkReader;
 use super::Broken;
 use super::whole::Whole;
 
-/// Octets of a page at most, when it is decompressed; ours have a million.
+/// The most octets of a decompressed page; this program writes a million.
 const LARGEST: u64 = 64 << 20;
-/// Octets of a page's header at most.
+/// The most octets of a page's header.
 const HEADER: usize = 8 << 10;
 /// How many times as long a compressed page can be when it is decompressed: a copy of 64 octets takes
 /// three.
 const DENSEST: u64 = 32;
-/// Encodings that are read with memory for what is there, not for what is claimed: plain, by
-/// dictionary (both names), run lengths, differences.
+/// Encodings whose decoding takes memory for actual, not claimed, values: plain, by dictionary
+/// (both names), run lengths, differences.
 const ENCODINGS: [i64; 5] = [0, 2, 3, 5, 8];
 /// Structures within structures.
 const DEEPEST: usize = 8;
 
-/// Looks over the pages of a column.
+/// Checks the pages of a column.
 ///
 /// # Errors
-/// [`Broken`]: they cannot be, or are larger than can be read.
+/// [`Broken`]: they are invalid, or too large to read.
 pub(super) fn look_over(file: &Whole, about: &ColumnChunkMetaData) -> Result<(), Broken> {
     let begin = match about.dictionary_page_offset() {
         Some(dictionary) if dictionary > 0 => dictionary,
@@ -48,7 +48,7 @@ pub(super) fn look_over(file: &Whole, about: &ColumnChunkMetaData) -> Result<(),
     if at > end { Err(Broken::Rows) } else { Ok(()) }
 }
 
-/// What a page says of itself.
+/// A page's header.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Page {
     stored: u64,

@@ -18,8 +18,8 @@ use super::schema::{
 use super::whole::{self, Opened, Whole};
 use super::{Broken, checksum, pages};
 
-/// Numbers and counts of packets at most: a million packets a second for two thousand years. Sums of
-/// them are sums yet.
+/// Numbers and counts of packets at most: a million packets a second for two thousand years. Their
+/// sums do not overflow.
 const MOST: u64 = 1 << 56;
 /// Rows for each octet of a file at most, beyond the first ones: the times of a packet, as a host
 /// stamps it, take more than one octet. A file of a few kilobytes may claim millions of rows of one
@@ -34,7 +34,7 @@ pub(crate) struct Reader {
     file: SerializedFileReader<Whole>,
     /// The same, for a look at its pages.
     whole: Whole,
-    /// Octets behind those that count.
+    /// Octets after the valid ones.
     behind: u64,
     /// Of the row groups, where the file has them.
     checksums: Option<Vec<u32>>,
@@ -46,7 +46,7 @@ impl Reader {
     /// Reads what is around the rows.
     ///
     /// # Errors
-    /// [`Broken`]: it is no raw file, or not whole.
+    /// [`Broken`]: it is not a raw file, or incomplete.
     pub(crate) fn open(file: File) -> Result<Self, Broken> {
         let Opened {
             reader: file,
@@ -90,13 +90,12 @@ impl Reader {
         })
     }
 
-    /// Octets that follow what can be read: of a write that was not finished, or strangers to the
-    /// file.
+    /// Octets after the readable part: of an unfinished write, or foreign ones.
     pub(crate) fn octets_behind(&self) -> u64 {
         self.behind
     }
 
-    /// A fact about the run by its key; `None`: the file does not tell.
+    /// A fact about the run by its key; `None`: not in the file.
     pub(crate) fn fact(&self, key: &str) -> Option<&str> {
         let facts = self.file.metadata().file_metadata().key_value_metadata()?;
         facts
@@ -105,7 +104,7 @@ impl Reader {
             .and_then(|fact| fact.value.as_deref())
     }
 
-    /// Hands out every row in its order.
+    /// Passes every row on, in order.
     ///
     /// # Errors
     /// [`Broken`] where the file is damaged, and what `take` gives.
@@ -312,7 +311,7 @@ impl Cursor<'_> {
             SOURCE_CHANGE => Record::SourceChange { at: at()? },
             MISSED => Record::Missed {
                 count: self.count(place::COUNT)?,
-                // Older files do not say when the first was due.
+                // Older files do not contain when the first was due.
                 since: at()? - Delta::from_ns(self.get(place::BY).unwrap_or(0)),
                 now: at()?,
             },

@@ -1,4 +1,4 @@
-//! The thread that writes a raw file: a slow disk is none of the measurement's business.
+//! The thread that writes a raw file, so that a slow disk does not affect the measurement.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -15,20 +15,20 @@ use super::footer::{FooterBegin, FooterEnd};
 use super::{END_KEY, FORMAT, FORMAT_KEY, RUN_KEY, Row};
 use crate::files::{self, Unfit};
 
-/// A row waits so long for its place in the file, if its row group is not full before; at the
-/// beginning of a run, when there is little to write again, a second, then twice as long each time.
+/// The longest time until a row is written, if its row group is not full before. At the beginning
+/// of a run, when there is little to rewrite, it is a second; it doubles each time.
 const WRITE_EVERY: Duration = Duration::from_secs(10);
 const FIRST_WRITE: Duration = Duration::from_secs(1);
-/// The same in long runs: what is written again each time takes no more of the disk than this.
+/// The same in long runs: the largest share of the disk's time spent on rewriting.
 const WRITE_EVERY_AT_MOST: Duration = Duration::from_mins(1);
 const AGAIN_PER_SECOND: u64 = 16_384;
 /// How often the system is asked to put the file on the disk itself.
 const SYNC_EVERY: Duration = Duration::from_mins(1);
 /// Rows that are handed over at once.
 const BATCH: usize = 1_024;
-/// Fewer are handed over so often: each time wakes a thread on a host that measures.
+/// How often fewer are handed over: each time wakes a thread on the measuring host.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(250);
-/// Batches that wait for the disk at most; beyond that rows are left out and counted.
+/// The most batches that wait for the disk; beyond that, rows are dropped and counted.
 const WAITING: usize = 128;
 
 /// Where a run is to be saved.
@@ -39,7 +39,7 @@ pub(crate) struct Opened {
     before: Option<File>,
 }
 
-/// Why a file cannot be saved in.
+/// Why a run cannot be saved in a file.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
     #[error("cannot write {path}: {source}")]
@@ -95,7 +95,7 @@ impl Opened {
         let facts = serde_json::to_string(facts).map_err(|error| io(error.into()))?;
         let facts = vec![(FORMAT_KEY, FORMAT.to_owned()), (RUN_KEY, facts)];
         if before.is_none() {
-            // It may be another run's by now.
+            // It may belong to another run by now.
             claim(&path)?;
         }
         let new = files::create(&path).map_err(|source| unfit(&path, source))?;
@@ -143,25 +143,25 @@ fn unfit(path: &Path, source: Unfit) -> OpenError {
     }
 }
 
-/// What the thread is told.
+/// Messages to the thread.
 enum Message {
     Rows(Vec<Row>),
     /// The run is over; the facts of its end.
     End(String),
 }
 
-/// What became of a file.
+/// The result of saving.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Saved {
-    /// Records that it holds.
+    /// Records in the file.
     pub(crate) records: u64,
     /// Records that the run had.
     pub(crate) of: u64,
-    /// Why it does not hold all of them; `None`: it does.
+    /// Why it does not contain all of them; `None` if it does.
     pub(crate) error: Option<Shortfall>,
 }
 
-/// Why a file does not hold all of its run.
+/// Why a file does not contain all of its run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Shortfall {
     pub(crate) line: String,
@@ -177,7 +177,7 @@ impl From<io::Error> for Shortfall {
     }
 }
 
-/// How many rows a file holds, and why saving ended before its run.
+/// How many rows a file contains, and why saving ended before its run.
 type Ended = (u64, Option<Shortfall>);
 
 /// A run that is being saved. Never waits for the disk.
@@ -196,7 +196,7 @@ pub(crate) struct Saver {
 }
 
 impl Saver {
-    /// Something happened in a session, numbered from 1.
+    /// Records an event of a session, numbered from 1.
     pub(crate) fn record(&mut self, session: u32, record: &Record) {
         self.recorded += 1;
         self.batch.push(Row {
@@ -208,8 +208,8 @@ impl Saver {
         }
     }
 
-    /// Hands over what has happened so far, if that is due. `Some`: saving has come to an end, in one
-    /// line to be said; once.
+    /// Hands over the events so far, if due. `Some`: saving has ended; one line to report, returned
+    /// once.
     pub(crate) fn look(&mut self) -> Option<String> {
         if self.handed_over.elapsed() >= HAND_OVER_EVERY {
             self.hand_over();
@@ -267,7 +267,7 @@ impl Saver {
         }
     }
 
-    /// Waits for the thread, and keeps what it came to.
+    /// Waits for the thread, and keeps its result.
     fn join(&mut self) {
         self.messages = None;
         let Some(thread) = self.thread.take() else {

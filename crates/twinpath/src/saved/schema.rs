@@ -17,11 +17,11 @@ pub(crate) struct Row {
     pub(crate) record: Record,
 }
 
-/// What a column holds, and where it is taken from.
+/// The type of a column, and its source.
 #[derive(Clone, Copy)]
 pub(super) enum Values {
-    /// A time: Unix time in nanoseconds. Others know it as a time too, so that one that is not there
-    /// costs the rest nothing of their exactness.
+    /// A time: Unix time in nanoseconds. Other programs read it as a time too, so that missing
+    /// values do not turn the rest into inexact floats.
     Time(fn(&Row) -> Option<i64>),
     /// 64 bits, signed.
     Long(fn(&Row) -> Option<i64>),
@@ -66,7 +66,7 @@ pub(super) mod place {
     pub(in super::super) const COUNT: usize = 18;
 }
 
-/// The columns in their order. New ones stand last; readers find them by name.
+/// The columns in their order. New ones come last; readers find them by name.
 pub(super) const COLUMNS: [Column; WIDTH] = [
     Column {
         name: "session",
@@ -136,7 +136,7 @@ pub(super) const COLUMNS: [Column; WIDTH] = [
     always("count", Values::Long(|row| Some(count(row)))),
 ];
 
-/// What others would have to reckon from the columns before, behind them. Not read back.
+/// Values derived from the columns before, for other programs. Not read back.
 const DELAYS: [Column; 3] = [
     optional(
         "round_trip_ns",
@@ -358,7 +358,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_that_may_be_missing_is_no_number_to_others() {
+    fn a_time_that_may_be_missing_is_not_a_number_to_other_programs() {
         let schema = schema().unwrap();
         for column in schema.get_fields() {
             let name = column.name();

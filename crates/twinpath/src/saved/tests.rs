@@ -105,7 +105,7 @@ fn try_read(path: &std::path::Path) -> Result<(Vec<Row>, bool), Broken> {
     Ok((rows, reader.octets_behind() > 0))
 }
 
-/// A row of a session that goes on and on.
+/// A row of an endless session.
 pub(super) fn row(seq: u64) -> Row {
     let Record::Sample(sample) = rows()[1].record else {
         panic!()
@@ -339,8 +339,7 @@ fn a_file_whose_end_is_missing_is_read_up_to_its_last_whole_write() {
     assert_eq!((found.len() as u64, torn), (rows_before, true));
 }
 
-/// A file from a stranger: a raw file with octets changed, many at the places that say how much of
-/// something there is.
+/// A hostile file: a raw file with octets changed, many of them in counts and lengths.
 #[test]
 fn damaged_files_do_no_harm() {
     let directory = tempfile::tempdir().unwrap();

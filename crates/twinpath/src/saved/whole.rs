@@ -1,4 +1,4 @@
-//! The whole of a file, or what it was before its end broke off.
+//! A complete file, or its readable part if its end is missing.
 
 use std::fs::File;
 use std::io::{self, Read, Seek as _, SeekFrom, Take};
@@ -95,12 +95,12 @@ pub(super) struct Opened {
     pub(super) reader: SerializedFileReader<Whole>,
     /// The same, for a look at its pages.
     pub(super) whole: Whole,
-    /// Octets behind those that count.
+    /// Octets after the valid ones.
     pub(super) behind: u64,
     pub(super) checksums: Option<Vec<u32>>,
 }
 
-/// Opens a file, or what is left of it where its end is missing.
+/// Opens a file, or its readable part if its end is missing.
 pub(super) fn open(
     file: File,
     length: impl Fn(&File) -> io::Result<u64>,
@@ -113,7 +113,7 @@ pub(super) fn open(
             Ok(opened) => return Ok(opened),
             Err(error) => error,
         };
-        // It was another file a moment ago: its writer gave it another end meanwhile.
+        // The file has changed: its writer has given it another end meanwhile.
         let now = length(&file).map_err(ParquetError::from)?;
         turn += 1;
         if now == all || turn > TURNS {

@@ -1,4 +1,4 @@
-//! Keys of the secured modes, as they are written: where they are, never what they are.
+//! Options for keys of the secured modes: where keys are, never the keys themselves.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;

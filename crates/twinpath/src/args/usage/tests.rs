@@ -1,4 +1,4 @@
-//! What is typed wrong, and the one line that answers it.
+//! Wrong command lines, and the one line that answers each.
 
 use std::any::TypeId;
 use std::fmt::Write as _;
@@ -55,7 +55,7 @@ fn every_option_takes_a_value_that_begins_with_a_minus_sign_for_its_own() {
     );
 }
 
-/// What is typed wrong.
+/// Wrong command lines.
 const SLIPS: &[&str] = &[
     "",
     "sendr",

@@ -66,8 +66,8 @@ pub(in crate::args) fn out_of_range(low: impl fmt::Display, high: impl fmt::Disp
     Advice::new(format!("out of range: use {low} to {high}"))
 }
 
-/// A decimal number and a unit, exact in nanoseconds, within bounds. What means a time in other letters,
-/// or with blanks around it, is told how to write it.
+/// A decimal number and a unit, exact in nanoseconds, within bounds. A time in other letters or
+/// with spaces around it gets an error that says how to write it.
 fn time(
     text: &str,
     bare_ns: u128,

@@ -1,4 +1,4 @@
-//! Documents of reports made by hand.
+//! Documents of reports built by hand.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn keys_and_their_order_are_a_contract() {
 }
 
 #[test]
-fn a_ratio_of_nothing_is_null() {
+fn a_ratio_with_a_denominator_of_zero_is_null() {
     let mut report = fixtures::nothing_came_back();
     (report.counters.sent, report.counters.lost) = (0, 0);
     let document: serde_json::Value = serde_json::from_str(&document(report)).unwrap();
@@ -158,7 +158,7 @@ fn a_call_over_a_rough_path_has_its_known_quality() {
 }
 
 #[test]
-fn clocks_that_drift_apart_are_told_within_their_bounds() {
+fn clocks_that_drift_apart_are_reported_within_their_bounds() {
     let found = session(&fixtures::rough_path(), Requested::default());
     let number = |pointer: &str| found.pointer(pointer).unwrap().as_f64().unwrap();
     let clocks = |key: &str| number(&format!("/one_way/clocks/{key}"));
@@ -194,7 +194,7 @@ fn clocks_that_drift_apart_are_told_within_their_bounds() {
             (of("variation/max_ns") - range).abs() <= bound,
             "{direction}"
         );
-        // Raw, it is the clocks that are measured.
+        // Raw delays measure the clocks.
         assert!(
             (of("raw/min_ns") - least).abs() > 4_000_000.0,
             "{direction}"
@@ -307,7 +307,7 @@ fn figures_of_a_registered_metric_have_its_name() {
     );
 }
 
-/// What a document has that is no figure: what a session was told to do.
+/// Entries of a document that are not figures: the parameters of a session.
 const PARAMETERS: [&str; 23] = [
     "availability.bad_above",
     "availability.block_ns",
@@ -343,7 +343,7 @@ const MAPS: [&str; 5] = [
     "odd_replies",
 ];
 
-/// Numbers of a document by path; what is in lists is left out.
+/// Numbers of a document by path, except for those in lists.
 fn numbers(value: &serde_json::Value, path: &str, found: &mut Vec<(String, serde_json::Value)>) {
     match value {
         serde_json::Value::Object(map) if !MAPS.contains(&path) => {

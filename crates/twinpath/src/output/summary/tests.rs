@@ -8,11 +8,11 @@ fn said(report: &SessionReport) -> String {
 }
 
 #[test]
-fn a_quiet_path_is_said_in_one_breath() {
+fn a_quiet_path_takes_one_short_sentence() {
     let mut report = fixtures::quiet_path();
     let quiet = "No loss; round trip 1.292ms median, 1.444ms p99";
     assert_eq!(said(&report), quiet);
-    // Of fewer packets than a hundred there is no p99.
+    // With fewer than a hundred packets there is no p99.
     report.figures.round_trip.as_mut().unwrap().count = 99;
     let few = "No loss; round trip 1.292ms median, 1.487ms max";
     assert_eq!(said(&report), few);
@@ -41,7 +41,7 @@ fn losses_have_their_share_direction_and_bursts_where_these_are_certain() {
     report.figures.loss_periods.periods = 1;
     report.figures.loss_periods.longest = 12;
     expect(&report, "1.20% lost outbound in one burst of 12 packets");
-    // A loss whose place is not known is in no burst.
+    // A loss whose position is unknown is in no burst.
     report.figures.loss_periods.unplaced = 1;
     expect(&report, "1.20% lost outbound");
     report.figures.loss_periods.longest = 1;
@@ -62,7 +62,7 @@ fn losses_have_their_share_direction_and_bursts_where_these_are_certain() {
 }
 
 #[test]
-fn silence_at_the_end_has_its_time_and_a_few_losses_are_none() {
+fn silence_at_the_end_has_its_time_and_a_few_losses_are_not_silence() {
     let mut report = fixtures::quiet_path();
     (report.counters.lost, report.counters.received) = (50, 50);
     report.figures.answered_until = Some(Wall::from_unix_ns(1_795_449_605_150_000_001));
@@ -84,7 +84,7 @@ fn silence_at_the_end_has_its_time_and_a_few_losses_are_none() {
 }
 
 #[test]
-fn where_nothing_came_back_there_is_no_share_and_no_delay() {
+fn without_a_reply_there_is_no_share_and_no_delay() {
     let mut report = fixtures::nothing_came_back();
     assert_eq!(said(&report), "Nothing came back: 100 packets sent");
     report.figures.late = 3;
@@ -123,7 +123,7 @@ fn a_loss_that_the_table_calls_unknown_is_unknown() {
 }
 
 #[test]
-fn an_early_end_reordering_and_copies_are_said() {
+fn an_early_end_reordering_and_copies_are_mentioned() {
     let mut report = fixtures::quiet_path();
     (report.counters.sent, report.counters.received) = (30, 30);
     report.counters.in_flight = 2;

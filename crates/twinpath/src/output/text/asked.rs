@@ -1,4 +1,4 @@
-//! What a report has for the asking: percentiles with losses, voice quality, bins.
+//! Figures on request: percentiles with losses, voice quality, bins.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -12,10 +12,10 @@ use crate::output::table::{CELL, cell, fact, row};
 use crate::output::units;
 use crate::output::words;
 
-/// All of it that was asked for.
+/// All requested figures.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(super) fn write(
     report: &SessionReport,
     requested: &Requested,
@@ -87,7 +87,7 @@ fn with_loss(report: &SessionReport, style: Style, out: &mut impl Write) -> io::
     Ok(())
 }
 
-/// An estimate for each direction, and what it is of.
+/// An estimate for each direction, with its basis.
 fn estimates(
     report: &SessionReport,
     requested: &Requested,
@@ -146,7 +146,7 @@ fn estimate(voice: &Voice) -> String {
     )
 }
 
-/// A loss that is not none does not look like none.
+/// A small loss is not shown as zero.
 fn share(percent: f64) -> String {
     if percent > 0.0 && percent < 0.01 {
         "under 0.01%".to_owned()
@@ -155,7 +155,7 @@ fn share(percent: f64) -> String {
     }
 }
 
-/// An edge as it was asked for.
+/// An edge as requested.
 fn exact(ns: i64) -> String {
     let sign = if ns < 0 { "-" } else { "" };
     let size = Duration::from_nanos(ns.unsigned_abs());

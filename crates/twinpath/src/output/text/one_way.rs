@@ -1,4 +1,4 @@
-//! One-way delays with the clocks taken out, where they mean more than the raw ones (row M-57).
+//! One-way delays with the clocks removed, if they mean more than the raw ones (row M-57).
 
 use std::io::{self, Write};
 
@@ -10,10 +10,10 @@ use crate::output::style::Style;
 use crate::output::table::{CELL, fact, row};
 use crate::output::units::Unit;
 
-/// Nothing where both clocks are synchronized: the table has it.
+/// Empty if both clocks are synchronized, because the table has the delays.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(super) fn write(report: &SessionReport, style: Style, out: &mut impl Write) -> io::Result<()> {
     let Some(clocks) = &report.clocks else {
         return Ok(());
@@ -30,7 +30,7 @@ pub(super) fn write(report: &SessionReport, style: Style, out: &mut impl Write) 
         let name = format!("De-skewed {name}");
         (name, &way.delay, way.error_bound_ns)
     });
-    // In a short run it is that of the table: there is no skew to take out.
+    // In a short run it is the same as in the table: no skew is removed.
     let skewed = ways.iter().filter(|_| clocks.skew_ppm.is_some());
     let variations = skewed.map(|(name, way)| {
         let name = format!("Variation {name}");

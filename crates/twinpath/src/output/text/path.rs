@@ -1,4 +1,4 @@
-//! What the way did to packets.
+//! Changes made to packets by the path.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use crate::output::{counts, units};
 /// TTL, marking, ICMP.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(super) fn write(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     let figures = &report.figures;
     let out_and_in = [

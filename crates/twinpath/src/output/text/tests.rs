@@ -1,4 +1,4 @@
-//! Pages of reports made by hand.
+//! Pages of reports built by hand.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn page(report: &SessionReport) -> String {
 }
 
 #[test]
-fn a_page_says_the_figures_and_how_far_to_trust_them() {
+fn a_page_has_the_figures_and_their_limits() {
     insta::assert_snapshot!("text_quiet_path", page(&fixtures::quiet_path()));
     insta::assert_snapshot!("text_loss", page(&fixtures::loss()));
     insta::assert_snapshot!(
@@ -37,7 +37,7 @@ fn page_with(report: &SessionReport, requested: Requested) -> String {
 }
 
 #[test]
-fn a_rough_path_is_told_in_a_line_for_each_kind_of_trouble() {
+fn a_rough_path_has_a_line_for_each_kind_of_trouble() {
     let mut report = fixtures::rough_path();
     report.figures.bins = None;
     insta::assert_snapshot!("text_rough_path", page(&report));
@@ -46,12 +46,12 @@ fn a_rough_path_is_told_in_a_line_for_each_kind_of_trouble() {
     let quiet = page(&report);
     assert!(!quiet.contains("De-skewed"), "{quiet}");
     report.clocks = basis;
-    // The packets prove the clocks 5 ms apart, whatever the ends claim.
+    // The packets prove that the clocks differ by 5 ms, whatever the ends claim.
     assert!(page(&report).contains("De-skewed"));
 }
 
 #[test]
-fn what_is_asked_for_stands_under_the_rest() {
+fn requested_figures_follow_the_rest() {
     let requested = Requested {
         voice: VoiceParameters::of(Codec::G729a),
         voice_asked: true,
@@ -82,7 +82,7 @@ fn what_is_asked_for_stands_under_the_rest() {
 }
 
 #[test]
-fn a_path_that_was_away_is_said_to_have_been() {
+fn an_unavailable_path_is_reported_as_such() {
     let mut report = fixtures::quiet_path();
     report.figures.availability = Some(AvailabilityFigures {
         block_ns: 1_000_000_000,
@@ -106,7 +106,7 @@ fn a_path_that_was_away_is_said_to_have_been() {
 }
 
 #[test]
-fn a_coarse_far_clock_is_said_to_be_one() {
+fn a_coarse_far_clock_is_reported_as_such() {
     let mut report = fixtures::quiet_path();
     report.figures.far_resolution_ns = Some(1_000_000);
     assert!(page(&report).contains("the reflector's clock has a resolution of 1 ms\n"));
@@ -115,7 +115,7 @@ fn a_coarse_far_clock_is_said_to_be_one() {
 }
 
 #[test]
-fn what_is_on_the_wire_stands_in_the_heading() {
+fn the_heading_has_what_is_on_the_wire() {
     let mut report = fixtures::quiet_path();
     report.identity.protocol = Protocol::Stamp { ssid: 0 };
     report.identity.tos = twinpath_wire::Tos(186);
@@ -131,7 +131,7 @@ fn what_is_on_the_wire_stands_in_the_heading() {
 }
 
 #[test]
-fn padding_that_features_raised_is_said_beside_what_was_asked() {
+fn padding_that_features_raised_is_given_beside_the_requested_one() {
     let mut report = fixtures::quiet_path();
     report.identity.protocol = Protocol::Twamp(twinpath_proto::TestFeatures {
         modes: twinpath_wire::control::Modes::DSCP_MONITORING,
@@ -145,7 +145,7 @@ fn padding_that_features_raised_is_said_beside_what_was_asked() {
 }
 
 #[test]
-fn an_ecn_mark_of_the_sender_s_own_and_a_ttl_that_is_not_known_are_said() {
+fn an_ecn_mark_by_the_sender_and_an_unknown_ttl_are_given() {
     let mut report = fixtures::quiet_path();
     report.figures.congestion_forward = Some(7);
     report.figures.ttl_backward = None;
@@ -161,7 +161,7 @@ fn an_ecn_mark_of_the_sender_s_own_and_a_ttl_that_is_not_known_are_said() {
 }
 
 #[test]
-fn a_note_that_holds_for_several_sessions_is_said_once() {
+fn a_note_common_to_several_sessions_is_printed_once() {
     let mut first = fixtures::quiet_path();
     first.notes = fixtures::nothing_came_back().notes;
     let mut second = first.clone();

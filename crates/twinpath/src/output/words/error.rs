@@ -1,4 +1,5 @@
-//! What to do about an error. The libraries say what failed and why; remedies and the names of options are here.
+//! What to do about an error. The libraries report what failed and why; remedies and the names of
+//! options are here.
 
 #[cfg(feature = "control")]
 mod control;
@@ -10,7 +11,8 @@ use twinpath_runtime::{BindError, NoHardware, RunError, SendError, StartError, i
 
 /// An error that a user can do something about.
 pub(crate) trait Remedy: Error {
-    /// What to do, in one clause. Each is a `match` without a wildcard: a new error brings its remedy, or `None`.
+    /// What to do, in one clause. Each is a `match` without a wildcard, so that a new error needs a
+    /// remedy or `None`.
     fn remedy(&self) -> Option<Cow<'static, str>>;
 }
 
@@ -113,7 +115,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_process_without_descriptors_is_told_of_its_limit() {
+    fn a_process_without_descriptors_gets_advice_about_its_limit() {
         let addr = "127.0.0.1:0".parse().unwrap();
         for number in [23, 24] {
             let source = || io::Error::from_raw_os_error(number);
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_that_do_not_fit_are_told_how_much_padding_would() {
+    fn packets_that_do_not_fit_get_the_padding_that_does() {
         let error = StartError::TooLargeForPath {
             packet_octets: 1_501,
             mtu: 1_500,

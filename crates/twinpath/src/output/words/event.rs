@@ -1,5 +1,4 @@
-//! A line for each thing that happens on a control connection, so that an engineer reads what was offered, asked and
-//! accepted.
+//! A line for each event of a control connection: what was offered, requested and accepted.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,7 +12,7 @@ use crate::output::ends::named;
 use crate::output::units::count;
 use crate::output::words::refusal;
 
-/// One line, without an end.
+/// One line, without a line end.
 pub(crate) fn line(event: &ControlEvent) -> String {
     match event {
         ControlEvent::Connecting { server } => format!("connecting to {}", named(*server)),
@@ -42,7 +41,7 @@ pub(crate) fn line(event: &ControlEvent) -> String {
     }
 }
 
-/// A message in short: `<` for one that came, `>` for one that was sent.
+/// A message in short: `<` for a received one, `>` for a sent one.
 fn message(message: &Message) -> String {
     let sessions = |number: usize| count(number as u64, "session", "sessions");
     let many = |individual: bool| if individual { "N-" } else { "" };
@@ -56,7 +55,7 @@ fn message(message: &Message) -> String {
             format!("< Server Greeting: offers {offered}{iterations}")
         }
         Message::SetUp { chosen, key_id } => {
-            // Quoted and escaped: a name may have anything in it.
+            // Quoted and escaped, because a name may contain any characters.
             let key = key_id.map_or_else(String::new, |id| format!(", Key-ID {id:?}"));
             format!("> Set-Up-Response: chooses {chosen}{key}")
         }
@@ -131,7 +130,7 @@ fn said(answer: Refusal) -> String {
     }
 }
 
-/// An end as it is asked for; its address may be zero.
+/// An end as requested; its address may be zero.
 fn end(address: Option<IpAddr>, port: u16) -> String {
     address.map_or_else(
         || format!("zero address, port {port}"),

@@ -19,7 +19,7 @@ use super::refusal;
 
 pub(crate) use host::{missed_departures, no_hardware};
 
-/// Characters of a line at most.
+/// The most characters of a line.
 const LONGEST: usize = 4_096;
 
 /// One line, lower case start, no full stop.
@@ -40,11 +40,11 @@ pub(crate) fn line(finding: &Finding) -> String {
     }
 }
 
-/// All of them in words.
+/// All findings in words.
 pub(crate) fn notes(findings: &[Finding]) -> Vec<Note> {
     let notes = findings.iter().map(|finding| {
         let mut line = line(finding);
-        // Of a file, whose lists may be long.
+        // For findings of a file, whose lists may be long.
         if let Some((end, _)) = line.char_indices().nth(LONGEST) {
             line.truncate(end);
         }
@@ -53,7 +53,7 @@ pub(crate) fn notes(findings: &[Finding]) -> Vec<Note> {
     notes.collect()
 }
 
-/// Puts the findings of reports into words. Again, where findings were added.
+/// Puts the findings of reports into words; call again after adding findings.
 pub(crate) fn put<'a>(
     reports: impl IntoIterator<Item = &'a mut SessionReport>,
     control: Option<&mut ControlReport>,
@@ -71,7 +71,7 @@ pub(crate) fn put<'a>(
     }
 }
 
-/// ` WORDS`, where they hold.
+/// ` WORDS` if they apply.
 fn if_so(holds: bool, words: &'static str) -> &'static str {
     if holds { words } else { "" }
 }
@@ -84,7 +84,7 @@ fn replies(number: u64) -> String {
     super::count(number, "reply", "replies")
 }
 
-/// ` (3 times)`, where it is more than once.
+/// ` (3 times)` if more than once.
 fn times(number: u64) -> String {
     if number == 1 {
         String::new()

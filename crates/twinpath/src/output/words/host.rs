@@ -1,8 +1,8 @@
-//! What a host's privileges are good for.
+//! What privileges allow.
 
 use twinpath_runtime::host::Capability;
 
-/// What a process can do with it.
+/// What a process can do with the privilege.
 pub(crate) const fn buys(capability: Capability) -> &'static str {
     match capability {
         Capability::NetBindService => "ports below 1024, such as 862",

@@ -17,7 +17,8 @@ pub(crate) fn attempt(attempt: &Attempt) -> String {
     format!("{}: {}", named(attempt.server), attempt.error)
 }
 
-/// What comes before the time of the first departure, which is still to come in a run stopped before it.
+/// The words before the time of the first departure, which is in the future if the run was stopped
+/// before it.
 pub(crate) fn started(report: &SessionReport) -> &'static str {
     if report.has_begun() {
         "started"
@@ -26,7 +27,7 @@ pub(crate) fn started(report: &SessionReport) -> &'static str {
     }
 }
 
-/// What is known of the packets that are there: of a capture, that they were captured.
+/// What is known about the existing packets: in a capture, that they were captured.
 pub(crate) fn sent(report: &SessionReport) -> &'static str {
     match report.origin {
         Origin::Capture => "captured",

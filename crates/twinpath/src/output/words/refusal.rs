@@ -1,4 +1,5 @@
-//! What a Server's refusal means at each step, and what can be done about it (RFC 4656 section 3.3; rows TC-28, TC-29).
+//! The meaning of a Server's refusal at each step, and what to do about it (RFC 4656 section 3.3;
+//! rows TC-28, TC-29).
 
 use twinpath_proto::{Refusal, Step};
 use twinpath_report::Advice;
@@ -23,7 +24,7 @@ pub(crate) fn advice(refusal: Refusal, advice: Advice) -> String {
     }
 }
 
-/// What follows from the step and the value.
+/// The remedy for the step and the value.
 fn meaning(refusal: Refusal) -> &'static str {
     match (refusal.step, refusal.accept()) {
         (_, Accept::Ok) => "",

@@ -1,4 +1,4 @@
-//! The page in a real browser, where there is one: it paints, it fits, it complains of nothing.
+//! The page in a real browser, if installed: it is painted, fits, and causes no errors.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ fn browser() -> Option<PathBuf> {
     found
 }
 
-/// What a browser shows of a file, and what it complains of.
+/// A browser's picture of a file, and its errors.
 fn look(browser: &Path, file: &Path, width: u32, height: u32, dark: bool) -> (Pixmap, String) {
     let folder = tempfile::tempdir().unwrap();
     let shot = folder.path().join("shot.png");

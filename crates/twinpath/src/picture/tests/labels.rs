@@ -1,4 +1,4 @@
-//! Where the words of a picture stand: read back from the file, not from the code that wrote it.
+//! Positions of the words of a picture, read back from the file, not from the code that wrote it.
 
 use roxmltree::{Document, Node};
 
@@ -48,7 +48,7 @@ fn boxed(node: Node<'_, '_>) -> Words {
     }
 }
 
-/// No words stand on others, and none outside.
+/// No words overlap, and none are outside.
 pub(super) fn check(name: &str, svg: &str) {
     let document = Document::parse(svg).unwrap_or_else(|error| panic!("{name}: {error}"));
     let root = document.root_element();

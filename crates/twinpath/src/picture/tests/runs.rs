@@ -11,7 +11,7 @@ use crate::picture::{KeyFigure, Picture, PictureNote, PictureSession};
 /// 2026-11-23T16:00:00Z
 pub(super) const START: i64 = 1_795_449_600_000_000_000;
 
-/// Numbers that look random and are the same in every run.
+/// Pseudo-random numbers that are the same in every run.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -29,7 +29,7 @@ impl Random {
     }
 }
 
-/// What the path does to one packet.
+/// The fate of one packet.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fortune {
     Lost,
@@ -39,8 +39,8 @@ pub(super) enum Fortune {
     Took(i64, i64),
 }
 
-/// A run of `count` packets, one each `interval_ns`; the reflector's clock is `offset_ns` ahead and
-/// gains `ppm`.
+/// A run of `count` packets, one every `interval_ns`; the reflector's clock is `offset_ns` ahead
+/// and gains `ppm`.
 pub(super) struct Run {
     pub(super) count: u64,
     pub(super) interval_ns: i64,
@@ -308,7 +308,7 @@ pub(super) fn steps() -> Picture {
     picture("Clock steps", vec![of_books("", &series)])
 }
 
-/// A run of so many packets, all the same.
+/// A run of this many packets, all the same.
 pub(super) fn tiny(count: u64, fortune: Fortune) -> Picture {
     let run = Run { count, ..MINUTES };
     picture("Tiny", vec![run.session("be", |_| fortune)])

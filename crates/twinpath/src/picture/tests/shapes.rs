@@ -1,4 +1,4 @@
-//! What every picture holds.
+//! Requirements of every picture.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::runs::{self, Fortune};
 use crate::picture::sheet::{Chart, chart};
 use crate::picture::{Picture, PictureNote, PictureSession, Theme, page, png, svg};
 
-/// Runs at the ends of what there can be.
+/// Extreme runs.
 fn extremes() -> Vec<(String, Picture)> {
     let mut all: Vec<(String, Picture)> = Vec::new();
     for count in [0, 1, 2, 3, 1_000] {
@@ -51,7 +51,7 @@ fn extremes() -> Vec<(String, Picture)> {
     all
 }
 
-/// Columns with values that no clock tells.
+/// Columns with impossible values.
 fn wild_columns() -> Vec<Column> {
     let smoke = |low: i64, high: i64| Smoke {
         count: u64::MAX,
@@ -102,7 +102,7 @@ fn of_columns(columns: Vec<Column>) -> PictureSession {
 }
 
 #[test]
-fn words_stand_apart_and_inside_whatever_was_measured() {
+fn words_never_overlap_and_are_inside_whatever_was_measured() {
     for (name, picture) in extremes() {
         labels::check(&name, &svg(&picture, Theme::Auto));
         for width in [358.0, 920.0] {
@@ -300,7 +300,7 @@ fn a_skew_that_may_be_none_is_neither_drawn_nor_said() {
 }
 
 #[test]
-fn a_page_asks_nobody_for_anything() {
+fn a_page_loads_nothing() {
     let page = page(&runs::classes(), Theme::Auto, "twinpath");
     for part in [
         "<script", "http://", "https://", "src=", "@import", "url(http",
@@ -336,7 +336,7 @@ fn a_small_picture_stays_as_it_is() {
 
 /// Writes all pictures to the folder that `TWINPATH_PICTURES` names, to be looked at.
 #[test]
-fn pictures_are_written_where_somebody_asks_for_them() {
+fn pictures_are_written_on_request() {
     let Some(folder) = std::env::var_os("TWINPATH_PICTURES") else {
         println!("skipped: TWINPATH_PICTURES names no folder");
         return;

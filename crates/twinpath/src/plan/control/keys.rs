@@ -1,4 +1,4 @@
-//! From the options about keys to keys: files read, what is missing said.
+//! From the options about keys to keys: reads files and reports what is missing.
 
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 
 use crate::plan::PASSPHRASE;
 
-/// The passphrase of the environment, which nobody finds there any more.
+/// The passphrase from the environment, from which it is removed.
 #[derive(Debug, Default)]
 pub(crate) struct Given(Option<Result<Passphrase, PassphraseError>>);
 
@@ -66,7 +66,7 @@ pub(super) struct Wanted {
 /// What a client wants of the modes that it is `able` to use, and with which key (row TC-10).
 ///
 /// # Errors
-/// A mode without a key or a key without a mode, a file of keys that is of no use, no passphrase.
+/// A mode without a key or a key without a mode, an unusable file of keys, or no passphrase.
 pub(super) fn wanted(
     options: &ControlOptions,
     given: Given,
@@ -134,7 +134,7 @@ fn key(options: &ControlOptions, given: Given) -> Result<Key, Failure> {
     })
 }
 
-/// Asks whoever sits there.
+/// Asks the user.
 fn ask(id: &KeyId) -> Result<Passphrase, Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::usage(format!(
@@ -151,7 +151,7 @@ fn ask(id: &KeyId) -> Result<Passphrase, Failure> {
 /// What a Server offers to which clients (row TC-10).
 ///
 /// # Errors
-/// Modes that need keys without any, keys that no mode needs, a file of keys that is of no use.
+/// Modes that need keys without any, keys that no mode needs, or an unusable file of keys.
 pub(super) fn offered(args: &ServerArgs) -> Result<(Modes, KeyRing), Failure> {
     let named = args.mode.iter().map(|mode| mode.modes());
     let named = named.fold(Modes::default(), |modes, mode| modes | mode);

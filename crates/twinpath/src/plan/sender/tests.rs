@@ -135,7 +135,7 @@ fn a_schedule_has_its_own_times_or_those_of_the_interval() {
 }
 
 #[test]
-fn seeds_that_nobody_asked_for_are_short_and_differ() {
+fn default_seeds_are_short_and_differ() {
     let seed = || plan("192.0.2.1").unwrap().seed;
     let seeds: [u64; 3] = std::array::from_fn(|_| seed());
     assert!(
@@ -271,7 +271,7 @@ fn rows_of_intervals_go_where_there_is_a_place_for_them() {
 }
 
 #[test]
-fn what_cannot_be_meant_is_answered_in_one_line() {
+fn contradictory_arguments_are_answered_in_one_line() {
     let mut table = String::new();
     for line in [
         "::1 127.0.0.1",

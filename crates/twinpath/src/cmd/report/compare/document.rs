@@ -142,7 +142,7 @@ struct Figure<'a> {
 /// The comparison for machines.
 ///
 /// # Errors
-/// Those of `out`.
+/// Errors of writing to `out`.
 pub(super) fn write(
     sources: &[Source; 2],
     comparisons: &[Comparison],

@@ -1,4 +1,4 @@
-//! What to do about a control connection that came to nothing, and about a file of keys.
+//! What to do about a failed control connection, and about a file of keys.
 
 use std::borrow::Cow;
 use std::io;
@@ -50,7 +50,7 @@ impl Remedy for ControlError {
                 "check the server's log; this address may not be allowed, or the server is full"
             }
             Self::Unreached { tried } => {
-                // An address that answers tells more than one that is silent.
+                // An address that answers is more informative than one that does not.
                 let refused = tried.iter().find(|error| is_refused(error));
                 return refused.or(tried.last()).and_then(Self::remedy);
             }
@@ -62,7 +62,7 @@ impl Remedy for ControlError {
     }
 }
 
-/// The host is there, and nothing listens.
+/// The host answers, but nothing listens.
 fn is_refused(error: &ControlError) -> bool {
     matches!(error, ControlError::Connect { source, .. } if source.kind() == io::ErrorKind::ConnectionRefused)
 }
@@ -105,7 +105,7 @@ impl Remedy for ClientError {
     }
 }
 
-/// The options that want features which are not offered.
+/// The options that need features not offered.
 fn options_of(wanted: Modes, offered: Modes) -> Vec<&'static str> {
     let features = [
         (Modes::REFLECT_OCTETS, "--reflect-octets"),
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_keys_file_that_others_may_read_is_told_how_to_close_it() {
+    fn a_keys_file_that_others_may_read_gets_the_command_to_restrict_it() {
         let path = || PathBuf::from("/etc/keys");
         let exposed = KeysError::Exposed {
             path: path(),

@@ -1,4 +1,4 @@
-//! What a capture is worth.
+//! Limits of a capture.
 
 use std::net::SocketAddr;
 

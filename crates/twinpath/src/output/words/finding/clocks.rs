@@ -1,4 +1,4 @@
-//! What one-way figures are worth.
+//! The validity of one-way figures.
 
 use twinpath_report::finding::{Clocks, NTP_PPM};
 

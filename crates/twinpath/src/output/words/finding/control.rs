@@ -1,4 +1,4 @@
-//! The control connection, and what was agreed on by it.
+//! The control connection, and what was negotiated on it.
 
 use twinpath_proto::Refusal;
 use twinpath_report::finding::Control;

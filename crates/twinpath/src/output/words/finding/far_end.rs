@@ -1,4 +1,4 @@
-//! What is peculiar about the far end and about the path.
+//! Peculiarities of the far end and of the path.
 
 use twinpath_report::finding::FarEnd;
 use twinpath_wire::Dscp;

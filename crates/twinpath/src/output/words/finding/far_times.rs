@@ -1,4 +1,4 @@
-//! What the reflector's times are worth, and the figures that use them.
+//! The validity of the reflector's times and of the figures that use them.
 
 use twinpath_report::finding::{FarFault, FarStamps};
 
@@ -79,7 +79,7 @@ fn below_zero(ns: i64) -> String {
     format!("-{}.{}us", tenths / 10, tenths % 10)
 }
 
-/// What the round trip is, where the reflector's times are of no use.
+/// The meaning of the round trip if the reflector's times are unusable.
 fn whole(marked: u64) -> String {
     let marked = match marked {
         0 => String::new(),

@@ -1,4 +1,4 @@
-//! What this host did not do as asked.
+//! What this host did not do as requested.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ pub(super) fn line(finding: &Host) -> String {
     }
 }
 
-/// Why hardware timestamps that were asked for do not come, and what to do about it.
+/// Why requested hardware timestamps are missing, and what to do about it.
 pub(crate) fn no_hardware(reason: &NoHardware) -> String {
     let remedy = reason.remedy().map(|remedy| format!("; {remedy}"));
     format!(
@@ -98,8 +98,8 @@ pub(crate) fn no_hardware(reason: &NoHardware) -> String {
     )
 }
 
-/// What became of departures that were missed, behind their number: a count is reached all the same, later; a duration
-/// is not made longer (row M-67).
+/// What follows from missed departures, after their number: a count is still reached, later; a
+/// duration is not extended (row M-67).
 pub(crate) fn missed_departures(count: u64, is_postponed: bool) -> &'static str {
     match (count, is_postponed) {
         (1, true) => "departure postponed",

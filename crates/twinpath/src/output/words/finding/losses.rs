@@ -1,4 +1,4 @@
-//! What losses are worth.
+//! The validity of losses.
 
 use std::time::Duration;
 

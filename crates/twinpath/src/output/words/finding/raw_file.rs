@@ -1,4 +1,4 @@
-//! What a raw file or several of them lack.
+//! Data missing in one or more raw files.
 
 use twinpath_report::finding::{Difference, RawFile};
 use twinpath_report::words::instant;

@@ -1,4 +1,4 @@
-//! Where nothing came back: what is known, and what to try.
+//! What is known if nothing came back, and what to try.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -108,7 +108,7 @@ fn nothing_came_back_though_agreed(far: SocketAddr) -> String {
     )
 }
 
-/// What else may run there, where no reflector answers.
+/// What else may run there if no reflector answers.
 pub(super) fn other_protocol(far: SocketAddr) -> String {
     let server = "; a TWAMP server reflects only negotiated sessions: use twinpath controller instead of sender";
     match far.port() {

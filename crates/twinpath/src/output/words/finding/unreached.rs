@@ -1,4 +1,4 @@
-//! Where an ICMP error came back in place of replies: what it says, and what to try.
+//! ICMP errors in place of replies: their meaning, and what to try.
 
 use twinpath_report::finding::{IcmpCause, Unreached};
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
