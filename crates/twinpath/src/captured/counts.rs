@@ -1,4 +1,4 @@
-//! What of a capture was read and what was not, by kind, and what is remarkable about it.
+//! Packets of a capture that were read or not, by kind, and findings about it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,12 +13,12 @@ use super::frame::{Datagram, Unread};
 use super::pairing::{Counts, SESSIONS};
 use crate::output::captures::{CaptureCounts, NotRead};
 
-/// Kinds of links that are told apart at most.
+/// The most kinds of links that are distinguished.
 const LINKS: usize = 64;
-/// Ends that are named at most.
+/// The most ends that are named.
 const NAMED: usize = 8;
 
-/// Frames by what became of them.
+/// Frames by outcome.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FrameCounts {
     pub(super) frames: u64,

@@ -14,7 +14,7 @@ pub(super) const NEXT: u32 = 1_000;
 /// Packets whose numbers go on, for a flow to a port that is not known to be taken for requests.
 pub(super) const GOING_ON: u64 = 3;
 
-/// What was seen of one flow.
+/// The evidence of one flow.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
     /// Packets that can be requests and do not look like replies.
@@ -67,7 +67,7 @@ pub(super) fn is_reply(reply: &Reply, at: Wall) -> bool {
     is_short && (is_near(reply.t3, at) || is_near(reply.name.t1, at))
 }
 
-/// Octets of an authenticated TWAMP packet at least (RFC 4656 section 4.1.2).
+/// The fewest octets of an authenticated TWAMP packet (RFC 4656 section 4.1.2).
 const AUTHENTICATED: usize = 48;
 
 /// Whether a packet is one of authenticated TWAMP, by the place of its time: the first 16 octets are

@@ -1,4 +1,4 @@
-//! Packets out of pcap (microseconds or nanoseconds) and pcapng files, one at a time.
+//! Reads packets from pcap (microseconds or nanoseconds) and pcapng files, one at a time.
 
 use std::cell::Cell;
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Read};
@@ -12,11 +12,11 @@ use twinpath_wire::Wall;
 
 use super::CaptureError;
 
-/// Octets that are read at once.
+/// Octets read at once.
 const BUFFER: usize = 65_536;
 /// The longest packet or block that is read; what is longer is damaged.
 const LONGEST: usize = 16 << 20;
-/// Interfaces of a file at most.
+/// The most interfaces of a file.
 const INTERFACES: usize = 4_096;
 /// The longest name of an interface that is kept, in octets.
 const LONGEST_NAME: usize = 64;
@@ -26,7 +26,7 @@ const PCAP_MICROSECONDS: u32 = 0xa1b2_c3d4;
 const PCAP_NANOSECONDS: u32 = 0xa1b2_3c4d;
 const SECTION: u32 = 0x0a0d_0d0a;
 
-/// What a capture begins with.
+/// The kinds of capture files.
 pub(crate) fn is_magic(octets: [u8; 4]) -> bool {
     let (little, big) = (u32::from_le_bytes(octets), u32::from_be_bytes(octets));
     let is = |magic| [PCAP_MICROSECONDS, PCAP_NANOSECONDS, SECTION].contains(&magic);
@@ -41,7 +41,7 @@ pub(super) struct Packet {
     pub(super) link: u32,
     /// Which of [`Packets::interfaces`] it was captured at.
     pub(super) interface: usize,
-    /// What was captured of it.
+    /// The captured octets.
     pub(super) octets: Vec<u8>,
     /// Less than the packet had: the snap length, or the end of a capture buffer, cut it.
     pub(super) cut: bool,
@@ -130,7 +130,7 @@ impl<'a> Packets<'a> {
         &self.names
     }
 
-    /// Packets in blocks that do not say when (Simple Packet Blocks, and obsolete ones).
+    /// Packets in blocks without a time (Simple Packet Blocks, and obsolete ones).
     pub(super) fn without_time(&self) -> u64 {
         self.without_time
     }
@@ -154,7 +154,7 @@ impl<'a> Packets<'a> {
                 Ok((octets, block)) => {
                     let kept = match block {
                         PcapBlockOwned::LegacyHeader(header) => {
-                            // The upper bits tell of frame check sequences.
+                            // The upper bits describe frame check sequences.
                             let link = header.network.0.cast_unsigned() & 0xffff;
                             let nanoseconds = header.is_nanosecond_precision();
                             self.pcap = Some((link, if nanoseconds { 1 } else { 1_000 }));
@@ -325,7 +325,7 @@ fn plain(name: &str) -> String {
     shown.take(LONGEST_NAME).collect()
 }
 
-/// The error of the system that the library only says happened.
+/// The system's error, which the library does not pass on.
 #[derive(Clone, Default)]
 struct Failure(Rc<Cell<Option<io::Error>>>);
 

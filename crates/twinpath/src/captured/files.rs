@@ -9,7 +9,7 @@ use twinpath_wire::Wall;
 use super::CaptureError;
 use super::file::{End, Packet, Packets};
 
-/// Interfaces that are told apart at most; all others are as the last one.
+/// The most interfaces that are distinguished; further ones count as the last.
 const INTERFACES: usize = 256;
 
 /// A file of a capture.

@@ -12,7 +12,7 @@ use super::layout::{Layout, Name};
 use super::order::WINDOW;
 use super::steps::Timed;
 
-/// Flows looked at at a time, and flows that are sessions, at most.
+/// The most flows examined at a time, and the most flows that are sessions.
 const FLOWS: usize = 4_096;
 /// Names of a flow that are remembered: its first ones, and as many of its last ones.
 const NAMES: usize = 32;
@@ -33,7 +33,7 @@ struct Names {
 
 impl Names {
     fn add(&mut self, name: Name) {
-        // All zeros name nothing.
+        // All zeros identify no packet.
         if name.is_zero() {
             return;
         }
@@ -172,7 +172,7 @@ impl FlowFinder {
                 let layouts = found.get(&ends);
                 layouts.is_some_and(|found| found.get(place) == Some(&true))
             };
-            // What a cut packet of a reflector looks like is no evidence.
+            // A truncated packet of a reflector is not evidence.
             let is_its_reply = is_known(back, &self.found) && is_cut(datagram);
             let asks = request.filter(|_| !is_its_reply);
             let is_reply = answers || reply.is_some_and(|reply| is_reply(&reply, at));
@@ -250,7 +250,7 @@ impl FlowFinder {
         }
     }
 
-    /// Room for another flow: the quarter that was silent for longest goes.
+    /// Makes room for another flow by dropping the quarter that was idle longest.
     fn make_room(&mut self, ends: Ends) {
         if self.candidates.len() < FLOWS || self.candidates.contains_key(&ends) {
             return;

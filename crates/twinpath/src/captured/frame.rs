@@ -13,7 +13,7 @@ use etherparse::{
 };
 use twinpath_wire::Tos;
 
-/// Headers in a row at most, so that every frame comes to an end.
+/// The most headers in a row, so that decoding ends for every frame.
 const DEEPEST: usize = 24;
 
 /// A UDP datagram.
@@ -33,7 +33,7 @@ pub(super) struct Datagram<'a> {
     pub(super) ifindex: Option<u32>,
 }
 
-/// Why there is no datagram.
+/// Why a frame contains no datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unread {
     /// No UDP.
@@ -46,7 +46,7 @@ pub(super) enum Unread {
     Wrapped(&'static str),
     /// Of a link that is not read here.
     Link(u32),
-    /// What its headers say cannot be.
+    /// Its headers are impossible.
     Malformed,
 }
 

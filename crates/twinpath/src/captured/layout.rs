@@ -27,13 +27,13 @@ impl Name {
         self.seq == other.seq && (self.t1 ^ other.t1) & self.known & other.known == 0
     }
 
-    /// All zeros name nothing.
+    /// All zeros identify no packet.
     pub(super) fn is_zero(&self) -> bool {
         self.seq == 0 && self.t1 == 0
     }
 }
 
-/// What a reply says.
+/// The fields of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reply {
     /// Of the request that it answers.
@@ -46,7 +46,7 @@ pub(super) struct Reply {
 }
 
 impl Layout {
-    /// Octets of a request at least.
+    /// The fewest octets of a request.
     pub(super) fn request_octets(self) -> usize {
         match self {
             Self::Open => 14,

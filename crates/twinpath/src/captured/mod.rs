@@ -1,9 +1,9 @@
-//! Captures of test packets, whoever sent them: which sessions they hold, and what became of each
-//! packet. T1 is when a request was captured, T4 when its reply was; T2 and T3 stand in the reply.
+//! Captures of test packets of any sender: their sessions, and the fate of each packet. T1 is when
+//! a request was captured, T4 when its reply was; T2 and T3 stand in the reply.
 //!
-//! A capture is gone through three times: for the flows that are sessions, for the sessions in them,
-//! and for their packets. It is somebody else's: nothing in it is trusted, and memory is bounded
-//! whatever it says and however long it is.
+//! A capture is gone through three times: for the flows that are sessions, for the sessions in
+//! them, and for their packets. Its contents are not trusted, and memory is bounded for any
+//! contents and length.
 
 mod counts;
 mod evidence;
@@ -57,7 +57,7 @@ pub(crate) enum CaptureError {
     /// No packets of ours.
     #[error("no TWAMP or STAMP packets with replies")]
     NoSession(Vec<Finding>),
-    /// Requests, perhaps, but nobody answered.
+    /// Possibly requests, but without replies.
     #[error("no TWAMP or STAMP packets to UDP port {port}")]
     NothingTo {
         /// The reflector's.
@@ -218,7 +218,7 @@ impl Capture {
             .collect()
     }
 
-    /// Hands out what became of each packet, as a sender would have known it.
+    /// Passes on the fate of each packet, as a sender would have known it.
     ///
     /// # Errors
     /// [`Stop`].
@@ -336,7 +336,7 @@ fn each_frame<E>(
 }
 
 impl Stop<()> {
-    /// Of those who take everything.
+    /// For callers that take every row.
     fn into_capture(self) -> CaptureError {
         match self {
             Self::Capture(error) => error,

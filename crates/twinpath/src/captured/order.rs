@@ -8,7 +8,7 @@ use twinpath_wire::{Delta, Wall};
 
 /// How far packets may be out of order.
 pub(super) const WINDOW: Delta = Delta::from_ns(60_000_000_000);
-/// Packets that are waited with at most.
+/// The most packets held back.
 const WAITING: usize = 1 << 16;
 
 /// A packet with a time.

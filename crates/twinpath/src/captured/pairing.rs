@@ -31,9 +31,9 @@ use super::steps::Shift;
 use crate::output::captures::SessionCounts;
 use crate::saved::Row;
 
-/// Packets whose fate is open, over all sessions, at most; the oldest are lost then.
+/// The most packets whose fate is open, over all sessions; beyond that the oldest count as lost.
 const OPEN: usize = 1 << 20;
-/// Sessions reported at most.
+/// The most sessions reported.
 pub(super) const SESSIONS: usize = 4_096;
 /// Replies to one packet that copies are looked for among.
 const REPLIES: usize = 4;

@@ -13,7 +13,7 @@ use super::flows::Ends;
 
 /// Steps below this are not told from what packets wait.
 const LEAST: Delta = Delta::from_ns(10_000_000);
-/// Packets after a step that tell it.
+/// The packets after a step that prove it.
 const TOLD_BY: u32 = 2;
 /// Jumps of one direction that are remembered.
 const JUMPS: usize = 8;
@@ -168,7 +168,7 @@ impl Steps {
         }
     }
 
-    /// Several flows tell of one step.
+    /// Several flows show the same step.
     fn add(&mut self, step: Step) {
         let same = |known: &&mut Step| {
             known.part == step.part

@@ -1,4 +1,4 @@
-//! Packets and files to read, made octet by octet.
+//! Packets and files to read, built octet by octet.
 
 mod clock_steps;
 mod copies;

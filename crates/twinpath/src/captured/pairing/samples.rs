@@ -9,7 +9,7 @@ use super::Flight;
 use super::seen::Sighting;
 use crate::saved::Row;
 
-/// What a packet was, once it is answered.
+/// The sample of an answered packet.
 pub(super) fn answered_by(
     seq: u64,
     flight: &Flight,

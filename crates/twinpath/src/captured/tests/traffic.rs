@@ -349,7 +349,7 @@ pub(super) fn sorted(runs: &[Spec]) -> Vec<Passed> {
     packets
 }
 
-/// What a session came to.
+/// The result of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Outcome {
     pub(super) sender: String,
@@ -415,7 +415,7 @@ impl Files {
     }
 }
 
-/// What each session came to.
+/// The result of each session.
 pub(super) fn outcomes(capture: &Capture) -> Vec<Outcome> {
     let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); capture.sessions().len()];
     let done = capture.each(|row| {
@@ -444,7 +444,7 @@ pub(super) fn outcomes(capture: &Capture) -> Vec<Outcome> {
         .collect()
 }
 
-/// What the sessions of such a file come to.
+/// The results of the sessions of such a file.
 pub(super) fn read(file: Vec<u8>) -> Vec<Outcome> {
     let files = Files::new(&[file]);
     outcomes(&files.open(None))
