@@ -131,7 +131,7 @@ pub(super) fn torn(directory: &Path, files: &[PathBuf]) -> Result<Vec<PathBuf>> 
     Ok(torn)
 }
 
-/// The captures and saved runs of the repository.
+/// The captures and raw files of the repository.
 pub(super) fn kept(root: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for directory in ["testdata/captures", "testdata/saved"] {

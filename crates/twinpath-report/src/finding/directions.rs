@@ -1,5 +1,5 @@
 //! The basis of the direction of losses (row M-30). Decided from the figures alone, so that it can
-//! be decided again for a saved run when the user knows more about its reflector.
+//! be decided again for a raw file when the user knows more about its reflector.
 
 use serde::{Deserialize, Serialize};
 use twinpath_metrics::ReflectorKind;

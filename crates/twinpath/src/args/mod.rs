@@ -101,7 +101,7 @@ pub(crate) enum Command {
     #[cfg(feature = "control")]
     #[command(flatten)]
     Control(ControlCommand),
-    /// Re-render, merge or compare saved runs and packet captures
+    /// Re-render, merge or compare raw files and packet captures
     #[cfg(feature = "report")]
     Report(Box<ReportArgs>),
     /// List DSCP names, values and ToS octets

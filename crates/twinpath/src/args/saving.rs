@@ -39,7 +39,7 @@ Examples:
 Exit status: 0 success, 1 a file could not be read or written, 2 bad usage,
 3 every packet was lost")]
 pub(crate) struct ReportArgs {
-    /// Saved run (--save), or a capture (pcap, pcapng) of TWAMP or STAMP packets
+    /// Raw file (--save), or a capture (pcap, pcapng) of TWAMP or STAMP packets
     #[arg(value_name = "FILE", required = true)]
     pub(crate) files: Vec<PathBuf>,
 

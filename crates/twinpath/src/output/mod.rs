@@ -148,7 +148,7 @@ pub(crate) struct Written {
     pub(crate) path: String,
     /// Whether it is complete.
     pub(crate) complete: bool,
-    /// For a saved run: the records that it contains, and those that it should contain.
+    /// For a raw file: the records that it contains, and those that it should contain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) records: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -160,7 +160,7 @@ fn open(args: &ReportArgs) -> Result<Vec<Source>, Failure> {
     match given.into_iter().find(|(_, given)| *given) {
         Some((option, _)) if !sources.iter().any(Source::is_capture) => {
             Err(Failure::usage(format!("{option} is for captures only"))
-                .with_remedy(Some("leave it out: a saved run keeps its own setting")))
+                .with_remedy(Some("leave it out: a raw file keeps its own setting")))
         }
         _ => Ok(sources),
     }

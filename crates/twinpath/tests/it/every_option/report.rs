@@ -9,7 +9,7 @@ use crate::saved::captures;
 
 struct Row {
     option: &'static str,
-    /// The command without it. `{run}` is a saved run that lost nothing, `{lossy}` one that lost everything,
+    /// The command without it. `{run}` is the raw file of a run that lost nothing, `{lossy}` of one that lost all,
     /// `{capture}` a capture, `{dir}` the run's own directory.
     base: &'static str,
     given: &'static str,
