@@ -27,7 +27,7 @@ mod socket;
 pub mod stream;
 mod wait;
 
-pub use batch::RecvBatch;
+pub use batch::{RecvBatch, SendBatch};
 pub use error::{BindError, SendError};
 pub use hardware::NoHardware;
 pub use options::{PathOptions, Role, SocketOptions, StampChoice};

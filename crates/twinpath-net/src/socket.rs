@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 
-use crate::batch::RecvBatch;
+use crate::batch::{self, RecvBatch, SendBatch};
 use crate::error::{BindError, SendError};
 use crate::hardware::NoHardware;
 use crate::options::{SocketOptions, StampChoice};
@@ -173,32 +174,39 @@ impl TestSocket {
         each!(self, socket => socket.send(octets, out))
     }
 
-    /// Sends datagrams from the slots of `batch`: slot, octets and destination of each. Those that
-    /// need only a destination leave by one system call. Returns how many did not leave.
-    pub fn send_from(&self, batch: &RecvBatch, packets: &[(usize, usize, Outbound)]) -> usize {
-        #[cfg(linux_sockets)]
-        if let Inner::Stamped(socket) = &self.inner
-            && packets.len() > 1
-            && packets.iter().all(|(.., out)| socket.is_plain(out))
-        {
-            let mut plain: [(&[u8], SocketAddr); os::linux::sending::TOGETHER] =
-                [(&[], self.local); os::linux::sending::TOGETHER];
-            for (plain, (slot, octets, out)) in plain.iter_mut().zip(packets) {
-                *plain = (batch.octets(*slot, *octets), out.to);
-            }
-            let plain = plain.get(..packets.len()).unwrap_or_default();
-            // Datagrams that the call stopped at, or did not take, are sent one by one.
-            let left = socket.send_plain(plain).unwrap_or(0);
-            return self.send_each(batch, packets.get(left..).unwrap_or_default());
+    /// Sends the datagrams in the slots `range` of `batch`, in order, by as few system calls as
+    /// possible. Then calls `sent` once for each, with its slot and the result that
+    /// [`TestSocket::send`] would have had. Skips slots that were never set. Only one thread may send
+    /// at a time.
+    pub fn send_batch(
+        &self,
+        batch: &mut SendBatch,
+        range: Range<usize>,
+        sent: &mut dyn FnMut(usize, Result<Option<u32>, SendError>),
+    ) {
+        let datagrams = batch::datagrams(&batch.slots, &batch.outbound, range);
+        match &self.inner {
+            #[cfg(linux_sockets)]
+            Inner::Stamped(socket) => socket.send_all(&mut batch.headers, datagrams, sent),
+            Inner::Plain(socket) => socket.send_all(datagrams, sent),
         }
-        self.send_each(batch, packets)
     }
 
-    fn send_each(&self, batch: &RecvBatch, packets: &[(usize, usize, Outbound)]) -> usize {
-        let failed = |(slot, octets, out): &&(usize, usize, Outbound)| {
-            self.send(batch.octets(*slot, *octets), out).is_err()
-        };
-        packets.iter().filter(failed).count()
+    /// Sends datagrams from the slots of a received `batch`: slot, octets and destination of each. Returns
+    /// how many did not leave.
+    pub fn send_from(&self, batch: &mut RecvBatch, packets: &[(usize, usize, Outbound)]) -> usize {
+        let slots = &batch.slots;
+        let datagrams = packets
+            .iter()
+            .map(|(slot, octets, out)| (*slot, slots.first(*slot, *octets), out));
+        let mut failed = 0;
+        let mut sent = |_, result: Result<_, _>| failed += usize::from(result.is_err());
+        match &self.inner {
+            #[cfg(linux_sockets)]
+            Inner::Stamped(socket) => socket.send_all(&mut batch.headers, datagrams, &mut sent),
+            Inner::Plain(socket) => socket.send_all(datagrams, &mut sent),
+        }
+        failed
     }
 
     /// Whether the system reports when packets left (as far as its drivers do).

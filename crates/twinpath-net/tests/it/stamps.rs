@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use twinpath_net::{Outbound, QueueEvent, RecvBatch, Role, StampChoice, Waiter, clock};
+use twinpath_net::{Outbound, QueueEvent, RecvBatch, Role, SendBatch, StampChoice, Waiter, clock};
 use twinpath_wire::{Rung, Tos};
 
 use crate::{has_v6, open, receive, sender};
@@ -128,6 +128,39 @@ fn transmit_timestamps_come_back_under_their_keys() {
             }
         });
         assert_eq!(told, 1);
+    }
+}
+
+#[test]
+fn the_slots_of_a_range_are_sent_in_order_and_reported_by_index() {
+    for portable in [false, true] {
+        let near = open("127.0.0.1", |options| {
+            sender(options);
+            options.path.portable = portable;
+        });
+        let far = open("127.0.0.1", |_| {});
+        let mut batch = SendBatch::new(8, 64);
+        assert_eq!((batch.slots(), batch.slot(8)), (8, None));
+        for slot in [0, 2, 3, 4, 6, 7] {
+            batch.slot(slot).unwrap().fill(u8::try_from(slot).unwrap());
+            batch.set(slot, 10 + slot, to(far.local()));
+        }
+        let mut told = Vec::new();
+        let mut sent = |slot, result: Result<_, _>| told.push((slot, result.is_ok()));
+        near.send_batch(&mut batch, 2..7, &mut sent);
+        near.send_batch(&mut batch, 7..99, &mut sent);
+        near.send_batch(&mut batch, 8..9, &mut sent);
+        let expected = [2, 3, 4, 6, 7];
+        assert_eq!(told, expected.map(|slot| (slot, true)));
+        let mut received = RecvBatch::new(8, 64);
+        assert_eq!(receive(&far, &mut received), 5);
+        for (index, slot) in expected.into_iter().enumerate() {
+            let (octets, length, _) = received.packet(index).unwrap();
+            assert_eq!(
+                octets[..length],
+                vec![u8::try_from(slot).unwrap(); 10 + slot]
+            );
+        }
     }
 }
 

@@ -312,7 +312,7 @@ impl Packets {
                 engine.seal(reflection, reply, clock::wall() + *advance, self.error);
             }
         }
-        let failed = socket.send_from(&self.batch, &self.ready);
+        let failed = socket.send_from(&mut self.batch, &self.ready);
         self.ready.clear();
         self.unsealed.clear();
         self.send_errors += u64::try_from(failed).unwrap_or(u64::MAX);

@@ -1,9 +1,11 @@
-//! Message headers for a batch: filled by `recvmmsg`, and read here.
+//! Message headers for a batch: written here for `sendmmsg`, filled by `recvmmsg` and read here.
 
 use libc::{iovec, mmsghdr, msghdr};
 
 use super::control::Control;
 use super::names::Name;
+use crate::batch::Datagram;
+use crate::packet::Outbound;
 
 /// Headers, names and control messages of a batch.
 pub(crate) struct Headers {
@@ -33,19 +35,68 @@ fn empty() -> mmsghdr {
     unsafe { std::mem::zeroed() }
 }
 
+/// The vector of octets to send, which the kernel only reads.
+pub(crate) fn vector_of(octets: &[u8]) -> iovec {
+    iovec {
+        iov_base: octets.as_ptr().cast_mut().cast(),
+        iov_len: octets.len(),
+    }
+}
+
+/// The header of a datagram to send, valid until something that it points to moves.
+pub(crate) fn outgoing(
+    name: &mut Name,
+    name_octets: u32,
+    vector: &mut iovec,
+    control: &mut Control,
+    control_octets: usize,
+) -> msghdr {
+    let mut header = empty().msg_hdr;
+    header.msg_name = name.0.as_mut_ptr().cast();
+    header.msg_namelen = name_octets;
+    header.msg_iov = vector;
+    header.msg_iovlen = 1;
+    if control_octets > 0 {
+        header.msg_control = control.0.as_mut_ptr().cast();
+        header.msg_controllen = control_octets as _;
+    }
+    header
+}
+
 impl Headers {
     pub(crate) fn new(slots: usize) -> Self {
         Self {
             messages: (0..slots).map(|_| empty()).collect(),
-            vectors: (0..slots)
-                .map(|_| iovec {
-                    iov_base: std::ptr::null_mut(),
-                    iov_len: 0,
-                })
-                .collect(),
+            vectors: (0..slots).map(|_| vector_of(&[])).collect(),
             names: vec![Name::EMPTY; slots].into_boxed_slice(),
             controls: vec![Control::EMPTY; slots].into_boxed_slice(),
         }
+    }
+
+    /// Fills a header for each datagram to send, as far as there are headers; `write` writes the
+    /// control messages of one and returns their length in octets. The headers are valid as long as
+    /// the datagrams live, until one of these moves.
+    pub(crate) fn fill<'a>(
+        &mut self,
+        datagrams: impl Iterator<Item = Datagram<'a>>,
+        mut write: impl FnMut(&Outbound, &mut Control) -> usize,
+    ) -> &mut [mmsghdr] {
+        let mut count = 0;
+        let each = self
+            .messages
+            .iter_mut()
+            .zip(&mut self.vectors)
+            .zip(&mut self.names)
+            .zip(&mut self.controls);
+        for ((((message, vector), name), control), (_, octets, out)) in each.zip(datagrams) {
+            let name_octets;
+            (*name, name_octets) = Name::of(&out.to);
+            let control_octets = write(out, control);
+            *vector = vector_of(octets);
+            message.msg_hdr = outgoing(name, name_octets, vector, control, control_octets);
+            count += 1;
+        }
+        self.messages.get_mut(..count).unwrap_or_default()
     }
 
     /// Points every header at its slot of `data` (in slots of `slot_octets`; 0: none), its name and

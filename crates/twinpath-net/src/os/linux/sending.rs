@@ -1,16 +1,17 @@
 //! Sending, and the keys under which the kernel reports departures.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 
 use libc::c_int;
 use twinpath_wire::Tos;
 
 use super::control::{Control, Writer};
+use super::headers::{self, Headers};
 use super::names::Name;
 use super::socket::Socket;
 use super::system::{self, NAME_KEY};
+use crate::batch::Datagram;
 use crate::error::SendError;
 use crate::os::fragments::Fragments;
 use crate::packet::Outbound;
@@ -22,9 +23,6 @@ const COUNT: u32 = libc::SOF_TIMESTAMPING_OPT_ID;
 const TRIES: u32 = 8;
 /// After this many tries, the interface itself is refusing the packet for its size.
 const SIZE_TRIES: u32 = 2;
-
-/// The most datagrams sent by one system call.
-pub(crate) const TOGETHER: usize = 4;
 
 impl Socket {
     pub(crate) fn send(&self, octets: &[u8], out: &Outbound) -> Result<Option<u32>, SendError> {
@@ -55,7 +53,39 @@ impl Socket {
     ) -> Result<(), SendError> {
         let (mut name, name_octets) = Name::of(&out.to);
         let mut control = Control::EMPTY;
-        let mut writer = Writer::new(&mut control);
+        let used = self.write_control(out, named, &mut control);
+        let mut vector = headers::vector_of(octets);
+        let message = headers::outgoing(&mut name, name_octets, &mut vector, &mut control, used);
+        let counted =
+            self.stamps(out) && named.is_none() && !self.names_keys.load(Ordering::Relaxed);
+        let mut tries = 0;
+        loop {
+            let result = if used == 0 {
+                system::send_to(self.fd(), octets, name.octets(name_octets))
+            } else {
+                // SAFETY: `outgoing` has set the lengths of name, vector, octets and control, which
+                // outlive the call.
+                unsafe { system::send_message(self.fd(), &message) }
+            };
+            let Err(error) = result else { return Ok(()) };
+            if counted {
+                // Before anything else is sent, because some kernels have counted this packet.
+                self.count_again();
+            }
+            if !self.is_worth_another(&error, &mut tries) {
+                return Err(SendError::of(&error));
+            }
+        }
+    }
+
+    /// Writes the control messages of a packet. Returns their length in octets.
+    fn write_control(
+        &self,
+        out: &Outbound,
+        named: Option<(c_int, u32)>,
+        control: &mut Control,
+    ) -> usize {
+        let mut writer = Writer::new(control);
         if let Some(from) = out.from {
             writer.packet_info(from, out.interface);
         }
@@ -78,40 +108,65 @@ impl Socket {
         if let Some((kind, key)) = named {
             writer.push(libc::SOL_SOCKET, kind, &key.to_ne_bytes());
         }
-        let used = writer.used();
-        let mut vector = libc::iovec {
-            iov_base: octets.as_ptr().cast_mut().cast(),
-            iov_len: octets.len(),
-        };
-        // SAFETY: a header is pointers and lengths, for which zero is a value.
-        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-        message.msg_name = name.0.as_mut_ptr().cast();
-        message.msg_namelen = name_octets;
-        message.msg_iov = &raw mut vector;
-        message.msg_iovlen = 1;
-        if used > 0 {
-            message.msg_control = control.0.as_mut_ptr().cast();
-            message.msg_controllen = used as _;
-        }
-        let counted =
-            self.stamps(out) && named.is_none() && !self.names_keys.load(Ordering::Relaxed);
-        let mut tries = 0;
+        writer.used()
+    }
+
+    /// Sends datagrams by as few system calls as possible. A datagram that a call stopped at is sent by
+    /// [`Self::send`], so each has the result that `send` alone would have had.
+    pub(crate) fn send_all<'a>(
+        &self,
+        headers: &mut Headers,
+        mut datagrams: impl Iterator<Item = Datagram<'a>> + Clone,
+        sent: &mut dyn FnMut(usize, Result<Option<u32>, SendError>),
+    ) {
         loop {
-            let result = if used == 0 {
-                system::send_to(self.fd(), octets, name.octets(name_octets))
-            } else {
-                // SAFETY: name, vector, octets and control outlive the call, with these lengths.
-                unsafe { system::send_message(self.fd(), &message) }
+            // `send` is faster for a single one.
+            if datagrams.clone().nth(1).is_some() {
+                let (taken, count, first_key) = self.send_together(headers, datagrams.clone());
+                let mut keys = (0..).map(|ahead| first_key.wrapping_add(ahead));
+                for (index, _, out) in datagrams.by_ref().take(taken) {
+                    let key = if self.stamps(out) { keys.next() } else { None };
+                    sent(index, Ok(key));
+                }
+                if taken == count {
+                    continue;
+                }
+            }
+            let Some((index, octets, out)) = datagrams.next() else {
+                return;
             };
-            let Err(error) = result else { return Ok(()) };
-            if counted {
-                // Before anything else is sent, because some kernels have counted this packet.
-                self.count_again();
-            }
-            if !self.is_worth_another(&error, &mut tries) {
-                return Err(SendError::of(&error));
-            }
+            sent(index, self.send(octets, out));
         }
+    }
+
+    /// Sends the first datagrams by one system call. Returns how many were sent, how many were to be
+    /// sent, and the key of the first stamped one.
+    fn send_together<'a>(
+        &self,
+        headers: &mut Headers,
+        datagrams: impl Iterator<Item = Datagram<'a>> + Clone,
+    ) -> (usize, usize, u32) {
+        let kind = NAME_KEY.filter(|_| self.names_keys.load(Ordering::Relaxed));
+        let first_key = self.next_key.load(Ordering::Relaxed);
+        let mut key = first_key;
+        let messages = headers.fill(datagrams.clone(), |out, control| {
+            let named = kind.filter(|_| self.stamps(out)).map(|kind| (kind, key));
+            key = key.wrapping_add(u32::from(self.stamps(out)));
+            self.write_control(out, named, control)
+        });
+        let count = messages.len();
+        // SAFETY: `fill` has just pointed every header into `headers` and the datagrams, which
+        // are borrowed for the whole call.
+        let taken = unsafe { system::send_messages(self.fd(), messages) }.unwrap_or(0);
+        let key_of = |(.., out): Datagram<'_>| u32::from(self.stamps(out));
+        let stamped: u32 = datagrams.clone().take(taken).map(key_of).sum();
+        self.next_key.fetch_add(stamped, Ordering::Relaxed);
+        let stopped_at = datagrams.take(count).nth(taken);
+        if kind.is_none() && stopped_at.is_some_and(|(.., out)| self.stamps(out)) {
+            // Before anything else is sent, because some kernels have counted this packet.
+            self.count_again();
+        }
+        (taken, count, first_key)
     }
 
     /// Whether a packet that failed with `error` may leave at the next try.
@@ -139,45 +194,8 @@ impl Socket {
             && Fragments::ByInterface.set(self.fd(), self.v6).is_ok()
     }
 
-    /// Sends several datagrams that need no control message by one system call. Returns how many
-    /// were taken.
-    pub(crate) fn send_plain(&self, packets: &[(&[u8], SocketAddr)]) -> io::Result<usize> {
-        // SAFETY: headers are pointers and lengths, for which zero is a value.
-        let mut messages: [libc::mmsghdr; TOGETHER] = unsafe { std::mem::zeroed() };
-        let mut names = [Name::EMPTY; TOGETHER];
-        let mut vectors = [libc::iovec {
-            iov_base: std::ptr::null_mut(),
-            iov_len: 0,
-        }; TOGETHER];
-        let each = messages
-            .iter_mut()
-            .zip(&mut names)
-            .zip(&mut vectors)
-            .zip(packets);
-        for (((message, name), vector), (octets, to)) in each {
-            let (written, name_octets) = Name::of(to);
-            *name = written;
-            vector.iov_base = octets.as_ptr().cast_mut().cast();
-            vector.iov_len = octets.len();
-            let header = &mut message.msg_hdr;
-            header.msg_name = name.0.as_mut_ptr().cast();
-            header.msg_namelen = name_octets;
-            header.msg_iov = vector;
-            header.msg_iovlen = 1;
-        }
-        let count = packets.len().min(TOGETHER);
-        // SAFETY: names, vectors and octets outlive the call, with these lengths.
-        unsafe { system::send_messages(self.fd(), messages.get_mut(..count).unwrap_or_default()) }
-    }
-
     pub(crate) fn tells_departures(&self) -> bool {
         self.stamped
-    }
-
-    /// Whether a packet needs no control message and no timestamp.
-    pub(crate) fn is_plain(&self, out: &Outbound) -> bool {
-        let marked = out.tos.is_some_and(|tos| tos != self.tos);
-        !marked && !self.stamps(out) && out.from.is_none()
     }
 
     /// With counted keys, after a packet that the kernel may or may not have counted: restarts its
@@ -197,9 +215,12 @@ impl Socket {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use twinpath_wire::Rung;
 
     use super::*;
+    use crate::batch::{RecvBatch, SendBatch, datagrams};
     use crate::options::SocketOptions;
     use crate::packet::QueueEvent;
 
@@ -251,12 +272,7 @@ mod tests {
     fn where_the_kernel_counts_keys_and_stamps_agree_after_another_packets_error() {
         let (socket, out) = open();
         socket.names_keys.store(false, Ordering::Relaxed);
-        let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-        let nowhere = Outbound {
-            to: closed.local_addr().unwrap(),
-            ..out
-        };
-        drop(closed);
+        let nowhere = nowhere(out);
         for _ in 0..3 {
             let lost = socket.send(b"lost", &nowhere).unwrap().unwrap();
             assert_eq!(told(&socket), [lost]);
@@ -265,5 +281,160 @@ mod tests {
             assert_eq!(second, first + 1);
             assert_eq!(told(&socket), [first, second]);
         }
+    }
+
+    /// To a port without a listener.
+    fn nowhere(out: Outbound) -> Outbound {
+        let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        Outbound {
+            to: closed.local_addr().unwrap(),
+            ..out
+        }
+    }
+
+    /// Sends these by one call of `send_all`. Returns the result of each, in order.
+    fn send_all(
+        socket: &Socket,
+        packets: &[(usize, Outbound)],
+    ) -> Vec<Result<Option<u32>, SendError>> {
+        let mut batch = SendBatch::new(packets.len(), 70_000);
+        for (slot, (octets, out)) in packets.iter().enumerate() {
+            batch.set(slot, *octets, *out);
+        }
+        let SendBatch {
+            slots,
+            outbound,
+            headers,
+        } = &mut batch;
+        let mut results = Vec::new();
+        let all = datagrams(slots, outbound, 0..packets.len());
+        socket.send_all(headers, all, &mut |slot, result| {
+            assert_eq!(slot, results.len(), "each once, in order");
+            results.push(result);
+        });
+        results
+    }
+
+    /// With named and with counted keys.
+    fn each_way(check: impl Fn(&Socket, Outbound)) {
+        for named in [true, false] {
+            let (socket, out) = open();
+            // A kernel without named keys is recognized at the first packet.
+            socket.names_keys.fetch_and(named, Ordering::Relaxed);
+            check(&socket, out);
+        }
+    }
+
+    #[test]
+    fn packets_sent_together_have_consecutive_keys_and_timestamps_under_them() {
+        each_way(|socket, out| {
+            for round in 0..3 {
+                let sent = send_all(socket, &[(9, out); 20]);
+                let keys: Vec<u32> = (20 * round..20 * (round + 1)).collect();
+                let expected: Vec<_> = keys.iter().map(|key| Ok(Some(*key))).collect();
+                assert_eq!(sent, expected);
+                assert_eq!(told(socket), keys);
+            }
+        });
+    }
+
+    #[test]
+    fn a_refused_packet_does_not_change_the_others_sent_together() {
+        each_way(|socket, out| {
+            for refused_at in [0, 3, 6] {
+                let mut packets = [(9, out); 7];
+                packets[refused_at].0 = 66_000;
+                let sent = send_all(socket, &packets);
+                let keys: Vec<u32> = sent.iter().flatten().flatten().copied().collect();
+                assert_eq!(sent[refused_at], Err(SendError::TooLarge));
+                assert_eq!(keys.len(), 6, "{sent:?}");
+                assert_eq!(told(socket), keys);
+                // The next packet's key agrees too.
+                let key = socket.send(b"x", &out).unwrap().unwrap();
+                assert_eq!(told(socket), [key]);
+            }
+        });
+    }
+
+    #[test]
+    fn packets_after_one_to_a_closed_port_leave() {
+        each_way(|socket, out| {
+            let gone = nowhere(out);
+            let sent = send_all(
+                socket,
+                &[
+                    (9, out),
+                    (9, gone),
+                    (9, out),
+                    (9, gone),
+                    (9, gone),
+                    (9, out),
+                ],
+            );
+            let keys: Vec<u32> = sent.into_iter().map(|key| key.unwrap().unwrap()).collect();
+            assert_eq!(told(socket), keys);
+        });
+    }
+
+    /// Some kernels have counted the packet that the call stopped at, some have not.
+    #[test]
+    fn counted_keys_restart_after_a_call_that_stopped() {
+        let (socket, out) = open();
+        socket.names_keys.store(false, Ordering::Relaxed);
+        let gone = nowhere(out);
+        // Usually the error is returned to the very next packet.
+        let stopped = (0..1000).any(|_| {
+            let sent = send_all(&socket, &[(9, out), (9, gone), (9, out)]);
+            sent[2] == Ok(Some(0))
+        });
+        assert!(stopped);
+    }
+
+    /// A kernel without named keys refuses the first packet with the error it has for port 0.
+    #[test]
+    fn keys_are_counted_once_the_first_named_one_is_refused() {
+        let (socket, out) = open();
+        let to = SocketAddr::new(out.to.ip(), 0);
+        let sent = send_all(&socket, &[(9, Outbound { to, ..out }), (9, out), (9, out)]);
+        assert_eq!(sent, [Err(SendError::BadSource), Ok(Some(0)), Ok(Some(1))]);
+        assert!(!socket.names_keys.load(Ordering::Relaxed));
+        assert_eq!(told(&socket), [0, 1]);
+    }
+
+    #[test]
+    fn each_packet_of_a_batch_has_its_own_source_tos_and_timestamp() {
+        let receiver = |ip: &str| {
+            let near = format!("{ip}:0").parse().unwrap();
+            Socket::open(&SocketOptions::reflector(near)).unwrap()
+        };
+        let near = receiver("0.0.0.0");
+        let far = receiver("127.0.0.1");
+        let to = far.local().unwrap();
+        let ways: Vec<Outbound> = (1..=40)
+            .map(|n| Outbound {
+                to,
+                from: (n % 3 > 0).then(|| [127, 0, 0, n].into()),
+                tos: (n % 4 > 0).then_some(Tos(n << 2)),
+                interface: 0,
+                stamp: n % 2 == 0,
+            })
+            .collect();
+        let packets: Vec<_> = ways.iter().zip(100..).map(|(out, n)| (n, *out)).collect();
+        let sent = send_all(&near, &packets);
+        let mut batch = RecvBatch::new(64, 2048);
+        assert_eq!(far.receive(&mut batch, to).unwrap(), 40);
+        let mut keys = 0..;
+        for (index, out) in ways.iter().enumerate() {
+            let (_, octets, arrival) = batch.packet(index).unwrap();
+            assert_eq!(octets, 100 + index);
+            let from = out.from.unwrap_or([127, 0, 0, 1].into());
+            assert_eq!(
+                (arrival.from.ip(), arrival.tos),
+                (from, Some(out.tos.unwrap_or(Tos(0))))
+            );
+            let key = if out.stamp { keys.next() } else { None };
+            assert_eq!(sent[index], Ok(key));
+        }
+        assert_eq!(told(&near), (0..20).collect::<Vec<_>>());
     }
 }

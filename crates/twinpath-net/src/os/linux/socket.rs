@@ -227,7 +227,8 @@ impl Socket {
         // An ICMP error is returned by the next call, once each; packets may be queued behind it,
         // and the error queue has the details.
         for _ in 0..4 {
-            let messages = batch.headers.prepare(&mut batch.data, batch.slot_octets);
+            let slots = &mut batch.slots;
+            let messages = batch.headers.prepare(&mut slots.data, slots.octets);
             // SAFETY: `prepare` has just pointed every header into `batch`, which is borrowed whole.
             match unsafe { system::receive_messages(self.fd(), messages, 0) } {
                 Ok(count) => return Ok(count),

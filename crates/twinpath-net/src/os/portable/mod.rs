@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use socket2::{Domain, Protocol, Type};
 use twinpath_wire::{Arrival, Rung, Stamp};
 
-use crate::batch::RecvBatch;
+use crate::batch::{Datagram, RecvBatch};
 use crate::clock;
 use crate::error::{BindError, SendError};
 use crate::options::SocketOptions;
@@ -88,13 +88,12 @@ impl Socket {
     pub(crate) fn receive(&self, batch: &mut RecvBatch, local: SocketAddr) -> io::Result<usize> {
         let mut count = 0;
         let RecvBatch {
-            data,
-            slot_octets,
+            slots,
             received,
             arrivals,
             ..
         } = batch;
-        let slots = data.chunks_exact_mut(*slot_octets);
+        let slots = slots.data.chunks_exact_mut(slots.octets);
         for ((slot, octets), arrival) in slots.zip(received.iter_mut()).zip(arrivals.iter_mut()) {
             let (length, from) = match self.socket.recv_from(slot) {
                 Ok(datagram) => datagram,
@@ -129,6 +128,17 @@ impl Socket {
         }
         .map(|_| None)
         .map_err(|error| SendError::of(&error))
+    }
+
+    /// Sends datagrams one by one.
+    pub(crate) fn send_all<'a>(
+        &self,
+        datagrams: impl Iterator<Item = Datagram<'a>>,
+        sent: &mut dyn FnMut(usize, Result<Option<u32>, SendError>),
+    ) {
+        for (index, octets, out) in datagrams {
+            sent(index, self.send(octets, out));
+        }
     }
 
     #[expect(clippy::unused_self, reason = "one face for all systems")]
