@@ -13,6 +13,7 @@ pub(crate) enum Unit {
     PacketsPerSecond,
     Packets,
     Octets,
+    SessionOctets,
     CpuSeconds,
 }
 
@@ -127,6 +128,7 @@ impl Unit {
             Self::PacketsPerSecond => format!("{value:.0} /s"),
             Self::Packets => format!("{value:.0}"),
             Self::Octets => format!("{:.1} MB", value / 1e6),
+            Self::SessionOctets => format!("{value:.0} octets"),
             Self::CpuSeconds => format!("{value:.2} s CPU"),
         }
     }

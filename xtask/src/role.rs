@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use twinpath_bench::{FloodPlan, IdealPlan, PacePlan};
 use twinpath_wire::control::SecurityMode;
 
+use crate::measured::{self, Kept};
 use crate::session::Session;
 
 const BUFFER_OCTETS: i32 = 8 << 20;
@@ -39,6 +40,12 @@ pub(crate) enum Role {
         far: SocketAddr,
         ports: u16,
         near: Vec<Ipv4Addr>,
+    },
+    /// Keeps measured sessions; prints the octets of resident memory that one takes.
+    Hold {
+        sessions: u32,
+        packets: u64,
+        kept: Kept,
     },
 }
 
@@ -81,6 +88,11 @@ impl Role {
             }
             Self::Pace(far, plan) => print(&twinpath_bench::pace(&connected(far)?, plan)?),
             Self::Sessions { far, ports, near } => print(&sessions(far, ports, &near)?),
+            Self::Hold {
+                sessions,
+                packets,
+                kept,
+            } => print(&measured::hold(sessions, packets, kept)?),
         }
     }
 }

@@ -5,6 +5,7 @@ mod memory;
 mod reflection;
 mod secured;
 mod sending;
+mod session_memory;
 mod watched;
 
 use std::net::{IpAddr, SocketAddr};
@@ -40,6 +41,9 @@ pub(crate) struct Arguments {
     /// Measure only the limits of this machine, without twinpath
     #[arg(long)]
     limits_only: bool,
+    /// Sessions of `sessions-memory`
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    sessions: u32,
     /// Options added to the responder's command line
     #[arg(long, default_value = "", allow_hyphen_values = true)]
     responder_options: String,
@@ -62,6 +66,8 @@ enum Benchmark {
     Watched,
     /// Peak memory of a long session and of many sessions
     Memory,
+    /// Resident memory of many measured sessions in one process, without a network
+    SessionsMemory,
 }
 
 /// What every benchmark works with.
@@ -71,6 +77,7 @@ struct Bench {
     /// `None` with `--limits-only`.
     tool: Option<Tool>,
     runs: u32,
+    sessions: u32,
     cores: usize,
     responder_options: String,
     sender_options: String,
@@ -80,7 +87,8 @@ struct Bench {
 type Found = (Vec<Row>, Vec<String>);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let tool = if arguments.limits_only {
+    let alone = matches!(arguments.benchmark, Benchmark::SessionsMemory);
+    let tool = if arguments.limits_only || alone {
         None
     } else {
         Some(Tool::find(arguments.binary.as_deref())?)
@@ -92,6 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         scratch: Scratch::create()?,
         tool,
         runs: arguments.runs,
+        sessions: arguments.sessions,
         cores: machine.cores,
         responder_options: arguments.responder_options.clone(),
         sender_options: arguments.sender_options.clone(),
@@ -103,6 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Benchmark::Sending => ("sending", "bare loop", sending::measure(&bench)),
         Benchmark::Watched => ("watched", "unwatched", watched::measure(&bench)),
         Benchmark::Memory => ("memory", "", memory::measure(&bench)),
+        Benchmark::SessionsMemory => ("sessions-memory", "", session_memory::measure(&bench)),
     };
     let (rows, mut notes) = found?;
     notes.extend(machine.disturbance());
