@@ -18,6 +18,7 @@ mod merge;
 mod order;
 mod path;
 mod registry;
+mod ring;
 mod round;
 mod series;
 mod session;

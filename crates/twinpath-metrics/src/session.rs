@@ -111,8 +111,8 @@ impl SessionMetrics {
             trailing: Trailing::default(),
             availability: Availability::new(config.availability),
             delays: Delays::new(config.bins.as_ref()),
-            ttl_forward: Ttl::default(),
-            ttl_backward: Ttl::default(),
+            ttl_forward: Ttl::new(),
+            ttl_backward: Ttl::new(),
             far_resolution: Resolution::default(),
             far_clock: FarClockTest::default(),
             marking_forward: Marking::new(config.tos_forward),
@@ -127,8 +127,8 @@ impl SessionMetrics {
         self.loss.restarts()
     }
 
-    /// Records one packet's fate, or one further copy of a reply. Allocates only when a delay falls
-    /// into an octave for the first time, or a counter has to widen.
+    /// Records one packet's fate, or one further copy of a reply. Allocates only while windows and
+    /// histograms grow: memory follows the packets, up to a bound.
     pub fn record(&mut self, sample: &Sample) {
         let attribution = self.loss.record(sample);
         if attribution.begun_again {
@@ -322,7 +322,7 @@ impl SessionMetrics {
     /// The memory of late packets, copies and refusals is taken from the histograms'.
     #[cold]
     fn leave_room(&mut self) {
-        let octets = self.periods.heap_octets() + self.duplication.heap_octets();
+        let octets = self.periods.heap_octets() + self.duplication.claimed_octets();
         self.delays.leave_room(octets);
     }
 

@@ -10,7 +10,7 @@ use super::spread::Item;
 const HELD: usize = 256;
 /// The most slices of a segment; then neighbours merge and the width doubles.
 const SLICES: usize = 4;
-/// The most heap memory of a segment's histograms, in octets.
+/// The most heap memory that a segment's histograms may claim, in octets.
 const HISTOGRAM_OCTETS: usize = 42 * 1024;
 /// The most vertices of the hulls of all earlier points, and of the slice in progress, which is
 /// shorter, so that dropped vertices matter less.
@@ -137,7 +137,7 @@ impl Segment {
     pub(crate) fn heap_octets(&self) -> usize {
         self.held.capacity() * size_of::<Pair>()
             + self.slices.capacity() * size_of::<Slice>()
-            + self.histogram_octets()
+            + self.slices.iter().map(Slice::heap_octets).sum::<usize>()
             + self.past.heap_octets()
             + self.present.heap_octets()
     }
@@ -213,17 +213,17 @@ impl Segment {
         self.stay_within();
     }
 
-    fn histogram_octets(&self) -> usize {
-        self.slices.iter().map(Slice::heap_octets).sum()
+    fn claimed_octets(&self) -> usize {
+        self.slices.iter().map(Slice::claimed_octets).sum()
     }
 
     #[cold]
     fn stay_within(&mut self) {
-        while self.histogram_octets() > HISTOGRAM_OCTETS {
+        while self.claimed_octets() > HISTOGRAM_OCTETS {
             let largest = self
                 .slices
                 .iter_mut()
-                .max_by_key(|slice| slice.heap_octets());
+                .max_by_key(|slice| slice.claimed_octets());
             if !largest.is_some_and(Slice::coarsen) {
                 break;
             }

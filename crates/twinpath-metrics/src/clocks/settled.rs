@@ -9,7 +9,7 @@ use super::spread::{Ends, Item, spread};
 use crate::Histogram;
 use crate::round;
 
-/// The most heap memory of the histograms, in octets.
+/// The most heap memory that the histograms may claim, in octets.
 const HISTOGRAM_OCTETS: usize = 6 * 1024;
 
 /// The de-skewed delays of one direction in finished segments.
@@ -92,7 +92,7 @@ impl Settled {
                 .record_many(bin(item.value - part.delay.least), item.count);
         }
         self.totals = Some(known);
-        while self.heap_octets() > HISTOGRAM_OCTETS {
+        while self.delays.claimed_octets() + self.variations.claimed_octets() > HISTOGRAM_OCTETS {
             let coarser = self.delays.coarsen();
             if !(self.variations.coarsen() | coarser) {
                 break;

@@ -43,7 +43,7 @@ impl Slice {
         }
     }
 
-    /// Bins a packet; true if that took memory.
+    /// Bins a packet; true if that claims more memory.
     #[inline]
     pub(crate) fn record(&mut self, pair: &Pair) -> bool {
         let mut grown = false;
@@ -117,6 +117,10 @@ impl Slice {
 
     pub(crate) fn heap_octets(&self) -> usize {
         self.histograms.iter().map(Histogram::heap_octets).sum()
+    }
+
+    pub(crate) fn claimed_octets(&self) -> usize {
+        self.histograms.iter().map(Histogram::claimed_octets).sum()
     }
 
     /// Halves the resolution; false if it is already the coarsest.

@@ -8,14 +8,18 @@ use crate::delay::ipdv::Neighbours;
 use crate::delay::kind::Delay;
 use crate::{BinCounts, BinEdges, BinFigures, DelayFigures, FarTimes};
 
-/// The most heap memory of the five histograms together, in octets, including user-defined bins and
-/// what [`Delays::leave_room`] reserves.
+/// The most heap memory that the five histograms may claim together, in octets, including
+/// user-defined bins and what [`Delays::leave_room`] reserves.
 const HISTOGRAM_OCTETS: usize = 81 * 1024;
 /// How many numbers may overtake a reply before its neighbours' delays are forgotten.
-const PATH_WINDOW: u16 = 256;
+const PATH_WINDOW: usize = 256;
 /// How many numbers late a packet's fate may come before its neighbours' departures are forgotten:
 /// fates of lost packets come a timeout late.
-const DEPARTURE_WINDOW: u16 = 512;
+const DEPARTURE_WINDOW: usize = 512;
+/// What [`Whole`] claims beside its histogram and bins, in octets: itself and a full window.
+const WHOLE_OCTETS: usize = 368 + PATH_WINDOW * 16;
+/// Used in place of unavailable delays.
+static NONE: Distribution = Distribution::new(Binning::AsTheyAre);
 /// Fewest bins per octave: below that, delays of doubtful times are dropped in favour of the
 /// others.
 const COARSE: u64 = 64;
@@ -38,10 +42,8 @@ pub(crate) struct Delays {
     whole: Option<Box<Whole>>,
     /// The others were dropped for lack of room.
     only_whole: bool,
-    /// Used in place of unavailable delays.
-    none: Distribution,
-    path_neighbours: Neighbours<4>,
-    departure_neighbours: Neighbours<1>,
+    path_neighbours: Neighbours<4, PATH_WINDOW>,
+    departure_neighbours: Neighbours<1, DEPARTURE_WINDOW>,
     last_arrival: Option<Wall>,
     /// Round trip, forward, backward.
     bins: Option<Box<[Binned; 3]>>,
@@ -53,7 +55,7 @@ pub(crate) struct Delays {
 #[derive(Clone, Debug)]
 struct Whole {
     delay: Delay,
-    neighbours: Neighbours<1>,
+    neighbours: Neighbours<1, PATH_WINDOW>,
     bins: Option<Binned>,
 }
 
@@ -146,13 +148,12 @@ impl Delays {
                 Delay::new(Binning::AsTheyAre),
             ],
             departure: Delay::new(Binning::AsTheyAre),
-            first: Vec::with_capacity(FIRST),
+            first: Vec::new(),
             many: false,
             whole: None,
             only_whole: false,
-            none: Distribution::new(Binning::AsTheyAre),
-            path_neighbours: Neighbours::new(PATH_WINDOW),
-            departure_neighbours: Neighbours::new(DEPARTURE_WINDOW),
+            path_neighbours: Neighbours::new(),
+            departure_neighbours: Neighbours::new(),
             last_arrival: None,
             bins,
             elsewhere_octets: 0,
@@ -215,7 +216,7 @@ impl Delays {
         if gives_up {
             self.only_whole = true;
             self.paths = [(); 4].map(|()| Delay::new(Binning::AsTheyAre));
-            self.path_neighbours = Neighbours::new(1);
+            self.path_neighbours = Neighbours::new();
         }
         gives_up
     }
@@ -230,7 +231,7 @@ impl Delays {
         let bins = self.bins.as_deref().map(|[round_trip, ..]| round_trip);
         let mut whole = Whole {
             delay: round_trip.clone(),
-            neighbours: Neighbours::new(PATH_WINDOW),
+            neighbours: Neighbours::new(),
             bins: bins.cloned(),
         };
         if !self.many {
@@ -259,7 +260,7 @@ impl Delays {
 
     pub(crate) fn histograms(&self, far_times: FarTimes) -> Histograms<'_> {
         self.kinds(far_times)
-            .map(|delay| delay.map_or(&self.none, Delay::distribution))
+            .map(|delay| delay.map_or(&NONE, Delay::distribution))
     }
 
     fn kinds(&self, far_times: FarTimes) -> ByKind<Option<&Delay>> {
@@ -302,13 +303,17 @@ impl Delays {
     /// Heap memory in octets.
     pub(crate) fn heap_octets(&self) -> usize {
         self.bin_octets()
-            + self.histogram_octets()
+            + self
+                .histograms_kept()
+                .map(Delay::heap_octets)
+                .sum::<usize>()
             + self
                 .whole
                 .as_deref()
                 .map_or(0, |whole| size_of::<Whole>() + whole.neighbours.octets())
             + self.path_neighbours.octets()
             + self.departure_neighbours.octets()
+            + self.first.capacity() * size_of::<(u64, i64)>()
     }
 
     fn record_departure(&mut self, sample: &Sample) -> bool {
@@ -383,40 +388,35 @@ impl Delays {
         self.last_arrival = Some(arrival.at);
     }
 
-    /// Memory of [`Whole`] without its histogram and bins.
-    fn whole_octets(&self) -> usize {
-        let whole = self.whole.as_deref();
-        whole.map_or(0, |whole| size_of::<Whole>() + whole.neighbours.octets())
-    }
-
     fn bin_octets(&self) -> usize {
         let bins = self.bins.iter().flat_map(|bins| bins.iter());
         let whole = self.whole.iter().filter_map(|whole| whole.bins.as_ref());
         bins.chain(whole).map(Binned::heap_octets).sum()
     }
 
-    fn histogram_octets(&self) -> usize {
-        self.paths
-            .iter()
-            .chain([&self.departure])
-            .chain(self.whole.iter().map(|whole| &whole.delay))
-            .map(Delay::heap_octets)
-            .sum()
+    fn histograms_kept(&self) -> impl Iterator<Item = &Delay> {
+        let whole = self.whole.iter().map(|whole| &whole.delay);
+        self.paths.iter().chain([&self.departure]).chain(whole)
+    }
+
+    fn claimed_octets(&self) -> usize {
+        self.histograms_kept().map(Delay::claimed_octets).sum()
     }
 
     /// Halves the resolution of the largest histogram until all fit.
     #[cold]
     fn stay_within(&mut self) {
-        let others = self.bin_octets() + self.whole_octets() + self.elsewhere_octets;
+        let whole = self.whole.as_ref().map_or(0, |_| WHOLE_OCTETS);
+        let others = self.bin_octets() + whole + self.elsewhere_octets;
         let octets = HISTOGRAM_OCTETS.saturating_sub(others);
-        while self.histogram_octets() > octets {
+        while self.claimed_octets() > octets {
             if self.gives_up() {
                 continue;
             }
             let whole = self.whole.iter_mut().map(|whole| &mut whole.delay);
             let own = self.paths.iter_mut().chain([&mut self.departure]);
             let mut all: Vec<&mut Delay> = own.chain(whole).collect();
-            all.sort_by_key(|delay| std::cmp::Reverse(delay.heap_octets()));
+            all.sort_by_key(|delay| std::cmp::Reverse(delay.claimed_octets()));
             if !all.into_iter().any(Delay::coarsen) {
                 break;
             }

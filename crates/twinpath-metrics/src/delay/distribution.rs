@@ -51,16 +51,16 @@ pub struct DistributionParts {
 }
 
 impl Distribution {
-    pub(crate) fn new(binning: Binning) -> Self {
+    pub(crate) const fn new(binning: Binning) -> Self {
         Self {
             binning,
-            moments: Moments::default(),
-            ipdv: Ipdv::default(),
+            moments: Moments::new(),
+            ipdv: Ipdv::new(),
             histogram: Histogram::new(),
         }
     }
 
-    /// Records one value; true if the histogram had to allocate.
+    /// Records one value; true if the histogram claims more memory.
     #[inline]
     pub(crate) fn record(&mut self, value_ns: i64) -> bool {
         self.moments.record(value_ns);
@@ -82,6 +82,11 @@ impl Distribution {
     /// Heap memory in octets.
     pub(crate) fn heap_octets(&self) -> usize {
         self.histogram.heap_octets()
+    }
+
+    /// As [`Histogram::claimed_octets`].
+    pub(crate) fn claimed_octets(&self) -> usize {
+        self.histogram.claimed_octets()
     }
 
     /// Number of values.

@@ -1,5 +1,5 @@
 //! Log-linear histogram of signed nanoseconds (row M-16): 512 linear bins per octave on either
-//! side of zero, one page of counters per octave, allocated when a value first falls into it.
+//! side of zero. Octaves with few values share a list; one with many has a table of its own.
 //!
 //! Exact below 1024 ns; otherwise a value is off by at most 1/1024 of itself. Under a memory limit
 //! [`coarsen`](Histogram::coarsen) halves the bins of all octaves from 512 ns on, and the error
@@ -9,6 +9,7 @@ mod parts;
 
 pub use parts::{BadParts, HistogramBin, HistogramParts};
 
+use crate::delay::few::FewBins;
 use crate::delay::page::Page;
 use crate::delay::rank::at_ranks;
 use crate::round;
@@ -17,21 +18,34 @@ use crate::round;
 const EXACT_BITS: u32 = 9;
 /// log2 of the fewest bins per octave.
 const COARSEST_BITS: u32 = 4;
-/// Page 0 holds magnitudes below 512, page k those from 2^(k+8) to 2^(k+9) - 1, 55 the last.
-const PAGES: usize = 56;
+/// Of negative and of positive values, by ascending values: page 0 of the latter comes in the middle.
+const OCTAVES: u8 = 128;
+const POSITIVE: u8 = OCTAVES / 2;
+/// Counters of page 0, and of others while nothing is made coarser.
+const BINS: usize = 1 << EXACT_BITS;
+/// The number of an octave's last bin, in the list.
+const MIRROR: u16 = (1 << EXACT_BITS) - 1;
 
 /// Counts of signed nanoseconds from which any percentile can be read (RFC 2330 section 11.3).
 ///
-/// No allocation once the octaves are touched, counts that cannot overflow, mergeable.
+/// No allocation once the octaves have their tables, counts that cannot overflow, mergeable.
 #[derive(Clone, Debug)]
 pub struct Histogram {
     bits: u32,
     total: u64,
-    /// One more than the index of an octave's page in `pages`; 0: not touched yet.
-    positive: [u8; PAGES],
-    negative: [u8; PAGES],
+    few: FewBins,
+    tables: Option<Box<Tables>>,
+    /// Octaves that a value fell into.
+    octaves: u8,
+    claimed_octets: u32,
+}
+
+/// The octaves with many values.
+#[derive(Clone, Debug)]
+struct Tables {
+    /// One more than the place of an octave's page in `pages`; 0: it has none.
+    places: [u8; OCTAVES as usize],
     pages: Vec<Page>,
-    page_octets: usize,
 }
 
 /// The bin of a value.
@@ -40,6 +54,28 @@ struct Place {
     negative: bool,
     page: usize,
     bin: usize,
+}
+
+impl Place {
+    /// The number of the octave by ascending values.
+    fn octave(self) -> u8 {
+        let page = u8::try_from(self.page).unwrap_or(0);
+        if self.negative {
+            POSITIVE - 1 - page
+        } else {
+            POSITIVE + page
+        }
+    }
+
+    /// The number of the bin by ascending values.
+    fn ascending(self) -> u16 {
+        u16::try_from(mirrored(self.negative, self.bin)).unwrap_or(0)
+    }
+}
+
+/// The bin with this number from the other end, in an octave of negative values.
+fn mirrored(negative: bool, bin: usize) -> usize {
+    if negative { BINS - 1 - bin } else { bin }
 }
 
 impl Default for Histogram {
@@ -54,15 +90,15 @@ impl Histogram {
         Self {
             bits: EXACT_BITS,
             total: 0,
-            positive: [0; PAGES],
-            negative: [0; PAGES],
-            pages: Vec::new(),
-            page_octets: 0,
+            few: FewBins::new(),
+            tables: None,
+            octaves: 0,
+            claimed_octets: 0,
         }
     }
 
-    /// Counts one value. True if memory was allocated for it: an octave's first value, or a
-    /// counter that was full.
+    /// Counts one value. True if [`claimed_octets`](Self::claimed_octets) grew for it: an octave's
+    /// first value, or a counter that was full.
     #[inline]
     pub fn record(&mut self, value_ns: i64) -> bool {
         self.record_many(value_ns, 1)
@@ -75,17 +111,14 @@ impl Histogram {
         }
         self.total = self.total.saturating_add(count);
         let place = self.place(value_ns);
-        let touched = match self.page_index(place) {
-            Some(index) => self
-                .pages
-                .get_mut(index)
-                .is_some_and(|page| page.add(place.bin, count)),
-            None => self.touch(place, count),
+        let grown = match self.table_mut(place.octave()) {
+            Some(page) => page.add(place.bin, count),
+            None => self.record_few(place, count),
         };
-        if touched {
-            self.page_octets = self.pages.iter().map(Page::octets).sum();
+        if grown {
+            self.claim();
         }
-        touched
+        grown
     }
 
     /// Adds all counts of `other`. The result has the coarser resolution of the two.
@@ -122,27 +155,28 @@ impl Histogram {
             return false;
         }
         self.bits -= 1;
-        for side in [&self.positive, &self.negative] {
-            for entry in side.iter().skip(1) {
-                if let Some(index) = usize::from(*entry).checked_sub(1)
-                    && let Some(page) = self.pages.get_mut(index)
-                {
-                    *page = page.halved();
-                }
+        self.few.rebin(|octave, bin| match octave {
+            // Exact values stay so.
+            octave if octave == POSITIVE || octave == POSITIVE - 1 => bin,
+            octave if octave < POSITIVE => MIRROR - (MIRROR - bin) / 2,
+            _ => bin / 2,
+        });
+        for octave in 0..OCTAVES {
+            if octave != POSITIVE
+                && octave != POSITIVE - 1
+                && let Some(page) = self.table_mut(octave)
+            {
+                *page = page.halved();
             }
         }
-        self.page_octets = self.pages.iter().map(Page::octets).sum();
+        self.claim();
         true
     }
 
     /// The bins that are not empty, least value first: the value in the middle of the bin (exact
     /// below 1024 ns) and its count.
     pub fn bins(&self) -> impl Iterator<Item = (i64, u64)> + '_ {
-        let negative = (0..PAGES)
-            .rev()
-            .flat_map(move |page| self.page_bins(true, page));
-        let positive = (0..PAGES).flat_map(move |page| self.page_bins(false, page));
-        negative.chain(positive)
+        (0..OCTAVES).flat_map(move |octave| self.bins_of(octave))
     }
 
     /// The values at `ranks` (1 to count, ascending) of the sorted values, each within half a bin.
@@ -157,7 +191,17 @@ impl Histogram {
     }
 
     pub(crate) fn heap_octets(&self) -> usize {
-        self.page_octets + self.pages.capacity() * size_of::<Page>()
+        let tables = self.tables.as_deref().map_or(0, |tables| {
+            let pages: usize = tables.pages.iter().map(Page::octets).sum();
+            size_of::<Tables>() + tables.pages.capacity() * size_of::<Page>() + pages
+        });
+        self.few.octets() + tables
+    }
+
+    /// What the octaves take once each has a table, in octets. Limits are about this: how exact the
+    /// values are is not to depend on the order in which they came.
+    pub(crate) fn claimed_octets(&self) -> usize {
+        usize::try_from(self.claimed_octets).unwrap_or(usize::MAX)
     }
 
     #[inline]
@@ -194,58 +238,106 @@ impl Histogram {
         })
     }
 
-    fn page_index(&self, place: Place) -> Option<usize> {
-        let side = if place.negative {
-            &self.negative
-        } else {
-            &self.positive
+    fn table(&self, octave: u8) -> Option<&Page> {
+        let tables = self.tables.as_deref()?;
+        let place = tables.places.get(usize::from(octave))?;
+        tables.pages.get(usize::from(*place).checked_sub(1)?)
+    }
+
+    #[inline]
+    fn table_mut(&mut self, octave: u8) -> Option<&mut Page> {
+        let tables = self.tables.as_deref_mut()?;
+        let place = tables.places.get(usize::from(octave))?;
+        tables.pages.get_mut(usize::from(*place).checked_sub(1)?)
+    }
+
+    /// Counts a value of an octave without a table; true if it is the octave's first, or too many
+    /// for narrow counters.
+    #[inline(never)]
+    fn record_few(&mut self, place: Place, count: u64) -> bool {
+        let octave = place.octave();
+        let Some(first) = self.few.add(octave, place.ascending(), count) else {
+            let first = !self.few.has(octave);
+            self.octaves += u8::from(first);
+            self.make_table(octave);
+            let page = self.table_mut(octave);
+            return page.is_some_and(|page| page.add(place.bin, count)) || first;
         };
-        usize::from(*side.get(place.page)?).checked_sub(1)
+        self.octaves += u8::from(first);
+        if let Some(octave) = self.few.outgrown() {
+            self.make_table(octave);
+        }
+        first
+    }
+
+    /// Gives an octave a table.
+    #[cold]
+    fn make_table(&mut self, octave: u8) {
+        let negative = octave < POSITIVE;
+        let mut page = Page::new(self.bins_in(octave));
+        for (bin, count) in self.few.bins(octave) {
+            page.add(mirrored(negative, usize::from(bin)), u64::from(count));
+        }
+        self.few.remove(octave);
+        let tables = self.tables.get_or_insert_with(|| {
+            Box::new(Tables {
+                places: [0; OCTAVES as usize],
+                pages: Vec::new(),
+            })
+        });
+        tables.pages.push(page);
+        if let Some(place) = tables.places.get_mut(usize::from(octave)) {
+            *place = u8::try_from(tables.pages.len()).unwrap_or(0);
+        }
+    }
+
+    /// Bins of an octave.
+    fn bins_in(&self, octave: u8) -> usize {
+        if octave == POSITIVE || octave == POSITIVE - 1 {
+            BINS
+        } else {
+            1 << self.bits
+        }
     }
 
     #[cold]
-    fn touch(&mut self, place: Place, count: u64) -> bool {
-        let bits = if place.page == 0 {
-            EXACT_BITS
-        } else {
-            self.bits
+    fn claim(&mut self) {
+        let pages = self.tables.iter().flat_map(|tables| &tables.pages);
+        let tables: usize = pages.map(Page::octets).sum();
+        let few = self.few.octaves().map(|octave| self.bins_in(octave));
+        let few: usize = few.map(|bins| bins * size_of::<u16>()).sum();
+        let room = match usize::from(self.octaves) {
+            0 => 0,
+            octaves => octaves.max(4).next_power_of_two() * size_of::<Page>(),
         };
-        let mut page = Page::new(1 << bits);
-        page.add(place.bin, count);
-        self.pages.push(page);
-        let side = if place.negative {
-            &mut self.negative
-        } else {
-            &mut self.positive
-        };
-        if let Some(entry) = side.get_mut(place.page) {
-            *entry = u8::try_from(self.pages.len()).unwrap_or(0);
-        }
-        true
+        self.claimed_octets = u32::try_from(room + tables + few).unwrap_or(u32::MAX);
     }
 
-    /// The bins of one page that are not empty, least value first.
-    fn page_bins(&self, negative: bool, page: usize) -> impl Iterator<Item = (i64, u64)> + '_ {
-        let index = self.page_index(Place {
-            negative,
-            page,
-            bin: 0,
-        });
-        let counts = index.and_then(|index| self.pages.get(index));
-        let bins = counts.map_or(0, Page::len);
-        (0..bins).filter_map(move |bin| {
+    /// The bins of one octave that are not empty, least value first.
+    fn bins_of(&self, octave: u8) -> impl Iterator<Item = (i64, u64)> + '_ {
+        let negative = octave < POSITIVE;
+        let page = if negative {
+            POSITIVE - 1 - octave
+        } else {
+            octave - POSITIVE
+        };
+        let page = usize::from(page);
+        let few = self.few.bins(octave);
+        let few = few.map(move |(bin, count)| (mirrored(negative, usize::from(bin)), count.into()));
+        let table = self.table(octave);
+        let bins = table.map_or(0, Page::len);
+        let many = (0..bins).filter_map(move |bin| {
             let bin = if negative { bins - 1 - bin } else { bin };
-            let count = counts.map_or(0, |page| page.count(bin));
-            (count > 0).then(|| {
-                (
-                    self.value(Place {
-                        negative,
-                        page,
-                        bin,
-                    }),
-                    count,
-                )
-            })
+            let count = table.map_or(0, |page| page.count(bin));
+            (count > 0).then_some((bin, count))
+        });
+        few.chain(many).map(move |(bin, count)| {
+            let place = Place {
+                negative,
+                page,
+                bin,
+            };
+            (self.value(place), count)
         })
     }
 }
@@ -277,6 +369,50 @@ mod tests {
             }
             let coarser = histogram.coarsen();
             assert_eq!(coarser, bins > 16);
+        }
+    }
+
+    /// What a table for each octave takes, by the values alone.
+    fn claimed(values: &[i64], bits: u32) -> usize {
+        let mut octaves = std::collections::BTreeMap::new();
+        let like = Histogram {
+            bits,
+            ..Histogram::new()
+        };
+        for value in values {
+            let place = like.place(*value);
+            let counts = octaves.entry(place.octave()).or_insert_with(|| {
+                let counters = if place.page == 0 { BINS } else { 1 << bits };
+                vec![0_u32; counters]
+            });
+            counts[place.bin] += 1;
+        }
+        let tables = octaves.values().map(|counts| {
+            let is_wide = counts.iter().any(|count| *count > 65_535);
+            counts.len() * if is_wide { 4 } else { 2 }
+        });
+        let vector = octaves.len().max(4).next_power_of_two() * size_of::<Page>();
+        tables.sum::<usize>() + vector
+    }
+
+    #[test]
+    fn a_histogram_claims_what_tables_take_and_says_when_that_grows() {
+        for (values, width) in [(40, 1), (3_000, 12), (70_000, 3), (200_000, 1)] {
+            let mut histogram = Histogram::new();
+            let mut all = Vec::new();
+            let mut last = 0;
+            for n in 0..values {
+                let value = (n * n % 101 - 50) * (1 << (n % width * 3));
+                let grown = histogram.record(value);
+                all.push(value);
+                assert_eq!(grown, histogram.claimed_octets() > last, "{n}");
+                last = histogram.claimed_octets();
+            }
+            assert_eq!(last, claimed(&all, EXACT_BITS));
+            let beside = size_of::<Tables>() + 128 * 4;
+            assert!(histogram.heap_octets() <= last + beside);
+            assert!(histogram.coarsen());
+            assert_eq!(histogram.claimed_octets(), claimed(&all, EXACT_BITS - 1));
         }
     }
 

@@ -19,7 +19,7 @@ impl Delay {
         }
     }
 
-    /// Records the delay of the next packet to arrive; true if the histogram had to allocate.
+    /// Records the delay of the next packet to arrive; true if the histogram claims more memory.
     #[inline]
     pub(crate) fn record(&mut self, delay_ns: i64) -> bool {
         self.jitter.record(delay_ns);
@@ -55,5 +55,10 @@ impl Delay {
     /// Heap memory in octets.
     pub(crate) fn heap_octets(&self) -> usize {
         self.distribution.heap_octets()
+    }
+
+    /// As [`Histogram::claimed_octets`](crate::Histogram::claimed_octets).
+    pub(crate) fn claimed_octets(&self) -> usize {
+        self.distribution.claimed_octets()
     }
 }

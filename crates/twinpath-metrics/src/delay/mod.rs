@@ -3,6 +3,7 @@
 pub(crate) mod bins;
 pub(crate) mod delays;
 pub(crate) mod distribution;
+pub(crate) mod few;
 pub(crate) mod figures;
 pub(crate) mod histogram;
 pub(crate) mod ipdv;

@@ -18,6 +18,18 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
+    pub(crate) const fn new() -> Self {
+        Self {
+            count: 0,
+            first: 0,
+            min: 0,
+            max: 0,
+            sum: 0,
+            mean: 0.0,
+            squares: 0.0,
+        }
+    }
+
     pub(crate) fn record(&mut self, value_ns: i64) {
         if self.count == 0 {
             (self.first, self.min, self.max) = (value_ns, value_ns, value_ns);

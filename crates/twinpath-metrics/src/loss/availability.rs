@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use twinpath_wire::{Exclusion, Fate, Sample, Wall, nanoseconds};
 
 use crate::AvailabilityFigures;
+use crate::ring::Ring;
 use crate::round;
 
 /// Blocks whose packets may still be in flight: a fate may come 255 blocks after its packet.
@@ -67,7 +68,7 @@ pub(crate) struct Availability {
     block_ends: i64,
     /// The oldest block that is open.
     oldest: u64,
-    open: Box<[Block]>,
+    open: Ring<Block, { OPEN as usize }>,
     judge: Judge,
     unplaced: u64,
 }
@@ -99,6 +100,10 @@ impl Block {
     /// Whether a packet was due in it and not sent.
     fn mark_due(&mut self) {
         self.lost_and_due |= Self::DUE;
+    }
+
+    fn is_used(self) -> bool {
+        self.received | self.lost_and_due != 0
     }
 
     fn is_due(self) -> bool {
@@ -142,7 +147,7 @@ impl Availability {
             block: 0,
             block_ends: 0,
             oldest: 0,
-            open: vec![Block::default(); usize::from(OPEN)].into(),
+            open: Ring::new(),
             judge: Judge::default(),
             unplaced: 0,
         }
@@ -223,7 +228,7 @@ impl Availability {
         self.judge.figures.unmeasured_blocks += unopened / stride;
         for number in first.max(self.oldest)..=last {
             if (number - first).is_multiple_of(stride)
-                && let Some(block) = self.open.get_mut(place(number))
+                && let Some(block) = self.open.slot(number)
             {
                 block.mark_due();
             }
@@ -247,14 +252,14 @@ impl Availability {
         if run > self.newest.1 {
             self.newest = (seq, run);
         }
-        self.open.get_mut(place(block))
+        self.open.slot(block)
     }
 
     #[cold]
     fn mark_due(&mut self, run: i64) {
         let block = u64::try_from(run.div_euclid(self.block_ns)).unwrap_or(0);
         if block >= self.oldest
-            && let Some(block) = self.open.get_mut(place(block))
+            && let Some(block) = self.open.slot(block)
         {
             block.mark_due();
         }
@@ -270,9 +275,7 @@ impl Availability {
         self.first?;
         let mut judge = self.judge;
         for number in self.oldest..=self.block {
-            if let Some(block) = self.open.get(place(number)) {
-                judge.next(*block, &self.rule);
-            }
+            judge.next(self.open.get(number), &self.rule);
         }
         judge.end_outage();
         let mut figures = judge.figures;
@@ -281,9 +284,9 @@ impl Availability {
         Some(figures)
     }
 
-    /// Heap memory in octets; it never changes.
+    /// Heap memory in octets.
     pub(crate) fn octets(&self) -> usize {
-        size_of_val(&*self.open)
+        self.open.octets()
     }
 
     /// Converts an event to time in the run.
@@ -366,8 +369,11 @@ impl Availability {
         let block = u64::try_from(run / self.block_ns).unwrap_or(0);
         let oldest = block.saturating_sub(u64::from(OPEN) - 1).max(self.oldest);
         for number in self.oldest..oldest.min(self.block.saturating_add(1)) {
-            if let Some(slot) = self.open.get_mut(place(number)) {
-                self.judge.next(*slot, &self.rule);
+            let block = self.open.get(number);
+            self.judge.next(block, &self.rule);
+            if block.is_used()
+                && let Some(slot) = self.open.slot(number)
+            {
                 *slot = Block::default();
             }
         }
@@ -419,8 +425,4 @@ impl Judge {
         *longest = (*longest).max(self.outage);
         self.outage = 0;
     }
-}
-
-fn place(block: u64) -> usize {
-    usize::try_from(block % u64::from(OPEN)).unwrap_or(0)
 }

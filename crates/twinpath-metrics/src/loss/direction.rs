@@ -187,7 +187,7 @@ impl LossDirection {
         }
     }
 
-    /// Heap memory in octets; it never changes.
+    /// Heap memory in octets.
     pub(crate) fn heap_octets(&self) -> usize {
         self.seen.octets()
     }

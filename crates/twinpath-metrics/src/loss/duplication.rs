@@ -42,6 +42,11 @@ impl Duplication {
         }
     }
 
+    /// Heap memory that is set aside for it, in octets: all of it from the first copy on.
+    pub(crate) fn claimed_octets(&self) -> usize {
+        self.copied.as_ref().map_or(0, |_| SeenWindow::MOST_OCTETS)
+    }
+
     /// Heap memory in octets.
     pub(crate) fn heap_octets(&self) -> usize {
         self.copied.as_ref().map_or(0, SeenWindow::octets)

@@ -21,7 +21,8 @@ pub(crate) struct Reordering {
     arrivals: u64,
     /// Of those, the ones before the last step of the arrivals' clock.
     before_step: u64,
-    window: Box<[Arrival]>,
+    /// Of the last arrivals; as long as these are few, as many.
+    window: Vec<Arrival>,
     /// In-order packets since the last reordered one.
     run: u64,
     figures: ReorderingFigures,
@@ -41,7 +42,7 @@ impl Reordering {
             next_expected: 0,
             arrivals: 0,
             before_step: 0,
-            window: vec![Arrival::default(); usize::from(WINDOW)].into(),
+            window: Vec::new(),
             run: 0,
             figures: ReorderingFigures::default(),
         }
@@ -59,8 +60,10 @@ impl Reordering {
         }
         self.figures.packets += 1;
         let slot = slot(self.arrivals);
-        if let Some(slot) = self.window.get_mut(slot) {
-            *slot = Arrival::new(number, in_order, at);
+        let arrival = Arrival::new(number, in_order, at);
+        match self.window.get_mut(slot) {
+            Some(slot) => *slot = arrival,
+            None => self.window.push(arrival),
         }
         self.arrivals += 1;
     }
@@ -94,9 +97,9 @@ impl Reordering {
         figures
     }
 
-    /// Heap memory in octets; it never changes.
+    /// Heap memory in octets.
     pub(crate) fn octets(&self) -> usize {
-        size_of_val(&*self.window)
+        self.window.capacity() * size_of::<Arrival>()
     }
 
     #[cold]

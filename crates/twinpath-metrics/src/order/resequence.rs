@@ -6,6 +6,7 @@ use twinpath_wire::Wall;
 use crate::ReorderingFigures;
 use crate::order::compact::{CompactWall, low32, nearest};
 use crate::order::reordering::Reordering;
+use crate::ring::{Ring, unsigned};
 
 /// How many of the reflector's numbers a reply may be behind the greatest one and still be sorted.
 const WINDOW: u16 = 1024;
@@ -19,7 +20,7 @@ pub(crate) struct Resequenced {
     next: Option<i64>,
     waiting: u16,
     present: [u64; WORDS as usize],
-    slots: Box<[Waiting]>,
+    slots: Ring<Waiting, { WINDOW as usize }>,
 }
 
 /// A reply that waits: the lower 32 bits of the sender's number, and T2.
@@ -36,7 +37,7 @@ impl Resequenced {
             next: None,
             waiting: 0,
             present: [0; WORDS as usize],
-            slots: vec![Waiting::default(); usize::from(WINDOW)].into(),
+            slots: Ring::new(),
         }
     }
 
@@ -85,9 +86,9 @@ impl Resequenced {
         all.ordered.value()
     }
 
-    /// Heap memory in octets; it never changes.
+    /// Heap memory in octets.
     pub(crate) fn octets(&self) -> usize {
-        size_of_val(&*self.slots) + self.ordered.octets()
+        self.slots.octets() + self.ordered.octets()
     }
 
     fn wait(&mut self, seq: i64, r: i64, t2: Wall) {
@@ -100,7 +101,10 @@ impl Resequenced {
             next
         };
         let place = place(r);
-        if let Some(slot) = self.slots.get_mut(place)
+        if self.waiting == 0 {
+            self.slots.clear();
+        }
+        if let Some(slot) = self.slots.slot(unsigned(r))
             && let Some(word) = self.present.get_mut(place / 64)
         {
             *slot = Waiting {
@@ -138,10 +142,9 @@ impl Resequenced {
         };
         *word &= !bit;
         self.waiting -= 1;
-        if let Some(waiting) = self.slots.get(place) {
-            let seq = nearest(waiting.seq, self.ordered.next_expected());
-            self.ordered.record(seq, waiting.t2.into());
-        }
+        let waiting = self.slots.get(unsigned(number));
+        let seq = nearest(waiting.seq, self.ordered.next_expected());
+        self.ordered.record(seq, waiting.t2.into());
         true
     }
 }

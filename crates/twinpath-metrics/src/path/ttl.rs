@@ -1,12 +1,13 @@
 //! TTL or Hop Limit of received packets (RFC 5357 section 4.2.1; row M-70).
 
 use crate::TtlFigures;
+use crate::ring::Ring;
 
 /// How many numbers late a packet may come and still be entered.
 const WINDOW: u16 = 1024;
 
 /// Least, greatest and changes of the TTL in one direction, changes by the sender's numbers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ttl {
     figures: Option<TtlFigures>,
     /// The greatest number, and its TTL.
@@ -15,10 +16,20 @@ pub(crate) struct Ttl {
     /// The TTL of the greatest number older than the window.
     before: Option<u8>,
     /// One more than the TTL of the numbers up to the newest; 0: not received, or without one.
-    window: Option<Box<[u16]>>,
+    window: Ring<u16, { WINDOW as usize }>,
 }
 
 impl Ttl {
+    pub(crate) const fn new() -> Self {
+        Self {
+            figures: None,
+            newest: 0,
+            last: 0,
+            before: None,
+            window: Ring::new(),
+        }
+    }
+
     /// Records the TTL of a received packet, if known.
     #[inline]
     pub(crate) fn record(&mut self, seq: u64, ttl: Option<u8>) {
@@ -38,7 +49,6 @@ impl Ttl {
                 max: ttl,
                 changes: 0,
             });
-            self.window = Some(vec![0; usize::from(WINDOW)].into());
             self.newest = seq;
         }
         if seq == self.newest {
@@ -56,18 +66,20 @@ impl Ttl {
 
     /// Heap memory in octets.
     pub(crate) fn heap_octets(&self) -> usize {
-        self.window.as_deref().map_or(0, size_of_val)
+        self.window.octets()
     }
 
     /// Makes `seq` the newest number and clears the entries in between.
     #[inline]
     fn advance(&mut self, seq: u64) {
-        let steps = (seq - self.newest).min(u64::from(WINDOW));
-        for number in (seq - steps + 1)..=seq {
-            let left = self.get(number);
-            if let Some(left) = left {
-                self.before = Some(left);
-                self.set(number, 0);
+        self.window.make_room(seq);
+        if self.window.is_whole() {
+            let steps = (seq - self.newest).min(u64::from(WINDOW));
+            for number in (seq - steps + 1)..=seq {
+                if let Some(left) = self.get(number) {
+                    self.before = Some(left);
+                    self.set(number, 0);
+                }
             }
         }
         if seq - self.newest >= u64::from(WINDOW) {
@@ -97,20 +109,13 @@ impl Ttl {
     }
 
     fn get(&self, seq: u64) -> Option<u8> {
-        let slot = self.window.as_ref()?.get(place(seq))?;
-        u8::try_from(slot.checked_sub(1)?).ok()
+        u8::try_from(self.window.get(seq).checked_sub(1)?).ok()
     }
 
     #[inline]
     fn set(&mut self, seq: u64, value: u16) {
-        if let Some(window) = &mut self.window
-            && let Some(slot) = window.get_mut(place(seq))
-        {
+        if let Some(slot) = self.window.slot(seq) {
             *slot = value;
         }
     }
-}
-
-fn place(seq: u64) -> usize {
-    usize::try_from(seq % u64::from(WINDOW)).unwrap_or(0)
 }

@@ -1,5 +1,7 @@
 //! The histogram against a sorted list and against hdrhistogram.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use twinpath_metrics::Histogram;
 
@@ -44,6 +46,39 @@ proptest! {
         prop_assert_eq!(all.len(), sorted.len());
         let sum: u64 = histogram.bins().map(|(_, count)| count).sum();
         prop_assert_eq!(sum, histogram.count());
+    }
+
+    #[test]
+    fn few_values_or_many_are_in_the_bins_that_each_has_alone(
+        values in prop::collection::vec((value(), 0..6_u32), 1..60),
+        busy in (value(), 1..40_i64, 0..1500_usize),
+        halved_at in prop::collection::vec(0..2000_usize, 0..4),
+        often in (value(), prop::sample::select(vec![1_u64, 255, 256, 257, 65_535, 70_000])),
+    ) {
+        let (centre, width, times) = busy;
+        let near = (0..times as i64).map(|n| centre.saturating_add(n * n % 97 * width));
+        let all = values.iter().flat_map(|(value, times)| (0..*times).map(|_| *value));
+        let all: Vec<i64> = all.chain(near).collect();
+        let mut histogram = Histogram::new();
+        let mut halvings = 0;
+        for (place, value) in all.iter().enumerate() {
+            histogram.record(*value);
+            if halved_at.contains(&place) {
+                halvings += 1;
+                histogram.coarsen();
+            }
+        }
+        histogram.record_many(often.0, often.1);
+        let alone = |value: i64| {
+            let mut one = of(&[value]);
+            (0..halvings).for_each(|_| { one.coarsen(); });
+            one.at_ranks([1])[0]
+        };
+        let mut expected = BTreeMap::new();
+        for (value, count) in all.iter().map(|value| (*value, 1)).chain([often]) {
+            *expected.entry(alone(value)).or_insert(0) += count;
+        }
+        prop_assert!(histogram.bins().eq(expected));
     }
 
     #[test]

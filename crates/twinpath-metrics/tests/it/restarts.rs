@@ -55,16 +55,15 @@ fn a_first_number_over_16_tells_nothing_of_where_the_counter_started() {
 
 #[test]
 fn many_restarts_take_no_more_memory_than_none() {
-    let mut metrics = SessionMetrics::new();
-    metrics.record(&numbered(0, 0));
-    let before = metrics.memory_octets();
-    for seq in 1..5000 {
+    let (mut metrics, mut without) = (SessionMetrics::new(), SessionMetrics::new());
+    for seq in 0..5000 {
         metrics.record(&numbered(seq, u32::try_from(seq % 10).unwrap()));
+        without.record(&numbered(seq, u32::try_from(seq).unwrap()));
     }
     let figures = metrics.figures();
     assert_eq!(figures.reflector_restarts, 499);
     assert_eq!(figures.lost_backward, Some(0));
-    assert_eq!(metrics.memory_octets(), before);
+    assert!(metrics.memory_octets() <= without.memory_octets());
 }
 
 #[test]
