@@ -1,6 +1,7 @@
 //! Many messages with one call.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::message::Peer;
@@ -19,6 +20,8 @@ pub(super) struct Batch {
     peers: Vec<Peer>,
     parts: Vec<libc::iovec>,
     headers: Vec<libc::mmsghdr>,
+    /// Control messages of the error queue: a timestamp and its packet's number.
+    controls: Vec<[u64; 16]>,
 }
 
 impl Batch {
@@ -35,6 +38,7 @@ impl Batch {
             peers: vec![Peer::empty(); BATCH],
             parts: vec![part; BATCH],
             headers: vec![header; BATCH],
+            controls: vec![[0; 16]; BATCH],
         }
     }
 
@@ -47,6 +51,11 @@ impl Batch {
             .get_mut(slot)
             .and_then(|octets| octets.get_mut(..length))
             .unwrap_or_default()
+    }
+
+    /// Makes this the peer of every slot.
+    pub(super) fn address(&mut self, to: SocketAddr) {
+        self.peers.fill(Peer::of(to));
     }
 
     /// Receives up to [`BATCH`] messages, waiting for the first only where `flags` allow it.
@@ -74,6 +83,30 @@ impl Batch {
             peer.octets = header.msg_hdr.msg_namelen;
         }
         Ok(got)
+    }
+
+    /// Reads up to [`BATCH`] transmit timestamps from the error queue. Returns how many.
+    pub(super) fn take_stamps(&mut self, socket: &impl AsFd) -> io::Result<usize> {
+        for (header, control) in self.headers.iter_mut().zip(&mut self.controls) {
+            // SAFETY: an msghdr is made of integers and pointers, for which zeros are a value.
+            header.msg_hdr = unsafe { std::mem::zeroed() };
+            header.msg_hdr.msg_control = control.as_mut_ptr().cast();
+            header.msg_hdr.msg_controllen = size_of_val(control);
+        }
+        let fd = socket.as_fd().as_raw_fd();
+        let headers = self.headers.as_mut_ptr();
+        let flags = libc::MSG_ERRQUEUE | libc::MSG_DONTWAIT;
+        // SAFETY: the descriptor is borrowed, so open; every header leads to a control buffer of this
+        // batch with its length and to nothing else, and there are BATCH of them.
+        let got = unsafe { libc::recvmmsg(fd, headers, ASKED, flags, std::ptr::null_mut()) };
+        for header in &mut self.headers {
+            header.msg_hdr.msg_control = std::ptr::null_mut();
+            header.msg_hdr.msg_controllen = 0;
+        }
+        match checked(got) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            got => Ok(usize::try_from(got?).unwrap_or(0)),
+        }
     }
 
     /// Sends the first `count` slots: each to its own peer, or to the connected one. Says how many

@@ -9,6 +9,7 @@
 )]
 
 mod batch;
+mod burst;
 mod capture;
 mod echo;
 mod flood;
@@ -17,9 +18,12 @@ mod message;
 mod pace;
 mod sys;
 
+pub use burst::{BurstCount, burst};
 pub use capture::{Capture, Captured, Direction};
 pub use echo::echo;
 pub use flood::{FloodCount, FloodPlan, flood, flood_with};
 pub use ideal::{IdealPlan, IdealSample, ideal_reflector, ideal_sender};
 pub use pace::{PacePlan, pace};
-pub use sys::{bind_child, children_cpu, interrupt, monotonic_ns, raise_receive_buffer};
+pub use sys::{
+    bind_child, children_cpu, interrupt, monotonic_ns, raise_receive_buffer, thread_cpu_ns,
+};

@@ -1,6 +1,7 @@
 //! One message at a time, with its control messages.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use super::sys::{checked, set_option};
@@ -32,6 +33,38 @@ impl Peer {
         }
     }
 
+    /// An address to send to.
+    pub(super) fn of(address: SocketAddr) -> Self {
+        let mut octets = [0; size_of::<libc::sockaddr_storage>()];
+        let mut used = 0;
+        let mut push = |part: &[u8]| {
+            for (to, from) in octets.iter_mut().skip(used).zip(part) {
+                *to = *from;
+            }
+            used += part.len();
+        };
+        let family = match address {
+            SocketAddr::V4(_) => libc::AF_INET,
+            SocketAddr::V6(_) => libc::AF_INET6,
+        };
+        push(&u16::try_from(family).unwrap_or(0).to_ne_bytes());
+        push(&address.port().to_be_bytes());
+        match address {
+            SocketAddr::V4(v4) => push(&v4.ip().octets()),
+            SocketAddr::V6(v6) => {
+                push(&[0; 4]);
+                push(&v6.ip().octets());
+                push(&v6.scope_id().to_ne_bytes());
+            }
+        }
+        let octets_used = if address.is_ipv4() { 16 } else { 28 };
+        Self {
+            // SAFETY: a sockaddr_storage is made of integers, for which all octets are a value.
+            storage: unsafe { std::mem::transmute::<[u8; _], libc::sockaddr_storage>(octets) },
+            octets: octets_used,
+        }
+    }
+
     /// Octets that an address may take.
     pub(super) fn room() -> libc::socklen_t {
         libc::socklen_t::try_from(size_of::<libc::sockaddr_storage>()).unwrap_or(0)
@@ -42,6 +75,20 @@ impl Peer {
 pub(super) fn stamp_both_ways(socket: &impl AsFd) -> io::Result<()> {
     let flags = libc::SOF_TIMESTAMPING_RX_SOFTWARE
         | libc::SOF_TIMESTAMPING_TX_SOFTWARE
+        | libc::SOF_TIMESTAMPING_SOFTWARE
+        | libc::SOF_TIMESTAMPING_OPT_ID
+        | libc::SOF_TIMESTAMPING_OPT_TSONLY;
+    set_option(
+        socket,
+        libc::SOL_SOCKET,
+        libc::SO_TIMESTAMPING,
+        flags.cast_signed(),
+    )
+}
+
+/// Turns kernel timestamps of departures on, with a number in place of the packet.
+pub(super) fn stamp_departures(socket: &impl AsFd) -> io::Result<()> {
+    let flags = libc::SOF_TIMESTAMPING_TX_SOFTWARE
         | libc::SOF_TIMESTAMPING_SOFTWARE
         | libc::SOF_TIMESTAMPING_OPT_ID
         | libc::SOF_TIMESTAMPING_OPT_TSONLY;

@@ -26,7 +26,7 @@ fn read_clock(clock: clockid_t) -> u64 {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: `now` is a valid place for one timespec; both clocks asked for exist on every Linux.
+    // SAFETY: `now` is a valid place for one timespec; all clocks asked for exist on every Linux.
     unsafe { libc::clock_gettime(clock, &raw mut now) };
     now.tv_sec.unsigned_abs() * NS_PER_S + now.tv_nsec.unsigned_abs()
 }
@@ -39,6 +39,11 @@ pub fn monotonic_ns() -> u64 {
 /// `CLOCK_REALTIME` as Unix time in nanoseconds.
 pub(super) fn unix_ns() -> i64 {
     read_clock(libc::CLOCK_REALTIME).cast_signed()
+}
+
+/// Processor time of this thread in nanoseconds.
+pub fn thread_cpu_ns() -> u64 {
+    read_clock(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
 /// Sleeps until `deadline_ns` on `CLOCK_MONOTONIC`.

@@ -14,6 +14,7 @@
 
 #[cfg(target_os = "linux")]
 mod bench;
+mod burst;
 mod conformance;
 #[cfg(target_os = "linux")]
 mod contract;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use twinpath_bench::{FloodPlan, IdealPlan, PacePlan};
 use twinpath_wire::control::SecurityMode;
 
+use crate::burst::{self, Sending};
 use crate::measured::{self, Kept};
 use crate::session::Session;
 
@@ -35,6 +36,9 @@ pub(crate) enum Role {
     SessionFlood(SocketAddr, String, FloodPlan),
     /// The bare loop on an absolute schedule; prints `[departure - schedule in ns, ...]`.
     Pace(SocketAddr, PacePlan),
+    /// Timestamped packets of this many octets for this long; prints a
+    /// [`BurstCount`](twinpath_bench::BurstCount).
+    Burst(SocketAddr, usize, Duration, Sending),
     /// One packet from each of many ports of each address; prints how many were answered.
     Sessions {
         far: SocketAddr,
@@ -87,6 +91,9 @@ impl Role {
                 print(&count)
             }
             Self::Pace(far, plan) => print(&twinpath_bench::pace(&connected(far)?, plan)?),
+            Self::Burst(far, octets, duration, sending) => {
+                print(&burst::burst(far, octets, duration, sending)?)
+            }
             Self::Sessions { far, ports, near } => print(&sessions(far, ports, &near)?),
             Self::Hold {
                 sessions,
@@ -117,7 +124,7 @@ fn listening(listen: SocketAddr) -> Result<UdpSocket> {
     Ok(socket)
 }
 
-fn connected(far: SocketAddr) -> Result<UdpSocket> {
+pub(crate) fn connected(far: SocketAddr) -> Result<UdpSocket> {
     let any: IpAddr = if far.is_ipv4() {
         Ipv4Addr::UNSPECIFIED.into()
     } else {

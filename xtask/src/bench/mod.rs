@@ -1,6 +1,7 @@
 //! The benchmarks: each in a file of its own.
 
 mod accuracy;
+mod bursts;
 mod memory;
 mod reflection;
 mod secured;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use twinpath_bench::PacePlan;
 
-use super::{Bench, Found};
+use super::{Bench, Found, bursts};
 use crate::outcome::{Bar, Row, Unit};
 use crate::process::{Place, Process};
 use crate::role::Role;
@@ -36,6 +36,9 @@ pub(super) fn measure(bench: &Bench) -> Result<Found> {
              on core 0"
         ));
     }
+    let (bursts, burst_notes) = bursts::measure(bench)?;
+    rows.extend(bursts);
+    notes.extend(burst_notes);
     Ok((rows, notes))
 }
 
