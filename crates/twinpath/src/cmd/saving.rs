@@ -96,8 +96,8 @@ impl Companion for Saving {
         true
     }
 
-    /// The file keeps what it holds until something is known of a packet, or the run is over: a run
-    /// that is refused, or killed while it waits for its first packet, takes nothing away.
+    /// A file that is there keeps what it holds until something is known of a packet, or the run is
+    /// over: a run that is refused, or killed while it waits for its first packet, takes nothing away.
     fn begin(&mut self, run: &Beginning<'_>, _: &mut Signals) -> Result<(), Failure> {
         let meta = Meta::here(&run.options.results.labels);
         self.facts = Some(FooterBegin::new(&meta, now(), sessions(run)));
@@ -106,8 +106,8 @@ impl Companion for Saving {
 
     fn record(&mut self, session: usize, record: &Record) {
         let number = u32::try_from(session + 1).unwrap_or(u32::MAX);
-        if let State::Waiting(_) = self.state {
-            if let Record::Begun { .. } = record {
+        if let State::Waiting(opened) = &self.state {
+            if matches!(record, Record::Begun { .. }) && opened.is_there() {
                 self.begun.push((number, *record));
                 return;
             }

@@ -72,6 +72,11 @@ impl Opened {
         self.path.display().to_string()
     }
 
+    /// Whether the name is another file's, which the run replaces.
+    pub(crate) fn is_there(&self) -> bool {
+        self.before.is_some()
+    }
+
     /// Makes sure that a run can be saved as `path`, and leaves what has that name as it is.
     ///
     /// # Errors
