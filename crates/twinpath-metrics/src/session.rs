@@ -317,6 +317,8 @@ impl SessionMetrics {
             + self.duplication.heap_octets()
             + self.ttl_forward.heap_octets()
             + self.ttl_backward.heap_octets()
+            + self.marking_forward.heap_octets()
+            + self.marking_backward.heap_octets()
     }
 
     /// The memory of late packets, copies and refusals is taken from the histograms'.

@@ -12,7 +12,7 @@ pub(crate) struct Point {
 /// Random points leave few vertices (the logarithm of their number), so this is nearly always the
 /// exact hull. At the limit, the vertices that matter least are dropped, which loosens the hull but
 /// keeps it valid.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Hull {
     /// Allocated once, for the most vertices kept.
     vertices: Vec<Point>,
@@ -22,20 +22,11 @@ pub(crate) struct Hull {
     slack: f64,
 }
 
-impl Clone for Hull {
-    /// Keeps the capacity: a plain copy of `vertices` would have none to spare, and then double it.
-    fn clone(&self) -> Self {
-        let mut vertices = Vec::with_capacity(self.most);
-        vertices.extend_from_slice(&self.vertices);
-        Self { vertices, ..*self }
-    }
-}
-
 impl Hull {
     /// With at most this many vertices.
     pub(crate) fn new(most: usize) -> Self {
         Self {
-            vertices: Vec::with_capacity(most),
+            vertices: Vec::new(),
             most,
             slack: 0.0,
         }
@@ -108,7 +99,18 @@ impl Hull {
         {
             self.vertices.pop();
         }
+        self.make_room();
         self.vertices.push(point);
+    }
+
+    /// Twice the room, never more than for the most vertices.
+    #[inline]
+    fn make_room(&mut self) {
+        let count = self.vertices.len();
+        if count == self.vertices.capacity() {
+            let room = (2 * count).max(4).min(self.most.max(count + 1));
+            self.vertices.reserve_exact(room - count);
+        }
     }
 
     /// Adds a point that is out of order.
@@ -130,6 +132,7 @@ impl Hull {
             {
                 return;
             }
+            self.make_room();
             self.vertices.insert(place, point);
         }
         while place >= 2

@@ -58,7 +58,8 @@ pub struct ClockModel {
     offset_window: OffsetWindow,
     /// The assumed range of rates, widened once the packets show more.
     rates: Rates,
-    settled: [Settled; 2],
+    /// `None` while no segment is finished.
+    settled: Option<Box<[Settled; 2]>>,
     last: Wall,
     rounding: Rounding,
     /// The clock stepped: the next packet begins a segment.
@@ -77,6 +78,9 @@ struct Origin {
     at: Wall,
     offset: Delta,
 }
+
+/// Of a clock model without a finished segment.
+static NOTHING_SETTLED: [Settled; 2] = [Settled::new(), Settled::new()];
 
 impl Default for ClockModel {
     fn default() -> Self {
@@ -97,12 +101,12 @@ impl ClockModel {
             segment: Segment::new(Rates::ORDINARY),
             offset_window: OffsetWindow::new(Rates::ORDINARY),
             rates: Rates::ORDINARY,
-            settled: [Settled::new(), Settled::new()],
+            settled: None,
             last: Wall::default(),
             rounding: Rounding::default(),
             over: false,
             local_steps: 0,
-            far_steps: Vec::with_capacity(Self::FAR_STEPS),
+            far_steps: Vec::new(),
             far_steps_total: 0,
             rate_changes: 0,
             contradicted: false,
@@ -185,7 +189,8 @@ impl ClockModel {
         let (points, fit) = self.segment.fit()?;
         let at = round::float((self.last - origin.at).ns());
         let figures = |direction: usize| {
-            let settled = self.settled.get(direction)?;
+            let settled = self.settled.as_deref().unwrap_or(&NOTHING_SETTLED);
+            let settled = settled.get(direction)?;
             settled.figures(direction, Some((&self.segment, &points, &fit)))
         };
         let ppm = 1e6;
@@ -214,7 +219,10 @@ impl ClockModel {
     pub fn memory_octets(&self) -> usize {
         size_of::<Self>()
             + self.segment.heap_octets()
-            + self.settled.iter().map(Settled::heap_octets).sum::<usize>()
+            + self.settled.as_deref().map_or(0, |settled| {
+                let heap: usize = settled.iter().map(Settled::heap_octets).sum();
+                size_of_val(settled) + heap
+            })
             + self.far_steps.capacity() * size_of::<FarStep>()
     }
 
@@ -289,7 +297,10 @@ impl ClockModel {
             return;
         };
         self.contradicted |= fit.contradicted;
-        for (direction, settled) in self.settled.iter_mut().enumerate() {
+        let settled = self
+            .settled
+            .get_or_insert_with(|| Box::new([Settled::new(), Settled::new()]));
+        for (direction, settled) in settled.iter_mut().enumerate() {
             settled.settle(direction, over, &points, &fit);
         }
     }

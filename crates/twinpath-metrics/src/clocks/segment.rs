@@ -40,10 +40,10 @@ pub(crate) struct Segment {
 impl Segment {
     pub(crate) fn new(rates: Rates) -> Self {
         Self {
-            held: Vec::with_capacity(HELD),
+            held: Vec::new(),
             past: Points::new(VERTICES),
             present: Points::new(VERTICES_OF_SLICE),
-            slices: Vec::with_capacity(SLICES),
+            slices: Vec::new(),
             width: NARROWEST_NS,
             ends: f64::NEG_INFINITY,
             error: STAMP_ERROR,
@@ -149,7 +149,7 @@ impl Segment {
             return;
         };
         let mut slice = Slice::new(fit.line, &self.past);
-        for pair in self.held.drain(..) {
+        for pair in std::mem::take(&mut self.held) {
             slice.record(&pair);
         }
         self.slices.push(slice);

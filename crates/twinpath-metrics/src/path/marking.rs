@@ -8,7 +8,8 @@ use crate::{EcnCounts, RemarkCounts};
 #[derive(Clone, Debug)]
 pub(crate) struct Marking {
     expected: Option<Tos>,
-    by_dscp: [u64; 64],
+    /// Code points that were seen, ascending, with their packets.
+    by_dscp: Vec<(u8, u64)>,
     known: bool,
     ecn: EcnCounts,
     ecn_remarked: u64,
@@ -19,7 +20,7 @@ impl Marking {
     pub(crate) fn new(expected: Option<Tos>) -> Self {
         Self {
             expected,
-            by_dscp: [0; 64],
+            by_dscp: Vec::new(),
             known: false,
             ecn: EcnCounts::default(),
             ecn_remarked: 0,
@@ -31,8 +32,14 @@ impl Marking {
     pub(crate) fn record(&mut self, tos: Option<Tos>) {
         let Some(tos) = tos else { return };
         self.known = true;
-        if let Some(count) = self.by_dscp.get_mut(usize::from(tos.dscp().value())) {
-            *count += 1;
+        let value = tos.dscp().value();
+        match self.by_dscp.binary_search_by_key(&value, |(dscp, _)| *dscp) {
+            Ok(place) => {
+                if let Some((_, count)) = self.by_dscp.get_mut(place) {
+                    *count += 1;
+                }
+            }
+            Err(place) => self.by_dscp.insert(place, (value, 1)),
         }
         match tos.ecn() {
             Ecn::NotEct => self.ecn.not_ect += 1,
@@ -47,10 +54,15 @@ impl Marking {
 
     /// The code points that arrived, in ascending order, with their packets.
     pub(crate) fn dscp(&self) -> Vec<(Dscp, u64)> {
-        let counted = (0..).zip(self.by_dscp).filter(|(_, count)| *count > 0);
+        let counted = self.by_dscp.iter();
         counted
-            .filter_map(|(value, count)| Some((Dscp::new(value).ok()?, count)))
+            .filter_map(|(value, count)| Some((Dscp::new(*value).ok()?, *count)))
             .collect()
+    }
+
+    /// Heap memory in octets.
+    pub(crate) fn heap_octets(&self) -> usize {
+        self.by_dscp.capacity() * size_of::<(u8, u64)>()
     }
 
     /// Packets by their ECN field; `None` if no marking is known.
@@ -61,10 +73,10 @@ impl Marking {
     /// Packets whose marking changed; `None` if either marking is unknown.
     pub(crate) fn remarked(&self) -> Option<RemarkCounts> {
         let expected = self.expected.filter(|_| self.known)?;
-        let kept = usize::from(expected.dscp().value());
-        let all: u64 = self.by_dscp.iter().sum();
+        let kept = expected.dscp().value();
+        let others = self.by_dscp.iter().filter(|(dscp, _)| *dscp != kept);
         Some(RemarkCounts {
-            dscp: all - self.by_dscp.get(kept).copied().unwrap_or(0),
+            dscp: others.map(|(_, count)| count).sum(),
             ecn: self.ecn_remarked,
         })
     }
