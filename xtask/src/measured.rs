@@ -29,9 +29,9 @@ pub(crate) struct Kept {
 
 #[derive(Default)]
 struct Measured {
-    metrics: Option<SessionMetrics>,
-    clocks: Option<ClockModel>,
-    sender: Option<SessionSender>,
+    metrics: Option<Box<SessionMetrics>>,
+    clocks: Option<Box<ClockModel>>,
+    sender: Option<Box<SessionSender>>,
 }
 
 /// Keeps `sessions` sessions, each of which sends `packets` packets, one a second, in turn with the
@@ -44,16 +44,16 @@ pub(crate) fn hold(sessions: u32, packets: u64, kept: Kept) -> Result<f64> {
     for _ in 0..sessions {
         all.push(Measured {
             metrics: kept.metrics.then(|| {
-                SessionMetrics::with_config(&MetricsConfig {
+                Box::new(SessionMetrics::with_config(&MetricsConfig {
                     reflector: ReflectorKind::Stateful,
                     tos_forward: Some(Tos(0xb8)),
                     tos_backward: Some(Tos(0xb8)),
                     ..MetricsConfig::default()
-                })
+                }))
             }),
-            clocks: kept.clocks.then(ClockModel::new),
+            clocks: kept.clocks.then(Box::default),
             sender: if kept.sender {
-                Some(sender(packets)?)
+                Some(Box::new(sender(packets)?))
             } else {
                 None
             },

@@ -11,6 +11,8 @@ const MIN_WINDOW: u64 = 65_536;
 /// Numbers per chunk.
 const CHUNK: usize = 256;
 const CHUNK_NUMBERS: u64 = CHUNK as u64;
+/// Memory grows by this many numbers or more, up to a chunk.
+const GROWTH: usize = 16;
 
 /// The T1 of answered packets by their numbers. Only chunks with an answered packet take memory, and
 /// only the newest max(65536, 2 x in flight) numbers that were sent less than `keep` ago.
@@ -18,7 +20,7 @@ const CHUNK_NUMBERS: u64 = CHUNK as u64;
 pub(super) struct Answered {
     keep: Duration,
     chunks: VecDeque<Chunk>,
-    spare: Option<Box<[u64]>>,
+    spare: Option<Vec<u64>>,
     /// The number that the first chunk begins with.
     base: u64,
     /// The largest number entered, plus one.
@@ -30,7 +32,7 @@ pub(super) struct Answered {
 #[derive(Debug)]
 struct Chunk {
     /// T1 as written; 0: not answered. `None`: no number of this chunk was answered.
-    t1s: Option<Box<[u64]>>,
+    t1s: Option<Vec<u64>>,
     /// When its last number was entered.
     newest: Mono,
 }
@@ -80,13 +82,13 @@ impl Answered {
         let (chunk, place) = self.place(seq);
         if let Some(chunk) = self.chunks.get_mut(chunk) {
             let t1s = chunk.t1s.get_or_insert_with(|| {
-                let mut t1s = self
-                    .spare
-                    .take()
-                    .unwrap_or_else(|| vec![0; CHUNK].into_boxed_slice());
-                t1s.fill(0);
+                let mut t1s = self.spare.take().unwrap_or_default();
+                t1s.clear();
                 t1s
             });
+            if place >= t1s.len() {
+                t1s.resize((place + 1).next_multiple_of(GROWTH), 0);
+            }
             if let Some(slot) = t1s.get_mut(place) {
                 *slot = t1.bits();
             }
@@ -106,8 +108,9 @@ impl Answered {
     /// Octets on the heap.
     pub(super) fn memory_octets(&self) -> usize {
         let chunks = self.chunks.iter().filter_map(|chunk| chunk.t1s.as_ref());
-        let chunks = chunks.chain(&self.spare).count();
-        chunks * CHUNK * size_of::<u64>() + self.chunks.capacity() * size_of::<Chunk>()
+        let chunks = chunks.chain(&self.spare);
+        let t1s: usize = chunks.map(Vec::capacity).sum();
+        t1s * size_of::<u64>() + self.chunks.capacity() * size_of::<Chunk>()
     }
 
     fn remembers(&self, seq: u64) -> bool {

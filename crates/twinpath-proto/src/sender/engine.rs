@@ -7,6 +7,7 @@ use twinpath_wire::{
 use zerocopy::IntoBytes;
 
 use super::answered::Answered;
+use super::chunk::ChunkSize;
 use super::config::{Limit, SenderConfig, lingering};
 use super::counters::SenderCounters;
 use super::in_flight::{Flight, InFlight, Slot};
@@ -103,6 +104,7 @@ impl SessionSender {
             Limit::Count(count) => Some(count),
             Limit::Duration(_) => None,
         };
+        let chunk = ChunkSize::of(lingering(config.timeout), config.schedule.mean_interval());
         Self {
             payload: Payload::new(&config),
             guard: TestGuard::default(),
@@ -120,7 +122,7 @@ impl SessionSender {
                 ..SenderCounters::default()
             },
             first,
-            in_flight: InFlight::new(first),
+            in_flight: InFlight::new(first, chunk),
             linger: Linger::default(),
             outbox: Outbox::default(),
             t1_span: None,

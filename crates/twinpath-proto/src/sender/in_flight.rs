@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use twinpath_wire::{Delta, Mono, Rung, Stamp, Wall, WireTime};
 
-/// Slots per chunk.
-const CHUNK: usize = 256;
-const CHUNK_NUMBERS: u64 = CHUNK as u64;
+use super::chunk::ChunkSize;
 
 /// State of a packet that was sent.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +100,7 @@ const _: () = assert!(size_of::<Slot>() == 32);
 /// Slots from the oldest open number to the newest.
 #[derive(Debug)]
 pub(super) struct InFlight {
+    chunk: ChunkSize,
     chunks: VecDeque<Box<[Slot]>>,
     spare: Option<Box<[Slot]>>,
     /// The number that the first chunk starts with.
@@ -115,8 +114,9 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
-    pub(super) fn new(first: u64) -> Self {
+    pub(super) fn new(first: u64, chunk: ChunkSize) -> Self {
         Self {
+            chunk,
             chunks: VecDeque::new(),
             spare: None,
             base: first,
@@ -155,8 +155,9 @@ impl InFlight {
     pub(super) fn push(&mut self, slot: Slot) {
         let seq = self.next;
         self.next += 1;
-        if (seq - self.base) / CHUNK_NUMBERS >= self.chunks.len() as u64 {
-            let empty = || vec![Slot::Done; CHUNK].into_boxed_slice();
+        if self.chunk.split(seq - self.base).0 >= self.chunks.len() {
+            let slots = self.chunk.slots();
+            let empty = || vec![Slot::Done; slots].into_boxed_slice();
             self.chunks
                 .push_back(self.spare.take().unwrap_or_else(empty));
         }
@@ -191,7 +192,7 @@ impl InFlight {
         }
         self.head += 1;
         self.open = self.open.max(self.head);
-        if self.head - self.base == CHUNK_NUMBERS {
+        if self.head - self.base == self.chunk.numbers() {
             self.base = self.head;
             self.spare = self.chunks.pop_front();
         }
@@ -248,15 +249,15 @@ impl InFlight {
     /// Octets on the heap.
     pub(super) fn memory_octets(&self) -> usize {
         let chunks = self.chunks.len() + usize::from(self.spare.is_some());
-        chunks * CHUNK * size_of::<Slot>() + self.chunks.capacity() * size_of::<Box<[Slot]>>()
+        chunks * self.chunk.slots() * size_of::<Slot>()
+            + self.chunks.capacity() * size_of::<Box<[Slot]>>()
     }
 
     fn place(&self, seq: u64) -> Option<(usize, usize)> {
         if seq < self.head || seq >= self.next {
             return None;
         }
-        let index = usize::try_from(seq - self.base).ok()?;
-        Some((index / CHUNK, index % CHUNK))
+        Some(self.chunk.split(seq - self.base))
     }
 }
 
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_ring_in_use_does_not_grow() {
-        let mut ring = InFlight::new(u64::from(u32::MAX) - 5);
+        let mut ring = InFlight::new(u64::from(u32::MAX) - 5, ChunkSize::LARGEST);
         for _ in 0..600 {
             ring.push(Slot::Done);
         }
@@ -320,7 +321,7 @@ mod tests {
             most = most.max(ring.memory_octets());
         }
         assert_eq!(ring.span(), 600);
-        assert!(most < 5 * CHUNK * 32 + 1024, "{most}");
+        assert!(most < 5 * 256 * 32 + 1024, "{most}");
         while ring.oldest().is_some() {
             ring.pop();
         }

@@ -46,13 +46,13 @@ pub(super) struct Outbox {
 
 impl Outbox {
     pub(super) fn push_ready(&mut self, sample: Sample) {
-        self.queue.push_back(Pending { sample, wait: None });
+        self.push(Pending { sample, wait: None });
         self.step_over_ready();
     }
 
     /// Adds a sample that waits and returns its position.
     pub(super) fn push_waiting(&mut self, sample: Sample, wait: Wait) -> u64 {
-        self.queue.push_back(Pending {
+        self.push(Pending {
             sample,
             wait: Some(wait),
         });
@@ -102,6 +102,14 @@ impl Outbox {
     /// Octets on the heap.
     pub(super) fn memory_octets(&self) -> usize {
         self.queue.capacity() * size_of::<Pending>()
+    }
+
+    /// Begins with room for one: slow sessions need no more.
+    fn push(&mut self, pending: Pending) {
+        if self.queue.capacity() == 0 {
+            self.queue.reserve_exact(1);
+        }
+        self.queue.push_back(pending);
     }
 
     fn step_over_ready(&mut self) {

@@ -13,6 +13,8 @@ const TLV_UNRECOGNIZED: u8 = 0x80;
 const TLV_EXTRA_PADDING: u8 = 1;
 /// Octets of prepared random padding.
 const BLOCK_WORDS: usize = 256;
+/// Padding of up to this many octets is made without the block.
+const SHORT: usize = 64;
 
 /// Writes requests.
 #[derive(Debug)]
@@ -35,12 +37,17 @@ impl Payload {
             Fill::Zero => None,
             Fill::Random => Some(Noise::new(config.seed)),
         };
-        Self {
+        let mut payload = Self {
             protocol: config.protocol,
             sizes,
             noise,
             echo: Echo::new(config),
+        };
+        let is_short = payload.largest() <= SHORT;
+        if let Some(noise) = payload.noise.as_mut().filter(|_| is_short) {
+            noise.block = Box::default();
         }
+        payload
     }
 
     /// The padding that must come back unchanged, if any.
@@ -133,7 +140,7 @@ impl Noise {
     }
 
     fn fill(&mut self, octets: &mut [u8]) {
-        if octets.len() <= 64 {
+        if octets.len() <= SHORT {
             for chunk in octets.chunks_mut(8) {
                 put(chunk, self.random.next_u64());
             }
