@@ -64,7 +64,9 @@ pub struct SessionMetrics {
     /// Forward and backward; `None` for a reflector without a counter.
     by_direction: Option<(Resequenced, Reordering)>,
     loss: LossDirection,
-    periods: Periods,
+    /// `None` before the first packet that was lost or never sent.
+    periods: Option<Box<Periods>>,
+    noticeable_distance: u64,
     trailing: Trailing,
     availability: Availability,
     delays: Delays,
@@ -107,7 +109,8 @@ impl SessionMetrics {
             reordering: Reordering::new(),
             by_direction: counts.then(|| (Resequenced::new(), Reordering::new())),
             loss: LossDirection::new(config.reflector),
-            periods: Periods::new(config.noticeable_distance),
+            periods: None,
+            noticeable_distance: config.noticeable_distance,
             trailing: Trailing::default(),
             availability: Availability::new(config.availability),
             delays: Delays::new(config.bins.as_ref()),
@@ -138,12 +141,12 @@ impl SessionMetrics {
             Fate::Received => self.receive(sample, attribution),
             Fate::Lost => {
                 self.lost += 1;
-                self.periods.record_lost(sample.seq);
+                self.periods_mut().record_lost(sample.seq);
             }
             Fate::Late => {
                 self.lost += 1;
                 self.late += 1;
-                self.periods.record_late(sample.seq);
+                self.periods_mut().record_late(sample.seq);
             }
             Fate::Duplicate => self.duplicates += 1,
         }
@@ -187,7 +190,7 @@ impl SessionMetrics {
         self.not_sent += 1;
         self.availability.record_not_sent(seq, at);
         self.loss.record_not_sent(seq);
-        self.periods.record_not_sent(seq);
+        self.periods_mut().record_not_sent(seq);
         self.leave_room();
     }
 
@@ -245,7 +248,10 @@ impl SessionMetrics {
             reordering: self.reordering.value(),
             reordering_forward: by_direction.map(|(forward, _)| forward.value()),
             reordering_backward: by_direction.map(|(_, backward)| backward.value()),
-            loss_periods: self.periods.value(),
+            loss_periods: match &self.periods {
+                Some(periods) => periods.value(),
+                None => Periods::new(self.noticeable_distance).value(),
+            },
             availability,
             not_sent: self.not_sent,
             by_size: self.by_size.as_ref().map(BySize::value).unwrap_or_default(),
@@ -304,6 +310,7 @@ impl SessionMetrics {
     /// Memory of the session in octets, including the heap.
     pub fn memory_octets(&self) -> usize {
         let by_direction = self.by_direction.as_ref();
+        let periods = self.periods.as_deref();
         size_of::<Self>()
             + self.delays.heap_octets()
             + self.by_size.as_ref().map_or(0, BySize::octets)
@@ -312,7 +319,7 @@ impl SessionMetrics {
             + by_direction.map_or(0, |(forward, backward)| {
                 forward.octets() + backward.octets()
             })
-            + self.periods.heap_octets()
+            + periods.map_or(0, |periods| size_of::<Periods>() + periods.heap_octets())
             + self.availability.octets()
             + self.duplication.heap_octets()
             + self.ttl_forward.heap_octets()
@@ -321,10 +328,18 @@ impl SessionMetrics {
             + self.marking_backward.heap_octets()
     }
 
+    fn periods_mut(&mut self) -> &mut Periods {
+        let distance = self.noticeable_distance;
+        self.periods
+            .get_or_insert_with(|| Box::new(Periods::new(distance)))
+    }
+
     /// The memory of late packets, copies and refusals is taken from the histograms'.
     #[cold]
     fn leave_room(&mut self) {
-        let octets = self.periods.heap_octets() + self.duplication.claimed_octets();
+        let periods = self.periods.as_ref();
+        let periods = periods.map_or(0, |periods| periods.heap_octets());
+        let octets = periods + self.duplication.claimed_octets();
         self.delays.leave_room(octets);
     }
 

@@ -9,7 +9,7 @@ mod parts;
 
 pub use parts::{BadParts, HistogramBin, HistogramParts};
 
-use crate::delay::few::FewBins;
+use crate::delay::few::FewValues;
 use crate::delay::page::Page;
 use crate::delay::rank::at_ranks;
 use crate::round;
@@ -33,7 +33,7 @@ const MIRROR: u16 = (1 << EXACT_BITS) - 1;
 pub struct Histogram {
     bits: u32,
     total: u64,
-    few: FewBins,
+    few: FewValues,
     tables: Option<Box<Tables>>,
     /// Octaves that a value fell into.
     octaves: u8,
@@ -90,7 +90,7 @@ impl Histogram {
         Self {
             bits: EXACT_BITS,
             total: 0,
-            few: FewBins::new(),
+            few: FewValues::new(),
             tables: None,
             octaves: 0,
             claimed_octets: 0,
@@ -276,7 +276,7 @@ impl Histogram {
         let negative = octave < POSITIVE;
         let mut page = Page::new(self.bins_in(octave));
         for (bin, count) in self.few.bins(octave) {
-            page.add(mirrored(negative, usize::from(bin)), u64::from(count));
+            page.add(mirrored(negative, usize::from(bin)), count);
         }
         self.few.remove(octave);
         let tables = self.tables.get_or_insert_with(|| {
@@ -323,7 +323,7 @@ impl Histogram {
         };
         let page = usize::from(page);
         let few = self.few.bins(octave);
-        let few = few.map(move |(bin, count)| (mirrored(negative, usize::from(bin)), count.into()));
+        let few = few.map(move |(bin, count)| (mirrored(negative, usize::from(bin)), count));
         let table = self.table(octave);
         let bins = table.map_or(0, Page::len);
         let many = (0..bins).filter_map(move |bin| {

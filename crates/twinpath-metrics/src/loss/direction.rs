@@ -36,7 +36,7 @@ pub(crate) struct LossDirection {
     early_not_sent: Placed,
     seen: SeenWindow,
     current: Option<Epoch>,
-    previous: Option<Epoch>,
+    previous: Option<Box<Epoch>>,
     /// Counts of the epochs before `previous`.
     settled: Verdict,
     restarts: u64,
@@ -165,7 +165,7 @@ impl LossDirection {
             ReflectorKind::Stateful => self.replies > 0,
             ReflectorKind::Stateless => false,
         };
-        let sum = [&self.previous, &self.current]
+        let sum = [self.previous.as_deref(), self.current.as_ref()]
             .into_iter()
             .flatten()
             .fold(self.settled, |sum, epoch| {
@@ -189,7 +189,7 @@ impl LossDirection {
 
     /// Heap memory in octets.
     pub(crate) fn heap_octets(&self) -> usize {
-        self.seen.octets()
+        self.seen.octets() + self.previous.as_deref().map_or(0, size_of_val)
     }
 
     fn answer(&mut self, sample: &Sample, first: (u64, Wall)) -> Attribution {
@@ -264,7 +264,7 @@ impl LossDirection {
 
     /// The epoch before the current one, if a reply belongs there.
     fn earlier(&mut self, t3: Wall, number: u32) -> Option<&mut Epoch> {
-        let previous = self.previous.as_mut()?;
+        let previous = self.previous.as_deref_mut()?;
         self.current
             .as_ref()?
             .is_after(t3, number, previous)
@@ -292,7 +292,7 @@ impl LossDirection {
         self.seen.reset();
         let r = i64::from(number);
         let old = self.current.replace(Epoch::new(start, s, r, t3));
-        if let Some(settled) = std::mem::replace(&mut self.previous, old) {
+        if let Some(settled) = std::mem::replace(&mut self.previous, old.map(Box::new)) {
             self.settled = self.settled.plus(settled.verdict(self.least));
         }
         r
@@ -300,7 +300,7 @@ impl LossDirection {
 
     /// The epoch in which a packet without a reply was sent.
     fn epoch_of(&mut self, s: u64) -> EpochOf<'_> {
-        match (&mut self.current, &mut self.previous) {
+        match (&mut self.current, self.previous.as_deref_mut()) {
             (None, _) => EpochOf::BeforeAnyReply,
             (Some(current), _) if current.covers(s) => EpochOf::Epoch(current),
             (_, Some(previous)) if previous.covers(s) && s <= previous.s_max() => {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// The size of the chunks of a ring: a power of two from 16 to 256 numbers.
+/// The size of the chunks of a ring: a power of two from 8 to 256 numbers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ChunkSize {
     bits: u8,
 }
 
 impl ChunkSize {
-    const SMALLEST: Self = Self { bits: 4 };
+    const SMALLEST: Self = Self { bits: 3 };
     pub(super) const LARGEST: Self = Self { bits: 8 };
 
     /// For packets of which each is remembered for `keep`, one every `interval`: a quarter of them.
@@ -52,8 +52,8 @@ mod tests {
             (Duration::from_micros(10), 256),
             (Duration::from_millis(10), 128),
             (Duration::from_millis(20), 64),
-            (Duration::from_secs(1), 16),
-            (Duration::MAX, 16),
+            (Duration::from_secs(1), 8),
+            (Duration::MAX, 8),
         ] {
             let chunk = ChunkSize::of(keep, interval);
             assert_eq!(chunk.numbers(), numbers, "{interval:?}");
