@@ -19,6 +19,19 @@ pub struct Outbound {
     pub stamp: bool,
 }
 
+impl Outbound {
+    /// To this destination, with a transmit stamp, and else as the socket has it.
+    pub fn stamped(to: SocketAddr) -> Self {
+        Self {
+            to,
+            from: None,
+            tos: None,
+            interface: 0,
+            stamp: true,
+        }
+    }
+}
+
 /// An event of the error queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueEvent {

@@ -7,19 +7,19 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_proto::sender::{Limit, Schedule};
-use twinpath_runtime::{ResponderPlan, SenderPlan, responder, sender};
+use twinpath_runtime::{ResponderPlan, SenderPlan, measure, responder};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let loopback: SocketAddr = "127.0.0.1:0".parse()?;
     let reflector = responder::start(&ResponderPlan::on(vec![loopback]))?;
     let far = *reflector.listening().first().ok_or("no address")?;
-    let mut run = sender::start(SenderPlan {
+    let mut run = measure::start(SenderPlan {
         limit: Limit::Count(200),
         schedule: Schedule::every(Duration::from_millis(5)),
         ..SenderPlan::to(far)
     })?;
     while !run.is_finished() {
-        while let Some(sample) = run.session().next_sample() {
+        while let Some(sample) = run.next_sample() {
             if sample.seq < 5 {
                 println!("{}: {:?}", sample.seq, sample.round_trip());
             }

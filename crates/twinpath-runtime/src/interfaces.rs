@@ -5,6 +5,7 @@
 //! it would neither send nor receive for ever. One thread of this process looks at the names, some
 //! times a second; who owns a socket asks it and binds again.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -209,5 +210,14 @@ impl Following {
                 false
             }
         }
+    }
+}
+
+/// An address of the zone `before` is one of the zone `now`.
+pub(crate) fn set_zone(address: &mut SocketAddr, before: u32, now: u32) {
+    if let SocketAddr::V6(address) = address
+        && address.scope_id() == before
+    {
+        address.set_scope_id(now);
     }
 }

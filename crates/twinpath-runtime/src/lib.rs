@@ -12,6 +12,7 @@ mod interfaces;
 pub mod keys;
 #[cfg(feature = "control")]
 mod link;
+pub mod measure;
 #[cfg(feature = "control")]
 mod names;
 mod plan;
@@ -19,7 +20,6 @@ mod plan;
 mod random;
 mod reflect;
 pub mod responder;
-pub mod sender;
 #[cfg(feature = "control")]
 pub mod server;
 #[cfg(feature = "control")]

@@ -51,10 +51,14 @@ pub struct SenderPlan {
     pub start_delay: Duration,
     /// Spin before each departure.
     pub spin: bool,
+    /// Leave exactly on time, by a thread of the session's own; else it may share one with others.
+    pub exact: bool,
     /// How many missed departures are caught up in a row (row M-67).
     pub max_burst: u32,
     /// Hand every sample to the caller's ring (`-v`, jsonl, csv).
     pub records: bool,
+    /// Columns of the timeline that is kept; `None`: none is.
+    pub columns: Option<usize>,
     /// Seed of padding, of the first departure's phase and of a random schedule.
     pub seed: u64,
     /// Figures that are to be had for the asking.
@@ -126,8 +130,10 @@ impl SenderPlan {
             path: PathOptions::default(),
             start_delay: Duration::ZERO,
             spin: false,
+            exact: false,
             max_burst: 10,
             records: true,
+            columns: None,
             seed: 0,
             figures: FigureOptions::default(),
         }
@@ -135,7 +141,8 @@ impl SenderPlan {
 
     /// This plan as one of several sessions has it, from 0: with its class, the next port, and
     /// another seed. Neighbouring seeds give unrelated departures.
-    pub(crate) fn of_session(&self, index: usize, tos: Tos) -> Self {
+    #[must_use]
+    pub fn of_session(&self, index: usize, tos: Tos) -> Self {
         let step = u16::try_from(index).unwrap_or(u16::MAX);
         let port = match self.port {
             PortChoice::Exact(port @ 1..) => PortChoice::Exact(port.saturating_add(step)),

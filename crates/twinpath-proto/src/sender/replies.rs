@@ -267,10 +267,14 @@ impl SessionSender {
         }
     }
 
+    /// Whether a datagram, wherever it comes from, is a reply to a packet of this session.
+    pub fn is_answered_by(&self, octets: &[u8]) -> bool {
+        let reply = self.read(octets);
+        reply.is_ok_and(|reply| self.was_sent(reply.head.sender_seq.get(), reply.head.sender_t1))
+    }
+
     fn note_foreign(&mut self, octets: &[u8], from: SocketAddr) {
-        let ours = self
-            .read(octets)
-            .is_ok_and(|reply| self.was_sent(reply.head.sender_seq.get(), reply.head.sender_t1));
+        let ours = self.is_answered_by(octets);
         let anomalies = &mut self.counters.anomalies;
         anomalies.foreign_address += 1;
         anomalies.last_foreign = Some(from);

@@ -1,7 +1,7 @@
 //! The Control-Client with its Session-Senders: agrees with a Server on sessions, measures, stops
 //! (RFC 5357 section 3).
 //!
-//! One thread talks to the Server; each session has a thread of its own, as any Session-Sender.
+//! One thread talks to the Server; sessions are measured as any others.
 
 mod client_thread;
 mod connect;
@@ -35,7 +35,7 @@ use request::default_features;
 
 use crate::SenderPlan;
 use crate::error::StartError;
-use crate::sender::{self, Bound, SessionHandle};
+use crate::measure::{self, Bound, SessionHandle};
 
 /// A Control-Client with Session-Senders that runs.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
     let mut bounds: Vec<Bound> = Vec::new();
     for (index, tos) in classes.iter().enumerate() {
         let plan = of_session(index, *tos, &control, &sender, may_be);
-        let (bound, session) = sender::bind(plan)?;
+        let (bound, session) = measure::bind(plan)?;
         sessions.push(session);
         bounds.push(bound);
     }

@@ -16,7 +16,7 @@ use super::dialogue::Dialogue;
 use super::event::News;
 use super::request::{DefaultFeatures, SessionRequest, sizes};
 use super::{ControlError, ControlEvent, ControlPlan, Sizes};
-use crate::sender::{Bound, Negotiated, SenderThread};
+use crate::measure::{Agreement, Bound, SessionControl};
 use crate::stop::Stop;
 
 /// How often a run without its Server is looked at.
@@ -101,7 +101,7 @@ fn patience(bound: &[Bound]) -> Duration {
 /// The Session-Senders of the sessions that run.
 struct Senders {
     /// By the session's place; `None` once its end is known.
-    threads: Vec<Option<SenderThread>>,
+    sessions: Vec<Option<SessionControl>>,
     reports: Vec<Option<SessionReport>>,
     failures: Vec<ControlError>,
     ended: UnboundedReceiver<usize>,
@@ -115,26 +115,26 @@ struct Senders {
 struct Watch(Vec<(u64, Mono)>);
 
 impl Watch {
-    fn new(threads: &[Option<SenderThread>]) -> Self {
+    fn new(sessions: &[Option<SessionControl>]) -> Self {
         let now = clock::mono();
-        Self(threads.iter().map(|_| (0, now)).collect())
+        Self(sessions.iter().map(|_| (0, now)).collect())
     }
 
     /// Ends sessions whose replies stopped `patience` ago; whether there are any.
-    fn stop_silent(&mut self, threads: &[Option<SenderThread>], patience: Duration) -> bool {
+    fn stop_silent(&mut self, sessions: &[Option<SessionControl>], patience: Duration) -> bool {
         let now = clock::mono();
         let mut any = false;
-        for ((known, since), thread) in self.0.iter_mut().zip(threads) {
-            let Some(SenderThread { handle, .. }) = thread else {
+        for ((known, since), session) in self.0.iter_mut().zip(sessions) {
+            let Some(session) = session else {
                 continue;
             };
-            let progress = handle.progress();
+            let progress = session.progress();
             // The last packets' own timeout is enough.
             let over = progress.asked == Some(progress.sent);
             if progress.received != *known {
                 (*known, *since) = (progress.received, now);
             } else if now.since(*since) > patience && !over {
-                handle.abandon();
+                session.abandon();
                 any = true;
             }
         }
@@ -147,7 +147,7 @@ impl Senders {
     fn begin(dialogue: &Dialogue, bound: Vec<Bound>, patience: Duration) -> Self {
         let (teller, ended) = unbounded_channel();
         let mut senders = Self {
-            threads: Vec::new(),
+            sessions: Vec::new(),
             reports: Vec::new(),
             failures: Vec::new(),
             ended,
@@ -157,11 +157,11 @@ impl Senders {
         let running = dialogue.running();
         for (index, bound) in bound.into_iter().enumerate() {
             senders.reports.push(None);
-            senders.threads.push(None);
+            senders.sessions.push(None);
             if running.contains(&index)
                 && let Some(session) = dialogue.negotiated(index)
             {
-                let negotiated = Negotiated {
+                let agreement = Agreement {
                     session: Some((session.reflector, Protocol::Twamp(dialogue.features(index)))),
                     sid: Some(session.sid),
                     mode: dialogue.modes.security(),
@@ -169,7 +169,7 @@ impl Senders {
                     findings: dialogue.session_findings(index),
                 };
                 dialogue.tell(ControlEvent::Running { index, session });
-                senders.begin_one(index, bound, negotiated, &teller);
+                senders.begin_one(index, bound, agreement, &teller);
             }
         }
         senders
@@ -179,7 +179,7 @@ impl Senders {
         &mut self,
         index: usize,
         bound: Bound,
-        negotiated: Negotiated,
+        agreement: Agreement,
         teller: &UnboundedSender<usize>,
     ) {
         let over = teller.clone();
@@ -187,10 +187,10 @@ impl Senders {
             // The receiver is gone: the event is dropped.
             let _ = over.send(index);
         });
-        match bound.begin(negotiated, Some(ended)) {
-            Ok(thread) => {
-                if let Some(slot) = self.threads.get_mut(index) {
-                    *slot = Some(thread);
+        match bound.begin(agreement, Some(ended)) {
+            Ok(session) => {
+                if let Some(slot) = self.sessions.get_mut(index) {
+                    *slot = Some(session);
                 }
             }
             Err(error) => self.failures.push(error.into()),
@@ -200,8 +200,8 @@ impl Senders {
     /// Until every packet's fate is known, whatever becomes of the connection meanwhile.
     async fn follow(&mut self, dialogue: &mut Dialogue, stop: &mut Stop) {
         let mut told = false;
-        let mut watch = Watch::new(&self.threads);
-        while self.threads.iter().any(Option::is_some) {
+        let mut watch = Watch::new(&self.sessions);
+        while self.sessions.iter().any(Option::is_some) {
             tokio::select! {
                 biased;
                 index = self.ended.recv() => match index {
@@ -216,20 +216,20 @@ impl Senders {
                 },
                 () = stop.told(), if !told => {
                     told = true;
-                    self.threads.iter().flatten().for_each(|thread| thread.handle.stop());
+                    self.sessions.iter().flatten().for_each(SessionControl::stop);
                 }
                 () = sleep(SERVER_CHECK_EVERY), if !dialogue.is_alive() && !told => {
-                    self.given_up |= watch.stop_silent(&self.threads, self.patience);
+                    self.given_up |= watch.stop_silent(&self.sessions, self.patience);
                 }
                 () = dialogue.listen() => {}
             }
         }
     }
 
-    /// A session's thread has ended.
+    /// A session is over.
     fn take(&mut self, index: usize) {
-        let thread = self.threads.get_mut(index).and_then(Option::take);
-        match thread.map(SenderThread::join) {
+        let session = self.sessions.get_mut(index).and_then(Option::take);
+        match session.map(|session| session.join()) {
             Some(Ok(mut report)) => {
                 report.identity.number = index + 1;
                 if let Some(slot) = self.reports.get_mut(index) {

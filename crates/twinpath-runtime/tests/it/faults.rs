@@ -7,10 +7,10 @@ use std::time::Duration;
 use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_report::Finding;
 use twinpath_report::finding::{Silence, Unreached};
-use twinpath_runtime::{PortChoice, StartError, responder, sender};
+use twinpath_runtime::{PortChoice, StartError, measure, responder};
 use twinpath_wire::Fate;
 
-use crate::{keys, measure, portable_build, reflect, responder_plan, sender_plan};
+use crate::{keys, measured, portable_build, reflect, responder_plan, sender_plan};
 
 /// A peer of the test's own: answers each datagram by `answer`, until dropped.
 fn peer(answer: impl Fn(&UdpSocket, &[u8], SocketAddr) + Send + 'static) -> SocketAddr {
@@ -47,7 +47,7 @@ fn nothing_listening_is_said() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let (report, samples) = measure(quick(gone));
+    let (report, samples) = measured(quick(gone));
     assert_eq!(report.counters.sent, 20);
     assert_eq!(keys(&report)[0], "port-unreachable");
     let refused = &report.findings[0];
@@ -62,7 +62,7 @@ fn nothing_listening_is_said() {
 #[test]
 fn silence_is_said() {
     let far = peer(|_, _, _| {});
-    let (report, _) = measure(quick(far));
+    let (report, _) = measured(quick(far));
     assert_eq!((report.counters.received, report.counters.lost), (0, 20));
     assert_eq!(keys(&report)[0], "nothing-came-back");
 }
@@ -72,7 +72,7 @@ fn an_echo_service_is_no_reflector() {
     let far = peer(|socket, octets, from| {
         socket.send_to(octets, from).unwrap();
     });
-    let (report, _) = measure(quick(far));
+    let (report, _) = measured(quick(far));
     assert_eq!(report.counters.received, 0);
     assert_eq!(keys(&report)[0], "echo-service");
 }
@@ -90,7 +90,7 @@ fn a_peer_that_speaks_something_else_is_said() {
     for protocol in [Protocol::TwampLight, Protocol::Stamp { ssid: 3 }] {
         let mut plan = quick(far);
         plan.protocol = protocol;
-        let (report, _) = measure(plan);
+        let (report, _) = measured(plan);
         assert_eq!(report.counters.received, 0);
         assert_eq!(keys(&report)[0], "another-protocol");
     }
@@ -108,7 +108,7 @@ fn answers_from_another_address_are_said() {
         let count = back.recv(&mut reply).unwrap();
         other.send_to(&reply[..count], from).unwrap();
     });
-    let (report, _) = measure(quick(far));
+    let (report, _) = measured(quick(far));
     assert_eq!(report.counters.received, 0);
     assert_eq!(keys(&report)[0], "answers-from-elsewhere");
     let elsewhere = &report.findings[0];
@@ -134,7 +134,7 @@ fn late_replies_are_said_and_counted_as_lost_too() {
     });
     let mut plan = quick(far);
     plan.timeout = Duration::from_millis(10);
-    let (report, samples) = measure(plan);
+    let (report, samples) = measured(plan);
     assert_eq!(report.counters.received, 0);
     assert!(
         report.counters.late > 0 && report.counters.lost == 20,
@@ -155,8 +155,8 @@ fn a_range_of_ports_is_searched_past_the_services_in_it() {
     // Packets from chargen's port would not be reflected.
     let mut plan = sender_plan("127.0.0.1:862".parse().unwrap());
     plan.port = PortChoice::Range(19, 20);
-    match sender::start(plan) {
-        Ok(mut run) => assert_eq!(run.session().sender().port(), 20),
+    match measure::start(plan) {
+        Ok(run) => assert_eq!(run.sender().port(), 20),
         Err(error) => assert!(
             error.to_string().contains(":20: ports below 1024"),
             "{error}"
@@ -179,22 +179,22 @@ fn a_port_in_use_and_an_address_of_another_host_are_said() {
     }
     let mut plan = sender_plan("127.0.0.1:9".parse().unwrap());
     plan.near = Some("192.0.2.1".parse().unwrap());
-    let error = sender::start(plan).unwrap_err();
+    let error = measure::start(plan).unwrap_err();
     assert!(error.to_string().contains("192.0.2.1"), "{error}");
     let mut plan = sender_plan("127.0.0.1:9".parse().unwrap());
     plan.near = Some(taken.ip());
     plan.port = PortChoice::Exact(taken.port());
     assert!(matches!(
-        sender::start(plan.clone()),
+        measure::start(plan.clone()),
         Err(StartError::Bind(_))
     ));
     plan.port = PortChoice::Range(taken.port(), taken.port());
     assert!(matches!(
-        sender::start(plan.clone()),
+        measure::start(plan.clone()),
         Err(StartError::NoFreePort { .. })
     ));
     plan.port = PortChoice::Prefer(taken.port());
-    assert!(sender::start(plan).is_ok());
+    assert!(measure::start(plan).is_ok());
     drop(held);
 }
 
@@ -223,11 +223,11 @@ fn packets_over_the_mtu_with_df_are_refused_beforehand() {
     plan.payload = PayloadSize::Fixed(65_507);
     if mtu < 65_535 {
         plan.payload = PayloadSize::Fixed(mtu as usize - 27);
-        let error = sender::start(plan.clone()).unwrap_err();
+        let error = measure::start(plan.clone()).unwrap_err();
         assert!(error.to_string().contains(&mtu.to_string()), "{error}");
     }
     plan.payload = PayloadSize::Fixed(1000);
-    let (report, _) = measure(plan);
+    let (report, _) = measured(plan);
     assert_eq!(report.counters.received, 20);
 }
 

@@ -3,6 +3,7 @@
 mod controller;
 mod faults;
 mod loops;
+mod many;
 mod measuring;
 mod server;
 
@@ -14,7 +15,7 @@ use twinpath_proto::sender::{Limit, Schedule};
 use twinpath_report::Finding;
 use twinpath_report::SessionReport;
 use twinpath_runtime::responder::ResponderRun;
-use twinpath_runtime::{ResponderPlan, SenderPlan, responder, sender};
+use twinpath_runtime::{ResponderPlan, SenderPlan, measure, responder};
 use twinpath_wire::Sample;
 
 /// Built as for a system without Linux's sockets.
@@ -52,13 +53,13 @@ fn reflect(plan: &ResponderPlan) -> (ResponderRun, SocketAddr) {
     (run, near)
 }
 
-fn measure(plan: SenderPlan) -> (SessionReport, Vec<Sample>) {
-    let mut run = sender::start(plan).unwrap();
+fn measured(plan: SenderPlan) -> (SessionReport, Vec<Sample>) {
+    let mut run = measure::start(plan).unwrap();
     let mut samples = Vec::new();
     let patience = Instant::now() + Duration::from_mins(1);
     loop {
         let over = run.is_finished();
-        samples.extend(std::iter::from_fn(|| run.session().next_sample()));
+        samples.extend(std::iter::from_fn(|| run.next_sample()));
         if over {
             return (run.join().unwrap(), samples);
         }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use twinpath_metrics::{Record, TtlFigures};
 use twinpath_proto::reflector::Ignored;
 use twinpath_proto::sender::{Limit, PayloadSize, Protocol, Schedule};
-use twinpath_runtime::sender::SessionHandle;
-use twinpath_runtime::{StampChoice, host, sender};
+use twinpath_runtime::measure::SessionHandle;
+use twinpath_runtime::{StampChoice, host, measure};
 use twinpath_wire::{Fate, Rung, Tos};
 
-use crate::{has_v6, keys, measure, portable_build, reflect, responder_plan, sender_plan};
+use crate::{has_v6, keys, measured, portable_build, reflect, responder_plan, sender_plan};
 
 #[test]
 fn every_packet_is_answered_and_stamped_by_the_kernel() {
@@ -22,7 +22,7 @@ fn every_packet_is_answered_and_stamped_by_the_kernel() {
         let mut plan = sender_plan(far);
         plan.tos = Tos(0xb8);
         plan.path.ttl = 200;
-        let (report, samples) = measure(plan);
+        let (report, samples) = measured(plan);
         assert_eq!(
             (report.counters.sent, report.counters.received),
             (20, 20),
@@ -60,7 +60,7 @@ fn plain_sockets_on_either_side_measure_too() {
         let (_reflector, far) = reflect(&plan);
         let mut plan = sender_plan(far);
         plan.path.portable = plain_sender;
-        let (report, _) = measure(plan);
+        let (report, _) = measured(plan);
         assert_eq!(report.counters.received, 20);
         if plain_sender || portable_build() {
             assert_eq!(report.stamps.transmit, Some(Rung::User));
@@ -76,7 +76,7 @@ fn user_space_stamps_are_used_where_they_are_asked_for() {
     let (reflector, far) = reflect(&plan);
     let mut plan = sender_plan(far);
     plan.path.stamps = StampChoice::User;
-    let (report, _) = measure(plan);
+    let (report, _) = measured(plan);
     assert_eq!(report.stamps.transmit, Some(Rung::User));
     assert_eq!(report.stamps.receive, Some(Rung::User));
     assert_eq!(reflector.join().unwrap().receive_rung, Some(Rung::User));
@@ -89,7 +89,7 @@ fn a_wildcard_responder_answers_from_the_address_that_was_asked() {
     }
     let (_reflector, near) = reflect(&responder_plan(&["0.0.0.0:0"]));
     let far = SocketAddr::new("127.0.0.42".parse().unwrap(), near.port());
-    let (report, _) = measure(sender_plan(far));
+    let (report, _) = measured(sender_plan(far));
     assert_eq!(report.counters.received, 20);
     assert_eq!(report.counters.anomalies.foreign_address, 0);
 }
@@ -106,7 +106,7 @@ fn stamp_and_twamp_light_are_answered_on_one_port() {
         let mut plan = sender_plan(far);
         plan.protocol = protocol;
         plan.payload = PayloadSize::Fixed(octets);
-        let (report, _) = measure(plan);
+        let (report, _) = measured(plan);
         assert_eq!(report.counters.received, 20, "{protocol:?} {octets}");
         assert_eq!(
             report.counters.anomalies.ssid_missing + report.counters.anomalies.other_ssid,
@@ -127,7 +127,7 @@ fn jumbo_and_fragmented_payloads_pass() {
         let mut plan = sender_plan(far);
         plan.payload = PayloadSize::Fixed(octets);
         plan.limit = Limit::Count(3);
-        let (report, _) = measure(plan);
+        let (report, _) = measured(plan);
         assert_eq!(report.counters.received, 3, "{octets}");
         assert_eq!(report.counters.anomalies.size_differs, 0, "{octets}");
     }
@@ -139,7 +139,7 @@ fn several_threads_keep_each_session_s_counter() {
     plan.threads = 3;
     let (reflector, far) = reflect(&plan);
     for _ in 0..6 {
-        let (report, samples) = measure(sender_plan(far));
+        let (report, samples) = measured(sender_plan(far));
         assert_eq!(report.counters.received, 20);
         let numbers: Vec<_> = samples
             .iter()
@@ -171,7 +171,7 @@ fn a_client_s_rate_is_limited_over_all_threads() {
             .map(|_| {
                 let mut plan = sender_plan(far);
                 plan.timeout = Duration::from_millis(100);
-                std::thread::spawn(move || measure(plan).0.counters.received)
+                std::thread::spawn(move || measured(plan).0.counters.received)
             })
             .collect();
         let received: u64 = runs.into_iter().map(|run| run.join().unwrap()).sum();
@@ -194,13 +194,13 @@ fn a_duration_ends_a_run_too_and_stop_ends_it_early() {
     let mut plan = sender_plan(far);
     plan.limit = Limit::Duration(Duration::from_millis(100));
     plan.schedule = Schedule::every(Duration::from_millis(10));
-    let (report, _) = measure(plan);
+    let (report, _) = measured(plan);
     assert_eq!(report.counters.asked, None);
     assert_eq!(report.counters.sent + report.counters.slots_skipped, 10);
     let mut plan = sender_plan(far);
     plan.limit = Limit::Count(1_000_000);
-    let mut run = sender::start(plan).unwrap();
-    while run.session().progress().received < 5 {
+    let run = measure::start(plan).unwrap();
+    while run.progress().received < 5 {
         std::thread::sleep(Duration::from_millis(5));
     }
     run.stop();
@@ -227,7 +227,7 @@ fn what_was_sent_is_what_the_samples_say() {
     let mut plan = sender_plan(far);
     plan.limit = Limit::Count(500);
     plan.schedule = Schedule::every(Duration::from_micros(200));
-    let (report, samples) = measure(plan);
+    let (report, samples) = measured(plan);
     assert_eq!(report.counters.sent, 500);
     assert_eq!(samples.len(), 500);
     assert!(keys(&report).iter().all(|key| *key != "records-dropped"));
@@ -240,13 +240,16 @@ fn what_was_sent_is_what_the_samples_say() {
 fn classes_are_measured_side_by_side_in_the_order_asked_for() {
     let (reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
     let classes = [Tos(0x88), Tos(0), Tos(0xb8)];
-    let mut run = sender::start_classes(&sender_plan(far), &classes).unwrap();
-    let senders: Vec<SocketAddr> = run.sessions().iter().map(SessionHandle::sender).collect();
+    let plan = sender_plan(far);
+    let plans = classes.iter().enumerate();
+    let plans = plans.map(|(index, tos)| plan.of_session(index, *tos));
+    let mut run = measure::start_all(plans).unwrap();
+    let senders: Vec<SocketAddr> = run.iter().map(SessionHandle::sender).collect();
     let mut samples = [0; 3];
     let patience = Instant::now() + Duration::from_mins(1);
     loop {
-        let over = run.is_finished();
-        for (session, count) in run.sessions_mut().iter_mut().zip(&mut samples) {
+        let over = run.iter().all(SessionHandle::is_finished);
+        for (session, count) in run.iter_mut().zip(&mut samples) {
             let records = std::iter::from_fn(|| session.next_record());
             *count += records
                 .filter(|record| matches!(record, Record::Sample(_)))
@@ -259,7 +262,7 @@ fn classes_are_measured_side_by_side_in_the_order_asked_for() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(samples, [20; 3]);
-    let report = run.join().unwrap();
+    let report = measure::join(run).unwrap();
     assert!(report.failures.is_empty());
     for (index, session) in report.sessions.iter().enumerate() {
         assert_eq!(session.identity.number, index + 1);

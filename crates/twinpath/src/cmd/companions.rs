@@ -1,8 +1,10 @@
 //! What a run has beside its output: pictures, a raw file, the live view. Each is a feature of the
 //! program; only the two lists here know which of them were built.
 
+use std::sync::Arc;
+
 use twinpath_metrics::{Record, Series};
-use twinpath_runtime::sender::SessionHandle;
+use twinpath_runtime::measure::SessionHandle;
 use twinpath_wire::Sample;
 
 use super::subject::Beginning;
@@ -21,6 +23,11 @@ pub(super) trait Companion {
 
     /// It writes a file, whatever becomes of the output.
     fn writes(&self) -> bool {
+        false
+    }
+
+    /// It follows the sessions record by record.
+    fn reads_records(&self) -> bool {
         false
     }
 
@@ -49,7 +56,7 @@ pub(super) trait Companion {
     }
 
     /// Shows the run as it is; whether its user wants the end.
-    fn show(&mut self, _: &[Series], _: &[SessionHandle]) -> bool {
+    fn show(&mut self, _: &[Arc<Series>], _: &[SessionHandle]) -> bool {
         false
     }
 
@@ -132,6 +139,10 @@ impl Companions {
         self.all.iter().any(|it| it.writes())
     }
 
+    pub(super) fn read_records(&self) -> bool {
+        self.all.iter().any(|it| it.reads_records())
+    }
+
     pub(super) fn have_terminal(&self) -> bool {
         self.all.iter().any(|it| it.has_terminal())
     }
@@ -163,7 +174,7 @@ impl Companions {
         }
     }
 
-    pub(super) fn show(&mut self, series: &[Series], handles: &[SessionHandle]) -> bool {
+    pub(super) fn show(&mut self, series: &[Arc<Series>], handles: &[SessionHandle]) -> bool {
         let shown = self.all.iter_mut().map(|it| it.show(series, handles));
         shown.fold(false, |ends, end| ends | end)
     }

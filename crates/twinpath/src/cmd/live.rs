@@ -1,10 +1,11 @@
 //! `--live`: a run on the whole terminal.
 
 use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
 
 use twinpath_metrics::{Record, Series};
 use twinpath_report::is_one_host;
-use twinpath_runtime::sender::SessionHandle;
+use twinpath_runtime::measure::SessionHandle;
 use twinpath_wire::Sample;
 
 use super::companions::Companion;
@@ -28,7 +29,11 @@ impl Live {
 
 impl Companion for Live {
     fn columns(&self) -> Option<usize> {
-        self.0.as_ref().map(|_| View::COLUMNS)
+        Some(View::COLUMNS)
+    }
+
+    fn reads_records(&self) -> bool {
+        true
     }
 
     fn has_terminal(&self) -> bool {
@@ -72,7 +77,7 @@ impl Companion for Live {
         }
     }
 
-    fn show(&mut self, series: &[Series], handles: &[SessionHandle]) -> bool {
+    fn show(&mut self, series: &[Arc<Series>], handles: &[SessionHandle]) -> bool {
         let turn = self.0.as_mut().map(|view| view.turn(series, handles));
         turn.is_some_and(|turn| {
             turn.unwrap_or_else(|_| {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{Level, info};
 use twinpath_report::{ControlReport, Finding, SessionReport};
-use twinpath_runtime::StartError;
-use twinpath_runtime::sender::{ClassesRun, SessionHandle};
+use twinpath_runtime::measure::{self, SessionHandle};
+use twinpath_runtime::{SenderPlan, StartError};
 use twinpath_wire::Tos;
 
 use super::companions::Companions;
@@ -62,34 +62,53 @@ pub(super) struct Measured {
     pub(super) failure: Option<Failure>,
 }
 
-impl Run for ClassesRun {
+/// Sessions without a control connection.
+pub(super) struct PlainRun {
+    sessions: Vec<SessionHandle>,
+    classes: Vec<Tos>,
+}
+
+impl PlainRun {
+    /// Begins to send in one session of each class.
+    pub(super) fn start(plan: &SenderPlan, classes: &[Tos]) -> Result<Self, StartError> {
+        let plans = classes.iter().enumerate();
+        Ok(Self {
+            sessions: measure::start_all(plans.map(|(index, tos)| plan.of_session(index, *tos)))?,
+            classes: classes.to_vec(),
+        })
+    }
+}
+
+impl Run for PlainRun {
     fn sessions(&self) -> &[SessionHandle] {
-        self.sessions()
+        &self.sessions
     }
 
     fn sessions_mut(&mut self) -> &mut [SessionHandle] {
-        self.sessions_mut()
+        &mut self.sessions
     }
 
     fn stop(&self) {
-        self.stop();
+        self.sessions.iter().for_each(SessionHandle::stop);
     }
 
     fn is_finished(&self) -> bool {
-        self.is_finished()
+        self.sessions.iter().all(SessionHandle::is_finished)
     }
 
     fn join(self) -> Result<Measured, Failure> {
-        let report = self.join()?;
-        let some = report.failures.len();
-        let all = some + report.sessions.len();
-        let failure = report.failures.first().map(|(dscp, error)| {
+        let joined = measure::join(self.sessions)?;
+        let some = joined.failures.len();
+        let all = some + joined.sessions.len();
+        let failure = joined.failures.first().map(|(index, error)| {
+            let class = self.classes.get(*index).copied().unwrap_or_default();
             Failure::could_not(format!(
-                "{some} of {all} sessions could not measure; {dscp}: {error}"
+                "{some} of {all} sessions could not measure; {}: {error}",
+                class.dscp()
             ))
         });
         Ok(Measured {
-            sessions: report.sessions,
+            sessions: joined.sessions,
             control: None,
             failure,
         })
@@ -118,6 +137,18 @@ impl<'a> Measurement<'a> {
             companions: Companions::open(options)?,
             signals: Signals::listen()?.and_hangups()?.and_glances()?,
         })
+    }
+
+    /// What its observers need of the sessions.
+    pub(super) fn needs(&self, plan: SenderPlan) -> SenderPlan {
+        let results = &self.options.results;
+        SenderPlan {
+            records: results.records()
+                || results.report_interval.is_some()
+                || self.companions.read_records(),
+            columns: self.companions.columns(),
+            ..plan
+        }
     }
 
     /// From the first packet to the exit status. `amend`: what a command has to add to its reports.
@@ -155,6 +186,7 @@ impl<'a> Measurement<'a> {
         let sessions = run.sessions().iter();
         let series = sessions.map(|session| session.series(interval, companions.columns()));
         let mut observers = RunObservers::new(series.collect(), names, results.records())
+            .of_run(interval.is_some())
             .with(companions)
             .waits_for(subject.plan.timeout, log.quiet);
         // With -v it is printed anyway.
@@ -201,8 +233,9 @@ fn watch<R: Run>(
         observers.companions.look();
         if signals.asked_how_far() {
             progress.erase();
-            observers.glance();
+            observers.ask_glance(run.sessions());
         }
+        observers.refresh(run.sessions());
         output.flush()?;
         if finished && all {
             progress.erase();

@@ -1,12 +1,12 @@
-//! A run as it goes on: series of each session, and the rows that come of them.
+//! A run as it goes on: the series of each session, the rows that come of them, and who else follows it.
 
 use std::io::{self, Stderr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use twinpath_metrics::{Record, Series};
 use twinpath_report::SessionReport;
-use twinpath_runtime::sender::Progress;
-use twinpath_runtime::sender::{STOP_WAIT, SessionHandle, SessionNews};
+use twinpath_runtime::measure::{Progress, STOP_WAIT, SessionHandle, SessionNews};
 use twinpath_wire::{Sample, Wall};
 
 use super::companions::Companions;
@@ -24,9 +24,26 @@ const DRAIN: usize = 4_096;
 /// A run that was told to stop and goes on for longer says what it waits for.
 const SAID_AFTER: Duration = Duration::from_millis(500);
 
+/// How often those that show the run need its figures.
+const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
+
+/// A look at the run that waits for snapshots.
+struct Glance {
+    missing: usize,
+    by: Instant,
+}
+
+/// How long a look at the run waits for the last of them.
+const GLANCE_WAIT: Duration = Duration::from_millis(500);
+
 /// Series of all sessions of a run.
 pub(super) struct RunObservers {
-    series: Vec<Series>,
+    series: Vec<Arc<Series>>,
+    /// They are counted here, from records. Else they are snapshots of what the sessions count.
+    counts: bool,
+    next_snapshot: Instant,
+    /// A user asked how far the run is, and the snapshots for it are on their way.
+    glance: Option<Glance>,
     /// Names of the sessions, where there are several.
     names: Vec<String>,
     /// A line for each packet is wanted.
@@ -42,7 +59,10 @@ impl RunObservers {
     /// Of sessions with these empty series. `names`: as many, or none for a single session.
     pub(super) fn new(series: Vec<Series>, names: Vec<String>, lines: bool) -> Self {
         Self {
-            series,
+            series: series.into_iter().map(Arc::new).collect(),
+            counts: true,
+            next_snapshot: Instant::now(),
+            glance: None,
             names,
             lines,
             companions: Companions::default(),
@@ -54,6 +74,14 @@ impl RunObservers {
     /// With these beside it.
     pub(super) fn with(self, companions: Companions) -> Self {
         Self { companions, ..self }
+    }
+
+    /// The sessions are measured now and count by themselves: only rows are made from records here.
+    pub(super) fn of_run(self, has_rows: bool) -> Self {
+        Self {
+            counts: has_rows,
+            ..self
+        }
     }
 
     /// Says what a run that was told to stop waits for, which is this timeout or [`STOP_WAIT`] at most. `quiet`: not.
@@ -93,10 +121,11 @@ impl RunObservers {
         record: &Record,
         output: &mut RunOutput,
     ) -> io::Result<()> {
-        let Some(series) = self.series.get_mut(session) else {
-            return Ok(());
-        };
-        series.record(record);
+        if self.counts
+            && let Some(series) = self.at(session)
+        {
+            series.record(record);
+        }
         self.companions.each(|it| it.record(session, record));
         match record {
             Record::Sample(sample) if self.lines => {
@@ -114,7 +143,9 @@ impl RunObservers {
 
     /// A packet of one session is counted lost; its record comes later.
     fn overdue(&mut self, session: usize, lost: &Sample) {
-        if let Some(series) = self.series.get_mut(session) {
+        if self.counts
+            && let Some(series) = self.at(session)
+        {
             series.overdue(lost);
         }
         self.companions.each(|it| it.overdue(session, lost));
@@ -171,10 +202,22 @@ impl RunObservers {
     }
 
     /// The run so far, on stderr, for a user who asks; the view shows it anyway.
-    pub(super) fn glance(&mut self) {
+    pub(super) fn ask_glance(&mut self, sessions: &[SessionHandle]) {
         if self.companions.glance() {
             return;
         }
+        if self.counts {
+            self.print_glance();
+            return;
+        }
+        sessions.iter().for_each(SessionHandle::request_snapshot);
+        self.glance = Some(Glance {
+            missing: sessions.len(),
+            by: Instant::now() + GLANCE_WAIT,
+        });
+    }
+
+    fn print_glance(&mut self) {
         let now = now();
         let mut stderr = io::stderr();
         let style = Style::of(&stderr);
@@ -214,11 +257,36 @@ impl RunObservers {
 
     /// What is kept of one session, from 0.
     pub(super) fn series(&self, session: usize) -> Option<&Series> {
-        self.series.get(session)
+        self.series.get(session).map(Arc::as_ref)
     }
 
+    /// Takes the snapshots that have come, and asks for the next ones where they are shown.
+    pub(super) fn refresh(&mut self, sessions: &[SessionHandle]) {
+        if self.counts {
+            return;
+        }
+        for (series, session) in self.series.iter_mut().zip(sessions) {
+            if let Some(newer) = session.take_snapshot() {
+                *series = newer;
+                if let Some(glance) = &mut self.glance {
+                    glance.missing = glance.missing.saturating_sub(1);
+                }
+            }
+        }
+        let now = Instant::now();
+        let is_due = |glance: &mut Glance| glance.missing == 0 || now >= glance.by;
+        if self.glance.take_if(is_due).is_some() {
+            self.print_glance();
+        }
+        if self.companions.have_terminal() && now >= self.next_snapshot {
+            self.next_snapshot = now + SNAPSHOT_EVERY;
+            sessions.iter().for_each(SessionHandle::request_snapshot);
+        }
+    }
+
+    /// One that is counted here.
     fn at(&mut self, session: usize) -> Option<&mut Series> {
-        self.series.get_mut(session)
+        self.series.get_mut(session).and_then(Arc::get_mut)
     }
 
     /// A session's number from 1 and its name, where there are several.

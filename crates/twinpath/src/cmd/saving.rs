@@ -96,6 +96,10 @@ impl Companion for Saving {
         true
     }
 
+    fn reads_records(&self) -> bool {
+        true
+    }
+
     /// A file that is there keeps what it holds until something is known of a packet, or the run is
     /// over: a run that is refused, or killed while it waits for its first packet, takes nothing away.
     fn begin(&mut self, run: &Beginning<'_>, _: &mut Signals) -> Result<(), Failure> {

@@ -2,9 +2,9 @@
 
 use tracing::info;
 use twinpath_report::SessionReport;
-use twinpath_runtime::{SenderPlan, sender};
+use twinpath_runtime::SenderPlan;
 
-use super::measure::{self, Measurement};
+use super::measure::{self, Measurement, PlainRun, Run as _};
 use super::remark;
 use super::subject::Subject;
 use crate::args::{SenderArgs, doubt};
@@ -17,6 +17,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     let plan = plan::sender(args, &plan::system_lookup)?;
     remark(&args.run.log, doubt(Some(&args.far.host), args.far.port));
     let measurement = Measurement::open(&args.run)?;
+    let plan = measurement.needs(plan);
     let classes = plan::classes(args.marking.tos, &args.marking.dscp, args.ports)?;
     let subject = Subject {
         command: "sender",
@@ -27,7 +28,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         classes: &classes,
     };
     let start = || {
-        let run = sender::start_classes(&plan, &classes)?;
+        let run = PlainRun::start(&plan, &classes)?;
         for session in run.sessions() {
             info!(sender = %named(session.sender()), far = %named(plan.far), "sending");
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use twinpath_proto::sender::Protocol;
 use twinpath_runtime::SenderPlan;
-use twinpath_runtime::sender::SessionHandle;
+use twinpath_runtime::measure::SessionHandle;
 use twinpath_wire::{Tos, Wall};
 
 use crate::args::RunOptions;

@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 use ratatui::widgets::Widget as _;
 use twinpath_metrics::Smoke;
-use twinpath_runtime::sender::Progress;
+use twinpath_runtime::measure::Progress;
 
 use super::chart::{self, Chart};
 use super::columns::Slot;

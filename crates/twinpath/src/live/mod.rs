@@ -13,14 +13,15 @@ mod tests;
 mod theme;
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ratatui::crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use signal_hook::consts::SIGINT;
 use signal_hook::low_level::{exit, raise};
 use twinpath_metrics::{Record, Series};
-use twinpath_runtime::sender::Progress;
-use twinpath_runtime::sender::SessionHandle;
+use twinpath_runtime::measure::Progress;
+use twinpath_runtime::measure::SessionHandle;
 use twinpath_wire::Wall;
 
 use crate::logs;
@@ -112,7 +113,7 @@ impl View {
     /// has ended.
     pub(crate) fn turn(
         &mut self,
-        series: &[Series],
+        series: &[Arc<Series>],
         handles: &[SessionHandle],
     ) -> io::Result<bool> {
         let mut stale = false;
@@ -177,7 +178,7 @@ impl View {
     }
 
     /// A new scene; of the sessions that the screen has room for, and one estimate of clocks.
-    fn look(&mut self, now: Instant, series: &[Series], handles: &[SessionHandle]) {
+    fn look(&mut self, now: Instant, series: &[Arc<Series>], handles: &[SessionHandle]) {
         let scene = &mut self.scene;
         let fit = draw::sessions(self.screen.height());
         scene.first = scene.first.min(scene.all.saturating_sub(fit));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use twinpath_metrics::{Basis, ClockEstimate, ClockModel, Record, Series, Timeline};
 use twinpath_report::ClockState;
 use twinpath_runtime::clock_state;
-use twinpath_runtime::sender::Progress;
+use twinpath_runtime::measure::Progress;
 use twinpath_wire::Wall;
 
 use super::COLUMNS;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use twinpath_metrics::{Basis, ClockEstimate, Coverage, Figures};
-use twinpath_runtime::sender::Progress;
+use twinpath_runtime::measure::Progress;
 use twinpath_wire::Rung;
 
 use super::columns::{OneWay, Strip};

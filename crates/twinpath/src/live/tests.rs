@@ -8,7 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Color;
 use twinpath_metrics::{MetricsConfig, Record, Series, SeriesConfig, Waits};
-use twinpath_runtime::sender::Progress;
+use twinpath_runtime::measure::Progress;
 use twinpath_wire::{Delta, Fate, Rung, Sample, Stamp, Wall};
 
 use super::columns::Strip;

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use twinpath_runtime::sender::Progress;
+use twinpath_runtime::measure::Progress;
 
 use super::style::is_dumb;
 use super::units;

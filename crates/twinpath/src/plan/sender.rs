@@ -6,7 +6,7 @@ use std::time::Duration;
 use twinpath_proto::reflector::answers_anything;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
 use twinpath_report::words;
-use twinpath_runtime::sender::SeriesFacts;
+use twinpath_runtime::measure::SeriesFacts;
 use twinpath_runtime::{FigureOptions, PortChoice, SenderPlan};
 use twinpath_wire::{Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TWAMP_TEST_PORT, Tos};
 
@@ -148,6 +148,8 @@ impl Sending<'_> {
                 .unwrap_or_else(|| burst(schedule.mean_interval())),
             // Series are kept of every run.
             records: true,
+            columns: None,
+            exact: true,
             seed: self.schedule.seed.map_or_else(random_seed, u64::from),
             figures: figures(&self.results.figures),
         })

@@ -13,7 +13,7 @@ use twinpath_runtime::controller::{
 use twinpath_wire::Dscp;
 
 use super::rig::{Rig, Script, Then, serve, sid, slips, stops};
-use crate::{measure, sender_plan};
+use crate::{measured, sender_plan};
 
 fn plan(rig: &Rig, port: u16) -> ControlClientPlan {
     ControlClientPlan {
@@ -55,7 +55,7 @@ fn a_sender_elsewhere_measures_in_the_session_that_is_kept_up() {
     let mut elsewhere = sender_plan(session.reflector);
     elsewhere.port = PortChoice::Exact(port);
     elsewhere.tos = Dscp::EF.tos();
-    let (report, _) = measure(elsewhere);
+    let (report, _) = measured(elsewhere);
     assert_eq!(report.counters.received, 20);
     assert!(!run.is_finished());
     run.stop();

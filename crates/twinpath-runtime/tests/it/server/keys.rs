@@ -38,7 +38,7 @@ fn greeting(far: SocketAddr) -> ServerGreeting {
     ServerGreeting::read_from_bytes(greeting.as_bytes()).unwrap()
 }
 
-fn measure(far: SocketAddr, key: Key) -> Result<Modes, String> {
+fn measured(far: SocketAddr, key: Key) -> Result<Modes, String> {
     let run = controller::start(ControllerPlan {
         control: ControlPlan {
             security: vec![SecurityMode::Encrypted],
@@ -94,7 +94,7 @@ fn the_greeting_has_a_salt_that_lives_for_its_time_and_a_fresh_challenge() {
     while greeting(far).salt == salt {
         assert!(std::time::Instant::now() < end, "the salt stays");
     }
-    assert!(measure(far, key("alice", "secret")).is_ok());
+    assert!(measured(far, key("alice", "secret")).is_ok());
 }
 
 #[test]
@@ -120,16 +120,16 @@ fn keys_come_and_go_while_the_server_runs() {
     plan.modes = Modes::SECURED;
     (plan.keys, plan.pbkdf2_count) = (ring(&[("alice", "secret")]), 1_024);
     let (run, far) = serve(plan);
-    assert!(measure(far, key("alice", "secret")).is_ok());
-    let refused = measure(far, key("bob", "other")).unwrap_err();
+    assert!(measured(far, key("alice", "secret")).is_ok());
+    let refused = measured(far, key("bob", "other")).unwrap_err();
     assert!(refused.contains("Accept 1"), "{refused}");
     let counters = until(&run, |counters| counters.keys_refused == 1);
     assert_eq!((counters.sessions_made, counters.packets.replays), (1, 0));
     let salt = greeting(far).salt;
     run.replace_keys(ring(&[("bob", "other")]));
     until(&run, |_| greeting(far).salt != salt);
-    assert_eq!(measure(far, key("alice", "secret")), Err(refused));
-    assert!(measure(far, key("bob", "other")).is_ok());
+    assert_eq!(measured(far, key("alice", "secret")), Err(refused));
+    assert!(measured(far, key("bob", "other")).is_ok());
     assert_eq!(run.join().unwrap().counters.keys_refused, 2);
 }
 
@@ -214,7 +214,7 @@ fn clients_without_a_key_leave_room_for_those_with_one() {
     let another = open.ask(&open.wish(20_001, 0));
     assert_eq!(another.unwrap_err(), Accept::TemporaryLimit);
     for _ in 0..2 {
-        assert!(measure(far, key("alice", "one")).is_ok());
+        assert!(measured(far, key("alice", "one")).is_ok());
     }
     // Its room comes back.
     drop(open);

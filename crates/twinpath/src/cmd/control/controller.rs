@@ -5,7 +5,7 @@ use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
 use twinpath_report::ControlReport;
 use twinpath_runtime::controller::{self, ControlEvent, ControllerRun};
-use twinpath_runtime::sender::SessionHandle;
+use twinpath_runtime::measure::SessionHandle;
 
 use super::reaching::reached;
 use crate::args::{ControllerArgs, doubt};
@@ -24,7 +24,8 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
     let plans = plan::controllers(args, given, &plan::system_lookup)?;
     remark(log, doubt(Some(&args.server.host), args.server.port));
     let measurement = Measurement::open(&args.run)?;
-    let plan = reached(plans, |plan| &mut plan.control, log, &measurement.signals)?;
+    let mut plan = reached(plans, |plan| &mut plan.control, log, &measurement.signals)?;
+    plan.sender = measurement.needs(plan.sender);
     let (far, template, classes) = (
         plan.control.server,
         plan.sender.clone(),

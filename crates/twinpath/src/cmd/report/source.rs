@@ -12,7 +12,7 @@ use twinpath_report::finding::{self, Captured, RawFile};
 use twinpath_report::{Finding, SessionReport, SessionSetup};
 use twinpath_runtime::FigureOptions;
 use twinpath_runtime::file;
-use twinpath_runtime::sender::SeriesFacts;
+use twinpath_runtime::measure::SeriesFacts;
 
 use super::Trouble;
 use super::replay::Replay;

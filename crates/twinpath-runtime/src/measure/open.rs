@@ -95,12 +95,11 @@ pub(super) fn socket(plan: &SenderPlan) -> Result<TestSocket, StartError> {
     }
 }
 
-/// The local address and port as the far end sees them without NAT.
+/// The address and port of a socket that is bound to `local`, as the far end sees them without NAT.
 pub(super) fn sender_address(
     plan: &SenderPlan,
-    socket: &TestSocket,
+    local: SocketAddr,
 ) -> Result<SocketAddr, StartError> {
-    let local = socket.local();
     if !local.ip().is_unspecified() {
         return Ok(local);
     }

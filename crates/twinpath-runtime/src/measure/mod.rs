@@ -1,40 +1,48 @@
-//! The Session-Sender's run: a socket, a thread and a handle on it.
+//! Measuring: the Session-Sender's sessions, their sockets and threads, and the handles on them.
 
-mod classes;
 mod departures;
+mod exact;
+mod handle;
 mod open;
 mod pace;
 mod phase;
 mod progress;
 mod quotes;
 mod refusals;
-mod sender_loop;
+mod report;
 mod session;
+mod several;
+mod shared;
 mod source;
 mod suspension;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use twinpath_metrics::{
     AvailabilityRule, Intervals, MetricsConfig, ReflectorKind, Series, SeriesConfig, Waits,
 };
-use twinpath_net::{TestSocket, Waiter, Waker};
+use twinpath_net::{TestSocket, Waiter};
 use twinpath_proto::TestGuard;
 use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, lingering, patience};
-use twinpath_report::{Finding, SessionReport};
+use twinpath_report::Finding;
 use twinpath_wire::control::{SecurityMode, Sid};
 
-pub use classes::{ClassesReport, ClassesRun, start_classes};
+pub(crate) use handle::{SessionControl, WhenEnded};
+pub use handle::{SessionHandle, SessionNews};
 pub use progress::Progress;
 pub(crate) use quotes::Quoted;
-pub use session::{SessionHandle, SessionNews};
+pub use several::{Joined, join, start_all};
+
+use exact::ExactLoop;
+use handle::{EndGuard, Shared, Wake};
+use session::{Session, Setup};
+use shared::{Lease, SharedThread};
 
 use crate::SenderPlan;
-use crate::error::{RunError, StartError, spawn};
+use crate::error::{StartError, spawn};
 
 /// Samples that wait for the caller at most; beyond that they are dropped and counted.
 const RECORDS: usize = 16_384;
@@ -48,31 +56,69 @@ const SLACK: Duration = Duration::from_millis(400);
 /// The narrowest column that a timeline begins with.
 const LEAST_COLUMN: Duration = Duration::from_millis(10);
 
-/// What the thread and its handle share.
-#[derive(Debug, Default)]
-struct Shared {
-    /// Nothing more is to be sent.
-    stop: AtomicBool,
-    /// Nothing more is to be waited for either.
-    abandoned: AtomicBool,
-    progress: Mutex<Progress>,
+/// A session on its thread: a stale one is none, not another session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SessionId {
+    index: u32,
+    generation: u32,
 }
 
-/// A Session-Sender that runs.
+/// The threads that measure. A session that must leave on the microsecond has one for itself; all
+/// others share these, and their sockets.
 #[derive(Debug)]
-pub struct SenderRun {
-    session: SessionHandle,
-    thread: SenderThread,
+pub struct Engine {
+    threads: Vec<SharedThread>,
+    next: AtomicUsize,
+}
+
+impl Engine {
+    /// With this many threads for sessions that share them.
+    ///
+    /// # Errors
+    /// [`StartError`]: what could not be had.
+    pub fn start(threads: usize) -> Result<Self, StartError> {
+        let threads = (0..threads).map(|_| SharedThread::start());
+        Ok(Self {
+            threads: threads.collect::<Result<_, _>>()?,
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    /// Begins to send.
+    ///
+    /// # Errors
+    /// [`StartError`]: what could not be had.
+    pub fn begin(&self, plan: SenderPlan) -> Result<SessionHandle, StartError> {
+        let (bound, session) = self.bind(plan)?;
+        bound.begin(Agreement::default(), None)?;
+        Ok(session)
+    }
+
+    /// Opens a socket or shares one, and sends nothing yet. With it comes what its caller follows the
+    /// session by.
+    fn bind(&self, plan: SenderPlan) -> Result<(Bound, SessionHandle), StartError> {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        let threads = self.threads.len().max(1);
+        match self.threads.get(next % threads) {
+            Some(thread) if !plan.exact => {
+                open::check_path(&plan)?;
+                let lease = thread.bind(&plan)?;
+                let wake = Wake::Shared(lease.waker());
+                bound(plan, lease.local, Place::Shared(lease), wake)
+            }
+            Some(_) | None => bind(plan),
+        }
+    }
 }
 
 /// Opens the socket and begins to send.
 ///
 /// # Errors
 /// [`StartError`]: what could not be had.
-pub fn start(plan: SenderPlan) -> Result<SenderRun, StartError> {
+pub fn start(plan: SenderPlan) -> Result<SessionHandle, StartError> {
     let (bound, session) = bind(plan)?;
-    let thread = bound.begin(Negotiated::default(), None)?;
-    Ok(SenderRun { session, thread })
+    bound.begin(Agreement::default(), None)?;
+    Ok(session)
 }
 
 /// Opens the socket, and sends nothing yet. With it comes what its caller follows the session by.
@@ -82,42 +128,68 @@ pub fn start(plan: SenderPlan) -> Result<SenderRun, StartError> {
 pub(crate) fn bind(plan: SenderPlan) -> Result<(Bound, SessionHandle), StartError> {
     open::check_path(&plan)?;
     let socket = open::socket(&plan)?;
-    let sender = open::sender_address(&plan, &socket)?;
+    let local = socket.local();
+    let (waiter, waker) = Waiter::new().map_err(StartError::system("a descriptor to wait by"))?;
+    let socket = Box::new(socket);
+    bound(plan, local, Place::Own { socket, waiter }, Wake::Own(waker))
+}
+
+fn bound(
+    plan: SenderPlan,
+    local: SocketAddr,
+    place: Place,
+    waker: Wake,
+) -> Result<(Bound, SessionHandle), StartError> {
+    let sender = open::sender_address(&plan, local)?;
     let (producer, consumer) = if plan.records {
         Some(rtrb::RingBuffer::new(RECORDS))
     } else {
         None
     }
     .unzip();
-    let (waiter, waker) = Waiter::new().map_err(StartError::system("a descriptor to wait by"))?;
     let shared = Arc::new(Shared::default());
-    let handle = Handle { shared, waker };
+    let control = SessionControl { shared, waker };
     let session = SessionHandle {
         sender,
-        handle: handle.clone(),
+        control: control.clone(),
         news: consumer,
         series: SeriesFacts::of(&plan),
     };
     let bound = Bound {
         plan,
-        socket,
         sender,
-        waiter,
-        handle,
-        records: producer,
+        place,
+        guard: EndGuard::new(Arc::clone(&control.shared)),
+        control,
+        news: producer,
     };
     Ok((bound, session))
 }
 
-/// A Session-Sender with a socket of its own, that sends nothing yet.
+/// Where a session is measured.
+#[derive(Debug)]
+enum Place {
+    /// On a thread of its own.
+    Own {
+        /// Its socket.
+        socket: Box<TestSocket>,
+        /// What its thread waits by.
+        waiter: Waiter,
+    },
+    /// On a thread and a socket that it shares.
+    Shared(Lease),
+}
+
+/// A session with its socket, that sends nothing yet.
 #[derive(Debug)]
 pub(crate) struct Bound {
     plan: SenderPlan,
-    socket: TestSocket,
     sender: SocketAddr,
-    waiter: Waiter,
-    handle: Handle,
-    records: Option<rtrb::Producer<SessionNews>>,
+    place: Place,
+    control: SessionControl,
+    /// A session that never begins is over as well.
+    guard: EndGuard,
+    news: Option<rtrb::Producer<SessionNews>>,
 }
 
 /// What is known of a session before its first packet, for its series.
@@ -246,36 +318,44 @@ impl Bound {
 
 impl Bound {
     /// What it will do.
+    #[cfg(feature = "control")]
     pub(crate) fn plan(&self) -> &SenderPlan {
         &self.plan
     }
 
-    /// Begins to send; `ended` is called when the thread has ended, however it did.
+    /// Begins to send; `when_ended` is called when the session is over, however it ended.
     pub(crate) fn begin(
         mut self,
-        negotiated: Negotiated,
-        ended: Option<Ended>,
-    ) -> Result<SenderThread, StartError> {
-        if let Some((far, protocol)) = negotiated.session {
+        agreement: Agreement,
+        when_ended: Option<WhenEnded>,
+    ) -> Result<SessionControl, StartError> {
+        if let Some((far, protocol)) = agreement.session {
             self.plan.far = far;
             self.plan.protocol = protocol;
         }
-        let handle = self.handle.clone();
-        let sender_loop = sender_loop::SenderLoop::new(self, negotiated);
-        let thread = spawn("sender", move || {
-            let _guard = EndGuard(ended);
-            sender_loop.run()
-        })?;
-        Ok(SenderThread {
-            handle,
-            thread: Some(thread),
-        })
+        let setup = Setup {
+            plan: self.plan,
+            agreement,
+            sender: self.sender,
+            shared: Arc::clone(&self.control.shared),
+            news: self.news,
+        };
+        let guard = self.guard.calling(when_ended);
+        match self.place {
+            Place::Own { socket, waiter } => {
+                let session = Session::new(setup, socket.tells_departures());
+                let exact = ExactLoop::new(session, *socket, waiter);
+                spawn("sender", move || guard.finish(exact.run()))?;
+            }
+            Place::Shared(lease) => lease.begin(setup, guard),
+        }
+        Ok(self.control)
     }
 }
 
 /// What TWAMP-Control settled about a session; nothing without it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Negotiated {
+pub(crate) struct Agreement {
     /// Where to, and in which packets.
     pub(crate) session: Option<(SocketAddr, Protocol)>,
     /// Its identifier.
@@ -286,99 +366,4 @@ pub(crate) struct Negotiated {
     pub(crate) guard: TestGuard,
     /// What is remarkable about its negotiation.
     pub(crate) findings: Vec<Finding>,
-}
-
-/// Called when a sender's thread has ended.
-pub(crate) type Ended = Box<dyn FnOnce() + Send>;
-
-/// Calls what waits for a thread's end, after a panic too.
-struct EndGuard(Option<Ended>);
-
-impl Drop for EndGuard {
-    fn drop(&mut self) {
-        if let Some(ended) = self.0.take() {
-            ended();
-        }
-    }
-}
-
-/// A glance at a run, and how to end it.
-#[derive(Clone, Debug)]
-pub(crate) struct Handle {
-    shared: Arc<Shared>,
-    waker: Waker,
-}
-
-impl Handle {
-    pub(crate) fn progress(&self) -> Progress {
-        *self
-            .shared
-            .progress
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends sending. What was sent is waited for as at any other end.
-    pub(crate) fn stop(&self) {
-        self.shared.stop.store(true, Ordering::Release);
-        self.waker.wake();
-    }
-
-    /// Ends the run at once.
-    pub(crate) fn abandon(&self) {
-        self.shared.abandoned.store(true, Ordering::Release);
-        self.waker.wake();
-    }
-}
-
-impl SenderRun {
-    /// The session as it goes on.
-    pub fn session(&mut self) -> &mut SessionHandle {
-        &mut self.session
-    }
-
-    /// Ends sending. The report comes when the packets that were sent are answered or lost: after the
-    /// timeout at the latest.
-    pub fn stop(&self) {
-        self.thread.handle.stop();
-    }
-
-    /// The run is over: drain [`SessionHandle::next_news`] once more, then [`SenderRun::join`].
-    pub fn is_finished(&self) -> bool {
-        self.thread.is_finished()
-    }
-
-    /// Waits for the end and gives the report.
-    ///
-    /// # Errors
-    /// [`RunError`]: nothing was measured, and why.
-    pub fn join(self) -> Result<SessionReport, RunError> {
-        self.thread.join()
-    }
-}
-
-/// The thread of a session; without this its run is ended.
-#[derive(Debug)]
-pub(crate) struct SenderThread {
-    pub(crate) handle: Handle,
-    thread: Option<JoinHandle<Result<SessionReport, RunError>>>,
-}
-
-impl SenderThread {
-    pub(crate) fn is_finished(&self) -> bool {
-        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
-    }
-
-    pub(crate) fn join(mut self) -> Result<SessionReport, RunError> {
-        match self.thread.take() {
-            Some(thread) => thread.join().unwrap_or(Err(RunError::Fault)),
-            None => Err(RunError::Fault),
-        }
-    }
-}
-
-impl Drop for SenderThread {
-    fn drop(&mut self) {
-        self.handle.abandon();
-    }
 }

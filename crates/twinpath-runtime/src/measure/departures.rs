@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
-use twinpath_proto::sender::{SessionSender, TxToken};
+use twinpath_proto::sender::TxToken;
 use twinpath_wire::{Delta, Rung, Stamp, Wall};
+
+use super::SessionId;
 
 /// Stamps awaited at most: what a queue below the socket may hold.
 const AWAITED: usize = 8_192;
@@ -16,6 +18,7 @@ const BEFORE: Delta = Delta::from_ns(-10_000);
 /// A packet that has left the process.
 #[derive(Debug)]
 struct Departed {
+    session: SessionId,
     token: TxToken,
     /// What the process read right before.
     t1: Wall,
@@ -28,40 +31,43 @@ impl Departed {
     fn may_have(&self, stamp: Stamp) -> bool {
         stamp.at - self.t1 >= BEFORE && !(self.is_queued && stamp.rung == Rung::Queue)
     }
-}
 
-/// What packets waited from the reading right before their send call to the kernel's best stamp.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Waited {
-    pub(super) count: u64,
-    pub(super) sum_ns: u64,
-}
-
-impl Waited {
-    fn add(&mut self, wait: Delta) {
-        self.count += 1;
-        let ns = u64::try_from(wait.ns()).unwrap_or(0);
-        self.sum_ns = self.sum_ns.saturating_add(ns);
+    fn take(&mut self, stamp: Stamp, best: bool, hand_over: impl FnOnce(Stamped<'_>)) {
+        hand_over(Stamped {
+            session: self.session,
+            token: &self.token,
+            stamp,
+            wait: best.then(|| stamp.at - self.t1),
+        });
+        self.is_queued |= !best;
     }
+}
+
+/// A stamp with the packet that it belongs to.
+pub(super) struct Stamped<'a> {
+    pub(super) session: SessionId,
+    pub(super) token: &'a TxToken,
+    pub(super) stamp: Stamp,
+    /// How long the packet waited in this host, where the stamp is the best to be had.
+    pub(super) wait: Option<Delta>,
 }
 
 /// Packets that have left, by the key under which the kernel will tell of them.
 #[derive(Debug, Default)]
 pub(super) struct Departures {
-    pub(super) waited: Waited,
     /// The key of the first slot.
     first_key: u32,
     slots: VecDeque<Option<Departed>>,
     /// Packets whose stamps were awaited when the count of keys began again, under their keys of
     /// before.
     earlier: Vec<(u32, Departed)>,
-    stamped: u64,
+    stamps: u64,
     settled: bool,
 }
 
 impl Departures {
-    /// A packet has left; the kernel will tell of it under `key`.
-    pub(super) fn left(&mut self, key: u32, token: TxToken, t1: Wall) {
+    /// A packet has left; its stamp will come under `key`.
+    pub(super) fn left(&mut self, key: u32, session: SessionId, token: TxToken, t1: Wall) {
         let next = self
             .first_key
             .wrapping_add(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
@@ -74,6 +80,7 @@ impl Departures {
         }
         let is_queued = false;
         self.slots.push_back(Some(Departed {
+            session,
             token,
             t1,
             is_queued,
@@ -95,9 +102,14 @@ impl Departures {
         self.first_key = key;
     }
 
-    /// The kernel told when: hands it to the engine. Whether the best rung to be had was reached
-    /// for the first time.
-    pub(super) fn told(&mut self, engine: &mut SessionSender, key: u32, stamp: Stamp) -> bool {
+    /// A stamp came under `key`: hands it over with its packet. Whether the best rung to be had was
+    /// reached for the first time.
+    pub(super) fn stamped(
+        &mut self,
+        key: u32,
+        stamp: Stamp,
+        hand_over: impl FnOnce(Stamped<'_>),
+    ) -> bool {
         let index = key.wrapping_sub(self.first_key) as usize;
         let slot = self.slots.get_mut(index);
         let slot = slot.filter(|slot| slot.as_ref().is_some_and(|one| one.may_have(stamp)));
@@ -110,11 +122,7 @@ impl Departures {
         match (slot, earlier) {
             (Some(slot), None) => {
                 if let Some(departed) = slot {
-                    if best {
-                        self.waited.add(stamp.at - departed.t1);
-                    }
-                    engine.handle_tx_stamp(&departed.token, stamp);
-                    departed.is_queued |= !best;
+                    departed.take(stamp, best, hand_over);
                 }
                 if best {
                     *slot = None;
@@ -122,11 +130,7 @@ impl Departures {
             }
             (None, Some(index)) => {
                 if let Some((_, departed)) = self.earlier.get_mut(index) {
-                    if best {
-                        self.waited.add(stamp.at - departed.t1);
-                    }
-                    engine.handle_tx_stamp(&departed.token, stamp);
-                    departed.is_queued |= !best;
+                    departed.take(stamp, best, hand_over);
                 }
                 if best {
                     self.earlier.swap_remove(index);
@@ -140,7 +144,7 @@ impl Departures {
             }
             (None, None) => return false,
         }
-        self.stamped += 1;
+        self.stamps += 1;
         while matches!(self.slots.front(), Some(None)) {
             self.drop_first();
         }
@@ -149,12 +153,12 @@ impl Departures {
 
     /// Enough have left without a stamp: the engine need not wait for any.
     pub(super) fn are_silent(&self) -> bool {
-        self.stamped == 0 && self.slots.len() >= PATIENCE
+        self.stamps == 0 && self.slots.len() >= PATIENCE
     }
 
-    /// The kernel told of one packet at least.
+    /// One packet at least was stamped.
     pub(super) fn are_heard(&self) -> bool {
-        self.stamped > 0
+        self.stamps > 0
     }
 
     fn drop_first(&mut self) {
@@ -168,7 +172,9 @@ mod tests {
     use std::time::Duration;
 
     use twinpath_proto::ClockPair;
-    use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig};
+    use twinpath_proto::sender::{
+        Fill, Limit, PayloadSize, Protocol, Schedule, SenderConfig, SessionSender,
+    };
     use twinpath_wire::{ErrorEstimate, Mono};
 
     use super::*;
@@ -208,8 +214,17 @@ mod tests {
         };
         let token = engine.finish(&mut packet, transmit, now);
         if let Some(key) = key {
-            departures.left(key, token, now.wall);
+            departures.left(key, SessionId::default(), token, now.wall);
         }
+    }
+
+    fn tell(
+        engine: &mut SessionSender,
+        departures: &mut Departures,
+        key: u32,
+        stamp: Stamp,
+    ) -> bool {
+        departures.stamped(key, stamp, |it| engine.handle_tx_stamp(it.token, it.stamp))
     }
 
     fn kernel(ns: i64) -> Stamp {
@@ -225,11 +240,11 @@ mod tests {
         send(&mut engine, &mut departures, 1, Some(0));
         send(&mut engine, &mut departures, 2, None); // refused: key 1 was used up
         send(&mut engine, &mut departures, 3, Some(2));
-        assert!(departures.told(&mut engine, 0, kernel(1_005_000)));
-        assert!(!departures.told(&mut engine, 1, kernel(2_005_000)));
-        assert_eq!(departures.stamped, 1);
-        assert!(!departures.told(&mut engine, 2, kernel(3_005_000)));
-        assert_eq!(departures.stamped, 2);
+        assert!(tell(&mut engine, &mut departures, 0, kernel(1_005_000)));
+        assert!(!tell(&mut engine, &mut departures, 1, kernel(2_005_000)));
+        assert_eq!(departures.stamps, 1);
+        assert!(!tell(&mut engine, &mut departures, 2, kernel(3_005_000)));
+        assert_eq!(departures.stamps, 2);
         assert!(departures.slots.is_empty());
     }
 
@@ -237,9 +252,9 @@ mod tests {
     fn a_stamp_from_before_its_packet_is_another_s() {
         let (mut engine, mut departures) = (engine(), Departures::default());
         send(&mut engine, &mut departures, 5, Some(7));
-        assert!(!departures.told(&mut engine, 7, kernel(4_000_000)));
-        assert_eq!(departures.stamped, 0);
-        assert!(departures.told(&mut engine, 7, kernel(5_001_000)));
+        assert!(!tell(&mut engine, &mut departures, 7, kernel(4_000_000)));
+        assert_eq!(departures.stamps, 0);
+        assert!(tell(&mut engine, &mut departures, 7, kernel(5_001_000)));
     }
 
     #[test]
@@ -247,9 +262,9 @@ mod tests {
         let (mut engine, mut departures) = (engine(), Departures::default());
         send(&mut engine, &mut departures, 1, Some(5_000));
         send(&mut engine, &mut departures, 2, Some(0));
-        assert!(departures.told(&mut engine, 5_000, kernel(1_001_000)));
-        assert!(!departures.told(&mut engine, 0, kernel(2_001_000)));
-        assert_eq!(departures.stamped, 2);
+        assert!(tell(&mut engine, &mut departures, 5_000, kernel(1_001_000)));
+        assert!(!tell(&mut engine, &mut departures, 0, kernel(2_001_000)));
+        assert_eq!(departures.stamps, 2);
         assert!(departures.slots.is_empty() && departures.earlier.is_empty());
     }
 
@@ -259,11 +274,11 @@ mod tests {
         send(&mut engine, &mut departures, 1, Some(0)); // it waits in a queue
         send(&mut engine, &mut departures, 2, Some(0)); // the count has begun again
         send(&mut engine, &mut departures, 3, Some(1));
-        assert!(!departures.told(&mut engine, 0, kernel(2_001_000)));
-        assert!(!departures.told(&mut engine, 0, kernel(2_002_000)));
-        assert_eq!(departures.stamped, 0);
-        assert!(departures.told(&mut engine, 1, kernel(3_001_000)));
-        assert_eq!(departures.stamped, 1);
+        assert!(!tell(&mut engine, &mut departures, 0, kernel(2_001_000)));
+        assert!(!tell(&mut engine, &mut departures, 0, kernel(2_002_000)));
+        assert_eq!(departures.stamps, 0);
+        assert!(tell(&mut engine, &mut departures, 1, kernel(3_001_000)));
+        assert_eq!(departures.stamps, 1);
     }
 
     #[test]
@@ -271,9 +286,9 @@ mod tests {
         let (mut engine, mut departures) = (engine(), Departures::default());
         send(&mut engine, &mut departures, 1, Some(0));
         send(&mut engine, &mut departures, 9, Some(0));
-        assert!(departures.told(&mut engine, 0, kernel(1_001_000)));
-        assert!(!departures.told(&mut engine, 0, kernel(9_001_000)));
-        assert_eq!(departures.stamped, 2);
+        assert!(tell(&mut engine, &mut departures, 0, kernel(1_001_000)));
+        assert!(!tell(&mut engine, &mut departures, 0, kernel(9_001_000)));
+        assert_eq!(departures.stamps, 2);
     }
 
     #[test]
@@ -284,9 +299,9 @@ mod tests {
             ..kernel(ns)
         };
         send(&mut engine, &mut departures, 1, Some(0));
-        assert!(!departures.told(&mut engine, 0, queue(1_001_000)));
+        assert!(!tell(&mut engine, &mut departures, 0, queue(1_001_000)));
         send(&mut engine, &mut departures, 2, Some(0));
-        assert!(!departures.told(&mut engine, 0, queue(2_001_000)));
-        assert_eq!(departures.stamped, 2, "the later packet's own");
+        assert!(!tell(&mut engine, &mut departures, 0, queue(2_001_000)));
+        assert_eq!(departures.stamps, 2, "the later packet's own");
     }
 }

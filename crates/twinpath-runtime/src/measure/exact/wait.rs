@@ -5,7 +5,7 @@ use std::time::Duration;
 use twinpath_net::{Waiter, clock};
 use twinpath_wire::Mono;
 
-use super::SenderLoop;
+use super::ExactLoop;
 use crate::interfaces::LOOK_EVERY;
 
 /// Nearer to a departure than this the thread sleeps on the clock alone.
@@ -22,34 +22,35 @@ const DENSE_INTERVAL: Duration = Duration::from_micros(100);
 /// With user-space stamps, how long before a departure the thread stops looking for packets.
 const NO_READ_BEFORE_SEND: Duration = Duration::from_micros(100);
 
-impl SenderLoop {
+impl ExactLoop {
     /// Until `next`, when the engine has something to do, or until packets come.
     pub(super) fn wait(&mut self, next: Mono, now: Mono) {
-        let follows = self.socket_follows.is_some() || self.far_follows.is_some();
+        let follows = self.socket_follows.is_some() || self.session.follows_far_end();
         let next = if follows {
             next.min(now + LOOK_EVERY)
         } else {
             next
         };
-        let Some(due) = self.engine.next_due() else {
+        let Some(due) = self.session.next_due() else {
             self.waiter.wait(&[&self.socket], Some(next));
             return;
         };
-        let margin = if self.reads_at_once {
+        let margin = if self.session.reads_at_once() {
             NO_READ_BEFORE_SEND
         } else {
             SLEEP_MARGIN
         };
+        let spin = self.session.plan.spin;
         let deaf = margin.max(due.since(now) / POLL_SLACK);
-        let awake = if self.plan.spin { deaf.max(SPIN) } else { deaf };
-        let is_dense = self.plan.schedule.mean_interval() < DENSE_INTERVAL;
+        let awake = if spin { deaf.max(SPIN) } else { deaf };
+        let is_dense = self.session.plan.schedule.mean_interval() < DENSE_INTERVAL;
         if now + awake < due {
             let until = next.min(due - awake);
             self.waiter.wait(&[&self.socket], Some(until));
-        } else if self.plan.spin && now + SPIN_ONLY_BEFORE_SEND < due {
+        } else if spin && now + SPIN_ONLY_BEFORE_SEND < due {
             // The loop itself is the spin: it reads what comes, and keeps all that a departure needs
             // in the caches.
-        } else if !self.plan.spin
+        } else if !spin
             && is_dense
             && now + SPIN_ONLY_BEFORE_SEND < due
             && due < now + DENSE_INTERVAL
@@ -57,8 +58,8 @@ impl SenderLoop {
             // A sleep would last longer than what is left.
         } else if now < due {
             // The packet is made while there is time: then only T1 is left to do.
-            let ready = self.engine.poll_transmit(due, &mut self.packet);
-            if self.plan.spin {
+            let ready = self.session.prepare(due, &mut self.packet);
+            if spin {
                 while clock::mono() < due {
                     std::hint::spin_loop();
                 }

@@ -1,0 +1,172 @@
+//! One session on a thread of its own: deadline-exact without burning a core.
+//!
+//! Kernel stamps tell when replies came, so they need not be read at once: towards a departure the
+//! thread sleeps on the clock alone, and what arrived meanwhile is read after it. Where stamps are
+//! taken in user space it waits for packets instead, and reads them as they come.
+
+mod wait;
+
+use twinpath_net::{Outbound, QueueEvent, RecvBatch, TestSocket, Waiter, clock};
+use twinpath_proto::sender::Transmit;
+use twinpath_wire::Mono;
+
+use super::SessionId;
+use super::departures::Departures;
+use super::report::{Ended, SocketEnd};
+use super::session::{Session, pair};
+use crate::error::RunError;
+use crate::interfaces::Following;
+
+/// Datagrams taken at once.
+const BATCH: usize = 64;
+/// Room for the largest datagram there is. Only pages that packets touch cost memory.
+const SLOT_OCTETS: usize = 1 << 16;
+/// Batches taken in a row, so that a flood cannot keep the thread from the rest of its work.
+const ROUNDS: usize = 16;
+/// Packets sent in a row, likewise.
+const MAX_SENDS_PER_TURN: usize = 512;
+
+/// A session, its socket, and how its thread waits.
+pub(super) struct ExactLoop {
+    session: Session,
+    socket: TestSocket,
+    waiter: Waiter,
+    departures: Departures,
+    /// Stamps of departures are waited for.
+    awaiting_stamps: bool,
+    batch: RecvBatch,
+    events: Vec<QueueEvent>,
+    packet: Vec<u8>,
+    /// The interface of the socket.
+    socket_follows: Option<Following>,
+}
+
+impl ExactLoop {
+    pub(super) fn new(session: Session, socket: TestSocket, waiter: Waiter) -> Self {
+        Self {
+            packet: vec![0; session.engine.largest_payload()],
+            socket_follows: socket.device().map(Following::of),
+            awaiting_stamps: socket.tells_departures(),
+            session,
+            socket,
+            waiter,
+            departures: Departures::default(),
+            batch: RecvBatch::new(BATCH, SLOT_OCTETS),
+            events: Vec::with_capacity(BATCH),
+        }
+    }
+
+    /// Until all is sent and every figure is observed to its end, or the session is abandoned.
+    pub(super) fn run(mut self) -> Result<Box<Ended>, RunError> {
+        Waiter::sharpen_timers();
+        loop {
+            self.follow(clock::mono());
+            self.transmit();
+            self.take_arrivals()?;
+            let now = clock::mono();
+            self.session.handle_timeout(now);
+            self.give_up_silent_stamps();
+            let Some(next) = self.session.poll_timeout() else {
+                break;
+            };
+            self.wait(next, now);
+        }
+        self.session.take_samples();
+        let socket = SocketEnd::of(&self.socket, &self.departures);
+        Ok(Box::new(Ended::new(self.session, socket)))
+    }
+
+    /// Binds the socket again if its interface was made again, and sends to the far end by the
+    /// interface of its zone.
+    fn follow(&mut self, now: Mono) {
+        let is_bound = self.socket_follows.is_some();
+        self.session.follow_far_end(now, is_bound);
+        if let Some(following) = &mut self.socket_follows
+            && let Some(index) = following.moved(now)
+        {
+            let before = following.bound();
+            if following.settle(index, now, self.socket.bind_again(index)) {
+                self.session.rebound(before, index);
+            }
+        }
+    }
+
+    /// Sends what is due; of a long burst a part, so that stamps and replies are read in between.
+    fn transmit(&mut self) {
+        for _ in 0..MAX_SENDS_PER_TURN {
+            let Some(transmit) = self.session.prepare(clock::mono(), &mut self.packet) else {
+                return;
+            };
+            self.depart(transmit);
+        }
+    }
+
+    /// Writes T1 into the packet that is ready, and lets it go.
+    fn depart(&mut self, transmit: Transmit) {
+        let Some(packet) = self.packet.get_mut(..transmit.octets) else {
+            return;
+        };
+        let out = Outbound::stamped(self.session.plan.far);
+        let (token, now) = self.session.finish(packet, transmit);
+        match self.socket.send(packet, &out) {
+            Ok(key) => {
+                if let Some(key) = key {
+                    self.departures
+                        .left(key, SessionId::default(), token, now.wall);
+                }
+                self.session.sent(now);
+            }
+            Err(error) => self.session.refused(token, now, error),
+        }
+    }
+
+    /// Reads stamps and packets; stamps first, for a reply may be there with its packet's.
+    fn take_arrivals(&mut self) -> Result<(), RunError> {
+        for _ in 0..ROUNDS {
+            self.events.clear();
+            let events = &mut self.events;
+            self.socket.drain_errors(&mut |event| events.push(event));
+            let count = self
+                .socket
+                .receive(&mut self.batch)
+                .map_err(RunError::Receive)?;
+            let now = pair();
+            self.session.handle_clock(now);
+            for event in self.events.drain(..) {
+                match event {
+                    QueueEvent::Sent { key, stamp } => {
+                        let session = &mut self.session;
+                        let is_best = self.departures.stamped(key, stamp, |it| {
+                            session.handle_tx_stamp(it.token, it.stamp, it.wait);
+                        });
+                        if is_best {
+                            self.socket.settle_transmit_rung();
+                        }
+                    }
+                    QueueEvent::Icmp(error) => self.session.handle_icmp(&error),
+                }
+            }
+            for index in 0..count {
+                let Some((octets, received, arrival)) = self.batch.packet(index) else {
+                    break;
+                };
+                let octets = octets.get(..received).unwrap_or_default();
+                self.session.handle_reply(octets, arrival, now);
+            }
+            if count < self.batch.slots() {
+                break;
+            }
+            // A flood of packets must not keep the thread from its departures.
+            self.session.take_samples();
+            self.transmit();
+        }
+        Ok(())
+    }
+
+    fn give_up_silent_stamps(&mut self) {
+        if self.awaiting_stamps && self.departures.are_silent() {
+            self.awaiting_stamps = false;
+            self.session.stop_awaiting_stamps();
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The handles on a session, and what they share with the thread that measures it.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use twinpath_metrics::{Record, Series};
+use twinpath_net::Waker;
+use twinpath_report::SessionReport;
+use twinpath_wire::Sample;
+
+use super::Progress;
+use super::SeriesFacts;
+use super::report::Ended;
+use super::shared::LookWaker;
+use crate::error::RunError;
+
+/// What a session tells as it goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionNews {
+    /// What happened: all that figures are made of.
+    Record(Record),
+    /// The timeout of a packet passed: it is counted lost. The record of it comes when it is known
+    /// whether it is late, up to another timeout later: as here, if it is not. Left out where news
+    /// are read too slowly.
+    Overdue(Sample),
+}
+
+/// What the measuring thread and the handles share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// Nothing more is to be sent.
+    pub(super) stop: AtomicBool,
+    /// Nothing more is to be waited for either.
+    pub(super) abandoned: AtomicBool,
+    /// A snapshot is asked for.
+    pub(super) snapshot_wanted: AtomicBool,
+    progress: Mutex<Progress>,
+    snapshot: Mutex<Option<Arc<Series>>>,
+    finished: AtomicBool,
+    outcome: Mutex<Option<Outcome>>,
+    has_ended: Condvar,
+}
+
+/// What is left of a session: all that its report is made of.
+type Outcome = Result<Box<Ended>, RunError>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// Never waits: while somebody reads, the next call will do.
+    pub(super) fn show(&self, now: Progress) {
+        if let Ok(mut progress) = self.progress.try_lock() {
+            *progress = now;
+        }
+    }
+
+    pub(super) fn put_snapshot(&self, series: Arc<Series>) {
+        self.snapshot_wanted.store(false, Ordering::Release);
+        *lock(&self.snapshot) = Some(series);
+    }
+
+    /// The session is over. Its first outcome counts.
+    fn finish(&self, outcome: Outcome) {
+        if let Ok(ended) = &outcome {
+            // The last snapshot is the whole session.
+            self.put_snapshot(Arc::clone(&ended.series));
+        }
+        let mut slot = lock(&self.outcome);
+        if !self.finished.swap(true, Ordering::AcqRel) {
+            *slot = Some(outcome);
+            self.has_ended.notify_all();
+        }
+    }
+
+    /// Waits for the end. Once only: a second call finds nothing.
+    fn outcome(&self) -> Outcome {
+        let mut outcome = lock(&self.outcome);
+        while outcome.is_none() && !self.finished.load(Ordering::Acquire) {
+            outcome = self
+                .has_ended
+                .wait(outcome)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        outcome.take().unwrap_or(Err(RunError::Fault))
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Acquire)
+    }
+}
+
+/// Has the session's thread look at it.
+#[derive(Clone, Debug)]
+pub(super) enum Wake {
+    /// It has the thread for itself.
+    Own(Waker),
+    /// It shares it.
+    Shared(LookWaker),
+}
+
+impl Wake {
+    fn wake(&self) {
+        match self {
+            Self::Own(waker) => waker.wake(),
+            Self::Shared(waker) => waker.wake(),
+        }
+    }
+}
+
+/// How a session is ended and looked at, by whoever does not read its news.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionControl {
+    pub(super) shared: Arc<Shared>,
+    pub(super) waker: Wake,
+}
+
+impl SessionControl {
+    /// A glance at the session, at most about 50 ms old.
+    pub(crate) fn progress(&self) -> Progress {
+        *lock(&self.shared.progress)
+    }
+
+    /// Ends sending. What was sent is waited for as at any other end.
+    pub(crate) fn stop(&self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Ends the session at once.
+    pub(crate) fn abandon(&self) {
+        self.shared.abandoned.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    /// Waits for the end and gives the report, once.
+    ///
+    /// # Errors
+    /// [`RunError`]: nothing was measured, and why.
+    pub(crate) fn join(&self) -> Result<SessionReport, RunError> {
+        self.shared.outcome()?.report()
+    }
+}
+
+/// A session as it goes on: its news, its figures so far and a glance at it. Without its handle, and
+/// without that of its negotiation, a session is ended.
+#[derive(Debug)]
+pub struct SessionHandle {
+    pub(super) sender: SocketAddr,
+    pub(super) control: SessionControl,
+    pub(super) news: Option<rtrb::Consumer<SessionNews>>,
+    pub(super) series: SeriesFacts,
+}
+
+impl SessionHandle {
+    /// The local address and port, as the far end sees them without NAT.
+    pub fn sender(&self) -> SocketAddr {
+        self.sender
+    }
+
+    /// What happened next; `None`: nothing yet, or the plan wanted no records.
+    pub fn next_news(&mut self) -> Option<SessionNews> {
+        self.news.as_mut()?.pop().ok()
+    }
+
+    /// The next record; all other news are passed over.
+    pub fn next_record(&mut self) -> Option<Record> {
+        loop {
+            if let SessionNews::Record(record) = self.next_news()? {
+                return Some(record);
+            }
+        }
+    }
+
+    /// The next packet whose fate is known; all other records are passed over.
+    pub fn next_sample(&mut self) -> Option<Sample> {
+        loop {
+            if let Record::Sample(sample) = self.next_record()? {
+                return Some(sample);
+            }
+        }
+    }
+
+    /// An empty series, to be fed from [`SessionHandle::next_record`]: with rows of `interval`, and with
+    /// a timeline of this many `columns`, where these are wanted.
+    pub fn series(&self, interval: Option<Duration>, columns: Option<usize>) -> Series {
+        self.series.open(interval, columns)
+    }
+
+    /// What series of the session begin with: to keep it with records that are saved.
+    pub fn series_facts(&self) -> &SeriesFacts {
+        &self.series
+    }
+
+    /// A glance at the session, at most about 50 ms old.
+    pub fn progress(&self) -> Progress {
+        self.control.progress()
+    }
+
+    /// Ends sending. The report comes when the packets that were sent are answered or lost: after the
+    /// timeout at the latest.
+    pub fn stop(&self) {
+        self.control.stop();
+    }
+
+    /// The session is over: read [`SessionHandle::next_news`] to its end, then [`SessionHandle::join`].
+    pub fn is_finished(&self) -> bool {
+        self.control.shared.is_finished()
+    }
+
+    /// Asks for a snapshot of all figures, which [`SessionHandle::take_snapshot`] has a moment later.
+    pub fn request_snapshot(&self) {
+        let wanted = &self.control.shared.snapshot_wanted;
+        if !wanted.swap(true, Ordering::AcqRel) {
+            self.control.waker.wake();
+        }
+    }
+
+    /// The newest snapshot, if there is one that was not taken before. The last one, which needs no
+    /// request, is the whole session.
+    pub fn take_snapshot(&self) -> Option<Arc<Series>> {
+        lock(&self.control.shared.snapshot).take()
+    }
+
+    /// Waits for the end and gives the report.
+    ///
+    /// # Errors
+    /// [`RunError`]: nothing was measured, and why.
+    pub fn join(self) -> Result<SessionReport, RunError> {
+        self.control.join()
+    }
+}
+
+impl Drop for SessionHandle {
+    fn drop(&mut self) {
+        self.control.abandon();
+    }
+}
+
+/// Called when a session is over.
+pub(crate) type WhenEnded = Box<dyn FnOnce() + Send>;
+
+/// Says that a session is over when it is dropped, after a panic too.
+pub(super) struct EndGuard {
+    shared: Arc<Shared>,
+    when_ended: Option<WhenEnded>,
+}
+
+impl EndGuard {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            when_ended: None,
+        }
+    }
+
+    /// This is called when the session is over.
+    pub(super) fn calling(mut self, when_ended: Option<WhenEnded>) -> Self {
+        self.when_ended = when_ended;
+        self
+    }
+
+    /// The session came to this.
+    pub(super) fn finish(self, outcome: Outcome) {
+        self.shared.finish(outcome);
+    }
+}
+
+impl std::fmt::Debug for EndGuard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EndGuard").finish_non_exhaustive()
+    }
+}
+
+impl Drop for EndGuard {
+    fn drop(&mut self) {
+        self.shared.finish(Err(RunError::Fault));
+        if let Some(ended) = self.when_ended.take() {
+            ended();
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Many sessions that share threads and sockets.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use twinpath_proto::sender::{Limit, Schedule};
+use twinpath_report::SessionReport;
+use twinpath_runtime::SenderPlan;
+use twinpath_runtime::measure::{Engine, SessionHandle};
+use twinpath_wire::Rung;
+
+use crate::{portable_build, reflect, responder_plan, sender_plan};
+
+/// The `index`th address of this host: all of 127.0.0.0/8 are.
+fn loopback(index: u16) -> IpAddr {
+    let [high, low] = index.to_be_bytes();
+    Ipv4Addr::new(127, 1, high, low).into()
+}
+
+fn plan(far: SocketAddr) -> SenderPlan {
+    SenderPlan {
+        limit: Limit::Count(10),
+        schedule: Schedule::every(Duration::from_millis(20)),
+        timeout: Duration::from_millis(500),
+        records: false,
+        ..sender_plan(far)
+    }
+}
+
+fn all_reports(sessions: Vec<SessionHandle>) -> Vec<SessionReport> {
+    let patience = Instant::now() + Duration::from_mins(1);
+    while !sessions.iter().all(SessionHandle::is_finished) {
+        assert!(Instant::now() < patience, "the sessions do not end");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let reports = sessions.into_iter().map(|session| session.join().unwrap());
+    reports.collect()
+}
+
+/// Descriptors of this process; `None` where the system has no list of them.
+fn descriptors() -> Option<usize> {
+    std::fs::read_dir("/proc/self/fd").ok().map(Iterator::count)
+}
+
+#[test]
+fn every_packet_of_sessions_that_share_a_socket_is_accounted_for() {
+    if portable_build() {
+        return;
+    }
+    let (reflector, far) = reflect(&responder_plan(&["0.0.0.0:0"]));
+    let engine = Engine::start(1).unwrap();
+    let before = descriptors().unwrap();
+    let sessions = (0..300).map(|index| {
+        let far = SocketAddr::new(loopback(index), far.port());
+        engine.begin(plan(far)).unwrap()
+    });
+    let sessions: Vec<SessionHandle> = sessions.collect();
+    let ports: Vec<u16> = sessions.iter().map(|one| one.sender().port()).collect();
+    assert!(ports.iter().all(|port| *port == ports[0]), "{ports:?}");
+    assert!(descriptors().unwrap() < before + 10);
+    for (index, report) in (0..).zip(all_reports(sessions)) {
+        assert_eq!(report.identity.reflector.ip(), loopback(index));
+        let counters = report.counters;
+        assert_eq!(counters.sent, 10, "{counters:?}");
+        assert_eq!((counters.received, counters.lost), (10, 0), "{counters:?}");
+        assert_eq!(report.stamps.transmit, Some(Rung::Kernel));
+        assert_eq!(report.stamps.receive, Some(Rung::Kernel));
+        assert_eq!(report.stamps.fallback_transmit, 0);
+        let least = report.figures.round_trip.unwrap().min_ns;
+        assert!(least > 0, "{least}");
+    }
+    assert_eq!(reflector.join().unwrap().counters.reflected, 3_000);
+}
+
+#[test]
+fn sessions_to_one_far_end_have_a_port_each() {
+    let (reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
+    let engine = Engine::start(2).unwrap();
+    let sessions: Vec<SessionHandle> = (0..16).map(|_| engine.begin(plan(far)).unwrap()).collect();
+    let mut ports: Vec<u16> = sessions.iter().map(|one| one.sender().port()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!(ports.len(), 16);
+    for report in all_reports(sessions) {
+        assert_eq!(report.counters.received, 10);
+    }
+    reflector.join().unwrap();
+}
+
+#[test]
+fn far_ends_that_refuse_take_nothing_from_those_that_answer() {
+    if portable_build() {
+        return;
+    }
+    let (_reflector, far) = reflect(&responder_plan(&["0.0.0.0:0"]));
+    let closed = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let closed = closed.local_addr().unwrap().port();
+    let engine = Engine::start(1).unwrap();
+    let sessions = (0..100).map(|index| {
+        let port = if index % 3 == 0 { closed } else { far.port() };
+        let far = SocketAddr::new(loopback(index), port);
+        engine.begin(plan(far)).unwrap()
+    });
+    for (index, report) in all_reports(sessions.collect()).into_iter().enumerate() {
+        let counters = report.counters;
+        let icmp: u64 = report.icmp.iter().map(|kind| kind.count).sum();
+        if index % 3 == 0 {
+            assert_eq!((counters.sent, counters.lost), (10, 10), "{counters:?}");
+            // The system limits how many it sends.
+            assert!(icmp <= 10, "{icmp}");
+        } else {
+            assert_eq!((counters.sent, counters.received), (10, 10), "{counters:?}");
+            assert_eq!(report.stamps.fallback_transmit, 0);
+            assert_eq!((icmp, report.icmp_foreign), (0, 0));
+        }
+    }
+}
+
+#[test]
+fn an_answer_from_another_address_is_that_of_its_session() {
+    let far = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let elsewhere = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = elsewhere.local_addr().unwrap().port();
+    let silent: Vec<UdpSocket> = (0..20)
+        .map(|_| UdpSocket::bind("127.0.0.1:0").unwrap())
+        .collect();
+    let engine = Engine::start(1).unwrap();
+    let mut sessions: Vec<SessionHandle> = silent
+        .iter()
+        .map(|socket| engine.begin(plan(socket.local_addr().unwrap())).unwrap())
+        .collect();
+    let one = engine.begin(plan(far.local_addr().unwrap())).unwrap();
+    sessions.push(one);
+    far.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut packet = [0; 1_500];
+    for seq in 0..3_u32 {
+        let (octets, from) = far.recv_from(&mut packet).unwrap();
+        let mut reply = vec![0; octets.max(41)];
+        reply[..4].copy_from_slice(&seq.to_be_bytes());
+        reply[24..38].copy_from_slice(&packet[..14]);
+        elsewhere.send_to(&reply, from).unwrap();
+    }
+    let reports = all_reports(sessions);
+    let (one, others) = reports.split_last().unwrap();
+    assert_eq!(one.counters.anomalies.answers_elsewhere, 3);
+    let from = one.counters.anomalies.last_elsewhere.unwrap();
+    assert_eq!(from.port(), port);
+    for other in others {
+        assert_eq!(other.counters.anomalies.foreign_address, 0);
+    }
+}
+
+#[test]
+fn sessions_come_and_go_while_others_are_measured() {
+    if portable_build() {
+        return;
+    }
+    let (_reflector, far) = reflect(&responder_plan(&["0.0.0.0:0"]));
+    let engine = Engine::start(1).unwrap();
+    let lasting = engine
+        .begin(SenderPlan {
+            limit: Limit::Count(1_000_000),
+            ..plan(SocketAddr::new(loopback(1_000), far.port()))
+        })
+        .unwrap();
+    let before = descriptors().unwrap();
+    for index in 0..500 {
+        let far = SocketAddr::new(loopback(index % 7), far.port());
+        let session = engine
+            .begin(SenderPlan {
+                // Sockets of their own come and go as well.
+                port: if index % 5 == 0 {
+                    twinpath_runtime::PortChoice::Range(30_000, 30_100)
+                } else {
+                    twinpath_runtime::PortChoice::Exact(0)
+                },
+                ..plan(far)
+            })
+            .unwrap();
+        if index % 2 == 0 {
+            drop(session);
+        } else {
+            session.stop();
+            let _nothing_sent = session.join();
+        }
+    }
+    let patience = Instant::now() + Duration::from_mins(1);
+    while descriptors().unwrap() > before {
+        assert!(Instant::now() < patience, "descriptors are left");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    lasting.request_snapshot();
+    let snapshot = loop {
+        if let Some(snapshot) = lasting.take_snapshot() {
+            break snapshot;
+        }
+        assert!(Instant::now() < patience, "no snapshot comes");
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    let so_far = snapshot.metrics().figures();
+    lasting.stop();
+    let report = lasting.join().unwrap();
+    assert!(so_far.received > 0 && report.counters.received >= so_far.received);
+    assert_eq!(report.counters.lost, 0, "{:?}", report.counters);
+    assert_eq!(report.figures.received, report.counters.received);
+}
