@@ -4,9 +4,10 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use twinpath_net::{
-    IcmpError, Outbound, QueueEvent, RecvBatch, SocketSet, TestSocket, Waiter, clock,
+    IcmpError, Outbound, QueueEvent, RecvBatch, SendBatch, SocketSet, TestSocket, Waiter, clock,
 };
 use twinpath_proto::ClockPair;
+use twinpath_proto::sender::{Transmit, TxToken};
 use twinpath_wire::{Mono, Rung, Stamp};
 
 use super::demultiplex::Demultiplexer;
@@ -21,7 +22,7 @@ use crate::measure::handle::EndGuard;
 use crate::measure::report::{Ended, SocketEnd};
 use crate::measure::session::{Session, pair};
 
-/// Datagrams taken at once.
+/// Datagrams taken or sent at once.
 const BATCH: usize = 64;
 /// Room for the largest datagram there is. Only pages that packets touch cost memory.
 const SLOT_OCTETS: usize = 1 << 16;
@@ -77,7 +78,12 @@ pub(super) struct SharedLoop {
     ready: Vec<usize>,
     batch: RecvBatch,
     events: Vec<QueueEvent>,
-    packet: Vec<u8>,
+    /// Sessions whose packets are due, with the places of their sockets.
+    due: Vec<(usize, SessionId)>,
+    send: SendBatch,
+    /// Packets in the batch's slots: made, and with their T1.
+    packets: Vec<(SessionId, Transmit)>,
+    leaving: Vec<Option<(SessionId, TxToken, ClockPair)>>,
     next_look: Mono,
     /// Replies of some sessions must be read as they come.
     reads_at_once: bool,
@@ -99,7 +105,10 @@ impl SharedLoop {
             ready: Vec::new(),
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
             events: Vec::with_capacity(BATCH),
-            packet: Vec::new(),
+            due: Vec::with_capacity(BATCH),
+            send: SendBatch::new(BATCH, SLOT_OCTETS),
+            packets: Vec::with_capacity(BATCH),
+            leaving: Vec::with_capacity(BATCH),
             next_look: Mono::default(),
             reads_at_once: false,
             is_ending: false,
@@ -177,10 +186,6 @@ impl SharedLoop {
         let drops_before = u64::from(socket.receive_drops());
         let session = Session::new(setup, state.awaiting_stamps);
         self.reads_at_once |= session.reads_at_once();
-        let largest = session.engine.largest_payload();
-        if self.packet.len() < largest {
-            self.packet.resize(largest, 0);
-        }
         let id = lease.id;
         self.demultiplexer.insert(lease.place, lease.far, id);
         let member = Member {
@@ -207,45 +212,99 @@ impl SharedLoop {
 
     /// Sends what is due; of many a part, so that stamps and replies are read in between.
     fn transmit(&mut self) {
-        for _ in 0..MAX_SENDS_PER_TURN {
-            let now = clock::mono();
+        let mut sent = 0;
+        while sent < MAX_SENDS_PER_TURN {
+            let mut due = std::mem::take(&mut self.due);
+            self.take_due(&mut due);
+            for together in due.chunk_by(|one, next| one.0 == next.0) {
+                self.send_together(together);
+            }
+            for (_, id) in &due {
+                self.touch(*id);
+                self.arm(*id);
+            }
+            sent += due.len();
+            let are_all = due.len() < BATCH;
+            due.clear();
+            self.due = due;
+            if are_all {
+                return;
+            }
+        }
+    }
+
+    /// The sessions whose packets are due, a batch at most: those of one socket after each other.
+    fn take_due(&mut self, due: &mut Vec<(usize, SessionId)>) {
+        let now = clock::mono();
+        while due.len() < BATCH {
             let prompt = self.prompt.next().filter(|due| *due <= now);
             let earlier = match (prompt, self.slow.next()) {
                 (Some(prompt), Some(slow)) if slow < prompt => &mut self.slow,
                 (Some(_), _) => &mut self.prompt,
                 (None, _) => &mut self.slow,
             };
-            let Some((due, id)) = earlier.pop(now) else {
+            let Some((at, id)) = earlier.pop(now) else {
+                break;
+            };
+            if let Some(member) = self.members.get_mut(id)
+                && member.departure == Some(at)
+            {
+                member.departure = None;
+                due.push((member.lease.place, id));
+            }
+        }
+        due.sort_by_key(|(place, _)| *place);
+    }
+
+    /// Sends one packet of each session, all of them by one socket.
+    fn send_together(&mut self, together: &[(usize, SessionId)]) {
+        let place = together.first().map_or(0, |(place, _)| *place);
+        let (Some(socket), Some(Some(state))) = (self.set.get(place), self.sockets.get_mut(place))
+        else {
+            return;
+        };
+        let now = clock::mono();
+        for (_, id) in together {
+            let slot = self.packets.len();
+            if let (Some(member), Some(octets)) = (self.members.get_mut(*id), self.send.slot(slot))
+                && let Some(transmit) = member.session.prepare(now, octets)
+            {
+                self.packets.push((*id, transmit));
+            }
+        }
+        let count = self.packets.len();
+        for (slot, (id, transmit)) in self.packets.drain(..).enumerate() {
+            let octets = transmit.octets;
+            if let (Some(member), Some(packet)) = (self.members.get_mut(id), self.send.slot(slot))
+                && let Some(packet) = packet.get_mut(..octets)
+            {
+                let (token, now) = member.session.finish(packet, transmit);
+                self.send
+                    .set(slot, octets, Outbound::stamped(member.session.plan.far));
+                self.leaving.push(Some((id, token, now)));
+            } else {
+                self.leaving.push(None);
+            }
+        }
+        let (members, leaving) = (&mut self.members, &mut self.leaving);
+        socket.send_batch(&mut self.send, 0..count, &mut |slot, result| {
+            let Some((id, token, now)) = leaving.get_mut(slot).and_then(Option::take) else {
                 return;
             };
-            let Some(member) = self.members.get_mut(id) else {
-                continue;
+            let Some(member) = members.get_mut(id) else {
+                return;
             };
-            if member.departure != Some(due) {
-                continue;
-            }
-            member.departure = None;
-            let transmit = member.session.prepare(now, &mut self.packet);
-            if let Some(transmit) = transmit
-                && let Some(packet) = self.packet.get_mut(..transmit.octets)
-                && let Some(socket) = self.set.get(member.lease.place)
-            {
-                let out = Outbound::stamped(member.session.plan.far);
-                let (token, now) = member.session.finish(packet, transmit);
-                match socket.send(packet, &out) {
-                    Ok(key) => {
-                        let state = self.sockets.get_mut(member.lease.place);
-                        if let (Some(key), Some(Some(state))) = (key, state) {
-                            state.departures.left(key, id, token, now.wall);
-                        }
-                        member.session.sent(now);
+            match result {
+                Ok(key) => {
+                    if let Some(key) = key {
+                        state.departures.left(key, id, token, now.wall);
                     }
-                    Err(error) => member.session.refused(token, now, error),
+                    member.session.sent(now);
                 }
+                Err(error) => member.session.refused(token, now, error),
             }
-            self.touch(id);
-            self.arm(id);
-        }
+        });
+        self.leaving.clear();
     }
 
     /// Puts the session's next departure and timeout into the heaps, where they are not there.
