@@ -104,7 +104,7 @@ pub(crate) struct ControllerArgs {
     #[command(flatten)]
     pub(crate) ip: IpOptions,
 
-    /// Use the first free source ports of this range
+    /// Use the first free source ports of this range, or this one port
     #[arg(long, value_name = "LO-HI", help_heading = IP)]
     pub(crate) ports: Option<Ports>,
 
@@ -250,7 +250,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, help_heading = CONTROL)]
     pub(crate) strict: bool,
 
-    /// UDP ports for test packets: the one the client asks for, or a free one
+    /// UDP ports for test packets, or one port: the one the client asks for, or a free one
     #[arg(long, value_name = "LO-HI", default_value = "18760-19960", help_heading = SESSIONS)]
     pub(crate) test_ports: Ports,
 

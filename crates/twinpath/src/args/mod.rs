@@ -142,7 +142,7 @@ pub(crate) struct SenderArgs {
     #[command(flatten)]
     pub(crate) ip: IpOptions,
 
-    /// Use the first free source ports of this range
+    /// Use the first free source ports of this range, or this one port
     #[arg(long, value_name = "LO-HI", help_heading = IP)]
     pub(crate) ports: Option<Ports>,
 
@@ -190,7 +190,7 @@ pub(crate) struct ResponderArgs {
     pub(crate) timer: Time,
 
     /// Keep no sequence counters; replies carry the request's number
-    #[arg(long, help_heading = SESSIONS)]
+    #[arg(long, conflicts_with_all = ["max_sessions", "timer"], help_heading = SESSIONS)]
     pub(crate) stateless: bool,
 
     /// Drop (rather than just count) requests with a zero Error Estimate Multiplier (RFC 4656)

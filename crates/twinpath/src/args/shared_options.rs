@@ -8,6 +8,7 @@ use twinpath_wire::Dscp;
 
 use super::value::{listed_dscp, quantity};
 use super::{Count, FigureArgs, Interval, Label, PaddingSize, Pattern, Ssid, Time, TosOctet, Ttl};
+use crate::failure::Failure;
 
 pub(super) const CONTROL: &str = "Control connection";
 pub(super) const SCHEDULE: &str = "Schedule";
@@ -140,14 +141,27 @@ pub(crate) struct IpOptions {
 
 impl IpOptions {
     /// What sockets are told, with what they may be stamped by.
-    pub(crate) fn path(&self, stamps: &StampOptions) -> PathOptions {
-        PathOptions {
+    ///
+    /// # Errors
+    /// Timestamps that portable sockets do not have.
+    pub(crate) fn path(&self, stamps: &StampOptions) -> Result<PathOptions, Failure> {
+        let rung = match stamps.timestamps {
+            Rungs::Hardware => "hardware",
+            Rungs::Kernel => "kernel",
+            Rungs::Auto | Rungs::User => "",
+        };
+        if stamps.portable && !rung.is_empty() {
+            return Err(Failure::usage(format!(
+                "--portable and --timestamps {rung} exclude each other: use one of them"
+            )));
+        }
+        Ok(PathOptions {
             ttl: self.ttl.0,
             dont_fragment: self.do_not_fragment,
             interface: self.interface.clone(),
             stamps: stamps.timestamps.into(),
             portable: stamps.portable,
-        }
+        })
     }
 }
 

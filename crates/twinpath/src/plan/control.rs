@@ -223,6 +223,12 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
     let (near, tolerate_missing_family) =
         listening(args.near.as_ref(), &args.ip, CONTROL_PORT, lookup)?;
     let (modes, keys) = offered(args)?;
+    if args.allow_any_port && !modes.contains(Modes::UNAUTHENTICATED) {
+        return Err(Failure::usage(
+            "--allow-any-port applies only to clients without a key: use --mode \
+             unauthenticated,encrypted, or leave it out",
+        ));
+    }
     let bare = ServerPlan::on(near);
     let max_open_sessions = open_sessions(args, modes)?;
     Ok(ServerPlan {
@@ -246,7 +252,7 @@ pub(crate) fn server(args: &ServerArgs, lookup: Lookup<'_>) -> Result<ServerPlan
         nat: args.nat,
         server_octets: args.server_octets,
         control_dscp: args.control_dscp,
-        path: args.ip.path(&args.stamps),
+        path: args.ip.path(&args.stamps)?,
         threads: args.threads,
         raw_t3: args.raw_t3,
         strict: args.strict,

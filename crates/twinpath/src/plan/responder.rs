@@ -43,7 +43,7 @@ pub(crate) fn responder(
             strict: args.strict,
             ..ReflectorConfig::default()
         },
-        path: args.ip.path(&args.stamps),
+        path: args.ip.path(&args.stamps)?,
         threads: args.threads,
         raw_t3: args.raw_t3,
         ..ResponderPlan::on(near)
@@ -166,19 +166,20 @@ mod tests {
         );
         let plan = plan(
             "--allow 192.0.2.0/24 --allow ::1 --max-rate 100 --max-sessions 5 --timer 30 \
-             --stateless --strict --threads 4 --timestamps user --padding 1000 --allow-larger-replies \
+             --strict --threads 4 --timestamps user --padding 1000 --allow-larger-replies \
              --dscp 46 --ttl 64 --do-not-fragment --interface lo --raw-t3 --protocol stamp \
              --portable",
         )
         .unwrap();
         assert_eq!(plan.reflector.allow.len(), 2);
+        assert!(!self::plan("--stateless").unwrap().reflector.stateful);
         assert_eq!(
             (plan.reflector.max_rate_pps, plan.reflector.max_sessions),
             (Some(100), 5)
         );
         assert_eq!(
             (plan.reflector.idle, plan.reflector.stateful, plan.threads),
-            (Duration::from_secs(30), false, 4)
+            (Duration::from_secs(30), true, 4)
         );
         assert_eq!(
             (plan.reflector.padding, plan.reflector.allow_larger_replies),
@@ -198,6 +199,7 @@ mod tests {
     fn options_that_would_do_nothing_are_refused() {
         for (line, part) in [
             ("--allow-larger-replies", "needs --padding"),
+            ("--portable --timestamps kernel", "exclude each other"),
             ("fe80::1", "give the interface too, such as fe80::1%eth0"),
         ] {
             let failure = plan(line).unwrap_err().to_string();

@@ -139,7 +139,7 @@ impl Sending<'_> {
                 Filling::Random => Fill::Random,
             },
             tos,
-            path: self.ip.path(self.stamps),
+            path: self.ip.path(self.stamps)?,
             start_delay: self.schedule.start_delay.0,
             spin: self.schedule.spin,
             max_burst: self

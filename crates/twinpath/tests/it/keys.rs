@@ -385,6 +385,11 @@ fn what_has_no_key_or_no_mode_is_bad_usage() {
             "--keys is missing",
         ),
         (
+            format!("server {ANY} --keys {file} --allow-any-port"),
+            2,
+            "--allow-any-port applies only to clients without a key",
+        ),
+        (
             format!("server {ANY} --keys {file} --pbkdf2-count 1000"),
             2,
             "use 1024 to 1048576",

@@ -197,3 +197,28 @@ fn short_help_and_long_help_are_one() {
         assert_eq!(short.stdout, long.stdout, "{command}");
     }
 }
+
+#[test]
+fn options_of_which_one_would_do_nothing_are_refused_together() {
+    for command in ["sender ::1", "responder", "controller ::1", "server"] {
+        if cfg!(not(feature = "control")) && !["sender ::1", "responder"].contains(&command) {
+            continue;
+        }
+        for rung in ["kernel", "hardware"] {
+            let done = run(&format!("{command} --portable --timestamps {rung}"));
+            let said = format!(
+                "twinpath: --portable and --timestamps {rung} exclude each other: use one of them\n"
+            );
+            assert_eq!((done.status, done.stderr), (2, said), "{command}");
+        }
+    }
+    for line in [
+        "responder --stateless --timer 5",
+        "responder --stateless --max-sessions 5",
+    ] {
+        let done = run(line);
+        assert_eq!(done.status, 2, "{line}");
+        let said = "exclude each other: use one of them\n";
+        assert!(done.stderr.ends_with(said), "{line}: {}", done.stderr);
+    }
+}

@@ -113,6 +113,8 @@ const SLIPS: &[&str] = &[
     "sender ::1 --schedule uniform:0-0",
     "sender ::1 --timeout 0",
     "responder --timer 0",
+    "responder --stateless --timer 5",
+    "responder --max-sessions 5 --stateless",
     "sender ::1 --dscp ef --tos 184",
     "sender ::1 --tos ef",
     "sender ::1 --count 5 --duration 5",

@@ -72,7 +72,7 @@ impl Remedy for NoHardware {
             Self::Interface => "name an --interface, or one of its addresses",
             Self::Privilege { .. } => "run as root, or give the program that capability",
             Self::Clock { .. } => "run as root, or let this user read that device",
-            Self::Plain => "leave out --portable",
+            Self::Plain => "leave out --timestamps hardware",
             Self::Unknown { .. } | Self::None { .. } | Self::Refused { .. } => return None,
         };
         Some(words.into())

@@ -60,7 +60,7 @@ fn every_option_reaches_the_plan() {
     let plan = plan(
         "both [2001:db8::2]:0 -6 --stamp --ssid 7 --duration 1 -i 0.5 --seed 7 --timeout 500ms \
          --padding 100 --fill random --dscp ef --ttl 9 --do-not-fragment --interface eth0 \
-         --start-delay 1 --timestamps kernel --spin --max-burst 3 --portable -v",
+         --start-delay 1 --timestamps user --spin --max-burst 3 --portable -v",
     )
     .unwrap();
     assert_eq!(plan.far, "[2001:db8::1]:862".parse().unwrap());
@@ -80,7 +80,7 @@ fn every_option_reaches_the_plan() {
         (plan.start_delay, plan.max_burst),
         (Duration::from_secs(1), 3)
     );
-    assert_eq!(plan.path.stamps, StampChoice::Kernel);
+    assert_eq!(plan.path.stamps, StampChoice::User);
 }
 
 #[test]
