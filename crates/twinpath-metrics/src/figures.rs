@@ -45,8 +45,8 @@ pub struct Figures {
     pub loss_periods: LossPeriods,
     /// Blocks of time in which packets came through (row M-63); `None` without a packet.
     pub availability: Option<AvailabilityFigures>,
-    /// Blocks of the availability in which packets were due and none was sent; over several runs,
-    /// the sum, whatever their lengths.
+    /// Blocks of the availability in which packets were due and none was sent, then or later; over
+    /// several runs, the sum, whatever their lengths.
     pub unmeasured_blocks: u64,
     /// Packets that the network refused: never sent, and neither received nor lost (row M-4).
     pub not_sent: u64,

@@ -1,7 +1,9 @@
 //! Availability by blocks of send time (row M-63; the shape of ITU-T Y.1540 and Y.1731).
 //!
-//! A block in which packets were due and none was sent says nothing about the path: it counts as
-//! not measured, so that a fault of the sender is not reported as an available path.
+//! A block in which packets were due that were never sent, and none was sent, says nothing about the
+//! path: it counts as not measured, so that a fault of the sender is not reported as an available
+//! path. Packets that left later than they were due (they waited for the neighbour's address, or in
+//! the interface's queue) are sent: the block in which they were due is not missing.
 
 use std::time::Duration;
 
@@ -73,41 +75,52 @@ pub(crate) struct Availability {
     unplaced: u64,
 }
 
-/// Two counts of up to 31 bits. The top bit of one is a flag, so that a block takes eight octets.
-#[derive(Clone, Copy, Debug, Default)]
+/// Two counts of up to 31 bits, each with a flag in its top bit, so that a block takes eight octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Block {
-    received: u32,
-    lost_and_due: u32,
+    received: Count,
+    lost: Count,
 }
 
 impl Block {
-    const DUE: u32 = 1 << 31;
-
-    fn receive(&mut self) {
-        self.received = self.received.saturating_add(1);
+    /// A packet was due in it and was never sent.
+    fn mark_unsent(&mut self) {
+        self.lost.flag();
     }
 
-    fn lose(&mut self) {
-        if self.lost_and_due | Self::DUE != u32::MAX {
-            self.lost_and_due += 1;
+    /// A packet was due in it and was sent later.
+    fn mark_late(&mut self) {
+        self.received.flag();
+    }
+
+    /// Whether packets were due in it, and all of them were never sent.
+    fn is_unmeasured(self) -> bool {
+        self.lost.is_flagged() && !self.received.is_flagged()
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Count(u32);
+
+impl Count {
+    const FLAG: u32 = 1 << 31;
+
+    fn increment(&mut self) {
+        if self.0 | Self::FLAG != u32::MAX {
+            self.0 += 1;
         }
     }
 
-    fn lost(self) -> u32 {
-        self.lost_and_due & !Self::DUE
+    fn value(self) -> u64 {
+        u64::from(self.0 & !Self::FLAG)
     }
 
-    /// Whether a packet was due in it and not sent.
-    fn mark_due(&mut self) {
-        self.lost_and_due |= Self::DUE;
+    fn flag(&mut self) {
+        self.0 |= Self::FLAG;
     }
 
-    fn is_used(self) -> bool {
-        self.received | self.lost_and_due != 0
-    }
-
-    fn is_due(self) -> bool {
-        self.lost_and_due & Self::DUE != 0
+    fn is_flagged(self) -> bool {
+        self.0 & Self::FLAG != 0
     }
 }
 
@@ -172,15 +185,19 @@ impl Availability {
             return;
         };
         if lost {
-            block.lose();
+            block.lost.increment();
         } else {
-            block.receive();
+            block.received.increment();
         }
-        // Sent at least half a block late, so it was due in another block, which is not measured if
-        // no packet was sent in it.
+        let newest = self.block_ends.saturating_sub(self.block_ns);
+        let into_block = if run >= newest {
+            run - newest
+        } else {
+            run.rem_euclid(self.block_ns)
+        };
         let late = sample.departure.ns();
-        if late > self.block_ns / 2 && sample.excluded != Some(Exclusion::ClockStep) {
-            self.mark_due(run.saturating_sub(late));
+        if late > into_block && sample.excluded != Some(Exclusion::ClockStep) {
+            self.mark_late(run.saturating_sub(late));
         }
     }
 
@@ -194,7 +211,7 @@ impl Availability {
             excluded: None,
         });
         if let Some(block) = self.block_of(seq, run) {
-            block.mark_due();
+            block.mark_unsent();
         }
     }
 
@@ -230,7 +247,7 @@ impl Availability {
             if (number - first).is_multiple_of(stride)
                 && let Some(block) = self.open.slot(number)
             {
-                block.mark_due();
+                block.mark_unsent();
             }
         }
     }
@@ -255,13 +272,14 @@ impl Availability {
         self.open.slot(block)
     }
 
+    /// A packet was due at this time, in an earlier block than that of its T1.
     #[cold]
-    fn mark_due(&mut self, run: i64) {
-        let block = u64::try_from(run.div_euclid(self.block_ns)).unwrap_or(0);
+    fn mark_late(&mut self, due: i64) {
+        let block = u64::try_from(due.div_euclid(self.block_ns)).unwrap_or(0);
         if block >= self.oldest
             && let Some(block) = self.open.slot(block)
         {
-            block.mark_due();
+            block.mark_late();
         }
     }
 
@@ -371,7 +389,7 @@ impl Availability {
         for number in self.oldest..oldest.min(self.block.saturating_add(1)) {
             let block = self.open.get(number);
             self.judge.next(block, &self.rule);
-            if block.is_used()
+            if block != Block::default()
                 && let Some(slot) = self.open.slot(number)
             {
                 *slot = Block::default();
@@ -386,9 +404,9 @@ impl Availability {
 impl Judge {
     /// Judges the next block; a block without a packet says nothing about the path.
     fn next(&mut self, block: Block, rule: &AvailabilityRule) {
-        let lost = u64::from(block.lost());
-        let Some(ratio) = round::ratio(lost, lost + u64::from(block.received)) else {
-            self.figures.unmeasured_blocks += u64::from(block.is_due());
+        let lost = block.lost.value();
+        let Some(ratio) = round::ratio(lost, lost + block.received.value()) else {
+            self.figures.unmeasured_blocks += u64::from(block.is_unmeasured());
             return;
         };
         let bad = ratio > rule.bad_above;

@@ -229,9 +229,11 @@ fn seconds_in_which_nothing_could_be_sent_make_availability_unknown() {
 }
 
 #[test]
-fn departures_that_were_missed_or_made_up_for_later_leave_their_seconds_unmeasured() {
+fn departures_that_were_missed_leave_their_seconds_unmeasured_unlike_those_made_up_for_later() {
     let interval = SECOND / 10;
-    for (stalled, skipped) in [(5_u64, 30_u64), (5, 0), (400, 3_990)] {
+    for (stalled, skipped, expected) in
+        [(5_u64, 30_u64, 3), (5, 0, 0), (5, 45, 4), (400, 3_990, 399)]
+    {
         let mut metrics = session(interval);
         for seq in 0..50 {
             metrics.record(&sent(seq, interval, true, 0));
@@ -253,8 +255,97 @@ fn departures_that_were_missed_or_made_up_for_later_leave_their_seconds_unmeasur
         }
         let figures = metrics.figures().availability.unwrap();
         let found = (figures.blocks, figures.unmeasured_blocks);
-        assert_eq!(found, (10, stalled), "{stalled} s, {skipped} skipped");
+        assert_eq!(found, (10, expected), "{stalled} s, {skipped} skipped");
     }
+}
+
+/// `count` packets are handed to the system when they are due and wait there until the time `until`,
+/// those of `refused` are refused when they are due; a packet is lost if `lost`.
+fn held(
+    interval: i64,
+    count: u64,
+    until: impl Fn(u64) -> i64,
+    refused: impl Fn(u64) -> bool,
+    lost: impl Fn(u64) -> bool,
+) -> AvailabilityFigures {
+    let mut metrics = session(interval);
+    let mut fates = Vec::new();
+    for seq in 0..count {
+        let due = i64::try_from(seq).unwrap() * interval;
+        let late = (until(seq) - due).max(0);
+        if refused(seq) {
+            fates.push((due, seq, None));
+        } else {
+            let mut packet = sent(seq, interval, !lost(seq), late);
+            packet.departure = Delta::from_ns(late);
+            let patience = if lost(seq) { 2 * SECOND } else { MS };
+            fates.push((due + late + patience, seq, Some(packet)));
+        }
+    }
+    fates.sort_by_key(|(at, seq, _)| (*at, *seq));
+    for (_, seq, packet) in fates {
+        match packet {
+            Some(packet) => metrics.record(&packet),
+            None => metrics.record_not_sent(seq, sent(seq, interval, true, 0).t1.at),
+        }
+    }
+    metrics.figures().availability.unwrap()
+}
+
+#[test]
+fn packets_that_waited_in_this_host_and_left_together_leave_no_second_unmeasured() {
+    let none = |_| false;
+    for (interval, count, until, blocks) in [
+        // The first packets, all packets, packets in the middle of the run, one at a time.
+        (50 * MS, 5, 1_005 * MS, 1),
+        (50 * MS, 100, 1_005 * MS, 4),
+        (MS, 5_000, 2_900 * MS, 3),
+        (SECOND, 20, 3_500 * MS, 16),
+    ] {
+        let figures = held(interval, count, |_| until, none, none);
+        assert_eq!(
+            (figures.blocks, figures.unmeasured_blocks),
+            (blocks, 0),
+            "{interval} {count}"
+        );
+        assert_eq!(figures.ratio(), Some(1.0));
+    }
+    let middle = |seq| if seq < 100 { 0 } else { 13_700 * MS };
+    let figures = held(100 * MS, 200, middle, none, none);
+    assert_eq!((figures.blocks, figures.unmeasured_blocks), (17, 0));
+    // Each waits a little longer than the one before, as in a queue that is too slow.
+    let figures = held(
+        10 * MS,
+        600,
+        |seq| i64::try_from(seq).unwrap() * 30 * MS,
+        none,
+        none,
+    );
+    assert_eq!((figures.blocks, figures.unmeasured_blocks), (18, 0));
+}
+
+#[test]
+fn a_refused_packet_among_waiting_ones_leaves_its_second_measured_unlike_refused_ones_alone() {
+    let figures = held(
+        100 * MS,
+        100,
+        |_| 2_500 * MS,
+        |seq| seq % 10 == 3,
+        |seq| seq % 10 == 7,
+    );
+    assert_eq!(figures.unmeasured_blocks, 0);
+    // All of the first second is refused, those of the next two wait.
+    let figures = held(100 * MS, 100, |_| 3_000 * MS, |seq| seq < 10, |_| false);
+    assert_eq!((figures.blocks, figures.unmeasured_blocks), (7, 1));
+    // A packet that waits from one block to the next, with a fate that comes much later.
+    let figures = held(
+        400 * MS,
+        50,
+        |seq| if seq == 2 { 1_100 * MS } else { 0 },
+        |seq| seq == 1 || seq == 0,
+        |seq| seq == 2,
+    );
+    assert_eq!(figures.unmeasured_blocks, 0);
 }
 
 #[test]

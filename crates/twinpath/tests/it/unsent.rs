@@ -164,6 +164,90 @@ fn a_saved_run_with_unsent_packets_says_the_same_again_merged_or_in_text() {
     }
 }
 
+/// Gives the far host addresses that nothing there answers for: neither ARP nor neighbour discovery
+/// finds them.
+fn hide(hosts: &Hosts) {
+    for line in [
+        format!(
+            "netns exec {} sysctl -qw net.ipv4.conf.v1.arp_ignore=1",
+            hosts.far
+        ),
+        format!("-n {} addr add 10.98.0.9/32 dev lo", hosts.far),
+        format!("-n {} addr add fd98::9/128 dev lo", hosts.far),
+    ] {
+        ip(&line).unwrap();
+    }
+}
+
+/// Tells the near host where it finds that address.
+fn resolve(hosts: &Hosts, far: &str) {
+    let link = ip(&format!("-n {} -o link show v1", hosts.far)).unwrap();
+    let mut words = link
+        .split_whitespace()
+        .skip_while(|word| *word != "link/ether");
+    let mac = words.nth(1).unwrap();
+    let entry = format!("{far} lladdr {mac} dev v0 nud permanent");
+    ip(&format!("-n {} neigh replace {entry}", hosts.near)).unwrap();
+}
+
+#[test]
+fn packets_that_wait_for_the_neighbour_s_address_are_no_gap_in_the_measurement() {
+    std::thread::scope(|scope| {
+        for case in [
+            ("10.98.0.9", "-c 8 -i 150"),
+            ("fd98::9", "-c 8 -i 150"),
+            ("fd98::9", "-c 35 -i 100"),
+            ("10.98.0.9", "--duration 3 -i 200"),
+        ] {
+            scope.spawn(move || waited(case));
+        }
+    });
+}
+
+fn waited((far, limit): (&str, &str)) {
+    let Some(hosts) = Hosts::new() else { return };
+    let what = format!("{far} {limit}");
+    let _responder = hosts.responder(":20001");
+    hide(&hosts);
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet").display().to_string();
+    let save = if cfg!(feature = "report") {
+        format!("--save {file}")
+    } else {
+        String::new()
+    };
+    let line = format!("sender {far} {limit} --timeout 4 --json {save}");
+    let run = Running::spawn(Hosts::on(&hosts.near, &twinpath(&line)));
+    std::thread::sleep(Duration::from_millis(1_500));
+    resolve(&hosts, far);
+    let done = run.finish();
+    let session = done.session();
+    if session["packets"]["slots_skipped"] != 0 {
+        eprintln!("skipped: this machine was too slow to send at the times that were due");
+        return;
+    }
+    let mut sources = vec![done];
+    if cfg!(feature = "report") {
+        sources.push(self::run(&format!("report {file} --json")));
+        sources.push(self::run(&format!("report --merge {file} {file} --json")));
+    }
+    for done in sources {
+        assert_eq!(done.status, 0, "{what}: {}", done.stderr);
+        let session = done.session();
+        let packets = &session["packets"];
+        assert_eq!(packets["received"], packets["sent"], "{what}: {packets}");
+        assert_eq!(packets["loss_ratio"], 0.0, "{what}");
+        assert_eq!(session["availability"]["ratio"], 1.0, "{what}");
+        assert_eq!(session["availability"]["unmeasured_blocks"], 0, "{what}");
+        assert!(!done.stderr.contains("unknown"), "{what}: {}", done.stderr);
+    }
+    // Most of the second that it was measured for passed before the first packet left.
+    assert!(
+        session["departure"]["max_ns"].as_i64() > Some(1_000_000_000),
+        "{what}"
+    );
+}
+
 #[test]
 fn a_sender_that_was_stopped_for_a_while_did_not_measure_that_while() {
     let responder = Responder::on_loopback();
