@@ -11,6 +11,7 @@ use crate::loss::duplication::Duplication;
 use crate::loss::periods::Periods;
 use crate::loss::sizes::BySize;
 use crate::loss::trailing::Trailing;
+use crate::order::backward::Backward;
 use crate::order::reordering::Reordering;
 use crate::order::resequence::Resequenced;
 use crate::path::marking::Marking;
@@ -62,7 +63,7 @@ pub struct SessionMetrics {
     duplication: Duplication,
     reordering: Reordering,
     /// Forward and backward; `None` for a reflector without a counter.
-    by_direction: Option<(Resequenced, Reordering)>,
+    by_direction: Option<(Resequenced, Backward)>,
     loss: LossDirection,
     /// `None` before the first packet that was lost or never sent.
     periods: Option<Box<Periods>>,
@@ -107,7 +108,7 @@ impl SessionMetrics {
             residence_seen: false,
             duplication: Duplication::default(),
             reordering: Reordering::new(),
-            by_direction: counts.then(|| (Resequenced::new(), Reordering::new())),
+            by_direction: counts.then(|| (Resequenced::new(), Backward::default())),
             loss: LossDirection::new(config.reflector),
             periods: None,
             noticeable_distance: config.noticeable_distance,
@@ -247,7 +248,7 @@ impl SessionMetrics {
             reordered: self.reordering.value().reordered,
             reordering: self.reordering.value(),
             reordering_forward: by_direction.map(|(forward, _)| forward.value()),
-            reordering_backward: by_direction.map(|(_, backward)| backward.value()),
+            reordering_backward: by_direction.map(|(_, backward)| backward.value(&self.reordering)),
             loss_periods: match &self.periods {
                 Some(periods) => periods.value(),
                 None => Periods::new(self.noticeable_distance).value(),
@@ -366,13 +367,15 @@ impl SessionMetrics {
         let Some(t4) = sample.t4 else { return };
         self.stamps_receive.record(t4.rung);
         let seq = i64::try_from(sample.seq).unwrap_or(i64::MAX);
-        self.reordering.record(seq, t4.at);
-        if let Some((forward, backward)) = &mut self.by_direction
-            && let (Some(number), Some(t2)) = (attribution.number, sample.t2)
-        {
-            forward.record(seq, number, t2);
-            backward.record(number, t4.at);
+        if let Some((forward, backward)) = &mut self.by_direction {
+            let numbered = attribution.number.zip(sample.t2);
+            let number = numbered.map(|(number, _)| number);
+            backward.record(seq, number, t4.at, &self.reordering);
+            if let Some((number, t2)) = numbered {
+                forward.record(seq, number, t2);
+            }
         }
+        self.reordering.record(seq, t4.at);
     }
 
     /// The reflector's counter restarted.
@@ -380,7 +383,7 @@ impl SessionMetrics {
         self.delays.reset_paths();
         if let Some((forward, backward)) = &mut self.by_direction {
             forward.restart();
-            backward.restart(0);
+            backward.restart(&self.reordering);
         }
     }
 

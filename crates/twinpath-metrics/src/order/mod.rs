@@ -1,5 +1,6 @@
 //! The order of arrivals: reordering and resequencing.
 
+pub(crate) mod backward;
 pub(crate) mod compact;
 pub(crate) mod reordering;
 pub(crate) mod resequence;

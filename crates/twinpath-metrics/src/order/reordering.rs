@@ -91,6 +91,18 @@ impl Reordering {
         self.next_expected
     }
 
+    /// The same order of numbers that are all greater by `more`.
+    pub(crate) fn shifted(&self, more: i64) -> Self {
+        let mut all = self.clone();
+        all.next_expected = all.next_expected.saturating_add(more);
+        for arrival in &mut all.window {
+            arrival.number = arrival
+                .number
+                .wrapping_add(low32(more.cast_unsigned()) << 1);
+        }
+        all
+    }
+
     pub(crate) fn value(&self) -> ReorderingFigures {
         let mut figures = self.figures;
         figures.in_order += self.run;

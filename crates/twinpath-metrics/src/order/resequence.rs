@@ -15,7 +15,10 @@ const WORDS: u16 = WINDOW / 64;
 /// Holds replies while ones with lower numbers may still arrive. Constant memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Resequenced {
-    ordered: Reordering,
+    /// `None` before the first reply was handed on.
+    ordered: Option<Box<Reordering>>,
+    /// The sender's numbers are above this.
+    least: i64,
     /// All numbers below have been passed on or are too late; `None` before the first reply.
     next: Option<i64>,
     waiting: u16,
@@ -33,7 +36,8 @@ struct Waiting {
 impl Resequenced {
     pub(crate) fn new() -> Self {
         Self {
-            ordered: Reordering::new(),
+            ordered: None,
+            least: 0,
             next: None,
             waiting: 0,
             present: [0; WORDS as usize],
@@ -49,7 +53,7 @@ impl Resequenced {
             None => self.begin(seq, r),
         };
         if r == next && self.waiting == 0 {
-            self.ordered.record(seq, t2);
+            self.ordered().record(seq, t2);
             self.next = Some(r.saturating_add(1));
         } else if r >= next {
             self.wait(seq, r, t2);
@@ -60,8 +64,8 @@ impl Resequenced {
     /// but the sender's numbers are all near this one.
     #[cold]
     fn begin(&mut self, seq: i64, r: i64) -> i64 {
-        if self.ordered.is_empty() {
-            self.ordered.restart(seq.saturating_sub(1 << 30));
+        if self.ordered.is_none() {
+            self.least = seq.saturating_sub(1 << 30);
         }
         let next = r.saturating_sub(i64::from(WINDOW) - 1);
         self.next = Some(next);
@@ -77,18 +81,35 @@ impl Resequenced {
 
     pub(crate) fn value(&self) -> ReorderingFigures {
         if self.waiting == 0 {
-            return self.ordered.value();
+            return self.figures();
         }
         let mut all = self.clone();
         if let Some(next) = all.next {
             all.release(next.saturating_add(i64::from(WINDOW)), next);
         }
-        all.ordered.value()
+        all.figures()
+    }
+
+    fn figures(&self) -> ReorderingFigures {
+        let ordered = self.ordered.as_deref();
+        ordered.map_or_else(ReorderingFigures::default, Reordering::value)
     }
 
     /// Heap memory in octets.
     pub(crate) fn octets(&self) -> usize {
-        self.slots.octets() + self.ordered.octets()
+        let ordered = self.ordered.as_deref();
+        let ordered = ordered.map_or(0, |ordered| size_of_val(ordered) + ordered.octets());
+        self.slots.octets() + ordered
+    }
+
+    #[inline]
+    fn ordered(&mut self) -> &mut Reordering {
+        let least = self.least;
+        self.ordered.get_or_insert_with(|| {
+            let mut ordered = Reordering::new();
+            ordered.restart(least);
+            Box::new(ordered)
+        })
     }
 
     fn wait(&mut self, seq: i64, r: i64, t2: Wall) {
@@ -143,8 +164,9 @@ impl Resequenced {
         *word &= !bit;
         self.waiting -= 1;
         let waiting = self.slots.get(unsigned(number));
-        let seq = nearest(waiting.seq, self.ordered.next_expected());
-        self.ordered.record(seq, waiting.t2.into());
+        let ordered = self.ordered();
+        let seq = nearest(waiting.seq, ordered.next_expected());
+        ordered.record(seq, waiting.t2.into());
         true
     }
 }
