@@ -4,6 +4,7 @@
 pub(crate) mod far_times;
 mod figures;
 mod fit;
+mod held;
 mod hull;
 mod model;
 mod offset_window;

@@ -1,6 +1,7 @@
 //! A stretch of the run in which neither clock stepped.
 
 use super::fit::{Fit, Rates, SIGN, fits};
+use super::held::Held;
 use super::points::{Pair, Points};
 use super::rounding::STAMP_ERROR;
 use super::slice::Slice;
@@ -23,7 +24,7 @@ const NARROWEST_NS: f64 = 1e6;
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     /// The first packets, before there are slices.
-    held: Vec<Pair>,
+    held: Held,
     /// All but the slice in progress.
     past: Points,
     /// The slice in progress.
@@ -40,7 +41,7 @@ pub(crate) struct Segment {
 impl Segment {
     pub(crate) fn new(rates: Rates) -> Self {
         Self {
-            held: Vec::new(),
+            held: Held::default(),
             past: Points::new(VERTICES),
             present: Points::new(VERTICES_OF_SLICE),
             slices: Vec::new(),
@@ -86,7 +87,7 @@ impl Segment {
         self.error = error;
         if self.slices.is_empty() {
             self.past.record(pair);
-            self.held.push(*pair);
+            self.held.push(pair);
             if self.held.len() == HELD {
                 self.begin_slices();
             }
@@ -116,7 +117,7 @@ impl Segment {
     /// The delays of one direction, given the fit.
     pub(crate) fn items(&self, direction: usize, fit: &Fit) -> Vec<Item> {
         let sign = SIGN.get(direction).copied().unwrap_or(1.0);
-        let exact = self.held.iter().map(|pair| {
+        let exact = self.held.pairs().map(|pair| {
             let point = pair.point(direction);
             Item {
                 value: point.y - sign * fit.line.at(point.x),
@@ -135,7 +136,7 @@ impl Segment {
 
     /// Heap memory in octets.
     pub(crate) fn heap_octets(&self) -> usize {
-        self.held.capacity() * size_of::<Pair>()
+        self.held.octets()
             + self.slices.capacity() * size_of::<Slice>()
             + self.slices.iter().map(Slice::heap_octets).sum::<usize>()
             + self.past.heap_octets()
@@ -149,7 +150,7 @@ impl Segment {
             return;
         };
         let mut slice = Slice::new(fit.line, &self.past);
-        for pair in std::mem::take(&mut self.held) {
+        for pair in std::mem::take(&mut self.held).pairs() {
             slice.record(&pair);
         }
         self.slices.push(slice);
@@ -183,7 +184,7 @@ impl Segment {
     fn split(&mut self) -> Self {
         let last = self.slices.pop();
         let mut before = Self {
-            held: Vec::new(),
+            held: Held::default(),
             past: Points::new(VERTICES),
             present: Points::new(VERTICES_OF_SLICE),
             slices: std::mem::replace(&mut self.slices, Vec::with_capacity(SLICES)),

@@ -4,6 +4,7 @@ use twinpath_wire::{Exclusion, Fate, Sample, Wall};
 
 use crate::delay::bins::Binned;
 use crate::delay::distribution::{Binning, Distribution};
+use crate::delay::first::FirstWays;
 use crate::delay::ipdv::Neighbours;
 use crate::delay::kind::Delay;
 use crate::{BinCounts, BinEdges, BinFigures, DelayFigures, FarTimes};
@@ -35,7 +36,7 @@ pub(crate) struct Delays {
     paths: [Delay; 4],
     departure: Delay,
     /// Number and T4 - T1 of the first packets, whose T2 and T3 are not confirmed yet.
-    first: Vec<(u64, i64)>,
+    first: FirstWays,
     /// There were more.
     many: bool,
     /// T4 - T1, kept from the first packet that casts doubt on T2 and T3.
@@ -148,7 +149,7 @@ impl Delays {
                 Delay::new(Binning::AsTheyAre),
             ],
             departure: Delay::new(Binning::AsTheyAre),
-            first: Vec::new(),
+            first: FirstWays::default(),
             many: false,
             whole: None,
             only_whole: false,
@@ -237,8 +238,8 @@ impl Delays {
         if !self.many {
             whole.delay = Delay::new(Binning::AsTheyAre);
             whole.bins = bins.map(Binned::emptied);
-            for (seq, value) in &self.first {
-                whole.record(*seq, *value);
+            for (seq, value) in self.first.iter() {
+                whole.record(seq, value);
             }
         }
         self.whole = Some(Box::new(whole));
@@ -313,7 +314,7 @@ impl Delays {
                 .map_or(0, |whole| size_of::<Whole>() + whole.neighbours.octets())
             + self.path_neighbours.octets()
             + self.departure_neighbours.octets()
-            + self.first.capacity() * size_of::<(u64, i64)>()
+            + self.first.octets()
     }
 
     fn record_departure(&mut self, sample: &Sample) -> bool {
@@ -367,7 +368,7 @@ impl Delays {
         match &mut self.whole {
             Some(whole) => whole.record(sample.seq, value),
             None if self.first.len() < FIRST => {
-                self.first.push((sample.seq, value));
+                self.first.push(sample.seq, value);
                 false
             }
             None => {

@@ -5,6 +5,7 @@ pub(crate) mod delays;
 pub(crate) mod distribution;
 pub(crate) mod few;
 pub(crate) mod figures;
+pub(crate) mod first;
 pub(crate) mod histogram;
 pub(crate) mod ipdv;
 pub(crate) mod jitter;

@@ -39,7 +39,13 @@ impl Marking {
                     *count += 1;
                 }
             }
-            Err(place) => self.by_dscp.insert(place, (value, 1)),
+            Err(place) => {
+                // Mostly there is one.
+                if self.by_dscp.is_empty() {
+                    self.by_dscp.reserve_exact(1);
+                }
+                self.by_dscp.insert(place, (value, 1));
+            }
         }
         match tos.ecn() {
             Ecn::NotEct => self.ecn.not_ect += 1,
