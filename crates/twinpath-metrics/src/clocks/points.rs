@@ -97,6 +97,13 @@ impl Points {
         self.span = (self.span.0.min(other.span.0), self.span.1.max(other.span.1));
     }
 
+    /// Adds what there is.
+    pub(crate) fn merge_some(&mut self, other: Option<&Self>) {
+        if let Some(other) = other {
+            self.merge(other);
+        }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.count = 0;
         self.low.iter_mut().for_each(Hull::clear);

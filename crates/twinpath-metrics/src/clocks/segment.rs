@@ -28,7 +28,7 @@ pub(crate) struct Segment {
     /// All but the slice in progress.
     past: Points,
     /// The slice in progress.
-    present: Points,
+    present: Option<Box<Points>>,
     /// The last one is in progress.
     slices: Vec<Slice>,
     width: f64,
@@ -43,7 +43,7 @@ impl Segment {
         Self {
             held: Held::default(),
             past: Points::new(VERTICES),
-            present: Points::new(VERTICES_OF_SLICE),
+            present: None,
             slices: Vec::new(),
             width: NARROWEST_NS,
             ends: f64::NEG_INFINITY,
@@ -56,7 +56,7 @@ impl Segment {
     #[cold]
     pub(crate) fn rates_with(&self, pairs: &[Pair], error: f64) -> Option<Rates> {
         let mut points = self.past.clone();
-        points.merge(&self.present);
+        points.merge_some(self.present.as_deref());
         for pair in pairs {
             points.record(pair);
         }
@@ -95,7 +95,10 @@ impl Segment {
         }
         let x = pair.point(0).x;
         let closed = if x >= self.ends { self.turn(x) } else { None };
-        self.present.record(pair);
+        let present = self
+            .present
+            .get_or_insert_with(|| Box::new(Points::new(VERTICES_OF_SLICE)));
+        present.record(pair);
         if self
             .slices
             .last_mut()
@@ -109,7 +112,7 @@ impl Segment {
     /// All points and the line that fits them; `None` without a packet.
     pub(crate) fn fit(&self) -> Option<(Points, Fit)> {
         let mut points = self.past.clone();
-        points.merge(&self.present);
+        points.merge_some(self.present.as_deref());
         let fit = Fit::of(&points, self.error, self.rates)?;
         Some((points, fit))
     }
@@ -140,7 +143,10 @@ impl Segment {
             + self.slices.capacity() * size_of::<Slice>()
             + self.slices.iter().map(Slice::heap_octets).sum::<usize>()
             + self.past.heap_octets()
-            + self.present.heap_octets()
+            + self
+                .present
+                .as_deref()
+                .map_or(0, |present| size_of_val(present) + present.heap_octets())
     }
 
     /// The first line is known: bins the held packets against it.
@@ -163,14 +169,18 @@ impl Segment {
     #[cold]
     fn turn(&mut self, x: f64) -> Option<Self> {
         let mut both = self.past.clone();
-        both.merge(&self.present);
-        let closed = if self.present.count() == 0 || fits(&both, self.error, self.rates) {
+        both.merge_some(self.present.as_deref());
+        let present = self.present.as_deref();
+        let is_empty = present.is_none_or(|present| present.count() == 0);
+        let closed = if is_empty || fits(&both, self.error, self.rates) {
             self.past = both;
             None
         } else {
             Some(self.split())
         };
-        self.present.clear();
+        if let Some(present) = &mut self.present {
+            present.clear();
+        }
         if self.slices.len() == SLICES {
             self.merge_slices();
         }
@@ -186,13 +196,13 @@ impl Segment {
         let mut before = Self {
             held: Held::default(),
             past: Points::new(VERTICES),
-            present: Points::new(VERTICES_OF_SLICE),
+            present: None,
             slices: std::mem::replace(&mut self.slices, Vec::with_capacity(SLICES)),
             ..*self
         };
         std::mem::swap(&mut before.past, &mut self.past);
         // The slice becomes all earlier points and gets their capacity.
-        self.past.merge(&self.present);
+        self.past.merge_some(self.present.as_deref());
         self.slices.extend(last);
         // Avoids a search for each packet if no line fits the clocks.
         self.width *= 2.0;

@@ -17,6 +17,8 @@ pub(crate) struct Ttl {
     before: Option<u8>,
     /// One more than the TTL of the numbers up to the newest; 0: not received, or without one.
     window: Ring<u16, { WINDOW as usize }>,
+    /// All numbers from this one to the newest have the same TTL, and the window is empty.
+    row: Option<u64>,
 }
 
 impl Ttl {
@@ -27,6 +29,7 @@ impl Ttl {
             last: 0,
             before: None,
             window: Ring::new(),
+            row: None,
         }
     }
 
@@ -34,6 +37,13 @@ impl Ttl {
     #[inline]
     pub(crate) fn record(&mut self, seq: u64, ttl: Option<u8>) {
         let Some(ttl) = ttl else { return };
+        if let Some(first) = self.row {
+            if ttl == self.last && self.newest.checked_add(1) == Some(seq) {
+                self.newest = seq;
+                return;
+            }
+            self.leave_row(first);
+        }
         if let Some(figures) = &mut self.figures {
             figures.min = figures.min.min(ttl);
             figures.max = figures.max.max(ttl);
@@ -49,7 +59,8 @@ impl Ttl {
                 max: ttl,
                 changes: 0,
             });
-            self.newest = seq;
+            (self.newest, self.last, self.row) = (seq, ttl, Some(seq));
+            return;
         }
         if seq == self.newest {
             self.last = ttl;
@@ -67,6 +78,19 @@ impl Ttl {
     /// Heap memory in octets.
     pub(crate) fn heap_octets(&self) -> usize {
         self.window.octets()
+    }
+
+    /// A number does not follow the newest, or has another TTL: those before enter the window.
+    #[cold]
+    fn leave_row(&mut self, first: u64) {
+        self.row = None;
+        let oldest = self.newest.saturating_sub(u64::from(WINDOW) - 1);
+        if first < oldest {
+            self.before = Some(self.last);
+        }
+        for number in first.max(oldest)..=self.newest {
+            self.set(number, u16::from(self.last) + 1);
+        }
     }
 
     /// Makes `seq` the newest number and clears the entries in between.
@@ -117,5 +141,47 @@ impl Ttl {
         if let Some(slot) = self.window.slot(seq) {
             *slot = value;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_a_row_have_the_changes_that_the_window_finds() {
+        let mut state = 11_u64;
+        let mut random = |below: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) % below
+        };
+        for round in 0..200 {
+            let (mut ttl, mut window) = (Ttl::new(), Ttl::new());
+            let (rare, mut seq, mut value) = (1 + random(900), random(9), 64);
+            for n in 0..random(4_000) {
+                seq += 1;
+                if random(rare + 3) == 0 {
+                    value = u8::try_from(random(3)).unwrap();
+                }
+                let late = if random(rare) == 0 { random(1_200) } else { 0 };
+                ttl.record(seq.saturating_sub(late), Some(value));
+                window.record(seq.saturating_sub(late), Some(value));
+                if n == 0 {
+                    window.leave_row(seq);
+                }
+                assert_eq!(ttl.value(), window.value(), "round {round}, {seq}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_ttl_in_a_row_takes_no_heap_memory() {
+        let mut ttl = Ttl::new();
+        (0..5_000).for_each(|seq| ttl.record(seq, Some(64)));
+        assert_eq!(ttl.heap_octets(), 0);
+        ttl.record(5_000, Some(63));
+        assert_eq!((ttl.heap_octets(), ttl.value().unwrap().changes), (2048, 1));
     }
 }
