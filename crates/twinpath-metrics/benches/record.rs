@@ -81,6 +81,34 @@ fn figures(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| black_box(&metrics).figures());
 }
 
+/// A sample each of many slow sessions, whose memory is in no cache.
+#[divan::bench(sample_count = 20)]
+fn sessions_in_turn(bencher: Bencher<'_, '_>) {
+    let mut sessions = vec![SessionMetrics::new(); 10_000];
+    let mut next = 0;
+    let mut round = |sessions: &mut Vec<SessionMetrics>| {
+        for (salt, metrics) in (0..).zip(sessions) {
+            metrics.record(&Sample {
+                seq: next,
+                ..sample(next + salt * 4096)
+            });
+        }
+        next += 1;
+    };
+    (0..60).for_each(|_| round(&mut sessions));
+    bencher
+        .counter(ItemsCount::new(10_000_u64))
+        .bench_local(|| round(&mut sessions));
+}
+
+/// A copy for a reader, of a session with so many packets.
+#[divan::bench(args = [60, 1_000_000])]
+fn snapshot(bencher: Bencher<'_, '_>, packets: u64) {
+    let mut metrics = SessionMetrics::new();
+    (0..packets).for_each(|seq| metrics.record(&sample(seq)));
+    bencher.bench_local(|| black_box(&metrics).clone());
+}
+
 #[divan::bench]
 fn histogram(bencher: Bencher<'_, '_>) {
     let values: Vec<i64> = (0..ROUND).map(|seq| delay(seq, 5)).collect();
