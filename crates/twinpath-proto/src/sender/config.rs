@@ -54,6 +54,15 @@ impl Protocol {
         }
     }
 
+    /// The offset from which packets that are long enough have octets of the sender's choice.
+    pub fn padding_begins(self) -> usize {
+        match self {
+            Self::TwampLight => SenderOpen::OCTETS,
+            Self::Twamp(features) => features.padding_from(),
+            Self::Stamp { .. } => StampSender::OCTETS + TLV_HEADER_OCTETS,
+        }
+    }
+
     /// The UDP payload of the reply to a request of `sent` octets: the same, but at least a reply's
     /// header (rows TT-20, ST-6).
     pub fn reply_octets(self, sent: usize) -> usize {

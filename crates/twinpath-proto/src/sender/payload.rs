@@ -168,6 +168,49 @@ fn put(chunk: &mut [u8], word: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::TestFeatures;
+    use twinpath_wire::control::Modes;
+
+    #[test]
+    fn what_is_filled_begins_where_padding_begins() {
+        let twamp = |modes| {
+            Protocol::Twamp(TestFeatures {
+                modes,
+                ..TestFeatures::default()
+            })
+        };
+        let symmetrical = Modes::SYMMETRICAL_SIZE;
+        for protocol in [
+            Protocol::TwampLight,
+            Protocol::Stamp { ssid: 5 },
+            twamp(Modes::UNAUTHENTICATED),
+            twamp(Modes::UNAUTHENTICATED | symmetrical),
+            twamp(Modes::UNAUTHENTICATED | symmetrical | Modes::DSCP_MONITORING),
+            twamp(Modes::ENCRYPTED),
+            twamp(Modes::AUTHENTICATED | symmetrical),
+        ] {
+            let octets = 300;
+            let payload = |noise| {
+                let mut payload = Payload {
+                    protocol,
+                    sizes: PayloadSize::Fixed(octets),
+                    noise,
+                    echo: None,
+                };
+                let mut packet = vec![0; octets];
+                payload.write(9, &mut packet);
+                packet
+            };
+            let (zero, one, two) = (
+                payload(None),
+                payload(Some(Noise::new(1))),
+                payload(Some(Noise::new(2))),
+            );
+            let differ = |at: usize| zero[at] != one[at] || zero[at] != two[at];
+            let first = (0..octets).find(|at| differ(*at));
+            assert_eq!(first, Some(protocol.padding_begins()), "{protocol:?}");
+        }
+    }
 
     #[test]
     fn noise_of_any_length_is_balanced_and_never_the_same_twice() {

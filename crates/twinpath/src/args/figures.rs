@@ -11,7 +11,7 @@ use twinpath_runtime::Unavailable;
 use super::value::quantity::{
     Milliseconds, at_least_one, listed, number, out_of_range, seconds, signed_time,
 };
-use super::{Advice, FIGURES};
+use super::{Advice, FIGURES, OutputFormat};
 
 /// Which figures a report has beside the usual ones.
 #[derive(Debug, Args)]
@@ -63,6 +63,28 @@ impl FigureArgs {
             automatic_bins: matches!(self.bins, Some(Bins::Automatic)),
             ..Requested::default()
         }
+    }
+
+    /// The options of which `form` shows nothing. It is never --reflector, by which packets are judged.
+    pub(crate) fn unshown(&self, form: OutputFormat) -> Vec<&'static str> {
+        let is_csv = form == OutputFormat::Csv;
+        [
+            ("--bins", self.bins.is_some() && !form.has_rows()),
+            ("--voice", self.voice.is_some() && is_csv),
+            ("--jitter-buffer", self.jitter_buffer.is_some() && is_csv),
+            (
+                "--percentiles-with-loss",
+                self.percentiles_with_loss && is_csv,
+            ),
+            (
+                "--loss-noticeable",
+                self.loss_noticeable.is_some() && is_csv,
+            ),
+            ("--unavailable", self.unavailable.is_some() && is_csv),
+        ]
+        .into_iter()
+        .filter_map(|(option, unshown)| unshown.then_some(option))
+        .collect()
     }
 
     /// For the run.

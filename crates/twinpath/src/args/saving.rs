@@ -76,6 +76,15 @@ pub(crate) struct ReportArgs {
 }
 
 impl ReportArgs {
+    /// That the output lacks figures that were asked for, and there are no pictures.
+    pub(crate) fn unshown_figures(&self) -> Option<String> {
+        #[cfg(feature = "pictures")]
+        if !self.pictures.written_files().is_empty() {
+            return None;
+        }
+        self.results.unshown_figures()
+    }
+
     /// What is written, by its option.
     pub(crate) fn written_files(&self) -> Vec<(&'static str, &Path)> {
         [

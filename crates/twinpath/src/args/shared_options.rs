@@ -74,9 +74,9 @@ pub(crate) struct PacketOptions {
     #[arg(long, value_name = "BYTES")]
     pub(crate) padding: Option<PaddingSize>,
 
-    /// Contents of the padding
-    #[arg(long, value_name = "KIND", default_value = "random")]
-    pub(crate) fill: Filling,
+    /// Contents of the padding [default: random]
+    #[arg(long, value_name = "KIND")]
+    pub(crate) fill: Option<Filling>,
 }
 
 impl PacketOptions {
@@ -216,6 +216,20 @@ impl ResultOptions {
         }
     }
 
+    /// That the form lacks figures that were asked for.
+    pub(crate) fn unshown_figures(&self) -> Option<String> {
+        let form = self.form();
+        let unshown = self.figures.unshown(form);
+        let name = form.to_possible_value()?;
+        (!unshown.is_empty()).then(|| {
+            format!(
+                "--output {} leaves out the figures of {}: use --output text, json or jsonl",
+                name.get_name(),
+                unshown.join(", ")
+            )
+        })
+    }
+
     /// Packets are wanted one by one.
     pub(crate) fn records(&self) -> bool {
         self.verbose || matches!(self.output, OutputFormat::Jsonl | OutputFormat::Csv)
@@ -267,6 +281,22 @@ pub(crate) struct RunOptions {
 }
 
 impl RunOptions {
+    /// That the output lacks figures that were asked for, and so does all else that comes of the run.
+    pub(crate) fn unshown_figures(&self) -> Option<String> {
+        let elsewhere = [
+            #[cfg(feature = "live")]
+            self.live.live,
+            #[cfg(feature = "report")]
+            !self.saving.written_files().is_empty(),
+            #[cfg(feature = "pictures")]
+            !self.pictures.written_files().is_empty(),
+        ];
+        if elsewhere.contains(&true) {
+            return None;
+        }
+        self.results.unshown_figures()
+    }
+
     /// What is written, by its option.
     pub(crate) fn written_files(&self) -> Vec<(&'static str, &Path)> {
         [

@@ -17,7 +17,7 @@ use super::output_files::distinct_files;
 use super::run_observers::RunObservers;
 use super::run_output::RunOutput;
 use super::subject::{Beginning, Subject};
-use super::unwritten;
+use super::{remark, unwritten};
 use crate::args::RunOptions;
 use crate::failure::{Exit, Failure};
 use crate::logs;
@@ -126,7 +126,9 @@ pub(super) struct Measurement<'a> {
 pub(super) fn begin(options: &RunOptions, read: &[(&'static str, &Path)]) -> Result<(), Failure> {
     distinct_files(&options.written_files(), read)?;
     packets::labels_fit(&options.results)?;
-    logs::start(&options.log, Level::WARN)
+    logs::start(&options.log, Level::WARN)?;
+    remark(&options.log, options.unshown_figures());
+    Ok(())
 }
 
 impl<'a> Measurement<'a> {

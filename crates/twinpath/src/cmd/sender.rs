@@ -16,6 +16,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     measure::begin(&args.run, &[])?;
     let plan = plan::sender(args, &plan::system_lookup)?;
     remark(&args.run.log, doubt(Some(&args.far.host), args.far.port));
+    remark(&args.run.log, plan::unfilled(&args.packet, &plan));
     let measurement = Measurement::open(&args.run)?;
     let plan = measurement.needs(plan);
     let classes = plan::classes(args.marking.tos, &args.marking.dscp, args.ports)?;

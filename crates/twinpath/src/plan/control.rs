@@ -10,7 +10,7 @@ use twinpath_proto::sender::Protocol;
 use twinpath_runtime::controller::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
 use twinpath_runtime::server::ServerPlan;
 use twinpath_wire::ReflectorSecured;
-use twinpath_wire::control::{CONTROL_PORT, Modes};
+use twinpath_wire::control::{CONTROL_PORT, Modes, SecurityMode};
 
 use crate::args::{
     ControlClientArgs, ControlOptions, ControllerArgs, PaddingSize, ServerArgs, WireFormat,
@@ -131,11 +131,44 @@ fn features(modes: Modes, padding: PaddingSize, reply_header: usize) -> TestFeat
     };
     if modes.contains(Modes::REFLECT_OCTETS) {
         let padding = usize::try_from(padding.number()).unwrap_or(0);
-        let from = Protocol::Twamp(features).padding_counts_from();
-        let fits = (from + padding).saturating_sub(reply_header);
+        let fits = (padding_counts_from(modes) + padding).saturating_sub(reply_header);
         features.padding_to_reflect = u16::try_from(fits).unwrap_or(u16::MAX);
     }
     features
+}
+
+/// That of padding of this size nothing comes back with Reflect Octets, in one of the modes that may be
+/// agreed on.
+pub(crate) fn unreflected(plan: &ControllerPlan) -> Option<String> {
+    let control = &plan.control;
+    if !control.required.contains(Modes::REFLECT_OCTETS) {
+        return None;
+    }
+    let is_open = |mode: &SecurityMode| !mode.secures_packets();
+    let open = control.security.iter().any(is_open).then_some((
+        control.padding_to_reflect,
+        control.required,
+        REPLY_HEADER,
+    ));
+    let secured = plan.secured.as_ref().map(|sizes| {
+        let modes = control.required | Modes::ENCRYPTED;
+        (sizes.padding_to_reflect, modes, ReflectorSecured::OCTETS)
+    });
+    let least = open.into_iter().chain(secured);
+    let least = least.filter(|(reflected, ..)| *reflected == 0);
+    let least = least.map(|(_, modes, header)| header + 1 - padding_counts_from(modes));
+    least.max().map(|least| {
+        format!("--reflect-octets has no padding to reflect: use --padding {least} or more")
+    })
+}
+
+/// Where the padding of packets with these modes begins to count.
+fn padding_counts_from(modes: Modes) -> usize {
+    let features = TestFeatures {
+        modes,
+        ..TestFeatures::default()
+    };
+    Protocol::Twamp(features).padding_counts_from()
 }
 
 /// Sizes where test packets are secured: unless padding is asked for, as long as their replies (rows
@@ -204,14 +237,18 @@ fn controlclient(
 }
 
 fn control(options: &ControlOptions, wanted: Wanted, server: SocketAddr) -> ControlPlan {
+    let bare = ControlPlan::to(server);
     ControlPlan {
         control_dscp: options.control_dscp,
         security: wanted.security,
         key: wanted.key,
-        most_pbkdf2_count: options.key.max_pbkdf2_count,
+        most_pbkdf2_count: options
+            .key
+            .max_pbkdf2_count
+            .unwrap_or(bare.most_pbkdf2_count),
         receiver_port: options.receiver_port,
         strict: options.strict,
-        ..ControlPlan::to(server)
+        ..bare
     }
 }
 

@@ -12,11 +12,11 @@ use std::ffi::CStr;
 use std::hash::{BuildHasher as _, RandomState};
 
 #[cfg(feature = "control")]
-pub(crate) use control::{Given, controlclients, controllers, ring, server};
+pub(crate) use control::{Given, controlclients, controllers, ring, server, unreflected};
 pub(crate) use ends::other_addresses;
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
-pub(crate) use sender::{classes, figures, rows_fit, sender};
+pub(crate) use sender::{classes, figures, rows_fit, sender, unfilled};
 
 /// The environment variable of a passphrase, which keeps it off the command line.
 const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";

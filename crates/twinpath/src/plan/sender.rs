@@ -135,8 +135,8 @@ impl Sending<'_> {
             payload: payload(self.packet.padding(), protocol, far.ip())?,
             padding: self.packet.padding().number(),
             fill: match self.packet.fill {
-                Filling::Zero => Fill::Zero,
-                Filling::Random => Fill::Random,
+                Some(Filling::Zero) => Fill::Zero,
+                Some(Filling::Random) | None => Fill::Random,
             },
             tos,
             path: self.ip.path(self.stamps)?,
@@ -154,6 +154,22 @@ impl Sending<'_> {
             figures: figures(&self.results.figures),
         })
     }
+}
+
+/// That packets of `plan` have nothing that could be filled as `asked`.
+pub(crate) fn unfilled(asked: &PacketOptions, plan: &SenderPlan) -> Option<String> {
+    let asked_size = match plan.payload {
+        PayloadSize::Fixed(octets) => octets,
+        PayloadSize::Imix(three) => three.into_iter().max().unwrap_or(0),
+    };
+    let begins = plan.protocol.padding_begins();
+    let is_bare = plan.protocol.payload_octets(asked_size) <= begins;
+    (is_bare && asked.fill.is_some()).then(|| {
+        format!(
+            "--fill has no padding to fill: use --padding {} or more, or leave out --fill",
+            begins - plan.protocol.padding_counts_from() + 1
+        )
+    })
 }
 
 /// User-defined bins and thresholds.

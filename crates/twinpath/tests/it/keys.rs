@@ -395,6 +395,16 @@ fn what_has_no_key_or_no_mode_is_bad_usage() {
             "use 1024 to 1048576",
         ),
         (
+            "controller ::1 --max-pbkdf2-count 2048".to_owned(),
+            2,
+            "--max-pbkdf2-count needs a key",
+        ),
+        (
+            "controlclient ::1 ::1 --mode unauthenticated --max-pbkdf2-count 2048".to_owned(),
+            2,
+            "--max-pbkdf2-count needs a key",
+        ),
+        (
             "controller ::1 --mode mixed".to_owned(),
             2,
             "--mode mixed needs a key",

@@ -222,3 +222,109 @@ fn options_of_which_one_would_do_nothing_are_refused_together() {
         assert!(done.stderr.ends_with(said), "{line}: {}", done.stderr);
     }
 }
+
+#[test]
+fn an_option_without_an_effect_is_remarked_on() {
+    let responder = Responder::on_loopback();
+    let sender = format!("sender {} 127.0.0.1:0 -c 2 -i 2", responder.at);
+    let unfilled =
+        "note: --fill has no padding to fill: use --padding 1 or more, or leave out --fill\n";
+    let unshown = |form: &str, options: &str| {
+        format!(
+            "note: --output {form} leaves out the figures of {options}: \
+             use --output text, json or jsonl\n"
+        )
+    };
+    for (options, said) in [
+        ("--fill zero --padding 0", unfilled.to_owned()),
+        ("--fill zero --padding 0 -q", String::new()),
+        ("--fill zero", String::new()),
+        ("--output csv --bins auto", unshown("csv", "--bins")),
+        (
+            "--output csv --voice g711 --jitter-buffer 20 --percentiles-with-loss",
+            unshown("csv", "--voice, --jitter-buffer, --percentiles-with-loss"),
+        ),
+        (
+            "--output csv --loss-noticeable 5 --unavailable 5%/3",
+            unshown("csv", "--loss-noticeable, --unavailable"),
+        ),
+        ("--output csv --reflector stateful", String::new()),
+        (
+            "--output prometheus --bins auto --voice g711",
+            unshown("prometheus", "--bins"),
+        ),
+        ("--output jsonl --bins auto --voice g711", String::new()),
+        ("--json --bins auto", String::new()),
+    ] {
+        let done = run(&format!("{sender} {options}"));
+        let noted = |line: &&str| line.starts_with("note: --");
+        let first: String = done
+            .stderr
+            .split_inclusive('\n')
+            .find(noted)
+            .map_or_else(String::new, str::to_owned);
+        assert_eq!(
+            (done.status, first),
+            (0, said),
+            "{options}: {}",
+            done.stderr
+        );
+    }
+}
+
+#[cfg(feature = "report")]
+#[test]
+fn figures_that_a_file_or_a_page_has_are_not_remarked_on() {
+    let responder = Responder::on_loopback();
+    let directory = tempfile::tempdir().unwrap();
+    let saved = directory.path().join("run.parquet");
+    let saved = saved.display();
+    let sender = format!(
+        "sender {} 127.0.0.1:0 -c 2 -i 2 --output csv --bins auto",
+        responder.at
+    );
+    let done = run(&format!("{sender} --save {saved}"));
+    assert!(!done.stderr.contains("leaves out"), "{}", done.stderr);
+    let report = format!("report {saved} --output csv --bins auto");
+    let done = run(&report);
+    assert!(
+        done.stderr.contains("figures of --bins:"),
+        "{}",
+        done.stderr
+    );
+    #[cfg(feature = "pictures")]
+    {
+        let page = directory.path().join("page.html");
+        let done = run(&format!("{report} --html {}", page.display()));
+        assert!(!done.stderr.contains("leaves out"), "{}", done.stderr);
+    }
+}
+
+#[cfg(feature = "control")]
+#[test]
+fn a_controller_remarks_that_nothing_is_reflected_or_filled() {
+    let server = Responder::server("");
+    for (options, said) in [
+        (
+            "--reflect-octets",
+            "note: --reflect-octets has no padding to reflect: use --padding 31 or more\n",
+        ),
+        ("--reflect-octets --padding 31", ""),
+        (
+            "--fill zero --padding 0",
+            "note: --fill has no padding to fill: use --padding 1 or more, or leave out --fill\n",
+        ),
+    ] {
+        let done = run(&format!(
+            "controller {} 127.0.0.1:0 -c 2 -i 2 {options}",
+            server.at
+        ));
+        let first = done.stderr.split_inclusive('\n').next().unwrap_or("");
+        assert_eq!(
+            (done.status, first),
+            (0, said),
+            "{options}: {}",
+            done.stderr
+        );
+    }
+}

@@ -51,9 +51,9 @@ pub(crate) struct KeyOptions {
     #[arg(long, value_name = "NAME", value_parser = key_id)]
     pub(crate) key_id: Option<KeyId>,
 
-    /// Maximum PBKDF2 iterations to accept from the server
-    #[arg(long, value_name = "N", default_value = "32768", value_parser = iterations)]
-    pub(crate) max_pbkdf2_count: u32,
+    /// Maximum PBKDF2 iterations to accept from the server [default: 32768]
+    #[arg(long, value_name = "N", value_parser = iterations)]
+    pub(crate) max_pbkdf2_count: Option<u32>,
 }
 
 /// PBKDF2 iterations: a power of 2, within what protects and what can be borne.

@@ -23,6 +23,10 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
     warn(log.quiet, given.unused_by_client(&args.control.key));
     let plans = plan::controllers(args, given, &plan::system_lookup)?;
     remark(log, doubt(Some(&args.server.host), args.server.port));
+    if let Some(first) = plans.first() {
+        remark(log, plan::unfilled(&args.packet, &first.sender));
+        remark(log, plan::unreflected(first));
+    }
     let measurement = Measurement::open(&args.run)?;
     let mut plan = reached(plans, |plan| &mut plan.control, log, &measurement.signals)?;
     plan.sender = measurement.needs(plan.sender);

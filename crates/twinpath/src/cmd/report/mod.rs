@@ -22,7 +22,7 @@ use super::measure::{conclude, verdict};
 use super::output_files::distinct_files;
 use super::run_observers::RunObservers;
 use super::run_output::RunOutput;
-use super::unwritten;
+use super::{remark, unwritten};
 use crate::args::ReportArgs;
 use crate::failure::{Exit, Failure};
 use crate::logs;
@@ -58,6 +58,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     distinct_files(&args.written_files(), &read)?;
     packets::labels_fit(&args.results)?;
     logs::start(&args.log, Level::WARN)?;
+    remark(&args.log, args.unshown_figures());
     let done = if args.compare {
         compare::run(args)
     } else {

@@ -92,6 +92,11 @@ pub(super) fn wanted(
                 "--mode unauthenticated uses no key: leave out --keys and --key-id, or use another mode",
             ));
         }
+        _ if !has_key && options.key.max_pbkdf2_count.is_some() => {
+            return Err(Failure::usage(
+                "--max-pbkdf2-count needs a key: use --keys FILE or --key-id NAME, or leave it out",
+            ));
+        }
         Some(mode) => vec![mode],
         None if has_key => able.to_vec(),
         None => vec![SecurityMode::Unauthenticated],

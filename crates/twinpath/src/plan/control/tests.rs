@@ -121,6 +121,42 @@ fn with_symmetrical_size_padding_begins_behind_the_zeros() {
 }
 
 #[test]
+fn reflect_octets_without_padding_to_reflect_is_remarked_on_with_the_least_that_is_reflected() {
+    let mut keys = tempfile::NamedTempFile::new().unwrap();
+    std::io::Write::write_all(&mut keys, b"alice secret").unwrap();
+    let keys = format!("--keys {}", keys.path().display());
+    for (options, least) in [
+        ("--reflect-octets".to_owned(), Some(31)),
+        ("--reflect-octets --padding 30".to_owned(), Some(31)),
+        ("--reflect-octets --padding 31".to_owned(), None),
+        ("--reflect-octets --padding -1".to_owned(), Some(31)),
+        ("--reflect-octets --symmetrical-size".to_owned(), None),
+        (
+            "--reflect-octets --symmetrical-size --padding 3".to_owned(),
+            Some(4),
+        ),
+        (format!("--reflect-octets {keys}"), Some(99)),
+        (format!("--reflect-octets {keys} --padding 99"), None),
+        (
+            format!("--reflect-octets {keys} --mode encrypted --padding 40"),
+            Some(99),
+        ),
+        (format!("--reflect-octets {keys} --mode mixed"), Some(31)),
+        (
+            format!("--reflect-octets {keys} --mode mixed --padding 31"),
+            None,
+        ),
+        ("--symmetrical-size --padding 0".to_owned(), None),
+    ] {
+        let plan = of_controller(&format!("::1 {options}")).unwrap();
+        let said = least.map(|least| {
+            format!("--reflect-octets has no padding to reflect: use --padding {least} or more")
+        });
+        assert_eq!(unreflected(&plan), said, "{options}");
+    }
+}
+
+#[test]
 fn secured_packets_are_as_long_as_their_replies_unless_padding_is_asked_for() {
     let mut keys = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut keys, b"alice secret").unwrap();

@@ -304,6 +304,37 @@ fn contradictory_arguments_are_answered_in_one_line() {
 }
 
 #[test]
+fn a_filling_without_padding_is_remarked_on_with_the_least_that_is_filled() {
+    let of = |line: &str| {
+        let words = format!("twinpath sender {line}");
+        let Command::Sender(args) = Cli::read(words.split_whitespace()).unwrap().command else {
+            unreachable!("another command")
+        };
+        unfilled(&args.packet, &sender(&args, &lookup).unwrap())
+    };
+    for (line, least) in [
+        ("::1 --fill zero --padding 0", 1),
+        ("::1 --fill random --padding 0", 1),
+        ("::1 --fill zero --stamp", 35),
+        ("::1 --fill zero --stamp --padding 34", 35),
+    ] {
+        let said = of(line).expect(line);
+        let use_at_least = format!("use --padding {least} or more");
+        assert!(said.contains(&use_at_least), "{line}: {said}");
+    }
+    for line in [
+        "::1 --padding 0",
+        "::1 --fill zero",
+        "::1 --fill zero --padding 1",
+        "::1 --fill zero --padding -1",
+        "::1 --stamp",
+        "::1 --fill zero --stamp --padding 35",
+    ] {
+        assert_eq!(of(line), None, "{line}");
+    }
+}
+
+#[test]
 fn classes_are_sessions_in_the_order_given() {
     let of = |line: &str| {
         let cli = Cli::read(format!("twinpath sender ::1 {line}").split_whitespace());
