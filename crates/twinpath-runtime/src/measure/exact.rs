@@ -6,8 +6,9 @@
 
 mod wait;
 
-use twinpath_net::{Outbound, QueueEvent, RecvBatch, TestSocket, Waiter, clock};
-use twinpath_proto::sender::Transmit;
+use twinpath_net::{Outbound, QueueEvent, RecvBatch, SendBatch, TestSocket, Waiter, clock};
+use twinpath_proto::ClockPair;
+use twinpath_proto::sender::{Transmit, TxToken};
 use twinpath_wire::Mono;
 
 use super::SessionId;
@@ -17,7 +18,7 @@ use super::session::{Session, pair};
 use crate::error::RunError;
 use crate::interfaces::Following;
 
-/// Datagrams taken at once.
+/// Datagrams taken or sent at once.
 const BATCH: usize = 64;
 /// Room for the largest datagram there is. Only pages that packets touch cost memory.
 const SLOT_OCTETS: usize = 1 << 16;
@@ -36,7 +37,10 @@ pub(super) struct ExactLoop {
     awaiting_stamps: bool,
     batch: RecvBatch,
     events: Vec<QueueEvent>,
-    packet: Vec<u8>,
+    send: SendBatch,
+    /// Packets in the batch's slots: made, and with their T1.
+    packets: Vec<Transmit>,
+    leaving: Vec<Option<(TxToken, ClockPair)>>,
     /// The interface of the socket.
     socket_follows: Option<Following>,
 }
@@ -44,7 +48,9 @@ pub(super) struct ExactLoop {
 impl ExactLoop {
     pub(super) fn new(session: Session, socket: TestSocket, waiter: Waiter) -> Self {
         Self {
-            packet: vec![0; session.engine.largest_payload()],
+            send: SendBatch::new(BATCH, SLOT_OCTETS),
+            packets: Vec::with_capacity(BATCH),
+            leaving: Vec::with_capacity(BATCH),
             socket_follows: socket.device().map(Following::of),
             awaiting_stamps: socket.tells_departures(),
             session,
@@ -93,31 +99,56 @@ impl ExactLoop {
 
     /// Sends what is due; of a long burst a part, so that stamps and replies are read in between.
     fn transmit(&mut self) {
-        for _ in 0..MAX_SENDS_PER_TURN {
-            let Some(transmit) = self.session.prepare(clock::mono(), &mut self.packet) else {
+        for _ in 0..MAX_SENDS_PER_TURN / BATCH {
+            self.prepare(clock::mono());
+            let is_all = self.packets.len() < BATCH;
+            self.depart();
+            if is_all {
                 return;
-            };
-            self.depart(transmit);
+            }
         }
     }
 
-    /// Writes T1 into the packet that is ready, and lets it go.
-    fn depart(&mut self, transmit: Transmit) {
-        let Some(packet) = self.packet.get_mut(..transmit.octets) else {
-            return;
-        };
-        let out = Outbound::stamped(self.session.plan.far);
-        let (token, now) = self.session.finish(packet, transmit);
-        match self.socket.send(packet, &out) {
-            Ok(key) => {
-                if let Some(key) = key {
-                    self.departures
-                        .left(key, SessionId::default(), token, now.wall);
-                }
-                self.session.sent(now);
-            }
-            Err(error) => self.session.refused(token, now, error),
+    /// Makes the packets that are due at `now`, a batch at most.
+    fn prepare(&mut self, now: Mono) {
+        while self.packets.len() < BATCH
+            && let Some(octets) = self.send.slot(self.packets.len())
+            && let Some(transmit) = self.session.prepare(now, octets)
+        {
+            self.packets.push(transmit);
         }
+    }
+
+    /// Writes T1 into the packets that are ready, and lets them go.
+    fn depart(&mut self) {
+        let out = Outbound::stamped(self.session.plan.far);
+        for (slot, transmit) in self.packets.drain(..).enumerate() {
+            let octets = transmit.octets;
+            if let Some(packet) = self.send.slot(slot).and_then(|slot| slot.get_mut(..octets)) {
+                let (token, now) = self.session.finish(packet, transmit);
+                self.send.set(slot, octets, out);
+                self.leaving.push(Some((token, now)));
+            }
+        }
+        let (session, departures) = (&mut self.session, &mut self.departures);
+        let leaving = &mut self.leaving;
+        let count = leaving.len();
+        self.socket
+            .send_batch(&mut self.send, 0..count, &mut |slot, result| {
+                let Some((token, now)) = leaving.get_mut(slot).and_then(Option::take) else {
+                    return;
+                };
+                match result {
+                    Ok(key) => {
+                        if let Some(key) = key {
+                            departures.left(key, SessionId::default(), token, now.wall);
+                        }
+                        session.sent(now);
+                    }
+                    Err(error) => session.refused(token, now, error),
+                }
+            });
+        self.leaving.clear();
     }
 
     /// Reads stamps and packets; stamps first, for a reply may be there with its packet's.

@@ -58,7 +58,7 @@ impl ExactLoop {
             // A sleep would last longer than what is left.
         } else if now < due {
             // The packet is made while there is time: then only T1 is left to do.
-            let ready = self.session.prepare(due, &mut self.packet);
+            self.prepare(due);
             if spin {
                 while clock::mono() < due {
                     std::hint::spin_loop();
@@ -66,9 +66,7 @@ impl ExactLoop {
             } else {
                 Waiter::sleep_until(due);
             }
-            if let Some(transmit) = ready {
-                self.depart(transmit);
-            }
+            self.depart();
         }
     }
 }
