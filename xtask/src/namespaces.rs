@@ -95,6 +95,15 @@ impl Link {
     }
 }
 
+impl Link {
+    /// Makes a network of 2^16 addresses the reflector's.
+    pub(crate) fn route_to_reflector(&self, net: Ipv4Addr) -> Result<()> {
+        let (s, r) = (&self.sender, &self.reflector);
+        ip(&format!("-n {} route add {net}/16 via {}", s.name, r.v4()))?;
+        ip(&format!("-n {} route add local {net}/16 dev lo", r.name))
+    }
+}
+
 impl Drop for Link {
     fn drop(&mut self) {
         for end in [&self.sender, &self.reflector] {

@@ -15,6 +15,7 @@ pub(crate) enum Unit {
     Octets,
     SessionOctets,
     CpuSeconds,
+    Share,
 }
 
 /// What a figure must reach.
@@ -130,6 +131,7 @@ impl Unit {
             Self::Octets => format!("{:.1} MB", value / 1e6),
             Self::SessionOctets => format!("{value:.0} octets"),
             Self::CpuSeconds => format!("{value:.2} s CPU"),
+            Self::Share => format!("{:.3} %", value * 100.0),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod bursts;
+mod many;
 mod memory;
 mod reflection;
 mod secured;
@@ -65,6 +66,8 @@ enum Benchmark {
     Sending,
     /// Departures and round trips of a run that is saved and watched, beside one that is not
     Watched,
+    /// 10,000 sessions at 1 packet/s each beside `fping`, and 1,000 at 100 packets/s, by one process
+    Many,
     /// Peak memory of a long session and of many sessions
     Memory,
     /// Resident memory of many measured sessions in one process, without a network
@@ -112,6 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Benchmark::Secured => ("secured", "open session", secured::measure(&bench)),
         Benchmark::Sending => ("sending", "bare loop", sending::measure(&bench)),
         Benchmark::Watched => ("watched", "unwatched", watched::measure(&bench)),
+        Benchmark::Many => ("many", "fping", many::measure(&bench)),
         Benchmark::Memory => ("memory", "", memory::measure(&bench)),
         Benchmark::SessionsMemory => ("sessions-memory", "", session_memory::measure(&bench)),
     };

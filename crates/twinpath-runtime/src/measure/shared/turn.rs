@@ -1,5 +1,6 @@
 //! The thread's loop.
 
+use std::io;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
@@ -180,7 +181,8 @@ impl SharedLoop {
         let (Some(socket), Some(Some(state))) =
             (self.set.get(lease.place), self.sockets.get(lease.place))
         else {
-            guard.finish(Err(RunError::Fault));
+            let none = io::Error::other("the system can watch no more sockets");
+            guard.finish(Err(RunError::Receive(none)));
             return;
         };
         let drops_before = u64::from(socket.receive_drops());

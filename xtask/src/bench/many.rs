@@ -1,0 +1,292 @@
+//! Many sessions in one process, beside as many targets of `fping`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use super::{Bench, Found, PORT};
+use crate::interrupt;
+use crate::outcome::{Bar, Row, Unit};
+use crate::process::{Place, Process};
+use crate::statistics::float;
+use crate::tool::Tool;
+
+/// Where the far ends are: all of it are addresses of the reflector's host.
+const NET: Ipv4Addr = Ipv4Addr::new(10, 64, 0, 0);
+/// The limits of `fping`: 65,535 pings in ten seconds for one of it.
+const FPING_TARGETS: usize = 5_000;
+
+/// What is measured: sessions, interval and duration.
+struct Load {
+    name: &'static str,
+    sessions: u32,
+    interval: Duration,
+    duration: Duration,
+    beside_fping: bool,
+}
+
+const LOADS: [Load; 2] = [
+    Load {
+        name: "10,000 sessions, 1/s each",
+        sessions: 10_000,
+        interval: Duration::from_secs(1),
+        duration: Duration::from_mins(1),
+        beside_fping: true,
+    },
+    Load {
+        name: "1,000 sessions, 100/s each",
+        sessions: 1_000,
+        interval: Duration::from_millis(10),
+        duration: Duration::from_secs(10),
+        beside_fping: false,
+    },
+];
+
+/// What `sender --json` says of one session; what is read of it.
+#[derive(Deserialize)]
+struct Report {
+    sessions: Vec<Session>,
+}
+
+#[derive(Deserialize)]
+struct Session {
+    packets: Packets,
+    fallback_stamps: FallbackStamps,
+    departure: Option<Departure>,
+}
+
+#[derive(Deserialize)]
+struct Packets {
+    sent: u64,
+    received: u64,
+    lost: u64,
+    send_errors: u64,
+    slots_skipped: u64,
+}
+
+#[derive(Deserialize)]
+struct FallbackStamps {
+    transmit: u64,
+}
+
+#[derive(Deserialize)]
+struct Departure {
+    p99_ns: i64,
+}
+
+/// The rows of one load.
+struct Rows {
+    core: Row,
+    whole: Row,
+    memory: Row,
+    lateness: Row,
+    accounted: Row,
+    received: Row,
+    stamped: Row,
+}
+
+impl Rows {
+    fn new(load: &Load) -> Self {
+        let row = |figure: &str, unit, bar| Row::new(format!("{}: {figure}", load.name), unit, bar);
+        let core = if load.beside_fping {
+            Bar::AtMostTimes(1.5)
+        } else {
+            Bar::Open
+        };
+        Self {
+            core: row("processor time in each second", Unit::CpuSeconds, core),
+            whole: row(
+                "processor time with the report",
+                Unit::CpuSeconds,
+                Bar::Open,
+            ),
+            memory: row("peak memory", Unit::Octets, Bar::AtMost(150e6)),
+            lateness: row(
+                "99 % of sessions: departure - schedule p99",
+                Unit::Nanoseconds,
+                Bar::AtMost(1e6),
+            ),
+            accounted: row(
+                "packets due without a fate",
+                Unit::Packets,
+                Bar::AtMost(0.0),
+            ),
+            received: row("share received", Unit::Share, Bar::AtLeast(1.0)),
+            stamped: row(
+                "share stamped by the kernel",
+                Unit::Share,
+                Bar::AtLeast(0.999),
+            ),
+        }
+    }
+
+    fn into_rows(self) -> [Row; 7] {
+        [
+            self.core,
+            self.whole,
+            self.memory,
+            self.lateness,
+            self.accounted,
+            self.received,
+            self.stamped,
+        ]
+    }
+}
+
+pub(super) fn measure(bench: &Bench) -> Result<Found> {
+    let Some(tool) = &bench.tool else {
+        bail!("without twinpath there is nothing to measure")
+    };
+    bench.link.route_to_reflector(NET)?;
+    let mut rows = Vec::new();
+    for load in &LOADS {
+        let targets = targets(bench, load)?;
+        let mut of_load = Rows::new(load);
+        for run in 1..=bench.runs {
+            sessions(bench, tool, load, &targets, &mut of_load)?;
+            if load.beside_fping {
+                of_load.core.limit.push(fping(bench, load, &targets)?);
+            }
+            eprintln!("{}: run {run} of {}", load.name, bench.runs);
+        }
+        rows.extend(of_load.into_rows());
+    }
+    Ok((rows, Vec::new()))
+}
+
+fn targets(bench: &Bench, load: &Load) -> Result<Vec<PathBuf>> {
+    let all: Vec<String> = (1..=load.sessions)
+        .map(|index| Ipv4Addr::from(u32::from(NET) + index).to_string())
+        .collect();
+    let files = all.chunks(FPING_TARGETS).enumerate().map(|(part, lines)| {
+        let path = bench.scratch.name(&format!("targets-{part}"));
+        fs::write(&path, lines.join("\n") + "\n")?;
+        Ok(path)
+    });
+    files.collect()
+}
+
+fn sessions(
+    bench: &Bench,
+    tool: &Tool,
+    load: &Load,
+    targets: &[PathBuf],
+    rows: &mut Rows,
+) -> Result<()> {
+    let far = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), PORT);
+    let place = Place::at(&bench.link.reflector);
+    let options = format!("--max-sessions 100000 {}", bench.responder_options);
+    let responder = tool.responder(&bench.scratch, place, far, &options)?;
+    let mut lines = String::new();
+    for file in targets {
+        for line in fs::read_to_string(file)?.lines() {
+            writeln!(lines, "{line}:{PORT}")?;
+        }
+    }
+    let file = bench.scratch.name("targets");
+    fs::write(&file, lines)?;
+    let line = format!(
+        "sender --targets {} -i {}us --duration {}s --padding 27 --json {}",
+        file.display(),
+        load.interval.as_micros(),
+        load.duration.as_secs(),
+        bench.sender_options
+    );
+    let mut sender = tool.start(&bench.scratch, Place::at(&bench.link.sender), &line)?;
+    // Neither the beginning nor the report counts.
+    let edge = load.duration / 10;
+    pause(edge)?;
+    let (begin, before) = (Instant::now(), sender.ran_ns());
+    pause(edge * 8)?;
+    let ran_ns = sender.ran_ns().saturating_sub(before);
+    let core = float(ran_ns) / 1e9 / begin.elapsed().as_secs_f64();
+    let mut peak = 0;
+    let patience = Instant::now() + load.duration + Duration::from_mins(2);
+    while !sender.is_over()? {
+        interrupt::check()?;
+        if Instant::now() > patience {
+            bail!("the sessions do not end");
+        }
+        peak = peak.max(sender.peak_memory_octets().unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let ended = sender.succeed(Duration::from_secs(10))?;
+    drop(responder);
+    let report: Report = serde_json::from_str(&ended.stdout).context("not the report expected")?;
+    if report.sessions.len() != load.sessions as usize {
+        bail!("{} sessions of {}", report.sessions.len(), load.sessions);
+    }
+    let sum = |of: fn(&Session) -> u64| report.sessions.iter().map(of).sum::<u64>();
+    let sent = sum(|it| it.packets.sent);
+    let known = sum(|it| it.packets.received + it.packets.lost);
+    let due = u64::from(load.sessions)
+        * u64::try_from(load.duration.as_nanos() / load.interval.as_nanos())?;
+    let unsent = sum(|it| it.packets.send_errors + it.packets.slots_skipped);
+    let mut late: Vec<i64> = report
+        .sessions
+        .iter()
+        .filter_map(|it| Some(it.departure.as_ref()?.p99_ns))
+        .collect();
+    late.sort_unstable();
+    let worst = late.get(late.len() * 99 / 100).copied().unwrap_or(i64::MAX);
+    rows.core.twinpath.push(core);
+    rows.whole.twinpath.push(ended.cpu.as_secs_f64());
+    rows.memory.twinpath.push(float(peak));
+    rows.lateness.twinpath.push(float(worst.unsigned_abs()));
+    let without = sent.abs_diff(known) + due.abs_diff(sent + unsent);
+    rows.accounted.twinpath.push(float(without));
+    rows.received
+        .twinpath
+        .push(float(sum(|it| it.packets.received)) / float(due));
+    let unstamped = sum(|it| it.fallback_stamps.transmit);
+    rows.stamped
+        .twinpath
+        .push(1.0 - float(unstamped) / float(sent.max(1)));
+    Ok(())
+}
+
+/// The processor time that `fping` takes in each second for the same targets and period.
+fn fping(bench: &Bench, load: &Load, targets: &[PathBuf]) -> Result<f64> {
+    let program = Path::new("/usr/bin/fping");
+    let pings = load.duration.as_nanos() / load.interval.as_nanos();
+    let start = |file: &PathBuf| {
+        let line = format!(
+            "-q -C {pings} -p {} -i 0.1 -f {}",
+            load.interval.as_millis(),
+            file.display()
+        );
+        let line: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        Process::start(
+            &bench.scratch,
+            Place::at(&bench.link.sender),
+            program,
+            &line,
+        )
+    };
+    let running: Vec<Process> = targets.iter().map(start).collect::<Result<_>>()?;
+    let edge = load.duration / 10;
+    pause(edge)?;
+    let ran = |all: &[Process]| all.iter().map(Process::ran_ns).sum::<u64>();
+    let (begin, before) = (Instant::now(), ran(&running));
+    pause(edge * 8)?;
+    let ran_ns = ran(&running).saturating_sub(before);
+    let core = float(ran_ns) / 1e9 / begin.elapsed().as_secs_f64();
+    for process in running {
+        process.finish(load.duration + Duration::from_mins(1))?;
+    }
+    Ok(core)
+}
+
+fn pause(time: Duration) -> Result<()> {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        interrupt::check()?;
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
