@@ -143,6 +143,8 @@ pub enum Limit {
     Count(u64),
     /// All slots that are due before `start` + this.
     Duration(Duration),
+    /// Not by itself: all slots until it is stopped.
+    Endless,
 }
 
 /// Configuration of a Session-Sender.

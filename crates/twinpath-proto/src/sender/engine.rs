@@ -102,7 +102,7 @@ impl SessionSender {
         config.error = never_zero(config.error);
         let asked = match config.limit {
             Limit::Count(count) => Some(count),
-            Limit::Duration(_) => None,
+            Limit::Duration(_) | Limit::Endless => None,
         };
         let chunk = ChunkSize::of(lingering(config.timeout), config.schedule.mean_interval());
         Self {

@@ -51,6 +51,7 @@ impl Slots {
         let (left, end) = match limit {
             Limit::Count(count) => (count, None),
             Limit::Duration(duration) => (u64::MAX, Some(start + duration)),
+            Limit::Endless => (u64::MAX, None),
         };
         Self {
             pattern: Pattern::new(schedule, start, seed),

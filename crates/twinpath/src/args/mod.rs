@@ -11,6 +11,7 @@ mod pictures;
 #[cfg(feature = "report")]
 mod saving;
 mod shared_options;
+mod targets;
 pub(crate) mod usage;
 mod value;
 
@@ -36,8 +37,9 @@ pub(crate) use shared_options::{
     Answers, Filling, IpOptions, LogOptions, OutputFormat, PacketOptions, ResultOptions,
     RunOptions, ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,
 };
+pub(crate) use targets::{MOST_SESSIONS, SessionOptions, TargetOptions};
 pub(crate) use value::{
-    Count, FarEnd, Host, Interval, Label, NearEnd, PaddingSize, Pattern, Ports, Prefix,
+    Count, FarEnd, Host, Interval, Label, NearEnd, OrEndless, PaddingSize, Pattern, Ports, Prefix,
     ReplyPadding, Ssid, Time, TosOctet, Ttl, doubt, dscp_for_host,
 };
 
@@ -118,13 +120,14 @@ Examples:
   twinpath sender 192.0.2.1:862 --stamp -c 1000 -i 10 STAMP, 1000 packets, one every 10 ms
   twinpath sender router1 -6 --dscp be,ef --json      two classes at once over IPv6, as JSON
   twinpath sender fe80::1%eth0 --duration 60 -v       for one minute, a line per packet
+  twinpath sender --targets mesh.txt --paths 4 -i 1s  every far end of a file, on four paths each
 
 Exit status: 0 measured, 1 not measured or a file is incomplete, 2 bad usage,
 3 every packet was lost")]
 pub(crate) struct SenderArgs {
     /// Reflector: address or name [default port: 20001, with --stamp 862]
-    #[arg(value_name = "FAR[:PORT]")]
-    pub(crate) far: FarEnd,
+    #[arg(value_name = "FAR[:PORT]", required_unless_present_any = ["to", "targets"])]
+    pub(crate) far: Option<FarEnd>,
 
     /// Local address and port; with port 0 any free one, several classes take consecutive ports
     /// [default port: 20000, or any if taken]
@@ -132,23 +135,9 @@ pub(crate) struct SenderArgs {
     pub(crate) near: Option<NearEnd>,
 
     #[command(flatten)]
-    pub(crate) schedule: ScheduleOptions,
+    pub(crate) targets: TargetOptions,
     #[command(flatten)]
-    pub(crate) packet: PacketOptions,
-    #[command(flatten)]
-    pub(crate) stamp: StampPackets,
-    #[command(flatten)]
-    pub(crate) marking: SenderMarking,
-    #[command(flatten)]
-    pub(crate) ip: IpOptions,
-
-    /// Use the first free source ports of this range, or this one port
-    #[arg(long, value_name = "LO-HI", help_heading = IP)]
-    pub(crate) ports: Option<Ports>,
-
-    #[command(flatten)]
-    pub(crate) stamps: StampOptions,
-
+    pub(crate) session: SessionOptions,
     #[command(flatten)]
     pub(crate) run: RunOptions,
 }

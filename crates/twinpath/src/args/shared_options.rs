@@ -7,7 +7,9 @@ use twinpath_runtime::{PathOptions, StampChoice};
 use twinpath_wire::Dscp;
 
 use super::value::{listed_dscp, quantity};
-use super::{Count, FigureArgs, Interval, Label, PaddingSize, Pattern, Ssid, Time, TosOctet, Ttl};
+use super::{
+    Count, FigureArgs, Interval, Label, OrEndless, PaddingSize, Pattern, Ssid, Time, TosOctet, Ttl,
+};
 use crate::failure::Failure;
 
 pub(super) const CONTROL: &str = "Control connection";
@@ -23,9 +25,9 @@ pub(super) const OUTPUT: &str = "Output";
 #[derive(Debug, Args)]
 #[command(next_help_heading = SCHEDULE)]
 pub(crate) struct ScheduleOptions {
-    /// Number of packets to send
-    #[arg(short, long, value_name = "N", default_value = "100")]
-    pub(crate) count: Count,
+    /// Number of packets to send; inf: until stopped
+    #[arg(short, long, value_name = "N", default_value = "100", value_parser = quantity::count_or_endless)]
+    pub(crate) count: OrEndless<Count>,
 
     /// Time between packets (the mean with poisson): milliseconds, or with a unit (ns us ms s m h
     /// d); at least 1us [default: 100]
@@ -41,9 +43,10 @@ pub(crate) struct ScheduleOptions {
     #[arg(long, value_name = "N", value_parser = quantity::seed)]
     pub(crate) seed: Option<u32>,
 
-    /// Send for this time instead of a count: seconds, or with a unit (ns us ms s m h d)
-    #[arg(long, value_name = "T", conflicts_with = "count", value_parser = quantity::above_zero)]
-    pub(crate) duration: Option<Time>,
+    /// Send for this time instead of a count: seconds, or with a unit (ns us ms s m h d); inf: until
+    /// stopped
+    #[arg(long, value_name = "T", conflicts_with = "count", value_parser = quantity::time_or_endless)]
+    pub(crate) duration: Option<OrEndless<Time>>,
 
     /// How long to wait for a reply; later ones count as lost, and are reported as late: seconds,
     /// or with a unit (ns us ms s m h d)

@@ -167,6 +167,7 @@ fn sessions(run: &Beginning<'_>) -> Vec<SessionSetup> {
     let (asked, duration_ns) = match plan.limit {
         Limit::Count(count) => (Some(count), None),
         Limit::Duration(duration) => (None, Some(nanoseconds::of(duration))),
+        Limit::Endless => (None, None),
     };
     let sessions = run.sessions.iter().enumerate();
     let facts = sessions.map(|(index, session)| SessionSetup {

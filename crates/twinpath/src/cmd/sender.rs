@@ -3,23 +3,34 @@
 use tracing::info;
 use twinpath_report::SessionReport;
 use twinpath_runtime::SenderPlan;
+use twinpath_wire::Tos;
 
 use super::measure::{self, Measurement, PlainRun, Run as _};
 use super::remark;
 use super::subject::Subject;
-use crate::args::{SenderArgs, doubt};
+use crate::args::{FarEnd, SenderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::output::ends::{self, named};
 use crate::plan;
 
 pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     measure::begin(&args.run, &[])?;
-    let plan = plan::sender(args, &plan::system_lookup)?;
-    remark(&args.run.log, doubt(Some(&args.far.host), args.far.port));
-    remark(&args.run.log, plan::unfilled(&args.packet, &plan));
+    let planned = plan::sessions(args, &plan::system_lookup)?;
+    let classes: Vec<Tos> = planned.sessions.iter().map(|one| one.class).collect();
+    let (plan, far) = match (planned.sessions.into_iter().next(), &args.far) {
+        (Some(first), Some(far)) if first.path.is_none() && args.targets.to.is_empty() => {
+            (first.plan, far)
+        }
+        _ => {
+            return Err(Failure::could_not(
+                "several targets or paths: not supported yet",
+            ));
+        }
+    };
+    remark(&args.run.log, doubt(Some(&far.host), far.port));
+    remark(&args.run.log, plan::unfilled(&args.session.packet, &plan));
     let measurement = Measurement::open(&args.run)?;
     let plan = measurement.needs(plan);
-    let classes = plan::classes(args.marking.tos, &args.marking.dscp, args.ports)?;
     let subject = Subject {
         command: "sender",
         far: plan.far,
@@ -35,11 +46,13 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         }
         Ok(run)
     };
-    measurement.run(&subject, start, |reports| name_others(args, &plan, reports))
+    measurement.run(&subject, start, |reports| {
+        name_others(args, far, &plan, reports);
+    })
 }
 
 /// Where nothing came back, what else the far end's name stands for.
-fn name_others(args: &SenderArgs, plan: &SenderPlan, reports: &mut [SessionReport]) {
+fn name_others(args: &SenderArgs, far: &FarEnd, plan: &SenderPlan, reports: &mut [SessionReport]) {
     let silent = |session: &SessionReport| {
         let tried = session.counters.sent > 0 || session.figures.not_sent > 0;
         tried && session.counters.received == 0
@@ -48,7 +61,7 @@ fn name_others(args: &SenderArgs, plan: &SenderPlan, reports: &mut [SessionRepor
         return;
     }
     let used = plan.far.ip();
-    let others = plan::other_addresses(&args.far, &args.ip, used, &plan::system_lookup);
+    let others = plan::other_addresses(far, &args.session.ip, used, &plan::system_lookup);
     for session in reports {
         session.add(others.clone());
     }

@@ -7,6 +7,7 @@ mod ends;
 mod resolve;
 mod responder;
 mod sender;
+mod sessions;
 
 use std::ffi::CStr;
 use std::hash::{BuildHasher as _, RandomState};
@@ -16,7 +17,8 @@ pub(crate) use control::{Given, controlclients, controllers, ring, server, unref
 pub(crate) use ends::other_addresses;
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
-pub(crate) use sender::{classes, figures, rows_fit, sender, unfilled};
+pub(crate) use sender::{figures, rows_fit, unfilled};
+pub(crate) use sessions::sessions;
 
 /// The environment variable of a passphrase, which keeps it off the command line.
 const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";

@@ -8,16 +8,16 @@ use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
 use twinpath_report::words;
 use twinpath_runtime::measure::SeriesFacts;
 use twinpath_runtime::{FigureOptions, PortChoice, SenderPlan};
-use twinpath_wire::{Dscp, LIGHT_PORT, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TWAMP_TEST_PORT, Tos};
+use twinpath_wire::{Dscp, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, Tos};
 
 use crate::args::{
-    FigureArgs, Filling, IpOptions, Label, NearEnd, PacketOptions, PaddingSize, Pattern, Ports,
-    ResultOptions, ScheduleOptions, SenderArgs, StampOptions, StampPackets, TosOctet,
+    FigureArgs, Filling, IpOptions, Label, NearEnd, OrEndless, PacketOptions, PaddingSize, Pattern,
+    Ports, ResultOptions, ScheduleOptions, SenderArgs, SessionOptions, StampOptions, StampPackets,
+    TosOctet,
 };
 use crate::failure::Failure;
 
-use super::ends::ends;
-use super::resolve::{Family, Lookup};
+use super::resolve::Family;
 
 /// The source port that users of TWAMP Light know.
 const NEAR_PORT: u16 = 20_000;
@@ -27,37 +27,6 @@ const MOST_CLASSES: usize = 64;
 const INTERVAL: Duration = Duration::from_millis(100);
 /// The most packets in flight: more would need gigabytes.
 const MOST_IN_FLIGHT: u128 = 4_000_000;
-
-/// What the arguments mean, for the first class.
-///
-/// # Errors
-/// Arguments that exclude each other, names without an address, sizes that do not fit.
-pub(crate) fn sender(args: &SenderArgs, lookup: Lookup<'_>) -> Result<SenderPlan, Failure> {
-    let protocol = protocol(&args.stamp)?;
-    let default_port = match protocol {
-        Protocol::TwampLight => LIGHT_PORT,
-        Protocol::Twamp(_) | Protocol::Stamp { .. } => TWAMP_TEST_PORT,
-    };
-    let (far, near) = ends(
-        &args.far,
-        args.near.as_ref(),
-        &args.ip,
-        default_port,
-        lookup,
-    )?;
-    let classes = classes(args.marking.tos, &args.marking.dscp, args.ports)?;
-    let tos = classes.first().copied().unwrap_or_default();
-    let sending = Sending {
-        schedule: &args.schedule,
-        packet: &args.packet,
-        ip: &args.ip,
-        stamps: &args.stamps,
-        results: &args.run.results,
-        near: args.near.as_ref(),
-        ports: args.ports,
-    };
-    sending.plan(protocol, far, near, tos)
-}
 
 /// ToS octets, one for each session.
 ///
@@ -79,26 +48,29 @@ pub(crate) fn classes(
             classes.len()
         )));
     }
-    if let Some(ports) = ports {
-        let services = (ports.low..=ports.high).filter(|port| answers_anything(*port));
-        let (range, services) = (usize::from(ports.high - ports.low) + 1, services.count());
-        if range - services < classes.len() {
-            let plural = |count: usize| if count == 1 { "" } else { "s" };
-            let but = if services == 0 {
-                String::new()
-            } else {
-                format!(", {services} of them a service's that reflectors do not answer")
-            };
-            let sessions = classes.len();
-            return Err(Failure::usage(format!(
-                "--ports {ports} has {range} port{}{but}, but {sessions} session{} need{} {sessions}",
-                plural(range),
-                plural(sessions),
-                if sessions == 1 { "s" } else { "" },
-            )));
-        }
-    }
+    ports.map_or(Ok(()), |ports| ports_suffice(ports, classes.len()))?;
     Ok(classes)
+}
+
+/// Whether each of so many sessions can have a port of the range.
+pub(super) fn ports_suffice(ports: Ports, sessions: usize) -> Result<(), Failure> {
+    let services = (ports.low..=ports.high).filter(|port| answers_anything(*port));
+    let (range, services) = (usize::from(ports.high - ports.low) + 1, services.count());
+    if range - services >= sessions {
+        return Ok(());
+    }
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let but = if services == 0 {
+        String::new()
+    } else {
+        format!(", {services} of them a service's that reflectors do not answer")
+    };
+    Err(Failure::usage(format!(
+        "--ports {ports} has {range} port{}{but}, but {sessions} session{} need{} {sessions}",
+        plural(range),
+        plural(sessions),
+        if sessions == 1 { "s" } else { "" },
+    )))
 }
 
 /// The options of a Session-Sender, controlled or not.
@@ -112,7 +84,20 @@ pub(super) struct Sending<'a> {
     pub(super) ports: Option<Ports>,
 }
 
-impl Sending<'_> {
+impl<'a> Sending<'a> {
+    /// Those of `sender`, with what belongs to a target.
+    pub(super) fn of_target(args: &'a SenderArgs, options: &'a SessionOptions) -> Self {
+        Self {
+            schedule: &options.schedule,
+            packet: &options.packet,
+            ip: &options.ip,
+            stamps: &options.stamps,
+            results: &args.run.results,
+            near: args.near.as_ref(),
+            ports: options.ports,
+        }
+    }
+
     pub(super) fn plan(
         &self,
         protocol: Protocol,
@@ -183,7 +168,7 @@ pub(crate) fn figures(args: &FigureArgs) -> FigureOptions {
 }
 
 /// As short as those that people can ask for, and room for a session's number.
-fn random_seed() -> u64 {
+pub(super) fn random_seed() -> u64 {
     super::seed() >> 33
 }
 
@@ -256,7 +241,7 @@ fn unique(labels: &[Label]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn protocol(packet: &StampPackets) -> Result<Protocol, Failure> {
+pub(super) fn protocol(packet: &StampPackets) -> Result<Protocol, Failure> {
     match (packet.stamp, packet.ssid) {
         (true, ssid) => Ok(Protocol::Stamp {
             ssid: ssid.map_or(0, |ssid| ssid.0),
@@ -280,17 +265,19 @@ fn port(near: Option<&NearEnd>, ports: Option<Ports>) -> Result<PortChoice, Fail
 }
 
 fn limit(schedule: &ScheduleOptions) -> Limit {
-    match schedule.duration {
-        None => Limit::Count(schedule.count.0),
-        Some(duration) => Limit::Duration(duration.0),
+    match (schedule.duration, schedule.count) {
+        (Some(OrEndless::Only(duration)), _) => Limit::Duration(duration.0),
+        (None, OrEndless::Only(count)) => Limit::Count(count.0),
+        (Some(OrEndless::Endless), _) | (None, OrEndless::Endless) => Limit::Endless,
     }
 }
 
 fn timeout(schedule: &ScheduleOptions, interval: Duration) -> Result<Duration, Failure> {
     let timeout = schedule.timeout.0;
-    let packets = match schedule.duration {
-        Some(duration) => duration.0.as_nanos() / interval.as_nanos().max(1),
-        None => schedule.count.0.into(),
+    let packets = match limit(schedule) {
+        Limit::Duration(duration) => duration.as_nanos() / interval.as_nanos().max(1),
+        Limit::Count(count) => count.into(),
+        Limit::Endless => u128::MAX,
     };
     check_in_flight(timeout, interval, packets)?;
     Ok(timeout)

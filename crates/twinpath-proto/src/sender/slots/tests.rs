@@ -214,6 +214,7 @@ fn any_limit() -> impl Strategy<Value = Limit> {
     prop_oneof![
         (1..300_u64).prop_map(Limit::Count),
         (0..900_u64).prop_map(|ms| Limit::Duration(Duration::from_millis(ms))),
+        Just(Limit::Endless),
     ]
 }
 
@@ -231,7 +232,7 @@ proptest! {
         let start = ms(1_000);
         let mut slots = Slots::new(start, schedule, seed, limit, max_burst);
         let end = match limit {
-            Limit::Count(_) => start + Duration::from_micros(waits_us.iter().sum::<u64>() + 500_000),
+            Limit::Count(_) | Limit::Endless => start + Duration::from_micros(waits_us.iter().sum::<u64>() + 500_000),
             Limit::Duration(duration) => start + duration,
         };
         let mut twin = Twin {
@@ -270,6 +271,7 @@ proptest! {
         limit in prop_oneof![
             any::<u64>().prop_map(Limit::Count),
             any::<u64>().prop_map(|ns| Limit::Duration(Duration::from_nanos(ns))),
+            Just(Limit::Endless),
         ],
         max_burst: u32,
         shift in 0..64_u32,

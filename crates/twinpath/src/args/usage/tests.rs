@@ -211,11 +211,13 @@ fn the_command_line_is_consistent() {
 }
 
 /// What the values of options are called that have no bounds.
-const WORDS: [&str; 14] = [
+const WORDS: [&str; 16] = [
     "CODEC",
     "EDGES",
+    "FAR[:PORT]",
     "FILE",
     "FILE.svg|.png",
+    "FILE|-",
     "FORM",
     "FORMAT",
     "K=V",

@@ -219,6 +219,18 @@ fn name_or_v4(text: &str) -> Result<Host, Advice> {
     Ok(Host::Name(text.to_owned()))
 }
 
+impl fmt::Display for FarEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.host, self.port) {
+            (host, None) => host.fmt(f),
+            (Host::Address(IpAddr::V6(_)) | Host::Zoned(..), Some(port)) => {
+                write!(f, "[{}]:{port}", self.host)
+            }
+            (host, Some(port)) => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

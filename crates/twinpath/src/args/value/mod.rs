@@ -8,5 +8,5 @@ mod schedule;
 pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
 pub(crate) use header::{Label, Ssid, TosOctet, Ttl, dscp_for_host};
 pub(super) use header::{dscp, listed_dscp};
-pub(crate) use quantity::{Count, Interval, PaddingSize, Ports, ReplyPadding, Time};
+pub(crate) use quantity::{Count, Interval, OrEndless, PaddingSize, Ports, ReplyPadding, Time};
 pub(crate) use schedule::Pattern;

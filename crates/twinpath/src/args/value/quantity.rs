@@ -34,6 +34,17 @@ pub(crate) struct Milliseconds(pub(crate) Duration);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Count(pub(crate) u64);
 
+/// A quantity, or no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OrEndless<T> {
+    /// This much.
+    Only(T),
+    /// `inf`: until stopped.
+    Endless,
+}
+
+const ENDLESS: &str = "inf";
+
 /// Octets after the 14-octet header of a Session-Sender packet, or a mix of sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PaddingSize {
@@ -156,6 +167,28 @@ impl FromStr for Interval {
 pub(in crate::args) fn seconds(text: &str, low: Bound) -> Result<Time, Advice> {
     let example = "2 or 0.5 (seconds), 500ms, 10m or 1d";
     time(text, 1_000_000_000, (low, LONGEST), example).map(Time)
+}
+
+/// How many packets, or `inf`.
+pub(in crate::args) fn count_or_endless(text: &str) -> Result<OrEndless<Count>, Advice> {
+    or_endless(text, str::parse)
+}
+
+/// How long to send, or `inf`.
+pub(in crate::args) fn time_or_endless(text: &str) -> Result<OrEndless<Time>, Advice> {
+    or_endless(text, above_zero)
+}
+
+fn or_endless<T>(
+    text: &str,
+    read: impl Fn(&str) -> Result<T, Advice>,
+) -> Result<OrEndless<T>, Advice> {
+    if text == ENDLESS {
+        return Ok(OrEndless::Endless);
+    }
+    read(text)
+        .map(OrEndless::Only)
+        .map_err(|advice| advice.and(", or inf for no end"))
 }
 
 /// A time that is not 0, for options where 0 would do nothing, or end everything at once.

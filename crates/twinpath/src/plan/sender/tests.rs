@@ -8,6 +8,7 @@ use twinpath_wire::Tos;
 
 use super::*;
 use crate::args::{Cli, Command};
+use crate::plan::sessions;
 
 fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let found: &[&str] = match name {
@@ -31,7 +32,12 @@ fn plan(line: &str) -> Result<SenderPlan, Failure> {
     let Command::Sender(args) = cli.command else {
         unreachable!("another command")
     };
-    sender(&args, &lookup)
+    first(&args)
+}
+
+fn first(args: &SenderArgs) -> Result<SenderPlan, Failure> {
+    let planned = sessions(args, &lookup)?;
+    Ok(planned.sessions.into_iter().next().unwrap().plan)
 }
 
 #[test]
@@ -310,7 +316,7 @@ fn a_filling_without_padding_is_remarked_on_with_the_least_that_is_filled() {
         let Command::Sender(args) = Cli::read(words.split_whitespace()).unwrap().command else {
             unreachable!("another command")
         };
-        unfilled(&args.packet, &sender(&args, &lookup).unwrap())
+        unfilled(&args.session.packet, &first(&args).unwrap())
     };
     for (line, least) in [
         ("::1 --fill zero --padding 0", 1),
@@ -341,8 +347,8 @@ fn classes_are_sessions_in_the_order_given() {
         let Command::Sender(args) = cli.unwrap().command else {
             unreachable!("another command")
         };
-        let marking = &args.marking;
-        classes(marking.tos, &marking.dscp, args.ports).map(|classes| {
+        let marking = &args.session.marking;
+        classes(marking.tos, &marking.dscp, args.session.ports).map(|classes| {
             let octets = classes.iter().map(|tos| tos.0);
             octets.collect::<Vec<_>>()
         })

@@ -1,0 +1,63 @@
+//! Which far ends `sender` measures, and how each of them.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::value::quantity::number;
+use super::{
+    Advice, FarEnd, IP, IpOptions, PacketOptions, Ports, SESSIONS, ScheduleOptions, SenderMarking,
+    StampOptions, StampPackets, threads,
+};
+
+/// The most sessions of a process.
+pub(crate) const MOST_SESSIONS: usize = 10_000;
+
+/// Far ends beside the one that is named first, and what is shared among their sessions.
+#[derive(Debug, Args)]
+#[command(next_help_heading = SESSIONS)]
+pub(crate) struct TargetOptions {
+    /// Measure this far end, beside or instead of FAR (repeatable)
+    #[arg(long, value_name = "FAR[:PORT]")]
+    pub(crate) to: Vec<FarEnd>,
+
+    /// Measure the far ends of this file, or of stdin (-): a line for each, ADDRESS[:PORT] [NAME],
+    /// with comments behind #; a file named .toml has [defaults] and [[target]] tables with these
+    /// options as keys. At most 10000 sessions
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) targets: Option<PathBuf>,
+
+    /// Threads that many sessions share
+    #[arg(long, value_name = "N", default_value = "1", value_parser = threads)]
+    pub(crate) threads: usize,
+}
+
+/// How a target is measured.
+#[derive(Debug, Args)]
+pub(crate) struct SessionOptions {
+    #[command(flatten)]
+    pub(crate) schedule: ScheduleOptions,
+    #[command(flatten)]
+    pub(crate) packet: PacketOptions,
+    #[command(flatten)]
+    pub(crate) stamp: StampPackets,
+    #[command(flatten)]
+    pub(crate) marking: SenderMarking,
+    #[command(flatten)]
+    pub(crate) ip: IpOptions,
+
+    /// Use the first free source ports of this range, or this one port
+    #[arg(long, value_name = "LO-HI", help_heading = IP)]
+    pub(crate) ports: Option<Ports>,
+
+    /// Measure each far end from N source ports at once, so that parallel paths (ECMP, LAG) are seen
+    #[arg(long, value_name = "N", value_parser = paths, help_heading = SESSIONS)]
+    pub(crate) paths: Option<u16>,
+
+    #[command(flatten)]
+    pub(crate) stamps: StampOptions,
+}
+
+fn paths(text: &str) -> Result<u16, Advice> {
+    number(text, 1..=MOST_SESSIONS as u64)
+}
