@@ -49,7 +49,7 @@ pub(crate) struct ReportArgs {
 
     /// Compare two files: what changed, and whether chance explains it
     #[arg(long, conflicts_with_all = [
-        "report_interval", "verbose", "labels", "bins", "voice", "jitter_buffer",
+        "report_interval", "verbose", "debug", "labels", "bins", "voice", "jitter_buffer",
         "percentiles_with_loss", "loss_noticeable",
     ])]
     #[cfg_attr(feature = "pictures", arg(conflicts_with_all = ["graph", "html", "theme"]))]

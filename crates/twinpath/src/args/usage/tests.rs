@@ -181,6 +181,7 @@ const SLIPS: &[&str] = &[
     "report a --jitter-buffer 5",
     "sender ::1 --jitter-buffer 5",
     "report a b --compare -v",
+    "report a b --compare -d",
     "report a b --compare --bins auto",
     "report a b --compare --voice g711",
     "report a b --compare --voice g711 --jitter-buffer 5",

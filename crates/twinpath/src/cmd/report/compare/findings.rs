@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use twinpath_metrics::AvailabilityFigures;
 use twinpath_report::SessionReport;
 
 use super::blocks::Blocks;
@@ -84,7 +85,7 @@ impl Comparison {
     pub(super) fn look(&mut self, scopes: &[Scope; 2], blocks: &[Blocks; 2]) {
         self.inputs();
         self.doubt(blocks);
-        self.differences();
+        self.differences(blocks);
         let [paths, outages] = self.splits(scopes, blocks);
         let [path_before, path_after] = &paths;
         if path_before.is_some() || path_after.is_some() {
@@ -92,15 +93,11 @@ impl Comparison {
             self.part(scopes, [path_before.as_ref(), path_after.as_ref()], Of::All);
         }
         let [out_before, out_after] = &outages;
-        if out_before.is_some() || out_after.is_some() {
-            let few = |blocks: &Blocks| blocks.clustering().bursts < FEW_BURSTS;
-            if blocks
-                .iter()
-                .zip(&outages)
-                .any(|(it, outage)| outage.is_some() && few(it))
-            {
-                self.doubts.bursts = Some(whose("there was an outage in", &outages));
-            }
+        let is_few = |blocks: &Blocks| blocks.clustering().bursts < FEW_BURSTS;
+        let mut runs = blocks.iter().zip(&outages);
+        // Bursts that are many are compared as such: without its longest ones a run would seem better.
+        if runs.any(|(blocks, outage)| outage.is_some() && is_few(blocks)) {
+            self.doubts.bursts = Some(whose("there was an outage in", &outages));
             self.part(
                 scopes,
                 [out_before.as_ref(), out_after.as_ref()],
@@ -167,8 +164,9 @@ impl Comparison {
     }
 
     /// What differs between the runs, and what their own reports say of them.
-    fn differences(&mut self) {
-        for (run, (report, name)) in self.reports.iter().zip(RUNS).enumerate() {
+    fn differences(&mut self, blocks: &[Blocks; 2]) {
+        let runs = self.reports.iter().zip(blocks).zip(RUNS).enumerate();
+        for (run, ((report, blocks), name)) in runs {
             let mut find = |key: &'static str, line| {
                 self.findings.push(Finding {
                     key: key.into(),
@@ -178,26 +176,35 @@ impl Comparison {
             };
             let coverage = report.coverage();
             if !coverage.is_complete() {
-                let line = format!(
-                    "{name} was measured incompletely ({} of {} not {})",
-                    coverage.unsent,
-                    units::count(coverage.due, "packet", "packets"),
-                    words::sent(report)
-                );
+                let sent = words::sent(report);
+                let missing = match coverage.unsent {
+                    0 => format!(
+                        "nothing {sent} in {}",
+                        units::count(
+                            coverage.unmeasured_blocks,
+                            "block of time",
+                            "blocks of time"
+                        )
+                    ),
+                    unsent => format!(
+                        "{unsent} of {} not {sent}",
+                        units::count(coverage.due, "packet", "packets")
+                    ),
+                };
+                let line = format!("{name} was measured incompletely ({missing})");
                 self.doubts.loss = Some(line.clone());
                 find(INCOMPLETE, line);
             }
-            if let Some(blocks) = report.figures.availability.filter(|it| it.outages > 0) {
-                // Throughout, nothing came and went.
-                let line = if blocks.unavailable_blocks < blocks.blocks {
-                    let outages = units::count(blocks.outages, "outage", "outages");
-                    let line = format!("the path was unavailable for a time in {name}: {outages}");
-                    self.doubts.bursts.get_or_insert_with(|| line.clone());
-                    line
-                } else {
-                    format!("the path was unavailable throughout {name}")
-                };
-                find("outage", line);
+            // Throughout, nothing came and went.
+            let for_a_time =
+                |it: &AvailabilityFigures| it.outages > 0 && it.unavailable_blocks < it.blocks;
+            if let Some(figures) = report.figures.availability.filter(for_a_time) {
+                let outages = units::count(figures.outages, "outage", "outages");
+                let line = format!("the path was unavailable for a time in {name}: {outages}");
+                self.doubts.bursts.get_or_insert_with(|| line.clone());
+                if blocks.loss_runs().outages() == 0 {
+                    find("outage", line);
+                }
             }
         }
         let [before, after] = &self.reports;
@@ -261,11 +268,11 @@ impl Comparison {
                 Some(split) if split.changes == 1 => {
                     let [from, to] = split.events.first().copied().unwrap_or_default();
                     Some(format!(
-                        "the path changed during {name}, between packets {from} and {to}: the minimum round trip differs since then"
+                        "the path changed during {name}, between packets {from} and {to}: the minimum round trip is different after that"
                     ))
                 }
                 Some(split) => Some(format!(
-                    "the path changed {} times during {name}, between two minimum round trips",
+                    "the path changed {} times during {name}, back and forth between two minimum round trips",
                     split.changes
                 )),
                 None if clocks.is_some_and(|clocks| clocks.path_change) => {
@@ -290,7 +297,8 @@ impl Comparison {
                 let [first, last] = split.events.first().copied().unwrap_or_default();
                 let more = match split.events.len() {
                     0 | 1 => String::new(),
-                    count => format!(", and so in {} more", count - 1),
+                    2 => ", and so were those of another outage".to_owned(),
+                    count => format!(", and so were those of {} other outages", count - 1),
                 };
                 self.findings.push(Finding {
                     key: "outage".into(),
@@ -368,7 +376,7 @@ fn bursts(report: &SessionReport, blocks: &Blocks, run: &str) -> Option<String> 
         let few = lost > 1 && periods.periods < BURSTS;
         return few.then(|| {
             let bursts = units::count(periods.periods, "burst", "bursts");
-            format!("the losses of {run} came in {bursts}, and the run is short")
+            format!("the losses of {run} came in {bursts}, too few to show how often bursts come")
         });
     }
     // Where all was lost throughout, nothing came and went.

@@ -39,7 +39,7 @@ const DIRECTIONS: [&str; 3] = ["round_trip", "forward", "backward"];
 /// The figure that only runs with outages have.
 const UNAVAILABLE: &str = "unavailable_ratio";
 /// Of what needs no probability.
-const OBSERVED: &str = "none: one run had the path, the other was without it for a third of its packets, or for a tenth of them up to its end";
+const OBSERVED: &str = "none: one run had the path, the other was without it for most of its packets, for a third of them in three outages or more, or the second run ended without it";
 /// Of a quantile that may be beyond all delays of a run.
 const UNBOUNDED: &str = "too few delays, as successive ones are alike";
 
@@ -126,7 +126,10 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
     }
     let form = args.results.form();
     if !matches!(form, OutputFormat::Text | OutputFormat::Json) {
-        return Err(Failure::usage("--compare has no such --output: use text or json").into());
+        return Err(Failure::usage(
+            "--compare has no output in this form: use --output text or --output json",
+        )
+        .into());
     }
     let Ok(sources) = <[Source; 2]>::try_from(open(args)?) else {
         return Err(two());
@@ -325,15 +328,17 @@ impl Comparison {
             return false;
         }
         let observed = self.doubts.loss.is_none() && outages::differ(blocks);
-        let doubt = self.doubts.loss.clone().unwrap_or_else(|| {
-            let (outages, tell) = if count == 1 {
-                ("outage does", "comes")
-            } else {
-                ("outages do", "come")
-            };
-            format!("{count} {outages} not tell how often they {tell}")
-        });
+        let doubt = self.doubts.loss.clone();
+        let doubt = doubt.unwrap_or_else(|| outages::doubt(blocks));
         let values = blocks.each_ref().map(|it| Some(outages::unavailable(it)));
+        self.findings.insert(
+            0,
+            Finding {
+                key: "unavailable".into(),
+                run: None,
+                line: outages::line(blocks, observed),
+            },
+        );
         self.changes.push(Change {
             direction: DIRECTIONS[0],
             figure: UNAVAILABLE,

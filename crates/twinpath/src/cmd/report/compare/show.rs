@@ -282,14 +282,20 @@ pub(super) fn words(comparison: &Comparison) -> Vec<String> {
 
 /// A line for what changed, one for what did not, and one for each reason why the rest is not decided.
 fn verdicts(comparison: &Comparison, of: &str) -> Vec<String> {
-    let (mut changed, mut unchanged, mut unnoticed) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut changed, mut observed) = (Vec::new(), Vec::new());
+    let (mut unchanged, mut unnoticed) = (Vec::new(), Vec::new());
     let mut undecided: Vec<(String, Vec<String>)> = Vec::new();
     for change in &comparison.changes {
         let name = format!("{} {}", shown(change.direction), figure(change.figure));
         match change.verdict() {
             verdict::Verdict::Changed => {
                 let up = change.difference.unwrap_or(0.0) > 0.0;
-                changed.push(format!("{name} {}", if up { "up" } else { "down" }));
+                let seen = if change.observed {
+                    &mut observed
+                } else {
+                    &mut changed
+                };
+                seen.push(format!("{name} {}", if up { "up" } else { "down" }));
             }
             verdict::Verdict::Unchanged { within } => {
                 unchanged.push(format!("{name} ({})", plain(within, change.unit)));
@@ -313,8 +319,13 @@ fn verdicts(comparison: &Comparison, of: &str) -> Vec<String> {
     }
     // Of a part, the figures are named below: what changed beside it is not in it.
     let of_all = of.is_empty() && comparison.parts.is_empty();
-    if of_all && changed.is_empty() && undecided.is_empty() && !unchanged.is_empty() {
+    let is_same = changed.is_empty() && observed.is_empty() && undecided.is_empty();
+    if of_all && is_same && !unchanged.is_empty() {
         lines.push("Nothing changed that matters.".to_owned());
+    }
+    if !observed.is_empty() {
+        let observed = observed.join(", ");
+        lines.push(format!("Changed (*){of}, seen in the runs: {observed}."));
     }
     if !changed.is_empty() {
         let changed = changed.join(", ");

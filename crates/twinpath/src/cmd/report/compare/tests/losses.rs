@@ -73,18 +73,65 @@ fn losses_against_none_are_a_change_however_they_come() {
         (600, Random(0.1), 9),
         (600, Bursts(0.47, 10.0, 1.0), 9),
         (600, Bursts(0.47, 50.0, 1.0), 6),
-        (600, Bursts(0.47, 200.0, 1.0), 6),
         (2_000, Bursts(0.1, 10.0, 1.0), 8),
         (2_000, Bursts(0.4, 50.0, 0.7), 9),
-        (600, From(0.5), 10),
-        (600, From(0.9), 10),
         (600, From(0.01), 10),
         (60, From(0.1), 10),
-        (600, Between(0.3, 0.77), 10),
+        (600, Between(0.04, 0.96), 10),
     ] {
         for pair in [[None, losses], [losses, None]] {
             let [found, _] = called_changed(pair, packets, 10, &mut chance);
             assert!(found >= least, "{packets} {pair:?}: {found} of 10");
+        }
+    }
+}
+
+#[test]
+fn one_outage_is_a_change_only_if_it_takes_most_of_a_run_or_the_second_run_ends_in_it() {
+    use Losses::{Between, From, None};
+    let mut chance = Chance(0x0117_a6e5);
+    for (losses, as_second, as_first) in [
+        (From(0.5), true, false),
+        (From(0.64), true, false),
+        (From(0.7), false, false),
+        (From(0.95), false, false),
+        (Between(0.3, 0.77), false, false),
+        (Between(0.0, 0.5), false, false),
+        (Between(0.1, 0.9), false, false),
+        (Between(0.0, 0.92), true, true),
+    ] {
+        for (pair, expected) in [([None, losses], as_second), ([losses, None], as_first)] {
+            let runs = pair.map(|losses| losses.run(600, &mut chance));
+            let comparison = compared(&runs);
+            is_sound(&comparison);
+            let found = changed(&comparison);
+            assert_eq!(!found.is_empty(), expected, "{pair:?}: {found:?}");
+            // Decided or not, it is the first that is said.
+            let first = &comparison.findings[0];
+            assert_eq!(first.key, "unavailable", "{pair:?}");
+            let doubt = first
+                .line
+                .ends_with(": one outage is too few to call it a change");
+            assert_eq!(doubt, !expected, "{pair:?}: {}", first.line);
+            let dead = if matches!(pair[0], None) {
+                "second"
+            } else {
+                "first"
+            };
+            let said = format!("the {dead} run was unavailable for ");
+            assert!(first.line.contains(&said), "{}", first.line);
+            assert!(
+                first.line.contains(" run was never unavailable"),
+                "{}",
+                first.line
+            );
+            let lasts = matches!(losses, From(_)) && dead == "second";
+            assert_eq!(
+                first.line.contains(", and its last "),
+                lasts,
+                "{}",
+                first.line
+            );
         }
     }
 }
@@ -109,8 +156,12 @@ fn losses_alike_in_both_runs_are_seldom_a_change_however_they_come() {
         (600, Bursts(0.1, 10.0, 1.0)),
         (600, Bursts(0.47, 10.0, 1.0)),
         (600, Bursts(0.1, 50.0, 1.0)),
+        (600, Bursts(0.1, 100.0, 1.0)),
+        (600, Bursts(0.1, 200.0, 1.0)),
+        (600, Bursts(0.05, 200.0, 1.0)),
         (600, Bursts(0.47, 50.0, 1.0)),
         (2_000, Bursts(0.1, 10.0, 1.0)),
+        (2_000, Bursts(0.1, 200.0, 1.0)),
         (2_000, Bursts(0.4, 50.0, 0.7)),
         (2_000, Bursts(0.47, 200.0, 1.0)),
         (600, From(0.5)),

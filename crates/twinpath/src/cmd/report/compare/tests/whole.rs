@@ -98,7 +98,7 @@ fn a_run_that_lost_everything_is_a_change_unless_it_is_too_short_to_tell() {
             let verdict = loss(&comparison);
             if changed {
                 assert_eq!(verdict, Verdict::Changed);
-                assert_eq!(keys(&comparison), ["outage"], "throughout");
+                assert_eq!(keys(&comparison), ["unavailable"], "throughout");
                 assert!(comparison.parts.is_empty());
             } else {
                 let undecided = is_undecided(&verdict, "") || is_unnoticed(&verdict);
