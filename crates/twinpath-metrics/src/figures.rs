@@ -3,7 +3,7 @@
 use serde::Serialize;
 use twinpath_wire::{Dscp, Wall};
 
-use crate::{BinCounts, DelayFigures, FarTimes, RungCounts, SizeCounts, figures};
+use crate::{BinCounts, DelayFigures, FarTimes, FirstDepartures, RungCounts, SizeCounts, figures};
 
 mod counts;
 
@@ -92,6 +92,8 @@ pub struct Figures {
     pub residence: Option<DelayFigures>,
     /// Actual departure minus scheduled, of every packet sent: the sender's own lateness.
     pub departure: Option<DelayFigures>,
+    /// The first of them, which may have waited for the neighbour's address; `None` for several runs.
+    pub first_departures: Option<FirstDepartures>,
     /// The round trip's percentiles with lost packets as infinite delays (RFC 7679 section 5.1).
     pub round_trip_with_loss: Option<PercentilesWithLoss>,
     /// The same outbound; `None` unless every loss has a direction.

@@ -32,6 +32,7 @@ pub use delay::bins::{BadEdges, BinCounts, BinEdges, MAX_EDGES};
 pub use delay::delays::{ByKind, Distributions, Histograms};
 pub use delay::distribution::{Distribution, DistributionParts};
 pub use delay::figures::DelayFigures;
+pub use delay::first_departures::FirstDepartures;
 pub use delay::histogram::{BadParts, Histogram, HistogramBin, HistogramParts};
 pub use figure_table::{About, Figure, Merge, ToValue, Unit, Value};
 pub use figures::{

@@ -42,6 +42,7 @@ impl Figures {
         ] {
             *ours = the_only(*ours, *theirs);
         }
+        self.first_departures = None;
         self.round_trip_with_loss = None;
         self.forward_with_loss = None;
         self.backward_with_loss = None;

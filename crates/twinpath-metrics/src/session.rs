@@ -5,6 +5,7 @@ use twinpath_wire::{Exclusion, Fate, Sample, Wall};
 use crate::clocks::far_times::{FarClockTest, FarTimes};
 use crate::clocks::resolution::Resolution;
 use crate::delay::delays::{Delays, Histograms};
+use crate::delay::first_departures::Leading;
 use crate::loss::availability::Availability;
 use crate::loss::direction::{Attribution, Directions, LossDirection};
 use crate::loss::duplication::Duplication;
@@ -71,6 +72,7 @@ pub struct SessionMetrics {
     trailing: Trailing,
     availability: Availability,
     delays: Delays,
+    leading: Leading,
     ttl_forward: Ttl,
     ttl_backward: Ttl,
     far_resolution: Resolution,
@@ -115,6 +117,7 @@ impl SessionMetrics {
             trailing: Trailing::default(),
             availability: Availability::new(config.availability),
             delays: Delays::new(config.bins.as_ref()),
+            leading: Leading::default(),
             ttl_forward: Ttl::new(),
             ttl_backward: Ttl::new(),
             far_resolution: Resolution::default(),
@@ -163,6 +166,7 @@ impl SessionMetrics {
             self.stamps_transmit.record(sample.t1.rung);
         }
         self.availability.record(sample);
+        self.leading.record(sample);
         // A lost packet's exclusion does not count: its timeout has passed since the step.
         if sample.excluded == Some(Exclusion::ClockStep) && sample.fate != Fate::Lost {
             self.forget_times();
@@ -280,6 +284,7 @@ impl SessionMetrics {
             backward: delays.backward,
             residence: delays.residence,
             departure: delays.departure,
+            first_departures: self.leading.value(),
             round_trip_with_loss,
             forward_with_loss,
             backward_with_loss,

@@ -288,7 +288,7 @@ pub fn decide(report: &SessionReport) -> Vec<Finding> {
     }
     findings.extend(sending::of(report).into_iter().map(Finding::from));
     findings.extend(coverage::incomplete(report, report.refusals.send).map(Finding::from));
-    findings.extend(sending::late(report).map(Finding::from));
+    findings.extend(sending::late(report).into_iter().map(Finding::from));
     findings.extend(sizes::left_out(report).map(Finding::from));
     findings.extend(large_lost(report).map(Finding::from));
     stamps::of(report, &mut findings);

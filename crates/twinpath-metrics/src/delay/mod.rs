@@ -6,6 +6,7 @@ pub(crate) mod distribution;
 pub(crate) mod few;
 pub(crate) mod figures;
 pub(crate) mod first;
+pub(crate) mod first_departures;
 pub(crate) mod histogram;
 pub(crate) mod ipdv;
 pub(crate) mod jitter;

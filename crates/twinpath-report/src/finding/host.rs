@@ -32,6 +32,13 @@ findings! {
             /// The longest time.
             longest_ns: i64,
         }
+        /// The first packets waited in this host, most likely for the neighbour's address.
+        Remark "first-packets-waited" FirstPacketsWaited {
+            /// The longest time.
+            longest_ns: i64,
+            /// Neighbour discovery finds the address, otherwise ARP.
+            is_ipv6: bool,
+        }
         /// Packets waited in the queue of this host's interface.
         Warning "own-wait" OwnWait {
             /// On average.

@@ -1,6 +1,6 @@
 //! Waits that the delays do not include, and losses that depend on the size of packets.
 
-use super::{Host, Losses};
+use super::{Host, Losses, sending};
 use crate::SessionReport;
 
 /// A wait in this host that matters compared with the path's delay.
@@ -9,11 +9,14 @@ const WAIT_NS: i64 = 1_000_000;
 const LOST: u64 = 3;
 
 /// The kernel timestamped packets long after they were handed to it: their wait in this host's own
-/// queue is not part of any delay.
+/// queue is not part of any delay. The wait of the first packets for the neighbour's address is
+/// reported as such.
 pub(super) fn left_out(report: &SessionReport) -> Option<Host> {
-    let wait = report.counters.own_wait_mean()?;
+    let counters = &report.counters;
+    let first_ns = sending::waited_first(report).map_or(0, |first| first.sum_ns.unsigned_abs());
+    let wait_ns = counters.own_wait_ns.saturating_sub(first_ns);
     let round_trip_ns = report.figures.round_trip?.median_ns;
-    let mean_ns = i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX);
+    let mean_ns = i64::try_from(wait_ns.checked_div(counters.stamped)?).unwrap_or(i64::MAX);
     (mean_ns >= WAIT_NS && mean_ns >= round_trip_ns / 10).then_some(Host::OwnWait {
         mean_ns,
         round_trip_ns,

@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use twinpath_metrics::{
-    Basis, DelayFigures, FarTimes, MetricsConfig, ReflectorKind, RemarkCounts, SessionMetrics,
-    SizeCounts,
+    Basis, DelayFigures, FarTimes, FirstDepartures, MetricsConfig, ReflectorKind, RemarkCounts,
+    SessionMetrics, SizeCounts,
 };
 use twinpath_net::{NoHardware, SendError};
 use twinpath_proto::sender::{Protocol, Schedule, SenderCounters};
@@ -25,6 +25,13 @@ const FAR: &str = "192.0.2.2:862";
 pub(super) fn far() -> SocketAddr {
     FAR.parse().unwrap()
 }
+
+/// Packets that were due over 200 ms and left together.
+const HELD: FirstDepartures = FirstDepartures {
+    longest_ns: 1_000_000_000,
+    sum_ns: 4_500_000_000,
+    later_ns: 0,
+};
 
 /// Ten round trips of a millisecond between synchronized clocks.
 pub(crate) fn quiet() -> SessionReport {
@@ -486,4 +493,39 @@ fn findings_of_another_version_keep_their_words() {
     assert_eq!(finding.severity(), Severity::Warning);
     assert_eq!(finding.key(), "of-tomorrow");
     assert_eq!(serde_json::to_string(&finding).unwrap(), line);
+}
+
+#[test]
+fn what_waited_besides_the_first_packets_is_reported_too() {
+    let mut report = quiet();
+    let first = FirstDepartures {
+        later_ns: 400_000_000,
+        ..HELD
+    };
+    report.figures.first_departures = Some(first);
+    report.figures.departure.as_mut().unwrap().max_ns = first.longest_ns;
+    (report.counters.stamped, report.counters.own_wait_ns) = (10, 4_600_000_000);
+    let found = keys(&report);
+    for key in ["first-packets-waited", "departures-late", "own-wait"] {
+        assert!(found.iter().any(|it| it == key), "{key}: {found:?}");
+    }
+    // Later packets waited as long: a queue, not the neighbour's address.
+    report.figures.first_departures.as_mut().unwrap().later_ns = 600_000_000;
+    assert!(!keys(&report).iter().any(|it| it == "first-packets-waited"));
+}
+
+#[test]
+fn a_wait_of_the_first_packets_in_the_system_is_told_from_a_process_that_is_late() {
+    let mut report = quiet();
+    report.figures.first_departures = Some(HELD);
+    report.figures.departure.as_mut().unwrap().max_ns = HELD.longest_ns;
+    (report.counters.stamped, report.counters.own_wait_ns) = (10, 4_500_000_000);
+    assert_eq!(keys(&report), ["first-packets-waited"]);
+    report.counters.own_wait_ns = 9_000_000;
+    assert_eq!(keys(&report), ["departures-late"]);
+    // At long intervals, half a second is late.
+    let mut report = quiet();
+    report.identity.schedule = Schedule::every(Duration::from_secs(1));
+    report.figures.departure.as_mut().unwrap().max_ns = 600_000_000;
+    assert_eq!(keys(&report), ["departures-late"]);
 }

@@ -240,6 +240,10 @@ fn waited((far, limit): (&str, &str)) {
         assert_eq!(session["availability"]["ratio"], 1.0, "{what}");
         assert_eq!(session["availability"]["unmeasured_blocks"], 0, "{what}");
         assert!(!done.stderr.contains("unknown"), "{what}: {}", done.stderr);
+        let notes = session["notes"].as_array().unwrap();
+        let said = |key: &str| notes.iter().any(|note| note["key"] == key);
+        assert!(said("first-packets-waited"), "{what}: {notes:?}");
+        assert!(!said("own-wait"), "{what}: {notes:?}");
     }
     // Most of the second that it was measured for passed before the first packet left.
     assert!(

@@ -32,6 +32,18 @@ pub(super) fn line(finding: &Host) -> String {
             "packets left up to {} ms late: this host stalled, or they were queued in it (link down, neighbour unresolved)",
             longest_ns / 1_000_000
         ),
+        Host::FirstPacketsWaited {
+            longest_ns,
+            is_ipv6,
+        } => format!(
+            "the first packets waited up to {} ms in this host and left together, most likely once the neighbour's address was known ({}); the delays exclude that wait",
+            longest_ns / 1_000_000,
+            if *is_ipv6 {
+                "neighbour discovery"
+            } else {
+                "ARP"
+            }
+        ),
         Host::OwnWait {
             mean_ns,
             round_trip_ns,
