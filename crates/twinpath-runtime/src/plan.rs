@@ -49,6 +49,8 @@ pub struct SenderPlan {
     pub path: PathOptions,
     /// Wait before the first packet.
     pub start_delay: Duration,
+    /// And this long after that; `None`: a random part of an interval, by the seed.
+    pub phase: Option<Duration>,
     /// Spin before each departure.
     pub spin: bool,
     /// Leave exactly on time, by a thread of the session's own; else it may share one with others.
@@ -129,6 +131,7 @@ impl SenderPlan {
             tos: Tos(0),
             path: PathOptions::default(),
             start_delay: Duration::ZERO,
+            phase: None,
             spin: false,
             exact: false,
             max_burst: 10,

@@ -46,6 +46,8 @@ pub(crate) struct Failure {
     pub(crate) remedy: Option<String>,
     /// With what the program ends.
     pub(crate) exit: Exit,
+    /// What else is wrong, said before it.
+    pub(crate) earlier: Vec<Self>,
 }
 
 impl Failure {
@@ -55,6 +57,7 @@ impl Failure {
             line: line.into(),
             remedy: None,
             exit: Exit::Usage,
+            earlier: Vec::new(),
         }
     }
 
@@ -64,7 +67,14 @@ impl Failure {
             line: line.into(),
             remedy: None,
             exit: Exit::CouldNot,
+            earlier: Vec::new(),
         }
+    }
+
+    /// With what else is wrong.
+    pub(crate) fn after(mut self, earlier: Vec<Self>) -> Self {
+        self.earlier = earlier;
+        self
     }
 
     /// With what to do about it.

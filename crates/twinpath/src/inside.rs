@@ -48,7 +48,11 @@ pub fn plan(line: &[String]) -> Result<(), String> {
         ])
     };
     let planned = match cli.command {
-        Command::Sender(args) => plan::sessions(&args, &lookup).map(drop),
+        Command::Sender(mut args) => {
+            // No file is read.
+            args.targets.targets = None;
+            plan::sessions(&args, &lookup).map(drop)
+        }
         Command::Responder(args) => plan::responder(&args, &lookup).map(drop),
         #[cfg(feature = "control")]
         Command::Control(command) => match command {

@@ -56,9 +56,11 @@ pub fn run() -> ExitCode {
     let exit = match done {
         Ok(exit) => exit,
         Err(failure) => {
-            output::complain(&format!("twinpath: {failure}"));
-            if logs::in_file() {
-                tracing::error!("{failure}");
+            for failure in failure.earlier.iter().chain([&failure]) {
+                output::complain(&format!("twinpath: {failure}"));
+                if logs::in_file() {
+                    tracing::error!("{failure}");
+                }
             }
             failure.exit
         }

@@ -32,6 +32,7 @@ use twinpath_wire::control::{SecurityMode, Sid};
 
 pub(crate) use handle::{SessionControl, WhenEnded};
 pub use handle::{SessionHandle, SessionNews};
+pub use phase::spread;
 pub use progress::Progress;
 pub(crate) use quotes::Quoted;
 pub use several::{Joined, join, start_all};

@@ -109,7 +109,8 @@ impl Session {
             news,
         } = setup;
         let now = pair();
-        let phase = phase(plan.seed, start_within(&plan));
+        let at_random = || phase(plan.seed, start_within(&plan));
+        let phase = plan.phase.unwrap_or_else(at_random);
         let start = now.mono + plan.start_delay.max(WARM_UP) + phase;
         let engine = SessionSender::new(SenderConfig {
             protocol: plan.protocol,

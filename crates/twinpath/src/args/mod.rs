@@ -18,7 +18,7 @@ mod value;
 use std::borrow::Cow;
 use std::ffi::OsString;
 
-use clap::{Args, CommandFactory as _, Error, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Error, FromArgMatches as _, Parser, Subcommand};
 use twinpath_wire::Dscp;
 
 #[cfg(feature = "control")]
@@ -37,7 +37,7 @@ pub(crate) use shared_options::{
     Answers, Filling, IpOptions, LogOptions, OutputFormat, PacketOptions, ResultOptions,
     RunOptions, ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,
 };
-pub(crate) use targets::{MOST_SESSIONS, SessionOptions, TargetOptions};
+pub(crate) use targets::{GivenOptions, MOST_SESSIONS, SessionOptions, TargetOptions};
 pub(crate) use value::{
     Count, FarEnd, Host, Interval, Label, NearEnd, OrEndless, PaddingSize, Pattern, Ports, Prefix,
     ReplyPadding, Ssid, Time, TosOctet, Ttl, doubt, dscp_for_host,
@@ -89,7 +89,18 @@ impl Cli {
         words: impl IntoIterator<Item = impl Into<OsString>>,
     ) -> Result<Self, Error> {
         let words: Vec<OsString> = words.into_iter().map(Into::into).collect();
-        Self::try_parse_from(negative_values::joined(&Self::command(), words))
+        let mut command = Self::command();
+        let words = negative_values::joined(&command, words);
+        let mut matches = command.try_get_matches_from_mut(words)?;
+        let given = matches
+            .subcommand_matches("sender")
+            .map(SessionOptions::given);
+        let cli = Self::from_arg_matches_mut(&mut matches);
+        let mut cli = cli.map_err(|error| error.format(&mut command))?;
+        if let (Command::Sender(args), Some(given)) = (&mut cli.command, given) {
+            args.given = given;
+        }
+        Ok(cli)
     }
 }
 
@@ -138,6 +149,9 @@ pub(crate) struct SenderArgs {
     pub(crate) targets: TargetOptions,
     #[command(flatten)]
     pub(crate) session: SessionOptions,
+    /// Those of `session` that were typed.
+    #[arg(skip)]
+    pub(crate) given: GivenOptions,
     #[command(flatten)]
     pub(crate) run: RunOptions,
 }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, Command};
 
 use super::value::quantity::number;
 use super::{
@@ -56,6 +57,34 @@ pub(crate) struct SessionOptions {
 
     #[command(flatten)]
     pub(crate) stamps: StampOptions,
+}
+
+/// Options that a command line itself has, without those that it leaves at their defaults: the long name
+/// and the value, which a switch has not.
+pub(crate) type GivenOptions = Vec<(String, Option<String>)>;
+
+impl SessionOptions {
+    /// These options alone, without the name of a program before them.
+    pub(crate) fn command() -> Command {
+        let command = Command::new("target")
+            .no_binary_name(true)
+            .disable_help_flag(true);
+        Self::augment_args(command)
+    }
+
+    /// Which of them are on a command line.
+    pub(super) fn given(matches: &ArgMatches) -> GivenOptions {
+        let command = Self::command();
+        let given = command.get_arguments().filter_map(|arg| {
+            let id = arg.get_id().as_str();
+            let typed = matches.value_source(id) == Some(ValueSource::CommandLine);
+            let long = arg.get_long().filter(|_| typed)?.to_owned();
+            let raw = matches.get_raw(id).into_iter().flatten();
+            let raw: Vec<_> = raw.map(|value| value.to_string_lossy()).collect();
+            Some((long, arg.get_action().takes_values().then(|| raw.join(","))))
+        });
+        given.collect()
+    }
 }
 
 fn paths(text: &str) -> Result<u16, Advice> {

@@ -8,6 +8,7 @@ mod resolve;
 mod responder;
 mod sender;
 mod sessions;
+mod targets;
 
 use std::ffi::CStr;
 use std::hash::{BuildHasher as _, RandomState};

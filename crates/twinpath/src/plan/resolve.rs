@@ -8,7 +8,7 @@ use crate::args::{Host, IpOptions, dscp_for_host};
 use crate::failure::Failure;
 
 /// How names are looked up: the system's way, or a test's.
-pub(crate) type Lookup<'a> = &'a dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
+pub(crate) type Lookup<'a> = &'a (dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Sync);
 
 /// The host's own resolver, which also knows the names of zones.
 pub(crate) fn system_lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

@@ -1,6 +1,6 @@
 //! `twinpath sender`: from arguments to a plan.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_proto::reflector::answers_anything;
@@ -105,25 +105,32 @@ impl<'a> Sending<'a> {
         near: Option<IpAddr>,
         tos: Tos,
     ) -> Result<SenderPlan, Failure> {
+        Ok(SenderPlan {
+            far,
+            near,
+            tos,
+            payload: payload(self.packet.padding(), protocol, far.ip())?,
+            ..self.template(protocol)?
+        })
+    }
+
+    /// The plan without addresses, and what depends on them.
+    pub(super) fn template(&self, protocol: Protocol) -> Result<SenderPlan, Failure> {
         unique(&self.results.labels)?;
         let schedule = schedule(self.schedule)?;
         let timeout = timeout(self.schedule, schedule.mean_interval())?;
         rows_fit(self.results, timeout)?;
         Ok(SenderPlan {
-            far,
-            near,
             port: port(self.near, self.ports)?,
             protocol,
             limit: limit(self.schedule),
             schedule,
             timeout,
-            payload: payload(self.packet.padding(), protocol, far.ip())?,
             padding: self.packet.padding().number(),
             fill: match self.packet.fill {
                 Some(Filling::Zero) => Fill::Zero,
                 Some(Filling::Random) | None => Fill::Random,
             },
-            tos,
             path: self.ip.path(self.stamps)?,
             start_delay: self.schedule.start_delay.0,
             spin: self.schedule.spin,
@@ -137,6 +144,7 @@ impl<'a> Sending<'a> {
             exact: true,
             seed: self.schedule.seed.map_or_else(random_seed, u64::from),
             figures: figures(&self.results.figures),
+            ..SenderPlan::to((Ipv4Addr::UNSPECIFIED, 0).into())
         })
     }
 }

@@ -1,12 +1,17 @@
 //! `twinpath sender`: from arguments to the sessions that it measures.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use serde::Serialize;
 use twinpath_proto::sender::Protocol;
 use twinpath_runtime::SenderPlan;
+use twinpath_runtime::measure::spread;
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT, Tos};
 
 use crate::args::{FarEnd, Label, MOST_SESSIONS, SenderArgs, SessionOptions};
@@ -14,7 +19,8 @@ use crate::failure::Failure;
 
 use super::ends::ends;
 use super::resolve::Lookup;
-use super::sender::{Sending, classes, ports_suffice, protocol, random_seed};
+use super::sender::{Sending, classes, payload, ports_suffice, protocol, random_seed};
+use super::targets::{self, Faults, FileTarget, Place};
 
 /// Up to this many sessions have a thread each, which departs more exactly; more share threads.
 const MOST_EXACT: usize = 16;
@@ -22,6 +28,9 @@ const MOST_EXACT: usize = 16;
 const MOST_EXACT_DENSE: usize = 64;
 /// Packets that leave more often than this are dense.
 const DENSE: Duration = Duration::from_millis(1);
+
+/// Names are looked up by this many threads at most.
+const MOST_LOOKUPS: usize = 64;
 
 /// A session to measure: its plan, and what it is called in every output.
 #[derive(Clone, Debug)]
@@ -59,113 +68,308 @@ pub(crate) struct PlannedSessions {
 }
 
 /// A far end to measure, not yet resolved.
-struct AskedTarget<'a> {
+#[derive(Clone, Debug)]
+struct AskedTarget {
     far: FarEnd,
     name: String,
     labels: Vec<Label>,
+    /// Where in a file; `None`: on the command line.
+    place: Option<Place>,
+    /// In which of the ways.
+    way: usize,
+}
+
+/// How some of the targets are measured.
+struct Way<'a> {
     options: &'a SessionOptions,
+    /// The plan of each session, but for the far end and the class.
+    template: SenderPlan,
+    classes: Vec<Tos>,
+}
+
+impl Way<'_> {
+    fn paths(&self) -> u16 {
+        self.options.paths.unwrap_or(1)
+    }
+
+    /// Sessions of each target.
+    fn sessions(&self) -> usize {
+        self.classes.len() * usize::from(self.paths())
+    }
 }
 
 /// All sessions: targets x classes x paths. A far end that is the only one and cannot be resolved is a
 /// failure; one of several is left out and listed.
 ///
 /// # Errors
-/// Arguments that exclude each other, sizes that do not fit, too many sessions.
+/// Arguments that exclude each other, a file that is not understood, sizes that do not fit, too many
+/// sessions.
 pub(crate) fn sessions(args: &SenderArgs, lookup: Lookup<'_>) -> Result<PlannedSessions, Failure> {
-    let asked: Vec<AskedTarget<'_>> = asked(args);
     let is_only_one = args.targets.to.is_empty() && args.targets.targets.is_none();
-    let options = &args.session;
-    let classes = classes(options.marking.tos, &options.marking.dscp, None)?;
-    let paths = usize::from(options.paths.unwrap_or(1));
-    let each = classes.len() * paths;
-    let all = asked.len() * each;
-    if all > MOST_SESSIONS {
-        return Err(Failure::usage(format!(
-            "{all} sessions ({} targets x {} classes x {paths} paths): use at most {MOST_SESSIONS}",
-            asked.len(),
-            classes.len(),
-        )));
-    }
-    if let Some(ports) = options.ports {
-        let with_a_port_each = if all <= MOST_EXACT { all } else { each };
-        ports_suffice(ports, with_a_port_each)?;
-    }
+    let from_file = match &args.targets.targets {
+        Some(path) => targets::read(path, &args.given)?,
+        None => Vec::new(),
+    };
+    let seed = args.session.schedule.seed;
+    let seed = seed.map_or_else(random_seed, u64::from);
+    let (ways, asked) = ways(args, &from_file, seed)?;
+    distinct(&asked, &ways)?;
+    let all = count(&asked, &ways)?;
+    let ends = in_parallel(&asked, |asked| {
+        let way = ways.get(asked.way)?;
+        let ends = ends(
+            &asked.far,
+            args.near.as_ref(),
+            &way.options.ip,
+            default_port(way.template.protocol),
+            lookup,
+        );
+        Some(ends.and_then(|(far, near)| aim(&way.template, way.options, far, near)))
+    });
     let mut planned = PlannedSessions::default();
-    let seed = args
-        .session
-        .schedule
-        .seed
-        .map_or_else(random_seed, u64::from);
     let mut of_far: HashMap<SocketAddr, usize> = HashMap::new();
-    for asked in asked {
-        let template = match template(args, &asked, lookup) {
-            Ok(template) => template,
+    for (asked, end) in asked.into_iter().zip(ends) {
+        let (Some(end), Some(way)) = (end, ways.get(asked.way)) else {
+            continue;
+        };
+        let plan = match end {
+            Ok(plan) => plan,
             Err(failure) if is_only_one => return Err(failure),
             Err(failure) => {
-                planned.failed.push(FailedTarget {
-                    target: asked.name,
-                    error: failure.to_string(),
-                });
+                planned.failed.push(asked.failed(&failure));
                 continue;
             }
         };
         let target = Target {
             name: asked.name,
-            address: template.far,
+            address: plan.far,
             labels: asked.labels,
         };
-        for path in 1..=asked.options.paths.unwrap_or(1) {
-            for class in &classes {
+        for path in 1..=way.paths() {
+            for class in &way.classes {
                 let number = planned.sessions.len();
-                let exact = is_exact(&template, all);
-                let beside = of_far.entry(template.far).or_default();
+                let exact = is_exact(&plan, all);
+                let beside = of_far.entry(plan.far).or_default();
                 // Sessions that share a thread share ports as well, unless they have one far end.
                 let port = if exact { number } else { *beside };
                 *beside += 1;
-                let plan = SenderPlan {
-                    exact,
-                    seed: seed + number as u64,
-                    ..template.of_session(port, *class)
-                };
                 planned.sessions.push(PlannedSession {
-                    plan,
+                    plan: SenderPlan {
+                        exact,
+                        seed: plan.seed + number as u64,
+                        ..plan.of_session(port, *class)
+                    },
                     target: target.clone(),
                     class: *class,
-                    path: asked.options.paths.map(|_| path),
+                    path: way.options.paths.map(|_| path),
                 });
             }
         }
     }
+    spread(planned.sessions.iter_mut().map(|one| &mut one.plan), seed);
     Ok(planned)
 }
 
-/// Far ends, in the order in which they are given.
-fn asked(args: &SenderArgs) -> Vec<AskedTarget<'_>> {
-    let far = args.far.iter().chain(&args.targets.to);
-    let asked = far.map(|far| AskedTarget {
-        far: far.clone(),
-        name: far.to_string(),
-        labels: Vec::new(),
-        options: &args.session,
-    });
-    asked.collect()
+impl AskedTarget {
+    fn failed(self, failure: &Failure) -> FailedTarget {
+        FailedTarget {
+            error: match &self.place {
+                Some(place) => format!("{place}: {failure}"),
+                None => failure.to_string(),
+            },
+            target: self.name,
+        }
+    }
 }
 
-/// The plan of a target's first session.
-fn template(
-    args: &SenderArgs,
-    asked: &AskedTarget<'_>,
-    lookup: Lookup<'_>,
-) -> Result<SenderPlan, Failure> {
-    let options = asked.options;
-    let protocol = protocol(&options.stamp)?;
-    let default_port = match protocol {
+/// How targets are measured, and all of them in the order in which they are given.
+fn ways<'a>(
+    args: &'a SenderArgs,
+    from_file: &'a [FileTarget],
+    seed: u64,
+) -> Result<(Vec<Way<'a>>, Vec<AskedTarget>), Failure> {
+    let mut ways = vec![way(args, &args.session, seed)?];
+    let on_line = args.far.iter().chain(&args.targets.to);
+    let mut asked: Vec<AskedTarget> = on_line
+        .map(|far| AskedTarget {
+            far: far.clone(),
+            name: far.to_string(),
+            labels: Vec::new(),
+            place: None,
+            way: 0,
+        })
+        .collect();
+    let mut known: HashMap<*const SessionOptions, usize> = HashMap::new();
+    let mut faults: Option<Faults> = None;
+    for target in from_file {
+        let way = match &target.options {
+            None => 0,
+            Some(options) => match known.entry(Arc::as_ptr(options)) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    match way(args, options, seed) {
+                        Ok(way) => ways.push(way),
+                        Err(failure) => {
+                            let line = failure.to_string();
+                            let place = &target.place;
+                            let faults = faults.get_or_insert_with(|| Faults::of(&place.file));
+                            faults.add(place.line, line.strip_prefix("--").unwrap_or(&line));
+                        }
+                    }
+                    *new.insert(ways.len() - 1)
+                }
+            },
+        };
+        asked.push(AskedTarget {
+            far: target.far.clone(),
+            name: target.name.clone(),
+            labels: target.labels.clone(),
+            place: Some(target.place.clone()),
+            way,
+        });
+    }
+    faults.map_or(Ok(()), Faults::none)?;
+    Ok((ways, asked))
+}
+
+fn way<'a>(
+    args: &'a SenderArgs,
+    options: &'a SessionOptions,
+    seed: u64,
+) -> Result<Way<'a>, Failure> {
+    let classes = classes(options.marking.tos, &options.marking.dscp, None)?;
+    let sending = Sending::of_target(args, options);
+    let mut template = sending.template(protocol(&options.stamp)?)?;
+    if options.schedule.seed.is_none() {
+        template.seed = seed;
+    }
+    Ok(Way {
+        options,
+        template,
+        classes,
+    })
+}
+
+fn default_port(protocol: Protocol) -> u16 {
+    match protocol {
         Protocol::TwampLight => LIGHT_PORT,
         Protocol::Twamp(_) | Protocol::Stamp { .. } => TWAMP_TEST_PORT,
+    }
+}
+
+/// Whether outputs can tell targets apart, and none is measured twice in the same way.
+fn distinct(asked: &[AskedTarget], ways: &[Way<'_>]) -> Result<(), Failure> {
+    let mut names: HashMap<&str, &AskedTarget> = HashMap::new();
+    let mut ends: HashMap<(String, usize), &AskedTarget> = HashMap::new();
+    let mut failures = Vec::new();
+    for one in asked {
+        let port = ways
+            .get(one.way)
+            .map(|way| default_port(way.template.protocol));
+        let end = FarEnd {
+            host: one.far.host.clone(),
+            port: one.far.port.or(port),
+        };
+        let same_end = ends.insert((end.to_string(), one.way), one);
+        let same_name = names.insert(&one.name, one);
+        let (what, earlier) = match (same_end, same_name) {
+            (Some(earlier), _) => (one.far.to_string(), earlier),
+            (None, Some(earlier)) => (format!("the name {}", one.name), earlier),
+            (None, None) => continue,
+        };
+        failures.push(Failure::usage(match (&one.place, &earlier.place) {
+            (Some(place), Some(earlier)) => {
+                format!("{place}: {what} is also in line {}: leave one out, or give them different names and options", earlier.line)
+            }
+            (Some(place), None) => format!("{place}: {what} is also on the command line: give it once"),
+            (None, _) => format!("{what} is given twice: give it once"),
+        }));
+    }
+    targets::all_of(failures)
+}
+
+/// How many sessions there will be.
+fn count(asked: &[AskedTarget], ways: &[Way<'_>]) -> Result<usize, Failure> {
+    let of_way = |asked: &AskedTarget| ways.get(asked.way);
+    let all: usize = asked.iter().filter_map(of_way).map(Way::sessions).sum();
+    if all > MOST_SESSIONS {
+        let targets = asked.len();
+        let factors = match ways {
+            [way] => format!(
+                " ({targets} targets x {} classes x {} paths)",
+                way.classes.len(),
+                way.paths()
+            ),
+            _ => format!(" of {targets} targets"),
+        };
+        return Err(Failure::usage(format!(
+            "{all} sessions{factors}: use at most {MOST_SESSIONS}, in several processes"
+        )));
+    }
+    for one in asked {
+        let Some((way, ports)) = of_way(one).and_then(|way| Some((way, way.options.ports?))) else {
+            continue;
+        };
+        let with_a_port_each = if is_exact(&way.template, all) {
+            all
+        } else {
+            way.sessions()
+        };
+        ports_suffice(ports, with_a_port_each).map_err(|failure| match &one.place {
+            Some(place) => Failure::usage(format!("{place}: {failure}")),
+            None => failure,
+        })?;
+    }
+    Ok(all)
+}
+
+/// The template with its far end.
+fn aim(
+    template: &SenderPlan,
+    options: &SessionOptions,
+    far: SocketAddr,
+    near: Option<IpAddr>,
+) -> Result<SenderPlan, Failure> {
+    Ok(SenderPlan {
+        far,
+        near,
+        payload: payload(options.packet.padding(), template.protocol, far.ip())?,
+        ..template.clone()
+    })
+}
+
+/// Does the same with all of them, some at a time: names are looked up so.
+fn in_parallel<T: Sync, R: Send>(all: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = all.len().min(MOST_LOOKUPS);
+    if threads <= 1 {
+        return all.iter().map(each).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            match all.get(index) {
+                Some(one) => done.push((index, each(one))),
+                None => return done,
+            }
+        }
     };
-    let near = args.near.as_ref();
-    let (far, near) = ends(&asked.far, near, &options.ip, default_port, lookup)?;
-    Sending::of_target(args, options).plan(protocol, far, near, Tos::default())
+    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads)
+            .filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
+            .collect();
+        let mut done = work();
+        done.extend(
+            others
+                .into_iter()
+                .filter_map(|thread| thread.join().ok())
+                .flatten(),
+        );
+        done
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Whether a session has a thread of its own where there are so many.

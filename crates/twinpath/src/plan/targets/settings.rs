@@ -1,0 +1,130 @@
+//! Options as keys of a file: read by the parsers of the command line, from the file's defaults, the
+//! command line and the target's own table. The later of these wins.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use clap::{Command, FromArgMatches as _};
+
+use crate::args::{GivenOptions, SessionOptions, usage};
+
+/// What a key is set to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Setting {
+    /// A switch, on or off.
+    Switch(bool),
+    /// A value as it would be written behind the option.
+    Value(String),
+}
+
+/// Keys, what they are set to, and in which line; line 0 is the command line.
+pub(super) type Layer = BTreeMap<String, (Setting, usize)>;
+
+/// What becomes of keys. Equal ones become the same options.
+pub(super) struct OptionReader {
+    command: Command,
+    /// Keys that exclude each other.
+    exclusive: Vec<(String, String)>,
+    read: HashMap<Vec<String>, Arc<SessionOptions>>,
+}
+
+/// Why keys are no options.
+pub(super) struct Unread {
+    /// The line of the key; `None`: of no one key.
+    pub(super) line: Option<usize>,
+    pub(super) why: String,
+}
+
+impl OptionReader {
+    pub(super) fn new() -> Self {
+        let mut command = SessionOptions::command();
+        command.build();
+        let long = |arg: &clap::Arg| arg.get_long().map(str::to_owned);
+        let exclusive = command.get_arguments().flat_map(|arg| {
+            let others = command.get_arg_conflicts_with(arg);
+            let others = others.into_iter().filter_map(long).collect::<Vec<_>>();
+            others
+                .into_iter()
+                .filter_map(move |other| Some((long(arg)?, other)))
+        });
+        let exclusive = exclusive.collect();
+        Self {
+            command,
+            exclusive,
+            read: HashMap::new(),
+        }
+    }
+
+    /// Whether a key is one of these options, and a switch.
+    pub(super) fn is_switch(&self, key: &str) -> Option<bool> {
+        let mut options = self.command.get_arguments();
+        let option = options.find(|arg| arg.get_long() == Some(key))?;
+        Some(!option.get_action().takes_values())
+    }
+
+    /// The keys there are.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.command.get_arguments().filter_map(clap::Arg::get_long)
+    }
+
+    /// The options that these layers come to, the later before the earlier.
+    pub(super) fn read(&mut self, layers: &[&Layer]) -> Result<Arc<SessionOptions>, Unread> {
+        let mut settings = Layer::new();
+        for layer in layers {
+            for key in layer.keys() {
+                settings.retain(|earlier, _| !self.exclude(earlier, key));
+            }
+            settings.extend(
+                layer
+                    .iter()
+                    .map(|(key, value)| (key.clone(), value.clone())),
+            );
+        }
+        let words = settings
+            .iter()
+            .filter_map(|(key, (setting, _))| match setting {
+                Setting::Switch(on) => on.then(|| format!("--{key}")),
+                Setting::Value(value) => Some(format!("--{key}={value}")),
+            });
+        let words: Vec<String> = words.collect();
+        if let Some(known) = self.read.get(&words) {
+            return Ok(Arc::clone(known));
+        }
+        let matches = self.command.try_get_matches_from_mut(&words);
+        let options = matches.and_then(|matches| SessionOptions::from_arg_matches(&matches));
+        let options = options.map_err(|error| {
+            let line = usage::failure(&error, Some("sender")).to_string();
+            let mut why = line.strip_prefix("--").unwrap_or(&line).to_owned();
+            for key in settings.keys() {
+                why = why.replace(&format!(" --{key} "), &format!(" {key} "));
+            }
+            let mut names = settings.iter().filter(|(key, _)| {
+                let rest = why.strip_prefix(key.as_str());
+                rest.is_some_and(|rest| rest.starts_with([' ', ':']))
+            });
+            let line = names.next().map(|(_, (_, line))| *line);
+            Unread { line, why }
+        })?;
+        let options = Arc::new(options);
+        self.read.insert(words, Arc::clone(&options));
+        Ok(options)
+    }
+
+    fn exclude(&self, one: &str, other: &str) -> bool {
+        self.exclusive
+            .iter()
+            .any(|(a, b)| (a == one && b == other) || (a == other && b == one))
+    }
+}
+
+/// What the command line says itself.
+pub(super) fn of_command_line(given: &GivenOptions) -> Layer {
+    let settings = given.iter().map(|(key, value)| {
+        let setting = match value {
+            None => Setting::Switch(true),
+            Some(value) => Setting::Value(value.clone()),
+        };
+        (key.clone(), (setting, 0))
+    });
+    settings.collect()
+}
