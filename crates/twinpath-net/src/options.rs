@@ -101,7 +101,7 @@ impl SocketOptions {
     /// departure, and the system's default loses requests at 100,000 a second.
     pub(crate) fn receive_buffer_octets(&self) -> usize {
         match self.role {
-            Role::Sender { .. } => 4 << 20,
+            Role::Sender { .. } => 16 << 20,
             Role::Reflector { .. } => 8 << 20,
         }
     }

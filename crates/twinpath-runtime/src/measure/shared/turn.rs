@@ -42,6 +42,10 @@ const SLACK: Duration = Duration::from_micros(500);
 /// Nearer to a departure than this the thread sleeps on the clock alone: kernel timestamps tell when
 /// replies came.
 const SLEEP_MARGIN: Duration = Duration::from_millis(2);
+/// So near to a departure a sleep would last longer than what is left.
+const AWAKE_MARGIN: Duration = Duration::from_micros(50);
+/// While departures follow each other closely, replies are read this often: many at a time.
+const READ_EVERY: Duration = Duration::from_micros(200);
 
 /// A session on this thread.
 struct Member {
@@ -86,6 +90,7 @@ pub(super) struct SharedLoop {
     packets: Vec<(SessionId, Transmit)>,
     leaving: Vec<Option<(SessionId, TxToken, ClockPair)>>,
     next_look: Mono,
+    next_read: Mono,
     /// Replies of some sessions must be read as they come.
     reads_at_once: bool,
     is_ending: bool,
@@ -111,6 +116,7 @@ impl SharedLoop {
             packets: Vec::with_capacity(BATCH),
             leaving: Vec::with_capacity(BATCH),
             next_look: Mono::default(),
+            next_read: Mono::default(),
             reads_at_once: false,
             is_ending: false,
         }
@@ -564,13 +570,18 @@ impl SharedLoop {
         for at in [departure, self.timeouts.next()].into_iter().flatten() {
             until = until.min(at);
         }
-        if !self.members.is_empty()
-            && !self.reads_at_once
-            && departure.is_some_and(|departure| departure < clock::mono() + SLEEP_MARGIN)
-        {
-            Waiter::sleep_until(until);
-            until = Mono::default();
+        let now = clock::mono();
+        let is_near = |margin| departure.is_some_and(|departure| departure < now + margin);
+        if self.members.is_empty() || self.reads_at_once || !is_near(SLEEP_MARGIN) {
+            self.set.wait(until, &mut self.ready);
+            return;
         }
-        self.set.wait(until, &mut self.ready);
+        if !is_near(AWAKE_MARGIN) {
+            Waiter::sleep_until(until);
+        }
+        if now >= self.next_read {
+            self.next_read = now + READ_EVERY;
+            self.set.wait(Mono::default(), &mut self.ready);
+        }
     }
 }
