@@ -67,6 +67,7 @@ pub(crate) fn share(run: &Run, at: f64) -> i64 {
 
 /// The packets of a run in order of departure, recorded by `record`; `None` is a step of the local
 /// clock that the caller noticed.
+#[expect(clippy::too_many_lines, reason = "one long example, in its order")]
 pub(crate) fn play(run: &Run, mut record: impl FnMut(Option<&Sample>)) -> Truth {
     let mut state = run.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut truth = Truth::default();

@@ -144,6 +144,7 @@ pub(crate) struct Event {
 /// Runs packets from number `s_0` through the network to a stateful reflector whose counter stands
 /// at `r_0` and whose clock is `offset` ahead, and back. At `restart_at` packets reflected it
 /// starts from 0. Events in the order in which a sender learns of them.
+#[expect(clippy::too_many_lines, reason = "one long example, in its order")]
 pub(crate) fn session(
     fortunes: &[Fortune],
     (s_0, r_0): (u64, u32),

@@ -141,6 +141,7 @@ fn a_quiet_path_has_no_findings() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_peculiarity_has_its_finding() {
     type Change = fn(&mut SessionReport);
     let rows: [(&str, bool, Change); 30] = [

@@ -207,6 +207,7 @@ fn is_lost_forward(seq: u64) -> bool {
 /// second: numbers 10 to 12 and 60 are lost outbound and 50 inbound, 70 is copied inbound and 80
 /// outbound, 90 is overtaken by 91 and 92 inbound, from 150 on the inbound path is two hops longer,
 /// and the replies to 20 to 24 come back as best effort.
+#[expect(clippy::too_many_lines, reason = "one long example, in its order")]
 pub(crate) fn rough_path() -> SessionReport {
     let mut report = quiet_path();
     report.identity.protocol = Protocol::Twamp(TestFeatures::default());

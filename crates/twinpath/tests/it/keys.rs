@@ -355,6 +355,7 @@ fn a_passphrase_is_typed_on_a_terminal_and_not_shown() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_has_no_key_or_no_mode_is_bad_usage() {
     let two = keys("alice secret\nbob other\n");
     let file = two.path().display();

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use crate::program::{Responder, Running, run, twinpath};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn bad_usage_is_one_line_and_status_two() {
     for (line, part) in [
         ("", "a command is missing"),

@@ -44,6 +44,7 @@ fn session_plan(number: u16, octets: u16) -> SessionPlan {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_combination_of_features_goes_from_greeting_to_stop() {
     // Rows TC-5, TC-9, TC-80, TC-81 and the state table's good path.
     for (security, features) in SecurityMode::ALL

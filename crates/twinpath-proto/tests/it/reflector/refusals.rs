@@ -8,6 +8,7 @@ use twinpath_wire::{Arrival, ErrorEstimate, SenderOpen};
 use super::support::{HERE, arrival, ask, from_port, light, ms, reflector, stamp};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_reason_is_returned_and_counted() {
     let request = light(3, &[7; 27]);
     let to = |to: &str| Arrival {

@@ -111,6 +111,7 @@ fn twamp() -> SenderConfig {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn replies_of_other_programs_give_the_samples_that_their_octets_say() {
     let stamp = SenderConfig {
         protocol: Protocol::Stamp { ssid: 0 },

@@ -82,6 +82,7 @@ fn a_datagram_is_found_behind_every_header_that_may_stand_before_it() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_is_no_datagram_or_only_the_rest_of_one_is_left_out() {
     let udp = datagram(PAYLOAD);
     let four = v4(&udp);

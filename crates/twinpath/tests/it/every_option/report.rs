@@ -35,6 +35,7 @@ const TEXT: &str = "report {run}";
 const CALL: &str = "report {run} --json --voice g711";
 const DRAWN: &str = "report {run} --graph {dir}/a.svg";
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn rows() -> Vec<Row> {
     vec![
         row("--merge", "report {run} {run} --json", "--merge", |seen| {

@@ -85,7 +85,8 @@ impl Comparison {
     pub(super) fn look(&mut self, scopes: &[Scope; 2], blocks: &[Blocks; 2]) {
         self.inputs();
         self.doubt(blocks);
-        self.differences(blocks);
+        self.incomplete_runs(blocks);
+        self.differences();
         let [paths, outages] = self.splits(scopes, blocks);
         let [path_before, path_after] = &paths;
         if path_before.is_some() || path_after.is_some() {
@@ -163,8 +164,8 @@ impl Comparison {
         }
     }
 
-    /// What differs between the runs, and what their own reports say of them.
-    fn differences(&mut self, blocks: &[Blocks; 2]) {
+    /// What the report of each run says of it: that it is incomplete, or had outages.
+    fn incomplete_runs(&mut self, blocks: &[Blocks; 2]) {
         let runs = self.reports.iter().zip(blocks).zip(RUNS).enumerate();
         for (run, ((report, blocks), name)) in runs {
             let mut find = |key: &'static str, line| {
@@ -207,6 +208,10 @@ impl Comparison {
                 }
             }
         }
+    }
+
+    /// What differs between the runs beside what was measured.
+    fn differences(&mut self) {
         let [before, after] = &self.reports;
         let mut differ = |key: &'static str, differ: bool, line: &str| {
             if differ {
