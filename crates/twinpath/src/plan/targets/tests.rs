@@ -184,6 +184,7 @@ fn the_command_line_comes_before_the_defaults_and_after_a_target() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_fault_of_a_table_is_a_line_with_its_number() {
     for (text, expected) in [
         ("[[target]\n", &["mesh.toml:1: not TOML: "][..]),

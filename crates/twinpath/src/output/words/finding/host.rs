@@ -38,23 +38,12 @@ pub(super) fn line(finding: &Host) -> String {
         } => format!(
             "the first packets waited up to {} ms in this host and left together, most likely once the neighbour's address was known ({}); the delays exclude that wait",
             longest_ns / 1_000_000,
-            if *is_ipv6 {
-                "neighbour discovery"
-            } else {
-                "ARP"
-            }
+            if *is_ipv6 { "ND" } else { "ARP" }
         ),
         Host::OwnWait {
             mean_ns,
             round_trip_ns,
-        } => {
-            let ms = |ns: i64| Duration::from_nanos(ns.unsigned_abs()).as_secs_f64() * 1e3;
-            format!(
-                "the delays exclude the wait in this host's interface queue: {:.3} ms on average between send call and timestamp; including it, a round trip takes about {:.3} ms",
-                ms(*mean_ns),
-                ms(mean_ns.saturating_add((*round_trip_ns).max(0)))
-            )
-        }
+        } => own_wait(*mean_ns, *round_trip_ns),
         Host::SourceAddressChanged { before, now, count } => {
             let changes = match count {
                 1 => String::new(),
@@ -99,6 +88,16 @@ pub(super) fn line(finding: &Host) -> String {
             packets(*number)
         ),
     }
+}
+
+/// A wait in this host that the delays exclude, and the round trip with it.
+fn own_wait(mean_ns: i64, round_trip_ns: i64) -> String {
+    let ms = |ns: i64| Duration::from_nanos(ns.unsigned_abs()).as_secs_f64() * 1e3;
+    format!(
+        "the delays exclude the wait in this host's interface queue: {:.3} ms on average between send call and timestamp; including it, a round trip takes about {:.3} ms",
+        ms(mean_ns),
+        ms(mean_ns.saturating_add(round_trip_ns.max(0)))
+    )
 }
 
 /// Why requested hardware timestamps are missing, and what to do about it.
