@@ -1,7 +1,7 @@
 //! `twinpath sender`: from arguments to the sessions that it measures.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use twinpath_proto::sender::Protocol;
-use twinpath_runtime::SenderPlan;
+use twinpath_runtime::host::raise_descriptor_limit;
 use twinpath_runtime::measure::spread;
+use twinpath_runtime::{PortChoice, SenderPlan};
 use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT, Tos};
 
 use crate::args::{FarEnd, Label, MOST_SESSIONS, SenderArgs, SessionOptions};
@@ -32,11 +33,19 @@ const DENSE: Duration = Duration::from_millis(1);
 /// Names are looked up by this many threads at most.
 const MOST_LOOKUPS: usize = 64;
 
+/// A session with a thread of its own has a socket, and what its thread is woken by.
+const DESCRIPTORS_OF_ITS_OWN: usize = 2;
+/// Those of a process with files, signals and a terminal.
+const OTHER_DESCRIPTORS: usize = 32;
+
 /// A session to measure: its plan, and what it is called in every output.
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedSession {
     pub(crate) plan: SenderPlan,
-    #[expect(dead_code, reason = "the outputs of many sessions come next")]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the outputs of many sessions come next")
+    )]
     pub(crate) target: Target,
     pub(crate) class: Tos,
     /// From 1; `None` without `--paths`.
@@ -166,6 +175,12 @@ pub(crate) fn sessions(args: &SenderArgs, lookup: Lookup<'_>) -> Result<PlannedS
             }
         }
     }
+    check_ports(&planned.sessions)?;
+    check_descriptors(
+        &planned.sessions,
+        args.targets.threads,
+        raise_descriptor_limit(),
+    )?;
     spread(planned.sessions.iter_mut().map(|one| &mut one.plan), seed);
     Ok(planned)
 }
@@ -316,11 +331,61 @@ fn count(asked: &[AskedTarget], ways: &[Way<'_>]) -> Result<usize, Failure> {
             way.sessions()
         };
         ports_suffice(ports, with_a_port_each).map_err(|failure| match &one.place {
-            Some(place) => Failure::usage(format!("{place}: {failure}")),
-            None => failure,
+            Some(place) if one.way > 0 => Failure::usage(format!("{place}: {failure}")),
+            Some(_) | None => failure,
         })?;
     }
     Ok(all)
+}
+
+/// Whether sessions that take consecutive ports all have one.
+fn check_ports(sessions: &[PlannedSession]) -> Result<(), Failure> {
+    let mut ports = sessions.iter().filter_map(|one| match one.plan.port {
+        PortChoice::Exact(port @ 1..) => Some(port),
+        PortChoice::Exact(0) | PortChoice::Prefer(_) | PortChoice::Range(..) => None,
+    });
+    let Some(first) = ports.next() else {
+        return Ok(());
+    };
+    // Ports beyond the last one are the last one.
+    let beyond = ports.filter(|port| *port == u16::MAX).count();
+    if beyond <= 1 {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "from port {first} on there are fewer ports than sessions need"
+    ))
+    .with_remedy(Some("use a lower port, or 0 for any free ones")))
+}
+
+/// Whether the sockets of all sessions can be open at once.
+fn check_descriptors(
+    sessions: &[PlannedSession],
+    threads: usize,
+    most: Option<u64>,
+) -> Result<(), Failure> {
+    let (mut own, mut shared) = (0, HashSet::new());
+    for one in sessions {
+        let plan = &one.plan;
+        if plan.exact {
+            own += 1;
+        } else {
+            let port = match plan.port {
+                PortChoice::Exact(port) | PortChoice::Prefer(port) => port,
+                PortChoice::Range(..) => one.path.unwrap_or(1),
+            };
+            shared.insert((port, one.class, plan.far.is_ipv4()));
+        }
+    }
+    let needed = own * DESCRIPTORS_OF_ITS_OWN + shared.len() * threads + OTHER_DESCRIPTORS;
+    match most {
+        Some(most) if most < needed as u64 => Err(Failure::could_not(format!(
+            "{} sessions need {needed} files and sockets open at once, but the limit is {most}",
+            sessions.len()
+        ))
+        .with_remedy(Some("raise it (`ulimit -Hn`), or use fewer --paths"))),
+        _ => Ok(()),
+    }
 }
 
 /// The template with its far end.
@@ -377,3 +442,6 @@ fn is_exact(plan: &SenderPlan, all: usize) -> bool {
     let dense = plan.spin || plan.schedule.mean_interval() < DENSE;
     all <= MOST_EXACT || dense && all <= MOST_EXACT_DENSE
 }
+
+#[cfg(test)]
+mod tests;

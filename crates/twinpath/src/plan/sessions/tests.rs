@@ -1,0 +1,350 @@
+//! Command lines with many far ends, and the sessions that come of them.
+
+use std::fs;
+use std::io;
+
+use proptest::prelude::*;
+
+use super::*;
+use twinpath_proto::sender::Limit;
+
+use crate::args::{Cli, Command};
+
+/// `many` has 50 addresses; names with `gone` have none.
+fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    match name {
+        "many" => Ok((1..=50)
+            .map(|last| ([192, 0, 2, last], port).into())
+            .collect()),
+        "six" => Ok(vec!["[2001:db8::6]:0".parse().unwrap()]),
+        name if name.contains("gone") => Err(io::Error::other("Name or service not known")),
+        _ => Ok(vec![([198, 51, 100, 7], port).into()]),
+    }
+}
+
+fn planned(line: &str) -> Result<PlannedSessions, Failure> {
+    let words = ["twinpath", "sender"]
+        .into_iter()
+        .chain(line.split_whitespace());
+    let cli = Cli::read(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+    let Command::Sender(args) = cli.command else {
+        unreachable!("another command")
+    };
+    sessions(&args, &lookup)
+}
+
+/// The same with a file of this text, whose name ends so.
+fn planned_from(text: &str, end: &str, line: &str) -> Result<PlannedSessions, Failure> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(format!("mesh{end}"));
+    fs::write(&path, text).unwrap();
+    planned(&format!("{line} --targets {}", path.display()))
+}
+
+/// Of a failure, without the directory.
+fn said(failure: &Failure) -> Vec<String> {
+    let all = failure.earlier.iter().chain([failure]);
+    let line = |failure: &Failure| {
+        let text = failure.to_string();
+        text.rsplit_once("/mesh")
+            .map_or(text.clone(), |(_, end)| format!("mesh{end}"))
+    };
+    all.map(line).collect()
+}
+
+#[test]
+fn sessions_are_targets_by_paths_by_classes_in_the_order_given() {
+    let planned = planned("192.0.2.1 --to [2001:db8::1]:9 --to r1 --paths 2 --dscp be,ef").unwrap();
+    let all = planned.sessions.iter().map(|one| {
+        let (name, class) = (&one.target.name, one.class.0);
+        format!(
+            "{name} {} {class} {}",
+            one.target.address,
+            one.path.unwrap()
+        )
+    });
+    let all: Vec<String> = all.collect();
+    assert_eq!(all.len(), 12);
+    assert_eq!(
+        all[..5],
+        [
+            "192.0.2.1 192.0.2.1:20001 0 1",
+            "192.0.2.1 192.0.2.1:20001 184 1",
+            "192.0.2.1 192.0.2.1:20001 0 2",
+            "192.0.2.1 192.0.2.1:20001 184 2",
+            "[2001:db8::1]:9 [2001:db8::1]:9 0 1",
+        ]
+    );
+    assert!(all[11].starts_with("r1 198.51.100.7:20001 184 2"));
+    for one in &planned.sessions {
+        assert_eq!(
+            (one.plan.far, one.plan.tos),
+            (one.target.address, one.class)
+        );
+        assert!(one.plan.exact && one.plan.phase.is_some());
+    }
+    let seeds: HashSet<u64> = planned.sessions.iter().map(|one| one.plan.seed).collect();
+    assert_eq!(seeds.len(), 12);
+}
+
+#[test]
+fn a_session_alone_is_as_it_was() {
+    let planned = planned("192.0.2.1").unwrap();
+    let [one] = planned.sessions.as_slice() else {
+        panic!("{planned:?}")
+    };
+    assert_eq!((one.path, one.plan.phase), (None, None));
+    assert_eq!(one.plan.port, PortChoice::Prefer(20_000));
+    assert!(one.plan.exact);
+}
+
+#[test]
+fn many_sessions_share_threads_and_those_to_one_far_end_have_a_port_each() {
+    let text = (0..100)
+        .map(|n| format!("192.0.2.{n} t{n}\n"))
+        .collect::<Vec<_>>()
+        .concat();
+    let planned = planned_from(&text, "", "--paths 4").unwrap();
+    assert_eq!(planned.sessions.len(), 400);
+    for (index, one) in (0_u16..).zip(&planned.sessions) {
+        assert!(!one.plan.exact);
+        assert_eq!(one.plan.port, PortChoice::Prefer(20_000 + index % 4));
+    }
+    // Dense ones have threads of their own as long as these are not too many.
+    let exact = |line: &str| {
+        planned_from(&text, "", line).unwrap().sessions[0]
+            .plan
+            .exact
+    };
+    assert!(!exact("-i 500us"));
+    let dense = self::planned("192.0.2.1 --paths 60 -i 500us").unwrap();
+    assert!(dense.sessions.iter().all(|one| one.plan.exact));
+}
+
+#[test]
+fn a_target_without_an_address_is_listed_and_the_others_are_planned() {
+    let planned = planned_from("192.0.2.1\ngone1 x\nsix\nmany\n", "", "--to gone2 -4").unwrap();
+    let names: Vec<&str> = planned
+        .sessions
+        .iter()
+        .map(|one| &*one.target.name)
+        .collect();
+    assert_eq!(names, ["192.0.2.1", "many"]);
+    // Of a name with many addresses it is the first.
+    assert_eq!(
+        planned.sessions[1].target.address.ip().to_string(),
+        "192.0.2.1"
+    );
+    let failed: Vec<&str> = planned.failed.iter().map(|one| &*one.target).collect();
+    assert_eq!(failed, ["gone2", "x", "six"]);
+    assert!(
+        planned.failed[0]
+            .error
+            .starts_with("cannot resolve gone2: name or")
+    );
+    assert!(
+        planned.failed[1]
+            .error
+            .contains("mesh:2: cannot resolve gone1")
+    );
+    assert!(
+        planned.failed[2]
+            .error
+            .contains("mesh:3: six has no IPv4 address")
+    );
+    // The only one is a failure of its own.
+    let failure = planned_error("gone");
+    assert_eq!(failure.exit.status(), 1);
+}
+
+fn planned_error(line: &str) -> Failure {
+    planned(line).expect_err(line)
+}
+
+#[test]
+fn names_are_looked_up_side_by_side_and_keep_their_order() {
+    let text = (0..500)
+        .map(|n| format!("name{n}\n"))
+        .collect::<Vec<_>>()
+        .concat();
+    let planned = planned_from(&text, "", "").unwrap();
+    for (index, one) in planned.sessions.iter().enumerate() {
+        assert_eq!(one.target.name, format!("name{index}"));
+    }
+    let most = AtomicUsize::new(0);
+    let now = AtomicUsize::new(0);
+    let done = in_parallel(&[(); 200], |()| {
+        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(5));
+        now.fetch_sub(1, Ordering::SeqCst);
+    });
+    assert_eq!(done.len(), 200);
+    let most = most.into_inner();
+    assert!((2..=MOST_LOOKUPS).contains(&most), "{most}");
+}
+
+#[test]
+fn what_cannot_be_measured_as_asked_is_said_before_anything_is_sent() {
+    let full = (0..5_000)
+        .map(|n| format!("n{n}\n"))
+        .collect::<Vec<_>>()
+        .concat();
+    for (text, end, line, expected) in [
+        (
+            "a\nb\na\n",
+            "",
+            "",
+            &["mesh:3: a is also in line 1: leave one out"][..],
+        ),
+        (
+            "a x\nb x\n",
+            "",
+            "",
+            &["mesh:2: the name x is also in line 1"],
+        ),
+        (
+            "a x\na:20001 y\n",
+            "",
+            "",
+            &["mesh:2: a:20001 is also in line 1"],
+        ),
+        (
+            "a\nb\n",
+            "",
+            "--to b",
+            &["mesh:2: b is also on the command line"],
+        ),
+        (
+            "a",
+            "",
+            "--to b --to b",
+            &["b is given twice: give it once"],
+        ),
+        (
+            "a\na\na\n",
+            "",
+            "",
+            &["mesh:2: a is also", "mesh:3: a is also"],
+        ),
+        (
+            &full,
+            "",
+            "--paths 3",
+            &["15000 sessions (5000 targets x 1 classes x 3 paths): use at most 10000"],
+        ),
+        (
+            "a\nb\n",
+            "",
+            "--ports 5000-5002 --paths 4",
+            &["--ports 5000-5002 has 3 ports, but 8 sessions need 8"],
+        ),
+        (
+            "[[target]]\naddress = \"a\"\n[[target]]\naddress = \"b\"\nssid = 5\n",
+            ".toml",
+            "",
+            &["mesh.toml:3: ssid needs --stamp"],
+        ),
+        (
+            "[[target]]\naddress = \"a\"\n[[target]]\naddress = \"b\"\nports = \"5-5\"\n",
+            ".toml",
+            "",
+            &["mesh.toml:3: --ports 5-5 has 1 port, but 2 sessions need 2"],
+        ),
+        (
+            "[[target]]\naddress = \"a\"\ninterval = \"1us\"\ntimeout = \"1h\"\ncount = \"inf\"\n",
+            ".toml",
+            "",
+            &["mesh.toml:1: with a timeout of 1 h"],
+        ),
+    ] {
+        let failure = planned_from(text, end, line).expect_err(line);
+        assert_eq!(failure.exit.status(), 2, "{failure}");
+        let said = said(&failure);
+        assert_eq!(said.len(), expected.len(), "{said:?}");
+        for (said, expected) in said.iter().zip(expected) {
+            assert!(said.starts_with(expected), "{said} is not {expected}");
+        }
+    }
+}
+
+#[test]
+fn a_far_end_that_is_measured_in_two_ways_is_two_targets() {
+    let text = "[[target]]\naddress = \"a\"\n[[target]]\naddress = \"a\"\nname = \"b\"\nttl = 9\n";
+    assert_eq!(planned_from(text, ".toml", "").unwrap().sessions.len(), 2);
+}
+
+#[test]
+fn consecutive_ports_end_with_the_last_port() {
+    let failure = planned_error("::1 :65530 --paths 10");
+    assert!(
+        failure.to_string().starts_with("from port 65530 on"),
+        "{failure}"
+    );
+    assert!(planned("::1 :65530 --paths 6").is_ok());
+}
+
+#[test]
+fn more_sockets_than_the_system_allows_are_refused_beforehand() {
+    let planned = planned("192.0.2.1 --paths 1000").unwrap();
+    let check = |most| check_descriptors(&planned.sessions, 2, most);
+    assert!(check(None).is_ok() && check(Some(2_032)).is_ok());
+    let failure = check(Some(2_031)).unwrap_err();
+    assert_eq!(failure.exit.status(), 1);
+    assert!(
+        failure.line.contains("1000 sessions need 2032 files"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn endless_runs_have_no_limit() {
+    for line in ["::1 -c inf", "::1 --duration inf", "::1 --count inf"] {
+        let planned = planned(line).unwrap();
+        assert_eq!(planned.sessions[0].plan.limit, Limit::Endless, "{line}");
+    }
+}
+
+fn any_line() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        Just("[[target]]".to_owned()),
+        Just("[defaults]".to_owned()),
+        Just("address = \"a\"".to_owned()),
+        Just("address = \"[::1]:862\" # six".to_owned()),
+        Just("192.0.2.1 x".to_owned()),
+        Just("gone".to_owned()),
+        ("[a-z-]{1,12}", "[0-9a-z\"\\[\\],.-]{0,12}")
+            .prop_map(|(key, value)| format!("{key} = {value}")),
+        prop::sample::select(vec![
+            "count", "interval", "dscp", "labels", "paths", "spin", "ports", "ssid"
+        ])
+        .prop_flat_map(|key| {
+            "[0-9]{1,3}|\"[0-9a-z-]{0,6}\"|true|\\{ a = \"b\" \\}|\\[1, 2\\]|nan"
+                .prop_map(move |value| format!("{key} = {value}"))
+        }),
+        "\\PC{0,30}",
+        any::<String>(),
+    ];
+    prop::collection::vec(part, 0..12).prop_map(|parts| parts.join("\n"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    /// And every fault is one line, with its place in the file.
+    #[test]
+    fn whatever_a_file_holds_it_is_planned_or_refused(text in any_line(), tables: bool) {
+        let end = if tables { ".toml" } else { "" };
+        match planned_from(&text, end, "") {
+            Ok(planned) => {
+                prop_assert!(planned.sessions.len() <= MOST_SESSIONS);
+                prop_assert!(!planned.sessions.is_empty() || !planned.failed.is_empty());
+                for failed in planned.failed {
+                    prop_assert!(failed.error.contains("/mesh"), "{}", failed.error);
+                }
+            }
+            Err(failure) => for line in said(&failure) {
+                prop_assert!(line.contains("mesh") || line.contains("use at most"), "{line}");
+                prop_assert!(!line.contains(char::is_control), "{line}");
+            },
+        }
+    }
+}
