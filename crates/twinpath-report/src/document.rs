@@ -11,6 +11,7 @@ mod schedule;
 mod voice;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde::Serialize;
 use twinpath_metrics::{DelayFigures, DuplicationFigures, LossPeriods};
@@ -18,7 +19,7 @@ use twinpath_proto::sender::{PayloadSize, Protocol};
 use twinpath_wire::nanoseconds;
 
 use crate::words::rfc3339;
-use crate::{Finding, IcmpCount, Note, Requested, SessionReport, hops};
+use crate::{Finding, IcmpCount, Identity, Note, Requested, SessionReport, hops};
 
 use counted::{Bins, Histograms};
 use details::{Availability, Marking, Reordering, WithLoss};
@@ -111,6 +112,40 @@ pub struct SessionDocument<'a> {
     /// If a report is made from several files.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<&'a str>,
+    /// What it measures, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetDocument<'a>>,
+    /// DSCP name of its packets.
+    pub class: String,
+    /// Which of several paths to its target it takes, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<u16>,
+}
+
+/// What a session measures.
+#[derive(Clone, Debug, Serialize)]
+pub struct TargetDocument<'a> {
+    /// As given.
+    pub name: &'a str,
+    /// The address and port used.
+    pub address: String,
+    /// The user's remarks about it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: &'a BTreeMap<String, String>,
+}
+
+impl<'a> TargetDocument<'a> {
+    /// Of the session with this identity. `endpoint`: how an address is written.
+    pub fn new(
+        identity: &'a Identity,
+        endpoint: impl FnOnce(SocketAddr) -> String,
+    ) -> Option<Self> {
+        identity.target.as_ref().map(|target| Self {
+            name: &target.name,
+            address: endpoint(identity.reflector),
+            labels: &target.labels,
+        })
+    }
 }
 
 /// A protocol as documents name it.
@@ -212,6 +247,9 @@ impl<'a> SessionDocument<'a> {
             implausible: figures.implausible,
             findings: &report.findings,
             file,
+            target: TargetDocument::new(&report.identity, |it| requested.endpoint(it)),
+            class: report.identity.tos.dscp().to_string(),
+            path: report.identity.path,
         }
     }
 }

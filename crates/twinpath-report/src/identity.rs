@@ -1,5 +1,6 @@
 //! Identity and parameters of a session.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -42,6 +43,31 @@ pub struct Identity {
     pub ttl: u8,
     /// `--padding` as given; -1 is IMIX.
     pub padding: i64,
+    /// What is measured, as it was asked for; `None` if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// Which of several paths to its target it takes, from 1; `None` with a single one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<u16>,
+}
+
+/// What a session measures, as it was asked for; its address is the reflector's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// As given.
+    pub name: String,
+    /// The user's remarks about it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A target of which something could not be measured, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedTarget {
+    /// Its name as given, with the class and the path of the session where others of its were measured.
+    pub target: String,
+    /// One line.
+    pub error: String,
 }
 
 /// A session before its first packet.

@@ -79,6 +79,8 @@ pub(crate) fn quiet() -> SessionReport {
         tos: Tos(0),
         ttl: 255,
         padding: 27,
+        target: None,
+        path: None,
     };
     SessionReport {
         started: Wall::from_unix_ns(0),

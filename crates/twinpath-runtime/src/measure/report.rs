@@ -115,6 +115,8 @@ impl Ended {
             tos: plan.tos,
             ttl: plan.path.ttl,
             padding: plan.padding,
+            target: None,
+            path: None,
         };
         let samples = SessionReport::new(identity, self.series.metrics(), metrics_config(&plan));
         let mut report = SessionReport {

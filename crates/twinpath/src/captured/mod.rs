@@ -213,6 +213,8 @@ impl Capture {
                     tos: run.tos,
                     ttl: run.ttl,
                     padding: run.padding(),
+                    target: None,
+                    path: None,
                 })
             })
             .collect()

@@ -11,12 +11,14 @@ use twinpath_wire::Sample;
 use super::companions::Companion;
 use super::remark;
 use super::subject::Beginning;
-use crate::args::{LiveOptions, LogOptions, OutputFormat, ResultOptions};
+use crate::args::{LiveOptions, OutputFormat};
 use crate::failure::Failure;
 use crate::live::{self, About, View};
-use crate::output::ends::named;
 use crate::output::style;
 use crate::signals::Signals;
+
+/// The most sessions that it shows.
+const MOST_SESSIONS: usize = 64;
 
 /// The view, while it is up.
 pub(super) struct Live(Option<View>);
@@ -42,7 +44,7 @@ impl Companion for Live {
 
     /// Takes the terminal, or remarks why it cannot.
     fn begin(&mut self, run: &Beginning<'_>, signals: &mut Signals) -> Result<(), Failure> {
-        let view = match obstacle(&run.options.results, &run.options.log) {
+        let view = match obstacle(run) {
             Some(why) => Err(why.to_owned()),
             None => View::open(style::colour_wanted(), &about(run))
                 .map_err(|error| format!("the terminal cannot be used: {error}")),
@@ -100,24 +102,29 @@ impl Companion for Live {
 /// What is known of a run in advance.
 fn about(run: &Beginning<'_>) -> About {
     let subject = run.subject;
-    let far = subject.far.ip();
-    let mut senders = run.sessions.iter().map(|session| session.sender().ip());
+    let ends = run.identities.iter();
+    let mut ends = ends.map(|it| (it.sender.ip(), it.reflector.ip()));
+    let plans = || run.planned.iter().map(|planned| &planned.plan);
     About {
         command: subject.command,
-        far: named(subject.far),
+        far: subject.far.clone(),
         what: subject.what.clone(),
         sessions: match run.names {
             [] => vec![None],
-            names => names.iter().cloned().map(Some).collect(),
+            names => names.iter().map(|name| Some(name.text.clone())).collect(),
         },
-        interval: subject.plan.schedule.usual_gap(),
-        timeout: subject.plan.timeout,
-        one_host: senders.all(|sender| is_one_host(sender, far)),
+        interval: plans()
+            .map(|plan| plan.schedule.usual_gap())
+            .min()
+            .unwrap_or_default(),
+        timeout: plans().map(|plan| plan.timeout).max().unwrap_or_default(),
+        one_host: ends.all(|(sender, far)| is_one_host(sender, far)),
     }
 }
 
 /// Why there can be no view.
-fn obstacle(results: &ResultOptions, log: &LogOptions) -> Option<&'static str> {
+fn obstacle(run: &Beginning<'_>) -> Option<&'static str> {
+    let (results, log) = (&run.options.results, &run.options.log);
     let (stdout, stderr) = (io::stdout().is_terminal(), io::stderr().is_terminal());
     let lines = results.records() || results.report_interval.is_some();
     let aside = results.verbose && results.form() != OutputFormat::Text;
@@ -129,6 +136,8 @@ fn obstacle(results: &ResultOptions, log: &LogOptions) -> Option<&'static str> {
         Some("lines go to the same terminal; send stdout to a file to have both")
     } else if log.quiet {
         Some("-q keeps the terminal quiet")
+    } else if run.sessions.len() > MOST_SESSIONS {
+        Some("it shows at most 64 sessions")
     } else {
         None
     }

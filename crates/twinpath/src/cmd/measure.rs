@@ -7,28 +7,42 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{Level, info};
-use twinpath_report::{ControlReport, Finding, SessionReport};
-use twinpath_runtime::measure::{self, SessionHandle};
+use twinpath_report::{ControlReport, FailedTarget, Finding, SessionReport};
+use twinpath_runtime::measure::SessionHandle;
 use twinpath_runtime::{SenderPlan, StartError};
-use twinpath_wire::Tos;
 
 use super::companions::Companions;
 use super::output_files::distinct_files;
 use super::run_observers::RunObservers;
 use super::run_output::RunOutput;
-use super::subject::{Beginning, Subject};
+use super::run_targets::{Targets, say_failed};
+use super::subject::{Beginning, Subject, identities};
 use super::{remark, unwritten};
 use crate::args::RunOptions;
 use crate::failure::{Exit, Failure};
 use crate::logs;
-use crate::output::progress::{ProgressLine, together};
-use crate::output::{Outcome, Written, WrittenFile, complain, packets, words};
+use crate::output::progress::{self, ProgressLine, together};
+use crate::output::{Outcome, SessionName, Written, WrittenFile, complain, packets, words};
+use crate::plan::PlannedSession;
 use crate::signals::Signals;
 
 /// How often the run is looked at: samples drained, signals seen.
 pub(super) const POLL_EVERY: Duration = Duration::from_millis(20);
 /// How often the progress line changes.
 pub(super) const PROGRESS: Duration = Duration::from_millis(200);
+
+/// The same of a run with so many sessions that each look takes its time.
+const POLL_MANY_EVERY: Duration = Duration::from_millis(100);
+/// How many these are.
+const MANY: usize = 256;
+
+fn poll_every(sessions: usize) -> Duration {
+    if sessions < MANY {
+        POLL_EVERY
+    } else {
+        POLL_MANY_EVERY
+    }
+}
 
 /// A run with its sessions, as it is watched.
 pub(super) trait Run {
@@ -58,61 +72,19 @@ pub(super) struct Event {
 pub(super) struct Measured {
     pub(super) sessions: Vec<SessionReport>,
     pub(super) control: Option<ControlReport>,
+    /// What could not be measured.
+    pub(super) failed: Vec<FailedTarget>,
     /// Why it is not what was asked for, though there is a report.
     pub(super) failure: Option<Failure>,
 }
 
-/// Sessions without a control connection.
-pub(super) struct PlainRun {
-    sessions: Vec<SessionHandle>,
-    classes: Vec<Tos>,
-}
-
-impl PlainRun {
-    /// Begins to send in one session of each class.
-    pub(super) fn start(plan: &SenderPlan, classes: &[Tos]) -> Result<Self, StartError> {
-        let plans = classes.iter().enumerate();
-        Ok(Self {
-            sessions: measure::start_all(plans.map(|(index, tos)| plan.of_session(index, *tos)))?,
-            classes: classes.to_vec(),
-        })
-    }
-}
-
-impl Run for PlainRun {
-    fn sessions(&self) -> &[SessionHandle] {
-        &self.sessions
-    }
-
-    fn sessions_mut(&mut self) -> &mut [SessionHandle] {
-        &mut self.sessions
-    }
-
-    fn stop(&self) {
-        self.sessions.iter().for_each(SessionHandle::stop);
-    }
-
-    fn is_finished(&self) -> bool {
-        self.sessions.iter().all(SessionHandle::is_finished)
-    }
-
-    fn join(self) -> Result<Measured, Failure> {
-        let joined = measure::join(self.sessions)?;
-        let some = joined.failures.len();
-        let all = some + joined.sessions.len();
-        let failure = joined.failures.first().map(|(index, error)| {
-            let class = self.classes.get(*index).copied().unwrap_or_default();
-            Failure::could_not(format!(
-                "{some} of {all} sessions could not measure; {}: {error}",
-                class.dscp()
-            ))
-        });
-        Ok(Measured {
-            sessions: joined.sessions,
-            control: None,
-            failure,
-        })
-    }
+/// A run that has begun.
+pub(super) struct Started<R> {
+    pub(super) run: R,
+    /// The sessions that it has, in their order.
+    pub(super) sessions: Vec<PlannedSession>,
+    /// What cannot be measured.
+    pub(super) failed: Vec<FailedTarget>,
 }
 
 /// What a command line asks of a measurement beside its plan, and the files that it is written into.
@@ -125,7 +97,7 @@ pub(super) struct Measurement<'a> {
 /// Makes sure that no file is named twice, those that are `read` included, and begins to log.
 pub(super) fn begin(options: &RunOptions, read: &[(&'static str, &Path)]) -> Result<(), Failure> {
     distinct_files(&options.written_files(), read)?;
-    packets::labels_fit(&options.results)?;
+    packets::labels_fit(&options.results, false)?;
     logs::start(&options.log, Level::WARN)?;
     remark(&options.log, options.unshown_figures());
     Ok(())
@@ -156,8 +128,8 @@ impl<'a> Measurement<'a> {
     /// From the first packet to the exit status. `amend`: what a command has to add to its reports.
     pub(super) fn run<R: Run>(
         self,
-        subject: &Subject<'_>,
-        start: impl FnOnce() -> Result<R, StartError>,
+        subject: &Subject,
+        start: impl FnOnce() -> Result<Started<R>, StartError>,
         amend: impl FnOnce(&mut [SessionReport]),
     ) -> Result<Exit, Failure> {
         let Self {
@@ -166,16 +138,25 @@ impl<'a> Measurement<'a> {
             mut signals,
         } = self;
         let (results, log) = (&options.results, &options.log);
-        let run = start()?;
-        let mut output = match RunOutput::open(results, log, run.sessions().len() > 1) {
+        let Started {
+            run,
+            sessions: planned,
+            mut failed,
+        } = start()?;
+        let targets = Targets::of(&planned, &failed);
+        say_failed(log, &failed);
+        let identities = identities(&planned, run.sessions());
+        let names = SessionName::all(&identities.iter().collect::<Vec<_>>());
+        let mut output = match RunOutput::open(results, log, &names) {
             Ok(output) => output.beside(companions.write()),
             Err(error) => return unwritten(&error),
         };
-        let names = class_names(subject.classes);
         let beginning = Beginning {
             subject,
             options,
+            planned: &planned,
             sessions: run.sessions(),
+            identities: &identities,
             names: &names,
         };
         companions.begin(&beginning, &mut signals)?;
@@ -190,13 +171,31 @@ impl<'a> Measurement<'a> {
         let mut observers = RunObservers::new(series.collect(), names, results.records())
             .of_run(interval.is_some())
             .with(companions)
-            .waits_for(subject.plan.timeout, log.quiet);
+            .waits_for(targets.timeout, log.quiet);
         // With -v it is printed anyway.
         let alarms = !log.quiet && !results.verbose;
-        let measured = match watch(run, &signals, alarms, &mut output, &mut observers, progress) {
+        let watched = watch(
+            run,
+            &signals,
+            alarms,
+            &mut output,
+            &mut observers,
+            (progress, targets.length),
+        );
+        let mut measured = match watched {
             Ok(measured) => measured?,
             Err(error) => return unwritten(&error),
         };
+        for report in &mut measured.sessions {
+            let known = identities.get(report.identity.number.wrapping_sub(1));
+            if let Some(known) = known {
+                report.identity.target.clone_from(&known.target);
+                report.identity.path = known.path;
+            }
+        }
+        failed.append(&mut measured.failed);
+        measured.failure = measured.failure.or_else(|| targets.failure(&failed));
+        measured.failed = failed;
         report(measured, observers, &mut output, amend)
     }
 }
@@ -208,9 +207,11 @@ fn watch<R: Run>(
     alarms: bool,
     output: &mut RunOutput,
     observers: &mut RunObservers,
-    mut progress: ProgressLine<Stderr>,
+    (mut progress, length): (ProgressLine<Stderr>, Option<Duration>),
 ) -> io::Result<Result<Measured, Failure>> {
-    let mut next_progress = Instant::now();
+    let begun = Instant::now();
+    let mut next_progress = begun;
+    let poll_every = poll_every(run.sessions().len());
     loop {
         // Asked before the draining: what was written before the end is drained after it.
         let finished = run.is_finished();
@@ -255,11 +256,16 @@ fn watch<R: Run>(
         }
         let now = Instant::now();
         if now >= next_progress {
-            progress.show(&so_far());
+            let sessions = run.sessions().iter().map(SessionHandle::progress);
+            progress.show(&if observers.have_targets() {
+                progress::many(sessions, begun.elapsed(), length)
+            } else {
+                progress::one(&together(sessions))
+            });
             next_progress = now + PROGRESS;
         }
         if all {
-            thread::sleep(POLL_EVERY);
+            thread::sleep(poll_every);
         }
     }
 }
@@ -274,6 +280,7 @@ fn report(
     let Measured {
         sessions: mut reports,
         mut control,
+        failed,
         failure,
     } = measured;
     amend(&mut reports);
@@ -289,14 +296,14 @@ fn report(
             "finished"
         );
     }
-    let outcome = Outcome::new(&reports, control.as_ref());
+    let outcome = Outcome::new(&reports, control.as_ref()).with_failed(&failed);
     let mut written = observers.companions.save(outcome);
     written.extend(logs::written());
     if let Err(error) = observers.finish(&mut reports, output) {
         return unwritten(&error);
     }
     words::finding::put(&mut reports, None);
-    let outcome = Outcome::new(&reports, control.as_ref());
+    let outcome = Outcome::new(&reports, control.as_ref()).with_failed(&failed);
     let drawn = observers.companions.draw(outcome.with_written(&written));
     written.extend(drawn);
     let printed = output.report(outcome.with_written(&written));
@@ -314,14 +321,6 @@ pub(super) fn finish(run: impl Run, signals: &Signals) -> Result<Measured, Failu
         thread::sleep(POLL_EVERY);
     }
     run.join()
-}
-
-/// What the sessions of these classes are called, where there are several.
-fn class_names(classes: &[Tos]) -> Vec<String> {
-    match classes {
-        [] | [_] => Vec::new(),
-        classes => classes.iter().map(|tos| tos.dscp().to_string()).collect(),
-    }
 }
 
 /// The end of a command: that of its output and its `verdict`, unless a file could not be written. Of

@@ -10,11 +10,13 @@ mod measure;
 mod output_files;
 #[cfg(feature = "pictures")]
 mod pictures;
+mod plain_run;
 #[cfg(feature = "report")]
 mod report;
 mod responder;
 mod run_observers;
 mod run_output;
+mod run_targets;
 #[cfg(feature = "report")]
 mod saving;
 mod selftest;

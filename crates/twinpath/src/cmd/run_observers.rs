@@ -1,5 +1,6 @@
 //! A run as it goes on: the series of each session, the rows that come of them, and who else follows it.
 
+use std::cmp::Reverse;
 use std::io::{self, Stderr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,11 +13,11 @@ use twinpath_wire::{Sample, Wall};
 use super::companions::Companions;
 use super::run_output::RunOutput;
 use super::subject::now;
-use crate::output::complain;
-use crate::output::progress::ProgressLine;
+use crate::output::progress::{self, ProgressLine};
 use crate::output::rows::{self, Row};
 use crate::output::style::Style;
 use crate::output::units;
+use crate::output::{SessionName, complain};
 
 /// Samples drained in one go before signals are looked at again.
 const DRAIN: usize = 4_096;
@@ -36,6 +37,9 @@ struct Glance {
 /// How long a look at the run waits for the last of them.
 const GLANCE_WAIT: Duration = Duration::from_millis(500);
 
+/// Sessions that a look at many shows.
+const MOST_GLANCES: usize = 10;
+
 /// Series of all sessions of a run.
 pub(super) struct RunObservers {
     series: Vec<Arc<Series>>,
@@ -45,7 +49,7 @@ pub(super) struct RunObservers {
     /// A user asked how far the run is, and the snapshots for it are on their way.
     glance: Option<Glance>,
     /// Names of the sessions, where there are several.
-    names: Vec<String>,
+    names: Vec<SessionName>,
     /// A line for each packet is wanted.
     lines: bool,
     pub(super) companions: Companions,
@@ -57,7 +61,7 @@ pub(super) struct RunObservers {
 
 impl RunObservers {
     /// Of sessions with these empty series. `names`: as many, or none for a single session.
-    pub(super) fn new(series: Vec<Series>, names: Vec<String>, lines: bool) -> Self {
+    pub(super) fn new(series: Vec<Series>, names: Vec<SessionName>, lines: bool) -> Self {
         Self {
             series: series.into_iter().map(Arc::new).collect(),
             counts: true,
@@ -128,10 +132,7 @@ impl RunObservers {
         }
         self.companions.each(|it| it.record(session, record));
         match record {
-            Record::Sample(sample) if self.lines => {
-                let number = (!self.names.is_empty()).then_some(session + 1);
-                output.sample(number, sample)
-            }
+            Record::Sample(sample) if self.lines => output.sample(self.names.get(session), sample),
             Record::Begun { .. }
             | Record::Sample(_)
             | Record::NotSent { .. }
@@ -195,8 +196,7 @@ impl RunObservers {
         output: &mut RunOutput,
     ) -> io::Result<()> {
         while let Some(interval) = self.at(session).and_then(|series| series.poll_row(now)) {
-            let (number, name) = self.who(session);
-            output.row(&Row::of_interval(number, name, &interval))?;
+            output.row(&Row::of_interval(self.names.get(session), &interval))?;
         }
         Ok(())
     }
@@ -204,6 +204,10 @@ impl RunObservers {
     /// The run so far, on stderr, for a user who asks; the view shows it anyway.
     pub(super) fn ask_glance(&mut self, sessions: &[SessionHandle]) {
         if self.companions.glance() {
+            return;
+        }
+        if self.have_targets() {
+            self.print_worst(sessions);
             return;
         }
         if self.counts {
@@ -217,18 +221,42 @@ impl RunObservers {
         });
     }
 
+    /// There are several targets, or several paths to one.
+    pub(super) fn have_targets(&self) -> bool {
+        self.names.iter().any(|name| name.target.is_some())
+    }
+
+    /// The sessions that lose most so far.
+    fn print_worst(&self, sessions: &[SessionHandle]) {
+        let sessions = sessions.iter().map(SessionHandle::progress);
+        let mut ranked: Vec<(&SessionName, Progress)> = self.names.iter().zip(sessions).collect();
+        ranked.sort_by_key(|(_, progress)| {
+            let lost = u128::from(progress.lost) * 1_000_000_000;
+            let share = lost.checked_div(progress.sent.into());
+            Reverse((share, progress.last_round_trip_ns))
+        });
+        let all = ranked.len();
+        ranked.truncate(MOST_GLANCES);
+        for (name, progress) in &ranked {
+            complain(&format!("{}: {}", name.text, progress::one(progress)));
+        }
+        if let Some(more @ 1..) = all.checked_sub(ranked.len()) {
+            let more = units::count(more as u64, "other session", "other sessions");
+            complain(&format!("{more} with no more loss"));
+        }
+    }
+
     fn print_glance(&mut self) {
         let now = now();
         let mut stderr = io::stderr();
         let style = Style::of(&stderr);
         for session in 0..self.series.len() {
-            let (number, name) = self.who(session);
             let Some(series) = self.series.get(session) else {
                 continue;
             };
             let begun = series.begun().unwrap_or(now);
             let figures = series.metrics().figures();
-            let row = Row::so_far(number, name, begun, now, &figures);
+            let row = Row::so_far(self.names.get(session), begun, now, &figures);
             // Where stderr is closed nobody reads.
             let _ = rows::write_glance(&row, style, &mut stderr);
         }
@@ -242,8 +270,7 @@ impl RunObservers {
     ) -> io::Result<()> {
         for session in 0..self.series.len() {
             while let Some(interval) = self.at(session).and_then(Series::finish_row) {
-                let (number, name) = self.who(session);
-                output.row(&Row::of_interval(number, name, &interval))?;
+                output.row(&Row::of_interval(self.names.get(session), &interval))?;
             }
         }
         for report in reports {
@@ -287,11 +314,5 @@ impl RunObservers {
     /// One that is counted here.
     fn at(&mut self, session: usize) -> Option<&mut Series> {
         self.series.get_mut(session).and_then(Arc::get_mut)
-    }
-
-    /// A session's number from 1 and its name, where there are several.
-    fn who(&self, session: usize) -> (Option<usize>, Option<&str>) {
-        let name = self.names.get(session).map(String::as_str);
-        (name.map(|_| session + 1), name)
     }
 }

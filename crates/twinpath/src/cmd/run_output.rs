@@ -1,5 +1,6 @@
 //! Where records and results go.
 
+use std::collections::HashSet;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Stderr, Write};
 
 use twinpath_report::{Note, SessionReport};
@@ -14,8 +15,12 @@ use crate::output::rows::Row;
 use crate::output::style::Style;
 use crate::output::table;
 use crate::output::text::Text;
+use crate::output::units;
 use crate::output::words;
-use crate::output::{Meta, Outcome, Sink, lines};
+use crate::output::{Meta, Outcome, SessionName, Sink, complain, lines};
+
+/// Warnings of a document that are said on stderr as well.
+const MOST_WARNINGS: usize = 100;
 
 /// Where all that a run says goes.
 pub(super) struct RunOutput {
@@ -40,13 +45,13 @@ enum State {
 }
 
 impl RunOutput {
-    /// On stdout, in the form asked for. `several`: sessions.
+    /// On stdout, in the form asked for. `names`: of several sessions.
     pub(super) fn open(
         options: &ResultOptions,
         log: &LogOptions,
-        several: bool,
+        names: &[SessionName],
     ) -> io::Result<Self> {
-        Self::of(Meta::here(&options.labels), options, log, several)
+        Self::of(Meta::here(&options.labels), options, log, names)
     }
 
     /// The same for what was measured elsewhere.
@@ -54,12 +59,12 @@ impl RunOutput {
         meta: Meta,
         options: &ResultOptions,
         log: &LogOptions,
-        several: bool,
+        names: &[SessionName],
     ) -> io::Result<Self> {
         let stdout = io::stdout();
         let style = Style::of(&stdout);
         let out = Box::new(BufWriter::new(stdout.lock()));
-        Self::on(out, style, meta, options, log, several)
+        Self::on(out, style, meta, options, log, names)
     }
 
     /// The same on any stream.
@@ -69,7 +74,7 @@ impl RunOutput {
         meta: Meta,
         options: &ResultOptions,
         log: &LogOptions,
-        several: bool,
+        names: &[SessionName],
     ) -> io::Result<Self> {
         let form = options.form();
         let machine = form != OutputFormat::Text;
@@ -82,7 +87,7 @@ impl RunOutput {
             OutputFormat::Json => Box::new(Json::new(out, meta)),
             OutputFormat::Jsonl => Box::new(JsonLines::new(out, meta)),
             OutputFormat::Prometheus => Box::new(Prometheus::new(out, meta)),
-            OutputFormat::Csv => Box::new(Csv::new(out, meta, several)?),
+            OutputFormat::Csv => Box::new(Csv::new(out, meta, names)?),
         };
         Ok(Self {
             sink,
@@ -136,7 +141,11 @@ impl RunOutput {
     }
 
     /// A packet's end.
-    pub(super) fn sample(&mut self, session: Option<usize>, sample: &Sample) -> io::Result<()> {
+    pub(super) fn sample(
+        &mut self,
+        session: Option<&SessionName>,
+        sample: &Sample,
+    ) -> io::Result<()> {
         self.written = true;
         self.put(|output| {
             output.sink.sample(session, sample)?;
@@ -191,16 +200,22 @@ impl RunOutput {
                 .filter_map(SessionReport::incompletely_measured);
             let last = last.next().map(words::finding::line);
             let mut said: Vec<&Note> = Vec::new();
+            let mut lines: HashSet<&str> = HashSet::new();
             for note in of_sessions.chain(of_control).flatten() {
-                let is_new = said.iter().all(|earlier| earlier.line != note.line);
+                let is_new = note.warning && lines.insert(&note.line);
                 if is_new && last.as_ref() != Some(&note.line) {
                     said.push(note);
                 }
             }
-            let said: Vec<Note> = said.into_iter().cloned().collect();
+            let more = said.len().saturating_sub(MOST_WARNINGS);
+            let said: Vec<Note> = said.into_iter().take(MOST_WARNINGS).cloned().collect();
             let mut stderr = io::stderr();
             // Where stderr is closed, the document has them too.
             let _ = table::warnings(&said, Style::of(&stderr), &mut stderr);
+            if more > 0 {
+                let more = units::count(more as u64, "other warning", "other warnings");
+                complain(&format!("note: {more} in the notes of the sessions"));
+            }
         }
         match std::mem::replace(&mut self.state, State::Alone) {
             State::Broken(error) => Err(error),

@@ -1,12 +1,10 @@
 //! `--save`: a run into a raw file.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use twinpath_metrics::Record;
 use twinpath_proto::sender::Limit;
-use twinpath_report::{Identity, SessionSetup};
-use twinpath_wire::control::SecurityMode;
+use twinpath_report::SessionSetup;
 use twinpath_wire::nanoseconds;
 
 use super::companions::{self, Companion};
@@ -136,6 +134,7 @@ impl Companion for Saving {
         let end = |rows_missing| FooterEnd {
             sessions: outcome.sessions.into(),
             control: outcome.control.map(Cow::Borrowed),
+            failed: outcome.failed.into(),
             rows_missing,
         };
         let saved = match self.take() {
@@ -160,37 +159,24 @@ impl Companion for Saving {
     }
 }
 
-/// The sessions as far as they are known before their first packets. What is agreed on later,
-/// addresses and modes, is written when the run is over.
+/// The sessions as far as they are known before their first packets.
 fn sessions(run: &Beginning<'_>) -> Vec<SessionSetup> {
-    let (subject, plan) = (run.subject, run.subject.plan);
-    let (asked, duration_ns) = match plan.limit {
-        Limit::Count(count) => (Some(count), None),
-        Limit::Duration(duration) => (None, Some(nanoseconds::of(duration))),
-        Limit::Endless => (None, None),
-    };
-    let sessions = run.sessions.iter().enumerate();
-    let facts = sessions.map(|(index, session)| SessionSetup {
-        identity: Identity {
-            number: index + 1,
-            protocol: subject.protocol,
-            mode: SecurityMode::Unauthenticated,
-            sid: None,
-            sender: session.sender(),
-            reflector: subject.far,
-            schedule: plan.schedule,
-            seed: plan.seed,
-            timeout: plan.timeout,
-            start_within: Duration::ZERO,
-            tos: *subject.classes.get(index).unwrap_or(&plan.tos),
-            ttl: plan.path.ttl,
-            padding: plan.padding,
-        },
-        asked,
-        duration_ns,
-        metrics: session.series_facts().metrics.clone(),
+    let identities = run.identities.iter().zip(run.planned);
+    let sessions = identities.zip(run.sessions);
+    let setup = sessions.map(|((identity, planned), session)| {
+        let (asked, duration_ns) = match planned.plan.limit {
+            Limit::Count(count) => (Some(count), None),
+            Limit::Duration(duration) => (None, Some(nanoseconds::of(duration))),
+            Limit::Endless => (None, None),
+        };
+        SessionSetup {
+            identity: identity.clone(),
+            asked,
+            duration_ns,
+            metrics: session.series_facts().metrics.clone(),
+        }
     });
-    facts.collect()
+    setup.collect()
 }
 
 fn failure(error: &OpenError) -> Failure {

@@ -14,7 +14,8 @@ use twinpath_report::SessionReport;
 use twinpath_runtime::host::{self, HostSurvey};
 use twinpath_runtime::{PathOptions, ResponderPlan, SenderPlan, responder};
 
-use super::measure::{self, PlainRun, Run};
+use super::measure::{self, Run};
+use super::plain_run::PlainRun;
 use super::unwritten;
 use crate::args::SelftestArgs;
 use crate::failure::{Exit, Failure};
@@ -90,7 +91,7 @@ fn session(
     let far = reflector.listening().first().copied();
     let far = far.ok_or_else(|| Failure::could_not(format!("cannot listen on {address}")))?;
     let plan = sender_plan(far, args);
-    let report = measured(PlainRun::start(&plan, &[plan.tos])?, signals)?;
+    let report = measured(PlainRun::of_one(plan)?, signals)?;
     reflector.join()?;
     Ok(report)
 }

@@ -1,66 +1,74 @@
 //! `twinpath sender`.
 
-use tracing::info;
 use twinpath_report::SessionReport;
-use twinpath_runtime::SenderPlan;
-use twinpath_wire::Tos;
 
-use super::measure::{self, Measurement, PlainRun, Run as _};
+use super::measure::{self, Measurement};
+use super::plain_run::PlainRun;
 use super::remark;
 use super::subject::Subject;
 use crate::args::{FarEnd, SenderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::output::ends::{self, named};
-use crate::plan;
+use crate::output::{packets, units};
+use crate::plan::{self, PlannedSessions};
 
 pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     measure::begin(&args.run, &[])?;
-    let planned = plan::sessions(args, &plan::system_lookup)?;
-    let classes: Vec<Tos> = planned.sessions.iter().map(|one| one.class).collect();
-    let (plan, far) = match (planned.sessions.into_iter().next(), &args.far) {
-        (Some(first), Some(far)) if first.path.is_none() && args.targets.to.is_empty() => {
-            (first.plan, far)
-        }
-        _ => {
-            return Err(Failure::could_not(
-                "several targets or paths: not supported yet",
-            ));
-        }
-    };
-    remark(&args.run.log, doubt(Some(&far.host), far.port));
-    remark(&args.run.log, plan::unfilled(&args.session.packet, &plan));
+    let mut planned = plan::sessions(args, &plan::system_lookup)?;
+    let far = only_far_end(args);
+    if far.is_none() || args.session.paths.is_some() {
+        packets::labels_fit(&args.run.results, true)?;
+    }
+    if let Some(far) = far {
+        remark(&args.run.log, doubt(Some(&far.host), far.port));
+    }
+    if let Some(first) = planned.sessions.first() {
+        let said = plan::unfilled(&args.session.packet, &first.plan);
+        remark(&args.run.log, said);
+    }
     let measurement = Measurement::open(&args.run)?;
-    let plan = measurement.needs(plan);
-    let subject = Subject {
-        command: "sender",
-        far: plan.far,
-        what: ends::protocol(plan.protocol),
-        protocol: plan.protocol,
-        plan: &plan,
-        classes: &classes,
-    };
-    let start = || {
-        let run = PlainRun::start(&plan, &classes)?;
-        for session in run.sessions() {
-            info!(sender = %named(session.sender()), far = %named(plan.far), "sending");
-        }
-        Ok(run)
-    };
+    for session in &mut planned.sessions {
+        session.plan = measurement.needs(session.plan.clone());
+    }
+    let subject = subject(&planned, far.is_some());
+    let start = || PlainRun::start(planned, args.targets.threads);
     measurement.run(&subject, start, |reports| {
-        name_others(args, far, &plan, reports);
+        if let Some(far) = far {
+            name_others(args, far, reports);
+        }
     })
 }
 
+/// The far end, where it is the only one.
+fn only_far_end(args: &SenderArgs) -> Option<&FarEnd> {
+    let others = !args.targets.to.is_empty() || args.targets.targets.is_some();
+    args.far.as_ref().filter(|_| !others)
+}
+
+fn subject(planned: &PlannedSessions, has_one_far_end: bool) -> Subject {
+    let first = planned.sessions.first();
+    let far = match first {
+        Some(first) if has_one_far_end => named(first.plan.far),
+        Some(_) | None => units::count(planned.targets() as u64, "target", "targets"),
+    };
+    let what = first.map_or_else(String::new, |first| ends::protocol(first.plan.protocol));
+    Subject {
+        command: "sender",
+        far,
+        what,
+    }
+}
+
 /// Where nothing came back, what else the far end's name stands for.
-fn name_others(args: &SenderArgs, far: &FarEnd, plan: &SenderPlan, reports: &mut [SessionReport]) {
+fn name_others(args: &SenderArgs, far: &FarEnd, reports: &mut [SessionReport]) {
     let silent = |session: &SessionReport| {
         let tried = session.counters.sent > 0 || session.figures.not_sent > 0;
         tried && session.counters.received == 0
     };
-    if !reports.iter().all(silent) {
+    let Some(first) = reports.first().filter(|_| reports.iter().all(silent)) else {
         return;
-    }
-    let used = plan.far.ip();
+    };
+    let used = first.identity.reflector.ip();
     let others = plan::other_addresses(far, &args.session.ip, used, &plan::system_lookup);
     for session in reports {
         session.add(others.clone());

@@ -23,6 +23,9 @@ const HEADS: [&str; 8] = [
 /// A session's number and class, and its cells, or how it was refused.
 type Row = (usize, Dscp, Result<Vec<String>, String>);
 
+/// A session's name, and its cells, or how it was refused.
+pub(super) type NamedRow = (String, Result<Vec<String>, String>);
+
 /// Round trips and losses of all sessions, including refused ones.
 ///
 /// # Errors
@@ -70,8 +73,30 @@ pub(crate) fn write(
             dscp.to_string()
         }
     };
-    let names = rows.iter().map(|(number, dscp, _)| name(*number, *dscp));
-    let (first, widths) = widths(&rows, names);
+    let (title, head) = if outcome.files.is_empty() {
+        ("Round trips and losses by class", "Class")
+    } else {
+        ("Round trips and losses by file", "Session")
+    };
+    let rows: Vec<NamedRow> = rows
+        .into_iter()
+        .map(|(number, dscp, cells)| (name(number, dscp), cells))
+        .collect();
+    table(title, head, &rows, style, out)
+}
+
+/// A row for each session, under this title.
+///
+/// # Errors
+/// Errors of writing to `out`.
+pub(super) fn table(
+    title: &str,
+    head: &str,
+    rows: &[NamedRow],
+    style: Style,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let (first, widths) = widths(rows);
     let line = |name: &str, cells: &[String]| {
         let cells = cells.iter().zip(&widths);
         let cells = cells.map(|(cell, width)| format!("{cell:>width$}"));
@@ -82,19 +107,13 @@ pub(crate) fn write(
         )
     };
     let width = (first + widths.iter().sum::<usize>()).max(WIDTH);
-    let (title, head) = if outcome.files.is_empty() {
-        ("Round trips and losses by class", "Class")
-    } else {
-        ("Round trips and losses by file", "Session")
-    };
     let heads = HEADS.map(str::to_owned);
     writeln!(out, "{}", style.heading(title))?;
     writeln!(out, "{}\n{}", "=".repeat(width), line(head, &heads))?;
     writeln!(out, "{}", "-".repeat(width))?;
-    for (number, dscp, cells) in &rows {
-        let name = name(*number, *dscp);
+    for (name, cells) in rows {
         match cells {
-            Ok(cells) => writeln!(out, "{}", line(&name, cells))?,
+            Ok(cells) => writeln!(out, "{}", line(name, cells))?,
             Err(refused) => writeln!(out, "{name:<first$}{refused}")?,
         }
     }
@@ -102,16 +121,17 @@ pub(crate) fn write(
 }
 
 /// Widths of the names (0 if these are above their cells) and of the columns.
-fn widths(rows: &[Row], names: impl Iterator<Item = String>) -> (usize, Vec<usize>) {
+fn widths(rows: &[NamedRow]) -> (usize, Vec<usize>) {
     let needed = |(column, head): (usize, &&str)| {
-        let measured = rows.iter().filter_map(|(.., cells)| cells.as_ref().ok());
+        let measured = rows.iter().filter_map(|(_, cells)| cells.as_ref().ok());
         let cells = measured.filter_map(|cells| cells.get(column));
         let widest = cells.map(|cell| cell.chars().count()).max();
         widest.unwrap_or(0).max(head.len()) + 1
     };
     let needed: Vec<usize> = HEADS.iter().enumerate().map(needed).collect();
     let roomy: Vec<usize> = needed.iter().map(|width| (*width).max(CELL)).collect();
-    let longest = names.map(|name| name.chars().count()).max().unwrap_or(0);
+    let names = rows.iter().map(|(name, _)| name.chars().count());
+    let longest = names.max().unwrap_or(0);
     let first = (longest + usize::from(longest >= NAME)).max(NAME);
     if first + roomy.iter().sum::<usize>() <= WIDTH {
         (first, roomy)
@@ -123,7 +143,7 @@ fn widths(rows: &[Row], names: impl Iterator<Item = String>) -> (usize, Vec<usiz
 }
 
 /// One unit for all, so that classes can be compared.
-fn unit(reports: &[SessionReport]) -> Unit {
+pub(super) fn unit(reports: &[SessionReport]) -> Unit {
     let greatest = reports
         .iter()
         .filter_map(|report| report.figures.round_trip.as_ref())
@@ -132,7 +152,7 @@ fn unit(reports: &[SessionReport]) -> Unit {
     greatest.map_or(Unit::Milliseconds, Unit::fit)
 }
 
-fn cells(report: &SessionReport, unit: Unit) -> Vec<String> {
+pub(super) fn cells(report: &SessionReport, unit: Unit) -> Vec<String> {
     let delay = report.figures.round_trip.as_ref();
     let of = |value: fn(&DelayFigures) -> Option<i64>| {
         cell(delay.and_then(value).map(|ns| unit.delay(ns)))

@@ -139,6 +139,8 @@ pub(crate) fn quiet_path() -> SessionReport {
         tos: Dscp::EF.tos(),
         ttl: 255,
         padding: 27,
+        target: None,
+        path: None,
     };
     SessionReport {
         started: Wall::from_unix_ns(STARTED),

@@ -2,9 +2,8 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-use twinpath_report::document::SessionDocument;
-use twinpath_report::{ControlReport, Finding, Note, RefusedSession};
+use serde::{Serialize, Serializer};
+use twinpath_report::{ControlReport, FailedTarget, Finding, Note, RefusedSession};
 use twinpath_runtime::host::HostSurvey;
 
 use super::captures::CaptureCounts;
@@ -20,7 +19,7 @@ pub(crate) struct Document<'a> {
     version: &'static str,
     host: Option<&'a str>,
     labels: Labels<'a>,
-    sessions: Vec<SessionDocument<'a>>,
+    sessions: Sessions<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     survey: Option<Survey>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,6 +32,20 @@ pub(crate) struct Document<'a> {
     log: Option<&'a Written>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     captures: &'a [CaptureCounts],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    failed: &'a [FailedTarget],
+}
+
+/// The documents of the sessions, each made as it is written.
+struct Sessions<'a> {
+    outcome: Outcome<'a>,
+    meta: &'a Meta,
+}
+
+impl Serialize for Sessions<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.outcome.documents(self.meta))
+    }
 }
 
 impl<'a> Document<'a> {
@@ -43,13 +56,14 @@ impl<'a> Document<'a> {
             version: env!("CARGO_PKG_VERSION"),
             host: meta.host.as_deref(),
             labels: Labels(&meta.labels),
-            sessions: outcome.documents(meta),
+            sessions: Sessions { outcome, meta },
             survey: None,
             control: outcome.control.map(Control::from),
             saved: written(outcome, WrittenFile::Saved).next(),
             pictures: written(outcome, WrittenFile::Picture).collect(),
             log: written(outcome, WrittenFile::Log).next(),
             captures: outcome.captures,
+            failed: outcome.failed,
         }
     }
 

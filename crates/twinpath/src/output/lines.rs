@@ -4,20 +4,33 @@ use std::io::{self, Write};
 
 use twinpath_wire::{Exclusion, Fate, Sample};
 
+use super::names::{SessionName, plain};
 use super::units::Unit;
 
 /// Writes `seq=12 rtt=1.204ms fwd=0.610ms bck=0.594ms ttl=60/61`, and the fate if it is not
-/// "received". With several sessions, `session=2` comes first.
+/// "received". With several sessions, `session=2` comes first, and with several targets or paths
+/// their names.
 ///
 /// # Errors
 /// Errors of writing to `out`.
 pub(crate) fn write(
-    session: Option<usize>,
+    session: Option<&SessionName>,
     sample: &Sample,
     out: &mut impl Write,
 ) -> io::Result<()> {
     if let Some(session) = session {
-        write!(out, "session={session} ")?;
+        write!(out, "session={} ", session.number)?;
+        if let Some(target) = &session.target {
+            write!(
+                out,
+                "target={} class={} ",
+                plain(&target.name),
+                session.class
+            )?;
+            if let Some(path) = target.path {
+                write!(out, "path={path} ")?;
+            }
+        }
     }
     write!(out, "seq={}", sample.seq)?;
     if sample.fate != Fate::Received {
@@ -64,7 +77,7 @@ mod tests {
         let t3 = sample.t3.unwrap().unix_ns();
         sample.t4.as_mut().unwrap().at = twinpath_wire::Wall::from_unix_ns(t3 + 94_040);
         let mut out = Vec::new();
-        write(Some(2), &sample, &mut out).unwrap();
+        write(Some(&SessionName::new(2, "ef")), &sample, &mut out).unwrap();
         let line = String::from_utf8(out).unwrap();
         assert_eq!(
             line,

@@ -13,6 +13,7 @@ pub(crate) mod fixtures;
 pub(crate) mod json;
 pub(crate) mod labels;
 pub(crate) mod lines;
+pub(crate) mod names;
 pub(crate) mod packets;
 #[cfg(feature = "pictures")]
 pub(crate) mod pictures;
@@ -27,6 +28,7 @@ pub(crate) mod style;
 mod summary;
 pub(crate) mod survey;
 pub(crate) mod table;
+mod targets;
 pub(crate) mod text;
 pub(crate) mod units;
 pub(crate) mod words;
@@ -35,11 +37,12 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 use twinpath_report::document::SessionDocument;
-use twinpath_report::{ControlReport, Requested, SessionReport};
+use twinpath_report::{ControlReport, FailedTarget, Requested, SessionReport};
 use twinpath_runtime::host::interface_name;
 use twinpath_wire::Sample;
 
 pub(crate) use self::counts::UNKNOWN;
+pub(crate) use self::names::SessionName;
 use crate::args::Label;
 use crate::failure::Failure;
 use crate::logs;
@@ -48,11 +51,11 @@ pub(crate) use twinpath_report::words::rfc3339;
 /// Where a run's result goes, in one form.
 pub(crate) trait Sink {
     /// A packet's fate, as soon as it is known. Only if records were requested. `session`: its
-    /// number from 1, if there are several.
+    /// name, if there are several.
     ///
     /// # Errors
     /// Those of the stream; a closed pipe is `BrokenPipe`.
-    fn sample(&mut self, _session: Option<usize>, _sample: &Sample) -> io::Result<()> {
+    fn sample(&mut self, _session: Option<&SessionName>, _sample: &Sample) -> io::Result<()> {
         Ok(())
     }
 
@@ -98,6 +101,8 @@ pub(crate) struct Outcome<'a> {
     pub(crate) written: &'a [Written],
     /// The packets read from captures, if the sessions are from captures.
     pub(crate) captures: &'a [captures::CaptureCounts],
+    /// What could not be measured.
+    pub(crate) failed: &'a [FailedTarget],
 }
 
 impl<'a> Outcome<'a> {
@@ -109,6 +114,7 @@ impl<'a> Outcome<'a> {
             files: &[],
             written: &[],
             captures: &[],
+            failed: &[],
         }
     }
 
@@ -117,15 +123,21 @@ impl<'a> Outcome<'a> {
         Self { written, ..self }
     }
 
-    /// The documents of the sessions.
-    fn documents(&self, meta: &Meta) -> Vec<SessionDocument<'a>> {
+    /// With what could not be measured.
+    pub(crate) fn with_failed(self, failed: &'a [FailedTarget]) -> Self {
+        Self { failed, ..self }
+    }
+
+    /// The documents of the sessions, one after the other: all of a large run at once would need much
+    /// memory.
+    fn documents(self, meta: &Meta) -> impl Iterator<Item = SessionDocument<'a>> + Clone {
         let requested = Requested {
             interface_name: Some(interface_name),
             ..meta.requested
         };
         let sessions = self.sessions.iter().enumerate();
-        let document = |(place, report)| SessionDocument::new(report, self.file(place), &requested);
-        sessions.map(document).collect()
+        sessions
+            .map(move |(place, report)| SessionDocument::new(report, self.file(place), &requested))
     }
 
     /// The file of a session, by its position, if there are several files.

@@ -7,8 +7,9 @@ use twinpath_wire::{Delta, Exclusion, Sample, Wall};
 
 use super::json::Document;
 use super::labels::Labels;
+use super::names::TargetOfRecord;
 use super::rows::{self, Row};
-use super::{Meta, Outcome, Sink};
+use super::{Meta, Outcome, SessionName, Sink};
 use crate::args::{Label, OutputFormat, ResultOptions};
 use crate::failure::Failure;
 
@@ -46,17 +47,18 @@ pub(crate) const COLUMNS: [&str; 12] = [
 ];
 
 /// Whether a label of this name would duplicate a column.
-pub(super) fn is_column(name: &str) -> bool {
-    name == SESSION || COLUMNS.contains(&name)
+fn is_column(name: &str, has_targets: bool) -> bool {
+    name == SESSION || COLUMNS.contains(&name) || (has_targets && TARGET.contains(&name))
 }
 
 /// Checks that the output has room for labels: CSV has a column for each, besides its own.
+/// `has_targets`: several, or several paths.
 ///
 /// # Errors
 /// [`Failure`]: bad usage.
-pub(crate) fn labels_fit(options: &ResultOptions) -> Result<(), Failure> {
+pub(crate) fn labels_fit(options: &ResultOptions, has_targets: bool) -> Result<(), Failure> {
     let is_csv = options.form() == OutputFormat::Csv;
-    let taken = |label: &&Label| is_csv && is_column(&label.key);
+    let taken = |label: &&Label| is_csv && is_column(&label.key, has_targets);
     options.labels.iter().find(taken).map_or(Ok(()), |label| {
         let line = format!(
             "--label {}: csv already has a column of that name",
@@ -68,6 +70,8 @@ pub(crate) fn labels_fit(options: &ResultOptions) -> Result<(), Failure> {
 
 /// The additional column of runs with several sessions.
 const SESSION: &str = "session";
+/// Those of runs with several targets or paths.
+const TARGET: [&str; 4] = ["target_name", "target_address", "class", "path"];
 
 impl From<&Sample> for Record {
     fn from(sample: &Sample) -> Self {
@@ -89,8 +93,8 @@ impl From<&Sample> for Record {
 }
 
 /// A JSON line: the columns; the session if there are several; the ToS octet that reached the
-/// reflector, if reported; why its times are left out of the delays, if so; and the user's labels,
-/// if any.
+/// reflector, if reported; why its times are left out of the delays, if so; the user's labels, if
+/// any; and the target, class and path, if there are several targets or paths.
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(flatten)]
@@ -103,6 +107,12 @@ struct Line<'a> {
     excluded: Option<&'static str>,
     #[serde(skip_serializing_if = "Labels::is_empty")]
     labels: Labels<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<TargetOfRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<u16>,
 }
 
 /// `--output jsonl`: a line for each packet, the document as the last line.
@@ -118,19 +128,23 @@ impl<W: Write> JsonLines<W> {
 }
 
 impl<W: Write> Sink for JsonLines<W> {
-    fn sample(&mut self, session: Option<usize>, sample: &Sample) -> io::Result<()> {
+    fn sample(&mut self, session: Option<&SessionName>, sample: &Sample) -> io::Result<()> {
         let excluded = sample.excluded.map(|why| match why {
             Exclusion::ClockStep => "clock_step",
             Exclusion::Implausible => "implausible",
         });
+        let target = session.and_then(|session| session.target.as_ref());
         serde_json::to_writer(
             &mut self.out,
             &Line {
                 record: sample.into(),
-                session,
+                session: session.map(|session| session.number),
                 tos_forward: sample.tos_forward.map(|tos| tos.0),
                 excluded,
                 labels: Labels(&self.meta.labels),
+                target: target.map(TargetOfRecord::from),
+                class: session.filter(|_| target.is_some()).map(|it| &*it.class),
+                path: target.and_then(|target| target.path),
             },
         )?;
         self.out.write_all(b"\n")
@@ -158,18 +172,20 @@ pub(crate) struct Csv<W: Write> {
 }
 
 impl<W: Write> Csv<W> {
-    /// Writes the heading. `several`: sessions, distinguished by a column before the labels.
+    /// Writes the heading. `names`: of several sessions, distinguished by columns before the labels.
     ///
     /// # Errors
     /// Errors of writing to `out`.
-    pub(crate) fn new(out: W, meta: Meta, several: bool) -> io::Result<Self> {
+    pub(crate) fn new(out: W, meta: Meta, names: &[SessionName]) -> io::Result<Self> {
         let mut out = csv::WriterBuilder::new()
             .has_headers(false)
             .from_writer(out);
         let keys = meta.labels.iter().map(|label| label.key.as_str());
-        let session = several.then_some(SESSION);
-        out.write_record(COLUMNS.into_iter().chain(session).chain(keys))
-            .map_err(io_error)?;
+        let session = (!names.is_empty()).then_some(SESSION);
+        let has_targets = names.iter().any(|name| name.target.is_some());
+        let target = TARGET.into_iter().filter(|_| has_targets);
+        let own = COLUMNS.into_iter().chain(session).chain(target);
+        out.write_record(own.chain(keys)).map_err(io_error)?;
         out.flush()?;
         let labels = meta.labels.into_iter().map(|label| label.value).collect();
         Ok(Self { out, labels })
@@ -177,11 +193,16 @@ impl<W: Write> Csv<W> {
 }
 
 impl<W: Write> Sink for Csv<W> {
-    fn sample(&mut self, session: Option<usize>, sample: &Sample) -> io::Result<()> {
+    fn sample(&mut self, session: Option<&SessionName>, sample: &Sample) -> io::Result<()> {
         let record = Record::from(sample);
-        let written = match session {
-            None => self.out.serialize((record, &self.labels)),
-            Some(session) => self.out.serialize((record, session, &self.labels)),
+        let labels = &self.labels;
+        let written = match session.map(|session| (session, &session.target)) {
+            None => self.out.serialize((record, labels)),
+            Some((session, None)) => self.out.serialize((record, session.number, labels)),
+            Some((session, Some(target))) => {
+                let names = (&target.name, &target.address, &session.class, target.path);
+                self.out.serialize((record, session.number, names, labels))
+            }
         };
         written.map_err(io_error)
     }
@@ -239,7 +260,7 @@ mod tests {
     #[test]
     fn csv_has_a_heading_and_a_row_for_each_packet() {
         let mut out = Vec::new();
-        let mut sink = Csv::new(&mut out, fixtures::meta(), false).unwrap();
+        let mut sink = Csv::new(&mut out, fixtures::meta(), &[]).unwrap();
         for sample in fixtures::samples() {
             sink.sample(None, &sample).unwrap();
         }
@@ -251,10 +272,11 @@ mod tests {
 
     #[test]
     fn several_sessions_are_distinguished_before_the_labels() {
+        let name = |number| SessionName::new(number, "ef");
         let sample = fixtures::samples()[0];
         let mut out = Vec::new();
-        let mut sink = Csv::new(&mut out, fixtures::meta(), true).unwrap();
-        sink.sample(Some(2), &sample).unwrap();
+        let mut sink = Csv::new(&mut out, fixtures::meta(), &[name(1), name(2)]).unwrap();
+        sink.sample(Some(&name(2)), &sample).unwrap();
         sink.flush().unwrap();
         drop(sink);
         let table = String::from_utf8(out).unwrap();
@@ -263,7 +285,7 @@ mod tests {
         assert!(lines[1].contains(",received,2,"), "{table}");
         let mut out = Vec::new();
         let mut sink = JsonLines::new(&mut out, Meta::default());
-        sink.sample(Some(2), &sample).unwrap();
+        sink.sample(Some(&name(2)), &sample).unwrap();
         let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(line["session"], 2);
     }
@@ -271,7 +293,7 @@ mod tests {
     #[test]
     fn csv_without_a_packet_is_its_heading() {
         let mut out = Vec::new();
-        Csv::new(&mut out, Meta::default(), false)
+        Csv::new(&mut out, Meta::default(), &[])
             .unwrap()
             .report([].as_slice().into())
             .unwrap();
@@ -294,7 +316,7 @@ mod tests {
             else {
                 panic!("{line}")
             };
-            let told = labels_fit(&args.run.results).map_err(|failure| failure.to_string());
+            let told = labels_fit(&args.run.results, false).map_err(|failure| failure.to_string());
             assert_eq!(told.is_ok(), fits, "{told:?}");
         }
     }

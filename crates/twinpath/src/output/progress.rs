@@ -1,6 +1,7 @@
 //! A progress line on a terminal, erased before the report.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use twinpath_runtime::measure::Progress;
 
@@ -33,9 +34,8 @@ impl<W: Write> ProgressLine<W> {
         Self { out, shown: false }
     }
 
-    /// Shows the progress. A terminal that cannot be written to is no longer used.
-    pub(crate) fn show(&mut self, progress: &Progress) {
-        let text = text(progress);
+    /// Shows this. A terminal that cannot be written to is no longer used.
+    pub(crate) fn show(&mut self, text: &str) {
         if let Some(out) = &mut self.out {
             let written = write!(out, "\r{text}\u{1b}[K").and_then(|()| out.flush());
             self.shown = true;
@@ -66,7 +66,8 @@ impl<W: Write> Drop for ProgressLine<W> {
     }
 }
 
-fn text(progress: &Progress) -> String {
+/// The progress of one session, or of the classes of one target.
+pub(crate) fn one(progress: &Progress) -> String {
     let asked = progress
         .asked
         .map_or_else(String::new, |asked| format!("/{asked}"));
@@ -76,6 +77,33 @@ fn text(progress: &Progress) -> String {
     format!(
         "{}{asked} sent, {} received, {} lost{last}",
         progress.sent, progress.received, progress.lost
+    )
+}
+
+/// The progress of many sessions: `412 sessions, 40 s of 60 s, 3 lose packets`. `length`: how long they
+/// send, if that is known.
+pub(crate) fn many(
+    sessions: impl Iterator<Item = Progress>,
+    elapsed: Duration,
+    length: Option<Duration>,
+) -> String {
+    let (all, losing) = sessions.fold((0, 0_u64), |(all, losing), one| {
+        (all + 1, losing + u64::from(one.lost > 0))
+    });
+    let seconds = elapsed.as_secs();
+    let time = match length.map(|length| length.as_millis().div_ceil(1_000)) {
+        Some(length) if u128::from(seconds) < length => format!("{seconds} s of {length} s"),
+        Some(_) => "waiting for the last replies".to_owned(),
+        None => format!("{seconds} s"),
+    };
+    let losses = match losing {
+        0 => "no loss".to_owned(),
+        1 => "1 loses packets".to_owned(),
+        losing => format!("{losing} lose packets"),
+    };
+    format!(
+        "{}, {time}, {losses}",
+        units::count(all, "session", "sessions")
     )
 }
 
@@ -104,19 +132,19 @@ mod tests {
         let mut out = Vec::new();
         let mut line = ProgressLine::new(Some(&mut out));
         line.erase();
-        line.show(&Progress {
+        line.show(&one(&Progress {
             asked: Some(100),
             sent: 1,
             ..Progress::default()
-        });
-        line.show(&Progress {
+        }));
+        line.show(&one(&Progress {
             asked: None,
             sent: 38,
             received: 36,
             lost: 1,
             last_round_trip_ns: Some(1_204_000),
             far_clock: None,
-        });
+        }));
         line.erase();
         drop(line);
         assert_eq!(
@@ -127,9 +155,31 @@ mod tests {
     }
 
     #[test]
+    fn many_sessions_are_counted_with_those_that_lose_packets() {
+        let session = |lost| Progress {
+            lost,
+            ..Progress::default()
+        };
+        let shown = |lost: &[u64], elapsed, length: Option<u64>| {
+            let sessions = lost.iter().map(|lost| session(*lost));
+            let length = length.map(Duration::from_millis);
+            many(sessions, Duration::from_millis(elapsed), length)
+        };
+        assert_eq!(
+            shown(&[0, 2, 1], 40_700, Some(59_500)),
+            "3 sessions, 40 s of 60 s, 2 lose packets"
+        );
+        assert_eq!(shown(&[1], 400, None), "1 session, 0 s, 1 loses packets");
+        assert_eq!(
+            shown(&[0, 0], 1_000, Some(1_000)),
+            "2 sessions, waiting for the last replies, no loss"
+        );
+    }
+
+    #[test]
     fn without_a_terminal_there_is_none() {
         let mut line = ProgressLine::<Vec<u8>>::new(None);
-        line.show(&Progress::default());
+        line.show(&one(&Progress::default()));
         line.erase();
     }
 }

@@ -31,7 +31,7 @@ impl<W: Write> Sink for Prometheus<W> {
     }
 
     fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
-        let documents = outcome.documents(&self.meta);
+        let documents: Vec<SessionDocument<'_>> = outcome.documents(&self.meta).collect();
         let labels: Vec<String> = documents
             .iter()
             .map(|session| labels(session, &self.meta))
@@ -163,15 +163,20 @@ fn labels(session: &SessionDocument<'_>, meta: &Meta) -> String {
         ("dscp", session.dscp.to_string()),
     ];
     let file = session.file.map(|file| ("file", file.to_owned()));
-    let own = own.into_iter().chain(file);
+    let target = session.target.as_ref();
+    let name = target.map(|target| ("target_name", target.name.to_owned()));
+    let path = session.path.map(|path| ("path", path.to_string()));
+    let own = own.into_iter().chain(file).chain(name).chain(path);
     let mut labels: Vec<String> = own.map(|(name, value)| label(name, &value)).collect();
     let mut names = BTreeSet::new();
-    for asked in &meta.labels {
+    let of_target = target.into_iter().flat_map(|target| target.labels);
+    let of_run = meta.labels.iter().map(|label| (&label.key, &label.value));
+    for (key, value) in of_target.chain(of_run) {
         // The user's keys may contain dots and dashes; no two keys may become the same label.
         let fits = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-        let name: String = asked.key.chars().map(fits).collect();
+        let name: String = key.chars().map(fits).collect();
         if names.insert(name.clone()) {
-            labels.push(label(&format!("label_{name}"), &asked.value));
+            labels.push(label(&format!("label_{name}"), value));
         }
     }
     labels.join(",")

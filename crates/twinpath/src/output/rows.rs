@@ -10,6 +10,7 @@ use twinpath_wire::Wall;
 
 use super::counts::UNKNOWN;
 use super::labels::Labels;
+use super::names::{SessionName, TargetOfRecord};
 use super::style::Style;
 use super::table::{cell, enough};
 use super::units::{self, Unit};
@@ -35,10 +36,8 @@ const PAGE: u32 = 40;
 
 /// The packets sent between two times, and their fates.
 pub(crate) struct Row<'a> {
-    /// The session's number from 1, if there are several.
-    session: Option<usize>,
-    /// Its class.
-    name: Option<&'a str>,
+    /// The session, if there are several.
+    session: Option<&'a SessionName>,
     /// From 0; `None`: the run so far.
     index: Option<u64>,
     start: Wall,
@@ -50,13 +49,11 @@ pub(crate) struct Row<'a> {
 impl<'a> Row<'a> {
     /// A finished interval.
     pub(crate) fn of_interval(
-        session: Option<usize>,
-        name: Option<&'a str>,
+        session: Option<&'a SessionName>,
         interval: &'a IntervalFigures,
     ) -> Self {
         Self {
             session,
-            name,
             index: Some(interval.index),
             start: interval.start,
             end: interval.end,
@@ -67,21 +64,24 @@ impl<'a> Row<'a> {
 
     /// The run so far.
     pub(crate) fn so_far(
-        session: Option<usize>,
-        name: Option<&'a str>,
+        session: Option<&'a SessionName>,
         start: Wall,
         end: Wall,
         figures: &'a Figures,
     ) -> Self {
         Self {
             session,
-            name,
             index: None,
             start,
             end,
             figures,
             interval: None,
         }
+    }
+
+    /// The session's name, if there are several.
+    fn name(&self) -> Option<&'a str> {
+        self.session.map(|session| &*session.text)
     }
 
     /// Packets whose fate is known.
@@ -167,8 +167,11 @@ pub(crate) fn write_glance(row: &Row<'_>, style: Style, out: &mut impl Write) ->
 
 fn heading(row: &Row<'_>) -> String {
     let heads = cells(&HEADS.map(|(head, _)| head.to_owned()));
-    let class = if row.name.is_some() { "Class" } else { "" };
-    named("From (UTC)", row.name.map(|_| class), &heads)
+    let head = row.session.map(|session| match session.target {
+        Some(_) => "",
+        None => "Class",
+    });
+    named("From (UTC)", head, &heads)
 }
 
 /// Cells in their columns.
@@ -214,7 +217,7 @@ fn line(row: &Row<'_>, time: &str) -> String {
     } else {
         format!("\n  suspect: {}", suspect.join(", "))
     };
-    format!("{}{suspect}", named(time, row.name, &cells))
+    format!("{}{suspect}", named(time, row.name(), &cells))
 }
 
 /// Intervals in which nothing was sent, as one line.
@@ -228,7 +231,7 @@ fn stretch(row: &Row<'_>, (intervals, missed): (u64, u64)) -> String {
         " {} without a packet, to {to}",
         units::count(intervals, "interval", "intervals")
     );
-    format!("{}{missed}", named(&clock(row), row.name, &said))
+    format!("{}{missed}", named(&clock(row), row.name(), &said))
 }
 
 /// The time of day of a row's beginning.
@@ -268,6 +271,10 @@ struct Document<'a> {
     suspect: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     intervals: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<TargetOfRecord<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<u16>,
 }
 
 #[derive(Serialize)]
@@ -294,12 +301,13 @@ struct Packets {
 pub(crate) fn write_document(row: &Row<'_>, meta: &Meta, out: &mut impl Write) -> io::Result<()> {
     let figures = row.figures;
     let loss = row.interval.map(|interval| interval.loss);
+    let target = row.session.and_then(|session| session.target.as_ref());
     let document = Document {
         schema: "twinpath-interval-1",
         host: meta.host.as_deref(),
         labels: Labels(&meta.labels),
-        session: row.session,
-        class: row.name,
+        session: row.session.map(|session| session.number),
+        class: row.session.map(|session| &*session.class),
         interval: row.index,
         start: rfc3339(row.start),
         end: rfc3339(row.end),
@@ -323,6 +331,8 @@ pub(crate) fn write_document(row: &Row<'_>, meta: &Meta, out: &mut impl Write) -
         backward: figures.backward,
         suspect: row.suspect().collect(),
         intervals: row.interval.map(|interval| interval.intervals),
+        target: target.map(TargetOfRecord::from),
+        path: target.and_then(|target| target.path),
     };
     serde_json::to_writer(&mut *out, &document)?;
     out.write_all(b"\n")
@@ -358,8 +368,9 @@ mod tests {
     fn rows_for_people_have_a_heading_and_reasons_for_doubt() {
         let mut out = Vec::new();
         let mut table = Table::default();
+        let name = SessionName::new(1, "af41");
         for interval in &intervals() {
-            let row = Row::of_interval(Some(1), Some("af41"), interval);
+            let row = Row::of_interval(Some(&name), interval);
             table.write(&row, Style::PLAIN, &mut out).unwrap();
         }
         insta::assert_snapshot!(String::from_utf8(out).unwrap());
@@ -371,7 +382,8 @@ mod tests {
         for (name, max_ns) in [("ef", 4_321_000_000), ("monday.parquet af41", 999_000_000)] {
             interval.figures.round_trip.as_mut().unwrap().max_ns = max_ns;
             let mut out = Vec::new();
-            let row = Row::of_interval(Some(1), Some(name), &interval);
+            let name = SessionName::new(1, name);
+            let row = Row::of_interval(Some(&name), &interval);
             Table::default()
                 .write(&row, Style::PLAIN, &mut out)
                 .unwrap();
@@ -387,7 +399,7 @@ mod tests {
     fn each_row_for_machines_is_one_line() {
         let mut out = Vec::new();
         for interval in &intervals() {
-            let row = Row::of_interval(None, None, interval);
+            let row = Row::of_interval(None, interval);
             write_document(&row, &Meta::default(), &mut out).unwrap();
         }
         let text = String::from_utf8(out).unwrap();
@@ -401,7 +413,7 @@ mod tests {
     #[test]
     fn a_snapshot_is_marked_as_the_run_so_far() {
         let interval = &intervals()[0];
-        let row = Row::so_far(None, None, interval.start, interval.end, &interval.figures);
+        let row = Row::so_far(None, interval.start, interval.end, &interval.figures);
         let mut out = Vec::new();
         write_glance(&row, Style::PLAIN, &mut out).unwrap();
         assert!(String::from_utf8(out).unwrap().contains("\nso far "));

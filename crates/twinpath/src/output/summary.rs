@@ -44,9 +44,19 @@ enum Loss {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Direction {
+pub(super) enum Direction {
     Outbound,
     Inbound,
+}
+
+impl Direction {
+    /// Behind a share of losses.
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Self::Outbound => " outbound",
+            Self::Inbound => " inbound",
+        }
+    }
 }
 
 /// Losses in a row.
@@ -84,7 +94,7 @@ fn loss(report: &SessionReport) -> Loss {
 }
 
 /// The direction of all losses, if they have the same one and that is certain.
-fn direction(report: &SessionReport) -> Option<Direction> {
+pub(super) fn direction(report: &SessionReport) -> Option<Direction> {
     let figures = &report.figures;
     let is_known = !figures.direction_uncertain && figures.lost_unattributed == Some(0);
     match (figures.lost_forward?, figures.lost_backward?) {
@@ -146,11 +156,7 @@ fn loss_words(loss: Loss, report: &SessionReport) -> String {
         Loss::None => "No loss".to_owned(),
         Loss::Some { direction, bursts } => {
             let share = units::percent(counters.lost, counters.sent);
-            let direction = match direction {
-                Some(Direction::Outbound) => " outbound",
-                Some(Direction::Inbound) => " inbound",
-                None => "",
-            };
+            let direction = direction.map_or("", Direction::suffix);
             let bursts = match bursts {
                 Some(Bursts { count: 1, longest }) => format!(" in one burst of {longest} packets"),
                 Some(Bursts { count, longest }) => format!(" in {count} bursts, longest {longest}"),

@@ -5,6 +5,7 @@ mod asked;
 mod one_way;
 mod path;
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -16,11 +17,15 @@ use twinpath_wire::control::SecurityMode;
 use twinpath_wire::{Ecn, Sample};
 
 use super::clocks::ONE_HOST;
+use super::names::Differing;
 use super::rows::{self, Row};
 use super::style::Style;
 use super::table::{CELL, NAME, cell, clock, enough, fact, notes, row, signed};
 use super::units::{self, Unit, WIDTH, wrapped};
-use super::{Meta, Outcome, Sink, Written, classes, counts, ends, lines, schedule, summary, words};
+use super::{
+    Meta, Outcome, SessionName, Sink, Written, classes, counts, ends, lines, schedule, summary,
+    table, targets, words,
+};
 
 /// A resolution of the far clock that is worth mentioning: it hides delays of some microseconds.
 const COARSE_NS: u64 = 10_000;
@@ -45,10 +50,36 @@ impl<W: Write> Text<W> {
             rows: rows::Table::default(),
         }
     }
+
+    /// Every session's page, under its `name` or its file.
+    fn pages(
+        &mut self,
+        outcome: Outcome<'_>,
+        name: impl Fn(&SessionReport) -> Option<String>,
+    ) -> io::Result<()> {
+        // Findings common to several sessions are printed under the first.
+        let mut said: HashSet<&str> = HashSet::new();
+        for (index, report) in outcome.sessions.iter().enumerate() {
+            if index > 0 {
+                writeln!(self.out)?;
+            }
+            let file = outcome.file(index).map(str::to_owned);
+            if let Some(name) = file.or_else(|| name(report)) {
+                writeln!(self.out, "{}", self.style.heading(&format!("{name}:")))?;
+            }
+            page(report, &self.meta, self.style, &mut self.out)?;
+            let notes = report.notes.iter();
+            let new: Vec<&Note> = notes.filter(|note| !said.contains(&*note.line)).collect();
+            let lines: Vec<Note> = new.iter().copied().cloned().collect();
+            table::notes(&lines, self.style, &mut self.out)?;
+            said.extend(new.iter().map(|note| &*note.line));
+        }
+        Ok(())
+    }
 }
 
 impl<W: Write> Sink for Text<W> {
-    fn sample(&mut self, session: Option<usize>, sample: &Sample) -> io::Result<()> {
+    fn sample(&mut self, session: Option<&SessionName>, sample: &Sample) -> io::Result<()> {
         if self.lines {
             lines::write(session, sample, &mut self.out)
         } else {
@@ -76,26 +107,21 @@ impl<W: Write> Sink for Text<W> {
         if !self.rows.is_empty() {
             writeln!(self.out)?;
         }
-        // Findings common to several sessions are printed under the first.
-        let mut said: Vec<&Note> = Vec::new();
-        for (index, report) in outcome.sessions.iter().enumerate() {
-            if index > 0 {
+        let differing = Differing::of_reports(outcome.sessions);
+        if differing.is_mesh() && outcome.files.is_empty() {
+            targets::write(outcome, differing, self.lines, self.style, &mut self.out)?;
+            if self.lines {
                 writeln!(self.out)?;
+                self.pages(outcome, |report| Some(differing.name(&report.identity)))?;
             }
-            if let Some(file) = outcome.file(index) {
-                writeln!(self.out, "{}", self.style.heading(&format!("{file}:")))?;
+        } else {
+            self.pages(outcome, |_| None)?;
+            let refused = outcome.control.map_or(&[][..], |control| &control.refused);
+            if outcome.sessions.len() + refused.len() > 1 {
+                writeln!(self.out)?;
+                classes::write(outcome, refused, self.style, &mut self.out)?;
             }
-            page(report, &self.meta, self.style, &mut self.out)?;
-            let is_new = |note: &&Note| said.iter().all(|earlier| earlier.line != note.line);
-            let new: Vec<&Note> = report.notes.iter().filter(is_new).collect();
-            let lines: Vec<Note> = new.iter().copied().cloned().collect();
-            notes(&lines, self.style, &mut self.out)?;
-            said.extend(new);
-        }
-        let refused = outcome.control.map_or(&[][..], |control| &control.refused);
-        if outcome.sessions.len() + refused.len() > 1 {
-            writeln!(self.out)?;
-            classes::write(outcome, refused, self.style, &mut self.out)?;
+            targets::failed(outcome.failed, self.lines, self.style, &mut self.out)?;
         }
         if let Some(control) = outcome.control {
             let server = ends::named(control.server);

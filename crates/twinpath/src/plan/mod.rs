@@ -19,7 +19,7 @@ pub(crate) use ends::other_addresses;
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
 pub(crate) use sender::{figures, rows_fit, unfilled};
-pub(crate) use sessions::sessions;
+pub(crate) use sessions::{PlannedSession, PlannedSessions, Target, sessions};
 
 /// The environment variable of a passphrase, which keeps it off the command line.
 const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";

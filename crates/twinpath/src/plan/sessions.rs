@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use serde::Serialize;
 use twinpath_proto::sender::Protocol;
+use twinpath_report::FailedTarget;
 use twinpath_runtime::host::raise_descriptor_limit;
 use twinpath_runtime::measure::spread;
 use twinpath_runtime::{PortChoice, SenderPlan};
@@ -42,10 +42,6 @@ const OTHER_DESCRIPTORS: usize = 32;
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedSession {
     pub(crate) plan: SenderPlan,
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the outputs of many sessions come next")
-    )]
     pub(crate) target: Target,
     pub(crate) class: Tos,
     /// From 1; `None` without `--paths`.
@@ -53,20 +49,12 @@ pub(crate) struct PlannedSession {
 }
 
 /// A far end, as given and as used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     /// Its name in the file, or its address as given.
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
-    #[serde(skip)]
     pub(crate) labels: Vec<Label>,
-}
-
-/// A target that cannot be measured, and why: one line, with its place in the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct FailedTarget {
-    pub(crate) target: String,
-    pub(crate) error: String,
 }
 
 /// What is measured, and what is not.
@@ -74,6 +62,17 @@ pub(crate) struct FailedTarget {
 pub(crate) struct PlannedSessions {
     pub(crate) sessions: Vec<PlannedSession>,
     pub(crate) failed: Vec<FailedTarget>,
+}
+
+impl PlannedSessions {
+    /// How many targets are measured.
+    pub(crate) fn targets(&self) -> usize {
+        let targets = self.sessions.iter();
+        let targets: HashSet<(&str, SocketAddr)> = targets
+            .map(|session| (&*session.target.name, session.target.address))
+            .collect();
+        targets.len()
+    }
 }
 
 /// A far end to measure, not yet resolved.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use twinpath_report::{ControlReport, SessionReport, SessionSetup};
+use twinpath_report::{ControlReport, FailedTarget, SessionReport, SessionSetup};
 use twinpath_wire::Wall;
 
 use crate::args::Label;
@@ -32,6 +32,9 @@ pub(crate) struct FooterEnd<'a> {
     pub(crate) control: Option<Cow<'a, ControlReport>>,
     /// Rows that are not in the file because the disk was too slow.
     pub(crate) rows_missing: u64,
+    /// What could not be measured.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub(crate) failed: Cow<'a, [FailedTarget]>,
 }
 
 impl FooterBegin {

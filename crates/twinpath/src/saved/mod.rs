@@ -30,7 +30,7 @@ pub(crate) const RUN_KEY: &str = "twinpath.run";
 /// The key of the metadata of the end; an interrupted run has none.
 pub(crate) const END_KEY: &str = "twinpath.end";
 /// The most sessions of a run; each has its own series.
-const MOST_SESSIONS: usize = 1_024;
+const MOST_SESSIONS: usize = 10_000;
 /// Who wrote the file, whatever the version.
 const WRITER: &str = "twinpath ";
 /// Who writes files.

@@ -4,18 +4,19 @@ use tracing::{debug, info};
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
 use twinpath_report::ControlReport;
+use twinpath_runtime::SenderPlan;
 use twinpath_runtime::controller::{self, ControlEvent, ControllerRun};
 use twinpath_runtime::measure::SessionHandle;
 
 use super::reaching::reached;
 use crate::args::{ControllerArgs, doubt};
-use crate::cmd::measure::{self, Event, Measured, Measurement, Run};
+use crate::cmd::measure::{self, Event, Measured, Measurement, Run, Started};
 use crate::cmd::subject::Subject;
 use crate::cmd::{remark, warn};
 use crate::failure::{Exit, Failure};
 use crate::output::ends::named;
 use crate::output::words;
-use crate::plan::{self, Given};
+use crate::plan::{self, Given, PlannedSession, Target};
 
 pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> {
     let log = &args.run.log;
@@ -30,23 +31,36 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
     let measurement = Measurement::open(&args.run)?;
     let mut plan = reached(plans, |plan| &mut plan.control, log, &measurement.signals)?;
     plan.sender = measurement.needs(plan.sender);
-    let (far, template, classes) = (
-        plan.control.server,
-        plan.sender.clone(),
-        plan.classes.clone(),
-    );
+    let far = plan.control.server;
+    let target = Target {
+        name: args.server.to_string(),
+        address: far,
+        labels: Vec::new(),
+    };
     let subject = Subject {
         command: "controller",
-        far,
+        far: named(far),
         what: "TWAMP".to_owned(),
-        protocol: Protocol::Twamp(TestFeatures::default()),
-        plan: &template,
-        classes: &classes,
     };
+    let classes = plan.classes.iter();
+    let sessions = classes.map(|class| PlannedSession {
+        plan: SenderPlan {
+            protocol: Protocol::Twamp(TestFeatures::default()),
+            ..plan.sender.clone()
+        },
+        target: target.clone(),
+        class: *class,
+        path: None,
+    });
+    let sessions = sessions.collect();
     let start = || {
         let run = controller::start(plan)?;
         info!(server = %named(far), sessions = run.sessions().len(), "connecting");
-        Ok(run)
+        Ok(Started {
+            run,
+            sessions,
+            failed: Vec::new(),
+        })
     };
     measurement.run(&subject, start, |_| {})
 }
@@ -88,6 +102,7 @@ impl Run for ControllerRun {
         Ok(Measured {
             sessions: std::mem::take(&mut report.sessions),
             control: Some(report),
+            failed: Vec::new(),
             failure,
         })
     }

@@ -26,6 +26,7 @@ use super::{remark, unwritten};
 use crate::args::ReportArgs;
 use crate::failure::{Exit, Failure};
 use crate::logs;
+use crate::output::SessionName;
 use crate::output::style::Style;
 use crate::output::{Meta, Outcome, packets, words};
 use crate::plan;
@@ -56,14 +57,14 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         .map(|path| ("FILE", path.as_path()))
         .collect();
     distinct_files(&args.written_files(), &read)?;
-    packets::labels_fit(&args.results)?;
+    packets::labels_fit(&args.results, false)?;
     logs::start(&args.log, Level::WARN)?;
     remark(&args.log, args.unshown_figures());
     let done = if args.compare {
         compare::run(args)
     } else {
-        report(args, &|meta, several| {
-            RunOutput::of(meta, &args.results, &args.log, several)
+        report(args, &|meta, names| {
+            RunOutput::of(meta, &args.results, &args.log, names)
         })
     };
     match done {
@@ -76,10 +77,10 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
 /// The report of these files, and no comparison, on another stream than stdout.
 pub(super) fn on(args: &ReportArgs, out: Box<dyn Write>) -> Result<Exit, Failure> {
     let out = Cell::new(Some(out));
-    let done = report(args, &|meta, several| {
+    let done = report(args, &|meta, names| {
         let out = out.take().unwrap_or_else(|| Box::new(io::sink()));
         let style = Style::PLAIN;
-        RunOutput::on(out, style, meta, &args.results, &args.log, several)
+        RunOutput::on(out, style, meta, &args.results, &args.log, names)
     });
     match done {
         Ok(exit) => Ok(exit),
@@ -88,8 +89,8 @@ pub(super) fn on(args: &ReportArgs, out: Box<dyn Write>) -> Result<Exit, Failure
     }
 }
 
-/// Opens what a report goes to: about which runs, and whether of several sessions.
-type Open<'a> = dyn Fn(Meta, bool) -> io::Result<RunOutput> + 'a;
+/// Opens what a report goes to: about which runs, and the names of several sessions.
+type Open<'a> = dyn Fn(Meta, &[SessionName]) -> io::Result<RunOutput> + 'a;
 
 fn report(args: &ReportArgs, output: &Open<'_>) -> Result<Exit, Trouble> {
     let sources = open(args)?;
@@ -98,18 +99,23 @@ fn report(args: &ReportArgs, output: &Open<'_>) -> Result<Exit, Trouble> {
     let meta = together(&sources, args);
     let companions = Companions::of_report(args, &meta.labels)?;
     let names = source::names(&sources);
-    let mut output = output(meta, several)?.beside(companions.write());
-    let mut observers = follow(&sources, &names, several, args, companions.columns())?;
+    let session_names = session_names(&sources, &names, several);
+    let has_targets = session_names.iter().any(|name| name.target.is_some());
+    packets::labels_fit(&args.results, has_targets)?;
+    let mut output = output(meta, &session_names)?.beside(companions.write());
+    let mut observers = follow(&sources, session_names, args, companions.columns())?;
     let mut replays = vec![Replay::default(); sessions];
     let mut first = 0;
     let mut reports = Vec::with_capacity(sessions);
     let mut control = None;
     let mut captures = Vec::new();
+    let mut failed = Vec::new();
     for source in &sources {
         read(source, first, &mut observers, &mut replays, &mut output)?;
         let of_file = source.reports(first, &observers, &replays);
         if sources.len() == 1 {
             control = source.control();
+            failed = source.failed();
         }
         reports.extend(of_file);
         captures.extend(source.counts(first));
@@ -143,6 +149,7 @@ fn report(args: &ReportArgs, output: &Open<'_>) -> Result<Exit, Trouble> {
     let outcome = Outcome {
         files: &files,
         captures: &captures,
+        failed: &failed,
         ..Outcome::new(&reports, control.as_ref())
     };
     let mut written = Vec::from_iter(logs::written());
@@ -193,29 +200,43 @@ fn read(
 /// Empty series of all sessions, as their runs began with, and with a timeline of so many `columns`.
 fn follow(
     sources: &[Source],
-    files: &[String],
-    several: bool,
+    names: Vec<SessionName>,
     args: &ReportArgs,
     columns: Option<usize>,
 ) -> Result<RunObservers, Failure> {
     let interval = args.results.report_interval.map(|time| time.0);
     let mut series = Vec::new();
-    let mut names = Vec::new();
-    for (source, file) in sources.iter().zip(files) {
+    for source in sources {
         for session in &source.sessions {
             let facts = source.facts(session);
             plan::rows_fit(&args.results, facts.timeout)?;
             series.push(facts.open_saved(interval, columns));
-            let class = session.identity.tos.dscp();
-            match (several, sources.len()) {
-                (false, _) => {}
-                (true, 1) => names.push(class.to_string()),
-                (true, _) if source.sessions.len() == 1 => names.push(file.clone()),
-                (true, _) => names.push(format!("{file} {class}")),
-            }
         }
     }
     Ok(RunObservers::new(series, names, args.results.records()))
+}
+
+/// What the sessions are called, where there are `several`.
+fn session_names(sources: &[Source], files: &[String], several: bool) -> Vec<SessionName> {
+    if !several {
+        return Vec::new();
+    }
+    if let [source] = sources {
+        let identities = source.sessions.iter().map(|session| &session.identity);
+        return SessionName::all(&identities.collect::<Vec<_>>());
+    }
+    let mut names = Vec::new();
+    for (source, file) in sources.iter().zip(files) {
+        for session in &source.sessions {
+            let name = if source.sessions.len() == 1 {
+                file.clone()
+            } else {
+                format!("{file} {}", session.identity.tos.dscp())
+            };
+            names.push(SessionName::new(names.len() + 1, name));
+        }
+    }
+    names
 }
 
 /// Host and labels: what all files agree on, and the user's own.

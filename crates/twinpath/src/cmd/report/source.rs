@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use twinpath_metrics::{MetricsConfig, SessionMetrics};
-use twinpath_report::ControlReport;
 use twinpath_report::finding::{self, Captured, RawFile};
+use twinpath_report::{ControlReport, FailedTarget};
 use twinpath_report::{Finding, SessionReport, SessionSetup};
 use twinpath_runtime::FigureOptions;
 use twinpath_runtime::file;
@@ -282,6 +282,14 @@ impl Source {
                 Some(control.as_read())
             }
             Rows::Saved { end: None, .. } | Rows::Captured(_) => None,
+        }
+    }
+
+    /// What the run could not measure, if it came to its end.
+    pub(super) fn failed(&self) -> Vec<FailedTarget> {
+        match &self.rows {
+            Rows::Saved { end: Some(end), .. } => end.failed.to_vec(),
+            Rows::Saved { end: None, .. } | Rows::Captured(_) => Vec::new(),
         }
     }
 

@@ -235,12 +235,12 @@ fn a_file_that_says_the_wildest_things_gives_a_report_in_plain_characters() {
             panic!()
         };
         let sources = [Source::open(&path, &args).unwrap()];
-        let observers = follow(&sources, &[String::new()], false, &args, Some(60));
+        let observers = follow(&sources, Vec::new(), &args, Some(60));
         let Ok(mut observers) = observers else {
             panic!("no rows are asked for");
         };
         let mut replays = vec![Replay::default(); 1];
-        let mut output = RunOutput::of(Meta::default(), &args.results, &args.log, false).unwrap();
+        let mut output = RunOutput::of(Meta::default(), &args.results, &args.log, &[]).unwrap();
         assert!(read(&sources[0], 0, &mut observers, &mut replays, &mut output).is_ok());
         let mut reports = sources[0].reports(0, &observers, &replays);
         assert_eq!(reports.len(), 1);

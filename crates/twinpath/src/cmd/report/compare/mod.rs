@@ -159,16 +159,9 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
 
 /// The sessions of one file.
 fn reports(source: &Source, args: &ReportArgs) -> Result<Vec<SessionReport>, Trouble> {
-    let mut observers = follow(
-        std::slice::from_ref(source),
-        &[String::new()],
-        false,
-        args,
-        None,
-    )?
-    .silent();
+    let mut observers = follow(std::slice::from_ref(source), Vec::new(), args, None)?.silent();
     let mut replays = vec![Replay::default(); source.sessions.len()];
-    let mut output = RunOutput::of(Meta::default(), &args.results, &args.log, false)?;
+    let mut output = RunOutput::of(Meta::default(), &args.results, &args.log, &[])?;
     read(source, 0, &mut observers, &mut replays, &mut output)?;
     let mut reports = source.reports(0, &observers, &replays);
     for report in &mut reports {

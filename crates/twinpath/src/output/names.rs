@@ -1,0 +1,199 @@
+//! What sessions are called in lines, rows and records, where there are several.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use twinpath_report::document::TargetDocument;
+use twinpath_report::{Identity, SessionReport};
+
+use super::ends;
+
+/// What one of several sessions is called.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionName {
+    /// Its number in the run, from 1.
+    pub(crate) number: usize,
+    /// What tells it from the others, in one line for people.
+    pub(crate) text: String,
+    /// Its class, or the file that it is from.
+    pub(crate) class: String,
+    /// In runs with several targets or several paths.
+    pub(crate) target: Option<NamedTarget>,
+}
+
+/// The target of a session, and which path to it.
+#[derive(Clone, Debug)]
+pub(crate) struct NamedTarget {
+    /// As given.
+    pub(crate) name: String,
+    /// The address and port used.
+    pub(crate) address: String,
+    pub(crate) path: Option<u16>,
+}
+
+/// A target in the record of a packet or of an interval.
+#[derive(Debug, Serialize)]
+pub(crate) struct TargetOfRecord<'a> {
+    name: &'a str,
+    address: &'a str,
+}
+
+impl<'a> From<&'a NamedTarget> for TargetOfRecord<'a> {
+    fn from(target: &'a NamedTarget) -> Self {
+        Self {
+            name: &target.name,
+            address: &target.address,
+        }
+    }
+}
+
+impl SessionName {
+    /// A session that is told from others by this alone.
+    pub(crate) fn new(number: usize, name: impl Into<String>) -> Self {
+        let text = name.into();
+        Self {
+            number,
+            class: text.clone(),
+            text,
+            target: None,
+        }
+    }
+
+    /// The sessions of one run; none if there is only one.
+    pub(crate) fn all(identities: &[&Identity]) -> Vec<Self> {
+        if identities.len() < 2 {
+            return Vec::new();
+        }
+        let differing = Differing::of(identities.iter().copied());
+        let name = |(index, identity): (usize, &&Identity)| {
+            let target = TargetDocument::new(identity, ends::named);
+            Self {
+                number: index + 1,
+                text: differing.name(identity),
+                class: identity.tos.dscp().to_string(),
+                target: target
+                    .filter(|_| differing.is_mesh())
+                    .map(|target| NamedTarget {
+                        name: target.name.to_owned(),
+                        address: target.address,
+                        path: identity.path,
+                    }),
+            }
+        };
+        identities.iter().enumerate().map(name).collect()
+    }
+}
+
+/// In what the sessions of a run differ.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Differing {
+    targets: bool,
+    classes: bool,
+    paths: bool,
+}
+
+impl Differing {
+    pub(crate) fn of<'a>(identities: impl Iterator<Item = &'a Identity>) -> Self {
+        let (mut targets, mut classes) = (BTreeSet::new(), BTreeSet::new());
+        let mut paths = false;
+        for identity in identities {
+            if let Some(target) = &identity.target {
+                targets.insert((&*target.name, identity.reflector));
+            }
+            classes.insert(identity.tos.0);
+            paths |= identity.path.is_some();
+        }
+        Self {
+            targets: targets.len() > 1,
+            classes: classes.len() > 1,
+            paths,
+        }
+    }
+
+    /// The same of reports.
+    pub(crate) fn of_reports(reports: &[SessionReport]) -> Self {
+        Self::of(reports.iter().map(|report| &report.identity))
+    }
+
+    /// There are several targets, or several paths to one.
+    pub(crate) fn is_mesh(self) -> bool {
+        self.targets || self.paths
+    }
+
+    pub(crate) fn has_targets(self) -> bool {
+        self.targets
+    }
+
+    /// A session's name among the others, in plain characters.
+    pub(crate) fn name(self, identity: &Identity) -> String {
+        let target = identity.target.as_ref().filter(|_| self.targets);
+        let class = (self.classes || !self.is_mesh()).then(|| identity.tos.dscp().to_string());
+        let parts = [
+            target.map(|target| plain(&target.name)),
+            class,
+            identity.path.map(|path| format!("path {path}")),
+        ];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        parts.join(" ")
+    }
+}
+
+/// A name from outside, in plain characters.
+pub(crate) fn plain(name: &str) -> String {
+    let plain = |c: char| if c.is_control() { '?' } else { c };
+    name.chars().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use twinpath_report::Target;
+    use twinpath_wire::Dscp;
+
+    use super::*;
+    use crate::output::fixtures;
+
+    fn identity(target: &str, class: &str, path: Option<u16>) -> Identity {
+        Identity {
+            tos: class.parse::<Dscp>().unwrap().tos(),
+            target: Some(Target {
+                name: target.to_owned(),
+                labels: std::collections::BTreeMap::new(),
+            }),
+            path,
+            ..fixtures::quiet_path().identity
+        }
+    }
+
+    fn texts(identities: &[Identity]) -> Vec<String> {
+        let identities: Vec<&Identity> = identities.iter().collect();
+        let names = SessionName::all(&identities);
+        names.into_iter().map(|name| name.text).collect()
+    }
+
+    #[test]
+    fn a_session_is_named_by_what_tells_it_from_the_others() {
+        let one = identity("a", "ef", None);
+        assert!(texts(std::slice::from_ref(&one)).is_empty());
+        let classes = [one.clone(), identity("a", "be", None)];
+        assert_eq!(texts(&classes), ["ef", "be"]);
+        let targets = [one, identity("b\u{1b}c", "ef", None)];
+        assert_eq!(texts(&targets), ["a", "b?c"]);
+        let paths = [1, 2].map(|path| identity("a", "ef", Some(path)));
+        assert_eq!(texts(&paths), ["path 1", "path 2"]);
+        let all = [identity("a", "ef", Some(1)), identity("b", "be", Some(2))];
+        assert_eq!(texts(&all), ["a ef path 1", "b be path 2"]);
+    }
+
+    #[test]
+    fn only_runs_with_several_targets_or_paths_name_them_in_records() {
+        let has_target = |identities: [Identity; 2]| {
+            let names = SessionName::all(&identities.each_ref());
+            names.iter().all(|name| name.target.is_some())
+        };
+        let one = || identity("a", "ef", None);
+        assert!(!has_target([one(), identity("a", "be", None)]));
+        assert!(has_target([one(), identity("b", "ef", None)]));
+        let paths = [1, 2].map(|path| identity("a", "ef", Some(path)));
+        assert!(has_target(paths));
+    }
+}
