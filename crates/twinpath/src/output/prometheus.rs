@@ -11,6 +11,7 @@ use twinpath_metrics::{Unit, Value};
 use twinpath_report::Finding;
 use twinpath_report::document::{METRICS, Metric, SessionDocument};
 
+use super::names::Differing;
 use super::{Meta, Outcome, Sink, ends};
 
 /// The `--output prometheus` output.
@@ -31,10 +32,11 @@ impl<W: Write> Sink for Prometheus<W> {
     }
 
     fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
+        let is_mesh = Differing::of_reports(outcome.sessions).is_mesh();
         let documents: Vec<SessionDocument<'_>> = outcome.documents(&self.meta).collect();
         let labels: Vec<String> = documents
             .iter()
-            .map(|session| labels(session, &self.meta))
+            .map(|session| labels(session, &self.meta, is_mesh))
             .collect();
         let sessions = || labels.iter().zip(outcome.sessions);
         let out = &mut self.out;
@@ -152,8 +154,9 @@ fn seconds(ns: i128) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// The labels that identify a session, and the user's labels.
-fn labels(session: &SessionDocument<'_>, meta: &Meta) -> String {
+/// The labels that identify a session, and the user's labels. `is_mesh`: there are several targets, or
+/// several paths to one.
+fn labels(session: &SessionDocument<'_>, meta: &Meta, is_mesh: bool) -> String {
     let own = [
         ("session", session.number.to_string()),
         ("protocol", session.protocol.to_owned()),
@@ -163,8 +166,8 @@ fn labels(session: &SessionDocument<'_>, meta: &Meta) -> String {
         ("dscp", session.dscp.to_string()),
     ];
     let file = session.file.map(|file| ("file", file.to_owned()));
-    let target = session.target.as_ref();
-    let name = target.map(|target| ("target_name", target.name.to_owned()));
+    let target = session.target.as_ref().filter(|_| is_mesh);
+    let name = target.map(|target| ("target", target.name.to_owned()));
     let path = session.path.map(|path| ("path", path.to_string()));
     let own = own.into_iter().chain(file).chain(name).chain(path);
     let mut labels: Vec<String> = own.map(|(name, value)| label(name, &value)).collect();

@@ -382,8 +382,8 @@ mod tests {
         for (name, max_ns) in [("ef", 4_321_000_000), ("monday.parquet af41", 999_000_000)] {
             interval.figures.round_trip.as_mut().unwrap().max_ns = max_ns;
             let mut out = Vec::new();
-            let name = SessionName::new(1, name);
-            let row = Row::of_interval(Some(&name), &interval);
+            let session = SessionName::new(1, name);
+            let row = Row::of_interval(Some(&session), &interval);
             Table::default()
                 .write(&row, Style::PLAIN, &mut out)
                 .unwrap();

@@ -40,6 +40,8 @@ mod layers;
 #[cfg(feature = "live")]
 mod live;
 mod logs;
+#[cfg(target_os = "linux")]
+mod many;
 mod namespaces;
 mod observed;
 mod options;

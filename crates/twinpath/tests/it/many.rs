@@ -1,0 +1,295 @@
+//! Many targets and many paths in one run.
+
+use std::collections::BTreeMap;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use crate::hosts::{Hosts, ip};
+use crate::program::{Done, Responder, run};
+
+fn document(done: &Done) -> Value {
+    serde_json::from_str(&done.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}{}", done.stdout, done.stderr))
+}
+
+fn sessions(document: &Value) -> &[Value] {
+    document["sessions"].as_array().unwrap()
+}
+
+/// Reflects TWAMP Light, but for every fourth packet from one source port: that of the seventh sender
+/// that it hears of.
+struct LossyReflector {
+    port: u16,
+    lossy: Arc<AtomicU16>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Unix time as NTP writes it.
+fn ntp_now() -> [u8; 8] {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.unwrap();
+    let seconds = u32::try_from((now.as_secs() + 2_208_988_800) & 0xffff_ffff).unwrap();
+    let fraction = (u64::from(now.subsec_nanos()) << 32) / 1_000_000_000;
+    let fraction = u32::try_from(fraction).unwrap();
+    (u64::from(seconds) << 32 | u64::from(fraction)).to_be_bytes()
+}
+
+impl LossyReflector {
+    fn start() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_millis(50)))
+            .unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let (lossy, stop) = (Arc::<AtomicU16>::default(), Arc::<AtomicBool>::default());
+        let shared = (Arc::clone(&lossy), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || {
+            let (lossy, stop) = shared;
+            // Packets heard, and replies sent, by source port.
+            let mut heard: BTreeMap<u16, (u32, u32)> = BTreeMap::new();
+            let mut packet = [0; 1_500];
+            while !stop.load(Ordering::Relaxed) {
+                let Ok((octets, from)) = socket.recv_from(&mut packet) else {
+                    continue;
+                };
+                let received = ntp_now();
+                let order = heard.len();
+                let (packets, replies) = heard.entry(from.port()).or_insert_with(|| {
+                    if order == 6 {
+                        lossy.store(from.port(), Ordering::Relaxed);
+                    }
+                    (0, 0)
+                });
+                *packets += 1;
+                if from.port() == lossy.load(Ordering::Relaxed) && *packets % 4 == 0 {
+                    continue;
+                }
+                let mut reply = vec![0; octets.max(41)];
+                reply[..4].copy_from_slice(&replies.to_be_bytes());
+                *replies += 1;
+                reply[12..14].copy_from_slice(&[0, 1]);
+                reply[16..24].copy_from_slice(&received);
+                reply[24..38].copy_from_slice(&packet[..14]);
+                reply[40] = 255;
+                reply[4..12].copy_from_slice(&ntp_now());
+                socket.send_to(&reply, from).unwrap();
+            }
+        });
+        Self {
+            port,
+            lossy,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    fn lossy_port(&self) -> u16 {
+        self.lossy.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for LossyReflector {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[test]
+fn the_lossy_one_of_16_paths_is_named_in_text() {
+    let far = LossyReflector::start();
+    let line = format!(
+        "sender 127.0.0.1:{} --paths 16 -c 20 -i 10ms --timeout 1",
+        far.port
+    );
+    let done = run(&line);
+    assert_eq!(done.status, 0, "{}{}", done.stdout, done.stderr);
+    let text = done.stdout.replace("\n  ", " ");
+    let named = format!(
+        " of 16, source port {}: 25.00% loss; all others 0%",
+        far.lossy_port()
+    );
+    assert!(text.contains(&named), "{named}: {text}");
+    let mut rows = done.stdout.lines().filter(|line| line.starts_with("path "));
+    assert!(rows.next().unwrap().ends_with(" 25.00%"), "{text}");
+    assert_eq!(rows.count(), 15, "{text}");
+}
+
+#[test]
+fn the_lossy_one_of_16_paths_is_named_in_json() {
+    let far = LossyReflector::start();
+    let line = format!(
+        "sender 127.0.0.1:{} --paths 16 -c 20 -i 10ms --timeout 1 --json",
+        far.port
+    );
+    let done = run(&line);
+    let document = document(&done);
+    let sessions = sessions(&document);
+    assert_eq!(sessions.len(), 16);
+    for (number, session) in (1..).zip(sessions) {
+        assert_eq!(session["path"], number);
+        let address = format!("127.0.0.1:{}", far.port);
+        assert_eq!(session["target"]["address"], address);
+        let port = session["sender"].as_str().unwrap().rsplit(':').next();
+        let is_lossy = port == Some(&far.lossy_port().to_string());
+        let lost = if is_lossy { 5 } else { 0 };
+        assert_eq!(session["packets"]["lost"], lost, "{session}");
+    }
+    let losing = |session: &&Value| session["packets"]["lost"] != 0;
+    assert_eq!(sessions.iter().filter(losing).count(), 1);
+}
+
+#[test]
+fn a_hundred_targets_are_measured_whatever_some_of_them_do() {
+    let Some(hosts) = Hosts::new() else { return };
+    for line in [
+        format!("-n {} route add local 10.64.0.0/16 dev lo", hosts.far),
+        format!("-n {} route add 10.64.0.0/16 via 10.98.0.2", hosts.near),
+        // Dropped there: it does not forward.
+        format!("-n {} route add 10.66.0.0/16 via 10.98.0.2", hosts.near),
+    ] {
+        ip(&line).unwrap();
+    }
+    let _responder = hosts.responder("0.0.0.0:20001");
+    let answering = (0..100).map(|number| format!("10.64.{}.{}", number % 7, number + 1));
+    let silent = ["10.66.0.1", "10.66.0.2", "10.66.0.3"].map(str::to_owned);
+    let refusing = ["10.64.9.9:9".to_owned()];
+    let impossible = ["no-such-host.invalid", "192.0.2.9"].map(str::to_owned);
+    let all = answering.chain(silent).chain(refusing).chain(impossible);
+    let to: Vec<String> = all.map(|target| format!("--to {target}")).collect();
+    let line = format!("sender {} -c 5 -i 50ms --timeout 1", to.join(" "));
+
+    let done = hosts.run(&format!("{line} --json"));
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    let document = document(&done);
+    assert_eq!(sessions(&document).len(), 104);
+    for session in sessions(&document) {
+        let name = session["target"]["name"].as_str().unwrap();
+        let answers = name.starts_with("10.64.") && !name.contains(':');
+        let received = if answers { 5 } else { 0 };
+        assert_eq!(session["packets"]["sent"], 5, "{name}");
+        assert_eq!(session["packets"]["received"], received, "{name}");
+    }
+    let failed = document["failed"].as_array().unwrap();
+    let mut names: Vec<&str> = failed
+        .iter()
+        .map(|failed| failed["target"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["192.0.2.9", "no-such-host.invalid"], "{failed:?}");
+    let last = done.stderr.lines().last().unwrap();
+    assert!(
+        last.starts_with("twinpath: 2 of 106 targets could not be measured; "),
+        "{last}"
+    );
+
+    let done = hosts.run(&line);
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    let text = done.stdout.replace("\n  ", " ");
+    assert!(
+        text.starts_with("4 of 104 targets did not answer: 10.66.0.1, 10.66.0.2, 10.66.0.3 and 1 more; 2 targets could not be measured\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("50 of 104 sessions; use -v for all"),
+        "{text}"
+    );
+    assert!(
+        text.contains("warning: no-such-host.invalid not measured: "),
+        "{text}"
+    );
+}
+
+#[test]
+fn silent_targets_are_measured_and_only_all_of_them_are_a_status_of_3() {
+    let responder = Responder::on_loopback();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap();
+    let options = "-c 2 -i 10ms --timeout 0.2";
+    let one = run(&format!(
+        "sender --to {silent} --to {} {options}",
+        responder.at
+    ));
+    assert_eq!(one.status, 0, "{}", one.stderr);
+    let all = run(&format!(
+        "sender {silent} --to {silent} --paths 2 {options}"
+    ));
+    assert_eq!(all.status, 3, "{}", all.stderr);
+}
+
+#[test]
+fn records_of_several_targets_name_them() {
+    let responder = Responder::on_loopback();
+    let far = responder.at;
+    let line = format!("sender {far} --paths 2 -c 1 -i 10ms --timeout 1 --dscp ef");
+    let csv = run(&format!("{line} --output csv --label site=x")).stdout;
+    let heading = csv.lines().next().unwrap();
+    assert!(
+        heading.ends_with(",fate,session,target_name,target_address,class,path,site"),
+        "{csv}"
+    );
+    let row = format!(",received,2,{far},{far},ef,2,x");
+    assert!(csv.lines().any(|line| line.ends_with(&row)), "{csv}");
+    let refused = run(&format!("{line} --output csv --label path=x"));
+    assert_eq!(refused.status, 2, "{}", refused.stderr);
+
+    let lines = run(&format!("{line} --output jsonl")).stdout;
+    let record: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!(record["target"]["name"], far.to_string());
+    assert_eq!(record["class"], "ef");
+    assert_eq!(record["path"], record["session"]);
+
+    let metrics = run(&format!("{line} --output prometheus")).stdout;
+    let target = format!("target=\"{far}\",path=\"2\"}} 0");
+    let lost = metrics
+        .lines()
+        .filter(|line| line.contains("packets_lost{"));
+    assert_eq!(lost.filter(|line| line.ends_with(&target)).count(), 1);
+}
+
+#[test]
+fn a_run_of_one_target_has_the_records_that_it_always_had() {
+    let responder = Responder::on_loopback();
+    let far = responder.at;
+    let line = format!("sender {far} -c 1 -i 10ms --timeout 1 --dscp ef,be");
+    let csv = run(&format!("{line} --output csv --label path=x")).stdout;
+    let heading = csv.lines().next().unwrap();
+    assert!(heading.ends_with(",fate,session,path"), "{csv}");
+    let metrics = run(&format!("{line} --output prometheus")).stdout;
+    assert!(!metrics.contains("target="), "{metrics}");
+}
+
+#[cfg(feature = "report")]
+#[test]
+fn a_saved_run_of_many_targets_is_reported_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("run.parquet");
+    let responder = Responder::on_loopback();
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let line = format!(
+        "sender {} --to {} --to no-such-host.invalid --paths 2 -c 3 -i 10ms --timeout 0.2 --save {}",
+        responder.at,
+        silent.local_addr().unwrap(),
+        file.display(),
+    );
+    let live = run(&line);
+    assert_eq!(live.status, 1, "{}", live.stderr);
+    let saved = run(&format!("report {}", file.display()));
+    assert_eq!(saved.stdout, live.stdout);
+    let saved = run(&format!("report {} --json", file.display()));
+    let document = document(&saved);
+    assert_eq!(document["failed"][0]["target"], "no-such-host.invalid");
+    let paths: Vec<&Value> = sessions(&document)
+        .iter()
+        .map(|session| &session["path"])
+        .collect();
+    assert_eq!(paths, [1, 2, 1, 2]);
+}
