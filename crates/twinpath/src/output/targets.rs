@@ -479,6 +479,9 @@ mod tests {
         let reports = [to("a", None, idle), to("b", None, fixtures::quiet_path())];
         let text = text(&reports, &[], false);
         assert!(!text.contains("No loss"), "{text}");
-        assert!(text.starts_with("1 of 2 targets with unknown loss: "), "{text}");
+        assert!(
+            text.starts_with("1 of 2 targets with unknown loss: "),
+            "{text}"
+        );
     }
 }
