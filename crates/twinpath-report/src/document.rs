@@ -203,10 +203,7 @@ impl<'a> SessionDocument<'a> {
             achieved_pps: report.achieved_pps,
             direction_uncertain: figures.direction_uncertain,
             numbers_equal: figures.numbers_equal,
-            residence_measured: figures
-                .residence
-                .is_some()
-                .then_some(!figures.residence_never_measured),
+            residence_measured: residence_measured(figures),
             clock_steps: Some(report.counters.clock_steps).filter(|steps| has_sender || *steps > 0),
             reflector_restarts: figures.reflector_restarts,
             odd_replies: has_end.then_some(OddReplies(&report.counters)),
@@ -252,6 +249,12 @@ impl<'a> SessionDocument<'a> {
             path: report.identity.path,
         }
     }
+}
+
+/// Whether the reflector's time was measured; `None` without it.
+fn residence_measured(figures: &twinpath_metrics::Figures) -> Option<bool> {
+    let known = figures.residence.is_some();
+    known.then_some(!figures.residence_never_measured)
 }
 
 /// Whether the round trip includes the reflector's time; `None` without a round trip.

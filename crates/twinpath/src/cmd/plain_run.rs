@@ -18,7 +18,7 @@ pub(super) struct PlainRun {
     /// They have one target.
     is_one_target: bool,
     /// It has the threads that the sessions share.
-    _engine: Engine,
+    engine: Engine,
 }
 
 impl PlainRun {
@@ -30,7 +30,7 @@ impl PlainRun {
             sessions: vec![engine.begin(plan)?],
             names,
             is_one_target: true,
-            _engine: engine,
+            engine,
         })
     }
 
@@ -46,12 +46,12 @@ impl PlainRun {
             sessions: Vec::with_capacity(planned.sessions.len()),
             names: Vec::with_capacity(planned.sessions.len()),
             is_one_target,
-            _engine: engine,
+            engine,
         };
         let mut begun = Vec::with_capacity(planned.sessions.len());
         let mut failures = Vec::new();
         for session in planned.sessions {
-            match run._engine.begin(session.plan.clone()) {
+            match run.engine.begin(session.plan.clone()) {
                 Ok(handle) => {
                     let (sender, far) = (named(handle.sender()), named(session.plan.far));
                     info!(sender = %sender, far = %far, "sending");

@@ -115,17 +115,8 @@ fn delay(min_ns: i64, count: u64) -> DelayFigures {
     }
 }
 
-/// A hundred packets, all back, clocks synchronized.
-pub(crate) fn quiet_path() -> SessionReport {
-    let counts = RungCounts {
-        kernel: 100,
-        ..RungCounts::default()
-    };
-    let clock = ClockState {
-        synchronized: true,
-        error_ns: Some(1_250_000),
-    };
-    let identity = Identity {
+fn identity() -> Identity {
+    Identity {
         number: 1,
         protocol: Protocol::TwampLight,
         sid: None,
@@ -141,6 +132,18 @@ pub(crate) fn quiet_path() -> SessionReport {
         padding: 27,
         target: None,
         path: None,
+    }
+}
+
+/// A hundred packets, all back, clocks synchronized.
+pub(crate) fn quiet_path() -> SessionReport {
+    let counts = RungCounts {
+        kernel: 100,
+        ..RungCounts::default()
+    };
+    let clock = ClockState {
+        synchronized: true,
+        error_ns: Some(1_250_000),
     };
     SessionReport {
         started: Wall::from_unix_ns(STARTED),
@@ -196,7 +199,7 @@ pub(crate) fn quiet_path() -> SessionReport {
         },
         origin: Origin::Run,
         traffic: None,
-        ..SessionReport::new(identity, &SessionMetrics::new(), MetricsConfig::default())
+        ..SessionReport::new(identity(), &SessionMetrics::new(), MetricsConfig::default())
     }
 }
 

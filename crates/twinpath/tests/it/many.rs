@@ -280,10 +280,10 @@ fn a_saved_run_of_many_targets_is_reported_as_it_was() {
         silent.local_addr().unwrap(),
         file.display(),
     );
-    let live = run(&line);
-    assert_eq!(live.status, 1, "{}", live.stderr);
+    let measured = run(&line);
+    assert_eq!(measured.status, 1, "{}", measured.stderr);
     let saved = run(&format!("report {}", file.display()));
-    assert_eq!(saved.stdout, live.stdout);
+    assert_eq!(saved.stdout, measured.stdout);
     let saved = run(&format!("report {} --json", file.display()));
     let document = document(&saved);
     assert_eq!(document["failed"][0]["target"], "no-such-host.invalid");
