@@ -3,8 +3,10 @@
 
 mod demultiplex;
 mod pool;
+mod receive;
 mod table;
 mod timers;
+mod transmit;
 mod turn;
 
 use std::sync::mpsc;

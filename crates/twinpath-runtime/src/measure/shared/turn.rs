@@ -4,12 +4,10 @@ use std::io;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
-use twinpath_net::{
-    IcmpError, Outbound, QueueEvent, RecvBatch, SendBatch, SocketSet, TestSocket, Waiter, clock,
-};
+use twinpath_net::{QueueEvent, RecvBatch, SendBatch, SocketSet, TestSocket, Waiter, clock};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{Transmit, TxToken};
-use twinpath_wire::{Mono, Rung, Stamp};
+use twinpath_wire::Mono;
 
 use super::demultiplex::Demultiplexer;
 use super::table::Table;
@@ -21,17 +19,13 @@ use crate::measure::SessionId;
 use crate::measure::departures::Departures;
 use crate::measure::handle::EndGuard;
 use crate::measure::report::{Ended, SocketEnd};
-use crate::measure::session::{Session, pair};
+use crate::measure::session::Session;
 
 /// Datagrams taken or sent at once.
-const BATCH: usize = 64;
+pub(super) const BATCH: usize = 64;
 /// Room for the largest datagram there is. Only pages that packets touch cost memory.
 const SLOT_OCTETS: usize = 1 << 16;
-/// Batches taken from a socket in a row, so that a flood cannot keep the thread from the rest.
-const ROUNDS: usize = 16;
-/// Packets sent in a row, likewise.
-const MAX_SENDS_PER_TURN: usize = 512;
-/// Commands taken in a row, likewise.
+/// Commands taken in a row, so that they cannot keep the thread from the rest.
 const MAX_COMMANDS_PER_TURN: usize = 64;
 /// Timeouts are looked at in steps of this, so that few of them wake the thread.
 const TIMEOUT_STEP: Duration = Duration::from_millis(10);
@@ -48,52 +42,52 @@ const AWAKE_MARGIN: Duration = Duration::from_micros(50);
 const READ_EVERY: Duration = Duration::from_micros(200);
 
 /// A session on this thread.
-struct Member {
-    session: Session,
-    lease: Lease,
-    guard: EndGuard,
+pub(super) struct Member {
+    pub(super) session: Session,
+    pub(super) lease: Lease,
+    pub(super) guard: EndGuard,
     /// What its socket had dropped before it began.
-    drops_before: u64,
+    pub(super) drops_before: u64,
     /// Its next departure is in one of the heaps.
-    departure: Option<Mono>,
+    pub(super) departure: Option<Mono>,
     /// So is its next timeout, or an earlier one.
-    timeout: Option<Mono>,
-    is_touched: bool,
+    pub(super) timeout: Option<Mono>,
+    pub(super) is_touched: bool,
 }
 
 /// What is kept of a socket beside itself.
-struct SocketState {
-    departures: Departures,
+pub(super) struct SocketState {
+    pub(super) departures: Departures,
     /// Stamps of departures are waited for.
-    awaiting_stamps: bool,
-    follows: Option<Following>,
+    pub(super) awaiting_stamps: bool,
+    pub(super) follows: Option<Following>,
 }
 
 pub(super) struct SharedLoop {
-    commands: Receiver<Command>,
-    set: SocketSet,
-    sockets: Vec<Option<SocketState>>,
-    members: Table<Member>,
-    demultiplexer: Demultiplexer,
+    pub(super) commands: Receiver<Command>,
+    pub(super) set: SocketSet,
+    pub(super) sockets: Vec<Option<SocketState>>,
+    pub(super) members: Table<Member>,
+    pub(super) demultiplexer: Demultiplexer,
     /// Departures of sessions that leave on time, and of slow ones that may wait for others.
-    prompt: Timers,
-    slow: Timers,
-    timeouts: Timers,
-    touched: Vec<SessionId>,
-    ready: Vec<usize>,
-    batch: RecvBatch,
-    events: Vec<QueueEvent>,
+    pub(super) prompt: Timers,
+    pub(super) slow: Timers,
+    pub(super) timeouts: Timers,
+    pub(super) touched: Vec<SessionId>,
+    pub(super) ready: Vec<usize>,
+    pub(super) batch: RecvBatch,
+    pub(super) events: Vec<QueueEvent>,
     /// Sessions whose packets are due, with the places of their sockets.
-    due: Vec<(usize, SessionId)>,
-    send: SendBatch,
+    pub(super) due: Vec<(usize, SessionId)>,
+    pub(super) send: SendBatch,
     /// Packets in the batch's slots: made, and with their T1.
-    packets: Vec<(SessionId, Transmit)>,
-    leaving: Vec<Option<(SessionId, TxToken, ClockPair)>>,
-    next_look: Mono,
-    next_read: Mono,
+    pub(super) packets: Vec<(SessionId, Transmit)>,
+    pub(super) leaving: Vec<Option<(SessionId, TxToken, ClockPair)>>,
+    pub(super) next_look: Mono,
+    pub(super) next_read: Mono,
     /// Replies of some sessions must be read as they come.
-    reads_at_once: bool,
-    is_ending: bool,
+    pub(super) reads_at_once: bool,
+    pub(super) is_ending: bool,
 }
 
 impl SharedLoop {
@@ -210,7 +204,7 @@ impl SharedLoop {
     }
 
     /// The session is looked at before the thread waits.
-    fn touch(&mut self, id: SessionId) {
+    pub(super) fn touch(&mut self, id: SessionId) {
         if let Some(member) = self.members.get_mut(id)
             && !std::mem::replace(&mut member.is_touched, true)
         {
@@ -218,105 +212,8 @@ impl SharedLoop {
         }
     }
 
-    /// Sends what is due; of many a part, so that stamps and replies are read in between.
-    fn transmit(&mut self) {
-        let mut sent = 0;
-        while sent < MAX_SENDS_PER_TURN {
-            let mut due = std::mem::take(&mut self.due);
-            self.take_due(&mut due);
-            for together in due.chunk_by(|one, next| one.0 == next.0) {
-                self.send_together(together);
-            }
-            for (_, id) in &due {
-                self.touch(*id);
-                self.arm(*id);
-            }
-            sent += due.len();
-            let are_all = due.len() < BATCH;
-            due.clear();
-            self.due = due;
-            if are_all {
-                return;
-            }
-        }
-    }
-
-    /// The sessions whose packets are due, a batch at most: those of one socket after each other.
-    fn take_due(&mut self, due: &mut Vec<(usize, SessionId)>) {
-        let now = clock::mono();
-        while due.len() < BATCH {
-            let prompt = self.prompt.next().filter(|due| *due <= now);
-            let earlier = match (prompt, self.slow.next()) {
-                (Some(prompt), Some(slow)) if slow < prompt => &mut self.slow,
-                (Some(_), _) => &mut self.prompt,
-                (None, _) => &mut self.slow,
-            };
-            let Some((at, id)) = earlier.pop(now) else {
-                break;
-            };
-            if let Some(member) = self.members.get_mut(id)
-                && member.departure == Some(at)
-            {
-                member.departure = None;
-                due.push((member.lease.place, id));
-            }
-        }
-        due.sort_by_key(|(place, _)| *place);
-    }
-
-    /// Sends one packet of each session, all of them by one socket.
-    fn send_together(&mut self, together: &[(usize, SessionId)]) {
-        let place = together.first().map_or(0, |(place, _)| *place);
-        let (Some(socket), Some(Some(state))) = (self.set.get(place), self.sockets.get_mut(place))
-        else {
-            return;
-        };
-        let now = clock::mono();
-        for (_, id) in together {
-            let slot = self.packets.len();
-            if let (Some(member), Some(octets)) = (self.members.get_mut(*id), self.send.slot(slot))
-                && let Some(transmit) = member.session.prepare(now, octets)
-            {
-                self.packets.push((*id, transmit));
-            }
-        }
-        let count = self.packets.len();
-        for (slot, (id, transmit)) in self.packets.drain(..).enumerate() {
-            let octets = transmit.octets;
-            if let (Some(member), Some(packet)) = (self.members.get_mut(id), self.send.slot(slot))
-                && let Some(packet) = packet.get_mut(..octets)
-            {
-                let (token, now) = member.session.finish(packet, transmit);
-                self.send
-                    .set(slot, octets, Outbound::stamped(member.session.plan.far));
-                self.leaving.push(Some((id, token, now)));
-            } else {
-                self.leaving.push(None);
-            }
-        }
-        let (members, leaving) = (&mut self.members, &mut self.leaving);
-        socket.send_batch(&mut self.send, 0..count, &mut |slot, result| {
-            let Some((id, token, now)) = leaving.get_mut(slot).and_then(Option::take) else {
-                return;
-            };
-            let Some(member) = members.get_mut(id) else {
-                return;
-            };
-            match result {
-                Ok(key) => {
-                    if let Some(key) = key {
-                        state.departures.left(key, id, token, now.wall);
-                    }
-                    member.session.sent(now);
-                }
-                Err(error) => member.session.refused(token, now, error),
-            }
-        });
-        self.leaving.clear();
-    }
-
     /// Puts the session's next departure and timeout into the heaps, where they are not there.
-    fn arm(&mut self, id: SessionId) {
+    pub(super) fn arm(&mut self, id: SessionId) {
         let Some(member) = self.members.get_mut(id) else {
             return;
         };
@@ -344,106 +241,8 @@ impl SharedLoop {
         }
     }
 
-    fn read_sockets(&mut self) {
-        let mut ready = std::mem::take(&mut self.ready);
-        for place in ready.drain(..) {
-            self.read_socket(place);
-        }
-        self.ready = ready;
-    }
-
-    /// Reads stamps and packets; stamps first, for a reply may be there with its packet's.
-    fn read_socket(&mut self, place: usize) {
-        for _ in 0..ROUNDS {
-            let Some(socket) = self.set.get(place) else {
-                return;
-            };
-            self.events.clear();
-            let events = &mut self.events;
-            socket.drain_errors(&mut |event| events.push(event));
-            let count = socket.receive(&mut self.batch).unwrap_or(0);
-            let now = pair();
-            let mut events = std::mem::take(&mut self.events);
-            for event in events.drain(..) {
-                match event {
-                    QueueEvent::Sent { key, stamp } => self.take_stamp(place, key, stamp, now),
-                    QueueEvent::Icmp(error) => self.take_icmp(place, &error, now),
-                }
-            }
-            self.events = events;
-            for index in 0..count {
-                self.take_datagram(place, index, now);
-            }
-            if count < self.batch.slots() {
-                return;
-            }
-            // A flood of packets must not keep the thread from its departures.
-            self.settle_touched(now.mono);
-            self.transmit();
-        }
-    }
-
-    fn take_stamp(&mut self, place: usize, key: u32, stamp: Stamp, now: ClockPair) {
-        let Some(Some(state)) = self.sockets.get_mut(place) else {
-            return;
-        };
-        let (members, mut stamped) = (&mut self.members, None);
-        let is_best = state.departures.stamped(key, stamp, |it| {
-            if let Some(member) = members.get_mut(it.session) {
-                member.session.handle_clock(now);
-                member.session.handle_tx_stamp(it.token, it.stamp, it.wait);
-                stamped = Some(it.session);
-            }
-        });
-        if is_best && let Some(socket) = self.set.get(place) {
-            socket.settle_transmit_rung();
-        }
-        if let Some(id) = stamped {
-            self.touch(id);
-        }
-    }
-
-    fn take_icmp(&mut self, place: usize, error: &IcmpError, now: ClockPair) {
-        let to = error
-            .to
-            .and_then(|to| self.demultiplexer.session(place, to));
-        if let Some(id) = to
-            && let Some(member) = self.members.get_mut(id)
-        {
-            member.session.handle_clock(now);
-            member.session.handle_icmp(error);
-        }
-    }
-
-    fn take_datagram(&mut self, place: usize, index: usize, now: ClockPair) {
-        let Some((octets, received, arrival)) = self.batch.packet(index) else {
-            return;
-        };
-        let octets = octets.get(..received).unwrap_or_default();
-        let known = self.demultiplexer.session(place, arrival.from);
-        let id = known.or_else(|| {
-            // From elsewhere: does it answer a packet of one of the sessions?
-            let mut all = self.members.iter();
-            let answered = |member: &Member| {
-                member.lease.place == place && member.session.engine.is_answered_by(octets)
-            };
-            self.demultiplexer
-                .may_search(now.mono)
-                .then(|| all.find(|(_, member)| answered(member)))
-                .flatten()
-                .map(|(id, _)| id)
-        });
-        let Some(id) = id else { return };
-        if let Some(member) = self.members.get_mut(id) {
-            member.session.handle_clock(now);
-            member.session.handle_reply(octets, arrival, now);
-            self.reads_at_once |= arrival.at.rung == Rung::User;
-        }
-        self.touch(id);
-    }
-
     /// Counts what became of packets, and ends the sessions that are over.
-    fn settle_touched(&mut self, now: Mono) {
+    pub(super) fn settle_touched(&mut self, now: Mono) {
         let mut touched = std::mem::take(&mut self.touched);
         for id in touched.drain(..) {
             self.settle(id, now);
