@@ -211,17 +211,15 @@ fn a_hundred_targets_are_measured_whatever_some_of_them_do() {
 #[test]
 fn silent_targets_are_measured_and_only_all_of_them_are_a_status_of_3() {
     let responder = Responder::on_loopback();
-    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let silent = silent.local_addr().unwrap();
+    let sockets = [(); 2].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+    let [silent, other] = sockets.each_ref().map(|one| one.local_addr().unwrap());
     let options = "-c 2 -i 10ms --timeout 0.2";
     let one = run(&format!(
         "sender --to {silent} --to {} {options}",
         responder.at
     ));
     assert_eq!(one.status, 0, "{}", one.stderr);
-    let all = run(&format!(
-        "sender {silent} --to {silent} --paths 2 {options}"
-    ));
+    let all = run(&format!("sender {silent} --to {other} --paths 2 {options}"));
     assert_eq!(all.status, 3, "{}", all.stderr);
 }
 

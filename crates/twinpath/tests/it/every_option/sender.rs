@@ -3,7 +3,7 @@
 mod rows;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -30,6 +30,8 @@ pub(super) struct Seen {
     begun: SystemTime,
     /// How often the sender's thread gave the processor back, for each packet.
     sleeps: f64,
+    /// Its threads that sessions share, where it was looked at.
+    threads: usize,
     /// What a Server was told, message by message, where there is one.
     #[cfg(feature = "control")]
     pub(super) told: Vec<Vec<u8>>,
@@ -38,6 +40,10 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) fn session(&self) -> &Value {
         &self.json["sessions"][0]
+    }
+
+    fn sessions(&self) -> usize {
+        self.json["sessions"].as_array().map_or(0, Vec::len)
     }
 
     pub(super) fn file(&self, name: &str) -> String {
@@ -53,6 +59,7 @@ impl Seen {
             again: Vec::new(),
             begun: UNIX_EPOCH,
             sleeps: 0.0,
+            threads: 0,
             #[cfg(feature = "control")]
             told: Vec::new(),
         }
@@ -152,6 +159,8 @@ fn observe(row: &Row, given: &str, command: Sends) -> Option<Seen> {
     let directory = tempfile::tempdir().unwrap();
     let port = free_port([127, 0, 0, 1].into()).to_string();
     fs::write(directory.path().join("port"), &port).unwrap();
+    let target = format!("127.0.0.1:{port} other\n");
+    fs::write(directory.path().join("targets"), target).unwrap();
     let far = FarEnd::start(row.far)?;
     #[cfg(feature = "control")]
     let server = (command == Sends::Controller).then(|| Server::start(far.at));
@@ -166,7 +175,7 @@ fn observe(row: &Row, given: &str, command: Sends) -> Option<Seen> {
         .replace("{port}", &port);
     let begun = SystemTime::now();
     let mut running = Running::spawn(twinpath(&line));
-    let mut sleeps = 0.0;
+    let (mut sleeps, mut threads) = (0.0, 0);
     match row.during {
         During::Nothing | During::Again => {}
         During::Stall => {
@@ -181,6 +190,7 @@ fn observe(row: &Row, given: &str, command: Sends) -> Option<Seen> {
             #[expect(clippy::cast_precision_loss, reason = "hundreds")]
             let share = voluntary_switches(running.0.id()) as f64 / sent as f64;
             sleeps = share;
+            threads = threads_of(running.0.id(), "sessions").count();
         }
     }
     let done = running.finish();
@@ -199,6 +209,7 @@ fn observe(row: &Row, given: &str, command: Sends) -> Option<Seen> {
         again,
         begun,
         sleeps,
+        threads,
         #[cfg(feature = "control")]
         told: server.map(Server::finish).unwrap_or_default(),
         ..Seen::of(done, directory)
@@ -213,23 +224,27 @@ fn wait_until(running: &mut Running, mut is: impl FnMut() -> bool) {
     }
 }
 
+/// The threads of this process with this name.
+fn threads_of(process: u32, name: &str) -> impl Iterator<Item = PathBuf> {
+    let threads = fs::read_dir(format!("/proc/{process}/task"));
+    let threads = threads.into_iter().flatten().flatten();
+    threads.map(|thread| thread.path()).filter(move |thread| {
+        let comm = fs::read_to_string(thread.join("comm"));
+        comm.is_ok_and(|comm| comm.trim() == name)
+    })
+}
+
 /// How often the sender's thread of this process gave the processor back by itself.
 fn voluntary_switches(process: u32) -> u64 {
-    let threads = fs::read_dir(format!("/proc/{process}/task"))
-        .into_iter()
-        .flatten()
-        .flatten();
     let of = |thread: &Path| -> Option<u64> {
-        if fs::read_to_string(thread.join("comm")).ok()?.trim() != "sender" {
-            return None;
-        }
         let status = fs::read_to_string(thread.join("status")).ok()?;
         let line = status
             .lines()
             .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
         line.trim().parse().ok()
     };
-    threads.filter_map(|thread| of(&thread.path())).sum()
+    let threads = threads_of(process, "sender");
+    threads.filter_map(|thread| of(&thread)).sum()
 }
 
 /// Makes sure that `--interface` leads packets, not the routes: `line` measures with 10.98.0.2, for

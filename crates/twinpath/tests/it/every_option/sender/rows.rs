@@ -107,6 +107,27 @@ fn packets() -> Vec<Row> {
 /// Those of the sender alone.
 pub(super) fn uncontrolled() -> Vec<Row> {
     vec![
+        row("--to", THREE, "--to 127.0.0.1:{port}", |seen| {
+            seen.sessions() == 2 && seen.json["sessions"][1]["packets"]["sent"] == 3
+        }),
+        row("--targets", THREE, "--targets {dir}/targets", |seen| {
+            seen.sessions() == 2 && seen.json["sessions"][1]["target"]["name"] == "other"
+        }),
+        row("--paths", THREE, "--paths 3", |seen| {
+            let mut ports: Vec<u16> = seen.packets.iter().map(|packet| packet.from_port).collect();
+            ports.sort_unstable();
+            ports.dedup();
+            (seen.sessions(), ports.len()) == (3, 3)
+        }),
+        Row {
+            during: During::Look,
+            ..row(
+                "--threads",
+                "{measure} {far} --paths 20 -c 40 -i 20 --timeout 0.3 --json",
+                "--threads 3",
+                |seen| seen.threads == 3,
+            )
+        },
         row("--stamp", THREE, "--stamp", |seen| {
             seen.session()["protocol"] == "stamp" && seen.all(|packet| packet.payload.len() == 44)
         }),
