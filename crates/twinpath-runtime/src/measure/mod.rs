@@ -47,6 +47,9 @@ use crate::error::{StartError, spawn};
 
 /// Samples that wait for the caller at most; beyond that they are dropped and counted.
 const RECORDS: usize = 16_384;
+/// The same of a session among many: at least, and for this long.
+const LEAST_RECORDS: usize = 64;
+const RECORDS_TIME: Duration = Duration::from_secs(20);
 
 /// How long a stopped run waits for what it sent, whatever its timeout: who stops a
 /// service kills it some seconds later, and its report with it.
@@ -143,7 +146,7 @@ fn bound(
 ) -> Result<(Bound, SessionHandle), StartError> {
     let sender = open::sender_address(&plan, local)?;
     let (producer, consumer) = if plan.records {
-        Some(rtrb::RingBuffer::new(RECORDS))
+        Some(rtrb::RingBuffer::new(records(&plan)))
     } else {
         None
     }
@@ -165,6 +168,19 @@ fn bound(
         news: producer,
     };
     Ok((bound, session))
+}
+
+/// Room for what the caller has not read yet. Many sessions have no more than they may fill, because each
+/// is as large as its room once it was full.
+fn records(plan: &SenderPlan) -> usize {
+    if plan.exact {
+        return RECORDS;
+    }
+    let interval = plan.schedule.mean_interval().as_nanos().max(1);
+    let packets = RECORDS_TIME.as_nanos() / interval;
+    usize::try_from(packets)
+        .unwrap_or(RECORDS)
+        .clamp(LEAST_RECORDS, RECORDS)
 }
 
 /// Where a session is measured.
@@ -367,4 +383,24 @@ pub(crate) struct Agreement {
     pub(crate) guard: TestGuard,
     /// What is remarkable about its negotiation.
     pub(crate) findings: Vec<Finding>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_among_many_has_room_for_what_20_seconds_bring() {
+        let room = |exact, interval_ms| {
+            records(&SenderPlan {
+                exact,
+                schedule: Schedule::every(Duration::from_millis(interval_ms)),
+                ..SenderPlan::to("192.0.2.1:862".parse().unwrap())
+            })
+        };
+        assert_eq!(room(true, 1_000), RECORDS);
+        assert_eq!(room(false, 100), 200);
+        assert_eq!(room(false, 60_000), LEAST_RECORDS);
+        assert_eq!(room(false, 1), RECORDS);
+    }
 }
