@@ -42,8 +42,8 @@ use handle::{EndGuard, Shared, Wake};
 use session::{Session, Setup};
 use shared::{Lease, SharedThread};
 
-use crate::SenderPlan;
 use crate::error::{StartError, spawn};
+use crate::{PortChoice, SenderPlan};
 
 /// Samples that wait for the caller at most; beyond that they are dropped and counted.
 const RECORDS: usize = 16_384;
@@ -101,7 +101,13 @@ impl Engine {
     /// Opens a socket or shares one, and sends nothing yet. With it comes what its caller follows the
     /// session by.
     fn bind(&self, plan: SenderPlan) -> Result<(Bound, SessionHandle), StartError> {
-        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        let next = match plan.port {
+            // One thread's: another could not bind it.
+            PortChoice::Exact(port @ 1..) => usize::from(port),
+            PortChoice::Exact(0) | PortChoice::Prefer(_) | PortChoice::Range(..) => {
+                self.next.fetch_add(1, Ordering::Relaxed)
+            }
+        };
         let threads = self.threads.len().max(1);
         match self.threads.get(next % threads) {
             Some(thread) if !plan.exact => {

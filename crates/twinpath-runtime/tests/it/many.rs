@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use twinpath_proto::sender::{Limit, Schedule};
 use twinpath_report::SessionReport;
-use twinpath_runtime::SenderPlan;
 use twinpath_runtime::measure::{Engine, SessionHandle};
+use twinpath_runtime::{PortChoice, SenderPlan};
 use twinpath_wire::Rung;
 
 use crate::{portable_build, reflect, responder_plan, sender_plan};
@@ -172,9 +172,9 @@ fn sessions_come_and_go_while_others_are_measured() {
             .begin(SenderPlan {
                 // Sockets of their own come and go as well.
                 port: if index % 5 == 0 {
-                    twinpath_runtime::PortChoice::Range(30_000, 30_100)
+                    PortChoice::Range(30_000, 30_100)
                 } else {
-                    twinpath_runtime::PortChoice::Exact(0)
+                    PortChoice::Exact(0)
                 },
                 ..plan(far)
             })
@@ -205,4 +205,31 @@ fn sessions_come_and_go_while_others_are_measured() {
     assert!(so_far.received > 0 && report.counters.received >= so_far.received);
     assert_eq!(report.counters.lost, 0, "{:?}", report.counters);
     assert_eq!(report.figures.received, report.counters.received);
+}
+
+#[test]
+fn a_port_that_is_given_is_one_thread_s_and_all_far_ends_share_it() {
+    if portable_build() {
+        return;
+    }
+    let (reflector, far) = reflect(&responder_plan(&["0.0.0.0:0"]));
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let engine = Engine::start(2).unwrap();
+    let sessions = (0..20).map(|index| {
+        let far = SocketAddr::new(loopback(index), far.port());
+        let plan = SenderPlan {
+            near: Some(Ipv4Addr::LOCALHOST.into()),
+            port: PortChoice::Exact(port),
+            ..plan(far)
+        };
+        engine.begin(plan).unwrap()
+    });
+    let sessions: Vec<SessionHandle> = sessions.collect();
+    assert!(sessions.iter().all(|one| one.sender().port() == port));
+    for report in all_reports(sessions) {
+        assert_eq!(report.counters.received, 10);
+    }
+    reflector.join().unwrap();
 }
