@@ -20,7 +20,7 @@ use crate::output::words;
 use crate::output::{Meta, Outcome, SessionName, Sink, complain, lines};
 
 /// Warnings of a document that are said on stderr as well.
-const MOST_WARNINGS: usize = 100;
+const MOST_WARNINGS: usize = 20;
 
 /// Where all that a run says goes.
 pub(super) struct RunOutput {

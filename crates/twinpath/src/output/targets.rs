@@ -98,19 +98,23 @@ pub(super) fn failed(
     Ok(())
 }
 
-/// Warnings, each once, with the number of sessions that have it.
+/// One warning of each kind, with the number of sessions that have one like it.
 fn findings(sessions: &[SessionReport], style: Style, out: &mut impl Write) -> io::Result<()> {
     let mut order: Vec<&Note> = Vec::new();
     let mut counted: HashMap<&str, u64> = HashMap::new();
-    let warnings = sessions.iter().flat_map(|session| &session.notes);
-    for note in warnings.filter(|note| note.warning) {
-        let count = counted.entry(&note.line).or_default();
+    let warnings = sessions.iter().flat_map(|session| {
+        let mut keys = BTreeSet::new();
+        let warnings = session.notes.iter().filter(|note| note.warning);
+        warnings.filter(move |note| keys.insert(&*note.key))
+    });
+    for note in warnings {
+        let count = counted.entry(&note.key).or_default();
         if *count == 0 {
             order.push(note);
         }
         *count += 1;
     }
-    let count = |note: &Note| counted.get(&*note.line).copied().unwrap_or(0);
+    let count = |note: &Note| counted.get(&*note.key).copied().unwrap_or(0);
     order.sort_by_key(|note| Reverse(count(note)));
     for note in order.iter().take(MOST_FINDINGS) {
         let sessions = units::count(count(note), "session", "sessions");
@@ -456,6 +460,26 @@ mod tests {
             two.contains(" on 1 of 16 paths\nfar: path 7 of 16, "),
             "{two}"
         );
+    }
+
+    #[test]
+    fn warnings_of_one_kind_are_one_line_with_the_number_of_their_sessions() {
+        let note = |line: &str| Note {
+            key: "queue".into(),
+            warning: true,
+            line: line.to_owned(),
+        };
+        let reports = ["a", "b", "c"].map(|name| {
+            let mut report = to(name, None, fixtures::quiet_path());
+            report.notes = vec![note(&format!("the wait of {name}")), note("another wait")];
+            report
+        });
+        let text = text(&reports, &[], false);
+        assert!(
+            text.contains("warning: the wait of a (3 sessions)"),
+            "{text}"
+        );
+        assert_eq!(text.matches("warning:").count(), 1, "{text}");
     }
 
     #[test]
