@@ -97,7 +97,7 @@ impl Histogram {
         }
     }
 
-    /// Counts one value. True if [`claimed_octets`](Self::claimed_octets) grew for it: an octave's
+    /// Counts one value. True if `claimed_octets` grew for it: an octave's
     /// first value, or a counter that was full.
     #[inline]
     pub fn record(&mut self, value_ns: i64) -> bool {

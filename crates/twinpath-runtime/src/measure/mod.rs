@@ -11,7 +11,6 @@ mod quotes;
 mod refusals;
 mod report;
 mod session;
-mod several;
 mod shared;
 mod source;
 mod suspension;
@@ -35,7 +34,6 @@ pub use handle::{SessionHandle, SessionNews};
 pub use phase::spread;
 pub use progress::Progress;
 pub(crate) use quotes::Quoted;
-pub use several::{Joined, join, start_all};
 
 use exact::ExactLoop;
 use handle::{EndGuard, Shared, Wake};

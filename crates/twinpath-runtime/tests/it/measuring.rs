@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use twinpath_metrics::{Record, TtlFigures};
 use twinpath_proto::reflector::Ignored;
 use twinpath_proto::sender::{Limit, PayloadSize, Protocol, Schedule};
-use twinpath_runtime::measure::SessionHandle;
+use twinpath_runtime::measure::{Engine, SessionHandle};
 use twinpath_runtime::{StampChoice, host, measure};
 use twinpath_wire::{Fate, Rung, Tos};
 
@@ -243,7 +243,8 @@ fn classes_are_measured_side_by_side_in_the_order_asked_for() {
     let plan = sender_plan(far);
     let plans = classes.iter().enumerate();
     let plans = plans.map(|(index, tos)| plan.of_session(index, *tos));
-    let mut run = measure::start_all(plans).unwrap();
+    let engine = Engine::start(0).unwrap();
+    let mut run: Vec<SessionHandle> = plans.map(|plan| engine.begin(plan).unwrap()).collect();
     let senders: Vec<SocketAddr> = run.iter().map(SessionHandle::sender).collect();
     let mut samples = [0; 3];
     let patience = Instant::now() + Duration::from_mins(1);
@@ -262,10 +263,8 @@ fn classes_are_measured_side_by_side_in_the_order_asked_for() {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert_eq!(samples, [20; 3]);
-    let report = measure::join(run).unwrap();
-    assert!(report.failures.is_empty());
-    for (index, session) in report.sessions.iter().enumerate() {
-        assert_eq!(session.identity.number, index + 1);
+    for (index, session) in run.into_iter().enumerate() {
+        let session = session.join().unwrap();
         assert_eq!(session.identity.tos, classes[index]);
         assert_eq!(session.identity.sender, senders[index]);
         assert_eq!(session.counters.received, 20);
