@@ -22,7 +22,7 @@ impl FewValues {
     /// is added, if they are too many for a list.
     pub(crate) fn add(&mut self, octave: u8, bin: u16, count: u64) -> Option<bool> {
         let count = usize::try_from(count).ok()?;
-        if self.keys.len() + count > MOST_VALUES {
+        if count > MOST_VALUES.saturating_sub(self.keys.len()) {
             return None;
         }
         let key = u16::from(octave) * BINS + bin;
@@ -99,4 +99,20 @@ impl FewValues {
 
 fn octave(key: u16) -> u8 {
     u8::try_from(key / BINS).unwrap_or(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_beyond_all_memory_are_too_many_for_a_list() {
+        let mut few = FewValues::new();
+        assert_eq!(few.add(70, 3, 1), Some(true));
+        for count in [256, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+            assert_eq!(few.add(70, 3, count), None, "{count}");
+        }
+        assert_eq!(few.add(70, 3, 255), Some(false));
+        assert_eq!(few.bins(70).collect::<Vec<_>>(), [(3, 256)]);
+    }
 }
