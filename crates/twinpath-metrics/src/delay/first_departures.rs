@@ -63,23 +63,14 @@ mod tests {
     fn of(late: impl Iterator<Item = (Fate, i64)>) -> FirstDepartures {
         let mut leading = Leading::default();
         for (seq, (fate, late)) in (0..).zip(late) {
+            let t1 = Stamp {
+                at: Wall::from_unix_ns(i64::try_from(seq).unwrap() * 50 * MS + late),
+                rung: Rung::Kernel,
+            };
             leading.record(&Sample {
-                seq,
                 fate,
-                t1: Stamp {
-                    at: Wall::from_unix_ns(i64::try_from(seq).unwrap() * 50 * MS + late),
-                    rung: Rung::Kernel,
-                },
-                t2: None,
-                t3: None,
-                t4: None,
-                reflector_seq: None,
-                ttl_forward: None,
-                ttl_backward: None,
-                tos_forward: None,
-                tos_backward: None,
                 departure: Delta::from_ns(late),
-                excluded: None,
+                ..Sample::lost(seq, t1)
             });
         }
         leading.value().unwrap()

@@ -111,7 +111,7 @@ impl Wake {
     }
 }
 
-/// How a session is ended and looked at, by whoever does not read its news.
+/// How a session is ended and looked at, without reading its news.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionControl {
     pub(super) shared: Arc<Shared>,

@@ -239,7 +239,7 @@ impl SeriesFacts {
         self.series(interval, columns, true)
     }
 
-    /// The same for records that were saved, without what is told before them.
+    /// The same for records that were saved, without the reports of loss that precede records in a run.
     pub fn open_saved(&self, interval: Option<Duration>, columns: Option<usize>) -> Series {
         self.series(interval, columns, false)
     }

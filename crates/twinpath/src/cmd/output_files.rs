@@ -143,7 +143,7 @@ mod tests {
         let read: Named<'_> = ("FILE", &at("there"));
         assert!(
             distinct_files(&[], &[read, read]).is_ok(),
-            "reading twice harms nobody"
+            "reading a file twice is harmless"
         );
     }
 }

@@ -48,7 +48,7 @@ impl<'a> From<&'a NamedTarget> for TargetOfRecord<'a> {
 }
 
 impl SessionName {
-    /// A session that is told from others by this alone.
+    /// A session that differs from others in this alone.
     pub(crate) fn new(number: usize, name: impl Into<String>) -> Self {
         let text = name.into();
         Self {
