@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use twinpath_metrics::{Record, Series};
+use twinpath_metrics::{Record, Series, Timeline};
 use twinpath_runtime::measure::SessionHandle;
 use twinpath_wire::Sample;
 
@@ -79,6 +79,16 @@ pub(super) trait Companion {
     }
 }
 
+/// The most columns that all sessions have together, at half a kilobyte each, unless these are so many
+/// that each has the least.
+const MOST_COLUMNS: usize = 64 * Timeline::COLUMNS;
+/// Enough for a small drawing.
+const LEAST_COLUMNS: usize = 24;
+
+fn columns_of_each(sessions: usize) -> usize {
+    (MOST_COLUMNS / sessions.max(1)).max(LEAST_COLUMNS)
+}
+
 /// One that is asked for, or none.
 pub(super) type Opened = Result<Option<Box<dyn Companion>>, Failure>;
 
@@ -131,8 +141,10 @@ impl Companions {
         })
     }
 
-    pub(super) fn columns(&self) -> Option<usize> {
-        self.all.iter().filter_map(|it| it.columns()).max()
+    /// How many columns the timeline of each of so many sessions is to have.
+    pub(super) fn columns(&self, sessions: usize) -> Option<usize> {
+        let needed = self.all.iter().filter_map(|it| it.columns()).max()?;
+        Some(needed.min(columns_of_each(sessions)))
     }
 
     pub(super) fn write(&self) -> bool {
@@ -202,6 +214,29 @@ impl Companions {
     fn say(&mut self) {
         for line in self.unsaid.drain(..) {
             warn(self.quiet, Some(line));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Drawn;
+
+    impl Companion for Drawn {
+        fn columns(&self) -> Option<usize> {
+            Some(Timeline::COLUMNS)
+        }
+    }
+
+    #[test]
+    fn few_sessions_have_all_columns_and_many_fewer_of_them() {
+        let mut companions = Companions::default();
+        assert_eq!(companions.columns(1), None);
+        companions.all.push(Box::new(Drawn));
+        for (sessions, each) in [(0, 240), (1, 240), (64, 240), (128, 120), (10_000, 24)] {
+            assert_eq!(companions.columns(sessions), Some(each), "{sessions}");
         }
     }
 }

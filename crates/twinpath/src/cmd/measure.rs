@@ -113,14 +113,14 @@ impl<'a> Measurement<'a> {
         })
     }
 
-    /// What its observers need of the sessions.
-    pub(super) fn needs(&self, plan: SenderPlan) -> SenderPlan {
+    /// What its observers need of each of so many `sessions`.
+    pub(super) fn needs(&self, plan: SenderPlan, sessions: usize) -> SenderPlan {
         let results = &self.options.results;
         SenderPlan {
             records: results.records()
                 || results.report_interval.is_some()
                 || self.companions.read_records(),
-            columns: self.companions.columns(),
+            columns: self.companions.columns(sessions),
             ..plan
         }
     }
@@ -166,8 +166,10 @@ impl<'a> Measurement<'a> {
             output.progress(results, log)
         };
         let interval = results.report_interval.map(|time| time.0);
+        // Those that the sessions do not draw themselves.
+        let columns = interval.and_then(|_| companions.columns(planned.len()));
         let sessions = run.sessions().iter();
-        let series = sessions.map(|session| session.series(interval, companions.columns()));
+        let series = sessions.map(|session| session.series(interval, columns));
         let mut observers = RunObservers::new(series.collect(), names, results.records())
             .of_run(interval.is_some())
             .with(companions)

@@ -27,8 +27,9 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         remark(&args.run.log, said);
     }
     let measurement = Measurement::open(&args.run)?;
+    let sessions = planned.sessions.len();
     for session in &mut planned.sessions {
-        session.plan = measurement.needs(session.plan.clone());
+        session.plan = measurement.needs(session.plan.clone(), sessions);
     }
     let subject = subject(&planned, far.is_some());
     let start = || PlainRun::start(planned, args.targets.threads);

@@ -19,13 +19,17 @@ const AHEAD_TIMES: i64 = 8;
 /// A session over time, in a bounded number of columns of equal width, for pictures and the live
 /// view. When the run outgrows them, neighbours merge and the width doubles.
 ///
-/// A packet belongs to the column in which it was sent, lost ones too. Constant memory, about 540
-/// octets per column: under 150 KB with 240. Nothing is allocated per packet.
+/// A packet belongs to the column in which it was sent, lost ones too. About 540 octets per column:
+/// under 150 KB with 240. Nothing is allocated per packet, but only columns in use are touched, and
+/// copied.
 #[derive(Clone, Debug)]
 pub struct Timeline {
     time: RunTime,
     width: Duration,
-    cells: Box<[Cell]>,
+    /// As many as were in use so far.
+    cells: Vec<Cell>,
+    /// The most that there may be.
+    most: usize,
     /// The width stays, and the earliest columns make room.
     recent: bool,
     /// Columns before the first of `cells` that made room.
@@ -61,11 +65,12 @@ impl Timeline {
 
     /// `columns` columns (at least 2, and even), initially of `width` each, from `origin` on.
     pub fn new(origin: Wall, width: Duration, columns: usize) -> Self {
-        let columns = columns.max(2).next_multiple_of(2);
+        let most = columns.max(2).next_multiple_of(2);
         Self {
             time: RunTime::new(origin),
             width: width.max(Duration::from_nanos(1)),
-            cells: vec![Cell::EMPTY; columns].into(),
+            cells: Vec::with_capacity(most),
+            most,
             recent: false,
             gone: 0,
             used: 0,
@@ -249,7 +254,7 @@ impl Timeline {
             _ => own.min(new),
         };
         let width = self.width.max(other.width);
-        let mut all = Self::new(origin, width, self.cells.len());
+        let mut all = Self::new(origin, width, self.most);
         for part in [&*self, other] {
             let half = Delta::from_duration(part.width / 2);
             for (place, cell) in part.cells.iter().take(part.used).enumerate() {
@@ -275,9 +280,9 @@ impl Timeline {
         !self.without_one_way && self.far_clock.value().are_usable()
     }
 
-    /// Memory in octets, including the heap; it never changes.
+    /// Memory in octets, including what is reserved for columns not in use; it never changes.
     pub fn memory_octets(&self) -> usize {
-        size_of::<Self>() + size_of::<FarClockTest>() + size_of_val(&*self.cells)
+        size_of::<Self>() + size_of::<FarClockTest>() + self.cells.capacity() * size_of::<Cell>()
     }
 
     /// When a packet was sent, since the origin, and whether that is an unreported jump of the
@@ -311,8 +316,11 @@ impl Timeline {
                 return usize::MAX;
             };
             let place = usize::try_from(place).unwrap_or(usize::MAX);
-            if place < self.cells.len() {
+            if place < self.most {
                 self.used = self.used.max(place + 1);
+                if self.cells.len() < self.used {
+                    self.cells.resize(self.used, Cell::EMPTY);
+                }
                 return place;
             }
             if self.recent {
@@ -326,32 +334,27 @@ impl Timeline {
     /// Drops the earliest columns, so that `place` becomes the last one.
     #[cold]
     fn make_room(&mut self, place: usize) {
-        let columns = self.cells.len();
-        let going = place.saturating_sub(columns - 1);
+        let going = place.saturating_sub(self.most - 1);
         for cell in self.cells.iter_mut().take(going) {
             *cell = Cell::EMPTY;
         }
-        self.cells.rotate_left(going.min(columns));
+        let rotated = going.min(self.cells.len());
+        self.cells.rotate_left(rotated);
         self.used = self.used.saturating_sub(going);
         self.gone = self.gone.saturating_add(crate::round::count(going));
     }
 
     #[cold]
     fn widen(&mut self) {
-        for place in 0..self.cells.len() / 2 {
-            let later = self
-                .cells
-                .get_mut(place * 2 + 1)
-                .map(|cell| std::mem::replace(cell, Cell::EMPTY));
-            let earlier = self
-                .cells
-                .get_mut(place * 2)
-                .map(|cell| std::mem::replace(cell, Cell::EMPTY));
-            if let (Some(mut earlier), Some(later), Some(slot)) =
-                (earlier, later, self.cells.get_mut(place))
-            {
-                earlier.merge(&later, &mut self.random);
-                *slot = earlier;
+        for place in 0..self.cells.len().div_ceil(2) {
+            let mut take = |place: usize| {
+                let cell = self.cells.get_mut(place);
+                cell.map_or(Cell::EMPTY, |cell| std::mem::replace(cell, Cell::EMPTY))
+            };
+            let (mut both, later) = (take(place * 2), take(place * 2 + 1));
+            both.merge(&later, &mut self.random);
+            if let Some(slot) = self.cells.get_mut(place) {
+                *slot = both;
             }
         }
         self.used = self.used.div_ceil(2);

@@ -30,7 +30,7 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
     }
     let measurement = Measurement::open(&args.run)?;
     let mut plan = reached(plans, |plan| &mut plan.control, log, &measurement.signals)?;
-    plan.sender = measurement.needs(plan.sender);
+    plan.sender = measurement.needs(plan.sender, plan.classes.len());
     let far = plan.control.server;
     let target = Target {
         name: args.server.to_string(),
