@@ -337,6 +337,11 @@ impl SessionSender {
         None
     }
 
+    /// The fates of all packets before this number are known: answered, counted lost or not sent.
+    pub fn settled(&self) -> u64 {
+        self.in_flight.open()
+    }
+
     /// The time of the next action, including transmissions; `None`: the session is over and every
     /// sample was polled.
     pub fn poll_timeout(&self) -> Option<Mono> {

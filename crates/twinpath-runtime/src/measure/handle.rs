@@ -37,6 +37,8 @@ pub(super) struct Shared {
     /// A snapshot is asked for.
     pub(super) snapshot_wanted: AtomicBool,
     progress: Mutex<Progress>,
+    /// Where records go from the next snapshot on.
+    reader: Mutex<Option<rtrb::Producer<SessionNews>>>,
     snapshot: Mutex<Option<Arc<Series>>>,
     finished: AtomicBool,
     outcome: Mutex<Option<Outcome>>,
@@ -58,9 +60,11 @@ impl Shared {
         }
     }
 
-    pub(super) fn put_snapshot(&self, series: Arc<Series>) {
+    /// Who wants to read records from here on, and did not before.
+    pub(super) fn put_snapshot(&self, series: Arc<Series>) -> Option<rtrb::Producer<SessionNews>> {
         self.snapshot_wanted.store(false, Ordering::Release);
         *lock(&self.snapshot) = Some(series);
+        lock(&self.reader).take()
     }
 
     /// The session is over. Its first outcome counts.
@@ -152,6 +156,9 @@ pub struct SessionHandle {
     pub(super) sender: SocketAddr,
     pub(super) control: SessionControl,
     pub(super) news: Option<rtrb::Consumer<SessionNews>>,
+    /// How many of them may wait.
+    pub(super) room: usize,
+    pub(super) is_followed: bool,
     pub(super) series: SeriesFacts,
 }
 
@@ -164,6 +171,24 @@ impl SessionHandle {
     /// What happened next; `None`: nothing yet, or the plan wanted no records.
     pub fn next_news(&mut self) -> Option<SessionNews> {
         self.news.as_mut()?.pop().ok()
+    }
+
+    /// Has news of a session whose plan wanted no records: what happens after the next snapshot.
+    pub fn follow(&mut self) {
+        if self.news.is_none() {
+            let (producer, consumer) = rtrb::RingBuffer::new(self.room);
+            *lock(&self.control.shared.reader) = Some(producer);
+            (self.news, self.is_followed) = (Some(consumer), true);
+            self.request_snapshot();
+        }
+    }
+
+    /// Ends what [`SessionHandle::follow`] began.
+    pub fn unfollow(&mut self) {
+        if std::mem::take(&mut self.is_followed) {
+            self.news = None;
+            *lock(&self.control.shared.reader) = None;
+        }
     }
 
     /// The next record; all other news are passed over.

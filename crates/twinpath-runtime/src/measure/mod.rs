@@ -32,7 +32,7 @@ use twinpath_wire::control::{SecurityMode, Sid};
 pub(crate) use handle::{SessionControl, WhenEnded};
 pub use handle::{SessionHandle, SessionNews};
 pub use phase::spread;
-pub use progress::Progress;
+pub use progress::{PacketGroup, Progress, RecentPackets};
 pub(crate) use quotes::Quoted;
 
 use exact::ExactLoop;
@@ -149,8 +149,9 @@ fn bound(
     waker: Wake,
 ) -> Result<(Bound, SessionHandle), StartError> {
     let sender = open::sender_address(&plan, local)?;
+    let room = records(&plan);
     let (producer, consumer) = if plan.records {
-        Some(rtrb::RingBuffer::new(records(&plan)))
+        Some(rtrb::RingBuffer::new(room))
     } else {
         None
     }
@@ -161,6 +162,8 @@ fn bound(
         sender,
         control: control.clone(),
         news: consumer,
+        room,
+        is_followed: false,
         series: SeriesFacts::of(&plan),
     };
     let bound = Bound {

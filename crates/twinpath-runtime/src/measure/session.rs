@@ -12,7 +12,7 @@ use twinpath_proto::sender::{
     ClockStep, Missed, Protocol, SenderConfig, SessionSender, Transmit, TxToken,
 };
 use twinpath_report::ClockState;
-use twinpath_wire::{Arrival, Delta, Mono, Rung, Stamp, TimeFormat};
+use twinpath_wire::{Arrival, Delta, Fate, Mono, Rung, Stamp, TimeFormat};
 
 use super::handle::{SessionNews, Shared};
 use super::pace::Pace;
@@ -21,7 +21,7 @@ use super::quotes::SentQuotes;
 use super::refusals::RefusalCounts;
 use super::source::Source;
 use super::suspension::Suspensions;
-use super::{Agreement, Progress, RECORDS, STOP_WAIT, SeriesFacts};
+use super::{Agreement, Progress, RecentPackets, STOP_WAIT, SeriesFacts};
 use crate::SenderPlan;
 use crate::interfaces::{Following, set_zone};
 
@@ -64,6 +64,7 @@ pub(super) struct Session {
     progress_due: Mono,
     clock_due: Mono,
     last_round_trip_ns: Option<i64>,
+    recent: RecentPackets,
     /// Replies must be read as they come: their timestamps are taken in user space.
     reads_at_once: bool,
     /// When nothing more is waited for, once the session was asked to stop.
@@ -150,6 +151,7 @@ impl Session {
             progress_due: now.mono,
             clock_due: now.mono + CLOCK_EVERY,
             last_round_trip_ns: None,
+            recent: RecentPackets::every(plan.schedule.mean_interval(), plan.timeout),
             reads_at_once: !awaits_stamps,
             stop_by: None,
             snapshot_by: None,
@@ -298,8 +300,10 @@ impl Session {
         while let Some(sample) = self.engine.poll_sample() {
             self.pace.sample(&sample);
             self.reads_at_once |= sample.t4.is_some_and(|t4| t4.rung == Rung::User);
-            if let Some(round_trip) = sample.round_trip() {
-                self.last_round_trip_ns = Some(round_trip.ns());
+            let round_trip = sample.round_trip().map(Delta::ns);
+            self.last_round_trip_ns = round_trip.or(self.last_round_trip_ns);
+            if sample.fate == Fate::Received {
+                self.recent.receive(sample.seq, round_trip);
             }
             self.record(Record::Sample(sample));
         }
@@ -325,14 +329,15 @@ impl Session {
 
     /// Half of the room for news is kept for records: these are missed.
     fn tell_overdue(&mut self) {
-        let Some(news) = &mut self.news else {
-            return;
-        };
         while let Some(lost) = self.engine.poll_overdue() {
-            if news.slots() > RECORDS / 2 {
+            self.recent.lose(lost.seq);
+            if let Some(news) = &mut self.news
+                && news.slots() > news.buffer().capacity() / 2
+            {
                 let _ = news.push(SessionNews::Overdue(lost));
             }
         }
+        self.recent.settle(self.engine.settled());
     }
 
     /// Counts a record, and puts it where the caller finds it; never waits.
@@ -341,7 +346,11 @@ impl Session {
         if let Some(news) = &mut self.news
             && news.push(SessionNews::Record(record)).is_err()
         {
-            self.records_dropped += 1;
+            if news.is_abandoned() {
+                self.news = None;
+            } else {
+                self.records_dropped += 1;
+            }
         }
     }
 
@@ -371,7 +380,8 @@ impl Session {
             return;
         }
         self.snapshot_by = None;
-        self.shared.put_snapshot(Arc::new(self.series.clone()));
+        let reader = self.shared.put_snapshot(Arc::new(self.series.clone()));
+        self.news = reader.or(self.news.take());
     }
 
     /// Departures that were skipped, by the clock as it is now.
@@ -389,8 +399,10 @@ impl Session {
             sent: counters.sent,
             received: counters.received,
             lost: counters.lost,
+            unsent: counters.send_errors + counters.slots_left_out,
             last_round_trip_ns: self.last_round_trip_ns,
             far_clock: counters.far_error.map(ClockState::of_estimate),
+            recent: self.recent,
         }
     }
 }

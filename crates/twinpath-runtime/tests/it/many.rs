@@ -234,3 +234,50 @@ fn a_port_that_is_given_is_one_thread_s_and_all_far_ends_share_it() {
     }
     reflector.join().unwrap();
 }
+
+#[test]
+fn a_session_without_records_has_them_while_it_is_followed() {
+    if portable_build() {
+        return;
+    }
+    let (reflector, far) = reflect(&responder_plan(&["0.0.0.0:0"]));
+    let engine = Engine::start(1).unwrap();
+    let endless = SenderPlan {
+        limit: Limit::Endless,
+        timeout: Duration::from_secs(5),
+        ..plan(SocketAddr::new(loopback(0), far.port()))
+    };
+    let mut session = engine.begin(endless).unwrap();
+    let patience = Instant::now() + Duration::from_mins(1);
+    let wait = || {
+        assert!(Instant::now() < patience, "nothing comes");
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    for _ in 0..2 {
+        assert_eq!(session.next_news(), None);
+        session.follow();
+        let before = loop {
+            if let Some(snapshot) = session.take_snapshot() {
+                let figures = snapshot.metrics().figures();
+                break figures.received + figures.lost;
+            }
+            wait();
+        };
+        let mut numbers = Vec::new();
+        while numbers.len() < 5 {
+            numbers.extend(session.next_sample().map(|sample| sample.seq));
+            wait();
+        }
+        // The snapshot has what the records have not, and no more.
+        let expected: Vec<u64> = (before..before + 5).collect();
+        assert_eq!(numbers, expected);
+        session.unfollow();
+    }
+    while session.progress().recent.now().1 == 0 {
+        wait();
+    }
+    session.stop();
+    let report = session.join().unwrap();
+    assert_eq!(report.records_dropped, 0);
+    reflector.join().unwrap();
+}

@@ -134,7 +134,7 @@ fn scene(paths: &[(&str, Path)]) -> Scene {
             received,
             lost: PACKETS - received,
             last_round_trip_ns: Some(9_412_000),
-            far_clock: None,
+            ..Progress::default()
         };
         let now = begun + Duration::from_millis(62_400);
         recent.estimate(now, &series);
@@ -314,12 +314,10 @@ fn just_died(overdue: u64) -> Scene {
         recent.overdue(seq, sample(seq, quiet).t1.at);
     }
     let progress = Progress {
-        asked: None,
         sent: 300 + overdue + 20,
         received: 300,
         lost: overdue,
-        last_round_trip_ns: None,
-        far_clock: None,
+        ..Progress::default()
     };
     let now = begun + Duration::from_millis(32_450 + 100 * overdue);
     let session = |recent: &Recent, series: &Series, window| {

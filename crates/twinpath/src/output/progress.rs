@@ -118,8 +118,11 @@ pub(crate) fn together(sessions: impl Iterator<Item = Progress>) -> Progress {
         sent: sum.sent + one.sent,
         received: sum.received + one.received,
         lost: sum.lost + one.lost,
+        unsent: sum.unsent + one.unsent,
         last_round_trip_ns: one.last_round_trip_ns.or(sum.last_round_trip_ns),
         far_clock: one.far_clock.or(sum.far_clock),
+        // Packets of several sessions have the same numbers.
+        recent: sum.recent,
     })
 }
 
@@ -143,7 +146,7 @@ mod tests {
             received: 36,
             lost: 1,
             last_round_trip_ns: Some(1_204_000),
-            far_clock: None,
+            ..Progress::default()
         }));
         line.erase();
         drop(line);
