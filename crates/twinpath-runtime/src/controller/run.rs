@@ -229,8 +229,9 @@ impl Senders {
     /// A session is over.
     fn take(&mut self, index: usize) {
         let session = self.sessions.get_mut(index).and_then(Option::take);
-        match session.map(|session| session.join()) {
-            Some(Ok(mut report)) => {
+        match session.map(|session| session.ended()) {
+            Some(Ok(ended)) => {
+                let mut report = ended.report();
                 report.identity.number = index + 1;
                 if let Some(slot) = self.reports.get_mut(index) {
                     *slot = Some(report);

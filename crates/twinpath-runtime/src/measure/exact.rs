@@ -6,6 +6,8 @@
 
 mod wait;
 
+use std::sync::Arc;
+
 use twinpath_net::{Outbound, QueueEvent, RecvBatch, SendBatch, TestSocket, Waiter, clock};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{Transmit, TxToken};
@@ -63,7 +65,7 @@ impl ExactLoop {
     }
 
     /// Until all is sent and every figure is observed to its end, or the session is abandoned.
-    pub(super) fn run(mut self) -> Result<Box<Ended>, RunError> {
+    pub(super) fn run(mut self) -> Result<Arc<Ended>, RunError> {
         Waiter::sharpen_timers();
         loop {
             self.follow(clock::mono());
@@ -79,7 +81,7 @@ impl ExactLoop {
         }
         self.session.take_samples();
         let socket = SocketEnd::of(&self.socket, &self.departures);
-        Ok(Box::new(Ended::new(self.session, socket)))
+        Ok(Arc::new(Ended::new(self.session, socket)))
     }
 
     /// Binds the socket again if its interface was made again, and sends to the far end by the

@@ -12,7 +12,7 @@ use twinpath_wire::Sample;
 
 use super::Progress;
 use super::SeriesFacts;
-use super::report::Ended;
+use super::report::{Ended, EndedSession};
 use super::shared::LookWaker;
 use crate::error::RunError;
 
@@ -46,7 +46,7 @@ pub(super) struct Shared {
 }
 
 /// What is left of a session: all that its report is made of.
-type Outcome = Result<Box<Ended>, RunError>;
+type Outcome = Result<Arc<Ended>, RunError>;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -80,7 +80,7 @@ impl Shared {
         }
     }
 
-    /// Waits for the end. Once only: a second call finds nothing.
+    /// Waits for the end. That of a session that failed is told once.
     fn outcome(&self) -> Outcome {
         let mut outcome = lock(&self.outcome);
         while outcome.is_none() && !self.finished.load(Ordering::Acquire) {
@@ -89,7 +89,10 @@ impl Shared {
                 .wait(outcome)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        outcome.take().unwrap_or(Err(RunError::Fault))
+        match &*outcome {
+            Some(Ok(ended)) => Ok(Arc::clone(ended)),
+            Some(Err(_)) | None => outcome.take().unwrap_or(Err(RunError::Fault)),
+        }
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -140,12 +143,12 @@ impl SessionControl {
         self.waker.wake();
     }
 
-    /// Waits for the end and gives the report, once.
+    /// Waits for the end. That of a session that failed is told once.
     ///
     /// # Errors
     /// [`RunError`]: nothing was measured, and why.
-    pub(crate) fn join(&self) -> Result<SessionReport, RunError> {
-        self.shared.outcome()?.report()
+    pub(crate) fn ended(&self) -> Result<EndedSession, RunError> {
+        EndedSession::of(self.shared.outcome()?)
     }
 }
 
@@ -255,7 +258,15 @@ impl SessionHandle {
     /// # Errors
     /// [`RunError`]: nothing was measured, and why.
     pub fn join(self) -> Result<SessionReport, RunError> {
-        self.control.join()
+        Ok(self.ended()?.report())
+    }
+
+    /// Waits for the end and gives what the report is made of.
+    ///
+    /// # Errors
+    /// [`RunError`]: nothing was measured, and why; told once.
+    pub fn ended(&self) -> Result<EndedSession, RunError> {
+        self.control.ended()
     }
 }
 

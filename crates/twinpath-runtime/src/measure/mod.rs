@@ -34,6 +34,7 @@ pub use handle::{SessionHandle, SessionNews};
 pub use phase::spread;
 pub use progress::{PacketGroup, Progress, RecentPackets};
 pub(crate) use quotes::Quoted;
+pub use report::EndedSession;
 
 use exact::ExactLoop;
 use handle::{EndGuard, Shared, Wake};

@@ -1,5 +1,5 @@
-//! What is left of a session once it is over, and the report that is made of it: not by the thread that
-//! measured, which others may share.
+//! What is left of a session once it is over, and the reports that are made of it: not by the thread that
+//! measured, which others may share, and one at a time where there are many.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,7 +23,31 @@ use super::{Agreement, metrics_config};
 use crate::error::RunError;
 use crate::{SenderPlan, clock_state};
 
-/// A session that is over: what its report is made of.
+/// A session that is over, and its report whenever it is wanted: the report takes more memory than what
+/// it is made of.
+#[derive(Clone, Debug)]
+pub struct EndedSession(Arc<Ended>);
+
+impl EndedSession {
+    /// # Errors
+    /// [`RunError`]: nothing was measured, and why.
+    pub(super) fn of(ended: Arc<Ended>) -> Result<Self, RunError> {
+        ended.has_sent()?;
+        Ok(Self(ended))
+    }
+
+    /// Its report, without what [`EndedSession::series`] has beside figures.
+    pub fn report(&self) -> SessionReport {
+        self.0.report()
+    }
+
+    /// All that was counted in it.
+    pub fn series(&self) -> &Series {
+        &self.0.series
+    }
+}
+
+/// What the report of a session is made of.
 #[derive(Debug)]
 pub(super) struct Ended {
     plan: SenderPlan,
@@ -87,20 +111,25 @@ impl Ended {
     }
 
     /// # Errors
-    /// [`RunError`]: nothing was measured, and why.
-    pub(super) fn report(self) -> Result<SessionReport, RunError> {
+    /// [`RunError`]: nothing was sent, and why.
+    fn has_sent(&self) -> Result<(), RunError> {
+        match self.refusals.main_send_error() {
+            Some(reason) if self.counters.sent == 0 => Err(RunError::NothingSent {
+                far: self.plan.far,
+                tried: self.counters.send_errors,
+                reason,
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn report(&self) -> SessionReport {
         let Self {
             plan,
             counters,
             refusals,
             ..
         } = self;
-        if counters.sent == 0
-            && let Some(reason) = refusals.main_send_error()
-        {
-            let (far, tried) = (plan.far, counters.send_errors);
-            return Err(RunError::NothingSent { far, tried, reason });
-        }
         let identity = Identity {
             number: 1,
             protocol: plan.protocol,
@@ -111,19 +140,19 @@ impl Ended {
             schedule: plan.schedule,
             seed: plan.seed,
             timeout: plan.timeout,
-            start_within: start_within(&plan),
+            start_within: start_within(plan),
             tos: plan.tos,
             ttl: plan.path.ttl,
             padding: plan.padding,
             target: None,
             path: None,
         };
-        let samples = SessionReport::new(identity, self.series.metrics(), metrics_config(&plan));
+        let samples = SessionReport::new(identity, self.series.metrics(), metrics_config(plan));
         let mut report = SessionReport {
             started: self.started,
             duration: self.duration,
             achieved_pps: self.achieved_pps,
-            counters,
+            counters: *counters,
             stamps: StampReport {
                 clock: self.clock,
                 far_clock: counters.far_error.map(ClockState::of_estimate),
@@ -136,7 +165,7 @@ impl Ended {
             refusals: Refusals {
                 no_departure_seen: self.socket.no_departure_seen,
                 hardware_asked: plan.path.stamps == StampChoice::Hardware,
-                no_hardware: self.socket.no_hardware,
+                no_hardware: self.socket.no_hardware.clone(),
                 ..refusals.main()
             },
             records_dropped: self.records_dropped,
@@ -145,9 +174,9 @@ impl Ended {
             ..samples
         };
         report.findings = finding::decide(&report);
-        report.add(self.source);
-        report.add(self.agreement.findings);
+        report.add(self.source.clone());
+        report.add(self.agreement.findings.iter().cloned());
         finding::sort(&mut report.findings);
-        Ok(report)
+        report
     }
 }

@@ -1,14 +1,16 @@
 //! A measurement from the opening of its files to its exit status: what `sender` and `controller` do
 //! alike once they know what to measure.
 
+use std::borrow::Cow;
 use std::io::{self, Stderr};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tracing::{Level, info};
-use twinpath_report::{ControlReport, FailedTarget, Finding, SessionReport};
-use twinpath_runtime::measure::SessionHandle;
+use twinpath_metrics::Series;
+use twinpath_report::{ControlReport, FailedTarget, Finding, Identity, SessionReport};
+use twinpath_runtime::measure::{EndedSession, SessionHandle};
 use twinpath_runtime::{SenderPlan, StartError};
 
 use super::companions::Companions;
@@ -22,7 +24,9 @@ use crate::args::RunOptions;
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::progress::{self, ProgressLine, together};
-use crate::output::{Outcome, SessionName, Written, WrittenFile, complain, packets, words};
+use crate::output::{
+    Outcome, Reports, SessionName, Written, WrittenFile, complain, packets, words,
+};
 use crate::plan::PlannedSession;
 use crate::signals::Signals;
 
@@ -70,7 +74,8 @@ pub(super) struct Event {
 
 /// What a run came to.
 pub(super) struct Measured {
-    pub(super) sessions: Vec<SessionReport>,
+    /// What is left of its sessions, with their numbers.
+    pub(super) sessions: Vec<(usize, EndedSession)>,
     pub(super) control: Option<ControlReport>,
     /// What could not be measured.
     pub(super) failed: Vec<FailedTarget>,
@@ -125,12 +130,12 @@ impl<'a> Measurement<'a> {
         }
     }
 
-    /// From the first packet to the exit status. `amend`: what a command has to add to its reports.
+    /// From the first packet to the exit status. `further`: what a command has to add to its reports.
     pub(super) fn run<R: Run>(
         self,
         subject: &Subject,
         start: impl FnOnce() -> Result<Started<R>, StartError>,
-        amend: impl FnOnce(&mut [SessionReport]),
+        further: impl FnOnce(Reports<'_>) -> Option<Finding>,
     ) -> Result<Exit, Failure> {
         let Self {
             options,
@@ -188,17 +193,10 @@ impl<'a> Measurement<'a> {
             Ok(measured) => measured?,
             Err(error) => return unwritten(&error),
         };
-        for report in &mut measured.sessions {
-            let known = identities.get(report.identity.number.wrapping_sub(1));
-            if let Some(known) = known {
-                report.identity.target.clone_from(&known.target);
-                report.identity.path = known.path;
-            }
-        }
         failed.append(&mut measured.failed);
         measured.failure = measured.failure.or_else(|| targets.failure(&failed));
         measured.failed = failed;
-        report(measured, observers, &mut output, amend)
+        report(measured, &identities, observers, &mut output, further)
     }
 }
 
@@ -272,46 +270,99 @@ fn watch<R: Run>(
     }
 }
 
+/// The sessions of a run that is over, of which reports are made.
+struct EndedSessions<'a> {
+    /// With their numbers.
+    all: Vec<(usize, EndedSession)>,
+    /// Of each number from 1.
+    identities: &'a [Identity],
+    /// What is found beside what the packets tell, of each of them.
+    further: Option<Finding>,
+}
+
+impl EndedSessions<'_> {
+    /// The report of the session at this place, and what it is made of. It lacks what its series add.
+    fn at(&self, place: usize) -> Option<(SessionReport, &EndedSession)> {
+        let (number, ended) = self.all.get(place)?;
+        let mut report = ended.report();
+        report.identity.number = *number;
+        if let Some(known) = self.identities.get(number.wrapping_sub(1)) {
+            report.identity.target.clone_from(&known.target);
+            report.identity.path = known.path;
+        }
+        report.add(self.further.clone());
+        Some((report, ended))
+    }
+
+    /// The same for a file, whose records tell the rest again.
+    fn to_save(&self, place: usize) -> Option<SessionReport> {
+        let (mut report, _) = self.at(place)?;
+        words::finding::put([&mut report], None);
+        Some(report)
+    }
+
+    fn report(&self, place: usize) -> Option<SessionReport> {
+        let (mut report, ended) = self.at(place)?;
+        take_series(&mut report, ended.series());
+        words::finding::put([&mut report], None);
+        Some(report)
+    }
+}
+
+/// Adds what a session's series has beside figures.
+pub(super) fn take_series(report: &mut SessionReport, series: &Series) {
+    report.take_clocks(series.clocks());
+    report.timeline = series.timeline().cloned();
+}
+
 /// The run is over: its files, its report and the exit status.
 fn report(
     measured: Measured,
+    identities: &[Identity],
     mut observers: RunObservers,
     output: &mut RunOutput,
-    amend: impl FnOnce(&mut [SessionReport]),
+    further: impl FnOnce(Reports<'_>) -> Option<Finding>,
 ) -> Result<Exit, Failure> {
     let Measured {
-        sessions: mut reports,
+        sessions: all,
         mut control,
         failed,
         failure,
     } = measured;
-    amend(&mut reports);
-    // For the files, and again with what is decided then.
-    words::finding::put(&mut reports, control.as_mut());
-    for session in &reports {
-        let counters = &session.counters;
-        info!(
-            sent = counters.sent,
-            received = counters.received,
-            lost = counters.lost,
-            dscp = %session.identity.tos.dscp(),
-            "finished"
-        );
-    }
-    let outcome = Outcome::new(&reports, control.as_ref()).with_failed(&failed);
-    let mut written = observers.companions.save(outcome);
+    words::finding::put([], control.as_mut());
+    let mut ended = EndedSessions {
+        all,
+        identities,
+        further: None,
+    };
+    let count = ended.all.len();
+    ended.further = further(Reports::OnDemand(count, &|place| ended.report(place)));
+    let to_save = |place| ended.to_save(place);
+    let to_save = Outcome::new(Reports::OnDemand(count, &to_save), control.as_ref());
+    let mut written = observers.companions.save(to_save.with_failed(&failed));
     written.extend(logs::written());
-    if let Err(error) = observers.finish(&mut reports, output) {
+    if let Err(error) = observers.finish(output) {
         return unwritten(&error);
     }
-    words::finding::put(&mut reports, None);
-    let outcome = Outcome::new(&reports, control.as_ref()).with_failed(&failed);
+    let make = |place| ended.report(place);
+    let outcome = Outcome::new(Reports::OnDemand(count, &make), control.as_ref());
+    let outcome = outcome.with_failed(&failed);
+    let verdict = verdict(outcome.sessions.iter().inspect(|report| log_end(report)));
     let drawn = observers.companions.draw(outcome.with_written(&written));
     written.extend(drawn);
     let printed = output.report(outcome.with_written(&written));
-    conclude(&written, printed, || {
-        failure.map_or_else(|| verdict(&reports), Err)
-    })
+    conclude(&written, printed, || failure.map_or(verdict, Err))
+}
+
+fn log_end(report: &SessionReport) {
+    let counters = &report.counters;
+    info!(
+        sent = counters.sent,
+        received = counters.received,
+        lost = counters.lost,
+        dscp = %report.identity.tos.dscp(),
+        "finished"
+    );
 }
 
 /// Waits for the end of a run without a view.
@@ -349,34 +400,35 @@ pub(super) fn conclude(
 }
 
 /// The exit status of a run with reports.
-pub(super) fn verdict(reports: &[SessionReport]) -> Result<Exit, Failure> {
-    let sent: u64 = reports.iter().map(|report| report.counters.sent).sum();
-    let received: u64 = reports.iter().map(|report| report.counters.received).sum();
-    let incomplete: Vec<(&SessionReport, &Finding)> = reports
-        .iter()
-        .filter_map(|report| Some((report, report.incompletely_measured()?)))
-        .collect();
-    match (sent, received) {
-        (0, _) => Err(Failure::could_not(
-            if reports.iter().any(SessionReport::has_begun) {
-                "stopped before the fate of any packet was known"
-            } else {
-                "stopped before the first packet was due"
-            },
-        )),
-        _ if let Some((first, finding)) = incomplete.first() => {
-            let line = words::finding::line(finding);
-            Err(Failure::could_not(
-                match (incomplete.len(), reports.len()) {
-                    (_, 1) => line,
-                    (some, all) => format!(
-                        "{some} of {all} sessions {} measured incompletely; {}: {line}",
-                        if some == 1 { "was" } else { "were" },
-                        first.identity.tos.dscp()
-                    ),
-                },
-            ))
+pub(super) fn verdict<'a>(
+    reports: impl Iterator<Item = Cow<'a, SessionReport>>,
+) -> Result<Exit, Failure> {
+    let (mut all, mut sent, mut received, mut begun) = (0_usize, 0, 0, false);
+    // How many are incomplete, and the first of them.
+    let (mut some, mut first) = (0_usize, None);
+    for report in reports {
+        all += 1;
+        sent += report.counters.sent;
+        received += report.counters.received;
+        begun |= report.has_begun();
+        if let Some(finding) = report.incompletely_measured() {
+            some += 1;
+            let dscp = report.identity.tos.dscp();
+            first.get_or_insert_with(|| (dscp, words::finding::line(finding)));
         }
+    }
+    match (sent, received) {
+        (0, _) => Err(Failure::could_not(if begun {
+            "stopped before the fate of any packet was known"
+        } else {
+            "stopped before the first packet was due"
+        })),
+        _ if let Some((dscp, line)) = first => Err(Failure::could_not(if all == 1 {
+            line
+        } else {
+            let were = if some == 1 { "was" } else { "were" };
+            format!("{some} of {all} sessions {were} measured incompletely; {dscp}: {line}")
+        })),
         (_, 0) => Ok(Exit::AllLost),
         _ => Ok(Exit::Done),
     }

@@ -1,7 +1,7 @@
 //! Sessions without a control connection, one or many.
 
 use tracing::info;
-use twinpath_report::{FailedTarget, SessionReport};
+use twinpath_report::FailedTarget;
 use twinpath_runtime::measure::{Engine, SessionHandle};
 use twinpath_runtime::{SenderPlan, StartError};
 
@@ -119,14 +119,11 @@ impl Run for PlainRun {
 
     fn join(self) -> Result<Measured, Failure> {
         let all = self.sessions.len();
-        let mut sessions: Vec<SessionReport> = Vec::with_capacity(all);
+        let mut sessions = Vec::with_capacity(all);
         let mut failures = Vec::new();
         for (number, (session, names)) in (1..).zip(self.sessions.into_iter().zip(&self.names)) {
-            match session.join() {
-                Ok(mut report) => {
-                    report.identity.number = number;
-                    sessions.push(report);
-                }
+            match session.ended() {
+                Ok(ended) => sessions.push((number, ended)),
                 Err(error) => failures.push((names, error)),
             }
         }

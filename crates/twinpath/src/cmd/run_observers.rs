@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use twinpath_metrics::{Record, Series};
-use twinpath_report::SessionReport;
 use twinpath_runtime::measure::{Progress, STOP_WAIT, SessionHandle, SessionNews};
 use twinpath_wire::{Sample, Wall};
 
@@ -262,21 +261,11 @@ impl RunObservers {
         }
     }
 
-    /// The run is over: its last rows, and what the reports owe to the series.
-    pub(super) fn finish(
-        &mut self,
-        reports: &mut [SessionReport],
-        output: &mut RunOutput,
-    ) -> io::Result<()> {
+    /// The run is over: its last rows.
+    pub(super) fn finish(&mut self, output: &mut RunOutput) -> io::Result<()> {
         for session in 0..self.series.len() {
             while let Some(interval) = self.at(session).and_then(Series::finish_row) {
                 output.row(&Row::of_interval(self.names.get(session), &interval))?;
-            }
-        }
-        for report in reports {
-            if let Some(series) = self.series.get(report.identity.number.saturating_sub(1)) {
-                report.take_clocks(series.clocks());
-                report.timeline = series.timeline().cloned();
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, Stderr, Write};
 
-use twinpath_report::{Note, SessionReport};
+use twinpath_report::Note;
 use twinpath_wire::Sample;
 
 use crate::args::{LogOptions, OutputFormat, ResultOptions};
@@ -188,27 +188,24 @@ impl RunOutput {
     /// The result; its warnings on stderr, where it is for machines.
     pub(super) fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
         if self.warns && !self.quiet {
-            let of_control = outcome.control.map(|control| control.notes.as_slice());
-            let of_sessions = outcome
-                .sessions
-                .iter()
-                .map(|report| report.notes.as_slice());
+            let of_control = outcome.control.map(|control| control.notes.clone());
             // What the run ends with is said then.
-            let mut last = outcome
-                .sessions
-                .iter()
-                .filter_map(SessionReport::incompletely_measured);
-            let last = last.next().map(words::finding::line);
-            let mut said: Vec<&Note> = Vec::new();
-            let mut lines: HashSet<&str> = HashSet::new();
+            let mut last: Option<String> = None;
+            let mut said: Vec<Note> = Vec::new();
+            let mut lines: HashSet<String> = HashSet::new();
+            let of_sessions = outcome.sessions.iter().map(|report| {
+                let finding = report.incompletely_measured();
+                last = last.take().or_else(|| finding.map(words::finding::line));
+                report.notes.clone()
+            });
             for note in of_sessions.chain(of_control).flatten() {
-                let is_new = note.warning && lines.insert(&note.line);
-                if is_new && last.as_ref() != Some(&note.line) {
+                if note.warning && lines.insert(note.line.clone()) {
                     said.push(note);
                 }
             }
+            said.retain(|note| last.as_ref() != Some(&note.line));
             let more = said.len().saturating_sub(MOST_WARNINGS);
-            let said: Vec<Note> = said.into_iter().take(MOST_WARNINGS).cloned().collect();
+            said.truncate(MOST_WARNINGS);
             let mut stderr = io::stderr();
             // Where stderr is closed, the document has them too.
             let _ = table::warnings(&said, Style::of(&stderr), &mut stderr);

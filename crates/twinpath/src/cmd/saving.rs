@@ -132,7 +132,7 @@ impl Companion for Saving {
             self.start();
         }
         let end = |rows_missing| FooterEnd {
-            sessions: outcome.sessions.into(),
+            sessions: outcome.sessions,
             control: outcome.control.map(Cow::Borrowed),
             failed: outcome.failed.into(),
             rows_missing,

@@ -99,7 +99,8 @@ fn session(
 /// What a run of one session came to.
 fn measured(run: impl Run, signals: &Signals) -> Result<SessionReport, Failure> {
     let session = measure::finish(run, signals)?.sessions.pop();
-    session.ok_or_else(|| Failure::could_not("no session over the control connection"))
+    let report = session.map(|(_, ended)| ended.report());
+    report.ok_or_else(|| Failure::could_not("no session over the control connection"))
 }
 
 fn write(

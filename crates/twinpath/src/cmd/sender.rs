@@ -1,6 +1,8 @@
 //! `twinpath sender`.
 
-use twinpath_report::SessionReport;
+use std::borrow::Cow;
+
+use twinpath_report::{Finding, SessionReport};
 
 use super::measure::{self, Measurement};
 use super::plain_run::PlainRun;
@@ -9,7 +11,7 @@ use super::subject::Subject;
 use crate::args::{FarEnd, SenderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::output::ends::{self, named};
-use crate::output::{packets, units};
+use crate::output::{Reports, packets, units};
 use crate::plan::{self, PlannedSessions};
 
 pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
@@ -33,10 +35,9 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     }
     let subject = subject(&planned, far.is_some());
     let start = || PlainRun::start(planned, args.targets.threads);
-    measurement.run(&subject, start, |reports| {
-        if let Some(far) = far {
-            name_others(args, far, reports);
-        }
+    measurement.run(&subject, start, |reports| match far {
+        Some(far) => others_of_the_name(args, far, reports),
+        None => None,
     })
 }
 
@@ -61,17 +62,14 @@ fn subject(planned: &PlannedSessions, has_one_far_end: bool) -> Subject {
 }
 
 /// Where nothing came back, what else the far end's name stands for.
-fn name_others(args: &SenderArgs, far: &FarEnd, reports: &mut [SessionReport]) {
-    let silent = |session: &SessionReport| {
+fn others_of_the_name(args: &SenderArgs, far: &FarEnd, reports: Reports<'_>) -> Option<Finding> {
+    let silent = |session: Cow<'_, SessionReport>| {
         let tried = session.counters.sent > 0 || session.figures.not_sent > 0;
         tried && session.counters.received == 0
     };
-    let Some(first) = reports.first().filter(|_| reports.iter().all(silent)) else {
-        return;
-    };
+    let first = reports.iter().next();
+    let first = first.filter(|_| reports.iter().all(silent))?;
     let used = first.identity.reflector.ip();
     let others = plan::other_addresses(far, &args.session.ip, used, &plan::system_lookup);
-    for session in reports {
-        session.add(others.clone());
-    }
+    others.map(Finding::from)
 }

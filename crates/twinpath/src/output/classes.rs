@@ -20,6 +20,44 @@ const HEADS: [&str; 8] = [
     "Min", "Avg", "Max", "Median", "Jitter", "Loss out", "Loss in", "Loss",
 ];
 
+/// What a row says of a session's packets.
+pub(super) struct Cells {
+    /// Round trips: minimum, mean, maximum, median and jitter.
+    delays: [Option<i64>; 5],
+    losses: [Option<String>; 3],
+}
+
+impl Cells {
+    pub(super) fn of(report: &SessionReport) -> Self {
+        let delay = report.figures.round_trip.as_ref();
+        let of = |value: fn(&DelayFigures) -> Option<i64>| delay.and_then(value);
+        Self {
+            delays: [
+                of(|delay| Some(delay.min_ns)),
+                of(|delay| Some(delay.mean_ns)),
+                of(|delay| Some(delay.max_ns)),
+                of(|delay| Some(delay.median_ns)),
+                of(|delay| delay.jitter_ns.map(signed)),
+            ],
+            losses: counts::losses_by_direction(report),
+        }
+    }
+
+    /// One unit for all, so that sessions can be compared.
+    pub(super) fn unit<'a>(all: impl Iterator<Item = &'a Self>) -> Unit {
+        let greatest = all.filter_map(|cells| cells.delays.get(2).copied().flatten());
+        let greatest = greatest.map(i64::unsigned_abs).max();
+        greatest.map_or(Unit::Milliseconds, Unit::fit)
+    }
+
+    pub(super) fn text(&self, unit: Unit) -> Vec<String> {
+        let delays = self.delays.iter();
+        let delays = delays.map(|delay| cell(delay.map(|ns| unit.delay(ns))));
+        let losses = self.losses.iter().map(|loss| cell(loss.clone()));
+        delays.chain(losses).collect()
+    }
+}
+
 /// A session's number and class, and its cells, or how it was refused.
 type Row = (usize, Dscp, Result<Vec<String>, String>);
 
@@ -36,18 +74,16 @@ pub(crate) fn write(
     style: Style,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let reports = outcome.sessions;
-    let unit = unit(reports);
-    let mut rows: Vec<Row> = reports
+    let measured = outcome.sessions.iter().map(|report| {
+        let identity = &report.identity;
+        (identity.number, identity.tos.dscp(), Cells::of(&report))
+    });
+    let measured: Vec<(usize, Dscp, Cells)> = measured.collect();
+    let unit = Cells::unit(measured.iter().map(|(.., cells)| cells));
+    let of_measured = measured
         .iter()
-        .map(|report| {
-            (
-                report.identity.number,
-                report.identity.tos.dscp(),
-                Ok(cells(report, unit)),
-            )
-        })
-        .collect();
+        .map(|(number, dscp, cells)| (*number, *dscp, Ok(cells.text(unit))));
+    let mut rows: Vec<Row> = of_measured.collect();
     rows.extend(refused.iter().map(|session| {
         let accept = format!("  refused (Accept {})", session.refusal.octet);
         (session.number, session.dscp, Err(accept))
@@ -59,9 +95,7 @@ pub(crate) fn write(
         .enumerate()
         .any(|(at, (_, dscp, _))| rows.iter().skip(at + 1).any(|(_, other, _)| other == dscp));
     let file = |number: usize| {
-        let place = reports
-            .iter()
-            .position(|report| report.identity.number == number);
+        let place = measured.iter().position(|(of, ..)| *of == number);
         place.and_then(|place| outcome.file(place))
     };
     let name = |number: usize, dscp: Dscp| {
@@ -140,32 +174,6 @@ fn widths(rows: &[NamedRow]) -> (usize, Vec<usize>) {
     } else {
         (0, needed)
     }
-}
-
-/// One unit for all, so that classes can be compared.
-pub(super) fn unit(reports: &[SessionReport]) -> Unit {
-    let greatest = reports
-        .iter()
-        .filter_map(|report| report.figures.round_trip.as_ref())
-        .map(|delay| delay.max_ns.unsigned_abs())
-        .max();
-    greatest.map_or(Unit::Milliseconds, Unit::fit)
-}
-
-pub(super) fn cells(report: &SessionReport, unit: Unit) -> Vec<String> {
-    let delay = report.figures.round_trip.as_ref();
-    let of = |value: fn(&DelayFigures) -> Option<i64>| {
-        cell(delay.and_then(value).map(|ns| unit.delay(ns)))
-    };
-    let delays = [
-        of(|delay| Some(delay.min_ns)),
-        of(|delay| Some(delay.mean_ns)),
-        of(|delay| Some(delay.max_ns)),
-        of(|delay| Some(delay.median_ns)),
-        of(|delay| delay.jitter_ns.map(signed)),
-    ];
-    let losses = counts::losses_by_direction(report).map(cell);
-    delays.into_iter().chain(losses).collect()
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The report for machines: key names and their order are a contract; additions come last.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
-use twinpath_report::{ControlReport, FailedTarget, Finding, Note, RefusedSession};
+use twinpath_report::{ControlReport, FailedTarget, Finding, Note, RefusedSession, SessionReport};
 use twinpath_runtime::host::HostSurvey;
 
 use super::captures::CaptureCounts;
@@ -44,7 +45,28 @@ struct Sessions<'a> {
 
 impl Serialize for Sessions<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.outcome.documents(self.meta))
+        let reports = self.outcome.sessions.iter().enumerate();
+        serializer.collect_seq(reports.map(|(place, report)| Session {
+            of: self,
+            place,
+            report,
+        }))
+    }
+}
+
+/// One of them.
+struct Session<'a> {
+    of: &'a Sessions<'a>,
+    place: usize,
+    report: Cow<'a, SessionReport>,
+}
+
+impl Serialize for Session<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Sessions { outcome, meta } = self.of;
+        outcome
+            .document(meta, self.place, &self.report)
+            .serialize(serializer)
     }
 }
 

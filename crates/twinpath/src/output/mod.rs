@@ -19,6 +19,7 @@ pub(crate) mod packets;
 pub(crate) mod pictures;
 pub(crate) mod progress;
 pub(crate) mod prometheus;
+mod reports;
 pub(crate) mod responder;
 pub(crate) mod rows;
 pub(crate) mod schedule;
@@ -43,6 +44,7 @@ use twinpath_wire::Sample;
 
 pub(crate) use self::counts::UNKNOWN;
 pub(crate) use self::names::SessionName;
+pub(crate) use self::reports::Reports;
 use crate::args::Label;
 use crate::failure::Failure;
 use crate::logs;
@@ -89,10 +91,10 @@ pub(crate) trait Sink {
 }
 
 /// The result of a run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Outcome<'a> {
     /// Sessions with figures.
-    pub(crate) sessions: &'a [SessionReport],
+    pub(crate) sessions: Reports<'a>,
     /// The control connection, if any.
     pub(crate) control: Option<&'a ControlReport>,
     /// The file of each session, if not the same for all; otherwise empty.
@@ -107,9 +109,12 @@ pub(crate) struct Outcome<'a> {
 
 impl<'a> Outcome<'a> {
     /// From a run without files.
-    pub(crate) fn new(sessions: &'a [SessionReport], control: Option<&'a ControlReport>) -> Self {
+    pub(crate) fn new(
+        sessions: impl Into<Reports<'a>>,
+        control: Option<&'a ControlReport>,
+    ) -> Self {
         Self {
-            sessions,
+            sessions: sessions.into(),
             control,
             files: &[],
             written: &[],
@@ -128,16 +133,21 @@ impl<'a> Outcome<'a> {
         Self { failed, ..self }
     }
 
-    /// The documents of the sessions, one after the other: all of a large run at once would need much
-    /// memory.
-    fn documents(self, meta: &Meta) -> impl Iterator<Item = SessionDocument<'a>> + Clone {
+    /// The document of the session at this position.
+    fn document<'r>(
+        self,
+        meta: &Meta,
+        place: usize,
+        report: &'r SessionReport,
+    ) -> SessionDocument<'r>
+    where
+        'a: 'r,
+    {
         let requested = Requested {
             interface_name: Some(interface_name),
             ..meta.requested
         };
-        let sessions = self.sessions.iter().enumerate();
-        sessions
-            .map(move |(place, report)| SessionDocument::new(report, self.file(place), &requested))
+        SessionDocument::new(report, self.file(place), &requested)
     }
 
     /// The file of a session, by its position, if there are several files.

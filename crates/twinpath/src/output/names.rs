@@ -1,12 +1,12 @@
 //! What sessions are called in lines, rows and records, where there are several.
 
-use std::collections::BTreeSet;
+use std::borrow::Borrow;
 
 use serde::Serialize;
+use twinpath_report::Identity;
 use twinpath_report::document::TargetDocument;
-use twinpath_report::{Identity, SessionReport};
 
-use super::ends;
+use super::{Reports, ends};
 
 /// What one of several sessions is called.
 #[derive(Clone, Debug)]
@@ -85,7 +85,7 @@ impl SessionName {
 }
 
 /// In what the sessions of a run differ.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Differing {
     targets: bool,
     classes: bool,
@@ -93,26 +93,25 @@ pub(crate) struct Differing {
 }
 
 impl Differing {
-    pub(crate) fn of<'a>(identities: impl Iterator<Item = &'a Identity>) -> Self {
-        let (mut targets, mut classes) = (BTreeSet::new(), BTreeSet::new());
-        let mut paths = false;
+    pub(crate) fn of<I: Borrow<Identity>>(identities: impl Iterator<Item = I>) -> Self {
+        let mut differing = Self::default();
+        let (mut first_target, mut first_class) = (None, None);
         for identity in identities {
+            let identity = identity.borrow();
             if let Some(target) = &identity.target {
-                targets.insert((&*target.name, identity.reflector));
+                let own = || (target.name.clone(), identity.reflector);
+                let (name, address) = first_target.get_or_insert_with(own);
+                differing.targets |= *name != target.name || *address != identity.reflector;
             }
-            classes.insert(identity.tos.0);
-            paths |= identity.path.is_some();
+            differing.classes |= identity.tos != *first_class.get_or_insert(identity.tos);
+            differing.paths |= identity.path.is_some();
         }
-        Self {
-            targets: targets.len() > 1,
-            classes: classes.len() > 1,
-            paths,
-        }
+        differing
     }
 
     /// The same of reports.
-    pub(crate) fn of_reports(reports: &[SessionReport]) -> Self {
-        Self::of(reports.iter().map(|report| &report.identity))
+    pub(crate) fn of_reports(reports: Reports<'_>) -> Self {
+        Self::of(reports.iter().map(|report| report.identity.clone()))
     }
 
     /// There are several targets, or several paths to one.

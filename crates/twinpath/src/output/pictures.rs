@@ -1,5 +1,6 @@
 //! A run as plain data for a picture: its name, and the figures beside it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use twinpath_metrics::{DelayFigures, OneWay};
@@ -16,21 +17,21 @@ use crate::picture::{KeyFigure, Picture, PictureNote, PictureSession};
 
 /// The complete picture of a run.
 pub(crate) fn picture(outcome: Outcome<'_>, labels: &[Label]) -> Picture {
-    let reports = outcome.sessions;
+    let reports: Vec<Cow<'_, SessionReport>> = outcome.sessions.iter().collect();
+    let reports = &*reports;
     Picture {
         title: common(reports, |report| Some(title(report)))
             .unwrap_or_else(|| units::count(reports.len() as u64, "session", "sessions")),
         subtitle: reports
             .first()
             .map_or_else(String::new, |first| subtitle(first, reports, labels)),
-        sessions: sessions(outcome),
-        notes: notes(outcome),
+        sessions: sessions(outcome, reports),
+        notes: notes(outcome, reports),
     }
 }
 
 /// Each remark once, the warnings first; by the names of its sessions, if it is not one of all.
-fn notes(outcome: Outcome<'_>) -> Vec<PictureNote> {
-    let reports = outcome.sessions;
+fn notes(outcome: Outcome<'_>, reports: &[Cow<'_, SessionReport>]) -> Vec<PictureNote> {
     let mut notes: Vec<(PictureNote, Vec<String>)> = Vec::new();
     for (place, report) in reports.iter().enumerate() {
         for note in &report.notes {
@@ -92,7 +93,7 @@ fn title(report: &SessionReport) -> String {
 
 /// What holds for all sessions.
 fn common(
-    reports: &[SessionReport],
+    reports: &[Cow<'_, SessionReport>],
     fact: impl Fn(&SessionReport) -> Option<String>,
 ) -> Option<String> {
     let (first, others) = reports.split_first()?;
@@ -103,7 +104,7 @@ fn common(
     all.then_some(known)
 }
 
-fn subtitle(first: &SessionReport, reports: &[SessionReport], labels: &[Label]) -> String {
+fn subtitle(first: &SessionReport, reports: &[Cow<'_, SessionReport>], labels: &[Label]) -> String {
     let class = match reports {
         [one] => ends::class(one),
         _ => format!("{} sessions", reports.len()),
@@ -137,8 +138,7 @@ fn subtitle(first: &SessionReport, reports: &[SessionReport], labels: &[Label]) 
     parts.join("; ")
 }
 
-fn sessions(outcome: Outcome<'_>) -> Vec<PictureSession> {
-    let reports = outcome.sessions;
+fn sessions(outcome: Outcome<'_>, reports: &[Cow<'_, SessionReport>]) -> Vec<PictureSession> {
     let delays = reports
         .iter()
         .filter_map(|report| report.figures.round_trip);

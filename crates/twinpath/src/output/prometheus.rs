@@ -14,6 +14,9 @@ use twinpath_report::document::{METRICS, Metric, SessionDocument};
 use super::names::Differing;
 use super::{Meta, Outcome, Sink, ends};
 
+/// Values that are kept at once: a metric has its samples together, while sessions are walked one by one.
+const MOST_VALUES: usize = 500_000;
+
 /// The `--output prometheus` output.
 pub(crate) struct Prometheus<W> {
     out: W,
@@ -33,31 +36,28 @@ impl<W: Write> Sink for Prometheus<W> {
 
     fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
         let is_mesh = Differing::of_reports(outcome.sessions).is_mesh();
-        let documents: Vec<SessionDocument<'_>> = outcome.documents(&self.meta).collect();
-        let labels: Vec<String> = documents
-            .iter()
-            .map(|session| labels(session, &self.meta, is_mesh))
-            .collect();
-        let sessions = || labels.iter().zip(outcome.sessions);
+        let mut labels = Vec::with_capacity(outcome.sessions.len());
+        let mut started = Vec::with_capacity(outcome.sessions.len());
+        let mut findings = BTreeSet::new();
+        for (place, report) in outcome.sessions.iter().enumerate() {
+            let session = outcome.document(&self.meta, place, &report);
+            let own = self::labels(&session, &self.meta, is_mesh);
+            findings.extend(report.findings.iter().map(|one| finding(&own, one)));
+            started.push(report.started);
+            labels.push(own);
+        }
         let out = &mut self.out;
-        let started = sessions()
-            .map(|(labels, report)| (labels.clone(), seconds(report.started.unix_ns().into())));
+        let started = labels.iter().zip(started);
+        let started = started.map(|(labels, at)| (labels.clone(), seconds(at.unix_ns().into())));
         let help = "time at which the first packet was due, since 1970";
         family(out, "twinpath_start_time_seconds", help, started)?;
         let control = outcome.control.map(|control| {
             let server = label("server", &ends::named(control.server));
             (control, server)
         });
-        let findings = sessions()
-            .map(|(labels, report)| (labels, &report.findings))
-            .chain(
-                control
-                    .iter()
-                    .map(|(control, labels)| (labels, &control.findings)),
-            );
-        let findings: BTreeSet<String> = findings
-            .flat_map(|(labels, findings)| findings.iter().map(move |one| finding(labels, one)))
-            .collect();
+        if let Some((control, labels)) = &control {
+            findings.extend(control.findings.iter().map(|one| finding(labels, one)));
+        }
         let help = "what is remarkable, by its key";
         let findings = findings.into_iter().map(|labels| (labels, "1".to_owned()));
         family(out, "twinpath_finding", help, findings)?;
@@ -66,19 +66,26 @@ impl<W: Write> Sink for Prometheus<W> {
             .map(|(control, labels)| (labels.clone(), control.refused.len().to_string()));
         let help = "sessions that the server refused";
         family(out, "twinpath_sessions_refused", help, refused)?;
-        for metric in METRICS.iter() {
-            let help = match metric.about.rfc {
-                "" => metric.about.help.to_owned(),
-                rfc => format!("{} ({rfc})", metric.about.help),
-            };
-            let samples = documents
-                .iter()
-                .zip(&labels)
-                .filter_map(|(session, labels)| {
-                    let value = in_base_unit(metric.about.unit, metric.get(session)?);
+        let at_once = (MOST_VALUES / outcome.sessions.len().max(1)).max(1);
+        for metrics in METRICS.chunks(at_once) {
+            let mut values: Vec<Vec<Option<Value>>> = vec![Vec::new(); metrics.len()];
+            for (place, report) in outcome.sessions.iter().enumerate() {
+                let session = outcome.document(&self.meta, place, &report);
+                for (values, metric) in values.iter_mut().zip(metrics) {
+                    values.push(metric.get(&session));
+                }
+            }
+            for (values, metric) in values.iter().zip(metrics) {
+                let help = match metric.about.rfc {
+                    "" => metric.about.help.to_owned(),
+                    rfc => format!("{} ({rfc})", metric.about.help),
+                };
+                let samples = labels.iter().zip(values).filter_map(|(labels, value)| {
+                    let value = in_base_unit(metric.about.unit, (*value)?);
                     Some((labels.clone(), value))
                 });
-            family(out, &name(metric), &help, samples)?;
+                family(out, &name(metric), &help, samples)?;
+            }
         }
         out.flush()
     }

@@ -3,12 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 
 use twinpath_report::{FailedTarget, Note, SessionReport};
 
-use super::classes::{self, NamedRow};
+use super::classes::{self, Cells, NamedRow};
 use super::names::{Differing, plain};
 use super::style::Style;
+use super::summary::Direction;
 use super::units::{self, wrapped};
 use super::{Outcome, counts, ends, summary};
 
@@ -32,7 +34,12 @@ pub(super) fn write(
     style: Style,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut ranked: Vec<Ranked<'_>> = outcome.sessions.iter().map(Ranked::new).collect();
+    let mut warnings = Warnings::default();
+    let mut ranked: Vec<Ranked> = Vec::with_capacity(outcome.sessions.len());
+    for report in outcome.sessions.iter() {
+        warnings.add(&report.notes);
+        ranked.push(Ranked::new(&report, differing));
+    }
     // Stable: sessions that are equally bad stay in their order.
     ranked.sort_by_key(|session| Reverse(session.rank));
     let targets = by_target(&ranked);
@@ -40,18 +47,12 @@ pub(super) fn write(
         writeln!(out, "{}", wrapped(&line, 2))?;
     }
     writeln!(out)?;
-    let unit = classes::unit(outcome.sessions);
+    let unit = Cells::unit(ranked.iter().map(|session| &session.cells));
     let limit = if all { usize::MAX } else { MOST_ROWS };
     let rows: Vec<NamedRow> = ranked
         .iter()
         .take(limit)
-        .map(|session| {
-            let report = session.report;
-            (
-                differing.name(&report.identity),
-                Ok(classes::cells(report, unit)),
-            )
-        })
+        .map(|session| (session.name.clone(), Ok(session.cells.text(unit))))
         .collect();
     let (title, head) = if differing.has_targets() {
         ("Round trips and losses by target, worst first", "Target")
@@ -68,7 +69,7 @@ pub(super) fn write(
     if all {
         return Ok(());
     }
-    findings(outcome.sessions, style, out)
+    warnings.write(style, out)
 }
 
 /// What could not be measured, one line each.
@@ -98,34 +99,36 @@ pub(super) fn failed(
     Ok(())
 }
 
-/// One warning of each kind, with the number of sessions that have one like it.
-fn findings(sessions: &[SessionReport], style: Style, out: &mut impl Write) -> io::Result<()> {
-    let mut order: Vec<&Note> = Vec::new();
-    let mut counted: HashMap<&str, u64> = HashMap::new();
-    let warnings = sessions.iter().flat_map(|session| {
+/// One warning of each kind, in the order of sessions, with the number of those that have one like it.
+#[derive(Default)]
+struct Warnings(Vec<(Note, u64)>);
+
+impl Warnings {
+    /// Those of one session.
+    fn add(&mut self, notes: &[Note]) {
         let mut keys = BTreeSet::new();
-        let warnings = session.notes.iter().filter(|note| note.warning);
-        warnings.filter(move |note| keys.insert(&*note.key))
-    });
-    for note in warnings {
-        let count = counted.entry(&note.key).or_default();
-        if *count == 0 {
-            order.push(note);
+        let warnings = notes.iter().filter(|note| note.warning);
+        for note in warnings.filter(|note| keys.insert(&*note.key)) {
+            match self.0.iter_mut().find(|(known, _)| known.key == note.key) {
+                Some((_, count)) => *count += 1,
+                None => self.0.push((note.clone(), 1)),
+            }
         }
-        *count += 1;
     }
-    let count = |note: &Note| counted.get(&*note.key).copied().unwrap_or(0);
-    order.sort_by_key(|note| Reverse(count(note)));
-    for note in order.iter().take(MOST_FINDINGS) {
-        let sessions = units::count(count(note), "session", "sessions");
-        let warning = style.warning("warning:");
-        writeln!(out, "{warning} {} ({sessions})", note.line)?;
+
+    fn write(mut self, style: Style, out: &mut impl Write) -> io::Result<()> {
+        self.0.sort_by_key(|(_, count)| Reverse(*count));
+        for (note, count) in self.0.iter().take(MOST_FINDINGS) {
+            let sessions = units::count(*count, "session", "sessions");
+            let warning = style.warning("warning:");
+            writeln!(out, "{warning} {} ({sessions})", note.line)?;
+        }
+        if let Some(more @ 1..) = self.0.len().checked_sub(MOST_FINDINGS) {
+            let more = units::count(more as u64, "other warning", "other warnings");
+            writeln!(out, "note: {more}; use -v for all")?;
+        }
+        Ok(())
     }
-    if let Some(more @ 1..) = order.len().checked_sub(MOST_FINDINGS) {
-        let more = units::count(more as u64, "other warning", "other warnings");
-        writeln!(out, "note: {more}; use -v for all")?;
-    }
-    Ok(())
 }
 
 /// How bad a session is: the greater, the worse.
@@ -138,61 +141,83 @@ struct Rank {
     delay_ns: Option<i64>,
 }
 
-#[derive(Clone, Copy)]
-struct Ranked<'a> {
-    report: &'a SessionReport,
+/// What is kept of a session.
+struct Ranked {
     rank: Rank,
+    /// Among the others.
+    name: String,
+    /// Its target's name, and where that is.
+    target: (String, SocketAddr),
+    path: Option<u16>,
+    port: u16,
+    sent: u64,
+    received: u64,
+    lost: u64,
+    direction: Option<Direction>,
+    median_ns: Option<i64>,
+    cells: Cells,
 }
 
-impl<'a> Ranked<'a> {
-    fn new(report: &'a SessionReport) -> Self {
-        let counters = &report.counters;
+impl Ranked {
+    fn new(report: &SessionReport, differing: Differing) -> Self {
+        let (counters, identity) = (&report.counters, &report.identity);
         let lost = u128::from(counters.lost) * 1_000_000_000;
         let lost = lost.checked_div(counters.sent.into()).unwrap_or(0);
+        let delay = report.figures.round_trip.as_ref();
+        let target = identity.target.as_ref().map_or_else(
+            || ends::named(identity.reflector),
+            |target| plain(&target.name),
+        );
         Self {
-            report,
             rank: Rank {
                 lost: u64::try_from(lost).unwrap_or(u64::MAX),
                 is_unknown: counters.sent == 0 || !report.coverage().is_complete(),
-                delay_ns: report.figures.round_trip.map(|delay| delay.p99_ns),
+                delay_ns: delay.map(|delay| delay.p99_ns),
             },
+            name: differing.name(identity),
+            target: (target, identity.reflector),
+            path: identity.path,
+            port: identity.sender.port(),
+            sent: counters.sent,
+            received: counters.received,
+            lost: counters.lost,
+            direction: summary::direction(report),
+            median_ns: delay.map(|delay| delay.median_ns),
+            cells: Cells::of(report),
         }
     }
 
     fn is_silent(&self) -> bool {
-        self.report.counters.received == 0 && self.report.counters.sent > 0
+        self.received == 0 && self.sent > 0
     }
 
     fn loses(&self) -> bool {
-        self.report.counters.lost > 0
+        self.lost > 0
     }
 
     fn share(&self) -> String {
-        let counters = &self.report.counters;
-        units::percent(counters.lost, counters.sent)
+        units::percent(self.lost, self.sent)
     }
 
-    /// `12.00% outbound`.
-    fn loss(&self) -> String {
-        let direction = summary::direction(self.report);
-        let direction = direction.map_or("", summary::Direction::suffix);
-        format!("{}{direction}", self.share())
+    /// ` outbound`, if that is known.
+    fn direction(&self) -> &'static str {
+        self.direction.map_or("", Direction::suffix)
     }
 }
 
 /// The sessions of one target, worst first.
 struct OfTarget<'a> {
-    name: String,
-    sessions: Vec<Ranked<'a>>,
+    name: &'a str,
+    sessions: Vec<&'a Ranked>,
 }
 
 impl OfTarget<'_> {
     fn is_silent(&self) -> bool {
-        self.sessions.iter().all(Ranked::is_silent)
+        self.sessions.iter().all(|session| session.is_silent())
     }
 
     fn loses(&self) -> bool {
-        !self.is_silent() && self.sessions.iter().any(Ranked::loses)
+        !self.is_silent() && self.sessions.iter().any(|session| session.loses())
     }
 
     fn is_unknown(&self) -> bool {
@@ -203,7 +228,7 @@ impl OfTarget<'_> {
     fn paths(&self) -> (usize, usize) {
         let mut losing: BTreeMap<u16, bool> = BTreeMap::new();
         for session in &self.sessions {
-            if let Some(path) = session.report.identity.path {
+            if let Some(path) = session.path {
                 *losing.entry(path).or_default() |= session.loses();
             }
         }
@@ -213,20 +238,21 @@ impl OfTarget<'_> {
     /// `fra-core1, 12.00% outbound on 1 of 16 paths`.
     fn worst(&self) -> String {
         let Some(worst) = self.sessions.first() else {
-            return self.name.clone();
+            return self.name.to_owned();
         };
         let on = match self.paths() {
             (0 | 1, _) => String::new(),
             (paths, losing) => format!(" on {losing} of {paths} paths"),
         };
-        format!("{}, {}{on}", self.name, worst.loss())
+        let (share, direction) = (worst.share(), worst.direction());
+        format!("{}, {share}{direction}{on}", self.name)
     }
 
     /// The worst path among its others: `path 7 of 16, source port 20007: 12.00% loss; all others 0%`.
     fn worst_path(&self) -> Option<String> {
         let (worst, others) = self.sessions.split_first()?;
         let (paths, _) = self.paths();
-        let path = worst.report.identity.path?;
+        let path = worst.path?;
         if paths < 2 || !worst.loses() {
             return None;
         }
@@ -237,22 +263,18 @@ impl OfTarget<'_> {
             }
             _ => "all others 0%".to_owned(),
         };
-        let direction = summary::direction(worst.report);
-        let direction = direction.map_or("", summary::Direction::suffix);
         Some(format!(
-            "path {path} of {paths}, source port {}: {} loss{direction}; {rest}",
-            worst.report.identity.sender.port(),
+            "path {path} of {paths}, source port {}: {} loss{}; {rest}",
+            worst.port,
             worst.share(),
+            worst.direction(),
         ))
     }
 
     /// How the paths differ in delay.
     fn spread(&self) -> Option<String> {
-        let medians = self.sessions.iter().filter_map(|session| {
-            let path = session.report.identity.path?;
-            let delay = session.report.figures.round_trip.as_ref()?;
-            Some((delay.median_ns, path))
-        });
+        let medians = self.sessions.iter();
+        let medians = medians.filter_map(|session| Some((session.median_ns?, session.path?)));
         let medians: Vec<(i64, u16)> = medians.collect();
         let (least, best) = medians.iter().min()?;
         let (most, slowest) = medians.iter().max()?;
@@ -268,23 +290,16 @@ impl OfTarget<'_> {
 }
 
 /// The targets in the order of their worst sessions.
-fn by_target<'a>(ranked: &[Ranked<'a>]) -> Vec<OfTarget<'a>> {
-    let mut targets: Vec<OfTarget<'a>> = Vec::new();
+fn by_target(ranked: &[Ranked]) -> Vec<OfTarget<'_>> {
+    let mut targets: Vec<OfTarget<'_>> = Vec::new();
     let mut places = HashMap::new();
     for session in ranked {
-        let identity = &session.report.identity;
-        let name = identity.target.as_ref().map_or_else(
-            || ends::named(identity.reflector),
-            |target| plain(&target.name),
-        );
-        let place = *places
-            .entry((name.clone(), identity.reflector))
-            .or_insert(targets.len());
+        let place = *places.entry(&session.target).or_insert(targets.len());
         match targets.get_mut(place) {
-            Some(target) => target.sessions.push(*session),
+            Some(target) => target.sessions.push(session),
             None => targets.push(OfTarget {
-                name,
-                sessions: vec![*session],
+                name: &session.target.0,
+                sessions: vec![session],
             }),
         }
     }
@@ -347,7 +362,7 @@ fn of_targets(targets: &[OfTarget<'_>], failed: &[FailedTarget]) -> String {
         let names: Vec<&str> = silent
             .iter()
             .take(MOST_NAMES)
-            .map(|target| &*target.name)
+            .map(|target| target.name)
             .collect();
         let more = match silent.len().saturating_sub(MOST_NAMES) {
             0 => String::new(),

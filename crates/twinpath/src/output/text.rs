@@ -58,21 +58,21 @@ impl<W: Write> Text<W> {
         name: impl Fn(&SessionReport) -> Option<String>,
     ) -> io::Result<()> {
         // Findings common to several sessions are printed under the first.
-        let mut said: HashSet<&str> = HashSet::new();
+        let mut said: HashSet<String> = HashSet::new();
         for (index, report) in outcome.sessions.iter().enumerate() {
             if index > 0 {
                 writeln!(self.out)?;
             }
             let file = outcome.file(index).map(str::to_owned);
-            if let Some(name) = file.or_else(|| name(report)) {
+            if let Some(name) = file.or_else(|| name(&report)) {
                 writeln!(self.out, "{}", self.style.heading(&format!("{name}:")))?;
             }
-            page(report, &self.meta, self.style, &mut self.out)?;
+            page(&report, &self.meta, self.style, &mut self.out)?;
             let notes = report.notes.iter();
-            let new: Vec<&Note> = notes.filter(|note| !said.contains(&*note.line)).collect();
-            let lines: Vec<Note> = new.iter().copied().cloned().collect();
-            table::notes(&lines, self.style, &mut self.out)?;
-            said.extend(new.iter().map(|note| &*note.line));
+            let new = notes.filter(|note| !said.contains(&*note.line)).cloned();
+            let new: Vec<Note> = new.collect();
+            table::notes(&new, self.style, &mut self.out)?;
+            said.extend(new.into_iter().map(|note| note.line));
         }
         Ok(())
     }

@@ -27,8 +27,8 @@ pub(crate) struct FooterBegin {
 
 /// What is known when a run is over: `twinpath.end`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct FooterEnd<'a> {
-    pub(crate) sessions: Cow<'a, [SessionReport]>,
+pub(crate) struct FooterEnd<'a, S = Vec<SessionReport>> {
+    pub(crate) sessions: S,
     pub(crate) control: Option<Cow<'a, ControlReport>>,
     /// Rows that are not in the file because the disk was too slow.
     pub(crate) rows_missing: u64,

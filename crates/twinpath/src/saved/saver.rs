@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use twinpath_metrics::Record;
 use twinpath_report::words;
 
@@ -233,7 +234,10 @@ impl Saver {
     }
 
     /// The run is over.
-    pub(crate) fn finish<'a>(mut self, end: impl FnOnce(u64) -> FooterEnd<'a>) -> Saved {
+    pub(crate) fn finish<'a, S: Serialize>(
+        mut self,
+        end: impl FnOnce(u64) -> FooterEnd<'a, S>,
+    ) -> Saved {
         self.hand_over();
         let facts = serde_json::to_string(&end(self.missing)).unwrap_or_default();
         if let Some(messages) = self.messages.take() {

@@ -1,6 +1,7 @@
 //! The thread's loop.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
@@ -341,7 +342,7 @@ impl SharedLoop {
             (Some(socket), Some(Some(state))) => {
                 let mut socket = SocketEnd::of(socket, &state.departures);
                 socket.receive_drops = socket.receive_drops.saturating_sub(drops_before);
-                Ok(Box::new(Ended::new(session, socket)))
+                Ok(Arc::new(Ended::new(session, socket)))
             }
             _ => Err(RunError::Fault),
         };

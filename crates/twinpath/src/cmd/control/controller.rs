@@ -62,7 +62,7 @@ pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> 
             failed: Vec::new(),
         })
     };
-    measurement.run(&subject, start, |_| {})
+    measurement.run(&subject, start, |_| None)
 }
 
 impl Run for ControllerRun {
@@ -97,11 +97,16 @@ impl Run for ControllerRun {
     }
 
     fn join(self) -> Result<Measured, Failure> {
-        let mut report = self.join()?;
-        let failure = refused(&report);
+        // Those that were refused never began.
+        let sessions = (1..).zip(self.sessions());
+        let sessions = sessions
+            .filter_map(|(number, session)| Some((number, session.ended().ok()?)))
+            .collect();
+        let control = self.join()?;
+        let failure = refused(&control);
         Ok(Measured {
-            sessions: std::mem::take(&mut report.sessions),
-            control: Some(report),
+            sessions,
+            control: Some(control),
             failed: Vec::new(),
             failure,
         })

@@ -9,6 +9,7 @@ mod source;
 #[cfg(feature = "pictures")]
 mod tests;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::io::{self, Write};
 
@@ -18,7 +19,7 @@ use twinpath_report::SessionReport;
 use self::replay::Replay;
 use self::source::Source;
 use super::companions::Companions;
-use super::measure::{conclude, verdict};
+use super::measure::{conclude, take_series, verdict};
 use super::output_files::distinct_files;
 use super::run_observers::RunObservers;
 use super::run_output::RunOutput;
@@ -139,18 +140,23 @@ fn report(args: &ReportArgs, output: &Open<'_>) -> Result<Exit, Trouble> {
     } else {
         &mut reports
     };
-    observers.finish(own, &mut output)?;
+    observers.finish(&mut output)?;
+    for report in &mut *own {
+        if let Some(series) = observers.series(report.identity.number.wrapping_sub(1)) {
+            take_series(report, series);
+        }
+    }
     words::finding::put(own, control.as_mut());
     let sent: u64 = reports.iter().map(|report| report.counters.sent).sum();
     let verdict = match sources.first() {
         Some(source) if sent == 0 => Err(source.nothing()),
-        _ => verdict(&reports),
+        _ => verdict(reports.iter().map(Cow::Borrowed)),
     };
     let outcome = Outcome {
         files: &files,
         captures: &captures,
         failed: &failed,
-        ..Outcome::new(&reports, control.as_ref())
+        ..Outcome::new(reports.as_slice(), control.as_ref())
     };
     let mut written = Vec::from_iter(logs::written());
     written.extend(companions.draw(outcome.with_written(&written)));

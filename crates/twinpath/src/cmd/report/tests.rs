@@ -250,7 +250,8 @@ fn a_file_that_says_the_wildest_things_gives_a_report_in_plain_characters() {
             &sources,
             series,
         );
-        observers.finish(&mut reports, &mut output).unwrap();
+        observers.finish(&mut output).unwrap();
+        take_series(&mut reports[0], observers.series(0).unwrap());
         let mut control = sources[0].control();
         words::finding::put(&mut reports, control.as_mut());
         let refused = control.as_ref().map(|control| control.refused.len());

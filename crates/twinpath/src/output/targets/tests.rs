@@ -16,7 +16,7 @@ fn to(target: &str, path: Option<u16>, report: SessionReport) -> SessionReport {
 fn text(reports: &[SessionReport], failed: &[FailedTarget], all: bool) -> String {
     let mut out = Vec::new();
     let outcome = Outcome::from(reports).with_failed(failed);
-    let differing = Differing::of_reports(reports);
+    let differing = Differing::of_reports(reports.into());
     write(outcome, differing, all, Style::PLAIN, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
