@@ -8,6 +8,7 @@ mod pace;
 mod phase;
 mod progress;
 mod quotes;
+mod recorder;
 mod refusals;
 mod report;
 mod session;

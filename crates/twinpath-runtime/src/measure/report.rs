@@ -97,7 +97,7 @@ impl Ended {
                 own_wait_ns: session.waits.sum_ns,
                 ..session.suspensions.in_counters(session.engine.counters())
             },
-            series: Arc::new(session.series),
+            series: Arc::new(session.recorder.into_series()),
             refusals: session.refusals,
             source: session.source.finding(),
             rebinds: session.rebinds,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use twinpath_metrics::{Record, Series};
+use twinpath_metrics::Record;
 use twinpath_net::{BindError, Device, IcmpError, clock};
 use twinpath_proto::ClockPair;
 use twinpath_proto::sender::{
@@ -18,6 +18,7 @@ use super::handle::{SessionNews, Shared};
 use super::pace::Pace;
 use super::phase::{phase, start_within};
 use super::quotes::SentQuotes;
+use super::recorder::Recorder;
 use super::refusals::RefusalCounts;
 use super::source::Source;
 use super::suspension::Suspensions;
@@ -49,7 +50,7 @@ pub(super) struct Session {
     pub(super) agreement: Agreement,
     pub(super) sender: SocketAddr,
     pub(super) engine: SessionSender,
-    pub(super) series: Series,
+    pub(super) recorder: Recorder,
     pub(super) refusals: RefusalCounts,
     pub(super) started: ClockPair,
     pub(super) pace: Pace,
@@ -131,9 +132,11 @@ impl Session {
         .guarded(agreement.guard.clone());
         let first = engine.next_due().unwrap_or(start);
         let ahead = Delta::from_duration(first.since(now.mono));
+        let series = SeriesFacts::of(&plan).open(None, plan.columns);
+        let shared_interval = (!plan.exact).then(|| plan.schedule.mean_interval());
         let mut session = Self {
             engine,
-            series: SeriesFacts::of(&plan).open(None, plan.columns),
+            recorder: Recorder::new(series, shared_interval),
             refusals: RefusalCounts::default(),
             started: ClockPair {
                 mono: first,
@@ -342,7 +345,6 @@ impl Session {
 
     /// Counts a record, and puts it where the caller finds it; never waits.
     fn record(&mut self, record: Record) {
-        self.series.record(&record);
         if let Some(news) = &mut self.news
             && news.push(SessionNews::Record(record)).is_err()
         {
@@ -352,6 +354,7 @@ impl Session {
                 self.records_dropped += 1;
             }
         }
+        self.recorder.record(record);
     }
 
     fn housekeeping(&mut self, now: Mono) {
@@ -380,7 +383,8 @@ impl Session {
             return;
         }
         self.snapshot_by = None;
-        let reader = self.shared.put_snapshot(Arc::new(self.series.clone()));
+        let series = Arc::new(self.recorder.series().clone());
+        let reader = self.shared.put_snapshot(series);
         self.news = reader.or(self.news.take());
     }
 

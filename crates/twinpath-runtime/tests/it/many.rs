@@ -209,6 +209,31 @@ fn sessions_come_and_go_while_others_are_measured() {
 }
 
 #[test]
+fn where_more_is_due_than_can_be_sent_all_that_comes_is_still_read() {
+    if portable_build() {
+        return;
+    }
+    let (_reflector, far) = reflect(&responder_plan(&["0.0.0.0:0"]));
+    let engine = Engine::start(1).unwrap();
+    let sessions = (0..2_000).map(|index| {
+        let plan = SenderPlan {
+            limit: Limit::Duration(Duration::from_secs(2)),
+            schedule: Schedule::every(Duration::from_millis(5)),
+            ..plan(SocketAddr::new(loopback(index), far.port()))
+        };
+        engine.begin(plan).unwrap()
+    });
+    let reports = all_reports(sessions.collect());
+    let skipped = reports.iter().map(|it| it.counters.slots_skipped);
+    assert!(skipped.sum::<u64>() > 0, "nothing was skipped");
+    for report in reports {
+        assert!(report.counters.sent > 0);
+        assert_eq!(report.receive_drops, 0);
+        assert_eq!(report.stamps.fallback_transmit, 0);
+    }
+}
+
+#[test]
 fn a_port_that_is_given_is_one_thread_s_and_all_far_ends_share_it() {
     if portable_build() {
         return;

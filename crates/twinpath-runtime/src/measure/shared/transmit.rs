@@ -5,31 +5,21 @@ use twinpath_net::{Outbound, clock};
 use super::turn::{BATCH, SharedLoop};
 use crate::measure::SessionId;
 
-/// Packets sent in a row, so that the sockets are read in between.
-const MAX_SENDS_PER_TURN: usize = 512;
-
 impl SharedLoop {
-    /// Sends what is due; of many a part, so that stamps and replies are read in between.
+    /// Sends what is due, a batch at most: where more is due than the thread can do, departures are late
+    /// and skipped, but no reply and no timestamp is left unread.
     pub(super) fn transmit(&mut self) {
-        let mut sent = 0;
-        while sent < MAX_SENDS_PER_TURN {
-            let mut due = std::mem::take(&mut self.due);
-            self.take_due(&mut due);
-            for together in due.chunk_by(|one, next| one.0 == next.0) {
-                self.send_together(together);
-            }
-            for (_, id) in &due {
-                self.touch(*id);
-                self.arm(*id);
-            }
-            sent += due.len();
-            let are_all = due.len() < BATCH;
-            due.clear();
-            self.due = due;
-            if are_all {
-                return;
+        let mut due = std::mem::take(&mut self.due);
+        self.take_due(&mut due);
+        for together in due.chunk_by(|one, next| one.0 == next.0) {
+            self.send_together(together);
+        }
+        for (_, id) in due.drain(..) {
+            if !self.arm(id) {
+                self.touch(id);
             }
         }
+        self.due = due;
     }
 
     /// The sessions whose packets are due, a batch at most: those of one socket after each other.

@@ -213,10 +213,11 @@ impl SharedLoop {
         }
     }
 
-    /// Puts the session's next departure and timeout into the heaps, where they are not there.
-    pub(super) fn arm(&mut self, id: SessionId) {
+    /// Puts the session's next departure and timeout into the heaps, where they are not there; false: it is
+    /// over.
+    pub(super) fn arm(&mut self, id: SessionId) -> bool {
         let Some(member) = self.members.get_mut(id) else {
-            return;
+            return true;
         };
         let due = member.session.next_due();
         if due != member.departure {
@@ -230,9 +231,11 @@ impl SharedLoop {
                 }
             }
         }
-        let next = member.session.poll_timeout();
+        let Some(next) = member.session.poll_timeout() else {
+            return false;
+        };
         // A departure is in its own heap; what follows it is looked at then.
-        if let Some(next) = next.filter(|next| due.is_none_or(|due| *next < due)) {
+        if due.is_none_or(|due| next < due) {
             let step = u64::try_from(TIMEOUT_STEP.as_nanos()).unwrap_or(1);
             let at = Mono::from_ns(next.ns().next_multiple_of(step));
             if member.timeout.is_none_or(|armed| at < armed) {
@@ -240,6 +243,7 @@ impl SharedLoop {
                 self.timeouts.push(at, id);
             }
         }
+        true
     }
 
     /// Counts what became of packets, and ends the sessions that are over.
@@ -262,9 +266,7 @@ impl SharedLoop {
             member.session.follow_far_end(now, bound);
         }
         member.session.handle_timeout(now);
-        if member.session.poll_timeout().is_some() {
-            self.arm(id);
-        } else {
+        if !self.arm(id) {
             self.end(id);
         }
     }

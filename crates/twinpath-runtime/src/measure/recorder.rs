@@ -1,0 +1,124 @@
+//! What counts a session's records.
+
+use std::time::Duration;
+
+use twinpath_metrics::{Record, Series};
+
+/// How long the records of a session wait to be counted together.
+const TOGETHER: Duration = Duration::from_millis(200);
+/// The most of them.
+const MOST_TOGETHER: usize = 32;
+
+/// The figures of a session, and the latest records.
+///
+/// The figures of a session among many are no longer in the processor's caches when its next packet comes:
+/// to fetch them takes longer than to count. So the records of fast sessions wait for some others.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    series: Series,
+    waiting: Vec<Record>,
+}
+
+impl Recorder {
+    /// `interval`: that of the session's packets, where other sessions are measured by the same thread.
+    pub(super) fn new(series: Series, interval: Option<Duration>) -> Self {
+        let packets = interval.map_or(0, |interval| {
+            TOGETHER.as_nanos() / interval.as_nanos().max(1)
+        });
+        let room =
+            usize::try_from(packets).map_or(MOST_TOGETHER, |packets| packets.min(MOST_TOGETHER));
+        Self {
+            series,
+            waiting: Vec::with_capacity(room),
+        }
+    }
+
+    /// Counts the record, now or later.
+    pub(super) fn record(&mut self, record: Record) {
+        if self.waiting.capacity() < 2 {
+            self.series.record(&record);
+            return;
+        }
+        self.waiting.push(record);
+        if self.waiting.len() == self.waiting.capacity() {
+            self.count();
+        }
+    }
+
+    /// Counts what waits.
+    fn count(&mut self) {
+        for record in self.waiting.drain(..) {
+            self.series.record(&record);
+        }
+    }
+
+    /// The figures, of all records.
+    pub(super) fn series(&mut self) -> &Series {
+        self.count();
+        &self.series
+    }
+
+    /// The same, when the session is over.
+    pub(super) fn into_series(mut self) -> Series {
+        self.count();
+        self.series
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use twinpath_metrics::{MetricsConfig, SeriesConfig, Waits};
+    use twinpath_wire::{Rung, Sample, Stamp, Wall};
+
+    use super::*;
+
+    fn recorder(interval: Option<Duration>) -> Recorder {
+        let series = Series::new(SeriesConfig {
+            metrics: MetricsConfig::default(),
+            waits: Waits {
+                fates: Duration::from_secs(1),
+                records: Duration::from_secs(1),
+                slack: Duration::ZERO,
+                told: false,
+            },
+            interval: None,
+            columns: None,
+        });
+        Recorder::new(series, interval)
+    }
+
+    fn lost(seq: u64) -> Record {
+        let t1 = Stamp {
+            at: Wall::from_unix_ns(1_800_000_000_000_000_000),
+            rung: Rung::Kernel,
+        };
+        Record::Sample(Sample::lost(seq, t1))
+    }
+
+    #[test]
+    fn figures_are_of_all_records_whenever_they_are_asked_for() {
+        for interval_ms in [None, Some(0), Some(1), Some(10), Some(150), Some(5_000)] {
+            let interval = interval_ms.map(Duration::from_millis);
+            let mut recorder = recorder(interval);
+            for seq in 0..100 {
+                recorder.record(lost(seq));
+                if seq % 7 == 0 {
+                    assert_eq!(recorder.series().metrics().figures().lost, seq + 1);
+                }
+            }
+            assert_eq!(recorder.into_series().metrics().figures().lost, 100);
+        }
+    }
+
+    #[test]
+    fn only_the_records_of_fast_sessions_wait() {
+        let room = |interval_ms| {
+            let recorder = recorder(Some(Duration::from_millis(interval_ms)));
+            recorder.waiting.capacity()
+        };
+        assert_eq!(recorder(None).waiting.capacity(), 0);
+        assert_eq!(room(1_000), 0);
+        assert_eq!(room(10), 20);
+        assert_eq!(room(0), MOST_TOGETHER);
+    }
+}
