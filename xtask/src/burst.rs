@@ -50,7 +50,7 @@ pub(crate) fn burst(
     };
     let near = SocketAddr::new(twinpath_net::local_address_towards(far, None)?, 0);
     let socket = TestSocket::open(&SocketOptions::sender(near, far))?;
-    socket.settle_transmit_rung();
+    socket.drop_lower_transmit_rung();
     let out = Outbound {
         to: far,
         from: None,

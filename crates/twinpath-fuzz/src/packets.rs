@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use twinpath_proto::reflector::{Class, Speaks, Tail, classify};
+use twinpath_proto::reflector::{Class, ReflectorProtocols, Tail, classify};
 use twinpath_wire::{
     Dscp, ErrorEstimate, ReflectorOpen, ReflectorSecured, Reply, ReplyHead, SenderOpen,
     SenderSecured, Short, StampReflector, StampSender, TimeFormat, Tos, Wall, WireTime,
@@ -22,10 +22,10 @@ pub(crate) fn packets(input: &[u8]) {
     let mut input = Input::new(input);
     let clock = Wall::from_unix_ns(input.u64().cast_signed());
     let ports = (input.u16(), input.u16());
-    let speaks = match input.octet() % 3 {
-        0 => Speaks::Auto,
-        1 => Speaks::TwampLight,
-        _ => Speaks::Stamp,
+    let protocols = match input.octet() % 3 {
+        0 => ReflectorProtocols::Auto,
+        1 => ReflectorProtocols::TwampLight,
+        _ => ReflectorProtocols::Stamp,
     };
     let datagram = input.rest();
     views(datagram);
@@ -33,8 +33,8 @@ pub(crate) fn packets(input: &[u8]) {
         time(request.t1, clock);
         error(request.error);
     }
-    if let Ok(class) = classify(speaks, datagram, ports.0, ports.1, clock) {
-        judged(speaks, class, datagram);
+    if let Ok(class) = classify(protocols, datagram, ports.0, ports.1, clock) {
+        judged(protocols, class, datagram);
     }
     if let Some(octet) = datagram.first() {
         let tos = Tos(*octet);
@@ -113,13 +113,13 @@ fn error(estimate: ErrorEstimate) {
 }
 
 /// What a request is taken for fits its octets.
-fn judged(speaks: Speaks, class: Class, datagram: &[u8]) {
+fn judged(protocols: ReflectorProtocols, class: Class, datagram: &[u8]) {
     match class {
         Class::TwampLight => {
-            assert!(speaks != Speaks::Stamp && datagram.len() >= SenderOpen::OCTETS);
+            assert!(protocols != ReflectorProtocols::Stamp && datagram.len() >= SenderOpen::OCTETS);
         }
         Class::Stamp { ssid, tail } => {
-            assert!(speaks != Speaks::TwampLight);
+            assert!(protocols != ReflectorProtocols::TwampLight);
             if let Ok((request, rest)) = StampSender::view(datagram) {
                 assert_eq!(request.ssid.get(), ssid);
                 assert_eq!(tail == Tail::None, rest.is_empty());

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use twinpath_proto::TestGuard;
 use twinpath_proto::reflector::{
-    Ignored, NegotiatedConfig, NegotiatedReflector, ReflectorConfig, SessionReflector, SessionSpec,
-    Speaks,
+    Ignored, NegotiatedConfig, NegotiatedReflector, ReflectorConfig, ReflectorProtocols,
+    SessionReflector, SessionSpec,
 };
 use twinpath_proto::security::SessionKeys;
 use twinpath_wire::control::{Modes, Sid};
@@ -281,10 +281,10 @@ fn way_back(arrival: &Arrival, t3: Wall) -> Arrival {
 
 fn configuration(flags: u8, padding: u8) -> ReflectorConfig {
     ReflectorConfig {
-        speaks: match flags & 3 {
-            0 | 3 => Speaks::Auto,
-            1 => Speaks::TwampLight,
-            _ => Speaks::Stamp,
+        protocols: match flags & 3 {
+            0 | 3 => ReflectorProtocols::Auto,
+            1 => ReflectorProtocols::TwampLight,
+            _ => ReflectorProtocols::Stamp,
         },
         stateful: flags & 4 == 0,
         max_sessions: 3,

@@ -43,7 +43,7 @@ pub(crate) fn samples(input: &[u8]) {
             fates: Duration::from_secs(u64::from(flags >> 6)),
             records: Duration::from_secs(u64::from(flags >> 5)),
             slack: Duration::from_millis(400),
-            told: flags & 32 != 0,
+            losses_at_once: flags & 32 != 0,
         },
         interval: (flags & 8 != 0).then_some(interval),
         columns: (flags & 16 != 0).then_some((64, interval)),

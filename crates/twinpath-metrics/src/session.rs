@@ -169,7 +169,7 @@ impl SessionMetrics {
         self.leading.record(sample);
         // A lost packet's exclusion does not count: its timeout has passed since the step.
         if sample.excluded == Some(Exclusion::ClockStep) && sample.fate != Fate::Lost {
-            self.forget_times();
+            self.restart_times();
         }
         self.delays.record(sample);
     }
@@ -177,7 +177,7 @@ impl SessionMetrics {
     /// The local clock stepped: jitter and IPDV start again (row M-22), and T1 has another zero.
     /// Call before recording packets sent after the step.
     pub fn record_clock_step(&mut self) {
-        self.forget_times();
+        self.restart_times();
         self.availability.record_clock_step();
     }
 
@@ -222,7 +222,7 @@ impl SessionMetrics {
     /// What the packets so far show about T2 and T3.
     pub fn far_times(&self) -> FarTimes {
         match self.far_clock.value() {
-            usable if usable.are_usable() && self.delays.knows_the_whole_only() => {
+            usable if usable.are_usable() && self.delays.has_only_total_round_trips() => {
                 FarTimes::Contradict
             }
             value => value,
@@ -360,7 +360,7 @@ impl SessionMetrics {
         if sample.excluded != Some(Exclusion::ClockStep) {
             self.far_clock.record(sample);
             if self.far_clock.is_suspicious() {
-                self.delays.keep_whole();
+                self.delays.record_total_round_trips();
             }
         }
         self.far_resolution.record(sample.t2);
@@ -393,7 +393,7 @@ impl SessionMetrics {
     }
 
     /// Times before and after this moment are not compared.
-    fn forget_times(&mut self) {
+    fn restart_times(&mut self) {
         self.delays.reset();
         self.far_clock.record_clock_step();
         self.reordering.record_clock_step();

@@ -210,10 +210,10 @@ impl TestSocket {
     }
 
     /// Whether the system reports when packets left (as far as its drivers do).
-    pub fn tells_departures(&self) -> bool {
+    pub fn has_transmit_stamps(&self) -> bool {
         match &self.inner {
             #[cfg(linux_sockets)]
-            Inner::Stamped(socket) => socket.tells_departures(),
+            Inner::Stamped(socket) => socket.has_transmit_stamps(),
             Inner::Plain(_) => false,
         }
     }
@@ -234,8 +234,8 @@ impl TestSocket {
     }
 
     /// Stops requesting the lower transmit rung (`queue`) once a better one has arrived.
-    pub fn settle_transmit_rung(&self) {
-        each!(self, socket => socket.settle_transmit_rung());
+    pub fn drop_lower_transmit_rung(&self) {
+        each!(self, socket => socket.drop_lower_transmit_rung());
     }
 
     /// The receive buffer that the system granted, in octets.
@@ -257,7 +257,7 @@ impl TestSocket {
 
 /// Whether a socket on the unspecified address reports the destination of each packet. If not, it
 /// cannot answer: see [`Role::Reflector`](crate::Role::Reflector).
-pub fn tells_destination(portable: bool) -> bool {
+pub fn reports_destination(portable: bool) -> bool {
     cfg!(linux_sockets) && !portable
 }
 
@@ -269,7 +269,7 @@ fn check_address(options: &SocketOptions) -> Result<(), BindError> {
     }
     // On systems other than Unix, sockets bound to one address receive broadcasts too.
     let is_distinct = cfg!(unix) && !addr.ip().is_unspecified();
-    if !tells_destination(options.path.portable) && !is_distinct {
+    if !reports_destination(options.path.portable) && !is_distinct {
         return Err(BindError::Indistinct { addr });
     }
     Ok(())

@@ -39,8 +39,8 @@ impl Waiter {
     }
 
     /// Makes this thread's timers fire on time instead of being coalesced to save power.
-    pub fn sharpen_timers() {
-        os::wait::sharpen_timers();
+    pub fn minimize_timer_slack() {
+        os::wait::minimize_timer_slack();
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// How a secured mode protects the headers of one session's test packets.
-pub(crate) trait Seal: Send + Sync {
+pub(crate) trait PacketProtection: Send + Sync {
     /// The mode's name.
     fn name(&self) -> &'static str;
 
@@ -20,17 +20,17 @@ pub(crate) trait Seal: Send + Sync {
     fn finish(&self, _header: &mut [u8]) {}
 
     /// Decrypts a received header, and checks its HMAC.
-    fn open(&self, header: &mut [u8]) -> Result<(), Unopened>;
+    fn open(&self, header: &mut [u8]) -> Result<(), PacketFault>;
 }
 
 /// The protection of one session's test packets, both ways; by default none, as in the
 /// unauthenticated and the mixed mode (RFC 5618).
 #[derive(Clone, Default)]
-pub struct TestGuard(Option<Arc<dyn Seal>>);
+pub struct TestGuard(Option<Arc<dyn PacketProtection>>);
 
 /// Why a packet was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unopened {
+pub(crate) enum PacketFault {
     /// It is shorter than its header.
     Short,
     /// Its HMAC is wrong.
@@ -43,7 +43,7 @@ pub(crate) enum Unopened {
 
 impl TestGuard {
     #[cfg(feature = "control")]
-    pub(crate) fn sealed(seal: Arc<dyn Seal>) -> Self {
+    pub(crate) fn sealed(seal: Arc<dyn PacketProtection>) -> Self {
         Self(Some(seal))
     }
 
@@ -72,8 +72,8 @@ impl TestGuard {
     pub(crate) fn open<const HEADER: usize>(
         &self,
         packet: &[u8],
-    ) -> Result<[u8; HEADER], Unopened> {
-        let mut header = *packet.first_chunk::<HEADER>().ok_or(Unopened::Short)?;
+    ) -> Result<[u8; HEADER], PacketFault> {
+        let mut header = *packet.first_chunk::<HEADER>().ok_or(PacketFault::Short)?;
         if let Some(seal) = &self.0 {
             seal.open(&mut header)?;
         }

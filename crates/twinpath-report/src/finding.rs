@@ -24,7 +24,7 @@ macro_rules! findings {
             /// The keys of this subject with their usual severities.
             pub const KEYS: &[(&str, $crate::Severity)] = &[$(($key, $crate::Severity::$severity),)*];
 
-            pub(super) const fn usual(&self) -> (&'static str, $crate::Severity) {
+            pub(super) const fn defaults(&self) -> (&'static str, $crate::Severity) {
                 match self {$(
                     Self::$name { .. } => ($key, $crate::Severity::$severity),
                 )*}
@@ -146,19 +146,19 @@ pub enum Finding {
 }
 
 impl Finding {
-    fn usual(&self) -> (&'static str, Severity) {
+    fn defaults(&self) -> (&'static str, Severity) {
         match self {
-            Self::Silence(finding) => finding.usual(),
-            Self::Unreached(finding) => finding.usual(),
-            Self::Clocks(finding) => finding.usual(),
-            Self::FarStamps(finding) => finding.usual(),
-            Self::FarEnd(finding) => finding.usual(),
-            Self::Losses(finding) => finding.usual(),
-            Self::Host(finding) => finding.usual(),
-            Self::Control(finding) => finding.usual(),
-            Self::RawFile(finding) => finding.usual(),
-            Self::Captured(finding) => finding.usual(),
-            Self::NotRead(finding) => finding.usual(),
+            Self::Silence(finding) => finding.defaults(),
+            Self::Unreached(finding) => finding.defaults(),
+            Self::Clocks(finding) => finding.defaults(),
+            Self::FarStamps(finding) => finding.defaults(),
+            Self::FarEnd(finding) => finding.defaults(),
+            Self::Losses(finding) => finding.defaults(),
+            Self::Host(finding) => finding.defaults(),
+            Self::Control(finding) => finding.defaults(),
+            Self::RawFile(finding) => finding.defaults(),
+            Self::Captured(finding) => finding.defaults(),
+            Self::NotRead(finding) => finding.defaults(),
             Self::Written(note) if note.warning => ("", Severity::Warning),
             Self::Written(_) => ("", Severity::Remark),
         }
@@ -169,7 +169,7 @@ impl Finding {
         if let Self::Written(note) = self {
             note.key.clone()
         } else {
-            Cow::Borrowed(self.usual().0)
+            Cow::Borrowed(self.defaults().0)
         }
     }
 
@@ -190,7 +190,7 @@ impl Finding {
         {
             *answered > 0 || u128::from(*count) * 100 >= u128::from(*numbers)
         } else {
-            return self.usual().1;
+            return self.defaults().1;
         };
         if warns {
             Severity::Warning

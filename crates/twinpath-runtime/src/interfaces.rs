@@ -154,7 +154,7 @@ fn look_at(one: &Interface, renamed: &mut Vec<String>) {
 
 /// A socket, or an address with a zone, and the interface that it belongs to.
 #[derive(Debug)]
-pub(crate) struct Following {
+pub(crate) struct FollowedInterface {
     interface: Arc<Interface>,
     /// The number that it is bound to.
     bound: u32,
@@ -162,7 +162,7 @@ pub(crate) struct Following {
     is_said: bool,
 }
 
-impl Following {
+impl FollowedInterface {
     pub(crate) fn of(device: &Device) -> Self {
         Self {
             interface: watch().add(device),
@@ -189,7 +189,7 @@ impl Following {
     }
 
     /// It is bound to `index` now, or it could not be: said once, and tried again.
-    pub(crate) fn settle<E: std::fmt::Display>(
+    pub(crate) fn record_binding<E: std::fmt::Display>(
         &mut self,
         index: u32,
         now: Mono,

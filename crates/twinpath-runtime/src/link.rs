@@ -14,7 +14,7 @@ use twinpath_net::{Device, clock, stream};
 use twinpath_proto::control::{ClientEvent, ControlClient, Server, ServerEvent};
 use twinpath_wire::Mono;
 
-use crate::interfaces::{Following, LOOK_EVERY};
+use crate::interfaces::{FollowedInterface, LOOK_EVERY};
 
 /// Octets read at once. Neither side has much to say.
 const READ_OCTETS: usize = 2_048;
@@ -94,7 +94,7 @@ pub(crate) struct Link<E> {
     /// The peer takes no more.
     deaf: bool,
     /// The interface that the connection is bound to.
-    following: Option<Following>,
+    following: Option<FollowedInterface>,
     /// How often it was bound again, for the driver to count.
     pub(crate) rebinds: u64,
 }
@@ -126,7 +126,7 @@ impl<E: Engine> Link<E> {
     pub(crate) fn on(mut self, interface: Option<&str>) -> Self {
         let local = self.stream.local_addr().ok();
         let device = local.and_then(|local| Device::of(local, interface));
-        self.following = device.as_ref().map(Following::of);
+        self.following = device.as_ref().map(FollowedInterface::of);
         self
     }
 
@@ -137,7 +137,7 @@ impl<E: Engine> Link<E> {
             && let Some(index) = following.moved(now)
         {
             let bound = stream::bind_again(&self.stream, following.name());
-            self.rebinds += u64::from(following.settle(index, now, bound));
+            self.rebinds += u64::from(following.record_binding(index, now, bound));
         }
     }
 
@@ -200,7 +200,7 @@ impl<E: Engine> Link<E> {
 
     /// Sends what is left to say, and closes. What still comes is read for a moment: a reset would
     /// take the last message away from the peer.
-    pub(crate) async fn part(mut self) {
+    pub(crate) async fn close_politely(mut self) {
         if self.deaf {
             return;
         }

@@ -13,7 +13,7 @@ impl Stop {
     }
 
     /// Returns when the run is to stop. A handle that is gone is no reason.
-    pub(crate) async fn told(&mut self) {
+    pub(crate) async fn requested(&mut self) {
         if self.0.wait_for(|told| *told).await.is_err() {
             std::future::pending::<()>().await;
         }

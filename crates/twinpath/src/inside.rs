@@ -57,10 +57,11 @@ pub fn plan(line: &[String]) -> Result<(), String> {
         #[cfg(feature = "control")]
         Command::Control(command) => match command {
             ControlCommand::Controller(args) => {
-                plan::controllers(&args, plan::Given::default(), &lookup).map(drop)
+                plan::controllers(&args, plan::EnvironmentPassphrase::default(), &lookup).map(drop)
             }
             ControlCommand::Controlclient(args) => {
-                plan::controlclients(&args, plan::Given::default(), &lookup).map(drop)
+                plan::controlclients(&args, plan::EnvironmentPassphrase::default(), &lookup)
+                    .map(drop)
             }
             ControlCommand::Server(args) => plan::server(&args, &lookup).map(drop),
         },

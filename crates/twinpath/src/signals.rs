@@ -14,11 +14,11 @@ use signal_hook::{SigId, flag};
 use crate::failure::Failure;
 
 /// Whether the program was asked to read its files again.
-pub(crate) struct Rereads {
+pub(crate) struct ReloadSignal {
     requested: Arc<AtomicBool>,
 }
 
-impl Rereads {
+impl ReloadSignal {
     /// From now on: SIGHUP no longer ends the program. Never requested where there is no such signal.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl Signals {
     ///
     /// # Errors
     /// The system's, if it has no room for a handler.
-    pub(crate) fn and_hangups(self) -> Result<Self, Failure> {
+    pub(crate) fn with_hangups(self) -> Result<Self, Failure> {
         if !twinpath_runtime::host::ignores_hangup() {
             #[cfg(unix)]
             flag::register(SIGHUP, Arc::clone(&self.hung_up)).map_err(no_handler)?;
@@ -85,17 +85,17 @@ impl Signals {
     ///
     /// # Errors
     /// The system's, if it has no room for a handler.
-    pub(crate) fn and_glances(self) -> Result<Self, Failure> {
+    pub(crate) fn with_progress_requests(self) -> Result<Self, Failure> {
         flag::register(SIGQUIT, Arc::clone(&self.asked)).map_err(no_handler)?;
         Ok(self)
     }
 
-    /// The second signal ends the program only after `tidy`, which may do what no handler of a
+    /// The second signal ends the program only after `cleanup`, which may do what no handler of a
     /// signal may.
     ///
     /// # Errors
     /// The system's, if it has no room for a handler or a thread.
-    pub(crate) fn and_tidy(&mut self, tidy: fn()) -> Result<(), Failure> {
+    pub(crate) fn with_cleanup(&mut self, cleanup: fn()) -> Result<(), Failure> {
         let mut heard = Heard::new([SIGINT, SIGTERM]).map_err(no_handler)?;
         let requested = Arc::clone(&self.requested);
         let mut second = requested.load(Ordering::Acquire);
@@ -104,7 +104,7 @@ impl Signals {
             .spawn(move || {
                 for signal in heard.forever() {
                     if second {
-                        tidy();
+                        cleanup();
                         exit(128 + signal);
                     }
                     second = true;
@@ -119,7 +119,7 @@ impl Signals {
     }
 
     /// SIGQUIT came since the last call.
-    pub(crate) fn asked_how_far(&self) -> bool {
+    pub(crate) fn progress_requested(&self) -> bool {
         self.asked.swap(false, Ordering::AcqRel)
     }
 

@@ -182,7 +182,7 @@ pub(crate) struct FarClockTest {
     resolution: Resolution,
     step: Step,
     /// Of T2, while every T3 is the same, because then T3 gives no information about the step.
-    apart: StampStep,
+    stamp_step: StampStep,
     /// Of those with both, how many have T3 = T2, and how many a later T3.
     at_once: u64,
     later: u64,
@@ -227,7 +227,7 @@ impl FarClockTest {
         if t3 != t2 {
             self.step.record(t3, t4);
         } else if self.later == 0 {
-            self.apart.record(t2);
+            self.stamp_step.record(t2);
         }
         self.at_once += u64::from(t3 == t2);
         self.later += u64::from(t3 > t2);
@@ -319,9 +319,9 @@ impl FarClockTest {
         if self.leaps() || self.explained > 0 {
             return self.grid_ns().max(self.step.so_far());
         }
-        let apart = self.apart.value().filter(|_| self.later == 0);
-        let apart = i64::try_from(apart.unwrap_or(0)).unwrap_or(i64::MAX);
-        self.grid_ns().max(apart)
+        let step = self.stamp_step.value().filter(|_| self.later == 0);
+        let step = i64::try_from(step.unwrap_or(0)).unwrap_or(i64::MAX);
+        self.grid_ns().max(step)
     }
 
     pub(crate) fn value(&self) -> FarTimes {

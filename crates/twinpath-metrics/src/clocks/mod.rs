@@ -3,17 +3,17 @@
 
 pub(crate) mod far_times;
 mod figures;
+mod finished_segments;
 mod fit;
-mod held;
 mod hull;
 mod model;
 mod offset_window;
+mod pair_list;
 mod points;
 pub(crate) mod resolution;
 mod rounding;
 pub(crate) mod rungs;
 mod segment;
-mod settled;
 mod slice;
 mod spread;
 pub(crate) mod stamp_step;

@@ -3,12 +3,12 @@
 use twinpath_wire::{Delta, Fate, Sample, Wall};
 
 use super::figures::{ClockEstimate, FarStep};
+use super::finished_segments::FinishedSegments;
 use super::fit::{Fit, Rates};
-use super::offset_window::{Aside, OffsetWindow, Passed, Shift};
+use super::offset_window::{OffsetStep, OffsetVerdict, OffsetWindow, Outliers};
 use super::points::{Pair, Points};
 use super::rounding::{Rounding, STAMP_ERROR_NS};
 use super::segment::Segment;
-use super::settled::Settled;
 use crate::round;
 
 /// Differences farther than this from the segment's first one are ignored: 36 years.
@@ -59,7 +59,7 @@ pub struct ClockModel {
     /// The assumed range of rates, widened once the packets show more.
     rates: Rates,
     /// `None` while no segment is finished.
-    settled: Option<Box<[Settled; 2]>>,
+    settled: Option<Box<[FinishedSegments; 2]>>,
     last: Wall,
     rounding: Rounding,
     /// The clock stepped: the next packet begins a segment.
@@ -80,7 +80,8 @@ struct Origin {
 }
 
 /// Of a clock model without a finished segment.
-static NOTHING_SETTLED: [Settled; 2] = [Settled::new(), Settled::new()];
+static NO_FINISHED_SEGMENTS: [FinishedSegments; 2] =
+    [FinishedSegments::new(), FinishedSegments::new()];
 
 impl Default for ClockModel {
     fn default() -> Self {
@@ -148,15 +149,15 @@ impl ClockModel {
         }
         let explain = |pairs: &[Pair]| self.segment.rates_with(pairs, error);
         match self.offset_window.pass(&pair, error, explain) {
-            Passed::Agrees => self.accept(&pair, sample.t1.at),
-            Passed::AgreesAgain { dropped } => {
+            OffsetVerdict::Agrees => self.accept(&pair, sample.t1.at),
+            OffsetVerdict::AgreesAgain { dropped } => {
                 self.disregarded += dropped;
                 self.accept(&pair, sample.t1.at);
             }
-            Passed::Waits { dropped } => self.disregarded += dropped,
-            Passed::Stepped(shift) => self.step_far(&shift, origin),
-            Passed::Runs(rates, pairs) => self.believe(rates, &pairs, origin),
-            Passed::RateChanged(rates, pairs) => {
+            OffsetVerdict::Waits { dropped } => self.disregarded += dropped,
+            OffsetVerdict::Stepped(shift) => self.step_far(&shift, origin),
+            OffsetVerdict::Runs(rates, pairs) => self.adopt_rates(rates, &pairs, origin),
+            OffsetVerdict::RateChanged(rates, pairs) => {
                 self.rate_changes += 1;
                 self.rates = rates;
                 self.begin_with(&pairs, origin);
@@ -189,7 +190,7 @@ impl ClockModel {
         let (points, fit) = self.segment.fit()?;
         let at = round::float((self.last - origin.at).ns());
         let figures = |direction: usize| {
-            let settled = self.settled.as_deref().unwrap_or(&NOTHING_SETTLED);
+            let settled = self.settled.as_deref().unwrap_or(&NO_FINISHED_SEGMENTS);
             let settled = settled.get(direction)?;
             settled.figures(direction, Some((&self.segment, &points, &fit)))
         };
@@ -220,7 +221,7 @@ impl ClockModel {
         size_of::<Self>()
             + self.segment.heap_octets()
             + self.settled.as_deref().map_or(0, |settled| {
-                let heap: usize = settled.iter().map(Settled::heap_octets).sum();
+                let heap: usize = settled.iter().map(FinishedSegments::heap_octets).sum();
                 size_of_val(settled) + heap
             })
             + self.far_steps.capacity() * size_of::<FarStep>()
@@ -231,15 +232,15 @@ impl ClockModel {
         self.last = at;
         if let Some(closed) = self.segment.record(pair, self.rounding.error()) {
             self.rate_changes += 1;
-            self.settle(&closed);
+            self.add_segment(&closed);
         }
     }
 
     /// Continues the segment at the rates that its packets have shown.
     #[cold]
-    fn believe(&mut self, rates: Rates, aside: &Aside, origin: Origin) {
+    fn adopt_rates(&mut self, rates: Rates, aside: &Outliers, origin: Origin) {
         self.rates = rates;
-        self.segment.believe(rates);
+        self.segment.adopt_rates(rates);
         self.offset_window = OffsetWindow::new(rates);
         for pair in aside.pairs() {
             self.offset_window
@@ -249,7 +250,7 @@ impl ClockModel {
     }
 
     #[cold]
-    fn step_far(&mut self, shift: &Shift, origin: Origin) {
+    fn step_far(&mut self, shift: &OffsetStep, origin: Origin) {
         self.far_steps_total += 1;
         if self.far_steps.len() < Self::FAR_STEPS {
             let first = shift.aside.pairs().first();
@@ -264,7 +265,7 @@ impl ClockModel {
 
     /// Begins a segment with the packets that showed a step or another rate.
     #[cold]
-    fn begin_with(&mut self, aside: &Aside, origin: Origin) {
+    fn begin_with(&mut self, aside: &Outliers, origin: Origin) {
         self.begin_segment();
         let first = aside.pairs().first().copied().unwrap_or_default();
         let (later, jump) = (first.x[0], first.y[0]);
@@ -287,21 +288,21 @@ impl ClockModel {
 
     fn begin_segment(&mut self) {
         let over = std::mem::replace(&mut self.segment, Segment::new(self.rates));
-        self.settle(&over);
+        self.add_segment(&over);
         self.offset_window = OffsetWindow::new(self.rates);
         self.origin = None;
     }
 
-    fn settle(&mut self, over: &Segment) {
+    fn add_segment(&mut self, over: &Segment) {
         let Some((points, fit)): Option<(Points, Fit)> = over.fit() else {
             return;
         };
         self.contradicted |= fit.contradicted;
         let settled = self
             .settled
-            .get_or_insert_with(|| Box::new([Settled::new(), Settled::new()]));
+            .get_or_insert_with(|| Box::new([FinishedSegments::new(), FinishedSegments::new()]));
         for (direction, settled) in settled.iter_mut().enumerate() {
-            settled.settle(direction, over, &points, &fit);
+            settled.add_segment(direction, over, &points, &fit);
         }
     }
 }

@@ -13,7 +13,7 @@ const IN_A_ROW: usize = 3;
 
 /// The verdict on a packet's times.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Passed {
+pub(crate) enum OffsetVerdict {
     /// They agree with the others.
     Agrees,
     /// They do not, and are set aside until later packets decide; `dropped` is how many earlier
@@ -22,25 +22,25 @@ pub(crate) enum Passed {
     /// They agree, and those set aside before them were wrong.
     AgreesAgain { dropped: u64 },
     /// This packet and those set aside prove a step.
-    Stepped(Shift),
+    Stepped(OffsetStep),
     /// They show a rate outside the assumed range: all packets so far fit one line at these rates.
-    Runs(Rates, Aside),
+    Runs(Rates, Outliers),
     /// They show that the rate changed: they continue from the last packet that agreed, at these
     /// rates.
-    RateChanged(Rates, Aside),
+    RateChanged(Rates, Outliers),
 }
 
 /// Consecutive packets outside the predicted interval, up to the one that decides.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Aside {
+pub(crate) struct Outliers {
     pairs: [Pair; IN_A_ROW],
     count: usize,
 }
 
 /// A step: the packets that show it, its size and error.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Shift {
-    pub(crate) aside: Aside,
+pub(crate) struct OffsetStep {
+    pub(crate) aside: Outliers,
     pub(crate) size: f64,
     pub(crate) bound: f64,
 }
@@ -54,7 +54,7 @@ pub(crate) struct OffsetWindow {
     /// The last one that agreed.
     last: Pair,
     least_round_trip: i64,
-    aside: Aside,
+    aside: Outliers,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,7 @@ struct Interval {
     high: f64,
 }
 
-impl Aside {
+impl Outliers {
     pub(crate) fn pairs(&self) -> &[Pair] {
         self.pairs.get(..self.count).unwrap_or_default()
     }
@@ -107,7 +107,7 @@ impl OffsetWindow {
             running: None,
             last: Pair::default(),
             least_round_trip: 0,
-            aside: Aside::default(),
+            aside: Outliers::default(),
         }
     }
 
@@ -119,12 +119,12 @@ impl OffsetWindow {
         pair: &Pair,
         error: f64,
         explain: impl Fn(&[Pair]) -> Option<Rates>,
-    ) -> Passed {
+    ) -> OffsetVerdict {
         let own = Interval::of(pair, error, self.rates);
         let Some(running) = self.running else {
             self.least_round_trip = pair.round_trip();
             self.agree(own, pair);
-            return Passed::Agrees;
+            return OffsetVerdict::Agrees;
         };
         let predicted = running.widened(own.at, self.rates);
         let Some(cut) = predicted.cut(own) else {
@@ -135,13 +135,13 @@ impl OffsetWindow {
             let all = aside.with(pair);
             let alone = all.rates(Some(&self.last), error);
             if let Some(rates) = alone.and_then(|_| explain(all.pairs())) {
-                return Passed::Runs(rates, all);
+                return OffsetVerdict::Runs(rates, all);
             }
         }
         self.agree(cut, pair);
         match round::count(aside.count) {
-            0 => Passed::Agrees,
-            dropped => Passed::AgreesAgain { dropped },
+            0 => OffsetVerdict::Agrees,
+            dropped => OffsetVerdict::AgreesAgain { dropped },
         }
     }
 
@@ -163,29 +163,29 @@ impl OffsetWindow {
         pair: &Pair,
         error: f64,
         explain: impl Fn(&[Pair]) -> Option<Rates>,
-    ) -> Passed {
+    ) -> OffsetVerdict {
         // Times that no step explains: the packet has wrong timestamps and is skipped.
         if !self.is_ordinary(pair.round_trip(), error) {
-            return Passed::Waits { dropped: 1 };
+            return OffsetVerdict::Waits { dropped: 1 };
         }
         // The packets set aside must agree with this one; otherwise it starts a new set.
         let mut all = self.aside.with(pair);
         let mut dropped = 0;
         if all.rates(None, error).is_none() {
             dropped = self.waiting();
-            all = Aside::default().with(pair);
+            all = Outliers::default().with(pair);
         }
         self.aside = all;
         if all.count < IN_A_ROW {
-            return Passed::Waits { dropped };
+            return OffsetVerdict::Waits { dropped };
         }
-        self.aside = Aside::default();
+        self.aside = Outliers::default();
         let onwards = all.rates(Some(&self.last), error);
         if let Some(rates) = onwards.and_then(|_| explain(all.pairs())) {
-            return Passed::Runs(rates, all);
+            return OffsetVerdict::Runs(rates, all);
         }
         if let Some(rates) = onwards.filter(|_| all.follow(&self.last)) {
-            return Passed::RateChanged(rates, all);
+            return OffsetVerdict::RateChanged(rates, all);
         }
         let own = all
             .pairs()
@@ -194,7 +194,7 @@ impl OffsetWindow {
         let common =
             own.reduce(|common, own| common.widened(own.at, self.rates).cut(own).unwrap_or(own));
         let common = common.unwrap_or(predicted);
-        Passed::Stepped(Shift {
+        OffsetVerdict::Stepped(OffsetStep {
             aside: all,
             size: common.middle() - predicted.middle(),
             bound: f64::midpoint(common.width(), predicted.width()),

@@ -18,7 +18,7 @@ pub(super) const STAMP_ERROR: f64 = STAMP_ERROR_NS as f64;
 pub(crate) struct Rounding {
     /// The round grid of all timestamps.
     round: Resolution,
-    apart: StampStep,
+    stamp_step: StampStep,
     /// The step of a clock whose steps vary.
     step: Step,
     /// The last T3, and whether a T2 was ever equal to the previous T3.
@@ -37,7 +37,7 @@ impl Rounding {
         };
         for (stamp, near) in [(t2, sample.t1.at), (t3, t4.at)] {
             self.round.record(Some(stamp));
-            self.apart.record(stamp);
+            self.stamp_step.record(stamp);
             self.step.record(stamp, near);
         }
         self.repeats |= self.last == Some(t2);
@@ -48,20 +48,20 @@ impl Rounding {
 
     /// The error of a delay, in nanoseconds.
     pub(crate) fn error(&self) -> f64 {
-        self.worst(self.apart.value())
+        self.worst(self.stamp_step.value())
     }
 
     /// The error even with few timestamps.
     pub(crate) fn error_at_most(&self) -> f64 {
-        self.worst(Some(self.apart.so_far()))
+        self.worst(Some(self.stamp_step.so_far()))
     }
 
-    fn worst(&self, apart: Option<u64>) -> f64 {
+    fn worst(&self, stamp_step: Option<u64>) -> f64 {
         // Whether the clock is coarse: one time appears in several packets, or T3 = T2 in some
         // packets only.
         let leaps = self.repeats || self.at_once && self.later;
         let step = leaps.then(|| self.step.so_far().unsigned_abs());
-        let ns = self.round.so_far().max(apart).max(step).unwrap_or(0);
+        let ns = self.round.so_far().max(stamp_step).max(step).unwrap_or(0);
         STAMP_ERROR.max(round::float_unsigned(ns))
     }
 }

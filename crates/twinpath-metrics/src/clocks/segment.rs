@@ -1,7 +1,7 @@
 //! A stretch of the run in which neither clock stepped.
 
 use super::fit::{Fit, Rates, SIGN, fits};
-use super::held::Held;
+use super::pair_list::PairList;
 use super::points::{Pair, Points};
 use super::rounding::STAMP_ERROR;
 use super::slice::Slice;
@@ -24,7 +24,7 @@ const NARROWEST_NS: f64 = 1e6;
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     /// The first packets, before there are slices.
-    held: Held,
+    held: PairList,
     /// All but the slice in progress.
     past: Points,
     /// The slice in progress.
@@ -41,7 +41,7 @@ pub(crate) struct Segment {
 impl Segment {
     pub(crate) fn new(rates: Rates) -> Self {
         Self {
-            held: Held::default(),
+            held: PairList::default(),
             past: Points::new(VERTICES),
             present: None,
             slices: Vec::new(),
@@ -75,7 +75,7 @@ impl Segment {
     }
 
     /// Sets the rates that the packets have shown.
-    pub(crate) fn believe(&mut self, rates: Rates) {
+    pub(crate) fn adopt_rates(&mut self, rates: Rates) {
         self.rates = rates;
     }
 
@@ -194,7 +194,7 @@ impl Segment {
     fn split(&mut self) -> Self {
         let last = self.slices.pop();
         let mut before = Self {
-            held: Held::default(),
+            held: PairList::default(),
             past: Points::new(VERTICES),
             present: None,
             slices: std::mem::replace(&mut self.slices, Vec::with_capacity(SLICES)),
@@ -217,7 +217,7 @@ impl Segment {
                 self.slices.push(earlier);
                 break;
             };
-            later.absorb(&earlier);
+            later.merge_earlier(&earlier);
             self.slices.push(later);
         }
         self.width *= 2.0;

@@ -64,7 +64,7 @@ impl Slice {
 
     /// Merges an earlier slice: its values move by the difference of the two lines in its middle,
     /// and the difference at its ends becomes an error.
-    pub(crate) fn absorb(&mut self, earlier: &Self) {
+    pub(crate) fn merge_earlier(&mut self, earlier: &Self) {
         let alike = (self.base.iter().sum::<f64>() / ALIKE_PART).max(ALIKE_NS);
         for (direction, sign) in SIGN.into_iter().enumerate() {
             let (Some(base), Some(histogram), Some(smear)) = (

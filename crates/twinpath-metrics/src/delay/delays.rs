@@ -17,7 +17,7 @@ const PATH_WINDOW: usize = 256;
 /// How many numbers late a packet's fate may come before its neighbours' departures are forgotten:
 /// fates of lost packets come a timeout late.
 const DEPARTURE_WINDOW: usize = 512;
-/// What [`Whole`] claims beside its histogram and bins, in octets: itself and a full window.
+/// What [`TotalRoundTrips`] claims beside its histogram and bins, in octets: itself and a full window.
 const WHOLE_OCTETS: usize = 368 + PATH_WINDOW * 16;
 /// Used in place of unavailable delays.
 static NONE: Distribution = Distribution::new(Binning::AsTheyAre);
@@ -40,7 +40,7 @@ pub(crate) struct Delays {
     /// There were more.
     many: bool,
     /// T4 - T1, kept from the first packet that casts doubt on T2 and T3.
-    whole: Option<Box<Whole>>,
+    whole: Option<Box<TotalRoundTrips>>,
     /// The others were dropped for lack of room.
     only_whole: bool,
     path_neighbours: Neighbours<4, PATH_WINDOW>,
@@ -54,13 +54,13 @@ pub(crate) struct Delays {
 
 /// Round trips that include the reflector's own time.
 #[derive(Clone, Debug)]
-struct Whole {
+struct TotalRoundTrips {
     delay: Delay,
     neighbours: Neighbours<1, PATH_WINDOW>,
     bins: Option<Binned>,
 }
 
-impl Whole {
+impl TotalRoundTrips {
     /// True if memory was allocated.
     fn record(&mut self, seq: u64, value: i64) -> bool {
         let delay = &mut self.delay;
@@ -205,12 +205,12 @@ impl Delays {
     }
 
     /// Whether T2 and T3 were so implausible that nothing is kept of them.
-    pub(crate) fn knows_the_whole_only(&self) -> bool {
+    pub(crate) fn has_only_total_round_trips(&self) -> bool {
         self.only_whole
     }
 
     /// Drops delays of doubtful times if they would make all delays coarse; true if there were any.
-    fn gives_up(&mut self) -> bool {
+    fn drop_doubtful(&mut self) -> bool {
         let bins = |delay: &Delay| u64::from(delay.distribution().histogram().bins_per_octave());
         let coarse = self.paths.iter().any(|path| bins(path) <= COARSE);
         let gives_up = coarse && self.whole.is_some() && !self.only_whole;
@@ -224,13 +224,13 @@ impl Delays {
 
     /// From now on, also keeps round trips that include the reflector's time. If there were many
     /// packets before, which cast no doubt, their round trips without it are used.
-    pub(crate) fn keep_whole(&mut self) {
+    pub(crate) fn record_total_round_trips(&mut self) {
         if self.whole.is_some() {
             return;
         }
         let [round_trip, ..] = &self.paths;
         let bins = self.bins.as_deref().map(|[round_trip, ..]| round_trip);
-        let mut whole = Whole {
+        let mut whole = TotalRoundTrips {
             delay: round_trip.clone(),
             neighbours: Neighbours::new(),
             bins: bins.cloned(),
@@ -308,10 +308,9 @@ impl Delays {
                 .histograms_kept()
                 .map(Delay::heap_octets)
                 .sum::<usize>()
-            + self
-                .whole
-                .as_deref()
-                .map_or(0, |whole| size_of::<Whole>() + whole.neighbours.octets())
+            + self.whole.as_deref().map_or(0, |whole| {
+                size_of::<TotalRoundTrips>() + whole.neighbours.octets()
+            })
             + self.path_neighbours.octets()
             + self.departure_neighbours.octets()
             + self.first.octets()
@@ -411,7 +410,7 @@ impl Delays {
         let others = self.bin_octets() + whole + self.elsewhere_octets;
         let octets = HISTOGRAM_OCTETS.saturating_sub(others);
         while self.claimed_octets() > octets {
-            if self.gives_up() {
+            if self.drop_doubtful() {
                 continue;
             }
             let whole = self.whole.iter_mut().map(|whole| &mut whole.delay);

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use twinpath_wire::{Fate, Sample, Wall};
 
-use crate::loss::epoch::{Epoch, Placed, SMALL, Start, Verdict};
+use crate::loss::epoch::{Epoch, EpochLosses, SMALL, Start, UnansweredCounts};
 use crate::loss::seen::{Seen, SeenWindow};
 
 /// Whether the reflector keeps its own counter per session.
@@ -32,13 +32,13 @@ pub(crate) struct LossDirection {
     first: Option<(u64, Wall)>,
     least: u64,
     /// Numbers without a reply whose fate was known before the first reply.
-    early_lost: Placed,
-    early_not_sent: Placed,
+    early_lost: UnansweredCounts,
+    early_not_sent: UnansweredCounts,
     seen: SeenWindow,
     current: Option<Epoch>,
     previous: Option<Box<Epoch>>,
     /// Counts of the epochs before `previous`.
-    settled: Verdict,
+    settled: EpochLosses,
     restarts: u64,
     /// The source address changed after the reply to this number: later replies are from another
     /// counter.
@@ -53,12 +53,12 @@ pub(crate) struct Attribution {
     /// The reflector's number in full, unless it is from before the last restart.
     pub(crate) number: Option<i64>,
     /// Where a copy was made.
-    pub(crate) copied: Option<Copied>,
+    pub(crate) copied: Option<CopyOrigin>,
 }
 
 /// Where a further copy of a reply was made (row M-38).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Copied {
+pub(crate) enum CopyOrigin {
     /// Outbound, or the reflector answered twice: the copy has its own number.
     Forward,
     /// Inbound.
@@ -97,12 +97,12 @@ impl LossDirection {
             equal: true,
             first: None,
             least: u64::MAX,
-            early_lost: Placed::default(),
-            early_not_sent: Placed::default(),
+            early_lost: UnansweredCounts::default(),
+            early_not_sent: UnansweredCounts::default(),
             seen: SeenWindow::new(),
             current: None,
             previous: None,
-            settled: Verdict::default(),
+            settled: EpochLosses::default(),
             restarts: 0,
             source_changed: None,
         }
@@ -120,7 +120,7 @@ impl LossDirection {
             Fate::Lost => {
                 self.lost += 1;
                 match self.epoch_of(sample.seq) {
-                    EpochOf::Epoch(epoch) => epoch.lose(sample.seq),
+                    EpochOf::Epoch(epoch) => epoch.record_lost(sample.seq),
                     EpochOf::BeforeAnyReply => self.early_lost.record_early(sample.seq),
                     EpochOf::Unknown => {}
                 }
@@ -169,7 +169,7 @@ impl LossDirection {
             .into_iter()
             .flatten()
             .fold(self.settled, |sum, epoch| {
-                sum.plus(epoch.verdict(self.least))
+                sum.plus(epoch.losses(self.least))
             });
         Directions {
             forward: known.then_some(sum.forward),
@@ -209,7 +209,7 @@ impl LossDirection {
             None => {
                 let r = i64::from(number);
                 let mut epoch = Epoch::new(Start::Original, s, r, t3);
-                epoch.inherit(self.early_lost, self.early_not_sent);
+                epoch.take_over_unanswered(self.early_lost, self.early_not_sent);
                 self.current = Some(epoch);
                 r
             }
@@ -239,7 +239,7 @@ impl LossDirection {
         }
     }
 
-    fn copy(&mut self, sample: &Sample) -> Option<Copied> {
+    fn copy(&mut self, sample: &Sample) -> Option<CopyOrigin> {
         let (number, t3) = (sample.reflector_seq?, sample.t3?);
         self.compare(sample.seq, number);
         if self.earlier(t3, number).is_some() {
@@ -250,9 +250,9 @@ impl LossDirection {
         match self.seen.insert(r) {
             Seen::First => {
                 current.copy(sample.seq, r, t3);
-                Some(Copied::Forward)
+                Some(CopyOrigin::Forward)
             }
-            Seen::Again => Some(Copied::Backward),
+            Seen::Again => Some(CopyOrigin::Backward),
             Seen::Unknown => None,
         }
     }
@@ -293,7 +293,7 @@ impl LossDirection {
         let r = i64::from(number);
         let old = self.current.replace(Epoch::new(start, s, r, t3));
         if let Some(settled) = std::mem::replace(&mut self.previous, old.map(Box::new)) {
-            self.settled = self.settled.plus(settled.verdict(self.least));
+            self.settled = self.settled.plus(settled.losses(self.least));
         }
         r
     }
@@ -311,7 +311,7 @@ impl LossDirection {
     }
 }
 
-impl Verdict {
+impl EpochLosses {
     fn plus(self, other: Self) -> Self {
         Self {
             forward: self.forward + other.forward,

@@ -3,7 +3,7 @@
 use twinpath_wire::{Fate, Sample};
 
 use crate::DuplicationFigures;
-use crate::loss::direction::Copied;
+use crate::loss::direction::CopyOrigin;
 use crate::loss::seen::{Seen, SeenWindow};
 
 /// Counts copies, where they were made, and the packets that have any. Constant memory.
@@ -21,7 +21,7 @@ pub(crate) struct Duplication {
 impl Duplication {
     /// Records one packet's fate or a copy, and where the copy was made.
     #[inline]
-    pub(crate) fn record(&mut self, sample: &Sample, copied: Option<Copied>) {
+    pub(crate) fn record(&mut self, sample: &Sample, copied: Option<CopyOrigin>) {
         match sample.fate {
             Fate::Received | Fate::Late => self.answered += 1,
             Fate::Lost => {}
@@ -53,11 +53,11 @@ impl Duplication {
     }
 
     #[cold]
-    fn copy(&mut self, seq: u64, copied: Option<Copied>) {
+    fn copy(&mut self, seq: u64, copied: Option<CopyOrigin>) {
         self.copies += 1;
         match copied {
-            Some(Copied::Forward) => self.forward += 1,
-            Some(Copied::Backward) => self.backward += 1,
+            Some(CopyOrigin::Forward) => self.forward += 1,
+            Some(CopyOrigin::Backward) => self.backward += 1,
             None => {}
         }
         let window = self.copied.get_or_insert_with(SeenWindow::new);

@@ -21,7 +21,7 @@ pub(crate) enum Start {
 
 /// Numbers of packets without a reply, by position among those with one.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Placed {
+pub(crate) struct UnansweredCounts {
     before: u64,
     within: u64,
     after: u64,
@@ -49,13 +49,13 @@ pub(crate) struct Epoch {
     /// Distinct `r` beyond the first of their `s`: copies made outbound (row M-27).
     copies: u64,
     contradicted: bool,
-    lost: Placed,
-    not_sent: Placed,
+    lost: UnansweredCounts,
+    not_sent: UnansweredCounts,
 }
 
 /// Losses of one epoch that have a direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct EpochLosses {
     pub(crate) forward: u64,
     pub(crate) backward: u64,
     pub(crate) uncertain: bool,
@@ -79,8 +79,8 @@ impl Epoch {
             distinct: 0,
             copies: 0,
             contradicted: false,
-            lost: Placed::default(),
-            not_sent: Placed::default(),
+            lost: UnansweredCounts::default(),
+            not_sent: UnansweredCounts::default(),
         }
     }
 
@@ -161,7 +161,7 @@ impl Epoch {
     }
 
     /// Records a packet that never had a reply.
-    pub(crate) fn lose(&mut self, s: u64) {
+    pub(crate) fn record_lost(&mut self, s: u64) {
         self.lost.record(s, self.s_min, self.s_max);
     }
 
@@ -171,7 +171,11 @@ impl Epoch {
     }
 
     /// Takes over the numbers whose fate was known before the first reply.
-    pub(crate) fn inherit(&mut self, lost: Placed, not_sent: Placed) {
+    pub(crate) fn take_over_unanswered(
+        &mut self,
+        lost: UnansweredCounts,
+        not_sent: UnansweredCounts,
+    ) {
         self.lost = lost.seen_from(self.s_min);
         self.not_sent = not_sent.seen_from(self.s_min);
     }
@@ -181,7 +185,7 @@ impl Epoch {
     ///
     /// While packets in that range have no fate yet, a missing number of the reflector may be one
     /// of them: then only losses that have the same direction either way count.
-    pub(crate) fn verdict(&self, first: u64) -> Verdict {
+    pub(crate) fn losses(&self, first: u64) -> EpochLosses {
         let (s_0, r_0, whole) = self.origin(first);
         let sent = self.s_max.saturating_sub(s_0).saturating_add(1);
         let reflected = self.r_max.abs_diff(r_0).saturating_add(1);
@@ -192,7 +196,7 @@ impl Epoch {
         let most = missing.min(lost);
         let backward = missing.saturating_sub(open).min(lost);
         let overfull = self.distinct > reflected || missing > lost + open;
-        Verdict {
+        EpochLosses {
             forward: lost - most,
             backward,
             uncertain: self.contradicted || overfull || (self.copies > 0 && missing > 0),
@@ -231,7 +235,7 @@ impl Epoch {
     }
 }
 
-impl Placed {
+impl UnansweredCounts {
     /// Records a number without a reply before the first reply.
     pub(crate) fn record_early(&mut self, s: u64) {
         self.after += 1;

@@ -42,7 +42,7 @@ impl SeenWindow {
                 }
             }
             Some(greatest) => {
-                self.forget_between(greatest, number);
+                self.clear_between(greatest, number);
                 self.greatest = Some(number);
             }
             None => self.greatest = Some(number),
@@ -68,7 +68,7 @@ impl SeenWindow {
     }
 
     /// Clears the bits of the numbers after `old` up to `new`, which were used for older numbers.
-    fn forget_between(&mut self, old: i64, new: i64) {
+    fn clear_between(&mut self, old: i64, new: i64) {
         if new.abs_diff(old) >= WINDOW {
             self.words.clear();
             return;

@@ -16,7 +16,7 @@ pub(crate) const WAITS: Waits = Waits {
     fates: Duration::from_nanos(TIMEOUT_NS.unsigned_abs()),
     records: Duration::from_nanos(2 * TIMEOUT_NS.unsigned_abs()),
     slack: Duration::from_millis(1),
-    told: false,
+    losses_at_once: false,
 };
 
 pub(crate) fn origin() -> Wall {
@@ -291,7 +291,7 @@ fn overdue(seq: u64) -> Sample {
 #[test]
 fn a_row_of_a_run_needs_no_more_than_the_timeout() {
     let waits = Waits {
-        told: true,
+        losses_at_once: true,
         ..WAITS
     };
     let length = Duration::from_millis(100);
@@ -317,7 +317,7 @@ fn a_row_of_a_run_needs_no_more_than_the_timeout() {
 fn a_packet_counted_lost_that_was_read_late_is_received_once() {
     for given in [false, true] {
         let waits = Waits {
-            told: true,
+            losses_at_once: true,
             ..WAITS
         };
         let length = Duration::from_millis(100);
@@ -346,7 +346,7 @@ fn a_packet_counted_lost_that_was_read_late_is_received_once() {
 /// resulting rows, polled after each.
 fn rows_of_a_run(length: Duration, samples: &[Sample]) -> Vec<IntervalFigures> {
     let waits = Waits {
-        told: true,
+        losses_at_once: true,
         ..WAITS
     };
     let mut intervals = Intervals::new(origin(), length, waits, ReflectorKind::Stateful);

@@ -79,7 +79,7 @@ fn transmit_timestamps_come_back_under_their_keys() {
         let mut told = Vec::new();
         for expected in 0..40_u32 {
             if expected == 20 {
-                near.settle_transmit_rung();
+                near.drop_lower_transmit_rung();
             }
             let before = clock::wall();
             let out = Outbound {

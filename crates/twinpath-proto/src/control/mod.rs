@@ -27,9 +27,9 @@ mod protection;
 mod server;
 
 pub use client::{
-    Awaited, ClientError, ClientEvent, ClientPlan, ControlClient, Message, SessionPlan,
+    ClientError, ClientEvent, ClientPlan, ControlClient, ExpectedAnswer, Message, SessionPlan,
 };
 pub use server::{
-    Admission, CloseReason, Nonces, Opened, PeerSlip, RequestFault, Server, ServerConfig,
+    Admission, CloseReason, Nonces, Opened, PeerDeviation, RequestFault, Server, ServerConfig,
     ServerEvent, SessionRequest, make_sid,
 };

@@ -14,22 +14,22 @@ pub(super) struct Outbox {
     written: usize,
     /// Deadline for writing the first message.
     due: Option<Mono>,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl Outbox {
-    pub(super) fn new(patience: Duration) -> Self {
+    pub(super) fn new(timeout: Duration) -> Self {
         Self {
             messages: VecDeque::new(),
             written: 0,
             due: None,
-            patience,
+            timeout,
         }
     }
 
     pub(super) fn push(&mut self, now: Mono, message: Vec<u8>) {
         self.messages.push_back(message);
-        self.due.get_or_insert(now + self.patience);
+        self.due.get_or_insert(now + self.timeout);
     }
 
     /// What is left of the first message.
@@ -45,7 +45,7 @@ impl Outbox {
         if self.written >= message.len() {
             self.messages.pop_front();
             self.written = 0;
-            self.due = (!self.messages.is_empty()).then(|| now + self.patience);
+            self.due = (!self.messages.is_empty()).then(|| now + self.timeout);
         }
     }
 
@@ -76,18 +76,18 @@ mod tests {
     #[test]
     fn a_message_pushed_behind_another_buys_no_time() {
         // Row TC-73.
-        let patience = Duration::from_mins(1);
+        let timeout = Duration::from_mins(1);
         let start = Mono::from_ns(0);
-        let mut outbox = Outbox::new(patience);
+        let mut outbox = Outbox::new(timeout);
         outbox.push(start, vec![1, 2]);
-        let later = start + patience / 2;
+        let later = start + timeout / 2;
         outbox.push(later, vec![3]);
         outbox.wrote(later, 1);
-        assert_eq!(outbox.due(), Some(start + patience));
+        assert_eq!(outbox.due(), Some(start + timeout));
         assert_eq!(outbox.front(), Some(&[2][..]));
         outbox.wrote(later, 1);
-        assert_eq!(outbox.due(), Some(later + patience));
-        assert!(outbox.is_stuck(later + patience));
+        assert_eq!(outbox.due(), Some(later + timeout));
+        assert!(outbox.is_stuck(later + timeout));
         outbox.wrote(later, 1);
         assert!(outbox.is_empty() && outbox.due().is_none());
     }

@@ -8,15 +8,15 @@ use super::Ignored;
 
 /// Checks where a datagram came from and where it was sent to.
 pub(super) fn check(arrival: &Arrival) -> Result<(), Ignored> {
-    if answers_anything(arrival.from.port()) {
+    if is_unsafe_port(arrival.from.port()) {
         return Err(Ignored::ServicePort);
     }
     let source = arrival.from.ip();
-    if source.is_unspecified() || is_many(source) {
+    if source.is_unspecified() || is_group_address(source) {
         return Err(Ignored::SourceAddress);
     }
     if let Some(to) = arrival.to {
-        if is_many(to) {
+        if is_group_address(to) {
             return Err(Ignored::Multicast);
         }
         if source == to && arrival.from.port() == arrival.to_port {
@@ -28,7 +28,7 @@ pub(super) fn check(arrival: &Arrival) -> Result<(), Ignored> {
 
 /// Multicast, or the limited broadcast address. A subnet's broadcast address needs no check here:
 /// an [`Arrival`] gives it as the limited one.
-fn is_many(address: IpAddr) -> bool {
+fn is_group_address(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_multicast() || address.is_broadcast(),
         IpAddr::V6(address) => address.is_multicast(),
@@ -37,7 +37,7 @@ fn is_many(address: IpAddr) -> bool {
 
 /// Port 0, discard, and services that may answer any datagram: a reply to a spoofed request could
 /// start an endless exchange. No packet from these ports is reflected (row TT-58).
-pub const fn answers_anything(port: u16) -> bool {
+pub const fn is_unsafe_port(port: u16) -> bool {
     matches!(
         port,
         0 | 7 // echo

@@ -3,7 +3,7 @@
 
 use twinpath_wire::{SenderOpen, StampSender, Wall};
 
-use super::{Ignored, Speaks, reply_guard};
+use super::{Ignored, ReflectorProtocols, reply_guard};
 
 /// What a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ const AUTHENTICATED_OCTETS: usize = 112;
 /// # Errors
 /// [`Ignored::TooShort`] or [`Ignored::Reply`]: not a request at all.
 pub fn classify(
-    speaks: Speaks,
+    protocols: ReflectorProtocols,
     payload: &[u8],
     from_port: u16,
     to_port: u16,
@@ -58,7 +58,7 @@ pub fn classify(
     if reply_guard::is_open_reply(payload, ports, now) {
         return Err(Ignored::Reply);
     }
-    if speaks == Speaks::TwampLight {
+    if protocols == ReflectorProtocols::TwampLight {
         return Ok(Class::TwampLight);
     }
     // Steps 2 and 3. No unauthenticated sender has a time, Error Estimate and SSID that are all 0.
@@ -71,17 +71,17 @@ pub fn classify(
     }
     let Ok((base, rest)) = StampSender::view(payload) else {
         // Step 4. Too short for an SSID: in TWAMP those octets are padding.
-        return Ok(match speaks {
-            Speaks::Stamp => Class::Stamp {
+        return Ok(match protocols {
+            ReflectorProtocols::Stamp => Class::Stamp {
                 ssid: 0,
                 tail: Tail::None,
             },
-            Speaks::Auto | Speaks::TwampLight => Class::TwampLight,
+            ReflectorProtocols::Auto | ReflectorProtocols::TwampLight => Class::TwampLight,
         });
     };
     let ssid = base.ssid.get();
     let tail = Tail::of(rest);
-    if speaks == Speaks::Stamp {
+    if protocols == ReflectorProtocols::Stamp {
         return Ok(Class::Stamp { ssid, tail });
     }
     // Step 5.

@@ -7,7 +7,7 @@ use twinpath_wire::{Dscp, TimeFormat};
 
 /// The protocols that one port answers (RFC 8762 section 4.6).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Speaks {
+pub enum ReflectorProtocols {
     /// Both, classified packet by packet, without state.
     #[default]
     Auto,
@@ -21,7 +21,7 @@ pub enum Speaks {
 #[derive(Clone, Debug)]
 pub struct ReflectorConfig {
     /// Protocols answered.
-    pub speaks: Speaks,
+    pub protocols: ReflectorProtocols,
     /// Numbers the replies of each session; otherwise replies copy the request's Sequence Number.
     pub stateful: bool,
     /// The most sessions remembered at once; senders beyond that are answered without state.
@@ -41,7 +41,7 @@ pub struct ReflectorConfig {
     pub dscp: Option<Dscp>,
     /// Discards requests with an Error Estimate Multiplier of 0 (RFC 4656 section 4.1.2).
     pub strict: bool,
-    /// Format of T2 and T3. [`TimeFormat::Ptp`] takes effect with [`Speaks::Stamp`] only: a packet
+    /// Format of T2 and T3. [`TimeFormat::Ptp`] takes effect with [`ReflectorProtocols::Stamp`] only: a packet
     /// that may be TWAMP Light is answered in NTP format (RFC 8762 section 4.6; row ST-55).
     pub format: TimeFormat,
     /// TAI - UTC in seconds, for [`TimeFormat::Ptp`].
@@ -51,7 +51,7 @@ pub struct ReflectorConfig {
 impl Default for ReflectorConfig {
     fn default() -> Self {
         Self {
-            speaks: Speaks::Auto,
+            protocols: ReflectorProtocols::Auto,
             stateful: true,
             max_sessions: 100_000,
             idle: Duration::from_mins(15),

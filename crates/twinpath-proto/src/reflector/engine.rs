@@ -11,7 +11,8 @@ use super::rate::RateLimit;
 use super::reply::{self, Fields, Layout, Reflection};
 use super::table::{SessionKey, Sessions};
 use super::{
-    Class, Ignored, ReflectorConfig, ReflectorCounters, Speaks, Tail, addresses, classify,
+    Class, Ignored, ReflectorConfig, ReflectorCounters, ReflectorProtocols, Tail, addresses,
+    classify,
 };
 
 /// A Session-Reflector for one port or several.
@@ -28,9 +29,9 @@ impl SessionReflector {
     /// A reflector that has seen nothing yet.
     pub fn new(config: ReflectorConfig) -> Self {
         Self {
-            format: match config.speaks {
-                Speaks::Stamp => config.format,
-                Speaks::Auto | Speaks::TwampLight => TimeFormat::Ntp,
+            format: match config.protocols {
+                ReflectorProtocols::Stamp => config.format,
+                ReflectorProtocols::Auto | ReflectorProtocols::TwampLight => TimeFormat::Ntp,
             },
             access: Access::new(&config.allow),
             sessions: config
@@ -103,7 +104,7 @@ impl SessionReflector {
         }
         let (from_port, to_port) = (arrival.from.port(), arrival.to_port);
         let class = classify(
-            self.config.speaks,
+            self.config.protocols,
             request,
             from_port,
             to_port,

@@ -72,7 +72,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
     }
 
     /// When the oldest entry was last used.
-    pub(super) fn oldest_heard(&self) -> Option<Mono> {
+    pub(super) fn oldest_use(&self) -> Option<Mono> {
         self.slot(self.oldest).map(|slot| slot.heard)
     }
 
@@ -81,11 +81,11 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
     pub(super) fn entry(&mut self, key: K, now: Mono, spare: Duration) -> Entry<'_, V> {
         let hash = self.hasher.hash_one(key);
         if let Some(at) = self.index.get(&hash).copied() {
-            return self.hear(at, key, now);
+            return self.touch(at, key, now);
         }
         let mut evicted = None;
         if self.index.len() >= self.capacity {
-            let idle = self.oldest_heard().map(|heard| now.since(heard));
+            let idle = self.oldest_use().map(|heard| now.since(heard));
             if idle.is_none_or(|idle| idle < spare) {
                 return Entry::Full;
             }
@@ -127,7 +127,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         }
     }
 
-    fn hear(&mut self, at: u32, key: K, now: Mono) -> Entry<'_, V> {
+    fn touch(&mut self, at: u32, key: K, now: Mono) -> Entry<'_, V> {
         let Some(slot) = self.slot_mut(at) else {
             return Entry::Full;
         };
@@ -238,7 +238,7 @@ mod tests {
                 table.remove_oldest();
                 assert_eq!(table.len(), left);
             }
-            assert_eq!(table.oldest_heard(), None);
+            assert_eq!(table.oldest_use(), None);
         }
         assert_eq!(table.slots.len(), 100);
     }

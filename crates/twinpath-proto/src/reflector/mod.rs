@@ -18,9 +18,9 @@ mod reply;
 mod reply_guard;
 mod table;
 
-pub use addresses::answers_anything;
+pub use addresses::is_unsafe_port;
 pub use classify::{Class, Tail, classify};
-pub use config::{ReflectorConfig, Speaks};
+pub use config::{ReflectorConfig, ReflectorProtocols};
 pub use counters::ReflectorCounters;
 pub use engine::SessionReflector;
 pub use ignored::Ignored;

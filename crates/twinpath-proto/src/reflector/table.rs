@@ -133,7 +133,7 @@ impl Sessions {
 
     /// When the next session's time comes.
     pub(super) fn next_expiry(&self) -> Option<Mono> {
-        self.table.oldest_heard().map(|heard| heard + self.idle)
+        self.table.oldest_use().map(|heard| heard + self.idle)
     }
 }
 

@@ -58,10 +58,10 @@ fn keyed(key: &[u8; 32]) -> Mac {
 fn off_stack<T>(work: impl FnOnce() -> T) -> T {
     /// In a stack frame below that of the caller, which overwrites it.
     #[inline(never)]
-    fn apart<T>(work: impl FnOnce() -> T) -> T {
+    fn in_lower_frame<T>(work: impl FnOnce() -> T) -> T {
         work()
     }
-    let made = apart(work);
+    let made = in_lower_frame(work);
     overwrite_stack();
     made
 }

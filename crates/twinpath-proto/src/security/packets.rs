@@ -14,7 +14,7 @@ use hmac::Mac as _;
 use twinpath_wire::control::{Modes, SecurityMode, Sid};
 use zeroize::Zeroizing;
 
-use crate::test_guard::{Seal, TestGuard, Unopened};
+use crate::test_guard::{PacketFault, PacketProtection, TestGuard};
 
 use super::{Mac, SessionKeys, TAG, blocks, keyed, off_stack, write_tag};
 
@@ -46,9 +46,9 @@ impl TestKeys {
         self.mac.clone().chain_update(covered)
     }
 
-    fn judge(&self, covered: &[u8], field: &[u8; TAG]) -> Result<(), Unopened> {
+    fn judge(&self, covered: &[u8], field: &[u8; TAG]) -> Result<(), PacketFault> {
         let judged = self.mac(covered).verify_truncated_left(field);
-        judged.map_err(|_| Unopened::Forged)
+        judged.map_err(|_| PacketFault::Forged)
     }
 }
 
@@ -60,7 +60,7 @@ fn chain(enc: &Aes128Enc) -> cbc::Encryptor<&Aes128Enc> {
 /// Only the first block is encrypted and covered.
 struct Authenticated(TestKeys);
 
-impl Seal for Authenticated {
+impl PacketProtection for Authenticated {
     fn name(&self) -> &'static str {
         "authenticated"
     }
@@ -75,11 +75,11 @@ impl Seal for Authenticated {
         }
     }
 
-    fn open(&self, header: &mut [u8]) -> Result<(), Unopened> {
+    fn open(&self, header: &mut [u8]) -> Result<(), PacketFault> {
         let (plain, field) = header
             .split_last_chunk_mut::<TAG>()
-            .ok_or(Unopened::Short)?;
-        let first = plain.get_mut(..BLOCK).ok_or(Unopened::Short)?;
+            .ok_or(PacketFault::Short)?;
+        let first = plain.get_mut(..BLOCK).ok_or(PacketFault::Short)?;
         self.0.dec.decrypt_blocks(blocks(first));
         self.0.judge(first, field)
     }
@@ -88,7 +88,7 @@ impl Seal for Authenticated {
 /// Everything before the HMAC is encrypted and covered.
 struct Encrypted(TestKeys);
 
-impl Seal for Encrypted {
+impl PacketProtection for Encrypted {
     fn name(&self) -> &'static str {
         "encrypted"
     }
@@ -104,10 +104,10 @@ impl Seal for Encrypted {
         }
     }
 
-    fn open(&self, header: &mut [u8]) -> Result<(), Unopened> {
+    fn open(&self, header: &mut [u8]) -> Result<(), PacketFault> {
         let (plain, field) = header
             .split_last_chunk_mut::<TAG>()
-            .ok_or(Unopened::Short)?;
+            .ok_or(PacketFault::Short)?;
         let mut chain = cbc::Decryptor::inner_iv_init(&self.0.dec, &[0; BLOCK].into());
         chain.decrypt_blocks(blocks(plain));
         self.0.judge(plain, field)

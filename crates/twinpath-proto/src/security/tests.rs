@@ -10,7 +10,7 @@ use twinpath_wire::{ReflectorSecured, SenderSecured};
 
 use super::*;
 use crate::TestGuard;
-use crate::test_guard::Unopened;
+use crate::test_guard::PacketFault;
 
 const SECURED: [&str; 5] = [
     "authenticated.pcap",
@@ -261,7 +261,7 @@ fn open_places<const HEADER: usize>(guard: &TestGuard, packet: &[u8]) -> Vec<usi
     let noticed = |bit: usize| {
         let mut changed = packet.to_vec();
         changed[bit / 8] ^= 1 << (bit % 8);
-        guard.open::<HEADER>(&changed) == Err(Unopened::Forged)
+        guard.open::<HEADER>(&changed) == Err(PacketFault::Forged)
     };
     (0..packet.len())
         .filter(|octet| {
@@ -301,17 +301,20 @@ fn a_changed_bit_in_a_test_packet_is_noticed_wherever_the_hmac_covers_it() {
 fn no_packet_opens_with_another_sessions_keys_or_cut_short() {
     let (one, other) = (known("encrypted.pcap"), known("encrypted-padding.pcap"));
     let request = hex(&one["test_packets"][0]["wire"]);
-    assert_eq!(guard(&other).open::<48>(&request), Err(Unopened::Forged));
-    assert_eq!(guard(&one).open::<48>(&request[..47]), Err(Unopened::Short));
+    assert_eq!(guard(&other).open::<48>(&request), Err(PacketFault::Forged));
+    assert_eq!(
+        guard(&one).open::<48>(&request[..47]),
+        Err(PacketFault::Short)
+    );
     assert_eq!(
         guard(&one).open::<112>(&request),
-        Err(Unopened::Forged),
+        Err(PacketFault::Forged),
         "a request is no reply"
     );
     let reply = hex(&one["test_packets"][1]["wire"]);
     assert_eq!(
         guard(&one).open::<48>(&reply),
-        Err(Unopened::Forged),
+        Err(PacketFault::Forged),
         "a reply is no request"
     );
 }

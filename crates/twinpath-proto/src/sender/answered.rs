@@ -76,7 +76,7 @@ impl Answered {
 
     /// Records that `seq` was answered, and the `t1` written into it.
     pub(super) fn mark(&mut self, seq: u64, t1: WireTime) {
-        if !self.remembers(seq) {
+        if !self.contains(seq) {
             return;
         }
         let (chunk, place) = self.place(seq);
@@ -97,7 +97,7 @@ impl Answered {
 
     /// The T1 of `seq`, if it was answered and is remembered.
     pub(super) fn t1(&self, seq: u64) -> Option<WireTime> {
-        if !self.remembers(seq) {
+        if !self.contains(seq) {
             return None;
         }
         let (chunk, place) = self.place(seq);
@@ -113,7 +113,7 @@ impl Answered {
         t1s * size_of::<u64>() + self.chunks.capacity() * size_of::<Chunk>()
     }
 
-    fn remembers(&self, seq: u64) -> bool {
+    fn contains(&self, seq: u64) -> bool {
         (self.base..self.next).contains(&seq) && self.next - seq <= self.window
     }
 

@@ -196,14 +196,14 @@ impl SenderConfig {
 const GRACE: Duration = Duration::from_millis(100);
 
 /// With this timeout, how long after its departure a packet without a reply is counted lost.
-pub fn patience(timeout: Duration) -> Duration {
+pub fn loss_wait(timeout: Duration) -> Duration {
     timeout.saturating_add(GRACE)
 }
 
 /// With this timeout, how long after its departure a lost packet may still become a late one; its
 /// sample follows then.
-pub fn lingering(timeout: Duration) -> Duration {
-    patience(timeout).saturating_add(timeout)
+pub fn late_reply_wait(timeout: Duration) -> Duration {
+    loss_wait(timeout).saturating_add(timeout)
 }
 
 #[cfg(test)]

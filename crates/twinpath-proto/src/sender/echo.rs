@@ -49,7 +49,7 @@ impl Echo {
 
     /// Whether the reply to packet `seq`, a request of `asked` octets, contains it. Of a truncated
     /// reply, only the part received is checked.
-    pub(super) fn came_back(&self, seq: u32, asked: usize, reply: &[u8], truncated: bool) -> bool {
+    pub(super) fn is_echoed(&self, seq: u32, asked: usize, reply: &[u8], truncated: bool) -> bool {
         let sent = self.octets.min(asked.saturating_sub(self.reply_from));
         let back = reply.get(self.reply_from..).unwrap_or_default();
         let back = back.get(..sent).unwrap_or(back);

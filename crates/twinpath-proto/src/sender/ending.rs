@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use twinpath_wire::Mono;
 
-use super::config::{lingering, patience};
+use super::config::{late_reply_wait, loss_wait};
 use super::engine::SessionSender;
 use super::in_flight::Slot;
 
@@ -30,7 +30,7 @@ impl SessionSender {
         self.now = self.now.max(now);
         self.stop_sending();
         self.stopped = true;
-        self.release_all();
+        self.decide_all_waiting();
         let youngest = self.now - self.config.timeout;
         for seq in self.in_flight.numbers() {
             match self.in_flight.get_mut(seq) {
@@ -48,18 +48,18 @@ impl SessionSender {
                 Some(Slot::AwaitingStamp { .. } | Slot::Answered { .. } | Slot::Done) | None => {}
             }
         }
-        self.in_flight.close_settled();
+        self.in_flight.skip_closed();
     }
 
     /// How long after its departure a packet without a reply is lost.
-    pub(super) fn patience(&self) -> Duration {
-        patience(self.config.timeout)
+    pub(super) fn loss_wait(&self) -> Duration {
+        loss_wait(self.config.timeout)
     }
 
     /// How long after its departure a lost packet may still become a late one, and a copy of a
     /// reply is counted as one.
-    pub(super) fn lingering(&self) -> Duration {
-        lingering(self.config.timeout)
+    pub(super) fn late_reply_wait(&self) -> Duration {
+        late_reply_wait(self.config.timeout)
     }
 
     /// Until when late replies and copies are awaited, once all packets are sent and answered or
@@ -77,7 +77,7 @@ impl SessionSender {
         }
         let none = self.counters.received == 0 && !self.cut_short;
         let longer = if none { NO_REPLY_WAIT } else { Duration::ZERO };
-        Some(last + self.patience().saturating_add(longer))
+        Some(last + self.loss_wait().saturating_add(longer))
     }
 
     /// Whether no more replies are awaited.

@@ -8,7 +8,7 @@ use zerocopy::IntoBytes;
 
 use super::answered::Answered;
 use super::chunk::ChunkSize;
-use super::config::{Limit, SenderConfig, lingering};
+use super::config::{Limit, SenderConfig, late_reply_wait};
 use super::counters::SenderCounters;
 use super::in_flight::{Flight, InFlight, Slot};
 use super::linger::Linger;
@@ -85,7 +85,7 @@ pub struct SessionSender {
     /// One more than the largest number with a T1.
     finished: u64,
     /// All numbers before this one have been reported if overdue.
-    told_overdue: u64,
+    overdue_reported: u64,
     /// The best rung that transmit timestamps have reached.
     pub(super) best_rung: Option<Rung>,
 }
@@ -104,7 +104,10 @@ impl SessionSender {
             Limit::Count(count) => Some(count),
             Limit::Duration(_) | Limit::Endless => None,
         };
-        let chunk = ChunkSize::of(lingering(config.timeout), config.schedule.mean_interval());
+        let chunk = ChunkSize::of(
+            late_reply_wait(config.timeout),
+            config.schedule.mean_interval(),
+        );
         Self {
             payload: Payload::new(&config),
             guard: TestGuard::default(),
@@ -115,7 +118,7 @@ impl SessionSender {
                 config.limit,
                 config.max_burst,
             ),
-            answered: Answered::new(first, lingering(config.timeout)),
+            answered: Answered::new(first, late_reply_wait(config.timeout)),
             config,
             counters: SenderCounters {
                 asked,
@@ -135,7 +138,7 @@ impl SessionSender {
             stepped_below: first,
             step: None,
             finished: first,
-            told_overdue: first,
+            overdue_reported: first,
             best_rung: None,
         }
     }
@@ -215,7 +218,7 @@ impl SessionSender {
             self.counters.sent = self.counters.sent.saturating_sub(1);
             self.counters.lost = self.counters.lost.saturating_sub(u64::from(counted_lost));
             self.counters.send_errors += 1;
-            self.in_flight.close_settled();
+            self.in_flight.skip_closed();
         }
     }
 
@@ -225,7 +228,7 @@ impl SessionSender {
         let stepped = token.seq < self.stepped_below;
         match self.in_flight.get_mut(token.seq) {
             Some(Slot::Flying(flight)) => flight.improve(sent, stepped),
-            Some(&mut Slot::AwaitingStamp { position, .. }) => self.improve_held(position, sent),
+            Some(&mut Slot::AwaitingStamp { position, .. }) => self.improve_waiting(position, sent),
             Some(Slot::Prepared { .. } | Slot::Answered { .. } | Slot::Done) | None => {
                 self.counters.unused_tx_stamps += 1;
             }
@@ -234,10 +237,10 @@ impl SessionSender {
 
     /// Whether replies wait for timestamps from now on; turning it off also releases those that
     /// wait.
-    pub fn set_await_tx_stamps(&mut self, on: bool) {
+    pub fn set_expects_tx_stamps(&mut self, on: bool) {
         self.config.await_tx_stamps = on;
         if !on {
-            self.release_all();
+            self.decide_all_waiting();
         }
     }
 
@@ -278,9 +281,9 @@ impl SessionSender {
         while let Some((position, until)) = self.outbox.first_waiting()
             && until <= self.now
         {
-            self.conclude_held(position);
+            self.decide_waiting(position);
         }
-        self.counters.lost += self.in_flight.expire(self.now, self.patience());
+        self.counters.lost += self.in_flight.expire(self.now, self.loss_wait());
     }
 
     /// The fate of a packet, or one further copy of a reply. Replies come in the order of their
@@ -305,7 +308,7 @@ impl SessionSender {
                 Slot::Prepared { .. } | Slot::Flying(_) | Slot::AwaitingStamp { .. } => break,
             }
         }
-        let until = self.linger.deadline(self.lingering());
+        let until = self.linger.deadline(self.late_reply_wait());
         if self.is_observed() || until.is_some_and(|until| until <= self.now) {
             self.linger.pop().map(lost)
         } else {
@@ -317,9 +320,9 @@ impl SessionSender {
     /// is returned once, in ascending order, if this is polled before
     /// [`SessionSender::poll_sample`], which returns its sample up to a timeout later.
     pub fn poll_overdue(&mut self) -> Option<Sample> {
-        while self.told_overdue < self.in_flight.open() {
-            let seq = self.told_overdue;
-            self.told_overdue += 1;
+        while self.overdue_reported < self.in_flight.open() {
+            let seq = self.overdue_reported;
+            self.overdue_reported += 1;
             let flight = match self.in_flight.get(seq) {
                 Some(Slot::Flying(flight)) => Some(flight),
                 Some(
@@ -354,8 +357,8 @@ impl SessionSender {
             end,
             self.slots.next_due(),
             self.outbox.first_waiting().map(|(_, until)| until),
-            self.in_flight.deadline(self.patience()),
-            self.linger.deadline(self.lingering()),
+            self.in_flight.deadline(self.loss_wait()),
+            self.linger.deadline(self.late_reply_wait()),
         ]
         .into_iter()
         .flatten()

@@ -204,7 +204,7 @@ impl InFlight {
     }
 
     /// Skips numbers that are not awaited; called whenever a slot may have become one.
-    pub(super) fn close_settled(&mut self) {
+    pub(super) fn skip_closed(&mut self) {
         while let Some(slot) = self.get(self.open) {
             match slot {
                 Slot::Done | Slot::Answered { .. } | Slot::AwaitingStamp { .. } => self.open += 1,
@@ -214,22 +214,22 @@ impl InFlight {
         }
     }
 
-    /// When the oldest awaited packet will have waited for `patience`.
-    pub(super) fn deadline(&self, patience: Duration) -> Option<Mono> {
+    /// When the oldest awaited packet will have waited for `loss_wait`.
+    pub(super) fn deadline(&self, loss_wait: Duration) -> Option<Mono> {
         match self.get(self.open)? {
-            Slot::Prepared { since } => Some(*since + patience),
-            Slot::Flying(flight) => Some(flight.sent + patience),
+            Slot::Prepared { since } => Some(*since + loss_wait),
+            Slot::Flying(flight) => Some(flight.sent + loss_wait),
             Slot::AwaitingStamp { .. } | Slot::Answered { .. } | Slot::Done => None,
         }
     }
 
-    /// Closes packets that have waited for `patience` at `now`, and returns how many became
+    /// Closes packets that have waited for `loss_wait` at `now`, and returns how many became
     /// overdue.
-    pub(super) fn expire(&mut self, now: Mono, patience: Duration) -> u64 {
+    pub(super) fn expire(&mut self, now: Mono, loss_wait: Duration) -> u64 {
         let mut lost = 0;
-        self.close_settled();
+        self.skip_closed();
         while self
-            .deadline(patience)
+            .deadline(loss_wait)
             .is_some_and(|deadline| deadline <= now)
         {
             match self.get_mut(self.open) {
@@ -241,7 +241,7 @@ impl InFlight {
                 Some(slot) => *slot = Slot::Done,
                 None => break,
             }
-            self.close_settled();
+            self.skip_closed();
         }
         lost
     }

@@ -29,8 +29,8 @@ impl SessionSender {
             stepped: sample.seq < self.stepped_below,
             overdue,
         };
-        if self.config.await_tx_stamps && !overdue && !self.is_settled(sample.t1.rung) {
-            let patience = if sample.t1.rung == Rung::User {
+        if self.config.await_tx_stamps && !overdue && !self.is_final(sample.t1.rung) {
+            let stamp_wait = if sample.t1.rung == Rung::User {
                 STAMP_WAIT
             } else {
                 BETTER_STAMP_WAIT
@@ -39,7 +39,7 @@ impl SessionSender {
             let position = self.outbox.push_waiting(
                 sample,
                 Wait {
-                    until: now + patience,
+                    until: now + stamp_wait,
                     facts,
                 },
             );
@@ -51,11 +51,11 @@ impl SessionSender {
             let sample = self.decide(sample, facts);
             self.outbox.push_ready(sample);
         }
-        self.in_flight.close_settled();
+        self.in_flight.skip_closed();
         if self.outbox.is_crowded()
             && let Some((position, _)) = self.outbox.first_waiting()
         {
-            self.conclude_held(position);
+            self.decide_waiting(position);
         }
     }
 
@@ -72,13 +72,13 @@ impl SessionSender {
     }
 
     /// Whether no timestamp better than `rung` is expected, judging by earlier ones.
-    fn is_settled(&self, rung: Rung) -> bool {
+    fn is_final(&self, rung: Rung) -> bool {
         rung == Rung::Hardware || rung != Rung::User && self.best_rung.is_some_and(|b| rung <= b)
     }
 
-    pub(super) fn improve_held(&mut self, position: u64, sent: Stamp) {
+    pub(super) fn improve_waiting(&mut self, position: u64, sent: Stamp) {
         let soon = self.now + BETTER_STAMP_WAIT;
-        let settled = self.is_settled(sent.rung);
+        let settled = self.is_final(sent.rung);
         let Some(pending) = self.outbox.get_mut(position) else {
             return;
         };
@@ -92,18 +92,18 @@ impl SessionSender {
             }
             sample.t1 = sent;
             if settled {
-                self.conclude_held(position);
+                self.decide_waiting(position);
             }
         }
     }
 
-    pub(super) fn release_all(&mut self) {
+    pub(super) fn decide_all_waiting(&mut self) {
         while let Some((position, _)) = self.outbox.first_waiting() {
-            self.conclude_held(position);
+            self.decide_waiting(position);
         }
     }
 
-    pub(super) fn conclude_held(&mut self, position: u64) {
+    pub(super) fn decide_waiting(&mut self, position: u64) {
         let Some(pending) = self.outbox.get_mut(position) else {
             return;
         };

@@ -65,9 +65,9 @@ impl Linger {
     }
 
     /// When the oldest one is finally lost.
-    pub(super) fn deadline(&self, patience: Duration) -> Option<Mono> {
+    pub(super) fn deadline(&self, loss_wait: Duration) -> Option<Mono> {
         let flight = self.entries.front()?.flight.as_ref()?;
-        Some(flight.sent() + patience)
+        Some(flight.sent() + loss_wait)
     }
 
     /// The oldest one, finally lost.

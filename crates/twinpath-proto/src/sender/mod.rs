@@ -33,7 +33,7 @@ mod schedule;
 mod slots;
 
 pub use anomalies::ReplyAnomalies;
-pub use config::{Fill, Limit, PayloadSize, Protocol, SenderConfig, lingering, patience};
+pub use config::{Fill, Limit, PayloadSize, Protocol, SenderConfig, late_reply_wait, loss_wait};
 pub use counters::SenderCounters;
 pub use engine::{ClockStep, SessionSender, Transmit, TxToken};
 pub use judge::STAMP_ERROR;

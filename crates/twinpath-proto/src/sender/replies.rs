@@ -12,7 +12,7 @@ use super::config::Protocol;
 use super::engine::SessionSender;
 use super::in_flight::{Flight, Slot};
 use super::numbers::{extend, low32};
-use crate::test_guard::Unopened;
+use crate::test_guard::PacketFault;
 
 /// An echoed Timestamp farther from the present than this is not one of ours (row TT-58).
 const NEAR_NS: u64 = 30 * 86_400 * 1_000_000_000;
@@ -50,8 +50,8 @@ impl SessionSender {
                 let anomalies = &mut self.counters.anomalies;
                 let kind = match unopened {
                     _ if echoed => &mut anomalies.looks_like_request,
-                    Unopened::Short => &mut anomalies.too_short,
-                    Unopened::Forged => &mut anomalies.forged,
+                    PacketFault::Short => &mut anomalies.too_short,
+                    PacketFault::Forged => &mut anomalies.forged,
                 };
                 *kind += 1;
                 return;
@@ -78,12 +78,12 @@ impl SessionSender {
     }
 
     /// The fields of a reply; if it has an HMAC, none is used before that is verified (row TT-34).
-    fn read(&self, octets: &[u8]) -> Result<Reply, Unopened> {
+    fn read(&self, octets: &[u8]) -> Result<Reply, PacketFault> {
         if !self.guard.is_secured() {
-            return Reply::view(octets).map_err(|_| Unopened::Short);
+            return Reply::view(octets).map_err(|_| PacketFault::Short);
         }
         let header = self.guard.open::<{ ReflectorSecured::OCTETS }>(octets)?;
-        let (packet, _) = ReflectorSecured::view(&header).map_err(|_| Unopened::Short)?;
+        let (packet, _) = ReflectorSecured::view(&header).map_err(|_| PacketFault::Short)?;
         Ok(Reply::from(packet))
     }
 
@@ -97,7 +97,7 @@ impl SessionSender {
         arrival: &Arrival,
     ) {
         let ReplyTimes { t2, t3, z_wrong } = self.far_times(reply, arrival.at.at);
-        self.note_oddities(seq, reply, octets, arrival.truncated);
+        self.count_anomalies(seq, reply, octets, arrival.truncated);
         self.counters.far_error = Some(reply.head.error);
         self.counters.anomalies.z_wrong += u64::from(z_wrong);
         self.counters.anomalies.unset_times += u64::from(t2.is_none() || t3.is_none());
@@ -129,7 +129,7 @@ impl SessionSender {
     /// timestamp is gone with the packet's record.
     fn further_copy(&mut self, seq: u64, reply: &Reply, arrival: &Arrival) {
         let t1 = self.written(reply.head.sender_t1, arrival.at.at);
-        if arrival.at.at - t1 > Delta::from_duration(self.lingering()) {
+        if arrival.at.at - t1 > Delta::from_duration(self.late_reply_wait()) {
             self.counters.stale += 1;
             return;
         }
@@ -240,12 +240,12 @@ impl SessionSender {
             .map(Tos)
     }
 
-    fn note_oddities(&mut self, seq: u64, reply: &Reply, octets: &[u8], truncated: bool) {
+    fn count_anomalies(&mut self, seq: u64, reply: &Reply, octets: &[u8], truncated: bool) {
         let asked_octets = self.payload.octets(seq - self.first);
         let differs = self
             .payload
             .echo()
-            .is_some_and(|echo| !echo.came_back(low32(seq), asked_octets, octets, truncated));
+            .is_some_and(|echo| !echo.is_echoed(low32(seq), asked_octets, octets, truncated));
         let anomalies = &mut self.counters.anomalies;
         if truncated {
             anomalies.truncated += 1;

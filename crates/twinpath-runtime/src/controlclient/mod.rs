@@ -9,7 +9,7 @@ use twinpath_wire::control::Accept;
 
 use crate::controller::{
     ClientThread, ControlClientPlan, ControlClientReport, ControlError, ControlEvent, ControlPlan,
-    DefaultFeatures, Dialogue, News, SessionRequest, sizes,
+    DefaultFeatures, Dialogue, EventSender, SessionRequest, sizes,
 };
 use crate::error::StartError;
 use crate::stop::Stop;
@@ -31,7 +31,7 @@ pub fn start(plan: ControlClientPlan) -> Result<ControlClientRun, StartError> {
 
 async fn run(
     mut plan: ControlClientPlan,
-    news: News,
+    news: EventSender,
     mut stop: Stop,
 ) -> Result<ControlClientReport, ControlError> {
     let key = plan.control.key.take();
@@ -44,10 +44,10 @@ async fn run(
     // What a Session-Sender elsewhere can do is not known: only what was asked for by name.
     let mut dialogue = tokio::select! {
         dialogue = Dialogue::open(control, DefaultFeatures::default(), news) => dialogue?,
-        () = stop.told() => return Err(ControlError::Interrupted),
+        () = stop.requested() => return Err(ControlError::Interrupted),
     };
     let result = hold(&mut dialogue, &plan, &mut stop).await;
-    dialogue.part().await;
+    dialogue.close_politely().await;
     result
 }
 
@@ -65,7 +65,7 @@ async fn hold(
     }];
     tokio::select! {
         negotiated = dialogue.agree(&requests) => negotiated?,
-        () = stop.told() => return Err(ControlError::Interrupted),
+        () = stop.requested() => return Err(ControlError::Interrupted),
     }
     dialogue.start(stop).await?;
     let begun = Instant::now();
@@ -73,12 +73,12 @@ async fn hold(
     let session = dialogue
         .negotiated(0)
         .ok_or(ControlError::Closed { server })?;
-    dialogue.tell(ControlEvent::Running { index: 0, session });
+    dialogue.emit(ControlEvent::Running { index: 0, session });
     let end = begun + plan.duration.unwrap_or(FOREVER).min(FOREVER);
     while dialogue.is_alive() {
         tokio::select! {
             () = dialogue.listen() => {}
-            () = stop.told() => break,
+            () = stop.requested() => break,
             () = sleep_until(end) => break,
         }
     }

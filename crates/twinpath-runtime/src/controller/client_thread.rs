@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
-use super::event::{EVENTS, News};
+use super::event::{EVENTS, EventSender};
 use super::{ControlError, ControlEvent};
 use crate::error::{RunError, StartError, spawn};
 use crate::stop::Stop;
@@ -23,7 +23,7 @@ pub struct ClientThread<R> {
 
 impl<R: Send + 'static> ClientThread<R> {
     pub(crate) fn start<F>(
-        task: impl FnOnce(News, Stop) -> F + Send + 'static,
+        task: impl FnOnce(EventSender, Stop) -> F + Send + 'static,
     ) -> Result<Self, StartError>
     where
         F: Future<Output = Outcome<R>>,
@@ -35,7 +35,7 @@ impl<R: Send + 'static> ClientThread<R> {
         let (teller, events) = sync_channel(EVENTS);
         let (stop, told) = Stop::new();
         let thread = spawn("control", move || {
-            runtime.block_on(task(News(teller), told))
+            runtime.block_on(task(EventSender(teller), told))
         })?;
         Ok(Self {
             events,

@@ -20,12 +20,12 @@ const CONNECT_CHECK_EVERY: Duration = Duration::from_millis(50);
 
 /// A connection that was made before its run.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub struct Connected {
     stream: Arc<std::net::TcpStream>,
     attempts: Vec<Attempt>,
 }
 
-impl Made {
+impl Connected {
     /// The Server's addresses that were tried before, in this order.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
@@ -42,7 +42,7 @@ impl Made {
 pub fn reach<'a>(
     plans: impl ExactSizeIterator<Item = &'a ControlPlan>,
     stopped: &dyn Fn() -> bool,
-) -> Result<(usize, Made), ControlError> {
+) -> Result<(usize, Connected), ControlError> {
     let system = StartError::system("a descriptor to wait by");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -73,7 +73,7 @@ pub fn reach<'a>(
             Ok(stream) => {
                 let attempts = tried.iter().filter_map(ControlError::attempt).collect();
                 let stream = Arc::new(stream);
-                return Ok((index, Made { stream, attempts }));
+                return Ok((index, Connected { stream, attempts }));
             }
             Err(ControlError::Interrupted) => return Err(ControlError::Interrupted),
             Err(error) => tried.push(error),
@@ -83,8 +83,8 @@ pub fn reach<'a>(
 }
 
 /// Goes on with a connection that was made before.
-pub(super) fn resume(made: Made) -> io::Result<(TcpStream, Vec<Attempt>)> {
-    let Made { stream, attempts } = made;
+pub(super) fn resume(made: Connected) -> io::Result<(TcpStream, Vec<Attempt>)> {
+    let Connected { stream, attempts } = made;
     let stream = match Arc::try_unwrap(stream) {
         Ok(stream) => stream,
         Err(shared) => shared.try_clone()?,

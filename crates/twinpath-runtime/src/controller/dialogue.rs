@@ -16,7 +16,7 @@ use twinpath_wire::Dscp;
 use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
 
 use super::connect::{connect, resume};
-use super::event::News;
+use super::event::EventSender;
 use super::greeting::{First, first};
 use super::request::{DefaultFeatures, SessionRequest};
 use super::{ControlError, ControlEvent, ControlPlan, NegotiatedSession};
@@ -33,7 +33,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// How far a session has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum NegotiationState {
     Asked,
     Accepted,
     Running,
@@ -47,7 +47,7 @@ pub(crate) struct Session {
     plan: SessionPlan,
     /// The sender's own address, for the report; `plan` may leave it out.
     sender: SocketAddr,
-    pub(crate) standing: Standing,
+    pub(crate) standing: NegotiationState,
     sid: Sid,
     port: u16,
     server_octets: u16,
@@ -64,7 +64,7 @@ pub(crate) struct Dialogue {
     keyed: bool,
     /// The Server's Count, where it departs from the standard.
     odd_count: Option<u32>,
-    news: News,
+    news: EventSender,
     /// Addresses of the Server that were tried before.
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) near: SocketAddr,
@@ -81,14 +81,14 @@ impl Dialogue {
     pub(crate) async fn open(
         mut plan: ControlPlan,
         defaults: DefaultFeatures,
-        news: News,
+        news: EventSender,
     ) -> Result<Self, ControlError> {
         let server = plan.server;
         let defaults = defaults.without(plan.avoided);
         // The engine's alone.
         let credentials = plan.key.take().map(credentials).transpose()?;
         let keyed = credentials.is_some();
-        news.tell(ControlEvent::Connecting { server });
+        news.emit(ControlEvent::Connecting { server });
         let (stream, attempts) = match plan.made.take() {
             Some(made) => {
                 resume(made).map_err(|source| ControlError::Connect { server, source })?
@@ -98,7 +98,7 @@ impl Dialogue {
         let near = stream
             .local_addr()
             .map_err(|source| ControlError::Connect { server, source })?;
-        news.tell(ControlEvent::Connected { near, server });
+        news.emit(ControlEvent::Connected { near, server });
         let client = ControlClient::new(
             ClientPlan {
                 security: plan.security.clone(),
@@ -108,7 +108,7 @@ impl Dialogue {
                 preferred: defaults.all,
                 preferred_secured: defaults.secured,
                 sessions: Vec::new(),
-                patience: plan.answer_timeout,
+                answer_timeout: plan.answer_timeout,
                 strict: plan.strict,
             },
             clock::mono(),
@@ -158,7 +158,7 @@ impl Dialogue {
             self.sessions.push(Session {
                 plan: session_plan,
                 sender: request.sender,
-                standing: Standing::Asked,
+                standing: NegotiationState::Asked,
                 sid: Sid::default(),
                 port: 0,
                 server_octets: 0,
@@ -168,7 +168,7 @@ impl Dialogue {
             self.link.engine.request(clock::mono(), session_plan);
         }
         while !matches!(self.event().await?, ClientEvent::Settled { .. }) {}
-        self.some(Standing::Accepted)
+        self.some(NegotiationState::Accepted)
     }
 
     /// Starts what was accepted, and waits until it is known of each whether it runs.
@@ -179,7 +179,7 @@ impl Dialogue {
         self.link.engine.start(clock::mono());
         let mut told = false;
         let mut given_up = Instant::now();
-        while self.has(Standing::Accepted) {
+        while self.has(NegotiationState::Accepted) {
             tokio::select! {
                 event = self.event() => {
                     if let ClientEvent::Refused { index: None, refusal } = event? {
@@ -188,7 +188,7 @@ impl Dialogue {
                     }
                 }
                 () = sleep_until(given_up), if told => return Err(ControlError::Interrupted),
-                () = stop.told(), if !told => {
+                () = stop.requested(), if !told => {
                     told = true;
                     given_up = Instant::now() + LAST_ANSWERS;
                     // They are stopped as soon as they run.
@@ -199,7 +199,7 @@ impl Dialogue {
         if told {
             return Err(ControlError::Interrupted);
         }
-        self.some(Standing::Running)
+        self.some(NegotiationState::Running)
     }
 
     /// Waits for what happens next while sessions run. A connection that fails is said, once; from
@@ -209,7 +209,7 @@ impl Dialogue {
             std::future::pending::<()>().await;
         }
         if let Err(ControlError::Lost { error, .. }) = self.event().await {
-            self.news.tell(ControlEvent::ServerGone(error));
+            self.news.emit(ControlEvent::ServerGone(error));
         }
     }
 
@@ -222,24 +222,24 @@ impl Dialogue {
     /// well on this side.
     pub(crate) async fn end(&mut self, accept: Accept) {
         self.link.engine.stop(clock::mono(), accept);
-        while self.is_alive() && self.has(Standing::Running) {
+        while self.is_alive() && self.has(NegotiationState::Running) {
             self.listen().await;
         }
     }
 
     /// Closes, so that the Server reads all that was said. What runs still is stopped as failed.
-    pub(crate) async fn part(mut self) {
+    pub(crate) async fn close_politely(mut self) {
         if self.is_alive() {
             let now = clock::mono();
             self.link.engine.stop(now, Accept::Failure);
             self.link.engine.close(now);
             while let Some(event) = self.link.engine.poll_event() {
                 if let ClientEvent::Message(message) = event {
-                    self.news.tell(ControlEvent::Message(message));
+                    self.news.emit(ControlEvent::Message(message));
                 }
             }
-            self.link.part().await;
-            self.news.tell(ControlEvent::Closed);
+            self.link.close_politely().await;
+            self.news.emit(ControlEvent::Closed);
         }
     }
 
@@ -298,27 +298,30 @@ impl Dialogue {
         self.plan.padding_to_reflect = padding;
     }
 
-    pub(crate) fn tell(&self, event: ControlEvent) {
-        self.news.tell(event);
+    pub(crate) fn emit(&self, event: ControlEvent) {
+        self.news.emit(event);
     }
 
     /// The sessions that were refused.
     pub(crate) fn refusals(&self) -> Vec<RefusedSession> {
         let numbered = self.sessions.iter().enumerate();
         let refused = numbered.filter_map(|(index, session)| match session.standing {
-            Standing::Refused(refusal) => Some(RefusedSession {
+            NegotiationState::Refused(refusal) => Some(RefusedSession {
                 number: index + 1,
                 dscp: session.plan.dscp,
                 refusal,
                 remedy: Some(self.advice(Some(session), refusal)),
                 advice: String::new(),
             }),
-            Standing::Asked | Standing::Accepted | Standing::Running | Standing::Stopped => None,
+            NegotiationState::Asked
+            | NegotiationState::Accepted
+            | NegotiationState::Running
+            | NegotiationState::Stopped => None,
         });
         refused.collect()
     }
 
-    pub(crate) fn has(&self, standing: Standing) -> bool {
+    pub(crate) fn has(&self, standing: NegotiationState) -> bool {
         self.sessions
             .iter()
             .any(|session| session.standing == standing)
@@ -328,7 +331,7 @@ impl Dialogue {
     pub(crate) fn running(&self) -> Vec<usize> {
         let numbered = self.sessions.iter().enumerate();
         numbered
-            .filter(|(_, session)| session.standing == Standing::Running)
+            .filter(|(_, session)| session.standing == NegotiationState::Running)
             .map(|(index, _)| index)
             .collect()
     }
@@ -345,14 +348,14 @@ impl Dialogue {
             return Err(ControlError::Closed { server });
         };
         match event {
-            ClientEvent::Message(message) => self.news.tell(ControlEvent::Message(message)),
+            ClientEvent::Message(message) => self.news.emit(ControlEvent::Message(message)),
             ClientEvent::UnexpectedAck { sid } => {
-                self.news.tell(ControlEvent::UnexpectedAck { sid });
+                self.news.emit(ControlEvent::UnexpectedAck { sid });
             }
             ClientEvent::Greeting { offered } => self.offered = offered,
             ClientEvent::IrregularCount { count } => {
                 self.odd_count = Some(count);
-                self.news.tell(ControlEvent::IrregularCount { count });
+                self.news.emit(ControlEvent::IrregularCount { count });
             }
             ClientEvent::Ready { modes, .. } => self.modes = modes,
             ClientEvent::Accepted {
@@ -363,7 +366,7 @@ impl Dialogue {
                 octets_reflected,
             } => {
                 if let Some(session) = self.sessions.get_mut(index) {
-                    session.standing = Standing::Accepted;
+                    session.standing = NegotiationState::Accepted;
                     (session.sid, session.port) = (sid, port);
                     session.server_octets = server_octets;
                     session.octets_reflected = octets_reflected;
@@ -376,14 +379,14 @@ impl Dialogue {
                 // What cannot be stopped counts as stopped.
                 let stopping = refusal.step == Step::Stop;
                 let standing = if stopping {
-                    Standing::Stopped
+                    NegotiationState::Stopped
                 } else {
-                    Standing::Refused(refusal)
+                    NegotiationState::Refused(refusal)
                 };
                 self.set(index, standing);
             }
-            ClientEvent::Started { index } => self.set(index, Standing::Running),
-            ClientEvent::Stopped { index } => self.set(index, Standing::Stopped),
+            ClientEvent::Started { index } => self.set(index, NegotiationState::Running),
+            ClientEvent::Stopped { index } => self.set(index, NegotiationState::Stopped),
             ClientEvent::Refused { index: None, .. } | ClientEvent::Settled { .. } => {}
             ClientEvent::Failed(error) => {
                 self.lost = Some(error);
@@ -397,19 +400,19 @@ impl Dialogue {
         Ok(event)
     }
 
-    fn set(&mut self, index: usize, standing: Standing) {
+    fn set(&mut self, index: usize, standing: NegotiationState) {
         if let Some(session) = self.sessions.get_mut(index) {
             session.standing = standing;
         }
     }
 
     /// At least one session has this standing; or why none has.
-    fn some(&self, standing: Standing) -> Result<(), ControlError> {
+    fn some(&self, standing: NegotiationState) -> Result<(), ControlError> {
         if self.has(standing) {
             return Ok(());
         }
         for session in &self.sessions {
-            if let Standing::Refused(refusal) = session.standing {
+            if let NegotiationState::Refused(refusal) = session.standing {
                 let what = of_class(session.plan.dscp);
                 return Err(self.refused(Some(session), what, refusal));
             }

@@ -58,10 +58,10 @@ pub enum ControlEvent {
 
 /// Where events go; events that are not read are lost.
 #[derive(Clone, Debug)]
-pub(crate) struct News(pub(crate) SyncSender<ControlEvent>);
+pub(crate) struct EventSender(pub(crate) SyncSender<ControlEvent>);
 
-impl News {
-    pub(crate) fn tell(&self, event: ControlEvent) {
+impl EventSender {
+    pub(crate) fn emit(&self, event: ControlEvent) {
         // Full or unread: the run itself matters more.
         let _ = self.0.try_send(event);
     }

@@ -21,14 +21,14 @@ use twinpath_wire::Tos;
 use twinpath_wire::control::Modes;
 
 pub use client_thread::ClientThread;
-pub use connect::{Made, reach};
+pub use connect::{Connected, reach};
 pub use error::ControlError;
 pub use event::ControlEvent;
 pub use plan::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
 pub use report::{ControlClientReport, NegotiatedSession};
 
 pub(crate) use dialogue::Dialogue;
-pub(crate) use event::News;
+pub(crate) use event::EventSender;
 pub(crate) use request::{DefaultFeatures, SessionRequest, sizes};
 
 use request::default_features;

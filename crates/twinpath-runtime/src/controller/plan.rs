@@ -7,7 +7,7 @@ use twinpath_proto::sender::PayloadSize;
 use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{Dscp, Tos};
 
-use super::Made;
+use super::Connected;
 use crate::SenderPlan;
 use crate::keys::Key;
 
@@ -23,7 +23,7 @@ pub struct ControlPlan {
     /// Marking of the TCP segments (`--control-dscp`); `None`: the system's.
     pub control_dscp: Option<Dscp>,
     /// The connection, where it was made before ([`super::reach`]).
-    pub made: Option<Made>,
+    pub made: Option<Connected>,
     /// How long the connection may take to be made.
     pub connect_timeout: Duration,
     /// How long each answer of the Server may take.

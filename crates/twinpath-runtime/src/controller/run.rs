@@ -13,7 +13,7 @@ use twinpath_wire::Mono;
 use twinpath_wire::control::Accept;
 
 use super::dialogue::Dialogue;
-use super::event::News;
+use super::event::EventSender;
 use super::request::{DefaultFeatures, SessionRequest, sizes};
 use super::{ControlError, ControlEvent, ControlPlan, Sizes};
 use crate::measure::{Agreement, Bound, SessionControl};
@@ -28,18 +28,18 @@ pub(super) async fn run(
     defaults: DefaultFeatures,
     secured: Option<Sizes>,
     mut bound: Vec<Bound>,
-    news: News,
+    news: EventSender,
     mut stop: Stop,
 ) -> Result<ControlReport, ControlError> {
     let mut dialogue = tokio::select! {
         dialogue = Dialogue::open(plan, defaults, news) => dialogue?,
-        () = stop.told() => return Err(ControlError::Interrupted),
+        () = stop.requested() => return Err(ControlError::Interrupted),
     };
     let result = match resize(&mut dialogue, secured, &mut bound) {
         Ok(()) => measure(&mut dialogue, bound, &mut stop).await,
         Err(error) => Err(error),
     };
-    dialogue.part().await;
+    dialogue.close_politely().await;
     result
 }
 
@@ -68,7 +68,7 @@ async fn measure(
     let requests: Vec<SessionRequest> = bound.iter().map(request).collect();
     tokio::select! {
         negotiated = dialogue.agree(&requests) => negotiated?,
-        () = stop.told() => return Err(ControlError::Interrupted),
+        () = stop.requested() => return Err(ControlError::Interrupted),
     }
     dialogue.start(stop).await?;
     let patience = patience(&bound);
@@ -168,7 +168,7 @@ impl Senders {
                     guard: dialogue.guard(index),
                     findings: dialogue.session_findings(index),
                 };
-                dialogue.tell(ControlEvent::Running { index, session });
+                dialogue.emit(ControlEvent::Running { index, session });
                 senders.begin_one(index, bound, agreement, &teller);
             }
         }
@@ -207,14 +207,14 @@ impl Senders {
                 index = self.ended.recv() => match index {
                     Some(index) => {
                         self.take(index);
-                        dialogue.tell(ControlEvent::Finished { index });
+                        dialogue.emit(ControlEvent::Finished { index });
                         if dialogue.is_individual() {
                             dialogue.stop_some(&[index]);
                         }
                     }
                     None => return,
                 },
-                () = stop.told(), if !told => {
+                () = stop.requested(), if !told => {
                     told = true;
                     self.sessions.iter().flatten().for_each(SessionControl::stop);
                 }

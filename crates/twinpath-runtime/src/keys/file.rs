@@ -87,7 +87,7 @@ pub enum KeysError {
         /// Which line, from 1.
         line: usize,
         /// What is wrong there.
-        slip: Slip,
+        slip: LineFault,
     },
     /// Nothing but comments.
     #[error("the key file {} has no key", path.display())]
@@ -100,7 +100,7 @@ pub enum KeysError {
 /// What is wrong with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Slip {
+pub enum LineFault {
     /// The Key-ID is not text.
     #[error("the Key-ID is not UTF-8")]
     NotUtf8,
@@ -249,7 +249,7 @@ fn fill(source: &mut impl Read, buffer: &mut [u8], patience: Duration) -> io::Re
 ///
 /// # Errors
 /// The line, from 1, and what is wrong with it.
-pub fn parse(text: &[u8]) -> Result<KeyRing, (usize, Slip)> {
+pub fn parse(text: &[u8]) -> Result<KeyRing, (usize, LineFault)> {
     // What some editors write first.
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     let mut keys: Vec<Key> = Vec::new();
@@ -259,10 +259,10 @@ pub fn parse(text: &[u8]) -> Result<KeyRing, (usize, Slip)> {
             continue;
         };
         if let Some(first) = seen.insert(id, line) {
-            return Err((line, Slip::Twice(first)));
+            return Err((line, LineFault::Twice(first)));
         }
         if keys.len() == MOST_KEYS {
-            return Err((line, Slip::TooMany));
+            return Err((line, LineFault::TooMany));
         }
         let passphrase = Passphrase::new(secret.to_vec());
         keys.push(Key { id, passphrase });
@@ -271,7 +271,7 @@ pub fn parse(text: &[u8]) -> Result<KeyRing, (usize, Slip)> {
 }
 
 /// Key-ID and passphrase; `None` where the line is for people.
-fn line_of(line: &[u8]) -> Result<Option<(KeyId, &[u8])>, Slip> {
+fn line_of(line: &[u8]) -> Result<Option<(KeyId, &[u8])>, LineFault> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let line = trim(line);
     if line.is_empty() || line.starts_with(b"#") {
@@ -279,16 +279,16 @@ fn line_of(line: &[u8]) -> Result<Option<(KeyId, &[u8])>, Slip> {
     }
     let end = line.iter().position(|octet| is_blank(*octet));
     let (id, secret) = line.split_at(end.unwrap_or(line.len()));
-    let id = std::str::from_utf8(id).map_err(|_| Slip::NotUtf8)?;
+    let id = std::str::from_utf8(id).map_err(|_| LineFault::NotUtf8)?;
     if id.chars().any(char::is_control) {
-        return Err(Slip::Control);
+        return Err(LineFault::Control);
     }
     let id = KeyId::new(id)?;
     let secret = trim(secret);
     match judge(secret) {
         Ok(()) => Ok(Some((id, secret))),
-        Err(PassphraseError::Empty) => Err(Slip::NoPassphrase),
-        Err(error) => Err(Slip::Passphrase(error)),
+        Err(PassphraseError::Empty) => Err(LineFault::NoPassphrase),
+        Err(error) => Err(LineFault::Passphrase(error)),
     }
 }
 

@@ -10,7 +10,7 @@ use twinpath_proto::security::{KeyId, Passphrase};
 
 #[doc(hidden)]
 pub use file::parse;
-pub use file::{Access, KeysError, Slip, read};
+pub use file::{Access, KeysError, LineFault, read};
 
 /// Octets of a passphrase at most: more than anybody types.
 pub const MOST_PASSPHRASE_OCTETS: usize = 1_024;

@@ -152,12 +152,12 @@ impl Departures {
     }
 
     /// Enough have left without a stamp: the engine need not wait for any.
-    pub(super) fn are_silent(&self) -> bool {
+    pub(super) fn lack_stamps(&self) -> bool {
         self.stamps == 0 && self.slots.len() >= PATIENCE
     }
 
     /// One packet at least was stamped.
-    pub(super) fn are_heard(&self) -> bool {
+    pub(super) fn have_stamps(&self) -> bool {
         self.stamps > 0
     }
 

@@ -18,7 +18,7 @@ use super::departures::Departures;
 use super::report::{Ended, SocketEnd};
 use super::session::{Session, pair};
 use crate::error::RunError;
-use crate::interfaces::Following;
+use crate::interfaces::FollowedInterface;
 
 /// Datagrams taken or sent at once.
 const BATCH: usize = 64;
@@ -44,7 +44,7 @@ pub(super) struct ExactLoop {
     packets: Vec<Transmit>,
     leaving: Vec<Option<(TxToken, ClockPair)>>,
     /// The interface of the socket.
-    socket_follows: Option<Following>,
+    socket_follows: Option<FollowedInterface>,
 }
 
 impl ExactLoop {
@@ -53,8 +53,8 @@ impl ExactLoop {
             send: SendBatch::new(BATCH, SLOT_OCTETS),
             packets: Vec::with_capacity(BATCH),
             leaving: Vec::with_capacity(BATCH),
-            socket_follows: socket.device().map(Following::of),
-            awaiting_stamps: socket.tells_departures(),
+            socket_follows: socket.device().map(FollowedInterface::of),
+            awaiting_stamps: socket.has_transmit_stamps(),
             session,
             socket,
             waiter,
@@ -66,14 +66,14 @@ impl ExactLoop {
 
     /// Until all is sent and every figure is observed to its end, or the session is abandoned.
     pub(super) fn run(mut self) -> Result<Arc<Ended>, RunError> {
-        Waiter::sharpen_timers();
+        Waiter::minimize_timer_slack();
         loop {
             self.follow(clock::mono());
             self.transmit();
             self.take_arrivals()?;
             let now = clock::mono();
             self.session.handle_timeout(now);
-            self.give_up_silent_stamps();
+            self.give_up_missing_stamps();
             let Some(next) = self.session.poll_timeout() else {
                 break;
             };
@@ -93,7 +93,7 @@ impl ExactLoop {
             && let Some(index) = following.moved(now)
         {
             let before = following.bound();
-            if following.settle(index, now, self.socket.bind_again(index)) {
+            if following.record_binding(index, now, self.socket.bind_again(index)) {
                 self.session.rebound(before, index);
             }
         }
@@ -173,7 +173,7 @@ impl ExactLoop {
                             session.handle_tx_stamp(it.token, it.stamp, it.wait);
                         });
                         if is_best {
-                            self.socket.settle_transmit_rung();
+                            self.socket.drop_lower_transmit_rung();
                         }
                     }
                     QueueEvent::Icmp(error) => self.session.handle_icmp(&error),
@@ -196,10 +196,10 @@ impl ExactLoop {
         Ok(())
     }
 
-    fn give_up_silent_stamps(&mut self) {
-        if self.awaiting_stamps && self.departures.are_silent() {
+    fn give_up_missing_stamps(&mut self) {
+        if self.awaiting_stamps && self.departures.lack_stamps() {
             self.awaiting_stamps = false;
-            self.session.stop_awaiting_stamps();
+            self.session.stop_expecting_stamps();
         }
     }
 }

@@ -26,7 +26,7 @@ use twinpath_metrics::{
 };
 use twinpath_net::{TestSocket, Waiter};
 use twinpath_proto::TestGuard;
-use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, lingering, patience};
+use twinpath_proto::sender::{PayloadSize, Protocol, Schedule, late_reply_wait, loss_wait};
 use twinpath_report::Finding;
 use twinpath_wire::control::{SecurityMode, Sid};
 
@@ -262,7 +262,12 @@ impl SeriesFacts {
         Intervals::shortest(&waits(timeout, false))
     }
 
-    fn series(&self, interval: Option<Duration>, columns: Option<usize>, told: bool) -> Series {
+    fn series(
+        &self,
+        interval: Option<Duration>,
+        columns: Option<usize>,
+        losses_at_once: bool,
+    ) -> Series {
         // Narrower columns would be empty, but for those that a packet falls into.
         let schedule = self.schedule;
         let width = schedule
@@ -271,7 +276,7 @@ impl SeriesFacts {
             .max(schedule.usual_gap());
         Series::new(SeriesConfig {
             metrics: self.metrics.clone(),
-            waits: waits(self.timeout, told),
+            waits: waits(self.timeout, losses_at_once),
             interval,
             columns: columns.map(|columns| (columns, width.max(LEAST_COLUMN))),
         })
@@ -279,12 +284,12 @@ impl SeriesFacts {
 }
 
 /// When the fates of packets are known that may take `timeout`.
-fn waits(timeout: Duration, told: bool) -> Waits {
+fn waits(timeout: Duration, losses_at_once: bool) -> Waits {
     Waits {
-        fates: patience(timeout),
-        records: lingering(timeout),
+        fates: loss_wait(timeout),
+        records: late_reply_wait(timeout),
         slack: SLACK,
-        told,
+        losses_at_once,
     }
 }
 
@@ -369,7 +374,7 @@ impl Bound {
         let guard = self.guard.calling(when_ended);
         match self.place {
             Place::Own { socket, waiter } => {
-                let session = Session::new(setup, socket.tells_departures());
+                let session = Session::new(setup, socket.has_transmit_stamps());
                 let exact = ExactLoop::new(session, *socket, waiter);
                 spawn("sender", move || guard.finish(exact.run()))?;
             }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use twinpath_net::{
     BindError, Role, SocketOptions, TestSocket, interface_mtu, local_address_towards,
 };
-use twinpath_proto::reflector::answers_anything;
+use twinpath_proto::reflector::is_unsafe_port;
 use twinpath_proto::sender::{PayloadSize, Protocol};
 
 use crate::error::StartError;
@@ -83,7 +83,7 @@ pub(super) fn socket(plan: &SenderPlan) -> Result<TestSocket, StartError> {
         PortChoice::Range(low, high) => {
             let mut denied = None;
             // Packets from a service's port would not be reflected.
-            for port in (low..=high).filter(|port| !answers_anything(*port)) {
+            for port in (low..=high).filter(|port| !is_unsafe_port(*port)) {
                 match open(port) {
                     Err(error) if error.is_in_use() => {}
                     Err(error @ BindError::Privilege { .. }) => denied = Some(error),

@@ -60,7 +60,7 @@ impl SentQuotes {
     }
 
     /// Whose packet is quoted.
-    pub(super) fn judge(&self, quote: &Quote) -> Quoted {
+    pub(super) fn classify(&self, quote: &Quote) -> Quoted {
         let octets = quote.octets();
         if octets.len() < ENOUGH {
             return Quoted::Unknown;
@@ -97,7 +97,7 @@ mod tests {
         for seq in 0..3_000 {
             sent.add(&packet(seq, 7_000 + u64::from(seq)));
         }
-        let judged = |octets: &[u8]| sent.judge(&Quote::of(octets));
+        let judged = |octets: &[u8]| sent.classify(&Quote::of(octets));
         assert_eq!(judged(&packet(2_999, 9_999)), Quoted::Own);
         assert_eq!(judged(&packet(2_999, 9_999)[..12]), Quoted::Own);
         assert_eq!(judged(&packet(2_999, 9_998)), Quoted::Foreign);
@@ -114,6 +114,6 @@ mod tests {
     #[test]
     fn nothing_is_of_a_run_that_sent_nothing() {
         let sent = SentQuotes::new(Duration::from_mins(1));
-        assert_eq!(sent.judge(&Quote::of(&packet(1, 1))), Quoted::Foreign);
+        assert_eq!(sent.classify(&Quote::of(&packet(1, 1))), Quoted::Foreign);
     }
 }

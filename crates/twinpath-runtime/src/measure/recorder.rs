@@ -79,7 +79,7 @@ mod tests {
                 fates: Duration::from_secs(1),
                 records: Duration::from_secs(1),
                 slack: Duration::ZERO,
-                told: false,
+                losses_at_once: false,
             },
             interval: None,
             columns: None,

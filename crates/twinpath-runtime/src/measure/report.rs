@@ -78,7 +78,7 @@ impl SocketEnd {
     pub(super) fn of(socket: &TestSocket, departures: &Departures) -> Self {
         Self {
             receive_drops: socket.receive_drops().into(),
-            no_departure_seen: socket.tells_departures() && !departures.are_heard(),
+            no_departure_seen: socket.has_transmit_stamps() && !departures.have_stamps(),
             no_hardware: socket.no_hardware(),
         }
     }

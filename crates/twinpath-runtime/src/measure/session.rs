@@ -24,7 +24,7 @@ use super::source::Source;
 use super::suspension::Suspensions;
 use super::{Agreement, Progress, RecentPackets, STOP_WAIT, SeriesFacts};
 use crate::SenderPlan;
-use crate::interfaces::{Following, set_zone};
+use crate::interfaces::{FollowedInterface, set_zone};
 
 /// Before the first packet: the kernel begins to stamp a moment after it was asked.
 const WARM_UP: Duration = Duration::from_millis(5);
@@ -72,7 +72,7 @@ pub(super) struct Session {
     stop_by: Option<Mono>,
     snapshot_by: Option<Mono>,
     /// The interface of the far end's zone.
-    far_follows: Option<Following>,
+    far_follows: Option<FollowedInterface>,
 }
 
 /// How long packets waited from the reading right before their send call to the kernel's best stamp.
@@ -158,7 +158,9 @@ impl Session {
             reads_at_once: !awaits_stamps,
             stop_by: None,
             snapshot_by: None,
-            far_follows: Device::of(plan.far, None).as_ref().map(Following::of),
+            far_follows: Device::of(plan.far, None)
+                .as_ref()
+                .map(FollowedInterface::of),
             plan,
             agreement,
             sender,
@@ -197,7 +199,7 @@ impl Session {
         {
             let before = following.bound();
             set_zone(&mut self.plan.far, before, index);
-            following.settle(index, now, Ok::<_, BindError>(()));
+            following.record_binding(index, now, Ok::<_, BindError>(()));
             if !bound {
                 self.rebound(before, index);
             }
@@ -255,13 +257,13 @@ impl Session {
     }
 
     /// No stamps of departures come, and none are waited for.
-    pub(super) fn stop_awaiting_stamps(&mut self) {
-        self.engine.set_await_tx_stamps(false);
+    pub(super) fn stop_expecting_stamps(&mut self) {
+        self.engine.set_expects_tx_stamps(false);
     }
 
     /// An ICMP error about a packet to this far end, or about one whose destination is unknown.
     pub(super) fn handle_icmp(&mut self, error: &IcmpError) {
-        let quoted = self.quotes.judge(&error.quote);
+        let quoted = self.quotes.classify(&error.quote);
         self.refusals.icmp(error, self.plan.far, quoted);
     }
 

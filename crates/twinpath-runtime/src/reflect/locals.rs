@@ -14,9 +14,9 @@ const LOOPBACK: (IpAddr, u32) = (IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 impl Locals {
     /// As the system lists them now; loopback alone where it does not.
-    pub(super) fn learned() -> Self {
+    pub(super) fn listed() -> Self {
         let own = host::own_addresses(0).unwrap_or_default();
-        Self::of(own.into_iter().map(known_as).chain([LOOPBACK]).collect())
+        Self::of(own.into_iter().map(key_of).chain([LOOPBACK]).collect())
     }
 
     fn of(mut all: Vec<(IpAddr, u32)>) -> Self {
@@ -27,11 +27,11 @@ impl Locals {
 
     /// Whether a packet from there was sent by this host.
     pub(super) fn has(&self, from: SocketAddr) -> bool {
-        self.0.binary_search(&known_as(from)).is_ok()
+        self.0.binary_search(&key_of(from)).is_ok()
     }
 }
 
-fn known_as(address: SocketAddr) -> (IpAddr, u32) {
+fn key_of(address: SocketAddr) -> (IpAddr, u32) {
     if address.ip().is_loopback() {
         return LOOPBACK;
     }
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn this_host_is_known_by_its_addresses_whatever_the_port() {
-        let own = ["192.0.2.7:0", "[2001:db8::7]:0", "[fe80::1%3]:0"].map(|own| known_as(at(own)));
+        let own = ["192.0.2.7:0", "[2001:db8::7]:0", "[fe80::1%3]:0"].map(|own| key_of(at(own)));
         let locals = Locals::of(own.to_vec());
         for local in ["192.0.2.7:5", "[2001:db8::7]:5", "[fe80::1%3]:5"] {
             assert!(locals.has(at(local)), "{local}");
@@ -65,8 +65,8 @@ mod tests {
     #[test]
     fn loopback_is_this_host_whatever_the_system_lists() {
         for local in ["127.0.0.1:9", "127.8.9.10:9", "[::1]:9"] {
-            assert!(Locals::learned().has(at(local)), "{local}");
+            assert!(Locals::listed().has(at(local)), "{local}");
         }
-        assert!(!Locals::learned().has(at("192.0.2.1:9")));
+        assert!(!Locals::listed().has(at("192.0.2.1:9")));
     }
 }

@@ -13,10 +13,10 @@ use twinpath_proto::reflector::{
 };
 use twinpath_wire::{Arrival, Delta, ErrorEstimate, Mono, Rung, Wall};
 
-use crate::interfaces::Following;
+use crate::interfaces::FollowedInterface;
 
 use super::Snapshot;
-use super::paths::{Awaited, Path, Paths};
+use super::paths::{Path, Paths, PendingStamps};
 
 /// Datagrams taken at once.
 const BATCH: usize = 64;
@@ -82,9 +82,9 @@ pub(crate) struct SocketState {
     /// Replies name their source address themselves.
     wildcard: bool,
     near: IpAddr,
-    awaited: Awaited,
+    awaited: PendingStamps,
     /// The interface that the socket is bound to.
-    following: Option<Following>,
+    following: Option<FollowedInterface>,
     /// The number that it had first, and has now: link-local senders are known by the first.
     zone: Option<(u32, u32)>,
 }
@@ -94,14 +94,14 @@ impl SocketState {
         Self {
             wildcard: socket.local().ip().is_unspecified(),
             near: socket.local().ip(),
-            awaited: Awaited::new(),
-            following: socket.device().map(Following::of),
+            awaited: PendingStamps::new(),
+            following: socket.device().map(FollowedInterface::of),
             zone: None,
         }
     }
 
     /// Its interface is not looked after.
-    pub(crate) fn follow_no_more(&mut self) {
+    pub(crate) fn stop_following(&mut self) {
         self.following = None;
     }
 
@@ -122,7 +122,7 @@ impl SocketState {
         let (before, Some(index)) = (following.bound(), following.moved(now)) else {
             return false;
         };
-        let is_bound = following.settle(index, now, bind(index));
+        let is_bound = following.record_binding(index, now, bind(index));
         if is_bound {
             let (first, _) = self.zone.unwrap_or((before, before));
             self.zone = Some((first, index));

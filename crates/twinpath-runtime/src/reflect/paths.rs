@@ -47,7 +47,7 @@ impl Paths {
     pub(super) fn new(raw_t3: bool) -> Self {
         Self {
             raw_t3,
-            locals: Locals::learned(),
+            locals: Locals::listed(),
             list_due: Mono::from_ns(0),
             known: Vec::with_capacity(PATHS),
         }
@@ -57,7 +57,7 @@ impl Paths {
     pub(super) fn housekeeping(&mut self, now: Mono) {
         if !self.raw_t3 && now >= self.list_due {
             self.list_due = now + LIST_EVERY;
-            self.locals = Locals::learned();
+            self.locals = Locals::listed();
         }
     }
 
@@ -129,12 +129,12 @@ impl Paths {
 
 /// Replies of one socket whose stamps are to come.
 #[derive(Debug)]
-pub(super) struct Awaited {
+pub(super) struct PendingStamps {
     replies: [Option<(u32, Wall, Path)>; AWAITED],
     open: usize,
 }
 
-impl Awaited {
+impl PendingStamps {
     pub(super) fn new() -> Self {
         Self {
             replies: [None; AWAITED],
@@ -167,7 +167,7 @@ impl Awaited {
 
 #[cfg(test)]
 impl Paths {
-    pub(super) fn know_locals(&mut self, locals: Locals) {
+    pub(super) fn set_locals(&mut self, locals: Locals) {
         self.locals = locals;
     }
 
@@ -274,7 +274,7 @@ mod tests {
         let local = "127.0.0.1:9".parse().unwrap();
         // Taken away, to see that they are listed again.
         let listed = |paths: &mut Paths, now: Mono| {
-            paths.know_locals(Locals::default());
+            paths.set_locals(Locals::default());
             paths.housekeeping(now);
             paths.locals.has(local)
         };
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn stray_stamps_say_nothing() {
-        let mut awaited = Awaited::new();
+        let mut awaited = PendingStamps::new();
         let path = Path {
             near: bound(),
             interface: 2,

@@ -137,19 +137,19 @@ impl Window {
             *slot = (now, took.abs_ns());
         }
         self.count += 1;
-        self.settle(now);
+        self.update_least(now);
     }
 
     /// `None` before enough was measured.
     fn least_ns(&mut self, now: Mono) -> Option<u64> {
         if now > self.until {
-            self.settle(now);
+            self.update_least(now);
         }
         self.least_ns
     }
 
     /// Takes the least again and notes until when it holds.
-    fn settle(&mut self, now: Mono) {
+    fn update_least(&mut self, now: Mono) {
         let (mut least, mut count, mut oldest) = (u64::MAX, 0, now);
         let filled = self.measured.iter().take(self.count);
         for (at, ns) in filled.filter(|(at, _)| now.since(*at) <= RECENT) {
@@ -181,7 +181,7 @@ impl Window {
         self.measured
             .fill((now, u64::try_from(took.as_nanos()).unwrap()));
         self.count = WINDOW;
-        self.settle(now);
+        self.update_least(now);
     }
 }
 

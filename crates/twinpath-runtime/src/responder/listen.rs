@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use twinpath_net::{BindError, Role, SocketOptions, TestSocket, tells_destination};
+use twinpath_net::{BindError, Role, SocketOptions, TestSocket, reports_destination};
 
 use crate::ResponderPlan;
 use crate::error::StartError;
@@ -85,7 +85,7 @@ fn say_why_none(
 /// Whether each of this host's addresses has a socket of its own.
 pub(super) fn is_each_address(plan: &ResponderPlan) -> bool {
     let is_wildcard = |near: &SocketAddr| near.ip().is_unspecified();
-    !tells_destination(plan.path.portable) && plan.near.iter().any(is_wildcard)
+    !reports_destination(plan.path.portable) && plan.near.iter().any(is_wildcard)
 }
 
 /// The addresses to listen on where each has a socket of its own.

@@ -48,7 +48,7 @@ impl Port {
         let mut state = SocketState::of(&socket);
         if each_address.is_some_and(|plan| plan.path.interface.is_none()) {
             // Its address is gone with its interface, and looked for all the same.
-            state.follow_no_more();
+            state.stop_following();
         }
         Self { socket, state }
     }

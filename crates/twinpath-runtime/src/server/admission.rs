@@ -67,16 +67,16 @@ impl Refusal {
 
 /// What becomes of a new connection.
 #[derive(Debug)]
-pub(super) struct Verdict {
+pub(super) struct AdmissionResult {
     /// `None`: it is served.
     pub(super) refusal: Option<Refusal>,
     /// `None`: too many are being refused; it is greeted with Modes 0 and closed at once.
-    pub(super) pass: Option<Pass>,
+    pub(super) permit: Option<ConnectionPermit>,
 }
 
 /// A connection's place, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Pass {
+pub(super) struct ConnectionPermit {
     connections: Arc<ConnectionLimit>,
     pub(super) admission: Admission,
     /// Number and bell of a place among those served.
@@ -106,7 +106,12 @@ impl ConnectionLimit {
     /// What becomes of a new connection. Where all are taken, one without sessions makes room: of the
     /// client that has most, the one that has been so for longest, if that client has more
     /// connections than this one.
-    pub(super) fn admit(self: &Arc<Self>, client: IpAddr, allowed: bool, now: Mono) -> Verdict {
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        client: IpAddr,
+        allowed: bool,
+        now: Mono,
+    ) -> AdmissionResult {
         let client = ClientPrefix::of(client);
         let mut state = self.state();
         let of_client = state.clients.get(&client).copied().unwrap_or(0);
@@ -119,16 +124,16 @@ impl ConnectionLimit {
         } else {
             None
         };
-        let pass = match refusal {
+        let permit = match refusal {
             None => Some((Admission::Served, Some(state.place(client, now)))),
             Some(refusal) => state.refuse(refusal, self.most).map(|how| (how, None)),
         };
-        let pass = pass.map(|(admission, place)| Pass {
+        let permit = permit.map(|(admission, place)| ConnectionPermit {
             connections: Arc::clone(self),
             admission,
             place,
         });
-        Verdict { refusal, pass }
+        AdmissionResult { refusal, permit }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -194,7 +199,7 @@ impl State {
     }
 }
 
-impl Pass {
+impl ConnectionPermit {
     /// Keeps the place for a session. `false`: it was given to another client before.
     pub(super) fn hold(&self) -> bool {
         self.set_idle(None)
@@ -229,7 +234,7 @@ impl Pass {
     }
 }
 
-impl Drop for Pass {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut state = self.connections.state();
         match (self.admission, &self.place) {
@@ -258,19 +263,19 @@ mod tests {
         Mono::from_ns(second * 1_000_000_000)
     }
 
-    fn admit(connections: &Arc<ConnectionLimit>, client: IpAddr) -> Verdict {
+    fn admit(connections: &Arc<ConnectionLimit>, client: IpAddr) -> AdmissionResult {
         connections.admit(client, true, at(0))
     }
 
-    fn admission(verdict: &Verdict) -> Option<Admission> {
-        verdict.pass.as_ref().map(|pass| pass.admission)
+    fn admission(verdict: &AdmissionResult) -> Option<Admission> {
+        verdict.permit.as_ref().map(|permit| permit.admission)
     }
 
     /// Whether its place was given to another.
-    fn is_out(verdict: &Verdict) -> bool {
-        let (number, _) = verdict.pass.as_ref().unwrap().place.as_ref().unwrap();
-        let pass = verdict.pass.as_ref().unwrap();
-        !pass.connections.state().places.contains_key(number)
+    fn is_out(verdict: &AdmissionResult) -> bool {
+        let (number, _) = verdict.permit.as_ref().unwrap().place.as_ref().unwrap();
+        let permit = verdict.permit.as_ref().unwrap();
+        !permit.connections.state().places.contains_key(number)
     }
 
     #[test]
@@ -309,7 +314,7 @@ mod tests {
         let next = connections.admit(client(1), false, at(0));
         assert_eq!(admission(&next), Some(Admission::TurnedAway));
         let third = connections.admit(client(1), false, at(0));
-        assert!(third.pass.is_none());
+        assert!(third.permit.is_none());
         assert_eq!(third.refusal, Some(Refusal::NotAllowed));
         assert_eq!(admit(&connections, client(2)).refusal, None);
     }
@@ -323,7 +328,7 @@ mod tests {
         let refused = Admission::Refused(Accept::TemporaryLimit);
         assert_eq!(admissions[20..22], [refused; 2]);
         assert_eq!(admissions[22..], [Admission::TurnedAway; 2]);
-        assert!(admit(&connections, client(1)).pass.is_none());
+        assert!(admit(&connections, client(1)).permit.is_none());
         assert_eq!(connections.open(), 24);
         drop(held);
         assert_eq!((connections.open(), connections.made_room()), (0, 0));
@@ -341,7 +346,7 @@ mod tests {
             admit(&connections, client(1)),
             admit(&connections, client(1)),
         ];
-        assert!(greedy[3].pass.as_ref().unwrap().hold());
+        assert!(greedy[3].permit.as_ref().unwrap().hold());
         let _first = admit(&connections, client(2));
         let out: Vec<_> = greedy.iter().map(is_out).collect();
         assert_eq!(out, [false, false, true, false], "the one idle for longest");
@@ -349,7 +354,7 @@ mod tests {
         assert!(is_out(&greedy[1]) && !is_out(&greedy[0]));
         assert_eq!(connections.made_room(), 2);
         // Displaced, it cannot begin a session any more.
-        assert!(!greedy[1].pass.as_ref().unwrap().hold());
+        assert!(!greedy[1].permit.as_ref().unwrap().hold());
         // Now both have two, and one more would have as many: it is refused.
         let third = admit(&connections, host(1, 5));
         assert_eq!(third.refusal, Some(Refusal::Full));
@@ -362,11 +367,11 @@ mod tests {
         let connections = ConnectionLimit::new(3, 100);
         let held: Vec<_> = (0..3).map(|_| admit(&connections, client(1))).collect();
         for verdict in &held {
-            assert!(verdict.pass.as_ref().unwrap().hold());
+            assert!(verdict.permit.as_ref().unwrap().hold());
         }
         assert_eq!(admit(&connections, client(2)).refusal, Some(Refusal::Full));
         // Its sessions are over.
-        held[1].pass.as_ref().unwrap().release(at(5));
+        held[1].permit.as_ref().unwrap().release(at(5));
         assert_eq!(admit(&connections, client(2)).refusal, None);
         assert!(is_out(&held[1]) && !is_out(&held[0]) && !is_out(&held[2]));
     }

@@ -13,7 +13,7 @@ use twinpath_wire::control::{Accept, Modes, Sid};
 use twinpath_wire::{Dscp, Tos};
 
 use super::ServerState;
-use super::admission::Pass;
+use super::admission::ConnectionPermit;
 use super::log_limit::log;
 use super::sessions::{OpenError, OpenRequest};
 use crate::link::Link;
@@ -28,7 +28,7 @@ const SID_TRIES: usize = 3;
 pub(super) struct Connection {
     state: Arc<ServerState>,
     link: Link<Server>,
-    pass: Pass,
+    permit: ConnectionPermit,
     peer: SocketAddr,
     local: SocketAddr,
     /// Told of sessions that are over: of each once, so that what waits here is bounded by the
@@ -42,7 +42,7 @@ pub(super) async fn serve(
     state: Arc<ServerState>,
     stream: TcpStream,
     peer: SocketAddr,
-    pass: Pass,
+    permit: ConnectionPermit,
     mut stopping: Stop,
 ) {
     let Ok(local) = stream.local_addr() else {
@@ -60,7 +60,7 @@ pub(super) async fn serve(
     let server = Server::new(
         Arc::clone(&state.config),
         state.keys.now(),
-        pass.admission,
+        permit.admission,
         nonces,
         clock::mono(),
         peer,
@@ -72,19 +72,19 @@ pub(super) async fn serve(
     let connection = Connection {
         state,
         link,
-        pass,
+        permit,
         peer,
         local,
         ended,
         owner,
     };
-    let (link, pass) = connection.run(&mut stopping).await;
+    let (link, permit) = connection.run(&mut stopping).await;
     shared.rebinds.fetch_add(link.rebinds, Relaxed);
     tokio::select! {
         biased;
         // Another has its place: its socket is not to linger.
-        () = pass.displaced() => {}
-        () = link.part() => {}
+        () = permit.displaced() => {}
+        () = link.close_politely() => {}
     }
 }
 
@@ -103,23 +103,23 @@ fn marking(state: &ServerState, stream: &TcpStream) -> Option<Tos> {
 
 impl Connection {
     /// Until everything is sent. Nothing can reach the connection then.
-    async fn run(mut self, stopping: &mut Stop) -> (Link<Server>, Pass) {
+    async fn run(mut self, stopping: &mut Stop) -> (Link<Server>, ConnectionPermit) {
         let (mut stopped, mut displaced) = (false, false);
         loop {
             if !self.engine().has_sessions() {
-                self.pass.release(clock::mono());
+                self.permit.release(clock::mono());
             }
             tokio::select! {
                 event = self.link.event() => match event {
                     Some(event) => self.obey(event).await,
-                    None => return (self.link, self.pass),
+                    None => return (self.link, self.permit),
                 },
-                () = self.pass.displaced(), if !displaced => {
+                () = self.permit.displaced(), if !displaced => {
                     displaced = true;
                     self.engine().make_room(clock::mono());
                 }
                 Some(sid) = self.ended.recv() => self.engine().session_ended(clock::mono(), sid),
-                () = stopping.told(), if !stopped => {
+                () = stopping.requested(), if !stopped => {
                     stopped = true;
                     self.engine().shut_down(clock::mono());
                 }
@@ -158,7 +158,7 @@ impl Connection {
             }
             ServerEvent::Open(request) => {
                 // From here on its place is its own.
-                let answer = if self.pass.hold() {
+                let answer = if self.permit.hold() {
                     self.open(&request).await
                 } else {
                     Err(Accept::TemporaryLimit)

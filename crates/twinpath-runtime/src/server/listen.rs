@@ -14,12 +14,12 @@ use twinpath_net::{BindError, Device, clock, stream};
 use twinpath_proto::control::{Admission, Nonces, Server};
 use twinpath_wire::{Dscp, Mono};
 
-use super::admission::{Refusal, Verdict};
+use super::admission::{AdmissionResult, Refusal};
 use super::log_limit::log;
 use super::sessions::is_exhausted;
 use super::{ServerCounters, ServerPlan, ServerState, connection};
 use crate::error::StartError;
-use crate::interfaces::{Following, LOOK_EVERY};
+use crate::interfaces::{FollowedInterface, LOOK_EVERY};
 use crate::names::named;
 use crate::stop::Stop;
 
@@ -77,7 +77,7 @@ pub(super) async fn accept(
 ) {
     let local = listener.local_addr().ok();
     let device = local.and_then(|local| Device::of(local, state.plan.path.interface.as_deref()));
-    let mut following = device.as_ref().map(Following::of);
+    let mut following = device.as_ref().map(FollowedInterface::of);
     let mut connections = JoinSet::new();
     let mut stop = stopping.clone();
     let mut say_due = Mono::from_ns(0);
@@ -90,7 +90,7 @@ pub(super) async fn accept(
                 follow(&state, &mut listener, &mut following);
                 continue;
             }
-            () = stop.told() => break,
+            () = stop.requested() => break,
         };
         match accepted {
             Ok((stream, peer)) => welcome(&state, &mut connections, stream, peer, &stopping),
@@ -114,7 +114,7 @@ pub(super) async fn accept(
 fn follow(
     state: &ServerState,
     listener: &mut tokio::net::TcpListener,
-    following: &mut Option<Following>,
+    following: &mut Option<FollowedInterface>,
 ) {
     let now = clock::mono();
     if let Some(following) = following
@@ -124,7 +124,7 @@ fn follow(
             Ok(()) => Ok(()),
             Err(_) => listen_again(&state.plan, listener, index),
         };
-        if following.settle(index, now, bound) {
+        if following.record_binding(index, now, bound) {
             state.rebinds.fetch_add(1, Relaxed);
         }
     }
@@ -172,7 +172,8 @@ fn welcome(
     let client = peer.ip().to_canonical();
     let allow = &state.plan.allow;
     let allowed = allow.is_empty() || allow.iter().any(|net| net.contains(&client));
-    let Verdict { refusal, pass } = state.connections.admit(client, allowed, clock::mono());
+    let AdmissionResult { refusal, permit } =
+        state.connections.admit(client, allowed, clock::mono());
     let count: fn(&mut ServerCounters) -> &mut u64 = match refusal {
         // Logged once it is set up: strangers who connect only to guess are logged together.
         None => |counts| &mut counts.connections_served,
@@ -190,10 +191,10 @@ fn welcome(
         }
     };
     *count(&mut state.counts()) += 1;
-    match pass {
-        Some(pass) => {
+    match permit {
+        Some(permit) => {
             let serving =
-                connection::serve(Arc::clone(state), stream, peer, pass, stopping.clone());
+                connection::serve(Arc::clone(state), stream, peer, permit, stopping.clone());
             connections.spawn(serving);
         }
         None => send_off(state, stream, peer),

@@ -46,7 +46,7 @@ impl LogLimit {
     }
 
     /// Says how many were left out of those kinds that were silent since: a line of each.
-    pub(super) fn say(&self, now: Mono) {
+    pub(super) fn log_left_out(&self, now: Mono) {
         for (words, left_out) in self.overdue(now) {
             info!(kind = words, left_out, "lines left out");
         }

@@ -64,13 +64,13 @@ impl ServerState {
         loop {
             sleep(SAID_EVERY).await;
             self.failed_logins.log();
-            self.log_limit.say(clock::mono());
+            self.log_limit.log_left_out(clock::mono());
         }
     }
 
     fn counters(&self) -> ServerCounters {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-        let (sessions, ports) = self.reflectors.held();
+        let (sessions, ports) = self.reflectors.open_counts();
         ServerCounters {
             connections: number(self.connections.open()),
             connections_made_room: self.connections.made_room(),
@@ -190,7 +190,7 @@ fn serve(
     stopping: &Stop,
 ) {
     runtime.block_on(async {
-        let settling = tokio::spawn(settle(Arc::clone(state), facts));
+        let settling = tokio::spawn(apply_facts(Arc::clone(state), facts));
         let guarded = Arc::clone(state);
         let watching = tokio::spawn(async move { guarded.watch().await });
         let mut accepting = tokio::task::JoinSet::new();
@@ -206,20 +206,20 @@ fn serve(
                 Err(error) => tracing::error!(%error, "a listening socket is of no use"),
             }
         }
-        stopping.clone().told().await;
+        stopping.clone().requested().await;
         let all = async { while accepting.join_next().await.is_some() {} };
         let _in_time = timeout(FAREWELL, all).await;
         settling.abort();
         watching.abort();
         state.failed_logins.log();
-        state.log_limit.say(clock::mono() + SAID_EVERY);
+        state.log_limit.log_left_out(clock::mono() + SAID_EVERY);
     });
 }
 
 /// Applies facts from the reflector threads to the registry and the connections.
-async fn settle(state: Arc<ServerState>, mut facts: mpsc::Receiver<Fact>) {
+async fn apply_facts(state: Arc<ServerState>, mut facts: mpsc::Receiver<Fact>) {
     while let Some(fact) = facts.recv().await {
-        let Some(over) = state.reflectors.settle(fact).await else {
+        let Some(over) = state.reflectors.apply(fact).await else {
             continue;
         };
         let how = match over.how {

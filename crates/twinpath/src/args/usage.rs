@@ -33,7 +33,7 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
         ErrorKind::InvalidSubcommand => {
             let typed = strings(error, ContextKind::InvalidSubcommand);
             let typed = typed.first().map_or("", String::as_str);
-            if let Some(answer) = known_elsewhere(typed) {
+            if let Some(answer) = suggestion_for_foreign_name(typed) {
                 return Failure::usage(format!("{typed}: {answer}"));
             }
             let suggested = strings(error, ContextKind::SuggestedSubcommand);
@@ -97,7 +97,7 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
 }
 
 /// Names that other tools have for what is here.
-fn known_elsewhere(command: &str) -> Option<&'static str> {
+fn suggestion_for_foreign_name(command: &str) -> Option<&'static str> {
     match command {
         "reflector" | "session-reflector" => Some("did you mean responder?"),
         "client" | "session-sender" => Some("did you mean sender?"),

@@ -9,7 +9,7 @@ use twinpath_report::finding::{self, Captured};
 use super::file::End;
 use super::files::Ended;
 use super::flows::LeftOut;
-use super::frame::{Datagram, Unread};
+use super::frame::{Datagram, NotDatagram};
 use super::pairing::{Counts, SESSIONS};
 use crate::output::captures::{CaptureCounts, NotRead};
 
@@ -33,19 +33,19 @@ pub(super) struct FrameCounts {
 }
 
 impl FrameCounts {
-    pub(super) fn count(&mut self, read: &Result<Datagram<'_>, Unread>) {
+    pub(super) fn count(&mut self, read: &Result<Datagram<'_>, NotDatagram>) {
         self.frames += 1;
         match *read {
             Ok(datagram) => {
                 self.datagrams += 1;
                 self.first_fragments += u64::from(datagram.is_fragment);
             }
-            Err(Unread::Other) => {}
-            Err(Unread::Cut) => self.cut += 1,
-            Err(Unread::LaterFragment) => self.later_fragments += 1,
-            Err(Unread::Malformed) => self.malformed += 1,
-            Err(Unread::Wrapped(what)) => *self.wrapped.entry(what).or_default() += 1,
-            Err(Unread::Link(link)) => {
+            Err(NotDatagram::Other) => {}
+            Err(NotDatagram::Cut) => self.cut += 1,
+            Err(NotDatagram::LaterFragment) => self.later_fragments += 1,
+            Err(NotDatagram::Malformed) => self.malformed += 1,
+            Err(NotDatagram::Wrapped(what)) => *self.wrapped.entry(what).or_default() += 1,
+            Err(NotDatagram::Link(link)) => {
                 if self.links.len() < LINKS || self.links.contains_key(&link) {
                     *self.links.entry(link).or_default() += 1;
                 }

@@ -10,9 +10,9 @@ const NEAR_S: u32 = 86_400;
 /// From the beginning of NTP's time to that of Unix, in seconds.
 const NTP_S: u32 = 2_208_988_800;
 /// How far numbers of packets are apart that follow each other, at most.
-pub(super) const NEXT: u32 = 1_000;
+pub(super) const MAX_GAP: u32 = 1_000;
 /// Packets whose numbers go on, for a flow to a port that is not known to be taken for requests.
-pub(super) const GOING_ON: u64 = 3;
+pub(super) const MIN_CONSECUTIVE: u64 = 3;
 
 /// The evidence of one flow.
 #[derive(Debug, Default)]
@@ -41,7 +41,7 @@ impl Evidence {
             let passed = seconds(at).wrapping_sub(seconds(then));
             let told = whole(name.t1).wrapping_sub(whole(last.t1));
             let off = told.wrapping_sub(passed).cast_signed().unsigned_abs();
-            (1..=NEXT).contains(&ahead) && off <= 1
+            (1..=MAX_GAP).contains(&ahead) && off <= 1
         });
         self.timed += u64::from(is_near || goes_on);
         self.going_on += u64::from(is_near && goes_on);
@@ -55,7 +55,7 @@ impl Evidence {
 
     /// Whether they look like requests, to whichever port.
     pub(super) fn looks_like_requests(&self) -> bool {
-        self.fits_requests() && self.going_on >= GOING_ON
+        self.fits_requests() && self.going_on >= MIN_CONSECUTIVE
     }
 }
 

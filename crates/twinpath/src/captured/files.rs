@@ -54,7 +54,7 @@ impl Parts {
 
     /// Tells parts that follow each other from captures that were taken side by side, once it is
     /// known how they end: those are as two interfaces.
-    pub(super) fn tell_apart(&mut self, ended: &[Ended]) {
+    pub(super) fn number_captures(&mut self, ended: &[Ended]) {
         // When the last part of each capture begins and ends.
         let mut captures: Vec<(Wall, Wall)> = Vec::new();
         for (place, part) in self.0.iter_mut().enumerate() {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use twinpath_wire::Wall;
 
-use super::evidence::{Evidence, GOING_ON, is_reply, looks_authenticated};
+use super::evidence::{Evidence, MIN_CONSECUTIVE, is_reply, looks_authenticated};
 use super::frame::Datagram;
 use super::layout::{Layout, Name};
 use super::order::WINDOW;
@@ -132,7 +132,7 @@ impl FlowFinder {
         }
     }
 
-    pub(super) fn look(&mut self, at: Wall, datagram: &Datagram<'_>) {
+    pub(super) fn add(&mut self, at: Wall, datagram: &Datagram<'_>) {
         let [to_port, from_port] =
             [datagram.to, datagram.from].map(|end| self.port.is_none_or(|port| port == end.port()));
         if !to_port && !from_port {
@@ -298,7 +298,7 @@ impl FlowFinder {
                 candidate.is_some_and(|candidate| candidate.is_answered)
             };
             let of_session = [&back, ends].map(|ends| answered.contains(ends) || is_beyond(ends));
-            if candidate.secured >= GOING_ON && of_session == [false; 2] {
+            if candidate.secured >= MIN_CONSECUTIVE && of_session == [false; 2] {
                 left_out.secured += candidate.secured;
                 left_out.cut = left_out.cut.saturating_sub(candidate.secured_cut);
                 continue;

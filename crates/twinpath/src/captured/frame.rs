@@ -35,7 +35,7 @@ pub(super) struct Datagram<'a> {
 
 /// Why a frame contains no datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unread {
+pub(super) enum NotDatagram {
     /// No UDP.
     Other,
     /// It was captured without the end of its headers.
@@ -87,16 +87,16 @@ mod ether_type {
 ///
 /// # Errors
 /// Why there is none. `cut`: more was sent than was captured.
-pub(super) fn udp(link: u32, frame: &[u8], cut: bool) -> Result<Datagram<'_>, Unread> {
+pub(super) fn udp(link: u32, frame: &[u8], cut: bool) -> Result<Datagram<'_>, NotDatagram> {
     let read = unwrapped(link, frame);
     match read {
         // What ends early where nothing was cut is wrong in itself.
-        Err(Unread::Cut) if !cut => Err(Unread::Malformed),
+        Err(NotDatagram::Cut) if !cut => Err(NotDatagram::Malformed),
         read => read,
     }
 }
 
-fn unwrapped(link: u32, frame: &[u8]) -> Result<Datagram<'_>, Unread> {
+fn unwrapped(link: u32, frame: &[u8]) -> Result<Datagram<'_>, NotDatagram> {
     let (mut layer, mut rest) = begin(link, frame)?;
     let mut found = Outer {
         ifindex: (link == LINUX_COOKED_2)
@@ -107,7 +107,8 @@ fn unwrapped(link: u32, frame: &[u8]) -> Result<Datagram<'_>, Unread> {
     for _ in 0..DEEPEST {
         (layer, rest) = match layer {
             Layer::Ethernet => {
-                let header = Ethernet2HeaderSlice::from_slice(rest).map_err(|_| Unread::Cut)?;
+                let header =
+                    Ethernet2HeaderSlice::from_slice(rest).map_err(|_| NotDatagram::Cut)?;
                 (Layer::Type(header.ether_type().0), after(rest, 14)?)
             }
             Layer::Type(kind) => by_type(kind, rest)?,
@@ -122,14 +123,14 @@ fn unwrapped(link: u32, frame: &[u8]) -> Result<Datagram<'_>, Unread> {
             },
         };
     }
-    Err(Unread::Wrapped("too many headers"))
+    Err(NotDatagram::Wrapped("too many headers"))
 }
 
 const LINUX_COOKED: u32 = 113;
 const LINUX_COOKED_2: u32 = 276;
 
 /// What a frame of this link begins with (LINKTYPE numbers of pcap).
-fn begin(link: u32, frame: &[u8]) -> Result<(Layer, &[u8]), Unread> {
+fn begin(link: u32, frame: &[u8]) -> Result<(Layer, &[u8]), NotDatagram> {
     Ok(match link {
         1 => (Layer::Ethernet, frame),
         LINUX_COOKED => (Layer::Type(be16(frame, 14)?), after(frame, 16)?),
@@ -145,11 +146,11 @@ fn begin(link: u32, frame: &[u8]) -> Result<(Layer, &[u8]), Unread> {
         // Cisco HDLC.
         104 => (Layer::Type(be16(frame, 2)?), after(frame, 4)?),
         219 => (Layer::Mpls, frame),
-        other => return Err(Unread::Link(other)),
+        other => return Err(NotDatagram::Link(other)),
     })
 }
 
-fn by_type(kind: u16, rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
+fn by_type(kind: u16, rest: &[u8]) -> Result<(Layer, &[u8]), NotDatagram> {
     use ether_type as of;
     match kind {
         of::IPV4 | of::IPV6 => Ok((Layer::Ip, rest)),
@@ -159,31 +160,31 @@ fn by_type(kind: u16, rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
             // RFC 2516 section 4: version 1, type 1, code 0.
             match rest {
                 [0x11, 0, ..] => Ok((Layer::Ppp, after(rest, 6)?)),
-                [_, _, ..] => Err(Unread::Other),
-                _ => Err(Unread::Cut),
+                [_, _, ..] => Err(NotDatagram::Other),
+                _ => Err(NotDatagram::Cut),
             }
         }
         tag if of::VLANS.contains(&tag) => {
-            let header = SingleVlanHeaderSlice::from_slice(rest).map_err(|_| Unread::Cut)?;
+            let header = SingleVlanHeaderSlice::from_slice(rest).map_err(|_| NotDatagram::Cut)?;
             Ok((Layer::Type(header.ether_type().0), after(rest, 4)?))
         }
         label if of::MPLS.contains(&label) => Ok((Layer::Mpls, rest)),
-        of::MACSEC => Err(Unread::Wrapped("MACsec")),
-        of::METADATA => Err(Unread::Wrapped("Cisco MetaData")),
-        of::PROVIDER_BACKBONE => Err(Unread::Wrapped("PBB")),
-        of::NSH => Err(Unread::Wrapped("NSH")),
-        of::TRILL => Err(Unread::Wrapped("TRILL")),
-        of::ERSPAN | of::ERSPAN_3 => Err(Unread::Wrapped("ERSPAN")),
+        of::MACSEC => Err(NotDatagram::Wrapped("MACsec")),
+        of::METADATA => Err(NotDatagram::Wrapped("Cisco MetaData")),
+        of::PROVIDER_BACKBONE => Err(NotDatagram::Wrapped("PBB")),
+        of::NSH => Err(NotDatagram::Wrapped("NSH")),
+        of::TRILL => Err(NotDatagram::Wrapped("TRILL")),
+        of::ERSPAN | of::ERSPAN_3 => Err(NotDatagram::Wrapped("ERSPAN")),
         // A length: LLC. IP is behind SNAP (RFC 1042).
         0..0x0600 => match rest {
             [0xaa, 0xaa, 3, 0, 0, 0, high, low, rest @ ..] => {
                 Ok((Layer::Type(u16::from_be_bytes([*high, *low])), rest))
             }
-            _ => Err(Unread::Other),
+            _ => Err(NotDatagram::Other),
         },
         _ => {
             let tag = of::TAGS.iter().find(|(tag, _)| *tag == kind);
-            let (_, octets) = tag.ok_or(Unread::Other)?;
+            let (_, octets) = tag.ok_or(NotDatagram::Other)?;
             Ok((Layer::Type(be16(rest, octets - 2)?), after(rest, *octets)?))
         }
     }
@@ -192,23 +193,23 @@ fn by_type(kind: u16, rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
 /// A stack of labels (RFC 3032 section 2.1). What it carries is told by the first four bits behind:
 /// IP, or the control word of a pseudowire (RFC 4385 section 3), or Ethernet without one. Addresses of
 /// Ethernet may begin with the same bits (RFC 4448 section 4.6).
-fn mpls(mut rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
+fn mpls(mut rest: &[u8]) -> Result<(Layer, &[u8]), NotDatagram> {
     for _ in 0..DEEPEST {
-        let is_last = *rest.get(2).ok_or(Unread::Cut)? & 1 != 0;
+        let is_last = *rest.get(2).ok_or(NotDatagram::Cut)? & 1 != 0;
         rest = after(rest, 4)?;
         if is_last {
             let is_frame = is_ethernet(rest);
-            return Ok(match rest.first().ok_or(Unread::Cut)? >> 4 {
+            return Ok(match rest.first().ok_or(NotDatagram::Cut)? >> 4 {
                 4 | 6 if !is_frame || is_ip(rest, rest.len()) => (Layer::Ip, rest),
                 0 if !is_frame || rest.get(4..).is_some_and(is_ethernet) => {
                     (Layer::Ethernet, after(rest, 4)?)
                 }
-                1 if !is_frame => return Err(Unread::Other),
+                1 if !is_frame => return Err(NotDatagram::Other),
                 _ => (Layer::Ethernet, rest),
             });
         }
     }
-    Err(Unread::Wrapped("too many headers"))
+    Err(NotDatagram::Wrapped("too many headers"))
 }
 
 /// Whether it is a frame of Ethernet in which IP is, or more labels.
@@ -233,7 +234,7 @@ fn is_ethernet(frame: &[u8]) -> bool {
 /// What can be read behind IPv6, or is counted: its extension headers (RFC 8200 section 4), and what
 /// [`layer`] knows.
 fn is_read_behind_v6(number: u8) -> bool {
-    matches!(number, 0 | 43 | 44 | 51 | 60) || layer(IpNumber(number)) != Err(Unread::Other)
+    matches!(number, 0 | 43 | 44 | 51 | 60) || layer(IpNumber(number)) != Err(NotDatagram::Other)
 }
 
 /// Whether it is an IP packet of so many octets, or one with the right checksum.
@@ -250,26 +251,26 @@ fn is_ip(packet: &[u8], octets: usize) -> bool {
 
 /// A protocol of one or two octets, behind the address and control octets of HDLC where they are
 /// not left out (RFC 1661 section 2, RFC 1662 section 3.1).
-fn ppp(rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
+fn ppp(rest: &[u8]) -> Result<(Layer, &[u8]), NotDatagram> {
     let rest = rest.strip_prefix(&[0xff, 3]).unwrap_or(rest);
     let (protocol, rest) = match *rest {
         [short, ref rest @ ..] if short & 1 != 0 => (u16::from(short), rest),
         [high, low, ref rest @ ..] => (u16::from_be_bytes([high, low]), rest),
-        _ => return Err(Unread::Cut),
+        _ => return Err(NotDatagram::Cut),
     };
     match protocol {
         0x0021 | 0x0057 => Ok((Layer::Ip, rest)),
         0x0281 | 0x0283 => Ok((Layer::Mpls, rest)),
-        0x0031 => Err(Unread::Wrapped("bridging in PPP")),
-        0x003d => Err(Unread::Wrapped("multilink PPP")),
-        0x0053 => Err(Unread::Wrapped("encrypted PPP")),
-        0x00fd => Err(Unread::Wrapped("compressed PPP")),
-        _ => Err(Unread::Other),
+        0x0031 => Err(NotDatagram::Wrapped("bridging in PPP")),
+        0x003d => Err(NotDatagram::Wrapped("multilink PPP")),
+        0x0053 => Err(NotDatagram::Wrapped("encrypted PPP")),
+        0x00fd => Err(NotDatagram::Wrapped("compressed PPP")),
+        _ => Err(NotDatagram::Other),
     }
 }
 
 /// RFC 2784 and 2890: a checksum, a key and a number, each if its bit is set. Version 1 is PPTP's.
-fn gre(rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
+fn gre(rest: &[u8]) -> Result<(Layer, &[u8]), NotDatagram> {
     const CHECKSUM: u16 = 0x8000;
     const ROUTING: u16 = 0x4000;
     const KEY: u16 = 0x2000;
@@ -277,10 +278,10 @@ fn gre(rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
     let flags = be16(rest, 0)?;
     let kind = be16(rest, 2)?;
     if flags & 7 != 0 {
-        return Err(Unread::Wrapped("GRE of PPTP"));
+        return Err(NotDatagram::Wrapped("GRE of PPTP"));
     }
     if flags & ROUTING != 0 {
-        return Err(Unread::Wrapped("GRE with routing"));
+        return Err(NotDatagram::Wrapped("GRE with routing"));
     }
     let options = [CHECKSUM, KEY, NUMBER].iter();
     let octets = 4 + 4 * options.filter(|bit| flags & *bit != 0).count();
@@ -294,7 +295,7 @@ fn gre(rest: &[u8]) -> Result<(Layer, &[u8]), Unread> {
 }
 
 /// What is behind IP.
-fn layer(number: IpNumber) -> Result<Layer, Unread> {
+fn layer(number: IpNumber) -> Result<Layer, NotDatagram> {
     /// Frames, as segment routing carries them (RFC 8986 section 4.9).
     const ETHERNET: IpNumber = IpNumber(143);
     const L2TP: IpNumber = IpNumber(115);
@@ -308,10 +309,10 @@ fn layer(number: IpNumber) -> Result<Layer, Unread> {
         ETHERNET => Ok(Layer::Ethernet),
         // A version and nothing (RFC 3378 section 3), two octets.
         ETHERNET_IN_IP => Ok(Layer::EtherIp),
-        COMPRESSED => Err(Unread::Wrapped("IPComp")),
-        IpNumber::ENCAPSULATING_SECURITY_PAYLOAD => Err(Unread::Wrapped("ESP")),
-        L2TP => Err(Unread::Wrapped("L2TP")),
-        _ => Err(Unread::Other),
+        COMPRESSED => Err(NotDatagram::Wrapped("IPComp")),
+        IpNumber::ENCAPSULATING_SECURITY_PAYLOAD => Err(NotDatagram::Wrapped("ESP")),
+        L2TP => Err(NotDatagram::Wrapped("L2TP")),
+        _ => Err(NotDatagram::Other),
     }
 }
 
@@ -341,26 +342,26 @@ struct Extended<'a> {
 }
 
 impl Outer {
-    fn ip<'a>(&mut self, rest: &'a [u8]) -> Result<(Layer, &'a [u8]), Unread> {
-        let (number, rest) = match rest.first().ok_or(Unread::Cut)? >> 4 {
+    fn ip<'a>(&mut self, rest: &'a [u8]) -> Result<(Layer, &'a [u8]), NotDatagram> {
+        let (number, rest) = match rest.first().ok_or(NotDatagram::Cut)? >> 4 {
             4 => self.v4(rest)?,
             6 => self.v6(rest)?,
-            _ => return Err(Unread::Malformed),
+            _ => return Err(NotDatagram::Malformed),
         };
         let extended = self.extended(number, rest)?;
         let layer = layer(extended.number);
         if extended.is_later {
             // Of what is not looked at when it is whole, a fragment is nothing new.
-            return Err(layer.err().unwrap_or(Unread::LaterFragment));
+            return Err(layer.err().unwrap_or(NotDatagram::LaterFragment));
         }
         Ok((layer?, extended.rest))
     }
 
-    fn v4<'a>(&mut self, packet: &'a [u8]) -> Result<(IpNumber, &'a [u8]), Unread> {
+    fn v4<'a>(&mut self, packet: &'a [u8]) -> Result<(IpNumber, &'a [u8]), NotDatagram> {
         use etherparse::err::ipv4::HeaderSliceError;
         let header = Ipv4HeaderSlice::from_slice(packet).map_err(|error| match error {
-            HeaderSliceError::Len(_) => Unread::Cut,
-            HeaderSliceError::Content(_) => Unread::Malformed,
+            HeaderSliceError::Len(_) => NotDatagram::Cut,
+            HeaderSliceError::Content(_) => NotDatagram::Malformed,
         })?;
         self.ends = Some([
             header.source_addr().into(),
@@ -379,11 +380,11 @@ impl Outer {
         Ok((header.protocol(), after(packet, header.slice().len())?))
     }
 
-    fn v6<'a>(&mut self, packet: &'a [u8]) -> Result<(IpNumber, &'a [u8]), Unread> {
+    fn v6<'a>(&mut self, packet: &'a [u8]) -> Result<(IpNumber, &'a [u8]), NotDatagram> {
         use etherparse::err::ipv6::HeaderSliceError;
         let header = Ipv6HeaderSlice::from_slice(packet).map_err(|error| match error {
-            HeaderSliceError::Len(_) => Unread::Cut,
-            HeaderSliceError::Content(_) => Unread::Malformed,
+            HeaderSliceError::Len(_) => NotDatagram::Cut,
+            HeaderSliceError::Content(_) => NotDatagram::Malformed,
         })?;
         self.ends = Some([
             header.source_addr().into(),
@@ -402,7 +403,11 @@ impl Outer {
 
     /// Goes on behind extension headers, one at a time: `etherparse` 0.21 has an iterator over them,
     /// which reads beyond what it was given where one of them is wrong.
-    fn extended<'a>(&mut self, number: IpNumber, rest: &'a [u8]) -> Result<Extended<'a>, Unread> {
+    fn extended<'a>(
+        &mut self,
+        number: IpNumber,
+        rest: &'a [u8],
+    ) -> Result<Extended<'a>, NotDatagram> {
         use etherparse::err::ip_auth::HeaderSliceError;
         let mut extended = Extended {
             number,
@@ -423,12 +428,12 @@ impl Outer {
                 | IpNumber::HIP
                 | IpNumber::SHIM6 => {
                     let header =
-                        Ipv6RawExtHeaderSlice::from_slice(rest).map_err(|_| Unread::Cut)?;
+                        Ipv6RawExtHeaderSlice::from_slice(rest).map_err(|_| NotDatagram::Cut)?;
                     (header.next_header(), header.slice().len())
                 }
                 IpNumber::IPV6_FRAGMENTATION_HEADER => {
                     let header =
-                        Ipv6FragmentHeaderSlice::from_slice(rest).map_err(|_| Unread::Cut)?;
+                        Ipv6FragmentHeaderSlice::from_slice(rest).map_err(|_| NotDatagram::Cut)?;
                     self.is_fragment |= header.is_fragmenting_payload();
                     extended.is_later = header.fragment_offset().value() != 0;
                     (header.next_header(), header.slice().len())
@@ -436,8 +441,8 @@ impl Outer {
                 IpNumber::AUTHENTICATION_HEADER => {
                     let header =
                         IpAuthHeaderSlice::from_slice(rest).map_err(|error| match error {
-                            HeaderSliceError::Len(_) => Unread::Cut,
-                            HeaderSliceError::Content(_) => Unread::Malformed,
+                            HeaderSliceError::Len(_) => NotDatagram::Cut,
+                            HeaderSliceError::Content(_) => NotDatagram::Malformed,
                         })?;
                     (header.next_header(), header.slice().len())
                 }
@@ -448,21 +453,21 @@ impl Outer {
         if extended.is_later {
             Ok(extended)
         } else {
-            Err(Unread::Wrapped("too many headers"))
+            Err(NotDatagram::Wrapped("too many headers"))
         }
     }
 
-    fn datagram<'a>(&self, rest: &'a [u8]) -> Result<Inner<'a>, Unread> {
-        let header = UdpHeaderSlice::from_slice(rest).map_err(|_| Unread::Cut)?;
+    fn datagram<'a>(&self, rest: &'a [u8]) -> Result<Inner<'a>, NotDatagram> {
+        let header = UdpHeaderSlice::from_slice(rest).map_err(|_| NotDatagram::Cut)?;
         let (from, to) = (header.source_port(), header.destination_port());
         let octets = usize::from(header.length());
-        let octets = octets.checked_sub(8).ok_or(Unread::Malformed)?;
+        let octets = octets.checked_sub(8).ok_or(NotDatagram::Malformed)?;
         let payload = after(rest, 8)?;
         let payload = payload.get(..octets).unwrap_or(payload);
         if let Some((layer, rest)) = tunnel::carried([from, to], payload, octets)? {
             return Ok(Inner::Wrapped(layer, rest));
         }
-        let [source, destination] = self.ends.ok_or(Unread::Malformed)?;
+        let [source, destination] = self.ends.ok_or(NotDatagram::Malformed)?;
         Ok(Inner::Datagram(Datagram {
             from: SocketAddr::new(source, from),
             to: SocketAddr::new(destination, to),
@@ -476,16 +481,20 @@ impl Outer {
     }
 }
 
-fn after(octets: &[u8], at: usize) -> Result<&[u8], Unread> {
-    octets.get(at..).ok_or(Unread::Cut)
+fn after(octets: &[u8], at: usize) -> Result<&[u8], NotDatagram> {
+    octets.get(at..).ok_or(NotDatagram::Cut)
 }
 
-fn be16(octets: &[u8], at: usize) -> Result<u16, Unread> {
+fn be16(octets: &[u8], at: usize) -> Result<u16, NotDatagram> {
     let rest = after(octets, at)?;
-    Ok(u16::from_be_bytes(*rest.first_chunk().ok_or(Unread::Cut)?))
+    Ok(u16::from_be_bytes(
+        *rest.first_chunk().ok_or(NotDatagram::Cut)?,
+    ))
 }
 
-fn be32(octets: &[u8], at: usize) -> Result<u32, Unread> {
+fn be32(octets: &[u8], at: usize) -> Result<u32, NotDatagram> {
     let rest = after(octets, at)?;
-    Ok(u32::from_be_bytes(*rest.first_chunk().ok_or(Unread::Cut)?))
+    Ok(u32::from_be_bytes(
+        *rest.first_chunk().ok_or(NotDatagram::Cut)?,
+    ))
 }

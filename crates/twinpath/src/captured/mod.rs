@@ -34,8 +34,8 @@ use twinpath_wire::control::SecurityMode;
 use self::counts::FrameCounts;
 use self::files::{Ended, Frame, Frames, Interfaces, Parts};
 use self::flows::{Ends, FlowFinder, Found};
-use self::frame::{Datagram, Unread};
-use self::pairing::{Known, Pairing};
+use self::frame::{Datagram, NotDatagram};
+use self::pairing::{FoundSession, Pairing};
 use self::steps::{Step, Steps};
 use crate::output::captures::{CaptureCounts, CapturedSession};
 use crate::saved::Row;
@@ -108,7 +108,7 @@ pub(crate) struct Capture {
     /// How each part ended.
     ended: Vec<Ended>,
     flows: BTreeMap<Ends, Found>,
-    sessions: Vec<Known>,
+    sessions: Vec<FoundSession>,
     interfaces: Interfaces,
     timeout: Duration,
     /// Those of the clocks that captured it.
@@ -140,16 +140,16 @@ impl Capture {
             frames.count(read);
             if let Ok(datagram) = read {
                 let at = frame.packet.at;
-                finder.look(at, datagram);
+                finder.add(at, datagram);
                 let timed = finder.timed((frame.part, frame.number), at, datagram);
                 if let Some((ends, timed)) = timed {
-                    steps.look(ends, timed);
+                    steps.add(ends, timed);
                 }
             }
             Ok::<(), Stop<()>>(())
         })
         .map_err(|stop| whole(stop.into_capture()))?;
-        parts.tell_apart(&ended);
+        parts.number_captures(&ended);
         let (flows, left_out) = finder.finish();
         let steps = steps.finish();
         let mut end = Wall::from_unix_ns(i64::MIN);
@@ -160,7 +160,7 @@ impl Capture {
             end = end.max(frame.packet.at - shift.by);
             if let Ok(datagram) = read {
                 let interface = interfaces.number(frame, datagram.ifindex);
-                pairing.look((frame.packet.at, shift), interface, datagram);
+                pairing.add((frame.packet.at, shift), interface, datagram);
                 while pairing.poll().is_some() {}
             }
             Ok::<(), Stop<()>>(())
@@ -198,7 +198,7 @@ impl Capture {
     pub(crate) fn sessions(&self) -> Vec<SessionSetup> {
         let numbered = (1..).zip(&self.sessions);
         numbered
-            .map(|(number, Known { run, .. })| {
+            .map(|(number, FoundSession { run, .. })| {
                 SessionSetup::of_others(Identity {
                     number,
                     protocol: run.protocol(),
@@ -234,7 +234,7 @@ impl Capture {
             if let Ok(datagram) = read {
                 let interface = interfaces.number(frame, datagram.ifindex);
                 let shift = steps::at(&self.steps, frame.part, frame.number);
-                pairing.look((frame.packet.at, shift), interface, datagram);
+                pairing.add((frame.packet.at, shift), interface, datagram);
             }
             while let Some(row) = pairing.poll() {
                 take(row).map_err(Stop::Taker)?;
@@ -296,7 +296,7 @@ impl Capture {
     }
 }
 
-fn of_session(known: &Known, session: &CapturedSession, timeout: Duration) -> Vec<Captured> {
+fn of_session(known: &FoundSession, session: &CapturedSession, timeout: Duration) -> Vec<Captured> {
     let mut findings = Vec::new();
     if let count @ 1.. = known.under_way {
         findings.push(Captured::UnderWay { count, timeout });
@@ -327,7 +327,7 @@ fn of_session(known: &Known, session: &CapturedSession, timeout: Duration) -> Ve
 /// All frames of a capture, and what was read of them.
 fn each_frame<E>(
     parts: &Parts,
-    mut take: impl FnMut(&Frame<'_>, &Result<Datagram<'_>, Unread>) -> Result<(), Stop<E>>,
+    mut take: impl FnMut(&Frame<'_>, &Result<Datagram<'_>, NotDatagram>) -> Result<(), Stop<E>>,
 ) -> Result<Vec<Ended>, Stop<E>> {
     let mut frames = Frames::new(parts);
     while let Some(frame) = frames.next().map_err(Stop::Capture)? {

@@ -98,7 +98,7 @@ impl Session {
 
 /// A session as a first pass through a capture found it.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct FoundSession {
     pub(super) run: Run,
     /// Packets whose fate was open at the end.
     pub(super) under_way: u64,
@@ -142,7 +142,7 @@ pub(super) struct Pairing<'a> {
     by_ends: HashMap<Ends, usize>,
     sessions: Vec<Session>,
     /// What the pass before has found.
-    known: &'a [Known],
+    known: &'a [FoundSession],
     sorter: Sorter<Seen>,
     /// Flights in the order in which they end.
     ending: VecDeque<(usize, u64)>,
@@ -164,7 +164,7 @@ impl<'a> Pairing<'a> {
     pub(super) fn new(
         flows: &BTreeMap<Ends, Found>,
         timeout: Duration,
-        known: &'a [Known],
+        known: &'a [FoundSession],
     ) -> Self {
         let by_ends = flows.keys().zip(0..).map(|(ends, place)| (*ends, place));
         Self {
@@ -198,7 +198,7 @@ impl<'a> Pairing<'a> {
     }
 
     /// A packet of the capture, which was seen at this `interface`.
-    pub(super) fn look(&mut self, at: (Wall, Shift), interface: u32, datagram: &Datagram<'_>) {
+    pub(super) fn add(&mut self, at: (Wall, Shift), interface: u32, datagram: &Datagram<'_>) {
         let (there, back) = ((datagram.from, datagram.to), (datagram.to, datagram.from));
         let [there, back] = [there, back].map(|ends| self.by_ends.get(&ends).copied());
         if there.is_none() && back.is_none() {
@@ -253,7 +253,7 @@ impl<'a> Pairing<'a> {
             let below = overtaken.get(place).copied().flatten();
             let is_overtaken = below.is_some_and(|below| seq < below);
             if is_overtaken || flight.sighting.at + self.timeout <= self.now {
-                self.lose(place, seq, &flight);
+                self.record_lost(place, seq, &flight);
             } else if let Some(session) = self.sessions.get_mut(place) {
                 session.under_way += 1;
             }
@@ -269,10 +269,10 @@ impl<'a> Pairing<'a> {
     }
 
     /// The sessions, by their first packets.
-    pub(super) fn sessions(self) -> Vec<Known> {
+    pub(super) fn sessions(self) -> Vec<FoundSession> {
         let sessions = self.sessions.into_iter();
         sessions
-            .map(|session| Known {
+            .map(|session| FoundSession {
                 run: session.run,
                 under_way: session.under_way,
                 counts: session.counts,
@@ -376,7 +376,7 @@ impl<'a> Pairing<'a> {
             self.remember(flow, layout, flight.name);
             self.pass(place, seq, &flight.sighting);
             if !flight.answered {
-                self.lose(place, seq, &flight);
+                self.record_lost(place, seq, &flight);
             }
         }
     }
@@ -402,7 +402,7 @@ impl<'a> Pairing<'a> {
     }
 
     /// A packet without an answer.
-    fn lose(&mut self, place: usize, seq: u64, flight: &Flight) {
+    fn record_lost(&mut self, place: usize, seq: u64, flight: &Flight) {
         if let Some(session) = self.sessions.get_mut(place) {
             session.by_size.lost(flight.sighting.octets);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use twinpath_proto::sender::Protocol;
 use twinpath_wire::{Delta, SenderOpen, Tos, Wall};
 
-use super::evidence::{NEXT, is_near};
+use super::evidence::{MAX_GAP, is_near};
 use super::flows::Ends;
 use super::layout::Layout;
 
@@ -173,7 +173,7 @@ impl Run {
         let time_for = self
             .gap()
             .and_then(|gap| later.max(0).checked_div(gap.cast_signed()));
-        if ahead > time_for.unwrap_or(0).saturating_mul(4).max(NEXT.into()) {
+        if ahead > time_for.unwrap_or(0).saturating_mul(4).max(MAX_GAP.into()) {
             return None;
         }
         let since_first = t1.wrapping_sub(self.first_t1).cast_signed();
@@ -218,7 +218,7 @@ impl Run {
     /// this session are times. Others may be of no session at all.
     pub(super) fn is_near(&self, seq: u64, t1: u64, at: Wall) -> bool {
         let is_timed = is_near(self.highest_t1, self.last);
-        seq.abs_diff(self.highest) <= NEXT.into() && (!is_timed || is_near(t1, at))
+        seq.abs_diff(self.highest) <= MAX_GAP.into() && (!is_timed || is_near(t1, at))
     }
 
     /// T1 is the same in all packets: of a sender without a clock.
@@ -252,7 +252,7 @@ impl Run {
 
     /// How often one interface shows each packet again: once, as a port does that mirrors what comes and
     /// what goes.
-    pub(super) fn shown_again(&self) -> u64 {
+    pub(super) fn repeats_per_interface(&self) -> u64 {
         let half = self.requests.div_ceil(2);
         (self.again + self.requests - half)
             .checked_div(self.requests)

@@ -20,7 +20,7 @@ const JUMPS: usize = 8;
 /// Flows that are watched, steps and numbers in a row, at most.
 const FLOWS: usize = 4_096;
 const STEPS: usize = 64;
-const NEXT: u32 = 1_000;
+const MAX_GAP: u32 = 1_000;
 
 /// A step of the clock of one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ struct Side {
 }
 
 impl Side {
-    fn look(&mut self, frame: u64, offset: Delta) {
+    fn add(&mut self, frame: u64, offset: Delta) {
         let Some((known, after)) = self.offset else {
             self.offset = Some((offset, frame));
             return;
@@ -143,7 +143,7 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    pub(super) fn look(&mut self, ends: Ends, packet: Timed) {
+    pub(super) fn add(&mut self, ends: Ends, packet: Timed) {
         let key = (packet.part, ends);
         if self.flows.len() >= FLOWS && !self.flows.contains_key(&key) {
             return;
@@ -161,15 +161,15 @@ impl Steps {
             None => &mut flow.replies,
         };
         if let Some(stamp) = packet.stamp {
-            side.look(frame, at - stamp);
+            side.add(frame, at - stamp);
         }
         if let Some(step) = flow.step(part) {
-            self.add(step);
+            self.record_step(step);
         }
     }
 
     /// Several flows show the same step.
-    fn add(&mut self, step: Step) {
+    fn record_step(&mut self, step: Step) {
         let same = |known: &&mut Step| {
             known.part == step.part
                 && known.after.max(step.after) < known.first.min(step.first)
@@ -206,7 +206,7 @@ impl Side {
             return;
         };
         let ahead = seq.wrapping_sub(before);
-        if !(1..=NEXT).contains(&ahead) {
+        if !(1..=MAX_GAP).contains(&ahead) {
             *gap = None;
             return;
         }

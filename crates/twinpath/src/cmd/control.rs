@@ -7,9 +7,9 @@ mod server;
 
 use crate::args::ControlCommand;
 use crate::failure::{Exit, Failure};
-use crate::plan::Given;
+use crate::plan::EnvironmentPassphrase;
 
-pub(super) fn run(command: &ControlCommand, given: Given) -> Result<Exit, Failure> {
+pub(super) fn run(command: &ControlCommand, given: EnvironmentPassphrase) -> Result<Exit, Failure> {
     match command {
         ControlCommand::Controller(args) => controller::run(args, given),
         ControlCommand::Server(args) => server::run(args, given.unused_by_server()),

@@ -52,7 +52,7 @@ impl Companion for Live {
         match view {
             Ok(view) => {
                 self.0 = Some(view);
-                signals.and_tidy(live::give_back)
+                signals.with_cleanup(live::give_back)
             }
             Err(why) => {
                 remark(&run.options.log, Some(format!("no live view: {why}")));
@@ -91,7 +91,7 @@ impl Companion for Live {
     }
 
     fn glance(&mut self) -> bool {
-        self.0.as_mut().map(View::hurry).is_some()
+        self.0.as_mut().map(View::redraw_soon).is_some()
     }
 
     fn leave(&mut self) {

@@ -114,7 +114,9 @@ impl<'a> Measurement<'a> {
         Ok(Self {
             options,
             companions: Companions::open(options)?,
-            signals: Signals::listen()?.and_hangups()?.and_glances()?,
+            signals: Signals::listen()?
+                .with_hangups()?
+                .with_progress_requests()?,
         })
     }
 
@@ -234,7 +236,7 @@ fn watch<R: Run>(
             observers.look(output)?;
         }
         observers.companions.look();
-        if signals.asked_how_far() {
+        if signals.progress_requested() {
             progress.erase();
             observers.ask_glance(run.sessions());
         }

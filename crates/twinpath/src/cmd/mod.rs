@@ -42,7 +42,7 @@ pub(crate) fn run(cli: Cli) -> Result<Exit, Failure> {
     #[cfg(not(feature = "control"))]
     plan::forget_passphrase();
     #[cfg(feature = "control")]
-    let given = plan::Given::take_for(&cli.command);
+    let given = plan::EnvironmentPassphrase::take_for(&cli.command);
     match cli.command {
         Command::Sender(args) => sender::run(&args),
         Command::Responder(args) => responder::run(&args),

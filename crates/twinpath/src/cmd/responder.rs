@@ -39,7 +39,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     );
     remark(&args.log, doubt);
     // There are no files to read again.
-    let signals = Signals::listen()?.and_hangups()?;
+    let signals = Signals::listen()?.with_hangups()?;
     let run = responder::start(&plan)?;
     if !args.log.quiet {
         let protocol = match args.protocol {

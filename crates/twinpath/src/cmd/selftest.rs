@@ -39,7 +39,7 @@ const FURTHER: &[Session] = &[
 
 pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
-    let signals = Signals::listen()?.and_hangups()?;
+    let signals = Signals::listen()?.with_hangups()?;
     let survey = host::survey()?;
     let stdout = io::stdout();
     let style = Style::of(&stdout);

@@ -105,7 +105,7 @@ impl View {
     }
 
     /// The next frame comes at once.
-    pub(crate) fn hurry(&mut self) {
+    pub(crate) fn redraw_soon(&mut self) {
         self.due = Instant::now();
     }
 

@@ -130,7 +130,7 @@ pub(crate) fn sentence(report: &SessionReport, unit: Unit) -> String {
         Some(loss_words(loss(report), report)),
         silence,
         round_trip(report, unit),
-        oddities(report),
+        anomalies(report),
         early_end(report),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -199,7 +199,7 @@ fn few(delay: &DelayFigures, of: impl Fn(i64) -> String) -> String {
 }
 
 /// Other anomalies.
-fn oddities(report: &SessionReport) -> Option<String> {
+fn anomalies(report: &SessionReport) -> Option<String> {
     let (reordered, copies) = (report.figures.reordered, report.counters.duplicates);
     let reordered = (reordered > 0).then(|| format!("{reordered} reordered"));
     let copies = (copies > 0).then(|| units::count(copies, "duplicate", "duplicates"));

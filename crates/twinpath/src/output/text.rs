@@ -1,9 +1,9 @@
 //! The report for people: the usual table of TWAMP tools, followed by everything that limits its
 //! validity. Every time has its unit.
 
-mod asked;
 mod one_way;
 mod path;
+mod requested;
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -162,7 +162,7 @@ fn page(report: &SessionReport, meta: &Meta, style: Style, out: &mut impl Write)
     stamps(report, out)?;
     one_way::write(report, style, out)?;
     path::write(report, out)?;
-    asked::write(report, &meta.requested, style, out)
+    requested::write(report, &meta.requested, style, out)
 }
 
 /// Chosen by the round trip, because one-way figures may include hours of clock offset.

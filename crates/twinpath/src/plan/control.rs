@@ -21,9 +21,9 @@ use super::ends::{all_ends, one_host, pairs, usable};
 use super::resolve::{Family, Lookup, in_zone, resolve};
 use super::responder::listening;
 use super::sender::{Sending, classes, payload};
-use keys::{BY_STRENGTH, FOR_OTHERS, Wanted, offered, wanted};
+use keys::{BY_STRENGTH, FOR_OTHERS, Protection, offered, wanted};
 
-pub(crate) use keys::{Given, ring};
+pub(crate) use keys::{EnvironmentPassphrase, ring};
 
 /// The default UDP port of a Session-Sender on another host.
 const SENDER_PORT: u16 = 20_000;
@@ -40,7 +40,7 @@ const MESSAGE_PATIENCE: Duration = Duration::from_mins(1);
 /// Arguments that exclude each other, names without an address, sizes that do not fit.
 pub(crate) fn controllers(
     args: &ControllerArgs,
-    given: Given,
+    given: EnvironmentPassphrase,
     lookup: Lookup<'_>,
 ) -> Result<Vec<ControllerPlan>, Failure> {
     let ends = all_ends(
@@ -74,7 +74,7 @@ fn alternating<T>(ends: Vec<(SocketAddr, T)>) -> Vec<(SocketAddr, T)> {
 
 fn controller(
     args: &ControllerArgs,
-    wanted: Wanted,
+    wanted: Protection,
     server: SocketAddr,
     near_address: Option<IpAddr>,
 ) -> Result<ControllerPlan, Failure> {
@@ -199,7 +199,7 @@ fn secured(
 /// As [`controllers`].
 pub(crate) fn controlclients(
     args: &ControlClientArgs,
-    given: Given,
+    given: EnvironmentPassphrase,
     lookup: Lookup<'_>,
 ) -> Result<Vec<ControlClientPlan>, Failure> {
     let family = Family::only(args.ipv4, args.ipv6);
@@ -218,7 +218,7 @@ pub(crate) fn controlclients(
 
 fn controlclient(
     args: &ControlClientArgs,
-    wanted: Wanted,
+    wanted: Protection,
     server: SocketAddr,
     sender: SocketAddr,
 ) -> Result<ControlClientPlan, Failure> {
@@ -236,7 +236,7 @@ fn controlclient(
     })
 }
 
-fn control(options: &ControlOptions, wanted: Wanted, server: SocketAddr) -> ControlPlan {
+fn control(options: &ControlOptions, wanted: Protection, server: SocketAddr) -> ControlPlan {
     let bare = ControlPlan::to(server);
     ControlPlan {
         control_dscp: options.control_dscp,

@@ -53,7 +53,7 @@ pub(super) fn all_ends(
     default_port: u16,
     lookup: Lookup<'_>,
 ) -> Result<Vec<(SocketAddr, Option<IpAddr>)>, Failure> {
-    let family = Family::asked(ip);
+    let family = Family::of_options(ip);
     let port = far.port.unwrap_or(default_port);
     let far = resolve(&far.host, port, family, lookup)?;
     let near = match near {

@@ -14,7 +14,9 @@ use std::ffi::CStr;
 use std::hash::{BuildHasher as _, RandomState};
 
 #[cfg(feature = "control")]
-pub(crate) use control::{Given, controlclients, controllers, ring, server, unreflected};
+pub(crate) use control::{
+    EnvironmentPassphrase, controlclients, controllers, ring, server, unreflected,
+};
 pub(crate) use ends::other_addresses;
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;

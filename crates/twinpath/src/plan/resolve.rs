@@ -24,7 +24,7 @@ pub(super) enum Family {
 }
 
 impl Family {
-    pub(super) fn asked(ip: &IpOptions) -> Self {
+    pub(super) fn of_options(ip: &IpOptions) -> Self {
         Self::only(ip.ipv4, ip.ipv6)
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use twinpath_proto::reflector::{ReflectorConfig, Speaks};
+use twinpath_proto::reflector::{ReflectorConfig, ReflectorProtocols};
 use twinpath_runtime::ResponderPlan;
 use twinpath_wire::LIGHT_PORT;
 
@@ -27,10 +27,10 @@ pub(crate) fn responder(
     Ok(ResponderPlan {
         tolerate_missing_family,
         reflector: ReflectorConfig {
-            speaks: match args.protocol {
-                Answers::Auto => Speaks::Auto,
-                Answers::Stamp => Speaks::Stamp,
-                Answers::TwampLight => Speaks::TwampLight,
+            protocols: match args.protocol {
+                Answers::Auto => ReflectorProtocols::Auto,
+                Answers::Stamp => ReflectorProtocols::Stamp,
+                Answers::TwampLight => ReflectorProtocols::TwampLight,
             },
             stateful: !args.stateless,
             max_sessions: args.max_sessions,
@@ -57,7 +57,7 @@ pub(super) fn listening(
     default_port: u16,
     lookup: Lookup<'_>,
 ) -> Result<(Vec<SocketAddr>, bool), Failure> {
-    let family = Family::asked(ip);
+    let family = Family::of_options(ip);
     let port = near.and_then(|near| near.port).unwrap_or(default_port);
     let host = near.and_then(|near| near.host.as_ref());
     let near = match host {
@@ -153,8 +153,8 @@ mod tests {
             (1, 100_000, 255)
         );
         assert_eq!(
-            (bare.reflector.idle, bare.reflector.speaks),
-            (Duration::from_mins(15), Speaks::Auto)
+            (bare.reflector.idle, bare.reflector.protocols),
+            (Duration::from_mins(15), ReflectorProtocols::Auto)
         );
         assert_eq!(
             (
@@ -190,8 +190,8 @@ mod tests {
             plan.reflector.strict && plan.path.dont_fragment && plan.raw_t3 && plan.path.portable
         );
         assert_eq!(
-            (plan.path.interface.as_deref(), plan.reflector.speaks),
-            (Some("lo"), Speaks::Stamp)
+            (plan.path.interface.as_deref(), plan.reflector.protocols),
+            (Some("lo"), ReflectorProtocols::Stamp)
         );
     }
 

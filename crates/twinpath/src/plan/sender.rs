@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use twinpath_proto::reflector::answers_anything;
+use twinpath_proto::reflector::is_unsafe_port;
 use twinpath_proto::sender::{Fill, Limit, PayloadSize, Protocol, Schedule};
 use twinpath_report::words;
 use twinpath_runtime::measure::SeriesFacts;
@@ -54,7 +54,7 @@ pub(crate) fn classes(
 
 /// Whether each of so many sessions can have a port of the range.
 pub(super) fn ports_suffice(ports: Ports, sessions: usize) -> Result<(), Failure> {
-    let services = (ports.low..=ports.high).filter(|port| answers_anything(*port));
+    let services = (ports.low..=ports.high).filter(|port| is_unsafe_port(*port));
     let (range, services) = (usize::from(ports.high - ports.low) + 1, services.count());
     if range - services >= sessions {
         return Ok(());
@@ -149,7 +149,7 @@ impl<'a> Sending<'a> {
     }
 }
 
-/// That packets of `plan` have nothing that could be filled as `asked`.
+/// That packets of `plan` have nothing that could be filled as `of_options`.
 pub(crate) fn unfilled(asked: &PacketOptions, plan: &SenderPlan) -> Option<String> {
     let asked_size = match plan.payload {
         PayloadSize::Fixed(octets) => octets,

@@ -4,8 +4,8 @@
 use parquet::file::metadata::{KeyValue, ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader as _, Length as _};
 
-use super::whole::Whole;
-use super::{Broken, WRITER};
+use super::whole::VerifiedFile;
+use super::{Unreadable, WRITER};
 
 /// The key of the row groups' checksums: a list in JSON, in their order.
 const KEY: &str = "twinpath.checksums";
@@ -37,8 +37,11 @@ pub(super) fn seal(footer: &[u8]) -> Vec<u8> {
 /// because an older version wrote it, or another program rewrote it.
 ///
 /// # Errors
-/// [`Broken`].
-pub(super) fn of_groups(file: &Whole, about: &ParquetMetaData) -> Result<Option<Vec<u32>>, Broken> {
+/// [`Unreadable`].
+pub(super) fn of_groups(
+    file: &VerifiedFile,
+    about: &ParquetMetaData,
+) -> Result<Option<Vec<u32>>, Unreadable> {
     let facts = about.file_metadata().key_value_metadata();
     let mut facts = facts.into_iter().flatten();
     let list = facts.find(|fact| fact.key == KEY);
@@ -47,7 +50,7 @@ pub(super) fn of_groups(file: &Whole, about: &ParquetMetaData) -> Result<Option<
     let expected = list.is_some() && created_by.is_some_and(|by| by.starts_with(WRITER));
     if !footer(file)? {
         return if expected {
-            Err(Broken::Checksum)
+            Err(Unreadable::Checksum)
         } else {
             Ok(None)
         };
@@ -55,14 +58,14 @@ pub(super) fn of_groups(file: &Whole, about: &ParquetMetaData) -> Result<Option<
     let list = list.and_then(|list| serde_json::from_str::<Vec<u32>>(list).ok());
     list.filter(|list| list.len() == about.num_row_groups())
         .map(Some)
-        .ok_or(Broken::Checksum)
+        .ok_or(Unreadable::Checksum)
 }
 
 /// Whether the footer has a seal, which it then agrees with.
-fn footer(file: &Whole) -> Result<bool, Broken> {
+fn footer(file: &VerifiedFile) -> Result<bool, Unreadable> {
     let end = file.len().saturating_sub(8);
     let length = number(&file.get_bytes(end, 4)?);
-    let begin = end.checked_sub(length.into()).ok_or(Broken::Checksum)?;
+    let begin = end.checked_sub(length.into()).ok_or(Unreadable::Checksum)?;
     let Some(before) = begin.checked_sub(SEAL as u64) else {
         return Ok(false);
     };
@@ -76,7 +79,7 @@ fn footer(file: &Whole) -> Result<bool, Broken> {
     let sealed = number(sealed);
     // While a file grows, meaningless octets may follow its footer.
     if sealed > length || hash(file, begin, sealed.into())? != number(sum) {
-        return Err(Broken::Checksum);
+        return Err(Unreadable::Checksum);
     }
     Ok(true)
 }
@@ -84,25 +87,29 @@ fn footer(file: &Whole) -> Result<bool, Broken> {
 /// Checks a row group.
 ///
 /// # Errors
-/// [`Broken`].
-pub(super) fn check(file: &Whole, group: &RowGroupMetaData, sum: u32) -> Result<(), Broken> {
+/// [`Unreadable`].
+pub(super) fn check(
+    file: &VerifiedFile,
+    group: &RowGroupMetaData,
+    sum: u32,
+) -> Result<(), Unreadable> {
     let begin = group.file_offset().and_then(|at| u64::try_from(at).ok());
     let length = u64::try_from(group.compressed_size()).ok();
-    let (begin, length) = begin.zip(length).ok_or(Broken::Rows)?;
+    let (begin, length) = begin.zip(length).ok_or(Unreadable::Rows)?;
     if hash(file, begin, length)? == sum {
         Ok(())
     } else {
-        Err(Broken::Checksum)
+        Err(Unreadable::Checksum)
     }
 }
 
-fn hash(file: &Whole, begin: u64, length: u64) -> Result<u32, Broken> {
+fn hash(file: &VerifiedFile, begin: u64, length: u64) -> Result<u32, Unreadable> {
     let mut hasher = crc32fast::Hasher::new();
     let (mut at, mut left) = (begin, length);
     while left > 0 {
         let now = left.min(STRETCH);
         hasher.update(&file.get_bytes(at, usize::try_from(now).unwrap_or(0))?);
-        at = at.checked_add(now).ok_or(Broken::Rows)?;
+        at = at.checked_add(now).ok_or(Unreadable::Rows)?;
         left -= now;
     }
     Ok(hasher.finalize())
@@ -156,17 +163,17 @@ pub(super) mod tests {
                 writer.write(super::super::file::Sync::Memory).unwrap();
             }
         }
-        writer.tell(END_KEY, "ended".to_owned());
+        writer.set_metadata(END_KEY, "ended".to_owned());
         writer.finish().unwrap();
         std::fs::read(file.path()).unwrap()
     }
 
-    fn read(octets: &[u8]) -> Result<(Vec<Row>, Option<String>), Broken> {
+    fn read(octets: &[u8]) -> Result<(Vec<Row>, Option<String>), Unreadable> {
         let reader = Reader::open(file_of(octets))?;
         let mut rows = Vec::new();
         reader.each(|row| {
             rows.push(row);
-            Ok::<(), Broken>(())
+            Ok::<(), Unreadable>(())
         })?;
         Ok((rows, reader.fact(END_KEY).map(str::to_owned)))
     }
@@ -206,7 +213,7 @@ pub(super) mod tests {
             octets
         };
         for what in [TAG.as_slice(), KEY.as_bytes()] {
-            assert!(matches!(read(&once(what)), Err(Broken::Checksum)));
+            assert!(matches!(read(&once(what)), Err(Unreadable::Checksum)));
         }
     }
 }

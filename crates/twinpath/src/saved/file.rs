@@ -120,7 +120,7 @@ impl<S: Store> Writer<S> {
     }
 
     /// Replaces the metadata of the run.
-    pub(super) fn tell(&mut self, key: &'static str, value: String) {
+    pub(super) fn set_metadata(&mut self, key: &'static str, value: String) {
         self.facts.retain(|(known, _)| *known != key);
         self.facts.push((key, value));
         self.stale = true;
@@ -145,7 +145,7 @@ impl<S: Store> Writer<S> {
     }
 
     /// Approximate number of octets that the next write rewrites.
-    pub(super) fn again(&self) -> u64 {
+    pub(super) fn rewritten_octets(&self) -> u64 {
         self.live.end.saturating_sub(self.live.begin)
     }
 

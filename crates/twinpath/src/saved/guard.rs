@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
-use super::Broken;
+use super::Unreadable;
 
 thread_local! {
     /// A panic on this thread is caused by the file, so no message is printed.
@@ -14,8 +14,10 @@ thread_local! {
 /// What `read` gives; a panic in it is a damaged file. What `read` was working on is not used again.
 ///
 /// # Errors
-/// [`Broken`].
-pub(super) fn fenced<T>(read: impl FnOnce() -> Result<T, Broken>) -> Result<T, Broken> {
+/// [`Unreadable`].
+pub(super) fn catch_panics<T>(
+    read: impl FnOnce() -> Result<T, Unreadable>,
+) -> Result<T, Unreadable> {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
         let before = panic::take_hook();
@@ -28,7 +30,7 @@ pub(super) fn fenced<T>(read: impl FnOnce() -> Result<T, Broken>) -> Result<T, B
     let outside = FENCED.replace(true);
     let result = panic::catch_unwind(AssertUnwindSafe(read));
     FENCED.set(outside);
-    result.unwrap_or(Err(Broken::Rows))
+    result.unwrap_or(Err(Unreadable::Rows))
 }
 
 #[cfg(test)]
@@ -37,9 +39,9 @@ mod tests {
 
     #[test]
     fn a_panic_over_a_file_is_a_damaged_file() {
-        assert!(matches!(fenced(|| Ok(7)), Ok(7)));
-        let failed: Result<(), Broken> = fenced(|| panic!("of the library"));
-        assert!(matches!(failed, Err(Broken::Rows)));
+        assert!(matches!(catch_panics(|| Ok(7)), Ok(7)));
+        let failed: Result<(), Unreadable> = catch_panics(|| panic!("of the library"));
+        assert!(matches!(failed, Err(Unreadable::Rows)));
         assert!(!FENCED.get());
     }
 }

@@ -40,22 +40,22 @@ impl Reader {
     /// The metadata of the beginning, and those of the end if the run reached it.
     ///
     /// # Errors
-    /// [`Broken`]: it is not a raw file, or has a newer format.
-    pub(crate) fn facts(&self) -> Result<(FooterBegin, Option<FooterEnd<'static>>), Broken> {
-        let format = self.fact(FORMAT_KEY).ok_or(Broken::NoFormat)?;
+    /// [`Unreadable`]: it is not a raw file, or has a newer format.
+    pub(crate) fn facts(&self) -> Result<(FooterBegin, Option<FooterEnd<'static>>), Unreadable> {
+        let format = self.fact(FORMAT_KEY).ok_or(Unreadable::NoFormat)?;
         if ![FORMAT_1, FORMAT].contains(&format) {
-            return Err(Broken::Format(format.chars().take(20).collect()));
+            return Err(Unreadable::Format(format.chars().take(20).collect()));
         }
-        let run = self.fact(RUN_KEY).ok_or(Broken::NoFormat)?;
-        let mut run: FooterBegin = footer::read(run).map_err(Broken::Facts)?;
+        let run = self.fact(RUN_KEY).ok_or(Unreadable::NoFormat)?;
+        let mut run: FooterBegin = footer::read(run).map_err(Unreadable::Facts)?;
         let end = self.fact(END_KEY).map(footer::read).transpose();
-        let end: Option<FooterEnd<'_>> = end.map_err(Broken::Facts)?;
+        let end: Option<FooterEnd<'_>> = end.map_err(Unreadable::Facts)?;
         // Rows name their session by its number.
         run.sessions.sort_by_key(|session| session.identity.number);
         let count = run.sessions.len();
         let numbers = run.sessions.iter().map(|session| session.identity.number);
         if count > MOST_SESSIONS || !numbers.eq((1..).take(count)) {
-            return Err(Broken::Sessions);
+            return Err(Unreadable::Sessions);
         }
         if let Some(end) = &end {
             let known = 1..=count;
@@ -63,7 +63,7 @@ impl Reader {
             let numbers: Vec<usize> = numbers.collect();
             let rising = numbers.windows(2).all(|pair| pair.first() < pair.last());
             if !rising || numbers.iter().any(|number| !known.contains(number)) {
-                return Err(Broken::Sessions);
+                return Err(Unreadable::Sessions);
             }
         }
         Ok((run, end))
@@ -72,7 +72,7 @@ impl Reader {
 
 /// Why a file cannot be read as a raw file.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Broken {
+pub(crate) enum Unreadable {
     /// It is not Parquet, or not whole.
     #[error("not a Parquet file, or damaged ({0})")]
     Parquet(#[from] parquet::errors::ParquetError),

@@ -5,8 +5,8 @@ use parquet::basic::Compression;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::ChunkReader;
 
-use super::Broken;
-use super::whole::Whole;
+use super::Unreadable;
+use super::whole::VerifiedFile;
 
 /// The most octets of a decompressed page; this program writes a million.
 const LARGEST: u64 = 64 << 20;
@@ -24,28 +24,35 @@ const DEEPEST: usize = 8;
 /// Checks the pages of a column.
 ///
 /// # Errors
-/// [`Broken`]: they are invalid, or too large to read.
-pub(super) fn look_over(file: &Whole, about: &ColumnChunkMetaData) -> Result<(), Broken> {
+/// [`Unreadable`]: they are invalid, or too large to read.
+pub(super) fn check_pages(
+    file: &VerifiedFile,
+    about: &ColumnChunkMetaData,
+) -> Result<(), Unreadable> {
     let begin = match about.dictionary_page_offset() {
         Some(dictionary) if dictionary > 0 => dictionary,
         Some(_) | None => about.data_page_offset(),
     };
-    let begin = u64::try_from(begin).map_err(|_| Broken::Rows)?;
-    let length = u64::try_from(about.compressed_size()).map_err(|_| Broken::Rows)?;
-    let end = begin.checked_add(length).ok_or(Broken::Rows)?;
+    let begin = u64::try_from(begin).map_err(|_| Unreadable::Rows)?;
+    let length = u64::try_from(about.compressed_size()).map_err(|_| Unreadable::Rows)?;
+    let end = begin.checked_add(length).ok_or(Unreadable::Rows)?;
     let packed = about.compression() != Compression::UNCOMPRESSED;
     let mut at = begin;
     while at < end {
         let header = usize::try_from(end - at).unwrap_or(HEADER).min(HEADER);
         let octets = file.get_bytes(at, header)?;
         let mut octets = Octets(&octets);
-        let page = Page::read(&mut octets).ok_or(Broken::Rows)?;
+        let page = Page::read(&mut octets).ok_or(Unreadable::Rows)?;
         page.check(packed)?;
         let behind = (header - octets.0.len()) as u64 + page.stored;
-        at = at.checked_add(behind).ok_or(Broken::Rows)?;
+        at = at.checked_add(behind).ok_or(Unreadable::Rows)?;
     }
     // Beyond its column is no place for a page.
-    if at > end { Err(Broken::Rows) } else { Ok(()) }
+    if at > end {
+        Err(Unreadable::Rows)
+    } else {
+        Ok(())
+    }
 }
 
 /// A page's header.
@@ -111,21 +118,21 @@ impl Page {
         Some(())
     }
 
-    fn check(&self, packed: bool) -> Result<(), Broken> {
+    fn check(&self, packed: bool) -> Result<(), Unreadable> {
         let most = if packed {
             self.stored.saturating_mul(DENSEST).saturating_add(64)
         } else {
             self.stored
         };
         if self.unpacked > LARGEST {
-            return Err(Broken::TooLarge);
+            return Err(Unreadable::TooLarge);
         }
         if !ENCODINGS.contains(&self.encoding) {
-            return Err(Broken::Encoding);
+            return Err(Unreadable::Encoding);
         }
         // An entry has four octets at least.
         if self.unpacked > most || self.entries > self.unpacked / 4 {
-            return Err(Broken::Rows);
+            return Err(Unreadable::Rows);
         }
         Ok(())
     }

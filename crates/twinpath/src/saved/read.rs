@@ -10,13 +10,13 @@ use parquet::schema::types::ColumnDescriptor;
 use twinpath_metrics::Record;
 use twinpath_wire::{Delta, Exclusion, Fate, Sample, Stamp, Tos, Wall};
 
-use super::guard::fenced;
+use super::guard::catch_panics;
 use super::schema::{
     self, BEGUN, CLOCK_STEP, COLUMNS, IMPLAUSIBLE, MISSED, NOT_SENT, Row, SOURCE_CHANGE, SUSPENDED,
     Values, WIDTH, place,
 };
-use super::whole::{self, Opened, Whole};
-use super::{Broken, checksum, pages};
+use super::whole::{self, Opened, VerifiedFile};
+use super::{Unreadable, checksum, pages};
 
 /// Numbers and counts of packets at most: a million packets a second for two thousand years. Their
 /// sums do not overflow.
@@ -31,9 +31,9 @@ const BATCH: usize = 4_096;
 
 /// A raw file that is being read.
 pub(crate) struct Reader {
-    file: SerializedFileReader<Whole>,
+    file: SerializedFileReader<VerifiedFile>,
     /// The same, for a look at its pages.
-    whole: Whole,
+    whole: VerifiedFile,
     /// Octets after the valid ones.
     behind: u64,
     /// Of the row groups, where the file has them.
@@ -46,8 +46,8 @@ impl Reader {
     /// Reads what is around the rows.
     ///
     /// # Errors
-    /// [`Broken`]: it is not a raw file, or incomplete.
-    pub(crate) fn open(file: File) -> Result<Self, Broken> {
+    /// [`Unreadable`]: it is not a raw file, or incomplete.
+    pub(crate) fn open(file: File) -> Result<Self, Unreadable> {
         let Opened {
             reader: file,
             whole,
@@ -61,7 +61,7 @@ impl Reader {
             let (at, found) = (0..)
                 .zip(schema.columns())
                 .find(|(_, found)| found.name() == column.name)
-                .ok_or(Broken::NoColumn(column.name))?;
+                .ok_or(Unreadable::NoColumn(column.name))?;
             let physical = match column.values {
                 Values::Time(_) | Values::Long(_) => Physical::INT64,
                 Values::Short(..) => Physical::INT32,
@@ -69,17 +69,17 @@ impl Reader {
             };
             let flat = found.max_rep_level() == 0 && found.max_def_level() <= 1;
             if found.physical_type() != physical || !flat {
-                return Err(Broken::OtherColumn(column.name));
+                return Err(Unreadable::OtherColumn(column.name));
             }
             if !in_nanoseconds(found) {
-                return Err(Broken::Unit(column.name));
+                return Err(Unreadable::Unit(column.name));
             }
             *place = at;
         }
         let groups = file.metadata().row_groups().iter();
         let rows: u64 = groups.map(|group| group.num_rows().unsigned_abs()).sum();
         if rows > FREE_ROWS.saturating_add(octets.saturating_mul(DENSEST)) {
-            return Err(Broken::TooDense);
+            return Err(Unreadable::TooDense);
         }
         Ok(Self {
             file,
@@ -107,17 +107,17 @@ impl Reader {
     /// Passes every row on, in order.
     ///
     /// # Errors
-    /// [`Broken`] where the file is damaged, and what `take` gives.
-    pub(crate) fn each<E: From<Broken>>(
+    /// [`Unreadable`] where the file is damaged, and what `take` gives.
+    pub(crate) fn each<E: From<Unreadable>>(
         &self,
         mut take: impl FnMut(Row) -> Result<(), E>,
     ) -> Result<(), E> {
         for group in 0..self.file.num_row_groups() {
-            let (mut left, mut columns) = fenced(|| self.columns(group))?;
+            let (mut left, mut columns) = catch_panics(|| self.columns(group))?;
             while left > 0 {
                 let rows = left.min(BATCH);
                 left -= rows;
-                fenced(|| columns.iter_mut().try_for_each(|cells| cells.read(rows)))?;
+                catch_panics(|| columns.iter_mut().try_for_each(|cells| cells.read(rows)))?;
                 for row in 0..rows {
                     take(Cursor(&columns, row).row()?)?;
                 }
@@ -127,17 +127,21 @@ impl Reader {
     }
 
     /// How many rows a row group has, and its columns at their beginnings.
-    fn columns(&self, group: usize) -> Result<(usize, Vec<Cells>), Broken> {
+    fn columns(&self, group: usize) -> Result<(usize, Vec<Cells>), Unreadable> {
         if let Some(checksums) = &self.checksums {
-            let sum = checksums.get(group).ok_or(Broken::Checksum)?;
+            let sum = checksums.get(group).ok_or(Unreadable::Checksum)?;
             checksum::check(&self.whole, self.file.metadata().row_group(group), *sum)?;
         }
         let group = self.file.get_row_group(group)?;
-        let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| Broken::Rows)?;
+        let rows = usize::try_from(group.metadata().num_rows()).map_err(|_| Unreadable::Rows)?;
         let mut columns = Vec::with_capacity(WIDTH);
         for place in self.places {
-            let about = group.metadata().columns().get(place).ok_or(Broken::Rows)?;
-            pages::look_over(&self.whole, about)?;
+            let about = group
+                .metadata()
+                .columns()
+                .get(place)
+                .ok_or(Unreadable::Rows)?;
+            pages::check_pages(&self.whole, about)?;
             let optional = about.column_descr().max_def_level() > 0;
             columns.push(Cells::new(group.get_column_reader(place)?, optional));
         }
@@ -192,7 +196,7 @@ impl Cells {
         }
     }
 
-    fn read(&mut self, rows: usize) -> Result<(), Broken> {
+    fn read(&mut self, rows: usize) -> Result<(), Unreadable> {
         self.values.clear();
         let (values, optional) = (&mut self.values, self.optional);
         #[expect(
@@ -211,19 +215,19 @@ impl Cells {
             ColumnReader::ByteArrayColumnReader(reader) => {
                 read(reader, rows, optional, values, word_place)
             }
-            _ => Err(Broken::Rows),
+            _ => Err(Unreadable::Rows),
         }
     }
 }
 
-fn word_place(word: &ByteArray) -> Result<i64, Broken> {
+fn word_place(word: &ByteArray) -> Result<i64, Unreadable> {
     let mut known = (0..).zip(WORDS);
     if let Some((place, _)) = known.find(|(_, known)| known.as_bytes() == word.data()) {
         return Ok(place);
     }
     let mut word = String::from_utf8_lossy(word.data()).into_owned();
     word.truncate(word.floor_char_boundary(40));
-    Err(Broken::Word(word))
+    Err(Unreadable::Word(word))
 }
 
 /// Exactly `rows` values, `None` where a row has none.
@@ -232,20 +236,20 @@ fn read<T: DataType>(
     rows: usize,
     optional: bool,
     into: &mut Vec<Option<i64>>,
-    value: impl Fn(&T::T) -> Result<i64, Broken>,
-) -> Result<(), Broken> {
+    value: impl Fn(&T::T) -> Result<i64, Unreadable>,
+) -> Result<(), Unreadable> {
     let mut found = Vec::with_capacity(rows);
     let mut levels: Vec<i16> = Vec::with_capacity(if optional { rows } else { 0 });
     let defined = optional.then_some(&mut levels);
     let (records, ..) = reader.read_records(rows, defined, None, &mut found)?;
     if records != rows {
-        return Err(Broken::Rows);
+        return Err(Unreadable::Rows);
     }
     let mut found = found.iter();
     for row in 0..rows {
         let present = !optional || levels.get(row).is_some_and(|level| *level > 0);
         into.push(if present {
-            Some(value(found.next().ok_or(Broken::Rows)?)?)
+            Some(value(found.next().ok_or(Unreadable::Rows)?)?)
         } else {
             None
         });
@@ -262,9 +266,9 @@ impl Cursor<'_> {
         *cells.values.get(self.1)?
     }
 
-    fn need(&self, place: usize) -> Result<i64, Broken> {
+    fn need(&self, place: usize) -> Result<i64, Unreadable> {
         let name = COLUMNS.get(place).map_or("", |column| column.name);
-        self.get(place).ok_or(Broken::Missing(name))
+        self.get(place).ok_or(Unreadable::Missing(name))
     }
 
     fn word(&self, place: usize) -> Option<&'static str> {
@@ -272,31 +276,34 @@ impl Cursor<'_> {
         WORDS.get(word).copied()
     }
 
-    fn count(&self, place: usize) -> Result<u64, Broken> {
+    fn count(&self, place: usize) -> Result<u64, Unreadable> {
         let count = u64::try_from(self.need(place)?).ok();
-        count.filter(|count| *count <= MOST).ok_or(Broken::Rows)
+        count.filter(|count| *count <= MOST).ok_or(Unreadable::Rows)
     }
 
     fn wall(&self, place: usize) -> Option<Wall> {
         self.get(place).map(Wall::from_unix_ns)
     }
 
-    fn octet(&self, place: usize) -> Result<Option<u8>, Broken> {
+    fn octet(&self, place: usize) -> Result<Option<u8>, Unreadable> {
         let octet = self.get(place).map(u8::try_from).transpose();
-        octet.map_err(|_| Broken::Rows)
+        octet.map_err(|_| Unreadable::Rows)
     }
 
-    fn stamp(&self, time: usize, rung: usize) -> Result<Option<Stamp>, Broken> {
+    fn stamp(&self, time: usize, rung: usize) -> Result<Option<Stamp>, Unreadable> {
         let Some(at) = self.wall(time) else {
             return Ok(None);
         };
-        let rung = self.word(rung).and_then(schema::rung).ok_or(Broken::Rows)?;
+        let rung = self
+            .word(rung)
+            .and_then(schema::rung)
+            .ok_or(Unreadable::Rows)?;
         Ok(Some(Stamp { at, rung }))
     }
 
-    fn row(&self) -> Result<Row, Broken> {
+    fn row(&self) -> Result<Row, Unreadable> {
         let at = || self.need(place::AT).map(Wall::from_unix_ns);
-        let record = match self.word(place::KIND).ok_or(Broken::Missing("kind"))? {
+        let record = match self.word(place::KIND).ok_or(Unreadable::Missing("kind"))? {
             BEGUN => Record::Begun { at: at()? },
             NOT_SENT => Record::NotSent {
                 seq: self.count(place::SEQ)?,
@@ -317,20 +324,20 @@ impl Cursor<'_> {
             },
             word => Record::Sample(self.sample(word)?),
         };
-        let session = u32::try_from(self.need(place::SESSION)?).map_err(|_| Broken::Rows)?;
+        let session = u32::try_from(self.need(place::SESSION)?).map_err(|_| Unreadable::Rows)?;
         Ok(Row { session, record })
     }
 
-    fn sample(&self, fate: &str) -> Result<Sample, Broken> {
+    fn sample(&self, fate: &str) -> Result<Sample, Unreadable> {
         let fate = [Fate::Received, Fate::Lost, Fate::Late, Fate::Duplicate]
             .into_iter()
             .find(|known| known.name() == fate)
-            .ok_or(Broken::Rows)?;
+            .ok_or(Unreadable::Rows)?;
         let excluded = match self.word(place::EXCLUDED) {
             None => None,
             Some(CLOCK_STEP) => Some(Exclusion::ClockStep),
             Some(IMPLAUSIBLE) => Some(Exclusion::Implausible),
-            Some(_) => return Err(Broken::Rows),
+            Some(_) => return Err(Unreadable::Rows),
         };
         let reflector_seq = self.get(place::REFLECTOR_SEQ).map(u32::try_from);
         Ok(Sample {
@@ -338,11 +345,11 @@ impl Cursor<'_> {
             fate,
             t1: self
                 .stamp(place::T1, place::T1_RUNG)?
-                .ok_or(Broken::Missing("t1_ns"))?,
+                .ok_or(Unreadable::Missing("t1_ns"))?,
             t2: self.wall(place::T2),
             t3: self.wall(place::T3),
             t4: self.stamp(place::T4, place::T4_RUNG)?,
-            reflector_seq: reflector_seq.transpose().map_err(|_| Broken::Rows)?,
+            reflector_seq: reflector_seq.transpose().map_err(|_| Unreadable::Rows)?,
             ttl_forward: self.octet(place::TTL_FORWARD)?,
             ttl_backward: self.octet(place::TTL_BACKWARD)?,
             tos_forward: self.octet(place::TOS_FORWARD)?.map(Tos),

@@ -328,7 +328,7 @@ fn follow(writer: &mut Writer, inbox: &Receiver<Message>) -> io::Result<()> {
                 }
             }
             Ok(Message::End(facts)) => {
-                writer.tell(END_KEY, facts);
+                writer.set_metadata(END_KEY, facts);
                 return writer.finish();
             }
             Err(RecvTimeoutError::Timeout) => {}
@@ -337,7 +337,7 @@ fn follow(writer: &mut Writer, inbox: &Receiver<Message>) -> io::Result<()> {
         let now = Instant::now();
         if now >= write_due {
             writer.write(how(now))?;
-            let steady = Duration::from_secs(writer.again() / AGAIN_PER_SECOND);
+            let steady = Duration::from_secs(writer.rewritten_octets() / AGAIN_PER_SECOND);
             wait = (wait * 2).min(steady.clamp(WRITE_EVERY, WRITE_EVERY_AT_MOST));
             write_due = now + wait;
         }

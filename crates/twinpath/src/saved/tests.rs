@@ -6,7 +6,7 @@ use twinpath_metrics::Record;
 use twinpath_wire::{Delta, Exclusion, Fate, Rung, Sample, Stamp, Tos, Wall};
 
 use super::file::{Store, Sync, Writer};
-use super::{Broken, Reader, Row};
+use super::{Reader, Row, Unreadable};
 
 fn stamp(ns: i64, rung: Rung) -> Stamp {
     Stamp {
@@ -95,12 +95,12 @@ fn read(path: &std::path::Path) -> Vec<Row> {
 }
 
 /// The rows of a file, and whether its end is missing.
-fn try_read(path: &std::path::Path) -> Result<(Vec<Row>, bool), Broken> {
+fn try_read(path: &std::path::Path) -> Result<(Vec<Row>, bool), Unreadable> {
     let mut rows = Vec::new();
     let reader = Reader::open(File::open(path).unwrap())?;
     reader.each(|row| {
         rows.push(row);
-        Ok::<(), Broken>(())
+        Ok::<(), Unreadable>(())
     })?;
     Ok((rows, reader.octets_behind() > 0))
 }
@@ -134,9 +134,9 @@ fn every_kind_of_row_comes_back_as_it_was_written() {
         assert_eq!(read(&path), rows()[..count], "whole after row {count}");
         assert_eq!(writer.written(), count as u64);
     }
-    writer.tell("twinpath.end", "x".repeat(10_000));
+    writer.set_metadata("twinpath.end", "x".repeat(10_000));
     writer.write(Sync::Memory).unwrap();
-    writer.tell("twinpath.end", "ended".to_owned());
+    writer.set_metadata("twinpath.end", "ended".to_owned());
     writer.write(Sync::Memory).unwrap();
     let reader = Reader::open(File::open(&path).unwrap()).unwrap();
     assert_eq!(reader.fact("twinpath.format"), Some("1"));
@@ -230,7 +230,7 @@ fn a_few_octets_that_claim_to_be_many_packets_are_refused() {
         let octets = std::fs::metadata(&path).unwrap().len();
         assert!(octets < 30_000, "{octets}");
         match Reader::open(File::open(&path).unwrap()) {
-            Err(Broken::TooDense) => assert!(refused, "{rows}"),
+            Err(Unreadable::TooDense) => assert!(refused, "{rows}"),
             Err(error) => panic!("{rows}: {error}"),
             Ok(_) => assert!(!refused, "{rows}"),
         }
@@ -283,7 +283,7 @@ fn a_process_that_is_killed_anywhere_leaves_a_file_that_others_read_too() {
         check(writer.store(), before, usize::try_from(rows).unwrap());
         before = usize::try_from(rows).unwrap();
     }
-    writer.tell("twinpath.end", "ended".to_owned());
+    writer.set_metadata("twinpath.end", "ended".to_owned());
     writer.finish().unwrap();
     check(writer.store(), before, before);
     assert!(states > 100, "{states}");
@@ -418,7 +418,7 @@ fn times_in_another_unit_are_not_taken_for_nanoseconds() {
         let writer = SerializedFileWriter::new(file.try_clone().unwrap(), schema, properties);
         writer.unwrap().close().unwrap();
         let opened = Reader::open(file);
-        let refused = matches!(opened, Err(Broken::Unit("t3_ns")));
+        let refused = matches!(opened, Err(Unreadable::Unit("t3_ns")));
         assert_eq!((opened.is_ok(), refused), (read, !read), "{unit:?}");
     }
 }

@@ -10,8 +10,8 @@ use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{ChunkReader, FileReader as _, Length, SerializedFileReader};
 
 use super::group::MAGIC;
-use super::guard::fenced;
-use super::{Broken, checksum};
+use super::guard::catch_panics;
+use super::{Unreadable, checksum};
 
 /// How far back the end of a whole file is looked for, and how many places are tried.
 const FAR: u64 = 64 << 20;
@@ -26,14 +26,14 @@ const TURNS: usize = 10;
 
 /// The first octets of a file: so many as were whole.
 #[derive(Clone, Debug)]
-pub(super) struct Whole {
+pub(super) struct VerifiedFile {
     file: Arc<File>,
     octets: u64,
     /// Where the last of them begin, which are in memory.
     kept: (u64, Bytes),
 }
 
-impl Whole {
+impl VerifiedFile {
     fn new(file: &Arc<File>, octets: u64) -> Self {
         Self {
             file: Arc::clone(file),
@@ -54,13 +54,13 @@ impl Whole {
     }
 }
 
-impl Length for Whole {
+impl Length for VerifiedFile {
     fn len(&self) -> u64 {
         self.octets
     }
 }
 
-impl ChunkReader for Whole {
+impl ChunkReader for VerifiedFile {
     type T = Take<Box<dyn Read>>;
 
     fn get_read(&self, start: u64) -> Result<Self::T> {
@@ -92,9 +92,9 @@ impl ChunkReader for Whole {
 
 /// A file that is being read.
 pub(super) struct Opened {
-    pub(super) reader: SerializedFileReader<Whole>,
+    pub(super) reader: SerializedFileReader<VerifiedFile>,
     /// The same, for a look at its pages.
-    pub(super) whole: Whole,
+    pub(super) whole: VerifiedFile,
     /// Octets after the valid ones.
     pub(super) behind: u64,
     pub(super) checksums: Option<Vec<u32>>,
@@ -104,12 +104,12 @@ pub(super) struct Opened {
 pub(super) fn open(
     file: File,
     length: impl Fn(&File) -> io::Result<u64>,
-) -> std::result::Result<Opened, Broken> {
+) -> std::result::Result<Opened, Unreadable> {
     let file = Arc::new(file);
     let mut all = length(&file).map_err(ParquetError::from)?;
     let mut turn = 0;
     let error = loop {
-        let error = match fenced(|| upto(&file, all, all)) {
+        let error = match catch_panics(|| upto(&file, all, all)) {
             Ok(opened) => return Ok(opened),
             Err(error) => error,
         };
@@ -123,12 +123,12 @@ pub(super) fn open(
     };
     let ends = ends(&file, all).map_err(ParquetError::from)?;
     let mut opened = ends.into_iter().take(PLACES);
-    let opened = opened.find_map(|octets| fenced(|| upto(&file, octets, all)).ok());
+    let opened = opened.find_map(|octets| catch_panics(|| upto(&file, octets, all)).ok());
     opened.ok_or(error)
 }
 
-fn upto(file: &Arc<File>, octets: u64, all: u64) -> std::result::Result<Opened, Broken> {
-    let whole = Whole::new(file, octets);
+fn upto(file: &Arc<File>, octets: u64, all: u64) -> std::result::Result<Opened, Unreadable> {
+    let whole = VerifiedFile::new(file, octets);
     let reader = SerializedFileReader::new(whole.clone())?;
     // While the run goes on, its writer may put another row group and footer in the place of the last.
     let last = reader.metadata().row_groups().last();
@@ -176,7 +176,7 @@ mod tests {
 
     use super::super::file::{Sync, Writer};
     use super::super::tests::row;
-    use super::super::{Broken, END_KEY, Reader};
+    use super::super::{END_KEY, Reader, Unreadable};
     use super::*;
 
     fn finished() -> File {
@@ -186,7 +186,7 @@ mod tests {
             writer.push(row(seq));
             writer.write(Sync::Memory).unwrap();
         }
-        writer.tell(END_KEY, "{}".to_owned());
+        writer.set_metadata(END_KEY, "{}".to_owned());
         writer.finish().unwrap();
         file
     }
@@ -226,7 +226,7 @@ mod tests {
         // Each takes the place of an older one.
         (2..20).for_each(|turn| write(turn * 50));
         let mut seqs = 0;
-        let read: Result<(), Broken> = reader.each(|found| {
+        let read: Result<(), Unreadable> = reader.each(|found| {
             assert_eq!(found, row(seqs));
             seqs += 1;
             Ok(())

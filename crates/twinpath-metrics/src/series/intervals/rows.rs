@@ -37,7 +37,7 @@ pub struct Intervals {
     length: Duration,
     waits: Waits,
     total: SessionMetrics,
-    told: ReportedLost,
+    reported_lost: ReportedLost,
     /// Open intervals with events, by ascending index.
     open: VecDeque<Open>,
     next_row: u64,
@@ -111,7 +111,7 @@ impl Intervals {
             waits,
             total: SessionMetrics::with_config(&config),
             config,
-            told: ReportedLost::default(),
+            reported_lost: ReportedLost::default(),
             open: VecDeque::new(),
             next_row: 0,
             next_expected: 0,
@@ -137,8 +137,8 @@ impl Intervals {
     /// Records that a packet is counted lost but may still become late. `lost` is its record if it
     /// stays lost. If called at all, it must be before that record.
     pub fn record_overdue(&mut self, lost: &Sample) {
-        self.told.insert(lost.seq);
-        self.lose(lost);
+        self.reported_lost.insert(lost.seq);
+        self.record_lost(lost);
     }
 
     /// Records one packet's fate, or one further copy of a reply, in the order of arrival as in
@@ -151,11 +151,11 @@ impl Intervals {
         let arrived = arrived.unwrap_or(sent);
         match sample.fate {
             Fate::Received => self.receive(sample, sent),
-            Fate::Lost if self.told.take(sample.seq) => {}
-            Fate::Lost => self.lose(sample),
+            Fate::Lost if self.reported_lost.take(sample.seq) => {}
+            Fate::Lost => self.record_lost(sample),
             Fate::Late => {
-                if !self.told.take(sample.seq) {
-                    self.lose(&without_reply(sample));
+                if !self.reported_lost.take(sample.seq) {
+                    self.record_lost(&without_reply(sample));
                 }
                 self.open_at(arrived).late += 1;
             }
@@ -268,7 +268,7 @@ impl Intervals {
             + open.sum::<usize>()
             + self.open.capacity() * size_of::<Open>()
             + self.losses.capacity() * size_of::<(u64, LossChange)>()
-            + self.told.octets()
+            + self.reported_lost.octets()
     }
 
     fn receive(&mut self, sample: &Sample, sent: Delta) {
@@ -277,7 +277,7 @@ impl Intervals {
             self.next_expected = sample.seq.saturating_add(1);
         }
         let lower_rung = self.rungs.record(sample);
-        let recalled = self.told.take(sample.seq);
+        let recalled = self.reported_lost.take(sample.seq);
         let was_given = self.index_of(sent) < self.next_row;
         self.recalled += u64::from(recalled && was_given);
         let open = self.open_at(sent);
@@ -288,7 +288,7 @@ impl Intervals {
         open.lower_rung |= lower_rung;
     }
 
-    fn lose(&mut self, lost: &Sample) {
+    fn record_lost(&mut self, lost: &Sample) {
         let at = self.time.of_packet(lost.seq, lost.t1.at);
         self.open_at(at).metrics.record(lost);
     }

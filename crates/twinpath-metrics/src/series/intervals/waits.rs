@@ -16,13 +16,17 @@ pub struct Waits {
     /// their records.
     ///
     /// [`Intervals::record_overdue`]: crate::Intervals::record_overdue
-    pub told: bool,
+    pub losses_at_once: bool,
 }
 
 impl Waits {
     /// From an interval's end until its row is returned.
     pub fn row(&self) -> Duration {
-        let known = if self.told { self.fates } else { self.records };
+        let known = if self.losses_at_once {
+            self.fates
+        } else {
+            self.records
+        };
         known.saturating_add(self.slack)
     }
 }

@@ -227,7 +227,7 @@ impl Timeline {
     /// The columns so far, including empty ones between others.
     pub fn columns(&self) -> impl Iterator<Item = Column> + '_ {
         let cells = self.cells.iter().take(self.used).enumerate();
-        let usable = self.knows_one_way();
+        let usable = self.has_one_way();
         cells.map(move |(place, cell)| Column {
             start: self.time.wall(self.start_of(place)),
             sent: cell.received + cell.lost,
@@ -271,12 +271,12 @@ impl Timeline {
             next_expected: self.next_expected,
             rungs: self.rungs,
             latest: None,
-            without_one_way: !(self.knows_one_way() && other.knows_one_way()),
+            without_one_way: !(self.has_one_way() && other.has_one_way()),
             ..all
         };
     }
 
-    fn knows_one_way(&self) -> bool {
+    fn has_one_way(&self) -> bool {
         !self.without_one_way && self.far_clock.value().are_usable()
     }
 

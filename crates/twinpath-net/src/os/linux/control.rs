@@ -43,8 +43,12 @@ impl Message<'_> {
             let local = Ipv4Addr::from(*self.data.get(4..)?.first_chunk::<4>()?);
             let to = Ipv4Addr::from(*self.data.get(8..)?.first_chunk::<4>()?);
             // For a packet to one host, both are the same.
-            let is_many = to != local && !local.is_unspecified() && !to.is_multicast();
-            let to = if is_many { Ipv4Addr::BROADCAST } else { to };
+            let is_group_address = to != local && !local.is_unspecified() && !to.is_multicast();
+            let to = if is_group_address {
+                Ipv4Addr::BROADCAST
+            } else {
+                to
+            };
             return Some((IpAddr::V4(to), interface));
         }
         let to = Ipv6Addr::from(*self.data.first_chunk::<16>()?);

@@ -194,7 +194,7 @@ impl Socket {
             && Fragments::ByInterface.set(self.fd(), self.v6).is_ok()
     }
 
-    pub(crate) fn tells_departures(&self) -> bool {
+    pub(crate) fn has_transmit_stamps(&self) -> bool {
         self.stamped
     }
 
@@ -202,7 +202,7 @@ impl Socket {
     /// count at 0. Timestamps of earlier packets still have their old keys, which may equal those
     /// of later packets.
     fn count_again(&self) {
-        if self.stamped && self.ask_for_stamps(COUNT).is_ok() && self.ask_for_stamps(0).is_ok() {
+        if self.stamped && self.request_stamps(COUNT).is_ok() && self.request_stamps(0).is_ok() {
             self.next_key.store(0, Ordering::Relaxed);
         }
     }

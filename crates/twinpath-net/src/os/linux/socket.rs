@@ -126,7 +126,7 @@ impl Socket {
                 this.flags |= HARDWARE_RECEIVE | BOTH_DEPARTURES;
             }
             this.departure = AtomicU32::new(departure);
-            this.ask_for_stamps(0)
+            this.request_stamps(0)
                 .map_err(BindError::of_option(addr, "SO_TIMESTAMPING"))?;
         }
         this.udp
@@ -164,7 +164,7 @@ impl Socket {
     }
 
     /// Sets the whole socket's timestamping flags, except for `without`.
-    pub(super) fn ask_for_stamps(&self, without: u32) -> io::Result<()> {
+    pub(super) fn request_stamps(&self, without: u32) -> io::Result<()> {
         let every = if self.every_departure {
             self.departure.load(Ordering::Relaxed)
         } else {
@@ -252,14 +252,14 @@ impl Socket {
         error_queue::drain(self.fd(), self.phc.as_ref(), tell)
     }
 
-    pub(crate) fn settle_transmit_rung(&self) {
+    pub(crate) fn drop_lower_transmit_rung(&self) {
         if !self.stamped || self.settled.swap(true, Ordering::Relaxed) {
             return;
         }
         self.departure
             .fetch_and(!libc::SOF_TIMESTAMPING_TX_SCHED, Ordering::Relaxed);
         // If that is refused, both timestamps keep coming, and the better one counts.
-        let _asked = self.ask_for_stamps(0);
+        let _asked = self.request_stamps(0);
     }
 
     pub(crate) fn receive_buffer_octets(&self) -> usize {

@@ -103,7 +103,7 @@ pub(crate) fn sleep_until(until: Mono) {
     }
 }
 
-pub(crate) fn sharpen_timers() {
+pub(crate) fn minimize_timer_slack() {
     // SAFETY: takes numbers only; 1 ns is the least slack.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1_u64) };
     shorten_slice();

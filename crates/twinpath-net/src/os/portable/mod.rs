@@ -152,7 +152,7 @@ impl Socket {
     }
 
     #[expect(clippy::unused_self, reason = "one face for all systems")]
-    pub(crate) fn settle_transmit_rung(&self) {}
+    pub(crate) fn drop_lower_transmit_rung(&self) {}
 
     pub(crate) fn receive_buffer_octets(&self) -> usize {
         socket2::SockRef::from(&self.socket)

@@ -63,4 +63,4 @@ pub(crate) fn sleep_until(until: Mono) {
     std::thread::sleep(until.since(time::mono()));
 }
 
-pub(crate) fn sharpen_timers() {}
+pub(crate) fn minimize_timer_slack() {}

@@ -11,7 +11,7 @@ use twinpath_wire::control::{
 };
 
 use super::sessions::{Sessions, Stage};
-use super::{Awaited, ClientError, ClientEvent, ClientPlan, Message, SessionPlan, requests};
+use super::{ClientError, ClientEvent, ClientPlan, ExpectedAnswer, Message, SessionPlan, requests};
 use crate::control::frames::{Filled, Inbox, Shape};
 use crate::control::outbox::Outbox;
 use crate::control::protection::{Opening, Sealing};
@@ -74,14 +74,14 @@ impl ControlClient {
             stop_accept: Accept::Ok,
             inbox: Inbox::default(),
             opening: Opening::default(),
-            outbox: Outbox::new(plan.patience),
+            outbox: Outbox::new(plan.answer_timeout),
             sealing: Sealing::default(),
             events: VecDeque::new(),
             now,
             due: None,
             plan,
         };
-        client.await_answer();
+        client.restart_answer_timeout();
         client
     }
 
@@ -91,7 +91,7 @@ impl ControlClient {
         self.now = now;
         let index = self.sessions.push(session_plan);
         self.unsettled = true;
-        self.ask();
+        self.send_next_request();
         index
     }
 
@@ -172,7 +172,7 @@ impl ControlClient {
             match filled {
                 Ok(Filled::Partial) => {}
                 Ok(Filled::Message(message)) => self.message(&message),
-                Ok(Filled::Block(block)) => self.strange(&block),
+                Ok(Filled::Block(block)) => self.handle_unexpected(&block),
                 Err(_) => self.fail(ClientError::Forged),
             }
         }
@@ -186,7 +186,7 @@ impl ControlClient {
     pub fn handle_eof(&mut self, now: Mono) {
         self.now = now;
         let running = self.sessions.count(Stage::Running);
-        match self.awaited() {
+        match self.expected_answer() {
             _ if self.phase == Phase::Closing => self.outbox.clear(),
             Some(awaited) => self.fail(ClientError::EndedBefore(awaited)),
             None if running > 0 => self.fail(ClientError::EndedWhileRunning {
@@ -206,7 +206,7 @@ impl ControlClient {
             self.fail(ClientError::Stuck);
             self.outbox.clear();
         } else if self.due.is_some_and(|due| now >= due)
-            && let Some(awaited) = self.awaited()
+            && let Some(awaited) = self.expected_answer()
         {
             self.fail(ClientError::Silent(awaited));
         }
@@ -258,36 +258,42 @@ impl ControlClient {
     }
 
     /// The answer that comes next; with Individual Session Control, one of the possible ones.
-    fn awaited(&self) -> Option<Awaited> {
+    fn expected_answer(&self) -> Option<ExpectedAnswer> {
         match self.phase {
-            Phase::Greeting => Some(Awaited::Greeting),
-            Phase::SetUp => Some(Awaited::ServerStart),
-            Phase::Commands if self.asked.is_some() => Some(Awaited::AcceptSession),
+            Phase::Greeting => Some(ExpectedAnswer::Greeting),
+            Phase::SetUp => Some(ExpectedAnswer::ServerStart),
+            Phase::Commands if self.asked.is_some() => Some(ExpectedAnswer::AcceptSession),
             Phase::Commands if self.sessions.any(Stage::Starting) => {
                 Some(if self.is_individual() {
-                    Awaited::StartManyAck
+                    ExpectedAnswer::StartManyAck
                 } else {
-                    Awaited::StartAck
+                    ExpectedAnswer::StartAck
                 })
             }
-            Phase::Commands if self.sessions.any(Stage::Stopping) => Some(Awaited::StopManyAck),
+            Phase::Commands if self.sessions.any(Stage::Stopping) => {
+                Some(ExpectedAnswer::StopManyAck)
+            }
             Phase::Commands | Phase::Closing => None,
         }
     }
 
     /// The message that begins with `octet`. Acknowledgements of RFC 5938 may come in any order;
     /// Accept-Session and Start-Ack have no command octet, and begin with an Accept.
-    fn meaning(&self, octet: u8) -> Option<Awaited> {
+    fn meaning(&self, octet: u8) -> Option<ExpectedAnswer> {
         let waits = |stage| self.is_individual() && self.sessions.any(stage);
         match Command::from_octet(octet) {
-            Some(Command::StartManyAck) if waits(Stage::Starting) => Some(Awaited::StartManyAck),
-            Some(Command::StopManyAck) if waits(Stage::Stopping) => Some(Awaited::StopManyAck),
-            _ => match self.awaited() {
+            Some(Command::StartManyAck) if waits(Stage::Starting) => {
+                Some(ExpectedAnswer::StartManyAck)
+            }
+            Some(Command::StopManyAck) if waits(Stage::Stopping) => {
+                Some(ExpectedAnswer::StopManyAck)
+            }
+            _ => match self.expected_answer() {
                 // A Server answers an unexpected command with an Accept-Session with Accept 3 (row
                 // TC-69).
-                Some(Awaited::StartManyAck | Awaited::StopManyAck) => {
-                    (1..=5).contains(&octet).then_some(Awaited::AcceptSession)
-                }
+                Some(ExpectedAnswer::StartManyAck | ExpectedAnswer::StopManyAck) => (1..=5)
+                    .contains(&octet)
+                    .then_some(ExpectedAnswer::AcceptSession),
                 awaited => awaited,
             },
         }
@@ -298,13 +304,15 @@ impl ControlClient {
         let octet = block.first().copied().unwrap_or_default();
         let most = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
         match self.meaning(octet) {
-            Some(Awaited::AcceptSession) => Some(AcceptSession::OCTETS),
-            Some(Awaited::StartAck) => Some(StartAck::OCTETS),
-            Some(Awaited::StartManyAck | Awaited::StopManyAck) => ManySessions::view(block)
-                .ok()
-                .filter(|head| head.sessions.get() != 0)
-                .and_then(|head| head.message_octets(most)),
-            Some(Awaited::Greeting | Awaited::ServerStart) | None => None,
+            Some(ExpectedAnswer::AcceptSession) => Some(AcceptSession::OCTETS),
+            Some(ExpectedAnswer::StartAck) => Some(StartAck::OCTETS),
+            Some(ExpectedAnswer::StartManyAck | ExpectedAnswer::StopManyAck) => {
+                ManySessions::view(block)
+                    .ok()
+                    .filter(|head| head.sessions.get() != 0)
+                    .and_then(|head| head.message_octets(most))
+            }
+            Some(ExpectedAnswer::Greeting | ExpectedAnswer::ServerStart) | None => None,
         }
     }
 
@@ -313,22 +321,22 @@ impl ControlClient {
         match (self.phase, self.meaning(octet)) {
             (Phase::Greeting, _) => self.greeting(message),
             (Phase::SetUp, _) => self.server_start(message),
-            (_, Some(Awaited::AcceptSession)) => self.accept_session(message),
-            (_, Some(Awaited::StartAck)) => self.start_ack(octet),
-            (_, Some(Awaited::StartManyAck)) => self.many_ack(Step::Start, message),
-            (_, Some(Awaited::StopManyAck)) => self.many_ack(Step::Stop, message),
-            (_, Some(Awaited::Greeting | Awaited::ServerStart) | None) => {
+            (_, Some(ExpectedAnswer::AcceptSession)) => self.accept_session(message),
+            (_, Some(ExpectedAnswer::StartAck)) => self.start_ack(octet),
+            (_, Some(ExpectedAnswer::StartManyAck)) => self.many_ack(Step::Start, message),
+            (_, Some(ExpectedAnswer::StopManyAck)) => self.many_ack(Step::Stop, message),
+            (_, Some(ExpectedAnswer::Greeting | ExpectedAnswer::ServerStart) | None) => {
                 self.fail(ClientError::Unexpected { octet });
             }
         }
     }
 
     /// Octets that are not an answer, or an acknowledgement of too many sessions.
-    fn strange(&mut self, block: &[u8]) {
+    fn handle_unexpected(&mut self, block: &[u8]) {
         let octet = block.first().copied().unwrap_or_default();
         let many = matches!(
             self.meaning(octet),
-            Some(Awaited::StartManyAck | Awaited::StopManyAck)
+            Some(ExpectedAnswer::StartManyAck | ExpectedAnswer::StopManyAck)
         );
         self.fail(match ManySessions::view(block) {
             Ok(head) if many => ClientError::SessionCount {
@@ -339,7 +347,7 @@ impl ControlClient {
     }
 
     /// Sends the next request, if one waits and may be sent now.
-    fn ask(&mut self) {
+    fn send_next_request(&mut self) {
         if self.phase != Phase::Commands || self.asked.is_some() || self.active {
             return;
         }
@@ -424,7 +432,7 @@ impl ControlClient {
             for index in stopping {
                 self.events.push_back(ClientEvent::Stopped { index });
             }
-            self.ask();
+            self.send_next_request();
         }
     }
 
@@ -433,17 +441,19 @@ impl ControlClient {
             self.sealing.seal(&mut message);
         }
         self.outbox.push(self.now, message);
-        self.say(said);
-        self.await_answer();
+        self.report(said);
+        self.restart_answer_timeout();
     }
 
-    fn say(&mut self, said: Message) {
+    fn report(&mut self, said: Message) {
         self.events.push_back(ClientEvent::Message(said));
     }
 
     /// Restarts the timeout for the next answer.
-    fn await_answer(&mut self) {
-        self.due = self.awaited().map(|_| self.now + self.plan.patience);
+    fn restart_answer_timeout(&mut self) {
+        self.due = self
+            .expected_answer()
+            .map(|_| self.now + self.plan.answer_timeout);
     }
 
     fn refused(&mut self, index: Option<usize>, refusal: Refusal) {

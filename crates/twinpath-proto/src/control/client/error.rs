@@ -6,7 +6,7 @@ use twinpath_wire::control::Modes;
 
 /// A message that a Control-Client waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Awaited {
+pub enum ExpectedAnswer {
     /// Server Greeting.
     Greeting,
     /// Server-Start.
@@ -21,7 +21,7 @@ pub enum Awaited {
     StopManyAck,
 }
 
-impl Awaited {
+impl ExpectedAnswer {
     /// Its name in the RFCs.
     pub const fn name(self) -> &'static str {
         match self {
@@ -35,7 +35,7 @@ impl Awaited {
     }
 }
 
-impl fmt::Display for Awaited {
+impl fmt::Display for ExpectedAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -57,7 +57,7 @@ pub enum ClientError {
     },
     /// The Server closed, or the connection failed, before an answer came.
     #[error("the connection ended before {0} arrived")]
-    EndedBefore(Awaited),
+    EndedBefore(ExpectedAnswer),
     /// The Server closed, or the connection failed, while sessions were running.
     #[error("the connection ended while {running} session{} ran", if *running == 1 { "" } else { "s" })]
     EndedWhileRunning {
@@ -66,7 +66,7 @@ pub enum ClientError {
     },
     /// An answer did not come in time.
     #[error("{0} did not arrive in time")]
-    Silent(Awaited),
+    Silent(ExpectedAnswer),
     /// The Server does not read our messages.
     #[error("the server does not read its connection")]
     Stuck,

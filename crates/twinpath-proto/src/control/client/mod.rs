@@ -9,7 +9,7 @@ mod requests;
 mod sessions;
 
 pub use engine::ControlClient;
-pub use error::{Awaited, ClientError};
+pub use error::{ClientError, ExpectedAnswer};
 pub use event::ClientEvent;
 pub use message::Message;
 pub use plan::{ClientPlan, SessionPlan};

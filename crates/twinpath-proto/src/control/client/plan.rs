@@ -29,7 +29,7 @@ pub struct ClientPlan {
     /// [`super::ControlClient::request`] adds more.
     pub sessions: Vec<SessionPlan>,
     /// How long an answer may take, and how long a message may wait to be written.
-    pub patience: Duration,
+    pub answer_timeout: Duration,
     /// Gives up if the Server offers a Receiver Port other than the requested one (row TC-41).
     pub strict: bool,
 }
@@ -44,7 +44,7 @@ impl Default for ClientPlan {
             preferred: Modes::default(),
             preferred_secured: Modes::default(),
             sessions: Vec::new(),
-            patience: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(30),
             strict: false,
         }
     }

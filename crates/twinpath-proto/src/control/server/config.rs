@@ -67,7 +67,7 @@ impl ServerConfig {
     }
 
     /// Time limit of a message.
-    pub(super) fn patience(&self) -> Duration {
+    pub(super) fn message_timeout(&self) -> Duration {
         self.message_patience.min(self.servwait)
     }
 }

@@ -15,7 +15,9 @@ use twinpath_wire::control::{
 
 use super::request::Ends;
 use super::sessions::{Sessions, State};
-use super::{Admission, CloseReason, Nonces, Opened, PeerSlip, ServerConfig, ServerEvent, answers};
+use super::{
+    Admission, CloseReason, Nonces, Opened, PeerDeviation, ServerConfig, ServerEvent, answers,
+};
 use crate::TestGuard;
 use crate::control::frames::{Filled, Inbox, Shape};
 use crate::control::outbox::Outbox;
@@ -48,7 +50,7 @@ pub struct Server {
     asked: Option<u16>,
     /// An acknowledgement to send once the driver has handled the events.
     ack: Option<Ack>,
-    /// Kinds of [`PeerSlip`] already reported.
+    /// Kinds of [`PeerDeviation`] already reported.
     noted: u16,
     now: Mono,
     /// When the current message began.
@@ -86,7 +88,7 @@ impl Server {
         peer: SocketAddr,
         local: SocketAddr,
     ) -> Self {
-        let mut outbox = Outbox::new(config.patience());
+        let mut outbox = Outbox::new(config.message_timeout());
         let offers = match admission {
             Admission::Served | Admission::Refused(_) => config.offers(!keys.is_empty()),
             Admission::TurnedAway => Modes::default(),
@@ -156,7 +158,7 @@ impl Server {
             match filled {
                 Ok(Filled::Partial) => {}
                 Ok(Filled::Message(message)) => self.message(&message),
-                Ok(Filled::Block(block)) => self.strange(&block),
+                Ok(Filled::Block(block)) => self.handle_unexpected(&block),
                 Err(_) => self.drop_connection(CloseReason::Forged),
             }
         }
@@ -280,7 +282,7 @@ impl Server {
         if !self.events.is_empty() {
             return None;
         }
-        self.settle();
+        self.write_pending_ack();
         self.outbox.front()
     }
 
@@ -329,7 +331,7 @@ impl Server {
             Phase::Commands => self.inbox.is_begun(),
             Phase::Closing => false,
         };
-        under_way.then(|| self.begun + self.config.patience())
+        under_way.then(|| self.begun + self.config.message_timeout())
     }
 
     fn servwait_due(&self) -> Option<Mono> {
@@ -351,7 +353,9 @@ impl Server {
             Some(command @ (Command::StartMany | Command::StopMany)) => {
                 self.start_or_stop(command, message);
             }
-            Some(Command::StartManyAck | Command::StopManyAck) | None => self.strange(message),
+            Some(Command::StartManyAck | Command::StopManyAck) | None => {
+                self.handle_unexpected(message);
+            }
         }
     }
 
@@ -378,7 +382,7 @@ impl Server {
     }
 
     /// Writes the pending acknowledgement.
-    fn settle(&mut self) {
+    fn write_pending_ack(&mut self) {
         match self.ack.take() {
             None => {}
             Some(Ack::All(accept)) => self.send(answers::start_ack(accept)),
@@ -407,7 +411,7 @@ impl Server {
         self.outbox.push(self.now, message);
     }
 
-    fn note(&mut self, slip: PeerSlip) {
+    fn note(&mut self, slip: PeerDeviation) {
         if self.noted & slip.bit() == 0 {
             self.noted |= slip.bit();
             self.events.push_back(ServerEvent::Note(slip));
@@ -419,7 +423,7 @@ impl Server {
         if self.phase == Phase::Closing {
             return;
         }
-        self.settle();
+        self.write_pending_ack();
         self.phase = Phase::Closing;
         self.stop_running();
         for sid in self.sessions.all_in(State::Accepted) {

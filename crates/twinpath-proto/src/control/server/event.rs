@@ -25,7 +25,7 @@ pub enum ServerEvent {
     /// [`RequestFault::accept`].
     Refused(RequestFault),
     /// A harmless breach of the standard by the client. Each kind is reported once.
-    Note(PeerSlip),
+    Note(PeerDeviation),
     /// The connection ends. Pending output is still written. The last event, except for a
     /// [`Self::Remove`] if a session is opened after it.
     Closed(CloseReason),
@@ -45,7 +45,7 @@ pub struct Opened {
 /// A harmless breach of the standard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum PeerSlip {
+pub enum PeerDeviation {
     /// Mode bits that no RFC defines were chosen; ignored.
     UnknownModeBits(u32),
     /// The IP version in a request is not that of the connection, and both addresses are zero.
@@ -79,7 +79,7 @@ pub enum PeerSlip {
     UnknownSid,
 }
 
-impl PeerSlip {
+impl PeerDeviation {
     /// The name in logs.
     pub const fn name(self) -> &'static str {
         match self {

@@ -11,7 +11,7 @@ mod sid;
 
 pub use config::{Admission, Nonces, ServerConfig};
 pub use engine::Server;
-pub use event::{CloseReason, Opened, PeerSlip, ServerEvent};
+pub use event::{CloseReason, Opened, PeerDeviation, ServerEvent};
 pub use fault::RequestFault;
 pub use request::SessionRequest;
 pub use sid::make_sid;

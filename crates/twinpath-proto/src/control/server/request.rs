@@ -7,7 +7,7 @@ use twinpath_wire::control::{Modes, RequestSession, SecurityMode};
 use twinpath_wire::{Dscp, MAX_PAYLOAD_V4, MAX_PAYLOAD_V6, TimeFormat, Wall, WireTime};
 
 use super::{RequestFault, ServerConfig};
-use crate::reflector::answers_anything;
+use crate::reflector::is_unsafe_port;
 
 /// A session that a client requests. All fields are checked, except for what depends on the host:
 /// whether `receiver` is one of its addresses, and which ports and sessions are free.
@@ -96,7 +96,7 @@ pub(super) fn judge(
 
 /// Both addresses are zero, and the IP version is not that of the connection: the connection's
 /// family wins (row TC-37).
-pub(super) fn odd_ip_version(message: &RequestSession, ends: &Ends) -> Option<u8> {
+pub(super) fn other_ip_version(message: &RequestSession, ends: &Ends) -> Option<u8> {
     let ipvn = message.ipvn & 0x0f;
     let family = if ends.peer.ip().to_canonical().is_ipv4() {
         4
@@ -121,7 +121,7 @@ fn sender(
     if foreign && !config.allow_sender.iter().any(|net| net.contains(&address)) {
         return Err(RequestFault::Sender(address));
     }
-    if (port == 0 && !config.nat) || (port != 0 && answers_anything(port)) {
+    if (port == 0 && !config.nat) || (port != 0 && is_unsafe_port(port)) {
         return Err(RequestFault::SenderPort(port));
     }
     Ok(match (address, ends.peer) {

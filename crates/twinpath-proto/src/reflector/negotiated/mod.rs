@@ -240,7 +240,7 @@ impl NegotiatedReflector {
                 Err(Ignored::RateLimited)
             }
         });
-        session.counters.judge(judged.map(|_| ()));
+        session.counters.count_outcome(judged.map(|_| ()));
         let sender = judged?;
         let error_unknown = u64::from(sender.error.multiplier() == 0);
         session.counters.error_multiplier_zero += error_unknown;
@@ -316,7 +316,7 @@ fn judge(
             session.counters.old += 1;
             // In the authenticated mode, numbers can be forged: a reply's first block and HMAC pass
             // for a request's. Refusing old numbers would let a forger block the real sender.
-            if session.numbers_are_proven() {
+            if session.has_authentic_numbers() {
                 return Err(Ignored::Old);
             }
             session.counters.replays += 1;

@@ -27,7 +27,7 @@ pub(super) struct Replays {
 
 impl Replays {
     /// Classifies and remembers `number`, of a packet that was verified.
-    pub(super) fn judge(&mut self, number: u32) -> Repeat {
+    pub(super) fn classify(&mut self, number: u32) -> Repeat {
         let greatest = *self.greatest.get_or_insert(number);
         let ahead = number.wrapping_sub(greatest);
         if ahead < 1 << 31 {
@@ -72,22 +72,22 @@ mod tests {
     #[test]
     fn a_number_is_new_once_and_old_when_the_window_passed_it() {
         let mut replays = Replays::default();
-        assert_eq!(replays.judge(5), Repeat::New);
-        assert_eq!(replays.judge(5), Repeat::Seen);
-        assert_eq!(replays.judge(3), Repeat::New);
-        assert_eq!(replays.judge(5 + WINDOW), Repeat::New);
-        assert_eq!(replays.judge(5), Repeat::Old);
-        assert_eq!(replays.judge(6), Repeat::New);
-        assert_eq!(replays.judge(6), Repeat::Seen);
+        assert_eq!(replays.classify(5), Repeat::New);
+        assert_eq!(replays.classify(5), Repeat::Seen);
+        assert_eq!(replays.classify(3), Repeat::New);
+        assert_eq!(replays.classify(5 + WINDOW), Repeat::New);
+        assert_eq!(replays.classify(5), Repeat::Old);
+        assert_eq!(replays.classify(6), Repeat::New);
+        assert_eq!(replays.classify(6), Repeat::Seen);
     }
 
     #[test]
     fn numbers_continue_after_2_to_the_32() {
         let mut replays = Replays::default();
-        assert_eq!(replays.judge(u32::MAX), Repeat::New);
-        assert_eq!(replays.judge(0), Repeat::New);
-        assert_eq!(replays.judge(u32::MAX), Repeat::Seen);
-        assert_eq!(replays.judge(0), Repeat::Seen);
+        assert_eq!(replays.classify(u32::MAX), Repeat::New);
+        assert_eq!(replays.classify(0), Repeat::New);
+        assert_eq!(replays.classify(u32::MAX), Repeat::Seen);
+        assert_eq!(replays.classify(0), Repeat::Seen);
     }
 
     proptest! {
@@ -106,7 +106,7 @@ mod tests {
                 } else {
                     Repeat::Seen
                 };
-                prop_assert_eq!(replays.judge(u32::try_from(at & 0xffff_ffff).unwrap()), expected);
+                prop_assert_eq!(replays.classify(u32::try_from(at & 0xffff_ffff).unwrap()), expected);
             }
         }
     }

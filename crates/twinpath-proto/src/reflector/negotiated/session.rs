@@ -12,7 +12,7 @@ use super::replays::{Repeat, Replays};
 use super::{SessionCounters, SessionSpec};
 use crate::TestGuard;
 use crate::features::TestFeatures;
-use crate::test_guard::Unopened;
+use crate::test_guard::PacketFault;
 
 /// A Start Time farther ahead than this is taken as this (row TC-48).
 const FARTHEST_START: Duration = Duration::from_hours(24);
@@ -117,7 +117,7 @@ impl Session {
     }
 
     /// Whether datagrams to this address belong to it, as far as both are known.
-    pub(super) fn listens_at(&self, to: Option<IpAddr>) -> bool {
+    pub(super) fn accepts_destination(&self, to: Option<IpAddr>) -> bool {
         match (self.local, to) {
             (Some(local), Some(to)) => local == to.to_canonical(),
             _ => true,
@@ -134,8 +134,8 @@ impl Session {
             .guard
             .open::<{ SenderSecured::OCTETS }>(request)
             .map_err(|unopened| match unopened {
-                Unopened::Short => Ignored::TooShort,
-                Unopened::Forged => Ignored::Forged,
+                PacketFault::Short => Ignored::TooShort,
+                PacketFault::Forged => Ignored::Forged,
             })?;
         let (sender, _) = SenderSecured::view(&header).map_err(|_| Ignored::TooShort)?;
         Ok(SenderOpen {
@@ -148,7 +148,7 @@ impl Session {
     /// Whether a genuine request came before (row TT-35).
     pub(super) fn repeat(&mut self, number: u32) -> Repeat {
         match &mut self.secured {
-            Some(secured) => secured.replays.judge(number),
+            Some(secured) => secured.replays.classify(number),
             None => Repeat::New,
         }
     }
@@ -156,7 +156,7 @@ impl Session {
     /// Whether a request's number cannot be forged without the keys: the HMAC of the encrypted mode
     /// covers a request's whole header, which no reply has. That of the authenticated mode covers
     /// only the first block, and a reply's is computed over the same octets with the same key.
-    pub(super) fn numbers_are_proven(&self) -> bool {
+    pub(super) fn has_authentic_numbers(&self) -> bool {
         let secured = self.secured.as_ref();
         secured.is_none_or(|secured| secured.guard.covers_headers())
     }

@@ -123,7 +123,7 @@ pub struct SessionCounters {
 
 impl SessionCounters {
     /// Counts a datagram by its outcome. One that arrives after the session's end does not count.
-    pub(super) fn judge(&mut self, judged: Result<(), Ignored>) {
+    pub(super) fn count_outcome(&mut self, judged: Result<(), Ignored>) {
         let count = match judged {
             Ok(()) => &mut self.reflected,
             Err(Ignored::NoSession) => return,

@@ -111,7 +111,7 @@ impl Table {
         if let Some(at) = self.by_sender.get(&key).copied() {
             return self
                 .get(at)
-                .is_some_and(|session| session.listens_at(arrival.to))
+                .is_some_and(|session| session.accepts_destination(arrival.to))
                 .then_some(at);
         }
         if self.unbound.is_empty() {
@@ -144,8 +144,9 @@ impl Table {
     /// lets this sender bind any session.
     fn find_unbound(&self, request: &[u8], arrival: &Arrival, allowed: bool) -> Option<u32> {
         let port = arrival.to_port;
-        let its_own =
-            |session: &Session| session.listens_at(arrival.to) && session.read(request).is_ok();
+        let its_own = |session: &Session| {
+            session.accepts_destination(arrival.to) && session.read(request).is_ok()
+        };
         let find = |octets: u16, fits: &dyn Fn(&Session) -> bool| {
             let from = halves(arrival.from.ip());
             let found = self.first_unbound((port, octets), from, from, fits);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use twinpath_proto::control::{
-    Admission, ClientEvent, ClientPlan, CloseReason, ControlClient, Nonces, Opened, PeerSlip,
+    Admission, ClientEvent, ClientPlan, CloseReason, ControlClient, Nonces, Opened, PeerDeviation,
     Server, ServerConfig, ServerEvent, SessionPlan,
 };
 use twinpath_proto::security::KeyTable;
@@ -151,7 +151,7 @@ fn our_server_answers_captured_clients_octet_for_octet_as_twampd_did() {
         ];
         if twampy {
             // Rows TC-56, TC-57: known clients count 0, and we put up with it.
-            let slip = PeerSlip::StopCount {
+            let slip = PeerDeviation::StopCount {
                 said: 0,
                 running: 1,
             };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use twinpath_proto::control::{
-    Awaited, ClientError, ClientEvent, ClientPlan, ControlClient, Message, SessionPlan,
+    ClientError, ClientEvent, ClientPlan, ControlClient, ExpectedAnswer, Message, SessionPlan,
 };
 use twinpath_proto::{Refusal, Step};
 use twinpath_wire::control::{Accept, Modes, SecurityMode, Sid};
@@ -294,10 +294,10 @@ fn addresses_and_ip_version_are_those_of_the_wish_or_the_connection() {
 
 #[test]
 fn an_answer_that_does_not_come_ends_the_connection_by_its_name() {
-    let patience = Duration::from_secs(30);
+    let answer_timeout = Duration::from_secs(30);
     let silent = |rig: &mut ClientRig| {
         let due = rig.client.poll_timeout().unwrap();
-        assert_eq!(due, START + patience);
+        assert_eq!(due, START + answer_timeout);
         rig.client.handle_timeout(Mono::from_ns(due.ns() - 1));
         assert!(!rig.client.is_closed());
         rig.client.handle_timeout(due);
@@ -305,20 +305,29 @@ fn an_answer_that_does_not_come_ends_the_connection_by_its_name() {
         failed(rig)
     };
     let mut rig = client(plan(1));
-    assert_eq!(silent(&mut rig), ClientError::Silent(Awaited::Greeting));
+    assert_eq!(
+        silent(&mut rig),
+        ClientError::Silent(ExpectedAnswer::Greeting)
+    );
     let mut rig = client(plan(1));
     rig.feed(&greeting(1));
-    assert_eq!(silent(&mut rig), ClientError::Silent(Awaited::ServerStart));
+    assert_eq!(
+        silent(&mut rig),
+        ClientError::Silent(ExpectedAnswer::ServerStart)
+    );
     let mut rig = client(plan(1));
     rig.feed(&[greeting(1), server_start(0)].concat());
     assert_eq!(
         silent(&mut rig),
-        ClientError::Silent(Awaited::AcceptSession)
+        ClientError::Silent(ExpectedAnswer::AcceptSession)
     );
     let mut rig = settled(plan(1), 1);
     rig.client.start(rig.now);
     rig.drain();
-    assert_eq!(silent(&mut rig), ClientError::Silent(Awaited::StartAck));
+    assert_eq!(
+        silent(&mut rig),
+        ClientError::Silent(ExpectedAnswer::StartAck)
+    );
 }
 
 #[test]
@@ -344,7 +353,10 @@ fn the_end_of_the_connection_is_named_after_what_it_cuts_off() {
     rig.feed(&greeting(1)[..63]);
     rig.client.handle_eof(rig.now);
     rig.drain();
-    assert_eq!(failed(&rig), ClientError::EndedBefore(Awaited::Greeting));
+    assert_eq!(
+        failed(&rig),
+        ClientError::EndedBefore(ExpectedAnswer::Greeting)
+    );
     let mut rig = settled(plan(2), 1);
     rig.client.start(rig.now);
     rig.feed(&start_ack(0));

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use twinpath_proto::control::{
-    Admission, ClientEvent, ClientPlan, CloseReason, ControlClient, Nonces, PeerSlip, RequestFault,
-    ServerConfig, ServerEvent, SessionPlan, SessionRequest,
+    Admission, ClientEvent, ClientPlan, CloseReason, ControlClient, Nonces, PeerDeviation,
+    RequestFault, ServerConfig, ServerEvent, SessionPlan, SessionRequest,
 };
 use twinpath_wire::control::{Modes, SecurityMode};
 use twinpath_wire::{Dscp, Wall, WireTime};
@@ -102,7 +102,7 @@ fn on_ipv6_zero_addresses_with_ip_version_4_are_the_connection_s() {
         "[2001:db8::2]:862",
     );
     let (events, _) = rig.exchange(&request());
-    assert_eq!(events[0], ServerEvent::Note(PeerSlip::IpVersion(4)));
+    assert_eq!(events[0], ServerEvent::Note(PeerDeviation::IpVersion(4)));
     // With an address given, the version counts.
     let named = request_with(16, &[192, 0, 2, 1]);
     assert_eq!(judged(&mut rig, &named), Err(3));
@@ -263,8 +263,11 @@ fn harmless_fields_are_ignored_and_noted_once() {
     message[1] |= 0xf0;
     message[92..].fill(0xff);
     let (events, _) = rig.exchange(&message);
-    assert_eq!(events[0], ServerEvent::Note(PeerSlip::SidInRequest));
-    assert_eq!(events[1], ServerEvent::Note(PeerSlip::PacketsInRequest(9)));
+    assert_eq!(events[0], ServerEvent::Note(PeerDeviation::SidInRequest));
+    assert_eq!(
+        events[1],
+        ServerEvent::Note(PeerDeviation::PacketsInRequest(9))
+    );
     assert!(matches!(events[2..], [ServerEvent::Open(_)]));
     let (events, _) = rig.exchange(&message);
     assert!(matches!(events[..], [ServerEvent::Open(_)]));

@@ -2,21 +2,21 @@
 //! and reported once, others refused.
 
 use twinpath_proto::control::{
-    CloseReason, Opened, PeerSlip, RequestFault, ServerConfig, ServerEvent,
+    CloseReason, Opened, PeerDeviation, RequestFault, ServerConfig, ServerEvent,
 };
 use twinpath_wire::control::{Accept, Sid};
 
 use super::messages::{many, request, set_up, sid, start_ack, start_sessions, stop_sessions};
 use super::rig::ServerRig;
 
-const NOTE: fn(PeerSlip) -> ServerEvent = ServerEvent::Note;
+const NOTE: fn(PeerDeviation) -> ServerEvent = ServerEvent::Note;
 
 #[test]
 fn bits_beyond_the_known_are_ignored() {
     // Row TC-7.
     let mut rig = ServerRig::new(ServerConfig::default());
     let (events, sent) = rig.exchange(&set_up(1 | 1024 | 0x8000_0000));
-    assert_eq!(events[0], NOTE(PeerSlip::UnknownModeBits(0x8000_0400)));
+    assert_eq!(events[0], NOTE(PeerDeviation::UnknownModeBits(0x8000_0400)));
     assert!(matches!(events[1], ServerEvent::Ready { modes } if modes.bits() == 1));
     assert_eq!(sent[0][15], 0);
 }
@@ -31,7 +31,10 @@ fn a_wrong_count_stops_all_sessions_and_the_connection_stays() {
         let (events, sent) = rig.exchange(&stop_sessions(0, said));
         let stops = [sid(2 * round), sid(2 * round + 1)].map(ServerEvent::Stop);
         if round == 0 {
-            assert_eq!(events[0], NOTE(PeerSlip::StopCount { said, running: 2 }));
+            assert_eq!(
+                events[0],
+                NOTE(PeerDeviation::StopCount { said, running: 2 })
+            );
             assert_eq!(events[1..], stops);
         } else {
             assert_eq!(events, stops, "told once");
@@ -52,7 +55,7 @@ fn a_strict_server_closes_at_a_wrong_count() {
     let (events, _) = rig.exchange(&stop_sessions(0, 0));
     let (said, running) = (0, 1);
     let expected = [
-        NOTE(PeerSlip::StopCount { said, running }),
+        NOTE(PeerDeviation::StopCount { said, running }),
         ServerEvent::Stop(sid(0)),
         ServerEvent::Closed(CloseReason::StopCount { said, running }),
     ];
@@ -66,7 +69,7 @@ fn a_client_that_says_it_failed_is_noted() {
     rig.feed(&[request(), start_sessions()].concat());
     let (events, _) = rig.exchange(&stop_sessions(1, 1));
     let expected = [
-        NOTE(PeerSlip::StopFailure(Accept::Failure)),
+        NOTE(PeerDeviation::StopFailure(Accept::Failure)),
         ServerEvent::Stop(sid(0)),
     ];
     assert_eq!(events, expected);
@@ -88,7 +91,7 @@ fn a_session_named_twice_counts_once() {
     let mut rig = ServerRig::set_up(ServerConfig::default(), 17);
     rig.feed(&request());
     let (events, sent) = rig.exchange(&many(7, 0, &[sid(0), sid(0)]));
-    let expected = [ServerEvent::Start(sid(0)), NOTE(PeerSlip::RepeatedSid)];
+    let expected = [ServerEvent::Start(sid(0)), NOTE(PeerDeviation::RepeatedSid)];
     assert_eq!(events, expected);
     assert_eq!(sent, [many(8, 0, &[sid(0)])]);
 }
@@ -177,7 +180,7 @@ fn start_again_while_running_changes_nothing() {
     rig.feed(&[request(), start_sessions()].concat());
     let (events, sent) = rig.exchange(&start_sessions());
     let refused = ServerEvent::Refused(RequestFault::WhileRunning);
-    assert_eq!(events, [NOTE(PeerSlip::StartWhileRunning), refused]);
+    assert_eq!(events, [NOTE(PeerDeviation::StartWhileRunning), refused]);
     assert_eq!(sent, [start_ack(3)]);
     let (events, _) = rig.exchange(&stop_sessions(0, 1));
     assert_eq!(events, [ServerEvent::Stop(sid(0))]);

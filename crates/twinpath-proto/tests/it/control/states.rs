@@ -1,7 +1,9 @@
 //! The state table of the Server (section 11 of the conformance table), a test for each row and
 //! an entry for each cell.
 
-use twinpath_proto::control::{CloseReason, PeerSlip, RequestFault, ServerConfig, ServerEvent};
+use twinpath_proto::control::{
+    CloseReason, PeerDeviation, RequestFault, ServerConfig, ServerEvent,
+};
 use twinpath_wire::control::Sid;
 
 use super::messages::{
@@ -84,7 +86,7 @@ fn with_the_greeting_sent_only_a_set_up_response_is_read() {
 fn in_the_request_state() {
     // Rows TC-30, TC-52, TC-53, TC-55, TC-69, TC-70.
     let granted = accept_session(0, 20_001, sid(0));
-    let stop = ServerEvent::Note(PeerSlip::StopWithoutStart);
+    let stop = ServerEvent::Note(PeerDeviation::StopWithoutStart);
     let cells = [
         cell(request(), &[], &[granted]),
         // Nothing was accepted: nothing to start.
@@ -124,12 +126,12 @@ fn in_the_active_state() {
     let cells = [
         cell(
             request(),
-            &[note(PeerSlip::RequestWhileRunning), waits],
+            &[note(PeerDeviation::RequestWhileRunning), waits],
             &[refused()],
         ),
         cell(
             start_sessions(),
-            &[note(PeerSlip::StartWhileRunning), waits],
+            &[note(PeerDeviation::StartWhileRunning), waits],
             &[start_ack(3)],
         ),
         cell(stop_sessions(0, 1), &stopped, &[]),
@@ -146,14 +148,14 @@ fn with_individual_session_control() {
     let note = ServerEvent::Note;
     let (start, stop) = (ServerEvent::Start(sid(0)), ServerEvent::Stop(sid(0)));
     let gone = [ServerEvent::Remove(sid(0))];
-    let all = note(PeerSlip::StopWithoutSids);
+    let all = note(PeerDeviation::StopWithoutSids);
     let no_sids = ServerEvent::Refused(RequestFault::StartWithoutSids);
     let granted = [accept_session(0, 20_001, sid(1))];
     let cells = [
         cell(request(), &[], &granted),
         cell(
             start_sessions(),
-            &[note(PeerSlip::StartWithoutSids), no_sids],
+            &[note(PeerDeviation::StartWithoutSids), no_sids],
             &[refused()],
         ),
         cell(stop_sessions(0, 0), &[all], &[]),
@@ -169,7 +171,7 @@ fn with_individual_session_control() {
         cell(request(), &[], &granted),
         cell(
             start_sessions(),
-            &[note(PeerSlip::StartWithoutSids), no_sids],
+            &[note(PeerDeviation::StartWithoutSids), no_sids],
             &[refused()],
         ),
         cell(stop_sessions(0, 1), &[all, stop], &[]),
@@ -195,7 +197,7 @@ fn with_individual_session_control() {
         cells.into_iter().chain(others(&[])),
     );
 
-    let unknown = note(PeerSlip::UnknownSid);
+    let unknown = note(PeerDeviation::UnknownSid);
     let cells = [
         cell(many(7, 0, &[sid(9)]), &[unknown], &[many(8, 3, &[sid(9)])]),
         cell(many(9, 0, &[sid(9)]), &[unknown], &[many(10, 3, &[sid(9)])]),

@@ -1,6 +1,6 @@
 //! Recorded requests of other programs, and their reflectors' replies.
 
-use twinpath_proto::reflector::{ReflectorConfig, SessionReflector, Speaks};
+use twinpath_proto::reflector::{ReflectorConfig, ReflectorProtocols, SessionReflector};
 use twinpath_wire::{Arrival, ReplyHead, SenderOpen, Stamp, TimeFormat, Wall};
 
 use super::capture::{Datagram, exchanges};
@@ -37,7 +37,7 @@ fn answer_as(
 fn replies_are_those_of_twampd_and_stamp_suite_octet_for_octet() {
     let auto = ReflectorConfig::default();
     let ptp = ReflectorConfig {
-        speaks: Speaks::Stamp,
+        protocols: ReflectorProtocols::Stamp,
         format: TimeFormat::Ptp,
         tai_offset_s: 0, // that peer writes UTC
         ..ReflectorConfig::default()
@@ -136,12 +136,16 @@ fn no_recorded_reply_is_answered() {
         ("stamp-v1-tlv.pcap", 28_622),
         ("stamp-v1-ptp.pcap", 28_628),
     ] {
-        for speaks in [Speaks::Auto, Speaks::Stamp, Speaks::TwampLight] {
+        for speaks in [
+            ReflectorProtocols::Auto,
+            ReflectorProtocols::Stamp,
+            ReflectorProtocols::TwampLight,
+        ] {
             let authenticated = file == "stamp-authenticated.pcap";
-            if authenticated && speaks == Speaks::TwampLight {
+            if authenticated && speaks == ReflectorProtocols::TwampLight {
                 continue; // it does not know that protocol, and takes all for requests
             }
-            let mut ours = reflector(|config| config.speaks = speaks);
+            let mut ours = reflector(|config| config.protocols = speaks);
             for (_, recorded) in exchanges(file, port) {
                 let answer = ask(&mut ours, ms(0), &recorded.octets, &recorded.arrival);
                 assert!(

@@ -1,6 +1,6 @@
 //! TWAMP Light and STAMP on one port.
 
-use twinpath_proto::reflector::{Class, Ignored, Speaks, Tail, classify};
+use twinpath_proto::reflector::{Class, Ignored, ReflectorProtocols, Tail, classify};
 
 use super::capture::datagrams;
 use super::support::{NOW, light, stamp};
@@ -18,7 +18,7 @@ fn is_stamp(ssid: u16, tail: Tail) -> Result<Class, Ignored> {
 }
 
 fn auto(payload: &[u8]) -> Result<Class, Ignored> {
-    classify(Speaks::Auto, payload, 20_000, 862, NOW)
+    classify(ReflectorProtocols::Auto, payload, 20_000, 862, NOW)
 }
 
 #[test]
@@ -52,7 +52,13 @@ fn captured_packets_are_what_they_are() {
     ] {
         for packet in datagrams(file) {
             let (from, to) = (packet.arrival.from.port(), packet.arrival.to_port);
-            let class = classify(Speaks::Auto, &packet.octets, from, to, packet.arrival.at.at);
+            let class = classify(
+                ReflectorProtocols::Auto,
+                &packet.octets,
+                from,
+                to,
+                packet.arrival.at.at,
+            );
             let expected = if to == port { request } else { reply };
             assert_eq!(class, expected, "{file}, packet {}", packet.number);
         }
@@ -119,13 +125,14 @@ fn constructed_packets_are_what_the_table_says() {
 
 #[test]
 fn a_port_for_one_protocol_takes_everything_for_that_protocol() {
-    let as_stamp = |payload: &[u8]| classify(Speaks::Stamp, payload, 20_000, 862, NOW);
+    let as_stamp = |payload: &[u8]| classify(ReflectorProtocols::Stamp, payload, 20_000, 862, NOW);
     assert_eq!(as_stamp(&light(0, &[7; 27])), is_stamp(0, Tail::None));
     assert_eq!(as_stamp(&light(0, &[7; 30])), is_stamp(0x0707, Tail::None));
     assert_eq!(
         as_stamp(&light(0, &[7; 100])),
         is_stamp(0x0707, Tail::Malformed)
     );
-    let as_light = |payload: &[u8]| classify(Speaks::TwampLight, payload, 20_000, 862, NOW);
+    let as_light =
+        |payload: &[u8]| classify(ReflectorProtocols::TwampLight, payload, 20_000, 862, NOW);
     assert_eq!(as_light(&stamp(0, 9, &[0x80, 1, 0, 0])), LIGHT);
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
-use twinpath_proto::reflector::{SessionReflector, Speaks, classify};
+use twinpath_proto::reflector::{ReflectorProtocols, SessionReflector, classify};
 use twinpath_wire::{Arrival, Delta, ReplyHead, SenderOpen, Stamp, TimeFormat, Wall, WireTime};
 
 use super::support::{HERE, NOW, THERE, arrival, ask, light, ms, reflector, stamp, way_back};
@@ -148,11 +148,15 @@ fn another_program_that_answers_everything_gets_two_replies_at_most() {
 fn reflectors_that_only_one_protocol_or_ptp_is_asked_of_do_not_loop_either() {
     let engine = |speaks| {
         reflector(|config| {
-            config.speaks = speaks;
+            config.protocols = speaks;
             config.format = TimeFormat::Ptp;
         })
     };
-    let every = [Speaks::Auto, Speaks::TwampLight, Speaks::Stamp];
+    let every = [
+        ReflectorProtocols::Auto,
+        ReflectorProtocols::TwampLight,
+        ReflectorProtocols::Stamp,
+    ];
     for first in every {
         for second in every {
             let spoofed = light(0, &[0; 60]);
@@ -244,7 +248,7 @@ fn each_sign_of_a_reply_is_enough_and_none_is_not() {
         ),
     ] {
         let packet = short_reply(t3, t2, sender_t1);
-        let class = classify(Speaks::Auto, &packet, ports[0], ports[1], NOW);
+        let class = classify(ReflectorProtocols::Auto, &packet, ports[0], ports[1], NOW);
         assert_eq!(class.is_err(), is_reply, "{what}");
     }
 }
@@ -262,7 +266,7 @@ proptest! {
         clocks_s in prop::array::uniform2(1..4_000_000_000_i64),
         residence_ns in 0..10_000_000_000_i64,
         stateful in any::<bool>(),
-        speaks in prop_oneof![Just(Speaks::Auto), Just(Speaks::TwampLight), Just(Speaks::Stamp)],
+        speaks in prop_oneof![Just(ReflectorProtocols::Auto), Just(ReflectorProtocols::TwampLight), Just(ReflectorProtocols::Stamp)],
     ) {
         let at = |seconds: i64| Stamp {
             at: Wall::from_unix_ns(seconds * 1_000_000_000 + 500_000_007),
@@ -270,12 +274,12 @@ proptest! {
         };
         let from = SocketAddr::new(THERE, ports[0]);
         let arrival = Arrival { from, to_port: ports[1], at: at(clocks_s[0]), ..arrival() };
-        let mut one = reflector(|config| (config.stateful, config.speaks) = (stateful, speaks));
+        let mut one = reflector(|config| (config.stateful, config.protocols) = (stateful, speaks));
         if let Ok((mut reply, _)) = ask(&mut one, ms(0), &spoofed, &arrival) {
             one.seal(&mut reply, arrival.at.at + Delta::from_ns(residence_ns), super::support::ERROR);
             let back = Arrival { at: at(clocks_s[1]), ..way_back(&arrival) };
-            for speaks in [Speaks::Auto, Speaks::TwampLight, Speaks::Stamp] {
-                let mut other = reflector(|config| config.speaks = speaks);
+            for speaks in [ReflectorProtocols::Auto, ReflectorProtocols::TwampLight, ReflectorProtocols::Stamp] {
+                let mut other = reflector(|config| config.protocols = speaks);
                 prop_assert!(ask(&mut other, ms(0), &reply, &back).is_err());
             }
         }

@@ -1,7 +1,7 @@
 //! Contents and length of replies.
 
 use proptest::prelude::*;
-use twinpath_proto::reflector::Speaks;
+use twinpath_proto::reflector::ReflectorProtocols;
 use twinpath_wire::{
     Arrival, Delta, Dscp, ErrorEstimate, ReplyHead, SenderOpen, TimeFormat, Tos, WireTime,
 };
@@ -58,20 +58,20 @@ fn a_given_dscp_is_used_for_all_replies() {
 #[test]
 fn sizes_are_the_requests_and_no_less_than_the_header() {
     for (speaks, request, octets) in [
-        (Speaks::Auto, light(0, &[]), 41),
-        (Speaks::Auto, light(0, &[0; 26]), 41),
-        (Speaks::Auto, light(0, &[0; 29]), 43),
-        (Speaks::Auto, light(0, &[7; 29]), 43),
-        (Speaks::Auto, light(0, &[0; 30]), 44),
-        (Speaks::Auto, light(0, &[7; 31]), 45),
-        (Speaks::Auto, stamp(0, 9, &[0x80, 1, 0, 0]), 48),
-        (Speaks::Stamp, light(0, &[]), 44),
-        (Speaks::Stamp, light(0, &[7; 27]), 44),
-        (Speaks::Stamp, light(0, &[7; 31]), 45),
-        (Speaks::TwampLight, light(0, &[0; 30]), 44),
-        (Speaks::TwampLight, light(0, &[]), 41),
+        (ReflectorProtocols::Auto, light(0, &[]), 41),
+        (ReflectorProtocols::Auto, light(0, &[0; 26]), 41),
+        (ReflectorProtocols::Auto, light(0, &[0; 29]), 43),
+        (ReflectorProtocols::Auto, light(0, &[7; 29]), 43),
+        (ReflectorProtocols::Auto, light(0, &[0; 30]), 44),
+        (ReflectorProtocols::Auto, light(0, &[7; 31]), 45),
+        (ReflectorProtocols::Auto, stamp(0, 9, &[0x80, 1, 0, 0]), 48),
+        (ReflectorProtocols::Stamp, light(0, &[]), 44),
+        (ReflectorProtocols::Stamp, light(0, &[7; 27]), 44),
+        (ReflectorProtocols::Stamp, light(0, &[7; 31]), 45),
+        (ReflectorProtocols::TwampLight, light(0, &[0; 30]), 44),
+        (ReflectorProtocols::TwampLight, light(0, &[]), 41),
     ] {
-        let mut ours = reflector(|config| config.speaks = speaks);
+        let mut ours = reflector(|config| config.protocols = speaks);
         let got = reply(&mut ours, &request, &arrival()).len();
         assert_eq!(got, octets, "{speaks:?}, {} octets", request.len());
     }
@@ -79,7 +79,7 @@ fn sizes_are_the_requests_and_no_less_than_the_header() {
 
 #[test]
 fn a_request_too_short_for_stamp_gets_the_base_packet_without_its_padding() {
-    let mut ours = reflector(|config| config.speaks = Speaks::Stamp);
+    let mut ours = reflector(|config| config.protocols = ReflectorProtocols::Stamp);
     let reply = reply(&mut ours, &light(0, &[7; 27]), &arrival());
     assert_eq!(reply[14..16], [0; 2], "padding is no SSID");
     assert_eq!(reply[38..], [0, 0, 61, 0, 0, 0]);
@@ -131,12 +131,12 @@ fn a_lengthened_reply_ends_in_zeros() {
 #[test]
 fn ptp_is_written_only_where_no_twamp_light_is_spoken() {
     for (speaks, format) in [
-        (Speaks::Auto, TimeFormat::Ntp),
-        (Speaks::TwampLight, TimeFormat::Ntp),
-        (Speaks::Stamp, TimeFormat::Ptp),
+        (ReflectorProtocols::Auto, TimeFormat::Ntp),
+        (ReflectorProtocols::TwampLight, TimeFormat::Ntp),
+        (ReflectorProtocols::Stamp, TimeFormat::Ptp),
     ] {
         let mut ours = reflector(|config| {
-            config.speaks = speaks;
+            config.protocols = speaks;
             config.format = TimeFormat::Ptp;
         });
         let reply = reply(&mut ours, &stamp(0, 1, &[]), &arrival());

@@ -207,7 +207,7 @@ fn when_waiting_is_turned_off_nothing_waits_any_more() {
     rig.reply(1, ms(210));
     rig.reply(2, ms(211));
     assert_eq!(rig.samples(), []);
-    rig.sender.set_await_tx_stamps(false);
+    rig.sender.set_expects_tx_stamps(false);
     assert_eq!(rig.samples().len(), 2);
     rig.send_count(1);
     rig.reply(3, ms(310));

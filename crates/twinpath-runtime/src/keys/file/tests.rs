@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn pair(line: &[u8]) -> Result<Option<(String, Vec<u8>)>, Slip> {
+fn pair(line: &[u8]) -> Result<Option<(String, Vec<u8>)>, LineFault> {
     let line = line_of(line)?;
     Ok(line.map(|(id, secret)| (id.to_string(), secret.to_vec())))
 }
@@ -41,19 +41,28 @@ fn what_is_no_line_says_why() {
     let long = [b"x".repeat(81).as_slice(), b" y"].concat();
     let secret = [b"alice ".as_slice(), &b"y".repeat(1_025)].concat();
     for (line, slip) in [
-        (b"alice".as_slice(), Slip::NoPassphrase),
-        (b"alice  \t", Slip::NoPassphrase),
-        (b"\xff\xfe x", Slip::NotUtf8),
-        (b"a\x1bb x", Slip::Control),
-        ("a\u{85}b x".as_bytes(), Slip::Control),
-        (b"a\0b x", Slip::Control),
-        (long.as_slice(), Slip::KeyId(KeyIdError::TooLong(81))),
-        (b"alice a\tb", Slip::Passphrase(PassphraseError::Control)),
-        (b"alice a\rb", Slip::Passphrase(PassphraseError::Control)),
-        (b"alice a\0", Slip::Passphrase(PassphraseError::Control)),
+        (b"alice".as_slice(), LineFault::NoPassphrase),
+        (b"alice  \t", LineFault::NoPassphrase),
+        (b"\xff\xfe x", LineFault::NotUtf8),
+        (b"a\x1bb x", LineFault::Control),
+        ("a\u{85}b x".as_bytes(), LineFault::Control),
+        (b"a\0b x", LineFault::Control),
+        (long.as_slice(), LineFault::KeyId(KeyIdError::TooLong(81))),
+        (
+            b"alice a\tb",
+            LineFault::Passphrase(PassphraseError::Control),
+        ),
+        (
+            b"alice a\rb",
+            LineFault::Passphrase(PassphraseError::Control),
+        ),
+        (
+            b"alice a\0",
+            LineFault::Passphrase(PassphraseError::Control),
+        ),
         (
             secret.as_slice(),
-            Slip::Passphrase(PassphraseError::TooLong),
+            LineFault::Passphrase(PassphraseError::TooLong),
         ),
     ] {
         assert_eq!(pair(line), Err(slip), "{line:?}");
@@ -63,11 +72,17 @@ fn what_is_no_line_says_why() {
 #[test]
 fn a_slip_is_found_by_its_line() {
     let text = b"# ours\n\nalice one\nbob two\n\nalice three\n";
-    assert_eq!(parse(text).unwrap_err(), (6, Slip::Twice(3)));
-    assert_eq!(parse(b"\na b\nc").unwrap_err(), (3, Slip::NoPassphrase));
+    assert_eq!(parse(text).unwrap_err(), (6, LineFault::Twice(3)));
+    assert_eq!(
+        parse(b"\na b\nc").unwrap_err(),
+        (3, LineFault::NoPassphrase)
+    );
     let many = (0..=MOST_KEYS).map(|number| format!("k{number} x"));
     let many = many.collect::<Vec<_>>().join("\n");
-    assert_eq!(parse(many.as_bytes()).unwrap_err(), (4_097, Slip::TooMany));
+    assert_eq!(
+        parse(many.as_bytes()).unwrap_err(),
+        (4_097, LineFault::TooMany)
+    );
     let ring = parse("\u{feff}alice one\r\nbob two".as_bytes()).unwrap();
     let ids: Vec<_> = ring.iter().map(|key| key.id.to_string()).collect();
     assert_eq!(ids, ["alice", "bob"]);

@@ -83,7 +83,7 @@ impl SharedThread {
 
 impl Drop for SharedThread {
     fn drop(&mut self) {
-        self.pool.tell(Command::Quit);
+        self.pool.send(Command::Quit);
         if let Some(thread) = self.thread.take() {
             // What it panicked about was printed; its sessions say that they have no result.
             let _ = thread.join();
@@ -103,7 +103,7 @@ impl Lease {
     /// Hands the session to the thread.
     pub(super) fn begin(self, setup: Setup, guard: EndGuard) {
         let pool = self.pool().clone();
-        pool.tell(Command::Begin(Box::new(Beginning {
+        pool.send(Command::Begin(Box::new(Beginning {
             setup,
             lease: self,
             guard,
@@ -120,6 +120,6 @@ pub(super) struct LookWaker {
 
 impl LookWaker {
     pub(super) fn wake(&self) {
-        self.pool.tell(Command::Look(self.id));
+        self.pool.send(Command::Look(self.id));
     }
 }

@@ -119,7 +119,7 @@ impl Pool {
     }
 
     /// Something for the thread to do; it may have ended.
-    pub(super) fn tell(&self, command: Command) {
+    pub(super) fn send(&self, command: Command) {
         // Where the thread has ended, its sessions have as well.
         let _ = self.commands.send(command);
         self.waker.wake();
@@ -145,7 +145,7 @@ impl Pool {
             let most = most(socket.receive_buffer_octets());
             let place = inner.place();
             let socket = Box::new(socket);
-            self.tell(Command::Open { place, socket });
+            self.send(Command::Open { place, socket });
             if let Some(slot) = inner.sockets.get_mut(place) {
                 *slot = Some(Shared {
                     key,
@@ -216,7 +216,7 @@ impl Drop for Lease {
             if socket.far.is_empty() {
                 *slot = None;
                 let place = self.place;
-                self.pool.tell(Command::Close { place });
+                self.pool.send(Command::Close { place });
             }
         }
     }

@@ -63,7 +63,7 @@ impl SharedLoop {
             }
         });
         if is_best && let Some(socket) = self.set.get(place) {
-            socket.settle_transmit_rung();
+            socket.drop_lower_transmit_rung();
         }
         if let Some(id) = stamped {
             self.touch(id);

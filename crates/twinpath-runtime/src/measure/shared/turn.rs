@@ -15,7 +15,7 @@ use super::table::Table;
 use super::timers::Timers;
 use super::{Beginning, Command, Lease};
 use crate::error::RunError;
-use crate::interfaces::{Following, LOOK_EVERY};
+use crate::interfaces::{FollowedInterface, LOOK_EVERY};
 use crate::measure::SessionId;
 use crate::measure::departures::Departures;
 use crate::measure::handle::EndGuard;
@@ -61,7 +61,7 @@ pub(super) struct SocketState {
     pub(super) departures: Departures,
     /// Stamps of departures are waited for.
     pub(super) awaiting_stamps: bool,
-    pub(super) follows: Option<Following>,
+    pub(super) follows: Option<FollowedInterface>,
 }
 
 pub(super) struct SharedLoop {
@@ -119,7 +119,7 @@ impl SharedLoop {
 
     /// Until the thread is to end.
     pub(super) fn run(mut self) {
-        Waiter::sharpen_timers();
+        Waiter::minimize_timer_slack();
         loop {
             self.take_commands();
             if self.is_ending {
@@ -159,8 +159,8 @@ impl SharedLoop {
     fn open(&mut self, place: usize, socket: TestSocket) {
         let state = SocketState {
             departures: Departures::default(),
-            awaiting_stamps: socket.tells_departures(),
-            follows: socket.device().map(Following::of),
+            awaiting_stamps: socket.has_transmit_stamps(),
+            follows: socket.device().map(FollowedInterface::of),
         };
         if self.sockets.len() <= place {
             self.sockets.resize_with(place + 1, || None);
@@ -298,11 +298,11 @@ impl SharedLoop {
                 && let Some(index) = following.moved(now)
             {
                 let before = following.bound();
-                if following.settle(index, now, self.set.bind_again(place, index)) {
+                if following.record_binding(index, now, self.set.bind_again(place, index)) {
                     rebound = Some((before, index));
                 }
             }
-            let is_silent = state.awaiting_stamps && state.departures.are_silent();
+            let is_silent = state.awaiting_stamps && state.departures.lack_stamps();
             if is_silent {
                 state.awaiting_stamps = false;
             }
@@ -320,7 +320,7 @@ impl SharedLoop {
                     member.session.rebound(before, now);
                 }
                 if is_silent {
-                    member.session.stop_awaiting_stamps();
+                    member.session.stop_expecting_stamps();
                 }
                 self.touch(id);
             }

@@ -60,7 +60,7 @@ impl Reflector {
         let options = SocketOptions::reflector(near.parse().unwrap());
         let socket = TestSocket::open(&options).unwrap();
         let mut packets = Packets::new(false);
-        packets.paths.know_locals(Locals::default());
+        packets.paths.set_locals(Locals::default());
         Self {
             state: SocketState::of(&socket),
             socket,
@@ -161,7 +161,7 @@ fn t3_of_each_reply_of_a_flood_is_advanced() {
 #[test]
 fn between_addresses_of_this_host_t3_is_sent_as_it_was_read() {
     for (far, mut reflector) in reflectors() {
-        reflector.packets.paths.know_locals(Locals::learned());
+        reflector.packets.paths.set_locals(Locals::listed());
         for requests in [1, FLOOD - 1, FLOOD, BATCH] {
             let minutes = reflector.answer(far, requests);
             assert_eq!(minutes, vec![AS_READ; requests], "{far}");

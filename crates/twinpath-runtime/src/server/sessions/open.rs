@@ -11,8 +11,8 @@ use twinpath_proto::reflector::SessionSpec;
 use twinpath_wire::control::Sid;
 
 use super::reflectors::Inner;
-use super::session_registry::{Found, FreedSocket};
-use super::worker::{Command, Refused};
+use super::session_registry::{FreedSocket, PortState};
+use super::worker::{Command, NotOpened};
 
 /// The one port below 1024 that may be wished for: TWAMP's own (RFC 8545 section 5.1).
 const WELL_KNOWN: u16 = 862;
@@ -79,8 +79,8 @@ impl Inner {
             .enter(sid, request.client, request.open, sender, owner)?;
         let opened = self.find_port(request);
         if opened.is_err() {
-            self.part(sid);
-            self.registry().leave(sid);
+            self.leave_port(sid);
+            self.registry().remove(sid);
         }
         opened
     }
@@ -110,13 +110,13 @@ impl Inner {
         near.set_port(port);
         let mut claimed = self.claim(request, near)?;
         for _ in 0..tries {
-            if claimed != Found::Closing {
+            if claimed != PortState::Closing {
                 break;
             }
             std::thread::sleep(CLOSING_WAIT);
             claimed = self.claim(request, near)?;
         }
-        let Found::Shared {
+        let PortState::Shared {
             thread,
             socket_index,
             replaced,
@@ -133,33 +133,33 @@ impl Inner {
         };
         let thread = self.thread(thread).ok_or(OpenError::Gone)?;
         if let Some(old) = replaced {
-            thread.tell_blocking(Command::Remove(old));
+            thread.send_blocking(Command::Remove(old));
         }
-        if !thread.tell_blocking(command) {
+        if !thread.send_blocking(command) {
             return Err(OpenError::Gone);
         }
         match answered.blocking_recv() {
             Ok(Ok(())) => Ok(true),
-            Ok(Err(Refused::InUse)) => {
-                self.part(request.spec.sid);
+            Ok(Err(NotOpened::InUse)) => {
+                self.leave_port(request.spec.sid);
                 Ok(false)
             }
-            Ok(Err(Refused::NoSocket)) => Err(OpenError::Exhausted),
+            Ok(Err(NotOpened::NoSocket)) => Err(OpenError::Exhausted),
             Err(_) => Err(OpenError::Gone),
         }
     }
 
-    /// Joins a port of ours, or binds a new one; [`Found::Taken`] where another has it.
-    fn claim(&self, request: &OpenRequest, near: SocketAddr) -> Result<Found, OpenError> {
+    /// Joins a port of ours, or binds a new one; [`PortState::Taken`] where another has it.
+    fn claim(&self, request: &OpenRequest, near: SocketAddr) -> Result<PortState, OpenError> {
         let sid = request.spec.sid;
         let mut registry = self.registry();
         let found = registry.join(sid, near);
-        if found != Found::Unknown {
+        if found != PortState::Unknown {
             return Ok(found);
         }
         let socket = match TestSocket::open(&self.socket_options(near)) {
             Ok(socket) => socket,
-            Err(error) => return refusal(&error).map_or(Ok(Found::Taken), Err),
+            Err(error) => return refusal(&error).map_or(Ok(PortState::Taken), Err),
         };
         if let Some(reason) = socket.no_hardware() {
             // Of the first test port: the others are no better.
@@ -169,21 +169,21 @@ impl Inner {
         // Told before anybody else can join: a session never comes before its socket. The thread
         // never waits for the registry.
         if let Some(thread) = self.thread(thread) {
-            thread.tell_blocking(Command::Listen(socket_index, socket));
+            thread.send_blocking(Command::Listen(socket_index, socket));
         }
         Ok(registry.join(sid, near))
     }
 
     /// The session leaves its port; an empty one is closed.
-    fn part(&self, sid: Sid) {
-        let freed = self.registry().part(sid);
+    fn leave_port(&self, sid: Sid) {
+        let freed = self.registry().leave_port(sid);
         if let Some(FreedSocket {
             thread,
             socket_index,
         }) = freed
             && let Some(thread) = self.thread(thread)
         {
-            thread.tell_blocking(Command::Close(socket_index));
+            thread.send_blocking(Command::Close(socket_index));
         }
     }
 

@@ -21,7 +21,7 @@ const FACTS: usize = 1024;
 
 /// A session that is over.
 #[derive(Debug)]
-pub(crate) struct Over {
+pub(crate) struct EndedSession {
     pub(crate) sid: Sid,
     pub(crate) how: Ended,
     pub(crate) counters: SessionCounters,
@@ -54,14 +54,14 @@ pub(super) struct Thread {
 
 impl Thread {
     /// Whether the thread is there to get it.
-    async fn tell(&self, command: Command) -> bool {
+    async fn send(&self, command: Command) -> bool {
         let sent = self.commands.send(command).await.is_ok();
         self.waker.wake();
         sent
     }
 
-    /// As [`Thread::tell`], from a thread that may wait.
-    pub(super) fn tell_blocking(&self, command: Command) -> bool {
+    /// As [`Thread::send`], from a thread that may wait.
+    pub(super) fn send_blocking(&self, command: Command) -> bool {
         let sent = self.commands.blocking_send(command).is_ok();
         self.waker.wake();
         sent
@@ -69,7 +69,7 @@ impl Thread {
 }
 
 impl Reflectors {
-    /// Starts the threads. The facts that they tell are for [`Reflectors::settle`].
+    /// Starts the threads. The facts that they tell are for [`Reflectors::apply`].
     ///
     /// # Errors
     /// [`StartError`]: no thread or no descriptor to be had.
@@ -133,7 +133,7 @@ impl Reflectors {
         for sid in sids {
             let thread = self.inner.registry().thread_of(*sid);
             match thread.and_then(|thread| self.inner.threads.get(thread)) {
-                Some(to) if to.tell(Command::Start(*sid)).await => {
+                Some(to) if to.send(Command::Start(*sid)).await => {
                     if let Some(involved) = thread.and_then(|thread| involved.get_mut(thread)) {
                         *involved = true;
                     }
@@ -149,7 +149,7 @@ impl Reflectors {
             .filter(|(_, is)| *is)
         {
             let (done, obeyed) = oneshot::channel();
-            if !thread.tell(Command::Mark(done)).await || obeyed.await.is_err() {
+            if !thread.send(Command::Mark(done)).await || obeyed.await.is_err() {
                 return sids.to_vec();
             }
         }
@@ -159,24 +159,24 @@ impl Reflectors {
     /// Reflects a session for its Timeout and no longer.
     pub(crate) async fn stop(&self, sid: Sid) {
         self.inner.registry().ending(sid);
-        self.tell(sid, Command::Stop(sid)).await;
+        self.send(sid, Command::Stop(sid)).await;
     }
 
     /// Forgets a session at once.
     pub(crate) async fn close(&self, sid: Sid) {
         self.inner.registry().ending(sid);
-        self.tell(sid, Command::Remove(sid)).await;
+        self.send(sid, Command::Remove(sid)).await;
     }
 
-    async fn tell(&self, sid: Sid, command: Command) {
+    async fn send(&self, sid: Sid, command: Command) {
         let thread = self.inner.registry().thread_of(sid);
         if let Some(thread) = thread.and_then(|thread| self.inner.threads.get(thread)) {
-            thread.tell(command).await;
+            thread.send(command).await;
         }
     }
 
     /// Applies a fact from a thread to the registry.
-    pub(crate) async fn settle(&self, fact: Fact) -> Option<Over> {
+    pub(crate) async fn apply(&self, fact: Fact) -> Option<EndedSession> {
         let (over, freed) = match fact {
             Fact::Closed(socket_index) => {
                 self.inner.registry().closed(socket_index);
@@ -184,8 +184,8 @@ impl Reflectors {
             }
             Fact::Ended(sid, how, counters) => {
                 let mut registry = self.inner.registry();
-                let freed = registry.part(sid);
-                let over = registry.leave(sid).map(|held| Over {
+                let freed = registry.leave_port(sid);
+                let over = registry.remove(sid).map(|held| EndedSession {
                     sid,
                     how,
                     counters,
@@ -200,13 +200,13 @@ impl Reflectors {
         }) = freed
             && let Some(thread) = self.inner.threads.get(thread)
         {
-            thread.tell(Command::Close(socket_index)).await;
+            thread.send(Command::Close(socket_index)).await;
         }
         over
     }
 
     /// Sessions that are not over, and sockets that are not closed.
-    pub(crate) fn held(&self) -> (usize, usize) {
+    pub(crate) fn open_counts(&self) -> (usize, usize) {
         let registry = self.inner.registry();
         (registry.sessions(), registry.ports())
     }
@@ -238,7 +238,7 @@ impl Reflectors {
     /// [`RunError`] of the first thread that failed.
     pub(crate) fn end(&self) -> Result<(), RunError> {
         for thread in &self.inner.threads {
-            thread.tell_blocking(Command::End);
+            thread.send_blocking(Command::End);
         }
         let handle = |thread: &Thread| {
             let mut handle = thread.handle.lock().unwrap_or_else(PoisonError::into_inner);

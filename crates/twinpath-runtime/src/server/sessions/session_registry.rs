@@ -41,7 +41,7 @@ struct Port {
 
 /// A port as a new session finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
+pub(super) enum PortState {
     /// Ours, and this sender is now one of its senders.
     Shared {
         thread: usize,
@@ -173,29 +173,29 @@ impl SessionRegistry {
     /// Looks for a port of ours, and joins its senders if that can be. A session of the same client
     /// and sender that is ending gives way: peers that ignore Accept-Session's Port would send to
     /// it in their next run.
-    pub(super) fn join(&mut self, sid: Sid, near: SocketAddr) -> Found {
+    pub(super) fn join(&mut self, sid: Sid, near: SocketAddr) -> PortState {
         let own = self.own_thread(sid);
         let Some(port) = self.ports.get_mut(&near) else {
-            return Found::Unknown;
+            return PortState::Unknown;
         };
         if port.closing {
-            return Found::Closing;
+            return PortState::Closing;
         }
         let Some((client, sender)) = self
             .sessions
             .get(&sid)
             .map(|held| (held.client, held.sender))
         else {
-            return Found::Taken;
+            return PortState::Taken;
         };
         if own.is_some_and(|own| own != port.thread) {
-            return Found::Taken;
+            return PortState::Taken;
         }
         let replaced = port.senders.get(&sender).copied();
         if let Some(other) = replaced {
             let other = self.sessions.get_mut(&other);
             let Some(other) = other.filter(|other| other.ending && other.client == client) else {
-                return Found::Taken;
+                return PortState::Taken;
             };
             // What it leaves is not its own any more.
             other.near = None;
@@ -205,7 +205,7 @@ impl SessionRegistry {
             held.near = Some(near);
             held.thread = port.thread;
         }
-        Found::Shared {
+        PortState::Shared {
             thread: port.thread,
             socket_index: port.socket_index,
             replaced,
@@ -239,7 +239,7 @@ impl SessionRegistry {
     }
 
     /// The session leaves its port. With the last one the port is to be closed.
-    pub(super) fn part(&mut self, sid: Sid) -> Option<FreedSocket> {
+    pub(super) fn leave_port(&mut self, sid: Sid) -> Option<FreedSocket> {
         let held = self.sessions.get_mut(&sid)?;
         let port = self.ports.get_mut(&held.near.take()?)?;
         port.senders.remove(&held.sender);
@@ -254,7 +254,7 @@ impl SessionRegistry {
     }
 
     /// The session is over: it has left its port before.
-    pub(super) fn leave(&mut self, sid: Sid) -> Option<Entry> {
+    pub(super) fn remove(&mut self, sid: Sid) -> Option<Entry> {
         let held = self.sessions.remove(&sid)?;
         self.open -= usize::from(held.open);
         if let Some(count) = self.clients.get_mut(&held.client.into()) {

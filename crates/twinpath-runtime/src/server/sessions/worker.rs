@@ -43,7 +43,7 @@ pub(super) enum Command {
         spec: SessionSpec,
         guard: TestGuard,
         socket_index: usize,
-        answer: oneshot::Sender<Result<(), Refused>>,
+        answer: oneshot::Sender<Result<(), NotOpened>>,
     },
     Start(Sid),
     Stop(Sid),
@@ -57,7 +57,7 @@ pub(super) enum Command {
 }
 
 /// Why a thread did not take a session on.
-pub(super) enum Refused {
+pub(super) enum NotOpened {
     InUse,
     /// The socket could not be watched, and was dropped.
     NoSocket,
@@ -266,12 +266,12 @@ impl ReflectorLoop {
         spec: SessionSpec,
         guard: TestGuard,
         socket_index: usize,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), NotOpened> {
         let local = self.sockets.get(socket_index).map(TestSocket::local);
-        let local = local.ok_or(Refused::NoSocket)?;
+        let local = local.ok_or(NotOpened::NoSocket)?;
         self.engine
             .open_guarded(spec, guard, local.port(), Some(local.ip()))
-            .map_err(|InUse| Refused::InUse)
+            .map_err(|InUse| NotOpened::InUse)
     }
 
     fn close(&mut self, socket_index: usize) {
@@ -311,11 +311,11 @@ impl ReflectorLoop {
             self.snapshot_due = now + SNAPSHOT_EVERY;
             self.publish();
         }
-        self.tell()
+        self.send_facts()
     }
 
     /// Tells what there is to tell, as far as there is room; never waits.
-    fn tell(&mut self) -> bool {
+    fn send_facts(&mut self) -> bool {
         loop {
             let fact = self.held.take().or_else(|| {
                 let closed = self.closed.pop().map(Fact::Closed);

@@ -2,15 +2,15 @@
 //! fixed, and what it carries fits to the last octet. A test packet on such a port begins with its
 //! number, and any number can be one of a header.
 
-use super::{Layer, Unread, after, ether_type, gre, is_ethernet, is_ip, mpls};
+use super::{Layer, NotDatagram, after, ether_type, gre, is_ethernet, is_ip, mpls};
 
 /// `octets`: how long the payload was, of which this was captured.
 pub(super) fn carried<'a>(
     [from, to]: [u16; 2],
     payload: &'a [u8],
     octets: usize,
-) -> Result<Option<(Layer, &'a [u8])>, Unread> {
-    let fitting = |found: Result<(Layer, &'a [u8]), Unread>| {
+) -> Result<Option<(Layer, &'a [u8])>, NotDatagram> {
+    let fitting = |found: Result<(Layer, &'a [u8]), NotDatagram>| {
         let found = found.ok();
         found.filter(|(layer, rest)| fits(*layer, rest, octets, payload.len()))
     };
@@ -24,9 +24,9 @@ pub(super) fn carried<'a>(
         (4790, [4 | 12, 0, 0, next, _, _, _, 0, rest @ ..]) => match next {
             1 | 2 => Ok(fitting(Ok((Layer::Ip, rest)))),
             3 => Ok(fitting(Ok((Layer::Ethernet, rest)))),
-            4 => Err(Unread::Wrapped("NSH")),
+            4 => Err(NotDatagram::Wrapped("NSH")),
             5 => Ok(fitting(mpls(rest))),
-            _ => Err(Unread::Wrapped("VXLAN-GPE")),
+            _ => Err(NotDatagram::Wrapped("VXLAN-GPE")),
         },
         // Geneve (RFC 8926 section 3.4).
         (6081, [options, flags, high, low, ..]) if options >> 6 == 0 && flags << 2 == 0 => {
@@ -44,15 +44,17 @@ pub(super) fn carried<'a>(
             Ok(fitting(teredo(payload).map(|rest| (Layer::Ip, rest))))
         }
         // GUE (draft-ietf-intarea-gue-09 section 3) of IP: with a header, or without one.
-        (6080, [0..=0x1f, 4 | 41, _, _, ..]) if gue(payload, octets) => Err(Unread::Wrapped("GUE")),
-        (6080, _) if is_ip(payload, octets) => Err(Unread::Wrapped("GUE")),
+        (6080, [0..=0x1f, 4 | 41, _, _, ..]) if gue(payload, octets) => {
+            Err(NotDatagram::Wrapped("GUE"))
+        }
+        (6080, _) if is_ip(payload, octets) => Err(NotDatagram::Wrapped("GUE")),
         // GTP-U of a user's packet (3GPP TS 29.281).
-        (2152, [flags, 0xff, ..]) if flags & 0xf0 == 0x30 => Err(Unread::Wrapped("GTP")),
+        (2152, [flags, 0xff, ..]) if flags & 0xf0 == 0x30 => Err(NotDatagram::Wrapped("GTP")),
         // L2TP: a data message (RFC 2661 section 3.1).
-        (1701, [flags, 2, ..]) if flags & 0x80 == 0 => Err(Unread::Wrapped("L2TP")),
+        (1701, [flags, 2, ..]) if flags & 0x80 == 0 => Err(NotDatagram::Wrapped("L2TP")),
         // WireGuard: data.
         (51820, [4, 0, 0, 0, ..]) if octets >= 32 && octets.is_multiple_of(16) => {
-            Err(Unread::Wrapped("WireGuard"))
+            Err(NotDatagram::Wrapped("WireGuard"))
         }
         _ => Ok(None),
     }
@@ -74,7 +76,7 @@ fn fits(layer: Layer, rest: &[u8], octets: usize, captured: usize) -> bool {
 }
 
 /// IPv6 behind what a Teredo client or server says of itself (RFC 4380 section 5.1.1).
-fn teredo(mut rest: &[u8]) -> Result<&[u8], Unread> {
+fn teredo(mut rest: &[u8]) -> Result<&[u8], NotDatagram> {
     if let [0, 1, name, value, ..] = *rest {
         rest = after(rest, 13 + usize::from(name) + usize::from(value))?;
     }

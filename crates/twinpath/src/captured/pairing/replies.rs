@@ -47,7 +47,9 @@ impl Pairing<'_> {
         let Some(session) = self.sessions.get_mut(place) else {
             return false;
         };
-        let shown_again = known.map_or(&session.run, |known| &known.run).shown_again();
+        let repeats_per_interface = known
+            .map_or(&session.run, |known| &known.run)
+            .repeats_per_interface();
         let seq = session.run.extended(reply.reply.name.seq);
         let Some(flight) = session.flights.get_mut(&seq) else {
             return false;
@@ -67,7 +69,7 @@ impl Pairing<'_> {
             }
             // A capture shows a reply as often as it shows requests: what is beyond, the network made.
             let by_hop = other || sighting.is_a_hop_from(earlier);
-            let by_mirror = answer.copies < shown_again;
+            let by_mirror = answer.copies < repeats_per_interface;
             answer.copies += u64::from(!other && (by_hop || by_mirror));
             by_hop || by_mirror
         });

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::super::evidence::{NEXT, is_near};
+use super::super::evidence::{MAX_GAP, is_near};
 use super::super::session::Run;
 use super::samples::number;
 use super::seen::{AsRequest, Seen, Sighting};
@@ -30,7 +30,7 @@ impl Pairing<'_> {
             held.request.is_some_and(|held| {
                 let ahead = request.name.seq.wrapping_sub(held.name.seq);
                 (held.flow, held.layout) == (request.flow, request.layout)
-                    && (1..=NEXT).contains(&ahead)
+                    && (1..=MAX_GAP).contains(&ahead)
                     && is_near(held.name.t1, at) == is_timed
             })
         };

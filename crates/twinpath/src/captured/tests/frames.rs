@@ -2,7 +2,7 @@
 
 use twinpath_wire::Tos;
 
-use super::super::frame::{self, Unread};
+use super::super::frame::{self, NotDatagram};
 use super::{ETHERNET, PAYLOAD, datagram, framed, v4, v6};
 
 #[test]
@@ -107,71 +107,71 @@ fn what_is_no_datagram_or_only_the_rest_of_one_is_left_out() {
     let mut fragment_of_tcp = tcp.clone();
     fragment_of_tcp[7] = 2;
     for (what, link, frame, why) in [
-        ("TCP", 101, tcp, Unread::Other),
+        ("TCP", 101, tcp, NotDatagram::Other),
         (
             "a later fragment",
             101,
             later_fragment,
-            Unread::LaterFragment,
+            NotDatagram::LaterFragment,
         ),
         (
             "a later fragment, 6",
             101,
             later_fragment_6,
-            Unread::LaterFragment,
+            NotDatagram::LaterFragment,
         ),
         (
             "a later fragment of TCP",
             101,
             fragment_of_tcp,
-            Unread::Other,
+            NotDatagram::Other,
         ),
         (
             "a header of 16 octets",
             101,
             short_header,
-            Unread::Malformed,
+            NotDatagram::Malformed,
         ),
-        ("IP of version 5", 101, version, Unread::Malformed),
+        ("IP of version 5", 101, version, NotDatagram::Malformed),
         (
             "ARP",
             ETHERNET,
             framed(&[&[2; 12][..], &[8, 6]].concat(), &four),
-            Unread::Other,
+            NotDatagram::Other,
         ),
         (
             "tags without end",
             ETHERNET,
             [0x81, 0].repeat(200),
-            Unread::Wrapped("too many headers"),
+            NotDatagram::Wrapped("too many headers"),
         ),
         (
             "Hop-by-Hop again and again",
             101,
             endless,
-            Unread::Wrapped("too many headers"),
+            NotDatagram::Wrapped("too many headers"),
         ),
         (
             "UDP shorter than its header",
             101,
             short_udp,
-            Unread::Malformed,
+            NotDatagram::Malformed,
         ),
-        ("nothing", 101, Vec::new(), Unread::Malformed),
-        ("ESP", 101, esp, Unread::Wrapped("ESP")),
+        ("nothing", 101, Vec::new(), NotDatagram::Malformed),
+        ("ESP", 101, esp, NotDatagram::Wrapped("ESP")),
         (
             "MACsec",
             ETHERNET,
             framed(&[&[2; 12][..], &[0x88, 0xe5]].concat(), &four),
-            Unread::Wrapped("MACsec"),
+            NotDatagram::Wrapped("MACsec"),
         ),
         (
             "PPPoE discovery",
             ETHERNET,
             framed(&[&[2; 12][..], &[0x88, 0x63, 0x11, 9]].concat(), &four),
-            Unread::Other,
+            NotDatagram::Other,
         ),
-        ("a link of USB", 220, four.clone(), Unread::Link(220)),
+        ("a link of USB", 220, four.clone(), NotDatagram::Link(220)),
     ] {
         assert_eq!(frame::udp(link, &frame, false), Err(why), "{what}");
     }
@@ -238,7 +238,10 @@ fn encapsulations_that_are_not_read_have_their_names() {
             frame(&[0x89, 9, 1, 1, 0, 1, 0, 9, 8, 0]),
         ),
     ] {
-        assert_eq!(frame::udp(link, &packet, false), Err(Unread::Wrapped(what)));
+        assert_eq!(
+            frame::udp(link, &packet, false),
+            Err(NotDatagram::Wrapped(what))
+        );
     }
 }
 
@@ -271,7 +274,7 @@ fn a_packet_that_was_cut_keeps_its_length_and_what_there_is_of_it() {
         let found = frame::udp(101, &whole[..length], true);
         // The headers of IP and UDP are 28 octets.
         match found {
-            Err(why) => assert!(length < 28 && why == Unread::Cut, "{length}: {why:?}"),
+            Err(why) => assert!(length < 28 && why == NotDatagram::Cut, "{length}: {why:?}"),
             Ok(found) => {
                 assert_eq!(found.payload, &PAYLOAD[..length - 28], "{length}");
                 assert_eq!(found.octets, PAYLOAD.len(), "{length}");

@@ -17,22 +17,22 @@ use crate::output::ends::named;
 use crate::output::style::Style;
 use crate::output::words;
 use crate::output::{complain, controlclient as output};
-use crate::plan::{self, Given};
+use crate::plan::{self, EnvironmentPassphrase};
 use crate::signals::Signals;
 
-pub(super) fn run(args: &ControlClientArgs, given: Given) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ControlClientArgs, given: EnvironmentPassphrase) -> Result<Exit, Failure> {
     logs::start(&args.log, Level::WARN)?;
     warn(args.log.quiet, given.unused_by_client(&args.control.key));
     let plans = plan::controlclients(args, given, &plan::system_lookup)?;
     for end in [&args.sender, &args.server] {
         remark(&args.log, doubt(Some(&end.host), end.port));
     }
-    let signals = Signals::listen()?.and_hangups()?;
+    let signals = Signals::listen()?.with_hangups()?;
     let plan = reached(plans, |plan| &mut plan.control, &args.log, &signals)?;
     let run = controlclient::start(plan)?;
     let json = args.json || args.output == Summary::Json;
     while !run.is_finished() {
-        if let Err(error) = tell(&run, args, json) {
+        if let Err(error) = print_events(&run, args, json) {
             return unwritten(&error);
         }
         if signals.stop_requested() {
@@ -40,7 +40,7 @@ pub(super) fn run(args: &ControlClientArgs, given: Given) -> Result<Exit, Failur
         }
         thread::sleep(POLL_EVERY);
     }
-    if let Err(error) = tell(&run, args, json) {
+    if let Err(error) = print_events(&run, args, json) {
         return unwritten(&error);
     }
     let report = run.join()?;
@@ -65,7 +65,7 @@ pub(super) fn run(args: &ControlClientArgs, given: Given) -> Result<Exit, Failur
 }
 
 /// What happened since the last look. With a result for machines, lines for people go to stderr.
-fn tell(run: &ControlClientRun, args: &ControlClientArgs, json: bool) -> io::Result<()> {
+fn print_events(run: &ControlClientRun, args: &ControlClientArgs, json: bool) -> io::Result<()> {
     while let Some(event) = run.next_event() {
         let words = words::event::line(&event);
         debug!("{words}");

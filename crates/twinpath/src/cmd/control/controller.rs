@@ -16,9 +16,9 @@ use crate::cmd::{remark, warn};
 use crate::failure::{Exit, Failure};
 use crate::output::ends::named;
 use crate::output::words;
-use crate::plan::{self, Given, PlannedSession, Target};
+use crate::plan::{self, EnvironmentPassphrase, PlannedSession, Target};
 
-pub(super) fn run(args: &ControllerArgs, given: Given) -> Result<Exit, Failure> {
+pub(super) fn run(args: &ControllerArgs, given: EnvironmentPassphrase) -> Result<Exit, Failure> {
     let log = &args.run.log;
     measure::begin(&args.run, &args.control.key.file.written_files())?;
     warn(log.quiet, given.unused_by_client(&args.control.key));

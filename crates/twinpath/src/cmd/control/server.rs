@@ -22,7 +22,7 @@ use crate::logs;
 use crate::output::ends::named;
 use crate::output::{complain, server as output, words};
 use crate::plan;
-use crate::signals::{Rereads, Signals};
+use crate::signals::{ReloadSignal, Signals};
 
 /// A start that takes longer than this is explained.
 const A_WHILE: Duration = Duration::from_millis(500);
@@ -80,7 +80,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     while !signals.stop_requested() && !run.is_finished() {
         thread::sleep(POLL_EVERY);
         tell_no_hardware();
-        if let Some((path, ring)) = keys.again() {
+        if let Some((path, ring)) = keys.reread() {
             let count = ring.len();
             let changes = run.replace_keys(ring);
             remark(&args.log, Some(read_again(path, count, &changes)));
@@ -133,21 +133,21 @@ fn explained<T>(line: Option<String>, work: impl FnOnce() -> T) -> T {
 /// The file of keys of a server that runs.
 struct KeyFile<'a> {
     options: &'a KeyFileOptions,
-    rereads: Rereads,
+    reload: ReloadSignal,
 }
 
 impl<'a> KeyFile<'a> {
     fn new(options: &'a KeyFileOptions) -> Result<Self, Failure> {
         Ok(Self {
             options,
-            rereads: Rereads::listen()?,
+            reload: ReloadSignal::listen()?,
         })
     }
 
     /// The keys that it has now, where somebody told us that it changed. What cannot be used changes
     /// nothing, and is said.
-    fn again(&mut self) -> Option<(&'a Path, KeyRing)> {
-        if !self.rereads.requested() {
+    fn reread(&mut self) -> Option<(&'a Path, KeyRing)> {
+        if !self.reload.requested() {
             return None;
         }
         let Some(path) = self.options.keys.as_deref() else {

@@ -48,7 +48,7 @@ pub(super) fn merge<'a>(
     sum.findings = findings(reports);
     if !others.is_empty() {
         sum.duration = alike::together(reports);
-        ask(&sum.delays, &mut sum.figures);
+        recompute(&sum.delays, &mut sum.figures);
         // Rates and offsets are each run's own.
         sum.achieved_pps = None;
         sum.identity.sid = sum.identity.sid.filter(|_| {
@@ -213,7 +213,7 @@ fn worse(one: ClockState, other: ClockState) -> ClockState {
 
 /// The figures that cannot be added up, from the delays. Jitter hangs on the order of arrival and
 /// is none.
-fn ask(delays: &Distributions, figures: &mut Figures) {
+fn recompute(delays: &Distributions, figures: &mut Figures) {
     let split = figures.lost_unattributed == Some(0);
     let one_way = |lost: Option<u64>| lost.filter(|_| split);
     figures.round_trip_with_loss = delays.round_trip.percentiles_with_loss(figures.lost);

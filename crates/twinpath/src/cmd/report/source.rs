@@ -24,7 +24,7 @@ use crate::files::{self, Unfit};
 use crate::output::captures::CaptureCounts;
 use crate::output::{Meta, words};
 use crate::plan;
-use crate::saved::{Broken, FooterEnd, Reader, Row};
+use crate::saved::{FooterEnd, Reader, Row, Unreadable};
 
 /// How long a reply in a capture is waited for, unless the user says.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -150,13 +150,15 @@ impl Source {
                 .each(|row| take(row).map_err(Stop::Trouble))
                 .map_err(|stop| match stop {
                     Stop::Trouble(trouble) => trouble,
-                    Stop::Broken(error) => broken(&self.path, &error).into(),
+                    Stop::Unreadable(error) => broken(&self.path, &error).into(),
                 }),
             Rows::Captured(capture) => capture
                 .each(|row| take(row).map_err(Stop::Trouble))
                 .map_err(|stop| match stop {
                     captured::Stop::Taker(Stop::Trouble(trouble)) => trouble,
-                    captured::Stop::Taker(Stop::Broken(error)) => broken(&self.path, &error).into(),
+                    captured::Stop::Taker(Stop::Unreadable(error)) => {
+                        broken(&self.path, &error).into()
+                    }
                     captured::Stop::Capture(error) => captured_failure(&self.path, &error).into(),
                 }),
         }
@@ -375,12 +377,12 @@ fn magic(path: &Path) -> Option<[u8; 4]> {
 /// Why the rows came to an end before theirs.
 enum Stop {
     Trouble(Trouble),
-    Broken(Broken),
+    Unreadable(Unreadable),
 }
 
-impl From<Broken> for Stop {
-    fn from(error: Broken) -> Self {
-        Self::Broken(error)
+impl From<Unreadable> for Stop {
+    fn from(error: Unreadable) -> Self {
+        Self::Unreadable(error)
     }
 }
 
@@ -406,25 +408,25 @@ fn incomplete(report: &SessionReport, rows_missing: u64) -> Option<RawFile> {
     })
 }
 
-fn broken(path: &str, error: &Broken) -> Failure {
+fn broken(path: &str, error: &Unreadable) -> Failure {
     let remedy = match error {
-        Broken::Parquet(_)
-        | Broken::Facts(_)
-        | Broken::Rows
-        | Broken::Sessions
-        | Broken::TooDense
-        | Broken::Checksum
-        | Broken::Missing(_) => "use an unchanged file written by --save",
-        Broken::TooLarge | Broken::Encoding => {
+        Unreadable::Parquet(_)
+        | Unreadable::Facts(_)
+        | Unreadable::Rows
+        | Unreadable::Sessions
+        | Unreadable::TooDense
+        | Unreadable::Checksum
+        | Unreadable::Missing(_) => "use an unchanged file written by --save",
+        Unreadable::TooLarge | Unreadable::Encoding => {
             "use the file as written by --save, not one rewritten by another program"
         }
-        Broken::NoColumn(_) | Broken::NoFormat | Broken::OtherColumn(_) => {
+        Unreadable::NoColumn(_) | Unreadable::NoFormat | Unreadable::OtherColumn(_) => {
             "use a file written by --save"
         }
-        Broken::Unit(_) => {
+        Unreadable::Unit(_) => {
             "rewrite it with timestamps in nanoseconds (pyarrow: without coerce_timestamps)"
         }
-        Broken::Format(_) | Broken::Word(_) => {
+        Unreadable::Format(_) | Unreadable::Word(_) => {
             "read it with the version that wrote it, or a newer one"
         }
     };

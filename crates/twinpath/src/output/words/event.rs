@@ -59,7 +59,7 @@ fn message(message: &Message) -> String {
             let key = key_id.map_or_else(String::new, |id| format!(", Key-ID {id:?}"));
             format!("> Set-Up-Response: chooses {chosen}{key}")
         }
-        Message::ServerStart(answer) => format!("< Server-Start: {}", said(answer)),
+        Message::ServerStart(answer) => format!("< Server-Start: {}", refusal(answer)),
         Message::Request {
             index,
             sender,
@@ -88,17 +88,21 @@ fn message(message: &Message) -> String {
             } else {
                 String::new()
             };
-            format!("< Accept-Session {}: {}{agreed}", index + 1, said(answer))
+            format!(
+                "< Accept-Session {}: {}{agreed}",
+                index + 1,
+                refusal(answer)
+            )
         }
         Message::Start {
             sessions: number,
             individual,
         } => format!("> Start-{}Sessions: {}", many(individual), sessions(number)),
-        Message::StartAck(answer) => format!("< Start-Ack: {}", said(answer)),
+        Message::StartAck(answer) => format!("< Start-Ack: {}", refusal(answer)),
         Message::StartManyAck {
             answer,
             sessions: number,
-        } => format!("< Start-N-Ack: {}: {}", sessions(number), said(answer)),
+        } => format!("< Start-N-Ack: {}: {}", sessions(number), refusal(answer)),
         Message::Stop {
             sessions: number,
             individual,
@@ -118,12 +122,12 @@ fn message(message: &Message) -> String {
         Message::StopManyAck {
             answer,
             sessions: number,
-        } => format!("< Stop-N-Ack: {}: {}", sessions(number), said(answer)),
+        } => format!("< Stop-N-Ack: {}: {}", sessions(number), refusal(answer)),
     }
 }
 
 /// The Accept value, and what can be done about it.
-fn said(answer: Refusal) -> String {
+fn refusal(answer: Refusal) -> String {
     match refusal::advice(answer, Advice::AsRefused) {
         advice if advice.is_empty() => answer.to_string(),
         advice => format!("{answer}: {advice}"),

@@ -14,9 +14,9 @@ use crate::plan::PASSPHRASE;
 
 /// The passphrase from the environment, from which it is removed.
 #[derive(Debug, Default)]
-pub(crate) struct Given(Option<Result<Passphrase, PassphraseError>>);
+pub(crate) struct EnvironmentPassphrase(Option<Result<Passphrase, PassphraseError>>);
 
-impl Given {
+impl EnvironmentPassphrase {
     /// Takes it, whatever the command; one that has no use for it does not get it. For a process that
     /// has no other thread yet.
     pub(crate) fn take_for(command: &Command) -> Self {
@@ -57,7 +57,7 @@ pub(super) const FOR_OTHERS: [SecurityMode; 2] =
 
 /// How a control connection is to be secured.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct Protection {
     /// The first of these that is offered.
     pub(super) security: Vec<SecurityMode>,
     pub(super) key: Option<Key>,
@@ -69,9 +69,9 @@ pub(super) struct Wanted {
 /// A mode without a key or a key without a mode, an unusable file of keys, or no passphrase.
 pub(super) fn wanted(
     options: &ControlOptions,
-    given: Given,
+    given: EnvironmentPassphrase,
     able: &[SecurityMode],
-) -> Result<Wanted, Failure> {
+) -> Result<Protection, Failure> {
     let has_key = options.key.file.keys.is_some() || options.key.key_id.is_some();
     let security = match options.mode {
         Some(mode) if !able.contains(&mode) => {
@@ -106,11 +106,11 @@ pub(super) fn wanted(
     } else {
         None
     };
-    Ok(Wanted { security, key })
+    Ok(Protection { security, key })
 }
 
 /// From the file, the environment or the terminal.
-fn key(options: &ControlOptions, given: Given) -> Result<Key, Failure> {
+fn key(options: &ControlOptions, given: EnvironmentPassphrase) -> Result<Key, Failure> {
     let id = options.key.key_id.as_ref();
     if let Some(path) = &options.key.file.keys {
         let ring = ring(path, &options.key.file)?;

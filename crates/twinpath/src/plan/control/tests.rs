@@ -20,7 +20,7 @@ fn of_controller(line: &str) -> Result<ControllerPlan, Failure> {
     else {
         unreachable!("another command")
     };
-    let plans = controllers(&args, Given::default(), &system_lookup)?;
+    let plans = controllers(&args, EnvironmentPassphrase::default(), &system_lookup)?;
     Ok(plans.into_iter().next().unwrap())
 }
 
@@ -30,7 +30,7 @@ fn of_client(line: &str) -> Result<ControlClientPlan, Failure> {
     else {
         unreachable!("another command")
     };
-    let plans = controlclients(&args, Given::default(), &system_lookup)?;
+    let plans = controlclients(&args, EnvironmentPassphrase::default(), &system_lookup)?;
     Ok(plans.into_iter().next().unwrap())
 }
 
@@ -225,7 +225,7 @@ fn the_addresses_of_a_server_come_by_turns_of_their_families() {
         else {
             unreachable!("another command")
         };
-        let plans = controllers(&args, Given::default(), &lookup).unwrap();
+        let plans = controllers(&args, EnvironmentPassphrase::default(), &lookup).unwrap();
         let servers = plans
             .iter()
             .map(|plan| plan.control.server.ip().to_string());
@@ -267,7 +267,7 @@ fn each_address_of_a_server_has_a_sender_s_address_of_its_family() {
         else {
             unreachable!("another command")
         };
-        let plans = controlclients(&args, Given::default(), &lookup).unwrap();
+        let plans = controlclients(&args, EnvironmentPassphrase::default(), &lookup).unwrap();
         let ends = plans.iter().map(|plan| {
             (
                 plan.control.server.ip().to_string(),

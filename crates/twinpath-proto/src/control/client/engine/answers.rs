@@ -24,7 +24,7 @@ impl ControlClient {
         };
         let offered = greeting.offers();
         let count = greeting.count.get();
-        self.say(Message::Greeting { offered, count });
+        self.report(Message::Greeting { offered, count });
         self.events.push_back(ClientEvent::Greeting { offered });
         if offered.is_empty() {
             return self.fail(ClientError::TurnedAway);
@@ -76,7 +76,7 @@ impl ControlClient {
             return;
         };
         let answer = refusal(Step::SetUp, message.accept);
-        self.say(Message::ServerStart(answer));
+        self.report(Message::ServerStart(answer));
         if answer.accept() != Accept::Ok {
             self.modes = Modes::default();
             return self.refused_for_good(answer);
@@ -87,8 +87,8 @@ impl ControlClient {
             modes: self.modes,
             server_since: message.start_time,
         });
-        self.await_answer();
-        self.ask();
+        self.restart_answer_timeout();
+        self.send_next_request();
     }
 
     /// Both directions are encrypted from here on: the Server's since the last block of this
@@ -122,7 +122,7 @@ impl ControlClient {
         };
         let answer = refusal(Step::Request, message.accept);
         let (sid, port) = (message.sid, message.port.get());
-        self.say(Message::AcceptSession {
+        self.report(Message::AcceptSession {
             index,
             answer,
             port,
@@ -156,14 +156,14 @@ impl ControlClient {
             session.stage = Stage::Refused;
             self.refused(Some(index), answer);
         }
-        self.await_answer();
-        self.ask();
+        self.restart_answer_timeout();
+        self.send_next_request();
     }
 
     /// Start-Ack (row TC-52).
     pub(super) fn start_ack(&mut self, octet: u8) {
         let answer = refusal(Step::Start, octet);
-        self.say(Message::StartAck(answer));
+        self.report(Message::StartAck(answer));
         if answer.accept() != Accept::Ok {
             return self.refused_for_good(answer);
         }
@@ -174,7 +174,7 @@ impl ControlClient {
         for index in starting {
             self.events.push_back(ClientEvent::Started { index });
         }
-        self.await_answer();
+        self.restart_answer_timeout();
         self.send_stop();
     }
 
@@ -190,7 +190,7 @@ impl ControlClient {
         let answer = refusal(step, head.accept);
         let sessions = sids.len();
         let start = step == Step::Start;
-        self.say(if start {
+        self.report(if start {
             Message::StartManyAck { answer, sessions }
         } else {
             Message::StopManyAck { answer, sessions }
@@ -223,7 +223,7 @@ impl ControlClient {
         // An acknowledgement of no waiting session is not an answer: it does not extend the
         // Server's deadline.
         if answers {
-            self.await_answer();
+            self.restart_answer_timeout();
         }
         self.send_stop();
     }

@@ -12,14 +12,14 @@ use super::{Ack, Phase, Server};
 use crate::control::protection::{Opening, Sealing};
 use crate::control::server::sessions::State;
 use crate::control::server::{
-    Admission, CloseReason, PeerSlip, RequestFault, ServerEvent, answers, request,
+    Admission, CloseReason, PeerDeviation, RequestFault, ServerEvent, answers, request,
 };
 use crate::security::{KeyId, OpeningChain, SealingChain, SessionKeys, open_token};
 
 /// SIDs that one command may name beyond those of this connection: as many as fit one
 /// acknowledgement. It bounds the memory and output that a message about unknown sessions can
 /// cause.
-const STRANGE_SIDS: usize = answers::ACK_SIDS;
+const UNKNOWN_SIDS: usize = answers::ACK_SIDS;
 
 /// Mode bits defined by any RFC, including those not offered here.
 const DEFINED_MODES: u32 = 0x3ff;
@@ -50,7 +50,7 @@ impl Server {
             return self.close(CloseReason::ModesRefused(Modes::from_bits(bits)));
         }
         if bits & !DEFINED_MODES != 0 {
-            self.note(PeerSlip::UnknownModeBits(bits & !DEFINED_MODES));
+            self.note(PeerDeviation::UnknownModeBits(bits & !DEFINED_MODES));
         }
         let mut start = answers::server_start(Accept::Ok, &self.config);
         if !modes.and(Modes::SECURED).is_empty() {
@@ -101,17 +101,17 @@ impl Server {
             return self.close(CloseReason::ScheduleSlots(slots));
         }
         if self.active {
-            self.note(PeerSlip::RequestWhileRunning);
+            self.note(PeerDeviation::RequestWhileRunning);
             return self.refuse_request(RequestFault::WhileRunning, octets);
         }
         if message.sid != Sid::default() {
-            self.note(PeerSlip::SidInRequest);
+            self.note(PeerDeviation::SidInRequest);
         }
         if message.packets.get() != 0 {
-            self.note(PeerSlip::PacketsInRequest(message.packets.get()));
+            self.note(PeerDeviation::PacketsInRequest(message.packets.get()));
         }
-        if let Some(ipvn) = request::odd_ip_version(message, &self.ends) {
-            self.note(PeerSlip::IpVersion(ipvn));
+        if let Some(ipvn) = request::other_ip_version(message, &self.ends) {
+            self.note(PeerDeviation::IpVersion(ipvn));
         }
         match request::judge(message, &self.ends, &self.config) {
             Err(fault) => self.refuse_request(fault, octets),
@@ -134,13 +134,13 @@ impl Server {
     /// Start-Sessions (rows TC-52 to TC-54).
     pub(super) fn start_all(&mut self) {
         if self.is_individual() {
-            self.note(PeerSlip::StartWithoutSids);
+            self.note(PeerDeviation::StartWithoutSids);
             return self.refuse_request(RequestFault::StartWithoutSids, 0);
         }
         let accepted = self.sessions.all_in(State::Accepted);
         if self.active || accepted.is_empty() {
             let fault = if self.active {
-                self.note(PeerSlip::StartWhileRunning);
+                self.note(PeerDeviation::StartWhileRunning);
                 RequestFault::WhileRunning
             } else {
                 RequestFault::NothingToStart
@@ -161,17 +161,17 @@ impl Server {
             return;
         };
         if self.is_individual() {
-            self.note(PeerSlip::StopWithoutSids);
+            self.note(PeerDeviation::StopWithoutSids);
         } else if !self.active {
-            self.note(PeerSlip::StopWithoutStart);
+            self.note(PeerDeviation::StopWithoutStart);
         }
         let accept = Accept::from_octet(message.accept);
         if accept != Accept::Ok {
-            self.note(PeerSlip::StopFailure(accept));
+            self.note(PeerDeviation::StopFailure(accept));
         }
         let (said, running) = (message.sessions.get(), self.sessions.started());
         if said != running {
-            self.note(PeerSlip::StopCount { said, running });
+            self.note(PeerDeviation::StopCount { said, running });
             if self.config.strict {
                 return self.close(CloseReason::StopCount { said, running });
             }
@@ -183,7 +183,7 @@ impl Server {
     /// How many SIDs one Start-N-Sessions or Stop-N-Sessions may name; more close the connection
     /// (row TC-67). Every SID is answered once, so the answer is no larger than the question.
     pub(super) fn most_sids(&self) -> u32 {
-        let known = u32::try_from(self.sessions.known() + STRANGE_SIDS).unwrap_or(u32::MAX);
+        let known = u32::try_from(self.sessions.known() + UNKNOWN_SIDS).unwrap_or(u32::MAX);
         known.min(self.config.max_sessions)
     }
 
@@ -197,12 +197,12 @@ impl Server {
         let mut answers = Vec::new();
         for sid in sids.iter().copied() {
             if !seen.insert(sid.0) {
-                self.note(PeerSlip::RepeatedSid);
+                self.note(PeerDeviation::RepeatedSid);
                 continue;
             }
             let state = self.sessions.state(sid);
             if state.is_none() {
-                self.note(PeerSlip::UnknownSid);
+                self.note(PeerDeviation::UnknownSid);
             }
             let accept = match (command == Command::StartMany, state) {
                 (true, Some(State::Accepted)) => {
@@ -222,7 +222,7 @@ impl Server {
 
     /// A first block with an unexpected command: the length of what follows is unknown (rows TC-67,
     /// TC-69, TC-70).
-    pub(super) fn strange(&mut self, block: &[u8]) {
+    pub(super) fn handle_unexpected(&mut self, block: &[u8]) {
         let octet = block.first().copied().unwrap_or_default();
         let many = matches!(
             Command::from_octet(octet),

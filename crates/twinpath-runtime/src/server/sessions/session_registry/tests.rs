@@ -37,9 +37,9 @@ fn a_port_is_shared_by_senders_and_closed_with_the_last() {
     enter(&mut registry, 1, "192.0.2.1:5000", &owner).unwrap();
     enter(&mut registry, 2, "192.0.2.7:5001", &owner).unwrap();
     enter(&mut registry, 3, "[::ffff:192.0.2.1]:5000", &owner).unwrap();
-    assert_eq!(registry.join(sid(1), near), Found::Unknown);
+    assert_eq!(registry.join(sid(1), near), PortState::Unknown);
     let (thread, socket_index) = registry.add(sid(1), near);
-    let shared = Found::Shared {
+    let shared = PortState::Shared {
         thread,
         socket_index,
         replaced: None,
@@ -47,23 +47,23 @@ fn a_port_is_shared_by_senders_and_closed_with_the_last() {
     assert_eq!(registry.join(sid(1), near), shared);
     assert_eq!(registry.join(sid(2), near), shared);
     // The same sender, however it is written.
-    assert_eq!(registry.join(sid(3), near), Found::Taken);
-    assert_eq!(registry.part(sid(1)), None);
-    assert!(registry.leave(sid(1)).is_some());
+    assert_eq!(registry.join(sid(3), near), PortState::Taken);
+    assert_eq!(registry.leave_port(sid(1)), None);
+    assert!(registry.remove(sid(1)).is_some());
     assert_eq!(registry.join(sid(3), near), shared);
-    assert_eq!(registry.part(sid(2)), None);
+    assert_eq!(registry.leave_port(sid(2)), None);
     assert_eq!(
-        registry.part(sid(3)),
+        registry.leave_port(sid(3)),
         Some(FreedSocket {
             thread,
             socket_index
         })
     );
-    assert_eq!(registry.part(sid(3)), None);
-    assert_eq!(registry.join(sid(3), near), Found::Closing);
+    assert_eq!(registry.leave_port(sid(3)), None);
+    assert_eq!(registry.join(sid(3), near), PortState::Closing);
     registry.closed(socket_index);
     registry.closed(socket_index);
-    assert_eq!(registry.join(sid(3), near), Found::Unknown);
+    assert_eq!(registry.join(sid(3), near), PortState::Unknown);
     assert_eq!(registry.ports(), 0);
 }
 
@@ -77,24 +77,27 @@ fn a_session_that_is_ending_gives_way_to_the_next_of_its_client_and_sender() {
         assert_eq!(entered, Ok(()));
     }
     let (thread, socket_index) = registry.add(sid(1), near);
-    assert!(matches!(registry.join(sid(1), near), Found::Shared { .. }));
-    assert_eq!(registry.join(sid(3), near), Found::Taken);
+    assert!(matches!(
+        registry.join(sid(1), near),
+        PortState::Shared { .. }
+    ));
+    assert_eq!(registry.join(sid(3), near), PortState::Taken);
     registry.ending(sid(1));
     // Another client's session of that sender does not.
-    assert_eq!(registry.join(sid(2), near), Found::Taken);
+    assert_eq!(registry.join(sid(2), near), PortState::Taken);
     let replaced = Some(sid(1));
-    let shared = Found::Shared {
+    let shared = PortState::Shared {
         thread,
         socket_index,
         replaced,
     };
     assert_eq!(registry.join(sid(3), near), shared);
     // The old one's end does not touch the new one's port.
-    assert_eq!(registry.part(sid(1)), None);
-    assert!(registry.leave(sid(1)).is_some());
+    assert_eq!(registry.leave_port(sid(1)), None);
+    assert!(registry.remove(sid(1)).is_some());
     assert_eq!(registry.thread_of(sid(3)), Some(thread));
     assert_eq!(
-        registry.part(sid(3)),
+        registry.leave_port(sid(3)),
         Some(FreedSocket {
             thread,
             socket_index
@@ -113,7 +116,7 @@ fn a_client_whose_sessions_linger_is_to_wait() {
     registry.ending(sid(1));
     let mut third = || enter(&mut registry, 3, "192.0.2.1:3", &owner);
     assert_eq!(third(), Err(OpenError::ClientLingers));
-    registry.leave(sid(1));
+    registry.remove(sid(1));
     enter(&mut registry, 3, "192.0.2.1:3", &owner).unwrap();
     let mut fourth = || enter(&mut registry, 4, "192.0.2.1:4", &owner);
     assert_eq!(fourth(), Err(OpenError::ClientLimit));
@@ -137,11 +140,11 @@ fn limits_hold_for_each_client_and_for_all() {
         enter(&mut registry, 5, "192.0.2.4:1", &owner),
         Err(OpenError::Limit)
     );
-    assert!(registry.leave(sid(2)).is_some());
-    assert!(registry.leave(sid(2)).is_none());
+    assert!(registry.remove(sid(2)).is_some());
+    assert!(registry.remove(sid(2)).is_none());
     enter(&mut registry, 5, "192.0.2.1:4", &owner).unwrap();
     for number in [1, 4, 5] {
-        assert!(registry.leave(sid(number)).is_some());
+        assert!(registry.remove(sid(number)).is_some());
     }
     assert_eq!(registry.sessions(), 0);
     assert!(registry.clients.is_empty());
@@ -155,9 +158,12 @@ fn hosts_of_one_64_share_their_limit_and_one_takes_no_session_of_the_other() {
     let mut third = || enter(&mut registry, 3, "[2001:db8::3:0:0:3]:5000", &owner);
     assert_eq!(third(), Err(OpenError::ClientLimit));
     enter(&mut registry, 4, "[2001:db8:0:1::1]:5000", &owner).unwrap();
-    registry.leave(sid(2)).unwrap();
+    registry.remove(sid(2)).unwrap();
     registry.add(sid(1), near);
-    assert!(matches!(registry.join(sid(1), near), Found::Shared { .. }));
+    assert!(matches!(
+        registry.join(sid(1), near),
+        PortState::Shared { .. }
+    ));
     registry.ending(sid(1));
     // A neighbour that names the same sender.
     let sender = "[2001:db8::1]:5000".parse().unwrap();
@@ -165,7 +171,7 @@ fn hosts_of_one_64_share_their_limit_and_one_takes_no_session_of_the_other() {
     registry
         .enter(sid(5), neighbour, true, sender, owner)
         .unwrap();
-    assert_eq!(registry.join(sid(5), near), Found::Taken);
+    assert_eq!(registry.join(sid(5), near), PortState::Taken);
 }
 
 #[test]
@@ -208,6 +214,6 @@ fn where_rates_are_limited_a_sender_has_one_thread() {
     for number in (2..=80).step_by(2) {
         let own = registry.own_thread(sid(number)) == Some(shared);
         let found = registry.join(sid(number), near);
-        assert_eq!(matches!(found, Found::Shared { .. }), own, "{found:?}");
+        assert_eq!(matches!(found, PortState::Shared { .. }), own, "{found:?}");
     }
 }

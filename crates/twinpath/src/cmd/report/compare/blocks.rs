@@ -125,7 +125,7 @@ impl Blocks {
         block.sent += 1;
         if sample.fate != Fate::Received {
             block.lost += 1;
-            self.loss_runs.lose(sample.seq);
+            self.loss_runs.record_lost(sample.seq);
             return;
         }
         let [from, to] = block.answered.unwrap_or([sample.seq; 2]);

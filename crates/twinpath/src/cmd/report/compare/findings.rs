@@ -56,7 +56,7 @@ pub(super) struct Finding {
 
 /// Why figures cannot be compared, whatever they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Doubts {
+pub(super) struct Reservations {
     pub(super) delay: Option<String>,
     pub(super) variation: Option<String>,
     pub(super) loss: Option<String>,
@@ -64,7 +64,7 @@ pub(super) struct Doubts {
     pub(super) bursts: Option<String>,
 }
 
-impl Doubts {
+impl Reservations {
     /// Of a loss ratio.
     pub(super) fn of_loss(&self) -> Option<String> {
         self.loss.as_ref().or(self.bursts.as_ref()).cloned()
@@ -82,9 +82,9 @@ impl Doubts {
 
 impl Comparison {
     /// Finds what breaks the comparison of the whole runs, and the parts that can be compared.
-    pub(super) fn look(&mut self, scopes: &[Scope; 2], blocks: &[Blocks; 2]) {
+    pub(super) fn find(&mut self, scopes: &[Scope; 2], blocks: &[Blocks; 2]) {
         self.inputs();
-        self.doubt(blocks);
+        self.find_reservations(blocks);
         self.incomplete_runs(blocks);
         self.differences();
         let [paths, outages] = self.splits(scopes, blocks);
@@ -143,7 +143,7 @@ impl Comparison {
     }
 
     /// What too few packets, bursts and gaps make undecided.
-    pub(super) fn doubt(&mut self, blocks: &[Blocks; 2]) {
+    pub(super) fn find_reservations(&mut self, blocks: &[Blocks; 2]) {
         self.few = blocks.iter().any(Blocks::are_few);
         if self.few {
             self.doubts.delay = Some("there are fewer than 200 packets in a run".to_owned());

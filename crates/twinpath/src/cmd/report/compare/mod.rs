@@ -20,11 +20,11 @@ use twinpath_report::SessionReport;
 
 use self::blocks::{BASE, Blocks, Estimate};
 use self::chance::{holm, real};
-use self::findings::{Doubts, Finding};
+use self::findings::{Finding, Reservations};
 use self::pairs::{Pairs, paired};
 use self::parts::Scope;
 use self::passes::{Rows, by_parts, in_blocks, numbers};
-use self::verdict::{judge, judge_losses};
+use self::verdict::{test_losses, welch_test};
 use super::alike::same_packets;
 use super::replay::Replay;
 use super::source::Source;
@@ -85,9 +85,9 @@ struct Comparison {
     /// What is to be known before the figures.
     findings: Vec<Finding>,
     /// Why delays, their variation, and losses cannot be compared.
-    doubts: Doubts,
+    doubts: Reservations,
     /// Those of them that the files themselves give rise to, for the parts of the runs too.
-    inputs: Doubts,
+    inputs: Reservations,
     /// Runs that were not the same throughout, part by part.
     parts: Vec<Part>,
 }
@@ -180,7 +180,7 @@ fn compare(rows: &impl Rows, comparisons: &mut [Comparison]) -> Result<(), Troub
     let wanted: Vec<_> = comparisons.iter().zip(scopes.iter().cloned()).collect();
     let blocks = in_blocks(rows, &wanted)?;
     for ((comparison, scopes), blocks) in comparisons.iter_mut().zip(&scopes).zip(&blocks) {
-        comparison.look(scopes, blocks);
+        comparison.find(scopes, blocks);
         let observed = comparison.unavailability(blocks);
         comparison.fill(blocks, observed);
     }
@@ -221,8 +221,8 @@ impl Comparison {
             few: false,
             same_packets,
             findings: Vec::new(),
-            doubts: Doubts::default(),
-            inputs: Doubts::default(),
+            doubts: Reservations::default(),
+            inputs: Reservations::default(),
             parts: Vec::new(),
         }
     }
@@ -295,7 +295,7 @@ impl Comparison {
         let doubt = self.doubts.of_delay(figure);
         let doubt = doubt.or_else(|| (!bounded).then(|| UNBOUNDED.to_owned()));
         let judged = match estimates {
-            [Some(before), Some(after)] if doubt.is_none() => Some(judge(before, after)),
+            [Some(before), Some(after)] if doubt.is_none() => Some(welch_test(before, after)),
             _ => None,
         };
         let values = estimates.map(|estimate| estimate.map(|estimate| estimate.value));
@@ -373,7 +373,7 @@ impl Comparison {
             let doubt = self.doubts.of_loss().filter(|_| !observed);
             let judged = match counts {
                 [Some(before), Some(after)] if doubt.is_none() && !observed => {
-                    Some(judge_losses([before, after], under_way, clustering))
+                    Some(test_losses([before, after], under_way, clustering))
                 }
                 _ => None,
             };

@@ -43,7 +43,7 @@ impl LossRuns {
     }
 
     /// A packet was lost; those with lower numbers were before it.
-    pub(super) fn lose(&mut self, seq: u64) {
+    pub(super) fn record_lost(&mut self, seq: u64) {
         let before = self.last.filter(|(last, _)| last.saturating_add(1) == seq);
         let length = before.map_or(0, |(_, length)| length) + 1;
         self.count += u64::from(length == 1);
@@ -104,7 +104,7 @@ fn at_end(run: &Blocks) -> f64 {
 
 /// How long each run was unavailable, and whether that decides anything.
 pub(super) fn line(blocks: &[Blocks; 2], is_change: bool) -> String {
-    let [before, after] = blocks.each_ref().map(said);
+    let [before, after] = blocks.each_ref().map(count_text);
     let [_, last] = blocks;
     let has_ended = at_end(last) > 0.0 && at_end(last) < 1.0;
     let ended = has_ended.then(|| format!(", and its last {} were all lost", ended(last)));
@@ -116,7 +116,7 @@ pub(super) fn line(blocks: &[Blocks; 2], is_change: bool) -> String {
     )
 }
 
-fn said(run: &Blocks) -> String {
+fn count_text(run: &Blocks) -> String {
     match run.loss_runs().outages {
         0 => "never unavailable".to_owned(),
         outages => format!(

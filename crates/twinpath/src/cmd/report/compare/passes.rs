@@ -165,7 +165,7 @@ pub(super) fn by_parts(rows: &impl Rows, comparisons: &mut [Comparison]) -> Resu
         .flat_map(|comparison| &mut comparison.parts)
     {
         if let Some(blocks) = blocks.next() {
-            part.comparison.doubt(&blocks);
+            part.comparison.find_reservations(&blocks);
             part.comparison.fill(&blocks, false);
             part.comparison
                 .changes

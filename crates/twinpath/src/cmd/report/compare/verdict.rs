@@ -76,7 +76,7 @@ impl Change {
 }
 
 /// Welch's test: the interval of the difference, and how often chance makes it.
-pub(super) fn judge(before: Estimate, after: Estimate) -> ([f64; 2], f64) {
+pub(super) fn welch_test(before: Estimate, after: Estimate) -> ([f64; 2], f64) {
     let difference = after.value - before.value;
     let [one, other] = [before, after].map(|estimate| estimate.error * estimate.error);
     let error = (one + other).sqrt();
@@ -116,14 +116,14 @@ impl Clustering {
     }
 }
 
-/// As [`judge_loss`], where so many more packets of each run were under way at its end: the interval
+/// As [`test_loss`], where so many more packets of each run were under way at its end: the interval
 /// that holds whether they were lost or not, and the less sure probability.
-pub(super) fn judge_losses(
+pub(super) fn test_losses(
     counts: [(u64, u64); 2],
     under_way: [u64; 2],
     clustering: [Clustering; 2],
 ) -> ([f64; 2], f64) {
-    let (mut interval, mut p) = judge_loss(counts, clustering);
+    let (mut interval, mut p) = test_loss(counts, clustering);
     if under_way == [0; 2] {
         return (interval, p);
     }
@@ -138,7 +138,7 @@ pub(super) fn judge_losses(
             with(before, under_way[0], lost[0]),
             with(after, under_way[1], lost[1]),
         ];
-        let ([low, high], other_p) = judge_loss(counts, clustering);
+        let ([low, high], other_p) = test_loss(counts, clustering);
         interval = [interval[0].min(low), interval[1].max(high)];
         p = p.max(other_p);
         let [ratio, other_ratio] = counts.map(|(lost, sent)| real(lost) / real(sent.max(1)));
@@ -151,7 +151,7 @@ pub(super) fn judge_losses(
 
 /// Lost and sent packets of two runs, and how their losses cluster. The interval is Newcombe's, of
 /// Wilson's for each run: it holds where nothing or everything was lost, and stays within 100 points.
-pub(super) fn judge_loss(counts: [(u64, u64); 2], clustering: [Clustering; 2]) -> ([f64; 2], f64) {
+pub(super) fn test_loss(counts: [(u64, u64); 2], clustering: [Clustering; 2]) -> ([f64; 2], f64) {
     let [before, after] = counts;
     let [one, other] = clustering;
     // How long a burst would have been in a run without any, the other run tells at best.
@@ -208,7 +208,7 @@ fn by_chance(counts: [(u64, u64); 2], clustering: [Clustering; 2], shares: [Shar
         });
         let [one, other] = estimates;
         // The better of two tests has twice as many chances.
-        (2.0 * judge(one, other).1.min(began())).min(1.0)
+        (2.0 * welch_test(one, other).1.min(began())).min(1.0)
     };
     p.max(each_alone)
 }
@@ -279,13 +279,13 @@ mod tests {
             ([(0, 20), (10, 10)], [0.6791, 1.0]),
             ([(0, 10), (0, 20)], [-0.2775, 0.1611]),
         ] {
-            let ([low, high], _) = judge_loss(counts, alone(counts));
+            let ([low, high], _) = test_loss(counts, alone(counts));
             let [want_low, want_high] = expected;
             assert!((low - want_low).abs() < 2e-4, "{counts:?}: {low} {high}");
             assert!((high - want_high).abs() < 2e-4, "{counts:?}: {low} {high}");
             let [(lost, sent), other] = counts;
             let turned = [other, (lost, sent)];
-            let ([back_low, back_high], _) = judge_loss(turned, alone(turned));
+            let ([back_low, back_high], _) = test_loss(turned, alone(turned));
             assert!((back_low + high).abs() < 1e-9 && (back_high + low).abs() < 1e-9);
         }
         let bursty = Clustering {
@@ -300,7 +300,7 @@ mod tests {
                     [bursty; 2],
                     [Clustering::ALONE, bursty],
                 ] {
-                    let ([low, high], p) = judge_loss([one, other], clustering);
+                    let ([low, high], p) = test_loss([one, other], clustering);
                     assert!(-1.0 <= low && low <= high && high <= 1.0, "{low} {high}");
                     assert!((0.0..=1.0).contains(&p), "{p}");
                 }

@@ -153,7 +153,7 @@ mod tests {
     use std::path::PathBuf;
     use std::time::Duration;
 
-    use twinpath_proto::control::Awaited;
+    use twinpath_proto::control::ExpectedAnswer;
 
     use super::*;
 
@@ -235,7 +235,7 @@ mod tests {
                 },
                 "--strict",
             ),
-            (ClientError::EndedBefore(Awaited::Greeting), "log"),
+            (ClientError::EndedBefore(ExpectedAnswer::Greeting), "log"),
             (
                 ClientError::Count {
                     count: 9_000,

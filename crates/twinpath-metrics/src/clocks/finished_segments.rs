@@ -14,7 +14,7 @@ const HISTOGRAM_OCTETS: usize = 6 * 1024;
 
 /// The de-skewed delays of one direction in finished segments.
 #[derive(Clone, Debug)]
-pub(crate) struct Settled {
+pub(crate) struct FinishedSegments {
     totals: Option<Totals>,
     /// Relative to `Totals::base`.
     delays: Histogram,
@@ -49,7 +49,7 @@ struct Part {
     errors: Errors,
 }
 
-impl Settled {
+impl FinishedSegments {
     pub(crate) const fn new() -> Self {
         Self {
             totals: None,
@@ -59,7 +59,7 @@ impl Settled {
     }
 
     /// Adds a finished segment.
-    pub(crate) fn settle(
+    pub(crate) fn add_segment(
         &mut self,
         direction: usize,
         segment: &Segment,

@@ -4,7 +4,7 @@ use super::points::Pair;
 
 /// Pairs in the order in which they came.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct PairList {
     /// Those before the first that does not fit.
     near: Vec<Near>,
     far: Vec<Pair>,
@@ -18,7 +18,7 @@ struct Near {
     y: [i32; 2],
 }
 
-impl Held {
+impl PairList {
     pub(crate) fn push(&mut self, pair: &Pair) {
         match Near::of(pair).filter(|_| self.far.is_empty()) {
             Some(near) => self.near.push(near),
@@ -82,7 +82,7 @@ mod tests {
             i64::MAX,
             i64::MIN,
         ];
-        let mut held = Held::default();
+        let mut held = PairList::default();
         let mut all = Vec::new();
         for (n, begin) in ends.into_iter().enumerate() {
             for more in ends.iter().skip(n % 3) {
