@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 use twinpath_net::{Device, interface};
 use twinpath_wire::Mono;
 
@@ -199,6 +199,8 @@ impl FollowedInterface {
             Ok(()) => {
                 self.bound = index;
                 self.is_said = false;
+                let interface = self.name();
+                debug!(interface, index, "bound to the interface again");
                 true
             }
             Err(error) => {

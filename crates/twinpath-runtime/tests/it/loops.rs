@@ -1,7 +1,7 @@
 //! One spoofed packet must not make two reflectors answer each other.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use twinpath_proto::reflector::Ignored;
@@ -72,7 +72,13 @@ fn two_reflectors_and_a_spoofed_packet_do_not_talk_for_ever() {
         )
         .unwrap();
     }
-    std::thread::sleep(Duration::from_millis(500));
+    // Longer than a loop would need to show, once the first reply is there.
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while one.counters().ignored_as(Ignored::Reply) < count {
+        assert!(Instant::now() < deadline, "{:?}", one.counters());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(200));
     let (one, two) = (one.join().unwrap().counters, two.join().unwrap().counters);
     assert_eq!(two.reflected, count, "{two:?}");
     assert_eq!(one.reflected, 0, "{one:?}");

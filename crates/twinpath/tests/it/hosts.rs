@@ -2,8 +2,9 @@
 
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
-use crate::program::{Done, Responder, finish, twinpath};
+use crate::program::{Done, Responder, Running, finish, twinpath};
 
 /// Two hosts, each other's neighbours by `v0` (10.98.0.1, fd98::1) and `v1` (10.98.0.2, fd98::2).
 /// Gone with the value.
@@ -124,6 +125,21 @@ impl Hosts {
     /// Whatever listens, on the far host.
     pub(crate) fn listener(&self, line: &str) -> Responder {
         Responder::spawn(Self::on(&self.far, &twinpath(line)))
+    }
+
+    /// Starts the program on the near host.
+    pub(crate) fn start(&self, line: &str) -> Running {
+        Running::spawn(Self::on(&self.near, &twinpath(line)))
+    }
+
+    /// Waits until a process on the near host has a UDP socket.
+    pub(crate) fn wait_for_socket(&self) {
+        let until = Instant::now() + Duration::from_mins(1);
+        let command = format!("netns exec {} cat /proc/net/udp /proc/net/udp6", self.near);
+        // A heading for each of the two tables.
+        while ip(&command).unwrap().lines().count() == 2 {
+            assert!(Instant::now() < until, "no process has a socket");
+        }
     }
 
     /// The program on the near host, to its end.

@@ -12,10 +12,11 @@ fn the_keys_are_read_again_while_a_session_runs() {
     let held = keys("alice secret\n");
     let mut server = secured_server(&held, "-v");
     let at = server.at;
-    let long = Running::start(&format!(
-        "controller {at} {ANY} --keys {} --duration 600 -i 10 --json",
+    let mut long = Running::start(&format!(
+        "controller {at} {ANY} --keys {} --duration 600 -i 10 --output jsonl",
         held.path().display()
     ));
+    long.wait_for("\"received\"");
     let with = |lines: &str| {
         let file = keys(lines);
         let line = format!(

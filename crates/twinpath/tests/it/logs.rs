@@ -78,7 +78,7 @@ fn a_run_whose_log_file_lacks_lines_says_so_in_its_report_and_by_its_exit_status
     let server = Responder::server("");
     let directory = tempfile::tempdir().unwrap();
     let saved = directory.path().join("run.parquet").display().to_string();
-    let measured = format!("sender {} -c 3 -i 1 --timeout 0.2", responder.at);
+    let measured = format!("sender {} -c 3 -i 1", responder.at);
     assert_eq!(run(&format!("{measured} -q --save {saved}")).status, 0);
     // Nothing answers there: all are lost, and that is not all there is to say.
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -88,10 +88,7 @@ fn a_run_whose_log_file_lacks_lines_says_so_in_its_report_and_by_its_exit_status
             "sender {} -c 2 -i 1 --timeout 0.1",
             silent.local_addr().unwrap()
         ),
-        format!(
-            "controller {} 127.0.0.1:0 -c 2 -i 1 --timeout 0.2",
-            server.at
-        ),
+        format!("controller {} 127.0.0.1:0 -c 2 -i 1", server.at),
         // Warned of nothing, a report logs with -d alone.
         format!(
             "report -d {saved} --html {}",

@@ -29,7 +29,7 @@ fn a_run_that_comes_to_nothing_leaves_the_file_as_it_was_and_makes_none() {
         assert!(!new.exists(), "{far}");
     }
     let done = run(&format!(
-        "controller {} -c 2 -i 1 --timeout 0.1 --save {}",
+        "controller {} -c 2 -i 1 --save {}",
         server.at,
         before.display()
     ));
@@ -43,7 +43,7 @@ fn what_is_written_never_takes_the_place_of_something_else() {
     let at = directory.path().display();
     let responder = Responder::on_loopback();
     let saved = run(&format!(
-        "sender {} -c 5 -i 1 --timeout 0.1 --save {at}/a.parquet",
+        "sender {} -c 5 -i 1 --save {at}/a.parquet",
         responder.at
     ));
     assert_eq!(saved.status, 0, "{}", saved.stderr);

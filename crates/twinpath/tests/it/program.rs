@@ -22,11 +22,17 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    /// The session of a JSON document.
+    /// The JSON document: all of its output, or its last line.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        let last = || self.stdout.lines().last().unwrap_or_default();
+        serde_json::from_str(&self.stdout)
+            .or_else(|_| serde_json::from_str(last()))
+            .unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
+    }
+
+    /// The first session of the JSON document.
     pub(crate) fn session(&self) -> serde_json::Value {
-        let document: serde_json::Value = serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr));
-        document["sessions"][0].clone()
+        self.document()["sessions"][0].clone()
     }
 }
 
@@ -116,6 +122,16 @@ impl Running {
         }
     }
 
+    /// Reads its stdout until a line has this in it: all that was read.
+    pub(crate) fn wait_for(&mut self, part: &str) -> String {
+        read_until(self.0.stdout.as_mut().unwrap(), part)
+    }
+
+    /// Reads its stderr likewise.
+    pub(crate) fn wait_for_error(&mut self, part: &str) -> String {
+        read_until(self.0.stderr.as_mut().unwrap(), part)
+    }
+
     /// Waits for the end, half a minute at most.
     pub(crate) fn ended(&mut self) -> ExitStatus {
         let until = Instant::now() + Duration::from_secs(30);
@@ -146,6 +162,25 @@ impl Running {
     }
 }
 
+/// Octet by octet, so that what comes after the line is left in the stream.
+fn read_until(stream: &mut impl Read, part: &str) -> String {
+    let mut text = String::new();
+    loop {
+        let mut line = Vec::new();
+        while line.last() != Some(&b'\n') {
+            let mut octet = [0];
+            let count = stream.read(&mut octet).unwrap();
+            assert!(count > 0, "no line with {part}: {text}");
+            line.extend(octet);
+        }
+        let line = String::from_utf8(line).unwrap();
+        text.push_str(&line);
+        if line.contains(part) {
+            return text;
+        }
+    }
+}
+
 /// What is left of a stream.
 fn rest(stream: Option<impl Read>) -> String {
     let mut text = String::new();
@@ -168,6 +203,8 @@ impl Drop for Running {
 pub(crate) struct Responder {
     process: Running,
     stderr: BufReader<ChildStderr>,
+    /// What was read of its stderr since it listens.
+    said: String,
     /// Where.
     pub(crate) at: SocketAddr,
 }
@@ -201,6 +238,7 @@ impl Responder {
         Self {
             process,
             stderr,
+            said: String::new(),
             at,
         }
     }
@@ -231,15 +269,14 @@ impl Responder {
 
     /// Reads what it says until a line has this in it: that line.
     pub(crate) fn wait_for(&mut self, part: &str) -> String {
-        let mut said = String::new();
         loop {
             let mut line = String::new();
             let octets = self.stderr.read_line(&mut line).unwrap();
-            assert!(octets > 0, "{part}: it said {said}");
+            assert!(octets > 0, "{part}: it said {}", self.said);
+            self.said.push_str(&line);
             if line.contains(part) {
                 return line;
             }
-            said.push_str(&line);
         }
     }
 
@@ -247,6 +284,7 @@ impl Responder {
     pub(crate) fn stop(mut self, signal: &str) -> Done {
         self.process.signal(&[signal]);
         let mut done = self.process.finish();
+        done.stderr = self.said;
         self.stderr.read_to_string(&mut done.stderr).unwrap();
         done
     }

@@ -11,7 +11,7 @@ fn prometheus_takes_the_report_and_its_values_are_those_of_the_document() {
     let file = directory.path().join("run").display().to_string();
     let responder = Responder::on_loopback();
     let line = format!(
-        "sender {} -c 40 -i 1 --timeout 0.3 --dscp be,ef --label site=a\"b --save {file} -q",
+        "sender {} -c 40 -i 1 --dscp be,ef --label site=a\"b --save {file} -q",
         responder.at
     );
     let measured = run(&format!("{line} --output prometheus"));

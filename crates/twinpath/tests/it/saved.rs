@@ -48,7 +48,7 @@ fn a_report_from_the_file_is_the_report_of_the_run_figure_for_figure() {
     let file = file.display();
     let responder = Responder::on_loopback();
     let measured = document(&run(&format!(
-        "sender {} -c 300 -i 1 --schedule poisson --seed 5 --timeout 200ms --label site=lab --bins auto --json \
+        "sender {} -c 300 -i 1 --schedule poisson --seed 5 --label site=lab --bins auto --json \
          --save {file}",
         responder.at
     )));
@@ -77,7 +77,7 @@ fn a_controller_s_classes_and_their_connection_are_in_the_file() {
     let file = file.display();
     let server = Responder::server("");
     let measured = document(&run(&format!(
-        "controller {} -c 40 -i 2 --timeout 200ms --dscp ef,be --json --save {file}",
+        "controller {} -c 40 -i 2 --dscp ef,be --json --save {file}",
         server.at
     )));
     let again = document(&run(&format!("report {file} --json")));
@@ -103,7 +103,7 @@ fn every_output_of_a_run_comes_from_its_file_too() {
     let responder = Responder::on_loopback();
     for form in ["text -v", "jsonl", "csv", "text"] {
         let measured = run(&format!(
-            "sender {} -c 20 -i 2 --timeout 200ms --output {form} --save {file}",
+            "sender {} -c 20 -i 2 --output {form} --save {file}",
             responder.at
         ));
         assert_eq!(measured.status, 0, "{}", measured.stderr);
@@ -300,7 +300,7 @@ pub(crate) fn saved(directory: &Path, name: &str, options: &str) -> String {
     let file = directory.join(name).display().to_string();
     let responder = Responder::on_loopback();
     let done = run(&format!(
-        "sender {} -c 60 -i 2 --timeout 200ms -q --save {file} {options}",
+        "sender {} -c 60 -i 2 --timeout 5 -q --save {file} {options}",
         responder.at
     ));
     assert_eq!(done.status, 0, "{}", done.stderr);

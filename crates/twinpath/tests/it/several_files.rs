@@ -15,7 +15,7 @@ fn two_runs_over_one_path_are_compared_and_a_slower_one_is_found() {
     let files = [name("one"), name("other")];
     for file in &files {
         let done = run(&format!(
-            "sender {} -c 400 -i 1 --timeout 200ms -q --save {file}",
+            "sender {} -c 400 -i 1 -q --save {file}",
             responder.at
         ));
         assert_eq!(done.status, 0, "{}", done.stderr);
@@ -165,7 +165,7 @@ fn figures_of_merged_runs_add_up_as_the_table_of_figures_says() {
     let files = [name("one"), name("other")];
     for (file, count) in files.iter().zip([30, 50]) {
         let done = run(&format!(
-            "sender {} -c {count} -i 1 --timeout 200ms -q --save {file}",
+            "sender {} -c {count} -i 1 -q --save {file}",
             responder.at
         ));
         assert_eq!(done.status, 0, "{}", done.stderr);

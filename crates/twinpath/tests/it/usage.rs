@@ -142,8 +142,8 @@ fn help_and_version_are_results() {
 fn a_result_that_cannot_be_written_is_said_and_the_status_is_one() {
     let responder = Responder::on_loopback();
     let server = Responder::server("");
-    let sender = format!("sender {} -c 2 -i 1 --timeout 0.1 -q", responder.at);
-    let controller = format!("controller {} -c 2 -i 1 --timeout 0.1 -q", server.at);
+    let sender = format!("sender {} -c 2 -i 1 -q", responder.at);
+    let controller = format!("controller {} -c 2 -i 1 -q", server.at);
     let mut lines: Vec<String> = [
         "--version",
         "-V",

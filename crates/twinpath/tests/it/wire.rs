@@ -58,12 +58,11 @@ pub(crate) fn dissected_during(
             eprintln!("skipped: no tshark here ({})", said.trim());
             return None;
         }
-        if said[before..].contains("Capturing on") {
+        // Before that it says what it is going to capture on.
+        if said[before..].contains("Capture started") {
             break;
         }
     }
-    // It says so a moment before it does.
-    std::thread::sleep(std::time::Duration::from_millis(500));
     what();
     let mut text = String::new();
     capture

@@ -84,7 +84,7 @@ fn a_run_that_is_saved_whole_says_so_in_its_document() {
     let page = directory.path().join("run.html").display().to_string();
     let responder = Responder::on_loopback();
     let done = run(&format!(
-        "sender {} -c 5 -i 1 --timeout 0.2 --json --save {file} --html {page}",
+        "sender {} -c 5 -i 1 --json --save {file} --html {page}",
         responder.at
     ));
     assert_eq!((done.status, done.stderr.as_str()), (0, ""));
@@ -104,7 +104,7 @@ fn a_picture_without_room_fails_the_run_and_leaves_the_picture_of_before() {
     let saved = tempfile::tempdir().unwrap();
     let file = saved.path().join("run.parquet").display().to_string();
     let responder = Responder::on_loopback();
-    let measured = format!("sender {} -c 50 -i 1 --timeout 0.2 -q", responder.at);
+    let measured = format!("sender {} -c 50 -i 1 -q", responder.at);
     for line in [
         format!("{measured} --json --save {file}"),
         format!("report -q --json {file}"),
@@ -151,7 +151,7 @@ fn an_output_without_room_leaves_the_files_whole() {
         };
         let _ = fs::remove_file(&page);
         let mut command = twinpath(&format!(
-            "sender {} -c 300 -i 1 --timeout 0.2 --output {form} --save {file} --html {}",
+            "sender {} -c 300 -i 1 --output {form} --save {file} --html {}",
             responder.at,
             page.display()
         ));
@@ -262,10 +262,7 @@ fn what_is_no_file_is_not_written_into_and_stays_as_it_is() {
             if option == "--logfile" && (is_link || name == "/dev/full") {
                 continue;
             }
-            let line = format!(
-                "sender {} -c 2 -i 1 --timeout 0.2 {option} {path}",
-                responder.at
-            );
+            let line = format!("sender {} -c 2 -i 1 {option} {path}", responder.at);
             refused(&line, said, remedy);
         }
     }

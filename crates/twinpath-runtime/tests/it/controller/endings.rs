@@ -188,7 +188,8 @@ fn stop_in_mid_run_tells_the_server_and_reports() {
 fn copies_of_the_last_packets_come_before_the_server_is_told_to_stop() {
     for features in [Modes::default(), Modes::INDIVIDUAL_CONTROL] {
         let mut script = offering(features);
-        script.again_after = Some(Duration::from_millis(60));
+        // The first copies come while others are still sent: so copies are waited for.
+        script.again_after = Some(Duration::from_millis(20));
         let rig = serve(script);
         let outcome = control(plan(rig.plan(), &[Dscp::BE, Dscp::EF]));
         for session in &outcome.report().sessions {

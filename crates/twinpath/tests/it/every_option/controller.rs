@@ -4,7 +4,7 @@ use super::control::controller::TESTED;
 use super::sender::{ON_TWO_HOSTS, Row, Seen, Sends, THREE, row, sending, the_interface_leads};
 use super::{Answers, complete, each_row};
 
-const LONG: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 0.3 --json --padding 100";
+const LONG: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1 --json --padding 100";
 
 impl Seen {
     /// The modes of Set-Up-Response.

@@ -114,11 +114,11 @@ pub(super) const fn row(
     }
 }
 
-pub(super) const THREE: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 0.3 --json";
-const TEXT: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 0.3";
-const LONG: &str = "{measure} {far} 127.0.0.1:0 -c 400 -i 1 --timeout 0.3 --json";
-const CALL: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 0.3 --json --voice g711";
-const DRAWN: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 0.3 --graph {dir}/a.svg";
+pub(super) const THREE: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1 --json";
+const TEXT: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1";
+const LONG: &str = "{measure} {far} 127.0.0.1:0 -c 400 -i 1 --timeout 1 --json";
+const CALL: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1 --json --voice g711";
+const DRAWN: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1 --graph {dir}/a.svg";
 
 impl Row {
     /// The same with another far end.
