@@ -59,6 +59,9 @@ pub struct Target {
     /// The user's remarks about it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Its name had another address before, which was measured in another session.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_moved: bool,
 }
 
 /// A target of which something could not be measured, and why.

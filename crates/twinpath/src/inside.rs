@@ -51,7 +51,7 @@ pub fn plan(line: &[String]) -> Result<(), String> {
         Command::Sender(mut args) => {
             // No file is read.
             args.targets.targets = None;
-            plan::sessions(&args, &lookup).map(drop)
+            plan::sessions(&args, &lookup, |_, _| {}).map(drop)
         }
         Command::Responder(args) => plan::responder(&args, &lookup).map(drop),
         #[cfg(feature = "control")]

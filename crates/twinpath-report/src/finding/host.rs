@@ -1,10 +1,11 @@
 //! What this host did not do as requested.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use twinpath_net::{NoHardware, SendError};
-use twinpath_wire::Rung;
+use twinpath_wire::{Rung, nanoseconds};
 
 findings! {
     /// What this host did not do as requested.
@@ -15,6 +16,15 @@ findings! {
             count: u64,
             /// The most frequent reason.
             reason: SendError,
+        }
+        /// The target was not measured before this session, because its name had no address, or
+        /// another one that no longer answered.
+        Warning "measured-late" MeasuredLate {
+            /// The target, as the user named it.
+            name: String,
+            /// For how long.
+            #[serde(rename = "unmeasured_ns", with = "nanoseconds")]
+            unmeasured: Duration,
         }
         /// Departures were missed.
         Warning "fell-behind" FellBehind {

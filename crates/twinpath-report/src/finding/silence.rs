@@ -71,6 +71,15 @@ findings! {
             /// A Server agreed to reflect there.
             is_negotiated: bool,
         }
+        /// Nothing came back any more, and the far end's name has another address.
+        Warning "name-changed" NameChanged {
+            /// The target, as the user named it.
+            name: String,
+            /// The address that this session measured.
+            used: SocketAddr,
+            /// The address that another session measures since then.
+            now: SocketAddr,
+        }
         /// Nothing came back, and the far end's name has other addresses.
         Warning "other-addresses" OtherAddresses {
             /// The far end, as the user named it.

@@ -142,7 +142,7 @@ pub(crate) struct SenderArgs {
 
     /// Local address and port; with port 0 any free one, several classes take consecutive ports
     /// [default port: 20000, or any if taken]
-    #[arg(value_name = "NEAR[:PORT]")]
+    #[arg(value_name = "NEAR[:PORT]", conflicts_with = "near-option")]
     pub(crate) near: Option<NearEnd>,
 
     #[command(flatten)]

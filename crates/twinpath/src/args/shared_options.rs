@@ -118,7 +118,7 @@ pub(crate) struct SenderMarking {
 }
 
 /// What both ends share below UDP.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = IP)]
 pub(crate) struct IpOptions {
     /// TTL or Hop Limit of packets

@@ -7,8 +7,8 @@ use clap::{ArgMatches, Args, Command};
 
 use super::value::quantity::number;
 use super::{
-    Advice, FarEnd, IP, IpOptions, PacketOptions, Ports, SESSIONS, ScheduleOptions, SenderMarking,
-    StampOptions, StampPackets, threads,
+    Advice, FarEnd, IP, IpOptions, NearEnd, PacketOptions, Ports, SESSIONS, ScheduleOptions,
+    SenderMarking, StampOptions, StampPackets, threads,
 };
 
 /// The most sessions of a process.
@@ -46,6 +46,10 @@ pub(crate) struct SessionOptions {
     pub(crate) marking: SenderMarking,
     #[command(flatten)]
     pub(crate) ip: IpOptions,
+
+    /// NEAR where there is no FAR: the local address and port, or one of them
+    #[arg(id = "near-option", long = "near", value_name = "NEAR[:PORT]", help_heading = IP)]
+    pub(crate) near: Option<NearEnd>,
 
     /// Use the first free source ports of this range, or this one port
     #[arg(long, value_name = "LO-HI", help_heading = IP)]

@@ -56,11 +56,7 @@ pub(crate) fn failure(error: &clap::Error, command: Option<&str>) -> Failure {
                 .iter()
                 .map(|name| plain(name))
                 .collect();
-            let remedy = names.iter().find_map(|name| needed(name));
-            remedy.map_or_else(
-                || format!("{} is missing ({help})", names.join(", ")),
-                str::to_owned,
-            )
+            missing(&names, &help)
         }
         ErrorKind::ArgumentConflict => {
             let argument = plain(&argument);
@@ -191,11 +187,12 @@ fn shown_as(command: &clap::Command, argument: &str) -> Option<String> {
     arg.get_long().map(|long| format!("--{long}"))
 }
 
-/// What to write, where an option is missing that another one needs.
-fn needed(missing: &str) -> Option<&'static str> {
-    match missing {
-        "--voice" => Some("--jitter-buffer needs --voice: add --voice CODEC, such as g711"),
-        _ => None,
+/// What to write, where something is missing.
+fn missing(names: &[String], help: &str) -> String {
+    match names.join(", ").as_str() {
+        "--voice" => "--jitter-buffer needs --voice: add --voice CODEC, such as g711".to_owned(),
+        far @ "FAR[:PORT]" => format!("{far} is missing: give it, --to or --targets ({help})"),
+        names => format!("{names} is missing ({help})"),
     }
 }
 

@@ -41,6 +41,9 @@ pub(super) trait Companion {
         Ok(())
     }
 
+    /// Sessions have come to the run, which is this now.
+    fn grow(&mut self, _: &Beginning<'_>) {}
+
     /// Something happened in a session.
     fn record(&mut self, _session: usize, _: &Record) {}
 

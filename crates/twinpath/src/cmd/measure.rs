@@ -2,6 +2,7 @@
 //! alike once they know what to measure.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{self, Stderr};
 use std::path::Path;
 use std::thread;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{Level, info};
 use twinpath_metrics::Series;
-use twinpath_report::{ControlReport, FailedTarget, Finding, Identity, SessionReport};
+use twinpath_report::{ControlReport, FailedTarget, Finding, SessionReport};
 use twinpath_runtime::measure::{EndedSession, SessionHandle};
 use twinpath_runtime::{SenderPlan, StartError};
 
@@ -17,16 +18,14 @@ use super::companions::Companions;
 use super::output_files::distinct_files;
 use super::run_observers::RunObservers;
 use super::run_output::RunOutput;
-use super::run_targets::{Targets, say_failed};
-use super::subject::{Beginning, Subject, identities};
+use super::run_targets::{NOT_MEASURED, NOT_MEASURED_YET, Targets, say_failed};
+use super::subject::{Known, Subject};
 use super::{remark, unwritten};
 use crate::args::RunOptions;
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::progress::{self, ProgressLine, together};
-use crate::output::{
-    Outcome, Reports, SessionName, Written, WrittenFile, complain, packets, words,
-};
+use crate::output::{Outcome, Reports, Written, WrittenFile, complain, packets, words};
 use crate::plan::PlannedSession;
 use crate::signals::Signals;
 
@@ -53,8 +52,13 @@ pub(super) trait Run {
     fn sessions(&self) -> &[SessionHandle];
     fn sessions_mut(&mut self) -> &mut [SessionHandle];
     /// What happened on the control connection, where there is one.
-    fn next_event(&self) -> Option<Event> {
+    fn next_event(&mut self) -> Option<Event> {
         None
+    }
+    /// Sessions that began since the last time: the last ones of [`Self::sessions`]. `planned`: all
+    /// others.
+    fn renew(&mut self, _planned: &[PlannedSession]) -> Vec<PlannedSession> {
+        Vec::new()
     }
     /// Ends sending; the result comes when the packets that were sent are answered or lost.
     fn stop(&self);
@@ -72,10 +76,22 @@ pub(super) struct Event {
     pub(super) warns: bool,
 }
 
+impl Event {
+    pub(super) fn warning(line: String) -> Self {
+        Self {
+            line,
+            is_late: false,
+            warns: true,
+        }
+    }
+}
+
 /// What a run came to.
 pub(super) struct Measured {
     /// What is left of its sessions, with their numbers.
     pub(super) sessions: Vec<(usize, EndedSession)>,
+    /// What is known of some of them beside their packets, by their numbers.
+    pub(super) findings: HashMap<usize, Vec<Finding>>,
     pub(super) control: Option<ControlReport>,
     /// What could not be measured.
     pub(super) failed: Vec<FailedTarget>,
@@ -90,6 +106,8 @@ pub(super) struct Started<R> {
     pub(super) sessions: Vec<PlannedSession>,
     /// What cannot be measured.
     pub(super) failed: Vec<FailedTarget>,
+    /// What is not measured yet.
+    pub(super) waiting: Vec<FailedTarget>,
 }
 
 /// What a command line asks of a measurement beside its plan, and the files that it is written into.
@@ -149,44 +167,37 @@ impl<'a> Measurement<'a> {
             run,
             sessions: planned,
             mut failed,
+            waiting,
         } = start()?;
-        let targets = Targets::of(&planned, &failed);
-        say_failed(log, &failed);
-        let identities = identities(&planned, run.sessions());
-        let names = SessionName::all(&identities.iter().collect::<Vec<_>>());
-        let mut output = match RunOutput::open(results, log, &names) {
+        let targets = Targets::of(&planned, failed.iter().chain(&waiting));
+        say_failed(log, &failed, NOT_MEASURED);
+        say_failed(log, &waiting, NOT_MEASURED_YET);
+        let mut known = Known::of(planned, run.sessions());
+        let mut output = match RunOutput::open(results, log, known.names()) {
             Ok(output) => output.beside(companions.write()),
             Err(error) => return unwritten(&error),
         };
-        let beginning = Beginning {
-            subject,
-            options,
-            planned: &planned,
-            sessions: run.sessions(),
-            identities: &identities,
-            names: &names,
-        };
+        let beginning = known.beginning(subject, options, run.sessions());
         companions.begin(&beginning, &mut signals)?;
         let progress = if companions.have_terminal() {
             ProgressLine::none()
         } else {
             output.progress(results, log)
         };
-        let interval = results.report_interval.map(|time| time.0);
-        // Those that the sessions do not draw themselves.
-        let columns = interval.and_then(|_| companions.columns(planned.len()));
+        let interval = beginning.interval();
+        let columns = beginning.columns(&companions);
         let sessions = run.sessions().iter();
         let series = sessions.map(|session| session.series(interval, columns));
+        let names = known.names().to_vec();
         let mut observers = RunObservers::new(series.collect(), names, results.records())
             .of_run(interval.is_some())
             .with(companions)
             .waits_for(targets.timeout, log.quiet);
-        // With -v it is printed anyway.
-        let alarms = !log.quiet && !results.verbose;
         let watched = watch(
             run,
+            (subject, &mut known),
+            options,
             &signals,
-            alarms,
             &mut output,
             &mut observers,
             (progress, targets.length),
@@ -198,25 +209,33 @@ impl<'a> Measurement<'a> {
         failed.append(&mut measured.failed);
         measured.failure = measured.failure.or_else(|| targets.failure(&failed));
         measured.failed = failed;
-        report(measured, &identities, observers, &mut output, further)
+        report(measured, &known, observers, &mut output, further)
     }
 }
 
 /// Follows a run to its end. The outer error is the output's: then the run is given up.
 fn watch<R: Run>(
     mut run: R,
+    (subject, known): (&Subject, &mut Known),
+    options: &RunOptions,
     signals: &Signals,
-    alarms: bool,
     output: &mut RunOutput,
     observers: &mut RunObservers,
     (mut progress, length): (ProgressLine<Stderr>, Option<Duration>),
 ) -> io::Result<Result<Measured, Failure>> {
+    // With -v it is printed anyway.
+    let alarms = !options.log.quiet && !options.results.verbose;
     let begun = Instant::now();
     let mut next_progress = begun;
     let poll_every = poll_every(run.sessions().len());
     loop {
         // Asked before the draining: what was written before the end is drained after it.
         let finished = run.is_finished();
+        let renewed = run.renew(&known.planned);
+        if !renewed.is_empty() {
+            known.grow(renewed, run.sessions());
+            observers.grow(&known.beginning(subject, options, run.sessions()));
+        }
         let mut all = true;
         while let Some(event) = run.next_event() {
             // What comes after a session's packets is printed after them.
@@ -276,8 +295,9 @@ fn watch<R: Run>(
 struct EndedSessions<'a> {
     /// With their numbers.
     all: Vec<(usize, EndedSession)>,
-    /// Of each number from 1.
-    identities: &'a [Identity],
+    known: &'a Known,
+    /// What is known of some of them beside that, by their numbers.
+    findings: HashMap<usize, Vec<Finding>>,
     /// What is found beside what the packets tell, of each of them.
     further: Option<Finding>,
 }
@@ -288,10 +308,8 @@ impl EndedSessions<'_> {
         let (number, ended) = self.all.get(place)?;
         let mut report = ended.report();
         report.identity.number = *number;
-        if let Some(known) = self.identities.get(number.wrapping_sub(1)) {
-            report.identity.target.clone_from(&known.target);
-            report.identity.path = known.path;
-        }
+        self.known.complete(&mut report);
+        report.add(self.findings.get(number).into_iter().flatten().cloned());
         report.add(self.further.clone());
         Some((report, ended))
     }
@@ -320,13 +338,14 @@ pub(super) fn take_series(report: &mut SessionReport, series: &Series) {
 /// The run is over: its files, its report and the exit status.
 fn report(
     measured: Measured,
-    identities: &[Identity],
+    known: &Known,
     mut observers: RunObservers,
     output: &mut RunOutput,
     further: impl FnOnce(Reports<'_>) -> Option<Finding>,
 ) -> Result<Exit, Failure> {
     let Measured {
         sessions: all,
+        findings,
         mut control,
         failed,
         failure,
@@ -334,7 +353,8 @@ fn report(
     words::finding::put([], control.as_mut());
     let mut ended = EndedSessions {
         all,
-        identities,
+        known,
+        findings,
         further: None,
     };
     let count = ended.all.len();

@@ -11,6 +11,7 @@ mod output_files;
 #[cfg(feature = "pictures")]
 mod pictures;
 mod plain_run;
+mod renewal;
 #[cfg(feature = "report")]
 mod report;
 mod responder;

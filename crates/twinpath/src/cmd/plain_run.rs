@@ -1,14 +1,21 @@
 //! Sessions without a control connection, one or many.
 
+use std::cell::Cell;
+use std::collections::{HashMap, VecDeque};
+
 use tracing::info;
-use twinpath_report::FailedTarget;
+use twinpath_report::finding::{Host, Silence};
+use twinpath_report::{FailedTarget, Finding};
 use twinpath_runtime::measure::{Engine, SessionHandle};
 use twinpath_runtime::{SenderPlan, StartError};
 
-use super::measure::{Measured, Run, Started};
+use super::measure::{Event, Measured, Run, Started};
+use super::renewal::{Due, Renewal};
+use super::run_targets::not_measured;
 use crate::failure::Failure;
 use crate::output::ends::named;
-use crate::plan::{PlannedSession, PlannedSessions};
+use crate::output::words;
+use crate::plan::{PlannedSession, PlannedSessions, Target, system_lookup};
 
 /// Sessions that are being measured.
 pub(super) struct PlainRun {
@@ -19,19 +26,36 @@ pub(super) struct PlainRun {
     is_one_target: bool,
     /// It has the threads that the sessions share.
     engine: Engine,
+    renewal: Renewal,
+    is_stopped: Cell<bool>,
+    /// What is known of sessions beside what they measured, by their numbers from 1.
+    findings: HashMap<usize, Vec<Finding>>,
+    /// What could not begin later on.
+    failed: Vec<FailedTarget>,
+    events: VecDeque<Event>,
 }
 
 impl PlainRun {
     /// Begins to send in one session.
     pub(super) fn of_one(plan: SenderPlan) -> Result<Self, StartError> {
-        let names = vec![(named(plan.far), plan.tos.dscp().to_string())];
-        let engine = Engine::start(0)?;
-        Ok(Self {
-            sessions: vec![engine.begin(plan)?],
-            names,
-            is_one_target: true,
+        let mut run = Self::new(Engine::start(0)?, true);
+        run.names = vec![(named(plan.far), plan.tos.dscp().to_string())];
+        run.sessions = vec![run.engine.begin(plan)?];
+        Ok(run)
+    }
+
+    fn new(engine: Engine, is_one_target: bool) -> Self {
+        Self {
+            sessions: Vec::new(),
+            names: Vec::new(),
+            is_one_target,
             engine,
-        })
+            renewal: Renewal::new(&[], Vec::new(), system_lookup),
+            is_stopped: Cell::new(false),
+            findings: HashMap::new(),
+            failed: Vec::new(),
+            events: VecDeque::new(),
+        }
     }
 
     /// Begins to send in all sessions. What cannot begin keeps no other from it, unless nothing can.
@@ -39,45 +63,98 @@ impl PlainRun {
         planned: PlannedSessions,
         threads: usize,
     ) -> Result<Started<Self>, StartError> {
-        let shares = planned.sessions.iter().any(|session| !session.plan.exact);
+        let mut sessions = planned.sessions.iter();
+        let shares = sessions.any(|session| !session.plan.exact) || !planned.waiting.is_empty();
         let engine = Engine::start(if shares { threads } else { 0 })?;
-        let is_one_target = planned.failed.is_empty() && has_one_target(&planned.sessions);
-        let mut run = Self {
-            sessions: Vec::with_capacity(planned.sessions.len()),
-            names: Vec::with_capacity(planned.sessions.len()),
-            is_one_target,
-            engine,
-        };
-        let mut begun = Vec::with_capacity(planned.sessions.len());
-        let mut failures = Vec::new();
-        for session in planned.sessions {
-            match run.engine.begin(session.plan.clone()) {
-                Ok(handle) => {
-                    let (sender, far) = (named(handle.sender()), named(session.plan.far));
-                    info!(sender = %sender, far = %far, "sending");
-                    let class = session.class.dscp().to_string();
-                    run.names.push((session.target.name.clone(), class));
-                    run.sessions.push(handle);
-                    begun.push(session);
-                }
-                Err(error) => failures.push((session.target.name, error)),
-            }
-        }
+        let is_alone = planned.failed.is_empty() && planned.waiting.is_empty();
+        let is_one_target = is_alone && has_one_target(&planned.sessions);
+        let mut run = Self::new(engine, is_one_target);
+        let (begun, mut failures) = run.begin_all(planned.sessions);
         if begun.is_empty() && is_one_target && !failures.is_empty() {
             let (_, error) = failures.swap_remove(0);
             return Err(error);
         }
         let mut failed = planned.failed;
-        let failures = failures
-            .iter()
-            .map(|(target, error)| (&**target, error.to_string()));
-        failed.extend(together(failures));
+        failed.extend(together_of(&failures));
+        let waiting = planned.waiting.iter().map(|one| one.failed.clone());
+        let waiting = waiting.collect();
+        run.renewal = Renewal::new(&begun, planned.waiting, system_lookup);
         Ok(Started {
             run,
             sessions: begun,
             failed,
+            waiting,
         })
     }
+
+    /// Begins to send in all that can: these, and why not in the others.
+    fn begin_all(
+        &mut self,
+        sessions: Vec<PlannedSession>,
+    ) -> (Vec<PlannedSession>, Vec<(String, StartError)>) {
+        let mut begun = Vec::with_capacity(sessions.len());
+        let mut failures = Vec::new();
+        for session in sessions {
+            match self.engine.begin(session.plan.clone()) {
+                Ok(handle) => {
+                    let (sender, far) = (named(handle.sender()), named(session.plan.far));
+                    info!(sender = %sender, far = %far, "sending");
+                    let class = session.class.dscp().to_string();
+                    self.names.push((session.target.name.clone(), class));
+                    self.sessions.push(handle);
+                    begun.push(session);
+                }
+                Err(error) => failures.push((session.target.name, error)),
+            }
+        }
+        (begun, failures)
+    }
+
+    /// This is known of the session at this place, from 0.
+    fn find(&mut self, place: usize, finding: impl Into<Finding>) {
+        let findings = self.findings.entry(place + 1).or_default();
+        findings.push(finding.into());
+    }
+
+    /// Begins what has an address now.
+    fn begin_due(&mut self, due: Due, planned: &[PlannedSession]) -> Vec<PlannedSession> {
+        let first = self.sessions.len();
+        let (begun, failures) = self.begin_all(due.sessions);
+        let earlier = due.instead_of.unwrap_or(0..0);
+        let used = planned.get(earlier.start).filter(|_| !earlier.is_empty());
+        let used = used.map(|session| session.target.address);
+        for (place, session) in (first..).zip(&begun) {
+            let late = Host::MeasuredLate {
+                name: session.target.name.clone(),
+                unmeasured: due.unmeasured,
+            };
+            self.find(place, late);
+        }
+        if let Some(Target { name, address, .. }) = begun.first().map(|one| &one.target) {
+            for (place, used) in earlier.filter_map(|place| Some(place).zip(used)) {
+                let moved = Silence::NameChanged {
+                    name: name.clone(),
+                    used,
+                    now: *address,
+                };
+                self.find(place, moved);
+            }
+            let line = words::event::measured_now(name, *address, used);
+            self.events.push_back(Event::warning(line));
+            self.renewal.begun(due.target, first..self.sessions.len());
+        }
+        for failed in together_of(&failures) {
+            self.events.push_back(Event::warning(not_measured(&failed)));
+            self.failed.push(failed);
+        }
+        begun
+    }
+}
+
+/// One entry for all sessions of a target that fail alike and follow each other.
+fn together_of(failures: &[(String, StartError)]) -> Vec<FailedTarget> {
+    let failures = failures.iter();
+    together(failures.map(|(target, error)| (&**target, error.to_string())))
 }
 
 fn has_one_target(sessions: &[PlannedSession]) -> bool {
@@ -109,12 +186,26 @@ impl Run for PlainRun {
         &mut self.sessions
     }
 
+    fn renew(&mut self, planned: &[PlannedSession]) -> Vec<PlannedSession> {
+        if self.is_stopped.get() {
+            return Vec::new();
+        }
+        let due = self.renewal.look(planned, &self.sessions).into_iter();
+        due.flat_map(|due| self.begin_due(due, planned)).collect()
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
     fn stop(&self) {
+        self.is_stopped.set(true);
         self.sessions.iter().for_each(SessionHandle::stop);
     }
 
     fn is_finished(&self) -> bool {
-        self.sessions.iter().all(SessionHandle::is_finished)
+        let is_pending = !self.is_stopped.get() && self.renewal.is_pending();
+        !is_pending && self.sessions.iter().all(SessionHandle::is_finished)
     }
 
     fn join(self) -> Result<Measured, Failure> {
@@ -143,8 +234,12 @@ impl Run for PlainRun {
         let failures = failures
             .iter()
             .map(|((target, _), error)| (&**target, error.to_string()));
+        let mut failed = self.failed;
+        failed.extend(together(failures));
+        failed.extend(self.renewal.unmeasured());
         Ok(Measured {
-            failed: together(failures),
+            failed,
+            findings: self.findings,
             sessions,
             control: None,
             failure,

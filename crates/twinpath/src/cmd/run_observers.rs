@@ -11,7 +11,7 @@ use twinpath_wire::{Sample, Wall};
 
 use super::companions::Companions;
 use super::run_output::RunOutput;
-use super::subject::now;
+use super::subject::{Beginning, now};
 use crate::output::progress::{self, ProgressLine};
 use crate::output::rows::{self, Row};
 use crate::output::style::Style;
@@ -72,6 +72,16 @@ impl RunObservers {
             timeout: None,
             told: None,
         }
+    }
+
+    /// Sessions have come to the run, which is this now.
+    pub(super) fn grow(&mut self, run: &Beginning<'_>) {
+        self.names = run.names.to_vec();
+        let (interval, columns) = (run.interval(), run.columns(&self.companions));
+        let new = run.sessions.iter().skip(self.series.len());
+        let new = new.map(|session| Arc::new(session.series(interval, columns)));
+        self.series.extend(new);
+        self.companions.each(|it| it.grow(run));
     }
 
     /// With these beside it.

@@ -15,6 +15,11 @@ use crate::plan::PlannedSession;
 /// Targets that are said on stderr one by one; the report has all.
 const MOST_SAID: usize = 10;
 
+/// How a target is that cannot be measured.
+pub(super) const NOT_MEASURED: &str = "not measured";
+/// How one is that is measured once its name has an address.
+pub(super) const NOT_MEASURED_YET: &str = "not measured yet";
+
 /// What a run knows of all its targets together.
 #[derive(Debug)]
 pub(super) struct Targets {
@@ -27,11 +32,12 @@ pub(super) struct Targets {
 
 impl Targets {
     /// `failed`: those of which nothing is measured.
-    pub(super) fn of(sessions: &[PlannedSession], failed: &[FailedTarget]) -> Self {
+    pub(super) fn of<'a>(
+        sessions: &'a [PlannedSession],
+        failed: impl Iterator<Item = &'a FailedTarget>,
+    ) -> Self {
         let measured = sessions.iter().map(|session| &*session.target.name);
-        let names: BTreeSet<&str> = measured
-            .chain(failed.iter().map(|one| &*one.target))
-            .collect();
+        let names: BTreeSet<&str> = measured.chain(failed.map(|one| &*one.target)).collect();
         let lengths = sessions.iter().map(|session| match session.plan.limit {
             Limit::Count(count) => {
                 let packets = u32::try_from(count).unwrap_or(u32::MAX);
@@ -73,14 +79,19 @@ impl Targets {
     }
 }
 
-/// Those that cannot be measured, while the others are.
-pub(super) fn say_failed(log: &LogOptions, failed: &[FailedTarget]) {
+/// That one cannot be measured, while others are.
+pub(super) fn not_measured(one: &FailedTarget) -> String {
+    format!("{} {NOT_MEASURED}: {}", one.target, one.error)
+}
+
+/// Those that are not measured, while the others are.
+pub(super) fn say_failed(log: &LogOptions, failed: &[FailedTarget], how: &str) {
     for one in failed.iter().take(MOST_SAID) {
-        let line = Failure::could_not(format!("{} not measured: {}", one.target, one.error));
+        let line = Failure::could_not(format!("{} {how}: {}", one.target, one.error));
         warn(log.quiet, Some(line.to_string()));
     }
     if let Some(more @ 1..) = failed.len().checked_sub(MOST_SAID) {
         let more = units::count(more as u64, "other target", "other targets");
-        warn(log.quiet, Some(format!("{more} not measured")));
+        warn(log.quiet, Some(format!("{more} {how}")));
     }
 }

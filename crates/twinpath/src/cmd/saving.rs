@@ -59,10 +59,13 @@ impl Saving {
 
     /// What the file held is gone; the sessions that began are its first rows.
     fn start(&mut self) {
-        let (State::Waiting(opened), Some(facts)) = (self.take(), self.facts.take()) else {
+        let State::Waiting(opened) = self.take() else {
             return;
         };
-        self.state = match opened.begin(&facts) {
+        let Some(facts) = &self.facts else {
+            return;
+        };
+        self.state = match opened.begin(facts) {
             Ok(saver) => State::Begun(saver),
             Err(error) => {
                 self.unsaid = Some(format!("{error}; the measurement continues without saving"));
@@ -104,6 +107,15 @@ impl Companion for Saving {
         let meta = Meta::here(&run.options.results.labels);
         self.facts = Some(FooterBegin::new(&meta, now(), sessions(run)));
         Ok(())
+    }
+
+    fn grow(&mut self, run: &Beginning<'_>) {
+        if let Some(facts) = &mut self.facts {
+            facts.sessions = sessions(run);
+            if let State::Begun(saver) = &mut self.state {
+                saver.tell(facts);
+            }
+        }
     }
 
     fn record(&mut self, session: usize, record: &Record) {

@@ -8,15 +8,20 @@ use super::measure::{self, Measurement};
 use super::plain_run::PlainRun;
 use super::remark;
 use super::subject::Subject;
-use crate::args::{FarEnd, SenderArgs, doubt};
+use crate::args::{FarEnd, OutputFormat, SenderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::output::ends::{self, named};
+use crate::output::progress::ProgressLine;
 use crate::output::{Reports, packets, units};
 use crate::plan::{self, PlannedSessions};
 
 pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     measure::begin(&args.run, &[])?;
-    let mut planned = plan::sessions(args, &plan::system_lookup)?;
+    let mut looking_up = ProgressLine::on_stderr(args.run.log.quiet);
+    let mut planned = plan::sessions(args, &plan::system_lookup, |done, all| {
+        looking_up.show(&format!("{done} of {all} names looked up"));
+    })?;
+    drop(looking_up);
     let far = only_far_end(args);
     if far.is_none() || args.session.paths.is_some() {
         packets::labels_fit(&args.run.results, true)?;
@@ -28,10 +33,18 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
         let said = plan::unfilled(&args.session.packet, &first.plan);
         remark(&args.run.log, said);
     }
+    if let [session] = planned.sessions.as_mut_slice()
+        && args.run.results.form() == OutputFormat::Csv
+    {
+        // Its rows have no column that tells a second session from it.
+        session.end = None;
+    }
     let measurement = Measurement::open(&args.run)?;
-    let sessions = planned.sessions.len();
-    for session in &mut planned.sessions {
-        session.plan = measurement.needs(session.plan.clone(), sessions);
+    let all = planned.sessions.len();
+    let waiting = planned.waiting.iter_mut();
+    let waiting = waiting.flat_map(|target| &mut target.sessions);
+    for session in planned.sessions.iter_mut().chain(waiting) {
+        session.plan = measurement.needs(session.plan.clone(), all);
     }
     let subject = subject(&planned, far.is_some());
     let start = || PlainRun::start(planned, args.targets.threads);

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use twinpath_report::{Identity, Target};
+use twinpath_report::{Identity, SessionReport, Target};
 use twinpath_runtime::measure::SessionHandle;
 use twinpath_wire::Wall;
 use twinpath_wire::control::SecurityMode;
 
+use super::companions::Companions;
 use crate::args::RunOptions;
+use crate::output::SessionName;
 use crate::plan::PlannedSession;
 
 /// What is measured.
@@ -30,12 +32,84 @@ pub(super) struct Beginning<'a> {
     /// As many, of what is known in advance.
     pub(super) identities: &'a [Identity],
     /// What the sessions are called, where there are several.
-    pub(super) names: &'a [crate::output::SessionName],
+    pub(super) names: &'a [SessionName],
+}
+
+impl Beginning<'_> {
+    /// Of rows, where they are wanted.
+    pub(super) fn interval(&self) -> Option<Duration> {
+        let interval = self.options.results.report_interval;
+        interval.map(|time| time.0)
+    }
+
+    /// Of timelines that the sessions do not draw themselves.
+    pub(super) fn columns(&self, companions: &Companions) -> Option<usize> {
+        self.interval()
+            .and_then(|_| companions.columns(self.planned.len()))
+    }
+}
+
+/// What is known of the sessions of a run, to which others may come.
+pub(super) struct Known {
+    pub(super) planned: Vec<PlannedSession>,
+    identities: Vec<Identity>,
+    names: Vec<SessionName>,
+}
+
+impl Known {
+    /// `sessions`: as many as `planned`.
+    pub(super) fn of(planned: Vec<PlannedSession>, sessions: &[SessionHandle]) -> Self {
+        let mut known = Self {
+            planned: Vec::new(),
+            identities: Vec::new(),
+            names: Vec::new(),
+        };
+        known.grow(planned, sessions);
+        known
+    }
+
+    /// Others have begun; `sessions`: all of them.
+    pub(super) fn grow(&mut self, begun: Vec<PlannedSession>, sessions: &[SessionHandle]) {
+        self.planned.extend(begun);
+        self.identities = identities(&self.planned, sessions);
+        self.names = SessionName::all(&self.identities.iter().collect::<Vec<_>>());
+    }
+
+    /// What the sessions are called, where there are several.
+    pub(super) fn names(&self) -> &[SessionName] {
+        &self.names
+    }
+
+    /// `sessions`: all of them.
+    pub(super) fn beginning<'a>(
+        &'a self,
+        subject: &'a Subject,
+        options: &'a RunOptions,
+        sessions: &'a [SessionHandle],
+    ) -> Beginning<'a> {
+        Beginning {
+            subject,
+            options,
+            planned: &self.planned,
+            sessions,
+            identities: &self.identities,
+            names: &self.names,
+        }
+    }
+
+    /// Adds what its session does not know to a report.
+    pub(super) fn complete(&self, report: &mut SessionReport) {
+        let known = self.identities.get(report.identity.number.wrapping_sub(1));
+        if let Some(known) = known {
+            report.identity.target.clone_from(&known.target);
+            report.identity.path = known.path;
+        }
+    }
 }
 
 /// What is known of sessions before their first packets. What is agreed on later, addresses and modes,
 /// is known when the run is over.
-pub(super) fn identities(planned: &[PlannedSession], sessions: &[SessionHandle]) -> Vec<Identity> {
+fn identities(planned: &[PlannedSession], sessions: &[SessionHandle]) -> Vec<Identity> {
     let sessions = planned.iter().zip(sessions).enumerate();
     let identity = |(index, (planned, session)): (usize, (&PlannedSession, &SessionHandle))| {
         let plan = &planned.plan;
@@ -68,6 +142,7 @@ fn target(planned: &PlannedSession) -> Target {
     Target {
         name: planned.target.name.clone(),
         labels,
+        has_moved: planned.target.has_moved,
     }
 }
 

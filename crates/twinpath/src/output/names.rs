@@ -128,12 +128,22 @@ impl Differing {
         let target = identity.target.as_ref().filter(|_| self.targets);
         let class = (self.classes || !self.is_mesh()).then(|| identity.tos.dscp().to_string());
         let parts = [
-            target.map(|target| plain(&target.name)),
+            target.map(|_| target_name(identity)),
             class,
             identity.path.map(|path| format!("path {path}")),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         parts.join(" ")
+    }
+}
+
+/// The name of a session's target; with its address, where it had another one before.
+pub(super) fn target_name(identity: &Identity) -> String {
+    let address = || ends::named(identity.reflector);
+    match &identity.target {
+        Some(target) if target.has_moved => format!("{} at {}", plain(&target.name), address()),
+        Some(target) => plain(&target.name),
+        None => address(),
     }
 }
 
@@ -157,6 +167,7 @@ mod tests {
             target: Some(Target {
                 name: target.to_owned(),
                 labels: std::collections::BTreeMap::new(),
+                has_moved: false,
             }),
             path,
             ..fixtures::quiet_path().identity

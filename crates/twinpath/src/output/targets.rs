@@ -8,11 +8,11 @@ use std::net::SocketAddr;
 use twinpath_report::{FailedTarget, Note, SessionReport};
 
 use super::classes::{self, Cells, NamedRow};
-use super::names::{Differing, plain};
+use super::names::{Differing, plain, target_name};
 use super::style::Style;
 use super::summary::Direction;
 use super::units::{self, wrapped};
-use super::{Outcome, counts, ends, summary};
+use super::{Outcome, counts, summary};
 
 /// Rows of the table, unless all are asked for.
 const MOST_ROWS: usize = 50;
@@ -164,10 +164,6 @@ impl Ranked {
         let lost = u128::from(counters.lost) * 1_000_000_000;
         let lost = lost.checked_div(counters.sent.into()).unwrap_or(0);
         let delay = report.figures.round_trip.as_ref();
-        let target = identity.target.as_ref().map_or_else(
-            || ends::named(identity.reflector),
-            |target| plain(&target.name),
-        );
         Self {
             rank: Rank {
                 lost: u64::try_from(lost).unwrap_or(u64::MAX),
@@ -175,7 +171,7 @@ impl Ranked {
                 delay_ns: delay.map(|delay| delay.p99_ns),
             },
             name: differing.name(identity),
-            target: (target, identity.reflector),
+            target: (target_name(identity), identity.reflector),
             path: identity.path,
             port: identity.sender.port(),
             sent: counters.sent,

@@ -8,19 +8,6 @@ use crate::failure::Failure;
 
 use super::resolve::{Family, Lookup, in_zone, resolve};
 
-/// Both addresses, of one family, of which the far one comes first.
-pub(super) fn ends(
-    far: &FarEnd,
-    near: Option<&NearEnd>,
-    ip: &IpOptions,
-    default_port: u16,
-    lookup: Lookup<'_>,
-) -> Result<(SocketAddr, Option<IpAddr>), Failure> {
-    let all = all_ends(far, near, ip, default_port, lookup)?;
-    let first = all.into_iter().next();
-    first.ok_or_else(|| Failure::could_not("no address to send to"))
-}
-
 /// Other addresses of the far end's name, if `used` did not answer.
 pub(crate) fn other_addresses(
     far: &FarEnd,

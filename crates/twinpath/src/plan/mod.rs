@@ -4,6 +4,8 @@
 #[cfg(feature = "control")]
 mod control;
 mod ends;
+mod lookups;
+mod named_end;
 mod resolve;
 mod responder;
 mod sender;
@@ -18,10 +20,11 @@ pub(crate) use control::{
     EnvironmentPassphrase, controlclients, controllers, ring, server, unreflected,
 };
 pub(crate) use ends::other_addresses;
+pub(crate) use named_end::{Ends, NamedEnd};
 pub(crate) use resolve::system_lookup;
 pub(crate) use responder::responder;
 pub(crate) use sender::{figures, rows_fit, unfilled};
-pub(crate) use sessions::{PlannedSession, PlannedSessions, Target, sessions};
+pub(crate) use sessions::{PlannedSession, PlannedSessions, Target, WaitingTarget, sessions};
 
 /// The environment variable of a passphrase, which keeps it off the command line.
 const PASSPHRASE: &CStr = c"TWINPATH_PASSPHRASE";
@@ -35,4 +38,10 @@ pub(crate) fn forget_passphrase() {
 /// A seed that differs from run to run, from the system's own source.
 pub(crate) fn seed() -> u64 {
     RandomState::new().hash_one(())
+}
+
+/// Of an interval, so that what is due at the same time is not done at the same time: 0.75 to 1.25.
+pub(crate) fn jitter() -> f64 {
+    let share = u32::try_from(seed() >> 32).unwrap_or(0);
+    0.75 + 0.5 * f64::from(share) / f64::from(u32::MAX)
 }

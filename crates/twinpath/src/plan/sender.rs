@@ -73,6 +73,14 @@ pub(super) fn ports_suffice(ports: Ports, sessions: usize) -> Result<(), Failure
     )))
 }
 
+/// The local end of a target's sessions.
+pub(super) fn near_end<'a>(
+    args: &'a SenderArgs,
+    options: &'a SessionOptions,
+) -> Option<&'a NearEnd> {
+    options.near.as_ref().or(args.near.as_ref())
+}
+
 /// The options of a Session-Sender, controlled or not.
 pub(super) struct Sending<'a> {
     pub(super) schedule: &'a ScheduleOptions,
@@ -93,7 +101,7 @@ impl<'a> Sending<'a> {
             ip: &options.ip,
             stamps: &options.stamps,
             results: &args.run.results,
-            near: args.near.as_ref(),
+            near: near_end(args, options),
             ports: options.ports,
         }
     }

@@ -4,23 +4,22 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
 
-use twinpath_proto::sender::Protocol;
+use twinpath_proto::sender::Limit;
 use twinpath_report::FailedTarget;
 use twinpath_runtime::host::raise_descriptor_limit;
 use twinpath_runtime::measure::spread;
 use twinpath_runtime::{PortChoice, SenderPlan};
-use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT, Tos};
+use twinpath_wire::Tos;
 
 use crate::args::{FarEnd, Label, MOST_SESSIONS, SenderArgs, SessionOptions};
 use crate::failure::Failure;
 
-use super::ends::ends;
+use super::lookups::in_parallel;
+use super::named_end::{Aim, NamedEnd};
 use super::resolve::Lookup;
-use super::sender::{Sending, classes, payload, ports_suffice, protocol, random_seed};
+use super::sender::{Sending, classes, near_end, ports_suffice, protocol, random_seed};
 use super::targets::{self, Faults, FileTarget, Place};
 
 /// Up to this many sessions have a thread each, which departs more exactly; more share threads.
@@ -29,9 +28,6 @@ const MOST_EXACT: usize = 16;
 const MOST_EXACT_DENSE: usize = 64;
 /// Packets that leave more often than this are dense.
 const DENSE: Duration = Duration::from_millis(1);
-
-/// Names are looked up by this many threads at most.
-const MOST_LOOKUPS: usize = 64;
 
 /// A session with a thread of its own has a socket, and what its thread is woken by.
 const DESCRIPTORS_OF_ITS_OWN: usize = 2;
@@ -46,6 +42,8 @@ pub(crate) struct PlannedSession {
     pub(crate) class: Tos,
     /// From 1; `None` without `--paths`.
     pub(crate) path: Option<u16>,
+    /// How its far end is found; the sessions of a target share it. `None`: it was agreed on.
+    pub(crate) end: Option<Arc<NamedEnd>>,
 }
 
 /// A far end, as given and as used.
@@ -55,13 +53,27 @@ pub(crate) struct Target {
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
     pub(crate) labels: Vec<Label>,
+    /// It had another address before.
+    pub(crate) has_moved: bool,
 }
 
 /// What is measured, and what is not.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PlannedSessions {
     pub(crate) sessions: Vec<PlannedSession>,
+    /// What is measured once its name has an address.
+    pub(crate) waiting: Vec<WaitingTarget>,
     pub(crate) failed: Vec<FailedTarget>,
+}
+
+/// A target whose name has no address yet.
+#[derive(Clone, Debug)]
+pub(crate) struct WaitingTarget {
+    pub(crate) end: Arc<NamedEnd>,
+    /// Its sessions, without an address.
+    pub(crate) sessions: Vec<PlannedSession>,
+    /// Why it is not measured.
+    pub(crate) failed: FailedTarget,
 }
 
 impl PlannedSessions {
@@ -78,7 +90,7 @@ impl PlannedSessions {
 /// A far end to measure, not yet resolved.
 #[derive(Clone, Debug)]
 struct AskedTarget {
-    far: FarEnd,
+    end: Arc<NamedEnd>,
     name: String,
     labels: Vec<Label>,
     /// Where in a file; `None`: on the command line.
@@ -93,9 +105,18 @@ struct Way<'a> {
     /// The plan of each session, but for the far end and the class.
     template: SenderPlan,
     classes: Vec<Tos>,
+    aim: Arc<Aim>,
 }
 
 impl Way<'_> {
+    /// A target of this way.
+    fn end(&self, far: &FarEnd) -> Arc<NamedEnd> {
+        Arc::new(NamedEnd {
+            far: far.clone(),
+            aim: Arc::clone(&self.aim),
+        })
+    }
+
     fn paths(&self) -> u16 {
         self.options.paths.unwrap_or(1)
     }
@@ -107,12 +128,16 @@ impl Way<'_> {
 }
 
 /// All sessions: targets x classes x paths. A far end that is the only one and cannot be resolved is a
-/// failure; one of several is left out and listed.
+/// failure; one of several is left out and listed. `say`: how many names of how many are looked up.
 ///
 /// # Errors
 /// Arguments that exclude each other, a file that is not understood, sizes that do not fit, too many
 /// sessions.
-pub(crate) fn sessions(args: &SenderArgs, lookup: Lookup<'_>) -> Result<PlannedSessions, Failure> {
+pub(crate) fn sessions(
+    args: &SenderArgs,
+    lookup: Lookup<'_>,
+    mut say: impl FnMut(usize, usize),
+) -> Result<PlannedSessions, Failure> {
     let is_only_one = args.targets.to.is_empty() && args.targets.targets.is_none();
     let from_file = match &args.targets.targets {
         Some(path) => targets::read(path, &args.given)?,
@@ -121,77 +146,119 @@ pub(crate) fn sessions(args: &SenderArgs, lookup: Lookup<'_>) -> Result<PlannedS
     let seed = args.session.schedule.seed;
     let seed = seed.map_or_else(random_seed, u64::from);
     let (ways, asked) = ways(args, &from_file, seed)?;
-    distinct(&asked, &ways)?;
+    distinct(&asked)?;
     let all = count(&asked, &ways)?;
-    let ends = in_parallel(&asked, |asked| {
-        let way = ways.get(asked.way)?;
-        let ends = ends(
-            &asked.far,
-            args.near.as_ref(),
-            &way.options.ip,
-            default_port(way.template.protocol),
-            lookup,
-        );
-        Some(ends.and_then(|(far, near)| aim(&way.template, way.options, far, near)))
-    });
+    let of_all = asked.len();
+    let ends = in_parallel(
+        &asked,
+        |asked| asked.end.ends(lookup),
+        |done| say(done, of_all),
+    );
     let mut planned = PlannedSessions::default();
-    let mut of_far: HashMap<SocketAddr, usize> = HashMap::new();
-    for (asked, end) in asked.into_iter().zip(ends) {
-        let (Some(end), Some(way)) = (end, ways.get(asked.way)) else {
+    let mut ports = PortsTaken::default();
+    for (asked, ends) in asked.into_iter().zip(ends) {
+        let Some(way) = ways.get(asked.way) else {
             continue;
         };
-        let plan = match end {
+        let template = way.template.clone();
+        let plan = match ends.and_then(|ends| asked.end.aim(template, ends)) {
             Ok(plan) => plan,
             Err(failure) if is_only_one => return Err(failure),
+            Err(failure) if way.template.limit == Limit::Endless && asked.end.is_name() => {
+                planned.waiting.push(WaitingTarget {
+                    sessions: way.sessions_of(&asked, &way.template, all, &mut ports)?,
+                    end: Arc::clone(&asked.end),
+                    failed: asked.failed(&failure),
+                });
+                continue;
+            }
             Err(failure) => {
                 planned.failed.push(asked.failed(&failure));
                 continue;
             }
         };
-        let target = Target {
-            name: asked.name,
-            address: plan.far,
-            labels: asked.labels,
-        };
-        for path in 1..=way.paths() {
-            for class in &way.classes {
-                let number = planned.sessions.len();
-                let exact = is_exact(&plan, all);
-                let beside = of_far.entry(plan.far).or_default();
-                // Sessions that share a thread share ports as well, unless they have one far end.
-                let port = if exact { number } else { *beside };
-                *beside += 1;
-                planned.sessions.push(PlannedSession {
-                    plan: SenderPlan {
-                        exact,
-                        seed: plan.seed + number as u64,
-                        ..plan.of_session(port, *class)
-                    },
-                    target: target.clone(),
-                    class: *class,
-                    path: way.options.paths.map(|_| path),
-                });
-            }
-        }
+        let sessions = way.sessions_of(&asked, &plan, all, &mut ports)?;
+        planned.sessions.extend(sessions);
     }
-    check_ports(&planned.sessions)?;
     check_descriptors(
         &planned.sessions,
         args.targets.threads,
         raise_descriptor_limit(),
     )?;
-    spread(planned.sessions.iter_mut().map(|one| &mut one.plan), seed);
+    let waiting = planned.waiting.iter_mut();
+    let waiting = waiting.flat_map(|target| &mut target.sessions);
+    let sessions = planned.sessions.iter_mut().chain(waiting);
+    spread(sessions.map(|one| &mut one.plan), seed);
     Ok(planned)
 }
 
+/// How many sessions were planned, and from which ports.
+#[derive(Default)]
+struct PortsTaken {
+    sessions: usize,
+    beside: HashMap<Beside, usize>,
+}
+
+/// What sessions have alike that need a port each: the local address and the first port; those that share a
+/// thread the far end too, or its name.
+type Beside = (Option<IpAddr>, u16, Option<(SocketAddr, String)>);
+
+impl Way<'_> {
+    /// The sessions of one target, whose plan has its addresses. `all`: how many sessions there are
+    /// of all targets.
+    fn sessions_of(
+        &self,
+        asked: &AskedTarget,
+        plan: &SenderPlan,
+        all: usize,
+        ports: &mut PortsTaken,
+    ) -> Result<Vec<PlannedSession>, Failure> {
+        let target = Target {
+            name: asked.name.clone(),
+            address: plan.far,
+            labels: asked.labels.clone(),
+            has_moved: false,
+        };
+        let exact = is_exact(plan, all);
+        // Sessions that share a thread share ports as well, unless they have one far end.
+        let name = || match plan.far.port() {
+            0 => asked.name.clone(),
+            _ => String::new(),
+        };
+        let far = (!exact).then(|| (plan.far, name()));
+        let from = (plan.near, first_port(plan.port), far);
+        let beside = ports.beside.entry(from).or_default();
+        let mut sessions = Vec::with_capacity(self.sessions());
+        for path in 1..=self.paths() {
+            for class in &self.classes {
+                check_port(plan.port, *beside, asked.place.as_ref())?;
+                sessions.push(PlannedSession {
+                    plan: SenderPlan {
+                        exact,
+                        seed: plan.seed + ports.sessions as u64,
+                        ..plan.of_session(*beside, *class)
+                    },
+                    target: target.clone(),
+                    class: *class,
+                    path: self.options.paths.map(|_| path),
+                    end: Some(Arc::clone(&asked.end)),
+                });
+                *beside += 1;
+                ports.sessions += 1;
+            }
+        }
+        Ok(sessions)
+    }
+}
+
 impl AskedTarget {
-    fn failed(self, failure: &Failure) -> FailedTarget {
+    fn failed(&self, failure: &Failure) -> FailedTarget {
         FailedTarget {
             error: match &self.place {
                 Some(place) => format!("{place}: {failure}"),
                 None => failure.to_string(),
             },
-            target: self.name,
+            target: self.name.clone(),
         }
     }
 }
@@ -202,17 +269,18 @@ fn ways<'a>(
     from_file: &'a [FileTarget],
     seed: u64,
 ) -> Result<(Vec<Way<'a>>, Vec<AskedTarget>), Failure> {
-    let mut ways = vec![way(args, &args.session, seed)?];
+    let common = way(args, &args.session, seed)?;
     let on_line = args.far.iter().chain(&args.targets.to);
     let mut asked: Vec<AskedTarget> = on_line
         .map(|far| AskedTarget {
-            far: far.clone(),
+            end: common.end(far),
             name: far.to_string(),
             labels: Vec::new(),
             place: None,
             way: 0,
         })
         .collect();
+    let mut ways = vec![common];
     let mut known: HashMap<*const SessionOptions, usize> = HashMap::new();
     let mut faults: Option<Faults> = None;
     for target in from_file {
@@ -234,13 +302,13 @@ fn ways<'a>(
                 }
             },
         };
-        asked.push(AskedTarget {
-            far: target.far.clone(),
+        asked.extend(ways.get(way).map(|of_target| AskedTarget {
+            end: of_target.end(&target.far),
             name: target.name.clone(),
             labels: target.labels.clone(),
             place: Some(target.place.clone()),
             way,
-        });
+        }));
     }
     faults.map_or(Ok(()), Faults::none)?;
     Ok((ways, asked))
@@ -258,36 +326,28 @@ fn way<'a>(
         template.seed = seed;
     }
     Ok(Way {
+        aim: Aim::new(near_end(args, options), options, template.protocol),
         options,
         template,
         classes,
     })
 }
 
-fn default_port(protocol: Protocol) -> u16 {
-    match protocol {
-        Protocol::TwampLight => LIGHT_PORT,
-        Protocol::Twamp(_) | Protocol::Stamp { .. } => TWAMP_TEST_PORT,
-    }
-}
-
 /// Whether outputs can tell targets apart, and none is measured twice in the same way.
-fn distinct(asked: &[AskedTarget], ways: &[Way<'_>]) -> Result<(), Failure> {
+fn distinct(asked: &[AskedTarget]) -> Result<(), Failure> {
     let mut names: HashMap<&str, &AskedTarget> = HashMap::new();
     let mut ends: HashMap<(String, usize), &AskedTarget> = HashMap::new();
     let mut failures = Vec::new();
     for one in asked {
-        let port = ways
-            .get(one.way)
-            .map(|way| default_port(way.template.protocol));
+        let NamedEnd { far, aim } = &*one.end;
         let end = FarEnd {
-            host: one.far.host.clone(),
-            port: one.far.port.or(port),
+            host: far.host.clone(),
+            port: Some(far.port.unwrap_or(aim.default_port())),
         };
         let same_end = ends.insert((end.to_string(), one.way), one);
         let same_name = names.insert(&one.name, one);
         let (what, earlier) = match (same_end, same_name) {
-            (Some(earlier), _) => (one.far.to_string(), earlier),
+            (Some(earlier), _) => (far.to_string(), earlier),
             (None, Some(earlier)) => (format!("the name {}", one.name), earlier),
             (None, None) => continue,
         };
@@ -337,24 +397,25 @@ fn count(asked: &[AskedTarget], ways: &[Way<'_>]) -> Result<usize, Failure> {
     Ok(all)
 }
 
-/// Whether sessions that take consecutive ports all have one.
-fn check_ports(sessions: &[PlannedSession]) -> Result<(), Failure> {
-    let mut ports = sessions.iter().filter_map(|one| match one.plan.port {
-        PortChoice::Exact(port @ 1..) => Some(port),
-        PortChoice::Exact(0) | PortChoice::Prefer(_) | PortChoice::Range(..) => None,
-    });
-    let Some(first) = ports.next() else {
-        return Ok(());
-    };
-    // Ports beyond the last one are the last one.
-    let beyond = ports.filter(|port| *port == u16::MAX).count();
-    if beyond <= 1 {
-        return Ok(());
+/// The first of the ports that sessions take.
+fn first_port(choice: PortChoice) -> u16 {
+    match choice {
+        PortChoice::Exact(port) | PortChoice::Prefer(port) | PortChoice::Range(port, _) => port,
     }
-    Err(Failure::usage(format!(
-        "from port {first} on there are fewer ports than sessions need"
-    ))
-    .with_remedy(Some("use a lower port, or 0 for any free ones")))
+}
+
+/// Whether there is a port for one more session, with so many before it.
+fn check_port(choice: PortChoice, earlier: usize, place: Option<&Place>) -> Result<(), Failure> {
+    match choice {
+        PortChoice::Exact(first @ 1..) if usize::from(u16::MAX - first) < earlier => {
+            let place = place.map_or_else(String::new, |place| format!("{place}: "));
+            Err(Failure::usage(format!(
+                "{place}from port {first} on there are fewer ports than sessions need"
+            ))
+            .with_remedy(Some("use a lower port, or 0 for any free ones")))
+        }
+        PortChoice::Exact(_) | PortChoice::Prefer(_) | PortChoice::Range(..) => Ok(()),
+    }
 }
 
 /// Whether the sockets of all sessions can be open at once.
@@ -373,7 +434,7 @@ fn check_descriptors(
                 PortChoice::Exact(port) | PortChoice::Prefer(port) => port,
                 PortChoice::Range(..) => one.path.unwrap_or(1),
             };
-            shared.insert((port, one.class, plan.far.is_ipv4()));
+            shared.insert((port, one.class, plan.near, plan.far.is_ipv4()));
         }
     }
     let needed = own * DESCRIPTORS_OF_ITS_OWN + shared.len() * threads + OTHER_DESCRIPTORS;
@@ -385,55 +446,6 @@ fn check_descriptors(
         .with_remedy(Some("raise it (`ulimit -Hn`), or use fewer --paths"))),
         _ => Ok(()),
     }
-}
-
-/// The template with its far end.
-fn aim(
-    template: &SenderPlan,
-    options: &SessionOptions,
-    far: SocketAddr,
-    near: Option<IpAddr>,
-) -> Result<SenderPlan, Failure> {
-    Ok(SenderPlan {
-        far,
-        near,
-        payload: payload(options.packet.padding(), template.protocol, far.ip())?,
-        ..template.clone()
-    })
-}
-
-/// Does the same with all of them, some at a time: names are looked up so.
-fn in_parallel<T: Sync, R: Send>(all: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = all.len().min(MOST_LOOKUPS);
-    if threads <= 1 {
-        return all.iter().map(each).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            match all.get(index) {
-                Some(one) => done.push((index, each(one))),
-                None => return done,
-            }
-        }
-    };
-    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
-        let others: Vec<_> = (1..threads)
-            .filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
-            .collect();
-        let mut done = work();
-        done.extend(
-            others
-                .into_iter()
-                .filter_map(|thread| thread.join().ok())
-                .flatten(),
-        );
-        done
-    });
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Whether a session has a thread of its own where there are so many.

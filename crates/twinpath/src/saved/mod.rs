@@ -29,8 +29,9 @@ const FORMAT_1: &str = "1";
 pub(crate) const RUN_KEY: &str = "twinpath.run";
 /// The key of the metadata of the end; an interrupted run has none.
 pub(crate) const END_KEY: &str = "twinpath.end";
-/// The most sessions of a run; each has its own series.
-const MOST_SESSIONS: usize = 10_000;
+/// The most sessions of a run, each of which has its own series: as many as are measured at once, and as
+/// many that these began in the place of, because their far ends had other addresses.
+const MOST_SESSIONS: usize = 20_000;
 /// Who wrote the file, whatever the version.
 const WRITER: &str = "twinpath ";
 /// Who writes files.

@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -123,6 +123,7 @@ impl Opened {
             handed_over: Instant::now(),
             recorded: 0,
             missing: 0,
+            facts: None,
             ended: None,
         })
     }
@@ -152,6 +153,8 @@ fn unfit(path: &Path, source: Unfit) -> OpenError {
 /// Messages to the thread.
 enum Message {
     Rows(Vec<Row>),
+    /// The facts of its beginning, which are others now.
+    Begin(String),
     /// The run is over; the facts of its end.
     End(String),
 }
@@ -197,6 +200,8 @@ pub(crate) struct Saver {
     handed_over: Instant,
     recorded: u64,
     missing: u64,
+    /// Facts that are to be told before the next rows.
+    facts: Option<String>,
     /// The thread has.
     ended: Option<Ended>,
 }
@@ -212,6 +217,13 @@ impl Saver {
         if self.batch.len() >= BATCH {
             self.hand_over();
         }
+    }
+
+    /// The run is this from now on.
+    pub(crate) fn tell(&mut self, facts: &FooterBegin) {
+        self.hand_over();
+        self.facts = serde_json::to_string(facts).ok();
+        self.hand_over_facts();
     }
 
     /// Hands over the events so far, if due. `Some`: saving has ended; one line to report, returned
@@ -241,6 +253,9 @@ impl Saver {
         self.hand_over();
         let facts = serde_json::to_string(&end(self.missing)).unwrap_or_default();
         if let Some(messages) = self.messages.take() {
+            if let Some(facts) = self.facts.take() {
+                let _ = messages.send(Message::Begin(facts));
+            }
             // Fails if the thread has ended: it says why.
             let _ = messages.send(Message::End(facts));
         }
@@ -260,7 +275,17 @@ impl Saver {
         }
     }
 
+    fn hand_over_facts(&mut self) {
+        if let (Some(facts), Some(messages)) = (self.facts.take(), &self.messages)
+            && let Err(TrySendError::Full(Message::Begin(facts))) =
+                messages.try_send(Message::Begin(facts))
+        {
+            self.facts = Some(facts);
+        }
+    }
+
     fn hand_over(&mut self) {
+        self.hand_over_facts();
         if self.batch.is_empty() {
             return;
         }
@@ -327,6 +352,7 @@ fn follow(writer: &mut Writer, inbox: &Receiver<Message>) -> io::Result<()> {
                     }
                 }
             }
+            Ok(Message::Begin(facts)) => writer.set_metadata(RUN_KEY, facts),
             Ok(Message::End(facts)) => {
                 writer.set_metadata(END_KEY, facts);
                 return writer.finish();

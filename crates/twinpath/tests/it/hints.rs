@@ -4,31 +4,8 @@ use std::net::{TcpListener, UdpSocket};
 
 use serde_json::{Value, json};
 
-use crate::hosts::{Hosts, ip};
+use crate::hosts::{Hosts, Names, ip};
 use crate::program::{Done, Responder, run, twinpath};
-
-/// Names for one host alone.
-struct Names(std::path::PathBuf);
-
-impl Names {
-    /// `None` where they cannot be had; says so.
-    fn of(host: &str, lines: &[&str]) -> Option<Self> {
-        let directory = std::path::PathBuf::from(format!("/etc/netns/{host}"));
-        let made = std::fs::create_dir_all(&directory)
-            .and_then(|()| std::fs::write(directory.join("hosts"), lines.join("\n") + "\n"));
-        if let Err(why) = made {
-            eprintln!("skipped: no file of names for a network namespace ({why})");
-            return None;
-        }
-        Some(Self(directory))
-    }
-}
-
-impl Drop for Names {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// The far host by both its families, and the near one.
 const BOTH: [&str; 4] = [

@@ -156,6 +156,34 @@ impl Drop for Hosts {
     }
 }
 
+/// Names for one host alone.
+pub(crate) struct Names(std::path::PathBuf);
+
+impl Names {
+    /// `None` where they cannot be had; says so.
+    pub(crate) fn of(host: &str, lines: &[&str]) -> Option<Self> {
+        let directory = std::path::PathBuf::from(format!("/etc/netns/{host}"));
+        let made = std::fs::create_dir_all(&directory)
+            .and_then(|()| std::fs::write(directory.join("hosts"), lines.join("\n") + "\n"));
+        if let Err(why) = made {
+            eprintln!("skipped: no file of names for a network namespace ({why})");
+            return None;
+        }
+        Some(Self(directory))
+    }
+
+    /// Has these lines from now on.
+    pub(crate) fn set(&self, lines: &[&str]) {
+        std::fs::write(self.0.join("hosts"), lines.join("\n") + "\n").unwrap();
+    }
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// `ip` with these words: what it printed, or why not.
 pub(crate) fn ip(line: &str) -> Result<String, String> {
     let output = Command::new("ip").args(line.split_whitespace()).output();

@@ -42,6 +42,8 @@ mod live;
 mod logs;
 #[cfg(target_os = "linux")]
 mod many;
+#[cfg(target_os = "linux")]
+mod names;
 mod namespaces;
 mod observed;
 mod options;

@@ -12,7 +12,10 @@ fn bad_usage_is_one_line_and_status_two() {
     for (line, part) in [
         ("", "a command is missing"),
         ("sendr", "sendr: did you mean sender?"),
-        ("sender", "FAR[:PORT] is missing"),
+        (
+            "sender",
+            "FAR[:PORT] is missing: give it, --to or --targets",
+        ),
         ("sender ::1 --dcsp ef", "--dcsp: did you mean --dscp?"),
         ("sender ::1 --dscp 64", "--dscp 64: out of range"),
         (

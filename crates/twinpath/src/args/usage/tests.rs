@@ -212,7 +212,7 @@ fn the_command_line_is_consistent() {
 }
 
 /// What the values of options are called that have no bounds.
-const WORDS: [&str; 16] = [
+const WORDS: [&str; 17] = [
     "CODEC",
     "EDGES",
     "FAR[:PORT]",
@@ -229,6 +229,7 @@ const WORDS: [&str; 16] = [
     "PATTERN",
     "PREFIX",
     "RUNG",
+    "NEAR[:PORT]",
 ];
 
 #[test]

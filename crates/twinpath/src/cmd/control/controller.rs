@@ -1,5 +1,7 @@
 //! `twinpath controller`.
 
+use std::collections::HashMap;
+
 use tracing::{debug, info};
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
@@ -36,6 +38,7 @@ pub(super) fn run(args: &ControllerArgs, given: EnvironmentPassphrase) -> Result
         name: args.server.to_string(),
         address: far,
         labels: Vec::new(),
+        has_moved: false,
     };
     let subject = Subject {
         command: "controller",
@@ -51,6 +54,7 @@ pub(super) fn run(args: &ControllerArgs, given: EnvironmentPassphrase) -> Result
         target: target.clone(),
         class: *class,
         path: None,
+        end: None,
     });
     let sessions = sessions.collect();
     let start = || {
@@ -60,6 +64,7 @@ pub(super) fn run(args: &ControllerArgs, given: EnvironmentPassphrase) -> Result
             run,
             sessions,
             failed: Vec::new(),
+            waiting: Vec::new(),
         })
     };
     measurement.run(&subject, start, |_| None)
@@ -74,8 +79,8 @@ impl Run for ControllerRun {
         self.sessions_mut()
     }
 
-    fn next_event(&self) -> Option<Event> {
-        let event = self.next_event()?;
+    fn next_event(&mut self) -> Option<Event> {
+        let event = ControllerRun::next_event(self)?;
         let line = words::event::line(&event);
         debug!("{line}");
         Some(Event {
@@ -108,6 +113,7 @@ impl Run for ControllerRun {
             sessions,
             control: Some(control),
             failed: Vec::new(),
+            findings: HashMap::new(),
             failure,
         })
     }

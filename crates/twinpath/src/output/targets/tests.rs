@@ -6,6 +6,7 @@ use crate::output::fixtures;
 fn to(target: &str, path: Option<u16>, report: SessionReport) -> SessionReport {
     let mut report = report;
     report.identity.target = Some(Target {
+        has_moved: false,
         name: target.to_owned(),
         labels: BTreeMap::new(),
     });

@@ -36,7 +36,7 @@ fn plan(line: &str) -> Result<SenderPlan, Failure> {
 }
 
 fn first(args: &SenderArgs) -> Result<SenderPlan, Failure> {
-    let planned = sessions(args, &lookup)?;
+    let planned = sessions(args, &lookup, |_, _| {})?;
     Ok(planned.sessions.into_iter().next().unwrap().plan)
 }
 

@@ -30,7 +30,7 @@ fn planned(line: &str) -> Result<PlannedSessions, Failure> {
     let Command::Sender(args) = cli.command else {
         unreachable!("another command")
     };
-    sessions(&args, &lookup)
+    sessions(&args, &lookup, |_, _| {})
 }
 
 /// The same with a file of this text, whose name ends so.
@@ -171,16 +171,6 @@ fn names_are_looked_up_side_by_side_and_keep_their_order() {
     for (index, one) in planned.sessions.iter().enumerate() {
         assert_eq!(one.target.name, format!("name{index}"));
     }
-    let most = AtomicUsize::new(0);
-    let now = AtomicUsize::new(0);
-    let done = in_parallel(&[(); 200], |()| {
-        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        thread::sleep(Duration::from_millis(5));
-        now.fetch_sub(1, Ordering::SeqCst);
-    });
-    assert_eq!(done.len(), 200);
-    let most = most.into_inner();
-    assert!((2..=MOST_LOOKUPS).contains(&most), "{most}");
 }
 
 #[test]
@@ -281,6 +271,43 @@ fn consecutive_ports_end_with_the_last_port() {
         "{failure}"
     );
     assert!(planned("::1 :65530 --paths 6").is_ok());
+}
+
+#[test]
+fn sessions_that_share_a_port_may_have_the_last_one() {
+    let lines: Vec<String> = (0..20).map(|n| format!("192.0.2.{n}\n")).collect();
+    let text = lines.concat();
+    assert!(planned_from(&text, "", "--near :65535").is_ok());
+    let failure = planned_from(&text, "", "--near :65535 --paths 2").unwrap_err();
+    assert!(
+        said(&failure)[0].starts_with("mesh:1: from port 65535 on"),
+        "{failure}"
+    );
+}
+
+#[test]
+fn each_target_may_have_a_local_end_of_its_own() {
+    let text = "[defaults]\nnear = \"192.0.2.8\"\n[[target]]\naddress = \"a\"\npaths = 2\n\
+                [[target]]\naddress = \"b\"\nnear = \":5000\"\npaths = 2\n\
+                [[target]]\naddress = \"c\"\nnear = \"192.0.2.9:5000\"\nports = \"1-2\"\n";
+    let failure = planned_from(text, ".toml", "").unwrap_err();
+    assert_eq!(
+        said(&failure),
+        ["mesh.toml:10: the port of NEAR and --ports exclude each other: use one of them"]
+    );
+    let near = |line: &str| {
+        let planned = planned_from(&text.replace("ports = \"1-2\"", ""), ".toml", line).unwrap();
+        let ends = planned.sessions.iter().map(|one| {
+            let near = one.plan.near.map_or(String::new(), |near| near.to_string());
+            format!("{near} {:?}", one.plan.port)
+        });
+        ends.collect::<Vec<_>>()
+    };
+    let own = [" Exact(5000)", " Exact(5001)", "192.0.2.9 Exact(5000)"];
+    let preferred = ["192.0.2.8 Prefer(20000)", "192.0.2.8 Prefer(20001)"];
+    assert_eq!(near(""), [&preferred[..], &own].concat());
+    let given = ["192.0.2.7 Exact(400)", "192.0.2.7 Exact(401)"];
+    assert_eq!(near("--near 192.0.2.7:400"), [&given[..], &own].concat());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use twinpath_report::finding::Host;
 use twinpath_runtime::NoHardware;
 
 use super::{packets, times};
-use crate::output::units::count;
+use crate::output::units::{asked, count};
 use crate::output::words::error::Remedy as _;
 
 pub(super) fn line(finding: &Host) -> String {
@@ -19,6 +19,7 @@ pub(super) fn line(finding: &Host) -> String {
                 packets(*count)
             )
         }
+        Host::MeasuredLate { name, unmeasured } => measured_late(name, *unmeasured),
         Host::FellBehind {
             count,
             is_postponed,
@@ -88,6 +89,13 @@ pub(super) fn line(finding: &Host) -> String {
             packets(*number)
         ),
     }
+}
+
+fn measured_late(name: &str, unmeasured: Duration) -> String {
+    let time = asked(Duration::from_secs(unmeasured.as_secs().max(1)));
+    format!(
+        "{name} was not measured for {time} before this session: its name had no address then, or another one"
+    )
 }
 
 /// A wait in this host that the delays exclude, and the round trip with it.

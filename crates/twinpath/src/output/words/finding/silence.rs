@@ -59,6 +59,11 @@ pub(super) fn line(finding: &Silence) -> String {
             is_negotiated: true,
         } => nothing_came_back_though_agreed(*far),
         Silence::NothingCameBack { far, .. } => nothing_came_back(*far),
+        Silence::NameChanged { name, used, now } => format!(
+            "{} no longer answered, and {name} has another address, {}: measured there in a session of its own",
+            named(*used),
+            named(*now)
+        ),
         Silence::OtherAddresses {
             name,
             used,

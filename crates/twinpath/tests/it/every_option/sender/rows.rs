@@ -128,6 +128,15 @@ pub(super) fn uncontrolled() -> Vec<Row> {
                 |seen| seen.threads == 3,
             )
         },
+        row(
+            "--near",
+            "{measure} --to {far} -c 3 -i 2 --timeout 0.3 --json",
+            "--near 127.0.0.1:{port}",
+            |seen| {
+                let port = seen.file("port").parse();
+                seen.all(|packet| Ok(packet.from_port) == port)
+            },
+        ),
         row("--stamp", THREE, "--stamp", |seen| {
             seen.session()["protocol"] == "stamp" && seen.all(|packet| packet.payload.len() == 44)
         }),
