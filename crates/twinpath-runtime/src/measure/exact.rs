@@ -26,9 +26,8 @@ const BATCH: usize = 64;
 const SLOT_OCTETS: usize = 1 << 16;
 /// Batches taken in a row, so that a flood cannot keep the thread from the rest of its work.
 const ROUNDS: usize = 16;
-/// Packets sent in a row, likewise.
-const MAX_SENDS_PER_TURN: usize = 512;
-
+/// Batches sent in a row, likewise: those of a burst, where all that came before is read.
+const BURST: usize = 8;
 /// A session, its socket, and how its thread waits.
 pub(super) struct ExactLoop {
     session: Session,
@@ -39,6 +38,7 @@ pub(super) struct ExactLoop {
     awaiting_stamps: bool,
     batch: RecvBatch,
     events: Vec<QueueEvent>,
+    is_all_read: bool,
     send: SendBatch,
     /// Packets in the batch's slots: made, and with their T1.
     packets: Vec<Transmit>,
@@ -61,6 +61,7 @@ impl ExactLoop {
             departures: Departures::default(),
             batch: RecvBatch::new(BATCH, SLOT_OCTETS),
             events: Vec::with_capacity(BATCH),
+            is_all_read: true,
         }
     }
 
@@ -69,8 +70,9 @@ impl ExactLoop {
         Waiter::minimize_timer_slack();
         loop {
             self.follow(clock::mono());
-            self.transmit();
-            self.take_arrivals()?;
+            let most = if self.is_all_read { BURST } else { 1 };
+            self.transmit(most);
+            self.is_all_read = self.take_arrivals()?;
             let now = clock::mono();
             self.session.handle_timeout(now);
             self.give_up_missing_stamps();
@@ -99,9 +101,10 @@ impl ExactLoop {
         }
     }
 
-    /// Sends what is due; of a long burst a part, so that stamps and replies are read in between.
-    fn transmit(&mut self) {
-        for _ in 0..MAX_SENDS_PER_TURN / BATCH {
+    /// Sends what is due, `most` batches at once. Where more is due than the thread can do, departures are
+    /// late and skipped, but no reply and no timestamp is left unread.
+    fn transmit(&mut self, most: usize) {
+        for _ in 0..most {
             self.prepare(clock::mono());
             let is_all = self.packets.len() < BATCH;
             self.depart();
@@ -153,12 +156,13 @@ impl ExactLoop {
         self.leaving.clear();
     }
 
-    /// Reads stamps and packets; stamps first, for a reply may be there with its packet's.
-    fn take_arrivals(&mut self) -> Result<(), RunError> {
+    /// Reads stamps and packets; stamps first, for a reply may be there with its packet's. Whether these are
+    /// all.
+    fn take_arrivals(&mut self) -> Result<bool, RunError> {
         for _ in 0..ROUNDS {
             self.events.clear();
             let events = &mut self.events;
-            self.socket.drain_errors(&mut |event| events.push(event));
+            let stamps = self.socket.drain_errors(&mut |event| events.push(event));
             let count = self
                 .socket
                 .receive(&mut self.batch)
@@ -186,14 +190,14 @@ impl ExactLoop {
                 let octets = octets.get(..received).unwrap_or_default();
                 self.session.handle_reply(octets, arrival, now);
             }
-            if count < self.batch.slots() {
-                break;
+            if count < self.batch.slots() && stamps < BATCH {
+                return Ok(true);
             }
             // A flood of packets must not keep the thread from its departures.
             self.session.take_samples();
-            self.transmit();
+            self.transmit(1);
         }
-        Ok(())
+        Ok(false)
     }
 
     fn give_up_missing_stamps(&mut self) {

@@ -189,6 +189,27 @@ fn a_client_s_rate_is_limited_over_all_threads() {
 }
 
 #[test]
+fn a_sender_that_is_asked_for_too_much_reads_all_that_comes() {
+    if portable_build() {
+        return;
+    }
+    let (_reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
+    let mut plan = sender_plan(far);
+    plan.limit = Limit::Duration(Duration::from_secs(2));
+    plan.schedule = Schedule::every(Duration::from_micros(1));
+    plan.max_burst = 1_000;
+    plan.records = false;
+    let (report, _) = measured(plan);
+    let counters = report.counters;
+    assert!(
+        counters.sent > 0 && counters.slots_skipped > 0,
+        "{counters:?}"
+    );
+    assert_eq!(report.receive_drops, 0, "{counters:?}");
+    assert_eq!(report.stamps.fallback_transmit, 0, "{counters:?}");
+}
+
+#[test]
 fn a_duration_ends_a_run_too_and_stop_ends_it_early() {
     let (_reflector, far) = reflect(&responder_plan(&["127.0.0.1:0"]));
     let mut plan = sender_plan(far);
