@@ -16,6 +16,8 @@
 
 mod admission;
 mod advances;
+#[cfg(feature = "report")]
+mod capture_reports;
 mod classes;
 mod control;
 #[cfg(feature = "report")]
