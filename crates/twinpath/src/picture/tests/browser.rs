@@ -39,6 +39,11 @@ fn look(browser: &Path, file: &Path, width: u32, height: u32, dark: bool) -> (Pi
             "--no-first-run",
             "--force-device-scale-factor=1",
         ])
+        // The picture is taken when all is painted, however long that takes on a busy machine.
+        .args([
+            "--run-all-compositor-stages-before-draw",
+            "--virtual-time-budget=10000",
+        ])
         .args(["--enable-logging=stderr", "--v=0"])
         .arg(format!(
             "--user-data-dir={}",
