@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use twinpath_wire::{ErrorEstimate, ReflectorOpen, Reply, SenderOpen, TimeFormat, Wall, WireTime};
 
-use super::message::{receive, send, some, stamp_arrivals, stamp_both_ways, wait_readable};
+use super::message::{receive, receive_all, send, stamp_arrivals, stamp_both_ways, wait_readable};
 use super::sys::{least_timer_slack, monotonic_ns, raise_receive_buffer, sleep_until, unix_ns};
 
 const BUFFER_OCTETS: i32 = 8 << 20;
@@ -103,16 +103,14 @@ pub fn ideal_sender(socket: &UdpSocket, plan: IdealPlan) -> io::Result<Vec<Ideal
 
 /// Takes all stamps and replies that are there; the kernel wrote their times when they came.
 fn collect(socket: &UdpSocket, samples: &mut [IdealSample]) -> io::Result<()> {
-    let mut buffer = [0_u8; 2048];
-    while let Some(stamp) = some(receive(socket, &mut buffer, libc::MSG_ERRQUEUE))? {
+    receive_all(socket, libc::MSG_ERRQUEUE, |stamp, _| {
         if let Some(sample) = stamp.sent_id.and_then(|id| samples.get_mut(index(id))) {
             sample.t1 = stamp.stamp_ns;
         }
-    }
-    while let Some(arrival) = some(receive(socket, &mut buffer, libc::MSG_DONTWAIT))? {
-        let octets = buffer.get(..arrival.octets).unwrap_or_default();
+    })?;
+    receive_all(socket, libc::MSG_DONTWAIT, |arrival, octets| {
         let (Ok(reply), Some(t4)) = (Reply::view(octets), arrival.stamp_ns) else {
-            continue;
+            return;
         };
         if let Some(sample) = samples.get_mut(index(reply.head.sender_seq.get())) {
             let near = Wall::from_unix_ns(t4);
@@ -120,8 +118,7 @@ fn collect(socket: &UdpSocket, samples: &mut [IdealSample]) -> io::Result<()> {
             sample.t3 = reply.head.t3.read(TimeFormat::Ntp, near, 0).unix_ns();
             sample.t4 = Some(t4);
         }
-    }
-    Ok(())
+    })
 }
 
 fn index(number: u32) -> usize {

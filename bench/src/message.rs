@@ -71,38 +71,28 @@ impl Peer {
     }
 }
 
+const ARRIVALS: libc::c_uint = libc::SOF_TIMESTAMPING_RX_SOFTWARE;
+const DEPARTURES: libc::c_uint = libc::SOF_TIMESTAMPING_TX_SOFTWARE
+    | libc::SOF_TIMESTAMPING_OPT_ID
+    | libc::SOF_TIMESTAMPING_OPT_TSONLY;
+
 /// Turns kernel stamps on: of arrivals, and of departures with a number in place of the packet.
 pub(super) fn stamp_both_ways(socket: &impl AsFd) -> io::Result<()> {
-    let flags = libc::SOF_TIMESTAMPING_RX_SOFTWARE
-        | libc::SOF_TIMESTAMPING_TX_SOFTWARE
-        | libc::SOF_TIMESTAMPING_SOFTWARE
-        | libc::SOF_TIMESTAMPING_OPT_ID
-        | libc::SOF_TIMESTAMPING_OPT_TSONLY;
-    set_option(
-        socket,
-        libc::SOL_SOCKET,
-        libc::SO_TIMESTAMPING,
-        flags.cast_signed(),
-    )
+    set_stamps(socket, DEPARTURES | ARRIVALS)
 }
 
 /// Turns kernel timestamps of departures on, with a number in place of the packet.
 pub(super) fn stamp_departures(socket: &impl AsFd) -> io::Result<()> {
-    let flags = libc::SOF_TIMESTAMPING_TX_SOFTWARE
-        | libc::SOF_TIMESTAMPING_SOFTWARE
-        | libc::SOF_TIMESTAMPING_OPT_ID
-        | libc::SOF_TIMESTAMPING_OPT_TSONLY;
-    set_option(
-        socket,
-        libc::SOL_SOCKET,
-        libc::SO_TIMESTAMPING,
-        flags.cast_signed(),
-    )
+    set_stamps(socket, DEPARTURES)
 }
 
 /// Turns kernel stamps of arrivals on.
 pub(super) fn stamp_arrivals(socket: &impl AsFd) -> io::Result<()> {
-    let flags = libc::SOF_TIMESTAMPING_RX_SOFTWARE | libc::SOF_TIMESTAMPING_SOFTWARE;
+    set_stamps(socket, ARRIVALS)
+}
+
+fn set_stamps(socket: &impl AsFd, flags: libc::c_uint) -> io::Result<()> {
+    let flags = flags | libc::SOF_TIMESTAMPING_SOFTWARE;
     set_option(
         socket,
         libc::SOL_SOCKET,
@@ -164,12 +154,19 @@ pub(super) fn receive(
     Ok(received)
 }
 
-/// Nothing there is not an error.
-pub(super) fn some(result: io::Result<Received>) -> io::Result<Option<Received>> {
-    match result {
-        Ok(received) => Ok(Some(received)),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-        Err(error) => Err(error),
+/// Receives all messages that are there, or all of the error queue, and hands each over with its octets.
+pub(super) fn receive_all(
+    socket: &impl AsFd,
+    flags: libc::c_int,
+    mut take: impl FnMut(&Received, &[u8]),
+) -> io::Result<()> {
+    let mut buffer = [0; 2048];
+    loop {
+        match receive(socket, &mut buffer, flags) {
+            Ok(one) => take(&one, buffer.get(..one.octets).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
     }
 }
 

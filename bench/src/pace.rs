@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::message::{receive, send, some, stamp_both_ways, wait_readable};
+use super::message::{receive_all, send, stamp_both_ways, wait_readable};
 use super::sys::{least_timer_slack, monotonic_ns, raise_receive_buffer, sleep_until, unix_ns};
 
 /// What to send.
@@ -71,11 +71,10 @@ fn collect(
     due_unix_ns: &[i64],
     departures: &mut [Option<i64>],
 ) -> io::Result<()> {
-    let mut nothing = [0_u8; 64];
-    while some(receive(socket, &mut nothing, libc::MSG_DONTWAIT))?.is_some() {}
-    while let Some(stamp) = some(receive(socket, &mut nothing, libc::MSG_ERRQUEUE))? {
+    receive_all(socket, libc::MSG_DONTWAIT, |_, _| ())?;
+    receive_all(socket, libc::MSG_ERRQUEUE, |stamp, _| {
         let Some(seq) = stamp.sent_id.and_then(|id| usize::try_from(id).ok()) else {
-            continue;
+            return;
         };
         if let (Some(sent), Some(due), Some(departure)) = (
             stamp.stamp_ns,
@@ -84,8 +83,7 @@ fn collect(
         ) {
             *departure = Some(sent - due);
         }
-    }
-    Ok(())
+    })
 }
 
 #[cfg(test)]

@@ -73,6 +73,14 @@ impl Headers {
         }
     }
 
+    /// Each header, and what it points at.
+    fn each(
+        &mut self,
+    ) -> impl Iterator<Item = (((&mut mmsghdr, &mut iovec), &mut Name), &mut Control)> {
+        let parts = self.messages.iter_mut().zip(&mut self.vectors);
+        parts.zip(&mut self.names).zip(&mut self.controls)
+    }
+
     /// Fills a header for each datagram to send, as far as there are headers; `write` writes the
     /// control messages of one and returns their length in octets. The headers are valid as long as
     /// the datagrams live, until one of these moves.
@@ -82,13 +90,7 @@ impl Headers {
         mut write: impl FnMut(&Outbound, &mut Control) -> usize,
     ) -> &mut [mmsghdr] {
         let mut count = 0;
-        let each = self
-            .messages
-            .iter_mut()
-            .zip(&mut self.vectors)
-            .zip(&mut self.names)
-            .zip(&mut self.controls);
-        for ((((message, vector), name), control), (_, octets, out)) in each.zip(datagrams) {
+        for ((((message, vector), name), control), (_, octets, out)) in self.each().zip(datagrams) {
             let name_octets;
             (*name, name_octets) = Name::of(&out.to);
             let control_octets = write(out, control);
@@ -103,13 +105,7 @@ impl Headers {
     /// its control messages. The headers are valid until one of these moves.
     pub(crate) fn prepare(&mut self, data: &mut [u8], slot_octets: usize) -> &mut [mmsghdr] {
         let mut slots = data.chunks_exact_mut(slot_octets.max(1));
-        let each = self
-            .messages
-            .iter_mut()
-            .zip(&mut self.vectors)
-            .zip(&mut self.names)
-            .zip(&mut self.controls);
-        for (((message, vector), name), control) in each {
+        for (((message, vector), name), control) in self.each() {
             if let Some(slot) = slots.next() {
                 vector.iov_base = slot.as_mut_ptr().cast();
                 vector.iov_len = slot.len();
