@@ -10,7 +10,7 @@ use super::value::quantity::{above_zero, at_least_one, number};
 use super::{
     Advice, CONTROL, FarEnd, IP, IpOptions, LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions,
     PaddingSize, Ports, Prefix, RunOptions, SCHEDULE, SESSIONS, STAMPS, ScheduleOptions,
-    StampOptions, Summary, Time, TosOctet, dscp, listed_dscp, threads,
+    StampOptions, SummaryOptions, Time, TosOctet, dscp, listed_dscp, threads,
 };
 
 use keys::{Iterations, listed_mode, mode};
@@ -127,10 +127,6 @@ It prints the address and port to send to. On 192.0.2.7, with that port:
 A twinpath server accepts a sender on another host only with --allow-sender
 
 Exit status: 0 the session ran, 1 it did not or the server ended it, 2 bad usage")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "switches of the command line, each its own"
-)]
 pub(crate) struct ControlClientArgs {
     /// Session-Sender: address or name [default port: UDP 20000]
     #[arg(value_name = "SENDER[:PORT]")]
@@ -172,13 +168,8 @@ pub(crate) struct ControlClientArgs {
     #[arg(short = '6', long, help_heading = IP)]
     pub(crate) ipv6: bool,
 
-    /// Format of the final summary
-    #[arg(long, value_name = "FORM", default_value = "text", help_heading = OUTPUT)]
-    pub(crate) output: Summary,
-
-    /// Short for --output json
-    #[arg(long, conflicts_with = "output", help_heading = OUTPUT)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) summary: SummaryOptions,
 
     /// Print each control message
     #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]
@@ -305,13 +296,8 @@ pub(crate) struct ServerArgs {
     #[arg(long, help_heading = STAMPS)]
     pub(crate) raw_t3: bool,
 
-    /// Format of the final summary
-    #[arg(long, value_name = "FORM", default_value = "text", help_heading = OUTPUT)]
-    pub(crate) output: Summary,
-
-    /// Short for --output json
-    #[arg(long, conflicts_with = "output", help_heading = OUTPUT)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) summary: SummaryOptions,
 
     /// Log events and ignored packets
     #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]

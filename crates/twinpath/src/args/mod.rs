@@ -35,7 +35,7 @@ pub(crate) use pictures::{GraphFile, GraphForm, PictureOptions, PictureTheme};
 pub(crate) use saving::{ReportArgs, SavingOptions};
 pub(crate) use shared_options::{
     Answers, Filling, IpOptions, LogOptions, OutputFormat, PacketOptions, ResultOptions,
-    RunOptions, ScheduleOptions, SenderMarking, StampOptions, StampPackets, Summary,
+    RunOptions, ScheduleOptions, SenderMarking, StampOptions, StampPackets, SummaryOptions,
 };
 pub(crate) use targets::{GivenOptions, MOST_SESSIONS, SessionOptions, TargetOptions};
 pub(crate) use value::{
@@ -101,6 +101,24 @@ impl Cli {
             args.given = given;
         }
         Ok(cli)
+    }
+
+    /// A command line in words, without the program's own name.
+    #[cfg(test)]
+    pub(crate) fn of(line: &str) -> Self {
+        let words = std::iter::once("twinpath").chain(line.split_whitespace());
+        Self::read(words).unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+}
+
+#[cfg(test)]
+impl SenderArgs {
+    /// Those of `twinpath sender` with these words.
+    pub(crate) fn of(line: &str) -> Self {
+        let Command::Sender(args) = Cli::of(&format!("sender {line}")).command else {
+            unreachable!("another command")
+        };
+        *args
     }
 }
 
@@ -231,13 +249,8 @@ pub(crate) struct ResponderArgs {
     #[arg(long, help_heading = STAMPS)]
     pub(crate) raw_t3: bool,
 
-    /// Format of the final summary
-    #[arg(long, value_name = "FORM", default_value = "text", help_heading = OUTPUT)]
-    pub(crate) output: Summary,
-
-    /// Short for --output json
-    #[arg(long, conflicts_with = "output", help_heading = OUTPUT)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) summary: SummaryOptions,
 
     /// Log ignored packets, each kind at most once a second
     #[arg(short, long, conflicts_with = "quiet", help_heading = OUTPUT)]

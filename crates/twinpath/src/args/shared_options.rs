@@ -335,9 +335,27 @@ impl OutputFormat {
     }
 }
 
-/// Forms of a responder's last words.
+/// How what a command did is printed at its end.
+#[derive(Debug, Args)]
+#[command(next_help_heading = OUTPUT)]
+pub(crate) struct SummaryOptions {
+    /// Format of the final summary
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    output: SummaryFormat,
+
+    /// Short for --output json
+    #[arg(long, conflicts_with = "output")]
+    json: bool,
+}
+
+impl SummaryOptions {
+    pub(crate) fn is_json(&self) -> bool {
+        self.json || self.output == SummaryFormat::Json
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Summary {
+enum SummaryFormat {
     // For people.
     Text,
     // One JSON document.

@@ -9,7 +9,7 @@ use twinpath_proto::reflector::ReflectorCounters;
 use twinpath_runtime::responder;
 
 use super::{remark, unwritten};
-use crate::args::{Answers, Prefix, ResponderArgs, Summary, doubt};
+use crate::args::{Answers, Prefix, ResponderArgs, doubt};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
@@ -78,7 +78,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
     let report = run.join()?;
     info!(reflected = report.counters.reflected, "stopped");
     log_ignored(&before, &report.counters);
-    let json = args.json || args.output == Summary::Json;
+    let json = args.summary.is_json();
     let mut out = io::stdout().lock();
     let written = if json {
         output::responder::json(&report, &mut out)

@@ -229,7 +229,7 @@ fn io_error(error: csv::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{Cli, Command};
+    use crate::args::SenderArgs;
     use crate::output::fixtures;
 
     #[test]
@@ -311,11 +311,7 @@ mod tests {
             ("--output csv --label a=1", true),
             ("--output json --label seq=1", true),
         ] {
-            let words = ["twinpath", "sender", "::1"].into_iter();
-            let Command::Sender(args) = Cli::read(words.chain(line.split(' '))).unwrap().command
-            else {
-                panic!("{line}")
-            };
+            let args = SenderArgs::of(&format!("::1 {line}"));
             let told = labels_fit(&args.run.results, false).map_err(|failure| failure.to_string());
             assert_eq!(told.is_ok(), fits, "{told:?}");
         }

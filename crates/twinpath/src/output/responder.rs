@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 use twinpath_proto::reflector::ReflectorCounters;
+use twinpath_runtime::ReflectorReport;
 use twinpath_runtime::responder::ResponderReport;
 use twinpath_wire::{Rung, nanoseconds};
 
@@ -54,19 +55,7 @@ pub(crate) fn text(report: &ResponderReport, out: &mut impl Write) -> io::Result
             &format!("{count} with Error Estimate multiplier 0"),
         )?;
     }
-    troubles(
-        report.send_errors,
-        report.receive_drops,
-        report.rebinds,
-        out,
-    )?;
-    stamps(
-        report.receive_rung,
-        report.fallback_receive,
-        report.t3_advance_ns,
-        out,
-    )?;
-    out.flush()
+    sockets(report, out)
 }
 
 /// Datagrams without a reply, by kind.
@@ -82,39 +71,37 @@ pub(super) fn ignored(counters: &ReflectorCounters, out: &mut impl Write) -> io:
     fact(out, "Ignored", &ignored.join(", "))
 }
 
-/// Packets that the system refused or dropped.
-pub(super) fn troubles(
-    send_errors: u64,
-    drops: u64,
-    rebinds: u64,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    if send_errors > 0 {
-        let replies = units::count(send_errors, "reply", "replies");
+/// What the sockets of a reflector report: packets that the system refused or dropped, interfaces that
+/// were recreated, and the timestamps.
+pub(super) fn sockets<C>(report: &ReflectorReport<C>, out: &mut impl Write) -> io::Result<()> {
+    if report.send_errors > 0 {
+        let replies = units::count(report.send_errors, "reply", "replies");
         let text = format!("{replies} refused by this host's network");
         fact(out, "Not sent", &text)?;
     }
-    if drops > 0 {
-        let packets = packets(drops);
+    if report.receive_drops > 0 {
+        let packets = packets(report.receive_drops);
         let text = format!("{packets}: they came faster than they were read");
         fact(out, "Dropped", &text)?;
     }
-    if rebinds > 0 {
-        let sockets = units::count(rebinds, "socket", "sockets");
+    if report.rebinds > 0 {
+        let sockets = units::count(report.rebinds, "socket", "sockets");
         let text = format!("{sockets} bound again: it was deleted and recreated");
         fact(out, "Interface", &text)?;
     }
-    Ok(())
+    if let Some(rung) = report.receive_rung {
+        stamps(rung, report.fallback_receive, report.t3_advance_ns, out)?;
+    }
+    out.flush()
 }
 
-/// The source of T2 and the adjustment of T3; empty without a packet.
-pub(super) fn stamps(
-    rung: Option<Rung>,
+/// The source of T2 and the adjustment of T3.
+fn stamps(
+    rung: Rung,
     fallen: u64,
     t3_advance_ns: Option<u64>,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let Some(rung) = rung else { return Ok(()) };
     let fallen = match fallen {
         0 => String::new(),
         count => format!(" ({count} lower)"),
@@ -163,11 +150,7 @@ pub(crate) fn json(report: &ResponderReport, out: &mut impl Write) -> io::Result
         answered_stateless: counters.answered_stateless,
         error_multiplier_zero: counters.error_multiplier_zero,
         ignored: Ignored(counters),
-        timestamps: TimeStamps {
-            receive: report.receive_rung.map(Rung::name),
-            fallback_receive: report.fallback_receive,
-            t3_advance_ns: report.t3_advance_ns,
-        },
+        timestamps: TimeStamps::of(report),
     };
     super::json::write(&document, out)
 }
@@ -201,9 +184,19 @@ struct Sessions {
 
 #[derive(Serialize)]
 pub(super) struct TimeStamps {
-    pub(super) receive: Option<&'static str>,
-    pub(super) fallback_receive: u64,
-    pub(super) t3_advance_ns: Option<u64>,
+    receive: Option<&'static str>,
+    fallback_receive: u64,
+    t3_advance_ns: Option<u64>,
+}
+
+impl TimeStamps {
+    pub(super) fn of<C>(report: &ReflectorReport<C>) -> Self {
+        Self {
+            receive: report.receive_rung.map(Rung::name),
+            fallback_receive: report.fallback_receive,
+            t3_advance_ns: report.t3_advance_ns,
+        }
+    }
 }
 
 /// Every kind, including those that did not occur.

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 use twinpath_runtime::server::ServerReport;
-use twinpath_wire::{Rung, nanoseconds};
+use twinpath_wire::nanoseconds;
 
 use super::ends::named;
-use super::responder::{Ignored, TimeStamps, ignored, packets, stamps, troubles};
+use super::responder::{Ignored, TimeStamps, ignored, packets, sockets};
 use super::table::fact;
 use super::units;
 
@@ -77,19 +77,7 @@ pub(crate) fn text(report: &ServerReport, out: &mut impl Write) -> io::Result<()
         )?;
     }
     ignored(&counters.packets, out)?;
-    troubles(
-        report.send_errors,
-        report.receive_drops,
-        report.rebinds,
-        out,
-    )?;
-    stamps(
-        report.receive_rung,
-        report.fallback_receive,
-        report.t3_advance_ns,
-        out,
-    )?;
-    out.flush()
+    sockets(report, out)
 }
 
 fn some<const N: usize>(list: &mut Vec<String>, counts: [(u64, &str); N]) {
@@ -131,11 +119,7 @@ pub(crate) fn json(report: &ServerReport, out: &mut impl Write) -> io::Result<()
         interface_rebinds: report.rebinds,
         error_multiplier_zero: counters.packets.error_multiplier_zero,
         ignored: Ignored(&counters.packets),
-        timestamps: TimeStamps {
-            receive: report.receive_rung.map(Rung::name),
-            fallback_receive: report.fallback_receive,
-            t3_advance_ns: report.t3_advance_ns,
-        },
+        timestamps: TimeStamps::of(report),
         replays: counters.packets.replays,
     };
     super::json::write(&document, out)
@@ -185,6 +169,7 @@ mod tests {
     use std::time::Duration;
 
     use twinpath_runtime::server::ServerCounters;
+    use twinpath_wire::Rung;
 
     use super::*;
 

@@ -106,11 +106,7 @@ mod tests {
     }
 
     fn plan(line: &str) -> Result<ResponderPlan, Failure> {
-        let words = ["twinpath", "responder"]
-            .into_iter()
-            .chain(line.split_whitespace());
-        let cli = Cli::read(words).unwrap_or_else(|error| panic!("{line}: {error}"));
-        let Command::Responder(args) = cli.command else {
+        let Command::Responder(args) = Cli::of(&format!("responder {line}")).command else {
             unreachable!("another command")
         };
         responder(&args, &lookup)

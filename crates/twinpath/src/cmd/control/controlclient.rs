@@ -8,7 +8,7 @@ use twinpath_runtime::controlclient::{self, ControlClientRun};
 use twinpath_runtime::controller::ControlEvent;
 
 use super::reaching::reached;
-use crate::args::{ControlClientArgs, Summary, doubt};
+use crate::args::{ControlClientArgs, doubt};
 use crate::cmd::measure::POLL_EVERY;
 use crate::cmd::{remark, unwritten, warn};
 use crate::failure::{Exit, Failure};
@@ -30,7 +30,7 @@ pub(super) fn run(args: &ControlClientArgs, given: EnvironmentPassphrase) -> Res
     let signals = Signals::listen()?.with_hangups()?;
     let plan = reached(plans, |plan| &mut plan.control, &args.log, &signals)?;
     let run = controlclient::start(plan)?;
-    let json = args.json || args.output == Summary::Json;
+    let json = args.summary.is_json();
     while !run.is_finished() {
         if let Err(error) = print_events(&run, args, json) {
             return unwritten(&error);

@@ -13,7 +13,7 @@ use twinpath_runtime::server::{self, KeyChanges};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
-use crate::args::{KeyFileOptions, ServerArgs, Summary, doubt};
+use crate::args::{KeyFileOptions, ServerArgs, doubt};
 use crate::cmd::measure::POLL_EVERY;
 use crate::cmd::responder::{IGNORED, log_ignored, prefixes};
 use crate::cmd::{remark, unwritten};
@@ -97,7 +97,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     let report = run.join()?;
     info!(reflected = report.counters.packets.reflected, "stopped");
     log_ignored(&before, &report.counters.packets);
-    let json = args.json || args.output == Summary::Json;
+    let json = args.summary.is_json();
     let mut out = io::stdout().lock();
     let written = if json {
         output::json(&report, &mut out)

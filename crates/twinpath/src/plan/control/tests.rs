@@ -10,9 +10,7 @@ use crate::args::{Cli, Command, ControlCommand};
 use crate::plan::system_lookup;
 
 fn command(line: &str) -> Command {
-    let words = std::iter::once("twinpath").chain(line.split_whitespace());
-    let cli = Cli::read(words).unwrap_or_else(|error| panic!("{line}: {error}"));
-    cli.command
+    Cli::of(line).command
 }
 
 fn of_controller(line: &str) -> Result<ControllerPlan, Failure> {

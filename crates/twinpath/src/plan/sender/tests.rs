@@ -7,7 +7,7 @@ use twinpath_runtime::StampChoice;
 use twinpath_wire::Tos;
 
 use super::*;
-use crate::args::{Cli, Command};
+use crate::args::SenderArgs;
 use crate::plan::sessions;
 
 fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
@@ -25,14 +25,7 @@ fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 }
 
 fn plan(line: &str) -> Result<SenderPlan, Failure> {
-    let words = ["twinpath", "sender"]
-        .into_iter()
-        .chain(line.split_whitespace());
-    let cli = Cli::read(words).unwrap_or_else(|error| panic!("{line}: {error}"));
-    let Command::Sender(args) = cli.command else {
-        unreachable!("another command")
-    };
-    first(&args)
+    first(&SenderArgs::of(line))
 }
 
 fn first(args: &SenderArgs) -> Result<SenderPlan, Failure> {
@@ -312,10 +305,7 @@ fn contradictory_arguments_are_answered_in_one_line() {
 #[test]
 fn a_filling_without_padding_is_remarked_on_with_the_least_that_is_filled() {
     let of = |line: &str| {
-        let words = format!("twinpath sender {line}");
-        let Command::Sender(args) = Cli::read(words.split_whitespace()).unwrap().command else {
-            unreachable!("another command")
-        };
+        let args = SenderArgs::of(line);
         unfilled(&args.session.packet, &first(&args).unwrap())
     };
     for (line, least) in [
@@ -343,10 +333,7 @@ fn a_filling_without_padding_is_remarked_on_with_the_least_that_is_filled() {
 #[test]
 fn classes_are_sessions_in_the_order_given() {
     let of = |line: &str| {
-        let cli = Cli::read(format!("twinpath sender ::1 {line}").split_whitespace());
-        let Command::Sender(args) = cli.unwrap().command else {
-            unreachable!("another command")
-        };
+        let args = SenderArgs::of(&format!("::1 {line}"));
         let marking = &args.session.marking;
         classes(marking.tos, &marking.dscp, args.session.ports).map(|classes| {
             let octets = classes.iter().map(|tos| tos.0);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use twinpath_proto::sender::Limit;
 
-use crate::args::{Cli, Command};
+use crate::args::SenderArgs;
 
 /// `many` has 50 addresses; names with `gone` have none.
 fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
@@ -23,14 +23,7 @@ fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 }
 
 fn planned(line: &str) -> Result<PlannedSessions, Failure> {
-    let words = ["twinpath", "sender"]
-        .into_iter()
-        .chain(line.split_whitespace());
-    let cli = Cli::read(words).unwrap_or_else(|error| panic!("{line}: {error}"));
-    let Command::Sender(args) = cli.command else {
-        unreachable!("another command")
-    };
-    sessions(&args, &lookup, |_, _| {})
+    sessions(&SenderArgs::of(line), &lookup, |_, _| {})
 }
 
 /// The same with a file of this text, whose name ends so.

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use super::*;
-use crate::args::{Cli, Command};
+use crate::args::SenderArgs;
 
 fn lines(text: impl Into<Vec<u8>>) -> Result<Vec<FileTarget>, Failure> {
     lines::parse(Source::of("mesh", Box::new(io::Cursor::new(text.into()))))
@@ -158,19 +158,7 @@ fn keys_are_options_and_those_of_a_target_come_before_the_defaults() {
 
 #[test]
 fn the_command_line_comes_before_the_defaults_and_after_a_target() {
-    let line = [
-        "twinpath",
-        "sender",
-        "--targets",
-        "x",
-        "--duration",
-        "inf",
-        "--dscp",
-        "ef,be",
-    ];
-    let Command::Sender(args) = Cli::read(line).unwrap().command else {
-        unreachable!("another command")
-    };
+    let args = SenderArgs::of("--targets x --duration inf --dscp ef,be");
     let text = "[defaults]\ncount = 5\ninterval = 20\n[[target]]\naddress = \"a\"\n\
                 [[target]]\naddress = \"b\"\ncount = 7\n[[target]]\naddress = \"c\"\n";
     let targets = tables::parse(text, &"m.toml".into(), &args.given).unwrap();
