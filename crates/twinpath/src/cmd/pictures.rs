@@ -9,9 +9,10 @@ use super::companions::{self, Companion};
 use crate::args::{GraphFile, GraphForm, Label, PictureOptions, PictureTheme};
 use crate::failure::Failure;
 use crate::files;
+use crate::output::overview::{MANY, Many};
 use crate::output::pictures::picture;
 use crate::output::{Outcome, Written, WrittenFile};
-use crate::picture::{self, Theme};
+use crate::picture::{self, MOST_TILES, ManyPage, Theme, svg_of_many};
 
 /// What is to be drawn, and where to.
 pub(super) struct Pictures {
@@ -63,22 +64,52 @@ impl Companion for Pictures {
     }
 
     fn draw(&self, outcome: Outcome<'_>) -> Vec<Written> {
+        if outcome.sessions.len() >= MANY {
+            return self.draw_many(outcome);
+        }
         let picture = picture(outcome, &self.labels);
+        let html = self
+            .html
+            .is_some()
+            .then(|| picture::page(&picture, self.theme, MADE_BY));
+        self.save(|theme| picture::svg(&picture, theme), html)
+    }
+}
+
+/// The program and its version.
+const MADE_BY: &str = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
+
+impl Pictures {
+    fn draw_many(&self, outcome: Outcome<'_>) -> Vec<Written> {
+        let many = Many::new(outcome, &self.labels);
+        let mut page = self.html.is_some().then(|| ManyPage::new(&many.overview));
+        let mut worst = Vec::new();
+        for tile in many.tiles() {
+            if let Some(page) = &mut page {
+                page.add(&tile);
+            }
+            if self.graph.is_some() && tile.rank < MOST_TILES {
+                worst.push(tile);
+            }
+        }
+        worst.sort_by_key(|tile| tile.rank);
+        let html = page.map(|page| page.finish(self.theme, MADE_BY));
+        self.save(|theme| svg_of_many(&many.overview, &worst, theme), html)
+    }
+
+    fn save(&self, svg: impl FnOnce(Theme) -> String, html: Option<String>) -> Vec<Written> {
         let graph = self.graph.as_ref().map(|graph| {
             let octets = match graph.form {
-                GraphForm::Svg => Ok(picture::svg(&picture, self.theme).into_bytes()),
-                GraphForm::Png => picture::png(&picture, self.theme),
+                GraphForm::Svg => Ok(svg(self.theme).into_bytes()),
+                GraphForm::Png => picture::png(self.theme, svg),
             };
             match octets {
                 Ok(octets) => save(&graph.path, &octets),
                 Err(error) => written(&graph.path, Some((error.to_string(), "use SVG"))),
             }
         });
-        let html = self.html.as_ref().map(|path| {
-            let made_by = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
-            let page = picture::page(&picture, self.theme, made_by);
-            save(path, page.as_bytes())
-        });
+        let html = self.html.as_ref().zip(html);
+        let html = html.map(|(path, page)| save(path, page.as_bytes()));
         graph.into_iter().chain(html).collect()
     }
 }

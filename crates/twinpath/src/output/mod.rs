@@ -14,6 +14,8 @@ pub(crate) mod json;
 pub(crate) mod labels;
 pub(crate) mod lines;
 pub(crate) mod names;
+#[cfg(feature = "pictures")]
+pub(crate) mod overview;
 pub(crate) mod packets;
 #[cfg(feature = "pictures")]
 pub(crate) mod pictures;

@@ -9,35 +9,39 @@ use twinpath_report::words::instant;
 use twinpath_report::{Note, Origin, SessionReport};
 
 use super::clocks::ONE_HOST;
+use super::names::{Differing, plain};
 use super::table::enough;
 use super::units::{self, Unit};
 use super::{Outcome, Written, counts, ends, schedule, summary, words};
 use crate::args::Label;
 use crate::picture::{KeyFigure, Picture, PictureNote, PictureSession};
 
-/// The complete picture of a run.
+/// The complete picture of a run of few sessions.
 pub(crate) fn picture(outcome: Outcome<'_>, labels: &[Label]) -> Picture {
     let reports: Vec<Cow<'_, SessionReport>> = outcome.sessions.iter().collect();
-    let reports = &*reports;
+    let differing = Differing::of_reports(outcome.sessions);
+    let mut common = Common::default();
+    let mut named: Vec<(String, &SessionReport)> = Vec::with_capacity(reports.len());
+    for (place, report) in reports.iter().enumerate() {
+        common.add(report);
+        named.push((name(outcome, differing, place, report), report));
+    }
     Picture {
-        title: common(reports, |report| Some(title(report)))
-            .unwrap_or_else(|| units::count(reports.len() as u64, "session", "sessions")),
-        subtitle: reports
-            .first()
-            .map_or_else(String::new, |first| subtitle(first, reports, labels)),
-        sessions: sessions(outcome, reports),
-        notes: notes(outcome, reports),
+        title: common.title(),
+        subtitle: common.subtitle(labels),
+        notes: notes(outcome, &named),
+        sessions: sessions(named),
+        failed: failed(outcome),
     }
 }
 
 /// Each remark once, the warnings first; by the names of its sessions, if it is not one of all.
-fn notes(outcome: Outcome<'_>, reports: &[Cow<'_, SessionReport>]) -> Vec<PictureNote> {
-    let mut notes: Vec<(PictureNote, Vec<String>)> = Vec::new();
-    for (place, report) in reports.iter().enumerate() {
+fn notes(outcome: Outcome<'_>, reports: &[(String, &SessionReport)]) -> Vec<PictureNote> {
+    let mut notes: Vec<(PictureNote, Vec<&str>)> = Vec::new();
+    for (name, report) in reports {
         for note in &report.notes {
-            let name = name(outcome, place, report);
             match notes.iter_mut().find(|(known, _)| known.line == note.line) {
-                Some((_, names)) if names.last() == Some(&name) => {}
+                Some((_, names)) if names.last() == Some(&&**name) => {}
                 Some((_, names)) => names.push(name),
                 None => notes.push((picture_note(note), vec![name])),
             }
@@ -51,21 +55,31 @@ fn notes(outcome: Outcome<'_>, reports: &[Cow<'_, SessionReport>]) -> Vec<Pictur
         };
         PictureNote { line, ..note }
     });
+    let mut notes: Vec<PictureNote> = of_sessions.chain(of_run(outcome)).collect();
+    notes.sort_by_key(|note| !note.warning);
+    notes
+}
+
+/// Remarks that are not about sessions.
+pub(super) fn of_run(outcome: Outcome<'_>) -> impl Iterator<Item = PictureNote> {
     let of_control = outcome.control.map_or(&[][..], |control| &control.notes);
     let of_files = outcome.written.iter().filter_map(Written::shortfall);
     let of_files = of_files.map(|line| PictureNote {
         line,
         warning: true,
     });
-    let mut notes: Vec<PictureNote> = of_sessions
-        .chain(of_control.iter().map(picture_note))
-        .chain(of_files)
-        .collect();
-    notes.sort_by_key(|note| !note.warning);
-    notes
+    of_control.iter().map(picture_note).chain(of_files)
 }
 
-fn picture_note(note: &Note) -> PictureNote {
+/// What could not be measured.
+pub(super) fn failed(outcome: Outcome<'_>) -> Vec<String> {
+    let failed = outcome.failed.iter();
+    failed
+        .map(|one| format!("{}: {}", plain(&one.target), plain(&one.error)))
+        .collect()
+}
+
+pub(super) fn picture_note(note: &Note) -> PictureNote {
     PictureNote {
         line: note.line.clone(),
         warning: note.warning,
@@ -73,11 +87,17 @@ fn picture_note(note: &Note) -> PictureNote {
 }
 
 /// What distinguishes a session from the others; empty if there is only one.
-fn name(outcome: Outcome<'_>, place: usize, report: &SessionReport) -> String {
-    let class = report.identity.tos.dscp();
+pub(super) fn name(
+    outcome: Outcome<'_>,
+    differing: Differing,
+    place: usize,
+    report: &SessionReport,
+) -> String {
+    let (number, class) = (report.identity.number, report.identity.tos.dscp());
     match outcome.file(place) {
-        Some(file) => format!("{} {class} {file}", report.identity.number),
-        None if outcome.sessions.len() > 1 => format!("{} {class}", report.identity.number),
+        Some(file) => format!("{number} {class} {file}"),
+        None if differing.is_mesh() => differing.name(&report.identity),
+        None if outcome.sessions.len() > 1 => format!("{number} {class}"),
         None => String::new(),
     }
 }
@@ -91,69 +111,111 @@ fn title(report: &SessionReport) -> String {
     ends::line(report, protocol)
 }
 
-/// What holds for all sessions.
-fn common(
-    reports: &[Cow<'_, SessionReport>],
-    fact: impl Fn(&SessionReport) -> Option<String>,
-) -> Option<String> {
-    let (first, others) = reports.split_first()?;
-    let known = fact(first)?;
-    let all = others
-        .iter()
-        .all(|other| fact(other).as_ref() == Some(&known));
-    all.then_some(known)
+/// What the head of a picture says of the sessions: as long as it holds for all of them.
+#[derive(Default)]
+pub(super) struct Common {
+    count: usize,
+    /// The class of the first, and when it started.
+    first: [String; 2],
+    title: Option<String>,
+    far: Option<String>,
+    schedule: Option<String>,
+    sizes: Option<String>,
+    took: Option<String>,
+    stamps: Option<String>,
 }
 
-fn subtitle(first: &SessionReport, reports: &[Cow<'_, SessionReport>], labels: &[Label]) -> String {
-    let class = match reports {
-        [one] => ends::class(one),
-        _ => format!("{} sessions", reports.len()),
-    };
-    let stamps = common(reports, |report| {
+impl Common {
+    pub(super) fn add(&mut self, report: &SessionReport) {
+        let started = instant(report.started, 0);
         let stamps = &report.stamps;
-        let (transmit, receive) = (stamps.transmit?, stamps.receive?);
-        Some(format!(
-            "timestamps: transmit {transmit}, receive {receive}"
-        ))
-    });
-    let parts = [
-        common(reports, |report| Some(schedule::of(report))),
-        common(reports, |report| Some(schedule::sizes(report))),
-        Some(class),
-        Some(format!(
-            "{} {}",
-            words::started(first),
-            instant(first.started, 0)
-        )),
-        common(reports, |report| {
-            Some(format!("took {}", units::took(report.duration)))
-        }),
-        stamps,
-    ];
-    let mut parts: Vec<String> = parts.into_iter().flatten().collect();
-    let labels = labels
-        .iter()
-        .map(|label| format!("{}={}", label.key, label.value));
-    parts.extend(labels);
-    parts.join("; ")
+        let one = Self {
+            count: 1,
+            first: [
+                ends::class(report),
+                format!("{} {started}", words::started(report)),
+            ],
+            title: Some(title(report)),
+            far: Some(ends::named(report.identity.reflector)),
+            schedule: Some(schedule::of(report)),
+            sizes: Some(schedule::sizes(report)),
+            took: Some(format!("took {}", units::took(report.duration))),
+            stamps: stamps
+                .transmit
+                .zip(stamps.receive)
+                .map(|(transmit, receive)| {
+                    format!("timestamps: transmit {transmit}, receive {receive}")
+                }),
+        };
+        if self.count == 0 {
+            *self = one;
+            return;
+        }
+        let both = |known: Option<String>, fact: Option<String>| {
+            known.filter(|known| Some(known) == fact.as_ref())
+        };
+        *self = Self {
+            count: self.count + 1,
+            first: std::mem::take(&mut self.first),
+            title: both(self.title.take(), one.title),
+            far: both(self.far.take(), one.far),
+            schedule: both(self.schedule.take(), one.schedule),
+            sizes: both(self.sizes.take(), one.sizes),
+            took: both(self.took.take(), one.took),
+            stamps: both(self.stamps.take(), one.stamps),
+        };
+    }
+
+    pub(super) fn title(&self) -> String {
+        let sessions = || units::count(self.count as u64, "session", "sessions");
+        self.title.clone().unwrap_or_else(sessions)
+    }
+
+    /// With the far end, where it is the only one.
+    pub(super) fn title_of_many(&self) -> String {
+        match (&self.title, &self.far) {
+            (None, Some(far)) => format!("{} to {far}", self.title()),
+            _ => self.title(),
+        }
+    }
+
+    pub(super) fn subtitle(&self, labels: &[Label]) -> String {
+        if self.count == 0 {
+            return String::new();
+        }
+        let [class, started] = self.first.clone();
+        let class = match self.count {
+            1 => class,
+            many => format!("{many} sessions"),
+        };
+        let parts = [
+            self.schedule.clone(),
+            self.sizes.clone(),
+            Some(class),
+            Some(started),
+            self.took.clone(),
+            self.stamps.clone(),
+        ];
+        let mut parts: Vec<String> = parts.into_iter().flatten().collect();
+        let labels = labels.iter();
+        parts.extend(labels.map(|label| format!("{}={}", label.key, label.value)));
+        parts.join("; ")
+    }
 }
 
-fn sessions(outcome: Outcome<'_>, reports: &[Cow<'_, SessionReport>]) -> Vec<PictureSession> {
-    let delays = reports
-        .iter()
-        .filter_map(|report| report.figures.round_trip);
+fn sessions(named: Vec<(String, &SessionReport)>) -> Vec<PictureSession> {
+    let delays = named.iter();
+    let delays = delays.filter_map(|(_, report)| report.figures.round_trip);
     let greatest = delays.map(|delay| delay.max_ns.unsigned_abs()).max();
     let unit = greatest.map_or(Unit::Milliseconds, Unit::fit);
-    let mut sessions: Vec<PictureSession> = reports
-        .iter()
-        .enumerate()
-        .map(|(place, report)| session(report, name(outcome, place, report), unit))
-        .collect();
+    let sessions = named.into_iter();
+    let sessions = sessions.map(|(name, report)| session(report, name, unit));
+    let mut sessions: Vec<PictureSession> = sessions.collect();
     without_empty_rows(&mut sessions);
     sessions
 }
 
-fn session(report: &SessionReport, name: String, unit: Unit) -> PictureSession {
+pub(super) fn session(report: &SessionReport, name: String, unit: Unit) -> PictureSession {
     let timeline = report.timeline.as_ref();
     let figures = &report.figures;
     PictureSession {
@@ -174,13 +236,16 @@ fn session(report: &SessionReport, name: String, unit: Unit) -> PictureSession {
 /// A row by its name; `None` if it would be empty.
 type KeyRow = (&'static str, Option<String>);
 
-/// The same rows for every session; `-` for an empty cell.
+/// An empty cell.
+pub(super) const NO_FIGURE: &str = "-";
+
+/// The same rows for every session.
 fn key_figures(report: &SessionReport, unit: Unit) -> Vec<KeyFigure> {
     let rows = counted(report).into_iter();
     let rows = rows.chain(round_trips(report, unit)).chain(clocks(report));
     rows.map(|(name, value)| KeyFigure {
         name,
-        value: value.unwrap_or_else(|| "-".to_owned()),
+        value: value.unwrap_or_else(|| NO_FIGURE.to_owned()),
     })
     .collect()
 }
@@ -293,7 +358,7 @@ fn without_empty_rows(sessions: &mut [PictureSession]) {
             let mut values = sessions
                 .iter()
                 .filter_map(|session| session.figures.get(row));
-            values.any(|figure| figure.value != "-")
+            values.any(|figure| figure.value != NO_FIGURE)
         })
         .collect();
     for session in sessions {

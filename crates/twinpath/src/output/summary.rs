@@ -181,13 +181,18 @@ fn round_trip(report: &SessionReport, unit: Unit) -> Option<String> {
     if report.counters.received == 0 {
         return None;
     }
-    let Some(delay) = &report.figures.round_trip else {
-        return Some("round trip unknown".to_owned());
-    };
+    let delays = delays(report, unit);
+    let delays = delays.as_deref().unwrap_or(counts::UNKNOWN);
+    Some(format!("round trip {delays}"))
+}
+
+/// `1.204ms median, 3.200ms p99`.
+pub(super) fn delays(report: &SessionReport, unit: Unit) -> Option<String> {
+    let delay = report.figures.round_trip.as_ref()?;
     let of = |value: i64| unit.delay(value);
     Some(match enough(delay, 100, delay.p99_ns) {
-        _ if delay.count == 1 => format!("round trip {}", of(delay.median_ns)),
-        Some(p99) => format!("round trip {} median, {} p99", of(delay.median_ns), of(p99)),
+        _ if delay.count == 1 => of(delay.median_ns),
+        Some(p99) => format!("{} median, {} p99", of(delay.median_ns), of(p99)),
         None => few(delay, of),
     })
 }
@@ -195,7 +200,7 @@ fn round_trip(report: &SessionReport, unit: Unit) -> Option<String> {
 /// Too few for a p99.
 fn few(delay: &DelayFigures, of: impl Fn(i64) -> String) -> String {
     let (median, greatest) = (of(delay.median_ns), of(delay.max_ns));
-    format!("round trip {median} median, {greatest} max")
+    format!("{median} median, {greatest} max")
 }
 
 /// Other anomalies.

@@ -34,18 +34,15 @@ pub(super) fn write(
     style: Style,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let mut warnings = Warnings::default();
-    let mut ranked: Vec<Ranked> = Vec::with_capacity(outcome.sessions.len());
+    let mut survey = Survey::default();
     for report in outcome.sessions.iter() {
-        warnings.add(&report.notes);
-        ranked.push(Ranked::new(&report, differing));
+        survey.add(&report, differing.name(&report.identity));
     }
-    // Stable: sessions that are equally bad stay in their order.
-    ranked.sort_by_key(|session| Reverse(session.rank));
-    let targets = by_target(&ranked);
-    for line in sentences(&targets, differing, outcome.failed, all) {
+    survey.rank();
+    for line in survey.sentences(differing, outcome.failed, all) {
         writeln!(out, "{}", wrapped(&line, 2))?;
     }
+    let Survey { ranked, warnings } = survey;
     writeln!(out)?;
     let unit = Cells::unit(ranked.iter().map(|session| &session.cells));
     let limit = if all { usize::MAX } else { MOST_ROWS };
@@ -69,7 +66,14 @@ pub(super) fn write(
     if all {
         return Ok(());
     }
-    warnings.write(style, out)
+    for (line, sessions) in warnings.by_number().take(MOST_FINDINGS) {
+        writeln!(out, "{} {line} ({sessions})", style.warning("warning:"))?;
+    }
+    if let Some(more @ 1..) = warnings.0.len().checked_sub(MOST_FINDINGS) {
+        let more = units::count(more as u64, "other warning", "other warnings");
+        writeln!(out, "note: {more}; use -v for all")?;
+    }
+    Ok(())
 }
 
 /// What could not be measured, one line each.
@@ -99,6 +103,58 @@ pub(super) fn failed(
     Ok(())
 }
 
+/// Many sessions, as they are walked one after the other: what is remarkable about them.
+#[derive(Default)]
+pub(super) struct Survey {
+    ranked: Vec<Ranked>,
+    warnings: Warnings,
+}
+
+impl Survey {
+    /// `name`: what tells it from the others.
+    pub(super) fn add(&mut self, report: &SessionReport, name: String) {
+        self.warnings.add(&report.notes);
+        self.ranked
+            .push(Ranked::new(self.ranked.len(), report, name));
+    }
+
+    /// Puts the worst first. All have been added.
+    pub(super) fn rank(&mut self) {
+        // Stable: sessions that are equally bad stay in their order.
+        self.ranked.sort_by_key(|session| Reverse(session.rank));
+    }
+
+    /// The places of the sessions in the order of their ranks.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        self.ranked.iter().map(|session| session.place)
+    }
+
+    /// One warning of each kind, and the number of its sessions in words.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = (&str, String)> {
+        self.warnings.by_number()
+    }
+
+    /// What is remarkable, a sentence each. `all`: about all targets with several paths.
+    pub(super) fn sentences(
+        &self,
+        differing: Differing,
+        failed: &[FailedTarget],
+        all: bool,
+    ) -> Vec<String> {
+        if differing.is_mesh() {
+            let several = differing.has_targets().then_some(["target", "targets"]);
+            sentences(&by_target(&self.ranked), several, failed, all)
+        } else {
+            let each = self.ranked.iter().map(|session| OfTarget {
+                name: &session.name,
+                sessions: vec![session],
+            });
+            let each: Vec<OfTarget<'_>> = each.collect();
+            sentences(&each, Some(["session", "sessions"]), failed, all)
+        }
+    }
+}
+
 /// One warning of each kind, in the order of sessions, with the number of those that have one like it.
 #[derive(Default)]
 struct Warnings(Vec<(Note, u64)>);
@@ -116,18 +172,12 @@ impl Warnings {
         }
     }
 
-    fn write(mut self, style: Style, out: &mut impl Write) -> io::Result<()> {
-        self.0.sort_by_key(|(_, count)| Reverse(*count));
-        for (note, count) in self.0.iter().take(MOST_FINDINGS) {
-            let sessions = units::count(*count, "session", "sessions");
-            let warning = style.warning("warning:");
-            writeln!(out, "{warning} {} ({sessions})", note.line)?;
-        }
-        if let Some(more @ 1..) = self.0.len().checked_sub(MOST_FINDINGS) {
-            let more = units::count(more as u64, "other warning", "other warnings");
-            writeln!(out, "note: {more}; use -v for all")?;
-        }
-        Ok(())
+    /// Those of most sessions first, and how many these are in words.
+    fn by_number(&self) -> impl Iterator<Item = (&str, String)> {
+        let mut ordered: Vec<&(Note, u64)> = self.0.iter().collect();
+        ordered.sort_by_key(|(_, count)| Reverse(*count));
+        let lines = ordered.into_iter();
+        lines.map(|(note, count)| (&*note.line, units::count(*count, "session", "sessions")))
     }
 }
 
@@ -143,6 +193,8 @@ struct Rank {
 
 /// What is kept of a session.
 struct Ranked {
+    /// Among the sessions in their order.
+    place: usize,
     rank: Rank,
     /// Among the others.
     name: String,
@@ -159,18 +211,19 @@ struct Ranked {
 }
 
 impl Ranked {
-    fn new(report: &SessionReport, differing: Differing) -> Self {
+    fn new(place: usize, report: &SessionReport, name: String) -> Self {
         let (counters, identity) = (&report.counters, &report.identity);
         let lost = u128::from(counters.lost) * 1_000_000_000;
         let lost = lost.checked_div(counters.sent.into()).unwrap_or(0);
         let delay = report.figures.round_trip.as_ref();
         Self {
+            place,
             rank: Rank {
                 lost: u64::try_from(lost).unwrap_or(u64::MAX),
                 is_unknown: counters.sent == 0 || !report.coverage().is_complete(),
                 delay_ns: delay.map(|delay| delay.p99_ns),
             },
-            name: differing.name(identity),
+            name,
             target: (target_name(identity), identity.reflector),
             path: identity.path,
             port: identity.sender.port(),
@@ -302,24 +355,24 @@ fn by_target(ranked: &[Ranked]) -> Vec<OfTarget<'_>> {
     targets
 }
 
-/// What is remarkable.
+/// What is remarkable. `several`: a name for one of them and for all, if there are others.
 fn sentences(
     targets: &[OfTarget<'_>],
-    differing: Differing,
+    several: Option<[&str; 2]>,
     failed: &[FailedTarget],
     all: bool,
 ) -> Vec<String> {
     let mut lines = Vec::new();
-    if differing.has_targets() {
-        lines.push(of_targets(targets, failed));
+    if let Some(names) = several {
+        lines.push(of_targets(targets, names, failed));
     }
     let limit = if all { usize::MAX } else { MOST_PATHS };
     for target in targets.iter().take(limit) {
         let paths = match (target.worst_path(), target.is_silent()) {
-            (_, true) if !differing.has_targets() => "nothing came back on any path".to_owned(),
+            (_, true) if several.is_none() => "nothing came back on any path".to_owned(),
             (_, true) => continue,
             (Some(worst), false) => worst,
-            (None, false) if differing.has_targets() => continue,
+            (None, false) if several.is_some() => continue,
             (None, false) if target.is_unknown() => format!("loss {}", counts::UNKNOWN),
             (None, false) => {
                 let (paths, _) = target.paths();
@@ -334,14 +387,9 @@ fn sentences(
 }
 
 /// Losses of all targets, in one sentence.
-fn of_targets(targets: &[OfTarget<'_>], failed: &[FailedTarget]) -> String {
-    let all = targets.len();
-    let of_all = |some: usize| {
-        format!(
-            "{some} of {}",
-            units::count(all as u64, "target", "targets")
-        )
-    };
+fn of_targets(targets: &[OfTarget<'_>], [one, many]: [&str; 2], failed: &[FailedTarget]) -> String {
+    let all = units::count(targets.len() as u64, one, many);
+    let of_all = |some: usize| format!("{some} of {all}");
     let silent: Vec<&OfTarget<'_>> = targets.iter().filter(|it| it.is_silent()).collect();
     let losing: Vec<&OfTarget<'_>> = targets.iter().filter(|it| it.loses()).collect();
     let unknown = targets.iter().filter(|it| it.is_unknown()).count();
@@ -378,10 +426,7 @@ fn of_targets(targets: &[OfTarget<'_>], failed: &[FailedTarget]) -> String {
         ));
     }
     if parts.is_empty() {
-        parts.push(format!(
-            "No loss: {} answered every packet",
-            units::count(all as u64, "target", "targets")
-        ));
+        parts.push(format!("No loss: {all} answered every packet"));
     }
     let failed: BTreeSet<&str> = failed.iter().map(|one| &*one.target).collect();
     if !failed.is_empty() {

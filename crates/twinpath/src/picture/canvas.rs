@@ -71,16 +71,16 @@ pub(super) struct Label<'a> {
 pub(super) struct Canvas {
     body: String,
     /// Prefix of the names of its elements, because a page may contain several.
-    prefix: &'static str,
+    prefix: String,
     width: f64,
     margin: f64,
 }
 
 impl Canvas {
-    pub(super) fn new(prefix: &'static str, width: f64) -> Self {
+    pub(super) fn new(prefix: impl Into<String>, width: f64) -> Self {
         Self {
             body: String::new(),
-            prefix,
+            prefix: prefix.into(),
             width,
             margin: 0.0,
         }
@@ -104,7 +104,7 @@ impl Canvas {
     pub(super) fn hatched(&mut self, area: Area, pattern: &str) {
         let (x, y) = (px(area.x), px(area.y));
         let (width, height) = (px(area.width.max(0.0)), px(area.height.max(0.0)));
-        let prefix = self.prefix;
+        let prefix = &self.prefix;
         let _ = writeln!(
             self.body,
             "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" fill=\"url(#{prefix}-{pattern})\"/>"
@@ -168,7 +168,7 @@ impl Canvas {
     /// The complete picture as an element. `style`: its own style sheet, if no surrounding page has
     /// one.
     pub(super) fn finish(self, height: f64, title: &str, about: &str, style: &str) -> String {
-        let (prefix, margin) = (self.prefix, px(self.margin));
+        let (prefix, margin) = (&self.prefix, px(self.margin));
         let width = px(self.width + 2.0 * self.margin);
         let height = px(height + 2.0 * self.margin);
         let (title, about) = (escaped(title), escaped(about));
@@ -184,18 +184,21 @@ impl Canvas {
              <title id=\"{prefix}-title\">{title}</title>\n\
              <desc id=\"{prefix}-desc\">{about}</desc>\n\
              {style}\
-             <defs>\n\
-             <pattern id=\"{prefix}-absent\" width=\"8\" height=\"8\" \
-             patternUnits=\"userSpaceOnUse\"><rect class=\"absent\" width=\"8\" \
-             height=\"8\"/><path class=\"absent-line\" d=\"M-2 2L2 -2M-2 10L10 -2M6 10L10 6\"/>\
-             </pattern>\n\
-             <pattern id=\"{prefix}-silence\" width=\"6\" height=\"6\" \
-             patternUnits=\"userSpaceOnUse\"><rect class=\"silence\" width=\"6\" \
-             height=\"6\"/><path class=\"silence-line\" d=\"M0 3H6\"/></pattern>\n\
-             </defs>\n\
+             {}\
              <rect class=\"bg\" width=\"{width}\" height=\"{height}\"/>\n\
              <g transform=\"translate({margin} {margin})\">\n{}</g>\n</svg>\n",
+            patterns(prefix),
             self.body
+        )
+    }
+
+    /// The same as a small element that is stretched to the place it has, with the patterns of another
+    /// one: see [`patterns`].
+    pub(super) fn stretched(self, height: f64) -> String {
+        let (width, height, body) = (px(self.width), px(height), self.body);
+        format!(
+            "<svg class=\"tp small\" viewBox=\"0 0 {width} {height}\" preserveAspectRatio=\"none\" \
+             aria-hidden=\"true\">\n{body}</svg>\n"
         )
     }
 
@@ -207,6 +210,21 @@ impl Canvas {
             "<rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\""
         );
     }
+}
+
+/// The definitions of the patterns of a canvas with this prefix.
+pub(super) fn patterns(prefix: &str) -> String {
+    format!(
+        "<defs>\n\
+         <pattern id=\"{prefix}-absent\" width=\"8\" height=\"8\" \
+         patternUnits=\"userSpaceOnUse\"><rect class=\"absent\" width=\"8\" \
+         height=\"8\"/><path class=\"absent-line\" d=\"M-2 2L2 -2M-2 10L10 -2M6 10L10 6\"/>\
+         </pattern>\n\
+         <pattern id=\"{prefix}-silence\" width=\"6\" height=\"6\" \
+         patternUnits=\"userSpaceOnUse\"><rect class=\"silence\" width=\"6\" \
+         height=\"6\"/><path class=\"silence-line\" d=\"M0 3H6\"/></pattern>\n\
+         </defs>\n"
+    )
 }
 
 /// The outline of a shape.

@@ -5,13 +5,17 @@ use std::fmt::Write as _;
 
 use super::Theme;
 use super::canvas::escaped;
-use super::data::Picture;
+use super::data::{Picture, PictureNote, PictureSession};
 use super::sheet::{Chart, chart};
 use super::theme::{page_colours, sheet};
+use crate::output::units;
 
 /// Pixels inside a phone of 390, and those of all wider windows.
-const NARROW: f64 = 358.0;
-const WIDE: f64 = 920.0;
+pub(super) const NARROW: f64 = 358.0;
+pub(super) const WIDE: f64 = 920.0;
+
+/// Targets that could not be measured, unfolded.
+const MOST_FAILED: usize = 20;
 
 /// What the page looks like without its pictures.
 const FORMS: &str = "\
@@ -43,11 +47,7 @@ footer{color:var(--dim);font-size:13px;margin-top:32px}
 
 /// The whole page. `made_by`: the program and its version.
 pub(crate) fn page(picture: &Picture, theme: Theme, made_by: &str) -> String {
-    let title = escaped(&picture.title);
-    let mut body = format!("<h1>{title}</h1>\n");
-    if !picture.subtitle.is_empty() {
-        let _ = writeln!(body, "<p class=\"sub\">{}</p>", escaped(&picture.subtitle));
-    }
+    let mut body = title(&picture.title, &picture.subtitle);
     for session in &picture.sessions {
         let (name, summary) = (escaped(&session.name), escaped(&session.summary));
         let name = if name.is_empty() {
@@ -57,39 +57,86 @@ pub(crate) fn page(picture: &Picture, theme: Theme, made_by: &str) -> String {
         };
         let _ = writeln!(body, "<p class=\"lead\">{name}{summary}</p>");
     }
-    notes(picture, true, &mut body);
-    table(picture, &mut body);
-    charts(picture, &mut body);
-    notes(picture, false, &mut body);
-    let _ = writeln!(body, "<footer>{}</footer>", escaped(made_by));
+    notes(&picture.notes, true, &mut body);
+    failed(&picture.failed, &mut body);
+    table(&picture.sessions, &mut body);
+    charts(picture, "", &mut body);
+    notes(&picture.notes, false, &mut body);
+    document(&picture.title, theme, ("", None), &body, made_by)
+}
+
+pub(super) fn title(title: &str, subtitle: &str) -> String {
+    let mut body = format!("<h1>{}</h1>\n", escaped(title));
+    if !subtitle.is_empty() {
+        let _ = writeln!(body, "<p class=\"sub\">{}</p>", escaped(subtitle));
+    }
+    body
+}
+
+/// The file. `script`: with its hash.
+pub(super) fn document(
+    title: &str,
+    theme: Theme,
+    (forms, script): (&str, Option<(&str, &str)>),
+    body: &str,
+    made_by: &str,
+) -> String {
+    let (policy, script) = script.map_or_else(Default::default, |(script, hash)| {
+        (
+            format!("script-src 'sha256-{hash}'; "),
+            format!("<script>{script}</script>\n"),
+        )
+    });
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; {policy}\
          style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'\">\n\
          <link rel=\"icon\" href=\"data:,\">\n\
-         <title>{title}</title>\n<style>\n{}{FORMS}{}</style>\n</head>\n\
-         <body>\n<main>\n{body}</main>\n</body>\n</html>\n",
+         <title>{}</title>\n<style>\n{}{FORMS}{forms}{}</style>\n</head>\n\
+         <body>\n<main>\n{body}<footer>{}</footer>\n</main>\n{script}</body>\n</html>\n",
+        escaped(title),
         page_colours(theme),
-        sheet(theme)
+        sheet(theme),
+        escaped(made_by)
     )
 }
 
-fn notes(picture: &Picture, warning: bool, out: &mut String) {
+pub(super) fn notes(notes: &[PictureNote], warning: bool, out: &mut String) {
     let (class, word) = if warning {
         ("note warning", "Warning")
     } else {
         ("note", "Note")
     };
-    for note in picture.notes.iter().filter(|note| note.warning == warning) {
+    for note in notes.iter().filter(|note| note.warning == warning) {
         let line = escaped(&note.line);
         let _ = writeln!(out, "<p class=\"{class}\"><b>{word}:</b> {line}</p>");
     }
 }
 
+/// What could not be measured; a long list is folded.
+pub(super) fn failed(failed: &[String], out: &mut String) {
+    if failed.is_empty() {
+        return;
+    }
+    let open = if failed.len() > MOST_FAILED {
+        ""
+    } else {
+        " open"
+    };
+    let all = units::count(failed.len() as u64, "target", "targets");
+    let _ = writeln!(
+        out,
+        "<details{open} class=\"note warning\"><summary><b>Warning:</b> {all} not measured</summary>"
+    );
+    for line in failed {
+        let _ = writeln!(out, "<p>{}</p>", escaped(line));
+    }
+    out.push_str("</details>\n");
+}
+
 /// Figures down, sessions across.
-fn table(picture: &Picture, out: &mut String) {
-    let sessions = &picture.sessions;
+pub(super) fn table(sessions: &[PictureSession], out: &mut String) {
     let Some(first) = sessions.first().filter(|first| !first.figures.is_empty()) else {
         return;
     };
@@ -123,8 +170,8 @@ fn table(picture: &Picture, out: &mut String) {
     out.push_str("</tbody>\n</table></div>\n");
 }
 
-/// Each chart twice: letters that are small on a phone would be unreadable, shrunken ones are.
-fn charts(picture: &Picture, out: &mut String) {
+/// Each chart twice, with a prefix to the names of its elements: letters that are small on a phone would be unreadable, shrunken ones are.
+pub(super) fn charts(picture: &Picture, prefix: &str, out: &mut String) {
     out.push_str("<h2>Pictures</h2>\n");
     let mut any = false;
     for (kind, wide, narrow) in [
@@ -132,7 +179,8 @@ fn charts(picture: &Picture, out: &mut String) {
         (Chart::Distribution, "cdf-wide", "cdf-narrow"),
         (Chart::Variation, "variation-wide", "variation-narrow"),
     ] {
-        let pair = chart(picture, kind, wide, WIDE).zip(chart(picture, kind, narrow, NARROW));
+        let draw = |name: &str, width| chart(picture, kind, &format!("{prefix}{name}"), width);
+        let pair = draw(wide, WIDE).zip(draw(narrow, NARROW));
         if let Some((wide, narrow)) = pair {
             any = true;
             let _ = writeln!(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree, fontdb};
 
-use super::{Picture, Theme, num, svg};
+use super::{Theme, num};
 
 /// Pixels of the file for each of the picture, in both directions.
 const SCALE: f64 = 2.0;
@@ -29,11 +29,11 @@ pub(crate) enum PngError {
     Encode,
 }
 
-/// The octets of a PNG file. It has one theme: light, unless dark is asked for.
+/// The octets of a PNG file of what `svg` draws. It has one theme: light, unless dark is asked for.
 ///
 /// # Errors
 /// [`PngError`]: not expected for pictures of this program.
-pub(crate) fn png(picture: &Picture, theme: Theme) -> Result<Vec<u8>, PngError> {
+pub(crate) fn png(theme: Theme, svg: impl FnOnce(Theme) -> String) -> Result<Vec<u8>, PngError> {
     let theme = match theme {
         Theme::Auto | Theme::Light => Theme::Light,
         Theme::Dark => Theme::Dark,
@@ -47,7 +47,7 @@ pub(crate) fn png(picture: &Picture, theme: Theme) -> Result<Vec<u8>, PngError> 
         fontdb: Arc::new(fonts),
         ..Options::default()
     };
-    let tree = Tree::from_str(&svg(picture, theme), &options).map_err(PngError::Read)?;
+    let tree = Tree::from_str(&svg(theme), &options).map_err(PngError::Read)?;
     let size = tree.size();
     let (width, height) = (f64::from(size.width()), f64::from(size.height()));
     let scale = SCALE.min((MOST_PIXELS / (width * height)).sqrt());

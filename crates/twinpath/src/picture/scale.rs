@@ -23,7 +23,7 @@ pub(super) struct Axis {
 
 /// From where to where an axis goes, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Range {
+pub(crate) struct Range {
     pub(super) low: f64,
     pub(super) high: f64,
 }
@@ -67,6 +67,14 @@ impl Range {
             low: low - reach(low - least),
             high: high + reach(greatest - high),
         })
+    }
+
+    /// As wide as both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+        }
     }
 
     /// With zero, unless that is far away; with room around what hardly varies.

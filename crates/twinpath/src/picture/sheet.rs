@@ -6,14 +6,14 @@ use super::times::TimeAxis;
 use super::{Theme, cdf, smoke, theme, variation};
 
 /// Width of a picture in pixels.
-const WIDTH: f64 = 960.0;
+pub(super) const WIDTH: f64 = 960.0;
 /// Around all.
-const MARGIN: f64 = 20.0;
+pub(super) const MARGIN: f64 = 20.0;
 
 /// All charts as one SVG document, in UTF-8.
 pub(crate) fn svg(picture: &Picture, theme: Theme) -> String {
     let mut canvas = Canvas::new("tp", WIDTH - 2.0 * MARGIN);
-    let mut y = heading(&mut canvas, picture);
+    let mut y = heading(&mut canvas, &picture.title, &picture.subtitle);
     y = match TimeAxis::of(&picture.sessions) {
         Some(time) => {
             y = smoke::draw(&mut canvas, picture, time, y) + 16.0;
@@ -38,12 +38,7 @@ pub(super) enum Chart {
 }
 
 /// One chart as an element for a page; `None` if there is nothing to show.
-pub(super) fn chart(
-    picture: &Picture,
-    chart: Chart,
-    prefix: &'static str,
-    width: f64,
-) -> Option<String> {
+pub(super) fn chart(picture: &Picture, chart: Chart, prefix: &str, width: f64) -> Option<String> {
     let mut canvas = Canvas::new(prefix, width);
     let time = TimeAxis::of(&picture.sessions);
     let (bottom, title) = match chart {
@@ -63,17 +58,17 @@ pub(super) fn chart(
     (bottom > 0.0).then(|| canvas.finish(bottom, title, &about(picture), ""))
 }
 
-fn heading(canvas: &mut Canvas, picture: &Picture) -> f64 {
+pub(super) fn heading(canvas: &mut Canvas, title: &str, subtitle: &str) -> f64 {
     canvas.text(Label {
         x: 0.0,
         y: 18.0,
         anchor: Anchor::Start,
         size: Size::Title,
         class: "",
-        text: &fitted(&picture.title, Size::Title, canvas.width()),
+        text: &fitted(title, Size::Title, canvas.width()),
     });
     let mut y = 24.0;
-    for line in wrapped(&picture.subtitle, Size::Plain, canvas.width(), 3) {
+    for line in wrapped(subtitle, Size::Plain, canvas.width(), 3) {
         y += 16.0;
         canvas.text(Label {
             x: 0.0,

@@ -9,6 +9,7 @@ use super::canvas::{Anchor, Area, Canvas, Label, Size, text_width};
 use super::data::{Picture, PictureSession};
 use super::heading::heading;
 use super::key::{Entry, Swatch};
+use super::losses::{Loss, losses, stretches, strip};
 use super::scale::{Axis, Range};
 use super::steps::Grid;
 use super::theme::LOSS_CLASSES;
@@ -31,32 +32,6 @@ const BANDS: [Band; 3] = [
         (smoke.p25_ns, smoke.p75_ns)
     }),
 ];
-
-/// A column's packets by loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Loss {
-    /// Nothing was sent.
-    Absent,
-    None,
-    /// One of [`LOSS_CLASSES`], from 0.
-    Some(usize),
-    All,
-}
-
-impl Loss {
-    fn of(column: &Column) -> Self {
-        let (lost, sent) = (u128::from(column.lost), u128::from(column.sent));
-        match lost {
-            _ if sent == 0 => Self::Absent,
-            0 => Self::None,
-            _ if lost >= sent => Self::All,
-            _ if lost * 100 <= sent => Self::Some(0),
-            _ if lost * 100 <= sent * 5 => Self::Some(1),
-            _ if lost * 100 <= sent * 20 => Self::Some(2),
-            _ => Self::Some(3),
-        }
-    }
-}
 
 /// Draws the chart of each session, one below the other on the same scales; gives the lower edge.
 pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: f64) -> f64 {
@@ -88,6 +63,7 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
     let last = sessions.len().saturating_sub(1);
     for (number, session) in sessions.iter().enumerate() {
         let marks = marks::of(session);
+        let losses = losses(session);
         y += 4.0;
         y = heading(canvas, &session.name, &summary(session), y);
         if marks::any(&marks) {
@@ -106,12 +82,21 @@ pub(super) fn draw(canvas: &mut Canvas, picture: &Picture, time: TimeAxis, top: 
             width,
             axis: &axis,
             hanging: false,
+            whole: false,
         };
-        chart(canvas, session, &bands, &grid, (&marks, time));
+        chart(canvas, (session, &losses), &bands, &grid, (&marks, time));
         y = plot.bottom();
         if lossy {
             y += 7.0;
-            strip(canvas, session, &grid, y);
+            canvas.text(Label {
+                x: grid.plot.x - 6.0,
+                y: y + 9.5,
+                anchor: Anchor::End,
+                size: Size::Plain,
+                class: "dim",
+                text: "loss",
+            });
+            strip(canvas, &losses, &grid, (y, STRIP));
             y += STRIP;
         }
         if number == last {
@@ -179,41 +164,15 @@ pub(super) fn summary(session: &PictureSession) -> String {
 /// Column by column, what is in it.
 fn chart(
     canvas: &mut Canvas,
-    session: &PictureSession,
+    (session, losses): (&PictureSession, &[Loss]),
     bands: &[Band],
     grid: &Grid<'_>,
     (marks, time): (&[Marks], TimeAxis),
 ) {
     let columns = &session.columns;
-    let losses: Vec<Loss> = columns.iter().map(Loss::of).collect();
     time.grid(canvas, grid.plot);
     value_axis(canvas, grid);
-    let pick = |values: Pick| -> Vec<Option<(f64, f64)>> {
-        let smokes = columns.iter().map(|column| column.round_trip);
-        let pairs = smokes.map(|smoke| smoke.map(|smoke| values(&smoke)));
-        pairs
-            .map(|pair| pair.map(|(low, high)| (num::float(low), num::float(high))))
-            .collect()
-    };
-    for (class, _, values) in bands {
-        grid.band(canvas, &pick(*values), class);
-    }
-    stretches(canvas, &losses, grid);
-    let medians: Vec<Option<f64>> = columns
-        .iter()
-        .map(|column| column.round_trip.map(|smoke| num::float(smoke.median_ns)))
-        .collect();
-    grid.line(canvas, &medians, "median");
-    for (class, name) in (0..).zip([
-        "lossy lossy-1",
-        "lossy lossy-2",
-        "lossy lossy-3",
-        "lossy lossy-4",
-    ]) {
-        let of_class = medians.iter().zip(&losses);
-        let of_class = of_class.map(|(median, loss)| median.filter(|_| *loss == Loss::Some(class)));
-        grid.line(canvas, &of_class.collect::<Vec<_>>(), name);
-    }
+    delays(canvas, (columns, losses), bands, grid, true);
     beyond(canvas, columns, grid);
     marks::rungs(canvas, marks, grid);
     marks::draw(canvas, marks, grid);
@@ -225,6 +184,42 @@ fn chart(
     }
 }
 
+/// Bands, the median, and what takes the place of both. `named`: by name.
+pub(super) fn delays(
+    canvas: &mut Canvas,
+    (columns, losses): (&[Column], &[Loss]),
+    bands: &[Band],
+    grid: &Grid<'_>,
+    named: bool,
+) {
+    let pick = |values: Pick| -> Vec<Option<(f64, f64)>> {
+        let smokes = columns.iter().map(|column| column.round_trip);
+        let pairs = smokes.map(|smoke| smoke.map(|smoke| values(&smoke)));
+        pairs
+            .map(|pair| pair.map(|(low, high)| (num::float(low), num::float(high))))
+            .collect()
+    };
+    for (class, _, values) in bands {
+        grid.band(canvas, &pick(*values), class);
+    }
+    stretches(canvas, losses, grid, named);
+    let medians: Vec<Option<f64>> = columns
+        .iter()
+        .map(|column| column.round_trip.map(|smoke| num::float(smoke.median_ns)))
+        .collect();
+    grid.line(canvas, &medians, "median");
+    for (class, name) in (0..).zip([
+        "lossy lossy-1",
+        "lossy lossy-2",
+        "lossy lossy-3",
+        "lossy lossy-4",
+    ]) {
+        let of_class = medians.iter().zip(losses);
+        let of_class = of_class.map(|(median, loss)| median.filter(|_| *loss == Loss::Some(class)));
+        grid.line(canvas, &of_class.collect::<Vec<_>>(), name);
+    }
+}
+
 /// The two lines that hold a plot.
 pub(super) fn frame(canvas: &mut Canvas, plot: Area) {
     canvas.line((plot.x, plot.y), (plot.x, plot.bottom()), "frame");
@@ -233,46 +228,6 @@ pub(super) fn frame(canvas: &mut Canvas, plot: Area) {
         (plot.right(), plot.bottom()),
         "frame",
     );
-}
-
-/// Where nothing was sent, and where nothing came back: over the whole height, by name where there
-/// is room.
-fn stretches(canvas: &mut Canvas, losses: &[Loss], grid: &Grid<'_>) {
-    for (kind, pattern, words, class) in [
-        (Loss::Absent, "absent", "nothing sent", "dim halo"),
-        (Loss::All, "silence", "no reply", "on-silence halo"),
-    ] {
-        for (from, to) in spans(losses, kind) {
-            let area = grid.stretch(from, to);
-            canvas.hatched(area, pattern);
-            if area.width >= text_width(words, Size::Plain) + 10.0 {
-                canvas.text(Label {
-                    x: area.x + area.width / 2.0,
-                    y: area.y + area.height / 2.0 + 4.0,
-                    anchor: Anchor::Middle,
-                    size: Size::Plain,
-                    class,
-                    text: words,
-                });
-            }
-        }
-    }
-}
-
-/// Stretches of columns of one kind: the first, and the one after the last.
-fn spans(losses: &[Loss], kind: Loss) -> Vec<(f64, f64)> {
-    let mut spans: Vec<(f64, f64)> = Vec::new();
-    for (place, _) in (0..)
-        .map(f64::from)
-        .zip(losses)
-        .filter(|(_, loss)| **loss == kind)
-    {
-        match spans.last_mut() {
-            Some((_, end)) if (*end - place).abs() < 0.5 => *end = place + 1.0,
-            _ => spans.push((place, place + 1.0)),
-        }
-    }
-    spans
 }
 
 /// A tooth at the edge for each column with packets beyond it.
@@ -294,43 +249,9 @@ fn beyond(canvas: &mut Canvas, columns: &[Column], grid: &Grid<'_>) {
     }
 }
 
-/// The losses again, under the chart, where they are always visible.
-fn strip(canvas: &mut Canvas, session: &PictureSession, grid: &Grid<'_>, top: f64) {
-    canvas.text(Label {
-        x: grid.plot.x - 6.0,
-        y: top + 9.5,
-        anchor: Anchor::End,
-        size: Size::Plain,
-        class: "dim",
-        text: "loss",
-    });
-    let losses: Vec<Loss> = session.columns.iter().map(Loss::of).collect();
-    for kind in [Loss::Absent, Loss::All]
-        .into_iter()
-        .chain((0..4).map(Loss::Some))
-    {
-        for (from, to) in spans(&losses, kind) {
-            let area = Area {
-                y: top,
-                height: STRIP,
-                ..grid.stretch(from, to)
-            };
-            match kind {
-                Loss::None => {}
-                Loss::Absent => canvas.hatched(area, "absent"),
-                Loss::All => canvas.hatched(area, "silence"),
-                Loss::Some(0) => canvas.rect(area, "loss-1"),
-                Loss::Some(1) => canvas.rect(area, "loss-2"),
-                Loss::Some(2) => canvas.rect(area, "loss-3"),
-                Loss::Some(_) => canvas.rect(area, "loss-4"),
-            }
-        }
-    }
-}
-
 /// The distinguishable bands, the outermost first: with few packets in each column, the middle nine
 /// in ten are all of them.
-fn bands(sessions: &[PictureSession]) -> Vec<Band> {
+pub(super) fn bands(sessions: &[PictureSession]) -> Vec<Band> {
     let columns = || sessions.iter().flat_map(|session| &session.columns);
     let mut bands: Vec<Band> = Vec::new();
     for band in BANDS {
@@ -397,6 +318,11 @@ fn entries(sessions: &[PictureSession], bands: &[Band], axis: &Axis) -> Vec<Entr
 
 /// One for all sessions, so that they can be compared.
 fn axis(sessions: &[PictureSession], height: f64) -> Axis {
+    range(sessions).map_or_else(Axis::blank, |range| Axis::linear(range, height / 36.0))
+}
+
+/// From where to where an axis of these sessions goes.
+pub(super) fn range(sessions: &[PictureSession]) -> Option<Range> {
     let smokes = || {
         let columns = sessions.iter().flat_map(|session| &session.columns);
         columns.filter_map(|column| column.round_trip)
@@ -407,10 +333,7 @@ fn axis(sessions: &[PictureSession], height: f64) -> Axis {
     let extreme: Vec<(f64, f64)> = smokes()
         .map(|smoke| (num::float(smoke.min_ns), num::float(smoke.max_ns)))
         .collect();
-    match Range::of(&ordinary, &extreme) {
-        Some(range) => Axis::linear(range, height / 36.0),
-        None => Axis::blank(),
-    }
+    Range::of(&ordinary, &extreme)
 }
 
 /// A column in words, behind the moment when it begins.

@@ -14,26 +14,33 @@ pub(super) struct Grid<'a> {
     pub(super) axis: &'a Axis,
     /// Great values are at the bottom.
     pub(super) hanging: bool,
+    /// In whole units, which take fewer digits: of a small chart among many.
+    pub(super) whole: bool,
 }
 
 impl Grid<'_> {
     pub(super) fn y(&self, value: f64) -> f64 {
         let share = self.axis.share(value);
         let share = if self.hanging { share } else { 1.0 - share };
-        self.plot.y + self.plot.height * share
+        self.rounded(self.plot.y + self.plot.height * share)
+    }
+
+    fn rounded(&self, value: f64) -> f64 {
+        if self.whole { value.round() } else { value }
     }
 
     /// Edges of a column, not narrower than can be seen.
     pub(super) fn edges(&self, place: f64) -> (f64, f64) {
         let left = self.first + self.width * place;
-        (left, left + self.width)
+        (self.rounded(left), self.rounded(left + self.width))
     }
 
     /// Columns `from` to `to` (not included) over the whole height.
     pub(super) fn stretch(&self, from: f64, to: f64) -> Area {
+        let (x, right) = (self.edges(from).0, self.edges(to).0);
         Area {
-            x: self.edges(from).0,
-            width: self.width * (to - from),
+            x,
+            width: right - x,
             ..self.plot
         }
     }

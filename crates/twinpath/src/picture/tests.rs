@@ -2,5 +2,6 @@
 
 mod browser;
 mod labels;
+mod many;
 mod runs;
 mod shapes;

@@ -52,25 +52,49 @@ const STEPS: [i64; 34] = [
 
 /// The time that all charts over time share. Nanoseconds of Unix time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TimeAxis {
+pub(crate) struct TimeAxis {
     start: i64,
     span: i64,
 }
 
 impl TimeAxis {
-    /// As long as the longest session; `None` if none has a column.
+    /// From the first column of all sessions to the last; `None` if none has a column.
     pub(super) fn of(sessions: &[PictureSession]) -> Option<Self> {
-        let starts = sessions.iter().filter_map(origin);
-        let start = starts.min()?;
-        let ends = sessions.iter().filter_map(|session| {
-            let length = num::nanoseconds(session.width) * num::place(session.columns.len());
-            Some(origin(session)?.saturating_add(num::whole(length)))
-        });
-        let end = ends.max()?;
-        Some(Self {
+        let axes = sessions.iter().filter_map(Self::of_one);
+        axes.reduce(Self::and)
+    }
+
+    pub(super) fn of_one(session: &PictureSession) -> Option<Self> {
+        let length = num::nanoseconds(session.width) * num::place(session.columns.len());
+        Some(Self::between(
+            origin(session)?,
+            origin(session)?.saturating_add(num::whole(length)),
+        ))
+    }
+
+    /// As long as both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let end = |axis: Self| axis.start.saturating_add(axis.span);
+        Self::between(self.start.min(other.start), end(self).max(end(other)))
+    }
+
+    fn between(start: i64, end: i64) -> Self {
+        Self {
             start,
             span: end.saturating_sub(start).max(1),
-        })
+        }
+    }
+
+    /// `16:00:00 to 16:10:00, 2026-11-23, UTC`.
+    pub(super) fn words(self) -> String {
+        let step = if self.span < MINUTE {
+            SECOND / 1000
+        } else {
+            SECOND
+        };
+        let time = |at: i64| clock(at, step);
+        let end = self.start.saturating_add(self.span);
+        format!("{} to {}, {}", time(self.start), time(end), self.days())
     }
 
     /// Where the columns of a session are: the left edge of the first, and the width of each, in

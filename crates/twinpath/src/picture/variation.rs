@@ -247,6 +247,7 @@ fn chart(
             width,
             axis,
             hanging,
+            whole: false,
         };
         value_axis(canvas, &grid);
         let [all, most, line] = classes;
@@ -281,6 +282,7 @@ fn chart(
         width,
         axis,
         hanging: false,
+        whole: false,
     };
     marks::draw(canvas, marks, &grid);
     frame(canvas, both);

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use resvg::tiny_skia::Pixmap;
 
-use super::runs;
+use super::{many, runs};
 use crate::picture::{Theme, page, svg};
 
 const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -22,24 +22,14 @@ fn browser() -> Option<PathBuf> {
     found
 }
 
-/// A browser's picture of a file, and its errors.
-fn look(browser: &Path, file: &Path, width: u32, height: u32, dark: bool) -> (Pixmap, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let shot = folder.path().join("shot.png");
+/// A browser without a window, and with a folder of its own.
+fn headless(browser: &Path, folder: &Path) -> Command {
     let mut command = Command::new(browser);
     command
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--hide-scrollbars",
-        ])
-        .args([
-            "--disable-dev-shm-usage",
-            "--no-first-run",
-            "--force-device-scale-factor=1",
-        ])
-        // The picture is taken when all is painted, however long that takes on a busy machine.
+        .args(["--headless", "--no-sandbox", "--disable-gpu"])
+        .args(["--hide-scrollbars", "--disable-dev-shm-usage"])
+        .args(["--no-first-run", "--force-device-scale-factor=1"])
+        // It answers when all is painted, however long that takes on a busy machine.
         .args([
             "--run-all-compositor-stages-before-draw",
             "--virtual-time-budget=10000",
@@ -47,24 +37,34 @@ fn look(browser: &Path, file: &Path, width: u32, height: u32, dark: bool) -> (Pi
         .args(["--enable-logging=stderr", "--v=0"])
         .arg(format!(
             "--user-data-dir={}",
-            folder.path().join("profile").display()
+            folder.join("profile").display()
         ))
+        .stdin(Stdio::null());
+    command
+}
+
+/// The errors of a page.
+fn complaints(said: &str) -> String {
+    let lines = said.lines().filter(|line| line.contains("CONSOLE"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A browser's picture of a file, and its errors.
+fn look(browser: &Path, file: &Path, width: u32, height: u32, dark: bool) -> (Pixmap, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let shot = folder.path().join("shot.png");
+    let scheme = u8::from(!dark);
+    let output = headless(browser, folder.path())
         .arg(format!("--window-size={width},{height}"))
         .arg(format!("--screenshot={}", shot.display()))
         .arg(format!("file://{}", file.display()))
-        .stdin(Stdio::null());
-    if dark {
-        command.arg("--blink-settings=preferredColorScheme=0");
-    } else {
-        command.arg("--blink-settings=preferredColorScheme=1");
-    }
-    let output = command.output().unwrap();
+        .arg(format!("--blink-settings=preferredColorScheme={scheme}"))
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
-    let complaints = said.lines().filter(|line| line.contains("CONSOLE"));
-    let complaints = complaints.collect::<Vec<_>>().join("\n");
     let octets = fs::read(&shot).unwrap_or_else(|error| panic!("{error}: {said}"));
-    (Pixmap::decode_png(&octets).unwrap(), complaints)
+    (Pixmap::decode_png(&octets).unwrap(), complaints(&said))
 }
 
 /// How many colours there are, and how light the corner is.
@@ -123,6 +123,56 @@ fn a_browser_paints_the_page_in_light_and_dark_and_on_a_phone() {
         }
         if let Some(folder) = std::env::var_os("TWINPATH_PICTURES") {
             let name = name.replace(", ", "-");
+            let path = Path::new(&folder).join(format!("browser-{name}.png"));
+            fs::write(path, shot.encode_png().unwrap()).unwrap();
+        }
+    }
+}
+
+/// What a script finds out in pages that are as wide as a window and as a phone.
+const EXAMINE: &str = include_str!("examine.js");
+
+#[test]
+fn a_page_of_many_sessions_is_searched_and_sorted_and_fits_a_window_and_a_phone() {
+    let Some(browser) = browser() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("page.html"), many::page(&many::mesh(40))).unwrap();
+    let file = folder.path().join("frames.html");
+    let frame = |width| {
+        format!(
+            "<iframe src=\"page.html\" style=\"border:0;width:{width}px;height:1200px\"></iframe>"
+        )
+    };
+    let frames = format!(
+        "<pre id=\"found\"></pre>{}{}<script>{EXAMINE}</script>",
+        frame(1_200),
+        frame(390)
+    );
+    fs::write(&file, frames).unwrap();
+    let mut command = headless(&browser, folder.path());
+    let output = command
+        .args(["--allow-file-access-from-files", "--dump-dom"])
+        .arg("--window-size=1700,1200")
+        .arg(format!("file://{}", file.display()))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(complaints(&said), "");
+    let page = String::from_utf8_lossy(&output.stdout);
+    let found = page.split_once("found\">[").map(|(_, found)| found);
+    let found = found.and_then(|found| found.split(']').next());
+    let one = "fits true|shown 40 of 40|first fra-core0 ef path 0|fits open true|larger true\
+               |slowest fra-core39 ef path 7|by name fra-core2 ef path 2\
+               |searched fra-core31 ef path 15 1 of 40|again fra-core0 ef path 0 40";
+    assert_eq!(found, Some(&*format!("{one}|{one}")), "{said}");
+    for (name, width) in [("many", 1_200), ("many-phone", 500)] {
+        let file = folder.path().join("page.html");
+        let (shot, _) = look(&browser, &file, width, 1_200, false);
+        let (count, _) = colours(&shot);
+        assert!(count > 60, "{name}: {count} colours");
+        if let Some(folder) = std::env::var_os("TWINPATH_PICTURES") {
             let path = Path::new(&folder).join(format!("browser-{name}.png"));
             fs::write(path, shot.encode_png().unwrap()).unwrap();
         }

@@ -153,6 +153,7 @@ fn picture(title: &str, sessions: Vec<PictureSession>) -> Picture {
                    DSCP be; started 2026-11-23T16:00:00Z"
             .to_owned(),
         sessions,
+        failed: Vec::new(),
         notes: vec![
             PictureNote {
                 line: "clocks not synchronized: one-way figures mean little".to_owned(),

@@ -183,7 +183,7 @@ fn nothing_from_outside_is_markup() {
         }
     }
     assert!(page.contains("&lt;script&gt;"));
-    png(&picture, Theme::Dark).unwrap();
+    png(Theme::Dark, |_| svg).unwrap();
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_theme_is_the_reader_s_or_fixed() {
 fn a_png_has_two_pixels_for_each_of_the_picture_and_words_in_it() {
     let picture = runs::tiny(5, Fortune::Took(1_000_000, 900_000));
     let pixels = |theme| {
-        let octets = png(&picture, theme).unwrap();
+        let octets = png(theme, |theme| svg(&picture, theme)).unwrap();
         assert_eq!(&octets[1..4], b"PNG");
         resvg::tiny_skia::Pixmap::decode_png(&octets).unwrap()
     };
@@ -352,7 +352,11 @@ fn pictures_are_written_on_request() {
         for (theme, suffix) in [(Theme::Auto, ""), (Theme::Dark, "-dark")] {
             let path = folder.join(format!("{name}{suffix}"));
             fs::write(path.with_extension("svg"), svg(&picture, theme)).unwrap();
-            fs::write(path.with_extension("png"), png(&picture, theme).unwrap()).unwrap();
+            fs::write(
+                path.with_extension("png"),
+                png(theme, |theme| svg(&picture, theme)).unwrap(),
+            )
+            .unwrap();
         }
         let path = folder.join(name).with_extension("html");
         fs::write(path, page(&picture, Theme::Auto, "twinpath")).unwrap();
