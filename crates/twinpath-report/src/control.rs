@@ -26,7 +26,7 @@ pub struct ControlReport {
     pub offered: Modes,
     /// Modes chosen.
     pub modes: Modes,
-    /// The sessions that were measured, in the order of the requested classes.
+    /// The sessions that were measured, in the order in which they were requested.
     #[serde(skip)]
     pub sessions: Vec<SessionReport>,
     /// The sessions that the Server refused, in the same order.
@@ -75,8 +75,11 @@ mod tos {
 /// A requested session that the Server does not accept or start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedSession {
-    /// Its position among the requested classes, from 1.
+    /// Its position among the requested sessions, from 1.
     pub number: usize,
+    /// Its path, from 1, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<u16>,
     /// Its marking.
     #[serde(rename = "tos", with = "tos")]
     pub dscp: Dscp,

@@ -42,6 +42,14 @@ pub enum StartError {
         /// The largest `--padding` that would fit.
         most_padding: usize,
     },
+    /// Replies could not be told from those of another session.
+    #[error("another session from {near} was agreed on with {far} before")]
+    SameEnds {
+        /// This host's end.
+        near: SocketAddr,
+        /// The reflector.
+        far: SocketAddr,
+    },
     /// The system has no descriptors or threads left.
     #[error("the system refused {what}: {source}")]
     System {

@@ -308,6 +308,7 @@ impl Dialogue {
         let refused = numbered.filter_map(|(index, session)| match session.standing {
             NegotiationState::Refused(refusal) => Some(RefusedSession {
                 number: index + 1,
+                path: None,
                 dscp: session.plan.dscp,
                 refusal,
                 remedy: Some(self.advice(Some(session), refusal)),

@@ -17,7 +17,6 @@ mod run;
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
 use twinpath_report::ControlReport;
-use twinpath_wire::Tos;
 use twinpath_wire::control::Modes;
 
 pub use client_thread::ClientThread;
@@ -35,7 +34,7 @@ use request::default_features;
 
 use crate::SenderPlan;
 use crate::error::StartError;
-use crate::measure::{self, Bound, SessionHandle};
+use crate::measure::{Bound, Engine, SessionHandle};
 
 /// A Control-Client with Session-Senders that runs.
 #[derive(Debug)]
@@ -44,29 +43,25 @@ pub struct ControllerRun {
     sessions: Vec<SessionHandle>,
 }
 
-/// Opens the sockets of all sessions, then connects and begins.
+/// Opens the sockets of all sessions, then connects and begins. What `engine` measures beside them is
+/// of no account.
 ///
 /// # Errors
 /// [`StartError`]: what could not be had on this host.
-pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
+pub fn start(plan: ControllerPlan, engine: &Engine) -> Result<ControllerRun, StartError> {
     let ControllerPlan {
         control,
-        sender,
-        mut classes,
+        sessions: plans,
         secured,
     } = plan;
-    if classes.is_empty() {
-        classes.push(sender.tos);
-    }
-    let (_, least) = sizes(sender.payload);
-    let defaults =
-        default_features(classes.len(), least, control.required).without(control.avoided);
+    let least = plans.iter().map(|plan| sizes(plan.payload).1).min();
+    let defaults = default_features(plans.len(), least.unwrap_or(0), control.required)
+        .without(control.avoided);
     let may_be = control.required | defaults.all;
-    let mut sessions = Vec::new();
-    let mut bounds: Vec<Bound> = Vec::new();
-    for (index, tos) in classes.iter().enumerate() {
-        let plan = of_session(index, *tos, &control, &sender, may_be);
-        let (bound, session) = measure::bind(plan)?;
+    let mut sessions = Vec::with_capacity(plans.len());
+    let mut bounds: Vec<Bound> = Vec::with_capacity(plans.len());
+    for plan in plans {
+        let (bound, session) = engine.bind(of_connection(plan, &control, may_be))?;
         sessions.push(session);
         bounds.push(bound);
     }
@@ -76,32 +71,24 @@ pub fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
     Ok(ControllerRun { thread, sessions })
 }
 
-/// The template, as one session has it.
-fn of_session(
-    index: usize,
-    tos: Tos,
-    control: &ControlPlan,
-    template: &SenderPlan,
-    features: Modes,
-) -> SenderPlan {
+/// The plan with what its connection says.
+fn of_connection(mut plan: SenderPlan, control: &ControlPlan, features: Modes) -> SenderPlan {
     let features = TestFeatures {
         modes: features,
         padding_to_reflect: control.padding_to_reflect,
         server_octets: 0,
     };
-    let mut path = template.path.clone();
-    path.interface.clone_from(&control.interface);
+    plan.path.interface.clone_from(&control.interface);
     SenderPlan {
         far: control.server,
         near: control.near,
-        path,
         protocol: Protocol::Twamp(features),
-        ..template.of_session(index, tos)
+        ..plan
     }
 }
 
 impl ControllerRun {
-    /// The sessions, in the order of the classes.
+    /// The sessions, in the order of their plans.
     pub fn sessions(&self) -> &[SessionHandle] {
         &self.sessions
     }

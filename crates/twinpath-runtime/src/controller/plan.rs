@@ -4,8 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use twinpath_proto::sender::PayloadSize;
+use twinpath_wire::Dscp;
 use twinpath_wire::control::{Modes, SecurityMode};
-use twinpath_wire::{Dscp, Tos};
 
 use super::Connected;
 use crate::SenderPlan;
@@ -82,14 +82,10 @@ impl ControlPlan {
 pub struct ControllerPlan {
     /// The control connection.
     pub control: ControlPlan,
-    /// What each session sends. Its `far`, `near`, `interface` and `protocol` are of no account: the
-    /// connection says them. `port` is the first session's; those of the others follow one by one,
-    /// if it is not a range. `start_delay` counts from Start-Ack.
-    pub sender: SenderPlan,
-    /// ToS octet of each session, a thread and a socket each; none: one session, with the ToS of
-    /// `sender`.
-    pub classes: Vec<Tos>,
-    /// Sizes in place of those of `sender` and `control` where test packets are secured; `None`: the
+    /// What each session sends; all have packets of the same sizes. `far`, `near`, `interface` and
+    /// `protocol` are of no account: the connection says them. `start_delay` counts from Start-Ack.
+    pub sessions: Vec<SenderPlan>,
+    /// Sizes in place of those of `sessions` and `control` where test packets are secured; `None`: the
     /// same, as far as the header lets them.
     pub secured: Option<Sizes>,
 }

@@ -100,7 +100,7 @@ impl Engine {
 
     /// Opens a socket or shares one, and sends nothing yet. With it comes what its caller follows the
     /// session by.
-    fn bind(&self, plan: SenderPlan) -> Result<(Bound, SessionHandle), StartError> {
+    pub(crate) fn bind(&self, plan: SenderPlan) -> Result<(Bound, SessionHandle), StartError> {
         let next = match plan.port {
             // One thread's: another could not bind it.
             PortChoice::Exact(port @ 1..) => usize::from(port),
@@ -135,7 +135,7 @@ pub fn start(plan: SenderPlan) -> Result<SessionHandle, StartError> {
 ///
 /// # Errors
 /// [`StartError`]: what could not be had.
-pub(crate) fn bind(plan: SenderPlan) -> Result<(Bound, SessionHandle), StartError> {
+fn bind(plan: SenderPlan) -> Result<(Bound, SessionHandle), StartError> {
     open::check_path(&plan)?;
     let socket = open::socket(&plan)?;
     let local = socket.local();
@@ -378,7 +378,10 @@ impl Bound {
                 let exact = ExactLoop::new(session, *socket, waiter);
                 spawn("sender", move || guard.finish(exact.run()))?;
             }
-            Place::Shared(lease) => lease.begin(setup, guard),
+            Place::Shared(mut lease) => {
+                lease.aim(setup.plan.far)?;
+                lease.begin(setup, guard);
+            }
         }
         Ok(self.control)
     }

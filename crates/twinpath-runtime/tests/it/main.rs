@@ -5,6 +5,7 @@ mod faults;
 mod loops;
 mod many;
 mod measuring;
+mod process;
 mod server;
 
 use std::borrow::Cow;

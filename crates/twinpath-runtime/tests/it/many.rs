@@ -1,6 +1,8 @@
 //! Many sessions that share threads and sockets.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use twinpath_proto::sender::{Limit, Schedule};
@@ -9,6 +11,7 @@ use twinpath_runtime::measure::{Engine, SessionHandle};
 use twinpath_runtime::{PortChoice, SenderPlan};
 use twinpath_wire::Rung;
 
+use crate::process::{alone, descriptors, memory};
 use crate::{portable_build, reflect, responder_plan, sender_plan};
 
 /// The `index`th address of this host: all of 127.0.0.0/8 are.
@@ -38,11 +41,6 @@ fn all_reports(sessions: Vec<SessionHandle>) -> Vec<SessionReport> {
     reports.collect()
 }
 
-/// Descriptors of this process; `None` where the system has no list of them.
-fn descriptors() -> Option<usize> {
-    std::fs::read_dir("/proc/self/fd").ok().map(Iterator::count)
-}
-
 #[test]
 fn every_packet_of_sessions_that_share_a_socket_is_accounted_for() {
     if portable_build() {
@@ -50,7 +48,6 @@ fn every_packet_of_sessions_that_share_a_socket_is_accounted_for() {
     }
     let (reflector, far) = reflect(&responder_plan(&["0.0.0.0:0"]));
     let engine = Engine::start(1).unwrap();
-    let before = descriptors().unwrap();
     let sessions = (0..300).map(|index| {
         let far = SocketAddr::new(loopback(index), far.port());
         engine.begin(plan(far)).unwrap()
@@ -60,7 +57,6 @@ fn every_packet_of_sessions_that_share_a_socket_is_accounted_for() {
     ports.sort_unstable();
     ports.dedup();
     assert!(ports.len() < 6, "{ports:?}");
-    assert!(descriptors().unwrap() < before + 10);
     for (index, report) in (0..).zip(all_reports(sessions)) {
         assert_eq!(report.identity.reflector.ip(), loopback(index));
         let counters = report.counters;
@@ -236,6 +232,73 @@ fn where_more_is_due_than_can_be_sent_all_that_comes_is_still_read() {
         assert_eq!(report.receive_drops, 0);
         assert_eq!(report.stamps.fallback_transmit, 0);
     }
+}
+
+#[test]
+fn ten_thousand_sessions_one_after_the_other_leave_nothing_behind() {
+    if !portable_build() {
+        alone("many::one_after_the_other");
+    }
+}
+
+#[test]
+#[ignore = "counts what its process holds: run by the test above, alone"]
+fn one_after_the_other() {
+    let mut reflecting = responder_plan(&["0.0.0.0:0"]);
+    reflecting.reflector.max_sessions = 16;
+    let (_reflector, far) = reflect(&reflecting);
+    let engine = Engine::start(2).unwrap();
+    let before = descriptors().unwrap();
+    let plan = |index: u16| SenderPlan {
+        // Of the first packet on it waits long: timers that are left would be as well.
+        limit: Limit::Count(2),
+        schedule: Schedule::every(Duration::from_hours(1)),
+        timeout: Duration::from_hours(1),
+        phase: Some(Duration::ZERO),
+        records: index.is_multiple_of(7),
+        columns: index.is_multiple_of(11).then_some(24),
+        exact: index.is_multiple_of(50),
+        // Now and then one of fewer ports than there are such sessions.
+        port: if index.is_multiple_of(5) {
+            PortChoice::Range(30_000, 30_063)
+        } else {
+            PortChoice::Exact(0)
+        },
+        ..plan(SocketAddr::new(loopback(index % 7), far.port()))
+    };
+    let mut answered = 0;
+    let mut come_and_go = |indices: Range<u16>| {
+        // Each is there while 100 others come.
+        let mut there = VecDeque::new();
+        for index in indices {
+            there.push_back(engine.begin(plan(index)).unwrap());
+            if there.len() <= 100 {
+                continue;
+            }
+            let Some(oldest) = there.pop_front() else {
+                continue;
+            };
+            oldest.request_snapshot();
+            oldest.stop();
+            // Some are told to stop and left alone, others waited for.
+            if index.is_multiple_of(30) {
+                let report = oldest.join();
+                answered += report.map_or(0, |report| report.counters.received);
+            }
+        }
+        drop(there);
+        let patience = Instant::now() + Duration::from_mins(1);
+        while descriptors().unwrap() > before {
+            assert!(Instant::now() < patience, "descriptors are left");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        memory().unwrap()
+    };
+    let settled = come_and_go(0..1_000);
+    let left = come_and_go(1_000..10_000);
+    eprintln!("{answered} replies; {settled} KiB, then {left} KiB");
+    assert!(left < settled + 1_024, "{settled} KiB, then {left} KiB");
+    assert!(answered > 0);
 }
 
 #[test]

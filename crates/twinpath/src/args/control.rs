@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::SecurityMode;
 
+use super::targets::paths;
 use super::value::quantity::{above_zero, at_least_one, number};
 use super::{
     Advice, CONTROL, FarEnd, IP, IpOptions, LogOptions, NearEnd, OUTPUT, PACKETS, PacketOptions,
@@ -107,6 +108,15 @@ pub(crate) struct ControllerArgs {
     /// Use the first free source ports of this range, or this one port
     #[arg(long, value_name = "LO-HI", help_heading = IP)]
     pub(crate) ports: Option<Ports>,
+
+    /// Measure from N source ports at once, so that parallel paths (ECMP, LAG) are seen: a session for
+    /// each path and class
+    #[arg(long, value_name = "N", value_parser = paths, help_heading = SESSIONS)]
+    pub(crate) paths: Option<u16>,
+
+    /// Threads that many sessions share
+    #[arg(long, value_name = "N", default_value = "1", value_parser = threads, help_heading = SESSIONS)]
+    pub(crate) threads: usize,
 
     #[command(flatten)]
     pub(crate) stamps: StampOptions,

@@ -91,6 +91,6 @@ impl SessionOptions {
     }
 }
 
-fn paths(text: &str) -> Result<u16, Advice> {
+pub(super) fn paths(text: &str) -> Result<u16, Advice> {
     number(text, 1..=MOST_SESSIONS as u64)
 }

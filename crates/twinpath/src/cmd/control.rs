@@ -9,6 +9,8 @@ use crate::args::ControlCommand;
 use crate::failure::{Exit, Failure};
 use crate::plan::EnvironmentPassphrase;
 
+pub(super) use controller::ControlledRun;
+
 pub(super) fn run(command: &ControlCommand, given: EnvironmentPassphrase) -> Result<Exit, Failure> {
     match command {
         ControlCommand::Controller(args) => controller::run(args, given),

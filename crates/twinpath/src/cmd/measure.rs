@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tracing::{Level, info};
 use twinpath_metrics::Series;
 use twinpath_report::{ControlReport, FailedTarget, Finding, SessionReport};
-use twinpath_runtime::measure::{EndedSession, SessionHandle};
-use twinpath_runtime::{SenderPlan, StartError};
+use twinpath_runtime::StartError;
+use twinpath_runtime::measure::{EndedSession, Engine, SessionHandle};
 
 use super::companions::Companions;
 use super::output_files::distinct_files;
@@ -110,6 +110,15 @@ pub(super) struct Started<R> {
     pub(super) waiting: Vec<FailedTarget>,
 }
 
+/// With as many threads as are asked for, where sessions share them.
+pub(super) fn engine<'a>(
+    mut sessions: impl Iterator<Item = &'a PlannedSession>,
+    threads: usize,
+) -> Result<Engine, StartError> {
+    let share = sessions.any(|session| !session.plan.exact);
+    Engine::start(if share { threads } else { 0 })
+}
+
 /// What a command line asks of a measurement beside its plan, and the files that it is written into.
 pub(super) struct Measurement<'a> {
     options: &'a RunOptions,
@@ -138,15 +147,20 @@ impl<'a> Measurement<'a> {
         })
     }
 
-    /// What its observers need of each of so many `sessions`.
-    pub(super) fn needs(&self, plan: SenderPlan, sessions: usize) -> SenderPlan {
+    /// Has these of `all` sessions keep and tell what its observers need.
+    pub(super) fn prepare<'s>(
+        &self,
+        sessions: impl Iterator<Item = &'s mut PlannedSession>,
+        all: usize,
+    ) {
         let results = &self.options.results;
-        SenderPlan {
-            records: results.records()
-                || results.report_interval.is_some()
-                || self.companions.read_records(),
-            columns: self.companions.columns(sessions),
-            ..plan
+        let records = results.records()
+            || results.report_interval.is_some()
+            || self.companions.read_records();
+        let columns = self.companions.columns(all);
+        for session in sessions {
+            session.plan.records = records;
+            session.plan.columns = columns;
         }
     }
 
@@ -206,6 +220,14 @@ impl<'a> Measurement<'a> {
             Ok(measured) => measured?,
             Err(error) => return unwritten(&error),
         };
+        let refused = measured
+            .control
+            .iter_mut()
+            .flat_map(|control| &mut control.refused);
+        for session in refused {
+            let planned = known.planned.get(session.number.wrapping_sub(1));
+            session.path = planned.and_then(|planned| planned.path);
+        }
         failed.append(&mut measured.failed);
         measured.failure = measured.failure.or_else(|| targets.failure(&failed));
         measured.failed = failed;

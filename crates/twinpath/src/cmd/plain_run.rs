@@ -9,7 +9,7 @@ use twinpath_report::{FailedTarget, Finding};
 use twinpath_runtime::measure::{Engine, SessionHandle};
 use twinpath_runtime::{SenderPlan, StartError};
 
-use super::measure::{Event, Measured, Run, Started};
+use super::measure::{self, Event, Measured, Run, Started};
 use super::renewal::{Due, Renewal};
 use super::run_targets::not_measured;
 use crate::failure::Failure;
@@ -63,9 +63,7 @@ impl PlainRun {
         planned: PlannedSessions,
         threads: usize,
     ) -> Result<Started<Self>, StartError> {
-        let mut sessions = planned.sessions.iter();
-        let shares = sessions.any(|session| !session.plan.exact) || !planned.waiting.is_empty();
-        let engine = Engine::start(if shares { threads } else { 0 })?;
+        let engine = measure::engine(planned.all(), threads)?;
         let is_alone = planned.failed.is_empty() && planned.waiting.is_empty();
         let is_one_target = is_alone && has_one_target(&planned.sessions);
         let mut run = Self::new(engine, is_one_target);

@@ -41,11 +41,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     }
     let measurement = Measurement::open(&args.run)?;
     let all = planned.sessions.len();
-    let waiting = planned.waiting.iter_mut();
-    let waiting = waiting.flat_map(|target| &mut target.sessions);
-    for session in planned.sessions.iter_mut().chain(waiting) {
-        session.plan = measurement.needs(session.plan.clone(), all);
-    }
+    measurement.prepare(planned.all_mut(), all);
     let subject = subject(&planned, far.is_some());
     let start = || PlainRun::start(planned, args.targets.threads);
     measurement.run(&subject, start, |reports| match far {

@@ -84,10 +84,8 @@ pub(crate) fn write(
         .iter()
         .map(|(number, dscp, cells)| (*number, *dscp, Ok(cells.text(unit))));
     let mut rows: Vec<Row> = of_measured.collect();
-    rows.extend(refused.iter().map(|session| {
-        let accept = format!("  refused (Accept {})", session.refusal.octet);
-        (session.number, session.dscp, Err(accept))
-    }));
+    let of_refused = refused.iter();
+    rows.extend(of_refused.map(|session| (session.number, session.dscp, Err(refusal(session)))));
     rows.sort_by_key(|(number, ..)| *number);
     // The sessions of a class requested twice are distinguished by their numbers.
     let twice = rows
@@ -117,6 +115,11 @@ pub(crate) fn write(
         .map(|(number, dscp, cells)| (name(number, dscp), cells))
         .collect();
     table(title, head, &rows, style, out)
+}
+
+/// The cells of a session that was refused.
+pub(super) fn refusal(session: &RefusedSession) -> String {
+    format!("  refused (Accept {})", session.refusal.octet)
 }
 
 /// A row for each session, under this title.
@@ -200,6 +203,7 @@ mod tests {
     fn a_refused_class_has_a_row_and_one_requested_twice_its_numbers() {
         let refused = |number, dscp| RefusedSession {
             number,
+            path: None,
             dscp,
             refusal: Refusal {
                 step: Step::Request,

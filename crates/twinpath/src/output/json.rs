@@ -134,6 +134,8 @@ impl<'a> From<&'a twinpath_report::Attempt> for Attempt<'a> {
 #[derive(Serialize)]
 struct Refused<'a> {
     session: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<u16>,
     dscp: u8,
     step: &'static str,
     accept: u8,
@@ -145,6 +147,7 @@ impl<'a> From<&'a RefusedSession> for Refused<'a> {
     fn from(refused: &'a RefusedSession) -> Self {
         Self {
             session: refused.number,
+            path: refused.path,
             dscp: refused.dscp.value(),
             step: refused.refusal.step.name(),
             accept: refused.refusal.octet,

@@ -99,9 +99,11 @@ impl Differing {
         for identity in identities {
             let identity = identity.borrow();
             if let Some(target) = &identity.target {
-                let own = || (target.name.clone(), identity.reflector);
-                let (name, address) = first_target.get_or_insert_with(own);
-                differing.targets |= *name != target.name || *address != identity.reflector;
+                // Sessions with one server may each have a port of it.
+                let address = identity.reflector.ip();
+                let own = || (target.name.clone(), address);
+                let first = first_target.get_or_insert_with(own);
+                differing.targets |= first.0 != target.name || first.1 != address;
             }
             differing.classes |= identity.tos != *first_class.get_or_insert(identity.tos);
             differing.paths |= identity.path.is_some();

@@ -1,5 +1,6 @@
 //! Elements of text output: named lines, rows of cells, notes.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -15,12 +16,14 @@ pub(super) const NAME: usize = 17;
 /// Minimum columns of a cell.
 pub(super) const CELL: usize = 12;
 
-/// Only the warnings of a report, for stderr when the result is for machines.
+/// Only the warnings of a report, for stderr when the result is for machines. Those of the same words once.
 ///
 /// # Errors
 /// Errors of writing to `out`.
 pub(crate) fn warnings(notes: &[Note], style: Style, out: &mut impl Write) -> io::Result<()> {
-    for note in notes.iter().filter(|note| note.warning) {
+    let mut said = HashSet::new();
+    let warnings = notes.iter().filter(|note| note.warning);
+    for note in warnings.filter(|note| said.insert(&*note.line)) {
         writeln!(out, "{} {}", style.warning("warning:"), note.line)?;
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use twinpath_report::{FailedTarget, Note, SessionReport};
 
@@ -46,20 +46,26 @@ pub(super) fn write(
     writeln!(out)?;
     let unit = Cells::unit(ranked.iter().map(|session| &session.cells));
     let limit = if all { usize::MAX } else { MOST_ROWS };
-    let rows: Vec<NamedRow> = ranked
+    let measured = ranked
         .iter()
-        .take(limit)
-        .map(|session| (session.name.clone(), Ok(session.cells.text(unit))))
-        .collect();
+        .map(|session| (session.name.clone(), Ok(session.cells.text(unit))));
+    let refused = outcome.control.map_or(&[][..], |control| &control.refused);
+    let all_rows = ranked.len() + refused.len();
+    let refused = refused.iter().map(|session| {
+        let path = session.path.map(|path| format!(" path {path}"));
+        let name = format!("{}{}", session.dscp, path.unwrap_or_default());
+        (name, Err(classes::refusal(session)))
+    });
+    let rows: Vec<NamedRow> = measured.chain(refused).take(limit).collect();
     let (title, head) = if differing.has_targets() {
         ("Round trips and losses by target, worst first", "Target")
     } else {
         ("Round trips and losses by path, worst first", "Path")
     };
     classes::table(title, head, &rows, style, out)?;
-    if rows.len() < ranked.len() {
-        let (some, all) = (rows.len(), ranked.len());
-        writeln!(out, "{some} of {all} sessions; use -v for all")?;
+    if rows.len() < all_rows {
+        let some = rows.len();
+        writeln!(out, "{some} of {all_rows} sessions; use -v for all")?;
     }
     failed(outcome.failed, all, style, out)?;
     // With -v they are below the sessions.
@@ -199,7 +205,7 @@ struct Ranked {
     /// Among the others.
     name: String,
     /// Its target's name, and where that is.
-    target: (String, SocketAddr),
+    target: (String, IpAddr),
     path: Option<u16>,
     port: u16,
     sent: u64,
@@ -224,7 +230,7 @@ impl Ranked {
                 delay_ns: delay.map(|delay| delay.p99_ns),
             },
             name,
-            target: (target_name(identity), identity.reflector),
+            target: (target_name(identity), identity.reflector.ip()),
             path: identity.path,
             port: identity.sender.port(),
             sent: counters.sent,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
-use twinpath_runtime::controller::{ControlClientPlan, ControlPlan, ControllerPlan, Sizes};
+use twinpath_runtime::controller::{ControlClientPlan, ControlPlan, Sizes};
 use twinpath_runtime::server::ServerPlan;
 use twinpath_wire::ReflectorSecured;
 use twinpath_wire::control::{CONTROL_PORT, Modes, SecurityMode};
@@ -21,6 +21,7 @@ use super::ends::{all_ends, one_host, pairs, usable};
 use super::resolve::{Family, Lookup, in_zone, resolve};
 use super::responder::listening;
 use super::sender::{Sending, classes, payload};
+use super::sessions::{PlannedSession, Target, of_server};
 use keys::{BY_STRENGTH, FOR_OTHERS, Protection, offered, wanted};
 
 pub(crate) use keys::{EnvironmentPassphrase, ring};
@@ -34,6 +35,16 @@ const OCTETS_TO_REFLECT: u16 = 0x5450;
 /// Time limit of a control message.
 const MESSAGE_PATIENCE: Duration = Duration::from_mins(1);
 
+/// What a controller agrees on with one address of its server, and measures.
+#[derive(Clone, Debug)]
+pub(crate) struct PlannedControl {
+    pub(crate) control: ControlPlan,
+    /// At least one.
+    pub(crate) sessions: Vec<PlannedSession>,
+    /// Sizes where test packets are secured.
+    pub(crate) secured: Option<Sizes>,
+}
+
 /// Resolves the arguments, for each address of the server: at least one.
 ///
 /// # Errors
@@ -42,7 +53,7 @@ pub(crate) fn controllers(
     args: &ControllerArgs,
     given: EnvironmentPassphrase,
     lookup: Lookup<'_>,
-) -> Result<Vec<ControllerPlan>, Failure> {
+) -> Result<Vec<PlannedControl>, Failure> {
     let ends = all_ends(
         &args.server,
         args.near.as_ref(),
@@ -77,9 +88,9 @@ fn controller(
     wanted: Protection,
     server: SocketAddr,
     near_address: Option<IpAddr>,
-) -> Result<ControllerPlan, Failure> {
+) -> Result<PlannedControl, Failure> {
     let near = args.near.as_ref();
-    let classes = classes(args.tos, &args.dscp, args.ports)?;
+    let classes = classes(args.tos, &args.dscp)?;
     let sending = Sending {
         schedule: &args.schedule,
         packet: &args.packet,
@@ -89,7 +100,6 @@ fn controller(
         near,
         ports: args.ports,
     };
-    let tos = classes.first().copied().unwrap_or_default();
     let may_secure = wanted.security.iter().any(|mode| mode.secures_packets());
     let mut control = control(&args.control, wanted, server);
     control.near = near_address;
@@ -113,11 +123,16 @@ fn controller(
     }
     let secured = may_secure.then(|| secured(control.required, args.packet.padding, server.ip()));
     let protocol = Protocol::Twamp(open);
-    let sender = sending.plan(protocol, server, near_address, tos)?;
-    Ok(ControllerPlan {
+    let sender = sending.plan(protocol, server, near_address)?;
+    let target = Target {
+        name: args.server.to_string(),
+        address: server,
+        labels: Vec::new(),
+        has_moved: false,
+    };
+    Ok(PlannedControl {
         control,
-        sender,
-        classes,
+        sessions: of_server(sender, &target, &classes, args.paths, args.threads)?,
         secured: secured.transpose()?,
     })
 }
@@ -139,7 +154,7 @@ fn features(modes: Modes, padding: PaddingSize, reply_header: usize) -> TestFeat
 
 /// That of padding of this size nothing comes back with Reflect Octets, in one of the modes that may be
 /// agreed on.
-pub(crate) fn unreflected(plan: &ControllerPlan) -> Option<String> {
+pub(crate) fn unreflected(plan: &PlannedControl) -> Option<String> {
     let control = &plan.control;
     if !control.required.contains(Modes::REFLECT_OCTETS) {
         return None;

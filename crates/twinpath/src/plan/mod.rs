@@ -17,7 +17,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 #[cfg(feature = "control")]
 pub(crate) use control::{
-    EnvironmentPassphrase, controlclients, controllers, ring, server, unreflected,
+    EnvironmentPassphrase, PlannedControl, controlclients, controllers, ring, server, unreflected,
 };
 pub(crate) use ends::other_addresses;
 pub(crate) use named_end::{Ends, NamedEnd};

@@ -21,7 +21,7 @@ use super::resolve::Family;
 
 /// The source port that users of TWAMP Light know.
 const NEAR_PORT: u16 = 20_000;
-/// The most sessions side by side, each with a thread: as many as there are code points.
+/// The most classes: as many as there are code points.
 const MOST_CLASSES: usize = 64;
 /// Between packets, unless told otherwise.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -31,12 +31,8 @@ const MOST_IN_FLIGHT: u128 = 4_000_000;
 /// ToS octets, one for each session.
 ///
 /// # Errors
-/// More than can have a thread each, or more than `ports` in the range.
-pub(crate) fn classes(
-    tos: Option<TosOctet>,
-    dscp: &[Dscp],
-    ports: Option<Ports>,
-) -> Result<Vec<Tos>, Failure> {
+/// More than there are code points.
+pub(crate) fn classes(tos: Option<TosOctet>, dscp: &[Dscp]) -> Result<Vec<Tos>, Failure> {
     let classes: Vec<Tos> = match (tos, dscp) {
         (Some(tos), _) => vec![tos.0],
         (None, []) => vec![Dscp::BE.tos()],
@@ -48,7 +44,6 @@ pub(crate) fn classes(
             classes.len()
         )));
     }
-    ports.map_or(Ok(()), |ports| ports_suffice(ports, classes.len()))?;
     Ok(classes)
 }
 
@@ -111,12 +106,10 @@ impl<'a> Sending<'a> {
         protocol: Protocol,
         far: SocketAddr,
         near: Option<IpAddr>,
-        tos: Tos,
     ) -> Result<SenderPlan, Failure> {
         Ok(SenderPlan {
             far,
             near,
-            tos,
             payload: payload(self.packet.padding(), protocol, far.ip())?,
             ..self.template(protocol)?
         })

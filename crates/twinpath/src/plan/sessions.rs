@@ -13,7 +13,7 @@ use twinpath_runtime::measure::spread;
 use twinpath_runtime::{PortChoice, SenderPlan};
 use twinpath_wire::Tos;
 
-use crate::args::{FarEnd, Label, MOST_SESSIONS, SenderArgs, SessionOptions};
+use crate::args::{FarEnd, Label, MOST_SESSIONS, Ports, SenderArgs, SessionOptions};
 use crate::failure::Failure;
 
 use super::lookups::in_parallel;
@@ -84,6 +84,18 @@ impl PlannedSessions {
             .map(|session| (&*session.target.name, session.target.address))
             .collect();
         targets.len()
+    }
+
+    /// Those that are measured, and those that wait for an address.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &PlannedSession> {
+        let waiting = self.waiting.iter().flat_map(|target| &target.sessions);
+        self.sessions.iter().chain(waiting)
+    }
+
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut PlannedSession> {
+        let waiting = self.waiting.iter_mut();
+        let waiting = waiting.flat_map(|target| &mut target.sessions);
+        self.sessions.iter_mut().chain(waiting)
     }
 }
 
@@ -185,10 +197,7 @@ pub(crate) fn sessions(
         args.targets.threads,
         raise_descriptor_limit(),
     )?;
-    let waiting = planned.waiting.iter_mut();
-    let waiting = waiting.flat_map(|target| &mut target.sessions);
-    let sessions = planned.sessions.iter_mut().chain(waiting);
-    spread(sessions.map(|one| &mut one.plan), seed);
+    spread(planned.all_mut().map(|one| &mut one.plan), seed);
     Ok(planned)
 }
 
@@ -219,36 +228,93 @@ impl Way<'_> {
             labels: asked.labels.clone(),
             has_moved: false,
         };
-        let exact = is_exact(plan, all);
+        let plan = SenderPlan {
+            exact: is_exact(plan, all),
+            ..plan.clone()
+        };
+        let sessions = (&*self.classes, self.options.paths);
+        let mut sessions = ports.sessions_of(&plan, &target, sessions, asked.place.as_ref())?;
+        for session in &mut sessions {
+            session.end = Some(Arc::clone(&asked.end));
+        }
+        Ok(sessions)
+    }
+}
+
+impl PortsTaken {
+    /// The sessions of one target, for each class and path.
+    fn sessions_of(
+        &mut self,
+        plan: &SenderPlan,
+        target: &Target,
+        (classes, paths): (&[Tos], Option<u16>),
+        place: Option<&Place>,
+    ) -> Result<Vec<PlannedSession>, Failure> {
         // Sessions that share a thread share ports as well, unless they have one far end.
         let name = || match plan.far.port() {
-            0 => asked.name.clone(),
+            0 => target.name.clone(),
             _ => String::new(),
         };
-        let far = (!exact).then(|| (plan.far, name()));
+        let far = (!plan.exact).then(|| (plan.far, name()));
         let from = (plan.near, first_port(plan.port), far);
-        let beside = ports.beside.entry(from).or_default();
-        let mut sessions = Vec::with_capacity(self.sessions());
-        for path in 1..=self.paths() {
-            for class in &self.classes {
-                check_port(plan.port, *beside, asked.place.as_ref())?;
+        let beside = self.beside.entry(from).or_default();
+        let mut sessions = Vec::new();
+        for path in 1..=paths.unwrap_or(1) {
+            for class in classes {
+                check_port(plan.port, *beside, place)?;
                 sessions.push(PlannedSession {
                     plan: SenderPlan {
-                        exact,
-                        seed: plan.seed + ports.sessions as u64,
+                        seed: plan.seed + self.sessions as u64,
                         ..plan.of_session(*beside, *class)
                     },
                     target: target.clone(),
                     class: *class,
-                    path: self.options.paths.map(|_| path),
-                    end: Some(Arc::clone(&asked.end)),
+                    path: paths.map(|_| path),
+                    end: None,
                 });
                 *beside += 1;
-                ports.sessions += 1;
+                self.sessions += 1;
             }
         }
         Ok(sessions)
     }
+}
+
+/// The sessions that a controller agrees on with one server: classes x paths, each as `plan` says.
+///
+/// # Errors
+/// Too many sessions, fewer ports or descriptors than they need.
+#[cfg(feature = "control")]
+pub(super) fn of_server(
+    plan: SenderPlan,
+    target: &Target,
+    classes: &[Tos],
+    paths: Option<u16>,
+    threads: usize,
+) -> Result<Vec<PlannedSession>, Failure> {
+    let side_by_side = paths.unwrap_or(1);
+    let all = classes.len() * usize::from(side_by_side);
+    if all > MOST_SESSIONS {
+        let factors = format!(" ({} classes x {side_by_side} paths)", classes.len());
+        return Err(too_many(all, &factors));
+    }
+    if let PortChoice::Range(low, high) = plan.port {
+        ports_suffice(Ports { low, high }, all)?;
+    }
+    let plan = SenderPlan {
+        exact: is_exact(&plan, all),
+        ..plan
+    };
+    let mut sessions = PortsTaken::default().sessions_of(&plan, target, (classes, paths), None)?;
+    check_descriptors(&sessions, threads, raise_descriptor_limit())?;
+    spread(sessions.iter_mut().map(|one| &mut one.plan), plan.seed);
+    Ok(sessions)
+}
+
+fn too_many(all: usize, factors: &str) -> Failure {
+    Failure::usage(format!(
+        "{all} sessions{factors}: use at most {MOST_SESSIONS}, in several processes"
+    ))
 }
 
 impl AskedTarget {
@@ -319,7 +385,7 @@ fn way<'a>(
     options: &'a SessionOptions,
     seed: u64,
 ) -> Result<Way<'a>, Failure> {
-    let classes = classes(options.marking.tos, &options.marking.dscp, None)?;
+    let classes = classes(options.marking.tos, &options.marking.dscp)?;
     let sending = Sending::of_target(args, options);
     let mut template = sending.template(protocol(&options.stamp)?)?;
     if options.schedule.seed.is_none() {
@@ -376,9 +442,7 @@ fn count(asked: &[AskedTarget], ways: &[Way<'_>]) -> Result<usize, Failure> {
             ),
             _ => format!(" of {targets} targets"),
         };
-        return Err(Failure::usage(format!(
-            "{all} sessions{factors}: use at most {MOST_SESSIONS}, in several processes"
-        )));
+        return Err(too_many(all, &factors));
     }
     for one in asked {
         let Some((way, ports)) = of_way(one).and_then(|way| Some((way, way.options.ports?))) else {

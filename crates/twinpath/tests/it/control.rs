@@ -1,5 +1,6 @@
 //! Server, controller and control client together, over loopback and between two hosts.
 
+use std::collections::HashSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 
@@ -142,6 +143,50 @@ fn a_class_that_is_refused_has_a_row_and_an_entry_and_the_status_says_so() {
     }
     assert_eq!(refused[0]["step"], "request");
     assert_eq!(refused[0]["reason"], "temporary resource limitation");
+}
+
+#[test]
+fn paths_to_a_server_have_a_source_port_each_and_one_that_is_refused_is_named() {
+    let line = |at: SocketAddr| format!("controller {at} {ANY} --paths 3 --dscp be,ef -c 3 -i 5");
+    let server = Responder::server("--max-sessions 5");
+    let done = run(&format!("{} --json", line(server.at)));
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    let document = json(&done.stdout);
+    let sessions = document["sessions"].as_array().unwrap();
+    let of = |session: &serde_json::Value| (session["class"].clone(), session["path"].clone());
+    let names: Vec<_> = sessions.iter().map(of).collect();
+    let expected = [("be", 1), ("ef", 1), ("be", 2), ("ef", 2), ("be", 3)];
+    assert_eq!(
+        names,
+        expected.map(|(class, path)| (class.into(), path.into()))
+    );
+    let senders: HashSet<String> = sessions
+        .iter()
+        .map(|session| session["sender"].to_string())
+        .collect();
+    assert_eq!(senders.len(), 5);
+    for session in sessions {
+        assert_eq!(session["packets"]["received"], 3, "{session}");
+        assert_eq!(session["target"]["name"], server.at.to_string());
+    }
+    let refused = &document["control"]["refused"];
+    assert_eq!(
+        (&refused[0]["session"], &refused[0]["path"]),
+        (&6.into(), &3.into())
+    );
+    let server = Responder::server("--max-sessions 4");
+    let done = run(&line(server.at));
+    for part in [
+        "no loss on 2 paths",
+        "\nef path 3   refused (Accept 5)\n",
+        "\nbe path 3   refused (Accept 5)\n",
+    ] {
+        assert!(done.stdout.contains(part), "{}", done.stdout);
+    }
+    assert_eq!(
+        done.stderr,
+        "twinpath: 2 of 6 sessions were refused: be (Accept 5), ef (Accept 5)\n"
+    );
 }
 
 #[test]

@@ -164,6 +164,7 @@ impl Pool {
             id,
             place,
             far,
+            bound_for: far,
             rate,
             local,
         })
@@ -193,6 +194,8 @@ pub(in crate::measure) struct Lease {
     /// The socket's place.
     pub(super) place: usize,
     pub(super) far: (IpAddr, u16),
+    /// The far end that it was bound for, which may be the server that it was agreed on with.
+    bound_for: (IpAddr, u16),
     rate: u64,
     pub(in crate::measure) local: SocketAddr,
 }
@@ -200,6 +203,22 @@ pub(in crate::measure) struct Lease {
 impl Lease {
     pub(super) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// The session has this far end, as was agreed since it was bound.
+    pub(in crate::measure) fn aim(&mut self, far: SocketAddr) -> Result<(), StartError> {
+        let (to, near) = (source(far), self.local);
+        if to != self.far {
+            let mut inner = self.pool.lock();
+            let socket = inner.sockets.get_mut(self.place).and_then(Option::as_mut);
+            // Where it was asked for remains taken: the next session with this server has another port.
+            if !socket.is_some_and(|socket| socket.far.insert(to)) {
+                return Err(StartError::SameEnds { near, far });
+            }
+            drop(inner);
+            self.far = to;
+        }
+        Ok(())
     }
 }
 
@@ -212,6 +231,7 @@ impl Drop for Lease {
         };
         if let Some(socket) = slot {
             socket.far.remove(&self.far);
+            socket.far.remove(&self.bound_for);
             socket.rate = socket.rate.saturating_sub(self.rate);
             if socket.far.is_empty() {
                 *slot = None;

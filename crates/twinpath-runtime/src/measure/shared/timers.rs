@@ -7,11 +7,15 @@ use twinpath_wire::Mono;
 
 use crate::measure::SessionId;
 
-/// A heap of moments. An entry that is out of date is found to be so when it is taken: nothing is
-/// ever searched for.
+/// Entries out of date that are kept whatever there is.
+const SPARE: usize = 256;
+
+/// A heap of moments. An entry that is out of date is found to be so when it is taken, or with many others:
+/// none is searched for by itself.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     heap: BinaryHeap<Reverse<(Mono, SessionId)>>,
+    prune_above: usize,
 }
 
 impl Timers {
@@ -30,6 +34,14 @@ impl Timers {
         due.then(|| self.heap.pop())
             .flatten()
             .map(|Reverse(entry)| entry)
+    }
+
+    /// Forgets the entries of sessions that are gone, where there are twice as many as at the last time.
+    pub(super) fn prune(&mut self, is_there: impl Fn(SessionId) -> bool) {
+        if self.heap.len() > self.prune_above {
+            self.heap.retain(|Reverse((_, session))| is_there(*session));
+            self.prune_above = 2 * self.heap.len() + SPARE;
+        }
     }
 }
 
@@ -56,5 +68,23 @@ mod tests {
         }
         assert_eq!(order, [2, 4, 3]);
         assert_eq!(timers.next(), Some(at(30)));
+    }
+
+    #[test]
+    fn entries_of_sessions_that_are_gone_do_not_pile_up() {
+        let mut timers = Timers::default();
+        let id = |index| SessionId {
+            index,
+            generation: 0,
+        };
+        for index in 0..10_000 {
+            timers.push(Mono::from_ns(u64::from(index)), id(index));
+            timers.prune(|session| session.index % 1_000 == 0);
+            assert!(timers.heap.len() <= 2 * 10 + SPARE);
+        }
+        let left = std::iter::from_fn(|| timers.pop(Mono::from_ns(u64::MAX)));
+        let left: Vec<u32> = left.map(|(_, session)| session.index).collect();
+        let kept = left.iter().filter(|index| *index % 1_000 == 0);
+        assert_eq!(kept.count(), 10, "{left:?}");
     }
 }

@@ -340,6 +340,10 @@ impl SharedLoop {
         } = *member;
         session.take_samples();
         self.demultiplexer.remove(lease.place, lease.far);
+        let members = &self.members;
+        for timers in [&mut self.prompt, &mut self.slow, &mut self.timeouts] {
+            timers.prune(|id| members.get(id).is_some());
+        }
         let outcome = match (self.set.get(lease.place), self.sockets.get(lease.place)) {
             (Some(socket), Some(Some(state))) => {
                 let mut socket = SocketEnd::of(socket, &state.departures);

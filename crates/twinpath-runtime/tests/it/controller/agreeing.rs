@@ -10,7 +10,9 @@ use twinpath_runtime::{PortChoice, StartError};
 use twinpath_wire::control::{Accept, Modes, SecurityMode};
 use twinpath_wire::{Dscp, Tos};
 
-use super::rig::{Script, control, finish, offering, opened, plan, serve, sid, slips, stops};
+use super::rig::{
+    Script, control, finish, offering, opened, plan, serve, sid, slips, start, stops,
+};
 use crate::{has_v6, keys, portable_build};
 
 const LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
@@ -167,10 +169,10 @@ fn remarking_on_the_way_out_is_said() {
     let mut script = offering(Modes::DSCP_MONITORING);
     script.arrive_with = Some(Dscp::BE.tos());
     let rig = serve(script);
-    let mut wanted = plan(rig.plan(), &[]);
+    let mut wanted = plan(rig.plan(), &[Dscp::BE]);
     // The usual choice where it makes no reply longer than its request.
-    wanted.sender.payload = PayloadSize::Fixed(100);
-    wanted.classes = vec![Tos(Dscp::EF.tos().0 | 2)];
+    wanted.sessions[0].payload = PayloadSize::Fixed(100);
+    wanted.sessions[0].tos = Tos(Dscp::EF.tos().0 | 2);
     let outcome = control(wanted);
     let session = &outcome.report().sessions[0];
     for expected in [
@@ -189,9 +191,9 @@ fn congestion_on_the_way_out_is_said() {
     let mut script = offering(Modes::DSCP_MONITORING);
     script.arrive_with = Some(Tos(3));
     let rig = serve(script);
-    let mut wanted = plan(rig.plan(), &[]);
-    wanted.sender.payload = PayloadSize::Fixed(100);
-    wanted.classes = vec![Tos(2)];
+    let mut wanted = plan(rig.plan(), &[Dscp::BE]);
+    wanted.sessions[0].payload = PayloadSize::Fixed(100);
+    wanted.sessions[0].tos = Tos(2);
     let outcome = control(wanted);
     let found = keys(&outcome.report().sessions[0]);
     assert!(found.contains(&"congestion-forward".into()), "{found:?}");
@@ -215,7 +217,7 @@ fn the_reflector_is_asked_to_go_on_for_the_timeout_and_two_seconds_at_least() {
     for (own_ms, asked_ms) in [(200, 2_000), (2_500, 2_500)] {
         let rig = serve(Script::default());
         let mut wanted = plan(rig.plan(), &[Dscp::BE]);
-        wanted.sender.timeout = std::time::Duration::from_millis(own_ms);
+        wanted.sessions[0].timeout = std::time::Duration::from_millis(own_ms);
         assert_eq!(control(wanted).report().sessions[0].counters.received, 20);
         let events = rig.events();
         assert_eq!(requests(&events)[0].timeout.as_millis(), asked_ms);
@@ -283,8 +285,11 @@ fn source_ports_come_from_the_range_that_was_given() {
     let low = (0..100).map(free).find(|low| *low < 65_000).unwrap();
     let rig = serve(Script::default());
     let mut wanted = plan(rig.plan(), &[Dscp::BE, Dscp::EF]);
-    wanted.sender.port = PortChoice::Range(low, low + 500);
-    let run = controller::start(wanted).unwrap();
+    wanted
+        .sessions
+        .iter_mut()
+        .for_each(|plan| plan.port = PortChoice::Range(low, low + 500));
+    let run = start(wanted).unwrap();
     let ports: Vec<_> = run
         .sessions()
         .iter()
@@ -302,8 +307,11 @@ fn source_ports_come_from_the_range_that_was_given() {
     );
     // Both of one range of one port cannot be.
     let mut wanted = plan(to_nobody(), &[Dscp::BE, Dscp::EF]);
-    wanted.sender.port = PortChoice::Range(ports[0], ports[0]);
-    let error = controller::start(wanted).unwrap_err();
+    wanted
+        .sessions
+        .iter_mut()
+        .for_each(|plan| plan.port = PortChoice::Range(ports[0], ports[0]));
+    let error = start(wanted).unwrap_err();
     assert!(matches!(error, StartError::NoFreePort { .. }), "{error}");
 }
 
@@ -315,7 +323,7 @@ fn to_nobody() -> controller::ControlPlan {
 fn the_start_delay_counts_from_start_ack() {
     let rig = serve(Script::default());
     let mut wanted = plan(rig.plan(), &[Dscp::BE]);
-    wanted.sender.start_delay = std::time::Duration::from_millis(300);
+    wanted.sessions[0].start_delay = std::time::Duration::from_millis(300);
     let (_, before) = twinpath_net::clock::pair();
     let outcome = control(wanted);
     let session = &outcome.report().sessions[0];
@@ -327,7 +335,7 @@ fn the_start_delay_counts_from_start_ack() {
 #[test]
 fn a_run_tells_of_each_session_that_runs_and_hands_out_its_samples() {
     let rig = serve(Script::default());
-    let mut run = controller::start(plan(rig.plan(), &[Dscp::BE, Dscp::EF])).unwrap();
+    let mut run = start(plan(rig.plan(), &[Dscp::BE, Dscp::EF])).unwrap();
     let mut samples = [0; 2];
     let mut running = Vec::new();
     loop {

@@ -6,11 +6,11 @@ use twinpath_proto::control::{Message, ServerEvent};
 use twinpath_proto::sender::Limit;
 use twinpath_report::Finding;
 use twinpath_report::finding::{Control, Unreached};
-use twinpath_runtime::controller::{self, ControlError, ControlEvent, ControllerPlan};
+use twinpath_runtime::controller::{ControlError, ControlEvent, ControllerPlan};
 use twinpath_wire::Dscp;
 use twinpath_wire::control::Modes;
 
-use super::rig::{Rig, Script, Then, control, finish, offering, plan, serve, slips, stops};
+use super::rig::{Rig, Script, Then, control, finish, offering, plan, serve, slips, start, stops};
 
 /// The script that does `then` when the nth event like this comes.
 fn at(mut script: Script, like: fn(&ServerEvent) -> bool, then: Then) -> Script {
@@ -28,7 +28,9 @@ fn is_open(event: &ServerEvent) -> bool {
 
 fn endless(rig: &Rig, classes: &[Dscp]) -> ControllerPlan {
     let mut plan = plan(rig.plan(), classes);
-    plan.sender.limit = Limit::Count(1_000_000);
+    for session in &mut plan.sessions {
+        session.limit = Limit::Count(1_000_000);
+    }
     plan
 }
 
@@ -51,7 +53,7 @@ fn a_run_ends_early_when_server_and_replies_are_gone() {
     script.mortal = true;
     let rig = serve(script);
     let mut wanted = endless(&rig, &[Dscp::BE]);
-    wanted.sender.timeout = Duration::from_millis(100);
+    wanted.sessions[0].timeout = Duration::from_millis(100);
     let outcome = control(wanted);
     assert_eq!(outcome.keys(), ["server-gone", "ended-early"]);
     assert!(outcome.report().sessions[0].counters.sent < 1_000_000);
@@ -70,7 +72,7 @@ fn stop_while_start_ack_is_awaited_stops_what_then_runs() {
             Then::GoOn
         });
         let rig = serve(script);
-        let run = controller::start(endless(&rig, &[Dscp::BE, Dscp::EF])).unwrap();
+        let run = start(endless(&rig, &[Dscp::BE, Dscp::EF])).unwrap();
         let patience = Instant::now() + Duration::from_mins(1);
         let started =
             |event: ControlEvent| matches!(event, ControlEvent::Message(Message::Start { .. }));
@@ -94,7 +96,7 @@ fn a_run_told_to_stop_does_not_wait_long_for_a_start_ack_that_does_not_come() {
     let mut wanted = endless(&rig, &[Dscp::BE]);
     // Longer than the test has patience.
     wanted.control.answer_timeout = Duration::from_hours(1);
-    let run = controller::start(wanted).unwrap();
+    let run = start(wanted).unwrap();
     let patience = Instant::now() + Duration::from_mins(1);
     let started =
         |event: ControlEvent| matches!(event, ControlEvent::Message(Message::Start { .. }));
@@ -163,7 +165,7 @@ fn a_silent_server_in_mid_run_costs_nothing_but_an_acknowledgement() {
 fn stop_in_mid_run_tells_the_server_and_reports() {
     for features in [Modes::default(), Modes::INDIVIDUAL_CONTROL] {
         let rig = serve(offering(features));
-        let run = controller::start(endless(&rig, &[Dscp::BE, Dscp::EF])).unwrap();
+        let run = start(endless(&rig, &[Dscp::BE, Dscp::EF])).unwrap();
         let patience = Instant::now() + Duration::from_mins(1);
         while run
             .sessions()
@@ -210,7 +212,7 @@ fn a_run_told_to_stop_gives_the_packets_under_way_their_time() {
     let mut script = offering(Modes::default());
     script.again_after = Some(Duration::from_millis(60));
     let rig = serve(script);
-    let run = controller::start(endless(&rig, &[Dscp::BE])).unwrap();
+    let run = start(endless(&rig, &[Dscp::BE])).unwrap();
     let patience = Instant::now() + Duration::from_mins(1);
     while run.sessions()[0].progress().received < 60 {
         assert!(Instant::now() < patience, "nothing is measured");
@@ -227,7 +229,7 @@ fn a_run_told_to_stop_gives_the_packets_under_way_their_time() {
 #[test]
 fn stop_before_the_start_ends_at_once_and_leaves_nothing() {
     let rig = serve(at(Script::default(), is_open, Then::Hang));
-    let run = controller::start(endless(&rig, &[Dscp::BE])).unwrap();
+    let run = start(endless(&rig, &[Dscp::BE])).unwrap();
     let asked =
         |event: &ControlEvent| matches!(event, ControlEvent::Message(Message::Request { .. }));
     let patience = Instant::now() + Duration::from_mins(1);
@@ -244,7 +246,7 @@ fn stop_before_the_start_ends_at_once_and_leaves_nothing() {
 #[test]
 fn a_handle_that_is_dropped_stops_its_sessions() {
     let rig = serve(Script::default());
-    let run = controller::start(endless(&rig, &[Dscp::BE])).unwrap();
+    let run = start(endless(&rig, &[Dscp::BE])).unwrap();
     let patience = Instant::now() + Duration::from_mins(1);
     while run.sessions()[0].progress().received == 0 {
         assert!(Instant::now() < patience, "nothing is measured");
@@ -264,7 +266,7 @@ fn a_reflector_that_does_not_answer_is_no_refusal() {
     script.answer = Box::new(move |_, number, _| Ok(super::rig::opened(number, port)));
     let rig = serve(script);
     let mut wanted = plan(rig.plan(), &[Dscp::BE]);
-    wanted.sender.timeout = Duration::from_millis(150);
+    wanted.sessions[0].timeout = Duration::from_millis(150);
     let outcome = control(wanted);
     let session = &outcome.report().sessions[0];
     assert_eq!((session.counters.sent, session.counters.received), (20, 0));

@@ -220,7 +220,7 @@ fn a_local_address_of_another_host_is_said() {
     let rig = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut wanted = ControlPlan::to(rig.local_addr().unwrap());
     wanted.near = Some("192.0.2.1".parse().unwrap());
-    let error = twinpath_runtime::controller::start(plan(wanted, &[Dscp::BE])).unwrap_err();
+    let error = super::rig::start(plan(wanted, &[Dscp::BE])).unwrap_err();
     assert!(error.to_string().contains("192.0.2.1"), "{error}");
 }
 

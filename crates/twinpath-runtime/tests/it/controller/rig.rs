@@ -20,7 +20,8 @@ use twinpath_report::Finding;
 use twinpath_runtime::controller::{
     self, ControlError, ControlEvent, ControlPlan, ControllerPlan, ControllerRun,
 };
-use twinpath_runtime::{PortChoice, SenderPlan};
+use twinpath_runtime::measure::Engine;
+use twinpath_runtime::{PortChoice, SenderPlan, StartError};
 use twinpath_wire::control::{Accept, Modes, Sid};
 use twinpath_wire::{Arrival, Dscp, ErrorEstimate, Rung, Stamp, Tos};
 
@@ -327,15 +328,16 @@ fn spec(request: &SessionRequest, opened: Opened) -> SessionSpec {
 
 /// Twenty packets in each class.
 pub(crate) fn plan(control: ControlPlan, classes: &[Dscp]) -> ControllerPlan {
-    let sender = SenderPlan {
+    let session = |class: &Dscp| SenderPlan {
         port: PortChoice::Exact(0),
         timeout: Duration::from_millis(500),
+        tos: class.tos(),
         ..sender_plan(control.server)
     };
+    let sessions = classes.iter().map(session).collect();
     ControllerPlan {
         control,
-        sender,
-        classes: classes.iter().map(|class| class.tos()).collect(),
+        sessions,
         secured: None,
     }
 }
@@ -376,7 +378,12 @@ impl Outcome {
 }
 
 pub(crate) fn control(plan: ControllerPlan) -> Outcome {
-    finish(controller::start(plan).unwrap())
+    finish(start(plan).unwrap())
+}
+
+/// Each session on a thread of its own.
+pub(crate) fn start(plan: ControllerPlan) -> Result<ControllerRun, StartError> {
+    controller::start(plan, &Engine::start(0).unwrap())
 }
 
 pub(crate) fn finish(run: ControllerRun) -> Outcome {

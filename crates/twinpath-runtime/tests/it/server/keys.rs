@@ -8,6 +8,7 @@ use twinpath_proto::control::{ClientPlan, ControlClient};
 use twinpath_proto::security::{Credentials, KeyId, SessionKeys};
 use twinpath_runtime::controller::{self, ControlPlan, ControllerPlan};
 use twinpath_runtime::keys::{Key, KeyRing, passphrase};
+use twinpath_runtime::measure::Engine;
 use twinpath_runtime::{PortChoice, SenderPlan};
 use twinpath_wire::control::{Accept, Modes, SecurityMode, ServerGreeting};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
@@ -39,19 +40,19 @@ fn greeting(far: SocketAddr) -> ServerGreeting {
 }
 
 fn measured(far: SocketAddr, key: Key) -> Result<Modes, String> {
-    let run = controller::start(ControllerPlan {
+    let plan = ControllerPlan {
         control: ControlPlan {
             security: vec![SecurityMode::Encrypted],
             key: Some(key),
             ..ControlPlan::to(far)
         },
-        sender: SenderPlan {
+        sessions: vec![SenderPlan {
             port: PortChoice::Exact(0),
             ..sender_plan(far)
-        },
-        classes: Vec::new(),
+        }],
         secured: None,
-    });
+    };
+    let run = controller::start(plan, &Engine::start(0).unwrap());
     match run.unwrap().join() {
         Ok(report) => {
             let session = &report.sessions[0];

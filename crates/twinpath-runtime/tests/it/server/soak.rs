@@ -1,38 +1,12 @@
 //! Many sessions, one after the other and at once, in a process of their own: descriptors are
 //! counted.
 
-use std::process::Command;
 use std::time::Instant;
 
 use twinpath_wire::control::{Accept, WireInterval};
 
 use super::{Client, OPEN, exchange, plan, port, sender, serve, until_empty};
-
-/// Runs one of the tests below alone.
-fn alone(name: &str) {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "--ignored", "--nocapture", name])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    let ran = String::from_utf8_lossy(&output.stdout).contains("1 passed");
-    assert!(ran, "{name} was not run");
-    eprintln!("{said}");
-}
-
-fn descriptors() -> Option<usize> {
-    std::fs::read_dir("/proc/self/fd").ok().map(Iterator::count)
-}
-
-/// Resident memory, in KiB.
-fn memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().trim_end_matches(" kB").parse().ok()
-}
+use crate::process::{alone, descriptors, memory};
 
 #[test]
 fn sessions_one_after_the_other_leave_no_descriptor_behind() {

@@ -6,9 +6,11 @@ use tracing::{debug, info};
 use twinpath_proto::TestFeatures;
 use twinpath_proto::sender::Protocol;
 use twinpath_report::ControlReport;
-use twinpath_runtime::SenderPlan;
-use twinpath_runtime::controller::{self, ControlEvent, ControllerRun};
-use twinpath_runtime::measure::SessionHandle;
+use twinpath_runtime::controller::{
+    self, ControlEvent, ControlPlan, ControllerPlan, ControllerRun,
+};
+use twinpath_runtime::measure::{Engine, SessionHandle};
+use twinpath_runtime::{SenderPlan, StartError};
 
 use super::reaching::reached;
 use crate::args::{ControllerArgs, doubt};
@@ -17,70 +19,107 @@ use crate::cmd::subject::Subject;
 use crate::cmd::{remark, warn};
 use crate::failure::{Exit, Failure};
 use crate::output::ends::named;
+use crate::output::packets;
 use crate::output::words;
-use crate::plan::{self, EnvironmentPassphrase, PlannedSession, Target};
+use crate::plan::{self, EnvironmentPassphrase, PlannedControl};
 
 pub(super) fn run(args: &ControllerArgs, given: EnvironmentPassphrase) -> Result<Exit, Failure> {
     let log = &args.run.log;
     measure::begin(&args.run, &args.control.key.file.written_files())?;
     warn(log.quiet, given.unused_by_client(&args.control.key));
+    if args.paths.is_some() {
+        packets::labels_fit(&args.run.results, true)?;
+    }
     let plans = plan::controllers(args, given, &plan::system_lookup)?;
     remark(log, doubt(Some(&args.server.host), args.server.port));
     if let Some(first) = plans.first() {
-        remark(log, plan::unfilled(&args.packet, &first.sender));
+        let session = first.sessions.first();
+        remark(
+            log,
+            session.and_then(|session| plan::unfilled(&args.packet, &session.plan)),
+        );
         remark(log, plan::unreflected(first));
     }
     let measurement = Measurement::open(&args.run)?;
-    let mut plan = reached(plans, |plan| &mut plan.control, log, &measurement.signals)?;
-    plan.sender = measurement.needs(plan.sender, plan.classes.len());
-    let far = plan.control.server;
-    let target = Target {
-        name: args.server.to_string(),
-        address: far,
-        labels: Vec::new(),
-        has_moved: false,
-    };
+    let mut planned = reached(plans, |plan| &mut plan.control, log, &measurement.signals)?;
+    let all = planned.sessions.len();
+    measurement.prepare(planned.sessions.iter_mut(), all);
     let subject = Subject {
         command: "controller",
-        far: named(far),
+        far: named(planned.control.server),
         what: "TWAMP".to_owned(),
     };
-    let classes = plan.classes.iter();
-    let sessions = classes.map(|class| PlannedSession {
-        plan: SenderPlan {
-            protocol: Protocol::Twamp(TestFeatures::default()),
-            ..plan.sender.clone()
-        },
-        target: target.clone(),
-        class: *class,
-        path: None,
-        end: None,
-    });
-    let sessions = sessions.collect();
-    let start = || {
-        let run = controller::start(plan)?;
-        info!(server = %named(far), sessions = run.sessions().len(), "connecting");
+    let start = || ControlledRun::start(planned, args.threads);
+    measurement.run(&subject, start, |_| None)
+}
+
+/// Sessions that a control connection agrees on.
+pub(in crate::cmd) struct ControlledRun {
+    run: ControllerRun,
+    /// It has the threads that the sessions share.
+    _engine: Engine,
+}
+
+impl ControlledRun {
+    /// Connects, for one session.
+    pub(in crate::cmd) fn of_one(
+        control: ControlPlan,
+        plan: SenderPlan,
+    ) -> Result<Self, StartError> {
+        let plan = ControllerPlan {
+            control,
+            sessions: vec![plan],
+            secured: None,
+        };
+        Self::of(plan, Engine::start(0)?)
+    }
+
+    /// Connects, for all sessions.
+    fn start(planned: PlannedControl, threads: usize) -> Result<Started<Self>, StartError> {
+        let mut sessions = planned.sessions;
+        let engine = measure::engine(sessions.iter(), threads)?;
+        let server = planned.control.server;
+        let plan = ControllerPlan {
+            control: planned.control,
+            sessions: sessions
+                .iter()
+                .map(|session| session.plan.clone())
+                .collect(),
+            secured: planned.secured,
+        };
+        let run = Self::of(plan, engine)?;
+        info!(server = %named(server), sessions = sessions.len(), "connecting");
+        for session in &mut sessions {
+            // Features are not known before the server has answered.
+            session.plan.protocol = Protocol::Twamp(TestFeatures::default());
+        }
         Ok(Started {
             run,
             sessions,
             failed: Vec::new(),
             waiting: Vec::new(),
         })
-    };
-    measurement.run(&subject, start, |_| None)
+    }
+
+    fn of(plan: ControllerPlan, engine: Engine) -> Result<Self, StartError> {
+        Ok(Self {
+            run: controller::start(plan, &engine)?,
+            _engine: engine,
+        })
+    }
 }
 
-impl Run for ControllerRun {
+impl Run for ControlledRun {
     fn sessions(&self) -> &[SessionHandle] {
-        self.sessions()
+        self.run.sessions()
     }
 
     fn sessions_mut(&mut self) -> &mut [SessionHandle] {
-        self.sessions_mut()
+        self.run.sessions_mut()
     }
 
     fn next_event(&mut self) -> Option<Event> {
-        let event = ControllerRun::next_event(self)?;
+        let event = self.run.next_event()?;
         let line = words::event::line(&event);
         debug!("{line}");
         Some(Event {
@@ -94,20 +133,20 @@ impl Run for ControllerRun {
     }
 
     fn stop(&self) {
-        self.stop();
+        self.run.stop();
     }
 
     fn is_finished(&self) -> bool {
-        self.is_finished()
+        self.run.is_finished()
     }
 
     fn join(self) -> Result<Measured, Failure> {
         // Those that were refused never began.
-        let sessions = (1..).zip(self.sessions());
+        let sessions = (1..).zip(self.run.sessions());
         let sessions = sessions
             .filter_map(|(number, session)| Some((number, session.ended().ok()?)))
             .collect();
-        let control = self.join()?;
+        let control = self.run.join()?;
         let failure = refused(&control);
         Ok(Measured {
             sessions,
@@ -123,11 +162,19 @@ impl Run for ControllerRun {
 fn refused(report: &ControlReport) -> Option<Failure> {
     let some = report.refused.len();
     let all = some + report.sessions.len();
-    let classes: Vec<String> = report
-        .refused
-        .iter()
-        .map(|session| format!("{} (Accept {})", session.dscp, session.refusal.octet))
-        .collect();
+    let mut classes: Vec<(String, usize)> = Vec::new();
+    for session in &report.refused {
+        let class = format!("{} (Accept {})", session.dscp, session.refusal.octet);
+        match classes.iter_mut().find(|(known, _)| *known == class) {
+            Some((_, count)) => *count += 1,
+            None => classes.push((class, 1)),
+        }
+    }
+    let classes = classes.into_iter().map(|(class, count)| match count {
+        1 => class,
+        count => format!("{count} of {class}"),
+    });
+    let classes: Vec<String> = classes.collect();
     (some > 0).then(|| {
         Failure::could_not(format!(
             "{some} of {all} sessions {} refused: {}",

@@ -3,11 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use twinpath_report::SessionReport;
-use twinpath_runtime::controller::{self, ControlPlan, ControllerPlan};
+use twinpath_runtime::controller::ControlPlan;
 use twinpath_runtime::server::{self, ServerPlan};
 
 use super::{measured, path, sender_plan};
 use crate::args::SelftestArgs;
+use crate::cmd::control::ControlledRun;
 use crate::failure::Failure;
 use crate::signals::Signals;
 
@@ -20,12 +21,7 @@ pub(super) fn session(args: &SelftestArgs, signals: &Signals) -> Result<SessionR
     })?;
     let far = server.listening().first().copied();
     let far = far.ok_or_else(|| Failure::could_not("cannot listen on 127.0.0.1"))?;
-    let run = controller::start(ControllerPlan {
-        control: ControlPlan::to(far),
-        sender: sender_plan(far, args),
-        classes: Vec::new(),
-        secured: None,
-    })?;
+    let run = ControlledRun::of_one(ControlPlan::to(far), sender_plan(far, args))?;
     let report = measured(run, signals);
     server.stop();
     server.join()?;

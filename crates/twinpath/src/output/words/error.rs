@@ -84,6 +84,7 @@ impl Remedy for StartError {
         let words = match self {
             Self::Bind(error) => return error.remedy(),
             Self::NoFreePort { .. } => "use a wider range: --ports LO-HI",
+            Self::SameEnds { .. } => "use another source port",
             Self::NoRoute { .. } => "see `ip route get` for that address, or name an --interface",
             Self::TooLargeForPath { most_padding, .. } => {
                 let words =

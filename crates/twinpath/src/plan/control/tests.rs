@@ -13,7 +13,12 @@ fn command(line: &str) -> Command {
     Cli::of(line).command
 }
 
-fn of_controller(line: &str) -> Result<ControllerPlan, Failure> {
+/// Their classes.
+fn classes(plan: &PlannedControl) -> Vec<Tos> {
+    plan.sessions.iter().map(|session| session.class).collect()
+}
+
+fn of_controller(line: &str) -> Result<PlannedControl, Failure> {
     let Command::Control(ControlCommand::Controller(args)) = command(&format!("controller {line}"))
     else {
         unreachable!("another command")
@@ -50,9 +55,9 @@ fn a_bare_controller_asks_for_one_session_at_port_862() {
         (plan.control.near, plan.control.receiver_port),
         (None, None)
     );
-    assert_eq!(plan.classes, [Tos(0)]);
-    assert_eq!(plan.sender.port, PortChoice::Prefer(20_000));
-    assert_eq!(plan.sender.payload, PayloadSize::Fixed(41));
+    assert_eq!(classes(&plan), [Tos(0)]);
+    assert_eq!(plan.sessions[0].plan.port, PortChoice::Prefer(20_000));
+    assert_eq!(plan.sessions[0].plan.payload, PayloadSize::Fixed(41));
 }
 
 #[test]
@@ -73,13 +78,13 @@ fn every_option_of_a_controller_reaches_its_plan() {
     assert_eq!(control.required.bits(), 32 | 64 | 256 | 512);
     // 42 octets before the padding, 44 before the reply's.
     assert_eq!(control.padding_to_reflect, 98);
-    assert_eq!(plan.sender.payload, PayloadSize::Fixed(142));
+    assert_eq!(plan.sessions[0].plan.payload, PayloadSize::Fixed(142));
     assert_ne!(control.octets_to_reflect, 0);
-    assert_eq!(plan.classes, [Tos(0), Tos(184)]);
-    assert_eq!(plan.sender.port, PortChoice::Range(500, 510));
-    assert_eq!(plan.sender.start_delay, Duration::from_secs(1));
+    assert_eq!(classes(&plan), [Tos(0), Tos(184)]);
+    assert_eq!(plan.sessions[0].plan.port, PortChoice::Range(500, 510));
+    assert_eq!(plan.sessions[0].plan.start_delay, Duration::from_secs(1));
     let tos = of_controller("::1 --tos 187").unwrap();
-    assert_eq!(tos.classes, [Tos(187)]);
+    assert_eq!(classes(&tos), [Tos(187)]);
     for (options, line) in [
         (
             "--ports 5000-5001 --dscp be,af41,ef",
@@ -109,10 +114,10 @@ fn with_symmetrical_size_padding_begins_behind_the_zeros() {
     // Row TC-83: it is the Padding Length of the request.
     let of = |line: &str| of_controller(line).unwrap();
     let plan = of("::1 --padding 64 --symmetrical-size");
-    assert_eq!(plan.sender.payload, PayloadSize::Fixed(105));
+    assert_eq!(plan.sessions[0].plan.payload, PayloadSize::Fixed(105));
     let plan = of("::1 --padding 64 --reflect-octets");
     assert_eq!(plan.control.padding_to_reflect, 34);
-    assert_eq!(plan.sender.payload, PayloadSize::Fixed(78));
+    assert_eq!(plan.sessions[0].plan.payload, PayloadSize::Fixed(78));
     assert!(of_controller("127.0.0.1 --padding 65493").is_ok());
     let failure = of_controller("127.0.0.1 --padding 65493 --symmetrical-size").unwrap_err();
     assert!(failure.to_string().contains("out of range: use 0 to 65466"));
@@ -230,7 +235,7 @@ fn the_addresses_of_a_server_come_by_turns_of_their_families() {
         assert!(
             plans
                 .iter()
-                .all(|plan| plan.sender.far == plan.control.server)
+                .all(|plan| plan.sessions[0].plan.far == plan.control.server)
         );
         servers.collect()
     };

@@ -9,10 +9,17 @@ fn ns(ntp: u64) -> u64 {
 
 /// The rows of every command that sends.
 pub(in super::super) fn sending() -> Vec<Row> {
-    [schedule(), packets(), addresses(), output(), figures()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        schedule(),
+        packets(),
+        addresses(),
+        sessions(),
+        output(),
+        figures(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Options whose effect needs two hosts: [`the_interface_leads`] tests them.
@@ -104,15 +111,8 @@ fn packets() -> Vec<Row> {
     ]
 }
 
-/// Those of the sender alone.
-pub(super) fn uncontrolled() -> Vec<Row> {
+fn sessions() -> Vec<Row> {
     vec![
-        row("--to", THREE, "--to 127.0.0.1:{port}", |seen| {
-            seen.sessions() == 2 && seen.json["sessions"][1]["packets"]["sent"] == 3
-        }),
-        row("--targets", THREE, "--targets {dir}/targets", |seen| {
-            seen.sessions() == 2 && seen.json["sessions"][1]["target"]["name"] == "other"
-        }),
         row("--paths", THREE, "--paths 3", |seen| {
             let mut ports: Vec<u16> = seen.packets.iter().map(|packet| packet.from_port).collect();
             ports.sort_unstable();
@@ -128,6 +128,12 @@ pub(super) fn uncontrolled() -> Vec<Row> {
                 |seen| seen.threads == 3,
             )
         },
+    ]
+}
+
+/// Those of the sender alone.
+pub(super) fn uncontrolled() -> Vec<Row> {
+    vec![
         row(
             "--near",
             "{measure} --to {far} -c 3 -i 2 --timeout 0.3 --json",
@@ -137,6 +143,12 @@ pub(super) fn uncontrolled() -> Vec<Row> {
                 seen.all(|packet| Ok(packet.from_port) == port)
             },
         ),
+        row("--to", THREE, "--to 127.0.0.1:{port}", |seen| {
+            seen.sessions() == 2 && seen.json["sessions"][1]["packets"]["sent"] == 3
+        }),
+        row("--targets", THREE, "--targets {dir}/targets", |seen| {
+            seen.sessions() == 2 && seen.json["sessions"][1]["target"]["name"] == "other"
+        }),
         row("--stamp", THREE, "--stamp", |seen| {
             seen.session()["protocol"] == "stamp" && seen.all(|packet| packet.payload.len() == 44)
         }),
