@@ -25,6 +25,35 @@ findings! {
             /// Packets sent.
             sent: u64,
         }
+        /// The file holds a part of its run, or the files do.
+        Remark "run-part" RunPart {
+            /// The first of them, from 1.
+            first: u64,
+            /// The last of them.
+            last: u64,
+            /// They hold the packets whose fate became known from then on.
+            #[serde(rename = "from_ns")]
+            from: Wall,
+            /// Until then; `None`: the last of them was not closed.
+            #[serde(rename = "until_ns")]
+            until: Option<Wall>,
+        }
+        /// Files of the run between those that were read are missing.
+        Warning "parts-missing" PartsMissing {
+            /// How many.
+            count: u64,
+            /// When the first gap begins.
+            #[serde(rename = "from_ns")]
+            from: Wall,
+            /// When the last gap ends.
+            #[serde(rename = "until_ns")]
+            until: Wall,
+        }
+        /// The files lack records of all sessions.
+        Warning "parts-incomplete" PartsIncomplete {
+            /// How many.
+            count: u64,
+        }
         /// There are octets after the end of the run.
         Remark "octets-behind" OctetsBehind {
             /// How many.

@@ -38,6 +38,8 @@ pub(crate) use shared_options::{
     RunOptions, ScheduleOptions, SenderMarking, StampOptions, StampPackets, SummaryOptions,
 };
 pub(crate) use targets::{GivenOptions, MOST_SESSIONS, SessionOptions, TargetOptions};
+#[cfg(feature = "report")]
+pub(crate) use value::Rotate;
 pub(crate) use value::{
     Count, FarEnd, Host, Interval, Label, NearEnd, OrEndless, PaddingSize, Pattern, Ports, Prefix,
     ReplyPadding, Ssid, Time, TosOctet, Ttl, doubt, dscp_for_host,

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::shared_options::OUTPUT;
 use super::value::quantity::{above_zero, at_least_one};
-use super::{LogOptions, ResultOptions, Time};
+use super::{LogOptions, ResultOptions, Rotate, Time};
 
 /// Where a run is saved.
 #[derive(Debug, Args)]
@@ -16,6 +16,11 @@ pub(crate) struct SavingOptions {
     /// replaced when the first packet's fate is known
     #[arg(long, value_name = "FILE")]
     pub(crate) save: Option<PathBuf>,
+
+    /// Save in one file after the other, each named by the time at which it begins
+    /// (run-20261128T040000Z.parquet): the next begins every T (1h, 1d) or at a SIZE (100MB)
+    #[arg(long, value_name = "T|SIZE", requires = "save")]
+    pub(crate) rotate: Option<Rotate>,
 }
 
 impl SavingOptions {

@@ -191,6 +191,7 @@ fn shown_as(command: &clap::Command, argument: &str) -> Option<String> {
 fn missing(names: &[String], help: &str) -> String {
     match names.join(", ").as_str() {
         "--voice" => "--jitter-buffer needs --voice: add --voice CODEC, such as g711".to_owned(),
+        "--save" => "--rotate needs --save: add --save FILE, such as run.parquet".to_owned(),
         far @ "FAR[:PORT]" => format!("{far} is missing: give it, --to or --targets ({help})"),
         names => format!("{names} is missing ({help})"),
     }

@@ -129,6 +129,7 @@ fn written(path: &Path, error: Option<(String, &'static str)>) -> Written {
         path: path.display().to_string(),
         complete: error.is_none(),
         records: None,
+        files: None,
         records_of_run: None,
         error,
         remedy: remedy.unwrap_or_default(),

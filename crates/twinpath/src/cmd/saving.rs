@@ -46,7 +46,7 @@ impl Saving {
         let Some(path) = options.save.as_deref() else {
             return Ok(None);
         };
-        let opened = Opened::open(path).map_err(|error| failure(&error))?;
+        let opened = Opened::open(path, options.rotate).map_err(|error| failure(&error))?;
         Ok(Some(Box::new(Self {
             path: opened.path(),
             state: State::Waiting(opened),
@@ -130,10 +130,10 @@ impl Companion for Saving {
         self.put(number, record);
     }
 
-    /// Hands over what has happened. `Some`, once: the file takes no more.
+    /// Hands over what has happened. `Some`: a line to print.
     fn look(&mut self) -> Option<String> {
         match &mut self.state {
-            State::Begun(saver) => saver.look(),
+            State::Begun(saver) => saver.look(now()),
             State::Waiting(_) | State::Over(_) => self.unsaid.take(),
         }
     }
@@ -150,8 +150,9 @@ impl Companion for Saving {
             rows_missing,
         };
         let saved = match self.take() {
-            State::Begun(saver) => saver.finish(end),
+            State::Begun(saver) => saver.finish(now(), end),
             State::Over(error) => Saved {
+                files: None,
                 records: 0,
                 of: self.recorded,
                 error,
@@ -163,6 +164,7 @@ impl Companion for Saving {
             what: WrittenFile::Saved,
             path: self.path.clone(),
             complete: error.is_none(),
+            files: saved.files,
             records: Some(saved.records),
             records_of_run: Some(saved.of),
             error,

@@ -99,6 +99,7 @@ impl<S: Sink> Log<S> {
             path: self.name.clone(),
             complete: error.is_none(),
             records: None,
+            files: None,
             records_of_run: None,
             error: error.map(|error| format!("{} lost: {error}", lines(self.lost))),
             remedy: error.map(files::remedy).unwrap_or_default(),

@@ -172,6 +172,9 @@ pub(crate) struct Written {
     pub(crate) path: String,
     /// Whether it is complete.
     pub(crate) complete: bool,
+    /// For a raw file with turns: how many there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) files: Option<u64>,
     /// For a raw file: the records that it contains, and those that it should contain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) records: Option<u64>,

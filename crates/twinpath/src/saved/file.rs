@@ -11,6 +11,9 @@ use super::schema::Row;
 const GROUP_ROWS: usize = 1 << 16;
 /// Groups after which their length doubles, twice, so that the footer of a long run stays short.
 const DOUBLES_AFTER: usize = 64;
+/// Octets of a row, until a file has enough rows to tell.
+const ROW_OCTETS: u64 = 20;
+const TELLING_ROWS: u64 = 1_000;
 /// Length of the footer and magic number, which a Parquet file ends with.
 const END: usize = 8;
 
@@ -43,6 +46,8 @@ pub(super) struct Writer<S = File> {
     rows: Vec<Row>,
     /// Rows of a row group: [`GROUP_ROWS`], but for tests.
     group_rows: usize,
+    /// Those of the finished row groups.
+    finished_rows: u64,
     /// The rows in the file.
     written: u64,
     /// Whether something is not in the file yet.
@@ -103,6 +108,7 @@ impl<S: Store> Writer<S> {
             facts,
             rows: Vec::new(),
             group_rows: GROUP_ROWS,
+            finished_rows: 0,
             written: 0,
             stale: true,
         };
@@ -163,7 +169,30 @@ impl<S: Store> Writer<S> {
         if self.stale || self.live.begin > self.end {
             self.replace(true, Sync::Memory)?;
         }
+        Ok(())
+    }
+
+    /// Waits until all of the file is on the disk.
+    pub(super) fn settle(&self) -> io::Result<()> {
         self.file.sync()
+    }
+
+    /// Whether the file would have about this many octets if it ended here, at least half of them
+    /// rows.
+    pub(super) fn is_as_large_as(&self, octets: u64) -> bool {
+        let footer = self.live.end - self.live.footer;
+        let last = self
+            .live
+            .footer
+            .saturating_sub(self.live.begin.max(self.end));
+        let written = self.end + last;
+        let each = match self.written {
+            ..TELLING_ROWS => ROW_OCTETS,
+            rows => written / rows,
+        };
+        let waiting = self.finished_rows + self.rows.len() as u64 - self.written;
+        let rows = written + waiting * each;
+        rows >= footer && rows + footer >= octets
     }
 
     /// Makes the rows under way, and a footer for them and all before, what the file ends with.
@@ -190,12 +219,12 @@ impl<S: Store> Writer<S> {
             self.put_before(&tail, sync)?;
         }
         self.stale = false;
-        let before = self.finished.iter().map(|(group, _)| group.num_rows());
-        self.written = before.sum::<i64>().unsigned_abs() + self.rows.len() as u64;
+        self.written = self.finished_rows + self.rows.len() as u64;
         if finished && let Some(group) = group {
             let placed = group.at(self.end, self.finished.len());
             self.finished.push(placed.map_err(io::Error::other)?);
             self.end += group.octets.len() as u64;
+            self.finished_rows = self.written;
             self.rows.clear();
         }
         Ok(())

@@ -37,6 +37,24 @@ pub(crate) struct FooterEnd<'a, S = Vec<SessionReport>> {
     pub(crate) failed: Cow<'a, [FailedTarget]>,
 }
 
+/// Which part of its run a file holds, if the run is saved in one file after the other:
+/// `twinpath.part`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FooterPart {
+    /// The same in all files of the run, and in no others.
+    pub(crate) run: u64,
+    /// From 1.
+    pub(crate) number: u64,
+    /// It has the packets whose fate became known from then on, by the clock of the host.
+    #[serde(rename = "from_ns")]
+    pub(crate) from: Wall,
+    /// Until then; `None`: the file was not closed.
+    #[serde(rename = "until_ns")]
+    pub(crate) until: Option<Wall>,
+    /// Rows since the part before was closed that are in no file.
+    pub(crate) rows_missing: u64,
+}
+
 impl FooterBegin {
     pub(crate) fn new(meta: &Meta, started: Wall, sessions: Vec<SessionSetup>) -> Self {
         Self {

@@ -7,6 +7,7 @@ mod footer;
 mod group;
 mod guard;
 mod pages;
+mod parts;
 mod read;
 mod saver;
 mod schema;
@@ -14,7 +15,7 @@ mod schema;
 mod tests;
 mod whole;
 
-pub(crate) use footer::{FooterBegin, FooterEnd};
+pub(crate) use footer::{FooterBegin, FooterEnd, FooterPart};
 pub(crate) use read::Reader;
 pub(crate) use saver::{OpenError, Opened, Saved, Saver, Shortfall};
 pub(crate) use schema::Row;
@@ -29,6 +30,8 @@ const FORMAT_1: &str = "1";
 pub(crate) const RUN_KEY: &str = "twinpath.run";
 /// The key of the metadata of the end; an interrupted run has none.
 pub(crate) const END_KEY: &str = "twinpath.end";
+/// The key of what part of its run a file holds, where there are several.
+pub(crate) const PART_KEY: &str = "twinpath.part";
 /// The most sessions of a run, each of which has its own series: as many as are measured at once, and as
 /// many that these began in the place of, because their far ends had other addresses.
 const MOST_SESSIONS: usize = 20_000;
@@ -38,6 +41,15 @@ const WRITER: &str = "twinpath ";
 const CREATED_BY: &str = concat!("twinpath ", env!("CARGO_PKG_VERSION"));
 
 impl Reader {
+    /// What part of its run the file holds, if the run has several.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub(crate) fn part(&self) -> Result<Option<FooterPart>, Unreadable> {
+        let part = self.fact(PART_KEY).map(footer::read).transpose();
+        part.map_err(Unreadable::Facts)
+    }
+
     /// The metadata of the beginning, and those of the end if the run reached it.
     ///
     /// # Errors

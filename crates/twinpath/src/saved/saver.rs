@@ -10,32 +10,29 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use twinpath_metrics::Record;
 use twinpath_report::words;
+use twinpath_wire::Wall;
 
-use super::file::{Sync, Writer};
 use super::footer::{FooterBegin, FooterEnd};
-use super::{END_KEY, FORMAT, FORMAT_KEY, RUN_KEY, Row};
+use super::parts::{self, OpenPart, Parts, Series, Written};
+use super::{FORMAT, FORMAT_KEY, RUN_KEY, Row};
+use crate::args::Rotate;
 use crate::files::{self, Unfit};
 
-/// The longest time until a row is written, if its row group is not full before. At the beginning
-/// of a run, when there is little to rewrite, it is a second; it doubles each time.
-const WRITE_EVERY: Duration = Duration::from_secs(10);
-const FIRST_WRITE: Duration = Duration::from_secs(1);
-/// The same in long runs: the largest share of the disk's time spent on rewriting.
-const WRITE_EVERY_AT_MOST: Duration = Duration::from_mins(1);
-const AGAIN_PER_SECOND: u64 = 16_384;
-/// How often the system is asked to put the file on the disk itself.
-const SYNC_EVERY: Duration = Duration::from_mins(1);
 /// Rows that are handed over at once.
 const BATCH: usize = 1_024;
 /// How often fewer are handed over: each time wakes a thread on the measuring host.
 const HAND_OVER_EVERY: Duration = Duration::from_millis(250);
 /// The most batches that wait for the disk; beyond that, rows are dropped and counted.
 const WAITING: usize = 128;
+/// The most lines that wait for their user.
+const LINES: usize = 8;
 
 /// Where a run is to be saved.
 #[derive(Debug)]
 pub(crate) struct Opened {
     path: PathBuf,
+    /// Where there is one file after the other.
+    series: Option<Series>,
     /// What has the name until the run begins: ours alone as long as this is.
     before: Option<File>,
 }
@@ -68,9 +65,10 @@ impl OpenError {
 }
 
 impl Opened {
-    /// The name of the file.
+    /// The name of the file, or of all of them.
     pub(crate) fn path(&self) -> String {
-        self.path.display().to_string()
+        let files = self.series.as_ref().map(Series::pattern);
+        files.as_ref().unwrap_or(&self.path).display().to_string()
     }
 
     /// Whether the name is another file's, which the run replaces.
@@ -78,53 +76,77 @@ impl Opened {
         self.before.is_some()
     }
 
-    /// Makes sure that a run can be saved as `path`, and leaves what has that name as it is.
+    /// Makes sure that a run can be saved as `path`, and leaves what has that name as it is. With
+    /// `rotate`: in files whose names begin as that one.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
-        files::try_out(path).map_err(|source| unfit(path, source))?;
-        let before = claim(path)?;
+    pub(crate) fn open(path: &Path, rotate: Option<Rotate>) -> Result<Self, OpenError> {
+        let series = rotate.map(|rotate| Series {
+            path: path.to_owned(),
+            rotate,
+        });
+        for path in [path.to_owned()]
+            .into_iter()
+            .chain(series.iter().map(|series| series.file(Wall::default(), 1)))
+        {
+            files::try_out(&path).map_err(|source| unfit(&path, source))?;
+        }
+        let before = match series {
+            Some(_) => None,
+            None => claim(path)?,
+        };
         Ok(Self {
             path: path.to_owned(),
+            series,
             before,
         })
     }
 
-    /// Begins to save: a file that is whole, and has no row yet, takes the name.
+    /// Begins to save: a file that is whole, and has no row yet, takes the name. Of several, the
+    /// first begins with the first row.
     ///
     /// # Errors
     /// [`OpenError`]; nothing can be saved here.
     pub(crate) fn begin(self, facts: &FooterBegin) -> Result<Saver, OpenError> {
-        let Self { path, before } = self;
+        let Self {
+            path,
+            series,
+            before,
+        } = self;
         let io = |source: io::Error| unfit(&path, source.into());
+        let now = facts.started;
         let facts = serde_json::to_string(facts).map_err(|error| io(error.into()))?;
         let facts = vec![(FORMAT_KEY, FORMAT.to_owned()), (RUN_KEY, facts)];
-        if before.is_none() {
-            // It may belong to another run by now.
-            claim(&path)?;
+        let mut first = None;
+        if series.is_none() {
+            if before.is_none() {
+                // It may belong to another run by now.
+                claim(&path)?;
+            }
+            let new = files::create(&path).map_err(|source| unfit(&path, source))?;
+            let writer = parts::writer(new.as_file(), facts.clone()).map_err(io)?;
+            new.persist(&path).map_err(|error| io(error.into()))?;
+            first = Some(OpenPart::new(path.clone(), writer));
         }
-        let new = files::create(&path).map_err(|source| unfit(&path, source))?;
-        let file = new.as_file().try_clone().map_err(io)?;
-        // A file system without locks saves all the same.
-        let _ = file.try_lock();
-        let writer = Writer::new(file, facts).map_err(io)?;
-        new.persist(&path).map_err(|error| io(error.into()))?;
         let (messages, inbox) = sync_channel(WAITING);
+        let (said, lines) = sync_channel(LINES);
+        let parts = Parts::new(series.clone(), facts, first, said);
         let thread = thread::Builder::new()
             .name("saver".to_owned())
-            .spawn(move || save(writer, &inbox))
+            .spawn(move || save(parts, &inbox))
             .map_err(io)?;
         Ok(Saver {
-            path,
+            series,
             messages: Some(messages),
+            lines,
             thread: Some(thread),
             batch: Vec::with_capacity(BATCH),
+            at: now,
             handed_over: Instant::now(),
             recorded: 0,
             missing: 0,
             facts: None,
-            ended: None,
         })
     }
 }
@@ -150,19 +172,38 @@ fn unfit(path: &Path, source: Unfit) -> OpenError {
     }
 }
 
+/// Rows that were recorded one after the other.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// When the first of them was, or none, by the host's clock.
+    pub(super) at: Wall,
+    pub(super) rows: Vec<Row>,
+    /// Rows that were dropped so far.
+    pub(super) missing: u64,
+}
+
 /// Messages to the thread.
 enum Message {
-    Rows(Vec<Row>),
+    Rows(Batch),
     /// The facts of its beginning, which are others now.
     Begin(String),
     /// The run is over; the facts of its end.
-    End(String),
+    End(End),
+}
+
+/// The end of a run.
+pub(super) struct End {
+    pub(super) at: Wall,
+    pub(super) missing: u64,
+    pub(super) facts: String,
 }
 
 /// The result of saving.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Saved {
-    /// Records in the file.
+    /// Files, where there may be several.
+    pub(crate) files: Option<u64>,
+    /// Records in the file, or in all of them.
     pub(crate) records: u64,
     /// Records that the run had.
     pub(crate) of: u64,
@@ -186,24 +227,22 @@ impl From<io::Error> for Shortfall {
     }
 }
 
-/// How many rows a file contains, and why saving ended before its run.
-type Ended = (u64, Option<Shortfall>);
-
 /// A run that is being saved. Never waits for the disk.
 #[derive(Debug)]
 pub(crate) struct Saver {
-    path: PathBuf,
+    series: Option<Series>,
     messages: Option<SyncSender<Message>>,
-    thread: Option<JoinHandle<Ended>>,
+    lines: Receiver<String>,
+    thread: Option<JoinHandle<Written>>,
     batch: Vec<Row>,
+    /// A time before the first row of the batch, and in the same file.
+    at: Wall,
     /// When the last batch was, or the run began.
     handed_over: Instant,
     recorded: u64,
     missing: u64,
     /// Facts that are to be told before the next rows.
     facts: Option<String>,
-    /// The thread has.
-    ended: Option<Ended>,
 }
 
 impl Saver {
@@ -226,28 +265,28 @@ impl Saver {
         self.hand_over_facts();
     }
 
-    /// Hands over the events so far, if due. `Some`: saving has ended; one line to report, returned
-    /// once.
-    pub(crate) fn look(&mut self) -> Option<String> {
-        if self.handed_over.elapsed() >= HAND_OVER_EVERY {
+    /// Hands over the events so far, if due; those that follow are later than `now`. `Some`: a line
+    /// to report, returned once.
+    pub(crate) fn look(&mut self, now: Wall) -> Option<String> {
+        let turn = |series: &Series| series.turn(now) != series.turn(self.at);
+        let turns = self.series.as_ref().is_some_and(turn);
+        if turns || self.handed_over.elapsed() >= HAND_OVER_EVERY {
             self.hand_over();
         }
-        let ended = self.thread.as_ref().is_some_and(JoinHandle::is_finished);
-        if !ended {
-            return None;
+        if self.batch.is_empty() {
+            self.at = now;
         }
-        self.join();
-        let (written, why) = self.ended.as_ref()?;
-        let why = why.as_ref().map_or("internal error", |why| &why.line);
-        Some(format!(
-            "saving to {} failed: {why}; the measurement continues, the file holds {written} of its records",
-            self.path.display()
-        ))
+        if turns {
+            // Without a row too: the file is closed on time.
+            self.send();
+        }
+        self.lines.try_recv().ok()
     }
 
     /// The run is over.
     pub(crate) fn finish<'a, S: Serialize>(
         mut self,
+        now: Wall,
         end: impl FnOnce(u64) -> FooterEnd<'a, S>,
     ) -> Saved {
         self.hand_over();
@@ -257,10 +296,13 @@ impl Saver {
                 let _ = messages.send(Message::Begin(facts));
             }
             // Fails if the thread has ended: it says why.
-            let _ = messages.send(Message::End(facts));
+            let _ = messages.send(Message::End(End {
+                at: now,
+                missing: self.missing,
+                facts,
+            }));
         }
-        self.join();
-        let (records, error) = self.ended.take().unwrap_or_default();
+        let written = self.join().unwrap_or_default();
         let slow = || Shortfall {
             line: format!(
                 "the disk was too slow for {}",
@@ -269,9 +311,10 @@ impl Saver {
             remedy: "use a file on a faster disk",
         };
         Saved {
-            records,
+            files: self.series.is_some().then_some(written.files),
+            records: written.rows,
             of: self.recorded,
-            error: error.or_else(|| (self.missing > 0).then(slow)),
+            error: written.error.or_else(|| (self.missing > 0).then(slow)),
         }
     }
 
@@ -286,34 +329,40 @@ impl Saver {
 
     fn hand_over(&mut self) {
         self.hand_over_facts();
-        if self.batch.is_empty() {
-            return;
+        if !self.batch.is_empty() {
+            self.send();
         }
+    }
+
+    fn send(&mut self) {
         self.handed_over = Instant::now();
-        let batch = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
-        let rows = batch.len() as u64;
+        let rows = std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        let count = rows.len() as u64;
+        let batch = Batch {
+            at: self.at,
+            rows,
+            missing: self.missing,
+        };
         let taken = match &self.messages {
             Some(messages) => messages.try_send(Message::Rows(batch)).is_ok(),
             None => false,
         };
         if !taken {
-            self.missing += rows;
+            self.missing += count;
         }
     }
 
-    /// Waits for the thread, and keeps its result.
-    fn join(&mut self) {
+    /// Waits for the thread; its result, once.
+    fn join(&mut self) -> Option<Written> {
         self.messages = None;
-        let Some(thread) = self.thread.take() else {
-            return;
-        };
-        self.ended = Some(thread.join().unwrap_or_else(|_| {
-            let why = Shortfall {
+        let written = self.thread.take()?.join();
+        Some(written.unwrap_or_else(|_| Written {
+            error: Some(Shortfall {
                 line: "internal error".to_owned(),
                 remedy: "report it",
-            };
-            (0, Some(why))
-        }));
+            }),
+            ..Written::default()
+        }))
     }
 }
 
@@ -325,47 +374,15 @@ impl Drop for Saver {
     }
 }
 
-fn save(mut writer: Writer, inbox: &Receiver<Message>) -> Ended {
-    let end = follow(&mut writer, inbox);
-    (writer.written(), end.err().map(Shortfall::from))
-}
-
-fn follow(writer: &mut Writer, inbox: &Receiver<Message>) -> io::Result<()> {
-    let mut wait = FIRST_WRITE;
-    let mut write_due = Instant::now() + wait;
-    let mut sync_due = write_due + SYNC_EVERY;
-    let mut how = |now: Instant| {
-        if now < sync_due {
-            return Sync::Memory;
-        }
-        sync_due = now + SYNC_EVERY;
-        Sync::Disk
-    };
+fn save(mut parts: Parts, inbox: &Receiver<Message>) -> Written {
     loop {
-        match inbox.recv_timeout(write_due.saturating_duration_since(Instant::now())) {
-            Ok(Message::Rows(rows)) => {
-                for row in rows {
-                    if writer.push(row) {
-                        let now = Instant::now();
-                        writer.write(how(now))?;
-                        write_due = now + wait;
-                    }
-                }
-            }
-            Ok(Message::Begin(facts)) => writer.set_metadata(RUN_KEY, facts),
-            Ok(Message::End(facts)) => {
-                writer.set_metadata(END_KEY, facts);
-                return writer.finish();
-            }
+        match inbox.recv_timeout(parts.wait()) {
+            Ok(Message::Rows(batch)) => parts.take(batch),
+            Ok(Message::Begin(facts)) => parts.begin_again(facts),
+            Ok(Message::End(end)) => return parts.end(Some(end)),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return writer.finish(),
+            Err(RecvTimeoutError::Disconnected) => return parts.end(None),
         }
-        let now = Instant::now();
-        if now >= write_due {
-            writer.write(how(now))?;
-            let steady = Duration::from_secs(writer.rewritten_octets() / AGAIN_PER_SECOND);
-            wait = (wait * 2).min(steady.clamp(WRITE_EVERY, WRITE_EVERY_AT_MOST));
-            write_due = now + wait;
-        }
+        parts.look();
     }
 }

@@ -59,6 +59,7 @@ mod prometheus;
 #[cfg(feature = "report")]
 mod reports;
 mod responders;
+mod rotated;
 mod rough;
 #[cfg(feature = "report")]
 mod saved;

@@ -3,10 +3,14 @@
 mod address;
 mod header;
 pub(super) mod quantity;
+#[cfg(feature = "report")]
+mod rotate;
 mod schedule;
 
 pub(crate) use address::{FarEnd, Host, NearEnd, Prefix, doubt};
 pub(crate) use header::{Label, Ssid, TosOctet, Ttl, dscp_for_host};
 pub(super) use header::{dscp, listed_dscp};
 pub(crate) use quantity::{Count, Interval, OrEndless, PaddingSize, Ports, ReplyPadding, Time};
+#[cfg(feature = "report")]
+pub(crate) use rotate::Rotate;
 pub(crate) use schedule::Pattern;

@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::args::Advice;
 
 /// The bounds of a time, and how they are written.
-type Bound = (Duration, &'static str);
+pub(super) type Bound = (Duration, &'static str);
 
 /// Nothing here waits or measures longer than this.
-const LONGEST: Bound = (Duration::from_hours(24 * 365), "365d");
+pub(super) const LONGEST: Bound = (Duration::from_hours(24 * 365), "365d");
 
 const UNITS: &str = "ns us ms s m h d";
 
@@ -79,7 +79,7 @@ pub(in crate::args) fn out_of_range(low: impl fmt::Display, high: impl fmt::Disp
 
 /// A decimal number and a unit, exact in nanoseconds, within bounds. A time in other letters or
 /// with spaces around it gets an error that says how to write it.
-fn time(
+pub(super) fn time(
     text: &str,
     bare_ns: u128,
     (low, high): (Bound, Bound),

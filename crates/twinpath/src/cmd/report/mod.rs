@@ -4,6 +4,7 @@ mod alike;
 mod compare;
 mod merge;
 mod replay;
+mod saved_run;
 mod source;
 #[cfg(test)]
 #[cfg(feature = "pictures")]

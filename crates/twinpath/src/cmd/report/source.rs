@@ -1,7 +1,6 @@
 //! A file that a report is made from: a raw file, or a capture.
 
 use std::collections::BTreeSet;
-use std::fs::TryLockError;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use twinpath_runtime::measure::SeriesFacts;
 
 use super::Trouble;
 use super::replay::Replay;
+use super::saved_run::SavedRun;
 use crate::args::ReportArgs;
 use crate::captured::{self, Capture};
 use crate::cmd::run_observers::RunObservers;
@@ -24,7 +24,7 @@ use crate::files::{self, Unfit};
 use crate::output::captures::CaptureCounts;
 use crate::output::{Meta, words};
 use crate::plan;
-use crate::saved::{FooterEnd, Reader, Row, Unreadable};
+use crate::saved::{FooterEnd, Row};
 
 /// How long a reply in a capture is waited for, unless the user says.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -41,18 +41,13 @@ pub(super) struct Source {
 }
 
 enum Rows {
-    Saved {
-        reader: Box<Reader>,
-        /// Its run is still being saved.
-        growing: bool,
-        end: Option<Box<FooterEnd<'static>>>,
-    },
+    Saved(SavedRun),
     Captured(Box<Capture>),
 }
 
 impl Source {
-    /// The files of a report. Captures that are merged are read as one: what was under way when one
-    /// ended is answered in the next.
+    /// The files of a report. Those of one run are read as one, in their order. Captures that are
+    /// merged are too: what was under way when one ended is answered in the next.
     pub(super) fn all(args: &ReportArgs) -> Result<Vec<Self>, Failure> {
         let are_captures = || {
             let mut files = args.files.iter();
@@ -61,8 +56,42 @@ impl Source {
         if args.merge && args.files.len() > 1 && are_captures() {
             return Ok(vec![Self::captured(&args.files, args)?]);
         }
-        let sources = args.files.iter().map(|path| Self::open(path, args));
-        sources.collect()
+        // Two files that are compared may be two parts of a run.
+        let joins = !args.compare;
+        let mut sources: Vec<Self> = Vec::new();
+        for path in &args.files {
+            let new = Self::open(path, args)?;
+            if let Some(new) = if joins {
+                new.join(&mut sources)
+            } else {
+                Some(new)
+            } {
+                sources.push(new);
+            }
+        }
+        for source in &mut sources {
+            if let Rows::Saved(run) = &source.rows {
+                run.check()?;
+                source.path = run.name();
+            }
+        }
+        Ok(sources)
+    }
+
+    /// Joins the one of the same run; `None`: it is part of that one now.
+    fn join(mut self, others: &mut [Self]) -> Option<Self> {
+        for other in others {
+            if let (Rows::Saved(known), Rows::Saved(run)) = (&mut other.rows, &mut self.rows)
+                && known.join(run)
+            {
+                // Sessions were added to the run as it went on.
+                if self.sessions.len() > other.sessions.len() {
+                    other.sessions = self.sessions;
+                }
+                return None;
+            }
+        }
+        Some(self)
     }
 
     pub(super) fn open(path: &Path, args: &ReportArgs) -> Result<Self, Failure> {
@@ -90,24 +119,13 @@ impl Source {
                 "use a file written by --save, or a capture in pcap or pcapng",
             )));
         }
-        // Whoever saves a run holds its file.
-        let growing = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
-        if !growing {
-            // A file system without locks is asked for none.
-            let _ = file.unlock();
-        }
-        let reader = Reader::open(file).map_err(|error| broken(&shown, &error))?;
-        let (run, end) = reader.facts().map_err(|error| broken(&shown, &error))?;
+        let (saved, run) = SavedRun::open(path, file)?;
         Ok(Self {
             meta: run.meta(),
             sessions: run.sessions,
             path: shown,
             wanted,
-            rows: Rows::Saved {
-                reader: Box::new(reader),
-                growing,
-                end: end.map(Box::new),
-            },
+            rows: Rows::Saved(saved),
         })
     }
 
@@ -146,21 +164,11 @@ impl Source {
         take: &mut dyn FnMut(Row) -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
         match &self.rows {
-            Rows::Saved { reader, .. } => reader
-                .each(|row| take(row).map_err(Stop::Trouble))
-                .map_err(|stop| match stop {
-                    Stop::Trouble(trouble) => trouble,
-                    Stop::Unreadable(error) => broken(&self.path, &error).into(),
-                }),
-            Rows::Captured(capture) => capture
-                .each(|row| take(row).map_err(Stop::Trouble))
-                .map_err(|stop| match stop {
-                    captured::Stop::Taker(Stop::Trouble(trouble)) => trouble,
-                    captured::Stop::Taker(Stop::Unreadable(error)) => {
-                        broken(&self.path, &error).into()
-                    }
-                    captured::Stop::Capture(error) => captured_failure(&self.path, &error).into(),
-                }),
+            Rows::Saved(run) => run.each(take),
+            Rows::Captured(capture) => capture.each(take).map_err(|stop| match stop {
+                captured::Stop::Taker(trouble) => trouble,
+                captured::Stop::Capture(error) => captured_failure(&self.path, &error).into(),
+            }),
         }
     }
 
@@ -178,8 +186,8 @@ impl Source {
             let session = self.sessions.get(number.checked_sub(1)?)?;
             Some((metrics, self.facts(session).metrics))
         };
-        let mut reports = match &self.rows {
-            Rows::Saved { end: Some(end), .. } => end
+        let mut reports = match (&self.rows, self.end()) {
+            (Rows::Saved(_), Some(end)) => end
                 .sessions
                 .iter()
                 .filter_map(|session| {
@@ -189,19 +197,24 @@ impl Source {
                     Some(report)
                 })
                 .collect(),
-            Rows::Saved {
-                end: None, growing, ..
-            } => {
-                let finding = |replay: &Replay| unfinished(replay, *growing).into();
+            (Rows::Saved(run), None) => {
+                let finding = |replay: &Replay| run.findings(replay.newest());
                 let mut reports = self.by_rows(first, replays, series, finding);
                 for report in &mut reports {
+                    if run.is_a_part() {
+                        report.counters.asked = None;
+                    }
+                    if run.has_gaps() {
+                        report.achieved_pps = None;
+                    }
                     report.add(finding::negative(report));
                 }
                 reports
             }
-            Rows::Captured(capture) => {
-                let mut reports =
-                    self.by_rows(first, replays, series, |_| Captured::FromCapture.into());
+            (Rows::Captured(capture), _) => {
+                let mut reports = self.by_rows(first, replays, series, |_| {
+                    vec![Captured::FromCapture.into()]
+                });
                 for report in &mut reports {
                     capture.complete(report);
                 }
@@ -210,7 +223,9 @@ impl Source {
         };
         for report in &mut reports {
             report.decide_again();
-            report.add(self.left_out());
+            if let Rows::Saved(run) = &self.rows {
+                report.add(run.left_out());
+            }
             finding::sort(&mut report.findings);
             report.identity.number += first;
         }
@@ -221,7 +236,7 @@ impl Source {
     pub(super) fn counts(&self, first: usize) -> Option<CaptureCounts> {
         match &self.rows {
             Rows::Captured(capture) => Some(capture.counts(first)),
-            Rows::Saved { .. } => None,
+            Rows::Saved(_) => None,
         }
     }
 
@@ -232,30 +247,8 @@ impl Source {
     /// Why nothing is known of any packet of it.
     pub(super) fn nothing(&self) -> Failure {
         let path = &self.path;
-        match self.rows {
-            Rows::Saved {
-                growing: true,
-                end: None,
-                ..
-            } => Failure::could_not(format!(
-                "{path} has no finished packet yet: its run has just begun"
-            ))
-            .with_remedy(Some("try again in a few seconds")),
-            Rows::Saved {
-                end: None,
-                ref reader,
-                ..
-            } if reader.octets_behind() > 0 => Failure::could_not(format!(
-                "{path} has no finished packet in what is left of it: its end is missing or damaged"
-            ))
-            .with_remedy(Some("copy the file again")),
-            Rows::Saved { end: None, .. } => Failure::could_not(format!(
-                "{path} has no finished packet: its run was killed soon after it began, or \
-                 could not be saved"
-            )),
-            Rows::Saved { .. } => Failure::could_not(format!(
-                "{path} has no finished packet: its run was stopped before"
-            )),
+        match &self.rows {
+            Rows::Saved(run) => run.nothing(),
             Rows::Captured(_) => Failure::could_not(format!(
                 "{path} has no finished packet: it ends before the timeout of the first one"
             ))
@@ -263,35 +256,22 @@ impl Source {
         }
     }
 
-    /// What of the file is not of its records: a write that was broken off, or, behind a run that came
-    /// to its end, octets of others.
-    fn left_out(&self) -> Option<RawFile> {
-        let Rows::Saved { reader, end, .. } = &self.rows else {
-            return None;
-        };
-        match (reader.octets_behind(), end) {
-            (0, _) => None,
-            (count, Some(_)) => Some(RawFile::OctetsBehind { count }),
-            (_, None) => Some(RawFile::FileTorn),
-        }
-    }
-
     /// The control connection of the run, if it had one and came to its end.
     pub(super) fn control(&self) -> Option<ControlReport> {
-        match &self.rows {
-            Rows::Saved { end: Some(end), .. } => {
-                let control = end.control.as_deref()?.clone();
-                Some(control.as_read())
-            }
-            Rows::Saved { end: None, .. } | Rows::Captured(_) => None,
-        }
+        let control = self.end()?.control.as_deref()?.clone();
+        Some(control.as_read())
     }
 
     /// What the run could not measure, if it came to its end.
     pub(super) fn failed(&self) -> Vec<FailedTarget> {
+        self.end().map_or_else(Vec::new, |end| end.failed.to_vec())
+    }
+
+    /// The end of a run that is here as a whole.
+    fn end(&self) -> Option<&FooterEnd<'static>> {
         match &self.rows {
-            Rows::Saved { end: Some(end), .. } => end.failed.to_vec(),
-            Rows::Saved { end: None, .. } | Rows::Captured(_) => Vec::new(),
+            Rows::Saved(run) => run.end(),
+            Rows::Captured(_) => None,
         }
     }
 
@@ -301,7 +281,7 @@ impl Source {
         first: usize,
         replays: &[Replay],
         series: impl Fn(usize) -> Option<(&'a SessionMetrics, MetricsConfig)>,
-        finding: impl Fn(&Replay) -> Finding,
+        findings: impl Fn(&Replay) -> Vec<Finding>,
     ) -> Vec<SessionReport> {
         let replays = replays.iter().skip(first);
         (1..)
@@ -313,7 +293,7 @@ impl Source {
                 let mut report = SessionReport::new(identity, metrics, config);
                 replay.complete(&mut report, session.asked);
                 report.add(finding::implausible(&report));
-                report.findings.push(finding(replay));
+                report.add(findings(replay));
                 Some(report)
             })
             .collect()
@@ -374,28 +354,6 @@ fn magic(path: &Path) -> Option<[u8; 4]> {
     Some(magic)
 }
 
-/// Why the rows came to an end before theirs.
-enum Stop {
-    Trouble(Trouble),
-    Unreadable(Unreadable),
-}
-
-impl From<Unreadable> for Stop {
-    fn from(error: Unreadable) -> Self {
-        Self::Unreadable(error)
-    }
-}
-
-/// The file ends, or the run goes on.
-fn unfinished(replay: &Replay, growing: bool) -> RawFile {
-    let newest = replay.newest();
-    if growing {
-        RawFile::StillRunning { newest }
-    } else {
-        RawFile::Interrupted { newest }
-    }
-}
-
 /// The file does not hold all that the run counted.
 fn incomplete(report: &SessionReport, rows_missing: u64) -> Option<RawFile> {
     let (counters, figures) = (&report.counters, &report.figures);
@@ -406,31 +364,6 @@ fn incomplete(report: &SessionReport, rows_missing: u64) -> Option<RawFile> {
             .saturating_sub(figures.received + figures.lost),
         sent: counters.sent,
     })
-}
-
-fn broken(path: &str, error: &Unreadable) -> Failure {
-    let remedy = match error {
-        Unreadable::Parquet(_)
-        | Unreadable::Facts(_)
-        | Unreadable::Rows
-        | Unreadable::Sessions
-        | Unreadable::TooDense
-        | Unreadable::Checksum
-        | Unreadable::Missing(_) => "use an unchanged file written by --save",
-        Unreadable::TooLarge | Unreadable::Encoding => {
-            "use the file as written by --save, not one rewritten by another program"
-        }
-        Unreadable::NoColumn(_) | Unreadable::NoFormat | Unreadable::OtherColumn(_) => {
-            "use a file written by --save"
-        }
-        Unreadable::Unit(_) => {
-            "rewrite it with timestamps in nanoseconds (pyarrow: without coerce_timestamps)"
-        }
-        Unreadable::Format(_) | Unreadable::Word(_) => {
-            "read it with the version that wrote it, or a newer one"
-        }
-    };
-    Failure::could_not(format!("cannot read {path}: {error}")).with_remedy(Some(remedy))
 }
 
 fn captured_failure(path: &str, error: &captured::CaptureError) -> Failure {

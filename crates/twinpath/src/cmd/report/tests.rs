@@ -168,7 +168,7 @@ fn wild(path: &std::path::Path, chance: &mut Chance, ended: bool) {
         }))],
     });
     let facts: FooterBegin = serde_json::from_value(facts).unwrap();
-    let mut saver = Opened::open(path).unwrap().begin(&facts).unwrap();
+    let mut saver = Opened::open(path, None).unwrap().begin(&facts).unwrap();
     for _ in 0..400 {
         saver.record(chance.of(&[1, 1, 1, 1, 0, 2, u32::MAX]), &chance.record());
     }
@@ -220,7 +220,7 @@ fn wild(path: &std::path::Path, chance: &mut Chance, ended: bool) {
         "rows_missing": most,
     });
     let end: FooterEnd<'_> = serde_json::from_value(end).unwrap();
-    assert_eq!(saver.finish(|_| end).error, None);
+    assert_eq!(saver.finish(Wall::default(), |_| end).error, None);
 }
 
 #[test]

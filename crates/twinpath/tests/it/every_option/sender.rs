@@ -118,6 +118,7 @@ pub(super) const THREE: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 
 const TEXT: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1";
 const LONG: &str = "{measure} {far} 127.0.0.1:0 -c 400 -i 1 --timeout 1 --json";
 const CALL: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1 --json --voice g711";
+const SAVED: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1 --save {dir}/a.parquet";
 const DRAWN: &str = "{measure} {far} 127.0.0.1:0 -c 3 -i 2 --timeout 1 --graph {dir}/a.svg";
 
 impl Row {

@@ -15,9 +15,11 @@ use crate::output::{units, words};
 
 const INCOMPLETE: &str = "incompletely-measured";
 /// Warnings of files that lack a part of their run: what was lost is not known.
-const LACKING: [&str; 16] = [
+const LACKING: [&str; 18] = [
     "file-torn",
     "interrupted",
+    "parts-incomplete",
+    "parts-missing",
     "records-missing",
     "still-running",
     "capture-broken-off",
@@ -37,7 +39,13 @@ const LACKING: [&str; 16] = [
 const SAID: [&str; 2] = [INCOMPLETE, "clocks-not-synchronized"];
 const CUT_REPLIES: &str = "cut-replies";
 /// Of those, the ones by which packets with delays of their own are left out.
-const LACKING_DELAYS: [&str; 3] = ["capture-cut", "records-missing", CUT_REPLIES];
+const LACKING_DELAYS: [&str; 5] = [
+    "capture-cut",
+    "parts-incomplete",
+    "parts-missing",
+    "records-missing",
+    CUT_REPLIES,
+];
 const RUNS: [&str; 2] = ["the first run", "the second run"];
 /// Losses in a row that may be one event; those of a burst that short are told by the blocks.
 const BURST: u64 = 3;

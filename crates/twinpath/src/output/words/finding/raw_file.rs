@@ -20,6 +20,38 @@ pub(super) fn line(finding: &RawFile) -> String {
             "the file lacks records of {count} of {}: figures are of the rest",
             packets(*sent)
         ),
+        RawFile::RunPart {
+            first,
+            last,
+            from,
+            until,
+        } => {
+            let which = if first == last {
+                format!("file {first}")
+            } else {
+                format!("files {first} to {last}")
+            };
+            let from = instant(*from, 3);
+            let until =
+                until.map_or_else(String::new, |until| format!(" until {}", instant(until, 3)));
+            format!(
+                "{which} of a run saved in several: packets whose fate became known from {from}{until}"
+            )
+        }
+        RawFile::PartsMissing {
+            count: number,
+            from,
+            until,
+        } => format!(
+            "{} missing, between {} and {}: the packets in there are not counted",
+            count(*number, "file of the run is", "files of the run are"),
+            instant(*from, 3),
+            instant(*until, 3)
+        ),
+        RawFile::PartsIncomplete { count: number } => format!(
+            "the files lack {} of the run (the disk was full or too slow): figures are of the rest",
+            count(*number, "record", "records")
+        ),
         RawFile::OctetsBehind { count: number } => format!(
             "{} after the end of the run ignored: the run is complete",
             count(*number, "octet", "octets")

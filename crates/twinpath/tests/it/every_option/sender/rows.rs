@@ -259,6 +259,13 @@ fn output() -> Vec<Row> {
         row("--save", TEXT, "--save {dir}/a.parquet", |seen| {
             seen.file("a.parquet").starts_with("PAR1")
         }),
+        row("--rotate", SAVED, "--rotate 1h", |seen| {
+            let names = fs::read_dir(seen.directory.path()).unwrap();
+            let names = names.map(|file| file.unwrap().file_name());
+            let names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+            names.iter().any(|name| name.starts_with("a-20"))
+                && !names.contains(&"a.parquet".into())
+        }),
         Row {
             far: Answers::Nothing,
             ..row("--quiet", THREE, "--quiet", |seen| {

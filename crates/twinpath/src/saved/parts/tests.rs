@@ -1,0 +1,225 @@
+use std::fs;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use super::super::footer::FooterBegin;
+use super::super::saver::Opened;
+use super::super::tests::row;
+use super::super::{FORMAT, FORMAT_KEY, Reader, Row, Unreadable};
+use super::*;
+use crate::output::Meta;
+
+/// A second of UTC time: 2026-11-23T16:00:00Z is the first.
+fn second(seconds: i64) -> Wall {
+    Wall::from_unix_ns((1_795_449_600 + seconds) * 1_000_000_000)
+}
+
+fn parts(directory: &Path, rotate: Rotate) -> (Parts, Receiver<String>) {
+    let path = directory.join("run.parquet");
+    let (said, lines) = sync_channel(8);
+    let facts = vec![(FORMAT_KEY, FORMAT.to_owned())];
+    (
+        Parts::new(Some(Series { path, rotate }), facts, None, said),
+        lines,
+    )
+}
+
+/// Rows of these numbers, recorded then.
+fn batch(at: Wall, seqs: std::ops::Range<u64>) -> Batch {
+    Batch {
+        at,
+        rows: seqs.map(row).collect(),
+        missing: 0,
+    }
+}
+
+fn end(at: Wall) -> End {
+    End {
+        at,
+        missing: 0,
+        facts: "{}".to_owned(),
+    }
+}
+
+/// Name, part and numbers of each file, in the order of the parts.
+fn files(directory: &Path) -> Vec<(String, FooterPart, Vec<Row>)> {
+    let mut files: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|file| {
+            let file = file.unwrap();
+            let reader = Reader::open(File::open(file.path()).unwrap()).unwrap();
+            let mut rows = Vec::new();
+            let read: Result<(), Unreadable> = reader.each(|row| {
+                rows.push(row);
+                Ok(())
+            });
+            read.unwrap();
+            let name = file.file_name().into_string().unwrap();
+            (name, reader.part().unwrap().unwrap(), rows)
+        })
+        .collect();
+    files.sort_by_key(|(_, part, _)| part.number);
+    files
+}
+
+#[test]
+fn files_begin_at_multiples_of_utc_time_and_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut parts, lines) = parts(folder.path(), Rotate::Every(Duration::from_mins(1)));
+    parts.take(batch(second(25), 0..3));
+    parts.take(batch(second(59), 3..5));
+    parts.take(batch(second(60), 5..9));
+    // Nothing for two minutes: no file, and the one before is closed when it was due.
+    parts.take(batch(second(121), 0..0));
+    parts.take(batch(second(245), 9..10));
+    let written = parts.end(Some(end(second(250))));
+    assert_eq!((written.files, written.rows), (3, 10));
+    assert!(written.error.is_none() && lines.try_recv().is_err());
+    let expected = [
+        ("run-20261123T160025Z.parquet", 25, 60, 0..3 + 2),
+        ("run-20261123T160100Z.parquet", 60, 120, 5..9),
+        ("run-20261123T160400Z.parquet", 240, 250, 9..10),
+    ];
+    let found = files(folder.path());
+    assert_eq!(found.len(), expected.len());
+    let run = found[0].1.run;
+    for ((number, found), (name, from, until, seqs)) in (1..).zip(found).zip(expected) {
+        let part = FooterPart {
+            run,
+            number,
+            from: second(from),
+            until: Some(second(until)),
+            rows_missing: 0,
+        };
+        assert_eq!(found, (name.to_owned(), part, seqs.map(row).collect()));
+    }
+}
+
+#[test]
+fn a_clock_that_steps_back_and_a_name_that_is_there_make_a_numbered_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = folder.path().join("run-20261123T160000Z.parquet");
+    let (mut parts, _lines) = parts(folder.path(), Rotate::Every(Duration::from_mins(1)));
+    parts.take(batch(second(0), 0..1));
+    parts.take(batch(second(60), 1..2));
+    let before = fs::read(&taken).unwrap();
+    // The clock is set back by a minute; then it comes to that turn again.
+    parts.take(batch(second(10), 2..3));
+    parts.take(batch(second(61), 3..4));
+    parts.end(Some(end(second(62))));
+    assert_eq!(fs::read(&taken).unwrap(), before);
+    let found = files(folder.path());
+    let names: Vec<&str> = found.iter().map(|(name, ..)| &**name).collect();
+    assert_eq!(
+        names,
+        [
+            "run-20261123T160000Z.parquet",
+            "run-20261123T160100Z.parquet",
+            "run-20261123T160000Z-2.parquet",
+            "run-20261123T160100Z-2.parquet",
+        ]
+    );
+    for ((_, part, rows), seq) in found.into_iter().zip(0..) {
+        assert_eq!(rows, [row(seq)]);
+        assert!(part.until.is_some());
+    }
+}
+
+#[test]
+fn a_file_is_about_as_large_as_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let asked = 300_000;
+    let (mut parts, _lines) = parts(folder.path(), Rotate::Octets(asked));
+    let rows = 250_000;
+    for first in (0..rows).step_by(1_000) {
+        parts.take(batch(second(1), first..first + 1_000));
+    }
+    let written = parts.end(Some(end(second(2))));
+    assert_eq!(written.rows, rows);
+    let found = files(folder.path());
+    assert!(found.len() > 2, "{}", found.len());
+    let mut next = 0;
+    let (last, others) = found.split_last().unwrap();
+    for (name, _, rows) in others.iter().chain([last]) {
+        for found in rows {
+            assert_eq!(*found, row(next));
+            next += 1;
+        }
+        let octets = fs::metadata(folder.path().join(name)).unwrap().len();
+        assert!(octets < asked * 5 / 4, "{name}: {octets}");
+        assert!(name == &last.0 || octets > asked / 2, "{name}: {octets}");
+    }
+    assert_eq!(next, rows);
+}
+
+#[test]
+fn what_describes_the_sessions_takes_at_most_half_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut parts, _lines) = parts(folder.path(), Rotate::Octets(1_000_000));
+    parts.facts.push(("twinpath.run", "x".repeat(3_000_000)));
+    parts.take(batch(second(1), 0..100_000));
+    assert_eq!(parts.end(Some(end(second(2)))).files, 1);
+}
+
+#[test]
+fn a_file_that_cannot_be_made_is_said_once_and_the_next_turn_tries_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let below = folder.path().join("below");
+    fs::create_dir(&below).unwrap();
+    let (mut parts, lines) = parts(&below, Rotate::Every(Duration::from_mins(1)));
+    parts.take(batch(second(0), 0..2));
+    let aside = folder.path().join("aside");
+    fs::rename(&below, &aside).unwrap();
+    for minute in 1..4 {
+        parts.take(batch(second(60 * minute), 2..5));
+        // Not before the next turn.
+        parts.take(batch(second(60 * minute + 1), 2..5));
+    }
+    fs::rename(&aside, &below).unwrap();
+    parts.take(batch(second(240), 5..9));
+    let mut current = parts.current.take().unwrap();
+    current.write_due = Instant::now();
+    parts.current = Some(current);
+    parts.look();
+    let written = parts.end(Some(end(second(250))));
+    assert_eq!((written.files, written.rows), (2, 6));
+    assert!(written.error.is_some());
+    let said: Vec<String> = lines.try_iter().collect();
+    let [failed, again] = said.as_slice() else {
+        panic!("{said:?}")
+    };
+    assert!(
+        failed.contains("run-20261123T160100Z.parquet failed: No such file"),
+        "{failed}"
+    );
+    assert!(
+        again.contains("run-20261123T160400Z.parquet; 18 records are in no file"),
+        "{again}"
+    );
+    let found = files(&below);
+    let missing: Vec<u64> = found.iter().map(|(_, part, _)| part.rows_missing).collect();
+    assert_eq!(missing, [0, 18]);
+}
+
+#[test]
+fn a_file_is_closed_on_time_though_nothing_more_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let rotate = Some(Rotate::Every(Duration::from_mins(1)));
+    let opened = Opened::open(&folder.path().join("run.parquet"), rotate).unwrap();
+    assert_eq!(files(folder.path()).len(), 0, "nothing is left of the look");
+    let facts = FooterBegin::new(&Meta::default(), second(10), Vec::new());
+    let mut saver = opened.begin(&facts).unwrap();
+    saver.record(1, &row(0).record);
+    assert_eq!(saver.look(second(61)), None);
+    let patience = Instant::now() + Duration::from_secs(20);
+    loop {
+        let found = files(folder.path());
+        if let Some((_, part, rows)) = found.first()
+            && part.until == Some(second(60))
+        {
+            assert_eq!(rows, &[row(0)]);
+            break;
+        }
+        assert!(Instant::now() < patience, "{found:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,173 @@
+//! Runs that are saved in one file after the other (`--rotate`).
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::program::{Responder, Running, run};
+use crate::saved::document;
+
+/// The files of a run that was saved as `run.parquet` there, in the order of their names.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(directory).unwrap();
+    let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn list<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> String {
+    let names: Vec<String> = files
+        .into_iter()
+        .map(|file| file.display().to_string())
+        .collect();
+    names.join(" ")
+}
+
+/// The numbers of the packets of a file.
+fn seqs(file: &Path) -> Vec<String> {
+    let csv = run(&format!("report {} --output csv", file.display())).stdout;
+    let mut lines = csv.lines();
+    let seq = lines
+        .next()
+        .unwrap()
+        .split(',')
+        .position(|name| name == "seq");
+    let seq = |line: &str| line.split(',').nth(seq.unwrap()).unwrap().to_owned();
+    lines.map(seq).collect()
+}
+
+fn keys(document: &Value) -> BTreeSet<&str> {
+    let notes = document["sessions"][0]["notes"].as_array().unwrap();
+    notes
+        .iter()
+        .map(|note| note["key"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn each_packet_is_in_one_file_and_together_they_are_the_run_figure_for_figure() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().display();
+    let responder = Responder::on_loopback();
+    let done = run(&format!(
+        "sender {} --duration 3.2s -i 4 --dscp be,ef --timeout 200ms --json --save {path}/run.parquet --rotate 1s",
+        responder.at
+    ));
+    let saved: Value = serde_json::from_str::<Value>(&done.stdout).unwrap()["saved"].take();
+    let measured = document(&done);
+    let files = files(directory.path());
+    assert!(files.len() >= 4, "{files:?}");
+    assert_eq!(saved["files"], files.len());
+    assert_eq!(saved["path"], format!("{path}/run-*.parquet"));
+    assert_eq!(saved["records"], saved["records_of_run"]);
+    let reversed = list(files.iter().rev());
+    assert_eq!(
+        document(&run(&format!("report {reversed} --json"))),
+        measured
+    );
+
+    let mut all: Vec<String> = files.iter().flat_map(|file| seqs(file)).collect();
+    all.sort_unstable();
+    let mut expected: Vec<String> = (0..800)
+        .flat_map(|seq| [seq.to_string(), seq.to_string()])
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn a_part_is_reported_as_such_and_a_missing_one_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().display();
+    let responder = Responder::on_loopback();
+    let done = run(&format!(
+        "sender {} --duration 3.2s -i 4 --timeout 200ms -q --save {path}/run.parquet --rotate 1s",
+        responder.at
+    ));
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let files = files(directory.path());
+    let report = |files: &[&PathBuf]| {
+        document(&run(&format!(
+            "report {} --json",
+            list(files.iter().copied())
+        )))
+    };
+
+    let part = report(&[&files[1]]);
+    assert_eq!(keys(&part), BTreeSet::from(["run-part"]));
+    let sent = part["sessions"][0]["packets"]["sent"].as_u64().unwrap();
+    assert!((150..=300).contains(&sent), "{sent}");
+    assert!(part["sessions"][0]["packets"]["asked"].is_null());
+
+    let whole: u64 = files
+        .iter()
+        .map(|file| {
+            report(&[file])["sessions"][0]["packets"]["received"]
+                .as_u64()
+                .unwrap()
+        })
+        .sum();
+    assert_eq!(whole, 800);
+
+    let gap = report(&[&files[0], &files[2]]);
+    assert_eq!(keys(&gap), BTreeSet::from(["parts-missing", "run-part"]));
+    assert!(gap["sessions"][0]["achieved_pps"].is_null());
+    let finding = |finding: &&Value| finding["key"] == "parts-missing";
+    let missing = gap["sessions"][0]["findings"].as_array().unwrap();
+    let missing = missing.iter().find(finding).unwrap();
+    assert_eq!(missing["count"], 1);
+
+    let twice = run(&format!(
+        "report {}",
+        list([&files[1], &files[0], &files[1]])
+    ));
+    assert_eq!(twice.status, 2);
+    assert!(
+        twice.stderr.contains("are the same part of a run"),
+        "{}",
+        twice.stderr
+    );
+    assert_eq!(twice.stderr.lines().count(), 1);
+
+    let compared = run(&format!(
+        "report --compare {}",
+        list([&files[1], &files[2]])
+    ));
+    assert_eq!(compared.status, 0, "{}", compared.stderr);
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_all_files_readable() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().display();
+    let responder = Responder::on_loopback();
+    let mut running = Running::start(&format!(
+        "sender {} -c inf -i 5 -q --save {path}/run.parquet --rotate 1s",
+        responder.at
+    ));
+    let patience = Instant::now() + Duration::from_secs(20);
+    while files(directory.path())
+        .iter()
+        .filter(|file| file.extension().is_some())
+        .count()
+        < 3
+    {
+        assert!(Instant::now() < patience);
+        thread::sleep(Duration::from_millis(20));
+    }
+    let growing = document(&run(&format!(
+        "report {} --json",
+        list(&files(directory.path()))
+    )));
+    running.signal(&["KILL"]);
+    running.ended();
+    let files = files(directory.path());
+    let whole = document(&run(&format!("report {} --json", list(&files))));
+    assert!(keys(&whole).contains("interrupted"), "{:?}", keys(&whole));
+    let received = |document: &Value| document["sessions"][0]["packets"]["received"].as_u64();
+    assert!(received(&growing) > Some(0) && received(&whole) >= received(&growing));
+    assert!(!keys(&growing).contains("interrupted"));
+}
