@@ -30,10 +30,10 @@ pub struct ControlReport {
     #[serde(skip)]
     pub sessions: Vec<SessionReport>,
     /// The sessions that the Server refused, in the same order.
-    #[serde(default, deserialize_with = "known")]
+    #[serde(default, deserialize_with = "refused_from_file")]
     pub refused: Vec<RefusedSession>,
     /// Findings about the connection, and about sessions without figures, warnings first.
-    #[serde(default, deserialize_with = "finding::known")]
+    #[serde(default, deserialize_with = "finding::from_file")]
     pub findings: Vec<Finding>,
     /// The findings in words.
     pub notes: Vec<Note>,
@@ -49,7 +49,7 @@ impl ControlReport {
 }
 
 /// Refused sessions of a file, without those at a step unknown to this version.
-fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RefusedSession>, D::Error> {
+fn refused_from_file<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<RefusedSession>, D::Error> {
     let values = Vec::<serde_json::Value>::deserialize(from)?;
     let known = values
         .into_iter()

@@ -215,7 +215,7 @@ impl Finding {
 }
 
 /// Findings of a file. Those of a later version are empty until [`in_words`] adds the file's words.
-pub(crate) fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Finding>, D::Error> {
+pub(crate) fn from_file<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Finding>, D::Error> {
     let values = Vec::<Value>::deserialize(from)?;
     let nothing = || {
         Finding::Written(Note {

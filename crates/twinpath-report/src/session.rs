@@ -153,7 +153,7 @@ pub struct SessionReport {
     #[serde(default)]
     pub icmp_foreign: u64,
     /// Findings, warnings first.
-    #[serde(default, deserialize_with = "finding::known")]
+    #[serde(default, deserialize_with = "finding::from_file")]
     pub findings: Vec<Finding>,
     /// The findings in words; in a sum of reports, those of several reports once.
     pub notes: Vec<Note>,

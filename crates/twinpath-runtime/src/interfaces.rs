@@ -159,7 +159,7 @@ pub(crate) struct FollowedInterface {
     /// The number that it is bound to.
     bound: u32,
     next_try: Mono,
-    is_said: bool,
+    is_logged: bool,
 }
 
 impl FollowedInterface {
@@ -168,7 +168,7 @@ impl FollowedInterface {
             interface: watch().add(device),
             bound: device.index,
             next_try: Mono::from_ns(0),
-            is_said: false,
+            is_logged: false,
         }
     }
 
@@ -198,14 +198,14 @@ impl FollowedInterface {
         match result {
             Ok(()) => {
                 self.bound = index;
-                self.is_said = false;
+                self.is_logged = false;
                 let interface = self.name();
                 debug!(interface, index, "bound to the interface again");
                 true
             }
             Err(error) => {
                 self.next_try = now + LOOK_EVERY;
-                if !std::mem::replace(&mut self.is_said, true) {
+                if !std::mem::replace(&mut self.is_logged, true) {
                     let interface = self.name();
                     warn!(interface, %error, "cannot bind to the interface again: retrying");
                 }

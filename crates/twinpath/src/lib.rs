@@ -57,7 +57,7 @@ pub fn run() -> ExitCode {
         Ok(exit) => exit,
         Err(failure) => {
             for failure in failure.earlier.iter().chain([&failure]) {
-                output::complain(&format!("twinpath: {failure}"));
+                output::print_to_stderr(&format!("twinpath: {failure}"));
                 if logs::in_file() {
                     tracing::error!("{failure}");
                 }

@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::time::FormatTime;
 use crate::args::LogOptions;
 use crate::failure::{Exit, Failure};
 use crate::output::style::Style;
-use crate::output::{Written, complain, units};
+use crate::output::{Written, print_to_stderr, units};
 
 use file::{Log, Turning};
 
@@ -87,7 +87,7 @@ pub(crate) fn end(exit: Exit) -> Exit {
     let Some(failure) = failure else {
         return exit;
     };
-    complain(&format!("twinpath: {failure}"));
+    print_to_stderr(&format!("twinpath: {failure}"));
     match exit {
         Exit::Usage => exit,
         Exit::Done | Exit::CouldNot | Exit::AllLost => failure.exit,
@@ -104,7 +104,7 @@ impl Write for FileLine {
             .get()
             .and_then(|file| locked(file).line(line, Instant::now()));
         if let Some(said) = said {
-            complain(&said);
+            print_to_stderr(&said);
         }
         Ok(line.len())
     }

@@ -40,7 +40,7 @@ impl ReloadSignal {
 pub(crate) struct Signals {
     requested: Arc<AtomicBool>,
     hung_up: Arc<AtomicBool>,
-    asked: Arc<AtomicBool>,
+    progress: Arc<AtomicBool>,
     /// What ends the program at the second signal.
     ends: Vec<SigId>,
 }
@@ -63,7 +63,7 @@ impl Signals {
             requested,
             ends,
             hung_up: Arc::default(),
-            asked: Arc::default(),
+            progress: Arc::default(),
         })
     }
 
@@ -86,7 +86,7 @@ impl Signals {
     /// # Errors
     /// The system's, if it has no room for a handler.
     pub(crate) fn with_progress_requests(self) -> Result<Self, Failure> {
-        flag::register(SIGQUIT, Arc::clone(&self.asked)).map_err(no_handler)?;
+        flag::register(SIGQUIT, Arc::clone(&self.progress)).map_err(no_handler)?;
         Ok(self)
     }
 
@@ -120,7 +120,7 @@ impl Signals {
 
     /// SIGQUIT came since the last call.
     pub(crate) fn progress_requested(&self) -> bool {
-        self.asked.swap(false, Ordering::AcqRel)
+        self.progress.swap(false, Ordering::AcqRel)
     }
 
     /// The first signal came, or the terminal is gone.

@@ -59,7 +59,7 @@ pub struct ClockModel {
     /// The assumed range of rates, widened once the packets show more.
     rates: Rates,
     /// `None` while no segment is finished.
-    settled: Option<Box<[FinishedSegments; 2]>>,
+    finished: Option<Box<[FinishedSegments; 2]>>,
     last: Wall,
     rounding: Rounding,
     /// The clock stepped: the next packet begins a segment.
@@ -102,7 +102,7 @@ impl ClockModel {
             segment: Segment::new(Rates::ORDINARY),
             offset_window: OffsetWindow::new(Rates::ORDINARY),
             rates: Rates::ORDINARY,
-            settled: None,
+            finished: None,
             last: Wall::default(),
             rounding: Rounding::default(),
             over: false,
@@ -190,7 +190,7 @@ impl ClockModel {
         let (points, fit) = self.segment.fit()?;
         let at = round::float((self.last - origin.at).ns());
         let figures = |direction: usize| {
-            let settled = self.settled.as_deref().unwrap_or(&NO_FINISHED_SEGMENTS);
+            let settled = self.finished.as_deref().unwrap_or(&NO_FINISHED_SEGMENTS);
             let settled = settled.get(direction)?;
             settled.figures(direction, Some((&self.segment, &points, &fit)))
         };
@@ -220,7 +220,7 @@ impl ClockModel {
     pub fn memory_octets(&self) -> usize {
         size_of::<Self>()
             + self.segment.heap_octets()
-            + self.settled.as_deref().map_or(0, |settled| {
+            + self.finished.as_deref().map_or(0, |settled| {
                 let heap: usize = settled.iter().map(FinishedSegments::heap_octets).sum();
                 size_of_val(settled) + heap
             })
@@ -299,7 +299,7 @@ impl ClockModel {
         };
         self.contradicted |= fit.contradicted;
         let settled = self
-            .settled
+            .finished
             .get_or_insert_with(|| Box::new([FinishedSegments::new(), FinishedSegments::new()]));
         for (direction, settled) in settled.iter_mut().enumerate() {
             settled.add_segment(direction, over, &points, &fit);

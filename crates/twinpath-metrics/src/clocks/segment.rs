@@ -24,7 +24,7 @@ const NARROWEST_NS: f64 = 1e6;
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     /// The first packets, before there are slices.
-    held: PairList,
+    pairs: PairList,
     /// All but the slice in progress.
     past: Points,
     /// The slice in progress.
@@ -41,7 +41,7 @@ pub(crate) struct Segment {
 impl Segment {
     pub(crate) fn new(rates: Rates) -> Self {
         Self {
-            held: PairList::default(),
+            pairs: PairList::default(),
             past: Points::new(VERTICES),
             present: None,
             slices: Vec::new(),
@@ -87,8 +87,8 @@ impl Segment {
         self.error = error;
         if self.slices.is_empty() {
             self.past.record(pair);
-            self.held.push(pair);
-            if self.held.len() == HELD {
+            self.pairs.push(pair);
+            if self.pairs.len() == HELD {
                 self.begin_slices();
             }
             return None;
@@ -120,7 +120,7 @@ impl Segment {
     /// The delays of one direction, given the fit.
     pub(crate) fn items(&self, direction: usize, fit: &Fit) -> Vec<Item> {
         let sign = SIGN.get(direction).copied().unwrap_or(1.0);
-        let exact = self.held.pairs().map(|pair| {
+        let exact = self.pairs.pairs().map(|pair| {
             let point = pair.point(direction);
             Item {
                 value: point.y - sign * fit.line.at(point.x),
@@ -139,7 +139,7 @@ impl Segment {
 
     /// Heap memory in octets.
     pub(crate) fn heap_octets(&self) -> usize {
-        self.held.octets()
+        self.pairs.octets()
             + self.slices.capacity() * size_of::<Slice>()
             + self.slices.iter().map(Slice::heap_octets).sum::<usize>()
             + self.past.heap_octets()
@@ -156,7 +156,7 @@ impl Segment {
             return;
         };
         let mut slice = Slice::new(fit.line, &self.past);
-        for pair in std::mem::take(&mut self.held).pairs() {
+        for pair in std::mem::take(&mut self.pairs).pairs() {
             slice.record(&pair);
         }
         self.slices.push(slice);
@@ -194,7 +194,7 @@ impl Segment {
     fn split(&mut self) -> Self {
         let last = self.slices.pop();
         let mut before = Self {
-            held: PairList::default(),
+            pairs: PairList::default(),
             past: Points::new(VERTICES),
             present: None,
             slices: std::mem::replace(&mut self.slices, Vec::with_capacity(SLICES)),

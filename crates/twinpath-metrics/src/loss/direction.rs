@@ -38,7 +38,7 @@ pub(crate) struct LossDirection {
     current: Option<Epoch>,
     previous: Option<Box<Epoch>>,
     /// Counts of the epochs before `previous`.
-    settled: EpochLosses,
+    earlier: EpochLosses,
     restarts: u64,
     /// The source address changed after the reply to this number: later replies are from another
     /// counter.
@@ -102,7 +102,7 @@ impl LossDirection {
             seen: SeenWindow::new(),
             current: None,
             previous: None,
-            settled: EpochLosses::default(),
+            earlier: EpochLosses::default(),
             restarts: 0,
             source_changed: None,
         }
@@ -168,7 +168,7 @@ impl LossDirection {
         let sum = [self.previous.as_deref(), self.current.as_ref()]
             .into_iter()
             .flatten()
-            .fold(self.settled, |sum, epoch| {
+            .fold(self.earlier, |sum, epoch| {
                 sum.plus(epoch.losses(self.least))
             });
         Directions {
@@ -293,7 +293,7 @@ impl LossDirection {
         let r = i64::from(number);
         let old = self.current.replace(Epoch::new(start, s, r, t3));
         if let Some(settled) = std::mem::replace(&mut self.previous, old.map(Box::new)) {
-            self.settled = self.settled.plus(settled.losses(self.least));
+            self.earlier = self.earlier.plus(settled.losses(self.least));
         }
         r
     }

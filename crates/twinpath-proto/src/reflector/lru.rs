@@ -47,7 +47,7 @@ pub(super) enum Entry<'a, V> {
 struct Slot<K, V> {
     key: K,
     value: V,
-    heard: Mono,
+    last_use: Mono,
     newer: u32,
     older: u32,
 }
@@ -73,7 +73,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
 
     /// When the oldest entry was last used.
     pub(super) fn oldest_use(&self) -> Option<Mono> {
-        self.slot(self.oldest).map(|slot| slot.heard)
+        self.slot(self.oldest).map(|slot| slot.last_use)
     }
 
     /// The entry of `key`, used at `now`; inserted if it is missing. A full table evicts its oldest
@@ -95,7 +95,7 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
         let slot = Slot {
             key,
             value: V::default(),
-            heard: now,
+            last_use: now,
             newer: NONE,
             older: NONE,
         };
@@ -135,9 +135,9 @@ impl<K: Copy + Eq + Hash, V: Default> Lru<K, V> {
             // Two keys with the same 64-bit hash: the later one finds no room.
             return Entry::Full;
         }
-        let before = slot.heard;
+        let before = slot.last_use;
         let idle = now.since(before);
-        slot.heard = before.max(now);
+        slot.last_use = before.max(now);
         if now.ns() >> SPAN_BITS > before.ns() >> SPAN_BITS {
             self.unlink(at);
             self.link_newest(at);

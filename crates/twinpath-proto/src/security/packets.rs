@@ -46,7 +46,7 @@ impl TestKeys {
         self.mac.clone().chain_update(covered)
     }
 
-    fn judge(&self, covered: &[u8], field: &[u8; TAG]) -> Result<(), PacketFault> {
+    fn verify(&self, covered: &[u8], field: &[u8; TAG]) -> Result<(), PacketFault> {
         let judged = self.mac(covered).verify_truncated_left(field);
         judged.map_err(|_| PacketFault::Forged)
     }
@@ -81,7 +81,7 @@ impl PacketProtection for Authenticated {
             .ok_or(PacketFault::Short)?;
         let first = plain.get_mut(..BLOCK).ok_or(PacketFault::Short)?;
         self.0.dec.decrypt_blocks(blocks(first));
-        self.0.judge(first, field)
+        self.0.verify(first, field)
     }
 }
 
@@ -110,7 +110,7 @@ impl PacketProtection for Encrypted {
             .ok_or(PacketFault::Short)?;
         let mut chain = cbc::Decryptor::inner_iv_init(&self.0.dec, &[0; BLOCK].into());
         chain.decrypt_blocks(blocks(plain));
-        self.0.judge(plain, field)
+        self.0.verify(plain, field)
     }
 }
 

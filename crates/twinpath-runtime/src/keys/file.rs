@@ -16,7 +16,7 @@ use twinpath_net::file;
 use twinpath_proto::security::{KeyId, KeyIdError, Passphrase};
 use zeroize::Zeroizing;
 
-use super::{Key, KeyRing, PassphraseError, judge};
+use super::{Key, KeyRing, PassphraseError, check};
 
 /// Octets of a file at most.
 const MOST_OCTETS: usize = 1 << 20;
@@ -285,7 +285,7 @@ fn line_of(line: &[u8]) -> Result<Option<(KeyId, &[u8])>, LineFault> {
     }
     let id = KeyId::new(id)?;
     let secret = trim(secret);
-    match judge(secret) {
+    match check(secret) {
         Ok(()) => Ok(Some((id, secret))),
         Err(PassphraseError::Empty) => Err(LineFault::NoPassphrase),
         Err(error) => Err(LineFault::Passphrase(error)),

@@ -102,13 +102,13 @@ pub enum PassphraseError {
 /// # Errors
 /// [`PassphraseError`]: what is wrong with it; the octets are wiped.
 pub fn passphrase(octets: Vec<u8>) -> Result<Passphrase, PassphraseError> {
-    let judged = judge(&octets);
+    let judged = check(&octets);
     let passphrase = Passphrase::new(octets);
     twinpath_net::host::forbid_core_dumps();
     judged.map(|()| passphrase)
 }
 
-fn judge(octets: &[u8]) -> Result<(), PassphraseError> {
+fn check(octets: &[u8]) -> Result<(), PassphraseError> {
     if octets.is_empty() {
         Err(PassphraseError::Empty)
     } else if octets.len() > MOST_PASSPHRASE_OCTETS {

@@ -17,7 +17,7 @@ pub(super) struct Source {
     now: IpAddr,
     changes: u64,
     /// An interface was made again: the system is asked even if replies do not tell.
-    is_unsure: bool,
+    may_differ: bool,
     next_look: Mono,
 }
 
@@ -27,13 +27,13 @@ impl Source {
             first: address,
             now: address,
             changes: 0,
-            is_unsure: false,
+            may_differ: false,
             next_look: Mono::from_ns(0),
         }
     }
 
     pub(super) fn may_have_changed(&mut self) {
-        self.is_unsure = true;
+        self.may_differ = true;
         self.next_look = Mono::from_ns(0);
     }
 
@@ -47,7 +47,7 @@ impl Source {
     ) -> bool {
         let is_other = match arrival.to {
             Some(to) => to != self.now,
-            None => self.is_unsure,
+            None => self.may_differ,
         };
         if !is_other
             || plan.near.is_some()
@@ -64,7 +64,7 @@ impl Source {
         if arrival.to.is_some_and(|to| to != address) {
             return false;
         }
-        self.is_unsure = false;
+        self.may_differ = false;
         let is_changed = address != self.now;
         if is_changed {
             // Another may follow at once: a new interface has one address sooner than the other.

@@ -76,7 +76,7 @@ impl Replies for NegotiatedReflector {
     }
 }
 
-/// What a thread knows of one of its sockets.
+/// State of one socket of a reflector thread.
 #[derive(Debug)]
 pub(crate) struct SocketState {
     /// Replies name their source address themselves.
@@ -184,7 +184,7 @@ impl Packets {
         }
     }
 
-    /// Leaves what this thread did so far where its handle finds it. Never waits: while somebody
+    /// Publishes this thread's counts so far for its handle. Never waits: while somebody
     /// reads it, the next time will do.
     pub(crate) fn publish(&self, to: &Mutex<Snapshot>, counters: &ReflectorCounters, drops: u64) {
         if let Ok(mut snapshot) = to.try_lock() {

@@ -1,4 +1,4 @@
-//! What a thread knows of the paths that replies take out of this host.
+//! The paths that replies take out of this host, and the transmit latency of each.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -112,7 +112,7 @@ impl Paths {
         Some(place)
     }
 
-    /// The system call of a reply on this path, for which a stamp was asked or not, took so long.
+    /// The system call of a reply on this path took this long; `stamped`: a stamp was requested for it.
     pub(super) fn returned(&mut self, path: Path, stamped: bool, took: Delta, now: Mono) {
         if let Some(known) = self.known.iter_mut().find(|known| known.path == path) {
             known.latency.returned(stamped, took, now);
@@ -142,7 +142,7 @@ impl PendingStamps {
         }
     }
 
-    /// A reply that asks for a stamp has left the process: `t3` is what was read, not advanced.
+    /// A reply with a requested stamp has left the process: `t3` as read, not advanced.
     pub(super) fn add(&mut self, key: u32, t3: Wall, path: Path) {
         if let Some(slot) = self.replies.get_mut(key as usize % AWAITED) {
             if slot.is_none() {
@@ -233,7 +233,7 @@ mod tests {
             .of(&one, bound(), true, NOW)
             .expect("a path of its own");
         assert_eq!(warm.advance(true, NOW), Delta::ZERO);
-        // Where the system does not tell where a request was sent to, it is what the socket is bound to.
+        // Where the system does not report a request's destination, it is the socket's address.
         let untold = Arrival { to: None, ..one };
         assert_eq!(advance(&mut paths, &untold, &[]), Some(30));
     }

@@ -1,4 +1,4 @@
-//! What a reflector thread says of itself now and then.
+//! Counts that a reflector thread publishes at intervals.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -26,7 +26,7 @@ impl Snapshot {
         sum
     }
 
-    /// Adds what another thread says.
+    /// Adds the counts of another thread.
     fn merge(&mut self, other: &Self) {
         self.counters.merge(&other.counters);
         self.send_errors += other.send_errors;

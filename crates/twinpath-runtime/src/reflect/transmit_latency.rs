@@ -54,19 +54,19 @@ impl TransmitLatency {
         }
     }
 
-    /// Whether the next reply should ask for a stamp. Where others leave without one, calls of both kinds
+    /// Whether to request a stamp for the next reply. Where others leave without one, calls of both kinds
     /// are timed in turn.
     pub(super) fn wants_stamp(&self, now: Mono) -> bool {
         now >= self.next_stamp && !(self.was_stamped && self.has_plain)
     }
 
-    /// Whether the system call of the next reply, which asks for a stamp or not, should be timed by
+    /// Whether the system call of the next reply, with a requested stamp or without, should be timed by
     /// [`Self::returned`].
     pub(super) fn wants_time(&self, stamped: bool) -> bool {
         stamped || self.was_stamped
     }
 
-    /// The system call of a reply, for which a stamp was asked or not, took so long.
+    /// The system call of a reply took this long; `stamped`: a stamp was requested for it.
     pub(super) fn returned(&mut self, stamped: bool, took: Delta, now: Mono) {
         self.was_stamped = stamped;
         let calls = if stamped {
@@ -79,7 +79,7 @@ impl TransmitLatency {
         calls.add(took, now);
     }
 
-    /// A stamped reply left so long after its T3 was read, as the kernel says.
+    /// By the kernel's stamp, a reply left this long after its T3 was read.
     pub(super) fn left(&mut self, after: Delta, now: Mono) {
         self.latencies.add(after, now);
     }

@@ -17,7 +17,7 @@ use crate::reflect::{Packets, SocketState};
 
 /// How long a stopped thread goes on answering what has arrived.
 const DRAIN: Duration = Duration::from_millis(100);
-/// How often the thread says what it did.
+/// How often the thread publishes its counts.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
 /// How often it asks the clock's discipline for the Error Estimate.
 const CLOCK_EVERY: Duration = Duration::from_secs(1);
@@ -90,7 +90,7 @@ impl ReflectorLoop {
         Ok((reflector_loop, waker))
     }
 
-    /// Until told to stop; what has arrived by then is still answered.
+    /// Until the stop; what has arrived by then is still answered.
     pub(super) fn run(mut self) -> Result<(), RunError> {
         let result = self.reflect_until_stopped();
         self.publish();

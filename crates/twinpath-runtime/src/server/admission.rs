@@ -1,4 +1,4 @@
-//! Who is served, and who is told that there is no room (rows TC-78, TC-79).
+//! Which clients are served, and which are refused because the Server is full (rows TC-78, TC-79).
 
 use std::collections::HashMap;
 use std::future::pending;
@@ -184,7 +184,7 @@ impl State {
         true
     }
 
-    /// How it is told, while there is room for that.
+    /// How the refusal is sent, while there is room for that.
     fn refuse(&mut self, refusal: Refusal, most: usize) -> Option<Admission> {
         let reserve = (most / RESERVE).max(1);
         if self.refused < reserve {

@@ -31,7 +31,7 @@ pub(super) struct Connection {
     permit: ConnectionPermit,
     peer: SocketAddr,
     local: SocketAddr,
-    /// Told of sessions that are over: of each once, so that what waits here is bounded by the
+    /// Receives each ended session once, so what waits here is bounded by the
     /// sessions that a client may have.
     ended: mpsc::UnboundedReceiver<Sid>,
     owner: mpsc::UnboundedSender<Sid>,
@@ -88,7 +88,7 @@ pub(super) async fn serve(
     }
 }
 
-/// How the Server's segments are marked: as the operator says, or as the client's SYN was (row
+/// The marking of the Server's segments: the operator's, or that of the client's SYN (row
 /// TC-51).
 fn marking(state: &ServerState, stream: &TcpStream) -> Option<Tos> {
     match state.plan.control_dscp {
@@ -131,7 +131,7 @@ impl Connection {
         &mut self.link.engine
     }
 
-    /// Does what an event asks. Sessions that start with it start together.
+    /// Handles an event. Sessions that start with it start together.
     async fn obey(&mut self, event: ServerEvent) {
         let ServerEvent::Start(first) = event else {
             return self.obey_one(event).await;
@@ -193,7 +193,7 @@ impl Connection {
         }
     }
 
-    /// Starts sessions; the engine is told of those that could not be.
+    /// Starts sessions, and reports to the engine those that could not be started.
     async fn start(&mut self, sids: &[Sid]) {
         let failed = self.state.reflectors.set_running(sids).await;
         for sid in &failed {

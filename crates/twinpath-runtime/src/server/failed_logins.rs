@@ -16,7 +16,7 @@ struct State {
     /// So far.
     count: u64,
     /// Of those, how many were logged.
-    said: u64,
+    logged: u64,
     last: Option<SocketAddr>,
 }
 
@@ -37,8 +37,8 @@ impl FailedLogins {
     /// Those since the last call, and the last of them.
     fn take(&self) -> Option<(u64, SocketAddr)> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let unsaid = state.count - state.said;
-        state.said = state.count;
+        let unsaid = state.count - state.logged;
+        state.logged = state.count;
         state.last.filter(|_| unsaid > 0).map(|last| (unsaid, last))
     }
 

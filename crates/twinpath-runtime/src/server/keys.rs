@@ -1,4 +1,4 @@
-//! A Server's keys: derived before anybody can ask for them, so that no guess ever costs PBKDF2, and
+//! A Server's keys: derived before any connection needs them, so that no guess ever costs PBKDF2, and
 //! derived again with a new Salt every hour (row TC-25).
 
 use std::collections::HashMap;

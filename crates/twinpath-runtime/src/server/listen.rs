@@ -38,7 +38,7 @@ pub(super) fn open(plan: &ServerPlan) -> Result<Vec<TcpListener>, StartError> {
             Err(error) => return Err(error.into()),
         }
     }
-    // All families missing: say so by the first that was asked for.
+    // All families are missing: report the first that was requested.
     if listeners.is_empty()
         && let Some(near) = plan.near.first()
     {
@@ -204,7 +204,7 @@ fn welcome(
 /// Where even refusals are too many: a greeting with Modes 0 into the empty buffer of a new
 /// connection, which takes it without a wait; then the connection is closed.
 fn send_off(state: &ServerState, stream: TcpStream, peer: SocketAddr) {
-    // The runtime does not know yet that it can be written to.
+    // The runtime has not yet seen that it is writable.
     let Ok(mut stream) = stream.into_std() else {
         return;
     };

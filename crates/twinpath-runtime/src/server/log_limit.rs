@@ -45,7 +45,7 @@ impl LogLimit {
         admitted
     }
 
-    /// Says how many were left out of those kinds that were silent since: a line of each.
+    /// Logs how many lines of each kind were left out, once its time is over.
     pub(super) fn log_left_out(&self, now: Mono) {
         for (words, left_out) in self.overdue(now) {
             info!(kind = words, left_out, "lines left out");

@@ -36,9 +36,9 @@ pub struct ServerPlan {
     pub refwait: Duration,
     /// How long a control message may take, in both directions; at most `servwait`.
     pub message_patience: Duration,
-    /// Test ports to offer where the port asked for cannot be had, both ends included.
+    /// Test ports to offer where the requested port is not available, both ends included.
     pub test_ports: (u16, u16),
-    /// Clients that proved no key may ask for any port from 1024 up, and for 862, not for one of
+    /// Clients that proved no key may request any port from 1024 up, and 862, not one of
     /// `test_ports` only.
     pub allow_any_port: bool,
     /// Control connections at once.

@@ -30,7 +30,7 @@ pub struct ServerCounters {
     pub sessions_made: u64,
     /// Sessions started so far.
     pub sessions_started: u64,
-    /// Requests that were refused by a limit, for want of a port or by the system.
+    /// Requests that were refused by a limit, for lack of a port, or by the system.
     pub sessions_refused: u64,
     /// Sessions that ended because no packets for REFWAIT.
     pub sessions_expired: u64,

@@ -30,9 +30,9 @@ const CONTROL_THREADS: usize = 2;
 const BINDING_THREADS: usize = 4;
 /// How often what is logged together is logged.
 const SAID_EVERY: Duration = Duration::from_secs(1);
-/// How long connections may take to say their last words when the Server stops.
+/// Time for connections to send their last messages when the Server stops.
 const FAREWELL: Duration = Duration::from_secs(3);
-/// An address far away that no packet is sent to: the way there tells this host's own.
+/// A remote address to which no packet is sent: the route to it shows this host's own.
 const FAR: SocketAddr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 862);
 
 /// What the tasks of a Server share.
@@ -255,7 +255,7 @@ impl ServerRun {
         &self.listening
     }
 
-    /// Why there are no hardware timestamps, where they were asked for; known from the first session on.
+    /// Why there are no hardware timestamps, if they were requested; known from the first session on.
     pub fn no_hardware(&self) -> Option<&NoHardware> {
         self.state.reflectors.no_hardware()
     }
@@ -273,7 +273,7 @@ impl ServerRun {
         rotation.map_or_else(KeyChanges::default, |rotation| rotation.replace(ring))
     }
 
-    /// Asks for the end: no new connections, those that there are are closed, their sessions
+    /// Begins the end: no new connections; existing ones are closed, their sessions
     /// stopped, packets that have arrived answered.
     pub fn stop(&self) {
         self.stop.send_replace(true);
@@ -285,7 +285,7 @@ impl ServerRun {
             || self.state.reflectors.is_finished()
     }
 
-    /// Stops, waits for all threads and tells what they did.
+    /// Stops, waits for all threads and returns their counts.
     ///
     /// # Errors
     /// [`RunError`] of the first thread that failed.

@@ -317,7 +317,7 @@ pub(crate) struct ServerArgs {
     pub(crate) log: LogOptions,
 }
 
-/// What both kinds of Control-Client want of the Server.
+/// Options of both kinds of Control-Client about the Server.
 #[derive(Debug, Args)]
 #[command(next_help_heading = CONTROL)]
 pub(crate) struct ControlOptions {

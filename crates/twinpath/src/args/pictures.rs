@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::Advice;
 use super::shared_options::OUTPUT;
 
-/// What is to be drawn of a run.
+/// Which pictures of a run to draw.
 #[derive(Debug, Args)]
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct PictureOptions {
@@ -33,7 +33,7 @@ impl PictureOptions {
     }
 }
 
-/// A file that says by its name what picture it is.
+/// A file whose name gives the picture's format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GraphFile {
     /// Where.

@@ -81,7 +81,7 @@ pub(crate) struct ReportArgs {
 }
 
 impl ReportArgs {
-    /// That the output lacks figures that were asked for, and there are no pictures.
+    /// A note that the output lacks requested figures, and there are no pictures.
     pub(crate) fn unshown_figures(&self) -> Option<String> {
         #[cfg(feature = "pictures")]
         if !self.pictures.written_files().is_empty() {

@@ -1,4 +1,4 @@
-//! Groups of options that several commands share, and the headings that they stand under.
+//! Groups of options that several commands share, and their headings.
 
 use std::path::{Path, PathBuf};
 
@@ -83,7 +83,7 @@ pub(crate) struct PacketOptions {
 }
 
 impl PacketOptions {
-    /// What was asked for, or what open packets have (RFC 5357 section 4.1.2; row TT-7).
+    /// The requested padding, or that of open packets (RFC 5357 section 4.1.2; row TT-7).
     pub(crate) fn padding(&self) -> PaddingSize {
         self.padding.unwrap_or(PaddingSize::Octets(27))
     }
@@ -143,7 +143,7 @@ pub(crate) struct IpOptions {
 }
 
 impl IpOptions {
-    /// What sockets are told, with what they may be stamped by.
+    /// The settings of sockets, with the sources of their timestamps.
     ///
     /// # Errors
     /// Timestamps that portable sockets do not have.
@@ -210,7 +210,7 @@ pub(crate) struct ResultOptions {
 }
 
 impl ResultOptions {
-    /// The form that was asked for.
+    /// The requested form.
     pub(crate) fn form(&self) -> OutputFormat {
         if self.json {
             OutputFormat::Json
@@ -219,7 +219,7 @@ impl ResultOptions {
         }
     }
 
-    /// That the form lacks figures that were asked for.
+    /// A note that the form lacks requested figures.
     pub(crate) fn unshown_figures(&self) -> Option<String> {
         let form = self.form();
         let unshown = self.figures.unshown(form);
@@ -239,7 +239,7 @@ impl ResultOptions {
     }
 }
 
-/// What is said on the way, and where.
+/// What is logged during a run, and where.
 #[derive(Debug, Args)]
 #[command(next_help_heading = OUTPUT)]
 pub(crate) struct LogOptions {
@@ -284,7 +284,7 @@ pub(crate) struct RunOptions {
 }
 
 impl RunOptions {
-    /// That the output lacks figures that were asked for, and so does all else that comes of the run.
+    /// A note that no output of the run has the requested figures.
     pub(crate) fn unshown_figures(&self) -> Option<String> {
         let elsewhere = [
             #[cfg(feature = "live")]
@@ -365,7 +365,7 @@ enum SummaryFormat {
 /// What a responder answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Answers {
-    // Told by the packet.
+    // Classified by packet.
     Auto,
     // STAMP only.
     Stamp,

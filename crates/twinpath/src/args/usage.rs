@@ -1,4 +1,4 @@
-//! Bad usage in one line that says what to write instead. Help and version stay clap's.
+//! Bad usage in one line, with what to write instead. Help and version are clap's.
 
 use std::error::Error as _;
 
@@ -8,7 +8,7 @@ use strsim::osa_distance;
 
 use crate::failure::Failure;
 
-/// One line for what clap would say in five. `command`: the subcommand, as far as it was read.
+/// One line instead of clap's five. `command`: the subcommand, as far as it was read.
 ///
 /// `--help` and `--version` are not errors: the caller handles them.
 #[expect(

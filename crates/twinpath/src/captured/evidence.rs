@@ -59,7 +59,7 @@ impl Evidence {
     }
 }
 
-/// Whether a packet is a reply, by what its times say: T2 and T3 are near each other, and one of the
+/// Whether a packet is a reply, by its times: T2 and T3 are near each other, and one of the
 /// times is near the capture's.
 pub(super) fn is_reply(reply: &Reply, at: Wall) -> bool {
     let stayed = whole(reply.t3).wrapping_sub(whole(reply.t2));

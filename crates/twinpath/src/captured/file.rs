@@ -283,7 +283,7 @@ impl Section<'_> {
     }
 
     fn interface(&mut self, block: &InterfaceDescriptionBlock<'_>) -> Result<(), &'static str> {
-        // Of powers of 2 the library knows none.
+        // The library has no powers of 2.
         let exponent = u32::from(block.if_tsresol & 0x7f);
         let base: u64 = if block.if_tsresol & 0x80 == 0 { 10 } else { 2 };
         let resolution = base

@@ -52,7 +52,7 @@ impl Parts {
         Ok(Self(parts))
     }
 
-    /// Tells parts that follow each other from captures that were taken side by side, once it is
+    /// Separates parts that follow each other from captures that were taken side by side, once it is
     /// known how they end: those are as two interfaces.
     pub(super) fn number_captures(&mut self, ended: &[Ended]) {
         // When the last part of each capture begins and ends.
@@ -162,7 +162,7 @@ impl<'a> Frames<'a> {
         }
     }
 
-    /// The next frame, until there is none.
+    /// The next frame; `None` at the end.
     ///
     /// # Errors
     /// [`CaptureError`]: a file cannot be read.
@@ -220,12 +220,12 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// Where packets were captured: an interface of the file, or one that a cooked capture tells by the
+/// Where packets were captured: an interface of the file, or of a cooked capture, by the
 /// system's number.
 #[derive(Debug, Default)]
 pub(super) struct Interfaces {
     known: Vec<Interface>,
-    /// The one that was asked for last.
+    /// The last result.
     last: usize,
 }
 

@@ -120,7 +120,7 @@ impl Candidate {
 }
 
 impl FlowFinder {
-    /// `port`: the reflector's; then packets that nobody answers are a session too.
+    /// `port`: the reflector's; then unanswered packets are a session too.
     pub(super) fn new(port: Option<u16>) -> Self {
         Self {
             port,
@@ -209,7 +209,7 @@ impl FlowFinder {
         }
     }
 
-    /// What a packet of a flow that was found tells of the capture's clock. `part`, `frame`: where it is.
+    /// The evidence of a flow's packet about the capture's clock. `part`, `frame`: where it is.
     pub(super) fn timed(
         &self,
         (part, frame): (usize, u64),

@@ -54,7 +54,7 @@ pub(super) enum NotDatagram {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layer {
     Ethernet,
-    /// What this EtherType says.
+    /// What follows this EtherType.
     Type(u16),
     Ip,
     Mpls,
@@ -86,7 +86,7 @@ mod ether_type {
 /// The datagram in a frame of this link.
 ///
 /// # Errors
-/// Why there is none. `cut`: more was sent than was captured.
+/// Why there is no datagram. `cut`: more was sent than was captured.
 pub(super) fn udp(link: u32, frame: &[u8], cut: bool) -> Result<Datagram<'_>, NotDatagram> {
     let read = unwrapped(link, frame);
     match read {
@@ -190,7 +190,7 @@ fn by_type(kind: u16, rest: &[u8]) -> Result<(Layer, &[u8]), NotDatagram> {
     }
 }
 
-/// A stack of labels (RFC 3032 section 2.1). What it carries is told by the first four bits behind:
+/// A stack of labels (RFC 3032 section 2.1). The first four bits behind it show what it carries:
 /// IP, or the control word of a pseudowire (RFC 4385 section 3), or Ethernet without one. Addresses of
 /// Ethernet may begin with the same bits (RFC 4448 section 4.6).
 fn mpls(mut rest: &[u8]) -> Result<(Layer, &[u8]), NotDatagram> {
@@ -232,12 +232,12 @@ fn is_ethernet(frame: &[u8]) -> bool {
 }
 
 /// What can be read behind IPv6, or is counted: its extension headers (RFC 8200 section 4), and what
-/// [`layer`] knows.
+/// [`layer`] covers.
 fn is_read_behind_v6(number: u8) -> bool {
     matches!(number, 0 | 43 | 44 | 51 | 60) || layer(IpNumber(number)) != Err(NotDatagram::Other)
 }
 
-/// Whether it is an IP packet of so many octets, or one with the right checksum.
+/// Whether it is an IP packet of this many octets, or one with the right checksum.
 fn is_ip(packet: &[u8], octets: usize) -> bool {
     let told = |at, more| be16(packet, at).is_ok_and(|told| usize::from(told) + more == octets);
     match packet.first().map(|octet| octet >> 4) {
@@ -321,7 +321,7 @@ enum Inner<'a> {
     Wrapped(Layer, &'a [u8]),
 }
 
-/// What the headers say that were read so far.
+/// The contents of the headers read so far.
 #[derive(Default)]
 struct Outer {
     ends: Option<[std::net::IpAddr; 2]>,
@@ -351,7 +351,7 @@ impl Outer {
         let extended = self.extended(number, rest)?;
         let layer = layer(extended.number);
         if extended.is_later {
-            // Of what is not looked at when it is whole, a fragment is nothing new.
+            // A fragment of a protocol that is not read at all is not reported.
             return Err(layer.err().unwrap_or(NotDatagram::LaterFragment));
         }
         Ok((layer?, extended.rest))

@@ -1,4 +1,4 @@
-//! Where the fields of test packets stand: open ones of TWAMP and STAMP alike, authenticated ones of
+//! Where the fields of test packets are: open ones of TWAMP and STAMP alike, authenticated ones of
 //! STAMP. Those of TWAMP are encrypted where it matters.
 
 use twinpath_wire::{ErrorEstimate, ReplyTimes, TimeFormat, Wall, WireTime};
@@ -12,7 +12,7 @@ pub(super) enum Layout {
     StampAuthenticated,
 }
 
-/// What names a packet: its number and its T1, as they stand in it.
+/// What identifies a packet: its number and its T1, as in the packet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Name {
     pub(super) seq: u32,
@@ -62,7 +62,7 @@ impl Layout {
         }
     }
 
-    /// The name of a request of so many `octets`, of which `payload` was captured.
+    /// The name of a request of `octets`, of which `payload` was captured.
     pub(super) fn request(self, payload: &[u8], octets: usize) -> Option<Name> {
         let t1 = match self {
             Self::Open => 4,
@@ -86,7 +86,7 @@ impl Layout {
         is_known.then(|| t1.read_plausibly(z, captured, 0).at)
     }
 
-    /// A reply of so many `octets`, of which `payload` was captured.
+    /// A reply of `octets`, of which `payload` was captured.
     pub(super) fn reply(self, payload: &[u8], octets: usize) -> Option<Reply> {
         let [t3, error, t2, seq, t1, ttl] = match self {
             Self::Open => [4, 12, 16, 24, 28, 40],

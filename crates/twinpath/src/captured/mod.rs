@@ -1,5 +1,5 @@
 //! Captures of test packets of any sender: their sessions, and the fate of each packet. T1 is when
-//! a request was captured, T4 when its reply was; T2 and T3 stand in the reply.
+//! a request was captured, T4 when its reply was; T2 and T3 are in the reply.
 //!
 //! A capture is gone through three times: for the flows that are sessions, for the sessions in
 //! them, and for their packets. Its contents are not trusted, and memory is bounded for any
@@ -51,7 +51,7 @@ pub(crate) enum CaptureError {
     /// It is damaged.
     #[error("the capture is damaged ({0})")]
     Damaged(&'static str),
-    /// Of a link that we know no headers of.
+    /// The link type is not supported.
     #[error("link type {0} is not supported")]
     Link(u32),
     /// No packets of ours.
@@ -95,7 +95,7 @@ impl CaptureError {
     }
 }
 
-/// Why rows came to an end: the capture, or whoever takes them.
+/// Why rows came to an end: because of the capture, or of their receiver.
 pub(crate) enum Stop<E> {
     Capture(CaptureError),
     Taker(E),

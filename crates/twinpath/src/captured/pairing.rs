@@ -192,7 +192,7 @@ impl<'a> Pairing<'a> {
         }
     }
 
-    /// The next row, until there is none.
+    /// The next row; `None` at the end.
     pub(super) fn poll(&mut self) -> Option<Row> {
         self.rows.pop_front()
     }

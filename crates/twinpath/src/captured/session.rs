@@ -11,10 +11,10 @@ use super::evidence::{MAX_GAP, is_near};
 use super::flows::Ends;
 use super::layout::Layout;
 
-/// Interfaces of a session that are told apart.
+/// The most interfaces of a session that are counted.
 const INTERFACES: usize = 16;
 
-/// The protocol, as far as a packet tells.
+/// The protocol, as far as a packet shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Light,
@@ -129,7 +129,7 @@ impl Run {
         Duration::from_nanos(span.checked_div(gaps).unwrap_or(0))
     }
 
-    /// Whether a packet of this form can be one of it. STAMP sessions are told apart by their SSID;
+    /// Whether a packet of this form can belong to it. STAMP sessions differ by their SSID;
     /// TWAMP Light can look like STAMP in packets of some sizes.
     pub(super) fn is_of(&self, layout: Layout, kind: Kind) -> bool {
         let same = match (self.kind, kind) {
@@ -180,7 +180,7 @@ impl Run {
         match (ahead > 0, later >= 0) {
             (true, true) => Some(Fit::Later),
             (true, false) => Some(Fit::Stepped),
-            // Of equal T1 one cannot say which was first.
+            // The order of equal T1 is unknown.
             (false, _) if later <= 0 && (since_first >= 0 || seq < self.first_seq) => {
                 Some(Fit::Overtaken)
             }

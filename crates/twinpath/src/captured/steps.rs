@@ -97,7 +97,7 @@ struct Flow {
 }
 
 impl Flow {
-    /// What both directions tell, if they tell the same.
+    /// The step that both directions show, if they agree.
     fn step(&mut self, part: usize) -> Option<Step> {
         let (requests, replies) = (&self.requests.jumps, &self.replies.jumps);
         let mut pairs = replies
@@ -198,7 +198,7 @@ impl Side {
         now: (u64, u32, Wall),
     ) {
         let (first, seq, at) = now;
-        // A copy of the last one tells nothing.
+        // A copy of the last one is no evidence.
         if last.is_some_and(|(_, last, _)| last == seq) {
             return;
         }

@@ -1,5 +1,5 @@
 //! What a run has beside its output: pictures, a raw file, the live view. Each is a feature of the
-//! program; only the two lists here know which of them were built.
+//! program; only the two lists here depend on which of them were built.
 
 use std::sync::Arc;
 
@@ -58,12 +58,12 @@ pub(super) trait Companion {
         None
     }
 
-    /// Shows the run as it is; whether its user wants the end.
+    /// Shows the run as it is; true if its user ends it.
     fn show(&mut self, _: &[Arc<Series>], _: &[SessionHandle]) -> bool {
         false
     }
 
-    /// The user asks how far the run is; whether this shows it.
+    /// The user requests the run's progress; true if this shows it.
     fn glance(&mut self) -> bool {
         false
     }
@@ -92,7 +92,7 @@ fn columns_of_each(sessions: usize) -> usize {
     (MOST_COLUMNS / sessions.max(1)).max(LEAST_COLUMNS)
 }
 
-/// One that is asked for, or none.
+/// A requested one, or none.
 pub(super) type Opened = Result<Option<Box<dyn Companion>>, Failure>;
 
 /// All companions of a run.
@@ -105,7 +105,7 @@ pub(super) struct Companions {
 }
 
 impl Companions {
-    /// Those that are asked for. Makes sure that their files can be written.
+    /// The requested ones. Makes sure that their files can be written.
     pub(super) fn open(options: &RunOptions) -> Result<Self, Failure> {
         let asked: [Opened; _] = [
             #[cfg(feature = "pictures")]
@@ -144,7 +144,7 @@ impl Companions {
         })
     }
 
-    /// How many columns the timeline of each of so many sessions is to have.
+    /// The number of columns in the timeline of each session.
     pub(super) fn columns(&self, sessions: usize) -> Option<usize> {
         let needed = self.all.iter().filter_map(|it| it.columns()).max()?;
         Some(needed.min(columns_of_each(sessions)))

@@ -25,7 +25,7 @@ use crate::args::RunOptions;
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::progress::{self, ProgressLine, together};
-use crate::output::{Outcome, Reports, Written, WrittenFile, complain, packets, words};
+use crate::output::{Outcome, Reports, Written, WrittenFile, packets, print_to_stderr, words};
 use crate::plan::PlannedSession;
 use crate::signals::Signals;
 
@@ -267,7 +267,7 @@ fn watch<R: Run>(
             let line = event.line;
             if alarms && event.warns {
                 progress.erase();
-                complain(&format!("warning: {line}"));
+                print_to_stderr(&format!("warning: {line}"));
             }
             observers.companions.each(|it| it.event(&line));
             output.event(&line)?;
@@ -435,7 +435,7 @@ pub(super) fn conclude(
         return end;
     };
     for failure in end.err().iter().chain(&failures) {
-        complain(&format!("twinpath: {failure}"));
+        print_to_stderr(&format!("twinpath: {failure}"));
         if logs::in_file() {
             tracing::error!("{failure}");
         }

@@ -31,10 +31,10 @@ use tracing::info;
 use crate::args::{Cli, Command, LogOptions};
 use crate::failure::{Exit, Failure};
 use crate::logs;
-use crate::output::complain;
+use crate::output::print_to_stderr;
 use crate::plan;
 
-/// Does what the command line says.
+/// Runs the command.
 ///
 /// # Errors
 /// [`Failure`]: one line and the exit status.
@@ -71,7 +71,7 @@ pub(crate) fn report_on(
 /// A remark on stderr, for a person; in the log file too. `-q`: none.
 fn remark(log: &LogOptions, text: Option<String>) {
     if let Some(text) = text.filter(|_| !log.quiet) {
-        complain(&format!("note: {text}"));
+        print_to_stderr(&format!("note: {text}"));
         if logs::in_file() {
             info!("{text}");
         }
@@ -81,14 +81,14 @@ fn remark(log: &LogOptions, text: Option<String>) {
 /// A warning on stderr; in the log file too. `-q`: none.
 fn warn(quiet: bool, text: Option<String>) {
     if let Some(text) = text.filter(|_| !quiet) {
-        complain(&format!("warning: {text}"));
+        print_to_stderr(&format!("warning: {text}"));
         if logs::in_file() {
             tracing::warn!("{text}");
         }
     }
 }
 
-/// A result that could not be written. Nobody reads any more: a quiet end, and `Ok`.
+/// A result that could not be written. A closed pipe is a quiet end, and `Ok`.
 pub(crate) fn unwritten(error: &io::Error) -> Result<Exit, Failure> {
     if error.kind() == ErrorKind::BrokenPipe {
         Ok(Exit::Done)

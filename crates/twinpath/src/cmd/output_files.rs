@@ -1,4 +1,4 @@
-//! Files that a command writes: each is another one, none is one that it reads. Looked at before
+//! Files that a command writes: all different, and none that it reads. Checked before
 //! anything is opened.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! Pictures of a run: their files are looked at before it begins, and written when it is over.
+//! Pictures of a run: their files are checked before it begins, and written when it is over.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::output::pictures::picture;
 use crate::output::{Outcome, Written, WrittenFile};
 use crate::picture::{self, MOST_TILES, ManyPage, Theme, svg_of_many};
 
-/// What is to be drawn, and where to.
+/// What to draw, and where to.
 pub(super) struct Pictures {
     graph: Option<GraphFile>,
     html: Option<PathBuf>,
@@ -23,7 +23,7 @@ pub(super) struct Pictures {
 }
 
 impl Pictures {
-    /// Makes sure that what is asked for can be written.
+    /// Makes sure that the requested files can be written.
     pub(super) fn open(options: &PictureOptions, labels: &[Label]) -> companions::Opened {
         let theme = match options.theme {
             PictureTheme::Auto => Theme::Auto,

@@ -14,14 +14,14 @@ use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
 use crate::output::words;
-use crate::output::{self, complain};
+use crate::output::{self, print_to_stderr};
 use crate::plan;
 use crate::signals::Signals;
 
 const POLL_EVERY: Duration = Duration::from_millis(20);
 /// A kind of ignored packet is logged this often at most.
 pub(super) const IGNORED: Duration = Duration::from_secs(1);
-/// Of a long list of prefixes, so many are shown.
+/// The most prefixes of a list that are shown.
 const PREFIXES: usize = 4;
 
 pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
@@ -54,7 +54,7 @@ pub(super) fn run(args: &ResponderArgs) -> Result<Exit, Failure> {
         };
         for address in run.listening() {
             let address = named(*address);
-            complain(&format!("listening on {address} ({protocol}, {state})"));
+            print_to_stderr(&format!("listening on {address} ({protocol}, {state})"));
             if logs::in_file() {
                 info!(%address, "listening");
             }

@@ -16,7 +16,7 @@ use crate::output::progress::{self, ProgressLine};
 use crate::output::rows::{self, Row};
 use crate::output::style::Style;
 use crate::output::units;
-use crate::output::{SessionName, complain};
+use crate::output::{SessionName, print_to_stderr};
 
 /// Samples drained in one go before signals are looked at again.
 const DRAIN: usize = 4_096;
@@ -114,9 +114,9 @@ impl RunObservers {
         }
         if let Some(timeout) = self.timeout.take() {
             progress.erase();
-            complain(&format!(
+            print_to_stderr(&format!(
                 "note: waiting up to {} for replies; a second signal ends at once, without a report",
-                units::asked(timeout.min(STOP_WAIT))
+                units::time(timeout.min(STOP_WAIT))
             ));
         }
     }
@@ -247,11 +247,11 @@ impl RunObservers {
         let all = ranked.len();
         ranked.truncate(MOST_GLANCES);
         for (name, progress) in &ranked {
-            complain(&format!("{}: {}", name.text, progress::one(progress)));
+            print_to_stderr(&format!("{}: {}", name.text, progress::one(progress)));
         }
         if let Some(more @ 1..) = all.checked_sub(ranked.len()) {
             let more = units::count(more as u64, "other session", "other sessions");
-            complain(&format!("{more} with no more loss"));
+            print_to_stderr(&format!("{more} with no more loss"));
         }
     }
 

@@ -17,12 +17,12 @@ use crate::output::table;
 use crate::output::text::Text;
 use crate::output::units;
 use crate::output::words;
-use crate::output::{Meta, Outcome, SessionName, Sink, complain, lines};
+use crate::output::{Meta, Outcome, SessionName, Sink, lines, print_to_stderr};
 
-/// Warnings of a document that are said on stderr as well.
+/// The most warnings of a document that are printed on stderr as well.
 const MOST_WARNINGS: usize = 20;
 
-/// Where all that a run says goes.
+/// Where all output of a run goes.
 pub(super) struct RunOutput {
     sink: Box<dyn Sink>,
     /// Lines for people keep away from results for machines.
@@ -45,7 +45,7 @@ enum State {
 }
 
 impl RunOutput {
-    /// On stdout, in the form asked for. `names`: of several sessions.
+    /// On stdout, in the requested form. `names`: of several sessions.
     pub(super) fn open(
         options: &ResultOptions,
         log: &LogOptions,
@@ -100,7 +100,7 @@ impl RunOutput {
     }
 
     /// `files`: the run is written into files too, which are made whatever becomes of the output. Then
-    /// its errors are told by [`Self::report`] alone.
+    /// only [`Self::report`] returns its errors.
     pub(super) fn beside(mut self, files: bool) -> Self {
         if files {
             self.state = State::BesideFiles;
@@ -108,7 +108,7 @@ impl RunOutput {
         self
     }
 
-    /// Whoever reads the output has gone, and waits for no more of it.
+    /// The reader of the output is gone.
     pub(super) fn is_closed(&self) -> bool {
         matches!(&self.state, State::Broken(error) if error.kind() == ErrorKind::BrokenPipe)
     }
@@ -189,7 +189,7 @@ impl RunOutput {
     pub(super) fn report(&mut self, outcome: Outcome<'_>) -> io::Result<()> {
         if self.warns && !self.quiet {
             let of_control = outcome.control.map(|control| control.notes.clone());
-            // What the run ends with is said then.
+            // The end of the run is printed then.
             let mut last: Option<String> = None;
             let mut said: Vec<Note> = Vec::new();
             let mut lines: HashSet<String> = HashSet::new();
@@ -211,7 +211,7 @@ impl RunOutput {
             let _ = table::warnings(&said, Style::of(&stderr), &mut stderr);
             if more > 0 {
                 let more = units::count(more as u64, "other warning", "other warnings");
-                complain(&format!("note: {more} in the notes of the sessions"));
+                print_to_stderr(&format!("note: {more} in the notes of the sessions"));
             }
         }
         match std::mem::replace(&mut self.state, State::Alone) {

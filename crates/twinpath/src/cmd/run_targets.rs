@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::output::units;
 use crate::plan::PlannedSession;
 
-/// Targets that are said on stderr one by one; the report has all.
+/// The most targets printed one by one on stderr; the report has all.
 const MOST_SAID: usize = 10;
 
 /// How a target is that cannot be measured.
@@ -20,7 +20,7 @@ pub(super) const NOT_MEASURED: &str = "not measured";
 /// How one is that is measured once its name has an address.
 pub(super) const NOT_MEASURED_YET: &str = "not measured yet";
 
-/// What a run knows of all its targets together.
+/// Facts about all targets of a run together.
 #[derive(Debug)]
 pub(super) struct Targets {
     count: usize,

@@ -22,7 +22,7 @@ use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::json::{self, Document};
 use crate::output::style::Style;
-use crate::output::{Meta, complain, survey, text, units};
+use crate::output::{Meta, print_to_stderr, survey, text, units};
 use crate::plan;
 use crate::signals::Signals;
 
@@ -62,7 +62,7 @@ pub(super) fn run(args: &SelftestArgs) -> Result<Exit, Failure> {
             // One family is enough to be healthy: many hosts have no IPv6.
             Err(failure) if address.is_ipv6() && !reports.is_empty() => {
                 if !args.log.quiet {
-                    complain(&format!("no session over IPv6: {failure}"));
+                    print_to_stderr(&format!("no session over IPv6: {failure}"));
                 }
             }
             Err(failure) => return Err(failure),

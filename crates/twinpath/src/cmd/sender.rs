@@ -36,7 +36,7 @@ pub(super) fn run(args: &SenderArgs) -> Result<Exit, Failure> {
     if let [session] = planned.sessions.as_mut_slice()
         && args.run.results.form() == OutputFormat::Csv
     {
-        // Its rows have no column that tells a second session from it.
+        // Its rows have no column to identify a second session.
         session.end = None;
     }
     let measurement = Measurement::open(&args.run)?;
@@ -70,7 +70,7 @@ fn subject(planned: &PlannedSessions, has_one_far_end: bool) -> Subject {
     }
 }
 
-/// Where nothing came back, what else the far end's name stands for.
+/// Where nothing came back: the other addresses of the far end's name.
 fn others_of_the_name(args: &SenderArgs, far: &FarEnd, reports: Reports<'_>) -> Option<Finding> {
     let silent = |session: Cow<'_, SessionReport>| {
         let tried = session.counters.sent > 0 || session.figures.not_sent > 0;

@@ -1,4 +1,4 @@
-//! What a command measures, as all parts of the run know it.
+//! What a command measures, for all parts of the run.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -97,7 +97,7 @@ impl Known {
         }
     }
 
-    /// Adds what its session does not know to a report.
+    /// Adds the facts to a report that its session does not have.
     pub(super) fn complete(&self, report: &mut SessionReport) {
         let known = self.identities.get(report.identity.number.wrapping_sub(1));
         if let Some(known) = known {

@@ -224,7 +224,7 @@ fn width_of_a_slot(scene: &Scene, width: u16) -> String {
         if time.is_zero() {
             String::new()
         } else {
-            units::asked(time)
+            units::time(time)
         }
     })
 }

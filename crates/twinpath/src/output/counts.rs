@@ -274,7 +274,7 @@ fn availability(report: &SessionReport, out: &mut impl Write) -> io::Result<()> 
                 "block",
                 "blocks"
             ),
-            units::asked(Duration::from_nanos(figures.block_ns))
+            units::time(Duration::from_nanos(figures.block_ns))
         );
         return fact(out, "Availability", &text);
     }
@@ -289,7 +289,7 @@ fn availability(report: &SessionReport, out: &mut impl Write) -> io::Result<()> 
         "{} of the time: {}, the longest {}",
         units::percent(available, figures.blocks),
         units::count(figures.outages, "outage", "outages"),
-        units::asked(Duration::from_nanos(longest))
+        units::time(Duration::from_nanos(longest))
     );
     fact(out, "Availability", &text)
 }

@@ -252,6 +252,6 @@ fn host_name() -> Option<String> {
 
 /// Prints one line on stderr; it waits while the terminal shows something else. Errors are ignored,
 /// because there is no other place to report them.
-pub(crate) fn complain(text: &str) {
+pub(crate) fn print_to_stderr(text: &str) {
     let _ = logs::Line.write_all(format!("{text}\n").as_bytes());
 }

@@ -259,7 +259,7 @@ fn counted(report: &SessionReport) -> [KeyRow; 12] {
             "{} of {} blocks of {}",
             blocks.unmeasured_blocks,
             blocks.blocks.saturating_add(blocks.unmeasured_blocks),
-            units::asked(Duration::from_nanos(blocks.block_ns))
+            units::time(Duration::from_nanos(blocks.block_ns))
         )),
         _ => None,
     };

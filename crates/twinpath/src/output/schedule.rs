@@ -6,7 +6,7 @@ use twinpath_proto::sender::{PayloadSize, Schedule};
 use twinpath_report::{SessionReport, Sizes, Spacing};
 
 use super::ends;
-use super::units::asked;
+use super::units::time;
 
 /// Sizes that are listed at most.
 const LISTED: usize = 4;
@@ -40,7 +40,7 @@ fn about(ns: u64) -> String {
     let steps = (0..=digits).rev().map(|power| 10_u64.pow(power));
     let mut rounded = steps.map(|step| ns.saturating_add(step / 2) / step * step);
     let near = rounded.find(|rounded| rounded.abs_diff(ns) <= ns / 100);
-    asked(Duration::from_nanos(near.unwrap_or(ns)))
+    time(Duration::from_nanos(near.unwrap_or(ns)))
 }
 
 /// How large the packets of a session were.
@@ -70,12 +70,12 @@ fn octets(sizes: &Sizes) -> String {
 /// As in a heading.
 fn words(schedule: Schedule) -> String {
     match schedule {
-        Schedule::Periodic { interval } => format!("every {}", asked(interval)),
-        Schedule::Poisson { mean } => format!("Poisson, {} on average", asked(mean)),
+        Schedule::Periodic { interval } => format!("every {}", time(interval)),
+        Schedule::Poisson { mean } => format!("Poisson, {} on average", time(mean)),
         Schedule::Uniform { least, most } => {
-            format!("uniform, {} to {}", asked(least), asked(most))
+            format!("uniform, {} to {}", time(least), time(most))
         }
-        Schedule::Bursts { packets, gap } => format!("bursts of {packets} every {}", asked(gap)),
+        Schedule::Bursts { packets, gap } => format!("bursts of {packets} every {}", time(gap)),
     }
 }
 

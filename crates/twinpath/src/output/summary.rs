@@ -169,7 +169,7 @@ fn loss_words(loss: Loss, report: &SessionReport) -> String {
             sent => format!("Nothing came back: {sent} packets {word}"),
         },
         Loss::All { late } => {
-            let (timeout, sent) = (units::asked(report.identity.timeout), counters.sent);
+            let (timeout, sent) = (units::time(report.identity.timeout), counters.sent);
             format!(
                 "Nothing came back within {timeout}: {sent} packets {word}, {late} answered late"
             )

@@ -40,7 +40,7 @@ pub(super) fn notes(notes: &[Note], style: Style, out: &mut impl Write) -> io::R
 /// The host's claim about its clock.
 pub(super) fn clock(state: ClockState) -> String {
     let error = match state.error_ns {
-        Some(ns) => format!(", error up to {}", units::asked(Duration::from_nanos(ns))),
+        Some(ns) => format!(", error up to {}", units::time(Duration::from_nanos(ns))),
         None => String::new(),
     };
     format!(

@@ -409,7 +409,7 @@ fn stamps(report: &SessionReport, out: &mut impl Write) -> io::Result<()> {
     fact(out, "Clocks", &clocks)?;
     match report.figures.far_resolution_ns {
         Some(ns) if ns >= COARSE_NS => {
-            let grid = units::asked(Duration::from_nanos(ns));
+            let grid = units::time(Duration::from_nanos(ns));
             let text = format!("the reflector's clock has a resolution of {grid}");
             fact(out, "Resolution", &text)
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub(crate) use twinpath_report::words::{count, time as asked};
+pub(crate) use twinpath_report::words::{count, time};
 
 /// The unit of a table: one for all of its cells, so that they can be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

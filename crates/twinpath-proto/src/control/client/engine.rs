@@ -31,7 +31,7 @@ pub struct ControlClient {
     modes: Modes,
     sessions: Sessions,
     /// The session whose Accept-Session is awaited.
-    asked: Option<usize>,
+    requested: Option<usize>,
     /// Requests were made since [`ClientEvent::Settled`].
     unsettled: bool,
     /// From Start-Sessions to Stop-Sessions, without Individual Session Control.
@@ -69,7 +69,7 @@ impl ControlClient {
             modes: Modes::default(),
             unsettled: sessions.len() > 0,
             sessions,
-            asked: None,
+            requested: None,
             active: false,
             stop_accept: Accept::Ok,
             inbox: Inbox::default(),
@@ -262,7 +262,7 @@ impl ControlClient {
         match self.phase {
             Phase::Greeting => Some(ExpectedAnswer::Greeting),
             Phase::SetUp => Some(ExpectedAnswer::ServerStart),
-            Phase::Commands if self.asked.is_some() => Some(ExpectedAnswer::AcceptSession),
+            Phase::Commands if self.requested.is_some() => Some(ExpectedAnswer::AcceptSession),
             Phase::Commands if self.sessions.any(Stage::Starting) => {
                 Some(if self.is_individual() {
                     ExpectedAnswer::StartManyAck
@@ -348,7 +348,7 @@ impl ControlClient {
 
     /// Sends the next request, if one waits and may be sent now.
     fn send_next_request(&mut self) {
-        if self.phase != Phase::Commands || self.asked.is_some() || self.active {
+        if self.phase != Phase::Commands || self.requested.is_some() || self.active {
             return;
         }
         let Some(index) = self.sessions.next_queued() else {
@@ -362,7 +362,7 @@ impl ControlClient {
             return;
         };
         self.sessions.set(&[index], Stage::Asked);
-        self.asked = Some(index);
+        self.requested = Some(index);
         let said = Message::Request {
             index,
             sender: session_plan.sender,
@@ -384,7 +384,7 @@ impl ControlClient {
         if indices.is_empty() || self.phase != Phase::Commands {
             return 0;
         }
-        if !individual && (self.active || self.asked.is_some()) {
+        if !individual && (self.active || self.requested.is_some()) {
             return 0;
         }
         self.sessions.set(indices, Stage::Starting);

@@ -47,7 +47,7 @@ pub struct Server {
     sealing: Sealing,
     events: VecDeque<ServerEvent>,
     /// A request that waits for the driver; its octets to reflect.
-    asked: Option<u16>,
+    pending: Option<u16>,
     /// An acknowledgement to send once the driver has handled the events.
     ack: Option<Ack>,
     /// Kinds of [`PeerDeviation`] already reported.
@@ -56,7 +56,7 @@ pub struct Server {
     /// When the current message began.
     begun: Mono,
     /// When SERVWAIT began.
-    heard: Mono,
+    last_input: Mono,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,12 +114,12 @@ impl Server {
             outbox,
             sealing: Sealing::default(),
             events: VecDeque::new(),
-            asked: None,
+            pending: None,
             ack: None,
             noted: 0,
             now,
             begun: now,
-            heard: now,
+            last_input: now,
         };
         if admission == Admission::TurnedAway {
             server.close(CloseReason::TurnedAway);
@@ -130,7 +130,7 @@ impl Server {
     /// Whether [`Self::handle_input`] would take any octets.
     pub fn wants_input(&self) -> bool {
         self.phase == Phase::Closing
-            || (self.asked.is_none()
+            || (self.pending.is_none()
                 && self.ack.is_none()
                 && self.events.is_empty()
                 && self.outbox.is_empty())
@@ -142,7 +142,7 @@ impl Server {
         self.now = now;
         let mut rest = octets;
         while self.phase != Phase::Closing && self.wants_input() && !rest.is_empty() {
-            self.heard = now;
+            self.last_input = now;
             if self.phase == Phase::Commands && !self.inbox.is_begun() {
                 self.begun = now;
             }
@@ -204,9 +204,9 @@ impl Server {
     /// host fails.
     pub fn answer_open(&mut self, now: Mono, answer: Result<Opened, Accept>) {
         self.now = now;
-        match (self.asked.take(), answer) {
+        match (self.pending.take(), answer) {
             (Some(octets), answer) if self.phase == Phase::Commands => {
-                self.heard = now;
+                self.last_input = now;
                 if let Ok(opened) = answer {
                     self.sessions.insert(opened.sid);
                 }
@@ -255,7 +255,7 @@ impl Server {
                 State::Expired
             };
             self.sessions.set(sid, state);
-            self.heard = now;
+            self.last_input = now;
         }
     }
 
@@ -273,7 +273,7 @@ impl Server {
 
     /// Whether a session is accepted, running or being requested.
     pub fn has_sessions(&self) -> bool {
-        self.asked.is_some() || self.sessions.any_open()
+        self.pending.is_some() || self.sessions.any_open()
     }
 
     /// The next octets to write, with one call: a message, or the rest of one. `None` while events
@@ -336,10 +336,10 @@ impl Server {
 
     fn servwait_due(&self) -> Option<Mono> {
         let idle = self.phase == Phase::Commands
-            && self.asked.is_none()
+            && self.pending.is_none()
             && self.ack.is_none()
             && !self.sessions.any_running();
-        idle.then(|| self.heard + self.config.servwait)
+        idle.then(|| self.last_input + self.config.servwait)
     }
 
     fn message(&mut self, message: &[u8]) {

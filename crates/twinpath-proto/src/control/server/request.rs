@@ -58,7 +58,7 @@ pub(super) struct Ends {
 /// The session that a message requests, or why it is refused. A request refused here will be
 /// refused again: 3 if some aspect is not supported, 4 if it asks for too much (rows TC-31 to
 /// TC-39, TC-50, TC-82, TC-83).
-pub(super) fn judge(
+pub(super) fn check(
     message: &RequestSession,
     ends: &Ends,
     config: &ServerConfig,

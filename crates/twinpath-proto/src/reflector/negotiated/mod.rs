@@ -229,7 +229,7 @@ impl NegotiatedReflector {
         let octets = session.features.reply_octets(received);
         let room = buffer.len() >= octets;
         let replays = session.counters.replays;
-        let judged = judge(session, request, now, arrival.at.at, room, strict);
+        let judged = check(session, request, now, arrival.at.at, room, strict);
         self.totals.replays += session.counters.replays - replays;
         // Last, so that only packets that get a reply count against the rate.
         let judged = judged.and_then(|sender| {
@@ -285,7 +285,7 @@ impl NegotiatedReflector {
 }
 
 /// Whether a packet of this session gets a reply now, and its contents.
-fn judge(
+fn check(
     session: &mut Session,
     request: &[u8],
     now: Mono,

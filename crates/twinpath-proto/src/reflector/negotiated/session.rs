@@ -68,7 +68,7 @@ pub(super) struct Session {
     timeout_ns: u64,
     refwait_ns: u64,
     /// When a packet was last reflected, or when one was first due.
-    heard: Mono,
+    last_packet: Mono,
     /// When it begins, if that is after its start.
     begins: Mono,
     /// When the table handles it next.
@@ -103,7 +103,7 @@ impl Session {
             next: 0,
             timeout_ns: nanoseconds::of(spec.timeout.min(spec.refwait)),
             refwait_ns: nanoseconds::of(spec.refwait),
-            heard: Mono::default(),
+            last_packet: Mono::default(),
             begins: spec.begins.unwrap_or_default(),
             timer: None,
             counters: SessionCounters::default(),
@@ -164,7 +164,7 @@ impl Session {
     /// Reflects from now on.
     pub(super) fn start(&mut self, now: Mono) {
         self.state = State::Running;
-        self.heard = self.begins.clamp(now, now + FARTHEST_START);
+        self.last_packet = self.begins.clamp(now, now + FARTHEST_START);
     }
 
     /// Reflects for the Timeout only.
@@ -177,7 +177,7 @@ impl Session {
     pub(super) fn ends(&self) -> Option<Mono> {
         match self.state {
             State::Negotiated => None,
-            State::Running => Some(self.heard + Duration::from_nanos(self.refwait_ns)),
+            State::Running => Some(self.last_packet + Duration::from_nanos(self.refwait_ns)),
             State::Stopping { until } => Some(until),
         }
     }
@@ -186,7 +186,7 @@ impl Session {
     pub(super) fn number(&mut self, now: Mono) -> u32 {
         let number = self.next;
         self.next = number.wrapping_add(1);
-        self.heard = self.heard.max(now);
+        self.last_packet = self.last_packet.max(now);
         number
     }
 }

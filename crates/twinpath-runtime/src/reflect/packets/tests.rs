@@ -14,7 +14,7 @@ const NOW: Mono = Mono::from_ns(5_000_000_000);
 const HOUR: Duration = Duration::from_hours(1);
 /// By so much the call of a stamped reply is dearer.
 const DEARER: Duration = Duration::from_mins(10);
-/// Of replies that ask for a stamp, of others, and of those that are not advanced.
+/// Replies with a requested stamp, others, and those that are not advanced.
 const STAMPED: i64 = 60;
 const PLAIN: i64 = 50;
 const AS_READ: i64 = 0;
@@ -165,7 +165,7 @@ fn between_addresses_of_this_host_t3_is_sent_as_it_was_read() {
         for requests in [1, FLOOD - 1, FLOOD, BATCH] {
             let minutes = reflector.answer(far, requests);
             assert_eq!(minutes, vec![AS_READ; requests], "{far}");
-            // Nor does a path without a wire say anything of others.
+            // A path without a wire is no evidence about other paths either.
             assert!(reflector.state.awaited.is_empty());
         }
         assert_eq!(reflector.packets.t3_advance_ns, None);

@@ -18,11 +18,11 @@ use super::worker::{Command, NotOpened};
 const WELL_KNOWN: u16 = 862;
 /// The first of those that no privilege guards.
 const UNPRIVILEGED: u16 = 1_024;
-/// How often a port that is being closed is asked for again, and after what time.
+/// How often a port that is being closed is requested again, and after what time.
 const CLOSING_TRIES: u32 = 50;
 const CLOSING_WAIT: Duration = Duration::from_millis(1);
 
-/// A request for a session, with what the control connection knows of it.
+/// A request for a session, with the facts that the control connection has.
 #[derive(Debug)]
 pub(crate) struct OpenRequest {
     pub(crate) spec: SessionSpec,
@@ -36,7 +36,7 @@ pub(crate) struct OpenRequest {
     pub(crate) client: IpAddr,
     /// The client proved no key.
     pub(crate) open: bool,
-    /// Told of its end.
+    /// Receives its end.
     pub(crate) owner: mpsc::UnboundedSender<Sid>,
 }
 
@@ -166,7 +166,7 @@ impl Inner {
             let _ = self.no_hardware.set(reason);
         }
         let (thread, socket_index) = registry.add(sid, near);
-        // Told before anybody else can join: a session never comes before its socket. The thread
+        // Sent before another session can join: a session never comes before its socket. The thread
         // never waits for the registry.
         if let Some(thread) = self.thread(thread) {
             thread.send_blocking(Command::Listen(socket_index, socket));
@@ -222,7 +222,7 @@ pub(crate) fn is_exhausted(error: &io::Error) -> bool {
         || matches!(error.raw_os_error(), Some(ENFILE | EMFILE | ENOBUFS))
 }
 
-/// Whether packets to this address can be for this host alone. Binding tells whether it has it, but
+/// Whether packets to this address can be for this host alone. Binding shows whether it has it, but
 /// not that a broadcast address is one.
 fn is_local(address: IpAddr) -> bool {
     match address {

@@ -40,7 +40,7 @@ pub(super) struct Inner {
     pub(super) plan: Arc<ServerPlan>,
     threads: Vec<Thread>,
     registry: Mutex<SessionRegistry>,
-    /// Why the first test port has no hardware timestamps, where they were asked for.
+    /// Why the first test port has no hardware timestamps, if they were requested.
     pub(super) no_hardware: OnceLock<NoHardware>,
 }
 
@@ -69,7 +69,7 @@ impl Thread {
 }
 
 impl Reflectors {
-    /// Starts the threads. The facts that they tell are for [`Reflectors::apply`].
+    /// Starts the threads. The facts that they send are for [`Reflectors::apply`].
     ///
     /// # Errors
     /// [`StartError`]: no thread or no descriptor to be had.
@@ -216,7 +216,7 @@ impl Reflectors {
         Snapshot::sum(self.inner.threads.iter().map(|thread| &*thread.snapshot))
     }
 
-    /// Why the first test port has no hardware timestamps, where they were asked for.
+    /// Why the first test port has no hardware timestamps, if they were requested.
     pub(crate) fn no_hardware(&self) -> Option<&NoHardware> {
         self.inner.no_hardware.get()
     }

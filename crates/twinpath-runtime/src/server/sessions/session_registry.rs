@@ -35,7 +35,7 @@ struct Port {
     thread: usize,
     socket_index: usize,
     senders: HashMap<(IpAddr, u16), Sid>,
-    /// Its thread was told to close it.
+    /// Its thread has the command to close it.
     closing: bool,
 }
 
@@ -46,7 +46,7 @@ pub(super) enum PortState {
     Shared {
         thread: usize,
         socket_index: usize,
-        /// The same client's session of the same sender, which was ending: it is to be removed.
+        /// The same client's session of the same sender, which was ending: to be removed by the caller.
         replaced: Option<Sid>,
     },
     /// Ours, and a session of this sender has it.
@@ -160,7 +160,7 @@ impl SessionRegistry {
         Ok(())
     }
 
-    /// The session was stopped, or is to be removed: it gives way to another of its sender.
+    /// The session was stopped or will be removed: another of its sender can take its place.
     pub(super) fn ending(&mut self, sid: Sid) {
         if let Some(held) = self.sessions.get_mut(&sid)
             && !held.ending
@@ -238,7 +238,7 @@ impl SessionRegistry {
         (thread, socket_index)
     }
 
-    /// The session leaves its port. With the last one the port is to be closed.
+    /// Removes the session from its port. With the last one, the port must be closed.
     pub(super) fn leave_port(&mut self, sid: Sid) -> Option<FreedSocket> {
         let held = self.sessions.get_mut(&sid)?;
         let port = self.ports.get_mut(&held.near.take()?)?;

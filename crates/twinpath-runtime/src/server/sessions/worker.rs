@@ -25,16 +25,16 @@ const COMMANDS_AT_ONCE: usize = 256;
 const LOOK_EVERY: Duration = Duration::from_micros(200);
 /// How long a stopped thread goes on answering what has arrived.
 const DRAIN: Duration = Duration::from_millis(100);
-/// How often the thread says what it did.
+/// How often the thread publishes its counts.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(100);
-/// How often it asks for what changes slowly: the clock's discipline, the sockets' drops.
+/// How often it reads what changes slowly: the clock's discipline, the sockets' drops.
 const SURVEY_EVERY: Duration = Duration::from_secs(1);
 /// The longest wait: nothing but a packet or a command needs the thread earlier.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// Facts that found no room are offered again after this.
 const FACTS_AGAIN: Duration = Duration::from_millis(10);
 
-/// What the control plane asks of a thread.
+/// A command of the control plane to a thread.
 pub(super) enum Command {
     /// Take over a socket, under an unused index.
     Listen(usize, TestSocket),
@@ -50,7 +50,7 @@ pub(super) enum Command {
     Remove(Sid),
     /// Close a socket: its last session is over.
     Close(usize),
-    /// Say when all commands before this are done.
+    /// Confirm when all commands before this are done.
     Mark(oneshot::Sender<()>),
     /// Answer what has arrived, and end.
     End,
@@ -63,7 +63,7 @@ pub(super) enum NotOpened {
     NoSocket,
 }
 
-/// What a thread tells the control plane.
+/// What a thread reports to the control plane.
 #[derive(Debug)]
 pub(crate) enum Fact {
     /// A session is over.
@@ -131,7 +131,7 @@ impl ReflectorLoop {
         Ok((reflector_loop, waker))
     }
 
-    /// Until told to end; what has arrived by then is still answered.
+    /// Until the command to end; what has arrived by then is still answered.
     pub(super) fn run(mut self) -> Result<(), RunError> {
         let result = self.reflect_until_ended();
         self.survey();
@@ -165,7 +165,7 @@ impl ReflectorLoop {
         }
     }
 
-    /// When to look at the clock again if nothing arrives.
+    /// When to wake up if nothing arrives.
     fn next_wait(&self, now: Mono, told: bool) -> Mono {
         let longest = match (self.ending, told) {
             (true, _) => Duration::ZERO,
@@ -250,7 +250,7 @@ impl ReflectorLoop {
     fn listen(&mut self, socket_index: usize, socket: TestSocket) {
         let state = SocketState::of(&socket);
         self.follows |= state.follows();
-        // The first session that is opened there is told of a failure.
+        // The first session that is opened there gets the failure.
         if self.sockets.insert(socket_index, socket).is_ok() {
             if self.states.len() <= socket_index {
                 self.states.resize_with(socket_index + 1, || None);
@@ -295,7 +295,7 @@ impl ReflectorLoop {
         }
     }
 
-    /// Whether all facts were told.
+    /// Whether all facts were sent.
     fn housekeeping(&mut self, now: Mono) -> bool {
         if self.follows && now >= self.follow_due {
             self.follow_due = now + interfaces::LOOK_EVERY;
@@ -314,7 +314,7 @@ impl ReflectorLoop {
         self.send_facts()
     }
 
-    /// Tells what there is to tell, as far as there is room; never waits.
+    /// Sends facts as far as there is room; never waits.
     fn send_facts(&mut self) -> bool {
         loop {
             let fact = self.held.take().or_else(|| {
@@ -328,7 +328,7 @@ impl ReflectorLoop {
                 return true;
             };
             match self.facts.try_send(fact) {
-                // Without a listener nothing is left to tell.
+                // Without a receiver, facts are dropped.
                 Ok(()) | Err(TrySendError::Closed(_)) => {}
                 Err(TrySendError::Full(fact)) => {
                     self.held = Some(fact);

@@ -12,7 +12,7 @@ use crate::args::{Advice, CONTROL};
 
 /// A token is an oracle for guesses where PBKDF2 makes fewer iterations (RFC 4656 section 3.1).
 const LEAST_COUNT: u32 = 1_024;
-/// What clients accept unless they are told otherwise (RFC 5357 section 6).
+/// What clients accept by default (RFC 5357 section 6).
 const CUSTOMARY_COUNT: u32 = 32_768;
 /// A second or so on slow hosts, for each key and each connection.
 const MOST_COUNT: u32 = 1 << 20;
@@ -61,7 +61,7 @@ pub(crate) struct KeyOptions {
 pub(crate) struct Iterations(pub(crate) u32);
 
 impl Iterations {
-    /// Clients may refuse so many (row TC-23).
+    /// Clients may refuse more than this (row TC-23).
     pub(crate) fn is_beyond_custom(self) -> bool {
         self.0 > CUSTOMARY_COUNT
     }

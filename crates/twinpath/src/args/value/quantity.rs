@@ -78,7 +78,7 @@ pub(in crate::args) fn out_of_range(low: impl fmt::Display, high: impl fmt::Disp
 }
 
 /// A decimal number and a unit, exact in nanoseconds, within bounds. A time in other letters or
-/// with spaces around it gets an error that says how to write it.
+/// with spaces around it gets an error with the right form.
 pub(super) fn time(
     text: &str,
     bare_ns: u128,
@@ -149,7 +149,7 @@ fn plain_time(text: &str, bare_ns: u128, example: &'static str) -> Result<Durati
     ))
 }
 
-/// Time between packets, at least the time that stands in `low`: a bare number is milliseconds.
+/// Time between packets, at least `low`; a bare number is milliseconds.
 pub(in crate::args) fn interval(text: &str, low: Bound) -> Result<Duration, Advice> {
     let example = "100 or 0.5 (milliseconds), 100us, 10ms or 1s";
     time(text, 1_000_000, (low, LONGEST), example)

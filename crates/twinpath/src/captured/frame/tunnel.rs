@@ -75,7 +75,7 @@ fn fits(layer: Layer, rest: &[u8], octets: usize, captured: usize) -> bool {
     }
 }
 
-/// IPv6 behind what a Teredo client or server says of itself (RFC 4380 section 5.1.1).
+/// IPv6 behind the indications of a Teredo client or server (RFC 4380 section 5.1.1).
 fn teredo(mut rest: &[u8]) -> Result<&[u8], NotDatagram> {
     if let [0, 1, name, value, ..] = *rest {
         rest = after(rest, 13 + usize::from(name) + usize::from(value))?;

@@ -28,7 +28,7 @@ impl Pairing<'_> {
                     && flight.is_some_and(|flight| flight.name.is(&reply.reply.name))
             })
         };
-        // A reflector that knows no SSID leaves it out.
+        // A reflector without SSIDs leaves it out.
         let of_ssid = |place: &&usize| {
             let session = self.sessions.get(**place);
             session.is_some_and(|session| session.run.ssid() == reply.ssid)

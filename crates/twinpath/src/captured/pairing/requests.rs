@@ -128,7 +128,7 @@ impl Pairing<'_> {
             }
             let soon = sighting.at - flight.sighting.at <= COPY_WITHIN;
             let here = sighting.interface == flight.sighting.interface;
-            // A sender whose clock stands writes the same octets again in its next run.
+            // A sender whose clock has stopped writes the same octets again in its next run.
             if here && !soon && session.run.is_without_clock() {
                 continue;
             }

@@ -48,7 +48,7 @@ impl Sighting {
         }
     }
 
-    /// When it was captured, as the capture's clock told it.
+    /// When it was captured, by the capture's clock.
     pub(super) fn captured(&self) -> Wall {
         self.at + self.shift.by
     }

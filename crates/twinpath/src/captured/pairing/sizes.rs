@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use twinpath_metrics::SizeCounts;
 
-/// Sizes that are told apart at most.
+/// The most different sizes that are counted.
 pub(super) const SIZES: usize = 16;
 
 /// Counts by octets of payload.
 #[derive(Debug, Default)]
 pub(super) struct BySize {
     counts: BTreeMap<usize, SizeCounts>,
-    /// There are more sizes than are told apart.
+    /// There are more sizes than are counted.
     is_beyond: bool,
 }
 
@@ -38,7 +38,7 @@ impl BySize {
         })
     }
 
-    /// Empty where all have one size, or more than can be told apart.
+    /// Empty where all have one size, or more sizes than are counted.
     pub(super) fn value(&self) -> Vec<SizeCounts> {
         if self.is_beyond || self.counts.len() < 2 {
             return Vec::new();

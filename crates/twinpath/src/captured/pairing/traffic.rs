@@ -16,7 +16,7 @@ const FEWEST: usize = 3;
 #[derive(Debug, Default)]
 pub(super) struct Sent {
     sizes: BTreeSet<usize>,
-    /// There are more sizes than are told apart.
+    /// There are more sizes than are counted.
     is_beyond: bool,
     least: usize,
     most: usize,

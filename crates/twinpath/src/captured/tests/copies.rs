@@ -83,7 +83,7 @@ fn duplicates_of_the_network_are_counted_beside_copies_of_the_capture() {
             packets.push((at + 5_000, packet.clone()));
         }
         if is_reply(&packet) && place % 4 == 3 {
-            // The reflector answers again, and says another T3.
+            // The reflector answers again, with another T3.
             let mut other = packet;
             other[28 + 11] ^= 0x55;
             packets.push((at + 5_000, other));
@@ -193,7 +193,7 @@ fn an_interface_is_the_same_in_every_section() {
     );
 }
 
-/// Of a cooked capture the system's numbers tell interfaces apart.
+/// In a cooked capture, the system's numbers identify interfaces.
 #[test]
 fn a_cooked_capture_of_version_2_tells_interfaces() {
     let cooked = |index: u8, packet: &[u8]| {

@@ -148,7 +148,7 @@ fn sessions_are_the_same_in_every_wrapping_and_at_every_snap_length_that_keeps_t
                     "{name}"
                 );
             }
-            // Replies without T1: there is no session, and it is said why.
+            // Replies without T1: there is no session, and the reason is given.
             let files = Files::new(&[capture(*link, &packets, around + 30)]);
             let failed = Capture::open(files.paths(), None, Duration::from_secs(2));
             let (_, failed) = failed.unwrap_err();

@@ -11,7 +11,7 @@ fn breaks_off(file: &[u8]) -> bool {
 fn pcap_is_read_in_both_orders_of_octets_and_both_resolutions() {
     for big in [false, true] {
         for (magic, ns) in [(0xa1b2_c3d4, 250_000), (0xa1b2_3c4d, 250)] {
-            // Above the link type stands whether frames have their check sequence.
+            // The bits above the link type show whether frames have their check sequence.
             let file = pcap(
                 big,
                 magic,
@@ -59,7 +59,7 @@ fn pcapng_is_read_with_the_resolution_and_offset_of_each_interface() {
             interface(big, 113, &[(2, b"eth0"), (9, &[9])]),
             // 1/1024 s, and seconds to be added.
             interface(big, 101, &[(9, &[0x8a]), (14, &offset(1_000))]),
-            // Statistics, and a block that nobody knows.
+            // Statistics, and a block of unknown type.
             block(big, 5, &[0; 12]),
             block(big, 0x7777, b"whatever"),
             enhanced(big, 0, 5_000_000, b"micro"),

@@ -198,7 +198,7 @@ fn a_pseudowire_is_read_whatever_its_addresses_begin_with() {
             }
         }
     }
-    // IP from addresses that look like what frames say of themselves.
+    // IP from addresses that look like headers of frames.
     for source in [[8, 0, 0x45, 9], [0x88, 0x47, 0x45, 9], [0x81, 0, 8, 0]] {
         let mut packet = packets[0].clone();
         packet[12..16].copy_from_slice(&source);

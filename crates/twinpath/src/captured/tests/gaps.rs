@@ -8,7 +8,7 @@ use super::traffic::{
     BEGIN, Files, Form, MS, Passed, Spec, capture, figures, open, outcomes, sorted,
 };
 
-/// What the rows say is missing, stretch by stretch: how many, and how long after the beginning it was due.
+/// What is missing by the rows, stretch by stretch: how many, and how long after the beginning it was due.
 fn missed(capture: &Capture) -> Vec<(u64, i64)> {
     let mut missed = Vec::new();
     let done = capture.each(|row| {

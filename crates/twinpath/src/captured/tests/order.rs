@@ -156,7 +156,7 @@ fn a_reply_that_was_stamped_before_its_request_is_a_reply_and_is_warned_of() {
             };
             let is_expected = match (found[0].trips, trips) {
                 (Some(found), Some(trips)) => near(found, trips),
-                // By less than the reflector says to have had them: in no delay.
+                // By less than the reflector's own time: in no delay.
                 (_, None) => true,
                 (None, Some(_)) => false,
             };

@@ -184,7 +184,7 @@ fn one_protocol_after_another_on_the_same_ports_is_two_sessions() {
     }
 }
 
-/// Padding that is not zeros stands where STAMP has its SSID.
+/// Padding that is not zeros is where STAMP has its SSID.
 #[test]
 fn padding_makes_no_sessions() {
     for octets in [14, 15, 16, 20, 41, 44, 60, 400] {

@@ -23,8 +23,8 @@ fn samples(capture: &Capture) -> Vec<Sample> {
     samples
 }
 
-/// Worked out once by other means: a reader of a few lines of Python that knows where the fields of
-/// these very packets stand.
+/// Worked out once by other means: a few lines of Python with the places of the fields of
+/// these packets.
 #[test]
 fn real_captures_have_the_delays_that_were_worked_out_by_other_means() {
     type Spread = [i64; 2];
@@ -199,7 +199,7 @@ fn other_interfaces_and_other_traffic_do_not_hide_a_session() {
     let capture = Capture::open(std::slice::from_ref(&path), None, Duration::from_secs(1)).unwrap();
     assert_eq!(capture.sessions().len(), 1);
     assert_eq!(samples(&capture).len(), 1);
-    // Where there is nothing but the mouse, that is what is said.
+    // Where there is only the mouse, the words are for that.
     let file = [
         section(false),
         interface(false, 220, &[]),
@@ -213,7 +213,7 @@ fn other_interfaces_and_other_traffic_do_not_hide_a_session() {
     );
 }
 
-/// A session whose replies are cut is not a session that lost everything, and says so.
+/// A session whose replies are cut is not one that lost everything; a warning tells them apart.
 #[test]
 fn replies_that_are_cut_too_short_are_said_of_their_session() {
     let runs = [
@@ -241,7 +241,7 @@ fn replies_that_are_cut_too_short_are_said_of_their_session() {
     assert_eq!((found.len(), found[0].under_way), (1, 10));
     let counts = opened.counts(0);
     assert_eq!(counts.sessions[0].counts.cut_replies, 10);
-    // The requests are used; the replies are said once.
+    // The requests are used; the replies have one remark.
     assert_eq!(counts.not_read.cut, 10);
     assert!(in_words(counts::findings(&counts, &[])).is_empty());
 }
@@ -351,7 +351,7 @@ fn parts_of_a_capture_are_one_whatever_order_they_are_named_in() {
     }
 }
 
-/// What was readable is read, and it is said that there is more.
+/// What was readable is read, with a remark that there is more.
 #[test]
 fn a_capture_that_is_damaged_in_its_middle_gives_what_was_before() {
     let packets = sorted(&[Spec::default()]);

@@ -18,7 +18,7 @@ pub(super) const BEGIN: i64 = 1_796_000_000 * SECOND;
 /// What packets of a run look like.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Form {
-    /// TWAMP Light with packets of so many octets.
+    /// TWAMP Light with packets of this many octets.
     Light(usize),
     /// Likewise, with padding that is not zeros.
     Noise(usize),

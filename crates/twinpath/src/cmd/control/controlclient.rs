@@ -16,7 +16,7 @@ use crate::logs;
 use crate::output::ends::named;
 use crate::output::style::Style;
 use crate::output::words;
-use crate::output::{complain, controlclient as output};
+use crate::output::{controlclient as output, print_to_stderr};
 use crate::plan::{self, EnvironmentPassphrase};
 use crate::signals::Signals;
 
@@ -80,7 +80,7 @@ fn print_events(run: &ControlClientRun, args: &ControlClientArgs, json: bool) ->
             out.write_all(&line)?;
             out.flush()?;
         } else if !line.is_empty() && !args.log.quiet {
-            complain(String::from_utf8_lossy(&line).trim_end());
+            print_to_stderr(String::from_utf8_lossy(&line).trim_end());
         }
     }
     Ok(())

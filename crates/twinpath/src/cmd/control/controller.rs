@@ -158,7 +158,7 @@ impl Run for ControlledRun {
     }
 }
 
-/// Why a run with a report is not what was asked for: the server refused some of it.
+/// Why a run with a report is incomplete: the server refused some of its sessions.
 fn refused(report: &ControlReport) -> Option<Failure> {
     let some = report.refused.len();
     let all = some + report.sessions.len();

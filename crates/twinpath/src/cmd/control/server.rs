@@ -20,16 +20,16 @@ use crate::cmd::{remark, unwritten};
 use crate::failure::{Exit, Failure};
 use crate::logs;
 use crate::output::ends::named;
-use crate::output::{complain, server as output, words};
+use crate::output::{print_to_stderr, server as output, words};
 use crate::plan;
 use crate::signals::{ReloadSignal, Signals};
 
 /// A start that takes longer than this is explained.
 const A_WHILE: Duration = Duration::from_millis(500);
-/// Of many keys, so many are named.
+/// The most keys that are named.
 const NAMES: usize = 4;
 
-/// `unused`: what is to be said of a passphrase that a server has no use for.
+/// `unused`: the remark on a passphrase that a server does not use.
 pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Failure> {
     let usual = if args.verbose {
         Level::INFO
@@ -56,12 +56,12 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     };
     let deriving = deriving.filter(|_| !args.log.quiet);
     let run = explained(deriving, || server::start(plan))?;
-    // Not before: until somebody can be served a signal ends the program at once.
+    // Not before: until clients can be served, a signal ends the program at once.
     let signals = Signals::listen()?;
     if !args.log.quiet {
         for address in run.listening() {
             let address = named(*address);
-            complain(&format!("listening on {address} (TWAMP-Control, {modes})"));
+            print_to_stderr(&format!("listening on {address} (TWAMP-Control, {modes})"));
             if logs::in_file() {
                 info!(%address, "listening");
             }
@@ -107,7 +107,7 @@ pub(super) fn run(args: &ServerArgs, unused: Option<String>) -> Result<Exit, Fai
     written.map_or_else(|error| unwritten(&error), |()| Ok(Exit::Done))
 }
 
-/// Does it, and says so where it takes a while.
+/// Does it, and prints the line if it takes a while.
 fn explained<T>(line: Option<String>, work: impl FnOnce() -> T) -> T {
     let Some(line) = line else {
         return work();
@@ -116,7 +116,7 @@ fn explained<T>(line: Option<String>, work: impl FnOnce() -> T) -> T {
         let (done, waits) = mpsc::channel::<()>();
         let explain = move || {
             if waits.recv_timeout(A_WHILE) == Err(RecvTimeoutError::Timeout) {
-                complain(&line);
+                print_to_stderr(&line);
                 if logs::in_file() {
                     info!("{line}");
                 }
@@ -144,8 +144,8 @@ impl<'a> KeyFile<'a> {
         })
     }
 
-    /// The keys that it has now, where somebody told us that it changed. What cannot be used changes
-    /// nothing, and is said.
+    /// Its present keys, after a signal that it changed. What cannot be used changes
+    /// nothing, and is logged.
     fn reread(&mut self) -> Option<(&'a Path, KeyRing)> {
         if !self.reload.requested() {
             return None;

@@ -93,8 +93,8 @@ pub(super) fn merge<'a>(
     Some(sum)
 }
 
-/// The findings of all sessions, each once: those that say the same are one, whatever their values are
-/// beyond the digits that are said.
+/// The findings of all sessions, each once: those with the same words are one, whatever their values are
+/// beyond the digits that are shown.
 fn findings(reports: &[SessionReport]) -> Vec<Finding> {
     let mut said = BTreeSet::new();
     let findings = reports.iter().flat_map(|report| &report.findings);

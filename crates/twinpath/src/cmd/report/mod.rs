@@ -165,7 +165,7 @@ fn report(args: &ReportArgs, output: &Open<'_>) -> Result<Exit, Trouble> {
     Ok(conclude(&written, printed, || verdict)?)
 }
 
-/// The files, where what is said of captures meets one.
+/// The files, if one of them is a capture.
 fn open(args: &ReportArgs) -> Result<Vec<Source>, Failure> {
     let sources = Source::all(args)?;
     let given = [
@@ -204,7 +204,7 @@ fn read(
     })
 }
 
-/// Empty series of all sessions, as their runs began with, and with a timeline of so many `columns`.
+/// Empty series of all sessions, as their runs began with, and with a timeline of `columns`.
 fn follow(
     sources: &[Source],
     names: Vec<SessionName>,

@@ -1,4 +1,4 @@
-//! What the records alone tell of a session whose end is not in the file.
+//! What the records alone show of a session whose end is not in the file.
 
 use std::time::Duration;
 

@@ -26,10 +26,10 @@ use crate::output::{Meta, words};
 use crate::plan;
 use crate::saved::{FooterEnd, Row};
 
-/// How long a reply in a capture is waited for, unless the user says.
+/// The default timeout for replies in a capture.
 const USUAL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// An open file, and what it says of its sessions.
+/// An open file, and its facts about sessions.
 pub(super) struct Source {
     /// As the user wrote it.
     pub(super) path: String,

@@ -14,7 +14,7 @@ use crate::output::text::Text;
 use crate::picture::{self, Theme};
 use crate::saved::{FooterBegin, FooterEnd, Opened};
 
-/// What a terminal is not to be told by a file.
+/// What a file must not write to a terminal.
 const ESCAPE: &str = "\u{1b}]0;owned\u{7}\nwarning: forged\r\u{9b}2J\u{202e}";
 
 /// Numbers that look like chance, the same ones each time.

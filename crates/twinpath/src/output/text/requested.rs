@@ -159,7 +159,7 @@ fn share(percent: f64) -> String {
 fn exact(ns: i64) -> String {
     let sign = if ns < 0 { "-" } else { "" };
     let size = Duration::from_nanos(ns.unsigned_abs());
-    format!("{sign}{}", units::asked(size))
+    format!("{sign}{}", units::time(size))
 }
 
 /// Bins from the first to the last one with a packet.

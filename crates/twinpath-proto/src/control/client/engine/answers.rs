@@ -112,7 +112,7 @@ impl ControlClient {
         let Ok(message) = AcceptSession::view(message) else {
             return;
         };
-        let Some(index) = self.asked.take() else {
+        let Some(index) = self.requested.take() else {
             let step = if self.sessions.any(Stage::Starting) {
                 Step::Start
             } else {

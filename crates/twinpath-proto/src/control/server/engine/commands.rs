@@ -113,13 +113,13 @@ impl Server {
         if let Some(ipvn) = request::other_ip_version(message, &self.ends) {
             self.note(PeerDeviation::IpVersion(ipvn));
         }
-        match request::judge(message, &self.ends, &self.config) {
+        match request::check(message, &self.ends, &self.config) {
             Err(fault) => self.refuse_request(fault, octets),
             Ok(_) if self.sessions.is_full() => {
                 self.refuse_request(RequestFault::Sessions(self.config.max_sessions), octets);
             }
             Ok(request) => {
-                self.asked = Some(octets);
+                self.pending = Some(octets);
                 self.events.push_back(ServerEvent::Open(request));
             }
         }

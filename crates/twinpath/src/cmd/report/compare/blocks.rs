@@ -14,11 +14,11 @@ use super::verdict::Clustering;
 const MOST: u64 = 40;
 /// Packets of a block at least.
 pub(super) const PACKETS: u64 = 20;
-/// Fewer blocks tell nothing of themselves.
+/// Fewer blocks are no evidence.
 const LEAST: u64 = 10;
 /// Independent blocks that a run is worth at least: its error has two degrees of freedom.
 const LEAST_WORTH: f64 = 3.0;
-/// What is asked of delays beside their mean, and last what they are measured from where clocks
+/// The quantiles of delays that are compared beside their mean; last, the base where clocks
 /// cannot be compared: what fast packets take. The least delay of all would tell of one packet.
 pub(super) const QUANTILES: [f64; 4] = [0.5, 0.95, 0.99, BASE];
 pub(super) const BASE: f64 = 0.05;
@@ -69,12 +69,12 @@ pub(super) struct Blocks {
     quantiles: [[Option<i64>; QUANTILES.len()]; 3],
     last: Option<(u64, [i64; 3])>,
     loss_runs: LossRuns,
-    /// T2 and T3 tell nothing: T4 - T1 alone is compared.
+    /// T2 and T3 are not usable: T4 - T1 alone is compared.
     whole: bool,
 }
 
 impl Blocks {
-    /// For the packets of a run that its report tells of, which have these numbers. `bases`: of round
+    /// For the packets of a run that its report covers, which have these numbers. `bases`: of round
     /// trip, forward, backward.
     pub(super) fn new(report: &SessionReport, scope: Scope, bases: [Option<i64>; 3]) -> Self {
         let packets = report.figures.received + report.figures.lost;
@@ -95,7 +95,7 @@ impl Blocks {
         }
     }
 
-    /// Too few packets to say how sure anything is.
+    /// Too few packets for any significance.
     pub(super) fn are_few(&self) -> bool {
         (self.parts.len() as u64) < LEAST
     }
@@ -342,7 +342,7 @@ impl Blocks {
             return None;
         }
         let value = sum / all;
-        // So few blocks with any packet of it do not tell how much blocks differ.
+        // This few blocks with packets do not show how much blocks differ.
         if count <= 4.0 {
             return Some(Estimate {
                 value,
@@ -363,7 +363,7 @@ impl Blocks {
         } else {
             0.0
         };
-        // So many independent blocks would tell as much. They lie closer to their own mean than to the
+        // As much evidence as this many independent blocks. They lie closer to their own mean than to the
         // real one, by one of them.
         let worth = (count * (1.0 - alike) / (1.0 + alike)).max(LEAST_WORTH);
         let freedom = worth - 1.0;

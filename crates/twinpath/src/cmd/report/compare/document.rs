@@ -58,7 +58,7 @@ struct Session<'a> {
     round_trip_includes_residence: [bool; 2],
 }
 
-/// What is to be known first; of one run, or of both.
+/// Facts that come first; of one run, or of both.
 #[derive(Serialize)]
 struct Note<'a> {
     key: &'a str,

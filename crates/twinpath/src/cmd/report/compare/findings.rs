@@ -1,4 +1,4 @@
-//! What is to be known before two runs are compared: where they were not the same throughout, and what
+//! What matters before two runs are compared: where they were not the same throughout, and what
 //! differs between them beside the path.
 
 use std::borrow::Cow;
@@ -35,7 +35,7 @@ const LACKING: [&str; 18] = [
     "missing-requests",
     CUT_REPLIES,
 ];
-/// Warnings that are said in other words here.
+/// Warnings that have other words here.
 const SAID: [&str; 2] = [INCOMPLETE, "clocks-not-synchronized"];
 const CUT_REPLIES: &str = "cut-replies";
 /// Of those, the ones by which packets with delays of their own are left out.
@@ -47,11 +47,11 @@ const LACKING_DELAYS: [&str; 5] = [
     CUT_REPLIES,
 ];
 const RUNS: [&str; 2] = ["the first run", "the second run"];
-/// Losses in a row that may be one event; those of a burst that short are told by the blocks.
+/// Losses in a row that may be one event; the blocks cover bursts this short.
 const BURST: u64 = 3;
-/// Bursts of losses that tell how often one comes, of a run too short for blocks.
+/// The fewest bursts of losses that show how often one comes, in a run too short for blocks.
 const BURSTS: u64 = 3;
-/// So many bursts tell how often one comes, although there are outages among them.
+/// This many bursts show how often one comes, although there are outages among them.
 const FEW_BURSTS: f64 = 6.0;
 
 /// A fact about one run (0 or 1), or about both.
@@ -68,7 +68,7 @@ pub(super) struct Reservations {
     pub(super) delay: Option<String>,
     pub(super) variation: Option<String>,
     pub(super) loss: Option<String>,
-    /// Of losses: bursts and outages, which do not tell how often one comes.
+    /// For losses: bursts and outages, which do not show how often one comes.
     pub(super) bursts: Option<String>,
 }
 
@@ -172,7 +172,7 @@ impl Comparison {
         }
     }
 
-    /// What the report of each run says of it: that it is incomplete, or had outages.
+    /// What the report of each run shows: that it is incomplete, or had outages.
     fn incomplete_runs(&mut self, blocks: &[Blocks; 2]) {
         let runs = self.reports.iter().zip(blocks).zip(RUNS).enumerate();
         for (run, ((report, blocks), name)) in runs {
@@ -379,7 +379,7 @@ fn whose(what: &str, splits: &[Option<Split>; 2]) -> String {
     }
 }
 
-/// Why the losses of a run tell nothing of how often packets are lost: too few bursts make up too much
+/// Why the losses of a run do not show how often packets are lost: too few bursts make up too much
 /// of them.
 fn bursts(report: &SessionReport, blocks: &Blocks, run: &str) -> Option<String> {
     let figures = &report.figures;

@@ -32,7 +32,7 @@ use super::{Trouble, follow, open, read};
 use crate::args::{OutputFormat, ReportArgs};
 use crate::cmd::run_output::RunOutput;
 use crate::failure::{Exit, Failure};
-use crate::output::{Meta, complain, words};
+use crate::output::{Meta, print_to_stderr, words};
 
 /// In the order in which they are shown.
 const DIRECTIONS: [&str; 3] = ["round_trip", "forward", "backward"];
@@ -49,17 +49,17 @@ struct Change {
     direction: &'static str,
     figure: &'static str,
     unit: Unit,
-    /// Of the first run and of the second; `None`: there is none.
+    /// Of the first run and of the second; `None`: no value.
     values: [Option<f64>; 2],
     /// Second less first, and the interval around it that has the real one in 95 of 100 cases.
     difference: Option<f64>,
     interval: Option<[f64; 2]>,
     test: &'static str,
-    /// How often chance alone makes such a difference; `None`: nobody can tell.
+    /// How often chance alone makes such a difference; `None`: unknown.
     p: Option<f64>,
     /// The same, all comparisons together.
     p_holm: Option<f64>,
-    /// Why nothing can be said of it, whatever the numbers are.
+    /// Why it is undecided, whatever the numbers are.
     doubt: Option<String>,
     /// It is what happened in the runs, not what chance might make of them.
     observed: bool,
@@ -82,7 +82,7 @@ struct Comparison {
     few: bool,
     /// Both are of the same packets.
     same_packets: bool,
-    /// What is to be known before the figures.
+    /// What comes before the figures.
     findings: Vec<Finding>,
     /// Why delays, their variation, and losses cannot be compared.
     doubts: Reservations,
@@ -145,7 +145,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<Exit, Trouble> {
     compare(&sources, &mut comparisons)?;
     let same = comparisons.iter().any(|comparison| comparison.same_packets);
     if same && form == OutputFormat::Json && !args.log.quiet {
-        complain(&format!("warning: {}", show::SAME_PACKETS));
+        print_to_stderr(&format!("warning: {}", show::SAME_PACKETS));
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
     if form == OutputFormat::Json {

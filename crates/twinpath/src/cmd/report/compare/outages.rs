@@ -31,7 +31,7 @@ pub(super) struct LossRuns {
 }
 
 impl LossRuns {
-    /// With outages from so many packets on.
+    /// With outages from this many packets on.
     pub(super) fn new(outage: u64) -> Self {
         Self {
             outage,

@@ -11,7 +11,7 @@ use crate::output::units::{self, WIDTH, wrapped};
 /// Columns before what continues a line.
 const INDENT: usize = 2;
 
-/// Said of two files of one run.
+/// For two files of one run.
 pub(super) const SAME_PACKETS: &str = "both contain the same packets (same addresses and times): differences come from the observation, not the path";
 
 /// Whether the reflector's own time is in the round trip of each run.

@@ -23,9 +23,9 @@ pub(super) enum Verdict {
     Changed,
     /// A change of more than this would have been noticed, and one that matters is more.
     Unchanged { within: f64 },
-    /// Why nothing can be said.
+    /// Why it is undecided.
     Undecided { why: String },
-    /// Nothing can be said, because a change of up to this would not have been noticed.
+    /// Undecided: a change of up to this would not have been noticed.
     Unnoticed { within: f64 },
     /// There is no such figure in either run.
     Absent,
@@ -94,7 +94,7 @@ pub(super) fn welch_test(before: Estimate, after: Estimate) -> ([f64; 2], f64) {
 /// How uncertain a loss is beside one of packets that are lost each by itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Clustering {
-    /// So many times the variance; 1 at least.
+    /// The factor of the variance; 1 at least.
     pub(super) times: f64,
     /// Bursts of losses that are independent of each other.
     pub(super) bursts: f64,
@@ -116,7 +116,7 @@ impl Clustering {
     }
 }
 
-/// As [`test_loss`], where so many more packets of each run were under way at its end: the interval
+/// As [`test_loss`], with packets of each run under way at its end: the interval
 /// that holds whether they were lost or not, and the less sure probability.
 pub(super) fn test_losses(
     counts: [(u64, u64); 2],
@@ -154,7 +154,7 @@ pub(super) fn test_losses(
 pub(super) fn test_loss(counts: [(u64, u64); 2], clustering: [Clustering; 2]) -> ([f64; 2], f64) {
     let [before, after] = counts;
     let [one, other] = clustering;
-    // How long a burst would have been in a run without any, the other run tells at best.
+    // The best estimate of a burst's length in a run without any is the other run's.
     let shares = [
         Share::of(before, one, other.length(after.0)),
         Share::of(after, other, one.length(before.0)),
@@ -222,7 +222,7 @@ fn whole(count: f64) -> u64 {
     count.round() as u64
 }
 
-/// A share of packets, of so many that are independent of each other.
+/// A share of packets, and how many of them are independent of each other.
 #[derive(Clone, Copy)]
 struct Share {
     ratio: f64,
@@ -231,7 +231,7 @@ struct Share {
 }
 
 impl Share {
-    /// Lost and sent packets. `length`: of a burst, if there was none to tell.
+    /// Lost and sent packets. `length`: of a burst, if the run had none.
     fn of((lost, sent): (u64, u64), clustering: Clustering, length: f64) -> Self {
         let times = if lost == 0 { length } else { clustering.times };
         let sent = real(sent.max(1));

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use twinpath_report::finding::Captured;
 
 use super::{packets, replies};
-use crate::output::units::{asked, count};
+use crate::output::units::{count, time};
 
 pub(super) fn line(finding: &Captured) -> String {
     match finding {
@@ -35,7 +35,7 @@ pub(super) fn line(finding: &Captured) -> String {
             "{} not answered yet when the capture ended, less than the timeout of {} after that: not \
              counted",
             packets(*number),
-            asked(*timeout)
+            time(*timeout)
         ),
         Captured::CapturedAgain {
             count,

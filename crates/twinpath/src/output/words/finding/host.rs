@@ -6,7 +6,7 @@ use twinpath_report::finding::Host;
 use twinpath_runtime::NoHardware;
 
 use super::{packets, times};
-use crate::output::units::{asked, count};
+use crate::output::units::{count, time};
 use crate::output::words::error::Remedy as _;
 
 pub(super) fn line(finding: &Host) -> String {
@@ -92,7 +92,7 @@ pub(super) fn line(finding: &Host) -> String {
 }
 
 fn measured_late(name: &str, unmeasured: Duration) -> String {
-    let time = asked(Duration::from_secs(unmeasured.as_secs().max(1)));
+    let time = time(Duration::from_secs(unmeasured.as_secs().max(1)));
     format!(
         "{name} was not measured for {time} before this session: its name had no address then, or another one"
     )

@@ -5,7 +5,7 @@ use std::time::Duration;
 use twinpath_report::finding::{Losses, NoDirection};
 
 use super::{packets, replies};
-use crate::output::units::{asked, count};
+use crate::output::units::{count, time};
 
 pub(super) fn line(finding: &Losses) -> String {
     match finding {
@@ -85,7 +85,7 @@ fn incomplete(finding: &Losses) -> String {
         ns => format!(
             "nothing was {word} in {unmeasured_blocks} of {} of {}",
             blocks(unmeasured_blocks.saturating_add(*measured_blocks)),
-            asked(Duration::from_nanos(*ns))
+            time(Duration::from_nanos(*ns))
         ),
     });
     let what: Vec<String> = [unsent, empty].into_iter().flatten().collect();

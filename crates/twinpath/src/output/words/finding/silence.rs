@@ -8,7 +8,7 @@ use twinpath_wire::{LIGHT_PORT, TWAMP_TEST_PORT};
 
 use super::replies;
 use crate::output::ends::named;
-use crate::output::units::asked;
+use crate::output::units::time;
 use crate::output::words::error::{OWAMP, OWAMP_PORT};
 
 pub(super) fn line(finding: &Silence) -> String {
@@ -16,7 +16,7 @@ pub(super) fn line(finding: &Silence) -> String {
         Silence::AllRepliesLate { count, timeout } => format!(
             "{} arrived, all after the timeout of {}: raise --timeout",
             replies(*count),
-            asked(*timeout)
+            time(*timeout)
         ),
         Silence::AnswersFromElsewhere {
             from,

@@ -22,7 +22,7 @@ impl Losses {
         let mut burst = false;
         let mut lost = Vec::new();
         let place = |seq: u64| real(seq) / real(packets);
-        // The state of long ago has no say in the first packet's.
+        // The first packet does not depend on the state of long ago.
         for seq in 0..packets + 2_000 {
             let seq = seq.saturating_sub(2_000);
             lost.push(match self {
@@ -49,7 +49,7 @@ impl Losses {
     }
 }
 
-/// How many of so many pairs of runs have their losses, and any figure, called changed.
+/// In how many of these pairs of runs losses, and any figure, are reported as changed.
 fn called_changed(losses: [Losses; 2], packets: u64, pairs: u32, chance: &mut Chance) -> [u32; 2] {
     let mut found = [0; 2];
     for _ in 0..pairs {
@@ -106,7 +106,7 @@ fn one_outage_is_a_change_only_if_it_takes_most_of_a_run_or_the_second_run_ends_
             is_sound(&comparison);
             let found = changed(&comparison);
             assert_eq!(!found.is_empty(), expected, "{pair:?}: {found:?}");
-            // Decided or not, it is the first that is said.
+            // Decided or not, it comes first.
             let first = &comparison.findings[0];
             assert_eq!(first.key, "unavailable", "{pair:?}");
             let doubt = first

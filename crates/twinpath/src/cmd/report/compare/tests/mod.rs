@@ -77,7 +77,7 @@ fn records(path: Path, packets: u64, chance: &mut Chance) -> Vec<Record> {
 fn varied(packets: u64, chance: &mut Chance, path: impl Fn(u64) -> Path) -> Vec<Record> {
     let mut queue = 0.0;
     let mut losing = false;
-    // The state of long ago has no say in the first packet's.
+    // The first packet does not depend on the state of long ago.
     for _ in 0..200 {
         queue = path(0).memory * queue + chance.normal();
     }
